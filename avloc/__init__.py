@@ -1,0 +1,49 @@
+"""avloc: where in a picture does the sound come from? Every command `avloc X --option` is here as `avloc.x(option=...)`."""
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_VERBS = (
+    "prepare_music",
+    "prepare_music_synthetic",
+    "prepare_synthetic",
+    "train_stage1",
+    "cluster",
+    "match_clusters",
+    "train_stage2",
+    "evaluate",
+    "visualize",
+    "demo",
+    "recipes",
+    "import_weights",
+)
+_PLACES = {
+    **{name: f"avloc.verbs.{name}" for name in _VERBS},
+    "AvlocError": "avloc.errors",
+    "Store": "avloc.data.store",
+    "Clip": "avloc.data.clip",
+    "Batch": "avloc.data.loader",
+    "FrameView": "avloc.data.views",
+    "LogMel": "avloc.data.views",
+    "Localizer": "avloc.methods.base",
+    "Phase": "avloc.methods.base",
+    "Train": "avloc.methods.base",
+    "Run": "avloc.engine.run",
+}
+
+__all__ = ["__version__", *_PLACES]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    """Public names are imported when they are first used, so that `import avloc` is quick."""
+    if name not in _PLACES:
+        raise AttributeError(f"module 'avloc' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_PLACES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,117 @@
+"""Putting a truth together row by row, and saying what is wrong with its boxes."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avloc.annotations.truth import Truth
+from avloc.errors import DataError
+
+
+@dataclass
+class Builder:
+    """Collects clips and their boxes; class names are collected as they come, unless given."""
+
+    name: str
+    classes: Sequence[str] | None = None
+    ids: list[str] = field(default_factory=list)
+    videos: list[str] = field(default_factory=list)
+    labels: list[str | None] = field(default_factory=list)
+    rows: list[tuple[int, Any, Any, str | None, int, int]] = field(default_factory=list)
+
+    def clip(self, name: str, video: str, label: str | None = None) -> int:
+        """A new clip; boxes added later belong to it."""
+        self.ids.append(name)
+        self.videos.append(video)
+        self.labels.append(label)
+        return len(self.ids) - 1
+
+    def box(
+        self,
+        xyxy: Sequence[float] | NDArray[np.float64],
+        label: str | None = None,
+        xywh: Sequence[float] | None = None,
+        source: int = 0,
+        annotator: int = 0,
+    ) -> None:
+        """A box of the latest clip, in fractions of its frame."""
+        self.rows.append((len(self.ids) - 1, xyxy, xywh, label, source, annotator))
+
+    def xywh(self, xywh: Sequence[float], label: str | None = None, source: int = 0) -> None:
+        """A box written as corner and extent."""
+        x, y, w, h = xywh
+        self.box((x, y, x + w, y + h), label, xywh, source)
+
+    def truth(self, **fields: Any) -> Truth:
+        """The truth, with a warning for each kind of box that marks nothing or lies outside its frame."""
+        names = {label for label in (*self.labels, *(row[3] for row in self.rows)) if label is not None}
+        classes = tuple(self.classes) if self.classes is not None else tuple(sorted(names))
+        number = {label: place for place, label in enumerate(classes)}
+        unknown = sorted(names - set(classes))
+        if unknown:
+            raise DataError(f"{self.name}: class {unknown[0]!r} is not one of {', '.join(classes)}")
+        boxes = np.array([row[1] for row in self.rows], np.float64).reshape(-1, 4)
+        has_extent = bool(self.rows) and all(row[2] is not None for row in self.rows)
+        labelled = any(label is not None for label in self.labels)
+        truth = Truth(
+            ids=self.ids,
+            videos=self.videos,
+            boxes=boxes,
+            box_clip=np.array([row[0] for row in self.rows], np.int64),
+            box_class=np.array([number.get(row[3], -1) if row[3] else -1 for row in self.rows], np.int64),
+            classes=classes,
+            box_source=np.array([row[4] for row in self.rows], np.int64),
+            box_annotator=np.array([row[5] for row in self.rows], np.int64),
+            xywh=np.array([row[2] for row in self.rows], np.float64).reshape(-1, 4) if has_extent else None,
+            clip_class=np.array([-1 if label is None else number[label] for label in self.labels])
+            if labelled
+            else None,
+            name=self.name,
+            **fields,
+        )
+        truth.warnings += box_warnings(truth.boxes)
+        return truth
+
+
+def box_warnings(boxes: NDArray[np.floating]) -> list[str]:
+    """How many boxes are broken, beyond the frame, or without area."""
+    with np.errstate(invalid="ignore"):
+        broken = (~np.isfinite(boxes) | (np.abs(boxes) > 100)).any(axis=1)
+        outside = ~broken & ((boxes < -1e-6) | (boxes > 1 + 1e-6)).any(axis=1)
+        held = np.clip(np.nan_to_num(boxes), 0, 1)
+        empty = ~broken & ((held[:, 2] <= held[:, 0]) | (held[:, 3] <= held[:, 1]))
+    kinds = (
+        (broken, "have a broken coordinate; it counts as 0, as in the releases"),
+        (outside, "reach beyond the frame; they are cut at its edge"),
+        (empty, "have no area; they mark nothing"),
+    )
+    return [f"{kind.sum()} of {len(boxes)} boxes {what}" for kind, what in kinds if kind.any()]
+
+
+def words(name: str) -> str:
+    """A class name for comparing: lower case, runs of anything else than letters and digits as one underscore."""
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+
+
+def restrict(truth: Truth, ids: Iterable[str], source: str) -> Truth:
+    """The truth of a list of ids, in the order of the list; ids without annotation are counted."""
+    place = {name: number for number, name in enumerate(truth.ids)}
+    wanted = list(ids)
+    kept = [place[name] for name in wanted if name in place]
+    if not kept:
+        raise DataError(
+            f"{source}: none of its {len(wanted)} ids is annotated, such as {wanted[0]!r} or not {truth.ids[0]!r}"
+        )
+    part = truth.take(kept)
+    part.warnings = box_warnings(part.boxes)
+    part.unannotated = len(wanted) - len(kept)
+    if part.unannotated:
+        first = next(name for name in wanted if name not in place)
+        part.warnings.append(
+            f"{part.unannotated} ids of the list have no annotation, such as {first}; they are left out"
+        )
+    return part

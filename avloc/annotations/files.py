@@ -1,0 +1,139 @@
+"""Finding and reading annotation files: one path, a file or a folder, and the names a benchmark's files go by."""
+
+import csv
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avloc.errors import AvlocError, DataError
+from avloc.files import read_json
+
+
+@dataclass
+class Files:
+    """The files of one benchmark under a path; remembers which were read, for the digest in the result.
+
+    A file given itself stands for the main annotation, which otherwise is in the folder or in a folder of it; files
+    that a benchmark borrows from another may also be in the folders next to it.
+    """
+
+    path: Path
+    read: list[Path] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.path = Path(self.path)
+        if not self.path.exists():
+            raise DataError(f"{self.path}: no such file or folder; expected annotations")
+
+    def main(self, *names: str, beside: bool = False) -> Path:
+        """The main annotation: the path itself if it is a file, else the first of the names that is there."""
+        if self.path.is_file():
+            return self._used(self.path)
+        return self.named(*names, beside=beside)
+
+    def named(self, *names: str, beside: bool = False) -> Path:
+        """A file of one of these names; DataError lists them. `beside`: the folders next to this one count too."""
+        found = self.maybe(*names, beside=beside)
+        if found is None:
+            raise DataError(f"{self.path}: expected {' or '.join(names)} in it or beside it; found {self._sample()}")
+        return found
+
+    def maybe(self, *names: str, beside: bool = False) -> Path | None:
+        root = self.path if self.path.is_dir() else self.path.parent
+        folders = [root, *sorted(p for p in root.iterdir() if p.is_dir())]
+        if beside and root.parent != root:
+            folders += sorted(p for p in root.parent.iterdir() if p.is_dir() and p != root)
+        for name in names:
+            for folder in folders:
+                if (folder / name).exists():
+                    return self._used(folder / name)
+        return None
+
+    def _used(self, path: Path) -> Path:
+        if path not in self.read:
+            self.read.append(path)
+        return path
+
+    def _sample(self) -> str:
+        root = self.path if self.path.is_dir() else self.path.parent
+        names = sorted(entry.name for entry in root.iterdir())
+        return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "") if names else "an empty folder"
+
+    @property
+    def sha256(self) -> str:
+        """Digest of what was read: of the file itself, or of the names and digests of several."""
+        whole = [path for used in self.read for path in (sorted(used.rglob("*")) if used.is_dir() else [used])]
+        digests = [(path.name, hashlib.sha256(path.read_bytes()).hexdigest()) for path in whole if path.is_file()]
+        if len(digests) == 1:
+            return digests[0][1]
+        return hashlib.sha256("\n".join(f"{name} {digest}" for name, digest in digests).encode()).hexdigest()
+
+
+def json_list(path: Path, *keys: str) -> list[dict[str, Any]]:
+    """A JSON list of objects that all have these keys; DataError names the first that does not."""
+    rows = _json(path)
+    if not isinstance(rows, list) or not rows:
+        raise DataError(f"{path}: expected a list of objects; found {type(rows).__name__}")
+    for number, row in enumerate(rows):
+        if not isinstance(row, dict) or any(key not in row for key in keys):
+            raise DataError(f"{path}: entry {number} is not an object with {', '.join(keys)}")
+    return rows
+
+
+def json_object(path: Path) -> dict[str, Any]:
+    value = _json(path)
+    if not isinstance(value, dict) or not value:
+        raise DataError(f"{path}: expected an object with entries; found {type(value).__name__}")
+    return value
+
+
+def _json(path: Path) -> Any:
+    try:
+        return read_json(path)
+    except DataError:
+        raise
+    except AvlocError as error:
+        raise DataError(str(error)) from None
+
+
+def csv_rows(path: Path, columns: int = 1) -> list[list[str]]:
+    """Rows of a csv file as text, whatever its line ends; DataError where a row has too few columns."""
+    try:
+        rows = [row for row in csv.reader(path.read_text(encoding="utf-8").splitlines()) if row]
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: not a readable csv file ({error})") from None
+    for number, row in enumerate(rows, 1):
+        if len(row) < columns:
+            raise DataError(f"{path}:{number}: {len(row)} columns; expected {columns}")
+    if not rows:
+        raise DataError(f"{path}: empty; expected one id a line")
+    return rows
+
+
+def id_list(path: Path) -> list[str]:
+    """The ids of a list: first column, a header and media endings left out; a doubled id is an error."""
+    ids = [row[0].strip() for row in csv_rows(path)]
+    ids = [_bare(name) for name in ids if name.lower() not in ("id", "ids", "file", "video", "name")]
+    double = {name for name in ids if ids.count(name) > 1} if len(set(ids)) < len(ids) else set()
+    if double:
+        raise DataError(f"{path}: id {min(double)!r} stands there more than once")
+    return ids
+
+
+def _bare(name: str) -> str:
+    stem, _, ending = name.rpartition(".")
+    return stem if stem and ending.lower() in ("mp4", "jpg", "png", "wav", "flac", "xml") else name
+
+
+def fractions_of_pixels(pixels: Sequence[Sequence[float]], width: float, height: float) -> NDArray[np.float64]:
+    """Boxes in pixels (M, 4) as fractions that, times the size, truncate to the same pixels again."""
+    boxes = np.asarray(pixels, np.float64).reshape(-1, 4)
+    size = np.array([width, height, width, height], np.float64)
+    fractions = boxes / size
+    short = fractions * size < boxes
+    return np.where(short, np.nextafter(fractions, np.inf), fractions)

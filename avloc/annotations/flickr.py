@@ -1,0 +1,88 @@
+"""Flickr-SoundNet: boxes of several annotators in a frame of 256 x 256; two that agree give a pixel its full weight.
+
+ardasnck/learning_to_localize_sound_source@89205e9; every published evaluator counts boxes, not annotators.
+"""
+
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from avloc.annotations.builder import Builder, restrict
+from avloc.annotations.files import Files, fractions_of_pixels, id_list, json_object
+from avloc.annotations.pickles import read_plain_pickle
+from avloc.annotations.truth import Truth
+from avloc.annotations.vgg import _with_silent
+from avloc.errors import DataError
+
+FRAME = 256
+_LISTS = ("flickr_test_250.csv", "flickr_test.csv", "flickr_test_249.csv")
+_MAIN = ("flickr_boxes_256.json", "gtdata.pkl", "dataset.pkl", "Annotations")
+
+
+def read_flickr(files: Files, name: str = "flickr-soundnet", borrowed: bool = False) -> Truth:
+    """The compact json {id: boxes}, the pickle of coarse-to-fine, or a folder of XML files; the 250 of the list if it
+    is there."""
+    if files.path.is_dir() and any(files.path.glob("*.xml")):
+        boxes = _from_xml(files.path)
+        files.read.append(files.path)
+    else:
+        path = files.main(*_MAIN, beside=borrowed)
+        boxes = _from_xml(path) if path.is_dir() else _from_pickle(path) if path.suffix == ".pkl" else _from_json(path)
+    build = Builder(name)
+    for clip, own in boxes.items():
+        build.clip(clip, clip)
+        for annotator, box in enumerate(fractions_of_pixels(own, FRAME, FRAME)):
+            build.box(box, annotator=annotator)
+    truth = build.truth(votes=2)
+    table = files.maybe(*_LISTS, beside=borrowed)
+    return truth if table is None else restrict(truth, id_list(table), str(table))
+
+
+def read_flickr_extended(files: Files) -> Truth:
+    """Flickr-SoundNet and as many silent clips, flickr_test_plus_silent.csv of stoneMo/SLAVC@05b429c; ids are
+    VIDEO+AUDIO."""
+    return _with_silent(
+        read_flickr(files, "flickr-soundnet-extended", borrowed=True), files, "flickr_test_plus_silent.csv"
+    )
+
+
+def _from_json(path: Path) -> dict[str, Any]:
+    table = json_object(path)
+    for clip, boxes in table.items():
+        if not isinstance(boxes, list) or any(not isinstance(box, list) or len(box) != 4 for box in boxes):
+            raise DataError(f"{path}: {clip}: expected a list of boxes of four pixels each")
+    return table
+
+
+def _from_pickle(path: Path) -> dict[str, Any]:
+    """gtdata.pkl of shvdiwnkozbw/Multi-Source-Sound-Localization@de67ce3: entries with `visual` (path) and `anno` (k,
+    4) text."""
+    table = read_plain_pickle(path)
+    if not isinstance(table, dict) or not all(
+        isinstance(row, dict) and {"visual", "anno"} <= set(row) for row in table.values()
+    ):
+        raise DataError(f"{path}: expected a dict of entries with 'visual' and 'anno'")
+    found = {}
+    for row in table.values():
+        boxes = np.asarray(row["anno"]).reshape(-1, 4)
+        found[Path(str(row["visual"])).name.split(".")[0]] = boxes.astype(np.int64).tolist()
+    return found
+
+
+def _from_xml(folder: Path) -> dict[str, Any]:
+    """One file a clip: root > annotator > bbox > five children, the first a label, then xmin, ymin, xmax, ymax."""
+    found = {}
+    for path in sorted(folder.glob("*.xml")):
+        try:
+            root = ET.parse(path).getroot()
+            marked = [box for annotator in root for box in annotator if box.tag == "bbox"]
+            found[path.stem] = [[int(float(part.text or "")) for part in list(box)[1:5]] for box in marked]
+        except (ET.ParseError, ValueError) as error:
+            raise DataError(f"{path}: not a Flickr-SoundNet annotation ({error})") from None
+        if any(len(box) != 4 for box in found[path.stem]):
+            raise DataError(f"{path}: a bbox has not five children; expected a label and four pixels")
+    if not found:
+        raise DataError(f"{folder}: no XML files; expected one for each clip")
+    return found

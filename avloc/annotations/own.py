@@ -1,0 +1,128 @@
+"""Truth of one's own: the JSON of this package, COCO's json, or a folder of Pascal VOC XML files."""
+
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Any
+
+from avloc.annotations.builder import Builder
+from avloc.annotations.files import Files, fractions_of_pixels, json_object
+from avloc.annotations.truth import Truth
+from avloc.errors import DataError
+
+SOUNDS = ("own", "silence", "noise", "other")
+
+
+def read_own(files: Files, name: str = "") -> Truth:
+    """Whichever of the three a path holds."""
+    if files.path.is_dir():
+        files.read.append(files.path)
+        return read_voc(files.path, name)
+    path = files.main()
+    if path.suffix.lower() == ".xml":
+        return read_voc(path, name)
+    table = json_object(path)
+    if "clips" in table:
+        return read_truth_json(path, table, name)
+    if {"images", "annotations"} <= set(table):
+        return read_coco(path, table, name)
+    raise DataError(f"{path}: expected 'clips' (truth of one's own) or 'images' and 'annotations' (COCO)")
+
+
+def read_truth_json(path: Path, table: dict[str, Any], name: str = "") -> Truth:
+    """{"name", "boxes": "xyxy"|"xywh", "units": "fraction"|"pixels", "size": [W, H], "clips": [{"id", "video"?,
+    "boxes"}]}.
+
+    A box is {"box": [4], "class"?, "annotator"?, "source"?}; a clip without boxes is a negative, and may say with
+    "sound" which sound it was given. "votes" (1) asks how many boxes must agree for the full weight of a pixel.
+    """
+    layout, units = table.get("boxes", "xyxy"), table.get("units", "fraction")
+    if layout not in ("xyxy", "xywh"):
+        raise DataError(f"{path}: boxes {layout!r}; expected 'xyxy' or 'xywh'")
+    if units not in ("fraction", "pixels"):
+        raise DataError(f"{path}: units {units!r}; expected 'fraction' or 'pixels'")
+    size = table.get("size")
+    if units == "pixels" and not (isinstance(size, list) and len(size) == 2 and all(side > 0 for side in size)):
+        raise DataError(f"{path}: size {size!r}; boxes in pixels need 'size': [width, height]")
+    if not isinstance(table["clips"], list) or not table["clips"]:
+        raise DataError(f"{path}: 'clips' is empty; expected a list of objects with 'id' and 'boxes'")
+    build = Builder(name or str(table.get("name", path.stem)))
+    kinds = []
+    for number, clip in enumerate(table["clips"]):
+        if not isinstance(clip, dict) or not isinstance(clip.get("id"), str):
+            raise DataError(f"{path}: clip {number}: expected an object with the text 'id'")
+        build.clip(clip["id"], str(clip.get("video", clip["id"])), clip.get("class"))
+        kinds.append(clip.get("sound", "own"))
+        if kinds[-1] not in SOUNDS:
+            raise DataError(f"{path}: clip {clip['id']}: sound {kinds[-1]!r}; expected one of {', '.join(SOUNDS)}")
+        for box in clip.get("boxes", []):
+            _own_box(path, build, clip["id"], box, layout, size if units == "pixels" else None)
+    truth = build.truth(votes=int(table.get("votes", 1)), sound=kinds if any(kind != "own" for kind in kinds) else None)
+    if not any("source" in box for clip in table["clips"] for box in clip.get("boxes", [])):
+        truth.box_source = None
+    if truth.warnings:
+        raise DataError(f"{path}: {truth.warnings[0].split(';')[0]}; mend them, or leave them out")
+    return truth
+
+
+def _own_box(path: Path, build: Builder, clip: str, box: Any, layout: str, size: list[float] | None) -> None:
+    numbers = box.get("box") if isinstance(box, dict) else None
+    if not isinstance(numbers, list) or len(numbers) != 4 or not all(isinstance(n, int | float) for n in numbers):
+        raise DataError(f"{path}: clip {clip}: box {numbers!r}; expected {{'box': [four numbers]}}")
+    x, y, third, fourth = (float(number) for number in numbers)
+    corners = [x, y, x + third, y + fourth] if layout == "xywh" else [x, y, third, fourth]
+    label, source, annotator = box.get("class"), int(box.get("source", 0)), int(box.get("annotator", 0))
+    if size is not None:
+        build.box(fractions_of_pixels([corners], *size)[0], label, source=source, annotator=annotator)
+    else:
+        build.box(corners, label, numbers if layout == "xywh" else None, source, annotator)
+
+
+def read_coco(path: Path, table: dict[str, Any], name: str = "") -> Truth:
+    """COCO's json: boxes x, y, w, h in pixels of their image; ids are the file names without ending, else the image
+    ids."""
+    build = Builder(name or path.stem)
+    labels = {row["id"]: row["name"] for row in table.get("categories", [])}
+    boxes: dict[Any, list[dict]] = {}
+    for row in table["annotations"]:
+        if "image_id" not in row or len(row.get("bbox", [])) != 4:
+            raise DataError(f"{path}: annotation {row.get('id')}: expected 'image_id' and a 'bbox' of four numbers")
+        boxes.setdefault(row["image_id"], []).append(row)
+    for image in table["images"]:
+        if not {"id", "width", "height"} <= set(image):
+            raise DataError(f"{path}: image {image.get('id')}: expected 'id', 'width' and 'height'")
+        clip = Path(str(image.get("file_name", image["id"]))).stem
+        build.clip(clip, str(image.get("video", clip)))
+        for row in boxes.pop(image["id"], []):
+            x, y, w, h = row["bbox"]
+            corners = fractions_of_pixels([[x, y, x + w, y + h]], image["width"], image["height"])[0]
+            build.box(corners, labels.get(row.get("category_id")))
+    if boxes:
+        raise DataError(f"{path}: {len(boxes)} images with boxes are not listed, such as {next(iter(boxes))}")
+    return _by_class(build)
+
+
+def read_voc(path: Path, name: str = "") -> Truth:
+    """Pascal VOC: <annotation> with <size> and <object>; pixels count from 1 and the far corner is included."""
+    paths = sorted(path.glob("*.xml")) if path.is_dir() else [path]
+    if not paths:
+        raise DataError(f"{path}: no XML files; expected one Pascal VOC file for each clip")
+    build = Builder(name or path.stem)
+    for file in paths:
+        try:
+            root = ET.parse(file).getroot()
+            width, height = (float(root.findtext(f"size/{side}") or 0) for side in ("width", "height"))
+            build.clip(file.stem, file.stem)
+            for item in root.iter("object"):
+                x0, y0, x1, y1 = (float(item.findtext(f"bndbox/{c}") or "") for c in ("xmin", "ymin", "xmax", "ymax"))
+                build.box(fractions_of_pixels([[x0 - 1, y0 - 1, x1, y1]], width, height)[0], item.findtext("name"))
+        except (ET.ParseError, ValueError, ZeroDivisionError) as error:
+            raise DataError(f"{file}: not a Pascal VOC annotation ({error})") from None
+        if width <= 0 or height <= 0:
+            raise DataError(f"{file}: no <size> with width and height; expected a Pascal VOC annotation")
+    return _by_class(build)
+
+
+def _by_class(build: Builder) -> Truth:
+    truth = build.truth()
+    truth.box_source = None
+    return truth

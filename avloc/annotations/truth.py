@@ -1,0 +1,132 @@
+"""What is true of a test set, as plain arrays: which clips, which boxes, which classes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avloc.errors import DataError
+
+
+@dataclass
+class Truth:
+    """Boxes of N clips (a clip here is whatever one prediction is for: a frame, or a frame with its sound).
+
+    ids, videos: (N,) names; boxes: (M, 4) xyxy, fractions of the frame; box_clip: (M,) which clip each box is on;
+    box_class: (M,) index into `classes`, -1 for none; a clip without boxes is a negative.
+    """
+
+    ids: list[str]
+    videos: list[str]
+    boxes: NDArray[np.floating]
+    box_clip: NDArray[np.int64]
+    box_class: NDArray[np.int64]
+    classes: tuple[str, ...] = ()
+    #: (M,) who drew the box; only kept, since the published consensus counts boxes and not annotators
+    box_annotator: NDArray[np.int64] | None = None
+    #: (M,) which of the clip's sources the box is of, 0 for the first; None: one source for each class of the clip
+    box_source: NDArray[np.int64] | None = None
+    #: (M, 4) the corner and extent as the file wrote them, for protocols that truncate x*size + w*size
+    xywh: NDArray[np.floating] | None = None
+    #: how many boxes must agree on a pixel for its full weight; 1 is the union, Flickr-SoundNet has 2
+    votes: int = 1
+    #: (N,) the class a clip is reported under, -1 for none; None: the class of its boxes
+    clip_class: NDArray[np.int64] | None = None
+    #: (N, P, h, w) bool, pixel masks of the sources where the annotation has masks and no boxes
+    masks: NDArray[np.bool_] | None = None
+    #: (N,) the scene a clip belongs to, for interactive localization; None where clips are on their own
+    scenes: list[str] | None = None
+    #: (N,) which sound a clip was given: own, or another (silence, noise, other), which makes it a negative
+    sound: list[str] | None = None
+    #: whether each source stands on a frame of its own (two mixed clips) or all on one frame
+    mixed: bool = False
+    #: ids of the list that the annotation does not have
+    unannotated: int = 0
+    name: str = ""
+    sha256: str = ""
+    warnings: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.boxes = np.asarray(self.boxes, np.float64).reshape(-1, 4)
+        self.box_clip = np.asarray(self.box_clip, np.int64).reshape(-1)
+        self.box_class = np.asarray(self.box_class, np.int64).reshape(-1)
+        if len(self.ids) != len(self.videos):
+            raise DataError(
+                f"truth {self.name}: {len(self.ids)} ids but {len(self.videos)} videos; one video for each id"
+            )
+        if not len(self.boxes) == len(self.box_clip) == len(self.box_class):
+            counts = f"{len(self.boxes)} boxes, {len(self.box_clip)} clips, {len(self.box_class)} classes of boxes"
+            raise DataError(f"truth {self.name}: {counts}; there must be as many of each")
+        if len(self.box_clip) and not (self.box_clip.min() >= 0 and self.box_clip.max() < len(self.ids)):
+            raise DataError(f"truth {self.name}: box_clip points outside the {len(self.ids)} clips")
+        if len(self.box_class) and not (
+            self.box_class.min() >= -1 and self.box_class.max() < max(1, len(self.classes))
+        ):
+            raise DataError(f"truth {self.name}: box_class points outside the {len(self.classes)} classes")
+        if len(set(self.ids)) < len(self.ids):
+            raise DataError(f"truth {self.name}: id {_first_double(self.ids)!r} stands there twice")
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def sounding(self) -> NDArray[np.bool_]:
+        """(N,) whether the clip has a truth at all; False is a negative."""
+        marked = np.bincount(self.box_clip, minlength=len(self)) > 0
+        return marked if self.masks is None else marked | self.masks.any(axis=(1, 2, 3))
+
+    @property
+    def sources(self) -> NDArray[np.int64]:
+        """(M,) which source of its clip each box is of, in order of first appearance of the class."""
+        if self.box_source is not None:
+            return np.asarray(self.box_source, np.int64)
+        seen: dict[int, dict[int, int]] = {}
+        pairs = zip(self.box_clip.tolist(), self.box_class.tolist(), strict=True)
+        return np.array([_rank(seen.setdefault(clip, {}), label) for clip, label in pairs], np.int64).reshape(-1)
+
+    @property
+    def reported_class(self) -> NDArray[np.int64]:
+        """(N,) the class under which a clip is reported: its own, else that of its first box, else -1."""
+        if self.clip_class is not None:
+            return self.clip_class
+        labels = np.full(len(self), -1, np.int64)
+        labels[self.box_clip[::-1]] = self.box_class[::-1]
+        return labels
+
+    def take(self, clips: Sequence[int] | NDArray[np.int64]) -> "Truth":
+        """The same truth for these clips alone, in this order."""
+        clips = np.asarray(clips, np.int64)
+        place = np.full(len(self), -1, np.int64)
+        place[clips] = np.arange(len(clips))
+        kept = np.flatnonzero(place[self.box_clip] >= 0)
+        kept = kept[np.argsort(place[self.box_clip[kept]], kind="stable")]
+
+        def of_box(values: NDArray | None) -> NDArray | None:
+            return None if values is None else np.asarray(values)[kept]
+
+        return replace(
+            self,
+            ids=[self.ids[clip] for clip in clips],
+            videos=[self.videos[clip] for clip in clips],
+            boxes=self.boxes[kept],
+            box_clip=place[self.box_clip[kept]],
+            box_class=self.box_class[kept],
+            box_annotator=of_box(self.box_annotator),
+            box_source=of_box(self.box_source),
+            xywh=of_box(self.xywh),
+            scenes=None if self.scenes is None else [self.scenes[clip] for clip in clips],
+            sound=None if self.sound is None else [self.sound[clip] for clip in clips],
+            clip_class=None if self.clip_class is None else self.clip_class[clips],
+            masks=None if self.masks is None else self.masks[clips],
+            warnings=list(self.warnings),
+        )
+
+
+def _rank(seen: dict[int, int], label: int) -> int:
+    return seen.setdefault(label, len(seen))
+
+
+def _first_double(ids: list[str]) -> str:
+    seen: set[str] = set()
+    return next(name for name in ids if name in seen or seen.add(name))  # type: ignore[func-returns-value]

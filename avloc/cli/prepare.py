@@ -1,0 +1,106 @@
+"""`avloc prepare NAME`: data sets into stores."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from avloc.cli.show import guarded, print_json, progress, table
+
+app = typer.Typer(no_args_is_help=True, help="Turn a data set into a store that every method reads, or make one.")
+
+Source = Annotated[Path, typer.Option(help="Where the data set lies.")]
+Out = Annotated[Path, typer.Option(help="Folder to write; run the command again to finish or extend it.")]
+Jobs = Annotated[int | None, typer.Option(help="Processes; default: one for each processor.", min=1)]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
+Frames = Annotated[str, typer.Option(help="How frames are kept: jpeg (quality 95) or raw.")]
+
+
+def _show(prepared: Any, json: bool) -> None:
+    if json:
+        print_json(prepared)
+        return
+    table("", ["split", "clips"], [[name, count] for name, count in prepared.splits.items()], right=(1,))
+    failed = "".join(f"\n  {count} x {reason}" for reason, count in prepared.reasons.items())
+    print(f"{prepared.store}: {prepared.ok} videos ok, {prepared.failed} failed, {prepared.seconds:.1f} s{failed}")
+
+
+@app.command()
+@guarded
+def music(
+    source: Source,
+    out: Out = Path("data/music"),
+    fps: Annotated[int, typer.Option(help="Frames kept of each second.")] = 4,
+    size: Annotated[int, typer.Option(help="Side of the kept frames in pixels; the aspect is not kept.")] = 256,
+    rate: Annotated[int, typer.Option(help="Sampling rate of the kept sound in Hz.")] = 16000,
+    frames: Frames = "jpeg",
+    splits: Annotated[list[str] | None, typer.Option("--split", help="Prepare this list alone; may be repeated.")] = None,
+    jobs: Jobs = None,
+    json: Json = False,
+) -> None:
+    """MUSIC (solo and duet), or the synthetic world, which has its layout.
+
+    SOURCE holds MUSIC_solo_videos.json and MUSIC_duet_videos.json (class: video ids), lists such as solo_training_1.txt
+    (lines of "<id>_0_1000.flac <id>_0_1000.mp4"), videos/<id>_0_1000.mp4, and, for the boxes, solotest.json and
+    duettest.json. Each second becomes a clip; videos that cannot be read are counted with their reasons.
+    """
+    from avloc import prepare_music
+
+    with progress("prepare music") as shown:
+        prepared = prepare_music(source, out, fps, size, rate, frames, splits or None, jobs, shown)
+    _show(prepared, json)
+
+
+@app.command("music-synthetic")
+@guarded
+def music_synthetic(
+    source: Annotated[Path, typer.Option(help="A store that `avloc prepare music` wrote.")],
+    out: Out = Path("data/music-synthetic"),
+    pool: Annotated[
+        list[str], typer.Option(help="SPLIT=SOURCE SPLIT: where the tiles of a split come from; may be repeated.")
+    ] = ["train=solo_training_2", "validation=solo_validation", "test=solo_testing"],  # noqa: B006
+    count: Annotated[list[str], typer.Option(help="SPLIT=NUMBER of mosaics; may be repeated.")] = [  # noqa: B006
+        "train=3000",
+        "validation=400",
+        "test=800",
+    ],
+    training: Annotated[
+        list[str] | None, typer.Option(help="Splits whose sounds get random gains; default: train.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the draw.")] = 0,
+    size: Annotated[int, typer.Option(help="Side of a mosaic in pixels; its cells are half of it.")] = 256,
+    jitter: Annotated[float, typer.Option(help="Training gains are drawn from 1 - jitter to 1 + jitter.")] = 0.5,
+    frames: Frames = "jpeg",
+    jobs: Jobs = None,
+    json: Json = False,
+) -> None:
+    """MUSIC-synthetic: 2x2 mosaics of solo clips of four classes, two of which sound."""
+    from avloc import prepare_music_synthetic
+
+    with progress("prepare music-synthetic") as shown:
+        prepared = prepare_music_synthetic(
+            source, out, pool, count, training or None, seed, size, jitter, frames, jobs, shown
+        )
+    _show(prepared, json)
+
+
+@app.command()
+@guarded
+def synthetic(
+    out: Out,
+    videos: Annotated[int | None, typer.Option(help="How many videos in all, at least 12; default: the preset's.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the world; another seed is another world.")] = 0,
+    preset: Annotated[str, typer.Option(help="quick (some 700 videos) or full (ten times as many).")] = "quick",
+    jobs: Jobs = None,
+    json: Json = False,
+) -> None:
+    """The built-in world: real mp4 files with sound and exact truth, in the layout of MUSIC."""
+    from avloc import prepare_synthetic
+
+    with progress("prepare synthetic") as shown:
+        world = prepare_synthetic(out, videos, seed, preset, jobs, shown)
+    if json:
+        print_json(world)
+        return
+    table("", ["list", "videos"], [[name, number] for name, number in world.counts.items()], right=(1,))
+    print(f"{world.out}: {world.videos} videos of {', '.join(world.classes)}; `avloc prepare music --source {world.out}` is next")

@@ -1,0 +1,121 @@
+"""The commands that work in a run: train, cluster, match, evaluate, visualize."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from avloc.cli.show import guarded, print_json, progress, table
+
+Config = Annotated[Path | None, typer.Option(help="A YAML configuration; `avloc recipes` lists those that come along.")]
+RunOption = Annotated[Path | None, typer.Option(help="The run's folder; default: runs/<name of the configuration>.")]
+Set = Annotated[list[str] | None, typer.Option(help="KEY=VALUE over the configuration, as stage1.train.lr=3e-4; may be repeated.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
+
+
+def register(app: typer.Typer) -> None:
+    for name, command in (
+        ("train-stage1", train_stage1),
+        ("cluster", cluster),
+        ("match-clusters", match_clusters),
+        ("train-stage2", train_stage2),
+        ("visualize", visualize),
+    ):
+        app.command(name)(guarded(command))
+
+
+def train_stage1(config: Config = None, run: RunOption = None, set: Set = None, json: Json = False) -> None:
+    """Train the first stage of the configured method; run it again to go on after an interruption."""
+    from avloc import train_stage1
+
+    with progress("train-stage1") as shown:
+        trained = train_stage1(config, run, set or (), shown)
+    _show_trained(trained, json)
+
+
+def train_stage2(config: Config = None, run: RunOption = None, set: Set = None, json: Json = False) -> None:
+    """Train the second stage from the run's first stage and clusters."""
+    from avloc import train_stage2
+
+    with progress("train-stage2") as shown:
+        trained = train_stage2(config, run, set or (), shown)
+    _show_trained(trained, json)
+
+
+def _show_trained(trained: Any, json: bool) -> None:
+    if json:
+        print_json(trained)
+        return
+    rows = []
+    for phase, entry in trained.last.items():
+        judged = "  ".join(f"{name} {value:.3f}" for name, value in entry["validation"].items())
+        rows.append([phase, entry["epoch"], f"{entry['loss']:.4f}", judged, trained.weights[phase]])
+    table("", ["phase", "epoch", "loss", "validation", "weights"], rows, right=(1, 2))
+    print(f"{trained.run}: stage {trained.stage}, {trained.epochs} epochs in {trained.seconds:.0f} s")
+
+
+def cluster(
+    config: Config = None,
+    run: RunOption = None,
+    set: Set = None,
+    as_trained: Annotated[
+        bool | None, typer.Option(help="Take the clustering that stage one itself trained with; default: as configured.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Cluster the objects of the training clips into the dictionary that stage two reads."""
+    from avloc import cluster
+
+    found = cluster(config, run, set or (), as_trained)
+    if json:
+        print_json(found)
+        return
+    quality = "" if found.nmi is None else f", NMI {found.nmi:.3f} and purity {found.purity:.3f} with the true classes"
+    print(f"{found.run}: {found.clips} clips in {found.clusters} clusters of {', '.join(map(str, found.sizes))}{quality}")
+
+
+def match_clusters(
+    config: Config = None,
+    run: RunOption = None,
+    set: Set = None,
+    random_draws: Annotated[
+        int | None, typer.Option(help="Search by so many random draws, as the authors do; 0 is exact. Default: as configured.")
+    ] = None,
+    strict: Annotated[bool, typer.Option(help="Exit with status 1 unless the match is one-to-one without doubts.")] = False,
+    json: Json = False,
+) -> None:
+    """Say which cluster is which class, for the class-aware scores; training never sees it."""
+    from avloc import match_clusters
+
+    matched = match_clusters(config, run, set or (), random_draws)
+    if json:
+        print_json(matched)
+    else:
+        rows = [[name, ", ".join(map(str, clusters))] for name, clusters in matched.classes.items()]
+        table("", ["class", "clusters"], rows)
+        print(f"{matched.run}: agreement {matched.score:.3f} of {len(matched.classes)}, purity {matched.purity:.3f}")
+        for doubt in matched.doubts:
+            print(f"please check: {doubt}")
+    if strict and matched.doubts:
+        raise typer.Exit(1)
+
+
+def visualize(
+    config: Config = None,
+    run: RunOption = None,
+    set: Set = None,
+    sets: Annotated[list[str] | None, typer.Option(help="Draw this test set alone; may be repeated.")] = None,
+    clips: Annotated[int, typer.Option(help="Clips drawn of each test set.", min=1)] = 8,
+    json: Json = False,
+) -> None:
+    """Draw a run: maps, clusters, training curves, and a page that shows them with sound."""
+    from avloc import visualize
+
+    with progress("visualize") as shown:
+        drawn = visualize(config, run, set or (), sets or None, clips, shown)
+    if json:
+        print_json(drawn)
+        return
+    for figure in drawn.figures:
+        print(figure)
+    print(f"open {drawn.report}")

@@ -1,0 +1,224 @@
+"""The commands that measure: evaluate, compare, leaderboard, benchmarks."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from avloc.cli.scoring_tables import ends, percent, show_result, show_spread, show_worst
+from avloc.cli.show import guarded, print_json, progress, table
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
+Metrics = Annotated[
+    list[str] | None,
+    typer.Option("--metric", help="Metrics to report, as ciou,auc,locacc; ciou stands for ciou@0.3 too."),
+]
+Resamples = Annotated[int, typer.Option(help="Bootstrap resamples of the intervals; 0 for none.")]
+Seed = Annotated[int, typer.Option(help="Seed of the bootstrap.")]
+
+
+def register(app: typer.Typer) -> None:
+    for command in (evaluate, compare, leaderboard, benchmarks):
+        app.command(command.__name__)(guarded(command))
+
+
+def evaluate(
+    config: Annotated[Path | None, typer.Option(help="The run's configuration, to evaluate a run.")] = None,
+    run: Annotated[Path | None, typer.Option(help="The run's folder: score its model on its test sets.")] = None,
+    set: Annotated[list[str] | None, typer.Option(help="KEY=VALUE over the configuration; may be repeated.")] = None,
+    sets: Annotated[list[str] | None, typer.Option(help="Which of the run's test sets; default: all.")] = None,
+    predictions: Annotated[
+        Path | None,
+        typer.Option(help="Heat maps of anybody's model: .h5 or .npz with ids and maps, or a folder of ID.npy."),
+    ] = None,
+    benchmark: Annotated[
+        str | None, typer.Option(help="The test set of the predictions; `avloc benchmarks` lists them.")
+    ] = None,
+    annotations: Annotated[
+        Path | None, typer.Option(help="The benchmark's annotation file, or the folder it is in.")
+    ] = None,
+    truth: Annotated[
+        Path | None, typer.Option(help="Boxes of one's own instead: JSON, COCO json, or Pascal VOC xml.")
+    ] = None,
+    protocol: Annotated[str | None, typer.Option(help="How to score, or `all`; default: the benchmark's.")] = None,
+    axis: Annotated[
+        list[str] | None, typer.Option(help="NAME=VALUE over the protocol, as resize=bicubic; may be repeated.")
+    ] = None,
+    metric: Metrics = None,
+    ids: Annotated[Path | None, typer.Option(help="A list of clips to restrict to, one id a line.")] = None,
+    val_ids: Annotated[
+        Path | None, typer.Option(help="Clips on which a threshold is picked; the others are scored.")
+    ] = None,
+    music_boxes: Annotated[
+        str | None, typer.Option(help="xywh, or xyxy-avgn as the release of AVGN reads them.")
+    ] = None,
+    worst: Annotated[int, typer.Option(help="Also show the clips with the lowest scores.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="Also write the result as JSON.")] = None,
+    resamples: Resamples = 2000,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    """Score heat maps: a run's on its test sets, or anybody's against a benchmark or boxes of one's own.
+
+    Every published rule has a name (--protocol all shows how far they are apart), each of its axes can be changed, and
+    blind baselines stand beside every number.
+    """
+    from avloc.errors import ConfigError
+
+    if predictions is None:
+        if config is None and run is None:
+            raise ConfigError("give --predictions FILE with --benchmark and --annotations (or --truth), or --run DIR")
+        _evaluate_run(config, run, set, sets, _names(metric), resamples, json)
+        return
+    from avloc.verbs.evaluate_predictions import evaluate_predictions
+
+    axes = dict(_pair(text) for text in axis or ())
+    found = evaluate_predictions(
+        predictions,
+        benchmark,
+        annotations,
+        truth,
+        protocol,
+        axes,
+        _names(metric),
+        ids,
+        val_ids,
+        music_boxes,
+        out,
+        resamples,
+        seed,
+    )
+    if json:
+        print_json(found)
+        return
+    if len(found.results) > 1:
+        show_spread(found)
+    for result in found.results.values() if len(found.results) == 1 else ():
+        show_result(result)
+    if worst:
+        show_worst(next(iter(found.results.values())), worst)
+
+
+def _names(metric: Sequence[str] | None) -> list[str] | None:
+    names = [name for text in metric or () for name in text.split(",") if name.strip()]
+    return names or None
+
+
+def _pair(text: str) -> tuple[str, str]:
+    from avloc.errors import ConfigError
+
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise ConfigError(f"--axis {text}: expected NAME=VALUE, as resize=bicubic")
+    return name.strip().replace("-", "_"), value.strip()
+
+
+def _evaluate_run(
+    config: Path | None, run: Path | None, set: Any, sets: Any, metric: list[str] | None, resamples: int, json: bool
+) -> None:
+    from avloc.verbs.evaluate import evaluate as evaluate_run
+
+    with progress("evaluate") as shown:
+        found = evaluate_run(config, run, set or (), sets or None, metric, resamples, shown)
+    if json:
+        print_json(found)
+        return
+    for one in found.sets.values():
+        show_result(one.result, one.set)
+        rows = []
+        for name, comparison in one.comparisons.items():
+            for metric_name, difference in comparison.difference.items():
+                interval = ends(difference.ci95_by_video)
+                other = comparison.metrics[metric_name].value
+                rows.append([name, metric_name, percent(other), f"{100 * difference.value:+.1f}", interval])
+        if rows:
+            table(
+                "on the same clips",
+                ["comparison", "metric", "its value", "model less it", "95 % by video"],
+                rows,
+                right=(2, 3, 4),
+            )
+        print(f"{one.file}\n")
+
+
+def compare(
+    a: Annotated[Path, typer.Argument(help="A result, as `avloc evaluate --out` writes it.")],
+    b: Annotated[Path, typer.Argument(help="Another, of the same benchmark and protocol.")],
+    protocol: Annotated[str | None, typer.Option(help="Which one, where the files hold several.")] = None,
+    metric: Metrics = None,
+    resamples: Resamples = 2000,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    """Compare two results on the clips they share: difference, interval, p value."""
+    from avloc.verbs.compare import compare
+
+    found = compare(a, b, protocol, _names(metric), resamples, seed)
+    if json:
+        print_json(found)
+        return
+    heading = f"{found.benchmark or 'own truth'} by {found.protocol}"
+    print(f"{heading}: {found.shared} clips in both, {found.only_a} only in A, {found.only_b} only in B")
+    rows = [
+        [
+            name,
+            percent(d.a),
+            percent(d.b),
+            f"{100 * d.difference:+.2f}",
+            ends(d.ci95),
+            ends(d.ci95_by_video),
+            f"{d.p:.4f}",
+        ]
+        for name, d in found.metrics.items()
+    ]
+    columns = ["metric", "A %", "B %", "A - B", "95 % over clips", "95 % over videos", "p"]
+    table("", columns, rows, right=tuple(range(1, len(columns))))
+    print(f"A is higher on {found.better_a} clips, B on {found.better_b}")
+
+
+def leaderboard(
+    results: Annotated[
+        list[Path] | None, typer.Argument(help="Results, as `avloc evaluate --out` writes them.")
+    ] = None,
+    benchmark: Annotated[str | None, typer.Option(help="Only this benchmark.")] = None,
+    published: Annotated[bool, typer.Option(help="Also the published figures, with their sources.")] = True,
+    metric: Metrics = None,
+    format: Annotated[str, typer.Option(help="md or csv.")] = "md",
+    json: Json = False,
+) -> None:
+    """Tables of results beside published figures; a column is one metric under one protocol, never two."""
+    from avloc.verbs.leaderboard import leaderboard
+
+    found = leaderboard(results or (), benchmark, published, _names(metric))
+    if json:
+        print_json(found)
+    else:
+        print(found.text(format), end="")
+
+
+def benchmarks(
+    name: Annotated[str | None, typer.Argument(help="Only this benchmark, in full.")] = None,
+    annotations: Annotated[
+        Path | None, typer.Option(help="A folder: say for each benchmark whether its files are there.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """List the test sets that can be scored, with what each needs on disk."""
+    from avloc.verbs.benchmarks import benchmarks
+
+    found = benchmarks(name, annotations)
+    if json:
+        print_json(found)
+        return
+    if name is not None:
+        for key, value in found[0].to_json().items():
+            print(f"{key.replace('_', ' '):16} {', '.join(value) if isinstance(value, list) else value}")
+        return
+    rows = []
+    for one in found:
+        there = [] if annotations is None else [f"{one.clips} clips" if one.clips is not None else "not there"]
+        about = one.benchmark
+        rows.append([about.name, about.title, about.clips or "", about.protocol, about.needs, *there])
+    columns = ["benchmark", "what", "clips", "protocol", "files", *(["here"] if annotations is not None else [])]
+    table("", columns, rows, right=(2,))

@@ -1,0 +1,131 @@
+"""What a command shows: results on stdout (a table, or JSON), log and progress on stderr; errors in one line."""
+
+import dataclasses
+import functools
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from avloc import processes
+from avloc.errors import AvlocError
+
+Progress = Callable[[int, int, str], None]
+
+
+def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
+    """A command whose AvlocErrors end in their message and status 2, and Ctrl-C in how to go on and status 130."""
+
+    @functools.wraps(command)
+    def guard(*arguments: Any, **options: Any) -> Any:
+        try:
+            return command(*arguments, **options)
+        except AvlocError as error:
+            for line in str(error).splitlines():
+                print(f"avloc: {line}", file=sys.stderr)
+            raise typer.Exit(2) from None
+        except KeyboardInterrupt:
+            print(f"\navloc: interrupted; nothing is lost, go on with: {_command_line()}", file=sys.stderr)
+            raise typer.Exit(130) from None
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from None
+
+    return guard
+
+
+def _command_line() -> str:
+    import shlex
+
+    return shlex.join(["avloc", *sys.argv[1:]])
+
+
+def plain(value: Any) -> Any:
+    """A result as JSON's own types."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        if hasattr(value, "to_json"):
+            return plain(value.to_json())
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def print_json(value: Any) -> None:
+    if processes.is_first():
+        print(json.dumps(plain(value), indent=1, ensure_ascii=False))
+
+
+def console(stderr: bool = False) -> Any:
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False)
+
+
+def table(title: str, columns: list[str], rows: list[list[Any]], right: tuple[int, ...] = ()) -> None:
+    """A table on stdout; columns whose numbers are in `right` hold figures."""
+    from rich.table import Table
+
+    if not processes.is_first():
+        return
+    shown = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for number, column in enumerate(columns):
+        shown.add_column(column, justify="right" if number in right else "left", overflow="fold")
+    for row in rows:
+        shown.add_row(*("" if cell is None else str(cell) for cell in row))
+    console().print(shown)
+
+
+def start_log(verbose: bool) -> None:
+    """The log on stderr: warnings, and with `verbose` everything."""
+    from rich.logging import RichHandler
+
+    handler = RichHandler(console=console(stderr=True), show_path=False, show_time=False, markup=False)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
+    logging.getLogger("avloc").setLevel(logging.INFO if verbose else logging.WARNING)
+
+
+@contextmanager
+def progress(title: str) -> Iterator[Progress]:
+    """A progress bar on stderr with elapsed and remaining time; without a terminal a line now and then."""
+    if not processes.is_first():
+        yield lambda done, total, text: None
+        return
+    screen = console(stderr=True)
+    if not screen.is_terminal:
+        yield _Lines(title)
+        return
+    from rich import progress as bars
+
+    columns = (
+        bars.TextColumn("[bold]{task.description}"), bars.BarColumn(), bars.MofNCompleteColumn(),
+        bars.TimeElapsedColumn(), bars.TimeRemainingColumn(), bars.TextColumn("{task.fields[text]}"),
+    )  # fmt: skip
+    with bars.Progress(*columns, console=screen) as bar:
+        task = bar.add_task(title, total=None, text="")
+
+        def update(done: int, total: int, text: str) -> None:
+            bar.update(task, completed=done, total=total, text=text)
+
+        yield update
+
+
+class _Lines:
+    """Progress for a log file: at most a line every ten seconds, and the last."""
+
+    def __init__(self, title: str) -> None:
+        self.title, self.shown = title, time.monotonic()
+
+    def __call__(self, done: int, total: int, text: str) -> None:
+        if done == total or time.monotonic() - self.shown >= 10:
+            self.shown = time.monotonic()
+            print(f"{self.title}: {done}/{total} {text}".rstrip(), file=sys.stderr, flush=True)

@@ -1,0 +1,187 @@
+"""YAML sections bound to the signatures they configure; every mistake at once, each with file, line, key and a suggestion.
+
+There is no schema beside the code: a section is checked against the constructor or the settings class that will receive it.
+"""
+
+import difflib
+import inspect
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from avloc.errors import ConfigError
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as people write it: 1e-4 is a number, as in YAML 1.2."""
+
+
+_Loader.yaml_implicit_resolvers = {key: list(value) for key, value in yaml.SafeLoader.yaml_implicit_resolvers.items()}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+)
+
+
+@dataclass
+class Section:
+    """A YAML mapping that knows where each of its keys stands: `lines` is keyed by the path below this section."""
+
+    source: str
+    values: dict[str, Any]
+    lines: dict[tuple[str, ...], int] = field(default_factory=dict)
+    path: tuple[str, ...] = ()
+
+    def child(self, key: str) -> "Section":
+        below = {path[1:]: line for path, line in self.lines.items() if path[:1] == (key,)}
+        return Section(self.source, self.values.get(key) or {}, below, (*self.path, key))
+
+    def where(self, path: Iterable[str | int] = ()) -> str:
+        """``file:line: dotted.key`` of the nearest key that has a line."""
+        keys = tuple(str(part) for part in path)
+        line = next((self.lines[keys[:n]] for n in range(len(keys), -1, -1) if keys[:n] in self.lines), None)
+        position = self.source if line is None else f"{self.source}:{line}"
+        return f"{position}: {'.'.join((*self.path, *keys)) or 'the whole file'}"
+
+
+def read_section(path: Path, overrides: Iterable[str] = ()) -> Section:
+    """The mapping in a YAML file, with ``key=value`` overrides (dotted keys, values as YAML) laid over it."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        node = yaml.compose(text, Loader=_Loader)
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file; `avloc recipes` lists the configurations that come with avloc") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read ({error})") from error
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ConfigError(f"{path}:{line}: not YAML ({error.problem})") from None
+    if not isinstance(node, yaml.MappingNode):
+        raise ConfigError(f"{path}:1: expected `key: value` lines, found {'nothing' if node is None else 'something else'}")
+    section = Section(str(path), {})
+    problems: list[str] = []
+    section.values = _mapping(node, (), section, problems)
+    for override in overrides:
+        _override(section, override, problems)
+    if problems:
+        raise ConfigError("\n".join(problems))
+    return section
+
+
+def _mapping(node: yaml.MappingNode, path: tuple[str, ...], section: Section, problems: list[str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for key_node, value_node in node.value:
+        key = str(key_node.value)
+        if key in values:
+            problems.append(f"{section.source}:{key_node.start_mark.line + 1}: {'.'.join((*path, key))}: given twice")
+        section.lines[(*path, key)] = key_node.start_mark.line + 1
+        if isinstance(value_node, yaml.MappingNode):
+            values[key] = _mapping(value_node, (*path, key), section, problems)
+        else:
+            loader = _Loader("")
+            values[key] = loader.construct_object(value_node, deep=True)
+    return values
+
+
+def _override(section: Section, override: str, problems: list[str]) -> None:
+    name, equals, text = override.partition("=")
+    keys = name.split(".")
+    if not equals or not all(keys):
+        problems.append(f"--set {override}: expected key=value, as in stage1.train.lr=3e-4")
+        return
+    values = section.values
+    for key in keys[:-1]:
+        if values.get(key) is None:
+            values[key] = {}
+        if not isinstance(values[key], dict):
+            problems.append(f"--set {override}: {key} holds a value, not a section")
+            return
+        values = values[key]
+    try:
+        values[keys[-1]] = yaml.load(text, Loader=_Loader)
+    except yaml.YAMLError:
+        problems.append(f"--set {override}: {text!r} is not a YAML value")
+    for path in [path for path in section.lines if path[: len(keys)] == tuple(keys)]:
+        del section.lines[path]
+
+
+def check(section: Section, target: Callable[..., Any], problems: list[str]) -> dict[str, Any]:
+    """The keyword arguments of `target` that the section gives, typed; what does not fit is added to `problems`.
+
+    Types are enforced by pydantic from the annotations of the signature; unknown keys are refused with the nearest name.
+    """
+    from pydantic import ConfigDict, ValidationError, create_model
+
+    parameters = _parameters(target)
+    model = create_model(
+        "Section", __config__=ConfigDict(extra="forbid", arbitrary_types_allowed=True), **_fields(parameters)
+    )
+    try:
+        checked = model.model_validate(section.values)
+    except ValidationError as error:
+        problems += [_explain(section, parameters, detail) for detail in error.errors()]
+        return {}
+    return {name: getattr(checked, name) for name in checked.model_fields_set}
+
+
+def bind(section: Section, target: Callable[..., Any]) -> Any:
+    """`target` called with the section's values; ConfigError with every mistake, a line each."""
+    problems: list[str] = []
+    arguments = check(section, target, problems)
+    if problems:
+        raise ConfigError("\n".join(problems))
+    return target(**arguments)
+
+
+def _parameters(target: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    return inspect.signature(target, eval_str=True).parameters
+
+
+def _fields(parameters: Mapping[str, inspect.Parameter]) -> dict[str, Any]:
+    return {
+        name: (
+            Any if parameter.annotation is inspect.Parameter.empty else parameter.annotation,
+            ... if parameter.default is inspect.Parameter.empty else parameter.default,
+        )
+        for name, parameter in parameters.items()
+    }
+
+
+def _explain(section: Section, parameters: Mapping[str, inspect.Parameter], detail: Mapping[str, Any]) -> str:
+    location = tuple(part for part in detail["loc"] if isinstance(part, str | int))
+    where = section.where(location)
+    if detail["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        return f"{where}: unknown key{_suggestion(str(location[-1]), _names_at(parameters, location[:-1]))}"
+    if detail["type"] in ("missing", "missing_argument"):
+        return f"{where}: missing, and it has no default"
+    return f"{where}: found {detail['input']!r}; {detail['msg'][0].lower()}{detail['msg'][1:]}"
+
+
+def _names_at(parameters: Mapping[str, inspect.Parameter], location: tuple[str | int, ...]) -> list[str]:
+    for part in location:
+        annotation = parameters[str(part)].annotation if str(part) in parameters else None
+        if not callable(annotation):
+            return []
+        parameters = _parameters(annotation)
+    return list(parameters)
+
+
+def _suggestion(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean '{near[0]}'?" if near else f"; expected one of {', '.join(known)}" if known else ""
+
+
+def dump(values: Mapping[str, Any]) -> str:
+    """YAML text of plain values, keys in the order given."""
+    return yaml.safe_dump(_plain(values), sort_keys=False, allow_unicode=True, width=120)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value

@@ -1,0 +1,66 @@
+"""Clip and Box: one stored moment and what was marked in it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Box:
+    """One object in one frame of a clip.
+
+    xyxy: left, top, right, bottom as shares of the frame, in [0, 1].
+    frame: which of the clip's frames, from 0.
+    label: index into the store's classes; -1 is an object of none of them.
+    """
+
+    xyxy: tuple[float, float, float, float]
+    frame: int
+    label: int
+    sounding: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """One moment of a video: F frames and the S samples heard meanwhile.
+
+    id: unique within a split.
+    video: the video or, for composed clips, the group that shares sources; clips of one `video` are not independent.
+    split: the list that names the video; empty until the clip stands in a store.
+    start: seconds from the first frame of the video.
+    frames: (F, H, W, 3) uint8, RGB.
+    frame_keys: F names under which an annotation may know the frame, empty where there is none.
+    waveform: (S,) int16, mono.
+    labels: indices into the store's classes: the classes that sound.
+    annotated: F flags, whether somebody looked for boxes in the frame, found or not.
+    """
+
+    id: str
+    video: str
+    split: str
+    start: float
+    frames: NDArray[np.uint8]
+    frame_keys: tuple[str, ...]
+    waveform: NDArray[np.int16]
+    labels: tuple[int, ...]
+    boxes: tuple[Box, ...] = ()
+    annotated: tuple[bool, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class BoxTable:
+    """The boxes of many clips, one array a column, ordered by clip.
+
+    clip: (M,) int64, position of the clip in its split. frame, label: (M,) int64. sounding: (M,) bool.
+    xyxy: (M, 4) float32, shares of the frame.
+    """
+
+    clip: NDArray[np.int64]
+    frame: NDArray[np.int64]
+    label: NDArray[np.int64]
+    sounding: NDArray[np.bool_]
+    xyxy: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.clip)

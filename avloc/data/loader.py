@@ -1,0 +1,234 @@
+"""From a store to Batches: an epoch is drawn as a plan of indices first, then read, so that it can be repeated exactly.
+
+A split that fits in memory stays on the model's device and no worker process is used; a larger one is read by workers.
+Both give the same Batches.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Generator, Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from avloc import processes
+from avloc.data.store import Store
+
+Indices = NDArray[np.int64]
+
+
+@dataclass
+class Batch:
+    """What a method sees of B clips; a field that the method did not ask for is None.
+
+    frame: (B, 3, H, W) float. sound: (B, 1, T, F) float. waveform: (B, S) float in [-1, 1].
+    negative: (B, 3, H, W), for each clip a frame of another video. index, negative_index: (B,) into the split.
+    video: (B,) the same number for clips of one video. labels: (B, C) bool.
+    """
+
+    frame: Tensor
+    sound: Tensor
+    waveform: Tensor | None = None
+    index: Tensor | None = None
+    video: Tensor | None = None
+    labels: Tensor | None = None
+    negative: Tensor | None = None
+    negative_index: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+
+class Senses(Protocol):
+    """The part of a Localizer that the loader needs: how it sees, how it hears, whether it wants negative frames."""
+
+    frame: Any
+    sound: Any
+    negatives: bool
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which clip and which of its frames each row shows, with which negative; every array is (n,).
+
+    sounds: the clips to hear instead of the clips' own, for controls with the wrong sound.
+    """
+
+    clips: Indices
+    picks: Indices
+    negative_clips: Indices | None = None
+    negative_picks: Indices | None = None
+    sounds: Indices | None = None
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def rows(self, start: int, stop: int) -> "Plan":
+        def cut(array: Indices | None) -> Indices | None:
+            return None if array is None else array[start:stop]
+
+        return Plan(*(cut(getattr(self, field.name)) for field in fields(self)))  # type: ignore[arg-type]
+
+
+def draw_plan(store: Store, seed: tuple[int, ...], negatives: bool, shuffle: bool = True) -> Plan:
+    """One epoch over a split: every clip once, a frame of it at random, and (if asked) a random frame of another video.
+
+    A negative clip is drawn uniformly over the split until its video differs, as DSOL does; it may be of the same class.
+    """
+    random = np.random.default_rng(seed)
+    count = len(store)
+    clips = random.permutation(count) if shuffle else np.arange(count)
+    picks = random.integers(store.frames_per_clip, size=count)
+    if not negatives:
+        return Plan(clips, picks)
+    videos = video_numbers(store)
+    others = random.integers(count, size=count)
+    if len(np.unique(videos)) > 1:
+        while (same := videos[others] == videos[clips]).any():
+            others[same] = random.integers(count, size=int(same.sum()))
+    return Plan(clips, picks, others, random.integers(store.frames_per_clip, size=count))
+
+
+def video_numbers(store: Store) -> Indices:
+    """(N,) the clips' videos as numbers, equal where the video is."""
+    return np.unique(store.videos, return_inverse=True)[1].astype(np.int64)
+
+
+class Loader:
+    """Batches of one split for one method, on one device.
+
+    `resident` keeps the raw split on the device: True, False, or None to decide by its size against free memory.
+    """
+
+    def __init__(self, store: Store, senses: Senses, device: torch.device, workers: int = 0, resident: bool | None = None):
+        self.store, self.senses, self.device, self.workers = store, senses, device, workers
+        self._videos = torch.from_numpy(video_numbers(store)).to(device)
+        self._labels = torch.from_numpy(np.asarray(store.labels)).to(device)
+        self._raw: tuple[Tensor, Tensor] | None = None
+        if resident if resident is not None else store.nbytes < 0.5 * _free_memory(device):
+            self._raw = (
+                torch.from_numpy(store.all_frames()).to(device),
+                torch.from_numpy(store.all_sounds()).to(device),
+            )
+
+    @property
+    def resident(self) -> bool:
+        return self._raw is not None
+
+    def steps(self, batch_size: int) -> int:
+        """Training batches an epoch for each process; the last clips that fill no batch wait for another epoch."""
+        return max(1, len(self.store) // (batch_size * processes.world_size()))
+
+    def training(self, batch_size: int, seed: int, epoch: int) -> Iterator[Batch]:
+        """The Batches of one training epoch for this process, views augmented; a function of its arguments alone."""
+        plan = draw_plan(self.store, (seed, epoch), self.senses.negatives)
+        world, rank = processes.world_size(), processes.rank()
+        size = min(batch_size, len(plan) // world) or 1
+        starts = [(step * world + rank) * size for step in range(self.steps(batch_size))]
+        parts = [plan.rows(start, start + size) for start in starts]
+        for step, (part, raw) in enumerate(self._read(parts)):
+            generator = Generator().manual_seed(_mix(seed, epoch, rank, step))
+            yield self._batch(part, raw, generator)
+
+    def in_order(self, batch_size: int, seed: int | None = None, augment: bool = False) -> Iterator[Batch]:
+        """Every clip of the split once, in store order; the first frame of each, or a random one if there is a seed."""
+        if seed is None:
+            plan = Plan(np.arange(len(self.store)), np.zeros(len(self.store), np.int64))
+        else:
+            plan = draw_plan(self.store, (seed,), self.senses.negatives, shuffle=False)
+        yield from self.of(plan, batch_size, None if seed is None or not augment else seed)
+
+    def of(self, plan: Plan, batch_size: int, augment_seed: int | None = None) -> Iterator[Batch]:
+        """The Batches of any plan, in its order, the test view unless there is a seed to augment with."""
+        parts = [plan.rows(start, start + batch_size) for start in range(0, len(plan), batch_size)]
+        for step, (part, raw) in enumerate(self._read(parts)):
+            generator = None if augment_seed is None else Generator().manual_seed(_mix(augment_seed, step))
+            yield self._batch(part, raw, generator)
+
+    def _read(self, parts: list[Plan]) -> Iterator[tuple[Plan, "RawBatch"]]:
+        if self._raw is not None:
+            frames, sounds = self._raw
+            for part in parts:
+                yield part, _gathered(frames, sounds, part)
+            return
+        reader = DataLoader(
+            _Parts(self.store, parts),
+            batch_size=None,
+            num_workers=self.workers,
+            pin_memory=self.device.type == "cuda",
+            multiprocessing_context="spawn" if self.workers else None,
+        )
+        for part, raw in zip(parts, reader, strict=True):
+            yield part, RawBatch(*(None if item is None else item.to(self.device, non_blocking=True) for item in raw))
+
+    def _batch(self, part: Plan, raw: "RawBatch", generator: Generator | None) -> Batch:
+        index = torch.from_numpy(part.clips).to(self.device)
+        waveform = raw.sounds.float().div(32767)
+        batch = Batch(
+            frame=self.senses.frame(raw.frames, generator),
+            sound=self.senses.sound(waveform, generator),
+            waveform=waveform,
+            index=index,
+            video=self._videos[index],
+            labels=self._labels[index],
+        )
+        if raw.negatives is not None and part.negative_clips is not None:
+            batch.negative = self.senses.frame(raw.negatives, generator)
+            batch.negative_index = torch.from_numpy(part.negative_clips).to(self.device)
+        return batch
+
+
+@dataclass
+class RawBatch:
+    """frames, negatives: (B, H, W, 3) uint8. sounds: (B, S) int16."""
+
+    frames: Tensor
+    sounds: Tensor
+    negatives: Tensor | None
+
+    def __iter__(self) -> Iterator[Tensor | None]:
+        return iter((self.frames, self.sounds, self.negatives))
+
+
+def _gathered(frames: Tensor, sounds: Tensor, part: Plan) -> RawBatch:
+    clips, picks = torch.from_numpy(part.clips), torch.from_numpy(part.picks)
+    negatives = None
+    if part.negative_clips is not None and part.negative_picks is not None:
+        negatives = frames[torch.from_numpy(part.negative_clips), torch.from_numpy(part.negative_picks)]
+    heard = clips if part.sounds is None else torch.from_numpy(part.sounds)
+    return RawBatch(frames[clips, picks], sounds[heard], negatives)
+
+
+class _Parts(Dataset[RawBatch]):
+    """The batches of a plan, read from the store's files."""
+
+    def __init__(self, store: Store, parts: list[Plan]):
+        self.store, self.parts = store, parts
+
+    def __len__(self) -> int:
+        return len(self.parts)
+
+    def __getitem__(self, number: int) -> RawBatch:
+        part = self.parts[number]
+        negatives = None
+        if part.negative_clips is not None and part.negative_picks is not None:
+            negatives = torch.from_numpy(self.store.frames(part.negative_clips, part.negative_picks))
+        frames = torch.from_numpy(self.store.frames(part.clips, part.picks))
+        heard = part.clips if part.sounds is None else part.sounds
+        return RawBatch(frames, torch.from_numpy(self.store.sounds(heard)), negatives)
+
+
+def _mix(*numbers: int) -> int:
+    """One 63-bit seed out of several numbers."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def _free_memory(device: torch.device) -> int:
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    import os
+
+    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 0

@@ -1,0 +1,57 @@
+"""Opening one video or sound file, with a reason short enough to be counted when that fails."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from avloc.errors import DataError
+
+
+class MediaError(DataError):
+    """One file that cannot be used. `reason` is one of a few, to be counted; `detail` says more."""
+
+    def __init__(self, path: str | Path, reason: str, detail: str = "") -> None:
+        super().__init__(path, reason, detail)  # all three as args, or the error could not be pickled by a worker
+        self.path, self.reason, self.detail = path, reason, detail
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}" + (f" ({self.detail})" if self.detail else "")
+
+
+@contextmanager
+def open_media(path: str | Path) -> Iterator[InputContainer]:
+    """An open container; what FFmpeg raises meanwhile becomes a MediaError."""
+    if not Path(path).is_file():
+        raise MediaError(path, "missing file")
+    try:
+        # with the protocol named, a colon in a file name is only a colon
+        container = av.open(f"file:{path}", metadata_errors="ignore")
+    except (av.error.FFmpegError, OSError) as error:
+        raise MediaError(path, "not a media file", _what(error)) from None
+    with container:
+        try:
+            yield container
+        except av.error.FFmpegError as error:
+            raise MediaError(path, "cannot be decoded", _what(error)) from None
+
+
+def _what(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def video_stream(container: InputContainer) -> VideoStream | None:
+    """The first moving picture; the cover image of a sound file is none."""
+    for stream in container.streams.video:
+        if not stream.disposition & av.stream.Disposition.attached_pic:
+            return stream
+    return None
+
+
+def in_seconds(stamp: int | None, base: Fraction | None) -> float | None:
+    """A time stamp or length in seconds; None where the file does not say."""
+    return None if stamp is None or base is None else float(stamp * base)

@@ -1,0 +1,46 @@
+"""What a data set brings: items in a fixed order, splits that list them, and a reader that makes clips of an item."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from avloc.data.clip import Clip
+
+
+@dataclass(frozen=True)
+class Item:
+    """One video, or one recipe of a composed clip.
+
+    id: unique in the store.
+    path: what a reader of the manifest should look at, relative to the source.
+    facts: everything the reader needs, as JSON; a block is prepared again when the facts of one of its items change.
+    note: further fields of the manifest, as JSON.
+    """
+
+    id: str
+    path: str
+    facts: Mapping[str, Any]
+    note: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of a split: which item, and where that is said ("solo_testing.txt:3")."""
+
+    item: str
+    where: str = ""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """All items by id, each to be read once, and for each split its entries in order; splits may share items."""
+
+    items: Mapping[str, Item]
+    splits: Mapping[str, list[Entry]]
+
+
+class Reader(Protocol):
+    """Makes the clips of one item. Travels to worker processes, so it must be picklable."""
+
+    def read(self, item: Item) -> Iterator[Clip]:
+        """At least one clip; MediaError where the item cannot be used, if after some clips, then they are left out."""

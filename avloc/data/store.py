@@ -1,0 +1,214 @@
+"""A prepared data set on disk, read lazily; an opened store may be sent to other processes."""
+
+import copy
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avloc.data.clip import Box, BoxTable, Clip
+from avloc.data.shards import Shards
+from avloc.errors import AvlocError, DataError
+from avloc.files import read_json
+
+FORMAT = 1
+_SETTINGS = ("classes", "rate", "seconds", "samples", "frames_per_clip", "size", "frames", "splits")
+
+Indices = NDArray[np.integer] | Sequence[int]
+
+
+class Store:
+    """The clips of a store, or of one of its splits, in the order of the lists they were prepared from.
+
+    classes: names, in the order of the labels. rate: Hz. seconds: length of a clip. size: pixels, frames are square.
+    splits: clips in each. fingerprint: of the settings and the manifest, the same wherever the store lies.
+    """
+
+    def __init__(self, path: Path, settings: dict[str, Any], rows: list[dict[str, Any]], fingerprint: str) -> None:
+        self.path = path
+        self.classes: tuple[str, ...] = tuple(settings["classes"])
+        self.rate: int = settings["rate"]
+        self.seconds: float = settings["seconds"]
+        self.samples: int = settings["samples"]
+        self.frames_per_clip: int = settings["frames_per_clip"]
+        self.size: int = settings["size"]
+        self.splits: dict[str, int] = settings["splits"]
+        self.fingerprint = fingerprint
+        self.split_name: str | None = None
+        self.settings = settings
+        self._rows = rows
+        self._shards = Shards(path, jpeg=settings["frames"] == "jpeg")
+
+    @classmethod
+    def open(cls, path: str | Path) -> "Store":
+        """Reads the settings and the manifest, no clip; DataError where there is no whole store."""
+        path = Path(path)
+        if not (path / "store.json").is_file():
+            if (path / "building.json").is_file():
+                raise DataError(
+                    f"{path}: this store was not finished; run the `avloc prepare` command that began it again"
+                )
+            raise DataError(
+                f"{path}: no store here (no store.json); `avloc prepare music --source DIR --out {path}` writes one"
+            )
+        settings = _read_settings(path / "store.json")
+        manifest = path / "manifest.jsonl"
+        try:
+            text = manifest.read_bytes()
+            rows = [json.loads(line) for line in text.splitlines()]
+            counts = dict.fromkeys(settings["splits"], 0)
+            for row in rows:
+                counts[row["split"]] += len(row["clips"])
+        except (OSError, ValueError, KeyError, TypeError):
+            counts = {}
+        if counts != settings["splits"]:
+            raise DataError(
+                f"{manifest}: missing, broken or of another store; run the `avloc prepare` command of {path} again"
+            )
+        canonical = json.dumps({key: value for key, value in settings.items() if key != "source"}, sort_keys=True)
+        fingerprint = hashlib.sha256(canonical.encode() + text).hexdigest()[:16]
+        return cls(path, settings, [row for row in rows if row["status"] == "ok"], fingerprint)
+
+    def split(self, name: str) -> "Store":
+        """The clips of one list."""
+        if name not in self.splits:
+            there = ", ".join(f"{split} ({clips} clips)" for split, clips in self.splits.items())
+            raise DataError(f"{self.path}: no split {name!r}; it holds {there}")
+        part = copy.copy(self)
+        part.__dict__ = {key: value for key, value in vars(self).items() if key not in _CACHED}
+        part.split_name = name
+        part._rows = [row for row in self._rows if row["split"] == name]
+        return part
+
+    def __len__(self) -> int:
+        return len(self._places[0])
+
+    def __repr__(self) -> str:
+        return f"Store({str(self.path)!r}, split={self.split_name!r}, {len(self)} clips)"
+
+    @cached_property
+    def _places(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """(N,) shard of each clip, (N,) row in it."""
+        counts = [len(row["clips"]) for row in self._rows]
+        shards = np.repeat(np.array([row["shard"] for row in self._rows], np.int64), counts)
+        starts = [np.arange(row["row"], row["row"] + count) for row, count in zip(self._rows, counts, strict=True)]
+        return shards, np.concatenate([np.empty(0, np.int64), *starts])
+
+    @cached_property
+    def ids(self) -> list[str]:
+        return [clip for row in self._rows for clip in row["clips"]]
+
+    @cached_property
+    def videos(self) -> list[str]:
+        """N names; clips of one video are not independent of each other."""
+        return [name.decode() for name in self._column("videos")]
+
+    @cached_property
+    def starts(self) -> NDArray[np.float64]:
+        """(N,) seconds from the first frame of the video."""
+        return self._column("starts")
+
+    @cached_property
+    def labels(self) -> NDArray[np.bool_]:
+        """(N, C), the classes that sound."""
+        return self._column("labels")
+
+    @cached_property
+    def annotated(self) -> NDArray[np.bool_]:
+        """(N, F), the frames that stand in the annotation, also where no box was found."""
+        return self._column("annotated")
+
+    @cached_property
+    def frame_keys(self) -> list[tuple[str, ...]]:
+        """N times F names of frames; an empty one where an annotation has no name for it."""
+        return [tuple(key.decode() for key in keys) for keys in self._column("keys")]
+
+    @cached_property
+    def boxes(self) -> BoxTable:
+        """All boxes, ordered by clip."""
+        return self._shards.boxes(*self._places)
+
+    def frames(self, clips: Indices, picks: Indices) -> NDArray[np.uint8]:
+        """Of each clip one frame, RGB: (n, H, W, 3)."""
+        out = np.empty((len(clips), self.size, self.size, 3), np.uint8)
+        picks = np.asarray(picks)
+        for n, shard, row in self._ordered(clips):
+            out[n] = self._shards.frame(shard, row, int(picks[n]))
+        return out
+
+    def sounds(self, clips: Indices) -> NDArray[np.int16]:
+        """(n, S) mono."""
+        out = np.empty((len(clips), self.samples), np.int16)
+        for n, shard, row in self._ordered(clips):
+            out[n] = self._shards.sound(shard, row)
+        return out
+
+    def all_frames(self) -> NDArray[np.uint8]:
+        """(N, F, H, W, 3) RGB, in memory."""
+        out = np.empty((len(self), self.frames_per_clip, self.size, self.size, 3), np.uint8)
+        self._shards.fill_frames(out, *self._places)
+        return out
+
+    def all_sounds(self) -> NDArray[np.int16]:
+        """(N, S) mono, in memory."""
+        out = np.empty((len(self), self.samples), np.int16)
+        self._shards.fill_sounds(out, *self._places)
+        return out
+
+    @property
+    def nbytes(self) -> int:
+        """What all_frames and all_sounds would take together."""
+        return len(self) * (self.frames_per_clip * self.size * self.size * 3 + 2 * self.samples)
+
+    def clip(self, index: int) -> Clip:
+        """One clip whole."""
+        index = range(len(self))[index]
+        table, every = self.boxes, range(self.frames_per_clip)
+        shard, row = (int(places[index]) for places in self._places)
+        return Clip(
+            id=self.ids[index],
+            video=self.videos[index],
+            split=self.split_name or "",
+            start=float(self.starts[index]),
+            frames=np.stack([self._shards.frame(shard, row, pick) for pick in every]),
+            frame_keys=self.frame_keys[index],
+            waveform=self._shards.sound(shard, row),
+            labels=tuple(np.flatnonzero(self.labels[index]).tolist()),
+            boxes=tuple(
+                Box(tuple(table.xyxy[m].tolist()), int(table.frame[m]), int(table.label[m]), bool(table.sounding[m]))
+                for m in np.flatnonzero(table.clip == index)
+            ),
+            annotated=tuple(self.annotated[index].tolist()),
+        )
+
+    def _column(self, name: str) -> NDArray[Any]:
+        return self._shards.column(name, *self._places)
+
+    def _ordered(self, clips: Indices) -> Iterator[tuple[int, int, int]]:
+        """(position in the request, shard, row), ordered as they lie on disk."""
+        clips = np.asarray(clips, np.int64)
+        shards, rows = (places[clips] for places in self._places)
+        for n in np.lexsort((rows, shards)):
+            yield int(n), int(shards[n]), int(rows[n])
+
+
+_CACHED = {name for name, value in vars(Store).items() if isinstance(value, cached_property)}
+
+
+def _read_settings(file: Path) -> dict[str, Any]:
+    try:
+        settings = read_json(file)
+    except AvlocError as error:
+        raise DataError(f"{error}; run the `avloc prepare` command of {file.parent} again") from None
+    if not isinstance(settings, dict) or settings.get("format") != FORMAT:
+        found = settings.get("format") if isinstance(settings, dict) else None
+        raise DataError(f"{file}: found store format {found}, this version reads {FORMAT}; prepare it again")
+    missing = [key for key in _SETTINGS if key not in settings]
+    if missing:
+        raise DataError(f"{file}: {missing[0]} is missing; prepare the store again")
+    return settings

@@ -1,0 +1,162 @@
+"""How a method sees and hears: pure, batched functions of raw tensors that run on the model's device.
+
+The store keeps frames and waveforms; each method turns them into its own input here, so one store serves every method.
+Augmentation draws come from an explicit generator on the CPU: the same seed gives the same views on every device.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from torch import Generator, Tensor
+from torch.nn import functional as F
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+FULL_SCALE = 32767.0  # of the int16 sound in a store
+
+
+@dataclass(frozen=True)
+class FrameView:
+    """Frames (B, H, W, 3) uint8 to (B, 3, size, size) float.
+
+    Training resizes to `resize`, crops `size` at random and, with `augment`, flips, changes brightness, then colour
+    (saturation), each by a factor in 1 +- the amount; testing resizes to `size`, aspect not kept. Resizing is bilinear
+    with antialias. DSOL changes colours before it resizes, which is the same but for clamping at black and white.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    size: int = 224
+    resize: int = 256
+    crop: bool = True
+    augment: bool = True
+    flip: float = 0.5
+    brightness: float = 0.3
+    colour: float = 0.3
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
+
+    def __call__(self, frames: Tensor, generator: Generator | None = None) -> Tensor:
+        """A generator asks for the training view, None for the test view."""
+        if generator is None or not self.crop:
+            images = _resized(frames, self.size)
+        else:
+            images = _random_crop(_resized(frames, max(self.resize, self.size)), self.size, generator)
+        images = images.div(255)
+        if generator is not None and self.augment:
+            images = self._augmented(images, generator)
+        return images.sub(_channels(self.mean, images)).div(_channels(self.std, images))
+
+    def _augmented(self, images: Tensor, generator: Generator) -> Tensor:
+        draws = torch.rand(3, len(images), generator=generator).to(images.device)
+        flipped = (draws[0] < self.flip).view(-1, 1, 1, 1)
+        images = torch.where(flipped, images.flip(3), images)
+        brightness, colour = (
+            (1 - amount + 2 * amount * draw).view(-1, 1, 1, 1)
+            for amount, draw in zip((self.brightness, self.colour), draws[1:], strict=True)
+        )
+        images = (images * brightness).clamp(0, 1)
+        grey = (images * _channels((0.299, 0.587, 0.114), images)).sum(1, keepdim=True)
+        return (grey + colour * (images - grey)).clamp(0, 1)
+
+
+def _resized(frames: Tensor, size: int) -> Tensor:
+    images = frames.permute(0, 3, 1, 2).float()
+    if images.shape[2:] == (size, size):
+        return images
+    return F.interpolate(images, size=(size, size), mode="bilinear", align_corners=False, antialias=True)
+
+
+def _random_crop(images: Tensor, size: int, generator: Generator) -> Tensor:
+    room = images.shape[-1] - size
+    offsets = torch.randint(0, room + 1, (2, len(images), 1), generator=generator)
+    rows, columns = (offset + torch.arange(size) for offset in offsets)
+    clips = torch.arange(len(images)).view(-1, 1, 1)
+    # Indexing puts the channels last, which is how convolutions on a CPU like them.
+    return images.permute(0, 2, 3, 1)[clips, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+
+
+def _channels(values: tuple[float, ...], like: Tensor) -> Tensor:
+    return torch.tensor(values, device=like.device, dtype=like.dtype).view(1, 3, 1, 1)
+
+
+@dataclass(frozen=True)
+class LogMel:
+    """Waveforms (B, S) to log-mel spectrograms (B, 1, T, mels), time downwards; the defaults are DSOL's 201x64.
+
+    As librosa computes it (Slaney scale and area normalisation, periodic Hann, centred frames padded with zeros):
+    `power` 1 takes magnitudes, `decibels` gives 10 log10 (so a magnitude halves the scale, as published), floored
+    `top_db` under the loudest value of the clip; without `decibels` it is the natural logarithm of mel + `offset`.
+    `mean` and `std` standardise the result; the published input has none.
+
+    Training may vary the sound, which the published code does not: `shift` turns each clip around by up to that many
+    seconds either way, `gain` changes its level by up to that many dB, and `hide` covers one stretch of the times and one
+    of the bands, each up to that share of them, with the clip's mean (Park et al., SpecAugment, 2019).
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    rate: int = 16_000
+    n_fft: int = 160
+    hop: int = 80
+    mels: int = 64
+    fmin: float = 0.0
+    fmax: float | None = None
+    power: float = 1.0
+    decibels: bool = True
+    offset: float = 1e-10
+    top_db: float | None = 80.0
+    mean: float = 0.0
+    std: float = 1.0
+    shift: float = 0.0
+    gain: float = 0.0
+    hide: float = 0.0
+
+    def __call__(self, waveforms: Tensor, generator: Generator | None = None) -> Tensor:
+        """Waveforms are int16, or float in [-1, 1]; a generator asks for the training view, None for the test view."""
+        waveforms = waveforms.float().div(FULL_SCALE) if waveforms.dtype == torch.int16 else waveforms.float()
+        if generator is not None and (self.shift or self.gain):
+            waveforms = self._varied(waveforms, generator)
+        window, bank = _mel_tensors(self.rate, self.n_fft, self.mels, self.fmin, self.fmax, waveforms.device)
+        spectrum = torch.stft(
+            waveforms, self.n_fft, self.hop, window=window, center=True, pad_mode="constant", return_complex=True
+        )
+        mel = bank @ (spectrum.abs() if self.power == 1 else spectrum.abs().pow(self.power))
+        if self.decibels:
+            log = 10 * mel.clamp(min=self.offset).log10()
+            if self.top_db is not None:
+                log = torch.maximum(log, log.amax(dim=(1, 2), keepdim=True) - self.top_db)
+        else:
+            log = (mel + self.offset).log()
+        if generator is not None and self.hide:
+            log = self._hidden(log, generator)
+        return log.sub(self.mean).div(self.std).transpose(1, 2).unsqueeze(1)
+
+    def _varied(self, waveforms: Tensor, generator: Generator) -> Tensor:
+        count, samples = waveforms.shape
+        draws = (2 * torch.rand(2, count, 1, generator=generator) - 1).to(waveforms.device)
+        shifts = (draws[0] * self.shift * self.rate).long()
+        turned = waveforms.gather(1, (torch.arange(samples, device=waveforms.device) + shifts) % samples)
+        return turned * 10 ** (draws[1] * self.gain / 20)
+
+    def _hidden(self, log: Tensor, generator: Generator) -> Tensor:
+        for axis in (1, 2):
+            length = log.shape[axis]
+            draws = torch.rand(2, len(log), 1, generator=generator).to(log.device)
+            wide = (draws[0] * self.hide * length).long()
+            start = (draws[1] * (length - wide + 1)).long()
+            place = torch.arange(length, device=log.device)
+            covered = ((place >= start) & (place < start + wide)).unsqueeze(3 - axis)
+            log = torch.where(covered, log.mean((1, 2), keepdim=True), log)
+        return log
+
+
+@lru_cache(maxsize=16)
+def _mel_tensors(
+    rate: int, n_fft: int, mels: int, fmin: float, fmax: float | None, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    from librosa.filters import mel
+
+    bank = mel(sr=rate, n_fft=n_fft, n_mels=mels, fmin=fmin, fmax=fmax)
+    return torch.hann_window(n_fft, periodic=True, device=device), torch.from_numpy(bank).to(device)

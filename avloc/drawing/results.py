@@ -1,0 +1,112 @@
+"""The numbers of a result beside those of its comparisons, as a table and a chart."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from avloc.drawing.charts import intervals
+from avloc.drawing.colours import DARK, LIGHT
+from avloc.drawing.markup import Chart, table, text
+
+NAMES = {"iou": "IoU", "ciou": "CIoU", "auc": "AUC", "nsa": "NSA", "locacc": "LocAcc", "ap": "AP"}
+MEANINGS = {
+    "iou": "IoU@t: share of frames whose mask and truth have an intersection over union of at least t. IoU: its mean.",
+    "ciou": "CIoU@t, CIoU: the same, where the overlap of a frame is the mean over its sounding classes.",
+    "locacc": "LocAcc: share of frames whose overlap reaches one half.",
+    "auc": "AUC: area under the share of successes over all thresholds t.",
+    "nsa": "NSA: share of the picture that the maps of silent classes leave quiet; a method that is mute gets 100 %.",
+}
+UP, DOWN, LEVEL = "&#9650;", "&#9660;", "&asymp;"
+
+
+def metric_name(metric: str) -> str:
+    base, at, cut = metric.partition("@")
+    return f"{NAMES.get(base, base)}{at}{cut}"
+
+
+def meanings(metrics: list[str]) -> list[str]:
+    """What the metrics of a table mean, those that are known."""
+    bases = dict.fromkeys(metric.partition("@")[0] for metric in metrics)
+    return [MEANINGS[base] for base in bases if base in MEANINGS]
+
+
+def percent(value: float | None, sign: bool = False) -> str:
+    """``63.2`` of a fraction, as HTML; a dash for none."""
+    if value is None or not math.isfinite(value):
+        return "&ndash;"
+    shown = f"{100 * value:+.1f}" if sign else f"{100 * value:.1f}"
+    return ("0.0" if float(shown) == 0 else shown).replace("-", "&minus;")
+
+
+def interval(metric: Mapping[str, Any]) -> list[float | None] | None:
+    """The 95 % interval over videos, or over clips where there is no other."""
+    found = metric.get("ci95_by_video") or metric.get("ci95")
+    return found if found and all(end is not None and math.isfinite(end) for end in found) else None
+
+
+def verdict(difference: Mapping[str, Any]) -> tuple[str, str]:
+    """A sign and words: whether the model's lead over a comparison is outside the interval."""
+    found = interval(difference)
+    if found is None:
+        return "", "no interval"
+    low, high = found
+    if low > 0:  # type: ignore[operator]
+        return UP, "model higher"
+    return (DOWN, "model lower") if high < 0 else (LEVEL, "not told apart")  # type: ignore[operator]
+
+
+def results_table(caption: str, result: Mapping[str, Any]) -> str:
+    """The model first, then the comparisons with the model's difference from each, then rules without an interval."""
+    metrics = list(result.get("metrics", {}))
+    comparisons = result.get("comparisons") or {}
+    rows = [["<b>model</b>", *(_value(result["metrics"][metric]) for metric in metrics)]]
+    for name, other in comparisons.items():
+        found, apart = other.get("metrics", {}), other.get("difference", {})
+        rows.append([text(name), *(_value(found.get(metric)) + _difference(apart.get(metric)) for metric in metrics)])
+    for name, found in (result.get("baselines") or {}).items():
+        if name not in comparisons:
+            cells = [_value({"value": found.get(metric)}) for metric in metrics]
+            rows.append([f"{text(name)} <small>(a mask)</small>", *cells])
+    return table(caption, ["Method", *(text(metric_name(metric)) for metric in metrics)], rows, "results")
+
+
+def _value(metric: Mapping[str, Any] | None) -> str:
+    if metric is None or _undefined(metric):
+        return '<span class="value">&ndash;</span>'
+    found = interval(metric)
+    limits = f" <small>({percent(found[0])} to {percent(found[1])})</small>" if found else ""
+    return f'<span class="value"><b>{percent(metric["value"])}&nbsp;%</b>{limits}</span>'
+
+
+def _undefined(metric: Mapping[str, Any]) -> bool:
+    return metric.get("value") is None or not math.isfinite(metric["value"])
+
+
+def _difference(difference: Mapping[str, Any] | None) -> str:
+    if difference is None or _undefined(difference):
+        return ""
+    found = interval(difference)
+    limits = f" ({percent(found[0], True)} to {percent(found[1], True)})" if found else ""
+    sign, words = verdict(difference)
+    kind = {UP: "up", DOWN: "down"}.get(sign, "level")
+    lead = f"{percent(difference['value'], True)}{limits}"
+    return f'<span class="apart {kind}">{sign} <span class="unseen">{words} </span>{lead}</span>'
+
+
+def results_chart(title: str, result: Mapping[str, Any]) -> Chart | None:
+    """The first metric of the model and of everything it is compared with."""
+    metrics = list(result.get("metrics", {}))
+    if not metrics:
+        return None
+    first, rows = metrics[0], []
+    others = [(name, other.get("metrics", {})) for name, other in (result.get("comparisons") or {}).items()]
+    for name, found in [("model", result["metrics"]), *others]:
+        value = found.get(first) or {}
+        if not _undefined(value):
+            low, high = interval(value) or (None, None)
+            rows.append((name, value["value"], low, high))
+    if len(rows) < 2 or rows[0][0] != "model":
+        return None
+    heading = f"{title}: {metric_name(first)} with 95 % intervals"
+    alt = heading + ". " + "; ".join(f"{name} {100 * value:.1f} %" for name, value, _, _ in rows)
+    return Chart(intervals(heading, rows, LIGHT), intervals(heading, rows, DARK), alt)

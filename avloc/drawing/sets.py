@@ -1,0 +1,70 @@
+"""A test set's predictions as moments to show, and the figures of them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avloc.data.store import Store
+from avloc.drawing.choose import choose
+from avloc.drawing.colours import class_colours
+from avloc.drawing.moments import VARIANTS, Moment, class_pictures, frame_places, moments, pictures
+from avloc.drawing.panels import Row, panel
+from avloc.errors import RunError
+from avloc.predictions import Predictions, read_predictions
+
+
+def set_moments(
+    store: Store, folder: Path, name: str, per_clip: Sequence[Mapping[str, Any]], clips: int, seed: int, again: str
+) -> list[Moment]:
+    """Some frames of a test set with the maps that `folder` holds of it: ``<name>.h5`` and its variants.
+
+    per_clip: entries of a result with ``id`` and ``ciou``. again: the command that writes the predictions, named where
+    they do not fit (RunError).
+    """
+    files = {variant: folder / f"{name}{variant and f'.{variant}'}.h5" for variant in VARIANTS}
+    found = {variant: read_predictions(path) for variant, path in files.items() if path.exists()}
+    places, ids = frame_places(store), found[""].ids
+    strange = [frame for frame in ids if frame not in places]
+    if strange or not ids:
+        what = f"{strange[0]}, which {store.path} does not" if strange else "no frame"
+        raise RunError(f"{files['']} holds {what}; `{again}` writes it again")
+    for variant, part in found.items():
+        lacking = sorted(set(ids) - set(part.ids))
+        if lacking:
+            raise RunError(f"{files[variant]} lacks {lacking[0]}, which {files['']} has; `{again}` writes both again")
+    scores = {row["id"]: row["ciou"] for row in per_clip if row.get("ciou") is not None}
+    chosen = choose(ids, [store.videos[places[frame][0]] for frame in ids], scores, clips, seed)
+    maps = {variant: dict(zip(part.ids, part.maps, strict=True)) for variant, part in found.items()}
+    return moments(store, places, chosen, maps, class_table(found[""], store.classes))
+
+
+def class_table(found: Predictions, classes: Sequence[str]) -> NDArray[np.bool_] | None:
+    """(C, K), which maps belong to which of the classes: as the predictions say, or by the names of their maps."""
+    amount = found.maps.shape[1]
+    if found.assignment is not None and found.assignment.shape == (len(classes), amount):
+        return np.asarray(found.assignment) > 0
+    if found.classes is not None and amount > 1 and set(found.classes) & set(classes):
+        return np.array([[name == own for name in found.classes] for own in classes], bool)
+    return None
+
+
+def set_figures(name: str, title: str, shown: Sequence[Moment]) -> dict[str, bytes]:
+    """PNGs: ``<name>.panels`` and, where the maps have classes, ``<name>.classes``."""
+    rows = [Row(f"{heading(moment)}   {moment.choice.id}", pictures(moment)) for moment in shown]
+    figures = {f"{name}.panels": panel(title, rows)}
+    if shown[0].assignment is not None:
+        classes = shown[0].classes
+        both = zip(rows, shown, strict=True)
+        rows = [Row(row.heading, [row.pictures[1], *class_pictures(moment)]) for row, moment in both]
+        legend = list(zip(classes, class_colours(len(classes)), strict=True))
+        figures[f"{name}.classes"] = panel(f"{title}: maps of classes", rows, legend)
+    return figures
+
+
+def heading(moment: Moment) -> str:
+    """``Best, score 83.1 %``."""
+    score = "not scored" if moment.choice.score is None else f"score {100 * moment.choice.score:.1f} %"
+    return f"{moment.choice.why.capitalize()}, {score}"

@@ -1,0 +1,62 @@
+"""A clip's sound: a file to listen to and a picture to look at."""
+
+import io
+import warnings
+import wave
+from itertools import pairwise
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from avloc.drawing.colours import CASING, Image
+
+WAVE_COLOUR = (125, 200, 255)
+BANDS = 64
+RANGE = 70.0  # dB shown below the loudest
+
+
+def wav_bytes(waveform: NDArray[np.int16], rate: int) -> bytes:
+    """A mono 16-bit WAV file of samples (S,) at `rate` Hz."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(rate)
+        out.writeframes(np.asarray(waveform, "<i2").tobytes())
+    return file.getvalue()
+
+
+def log_mel(waveform: NDArray[np.int16], rate: int, columns: int = 256) -> NDArray[np.float32]:
+    """(BANDS, columns) dB below the loudest cell, low bands first; 64 Slaney bands up to rate / 2, window 32 ms."""
+    from librosa.filters import mel
+
+    window = 2 ** int(np.ceil(np.log2(max(rate * 0.032, 16))))
+    samples = np.asarray(waveform, np.float32) / 32768
+    centres = np.linspace(0, max(len(samples) - 1, 0), columns).astype(int)
+    padded = np.pad(samples, (window // 2, window // 2 + 1))
+    pieces = padded[centres[:, None] + np.arange(window)] * np.hanning(window).astype(np.float32)
+    power = np.abs(np.fft.rfft(pieces, axis=1)) ** 2
+    with warnings.catch_warnings():  # at low rates some bands lie between two bins and stay empty: a dark line, no more
+        warnings.simplefilter("ignore", UserWarning)
+        bank = mel(sr=rate, n_fft=window, n_mels=BANDS)
+    energy = bank @ power.T
+    level = 10 * np.log10(np.maximum(energy, 1e-10))
+    return (level - level.max()).astype(np.float32)
+
+
+def sound_picture(waveform: NDArray[np.int16], rate: int, width: int = 512) -> Image:
+    """The waveform (48 px, its peak touches the edge) above its log-mel spectrogram (128 px): (184, width, 3)."""
+    peak = max(int(np.abs(waveform.astype(np.int32)).max(initial=0)), 1)
+    shown = np.full((48, width, 3), CASING, np.uint8)
+    edges = np.linspace(0, len(waveform), width + 1).astype(int)
+    for column, (start, stop) in enumerate(pairwise(edges.tolist())):
+        piece = waveform[start : max(stop, start + 1)]
+        if piece.size:
+            top, bottom = (int(np.rint(23.5 - 23.5 * value / peak)) for value in (int(piece.max()), int(piece.min())))
+            shown[top : bottom + 1, column] = WAVE_COLOUR
+    level = np.clip(1 + log_mel(waveform, rate, width // 2) / RANGE, 0, 1)
+    bands = np.rint(level[::-1] * 255).astype(np.uint8)
+    big = cv2.resize(bands, (width, 128), interpolation=cv2.INTER_LINEAR)
+    colours = cv2.applyColorMap(big, cv2.COLORMAP_MAGMA)[..., ::-1]
+    return np.concatenate([shown, np.full((8, width, 3), CASING, np.uint8), colours])

@@ -1,0 +1,58 @@
+"""Run a function over every clip of a split, in store order, whatever the number of processes."""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from avloc import processes
+from avloc.data.loader import Batch, Loader, Plan, draw_plan
+
+
+class Collector:
+    """Collect rows over the splits of a training; a function of its seed.
+
+    Frames are drawn at random and augmented as in training, which is how DSOL's released code extracts its features,
+    unless `augment` is False. The loaders are keyed ``train`` and ``validation``.
+    """
+
+    def __init__(self, localizer: nn.Module, loaders: Mapping[str, Loader], batch_size: int, seed: int, augment: bool = True):
+        self.localizer, self.loaders, self.batch_size = localizer, loaders, batch_size
+        self.seed, self.augment = seed, augment
+
+    def __call__(self, function: Callable[[Batch], dict[str, Tensor]], split: str = "train") -> dict[str, Tensor]:
+        """Rows on the CPU, by name; nothing for a split that is not there."""
+        if split not in self.loaders:
+            return {}
+        loader = self.loaders[split]
+        # The frames are drawn before the negatives, so the plan shows the same frames with and without these.
+        plan = draw_plan(loader.store, (self.seed,), negatives=False, shuffle=False)
+        return collect(self.localizer, function, loader, plan, self.batch_size, self.seed if self.augment else None)
+
+
+@torch.no_grad()
+def collect(
+    localizer: nn.Module,
+    function: Callable[[Batch], dict[str, Tensor]],
+    loader: Loader,
+    plan: Plan,
+    batch_size: int,
+    augment_seed: int | None = None,
+) -> dict[str, Tensor]:
+    """The function's rows for every row of the plan, in its order, on the CPU; the localizer in evaluation mode."""
+    world, rank = processes.world_size(), processes.rank()
+    share = -(-len(plan) // world)
+    # Every process takes as many rows, the last ones repeat the end of the plan and are cut off again.
+    mine = np.minimum(np.arange(rank * share, (rank + 1) * share), len(plan) - 1)
+    part = Plan(plan.clips[mine], plan.picks[mine], sounds=None if plan.sounds is None else plan.sounds[mine])
+    was_training = localizer.training
+    localizer.eval()
+    try:
+        found: dict[str, list[Tensor]] = {}
+        for batch in loader.of(part, batch_size, None if augment_seed is None else augment_seed + rank):
+            for name, rows in function(batch).items():
+                found.setdefault(name, []).append(rows.detach())
+    finally:
+        localizer.train(was_training)
+    return {name: processes.gather_rows(torch.cat(rows))[: len(plan)].cpu() for name, rows in found.items()}

@@ -1,0 +1,31 @@
+"""What each clip adds to a protocol's metrics, so that two methods can be compared on the same clips."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avloc.metrics import auc_parts
+from avloc.protocols.result import Result
+from avloc.protocols.summary import metric_threshold
+
+
+def clip_values(result: Result) -> dict[str, NDArray[np.float64]]:
+    """Of each metric the values (N,) whose mean over clips it is, in the order of ``per_clip``; NaN where a clip has none.
+
+    For protocols that score a frame once (one source, or the mean of its classes), as all of DSOL's do.
+    """
+    scores = _column(result, "ciou")
+    found = {}
+    for name in result.metrics:
+        kind, at, threshold = name.partition("@")
+        if kind in ("ciou", "iou", "locacc"):
+            reached = metric_threshold(result.protocol, threshold or "0.5")
+            found[name] = np.where(np.isnan(scores), np.nan, scores >= reached) if at or kind == "locacc" else scores
+        elif kind == "auc":
+            found[name] = np.where(np.isnan(scores), np.nan, auc_parts(np.nan_to_num(scores)))
+        elif any(name in row for row in result.per_clip):
+            found[name] = _column(result, name)
+    return found
+
+
+def _column(result: Result, name: str) -> NDArray[np.float64]:
+    return np.array([np.nan if row.get(name) is None else row[name] for row in result.per_clip], np.float64)

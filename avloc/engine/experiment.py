@@ -1,0 +1,253 @@
+"""The experiment a configuration describes: its method's stages, its data, its training, checked before anything runs."""
+
+import importlib
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from avloc.config import Section, check, dump, read_section
+from avloc.engine.run import Run
+from avloc.errors import AvlocError, ConfigError, RunError
+from avloc.files import write_text
+
+if TYPE_CHECKING:
+    import torch
+
+    from avloc.data.store import Store
+    from avloc.methods.base import Localizer, Train
+
+log = logging.getLogger("avloc")
+
+
+@dataclass(frozen=True)
+class Data:
+    """store: a prepared store. train, validation: its splits that a stage learns from and is judged on meanwhile."""
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    store: Path
+    train: str
+    validation: str | None = None
+
+
+@dataclass(frozen=True)
+class TestSet:
+    """A split to evaluate: which protocol scores it and which stage's maps (None: the last stage).
+
+    frames: of each clip ``all`` its annotated frames, the ``first``, or one at ``random`` as the released code does.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    store: Path
+    split: str
+    protocol: str
+    stage: int | None = None
+    frames: str = "all"
+
+
+@dataclass(frozen=True)
+class ClusterSettings:
+    """as_trained: take the clustering that the stage's own classification used, as published, instead of a new one.
+
+    restarts: of k-means. random_draws: search the match of clusters to classes by that many draws; 0 is exact.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    as_trained: bool = False
+    restarts: int = 10
+    random_draws: int = 0
+
+
+@dataclass(frozen=True)
+class Start:
+    """Other runs to start from. stage1: where stage one and its clusters lie; stage2: whose stage two the student continues."""
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    stage1: Path | None = None
+    stage2: Path | None = None
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One checked ``stageN`` section."""
+
+    model: dict[str, Any]
+    data: Data
+    train: "Train"
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A checked configuration. `stages` holds the sections that it has, by number."""
+
+    method: str
+    seed: int
+    source: Section
+    localizers: tuple[Callable[..., "Localizer"], ...]
+    stages: dict[int, Stage] = field(default_factory=dict)
+    cluster: ClusterSettings = field(default_factory=ClusterSettings)
+    start: Start = field(default_factory=Start)
+    evaluate: dict[str, TestSet] = field(default_factory=dict)
+
+    def stage(self, number: int) -> Stage:
+        if number > len(self.localizers):
+            raise ConfigError(f"{self.source.source}: {self.method} has {len(self.localizers)} stage: there is no stage {number}")
+        if number not in self.stages:
+            raise ConfigError(f"{self.source.source}: stage{number}: missing section; add model, data and train of stage {number}")
+        return self.stages[number]
+
+    def build(self, number: int) -> "Localizer":
+        """A fresh, untrained Localizer of a stage, initialised from the seed."""
+        import torch
+
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed * 1000 + number)
+            return self.localizers[number - 1](**self.stage(number).model)
+
+
+SECTIONS = ("method", "seed", "start", "stage1", "cluster", "stage2", "evaluate")
+
+
+def load_method(name: str) -> Any:
+    """The module of a method: a file of avloc.methods, or any importable module by its dotted name."""
+    module = name if "." in name else f"avloc.methods.{name}"
+    try:
+        found = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is not None and not module.startswith(error.name):
+            raise
+        raise ConfigError(f"method: {name!r} is not known; expected one of {', '.join(method_names())}, or a module's name") from None
+    if not hasattr(found, "STAGES"):
+        raise ConfigError(f"method: the module {module} has no STAGES, the tuple of its Localizers")
+    return found
+
+
+def method_names() -> list[str]:
+    import avloc.methods
+
+    return sorted(
+        path.stem for path in Path(avloc.methods.__path__[0]).iterdir()
+        if path.stem not in ("__init__", "base", "__pycache__") and (path.suffix == ".py" or path.is_dir())
+    )
+
+
+def read_experiment(path: Path, overrides: Iterable[str] = ()) -> Experiment:
+    """The whole file checked before any data is opened; ConfigError with all mistakes, a line each."""
+    from avloc.methods.base import Train
+
+    section = read_section(path, overrides)
+    problems: list[str] = []
+    for key in section.values:
+        if key not in SECTIONS:
+            from avloc.config import _suggestion
+
+            problems.append(f"{section.where([key])}: unknown key{_suggestion(key, list(SECTIONS))}")
+    seed = section.values.get("seed", 0)
+    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+        problems.append(f"{section.where(['seed'])}: found {seed!r}; expected a whole number from 0 on")
+        seed = 0
+    try:
+        stages = load_method(str(section.values.get("method", ""))).STAGES
+    except ConfigError as error:
+        raise ConfigError("\n".join([*problems, f"{section.where(['method'])}: {str(error).partition(': ')[2]}"])) from None
+
+    checked: dict[int, Stage] = {}
+    for number, localizer in enumerate(stages, start=1):
+        if f"stage{number}" not in section.values:
+            continue
+        part = section.child(f"stage{number}")
+        unknown = [key for key in part.values if key not in ("model", "data", "train")]
+        problems += [f"{part.where([key])}: unknown key; expected model, data, train" for key in unknown]
+        model = check(part.child("model"), localizer, problems)
+        data = check(part.child("data"), Data, problems)
+        train = check(part.child("train"), Train, problems)
+        if not problems:
+            checked[number] = Stage(model, Data(**data), Train(**train))
+    for number in range(len(stages) + 1, 3):
+        if f"stage{number}" in section.values:
+            problems.append(f"{section.where([f'stage{number}'])}: this method has {len(stages)} stage")
+    cluster = check(section.child("cluster"), ClusterSettings, problems)
+    start = check(section.child("start"), Start, problems)
+    sets = section.child("evaluate")
+    tests = {name: check(sets.child(name), TestSet, problems) for name in sets.values}
+    if problems:
+        raise ConfigError("\n".join(problems))
+    return Experiment(
+        str(section.values["method"]), seed, section, stages, checked,
+        ClusterSettings(**cluster), Start(**start), {name: TestSet(**test) for name, test in tests.items()},
+    )  # fmt: skip
+
+
+def open_run(config: Path | None, run: Path | None, overrides: Iterable[str] = ()) -> tuple[Experiment, Run]:
+    """The experiment and the Run of a command: `config` starts one (in runs/<its name>), `run` alone goes on with one.
+
+    A run keeps the configuration it was started with; another one for the same run is refused, naming what differs.
+    """
+    if config is None and run is None:
+        raise AvlocError("give --config FILE to start a run, or --run DIR to go on with one")
+    where = Run(Path(run) if run is not None else Path("runs") / Path(config).stem)  # type: ignore[arg-type]
+    if config is None:
+        if not where.config.exists():
+            raise RunError(f"{where.path} is not a run: it has no config.yaml; start one with --config FILE --run {where.path}")
+        config = where.config
+    experiment = read_experiment(Path(config), overrides)
+    if where.config.exists():
+        _refuse_other_settings(read_section(where.config).values, experiment.source.values, where)
+    return experiment, where
+
+
+def keep_config(experiment: Experiment, run: Run) -> None:
+    """Write the configuration into the run, once, when a command first leaves something there."""
+    if not run.config.exists():
+        write_text(run.config, dump(experiment.source.values))
+
+
+def _refuse_other_settings(before: dict[str, Any], now: dict[str, Any], run: Run) -> None:
+    old, new = _flat(before), _flat(now)
+    differing = [key for key in {**old, **new} if old.get(key) != new.get(key) and not key.startswith("evaluate.")]
+    if differing:
+        key = differing[0]
+        more = f" (and {len(differing) - 1} more)" if len(differing) > 1 else ""
+        raise RunError(
+            f"{run.path} was started with {key}: {old.get(key)!r}, now it is {new.get(key)!r}{more}; "
+            "choose another --run, or leave the setting as it was"
+        )
+
+
+def _flat(values: Any, prefix: str = "") -> dict[str, Any]:
+    if isinstance(values, dict):
+        return {key: value for name, part in values.items() for key, value in _flat(part, f"{prefix}.{name}".lstrip(".")).items()}
+    return {prefix: values}
+
+
+def device_of(name: str) -> "torch.device":
+    """``auto`` takes a GPU where there is one; AvlocError for a device that is not there."""
+    import torch
+
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise AvlocError(f"device {name!r}: {str(error).splitlines()[0]}; expected auto, cpu or cuda") from None
+    return device
+
+
+def open_split(store: Path, split: str, senses: Any = None) -> "Store":
+    """A split of a store; refused when the store's sound has another rate than the method listens at."""
+    from avloc.data.store import Store
+    from avloc.errors import DataError
+
+    opened = Store.open(store)
+    if senses is not None and opened.rate != senses.sound.rate:
+        raise DataError(
+            f"{store} holds {opened.rate} Hz; this method listens at {senses.sound.rate} Hz: prepare it again with "
+            f"--rate {senses.sound.rate}"
+        )
+    return opened.split(split)

@@ -1,0 +1,104 @@
+"""Heat maps of a test set: by a stage as it is, with the wrong sound, and without any."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from avloc.annotations.truth import Truth
+from avloc.data.loader import Batch, Loader, Plan
+from avloc.data.store import Store
+from avloc.engine.collect import collect
+from avloc.errors import DataError
+from avloc.methods.base import Localizer
+
+Maps = NDArray[np.float32]
+BATCH = 64
+
+
+@dataclass(frozen=True)
+class Frames:
+    """The frames of a split that a protocol scores: plan (n rows), names, and the truth of the sounding objects."""
+
+    store: Store
+    plan: Plan
+    truth: Truth
+
+    def images(self) -> NDArray[np.uint8]:
+        return self.store.frames(self.plan.clips, self.plan.picks)
+
+    def objects(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Boxes (M, 4) of all objects, silent ones too, and the row (M,) that each is in."""
+        rows, kept = _rows_of(self.store, self.plan)
+        return self.store.boxes.xyxy[kept], rows
+
+
+def frames_to_score(store: Store, frames: str, seed: int, name: str) -> Frames:
+    """Of each clip its annotated frames: ``all``, the ``first``, or one at ``random``; the truth has a row for each.
+
+    Frames that the annotation does not know are left out; DataError when it knows none.
+    """
+    clips, picks = np.nonzero(store.annotated)
+    if frames != "all":
+        order = np.random.default_rng(seed).permutation(len(clips)) if frames == "random" else np.arange(len(clips))
+        first = np.unique(clips[order], return_index=True)[1]
+        clips, picks = clips[order][first], picks[order][first]
+    if not len(clips):
+        raise DataError(f"{store.path}: no frame of split {store.split_name} is annotated; prepare it with its annotation file")
+    plan = Plan(clips.astype(np.int64), picks.astype(np.int64))
+    keys = store.frame_keys
+    ids = [keys[clip][pick] or f"{store.ids[clip]}#{pick}" for clip, pick in zip(clips, picks, strict=True)]
+    rows, kept = _rows_of(store, plan)
+    boxes = store.boxes
+    sounding = boxes.sounding[kept] & (boxes.label[kept] >= 0)
+    truth = Truth(
+        ids=ids,
+        videos=[store.videos[clip] for clip in clips],
+        boxes=boxes.xyxy[kept][sounding],
+        box_clip=rows[sounding],
+        box_class=boxes.label[kept][sounding],
+        classes=store.classes,
+        name=name,
+        sha256=store.fingerprint,
+    )
+    return Frames(store, plan, truth)
+
+
+def _rows_of(store: Store, plan: Plan) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The plan's row of each box, and which boxes of the store these are."""
+    place = np.full((len(store), store.frames_per_clip), -1, np.int64)
+    place[plan.clips, plan.picks] = np.arange(len(plan))
+    rows = place[store.boxes.clip, store.boxes.frame]
+    kept = np.flatnonzero(rows >= 0)
+    return rows[kept], kept
+
+
+def wrong_sounds(store: Store, plan: Plan, seed: int) -> Plan:
+    """The same frames, each heard with a clip of another video none of whose classes sounds in its own.
+
+    Where every other video shares a class (two sources of few classes), any other video's.
+    """
+    random = np.random.default_rng(seed)
+    videos, labels = np.array(store.videos), np.asarray(store.labels)
+    heard = np.empty(len(plan), np.int64)
+    for row, clip in enumerate(plan.clips):
+        other = videos != videos[clip]
+        apart = other & ~(labels & labels[clip]).any(1)
+        choice = np.flatnonzero(apart if apart.any() else other)
+        if not len(choice):
+            raise DataError(f"{store.path}: split {store.split_name} has one video; a wrong sound needs another")
+        heard[row] = random.choice(choice)
+    return Plan(plan.clips, plan.picks, sounds=heard)
+
+
+def maps_of(
+    localizer: Localizer, loader: Loader, plan: Plan, locate: Callable[[Batch], Tensor] | None = None, batch_size: int = BATCH
+) -> Maps:
+    """Heat maps (n, K, h, w) float32 of every row of the plan."""
+    function = locate or localizer.locate
+    with torch.inference_mode():
+        rows = collect(localizer, lambda batch: {"maps": function(batch).float()}, loader, plan, batch_size)
+    return rows["maps"].numpy()

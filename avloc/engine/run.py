@@ -1,0 +1,92 @@
+"""The Run: a folder in which every command finds what the earlier ones made."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from avloc.errors import RunError
+from avloc.files import read_json, replacing
+
+
+@dataclass(frozen=True)
+class Run:
+    """Paths below one folder::
+
+        config.yaml            the resolved configuration
+        stage1/ stage2/        weights a phase left behind (PHASE.safetensors), log.jsonl, state of an unfinished training
+        clusters.npz           labels of the training clips, centres, dictionary, where they come from
+        matching.json          clusters to classes, with doubts
+        predictions/<set>.h5   results/<set>.<protocol>.json   figures/   report/index.html
+    """
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        return self.path / "config.yaml"
+
+    @property
+    def clusters(self) -> Path:
+        return self.path / "clusters.npz"
+
+    @property
+    def matching(self) -> Path:
+        return self.path / "matching.json"
+
+    @property
+    def predictions(self) -> Path:
+        return self.path / "predictions"
+
+    @property
+    def results(self) -> Path:
+        return self.path / "results"
+
+    @property
+    def figures(self) -> Path:
+        return self.path / "figures"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report" / "index.html"
+
+    def stage(self, number: int) -> Path:
+        return self.path / f"stage{number}"
+
+    def weights(self, stage: int, phases: tuple[str, ...]) -> Path:
+        """The first of the phases' weights that is there; RunError naming the command that trains it."""
+        for phase in phases:
+            if (path := self.stage(stage) / f"{phase}.safetensors").exists():
+                return path
+        raise RunError(
+            f"{self.path} has no trained stage {stage}; `avloc train-stage{stage} --run {self.path} --config FILE` trains it"
+        )
+
+    def save_clusters(self, **arrays: Any) -> None:
+        with replacing(self.clusters) as temporary, open(temporary, "wb") as file:
+            np.savez_compressed(file, **arrays)
+
+    def load_clusters(self) -> dict[str, Any]:
+        """Arrays `labels`, `centres`, `dictionary`, `ids`, and `epoch`, `clusters`, `weights` that tell their origin."""
+        if not self.clusters.exists():
+            raise RunError(f"{self.path} has no clusters.npz; `avloc cluster --run {self.path}` writes it")
+        try:
+            with np.load(self.clusters, allow_pickle=False) as file:
+                return {name: file[name] for name in file.files}
+        except (OSError, ValueError, KeyError) as error:
+            raise RunError(f"{self.clusters}: cannot be read ({error}); `avloc cluster --run {self.path}` writes it again") from None
+
+    def load_matching(self) -> dict[str, Any]:
+        """`classes` (C names), `assignment` (C, K) and what `avloc match-clusters` says beside them."""
+        if not self.matching.exists():
+            raise RunError(f"{self.path} has no matching.json; `avloc match-clusters --run {self.path}` writes it")
+        return dict(read_json(self.matching))
+
+    def log_path(self, stage: int) -> Path:
+        return self.stage(stage) / "log.jsonl"
+
+    def states(self, stage: int) -> list[Path]:
+        """States of an unfinished or finished training, newest last."""
+        return sorted(path for path in self.stage(stage).glob("state-*.pt") if re.fullmatch(r"state-\d+\.pt", path.name))

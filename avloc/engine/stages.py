@@ -1,0 +1,58 @@
+"""Stages of a run as Localizers: built from the configuration, filled from what the run holds."""
+
+from avloc.engine.checkpoints import load_weights
+from avloc.engine.experiment import Experiment
+from avloc.engine.run import Run
+from avloc.errors import RunError
+from avloc.methods.base import Localizer
+
+
+def stage_one_run(experiment: Experiment, run: Run) -> Run:
+    """The run whose stage one and clusters this run builds on: itself, unless ``start.stage1`` names another."""
+    return Run(experiment.start.stage1) if experiment.start.stage1 is not None else run
+
+
+def load_stage(experiment: Experiment, run: Run, number: int, phases: tuple[str, ...] | None = None) -> Localizer:
+    """A trained stage, from the weights of the first of `phases` (None: those that serve `locate`) that is there."""
+    localizer = fresh_stage(experiment, run, number)
+    where = stage_one_run(experiment, run) if number == 1 else run
+    path = where.weights(number, phases or localizer.weights_from)
+    load_weights(localizer, path, experiment.method, number)
+    return localizer.eval()
+
+
+def fresh_stage(experiment: Experiment, run: Run, number: int, student: bool = False) -> Localizer:
+    """An untrained stage; stage two starts from stage one's networks and the run's clusters.
+
+    student: also continue with the stage two of ``start.stage2``, as DSOL does from synthetic scenes to duets.
+    """
+    localizer = experiment.build(number)
+    if number == 1:
+        return localizer
+    before = stage_one_run(experiment, run)
+    first = load_stage(experiment, run, 1, tuple(reversed(experiment.build(1).weights_from)))
+    clusters = before.load_clusters()
+    _refuse_foreign_clusters(clusters, first, before)
+    localizer.start_from(first, clusters["dictionary"])
+    if student and experiment.start.stage2 is not None:
+        other = Run(experiment.start.stage2)
+        teacher = {name: value.clone() for name, value in localizer.state_dict().items() if name.startswith("teacher.")}
+        load_weights(localizer, other.weights(2, localizer.weights_from), experiment.method, 2)
+        localizer.load_state_dict(teacher, strict=False)
+    return localizer
+
+
+def _refuse_foreign_clusters(clusters: dict, first: Localizer, run: Run) -> None:
+    """Cluster numbers mean something only beside the weights whose heads were trained with them."""
+    path = run.weights(1, tuple(reversed(first.weights_from)))
+    if str(clusters["weights"]) != weights_id(path):
+        raise RunError(
+            f"{run.clusters} belongs to other weights than {path}; `avloc cluster --run {run.path}` writes it again"
+        )
+
+
+def weights_id(path) -> str:
+    """A short hash of a weights file."""
+    import hashlib
+
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]

@@ -1,0 +1,80 @@
+"""Training one stage of a run: what `train-stage1` and `train-stage2` share."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from avloc import processes
+from avloc.engine.experiment import Data, device_of, keep_config, open_run, open_split
+from avloc.errors import DataError
+from avloc.methods.base import Localizer
+
+log = logging.getLogger("avloc.train")
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """run: the folder. stage, epochs, seconds: what was trained. weights: files left behind, by phase. last: the last log
+    entry of each phase."""
+
+    run: Path
+    stage: int
+    epochs: int
+    seconds: float
+    weights: dict[str, Path]
+    last: dict[str, dict[str, Any]]
+
+
+def train_stage(
+    number: int, config: Path | None, run: Path | None, overrides: Sequence[str], progress: Progress | None
+) -> Trained:
+    import torch
+
+    from avloc.data.loader import Loader
+    from avloc.engine.stages import fresh_stage
+    from avloc.engine.trainer import fit
+
+    experiment, where = open_run(config, run, overrides)
+    stage = experiment.stage(number)
+    processes.join()
+    device = device_of(stage.train.device)
+    localizer = fresh_stage(experiment, where, number, student=True).to(device)
+    _channels_last(localizer)
+    loaders = {
+        name: Loader(open_split(stage.data.store, split, localizer), localizer, device, stage.train.workers, stage.train.resident)
+        for name, split in (("train", stage.data.train), ("validation", stage.data.validation))
+        if split is not None
+    }
+    _refuse_shared_videos(stage.data, loaders["train"].store.videos, loaders.get("validation"))
+    if processes.is_first():
+        keep_config(experiment, where)
+    about = {"method": experiment.method, "stage": number, "data": loaders["train"].store.fingerprint, "seed": experiment.seed}
+    entries = fit(localizer, loaders, stage.train, where.stage(number), experiment.seed, about, progress or (lambda *_: None))
+    if torch.distributed.is_initialized():
+        processes.leave()
+    phases = list(dict.fromkeys(entry["phase"] for entry in entries))
+    return Trained(
+        where.path, number, len(entries), round(sum(entry["seconds"] for entry in entries), 1),
+        {phase: where.stage(number) / f"{phase}.safetensors" for phase in phases},
+        {phase: [entry for entry in entries if entry["phase"] == phase][-1] for phase in phases},
+    )  # fmt: skip
+
+
+def _refuse_shared_videos(data: Data, training: Sequence[str], validation: Any) -> None:
+    shared = set(training) & set(validation.store.videos) if validation is not None else set()
+    if shared:
+        raise DataError(
+            f"{data.store}: splits {data.train} and {data.validation} share {len(shared)} videos ({sorted(shared)[0]} ...); "
+            "validation must not see training videos: choose other splits"
+        )
+
+
+def _channels_last(localizer: Localizer) -> None:
+    import torch
+
+    for module in localizer.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            module.to(memory_format=torch.channels_last)

@@ -1,0 +1,31 @@
+"""A quick look at the maps during training: their overlap with the boxes of the validation split."""
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from avloc.data.loader import Loader, Plan
+from avloc.methods.base import Localizer
+
+
+@torch.no_grad()
+def mean_iou(localizer: Localizer, loader: Loader, batch_size: int, cut: float = 0.5, size: int = 56) -> float:
+    """Mean IoU, over clips whose first frame has boxes, of the sounding boxes' union with where the loudest map, scaled
+    to [0, 1], is above `cut`; at `size` pixels. Only for choosing among epochs: protocols score results.
+    """
+    boxes = loader.store.boxes
+    wanted = boxes.sounding & (boxes.frame == 0)
+    clips = np.unique(boxes.clip[wanted])
+    if not len(clips):
+        return 0.0
+    truth = torch.zeros(len(clips), size, size, dtype=torch.bool)
+    for clip, (left, top, right, bottom) in zip(boxes.clip[wanted], boxes.xyxy[wanted] * size, strict=True):
+        row = int(np.searchsorted(clips, clip))
+        truth[row, int(top) : int(np.ceil(bottom)), int(left) : int(np.ceil(right))] = True
+    plan = Plan(clips.astype(np.int64), np.zeros(len(clips), np.int64))
+    maps = torch.cat([localizer.locate(batch).float().amax(1, keepdim=True).cpu() for batch in loader.of(plan, batch_size)])
+    maps = F.interpolate(maps, size=(size, size), mode="bilinear", align_corners=False).squeeze(1)
+    low, high = maps.amin((1, 2), keepdim=True), maps.amax((1, 2), keepdim=True)
+    predicted = (maps - low) / (high - low).clamp(min=1e-12) > cut
+    overlap = (predicted & truth).sum((1, 2)) / (predicted | truth).sum((1, 2)).clamp(min=1)
+    return float(overlap.float().mean())

@@ -1,0 +1,111 @@
+"""A table of one benchmark: a column is one metric under one protocol, so no column mixes two rules."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from avloc.leaderboard.published import PUBLISHED, SOURCES, Figure
+
+
+@dataclass(frozen=True)
+class Row:
+    """A method: its values by column (metric, protocol or setting), as text in percent."""
+
+    method: str
+    cells: dict[tuple[str, str], str]
+    source: str = ""
+
+
+@dataclass
+class Table:
+    benchmark: str
+    columns: list[tuple[str, str]] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+
+    def header(self) -> list[str]:
+        return ["method", *(f"{metric} · {rule}" for metric, rule in self.columns), "source"]
+
+    def lines(self) -> list[list[str]]:
+        return [[row.method, *(row.cells.get(column, "") for column in self.columns), row.source] for row in self.rows]
+
+
+def build_table(
+    benchmark: str, results: Sequence[tuple[str, dict[str, Any]]], published: bool = True, metrics: Sequence[str] = ()
+) -> Table:
+    """Own results (name, result as JSON) above the published figures, each protocol and each setting in columns of
+    its own."""
+    table = Table(benchmark)
+    for name, result in results:
+        rule = label(result)
+        cells = {
+            (metric, rule): _own(entry)
+            for metric, entry in result["metrics"].items()
+            if not metrics or metric in metrics
+        }
+        _add(table, Row(name, cells, f"annotations {result.get('annotations_sha256', '')[:8]}"))
+    if published:
+        for figure in PUBLISHED:
+            if figure.benchmark == benchmark:
+                _add(table, _published(figure, metrics))
+    return table
+
+
+def label(result: dict[str, Any]) -> str:
+    """Protocol with what was changed, and how much was left out or missing: the head of its columns."""
+    protocol, counts = result["protocol"], result["counts"]
+    parts = [
+        protocol["name"],
+        *(f"{axis}={protocol[axis]}" for axis in protocol.get("changed", []) if axis != "report"),
+    ]
+    return " ".join(parts) + f" (n={counts['evaluated']})"
+
+
+def _own(entry: dict[str, Any]) -> str:
+    if entry["value"] is None:
+        return "-"
+    text = f"{100 * entry['value']:.1f}"
+    ends = entry.get("ci95")
+    return text if not ends or None in ends else f"{text} [{100 * ends[0]:.1f}, {100 * ends[1]:.1f}]"
+
+
+def _published(figure: Figure, metrics: Sequence[str]) -> Row:
+    cells = {
+        (metric, f"published, {figure.setting}"): f"{value:g}"
+        for metric, value in figure.values.items()
+        if not metrics or metric in metrics
+    }
+    return Row(f"{figure.method} ({figure.year})", cells, figure.source)
+
+
+def _add(table: Table, row: Row) -> None:
+    if row.cells:
+        table.rows.append(row)
+        table.columns += [column for column in row.cells if column not in table.columns]
+
+
+def as_markdown(table: Table) -> str:
+    """A heading, the table, and what its source marks stand for."""
+    head, lines = table.header(), table.lines()
+    rules = ["---", *("---:" for _ in table.columns), "---"]
+    rows = "\n".join("| " + " | ".join(_escaped(cell) for cell in row) + " |" for row in (head, rules, *lines))
+    marks = sorted({mark for row in table.rows for mark in row.source.split() if mark in SOURCES})
+    notes = "\n".join(f"- {mark}: {SOURCES[mark]}" for mark in marks)
+    return f"## {table.benchmark}\n\n{rows}\n" + (f"\n{notes}\n" if notes else "")
+
+
+def _escaped(cell: str) -> str:
+    return cell.replace("|", "\\|")
+
+
+def as_csv(tables: Sequence[Table]) -> str:
+    """One line for each number: benchmark, method, metric, protocol or setting, value, source."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["benchmark", "method", "metric", "protocol", "value", "source"])
+    for table in tables:
+        for row in table.rows:
+            for (metric, rule), value in row.cells.items():
+                writer.writerow([table.benchmark, row.method, metric, rule, value, row.source])
+    return out.getvalue()

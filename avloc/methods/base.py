@@ -1,0 +1,106 @@
+"""What a method is: a Localizer that follows its own plan of Phases."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from avloc.data.loader import Batch
+
+Objective = Callable[[Batch], dict[str, Tensor]]
+
+
+@dataclass(frozen=True)
+class Train:
+    """How a stage is trained; shared by all methods.
+
+    epochs: passes of the method's main objective. batch_size: clips a step and process. lr, weight_decay: of
+    `optimizer` (adam: the decay is an L2 term of the gradient; adamw: decoupled). warmup: steps of linear warm-up, and
+    schedule: ``constant`` or ``cosine`` to zero, over each phase. precision: fp32 or bf16 (autocast).
+    select: which epoch's weights a phase leaves behind, judged on the validation split: ``loss`` (lowest), ``accuracy``,
+    ``iou`` (of the maps with the validation boxes, highest), or ``last``. resident: keep the split on the device (None:
+    when it fits). val_transform: the view of validation frames; ``train`` augments them, as the released DSOL code does
+    by accident. zero_grad_none False leaves zero gradients, so that unreached parameters go on moving by momentum and
+    decay, as in PyTorch before 2.0.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    epochs: int = 15
+    batch_size: int = 32
+    lr: float = 1e-4
+    weight_decay: float = 1e-4
+    optimizer: Literal["adam", "adamw"] = "adam"
+    schedule: Literal["constant", "cosine"] = "constant"
+    warmup: int = 0
+    precision: Literal["fp32", "bf16"] = "fp32"
+    select: Literal["loss", "accuracy", "iou", "last"] = "last"
+    device: str = "auto"
+    workers: int = 4
+    resident: bool | None = None
+    zero_grad_none: bool = True
+    val_transform: Literal["test", "train"] = "test"
+
+    def make_optimizer(self, parameters: Iterable[nn.Parameter], lr: float | None = None) -> torch.optim.Optimizer:
+        kind = torch.optim.AdamW if self.optimizer == "adamw" else torch.optim.Adam
+        return kind(list(parameters), lr=self.lr if lr is None else lr, weight_decay=self.weight_decay)
+
+
+class Collect(Protocol):
+    """Run a function over a whole split, in store order, in evaluation mode: rows of every clip, the same everywhere."""
+
+    seed: int
+
+    def __call__(self, function: Objective, split: str = "train") -> dict[str, Tensor]: ...
+
+
+@dataclass
+class Phase:
+    """One objective, the optimizers it steps, for some epochs; `before` may prepare it (cluster, say).
+
+    measure: further figures of a validation batch, not minimised. rate: a factor on the learning rates.
+    """
+
+    name: str
+    objective: Objective
+    optimizers: list[torch.optim.Optimizer]
+    epochs: int
+    before: Callable[[Collect], None] | None = None
+    measure: Objective | None = None
+    rate: float = 1.0
+
+
+class Localizer(nn.Module):
+    """One stage of a method: it sees a Batch and says where the sound is.
+
+    A method's file lists its stages in ``STAGES``. `frame` and `sound` are its views; `negatives` asks the loader for
+    a frame of another video with every clip. `memory` holds what phases remember beside weights (pseudo labels); it is
+    saved and restored with them. `weights_from`: the phases whose selected weights serve `locate`, best first.
+    """
+
+    frame: Any
+    sound: Any
+    negatives: bool = False
+    weights_from: tuple[str, ...] = ("train",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.memory: dict[str, Tensor] = {}
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Named terms, already weighted; their sum is minimised."""
+        raise TypeError(f"{type(self).__name__} defines no loss")
+
+    def locate(self, batch: Batch) -> Tensor:
+        """Heat maps (B, K, h, w): K = 1, or one a class or cluster; higher is louder."""
+        raise TypeError(f"{type(self).__name__} defines no locate")
+
+    def look(self, batch: Batch) -> Tensor | None:
+        """The maps of `locate` without the sound, where a method has them: what a deaf model would say."""
+        return None
+
+    def phases(self, train: Train) -> list[Phase]:
+        """The plan; by default one phase that minimises `loss`."""
+        return [Phase("train", self.loss, [train.make_optimizer(self.parameters())], train.epochs)]

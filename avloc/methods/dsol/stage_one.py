@@ -1,0 +1,199 @@
+"""DSOL stage one: localization from correspondence, alternating with classification of clustered objects."""
+
+import logging
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from avloc.clustering import cluster_objects, normalised_mutual_information
+from avloc.data.loader import Batch
+from avloc.data.views import FrameView, LogMel
+from avloc.methods.base import Collect, Localizer, Phase, Train
+from avloc.methods.dsol.network import TwoStreams
+from avloc.nn.encoders import Backbone
+from avloc.nn.losses import all_pairs_correspondence, correspondence
+from avloc.nn.similarity import cross_dilation, pairwise_maps, pool_map, top_share
+
+log = logging.getLogger("avloc.dsol")
+
+
+class StageOne(Localizer):
+    """Hu et al., NeurIPS 2020, section 3.2. The defaults are the released MUSIC code; each argument says where not.
+
+    clusters: K of the object dictionary. dim: of the common space. cosine, logit_scale, logit_bias: see TwoStreams.
+    pairs: ``negative`` contrasts each clip with one other frame, as published; ``all`` with every frame of the batch.
+    pool: share of the cells whose mean scores a map; 0 is the published maximum.
+    mask: the map's threshold for object features, then dilated if `dilate`; mask_top takes that share of the cells
+    instead. feature_area: object features are divided by the whole ``map``, as published, or by the ``mask``.
+    class_task: alternate with classification, from epoch init_num (counted from 0) on, class_iter epochs each, heads at
+    learning rate class_lr; class_rate: a factor on all rates meanwhile. joint: keep minimising the localization loss meanwhile (not published).
+    mixtures: weight of teaching the sound head both sources of mixed clips (not published; 0 is off).
+    frozen_heads: leave the heads as initialised, as the released AudioSet code does by mistake.
+    """
+
+    negatives = True
+    weights_from = ("localize", "classify")
+
+    def __init__(
+        self,
+        clusters: int = 11,
+        frame: FrameView = FrameView(),
+        sound: LogMel = LogMel(),
+        visual: Backbone = Backbone(),
+        audio: Backbone = Backbone(),
+        dim: int = 128,
+        cosine: bool = True,
+        logit_scale: float | None = 5.0,
+        logit_bias: bool = False,
+        pairs: Literal["negative", "all"] = "negative",
+        pool: float = 0.0,
+        mask: float = 0.05,
+        dilate: bool = True,
+        mask_top: float | None = None,
+        feature_area: Literal["map", "mask"] = "map",
+        class_task: bool = True,
+        init_num: int = 1,
+        class_iter: int = 3,
+        class_lr: float = 1e-3,
+        class_rate: float = 1.0,
+        joint: bool = False,
+        mixtures: float = 0.0,
+        frozen_heads: bool = False,
+    ):
+        super().__init__()
+        self.clusters, self.frame, self.sound = clusters, frame, sound
+        self.streams = TwoStreams(clusters, visual, audio, dim, cosine, logit_scale, logit_bias)
+        self.negatives = pairs == "negative"
+        self.pool, self.mask, self.dilate, self.mask_top, self.feature_area = pool, mask, dilate, mask_top, feature_area
+        self.class_task, self.init_num, self.class_iter, self.class_lr = class_task, init_num, class_iter, class_lr
+        self.joint, self.mixtures, self.frozen_heads, self.class_rate = joint, mixtures, frozen_heads, class_rate
+
+    def locate(self, batch: Batch) -> Tensor:
+        """The published map, sigmoid of the scaled similarity: (B, 1, h, w)."""
+        return self.streams.agreement(self.streams.see(batch.frame), self.streams.hear(batch.sound)).sigmoid()
+
+    def phases(self, train: Train) -> list[Phase]:
+        body = train.make_optimizer(self.streams.body())
+        plan = []
+        if self.class_task and self.init_num:
+            plan.append(self._localization(body, min(self.init_num, train.epochs)))
+        for epoch in range(self.init_num if self.class_task else 0, train.epochs):
+            plan.append(self._localization(body, 1))
+            if self.class_task:
+                plan.append(self._classification(body, train))
+        return plan
+
+    def _localization(self, body: torch.optim.Optimizer, epochs: int) -> Phase:
+        return Phase("localize", self.loss, [body], epochs, measure=self.matching_accuracy)
+
+    def _classification(self, body: torch.optim.Optimizer, train: Train) -> Phase:
+        optimizers = [body]
+        if not self.frozen_heads:
+            optimizers.append(train.make_optimizer(self.streams.heads(), self.class_lr))
+        return Phase(
+            "classify",
+            self.classification_loss,
+            optimizers,
+            self.class_iter,
+            before=self.recluster,
+            measure=self.class_accuracy,
+            rate=self.class_rate,
+        )
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        logits, targets = self._pairs(batch)
+        if targets is None:
+            assert batch.video is not None
+            return {"localization": all_pairs_correspondence(logits, batch.video)}
+        return {"localization": correspondence(logits, targets)}
+
+    def matching_accuracy(self, batch: Batch) -> dict[str, Tensor]:
+        """Share of pairs told apart; with all pairs, of clips whose own frame fits their sound best."""
+        logits, targets = self._pairs(batch)
+        if targets is None:
+            return {"accuracy": (logits.argmax(0) == torch.arange(len(logits), device=logits.device)).float().mean()}
+        return {"accuracy": ((logits > 0).float() == targets).float().mean()}
+
+    def _pairs(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        """Logits and targets (2B,) of each clip with its frame and with its negative; or logits (B, B) of all pairs."""
+        hearing = self.streams.hear(batch.sound)
+        if not self.negatives:
+            sight = self.streams.see(batch.frame)
+            maps = pairwise_maps(sight.embedding, hearing.embedding)
+            return pool_map(self.streams.scale(maps.flatten(0, 1).unsqueeze(1)), self.pool).view(maps.shape[:2]), None
+        assert batch.negative is not None
+        # One pass over both halves: the batch norms see what the released code shows them in interleaved rows.
+        sight = self.streams.see(torch.cat([batch.frame, batch.negative]))
+        twice = type(hearing)(*(torch.cat([part, part]) for part in hearing))
+        logits = pool_map(self.streams.agreement(sight, twice), self.pool).flatten()
+        return logits, (torch.arange(len(logits), device=logits.device) < len(batch)).float()
+
+    def object_features(self, batch: Batch) -> dict[str, Tensor]:
+        """`objects` (B, C): what the frame shows where the map hears its sound; and the clips' `labels` (B, C)."""
+        sight, hearing = self.streams.see(batch.frame), self.streams.hear(batch.sound)
+        maps = self.streams.agreement(sight, hearing).sigmoid()
+        if self.mask_top is not None:
+            mask = top_share(maps, self.mask_top)
+        else:
+            mask = cross_dilation(maps > self.mask) if self.dilate else maps > self.mask
+        total = (sight.features * mask).sum((2, 3))
+        area = maps[0].numel() if self.feature_area == "map" else mask.sum((2, 3)).clamp(min=1)
+        assert batch.labels is not None
+        return {"objects": total / area, "labels": batch.labels}
+
+    def recluster(self, collect: Collect) -> None:
+        """Cluster the objects as the map sees them now; their clusters are the pseudo labels of the next epochs."""
+        rows = collect(self.object_features)
+        found = cluster_objects(rows["objects"].numpy(), self.clusters, collect.seed)
+        device = next(self.parameters()).device
+        self.memory["labels"] = torch.from_numpy(found.labels).to(device)
+        self.memory["dictionary"] = torch.from_numpy(found.dictionary).to(device)
+        self.memory["centres"] = torch.from_numpy(found.centres).to(device)
+        validation = collect(self.object_features, "validation")
+        if validation:
+            predicted = found.predict(validation["objects"].numpy())
+            self.memory["validation_labels"] = torch.from_numpy(predicted).to(device)
+        if not self.frozen_heads:
+            self.streams.reset_heads(collect.seed)
+        single = rows["labels"].sum(1) == 1
+        if single.any():
+            truth = rows["labels"][single].int().argmax(1).numpy()
+            nmi = normalised_mutual_information(truth, found.labels[single.numpy()])
+            log.info("clustered %d objects into %d, NMI with the true classes %.3f", len(single), self.clusters, nmi)
+
+    def classification_loss(self, batch: Batch) -> dict[str, Tensor]:
+        sight, hearing, labels = self.streams.see(batch.frame), self.streams.hear(batch.sound), self._labels(batch)
+        terms = {
+            "frame_class": F.cross_entropy(sight.logits, labels),
+            "sound_class": F.cross_entropy(hearing.logits, labels),
+        }
+        if self.mixtures:
+            terms["mixture"] = self.mixtures * self._mixture_loss(batch, labels)
+        if self.joint:
+            terms |= self.loss(batch)
+        return terms
+
+    def _mixture_loss(self, batch: Batch, labels: Tensor) -> Tensor:
+        """Each clip's sound mixed with the next one's, gains within 3 dB; the head should name both, half each."""
+        assert batch.waveform is not None
+        gains = 10 ** (torch.empty(2, len(batch), 1, device=labels.device).uniform_(-3, 3) / 20)
+        levels = batch.waveform.square().mean(1, keepdim=True).sqrt().clamp(min=1e-4)
+        sources = batch.waveform / levels * 0.05
+        mixed = gains[0] * sources + gains[1] * sources.roll(1, 0)
+        targets = F.one_hot(labels, self.clusters).float()
+        logits = self.streams.hear(self.sound(mixed)).logits
+        return F.cross_entropy(logits, 0.5 * (targets + targets.roll(1, 0)))
+
+    def class_accuracy(self, batch: Batch) -> dict[str, Tensor]:
+        """Agreement of both heads with the clusters, and their mean as `accuracy`."""
+        labels = self._labels(batch)
+        frame = (self.streams.see(batch.frame).logits.argmax(1) == labels).float().mean()
+        sound = (self.streams.hear(batch.sound).logits.argmax(1) == labels).float().mean()
+        return {"frame_accuracy": frame, "sound_accuracy": sound, "accuracy": (frame + sound) / 2}
+
+    def _labels(self, batch: Batch) -> Tensor:
+        assert batch.index is not None
+        return self.memory["labels" if self.training else "validation_labels"][batch.index]
+

@@ -1,0 +1,151 @@
+"""DSOL stage two: which objects of a cocktail party sound."""
+
+import copy
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from avloc.data.loader import Batch
+from avloc.data.views import FrameView
+from avloc.methods.base import Localizer, Phase, Train
+from avloc.methods.dsol.network import Sight, TwoStreams
+from avloc.methods.dsol.stage_one import StageOne
+from avloc.nn.losses import correspondence, distribution_matching
+from avloc.nn.similarity import pool_map
+
+
+class StageTwo(Localizer):
+    """Hu et al., NeurIPS 2020, section 3.3. The defaults are the released MUSIC code but for `obj_init`.
+
+    Objects of the dictionary found in the frame, (K, h, w), are masked by where the sound comes from; how much of each
+    then sounds should match what the frozen sound head of stage one hears.
+    masked: multiply the object maps by the sounding map (AudioSet: not). object_maps: ``linear`` or, AudioSet, ``sigmoid``.
+    obj_init: the factor and offset of the object maps start ``positive`` (1 and 0) or ``random`` as published, which can
+    start negative and then inverts every map. dictionary: raw inner products, or ``centred`` cosines (not published).
+    weight: of the localization loss. quadrants: each quarter of a negative frame must be silent (AudioSet: the frame).
+    match: ``kl`` or, AudioSet, ``bce``; match_over: see distribution_matching; match_scale, score_scale: factors of the
+    matching loss and of its scores (1 as published). teacher_temperature: of the target. match_first: epochs of matching
+    alone (AudioSet 50). test_temperature: the maps are softmax over clusters of that factor times the object maps.
+    frame: another view for this stage; None keeps stage one's.
+    """
+
+    negatives = True
+    weights_from = ("train", "match")
+
+    def __init__(
+        self,
+        masked: bool = True,
+        object_maps: Literal["linear", "sigmoid"] = "linear",
+        obj_init: Literal["positive", "random"] = "positive",
+        dictionary: Literal["raw", "centred"] = "raw",
+        weight: float = 0.5,
+        quadrants: bool = True,
+        match: Literal["kl", "bce"] = "kl",
+        match_over: Literal["entries", "clips"] = "entries",
+        match_scale: float = 1.0,
+        score_scale: float = 1.0,
+        teacher_temperature: float = 1.0,
+        match_first: int = 0,
+        test_temperature: float = 3.0,
+        frame: FrameView | None = None,
+    ):
+        super().__init__()
+        self.masked, self.object_maps, self.obj_init, self.dictionary_use = masked, object_maps, obj_init, dictionary
+        self.weight, self.quadrants, self.match, self.match_over = weight, quadrants, match, match_over
+        self.match_scale, self.score_scale, self.teacher_temperature = match_scale, score_scale, teacher_temperature
+        self.match_first, self.test_temperature, self._frame = match_first, test_temperature, frame
+        self.object_scale = nn.Conv3d(1, 1, 1)
+        if obj_init == "positive":
+            nn.init.ones_(self.object_scale.weight)
+            assert self.object_scale.bias is not None
+            nn.init.zeros_(self.object_scale.bias)
+
+    def start_from(self, previous: Localizer, dictionary: np.ndarray | None) -> None:
+        """Take stage one's networks as student and, frozen, as teacher, and the object dictionary (K, C)."""
+        assert isinstance(previous, StageOne)
+        self.frame, self.sound, self.pool = self._frame or previous.frame, previous.sound, previous.pool
+        self.streams: TwoStreams = copy.deepcopy(previous.streams)
+        self.teacher: TwoStreams = copy.deepcopy(previous.streams).requires_grad_(False)
+        if dictionary is None:
+            dictionary = np.zeros((0, previous.streams.visual.channels), dtype=np.float32)
+        self.register_buffer("dictionary", torch.as_tensor(dictionary, dtype=torch.float32))
+
+    def train(self, mode: bool = True) -> "StageTwo":
+        super().train(mode)
+        if hasattr(self, "teacher"):
+            self.teacher.eval()
+        return self
+
+    def phases(self, train: Train) -> list[Phase]:
+        student = train.make_optimizer([*self.streams.parameters(), *self.object_scale.parameters()])
+        first = min(self.match_first, train.epochs)
+        plan = [Phase("match", self.matching_loss, [student], first)] if first else []
+        return [*plan, Phase("train", self.loss, [student], train.epochs - first)] if train.epochs > first else plan
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        assert batch.negative is not None
+        hearing = self.streams.hear(batch.sound)
+        sight = self.streams.see(torch.cat([batch.frame, batch.negative]))
+        twice = type(hearing)(*(torch.cat([part, part]) for part in hearing))
+        logits = self.streams.agreement(sight, twice)
+        own, other = logits.split(len(batch))
+        heard = pool_map(own, self.pool).flatten()
+        unheard = pool_map(_quarters(other) if self.quadrants else other, self.pool).flatten()
+        location = correspondence(heard, torch.ones_like(heard)) + correspondence(unheard, torch.zeros_like(unheard))
+        positive = Sight(*(part[: len(batch)] for part in sight))
+        return {"matching": self._matching(positive, own, batch), "localization": self.weight * 0.5 * location}
+
+    def matching_loss(self, batch: Batch) -> dict[str, Tensor]:
+        sight = self.streams.see(batch.frame)
+        logits = self.streams.agreement(sight, self.streams.hear(batch.sound)) if self.masked else None
+        return {"matching": self._matching(sight, logits, batch)}
+
+    def _matching(self, sight: Sight, logits: Tensor | None, batch: Batch) -> Tensor:
+        with torch.no_grad():
+            heard = self.teacher.hear(batch.sound).logits
+            target = (heard / self.teacher_temperature).float().softmax(1)
+        scores = self._objects(sight, logits).float().mean((2, 3)) * self.score_scale
+        if self.match == "bce":
+            return self.match_scale * F.binary_cross_entropy(scores.clamp(0, 1), target)
+        return self.match_scale * distribution_matching(scores, target, self.match_over)
+
+    def _objects(self, sight: Sight, logits: Tensor | None) -> Tensor:
+        """How much each place looks like each object of the dictionary, (B, K, h, w), masked by the sounding map."""
+        features, dictionary = sight.features, self.dictionary.to(sight.features.dtype)
+        if self.dictionary_use == "centred":
+            centre = dictionary.mean(0)
+            features = F.normalize(features - centre[:, None, None], dim=1)
+            dictionary = F.normalize(dictionary - centre, dim=1)
+        alike = F.conv2d(features, dictionary[:, :, None, None])
+        objects = self.object_scale(alike.unsqueeze(1)).squeeze(1)
+        if self.object_maps == "sigmoid":
+            objects = objects.sigmoid()
+        return objects * logits.sigmoid() if self.masked and logits is not None else objects
+
+    def sounding(self, batch: Batch) -> Tensor:
+        """Where the sound comes from, whatever it is: (B, 1, h, w) in [0, 1]."""
+        return self.streams.agreement(self.streams.see(batch.frame), self.streams.hear(batch.sound)).sigmoid()
+
+    def locate(self, batch: Batch) -> Tensor:
+        """One map a cluster, (B, K, h, w), softmax over the clusters; without a dictionary the map of `sounding`."""
+        if not len(self.dictionary):
+            return self.sounding(batch)
+        sight = self.streams.see(batch.frame)
+        return self._shown(self._objects(sight, self.streams.agreement(sight, self.streams.hear(batch.sound))))
+
+    def look(self, batch: Batch) -> Tensor | None:
+        """The object maps without the sounding mask."""
+        return self._shown(self._objects(self.streams.see(batch.frame), None)) if len(self.dictionary) else None
+
+    def _shown(self, objects: Tensor) -> Tensor:
+        return (self.test_temperature * objects.float()).softmax(1)
+
+
+def _quarters(maps: Tensor) -> Tensor:
+    """(B, 1, h, w) to (B, 4, h', w'), row-major quarters that overlap by a row or column where the size is odd."""
+    high, wide = (maps.shape[2] + 1) // 2, (maps.shape[3] + 1) // 2
+    rows, columns = (slice(0, high), slice(maps.shape[2] - high, None)), (slice(0, wide), slice(maps.shape[3] - wide, None))
+    return torch.cat([maps[:, :, row, column] for row in rows for column in columns], dim=1)

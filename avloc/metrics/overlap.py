@@ -1,0 +1,57 @@
+"""How well a mask covers what was marked: consensus IoU and plain IoU, of one clip or of many clips at once.
+
+Arrays: a mask is bool (H, W), True where the method hears the sound; a truth is (H, W), the weight of each pixel.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+def ciou(mask: ArrayLike, truth: ArrayLike) -> float:
+    """Consensus IoU of one mask against the weights of the annotators, in [0, 1].
+
+    mask: (H, W) bool; truth: (H, W), 0 where nobody marked the pixel, 1 where enough annotators did.
+    sum(M G) / (sum(G) + sum(M [G = 0])): a pixel that only some annotators marked is never a false alarm.
+    Equal to the IoU where the truth is binary. Senocak et al., CVPR 2018; the released evaluator of
+    hche11/Localizing-Visual-Sounds-the-Hard-Way@8fe8cbb. A truth without any weight has no cIoU: ValueError.
+    """
+    hears, weight = np.asarray(mask, bool), np.asarray(truth, np.float64)
+    if hears.shape != weight.shape:
+        raise ValueError(f"the mask has shape {hears.shape}, the truth {weight.shape}; they must be the same")
+    if not weight.any():
+        raise ValueError("the truth marks no pixel, so there is no cIoU; treat the clip as a negative")
+    return float(ciou_of_counts(weight[hears].sum(), weight.sum(), (hears & (weight == 0)).sum()))
+
+
+def iou(mask: ArrayLike, truth: ArrayLike) -> float:
+    """Intersection over union of two bool masks (H, W), in [0, 1]; ValueError where both are empty."""
+    return ciou(mask, np.asarray(truth) > 0) if np.asarray(truth).any() else _iou_without_truth(mask)
+
+
+def _iou_without_truth(mask: ArrayLike) -> float:
+    if not np.asarray(mask).any():
+        raise ValueError("mask and truth are both empty, so there is no IoU")
+    return 0.0
+
+
+def ciou_of_counts(inter: ArrayLike, weight: ArrayLike, false: ArrayLike) -> NDArray[np.float64]:
+    """cIoU from what was counted: weight hit, weight in all, pixels of the mask where nobody marked anything.
+
+    Any shape; NaN where there is neither truth nor mask (0/0), 0 where there is a mask without truth.
+    """
+    inter, weight, false = (np.asarray(value, np.float64) for value in (inter, weight, false))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return inter / (weight + false)
+
+
+def mean_by_frame(scores: ArrayLike, frame: ArrayLike, frames: int) -> NDArray[np.float64]:
+    """Class-aware CIoU: the mean of a frame's scores, one for each class (or source) that sounds in it.
+
+    scores: (U,); frame: (U,) int, which frame each score belongs to. Returns (frames,), NaN for a frame without scores.
+    CIoU = sum_k d_k IoU_k / sum_k d_k with d_k = 1 where class k sounds.
+    Hu et al., NeurIPS 2020; DTaoo/Discriminative-Sounding-Objects-Localization@7f40207.
+    """
+    frame = np.asarray(frame)
+    totals = np.bincount(frame, weights=np.asarray(scores, np.float64), minlength=frames)
+    with np.errstate(invalid="ignore"):
+        return totals / np.bincount(frame, minlength=frames)

@@ -1,0 +1,104 @@
+"""Residual encoders of frames and of spectrograms."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torchvision.models.resnet import BasicBlock, ResNet18_Weights, conv1x1
+
+from avloc.errors import AvlocError
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A ResNet of basic blocks; the defaults are ResNet-18 whose last stage keeps its resolution (stride 1).
+
+    widths, blocks, strides: one value a stage. weights: an ImageNet ResNet-18 for a frame encoder, as a file of
+    torchvision's state dict or ``imagenet`` for torchvision's download; None starts at random.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    widths: tuple[int, ...] = (64, 128, 256, 512)
+    blocks: tuple[int, ...] = (2, 2, 2, 2)
+    strides: tuple[int, ...] = (1, 2, 2, 1)
+    weights: str | None = None
+
+    def build(self, channels: int) -> "ResNet":
+        """An encoder of (B, channels, H, W); AvlocError when the weights are not to be had or do not fit."""
+        if not len(self.widths) == len(self.blocks) == len(self.strides):
+            raise AvlocError(
+                f"backbone: {len(self.widths)} widths, {len(self.blocks)} blocks and {len(self.strides)} strides; "
+                "give one of each for every stage"
+            )
+        encoder = ResNet(channels, self.widths, self.blocks, self.strides)
+        if self.weights is not None:
+            encoder.load_imagenet(self.weights)
+        return encoder
+
+
+class ResNet(nn.Module):
+    """(B, channels, H, W) to (B, widths[-1], h, w), with torchvision's names of the parameters and its blocks.
+
+    A 7x7 stride-2 convolution and a stride-2 max pool, then the stages; no average pool, no classifier. Convolutions
+    start Kaiming normal (fan out), batch norms at weight 1 and bias 0.
+    """
+
+    def __init__(self, channels: int, widths: tuple[int, ...], blocks: tuple[int, ...], strides: tuple[int, ...]):
+        super().__init__()
+        self.channels = widths[-1]
+        self.conv1 = nn.Conv2d(channels, widths[0], 7, stride=2, padding=3, bias=False)
+        self.bn1 = nn.BatchNorm2d(widths[0])
+        self.stages: list[str] = []
+        before = widths[0]
+        for number, (width, count, stride) in enumerate(zip(widths, blocks, strides, strict=True), start=1):
+            self.stages.append(f"layer{number}")
+            self.add_module(self.stages[-1], _stage(before, width, count, stride))
+            before = width
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, images: Tensor) -> Tensor:
+        features = torch.relu(self.bn1(self.conv1(images)))
+        features = nn.functional.max_pool2d(features, 3, stride=2, padding=1)
+        for stage in self.stages:
+            features = getattr(self, stage)(features)
+        return features
+
+    def load_imagenet(self, weights: str) -> None:
+        """Take a torchvision ResNet-18 state dict; its classifier is left out. AvlocError naming what does not fit."""
+        state = _imagenet_state(weights)
+        state = {name: value for name, value in state.items() if not name.startswith("fc.")}
+        try:
+            self.load_state_dict(state)
+        except RuntimeError as error:
+            first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
+            raise AvlocError(f"backbone weights {weights}: they do not fit this backbone ({first})") from None
+
+
+def _stage(before: int, width: int, count: int, stride: int) -> nn.Sequential:
+    downsample = None
+    if stride != 1 or before != width:
+        downsample = nn.Sequential(conv1x1(before, width, stride), nn.BatchNorm2d(width))
+    first = BasicBlock(before, width, stride, downsample)
+    return nn.Sequential(first, *(BasicBlock(width, width) for _ in range(count - 1)))
+
+
+def _imagenet_state(weights: str) -> dict[str, Any]:
+    if weights == "imagenet":
+        try:
+            return dict(ResNet18_Weights.IMAGENET1K_V1.get_state_dict(progress=False, check_hash=True))
+        except OSError as error:
+            raise AvlocError(
+                f"backbone weights imagenet: torchvision could not download them ({error}); give the path of "
+                "resnet18-f37072fd.pth (or resnet18-5c106cde.pth), or null to start at random"
+            ) from error
+    try:
+        return dict(torch.load(Path(weights), map_location="cpu", weights_only=True))
+    except FileNotFoundError:
+        raise AvlocError(f"backbone weights {weights}: no such file; give a ResNet-18 state dict or null") from None
+    except Exception as error:
+        raise AvlocError(f"backbone weights {weights}: not a state dict ({type(error).__name__}: {error})") from error

@@ -1,0 +1,32 @@
+"""Objectives as functions of tensors."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def correspondence(logits: Tensor, targets: Tensor) -> Tensor:
+    """Mean binary cross entropy of correspondence logits (N,) with targets (N,) in [0, 1]."""
+    return F.binary_cross_entropy_with_logits(logits, targets.to(logits.dtype))
+
+
+def all_pairs_correspondence(logits: Tensor, videos: Tensor) -> Tensor:
+    """Correspondence over all pairs of a batch: logits (B, B), frame by sound; the diagonal belongs together.
+
+    Positives and negatives weigh half each; a pair of two clips of one video, `videos` (B,), is neither.
+    """
+    same_clip = torch.eye(len(logits), dtype=torch.bool, device=logits.device)
+    negative = videos[:, None] != videos[None, :]
+    loss = 0.5 * F.softplus(-logits[same_clip]).mean()
+    if negative.any():
+        loss = loss + 0.5 * F.softplus(logits[negative]).mean()
+    return loss
+
+
+def distribution_matching(scores: Tensor, target: Tensor, over: str = "entries") -> Tensor:
+    """KL divergence of softmax(scores) (B, K) from the distribution `target` (B, K).
+
+    over: ``entries`` averages over all B*K entries, as DSOL's released code does (K times smaller than usual);
+    ``clips`` averages over the B clips.
+    """
+    return F.kl_div(F.log_softmax(scores, dim=1), target, reduction="mean" if over == "entries" else "batchmean")

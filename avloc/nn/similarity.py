@@ -1,0 +1,48 @@
+"""Where in a frame its features agree with a sound, and one score out of such a map."""
+
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def cosine_map(vision: Tensor, sound: Tensor) -> Tensor:
+    """Similarity of each place (B, C, h, w) with its clip's sound (B, C), in [-1, 1]: (B, 1, h, w)."""
+    return dot_map(F.normalize(vision, dim=1), F.normalize(sound, dim=1))
+
+
+def dot_map(vision: Tensor, sound: Tensor) -> Tensor:
+    """Inner product of each place (B, C, h, w) with its clip's sound (B, C): (B, 1, h, w)."""
+    return (vision * sound[:, :, None, None]).sum(1, keepdim=True)
+
+
+def pairwise_maps(vision: Tensor, sound: Tensor) -> Tensor:
+    """Inner products of every frame (B, C, h, w) with every sound (A, C): (B, A, h, w)."""
+    return F.conv2d(vision, sound[:, :, None, None].to(vision.dtype))
+
+
+def pool_map(maps: Tensor, share: float = 0.0) -> Tensor:
+    """One score a map, (..., h, w) to (...): the mean over its highest `share` of cells, the maximum when share is 0."""
+    cells = maps.flatten(-2)
+    if share <= 0:
+        return cells.amax(-1)
+    return cells.topk(max(1, round(share * cells.shape[-1])), dim=-1).values.mean(-1)
+
+
+def top_share(maps: Tensor, share: float) -> Tensor:
+    """Bool maps (..., h, w) of the highest `share` of the cells of each map."""
+    cells = maps.flatten(-2)
+    count = max(1, round(share * cells.shape[-1]))
+    return (cells >= cells.topk(count, dim=-1).values[..., -1:]).view_as(maps)
+
+
+def cross_dilation(mask: Tensor) -> Tensor:
+    """Every positive inner cell of (B, 1, h, w) bool also sets its four neighbours; cells on the border do not spread.
+
+    DSOL's released code (DTaoo/Discriminative-Sounding-Objects-Localization @7f40207) skips the border in its loop.
+    """
+    inner = mask.clone()
+    inner[..., 0, :] = inner[..., -1, :] = False
+    inner[..., :, 0] = inner[..., :, -1] = False
+    padded = F.pad(inner, (1, 1, 1, 1))
+    up, down = padded[..., :-2, 1:-1], padded[..., 2:, 1:-1]
+    left, right = padded[..., 1:-1, :-2], padded[..., 1:-1, 2:]
+    return mask | up | down | left | right

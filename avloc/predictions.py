@@ -1,0 +1,209 @@
+"""Predictions on disk: heat maps with the ids of their clips, as HDF5, .npz, or a folder of one map a file."""
+
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from avloc.errors import DataError
+from avloc.files import replacing
+
+_ENDINGS = ".h5, .hdf5 or .npz with the arrays ids and maps, or a folder of ID.npy or ID.png"
+_OPTIONAL = ("classes", "confidence", "object_maps", "assignment")
+
+
+@dataclass
+class Predictions:
+    """Raw heat maps of N clips: maps (N, K, h, w) float32, and what may come with them."""
+
+    ids: list[str]
+    maps: NDArray[np.float32]
+    classes: tuple[str, ...] | None = None  # names of the K maps
+    confidence: NDArray[np.float64] | None = None  # (N,) how sure the method is that something in view sounds
+    object_maps: NDArray[np.float32] | None = None  # (N, h, w) for object-guided localization
+    assignment: NDArray[np.bool_] | None = None  # (C, K) which map belongs to which class
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+
+def write_predictions(
+    path: Path,
+    ids: Sequence[str],
+    maps: ArrayLike,
+    classes: Sequence[str] | None = None,
+    confidence: ArrayLike | None = None,
+    assignment: ArrayLike | None = None,
+    attributes: dict[str, Any] | None = None,
+    object_maps: ArrayLike | None = None,
+) -> None:
+    """Write heat maps (N, K, h, w) or (N, h, w), raw, as one HDF5 file; whole or not at all."""
+    import h5py
+
+    array = np.asarray(maps, np.float32)
+    array = array[:, None] if array.ndim == 3 else array
+    if array.ndim != 4 or len(array) != len(ids):
+        raise DataError(
+            f"{path}: {len(ids)} ids for maps of shape {array.shape}; expected (N, K, h, w), an id for each"
+        )
+    text = h5py.string_dtype("utf-8")
+    with replacing(Path(path)) as temporary, h5py.File(temporary, "w") as file:
+        file.create_dataset("ids", data=list(ids), dtype=text)
+        chunks = (min(64, len(array)), *array.shape[1:]) if array.size else None
+        file.create_dataset("maps", data=array, chunks=chunks)
+        if classes is not None:
+            file.create_dataset("classes", data=list(classes), dtype=text)
+        if confidence is not None:
+            file.create_dataset("confidence", data=np.asarray(confidence, np.float64))
+        if assignment is not None:
+            file.create_dataset("assignment", data=np.asarray(assignment, np.uint8))
+        if object_maps is not None:
+            file.create_dataset("object_maps", data=np.asarray(object_maps, np.float32))
+        for name, value in (attributes or {}).items():
+            file.attrs[name] = value
+
+
+def read_predictions(path: Path) -> Predictions:
+    """Read predictions of any of the three kinds; DataError says what is missing or does not fit. Nothing is
+    unpickled."""
+    path = Path(path)
+    if not path.exists():
+        raise DataError(f"{path}: no such file; expected predictions: {_ENDINGS}")
+    if path.is_dir():
+        return _from_folder(path)
+    if path.suffix.lower() in (".h5", ".hdf5", ".hdf"):
+        return _from_hdf5(path)
+    if path.suffix.lower() == ".npz":
+        return _from_npz(path)
+    raise DataError(f"{path}: {path.suffix or 'a file without ending'} is not read; expected {_ENDINGS}")
+
+
+def _from_hdf5(path: Path) -> Predictions:
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            plain = {name: file[name] for name in file if isinstance(file[name], h5py.Dataset)}
+            found = _checked(path, plain, lambda name: _hdf5_array(plain[name]))
+            attributes = {name: value.item() if hasattr(value, "item") else value for name, value in file.attrs.items()}
+    except (OSError, KeyError, RuntimeError, ValueError) as error:
+        raise DataError(f"{path}: not a whole HDF5 file ({error}); write the predictions again") from None
+    found.attributes = attributes
+    return found
+
+
+def _hdf5_array(data: Any) -> NDArray:
+    import h5py
+
+    return data.asstr()[:] if h5py.check_string_dtype(data.dtype) else data[()]
+
+
+def _from_npz(path: Path) -> Predictions:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return _checked(path, dict.fromkeys(file.files), lambda name: file[name])
+    except DataError:
+        raise
+    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        what = (
+            "it holds pickled objects, which are refused"
+            if "pickle" in str(error)
+            else f"not a whole .npz file ({error})"
+        )
+        raise DataError(f"{path}: {what}; expected plain arrays, ids as text") from None
+
+
+def _checked(path: Path, there: Mapping[str, Any], take: Callable[[str], NDArray]) -> Predictions:
+    missing = [name for name in ("ids", "maps") if name not in there]
+    if missing:
+        raise DataError(f"{path}: holds {', '.join(there) or 'nothing'}; expected the arrays {' and '.join(missing)}")
+    ids = [name.decode() if isinstance(name, bytes) else str(name) for name in take("ids").reshape(-1).tolist()]
+    maps = _maps(path, take("maps"), len(ids))
+    given = {name: take(name) for name in _OPTIONAL if name in there}
+    amount = maps.shape[1]
+    found = Predictions(ids, maps)
+    _refuse_doubles(path, ids)
+    if "classes" in given:
+        names = given["classes"].reshape(-1).tolist()
+        found.classes = tuple(name.decode() if isinstance(name, bytes) else str(name) for name in names)
+        _expect(path, "classes", (len(found.classes),), (amount,), "a name for each of the K maps")
+    if "confidence" in given:
+        found.confidence = _numbers(path, "confidence", given["confidence"]).astype(np.float64)
+        _expect(path, "confidence", found.confidence.shape, (len(ids),), "a number for each id")
+        if not np.isfinite(found.confidence).all():
+            raise DataError(f"{path}: confidence holds NaN or infinity; expected a number for each id")
+    if "object_maps" in given:
+        found.object_maps = _numbers(path, "object_maps", given["object_maps"]).astype(np.float32)
+        _expect(path, "object_maps", (*found.object_maps.shape[:1], found.object_maps.ndim), (len(ids), 3), "(N, h, w)")
+    if "assignment" in given:
+        found.assignment = _numbers(path, "assignment", given["assignment"]) != 0
+        _expect(path, "assignment", found.assignment.shape[1:], (amount,), "(C, K), K the number of maps")
+    return found
+
+
+def _maps(path: Path, array: NDArray, ids: int) -> NDArray[np.float32]:
+    maps = _numbers(path, "maps", array)
+    maps = maps[:, None] if maps.ndim == 3 else maps
+    if maps.ndim != 4 or len(maps) != ids or 0 in maps.shape:
+        raise DataError(
+            f"{path}: {ids} ids for maps of shape {array.shape}; expected (N, h, w) or (N, K, h, w), not empty"
+        )
+    return maps.astype(np.float32, copy=False)
+
+
+def _numbers(path: Path, name: str, array: NDArray) -> NDArray:
+    if array.dtype.kind not in "fiub":
+        raise DataError(f"{path}: {name} are of type {array.dtype}; expected numbers")
+    return array
+
+
+def _expect(path: Path, name: str, found: tuple, expected: tuple, what: str) -> None:
+    if tuple(found) != tuple(expected):
+        raise DataError(f"{path}: {name} has shape {found}; expected {what}, {expected}")
+
+
+def _refuse_doubles(path: Path, ids: list[str]) -> None:
+    if len(set(ids)) < len(ids):
+        seen: set[str] = set()
+        double = next(name for name in ids if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        raise DataError(f"{path}: id {double!r} stands there twice; expected each id once")
+
+
+def _from_folder(path: Path) -> Predictions:
+    """One file a clip, its id the path without ending: .npy (h, w) or (K, h, w), or grey .png whose values are taken
+    as they are."""
+    files = sorted(file for ending in ("*.npy", "*.png") for file in path.rglob(ending))
+    if not files:
+        raise DataError(f"{path}: no .npy or .png files; expected one map a clip, named after its id")
+    ids = [file.relative_to(path).with_suffix("").as_posix() for file in files]
+    _refuse_doubles(path, ids)
+    maps = [_one_map(file) for file in files]
+    other = next((number for number, one in enumerate(maps) if one.shape != maps[0].shape), None)
+    if other is not None:
+        raise DataError(
+            f"{files[other]}: shape {maps[other].shape}, but {files[0].name} has {maps[0].shape}; expected one shape"
+        )
+    return Predictions(ids, np.stack(maps))
+
+
+def _one_map(file: Path) -> NDArray[np.float32]:
+    """(K, h, w) of one file."""
+    import cv2
+
+    try:
+        array = (
+            np.load(file, allow_pickle=False) if file.suffix == ".npy" else cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
+        )
+    except (ValueError, OSError, EOFError) as error:
+        raise DataError(f"{file}: not a plain array ({error})") from None
+    if array is None:
+        raise DataError(f"{file}: not a readable image")
+    array = _numbers(file, "pixels", array)
+    if file.suffix == ".png" and array.ndim == 3:
+        raise DataError(f"{file}: {array.shape[2]} channels; expected a grey image")
+    array = array[None] if array.ndim == 2 else array
+    if array.ndim != 3 or 0 in array.shape:
+        raise DataError(f"{file}: shape {array.shape}; expected (h, w) or (K, h, w)")
+    return array.astype(np.float32)

@@ -1,0 +1,79 @@
+"""The processes of this run, as `torchrun` starts them; with one process every function is the identity."""
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Result = TypeVar("Result")
+
+
+def rank() -> int:
+    return int(os.environ.get("RANK", 0))
+
+
+def world_size() -> int:
+    return int(os.environ.get("WORLD_SIZE", 1))
+
+
+def is_first() -> bool:
+    return rank() == 0
+
+
+def join() -> None:
+    """Enter the process group that torchrun's variables describe: NCCL where there is a GPU per process, else gloo."""
+    import torch
+    import torch.distributed as distributed
+
+    if world_size() == 1 or distributed.is_initialized():
+        return
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))
+    distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+
+
+def leave() -> None:
+    if world_size() > 1:
+        import torch.distributed as distributed
+
+        if distributed.is_initialized():
+            distributed.destroy_process_group()
+
+
+def barrier() -> None:
+    if world_size() > 1:
+        import torch.distributed as distributed
+
+        distributed.barrier()
+
+
+def mean(value: "Tensor") -> "Tensor":
+    """The mean of a tensor over the processes."""
+    if world_size() == 1:
+        return value
+    import torch.distributed as distributed
+
+    total = value.clone()
+    distributed.all_reduce(total)
+    return total / world_size()
+
+
+def gather_rows(rows: "Tensor") -> "Tensor":
+    """Rows (n, ...) of every process, process after process; every process must hold the same number of rows."""
+    if world_size() == 1:
+        return rows
+    import torch
+    import torch.distributed as distributed
+
+    parts = [torch.empty_like(rows) for _ in range(world_size())]
+    distributed.all_gather(parts, rows.contiguous())
+    return torch.cat(parts)
+
+
+def first_alone(work: Callable[[], Result]) -> Result | None:
+    """Run `work` in the first process only, while the others wait."""
+    result = work() if is_first() else None
+    barrier()
+    return result

@@ -1,0 +1,95 @@
+"""What a blind method gets under the same protocol, and the best that a mask of half the area can get."""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avloc.annotations.truth import Truth
+from avloc.metrics import ciou_of_counts
+from avloc.protocols.planes import Planes, count, pack
+from avloc.protocols.protocol import Protocol
+from avloc.protocols.summary import Scored, ratios
+from avloc.protocols.units import Units, canvas_size, draw_truth
+
+CEILING = "half-area ceiling"
+_STEP = 256
+
+
+def centre_mask(height: int, width: int) -> NDArray[np.bool_]:
+    """(height, width): a centred rectangle of half the area, of the canvas's shape."""
+    mask = np.zeros((height, width), bool)
+    tall, wide = round(height * np.sqrt(0.5)), round(width * np.sqrt(0.5))
+    top, left = (height - tall) // 2, (width - wide) // 2
+    mask[top : top + tall, left : left + wide] = True
+    return mask
+
+
+def unit_baselines(
+    protocol: Protocol, truth: Truth, units: Units, chosen: NDArray[np.int64], frames: int
+) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.int64]]:
+    """cIoU of the chosen units for an all-ones mask, a centred one of half the area, and the best one of half the area;
+    and the area of their truth in pixels."""
+    size = canvas_size(protocol, frames)
+    masks = {"all-ones": pack(np.ones(size, bool)), "centre": pack(centre_mask(*size))}
+    scores = {name: np.empty(len(chosen)) for name in (*masks, CEILING)}
+    area = np.empty(len(chosen), np.int64)
+    for start in range(0, len(chosen), _STEP):
+        part = slice(start, start + _STEP)
+        planes = draw_truth(protocol, truth, units, chosen[part], frames)
+        levels = planes.levels
+        total, area[part] = planes.weigh(levels), levels[0]
+        for name, mask in masks.items():
+            scores[name][part] = _score(planes, total, mask)
+        best, wrong = planes.best_of(size[0] * size[1] // 2)
+        scores[CEILING][part] = ciou_of_counts(best, total, wrong)
+    return {name: np.nan_to_num(values) for name, values in scores.items()}, area
+
+
+def _score(planes: Planes, total: NDArray[np.float64], mask: NDArray[np.uint8]) -> NDArray[np.float64]:
+    shared = planes.shared(mask[None])
+    return ciou_of_counts(planes.weigh(shared), total, count(mask[None]) - shared[0])
+
+
+def baseline_metrics(
+    protocol: Protocol, scored: Scored, of_units: dict[str, NDArray[np.float64]], maps: int
+) -> dict[str, dict[str, float]]:
+    """The metrics of each baseline, with its scores in the place of the method's; they depend on the truth alone.
+
+    A uniform map also has a no-sounding area of 1 where 1/K stays at or below the cut.
+    """
+    table = {}
+    for name, values in of_units.items():
+        found = ratios(protocol, replace(scored, score=values, of_unit={}, of_clip={}))
+        table[name] = {metric: ratio.value for metric, ratio in found.items()}
+    if "nsa" in protocol.report and "all-ones" in table and 1 / maps <= protocol.nsa_cut:
+        table["all-ones"]["nsa"] = 1.0
+    return table
+
+
+def half_area(protocol: Protocol) -> bool:
+    """Whether the protocol calls half of the pixels predicted, whatever the map, so that the ceiling binds it."""
+    return protocol.mask in ("rank", "rank-or-one", "median") and protocol.cut == 0.5
+
+
+def baseline_warnings(protocol: Protocol, values: dict[str, float], table: dict[str, dict[str, float]]) -> list[str]:
+    """A line for each metric above the ceiling of its protocol, and one for those below a blind baseline."""
+    lines = []
+    if half_area(protocol):
+        for name, most in table.get(CEILING, {}).items():
+            if values.get(name, 0.0) > most + 1e-9:
+                how = (
+                    "only maps with many equal pixels can do this" if protocol.strict else "this should not be possible"
+                )
+                lines.append(
+                    f"{name} {values[name]:.4f} is above {most:.4f}, what a mask of half the area can get: {how}"
+                )
+    for blind in ("all-ones", "centre"):
+        beaten = [
+            name
+            for name, least in table.get(blind, {}).items()
+            if name != "nsa" and values.get(name, 1.0) < least - 1e-9
+        ]
+        if beaten:
+            lines.append(f"{', '.join(beaten)}: below the {blind} mask, which sees and hears nothing")
+    return lines

@@ -1,0 +1,34 @@
+"""Which metrics a result reports: those of the protocol, or those asked for."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from avloc.errors import ConfigError
+from avloc.protocols.protocol import Protocol
+
+#: metrics that any protocol with cIoU scores can report
+_ANY = ("ciou", "locacc", "auc", "precision_all", "ap", "max_f1", "auroc")
+_AT = re.compile(r"^(ciou|iou|locacc)@(0?\.\d+|1(\.0+)?)$")
+
+
+def reporting(protocol: Protocol, wanted: Sequence[str] | None) -> Protocol:
+    """The protocol with the metrics asked for; a name without threshold stands for all of its family: ciou, ciou@0.3,
+    ...
+
+    ConfigError says what the protocol can report.
+    """
+    if not wanted:
+        return protocol
+    report: list[str] = []
+    for name in (name.strip().lower() for name in wanted if name.strip()):
+        family = [own for own in protocol.report if name in (own, own.partition("@")[0])]
+        if not family and protocol.unit != "pixels" and (name in _ANY or _AT.match(name)):
+            family = [name]
+        if not family:
+            known = ", ".join(
+                dict.fromkeys((*protocol.report, *(() if protocol.unit == "pixels" else (*_ANY, "ciou@T"))))
+            )
+            raise ConfigError(f"--metric {name}: protocol {protocol.name} cannot report it; it can report {known}")
+        report += family
+    return replace(protocol, report=tuple(dict.fromkeys(report)))

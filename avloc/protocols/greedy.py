@@ -1,0 +1,106 @@
+"""Maps matched to frames one after the other, as NoPrior_MultiSSL does, for methods that do not know how many sources
+sound.
+
+A clip shows F frames, one above the other on one canvas; the method gives as many maps as it found sources. In their
+order, each map is cut into frames and takes the frame where its cIoU is highest (the first of equals), whose truth is
+then cleared. Missing maps add zeros; surplus maps are compared with cleared truth.
+VisualAIKHU/NoPrior_MultiSSL@9910fb1.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avloc.annotations.truth import Truth
+from avloc.metrics import ciou_of_counts
+from avloc.metrics.precision import average_precision_of_mask
+from avloc.protocols.chunk import Chunk, heard
+from avloc.protocols.measure import Given
+from avloc.protocols.planes import Planes, count, pack
+from avloc.protocols.protocol import Protocol
+from avloc.protocols.resize import resize
+from avloc.protocols.units import Units, canvas_size, draw_truth
+
+Floats = NDArray[np.float64]
+
+
+@dataclass
+class Matched:
+    """Scores of matched maps (I,) with the clip of each, and the pixel AP of every clip (N,)."""
+
+    clip: NDArray[np.int64]
+    ciou: Floats
+    ap: Floats
+    of_clip: Floats
+    silent: int  # clips for which the method gave no map
+
+
+def frames_of(truth: Truth, protocol: Protocol) -> tuple[Units, int]:
+    """A unit for each frame of each clip: one frame with all boxes, or one for each mixed source."""
+    clips = len(truth)
+    if not truth.mixed or protocol.canvas != "tall":
+        where = np.arange(clips)
+        return Units(where, np.zeros_like(where), truth.reported_class, truth.box_clip), 1
+    sources = truth.sources
+    frames = int(sources.max()) + 1 if len(sources) else 1
+    clip, part = np.repeat(np.arange(clips), frames), np.tile(np.arange(frames), clips)
+    return Units(clip, part, np.full(len(clip), -1), truth.box_clip * frames + sources), frames
+
+
+def match(protocol: Protocol, truth: Truth, given: Given, todo: NDArray[np.int64], chunk: int) -> Matched:
+    """Match the maps of the clips in `todo`; a map that is NaN throughout is no map, and a clip without any is
+    dropped."""
+    units, frames = frames_of(truth, protocol)
+    single = protocol.with_axes(canvas="frame")
+    rows: list[tuple[int, float, float]] = []
+    of_clip = np.full(len(truth), np.nan)
+    silent = 0
+    there = np.logical_not(np.isnan(given.maps).reshape(*given.maps.shape[:2], -1).all(axis=2))
+    for start in range(0, len(todo), chunk):
+        clips = todo[start : start + chunk]
+        chosen = (clips[:, None] * frames + np.arange(frames)).reshape(-1)
+        planes = draw_truth(single, truth, units, chosen)
+        given_maps = there[clips]
+        masks = _masks(single, given.maps[clips], frames)
+        whole = _masks(single, np.nansum(given.maps[clips], axis=1, keepdims=True).astype(np.float32), frames)[:, 0]
+        for number, clip in enumerate(clips.tolist()):
+            if not given_maps[number].any():
+                silent += 1
+                continue
+            own = slice(number * frames, (number + 1) * frames)
+            frame_truth = Planes(planes.bits[own].copy(), planes.weights)
+            of_clip[clip] = _whole_ap(whole[number], frame_truth, single.size**2)
+            rows += [(clip, *pair) for pair in _assign(masks[number][given_maps[number]], frame_truth, single.size**2)]
+    table = np.array(rows, np.float64).reshape(-1, 3)
+    return Matched(table[:, 0].astype(np.int64), table[:, 1], table[:, 2], of_clip, silent)
+
+
+def _masks(protocol: Protocol, maps: NDArray[np.float32], frames: int) -> NDArray[np.uint8]:
+    """(n, K, F, H, W/8): each map resized to the canvas, cut into frames, each frame with its own threshold."""
+    clips, amount = maps.shape[:2]
+    flat = np.nan_to_num(maps.reshape(-1, *maps.shape[2:]), copy=True)
+    height, width = canvas_size(protocol, 1)
+    full = resize(flat, height * frames, width, protocol.resize, protocol.align_corners)
+    parts = full.reshape(-1, height, width)
+    mask = heard(protocol, Chunk(parts), (height, width), np.zeros(len(parts), np.int64))
+    return pack(mask).reshape(clips, amount, frames, height, -1)
+
+
+def _assign(masks: NDArray[np.uint8], truth: Planes, pixels: int) -> list[tuple[float, float]]:
+    """(cIoU, AP) of every map in order, and zeros for missing maps."""
+    found = []
+    for mask in masks:
+        shared, levels = truth.shared(mask), truth.levels
+        scores = ciou_of_counts(truth.weigh(shared), truth.weigh(levels), count(mask) - shared[0])
+        best = int(np.argmax(scores))
+        ap = average_precision_of_mask(shared[0], count(mask), levels[0], pixels)
+        found.append((float(scores[best]), float(ap[best])))
+        truth.bits[best] = 0
+    return found + [(0.0, 0.0)] * (len(truth.bits) - len(masks))
+
+
+def _whole_ap(mask: NDArray[np.uint8], truth: Planes, pixels: int) -> float:
+    """AP over the pixels of all frames together."""
+    hits = truth.shared(mask)[0].sum()
+    return float(average_precision_of_mask(hits, count(mask).sum(), truth.levels[0].sum(), pixels * len(mask)))

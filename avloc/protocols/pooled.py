@@ -1,0 +1,113 @@
+"""Measurements over all pixels of a class, or of the set: average precision, and IoU at the best of several thresholds.
+
+Pixels are pooled in histograms of 2**17 bins over the range of the set, so that memory does not grow with it: scores
+nearer to each other than 1/131072 of the range count as tied.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avloc.annotations.truth import Truth
+from avloc.metrics.precision import average_precision_of_histogram
+from avloc.protocols.chunk import Chunk
+from avloc.protocols.measure import Given, unit_maps
+from avloc.protocols.planes import unpack
+from avloc.protocols.protocol import Protocol
+from avloc.protocols.units import Units, canvas_size, draw_truth
+
+BINS = 2**17
+#: equidistant thresholds from the least to the greatest pixel of a class: mhamilton723/DenseAV@2221b8c
+STEPS = 20
+
+
+@dataclass
+class Pooled:
+    """Histograms (BINS,) of pixels with and without truth."""
+
+    inside: NDArray[np.int64]
+    outside: NDArray[np.int64]
+
+    @property
+    def ap(self) -> float:
+        return average_precision_of_histogram(self.inside, self.outside)
+
+    @property
+    def best_iou(self) -> float:
+        """IoU over all pixels at the best of 20 thresholds, chosen on the same pixels; strictly above the threshold."""
+        used = np.flatnonzero(self.inside + self.outside)
+        cuts = np.linspace(used[0], used[-1], STEPS)
+        places = np.floor(cuts).astype(int) + 1
+        hits = self.inside.sum() - np.concatenate([[0], np.cumsum(self.inside)])[places]
+        alarms = self.outside.sum() - np.concatenate([[0], np.cumsum(self.outside)])[places]
+        union = self.inside.sum() + alarms
+        return float(np.max(hits / np.maximum(union, 1)))
+
+
+def pooled_metrics(
+    protocol: Protocol,
+    units: Units,
+    truth: Truth,
+    given: Given,
+    unit: str,
+    todo: NDArray[np.int64],
+    frames: int,
+    chunk: int,
+) -> dict[str, float]:
+    """cap: mean over classes of the AP of all their pixels; piap: AP of all pixels; best_iou: mean over classes."""
+    low, high = given.ends
+    size = canvas_size(protocol, frames)
+    whole = Pooled(np.zeros(BINS, np.int64), np.zeros(BINS, np.int64))
+    aps, ious = [], []
+    for label in np.unique(units.label[todo]):
+        members = todo[units.label[todo] == label]
+        own = Pooled(np.zeros(BINS, np.int64), np.zeros(BINS, np.int64))
+        for start in range(0, len(members), chunk):
+            chosen = members[start : start + chunk]
+            piece = Chunk(unit_maps(units, chosen, given, unit), ends=given.ends)
+            marked = unpack(draw_truth(protocol, truth, units, chosen, frames).bits[:, 0], size[1]).reshape(-1)
+            bins = _bins(piece.resized(protocol, size), low, high).reshape(-1)
+            bins += marked.astype(np.int32) * BINS
+            counts = np.bincount(bins, minlength=2 * BINS)
+            own.outside += counts[:BINS]
+            own.inside += counts[BINS:]
+        whole.inside += own.inside
+        whole.outside += own.outside
+        if own.inside.any():
+            aps.append(own.ap)
+            ious.append(own.best_iou)
+    if not aps:
+        return {}
+    found = {"cap": float(np.mean(aps)), "piap": whole.ap, "best_iou": float(np.mean(ious))}
+    return {name: found[name] for name in protocol.report if name in found}
+
+
+def _bins(rows: NDArray[np.float32], low: float, high: float) -> NDArray[np.int32]:
+    """Bin of every pixel; pixels beyond the range of the raw maps (bicubic overshoot) fall into the outermost bins."""
+    scale = np.float32(BINS / (high - low)) if high > low else np.float32(0)
+    scaled = rows - np.float32(low)
+    scaled *= scale
+    np.clip(scaled, 0, BINS - 1, out=scaled)
+    return scaled.astype(np.int32)
+
+
+def ends_of(maps: NDArray[np.float32]) -> tuple[float, float]:
+    """Least and greatest finite value of all maps."""
+    low, high = np.inf, -np.inf
+    for start in range(0, len(maps), 256):
+        part = maps[start : start + 256]
+        part = part[np.isfinite(part)]
+        if part.size:
+            low, high = min(low, float(part.min())), max(high, float(part.max()))
+    return (low, high) if low <= high else (0.0, 1.0)
+
+
+def prevalence(protocol: Protocol, label: NDArray[np.int64], share: NDArray[np.float64]) -> dict[str, float]:
+    """What a constant map gets: the share of marked pixels, of all or in the mean over classes. share: (U,) of each
+    unit."""
+    if not len(share):
+        return {}
+    of_class = [float(share[label == one].mean()) for one in np.unique(label)]
+    found = {"cap": float(np.mean(of_class)), "piap": float(share.mean())}
+    return {name: value for name, value in found.items() if name in protocol.report}

@@ -1,0 +1,140 @@
+"""A protocol: one published way from heat maps to a score, as a frozen value of named axes."""
+
+from dataclasses import dataclass, fields, replace
+from typing import Any, get_args, get_type_hints
+
+from avloc.errors import ConfigError
+from avloc.protocols.planes import CORNERS
+from avloc.protocols.resize import RESIZES
+from avloc.protocols.rules import MASK_RULES, NORMALISATIONS
+
+CHOICES: dict[str, tuple[str, ...]] = {
+    "unit": ("auto", "clip", "source", "class", "greedy", "pixels"),
+    "aggregate": ("pooled", "frame"),
+    "canvas": ("frame", "wide", "tall"),
+    "resize": RESIZES,
+    "normalise": NORMALISATIONS,
+    "mask": MASK_RULES,
+    "truth": ("votes", "union", "counts"),
+    "boxes": ("as-written", "xywh-as-corners"),
+    "corners": CORNERS,
+    "pixel_ap": ("none", "binary", "swapped", "continuous", "pooled"),
+    "missing": ("zero", "drop"),
+    "undefined": ("zero", "nan"),
+    "nsa_skip": ("first", "class"),
+}
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How maps become masks, what they are compared with, and what is reported; every field but the first two is an
+    axis."""
+
+    name: str
+    #: where it was read: paper or repository@commit
+    source: str
+    #: what is scored: the clip, each source, each class (of cluster or class maps), maps matched greedily to frames,
+    #: or all pixels of a class; auto is class where an assignment or class names are given, else clip for one map,
+    #: else source
+    unit: str = "clip"
+    #: whether a success is counted for each unit (pooled) or for the mean of a frame's units (frame)
+    aggregate: str = "pooled"
+    #: what a map shows: its own frame, or the frames of all sources side by side (wide) or one above the other (tall)
+    canvas: str = "frame"
+    #: side of a frame in pixels, for maps and truth
+    size: int = 224
+    resize: str = "cv2-linear"
+    align_corners: bool = False
+    normalise: str = "none"
+    #: temperature of the fixed normalisation
+    tau: float = 0.03
+    #: weight of the audio-visual map beside the object map (object-guided localization); 1 uses no object map
+    ogl_alpha: float = 1.0
+    mask: str = "rank"
+    #: share of pixels below the threshold (rank), value (absolute), share of the maximum (relative)
+    cut: float = 0.5
+    #: a pixel must exceed the threshold instead of reaching it
+    strict: bool = False
+    #: weight of a pixel: votes as the benchmark asks for them, the union of boxes, or plain counts of boxes
+    truth: str = "votes"
+    #: boxes written as x, y, w, h read as the corners x1, y1, x2, y2, which is what some releases do
+    boxes: str = "as-written"
+    corners: str = "clip"
+    #: average precision over pixels: mask as score, the release's swapped arguments, continuous scores, or pooled
+    #: over clips
+    pixel_ap: str = "none"
+    #: success thresholds are the float products 0.05*i of the published loops (0.3 is 0.30000000000000004), or plain
+    grid: bool = True
+    #: a success exceeds its threshold instead of reaching it
+    strict_success: bool = False
+    #: score only frames with exactly so many classes; 0 is all frames
+    level: int = 0
+    #: a requested clip without a prediction scores 0, or is dropped (and counted)
+    missing: str = "zero"
+    #: the score where neither truth nor mask marks a pixel: 0, or undefined (a failure at every threshold, also at 0)
+    undefined: str = "zero"
+    nsa_cut: float = 0.2
+    #: look at the first so many maps for silence; 0 is all of them
+    nsa_maps: int = 0
+    #: of a sounding class, leave out only its first map or all of its maps
+    nsa_skip: str = "first"
+    report: tuple[str, ...] = ("locacc", "auc", "ciou")
+    #: axes that differ from the named protocol
+    changed: tuple[str, ...] = ()
+
+    def axes(self) -> dict[str, Any]:
+        """Name and every axis, for the result."""
+        return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
+
+    def with_axes(self, **axes: Any) -> "Protocol":
+        """The same protocol with some axes changed; values may be text as typed. ConfigError names a wrong axis or
+        value."""
+        values = {name: _read(self.name, name, value) for name, value in axes.items()}
+        changed = {name for name, value in values.items() if value != getattr(self, name)}
+        return replace(self, **values, changed=tuple(sorted({*self.changed, *changed})))
+
+    @property
+    def label(self) -> str:
+        """The name with what was changed, for tables: two results under different labels are not comparable."""
+        return self.name + "".join(f" {name}={getattr(self, name)}" for name in self.changed if name != "report")
+
+
+def axis_names() -> list[str]:
+    """The axes that may be overridden."""
+    return [field.name for field in fields(Protocol) if field.name not in ("name", "source", "changed")]
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _read(protocol: str, name: str, value: Any) -> Any:
+    if name not in axis_names():
+        raise ConfigError(f"protocol {protocol}: no axis {name!r}; the axes are {', '.join(axis_names())}")
+    if name in CHOICES:
+        if value not in CHOICES[name]:
+            raise ConfigError(f"protocol {protocol}: {name} {value!r}; expected one of {', '.join(CHOICES[name])}")
+        return value
+    kind = get_type_hints(Protocol)[name]
+    try:
+        if kind is bool:
+            return _truth_value(value)
+        if get_args(kind):
+            return tuple(value.split(",")) if isinstance(value, str) else tuple(value)
+        if name == "nsa_maps" and value == "all":
+            return 0
+        number = kind(value)
+        if name == "size" and not 8 <= number <= 4096:
+            raise ValueError
+        return number
+    except (TypeError, ValueError):
+        raise ConfigError(f"protocol {protocol}: {name} {value!r}; expected a {kind.__name__}") from None
+
+
+def _truth_value(value: Any) -> bool:
+    words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+    if isinstance(value, bool):
+        return value
+    if str(value).lower() not in words:
+        raise ValueError(value)
+    return words[str(value).lower()]

@@ -1,0 +1,99 @@
+"""From a heat map to a mask: normalisations and order statistics, on many maps at once and in float32 as published.
+
+Maps are (n, P) float32, one row of P pixels for each map. Every normalisation is an elementwise function of the pixel
+and of its map's least and greatest value that never reverses order, so an order statistic may be taken before it.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Rows = NDArray[np.float32]
+NORMALISATIONS = ("none", "minmax", "minmax-nan", "inverted", "fixed", "fixed-minmax", "max", "relu", "minmax-set")
+MASK_RULES = ("rank", "rank-or-one", "median", "absolute", "relative", "area", "top", "best", "none")
+#: object maps are scaled by this constant range where audio-visual maps have a fixed one: stoneMo/SLAVC@05b429c
+OBJECT_RANGE = (0.0, 2.5)
+
+
+def normalise(values: Rows, kind: str, low: Rows, high: Rows, tau: float = 0.03) -> Rows:
+    """Normalised pixels; `low` and `high` (n, 1) are the least and greatest of each whole map.
+
+    minmax leaves constant maps as they are, minmax-nan divides 0 by 0 there (sspl); inverted is 1 - minmax(-H)
+    (hardway); fixed is (H + 1/tau) / (2/tau), for maps that are cosines over tau (slavc); max divides by the greatest
+    value; relu clears negative values (coarse-to-fine); minmax-set takes the extremes of the whole set instead of the
+    map's (denseav).
+    """
+    if kind in ("none", "relu"):
+        return values  # relu is taken before the extremes are looked for
+    if kind in ("minmax", "minmax-set"):
+        return _minmax(values, low, high)
+    if kind == "minmax-nan":
+        with np.errstate(invalid="ignore"):
+            return (values - low) / (high - low)
+    if kind == "inverted":
+        inverse = _minmax(-values, -high, -low)
+        return np.subtract(np.float32(1), inverse, out=inverse)
+    if kind == "fixed":
+        return _fixed(values, tau)
+    if kind == "fixed-minmax":
+        return _minmax(_fixed(values, tau), _fixed(low, tau), _fixed(high, tau))
+    if kind == "max":
+        return np.divide(values, np.where(high > 0, high, np.float32(1)), dtype=np.float32)
+    raise ValueError(f"normalisation {kind!r}; expected one of {', '.join(NORMALISATIONS)}")
+
+
+def guided(maps: Rows, objects: Rows, kind: str, alpha: float, tau: float = 0.03) -> Rows:
+    """Object-guided localization: alpha * norm(AV) + (1 - alpha) * norm(OBJ), min-max again where the protocol
+    min-maxes.
+
+    maps, objects: (n, P). Mo and Morgado, ECCV 2022 (stoneMo/EZ-VSL@95ff5bf, alpha 0.4); with fixed normalisation the
+    object map is scaled by a constant range (stoneMo/SLAVC@05b429c, alpha 0.9).
+    """
+    fixed = kind.startswith("fixed")
+    ours = _fixed(maps, tau) if fixed else normalise(maps, kind, *extremes(maps), tau)
+    least, most = (np.float32(end) for end in OBJECT_RANGE)
+    theirs = (objects - least) / (most - least) if fixed else normalise(objects, kind, *extremes(objects), tau)
+    mixed = (ours * np.float32(alpha) + theirs * np.float32(1 - alpha)).astype(np.float32)
+    return mixed if kind == "fixed" else _minmax(mixed, *extremes(mixed))
+
+
+def extremes(values: Rows) -> tuple[Rows, Rows]:
+    """(n, 1) each: the least and the greatest value of every row."""
+    return values.min(axis=1, keepdims=True), values.max(axis=1, keepdims=True)
+
+
+def _minmax(values: Rows, low: Rows, high: Rows) -> Rows:
+    flat = low == high
+    span = np.where(flat, np.float32(1), high - low)
+    scaled = values - np.where(flat, np.float32(0), low)
+    scaled /= span
+    return scaled
+
+
+def _fixed(values: Rows, tau: float) -> Rows:
+    moved = values - np.float32(-1 / tau)
+    moved /= np.float32(2 / tau)
+    return moved
+
+
+def order_statistic(values: Rows, place: int) -> Rows:
+    """(n, 1): the value at a place of each sorted row."""
+    return np.partition(values, place, axis=1)[:, place, None]
+
+
+def order_statistic_of_each(values: Rows, places: NDArray[np.int64]) -> Rows:
+    """(n, 1): of each sorted row the value at a place of its own (n,)."""
+    found = [np.partition(row, place)[place] for row, place in zip(values, places.tolist(), strict=True)]
+    return np.array(found, np.float32)[:, None]
+
+
+def relative_cut(high: Rows, cut: float) -> Rows:
+    """cut * maximum as numpy before 2.0 computed it: the product in float64, compared in float32."""
+    return (cut * high.astype(np.float64)).astype(np.float32)
+
+
+def top_share(values: Rows, part: float = 0.25) -> NDArray[np.float64]:
+    """(n,) mean of the top part of each row, the confidence of stoneMo/SLAVC@05b429c: the last ceil(part * P)
+    values."""
+    pixels = values.shape[1]
+    kept = -int(-pixels * part // 1)
+    return np.partition(values, pixels - kept, axis=1)[:, pixels - kept :].mean(axis=1, dtype=np.float64)

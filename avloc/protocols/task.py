@@ -1,0 +1,107 @@
+"""A task: maps and a truth side by side, and which of its clips count."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avloc.annotations.truth import Truth
+from avloc.protocols.measure import Given, Measured
+from avloc.protocols.protocol import Protocol
+from avloc.protocols.result import Metric, Result
+from avloc.protocols.units import Units
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Task:
+    """Maps in the order of a truth, and which of its clips have any."""
+
+    given: Given
+    truth: Truth
+    found: NDArray[np.bool_]  # (N,)
+
+    @cached_property
+    def sources(self) -> int:
+        """The most sources that a clip of the truth has."""
+        if self.truth.masks is not None:
+            return self.truth.masks.shape[1]
+        sources = self.truth.sources
+        return int(sources.max()) + 1 if len(sources) else 1
+
+
+def count_clips(protocol: Protocol, task: Task) -> tuple[dict[str, Any], Ints, list[str]]:
+    """What was asked for, found and left out; which clips of the truth stay (negatives among them); warnings."""
+    truth, found = task.truth, task.found
+    sounding = truth.sounding
+    warnings: list[str] = []
+    missing = int((~found).sum())
+    keep = found.copy() if protocol.missing == "drop" else np.ones(len(truth), bool)
+    dropped: dict[str, int] = {}
+    if truth.unannotated:
+        dropped["no annotation"] = truth.unannotated
+    if missing and protocol.missing == "drop":
+        dropped["no prediction"] = missing
+    if protocol.level:
+        pairs = np.unique(np.stack([truth.box_clip, truth.box_class], axis=1), axis=0)
+        wrong = keep & sounding & (np.bincount(pairs[:, 0], minlength=len(truth)) != protocol.level)
+        if wrong.any():
+            dropped[f"not {protocol.level} classes"] = int(wrong.sum())
+        keep &= ~wrong
+    negatives = int((keep & ~sounding).sum())
+    if negatives and not {"ap", "auroc", "precision_all"} & set(protocol.report):
+        dropped["no box"] = negatives
+        keep &= sounding
+    counts: dict[str, Any] = {
+        "requested": len(truth) + truth.unannotated,
+        "found": int(found.sum()),
+        "evaluated": int(keep.sum()),
+        "dropped": dropped,
+    }
+    if negatives and "no box" not in dropped:
+        counts["negatives"] = negatives
+    if missing:
+        what = "left out" if protocol.missing == "drop" else "scored 0"
+        counts["missing"] = missing
+        warnings.append(f"{missing} of {len(truth)} clips have no prediction; they are {what}")
+    return counts, np.flatnonzero(keep), warnings
+
+
+def scored_units(units: Units, truth: Truth, kept: Ints) -> Ints:
+    """The units of kept clips that have something to find."""
+    wanted = np.zeros(len(truth), bool)
+    wanted[kept] = True
+    wanted &= truth.sounding
+    return np.flatnonzero(wanted[units.clip])
+
+
+def count_broken(measured: Measured, units: Units, kept: Ints, counts: dict[str, Any], warnings: list[str]) -> None:
+    assert measured.broken is not None
+    broken = len(np.intersect1d(np.unique(units.clip[measured.broken]), kept))
+    if broken:
+        counts["broken_maps"] = broken
+        warnings.append(f"{broken} clips have maps with NaN or infinity; such maps hear nothing and score 0")
+
+
+def result_of(
+    protocol: Protocol,
+    task: Task,
+    counts: dict[str, Any],
+    metrics: dict[str, Metric],
+    warnings: list[str],
+    extra: dict[str, Any],
+) -> Result:
+    order = [name for name in protocol.report if name in metrics]
+    return Result(
+        benchmark=task.truth.name,
+        protocol=protocol,
+        annotations_sha256=task.truth.sha256,
+        counts=counts,
+        metrics={name: metrics[name] for name in order},
+        per_clip=[],
+        warnings=[*task.truth.warnings, *warnings],
+        extra={name: value for name, value in extra.items() if name != "best"},
+    )

@@ -1,0 +1,66 @@
+"""Results of protocols that match maps to frames, and of those that look at all pixels of a class at once."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from avloc.protocols.baselines import baseline_metrics, baseline_warnings, unit_baselines
+from avloc.protocols.breakdown import breakdown
+from avloc.protocols.greedy import frames_of, match
+from avloc.protocols.pooled import pooled_metrics, prevalence
+from avloc.protocols.protocol import Protocol
+from avloc.protocols.result import Metric, Result
+from avloc.protocols.summary import Scored, ratios, with_intervals
+from avloc.protocols.task import Task, count_clips, result_of, scored_units
+from avloc.protocols.units import units_of
+
+
+def greedy_verdict(protocol: Protocol, task: Task, resamples: int, seed: int, chunk: int) -> Result:
+    truth = task.truth
+    counts, kept, warnings = count_clips(protocol, task)
+    units, frames = frames_of(truth, protocol)
+    todo = kept[task.found[kept]]
+    matched = match(protocol, truth, task.given, todo, chunk)
+    clip, score, cap = matched.clip, matched.ciou, matched.ap
+    absent = np.setdiff1d(kept, todo)
+    if matched.silent and protocol.missing == "drop":
+        counts["dropped"]["no map"] = matched.silent
+        counts["evaluated"] -= matched.silent
+        warnings.append(f"{matched.silent} clips for which the method gave no map are left out, as in the release")
+        kept = np.setdiff1d(kept, todo[np.isnan(matched.of_clip[todo])])
+    elif matched.silent:
+        absent = np.union1d(absent, todo[np.isnan(matched.of_clip[todo])])
+    if len(absent):
+        zeros = np.zeros(len(absent) * frames)
+        clip = np.concatenate([clip, np.repeat(absent, frames)])
+        score, cap = np.concatenate([score, zeros]), np.concatenate([cap, zeros])
+        matched.of_clip[absent] = 0.0
+    label = truth.reported_class[clip]
+    scored = Scored(len(truth), clip, score, label, {"cap": cap}, {"piap": matched.of_clip})
+    metrics = with_intervals(ratios(protocol, scored), truth.videos, resamples, seed)
+    result = result_of(protocol, task, counts, metrics, warnings, {})
+    chosen = np.flatnonzero(np.isin(units.clip, kept))
+    single = replace(protocol, canvas="frame")
+    blind, _ = unit_baselines(single, truth, units, chosen, 1)
+    where = units.clip[chosen]
+    blind_scored = Scored(len(truth), where, np.zeros(len(where)), truth.reported_class[where])
+    result.baselines = baseline_metrics(protocol, blind_scored, blind, 1)
+    result.warnings += baseline_warnings(
+        protocol, {name: metric.value for name, metric in metrics.items()}, result.baselines
+    )
+    breakdown(result, truth, scored, kept, task.found, None)
+    return result
+
+
+def pixels_verdict(protocol: Protocol, task: Task, chunk: int) -> Result:
+    truth = task.truth
+    unit = "class" if task.given.named else "clip"
+    units = units_of(truth, unit)
+    counts, kept, warnings = count_clips(protocol, task)
+    chosen = scored_units(units, truth, kept)
+    todo = np.intersect1d(chosen, np.flatnonzero(task.found[units.clip]))
+    metrics = pooled_metrics(protocol, units, truth, task.given, unit, todo, 1, chunk)
+    result = result_of(protocol, task, counts, {name: Metric(value) for name, value in metrics.items()}, warnings, {})
+    _, area = unit_baselines(protocol, truth, units, chosen, 1)
+    result.baselines = {"all-ones": prevalence(protocol, units.label[chosen], area / protocol.size**2)}
+    return result

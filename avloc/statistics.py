@@ -1,0 +1,149 @@
+"""How sure a number is: bootstrap intervals over clips and over videos, and paired comparisons of two methods.
+
+Everything is seeded: the same values, resamples and seed give the same interval. Most statistics here are ratios of
+sums, sum(numerator) / sum(denominator) over the clips, which covers every rate, mean and AUC of this package; drawing
+anew then is one matrix product with how often each clip was drawn.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+RESAMPLES = 2000
+_BLOCK = 250  # resamples looked at together: bounds memory at 250 x clips
+Floats = NDArray[np.float64]
+
+
+def picks(groups: int, resamples: int = RESAMPLES, seed: int = 0) -> list[NDArray[np.int32]]:
+    """Which of `groups` things each resample draws with replacement, in blocks of (at most 250, groups)."""
+    rng = np.random.default_rng(seed)
+    sizes = [min(_BLOCK, resamples - start) for start in range(0, resamples, _BLOCK)]
+    return [rng.integers(0, groups, size=(size, groups), dtype=np.int32) for size in sizes]
+
+
+@lru_cache(maxsize=4)
+def draws(groups: int, resamples: int = RESAMPLES, seed: int = 0) -> NDArray[np.uint16]:
+    """How often each of `groups` things is drawn in each resample: (resamples, groups)."""
+    counts = []
+    for block in picks(groups, resamples, seed):
+        flat = block + (np.arange(len(block), dtype=np.int32) * groups)[:, None]
+        counts.append(np.bincount(flat.ravel(), minlength=block.size).reshape(-1, groups).astype(np.uint16))
+    table = np.concatenate(counts)
+    table.setflags(write=False)
+    return table
+
+
+def group_numbers(names: Sequence[str]) -> tuple[NDArray[np.int64], int]:
+    """Number the videos in order of first appearance: which video each clip has (N,), and how many there are."""
+    order: dict[str, int] = {}
+    numbers = np.array([order.setdefault(name, len(order)) for name in names], np.int64)
+    return numbers, len(order)
+
+
+def bootstrap_ratios(
+    numerators: ArrayLike,
+    denominators: ArrayLike,
+    videos: Sequence[str] | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Floats:
+    """Percentile intervals of sum(numerator) / sum(denominator): (N, m) or (N,) in, (m, 2) out.
+
+    Draws clips, or whole videos (a cluster bootstrap) where `videos` names the video of each clip. A resample whose
+    denominator is 0 is left out; NaN where there is none left.
+    """
+    return _percentiles(ratios_of_resamples(numerators, denominators, videos, resamples, seed), level)
+
+
+def ratios_of_resamples(
+    numerators: ArrayLike, denominators: ArrayLike, videos: Sequence[str] | None, resamples: int, seed: int
+) -> Floats:
+    """sum(numerator) / sum(denominator) of every resample: (resamples, m)."""
+    tops, bottoms = _columns(numerators), _columns(denominators)
+    if videos is not None:
+        numbers, count = group_numbers(videos)
+        tops, bottoms = (_sum_by(values, numbers, count) for values in (tops, bottoms))
+    if not len(tops):
+        return np.full((resamples, tops.shape[1]), np.nan)
+    stacked = np.concatenate([tops, bottoms], axis=1)
+    table = draws(len(tops), resamples, seed)
+    blocks = [table[start : start + _BLOCK].astype(np.float64) @ stacked for start in range(0, resamples, _BLOCK)]
+    sums = np.concatenate(blocks)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return sums[:, : tops.shape[1]] / sums[:, tops.shape[1] :]
+
+
+def bootstrap_statistic(
+    statistic: Callable[[NDArray[np.int32]], Floats], clips: int, resamples: int = RESAMPLES, seed: int = 0
+) -> Floats:
+    """Percentile interval(s) of any statistic of drawn clips: it gets (b, N) indices and returns (b,) or (b, m)
+    values."""
+    values = [np.asarray(statistic(block), np.float64) for block in picks(clips, resamples, seed)]
+    return _percentiles(_columns(np.concatenate(values)), 0.95)
+
+
+def bootstrap_mean(
+    values: ArrayLike, videos: Sequence[str] | None = None, resamples: int = RESAMPLES, seed: int = 0
+) -> tuple[float, float]:
+    """95 % interval of the mean of values (N,), over clips or over videos; clips without a value (NaN) are left out."""
+    column = np.asarray(values, np.float64)
+    known = ~np.isnan(column)
+    low, high = bootstrap_ratios(np.where(known, column, 0.0), known, videos, resamples, seed)[0]
+    return float(low), float(high)
+
+
+def paired_difference(
+    a: ArrayLike, b: ArrayLike, videos: Sequence[str] | None = None, resamples: int = RESAMPLES, seed: int = 0
+) -> tuple[float, tuple[float, float]]:
+    """Mean of a - b over the same clips and its 95 % interval, drawing whole videos where they are named.
+
+    a, b: (N,), the values of two methods clip by clip; a pair of which either is NaN is left out.
+    """
+    difference = _differences(a, b)
+    return float(np.nanmean(difference)), bootstrap_mean(difference, videos, resamples, seed)
+
+
+def paired_p_value(
+    a: ArrayLike, b: ArrayLike, videos: Sequence[str] | None = None, resamples: int = RESAMPLES, seed: int = 0
+) -> float:
+    """Two-sided p value of mean(a - b) = 0 by randomly exchanging the two methods, clip by clip or video by video.
+
+    A sign-flip permutation test; the smallest value it can give is 1 / (resamples + 1).
+    """
+    difference = np.nan_to_num(_differences(a, b))
+    if videos is not None:
+        difference = _sum_by(difference[:, None], *group_numbers(videos))[:, 0]
+    signs = np.random.default_rng(seed).integers(0, 2, size=(resamples, len(difference)), dtype=np.int8) * 2 - 1
+    sums = [np.abs(signs[start : start + _BLOCK] @ difference) for start in range(0, resamples, _BLOCK)]
+    reached = (np.concatenate(sums) >= abs(difference.sum()) - 1e-12).sum()
+    return float((1 + reached) / (resamples + 1))
+
+
+def _differences(a: ArrayLike, b: ArrayLike) -> Floats:
+    difference = np.asarray(a, np.float64) - np.asarray(b, np.float64)
+    if difference.ndim != 1 or np.isnan(difference).all():
+        raise ValueError(f"a paired comparison needs values of shared clips, one each; got shape {difference.shape}")
+    return difference
+
+
+def _columns(values: ArrayLike) -> Floats:
+    array = np.asarray(values, np.float64)
+    return array[:, None] if array.ndim == 1 else array
+
+
+def _sum_by(values: Floats, numbers: NDArray[np.int64], count: int) -> Floats:
+    sums = [np.bincount(numbers, weights=column, minlength=count) for column in values.T]
+    return np.stack(sums, axis=1) if sums else np.zeros((count, 0))
+
+
+def _percentiles(values: Floats, level: float) -> Floats:
+    """(resamples, m) to (m, 2); columns without a defined resample stay NaN."""
+    ends = np.full((values.shape[1], 2), np.nan)
+    for column, one in enumerate(values.T):
+        defined = one[~np.isnan(one)]
+        if len(defined):
+            ends[column] = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2])
+    return ends

@@ -1,0 +1,148 @@
+"""Write a world: settings first, then every video once, over a pool of processes, then the texts."""
+
+import logging
+import os
+import signal
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from avloc.errors import AvlocError
+from avloc.files import read_json, replacing, write_json
+from avloc.synthetic.drawings import DISTRACTORS
+from avloc.synthetic.film import make_film
+from avloc.synthetic.plan import CLASSES, PlannedVideo, counts, planned_videos
+from avloc.synthetic.scenes import HEIGHT, RATE, SECONDS, WIDTH
+from avloc.synthetic.sounds import SOUND_RATE
+from avloc.synthetic.truth import Truth, film_truth, write_texts
+from avloc.synthetic.video import encode_mp4
+
+GENERATOR = 1  # raise it when the same seed would give other videos
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+Progress = Callable[[int, int, str], None]
+log = logging.getLogger("avloc.synthetic")
+
+
+@dataclass(frozen=True)
+class SyntheticWorld:
+    """A world on disk. seconds: of all videos together; counts: videos a list."""
+
+    out: Path
+    videos: int
+    seconds: float
+    counts: dict[str, int]
+    classes: tuple[str, ...]
+
+
+def write_world(
+    out: Path, videos: int | None, seed: int, preset: str, jobs: int | None, progress: Progress | None
+) -> SyntheticWorld:
+    jobs = len(os.sched_getaffinity(0)) if jobs is None else jobs
+    if jobs < 1:
+        raise AvlocError(f"jobs {jobs}: expected 1 or more processes")
+    sizes = counts(preset, videos)
+    plans = list(planned_videos(sizes, seed))
+    _claim(out, _settings(seed, preset, sizes), plans)
+    for left_over in (out / "videos").glob(".*.mp4"):
+        left_over.unlink()
+    found: dict[str, Truth] = {}
+    with closing(_each(out, plans, min(jobs, len(plans)))) as made:
+        for stem, truth in made:
+            found[stem] = truth
+            if progress:
+                progress(len(found), len(plans), "videos")
+    in_order: Truth = {key: frame for plan in plans for key, frame in found[plan.stem].items()}
+    write_texts(out, plans, in_order)
+    log.info("%s: %d videos of %d s", out, len(plans), SECONDS)
+    return SyntheticWorld(out, len(plans), float(len(plans) * SECONDS), sizes, CLASSES)
+
+
+def make_video(out: Path, plan: PlannedVideo) -> tuple[str, Truth]:
+    """Write the video unless it is there (files appear whole), and tell its truth, which needs no file."""
+    film = make_film(plan)
+    path = out / "videos" / f"{plan.stem}.mp4"
+    if not path.exists():
+        with replacing(path) as temporary:
+            temporary.write_bytes(encode_mp4(film.frames(), RATE, film.waveform(), SOUND_RATE))
+    return plan.stem, film_truth(film)
+
+
+def _settings(seed: int, preset: str, sizes: dict[str, int]) -> dict[str, Any]:
+    return {
+        "generator": GENERATOR,
+        "seed": seed,
+        "preset": preset,
+        "total": sum(sizes.values()),
+        "counts": sizes,
+        "classes": list(CLASSES),
+        "distractors": sorted(DISTRACTORS),
+        "width": WIDTH,
+        "height": HEIGHT,
+        "frames_per_second": RATE,
+        "seconds": SECONDS,
+        "sound_rate": SOUND_RATE,
+    }
+
+
+def _claim(out: Path, settings: dict[str, Any], plans: list[PlannedVideo]) -> None:
+    """Write world.json, or find it there with the same settings; anything else in the folder is refused."""
+    path = out / "world.json"
+    if path.exists():
+        there = read_json(path)
+        for name, value in settings.items():
+            if not isinstance(there, dict) or there.get(name) != value:
+                had = there.get(name) if isinstance(there, dict) else None
+                raise AvlocError(f"{path}: holds a world with {name} {had}, asked for {value}: choose another folder")
+        return
+    if out.exists() and not out.is_dir():
+        raise AvlocError(f"{out}: is a file, expected a folder: choose another place for the world")
+    if out.exists() and any(not there.name.startswith(".") for there in out.iterdir()):
+        raise AvlocError(f"{out}: is not empty and holds no world.json: choose another folder")
+    kinds = {plan.stem: {"list": plan.list_name, "kind": plan.kind, "labels": list(plan.labels)} for plan in plans}
+    write_json(path, settings | {"videos": kinds})
+
+
+def _each(out: Path, plans: list[PlannedVideo], workers: int) -> Generator[tuple[str, Truth], None, None]:
+    make = partial(make_video, out)
+    if workers == 1:
+        yield from map(make, plans)
+        return
+    with _one_thread_a_process():
+        pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start_worker)
+        try:
+            for future in as_completed([pool.submit(make, plan) for plan in plans]):
+                yield future.result()
+        except BrokenProcessPool:
+            raise AvlocError(
+                f"{out}: a process that makes videos died; start again, what is done is kept "
+                "(a script must make the call under `if __name__ == '__main__':`)"
+            ) from None
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _start_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted, and lets each finish its file
+    cv2.setNumThreads(1)
+
+
+@contextmanager
+def _one_thread_a_process() -> Iterator[None]:
+    """New processes inherit one thread for numerical libraries: more only get into each other's way."""
+    before = {name: os.environ.get(name) for name in THREADS}
+    os.environ.update(dict.fromkeys(THREADS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value

@@ -1,0 +1,99 @@
+"""`avloc cluster`: the object dictionary of a trained stage one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Clustered:
+    """run, clips, clusters: what was clustered. sizes: clips of each. nmi, purity: with the true classes, None where the
+    clips have none or several. agreement: share of clips that keep the cluster their stage trained with.
+    """
+
+    run: Path
+    clips: int
+    clusters: int
+    sizes: list[int]
+    nmi: float | None
+    purity: float | None
+    agreement: float
+
+
+def cluster(
+    config: Path | None = None, run: Path | None = None, set: Sequence[str] = (), as_trained: bool | None = None
+) -> Clustered:
+    """Cluster the objects of the training clips and write the run's clusters.npz: labels, centres, dictionary.
+
+    The clusters get the numbers that the stage's class heads were trained with (best one-to-one agreement on the same
+    clips), so heads and dictionary fit. as_trained: take the clustering of the stage's last alternation as it was, as
+    published, instead of a new one with the final weights (default: ``cluster.as_trained`` of the configuration).
+    """
+    import numpy as np
+
+    from avloc.clustering import Clusters, cluster_objects, normalised_mutual_information, purity
+    from avloc.data.loader import Loader
+    from avloc.engine.checkpoints import load_weights
+    from avloc.engine.collect import Collector
+    from avloc.engine.experiment import device_of, keep_config, open_run, open_split
+    from avloc.engine.stages import stage_one_run, weights_id
+    from avloc.errors import RunError
+
+    experiment, own = open_run(config, run, set)
+    where = stage_one_run(experiment, own)
+    stage = experiment.stage(1)
+    localizer = experiment.build(1)
+    if not hasattr(localizer, "object_features"):
+        raise RunError(f"{where.path}: {experiment.method} clusters no objects; go on with `avloc evaluate --run {where.path}`")
+    path = where.weights(1, tuple(reversed(localizer.weights_from)))
+    about = load_weights(localizer, path, experiment.method, 1)
+    trained = localizer.memory.get("labels")
+    store = open_split(stage.data.store, stage.data.train, localizer)
+    if "data" in about and about["data"] != store.fingerprint:
+        raise RunError(f"{path} was trained on another store than {stage.data.store} is now; prepare that one again, or train again")
+    as_trained = experiment.cluster.as_trained if as_trained is None else as_trained
+    if as_trained:
+        if trained is None:
+            raise RunError(f"{path} was trained without the class task: it has no clustering of its own; leave out --as-trained")
+        memory = {name: value.numpy() for name, value in localizer.memory.items()}
+        found = Clusters(memory["labels"], memory["centres"], memory["dictionary"])
+    else:
+        device = device_of(stage.train.device)
+        localizer.to(device)
+        loader = Loader(store, localizer, device, stage.train.workers, stage.train.resident)
+        rows = Collector(localizer, {"train": loader}, stage.train.batch_size, experiment.seed, augment=False)(
+            localizer.object_features
+        )
+        found = cluster_objects(rows["objects"].numpy(), localizer.clusters, experiment.seed, experiment.cluster.restarts)
+        if trained is not None:
+            found = _renumbered(found, trained.cpu().numpy())
+    agreement = 1.0 if trained is None else float((found.labels == trained.cpu().numpy()).mean())
+    single = store.labels.sum(1) == 1
+    truth, labels = store.labels[single].argmax(1), found.labels[single]
+    keep_config(experiment, own)
+    where.save_clusters(
+        labels=found.labels, centres=found.centres, dictionary=found.dictionary, ids=np.array(store.ids),
+        epoch=about.get("epoch", "0"), clusters=localizer.clusters, weights=weights_id(path), data=store.fingerprint,
+    )  # fmt: skip
+    return Clustered(
+        where.path, len(store), localizer.clusters, np.bincount(found.labels, minlength=localizer.clusters).tolist(),
+        normalised_mutual_information(truth, labels) if len(truth) else None, purity(truth, labels) if len(truth) else None,
+        agreement,
+    )  # fmt: skip
+
+
+def _renumbered(found, trained):  # type: ignore[no-untyped-def]
+    """The same clusters, numbered so that most clips keep the label (N,) they had in training."""
+    import numpy as np
+    from scipy.optimize import linear_sum_assignment
+
+    from avloc.clustering import Clusters
+
+    clusters = len(found.centres)
+    shared = np.zeros((clusters, clusters))
+    np.add.at(shared, (trained, found.labels), 1)
+    number = np.empty(clusters, dtype=np.int64)
+    rows, columns = linear_sum_assignment(shared, maximize=True)
+    number[columns] = rows
+    order = np.argsort(number)
+    return Clusters(number[found.labels], found.centres[order], found.dictionary[order])

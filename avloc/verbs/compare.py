@@ -1,0 +1,189 @@
+"""`avloc compare`: two results on the clips they share: difference, interval, p value."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One metric on the shared clips: A, B, A - B with 95 % intervals over clips and videos, p of no difference."""
+
+    a: float
+    b: float
+    difference: float
+    ci95: tuple[float, float]
+    ci95_by_video: tuple[float, float]
+    p: float
+
+    def to_json(self) -> dict[str, Any]:
+        ends = {"ci95": list(self.ci95), "ci95_by_video": list(self.ci95_by_video)}
+        return {"a": self.a, "b": self.b, "difference": self.difference, **ends, "p": self.p}
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Two results side by side; counts are of clips."""
+
+    a: Path
+    b: Path
+    benchmark: str
+    protocol: str
+    shared: int
+    only_a: int
+    only_b: int
+    better_a: int
+    better_b: int
+    metrics: dict[str, Difference]
+
+    def to_json(self) -> dict[str, Any]:
+        about = {name: getattr(self, name) for name in ("benchmark", "protocol", "shared", "only_a", "only_b")}
+        counts = {"better_a": self.better_a, "better_b": self.better_b}
+        metrics = {name: difference.to_json() for name, difference in self.metrics.items()}
+        return {"a": str(self.a), "b": str(self.b), **about, **counts, "metrics": metrics}
+
+
+def compare(
+    a: Path,
+    b: Path,
+    protocol: str | None = None,
+    metric: Sequence[str] | None = None,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> Compared:
+    """Compare two result files of the same benchmark and protocol, clip by clip on the ids that both have.
+
+    protocol: which one, where the files hold several. Intervals are paired bootstraps over clips and over videos; p
+    is of a sign-flip permutation test over videos.
+    """
+    import numpy as np
+
+    from avloc.errors import DataError
+    from avloc.leaderboard.table import label
+    from avloc.statistics import paired_difference, paired_p_value
+
+    first, second = (_choose(Path(path), protocol) for path in (a, b))
+    _same_rule(first, second, a, b)
+    rows = [{row["id"]: row for row in result["per_clip"] if _scored(row)} for result in (first, second)]
+    shared = [name for name in rows[0] if name in rows[1]]
+    if not shared:
+        raise DataError(f"{a} and {b} share no clip; expected results on the same test set")
+    videos = [rows[0][name].get("video") or name for name in shared]
+    values = [_values(first, [own[name] for name in shared]) for own in rows]
+    names = [name for name in values[0] if name in values[1] and (not metric or name in metric)]
+    metrics = {}
+    for name in names:
+        mine, theirs = values[0][name], values[1][name]
+        difference, interval = paired_difference(mine, theirs, None, resamples, seed)
+        _, by_video = paired_difference(mine, theirs, videos, resamples, seed)
+        p = paired_p_value(mine, theirs, videos, resamples, seed)
+        metrics[name] = Difference(
+            float(np.nanmean(mine)), float(np.nanmean(theirs)), difference, interval, by_video, p
+        )
+    gap = values[0]["ciou"] - values[1]["ciou"]
+    return Compared(
+        Path(a),
+        Path(b),
+        first["benchmark"],
+        label(first).rpartition(" (")[0],
+        len(shared),
+        len(rows[0]) - len(shared),
+        len(rows[1]) - len(shared),
+        int((gap > 0).sum()),
+        int((gap < 0).sum()),
+        metrics,
+    )
+
+
+def read_results(path: Path) -> list[dict[str, Any]]:
+    """The results in a file: one, or those of several protocols."""
+    from avloc.errors import AvlocError, DataError
+    from avloc.files import read_json
+
+    try:
+        value = read_json(path)
+    except AvlocError as error:
+        raise DataError(str(error)) from None
+    found = list(value["protocols"].values()) if isinstance(value, dict) and "protocols" in value else [value]
+    for result in found:
+        if not isinstance(result, dict) or not {"benchmark", "protocol", "metrics", "per_clip", "counts"} <= set(
+            result
+        ):
+            raise DataError(f"{path}: not a result; expected what `avloc evaluate --out` writes")
+    return found
+
+
+def _scored(row: dict[str, Any]) -> bool:
+    """Whether a clip had a prediction and something to find; clips scored 0 for want of a prediction are not shared."""
+    return row.get("ciou") is not None and not row.get("missing")
+
+
+def _choose(path: Path, protocol: str | None) -> dict[str, Any]:
+    from avloc.errors import ConfigError
+
+    results = {result["protocol"]["name"]: result for result in read_results(path)}
+    if protocol is None and len(results) == 1:
+        return next(iter(results.values()))
+    if protocol not in results:
+        asked = "which one? Give --protocol" if protocol is None else f"not {protocol}"
+        raise ConfigError(f"{path}: holds {', '.join(results)}; {asked}")
+    return results[protocol]
+
+
+def _same_rule(first: dict[str, Any], second: dict[str, Any], a: Path, b: Path) -> None:
+    from avloc.errors import DataError
+
+    axes = [
+        {k: v for k, v in result["protocol"].items() if k not in ("report", "source", "changed")}
+        for result in (first, second)
+    ]
+    other = [
+        f"{axis} {axes[0][axis]} and {axes[1].get(axis)}" for axis in axes[0] if axes[0][axis] != axes[1].get(axis)
+    ]
+    if other:
+        raise DataError(f"{a} and {b} are of different protocols ({', '.join(other[:3])}); score both by one")
+    if first["annotations_sha256"] != second["annotations_sha256"]:
+        raise DataError(f"{a} and {b} were scored against different annotation files; score both against one")
+
+
+def _values(result: dict[str, Any], rows: list[dict[str, Any]]) -> "dict[str, Values]":
+    """Of each metric the value of every clip, whose mean it is: of its sources, or of their mean where a frame counts
+    once."""
+    import numpy as np
+
+    from avloc.metrics import auc_parts
+
+    by_frame = result["protocol"]["aggregate"] == "frame"
+    scores = [
+        [row["ciou"]] if by_frame or "sources" not in row else [s["ciou"] for s in row["sources"]] for row in rows
+    ]
+    begins = np.cumsum([0, *(len(own) for own in scores[:-1])])
+    flat = np.array([np.nan if value is None else value for own in scores for value in own], np.float64)
+    counts = np.array([len(own) for own in scores])
+
+    def mean(values: "Values") -> "Values":
+        return np.add.reduceat(values, begins) / counts
+
+    found = {"ciou": mean(np.nan_to_num(flat)), "auc": mean(auc_parts(flat))}
+    for name in ("locacc", *result["metrics"]):
+        kind, _, text = name.partition("@")
+        if kind == "locacc" or (kind in ("ciou", "iou") and text):
+            threshold = _threshold(result["protocol"], float(text or 0.5))
+            found[name] = mean(
+                (flat > threshold if result["protocol"]["strict_success"] else flat >= threshold).astype(float)
+            )
+        elif name not in found and all(name in row for row in rows):
+            found[name] = np.array([np.nan if row[name] is None else row[name] for row in rows], np.float64)
+    return found
+
+
+def _threshold(protocol: dict[str, Any], wanted: float) -> float:
+    step = round(wanted / 0.05)
+    return 0.05 * step if protocol["grid"] and abs(wanted / 0.05 - step) < 1e-9 else wanted

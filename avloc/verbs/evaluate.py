@@ -1,0 +1,238 @@
+"""`avloc evaluate --run`: how right a run's maps are on its test sets, beside rules that do not listen."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from avloc.engine.predicting import Frames, Maps
+    from avloc.protocols.result import Metric, Result
+
+log = logging.getLogger("avloc.evaluate")
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How much more the model has than a comparison on the same clips, with its 95 % interval over videos."""
+
+    value: float
+    ci95_by_video: tuple[float, float]
+
+    @property
+    def clear(self) -> bool:
+        """Whether the interval leaves zero out."""
+        return self.ci95_by_video[0] > 0 or self.ci95_by_video[1] < 0
+
+
+@dataclass(frozen=True)
+class Comparison:
+    metrics: "dict[str, Metric]"
+    difference: dict[str, Difference]
+
+
+@dataclass(frozen=True)
+class SetResult:
+    """One test set: the model's result and what each comparison gets on the same frames by the same protocol."""
+
+    set: str
+    stage: int
+    result: "Result"
+    comparisons: dict[str, Comparison]
+    predictions: Path
+    file: Path
+
+    def to_json(self) -> dict[str, Any]:
+        compared = {
+            name: {
+                "metrics": {metric: value.to_json() for metric, value in comparison.metrics.items()},
+                "difference": {
+                    metric: {"value": value.value, "ci95_by_video": list(value.ci95_by_video)}
+                    for metric, value in comparison.difference.items()
+                },
+            }
+            for name, comparison in self.comparisons.items()
+        }
+        about = {"set": self.set, "stage": self.stage, "predictions": str(self.predictions)}
+        return {**about, **self.result.to_json(), "comparisons": compared}
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    run: Path
+    sets: dict[str, SetResult]
+
+
+def evaluate(
+    config: Path | None = None,
+    run: Path | None = None,
+    set: Sequence[str] = (),
+    sets: Sequence[str] | None = None,
+    metric: Sequence[str] | None = None,
+    resamples: int = 2000,
+    progress: Progress | None = None,
+) -> Evaluated:
+    """Predict and score the run's test sets; write predictions/<set>.h5 and results/<set>.<protocol>.json.
+
+    sets: which of the configuration's ``evaluate`` section (default: all). metric: which metrics to report (a bare
+    ``ciou`` stands for all of that name). Comparisons on the same frames: the model with a wrong sound, the same maps
+    without sound (where the method has them), stage one's maps (for a later stage), the largest object, colour
+    saliency, the centre, and all ones. Intervals are over videos: `resamples` bootstrap draws.
+    """
+    from avloc.engine.experiment import keep_config, open_run
+    from avloc.errors import AvlocError
+
+    experiment, where = open_run(config, run, set)
+    if not experiment.evaluate:
+        raise AvlocError(f"{experiment.source.source}: evaluate: missing section; name test sets with store, split, protocol")
+    wanted = list(experiment.evaluate) if sets is None else list(sets)
+    unknown = [name for name in wanted if name not in experiment.evaluate]
+    if unknown:
+        raise AvlocError(f"{experiment.source.source}: no test set {unknown[0]!r}; it has {', '.join(experiment.evaluate)}")
+    keep_config(experiment, where)
+    found = {}
+    for number, name in enumerate(wanted):
+        if progress:
+            progress(number, len(wanted), name)
+        found[name] = _evaluate_set(experiment, where, name, metric, resamples)
+    if progress:
+        progress(len(wanted), len(wanted), "")
+    return Evaluated(where.path, found)
+
+
+def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | None, resamples: int) -> SetResult:
+    from avloc.data.loader import Loader
+    from avloc.engine.experiment import device_of, open_split
+    from avloc.engine.predicting import frames_to_score
+    from avloc.engine.stages import load_stage
+    from avloc.files import write_json
+    from avloc.predictions import write_predictions
+    from avloc.protocols import named
+
+    test = experiment.evaluate[name]
+    number = test.stage or len(experiment.stages)
+    stage = experiment.stage(number)
+    localizer = load_stage(experiment, run, number).to(device_of(stage.train.device))
+    store = open_split(test.store, test.split, localizer)
+    frames = frames_to_score(store, test.frames, experiment.seed, name)
+    loader = Loader(store, localizer, device_of(stage.train.device), stage.train.workers, stage.train.resident)
+    every = _maps(experiment, run, localizer, number, loader, frames)
+    protocol = named(test.protocol)
+    table = _assignment(experiment, run, protocol, store)
+    for variant, maps in every.items():
+        if variant in KEPT:
+            path = run.predictions / f"{name}{KEPT[variant]}.h5"
+            assignment = table if table is not None and maps.shape[1] == table.shape[1] else None
+            write_predictions(path, frames.truth.ids, maps, assignment=assignment, attributes=_about(experiment, test, number))
+    scored = {
+        variant: _score(protocol, maps, frames, table, resamples, experiment.seed) for variant, maps in every.items()
+    }
+    for result in scored.values():
+        result.metrics = _selected(result.metrics, metric)
+    result = scored.pop("model")
+    comparisons = {
+        variant: Comparison(other.metrics, _differences(result, other, resamples, experiment.seed))
+        for variant, other in scored.items()
+    }
+    file = run.results / f"{name}.{protocol.name}.json"
+    found = SetResult(name, number, result, comparisons, run.predictions / f"{name}.h5", file)
+    write_json(file, found.to_json())
+    return found
+
+
+def _selected(metrics: "dict[str, Metric]", wanted: Sequence[str] | None) -> "dict[str, Metric]":
+    """The metrics asked for; a bare name stands for its thresholds too, so ``ciou`` finds ``ciou@0.3``."""
+    from avloc.errors import AvlocError
+
+    if wanted is None:
+        return metrics
+    found = {name: value for name, value in metrics.items() if name in wanted or name.partition("@")[0] in wanted}
+    if not found:
+        raise AvlocError(f"--metric {','.join(wanted)}: this protocol reports {', '.join(metrics)}")
+    return found
+
+
+#: which maps are kept as predictions, and what is added to the name of the set
+KEPT = {"model": "", "wrong sound": ".wrong-sound", "without sound": ".deaf", "stage one": ".stage1"}
+
+
+def _maps(experiment: Any, run: Any, localizer: Any, number: int, loader: Any, frames: "Frames") -> "dict[str, Maps]":
+    from avloc.baselines import all_ones, centre, largest_object, saliency
+    from avloc.engine.predicting import maps_of, wrong_sounds
+    from avloc.engine.stages import fresh_stage
+
+    plan = frames.plan
+    found = {"model": maps_of(localizer, loader, plan)}
+    if len({loader.store.videos[clip] for clip in plan.clips}) > 1:
+        found["wrong sound"] = maps_of(localizer, loader, wrong_sounds(loader.store, plan, experiment.seed))
+    if type(localizer).look is not _look_of_base():
+        found["without sound"] = maps_of(localizer, loader, plan, localizer.look)
+    if number > 1:
+        before = fresh_stage(experiment, run, number).to(next(localizer.parameters()).device).eval()
+        found["stage one"] = maps_of(before, loader, plan)
+    boxes, rows = frames.objects()
+    found["largest object"] = largest_object(boxes, rows, len(plan))[:, None]
+    found["saliency"] = saliency(frames.images())[:, None]
+    found["centre"] = centre(len(plan))[:, None]
+    found["all ones"] = all_ones(len(plan))[:, None]
+    return found
+
+
+def _look_of_base() -> Any:
+    from avloc.methods.base import Localizer
+
+    return Localizer.look
+
+
+def _assignment(experiment: Any, run: Any, protocol: Any, store: Any) -> Any:
+    """(C, K) of the matching, for protocols that score class by class."""
+    import numpy as np
+
+    from avloc.engine.stages import stage_one_run
+    from avloc.errors import RunError
+
+    if protocol.unit != "class":
+        return None
+    where = stage_one_run(experiment, run)
+    matching = where.load_matching()
+    if tuple(matching["classes"]) != store.classes:
+        raise RunError(
+            f"{where.matching} knows the classes {', '.join(matching['classes'])}, but {store.path} has "
+            f"{', '.join(store.classes)}; evaluate on a store with the classes of the training store"
+        )
+    return np.array(matching["assignment"], dtype=bool)
+
+
+def _score(protocol: Any, maps: "Maps", frames: "Frames", table: Any, resamples: int, seed: int) -> "Result":
+    """A class-agnostic map stands for every class of a class-aware protocol: it cannot tell them apart."""
+    import numpy as np
+
+    from avloc.scoring import score
+
+    if table is not None and maps.shape[1] != table.shape[1]:
+        maps = np.repeat(maps[:, :1], len(table), axis=1)
+        table = np.eye(len(table), dtype=bool)
+    elif table is None and maps.shape[1] > 1:
+        maps = maps.max(1, keepdims=True)
+    return score(protocol, maps, frames.truth, assignment=table, resamples=resamples, seed=seed)
+
+
+def _differences(result: "Result", other: "Result", resamples: int, seed: int) -> dict[str, Difference]:
+    """Model less comparison, clip by clip, in every metric that both report."""
+    from avloc.engine.comparing import clip_values
+    from avloc.statistics import paired_difference
+
+    found = {}
+    mine, theirs = clip_values(result), clip_values(other)
+    videos = [row["video"] for row in result.per_clip]
+    for name in result.metrics:
+        if name in mine and name in theirs:
+            value, interval = paired_difference(mine[name], theirs[name], videos, resamples, seed)
+            found[name] = Difference(value, interval)
+    return found
+
+
+def _about(experiment: Any, test: Any, number: int) -> dict[str, Any]:
+    return {"method": experiment.method, "stage": number, "store": str(test.store), "split": test.split, "frames": test.frames}

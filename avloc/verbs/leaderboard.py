@@ -1,0 +1,68 @@
+"""`avloc leaderboard`: results of several methods in tables that never put two protocols in one column."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from avloc.leaderboard import Table
+
+FORMATS = ("md", "csv")
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """A table for each benchmark."""
+
+    tables: "list[Table]"
+
+    def text(self, format: str = "md") -> str:
+        """Markdown, or csv with one line for each number; ConfigError for another format."""
+        from avloc.errors import ConfigError
+        from avloc.leaderboard import as_csv, as_markdown
+
+        if format not in FORMATS:
+            raise ConfigError(f"--format {format!r}; expected one of {', '.join(FORMATS)}")
+        return as_csv(self.tables) if format == "csv" else "\n".join(as_markdown(table) for table in self.tables)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            table.benchmark: [dict(zip(table.header(), line, strict=True)) for line in table.lines()]
+            for table in self.tables
+        }
+
+
+def leaderboard(
+    results: Sequence[Path] = (),
+    benchmark: str | None = None,
+    published: bool = True,
+    metric: Sequence[str] | None = None,
+) -> Leaderboard:
+    """Tables of result files (of `avloc evaluate --out` or of runs), with the published figures and their sources
+    below.
+
+    A file's name is the method's; benchmark: only this one, or, without results, the published figures of it.
+    """
+    from avloc.annotations import BENCHMARKS
+    from avloc.annotations import benchmark as find
+    from avloc.errors import ConfigError
+    from avloc.leaderboard import PUBLISHED, build_table
+    from avloc.verbs.compare import read_results
+
+    if benchmark is not None and not results:
+        find(benchmark)
+    own: dict[str, list[tuple[str, dict[str, Any]]]] = {}
+    for path in results:
+        for result in read_results(Path(path)):
+            own.setdefault(result["benchmark"] or "own truth", []).append((Path(path).stem, result))
+    names = (
+        [benchmark]
+        if benchmark is not None
+        else list(own) or [n for n in BENCHMARKS if any(f.benchmark == n for f in PUBLISHED)]
+    )
+    tables = [build_table(name, own.get(name, []), published, metric or ()) for name in names]
+    tables = [table for table in tables if table.rows]
+    if not tables:
+        raise ConfigError(f"nothing to show for {', '.join(names)}; give results of `avloc evaluate --out`")
+    return Leaderboard(tables)

@@ -1,0 +1,61 @@
+"""`avloc match-clusters`: which cluster is which class."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Matched:
+    """classes: names, with the clusters of each. score, purity, agreement: see clustering.Matching. doubts: sentences."""
+
+    run: Path
+    classes: dict[str, list[int]]
+    score: float
+    purity: float
+    doubts: list[str]
+
+
+def match_clusters(
+    config: Path | None = None, run: Path | None = None, set: Sequence[str] = (), random_draws: int | None = None
+) -> Matched:
+    """Match the run's clusters with the true classes of the training clips and write matching.json.
+
+    Needed only to score class-aware maps: training never sees it. random_draws: search at random as the authors do
+    (default: ``cluster.random_draws`` of the configuration, 0: exact). AvlocError for fewer clusters than classes.
+    """
+    import numpy as np
+
+    from avloc.clustering import match_clusters as match
+    from avloc.engine.experiment import open_run, open_split
+    from avloc.engine.stages import stage_one_run
+    from avloc.errors import DataError, RunError
+    from avloc.files import write_json
+
+    experiment, own = open_run(config, run, set)
+    where = stage_one_run(experiment, own)
+    stage = experiment.stage(1)
+    found = where.load_clusters()
+    store = open_split(stage.data.store, stage.data.train)
+    if list(found["ids"]) != store.ids:
+        raise RunError(f"{where.clusters} is of other clips than {stage.data.store} holds; `avloc cluster --run {where.path}` again")
+    single = store.labels.sum(1) == 1
+    if not single.any():
+        raise DataError(f"{stage.data.store}: no clip of {stage.data.train} has exactly one class; matching needs solo clips")
+    draws = experiment.cluster.random_draws if random_draws is None else random_draws
+    truth = store.labels[single].argmax(1)
+    matching = match(truth, found["labels"][single], store.classes, int(found["clusters"]), draws, experiment.seed)
+    classes = {name: np.flatnonzero(row).tolist() for name, row in zip(store.classes, matching.assignment, strict=True)}
+    write_json(
+        where.matching,
+        {
+            "classes": list(store.classes),
+            "assignment": matching.assignment.tolist(),
+            "agreement": np.round(matching.agreement, 6).tolist(),
+            "score": matching.score,
+            "purity": matching.purity,
+            "doubts": matching.doubts,
+            "search": f"{draws} random draws" if draws else "exact",
+        },
+    )
+    return Matched(where.path, classes, matching.score, matching.purity, matching.doubts)

@@ -1,0 +1,42 @@
+"""Every axis can be changed by name, is recorded, and a wrong one is answered in one line."""
+
+import pytest
+
+from avloc.errors import ConfigError
+from avloc.protocols import named
+from avloc.protocols.choosing import reporting
+
+
+def test_changed_axes_are_recorded():
+    protocol = named("ez-vsl").with_axes(resize="bicubic", strict="yes", cut="0.3", size="112")
+    assert protocol.axes()["changed"] == ["cut", "resize", "size", "strict"]
+    assert protocol.axes()["cut"] == 0.3
+    assert named("ez-vsl").with_axes(cut=0.5).changed == (), "the same value changes nothing"
+
+
+@pytest.mark.parametrize(
+    ("axes", "message"),
+    [
+        ({"resise": "bicubic"}, "no axis 'resise'"),
+        ({"resize": "cubic"}, "expected one of none, cv2-linear"),
+        ({"strict": "maybe"}, "expected a bool"),
+        ({"cut": "half"}, "expected a float"),
+        ({"size": "1"}, "expected a int"),
+    ],
+)
+def test_a_wrong_axis_or_value_is_refused(axes, message):
+    with pytest.raises(ConfigError, match=message):
+        named("ez-vsl").with_axes(**axes)
+
+
+def test_an_unknown_protocol_is_answered_with_a_guess():
+    with pytest.raises(ConfigError, match="did you mean 'hardway'"):
+        named("hard-way")
+
+
+def test_a_bare_metric_stands_for_its_family():
+    assert reporting(named("dsol-duet"), ["ciou"]).report == ("ciou@0.3", "ciou@0.5", "ciou")
+    assert reporting(named("hardway"), ["CIoU@0.3", "auc"]).report == ("ciou@0.3", "auc")
+    assert reporting(named("dsol-solo"), ["locacc"]).report == ("locacc",)
+    with pytest.raises(ConfigError, match="cannot report it"):
+        reporting(named("hardway"), ["map"])

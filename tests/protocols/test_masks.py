@@ -1,0 +1,143 @@
+"""Every protocol for one map a clip equals its rule written out for a single map."""
+
+import numpy as np
+import plain
+import pytest
+from making import heat_maps, random_truth, truth_of
+
+from avloc.protocols import PROTOCOLS, named
+from avloc.scoring import score
+
+#: how near: OpenCV resizes to the bit; where PyTorch resizes, a pixel at the threshold may fall to the other side
+NEAR = {"hardway": 0, "vcs": 0, "sspl": 0, "dsol-solo": 0}
+
+
+@pytest.mark.parametrize("votes", [1, 2])
+@pytest.mark.parametrize("name", sorted(plain.MASKS))
+def test_a_protocol_equals_its_rule_for_one_map(name, votes):
+    truth, boxes = random_truth(votes=votes)
+    maps = heat_maps()
+    protocol = named(name).with_axes(corners="clip", truth="votes")
+    expected = []
+    for heat, own in zip(maps, boxes, strict=True):
+        weights = plain.truth_map(own, votes, protocol.size)
+        mask = plain.MASKS[name](heat, weights) if name == "kaist-adap" else plain.MASKS[name](heat)
+        expected.append(plain.ciou(mask, weights))
+    result = score(protocol, maps, truth, resamples=0)
+    found = [row["ciou"] for row in result.per_clip]
+    assert found == pytest.approx(expected, abs=NEAR.get(name, 2e-3), nan_ok=True)
+
+
+RAMP = np.tile(np.arange(14, dtype=np.float32), (14, 1))[None]
+ONE_BOX = truth_of([[[0.25, 0, 1, 0.5]]])
+TWO_VOTES = truth_of([[[0, 0, 0.5, 1], [0.25, 0, 0.75, 1]]], votes=2)
+
+
+@pytest.mark.parametrize(
+    ("name", "one_box", "two_votes"),
+    [("vcs", 0.4, 1 / 6), ("hardway", 12432 / (18816 + 12432), 6160 / (25088 + 12544))],
+)
+def test_the_ramp_of_the_visual_context_spec(name, one_box, two_votes):
+    assert score(name, RAMP, ONE_BOX, resamples=0).metrics["ciou"].value == pytest.approx(one_box, abs=1e-12)
+    assert score(name, RAMP, TWO_VOTES, resamples=0).metrics["ciou"].value == pytest.approx(two_votes, abs=1e-12)
+
+
+def test_half_of_the_map_in_the_sspl_example():
+    heat = np.zeros((1, 14, 14), np.float32)
+    heat[:, :, :7] = 1
+    truth = truth_of([[[0, 0, 0.5, 1], [0, 0, 0.75, 1]]], votes=2)
+    assert score("sspl", heat, truth, resamples=0).metrics["ciou"].value == pytest.approx(0.8)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "predicted"),
+    [
+        ("ez-vsl", 0.25, "all"),
+        ("vcs", 0.25, "all"),
+        ("hardway", 0.25, "all"),
+        ("hardway", 0.0, "all"),
+        ("hardway", -1.0, "nothing"),
+        ("kaist", 0.25, "nothing"),
+        ("sspl", 0.25, "nothing"),
+        ("slavc", 0.25, "all"),
+        ("slavc", -0.25, "nothing"),
+        ("dsol-solo", 1.0, "all"),
+        ("c2f-agnostic", -1.0, "nothing"),
+    ],
+)
+def test_constant_maps(name, value, predicted):
+    truth = truth_of([[[0, 0, 0.5, 1], [0.5, 0, 0.75, 1]]], labels=[[0, 1]], classes=("x", "y"))
+    found = score(name, np.full((1, 14, 14), value, np.float32), truth, resamples=0).metrics
+    mean = found["iou" if name == "dsol-solo" else "ciou"].value
+    assert mean == pytest.approx({"all": 0.75, "nothing": 0.0}[predicted])
+
+
+def test_a_perfect_map_misses_one_pixel_under_kaist_adap_and_none_under_ours():
+    truth = truth_of([[[0.25, 0.25, 0.75, 0.5]]])
+    heat = np.random.default_rng(0).random((1, 224, 224)).astype(np.float32)
+    heat[0, 56:112, 56:168] += 1
+    pixels = 56 * 112
+    assert score("kaist-adap", heat, truth, resamples=0).metrics["ciou"].value == pytest.approx((pixels - 1) / pixels)
+    assert score("avloc", heat, truth, resamples=0).metrics["ciou"].value == 1.0
+
+
+def test_a_constant_map_gets_its_chance_level_under_ours():
+    truth = truth_of([[[0, 0, 0.5, 0.5]]])
+    metrics = score("avloc", np.zeros((1, 14, 14)), truth, resamples=0).metrics
+    assert metrics["ciou"].value == pytest.approx((0.25 * 0.25) / (0.5 - 0.0625))
+    assert metrics["piap"].value == pytest.approx(0.25)
+
+
+def test_strict_rules_keep_one_pixel_less_than_half():
+    truth = truth_of([[[0, 0, 1, 1]]])
+    heat = np.random.default_rng(0).standard_normal((1, 224, 224)).astype(np.float32)
+    half = 224 * 224 // 2
+    assert score("kaist", heat, truth, resamples=0).metrics["ciou"].value == (half - 1) / (2 * half)
+    assert score("ez-vsl", heat, truth, resamples=0).metrics["ciou"].value == 0.5
+
+
+def test_sparse_maps_are_where_rules_part():
+    rng = np.random.default_rng(1)
+    boxes = [[[x, y, x + 0.3, y + 0.3]] for x, y in rng.uniform(0, 0.7, (60, 2))]
+    maps = np.zeros((60, 14, 14), np.float32)
+    for heat, ((x0, y0, x1, y1),) in zip(maps, boxes, strict=True):
+        heat[round(y0 * 14) : round(y1 * 14), round(x0 * 14) : round(x1 * 14)] = 0.2 + 0.8 * rng.random()
+    truth = truth_of(boxes)
+    locacc = {
+        name: score(name, maps, truth, resamples=0).metrics["locacc"].value for name in ("hardway", "ez-vsl", "sspl")
+    }
+    assert locacc["hardway"] > 0.9, "a strict threshold keeps only what is above zero"
+    assert locacc["ez-vsl"] == 0.0, "a threshold at zero keeps the whole image"
+
+
+def test_the_best_cut_is_chosen_for_each_metric():
+    truth, _ = random_truth(30)
+    maps = heat_maps(30)
+    result = score("acl", maps, truth, resamples=50)
+    singles = [
+        score(named("acl").with_axes(mask="absolute", cut=cut), maps, truth, resamples=0)
+        for cut in (0.05, 0.3, 0.6, 0.95)
+    ]
+    for name in ("locacc", "auc"):
+        assert result.metrics[name].value >= max(single.metrics[name].value for single in singles) - 1e-12
+    assert set(result.extra["cuts"]) == {"auc", "locacc"}
+
+
+def test_object_maps_are_mixed_in():
+    truth = truth_of([[[0, 0, 0.5, 1]]])
+    sound, sight = np.random.default_rng(0).random((2, 1, 14, 14)).astype(np.float32)
+    sight[:, :, :7] += 5
+    guided = named("ez-vsl").with_axes(ogl_alpha=0.4)
+    alone = score("ez-vsl", sound, truth, resamples=0).metrics["ciou"].value
+    mixed = score(guided, sound, truth, object_maps=sight, resamples=0)
+    assert mixed.metrics["ciou"].value > alone + 0.2
+    assert mixed.protocol.label == "ez-vsl ogl_alpha=0.4", "a number with object maps is never taken for one without"
+
+
+def test_every_protocol_says_where_it_was_read():
+    assert all(protocol.source for protocol in PROTOCOLS.values())
+    wanted = (
+        "hardway ez-vsl fnac-bilinear fnac-bicubic slavc slavc-rel avgn avgn-rel avgn-val vcs sspl sspl-median kaist kaist-adap "
+        "acl dsol-solo dsol-synthetic dsol-duet c2f-class c2f-agnostic c2f-flickr noprior tvsl denseav avloc"
+    )
+    assert set(wanted.split()) <= set(PROTOCOLS)

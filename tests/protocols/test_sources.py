@@ -1,0 +1,269 @@
+"""Protocols for classes, sources, matched maps and pooled pixels, against worked examples and loops written out."""
+
+import cv2
+import numpy as np
+import plain
+import pytest
+from making import heat_maps, truth_of
+from sklearn.metrics import average_precision_score
+
+from avloc.annotations import Truth
+from avloc.errors import DataError
+from avloc.protocols import named
+from avloc.scoring import score, score_all
+
+LETTERS = tuple("abcdefghijk")
+
+
+def dsol_example():
+    maps = np.zeros((2, 11, 224, 224), np.float32)
+    maps[:, 1, :112, :112] = 0.9
+    maps[:, 2, 112:, 112:] = 0.6
+    maps[:, 2, :56] = 0.1
+    maps[:, 0, :, :56] = 0.5
+    maps[:, 5] = 0.2
+    boxes = [[[0, 0, 0.5, 0.25], [0.5, 0.5, 0.5, 0.5]], [[0.25, 0.25, 0.5, 0.5]]]
+    return maps, truth_of(boxes, [[1, 2], [1]], LETTERS, xywh=True)
+
+
+def test_dsol_stage_one_example():
+    heat = np.zeros((2, 1, 224, 224), np.float32)
+    heat[:, :, :112, :112] = 1
+    result = score("dsol-solo", heat, truth_of([[[0, 0, 0.5, 0.25]], [[0.25, 0.25, 0.5, 0.5]]], xywh=True), resamples=0)
+    assert [row["ciou"] for row in result.per_clip] == pytest.approx([0.5, 3136 / 21952])
+    assert result.metrics["auc"].value == pytest.approx(0.325)
+    assert result.metrics["iou@0.5"].value == 0.5
+
+
+def test_dsol_duet_example():
+    maps, truth = dsol_example()
+    result = score("dsol-duet", maps, truth, assignment=np.eye(11), resamples=0)
+    assert [row["ciou"] for row in result.per_clip] == pytest.approx([0.75, 0.142857], abs=1e-6)
+    assert [row["nsa"] for row in result.per_clip] == pytest.approx([0.972222, 0.95], abs=1e-6)
+    values = {name: metric.value for name, metric in result.metrics.items()}
+    assert values["ciou@0.3"] == values["ciou@0.5"] == 0.5
+    assert values["auc"] == pytest.approx(0.45)
+    assert values["nsa"] == pytest.approx(0.961111, abs=1e-6)
+
+
+def test_a_class_of_several_clusters_sums_them_before_resizing():
+    maps = np.zeros((1, 3, 14, 14), np.float32)
+    maps[0, 0, :, :7], maps[0, 2, :, :7] = 0.1, 0.15
+    truth = truth_of([[[0, 0, 0.5, 1]]], [[0]], ("a", "b"))
+    table = [[1, 0, 1], [0, 1, 0]]
+    whole = cv2.resize(maps[0, 0] + maps[0, 2], (224, 224))
+    expected = plain.ciou(whole > 0.2 * whole.max(), plain.truth_map([[0, 0, 0.5, 1]]))
+    result = score("dsol-duet", maps, truth, assignment=table, resamples=0)
+    assert result.metrics["ciou"].value == pytest.approx(expected)
+    skipped = {skip: named("dsol-duet").with_axes(nsa_skip=skip, nsa_cut=0.12) for skip in ("first", "class")}
+    nsa = {
+        skip: score(p, maps, truth, assignment=table, resamples=0).metrics["nsa"].value for skip, p in skipped.items()
+    }
+    assert nsa["first"] < nsa["class"] == 1.0, "its second cluster counts as silent, as in the release"
+
+
+def test_the_release_looks_at_eleven_maps_for_silence():
+    maps = np.full((1, 20, 4, 4), 0.9, np.float32)
+    maps[:, :11] = 0.0
+    truth = truth_of([[[0, 0, 0.5, 1]]], [[0]], ("a",))
+    table = np.arange(20)[None] == 0
+    assert score("dsol-synthetic", maps, truth, assignment=table, resamples=0).metrics["nsa"].value == 1.0
+    every = named("dsol-synthetic").with_axes(nsa_maps="all")
+    assert score(every, maps, truth, assignment=table, resamples=0).metrics["nsa"].value == pytest.approx(10 / 19)
+
+
+def test_coarse_to_fine_audioset_example():
+    boxes = [[[0.25, 0.25, 0.25, 0.25], [0.5, 0.5, 0.25, 0.25], [0.3, 0.3, 0.1, 0.1]]]
+    truth = truth_of(boxes, [[2, 7, 7]], tuple("abcdefghijklmno"), xywh=True)
+    maps = np.zeros((1, 15, 256, 256), np.float32)
+    maps[0, 2, 64:128, 64:192], maps[0, 7] = 1, -1
+    result = score("c2f-class", maps, truth, resamples=0)
+    values = {name: metric.value for name, metric in result.metrics.items()}
+    assert values == pytest.approx({"locacc": 0.0, "auc": 0.275, "ciou": 0.25})
+    heat = np.zeros((1, 1, 256, 256), np.float32)
+    heat[0, 0, 64:128, 64:192] = 1
+    heat[0, 0, 0, :2] = 0.05, 0.11
+    result = score("c2f-agnostic", heat, truth, resamples=0)
+    assert result.metrics["ciou"].value == pytest.approx(4096 / 12289)
+    assert result.metrics["auc"].value == pytest.approx(0.325)
+
+
+def test_coarse_to_fine_counts_classes_of_a_frame():
+    truth = truth_of([[[0, 0, 0.5, 0.5]], [[0, 0, 0.5, 0.5], [0.5, 0.5, 1, 1]]], [[0], [0, 1]], ("a", "b"))
+    result = score("c2f-class", np.ones((2, 2, 16, 16)), truth, resamples=0)
+    assert result.counts["evaluated"] == 1
+    assert result.counts["dropped"] == {"not 2 classes": 1}
+
+
+def two_sources(clips=9, seed=5, mixed=False):
+    rng = np.random.default_rng(seed)
+    ends = np.sort(rng.random((clips, 2, 2, 2)), axis=2).reshape(clips, 2, 4)
+    truth = truth_of(ends.tolist(), [[0, 1]] * clips, ("a", "b"), mixed=mixed)
+    return truth, ends, np.stack([heat_maps(clips, seed), heat_maps(clips, seed + 1)], axis=1) * 20
+
+
+@pytest.mark.parametrize("name", ["avgn", "avgn-fixed"])
+def test_sources_one_by_one_with_the_swapped_and_the_right_average_precision(name):
+    truth, ends, maps = two_sources()
+    shares, aps = [], []
+    for source in (0, 1):
+        scores = []
+        for heat, box in zip(maps[:, source], ends[:, source], strict=True):
+            mask, weights = plain.slavc(heat), plain.truth_map([box])
+            scores.append(plain.ciou(mask, weights))
+            pair = (mask.ravel(), weights.ravel()) if name == "avgn" else (weights.ravel() > 0, mask.ravel())
+            aps.append(average_precision_score(*pair) if pair[0].any() else 0.0)
+        shares.append(np.mean(np.array(scores) > 0.1))
+    result = score(name, maps, truth, resamples=0)
+    assert result.metrics["ciou@0.1"].value == pytest.approx(np.mean(shares))
+    assert result.metrics["piap"].value == pytest.approx(np.mean(aps), abs=2e-3)
+
+
+def test_corners_and_extents_are_not_the_same_box():
+    truth = truth_of([[[0.2, 0.2, 0.5, 0.5]]], xywh=True)
+    everywhere = np.full((1, 1, 8, 8), 40.0)
+    right = score("avgn-fixed", everywhere, truth, resamples=0).metrics["ciou"].value
+    wrong = score("avgn", everywhere, truth, resamples=0).metrics["ciou"].value
+    assert right == pytest.approx(0.25, abs=0.01)
+    assert wrong == pytest.approx(0.09, abs=0.01)
+
+
+def test_named_maps_go_to_the_source_of_their_class():
+    truth, _, maps = two_sources()
+    named_maps = maps[:, ::-1]
+    plainly = score("avgn-fixed", maps, truth, resamples=0).metrics["ciou"].value
+    assert score("avgn-fixed", named_maps, truth, classes=["B", "a"], resamples=0).metrics["ciou"].value == plainly
+    with pytest.raises(DataError, match="none of the truth's classes"):
+        score("avgn-fixed", maps, truth, classes=["x", "y"], resamples=0)
+
+
+def noprior_plainly(maps, frames, truths):
+    """Scores and APs of the maps of one clip, in order."""
+    found = []
+    truths = [weights.copy() for weights in truths]
+    for heat in maps:
+        whole = cv2.resize(heat, (224, 224 * frames), interpolation=cv2.INTER_CUBIC)
+        scores, aps = [], []
+        for part, weights in zip(np.split(whole, frames), truths, strict=True):
+            pred = plain.minmax(part)
+            mask = (pred > plain.middle(pred)) | (pred >= 1)
+            scores.append(plain.ciou(mask, weights))
+            aps.append(average_precision_score(weights.ravel() > 0, mask.ravel()) if weights.any() else 0.0)
+        best = int(np.argmax(scores))
+        found.append((scores[best], aps[best]))
+        truths[best][:] = 0
+    return found + [(0.0, 0.0)] * (frames - len(maps))
+
+
+def test_maps_are_matched_to_frames_one_after_the_other():
+    truth, ends, _ = two_sources(mixed=True)
+    maps = np.random.default_rng(0).standard_normal((9, 3, 28, 14)).astype(np.float32)
+    maps[1, 1:], maps[2, 2:], maps[3:, 2:] = np.nan, np.nan, np.nan
+    maps[4] = np.nan  # the method hears nothing at all
+    protocol = named("noprior").with_axes(corners="clip")
+    pairs = []
+    for number in (0, 1, 2, 3, 5, 6, 7, 8):
+        given = [heat for heat in maps[number] if not np.isnan(heat).any()]
+        pairs += noprior_plainly(given, 2, [plain.truth_map([box]) for box in ends[number]])
+    result = score(protocol, maps, truth, resamples=0)
+    assert result.metrics["ciou"].value == pytest.approx(np.mean([pair[0] for pair in pairs]))
+    assert result.metrics["cap"].value == pytest.approx(np.mean([pair[1] for pair in pairs]))
+    assert result.counts["dropped"] == {"no map": 1}
+    whole = score(named("noprior-fixed").with_axes(corners="clip"), maps, truth, resamples=0)
+    assert whole.counts["evaluated"] == 9
+    assert whole.metrics["ciou"].value < result.metrics["ciou"].value, "leaving clips out raises the score"
+
+
+def test_a_canvas_of_two_frames_holds_the_other_frame_against_the_map():
+    truth, ends, _ = two_sources(mixed=True)
+    maps = np.random.default_rng(1).standard_normal((9, 2, 14, 28)).astype(np.float32)
+    scores, aps = [], []
+    for number, source in np.ndindex(9, 2):
+        whole = plain.F.interpolate(
+            plain.torch.from_numpy(maps[number, source])[None, None], (224, 448), mode="bicubic"
+        )
+        pred = plain.minmax(whole[0, 0].numpy())
+        weights = np.zeros((224, 448))
+        weights[:, source * 224 : source * 224 + 224] = plain.truth_map([ends[number, source]])
+        scores.append(plain.ciou(pred >= 0.1, weights))
+        aps.append(average_precision_score(weights.ravel() > 0, pred.ravel()))
+    result = score("tvsl", maps, truth, resamples=0)
+    assert result.metrics["ciou"].value == pytest.approx(np.mean(scores), abs=1e-4)
+    assert result.metrics["pixel_ap"].value == pytest.approx(np.mean(aps), abs=1e-4)
+    with pytest.raises(DataError, match="2 frames side by side"):
+        score("tvsl", np.zeros((9, 2, 14, 14)), truth)
+
+
+def test_overlapping_boxes_have_no_average_precision_in_the_release():
+    truth = truth_of([[[0, 0, 0.5, 1], [0.25, 0, 0.75, 1]], [[0, 0, 0.5, 1]]])
+    counted = named("tvsl").with_axes(truth="counts", canvas="frame")
+    result = score(counted, heat_maps(2), truth, resamples=0)
+    assert any("1 sources have overlapping boxes" in line for line in result.warnings)
+    single = score(counted, heat_maps(2)[1:], truth.take([1]), resamples=0)
+    assert result.metrics["pixel_ap"].value == single.metrics["pixel_ap"].value
+
+
+def test_pixels_of_a_class_are_pooled():
+    rng = np.random.default_rng(6)
+    ends = np.sort(rng.random((8, 2, 2)), axis=1).reshape(8, 1, 4)
+    labels = [[0]] * 5 + [[1]] * 3
+    truth = truth_of(ends.tolist(), labels, ("a", "b"))
+    maps = rng.random((8, 56, 56)).astype(np.float32)
+    protocol = named("denseav").with_axes(size=56, corners="clip")
+    marked = np.stack([plain.truth_map(own, size=56) > 0 for own in ends])
+    scaled = (maps - maps.min()) / (maps.max() - maps.min())
+    aps, ious = [], []
+    for part in (slice(0, 5), slice(5, 8)):
+        scores, inside = scaled[part].ravel(), marked[part].ravel()
+        aps.append(average_precision_score(inside, scores))
+        cuts = np.linspace(scores.min(), scores.max(), 20)
+        ious.append(max((inside & (scores > cut)).sum() / (inside | (scores > cut)).sum() for cut in cuts))
+    result = score(protocol, maps, truth, resamples=0)
+    assert result.metrics["cap"].value == pytest.approx(np.mean(aps), abs=1e-4)
+    assert result.metrics["best_iou"].value == pytest.approx(np.mean(ious), abs=1e-4)
+    ours = score(named("avloc").with_axes(size=56, corners="clip"), maps, truth, resamples=0)
+    assert ours.metrics["cap"].value == pytest.approx(np.mean(aps), abs=1e-4)
+    assert ours.metrics["piap"].value == pytest.approx(
+        average_precision_score(marked.ravel(), scaled.ravel()), abs=1e-4
+    )
+
+
+def test_scenes_are_as_good_as_their_worst_sound():
+    truth = truth_of([[[0, 0, 0.5, 1]]] * 4, scenes=["s", "s", "t", "t"])
+    maps = np.zeros((4, 14, 14), np.float32)
+    maps[[0, 1, 2], :, :7], maps[3, :, 7:] = 1, 1
+    metrics = score("kaist-adap", maps + 0.001 * heat_maps(4), truth, resamples=0).metrics
+    assert metrics["locacc"].value == 0.75
+    assert metrics["iiou"].value == 0.5
+
+
+def test_all_protocols_together_give_what_each_gives_alone():
+    truth, _, maps = two_sources()
+    together, left_out = score_all(maps, truth, resamples=50)
+    assert {"avgn", "avgn-rel", "avgn-fixed", "noprior", "avloc"} <= set(together)
+    assert "one map a clip" in left_out["hardway"]
+    for name, result in together.items():
+        assert result.to_json() == score(name, maps, truth, resamples=50).to_json()
+
+
+def test_a_map_for_each_source_is_asked_for():
+    truth, _, maps = two_sources()
+    with pytest.raises(DataError, match="a map for each source; the predictions have 1, the truth up to 2"):
+        score("avgn", maps[:, :1], truth)
+    with pytest.raises(DataError, match="one map a clip"):
+        score("hardway", maps, truth)
+    with pytest.raises(DataError, match="give `assignment`"):
+        score("dsol-duet", np.zeros((9, 5, 4, 4)), truth)
+
+
+def test_negative_sounds_are_told_apart_by_kind():
+    kinds = ["own"] * 6 + ["silence"] * 6 + ["other"] * 6
+    ids = [f"{kind}{number}" for number, kind in enumerate(kinds)]
+    boxes = np.tile([0, 0, 0.5, 1.0], (6, 1))
+    truth = Truth(ids, ids, boxes, np.arange(6), np.full(6, -1), sound=kinds)
+    confidence = np.r_[np.full(6, 0.9), np.full(6, 0.1), np.full(6, 0.9)]
+    found = score("avloc", np.ones((18, 4, 4)), truth, confidence=confidence, resamples=0).extra["negative_sound"]
+    assert found["silence"]["auroc"] == 1.0
+    assert found["silence"]["false_alarm_rate"] == 0.0
+    assert found["other"]["auroc"] == 0.5
+    assert found["other"]["false_alarm_rate"] == 1.0

@@ -1,0 +1,101 @@
+"""Files of heat maps: what goes in comes out, and everything that does not fit is one line."""
+
+import cv2
+import h5py
+import numpy as np
+import pytest
+
+from avloc.errors import DataError
+from avloc.predictions import read_predictions, write_predictions
+
+IDS = ["a/b.jpg", "ümlaut", "c"]
+
+
+def test_what_is_written_is_read(tmp_path):
+    maps = np.random.default_rng(0).random((3, 2, 4, 5)).astype(np.float32)
+    write_predictions(tmp_path / "p.h5", IDS, maps, ["x", "y"], [0.1, 0.2, 0.3], np.eye(2), {"method": "m"}, maps[:, 0])
+    found = read_predictions(tmp_path / "p.h5")
+    assert found.ids == IDS
+    assert (found.maps == maps).all()
+    assert (found.object_maps == maps[:, 0]).all()
+    assert (found.classes, found.attributes) == (("x", "y"), {"method": "m"})
+    assert found.confidence.tolist() == [0.1, 0.2, 0.3]
+    assert (found.assignment == np.eye(2)).all()
+
+
+def test_npz_and_one_map_a_clip(tmp_path):
+    np.savez(tmp_path / "p.npz", ids=np.array(IDS), maps=np.ones((3, 4, 4), np.float16), classes=np.array([b"x"]))
+    found = read_predictions(tmp_path / "p.npz")
+    assert found.maps.shape == (3, 1, 4, 4)
+    assert found.maps.dtype == np.float32
+    assert found.classes == ("x",)
+
+
+def test_a_folder_of_maps(tmp_path):
+    (tmp_path / "maps" / "deep").mkdir(parents=True)
+    np.save(tmp_path / "maps" / "one.npy", np.full((4, 4), 0.5))
+    cv2.imwrite(str(tmp_path / "maps" / "deep" / "two.png"), np.full((4, 4), 7, np.uint8))
+    found = read_predictions(tmp_path / "maps")
+    assert dict(zip(found.ids, found.maps[:, 0, 0, 0].tolist(), strict=True)) == {"deep/two": 7.0, "one": 0.5}
+    np.save(tmp_path / "maps" / "other.npy", np.zeros((5, 4)))
+    with pytest.raises(DataError, match="expected one shape"):
+        read_predictions(tmp_path / "maps")
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"ids": IDS}, "expected the arrays maps"),
+        ({"ids": IDS[:2], "maps": np.ones((3, 4, 4))}, "2 ids for maps of shape"),
+        ({"ids": IDS, "maps": np.ones((3, 4))}, r"expected \(N, h, w\)"),
+        ({"ids": IDS, "maps": np.ones((3, 0, 4))}, "not empty"),
+        ({"ids": ["a", "b", "a"], "maps": np.ones((3, 4, 4))}, "id 'a' stands there twice"),
+        ({"ids": IDS, "maps": np.array(["x"] * 3)}, "expected numbers"),
+        ({"ids": IDS, "maps": np.ones((3, 2, 4, 4)), "classes": ["x"]}, "a name for each of the K maps"),
+        ({"ids": IDS, "maps": np.ones((3, 4, 4)), "confidence": [1.0]}, "a number for each id"),
+        ({"ids": IDS, "maps": np.ones((3, 4, 4)), "confidence": [1.0, np.nan, 0.0]}, "NaN"),
+        ({"ids": IDS, "maps": np.ones((3, 2, 4, 4)), "assignment": np.eye(3)}, "K the number of maps"),
+        ({"ids": IDS, "maps": np.ones((3, 4, 4)), "object_maps": np.ones((2, 4, 4))}, "object_maps has shape"),
+        ({"ids": np.array([{}], dtype=object), "maps": np.ones((1, 4, 4))}, "pickled objects, which are refused"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused_in_one_line(tmp_path, arrays, message):
+    np.savez(tmp_path / "p.npz", **{name: np.asarray(value) for name, value in arrays.items()})
+    with pytest.raises(DataError, match=message) as error:
+        read_predictions(tmp_path / "p.npz")
+    assert len(str(error.value).splitlines()) == 1
+    assert "p.npz" in str(error.value)
+
+
+def test_files_that_are_broken_or_of_another_kind(tmp_path):
+    write_predictions(tmp_path / "whole.h5", IDS, np.ones((3, 64, 64)))
+    content = (tmp_path / "whole.h5").read_bytes()
+    for name, part in (
+        ("half.h5", content[: len(content) // 2]),
+        ("none.h5", b""),
+        ("half.npz", b"PK\x03\x04 no"),
+        ("x.pkl", b""),
+    ):
+        (tmp_path / name).write_bytes(part)
+        with pytest.raises(DataError, match=name) as error:
+            read_predictions(tmp_path / name)
+        assert len(str(error.value).splitlines()) == 1
+    with pytest.raises(DataError, match="no such file"):
+        read_predictions(tmp_path / "nowhere.h5")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match=r"no \.npy or \.png"):
+        read_predictions(tmp_path / "empty")
+
+
+def test_a_group_in_the_place_of_an_array(tmp_path):
+    with h5py.File(tmp_path / "p.h5", "w") as file:
+        file.create_group("maps")
+        file["ids"] = ["a"]
+    with pytest.raises(DataError, match="expected the arrays maps"):
+        read_predictions(tmp_path / "p.h5")
+
+
+def test_a_failed_write_leaves_nothing(tmp_path):
+    with pytest.raises(DataError, match="an id for each"):
+        write_predictions(tmp_path / "p.h5", IDS, np.ones((2, 4, 4)))
+    assert list(tmp_path.iterdir()) == []
