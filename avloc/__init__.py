@@ -14,6 +14,10 @@ _VERBS = (
     "match_clusters",
     "train_stage2",
     "evaluate",
+    "evaluate_predictions",
+    "compare",
+    "leaderboard",
+    "benchmarks",
     "visualize",
     "demo",
     "recipes",
@@ -33,7 +37,7 @@ _PLACES = {
     "Run": "avloc.engine.run",
 }
 
-__all__ = ["__version__", *_PLACES]  # noqa: PLE0604
+__all__ = ["__version__", *_PLACES]
 
 
 def __getattr__(name: str) -> Any:

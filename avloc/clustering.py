@@ -35,7 +35,9 @@ def cluster_objects(features: Floats, clusters: int, seed: int = 0, restarts: in
     from sklearn.cluster import KMeans
 
     if len(features) < clusters:
-        raise AvlocError(f"clustering: {len(features)} clips are fewer than {clusters} clusters; add clips or ask for fewer")
+        raise AvlocError(
+            f"clustering: {len(features)} clips are fewer than {clusters} clusters; add clips or ask for fewer"
+        )
     features = np.asarray(features, dtype=np.float32)
     if not np.isfinite(features).all():
         raise AvlocError("clustering: the object features hold NaN or infinity; the training diverged, lower its lr")
@@ -81,7 +83,9 @@ class Matching:
         return not self.doubts
 
 
-def match_clusters(truth: Ints, labels: Ints, classes: tuple[str, ...], clusters: int, draws: int = 0, seed: int = 0) -> Matching:
+def match_clusters(
+    truth: Ints, labels: Ints, classes: tuple[str, ...], clusters: int, draws: int = 0, seed: int = 0
+) -> Matching:
     """The assignment of clusters to classes that agrees best with truth (N,) and cluster labels (N,).
 
     Exact: the assignment problem with further clusters free to join any class. `draws` > 0 instead searches that many

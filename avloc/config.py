@@ -53,14 +53,18 @@ def read_section(path: Path, overrides: Iterable[str] = ()) -> Section:
         text = Path(path).read_text(encoding="utf-8")
         node = yaml.compose(text, Loader=_Loader)
     except FileNotFoundError:
-        raise ConfigError(f"{path}: no such file; `avloc recipes` lists the configurations that come with avloc") from None
+        raise ConfigError(
+            f"{path}: no such file; `avloc recipes` lists the configurations that come with avloc"
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read ({error})") from error
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ConfigError(f"{path}:{line}: not YAML ({error.problem})") from None
     if not isinstance(node, yaml.MappingNode):
-        raise ConfigError(f"{path}:1: expected `key: value` lines, found {'nothing' if node is None else 'something else'}")
+        raise ConfigError(
+            f"{path}:1: expected `key: value` lines, found {'nothing' if node is None else 'something else'}"
+        )
     section = Section(str(path), {})
     problems: list[str] = []
     section.values = _mapping(node, (), section, problems)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from avloc.cli import prepare, run_commands, tools
+from avloc.cli import prepare, run_commands, scoring, tools
 
 app = typer.Typer(
     name="avloc",
@@ -33,7 +33,9 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def root(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what is done, on stderr.")] = False,
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None:
     from avloc.cli.show import start_log
 
@@ -42,4 +44,5 @@ def root(
 
 app.add_typer(prepare.app, name="prepare")
 run_commands.register(app)
+scoring.register(app)
 tools.register(app)

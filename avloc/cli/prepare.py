@@ -34,7 +34,9 @@ def music(
     size: Annotated[int, typer.Option(help="Side of the kept frames in pixels; the aspect is not kept.")] = 256,
     rate: Annotated[int, typer.Option(help="Sampling rate of the kept sound in Hz.")] = 16000,
     frames: Frames = "jpeg",
-    splits: Annotated[list[str] | None, typer.Option("--split", help="Prepare this list alone; may be repeated.")] = None,
+    splits: Annotated[
+        list[str] | None, typer.Option("--split", help="Prepare this list alone; may be repeated.")
+    ] = None,
     jobs: Jobs = None,
     json: Json = False,
 ) -> None:
@@ -88,7 +90,9 @@ def music_synthetic(
 @guarded
 def synthetic(
     out: Out,
-    videos: Annotated[int | None, typer.Option(help="How many videos in all, at least 12; default: the preset's.")] = None,
+    videos: Annotated[
+        int | None, typer.Option(help="How many videos in all, at least 12; default: the preset's.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the world; another seed is another world.")] = 0,
     preset: Annotated[str, typer.Option(help="quick (some 700 videos) or full (ten times as many).")] = "quick",
     jobs: Jobs = None,
@@ -103,4 +107,6 @@ def synthetic(
         print_json(world)
         return
     table("", ["list", "videos"], [[name, number] for name, number in world.counts.items()], right=(1,))
-    print(f"{world.out}: {world.videos} videos of {', '.join(world.classes)}; `avloc prepare music --source {world.out}` is next")
+    print(
+        f"{world.out}: {world.videos} videos of {', '.join(world.classes)}; `avloc prepare music --source {world.out}` is next"
+    )

@@ -9,7 +9,9 @@ from avloc.cli.show import guarded, print_json, progress, table
 
 Config = Annotated[Path | None, typer.Option(help="A YAML configuration; `avloc recipes` lists those that come along.")]
 RunOption = Annotated[Path | None, typer.Option(help="The run's folder; default: runs/<name of the configuration>.")]
-Set = Annotated[list[str] | None, typer.Option(help="KEY=VALUE over the configuration, as stage1.train.lr=3e-4; may be repeated.")]
+Set = Annotated[
+    list[str] | None, typer.Option(help="KEY=VALUE over the configuration, as stage1.train.lr=3e-4; may be repeated.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 
 
@@ -59,7 +61,8 @@ def cluster(
     run: RunOption = None,
     set: Set = None,
     as_trained: Annotated[
-        bool | None, typer.Option(help="Take the clustering that stage one itself trained with; default: as configured.")
+        bool | None,
+        typer.Option(help="Take the clustering that stage one itself trained with; default: as configured."),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -71,7 +74,9 @@ def cluster(
         print_json(found)
         return
     quality = "" if found.nmi is None else f", NMI {found.nmi:.3f} and purity {found.purity:.3f} with the true classes"
-    print(f"{found.run}: {found.clips} clips in {found.clusters} clusters of {', '.join(map(str, found.sizes))}{quality}")
+    print(
+        f"{found.run}: {found.clips} clips in {found.clusters} clusters of {', '.join(map(str, found.sizes))}{quality}"
+    )
 
 
 def match_clusters(
@@ -79,9 +84,12 @@ def match_clusters(
     run: RunOption = None,
     set: Set = None,
     random_draws: Annotated[
-        int | None, typer.Option(help="Search by so many random draws, as the authors do; 0 is exact. Default: as configured.")
+        int | None,
+        typer.Option(help="Search by so many random draws, as the authors do; 0 is exact. Default: as configured."),
     ] = None,
-    strict: Annotated[bool, typer.Option(help="Exit with status 1 unless the match is one-to-one without doubts.")] = False,
+    strict: Annotated[
+        bool, typer.Option(help="Exit with status 1 unless the match is one-to-one without doubts.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Say which cluster is which class, for the class-aware scores; training never sees it."""

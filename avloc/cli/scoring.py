@@ -64,11 +64,7 @@ def evaluate(
     Every published rule has a name (--protocol all shows how far they are apart), each of its axes can be changed, and
     blind baselines stand beside every number.
     """
-    from avloc.errors import ConfigError
-
     if predictions is None:
-        if config is None and run is None:
-            raise ConfigError("give --predictions FILE with --benchmark and --annotations (or --truth), or --run DIR")
         _evaluate_run(config, run, set, sets, _names(metric), resamples, json)
         return
     from avloc.verbs.evaluate_predictions import evaluate_predictions

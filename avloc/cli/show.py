@@ -77,7 +77,9 @@ def table(title: str, columns: list[str], rows: list[list[Any]], right: tuple[in
 
     if not processes.is_first():
         return
-    shown = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    shown = Table(
+        title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0)
+    )
     for number, column in enumerate(columns):
         shown.add_column(column, justify="right" if number in right else "left", overflow="fold")
     for row in rows:

@@ -38,7 +38,9 @@ def demo(
 
 def recipes(
     name: Annotated[str | None, typer.Argument(help="A configuration to print; without it all are listed.")] = None,
-    copy: Annotated[Path | None, typer.Option(help="Write the configuration to this file instead, to be edited.")] = None,
+    copy: Annotated[
+        Path | None, typer.Option(help="Write the configuration to this file instead, to be edited.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """List what `prepare` can read and the configurations that come with avloc; print or copy one."""
@@ -61,7 +63,10 @@ def recipes(
 def import_weights(
     method: Annotated[str, typer.Option(help="Whose checkpoint it is, as dsol.")],
     stage: Annotated[int, typer.Option(help="Which stage it is of.", min=1, max=2)],
-    path: Annotated[Path, typer.Option("--from", help="The authors' checkpoint, a .pth file; it is read without executing anything.")],
+    path: Annotated[
+        Path,
+        typer.Option("--from", help="The authors' checkpoint, a .pth file; it is read without executing anything."),
+    ],
     run: Annotated[Path, typer.Option(help="The run to put the weights into; started if it is not there.")],
     dictionary: Annotated[
         Path | None, typer.Option(help="The authors' object dictionary for stage two, a .npy file (K, 512).")
@@ -75,4 +80,6 @@ def import_weights(
     if json:
         print_json(imported)
         return
-    print(f"{imported.run}: {imported.method} stage {imported.stage} with {imported.clusters} clusters in {imported.weights}")
+    print(
+        f"{imported.run}: {imported.method} stage {imported.stage} with {imported.clusters} clusters in {imported.weights}"
+    )

@@ -1,5 +1,6 @@
 """The sound of a file as one mono waveform, aligned with the picture."""
 
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,40 +21,72 @@ def read_sound(path: str | Path, rate: int) -> NDArray[np.int16]:
     an encoder's priming as before zero: a track that starts later is preceded by silence, of one that starts earlier
     the beginning is left out. S is round(samples * rate / rate of the file), samples counted from there.
     """
+    parts: list[NDArray[np.int16]] = []
+    heard, resampler = 0, None
     with open_media(path) as container:
-        waveform, native, start = _decode(path, container)
-    shift = round(start * native)
-    waveform = waveform[-shift:] if shift < 0 else np.concatenate([np.zeros(shift, np.float32), waveform])
-    length = round(len(waveform) * rate / native)
-    if native != rate and len(waveform):
-        waveform = soxr.resample(waveform, native, rate, quality="HQ")
-    waveform = np.pad(waveform[:length], (0, max(0, length - len(waveform))))
-    return to_int16(waveform)
+        for native, samples in _seconds(_aligned(path, container)):
+            if resampler is None:
+                resampler = _resampler(native, rate)
+            heard += len(samples)
+            parts.append(to_int16(resampler(samples, False)))
+    if resampler is None:
+        raise MediaError(path, "no sound track", "the track is empty")
+    parts.append(to_int16(resampler(np.empty(0, np.float32), True)))
+    length = round(heard * rate / native)
+    sound = np.concatenate(parts)[:length]
+    return np.pad(sound, (0, length - len(sound)))
 
 
-def _decode(path: str | Path, container: InputContainer) -> tuple[NDArray[np.float32], int, float]:
-    """Mono waveform in [-1, 1], its rate in Hz, and its start in seconds after the picture's."""
+def _resampler(native: int, rate: int) -> Callable[[NDArray[np.float32], bool], NDArray[np.float32]]:
+    """A function of (samples, whether they are the last) that takes a waveform piece by piece."""
+    if native == rate:
+        return lambda samples, last: samples
+    return soxr.ResampleStream(native, rate, 1, dtype="float32", quality="HQ").resample_chunk
+
+
+def _aligned(path: str | Path, container: InputContainer) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """(Hz, mono samples in [-1, 1]) as they are decoded, from the first frame of the picture on."""
     if not container.streams.audio:
         raise MediaError(path, "no sound track")
     stream = container.streams.audio[0]
     stream.codec_context.thread_count = 1
-    parts: list[NDArray[np.float32]] = []
-    native, start = 0, 0.0
+    native, skip = 0, 0
     for frame in container.decode(stream):
-        if not parts:
+        if not native:
             native = frame.sample_rate
-            start = in_seconds(frame.pts, frame.time_base) or 0.0
+            start = _start(frame, container)
+            if abs(start) > LATEST_START:
+                raise MediaError(path, "cannot be decoded", f"its sound starts {start:.0f} s after the picture")
+            skip = -round(start * native)
+            yield native, np.zeros(max(-skip, 0), np.float32)
         elif frame.sample_rate != native:
             raise MediaError(path, "cannot be decoded", f"its sound changes from {native} to {frame.sample_rate} Hz")
-        parts.append(_mono(frame))
-    if not parts:
-        raise MediaError(path, "no sound track", "the track is empty")
+        samples = _mono(frame)
+        yield native, samples[max(skip, 0) :]
+        skip -= len(samples)
+
+
+def _start(frame: AudioFrame, container: InputContainer) -> float:
+    """Seconds from the first frame of the picture to this one of the sound."""
     picture = video_stream(container)
-    # alone, a sound starts with its first sample, whatever its stamp: FFmpeg's for Vorbis are half a block late
-    start = start - (in_seconds(picture.start_time, picture.time_base) or 0.0) if picture is not None else 0.0
-    if abs(start) > LATEST_START:
-        raise MediaError(path, "cannot be decoded", f"its sound starts {start:.0f} s after the picture")
-    return np.concatenate(parts), native, start
+    if picture is None:
+        # alone, a sound starts with its first sample, whatever its stamp: FFmpeg's for Vorbis are half a block late
+        return 0.0
+    zero = in_seconds(picture.start_time, picture.time_base) or 0.0
+    return (in_seconds(frame.pts, frame.time_base) or 0.0) - zero
+
+
+def _seconds(pieces: Iterable[tuple[int, NDArray[np.float32]]]) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """The same samples in pieces of a second or more: a decoder gives a thousand at a time."""
+    gathered: list[NDArray[np.float32]] = []
+    native = 0
+    for native, samples in pieces:
+        gathered.append(samples)
+        if sum(map(len, gathered)) >= native:
+            yield native, np.concatenate(gathered)
+            gathered = []
+    if gathered:
+        yield native, np.concatenate(gathered)
 
 
 def _mono(frame: AudioFrame) -> NDArray[np.float32]:

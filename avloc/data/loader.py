@@ -103,7 +103,9 @@ class Loader:
     `resident` keeps the raw split on the device: True, False, or None to decide by its size against free memory.
     """
 
-    def __init__(self, store: Store, senses: Senses, device: torch.device, workers: int = 0, resident: bool | None = None):
+    def __init__(
+        self, store: Store, senses: Senses, device: torch.device, workers: int = 0, resident: bool | None = None
+    ):
         self.store, self.senses, self.device, self.workers = store, senses, device, workers
         self._videos = torch.from_numpy(video_numbers(store)).to(device)
         self._labels = torch.from_numpy(np.asarray(store.labels)).to(device)

@@ -18,7 +18,9 @@ MEMORY = "memory."
 def save_weights(localizer: nn.Module, path: Path, **about: Any) -> None:
     """The localizer's state dict and memory, with `about` (method, stage, epoch ...) as text beside them."""
     tensors = {name: value.detach().cpu().contiguous() for name, value in localizer.state_dict().items()}
-    tensors |= {MEMORY + name: value.detach().cpu().contiguous() for name, value in getattr(localizer, "memory", {}).items()}
+    tensors |= {
+        MEMORY + name: value.detach().cpu().contiguous() for name, value in getattr(localizer, "memory", {}).items()
+    }
     with replacing(path) as temporary:
         temporary.write_bytes(save(tensors, {name: str(value) for name, value in about.items()}))
 
@@ -35,7 +37,9 @@ def load_weights(localizer: Any, path: Path, method: str, stage: int) -> dict[st
         raise RunError(f"{path}: not whole safetensors weights ({error}); train stage {stage} again") from None
     found = (about.get("method"), about.get("stage"))
     if found != (method, str(stage)):
-        raise RunError(f"{path} holds {found[0]} stage {found[1]}, not {method} stage {stage}; give the run of the right method")
+        raise RunError(
+            f"{path} holds {found[0]} stage {found[1]}, not {method} stage {stage}; give the run of the right method"
+        )
     memory = {name[len(MEMORY) :]: value for name, value in tensors.items() if name.startswith(MEMORY)}
     weights = {name: value for name, value in tensors.items() if not name.startswith(MEMORY)}
     try:
@@ -61,4 +65,6 @@ def load_state(path: Path) -> dict[str, Any]:
     try:
         return dict(torch.load(path, map_location="cpu", weights_only=True))
     except Exception as error:
-        raise RunError(f"{path}: not a whole training state ({type(error).__name__}); remove it to go on from the one before") from error
+        raise RunError(
+            f"{path}: not a whole training state ({type(error).__name__}); remove it to go on from the one before"
+        ) from error

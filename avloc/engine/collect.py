@@ -17,7 +17,9 @@ class Collector:
     unless `augment` is False. The loaders are keyed ``train`` and ``validation``.
     """
 
-    def __init__(self, localizer: nn.Module, loaders: Mapping[str, Loader], batch_size: int, seed: int, augment: bool = True):
+    def __init__(
+        self, localizer: nn.Module, loaders: Mapping[str, Loader], batch_size: int, seed: int, augment: bool = True
+    ):
         self.localizer, self.loaders, self.batch_size = localizer, loaders, batch_size
         self.seed, self.augment = seed, augment
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from avloc.config import Section, check, dump, read_section
 from avloc.engine.run import Run
+from avloc.engine.shipped import config_path
 from avloc.errors import AvlocError, ConfigError, RunError
 from avloc.files import write_text
 
@@ -96,9 +97,13 @@ class Experiment:
 
     def stage(self, number: int) -> Stage:
         if number > len(self.localizers):
-            raise ConfigError(f"{self.source.source}: {self.method} has {len(self.localizers)} stage: there is no stage {number}")
+            raise ConfigError(
+                f"{self.source.source}: {self.method} has {len(self.localizers)} stage: there is no stage {number}"
+            )
         if number not in self.stages:
-            raise ConfigError(f"{self.source.source}: stage{number}: missing section; add model, data and train of stage {number}")
+            raise ConfigError(
+                f"{self.source.source}: stage{number}: missing section; add model, data and train of stage {number}"
+            )
         return self.stages[number]
 
     def build(self, number: int) -> "Localizer":
@@ -121,7 +126,9 @@ def load_method(name: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name is not None and not module.startswith(error.name):
             raise
-        raise ConfigError(f"method: {name!r} is not known; expected one of {', '.join(method_names())}, or a module's name") from None
+        raise ConfigError(
+            f"method: {name!r} is not known; expected one of {', '.join(method_names())}, or a module's name"
+        ) from None
     if not hasattr(found, "STAGES"):
         raise ConfigError(f"method: the module {module} has no STAGES, the tuple of its Localizers")
     return found
@@ -131,7 +138,8 @@ def method_names() -> list[str]:
     import avloc.methods
 
     return sorted(
-        path.stem for path in Path(avloc.methods.__path__[0]).iterdir()
+        path.stem
+        for path in Path(avloc.methods.__path__[0]).iterdir()
         if path.stem not in ("__init__", "base", "__pycache__") and (path.suffix == ".py" or path.is_dir())
     )
 
@@ -154,7 +162,9 @@ def read_experiment(path: Path, overrides: Iterable[str] = ()) -> Experiment:
     try:
         stages = load_method(str(section.values.get("method", ""))).STAGES
     except ConfigError as error:
-        raise ConfigError("\n".join([*problems, f"{section.where(['method'])}: {str(error).partition(': ')[2]}"])) from None
+        raise ConfigError(
+            "\n".join([*problems, f"{section.where(['method'])}: {str(error).partition(': ')[2]}"])
+        ) from None
 
     checked: dict[int, Stage] = {}
     for number, localizer in enumerate(stages, start=1):
@@ -184,21 +194,37 @@ def read_experiment(path: Path, overrides: Iterable[str] = ()) -> Experiment:
 
 
 def open_run(config: Path | None, run: Path | None, overrides: Iterable[str] = ()) -> tuple[Experiment, Run]:
-    """The experiment and the Run of a command: `config` starts one (in runs/<its name>), `run` alone goes on with one.
+    """The experiment and the Run of a command: `config` starts one (in runs/<its name>), `run` alone goes on with one,
+    and neither with the one last started here, in runs/ or by the demo.
 
     A run keeps the configuration it was started with; another one for the same run is refused, naming what differs.
     """
     if config is None and run is None:
-        raise AvlocError("give --config FILE to start a run, or --run DIR to go on with one")
+        run = _latest_run()
     where = Run(Path(run) if run is not None else Path("runs") / Path(config).stem)  # type: ignore[arg-type]
-    if config is None:
+    if config is not None:
+        config = config_path(Path(config))
+    else:
         if not where.config.exists():
-            raise RunError(f"{where.path} is not a run: it has no config.yaml; start one with --config FILE --run {where.path}")
+            raise RunError(
+                f"{where.path} is not a run: it has no config.yaml; start one with --config FILE --run {where.path}"
+            )
         config = where.config
     experiment = read_experiment(Path(config), overrides)
     if where.config.exists():
         _refuse_other_settings(read_section(where.config).values, experiment.source.values, where)
     return experiment, where
+
+
+def _latest_run() -> Path:
+    found = [*Path("runs").glob("*/config.yaml"), *Path().glob("*/run/config.yaml")]
+    if not found:
+        raise AvlocError(
+            "no run here (runs/*/config.yaml): give --config FILE to start one, or --run DIR to go on with one"
+        )
+    latest = max(found, key=lambda path: path.stat().st_mtime).parent
+    log.warning("run %s", latest)
+    return latest
 
 
 def keep_config(experiment: Experiment, run: Run) -> None:
@@ -221,7 +247,11 @@ def _refuse_other_settings(before: dict[str, Any], now: dict[str, Any], run: Run
 
 def _flat(values: Any, prefix: str = "") -> dict[str, Any]:
     if isinstance(values, dict):
-        return {key: value for name, part in values.items() for key, value in _flat(part, f"{prefix}.{name}".lstrip(".")).items()}
+        return {
+            key: value
+            for name, part in values.items()
+            for key, value in _flat(part, f"{prefix}.{name}".lstrip(".")).items()
+        }
     return {prefix: values}
 
 

@@ -47,7 +47,9 @@ def frames_to_score(store: Store, frames: str, seed: int, name: str) -> Frames:
         first = np.unique(clips[order], return_index=True)[1]
         clips, picks = clips[order][first], picks[order][first]
     if not len(clips):
-        raise DataError(f"{store.path}: no frame of split {store.split_name} is annotated; prepare it with its annotation file")
+        raise DataError(
+            f"{store.path}: no frame of split {store.split_name} is annotated; prepare it with its annotation file"
+        )
     plan = Plan(clips.astype(np.int64), picks.astype(np.int64))
     keys = store.frame_keys
     ids = [keys[clip][pick] or f"{store.ids[clip]}#{pick}" for clip, pick in zip(clips, picks, strict=True)]
@@ -95,7 +97,11 @@ def wrong_sounds(store: Store, plan: Plan, seed: int) -> Plan:
 
 
 def maps_of(
-    localizer: Localizer, loader: Loader, plan: Plan, locate: Callable[[Batch], Tensor] | None = None, batch_size: int = BATCH
+    localizer: Localizer,
+    loader: Loader,
+    plan: Plan,
+    locate: Callable[[Batch], Tensor] | None = None,
+    batch_size: int = BATCH,
 ) -> Maps:
     """Heat maps (n, K, h, w) float32 of every row of the plan."""
     function = locate or localizer.locate

@@ -15,11 +15,11 @@ from avloc.files import read_json, replacing
 class Run:
     """Paths below one folder::
 
-        config.yaml            the resolved configuration
-        stage1/ stage2/        weights a phase left behind (PHASE.safetensors), log.jsonl, state of an unfinished training
-        clusters.npz           labels of the training clips, centres, dictionary, where they come from
-        matching.json          clusters to classes, with doubts
-        predictions/<set>.h5   results/<set>.<protocol>.json   figures/   report/index.html
+    config.yaml            the resolved configuration
+    stage1/ stage2/        weights a phase left behind (PHASE.safetensors), log.jsonl, state of an unfinished training
+    clusters.npz           labels of the training clips, centres, dictionary, where they come from
+    matching.json          clusters to classes, with doubts
+    predictions/<set>.h5   results/<set>.<protocol>.json   figures/   report/index.html
     """
 
     path: Path
@@ -76,7 +76,9 @@ class Run:
             with np.load(self.clusters, allow_pickle=False) as file:
                 return {name: file[name] for name in file.files}
         except (OSError, ValueError, KeyError) as error:
-            raise RunError(f"{self.clusters}: cannot be read ({error}); `avloc cluster --run {self.path}` writes it again") from None
+            raise RunError(
+                f"{self.clusters}: cannot be read ({error}); `avloc cluster --run {self.path}` writes it again"
+            ) from None
 
     def load_matching(self) -> dict[str, Any]:
         """`classes` (C names), `assignment` (C, K) and what `avloc match-clusters` says beside them."""
@@ -89,4 +91,6 @@ class Run:
 
     def states(self, stage: int) -> list[Path]:
         """States of an unfinished or finished training, newest last."""
-        return sorted(path for path in self.stage(stage).glob("state-*.pt") if re.fullmatch(r"state-\d+\.pt", path.name))
+        return sorted(
+            path for path in self.stage(stage).glob("state-*.pt") if re.fullmatch(r"state-\d+\.pt", path.name)
+        )

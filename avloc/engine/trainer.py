@@ -172,12 +172,20 @@ def _validate(localizer: Localizer, phase: Phase, loaders: Mapping[str, Loader],
 
 
 def _keep(
-    localizer: Localizer, phases: list[Phase], place: Place, finished: bool, train: Train, folder: Path, about: Mapping[str, Any]
+    localizer: Localizer,
+    phases: list[Phase],
+    place: Place,
+    finished: bool,
+    train: Train,
+    folder: Path,
+    about: Mapping[str, Any],
 ) -> None:
     """The selected weights of the phase and the state to go on from; only the first process writes."""
     phase, entry = phases[place.phase], place.log[-1]
     if _is_best(entry, place.best.get(phase.name), train.select) and processes.is_first():
-        checkpoints.save_weights(localizer, folder / f"{phase.name}.safetensors", **about, phase=phase.name, epoch=entry["epoch"])
+        checkpoints.save_weights(
+            localizer, folder / f"{phase.name}.safetensors", **about, phase=phase.name, epoch=entry["epoch"]
+        )
     if _is_best(entry, place.best.get(phase.name), train.select):
         place.best[phase.name] = _merit(entry, train.select)
     if processes.is_first():
@@ -251,5 +259,8 @@ def _across_processes(objective: _Objective) -> nn.Module:
 
 
 def _summary(entry: dict[str, Any]) -> str:
-    shown = {"loss": entry["loss"], **{name: entry["validation"][name] for name in ("accuracy", "iou") if name in entry["validation"]}}
+    shown = {
+        "loss": entry["loss"],
+        **{name: entry["validation"][name] for name in ("accuracy", "iou") if name in entry["validation"]},
+    }
     return f"{entry['phase']}: " + "  ".join(f"{name} {value:.3f}" for name, value in shown.items())

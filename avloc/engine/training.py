@@ -44,15 +44,24 @@ def train_stage(
     localizer = fresh_stage(experiment, where, number, student=True).to(device)
     _channels_last(localizer)
     loaders = {
-        name: Loader(open_split(stage.data.store, split, localizer), localizer, device, stage.train.workers, stage.train.resident)
+        name: Loader(
+            open_split(stage.data.store, split, localizer), localizer, device, stage.train.workers, stage.train.resident
+        )
         for name, split in (("train", stage.data.train), ("validation", stage.data.validation))
         if split is not None
     }
     _refuse_shared_videos(stage.data, loaders["train"].store.videos, loaders.get("validation"))
     if processes.is_first():
         keep_config(experiment, where)
-    about = {"method": experiment.method, "stage": number, "data": loaders["train"].store.fingerprint, "seed": experiment.seed}
-    entries = fit(localizer, loaders, stage.train, where.stage(number), experiment.seed, about, progress or (lambda *_: None))
+    about = {
+        "method": experiment.method,
+        "stage": number,
+        "data": loaders["train"].store.fingerprint,
+        "seed": experiment.seed,
+    }
+    entries = fit(
+        localizer, loaders, stage.train, where.stage(number), experiment.seed, about, progress or (lambda *_: None)
+    )
     if torch.distributed.is_initialized():
         processes.leave()
     phases = list(dict.fromkeys(entry["phase"] for entry in entries))

@@ -7,6 +7,7 @@ then cleared. Missing maps add zeros; surplus maps are compared with cleared tru
 VisualAIKHU/NoPrior_MultiSSL@9910fb1.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,8 @@ from numpy.typing import NDArray
 from avloc.annotations.truth import Truth
 from avloc.metrics import ciou_of_counts
 from avloc.metrics.precision import average_precision_of_mask
-from avloc.protocols.chunk import Chunk, heard
+from avloc.protocols.cuts import cuts_of, rank_place
+from avloc.protocols.looks import Survey, map_pieces
 from avloc.protocols.measure import Given
 from avloc.protocols.planes import Planes, count, pack
 from avloc.protocols.protocol import Protocol
@@ -53,27 +55,35 @@ def match(protocol: Protocol, truth: Truth, given: Given, todo: NDArray[np.int64
     dropped."""
     units, frames = frames_of(truth, protocol)
     single = protocol.with_axes(canvas="frame")
-    rows: list[tuple[int, float, float]] = []
     of_clip = np.full(len(truth), np.nan)
-    silent = 0
     there = np.logical_not(np.isnan(given.maps).reshape(*given.maps.shape[:2], -1).all(axis=2))
-    for start in range(0, len(todo), chunk):
-        clips = todo[start : start + chunk]
+
+    def piece(clips: NDArray[np.int64]) -> list[tuple[int, float, float]]:
         chosen = (clips[:, None] * frames + np.arange(frames)).reshape(-1)
         planes = draw_truth(single, truth, units, chosen)
-        given_maps = there[clips]
         masks = _masks(single, given.maps[clips], frames)
-        whole = _masks(single, np.nansum(given.maps[clips], axis=1, keepdims=True).astype(np.float32), frames)[:, 0]
+        if masks.shape[1] > 1:
+            summed = np.nansum(given.maps[clips], axis=1, keepdims=True).astype(np.float32)
+            whole = _masks(single, summed, frames)[:, 0]
+        else:
+            whole = masks[:, 0]
+        rows = []
         for number, clip in enumerate(clips.tolist()):
-            if not given_maps[number].any():
-                silent += 1
-                continue
-            own = slice(number * frames, (number + 1) * frames)
-            frame_truth = Planes(planes.bits[own].copy(), planes.weights)
-            of_clip[clip] = _whole_ap(whole[number], frame_truth, single.size**2)
-            rows += [(clip, *pair) for pair in _assign(masks[number][given_maps[number]], frame_truth, single.size**2)]
+            if there[clip].any():
+                own = slice(number * frames, (number + 1) * frames)
+                frame_truth = Planes(planes.bits[own].copy(), planes.weights)
+                of_clip[clip] = _whole_ap(whole[number], frame_truth, single.size**2)
+                rows += [(clip, *pair) for pair in _assign(masks[number][there[clip]], frame_truth, single.size**2)]
+        return rows
+
+    rows = [row for part in map_pieces(piece, _parts(todo, 4 * chunk)) for row in part]
     table = np.array(rows, np.float64).reshape(-1, 3)
+    silent = int((~there[todo].any(axis=1)).sum())
     return Matched(table[:, 0].astype(np.int64), table[:, 1], table[:, 2], of_clip, silent)
+
+
+def _parts(todo: NDArray[np.int64], step: int) -> Iterator[NDArray[np.int64]]:
+    return (todo[start : start + step] for start in range(0, len(todo), step))
 
 
 def _masks(protocol: Protocol, maps: NDArray[np.float32], frames: int) -> NDArray[np.uint8]:
@@ -82,9 +92,11 @@ def _masks(protocol: Protocol, maps: NDArray[np.float32], frames: int) -> NDArra
     flat = np.nan_to_num(maps.reshape(-1, *maps.shape[2:]), copy=True)
     height, width = canvas_size(protocol, 1)
     full = resize(flat, height * frames, width, protocol.resize, protocol.align_corners)
-    parts = full.reshape(-1, height, width)
-    mask = heard(protocol, Chunk(parts), (height, width), np.zeros(len(parts), np.int64))
-    return pack(mask).reshape(clips, amount, frames, height, -1)
+    rows = full.reshape(-1, height * width)
+    place = rank_place(protocol, rows.shape[1])
+    order = {place: np.partition(rows, place, axis=1)[:, place]}
+    (cut,) = cuts_of(protocol, Survey(rows.min(axis=1), rows.max(axis=1), order), rows.shape[1], (), (0.0, 1.0))
+    return pack((rows >= cut[:, None]).reshape(-1, height, width)).reshape(clips, amount, frames, height, -1)
 
 
 def _assign(masks: NDArray[np.uint8], truth: Planes, pixels: int) -> list[tuple[float, float]]:

@@ -1,6 +1,6 @@
-"""Running maps through protocols, chunk by chunk: what every unit scores, once for all protocols that look at the
-same maps."""
+"""Running maps through protocols: what every unit scores, with the work shared by all protocols that can share it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,15 +9,16 @@ from numpy.typing import NDArray
 from avloc.annotations.truth import Truth
 from avloc.metrics import ciou_of_counts
 from avloc.metrics.precision import average_precision_of_levels, average_precision_of_mask, average_precisions
-from avloc.protocols.chunk import CUTS, Chunk, heard
-from avloc.protocols.planes import Planes, count, pack, unpack
+from avloc.protocols.cuts import cuts_of, median_places, rank_place
+from avloc.protocols.looks import Look, Survey, look_of, over_pieces, survey
+from avloc.protocols.planes import count, pack, unpack
 from avloc.protocols.protocol import Protocol
-from avloc.protocols.resize import resize
-from avloc.protocols.units import Units, canvas_size, draw_truth
+from avloc.protocols.units import Units, canvas_size, draw_truth, truth_key
 
 CHUNK = 8  # maps looked at together: what stays in the caches at 224 x 224
 Maps = NDArray[np.float32]
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -40,14 +41,175 @@ class Measured:
     ciou: Floats
     of_unit: dict[str, Floats] = field(default_factory=dict)
     best: Floats | None = None
-    broken: NDArray[np.bool_] | None = None
     confidence: Floats | None = None  # (U,)
     overlaps: int = 0  # units without a pixel AP because boxes overlap
 
 
-def unit_maps(units: Units, chosen: NDArray[np.int64], given: Given, unit: str) -> Maps:
-    """The map of each chosen unit (u, h, w) out of (N, K, h, w): the clip's, the source's, or the sum of the
-    class's."""
+@dataclass
+class Counts:
+    """Pixels of masks (U, M): in each mask, and of each mask in each level of the truth (U, M, L)."""
+
+    mask: Ints
+    hits: Ints
+
+
+@dataclass
+class Drawn:
+    """What is known of a truth: pixels of each level (U, L), and the weight of each level (L,)."""
+
+    levels: Ints
+    weights: Floats
+
+
+class Measuring:
+    """The maps of some units, and the protocols that look at them one by one."""
+
+    def __init__(
+        self, units: Units, truth: Truth, given: Given, unit: str, todo: Ints, frames: int, chunk: int
+    ) -> None:
+        self.units, self.truth, self.given, self.unit = units, truth, given, unit
+        self.todo, self.frames, self.chunk = todo, frames, chunk
+        self.broken = np.zeros(len(units), bool)
+        for chosen, maps in self._maps():
+            self.broken[chosen] = np.logical_not(np.isfinite(maps).reshape(len(maps), -1).all(axis=1))
+
+    def _maps(self) -> Iterator[tuple[Ints, Maps]]:
+        for start in range(0, len(self.todo), self.chunk):
+            chosen = self.todo[start : start + self.chunk]
+            yield chosen, unit_maps(self.units, chosen, self.given, self.unit)
+
+    def pieces(self) -> Iterator[tuple[Ints, Maps, Maps | None]]:
+        """Units, their maps with broken ones cleared, and their object maps."""
+        objects = self.given.objects
+        for chosen, maps in self._maps():
+            clean = (
+                np.where(self.broken[chosen, None, None], np.float32(0), maps) if self.broken[chosen].any() else maps
+            )
+            yield chosen, clean, None if objects is None else objects[self.units.clip[chosen]]
+
+    def measure(self, protocols: list[Protocol]) -> list[Measured]:
+        """What each protocol gives each unit; units without prediction score 0, broken maps hear nothing."""
+        drawn = {truth_key(protocol, self.frames): self._draw(protocol) for protocol in protocols}
+        found: list[Measured | None] = [None] * len(protocols)
+        looks: dict[Look, list[int]] = {}
+        for number, protocol in enumerate(protocols):
+            looks.setdefault(look_of(protocol, canvas_size(protocol, self.frames)), []).append(number)
+        for look, numbers in looks.items():
+            members = [protocols[number] for number in numbers]
+            known = self._survey(look, members, drawn)
+            for number, measured in zip(numbers, self._look(look, members, known, drawn), strict=True):
+                found[number] = measured
+        return [measured for measured in found if measured is not None]
+
+    def _draw(self, protocol: Protocol) -> Drawn:
+        """Pixels of the truth of every unit, drawn once to learn the areas."""
+        levels, weights = [], np.ones(1)
+        for start in range(0, len(self.units), 256):
+            planes = draw_truth(
+                protocol, self.truth, self.units, np.arange(start, min(start + 256, len(self.units))), self.frames
+            )
+            levels.append(np.stack(planes.levels, axis=1))
+            weights = planes.weights if len(planes.weights) > len(weights) else weights
+        most = max((part.shape[1] for part in levels), default=1)
+        whole = [np.pad(part, ((0, 0), (0, most - part.shape[1]))) for part in levels]
+        return Drawn(np.concatenate(whole) if whole else np.zeros((0, 1), np.int64), np.full(most, weights[0]))
+
+    def _survey(self, look: Look, protocols: list[Protocol], drawn: dict[tuple, Drawn]) -> Survey:
+        places: set[int] = set()
+        areas: dict[tuple, Ints] = {}
+        for protocol in protocols:
+            if protocol.mask in ("rank", "rank-or-one"):
+                places.add(rank_place(protocol, look.pixels))
+            elif protocol.mask == "median":
+                places.update(median_places(look.pixels))
+            elif protocol.mask in ("area", "top"):
+                key = truth_key(protocol, self.frames)
+                areas[key] = drawn[key].levels[:, 0]
+        sure = any({"ap", "auroc", "max_f1"} & set(protocol.report) for protocol in protocols)
+        return survey(look, len(self.units), self.pieces, places, areas, sure and self.given.confidence is None)
+
+    def _look(self, look: Look, protocols: list[Protocol], known: Survey, drawn: dict[tuple, Drawn]) -> list[Measured]:
+        """Cut the maps for every protocol of a look, and score what was cut."""
+        keys = [truth_key(protocol, self.frames) for protocol in protocols]
+        cuts = [cuts_of(p, known, look.pixels, key, self.given.ends) for p, key in zip(protocols, keys, strict=True)]
+        counts = [self._empty(len(own), drawn[key]) for own, key in zip(cuts, keys, strict=True)]
+        continuous = {key for p, key in zip(protocols, keys, strict=True) if p.pixel_ap == "continuous"}
+        aps = {key: np.full(len(self.units), np.nan) for key in continuous}
+
+        def one(piece: tuple[Ints, Maps, Maps | None]) -> None:
+            chosen, maps, objects = piece
+            rows = look.rows(maps, objects)
+            planes = {}
+            for protocol, key, own, into in zip(protocols, keys, cuts, counts, strict=True):
+                if key not in planes:
+                    planes[key] = draw_truth(protocol, self.truth, self.units, chosen, self.frames).bits
+                    if key in aps:
+                        marked = unpack(planes[key][:, 0], look.width).reshape(len(chosen), -1)
+                        aps[key][chosen] = average_precisions(marked, rows)
+                for number, cut in enumerate(own):
+                    heard = rows >= cut[chosen, None]
+                    heard[self.broken[chosen]] = False
+                    mask = pack(heard.reshape(-1, look.height, look.width))
+                    into.mask[chosen, number] = count(mask)
+                    for level in range(planes[key].shape[1]):
+                        into.hits[chosen, number, level] = count(mask & planes[key][:, level])
+
+        over_pieces(one, self.pieces())
+        return [
+            self._scores(protocol, into, drawn[key], look.pixels, known, aps.get(key))
+            for protocol, key, into in zip(protocols, keys, counts, strict=True)
+        ]
+
+    def _empty(self, masks: int, drawn: Drawn) -> Counts:
+        units = len(self.units)
+        return Counts(np.zeros((units, masks), np.int64), np.zeros((units, masks, len(drawn.weights)), np.int64))
+
+    def _scores(
+        self, protocol: Protocol, counts: Counts, drawn: Drawn, pixels: int, known: Survey, aps: Floats | None
+    ) -> Measured:
+        """cIoU and what else a protocol reports of a unit, from counts of pixels."""
+        weights, levels = drawn.weights, drawn.levels
+        total, area = levels @ weights, levels[:, 0]
+        hits, mask = counts.hits, counts.mask
+        measured = Measured(np.zeros(len(area)))
+        if protocol.mask == "top":
+            sure, maybe = (hits[:, 0], mask[:, 0]), (hits[:, 1] - hits[:, 0], mask[:, 1] - mask[:, 0])
+            share = np.clip((area - sure[1]) / np.maximum(maybe[1], 1), 0, 1)
+            got = sure[0] + share[:, None] * maybe[0]
+            measured.ciou = ciou_of_counts(got @ weights, total, sure[1] + share * maybe[1] - got[:, 0])
+        else:
+            masks = ciou_of_counts(hits @ weights, total[:, None], mask - hits[:, :, 0])
+            measured.ciou = masks[:, 0]
+            measured.best = masks if protocol.mask == "best" else None
+        if protocol.pixel_ap == "binary":
+            measured.of_unit["pixel_ap"] = average_precision_of_mask(hits[:, 0, 0], mask[:, 0], area, pixels)
+        elif protocol.pixel_ap == "swapped":
+            of_levels = [list(part[:, : len(weights)].T) for part in (hits[:, 0], levels)]
+            measured.of_unit["pixel_ap"] = average_precision_of_levels(*of_levels, mask[:, 0], pixels)
+        elif aps is not None:
+            self._continuous(protocol, measured, drawn, aps)
+        if "smooth_iou" in protocol.report:
+            inter = hits[:, -1, 0]
+            measured.of_unit["smooth_iou"] = (inter + 1e-4) / (mask[:, -1] + area - inter + 1e-4)
+        if known.confidence is not None:
+            fixed = protocol.normalise.startswith("fixed") and protocol.ogl_alpha >= 1
+            sure = (known.confidence + 1 / protocol.tau) / (2 / protocol.tau) if fixed else known.confidence
+            measured.confidence = np.where(self.broken, -np.inf, sure)
+        return measured
+
+    def _continuous(self, protocol: Protocol, measured: Measured, drawn: Drawn, aps: Floats) -> None:
+        """AP of the pixels' values; where counted boxes overlap the release fails and leaves the unit out, so NaN here."""
+        values = np.where(self.broken, 0.0, aps)
+        values[np.setdiff1d(np.arange(len(values)), self.todo)] = 0.0
+        if protocol.truth == "counts" and drawn.levels.shape[1] > 1:
+            overlap = drawn.levels[:, 1] > 0
+            values[overlap] = np.nan
+            measured.overlaps = int(overlap.sum())
+        measured.of_unit["pixel_ap"] = values
+
+
+def unit_maps(units: Units, chosen: Ints, given: Given, unit: str) -> Maps:
+    """The map of each chosen unit (u, h, w) out of (N, K, h, w): the clip's, the source's, or the sum of the class's."""
     clip, part = units.clip[chosen], units.part[chosen]
     if unit == "source" and given.named:
         part = units.label[chosen]
@@ -60,161 +222,3 @@ def unit_maps(units: Units, chosen: NDArray[np.int64], given: Given, unit: str) 
         for cluster in np.flatnonzero(given.table[label]):
             summed[rows] += given.maps[clip[rows], cluster]
     return summed
-
-
-def measure(
-    protocols: list[Protocol],
-    units: Units,
-    truth: Truth,
-    given: Given,
-    unit: str,
-    todo: NDArray[np.int64],
-    frames: int,
-    chunk: int,
-) -> list[Measured]:
-    """What each protocol gives each unit; units not in `todo` (no prediction) score 0."""
-    found = [_empty(protocol, len(units)) for protocol in protocols]
-    for start in range(0, len(todo), chunk):
-        chosen = todo[start : start + chunk]
-        objects = None if given.objects is None else given.objects[units.clip[chosen]]
-        piece = Chunk(unit_maps(units, chosen, given, unit), objects, given.ends)
-        truths: dict[tuple, Planes] = {}
-        for protocol, measured in zip(protocols, found, strict=True):
-            key = (canvas_size(protocol, frames), protocol.truth, protocol.boxes, protocol.corners)
-            if key not in truths:
-                truths[key] = draw_truth(protocol, truth, units, chosen, frames)
-            _measure(protocol, measured, piece, truths[key], chosen, canvas_size(protocol, frames))
-    return found
-
-
-def _empty(protocol: Protocol, units: int) -> Measured:
-    measured = Measured(np.zeros(units), broken=np.zeros(units, bool))
-    if protocol.mask == "best":
-        measured.best = np.zeros((units, len(CUTS)))
-    if protocol.pixel_ap in ("binary", "swapped", "continuous"):
-        measured.of_unit["pixel_ap"] = np.zeros(units)
-    if "smooth_iou" in protocol.report:
-        measured.of_unit["smooth_iou"] = np.zeros(units)
-    if {"ap", "auroc"} & set(protocol.report):
-        measured.confidence = np.full(units, -np.inf)
-    return measured
-
-
-def _measure(
-    protocol: Protocol,
-    measured: Measured,
-    piece: Chunk,
-    truth: Planes,
-    chosen: NDArray[np.int64],
-    size: tuple[int, int],
-) -> None:
-    assert measured.broken is not None
-    measured.broken[chosen] = piece.broken
-    if measured.confidence is not None:
-        measured.confidence[chosen] = np.where(piece.broken, -np.inf, piece.confidence(protocol, size))
-    levels = truth.levels
-    total = truth.weigh(levels)
-    if protocol.mask == "best":
-        assert measured.best is not None
-        for column, cut in enumerate(CUTS):
-            values = piece.normalised(protocol, size) >= np.float32(cut)
-            values[piece.broken] = False
-            measured.best[chosen, column], _ = _ciou(truth, total, pack(values.reshape(-1, *size)))
-        return
-    if protocol.mask == "top":
-        measured.ciou[chosen] = _ciou_of_top(protocol, piece, truth, levels[0], total, size)
-        return
-    mask = pack(heard(protocol, piece, size, levels[0]))
-    measured.ciou[chosen], shared = _ciou(truth, total, mask)
-    if protocol.pixel_ap == "binary":
-        ap = average_precision_of_mask(shared[0], count(mask), levels[0], size[0] * size[1])
-        measured.of_unit["pixel_ap"][chosen] = ap
-    elif protocol.pixel_ap == "swapped":
-        measured.of_unit["pixel_ap"][chosen] = average_precision_of_levels(
-            shared, levels, count(mask), size[0] * size[1]
-        )
-    elif protocol.pixel_ap == "continuous":
-        _continuous_ap(protocol, measured, piece, truth, chosen, size)
-    if "smooth_iou" in measured.of_unit:
-        measured.of_unit["smooth_iou"][chosen] = _smooth_iou(protocol, piece, truth, levels[0], size)
-
-
-def _ciou(truth: Planes, total: Floats, mask: NDArray[np.uint8]) -> tuple[Floats, list[NDArray[np.int64]]]:
-    shared = truth.shared(mask)
-    return ciou_of_counts(truth.weigh(shared), total, count(mask) - shared[0]), shared
-
-
-def _ciou_of_top(
-    protocol: Protocol, piece: Chunk, truth: Planes, area: NDArray[np.int64], total: Floats, size: tuple[int, int]
-) -> Floats:
-    """cIoU of the loudest pixels, as many as the truth has; pixels at the threshold share what is left of that
-    number."""
-    values, cut = piece.normalised(protocol, size), _top_cut(protocol, piece, area, size)
-    above, level = values > cut, values == cut
-    above[piece.broken] = level[piece.broken] = False
-    sure, tied = pack(above.reshape(-1, *size)), pack(level.reshape(-1, *size))
-    missing = np.clip((area - count(sure)) / np.maximum(count(tied), 1), 0, 1)
-    hit, hit_tied = truth.shared(sure), truth.shared(tied)
-    inter = truth.weigh(hit) + missing * truth.weigh(hit_tied)
-    false = count(sure) - hit[0] + missing * (count(tied) - hit_tied[0])
-    return ciou_of_counts(inter, total, false)
-
-
-def _top_cut(protocol: Protocol, piece: Chunk, area: NDArray[np.int64], size: tuple[int, int]) -> NDArray[np.float32]:
-    pixels = size[0] * size[1]
-    return piece.order_of_each(protocol, size, np.clip(pixels - area, 0, pixels - 1))
-
-
-def _smooth_iou(
-    protocol: Protocol, piece: Chunk, truth: Planes, area: NDArray[np.int64], size: tuple[int, int], cut: float = 0.3
-) -> Floats:
-    """(inter + 1e-4) / (union + 1e-4) of the map cut at 0.3: enyac-group/T-VSL@2cddbbb, option iou_thr."""
-    values = piece.normalised(protocol, size) >= np.float32(cut)
-    values[piece.broken] = False
-    mask = pack(values.reshape(-1, *size))
-    inter = count(mask & truth.bits[:, 0])
-    return (inter + 1e-4) / (count(mask) + area - inter + 1e-4)
-
-
-def _continuous_ap(
-    protocol: Protocol,
-    measured: Measured,
-    piece: Chunk,
-    truth: Planes,
-    chosen: NDArray[np.int64],
-    size: tuple[int, int],
-) -> None:
-    """AP of the pixels' values; where counted boxes overlap the release fails and leaves the unit out, so NaN here."""
-    marked = unpack(truth.bits[:, 0], size[1]).reshape(len(chosen), -1)
-    ap = average_precisions(marked, piece.normalised(protocol, size))
-    ap[piece.broken] = 0.0
-    if protocol.truth == "counts" and len(truth.weights) > 1:
-        overlap = count(truth.bits[:, 1]) > 0
-        ap[overlap] = np.nan
-        measured.overlaps += int(overlap.sum())
-    measured.of_unit["pixel_ap"][chosen] = ap
-
-
-def silence(
-    protocol: Protocol, truth: Truth, units: Units, given: Given, found: NDArray[np.bool_], chunk: int = CHUNK
-) -> NDArray[np.float64]:
-    """(N,) no-sounding area of every frame with a box: the mean over its silent maps; NaN where no map is silent."""
-    assert given.table is not None
-    clips, amount = len(truth), given.maps.shape[1]
-    looked = min(protocol.nsa_maps or amount, amount)
-    silent = np.zeros((clips, looked), bool)
-    silent[np.unique(units.clip)] = True
-    silent[~found] = False
-    for label in np.unique(units.part):
-        clusters = np.flatnonzero(given.table[label])
-        left_out = clusters[:1] if protocol.nsa_skip == "first" else clusters
-        for cluster in left_out[left_out < looked]:
-            silent[units.clip[units.part == label], cluster] = False
-    clip, cluster = np.nonzero(silent)
-    quiet = np.empty(len(clip))
-    for start in range(0, len(clip), chunk):
-        part = given.maps[clip[start : start + chunk], cluster[start : start + chunk]]
-        full = resize(part, protocol.size, protocol.size, protocol.resize, protocol.align_corners)
-        quiet[start : start + chunk] = np.mean(full <= np.float32(protocol.nsa_cut), axis=(1, 2))
-    with np.errstate(invalid="ignore"):
-        return np.bincount(clip, weights=quiet, minlength=clips) / np.bincount(clip, minlength=clips)

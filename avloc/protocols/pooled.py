@@ -1,7 +1,7 @@
 """Measurements over all pixels of a class, or of the set: average precision, and IoU at the best of several thresholds.
 
-Pixels are pooled in histograms of 2**17 bins over the range of the set, so that memory does not grow with it: scores
-nearer to each other than 1/131072 of the range count as tied.
+Pixels are pooled in histograms of 2**16 bins over the range of the set, so that memory does not grow with it: scores
+nearer to each other than 1/65536 of the range count as tied.
 """
 
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from avloc.annotations.truth import Truth
 from avloc.metrics.precision import average_precision_of_histogram
-from avloc.protocols.chunk import Chunk
+from avloc.protocols.looks import look_of, map_pieces
 from avloc.protocols.measure import Given, unit_maps
 from avloc.protocols.planes import unpack
 from avloc.protocols.protocol import Protocol
 from avloc.protocols.units import Units, canvas_size, draw_truth
 
-BINS = 2**17
+BINS = 2**16
 #: equidistant thresholds from the least to the greatest pixel of a class: mhamilton723/DenseAV@2221b8c
 STEPS = 20
 
@@ -57,30 +57,33 @@ def pooled_metrics(
 ) -> dict[str, float]:
     """cap: mean over classes of the AP of all their pixels; piap: AP of all pixels; best_iou: mean over classes."""
     low, high = given.ends
-    size = canvas_size(protocol, frames)
-    whole = Pooled(np.zeros(BINS, np.int64), np.zeros(BINS, np.int64))
+    look = look_of(protocol, canvas_size(protocol, frames))
+    whole = np.zeros(2 * BINS, np.int64)
+
+    def histogram(chosen: NDArray[np.int64]) -> NDArray[np.int64]:
+        maps = np.nan_to_num(unit_maps(units, chosen, given, unit), nan=low, posinf=low, neginf=low)
+        objects = None if given.objects is None else given.objects[units.clip[chosen]]
+        marked = unpack(draw_truth(protocol, truth, units, chosen, frames).bits[:, 0], look.width).reshape(-1)
+        bins = _bins(look.rows(maps, objects), low, high).reshape(-1)
+        bins += marked.astype(np.int32) * np.int32(BINS)
+        return np.bincount(bins, minlength=2 * BINS)
+
     aps, ious = [], []
     for label in np.unique(units.label[todo]):
         members = todo[units.label[todo] == label]
-        own = Pooled(np.zeros(BINS, np.int64), np.zeros(BINS, np.int64))
-        for start in range(0, len(members), chunk):
-            chosen = members[start : start + chunk]
-            piece = Chunk(unit_maps(units, chosen, given, unit), ends=given.ends)
-            marked = unpack(draw_truth(protocol, truth, units, chosen, frames).bits[:, 0], size[1]).reshape(-1)
-            bins = _bins(piece.resized(protocol, size), low, high).reshape(-1)
-            bins += marked.astype(np.int32) * BINS
-            counts = np.bincount(bins, minlength=2 * BINS)
-            own.outside += counts[:BINS]
-            own.inside += counts[BINS:]
-        whole.inside += own.inside
-        whole.outside += own.outside
-        if own.inside.any():
-            aps.append(own.ap)
-            ious.append(own.best_iou)
+        own = np.zeros(2 * BINS, np.int64)
+        pieces = (members[start : start + chunk] for start in range(0, len(members), chunk))
+        for counts in map_pieces(histogram, pieces):
+            own += counts
+        whole += own
+        if own[BINS:].any():
+            pooled = Pooled(own[BINS:], own[:BINS])
+            aps.append(pooled.ap)
+            ious.append(pooled.best_iou)
     if not aps:
         return {}
-    found = {"cap": float(np.mean(aps)), "piap": whole.ap, "best_iou": float(np.mean(ious))}
-    return {name: found[name] for name in protocol.report if name in found}
+    found = {"cap": np.mean(aps), "piap": Pooled(whole[BINS:], whole[:BINS]).ap, "best_iou": np.mean(ious)}
+    return {name: float(found[name]) for name in protocol.report if name in found}
 
 
 def _bins(rows: NDArray[np.float32], low: float, high: float) -> NDArray[np.int32]:

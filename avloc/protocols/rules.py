@@ -22,8 +22,10 @@ def normalise(values: Rows, kind: str, low: Rows, high: Rows, tau: float = 0.03)
     value; relu clears negative values (coarse-to-fine); minmax-set takes the extremes of the whole set instead of the
     map's (denseav).
     """
-    if kind in ("none", "relu"):
-        return values  # relu is taken before the extremes are looked for
+    if kind == "none":
+        return values
+    if kind == "relu":
+        return np.maximum(values, np.float32(0))
     if kind in ("minmax", "minmax-set"):
         return _minmax(values, low, high)
     if kind == "minmax-nan":
@@ -73,17 +75,6 @@ def _fixed(values: Rows, tau: float) -> Rows:
     moved = values - np.float32(-1 / tau)
     moved /= np.float32(2 / tau)
     return moved
-
-
-def order_statistic(values: Rows, place: int) -> Rows:
-    """(n, 1): the value at a place of each sorted row."""
-    return np.partition(values, place, axis=1)[:, place, None]
-
-
-def order_statistic_of_each(values: Rows, places: NDArray[np.int64]) -> Rows:
-    """(n, 1): of each sorted row the value at a place of its own (n,)."""
-    found = [np.partition(row, place)[place] for row, place in zip(values, places.tolist(), strict=True)]
-    return np.array(found, np.float32)[:, None]
 
 
 def relative_cut(high: Rows, cut: float) -> Rows:

@@ -61,6 +61,11 @@ def canvas_size(protocol: Protocol, frames: int) -> tuple[int, int]:
     return protocol.size * tall, protocol.size * wide
 
 
+def truth_key(protocol: Protocol, frames: int) -> tuple:
+    """Protocols with the same key compare with the same pixels."""
+    return (canvas_size(protocol, frames), protocol.truth, protocol.boxes, protocol.corners)
+
+
 def draw_truth(protocol: Protocol, truth: Truth, units: Units, chosen: Ints, frames: int = 1) -> Planes:
     """The truth of some units as bit planes, by the protocol's size, rule for corners and weights.
 

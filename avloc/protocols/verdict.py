@@ -9,12 +9,13 @@ from avloc.annotations.truth import Truth
 from avloc.metrics import auc
 from avloc.protocols.baselines import baseline_metrics, baseline_warnings, unit_baselines
 from avloc.protocols.breakdown import breakdown
-from avloc.protocols.chunk import CUTS
-from avloc.protocols.measure import Measured, measure, silence
+from avloc.protocols.cuts import CUTS
+from avloc.protocols.measure import Measured, Measuring
 from avloc.protocols.negatives import map_confidence, negative_sound
 from avloc.protocols.pooled import pooled_metrics, prevalence
 from avloc.protocols.protocol import Protocol
 from avloc.protocols.result import Metric, Result
+from avloc.protocols.silence import silence
 from avloc.protocols.summary import Scored, detection_metrics, ratios, with_intervals
 from avloc.protocols.task import Ints, Task, count_broken, count_clips, result_of, scored_units
 from avloc.protocols.units import Units, units_of

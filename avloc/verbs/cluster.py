@@ -44,17 +44,23 @@ def cluster(
     stage = experiment.stage(1)
     localizer = experiment.build(1)
     if not hasattr(localizer, "object_features"):
-        raise RunError(f"{where.path}: {experiment.method} clusters no objects; go on with `avloc evaluate --run {where.path}`")
+        raise RunError(
+            f"{where.path}: {experiment.method} clusters no objects; go on with `avloc evaluate --run {where.path}`"
+        )
     path = where.weights(1, tuple(reversed(localizer.weights_from)))
     about = load_weights(localizer, path, experiment.method, 1)
     trained = localizer.memory.get("labels")
     store = open_split(stage.data.store, stage.data.train, localizer)
     if "data" in about and about["data"] != store.fingerprint:
-        raise RunError(f"{path} was trained on another store than {stage.data.store} is now; prepare that one again, or train again")
+        raise RunError(
+            f"{path} was trained on another store than {stage.data.store} is now; prepare that one again, or train again"
+        )
     as_trained = experiment.cluster.as_trained if as_trained is None else as_trained
     if as_trained:
         if trained is None:
-            raise RunError(f"{path} was trained without the class task: it has no clustering of its own; leave out --as-trained")
+            raise RunError(
+                f"{path} was trained without the class task: it has no clustering of its own; leave out --as-trained"
+            )
         memory = {name: value.numpy() for name, value in localizer.memory.items()}
         found = Clusters(memory["labels"], memory["centres"], memory["dictionary"])
     else:
@@ -64,7 +70,9 @@ def cluster(
         rows = Collector(localizer, {"train": loader}, stage.train.batch_size, experiment.seed, augment=False)(
             localizer.object_features
         )
-        found = cluster_objects(rows["objects"].numpy(), localizer.clusters, experiment.seed, experiment.cluster.restarts)
+        found = cluster_objects(
+            rows["objects"].numpy(), localizer.clusters, experiment.seed, experiment.cluster.restarts
+        )
         if trained is not None:
             found = _renumbered(found, trained.cpu().numpy())
     agreement = 1.0 if trained is None else float((found.labels == trained.cpu().numpy()).mean())

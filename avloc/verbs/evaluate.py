@@ -86,11 +86,15 @@ def evaluate(
 
     experiment, where = open_run(config, run, set)
     if not experiment.evaluate:
-        raise AvlocError(f"{experiment.source.source}: evaluate: missing section; name test sets with store, split, protocol")
+        raise AvlocError(
+            f"{experiment.source.source}: evaluate: missing section; name test sets with store, split, protocol"
+        )
     wanted = list(experiment.evaluate) if sets is None else list(sets)
     unknown = [name for name in wanted if name not in experiment.evaluate]
     if unknown:
-        raise AvlocError(f"{experiment.source.source}: no test set {unknown[0]!r}; it has {', '.join(experiment.evaluate)}")
+        raise AvlocError(
+            f"{experiment.source.source}: no test set {unknown[0]!r}; it has {', '.join(experiment.evaluate)}"
+        )
     keep_config(experiment, where)
     found = {}
     for number, name in enumerate(wanted):
@@ -125,7 +129,9 @@ def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | 
         if variant in KEPT:
             path = run.predictions / f"{name}{KEPT[variant]}.h5"
             assignment = table if table is not None and maps.shape[1] == table.shape[1] else None
-            write_predictions(path, frames.truth.ids, maps, assignment=assignment, attributes=_about(experiment, test, number))
+            write_predictions(
+                path, frames.truth.ids, maps, assignment=assignment, attributes=_about(experiment, test, number)
+            )
     scored = {
         variant: _score(protocol, maps, frames, table, resamples, experiment.seed) for variant, maps in every.items()
     }
@@ -235,4 +241,10 @@ def _differences(result: "Result", other: "Result", resamples: int, seed: int) -
 
 
 def _about(experiment: Any, test: Any, number: int) -> dict[str, Any]:
-    return {"method": experiment.method, "stage": number, "store": str(test.store), "split": test.split, "frames": test.frames}
+    return {
+        "method": experiment.method,
+        "stage": number,
+        "store": str(test.store),
+        "split": test.split,
+        "frames": test.frames,
+    }

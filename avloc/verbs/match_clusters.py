@@ -38,10 +38,14 @@ def match_clusters(
     found = where.load_clusters()
     store = open_split(stage.data.store, stage.data.train)
     if list(found["ids"]) != store.ids:
-        raise RunError(f"{where.clusters} is of other clips than {stage.data.store} holds; `avloc cluster --run {where.path}` again")
+        raise RunError(
+            f"{where.clusters} is of other clips than {stage.data.store} holds; `avloc cluster --run {where.path}` again"
+        )
     single = store.labels.sum(1) == 1
     if not single.any():
-        raise DataError(f"{stage.data.store}: no clip of {stage.data.train} has exactly one class; matching needs solo clips")
+        raise DataError(
+            f"{stage.data.store}: no clip of {stage.data.train} has exactly one class; matching needs solo clips"
+        )
     draws = experiment.cluster.random_draws if random_draws is None else random_draws
     truth = store.labels[single].argmax(1)
     matching = match(truth, found["labels"][single], store.classes, int(found["clusters"]), draws, experiment.seed)

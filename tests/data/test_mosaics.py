@@ -28,7 +28,7 @@ BOX = (0.25, 0.5, 0.75, 1.0)
 
 @dataclass(frozen=True)
 class SoloReader:
-    """A video of class c, number v: frames of colour 40 c + 10 v + frame, a waveform of 1000 (c + 1) + v, a box in frame 1."""
+    """A video of class c, number v: colours 40 c + 10 v + frame, waveform 1000 (c + 1) + v, a box in frame 1."""
 
     boxed: bool = True
 

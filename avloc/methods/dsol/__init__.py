@@ -5,10 +5,10 @@ Stage one learns from solo clips which places of a frame belong to its sound, al
 objects found by clustering; stage two meets several objects at once and must say which of them sound.
 """
 
-from avloc.methods.dsol.published import import_state
+from avloc.methods.dsol.published import arguments_of, import_state
 from avloc.methods.dsol.stage_one import StageOne
 from avloc.methods.dsol.stage_two import StageTwo
 
 STAGES = (StageOne, StageTwo)
 
-__all__ = ["STAGES", "StageOne", "StageTwo", "import_state"]
+__all__ = ["STAGES", "StageOne", "StageTwo", "arguments_of", "import_state"]

@@ -61,7 +61,11 @@ def arguments_of(state: Mapping[str, Tensor]) -> tuple[dict[str, Any], dict[str,
 
 
 def import_state(
-    state: Mapping[str, Tensor], stage: int, one: StageOne, two: StageTwo | None = None, dictionary: np.ndarray | None = None
+    state: Mapping[str, Tensor],
+    stage: int,
+    one: StageOne,
+    two: StageTwo | None = None,
+    dictionary: np.ndarray | None = None,
 ) -> Localizer:
     """Load a published state dict into stage one, or into a stage two that starts from it; AvlocError for misfits."""
     localizer: Localizer = one
@@ -76,7 +80,9 @@ def import_state(
         two.start_from(one, dictionary)
         localizer = two
     renamed = {_ours(name): value for name, value in state.items() if not name.startswith(UNUSED)}
-    expected = {name: value for name, value in localizer.state_dict().items() if not name.startswith(("teacher.", "dictionary"))}
+    expected = {
+        name: value for name, value in localizer.state_dict().items() if not name.startswith(("teacher.", "dictionary"))
+    }
     problems = [f"{name} is missing" for name in expected if name not in renamed]
     problems += [f"{name} is unknown" for name in renamed if name not in expected]
     problems += [
@@ -85,7 +91,9 @@ def import_state(
         if name in expected and value.shape != expected[name].shape
     ]
     if problems:
-        raise AvlocError(f"this checkpoint does not fit DSOL stage {stage}: {'; '.join(problems[:5])} ({len(problems)} in all)")
+        raise AvlocError(
+            f"this checkpoint does not fit DSOL stage {stage}: {'; '.join(problems[:5])} ({len(problems)} in all)"
+        )
     localizer.load_state_dict(renamed, strict=False)
     return localizer
 

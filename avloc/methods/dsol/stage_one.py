@@ -28,7 +28,8 @@ class StageOne(Localizer):
     mask: the map's threshold for object features, then dilated if `dilate`; mask_top takes that share of the cells
     instead. feature_area: object features are divided by the whole ``map``, as published, or by the ``mask``.
     class_task: alternate with classification, from epoch init_num (counted from 0) on, class_iter epochs each, heads at
-    learning rate class_lr; class_rate: a factor on all rates meanwhile. joint: keep minimising the localization loss meanwhile (not published).
+    learning rate class_lr; class_rate: a factor on all rates meanwhile. joint: keep minimising the localization loss
+    meanwhile (not published).
     mixtures: weight of teaching the sound head both sources of mixed clips (not published; 0 is off).
     frozen_heads: leave the heads as initialised, as the released AudioSet code does by mistake.
     """
@@ -79,7 +80,7 @@ class StageOne(Localizer):
         plan = []
         if self.class_task and self.init_num:
             plan.append(self._localization(body, min(self.init_num, train.epochs)))
-        for epoch in range(self.init_num if self.class_task else 0, train.epochs):
+        for _ in range(self.init_num if self.class_task else 0, train.epochs):
             plan.append(self._localization(body, 1))
             if self.class_task:
                 plan.append(self._classification(body, train))
@@ -196,4 +197,3 @@ class StageOne(Localizer):
     def _labels(self, batch: Batch) -> Tensor:
         assert batch.index is not None
         return self.memory["labels" if self.training else "validation_labels"][batch.index]
-

@@ -147,5 +147,8 @@ class StageTwo(Localizer):
 def _quarters(maps: Tensor) -> Tensor:
     """(B, 1, h, w) to (B, 4, h', w'), row-major quarters that overlap by a row or column where the size is odd."""
     high, wide = (maps.shape[2] + 1) // 2, (maps.shape[3] + 1) // 2
-    rows, columns = (slice(0, high), slice(maps.shape[2] - high, None)), (slice(0, wide), slice(maps.shape[3] - wide, None))
+    rows, columns = (
+        (slice(0, high), slice(maps.shape[2] - high, None)),
+        (slice(0, wide), slice(maps.shape[3] - wide, None)),
+    )
     return torch.cat([maps[:, :, row, column] for row in rows for column in columns], dim=1)

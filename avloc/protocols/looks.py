@@ -1,0 +1,114 @@
+"""Heat maps at the size at which they are judged, and what has to be known of each whole map before it is cut.
+
+Protocols share a look where they resize alike, so the work of resizing and ordering is done once for all of them.
+"""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from os import sched_getaffinity
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avloc.protocols.protocol import Protocol
+from avloc.protocols.resize import resize
+from avloc.protocols.rules import Rows, guided, top_share
+
+Maps = NDArray[np.float32]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Look:
+    """How maps are resized, and mixed with object maps where a protocol does that."""
+
+    height: int
+    width: int
+    resize: str
+    align_corners: bool
+    #: normalisation, weight and temperature of a mixture with object maps; empty for none
+    mixed: tuple[str, float, float] | tuple[()] = ()
+
+    @property
+    def pixels(self) -> int:
+        return self.height * self.width
+
+    def rows(self, maps: Maps, objects: Maps | None) -> Rows:
+        """(n, P) pixels of maps (n, h, w)."""
+        rows = self._resized(maps)
+        if not self.mixed or objects is None:
+            return rows
+        kind, alpha, tau = self.mixed
+        return guided(rows, self._resized(objects), kind, alpha, tau)
+
+    def _resized(self, maps: Maps) -> Rows:
+        return resize(maps, self.height, self.width, self.resize, self.align_corners).reshape(len(maps), -1)
+
+
+def look_of(protocol: Protocol, size: tuple[int, int]) -> Look:
+    mixed = (protocol.normalise, protocol.ogl_alpha, protocol.tau) if protocol.ogl_alpha < 1 else ()
+    return Look(*size, protocol.resize, protocol.align_corners, mixed)
+
+
+@dataclass
+class Survey:
+    """What is known of each map under one look; arrays over all units, and of which places order statistics are wanted."""
+
+    low: Rows
+    high: Rows
+    order: dict[int, Rows] = field(default_factory=dict)
+    #: by the rule for areas: the value at the place that the area of the unit's truth gives
+    of_area: dict[tuple, Rows] = field(default_factory=dict)
+    confidence: NDArray[np.float64] | None = None
+
+
+def survey(
+    look: Look,
+    units: int,
+    pieces: Callable[[], Iterator[tuple[Ints, Maps, Maps | None]]],
+    places: set[int],
+    areas: dict[tuple, Ints],
+    confidence: bool,
+) -> Survey:
+    """Extremes, order statistics and confidence of every map; `areas` are pixels (U,) by the key of their truth."""
+    found = Survey(np.zeros(units, np.float32), np.zeros(units, np.float32))
+    wanted = sorted(places)
+    found.order = {place: np.zeros(units, np.float32) for place in wanted}
+    found.of_area = {key: np.zeros(units, np.float32) for key in areas}
+    if confidence:
+        found.confidence = np.full(units, -np.inf)
+
+    def one(piece: tuple[Ints, Maps, Maps | None]) -> None:
+        chosen, maps, objects = piece
+        rows = look.rows(maps, objects)
+        found.low[chosen], found.high[chosen] = rows.min(axis=1), rows.max(axis=1)
+        for key, area in areas.items():
+            kept = np.where(area[chosen] > 0, area[chosen], look.pixels // 2)
+            ends = np.minimum(look.pixels - kept, look.pixels - 1).tolist()
+            found.of_area[key][chosen] = [np.partition(row, end)[end] for row, end in zip(rows, ends, strict=True)]
+        if found.confidence is not None:
+            found.confidence[chosen] = top_share(rows)
+        if wanted:
+            ordered = np.partition(rows, wanted, axis=1)
+            for place in wanted:
+                found.order[place][chosen] = ordered[:, place]
+
+    over_pieces(one, pieces())
+    return found
+
+
+def over_pieces(work: Callable, pieces: Iterator) -> None:
+    """Do the work for every piece; pieces touch different clips."""
+    for _ in map_pieces(work, pieces):
+        pass
+
+
+def map_pieces(work: Callable, pieces: Iterator) -> Iterator:
+    """The work of every piece, in order, on as many threads as there are cores (at most four)."""
+    threads = min(4, len(sched_getaffinity(0)))
+    if threads == 1:
+        yield from map(work, pieces)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        yield from pool.map(work, pieces)
