@@ -37,7 +37,8 @@ class Section:
 
     def child(self, key: str) -> "Section":
         below = {path[1:]: line for path, line in self.lines.items() if path[:1] == (key,)}
-        return Section(self.source, self.values.get(key) or {}, below, (*self.path, key))
+        value = self.values.get(key)
+        return Section(self.source, {} if value is None else value, below, (*self.path, key))
 
     def where(self, path: Iterable[str | int] = ()) -> str:
         """``file:line: dotted.key`` of the nearest key that has a line."""
@@ -85,8 +86,11 @@ def _mapping(node: yaml.MappingNode, path: tuple[str, ...], section: Section, pr
         if isinstance(value_node, yaml.MappingNode):
             values[key] = _mapping(value_node, (*path, key), section, problems)
         else:
-            loader = _Loader("")
-            values[key] = loader.construct_object(value_node, deep=True)
+            try:
+                values[key] = _Loader("").construct_object(value_node, deep=True)
+            except (yaml.MarkedYAMLError, ValueError) as error:
+                what = error.problem if isinstance(error, yaml.MarkedYAMLError) else error
+                problems.append(f"{section.source}:{key_node.start_mark.line + 1}: {'.'.join((*path, key))}: not a value ({what})")
     return values
 
 

@@ -5,7 +5,7 @@ sums, sum(numerator) / sum(denominator) over the clips, which covers every rate,
 anew then is one matrix product with how often each clip was drawn.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -13,26 +13,36 @@ from numpy.typing import ArrayLike, NDArray
 
 RESAMPLES = 2000
 _BLOCK = 250  # resamples looked at together: bounds memory at 250 x clips
+_KEPT = 30_000_000  # numbers of draws that are kept: 240 MB
 Floats = NDArray[np.float64]
 
 
-def picks(groups: int, resamples: int = RESAMPLES, seed: int = 0) -> list[NDArray[np.int32]]:
+def picks(groups: int, resamples: int = RESAMPLES, seed: int = 0) -> Iterator[NDArray[np.int32]]:
     """Which of `groups` things each resample draws with replacement, in blocks of (at most 250, groups)."""
     rng = np.random.default_rng(seed)
     sizes = [min(_BLOCK, resamples - start) for start in range(0, resamples, _BLOCK)]
-    return [rng.integers(0, groups, size=(size, groups), dtype=np.int32) for size in sizes]
+    return (rng.integers(0, groups, size=(size, groups), dtype=np.int32) for size in sizes)
 
 
-@lru_cache(maxsize=4)
-def draws(groups: int, resamples: int = RESAMPLES, seed: int = 0) -> NDArray[np.uint16]:
-    """How often each of `groups` things is drawn in each resample: (resamples, groups)."""
-    counts = []
-    for block in picks(groups, resamples, seed):
-        flat = block + (np.arange(len(block), dtype=np.int32) * groups)[:, None]
-        counts.append(np.bincount(flat.ravel(), minlength=block.size).reshape(-1, groups).astype(np.uint16))
-    table = np.concatenate(counts)
-    table.setflags(write=False)
-    return table
+def draws(groups: int, resamples: int = RESAMPLES, seed: int = 0) -> Iterator[Floats]:
+    """How often each of `groups` things is drawn in each resample, in blocks of (at most 250, groups).
+
+    Sets of the usual size are kept, since every protocol asks for the same draws.
+    """
+    if groups * resamples <= _KEPT:
+        return iter(_kept_draws(groups, resamples, seed))
+    return map(_counts, picks(groups, resamples, seed))
+
+
+@lru_cache(maxsize=3)
+def _kept_draws(groups: int, resamples: int, seed: int) -> list[Floats]:
+    return [_counts(block) for block in picks(groups, resamples, seed)]
+
+
+def _counts(block: NDArray[np.int32]) -> Floats:
+    rows, groups = block.shape
+    flat = block + (np.arange(rows, dtype=np.int64) * groups)[:, None]
+    return np.bincount(flat.ravel(), minlength=block.size).reshape(rows, groups).astype(np.float64)
 
 
 def group_numbers(names: Sequence[str]) -> tuple[NDArray[np.int64], int]:
@@ -66,12 +76,10 @@ def ratios_of_resamples(
     if videos is not None:
         numbers, count = group_numbers(videos)
         tops, bottoms = (_sum_by(values, numbers, count) for values in (tops, bottoms))
-    if not len(tops):
+    if not len(tops) or not resamples:
         return np.full((resamples, tops.shape[1]), np.nan)
     stacked = np.concatenate([tops, bottoms], axis=1)
-    table = draws(len(tops), resamples, seed)
-    blocks = [table[start : start + _BLOCK].astype(np.float64) @ stacked for start in range(0, resamples, _BLOCK)]
-    sums = np.concatenate(blocks)
+    sums = np.concatenate([block @ stacked for block in draws(len(tops), resamples, seed)])
     with np.errstate(invalid="ignore", divide="ignore"):
         return sums[:, : tops.shape[1]] / sums[:, tops.shape[1] :]
 

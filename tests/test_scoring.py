@@ -59,6 +59,14 @@ def test_a_map_with_nan_hears_nothing_and_is_counted(name):
     assert [result.per_clip[0]["ciou"], result.per_clip[3]["ciou"]] == [row["ciou"] for row in clean.per_clip]
 
 
+def test_constant_maps_are_counted():
+    maps = left_maps()
+    maps[0] = 0.5
+    result = score("ez-vsl", maps, simple(), resamples=0)
+    assert result.counts["constant_maps"] == 1
+    assert any("1 clips have constant maps" in line for line in result.warnings)
+
+
 def test_negatives_are_left_out_and_counted_where_a_protocol_has_no_use_for_them():
     truth = simple(4)
     truth = Truth(truth.ids, truth.videos, truth.boxes[:3], truth.box_clip[:3], truth.box_class[:3], ("x",))

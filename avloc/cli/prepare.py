@@ -35,7 +35,7 @@ def music(
     rate: Annotated[int, typer.Option(help="Sampling rate of the kept sound in Hz.")] = 16000,
     frames: Frames = "jpeg",
     splits: Annotated[
-        list[str] | None, typer.Option("--split", help="Prepare this list alone; may be repeated.")
+        list[str] | None, typer.Option(help="Prepare this list alone; may be repeated.")
     ] = None,
     jobs: Jobs = None,
     json: Json = False,

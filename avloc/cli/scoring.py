@@ -64,6 +64,12 @@ def evaluate(
     Every published rule has a name (--protocol all shows how far they are apart), each of its axes can be changed, and
     blind baselines stand beside every number.
     """
+    of_predictions = {
+        "benchmark": benchmark, "annotations": annotations, "truth": truth, "protocol": protocol, "axis": axis, "ids": ids,
+        "val-ids": val_ids, "music-boxes": music_boxes, "worst": worst, "out": out, "seed": seed,
+    }  # fmt: skip
+    of_runs = {"config": config, "run": run, "set": set, "sets": sets}
+    _refuse_strangers(of_predictions if predictions is None else of_runs, predictions is None)
     if predictions is None:
         _evaluate_run(config, run, set, sets, _names(metric), resamples, json)
         return
@@ -94,6 +100,19 @@ def evaluate(
         show_result(result)
     if worst:
         show_worst(next(iter(found.results.values())), worst)
+
+
+def _refuse_strangers(options: dict[str, Any], of_run: bool) -> None:
+    """An option that would be ignored is a mistake, such as a forgotten --predictions."""
+    from avloc.errors import AvlocError
+
+    for name in (name for name, value in options.items() if value):
+        why = (
+            "goes with --predictions; a run's configuration says how its test sets are scored (--set changes it)"
+            if of_run
+            else "is for evaluating a run; with --predictions give --benchmark or --truth"
+        )
+        raise AvlocError(f"--{name} {why}")
 
 
 def _names(metric: Sequence[str] | None) -> list[str] | None:

@@ -142,7 +142,7 @@ def encode_jpeg(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def decode_jpeg(buffer: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """JPEG bytes to (H, W, 3) RGB."""
-    frame = cv2.imdecode(buffer, cv2.IMREAD_COLOR_RGB)
+    frame = cv2.imdecode(buffer, cv2.IMREAD_COLOR)
     if frame is None:
         raise ValueError("a frame that is no JPEG")
-    return frame.astype(np.uint8, copy=False)
+    return cv2.cvtColor(frame, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)

@@ -201,8 +201,10 @@ def _finish(
         (out / "building.json").unlink()
         why = ", ".join(f"{reason}: {count}" for reason, count in prepared.reasons.items()) or "nothing is listed"
         raise DataError(f"{source}: none of {len(rows)} listed items could be prepared ({why})")
-    (out / "store.json").unlink(missing_ok=True)
-    write_text(out / "manifest.jsonl", "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    manifest, text = out / "manifest.jsonl", "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    if not manifest.exists() or manifest.read_text("utf-8") != text:
+        (out / "store.json").unlink(missing_ok=True)  # the two are never of different builds
+        write_text(manifest, text)
     counts = {"splits": dict(prepared.splits), "ok": prepared.ok, "failed": prepared.failed}
     write_json(out / "store.json", {**settings, "source": str(source.resolve()), **counts})
     (out / "building.json").unlink()

@@ -4,6 +4,7 @@ The store keeps frames and waveforms; each method turns them into its own input 
 Augmentation draws come from an explicit generator on the CPU: the same seed gives the same views on every device.
 """
 
+import warnings
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -158,5 +159,8 @@ def _mel_tensors(
 ) -> tuple[Tensor, Tensor]:
     from librosa.filters import mel
 
-    bank = mel(sr=rate, n_fft=n_fft, n_mels=mels, fmin=fmin, fmax=fmax)
+    with warnings.catch_warnings():
+        # DSOL's own bank has two filters without a bin: no news at every start
+        warnings.filterwarnings("ignore", "Empty filters detected")
+        bank = mel(sr=rate, n_fft=n_fft, n_mels=mels, fmin=fmin, fmax=fmax)
     return torch.hann_window(n_fft, periodic=True, device=device), torch.from_numpy(bank).to(device)

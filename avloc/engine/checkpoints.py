@@ -52,6 +52,15 @@ def load_weights(localizer: Any, path: Path, method: str, stage: int) -> dict[st
     return about
 
 
+def tensor_shape(path: Path, name: str) -> tuple[int, ...] | None:
+    """The shape of one tensor in a weights file; None where it has none of that name, or cannot be read at all."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return tuple(file.get_slice(name).get_shape()) if name in file.keys() else None  # noqa: SIM118
+    except (OSError, SafetensorError):
+        return None
+
+
 def save_state(path: Path, state: dict[str, Any]) -> None:
     """A training's state, tensors and plain values only."""
     with replacing(path) as temporary:

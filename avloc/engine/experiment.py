@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from avloc.config import Section, check, dump, read_section
 from avloc.engine.run import Run
@@ -37,7 +37,7 @@ class Data:
 class TestSet:
     """A split to evaluate: which protocol scores it and which stage's maps (None: the last stage).
 
-    frames: of each clip ``all`` its annotated frames, the ``first``, or one at ``random`` as the released code does.
+    size: pixels of the frames the method sees here, instead of its view's own. frames: of each clip ``all`` its annotated frames, the ``first``, or one at ``random`` as the released code does.
     """
 
     __pydantic_config__ = {"extra": "forbid"}
@@ -46,7 +46,8 @@ class TestSet:
     split: str
     protocol: str
     stage: int | None = None
-    frames: str = "all"
+    frames: Literal["all", "first", "random"] = "all"
+    size: int | None = None
 
 
 @dataclass(frozen=True)
@@ -155,6 +156,9 @@ def read_experiment(path: Path, overrides: Iterable[str] = ()) -> Experiment:
             from avloc.config import _suggestion
 
             problems.append(f"{section.where([key])}: unknown key{_suggestion(key, list(SECTIONS))}")
+    for key in SECTIONS[2:]:
+        if not isinstance(section.values.get(key), dict | None):
+            problems.append(f"{section.where([key])}: found {section.values.pop(key)!r}; expected a section of keys")
     seed = section.values.get("seed", 0)
     if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
         problems.append(f"{section.where(['seed'])}: found {seed!r}; expected a whole number from 0 on")

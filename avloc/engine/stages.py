@@ -1,6 +1,8 @@
 """Stages of a run as Localizers: built from the configuration, filled from what the run holds."""
 
-from avloc.engine.checkpoints import load_weights
+import numpy as np
+
+from avloc.engine.checkpoints import load_weights, tensor_shape
 from avloc.engine.experiment import Experiment
 from avloc.engine.run import Run
 from avloc.errors import RunError
@@ -14,9 +16,17 @@ def stage_one_run(experiment: Experiment, run: Run) -> Run:
 
 def load_stage(experiment: Experiment, run: Run, number: int, phases: tuple[str, ...] | None = None) -> Localizer:
     """A trained stage, from the weights of the first of `phases` (None: those that serve `locate`) that is there."""
-    localizer = fresh_stage(experiment, run, number)
-    where = stage_one_run(experiment, run) if number == 1 else run
-    path = where.weights(number, phases or localizer.weights_from)
+    localizer = experiment.build(number)
+    before = stage_one_run(experiment, run)
+    path = (before if number == 1 else run).weights(number, phases or localizer.weights_from)
+    if number > 1:
+        # The file holds all of a later stage, teacher and dictionary too: stage one lends its form alone, so weights
+        # that were imported need no trained stage one.
+        first = experiment.build(1)
+        if before.clusters.exists():
+            _refuse_foreign_clusters(before.load_clusters(), first, before)
+        shape = tensor_shape(path, "dictionary")
+        localizer.start_from(first, None if shape is None else np.zeros(shape, np.float32))
     load_weights(localizer, path, experiment.method, number)
     return localizer.eval()
 

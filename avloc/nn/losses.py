@@ -29,4 +29,5 @@ def distribution_matching(scores: Tensor, target: Tensor, over: str = "entries")
     over: ``entries`` averages over all B*K entries, as DSOL's released code does (K times smaller than usual);
     ``clips`` averages over the B clips.
     """
-    return F.kl_div(F.log_softmax(scores, dim=1), target, reduction="mean" if over == "entries" else "batchmean")
+    divergence = F.kl_div(F.log_softmax(scores, dim=1), target, reduction="batchmean")
+    return divergence / scores.shape[1] if over == "entries" else divergence

@@ -1,7 +1,7 @@
 """The rule of a protocol as a number for each map: the lowest pixel value, before normalisation, that counts as heard.
 
-Every normalisation is elementwise and never reverses order, so a mask is all pixels from some value upwards. That value is
-found exactly, to the last float, and a mask is then one comparison however the protocol normalises.
+Every normalisation is elementwise and never reverses order, so a mask is all pixels from some value upwards. That
+value is found exactly, to the last float, and a mask is then one comparison however the protocol normalises.
 """
 
 from collections.abc import Callable
@@ -22,8 +22,8 @@ SMOOTH_CUT = 0.3
 def cuts_of(protocol: Protocol, known: Survey, pixels: int, area_key: tuple, ends: tuple[float, float]) -> list[Rows]:
     """The lowest heard value (U,) of each mask that the protocol looks at.
 
-    One mask; for the rule top two, of the pixels surely heard and of those that may be; for best one for each cut; and a
-    last one where the smoothed IoU of T-VSL is reported.
+    One mask; for the rule top two, of the pixels surely heard and of those that may be; for best one for each cut;
+    and a last one where the smoothed IoU of T-VSL is reported.
     """
     look = _Normalised(protocol, known, ends)
     rule, found = protocol.mask, []
@@ -75,12 +75,14 @@ class _Normalised:
             return normalise(values, self.kind, self.low, self.high, self.tau)
 
     def lowest(self, cut: Rows, strict: bool) -> Rows:
-        """The lowest value of each map that is at (or, if strict, above) the cut after normalisation; infinity for none."""
+        """The lowest value of each map that is at (or, if strict, above) the cut after normalisation; infinity for
+        none."""
         return lowest_accepted(lambda values: self.of(values) > cut if strict else self.of(values) >= cut, len(cut))
 
 
 def lowest_accepted(accepts: Callable[[Rows], NDArray[np.bool_]], rows: int) -> Rows:
-    """The lowest float32 of each row that a rising condition accepts, by bisection over all floats; infinity for none."""
+    """The lowest float32 of each row that a rising condition accepts, by bisection over all floats; infinity for
+    none."""
     below = np.full(rows, _LAST_NEGATIVE, np.int64)
     above = np.full(rows, _INFINITY, np.int64)
     while (above - below > 1).any():

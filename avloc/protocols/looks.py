@@ -3,17 +3,18 @@
 Protocols share a look where they resize alike, so the work of resizing and ordering is done once for all of them.
 """
 
+import os
+from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from os import sched_getaffinity
 
 import numpy as np
 from numpy.typing import NDArray
 
 from avloc.protocols.protocol import Protocol
 from avloc.protocols.resize import resize
-from avloc.protocols.rules import Rows, guided, top_share
+from avloc.protocols.rules import Rows, guided, top_pixels
 
 Maps = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -53,7 +54,8 @@ def look_of(protocol: Protocol, size: tuple[int, int]) -> Look:
 
 @dataclass
 class Survey:
-    """What is known of each map under one look; arrays over all units, and of which places order statistics are wanted."""
+    """What is known of each map under one look; arrays over all units, and of which places order statistics are
+    wanted."""
 
     low: Rows
     high: Rows
@@ -79,23 +81,40 @@ def survey(
     if confidence:
         found.confidence = np.full(units, -np.inf)
 
+    quarter = look.pixels - top_pixels(look.pixels)
+    pivots = sorted({*wanted, *((quarter,) if confidence else ())})
+
     def one(piece: tuple[Ints, Maps, Maps | None]) -> None:
         chosen, maps, objects = piece
         rows = look.rows(maps, objects)
         found.low[chosen], found.high[chosen] = rows.min(axis=1), rows.max(axis=1)
+        if pivots:
+            rows = np.partition(rows, pivots, axis=1)
+        for place in wanted:
+            found.order[place][chosen] = rows[:, place]
+        if found.confidence is not None:
+            found.confidence[chosen] = rows[:, quarter:].mean(axis=1, dtype=np.float64)
         for key, area in areas.items():
             kept = np.where(area[chosen] > 0, area[chosen], look.pixels // 2)
             ends = np.minimum(look.pixels - kept, look.pixels - 1).tolist()
-            found.of_area[key][chosen] = [np.partition(row, end)[end] for row, end in zip(rows, ends, strict=True)]
-        if found.confidence is not None:
-            found.confidence[chosen] = top_share(rows)
-        if wanted:
-            ordered = np.partition(rows, wanted, axis=1)
-            for place in wanted:
-                found.order[place][chosen] = ordered[:, place]
+            found.of_area[key][chosen] = [_sorted_at(row, end, pivots) for row, end in zip(rows, ends, strict=True)]
 
     over_pieces(one, pieces())
     return found
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _sorted_at(row: Rows, place: int, pivots: list[int]) -> np.float32:
+    """The value at a place of the sorted row, which is already parted at the pivots."""
+    begin = max((pivot for pivot in pivots if pivot <= place), default=0)
+    end = min((pivot for pivot in pivots if pivot > place), default=len(row))
+    return np.partition(row[begin:end], place - begin)[place - begin]
 
 
 def over_pieces(work: Callable, pieces: Iterator) -> None:
@@ -106,9 +125,15 @@ def over_pieces(work: Callable, pieces: Iterator) -> None:
 
 def map_pieces(work: Callable, pieces: Iterator) -> Iterator:
     """The work of every piece, in order, on as many threads as there are cores (at most four)."""
-    threads = min(4, len(sched_getaffinity(0)))
+    threads = min(4, _cores())
     if threads == 1:
         yield from map(work, pieces)
         return
+    waiting: deque[Future] = deque()
     with ThreadPoolExecutor(threads) as pool:
-        yield from pool.map(work, pieces)
+        for piece in pieces:
+            waiting.append(pool.submit(work, piece))
+            if len(waiting) >= 4 * threads:  # so that finished results do not pile up
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()

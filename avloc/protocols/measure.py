@@ -15,7 +15,7 @@ from avloc.protocols.planes import count, pack, unpack
 from avloc.protocols.protocol import Protocol
 from avloc.protocols.units import Units, canvas_size, draw_truth, truth_key
 
-CHUNK = 8  # maps looked at together: what stays in the caches at 224 x 224
+CHUNK = 16  # maps looked at together: what stays in the caches at 224 x 224
 Maps = NDArray[np.float32]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -69,9 +69,11 @@ class Measuring:
     ) -> None:
         self.units, self.truth, self.given, self.unit = units, truth, given, unit
         self.todo, self.frames, self.chunk = todo, frames, chunk
-        self.broken = np.zeros(len(units), bool)
+        self.broken, self.constant = np.zeros(len(units), bool), np.zeros(len(units), bool)
         for chosen, maps in self._maps():
-            self.broken[chosen] = np.logical_not(np.isfinite(maps).reshape(len(maps), -1).all(axis=1))
+            pixels = maps.reshape(len(maps), -1)
+            self.broken[chosen] = np.logical_not(np.isfinite(pixels).all(axis=1))
+            self.constant[chosen] = pixels.min(axis=1) == pixels.max(axis=1)
 
     def _maps(self) -> Iterator[tuple[Ints, Maps]]:
         for start in range(0, len(self.todo), self.chunk):
@@ -89,7 +91,8 @@ class Measuring:
 
     def measure(self, protocols: list[Protocol]) -> list[Measured]:
         """What each protocol gives each unit; units without prediction score 0, broken maps hear nothing."""
-        drawn = {truth_key(protocol, self.frames): self._draw(protocol) for protocol in protocols}
+        by_key = {truth_key(protocol, self.truth, self.frames): protocol for protocol in protocols}
+        drawn = {key: self._draw(protocol) for key, protocol in by_key.items()}
         found: list[Measured | None] = [None] * len(protocols)
         looks: dict[Look, list[int]] = {}
         for number, protocol in enumerate(protocols):
@@ -123,14 +126,14 @@ class Measuring:
             elif protocol.mask == "median":
                 places.update(median_places(look.pixels))
             elif protocol.mask in ("area", "top"):
-                key = truth_key(protocol, self.frames)
+                key = truth_key(protocol, self.truth, self.frames)
                 areas[key] = drawn[key].levels[:, 0]
         sure = any({"ap", "auroc", "max_f1"} & set(protocol.report) for protocol in protocols)
         return survey(look, len(self.units), self.pieces, places, areas, sure and self.given.confidence is None)
 
     def _look(self, look: Look, protocols: list[Protocol], known: Survey, drawn: dict[tuple, Drawn]) -> list[Measured]:
         """Cut the maps for every protocol of a look, and score what was cut."""
-        keys = [truth_key(protocol, self.frames) for protocol in protocols]
+        keys = [truth_key(protocol, self.truth, self.frames) for protocol in protocols]
         cuts = [cuts_of(p, known, look.pixels, key, self.given.ends) for p, key in zip(protocols, keys, strict=True)]
         counts = [self._empty(len(own), drawn[key]) for own, key in zip(cuts, keys, strict=True)]
         continuous = {key for p, key in zip(protocols, keys, strict=True) if p.pixel_ap == "continuous"}
@@ -173,10 +176,10 @@ class Measuring:
         hits, mask = counts.hits, counts.mask
         measured = Measured(np.zeros(len(area)))
         if protocol.mask == "top":
-            sure, maybe = (hits[:, 0], mask[:, 0]), (hits[:, 1] - hits[:, 0], mask[:, 1] - mask[:, 0])
-            share = np.clip((area - sure[1]) / np.maximum(maybe[1], 1), 0, 1)
-            got = sure[0] + share[:, None] * maybe[0]
-            measured.ciou = ciou_of_counts(got @ weights, total, sure[1] + share * maybe[1] - got[:, 0])
+            tied = mask[:, 1] - mask[:, 0]  # at the threshold: they share what is left of the area
+            share = np.clip((area - mask[:, 0]) / np.maximum(tied, 1), 0, 1)
+            got = hits[:, 0] + share[:, None] * (hits[:, 1] - hits[:, 0])
+            measured.ciou = ciou_of_counts(got @ weights, total, mask[:, 0] + share * tied - got[:, 0])
         else:
             masks = ciou_of_counts(hits @ weights, total[:, None], mask - hits[:, :, 0])
             measured.ciou = masks[:, 0]
@@ -184,8 +187,8 @@ class Measuring:
         if protocol.pixel_ap == "binary":
             measured.of_unit["pixel_ap"] = average_precision_of_mask(hits[:, 0, 0], mask[:, 0], area, pixels)
         elif protocol.pixel_ap == "swapped":
-            of_levels = [list(part[:, : len(weights)].T) for part in (hits[:, 0], levels)]
-            measured.of_unit["pixel_ap"] = average_precision_of_levels(*of_levels, mask[:, 0], pixels)
+            swapped = average_precision_of_levels(list(hits[:, 0].T), list(levels.T), mask[:, 0], pixels)
+            measured.of_unit["pixel_ap"] = swapped
         elif aps is not None:
             self._continuous(protocol, measured, drawn, aps)
         if "smooth_iou" in protocol.report:
@@ -198,9 +201,12 @@ class Measuring:
         return measured
 
     def _continuous(self, protocol: Protocol, measured: Measured, drawn: Drawn, aps: Floats) -> None:
-        """AP of the pixels' values; where counted boxes overlap the release fails and leaves the unit out, so NaN here."""
-        values = np.where(self.broken, 0.0, aps)
-        values[np.setdiff1d(np.arange(len(values)), self.todo)] = 0.0
+        """AP of the pixels' values; where counted boxes overlap the release fails and leaves the unit out, so NaN
+        here."""
+        values: Floats = np.where(self.broken, 0.0, aps)
+        unseen = np.ones(len(values), bool)
+        unseen[self.todo] = False
+        values[unseen] = 0.0
         if protocol.truth == "counts" and drawn.levels.shape[1] > 1:
             overlap = drawn.levels[:, 1] > 0
             values[overlap] = np.nan
@@ -209,7 +215,8 @@ class Measuring:
 
 
 def unit_maps(units: Units, chosen: Ints, given: Given, unit: str) -> Maps:
-    """The map of each chosen unit (u, h, w) out of (N, K, h, w): the clip's, the source's, or the sum of the class's."""
+    """The map of each chosen unit (u, h, w) out of (N, K, h, w): the clip's, the source's, or the sum of the
+    class's."""
     clip, part = units.clip[chosen], units.part[chosen]
     if unit == "source" and given.named:
         part = units.label[chosen]

@@ -4,7 +4,9 @@ Pixels are pooled in histograms of 2**16 bins over the range of the set, so that
 nearer to each other than 1/65536 of the range count as tied.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,23 +60,19 @@ def pooled_metrics(
     """cap: mean over classes of the AP of all their pixels; piap: AP of all pixels; best_iou: mean over classes."""
     low, high = given.ends
     look = look_of(protocol, canvas_size(protocol, frames))
-    whole = np.zeros(2 * BINS, np.int64)
 
-    def histogram(chosen: NDArray[np.int64]) -> NDArray[np.int64]:
+    def histogram(piece: tuple[int, NDArray[np.int64]]) -> tuple[int, NDArray[np.int64]]:
+        label, chosen = piece
         maps = np.nan_to_num(unit_maps(units, chosen, given, unit), nan=low, posinf=low, neginf=low)
         objects = None if given.objects is None else given.objects[units.clip[chosen]]
         marked = unpack(draw_truth(protocol, truth, units, chosen, frames).bits[:, 0], look.width).reshape(-1)
         bins = _bins(look.rows(maps, objects), low, high).reshape(-1)
-        bins += marked.astype(np.int32) * np.int32(BINS)
-        return np.bincount(bins, minlength=2 * BINS)
+        inside = np.bincount(bins[marked], minlength=BINS)
+        return label, np.concatenate([np.bincount(bins, minlength=BINS) - inside, inside])
 
-    aps, ious = [], []
-    for label in np.unique(units.label[todo]):
-        members = todo[units.label[todo] == label]
-        own = np.zeros(2 * BINS, np.int64)
-        pieces = (members[start : start + chunk] for start in range(0, len(members), chunk))
-        for counts in map_pieces(histogram, pieces):
-            own += counts
+    whole, aps, ious = np.zeros(2 * BINS, np.int64), [], []
+    for _, found_of in groupby(map_pieces(histogram, _pieces(units, todo, chunk)), key=lambda found: found[0]):
+        own = sum((counts for _, counts in found_of), np.zeros(2 * BINS, np.int64))
         whole += own
         if own[BINS:].any():
             pooled = Pooled(own[BINS:], own[:BINS])
@@ -82,17 +80,28 @@ def pooled_metrics(
             ious.append(pooled.best_iou)
     if not aps:
         return {}
-    found = {"cap": np.mean(aps), "piap": Pooled(whole[BINS:], whole[:BINS]).ap, "best_iou": np.mean(ious)}
-    return {name: float(found[name]) for name in protocol.report if name in found}
+    piap = Pooled(whole[BINS:], whole[:BINS]).ap
+    found = {"cap": float(np.mean(aps)), "piap": piap, "best_iou": float(np.mean(ious))}
+    return {name: found[name] for name in protocol.report if name in found}
 
 
-def _bins(rows: NDArray[np.float32], low: float, high: float) -> NDArray[np.int32]:
+def _pieces(units: Units, todo: NDArray[np.int64], chunk: int) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """Some units of one class at a time, class after class."""
+    for label in np.unique(units.label[todo]).tolist():
+        members = todo[units.label[todo] == label]
+        for start in range(0, len(members), chunk):
+            yield label, members[start : start + chunk]
+
+
+def _bins(rows: NDArray[np.float32], low: float, high: float) -> NDArray[np.intp]:
     """Bin of every pixel; pixels beyond the range of the raw maps (bicubic overshoot) fall into the outermost bins."""
-    scale = np.float32(BINS / (high - low)) if high > low else np.float32(0)
+    span = np.float32(high) - np.float32(low)
     scaled = rows - np.float32(low)
-    scaled *= scale
+    if span > 0:
+        scaled /= span
+        scaled *= np.float32(BINS)
     np.clip(scaled, 0, BINS - 1, out=scaled)
-    return scaled.astype(np.int32)
+    return scaled.astype(np.intp)
 
 
 def ends_of(maps: NDArray[np.float32]) -> tuple[float, float]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.annotations.truth import Truth
-from avloc.protocols.measure import Given, Measured
+from avloc.protocols.measure import Given
 from avloc.protocols.protocol import Protocol
 from avloc.protocols.result import Metric, Result
 from avloc.protocols.units import Units
@@ -78,12 +78,24 @@ def scored_units(units: Units, truth: Truth, kept: Ints) -> Ints:
     return np.flatnonzero(wanted[units.clip])
 
 
-def count_broken(measured: Measured, units: Units, kept: Ints, counts: dict[str, Any], warnings: list[str]) -> None:
-    assert measured.broken is not None
-    broken = len(np.intersect1d(np.unique(units.clip[measured.broken]), kept))
-    if broken:
-        counts["broken_maps"] = broken
-        warnings.append(f"{broken} clips have maps with NaN or infinity; such maps hear nothing and score 0")
+def count_odd_maps(
+    broken: NDArray[np.bool_],
+    constant: NDArray[np.bool_],
+    units: Units,
+    kept: Ints,
+    counts: dict[str, Any],
+    warnings: list[str],
+) -> None:
+    """Count the kept clips with a map (U,) that has NaN or infinity, or the same value everywhere, and say so."""
+    kinds = (
+        ("broken_maps", broken, "maps with NaN or infinity; such maps hear nothing and score 0"),
+        ("constant_maps", constant, "constant maps; whether such a map hears everything or nothing is up to the rule"),
+    )
+    for name, flags, what in kinds:
+        clips = len(np.intersect1d(np.unique(units.clip[flags]), kept))
+        if clips:
+            counts[name] = clips
+            warnings.append(f"{clips} clips have {what}")
 
 
 def result_of(

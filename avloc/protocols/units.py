@@ -61,9 +61,15 @@ def canvas_size(protocol: Protocol, frames: int) -> tuple[int, int]:
     return protocol.size * tall, protocol.size * wide
 
 
-def truth_key(protocol: Protocol, frames: int) -> tuple:
-    """Protocols with the same key compare with the same pixels."""
-    return (canvas_size(protocol, frames), protocol.truth, protocol.boxes, protocol.corners)
+def truth_key(protocol: Protocol, truth: Truth, frames: int) -> tuple:
+    """Protocols with the same key compare with the same pixels of this truth."""
+    weights, reading, corners = protocol.truth, protocol.boxes, protocol.corners
+    if weights == "votes" and truth.votes == 1:
+        weights = "union"
+    if truth.xywh is None:
+        reading = "as-written"
+        corners = "clip" if corners.startswith("extent") else corners
+    return (*canvas_size(protocol, frames), weights, reading, corners)
 
 
 def draw_truth(protocol: Protocol, truth: Truth, units: Units, chosen: Ints, frames: int = 1) -> Planes:

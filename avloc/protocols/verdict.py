@@ -17,48 +17,55 @@ from avloc.protocols.protocol import Protocol
 from avloc.protocols.result import Metric, Result
 from avloc.protocols.silence import silence
 from avloc.protocols.summary import Scored, detection_metrics, ratios, with_intervals
-from avloc.protocols.task import Ints, Task, count_broken, count_clips, result_of, scored_units
-from avloc.protocols.units import Units, units_of
-from avloc.protocols.verdict_other import greedy_verdict, pixels_verdict
+from avloc.protocols.task import Ints, Task, count_clips, count_odd_maps, result_of, scored_units
+from avloc.protocols.units import Units, truth_key, units_of
+from avloc.protocols.verdict_other import GreedyVerdicts, pixels_verdict
 
 
 def verdicts(protocols: list[Protocol], task: Task, resamples: int, seed: int, chunk: int) -> list[Result]:
     """A result for each protocol; protocols that look at the same maps of the same units share the work."""
-    groups: dict[tuple, list[int]] = {}
-    for number, protocol in enumerate(protocols):
-        together = protocol.unit in ("clip", "source", "class")
-        groups.setdefault((protocol.unit, protocol.canvas, -1 if together else number), []).append(number)
+    groups: dict[tuple[str, int], list[int]] = {}
     results: dict[int, Result] = {}
-    for (unit, _, _), numbers in groups.items():
-        members = [protocols[number] for number in numbers]
-        if unit == "greedy":
-            results[numbers[0]] = greedy_verdict(members[0], task, resamples, seed, chunk)
-        elif unit == "pixels":
-            results[numbers[0]] = pixels_verdict(members[0], task, chunk)
+    matched = GreedyVerdicts(task, resamples, seed, chunk)
+    for number, protocol in enumerate(protocols):
+        if protocol.unit == "greedy":
+            results[number] = matched.verdict(protocol)
+        elif protocol.unit == "pixels":
+            results[number] = pixels_verdict(protocol, task, chunk)
         else:
-            found = _units(members, task, unit, resamples, seed, chunk)
-            results.update(zip(numbers, found, strict=True))
+            groups.setdefault(_looked_at(protocol, task), []).append(number)
+    for (unit, frames), numbers in groups.items():
+        found = _units([protocols[number] for number in numbers], task, unit, frames, resamples, seed, chunk)
+        results.update(zip(numbers, found, strict=True))
     return [results[number] for number in range(len(protocols))]
 
 
-def _units(protocols: list[Protocol], task: Task, unit: str, resamples: int, seed: int, chunk: int) -> list[Result]:
+def _looked_at(protocol: Protocol, task: Task) -> tuple[str, int]:
+    """The unit, and how many frames a map shows; the only source of a clip is the clip."""
+    single = task.sources == 1 and task.given.maps.shape[1] == 1 and not task.given.named
+    unit = "clip" if protocol.unit == "source" and single else protocol.unit
+    return unit, task.sources if protocol.canvas == "wide" else 1
+
+
+def _units(
+    protocols: list[Protocol], task: Task, unit: str, frames: int, resamples: int, seed: int, chunk: int
+) -> list[Result]:
     truth, given = task.truth, task.given
     units = units_of(truth, unit)
-    frames = task.sources if protocols[0].canvas == "wide" else 1
     todo = np.flatnonzero(task.found[units.clip])
-    found = measure(protocols, units, truth, given, unit, todo, frames, chunk)
+    measuring = Measuring(units, truth, given, unit, todo, frames, chunk)
     drawn: dict[tuple, Any] = {}
     results = []
-    for protocol, measured in zip(protocols, found, strict=True):
+    for protocol, measured in zip(protocols, measuring.measure(protocols), strict=True):
         counts, kept, warnings = count_clips(protocol, task)
         chosen = scored_units(units, truth, kept)
-        key = (protocol.size, protocol.truth, protocol.boxes, protocol.corners, chosen.tobytes())
+        key = (*truth_key(protocol, truth, frames), chosen.tobytes())
         if key not in drawn:
             drawn[key] = unit_baselines(protocol, truth, units, chosen, frames)
         blind, area = drawn[key]
         extra = _choose_cut(protocol, measured, units, chosen)
-        count_broken(measured, units, kept, counts, warnings)
-        scored = _scored(protocol, task, units, measured, chosen, kept, warnings, chunk)
+        count_odd_maps(measuring.broken, measuring.constant, units, kept, counts, warnings)
+        scored = _scored(protocol, unit, task, units, measured, chosen, kept, warnings, chunk)
         metrics = with_intervals(ratios(protocol, scored), truth.videos, resamples, seed)
         metrics |= detection_metrics(protocol, _of_kept(scored, kept), resamples, seed)
         if protocol.pixel_ap == "pooled":
@@ -110,6 +117,7 @@ def _with_best_cuts(metrics: dict[str, Metric], best: dict[str, tuple[float, flo
 
 def _scored(
     protocol: Protocol,
+    unit: str,
     task: Task,
     units: Units,
     measured: Measured,
@@ -138,7 +146,7 @@ def _scored(
     confidence = task.given.confidence
     if confidence is None and measured.confidence is not None:
         # a silent clip has no source or class of its own, so its loudest map speaks for it
-        confidence = measured.confidence if protocol.unit == "clip" else map_confidence(task.given.maps)
+        confidence = measured.confidence if unit == "clip" else map_confidence(task.given.maps)
     return Scored(
         len(truth),
         units.clip[chosen],

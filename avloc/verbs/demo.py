@@ -82,9 +82,9 @@ def demo(out: Path = Path("avloc-demo"), seed: int = 0, progress: Progress | Non
     seconds: dict[str, float] = {}
     steps: dict[str, Callable[[Progress], Any]] = {
         "generate": lambda shown: prepare_synthetic(world, seed=seed, progress=shown),
-        "prepare": lambda shown: prepare_music(world, music, size=128, frames="raw", progress=shown),
+        "prepare": lambda shown: prepare_music(world, music, size=112, frames="raw", progress=shown),
         "mosaics": lambda shown: prepare_music_synthetic(
-            music, mosaics, count=MOSAICS, seed=seed, size=160, frames="raw", progress=shown
+            music, mosaics, count=MOSAICS, seed=seed, size=192, frames="raw", progress=shown
         ),
         "stage one": lambda shown: train_stage1(CONFIG, run, settings, shown),
         "cluster": lambda shown: cluster(CONFIG, run, settings),

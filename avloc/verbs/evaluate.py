@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,15 +16,16 @@ Progress = Callable[[int, int, str], None]
 
 @dataclass(frozen=True)
 class Difference:
-    """How much more the model has than a comparison on the same clips, with its 95 % interval over videos."""
+    """How much more the model has than a comparison on the same clips, with its 95 % interval over videos (None: no
+    resamples were asked for)."""
 
     value: float
-    ci95_by_video: tuple[float, float]
+    ci95_by_video: tuple[float, float] | None
 
     @property
     def clear(self) -> bool:
         """Whether the interval leaves zero out."""
-        return self.ci95_by_video[0] > 0 or self.ci95_by_video[1] < 0
+        return self.ci95_by_video is not None and (self.ci95_by_video[0] > 0 or self.ci95_by_video[1] < 0)
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class SetResult:
             name: {
                 "metrics": {metric: value.to_json() for metric, value in comparison.metrics.items()},
                 "difference": {
-                    metric: {"value": value.value, "ci95_by_video": list(value.ci95_by_video)}
+                    metric: {"value": value.value, "ci95_by_video": value.ci95_by_video and list(value.ci95_by_video)}
                     for metric, value in comparison.difference.items()
                 },
             }
@@ -119,6 +120,8 @@ def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | 
     number = test.stage or len(experiment.stages)
     stage = experiment.stage(number)
     localizer = load_stage(experiment, run, number).to(device_of(stage.train.device))
+    if test.size is not None:
+        localizer.frame = replace(localizer.frame, size=test.size)
     store = open_split(test.store, test.split, localizer)
     frames = frames_to_score(store, test.frames, experiment.seed, name)
     loader = Loader(store, localizer, device_of(stage.train.device), stage.train.workers, stage.train.resident)
@@ -167,7 +170,7 @@ KEPT = {"model": "", "wrong sound": ".wrong-sound", "without sound": ".deaf", "s
 def _maps(experiment: Any, run: Any, localizer: Any, number: int, loader: Any, frames: "Frames") -> "dict[str, Maps]":
     from avloc.baselines import all_ones, centre, largest_object, saliency
     from avloc.engine.predicting import maps_of, wrong_sounds
-    from avloc.engine.stages import fresh_stage
+    from avloc.engine.stages import fresh_stage, stage_one_run
 
     plan = frames.plan
     found = {"model": maps_of(localizer, loader, plan)}
@@ -175,8 +178,9 @@ def _maps(experiment: Any, run: Any, localizer: Any, number: int, loader: Any, f
         found["wrong sound"] = maps_of(localizer, loader, wrong_sounds(loader.store, plan, experiment.seed))
     if type(localizer).look is not _look_of_base():
         found["without sound"] = maps_of(localizer, loader, plan, localizer.look)
-    if number > 1:
+    if number > 1 and stage_one_run(experiment, run).clusters.exists():
         before = fresh_stage(experiment, run, number).to(next(localizer.parameters()).device).eval()
+        before.frame = localizer.frame
         found["stage one"] = maps_of(before, loader, plan)
     boxes, rows = frames.objects()
     found["largest object"] = largest_object(boxes, rows, len(plan))[:, None]
@@ -236,7 +240,7 @@ def _differences(result: "Result", other: "Result", resamples: int, seed: int) -
     for name in result.metrics:
         if name in mine and name in theirs:
             value, interval = paired_difference(mine[name], theirs[name], videos, resamples, seed)
-            found[name] = Difference(value, interval)
+            found[name] = Difference(value, interval if resamples else None)
     return found
 
 

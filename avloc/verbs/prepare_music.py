@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 def prepare_music(
     source: Path,
-    out: Path,
+    out: Path = Path("data/music"),
     fps: int = 4,
     size: int = 256,
     rate: int = 16000,

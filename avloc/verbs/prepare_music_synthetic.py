@@ -18,7 +18,7 @@ BLOCK = 256  # mosaics a shard
 
 def prepare_music_synthetic(
     source: Path,
-    out: Path,
+    out: Path = Path("data/music-synthetic"),
     pool: Sequence[str] = POOLS,
     count: Sequence[str] = COUNTS,
     training: Sequence[str] | None = None,

@@ -91,7 +91,7 @@ def test_benchmarks_are_listed(folder):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["evaluate"], "give --predictions FILE"),
+        (["evaluate"], "give --config FILE to start one, or --run DIR"),
         (["evaluate", "--predictions", "p.h5", "--axis", "size"], "expected NAME=VALUE"),
         (["evaluate", "--predictions", "no.h5", "--benchmark", "vggss", "--annotations", "."], "expected vggss.json"),
         (["benchmarks", "vgss"], "did you mean 'vggss'"),

@@ -32,3 +32,10 @@ def heat_maps(clips=12, seed=0, size=14):
     maps[1::3] = np.maximum(maps[1::3] - 0.3, 0)
     maps[2::3] = np.clip(maps[2::3], -0.5, 0.5)
     return maps
+
+
+def two_sources(clips=9, seed=5, mixed=False):
+    rng = np.random.default_rng(seed)
+    ends = np.sort(rng.random((clips, 2, 2, 2)), axis=2).reshape(clips, 2, 4)
+    truth = truth_of(ends.tolist(), [[0, 1]] * clips, ("a", "b"), mixed=mixed)
+    return truth, ends, np.stack([heat_maps(clips, seed), heat_maps(clips, seed + 1)], axis=1) * 20

@@ -26,6 +26,7 @@ class StageTwo(Localizer):
     obj_init: the factor and offset of the object maps start ``positive`` (1 and 0) or ``random`` as published, which can
     start negative and then inverts every map. dictionary: raw inner products, or ``centred`` cosines (not published).
     weight: of the localization loss. quadrants: each quarter of a negative frame must be silent (AudioSet: the frame).
+    negative: another video's frame ``drawn`` for each clip, as published, or the next clip's frame of the ``batch``.
     match: ``kl`` or, AudioSet, ``bce``; match_over: see distribution_matching; match_scale, score_scale: factors of the
     matching loss and of its scores (1 as published). teacher_temperature: of the target. match_first: epochs of matching
     alone (AudioSet 50). test_temperature: the maps are softmax over clusters of that factor times the object maps.
@@ -43,6 +44,7 @@ class StageTwo(Localizer):
         dictionary: Literal["raw", "centred"] = "raw",
         weight: float = 0.5,
         quadrants: bool = True,
+        negative: Literal["drawn", "batch"] = "drawn",
         match: Literal["kl", "bce"] = "kl",
         match_over: Literal["entries", "clips"] = "entries",
         match_scale: float = 1.0,
@@ -53,6 +55,7 @@ class StageTwo(Localizer):
         frame: FrameView | None = None,
     ):
         super().__init__()
+        self.negatives = negative == "drawn"
         self.masked, self.object_maps, self.obj_init, self.dictionary_use = masked, object_maps, obj_init, dictionary
         self.weight, self.quadrants, self.match, self.match_over = weight, quadrants, match, match_over
         self.match_scale, self.score_scale, self.teacher_temperature = match_scale, score_scale, teacher_temperature
@@ -86,17 +89,18 @@ class StageTwo(Localizer):
         return [*plan, Phase("train", self.loss, [student], train.epochs - first)] if train.epochs > first else plan
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
-        assert batch.negative is not None
         hearing = self.streams.hear(batch.sound)
-        sight = self.streams.see(torch.cat([batch.frame, batch.negative]))
-        twice = type(hearing)(*(torch.cat([part, part]) for part in hearing))
-        logits = self.streams.agreement(sight, twice)
-        own, other = logits.split(len(batch))
+        if batch.negative is not None:
+            both = self.streams.see(torch.cat([batch.frame, batch.negative]))
+            sight, other = (Sight(*(part.chunk(2)[half] for part in both)) for half in (0, 1))
+        else:
+            sight = self.streams.see(batch.frame)
+            other = Sight(*(part.roll(-1, 0) for part in sight))
+        own, foreign = self.streams.agreement(sight, hearing), self.streams.agreement(other, hearing)
         heard = pool_map(own, self.pool).flatten()
-        unheard = pool_map(_quarters(other) if self.quadrants else other, self.pool).flatten()
+        unheard = pool_map(_quarters(foreign) if self.quadrants else foreign, self.pool).flatten()
         location = correspondence(heard, torch.ones_like(heard)) + correspondence(unheard, torch.zeros_like(unheard))
-        positive = Sight(*(part[: len(batch)] for part in sight))
-        return {"matching": self._matching(positive, own, batch), "localization": self.weight * 0.5 * location}
+        return {"matching": self._matching(sight, own, batch), "localization": self.weight * 0.5 * location}
 
     def matching_loss(self, batch: Batch) -> dict[str, Tensor]:
         sight = self.streams.see(batch.frame)

@@ -1,0 +1,154 @@
+"""Two processes as torchrun starts them, and the functions that are the identity with one."""
+
+import json
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import avloc
+from avloc import processes
+from tests.engine.tiny import make_tiny_store, tiny_config, write_config
+
+ROOT = Path(avloc.__file__).parents[1]
+
+
+def torchrun(*arguments: object) -> subprocess.CompletedProcess:
+    """Two gloo processes of the same command.
+
+    The two dashes keep torchrun from taking avloc's --run for an abbreviation of its own --run-path.
+    """
+    start = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    where = {**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
+    found = subprocess.run(
+        [sys.executable, *start, *map(str, arguments)], capture_output=True, text=True, env=where, check=False, timeout=120
+    )
+    assert found.returncode == 0, found.stderr[-3000:]
+    return found
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> tuple[Path, str]:
+    folder = tmp_path_factory.mktemp("two")
+    settings = tiny_config(make_tiny_store(folder / "store"))
+    for number in (1, 2):
+        settings[f"stage{number}"]["train"] |= {"epochs": 2, "batch_size": 3}
+    config, run = write_config(folder / "tiny.yaml", settings), folder / "run"
+    first = torchrun("-m", "--", "avloc", "train-stage1", "--config", config, "--run", run, "--json")
+    avloc.cluster(run=run)
+    torchrun("-m", "--", "avloc", "train-stage2", "--run", run)
+    return run, first.stdout
+
+
+def log(run: Path, stage: int) -> list[dict]:
+    return [json.loads(line) for line in (run / f"stage{stage}" / "log.jsonl").read_text().splitlines()]
+
+
+def test_both_stages_train_on_two_processes_into_one_run(trained):
+    run, _ = trained
+    assert [entry["phase"] for entry in log(run, 1)] == ["localize", "localize", "classify", "classify"]
+    assert [entry["phase"] for entry in log(run, 2)] == ["train", "train"]
+    assert all(math.isfinite(entry["loss"]) for stage in (1, 2) for entry in log(run, stage))
+    for path in run.rglob("*.safetensors"):
+        assert all(torch.isfinite(value.float()).all() for value in load_file(path).values())
+    assert len(list((run / "stage1").glob("state-*.pt"))) == 1
+
+
+def test_only_the_first_process_prints(trained):
+    printed = json.loads(trained[1])
+    assert printed["stage"] == 1 and printed["epochs"] == 4
+
+
+def test_every_clip_has_one_pseudo_label_whatever_the_processes(trained):
+    run, _ = trained
+    labels = load_file(run / "stage1" / "classify.safetensors")["memory.labels"]
+    assert labels.shape == (18,) and set(labels.tolist()) <= {0, 1, 2}
+    clusters = np.load(run / "clusters.npz")
+    assert clusters["labels"].shape == (18,) and list(clusters["ids"]) == avloc.Store.open(run.parent / "store").split("train").ids
+
+
+CHECK = """
+import sys
+from pathlib import Path
+import torch
+import torch.distributed as distributed
+from avloc import processes
+from avloc.data.loader import Loader
+from avloc.data.store import Store
+from avloc.engine.collect import Collector
+from avloc.engine.experiment import read_experiment
+from avloc.engine.trainer import fit
+
+processes.join()
+rank = processes.rank()
+folder, stage = Path(sys.argv[1]), read_experiment(Path(sys.argv[2])).stage(1)
+experiment = read_experiment(Path(sys.argv[2]))
+localizer = experiment.build(1)
+loaders = {"train": Loader(Store.open(stage.data.store).split("train"), localizer, torch.device("cpu"))}
+rows = Collector(localizer, loaders, 4, 7, augment=False)(
+    lambda batch: {"index": batch.index, "video": batch.video, "map": localizer.locate(batch)}
+)
+fit(localizer, loaders, stage.train, folder / "fit", 3, {"method": "dsol", "stage": 1})
+torch.save({"rows": rows, "weights": localizer.state_dict(), "memory": localizer.memory,
+            "mean": processes.mean(torch.tensor(float(rank))), "first": processes.first_alone(lambda: rank),
+            "gathered": processes.gather_rows(torch.full((2, 3), rank))}, folder / f"rank{rank}.pt")
+processes.leave()
+"""
+
+
+@pytest.fixture(scope="module")
+def ranks(tmp_path_factory) -> tuple[Path, list[dict]]:
+    folder = tmp_path_factory.mktemp("ranks")
+    settings = tiny_config(make_tiny_store(folder / "store"))
+    settings["stage1"]["train"] |= {"epochs": 2, "batch_size": 3}
+    config = write_config(folder / "tiny.yaml", settings)
+    (folder / "check.py").write_text(CHECK)
+    torchrun(folder / "check.py", folder, config)
+    return config, [torch.load(folder / f"rank{rank}.pt", weights_only=True) for rank in (0, 1)]
+
+
+def test_collected_rows_are_in_store_order_and_the_same_in_every_process(ranks):
+    config, (zero, one) = ranks
+    assert zero["rows"]["index"].tolist() == list(range(18))
+    assert all(torch.equal(zero["rows"][name], one["rows"][name]) for name in zero["rows"])
+    from avloc.data.loader import Loader
+    from avloc.engine.collect import Collector
+    from avloc.engine.experiment import read_experiment
+
+    experiment = read_experiment(config)
+    localizer = experiment.build(1)
+    loader = Loader(avloc.Store.open(experiment.stage(1).data.store).split("train"), localizer, torch.device("cpu"))
+    alone = Collector(localizer, {"train": loader}, 4, 7, augment=False)(lambda batch: {"map": localizer.locate(batch)})
+    torch.testing.assert_close(alone["map"], zero["rows"]["map"])
+
+
+def test_both_processes_end_with_the_same_weights_and_labels(ranks):
+    _, (zero, one) = ranks
+    trainable = [name for name in zero["weights"] if "running" not in name and "num_batches" not in name]
+    assert len(trainable) > 20 and all(torch.equal(zero["weights"][name], one["weights"][name]) for name in trainable)
+    assert torch.equal(zero["memory"]["labels"], one["memory"]["labels"])
+
+
+def test_means_rows_and_lone_work_of_two_processes(ranks):
+    _, (zero, one) = ranks
+    assert zero["mean"] == one["mean"] == 0.5
+    assert (zero["first"], one["first"]) == (0, None)
+    assert zero["gathered"].tolist() == one["gathered"].tolist() == [[0] * 3] * 2 + [[1] * 3] * 2
+
+
+def test_with_one_process_every_function_is_the_identity(monkeypatch):
+    for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
+        monkeypatch.delenv(name, raising=False)
+    rows = torch.arange(6).view(3, 2)
+    processes.join()
+    processes.barrier()
+    assert processes.mean(rows) is rows and processes.gather_rows(rows) is rows
+    assert processes.first_alone(lambda: "done") == "done" and processes.is_first() and processes.world_size() == 1
+    processes.leave()
+    assert not torch.distributed.is_initialized()

@@ -1,0 +1,114 @@
+"""A store of a few small clips, and a DSOL so small that its two stages train in seconds."""
+
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from avloc.data.build import build_store
+from avloc.data.clip import Box, Clip
+from avloc.data.sources.base import Entry, Item, Listing
+
+CLASSES = ("harp", "horn", "tuba")
+SIZE, RATE, FRAMES = 40, 4000, 2
+PER_VIDEO = 2  # clips
+VIDEOS = {"train": 9, "validation": 3, "test": 3}
+
+
+@dataclass(frozen=True)
+class TinyReader:
+    """A class is a striped square, as wide as the class says, and a pitch; a silent square of the next class is beside it."""
+
+    rate: int = RATE
+
+    def read(self, item: Item) -> Iterator[Clip]:
+        number, label = item.facts["number"], item.facts["number"] % len(CLASSES)
+        random = np.random.default_rng(number)
+        for second in range(PER_VIDEO):
+            frames = random.integers(90, 110, (FRAMES, SIZE, SIZE, 3)).astype(np.uint8)
+            left = bool(random.integers(2))
+            self._draw(frames, 4 if left else 22, label)
+            self._draw(frames, 22 if left else 4, (label + 1) % len(CLASSES))
+            time = np.arange(self.rate) / self.rate
+            sound = 8000 * np.sin(2 * np.pi * (200 + 450 * label) * time) + random.normal(0, 300, self.rate)
+            places = [self._box(4 if left else 22), self._box(22 if left else 4)]
+            boxes = tuple(
+                Box(place, frame, (label + n) % len(CLASSES), n == 0) for frame in range(FRAMES) for n, place in enumerate(places)
+            )
+            yield Clip(
+                id=f"{item.id}/{second:03d}",
+                video=item.id,
+                split="",
+                start=float(second),
+                frames=frames,
+                frame_keys=tuple(f"{item.id}/frame_{second:03d}/{7 * n:05d}.jpg" for n in range(FRAMES)),
+                waveform=sound.astype(np.int16),
+                labels=(label,),
+                boxes=boxes,
+                annotated=(True,) * FRAMES,
+            )
+
+    @staticmethod
+    def _draw(frames: np.ndarray, left: int, label: int) -> None:
+        square = frames[:, 12:28, left : left + 14]
+        square[:] = 230
+        square[:, :: 2 + 2 * label] = (20, 60 * label, 200)
+
+    @staticmethod
+    def _box(left: int) -> tuple[float, float, float, float]:
+        return (left / SIZE, 12 / SIZE, (left + 14) / SIZE, 28 / SIZE)
+
+
+def make_tiny_store(path: Path, rate: int = RATE) -> Path:
+    items, splits, number = {}, {}, 0
+    for split, count in VIDEOS.items():
+        splits[split] = []
+        for _ in range(count):
+            name = f"video_{number:05d}_0_1000"
+            items[name] = Item(name, f"{name}.mp4", {"number": number})
+            splits[split].append(Entry(name))
+            number += 1
+    settings = {
+        "data": "made", "classes": CLASSES, "rate": rate, "seconds": 1.0, "samples": rate, "frames_per_clip": FRAMES,
+        "size": SIZE, "frames": "raw",
+    }  # fmt: skip
+    build_store(path, path.parent, Listing(items, splits), TinyReader(rate), settings, jobs=1)
+    return path
+
+
+BACKBONE = {"widths": [8, 16], "blocks": [1, 1], "strides": [1, 2]}
+MODEL: dict[str, Any] = {
+    "clusters": 3,
+    "frame": {"size": 32, "resize": 36},
+    "sound": {"rate": RATE, "n_fft": 128, "hop": 80, "mels": 16},
+    "visual": BACKBONE,
+    "audio": BACKBONE,
+    "dim": 8,
+}
+
+
+def tiny_config(store: Path, **stage_one: Any) -> dict[str, Any]:
+    """Five epochs of stage one (localize 1, localize, classify 2, localize, classify 2 with 3), two of stage two."""
+    data = {"store": str(store), "train": "train", "validation": "validation"}
+    train = {"epochs": 3, "batch_size": 6, "lr": 1e-3, "device": "cpu", "workers": 0}
+    return copy.deepcopy(
+        {
+            "method": "dsol",
+            "seed": 3,
+            "stage1": {"data": data, "model": {**MODEL, "class_iter": 2, **stage_one}, "train": train},
+            "stage2": {"data": data, "model": {}, "train": {**train, "epochs": 2, "batch_size": 4}},
+            "evaluate": {
+                "solo": {"store": str(store), "split": "test", "protocol": "dsol-solo", "stage": 1},
+                "multi": {"store": str(store), "split": "test", "protocol": "dsol-duet"},
+            },
+        }
+    )
+
+
+def write_config(path: Path, config: dict[str, Any]) -> Path:
+    path.write_text(yaml.safe_dump(config, sort_keys=False))
+    return path
