@@ -90,7 +90,9 @@ def _mapping(node: yaml.MappingNode, path: tuple[str, ...], section: Section, pr
                 values[key] = _Loader("").construct_object(value_node, deep=True)
             except (yaml.MarkedYAMLError, ValueError) as error:
                 what = error.problem if isinstance(error, yaml.MarkedYAMLError) else error
-                problems.append(f"{section.source}:{key_node.start_mark.line + 1}: {'.'.join((*path, key))}: not a value ({what})")
+                problems.append(
+                    f"{section.source}:{key_node.start_mark.line + 1}: {'.'.join((*path, key))}: not a value ({what})"
+                )
     return values
 
 

@@ -36,9 +36,13 @@ def join() -> None:
 
 def leave() -> None:
     if world_size() > 1:
+        import gc
+
         import torch.distributed as distributed
 
         if distributed.is_initialized():
+            # A DistributedDataParallel that lives on to the interpreter's end now and then aborts the process there.
+            gc.collect()
             distributed.destroy_process_group()
 
 

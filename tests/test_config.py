@@ -46,14 +46,19 @@ def mistakes(tmp_path: Path, text: str, *overrides: str) -> list[str]:
 
 
 def test_a_section_becomes_the_arguments_of_a_constructor(tmp_path):
-    made = bind(section(tmp_path, "name: red\nlr: 1e-4\nwheel: {size: 28}\nbags: [left, right]\nbrake: disc\nload: 3\n"), Bicycle)
+    made = bind(
+        section(tmp_path, "name: red\nlr: 1e-4\nwheel: {size: 28}\nbags: [left, right]\nbrake: disc\nload: 3\n"),
+        Bicycle,
+    )
     assert (made.name, made.lr, made.wheel, made.bags, made.brake, made.load) == (
         "red", 1e-4, Wheel(28, 36), ("left", "right"), "disc", 3.0,
     )  # fmt: skip
     assert made.gears == 3
 
 
-@pytest.mark.parametrize(("text", "value"), [("1e-4", 1e-4), ("1.5E3", 1500.0), ("-2e+1", -20.0), (".5e1", 5.0), ("0.1", 0.1), ("3", 3.0)])
+@pytest.mark.parametrize(
+    ("text", "value"), [("1e-4", 1e-4), ("1.5E3", 1500.0), ("-2e+1", -20.0), (".5e1", 5.0), ("0.1", 0.1), ("3", 3.0)]
+)
 def test_numbers_are_written_as_people_write_them(tmp_path, text, value):
     assert bind(section(tmp_path, f"name: a\nlr: {text}\n"), Bicycle).lr == value
 
@@ -90,7 +95,9 @@ def test_types_are_enforced(tmp_path, value):
 
 
 def test_overrides_are_checked_like_the_file_and_win(tmp_path):
-    made = bind(section(tmp_path, "name: red\nlr: 0.1\n", "lr=3e-4", "wheel.size=26", "bags=[a, b]", "load=null"), Bicycle)
+    made = bind(
+        section(tmp_path, "name: red\nlr: 0.1\n", "lr=3e-4", "wheel.size=26", "bags=[a, b]", "load=null"), Bicycle
+    )
     assert made.lr == 3e-4 and made.wheel == Wheel(26) and made.bags == ("a", "b") and made.load is None
     assert mistakes(tmp_path, "name: red\nlr: 0.1\n", "lr=fast") == [
         "c.yaml: lr: found 'fast'; input should be a valid number, unable to parse string as a number"
@@ -110,7 +117,12 @@ def test_a_key_given_twice_is_refused(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("a: [1\nb: 2\n", r"c\.yaml:\d: not YAML"), ("", "found nothing"), ("- a\n- b\n", "something else"), ("\tname: x\n", r"c\.yaml:1: not YAML")],
+    [
+        ("a: [1\nb: 2\n", r"c\.yaml:\d: not YAML"),
+        ("", "found nothing"),
+        ("- a\n- b\n", "something else"),
+        ("\tname: x\n", r"c\.yaml:1: not YAML"),
+    ],
 )
 def test_what_is_no_mapping_is_refused_with_its_line(tmp_path, text, words):
     with pytest.raises(ConfigError, match=words):
@@ -163,7 +175,8 @@ def experiment_mistakes(tmp_path: Path, text: str, *overrides: str) -> list[str]
 
 def test_an_experiment_is_checked_whole(tmp_path):
     lines = experiment_mistakes(
-        tmp_path, GOOD + "  train: {epoch: 3}\nstage3: {}\nclusters: {restarts: 3}\nstage2:\n  data: {store: s}\n  models: {}\n"
+        tmp_path,
+        GOOD + "  train: {epoch: 3}\nstage3: {}\nclusters: {restarts: 3}\nstage2:\n  data: {store: s}\n  models: {}\n",
     )
     assert any(line.startswith("e.yaml:6: stage1.train.epoch: unknown key; did you mean 'epochs'?") for line in lines)
     assert any(line.startswith("e.yaml:8: clusters: unknown key; did you mean 'cluster'?") for line in lines)
@@ -195,7 +208,18 @@ def test_a_missing_section_is_a_mistake_only_of_the_stage_asked_for(tmp_path):
         experiment.stage(3)
 
 
-@pytest.mark.parametrize("text", ["stage1: 5\n", "stage1: 0\n", "stage1:\n  data: here\n", "stage1:\n  data: 0\n", "evaluate: [a]\n", "stage1:\n  train: [1]\n", "cluster: 3\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "stage1: 5\n",
+        "stage1: 0\n",
+        "stage1:\n  data: here\n",
+        "stage1:\n  data: 0\n",
+        "evaluate: [a]\n",
+        "stage1:\n  train: [1]\n",
+        "cluster: 3\n",
+    ],
+)
 def test_a_value_where_an_experiment_has_a_section_is_a_mistake_not_a_crash(tmp_path, text):
     assert experiment_mistakes(tmp_path, "method: dsol\n" + text)
 

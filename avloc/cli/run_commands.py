@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from avloc.cli.show import guarded, print_json, progress, table
+from avloc.cli.show import guarded, print_json, progress, say, table
 
 Config = Annotated[Path | None, typer.Option(help="A YAML configuration; `avloc recipes` lists those that come along.")]
 RunOption = Annotated[Path | None, typer.Option(help="The run's folder; default: runs/<name of the configuration>.")]
@@ -53,7 +53,7 @@ def _show_trained(trained: Any, json: bool) -> None:
         judged = "  ".join(f"{name} {value:.3f}" for name, value in entry["validation"].items())
         rows.append([phase, entry["epoch"], f"{entry['loss']:.4f}", judged, trained.weights[phase]])
     table("", ["phase", "epoch", "loss", "validation", "weights"], rows, right=(1, 2))
-    print(f"{trained.run}: stage {trained.stage}, {trained.epochs} epochs in {trained.seconds:.0f} s")
+    say(f"{trained.run}: stage {trained.stage}, {trained.epochs} epochs in {trained.seconds:.0f} s")
 
 
 def cluster(
@@ -74,9 +74,7 @@ def cluster(
         print_json(found)
         return
     quality = "" if found.nmi is None else f", NMI {found.nmi:.3f} and purity {found.purity:.3f} with the true classes"
-    print(
-        f"{found.run}: {found.clips} clips in {found.clusters} clusters of {', '.join(map(str, found.sizes))}{quality}"
-    )
+    say(f"{found.run}: {found.clips} clips in {found.clusters} clusters of {', '.join(map(str, found.sizes))}{quality}")
 
 
 def match_clusters(
@@ -101,9 +99,9 @@ def match_clusters(
     else:
         rows = [[name, ", ".join(map(str, clusters))] for name, clusters in matched.classes.items()]
         table("", ["class", "clusters"], rows)
-        print(f"{matched.run}: agreement {matched.score:.3f} of {len(matched.classes)}, purity {matched.purity:.3f}")
+        say(f"{matched.run}: agreement {matched.score:.3f} of {len(matched.classes)}, purity {matched.purity:.3f}")
         for doubt in matched.doubts:
-            print(f"please check: {doubt}")
+            say(f"please check: {doubt}")
     if strict and matched.doubts:
         raise typer.Exit(1)
 
@@ -125,5 +123,5 @@ def visualize(
         print_json(drawn)
         return
     for figure in drawn.figures:
-        print(figure)
-    print(f"open {drawn.report}")
+        say(figure)
+    say(f"open {drawn.report}")

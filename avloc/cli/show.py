@@ -65,6 +65,12 @@ def print_json(value: Any) -> None:
         print(json.dumps(plain(value), indent=1, ensure_ascii=False))
 
 
+def say(line: object) -> None:
+    """A line on stdout, from the first process alone."""
+    if processes.is_first():
+        print(line)
+
+
 def console(stderr: bool = False) -> Any:
     from rich.console import Console
 

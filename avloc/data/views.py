@@ -15,6 +15,7 @@ from torch.nn import functional as F
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 FULL_SCALE = 32767.0  # of the int16 sound in a store
+_CACHED = 4  # clips whose spectra stay in a processor's cache together
 
 
 @dataclass(frozen=True)
@@ -57,9 +58,10 @@ class FrameView:
             (1 - amount + 2 * amount * draw).view(-1, 1, 1, 1)
             for amount, draw in zip((self.brightness, self.colour), draws[1:], strict=True)
         )
-        images = (images * brightness).clamp(0, 1)
-        grey = (images * _channels((0.299, 0.587, 0.114), images)).sum(1, keepdim=True)
-        return (grey + colour * (images - grey)).clamp(0, 1)
+        images = (images * brightness).clamp_(0, 1)
+        # plane by plane and by lerp: broadcasting over channels that lie last is ten times as slow
+        grey = 0.299 * images[:, 0] + 0.587 * images[:, 1] + 0.114 * images[:, 2]
+        return torch.lerp(grey.unsqueeze(1), images, colour).clamp_(0, 1)
 
 
 def _resized(frames: Tensor, size: int) -> Tensor:
@@ -119,20 +121,26 @@ class LogMel:
         waveforms = waveforms.float().div(FULL_SCALE) if waveforms.dtype == torch.int16 else waveforms.float()
         if generator is not None and (self.shift or self.gain):
             waveforms = self._varied(waveforms, generator)
-        window, bank = _mel_tensors(self.rate, self.n_fft, self.mels, self.fmin, self.fmax, waveforms.device)
-        spectrum = torch.stft(
-            waveforms, self.n_fft, self.hop, window=window, center=True, pad_mode="constant", return_complex=True
-        )
-        mel = bank @ (spectrum.abs() if self.power == 1 else spectrum.abs().pow(self.power))
-        if self.decibels:
-            log = 10 * mel.clamp(min=self.offset).log10()
-            if self.top_db is not None:
-                log = torch.maximum(log, log.amax(dim=(1, 2), keepdim=True) - self.top_db)
-        else:
-            log = (mel + self.offset).log()
+        with torch.autocast(waveforms.device.type, enabled=False):  # a tenth of a decibel is finer than bf16 holds
+            pieces = waveforms.split(_CACHED if waveforms.device.type == "cpu" else len(waveforms))
+            log = torch.cat([self._levels(piece) for piece in pieces])
         if generator is not None and self.hide:
             log = self._hidden(log, generator)
-        return log.sub(self.mean).div(self.std).transpose(1, 2).unsqueeze(1)
+        if self.mean or self.std != 1:
+            log = log.sub_(self.mean).div_(self.std)
+        return log.unsqueeze(1)
+
+    def _levels(self, waveforms: Tensor) -> Tensor:
+        """(B, T, mels)."""
+        window, bank = _mel_tensors(self.rate, self.n_fft, self.mels, self.fmin, self.fmax, waveforms.device)
+        frames = F.pad(waveforms, (self.n_fft // 2, self.n_fft // 2)).unfold(1, self.n_fft, self.hop)
+        spectrum = torch.fft.rfft(frames * window)
+        energy = spectrum.real.square().add_(spectrum.imag.square())  # three times as fast as the complex abs()
+        mel = (energy.sqrt_() if self.power == 1 else energy.pow_(self.power / 2)) @ bank
+        if not self.decibels:
+            return mel.add_(self.offset).log_()
+        log = mel.clamp_(min=self.offset).log10_().mul_(10)
+        return log if self.top_db is None else torch.maximum(log, log.amax(dim=(1, 2), keepdim=True) - self.top_db)
 
     def _varied(self, waveforms: Tensor, generator: Generator) -> Tensor:
         count, samples = waveforms.shape
@@ -142,7 +150,7 @@ class LogMel:
         return turned * 10 ** (draws[1] * self.gain / 20)
 
     def _hidden(self, log: Tensor, generator: Generator) -> Tensor:
-        for axis in (1, 2):
+        for axis in (2, 1):  # bands, then times
             length = log.shape[axis]
             draws = torch.rand(2, len(log), 1, generator=generator).to(log.device)
             wide = (draws[0] * self.hide * length).long()
@@ -163,4 +171,4 @@ def _mel_tensors(
         # DSOL's own bank has two filters without a bin: no news at every start
         warnings.filterwarnings("ignore", "Empty filters detected")
         bank = mel(sr=rate, n_fft=n_fft, n_mels=mels, fmin=fmin, fmax=fmax)
-    return torch.hann_window(n_fft, periodic=True, device=device), torch.from_numpy(bank).to(device)
+    return torch.hann_window(n_fft, periodic=True, device=device), torch.from_numpy(bank.T.copy()).to(device)

@@ -3,7 +3,7 @@
 import importlib
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -37,6 +37,7 @@ class Data:
 class TestSet:
     """A split to evaluate: which protocol scores it and which stage's maps (None: the last stage).
 
+    axes: of the protocol that are to differ, as ``{nsa_maps: 11}``; the result records them.
     size: pixels of the frames the method sees here, instead of its view's own. frames: of each clip ``all`` its annotated frames, the ``first``, or one at ``random`` as the released code does.
     """
 
@@ -48,6 +49,7 @@ class TestSet:
     stage: int | None = None
     frames: Literal["all", "first", "random"] = "all"
     size: int | None = None
+    axes: dict[str, str | int | float | bool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -107,13 +109,19 @@ class Experiment:
             )
         return self.stages[number]
 
-    def build(self, number: int) -> "Localizer":
-        """A fresh, untrained Localizer of a stage, initialised from the seed."""
+    def build(self, number: int, pretrained: bool = True) -> "Localizer":
+        """A fresh Localizer of a stage, initialised from the seed; pretrained False leaves ImageNet weights unread."""
         import torch
 
+        from avloc.nn.encoders import Backbone
+
+        model = {
+            name: replace(value, weights=None) if isinstance(value, Backbone) and not pretrained else value
+            for name, value in self.stage(number).model.items()
+        }
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed * 1000 + number)
-            return self.localizers[number - 1](**self.stage(number).model)
+            return self.localizers[number - 1](**model)
 
 
 SECTIONS = ("method", "seed", "start", "stage1", "cluster", "stage2", "evaluate")

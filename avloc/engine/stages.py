@@ -16,13 +16,13 @@ def stage_one_run(experiment: Experiment, run: Run) -> Run:
 
 def load_stage(experiment: Experiment, run: Run, number: int, phases: tuple[str, ...] | None = None) -> Localizer:
     """A trained stage, from the weights of the first of `phases` (None: those that serve `locate`) that is there."""
-    localizer = experiment.build(number)
+    localizer = experiment.build(number, pretrained=False)
     before = stage_one_run(experiment, run)
     path = (before if number == 1 else run).weights(number, phases or localizer.weights_from)
     if number > 1:
         # The file holds all of a later stage, teacher and dictionary too: stage one lends its form alone, so weights
         # that were imported need no trained stage one.
-        first = experiment.build(1)
+        first = experiment.build(1, pretrained=False)
         if before.clusters.exists():
             _refuse_foreign_clusters(before.load_clusters(), first, before)
         shape = tensor_shape(path, "dictionary")
@@ -40,7 +40,7 @@ def fresh_stage(experiment: Experiment, run: Run, number: int, student: bool = F
     if number == 1:
         return localizer
     before = stage_one_run(experiment, run)
-    first = load_stage(experiment, run, 1, tuple(reversed(experiment.build(1).weights_from)))
+    first = load_stage(experiment, run, 1, tuple(reversed(experiment.build(1, pretrained=False).weights_from)))
     clusters = before.load_clusters()
     _refuse_foreign_clusters(clusters, first, before)
     localizer.start_from(first, clusters["dictionary"])

@@ -10,6 +10,7 @@ from avloc.verbs.evaluate import SetResult
 
 Progress = Callable[[int, int, str], None]
 CONFIG = Path("dsol_synthetic_quick")
+LISTS = ("solo_training_1", "solo_training_2", "solo_validation", "solo_testing", "pair_testing", "duet_testing")
 MOSAICS = ("train=1600", "validation=200", "test=400")
 
 
@@ -76,13 +77,17 @@ def demo(out: Path = Path("avloc-demo"), seed: int = 0, progress: Progress | Non
     )
 
     out = Path(out)
-    world, music, mosaics, run = (out / name for name in ("world", "music", "mosaics", "run"))
-    settings = [f"seed={seed}", *(f"{key}.store={_quoted(store)}" for key, store in _stores(music, mosaics).items())]
+    world, music, scenes, mosaics, run = (out / name for name in ("world", "music", "scenes", "mosaics", "run"))
+    stores = _stores(music, scenes, mosaics)
+    settings = [f"seed={seed}", *(f"{key}.store={_quoted(store)}" for key, store in stores.items())]
     found: dict[str, Any] = {}
     seconds: dict[str, float] = {}
     steps: dict[str, Callable[[Progress], Any]] = {
         "generate": lambda shown: prepare_synthetic(world, seed=seed, progress=shown),
-        "prepare": lambda shown: prepare_music(world, music, size=112, frames="raw", progress=shown),
+        "prepare": lambda shown: prepare_music(world, music, size=112, frames="raw", splits=LISTS, progress=shown),
+        "prepare large": lambda shown: prepare_music(
+            world, scenes, size=192, frames="raw", splits=["mosaic_testing"], progress=shown
+        ),
         "mosaics": lambda shown: prepare_music_synthetic(
             music, mosaics, count=MOSAICS, seed=seed, size=192, frames="raw", progress=shown
         ),
@@ -103,9 +108,9 @@ def demo(out: Path = Path("avloc-demo"), seed: int = 0, progress: Progress | Non
     return Demo(out, run, seconds, sets, claims_of(sets), found["visualize"].report)
 
 
-def _stores(music: Path, mosaics: Path) -> dict[str, Path]:
-    tests = {f"evaluate.{name}": music for name in ("solo", "pair", "mosaic", "duet")}
-    return {"stage1.data": music, "stage2.data": mosaics, **tests}
+def _stores(music: Path, scenes: Path, mosaics: Path) -> dict[str, Path]:
+    tests = {f"evaluate.{name}": music for name in ("solo", "pair", "duet")}
+    return {"stage1.data": music, "stage2.data": mosaics, "evaluate.mosaic": scenes, **tests}
 
 
 def _quoted(path: Path) -> str:
@@ -143,6 +148,7 @@ def claims_of(sets: dict[str, SetResult]) -> list[Claim]:
     claims = []
     for text, name, metric, than in wanted:
         difference = sets[name].comparisons[than].difference[metric]
+        assert difference.ci95_by_video is not None  # evaluate resamples unless it is told not to
         low, high = difference.ci95_by_video
         claims.append(Claim(text, name, metric, than, difference.value, (low, high), low > 0))
     return claims

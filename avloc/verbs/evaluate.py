@@ -126,7 +126,7 @@ def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | 
     frames = frames_to_score(store, test.frames, experiment.seed, name)
     loader = Loader(store, localizer, device_of(stage.train.device), stage.train.workers, stage.train.resident)
     every = _maps(experiment, run, localizer, number, loader, frames)
-    protocol = named(test.protocol)
+    protocol = named(test.protocol).with_axes(**test.axes)
     table = _assignment(experiment, run, protocol, store)
     for variant, maps in every.items():
         if variant in KEPT:

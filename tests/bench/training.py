@@ -1,6 +1,6 @@
 """How much of the bare training step is left when everything around it is there too.
 
-    python tests/bench/training.py [--clips 256] [--rounds 3]
+    python tests/bench/training.py [--clips 1024] [--rounds 3]
 
 Bare: forward, backward and optimizer on one batch of views that never changes. End to end: `fit` over a resident store,
 with plan, gathering, views, augmentation, log and checkpoints. Rounds in turn, the best of each. 0.9 of bare or more is
@@ -48,7 +48,9 @@ def make_store(path: Path, clips: int) -> Path:
         "data": "noise", "classes": ("noise",), "rate": RATE, "seconds": 1.0, "samples": RATE, "frames_per_clip": 4,
         "size": SIZE, "frames": "raw",
     }  # fmt: skip
-    build_store(path, path.parent, Listing(items, {"train": [Entry(name) for name in items]}), Noise(), settings, jobs=1)
+    build_store(
+        path, path.parent, Listing(items, {"train": [Entry(name) for name in items]}), Noise(), settings, jobs=1
+    )
     return path
 
 
@@ -73,11 +75,11 @@ def bare(experiment: Experiment, loader: Loader, steps: int) -> float:
 
 
 def end_to_end(experiment: Experiment, loader: Loader, folder: Path) -> tuple[float, int]:
-    """Seconds of two epochs, and their steps."""
+    """Seconds of an epoch, and its steps."""
     stage = experiment.stage(1)
     localizer = prepared(experiment)
     loader.senses = localizer
-    train = replace(stage.train, epochs=2)
+    train = replace(stage.train, epochs=1)
     began = time.perf_counter()
     fit(localizer, {"train": loader}, train, folder, 0, {"method": "dsol", "stage": 1})
     return time.perf_counter() - began, train.epochs * loader.steps(train.batch_size)
@@ -94,7 +96,7 @@ def prepared(experiment: Experiment):  # type: ignore[no-untyped-def]
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--clips", type=int, default=256)
+    options.add_argument("--clips", type=int, default=1024)
     options.add_argument("--rounds", type=int, default=3)
     given = options.parse_args()
     with tempfile.TemporaryDirectory() as name:

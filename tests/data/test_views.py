@@ -138,6 +138,13 @@ def test_int16_and_float_waveforms_look_alike():
     assert torch.equal(LogMel()(waves), LogMel()(waves.float() / FULL))
 
 
+def test_mixed_precision_does_not_coarsen_the_levels():
+    waves = torch.from_numpy(sounds())
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = LogMel()(waves)
+    assert mixed.dtype == torch.float32 and torch.equal(mixed, LogMel()(waves))
+
+
 def test_training_without_variation_is_the_test_view():
     waves = torch.from_numpy(sounds())
     assert torch.equal(LogMel()(waves, torch.Generator().manual_seed(0)), LogMel()(waves))
@@ -188,7 +195,9 @@ def test_the_test_view_resizes_as_pillow_does(size):
     view, raw = FrameView(size=size), frames()
     images = view(torch.from_numpy(raw))
     assert images.shape == (3, 3, size, size) and images.dtype == torch.float32
-    expected = np.stack([np.asarray(Image.fromarray(frame).resize((size, size), Image.Resampling.BILINEAR)) for frame in raw])
+    expected = np.stack(
+        [np.asarray(Image.fromarray(frame).resize((size, size), Image.Resampling.BILINEAR)) for frame in raw]
+    )
     assert np.abs(shown(view, images) - expected).max() < 1.01
 
 
@@ -210,7 +219,9 @@ def test_normalisation_is_per_channel():
 def draws(seed: int, count: int, room: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Offsets (2, n) of the crop and the three uniform draws (3, n), in the order in which the view asks for them."""
     generator = torch.Generator().manual_seed(seed)
-    return torch.randint(0, room + 1, (2, count, 1), generator=generator)[..., 0], torch.rand(3, count, generator=generator)
+    return torch.randint(0, room + 1, (2, count, 1), generator=generator)[..., 0], torch.rand(
+        3, count, generator=generator
+    )
 
 
 @pytest.mark.parametrize("seed", range(4))

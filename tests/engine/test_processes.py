@@ -27,7 +27,12 @@ def torchrun(*arguments: object) -> subprocess.CompletedProcess:
     start = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     where = {**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
     found = subprocess.run(
-        [sys.executable, *start, *map(str, arguments)], capture_output=True, text=True, env=where, check=False, timeout=120
+        [sys.executable, *start, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env=where,
+        check=False,
+        timeout=120,
     )
     assert found.returncode == 0, found.stderr[-3000:]
     return found
@@ -70,7 +75,10 @@ def test_every_clip_has_one_pseudo_label_whatever_the_processes(trained):
     labels = load_file(run / "stage1" / "classify.safetensors")["memory.labels"]
     assert labels.shape == (18,) and set(labels.tolist()) <= {0, 1, 2}
     clusters = np.load(run / "clusters.npz")
-    assert clusters["labels"].shape == (18,) and list(clusters["ids"]) == avloc.Store.open(run.parent / "store").split("train").ids
+    assert (
+        clusters["labels"].shape == (18,)
+        and list(clusters["ids"]) == avloc.Store.open(run.parent / "store").split("train").ids
+    )
 
 
 CHECK = """

@@ -69,7 +69,9 @@ def stop_at(done: int, text: str):
 
 def test_a_whole_training_leaves_weights_log_and_one_state(whole):
     entries = log(whole)
-    assert [entry["phase"] for entry in entries] == PHASES and [entry["epoch"] for entry in entries] == list(range(1, 8))
+    assert [entry["phase"] for entry in entries] == PHASES and [entry["epoch"] for entry in entries] == list(
+        range(1, 8)
+    )
     assert all(math.isfinite(entry["loss"]) and math.isfinite(entry["validation"]["loss"]) for entry in entries)
     assert {"accuracy", "iou"} <= set(entries[0]["validation"]) and "sound_accuracy" in entries[2]["validation"]
     stage = whole / "stage1"
@@ -159,11 +161,19 @@ def test_selection_without_validation_is_refused(store, tmp_path):
     settings = tiny_config(store)
     settings["stage1"]["data"].pop("validation")
     settings["stage1"]["train"]["select"] = "iou"
-    with pytest.raises(AvlocError, match="select is 'iou'.*data.validation"):
+    with pytest.raises(AvlocError, match=r"select is 'iou'.*data\.validation"):
         avloc.train_stage1(write_config(tmp_path / "tiny.yaml", settings), tmp_path / "run")
 
 
-@pytest.mark.parametrize("options", [{"precision": "bf16"}, {"optimizer": "adamw", "schedule": "cosine", "warmup": 3}, {"zero_grad_none": False}, {"val_transform": "train"}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"precision": "bf16"},
+        {"optimizer": "adamw", "schedule": "cosine", "warmup": 3},
+        {"zero_grad_none": False},
+        {"val_transform": "train"},
+    ],
+)
 def test_every_way_to_train_stays_finite(store, tmp_path, options):
     settings = tiny_config(store)
     settings["stage1"]["train"] |= {"epochs": 2, **options}
@@ -178,7 +188,10 @@ def test_zero_gradients_let_unreached_parameters_drift_as_in_old_torch(store, tm
         settings["stage1"]["train"] |= {"epochs": 2, "zero_grad_none": none}
         run = tmp_path / str(none)
         avloc.train_stage1(write_config(tmp_path / f"{none}.yaml", settings), run)
-        scales[none] = [load_file(run / "stage1" / f"{name}.safetensors")["streams.scale.weight"] for name in ("localize", "classify")]
+        scales[none] = [
+            load_file(run / "stage1" / f"{name}.safetensors")["streams.scale.weight"]
+            for name in ("localize", "classify")
+        ]
     assert torch.equal(*scales[True]) and not torch.equal(*scales[False])
 
 
@@ -255,7 +268,10 @@ def test_clusters_of_other_weights_are_refused(whole, tmp_path):
 def test_weights_of_another_method_stage_or_shape_are_refused(whole, store, tmp_path):
     experiment, run = open_run(None, whole)
     localizer = load_stage(experiment, run, 1)
-    for about, words in (({"method": "sspl", "stage": 1}, "holds sspl stage 1, not dsol"), ({"method": "dsol", "stage": 2}, "stage 2")):
+    for about, words in (
+        ({"method": "sspl", "stage": 1}, "holds sspl stage 1, not dsol"),
+        ({"method": "dsol", "stage": 2}, "stage 2"),
+    ):
         save_weights(localizer, tmp_path / "other.safetensors", **about)
         with pytest.raises(RunError, match=words):
             load_weights(localizer, tmp_path / "other.safetensors", "dsol", 1)
@@ -310,7 +326,9 @@ def test_a_configuration_is_checked_before_any_data_is_opened(tmp_path):
 
 
 @pytest.mark.parametrize("write", range(0, 12, 3))
-def test_a_full_disk_is_an_error_in_one_line_and_nothing_written_before_is_lost(whole, config, tmp_path, monkeypatch, write):
+def test_a_full_disk_is_an_error_in_one_line_and_nothing_written_before_is_lost(
+    whole, config, tmp_path, monkeypatch, write
+):
     run, replace, writes = tmp_path / "run", os.replace, []
 
     def full(source: Any, target: Any) -> None:
@@ -324,7 +342,7 @@ def test_a_full_disk_is_an_error_in_one_line_and_nothing_written_before_is_lost(
         with pytest.raises(AvlocError, match="cannot be written \\(No space left on device\\)") as found:
             avloc.train_stage1(config, run)
     assert "\n" not in str(found.value)
-    assert not [path for path in run.rglob(".*")], "temporary files are removed"
+    assert not list(run.rglob(".*")), "temporary files are removed"
     kept = writes[:write]
     assert {path.name for path in run.rglob("*") if path.is_file() and not path.name.startswith("state")} == {
         name for name in kept if not name.startswith("state")
@@ -335,7 +353,9 @@ def test_a_full_disk_is_an_error_in_one_line_and_nothing_written_before_is_lost(
 
 def test_a_disk_that_fills_up_inside_a_state_is_an_error_in_one_line(config, tmp_path, monkeypatch):
     def full(*_: Any) -> None:
-        raise RuntimeError("[enforce fail at inline_container.cc:815] . PytorchStreamWriter failed writing file data/1: file write failed")
+        raise RuntimeError(
+            "[enforce fail at inline_container.cc:815] . PytorchStreamWriter failed writing file data/1: file write failed"
+        )
 
     monkeypatch.setattr(torch, "save", full)
     with pytest.raises(AvlocError, match=r"state-000001\.pt: cannot be written \(No space left on device\)"):

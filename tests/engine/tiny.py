@@ -37,7 +37,9 @@ class TinyReader:
             sound = 8000 * np.sin(2 * np.pi * (200 + 450 * label) * time) + random.normal(0, 300, self.rate)
             places = [self._box(4 if left else 22), self._box(22 if left else 4)]
             boxes = tuple(
-                Box(place, frame, (label + n) % len(CLASSES), n == 0) for frame in range(FRAMES) for n, place in enumerate(places)
+                Box(place, frame, (label + n) % len(CLASSES), n == 0)
+                for frame in range(FRAMES)
+                for n, place in enumerate(places)
             )
             yield Clip(
                 id=f"{item.id}/{second:03d}",

@@ -21,7 +21,9 @@ def backbone(state: State, images: Tensor, first: str) -> Tensor:
 def _block(state: State, name: str, features: Tensor, stride: int) -> Tensor:
     kept = features
     if f"{name}.downsample.0.weight" in state:
-        kept = _norm(state, f"{name}.downsample.1", F.conv2d(features, state[f"{name}.downsample.0.weight"], stride=stride))
+        kept = _norm(
+            state, f"{name}.downsample.1", F.conv2d(features, state[f"{name}.downsample.0.weight"], stride=stride)
+        )
     inner = F.conv2d(features, state[f"{name}.conv1.weight"], stride=stride, padding=1)
     inner = F.conv2d(_norm(state, f"{name}.bn1", inner).relu(), state[f"{name}.conv2.weight"], padding=1)
     return (_norm(state, f"{name}.bn2", inner) + kept).relu()
@@ -44,7 +46,9 @@ def stage_one(state: State, frame: Tensor, sound: Tensor, audioset: bool = False
     vector = backbone(_of(state, "audio_net."), sound, "conv1_a").flatten(2).max(2).values
     seen = F.conv2d(features, state["conv_v_1.weight"], state["conv_v_1.bias"]).relu()
     seen = F.conv2d(seen, state["conv_v_2.weight"], state["conv_v_2.bias"])
-    heard = (vector @ state["fc_a_1.weight"].T + state["fc_a_1.bias"]).relu() @ state["fc_a_2.weight"].T + state["fc_a_2.bias"]
+    heard = (vector @ state["fc_a_1.weight"].T + state["fc_a_1.bias"]).relu() @ state["fc_a_2.weight"].T + state[
+        "fc_a_2.bias"
+    ]
     if not audioset:
         seen = seen / seen.norm(dim=1, keepdim=True).clamp(min=1e-12)
         heard = heard / heard.norm(dim=1, keepdim=True).clamp(min=1e-12)

@@ -15,7 +15,9 @@ from tests.engine.tiny import RATE, make_tiny_store
 
 SMALL = Backbone(widths=(8, 16), blocks=(1, 1), strides=(1, 2))
 STAGES = [(name, number) for name in method_names() for number in range(1, len(load_method(name).STAGES) + 1)]
-by_stage = pytest.mark.parametrize(("name", "number"), STAGES, ids=[f"{name} stage {number}" for name, number in STAGES])
+by_stage = pytest.mark.parametrize(
+    ("name", "number"), STAGES, ids=[f"{name} stage {number}" for name, number in STAGES]
+)
 
 
 def small(kind: type[Localizer]) -> Localizer:
@@ -65,7 +67,9 @@ def test_there_are_methods():
 def test_its_loss_is_finite_and_reaches_its_parameters(name, number, store):
     localizer = stage(name, number).train()
     terms = localizer.loss(batch_of(store, localizer))
-    assert terms and all(isinstance(key, str) and term.ndim == 0 and torch.isfinite(term) for key, term in terms.items())
+    assert terms and all(
+        isinstance(key, str) and term.ndim == 0 and torch.isfinite(term) for key, term in terms.items()
+    )
     torch.stack(list(terms.values())).sum().backward()
     reached = [parameter.grad for parameter in localizer.parameters() if parameter.grad is not None]
     assert reached and all(torch.isfinite(gradient).all() for gradient in reached)
@@ -112,7 +116,9 @@ def test_its_plan_steps_its_own_parameters_for_the_epochs_asked_for(name, number
 @by_stage
 def test_it_says_what_it_follows_and_takes_plain_arguments(name, number):
     kind = load_method(name).STAGES[number - 1]
-    assert "20" in (kind.__doc__ or "") and "@" in (load_method(name).__doc__ or ""), "paper with year, reference at a commit"
+    assert "20" in (kind.__doc__ or "") and "@" in (load_method(name).__doc__ or ""), (
+        "paper with year, reference at a commit"
+    )
     for parameter in inspect.signature(kind).parameters.values():
         assert parameter.default is not inspect.Parameter.empty and parameter.annotation is not inspect.Parameter.empty
 
@@ -179,4 +185,7 @@ STAGES = (Brightest,)
     trained = avloc.train_stage1(write_config(tmp_path / "c.yaml", config), run)
     assert set(trained.weights) == {"train"} and trained.epochs == 3
     evaluated = avloc.evaluate(run=run, resamples=20)
-    assert "wrong sound" in evaluated.sets["solo"].comparisons and "without sound" not in evaluated.sets["solo"].comparisons
+    assert (
+        "wrong sound" in evaluated.sets["solo"].comparisons
+        and "without sound" not in evaluated.sets["solo"].comparisons
+    )

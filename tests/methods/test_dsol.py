@@ -22,7 +22,9 @@ K, C, B = 4, 16, 5
 
 def small(**options) -> StageOne:
     torch.manual_seed(0)
-    return StageOne(**{"clusters": K, "visual": SMALL, "audio": SMALL, "dim": 8, "sound": SOUND, "frame": FrameView(32), **options})
+    return StageOne(
+        **{"clusters": K, "visual": SMALL, "audio": SMALL, "dim": 8, "sound": SOUND, "frame": FrameView(32), **options}
+    )
 
 
 def small_two(one: StageOne | None = None, dictionary: np.ndarray | None = None, **options) -> StageTwo:
@@ -88,7 +90,9 @@ def test_shapes_of_the_published_networks():
 
 def test_the_published_networks_have_the_published_number_of_used_parameters():
     one = StageOne()
-    unused = 2 * (512 * 1000 + 1000) + 64 * 49 * (1 + 3)  # each of their encoders owns a classifier and a first convolution
+    unused = 2 * (512 * 1000 + 1000) + 64 * 49 * (
+        1 + 3
+    )  # each of their encoders owns a classifier and a first convolution
     assert sum(parameter.numel() for parameter in one.parameters()) == 23_560_935 - unused
     two = StageTwo()
     two.start_from(one, None)
@@ -103,7 +107,11 @@ def test_encoders_start_as_published():
     assert one.streams.scale.weight.item() == 5.0 and one.streams.scale.bias is None
     weight = one.streams.visual.layer4[0].conv1.weight
     assert weight.std().item() == pytest.approx(math.sqrt(2 / (512 * 9)), rel=0.02)  # Kaiming, fan out
-    assert all((norm.weight == 1).all() and (norm.bias == 0).all() for norm in one.modules() if isinstance(norm, torch.nn.BatchNorm2d))
+    assert all(
+        (norm.weight == 1).all() and (norm.bias == 0).all()
+        for norm in one.modules()
+        if isinstance(norm, torch.nn.BatchNorm2d)
+    )
 
 
 # stage one
@@ -132,7 +140,9 @@ def test_localization_is_the_cross_entropy_of_each_clips_frame_and_negative(batc
     with torch.no_grad():
         own = parts(one.streams, batch.frame, batch.sound)[3].flatten(1).max(1).values
         other = parts(one.streams, batch.negative, batch.sound)[3].flatten(1).max(1).values
-        assert one.loss(batch)["localization"].item() == pytest.approx((0.5 * (bce(own, 1) + bce(other, 0))).item(), rel=1e-5)
+        assert one.loss(batch)["localization"].item() == pytest.approx(
+            (0.5 * (bce(own, 1) + bce(other, 0))).item(), rel=1e-5
+        )
         right = torch.cat([own.round() == 1, other.round() == 0]).float().mean()
         assert one.matching_accuracy(batch)["accuracy"].item() == pytest.approx(right.item())
 
@@ -153,7 +163,11 @@ def test_all_pairs_score_every_frame_with_every_sound(batch):
     assert not one.negatives
     with torch.no_grad():
         scores = torch.stack(
-            [parts(one.streams, batch.frame, sound.expand(B, -1, -1, -1))[2].flatten(1).max(1).values for sound in batch.sound], 1
+            [
+                parts(one.streams, batch.frame, sound.expand(B, -1, -1, -1))[2].flatten(1).max(1).values
+                for sound in batch.sound
+            ],
+            1,
         )
         logits = 5.0 * scores
         apart = batch.video[:, None] != batch.video[None]
@@ -236,7 +250,9 @@ class Gathered:
 def many(count: int) -> Batch:
     random = torch.Generator().manual_seed(4)
     labels = F.one_hot(torch.arange(count) % 3, 3).bool()
-    return Batch(torch.randn(count, 3, 48, 48, generator=random), torch.randn(count, 1, 51, 16, generator=random), labels=labels)
+    return Batch(
+        torch.randn(count, 3, 48, 48, generator=random), torch.randn(count, 1, 51, 16, generator=random), labels=labels
+    )
 
 
 def test_reclustering_remembers_labels_and_dictionary_and_resets_the_heads():
@@ -251,7 +267,9 @@ def test_reclustering_remembers_labels_and_dictionary_and_resets_the_heads():
         np.testing.assert_allclose(one.memory["dictionary"][cluster], objects[labels == cluster].mean(0), rtol=1e-5)
     unit = objects / np.linalg.norm(objects, axis=1, keepdims=True)
     for cluster in range(K):
-        np.testing.assert_allclose(one.memory["centres"][cluster], unit[labels == cluster].mean(0), rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(
+            one.memory["centres"][cluster], unit[labels == cluster].mean(0), rtol=1e-4, atol=1e-6
+        )
     assert torch.equal(one.memory["validation_labels"], one.memory["labels"])
     for head in (one.streams.frame_head, one.streams.sound_head):
         assert (head.bias == 0).all() and 0.006 < head.weight.std().item() < 0.014
@@ -265,7 +283,13 @@ def test_frozen_heads_stay_as_they_are_and_are_not_stepped():
         one.recluster(Gathered(many(12), validation=False))
     assert torch.equal(one.streams.sound_head.weight, before)
     assert "validation_labels" not in one.memory
-    stepped = {id(p) for phase in one.phases(Train(epochs=3)) for o in phase.optimizers for g in o.param_groups for p in g["params"]}
+    stepped = {
+        id(p)
+        for phase in one.phases(Train(epochs=3))
+        for o in phase.optimizers
+        for g in o.param_groups
+        for p in g["params"]
+    }
     assert id(one.streams.sound_head.weight) not in stepped
 
 
@@ -332,7 +356,13 @@ def test_stage_two_starts_from_stage_one_with_a_frozen_teacher():
     assert not any(parameter.requires_grad for parameter in two.teacher.parameters())
     two.train()
     assert two.streams.training and not any(module.training for module in two.teacher.modules())
-    stepped = {id(p) for phase in two.phases(Train(epochs=1)) for o in phase.optimizers for g in o.param_groups for p in g["params"]}
+    stepped = {
+        id(p)
+        for phase in two.phases(Train(epochs=1))
+        for o in phase.optimizers
+        for g in o.param_groups
+        for p in g["params"]
+    }
     assert stepped == {id(p) for p in [*two.streams.parameters(), *two.object_scale.parameters()]}
 
 
@@ -381,7 +411,14 @@ def test_gradient_of_the_matching_goes_through_the_mask(batch):
 def audioset() -> StageTwo:
     one = small(cosine=False, logit_scale=None, logit_bias=True)
     return small_two(
-        one, masked=False, object_maps="sigmoid", quadrants=False, match="bce", teacher_temperature=0.7, match_first=2, weight=1.0
+        one,
+        masked=False,
+        object_maps="sigmoid",
+        quadrants=False,
+        match="bce",
+        teacher_temperature=0.7,
+        match_first=2,
+        weight=1.0,
     )
 
 
@@ -397,7 +434,9 @@ def test_audioset_losses_by_formula(batch):
         local = -(p * q.log() + (1 - p) * (1 - q).log()).mean()
         rows = torch.cat([batch.frame, batch.negative])
         sounds = torch.cat([batch.sound, batch.sound])
-        scores = two.streams.agreement(two.streams.see(rows), two.streams.hear(sounds)).sigmoid().flatten(1).max(1).values
+        scores = (
+            two.streams.agreement(two.streams.see(rows), two.streams.hear(sounds)).sigmoid().flatten(1).max(1).values
+        )
         targets = (torch.arange(2 * B) < B).float()
         shared = -(targets * scores.log() + (1 - targets) * (1 - scores).log()).mean()
         terms = two.loss(batch)

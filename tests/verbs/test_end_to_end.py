@@ -48,7 +48,14 @@ def error_of(*arguments: Any, cwd: Path | None = None) -> str:
 
 def settings(music: Path, mosaics: Path, **stage_one: Any) -> dict[str, Any]:
     train = {"epochs": 3, "batch_size": 10, "lr": 1e-3, "device": "cpu", "workers": 0}
-    model = {"clusters": 8, "frame": {"size": 32, "resize": 36}, "sound": SOUND, "visual": SMALL, "audio": SMALL, "dim": 8}
+    model = {
+        "clusters": 8,
+        "frame": {"size": 32, "resize": 36},
+        "sound": SOUND,
+        "visual": SMALL,
+        "audio": SMALL,
+        "dim": 8,
+    }
     return {
         "method": "dsol",
         "seed": 1,
@@ -125,9 +132,15 @@ def test_a_doubtful_match_fails_only_when_strict(done):
 def test_results_stand_beside_rules_that_do_not_listen(done):
     sets = done["evaluate"]["sets"]
     assert set(sets) == {"solo", "mosaic"}
-    assert set(sets["solo"]["metrics"]) >= {"iou@0.5", "auc"} and set(sets["mosaic"]["metrics"]) >= {"ciou@0.3", "auc", "nsa"}
+    assert set(sets["solo"]["metrics"]) >= {"iou@0.5", "auc"} and set(sets["mosaic"]["metrics"]) >= {
+        "ciou@0.3",
+        "auc",
+        "nsa",
+    }
     for name, deaf in (("solo", set()), ("mosaic", {"without sound", "stage one"})):
-        assert set(sets[name]["comparisons"]) >= {"wrong sound", "largest object", "saliency", "centre", "all ones"} | deaf
+        assert (
+            set(sets[name]["comparisons"]) >= {"wrong sound", "largest object", "saliency", "centre", "all ones"} | deaf
+        )
         assert sets[name]["counts"]["evaluated"] > 0
         assert all(0 <= metric["value"] <= 1 for metric in sets[name]["metrics"].values())
     assert (done["run"] / "results" / "mosaic.dsol-synthetic.json").exists()
@@ -163,7 +176,9 @@ def test_a_page_is_drawn(done):
 
 
 def test_results_are_shown_as_tables_without_json(done):
-    shown = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["evaluate", "--run", str(done["run"]), "--sets", "solo", "--resamples", "20"])
+    shown = CliRunner(env={"COLUMNS": "200"}).invoke(
+        app, ["evaluate", "--run", str(done["run"]), "--sets", "solo", "--resamples", "20"]
+    )
     assert shown.exit_code == 0
     for word in ("iou@0.5", "wrong sound", "centre"):
         assert word in shown.stdout
@@ -194,7 +209,9 @@ def test_a_text_file_named_mp4_is_counted_with_its_reason(tmp_path):
     found = run("prepare", "music", "--source", music.root, "--out", tmp_path / "out", "--size", 32, "--jobs", 1)
     assert (found["ok"], found["failed"], sum(found["reasons"].values())) == (1, 1, 1)
     (music.root / "videos" / f"{stems[1]}.mp4").write_text("neither")
-    other = CliRunner().invoke(app, ["prepare", "music", "--source", str(music.root), "--out", str(tmp_path / "other"), "--jobs", "1"])
+    other = CliRunner().invoke(
+        app, ["prepare", "music", "--source", str(music.root), "--out", str(tmp_path / "other"), "--jobs", "1"]
+    )
     assert other.exit_code == 2 and "none of 2" in other.stderr
 
 
@@ -241,7 +258,9 @@ def test_every_mistake_of_a_configuration_is_shown_at_once(tmp_path):
     values["stage2"]["train"]["epoch"] = 1
     values["evaluation"] = {}
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(values))
-    lines = run("train-stage1", "--config", tmp_path / "tiny.yaml", "--run", tmp_path / "run", status=2).stderr.splitlines()
+    lines = run(
+        "train-stage1", "--config", tmp_path / "tiny.yaml", "--run", tmp_path / "run", status=2
+    ).stderr.splitlines()
     assert len(lines) == 3 and all(line.startswith(f"avloc: {tmp_path / 'tiny.yaml'}:") for line in lines)
     assert any("did you mean 'clusters'" in line for line in lines)
 
@@ -273,7 +292,10 @@ def test_ctrl_c_ends_in_one_line_that_says_how_to_go_on(training, tmp_path):
     assert training.returncode == 130, err
     lines = [line for line in err.splitlines() if line and not line.startswith("train-stage1: ")]
     assert out == "" and len(lines) == 1, err
-    assert lines[0].startswith("avloc: interrupted") and f"avloc train-stage1 --config {tmp_path / 'tiny.yaml'} --run {tmp_path / 'run'}" in lines[0]
+    assert (
+        lines[0].startswith("avloc: interrupted")
+        and f"avloc train-stage1 --config {tmp_path / 'tiny.yaml'} --run {tmp_path / 'run'}" in lines[0]
+    )
     assert list((tmp_path / "run" / "stage1").glob("state-*.pt")) and log.read_text().endswith("\n")
     assert not list((tmp_path / "run").rglob(".*"))
 

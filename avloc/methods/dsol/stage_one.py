@@ -132,7 +132,8 @@ class StageOne(Localizer):
         return logits, (torch.arange(len(logits), device=logits.device) < len(batch)).float()
 
     def object_features(self, batch: Batch) -> dict[str, Tensor]:
-        """`objects` (B, C): what the frame shows where the map hears its sound; and the clips' `labels` (B, C)."""
+        """`objects` (B, C): what the frame shows where the map hears its sound; the clips' `labels` (B, C);
+        and `named` (B,), what the sound's head calls them."""
         sight, hearing = self.streams.see(batch.frame), self.streams.hear(batch.sound)
         maps = self.streams.agreement(sight, hearing).sigmoid()
         if self.mask_top is not None:
@@ -142,7 +143,7 @@ class StageOne(Localizer):
         total = (sight.features * mask).sum((2, 3))
         area = maps[0].numel() if self.feature_area == "map" else mask.sum((2, 3)).clamp(min=1)
         assert batch.labels is not None
-        return {"objects": total / area, "labels": batch.labels}
+        return {"objects": total / area, "labels": batch.labels, "named": hearing.logits.argmax(1)}
 
     def recluster(self, collect: Collect) -> None:
         """Cluster the objects as the map sees them now; their clusters are the pseudo labels of the next epochs."""

@@ -30,6 +30,7 @@ class StageTwo(Localizer):
     match: ``kl`` or, AudioSet, ``bce``; match_over: see distribution_matching; match_scale, score_scale: factors of the
     matching loss and of its scores (1 as published). teacher_temperature: of the target. match_first: epochs of matching
     alone (AudioSet 50). test_temperature: the maps are softmax over clusters of that factor times the object maps.
+    freeze_norms: keep the batch statistics of stage one, whose solo scenes are fewer objects (not published).
     frame: another view for this stage; None keeps stage one's.
     """
 
@@ -52,6 +53,7 @@ class StageTwo(Localizer):
         teacher_temperature: float = 1.0,
         match_first: int = 0,
         test_temperature: float = 3.0,
+        freeze_norms: bool = False,
         frame: FrameView | None = None,
     ):
         super().__init__()
@@ -59,6 +61,7 @@ class StageTwo(Localizer):
         self.masked, self.object_maps, self.obj_init, self.dictionary_use = masked, object_maps, obj_init, dictionary
         self.weight, self.quadrants, self.match, self.match_over = weight, quadrants, match, match_over
         self.match_scale, self.score_scale, self.teacher_temperature = match_scale, score_scale, teacher_temperature
+        self.freeze_norms = freeze_norms
         self.match_first, self.test_temperature, self._frame = match_first, test_temperature, frame
         self.object_scale = nn.Conv3d(1, 1, 1)
         if obj_init == "positive":
@@ -80,6 +83,10 @@ class StageTwo(Localizer):
         super().train(mode)
         if hasattr(self, "teacher"):
             self.teacher.eval()
+        if mode and self.freeze_norms:
+            for module in self.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.eval()
         return self
 
     def phases(self, train: Train) -> list[Phase]:
