@@ -164,7 +164,7 @@ class Loader:
             multiprocessing_context="spawn" if self.workers else None,
         )
         for part, raw in zip(parts, reader, strict=True):
-            yield part, RawBatch(*(None if item is None else item.to(self.device, non_blocking=True) for item in raw))
+            yield part, raw.to(self.device)
 
     def _batch(self, part: Plan, raw: "RawBatch", generator: Generator | None) -> Batch:
         index = torch.from_numpy(part.clips).to(self.device)
@@ -191,8 +191,10 @@ class RawBatch:
     sounds: Tensor
     negatives: Tensor | None
 
-    def __iter__(self) -> Iterator[Tensor | None]:
-        return iter((self.frames, self.sounds, self.negatives))
+    def to(self, device: torch.device) -> "RawBatch":
+        negatives = None if self.negatives is None else self.negatives.to(device, non_blocking=True)
+        frames, sounds = (part.to(device, non_blocking=True) for part in (self.frames, self.sounds))
+        return RawBatch(frames, sounds, negatives)
 
 
 def _gathered(frames: Tensor, sounds: Tensor, part: Plan) -> RawBatch:

@@ -38,7 +38,8 @@ class TestSet:
     """A split to evaluate: which protocol scores it and which stage's maps (None: the last stage).
 
     axes: of the protocol that are to differ, as ``{nsa_maps: 11}``; the result records them.
-    size: pixels of the frames the method sees here, instead of its view's own. frames: of each clip ``all`` its annotated frames, the ``first``, or one at ``random`` as the released code does.
+    size: pixels of the frames the method sees here, instead of its view's own. frames: of each clip ``all`` its
+    annotated frames, the ``first``, or one at ``random`` as the released code does.
     """
 
     __pydantic_config__ = {"extra": "forbid"}

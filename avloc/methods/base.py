@@ -101,6 +101,10 @@ class Localizer(nn.Module):
         """The maps of `locate` without the sound, where a method has them: what a deaf model would say."""
         return None
 
+    def start_from(self, previous: "Localizer", dictionary: Any) -> None:
+        """Take what a later stage needs of the stage before it and of the object dictionary (K, C), None for none."""
+        raise TypeError(f"{type(self).__name__} starts from no other stage")
+
     def phases(self, train: Train) -> list[Phase]:
         """The plan; by default one phase that minimises `loss`."""
         return [Phase("train", self.loss, [train.make_optimizer(self.parameters())], train.epochs)]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def cluster(
     experiment, own = open_run(config, run, set)
     where = stage_one_run(experiment, own)
     stage = experiment.stage(1)
-    localizer = experiment.build(1, pretrained=False)
+    localizer: Any = experiment.build(1, pretrained=False)
     if not hasattr(localizer, "object_features"):
         raise RunError(
             f"{where.path}: {experiment.method} clusters no objects; go on with `avloc evaluate --run {where.path}`"

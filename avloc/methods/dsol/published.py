@@ -28,9 +28,15 @@ NAMES = {
     "a_class_layer.": "streams.sound_head.",
     "obj_conv.": "object_scale.",
 }
-UNUSED = ("visual_net.conv1_a.", "visual_net.fc.", "audio_net.conv1.weight", "audio_net.fc.")
-# The heads that AudioSet's code trains hang on the DataParallel wrapper and are used by no forward pass.
-UNUSED += ("v_class_layer.module.", "a_class_layer.module.")
+# The heads that AudioSet's code trains hang on the DataParallel wrapper (.module.) and are used by no forward pass.
+UNUSED = (
+    "visual_net.conv1_a.",
+    "visual_net.fc.",
+    "audio_net.conv1.weight",
+    "audio_net.fc.",
+    "v_class_layer.module.",
+    "a_class_layer.module.",
+)
 
 AUDIOSET_ONE: dict[str, Any] = {
     "cosine": False,

@@ -36,6 +36,9 @@ class StageTwo(Localizer):
 
     negatives = True
     weights_from = ("train", "match")
+    streams: TwoStreams
+    teacher: TwoStreams
+    dictionary: Tensor
 
     def __init__(
         self,
@@ -73,8 +76,8 @@ class StageTwo(Localizer):
         """Take stage one's networks as student and, frozen, as teacher, and the object dictionary (K, C)."""
         assert isinstance(previous, StageOne)
         self.frame, self.sound, self.pool = self._frame or previous.frame, previous.sound, previous.pool
-        self.streams: TwoStreams = copy.deepcopy(previous.streams)
-        self.teacher: TwoStreams = copy.deepcopy(previous.streams).requires_grad_(False)
+        self.streams = copy.deepcopy(previous.streams)
+        self.teacher = copy.deepcopy(previous.streams).requires_grad_(False)
         if dictionary is None:
             dictionary = np.zeros((0, previous.streams.visual.channels), dtype=np.float32)
         self.register_buffer("dictionary", torch.as_tensor(dictionary, dtype=torch.float32))
