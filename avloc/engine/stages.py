@@ -1,5 +1,8 @@
 """Stages of a run as Localizers: built from the configuration, filled from what the run holds."""
 
+import hashlib
+from pathlib import Path
+
 import numpy as np
 
 from avloc.engine.checkpoints import load_weights, tensor_shape
@@ -27,7 +30,12 @@ def load_stage(experiment: Experiment, run: Run, number: int, phases: tuple[str,
             _refuse_foreign_clusters(before.load_clusters(), first, before)
         shape = tensor_shape(path, "dictionary")
         localizer.start_from(first, None if shape is None else np.zeros(shape, np.float32))
-    load_weights(localizer, path, experiment.method, number)
+    about = load_weights(localizer, path, experiment.method, number)
+    if number > 1 and before.clusters.exists() and about.get("clusters", "") not in ("", clusters_id(before)):
+        raise RunError(
+            f"{path} was trained with other clusters than {before.clusters} holds now; train stage {number} again in "
+            "another --run"
+        )
     return localizer.eval()
 
 
@@ -61,8 +69,11 @@ def _refuse_foreign_clusters(clusters: dict, first: Localizer, run: Run) -> None
         )
 
 
-def weights_id(path) -> str:
-    """A short hash of a weights file."""
-    import hashlib
+def clusters_id(run: Run) -> str:
+    """A short hash of which clip is in which cluster; cluster numbers of another clustering mean something else."""
+    return hashlib.sha256(run.load_clusters()["labels"].astype("<i8").tobytes()).hexdigest()[:16]
 
+
+def weights_id(path: Path) -> str:
+    """A short hash of a weights file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16]

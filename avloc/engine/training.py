@@ -34,7 +34,7 @@ def train_stage(
     import torch
 
     from avloc.data.loader import Loader
-    from avloc.engine.stages import fresh_stage
+    from avloc.engine.stages import clusters_id, fresh_stage, stage_one_run
     from avloc.engine.trainer import fit
 
     experiment, where = open_run(config, run, overrides)
@@ -59,6 +59,8 @@ def train_stage(
         "data": loaders["train"].store.fingerprint,
         "seed": experiment.seed,
     }
+    if number > 1:
+        about["clusters"] = clusters_id(stage_one_run(experiment, where))
     entries = fit(
         localizer, loaders, stage.train, where.stage(number), experiment.seed, about, progress or (lambda *_: None)
     )

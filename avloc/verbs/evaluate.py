@@ -200,13 +200,17 @@ def _assignment(experiment: Any, run: Any, protocol: Any, store: Any) -> Any:
     """(C, K) of the matching, for protocols that score class by class."""
     import numpy as np
 
-    from avloc.engine.stages import stage_one_run
+    from avloc.engine.stages import clusters_id, stage_one_run
     from avloc.errors import RunError
 
     if protocol.unit != "class":
         return None
     where = stage_one_run(experiment, run)
     matching = where.load_matching()
+    if where.clusters.exists() and matching.get("clusters", "") not in ("", clusters_id(where)):
+        raise RunError(
+            f"{where.matching} is of other clusters; `avloc match-clusters --run {where.path}` writes it again"
+        )
     if tuple(matching["classes"]) != store.classes:
         raise RunError(
             f"{where.matching} knows the classes {', '.join(matching['classes'])}, but {store.path} has "

@@ -28,7 +28,7 @@ def match_clusters(
 
     from avloc.clustering import match_clusters as match
     from avloc.engine.experiment import open_run, open_split
-    from avloc.engine.stages import stage_one_run
+    from avloc.engine.stages import clusters_id, stage_one_run
     from avloc.errors import DataError, RunError
     from avloc.files import write_json
 
@@ -54,6 +54,7 @@ def match_clusters(
         where.matching,
         {
             "classes": list(store.classes),
+            "clusters": clusters_id(where),
             "assignment": matching.assignment.tolist(),
             "agreement": np.round(matching.agreement, 6).tolist(),
             "score": matching.score,
