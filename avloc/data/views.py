@@ -42,10 +42,10 @@ class FrameView:
     def __call__(self, frames: Tensor, generator: Generator | None = None) -> Tensor:
         """A generator asks for the training view, None for the test view."""
         if generator is None or not self.crop:
-            images = _resized(frames, self.size)
+            frames = _resized(frames, self.size)
         else:
-            images = _random_crop(_resized(frames, max(self.resize, self.size)), self.size, generator)
-        images = images.div(255)
+            frames = _random_crop(_resized(frames, max(self.resize, self.size)), self.size, generator)
+        images = frames.permute(0, 3, 1, 2).float().div(255)
         if generator is not None and self.augment:
             images = self._augmented(images, generator)
         return images.sub(_channels(self.mean, images)).div(_channels(self.std, images))
@@ -65,19 +65,21 @@ class FrameView:
 
 
 def _resized(frames: Tensor, size: int) -> Tensor:
+    """Frames (B, H, W, 3) to (B, size, size, 3); those of that size stay the bytes they are."""
+    if frames.shape[1:3] == (size, size):
+        return frames
     images = frames.permute(0, 3, 1, 2).float()
-    if images.shape[2:] == (size, size):
-        return images
-    return F.interpolate(images, size=(size, size), mode="bilinear", align_corners=False, antialias=True)
+    resized = F.interpolate(images, size=(size, size), mode="bilinear", align_corners=False, antialias=True)
+    return resized.permute(0, 2, 3, 1)
 
 
-def _random_crop(images: Tensor, size: int, generator: Generator) -> Tensor:
-    room = images.shape[-1] - size
-    offsets = torch.randint(0, room + 1, (2, len(images), 1), generator=generator)
-    rows, columns = (offset + torch.arange(size) for offset in offsets)
-    clips = torch.arange(len(images)).view(-1, 1, 1)
-    # Indexing puts the channels last, which is how convolutions on a CPU like them.
-    return images.permute(0, 2, 3, 1)[clips, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+def _random_crop(frames: Tensor, size: int, generator: Generator) -> Tensor:
+    """A square of each frame (B, H, H, 3); a slice each copies much faster than one gather."""
+    offsets = torch.randint(0, frames.shape[1] - size + 1, (2, len(frames)), generator=generator).tolist()
+    cropped = frames.new_empty(len(frames), size, size, frames.shape[3])
+    for number, (row, column) in enumerate(zip(*offsets, strict=True)):
+        cropped[number] = frames[number, row : row + size, column : column + size]
+    return cropped
 
 
 def _channels(values: tuple[float, ...], like: Tensor) -> Tensor:
