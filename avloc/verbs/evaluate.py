@@ -152,12 +152,16 @@ def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | 
 
 
 def _selected(metrics: "dict[str, Metric]", wanted: Sequence[str] | None) -> "dict[str, Metric]":
-    """The metrics asked for; a bare name stands for its thresholds too, so ``ciou`` finds ``ciou@0.3``."""
+    """The metrics asked for; a bare name stands for its thresholds too, so ``ciou`` finds ``ciou@0.3``.
+
+    A protocol of one unnamed source calls ``iou`` what others call ``ciou``; either name finds it.
+    """
     from avloc.errors import AvlocError
 
     if wanted is None:
         return metrics
-    found = {name: value for name, value in metrics.items() if name in wanted or name.partition("@")[0] in wanted}
+    names = set(wanted) | {name.replace("ciou", "iou") for name in wanted if not any("ciou" in own for own in metrics)}
+    found = {name: value for name, value in metrics.items() if name in names or name.partition("@")[0] in names}
     if not found:
         raise AvlocError(f"--metric {','.join(wanted)}: this protocol reports {', '.join(metrics)}")
     return found

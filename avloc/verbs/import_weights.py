@@ -55,9 +55,7 @@ def import_into_run(method: str, stage: int, path: Path, run: Path, dictionary: 
 
 def _sections(arguments: tuple[dict[str, Any], dict[str, Any]]) -> dict[str, Any]:
     expected = {"store": "data/music", "train": "solo_training_1"}
-    return {
-        f"stage{n}": {"model": model, "data": expected, "train": {}} for n, model in enumerate(arguments, start=1)
-    }
+    return {f"stage{n}": {"model": model, "data": expected, "train": {}} for n, model in enumerate(arguments, start=1)}
 
 
 def _imported(
