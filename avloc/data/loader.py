@@ -15,6 +15,7 @@ from torch import Generator, Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from avloc import processes
+from avloc.data.labels import Labels
 from avloc.data.store import Store
 
 Indices = NDArray[np.int64]
@@ -25,8 +26,10 @@ class Batch:
     """What a method sees of B clips; a field that the method did not ask for is None.
 
     frame: (B, 3, H, W) float. sound: (B, 1, T, F) float. waveform: (B, S) float in [-1, 1].
+    view2: (B, 3, H, W), the same frame augmented once more. frames: (B, F, 3, H, W), all frames of each clip.
     negative: (B, 3, H, W), for each clip a frame of another video. index, negative_index: (B,) into the split.
     video: (B,) the same number for clips of one video. labels: (B, C) bool.
+    sound_scores, frame_scores: (B, C) in [0, 1], pseudo labels of what is heard and of what is seen.
     """
 
     frame: Tensor
@@ -37,17 +40,26 @@ class Batch:
     labels: Tensor | None = None
     negative: Tensor | None = None
     negative_index: Tensor | None = None
+    view2: Tensor | None = None
+    frames: Tensor | None = None
+    sound_scores: Tensor | None = None
+    frame_scores: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.frame)
 
 
 class Senses(Protocol):
-    """The part of a Localizer that the loader needs: how it sees, how it hears, whether it wants negative frames."""
+    """The part of a Localizer that the loader needs: how it sees and hears, and what else it wants to see.
+
+    negatives: a frame of another video. views: 2 asks for the frame augmented twice. every_frame: all frames of a clip.
+    """
 
     frame: Any
     sound: Any
     negatives: bool
+    views: int
+    every_frame: bool
 
 
 @dataclass(frozen=True)
@@ -101,14 +113,24 @@ class Loader:
     """Batches of one split for one method, on one device.
 
     `resident` keeps the raw split on the device: True, False, or None to decide by its size against free memory.
+    `labels` are pseudo labels of the split's clips.
     """
 
     def __init__(
-        self, store: Store, senses: Senses, device: torch.device, workers: int = 0, resident: bool | None = None
+        self,
+        store: Store,
+        senses: Senses,
+        device: torch.device,
+        workers: int = 0,
+        resident: bool | None = None,
+        labels: Labels | None = None,
     ):
         self.store, self.senses, self.device, self.workers = store, senses, device, workers
         self._videos = torch.from_numpy(video_numbers(store)).to(device)
         self._labels = torch.from_numpy(np.asarray(store.labels)).to(device)
+        self._scores = None
+        if labels is not None:
+            self._scores = torch.from_numpy(labels.sound).to(device), torch.from_numpy(labels.frame).to(device)
         self._raw: tuple[Tensor, Tensor] | None = None
         if resident if resident is not None else store.nbytes < 0.5 * _free_memory(device):
             self._raw = (
@@ -151,13 +173,14 @@ class Loader:
             yield self._batch(part, raw, generator)
 
     def _read(self, parts: list[Plan]) -> Iterator[tuple[Plan, "RawBatch"]]:
+        every = self.senses.every_frame
         if self._raw is not None:
             frames, sounds = self._raw
             for part in parts:
-                yield part, _gathered(frames, sounds, part)
+                yield part, _gathered(frames, sounds, part, every)
             return
         reader = DataLoader(
-            _Parts(self.store, parts),
+            _Parts(self.store, parts, every),
             batch_size=None,
             num_workers=self.workers,
             pin_memory=self.device.type == "cuda",
@@ -177,40 +200,54 @@ class Loader:
             video=self._videos[index],
             labels=self._labels[index],
         )
+        if self.senses.views == 2:
+            batch.view2 = self.senses.frame(raw.frames, generator)
+        if raw.every is not None:
+            batch.frames = self._all_frames(raw.every, generator)
+        if self._scores is not None:
+            batch.sound_scores, batch.frame_scores = (scores[index] for scores in self._scores)
         if raw.negatives is not None and part.negative_clips is not None:
             batch.negative = self.senses.frame(raw.negatives, generator)
             batch.negative_index = torch.from_numpy(part.negative_clips).to(self.device)
         return batch
 
+    def _all_frames(self, frames: Tensor, generator: Generator | None) -> Tensor:
+        """(B, F, H, W, 3) uint8 to (B, F, 3, H, W); the frames of a clip are augmented alike."""
+        if generator is None:
+            return self.senses.frame(frames.flatten(0, 1)).unflatten(0, frames.shape[:2])
+        state = generator.get_state()
+        seen = [self.senses.frame(moment, generator.set_state(state)) for moment in frames.unbind(1)]
+        return torch.stack(seen, dim=1)
+
 
 @dataclass
 class RawBatch:
-    """frames, negatives: (B, H, W, 3) uint8. sounds: (B, S) int16."""
+    """frames, negatives: (B, H, W, 3) uint8. sounds: (B, S) int16. every: (B, F, H, W, 3) uint8, all frames."""
 
     frames: Tensor
     sounds: Tensor
-    negatives: Tensor | None
+    negatives: Tensor | None = None
+    every: Tensor | None = None
 
     def to(self, device: torch.device) -> "RawBatch":
-        negatives = None if self.negatives is None else self.negatives.to(device, non_blocking=True)
-        frames, sounds = (part.to(device, non_blocking=True) for part in (self.frames, self.sounds))
-        return RawBatch(frames, sounds, negatives)
+        parts = (getattr(self, field.name) for field in fields(self))
+        return RawBatch(*(None if part is None else part.to(device, non_blocking=True) for part in parts))
 
 
-def _gathered(frames: Tensor, sounds: Tensor, part: Plan) -> RawBatch:
+def _gathered(frames: Tensor, sounds: Tensor, part: Plan, every: bool) -> RawBatch:
     clips, picks = torch.from_numpy(part.clips), torch.from_numpy(part.picks)
     negatives = None
     if part.negative_clips is not None and part.negative_picks is not None:
         negatives = frames[torch.from_numpy(part.negative_clips), torch.from_numpy(part.negative_picks)]
     heard = clips if part.sounds is None else torch.from_numpy(part.sounds)
-    return RawBatch(frames[clips, picks], sounds[heard], negatives)
+    return RawBatch(frames[clips, picks], sounds[heard], negatives, frames[clips] if every else None)
 
 
 class _Parts(Dataset[RawBatch]):
     """The batches of a plan, read from the store's files."""
 
-    def __init__(self, store: Store, parts: list[Plan]):
-        self.store, self.parts = store, parts
+    def __init__(self, store: Store, parts: list[Plan], every: bool):
+        self.store, self.parts, self.every = store, parts, every
 
     def __len__(self) -> int:
         return len(self.parts)
@@ -222,7 +259,12 @@ class _Parts(Dataset[RawBatch]):
             negatives = torch.from_numpy(self.store.frames(part.negative_clips, part.negative_picks))
         frames = torch.from_numpy(self.store.frames(part.clips, part.picks))
         heard = part.clips if part.sounds is None else part.sounds
-        return RawBatch(frames, torch.from_numpy(self.store.sounds(heard)), negatives)
+        every = None
+        if self.every:
+            count = self.store.frames_per_clip
+            rows = self.store.frames(np.repeat(part.clips, count), np.tile(np.arange(count), len(part)))
+            every = torch.from_numpy(rows).unflatten(0, (len(part), count))
+        return RawBatch(frames, torch.from_numpy(self.store.sounds(heard)), negatives, every)
 
 
 def _mix(*numbers: int) -> int:

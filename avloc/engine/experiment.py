@@ -24,13 +24,17 @@ log = logging.getLogger("avloc")
 
 @dataclass(frozen=True)
 class Data:
-    """store: a prepared store. train, validation: its splits that a stage learns from and is judged on meanwhile."""
+    """store: a prepared store. train, validation: its splits that a stage learns from and is judged on meanwhile.
+
+    labels: the name of pseudo labels in the store, as `avloc pseudo-labels` writes them.
+    """
 
     __pydantic_config__ = {"extra": "forbid"}
 
     store: Path
     train: str
     validation: str | None = None
+    labels: str | None = None
 
 
 @dataclass(frozen=True)

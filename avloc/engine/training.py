@@ -4,12 +4,17 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from avloc import processes
-from avloc.engine.experiment import Data, device_of, keep_config, open_run, open_split
+from avloc.engine.experiment import Data, Stage, device_of, keep_config, open_run, open_split
 from avloc.errors import DataError
 from avloc.methods.base import Localizer
+
+if TYPE_CHECKING:
+    import torch
+
+    from avloc.data.loader import Loader
 
 log = logging.getLogger("avloc.train")
 Progress = Callable[[int, int, str], None]
@@ -33,7 +38,6 @@ def train_stage(
 ) -> Trained:
     import torch
 
-    from avloc.data.loader import Loader
     from avloc.engine.stages import clusters_id, fresh_stage, stage_one_run
     from avloc.engine.trainer import fit
 
@@ -44,9 +48,7 @@ def train_stage(
     localizer = fresh_stage(experiment, where, number, student=True).to(device)
     _channels_last(localizer)
     loaders = {
-        name: Loader(
-            open_split(stage.data.store, split, localizer), localizer, device, stage.train.workers, stage.train.resident
-        )
+        name: _loader(stage, split, localizer, device)
         for name, split in (("train", stage.data.train), ("validation", stage.data.validation))
         if split is not None
     }
@@ -72,6 +74,15 @@ def train_stage(
         {phase: where.stage(number) / f"{phase}.safetensors" for phase in phases},
         {phase: [entry for entry in entries if entry["phase"] == phase][-1] for phase in phases},
     )  # fmt: skip
+
+
+def _loader(stage: Stage, split: str, localizer: Localizer, device: "torch.device") -> "Loader":
+    from avloc.data.labels import read_labels
+    from avloc.data.loader import Loader
+
+    store = open_split(stage.data.store, split, localizer)
+    labels = None if stage.data.labels is None else read_labels(store, stage.data.labels)
+    return Loader(store, localizer, device, stage.train.workers, stage.train.resident, labels)
 
 
 def _refuse_shared_videos(data: Data, training: Sequence[str], validation: Any) -> None:

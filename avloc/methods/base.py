@@ -76,13 +76,16 @@ class Localizer(nn.Module):
     """One stage of a method: it sees a Batch and says where the sound is.
 
     A method's file lists its stages in ``STAGES``. `frame` and `sound` are its views; `negatives` asks the loader for
-    a frame of another video with every clip. `memory` holds what phases remember beside weights (pseudo labels); it is
+    a frame of another video with every clip, `views` 2 for each frame augmented twice, `every_frame` for all frames of
+    a clip. `memory` holds what phases remember beside weights (pseudo labels); it is
     saved and restored with them. `weights_from`: the phases whose selected weights serve `locate`, best first.
     """
 
     frame: Any
     sound: Any
     negatives: bool = False
+    views: int = 1
+    every_frame: bool = False
     weights_from: tuple[str, ...] = ("train",)
 
     def __init__(self) -> None:

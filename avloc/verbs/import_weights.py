@@ -26,9 +26,10 @@ class Imported:
 def import_weights(method: str, stage: int, path: Path | str, dictionary: Path | str | None = None) -> "Localizer":
     """A stage of a method with the authors' weights, in evaluation mode.
 
-    path: their .pth file, read without executing anything in it; prefixes of wrappers (``module.``, ``state_dict``) are
-    understood, the number of clusters and the variant are inferred. dictionary: their .npy of the object dictionary
-    (K, C), for stage two; without it stage two's `locate` gives the map of all sounding places.
+    path: their .pth file, or the folder of them where the authors published several; read without executing anything
+    in them; prefixes of wrappers (``module.``, ``state_dict``) are understood, the number of clusters and the variant
+    are inferred. dictionary: their .npy of the object dictionary (K, C), for stage two; without it stage two's `locate`
+    gives the map of all sounding places.
     AvlocError for a file that is no such checkpoint or of the other stage, naming what does not fit.
     """
     return _imported(method, stage, Path(path), None if dictionary is None else Path(dictionary))[0].eval()
@@ -53,14 +54,14 @@ def import_into_run(method: str, stage: int, path: Path, run: Path, dictionary: 
     return Imported(where.path, method, stage, int(arguments[0].get("clusters", 0)), file)
 
 
-def _sections(arguments: tuple[dict[str, Any], dict[str, Any]]) -> dict[str, Any]:
+def _sections(arguments: tuple[dict[str, Any], ...]) -> dict[str, Any]:
     expected = {"store": "data/music", "train": "solo_training_1"}
     return {f"stage{n}": {"model": model, "data": expected, "train": {}} for n, model in enumerate(arguments, start=1)}
 
 
 def _imported(
     method: str, stage: int, path: Path, dictionary: Path | None
-) -> "tuple[Localizer, tuple[dict[str, Any], dict[str, Any]]]":
+) -> "tuple[Localizer, tuple[dict[str, Any], ...]]":
     from avloc.config import Section, bind
     from avloc.engine.experiment import load_method
 
@@ -69,7 +70,8 @@ def _imported(
         raise AvlocError(f"{method}: no published checkpoints are known for this method")
     if not 1 <= stage <= len(module.STAGES):
         raise AvlocError(f"{method} has {len(module.STAGES)} stages; there is no stage {stage}")
-    state = _state_of(path)
+    files: dict[str, str] = getattr(module, "FILES", {})
+    state = _states_in(path, files) if path.is_dir() and files else _state_of(path)
     try:
         arguments = module.arguments_of(state)
         one = bind(Section(str(path), arguments[0]), module.STAGES[0])
@@ -78,6 +80,19 @@ def _imported(
     except AvlocError as error:
         raise AvlocError(f"{path}: {error}") from None
     return localizer, arguments
+
+
+def _states_in(folder: Path, files: Mapping[str, str]) -> "Mapping[str, Tensor]":
+    """One state dict out of several files, the names of each behind its prefix."""
+    missing = [name for name in files if not (folder / name).is_file()]
+    if len(missing) == len(files):
+        raise AvlocError(f"{folder}: no checkpoint here; expected {', '.join(files)}")
+    return {
+        prefix + key.removeprefix("module."): value
+        for name, prefix in files.items()
+        if name not in missing
+        for key, value in _state_of(folder / name).items()
+    }
 
 
 def _state_of(path: Path) -> "Mapping[str, Tensor]":

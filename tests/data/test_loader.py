@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from avloc.data.labels import Labels
 from avloc.data.loader import Batch, Loader, Plan, draw_plan, video_numbers
 from avloc.data.store import Store
 from avloc.data.views import FrameView, LogMel
@@ -17,10 +18,20 @@ class Listener:
     frame = FrameView(size=32, resize=36)
     sound = LogMel(rate=4000, n_fft=128, hop=80, mels=16)
     negatives = True
+    views = 1
+    every_frame = False
 
 
 class Alone(Listener):
     negatives = False
+
+
+class Twice(Alone):
+    views = 2
+
+
+class Watcher(Alone):
+    every_frame = True
 
 
 @pytest.fixture(scope="module")
@@ -174,3 +185,35 @@ def test_a_store_may_be_sent_to_another_process_after_reading(store):
     store.all_sounds()
     again = pickle.loads(pickle.dumps(store))
     np.testing.assert_array_equal(again.frames([2], [1]), store.frames([2], [1]))
+
+
+def test_a_second_view_shows_the_same_frame_augmented_otherwise(store):
+    loader = Loader(store, Twice(), CPU)
+    batch = next(iter(loader.training(4, seed=0, epoch=0)))
+    assert batch.view2 is not None and batch.view2.shape == batch.frame.shape
+    assert not torch.equal(batch.view2, batch.frame)
+    tested = next(iter(loader.in_order(4)))
+    assert tested.view2 is not None and torch.equal(tested.view2, tested.frame)
+
+
+@pytest.mark.parametrize("resident", [True, False])
+def test_all_frames_of_a_clip_come_in_order_and_are_augmented_alike(store, resident):
+    loader = Loader(store, Watcher(), CPU, resident=resident)
+    batch = next(iter(loader.in_order(3)))
+    assert batch.frames is not None and batch.frames.shape == (3, 2, 3, 32, 32)
+    torch.testing.assert_close(batch.frames[:, 0], batch.frame)
+    second = Watcher.frame(torch.from_numpy(store.frames(np.arange(3), np.ones(3, np.int64))))
+    torch.testing.assert_close(batch.frames[:, 1], second)
+
+    still = torch.from_numpy(store.frames(np.arange(3), np.zeros(3, np.int64)))[:, None].expand(3, 4, -1, -1, -1)
+    seen = loader._all_frames(still.flatten(2).unflatten(2, still.shape[2:]), torch.Generator().manual_seed(5))
+    assert torch.equal(seen[:, 0], seen[:, 3])
+
+
+def test_pseudo_labels_come_with_their_clips(store):
+    scores = np.linspace(0, 1, len(store) * 3, dtype=np.float32).reshape(-1, 3)
+    loader = Loader(store, Alone(), CPU, labels=Labels(("a", "b", "c"), scores, 1 - scores))
+    for batch in loader.training(4, seed=1, epoch=0):
+        assert batch.sound_scores is not None and batch.frame_scores is not None and batch.index is not None
+        np.testing.assert_array_equal(batch.sound_scores.numpy(), scores[batch.index.numpy()])
+        np.testing.assert_array_equal(batch.frame_scores.numpy(), 1 - scores[batch.index.numpy()])
