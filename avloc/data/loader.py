@@ -230,8 +230,11 @@ class RawBatch:
     every: Tensor | None = None
 
     def to(self, device: torch.device) -> "RawBatch":
-        parts = (getattr(self, field.name) for field in fields(self))
-        return RawBatch(*(None if part is None else part.to(device, non_blocking=True) for part in parts))
+        def moved(part: Tensor | None) -> Tensor | None:
+            return None if part is None else part.to(device, non_blocking=True)
+
+        frames, sounds = (part.to(device, non_blocking=True) for part in (self.frames, self.sounds))
+        return RawBatch(frames, sounds, moved(self.negatives), moved(self.every))
 
 
 def _gathered(frames: Tensor, sounds: Tensor, part: Plan, every: bool) -> RawBatch:
