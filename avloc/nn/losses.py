@@ -10,14 +10,11 @@ def correspondence(logits: Tensor, targets: Tensor) -> Tensor:
     return F.binary_cross_entropy_with_logits(logits, targets.to(logits.dtype))
 
 
-def all_pairs_correspondence(logits: Tensor, videos: Tensor) -> Tensor:
-    """Correspondence over all pairs of a batch: logits (B, B), frame by sound; the diagonal belongs together.
-
-    Positives and negatives weigh half each; a pair of two clips of one video, `videos` (B,), is neither.
+def balanced_correspondence(logits: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
+    """Correspondence over the pairs of a batch: logits (B, A), bool masks of the pairs that belong together and of those
+    that do not, which weigh half each however many they are; a pair in neither mask is left out.
     """
-    same_clip = torch.eye(len(logits), dtype=torch.bool, device=logits.device)
-    negative = videos[:, None] != videos[None, :]
-    loss = 0.5 * F.softplus(-logits[same_clip]).mean()
+    loss = 0.5 * F.softplus(-logits[positive]).mean()
     if negative.any():
         loss = loss + 0.5 * F.softplus(logits[negative]).mean()
     return loss

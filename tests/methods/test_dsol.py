@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from avloc.data.loader import Batch
 from avloc.data.views import FrameView, LogMel
+from avloc.errors import AvlocError
 from avloc.methods.base import Train
 from avloc.methods.dsol import StageOne, StageTwo
 from avloc.methods.dsol.stage_two import _quarters
@@ -327,6 +328,33 @@ def test_a_mixture_should_be_heard_as_both_its_sources(batch):
     with torch.no_grad():
         expected = -(targets * hear(mixed).logits.log_softmax(1)).sum(1).mean()
     assert term.item() == pytest.approx(0.7 * expected.item(), rel=1e-5)
+
+
+def test_a_mixture_belongs_to_the_frames_of_both_its_sources_and_to_none_of_another_video(batch):
+    one = small(pairs="all", pool=0.15, mixed_pairs=0.5).eval()
+    one.memory["validation_labels"] = torch.zeros(B, dtype=torch.long)
+    scores = []
+    found = one._scores
+    one._scores = lambda *streams: scores.append(found(*streams)) or scores[-1]
+    with torch.no_grad():
+        terms = one.classification_loss(batch)
+    assert "mixture" not in terms and len(scores) == 1
+    logits, videos = scores[0].tolist(), batch.video.tolist()
+    own, others = [], []
+    for frame in range(B):
+        for mix in range(B):
+            sources = (mix, (mix - 1) % B)
+            if frame in sources:
+                own.append(math.log1p(math.exp(-logits[frame][mix])))
+            elif videos[frame] not in [videos[source] for source in sources]:
+                others.append(math.log1p(math.exp(logits[frame][mix])))
+    expected = 0.5 * (0.5 * sum(own) / len(own) + 0.5 * sum(others) / len(others))
+    assert terms["mixed_pairs"].item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_mixed_pairs_need_all_pairs():
+    with pytest.raises(AvlocError, match="mixed sounds need pairs: all"):
+        small(pairs="negative", mixed_pairs=1.0)
 
 
 def test_mixed_sources_are_equally_loud_within_three_decibels(batch):

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from avloc.nn.losses import all_pairs_correspondence, correspondence, distribution_matching
+from avloc.nn.losses import balanced_correspondence, correspondence, distribution_matching
 
 
 def test_correspondence_is_the_mean_binary_cross_entropy():
@@ -32,22 +32,27 @@ def all_pairs_by_loops(logits: list[list[float]], videos: list[int]) -> float:
     return 0.5 * sum(own) / len(own) + (0.5 * sum(others) / len(others) if others else 0.0)
 
 
+def pairs_of(videos: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
+    numbers = torch.tensor(videos)
+    return torch.eye(len(videos), dtype=torch.bool), numbers[:, None] != numbers[None, :]
+
+
 @pytest.mark.parametrize("videos", [[0, 1, 2, 3], [0, 0, 1, 1], [5, 5, 5, 2]])
-def test_all_pairs_weigh_positives_and_negatives_half_each(videos):
+def test_positives_and_negatives_weigh_half_each(videos):
     logits = torch.randn(4, 4, generator=torch.Generator().manual_seed(0))
-    found = all_pairs_correspondence(logits, torch.tensor(videos))
+    found = balanced_correspondence(logits, *pairs_of(videos))
     assert found.item() == pytest.approx(all_pairs_by_loops(logits.tolist(), videos), rel=1e-5)
 
 
-def test_a_pair_of_clips_of_one_video_counts_as_neither():
+def test_a_pair_in_neither_mask_has_no_gradient():
     logits = torch.zeros(3, 3, requires_grad=True)
-    all_pairs_correspondence(logits, torch.tensor([0, 0, 1])).backward()
+    balanced_correspondence(logits, *pairs_of([0, 0, 1])).backward()
     assert logits.grad[0, 1] == logits.grad[1, 0] == 0
     assert (logits.grad[[0, 1, 2, 2], [2, 2, 0, 1]] > 0).all() and (logits.grad.diagonal() < 0).all()
 
 
-def test_a_batch_of_one_video_has_positives_alone():
-    found = all_pairs_correspondence(torch.zeros(2, 2), torch.tensor([7, 7]))
+def test_pairs_without_a_negative_have_positives_alone():
+    found = balanced_correspondence(torch.zeros(2, 2), *pairs_of([7, 7]))
     assert found.item() == pytest.approx(0.5 * math.log(2))
 
 

@@ -10,10 +10,11 @@ from torch.nn import functional as F
 from avloc.clustering import cluster_objects, normalised_mutual_information
 from avloc.data.loader import Batch
 from avloc.data.views import FrameView, LogMel
+from avloc.errors import AvlocError
 from avloc.methods.base import Collect, Localizer, Phase, Train
-from avloc.methods.dsol.network import TwoStreams
+from avloc.methods.dsol.network import Hearing, Sight, TwoStreams
 from avloc.nn.encoders import Backbone
-from avloc.nn.losses import all_pairs_correspondence, correspondence
+from avloc.nn.losses import balanced_correspondence, correspondence
 from avloc.nn.similarity import cross_dilation, pairwise_maps, pool_map, top_share
 
 log = logging.getLogger("avloc.dsol")
@@ -30,7 +31,8 @@ class StageOne(Localizer):
     class_task: alternate with classification, from epoch init_num (counted from 0) on, class_iter epochs each, heads at
     learning rate class_lr; class_rate: a factor on all rates meanwhile. joint: keep minimising the localization loss
     meanwhile (not published).
-    mixtures: weight of teaching the sound head both sources of mixed clips (not published; 0 is off).
+    mixtures, mixed_pairs: while classifying, weights of teaching the sound head both sources of mixed clips, and the map
+    to find both of their frames (not published; 0 is off; mixed_pairs needs pairs ``all``).
     frozen_heads: leave the heads as initialised, as the released AudioSet code does by mistake.
     """
 
@@ -61,15 +63,19 @@ class StageOne(Localizer):
         class_rate: float = 1.0,
         joint: bool = False,
         mixtures: float = 0.0,
+        mixed_pairs: float = 0.0,
         frozen_heads: bool = False,
     ):
         super().__init__()
+        if mixed_pairs and pairs != "all":
+            raise AvlocError(f"mixed_pairs is {mixed_pairs} with pairs {pairs!r}; mixed sounds need pairs: all")
         self.clusters, self.frame, self.sound = clusters, frame, sound
         self.streams = TwoStreams(clusters, visual, audio, dim, cosine, logit_scale, logit_bias)
         self.negatives = pairs == "negative"
         self.pool, self.mask, self.dilate, self.mask_top, self.feature_area = pool, mask, dilate, mask_top, feature_area
         self.class_task, self.init_num, self.class_iter, self.class_lr = class_task, init_num, class_iter, class_lr
-        self.joint, self.mixtures, self.frozen_heads, self.class_rate = joint, mixtures, frozen_heads, class_rate
+        self.joint, self.mixtures, self.mixed_pairs = joint, mixtures, mixed_pairs
+        self.frozen_heads, self.class_rate = frozen_heads, class_rate
 
     def locate(self, batch: Batch) -> Tensor:
         """The published map, sigmoid of the scaled similarity: (B, 1, h, w)."""
@@ -104,30 +110,36 @@ class StageOne(Localizer):
         )
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
-        logits, targets = self._pairs(batch)
-        if targets is None:
-            assert batch.video is not None
-            return {"localization": all_pairs_correspondence(logits, batch.video)}
-        return {"localization": correspondence(logits, targets)}
+        if not self.negatives:
+            return self._all_pairs_loss(batch, self.streams.see(batch.frame), self.streams.hear(batch.sound))
+        return {"localization": correspondence(*self._pairs(batch))}
+
+    def _all_pairs_loss(self, batch: Batch, sight: Sight, hearing: Hearing) -> dict[str, Tensor]:
+        assert batch.video is not None
+        own = torch.eye(len(batch), dtype=torch.bool, device=batch.video.device)
+        foreign = batch.video[:, None] != batch.video[None, :]
+        return {"localization": balanced_correspondence(self._scores(sight, hearing), own, foreign)}
 
     def matching_accuracy(self, batch: Batch) -> dict[str, Tensor]:
         """Share of pairs told apart; with all pairs, of clips whose own frame fits their sound best."""
+        if not self.negatives:
+            best = self._scores(self.streams.see(batch.frame), self.streams.hear(batch.sound)).argmax(0)
+            return {"accuracy": (best == torch.arange(len(best), device=best.device)).float().mean()}
         logits, targets = self._pairs(batch)
-        if targets is None:
-            return {"accuracy": (logits.argmax(0) == torch.arange(len(logits), device=logits.device)).float().mean()}
         return {"accuracy": ((logits > 0).float() == targets).float().mean()}
 
-    def _pairs(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
-        """Logits and targets (2B,) of each clip with its frame and with its negative; or logits (B, B) of all pairs."""
-        hearing = self.streams.hear(batch.sound)
-        if not self.negatives:
-            sight = self.streams.see(batch.frame)
-            maps = pairwise_maps(sight.embedding, hearing.embedding)
-            return pool_map(self.streams.scale(maps.flatten(0, 1).unsqueeze(1)), self.pool).view(maps.shape[:2]), None
+    def _scores(self, sight: Sight, hearing: Hearing) -> Tensor:
+        """Logits (B, B) that a frame (row) holds the source of a sound (column)."""
+        maps = pairwise_maps(sight.embedding, hearing.embedding)
+        return pool_map(self.streams.scale(maps.flatten(0, 1).unsqueeze(1)), self.pool).view(maps.shape[:2])
+
+    def _pairs(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Logits and targets (2B,) of each clip with its frame and with its negative."""
         assert batch.negative is not None
+        hearing = self.streams.hear(batch.sound)
         # One pass over both halves: the batch norms see what the released code shows them in interleaved rows.
         sight = self.streams.see(torch.cat([batch.frame, batch.negative]))
-        twice = type(hearing)(*(torch.cat([part, part]) for part in hearing))
+        twice = Hearing(*(torch.cat([part, part]) for part in hearing))
         logits = pool_map(self.streams.agreement(sight, twice), self.pool).flatten()
         return logits, (torch.arange(len(logits), device=logits.device) < len(batch)).float()
 
@@ -171,22 +183,34 @@ class StageOne(Localizer):
             "frame_class": F.cross_entropy(sight.logits, labels),
             "sound_class": F.cross_entropy(hearing.logits, labels),
         }
-        if self.mixtures:
-            terms["mixture"] = self.mixtures * self._mixture_loss(batch, labels)
+        if self.mixtures or self.mixed_pairs:
+            terms |= self._mixture_losses(batch, sight, labels)
         if self.joint:
-            terms |= self.loss(batch)
+            terms |= self.loss(batch) if self.negatives else self._all_pairs_loss(batch, sight, hearing)
         return terms
 
-    def _mixture_loss(self, batch: Batch, labels: Tensor) -> Tensor:
-        """Each clip's sound mixed with the next one's, gains within 3 dB; the head should name both, half each."""
-        assert batch.waveform is not None
+    def _mixture_losses(self, batch: Batch, sight: Sight, labels: Tensor) -> dict[str, Tensor]:
+        """Each clip's sound mixed with that of the clip before it, gains within 3 dB.
+
+        The head should name both, half each; and both their frames hold a source of it, frames of other videos none.
+        """
+        assert batch.waveform is not None and batch.video is not None
         gains = 10 ** (torch.empty(2, len(batch), 1, device=labels.device).uniform_(-3, 3) / 20)
         levels = batch.waveform.square().mean(1, keepdim=True).sqrt().clamp(min=1e-4)
         sources = batch.waveform / levels * 0.05
-        mixed = gains[0] * sources + gains[1] * sources.roll(1, 0)
-        targets = F.one_hot(labels, self.clusters).float()
-        logits = self.streams.hear(self.sound(mixed)).logits
-        return F.cross_entropy(logits, 0.5 * (targets + targets.roll(1, 0)))
+        hearing = self.streams.hear(self.sound(gains[0] * sources + gains[1] * sources.roll(1, 0)))
+        terms = {}
+        if self.mixtures:
+            targets = F.one_hot(labels, self.clusters).float()
+            both = 0.5 * (targets + targets.roll(1, 0))
+            terms["mixture"] = self.mixtures * F.cross_entropy(hearing.logits, both)
+        if self.mixed_pairs:
+            own = torch.eye(len(batch), dtype=torch.bool, device=labels.device)
+            video, before = batch.video, batch.video.roll(1)
+            foreign = (video[:, None] != video[None, :]) & (video[:, None] != before[None, :])
+            scores = self._scores(sight, hearing)
+            terms["mixed_pairs"] = self.mixed_pairs * balanced_correspondence(scores, own | own.roll(1, 1), foreign)
+        return terms
 
     def class_accuracy(self, batch: Batch) -> dict[str, Tensor]:
         """Agreement of both heads with the clusters, and their mean as `accuracy`."""
