@@ -1,6 +1,5 @@
 """Objectives as functions of tensors."""
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 

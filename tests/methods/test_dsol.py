@@ -524,3 +524,35 @@ def test_centred_dictionary_compares_directions_from_the_mean_object(batch):
             away.norm(dim=1, keepdim=True) * objects.norm(dim=1)[:, None, None]
         )
         torch.testing.assert_close(two.locate(batch), (3 * cosines * maps[:, None]).softmax(1), rtol=1e-4, atol=1e-6)
+
+
+def test_places_are_matched_by_what_each_shows_weighted_by_the_mask(batch):
+    two = small_two(match_pool="places", match_over="clips", score_scale=3.0)
+    with torch.no_grad():
+        sight = two.streams.see(batch.frame)
+        logits = two.streams.agreement(sight, two.streams.hear(batch.sound))
+        target = two.teacher.hear(batch.sound).logits.softmax(1)
+        term = two.matching_loss(batch)["matching"]
+        shown, mask = (3 * two._objects(sight, None)).softmax(1), logits.sigmoid()
+    total = 0.0
+    for clip in range(B):
+        predicted = (
+            sum(shown[clip, :, row, column] * mask[clip, 0, row, column] for row in range(6) for column in range(6))
+            / mask[clip].sum()
+        )
+        total += (target[clip] * (target[clip].log() - predicted.log())).sum().item()
+    assert term.item() == pytest.approx(total / B, rel=1e-4)
+
+
+def test_matched_places_teach_what_objects_look_like_and_not_where_sound_comes_from(batch):
+    two = small_two(match_pool="places").train()
+    two.matching_loss(batch)["matching"].backward()
+    assert all(p.grad is None for p in two.streams.frame_projection.parameters())
+    assert all(p.grad is None for p in two.streams.audio.parameters())
+    assert two.streams.visual.conv1.weight.grad.abs().sum() > 0
+
+
+def test_a_mask_power_multiplies_the_deaf_maps_by_the_sounding_map(batch):
+    two = small_two(test_temperature=3.0, mask_power=0.5)
+    with torch.no_grad():
+        torch.testing.assert_close(two.locate(batch), two.look(batch) * two.sounding(batch).sqrt())

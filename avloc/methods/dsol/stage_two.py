@@ -28,8 +28,12 @@ class StageTwo(Localizer):
     weight: of the localization loss. quadrants: each quarter of a negative frame must be silent (AudioSet: the frame).
     negative: another video's frame ``drawn`` for each clip, as published, or the next clip's frame of the ``batch``.
     match: ``kl`` or, AudioSet, ``bce``; match_over: see distribution_matching; match_scale, score_scale: factors of the
-    matching loss and of its scores (1 as published). teacher_temperature: of the target. match_first: epochs of matching
-    alone (AudioSet 50). test_temperature: the maps are softmax over clusters of that factor times the object maps.
+    matching loss and of its scores (1 as published). match_pool: what is matched is the ``mean`` of the masked object
+    maps, as published, or the mean of what each of the ``places`` shows (a softmax over clusters), weighted by the mask,
+    which then learns nothing from it: else it may look for places that suit the sound instead of its source.
+    teacher_temperature: of the target. match_first: epochs of matching alone (AudioSet 50).
+    test_temperature: the maps are softmax over clusters of that factor times the masked object maps, as published;
+    mask_power: or times the object maps alone, and the softmax is multiplied by the sounding map to that power.
     freeze_norms: keep the batch statistics of stage one, whose solo scenes are fewer objects (not published).
     frame: another view for this stage; None keeps stage one's.
     """
@@ -51,11 +55,13 @@ class StageTwo(Localizer):
         negative: Literal["drawn", "batch"] = "drawn",
         match: Literal["kl", "bce"] = "kl",
         match_over: Literal["entries", "clips"] = "entries",
+        match_pool: Literal["mean", "places"] = "mean",
         match_scale: float = 1.0,
         score_scale: float = 1.0,
         teacher_temperature: float = 1.0,
         match_first: int = 0,
         test_temperature: float = 3.0,
+        mask_power: float = 0.0,
         freeze_norms: bool = False,
         frame: FrameView | None = None,
     ):
@@ -63,6 +69,7 @@ class StageTwo(Localizer):
         self.negatives = negative == "drawn"
         self.masked, self.object_maps, self.obj_init, self.dictionary_use = masked, object_maps, obj_init, dictionary
         self.weight, self.quadrants, self.match, self.match_over = weight, quadrants, match, match_over
+        self.match_pool, self.mask_power = match_pool, mask_power
         self.match_scale, self.score_scale, self.teacher_temperature = match_scale, score_scale, teacher_temperature
         self.freeze_norms = freeze_norms
         self.match_first, self.test_temperature, self._frame = match_first, test_temperature, frame
@@ -121,10 +128,18 @@ class StageTwo(Localizer):
         with torch.no_grad():
             heard = self.teacher.hear(batch.sound).logits
             target = (heard / self.teacher_temperature).float().softmax(1)
-        scores = self._objects(sight, logits).float().mean((2, 3)) * self.score_scale
+        scores = self._scores(sight, logits)
         if self.match == "bce":
             return self.match_scale * F.binary_cross_entropy(scores.clamp(0, 1), target)
         return self.match_scale * distribution_matching(scores, target, self.match_over)
+
+    def _scores(self, sight: Sight, logits: Tensor | None) -> Tensor:
+        """How much of each object the frame seems to hold where it sounds, (B, K), the scores of a softmax."""
+        if self.match_pool == "mean":
+            return self._objects(sight, logits).float().mean((2, 3)) * self.score_scale
+        shown = (self._objects(sight, None).float() * self.score_scale).softmax(1)
+        weights = torch.ones_like(shown[:, :1]) if logits is None else logits.detach().float().sigmoid()
+        return ((shown * weights).sum((2, 3)) / weights.sum((2, 3))).clamp(min=1e-6).log()
 
     def _objects(self, sight: Sight, logits: Tensor | None) -> Tensor:
         """How much each place looks like each object of the dictionary, (B, K, h, w), masked by the sounding map."""
@@ -148,7 +163,10 @@ class StageTwo(Localizer):
         if not len(self.dictionary):
             return self.sounding(batch)
         sight = self.streams.see(batch.frame)
-        return self._shown(self._objects(sight, self.streams.agreement(sight, self.streams.hear(batch.sound))))
+        logits = self.streams.agreement(sight, self.streams.hear(batch.sound))
+        if self.mask_power:
+            return self._shown(self._objects(sight, None)) * logits.float().sigmoid() ** self.mask_power
+        return self._shown(self._objects(sight, logits))
 
     def look(self, batch: Batch) -> Tensor | None:
         """The object maps without the sounding mask."""
