@@ -556,3 +556,15 @@ def test_a_mask_power_multiplies_the_deaf_maps_by_the_sounding_map(batch):
     two = small_two(test_temperature=3.0, mask_power=0.5)
     with torch.no_grad():
         torch.testing.assert_close(two.locate(batch), two.look(batch) * two.sounding(batch).sqrt())
+
+
+def test_a_map_power_sharpens_the_published_map(batch):
+    plain, sharp = small().eval(), small(map_power=2.0).eval()
+    with torch.no_grad():
+        torch.testing.assert_close(sharp.locate(batch), plain.locate(batch).square())
+
+
+def test_weights_that_went_on_locating_while_classifying_serve_alone():
+    assert small().weights_from == ("localize", "classify")
+    assert small(joint=True).weights_from == ("classify",)
+    assert small(joint=True, class_task=False).weights_from == ("localize", "classify")

@@ -33,6 +33,7 @@ class StageOne(Localizer):
     meanwhile (not published).
     mixtures, mixed_pairs: while classifying, weights of teaching the sound head both sources of mixed clips, and the map
     to find both of their frames (not published; 0 is off; mixed_pairs needs pairs ``all``).
+    map_power: the map that `locate` shows is the sigmoid to that power (1 as published).
     frozen_heads: leave the heads as initialised, as the released AudioSet code does by mistake.
     """
 
@@ -64,6 +65,7 @@ class StageOne(Localizer):
         joint: bool = False,
         mixtures: float = 0.0,
         mixed_pairs: float = 0.0,
+        map_power: float = 1.0,
         frozen_heads: bool = False,
     ):
         super().__init__()
@@ -75,11 +77,14 @@ class StageOne(Localizer):
         self.pool, self.mask, self.dilate, self.mask_top, self.feature_area = pool, mask, dilate, mask_top, feature_area
         self.class_task, self.init_num, self.class_iter, self.class_lr = class_task, init_num, class_iter, class_lr
         self.joint, self.mixtures, self.mixed_pairs = joint, mixtures, mixed_pairs
-        self.frozen_heads, self.class_rate = frozen_heads, class_rate
+        self.map_power, self.frozen_heads, self.class_rate = map_power, frozen_heads, class_rate
+        if class_task and joint:  # then classification goes on learning to locate, and ends with the better maps
+            self.weights_from = ("classify",)
 
     def locate(self, batch: Batch) -> Tensor:
-        """The published map, sigmoid of the scaled similarity: (B, 1, h, w)."""
-        return self.streams.agreement(self.streams.see(batch.frame), self.streams.hear(batch.sound)).sigmoid()
+        """The published map, sigmoid of the scaled similarity, to `map_power`: (B, 1, h, w)."""
+        logits = self.streams.agreement(self.streams.see(batch.frame), self.streams.hear(batch.sound))
+        return logits.sigmoid() if self.map_power == 1 else logits.float().sigmoid() ** self.map_power
 
     def phases(self, train: Train) -> list[Phase]:
         body = train.make_optimizer(self.streams.body())
