@@ -124,8 +124,8 @@ def test_every_key_in_the_table_of_published_options_is_a_key():
     import inspect
 
     from avloc.data.views import FrameView, LogMel
-    from avloc.engine.experiment import ClusterSettings, Data, Start
-    from avloc.engine.experiment import TestSet as Tested
+    from avloc.engine.settings import ClusterSettings, Data, Start
+    from avloc.engine.settings import TestSet as Tested
     from avloc.methods.base import Train
     from avloc.methods.dsol import StageOne, StageTwo
     from avloc.nn.encoders import Backbone

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from avloc import processes
-from avloc.engine.experiment import Data, Stage, device_of, keep_config, open_run, open_split
+from avloc.engine.experiment import Stage, device_of, keep_config, open_run, open_split
+from avloc.engine.settings import Data
 from avloc.errors import DataError
 from avloc.methods.base import Localizer
 

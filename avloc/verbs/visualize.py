@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from avloc.drawing.page import Page, ShownSet
-    from avloc.engine.experiment import Experiment, TestSet
+    from avloc.engine.experiment import Experiment
     from avloc.engine.run import Run
+    from avloc.engine.settings import TestSet
 
 log = logging.getLogger("avloc.visualize")
 Progress = Callable[[int, int, str], None]

@@ -1,0 +1,64 @@
+"""The sections of a configuration beside model and train, as typed settings."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Data:
+    """store: a prepared store. train, validation: its splits that a stage learns from and is judged on meanwhile.
+
+    labels: the name of pseudo labels in the store, as `avloc pseudo-labels` writes them.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    store: Path
+    train: str
+    validation: str | None = None
+    labels: str | None = None
+
+
+@dataclass(frozen=True)
+class TestSet:
+    """A split to evaluate: which protocol scores it and which stage's maps (None: the last stage).
+
+    axes: of the protocol that are to differ, as ``{nsa_maps: 11}``; the result records them.
+    size: pixels of the frames the method sees here, instead of its view's own. frames: of each clip ``all`` its
+    annotated frames, the ``first``, or one at ``random`` as the released code does.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    store: Path
+    split: str
+    protocol: str
+    stage: int | None = None
+    frames: Literal["all", "first", "random"] = "all"
+    size: int | None = None
+    axes: dict[str, str | int | float | bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ClusterSettings:
+    """as_trained: take the clustering that the stage's own classification used, as published, instead of a new one.
+
+    restarts: of k-means. random_draws: search the match of clusters to classes by that many draws; 0 is exact.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    as_trained: bool = False
+    restarts: int = 10
+    random_draws: int = 0
+
+
+@dataclass(frozen=True)
+class Start:
+    """Other runs to start from. stage1: where stage one and its clusters lie; stage2: whose stage two the student continues."""
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    stage1: Path | None = None
+    stage2: Path | None = None
