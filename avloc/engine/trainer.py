@@ -107,8 +107,7 @@ def _epoch(
     localizer.train()
     sums: dict[str, Tensor] = {}
     for step, batch in enumerate(loader.training(train.batch_size, seed, place.done)):
-        done, epochs = (place.done, report[0]) if train.schedule == "cosine-stage" else (place.epoch, phase.epochs)
-        factor = _rate_factor(train, phase, done * steps + step, epochs * steps)
+        factor = _rate_factor(train, phase, place.epoch * steps + step, phase.epochs * steps)
         with _autocast(train, loader.device):
             terms = objective(batch)
         loss = torch.stack([term.float() for term in terms.values()]).sum()
@@ -144,7 +143,7 @@ def _step(optimizer: torch.optim.Optimizer, factor: float) -> None:
 
 def _rate_factor(train: Train, phase: Phase, step: int, steps: int) -> float:
     warmup = min(1.0, (step + 1) / train.warmup) if train.warmup else 1.0
-    return phase.rate * warmup * (1.0 if train.schedule == "constant" else 0.5 * (1 + math.cos(math.pi * step / steps)))
+    return phase.rate * warmup * (0.5 * (1 + math.cos(math.pi * step / steps)) if train.schedule == "cosine" else 1.0)
 
 
 def _autocast(train: Train, device: torch.device) -> torch.autocast:

@@ -18,8 +18,7 @@ class Train:
 
     epochs: passes of the method's main objective. batch_size: clips a step and process. lr, weight_decay: of
     `optimizer` (adam: the decay is an L2 term of the gradient; adamw: decoupled). warmup: steps of linear warm-up, and
-    schedule: ``constant`` or ``cosine`` to zero, over each phase; ``cosine-stage``: both once, over all phases.
-    precision: fp32 or bf16 (autocast).
+    schedule: ``constant`` or ``cosine`` to zero, over each phase. precision: fp32 or bf16 (autocast).
     select: which epoch's weights a phase leaves behind, judged on the validation split: ``loss`` (lowest), ``accuracy``,
     ``iou`` (of the maps with the validation boxes, highest), or ``last``. resident: keep the split on the device (None:
     when it fits). val_transform: the view of validation frames; ``train`` augments them, as the released DSOL code does
@@ -34,7 +33,7 @@ class Train:
     lr: float = 1e-4
     weight_decay: float = 1e-4
     optimizer: Literal["adam", "adamw"] = "adam"
-    schedule: Literal["constant", "cosine", "cosine-stage"] = "constant"
+    schedule: Literal["constant", "cosine"] = "constant"
     warmup: int = 0
     precision: Literal["fp32", "bf16"] = "fp32"
     select: Literal["loss", "accuracy", "iou", "last"] = "last"

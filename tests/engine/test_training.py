@@ -1,7 +1,6 @@
 """Training by the loop: interruptions, settings, disks and numbers that go wrong."""
 
 import errno
-import itertools
 import json
 import math
 import os
@@ -14,7 +13,6 @@ import torch
 from safetensors.torch import load_file
 
 import avloc
-from avloc.engine import trainer
 from avloc.engine.checkpoints import load_state, load_weights, save_weights
 from avloc.engine.experiment import open_run
 from avloc.engine.stages import load_stage
@@ -181,19 +179,6 @@ def test_every_way_to_train_stays_finite(store, tmp_path, options):
     settings["stage1"]["train"] |= {"epochs": 2, **options}
     trained = avloc.train_stage1(write_config(tmp_path / "tiny.yaml", settings), tmp_path / "run")
     assert all(math.isfinite(entry["loss"]) for entry in trained.last.values())
-
-
-@pytest.mark.parametrize(("schedule", "falls"), [("cosine", 4), ("cosine-stage", 1)])
-def test_a_cosine_falls_once_over_each_phase_or_once_over_the_stage(store, tmp_path, monkeypatch, schedule, falls):
-    settings = tiny_config(store)
-    settings["stage1"]["train"] |= {"epochs": 2, "schedule": schedule, "warmup": 0}
-    settings["stage1"]["model"] |= {"init_num": 0, "class_iter": 1, "class_rate": 1.0}
-    factors = []
-    step = trainer._step
-    monkeypatch.setattr(trainer, "_step", lambda optimizer, factor: factors.append(factor) or step(optimizer, factor))
-    avloc.train_stage1(write_config(tmp_path / "tiny.yaml", settings), tmp_path / "run")
-    assert factors[0] == 1.0 and 0 < factors[-1] < 0.5
-    assert 1 + sum(later > before for before, later in itertools.pairwise(factors)) == falls
 
 
 def test_zero_gradients_let_unreached_parameters_drift_as_in_old_torch(store, tmp_path):
