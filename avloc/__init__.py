@@ -31,6 +31,8 @@ _PLACES = {
     "Batch": "avloc.data.loader",
     "FrameView": "avloc.data.views",
     "LogMel": "avloc.data.views",
+    "LogStft": "avloc.data.views",
+    "VggishPatches": "avloc.data.views",
     "Localizer": "avloc.methods.base",
     "Phase": "avloc.methods.base",
     "Train": "avloc.methods.base",

@@ -87,6 +87,13 @@ def _stage(before: int, width: int, count: int, stride: int) -> nn.Sequential:
     return nn.Sequential(first, *(BasicBlock(width, width) for _ in range(count - 1)))
 
 
+def jitter_norms(network: nn.Module) -> None:
+    """Start batch norms at weights N(1, 0.02), as Hard Way and EZ-VSL do where nothing is pretrained."""
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.weight, 1.0, 0.02)
+
+
 def _imagenet_state(weights: str) -> dict[str, Any]:
     if weights == "imagenet":
         try:

@@ -1,5 +1,8 @@
 """Objectives as functions of tensors."""
 
+import math
+
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -27,3 +30,23 @@ def distribution_matching(scores: Tensor, target: Tensor, over: str = "entries")
     """
     divergence = F.kl_div(F.log_softmax(scores, dim=1), target, reduction="batchmean")
     return divergence / scores.shape[1] if over == "entries" else divergence
+
+
+def hard_negative_cross_entropy(similarity: Tensor, positives: int, negatives: int) -> Tensor:
+    """Contrast the regions most like the sound with those least like it; similarity is (B, nodes). Zhou et al., WACV 2023."""
+    ranked = similarity.sort(dim=1, descending=True).values
+    pair = torch.stack([ranked[:, :positives].mean(1), ranked[:, -negatives:].mean(1)], dim=1)
+    return F.cross_entropy(pair, torch.zeros(len(pair), dtype=torch.long, device=pair.device))
+
+
+def map_divergence(maps: Tensor, others: Tensor, kind: str = "js") -> Tensor:
+    """Mean divergence of two maps (B, h, w) as distributions over their cells, in nats. Zhou et al., WACV 2023.
+
+    kind: ``js``, Jensen-Shannon, at most ln 2; or ``kl``, of `others` from `maps`.
+    """
+    log_p, log_q = maps.flatten(1).log_softmax(1), others.flatten(1).log_softmax(1)
+    if kind == "kl":
+        return F.kl_div(log_p, log_q, reduction="batchmean", log_target=True)
+    middle = torch.logaddexp(log_p, log_q) - math.log(2)
+    both = [F.kl_div(middle, side, reduction="batchmean", log_target=True) for side in (log_p, log_q)]
+    return 0.5 * (both[0] + both[1])

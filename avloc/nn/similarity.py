@@ -1,5 +1,6 @@
 """Where in a frame its features agree with a sound, and one score out of such a map."""
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -46,3 +47,14 @@ def cross_dilation(mask: Tensor) -> Tensor:
     up, down = padded[..., :-2, 1:-1], padded[..., 2:, 1:-1]
     left, right = padded[..., 1:-1, :-2], padded[..., 1:-1, 2:]
     return mask | up | down | left | right
+
+
+def weighted_mean(maps: Tensor, log_weights: Tensor) -> Tensor:
+    """Mean over the cells of maps (..., h, w), weighted: (...). Logarithms of weights, for these may vanish in float32."""
+    return (maps.flatten(-2) * log_weights.flatten(-2).softmax(-1)).sum(-1)
+
+
+def min_max(maps: Tensor) -> Tensor:
+    """Maps (..., h, w) scaled to [0, 1] each; a constant map is 0."""
+    low, high = maps.amin((-2, -1), keepdim=True), maps.amax((-2, -1), keepdim=True)
+    return (maps - low) / (high - low).clamp(min=torch.finfo(maps.dtype).tiny)

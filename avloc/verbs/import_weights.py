@@ -64,6 +64,7 @@ def _imported(
 ) -> "tuple[Localizer, tuple[dict[str, Any], ...]]":
     from avloc.config import Section, bind
     from avloc.engine.experiment import load_method
+    from avloc.nn.published import without_wrapper
 
     module = load_method(method)
     if not hasattr(module, "import_state"):
@@ -73,7 +74,7 @@ def _imported(
     files: dict[str, str] = getattr(module, "FILES", {})
     state = _states_in(path, files) if path.is_dir() and files else _state_of(path)
     try:
-        arguments = module.arguments_of(state)
+        arguments = module.arguments_of(without_wrapper(state))
         one = bind(Section(str(path), arguments[0]), module.STAGES[0])
         two = bind(Section(str(path), arguments[1]), module.STAGES[1]) if stage == 2 else None
         localizer = module.import_state(state, stage, one, two, _dictionary(dictionary))
@@ -105,7 +106,7 @@ def _state_of(path: Path) -> "Mapping[str, Tensor]":
     except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise AvlocError(f"{path}: not a checkpoint of plain tensors ({reason})") from None
-    for wrapper in ("state_dict", "model_state_dict"):
+    for wrapper in ("state_dict", "model_state_dict", "model"):
         if isinstance(state, Mapping) and isinstance(state.get(wrapper), Mapping):
             state = state[wrapper]
     if not isinstance(state, Mapping) or not all(isinstance(value, torch.Tensor) for value in state.values()):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageEnhance
+from torchvision import transforms
 
 from avloc.data.views import FrameView, LogMel
 
@@ -190,15 +191,29 @@ def shown(view: FrameView, images: torch.Tensor) -> np.ndarray:
     return (255 * (images * std + mean)).permute(0, 2, 3, 1).numpy()
 
 
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
 @pytest.mark.parametrize("size", [32, 56, 224])
-def test_the_test_view_resizes_as_pillow_does(size):
-    view, raw = FrameView(size=size), frames()
+def test_the_test_view_resizes_as_pillow_does(size, interpolation):
+    view, raw = FrameView(size=size, interpolation=interpolation), frames()
     images = view(torch.from_numpy(raw))
     assert images.shape == (3, 3, size, size) and images.dtype == torch.float32
-    expected = np.stack(
-        [np.asarray(Image.fromarray(frame).resize((size, size), Image.Resampling.BILINEAR)) for frame in raw]
-    )
-    assert np.abs(shown(view, images) - expected).max() < 1.01
+    filtering = Image.Resampling[interpolation.upper()]
+    expected = np.stack([np.asarray(Image.fromarray(frame).resize((size, size), filtering)) for frame in raw])
+    assert np.abs(shown(view, images) - expected).max() < 1.05  # Pillow rounds after each direction
+
+
+def test_a_bicubic_crop_without_colours_is_torchvisions():
+    raw = frames(4, 60, 60)
+    view = FrameView(48, 53, brightness=0.0, colour=0.0, interpolation="bicubic")
+    found = shown(view, view(torch.from_numpy(raw), torch.Generator().manual_seed(5)))
+    generator = torch.Generator().manual_seed(5)
+    offsets, flips = torch.randint(0, 6, (2, 4), generator=generator), torch.rand(3, 4, generator=generator)[0] < 0.5
+    assert 0 < flips.sum() < 4
+    for number, frame in enumerate(raw):
+        image = transforms.functional.resize(Image.fromarray(frame), 53, transforms.InterpolationMode.BICUBIC)
+        image = transforms.functional.crop(image, *offsets[:, number].tolist(), 48, 48)
+        expected = np.asarray(transforms.functional.hflip(image) if flips[number] else image, np.float64)
+        assert np.abs(found[number] - expected).max() < 1.05
 
 
 def test_frames_of_the_asked_size_are_left_as_they_are():

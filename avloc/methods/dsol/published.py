@@ -14,6 +14,7 @@ from avloc.errors import AvlocError
 from avloc.methods.base import Localizer
 from avloc.methods.dsol.stage_one import StageOne
 from avloc.methods.dsol.stage_two import StageTwo
+from avloc.nn.published import load_published, require, without_wrapper
 
 NAMES = {
     "visual_net.": "streams.visual.",
@@ -57,12 +58,10 @@ AUDIOSET_TWO: dict[str, Any] = {
 
 def arguments_of(state: Mapping[str, Tensor]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Arguments of both stages that fit a published state dict; the AudioSet variant shows by the bias of conv_av."""
-    state = _stripped(state)
-    head = state.get("a_class_layer.weight")
-    if head is None:
-        raise AvlocError("this is no DSOL checkpoint: it has no a_class_layer.weight; give the authors' .pth file")
+    state = without_wrapper(state)
+    require(state, ["a_class_layer.weight"], "DSOL")
     audioset = "conv_av.bias" in state
-    one = {"clusters": int(head.shape[0]), **(AUDIOSET_ONE if audioset else {})}
+    one = {"clusters": int(state["a_class_layer.weight"].shape[0]), **(AUDIOSET_ONE if audioset else {})}
     return one, dict(AUDIOSET_TWO) if audioset else {}
 
 
@@ -75,7 +74,7 @@ def import_state(
 ) -> Localizer:
     """Load a published state dict into stage one, or into a stage two that starts from it; AvlocError for misfits."""
     localizer: Localizer = one
-    state = _stripped(state)
+    state = without_wrapper(state)
     if (stage == 2) != ("obj_conv.weight" in state):
         raise AvlocError(
             f"this DSOL checkpoint is of stage {1 if stage == 2 else 2} (obj_conv is "
@@ -85,31 +84,5 @@ def import_state(
         assert two is not None
         two.start_from(one, dictionary)
         localizer = two
-    renamed = {_ours(name): value for name, value in state.items() if not name.startswith(UNUSED)}
-    expected = {
-        name: value for name, value in localizer.state_dict().items() if not name.startswith(("teacher.", "dictionary"))
-    }
-    problems = [f"{name} is missing" for name in expected if name not in renamed]
-    problems += [f"{name} is unknown" for name in renamed if name not in expected]
-    problems += [
-        f"{name} is {tuple(value.shape)}, not {tuple(expected[name].shape)}"
-        for name, value in renamed.items()
-        if name in expected and value.shape != expected[name].shape
-    ]
-    if problems:
-        raise AvlocError(
-            f"this checkpoint does not fit DSOL stage {stage}: {'; '.join(problems[:5])} ({len(problems)} in all)"
-        )
-    localizer.load_state_dict(renamed, strict=False)
+    load_published(localizer, state, NAMES, UNUSED, f"DSOL stage {stage}", own=("teacher.", "dictionary"))
     return localizer
-
-
-def _stripped(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix("module."): value for name, value in state.items()}
-
-
-def _ours(name: str) -> str:
-    for theirs, ours in NAMES.items():
-        if name.startswith(theirs):
-            return ours + name[len(theirs) :]
-    return name

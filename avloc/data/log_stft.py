@@ -1,0 +1,77 @@
+"""Log-power spectrograms as scipy.signal.spectrogram computes them, a batch at a time."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+import torch
+from torch import Generator, Tensor
+
+from avloc.data.spectra import hidden, log_, magnitudes, pieces
+from avloc.data.waveforms import as_float, excerpt, varied
+
+
+@dataclass(frozen=True)
+class LogStft:
+    """Waveforms (B, S) to log-power spectrograms (B, 1, window / 2 + 1, T), frequency downwards.
+
+    log(power + `offset`) / `scale` of ``scipy.signal.spectrogram(waveform, rate, nperseg=window, noverlap=overlap)``:
+    Tukey window of 0.25, each window without its mean, density, no padding. `seconds` of each clip are heard, the
+    middle or the first; None hears all of it. A clip that is shorter is repeated first. The defaults are the released
+    spectrograms of Chen et al., CVPR 2021 (257x671 for 10 seconds at 16 kHz, the `first` part) and of Zhou et al., WACV
+    2023 (257x301 for the `middle` 3 seconds at 24 kHz).
+
+    Training may vary the sound, which the published code does not: see `shift`, `gain` and `hide` of LogMel.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    rate: int = 16_000
+    seconds: float | None = None
+    window: int = 512
+    overlap: int = 274
+    part: Literal["middle", "first"] = "middle"
+    offset: float = 1e-7
+    scale: float = 12.0
+    shift: float = 0.0
+    gain: float = 0.0
+    hide: float = 0.0
+
+    def __call__(self, waveforms: Tensor, generator: Generator | None = None) -> Tensor:
+        """Waveforms are int16, or float in [-1, 1]; a generator asks for the training view, None for the test view."""
+        if generator is not None:
+            waveforms = varied(waveforms, self.rate, self.shift, self.gain, generator)
+        if self.seconds is not None:
+            samples = int(self.seconds * self.rate / 2) * 2 if self.part == "middle" else int(self.seconds * self.rate)
+            waveforms = excerpt(waveforms, samples, self.part)
+        count, samples = waveforms.shape
+        times = (samples - self.overlap) // (self.window - self.overlap)
+        log = torch.empty(count, self.window // 2 + 1, times, device=waveforms.device)
+        with torch.autocast(waveforms.device.type, enabled=False):
+            for sounds, spectra in pieces(waveforms, log, times * self.window):
+                spectra.copy_(self._levels(as_float(sounds).clamp(-1, 1)).mT)
+        if generator is not None:
+            log = hidden(log, self.hide, (1, 2), generator)
+        return log.unsqueeze(1)
+
+    def _levels(self, waveforms: Tensor) -> Tensor:
+        """(B, T, window / 2 + 1)."""
+        window, weights = _tukey(self.rate, self.window, waveforms.device)
+        frames = waveforms.unfold(1, self.window, self.window - self.overlap)
+        spectrum = torch.fft.rfft((frames - frames.mean(-1, keepdim=True)).mul_(window))
+        density = magnitudes(spectrum).square_().mul_(weights)
+        return log_(density.add_(self.offset)).div_(self.scale)
+
+
+@lru_cache(maxsize=16)
+def _tukey(rate: int, length: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """The window, and the weight of each frequency's energy in the one-sided density."""
+    from scipy.signal import get_window
+
+    window = torch.from_numpy(get_window(("tukey", 0.25), length))
+    weights = torch.full((length // 2 + 1,), 2.0, dtype=torch.float64)
+    weights[0] = 1.0
+    if length % 2 == 0:
+        weights[-1] = 1.0
+    weights /= rate * window.square().sum()
+    return window.float().to(device), weights.float().to(device)

@@ -1,0 +1,71 @@
+"""Log-mel examples as VGGish takes them, a batch at a time."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from torch import Generator, Tensor
+
+from avloc.data.waveforms import as_float, excerpt, varied
+
+_RATE, _WINDOW, _HOP, _FFT, _BANDS, _LOWEST, _HIGHEST = 16_000, 400, 160, 512, 64, 125.0, 7500.0
+_FRAMES = 96  # of an example
+_OFFSET = 0.01
+
+
+@dataclass(frozen=True)
+class VggishPatches:
+    """Waveforms (B, S) at 16 kHz to VGGish's examples (B, P, 1, 96, 64) of 0.96 seconds each, time downwards.
+
+    Windows of 25 ms every 10 ms, magnitudes, 64 mel bands from 125 to 7500 Hz, log(mel + 0.01); frames that fill no
+    example are dropped (Hershey et al., ICASSP 2017). As SSPL (Song et al., CVPR 2022) hears it: the middle `seconds`
+    of each clip, repeated first if it is shorter, None hears all of it; with `stretch`, each clip's lowest sample
+    becomes -1 and its highest nearly 1. Computed in float64, as the released code does: stretched silence is loud.
+
+    Training may turn and level the sound, which the published code does not: see `shift` and `gain` of LogMel.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    rate: int = _RATE
+    seconds: float | None = 3.0
+    stretch: bool = True
+    shift: float = 0.0
+    gain: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.rate != _RATE:
+            raise ValueError(f"rate is {self.rate} Hz; VGGish listens at {_RATE} Hz only")
+
+    def __call__(self, waveforms: Tensor, generator: Generator | None = None) -> Tensor:
+        """Waveforms are int16, or float in [-1, 1]; a generator asks for the training view, None for the test view."""
+        waveforms = as_float(waveforms)
+        if generator is not None:
+            waveforms = varied(waveforms, self.rate, self.shift, self.gain, generator)
+        if self.seconds is not None:
+            waveforms = excerpt(waveforms, int(self.seconds * self.rate / 2) * 2, "middle")
+        if self.stretch:
+            waveforms = waveforms - waveforms.amin(dim=1, keepdim=True)
+            waveforms = (waveforms / (waveforms.amax(dim=1, keepdim=True) + 0.001) - 0.5) * 2
+        window, bank = _tensors(waveforms.device)
+        frames = waveforms.double().unfold(1, _WINDOW, _HOP)
+        count = frames.shape[1] // _FRAMES
+        magnitudes = torch.fft.rfft(frames[:, : count * _FRAMES] * window, _FFT).abs()
+        return (magnitudes @ bank).add_(_OFFSET).log_().float().unflatten(1, (count, 1, _FRAMES))
+
+
+@lru_cache(maxsize=4)
+def _tensors(device: torch.device) -> tuple[Tensor, Tensor]:
+    """The periodic Hann window and the mel bank (bins, bands): triangles in mel, not normalised, none hears bin 0."""
+    bins = _mel(torch.linspace(0, _RATE / 2, _FFT // 2 + 1, dtype=torch.float64)).unsqueeze(1)
+    lowest, highest = _mel(torch.tensor([_LOWEST, _HIGHEST], dtype=torch.float64)).tolist()
+    edges = torch.linspace(lowest, highest, _BANDS + 2, dtype=torch.float64)
+    rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
+    falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
+    bank = torch.minimum(rising, falling).clamp_(min=0)
+    bank[0] = 0
+    return torch.hann_window(_WINDOW, periodic=True, dtype=torch.float64, device=device), bank.to(device)
+
+
+def _mel(hertz: Tensor) -> Tensor:
+    return 1127 * torch.log1p(hertz / 700)

@@ -1,0 +1,109 @@
+"""EZ-VSL: localizing visual sounds the easy way, by contrast of the best place of each frame, and object guidance.
+
+Mo and Morgado, ECCV 2022, arXiv 2203.09324; reference stoneMo/EZ-VSL @95ff5bf.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from avloc.data.loader import Batch
+from avloc.data.views import FrameView, LogMel, LogStft
+from avloc.methods.base import Localizer
+from avloc.nn.encoders import Backbone, jitter_norms
+from avloc.nn.published import load_published, require
+from avloc.nn.similarity import cosine_map, min_max, pairwise_maps, pool_map
+
+STRIDES = (1, 2, 2, 2)  # an ordinary ResNet-18: maps of 7x7 for frames of 224
+
+
+class EzVsl(Localizer):
+    """Mo and Morgado, ECCV 2022, sections 3.2 to 3.4. dim: of the common space; tau: temperature.
+
+    pool: share of the places whose mean stands for a frame; 0 is the published maximum.
+    objects: an ImageNet encoder whose mean absolute features say where objects are, whatever they sound like; the map is
+    then alpha times the audio-visual map and 1 - alpha times that one, each scaled to [0, 1] (section 3.4; the code scales
+    after resizing to the frame, here the maps are scaled as they are). None leaves the audio-visual map alone.
+    """
+
+    def __init__(
+        self,
+        frame: FrameView = FrameView(size=224, resize=246, brightness=0.0, colour=0.0, interpolation="bicubic"),
+        sound: LogStft | LogMel = LogStft(seconds=3.0),
+        visual: Backbone = Backbone(strides=STRIDES),
+        audio: Backbone = Backbone(strides=STRIDES),
+        dim: int = 512,
+        tau: float = 0.03,
+        pool: float = 0.0,
+        objects: Backbone | None = None,
+        alpha: float = 0.4,
+    ):
+        super().__init__()
+        self.frame, self.sound, self.tau, self.pool, self.alpha = frame, sound, tau, pool, alpha
+        self.visual, self.audio = visual.build(3), audio.build(1)
+        jitter_norms(self.audio)
+        self.frame_projection = nn.Conv2d(self.visual.channels, dim, 1)
+        self.sound_projection = nn.Linear(self.audio.channels, dim)
+        nn.init.kaiming_normal_(self.frame_projection.weight, mode="fan_out", nonlinearity="relu")
+        nn.init.trunc_normal_(self.sound_projection.weight, std=0.01)
+        self.objects = None if objects is None else objects.build(3).requires_grad_(False)
+
+    def train(self, mode: bool = True) -> "EzVsl":
+        super().train(mode)
+        if self.objects is not None:
+            self.objects.eval()
+        return self
+
+    def see(self, batch: Batch) -> Tensor:
+        """Unit vectors (B, dim, h, w)."""
+        return F.normalize(self.frame_projection(self.visual(batch.frame)).float(), dim=1)
+
+    def hear(self, batch: Batch) -> Tensor:
+        """Unit vectors (B, dim)."""
+        return F.normalize(self.sound_projection(self.audio(batch.sound).amax((2, 3))).float(), dim=1)
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Each frame's best place should fit its own sound best of the batch, and each sound its own frame."""
+        scores = pool_map(pairwise_maps(self.see(batch), self.hear(batch)), self.pool) / self.tau
+        own = torch.arange(len(scores), device=scores.device)
+        return {"frames": F.cross_entropy(scores, own), "sounds": F.cross_entropy(scores.T, own)}
+
+    def locate(self, batch: Batch) -> Tensor:
+        """Cosines over tau, (B, 1, h, w); with `objects` the guided map in [0, 1]."""
+        maps = cosine_map(self.see(batch), self.hear(batch)) / self.tau
+        objects = self.look(batch)
+        if objects is None:
+            return maps
+        objects = F.interpolate(objects, size=maps.shape[2:], mode="bilinear", align_corners=True)
+        return self.alpha * min_max(maps) + (1 - self.alpha) * min_max(objects)
+
+    def look(self, batch: Batch) -> Tensor | None:
+        """Where objects are: (B, 1, h, w), the mean absolute feature of the ImageNet encoder."""
+        return None if self.objects is None else self.objects(batch.frame).float().abs().mean(1, keepdim=True)
+
+
+STAGES = (EzVsl,)
+
+# The authors' file holds {"model": state dict, ...}; their encoders are torchvision's without classifier.
+NAMES = {
+    "imgnet.": "visual.",
+    "audnet.": "audio.",
+    "img_proj.": "frame_projection.",
+    "aud_proj.": "sound_projection.",
+}
+
+
+def arguments_of(state: Mapping[str, Tensor]) -> tuple[dict[str, Any]]:
+    require(state, ["img_proj.weight", "aud_proj.weight"], "EZ-VSL")
+    return ({"dim": int(state["img_proj.weight"].shape[0])},)
+
+
+def import_state(
+    state: Mapping[str, Tensor], stage: int, one: EzVsl, two: nn.Module | None = None, dictionary: Any = None
+) -> EzVsl:
+    """The authors' state dict as our stage; AvlocError for what does not fit."""
+    load_published(one, state, NAMES, (), "EZ-VSL", own=("objects.",))
+    return one

@@ -1,0 +1,120 @@
+"""Hard Way (LVS): localizing visual sounds by contrast with the background of one's own frame.
+
+Chen et al., CVPR 2021, arXiv 2104.02691; reference hche11/Localizing-Visual-Sounds-the-Hard-Way @8fe8cbb, which has the
+model and the test but neither the loss nor the training: these follow the paper.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from avloc.data.loader import Batch
+from avloc.data.views import FrameView, LogMel, LogStft
+from avloc.methods.base import Localizer
+from avloc.nn.encoders import Backbone, jitter_norms
+from avloc.nn.published import load_published, require
+from avloc.nn.similarity import cosine_map, pairwise_maps, weighted_mean
+
+
+class HardWay(Localizer):
+    """Chen et al., CVPR 2021, section 3.3: sure object, sure background, and between them a zone that teaches nothing.
+
+    positive, negative: similarities above and below which a place is object or background (epsilon of the code, 0.65 and
+    0.40); sharpness: width of these soft cuts (tau, 0.03); temperature: of the logits (0.07).
+    tri_map: with it the background lies under `negative`, else it is whatever is not object. hard_negatives: contrast
+    with that background too. easy_pool: a frame meets the other sounds by its places ``weighted`` by how sure they are,
+    as in the code, by their ``mean``, as in the paper's formula, or by its ``max``.
+    own_pair: how a clip's own pair is kept out of the other sounds: ``excluded``, or ``published``, multiplied by -99, so
+    that a clip whose own score is negative has a huge loss.
+    """
+
+    def __init__(
+        self,
+        frame: FrameView = FrameView(size=224, resize=246, brightness=0.0, colour=0.0, interpolation="bicubic"),
+        sound: LogStft | LogMel = LogStft(seconds=3.0),
+        visual: Backbone = Backbone(),
+        audio: Backbone = Backbone(),
+        positive: float = 0.65,
+        negative: float = 0.40,
+        sharpness: float = 0.03,
+        temperature: float = 0.07,
+        tri_map: bool = True,
+        hard_negatives: bool = True,
+        easy_pool: Literal["weighted", "mean", "max"] = "weighted",
+        own_pair: Literal["excluded", "published"] = "excluded",
+    ):
+        super().__init__()
+        self.frame, self.sound = frame, sound
+        self.visual, self.audio = visual.build(3), audio.build(1)
+        for network, backbone in ((self.visual, visual), (self.audio, audio)):
+            if backbone.weights is None:
+                jitter_norms(network)
+        self.positive, self.negative, self.sharpness, self.temperature = positive, negative, sharpness, temperature
+        self.tri_map, self.hard_negatives = tri_map, hard_negatives
+        self.easy_pool, self.own_pair = easy_pool, own_pair
+
+    def see(self, batch: Batch) -> Tensor:
+        """Unit vectors (B, C, h, w)."""
+        return F.normalize(self.visual(batch.frame).float(), dim=1)
+
+    def hear(self, batch: Batch) -> Tensor:
+        """Unit vectors (B, C): the largest value of each channel over times and frequencies."""
+        return F.normalize(self.audio(batch.sound).float().amax((2, 3)), dim=1)
+
+    def locate(self, batch: Batch) -> Tensor:
+        """Cosines (B, 1, h, w)."""
+        return cosine_map(self.see(batch), self.hear(batch))
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        logits = self.logits(pairwise_maps(self.see(batch), self.hear(batch)))
+        return {"contrast": F.cross_entropy(logits, torch.zeros(len(logits), dtype=torch.long, device=logits.device))}
+
+    def logits(self, similarity: Tensor) -> Tensor:
+        """Of cosines (B, B, h, w), frame by sound: each clip's own score, then its frame with every sound, then its
+        background, (B, B + 2); the first should win. Equation 6.
+        """
+        own = similarity.diagonal().movedim(-1, 0)  # (B, h, w)
+        score = weighted_mean(own, self._sure(own))
+        if self.easy_pool == "weighted":
+            others = weighted_mean(similarity, self._sure(similarity))
+        else:
+            others = similarity.mean((2, 3)) if self.easy_pool == "mean" else similarity.amax((2, 3))
+        itself = torch.eye(len(own), dtype=torch.bool, device=own.device)
+        others = torch.where(itself, -99 * others if self.own_pair == "published" else -torch.inf, others)
+        parts = [score[:, None], others]
+        if self.hard_negatives:
+            cut = self.negative if self.tri_map else self.positive
+            background = F.logsigmoid((cut - own) / self.sharpness)
+            parts.append(weighted_mean(own, background)[:, None])
+        return torch.cat(parts, dim=1) / self.temperature
+
+    def _sure(self, similarity: Tensor) -> Tensor:
+        """Logarithm of how surely each place is the object."""
+        return F.logsigmoid((similarity - self.positive) / self.sharpness)
+
+
+STAGES = (HardWay,)
+
+# The authors' 248 entries: each of their networks owns the first convolutions of every modality and a classifier.
+NAMES = {"imgnet.": "visual.", "audnet.conv1_a.": "audio.conv1.", "audnet.": "audio."}
+UNUSED = tuple(
+    f"{network}.{layer}."
+    for network, layers in (("imgnet", ("conv1_a", "conv1_flow", "fc")), ("audnet", ("conv1", "conv1_flow", "fc")))
+    for layer in layers
+)
+
+
+def arguments_of(state: Mapping[str, Tensor]) -> tuple[dict[str, Any]]:
+    require(state, ["imgnet.conv1.weight", "audnet.conv1_a.weight"], "Hard Way")
+    return ({"sound": {"seconds": 10.0, "part": "first"}},)
+
+
+def import_state(
+    state: Mapping[str, Tensor], stage: int, one: HardWay, two: nn.Module | None = None, dictionary: Any = None
+) -> HardWay:
+    """The authors' state dict as our stage; AvlocError for what does not fit."""
+    load_published(one, state, NAMES, UNUSED, "Hard Way")
+    return one

@@ -1,0 +1,139 @@
+"""Visual context semantics: sound source localization with a module that reasons about the frame alone.
+
+Zhou et al., WACV 2023, pp. 5199-5208; the one code commit that its authors released.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from avloc.data.loader import Batch
+from avloc.data.views import FrameView, LogMel, LogStft
+from avloc.errors import AvlocError
+from avloc.methods.base import Localizer
+from avloc.nn.encoders import Backbone
+from avloc.nn.losses import hard_negative_cross_entropy, map_divergence
+from avloc.nn.published import load_published, require
+from avloc.nn.similarity import pairwise_maps, pool_map
+
+
+class VisualContext(Localizer):
+    """Zhou et al., WACV 2023: both streams, and the reasoning module, `nodes` linear maps over the frame, each with the
+    sum of the features under it.
+
+    reasoning: False is the base model, which learns by localization alone. map_dropout, feature_dropout: on the maps and
+    on the features that they sum (dropout1, dropout2). pool: share of the places whose mean scores a frame with a sound;
+    0 is the maximum, 1 the mean (loss_pool); audio_pool: ``max`` or ``mean`` over the sound's features.
+    foreground, background: how many of the nodes most and least like the sound are told apart, at weight dis_weight;
+    divergence: ``js`` or ``kl`` of the foreground's map and the audio-visual map, at weight div_weight.
+    scale: where the learned factor of the similarity starts (1 as published; the inverse of a temperature).
+    deaf_nodes: whose mean is the map without sound (None: all). The paper claims purely visual inference; the release
+    has none, so this choice is ours.
+    """
+
+    def __init__(
+        self,
+        frame: FrameView = FrameView(size=224, resize=246, brightness=0.0, colour=0.0, interpolation="bicubic"),
+        sound: LogStft | LogMel = LogStft(rate=24_000, seconds=3.0),
+        visual: Backbone = Backbone(),
+        audio: Backbone = Backbone(),
+        reasoning: bool = True,
+        nodes: int = 16,
+        map_dropout: float = 0.0,
+        feature_dropout: float = 0.1,
+        audio_pool: Literal["max", "mean"] = "max",
+        pool: float = 0.0,
+        foreground: int = 8,
+        background: int = 8,
+        dis_weight: float = 0.1,
+        div_weight: float = 0.1,
+        divergence: Literal["js", "kl"] = "js",
+        scale: float = 1.0,
+        deaf_nodes: tuple[int, ...] | None = None,
+    ):
+        super().__init__()
+        wrong = [node for node in deaf_nodes or () if not 0 <= node < nodes]
+        if wrong or max(foreground, background) > nodes:
+            what = f"deaf_nodes names node {wrong[0]}" if wrong else f"foreground {foreground}, background {background}"
+            raise AvlocError(f"{what}: the reasoning module has {nodes} nodes, numbered from 0")
+        self.frame, self.sound, self.audio_pool, self.pool = frame, sound, audio_pool, pool
+        self.visual, self.audio = visual.build(3), audio.build(1)
+        self.scale = nn.Parameter(torch.full((1,), scale))
+        self.reason = nn.Conv2d(self.visual.channels, nodes, 1, bias=False) if reasoning else None
+        self.map_dropout, self.feature_dropout = nn.Dropout(map_dropout), nn.Dropout(feature_dropout)
+        self.foreground, self.background = foreground, background
+        self.dis_weight, self.div_weight, self.divergence = dis_weight, div_weight, divergence
+        self.deaf_nodes = deaf_nodes
+
+    def hear(self, batch: Batch) -> Tensor:
+        """Unit vectors (B, C)."""
+        features = self.audio(batch.sound).float()
+        return F.normalize(features.amax((2, 3)) if self.audio_pool == "max" else features.mean((2, 3)), dim=1)
+
+    def nodes(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Node maps (B, K, h, w) and node features (B, K, C) of frame features (B, C, h, w)."""
+        assert self.reason is not None
+        maps = self.map_dropout(self.reason(features))
+        return maps, torch.einsum("bchw,bkhw->bkc", self.feature_dropout(features), maps)
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        features, heard = self.visual(batch.frame).float(), self.hear(batch)
+        similarity = self.scale * pairwise_maps(F.normalize(features, dim=1), heard)
+        scores = pool_map(similarity, self.pool)
+        terms = {"localization": F.cross_entropy(scores, torch.arange(len(scores), device=scores.device))}
+        if self.reason is None:
+            return terms
+        maps, nodes = self.nodes(features)
+        alike = torch.einsum("bkc,bc->bk", F.normalize(nodes, dim=2), heard)
+        terms["discrimination"] = self.dis_weight * hard_negative_cross_entropy(alike, self.foreground, self.background)
+        chosen = alike.topk(self.foreground, dim=1).indices
+        seen = torch.stack([maps[clip, rows].mean(0) for clip, rows in enumerate(chosen)])
+        own = similarity.diagonal().movedim(-1, 0)
+        terms["divergence"] = self.div_weight * map_divergence(seen, own, self.divergence)
+        return terms
+
+    def locate(self, batch: Batch) -> Tensor:
+        """Scaled cosines (B, 1, h, w)."""
+        seen = F.normalize(self.visual(batch.frame).float(), dim=1)
+        return self.scale * torch.einsum("bchw,bc->bhw", seen, self.hear(batch)).unsqueeze(1)
+
+    def look(self, batch: Batch) -> Tensor | None:
+        """Purely visual inference: the mean of the node maps, (B, 1, h, w); None without the reasoning module."""
+        if self.reason is None:
+            return None
+        maps = self.reason(self.visual(batch.frame).float())
+        return (maps if self.deaf_nodes is None else maps[:, list(self.deaf_nodes)]).mean(1, keepdim=True)
+
+
+STAGES = (VisualContext,)
+
+# The authors' 250 entries (249 of the base model): each of their networks owns the first convolutions of every modality
+# and a classifier.
+NAMES = {
+    "imgnet.": "visual.",
+    "audnet.conv1_a.": "audio.conv1.",
+    "audnet.": "audio.",
+    "gluenet.conv_proj.": "reason.",
+}
+UNUSED = tuple(
+    f"{network}.{layer}."
+    for network, layers in (("imgnet", ("conv1_a", "conv1_flow", "fc")), ("audnet", ("conv1", "conv1_flow", "fc")))
+    for layer in layers
+)
+
+
+def arguments_of(state: Mapping[str, Tensor]) -> tuple[dict[str, Any]]:
+    require(state, ["scale", "imgnet.conv1.weight", "audnet.conv1_a.weight"], "visual context")
+    reason = state.get("gluenet.conv_proj.weight")
+    return ({"reasoning": False} if reason is None else {"nodes": int(reason.shape[0])},)
+
+
+def import_state(
+    state: Mapping[str, Tensor], stage: int, one: VisualContext, two: nn.Module | None = None, dictionary: Any = None
+) -> VisualContext:
+    """The authors' state dict as our stage; AvlocError for what does not fit."""
+    load_published(one, state, NAMES, UNUSED, "visual context")
+    return one
