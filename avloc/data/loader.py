@@ -4,11 +4,13 @@ A split that fits in memory stays on the model's device and no worker process is
 Both give the same Batches.
 """
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
 import numpy as np
+import psutil
 import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
@@ -125,7 +127,8 @@ class Loader:
         resident: bool | None = None,
         labels: Labels | None = None,
     ):
-        self.store, self.senses, self.device, self.workers = store, senses, device, workers
+        self.store, self.senses, self.device = store, senses, device
+        self.workers = min(workers, os.cpu_count() or 1)  # more only wait for each other
         self._videos = torch.from_numpy(video_numbers(store)).to(device)
         self._labels = torch.from_numpy(np.asarray(store.labels)).to(device)
         self._scores = None
@@ -276,8 +279,7 @@ def _mix(*numbers: int) -> int:
 
 
 def _free_memory(device: torch.device) -> int:
+    """Bytes to be had; of the host also what it would give back from its cache of files."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
-    import os
-
-    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 0
+    return psutil.virtual_memory().available
