@@ -108,3 +108,9 @@ def maps_of(
     with torch.inference_mode():
         rows = collect(localizer, lambda batch: {"maps": function(batch).float()}, loader, plan, batch_size)
     return rows["maps"].numpy()
+
+
+def sees_without_sound(localizer: Localizer, loader: Loader, plan: Plan) -> bool:
+    """Whether the localizer, with the arguments it has, offers maps without the sound."""
+    with torch.inference_mode():
+        return localizer.look(next(iter(loader.of(plan.rows(0, 1), 1)))) is not None

@@ -173,14 +173,14 @@ KEPT = {"model": "", "wrong sound": ".wrong-sound", "without sound": ".deaf", "s
 
 def _maps(experiment: Any, run: Any, localizer: Any, number: int, loader: Any, frames: "Frames") -> "dict[str, Maps]":
     from avloc.baselines import all_ones, centre, largest_object, saliency
-    from avloc.engine.predicting import maps_of, wrong_sounds
+    from avloc.engine.predicting import maps_of, sees_without_sound, wrong_sounds
     from avloc.engine.stages import fresh_stage, stage_one_run
 
     plan = frames.plan
     found = {"model": maps_of(localizer, loader, plan)}
     if len({loader.store.videos[clip] for clip in plan.clips}) > 1:
         found["wrong sound"] = maps_of(localizer, loader, wrong_sounds(loader.store, plan, experiment.seed))
-    if type(localizer).look is not _look_of_base():
+    if sees_without_sound(localizer, loader, plan):
         found["without sound"] = maps_of(localizer, loader, plan, localizer.look)
     if number > 1 and stage_one_run(experiment, run).clusters.exists():
         before = fresh_stage(experiment, run, number).to(next(localizer.parameters()).device).eval()
@@ -192,12 +192,6 @@ def _maps(experiment: Any, run: Any, localizer: Any, number: int, loader: Any, f
     found["centre"] = centre(len(plan))[:, None]
     found["all ones"] = all_ones(len(plan))[:, None]
     return found
-
-
-def _look_of_base() -> Any:
-    from avloc.methods.base import Localizer
-
-    return Localizer.look
 
 
 def _assignment(experiment: Any, run: Any, protocol: Any, store: Any) -> Any:

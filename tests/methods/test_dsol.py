@@ -552,10 +552,10 @@ def test_matched_places_teach_what_objects_look_like_and_not_where_sound_comes_f
     assert two.streams.visual.conv1.weight.grad.abs().sum() > 0
 
 
-def test_a_mask_power_multiplies_the_deaf_maps_by_the_sounding_map(batch):
-    two = small_two(test_temperature=3.0, mask_power=0.5)
+def test_a_mask_floor_multiplies_the_deaf_maps_by_the_sounding_map_above_it(batch):
+    two = small_two(test_temperature=3.0, mask_floor=0.7)
     with torch.no_grad():
-        torch.testing.assert_close(two.locate(batch), two.look(batch) * two.sounding(batch).sqrt())
+        torch.testing.assert_close(two.locate(batch), two.look(batch) * (0.7 + two.sounding(batch)))
 
 
 def test_a_map_power_sharpens_the_published_map(batch):

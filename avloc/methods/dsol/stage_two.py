@@ -33,7 +33,7 @@ class StageTwo(Localizer):
     which then learns nothing from it: else it may look for places that suit the sound instead of its source.
     teacher_temperature: of the target. match_first: epochs of matching alone (AudioSet 50).
     test_temperature: the maps are softmax over clusters of that factor times the masked object maps, as published;
-    mask_power: or times the object maps alone, and the softmax is multiplied by the sounding map to that power.
+    mask_floor: or times the object maps alone, and the softmax is multiplied by the sounding map plus that floor.
     freeze_norms: keep the batch statistics of stage one, whose solo scenes are fewer objects (not published).
     frame: another view for this stage; None keeps stage one's.
     """
@@ -61,7 +61,7 @@ class StageTwo(Localizer):
         teacher_temperature: float = 1.0,
         match_first: int = 0,
         test_temperature: float = 3.0,
-        mask_power: float = 0.0,
+        mask_floor: float | None = None,
         freeze_norms: bool = False,
         frame: FrameView | None = None,
     ):
@@ -69,7 +69,7 @@ class StageTwo(Localizer):
         self.negatives = negative == "drawn"
         self.masked, self.object_maps, self.obj_init, self.dictionary_use = masked, object_maps, obj_init, dictionary
         self.weight, self.quadrants, self.match, self.match_over = weight, quadrants, match, match_over
-        self.match_pool, self.mask_power = match_pool, mask_power
+        self.match_pool, self.mask_floor = match_pool, mask_floor
         self.match_scale, self.score_scale, self.teacher_temperature = match_scale, score_scale, teacher_temperature
         self.freeze_norms = freeze_norms
         self.match_first, self.test_temperature, self._frame = match_first, test_temperature, frame
@@ -164,8 +164,8 @@ class StageTwo(Localizer):
             return self.sounding(batch)
         sight = self.streams.see(batch.frame)
         logits = self.streams.agreement(sight, self.streams.hear(batch.sound))
-        if self.mask_power:
-            return self._shown(self._objects(sight, None)) * logits.float().sigmoid() ** self.mask_power
+        if self.mask_floor is not None:
+            return self._shown(self._objects(sight, None)) * (self.mask_floor + logits.float().sigmoid())
         return self._shown(self._objects(sight, logits))
 
     def look(self, batch: Batch) -> Tensor | None:
