@@ -15,7 +15,8 @@ from avloc.errors import AvlocError
 class Backbone:
     """A ResNet of basic blocks; the defaults are ResNet-18 whose last stage keeps its resolution (stride 1).
 
-    widths, blocks, strides: one value a stage. weights: an ImageNet ResNet-18 for a frame encoder, as a file of
+    widths, blocks, strides: one value a stage. project: channels of a last 1x1 convolution without bias or ReLU, so that
+    features have signs (no published encoder has it; None: none). weights: an ImageNet ResNet-18 for a frame encoder, as a file of
     torchvision's state dict or ``imagenet`` for torchvision's download; None starts at random.
     """
 
@@ -24,6 +25,7 @@ class Backbone:
     widths: tuple[int, ...] = (64, 128, 256, 512)
     blocks: tuple[int, ...] = (2, 2, 2, 2)
     strides: tuple[int, ...] = (1, 2, 2, 1)
+    project: int | None = None
     weights: str | None = None
 
     def build(self, channels: int) -> "ResNet":
@@ -36,6 +38,9 @@ class Backbone:
         encoder = ResNet(channels, self.widths, self.blocks, self.strides)
         if self.weights is not None:
             encoder.load_imagenet(self.weights)
+        if self.project is not None:
+            encoder.project = nn.Conv2d(encoder.channels, self.project, 1, bias=False)
+            encoder.channels = self.project
         return encoder
 
 
@@ -49,6 +54,7 @@ class ResNet(nn.Module):
     def __init__(self, channels: int, widths: tuple[int, ...], blocks: tuple[int, ...], strides: tuple[int, ...]):
         super().__init__()
         self.channels = widths[-1]
+        self.project: nn.Module = nn.Identity()
         self.conv1 = nn.Conv2d(channels, widths[0], 7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(widths[0])
         self.stages: list[str] = []
@@ -66,7 +72,7 @@ class ResNet(nn.Module):
         features = nn.functional.max_pool2d(features, 3, stride=2, padding=1)
         for stage in self.stages:
             features = getattr(self, stage)(features)
-        return features
+        return self.project(features)
 
     def load_imagenet(self, weights: str) -> None:
         """Take a torchvision ResNet-18 state dict; its classifier is left out. AvlocError naming what does not fit."""
