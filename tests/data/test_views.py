@@ -112,7 +112,7 @@ def test_log_mel_is_what_the_description_says():
 
 def test_silence_is_the_floor_everywhere():
     spectrum = LogMel()(torch.zeros(2, 16000, dtype=torch.int16))
-    assert (spectrum == -100).all()
+    assert (spectrum + 100).abs().max() < 1e-4
 
 
 def test_filters_without_a_bin_hold_the_floor_under_the_loudest_value():

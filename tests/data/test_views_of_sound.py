@@ -145,7 +145,7 @@ def test_peak_makes_every_clip_as_loud_as_can_be():
     view = LogMel(peak=True, top_db=None)
     loudest = waves.abs().amax(1, keepdim=True)
     torch.testing.assert_close(view(waves), LogMel(top_db=None)(waves.float() / loudest), rtol=0, atol=0.01)
-    assert (view(torch.zeros(1, 16000)) == -100).all()
+    assert (view(torch.zeros(1, 16000)) + 100).abs().max() < 1e-4
 
 
 @pytest.mark.parametrize("options", [{"shift": 0.3}, {"gain": 6.0}, {"hide": 0.2}])
