@@ -3,7 +3,7 @@
 import importlib
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,15 +57,13 @@ class Experiment:
         return self.stages[number]
 
     def build(self, number: int, pretrained: bool = True) -> "Localizer":
-        """A fresh Localizer of a stage, initialised from the seed; pretrained False leaves ImageNet weights unread."""
+        """A fresh Localizer of a stage, initialised from the seed; pretrained False leaves encoders' weights unread."""
         import torch
 
-        from avloc.nn.encoders import Backbone
-
-        model = {
-            name: replace(value, weights=None) if isinstance(value, Backbone) and not pretrained else value
-            for name, value in self.stage(number).model.items()
-        }
+        model: dict[str, Any] = dict(self.stage(number).model)
+        for name, value in model.items():
+            if not pretrained and is_dataclass(value) and not isinstance(value, type) and hasattr(value, "weights"):
+                model[name] = replace(value, weights=None)  # type: ignore[call-arg]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed * 1000 + number)
             return self.localizers[number - 1](**model)

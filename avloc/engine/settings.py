@@ -10,6 +10,8 @@ class Data:
     """store: a prepared store. train, validation: its splits that a stage learns from and is judged on meanwhile.
 
     labels: the name of pseudo labels in the store, as `avloc pseudo-labels` writes them.
+    select_on_test: let ``train.select`` choose among epochs on a split that is tested on too, as some published results
+    were; they are optimistic.
     """
 
     __pydantic_config__ = {"extra": "forbid"}
@@ -18,6 +20,7 @@ class Data:
     train: str
     validation: str | None = None
     labels: str | None = None
+    select_on_test: bool = False
 
 
 @dataclass(frozen=True)

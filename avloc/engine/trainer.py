@@ -16,7 +16,7 @@ from avloc import processes
 from avloc.data.loader import Batch, Loader, _mix
 from avloc.engine import checkpoints
 from avloc.engine.collect import Collector
-from avloc.engine.validation import mean_iou
+from avloc.engine.validation import overlaps
 from avloc.errors import AvlocError, RunError
 from avloc.files import write_text
 from avloc.methods.base import Localizer, Objective, Phase, Train
@@ -167,7 +167,7 @@ def _validate(localizer: Localizer, phase: Phase, loaders: Mapping[str, Loader],
                 sums[name] = sums.get(name, 0.0) + float(value) * len(batch)
         found = {name: value / len(loader.store) for name, value in sums.items()}
         if len(loader.store.boxes.clip):
-            found["iou"] = mean_iou(localizer, loader, train.batch_size)
+            found |= overlaps(localizer, loader, train.batch_size)
     return found
 
 

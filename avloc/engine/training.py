@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from avloc import processes
-from avloc.engine.experiment import Stage, device_of, keep_config, open_run, open_split
+from avloc.engine.experiment import Experiment, Stage, device_of, keep_config, open_run, open_split
 from avloc.engine.settings import Data
-from avloc.errors import DataError
+from avloc.errors import ConfigError, DataError
 from avloc.methods.base import Localizer
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def train_stage(
     device = device_of(stage.train.device)
     localizer = fresh_stage(experiment, where, number, student=True).to(device)
     _channels_last(localizer)
+    _refuse_choosing_on_tests(experiment, stage)
     loaders = {
         name: _loader(stage, split, localizer, device)
         for name, split in (("train", stage.data.train), ("validation", stage.data.validation))
@@ -93,6 +94,22 @@ def _refuse_shared_videos(data: Data, training: Sequence[str], validation: Any) 
             f"{data.store}: splits {data.train} and {data.validation} share {len(shared)} videos ({sorted(shared)[0]} ...); "
             "validation must not see training videos: choose other splits"
         )
+
+
+def _refuse_choosing_on_tests(experiment: Experiment, stage: Stage) -> None:
+    data, select = stage.data, stage.train.select
+    tested = [
+        name for name, test in experiment.evaluate.items() if (test.store, test.split) == (data.store, data.validation)
+    ]
+    if select == "last" or not tested:
+        return
+    found = f"train.select: {select} chooses the epoch on {data.validation}, which evaluate.{tested[0]} tests"
+    if not data.select_on_test:
+        raise ConfigError(
+            f"{experiment.source.source}: {found}; choose another data.validation, select: last, or to do as published "
+            "data.select_on_test: true"
+        )
+    log.warning("%s: its results will be optimistic", found)
 
 
 def _channels_last(localizer: Localizer) -> None:

@@ -9,15 +9,19 @@ from avloc.methods.base import Localizer
 
 
 @torch.no_grad()
-def mean_iou(localizer: Localizer, loader: Loader, batch_size: int, cut: float = 0.5, size: int = 56) -> float:
-    """Mean IoU, over clips whose first frame has boxes, of the sounding boxes' union with where the loudest map, scaled
-    to [0, 1], is above `cut`; at `size` pixels. Only for choosing among epochs: protocols score results.
+def overlaps(
+    localizer: Localizer, loader: Loader, batch_size: int, cut: float = 0.5, size: int = 56
+) -> dict[str, float]:
+    """``iou``, its mean over clips whose first frame has boxes, and ``located``, the share of them where it is 0.5 or more.
+
+    IoU of the sounding boxes' union with where the loudest map, scaled to [0, 1], is above `cut`; at `size` pixels. Only
+    for choosing among epochs: protocols score results.
     """
     boxes = loader.store.boxes
     wanted = boxes.sounding & (boxes.frame == 0)
     clips = np.unique(boxes.clip[wanted])
     if not len(clips):
-        return 0.0
+        return {"iou": 0.0, "located": 0.0}
     truth = torch.zeros(len(clips), size, size, dtype=torch.bool)
     for clip, (left, top, right, bottom) in zip(boxes.clip[wanted], boxes.xyxy[wanted] * size, strict=True):
         row = int(np.searchsorted(clips, clip))
@@ -30,4 +34,4 @@ def mean_iou(localizer: Localizer, loader: Loader, batch_size: int, cut: float =
     low, high = maps.amin((1, 2), keepdim=True), maps.amax((1, 2), keepdim=True)
     predicted = (maps - low) / (high - low).clamp(min=1e-12) > cut
     overlap = (predicted & truth).sum((1, 2)) / (predicted | truth).sum((1, 2)).clamp(min=1)
-    return float(overlap.float().mean())
+    return {"iou": float(overlap.mean()), "located": float((overlap >= 0.5).float().mean())}

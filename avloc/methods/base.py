@@ -20,7 +20,8 @@ class Train:
     `optimizer` (adam: the decay is an L2 term of the gradient; adamw: decoupled). warmup: steps of linear warm-up, and
     schedule: ``constant`` or ``cosine`` to zero, over each phase. precision: fp32 or bf16 (autocast).
     select: which epoch's weights a phase leaves behind, judged on the validation split: ``loss`` (lowest), ``accuracy``,
-    ``iou`` (of the maps with the validation boxes, highest), or ``last``. resident: keep the split on the device (None:
+    ``iou`` (of the maps with the validation boxes, highest mean), ``located`` (share of them with an IoU of 0.5 or more),
+    or ``last``. resident: keep the split on the device (None:
     when it fits). val_transform: the view of validation frames; ``train`` augments them, as the released DSOL code does
     by accident. zero_grad_none False leaves zero gradients, so that unreached parameters go on moving by momentum and
     decay, as in PyTorch before 2.0.
@@ -36,16 +37,20 @@ class Train:
     schedule: Literal["constant", "cosine"] = "constant"
     warmup: int = 0
     precision: Literal["fp32", "bf16"] = "fp32"
-    select: Literal["loss", "accuracy", "iou", "last"] = "last"
+    select: Literal["loss", "accuracy", "iou", "located", "last"] = "last"
     device: str = "auto"
     workers: int = 4
     resident: bool | None = None
     zero_grad_none: bool = True
     val_transform: Literal["test", "train"] = "test"
 
-    def make_optimizer(self, parameters: Iterable[nn.Parameter], lr: float | None = None) -> torch.optim.Optimizer:
+    def make_optimizer(
+        self, parameters: Iterable[nn.Parameter] | Iterable[dict[str, Any]], lr: float | None = None
+    ) -> torch.optim.Optimizer:
+        """parameters: or torch's groups of them, each with settings of its own."""
         kind = torch.optim.AdamW if self.optimizer == "adamw" else torch.optim.Adam
-        return kind(list(parameters), lr=self.lr if lr is None else lr, weight_decay=self.weight_decay)
+        groups: Any = list(parameters)
+        return kind(groups, lr=self.lr if lr is None else lr, weight_decay=self.weight_decay)
 
 
 class Collect(Protocol):

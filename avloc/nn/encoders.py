@@ -16,8 +16,8 @@ class Backbone:
     """A ResNet of basic blocks; the defaults are ResNet-18 whose last stage keeps its resolution (stride 1).
 
     widths, blocks, strides: one value a stage. project: channels of a last 1x1 convolution without bias or ReLU, so that
-    features have signs (no published encoder has it; None: none). weights: an ImageNet ResNet-18 for a frame encoder, as a file of
-    torchvision's state dict or ``imagenet`` for torchvision's download; None starts at random.
+    features have signs (no published encoder has it; None: none). weights: an ImageNet ResNet-18 for a frame encoder, as
+    a file of torchvision's state dict or ``imagenet`` for torchvision's download; None starts at random.
     """
 
     __pydantic_config__ = {"extra": "forbid"}

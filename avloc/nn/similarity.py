@@ -28,6 +28,17 @@ def pool_map(maps: Tensor, share: float = 0.0) -> Tensor:
     return cells.topk(max(1, round(share * cells.shape[-1])), dim=-1).values.mean(-1)
 
 
+def attended(features: Tensor, maps: Tensor) -> Tensor:
+    """(B, C): the sum of the places (B, C, h, w), each weighted by its map (B, 1, h, w) scaled to [0, 1] clip by clip.
+
+    Song et al., CVPR 2022. Of equal extremes one alone gets the gradient, as in zjsong/SSPL @d1af4c7.
+    """
+    cells = maps.flatten(1)
+    low, high = cells.min(1, keepdim=True).values, cells.max(1, keepdim=True).values
+    weights = (cells - low) / (high - low + 1e-10)
+    return (features.flatten(2) * weights.unsqueeze(1)).sum(2)
+
+
 def top_share(maps: Tensor, share: float) -> Tensor:
     """Bool maps (..., h, w) of the highest `share` of the cells of each map."""
     cells = maps.flatten(-2)

@@ -101,6 +101,7 @@ def _test_set(experiment: "Experiment", run: "Run", name: str, clips: int, sheet
     from avloc.drawing.page import ShownSet
     from avloc.drawing.results import results_chart
     from avloc.drawing.sets import set_figures, set_moments
+    from avloc.engine.cycles import cycle_figures
     from avloc.errors import DataError
 
     test, results = experiment.evaluate[name], _results(run, name)
@@ -117,6 +118,7 @@ def _test_set(experiment: "Experiment", run: "Run", name: str, clips: int, sheet
         scored = (result or {}).get("per_clip", [])
         shown = set_moments(store, run.predictions, name, scored, clips, experiment.seed, again)
         sheet.figures |= set_figures(name, f"{name}: {test.split} of {test.store}", shown)
+        sheet.figures |= cycle_figures(experiment, run, name, test, store, shown)
         if shown[0].assignment is None and len(shown[0].maps[""]) > 1:
             sheet.skip(f"{name}: no maps of classes, for its predictions do not say which map is of which class")
     parts = [ShownSet(name, _about(experiment, test, result), shown, result)]

@@ -1,6 +1,7 @@
 """What every method in avloc/methods promises: small ones train a step, locate, and follow a plan."""
 
 import inspect
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from avloc.data.loader import Batch, Loader
 from avloc.engine.experiment import load_method, method_names
 from avloc.methods.base import Localizer, Phase, Train
 from avloc.nn.encoders import Backbone
+from avloc.nn.vgg import Vgg
+from avloc.nn.vggish import Vggish
 from tests.engine.tiny import RATE, make_tiny_store
 
 SMALL = Backbone(widths=(8, 16), blocks=(1, 1), strides=(1, 2))
@@ -28,8 +31,12 @@ def small(kind: type[Localizer]) -> Localizer:
     for name, parameter in parameters.items():
         if isinstance(parameter.default, Backbone):
             options[name] = SMALL
+        if isinstance(parameter.default, Vgg | Vggish):
+            options[name] = replace(parameter.default, widths=(8, 16), blocks=(1, 1))
     if "frame" in parameters and parameters["frame"].default is not None:
-        options["frame"] = avloc.FrameView(size=32, resize=36)
+        # predictive coding wants a grid of 6, 10, 14 ... places
+        size = 12 if "pcm_cycles" in parameters else 32
+        options["frame"] = avloc.FrameView(size=size, resize=size + 4)
     if "sound" in parameters and isinstance(parameters["sound"].default, avloc.LogMel):
         options["sound"] = avloc.LogMel(rate=RATE, n_fft=128, hop=80, mels=16)
     for name in ("clusters", "classes"):

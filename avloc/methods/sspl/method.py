@@ -1,0 +1,204 @@
+"""SSPL's one stage: two views of a frame, weighted by where they are like the sound, predict one another."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from avloc.data.loader import Batch
+from avloc.data.views import FrameView, VggishPatches
+from avloc.errors import AvlocError
+from avloc.methods.base import Localizer, Phase, Train
+from avloc.nn.losses import balanced_correspondence, correspondence
+from avloc.nn.pcm import PredictiveCoding
+from avloc.nn.similarity import attended, cosine_map, pairwise_maps, pool_map
+from avloc.nn.simsiam import SimSiamHead, negative_cosine
+from avloc.nn.vgg import Vgg
+from avloc.nn.vggish import Vggish
+
+log = logging.getLogger("avloc.sspl")
+
+
+class Heard(NamedTuple):
+    """embedding: (B, audio.dim) of length one, what predictive coding explains. query: (B, C), what is looked for."""
+
+    embedding: Tensor
+    query: Tensor
+
+
+class Sspl(Localizer):
+    """Song et al., CVPR 2022. The defaults are the released code with predictive coding; `pcm_cycles` 0 is without it.
+
+    frame, sound: the released views, 224 px out of 246 and the middle three seconds as VGGish's patches.
+    visual, audio: the encoders, frozen while SSPL learns; released: ImageNet's VGG16 and AudioSet's VGGish.
+    head_width, head_bottleneck: of the SimSiam head. Learning rates: ``train.lr`` is that of the layers behind VGGish,
+    `pcm_lr` of predictive coding (released under the name lr_frame), `head_lr` of the head.
+
+    Where no pretrained encoders are to be had, frozen ones would know nothing. Two phases of ours then come first, both
+    telling which sounds belong to which frames at rate `warm_up_lr`: `warm_up` epochs of the encoders, over all pairs of
+    a batch by their own maps, and `warm_up_pcm` epochs of predictive coding behind the frozen encoders, with each frame's
+    own sound and another's. Pairs are scored by the mean of the highest `warm_up_pool` of the cells.
+    """
+
+    views = 2
+    weights_from = ("train", "warm_up_pcm", "warm_up")
+
+    def __init__(
+        self,
+        frame: FrameView = FrameView(size=224, resize=246, brightness=0.0, colour=0.0, interpolation="bicubic"),
+        sound: VggishPatches = VggishPatches(),
+        visual: Vgg = Vgg(),
+        audio: Vggish = Vggish(),
+        pcm_cycles: int = 4,
+        head_width: int = 2048,
+        head_bottleneck: int = 512,
+        pcm_lr: float = 2e-5,
+        head_lr: float = 5e-5,
+        warm_up: int = 0,
+        warm_up_pcm: int = 0,
+        warm_up_lr: float = 1e-3,
+        warm_up_pool: float = 0.15,
+    ):
+        super().__init__()
+        if pcm_cycles < 0 or (warm_up_pcm and not pcm_cycles):
+            raise AvlocError(
+                f"pcm_cycles is {pcm_cycles}, warm_up_pcm {warm_up_pcm}; expected 1 cycle or more (published: 4), or 0 of both"
+            )
+        self.frame, self.sound = frame, sound
+        self.pcm_lr, self.head_lr = pcm_lr, head_lr
+        self.warm_up, self.warm_up_pcm, self.warm_up_lr, self.pool = warm_up, warm_up_pcm, warm_up_lr, warm_up_pool
+        self.pretrained = visual.weights is not None and audio.weights is not None
+        self.visual, self.audio = visual.build(), audio.build()
+        channels = self.visual.channels
+        if not warm_up:
+            self.visual.requires_grad_(False)
+            self.audio.requires_grad_(False)
+        self.query = nn.Sequential(nn.Linear(self.audio.dim, channels), nn.ReLU(), nn.Linear(channels, channels))
+        self.pcm = PredictiveCoding(channels, self.audio.dim, pcm_cycles) if pcm_cycles else None
+        self.head = SimSiamHead(channels, head_width, head_bottleneck)
+        if warm_up or warm_up_pcm:
+            # turns similarities in [-1, 1] into logits of belonging together
+            self.agreement = nn.Linear(1, 1)
+            nn.init.constant_(self.agreement.weight, 10.0)
+            nn.init.zeros_(self.agreement.bias)
+
+    def locate(self, batch: Batch) -> Tensor:
+        """The similarity map, cosines: (B, 1, h, w)."""
+        heard = self.hear(batch.sound)
+        return cosine_map(self.see(self.visual(batch.frame), heard), heard.query)
+
+    def cycles(self, batch: Batch) -> Tensor:
+        """The similarity map after the initialisation and after each cycle of predictive coding: (T + 1, B, 1, h, w)."""
+        heard, features = self.hear(batch.sound), self.visual(batch.frame)
+        steps = [features] if self.pcm is None else self.pcm.steps(features, heard.embedding)
+        return torch.stack([cosine_map(seen, heard.query) for seen in steps])
+
+    def hear(self, sound: Tensor, frozen: bool = False) -> Heard:
+        """Patches (B, P, 1, 96, 64), each heard by itself; then the means of what they sound like and ask for."""
+        with _frozen(self.audio, frozen):
+            embedding = self.audio(sound.flatten(0, 1))
+        query = self.query(embedding).unflatten(0, sound.shape[:2]).mean(1)
+        return Heard(F.normalize(embedding.unflatten(0, sound.shape[:2]).mean(1), dim=1), query)
+
+    def see(self, features: Tensor, heard: Heard) -> Tensor:
+        """What the sound is compared with, (B, C, h, w): the frame's features, or what predictive coding makes of them."""
+        return features if self.pcm is None else self.pcm(features, heard.embedding)
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        """What is seen where the sound comes from should be predictable from one view to the other.
+
+        Views pass one after the other: the batch norms see each by itself, as in the released code.
+        """
+        assert batch.view2 is not None
+        if self.training and len(batch) < 2:
+            raise AvlocError("a step of SSPL has 1 clip; its batch norms need 2 or more: raise train.batch_size")
+        heard = self.hear(batch.sound, frozen=True)
+        views = [self._view(frame, heard) for frame in (batch.frame, batch.view2)]
+        return {"prediction": negative_cosine(*zip(*views, strict=True))}
+
+    def _view(self, frame: Tensor, heard: Heard) -> tuple[Tensor, Tensor]:
+        with _frozen(self.visual):
+            features = self.visual(frame)
+        seen = self.see(features, heard)
+        return self.head(attended(seen, cosine_map(seen, heard.query)))
+
+    def phases(self, train: Train) -> list[Phase]:
+        if not (self.pretrained or self.warm_up):
+            log.warning(
+                "the encoders start at random and stay frozen, so little can be learnt: give visual.weights and "
+                "audio.weights, or warm_up epochs"
+            )
+        plan, before = [], [*self.query.parameters()]
+        if self.warm_up or self.warm_up_pcm:
+            before += self.agreement.parameters()
+        if self.warm_up:
+            encoders = train.make_optimizer(
+                [*self.visual.parameters(), *self.audio.parameters(), *before], self.warm_up_lr
+            )
+            plan.append(Phase("warm_up", self.all_pairs_loss, [encoders], self.warm_up, measure=self.matching_accuracy))
+        if self.warm_up_pcm and self.pcm is not None:
+            coding = train.make_optimizer([*self.pcm.parameters(), *before], self.warm_up_lr)
+            plan.append(Phase("warm_up_pcm", self.two_sounds_loss, [coding], self.warm_up_pcm))
+        if train.epochs:
+            plan.append(Phase("train", self.loss, [self._optimizer(train)], train.epochs))
+        return plan
+
+    def _optimizer(self, train: Train) -> torch.optim.Optimizer:
+        """The released groups in their order: queries, predictive coding, its rates (without decay), the head."""
+        groups: list[dict] = [{"params": [*self.query.parameters()]}]
+        if self.pcm is not None:
+            rates = self.pcm.rates()
+            layers = [one for one in self.pcm.parameters() if not any(one is rate for rate in rates)]
+            groups.append({"params": layers, "lr": self.pcm_lr})
+            groups.append({"params": rates, "lr": self.pcm_lr, "weight_decay": 0.0})
+        groups.append({"params": [*self.head.parameters()], "lr": self.head_lr})
+        return train.make_optimizer(groups)
+
+    # ours, not published: how encoders learn where none are to be had
+
+    def all_pairs_loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Each sound belongs to its own frame and to none of another video."""
+        assert batch.video is not None
+        own = torch.eye(len(batch), dtype=torch.bool, device=batch.video.device)
+        foreign = batch.video[:, None] != batch.video[None, :]
+        return {"correspondence": balanced_correspondence(self._scores(batch), own, foreign)}
+
+    def matching_accuracy(self, batch: Batch) -> dict[str, Tensor]:
+        """Share of the clips whose own frame fits their sound best."""
+        best = self._scores(batch).argmax(0)
+        return {"accuracy": (best == torch.arange(len(best), device=best.device)).float().mean()}
+
+    def _scores(self, batch: Batch) -> Tensor:
+        """Logits (B, B) that a frame (row), without predictive coding, shows the source of a sound (column)."""
+        seen, query = F.normalize(self.visual(batch.frame), dim=1), F.normalize(self.hear(batch.sound).query, dim=1)
+        return self.agreement(pool_map(pairwise_maps(seen, query), self.pool).unsqueeze(2)).squeeze(2)
+
+    def two_sounds_loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Predictive coding with each frame's own sound, and with that of the clip before it if that is of another video."""
+        assert batch.video is not None
+        heard = self.hear(batch.sound, frozen=True)
+        with _frozen(self.visual):
+            features = self.visual(batch.frame)
+        other = batch.video != batch.video.roll(1)
+        sounds = Heard(*(torch.cat([part, part.roll(1, 0)[other]]) for part in heard))
+        seen = self.see(torch.cat([features, features[other]]), sounds)
+        logits = self.agreement(pool_map(cosine_map(seen, sounds.query), self.pool)).squeeze(1)
+        own, foreign = logits.split([len(batch), len(logits) - len(batch)])
+        if not len(foreign):
+            return {"correspondence": correspondence(own, torch.ones_like(own))}
+        halves = correspondence(own, torch.ones_like(own)) + correspondence(foreign, torch.zeros_like(foreign))
+        return {"correspondence": 0.5 * halves}
+
+
+@contextmanager
+def _frozen(encoder: nn.Module, frozen: bool = True) -> Iterator[None]:
+    """Within: the encoder as it is in evaluation, without gradients."""
+    training = encoder.training
+    encoder.train(training and not frozen)
+    with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):
+        yield
+    encoder.train(training)

@@ -1,0 +1,40 @@
+"""Pretrained weights of an encoder: read, and filled in, or refused in a line."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from avloc.errors import AvlocError
+
+
+def read_weights(
+    weights: str, expected: str, downloads: Mapping[str, Callable[[], dict[str, Tensor]]]
+) -> dict[str, Tensor]:
+    """A state dict from a file, or from the download of that name; wrappers' ``module.`` is taken off its names."""
+    if weights in downloads:
+        try:
+            return downloads[weights]()
+        except OSError as error:
+            raise AvlocError(
+                f"weights {weights}: could not be downloaded ({error}); give the path of {expected}, or null to start "
+                "at random"
+            ) from error
+    try:
+        state = torch.load(Path(weights), map_location="cpu", weights_only=True)
+        return {name.removeprefix("module."): value for name, value in state.items()}
+    except (FileNotFoundError, IsADirectoryError):
+        raise AvlocError(f"weights {weights}: no such file; give {expected}, or null to start at random") from None
+    except Exception as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise AvlocError(f"weights {weights}: not {expected} ({reason})") from None
+
+
+def fill(module: nn.Module, state: Mapping[str, Tensor], what: str) -> None:
+    """Load all of a module's parameters; AvlocError naming the first that is missing or of another shape."""
+    for name, value in module.state_dict().items():
+        found = "missing" if name not in state else tuple(state[name].shape)
+        if found != tuple(value.shape):
+            raise AvlocError(f"{what}: {name} is {found}; expected {tuple(value.shape)}: they are of another network")
+    module.load_state_dict(dict(state))

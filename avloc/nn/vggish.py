@@ -1,0 +1,55 @@
+"""VGGish: what a patch of 0.96 seconds sounds like."""
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from avloc.nn.pretrained import fill, read_weights
+from avloc.nn.vgg import convolutions
+
+TIME, BANDS = 96, 64  # of a patch
+
+
+@dataclass(frozen=True)
+class Vggish:
+    """Hershey et al., ICASSP 2017; the defaults are the published network, without PCA and quantisation.
+
+    widths, blocks: channels and convolutions of each stage, a 2x2 max pool after each. hidden: width of the two inner
+    linear layers. dim: of the embedding. weights: torchvggish's ``vggish-10086976.pth``; None starts at random.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    widths: tuple[int, ...] = (64, 128, 256, 512)
+    blocks: tuple[int, ...] = (1, 1, 2, 2)
+    hidden: int = 4096
+    dim: int = 128
+    norms: bool = False
+    weights: str | None = None
+
+    def build(self) -> "VggishNet":
+        """An encoder of patches; AvlocError when the weights are not to be had or do not fit."""
+        encoder = VggishNet(self.widths, self.blocks, self.hidden, self.dim, self.norms)
+        if self.weights is not None:
+            state = read_weights(self.weights, "torchvggish's vggish-10086976.pth", {})
+            used = {name: value for name, value in state.items() if name.startswith(("features.", "embeddings."))}
+            fill(encoder, used, f"audio weights {self.weights}")
+        return encoder
+
+
+class VggishNet(nn.Module):
+    """Patches (n, 1, 96, 64) to embeddings (n, dim), not negative; its parameters have torchvggish's names."""
+
+    def __init__(self, widths: tuple[int, ...], blocks: tuple[int, ...], hidden: int, dim: int, norms: bool):
+        super().__init__()
+        self.dim = dim
+        self.features = nn.Sequential(*convolutions(1, widths, blocks, norms, "audio"))
+        cells = (TIME >> len(widths)) * (BANDS >> len(widths))
+        self.embeddings = nn.Sequential(
+            nn.Linear(cells * widths[-1], hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(),
+            nn.Linear(hidden, dim), nn.ReLU(),
+        )  # fmt: skip
+
+    def forward(self, patches: Tensor) -> Tensor:
+        # channels last before flattening, as the network was trained in TensorFlow
+        return self.embeddings(self.features(patches).permute(0, 2, 3, 1).flatten(1))
