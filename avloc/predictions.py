@@ -150,7 +150,8 @@ def _maps(path: Path, array: NDArray, ids: int) -> NDArray[np.float32]:
         raise DataError(
             f"{path}: {ids} ids for maps of shape {array.shape}; expected (N, h, w) or (N, K, h, w), not empty"
         )
-    return maps.astype(np.float32, copy=False)
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinity, and such maps are counted
+        return maps.astype(np.float32, copy=False)
 
 
 def _numbers(path: Path, name: str, array: NDArray) -> NDArray:
@@ -206,4 +207,5 @@ def _one_map(file: Path) -> NDArray[np.float32]:
     array = array[None] if array.ndim == 2 else array
     if array.ndim != 3 or 0 in array.shape:
         raise DataError(f"{file}: shape {array.shape}; expected (h, w) or (K, h, w)")
-    return array.astype(np.float32)
+    with np.errstate(over="ignore"):
+        return array.astype(np.float32)

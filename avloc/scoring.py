@@ -103,6 +103,10 @@ def resolve(protocol: Protocol, task: Task) -> Protocol:
         raise DataError(
             f"{where} looks at {sources} frames side by side; found {shape}; canvas=frame scores single frames"
         )
+    if protocol.lookup == "partner" and (protocol.unit in ("greedy", "pixels") or truth.partners is None):
+        raise DataError(
+            f"{where}: lookup=partner needs clips mixed by a list of pairs, a row for each, and unit source"
+        )
     if protocol.level and not len(truth.classes):
         raise DataError(f"{where} counts the classes of a frame; the truth names none")
     if protocol.ogl_alpha < 1 and task.given.objects is None:
@@ -123,7 +127,8 @@ def as_maps(maps: ArrayLike) -> NDArray[np.float32]:
         raise DataError(
             f"heat maps of shape {array.shape} and type {array.dtype}; expected (N, h, w) or (N, K, h, w) numbers"
         )
-    return array.astype(np.float32, copy=False)
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinity, and such maps are counted
+        return array.astype(np.float32, copy=False)
 
 
 def _task(

@@ -85,11 +85,11 @@ def ratios_of_resamples(
 
 
 def bootstrap_statistic(
-    statistic: Callable[[NDArray[np.int32]], Floats], clips: int, resamples: int = RESAMPLES, seed: int = 0
+    statistic: Callable[[Floats], Floats], clips: int, resamples: int = RESAMPLES, seed: int = 0
 ) -> Floats:
-    """Percentile interval(s) of any statistic of drawn clips: it gets (b, N) indices and returns (b,) or (b, m)
-    values."""
-    values = [np.asarray(statistic(block), np.float64) for block in picks(clips, resamples, seed)]
+    """Percentile interval(s) of any statistic of drawn clips: it gets how often each is drawn, (b, N), and returns
+    (b,) or (b, m) values."""
+    values = [np.asarray(statistic(block), np.float64) for block in draws(clips, resamples, seed)]
     return _percentiles(_columns(np.concatenate(values)), 0.95)
 
 
@@ -119,8 +119,10 @@ def paired_p_value(
 ) -> float:
     """Two-sided p value of mean(a - b) = 0 by randomly exchanging the two methods, clip by clip or video by video.
 
-    A sign-flip permutation test; the smallest value it can give is 1 / (resamples + 1).
+    A sign-flip permutation test; the smallest value it can give is 1 / (resamples + 1), and NaN without resamples.
     """
+    if not resamples:
+        return float("nan")
     difference = np.nan_to_num(_differences(a, b))
     if videos is not None:
         difference = _sum_by(difference[:, None], *group_numbers(videos))[:, 0]

@@ -6,6 +6,8 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from avloc.metrics import (
     THRESHOLDS,
+    adaptive_ciou,
+    adaptive_mask,
     auc,
     auc_of_curve,
     auc_parts,
@@ -18,13 +20,14 @@ from avloc.metrics import (
     success_curve,
     success_rate,
 )
-from avloc.metrics.detection import detection_ap, max_f1, precision_recall
+from avloc.metrics.detection import detection_ap, detection_of_draws, max_f1, precision_recall
 from avloc.metrics.interactive import iauc, iiou
 from avloc.metrics.precision import (
     average_precision,
     average_precision_of_histogram,
     average_precision_of_levels,
     average_precision_of_mask,
+    average_precisions,
 )
 
 
@@ -67,6 +70,16 @@ def test_a_truth_without_pixels_is_refused():
         iou(np.zeros((2, 2), bool), np.zeros((2, 2)))
     with pytest.raises(ValueError, match="same"):
         ciou(np.ones((2, 2), bool), np.ones((3, 3)))
+
+
+def test_a_perfect_map_misses_one_pixel_of_as_many_as_the_truth_has():
+    truth = np.zeros((8, 8), bool)
+    truth[:4, :3] = True
+    heat = truth + np.arange(64).reshape(8, 8) / 1000
+    assert adaptive_ciou(heat, truth) == 11 / 12
+    assert adaptive_ciou(heat, truth, strict=False) == 1.0
+    assert adaptive_mask(heat, np.zeros((8, 8)), strict=False).sum() == 32
+    assert adaptive_mask(np.ones((8, 8)), truth).sum() == 0
 
 
 def test_success_rates_reach_or_exceed():
@@ -152,6 +165,29 @@ def test_extended_metrics_equal_a_loop_over_thresholds():
         assert max_f1(sounds, scores, sure) == pytest.approx(max(f1))
 
 
+def test_resamples_of_extended_sets_equal_a_set_in_which_clips_are_repeated():
+    rng = np.random.default_rng(2)
+    sounds, scores, sure = rng.random(60) < 0.5, rng.random(60), np.round(rng.random(60), 1)
+    order = np.argsort(sure, kind="stable")
+    sounds, scores, sure = sounds[order], scores[order], sure[order]
+    drawn = rng.multinomial(60, np.full(60, 1 / 60), size=5).astype(float)
+    aps, f1s = detection_of_draws(sounds, sounds & (scores >= 0.5), sure, drawn)
+    for ap, f1, amounts in zip(aps, f1s, drawn.astype(int), strict=True):
+        repeated = [np.repeat(values, amounts) for values in (sounds, scores, sure)]
+        assert ap == detection_ap(*repeated)
+        assert f1 == max_f1(*repeated)
+
+
+def test_average_precisions_of_rows_are_those_of_sklearn():
+    rng = np.random.default_rng(5)
+    score = rng.standard_normal((4, 900)).astype(np.float32)
+    score[1], score[2] = np.round(score[1], 1), 0
+    truth = rng.random((4, 900)) < 0.3
+    truth[3] = False
+    expected = [average_precision_score(own, row) for own, row in zip(truth[:3], score[:3], strict=True)]
+    assert average_precisions(truth, score) == pytest.approx([*expected, 0.0], abs=1e-6)
+
+
 def test_a_mask_as_score_in_the_right_and_the_swapped_order():
     assert average_precision_of_mask(3, 8, 4, 16) == pytest.approx(0.34375)
     swapped = average_precision_of_levels([np.array([3])], [np.array([4])], np.array([8]), 16)
@@ -192,5 +228,7 @@ def test_auroc_and_false_alarms():
     truth, sure = rng.random(300) < 0.5, np.round(rng.random(300), 1)
     assert auroc(sure, truth) == pytest.approx(roc_auc_score(truth, sure))
     assert false_alarm_rate([0.1, 0.5, 0.9], 0.5) == pytest.approx(2 / 3)
+    assert auroc([0.9, 0.8, 0.4, 0.5, 0.1], [1, 1, 1, 0, 0]) == pytest.approx(5 / 6)
+    assert false_alarm_rate([0.5, 0.1], 0.4) == 0.5
     with pytest.raises(ValueError, match="both kinds"):
         auroc([0.1, 0.2], [True, True])

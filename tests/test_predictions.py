@@ -31,6 +31,12 @@ def test_npz_and_one_map_a_clip(tmp_path):
     assert found.classes == ("x",)
 
 
+def test_numbers_beyond_float32_become_infinite_without_a_word(tmp_path, recwarn):
+    np.savez(tmp_path / "p.npz", ids=np.array(IDS), maps=np.full((3, 4, 4), 1e200))
+    assert np.isinf(read_predictions(tmp_path / "p.npz").maps).all()
+    assert not recwarn.list
+
+
 def test_a_folder_of_maps(tmp_path):
     (tmp_path / "maps" / "deep").mkdir(parents=True)
     np.save(tmp_path / "maps" / "one.npy", np.full((4, 4), 0.5))

@@ -48,7 +48,11 @@ def test_clips_without_a_value_are_left_out():
 
 def test_any_statistic_can_be_drawn():
     values = np.random.default_rng(2).random(80)
-    ends = bootstrap_statistic(lambda block: np.median(values[block], axis=1), 80, resamples=500)
+
+    def median(drawn):
+        return np.array([np.median(np.repeat(values, row.astype(int))) for row in drawn])
+
+    ends = bootstrap_statistic(median, 80, resamples=500)
     assert ends.shape == (1, 2)
     assert ends[0, 0] < np.median(values) < ends[0, 1]
 
@@ -63,6 +67,10 @@ def test_a_method_differs_from_a_worse_one_and_not_from_itself():
     assert paired_difference(good, good) == (0.0, (0.0, 0.0))
     assert paired_p_value(good, good) == 1.0
     assert paired_p_value(good, bad, ["one video"] * 200) > 0.4, "one video can show nothing"
+
+
+def test_without_resamples_there_is_no_p():
+    assert np.isnan(paired_p_value([0.5, 0.6], [0.1, 0.2], resamples=0))
 
 
 def test_a_comparison_without_pairs_is_refused():

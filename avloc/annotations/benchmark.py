@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from avloc.annotations.files import Files
@@ -26,5 +27,7 @@ class Benchmark:
     metrics: tuple[str, ...]
     origin: str
     sources: int = 1
+    #: writes the files of the distribution as one file that is read faster, and says how many things it holds
+    convert: Callable[[Path, Path], int] | None = None
     #: axes that a protocol takes on this benchmark, because the release behaves differently on it
     axes: dict[str, dict[str, Any]] = field(default_factory=dict)

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from avloc.annotations.truth import Truth
 from avloc.errors import DataError
 
+_MOST = 1e300  # beyond what a float holds, a number is not a broken coordinate but a broken file
+
 
 @dataclass
 class Builder:
@@ -25,6 +27,9 @@ class Builder:
 
     def clip(self, name: str, video: str, label: str | None = None) -> int:
         """A new clip; boxes added later belong to it."""
+        if not isinstance(name, str) or not name:
+            raise DataError(f"{self.name}: clip {len(self.ids)} has the id {name!r}; expected text")
+        self._named(name, label)
         self.ids.append(name)
         self.videos.append(video)
         self.labels.append(label)
@@ -39,12 +44,27 @@ class Builder:
         annotator: int = 0,
     ) -> None:
         """A box of the latest clip, in fractions of its frame."""
+        self._named(self.ids[-1], label)
+        self._numbers(xyxy)
         self.rows.append((len(self.ids) - 1, xyxy, xywh, label, source, annotator))
 
     def xywh(self, xywh: Sequence[float], label: str | None = None, source: int = 0) -> None:
         """A box written as corner and extent."""
+        self._numbers(xywh)
         x, y, w, h = xywh
         self.box((x, y, x + w, y + h), label, xywh, source)
+
+    def _named(self, clip: str, label: object) -> None:
+        if label is not None and not isinstance(label, str):
+            raise DataError(f"{self.name}: clip {clip} has the class {label!r}; expected text")
+
+    def _numbers(self, box: object) -> None:
+        numbers = box if isinstance(box, list | tuple | np.ndarray) else ()
+        known = all(
+            isinstance(n, int | float) and not isinstance(n, bool) and abs(n) <= _MOST for n in numbers if n == n
+        )
+        if len(numbers) != 4 or not known:
+            raise DataError(f"{self.name}: clip {self.ids[-1]}: box {str(box)[:60]}; expected four numbers")
 
     def truth(self, **fields: Any) -> Truth:
         """The truth, with a warning for each kind of box that marks nothing or lies outside its frame."""
@@ -98,20 +118,27 @@ def words(name: str) -> str:
 
 
 def restrict(truth: Truth, ids: Iterable[str], source: str) -> Truth:
-    """The truth of a list of ids, in the order of the list; ids without annotation are counted."""
-    place = {name: number for number, name in enumerate(truth.ids)}
-    wanted = list(ids)
-    kept = [place[name] for name in wanted if name in place]
+    """The truth of a list of ids, in the order of the list; names without annotation are counted.
+
+    Where no name of the list is that of a clip, they may name videos, which stand for all of their clips.
+    """
+    place = {name: [number] for number, name in enumerate(truth.ids)}
+    wanted, what = list(ids), "ids"
+    if not any(name in place for name in wanted):
+        place, what = {}, "videos"
+        for number, name in enumerate(truth.videos):
+            place.setdefault(name, []).append(number)
+    kept = [number for name in wanted for number in place.get(name, ())]
     if not kept:
         raise DataError(
             f"{source}: none of its {len(wanted)} ids is annotated, such as {wanted[0]!r} or not {truth.ids[0]!r}"
         )
     part = truth.take(kept)
     part.warnings = box_warnings(part.boxes)
-    part.unannotated = len(wanted) - len(kept)
-    if part.unannotated:
-        first = next(name for name in wanted if name not in place)
+    missing = [name for name in wanted if name not in place]
+    part.unannotated = len(missing)
+    if missing:
         part.warnings.append(
-            f"{part.unannotated} ids of the list have no annotation, such as {first}; they are left out"
+            f"{len(missing)} {what} of the list have no annotation, such as {missing[0]}; they are left out"
         )
     return part

@@ -14,6 +14,10 @@ from avloc.errors import AvlocError, DataError
 from avloc.files import read_json
 
 
+class Absent(DataError):
+    """No file of the names that were looked for."""
+
+
 @dataclass
 class Files:
     """The files of one benchmark under a path; remembers which were read, for the digest in the result.
@@ -40,7 +44,7 @@ class Files:
         """A file of one of these names; DataError lists them. `beside`: the folders next to this one count too."""
         found = self.maybe(*names, beside=beside)
         if found is None:
-            raise DataError(f"{self.path}: expected {' or '.join(names)} in it or beside it; found {self._sample()}")
+            raise Absent(f"{self.path}: expected {' or '.join(names)} in it or beside it; found {self._sample()}")
         return found
 
     def maybe(self, *names: str, beside: bool = False) -> Path | None:
@@ -116,7 +120,10 @@ def csv_rows(path: Path, columns: int = 1) -> list[list[str]]:
 
 
 def id_list(path: Path) -> list[str]:
-    """The ids of a list: first column, a header and media endings left out; a doubled id is an error."""
+    """The ids of a list: first column, a header and media endings left out; a doubled id is an error.
+
+    A line of DSOL's lists, NAME.flac NAME.mp4, is one id.
+    """
     ids = [row[0].strip() for row in csv_rows(path)]
     ids = [_bare(name) for name in ids if name.lower() not in ("id", "ids", "file", "video", "name")]
     double = {name for name in ids if ids.count(name) > 1} if len(set(ids)) < len(ids) else set()
@@ -126,6 +133,9 @@ def id_list(path: Path) -> list[str]:
 
 
 def _bare(name: str) -> str:
+    first, _, second = name.partition(" ")
+    if second and _bare(first) == _bare(second) not in (first, second):
+        return _bare(first)
     stem, _, ending = name.rpartition(".")
     return stem if stem and ending.lower() in ("mp4", "jpg", "png", "wav", "flac", "xml") else name
 

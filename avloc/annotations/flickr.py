@@ -28,7 +28,8 @@ def read_flickr(files: Files, name: str = "flickr-soundnet", borrowed: bool = Fa
         boxes = _from_xml(files.path)
         files.read.append(files.path)
     else:
-        path = files.main(*_MAIN, beside=borrowed)
+        own_table = borrowed and files.path.suffix == ".csv"
+        path = files.named(*_MAIN, beside=True) if own_table else files.main(*_MAIN, beside=borrowed)
         boxes = _from_xml(path) if path.is_dir() else _from_pickle(path) if path.suffix == ".pkl" else _from_json(path)
     build = Builder(name)
     for clip, own in boxes.items():
@@ -66,8 +67,11 @@ def _from_pickle(path: Path) -> dict[str, Any]:
         raise DataError(f"{path}: expected a dict of entries with 'visual' and 'anno'")
     found = {}
     for row in table.values():
-        boxes = np.asarray(row["anno"]).reshape(-1, 4)
-        found[Path(str(row["visual"])).name.split(".")[0]] = boxes.astype(np.int64).tolist()
+        try:
+            boxes = np.asarray(row["anno"]).reshape(-1, 4).astype(np.int64)
+        except (ValueError, TypeError, OverflowError, SystemError) as error:
+            raise DataError(f"{path}: {row['visual']!r}: expected boxes of four pixels ({error})") from None
+        found[Path(str(row["visual"])).name.split(".")[0]] = boxes.tolist()
     return found
 
 

@@ -1,16 +1,27 @@
-"""VGGSound-Instruments: pixel masks, which are pickled in the distribution and must be converted to .npz once.
+"""VGGSound-Instruments: a pixel mask for each sample, pickled in the distribution and read here without running anything.
 
-Lists of stoneMo/AVGN@5ab8cab; masks come with Mix-and-Localize. Masks in masks.npz: ids (N,), masks (N, h, w) 0 or 1.
+Lists of stoneMo/AVGN@5ab8cab; the masks come with Mix-and-Localize, a file for each sample in a folder `anno`. Converted
+masks stand in masks.npz: ids (N,), masks (N, h, w) 0 or 1.
 """
 
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from avloc.annotations.builder import Builder
 from avloc.annotations.files import Files, csv_rows
+from avloc.annotations.pickles import read_plain_pickle
 from avloc.annotations.truth import Truth
 from avloc.errors import DataError
+from avloc.files import replacing
 
-_MASKS = ("masks.npz", "vgginstruments_masks.npz")
+_MASKS = ("masks.npz", "vgginstruments_masks.npz", "anno", "masks")
+#: masks of a folder are brought to this size as the released loader does it, nearest neighbour
+SIZE = 224
 
 
 def read_instruments(files: Files) -> Truth:
@@ -23,24 +34,82 @@ def read_instruments_multi(files: Files) -> Truth:
     return _read(files, "vggsound-instruments-multi", "vgginstruments_multi_test.csv")
 
 
+def read_masks(path: Path) -> dict[str, NDArray[np.bool_]]:
+    """Masks (h, w) by sample, of one size: of masks.npz, or of a folder with a file for each sample.
+
+    Files of a folder are pickles, plain .npy or .npz, or images; DataError names one that is anything else.
+    """
+    if path.is_dir():
+        found = {file.name.split(".")[0]: _bring(file) for file in sorted(path.iterdir()) if file.name[0] != "."}
+        if not found:
+            raise DataError(f"{path}: empty; expected a mask for each sample")
+        return found
+    arrays = _arrays(path)
+    if not {"ids", "masks"} <= set(arrays):
+        raise DataError(f"{path}: holds {', '.join(arrays) or 'nothing'}; expected the arrays ids and masks")
+    ids, masks = [str(one) for one in arrays["ids"].reshape(-1)], arrays["masks"] > 0
+    if masks.ndim != 3 or len(masks) != len(ids):
+        raise DataError(f"{path}: {len(ids)} ids for masks of shape {masks.shape}; expected (N, h, w)")
+    if len(set(ids)) < len(ids):
+        raise DataError(f"{path}: a sample stands there twice; expected each id once")
+    return dict(zip(ids, masks, strict=True))
+
+
+def write_masks(path: Path, masks: dict[str, NDArray[np.bool_]]) -> None:
+    """masks.npz: ids and masks of 0 and 1, without pickles."""
+    stacked = np.stack(list(masks.values())).astype(np.uint8)
+    with replacing(path) as temporary, open(temporary, "wb") as file:
+        np.savez_compressed(file, ids=np.array(list(masks)), masks=stacked)
+
+
+def convert_masks(annotations: Path, out: Path) -> int:
+    """Write the masks of a distribution, found as the benchmark finds them, to `out`; how many there are."""
+    files = Files(annotations)
+    masks = read_masks(files.path if _is_masks(files.path) else files.named(*reversed(_MASKS)))
+    write_masks(out, masks)
+    return len(masks)
+
+
+def _is_masks(path: Path) -> bool:
+    return path.is_dir() and path.name in _MASKS
+
+
 def _read(files: Files, name: str, table: str) -> Truth:
     rows = csv_rows(files.main(table) if files.path.suffix == ".csv" else files.named(table), 2)
     path = files.named(*_MASKS)
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            ids, masks = [str(one) for one in file["ids"]], file["masks"] > 0
-    except (ValueError, OSError, KeyError) as error:
-        raise DataError(f"{path}: expected the arrays ids and masks, without pickles ({error})") from None
-    if masks.ndim != 3 or len(masks) != len(ids):
-        raise DataError(f"{path}: {len(ids)} ids for masks of shape {masks.shape}; expected (N, h, w)")
-    place = {sample: number for number, sample in enumerate(ids)}
+    masks = read_masks(path)
     build = Builder(name)
     parts = []
     for row in rows:
         samples = [row[0], row[2]] if len(row) >= 4 else [row[0]]
-        missing = [sample for sample in samples if sample not in place]
+        missing = [sample for sample in samples if sample not in masks]
         if missing:
             raise DataError(f"{path}: no mask for {missing[0]}; expected one for every sample of {table}")
         build.clip(row[0], row[0], row[1])
-        parts.append(np.stack([masks[place[sample]] for sample in samples]))
+        parts.append(np.stack([masks[sample] for sample in samples]))
     return build.truth(masks=np.stack(parts), mixed=len(parts[0]) > 1)
+
+
+def _bring(path: Path) -> NDArray[np.bool_]:
+    """The mask of one file, at 224 x 224."""
+    if path.suffix == ".png":
+        mask: Any = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    elif path.suffix in (".npy", ".npz"):
+        mask = next(iter(_arrays(path).values()), None)
+    else:
+        mask = read_plain_pickle(path)
+    array = np.squeeze(np.asarray(mask)) if mask is not None else np.zeros(0)
+    if array.ndim != 2 or array.dtype.kind not in "buif" or 0 in array.shape:
+        what = f"an array {mask.shape} of {mask.dtype}" if isinstance(mask, np.ndarray) else type(mask).__name__
+        raise DataError(f"{path}: expected a mask (h, w) of numbers; found {what}")
+    marked = (array > 0).astype(np.uint8)
+    return cv2.resize(marked, (SIZE, SIZE), interpolation=cv2.INTER_NEAREST) > 0
+
+
+def _arrays(path: Path) -> dict[str, NDArray]:
+    """The plain arrays of a .npz by name, or that of a .npy; nothing is unpickled."""
+    try:
+        content = np.load(path, allow_pickle=False)
+        return {path.stem: content} if isinstance(content, np.ndarray) else {name: content[name] for name in content}
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path}: expected plain arrays, without pickles ({error})") from None

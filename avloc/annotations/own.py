@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from avloc.annotations.builder import Builder
-from avloc.annotations.files import Files, fractions_of_pixels, json_object
+from avloc.annotations.files import Absent, Files, fractions_of_pixels, json_object
 from avloc.annotations.truth import Truth
 from avloc.errors import DataError
 
@@ -41,10 +41,13 @@ def read_truth_json(path: Path, table: dict[str, Any], name: str = "") -> Truth:
     if units not in ("fraction", "pixels"):
         raise DataError(f"{path}: units {units!r}; expected 'fraction' or 'pixels'")
     size = table.get("size")
-    if units == "pixels" and not (isinstance(size, list) and len(size) == 2 and all(side > 0 for side in size)):
+    if units == "pixels" and not (isinstance(size, list) and len(size) == 2 and all(_positive(side) for side in size)):
         raise DataError(f"{path}: size {size!r}; boxes in pixels need 'size': [width, height]")
     if not isinstance(table["clips"], list) or not table["clips"]:
         raise DataError(f"{path}: 'clips' is empty; expected a list of objects with 'id' and 'boxes'")
+    votes = table.get("votes", 1)
+    if not isinstance(votes, int) or not _positive(votes):
+        raise DataError(f"{path}: votes {votes!r}; expected a whole number from 1 on")
     build = Builder(name or str(table.get("name", path.stem)))
     kinds = []
     for number, clip in enumerate(table["clips"]):
@@ -54,9 +57,11 @@ def read_truth_json(path: Path, table: dict[str, Any], name: str = "") -> Truth:
         kinds.append(clip.get("sound", "own"))
         if kinds[-1] not in SOUNDS:
             raise DataError(f"{path}: clip {clip['id']}: sound {kinds[-1]!r}; expected one of {', '.join(SOUNDS)}")
+        if not isinstance(clip.get("boxes", []), list):
+            raise DataError(f"{path}: clip {clip['id']}: boxes {clip['boxes']!r}; expected a list")
         for box in clip.get("boxes", []):
             _own_box(path, build, clip["id"], box, layout, size if units == "pixels" else None)
-    truth = build.truth(votes=int(table.get("votes", 1)), sound=kinds if any(kind != "own" for kind in kinds) else None)
+    truth = build.truth(votes=votes, sound=kinds if any(kind != "own" for kind in kinds) else None)
     if not any("source" in box for clip in table["clips"] for box in clip.get("boxes", [])):
         truth.box_source = None
     if truth.warnings:
@@ -66,15 +71,27 @@ def read_truth_json(path: Path, table: dict[str, Any], name: str = "") -> Truth:
 
 def _own_box(path: Path, build: Builder, clip: str, box: Any, layout: str, size: list[float] | None) -> None:
     numbers = box.get("box") if isinstance(box, dict) else None
-    if not isinstance(numbers, list) or len(numbers) != 4 or not all(isinstance(n, int | float) for n in numbers):
+    if not isinstance(numbers, list) or len(numbers) != 4 or not all(_number(n) for n in numbers):
         raise DataError(f"{path}: clip {clip}: box {numbers!r}; expected {{'box': [four numbers]}}")
     x, y, third, fourth = (float(number) for number in numbers)
     corners = [x, y, x + third, y + fourth] if layout == "xywh" else [x, y, third, fourth]
-    label, source, annotator = box.get("class"), int(box.get("source", 0)), int(box.get("annotator", 0))
+    label, source, annotator = box.get("class"), box.get("source", 0), box.get("annotator", 0)
+    if not all(isinstance(number, int) and number >= 0 for number in (source, annotator)):
+        raise DataError(
+            f"{path}: clip {clip}: source {source!r}, annotator {annotator!r}; expected whole numbers from 0"
+        )
     if size is not None:
         build.box(fractions_of_pixels([corners], *size)[0], label, source=source, annotator=annotator)
     else:
         build.box(corners, label, numbers if layout == "xywh" else None, source, annotator)
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _positive(value: Any) -> bool:
+    return _number(value) and value > 0
 
 
 def read_coco(path: Path, table: dict[str, Any], name: str = "") -> Truth:
@@ -88,8 +105,12 @@ def read_coco(path: Path, table: dict[str, Any], name: str = "") -> Truth:
             raise DataError(f"{path}: annotation {row.get('id')}: expected 'image_id' and a 'bbox' of four numbers")
         boxes.setdefault(row["image_id"], []).append(row)
     for image in table["images"]:
-        if not {"id", "width", "height"} <= set(image):
-            raise DataError(f"{path}: image {image.get('id')}: expected 'id', 'width' and 'height'")
+        if (
+            not {"id", "width", "height"} <= set(image)
+            or not _positive(image["width"])
+            or not _positive(image["height"])
+        ):
+            raise DataError(f"{path}: image {image.get('id')}: expected 'id', 'width' and 'height' above 0")
         clip = Path(str(image.get("file_name", image["id"]))).stem
         build.clip(clip, str(image.get("video", clip)))
         for row in boxes.pop(image["id"], []):
@@ -105,20 +126,20 @@ def read_voc(path: Path, name: str = "") -> Truth:
     """Pascal VOC: <annotation> with <size> and <object>; pixels count from 1 and the far corner is included."""
     paths = sorted(path.glob("*.xml")) if path.is_dir() else [path]
     if not paths:
-        raise DataError(f"{path}: no XML files; expected one Pascal VOC file for each clip")
+        raise Absent(f"{path}: no XML files; expected one Pascal VOC file for each clip")
     build = Builder(name or path.stem)
     for file in paths:
         try:
             root = ET.parse(file).getroot()
             width, height = (float(root.findtext(f"size/{side}") or 0) for side in ("width", "height"))
+            if width <= 0 or height <= 0:
+                raise ValueError("no <size> with width and height")
             build.clip(file.stem, file.stem)
             for item in root.iter("object"):
                 x0, y0, x1, y1 = (float(item.findtext(f"bndbox/{c}") or "") for c in ("xmin", "ymin", "xmax", "ymax"))
                 build.box(fractions_of_pixels([[x0 - 1, y0 - 1, x1, y1]], width, height)[0], item.findtext("name"))
-        except (ET.ParseError, ValueError, ZeroDivisionError) as error:
+        except (ET.ParseError, ValueError) as error:
             raise DataError(f"{file}: not a Pascal VOC annotation ({error})") from None
-        if width <= 0 or height <= 0:
-            raise DataError(f"{file}: no <size> with width and height; expected a Pascal VOC annotation")
     return _by_class(build)
 
 

@@ -7,6 +7,7 @@ refused.
 
 import io
 import pickle
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.errors import DataError
-
-_ARRAY = {("numpy.core.multiarray", "_reconstruct"), ("numpy._core.multiarray", "_reconstruct")}
 
 
 class _Kind:
@@ -49,12 +48,44 @@ class _Array:
         self.value = np.frombuffer(raw, kind.dtype).reshape(shape, order="F" if columns_first else "C").copy()
 
 
-class _Inert(pickle.Unpickler):
+def _scalar(kind: Any, content: Any) -> Any:
+    """One number of an array, as numpy.float64(1) is pickled."""
+    if not isinstance(kind, _Kind) or not isinstance(content, bytes):
+        raise pickle.UnpicklingError("a number of an unknown type")
+    return np.frombuffer(content, kind.dtype)[0].item()
+
+
+def _of_buffer(content: Any, kind: Any, shape: Any, order: Any) -> _Array:
+    """An array as the fifth version of pickles holds it."""
+    array = _Array()
+    array.__setstate__((1, shape, kind, order == "F", bytes(content)))
+    return array
+
+
+class _Inert(pickle._Unpickler):
+    """Python's own reader written in Python: unlike the one in C, a place in its memo takes no memory by being named."""
+
+    def load_bytearray8(self) -> None:
+        """As it is, but what is announced and not there takes no memory."""
+        (length,) = struct.unpack("<Q", self.read(8))  # type: ignore[attr-defined]
+        self.append(bytearray(self.read(length)))  # type: ignore[attr-defined]
+
+    dispatch = pickle._Unpickler.dispatch | {pickle.BYTEARRAY8[0]: load_bytearray8}  # type: ignore[assignment]
+
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) in _ARRAY:
+        module = module.replace("numpy._core.", "numpy.core.")
+        if (module, name) == ("numpy.core.multiarray", "_reconstruct"):
             return lambda *_: _Array()
+        if (module, name) == ("numpy.core.multiarray", "scalar"):
+            return _scalar
+        if (module, name) == ("numpy.core.numeric", "_frombuffer"):
+            return _of_buffer
+        if (module, name) == ("collections", "OrderedDict"):
+            return dict
         if (module, name) == ("_codecs", "encode"):  # how older pickles hold raw bytes
             return lambda text, *_: text.encode("latin1")
+        if (module, name) in (("__builtin__", "bytes"), ("builtins", "bytes")):  # and how they hold none
+            return lambda: b""
         if (module, name) == ("numpy", "ndarray"):
             return _Array
         if (module, name) == ("numpy", "dtype"):
@@ -68,18 +99,22 @@ class _Inert(pickle.Unpickler):
 def read_plain_pickle(path: Path) -> Any:
     """What a pickle of plain values holds; DataError where it asks for anything else, and nothing of it is run."""
     try:
-        return _plain(_Inert(io.BytesIO(path.read_bytes()), encoding="latin1").load())
+        return _plain(_Inert(io.BytesIO(path.read_bytes()), encoding="latin1").load(), {})
     except Exception as error:  # a hostile pickle can raise anything while it is taken apart
-        raise DataError(
-            f"{path}: refused, it holds {error or type(error).__name__}; expected plain values and arrays"
-        ) from None
+        what = repr(str(error) or type(error).__name__)[1:-1]
+        raise DataError(f"{path}: refused, it holds {what}; expected plain values and arrays") from None
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, known: dict[int, Any]) -> Any:
+    """The value without stand-ins; what is held in many places is looked at once."""
     if isinstance(value, _Array):
         return value.value
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value
+    if not isinstance(value, dict | list | tuple):
+        return value
+    if id(value) not in known:
+        known[id(value)] = None  # a value within itself is cut off
+        if isinstance(value, dict):
+            known[id(value)] = {key: _plain(item, known) for key, item in value.items()}
+        else:
+            known[id(value)] = [_plain(item, known) for item in value]
+    return known[id(value)]

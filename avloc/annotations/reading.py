@@ -1,6 +1,8 @@
 """Reading the truth of a benchmark, or one's own, from a path."""
 
 import difflib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from avloc.annotations.benchmark import Benchmark
@@ -9,7 +11,18 @@ from avloc.annotations.builder import restrict
 from avloc.annotations.files import Files, id_list
 from avloc.annotations.own import read_own
 from avloc.annotations.truth import Truth
-from avloc.errors import ConfigError
+from avloc.errors import ConfigError, DataError
+
+
+@contextmanager
+def _laid_out(files: Files, how: str) -> Iterator[None]:
+    """A value that is of another kind than its place asks for is a mistake in the file: DataError names the file."""
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        where = files.read[-1] if files.read else files.path
+        what = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise DataError(f"{where}: not laid out {how} ({what}); see the benchmark's page") from error
 
 
 def benchmark(name: str) -> Benchmark:
@@ -24,7 +37,8 @@ def benchmark(name: str) -> Benchmark:
 def read_benchmark(name: str, path: Path, ids: Path | None = None) -> Truth:
     """The truth of a benchmark from its annotation files; `ids` restricts it to a list, in the order of the list."""
     one, files = benchmark(name), Files(path)
-    truth = one.read(files)
+    with _laid_out(files, f"as {name} is"):
+        truth = one.read(files)
     truth.name = name
     if ids is not None:
         truth = restrict(truth, id_list(ids), str(ids))
@@ -37,7 +51,8 @@ def read_benchmark(name: str, path: Path, ids: Path | None = None) -> Truth:
 def read_own_truth(path: Path, name: str = "", ids: Path | None = None) -> Truth:
     """A truth of one's own: this package's JSON, COCO json or Pascal VOC xml."""
     files = Files(path)
-    truth = read_own(files, name)
+    with _laid_out(files, "as truth of one's own, COCO json or Pascal VOC xml"):
+        truth = read_own(files, name)
     if ids is not None:
         truth = restrict(truth, id_list(ids), str(ids))
     truth.sha256 = files.sha256

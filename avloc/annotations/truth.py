@@ -41,6 +41,8 @@ class Truth:
     sound: list[str] | None = None
     #: whether each source stands on a frame of its own (two mixed clips) or all on one frame
     mixed: bool = False
+    #: the same clips with the boxes of their partners' rows, where clips are mixed by a list of pairs
+    partners: "Truth | None" = None
     #: ids of the list that the annotation does not have
     unannotated: int = 0
     name: str = ""
@@ -119,6 +121,7 @@ class Truth:
             sound=None if self.sound is None else [self.sound[clip] for clip in clips],
             clip_class=None if self.clip_class is None else self.clip_class[clips],
             masks=None if self.masks is None else self.masks[clips],
+            partners=None if self.partners is None else self.partners.take(clips),
             warnings=list(self.warnings),
         )
 

@@ -1,6 +1,8 @@
 """VGG-SS and the sets made from it: extended with silent clips, and two clips mixed.
 hche11/...-the-Hard-Way@8fe8cbb."""
 
+import numpy as np
+
 from avloc.annotations.builder import Builder, restrict, words
 from avloc.annotations.files import Files, csv_rows, id_list, json_list
 from avloc.annotations.truth import Truth
@@ -45,7 +47,7 @@ def _with_silent(truth: Truth, files: Files, table: str) -> Truth:
     truth.ids = truth.ids + build.ids
     truth.videos = truth.videos + build.videos
     if truth.clip_class is not None:
-        truth.clip_class = truth.clip_class.tolist() + [-1] * len(build.ids)  # type: ignore[assignment]
+        truth.clip_class = np.concatenate([truth.clip_class, np.full(len(build.ids), -1)])
     truth.__post_init__()
     return truth
 
@@ -61,19 +63,33 @@ def read_duet(files: Files) -> Truth:
     """VGGSound-Duet: each row mixes two clips, and each source is looked for on its own frame.
 
     vggsound_duet_test.csv (id, class, mix_id, mix_class) of stoneMo/AVGN@5ab8cab, boxes of vggss.json. The first
-    source is the row's clip, the second its partner; the released loader of AVGN looks up the partner's row instead,
-    which no number needs.
+    source is the row's clip, the second its partner; the released loader of AVGN takes the boxes of the partner's row
+    instead, which are kept beside.
     """
     given_table = files.path.is_file() and files.path.suffix == ".csv"
     table = files.main() if given_table else files.named("vggsound_duet_test.csv", beside=True)
     boxes = _boxes(files, borrowed=True)
-    build = Builder("vggsound-duet", sorted({words(row["class"]) for row in boxes.values()}))
-    for number, (first, _, second, _) in enumerate((row[:4] for row in csv_rows(table, 4)), 1):
-        for clip in (first, second):
+    partner: dict[str, str] = {}
+    for number, row in enumerate(csv_rows(table, 4), 1):
+        if partner.setdefault(row[0], row[2]) != row[2]:
+            raise DataError(
+                f"{table}:{number}: {row[0]} stands there with two partners; expected one row for each clip"
+            )
+        for clip in (row[0], row[2]):
             if clip not in boxes:
                 raise DataError(f"{table}:{number}: {clip} has no boxes in the VGG-SS annotation")
-        build.clip(first, first[:11], words(boxes[first]["class"]))
-        for source, clip in enumerate((first, second)):
-            for box in boxes[clip]["bbox"]:
-                build.box(box, words(boxes[clip]["class"]), source=source)
+    truth = _mixed(boxes, {first: (first, second) for first, second in partner.items()})
+    if set(partner.values()) <= set(partner):
+        truth.partners = _mixed(boxes, {first: (second, partner[second]) for first, second in partner.items()})
+    return truth
+
+
+def _mixed(boxes: dict[str, dict], sources: dict[str, tuple[str, str]]) -> Truth:
+    """Clips by id with the boxes of the two clips that are their sources."""
+    build = Builder("vggsound-duet", sorted({words(row["class"]) for row in boxes.values()}))
+    for clip, pair in sources.items():
+        build.clip(clip, clip[:11], words(boxes[clip]["class"]))
+        for source, name in enumerate(pair):
+            for box in boxes[name]["bbox"]:
+                build.box(box, words(boxes[name]["class"]), source=source)
     return build.truth(mixed=True)

@@ -6,7 +6,15 @@ from typing import Annotated, Any
 
 import typer
 
-from avloc.cli.scoring_tables import ends, percent, show_result, show_spread, show_worst
+from avloc.cli.scoring_tables import (
+    ends,
+    percent,
+    show_benchmarks,
+    show_comparison,
+    show_result,
+    show_spread,
+    show_worst,
+)
 from avloc.cli.show import guarded, print_json, progress, table
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
@@ -14,8 +22,8 @@ Metrics = Annotated[
     list[str] | None,
     typer.Option("--metric", help="Metrics to report, as ciou,auc,locacc; ciou stands for ciou@0.3 too."),
 ]
-Resamples = Annotated[int, typer.Option(help="Bootstrap resamples of the intervals; 0 for none.")]
-Seed = Annotated[int, typer.Option(help="Seed of the bootstrap.")]
+Resamples = Annotated[int, typer.Option(help="Bootstrap resamples of the intervals; 0 for none.", min=0)]
+Seed = Annotated[int, typer.Option(help="Seed of the bootstrap.", min=0)]
 
 
 def register(app: typer.Typer) -> None:
@@ -53,7 +61,7 @@ def evaluate(
     music_boxes: Annotated[
         str | None, typer.Option(help="xywh, or xyxy-avgn as the release of AVGN reads them.")
     ] = None,
-    worst: Annotated[int, typer.Option(help="Also show the clips with the lowest scores.")] = 0,
+    worst: Annotated[int, typer.Option(help="Also show so many clips with the lowest scores.", min=0)] = 0,
     out: Annotated[Path | None, typer.Option(help="Also write the result as JSON.")] = None,
     resamples: Resamples = 2000,
     seed: Seed = 0,
@@ -61,8 +69,8 @@ def evaluate(
 ) -> None:
     """Score heat maps: a run's on its test sets, or anybody's against a benchmark or boxes of one's own.
 
-    Every published rule has a name (--protocol all shows how far they are apart), each of its axes can be changed, and
-    blind baselines stand beside every number.
+    Every published rule has a name (--protocol all shows the spread), and axes that can be changed.
+    What blind methods get stands beside every number.
     """
     of_predictions = {
         "benchmark": benchmark, "annotations": annotations, "truth": truth, "protocol": protocol, "axis": axis, "ids": ids,
@@ -173,23 +181,7 @@ def compare(
     if json:
         print_json(found)
         return
-    heading = f"{found.benchmark or 'own truth'} by {found.protocol}"
-    print(f"{heading}: {found.shared} clips in both, {found.only_a} only in A, {found.only_b} only in B")
-    rows = [
-        [
-            name,
-            percent(d.a),
-            percent(d.b),
-            f"{100 * d.difference:+.2f}",
-            ends(d.ci95),
-            ends(d.ci95_by_video),
-            f"{d.p:.4f}",
-        ]
-        for name, d in found.metrics.items()
-    ]
-    columns = ["metric", "A %", "B %", "A - B", "95 % over clips", "95 % over videos", "p"]
-    table("", columns, rows, right=tuple(range(1, len(columns))))
-    print(f"A is higher on {found.better_a} clips, B on {found.better_b}")
+    show_comparison(found)
 
 
 def leaderboard(
@@ -217,23 +209,23 @@ def benchmarks(
     annotations: Annotated[
         Path | None, typer.Option(help="A folder: say for each benchmark whether its files are there.")
     ] = None,
+    convert: Annotated[
+        Path | None, typer.Option(help="Write the masks of a distribution, one file each, as this one .npz.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """List the test sets that can be scored, with what each needs on disk."""
     from avloc.verbs.benchmarks import benchmarks
 
-    found = benchmarks(name, annotations)
+    found = benchmarks(name, annotations, convert)
     if json:
         print_json(found)
+        return
+    if convert is not None:
+        print(f"{convert}: {found[0].clips} masks")
         return
     if name is not None:
         for key, value in found[0].to_json().items():
             print(f"{key.replace('_', ' '):16} {', '.join(value) if isinstance(value, list) else value}")
         return
-    rows = []
-    for one in found:
-        there = [] if annotations is None else [f"{one.clips} clips" if one.clips is not None else "not there"]
-        about = one.benchmark
-        rows.append([about.name, about.title, about.clips or "", about.protocol, about.needs, *there])
-    columns = ["benchmark", "what", "clips", "protocol", "files", *(["here"] if annotations is not None else [])]
-    table("", columns, rows, right=(2,))
+    show_benchmarks(found, annotations is not None)

@@ -1,10 +1,16 @@
 """Tables of results for people: values in percent, with intervals and what blind methods get."""
 
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from avloc.cli.show import table
+
+if TYPE_CHECKING:
+    from avloc.verbs.benchmarks import Listed
+
+_COLUMNS = 6  # metrics of a protocol that stand side by side in a table of 100 characters
 
 
 def show_result(result: Any, title: str = "") -> None:
@@ -17,29 +23,55 @@ def show_result(result: Any, title: str = "") -> None:
     for name, metric in result.metrics.items():
         of_blind = [percent(result.baselines[kind].get(name)) for kind in blind]
         rows.append([name, percent(metric.value), ends(metric.ci95), ends(metric.ci95_by_video), *of_blind])
-    columns = ["metric", "%", "95 % over clips", "95 % over videos", *blind]
-    table("", columns, rows, right=tuple(range(1, len(columns))))
+    _filled("", ["metric", "%", "95 % over clips", "95 % over videos", *blind], rows)
+    for groups, name in ((result.per_class, "classes"), (result.per_video, "videos")):
+        if 1 < len(groups) < counts["evaluated"]:
+            means = result.macro["by_class" if name == "classes" else "by_video"]
+            print(f"mean over {len(groups)} {name}: {', '.join(f'{k} {percent(v)}' for k, v in means.items())}")
     kinds = result.extra.get("negative_sound", {})
     if kinds:
         rows = [[k, v["clips"], percent(v["auroc"]), percent(v["false_alarm_rate"])] for k, v in kinds.items()]
-        table(
-            "sounds that nothing in view makes", ["sound", "clips", "AUROC %", "false alarms %"], rows, right=(1, 2, 3)
-        )
-    for line in result.warnings:
-        typer.echo(f"note: {line}", err=True)
+        columns = ["sound", "clips", "AUROC %", "false alarms %"]
+        table("sounds that nothing in view makes", columns, rows, right=(1, 2, 3))
+    notes(result.warnings)
+
+
+def _filled(title: str, columns: list[str], rows: list[list[Any]]) -> None:
+    """A table of figures without the columns that are empty throughout."""
+    kept = [place for place in range(len(columns)) if place < 2 or any(row[place] for row in rows)]
+    shown = [[row[place] for place in kept] for row in rows]
+    table(title, [columns[place] for place in kept], shown, right=tuple(range(1, len(kept))))
 
 
 def show_spread(found: Any) -> None:
-    """One line a protocol: the metrics that most of them share."""
-    columns = list(dict.fromkeys(name for result in found.results.values() for name in result.metrics))
-    shared = sorted(columns, key=lambda name: -sum(name in result.metrics for result in found.results.values()))[:6]
+    """One line a protocol: the metrics that most of them share, and at least one of every protocol; then what blind
+    methods get by one of them."""
+    from avloc.protocols.baselines import half_area
+
+    results = found.results
+    shared = list(dict.fromkeys(name for result in results.values() for name in result.metrics))
+    shared.sort(key=lambda name: -sum(name in result.metrics for result in results.values()))
+    shared, others = shared[:_COLUMNS], shared[_COLUMNS:]
+    for result in results.values():
+        if result.metrics and not set(shared) & set(result.metrics):
+            shared.append(next(name for name in others if name in result.metrics))
     rows = [
         [name, result.counts["evaluated"], *(percent(_value(result, column)) for column in shared)]
-        for name, result in found.results.items()
+        for name, result in results.items()
     ]
-    table("the same heat maps, in %", ["protocol", "clips", *shared], rows, right=tuple(range(1, len(shared) + 2)))
+    reference = next((r for r in results.values() if half_area(r.protocol)), next(iter(results.values())))
+    rows += [
+        [f"{kind} ({reference.protocol.name})", "", *(percent(values.get(column)) for column in shared)]
+        for kind, values in reference.baselines.items()
+    ]
+    print(f"the same heat maps for {next(iter(results.values())).benchmark or 'own truth'}, in %")
+    table("", ["protocol", "clips", *shared], rows, right=tuple(range(1, len(shared) + 2)))
+    common = [set(result.warnings) for result in results.values()]
+    notes(line for line in next(iter(results.values())).warnings if all(line in lines for lines in common))
+    reasons: dict[str, list[str]] = {}
     for name, reason in found.left_out.items():
-        typer.echo(f"note: {name} left out: {reason}", err=True)
+        reasons.setdefault(reason.removeprefix(f"protocol {name}").lstrip(": "), []).append(name)
+    notes(f"left out: {', '.join(names)}: {reason}" for reason, names in reasons.items())
 
 
 def _value(result: Any, name: str) -> float | None:
@@ -48,8 +80,45 @@ def _value(result: Any, name: str) -> float | None:
 
 def show_worst(result: Any, amount: int) -> None:
     scored = sorted((row for row in result.per_clip if row.get("ciou") is not None), key=lambda row: row["ciou"])
-    rows = [[row["id"], percent(row["ciou"]), row["video"]] for row in scored[:amount]]
-    table("lowest scores", ["clip", "cIoU %", "video"], rows, right=(1,))
+    if not scored:
+        notes([f"{result.protocol.name} gives no score to single clips"])
+        return
+    rows = [
+        [row["id"], percent(row["ciou"]), row["video"] + (", no prediction" if row.get("missing") else "")]
+        for row in scored[:amount]
+    ]
+    print(f"lowest scores by {result.protocol.name}")
+    table("", ["clip", "cIoU %", "video"], rows, right=(1,))
+
+
+def show_comparison(found: Any) -> None:
+    heading = f"{found.benchmark or 'own truth'} by {found.protocol}"
+    print(f"{heading}: {found.shared} clips in both, {found.only_a} only in A, {found.only_b} only in B")
+    rows = []
+    for name, d in found.metrics.items():
+        values = [percent(d.a), percent(d.b), f"{100 * d.difference:+.2f}"]
+        rows.append([name, *values, ends(d.ci95), ends(d.ci95_by_video), "" if d.p is None else f"{d.p:.4f}"])
+    _filled("", ["metric", "A %", "B %", "A - B", "95 % over clips", "95 % over videos", "p"], rows)
+    print(f"A is higher on {found.better_a} clips, B on {found.better_b}")
+
+
+def show_benchmarks(found: "list[Listed]", looked: bool) -> None:
+    """A line for each benchmark with what it needs on disk; `looked`: whether its files were looked for."""
+    rows = []
+    for one in found:
+        about = one.benchmark
+        here = [] if not looked else [one.clips if one.clips is not None else "not there" if one.missing else "broken"]
+        rows.append([about.name, about.clips or "", *here, about.protocol, f"{about.title}\n  {about.needs}"])
+    columns = ["benchmark", "clips", *(["here"] if looked else []), "protocol", "what, and the files it needs"]
+    right = (1, 2) if looked else (1,)
+    table("", columns, rows, right=right, whole=tuple(range(len(columns) - 1)))
+    notes(f"{one.benchmark.name}: {one.problem}" for one in found if one.problem and not one.missing)
+
+
+def notes(lines: Iterable[str]) -> None:
+    """Lines on stderr."""
+    for line in lines:
+        typer.echo(f"note: {line}", err=True)
 
 
 def percent(value: float | None) -> str:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import typer
 
@@ -77,8 +77,14 @@ def console(stderr: bool = False) -> Any:
     return Console(stderr=stderr, highlight=False)
 
 
-def table(title: str, columns: list[str], rows: list[list[Any]], right: tuple[int, ...] = ()) -> None:
-    """A table on stdout; columns whose numbers are in `right` hold figures."""
+def table(
+    title: str,
+    columns: list[str],
+    rows: list[list[Any]],
+    right: tuple[int, ...] = (),
+    whole: tuple[int, ...] = (),
+) -> None:
+    """A table on stdout; columns whose numbers are in `right` hold figures, those in `whole` are never broken."""
     from rich.table import Table
 
     if not processes.is_first():
@@ -87,7 +93,8 @@ def table(title: str, columns: list[str], rows: list[list[Any]], right: tuple[in
         title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0)
     )
     for number, column in enumerate(columns):
-        shown.add_column(column, justify="right" if number in right else "left", overflow="fold")
+        side: Literal["left", "right"] = "right" if number in right else "left"
+        shown.add_column(column, justify=side, overflow="fold", no_wrap=number in whole)
     for row in rows:
         shown.add_row(*("" if cell is None else str(cell) for cell in row))
     console().print(shown)

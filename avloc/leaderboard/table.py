@@ -86,13 +86,34 @@ def _add(table: Table, row: Row) -> None:
 
 
 def as_markdown(table: Table) -> str:
-    """A heading, the table, and what its source marks stand for."""
-    head, lines = table.header(), table.lines()
-    rules = ["---", *("---:" for _ in table.columns), "---"]
-    rows = "\n".join("| " + " | ".join(_escaped(cell) for cell in row) + " |" for row in (head, rules, *lines))
+    """A heading; for each rule (protocol or published setting) a table of its own; what the source marks stand for."""
+    parts = [f"## {table.benchmark}"]
+    for rule in dict.fromkeys(rule for _, rule in table.columns):
+        metrics = [metric for metric, own in table.columns if own == rule]
+        rows = [row for row in table.rows if any((metric, rule) in row.cells for metric in metrics)]
+        lines = [[row.method, *(row.cells.get((metric, rule), "") for metric in metrics), row.source] for row in rows]
+        parts.append(f"### {rule}\n\n{_aligned([['method', *metrics, 'source'], *lines])}")
     marks = sorted({mark for row in table.rows for mark in row.source.split() if mark in SOURCES})
-    notes = "\n".join(f"- {mark}: {SOURCES[mark]}" for mark in marks)
-    return f"## {table.benchmark}\n\n{rows}\n" + (f"\n{notes}\n" if notes else "")
+    if marks:
+        parts.append("\n".join(f"- {mark}: {SOURCES[mark]}" for mark in marks))
+    return "\n\n".join(parts) + "\n"
+
+
+def _aligned(lines: list[list[str]]) -> str:
+    """A markdown table that is also good to read as it is: head and rows, figures to the right."""
+    lines = [[_escaped(cell) for cell in line] for line in lines]
+    widths = [max(3, *(len(line[place]) for line in lines)) for place in range(len(lines[0]))]
+    figures = range(1, len(widths) - 1)
+
+    def row(cells: list[str]) -> str:
+        padded = [
+            cell.rjust(width) if place in figures else cell.ljust(width)
+            for place, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        ]
+        return f"| {' | '.join(padded)} |"
+
+    rules = ["-" * (width - 1) + ":" if place in figures else "-" * width for place, width in enumerate(widths)]
+    return "\n".join(row(cells) for cells in (lines[0], rules, *lines[1:]))
 
 
 def _escaped(cell: str) -> str:

@@ -1,21 +1,32 @@
 """Measurements as functions of numpy arrays; which threshold or mask goes in is the protocol's business."""
 
 from avloc.metrics.curves import THRESHOLDS, auc, auc_of_curve, auc_parts, success_curve, success_rate
-from avloc.metrics.overlap import ciou, ciou_of_counts, iou, mean_by_frame
+from avloc.metrics.detection import detection_ap, max_f1, precision_recall
+from avloc.metrics.interactive import iauc, iiou
+from avloc.metrics.overlap import adaptive_ciou, adaptive_mask, ciou, ciou_of_counts, iou, mean_by_frame
+from avloc.metrics.precision import average_precision
 from avloc.metrics.silence import auroc, false_alarm_rate, nsa
 
 __all__ = [
     "THRESHOLDS",
+    "adaptive_ciou",
+    "adaptive_mask",
     "auc",
     "auc_of_curve",
     "auc_parts",
     "auroc",
+    "average_precision",
     "ciou",
     "ciou_of_counts",
+    "detection_ap",
     "false_alarm_rate",
+    "iauc",
+    "iiou",
     "iou",
+    "max_f1",
     "mean_by_frame",
     "nsa",
+    "precision_recall",
     "success_curve",
     "success_rate",
 ]

@@ -31,55 +31,57 @@ def detection_ap(positive: ArrayLike, ciou: ArrayLike, confidence: ArrayLike, su
 
     Precision is made monotone from the right; AP = sum_i Pmax_i (R_{i+1} - R_i), without the first segment 0..R_0.
     """
-    return float(detection_of_rows(*_row(positive, ciou, confidence, success))[0][0])
+    return float(detection_of_draws(*_once(positive, ciou, confidence, success))[0][0])
 
 
 def max_f1(positive: ArrayLike, ciou: ArrayLike, confidence: ArrayLike, success: float = 0.5) -> float:
     """Best F1 at every max(1, N // 10)-th confidence in rising order, about ten thresholds, as released."""
-    return float(detection_of_rows(*_row(positive, ciou, confidence, success))[1][0])
+    return float(detection_of_draws(*_once(positive, ciou, confidence, success))[1][0])
 
 
-def detection_of_rows(sounds: NDArray[np.bool_], right: NDArray[np.bool_], confidence: Floats) -> tuple[Floats, Floats]:
-    """AP and max-F1 of many resamples at once: (b, N) rows already sorted by rising confidence; (b,) each.
+def detection_of_draws(
+    sounds: NDArray[np.bool_], right: NDArray[np.bool_], confidence: Floats, drawn: Floats
+) -> tuple[Floats, Floats]:
+    """AP and max-F1 of many resamples at once, (b,) each; clips (N,) stand by rising confidence.
 
-    sounds: the clip is sounding; right: it is sounding and its cIoU reaches the success threshold.
+    sounds: the clip is sounding; right: it is sounding and its cIoU reaches the success threshold; drawn: (b, N), how
+    often each resample of N clips holds each clip.
     """
-    rows, clips = confidence.shape
-    tied = np.zeros((rows, clips), bool)
-    tied[:, 1:] = confidence[:, 1:] == confidence[:, :-1]
-    first = np.maximum.accumulate(np.where(tied, 0, np.arange(clips)), axis=1)
-    descending = np.arange(clips - 1)[:: -max(1, clips // 200)]
-    precision, recall = _at(sounds, right, first, descending)
-    highest = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
-    ap = (highest[:, :-1] * np.diff(recall, axis=1)).sum(axis=1)
-    precision, recall = _at(sounds, right, first, np.arange(clips)[:: max(1, clips // 10)])
+    clips = len(confidence)
+    first = np.arange(clips)
+    first[1:][confidence[1:] == confidence[:-1]] = 0
+    first = np.maximum.accumulate(first)  # of the clips that are as sure
+    before, sounding, found = (_sums(drawn * flags) for flags in (1.0, sounds, right))
+    falling = np.arange(clips - 1)[:: -max(1, clips // 200)]
+    places = np.concatenate([falling, np.arange(clips)[:: max(1, clips // 10)]])
+    # the clip that stands at each of the places of each resample, whose confidence is the threshold
+    at = np.stack([np.searchsorted(row, places, side="right") for row in before[:, 1:]])
+    below, missed, unsure = (np.take_along_axis(sums, first[at], axis=1) for sums in (before, sounding, found))
+    hits, sure = found[:, -1:] - unsure, clips - below
+    precision = np.divide(hits, sure, out=np.ones_like(hits), where=sure > 0)
+    recall = np.divide(hits, hits + missed, out=np.ones_like(hits), where=hits + missed > 0)
+    cut = len(falling)
+    highest = np.maximum.accumulate(precision[:, :cut][:, ::-1], axis=1)[:, ::-1]
+    ap = (highest[:, :-1] * np.diff(recall[:, :cut], axis=1)).sum(axis=1)
+    precision, recall = precision[:, cut:], recall[:, cut:]
     both = precision + recall
     f1 = np.divide(2 * precision * recall, both, out=np.zeros_like(both), where=both > 0)
     return ap, f1.max(axis=1)
 
 
-def _at(
-    sounds: NDArray[np.bool_], right: NDArray[np.bool_], first: NDArray[np.int64], places: NDArray[np.int64]
-) -> tuple:
-    """Precision and recall (b, t) where the threshold is the confidence at each of the places."""
-    clips = sounds.shape[1]
-    below = np.take_along_axis(first, np.broadcast_to(places, (len(sounds), len(places))), axis=1)
-
-    def under(flags: NDArray[np.bool_]) -> Floats:
-        sums = np.concatenate([np.zeros((len(flags), 1), np.int64), np.cumsum(flags, axis=1)], axis=1)
-        return np.take_along_axis(sums, below, axis=1).astype(np.float64)
-
-    hits = right.sum(axis=1, keepdims=True) - under(right)
-    missed, sure = under(sounds), clips - below
-    precision = np.divide(hits, sure, out=np.ones_like(hits), where=sure > 0)
-    return precision, np.divide(hits, hits + missed, out=np.ones_like(hits), where=hits + missed > 0)
+def _sums(drawn: Floats) -> Floats:
+    """(b, N + 1): how many were drawn of the clips before each."""
+    sums = np.zeros((len(drawn), drawn.shape[1] + 1))
+    np.cumsum(drawn, axis=1, out=sums[:, 1:])
+    return sums
 
 
-def _row(positive: ArrayLike, ciou: ArrayLike, confidence: ArrayLike, success: float) -> tuple:
+def _once(positive: ArrayLike, ciou: ArrayLike, confidence: ArrayLike, success: float) -> tuple:
+    """Clips by rising confidence, each drawn once."""
     sounds, scores, sure = np.asarray(positive, bool), np.asarray(ciou, np.float64), np.asarray(confidence, np.float64)
     if not len(sounds) == len(scores) == len(sure) or not len(sounds):
         raise ValueError(
             f"{len(sounds)} clips, {len(scores)} scores, {len(sure)} confidences; expected as many of each, not none"
         )
     order = np.argsort(sure, kind="stable")
-    return sounds[order][None], (sounds & (scores >= success))[order][None], sure[order][None]
+    return sounds[order], (sounds & (scores >= success))[order], sure[order], np.ones((1, len(order)))

@@ -31,24 +31,35 @@ def average_precisions(truth: NDArray[np.bool_], score: NDArray) -> Floats:
     that bit alone count as tied.
     """
     found = np.zeros(len(truth))
-    # float32 as whole numbers in rising order; + 0 makes one zero of two
-    bits = (np.ascontiguousarray(score, np.float32) + np.float32(0)).view(np.int32)
-    keys = np.where(bits >= 0, bits, np.int32(-(2**31)) - bits)
-    keys = np.where(truth, keys | np.int32(1), keys & np.int32(~1))
-    keys.sort(axis=1)
-    for row, own in enumerate(keys):
-        marked = np.flatnonzero(own & 1)
-        if not len(marked):
+    for number, (marked, row) in enumerate(zip(truth, score, strict=True)):
+        keys = _rising(row)
+        keys &= np.int32(~1)
+        keys |= marked.view(np.int8)
+        keys.sort()
+        places = np.flatnonzero((keys & np.int32(1)).astype(bool))
+        if not len(places):
             continue
-        values = own >> 1
-        begins, before = marked.copy(), np.arange(len(marked))
-        tied = np.flatnonzero((values[marked] == values[marked - 1]) & (marked > 0))
+        keys >>= 1
+        hits, reached = np.arange(len(places), 0, -1), len(keys) - places
+        tied = np.flatnonzero((keys[places] == keys[places - 1]) & (places > 0))
         if len(tied):
             # equal scores count from the first of them on
-            begins[tied] = np.searchsorted(values, values[marked[tied]])
-            before[tied] = np.searchsorted(marked, begins[tied])
-        found[row] = np.mean((len(marked) - before) / (len(own) - begins))
+            begins = np.searchsorted(keys, keys[places[tied]])
+            reached[tied] = len(keys) - begins
+            hits[tied] = len(places) - np.searchsorted(places, begins)
+        found[number] = np.mean(hits / reached)
     return found
+
+
+def _rising(row: NDArray[np.float32]) -> NDArray[np.int32]:
+    """Scores as whole numbers in the same order: the bits of a positive one, minus those without sign of a negative
+    one."""
+    keys = (np.asarray(row, np.float32) + np.float32(0)).view(np.int32)  # + 0 makes one zero of two
+    sign = keys >> 31
+    keys &= np.int32(0x7FFFFFFF)
+    keys ^= sign
+    keys -= sign
+    return keys
 
 
 def average_precision_of_mask(hits: ArrayLike, mask: ArrayLike, truth: ArrayLike, pixels: int) -> Floats:
@@ -85,10 +96,9 @@ def average_precision_of_histogram(positives: ArrayLike, negatives: ArrayLike) -
 
     No positive pixel: ValueError.
     """
-    inside, outside = (np.cumsum(np.asarray(values, np.float64)[::-1]) for values in (positives, negatives))
+    gained = np.asarray(positives)[::-1]
+    inside, reached = np.cumsum(gained), np.cumsum(gained + np.asarray(negatives)[::-1])
     if not len(inside) or inside[-1] == 0:
         raise ValueError("no positive pixel, so there is no average precision")
-    gained = np.diff(inside, prepend=0.0)
-    with np.errstate(invalid="ignore"):
-        precision = np.where(gained > 0, inside / (inside + outside), 0.0)
+    precision = inside / np.maximum(reached, 1)
     return float((gained * precision).sum() / inside[-1])

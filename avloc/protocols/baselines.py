@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from avloc.annotations.truth import Truth
 from avloc.metrics import ciou_of_counts
+from avloc.protocols.drawn import DrawnTruth
 from avloc.protocols.planes import Planes, count, pack
 from avloc.protocols.protocol import Protocol
 from avloc.protocols.summary import Scored, ratios
-from avloc.protocols.units import Units, canvas_size, draw_truth
+from avloc.protocols.units import canvas_size
 
 CEILING = "half-area ceiling"
 _STEP = 256
@@ -26,17 +26,17 @@ def centre_mask(height: int, width: int) -> NDArray[np.bool_]:
 
 
 def unit_baselines(
-    protocol: Protocol, truth: Truth, units: Units, chosen: NDArray[np.int64], frames: int
+    protocol: Protocol, drawn: DrawnTruth, chosen: NDArray[np.int64]
 ) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.int64]]:
     """cIoU of the chosen units for an all-ones mask, a centred one of half the area, and the best one of half the area;
     and the area of their truth in pixels."""
-    size = canvas_size(protocol, frames)
+    size = canvas_size(protocol, drawn.frames)
     masks = {"all-ones": pack(np.ones(size, bool)), "centre": pack(centre_mask(*size))}
     scores = {name: np.empty(len(chosen)) for name in (*masks, CEILING)}
     area = np.empty(len(chosen), np.int64)
     for start in range(0, len(chosen), _STEP):
         part = slice(start, start + _STEP)
-        planes = draw_truth(protocol, truth, units, chosen[part], frames)
+        planes = drawn.of(protocol, chosen[part])
         levels = planes.levels
         total, area[part] = planes.weigh(levels), levels[0]
         for name, mask in masks.items():
@@ -84,12 +84,16 @@ def baseline_warnings(protocol: Protocol, values: dict[str, float], table: dict[
                 lines.append(
                     f"{name} {values[name]:.4f} is above {most:.4f}, what a mask of half the area can get: {how}"
                 )
-    for blind in ("all-ones", "centre"):
-        beaten = [
+    beaten: dict[str, list[str]] = {}
+    for blind in ("centre", "all-ones"):
+        below = [
             name
             for name, least in table.get(blind, {}).items()
             if name != "nsa" and values.get(name, 1.0) < least - 1e-9
         ]
-        if beaten:
-            lines.append(f"{', '.join(beaten)}: below the {blind} mask, which sees and hears nothing")
+        if below:
+            beaten.setdefault(", ".join(below), []).append(f"the {blind} mask")
+    for names, masks in beaten.items():
+        sees = "which sees and hears nothing" if len(masks) == 1 else "which see and hear nothing"
+        lines.append(f"{names}: below {' and '.join(masks)}, {sees}")
     return lines

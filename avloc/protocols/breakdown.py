@@ -48,31 +48,29 @@ def _per_clip(truth: Truth, scored: Scored, kept: NDArray[np.int64], found: NDAr
         rows[clip]["ciou"] = sum(value for _, value in own) / len(own)
         if len(own) > 1:
             rows[clip]["sources"] = [{"class": truth.classes[k] if k >= 0 else None, "ciou": v} for k, v in own]
-    for clip, row in rows.items():
-        if not found[clip]:
-            row["missing"] = True
-    for name, values in scored.of_clip.items():
-        for clip, row in rows.items():
-            row[name] = float(values[clip])
-    if scored.confidence is not None:
-        for clip, row in rows.items():
-            row["confidence"] = float(scored.confidence[clip])
+    for clip in kept[~found[kept]].tolist():
+        rows[clip]["missing"] = True
+    more = dict(scored.of_clip) if scored.confidence is None else scored.of_clip | {"confidence": scored.confidence}
+    for name, values in more.items():
+        for row, value in zip(rows.values(), values[kept].tolist(), strict=True):
+            row[name] = value
     return list(rows.values())
 
 
 def _table(score: NDArray[np.float64], group: list[str]) -> dict[str, dict[str, Any]]:
     """Numbers of each named group, in order of name; scores without a name are left out."""
-    named = np.array([bool(name) for name in group], bool)
-    if not named.any():
+    names = sorted({name for name in group if name})
+    if not names:
         return {}
-    names, number = np.unique(np.array(group)[named], return_inverse=True)
-    values = score[named]
+    place = {name: number for number, name in enumerate(names)}
+    all_places = np.array([place.get(name, -1) for name in group])
+    number, values = all_places[all_places >= 0], score[all_places >= 0]
     clips = np.bincount(number)
     passed = (values[:, None] >= THRESHOLDS).astype(np.float64)
     rates = np.stack([np.bincount(number, weights=column) for column in passed.T], axis=1) / clips[:, None]
     means = np.bincount(number, weights=np.nan_to_num(values)) / clips
     areas = 0.5 * (rates[:, 1:] + rates[:, :-1]) @ np.diff(THRESHOLDS)
-    columns = zip(names.tolist(), clips.tolist(), means.tolist(), rates[:, 10].tolist(), areas.tolist(), strict=True)
+    columns = zip(names, clips.tolist(), means.tolist(), rates[:, 10].tolist(), areas.tolist(), strict=True)
     return {name: {"clips": n, "ciou": mean, "locacc": rate, "auc": area} for name, n, mean, rate, area in columns}
 
 

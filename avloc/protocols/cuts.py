@@ -51,6 +51,12 @@ def cuts_of(protocol: Protocol, known: Survey, pixels: int, area_key: tuple, end
     return found
 
 
+def rule_key(protocol: Protocol) -> tuple:
+    """Protocols with the same key cut the same pixels alike."""
+    smooth = "smooth_iou" in protocol.report
+    return protocol.mask, protocol.cut, protocol.strict, protocol.normalise, protocol.tau, smooth
+
+
 def rank_place(protocol: Protocol, pixels: int) -> int:
     """Where the threshold of a rank stands among the sorted pixels."""
     return min(int(pixels * protocol.cut), pixels - 1)

@@ -19,6 +19,7 @@ from avloc.metrics.precision import average_precision_of_mask
 from avloc.protocols.cuts import cuts_of, rank_place
 from avloc.protocols.looks import Survey, map_pieces
 from avloc.protocols.measure import Given
+from avloc.protocols.order import values_at
 from avloc.protocols.planes import Planes, count, pack
 from avloc.protocols.protocol import Protocol
 from avloc.protocols.resize import resize
@@ -58,7 +59,7 @@ def match(protocol: Protocol, truth: Truth, given: Given, todo: NDArray[np.int64
     of_clip = np.full(len(truth), np.nan)
     there = np.logical_not(np.isnan(given.maps).reshape(*given.maps.shape[:2], -1).all(axis=2))
 
-    def piece(clips: NDArray[np.int64]) -> list[tuple[int, float, float]]:
+    def piece(clips: NDArray[np.int64]) -> Floats:
         chosen = (clips[:, None] * frames + np.arange(frames)).reshape(-1)
         planes = draw_truth(single, truth, units, chosen)
         masks = _masks(single, given.maps[clips], frames)
@@ -67,17 +68,11 @@ def match(protocol: Protocol, truth: Truth, given: Given, todo: NDArray[np.int64
             whole = _masks(single, summed, frames)[:, 0]
         else:
             whole = masks[:, 0]
-        rows = []
-        for number, clip in enumerate(clips.tolist()):
-            if there[clip].any():
-                own = slice(number * frames, (number + 1) * frames)
-                frame_truth = Planes(planes.bits[own].copy(), planes.weights)
-                of_clip[clip] = _whole_ap(whole[number], frame_truth, single.size**2)
-                rows += [(clip, *pair) for pair in _assign(masks[number][there[clip]], frame_truth, single.size**2)]
-        return rows
+        heard = there[clips].any(axis=1)
+        of_clip[clips[heard]] = _whole_ap(whole, planes, single.size**2)[heard]
+        return _assign(clips, masks, there[clips], planes, single.size**2)
 
-    rows = [row for part in map_pieces(piece, _parts(todo, 4 * chunk)) for row in part]
-    table = np.array(rows, np.float64).reshape(-1, 3)
+    table = np.concatenate([np.zeros((0, 3)), *map_pieces(piece, _parts(todo, 4 * chunk))])
     silent = int((~there[todo].any(axis=1)).sum())
     return Matched(table[:, 0].astype(np.int64), table[:, 1], table[:, 2], of_clip, silent)
 
@@ -94,25 +89,38 @@ def _masks(protocol: Protocol, maps: NDArray[np.float32], frames: int) -> NDArra
     full = resize(flat, height * frames, width, protocol.resize, protocol.align_corners)
     rows = full.reshape(-1, height * width)
     place = rank_place(protocol, rows.shape[1])
-    order = {place: np.partition(rows, place, axis=1)[:, place]}
+    order = {place: values_at(rows, np.full((len(rows), 1), place))[:, 0]}
     (cut,) = cuts_of(protocol, Survey(rows.min(axis=1), rows.max(axis=1), order), rows.shape[1], (), (0.0, 1.0))
     return pack((rows >= cut[:, None]).reshape(-1, height, width)).reshape(clips, amount, frames, height, -1)
 
 
-def _assign(masks: NDArray[np.uint8], truth: Planes, pixels: int) -> list[tuple[float, float]]:
-    """(cIoU, AP) of every map in order, and zeros for missing maps."""
-    found = []
-    for mask in masks:
-        shared, levels = truth.shared(mask), truth.levels
-        scores = ciou_of_counts(truth.weigh(shared), truth.weigh(levels), count(mask) - shared[0])
-        best = int(np.argmax(scores))
-        ap = average_precision_of_mask(shared[0], count(mask), levels[0], pixels)
-        found.append((float(scores[best]), float(ap[best])))
-        truth.bits[best] = 0
-    return found + [(0.0, 0.0)] * (len(truth.bits) - len(masks))
+def _assign(
+    clips: NDArray[np.int64], masks: NDArray[np.uint8], there: NDArray[np.bool_], truth: Planes, pixels: int
+) -> Floats:
+    """Rows of clip, cIoU, AP: of every map that is there, in order, and zeros for missing ones; clears the truth of
+    the frames (n * F) that were taken."""
+    amount, maps, frames = masks.shape[:3]
+    scores = np.zeros((2, amount, maps + frames))
+    for number in range(maps):
+        mask = masks[:, number].reshape(-1, *masks.shape[3:])
+        shared, levels, marked = truth.shared(mask), truth.levels, count(mask)
+        ciou = ciou_of_counts(truth.weigh(shared), truth.weigh(levels), marked - shared[0]).reshape(amount, frames)
+        ap = average_precision_of_mask(shared[0], marked, levels[0], pixels).reshape(amount, frames)
+        best = np.argmax(ciou, axis=1)
+        rows = np.flatnonzero(there[:, number])
+        scores[0, rows, number], scores[1, rows, number] = ciou[rows, best[rows]], ap[rows, best[rows]]
+        truth.bits[rows * frames + best[rows]] = 0
+    given = there.sum(axis=1, keepdims=True)
+    counted = np.concatenate([there, (given > 0) & (np.arange(frames) < frames - given)], axis=1)
+    clip = np.broadcast_to(clips[:, None], counted.shape)[counted]
+    return np.stack([clip, scores[0][counted], scores[1][counted]], axis=1)
 
 
-def _whole_ap(mask: NDArray[np.uint8], truth: Planes, pixels: int) -> float:
-    """AP over the pixels of all frames together."""
-    hits = truth.shared(mask)[0].sum()
-    return float(average_precision_of_mask(hits, count(mask).sum(), truth.levels[0].sum(), pixels * len(mask)))
+def _whole_ap(masks: NDArray[np.uint8], truth: Planes, pixels: int) -> Floats:
+    """(n,) AP over the pixels of all frames of a clip together."""
+    amount, frames = masks.shape[:2]
+    flat = masks.reshape(amount * frames, *masks.shape[2:])
+    hits, marked, area = (
+        part.reshape(amount, frames).sum(axis=1) for part in (truth.shared(flat)[0], count(flat), truth.levels[0])
+    )
+    return average_precision_of_mask(hits, marked, area, pixels * frames)

@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
+from avloc.protocols.order import means_above, values_at
 from avloc.protocols.protocol import Protocol
 from avloc.protocols.resize import resize
 from avloc.protocols.rules import Rows, guided, top_pixels
@@ -75,32 +77,37 @@ def survey(
 ) -> Survey:
     """Extremes, order statistics and confidence of every map; `areas` are pixels (U,) by the key of their truth."""
     found = Survey(np.zeros(units, np.float32), np.zeros(units, np.float32))
-    wanted = sorted(places)
-    found.order = {place: np.zeros(units, np.float32) for place in wanted}
+    found.order = {place: np.zeros(units, np.float32) for place in places}
     found.of_area = {key: np.zeros(units, np.float32) for key in areas}
     if confidence:
         found.confidence = np.full(units, -np.inf)
 
     quarter = look.pixels - top_pixels(look.pixels)
-    pivots = sorted({*wanted, *((quarter,) if confidence else ())})
+    fixed = sorted({*places, *((quarter,) if confidence else ())})
 
     def one(piece: tuple[Ints, Maps, Maps | None]) -> None:
         chosen, maps, objects = piece
         rows = look.rows(maps, objects)
         found.low[chosen], found.high[chosen] = rows.min(axis=1), rows.max(axis=1)
-        if pivots:
-            rows = np.partition(rows, pivots, axis=1)
-        for place in wanted:
-            found.order[place][chosen] = rows[:, place]
+        wanted = [np.full(len(rows), place) for place in fixed]
+        wanted += [_area_places(area[chosen], look.pixels) for area in areas.values()]
+        if not wanted:
+            return
+        values = values_at(rows, np.stack(wanted, axis=1))
+        for place in places:
+            found.order[place][chosen] = values[:, fixed.index(place)]
+        for number, key in enumerate(areas, len(fixed)):
+            found.of_area[key][chosen] = values[:, number]
         if found.confidence is not None:
-            found.confidence[chosen] = rows[:, quarter:].mean(axis=1, dtype=np.float64)
-        for key, area in areas.items():
-            kept = np.where(area[chosen] > 0, area[chosen], look.pixels // 2)
-            ends = np.minimum(look.pixels - kept, look.pixels - 1).tolist()
-            found.of_area[key][chosen] = [_sorted_at(row, end, pivots) for row, end in zip(rows, ends, strict=True)]
+            found.confidence[chosen] = means_above(rows, quarter, values[:, fixed.index(quarter)])
 
     over_pieces(one, pieces())
     return found
+
+
+def _area_places(area: Ints, pixels: int) -> Ints:
+    """Where the least of the loudest pixels stands that are as many as a truth marks; half of all for an empty one."""
+    return np.minimum(pixels - np.where(area > 0, area, pixels // 2), pixels - 1)
 
 
 def _cores() -> int:
@@ -110,13 +117,6 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def _sorted_at(row: Rows, place: int, pivots: list[int]) -> np.float32:
-    """The value at a place of the sorted row, which is already parted at the pivots."""
-    begin = max((pivot for pivot in pivots if pivot <= place), default=0)
-    end = min((pivot for pivot in pivots if pivot > place), default=len(row))
-    return np.partition(row[begin:end], place - begin)[place - begin]
-
-
 def over_pieces(work: Callable, pieces: Iterator) -> None:
     """Do the work for every piece; pieces touch different clips."""
     for _ in map_pieces(work, pieces):
@@ -124,13 +124,16 @@ def over_pieces(work: Callable, pieces: Iterator) -> None:
 
 
 def map_pieces(work: Callable, pieces: Iterator) -> Iterator:
-    """The work of every piece, in order, on as many threads as there are cores (at most four)."""
+    """The work of every piece, in order, on as many threads as there are cores (at most four).
+
+    Matrix products stay within their thread: a library that starts threads of its own for each of them is much slower.
+    """
     threads = min(4, _cores())
     if threads == 1:
         yield from map(work, pieces)
         return
     waiting: deque[Future] = deque()
-    with ThreadPoolExecutor(threads) as pool:
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
         for piece in pieces:
             waiting.append(pool.submit(work, piece))
             if len(waiting) >= 4 * threads:  # so that finished results do not pile up

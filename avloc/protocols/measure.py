@@ -6,14 +6,15 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from avloc.annotations.truth import Truth
 from avloc.metrics import ciou_of_counts
 from avloc.metrics.precision import average_precision_of_levels, average_precision_of_mask, average_precisions
-from avloc.protocols.cuts import cuts_of, median_places, rank_place
+from avloc.protocols.cuts import cuts_of, median_places, rank_place, rule_key
+from avloc.protocols.drawn import DrawnTruth
 from avloc.protocols.looks import Look, Survey, look_of, over_pieces, survey
-from avloc.protocols.planes import count, pack, unpack
+from avloc.protocols.planes import Planes, count, pack, unpack
 from avloc.protocols.protocol import Protocol
-from avloc.protocols.units import Units, canvas_size, draw_truth, truth_key
+from avloc.protocols.rules import Rows
+from avloc.protocols.units import Units, canvas_size
 
 CHUNK = 16  # maps looked at together: what stays in the caches at 224 x 224
 Maps = NDArray[np.float32]
@@ -47,29 +48,21 @@ class Measured:
 
 @dataclass
 class Counts:
-    """Pixels of masks (U, M): in each mask, and of each mask in each level of the truth (U, M, L)."""
+    """Pixels of the masks of one rule (U, M): in each mask, and of each mask in each level of a truth (U, M, L)."""
 
+    protocol: Protocol  # any of those that cut and draw alike
+    cuts: list[Rows]  # M times (U,)
     mask: Ints
     hits: Ints
-
-
-@dataclass
-class Drawn:
-    """What is known of a truth: pixels of each level (U, L), and the weight of each level (L,)."""
-
-    levels: Ints
-    weights: Floats
 
 
 class Measuring:
     """The maps of some units, and the protocols that look at them one by one."""
 
-    def __init__(
-        self, units: Units, truth: Truth, given: Given, unit: str, todo: Ints, frames: int, chunk: int
-    ) -> None:
-        self.units, self.truth, self.given, self.unit = units, truth, given, unit
-        self.todo, self.frames, self.chunk = todo, frames, chunk
-        self.broken, self.constant = np.zeros(len(units), bool), np.zeros(len(units), bool)
+    def __init__(self, drawn: DrawnTruth, given: Given, unit: str, todo: Ints, chunk: int) -> None:
+        self.drawn, self.given, self.unit = drawn, given, unit
+        self.units, self.todo, self.chunk = drawn.units, todo, chunk
+        self.broken, self.constant = (np.zeros(len(self.units), bool) for _ in range(2))
         for chosen, maps in self._maps():
             pixels = maps.reshape(len(maps), -1)
             self.broken[chosen] = np.logical_not(np.isfinite(pixels).all(axis=1))
@@ -91,33 +84,18 @@ class Measuring:
 
     def measure(self, protocols: list[Protocol]) -> list[Measured]:
         """What each protocol gives each unit; units without prediction score 0, broken maps hear nothing."""
-        by_key = {truth_key(protocol, self.truth, self.frames): protocol for protocol in protocols}
-        drawn = {key: self._draw(protocol) for key, protocol in by_key.items()}
         found: list[Measured | None] = [None] * len(protocols)
         looks: dict[Look, list[int]] = {}
         for number, protocol in enumerate(protocols):
-            looks.setdefault(look_of(protocol, canvas_size(protocol, self.frames)), []).append(number)
+            looks.setdefault(look_of(protocol, canvas_size(protocol, self.drawn.frames)), []).append(number)
         for look, numbers in looks.items():
             members = [protocols[number] for number in numbers]
-            known = self._survey(look, members, drawn)
-            for number, measured in zip(numbers, self._look(look, members, known, drawn), strict=True):
+            known = self._survey(look, members)
+            for number, measured in zip(numbers, self._look(look, members, known), strict=True):
                 found[number] = measured
         return [measured for measured in found if measured is not None]
 
-    def _draw(self, protocol: Protocol) -> Drawn:
-        """Pixels of the truth of every unit, drawn once to learn the areas."""
-        levels, weights = [], np.ones(1)
-        for start in range(0, len(self.units), 256):
-            planes = draw_truth(
-                protocol, self.truth, self.units, np.arange(start, min(start + 256, len(self.units))), self.frames
-            )
-            levels.append(np.stack(planes.levels, axis=1))
-            weights = planes.weights if len(planes.weights) > len(weights) else weights
-        most = max((part.shape[1] for part in levels), default=1)
-        whole = [np.pad(part, ((0, 0), (0, most - part.shape[1]))) for part in levels]
-        return Drawn(np.concatenate(whole) if whole else np.zeros((0, 1), np.int64), np.full(most, weights[0]))
-
-    def _survey(self, look: Look, protocols: list[Protocol], drawn: dict[tuple, Drawn]) -> Survey:
+    def _survey(self, look: Look, protocols: list[Protocol]) -> Survey:
         places: set[int] = set()
         areas: dict[tuple, Ints] = {}
         for protocol in protocols:
@@ -126,52 +104,56 @@ class Measuring:
             elif protocol.mask == "median":
                 places.update(median_places(look.pixels))
             elif protocol.mask in ("area", "top"):
-                key = truth_key(protocol, self.truth, self.frames)
-                areas[key] = drawn[key].levels[:, 0]
+                areas[self.drawn.key(protocol)] = self.drawn.levels(protocol)[0][:, 0]
         sure = any({"ap", "auroc", "max_f1"} & set(protocol.report) for protocol in protocols)
         return survey(look, len(self.units), self.pieces, places, areas, sure and self.given.confidence is None)
 
-    def _look(self, look: Look, protocols: list[Protocol], known: Survey, drawn: dict[tuple, Drawn]) -> list[Measured]:
-        """Cut the maps for every protocol of a look, and score what was cut."""
-        keys = [truth_key(protocol, self.truth, self.frames) for protocol in protocols]
-        cuts = [cuts_of(p, known, look.pixels, key, self.given.ends) for p, key in zip(protocols, keys, strict=True)]
-        counts = [self._empty(len(own), drawn[key]) for own, key in zip(cuts, keys, strict=True)]
-        continuous = {key for p, key in zip(protocols, keys, strict=True) if p.pixel_ap == "continuous"}
-        aps = {key: np.full(len(self.units), np.nan) for key in continuous}
+    def _look(self, look: Look, protocols: list[Protocol], known: Survey) -> list[Measured]:
+        """Cut the maps once for all protocols of a look that cut and draw alike, and score what was cut."""
+        rules = [(self.drawn.key(protocol), *rule_key(protocol)) for protocol in protocols]
+        counts: dict[tuple, Counts] = {}
+        aps: dict[tuple, Floats] = {}
+        for protocol, rule in zip(protocols, rules, strict=True):
+            if rule not in counts:
+                counts[rule] = self._uncounted(look, protocol, known)
+            if protocol.pixel_ap == "continuous":
+                aps[rule[0]] = np.full(len(self.units), np.nan)
 
         def one(piece: tuple[Ints, Maps, Maps | None]) -> None:
             chosen, maps, objects = piece
             rows = look.rows(maps, objects)
-            planes = {}
-            for protocol, key, own, into in zip(protocols, keys, cuts, counts, strict=True):
+            broken = np.flatnonzero(self.broken[chosen])
+            heard = np.empty(rows.shape, bool)
+            planes: dict[tuple, Planes] = {}
+            for (key, *_), into in counts.items():
                 if key not in planes:
-                    planes[key] = draw_truth(protocol, self.truth, self.units, chosen, self.frames).bits
+                    planes[key] = self.drawn.of(into.protocol, chosen)
                     if key in aps:
-                        marked = unpack(planes[key][:, 0], look.width).reshape(len(chosen), -1)
+                        marked = unpack(planes[key].bits[:, 0], look.width).reshape(len(chosen), -1)
                         aps[key][chosen] = average_precisions(marked, rows)
-                for number, cut in enumerate(own):
-                    heard = rows >= cut[chosen, None]
-                    heard[self.broken[chosen]] = False
+                for number, cut in enumerate(into.cuts):
+                    np.greater_equal(rows, cut[chosen, None], out=heard)
+                    heard[broken] = False
                     mask = pack(heard.reshape(-1, look.height, look.width))
                     into.mask[chosen, number] = count(mask)
-                    for level in range(planes[key].shape[1]):
-                        into.hits[chosen, number, level] = count(mask & planes[key][:, level])
+                    for level, shared in enumerate(planes[key].shared(mask)):
+                        into.hits[chosen, number, level] = shared
 
         over_pieces(one, self.pieces())
         return [
-            self._scores(protocol, into, drawn[key], look.pixels, known, aps.get(key))
-            for protocol, key, into in zip(protocols, keys, counts, strict=True)
+            self._scores(protocol, counts[rule], look.pixels, known, aps.get(rule[0]))
+            for protocol, rule in zip(protocols, rules, strict=True)
         ]
 
-    def _empty(self, masks: int, drawn: Drawn) -> Counts:
-        units = len(self.units)
-        return Counts(np.zeros((units, masks), np.int64), np.zeros((units, masks, len(drawn.weights)), np.int64))
+    def _uncounted(self, look: Look, protocol: Protocol, known: Survey) -> Counts:
+        cuts = cuts_of(protocol, known, look.pixels, self.drawn.key(protocol), self.given.ends)
+        shape = (len(self.units), len(cuts))
+        levels = len(self.drawn.levels(protocol)[1])
+        return Counts(protocol, cuts, np.zeros(shape, np.int64), np.zeros((*shape, levels), np.int64))
 
-    def _scores(
-        self, protocol: Protocol, counts: Counts, drawn: Drawn, pixels: int, known: Survey, aps: Floats | None
-    ) -> Measured:
+    def _scores(self, protocol: Protocol, counts: Counts, pixels: int, known: Survey, aps: Floats | None) -> Measured:
         """cIoU and what else a protocol reports of a unit, from counts of pixels."""
-        weights, levels = drawn.weights, drawn.levels
+        levels, weights = self.drawn.levels(protocol)
         total, area = levels @ weights, levels[:, 0]
         hits, mask = counts.hits, counts.mask
         measured = Measured(np.zeros(len(area)))
@@ -190,7 +172,7 @@ class Measuring:
             swapped = average_precision_of_levels(list(hits[:, 0].T), list(levels.T), mask[:, 0], pixels)
             measured.of_unit["pixel_ap"] = swapped
         elif aps is not None:
-            self._continuous(protocol, measured, drawn, aps)
+            self._continuous(protocol, measured, levels, aps)
         if "smooth_iou" in protocol.report:
             inter = hits[:, -1, 0]
             measured.of_unit["smooth_iou"] = (inter + 1e-4) / (mask[:, -1] + area - inter + 1e-4)
@@ -200,15 +182,15 @@ class Measuring:
             measured.confidence = np.where(self.broken, -np.inf, sure)
         return measured
 
-    def _continuous(self, protocol: Protocol, measured: Measured, drawn: Drawn, aps: Floats) -> None:
+    def _continuous(self, protocol: Protocol, measured: Measured, levels: Ints, aps: Floats) -> None:
         """AP of the pixels' values; where counted boxes overlap the release fails and leaves the unit out, so NaN
         here."""
         values: Floats = np.where(self.broken, 0.0, aps)
         unseen = np.ones(len(values), bool)
         unseen[self.todo] = False
         values[unseen] = 0.0
-        if protocol.truth == "counts" and drawn.levels.shape[1] > 1:
-            overlap = drawn.levels[:, 1] > 0
+        if protocol.truth == "counts" and levels.shape[1] > 1:
+            overlap = levels[:, 1] > 0
             values[overlap] = np.nan
             measured.overlaps = int(overlap.sum())
         measured.of_unit["pixel_ap"] = values

@@ -54,7 +54,10 @@ def count(bits: Bits) -> Ints:
 
 def pack(mask: NDArray[np.bool_]) -> Bits:
     """Masks (..., H, W) bool as bit planes (..., H, ceil(W/8)); bits beyond W are 0."""
-    return np.packbits(mask, axis=-1)
+    *before, height, width = mask.shape
+    if width % 8:
+        return np.packbits(mask, axis=-1)
+    return np.packbits(mask.reshape(*before, -1), axis=-1).reshape(*before, height, width // 8)  # longer rows: faster
 
 
 def unpack(bits: Bits, width: int) -> NDArray[np.bool_]:

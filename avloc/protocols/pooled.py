@@ -11,13 +11,13 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from avloc.annotations.truth import Truth
 from avloc.metrics.precision import average_precision_of_histogram
+from avloc.protocols.drawn import DrawnTruth
 from avloc.protocols.looks import look_of, map_pieces
 from avloc.protocols.measure import Given, unit_maps
 from avloc.protocols.planes import unpack
 from avloc.protocols.protocol import Protocol
-from avloc.protocols.units import Units, canvas_size, draw_truth
+from avloc.protocols.units import Units, canvas_size
 
 BINS = 2**16
 #: equidistant thresholds from the least to the greatest pixel of a class: mhamilton723/DenseAV@2221b8c
@@ -49,40 +49,48 @@ class Pooled:
 
 def pooled_metrics(
     protocol: Protocol,
-    units: Units,
-    truth: Truth,
+    drawn: DrawnTruth,
     given: Given,
     unit: str,
-    todo: NDArray[np.int64],
-    frames: int,
+    chosen: NDArray[np.int64],
+    found: NDArray[np.bool_],
     chunk: int,
 ) -> dict[str, float]:
-    """cap: mean over classes of the AP of all their pixels; piap: AP of all pixels; best_iou: mean over classes."""
-    low, high = given.ends
-    look = look_of(protocol, canvas_size(protocol, frames))
+    """cap: mean over classes of the AP of all their pixels; piap: AP of all pixels; best_iou: mean over classes.
+
+    Of the chosen units; the map of a clip without prediction, not found (N,), is the least value everywhere.
+    """
+    units = drawn.units
+    look = look_of(protocol, canvas_size(protocol, drawn.frames))
+    low, high = (0.0, 1.0) if look.mixed else given.ends  # a mixture with object maps is scaled already
+    drawn.levels(protocol)
 
     def histogram(piece: tuple[int, NDArray[np.int64]]) -> tuple[int, NDArray[np.int64]]:
-        label, chosen = piece
-        maps = np.nan_to_num(unit_maps(units, chosen, given, unit), nan=low, posinf=low, neginf=low)
-        objects = None if given.objects is None else given.objects[units.clip[chosen]]
-        marked = unpack(draw_truth(protocol, truth, units, chosen, frames).bits[:, 0], look.width).reshape(-1)
-        bins = _bins(look.rows(maps, objects), low, high).reshape(-1)
-        inside = np.bincount(bins[marked], minlength=BINS)
-        return label, np.concatenate([np.bincount(bins, minlength=BINS) - inside, inside])
+        label, own = piece
+        maps = np.nan_to_num(unit_maps(units, own, given, unit), nan=low, posinf=low, neginf=low)
+        objects = None if given.objects is None else given.objects[units.clip[own]]
+        marked = unpack(drawn.of(protocol, own).bits[:, 0], look.width)
+        rows = look.rows(maps, objects)
+        absent = np.flatnonzero(~found[units.clip[own]])
+        if len(absent):
+            rows[absent] = low
+        bins = _bins(rows, low, high).reshape(-1)
+        bins |= marked.reshape(-1).astype(np.int32) << 16  # pixels with truth are counted behind those without
+        return label, np.bincount(bins, minlength=2 * BINS)
 
     whole, aps, ious = np.zeros(2 * BINS, np.int64), [], []
-    for _, found_of in groupby(map_pieces(histogram, _pieces(units, todo, chunk)), key=lambda found: found[0]):
+    for _, found_of in groupby(map_pieces(histogram, _pieces(units, chosen, chunk)), key=lambda part: part[0]):
         own = sum((counts for _, counts in found_of), np.zeros(2 * BINS, np.int64))
         whole += own
         if own[BINS:].any():
             pooled = Pooled(own[BINS:], own[:BINS])
-            aps.append(pooled.ap)
-            ious.append(pooled.best_iou)
+            aps.append(pooled.ap if "cap" in protocol.report else 0.0)
+            ious.append(pooled.best_iou if "best_iou" in protocol.report else 0.0)
     if not aps:
         return {}
     piap = Pooled(whole[BINS:], whole[:BINS]).ap
-    found = {"cap": float(np.mean(aps)), "piap": piap, "best_iou": float(np.mean(ious))}
-    return {name: found[name] for name in protocol.report if name in found}
+    values = {"cap": float(np.mean(aps)), "piap": piap, "best_iou": float(np.mean(ious))}
+    return {name: values[name] for name in protocol.report if name in values}
 
 
 def _pieces(units: Units, todo: NDArray[np.int64], chunk: int) -> Iterator[tuple[int, NDArray[np.int64]]]:
@@ -93,7 +101,7 @@ def _pieces(units: Units, todo: NDArray[np.int64], chunk: int) -> Iterator[tuple
             yield label, members[start : start + chunk]
 
 
-def _bins(rows: NDArray[np.float32], low: float, high: float) -> NDArray[np.intp]:
+def _bins(rows: NDArray[np.float32], low: float, high: float) -> NDArray[np.int32]:
     """Bin of every pixel; pixels beyond the range of the raw maps (bicubic overshoot) fall into the outermost bins."""
     span = np.float32(high) - np.float32(low)
     scaled = rows - np.float32(low)
@@ -101,7 +109,7 @@ def _bins(rows: NDArray[np.float32], low: float, high: float) -> NDArray[np.intp
         scaled /= span
         scaled *= np.float32(BINS)
     np.clip(scaled, 0, BINS - 1, out=scaled)
-    return scaled.astype(np.intp)
+    return scaled.astype(np.int32)
 
 
 def ends_of(maps: NDArray[np.float32]) -> tuple[float, float]:

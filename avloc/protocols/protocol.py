@@ -18,6 +18,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "truth": ("votes", "union", "counts"),
     "boxes": ("as-written", "xywh-as-corners"),
     "corners": CORNERS,
+    "lookup": ("own", "partner"),
     "pixel_ap": ("none", "binary", "swapped", "continuous", "pooled"),
     "missing": ("zero", "drop"),
     "undefined": ("zero", "nan"),
@@ -60,6 +61,8 @@ class Protocol:
     #: boxes written as x, y, w, h read as the corners x1, y1, x2, y2, which is what some releases do
     boxes: str = "as-written"
     corners: str = "clip"
+    #: whose boxes a mixed clip is compared with: its own row's, or those of its partner's row, as one release does
+    lookup: str = "own"
     #: average precision over pixels: mask as score, the release's swapped arguments, continuous scores, or pooled
     #: over clips
     pixel_ap: str = "none"

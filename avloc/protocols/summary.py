@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.metrics import auc_of_curve, auc_parts, auroc, mean_by_frame, success_curve
-from avloc.metrics.detection import detection_of_rows
+from avloc.metrics.detection import detection_of_draws
 from avloc.protocols.protocol import Protocol
 from avloc.protocols.result import Metric
 from avloc.statistics import bootstrap_ratios, bootstrap_statistic
@@ -153,13 +153,12 @@ def detection_metrics(protocol: Protocol, scored: Scored, resamples: int, seed: 
     names = [name for name in wanted if name != "auroc"]
     values: dict[str, Metric] = {}
     if names:
-        both = detection_of_rows(sounds[None], right[None], sure[None])
+        both = detection_of_draws(sounds, right, sure, np.ones((1, len(sure))))
         ends = None
         if resamples:
 
-            def draw(block: NDArray[np.int32]) -> Values:
-                rows = np.sort(block, axis=1)
-                return np.stack(detection_of_rows(sounds[rows], right[rows], sure[rows]), axis=1)
+            def draw(drawn: Values) -> Values:
+                return np.stack(detection_of_draws(sounds, right, sure, drawn), axis=1)
 
             ends = bootstrap_statistic(draw, scored.clips, resamples, seed)
         for number, name in enumerate(("ap", "max_f1")):
@@ -178,10 +177,7 @@ def _auroc_interval(sure: Values, sounds: NDArray[np.bool_], resamples: int, see
     _, group = np.unique(sure, return_inverse=True)
     starts = np.concatenate([[0], np.flatnonzero(np.diff(group)) + 1])
 
-    def draw(block: NDArray[np.int32]) -> Values:
-        rows, clips = block.shape
-        flat = block + (np.arange(rows, dtype=np.int64) * clips)[:, None]
-        drawn = np.bincount(flat.ravel(), minlength=rows * clips).reshape(rows, clips).astype(np.float64)
+    def draw(drawn: Values) -> Values:
         inside = np.add.reduceat(drawn * sounds, starts, axis=1)
         outside = np.add.reduceat(drawn * ~sounds, starts, axis=1)
         below = np.cumsum(outside, axis=1) - 0.5 * outside

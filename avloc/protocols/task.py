@@ -1,6 +1,6 @@
 """A task: maps and a truth side by side, and which of its clips count."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -31,6 +31,14 @@ class Task:
             return self.truth.masks.shape[1]
         sources = self.truth.sources
         return int(sources.max()) + 1 if len(sources) else 1
+
+    @property
+    def of_partners(self) -> "Task":
+        """The same maps beside the boxes of each clip's partner."""
+        truth = self.truth
+        assert truth.partners is not None
+        same = {name: getattr(truth, name) for name in ("name", "sha256", "warnings", "unannotated")}
+        return replace(self, truth=replace(truth.partners, **same))
 
 
 def count_clips(protocol: Protocol, task: Task) -> tuple[dict[str, Any], Ints, list[str]]:

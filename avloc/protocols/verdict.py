@@ -10,6 +10,7 @@ from avloc.metrics import auc
 from avloc.protocols.baselines import baseline_metrics, baseline_warnings, unit_baselines
 from avloc.protocols.breakdown import breakdown
 from avloc.protocols.cuts import CUTS
+from avloc.protocols.drawn import DrawnTruth
 from avloc.protocols.measure import Measured, Measuring
 from avloc.protocols.negatives import map_confidence, negative_sound
 from avloc.protocols.pooled import pooled_metrics, prevalence
@@ -18,13 +19,13 @@ from avloc.protocols.result import Metric, Result
 from avloc.protocols.silence import silence
 from avloc.protocols.summary import Scored, detection_metrics, ratios, with_intervals
 from avloc.protocols.task import Ints, Task, count_clips, count_odd_maps, result_of, scored_units
-from avloc.protocols.units import Units, truth_key, units_of
+from avloc.protocols.units import Units, units_of
 from avloc.protocols.verdict_other import GreedyVerdicts, pixels_verdict
 
 
 def verdicts(protocols: list[Protocol], task: Task, resamples: int, seed: int, chunk: int) -> list[Result]:
     """A result for each protocol; protocols that look at the same maps of the same units share the work."""
-    groups: dict[tuple[str, int], list[int]] = {}
+    groups: dict[tuple[str, int, str], list[int]] = {}
     results: dict[int, Result] = {}
     matched = GreedyVerdicts(task, resamples, seed, chunk)
     for number, protocol in enumerate(protocols):
@@ -34,17 +35,18 @@ def verdicts(protocols: list[Protocol], task: Task, resamples: int, seed: int, c
             results[number] = pixels_verdict(protocol, task, chunk)
         else:
             groups.setdefault(_looked_at(protocol, task), []).append(number)
-    for (unit, frames), numbers in groups.items():
-        found = _units([protocols[number] for number in numbers], task, unit, frames, resamples, seed, chunk)
+    for (unit, frames, lookup), numbers in groups.items():
+        own = task.of_partners if lookup == "partner" else task
+        found = _units([protocols[number] for number in numbers], own, unit, frames, resamples, seed, chunk)
         results.update(zip(numbers, found, strict=True))
     return [results[number] for number in range(len(protocols))]
 
 
-def _looked_at(protocol: Protocol, task: Task) -> tuple[str, int]:
-    """The unit, and how many frames a map shows; the only source of a clip is the clip."""
+def _looked_at(protocol: Protocol, task: Task) -> tuple[str, int, str]:
+    """The unit, how many frames a map shows, and whose boxes count; the only source of a clip is the clip."""
     single = task.sources == 1 and task.given.maps.shape[1] == 1 and not task.given.named
     unit = "clip" if protocol.unit == "source" and single else protocol.unit
-    return unit, task.sources if protocol.canvas == "wide" else 1
+    return unit, task.sources if protocol.canvas == "wide" else 1, protocol.lookup
 
 
 def _units(
@@ -53,23 +55,24 @@ def _units(
     truth, given = task.truth, task.given
     units = units_of(truth, unit)
     todo = np.flatnonzero(task.found[units.clip])
-    measuring = Measuring(units, truth, given, unit, todo, frames, chunk)
-    drawn: dict[tuple, Any] = {}
+    drawn = DrawnTruth(truth, units, frames)
+    measuring = Measuring(drawn, given, unit, todo, chunk)
+    blinds: dict[tuple, Any] = {}
     results = []
     for protocol, measured in zip(protocols, measuring.measure(protocols), strict=True):
         counts, kept, warnings = count_clips(protocol, task)
         chosen = scored_units(units, truth, kept)
-        key = (*truth_key(protocol, truth, frames), chosen.tobytes())
-        if key not in drawn:
-            drawn[key] = unit_baselines(protocol, truth, units, chosen, frames)
-        blind, area = drawn[key]
+        key = (*drawn.key(protocol), chosen.tobytes())
+        if key not in blinds:
+            blinds[key] = unit_baselines(protocol, drawn, chosen)
+        blind, area = blinds[key]
         extra = _choose_cut(protocol, measured, units, chosen)
         count_odd_maps(measuring.broken, measuring.constant, units, kept, counts, warnings)
         scored = _scored(protocol, unit, task, units, measured, chosen, kept, warnings, chunk)
         metrics = with_intervals(ratios(protocol, scored), truth.videos, resamples, seed)
         metrics |= detection_metrics(protocol, _of_kept(scored, kept), resamples, seed)
         if protocol.pixel_ap == "pooled":
-            pooled = pooled_metrics(protocol, units, truth, given, unit, np.intersect1d(todo, chosen), frames, chunk)
+            pooled = pooled_metrics(protocol, drawn, given, unit, chosen, task.found, chunk)
             metrics |= {name: Metric(value) for name, value in pooled.items()}
         if "best" in extra:
             metrics = _with_best_cuts(metrics, extra["best"])
@@ -111,8 +114,11 @@ def _with_best_cuts(metrics: dict[str, Metric], best: dict[str, tuple[float, flo
         return metrics
     old = metrics["locacc"]
     moved = best["locacc"][1] - old.value
-    ends = None if old.ci95 is None else (min(1.0, old.ci95[0] + moved), min(1.0, old.ci95[1] + moved))
-    return metrics | {"locacc": Metric(best["locacc"][1], ends)}
+    ends = [
+        None if pair is None else (min(1.0, pair[0] + moved), min(1.0, pair[1] + moved))
+        for pair in (old.ci95, old.ci95_by_video)
+    ]
+    return metrics | {"locacc": Metric(best["locacc"][1], *ends)}
 
 
 def _scored(

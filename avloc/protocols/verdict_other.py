@@ -6,6 +6,7 @@ import numpy as np
 
 from avloc.protocols.baselines import baseline_metrics, baseline_warnings, unit_baselines
 from avloc.protocols.breakdown import breakdown
+from avloc.protocols.drawn import DrawnTruth
 from avloc.protocols.greedy import Matched, frames_of, match
 from avloc.protocols.pooled import pooled_metrics, prevalence
 from avloc.protocols.protocol import Protocol
@@ -57,7 +58,7 @@ class GreedyVerdicts:
         result = result_of(protocol, task, counts, metrics, warnings, {})
         chosen = np.flatnonzero(np.isin(units.clip, kept))
         single = replace(protocol, canvas="frame")
-        blind, _ = unit_baselines(single, truth, units, chosen, 1)
+        blind, _ = unit_baselines(single, DrawnTruth(truth, units), chosen)
         where = units.clip[chosen]
         blind_scored = Scored(len(truth), where, np.zeros(len(where)), truth.reported_class[where])
         result.baselines = baseline_metrics(protocol, blind_scored, blind, 1)
@@ -72,11 +73,11 @@ def pixels_verdict(protocol: Protocol, task: Task, chunk: int) -> Result:
     truth = task.truth
     unit = "class" if task.given.named else "clip"
     units = units_of(truth, unit)
+    drawn = DrawnTruth(truth, units)
     counts, kept, warnings = count_clips(protocol, task)
     chosen = scored_units(units, truth, kept)
-    todo = np.intersect1d(chosen, np.flatnonzero(task.found[units.clip]))
-    metrics = pooled_metrics(protocol, units, truth, task.given, unit, todo, 1, chunk)
+    metrics = pooled_metrics(protocol, drawn, task.given, unit, chosen, task.found, chunk)
     result = result_of(protocol, task, counts, {name: Metric(value) for name, value in metrics.items()}, warnings, {})
-    _, area = unit_baselines(protocol, truth, units, chosen, 1)
+    area = drawn.levels(protocol)[0][chosen, 0]
     result.baselines = {"all-ones": prevalence(protocol, units.label[chosen], area / protocol.size**2)}
     return result

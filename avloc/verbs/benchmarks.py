@@ -15,6 +15,7 @@ class Listed:
     benchmark: "Benchmark"
     clips: int | None = None
     problem: str = ""
+    missing: bool = False  # the problem is that a file is not there
 
     def to_json(self) -> dict[str, Any]:
         one = self.benchmark
@@ -37,11 +38,22 @@ class Listed:
         )
 
 
-def benchmarks(name: str | None = None, annotations: Path | None = None) -> list[Listed]:
-    """All benchmarks, or one by name; with a folder of annotations, whether its files are there and whole."""
-    from avloc.annotations import BENCHMARKS, benchmark, read_benchmark
-    from avloc.errors import AvlocError
+def benchmarks(name: str | None = None, annotations: Path | None = None, convert: Path | None = None) -> list[Listed]:
+    """All benchmarks, or one by name; with a folder of annotations, whether its files are there and whole.
 
+    convert: write the many files of a distribution (pickled masks, of which nothing is run) as this one file.
+    """
+    from avloc.annotations import BENCHMARKS, benchmark, read_benchmark
+    from avloc.annotations.files import Absent
+    from avloc.errors import AvlocError, ConfigError
+
+    if convert is not None:
+        able = [one.name for one in BENCHMARKS.values() if one.convert is not None]
+        if name not in able or annotations is None:
+            raise ConfigError(f"--convert goes with --annotations DIR and the name of a benchmark: {', '.join(able)}")
+        one = benchmark(name)
+        assert one.convert is not None
+        return [Listed(one, one.convert(Path(annotations), Path(convert)))]
     wanted = list(BENCHMARKS.values()) if name is None else [benchmark(name)]
     if annotations is None:
         return [Listed(one) for one in wanted]
@@ -50,5 +62,5 @@ def benchmarks(name: str | None = None, annotations: Path | None = None) -> list
         try:
             found.append(Listed(one, len(read_benchmark(one.name, Path(annotations)))))
         except AvlocError as error:
-            found.append(Listed(one, problem=str(error)))
+            found.append(Listed(one, problem=str(error), missing=isinstance(error, Absent)))
     return found

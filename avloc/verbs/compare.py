@@ -14,18 +14,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Difference:
-    """One metric on the shared clips: A, B, A - B with 95 % intervals over clips and videos, p of no difference."""
+    """One metric on the shared clips: A, B, A - B with 95 % intervals over clips and videos, p of no difference.
+
+    Without resamples there are no intervals and no p.
+    """
 
     a: float
     b: float
     difference: float
-    ci95: tuple[float, float]
-    ci95_by_video: tuple[float, float]
-    p: float
+    ci95: tuple[float, float] | None
+    ci95_by_video: tuple[float, float] | None
+    p: float | None
 
     def to_json(self) -> dict[str, Any]:
-        ends = {"ci95": list(self.ci95), "ci95_by_video": list(self.ci95_by_video)}
-        return {"a": self.a, "b": self.b, "difference": self.difference, **ends, "p": self.p}
+        ends = {} if self.ci95 is None else {"ci95": self.ci95, "ci95_by_video": self.ci95_by_video, "p": self.p}
+        return {"a": self.a, "b": self.b, "difference": self.difference, **ends}
 
 
 @dataclass(frozen=True)
@@ -63,30 +66,26 @@ def compare(
     protocol: which one, where the files hold several. Intervals are paired bootstraps over clips and over videos; p
     is of a sign-flip permutation test over videos.
     """
-    import numpy as np
-
-    from avloc.errors import DataError
+    from avloc.errors import ConfigError, DataError
     from avloc.leaderboard.table import label
-    from avloc.statistics import paired_difference, paired_p_value
 
     first, second = (_choose(Path(path), protocol) for path in (a, b))
     _same_rule(first, second, a, b)
+    for path, result in ((a, first), (b, second)):
+        if not result["per_clip"]:
+            name = result["protocol"]["name"]
+            raise DataError(f"{path}: protocol {name} pools the pixels of all clips; it has no clips to be paired")
     rows = [{row["id"]: row for row in result["per_clip"] if _scored(row)} for result in (first, second)]
     shared = [name for name in rows[0] if name in rows[1]]
     if not shared:
         raise DataError(f"{a} and {b} share no clip; expected results on the same test set")
     videos = [rows[0][name].get("video") or name for name in shared]
     values = [_values(first, [own[name] for name in shared]) for own in rows]
-    names = [name for name in values[0] if name in values[1] and (not metric or name in metric)]
-    metrics = {}
-    for name in names:
-        mine, theirs = values[0][name], values[1][name]
-        difference, interval = paired_difference(mine, theirs, None, resamples, seed)
-        _, by_video = paired_difference(mine, theirs, videos, resamples, seed)
-        p = paired_p_value(mine, theirs, videos, resamples, seed)
-        metrics[name] = Difference(
-            float(np.nanmean(mine)), float(np.nanmean(theirs)), difference, interval, by_video, p
-        )
+    common = [name for name in values[0] if name in values[1]]
+    names = [name for name in common if not metric or {name, name.partition("@")[0]} & {one.lower() for one in metric}]
+    if not names:
+        raise ConfigError(f"--metric {','.join(metric or ())}: not given clip by clip; these are: {', '.join(common)}")
+    metrics = {name: _difference(values[0][name], values[1][name], videos, resamples, seed) for name in names}
     gap = values[0]["ciou"] - values[1]["ciou"]
     return Compared(
         Path(a),
@@ -102,22 +101,17 @@ def compare(
     )
 
 
-def read_results(path: Path) -> list[dict[str, Any]]:
-    """The results in a file: one, or those of several protocols."""
-    from avloc.errors import AvlocError, DataError
-    from avloc.files import read_json
+def _difference(a: "Values", b: "Values", videos: list[str], resamples: int, seed: int) -> Difference:
+    import numpy as np
 
-    try:
-        value = read_json(path)
-    except AvlocError as error:
-        raise DataError(str(error)) from None
-    found = list(value["protocols"].values()) if isinstance(value, dict) and "protocols" in value else [value]
-    for result in found:
-        if not isinstance(result, dict) or not {"benchmark", "protocol", "metrics", "per_clip", "counts"} <= set(
-            result
-        ):
-            raise DataError(f"{path}: not a result; expected what `avloc evaluate --out` writes")
-    return found
+    from avloc.statistics import paired_difference, paired_p_value
+
+    difference, over_clips = paired_difference(a, b, None, resamples, seed)
+    means = float(np.nanmean(a)), float(np.nanmean(b))
+    if not resamples:
+        return Difference(*means, difference, None, None, None)
+    _, over_videos = paired_difference(a, b, videos, resamples, seed)
+    return Difference(*means, difference, over_clips, over_videos, paired_p_value(a, b, videos, resamples, seed))
 
 
 def _scored(row: dict[str, Any]) -> bool:
@@ -127,6 +121,7 @@ def _scored(row: dict[str, Any]) -> bool:
 
 def _choose(path: Path, protocol: str | None) -> dict[str, Any]:
     from avloc.errors import ConfigError
+    from avloc.leaderboard import read_results
 
     results = {result["protocol"]["name"]: result for result in read_results(path)}
     if protocol is None and len(results) == 1:

@@ -72,12 +72,27 @@ def evaluate_predictions(
     real = _truth(benchmark, annotations, truth, ids)
     given = read_predictions(Path(predictions))
     names = list(PROTOCOLS) if protocol == "all" else [protocol or _default(benchmark)]
-    chosen = [_protocol(name, benchmark, axes or {}, metric, music_boxes, len(names) == 1) for name in names]
+    chosen, unable = [], {}
+    for name in names:
+        on_set = _protocol(name, benchmark, axes or {}, music_boxes)
+        try:
+            chosen.append(_reporting(on_set, metric, protocol == "all"))
+        except ConfigError as error:
+            if protocol != "all":
+                raise
+            unable[name] = str(error).partition("; ")[0].partition(": ")[2]
+    if not chosen:
+        raise ConfigError(f"--metric {','.join(metric or ())}: no protocol can report it")
     if val_ids is not None:
         chosen, real = _tuned(chosen, given, real, val_ids)
-    results, left_out = score_all(given.maps, real, protocols=chosen, **_rest(given), resamples=resamples, seed=seed)
+    results, left_out = score_all(
+        given.maps, real, protocols=chosen, **_rest(given, real), resamples=resamples, seed=seed
+    )
     if not results:
         raise DataError(next(iter(left_out.values())))
+    left_out = unable | left_out
+    if metric:
+        results, left_out = _defined(results, left_out)
     unknown = len(set(given.ids) - set(real.ids))
     if unknown:
         for result in results.values():
@@ -91,13 +106,18 @@ def evaluate_predictions(
     return found
 
 
-def _rest(given: "Predictions") -> dict[str, Any]:
+def _rest(given: "Predictions", truth: "Truth") -> dict[str, Any]:
+    """What came with the maps; the rows of an assignment stand for the classes in alphabetical order."""
+    table = given.assignment
+    if table is not None and len(table) == len(truth.classes):
+        rows = sorted(truth.classes)
+        table = table[[rows.index(name) for name in truth.classes]]
     return {
         "ids": given.ids,
         "classes": given.classes,
         "confidence": given.confidence,
         "object_maps": given.object_maps,
-        "assignment": given.assignment,
+        "assignment": table,
     }
 
 
@@ -116,19 +136,11 @@ def _default(benchmark: str | None) -> str:
     return "avloc" if benchmark is None else find(benchmark).protocol
 
 
-def _protocol(
-    name: str,
-    benchmark: str | None,
-    axes: Mapping[str, str],
-    metric: Sequence[str] | None,
-    music_boxes: str | None,
-    alone: bool,
-) -> "Protocol":
-    """The named protocol as it is on this benchmark, with the axes and metrics that were asked for."""
+def _protocol(name: str, benchmark: str | None, axes: Mapping[str, str], music_boxes: str | None) -> "Protocol":
+    """The named protocol as it is on this benchmark, with the axes that were asked for."""
     from avloc.annotations import BENCHMARKS
     from avloc.errors import ConfigError
     from avloc.protocols import named
-    from avloc.protocols.choosing import reporting
 
     protocol = named(name)
     if benchmark in BENCHMARKS:
@@ -139,14 +151,43 @@ def _protocol(
         if music_boxes not in reading:
             raise ConfigError(f"--music-boxes {music_boxes!r}; expected xywh or xyxy-avgn")
         protocol = protocol.with_axes(boxes=reading[music_boxes])
-    protocol = protocol.with_axes(**axes)
-    if alone:
+    return protocol.with_axes(**axes)
+
+
+def _reporting(protocol: "Protocol", metric: Sequence[str] | None, several: bool) -> "Protocol":
+    """The protocol with the metrics asked for: all of them, or, of several protocols, those that it can report."""
+    from avloc.errors import ConfigError
+    from avloc.protocols.choosing import reporting
+
+    if not several:
         return reporting(protocol, metric)
-    try:
-        # side by side, every rule also reports the three numbers that all of them can
-        return reporting(protocol, metric or (*_COMMON, *protocol.report))
-    except ConfigError:
-        return protocol
+    able: list[str] = []
+    # side by side, every rule also reports the three numbers that all of them can
+    for name in metric or (*_COMMON, *protocol.report):
+        try:
+            able += reporting(protocol, [name]).report
+        except ConfigError:
+            if metric and name == metric[-1] and not able:
+                raise
+    return replace(protocol, report=tuple(dict.fromkeys(able)))
+
+
+def _defined(results: "dict[str, Result]", left_out: dict[str, str]) -> "tuple[dict[str, Result], dict[str, str]]":
+    """The results that have a metric that was asked for; a metric that is not defined on this set is noted."""
+    from avloc.errors import DataError
+
+    found = {}
+    for name, result in results.items():
+        absent = [metric for metric in result.protocol.report if metric not in result.metrics]
+        why = f"{', '.join(absent)}: not defined here, for want of silent clips, scenes, or maps of classes"
+        if result.metrics:
+            found[name] = result
+            result.warnings += [why] if absent else []
+        else:
+            left_out = left_out | {name: why}
+    if not found:
+        raise DataError(next(reversed(left_out.values())))
+    return found, left_out
 
 
 def _tuned(
@@ -166,7 +207,7 @@ def _tuned(
     tuned = []
     for protocol in protocols:
         if protocol.mask == "best":
-            found = score(protocol, given.maps, validation, **_rest(given), resamples=0)
+            found = score(protocol, given.maps, validation, **_rest(given, validation), resamples=0)
             protocol = protocol.with_axes(mask="absolute", cut=found.extra["cuts"]["auc"])
         tuned.append(protocol)
     return tuned, truth.take(kept)

@@ -42,20 +42,21 @@ def leaderboard(
     """Tables of result files (of `avloc evaluate --out` or of runs), with the published figures and their sources
     below.
 
-    A file's name is the method's; benchmark: only this one, or, without results, the published figures of it.
+    A file's name is the method's, or that of the run in whose results it lies. benchmark: only this one, or, without
+    results, the published figures of it.
     """
     from avloc.annotations import BENCHMARKS
     from avloc.annotations import benchmark as find
     from avloc.errors import ConfigError
-    from avloc.leaderboard import PUBLISHED, build_table
-    from avloc.verbs.compare import read_results
+    from avloc.leaderboard import PUBLISHED, build_table, read_results
 
     if benchmark is not None and not results:
         find(benchmark)
+    methods = _method_names([Path(path) for path in results])
     own: dict[str, list[tuple[str, dict[str, Any]]]] = {}
     for path in results:
         for result in read_results(Path(path)):
-            own.setdefault(result["benchmark"] or "own truth", []).append((Path(path).stem, result))
+            own.setdefault(result["benchmark"] or "own truth", []).append((methods[Path(path)], result))
     names = (
         [benchmark]
         if benchmark is not None
@@ -66,3 +67,10 @@ def leaderboard(
     if not tables:
         raise ConfigError(f"nothing to show for {', '.join(names)}; give results of `avloc evaluate --out`")
     return Leaderboard(tables)
+
+
+def _method_names(paths: Sequence[Path]) -> dict[Path, str]:
+    """A name for each file that tells it from the others: the run's or the file's, with its folder where two agree."""
+    names = {path: path.parent.parent.name if path.parent.name == "results" else path.stem for path in paths}
+    double = {name for name in names.values() if list(names.values()).count(name) > 1}
+    return {path: f"{name}, {path.parent.name}/{path.stem}" if name in double else name for path, name in names.items()}

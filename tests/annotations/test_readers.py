@@ -1,15 +1,20 @@
 """Annotation files in the layouts they were published in, and what is refused."""
 
+import copy
 import json
 import pickle
 
+import cv2
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from avloc.annotations import BENCHMARKS, read_benchmark, read_own_truth
 from avloc.annotations.files import fractions_of_pixels
 from avloc.annotations.pickles import read_plain_pickle
 from avloc.errors import AvlocError, ConfigError, DataError
+from avloc.verbs.benchmarks import benchmarks
 
 
 def put(path, value):
@@ -59,21 +64,43 @@ class Trap:
         b"\x80\x04no pickle at all",
         pickle.dumps([1, 2])[:-3],
         b"cos\nsystem\n(S'true'\ntR.",
+        b"cos\nsystem\n(S'two\\nlines'\ntR.",
+        b"\x80\x05\x96" + (1 << 40).to_bytes(8, "little") + b".",  # bytes that are announced and not there
+        b"c__builtin__\neval\n(S'1'\ntR.",
+        b"c__builtin__\nbytes\n(I99999999999\ntR.",
     ],
 )
 def test_a_pickle_that_asks_for_more_than_values_is_refused(tmp_path, content, capsys):
     (tmp_path / "gtdata.pkl").write_bytes(content)
-    with pytest.raises(DataError, match="refused"):
+    with pytest.raises(DataError, match="refused") as error:
         read_plain_pickle(tmp_path / "gtdata.pkl")
+    assert len(str(error.value).splitlines()) == 1
     assert capsys.readouterr().out == ""
 
 
-def test_plain_values_of_a_pickle_are_read(tmp_path):
-    value = {"a": [1, 2.5, "text", None], "b": np.arange(6).reshape(2, 3), "c": (True, b"raw")}
-    (tmp_path / "plain.pkl").write_bytes(pickle.dumps(value, protocol=4))
+@pytest.mark.parametrize("protocol", range(6))
+def test_plain_values_of_a_pickle_are_read(tmp_path, protocol):
+    value = {"a": [1, 2.5, "text", None], "b": np.arange(6).reshape(2, 3), "c": (True, b"raw"), "d": np.float32(0.5)}
+    value |= {"e": np.asfortranarray(np.eye(2, 3)), "f": np.array(["x", "yy"]), "g": np.zeros((0, 4), bool)}
+    content = pickle.dumps(value, protocol=protocol)
+    (tmp_path / "plain.pkl").write_bytes(content.replace(b"numpy._core", b"numpy.core") if protocol < 4 else content)
     found = read_plain_pickle(tmp_path / "plain.pkl")
     assert found["a"] == value["a"]
-    assert (found["b"] == value["b"]).all()
+    assert found["c"] == [True, b"raw"]
+    assert found["d"] == 0.5
+    for name in "befg":
+        assert (found[name] == value[name]).all() and found[name].shape == value[name].shape
+
+
+def test_a_pickle_cannot_take_memory_by_naming_much(tmp_path):
+    laughs = ["x"]
+    for _ in range(40):
+        laughs = [laughs] * 10
+    within: list = []
+    within.append(within)
+    for content in (pickle.dumps(laughs), pickle.dumps(within), b"\x80\x02Nr\xff\xff\xff\x7f."):
+        (tmp_path / "plain.pkl").write_bytes(content)
+        read_plain_pickle(tmp_path / "plain.pkl")
 
 
 def test_dsol_boxes_as_published_and_as_converted(tmp_path):
@@ -138,6 +165,69 @@ def test_masks_of_instruments(tmp_path):
     np.savez(tmp_path / "masks.npz", ids=["sample0"], masks=np.ones((1, 8, 8)))
     with pytest.raises(DataError, match="no mask for sample1"):
         read_benchmark("vggsound-instruments-multi", tmp_path)
+    np.savez(tmp_path / "masks.npz", ids=["sample0", "sample0"], masks=np.ones((2, 8, 8)))
+    with pytest.raises(DataError, match="a sample stands there twice"):
+        read_benchmark("vggsound-instruments-multi", tmp_path)
+    np.savez(tmp_path / "masks.npz", ids=np.array([{}], dtype=object), masks=np.ones((1, 8, 8)))
+    with pytest.raises(DataError, match="without pickles"):
+        read_benchmark("vggsound-instruments-multi", tmp_path)
+
+
+def test_pickled_masks_are_read_and_converted_without_being_run(tmp_path):
+    put(tmp_path / "vgginstruments_test.csv", "".join(f"sample{n},flute\n" for n in range(5)))
+    (tmp_path / "anno").mkdir()
+    mask = np.zeros((88, 160), np.uint8)
+    mask[:44, :80] = 255
+    (tmp_path / "anno" / "sample0.pkl").write_bytes(pickle.dumps(mask, protocol=2))
+    (tmp_path / "anno" / "sample1").write_bytes(pickle.dumps(mask > 0, protocol=5))
+    np.save(tmp_path / "anno" / "sample2.npy", mask[::2, ::2].astype(float))
+    np.savez(tmp_path / "anno" / "sample3.npz", mask=mask[None])
+    cv2.imwrite(str(tmp_path / "anno" / "sample4.png"), mask)
+    truth = read_benchmark("vggsound-instruments", tmp_path)
+    assert truth.masks.shape == (5, 1, 224, 224)
+    expected = np.zeros((224, 224), bool)
+    expected[:112, :112] = True
+    assert (truth.masks == expected).all()
+    (listed,) = benchmarks("vggsound-instruments", tmp_path, tmp_path / "masks.npz")
+    assert listed.clips == 5
+    again = read_benchmark("vggsound-instruments", tmp_path)
+    assert (again.masks == truth.masks).all()
+    assert again.sha256 != truth.sha256, "the digest is of what was read"
+    (tmp_path / "masks.npz").unlink()
+    for content in (pickle.dumps(Trap()), pickle.dumps({"mask": mask}), pickle.dumps("mask")):
+        (tmp_path / "anno" / "sample0.pkl").write_bytes(content)
+        with pytest.raises(DataError, match=r"sample0\.pkl: (refused|expected a mask)"):
+            read_benchmark("vggsound-instruments", tmp_path)
+    with pytest.raises(ConfigError, match="goes with --annotations DIR and the name of a benchmark"):
+        benchmarks("vggss", tmp_path, tmp_path / "masks.npz")
+
+
+def test_a_duet_keeps_the_boxes_of_its_partners_row(tmp_path):
+    rows = [
+        {"file": name * 11 + "_000001", "class": "x", "bbox": [[0, 0, n / 4, 1]]} for n, name in enumerate("abc", 1)
+    ]
+    put(tmp_path / "vggss.json", rows)
+    ids = [row["file"] for row in rows]
+    table = "".join(f"{ids[n]},x,{ids[(n + 1) % 3]},x\n" for n in range(3))
+    truth = read_benchmark("vggsound-duet", put(tmp_path / "vggsound_duet_test.csv", table))
+    assert truth.boxes[:, 2].reshape(3, 2).tolist() == [[0.25, 0.5], [0.5, 0.75], [0.75, 0.25]]
+    assert truth.partners.boxes[:, 2].reshape(3, 2).tolist() == [[0.5, 0.75], [0.75, 0.25], [0.25, 0.5]]
+    assert truth.take([2]).partners.boxes[:, 2].tolist() == [0.25, 0.5]
+    alone = read_benchmark("vggsound-duet", put(tmp_path / "vggsound_duet_test.csv", f"{ids[0]},x,{ids[1]},x\n"))
+    assert alone.partners is None, "the partner has no row"
+    put(tmp_path / "vggsound_duet_test.csv", f"{ids[0]},x,{ids[1]},x\n{ids[0]},x,{ids[2]},x\n")
+    with pytest.raises(DataError, match="two partners"):
+        read_benchmark("vggsound-duet", tmp_path)
+
+
+def test_silent_clips_may_be_listed(tmp_path):
+    put(tmp_path / "vggss.json", [{"file": "a" * 11 + "_000001", "class": "x", "bbox": [[0, 0, 1, 1]]}])
+    put(tmp_path / "vggss_test_plus_silent.csv", "bbbbbbbbbbb_000001,ccccccccccc_000001,non-sounding\n")
+    silent = "bbbbbbbbbbb_000001+ccccccccccc_000001"
+    truth = read_benchmark("vggss-extended", tmp_path, put(tmp_path / "list.csv", f"{silent}\n{'a' * 11}_000001\n"))
+    assert truth.ids[0] == silent
+    assert truth.clip_class.tolist() == [-1, 0]
+    assert truth.sounding.tolist() == [False, True]
 
 
 OWN = {
@@ -174,6 +264,13 @@ def test_truth_of_ones_own(tmp_path):
         ({"clips": [{"id": "a", "boxes": [{"box": [150, 10, 100, 5]}]}]}, "reach beyond the frame"),
         ({"clips": [{"id": "a", "boxes": [{"box": [1e300, 10, 100, 5]}]}]}, "broken coordinate"),
         ({"clips": [{"id": "a", "sound": "loud"}]}, "expected one of own, silence"),
+        ({"clips": [{"id": "a", "boxes": "none"}]}, "expected a list"),
+        ({"clips": [{"id": "a", "boxes": [[10, 10, 5, 5]]}]}, "four numbers"),
+        ({"clips": [{"id": "a", "boxes": [{"box": [10, 10, True, 5]}]}]}, "four numbers"),
+        ({"clips": [{"id": "a", "boxes": [{"box": [10, 10, 5, 5], "source": "left"}]}]}, "expected whole numbers"),
+        ({"clips": [{"id": "a", "class": 3, "boxes": []}]}, "has the class 3; expected text"),
+        ({"votes": "two"}, "expected a whole number"),
+        ({"size": [200, "x"]}, "need 'size'"),
     ],
 )
 def test_what_is_wrong_with_a_truth_is_said_in_one_line(tmp_path, change, message):
@@ -224,6 +321,63 @@ def test_a_count_that_is_not_the_published_one_is_said(tmp_path):
     rows = [{"file": "a" * 11 + "_000001", "class": "dog", "bbox": [[0, 0, 1, 1]]}]
     truth = read_benchmark("vggss", put(tmp_path / "vggss.json", rows))
     assert "1 clips are annotated; the published VGG Sound Source has 5158" in truth.warnings[0]
+
+
+LAYOUTS = {
+    "vggss.json": ("vggss", [{"file": "a" * 11 + "_000001", "class": "x", "bbox": [[0.1, 0.2, 0.5, 0.9]]}]),
+    "flickr_boxes_256.json": ("flickr-soundnet", {"1": [[0, 0, 128, 128], [1, 1, 200, 256]]}),
+    "music_solo.json": ("music-solo", [{"file": "a" * 11 + "_0_0", "class": "flute", "bbox": [0.1, 0.1, 0.2, 0.2]}]),
+    "solotest.json": ("dsol-solo", {"v/f/1.jpg": {"bbox": [{"normbox": [0.1, 0.1, 0.2, 0.2], "category_id": 1}]}}),
+    "normav.json": (
+        "audioset-instrument",
+        {"categories": [{"name": "A"}], "images": [], "annotations": [{"image_id": 3, "category_id": 0, "bbox": [0, 0, 1, 1]}]},
+    ),
+    "audioset_box.json": ("audioset-instrument", {"v/3": {"bbox": [{"category": 3, "normbox": [0, 0, 1, 1]}]}}),
+    "synthetic3240_bbox.json": ("is3", [{"image": "/x/a_b_1_a.jpg", "audio": "a.wav", "gt_box": [0, 0, 224, 100]}]),
+    "mine.json": ("own", OWN),
+    "coco.json": (
+        "own",
+        {
+            "images": [{"id": 5, "file_name": "a/one.jpg", "width": 200, "height": 100}],
+            "annotations": [{"image_id": 5, "bbox": [20, 10, 60, 40], "category_id": 1}],
+            "categories": [{"id": 1, "name": "dog"}],
+        },
+    ),
+}  # fmt: skip
+JUNK = [None, "x", "", -1, 3, 1e300, 10**400, float("nan"), [], {}, [1, 2], ["a"], {"a": 1}, True]
+
+
+def places(value, path=()):
+    yield path
+    below = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in below:
+        yield from places(item, (*path, key))
+
+
+def changed(value, path, junk):
+    """The value with junk at a path, or without what is there."""
+    if not path:
+        return junk
+    value = copy.copy(value)
+    if len(path) == 1 and junk is places:
+        del value[path[0]]
+    else:
+        value[path[0]] = changed(value[path[0]], path[1:], junk)
+    return value
+
+
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_a_file_with_anything_in_it_is_read_or_refused_in_one_line(tmp_path, data):
+    file = data.draw(st.sampled_from(sorted(LAYOUTS)))
+    name, layout = LAYOUTS[file]
+    path = data.draw(st.sampled_from(list(places(layout))))
+    value = changed(layout, path, data.draw(st.sampled_from([*JUNK, places] if path else JUNK)))
+    put(tmp_path / file, json.dumps(value))
+    try:
+        read_own_truth(tmp_path / file) if name == "own" else read_benchmark(name, tmp_path / file)
+    except AvlocError as error:
+        assert len(str(error).splitlines()) == 1
 
 
 def test_every_benchmark_is_described():

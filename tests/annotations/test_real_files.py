@@ -164,6 +164,21 @@ def test_lists_restrict_a_benchmark():
     assert (len(flickr), flickr.unannotated) == (249, 1), "3908875357 is a typo of 3908875350 in one of the two lists"
 
 
+def test_a_list_of_videos_stands_for_their_frames():
+    videos = FILES / "dsol_music" / "solo_testing.txt"
+    solo = read_benchmark("dsol-solo", FILES / "dsol_music", ids=videos)
+    listed = {line.split(".")[0] for line in videos.read_text().splitlines()}
+    assert set(solo.videos) <= listed
+    assert (len(solo), len(set(solo.videos))) == (13472, 27)
+    duet = read_benchmark("dsol-duet", FILES / "dsol_music", ids=FILES / "dsol_music" / "duet_pairs_val.txt")
+    assert (len(duet), len(set(duet.videos)), duet.unannotated) == (11512, 16, 1), "8DHG_hVSw1o is not annotated"
+
+
+def test_a_table_may_stand_for_its_benchmark():
+    table = FILES / "flickr_soundnet_extended" / "flickr_test_plus_silent.csv"
+    assert len(read_benchmark("flickr-soundnet-extended", table)) == 500
+
+
 def test_frames_of_audioset_with_two_classes():
     truth = read("audioset-instrument")
     maps = np.ones((len(truth), 15, 1, 1), np.float32)

@@ -1,6 +1,7 @@
 """The measuring commands through the command line: tables, JSON on stdout, one line and status 2 for a mistake."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -59,6 +60,55 @@ def test_evaluate_prints_json_and_nothing_else(folder):
     assert json.loads((folder / "r.json").read_text()) == value
 
 
+def test_columns_without_a_figure_are_not_shown(folder):
+    options = ["--predictions", folder / "p.h5", "--benchmark", "vggss", "--annotations", folder]
+    assert "over clips" not in run("evaluate", *options, "--resamples", 0).stdout
+    whole = run("evaluate", *options, "--resamples", 20).stdout
+    assert "over clips" in whole and "over videos" in whole
+    run("evaluate", *options, "--out", folder / "a.json")
+    found = run("compare", folder / "a.json", folder / "a.json", "--resamples", 0)
+    assert found.exit_code == 0
+    assert "A - B" in found.stdout and "95 %" not in found.stdout
+    assert (
+        "ci95"
+        not in json.loads(run("compare", folder / "a.json", folder / "a.json", "--resamples", 0, "--json").stdout)[
+            "metrics"
+        ]["auc"]
+    )
+
+
+def test_tables_fit_into_a_hundred_columns(folder):
+    options = ["--predictions", folder / "p.h5", "--benchmark", "vggss", "--annotations", folder, "--resamples", 20]
+    run("evaluate", *options, "--out", folder / "a.json")
+    for command in (
+        ["evaluate", *options, "--worst", 2],
+        ["evaluate", *options, "--protocol", "all"],
+        ["compare", folder / "a.json", folder / "a.json"],
+        ["benchmarks"],
+        ["benchmarks", "--annotations", folder],
+        ["leaderboard", folder / "a.json", "--no-published"],
+    ):
+        shown = CliRunner(env={"COLUMNS": "100"}).invoke(app, [str(word) for word in command]).stdout
+        lines = shown.splitlines()
+        assert max(map(len, lines)) <= 100
+        broken = any(re.match(r" +(clips|videos|ceiling)", line) for line in lines)
+        assert command[0] == "benchmarks" or not broken, "no head of a column is broken"
+
+
+def test_reasons_are_told_once(folder):
+    options = ["--predictions", folder / "p.h5", "--benchmark", "vggss", "--annotations", folder, "--resamples", 0]
+    found = run("evaluate", *options, "--protocol", "all")
+    assert "note: left out: c2f-agnostic, c2f-class: none of 6 clips can be scored" in found.stderr
+    assert "half-area ceiling (hardway)" in found.stdout
+
+
+def test_masks_are_converted(tmp_path):
+    (tmp_path / "anno").mkdir()
+    np.save(tmp_path / "anno" / "sample0.npy", np.eye(8))
+    found = run("benchmarks", "vggsound-instruments", "--annotations", tmp_path, "--convert", tmp_path / "masks.npz")
+    assert found.stdout.strip().endswith("masks.npz: 1 masks")
+
+
 def test_all_protocols_in_one_table(folder):
     options = ["--predictions", folder / "p.h5", "--benchmark", "vggss", "--annotations", folder, "--resamples", 0]
     found = run("evaluate", *options, "--protocol", "all")
@@ -74,7 +124,7 @@ def test_compare_and_leaderboard(folder):
     found = run("compare", folder / "a.json", folder / "a.json")
     assert "6 clips in both, 0 only in A" in found.stdout
     assert json.loads(run("compare", folder / "a.json", folder / "a.json", "--json").stdout)["shared"] == 6
-    assert "| a | 66.7" in run("leaderboard", folder / "a.json").stdout
+    assert re.search(r"\| a +\| +66\.7", run("leaderboard", folder / "a.json").stdout)
     assert run("leaderboard", folder / "a.json", "--no-published", "--format", "csv").stdout.startswith(
         "benchmark,method"
     )
@@ -82,8 +132,9 @@ def test_compare_and_leaderboard(folder):
 
 def test_benchmarks_are_listed(folder):
     found = run("benchmarks", "--annotations", folder)
-    assert "6 clips" in found.stdout
-    assert "not there" in found.stdout
+    assert re.search(r"vggss +5158 +6 +ez-vsl", found.stdout)
+    assert re.search(r"music-solo +2124 +not there", found.stdout)
+    assert max(map(len, run("benchmarks").stdout.splitlines())) <= 200
     assert "xmin, ymin, xmax, ymax" in run("benchmarks", "vggss").stdout
     assert len(json.loads(run("benchmarks", "--json").stdout)) == 20
 
@@ -96,6 +147,7 @@ def test_benchmarks_are_listed(folder):
         (["evaluate", "--predictions", "no.h5", "--benchmark", "vggss", "--annotations", "."], "expected vggss.json"),
         (["benchmarks", "vgss"], "did you mean 'vggss'"),
         (["compare", "a.json", "b.json"], "no such file"),
+        (["benchmarks", "vggss", "--convert", "x.npz"], "--convert goes with --annotations DIR"),
     ],
 )
 def test_a_mistake_is_one_line_and_status_2(tmp_path, monkeypatch, arguments, message):

@@ -5,7 +5,9 @@ import plain
 import pytest
 from making import heat_maps, random_truth, truth_of
 
+from avloc.metrics import adaptive_ciou
 from avloc.protocols import PROTOCOLS, named
+from avloc.protocols.rules import guided
 from avloc.scoring import score
 
 #: how near: OpenCV resizes to the bit; where PyTorch resizes, a pixel at the threshold may fall to the other side
@@ -81,6 +83,16 @@ def test_a_perfect_map_misses_one_pixel_under_kaist_adap_and_none_under_ours():
     assert score("avloc", heat, truth, resamples=0).metrics["ciou"].value == 1.0
 
 
+def test_the_adaptive_protocol_is_the_adaptive_metric():
+    truth, boxes = random_truth(12, votes=2)
+    maps = heat_maps(12, size=32)
+    protocol = named("kaist-adap").with_axes(size=32)
+    found = [row["ciou"] for row in score(protocol, maps, truth, resamples=0).per_clip]
+    weights = [plain.truth_map(own, 2, 32) for own in boxes]
+    expected = [adaptive_ciou(plain.minmax(heat), own) for heat, own in zip(maps, weights, strict=True)]
+    assert found == pytest.approx(expected)
+
+
 def test_a_constant_map_gets_its_chance_level_under_ours():
     truth = truth_of([[[0, 0, 0.5, 0.5]]])
     metrics = score("avloc", np.zeros((1, 14, 14)), truth, resamples=0).metrics
@@ -132,6 +144,12 @@ def test_object_maps_are_mixed_in():
     mixed = score(guided, sound, truth, object_maps=sight, resamples=0)
     assert mixed.metrics["ciou"].value > alone + 0.2
     assert mixed.protocol.label == "ez-vsl ogl_alpha=0.4", "a number with object maps is never taken for one without"
+
+
+def test_the_worked_example_of_object_maps():
+    one = np.ones((1, 1), np.float32)
+    mixed = guided(np.array([[0, 4]]) * one, np.array([[3, 1]]) * one, "minmax", 0.4)
+    assert mixed.tolist() == [[1, 0]]
 
 
 def test_every_protocol_says_where_it_was_read():

@@ -1,5 +1,7 @@
 """Protocols for classes, sources, matched maps and pooled pixels, against worked examples and loops written out."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import plain
@@ -203,3 +205,46 @@ def test_negative_sounds_are_told_apart_by_kind():
     assert found["silence"]["false_alarm_rate"] == 0.0
     assert found["other"]["auroc"] == 0.5
     assert found["other"]["false_alarm_rate"] == 1.0
+
+
+def test_one_release_compares_with_the_partners_row():
+    """Maps that are right for the partner's row, and for the row itself."""
+    truth, ends, _ = two_sources(4, mixed=True)
+    partner = [1, 2, 3, 0]
+    truth.partners = replace(truth, boxes=ends[partner].reshape(-1, 4))
+    maps = np.full((2, 4, 2, 56, 56), -30, np.float32)
+    for which, boxes in enumerate((ends, ends[partner])):
+        for clip, source in np.ndindex(4, 2):
+            x0, y0, x1, y1 = np.round(boxes[clip, source] * 56).astype(int)
+            maps[which, clip, source, y0:y1, x0:x1] = 30
+    released = named("avgn").with_axes(lookup="partner")
+    found = [
+        [score(protocol, own, truth, resamples=0).metrics["ciou"].value for own in maps]
+        for protocol in (named("avgn"), released)
+    ]
+    assert found[0][0] == found[1][1] > 0.8
+    assert max(found[0][1], found[1][0]) < 0.2
+    assert score(released, maps[0][:2], truth.take([2, 3]), resamples=0).counts["evaluated"] == 2
+    with pytest.raises(DataError, match="lookup=partner needs clips mixed by a list of pairs"):
+        score(released, maps[0], replace(truth, partners=None))
+
+
+def test_a_clip_without_prediction_is_pooled_as_the_least_value():
+    truth = truth_of([[[0, 0, 0.5, 1]]] * 4)
+    maps = np.zeros((4, 14, 14), np.float32)
+    maps[:, :, :7] = 1
+    whole = score("avloc", maps, truth, resamples=0).metrics
+    half = score("avloc", maps[:2], truth, ids=["clip0", "clip1"], resamples=0).metrics
+    low = maps.copy()
+    low[2:] = 0
+    filled = score("avloc", low, truth, resamples=0).metrics
+    assert whole["piap"].value == 1.0 > half["piap"].value == filled["piap"].value
+    assert half["cap"].value == filled["cap"].value
+
+
+def test_pooled_pixels_of_a_mixture_with_object_maps_keep_their_order():
+    truth, maps = truth_of([[[0, 0, 0.5, 1]]] * 3), heat_maps(3)
+    guided = named("avloc").with_axes(ogl_alpha=0.5)
+    small = score(guided, maps, truth, object_maps=maps, resamples=0).metrics["piap"].value
+    large = score(guided, maps * 1000, truth, object_maps=maps * 1000, resamples=0).metrics["piap"].value
+    assert small == pytest.approx(large, abs=1e-3), "a mixture is scaled to 0 .. 1 whatever the maps are"

@@ -1,6 +1,7 @@
 """Scoring a file against annotations on disk, from options to a result file; and what is done with two of them."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -92,6 +93,22 @@ def test_music_boxes_can_be_read_as_the_release_reads_them(tmp_path):
         evaluate_predictions(tmp_path / "p.h5", "music-solo", tmp_path, music_boxes="yxyx")
 
 
+def test_rows_of_an_assignment_are_classes_in_alphabetical_order(tmp_path):
+    names = ["Violin", "Banjo"]
+    notes = [{"image_id": 1, "category_id": n, "bbox": [n / 2, 0, 0.5, 1]} for n in range(2)]
+    table = {"categories": [{"name": name} for name in names], "images": [], "annotations": notes}
+    (tmp_path / "normav.json").write_text(json.dumps(table))
+    maps = np.zeros((1, 2, 14, 14))
+    maps[0, 0, :, :7], maps[0, 1, :, 7:] = 1, 1  # violin, then banjo
+    scores = []
+    for assignment in (None, [[0, 1], [1, 0]], [[1, 0], [0, 1]]):
+        write_predictions(tmp_path / "p.h5", ["1"], maps, assignment=assignment)
+        found = evaluate_predictions(tmp_path / "p.h5", "audioset-instrument", tmp_path, resamples=0)
+        scores.append(found.results["c2f-class"].metrics["ciou"].value)
+    assert scores[0] == scores[1] > 0.8
+    assert scores[2] < 0.2
+
+
 def test_boxes_of_ones_own(tmp_path):
     clips = [{"id": "a", "boxes": [{"box": [0, 0, 0.5, 1]}]}, {"id": "b", "boxes": []}]
     (tmp_path / "mine.json").write_text(json.dumps({"name": "mine", "clips": clips}))
@@ -125,6 +142,31 @@ def test_options_that_do_not_fit_are_one_line(vggss, options, error, message):
     assert len(str(caught.value).splitlines()) == 1
 
 
+def test_of_several_protocols_those_that_can_report_a_metric_are_kept(vggss):
+    predictions = predict(vggss / "p.h5", 6)
+
+    def shown(*metric):
+        return evaluate_predictions(predictions, "vggss", vggss, protocol="all", metric=metric, resamples=0)
+
+    found = shown("cap")
+    assert {"avloc", "noprior", "denseav"} <= set(found.results)
+    assert all(list(result.metrics) == ["cap"] for result in found.results.values())
+    assert "hardway" in found.left_out
+    assert set(shown("best_iou", "auc").results["denseav"].metrics) == {"best_iou"}
+    with pytest.raises(ConfigError, match="--metric map: no protocol can report it"):
+        shown("map")
+    with pytest.raises(ConfigError, match="no axis 'resiz'"):
+        evaluate_predictions(predictions, "vggss", vggss, protocol="all", axes={"resiz": "x"}, resamples=0)
+
+
+def test_a_metric_that_is_not_defined_on_a_set_is_said(vggss):
+    predictions = predict(vggss / "p.h5", 6)
+    found = evaluate_predictions(predictions, "vggss", vggss, metric=["auroc", "auc"], resamples=0)
+    assert any("auroc: not defined here" in line for line in found.results["ez-vsl"].warnings)
+    with pytest.raises(DataError, match="auroc: not defined here"):
+        evaluate_predictions(predictions, "vggss", vggss, metric=["auroc"], resamples=0)
+
+
 def results(folder, **right):
     for name, number in right.items():
         clips = CLIPS if name != "short" else CLIPS[:8]
@@ -146,6 +188,39 @@ def test_two_methods_are_compared_on_the_clips_they_share(vggss):
     assert compare(good, good).metrics["auc"].p == 1.0
     partly = compare(good, short)
     assert (partly.shared, partly.only_a) == (8, 2), "clips scored 0 for want of a map are not shared"
+
+
+def test_a_comparison_without_resamples_has_no_intervals(vggss):
+    good, bad = results(vggss, good=9, bad=2)
+    found = compare(good, bad, metric=["locacc"], resamples=0)
+    assert list(found.metrics) == ["locacc"]
+    assert found.metrics["locacc"].to_json() == {"a": 0.9, "b": 0.2, "difference": pytest.approx(0.7)}
+    with pytest.raises(ConfigError, match="--metric nsa: not given clip by clip; these are: ciou, auc, locacc"):
+        compare(good, bad, metric=["nsa"])
+    evaluate_predictions(vggss / "good.h5", "vggss", vggss, protocol="denseav", out=vggss / "pixels.json", resamples=0)
+    with pytest.raises(DataError, match="pools the pixels of all clips"):
+        compare(vggss / "pixels.json", vggss / "pixels.json")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda value: value["metrics"]["auc"].pop("value"), "metrics.auc.value: field required"),
+        (lambda value: value["per_clip"][3].pop("id"), "per_clip.3.id: field required"),
+        (lambda value: value["per_clip"][3].update(ciou="high"), "per_clip.3.ciou: input should be a valid number"),
+        (lambda value: value["protocol"].update(changed=["size", "colour"]), "protocol.colour is missing"),
+        (lambda value: value.update(protocols=3, counts={}), "counts.evaluated: field required"),
+    ],
+)
+def test_a_broken_result_is_one_line(vggss, change, message):
+    (good,) = results(vggss, good=9)
+    value = json.loads(good.read_text())
+    change(value)
+    (vggss / "broken.json").write_text(json.dumps(value))
+    for use in (lambda path: compare(good, path), lambda path: leaderboard([path])):
+        with pytest.raises(DataError, match=f"broken.json: not a result .*{message}") as caught:
+            use(vggss / "broken.json")
+        assert len(str(caught.value).splitlines()) == 1
 
 
 def test_results_of_different_rules_are_not_compared(vggss):
@@ -171,13 +246,26 @@ def test_a_leaderboard_never_mixes_two_rules_in_one_column(vggss):
     for row in table.rows:
         assert len({rule for _, rule in row.cells}) == 1
     text = leaderboard([good, bad]).text("md")
-    assert "| good | 90.0 [" in text
+    assert re.search(r"\| good +\| +90\.0 \[", text)
+    assert text.count("### ") == len(rules) - 1, "a table for each rule"
     assert "S8: digest of EchoLoc (2026)" in text
     lines = leaderboard([good], published=False, metric=["locacc"]).text("csv").splitlines()
     assert lines[0] == "benchmark,method,metric,protocol,value,source"
     assert len(lines) == 2
     with pytest.raises(ConfigError, match="expected one of md, csv"):
         leaderboard([good]).text("html")
+
+
+def test_results_of_runs_are_told_apart(vggss):
+    (good,) = results(vggss, good=9)
+    paths = [vggss / "runs" / run / "results" / f"{name}.json" for run in ("one", "two") for name in ("a", "b")]
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(good.read_bytes())
+    (table,) = leaderboard(paths[:1] + paths[2:3], published=False).tables
+    assert [row.method for row in table.rows] == ["one", "two"]
+    (table,) = leaderboard(paths[:2], published=False).tables
+    assert [row.method for row in table.rows] == ["one, results/a", "one, results/b"]
 
 
 def test_published_figures_stand_alone():

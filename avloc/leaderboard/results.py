@@ -1,0 +1,73 @@
+"""Reading result files, as `avloc evaluate --out` and runs write them, and saying what is wrong with one."""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, Field, ValidationError
+
+from avloc.errors import AvlocError, DataError
+from avloc.files import read_json
+
+
+class _Metric(BaseModel):
+    value: float | None
+    ci95: tuple[float | None, float | None] | None = None
+
+
+class _Source(BaseModel):
+    ciou: float | None
+
+
+class _Clip(BaseModel, extra="allow"):
+    __pydantic_extra__: dict[str, float | None] = Field(init=False)  # further metrics of the clip
+
+    id: str
+    video: str | None = None
+    ciou: float | None = None
+    missing: bool = False
+    sources: list[_Source] | None = None
+
+
+class _Protocol(BaseModel, extra="allow"):
+    name: str
+    aggregate: str
+    grid: bool
+    strict_success: bool
+    changed: list[str] = []
+
+
+class _Counts(BaseModel):
+    evaluated: int
+
+
+class _Result(BaseModel):
+    """What is looked at of a result; everything else in it is passed on."""
+
+    benchmark: str
+    protocol: _Protocol
+    annotations_sha256: str
+    counts: _Counts
+    metrics: dict[str, _Metric]
+    per_clip: list[_Clip]
+
+
+def read_results(path: Path) -> list[dict[str, Any]]:
+    """The results in a file: one, or those of several protocols."""
+    try:
+        value = read_json(path)
+    except AvlocError as error:
+        raise DataError(str(error)) from None
+    several = isinstance(value, dict) and isinstance(value.get("protocols"), dict)
+    found = list(value["protocols"].values()) if several else [value]
+    for result in found:
+        try:
+            _Result.model_validate(result)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"]) or "the whole"
+            what = f"{where}: {first['msg'].lower()}"
+            raise DataError(f"{path}: not a result ({what}); expected what `avloc evaluate --out` writes") from None
+        missing = [axis for axis in result["protocol"].get("changed", []) if axis not in result["protocol"]]
+        if missing:
+            raise DataError(f"{path}: not a result (protocol.{missing[0]} is missing); score the maps again")
+    return found
