@@ -38,7 +38,7 @@ class StageOne(Localizer):
     """
 
     negatives = True
-    weights_from = ("localize", "classify")
+    weights_from: tuple[str, ...] = ("localize", "classify")
 
     def __init__(
         self,
