@@ -41,7 +41,12 @@ def test_published_hyper_parameters(name):
 def test_what_the_comments_say_to_set_can_be_set(name):
     text = (CONFIGS / f"{name}.yaml").read_text(encoding="utf-8")
     stage = experiment(name, *re.findall(r"--set (\S+)", text)).stages[1]
-    assert (stage.model["pcm_cycles"], stage.train.lr, stage.model["head_lr"], stage.train.epochs) == (0, 5e-4, 2e-3, 100)
+    assert (stage.model["pcm_cycles"], stage.train.lr, stage.model["head_lr"], stage.train.epochs) == (
+        0,
+        5e-4,
+        2e-3,
+        100,
+    )
     assert stage.data.select_on_test and stage.train.select == "located"
     assert [test.split for test in experiment(name).evaluate.values()] == [stage.data.validation]
 
