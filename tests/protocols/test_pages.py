@@ -3,11 +3,14 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+from making import truth_of
 
 from avloc.annotations import BENCHMARKS
 from avloc.protocols import PROTOCOLS
 from avloc.protocols.protocol import axis_names
+from avloc.scoring import score
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -20,6 +23,23 @@ def test_a_protocols_page_lists_its_axes_as_they_are(name):
         value = PROTOCOLS[name].axes()[axis]
         assert rows[axis] == (", ".join(value) if isinstance(value, list) else str(value))
     assert PROTOCOLS[name].source in text
+
+
+def example(name: str) -> str:
+    """A map that rises from left to right, and a box in the upper right of it: what the protocol gives."""
+    protocol = PROTOCOLS[name]
+    amount = 2 if protocol.level == 2 else 1  # a frame of two classes, both in the box
+    truth = truth_of([[[0.25, 0, 1, 0.5]] * amount], [range(amount)], ("x", "y")[:amount])
+    rising = np.tile(np.arange(14, dtype=np.float32) - 6.5, (14, 1))
+    maps = np.stack([rising] * (amount if protocol.unit == "class" else 1))[None]
+    metrics = score(protocol, maps, truth, resamples=0).metrics
+    metric = next(metric for metric in ("ciou", "iou", "best_iou") if metric in metrics)
+    return f"the box 0.25, 0, 1, 0.5: `{metric}` {metrics[metric].value:.4f}."
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_a_protocols_example_is_what_it_gives(name):
+    assert example(name) in (DOCS / "protocols" / f"{name}.md").read_text()
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)
