@@ -4,16 +4,14 @@ import math
 import warnings
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Generator, Tensor
-from torch.nn import functional as F
 
-from avloc.data.spectra import hidden, log_, magnitudes, pieces
-from avloc.data.waveforms import as_float, varied
+from avloc.data.spectra import hidden, log_, magnitudes, together
+from avloc.data.waveforms import FULL_SCALE, as_float, varied
 
-_DECIBELS = 10 / math.log(10)  # of a natural logarithm
 _TOGETHER = 16  # bands of a small matrix product
 
 
@@ -59,35 +57,77 @@ class LogMel:
             waveforms = waveforms / (waveforms.abs().amax(dim=1, keepdim=True) + torch.finfo(torch.float64).eps)
         if generator is not None:
             waveforms = varied(waveforms, self.rate, self.shift, self.gain, generator)
-        count, samples = waveforms.shape
-        times = 1 + (samples + self.n_fft // 2 * 2 - self.n_fft) // self.hop
-        log = torch.empty(count, times, self.mels, device=waveforms.device)
         with torch.autocast(waveforms.device.type, enabled=False):  # a tenth of a decibel is finer than bf16 holds
-            for sounds, spectra in pieces(waveforms, log, times * self.n_fft):
-                self._fill(spectra, sounds)
+            log = self._levels(waveforms)
         if generator is not None:
             log = hidden(log, self.hide, (2, 1), generator)
         return log.unsqueeze(1)
 
-    def _fill(self, spectra: Tensor, waveforms: Tensor) -> None:
-        """Write the levels (B, T, mels)."""
-        window, banks = _mel_tensors(self.rate, self.n_fft, self.mels, self.fmin, self.fmax, waveforms.device)
-        padded = F.pad(as_float(waveforms), (self.n_fft // 2, self.n_fft // 2), self.pad)
-        loudness = magnitudes(torch.fft.rfft(padded.unfold(1, self.n_fft, self.hop) * window))
-        if self.power != 1:
-            loudness = loudness.square_() if self.power == 2 else loudness.pow_(self.power)
-        for bins, bands, bank in banks:
-            torch.mm(loudness.flatten(0, 1)[:, bins], bank, out=spectra.flatten(0, 1)[:, bands])
+    def _levels(self, waveforms: Tensor) -> Tensor:
+        """(B, T, mels), a few clips at a time."""
+        count, samples = waveforms.shape
+        levels = torch.empty(count, self._times(samples), self.mels, device=waveforms.device)
+        few = together(waveforms, self._times(samples) * self.n_fft)
+        room = self._room(few, samples, waveforms.device)
+        for sounds, filled in zip(waveforms.split(few), levels.split(few), strict=True):
+            if len(sounds) < few:
+                room = self._room(len(sounds), samples, waveforms.device)
+            self._pad(sounds, room.padded)
+            torch.mul(room.cut, room.window, out=room.frames)
+            magnitudes(torch.fft.rfft(room.frames), out=room.loudness)
+            if self.power != 1:
+                room.loudness.square_() if self.power == 2 else room.loudness.pow_(self.power)
+            rows = filled.flatten(0, 1)
+            for heard, bands, bank in room.parts:
+                torch.mm(heard, bank, out=rows[:, bands])
+            self._take_logarithms(filled)
+        return levels
+
+    def _times(self, samples: int) -> int:
+        return 1 + (samples + self.n_fft // 2 * 2 - self.n_fft) // self.hop
+
+    def _room(self, count: int, samples: int, device: torch.device) -> "_Room":
+        window, bank = _mel_tensors(self.rate, self.n_fft, self.mels, self.fmin, self.fmax, device)
+        padded = torch.zeros(count, samples + self.n_fft // 2 * 2, device=device)
+        cut = padded.unfold(1, self.n_fft, self.hop)
+        loudness = torch.empty(*cut.shape[:2], self.n_fft // 2 + 1, device=device)
+        parts = [(loudness.flatten(0, 1)[:, bins], bands, weights) for bins, bands, weights in bank]
+        return _Room(padded, cut, window, torch.empty(cut.shape, device=device), loudness, parts)
+
+    def _pad(self, waveforms: Tensor, padded: Tensor) -> None:
+        """Fill the middle of `padded`, and its ends if they are not zeros."""
+        half = self.n_fft // 2
+        middle = padded[:, half : half + waveforms.shape[1]].copy_(waveforms)
+        if waveforms.dtype == torch.int16:
+            middle.div_(FULL_SCALE)
+        if self.pad == "reflect":
+            padded[:, :half], padded[:, -half:] = middle[:, 1 : half + 1].flip(1), middle[:, -half - 1 : -1].flip(1)
+
+    def _take_logarithms(self, mel: Tensor) -> None:
         if self.decibels:
-            log_(spectra.clamp_(min=self.offset))
+            floor: Tensor | float = self.offset
             if self.top_db is not None:
-                floor = spectra.amax(dim=(1, 2), keepdim=True).sub_(self.top_db / _DECIBELS)
-                torch.maximum(spectra, floor, out=spectra)
-            spectra.mul_(_DECIBELS)
+                floor = mel.amax(dim=(1, 2), keepdim=True).mul_(10 ** (-self.top_db / 10)).clamp_(min=self.offset)
+            log_(mel.clamp_(min=floor)).mul_(10 / math.log(10) / self.std)  # type: ignore[arg-type]
         else:
-            log_(spectra.add_(self.offset))
-        if self.mean or self.std != 1:
-            spectra.sub_(self.mean).div_(self.std)
+            log_(mel.add_(self.offset)).div_(self.std)
+        if self.mean:
+            mel.sub_(self.mean / self.std)
+
+
+class _Room(NamedTuple):
+    """Memory for some clips, used again and again, because new memory is slow, and what is multiplied with it.
+
+    padded: (B, S'). cut: (B, T, n_fft), its overlapping windows. frames: the same, weighted by `window` (n_fft,).
+    loudness: (B, T, bins). parts: columns of `loudness` (B T, some bins), the bands that hear them, their weights.
+    """
+
+    padded: Tensor
+    cut: Tensor
+    window: Tensor
+    frames: Tensor
+    loudness: Tensor
+    parts: list[tuple[Tensor, slice, Tensor]]
 
 
 @lru_cache(maxsize=16)

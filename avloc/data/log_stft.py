@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Generator, Tensor
 
-from avloc.data.spectra import hidden, log_, magnitudes, pieces
+from avloc.data.spectra import hidden, log_, magnitudes, together
 from avloc.data.waveforms import as_float, excerpt, varied
 
 
@@ -44,23 +44,28 @@ class LogStft:
         if self.seconds is not None:
             samples = int(self.seconds * self.rate / 2) * 2 if self.part == "middle" else int(self.seconds * self.rate)
             waveforms = excerpt(waveforms, samples, self.part)
-        count, samples = waveforms.shape
-        times = (samples - self.overlap) // (self.window - self.overlap)
-        log = torch.empty(count, self.window // 2 + 1, times, device=waveforms.device)
         with torch.autocast(waveforms.device.type, enabled=False):
-            for sounds, spectra in pieces(waveforms, log, times * self.window):
-                spectra.copy_(self._levels(as_float(sounds).clamp(-1, 1)).mT)
+            log = self._levels(waveforms)
         if generator is not None:
             log = hidden(log, self.hide, (1, 2), generator)
         return log.unsqueeze(1)
 
     def _levels(self, waveforms: Tensor) -> Tensor:
-        """(B, T, window / 2 + 1)."""
+        """(B, window / 2 + 1, T), a few clips at a time in the same memory."""
         window, weights = _tukey(self.rate, self.window, waveforms.device)
-        frames = waveforms.unfold(1, self.window, self.window - self.overlap)
-        spectrum = torch.fft.rfft((frames - frames.mean(-1, keepdim=True)).mul_(window))
-        density = magnitudes(spectrum).square_().mul_(weights)
-        return log_(density.add_(self.offset)).div_(self.scale)
+        (count, samples), device, hop = waveforms.shape, waveforms.device, self.window - self.overlap
+        times, bins = (samples - self.overlap) // hop, self.window // 2 + 1
+        few = together(waveforms, times * self.window)
+        frames = torch.empty(few, times, self.window, device=device)
+        loudness = torch.empty(few, times, bins, device=device)
+        levels = torch.empty(count, bins, times, device=device)
+        for sounds, filled in zip(waveforms.split(few), levels.split(few), strict=True):
+            rows = slice(len(sounds))
+            cut = as_float(sounds).clamp(-1, 1).unfold(1, self.window, hop)
+            torch.sub(cut, cut.mean(-1, keepdim=True), out=frames[rows]).mul_(window)
+            density = magnitudes(torch.fft.rfft(frames[rows]), out=loudness[rows]).square_().mul_(weights)
+            filled.copy_(log_(density.add_(self.offset)).div_(self.scale).mT)
+        return levels
 
 
 @lru_cache(maxsize=16)

@@ -1,25 +1,24 @@
 """What the sound views do with spectra: magnitudes and logarithms, a few clips at a time, and stretches hidden in training."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import torch
 from torch import Generator, Tensor
 
-_CACHED = 2**17  # numbers of windowed sound that stay in a processor's cache together
+_CACHED = 400_000  # numbers of windowed sound at most: with their spectra, what a processor's cache holds
 
 
-def pieces(waveforms: Tensor, spectra: Tensor, numbers: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Some clips and their spectra together, as many as a cache holds; a clip comes to so many `numbers` on the way."""
-    count = max(1, _CACHED // numbers) if waveforms.device.type == "cpu" else max(1, len(waveforms))
-    return zip(waveforms.split(count), spectra.split(count), strict=True)
+def together(waveforms: Tensor, numbers: int) -> int:
+    """How many of the clips to work on at a time when each comes to so many `numbers` on the way: all, on a GPU."""
+    count = len(waveforms) or 1
+    return min(count, max(1, _CACHED // numbers)) if waveforms.device.type == "cpu" else count
 
 
-def magnitudes(spectrum: Tensor) -> Tensor:
+def magnitudes(spectrum: Tensor, out: Tensor) -> Tensor:
     """Absolute values of complex numbers; on the processor numpy's, which take a tenth of the time of torch's."""
     if spectrum.device.type != "cpu":
-        return spectrum.abs()
-    return torch.from_numpy(np.abs(spectrum.numpy()))
+        return torch.abs(spectrum, out=out)
+    np.abs(spectrum.numpy(), out=out.numpy())
+    return out
 
 
 def log_(values: Tensor) -> Tensor:

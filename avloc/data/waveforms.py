@@ -28,9 +28,15 @@ def varied(waveforms: Tensor, rate: int, shift: float, gain: float, generator: G
         return waveforms
     count, samples = waveforms.shape
     draws = 2 * torch.rand(2, count, 1, generator=generator) - 1
-    turned = torch.empty_like(waveforms)
-    # whole stretches copy ten times as fast as a gather
-    for number, by in enumerate((draws[0] * shift * rate).long().flatten().tolist()):
-        by %= samples
-        turned[number, : samples - by], turned[number, samples - by :] = waveforms[number, by:], waveforms[number, :by]
+    shifts = (draws[0] * shift * rate).long() % samples
+    if waveforms.device.type == "cpu":  # whole stretches copy ten times as fast as a gather
+        turned = torch.empty_like(waveforms)
+        for number, by in enumerate(shifts.flatten().tolist()):
+            turned[number, : samples - by], turned[number, samples - by :] = (
+                waveforms[number, by:],
+                waveforms[number, :by],
+            )
+    else:
+        places = torch.arange(samples, device=waveforms.device) + shifts.to(waveforms.device)
+        turned = waveforms.gather(1, places % samples)
     return as_float(turned) * 10 ** (draws[1].to(waveforms.device) * gain / 20) if gain else turned
