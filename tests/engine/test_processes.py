@@ -2,9 +2,6 @@
 
 import json
 import math
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,28 +11,8 @@ from safetensors.torch import load_file
 
 import avloc
 from avloc import processes
+from tests.engine.running import torchrun
 from tests.engine.tiny import make_tiny_store, tiny_config, write_config
-
-ROOT = Path(avloc.__file__).parents[1]
-
-
-def torchrun(*arguments: object) -> subprocess.CompletedProcess:
-    """Two gloo processes of the same command.
-
-    The two dashes keep torchrun from taking avloc's --run for an abbreviation of its own --run-path.
-    """
-    start = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    where = {**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
-    found = subprocess.run(
-        [sys.executable, *start, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        env=where,
-        check=False,
-        timeout=120,
-    )
-    assert found.returncode == 0, found.stderr[-3000:]
-    return found
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,29 @@
+"""Commands on two processes, as torchrun starts them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import avloc
+
+ROOT = Path(avloc.__file__).parents[1]
+
+
+def torchrun(*arguments: object) -> subprocess.CompletedProcess:
+    """Two gloo processes of the same command.
+
+    The two dashes keep torchrun from taking avloc's --run for an abbreviation of its own --run-path.
+    """
+    start = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    where = {**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
+    found = subprocess.run(
+        [sys.executable, *start, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env=where,
+        check=False,
+        timeout=120,
+    )
+    assert found.returncode == 0, found.stderr[-3000:]
+    return found
