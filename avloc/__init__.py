@@ -9,6 +9,7 @@ _VERBS = (
     "prepare_music",
     "prepare_music_synthetic",
     "prepare_synthetic",
+    "prepare_import",
     "train_stage1",
     "cluster",
     "match_clusters",

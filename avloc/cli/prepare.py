@@ -13,6 +13,7 @@ Source = Annotated[Path, typer.Option(help="Where the data set lies.")]
 Out = Annotated[Path, typer.Option(help="Folder to write; run the command again to finish or extend it.")]
 Jobs = Annotated[int | None, typer.Option(help="Processes; default: one for each processor.", min=1)]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
+StoreKind = Annotated[str, typer.Option(help="How the store lies on disk: hdf5 or lmdb.")]
 Frames = Annotated[str, typer.Option(help="How frames are kept: jpeg (quality 95) or raw.")]
 
 
@@ -34,6 +35,7 @@ def music(
     size: Annotated[int, typer.Option(help="Side of the kept frames in pixels; the aspect is not kept.")] = 256,
     rate: Annotated[int, typer.Option(help="Sampling rate of the kept sound in Hz.")] = 16000,
     frames: Frames = "jpeg",
+    store: StoreKind = "hdf5",
     splits: Annotated[list[str] | None, typer.Option(help="Prepare this list alone; may be repeated.")] = None,
     jobs: Jobs = None,
     json: Json = False,
@@ -47,7 +49,7 @@ def music(
     from avloc import prepare_music
 
     with progress("prepare music") as shown:
-        prepared = prepare_music(source, out, fps, size, rate, frames, splits or None, jobs, shown)
+        prepared = prepare_music(source, out, fps, size, rate, frames, store, splits or None, jobs, shown)
     _show(prepared, json)
 
 
@@ -71,6 +73,7 @@ def music_synthetic(
     size: Annotated[int, typer.Option(help="Side of a mosaic in pixels; its cells are half of it.")] = 256,
     jitter: Annotated[float, typer.Option(help="Training gains are drawn from 1 - jitter to 1 + jitter.")] = 0.5,
     frames: Frames = "jpeg",
+    store: StoreKind = "hdf5",
     jobs: Jobs = None,
     json: Json = False,
 ) -> None:
@@ -79,8 +82,44 @@ def music_synthetic(
 
     with progress("prepare music-synthetic") as shown:
         prepared = prepare_music_synthetic(
-            source, out, pool, count, training or None, seed, size, jitter, frames, jobs, shown
+            source, out, pool, count, training or None, seed, size, jitter, frames, store, jobs, shown
         )
+    _show(prepared, json)
+
+
+@app.command("import")
+@guarded
+def import_(
+    source: Source,
+    layout: Annotated[str, typer.Option(help="folder, sspl or visual-context.")],
+    out: Out,
+    lists: Annotated[
+        list[str] | None, typer.Option(help="SPLIT=FILE: the ids of a split, one a line; may be repeated.")
+    ] = None,
+    benchmark: Annotated[str | None, typer.Option(help="Which annotation it is: vggss, flickr-soundnet, ...")] = None,
+    annotations: Annotated[Path | None, typer.Option(help="Where the boxes of the benchmark lie.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Of sound kept, the middle; default: the layout's.")] = None,
+    rate: Annotated[int | None, typer.Option(help="Of the kept sound in Hz; default: the layout's, 16000.")] = None,
+    frame: Annotated[int, typer.Option(help="Which of several numbered frames.")] = 7,
+    short: Annotated[str, typer.Option(help="Sounds that are too short: fail (counted) or repeat.")] = "fail",
+    size: Annotated[int, typer.Option(help="Side of the kept frames in pixels.")] = 256,
+    frames: Frames = "jpeg",
+    store: StoreKind = "hdf5",
+    jobs: Jobs = None,
+    json: Json = False,
+) -> None:
+    """Data prepared for a published program: SSPL's HDF5 trees, the LMDB folders of visual context, or frames and sounds.
+
+    --layout folder: video_frames/ID/007.jpg, frames/ID.jpg or images/ID.jpg, and audios/ID.wav or audio/ID.wav.
+    --layout sspl: 10k_unlabeled, 144k_unlabeled, 5k_labeled. --layout visual-context: SPLIT_images.lmdb, SPLIT_audios.lmdb.
+    """
+    from avloc import prepare_import
+
+    with progress("prepare import") as shown:
+        prepared = prepare_import(
+            source, layout, out, lists or (), benchmark, annotations, seconds, rate, frame, short, size, frames, store,
+            jobs, shown,
+        )  # fmt: skip
     _show(prepared, json)
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from avloc.data.blocks import block_key, read_outcome, shard_path, write_block
+from avloc.data.blocks import SUFFIXES, block_key, read_outcome, shard_path, write_block
 from avloc.data.sources.base import Item, Listing, Reader
 from avloc.data.workers import processors, run_tasks
 from avloc.errors import DataError
@@ -60,10 +60,12 @@ def build_store(
     """Prepare all items of `listing` into the store `out`, or finish one that was begun with the same settings.
 
     settings: JSON; must hold data, classes, rate (Hz), seconds, samples, frames_per_clip, size (px) and frames ("jpeg"
-    or "raw"). block: items a shard. jobs: processes, one for each processor where None.
+    or "raw"); may hold store ("hdf5" or "lmdb"). block: items a shard. jobs: processes, one for each processor where None.
     """
     began = time.perf_counter()
-    settings = json.loads(json.dumps({"format": FORMAT, **settings, "block": block}))  # as it will be read again
+    settings = json.loads(json.dumps({"format": FORMAT, "store": "hdf5", **settings, "block": block}))  # as read again
+    if settings["store"] not in SUFFIXES:
+        raise DataError(f"store is {settings['store']!r}; expected {' or '.join(SUFFIXES)}")
     items = list(listing.items.values())
     blocks = [items[start : start + block] for start in range(0, len(items), block)]
     with _locked(out):
@@ -104,7 +106,7 @@ def _begin(out: Path, settings: Mapping[str, Any], source: Path) -> None:
     else:
         there = read_json(known)
         for key, value in asked.items():
-            if there.get(key) != value:
+            if there.get(key, "hdf5" if key == "store" else None) != value:
                 raise DataError(
                     f"{out}: holds a store with {key} {_short(there.get(key))}, asked for was {_short(value)}; "
                     "choose another folder, or remove this one to prepare it anew"
@@ -132,7 +134,7 @@ def _write_blocks(
     outcomes: dict[int, list[Outcome]] = {}
     tasks = {}
     for shard, items in enumerate(blocks):
-        key, path = block_key(settings, items), shard_path(out, shard)
+        key, path = block_key(settings, items), shard_path(out, shard, settings["store"])
         finished = read_outcome(path, key)
         if finished is None:
             tasks[shard] = (path, key, items, reader, settings)
@@ -208,6 +210,6 @@ def _finish(
     counts = {"splits": dict(prepared.splits), "ok": prepared.ok, "failed": prepared.failed}
     write_json(out / "store.json", {**settings, "source": str(source.resolve()), **counts})
     (out / "building.json").unlink()
-    for path in (out / "shards").glob("*.h5"):
+    for path in (out / "shards").glob(f"*{SUFFIXES[settings['store']]}"):
         if int(path.stem) >= shards:  # the lists have become shorter
             path.unlink()

@@ -10,7 +10,6 @@ from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
 import numpy as np
-import psutil
 import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
@@ -18,6 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from avloc import processes
 from avloc.data.labels import Labels
+from avloc.data.memory import stays_in_memory
 from avloc.data.store import Store
 
 Indices = NDArray[np.int64]
@@ -114,7 +114,8 @@ def video_numbers(store: Store) -> Indices:
 class Loader:
     """Batches of one split for one method, on one device.
 
-    `resident` keeps the raw split on the device: True, False, or None to decide by its size against free memory.
+    `resident` keeps the raw split on the device: True (DataError where it does not fit), False, or None to decide by its
+    size against free memory.
     `labels` are pseudo labels of the split's clips.
     """
 
@@ -135,7 +136,7 @@ class Loader:
         if labels is not None:
             self._scores = torch.from_numpy(labels.sound).to(device), torch.from_numpy(labels.frame).to(device)
         self._raw: tuple[Tensor, Tensor] | None = None
-        if resident if resident is not None else store.nbytes < 0.5 * _free_memory(device):
+        if stays_in_memory(store, device, resident):
             self._raw = (
                 torch.from_numpy(store.all_frames()).to(device),
                 torch.from_numpy(store.all_sounds()).to(device),
@@ -276,10 +277,3 @@ class _Parts(Dataset[RawBatch]):
 def _mix(*numbers: int) -> int:
     """One 63-bit seed out of several numbers."""
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))
-
-
-def _free_memory(device: torch.device) -> int:
-    """Bytes to be had; of the host also what it would give back from its cache of files."""
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
-    return psutil.virtual_memory().available

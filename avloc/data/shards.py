@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from avloc.data.blocks import decode_jpeg, shard_path
+from avloc.data.blocks import backend, shard_path
 from avloc.data.clip import BoxTable
+from avloc.data.pictures import decode_jpeg
 from avloc.errors import DataError
 
 OPEN_FILES = 64
@@ -23,33 +23,32 @@ Places = NDArray[np.int64]  # (N,)
 class Shards:
     """Clips by (shard, row)."""
 
-    def __init__(self, store: Path, jpeg: bool) -> None:
-        self.store, self.jpeg = store, jpeg
-        self._open: OrderedDict[int, h5py.File] = OrderedDict()
+    def __init__(self, store: Path, jpeg: bool, kind: str = "hdf5") -> None:
+        self.store, self.jpeg, self.kind = store, jpeg, kind
+        self._open: OrderedDict[int, Any] = OrderedDict()
         self._process = os.getpid()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"store": self.store, "jpeg": self.jpeg}
+        return {"store": self.store, "jpeg": self.jpeg, "kind": self.kind}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(**state)  # type: ignore[misc]
 
     @contextmanager
-    def _reading(self, shard: int, stop: int) -> Iterator[h5py.File]:
+    def _reading(self, shard: int, stop: int) -> Iterator[Any]:
         """The open file of a shard, which must have the rows before `stop`."""
         if self._process != os.getpid():  # forked: the parent's handles are not ours
             self._open, self._process = OrderedDict(), os.getpid()
-        path = shard_path(self.store, shard)
+        path = shard_path(self.store, shard, self.kind)
         try:
             if shard not in self._open:
-                self._open[shard] = h5py.File(path, "r", locking=False)
+                self._open[shard] = backend(path)[1](path)
                 if len(self._open) > OPEN_FILES:
                     self._open.popitem(last=False)[1].close()
             self._open.move_to_end(shard)
             file = self._open[shard]
-            clips = file["sounds"].id.shape[0]
-            if clips < stop:
-                raise ValueError(f"it has {clips} clips, not {stop}")
+            if file.clips < stop:
+                raise ValueError(f"it has {file.clips} clips, not {stop}")
             yield file
         except (OSError, KeyError, IndexError, ValueError) as error:
             what = "missing" if not path.exists() else f"broken or of another store ({error})".replace("\n", " ")
@@ -58,37 +57,32 @@ class Shards:
     def frame(self, shard: int, row: int, pick: int) -> NDArray[np.uint8]:
         """(H, W, 3) RGB."""
         with self._reading(shard, row + 1) as file:
-            stored = file["frames"][row, pick]
+            stored = file.frame(row, pick)
             return decode_jpeg(stored) if self.jpeg else stored
 
     def sound(self, shard: int, row: int) -> NDArray[np.int16]:
         """(S,)."""
         with self._reading(shard, row + 1) as file:
-            return file["sounds"][row]
+            return file.sound(row)
 
     def fill_frames(self, out: NDArray[np.uint8], shards: Places, rows: Places) -> None:
         """(N, F, H, W, 3)."""
         for shard, start, stop, row in _runs(shards, rows):
             with self._reading(shard, row + stop - start) as file:
-                if self.jpeg:
-                    for n, frames in enumerate(file["frames"][row : row + stop - start], start):
-                        for pick, frame in enumerate(frames):
-                            out[n, pick] = decode_jpeg(frame)
-                else:
-                    file["frames"].read_direct(out, np.s_[row : row + stop - start], np.s_[start:stop])
+                file.fill_frames(out[start:stop], row)
 
     def fill_sounds(self, out: NDArray[np.int16], shards: Places, rows: Places) -> None:
         """(N, S)."""
         for shard, start, stop, row in _runs(shards, rows):
             with self._reading(shard, row + stop - start) as file:
-                file["sounds"].read_direct(out, np.s_[row : row + stop - start], np.s_[start:stop])
+                file.fill_sounds(out[start:stop], row)
 
     def column(self, name: str, shards: Places, rows: Places) -> NDArray[Any]:
         """(N, ...) of one of the small datasets."""
         parts: list[NDArray[Any]] = []
         for shard, start, stop, row in _runs(shards, rows):
             with self._reading(shard, row + stop - start) as file:
-                parts.append(file[name][row : row + stop - start])
+                parts.append(file.column(name, row, row + stop - start))
         if not parts:
             raise DataError(f"{self.store}: there is no clip to read; its manifest.jsonl says why")
         return np.concatenate(parts)
@@ -98,11 +92,11 @@ class Shards:
         columns: dict[str, list[NDArray[Any]]] = {name: [] for name in ("clip", "frame", "label", "sounding", "xyxy")}
         for shard, start, stop, row in _runs(shards, rows):
             with self._reading(shard, row + stop - start) as file:
-                clip = file["boxes/clip"][:]
+                clip = file.column("boxes/clip")
                 first, last = np.searchsorted(clip, [row, row + stop - start])
                 columns["clip"].append(clip[first:last] - row + start)
                 for name in ("frame", "label", "sounding", "xyxy"):
-                    columns[name].append(file[f"boxes/{name}"][first:last])
+                    columns[name].append(file.column(f"boxes/{name}", first, last))
         if not columns["clip"]:
             none = np.empty(0, np.int64)
             return BoxTable(none, none, none, np.empty(0, bool), np.empty((0, 4), np.float32))

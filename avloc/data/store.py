@@ -18,6 +18,7 @@ from avloc.files import read_json
 
 FORMAT = 1
 _SETTINGS = ("classes", "rate", "seconds", "samples", "frames_per_clip", "size", "frames", "splits")
+_PLACE = ("source", "store")  # where and how it lies, not what it holds
 
 Indices = NDArray[np.integer] | Sequence[int]
 
@@ -26,7 +27,8 @@ class Store:
     """The clips of a store, or of one of its splits, in the order of the lists they were prepared from.
 
     classes: names, in the order of the labels. rate: Hz. seconds: length of a clip. size: pixels, frames are square.
-    splits: clips in each. fingerprint: of the settings and the manifest, the same wherever the store lies.
+    splits: clips in each. votes: how many boxes must agree on a place for its full weight.
+    fingerprint: of the settings and the manifest, the same wherever the store lies.
     """
 
     def __init__(self, path: Path, settings: dict[str, Any], rows: list[dict[str, Any]], fingerprint: str) -> None:
@@ -38,11 +40,12 @@ class Store:
         self.frames_per_clip: int = settings["frames_per_clip"]
         self.size: int = settings["size"]
         self.splits: dict[str, int] = settings["splits"]
+        self.votes: int = settings.get("votes", 1)
         self.fingerprint = fingerprint
         self.split_name: str | None = None
         self.settings = settings
         self._rows = rows
-        self._shards = Shards(path, jpeg=settings["frames"] == "jpeg")
+        self._shards = Shards(path, settings["frames"] == "jpeg", settings.get("store", "hdf5"))
 
     @classmethod
     def open(cls, path: str | Path) -> "Store":
@@ -70,7 +73,7 @@ class Store:
             raise DataError(
                 f"{manifest}: missing, broken or of another store; run the `avloc prepare` command of {path} again"
             )
-        canonical = json.dumps({key: value for key, value in settings.items() if key != "source"}, sort_keys=True)
+        canonical = json.dumps({key: value for key, value in settings.items() if key not in _PLACE}, sort_keys=True)
         fingerprint = hashlib.sha256(canonical.encode() + text).hexdigest()[:16]
         return cls(path, settings, [row for row in rows if row["status"] == "ok"], fingerprint)
 

@@ -226,11 +226,15 @@ def device_of(name: str) -> "torch.device":
     return device
 
 
-def open_split(store: Path, split: str, senses: Any = None) -> "Store":
-    """A split of a store; refused when the store's sound has another rate than the method listens at."""
+def open_split(store: Path, split: str, senses: Any = None, layout: str = "store") -> "Store":
+    """A split of a store, or a list of a folder; refused when the store's sound has another rate than the method hears."""
     from avloc.data.store import Store
     from avloc.errors import DataError
 
+    if layout == "folder":
+        from avloc.data.folder_store import FolderStore
+
+        return FolderStore(store, split, senses.sound.rate, getattr(senses.sound, "seconds", None))
     opened = Store.open(store)
     if senses is not None and opened.rate != senses.sound.rate:
         raise DataError(

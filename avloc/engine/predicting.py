@@ -63,6 +63,7 @@ def frames_to_score(store: Store, frames: str, seed: int, name: str) -> Frames:
         box_clip=rows[sounding],
         box_class=boxes.label[kept][sounding],
         classes=store.classes,
+        votes=store.votes,
         name=name,
         sha256=store.fingerprint,
     )

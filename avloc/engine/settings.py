@@ -9,6 +9,7 @@ from typing import Literal
 class Data:
     """store: a prepared store. train, validation: its splits that a stage learns from and is judged on meanwhile.
 
+    layout: ``folder`` reads frames and sounds as they lie in the folder `store`, the splits being its lists of ids.
     labels: the name of pseudo labels in the store, as `avloc pseudo-labels` writes them.
     select_on_test: let ``train.select`` choose among epochs on a split that is tested on too, as some published results
     were; they are optimistic.
@@ -19,6 +20,7 @@ class Data:
     store: Path
     train: str
     validation: str | None = None
+    layout: Literal["store", "folder"] = "store"
     labels: str | None = None
     select_on_test: bool = False
 

@@ -20,14 +20,15 @@ def prepare_music(
     size: int = 256,
     rate: int = 16000,
     frames: str = "jpeg",
+    store: str = "hdf5",
     splits: Sequence[str] | None = None,
     jobs: int | None = None,
     progress: Progress | None = None,
 ) -> Prepared:
     """Cut the listed videos into clips of one second and write them to the store `out`.
 
-    fps: frames kept of each second. size: pixels, frames become size x size. rate: Hz. frames: "jpeg" or "raw".
-    splits: the lists to prepare, all where None. jobs: processes, one for each processor where None.
+    fps: frames kept of each second. size: pixels, frames become size x size. rate: Hz. frames: "jpeg" or "raw". store:
+    "hdf5" or "lmdb". splits: the lists to prepare, all where None. jobs: processes, one for each processor where None.
     Running it again finishes what was interrupted and takes up videos that were missing.
     """
     if not 1 <= fps <= GRID:
@@ -49,6 +50,7 @@ def prepare_music(
         "frames_per_clip": fps,
         "size": size,
         "frames": frames,
+        "store": store,
     }
     reader = MusicReader(source, fps, size, rate)
     prepared = build_store(out, source, listing, reader, settings, jobs=jobs, progress=progress)

@@ -26,6 +26,7 @@ def prepare_music_synthetic(
     size: int = 256,
     jitter: float = 0.5,
     frames: str = "jpeg",
+    store: str = "hdf5",
     jobs: int | None = None,
     progress: Progress | None = None,
 ) -> Prepared:
@@ -35,8 +36,8 @@ def prepare_music_synthetic(
     count: "<split of mosaics>=<how many>". training: the splits whose sounds are scaled by gains from
     U(1 - jitter, 1 + jitter), those named train... where None; the mosaics of all others are made of frames with a
     sounding box where there are any, and within groups that share no video: `video` names the group.
-    size: pixels of the mosaic, cells are half of it. frames: "jpeg" or "raw". jobs: processes, one for each processor
-    where None.
+    size: pixels of the mosaic, cells are half of it. frames: "jpeg" or "raw". store: "hdf5" or "lmdb". jobs:
+    processes, one for each processor where None.
     """
     if size < 16 or size % 2:
         raise DataError(
@@ -48,26 +49,27 @@ def prepare_music_synthetic(
         raise DataError(f"frames is {frames!r}; expected 'jpeg' or 'raw'")
     source, out = Path(source), Path(out)
     pools = _pools(pool, count, training)
-    store = Store.open(source)
-    for (one, other), videos in shared_videos(store, pools).items():
+    solos = Store.open(source)
+    for (one, other), videos in shared_videos(solos, pools).items():
         logger.warning(
             "%s and %s share %d videos: what is chosen on one is not tested by the other", one, other, videos
         )
-    listing = list_mosaics(store, pools, seed, jitter)
+    listing = list_mosaics(solos, pools, seed, jitter)
     settings = {
         "data": "music-synthetic",
-        "classes": store.classes,
-        "rate": store.rate,
-        "seconds": store.seconds,
-        "samples": store.samples,
+        "classes": solos.classes,
+        "rate": solos.rate,
+        "seconds": solos.seconds,
+        "samples": solos.samples,
         "frames_per_clip": 1,
         "size": size,
         "frames": frames,
+        "store": store,
         "seed": seed,
         "jitter": jitter,
         "pools": {pool.name: pool.source for pool in pools},
         "training": [pool.name for pool in pools if pool.training],
-        "composed_of": store.fingerprint,
+        "composed_of": solos.fingerprint,
     }
     return build_store(
         out, source, listing, MosaicReader(source, size), settings, block=BLOCK, jobs=jobs, progress=progress

@@ -14,12 +14,15 @@ from avloc.errors import AvlocError, DataError
 from tests.data.making import SETTINGS, MadeReader, made_listing
 
 
-@pytest.fixture(scope="module", params=["raw", "jpeg"])
-def path(request, tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp(request.param)
-    settings = {**SETTINGS, "frames": request.param}
+def make(folder: Path, frames: str, kind: str) -> Path:
+    settings = {**SETTINGS, "frames": frames, "store": kind}
     build_store(folder / "store", folder, made_listing(), MadeReader(), settings, block=3, jobs=1)
     return folder / "store"
+
+
+@pytest.fixture(scope="module", params=["raw hdf5", "jpeg hdf5", "raw lmdb", "jpeg lmdb"])
+def path(request, tmp_path_factory) -> Path:
+    return make(tmp_path_factory.mktemp("store"), *request.param.split())
 
 
 @pytest.fixture
@@ -160,15 +163,51 @@ def test_a_broken_store_is_refused_in_one_line(path, tmp_path, damage):
 @pytest.mark.parametrize("damage", ["missing", "truncated", "empty", "no frames"])
 def test_a_broken_shard_is_named_when_it_is_read(path, tmp_path, damage):
     shutil.copytree(path, tmp_path / "store")
-    shard = tmp_path / "store" / "shards" / "00002.h5"
+    shard = next((tmp_path / "store" / "shards").glob("00002.*"))
     if damage == "missing":
         shard.unlink()
     elif damage == "no frames":
-        shutil.copy(tmp_path / "store" / "shards" / "00004.h5", shard)  # of another block, with fewer clips
+        shutil.copy(shard.with_stem("00004"), shard)  # of another block, with fewer clips
     else:
         shard.write_bytes(shard.read_bytes()[: 3000 if damage == "truncated" else 0])
     part = Store.open(tmp_path / "store").split("all")
     with pytest.raises(DataError) as refused:
         part.all_frames()
         part.frames(range(len(part)), [0] * len(part))
-    assert "00002.h5" in str(refused.value) and "\n" not in str(refused.value)
+    assert shard.name in str(refused.value) and "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("frames", ["raw", "jpeg"])
+def test_lmdb_and_hdf5_hold_the_same(tmp_path, frames):
+    one, two = (Store.open(make(tmp_path / kind, frames, kind)) for kind in ("hdf5", "lmdb"))
+    assert one.fingerprint == two.fingerprint and one.ids == two.ids and one.frame_keys == two.frame_keys
+    assert (one.path / "manifest.jsonl").read_bytes() == (two.path / "manifest.jsonl").read_bytes()
+    assert (one.all_frames() == two.all_frames()).all() and (one.all_sounds() == two.all_sounds()).all()
+    clips, picks = np.arange(len(one))[::-1], np.ones(len(one), int)
+    assert (one.frames(clips, picks) == two.frames(clips, picks)).all()
+    for name in ("starts", "labels", "annotated"):
+        mine, other = getattr(one, name), getattr(two, name)
+        assert mine.dtype == other.dtype and (mine == other).all()
+    for name in ("clip", "frame", "label", "sounding", "xyxy"):
+        assert (getattr(one.boxes, name) == getattr(two.boxes, name)).all()
+
+
+def test_a_store_is_not_begun_as_one_kind_and_finished_as_another(tmp_path):
+    make(tmp_path, "raw", "lmdb")
+    with pytest.raises(DataError, match='holds a store with store "lmdb", asked for was "hdf5"'):
+        make(tmp_path, "raw", "hdf5")
+    with pytest.raises(DataError, match="store is 'zip'; expected hdf5 or lmdb"):
+        make(tmp_path / "other", "raw", "zip")
+
+
+def test_a_file_written_anew_is_read_anew(tmp_path):
+    """LMDB opens a file once a process: what was open is not mistaken for what replaced it."""
+    store = make(tmp_path, "raw", "lmdb")
+    part = Store.open(store).split("all")
+    before = part.all_sounds()
+    shard = store / "shards" / "00001.lmdb"
+    shutil.copy(store / "shards" / "00004.lmdb", tmp_path / "copy")
+    (tmp_path / "copy").replace(shard)
+    with pytest.raises(DataError, match=r"00001\.lmdb: broken or of another store"):
+        Store.open(store).split("all").all_sounds()
+    assert (part.all_sounds() == before).all()  # what was opened stays as it was

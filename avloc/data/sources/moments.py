@@ -1,0 +1,99 @@
+"""What the importers of published layouts share: one picture and one stretch of sound for each listed name."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from avloc.annotations.files import id_list
+from avloc.annotations.truth import Truth
+from avloc.data.clip import Box, Clip
+from avloc.data.media import MediaError
+from avloc.data.sources.base import Entry
+from avloc.errors import DataError
+
+
+@dataclass(frozen=True)
+class Moments:
+    """How pictures and sounds become clips: `size` pixels, the middle `samples` at `rate` Hz.
+
+    repeat: a sound that is too short is repeated, as the published loaders do; otherwise it is counted as too short.
+    """
+
+    size: int
+    rate: int
+    samples: int
+    repeat: bool = False
+
+    def clip(self, name: str, path: str, facts: Mapping[str, Any], picture: NDArray, sound: NDArray[np.int16]) -> Clip:
+        """A clip with the labels and boxes of `facts` (see `marked`). picture: (h, w, 3) uint8 RGB. sound: (n,)."""
+        boxes = facts.get("boxes")
+        return Clip(
+            id=name,
+            video=facts.get("video", name),
+            split="",
+            start=0.0,
+            frames=self.square(picture)[None],
+            frame_keys=(name,),
+            waveform=self.middle(path, sound),
+            labels=tuple(sorted({label for *_, label in boxes or ()})),
+            boxes=tuple(Box((x1, y1, x2, y2), 0, label, True) for x1, y1, x2, y2, label in boxes or ()),
+            annotated=(boxes is not None,),
+        )
+
+    def square(self, picture: NDArray) -> NDArray[np.uint8]:
+        """The aspect is not kept, as in the published preparations; where it shrinks, by areas."""
+        if picture.shape[:2] == (self.size, self.size):
+            return picture
+        way = cv2.INTER_AREA if min(picture.shape[:2]) > self.size else cv2.INTER_CUBIC
+        return cv2.resize(picture, (self.size, self.size), interpolation=way).astype(np.uint8, copy=False)
+
+    def middle(self, path: str, sound: NDArray[np.int16]) -> NDArray[np.int16]:
+        if not len(sound):
+            raise MediaError(path, "no sound", "it has no samples")
+        if len(sound) < self.samples:
+            if not self.repeat:
+                found, wanted = (f"{samples / self.rate:.2f} s" for samples in (len(sound), self.samples))
+                raise MediaError(path, "sound too short", f"{found} of {wanted}; --short repeat repeats it")
+            sound = np.tile(sound, self.samples // len(sound) + 1)
+        start = len(sound) // 2 - self.samples // 2
+        return sound[start : start + self.samples]
+
+
+def marked(truth: Truth | None) -> dict[str, list[tuple[float, float, float, float, int]]]:
+    """Boxes (left, top, right, bottom, label) by id; an id that was annotated and has none has an empty list."""
+    if truth is None:
+        return {}
+    boxes: dict[str, list[tuple[float, float, float, float, int]]] = {name: [] for name in truth.ids}
+    for clip, corners, label in zip(truth.box_clip, truth.boxes.tolist(), truth.box_class.tolist(), strict=True):
+        x1, y1, x2, y2 = corners
+        boxes[truth.ids[clip]].append((x1, y1, x2, y2, max(label, 0)))
+    return boxes
+
+
+def facts_of(
+    name: str, boxes: Mapping[str, list[tuple[float, float, float, float, int]]], videos: Mapping[str, str]
+) -> dict[str, Any]:
+    """The part of an item's facts that comes from the annotation."""
+    return {"video": videos.get(name, name), "boxes": boxes.get(name)}
+
+
+def read_lists(lists: Sequence[str]) -> dict[str, tuple[Path, list[str]]]:
+    """ "SPLIT=FILE" to the ids in each file, one a line or in the first column."""
+    found: dict[str, tuple[Path, list[str]]] = {}
+    for text in lists:
+        split, equals, file = text.partition("=")
+        if not (split and equals and file) or split in found or "/" in split:
+            raise DataError(f"lists {text!r}: expected SPLIT=FILE, each split once")
+        found[split] = Path(file), id_list(Path(file))
+        if not found[split][1]:
+            raise DataError(f"{file}: no id in it; expected one a line")
+    return found
+
+
+def entries(path: Path, names: Sequence[str]) -> list[Entry]:
+    return [Entry(name, f"{path.name}:{number}") for number, name in enumerate(names, 1)]
