@@ -20,7 +20,7 @@ def demo(
     seed: Annotated[int, typer.Option(help="Of the world and of the training.")] = 0,
     json: Json = False,
 ) -> None:
-    """The whole pipeline on a world of its own: six to seven minutes on two processor cores.
+    """The whole pipeline on a world of its own: about six minutes on two processor cores.
 
     Generate videos, prepare them, train DSOL's two stages with clustering between, score the maps beside rules that do
     not listen, and draw a page. Run it again to go on after an interruption.

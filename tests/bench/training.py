@@ -26,7 +26,7 @@ from avloc.engine.experiment import Experiment, read_experiment
 from avloc.engine.trainer import fit
 
 CONFIG = Path(__file__).resolve().parents[2] / "configs" / "dsol_synthetic_quick.yaml"
-SIZE, RATE = 128, 16000
+SIZE, RATE = 112, 16000  # as the demo prepares its frames: what the view resizes to
 
 
 @dataclass(frozen=True)
