@@ -87,21 +87,60 @@ def music_synthetic(
     _show(prepared, json)
 
 
+Lists = Annotated[list[str] | None, typer.Option(help="SPLIT=FILE: the ids of a split, one a line; may be repeated.")]
+Benchmark = Annotated[str | None, typer.Option(help="Which annotation it is: vggss, flickr-soundnet, ...")]
+Annotations = Annotated[Path | None, typer.Option(help="Where the boxes of the benchmark lie.")]
+Short = Annotated[str, typer.Option(help="Sounds that are too short: fail (counted) or repeat.")]
+
+
+@app.command()
+@guarded
+def folder(
+    source: Source,
+    out: Out,
+    lists: Lists = None,
+    labels: Annotated[Path | None, typer.Option(help="A .csv of ids and classes, a line each.")] = None,
+    benchmark: Benchmark = None,
+    annotations: Annotations = None,
+    seconds: Annotated[float, typer.Option(help="Length of a clip.")] = 3.0,
+    every: Annotated[bool, typer.Option("--every", help="All clips of each video, not its middle alone.")] = False,
+    frames_per_clip: Annotated[int, typer.Option(help="Frames kept of each clip.")] = 1,
+    size: Annotated[int, typer.Option(help="Side of the kept frames in pixels; the aspect is not kept.")] = 256,
+    rate: Annotated[int, typer.Option(help="Sampling rate of the kept sound in Hz.")] = 16000,
+    short: Short = "fail",
+    frames: Frames = "jpeg",
+    store: StoreKind = "hdf5",
+    jobs: Jobs = None,
+    json: Json = False,
+) -> None:
+    """Any folder of videos: VGG-Sound, Flickr-SoundNet, AVE, or your own.
+
+    Videos may lie in folders of their own; a listed ID_START is found as ID_START.mp4 or ID/START.mp4. A video without sound
+    is heard by the sound file beside it that has its name. What cannot be read is counted with its reason.
+    """
+    from avloc import prepare_folder
+
+    with progress("prepare folder") as shown:
+        prepared = prepare_folder(
+            source, out, lists or (), labels, benchmark, annotations, seconds, every, frames_per_clip, size, rate, short,
+            frames, store, jobs, shown,
+        )  # fmt: skip
+    _show(prepared, json)
+
+
 @app.command("import")
 @guarded
 def import_(
     source: Source,
     layout: Annotated[str, typer.Option(help="folder, sspl or visual-context.")],
     out: Out,
-    lists: Annotated[
-        list[str] | None, typer.Option(help="SPLIT=FILE: the ids of a split, one a line; may be repeated.")
-    ] = None,
-    benchmark: Annotated[str | None, typer.Option(help="Which annotation it is: vggss, flickr-soundnet, ...")] = None,
-    annotations: Annotated[Path | None, typer.Option(help="Where the boxes of the benchmark lie.")] = None,
+    lists: Lists = None,
+    benchmark: Benchmark = None,
+    annotations: Annotations = None,
     seconds: Annotated[float | None, typer.Option(help="Of sound kept, the middle; default: the layout's.")] = None,
     rate: Annotated[int | None, typer.Option(help="Of the kept sound in Hz; default: the layout's, 16000.")] = None,
     frame: Annotated[int, typer.Option(help="Which of several numbered frames.")] = 7,
-    short: Annotated[str, typer.Option(help="Sounds that are too short: fail (counted) or repeat.")] = "fail",
+    short: Short = "fail",
     size: Annotated[int, typer.Option(help="Side of the kept frames in pixels.")] = 256,
     frames: Frames = "jpeg",
     store: StoreKind = "hdf5",

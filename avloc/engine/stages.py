@@ -26,12 +26,17 @@ def load_stage(experiment: Experiment, run: Run, number: int, phases: tuple[str,
         # The file holds all of a later stage, teacher and dictionary too: stage one lends its form alone, so weights
         # that were imported need no trained stage one.
         first = experiment.build(1, pretrained=False)
-        if before.clusters.exists():
+        if localizer.uses_clusters and before.clusters.exists():
             _refuse_foreign_clusters(before.load_clusters(), first, before)
         shape = tensor_shape(path, "dictionary")
         localizer.start_from(first, None if shape is None else np.zeros(shape, np.float32))
     about = load_weights(localizer, path, experiment.method, number)
-    if number > 1 and before.clusters.exists() and about.get("clusters", "") not in ("", clusters_id(before)):
+    if (
+        number > 1
+        and localizer.uses_clusters
+        and before.clusters.exists()
+        and about.get("clusters", "") not in ("", clusters_id(before))
+    ):
         raise RunError(
             f"{path} was trained with other clusters than {before.clusters} holds now; train stage {number} again in "
             "another --run"
@@ -49,9 +54,12 @@ def fresh_stage(experiment: Experiment, run: Run, number: int, student: bool = F
         return localizer
     before = stage_one_run(experiment, run)
     first = load_stage(experiment, run, 1, tuple(reversed(experiment.build(1, pretrained=False).weights_from)))
-    clusters = before.load_clusters()
-    _refuse_foreign_clusters(clusters, first, before)
-    localizer.start_from(first, clusters["dictionary"])
+    if localizer.uses_clusters:
+        clusters = before.load_clusters()
+        _refuse_foreign_clusters(clusters, first, before)
+        localizer.start_from(first, clusters["dictionary"])
+    else:
+        localizer.start_from(first, None)
     if student and experiment.start.stage2 is not None:
         other = Run(experiment.start.stage2)
         teacher = {name: value.clone() for name, value in localizer.state_dict().items() if name.startswith("teacher.")}

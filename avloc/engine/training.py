@@ -63,7 +63,7 @@ def train_stage(
         "data": loaders["train"].store.fingerprint,
         "seed": experiment.seed,
     }
-    if number > 1:
+    if number > 1 and localizer.uses_clusters:
         about["clusters"] = clusters_id(stage_one_run(experiment, where))
     entries = fit(
         localizer, loaders, stage.train, where.stage(number), experiment.seed, about, progress or (lambda *_: None)

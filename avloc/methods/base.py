@@ -17,8 +17,8 @@ class Train:
     """How a stage is trained; shared by all methods.
 
     epochs: passes of the method's main objective. batch_size: clips a step and process. lr, weight_decay: of
-    `optimizer` (adam: the decay is an L2 term of the gradient; adamw: decoupled). warmup: steps of linear warm-up, and
-    schedule: ``constant`` or ``cosine`` to zero, over each phase. precision: fp32 or bf16 (autocast).
+    `optimizer` (adam: the decay is an L2 term of the gradient; adamw: decoupled; sgd: with momentum 0.9). warmup: steps of
+    linear warm-up, and schedule: ``constant`` or ``cosine`` to zero, over each phase. precision: fp32 or bf16 (autocast).
     select: which epoch's weights a phase leaves behind, judged on the validation split: ``loss`` (lowest), ``accuracy``,
     ``iou`` (of the maps with the validation boxes, highest mean), ``located`` (share of them with an IoU of 0.5 or more),
     or ``last``. resident: keep the split on the device (None:
@@ -33,7 +33,7 @@ class Train:
     batch_size: int = 32
     lr: float = 1e-4
     weight_decay: float = 1e-4
-    optimizer: Literal["adam", "adamw"] = "adam"
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     schedule: Literal["constant", "cosine"] = "constant"
     warmup: int = 0
     precision: Literal["fp32", "bf16"] = "fp32"
@@ -48,9 +48,12 @@ class Train:
         self, parameters: Iterable[nn.Parameter] | Iterable[dict[str, Any]], lr: float | None = None
     ) -> torch.optim.Optimizer:
         """parameters: or torch's groups of them, each with settings of its own."""
-        kind = torch.optim.AdamW if self.optimizer == "adamw" else torch.optim.Adam
         groups: Any = list(parameters)
-        return kind(groups, lr=self.lr if lr is None else lr, weight_decay=self.weight_decay)
+        lr = self.lr if lr is None else lr
+        if self.optimizer == "sgd":
+            return torch.optim.SGD(groups, lr=lr, momentum=0.9, weight_decay=self.weight_decay)
+        kind = torch.optim.AdamW if self.optimizer == "adamw" else torch.optim.Adam
+        return kind(groups, lr=lr, weight_decay=self.weight_decay)
 
 
 class Collect(Protocol):
@@ -84,6 +87,8 @@ class Localizer(nn.Module):
     a frame of another video with every clip, `views` 2 for each frame augmented twice, `every_frame` for all frames of
     a clip. `memory` holds what phases remember beside weights (pseudo labels); it is
     saved and restored with them. `weights_from`: the phases whose selected weights serve `locate`, best first.
+    `of_classes`: several maps are those of the labels' classes, in their order. `uses_clusters`: a later stage starts
+    from the run's clusters too.
     """
 
     frame: Any
@@ -91,6 +96,8 @@ class Localizer(nn.Module):
     negatives: bool = False
     views: int = 1
     every_frame: bool = False
+    of_classes: bool = False
+    uses_clusters: bool = True
     weights_from: tuple[str, ...] = ("train",)
 
     def __init__(self) -> None:

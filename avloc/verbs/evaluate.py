@@ -127,7 +127,7 @@ def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | 
     loader = Loader(store, localizer, device_of(stage.train.device), stage.train.workers, stage.train.resident)
     every = _maps(experiment, run, localizer, number, loader, frames)
     protocol = named(test.protocol).with_axes(**test.axes)
-    table = _assignment(experiment, run, protocol, store)
+    table = _assignment(experiment, run, protocol, store, localizer)
     for variant, maps in every.items():
         if variant in KEPT:
             path = run.predictions / f"{name}{KEPT[variant]}.h5"
@@ -174,7 +174,7 @@ KEPT = {"model": "", "wrong sound": ".wrong-sound", "without sound": ".deaf", "s
 def _maps(experiment: Any, run: Any, localizer: Any, number: int, loader: Any, frames: "Frames") -> "dict[str, Maps]":
     from avloc.baselines import all_ones, centre, largest_object, saliency
     from avloc.engine.predicting import maps_of, sees_without_sound, wrong_sounds
-    from avloc.engine.stages import fresh_stage, stage_one_run
+    from avloc.engine.stages import fresh_stage, load_stage, stage_one_run
 
     plan = frames.plan
     found = {"model": maps_of(localizer, loader, plan)}
@@ -182,8 +182,11 @@ def _maps(experiment: Any, run: Any, localizer: Any, number: int, loader: Any, f
         found["wrong sound"] = maps_of(localizer, loader, wrong_sounds(loader.store, plan, experiment.seed))
     if sees_without_sound(localizer, loader, plan):
         found["without sound"] = maps_of(localizer, loader, plan, localizer.look)
-    if number > 1 and stage_one_run(experiment, run).clusters.exists():
-        before = fresh_stage(experiment, run, number).to(next(localizer.parameters()).device).eval()
+    if number > 1 and (not localizer.uses_clusters or stage_one_run(experiment, run).clusters.exists()):
+        # with clusters, what stage two starts from: stage one and the dictionary
+        start = fresh_stage if localizer.uses_clusters else load_stage
+        before = start(experiment, run, number if localizer.uses_clusters else 1)
+        before = before.to(next(localizer.parameters()).device).eval()
         before.frame = localizer.frame
         found["stage one"] = maps_of(before, loader, plan)
     boxes, rows = frames.objects()
@@ -194,8 +197,8 @@ def _maps(experiment: Any, run: Any, localizer: Any, number: int, loader: Any, f
     return found
 
 
-def _assignment(experiment: Any, run: Any, protocol: Any, store: Any) -> Any:
-    """(C, K) of the matching, for protocols that score class by class."""
+def _assignment(experiment: Any, run: Any, protocol: Any, store: Any, localizer: Any) -> Any:
+    """(C, K) for protocols that score class by class: of the matching, or map by map where the maps are of classes."""
     import numpy as np
 
     from avloc.engine.stages import clusters_id, stage_one_run
@@ -203,6 +206,8 @@ def _assignment(experiment: Any, run: Any, protocol: Any, store: Any) -> Any:
 
     if protocol.unit != "class":
         return None
+    if localizer.of_classes:
+        return np.eye(len(store.classes), dtype=bool)
     where = stage_one_run(experiment, run)
     matching = where.load_matching()
     if where.clusters.exists() and matching.get("clusters", "") not in ("", clusters_id(where)):

@@ -68,7 +68,7 @@ def prepare_import(
             f"seconds is {seconds}, but the sounds of layout {layout} have {length}; expected as many or fewer"
         )
     source, out = Path(source), Path(out)
-    truth = _truth(benchmark, annotations)
+    truth = read_truth(benchmark, annotations)
     moments = Moments(size, rate, round(seconds * rate), short == "repeat")
     classes, listing, reader = _opened(layout, source, read_lists(lists), truth, frame, moments)
     settings = {
@@ -88,7 +88,8 @@ def prepare_import(
     return build_store(out, source, listing, reader, settings, jobs=jobs, progress=progress)
 
 
-def _truth(benchmark: str | None, annotations: Path | None) -> Truth | None:
+def read_truth(benchmark: str | None, annotations: Path | None) -> Truth | None:
+    """The boxes of a benchmark, None where none is asked for."""
     if (benchmark is None) != (annotations is None):
         missing = "annotations" if annotations is None else "benchmark"
         raise DataError(f"--{missing} is missing; a benchmark's name and the place of its boxes are given together")

@@ -1,0 +1,159 @@
+"""Any folder of videos: one clip of each, its middle, or all of it in clips of one length."""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avloc.annotations.truth import Truth
+from avloc.data.audio import read_sound
+from avloc.data.clip import Clip
+from avloc.data.media import MediaError, open_media
+from avloc.data.sources.base import Entry, Item, Listing
+from avloc.data.sources.moments import Moments, entries, facts_of, marked
+from avloc.data.video import Square, on_display
+from avloc.errors import DataError
+
+PICTURES = (".mp4", ".mkv", ".webm", ".mov", ".avi", ".m4v", ".mpg", ".flv")
+SOUNDS = (".wav", ".flac", ".ogg", ".m4a", ".mp3")
+
+
+def list_videos(
+    root: Path,
+    lists: Mapping[str, tuple[Path, list[str]]],
+    truth: Truth | None,
+    labels: Mapping[str, list[str]] | None,
+) -> tuple[tuple[str, ...], Listing]:
+    """The classes, and a split for each list; without lists every video is of the split "all", under its path without ending.
+
+    A listed name ID_START is found as ID_START.mp4, ID/START.mp4 or ID_S.mp4 with the start without zeros, in any folder. One
+    that is missing stays in the listing and fails when it is read. labels: names of classes by id.
+    """
+    if not root.is_dir():
+        raise DataError(f"{root}: no such folder; expected videos ({', '.join(PICTURES)})")
+    pictures, sounds = _found(root)
+    by_name: dict[str, str] = {}
+    for path in pictures.values():
+        stem = Path(path).stem
+        by_name.setdefault(stem, path)
+        by_name.setdefault(f"{Path(path).parent.name}_{stem}", path)
+    splits = {split: entries(file, names) for split, (file, names) in lists.items()}
+    splits = splits or {"all": [Entry(name) for name in pictures]}
+    if not any(splits.values()):
+        raise DataError(f"{root}: no video in it or in its folders; expected files ending in {', '.join(PICTURES)}")
+    boxes = marked(truth)
+    videos = {} if truth is None else dict(zip(truth.ids, truth.videos, strict=True))
+    classes = tuple(sorted({name for names in (labels or {}).values() for name in names}))
+    classes = (truth.classes if truth is not None else ()) or classes or ("sounding",)
+    items: dict[str, Item] = {}
+    for entry in (entry for listed in splits.values() for entry in listed):
+        name = entry.item
+        found = pictures.get(name) or next((by_name[other] for other in _spellings(name) if other in by_name), None)
+        beside = sounds.get(os.path.splitext(found)[0]) if found else None
+        unknown = sorted(set((labels or {}).get(name, ())) - set(classes))
+        if unknown:
+            raise DataError(
+                f"{name}: its class {unknown[0]!r} is none of the benchmark's; leave --labels or --benchmark out"
+            )
+        facts = {
+            "path": found,
+            "sound": beside,
+            "bytes": [os.path.getsize(root / file) if file else None for file in (found, beside)],
+            "labels": sorted(classes.index(label) for label in (labels or {}).get(name, ())),
+            **facts_of(name, boxes, videos),
+        }
+        items[name] = Item(name, found or f"{name}.mp4", facts)
+    return classes, Listing(items, splits)
+
+
+def _found(root: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """Path without ending -> path, of videos and of sounds, within `root`; links to folders are not followed."""
+    pictures: dict[str, str] = {}
+    sounds: dict[str, str] = {}
+    for folder, names, files in os.walk(root):
+        names[:] = sorted(name for name in names if not name.startswith("."))
+        for file in sorted(files):
+            stem, ending = os.path.splitext(os.path.relpath(os.path.join(folder, file), root))
+            for endings, known in ((PICTURES, pictures), (SOUNDS, sounds)):
+                if ending.lower() in endings:
+                    known.setdefault(stem, stem + ending)
+    return pictures, sounds
+
+
+def _spellings(name: str) -> Iterator[str]:
+    yield name
+    video, under, start = name.rpartition("_")
+    if under and start.isdecimal():
+        yield f"{video}_{int(start)}"
+
+
+@dataclass(frozen=True)
+class VideoReader:
+    """frames: kept of each clip, at the middles of as many equal parts. every: all clips of a video, not its middle."""
+
+    root: Path
+    moments: Moments
+    frames: int
+    every: bool
+
+    def read(self, item: Item) -> Iterator[Clip]:
+        facts, moments = item.facts, self.moments
+        if facts["path"] is None:
+            raise MediaError(item.path, "missing file")
+        sound = self._sound(item)
+        length, needed = len(sound), moments.samples
+        if length < needed and not moments.repeat:
+            moments.middle(item.path, sound)  # says how short it is
+        if self.every and length >= needed:
+            starts = [number * needed for number in range(length // needed)]
+        else:
+            starts = [max(length // 2 - needed // 2, 0)]
+        heard = min(length, needed) / moments.rate
+        times = [start / moments.rate + heard * (n + 0.5) / self.frames for start in starts for n in range(self.frames)]
+        pictures = self._pictures(self.root / facts["path"], times)
+        shown = len(pictures) // self.frames
+        if not shown:
+            raise MediaError(item.path, "picture too short", f"it ends before {times[self.frames - 1]:.2f} s")
+        for number, start in enumerate(starts[:shown]):
+            part = sound[start : start + needed]
+            clip = moments.clip(item.id, item.path, facts, pictures[number * self.frames], part)
+            yield self._whole(clip, item, number, start, pictures[number * self.frames :][: self.frames])
+
+    def _whole(self, clip: Clip, item: Item, number: int, start: int, pictures: list[NDArray[np.uint8]]) -> Clip:
+        """With all its frames; boxes belong to the middle one of a video's only clip."""
+        from dataclasses import replace
+
+        middle, alone = self.frames // 2, not self.every
+        name = item.id if alone else f"{item.id}/{number:03d}"
+        annotated = alone and clip.annotated[0]
+        return replace(
+            clip,
+            id=name,
+            start=start / self.moments.rate,
+            frames=np.stack(pictures),
+            frame_keys=tuple(name if n == middle else "" for n in range(self.frames)),
+            labels=tuple(sorted({*clip.labels, *item.facts["labels"]})),
+            boxes=tuple(replace(box, frame=middle) for box in clip.boxes) if alone else (),
+            annotated=tuple(annotated and n == middle for n in range(self.frames)),
+        )
+
+    def _sound(self, item: Item) -> NDArray[np.int16]:
+        try:
+            return read_sound(self.root / item.facts["path"], self.moments.rate)
+        except MediaError as error:
+            if error.reason != "no sound track" or item.facts["sound"] is None:
+                raise
+            return read_sound(self.root / item.facts["sound"], self.moments.rate)
+
+    def _pictures(self, path: Path, times: list[float]) -> list[NDArray[np.uint8]]:
+        """The frames on display at `times`, as far as the picture lasts."""
+        square, pictures = Square(self.moments.size), []
+        with open_media(path) as container:
+            for time, shown in zip(times, on_display(path, container, times), strict=True):
+                if not shown.lasts_to(time):
+                    break
+                pictures.append(square(shown.frame))
+        return pictures

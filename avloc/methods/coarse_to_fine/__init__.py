@@ -1,0 +1,13 @@
+"""Coarse-to-fine: first which categories are seen and heard, then which place sounds, category by category.
+
+Qian, Hu, Dinkel, Wu, Xu, Lin, *Multiple Sound Sources Localization from Coarse to Fine*, ECCV 2020, arXiv 2007.06355;
+reference shvdiwnkozbw/Multi-Source-Sound-Localization @de67ce3, its simplified version.
+"""
+
+from avloc.methods.coarse_to_fine.published import arguments_of, import_state
+from avloc.methods.coarse_to_fine.stage_one import StageOne
+from avloc.methods.coarse_to_fine.stage_two import StageTwo
+
+STAGES = (StageOne, StageTwo)
+
+__all__ = ["STAGES", "StageOne", "StageTwo", "arguments_of", "import_state"]

@@ -1,0 +1,135 @@
+"""Stage one: categories of what is seen and of what is heard, and which sounds belong to which frames."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from avloc.data.loader import Batch
+from avloc.data.views import FrameView, LogMel
+from avloc.errors import AvlocError
+from avloc.methods.base import Localizer, Phase, Train
+from avloc.methods.coarse_to_fine.network import Stream, TwoStreams
+from avloc.nn.encoders import Backbone
+
+Maps = Literal["fused", "classes"]
+FRAME = FrameView(size=256, resize=256, crop=False, brightness=0.0, colour=0.0)
+SOUND = LogMel(rate=22050, n_fft=882, hop=441, power=2.0, decibels=False, offset=2.220446e-16)
+
+
+class StageOne(Localizer):
+    """Qian et al., ECCV 2020, section 3.1, the simplified release.
+
+    classes: categories (7 there). Targets are the stage's pseudo labels (``data.labels``), else the store's own labels
+    for both streams, as the AudioSet variant uses its tags. correspondence_only: no categories are learnt, for a warm-up
+    whose features are clustered into pseudo labels.
+    maps: of `locate`, one a category (``classes``) or their mean weighted by what is heard (``fused``, as published).
+    gate: categories count whose probability is higher, and always the likeliest. double_sigmoid: the released test takes
+    the sigmoid twice, so that every category counts nearly alike.
+    mixtures: weight of naming the sounds of two clips mixed (ours, 0: as published).
+    """
+
+    of_classes = True
+
+    def __init__(
+        self,
+        classes: int = 7,
+        frame: FrameView = FRAME,
+        sound: LogMel = SOUND,
+        visual: Backbone = Backbone(),
+        audio: Backbone = Backbone(),
+        correspondence_only: bool = False,
+        maps: Maps = "fused",
+        gate: float = 0.3,
+        double_sigmoid: bool = False,
+        mixtures: float = 0.0,
+    ):
+        super().__init__()
+        self.classes = self.clusters = classes  # of a warm-up, its clusters become the classes
+        self.frame, self.sound = frame, sound
+        self.streams = TwoStreams(classes, visual, audio)
+        self.correspondence_only, self.mixtures = correspondence_only, mixtures
+        self.maps, self.gate, self.double_sigmoid = maps, gate, double_sigmoid
+
+    def locate(self, batch: Batch) -> Tensor:
+        """The frame's class activation maps, those of the categories heard: (B, C or 1, h, w)."""
+        return self.shown(self.streams.see(batch.frame).activation, self.streams.hear(batch.sound).logits)
+
+    def look(self, batch: Batch) -> Tensor | None:
+        """The class activation maps of the categories seen, whoever sounds: the paper's CAM baseline."""
+        seen = self.streams.see(batch.frame)
+        return self.shown(seen.activation, seen.logits)
+
+    def shown(self, maps: Tensor, logits: Tensor) -> Tensor:
+        """Maps (B, C, h, w) of the categories that `logits` (B, C) say are there; see `maps` and `gate`."""
+        likely = logits.sigmoid().sigmoid() if self.double_sigmoid else logits.sigmoid()
+        there = (likely > self.gate) | F.one_hot(likely.argmax(1), likely.shape[1]).bool()
+        weights = torch.where(there, likely, 0.0)[:, :, None, None]
+        maps = maps.float()
+        if self.maps == "classes":
+            return weights * maps
+        fused = (weights * maps).sum(1, keepdim=True) / weights.sum(1, keepdim=True)
+        # published: a map of zeros becomes NaN, which predicts nothing; here it stays zero
+        return fused / fused.amax((2, 3), keepdim=True).clamp(min=torch.finfo(fused.dtype).tiny)
+
+    def phases(self, train: Train) -> list[Phase]:
+        return [Phase("coarse", self.loss, [train.make_optimizer(self.parameters())], train.epochs)]
+
+    weights_from = ("coarse",)
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        return self.coarse(batch, self.streams.see(batch.frame), self.streams.hear(batch.sound))
+
+    def coarse(self, batch: Batch, seen: Stream, heard: Stream) -> dict[str, Tensor]:
+        """Equation 3 with all weights 1: categories of both streams, correspondence over all pairs."""
+        terms = {"correspondence": self._correspondence(batch, seen, heard)}
+        if not self.correspondence_only:
+            sound, frame = self.targets(batch)
+            terms["sound_class"] = F.binary_cross_entropy_with_logits(heard.logits, sound)
+            terms["frame_class"] = F.binary_cross_entropy_with_logits(seen.logits, frame)
+            if self.mixtures:
+                mixed = self.streams.hear(self.mixed(batch))
+                both = torch.maximum(sound, sound.roll(1, 0))
+                terms["mixture"] = self.mixtures * F.binary_cross_entropy_with_logits(mixed.logits, both)
+        return terms
+
+    def _correspondence(self, batch: Batch, seen: Stream, heard: Stream) -> Tensor:
+        """Half of it from a clip's own frame, half from those of other videos; published: from all others of the batch,
+        where every clip is of another video. A batch of one has its own frame alone (published: NaN).
+        """
+        assert batch.video is not None
+        logits = self.streams.correspondence(seen.features.mean((2, 3)).float(), heard.features.mean((2, 3)).float())
+        own = -logits.diagonal().movedim(-1, 0).log_softmax(1)[:, 1].mean()
+        foreign = batch.video[:, None] != batch.video[None, :]
+        if not foreign.any():
+            return own
+        return 0.5 * own - 0.5 * logits[foreign].log_softmax(1)[:, 0].mean()
+
+    def targets(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Of the sounds and of the frames, (B, C) each."""
+        assert batch.labels is not None
+        labels = batch.labels.float()
+        sound = labels if batch.sound_scores is None else batch.sound_scores
+        frame = labels if batch.frame_scores is None else batch.frame_scores
+        if sound.shape[1] != self.classes:
+            raise AvlocError(
+                f"the labels have {sound.shape[1]} classes, the model {self.classes}; set model.classes to "
+                f"{sound.shape[1]}, or name other pseudo labels (data.labels)"
+            )
+        return sound, frame
+
+    def mixed(self, batch: Batch) -> Tensor:
+        """Each clip's sound with that of the clip before it, gains within 3 dB, as a view."""
+        assert batch.waveform is not None
+        gains = 10 ** (torch.empty(2, len(batch), 1, device=batch.waveform.device).uniform_(-3, 3) / 20)
+        levels = batch.waveform.square().mean(1, keepdim=True).sqrt().clamp(min=1e-4)
+        sources = batch.waveform / levels * 0.05
+        return self.sound(gains[0] * sources + gains[1] * sources.roll(1, 0))
+
+    def object_features(self, batch: Batch) -> dict[str, Tensor]:
+        """`objects` (B, D), what is seen where the frame is most active; the clips' `labels`; `named`, by the sound."""
+        seen, heard = self.streams.see(batch.frame), self.streams.hear(batch.sound)
+        assert batch.labels is not None
+        objects = torch.cat([F.normalize(part.features.float().mean((2, 3)), dim=1) for part in (seen, heard)], dim=1)
+        return {"objects": objects, "labels": batch.labels, "named": heard.logits.argmax(1)}
