@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from avloc.cli import labels, prepare, run_commands, scoring, tools
+from avloc.cli import data, labels, prepare, run_commands, scoring, tools
 
 app = typer.Typer(
     name="avloc",
@@ -43,6 +43,7 @@ def root(
 
 
 app.add_typer(prepare.app, name="prepare")
+app.add_typer(data.app, name="data")
 labels.register(app)
 run_commands.register(app)
 scoring.register(app)

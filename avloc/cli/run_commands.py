@@ -22,6 +22,7 @@ def register(app: typer.Typer) -> None:
         ("match-clusters", match_clusters),
         ("train-stage2", train_stage2),
         ("visualize", visualize),
+        ("predict", predict),
     ):
         app.command(name)(guarded(command))
 
@@ -125,3 +126,26 @@ def visualize(
     for figure in drawn.figures:
         say(figure)
     say(f"open {drawn.report}")
+
+
+def predict(
+    store: Annotated[Path, typer.Option(help="A prepared store, with boxes or without.")],
+    config: Config = None,
+    run: RunOption = None,
+    set: Set = None,
+    split: Annotated[str, typer.Option(help="Which of its splits.")] = "all",
+    stage: Annotated[int | None, typer.Option(help="Whose maps; default: the last stage's.")] = None,
+    videos: Annotated[int, typer.Option(help="How many videos are drawn.")] = 8,
+    out: Annotated[Path | None, typer.Option(help="A folder; default: the run's predictions.")] = None,
+    json: Json = False,
+) -> None:
+    """Say where the sound comes from in any prepared videos: heat maps as a file and as strips of pictures."""
+    from avloc import predict
+
+    with progress("predict") as shown:
+        found = predict(store, config, run, set or (), split, stage, videos, out, shown)
+    if json:
+        print_json(found)
+        return
+    say(f"{found.predictions}: {found.frames} frames of {found.clips} clips")
+    say(f"open {found.strips}")

@@ -1,0 +1,106 @@
+"""Looking at a store: what is counted, what is called wrong, and the picture of a clip."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import avloc
+from avloc.cli.app import app
+from avloc.data.build import build_store
+from avloc.data.clip import Box, Clip
+from avloc.data.media import MediaError
+from avloc.data.sources.base import Entry, Item, Listing
+from avloc.errors import DataError
+from tests.engine.tiny import make_tiny_store
+
+
+@dataclass(frozen=True)
+class Odd:
+    """Clips by what is wrong with them."""
+
+    def read(self, item: Item) -> Iterator[Clip]:
+        if item.id == "broken":
+            raise MediaError(item.path, "cannot be decoded")
+        random = np.random.default_rng(list(item.id.rstrip("12").encode()))
+        frames = random.integers(0, 255, (2, 16, 16, 3)).astype(np.uint8)
+        sound = random.normal(0, 3000, 100).astype(np.int16)
+        clip = Clip(item.id, item.id, "", 0.0, frames, ("", ""), sound, (0,), (), (True, True))
+        match item.id:
+            case "silent":
+                clip = replace(clip, waveform=np.full(100, 20, np.int16))
+            case "frozen":
+                clip = replace(clip, frames=np.repeat(frames[:1], 2, axis=0))
+            case "flat":
+                clip = replace(clip, boxes=(Box((0.5, 0.2, 0.5, 0.4), 0, 0, True), Box((0, 0, 1, 1), 1, 0, True)))
+        yield clip
+
+
+def make(path: Path, splits: dict[str, list[str]]) -> Path:
+    items = {name: Item(name, f"{name}.mp4", {}) for names in splits.values() for name in names}
+    settings = {
+        "data": "odd", "classes": ("a", "b"), "rate": 100, "seconds": 1.0, "samples": 100, "frames_per_clip": 2, "size": 16,
+        "frames": "raw",
+    }  # fmt: skip
+    listing = Listing(items, {split: [Entry(name) for name in names] for split, names in splits.items()})
+    build_store(path, path.parent, listing, Odd(), settings, jobs=1)
+    return path
+
+
+def test_everything_wrong_is_counted_and_named(tmp_path):
+    splits = {"train": ["good", "silent", "frozen", "flat", "same1", "same2", "broken"], "test": ["good", "other"]}
+    found = avloc.data_check(make(tmp_path / "s", splits))
+    train = found.splits["train"]
+    assert (train.listed, train.ok, train.clips, train.reasons) == (7, 6, 6, {"cannot be decoded": 1})
+    assert train.hours == round(6 / 3600, 4) and train.classes == {"a": 6, "b": 0}
+    assert (train.silent, train.frozen, train.flat) == (["silent"], ["frozen"], ["flat"])
+    assert train.doubles == [("same1", "same2")] and (train.boxes, train.annotated) == (2, 12)
+    assert found.across == {"train, test": ["good"]} and len(found.problems) == 5
+    assert "train: 1 of 6 clips have a silent sound: silent" in found.problems
+    assert "train, test: 1 clips are in both: good" in found.problems
+
+
+def test_a_sound_store_has_no_problem(tmp_path):
+    found = avloc.data_check(make_tiny_store(tmp_path / "s"))
+    assert found.problems == [] and found.splits["train"].clips == 18 and found.splits["train"].boxes == 72
+
+
+def test_the_exit_status_says_whether_something_is_wrong(tmp_path):
+    good, bad = make_tiny_store(tmp_path / "good"), make(tmp_path / "bad", {"train": ["silent", "good"]})
+    for store, status in ((good, 0), (bad, 1)):
+        found = CliRunner().invoke(app, ["data", "check", str(store), "--json"])
+        assert found.exit_code == status, found.stderr
+        assert bool(json.loads(found.stdout)["problems"]) == bool(status)
+    shown = CliRunner(env={"COLUMNS": "150"}).invoke(app, ["data", "check", str(bad)]).stdout
+    assert "2 of 2" in shown and "train: 1 of 2 clips have a silent sound: silent" in shown
+
+
+def test_a_broken_shard_is_one_line(tmp_path):
+    store = make_tiny_store(tmp_path / "s")
+    shard = next((store / "shards").glob("*.h5"))
+    shard.write_bytes(shard.read_bytes()[:2000])
+    found = CliRunner().invoke(app, ["data", "check", str(store)])
+    assert found.exit_code == 2 and len(found.stderr.splitlines()) == 1 and shard.name in found.stderr
+
+
+def test_a_clip_is_drawn(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    store = make_tiny_store(tmp_path / "s")
+    clip = avloc.Store.open(store).split("test").ids[0]
+    found = avloc.data_show(store, clip)
+    assert found.split == "test" and found.boxes == 4 and len(found.labels) == 1
+    picture = cv2.imread(str(found.file))
+    assert found.file.parent == Path() and picture.shape[0] > 300 and picture.std() > 10
+    green = (picture[..., 1].astype(int) - picture[..., 2] > 80) & (picture[..., 1].astype(int) - picture[..., 0] > 80)
+    assert green.sum() > 500  # the boxes of what sounds
+
+
+def test_an_unknown_clip_is_answered_with_an_example(tmp_path):
+    store = make_tiny_store(tmp_path / "s")
+    with pytest.raises(DataError, match=r"no clip 'nothing'; its clips have ids such as video_00000_0_1000/000"):
+        avloc.data_show(store, "nothing")
