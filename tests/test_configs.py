@@ -148,3 +148,11 @@ def test_stores_are_where_prepare_writes_them_and_splits_are_the_published_lists
         "test",
         "duet_pairs_val",
     }
+
+
+def test_a_folder_of_its_name_does_not_hide_a_configuration(tmp_path, monkeypatch):
+    from avloc.engine.shipped import config_path
+
+    (tmp_path / "dsol_music").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert config_path(Path("dsol_music")).name == "dsol_music.yaml"

@@ -15,7 +15,7 @@ def configs_folder() -> Path:
 
 def config_path(config: Path) -> Path:
     """The file itself where there is one; else the shipped configuration of that name (``dsol_music``)."""
-    if config.exists() or config.parent != Path():
+    if config.is_file() or config.parent != Path():
         return config
     shipped = configs_folder() / f"{config.name.removesuffix('.yaml')}.yaml"
     if shipped.exists():

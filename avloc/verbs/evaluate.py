@@ -128,6 +128,7 @@ def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | 
     every = _maps(experiment, run, localizer, number, loader, frames)
     protocol = named(test.protocol).with_axes(**test.axes)
     table = _assignment(experiment, run, protocol, store, localizer)
+    _refuse_other_classes(every["model"], table, localizer, store, test)
     for variant, maps in every.items():
         if variant in KEPT:
             path = run.predictions / f"{name}{KEPT[variant]}.h5"
@@ -149,6 +150,16 @@ def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | 
     found = SetResult(name, number, result, comparisons, run.predictions / f"{name}.h5", file)
     write_json(file, found.to_json())
     return found
+
+
+def _refuse_other_classes(maps: "Maps", table: Any, localizer: Any, store: Any, test: Any) -> None:
+    from avloc.errors import AvlocError
+
+    if localizer.of_classes and table is not None and maps.shape[1] not in (1, len(store.classes)):
+        raise AvlocError(
+            f"{test.store}: {len(store.classes)} classes, but the model has maps of {maps.shape[1]}; {test.protocol} scores "
+            "class by class: evaluate on a store of the classes it learnt, or by a protocol that is not, such as avloc"
+        )
 
 
 def _selected(metrics: "dict[str, Metric]", wanted: Sequence[str] | None) -> "dict[str, Metric]":

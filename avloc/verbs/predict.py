@@ -38,9 +38,10 @@ def predict(
 ) -> Predicted:
     """Heat maps of every frame of a split by a run's stage (None: its last), as a file of predictions and as strips.
 
-    The file, OUT/SPLIT.h5, is what `avloc evaluate --predictions` reads: ids are the frames' keys, or CLIP#FRAME. The picture,
-    OUT/SPLIT.png, has a row for each of the first `videos` videos, its frames in the order of time under their maps, which share
-    one scale. out: a folder; RUN/predictions/<store's name> where None. AvlocError for a store that the run's method cannot read.
+    The file, OUT/SPLIT.h5, is what `avloc evaluate --predictions` reads: ids are the frames' keys, or CLIP#FRAME. The
+    picture, OUT/SPLIT.png, has a row for each of the first `videos` videos, its frames in the order of time under their
+    maps, which share one scale. out: a folder; RUN/predictions/<store's name> where None. AvlocError for a store that the
+    run's method cannot read.
     """
     import numpy as np
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 import avloc
 from avloc.cli.app import app
 from avloc.data.labels import read_labels
-from avloc.errors import DataError
+from avloc.errors import AvlocError, DataError
 from tests.engine.tiny import BACKBONE, CLASSES, MODEL, make_tiny_store, write_config
 
 
@@ -80,12 +80,17 @@ def test_one_source_is_wanted(store):
 def c2f(store: Path, labels: str | None, **model) -> dict:
     data = {"store": str(store), "train": "train", "validation": "validation"}
     settings = {"epochs": 1, "batch_size": 6, "lr": 1e-3, "device": "cpu", "workers": 0}
-    one = {name: MODEL[name] for name in ("frame", "sound")} | {"visual": BACKBONE, "audio": BACKBONE, "classes": 3}
+    one = {name: MODEL[name] for name in ("frame", "sound")} | {
+        "visual": BACKBONE,
+        "audio": BACKBONE,
+        "classes": 3,
+        **model,
+    }
     first = {**data, **({"labels": labels, "validation": None} if labels else {})}
     return {
         "method": "coarse_to_fine",
         "seed": 1,
-        "stage1": {"data": first, "model": {**one, "maps": "classes", **model}, "train": settings},
+        "stage1": {"data": first, "model": {**one, "maps": "classes"}, "train": settings},
         "stage2": {"data": first, "model": {"dim": 8, "hidden": 16}, "train": {**settings, "optimizer": "sgd"}},
         "evaluate": {
             "agnostic": {"store": str(store), "split": "test", "protocol": "avloc"},
@@ -98,6 +103,18 @@ def command(*arguments: object) -> dict:
     found = CliRunner().invoke(app, [*map(str, arguments), "--json"])
     assert found.exit_code == 0, f"{found.stderr}\n{found.exception!r}"
     return json.loads(found.stdout)
+
+
+def test_maps_of_other_classes_are_not_scored_class_by_class(store, tmp_path):
+    scores = np.eye(4)[np.arange(18) % 4]
+    np.savez(tmp_path / "s.npz", ids=np.array(train(store).ids), classes=np.array(list("abcd")), sound=scores)
+    avloc.pseudo_labels(store, "train", "four", scores=tmp_path / "s.npz")
+    config = write_config(tmp_path / "c.yaml", c2f(store, "four", classes=4))
+    avloc.train_stage1(config, tmp_path / "run")
+    avloc.train_stage2(config, tmp_path / "run")
+    avloc.evaluate(config, tmp_path / "run", sets=["agnostic"], resamples=0)
+    with pytest.raises(AvlocError, match=r"3 classes, but the model has maps of 4; c2f-class scores class by class"):
+        avloc.evaluate(config, tmp_path / "run", sets=["classes"], resamples=0)
 
 
 def test_coarse_to_fine_runs_from_a_warm_up_over_clusters_to_scored_and_drawn_maps(store, tmp_path):

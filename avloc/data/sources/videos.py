@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -113,19 +114,19 @@ class VideoReader:
             starts = [max(length // 2 - needed // 2, 0)]
         heard = min(length, needed) / moments.rate
         times = [start / moments.rate + heard * (n + 0.5) / self.frames for start in starts for n in range(self.frames)]
-        pictures = self._pictures(self.root / facts["path"], times)
-        shown = len(pictures) // self.frames
-        if not shown:
-            raise MediaError(item.path, "picture too short", f"it ends before {times[self.frames - 1]:.2f} s")
-        for number, start in enumerate(starts[:shown]):
-            part = sound[start : start + needed]
-            clip = moments.clip(item.id, item.path, facts, pictures[number * self.frames], part)
-            yield self._whole(clip, item, number, start, pictures[number * self.frames :][: self.frames])
+        shown = self._pictures(self.root / facts["path"], times)
+        for number, start in enumerate(starts):
+            pictures = list(islice(shown, self.frames))
+            if len(pictures) < self.frames:
+                if not number:
+                    late = f"it ends before {times[self.frames - 1]:.2f} s"
+                    raise MediaError(item.path, "picture too short", late)
+                return
+            clip = moments.clip(item.id, item.path, facts, pictures[0], sound[start : start + needed])
+            yield self._whole(clip, item, number, start, pictures)
 
     def _whole(self, clip: Clip, item: Item, number: int, start: int, pictures: list[NDArray[np.uint8]]) -> Clip:
         """With all its frames; boxes belong to the middle one of a video's only clip."""
-        from dataclasses import replace
-
         middle, alone = self.frames // 2, not self.every
         name = item.id if alone else f"{item.id}/{number:03d}"
         annotated = alone and clip.annotated[0]
@@ -148,12 +149,11 @@ class VideoReader:
                 raise
             return read_sound(self.root / item.facts["sound"], self.moments.rate)
 
-    def _pictures(self, path: Path, times: list[float]) -> list[NDArray[np.uint8]]:
+    def _pictures(self, path: Path, times: list[float]) -> Iterator[NDArray[np.uint8]]:
         """The frames on display at `times`, as far as the picture lasts."""
-        square, pictures = Square(self.moments.size), []
+        square = Square(self.moments.size)
         with open_media(path) as container:
             for time, shown in zip(times, on_display(path, container, times), strict=True):
                 if not shown.lasts_to(time):
-                    break
-                pictures.append(square(shown.frame))
-        return pictures
+                    return
+                yield square(shown.frame)
