@@ -6,9 +6,9 @@ Frames and sounds, and columns: starts (n,) s; labels (n, C) bool; annotated (n,
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from contextlib import closing
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,10 @@ from avloc.data.clip import Clip
 from avloc.data.media import MediaError
 from avloc.data.pictures import encode_jpeg
 from avloc.data.sources.base import Item, Reader
+from avloc.data.workers import alone
 from avloc.files import replacing
 
+CRASHED = "crashed its decoder"
 SUFFIXES = {"hdf5": ".h5", "lmdb": ".lmdb"}
 
 
@@ -49,7 +51,10 @@ def read_outcome(path: Path, key: str | None = None) -> list[dict[str, Any]] | N
     """What became of each item of a finished shard; None where it is missing, broken, or made from something else."""
     try:
         found, items = backend(path)[1].items(path)
-        return [json.loads(line) for line in items] if key in (None, found) else None
+        outcomes = [json.loads(line) for line in items]
+        # what killed a process may have been a want of memory: another run tries again
+        again = key is not None and any(outcome.get("reason") == CRASHED for outcome in outcomes)
+        return outcomes if key in (None, found) and not again else None
     except (OSError, KeyError, ValueError):
         return None
 
@@ -75,6 +80,35 @@ def write_block(
                 outcomes.append({"id": item.id, "status": "ok", "row": row, "clips": ids})
         writer.finish(shard.columns(), [json.dumps(outcome) for outcome in outcomes], key)
     return outcomes
+
+
+def without_crashes(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The arguments of `write_block` again, with a reader that gives up on the items which kill a process that reads them."""
+    path, key, items, reader, settings = arguments
+    if not alone(_nothing)[0]:
+        return arguments  # it is not the items
+    deadly = frozenset(item.id for item in items if not alone(_read_through, reader, item)[0])
+    return path, key, items, _Sparing(reader, deadly), settings
+
+
+def _nothing() -> None: ...
+
+
+def _read_through(reader: Reader, item: Item) -> None:
+    with suppress(MediaError):
+        for _ in reader.read(item):
+            pass
+
+
+@dataclass(frozen=True)
+class _Sparing:
+    reader: Reader
+    deadly: frozenset[str]
+
+    def read(self, item: Item) -> Iterator[Clip]:
+        if item.id in self.deadly:
+            raise MediaError(item.path, CRASHED, "a process of its own died of it")
+        return self.reader.read(item)
 
 
 class _Shard:

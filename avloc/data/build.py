@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from avloc.data.blocks import SUFFIXES, block_key, read_outcome, shard_path, write_block
+from avloc.data.blocks import SUFFIXES, block_key, read_outcome, shard_path, without_crashes, write_block
 from avloc.data.sources.base import Item, Listing, Reader
 from avloc.data.workers import processors, run_tasks
 from avloc.errors import DataError
@@ -71,6 +71,7 @@ def build_store(
     with _locked(out):
         _begin(out, settings, source)
         outcomes, kept = _write_blocks(out, blocks, reader, settings, jobs or processors(), progress or _quiet)
+        _sweep(out)
         rows = _manifest(listing, outcomes, block)
         prepared = _summary(out, rows, list(listing.splits), kept, time.perf_counter() - began)
         _finish(out, settings, source, rows, prepared, len(blocks))
@@ -112,7 +113,12 @@ def _begin(out: Path, settings: Mapping[str, Any], source: Path) -> None:
                     "choose another folder, or remove this one to prepare it anew"
                 )
     write_json(out / "building.json", asked)
-    for leftover in (out / "shards").glob(".*"):  # of a run that was killed
+    _sweep(out)
+
+
+def _sweep(out: Path) -> None:
+    """Remove what killed processes had begun to write."""
+    for leftover in (out / "shards").glob(".*"):
         leftover.unlink()
 
 
@@ -146,7 +152,7 @@ def _write_blocks(
     if tasks:
         (out / "store.json").unlink(missing_ok=True)  # no reader may take a store for whole that is being changed
     progress(done, total, "prepare")
-    for shard, outcome in run_tasks(write_block, tasks, jobs):
+    for shard, outcome in run_tasks(write_block, tasks, jobs, without_crashes):
         outcomes[shard] = outcome
         done += len(outcome)
         progress(done, total, "prepare")

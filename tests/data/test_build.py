@@ -93,14 +93,29 @@ def test_a_killed_build_is_taken_up_and_ends_in_the_same_store(tmp_path):
     assert Store.open(tmp_path / "store").fingerprint == Store.open(tmp_path / "whole").fingerprint
 
 
-def test_a_worker_that_dies_is_told_in_one_line_and_finished_blocks_stay(tmp_path):
+def test_an_item_that_kills_its_process_costs_that_item_alone(tmp_path):
     reader = MadeReader(deadly="item12", alive=str(tmp_path / "alive"))
-    with pytest.raises(DataError, match="a worker process died"):
-        build_store(tmp_path / "store", tmp_path, made_listing(), reader, SETTINGS, block=3, jobs=2)
-    (tmp_path / "alive").touch()
-    build_store(tmp_path / "store", tmp_path, made_listing(), reader, SETTINGS, block=3, jobs=2)
+    prepared = build_store(tmp_path / "store", tmp_path, made_listing(), reader, SETTINGS, block=3, jobs=2)
+    assert prepared.reasons == {"cannot be decoded": 3, "crashed its decoder": 2}  # 12 is in both splits
+    rows = [json.loads(line) for line in (tmp_path / "store" / "manifest.jsonl").read_text().splitlines()]
+    assert {row["id"] for row in rows if row.get("reason") == "crashed its decoder"} == {"item12"}
+    (tmp_path / "alive").touch()  # it was the memory: another run takes the item up
+    again = build_store(tmp_path / "store", tmp_path, made_listing(), reader, SETTINGS, block=3, jobs=2)
+    assert again.reasons == {"cannot be decoded": 3} and again.kept == 12
     build(tmp_path / "whole")
     assert Store.open(tmp_path / "store").fingerprint == Store.open(tmp_path / "whole").fingerprint
+
+
+def no_process() -> None:
+    raise OSError("no process")
+
+
+def test_processes_that_cannot_even_start_are_told_in_one_line(tmp_path, monkeypatch):
+    from avloc.data import workers
+
+    monkeypatch.setattr(workers, "_begin_worker", no_process)
+    with pytest.raises(DataError, match="a worker process died"):
+        build_store(tmp_path / "store", tmp_path, made_listing(), MadeReader(), SETTINGS, block=3, jobs=2)
 
 
 def test_a_finished_store_is_left_as_it_is(tmp_path):

@@ -27,7 +27,7 @@ def test_unasked_a_split_takes_at_most_half_of_what_is_free(store, monkeypatch, 
 
 def test_asked_for_the_estimate_comes_first(store, monkeypatch, caplog):
     monkeypatch.setattr(memory, "free_memory", lambda device: 3 * GIB)
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, logger="avloc.data"):
         assert stays_in_memory(store, CPU, True)
     assert f"train: {store.nbytes / GIB:.2f} GiB raw, 3.0 GiB are free on cpu: kept in memory" in caplog.text
 
