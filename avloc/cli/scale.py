@@ -35,7 +35,7 @@ def at_scale(title: str) -> Callable[[Callable[..., Any]], Callable[..., None]]:
     def widened(command: Callable[..., Any]) -> Callable[..., None]:
         @functools.wraps(command)
         def run(json: bool, **options: Any) -> None:
-            with progress(title) as shown:
+            with progress(title, many=True) as shown:
                 prepared = command(**options, progress=shown)
             show_prepared(prepared, json)
 
