@@ -159,7 +159,7 @@ class MadeReader:
                 video=item.id,
                 split="",
                 start=float(second),
-                frames=np.full((2, 16, 16, 3), 10 * number + second, np.uint8),
+                frames=np.full((2, 16, 16, 3), (10 * number + second) % 256, np.uint8),
                 frame_keys=(f"{item.id}/{second}/a", f"{item.id}/{second}/b"),
                 waveform=np.full(100, 100 * number + second, np.int16),
                 labels=(number % 2,),
