@@ -30,9 +30,9 @@ def replacing(path: Path) -> Iterator[Path]:
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except OSError as error:
-        # HDF5 puts a page of its own under strerror
-        why = os.strerror(error.errno) if error.errno else error.strerror or str(error)
-        raise AvlocError(f"{path}: cannot be written ({why}); free space or choose another folder") from error
+        raise AvlocError(
+            f"{path}: cannot be written ({error.strerror or error}); free space or choose another folder"
+        ) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)

@@ -4,7 +4,10 @@ frames (n, F, H, W, 3) uint8, or (n, F) JPEG bytes; sounds (n, S) int16; a datas
 item; the attribute `key`.
 """
 
-from collections.abc import Mapping, Sequence
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.data.pictures import decode_jpeg
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    """HDF5 says in its own ways, over many lines, that the disk is full: OSError as the system would have it."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        number = re.search(r"errno = (\d+)", str(error))
+        if number is None:
+            raise
+        raise OSError(int(number[1]), os.strerror(int(number[1]))) from None
 
 
 class Hdf5Writer:
@@ -32,23 +47,27 @@ class Hdf5Writer:
         """The frames as they are to be stored, pixels or JPEG bytes."""
         row = len(self.sounds)
         self.cut(row + 1)
-        for pick, frame in enumerate(frames):
-            self.frames[row, pick] = frame
-        self.sounds[row] = sound
+        with _writing():
+            for pick, frame in enumerate(frames):
+                self.frames[row, pick] = frame
+            self.sounds[row] = sound
 
     def cut(self, rows: int) -> None:
         """Keep so many clips."""
-        self.frames.resize(rows, axis=0)
-        self.sounds.resize(rows, axis=0)
+        with _writing():
+            self.frames.resize(rows, axis=0)
+            self.sounds.resize(rows, axis=0)
 
     def finish(self, columns: Mapping[str, NDArray[Any]], items: Sequence[str], key: str) -> None:
-        for name, values in columns.items():
-            self.file[name] = values
-        self.file["items"] = list(items)
-        self.file.attrs["key"] = key
+        with _writing():
+            for name, values in columns.items():
+                self.file[name] = values
+            self.file["items"] = list(items)
+            self.file.attrs["key"] = key
 
     def close(self) -> None:
-        self.file.close()
+        with _writing():
+            self.file.close()
 
 
 class Hdf5Shard:

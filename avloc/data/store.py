@@ -212,10 +212,8 @@ class Store:
 
     def lines(self) -> Iterator[tuple[dict[str, Any], range]]:
         """The manifest's rows of what could be prepared, each with the clips that came of it."""
-        start = 0
-        for row in self._rows:
-            yield row, range(start, start + len(row["clips"]))
-            start += len(row["clips"])
+        stops = np.cumsum([len(row["clips"]) for row in self._rows]).tolist()
+        yield from zip(self._rows, map(range, [0, *stops], stops), strict=False)
 
     def broken(self) -> dict[int, str]:
         """Shards that cannot be opened, and why."""
