@@ -4,10 +4,7 @@ frames (n, F, H, W, 3) uint8, or (n, F) JPEG bytes; sounds (n, S) int16; a datas
 item; the attribute `key`.
 """
 
-import os
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,25 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.data.pictures import decode_jpeg
+from avloc.files import with_room
 
-
-@contextmanager
-def _writing() -> Iterator[None]:
-    """HDF5 says in its own ways, over many lines, that the disk is full: OSError as the system would have it."""
-    try:
-        yield
-    except (OSError, RuntimeError) as error:
-        number = re.search(r"errno = (\d+)", str(error))
-        if number is None:
-            raise
-        raise OSError(int(number[1]), os.strerror(int(number[1]))) from None
+ABOUT = 512  # bytes a clip of what HDF5 keeps for itself until a file is closed
 
 
 class Hdf5Writer:
     """Appends clips to a new file; the columns come at the end."""
 
     def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
-        self.file = h5py.File(path, "w")
+        self.path, self.file = path, h5py.File(path, "w")
         size, self.jpeg = settings["size"], settings["frames"] == "jpeg"
         frame, kind = ((), h5py.vlen_dtype(np.uint8)) if self.jpeg else ((size, size, 3), np.uint8)
         self.frames = self._appendable("frames", (settings["frames_per_clip"], *frame), kind)
@@ -46,28 +34,27 @@ class Hdf5Writer:
     def add(self, frames: Sequence[NDArray[np.uint8]], sound: NDArray[np.int16]) -> None:
         """The frames as they are to be stored, pixels or JPEG bytes."""
         row = len(self.sounds)
+        with_room(self.path, sum(frame.nbytes for frame in frames) + sound.nbytes + ABOUT * row)
         self.cut(row + 1)
-        with _writing():
-            for pick, frame in enumerate(frames):
-                self.frames[row, pick] = frame
-            self.sounds[row] = sound
+        for pick, frame in enumerate(frames):
+            self.frames[row, pick] = frame
+        self.sounds[row] = sound
 
     def cut(self, rows: int) -> None:
         """Keep so many clips."""
-        with _writing():
-            self.frames.resize(rows, axis=0)
-            self.sounds.resize(rows, axis=0)
+        self.frames.resize(rows, axis=0)
+        self.sounds.resize(rows, axis=0)
 
     def finish(self, columns: Mapping[str, NDArray[Any]], items: Sequence[str], key: str) -> None:
-        with _writing():
-            for name, values in columns.items():
-                self.file[name] = values
-            self.file["items"] = list(items)
-            self.file.attrs["key"] = key
+        sizes = [values.nbytes for values in columns.values()] + [len(item) for item in items]
+        with_room(self.path, sum(sizes) + ABOUT * len(self.sounds))
+        for name, values in columns.items():
+            self.file[name] = values
+        self.file["items"] = list(items)
+        self.file.attrs["key"] = key
 
     def close(self) -> None:
-        with _writing():
-            self.file.close()
+        self.file.close()
 
 
 class Hdf5Shard:
