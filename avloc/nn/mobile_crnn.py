@@ -6,8 +6,10 @@ from typing import NamedTuple
 from torch import Tensor, nn
 from torchvision.models.mobilenetv2 import InvertedResidual
 
+from avloc.errors import AvlocError
 from avloc.nn.pretrained import fill, read_weights
 
+EXPECTED = "the audio tagger's mobilecrnn_v2.pth"
 SMALLEST = 1e-7  # probabilities are kept above it, so that logarithms and quotients are finite
 
 
@@ -42,12 +44,27 @@ class MobileCrnn:
         network = MobileCrnnNet(classes, self.widths, self.expand, self.hidden, self.bands)
         if self.weights is not None:
             own = network.state_dict()
-            state = read_weights(self.weights, "the audio tagger's mobilecrnn_v2.pth", {})
+            state = read_weights(self.weights, EXPECTED, {})
             taken = {name: value for name, value in state.items() if name in own}
             if not head:
                 taken |= {name: value for name, value in own.items() if name.startswith("outputlayer.")}
             fill(network, taken, f"audio weights {self.weights}")
         return network
+
+
+def read_tagger(weights: str) -> "MobileCrnnNet":
+    """The audio tagger of a file, its widths and classes read off it; AvlocError when it is not one."""
+    state = read_weights(weights, EXPECTED, {}, "")
+    try:
+        widths = tuple(
+            len(state[name]) for name in ("features.0.1.bias", *(f"features.{n}.conv.3.bias" for n in (4, 7, 10)))
+        )
+        expand = len(state["features.2.conv.0.0.weight"]) // widths[0]
+        hidden, classes = state["gru.rnn.weight_hh_l0"].shape[1], len(state["outputlayer.bias"])
+        bands = state["gru.rnn.weight_ih_l0"].shape[1] // widths[3] * 32
+    except (KeyError, IndexError) as error:
+        raise AvlocError(f"weights {weights}: not {EXPECTED} (no {error.args[0]})") from None
+    return MobileCrnn(widths, expand, hidden, bands, weights).build(classes, head=True).eval()  # type: ignore[arg-type]
 
 
 class MobileCrnnNet(nn.Module):

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from avloc.errors import AvlocError
-from avloc.nn.mobile_crnn import MobileCrnn, linear_softmax
+from avloc.nn.mobile_crnn import MobileCrnn, linear_softmax, read_tagger
 
 KEYS = Path(__file__).resolve().parents[3] / "shared" / "specs" / "coarse_to_fine_state_keys.json"
 NARROW = MobileCrnn(widths=(2, 3, 4, 5), expand=2, hidden=3)
@@ -80,3 +80,13 @@ def test_weights_are_read_with_or_without_the_last_layer(tmp_path):
         settings.build(6, head=True)
     with pytest.raises(AvlocError, match=r"no such file; give the audio tagger's mobilecrnn_v2.pth"):
         MobileCrnn(weights=str(tmp_path / "none.pth")).build(4)
+
+
+def test_a_tagger_of_any_width_is_read_off_its_file(tmp_path):
+    settings = MobileCrnn(widths=(2, 3, 4, 5), expand=2, hidden=3, bands=96)
+    torch.save(settings.build(7).state_dict(), tmp_path / "tagger.pth")
+    tagger = read_tagger(str(tmp_path / "tagger.pth"))
+    assert not tagger.training and tagger(noise(1, 1, 40, 96)).clip.shape == (1, 7)
+    torch.save({"fc.weight": torch.zeros(2)}, tmp_path / "other.pth")
+    with pytest.raises(AvlocError, match=r"not the audio tagger's mobilecrnn_v2.pth \(no features.0.1.bias\)$"):
+        read_tagger(str(tmp_path / "other.pth"))
