@@ -51,7 +51,7 @@ def write_labels(store: Store, name: str, labels: Labels) -> Path:
     if labels.proposals is not None and labels.proposal_classes is not None:
         parts |= {"proposals": labels.proposals.astype(np.float32), "proposal_classes": labels.proposal_classes}
     with replacing(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, ids=np.array(store.ids), classes=np.array(labels.classes), **parts)
+        np.savez(file, ids=np.array(store.ids), classes=np.array(labels.classes), **parts)  # type: ignore[arg-type]
     return path
 
 
