@@ -10,7 +10,10 @@ from typer.testing import CliRunner
 import avloc
 from avloc.cli.app import app
 from avloc.data.labels import read_labels
+from avloc.drawing.moments import pictures
+from avloc.drawing.sets import set_moments
 from avloc.errors import AvlocError, DataError
+from avloc.predictions import read_predictions
 from tests.engine.tiny import BACKBONE, CLASSES, MODEL, make_tiny_store, write_config
 
 
@@ -133,6 +136,10 @@ def test_coarse_to_fine_runs_from_a_warm_up_over_clusters_to_scored_and_drawn_ma
         command(verb, "--config", config, "--run", tmp_path / "run")
     sets = command("evaluate", "--run", tmp_path / "run", "--resamples", 20)["sets"]
     for name in ("agnostic", "classes"):
-        assert {"wrong sound", "without sound", "stage one", "centre"} <= set(sets[name]["comparisons"])
+        assert {"wrong sound", "CAM", "stage one", "centre"} <= set(sets[name]["comparisons"])
+        assert read_predictions(tmp_path / "run" / "predictions" / f"{name}.deaf.h5").attributes["variant"] == "CAM"
+    part = avloc.Store.open(store).split("test")
+    (moment,) = set_moments(part, tmp_path / "run" / "predictions", "agnostic", [], 1, 0, "")
+    assert {"Heat map", "Stage one's map", "CAM"} <= {picture.title for picture in pictures(moment)}
     drawn = command("visualize", "--run", tmp_path / "run", "--clips", 2)
     assert any(path.endswith("classes.panels.png") for path in drawn["figures"])

@@ -31,6 +31,7 @@ class StageOne(Localizer):
     """
 
     of_classes = True
+    looks = "CAM"
 
     def __init__(
         self,
