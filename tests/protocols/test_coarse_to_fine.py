@@ -22,7 +22,7 @@ def test_two_annotators_of_a_flickr_frame():
 
 
 def test_the_three_cuts_of_flickr():
-    """Four by four, each pixel four times: two by two pixels of weight 1, two of weight 1/2; a map of 0.9 over four of them and two others."""
+    """Four by four, each pixel four times: two by two of weight 1, two of 1/2; a map of 0.9 on them and two others."""
     boxes = [[(0, 0, 0.5, 0.5), (0, 0, 0.75, 0.5)]]
     truth, heat = truth_of(boxes, votes=2), np.zeros((1, 1, 4, 4))
     heat[0, 0, :2, 1:], heat[0, 0, 3, 3], heat[0, 0, 3, 0] = 0.9, 0.5, 0.0005
