@@ -105,6 +105,10 @@ def _refuse_labels(data: Data, split: str, store: "Store", labels: "Labels | Non
         raise DataError(
             f"{what} have no proposals; `avloc pseudo-labels` with --proposals FILE writes them, for data.labels"
         )
+    if wanted is not None and -1 in (labels.proposal_classes if labels.proposal_classes is not None else ()):
+        raise DataError(
+            f"{what} have proposals without classes; `avloc pseudo-labels` with --classifier FILE names them"
+        )
     frame = localizer.frame
     if frame.augment or frame.crop:
         raise DataError(

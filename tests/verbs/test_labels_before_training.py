@@ -1,5 +1,6 @@
 """Bad labels end a training before it starts: one line, status 2, nothing in the run."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -119,3 +120,8 @@ def test_a_method_that_asks_for_proposals_gets_them_unchanged_or_not_at_all(stor
             _refuse_labels(data, "train", part, labels, localizer)
     localizer.frame = avloc.FrameView(size=32, augment=False, crop=False)
     _refuse_labels(data, "train", part, boxed, localizer)
+    nameless = replace(boxed, proposal_classes=boxed.proposal_classes - 1)
+    _refuse_labels(data, "train", part, nameless, localizer)
+    localizer.label_classes = 3  # learns from the classes
+    with pytest.raises(DataError, match="proposals without classes; `avloc pseudo-labels` with --classifier FILE"):
+        _refuse_labels(data, "train", part, nameless, localizer)

@@ -97,6 +97,7 @@ def c2f(store: Path, labels: str | None, **model) -> dict:
         "stage2": {"data": first, "model": {"dim": 8, "hidden": 16}, "train": {**settings, "optimizer": "sgd"}},
         "evaluate": {
             "agnostic": {"store": str(store), "split": "test", "protocol": "avloc"},
+            "one": {"store": str(store), "split": "test", "protocol": "c2f-agnostic", "axes": {"level": 1}},
             "classes": {"store": str(store), "split": "test", "protocol": "c2f-class", "axes": {"level": 1}},
         },
     }
@@ -135,7 +136,7 @@ def test_coarse_to_fine_runs_from_a_warm_up_over_clusters_to_scored_and_drawn_ma
     for verb in ("train-stage1", "train-stage2"):
         command(verb, "--config", config, "--run", tmp_path / "run")
     sets = command("evaluate", "--run", tmp_path / "run", "--resamples", 20)["sets"]
-    for name in ("agnostic", "classes"):
+    for name in ("agnostic", "one", "classes"):
         assert {"wrong sound", "CAM", "stage one", "centre"} <= set(sets[name]["comparisons"])
         assert read_predictions(tmp_path / "run" / "predictions" / f"{name}.deaf.h5").attributes["variant"] == "CAM"
     part = avloc.Store.open(store).split("test")
