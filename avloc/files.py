@@ -56,7 +56,7 @@ def write_json(path: Path, value: Any, indent: int | None = 1) -> None:
 def read_json(path: Path) -> Any:
     """The value in a JSON file; AvlocError naming file and line where it is missing or is not JSON."""
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        return json.loads(Path(path).read_text(encoding="utf-8-sig"))  # some editors begin a file with a mark
     except FileNotFoundError:
         raise AvlocError(f"{path}: no such file") from None
     except (OSError, UnicodeDecodeError) as error:

@@ -108,7 +108,7 @@ def _json(path: Path) -> Any:
 def csv_rows(path: Path, columns: int = 1) -> list[list[str]]:
     """Rows of a csv file as text, whatever its line ends; DataError where a row has too few columns."""
     try:
-        rows = [row for row in csv.reader(path.read_text(encoding="utf-8").splitlines()) if row]
+        rows = [row for row in csv.reader(path.read_text(encoding="utf-8-sig").splitlines()) if row]
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: not a readable csv file ({error})") from None
     for number, row in enumerate(rows, 1):
@@ -125,17 +125,18 @@ def id_list(path: Path) -> list[str]:
     A line of DSOL's lists, NAME.flac NAME.mp4, is one id.
     """
     ids = [row[0].strip() for row in csv_rows(path)]
-    ids = [_bare(name) for name in ids if name.lower() not in ("id", "ids", "file", "video", "name")]
+    ids = [bare(name) for name in ids if name.lower() not in ("id", "ids", "file", "video", "name")]
     double = {name for name in ids if ids.count(name) > 1} if len(set(ids)) < len(ids) else set()
     if double:
         raise DataError(f"{path}: id {min(double)!r} stands there more than once")
     return ids
 
 
-def _bare(name: str) -> str:
+def bare(name: str) -> str:
+    """The name of a clip without the ending of its media."""
     first, _, second = name.partition(" ")
-    if second and _bare(first) == _bare(second) not in (first, second):
-        return _bare(first)
+    if second and bare(first) == bare(second) not in (first, second):
+        return bare(first)
     stem, _, ending = name.rpartition(".")
     return stem if stem and ending.lower() in ("mp4", "jpg", "png", "wav", "flac", "xml") else name
 

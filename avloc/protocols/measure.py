@@ -166,6 +166,9 @@ class Measuring:
             masks = ciou_of_counts(hits @ weights, total[:, None], mask - hits[:, :, 0])
             measured.ciou = masks[:, 0]
             measured.best = masks if protocol.mask == "best" else None
+            if protocol.normalise == "minmax-nan" and protocol.mask != "absolute":
+                # the release's mask of a constant map is NaN itself, where its mask by a fixed cut is empty
+                measured.ciou = np.where(known.low == known.high, np.nan, measured.ciou)
         if protocol.pixel_ap == "binary":
             measured.of_unit["pixel_ap"] = average_precision_of_mask(hits[:, 0, 0], mask[:, 0], area, pixels)
         elif protocol.pixel_ap == "swapped":

@@ -44,18 +44,18 @@ def normalise(values: Rows, kind: str, low: Rows, high: Rows, tau: float = 0.03)
 
 
 def guided(maps: Rows, objects: Rows, kind: str, alpha: float, tau: float = 0.03) -> Rows:
-    """Object-guided localization: alpha * norm(AV) + (1 - alpha) * norm(OBJ), min-max again where the protocol
-    min-maxes.
+    """Object-guided localization: alpha * norm(AV) + (1 - alpha) * norm(OBJ), then min-max.
 
     maps, objects: (n, P). Mo and Morgado, ECCV 2022 (stoneMo/EZ-VSL@95ff5bf, alpha 0.4); with fixed normalisation the
-    object map is scaled by a constant range (stoneMo/SLAVC@05b429c, alpha 0.9).
+    object map is scaled by a constant range and the mixture stays as it is, since the confidence is taken from it
+    (stoneMo/SLAVC@05b429c, alpha 0.9; fixed-minmax min-maxes it afterwards).
     """
     fixed = kind.startswith("fixed")
     ours = _fixed(maps, tau) if fixed else normalise(maps, kind, *extremes(maps), tau)
     least, most = (np.float32(end) for end in OBJECT_RANGE)
     theirs = (objects - least) / (most - least) if fixed else normalise(objects, kind, *extremes(objects), tau)
     mixed = (ours * np.float32(alpha) + theirs * np.float32(1 - alpha)).astype(np.float32)
-    return mixed if kind == "fixed" else _minmax(mixed, *extremes(mixed))
+    return mixed if fixed else _minmax(mixed, *extremes(mixed))
 
 
 def extremes(values: Rows) -> tuple[Rows, Rows]:

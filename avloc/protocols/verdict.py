@@ -137,7 +137,8 @@ def _scored(
     undefined = np.isnan(scores)
     if undefined.any():
         warnings.append(
-            f"{undefined.sum()} scores are undefined (neither truth nor mask marks a pixel) and count as failures"
+            f"{undefined.sum()} scores are undefined (0/0: neither truth nor mask marks a pixel, or the map is constant)"
+            " and count as failures"
         )
         if protocol.undefined == "zero":
             scores = np.nan_to_num(scores)
