@@ -63,3 +63,5 @@ def read_json(path: Path) -> Any:
         raise AvlocError(f"{path}: cannot be read ({error})") from error
     except json.JSONDecodeError as error:
         raise AvlocError(f"{path}:{error.lineno}: not JSON ({error.msg})") from None
+    except RecursionError:
+        raise AvlocError(f"{path}: not JSON that can be read (nested too deep)") from None

@@ -65,7 +65,7 @@ class Builder:
             isinstance(n, int | float) and not isinstance(n, bool) and abs(n) <= _MOST for n in numbers if n == n
         )
         if len(numbers) != 4 or not known:
-            raise DataError(f"{self.name}: clip {self.ids[-1]}: box {str(box)[:60]}; expected four numbers")
+            raise DataError(f"{self.name}: clip {self.ids[-1]}: box {str(box)[:60]}; expected four finite numbers")
 
     def truth(self, **fields: Any) -> Truth:
         """The truth, with a warning for each kind of box that marks nothing or lies outside its frame."""

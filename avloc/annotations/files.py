@@ -82,7 +82,8 @@ def json_list(path: Path, *keys: str) -> list[dict[str, Any]]:
     """A JSON list of objects that all have these keys; DataError names the first that does not."""
     rows = _json(path)
     if not isinstance(rows, list) or not rows:
-        raise DataError(f"{path}: expected a list of objects; found {type(rows).__name__}")
+        found = "an empty list" if rows == [] else type(rows).__name__
+        raise DataError(f"{path}: expected a list of objects; found {found}")
     for number, row in enumerate(rows):
         if not isinstance(row, dict) or any(key not in row for key in keys):
             raise DataError(f"{path}: entry {number} is not an object with {', '.join(keys)}")
@@ -92,7 +93,8 @@ def json_list(path: Path, *keys: str) -> list[dict[str, Any]]:
 def json_object(path: Path) -> dict[str, Any]:
     value = _json(path)
     if not isinstance(value, dict) or not value:
-        raise DataError(f"{path}: expected an object with entries; found {type(value).__name__}")
+        found = "an empty one" if value == {} else type(value).__name__
+        raise DataError(f"{path}: expected an object with entries; found {found}")
     return value
 
 

@@ -8,7 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 Rows = NDArray[np.float32]
-NORMALISATIONS = ("none", "minmax", "minmax-nan", "inverted", "fixed", "fixed-minmax", "max", "relu", "minmax-set")
+NORMALISATIONS = (
+    "none",
+    "minmax",
+    "minmax-nan",
+    "inverted",
+    "inverted-nan",
+    "fixed",
+    "fixed-minmax",
+    "max",
+    "relu",
+    "minmax-set",
+)
 MASK_RULES = ("rank", "rank-or-one", "median", "absolute", "relative", "area", "top", "best", "none")
 #: object maps are scaled by this constant range where audio-visual maps have a fixed one: stoneMo/SLAVC@05b429c
 OBJECT_RANGE = (0.0, 2.5)
@@ -18,9 +29,9 @@ def normalise(values: Rows, kind: str, low: Rows, high: Rows, tau: float = 0.03)
     """Normalised pixels; `low` and `high` (n, 1) are the least and greatest of each whole map.
 
     minmax leaves constant maps as they are, minmax-nan divides 0 by 0 there (sspl); inverted is 1 - minmax(-H)
-    (hardway); fixed is (H + 1/tau) / (2/tau), for maps that are cosines over tau (slavc); max divides by the greatest
-    value; relu clears negative values (coarse-to-fine); minmax-set takes the extremes of the whole set instead of the
-    map's (denseav).
+    (hardway), inverted-nan the same but for constant maps (tvsl); fixed is (H + 1/tau) / (2/tau), for maps that are
+    cosines over tau (slavc); max divides by the greatest value; relu clears negative values (coarse-to-fine);
+    minmax-set takes the extremes of the whole set instead of the map's (denseav).
     """
     if kind == "none":
         return values
@@ -31,6 +42,9 @@ def normalise(values: Rows, kind: str, low: Rows, high: Rows, tau: float = 0.03)
     if kind == "minmax-nan":
         with np.errstate(invalid="ignore"):
             return (values - low) / (high - low)
+    if kind == "inverted-nan":
+        with np.errstate(invalid="ignore"):
+            return np.float32(1) - (high - values) / (high - low)
     if kind == "inverted":
         inverse = _minmax(-values, -high, -low)
         return np.subtract(np.float32(1), inverse, out=inverse)
