@@ -35,7 +35,8 @@ class Prepared:
     """What a build left behind.
 
     splits: clips in each. ok, failed: lines of the splits. reasons: why lines failed, and how many for each.
-    kept: items whose blocks an earlier run had finished. seconds: of this run.
+    kept: items whose blocks an earlier run had finished. seconds: of this run. coverage: lines of each split that could be
+    prepared, and all of its lines.
     """
 
     store: Path
@@ -45,6 +46,7 @@ class Prepared:
     reasons: Mapping[str, int]
     kept: int
     seconds: float
+    coverage: Mapping[str, tuple[int, int]]
 
 
 def build_store(
@@ -181,9 +183,12 @@ def _summary(
     out: Path, rows: Sequence[Mapping[str, Any]], splits: Sequence[str], kept: int, seconds: float
 ) -> Prepared:
     clips = dict.fromkeys(splits, 0)
+    coverage = dict.fromkeys(splits, (0, 0))
     failed = []
     for row in rows:
         clips[row["split"]] += len(row["clips"])
+        good, listed = coverage[row["split"]]
+        coverage[row["split"]] = good + (row["status"] != "failed"), listed + 1
         if row["status"] == "failed":
             failed.append(row)
     for row in failed[:SHOWN]:
@@ -192,7 +197,8 @@ def _summary(
     if len(failed) > SHOWN:
         logger.warning("%d more failed; %s names them all", len(failed) - SHOWN, out / "manifest.jsonl")
     reasons = Counter(row["reason"] for row in failed)
-    return Prepared(out, clips, len(rows) - len(failed), len(failed), dict(reasons.most_common()), kept, seconds)
+    ok, why = len(rows) - len(failed), dict(reasons.most_common())
+    return Prepared(out, clips, ok, len(failed), why, kept, seconds, coverage)
 
 
 def _finish(
