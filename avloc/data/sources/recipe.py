@@ -13,6 +13,7 @@ from avloc.data.build import Prepared, Progress, build_store
 from avloc.data.sources.base import Entry, Listing, Reader
 from avloc.data.sources.moments import Moments, marked, read_lists
 from avloc.errors import DataError
+from avloc.files import read_json
 
 logger = logging.getLogger(__name__)
 
@@ -143,4 +144,16 @@ class Recipe:
         }
         if frames not in ("jpeg", "raw"):
             raise DataError(f"frames is {frames!r}; expected 'jpeg' or 'raw'")
+        self._refuse_to_shrink(out)
         return build_store(out, self.source, self.listing, self.reader, settings, jobs=jobs, progress=progress)
+
+    def _refuse_to_shrink(self, out: Path) -> None:
+        """A store may be given more splits later, but asking for one does not take the others away."""
+        if (out / "store.json").is_file():
+            lost = [
+                split for split in read_json(out / "store.json").get("splits", ()) if split not in self.listing.splits
+            ]
+            if lost:
+                raise DataError(
+                    f"{out}: holds the split {lost[0]!r}, which was not asked for; name it too, or choose another folder"
+                )
