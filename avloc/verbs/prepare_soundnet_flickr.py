@@ -39,5 +39,5 @@ def prepare_soundnet_flickr(
     source, out = Path(source), Path(out)
     classes, listing = list_soundnet_flickr(source, Path(annotations or source), lists, splits or None, seed)
     facts = {"part": part, "short": short, "votes": 2, "seed": seed}
-    recipe = Recipe("soundnet-flickr", source, classes, listing, OneMoment(source, moments), moments, facts)
+    recipe = Recipe("soundnet-flickr", source, classes, listing, OneMoment(source, moments), moments, facts, block=64)
     return recipe.prepare(out, frames, store, jobs, progress)

@@ -46,6 +46,6 @@ def prepare_vggsound(
     classes, listing = list_vggsound(source, Path(annotations or source), lists, splits or None, seed)
     reader = OneMoment(source, moments, at, frame)
     facts = {"at": at, "frame": frame, "part": part, "short": short, "seed": seed}
-    return Recipe("vggsound", source, classes, listing, reader, moments, facts).prepare(
+    return Recipe("vggsound", source, classes, listing, reader, moments, facts, block=64).prepare(
         out, frames, store, jobs, progress
     )

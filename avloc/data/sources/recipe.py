@@ -116,7 +116,7 @@ def entries_of(lists: Lists) -> dict[str, list[Entry]]:
 class Recipe:
     """A data set that was listed and is ready to be prepared.
 
-    facts: further settings of the store, which a second run must repeat.
+    facts: further settings of the store, which a second run must repeat. block: recordings a shard.
     """
 
     data: str
@@ -127,6 +127,7 @@ class Recipe:
     moments: Moments
     facts: Mapping[str, Any]
     frames_per_clip: int = 1
+    block: int = 16
 
     def prepare(self, out: Path, frames: str, store: str, jobs: int | None, progress: Progress | None) -> Prepared:
         moments = self.moments
@@ -145,7 +146,9 @@ class Recipe:
         if frames not in ("jpeg", "raw"):
             raise DataError(f"frames is {frames!r}; expected 'jpeg' or 'raw'")
         self._refuse_to_shrink(out)
-        return build_store(out, self.source, self.listing, self.reader, settings, jobs=jobs, progress=progress)
+        return build_store(
+            out, self.source, self.listing, self.reader, settings, block=self.block, jobs=jobs, progress=progress
+        )
 
     def _refuse_to_shrink(self, out: Path) -> None:
         """A store may be given more splits later, but asking for one does not take the others away."""
