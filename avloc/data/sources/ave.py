@@ -108,11 +108,12 @@ def _known(by_id: Mapping[str, list], name: str, file: Path) -> list:
 
 def _item(tree: Tree, name: str, spans: list[list[Any]], boxed: Mapping[str, Rows]) -> Item:
     facts = tree.find(name)
-    # boxes of one's own have the event's class, or none
-    label = spans[0][0]
-    boxes = {
-        str(n): [[*row[:4], label] for row in boxed[f"{name}/{n}"]] for n in range(SECONDS) if f"{name}/{n}" in boxed
-    }
+    boxes = {}
+    for n in range(SECONDS):
+        if f"{name}/{n}" in boxed:
+            # boxes of one's own have the class of the second's event
+            label = next((label for label, start, end in spans if start < n + 1 and end > n), spans[0][0])
+            boxes[str(n)] = [[*row[:4], label] for row in boxed[f"{name}/{n}"]]
     return Item(
         name,
         facts["path"] or facts["picture"] or facts["folder"] or f"{name}.mp4",
