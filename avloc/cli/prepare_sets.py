@@ -1,12 +1,13 @@
 """`avloc prepare NAME` for data sets that are published as lists, tags and boxes beside videos, frames and sounds."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from avloc.cli.prepare import Frames, Jobs, Json, Lists, Out, Source, StoreKind, _show, app
-from avloc.cli.show import guarded, progress
+from avloc.cli.prepare import Frames, Lists, Out, Source, StoreKind, app
+from avloc.cli.scale import at_scale
+from avloc.cli.show import guarded
 
 Where = Annotated[Path | None, typer.Option(help="Where lists and boxes lie; default: SOURCE.")]
 Splits = Annotated[list[str] | None, typer.Option(help="Prepare this split alone; may be repeated.")]
@@ -23,6 +24,7 @@ Pad = Annotated[bool, typer.Option("--pad/--no-pad", help="Fill a last second th
 
 @app.command("soundnet-flickr")
 @guarded
+@at_scale("prepare soundnet-flickr")
 def soundnet_flickr(
     source: Source,
     out: Out = Path("data/flickr"),
@@ -37,9 +39,8 @@ def soundnet_flickr(
     frames: Frames = "jpeg",
     store: StoreKind = "hdf5",
     seed: Seed = 0,
-    jobs: Jobs = None,
-    json: Json = False,
-) -> None:
+    **work: Any,
+) -> Any:
     """SoundNet-Flickr: a frame and a stretch of sound of each video. docs/data/soundnet_flickr.md
 
     SOURCE has frames/ID.jpg and audio/ID.wav, or Data/D/ID.jpg and Data/D/ID.wav, or
@@ -53,16 +54,27 @@ def soundnet_flickr(
     """
     from avloc import prepare_soundnet_flickr
 
-    with progress("prepare soundnet-flickr") as shown:
-        prepared = prepare_soundnet_flickr(
-            source, out, annotations, lists or (), splits or None, seconds, rate, part, short, size, frames, store, seed,
-            jobs, shown,
-        )  # fmt: skip
-    _show(prepared, json)
+    return prepare_soundnet_flickr(
+        source,
+        out,
+        annotations,
+        lists or (),
+        splits or None,
+        seconds,
+        rate,
+        part,
+        short,
+        size,
+        frames,
+        store,
+        seed,
+        **work,
+    )
 
 
 @app.command()
 @guarded
+@at_scale("prepare vggsound")
 def vggsound(
     source: Source,
     out: Out = Path("data/vggsound"),
@@ -79,9 +91,8 @@ def vggsound(
     frames: Frames = "jpeg",
     store: StoreKind = "hdf5",
     seed: Seed = 0,
-    jobs: Jobs = None,
-    json: Json = False,
-) -> None:
+    **work: Any,
+) -> Any:
     """VGGSound and its test sets, a clip of each listed ID_START. docs/data/vggsound.md
 
     SOURCE has ID_START.mp4, ID/START.mp4, or frames/ID_START.jpg and audio/ID_START.wav, in any
@@ -97,16 +108,29 @@ def vggsound(
     """
     from avloc import prepare_vggsound
 
-    with progress("prepare vggsound") as shown:
-        prepared = prepare_vggsound(
-            source, out, annotations, lists or (), splits or None, at, frame, seconds, rate, part, short, size, frames,
-            store, seed, jobs, shown,
-        )  # fmt: skip
-    _show(prepared, json)
+    return prepare_vggsound(
+        source,
+        out,
+        annotations,
+        lists or (),
+        splits or None,
+        at,
+        frame,
+        seconds,
+        rate,
+        part,
+        short,
+        size,
+        frames,
+        store,
+        seed,
+        **work,
+    )
 
 
 @app.command()
 @guarded
+@at_scale("prepare ave")
 def ave(
     source: Source,
     out: Out = Path("data/ave"),
@@ -121,9 +145,8 @@ def ave(
     size: Size = 256,
     frames: Frames = "jpeg",
     store: StoreKind = "hdf5",
-    jobs: Jobs = None,
-    json: Json = False,
-) -> None:
+    **work: Any,
+) -> Any:
     """AVE: ten clips of a second of each video, with the class of its event. docs/data/ave.md
 
     SOURCE has AVE/VIDEOID.mp4, and Annotations.txt, trainSet.txt, valSet.txt, testSet.txt with
@@ -132,16 +155,14 @@ def ave(
     """
     from avloc import prepare_ave
 
-    with progress("prepare ave") as shown:
-        prepared = prepare_ave(
-            source, out, annotations, lists or (), splits or None, boxes, fps, at, pad, rate, size, frames, store, jobs,
-            shown,
-        )  # fmt: skip
-    _show(prepared, json)
+    return prepare_ave(
+        source, out, annotations, lists or (), splits or None, boxes, fps, at, pad, rate, size, frames, store, **work
+    )
 
 
 @app.command("audioset-instrument")
 @guarded
+@at_scale("prepare audioset-instrument")
 def audioset_instrument(
     source: Source,
     out: Out = Path("data/audioset-instrument"),
@@ -157,9 +178,8 @@ def audioset_instrument(
     size: Size = 256,
     frames: Frames = "jpeg",
     store: StoreKind = "hdf5",
-    jobs: Jobs = None,
-    json: Json = False,
-) -> None:
+    **work: Any,
+) -> Any:
     """AudioSet-instrument: ten clips of a second of each video. docs/data/audioset_instrument.md
 
     SOURCE has train/ID/0000.jpg to 0009.jpg with train/audio/ID.wav, val/ alike, or ID.mp4.
@@ -172,8 +192,6 @@ def audioset_instrument(
     """
     from avloc import prepare_audioset_instrument
 
-    with progress("prepare audioset-instrument") as shown:
-        prepared = prepare_audioset_instrument(
-            source, out, release, annotations, splits or None, fps, at, pad, rate, size, frames, store, jobs, shown
-        )
-    _show(prepared, json)
+    return prepare_audioset_instrument(
+        source, out, release, annotations, splits or None, fps, at, pad, rate, size, frames, store, **work
+    )

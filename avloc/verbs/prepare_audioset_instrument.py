@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Unpack
 
-from avloc.data.build import Prepared, Progress
+from avloc.data.building import Prepared
 from avloc.data.sources.audioset import RATES, SECONDS, list_audioset
 from avloc.data.sources.recipe import Recipe, moments_of
 from avloc.data.sources.recordings import EachSecond, check_fps
+from avloc.data.work import Scale
 
 
 def prepare_audioset_instrument(
@@ -22,8 +24,7 @@ def prepare_audioset_instrument(
     size: int = 256,
     frames: str = "jpeg",
     store: str = "hdf5",
-    jobs: int | None = None,
-    progress: Progress | None = None,
+    **work: Unpack[Scale],
 ) -> Prepared:
     """Ten clips of one second of each video, with the tags of the video and the boxes of the second's frame.
 
@@ -32,7 +33,7 @@ def prepare_audioset_instrument(
     there where None. fps: frames kept of each second. at: where in its part of the second each is taken, 0 to 1; the
     releases bring frames 0000.jpg to 0009.jpg and do not say. pad: a last second that is not whole is filled with silence,
     as published, otherwise left out. rate: Hz; 22050 for coarse-to-fine and 16000 for dsol where None. size: pixels. frames:
-    "jpeg" or "raw". store: "hdf5" or "lmdb". jobs: processes, one for each processor where None.
+    "jpeg" or "raw". store: "hdf5" or "lmdb". work: see `avloc.data.work.Work`.
     """
     moments = moments_of(size, RATES.get(release, 16000) if rate is None else rate, 1.0)
     check_fps(fps, at)
@@ -41,4 +42,4 @@ def prepare_audioset_instrument(
     reader = EachSecond(source, moments, SECONDS, fps, at, pad)
     facts = {"release": release, "at": at, "pad": pad}
     recipe = Recipe("audioset-instrument", source, classes, listing, reader, moments, facts, fps)
-    return recipe.prepare(out, frames, store, jobs, progress)
+    return recipe.prepare(out, frames, store, **work)

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Unpack
 
-from avloc.data.build import Prepared, Progress
+from avloc.data.building import Prepared
 from avloc.data.sources.recipe import Recipe, moments_of
 from avloc.data.sources.recordings import OneMoment
 from avloc.data.sources.vggsound import list_vggsound
+from avloc.data.work import Scale
 from avloc.errors import DataError
 
 
@@ -26,8 +28,7 @@ def prepare_vggsound(
     frames: str = "jpeg",
     store: str = "hdf5",
     seed: int = 0,
-    jobs: int | None = None,
-    progress: Progress | None = None,
+    **work: Unpack[Scale],
 ) -> Prepared:
     """One clip of each listed ID_START: the frame at `at` seconds of the ten, and `seconds` of its sound.
 
@@ -36,7 +37,7 @@ def prepare_vggsound(
     boxes of VGG-SS are of the frame at 5.0. frame: which picture where a clip has a folder of numbered ones. part: "middle"
     or "first" of the sound. short: "repeat" sounds that are shorter, as the published loaders do, or "fail": count them.
     size: pixels. rate: Hz. frames: "jpeg" or "raw". store: "hdf5" or "lmdb". seed: of training splits drawn where their
-    list is missing. jobs: processes, one for each processor where None. Defaults are those of EZ-VSL and SSPL; visual
+    list is missing. work: see `avloc.data.work.Work`. Defaults are those of EZ-VSL and SSPL; visual
     context hears at 24000 Hz, Hard Way's test the first 10 seconds.
     """
     moments = moments_of(size, rate, seconds, short, part)
@@ -47,5 +48,5 @@ def prepare_vggsound(
     reader = OneMoment(source, moments, at, frame)
     facts = {"at": at, "frame": frame, "part": part, "short": short, "seed": seed}
     return Recipe("vggsound", source, classes, listing, reader, moments, facts, block=64).prepare(
-        out, frames, store, jobs, progress
+        out, frames, store, **work
     )

@@ -57,7 +57,7 @@ def tree(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def store(tree, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("stores") / "audioset"
-    options = ["--source", str(tree), "--out", str(out), "--frames", "raw", "--size", "64", "--jobs", "1"]
+    options = ["--source", str(tree), "--out", str(out), "--frames", "raw", "--size", "64", "--jobs", "0"]
     shown = CliRunner(env={"COLUMNS": "100"}).invoke(app, ["prepare", "audioset-instrument", *options])
     assert shown.exit_code == 0, shown.stderr
     assert "2 of 3" in shown.stdout and "1 x missing file" in shown.stdout
@@ -111,7 +111,7 @@ def test_the_release_of_dsol_from_videos_trains_two_steps_and_is_scored(tmp_path
     rows = {f"{VAL[0]}/2": {"bbox": [{"category": 5, "normbox": [0.25, 0.25, 0.5, 0.5]}]}, f"{VAL[1]}/1": {"bbox": []}}
     write_json(root / "audioset_box.json", rows)
     found = avloc.prepare_audioset_instrument(
-        root, tmp_path / "s", release="dsol", fps=2, at=0.0, size=64, frames="raw", jobs=1
+        root, tmp_path / "s", release="dsol", fps=2, at=0.0, size=64, frames="raw", jobs=0
     )
     assert found.splits == {"single_train": 8, "single_val": 8}
     store = Store.open(tmp_path / "s")
@@ -151,7 +151,7 @@ def test_files_that_do_not_belong_together_are_one_line(tree, tmp_path, damage, 
         (root / name).write_bytes((tree / name).read_bytes())
     damage(root)
     with pytest.raises(DataError, match=message) as refused:
-        avloc.prepare_audioset_instrument(tree, tmp_path / "s", annotations=root, jobs=1)
+        avloc.prepare_audioset_instrument(tree, tmp_path / "s", annotations=root, jobs=0)
     assert "\n" not in str(refused.value)
 
 
@@ -161,7 +161,7 @@ def test_options_out_of_range(tree, tmp_path):
     with pytest.raises(DataError, match="fps is 0"):
         avloc.prepare_audioset_instrument(tree, tmp_path / "s", fps=0)
     with pytest.raises(DataError, match="one frame a second: 4, missing file: 1"):
-        avloc.prepare_audioset_instrument(tree, tmp_path / "s", splits=["train", "test"], fps=2, jobs=1)
+        avloc.prepare_audioset_instrument(tree, tmp_path / "s", splits=["train", "test"], fps=2, jobs=0)
 
 
 @pytest.mark.skipif(not ANNOTATIONS.is_dir(), reason=f"no published boxes at {ANNOTATIONS}")
@@ -177,5 +177,5 @@ def test_all_published_boxes_find_their_second(tmp_path):
     _, listing = list_audioset(tmp_path / "v", tmp_path / "v", "coarse-to-fine", None)
     assert sum(len(item.facts["boxes"]) for item in listing.items.values()) == 4503
     assert sum(bool(item.facts["boxes"]) for item in listing.items.values()) == 566
-    found = avloc.prepare_audioset_instrument(tmp_path / "v", tmp_path / "s", size=32, jobs=1)
+    found = avloc.prepare_audioset_instrument(tmp_path / "v", tmp_path / "s", size=32, jobs=0)
     assert found.coverage == {"test": (1, 1099)} and Store.open(tmp_path / "s").split("test").annotated.sum() == 10

@@ -40,7 +40,7 @@ def store(tree, tmp_path_factory) -> Path:
     out, boxes = tmp_path_factory.mktemp("stores") / "ave", tree / "own.json"
     own = [{"id": "E_1Asfq8it4/9", "boxes": [{"box": [0.25, 0.25, 0.75, 0.75]}]}, {"id": "E_1Asfq8it4/2", "boxes": []}]
     write_json(boxes, {"clips": own})
-    options = ["--source", tree, "--out", out, "--boxes", boxes, "--frames", "raw", "--size", 64, "--jobs", 1]
+    options = ["--source", tree, "--out", out, "--boxes", boxes, "--frames", "raw", "--size", 64, "--jobs", 0]
     shown = CliRunner(env={"COLUMNS": "100"}).invoke(app, ["prepare", "ave", *map(str, options)])
     assert shown.exit_code == 0, shown.stderr
     assert "1 of 2" in shown.stdout and "1 x missing file" in shown.stdout
@@ -65,7 +65,7 @@ def test_boxes_of_ones_own_belong_to_a_second(store):
 
 
 def test_frames_of_a_second_and_seconds_that_are_not_whole(tree, tmp_path):
-    avloc.prepare_ave(tree, tmp_path / "s", splits=["test"], fps=2, at=0.0, pad=False, frames="raw", size=64, jobs=1)
+    avloc.prepare_ave(tree, tmp_path / "s", splits=["test"], fps=2, at=0.0, pad=False, frames="raw", size=64, jobs=0)
     part = Store.open(tmp_path / "s").split("test")
     assert len(part) == 9 and [number_in(frame) for frame in part.all_frames()[4]] == [40, 45]
 
@@ -77,7 +77,7 @@ def test_sets_by_the_published_orders_and_lists_of_ones_own(tree, tmp_path):
     with h5py.File(lists / "train_order.h5", "w") as file:
         file["order"] = [1, 0]
     (lists / "mine.txt").write_text("RUhOCu3LNXM\n")
-    found = avloc.prepare_ave(tree, tmp_path / "s", lists, [f"mine={lists / 'mine.txt'}"], size=32, jobs=1)
+    found = avloc.prepare_ave(tree, tmp_path / "s", lists, [f"mine={lists / 'mine.txt'}"], size=32, jobs=0)
     assert found.splits == {"train": 20, "mine": 10}
     assert Store.open(tmp_path / "s").split("train").videos[0] == "-0giAfYq9oV"
 
@@ -117,6 +117,6 @@ def test_a_real_video_gives_ten_seconds(tmp_path):
     (tmp_path / "v").mkdir()
     (tmp_path / "v" / "nasa_130130.mp4").symlink_to(MEDIA / "nasa_13013.mp4")
     (tmp_path / "v" / "testSet.txt").write_text("Male speech, man speaking&nasa_130130&good&0&10\n")
-    found = avloc.prepare_ave(tmp_path / "v", tmp_path / "s", size=64, jobs=1)
+    found = avloc.prepare_ave(tmp_path / "v", tmp_path / "s", size=64, jobs=0)
     part = Store.open(tmp_path / "s").split("test")
     assert found.splits == {"test": 10} and part.labels.all() and part.all_frames().std() > 5

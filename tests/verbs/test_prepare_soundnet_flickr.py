@@ -51,7 +51,7 @@ def reasons(store: Path) -> dict[str, str]:
 
 def test_frames_and_sounds_with_lists_and_boxes_of_three_annotators(tree, tmp_path):
     shown = CliRunner(env={"COLUMNS": "100"}).invoke(
-        app, ["prepare", "soundnet-flickr", "--source", str(tree), "--out", str(tmp_path / "s"), "--jobs", "1"]
+        app, ["prepare", "soundnet-flickr", "--source", str(tree), "--out", str(tmp_path / "s"), "--jobs", "0"]
     )
     assert shown.exit_code == 0, shown.stderr
     assert "6 of 7" in shown.stdout and "3 of 3" in shown.stdout and "1 x missing file" in shown.stdout
@@ -68,14 +68,14 @@ def test_frames_and_sounds_with_lists_and_boxes_of_three_annotators(tree, tmp_pa
 
 
 def test_the_middle_of_the_sound_and_short_sounds_repeated_or_counted(tree, tmp_path):
-    avloc.prepare_soundnet_flickr(tree, tmp_path / "s", rate=22050, jobs=1, splits=["train_10k"])
+    avloc.prepare_soundnet_flickr(tree, tmp_path / "s", rate=22050, jobs=0, splits=["train_10k"])
     part = Store.open(tmp_path / "s").split("train_10k")
     sounds = part.sounds([0, 1]) / 32767
     whole = np.tile(sound(1), 3)[: 6 * 22050]
     assert np.abs(sounds[1] - whole[66150 - 33075 : 66150 + 33075]).max() < 1e-3 and part.starts[1] == 1.5
     two = np.tile(sound(0)[: 2 * 22050], 2)  # two seconds, repeated, and the middle of that
     assert np.abs(sounds[0] - two[44100 - 33075 : 44100 + 33075]).max() < 1e-3
-    avloc.prepare_soundnet_flickr(tree, tmp_path / "f", short="fail", splits=["train_10k"], jobs=1)
+    avloc.prepare_soundnet_flickr(tree, tmp_path / "f", short="fail", splits=["train_10k"], jobs=0)
     assert reasons(tmp_path / "f") == {TRAIN[0]: "sound too short", "10000000009": "missing file"}
 
 
@@ -87,14 +87,14 @@ def test_the_trees_of_senocak_and_of_sspl(tmp_path):
     write_frame(tmp_path / "v" / "Data" / "3" / "3000000003.jpg", 2)
     write_sound(tmp_path / "v" / "Data" / "3" / "3000000003.wav", 2)
     (tmp_path / "v" / "flickr_train_videos_10k.csv").write_text(f"{entry}\n3000000003\n")
-    avloc.prepare_soundnet_flickr(tmp_path / "v", tmp_path / "s", frames="raw", jobs=1)
+    avloc.prepare_soundnet_flickr(tmp_path / "v", tmp_path / "s", frames="raw", jobs=0)
     part = Store.open(tmp_path / "s").split("train_10k")
     assert part.ids == ["6248166344", "3000000003"]
     other = tmp_path / "other"
     write_frame(other / "frames" / "1.jpg", 0, 7)
     write_sound(other / "audio" / "1.wav", 1)
     (other / "l.txt").write_text("1\n")
-    avloc.prepare_soundnet_flickr(other, tmp_path / "o", lists=[f"mine={other / 'l.txt'}"], frames="raw", jobs=1)
+    avloc.prepare_soundnet_flickr(other, tmp_path / "o", lists=[f"mine={other / 'l.txt'}"], frames="raw", jobs=0)
     assert (Store.open(tmp_path / "o").split("mine").all_frames()[0] == part.all_frames()[0]).all()
 
 
@@ -106,7 +106,7 @@ def test_silent_pairs_have_another_sound_and_no_box(tree, tmp_path):
     (lists / "Annotations").symlink_to(tree / "Annotations")
     (lists / "flickr_test_plus_silent.csv").write_text(f"video,audio,label\n{TEST[0]},{TEST[1]},non-sounding\n")
     avloc.prepare_soundnet_flickr(
-        tree, tmp_path / "s", annotations=lists, splits=["test", "test_extended"], frames="raw", jobs=1
+        tree, tmp_path / "s", annotations=lists, splits=["test", "test_extended"], frames="raw", jobs=0
     )
     store = Store.open(tmp_path / "s")
     part, test = store.split("test_extended"), store.split("test")
@@ -115,7 +115,7 @@ def test_silent_pairs_have_another_sound_and_no_box(tree, tmp_path):
 
 
 def test_a_training_split_without_a_list_is_drawn_of_what_is_not_tested(tree, tmp_path, caplog):
-    found = avloc.prepare_soundnet_flickr(tree, tmp_path / "s", splits=["train_144k", "test"], jobs=1)
+    found = avloc.prepare_soundnet_flickr(tree, tmp_path / "s", splits=["train_144k", "test"], jobs=0)
     assert sorted(Store.open(tmp_path / "s").split("train_144k").ids) == TRAIN
     assert found.coverage == {"train_144k": (6, 6), "test": (3, 3)}
     assert "6 of the 6 recordings that are here were drawn by seed 0" in caplog.text
@@ -123,10 +123,10 @@ def test_a_training_split_without_a_list_is_drawn_of_what_is_not_tested(tree, tm
 
 def test_test_clips_without_boxes_and_splits_that_would_be_lost_are_named(tree, tmp_path, caplog):
     (tmp_path / "l.csv").write_text(f"{TEST[0]}\n{TRAIN[1]}\n")
-    avloc.prepare_soundnet_flickr(tree, tmp_path / "s", lists=[f"test={tmp_path / 'l.csv'}"], splits=["test"], jobs=1)
+    avloc.prepare_soundnet_flickr(tree, tmp_path / "s", lists=[f"test={tmp_path / 'l.csv'}"], splits=["test"], jobs=0)
     assert f"1 of 2 clips are in no annotation and cannot be scored: {TRAIN[1]}" in caplog.text
     with pytest.raises(DataError, match="holds the split 'test', which was not asked for"):
-        avloc.prepare_soundnet_flickr(tree, tmp_path / "s", splits=["train_10k"], jobs=1)
+        avloc.prepare_soundnet_flickr(tree, tmp_path / "s", splits=["train_10k"], jobs=0)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_mistakes_are_one_line(tree, tmp_path, options, expected):
 )
 def test_the_store_trains_two_steps_of_a_shipped_configuration_and_is_scored(tree, tmp_path, config, options, model):
     store = tmp_path / "s"
-    avloc.prepare_soundnet_flickr(tree, store, size=48, splits=["train_10k", "test"], jobs=1, **options)
+    avloc.prepare_soundnet_flickr(tree, store, size=48, splits=["train_10k", "test"], jobs=0, **options)
     stores = {"stage1.data.store": store, "evaluate.flickr.store": store, "stage1.train.batch_size": 3}
     if config.startswith("coarse"):
         scores = "id,a,b,c,d,e,f,g\n" + "".join(f"{name},{n % 2},1,0,0,0,0,0\n" for n, name in enumerate(TRAIN))
@@ -182,7 +182,7 @@ def test_the_published_lists_and_boxes_with_two_recordings(tmp_path):
         (tmp_path / "v" / "audio").mkdir(exist_ok=True)
         (tmp_path / "v" / "audio" / f"{name}{Path(file).suffix}").symlink_to(MEDIA / file)
     found = avloc.prepare_soundnet_flickr(
-        tmp_path / "v", tmp_path / "s", annotations=ANNOTATIONS / "flickr_soundnet", splits=["test"], jobs=1
+        tmp_path / "v", tmp_path / "s", annotations=ANNOTATIONS / "flickr_soundnet", splits=["test"], jobs=0
     )
     assert found.coverage == {"test": (2, 250)} and found.reasons == {"missing file": 248}
     part = Store.open(tmp_path / "s").split("test")

@@ -130,16 +130,16 @@ def test_published_choices_of_the_moment(tree, tmp_path):
         rate=24000,
         frames="raw",
         size=64,
-        jobs=1,
+        jobs=0,
     )
     part = Store.open(tmp_path / "s").split("vggss")
     assert number_in(part.all_frames()[0, 0]) == 20 and part.samples == 96000 and part.starts[0] == 0
     with pytest.raises(DataError, match=r"none of 2 listed items could be prepared \(picture too short: 2\)"):
-        avloc.prepare_vggsound(tree, tmp_path / "late", splits=["vggss"], at=30.0, jobs=1)
+        avloc.prepare_vggsound(tree, tmp_path / "late", splits=["vggss"], at=30.0, jobs=0)
 
 
 def test_a_training_list_that_is_missing_is_drawn_from_the_training_rows(tree, tmp_path):
-    found = avloc.prepare_vggsound(tree, tmp_path / "s", splits=["train_144k"], size=32, jobs=1)
+    found = avloc.prepare_vggsound(tree, tmp_path / "s", splits=["train_144k"], size=32, jobs=0)
     assert sorted(Store.open(tmp_path / "s").split("train_144k").ids) == sorted(NAMES[:3])
     assert found.coverage == {"train_144k": (3, 3)}
 
@@ -154,15 +154,15 @@ def test_numbered_frames_with_sounds_and_instruments(tmp_path):
     (root / "vgginstruments_test.csv").write_text("sample0000,accordion\nsample0001,banjo\n")
     write_json(root / "vggss.json", [{"file": NAMES[3], "class": "harp", "bbox": [[0, 0, 1, 1]]}])
     with pytest.raises(DataError, match=r"no list for the split 'duet'; expected vggsound_duet_test.csv"):
-        avloc.prepare_vggsound(root, tmp_path / "s", splits=["duet"], jobs=1)
-    avloc.prepare_vggsound(root, tmp_path / "s", frames="raw", jobs=1)  # instruments are not asked for
+        avloc.prepare_vggsound(root, tmp_path / "s", splits=["duet"], jobs=0)
+    avloc.prepare_vggsound(root, tmp_path / "s", frames="raw", jobs=0)  # instruments are not asked for
     assert Store.open(tmp_path / "s").splits == {"vggss": 1}
     write_frame(tmp_path / "o" / "frames" / f"{NAMES[3]}.jpg", 0, 7)
     write_sound(tmp_path / "o" / "audio" / f"{NAMES[3]}.wav", 0, 10.0)
-    avloc.prepare_vggsound(tmp_path / "o", tmp_path / "p", annotations=root, frames="raw", jobs=1)
+    avloc.prepare_vggsound(tmp_path / "o", tmp_path / "p", annotations=root, frames="raw", jobs=0)
     one, other = (Store.open(tmp_path / name).split("vggss") for name in "sp")
     assert (one.all_frames() == other.all_frames()).all() and (one.all_sounds() == other.all_sounds()).all()
-    found = avloc.prepare_vggsound(root, tmp_path / "i", splits=["instruments"], jobs=1)
+    found = avloc.prepare_vggsound(root, tmp_path / "i", splits=["instruments"], jobs=0)
     assert found.coverage == {"instruments": (1, 2)} and Store.open(tmp_path / "i").split("instruments").ids == [
         "sample0000"
     ]
@@ -173,11 +173,11 @@ def test_boxes_are_needed_where_a_split_is_scored_by_them(tree, tmp_path):
     lists.mkdir()
     (lists / "vggss_test.csv").write_text(f"{NAMES[3]}\n")
     with pytest.raises(DataError, match=r"no vggss.json in it or in its folders; the split 'vggss' has its boxes"):
-        avloc.prepare_vggsound(tree, tmp_path / "s", annotations=lists, jobs=1)
+        avloc.prepare_vggsound(tree, tmp_path / "s", annotations=lists, jobs=0)
     (lists / "vggss_test.csv").unlink()
     (lists / "vggsound.csv").write_text("abcdefghijk,x,dog,train\n")
     with pytest.raises(DataError, match=r"vggsound.csv:1: found 'abcdefghijk,x,dog,train'; expected YouTube id"):
-        avloc.prepare_vggsound(tree, tmp_path / "s", annotations=lists, jobs=1)
+        avloc.prepare_vggsound(tree, tmp_path / "s", annotations=lists, jobs=0)
 
 
 def test_a_shipped_configuration_trains_two_steps_and_is_scored_on_each_set(store, tmp_path):
@@ -212,7 +212,7 @@ def test_the_published_lists_with_a_real_video(tmp_path):
     (tmp_path / "v").mkdir()
     (tmp_path / "v" / f"{name}.mp4").symlink_to(MEDIA / "nasa_13013.mp4")
     found = avloc.prepare_vggsound(
-        tmp_path / "v", tmp_path / "s", annotations=ANNOTATIONS / "vggss", splits=["vggss", "vggss_4692"], jobs=1
+        tmp_path / "v", tmp_path / "s", annotations=ANNOTATIONS / "vggss", splits=["vggss", "vggss_4692"], jobs=0
     )
     assert found.coverage["vggss"] == (1, 5158) and found.coverage["vggss_4692"][1] == 4692
     part = Store.open(tmp_path / "s").split("vggss")
@@ -226,6 +226,6 @@ def test_a_video_without_sound_is_heard_by_the_file_of_its_name(tree, tmp_path):
     write_sound(root / "audio" / f"{NAMES[0]}.wav", 0, 10.0)
     make_video(root / f"{NAMES[1]}.mp4", 100)
     make_video(root / f"{NAMES[2]}.mp4", 30, sound=tone(10))
-    found = avloc.prepare_vggsound(root, tmp_path / "s", annotations=tree, splits=["train"], jobs=1)
+    found = avloc.prepare_vggsound(root, tmp_path / "s", annotations=tree, splits=["train"], jobs=0)
     assert Store.open(tmp_path / "s").split("train").ids == [NAMES[0]]
     assert found.reasons == {"no sound track": 1, "picture too short": 1, "missing file": 1}

@@ -5,13 +5,15 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from avloc.annotations.files import Files, id_list
 from avloc.annotations.truth import Truth
-from avloc.data.build import Prepared, Progress, build_store
+from avloc.data.build import build_store
+from avloc.data.building import Prepared
 from avloc.data.sources.base import Entry, Listing, Reader
 from avloc.data.sources.moments import Moments, marked, read_lists
+from avloc.data.work import Scale
 from avloc.errors import DataError
 from avloc.files import read_json
 
@@ -129,7 +131,7 @@ class Recipe:
     frames_per_clip: int = 1
     block: int = 16
 
-    def prepare(self, out: Path, frames: str, store: str, jobs: int | None, progress: Progress | None) -> Prepared:
+    def prepare(self, out: Path, frames: str, store: str, **work: Unpack[Scale]) -> Prepared:
         moments = self.moments
         settings = {
             "data": self.data,
@@ -146,9 +148,7 @@ class Recipe:
         if frames not in ("jpeg", "raw"):
             raise DataError(f"frames is {frames!r}; expected 'jpeg' or 'raw'")
         self._refuse_to_shrink(out)
-        return build_store(
-            out, self.source, self.listing, self.reader, settings, block=self.block, jobs=jobs, progress=progress
-        )
+        return build_store(out, self.source, self.listing, self.reader, settings, block=self.block, **work)
 
     def _refuse_to_shrink(self, out: Path) -> None:
         """A store may be given more splits later, but asking for one does not take the others away."""
