@@ -11,8 +11,10 @@ from typer.testing import CliRunner
 import avloc
 from avloc import Store
 from avloc.cli.app import app
-from avloc.errors import DataError
+from avloc.data.views import LogMel
+from avloc.errors import AvlocError, DataError
 from avloc.predictions import read_predictions
+from avloc.verbs.evaluate import _longer
 from tests.data.making import ANNOTATIONS, MEDIA, make_video, number_in, tone
 from tests.data.published import SMALL, two_steps, write_frame, write_json, write_numbered_video, write_sound
 
@@ -201,6 +203,29 @@ def test_a_shipped_configuration_trains_two_steps_and_is_scored_on_each_set(stor
     # the predictions have the benchmark's ids
     ids = read_predictions(sets["vggss_extended"].predictions).ids
     assert ids == [*NAMES[3:], f"{NAMES[3]}+{NAMES[4]}"]
+
+
+def test_a_test_set_may_be_heard_longer_than_training_as_the_published_test_of_hard_way(tree, store, tmp_path):
+    avloc.prepare_vggsound(
+        tree, tmp_path / "long", splits=["vggss"], seconds=10.0, part="first", size=64, frames="raw", jobs=0
+    )
+    stores = {"stage1.data.store": store, "evaluate.vggss.store": store, "stage1.train.batch_size": 2}
+    long = {
+        f"evaluate.long.{key}": value for key, value in (("split", "vggss"), ("protocol", "hardway"), ("seconds", 10))
+    }
+    changes = two_steps(
+        stores | long | {"evaluate.long.store": tmp_path / "long"}, visual=SMALL, audio=SMALL, frame__size=32
+    )
+    changes += ["stage1.data.train=train", "stage1.model.frame.resize=36"]
+    avloc.train_stage1(config=Path("hard_way_vggsound_144k"), run=tmp_path / "run", set=changes)
+    sets = avloc.evaluate(run=tmp_path / "run", resamples=0).sets
+    short, long = (read_predictions(sets[name].predictions).maps for name in ("vggss", "long"))
+    assert short.shape == long.shape and (short != long).any()
+
+
+def test_seconds_of_a_test_set_are_refused_where_the_view_hears_all():
+    with pytest.raises(AvlocError, match=r"evaluate.solo.seconds: 10.0 for a LogMel; only views with `seconds`"):
+        _longer(LogMel(), 10.0, "solo")
 
 
 @pytest.mark.skipif(
