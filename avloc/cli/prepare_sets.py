@@ -47,7 +47,7 @@ def soundnet_flickr(
     frames/videos2/.../ID.mp4/*.jpg and mp3/videos2/.../*.mp3, or videos. Each list is a split; it
     lies in SOURCE or in --annotations, --splits chooses:
 
-    train_10k, _144k  flickr_10k.txt, flickr_144k.csv (github.com/stoneMo/EZ-VSL)
+    train_10k, _144k  flickr_10k.txt, flickr_144k.txt (github.com/stoneMo/EZ-VSL)
     test              flickr_test.csv, with boxes of Annotations/ID.xml
                       (ardasnck/learning_to_localize_sound_source) or of gtdata.pkl
     test_extended     flickr_test_plus_silent.csv (stoneMo/SLAVC)

@@ -164,6 +164,17 @@ def test_options_out_of_range(tree, tmp_path):
         avloc.prepare_audioset_instrument(tree, tmp_path / "s", splits=["train", "test"], fps=2, jobs=0)
 
 
+def test_a_video_with_other_tags_in_a_second_list_is_reported(tmp_path, caplog):
+    root = tmp_path / "v"
+    write_numbered_video(root / "a.mp4", 1.0)
+    for split, label in (("single_train", 3), ("multi_train", 4)):
+        write_pickle(root / f"{split}_data.pkl", ["a"])
+        write_pickle(root / f"{split}_data_label.pkl", {"a": np.eye(13)[label]})
+    avloc.prepare_audioset_instrument(root, tmp_path / "s", release="dsol", size=32, jobs=0)
+    assert Store.open(tmp_path / "s").split("multi_train").labels[0].nonzero()[0].tolist() == [3]
+    assert "1 videos have other tags in a second list, such as a; those of the first count" in caplog.text
+
+
 @pytest.mark.skipif(not ANNOTATIONS.is_dir(), reason=f"no published boxes at {ANNOTATIONS}")
 def test_all_published_boxes_find_their_second(tmp_path):
     names = [f"v{n:010d}" for n in range(1099)]

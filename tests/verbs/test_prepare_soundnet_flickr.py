@@ -149,7 +149,8 @@ def test_mistakes_are_one_line(tree, tmp_path, options, expected):
 @pytest.mark.parametrize(
     ("config", "options", "model"),
     [
-        ("ez_vsl_flickr_10k", {}, {"visual": SMALL, "audio": SMALL, "frame__size": 32, "frame__resize": 36}),
+        ("ez_vsl_flickr_10k", {}, {"visual": SMALL, "audio": SMALL, "frame__size": 32}),
+        ("visual_context_flickr_10k", {"rate": 24000}, {"visual": SMALL, "audio": SMALL, "frame__size": 32}),
         (
             "coarse_to_fine_flickr",
             {"rate": 22050, "seconds": 5.0},
@@ -166,7 +167,7 @@ def test_the_store_trains_two_steps_of_a_shipped_configuration_and_is_scored(tre
         (tmp_path / "scores.csv").write_text(scores)
         avloc.pseudo_labels(store, "train_10k", "categories", scores=tmp_path / "scores.csv")
         stores["evaluate.flickr.stage"] = 1
-    changes = two_steps(stores, **model)
+    changes = [*two_steps(stores, **model), "stage1.model.frame.resize=36"]
     trained = avloc.train_stage1(config=Path(config), run=tmp_path / "run", set=changes)
     assert trained.epochs == 1
     found = avloc.evaluate(run=tmp_path / "run", resamples=0).sets["flickr"]

@@ -180,6 +180,11 @@ def test_boxes_are_needed_where_a_split_is_scored_by_them(tree, tmp_path):
     (lists / "vggsound.csv").write_text("abcdefghijk,x,dog,train\n")
     with pytest.raises(DataError, match=r"vggsound.csv:1: found 'abcdefghijk,x,dog,train'; expected YouTube id"):
         avloc.prepare_vggsound(tree, tmp_path / "s", annotations=lists, jobs=0)
+    (lists / "vggsound.csv").unlink()
+    write_json(lists / "vggss.json", [{"file": NAMES[3], "class": "dog", "bbox": 3}])
+    with pytest.raises(DataError, match=r"vggss.json: not laid out as vggss.json is \(TypeError") as refused:
+        avloc.prepare_vggsound(tree, tmp_path / "s", annotations=lists, jobs=0)
+    assert "\n" not in str(refused.value)
 
 
 def test_a_shipped_configuration_trains_two_steps_and_is_scored_on_each_set(store, tmp_path):
@@ -243,6 +248,15 @@ def test_the_published_lists_with_a_real_video(tmp_path):
     part = Store.open(tmp_path / "s").split("vggss")
     assert part.ids == [name] and len(part.classes) == 221 and np.abs(part.sounds([0])).max() > 500
     assert part.boxes.xyxy.tolist() == [pytest.approx(row) for row in rows[7]["bbox"]]
+
+
+def test_linked_folders_are_read_and_links_that_lead_back_are_not_followed(tree, tmp_path):
+    root = tmp_path / "v"
+    root.mkdir()
+    (root / "videos").symlink_to(tree)
+    (root / "loop").symlink_to(root)
+    found = avloc.prepare_vggsound(root, tmp_path / "s", splits=["vggss"], size=32, jobs=0)
+    assert found.coverage == {"vggss": (2, 2)}
 
 
 def test_a_video_without_sound_is_heard_by_the_file_of_its_name(tree, tmp_path):

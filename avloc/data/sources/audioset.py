@@ -16,6 +16,7 @@ import numpy as np
 from avloc.annotations.audioset import DSOL_CLASSES, read_audioset
 from avloc.annotations.files import Files
 from avloc.annotations.pickles import read_plain_pickle
+from avloc.annotations.reading import laid_out
 from avloc.data.sources.base import Entry, Item, Listing
 from avloc.data.sources.recipe import Rows, boxes_in, refuse_missing
 from avloc.data.sources.recordings import Tree
@@ -60,7 +61,7 @@ def list_audioset(
     boxes: dict[str, dict[str, tuple[str, Rows]]] = {}
     if any(split in TESTED for split in lists):
         boxes = _boxes(files, release, classes, sorted(tags.get("test", ())))
-    items = {name: _item(tree, name, own, boxes) for found in tags.values() for name, own in found.items()}
+    items = {name: _item(tree, name, own, boxes) for name, own in _first_tags(tags).items()}
     entries = {
         split: [Entry(name, lists[split].name) for name in _used(found, files, split)] for split, found in tags.items()
     }
@@ -70,6 +71,18 @@ def list_audioset(
         {name: item for name, item in items.items() if name in named}, {split: entries[split] for split in order}
     )
     return classes, listing
+
+
+def _first_tags(tags: Mapping[str, Mapping[str, list[int]]]) -> dict[str, list[int]]:
+    """A video that two lists tag differently has the tags of the first, and is reported."""
+    found: dict[str, list[int]] = {}
+    other = {name for own in tags.values() for name, value in own.items() if found.setdefault(name, value) != value}
+    if other:
+        some = min(other)
+        logger.warning(
+            "%d videos have other tags in a second list, such as %s; those of the first count", len(other), some
+        )
+    return found
 
 
 def _used(found: Mapping[str, Any], files: Files, split: str) -> list[str]:
@@ -136,7 +149,8 @@ def _boxes(
     normav.json numbers frames 10 * video + second, by the place of the video among the sorted ids of val_audio.pkl.
     """
     path = files.named(*BOXES[release])
-    truth = read_audioset(Files(path))
+    with laid_out(Files(path), f"as {path.name} is"):
+        truth = read_audioset(Files(path))
     truth.name = path.name
     boxes = boxes_in(truth, classes)
     found: dict[str, dict[str, tuple[str, Rows]]] = {}

@@ -25,7 +25,7 @@ Facts = dict[str, Any]
 class Tree:
     """What lies under a folder, by name: videos, sounds, pictures, and folders of pictures.
 
-    Of two files of one name the first in the order of paths counts. Links to folders are not followed.
+    Of two files of one name the first in the order of paths counts. Links to folders are followed, each folder once.
     """
 
     def __init__(self, root: Path, expected: str) -> None:
@@ -38,7 +38,13 @@ class Tree:
         self.folders: dict[str, str] = {}
         #: folder -> the first sound in it
         self.sound_in: dict[str, str] = {}
-        for folder, names, files in os.walk(root):
+        been = set()
+        for folder, names, files in os.walk(root, followlinks=True):
+            own = os.stat(folder)
+            if (own.st_dev, own.st_ino) in been:  # a link that leads back
+                names.clear()
+                continue
+            been.add((own.st_dev, own.st_ino))
             names[:] = sorted(name for name in names if not name.startswith("."))
             where = os.path.relpath(folder, root)
             where = "" if where == "." else where + os.sep
@@ -145,8 +151,8 @@ class OneMoment:
         check_there(item)
         facts, moments = item.facts, self.moments
         heard = [self._sound(item.path, other) for other in facts.get("sounds", (facts,))]
-        sound = heard[0][1] if len(heard) == 1 else _together([sound for _, sound in heard])
-        start, length = heard[0][0], moments.samples / moments.rate
+        sound = heard[0][1] if len(heard) == 1 else _together([sound for _, sound, _ in heard])
+        start, length = heard[0][0], min(heard[0][2], moments.samples) / moments.rate
         time = self.at if self.at is not None else max(start, 0.0) + length / 2
         seen = see(self.root, facts, [time], [self.number], moments.size)
         if not seen:
@@ -154,11 +160,11 @@ class OneMoment:
             raise MediaError(item.path, "picture too short" if facts["path"] else "missing frame", late)
         yield replace(moments.clip(item.id, item.path, facts, seen[0], sound), start=max(start, 0.0))
 
-    def _sound(self, path: str, facts: Mapping[str, Any]) -> tuple[float, NDArray[np.int16]]:
-        """(s where it begins, the samples heard)."""
+    def _sound(self, path: str, facts: Mapping[str, Any]) -> tuple[float, NDArray[np.int16], int]:
+        """(s where it begins, the samples heard, how many there are in all)."""
         sound, moments = hear(self.root, facts, self.moments.rate), self.moments
         middle = 0.0 if moments.first else (len(sound) - moments.samples) / 2 / moments.rate
-        return middle, moments.middle(path, sound)
+        return middle, moments.middle(path, sound), len(sound)
 
 
 def _together(sounds: list[NDArray[np.int16]]) -> NDArray[np.int16]:

@@ -11,8 +11,10 @@ from pathlib import Path
 
 from avloc.annotations.files import Files, csv_rows
 from avloc.annotations.flickr import read_flickr_pool
+from avloc.annotations.reading import laid_out
 from avloc.data.sources.base import Entry, Item, Listing
 from avloc.data.sources.recipe import (
+    Rows,
     boxes_in,
     drawn,
     entries_of,
@@ -25,7 +27,7 @@ from avloc.data.sources.recordings import Facts, Tree
 EXPECTED = "frames and sounds of SoundNet-Flickr"
 LISTS = {
     "train_10k": ("flickr_10k.txt", "flickr_10k.csv", "flickr_train_videos_10k.csv"),
-    "train_144k": ("flickr_144k.csv", "flickr_144k.txt", "flickr_train_videos_144k.csv"),
+    "train_144k": ("flickr_144k.txt", "flickr_144k.csv", "flickr_train_videos_144k.csv"),
     "test": (
         "flickr_test_250.csv",
         "flickr_test.csv",
@@ -58,7 +60,7 @@ def list_soundnet_flickr(
         [*lists, *wants_draw, *(["test_extended"] if extended else [])],
         {**LISTS, "test_extended": EXTENDED},
     )
-    boxes = boxes_in(read_flickr_pool(files), CLASSES) if tested or extended else {}
+    boxes = _boxes(files) if tested or extended else {}
     known = set(boxes) | {Path(name).name for split in tested for name in lists[split][1]}
     for split in wants_draw:
         there = {*tree.pictures, *tree.folders, *tree.videos}
@@ -75,6 +77,11 @@ def list_soundnet_flickr(
         items |= silent
         entries["test_extended"] = [*(Entry(name) for name in ids), *(Entry(name, extended.name) for name in silent)]
     return CLASSES, Listing(items, _in_order(entries, splits))
+
+
+def _boxes(files: Files) -> dict[str, Rows]:
+    with laid_out(files, "as the boxes of Flickr-SoundNet are"):
+        return boxes_in(read_flickr_pool(files), CLASSES)
 
 
 def _item(tree: Tree, name: str, boxes: dict) -> Item:

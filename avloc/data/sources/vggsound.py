@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from avloc.annotations.files import Files, csv_rows
+from avloc.annotations.reading import laid_out
+from avloc.annotations.truth import Truth
 from avloc.annotations.vgg import read_vggss
 from avloc.data.sources.base import Entry, Item, Listing
 from avloc.data.sources.recipe import Rows, boxes_in, drawn, find_lists, refuse_missing, report_unmarked
@@ -104,10 +106,15 @@ def _known(table: Path | None, boxes: Files | None, instruments: Path | None) ->
         known.splits.setdefault(row[3].strip(), []).append(Entry(name, f"vggsound.csv:{number}"))
     for row in csv_rows(instruments, 2) if instruments else ():
         known.labels[row[0].strip()] = row[1].strip()
-    truth = read_vggss(boxes) if boxes else None
+    truth = _marked(boxes) if boxes else None
     known.classes = tuple(sorted({*known.labels.values(), *(truth.classes if truth else ())}))
     known.boxes = boxes_in(truth, known.classes) if truth else {}
     return known
+
+
+def _marked(files: Files) -> Truth:
+    with laid_out(files, "as vggss.json is"):
+        return read_vggss(files)
 
 
 def _item(tree: Tree, known: _Known, name: str) -> Item:
