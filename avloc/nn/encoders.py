@@ -68,11 +68,19 @@ class ResNet(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, images: Tensor) -> Tensor:
+        return self.project(self.top(self.bottom(images)))
+
+    def bottom(self, images: Tensor) -> Tensor:
+        """Features (B, widths[-2], h, w) before the last stage."""
         features = torch.relu(self.bn1(self.conv1(images)))
         features = nn.functional.max_pool2d(features, 3, stride=2, padding=1)
-        for stage in self.stages:
+        for stage in self.stages[:-1]:
             features = getattr(self, stage)(features)
-        return self.project(features)
+        return features
+
+    def top(self, features: Tensor) -> Tensor:
+        """The last stage on features of `bottom`."""
+        return getattr(self, self.stages[-1])(features)
 
     def load_imagenet(self, weights: str) -> None:
         """Take a torchvision ResNet-18 state dict; its classifier is left out. AvlocError naming what does not fit."""
