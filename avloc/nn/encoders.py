@@ -6,9 +6,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torchvision.models.resnet import BasicBlock, ResNet18_Weights, conv1x1
+from torchvision.models.resnet import BasicBlock, conv1x1
 
 from avloc.errors import AvlocError
+from avloc.nn.pretrained import imagenet
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ def jitter_norms(network: nn.Module) -> None:
 def _imagenet_state(weights: str) -> dict[str, Any]:
     if weights == "imagenet":
         try:
-            return dict(ResNet18_Weights.IMAGENET1K_V1.get_state_dict(progress=False, check_hash=True))
+            return imagenet()
         except OSError as error:
             raise AvlocError(
                 f"backbone weights imagenet: torchvision could not download them ({error}); give the path of "
