@@ -15,6 +15,7 @@ from avloc.methods.coarse_to_fine_original.losses import matched, named
 from avloc.methods.coarse_to_fine_original.maps import TINY, fused, match_cam
 from avloc.methods.coarse_to_fine_original.network import Hearing, Sight, Streams
 from avloc.methods.coarse_to_fine_original.pairs import PER_CATEGORY, strangers
+from avloc.methods.coarse_to_fine_original.priors import PriorNets, Priors
 from avloc.methods.coarse_to_fine_original.taught import Taught, taught_by
 from avloc.methods.coarse_to_fine_original.window import window
 from avloc.nn.encoders import Backbone
@@ -25,12 +26,20 @@ FRAME = FrameView(size=256, resize=256, crop=False, augment=False)
 SOUND = LogMel(rate=22050, n_fft=882, hop=441, power=2.0, decibels=False, offset=2.220446e-16)
 
 
-class Moment(NamedTuple):
-    """What both streams make of a batch: B sounds, and B x F frames one clip after the other."""
+GRID = tuple((x / 4, y / 2, (x + 1) / 4, (y + 1) / 2) for y in range(2) for x in range(4))
 
+
+class Moment(NamedTuple):
+    """A batch and what both streams make of it: B sounds, and B x F frames one clip after the other."""
+
+    images: Tensor
+    sounds: Tensor
     heard: Hearing
     seen: Sight
-    frames: int
+
+    @property
+    def frames(self) -> int:
+        return self.images.shape[1]
 
 
 class StageOne(Localizer):
@@ -41,7 +50,9 @@ class StageOne(Localizer):
     ``tags``, AudioSet's: the videos' tags for sounds and for every frame, the whole sound with each frame.
     frames: of a clip, 1 or several in a row with their part of the sound. mix: clips of a published sample, so that
     ``train.batch_size`` is its batch times `mix`; with 1, ``labels`` has no frames of other clips to match, as published.
-    mode: ``avc``, or ``cls`` without matching. maps: of `locate`: class activation of the categories
+    mode: ``avc``, or ``cls`` without matching. priors: networks that make Flickr's labels while training, as published, instead
+    of ``data.labels``. proposals: parts of frames that are named too, those of the pseudo labels (``given``) or a fixed ``grid``
+    of 8, whose categories `priors` must tell; or ``none``. maps: of `locate`: class activation of the categories
     heard, one map a category (``classes``) or their weighted mean (``fused``), or Grad-CAM of the match (``match``), the
     paper's baseline of correspondence.
     freeze_stem, freeze_norms: the first layers, and the statistics of batch norms but for those of layer5 and the
@@ -66,6 +77,8 @@ class StageOne(Localizer):
         audio: MobileCrnn = MobileCrnn(),
         dim: int = 128,
         mode: Literal["avc", "cls"] = "avc",
+        priors: Priors | None = None,
+        proposals: Literal["given", "grid", "none"] = "none",
         maps: Literal["fused", "classes", "match"] = "fused",
         freeze_stem: bool = True,
         freeze_norms: bool = True,
@@ -76,8 +89,14 @@ class StageOne(Localizer):
         super().__init__()
         if frames < 1 or mix < 1:
             raise AvlocError(f"frames is {frames}, mix {mix}; expected at least 1")
+        if proposals == "grid" and priors is None:
+            raise AvlocError("proposals is 'grid', whose categories model.priors tell; name them, or set it to none")
+        if proposals == "given" and frames > 1:
+            raise AvlocError(f"proposals are kept of one frame a clip, but frames is {frames}; set it to 1, or take the grid")
         self.classes, self.variant, self.frames, self.mix = classes, variant, frames, mix
-        self.every_frame = frames > 1
+        self.every_frame, self.proposals = frames > 1, proposals == "given"
+        self.priors, self.boxes = priors, proposals
+        self._nets: tuple[PriorNets, ...] = ()  # in a tuple, so that they are no part of the weights
         self.frame, self.sound = frame, sound
         self.streams = Streams(classes, visual, audio, dim)
         self.mode, self.maps, self.freeze_norms, self.backbone_rate = mode, maps, freeze_norms, backbone_rate
@@ -101,7 +120,7 @@ class StageOne(Localizer):
         if self.bgr_training and self.training:
             mean, std = (frames.new_tensor(values)[:, None, None] for values in (self.frame.mean, self.frame.std))
             frames = ((frames * std + mean).flip(2) - mean) / std
-        return Moment(self.streams.hear(sounds), self.streams.visual(frames.flatten(0, 1)), self.frames)
+        return Moment(frames, sounds, self.streams.hear(sounds), self.streams.visual(frames.flatten(0, 1)))
 
     def test_sound(self, batch: Batch) -> Tensor:
         """The whole sound, as `locate` hears it."""
@@ -113,7 +132,13 @@ class StageOne(Localizer):
     # the plan
 
     def phases(self, train: Train) -> list[Phase]:
+        self.prepare()
         return [Phase("coarse", self.loss, [self.optimizer(self, train)], train.epochs, measure=self.matches)]
+
+    def prepare(self) -> None:
+        """Read the networks of the labels; AvlocError where they are not to be had."""
+        if self.priors is not None and not self._nets:
+            self._nets = (self.priors.build(self.classes),)
 
     def optimizer(self, whole: nn.Module, train: Train) -> torch.optim.Optimizer:
         """Of all that learns in `whole`, this stage or the one that has it; see `backbone_rate`."""
@@ -135,17 +160,37 @@ class StageOne(Localizer):
         return self.coarse(batch, moment, self.taught(batch, moment), weight, self.mode == "avc")
 
     def taught(self, batch: Batch, moment: Moment) -> Taught:
-        return taught_by(batch, moment.frames, self.classes)
+        self.prepare()
+        for nets in self._nets:
+            return nets.taught(moment.images, moment.sounds, self.proposed(batch, moment))
+        return taught_by(batch, moment.frames, self.classes, self.proposals)
+
+    def proposed(self, batch: Batch, moment: Moment) -> Tensor | None:
+        """Boxes (B x F, R, 4) of the frames."""
+        if self.boxes == "grid":
+            return moment.images.new_tensor(GRID).expand(len(moment.seen.bottom), -1, -1)
+        if self.boxes == "none":
+            return None
+        if batch.proposals is None:
+            raise AvlocError(
+                "proposals is 'given', but the pseudo labels have none; write them with `avloc pseudo-labels` and "
+                "--proposals, or set model.proposals to none"
+            )
+        return batch.proposals.flatten(0, 1)
 
     def coarse(
         self, batch: Batch, moment: Moment, taught: Taught, sound_weight: float, match: bool
     ) -> dict[str, Tensor]:
-        """Equation 3: categories of sounds and frames, and matching."""
+        """Equation 3: categories of sounds, frames and their proposals, and matching."""
         seen = moment.seen.logits.unflatten(0, (-1, moment.frames)).sigmoid()
         terms = {
             "sound_class": sound_weight * named(moment.heard.likely, taught.sound),
             "frame_class": named(seen, taught.frame) / self.classes,
         }
+        boxes = self.proposed(batch, moment)
+        if boxes is not None and taught.proposals is not None:
+            parts = self.streams.visual.of_proposals(moment.seen.bottom, boxes)
+            terms["proposal_class"] = F.cross_entropy(parts.flatten(0, 1), taught.proposals.flatten())
         if match:
             terms["match"] = self.matching(batch, moment, taught)
         return terms

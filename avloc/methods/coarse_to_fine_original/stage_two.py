@@ -63,8 +63,10 @@ class StageTwo(Localizer):
         self.coarse = copy.deepcopy(previous)
         self.coarse.maps = self.maps  # of the CAM baseline beside this stage's maps
         self.frame, self.sound, self.every_frame = previous.frame, previous.sound, previous.every_frame
+        self.proposals = previous.proposals
 
     def phases(self, train: Train) -> list[Phase]:
+        self.coarse.prepare()
         optimizer = self.coarse.optimizer(self, train)
         return [Phase("fine", self.loss, [optimizer], train.epochs, measure=self.coarse.matches)]
 

@@ -10,15 +10,19 @@ from avloc.errors import AvlocError
 
 
 class Taught(NamedTuple):
-    """sound: (B, C). frame: (B, F, C). sure: (B, F), 1 where the sound of that time is sure of a category, else 0."""
+    """sound: (B, C). frame: (B, F, C). sure: (B, F), 1 where the sound of that time is sure of a category, else 0.
+
+    proposals: (B x F, R), the category of each, None without proposals.
+    """
 
     sound: Tensor
     frame: Tensor
     sure: Tensor
+    proposals: Tensor | None = None
 
 
-def taught_by(batch: Batch, frames: int, classes: int) -> Taught:
-    """The batch's pseudo labels, else its videos' tags; those of the clip hold for all its frames."""
+def taught_by(batch: Batch, frames: int, classes: int, proposals: bool) -> Taught:
+    """The batch's pseudo labels, of its proposals too where asked for, else its videos' tags; a clip's hold for all frames."""
     assert batch.labels is not None
     tags = batch.labels.float()
     sound = tags if batch.sound_scores is None else batch.sound_scores
@@ -29,7 +33,8 @@ def taught_by(batch: Batch, frames: int, classes: int) -> Taught:
             "other pseudo labels (data.labels)"
         )
     over_time = sound[:, None].expand(-1, frames, -1)
-    return Taught(sound, frame[:, None].expand(-1, frames, -1), sure(over_time))
+    parts = batch.proposal_classes.flatten(0, 1) if proposals and batch.proposal_classes is not None else None
+    return Taught(sound, frame[:, None].expand(-1, frames, -1), sure(over_time), parts)
 
 
 def sure(labels: Tensor) -> Tensor:
