@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from avloc.annotations.truth import Truth
-from avloc.data.loader import Batch, Loader, Plan
+from avloc.data.loader import Batch, Loader
+from avloc.data.plans import Plan
 from avloc.data.store import Store
 from avloc.engine.collect import collect
 from avloc.errors import DataError

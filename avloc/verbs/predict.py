@@ -45,7 +45,8 @@ def predict(
     """
     import numpy as np
 
-    from avloc.data.loader import Loader, Plan
+    from avloc.data.loader import Loader
+    from avloc.data.plans import Plan
     from avloc.engine.experiment import device_of, open_run, open_split
     from avloc.engine.predicting import maps_of
     from avloc.engine.stages import load_stage

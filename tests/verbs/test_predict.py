@@ -63,7 +63,8 @@ def test_every_frame_of_every_second_has_a_map(place):
 def test_the_maps_are_those_of_locate(place):
     import torch
 
-    from avloc.data.loader import Loader, Plan
+    from avloc.data.loader import Loader
+    from avloc.data.plans import Plan
     from avloc.engine.experiment import open_run
     from avloc.engine.stages import load_stage
 

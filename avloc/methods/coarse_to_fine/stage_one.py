@@ -50,6 +50,7 @@ class StageOne(Localizer):
         self.frame, self.sound = frame, sound
         self.streams = TwoStreams(classes, visual, audio)
         self.correspondence_only, self.mixtures = correspondence_only, mixtures
+        self.label_classes = None if correspondence_only else classes
         self.maps, self.gate, self.double_sigmoid = maps, gate, double_sigmoid
 
     def locate(self, batch: Batch) -> Tensor:
