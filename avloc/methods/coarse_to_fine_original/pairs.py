@@ -88,7 +88,7 @@ def confident_pairs(
     categories in random frames of the neighbour as the probability is of the frames; with one frame that is none but for a
     probability of 1, unless `one_negative` asks for at least one.
     """
-    count, frames, categories = frame.shape
+    _, frames, categories = frame.shape
     active = sound > PER_CATEGORY
     if likeliest:
         active |= torch.nn.functional.one_hot(sound.argmax(1), categories).bool()

@@ -71,5 +71,5 @@ def _without_aliases(state: dict[str, Tensor]) -> dict[str, Tensor]:
             differing += target in found and not torch.equal(found[target], value)
             found[target] = value
     if differing:
-        log.warning("%d parameters differ from their copies in the checkpoint; the last copies count", differing)
+        log.warning("%d copies of parameters in the checkpoint differ from the first; the last copies count", differing)
     return found

@@ -50,11 +50,11 @@ class StageOne(Localizer):
     ``tags``, AudioSet's: the videos' tags for sounds and for every frame, the whole sound with each frame.
     frames: of a clip, 1 or several in a row with their part of the sound. mix: clips of a published sample, so that
     ``train.batch_size`` is its batch times `mix`; with 1, ``labels`` has no frames of other clips to match, as published.
-    mode: ``avc``, or ``cls`` without matching. priors: networks that make Flickr's labels while training, as published, instead
-    of ``data.labels``. proposals: parts of frames that are named too, those of the pseudo labels (``given``) or a fixed ``grid``
-    of 8, whose categories `priors` must tell; or ``none``. maps: of `locate`: class activation of the categories
-    heard, one map a category (``classes``) or their weighted mean (``fused``), or Grad-CAM of the match (``match``), the
-    paper's baseline of correspondence.
+    mode: ``avc``, or ``cls`` without matching. priors: networks that make Flickr's labels while training, as published,
+    instead of ``data.labels``. proposals: parts of frames that are named too, those of the pseudo labels (``given``) or a
+    fixed ``grid`` of 8, whose categories `priors` must tell; or ``none``. maps: of `locate`: class activation of the
+    categories heard, one map a category (``classes``) or their weighted mean (``fused``), or Grad-CAM of the match
+    (``match``), the paper's baseline of correspondence.
     freeze_stem, freeze_norms: the first layers, and the statistics of batch norms but for those of layer5 and the
     matching head, stay as they were loaded; encoders that start at random need both off. backbone_rate: a factor on the
     learning rate of all but classifiers, layer5 and matching head; the release means 0.1 and has 1.
@@ -92,7 +92,10 @@ class StageOne(Localizer):
         if proposals == "grid" and priors is None:
             raise AvlocError("proposals is 'grid', whose categories model.priors tell; name them, or set it to none")
         if proposals == "given" and frames > 1:
-            raise AvlocError(f"proposals are kept of one frame a clip, but frames is {frames}; set it to 1, or take the grid")
+            raise AvlocError(
+                f"proposals are kept of one frame a clip, but frames is {frames}; set it to 1, or take the grid"
+            )
+        self.label_classes = None if priors is not None else classes
         self.classes, self.variant, self.frames, self.mix = classes, variant, frames, mix
         self.every_frame, self.proposals = frames > 1, proposals == "given"
         self.priors, self.boxes = priors, proposals
@@ -109,7 +112,7 @@ class StageOne(Localizer):
         super().train(mode)
         if mode and self.freeze_norms:
             self.streams.fix_statistics()
-        self.streams.audio.gru.train()  # cuDNN has gradients, of which Grad-CAM is made, in training alone; nothing else differs
+        self.streams.audio.gru.train()  # it is the same, but cuDNN gives the gradients that Grad-CAM needs in training alone
         return self
 
     # what is seen and heard
@@ -145,7 +148,7 @@ class StageOne(Localizer):
         streams = self.streams
         heads = (streams.visual.layer5, streams.visual.fc, streams.audio.outputlayer, streams.match)
         own = {id(parameter) for part in heads for parameter in part.parameters()}
-        learning = [parameter for parameter in whole.parameters() if parameter.requires_grad]
+        learning: list[nn.Parameter] = [parameter for parameter in whole.parameters() if parameter.requires_grad]
         if self.backbone_rate == 1:
             return train.make_optimizer(learning)
         slow = [parameter for parameter in learning if id(parameter) not in own]

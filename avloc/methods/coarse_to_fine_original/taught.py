@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
 from avloc.data.loader import Batch
@@ -41,8 +40,5 @@ def sure(labels: Tensor) -> Tensor:
     """1 where the likeliest of labels (B, F, C) reaches the highest of its clip, or 0.8; with one frame a clip, the highest
     of the batch, or 0.6: (B, F)."""
     best = labels.amax(2)
-    if labels.shape[1] == 1:
-        cut = best.max().clamp(max=0.6)
-    else:
-        cut = best.amax(1, keepdim=True).clamp(max=0.8)
+    cut = best.max().clamp(max=0.6) if labels.shape[1] == 1 else best.amax(1, keepdim=True).clamp(max=0.8)
     return (best >= cut).float()
