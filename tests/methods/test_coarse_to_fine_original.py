@@ -73,7 +73,7 @@ def rows(pairs: Pairs) -> list[tuple[int, ...]]:
 
 
 def test_pairs_by_tags():
-    tags = torch.tensor([[1, 0, 1], [1, 1, 0], [0, 1, 0], [0, 1, 0], [1, 1, 1]])
+    tags = torch.tensor([[1, 0, 1], [1, 1, 0], [0, 1, 0], [0, 1, 0], [1, 1, 1]]).bool()
     positive, negative = tagged_pairs(tags, torch.arange(5), 2)
     near, far = [], []
     for i in range(5):

@@ -59,19 +59,19 @@ def strangers(videos: Tensor, frames: int) -> Strangers:
 
 
 def tagged_pairs(tags: Tensor, videos: Tensor, frames: int) -> tuple[Pairs, Pairs]:
-    """Positive and negative pairs by the tags (B, C) of the videos, which hold for every frame.
+    """Positive and negative pairs by the tags (B, C) of the videos, bool, which hold for every frame.
 
     Positive: a tag's sound with the tag's look in each frame. Negative: a tag's sound with every other tag's look in each
     frame of the neighbour.
     """
-    clip, category = tags.bool().nonzero().T
+    clip, category = tags.nonzero().T
     every = torch.arange(frames, device=tags.device)
     positive = Pairs(
         (clip.repeat_interleave(frames), category.repeat_interleave(frames)),
         (clip.repeat_interleave(frames), every.repeat(len(clip)), category.repeat_interleave(frames)),
     )
     other, there = partners(videos)
-    foreign = tags.bool()[other][:, None, :] & tags.bool()[:, :, None] & there[:, None, None]
+    foreign = tags[other][:, None, :] & tags[:, :, None] & there[:, None, None]
     foreign &= ~torch.eye(tags.shape[1], dtype=torch.bool, device=tags.device)
     clip, category, look = foreign.nonzero().T
     clip, category, look = (part.repeat_interleave(frames) for part in (clip, category, look))

@@ -84,7 +84,7 @@ class StageTwo(Localizer):
         cams = evidence.frame_cams(streams.visual, moment.seen.top, self.frame_cut)
         sights = evidence.seen(moment.seen.matched, cams).unflatten(0, (-1, moment.frames))
         if self.coarse.variant == "tags":
-            pairs = tagged_pairs(taught.sound, batch.video, moment.frames)
+            pairs = tagged_pairs(taught.sound > 0.5, batch.video, moment.frames)
         else:
             frame = moment.seen.logits.detach().sigmoid().unflatten(0, (-1, moment.frames))
             likely = moment.heard.likely.detach()
