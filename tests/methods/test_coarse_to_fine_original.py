@@ -306,6 +306,15 @@ def plain_match_logits(first: StageOne, moment, variant: str) -> tuple[Tensor, T
     return own.detach(), foreign.detach()
 
 
+def test_stage_two_may_follow_the_other_variant():
+    first, batch = one(), batch_of()
+    own, other, tags = two(first, sound_cut=0.0), two(first, variant="tags", sound_cut=0.0), one(variant="tags")
+    assert first.variant == own.coarse.variant == "labels" and other.coarse.variant == "tags"
+    tags.load_state_dict(first.state_dict())
+    assert torch.equal(other.eval().locate(batch), two(tags, sound_cut=0.0).eval().locate(batch))
+    assert not torch.allclose(own.eval().locate(batch), other.locate(batch))
+
+
 def test_modes_leave_out_matching():
     batch = batch_of()
     assert set(one(mode="cls").loss(batch)) == {"sound_class", "frame_class"}

@@ -14,14 +14,14 @@ from avloc.methods.base import Localizer, Phase, Train
 from avloc.methods.coarse_to_fine_original import evidence, maps
 from avloc.methods.coarse_to_fine_original.losses import aligned
 from avloc.methods.coarse_to_fine_original.pairs import confident_pairs, tagged_pairs
-from avloc.methods.coarse_to_fine_original.stage_one import Moment, StageOne
+from avloc.methods.coarse_to_fine_original.stage_one import Moment, StageOne, Variant
 from avloc.methods.coarse_to_fine_original.taught import Taught
 
 
 class StageTwo(Localizer):
     """Qian et al., ECCV 2020, section 3.2, the original release.
 
-    mode: ``joint``, or ``cam``: without matching. margin: mean squared difference that other categories should keep, 2.
+    variant: whose pairs and maps, None for stage one's. mode: ``joint``, or ``cam``: without matching. margin: mean squared difference that other categories should keep, 2.
     sound_cut, frame_cut: a category sounds where its Grad-CAM, and shows where its class activation, is above it, 0.1.
     likeliest: the likeliest category of a sound is aligned even when it is unlikely, as the release means to (``labels``).
     one_negative: each category has at least one negative pair, else with one frame a clip it has none as published, where
@@ -37,6 +37,7 @@ class StageTwo(Localizer):
 
     def __init__(
         self,
+        variant: Variant | None = None,
         mode: Literal["joint", "cam"] = "joint",
         margin: float = 2.0,
         sound_cut: float = 0.1,
@@ -49,6 +50,7 @@ class StageTwo(Localizer):
         test_norms: Literal["running", "batch"] = "running",
     ):
         super().__init__()
+        self.variant = variant
         self.mode, self.margin, self.sound_cut, self.frame_cut = mode, margin, sound_cut, frame_cut
         self.likeliest, self.one_negative, self.maps, self.sharpness = likeliest, one_negative, maps, sharpness
         self.test_transform, self.test_norms = test_transform, test_norms
@@ -61,6 +63,7 @@ class StageTwo(Localizer):
                 f"{type(previous).__name__}"
             )
         self.coarse = copy.deepcopy(previous)
+        self.coarse.variant = self.variant or previous.variant
         self.coarse.maps = self.maps  # of the CAM baseline beside this stage's maps
         self.frame, self.sound, self.every_frame = previous.frame, previous.sound, previous.every_frame
         self.proposals, self.label_classes = previous.proposals, previous.label_classes
