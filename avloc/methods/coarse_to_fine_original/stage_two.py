@@ -21,14 +21,14 @@ from avloc.methods.coarse_to_fine_original.taught import Taught
 class StageTwo(Localizer):
     """Qian et al., ECCV 2020, section 3.2, the original release.
 
-    variant: whose pairs and maps, None for stage one's. mode: ``joint``, or ``cam``: without matching. margin: mean squared difference that other categories should keep, 2.
-    sound_cut, frame_cut: a category sounds where its Grad-CAM, and shows where its class activation, is above it, 0.1.
-    likeliest: the likeliest category of a sound is aligned even when it is unlikely, as the release means to (``labels``).
-    one_negative: each category has at least one negative pair, else with one frame a clip it has none as published, where
-    the loss is then no number. maps: of `locate`, one a category (``classes``) or their mean weighted by what is heard
-    (``fused``, as published). sharpness: of Flickr's maps, 10.
-    test_transform: the release projects AudioSet's places by the sound's projection (``a``) when it tests. test_norms: and its
-    batch norms then take the statistics of what is tested (``batch``).
+    variant: whose pairs and maps, None for stage one's. mode: ``joint``, or ``cam``: without matching. margin: mean squared
+    difference that other categories should keep, 2. sound_cut, frame_cut: a category sounds where its Grad-CAM, and shows
+    where its class activation, is above it, 0.1. likeliest: the likeliest category of a sound is aligned even when it is
+    unlikely, as the release means to (``labels``). one_negative: each category has at least one negative pair, else with
+    one frame a clip it has none as published, where the loss is then no number. maps: of `locate`, one a category
+    (``classes``) or their mean weighted by what is heard (``fused``, as published). sharpness: of Flickr's maps, 10.
+    test_transform: the release projects AudioSet's places by the sound's projection (``a``) when it tests. test_norms: and
+    its batch norms then take the statistics of what is tested (``batch``).
     """
 
     of_classes = True
