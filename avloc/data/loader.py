@@ -156,7 +156,7 @@ class Loader:
 
     def _batch(self, part: Plan, raw: "RawBatch", generator: Generator | None) -> Batch:
         index = torch.from_numpy(part.clips).to(self.device)
-        waveform = raw.sounds.float().div(32767)
+        waveform = raw.sounds.float().div_(32767)
         batch = Batch(
             frame=self.senses.frame(raw.frames, generator),
             sound=self.senses.sound(waveform, generator),
