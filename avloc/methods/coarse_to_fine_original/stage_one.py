@@ -1,7 +1,7 @@
 """Stage one: categories of what is seen and of what is heard, and which sounds belong to which frames."""
 
 from dataclasses import replace
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -153,7 +153,8 @@ class StageOne(Localizer):
             return train.make_optimizer(learning)
         slow = [parameter for parameter in learning if id(parameter) not in own]
         fast = [parameter for parameter in learning if id(parameter) in own]
-        return train.make_optimizer([{"params": fast}, {"params": slow, "lr": train.lr * self.backbone_rate}])
+        groups: list[dict[str, Any]] = [{"params": fast}, {"params": slow, "lr": train.lr * self.backbone_rate}]
+        return train.make_optimizer(groups)
 
     # the losses
 
