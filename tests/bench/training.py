@@ -62,7 +62,7 @@ def make_store(path: Path, clips: int, localizer: Localizer) -> Store:
         "data": "noise", "classes": classes, "rate": rate, "seconds": seconds, "samples": reader.samples,
         "frames_per_clip": reader.frames, "size": size, "frames": "raw",
     }  # fmt: skip
-    build_store(path, path.parent, Listing(items, {"train": [Entry(name) for name in items]}), reader, settings)
+    build_store(path, path.parent, Listing(items, {"train": [Entry(name) for name in items]}), reader, settings, jobs=0)
     return Store.open(path).split("train")
 
 
