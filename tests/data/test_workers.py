@@ -49,7 +49,7 @@ def test_a_decoder_that_crashes_costs_its_item_alone_with_one_process_too(tmp_pa
 def test_a_long_video_is_not_late_while_its_clips_come(tmp_path):
     listing = made_listing(3)  # item 2 has three clips
     prepared = build_store(
-        tmp_path / "store", tmp_path, listing, MadeReader(slow=1.0), SETTINGS, block=3, jobs=1, timeout=2.5
+        tmp_path / "store", tmp_path, listing, MadeReader(slow=0.6), SETTINGS, block=3, jobs=1, timeout=1.5
     )
     assert prepared.reasons == {}
 
