@@ -104,7 +104,8 @@ def vggsound(
                       vggss_4692, vggss_heard, vggss_unheard of vggss_..._test.csv
     vggss_extended    vggss_test_plus_silent.csv (stoneMo/SLAVC)
     single, duet      vggsound_single_test.csv, vggsound_duet_test.csv (stoneMo/AVGN)
-    instruments       vgginstruments_test.csv (stoneMo/AVGN); frames/sampleNNNN.jpg
+    instruments       vgginstruments_test.csv, instruments_multi of vgginstruments_multi_test.csv
+                      (stoneMo/AVGN); frames/sampleNNNN.jpg
     """
     from avloc import prepare_vggsound
 
