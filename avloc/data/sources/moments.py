@@ -39,7 +39,7 @@ class Moments:
             id=name,
             video=facts.get("video", name),
             split="",
-            start=0.0,
+            start=max(len(sound) // 2 - self.samples // 2, 0) / self.rate,
             frames=self.square(picture)[None],
             frame_keys=(name,),
             waveform=self.middle(path, sound),

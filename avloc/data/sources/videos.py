@@ -16,6 +16,7 @@ from avloc.data.sources.base import Entry, Item, Listing
 from avloc.data.sources.moments import Moments, entries, facts_of, hear, marked
 from avloc.data.video import Square, on_display
 from avloc.errors import DataError
+from avloc.files import file_size
 
 PICTURES = (".mp4", ".mkv", ".webm", ".mov", ".avi", ".m4v", ".mpg", ".flv")
 SOUNDS = (".wav", ".flac", ".ogg", ".m4a", ".mp3")
@@ -61,7 +62,7 @@ def list_videos(
         facts = {
             "path": found,
             "sound": beside,
-            "bytes": [os.path.getsize(root / file) if file else None for file in (found, beside)],
+            "bytes": [file_size(root / file) if file else None for file in (found, beside)],
             "labels": sorted(classes.index(label) for label in (labels or {}).get(name, ())),
             **facts_of(name, boxes, videos),
         }
