@@ -294,6 +294,7 @@ def test_a_video_without_sound_is_heard_by_the_file_of_its_name(tree, tmp_path):
     root = tmp_path / "v"
     make_video(root / f"{NAMES[0]}.mp4", 100)
     write_sound(root / "audio" / f"{NAMES[0]}.wav", 0, 10.0)
+    write_sound(root / "another.wav", 0, 10.0)
     make_video(root / f"{NAMES[1]}.mp4", 100)
     make_video(root / f"{NAMES[2]}.mp4", 30, sound=tone(10))
     found = avloc.prepare_vggsound(root, tmp_path / "s", annotations=tree, splits=["train"], jobs=0)

@@ -81,7 +81,7 @@ class Tree:
             next((known[other] for other in spellings if other in known), None)
             for known in (self.videos, self.sounds, self.pictures, self.folders)
         )
-        sound = sound or self.sound_in.get(sound_folder)
+        sound = sound or (self.sound_in.get(sound_folder) if sound_folder else None)
         parts = (film, sound, still)
         sizes = [os.path.getsize(self.root / part) if part else None for part in parts]
         return {"name": name, "path": film, "sound": sound, "picture": still, "folder": folder, "bytes": sizes}
