@@ -119,11 +119,13 @@ class _Shard:
         self.jpeg = settings["frames"] == "jpeg"
         self.classes = len(settings["classes"])
         self.per_clip = settings["frames_per_clip"]
-        self.clips: list[Clip] = []  # without frames and waveform
+        self.clips: list[Clip] = []  # without frames and sound
 
     def add(self, clip: Clip) -> None:
-        self.writer.add([encode_jpeg(frame) for frame in clip.frames] if self.jpeg else clip.frames, clip.waveform)
-        self.clips.append(replace(clip, frames=np.empty(0, np.uint8), waveform=np.empty(0, np.int16)))
+        sound = clip.waveform if clip.spectrogram is None else clip.spectrogram
+        self.writer.add([encode_jpeg(frame) for frame in clip.frames] if self.jpeg else clip.frames, sound)
+        nothing = np.empty(0, np.uint8), np.empty(0, np.int16)
+        self.clips.append(replace(clip, frames=nothing[0], waveform=nothing[1], spectrogram=None))
 
     def cut(self, row: int) -> None:
         """Take back the clips from `row` on."""

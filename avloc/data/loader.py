@@ -16,6 +16,7 @@ from torch import Generator, Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from avloc import processes
+from avloc.data.as_stored import as_stored
 from avloc.data.labels import Labels
 from avloc.data.memory import stays_in_memory
 from avloc.data.store import Store
@@ -27,7 +28,8 @@ Indices = NDArray[np.int64]
 class Batch:
     """What a method sees of B clips; a field that the method did not ask for is None.
 
-    frame: (B, 3, H, W) float. sound: (B, 1, T, F) float. waveform: (B, S) float in [-1, 1].
+    frame: (B, 3, H, W) float. sound: (B, 1, T, F) float. waveform: (B, S) float in [-1, 1], None where the store holds
+    spectrograms.
     view2: (B, 3, H, W), the same frame augmented once more. frames: (B, F, 3, H, W), all frames of each clip.
     negative: (B, 3, H, W), for each clip a frame of another video. index, negative_index: (B,) into the split.
     video: (B,) the same number for clips of one video. labels: (B, C) bool.
@@ -195,10 +197,15 @@ class Loader:
 
     def _batch(self, part: Plan, raw: "RawBatch", generator: Generator | None) -> Batch:
         index = torch.from_numpy(part.clips).to(self.device)
-        waveform = raw.sounds.float().div(32767)
+        waveform = raw.sounds.float().div(32767) if self.store.spectrograms is None else None
+        frame = self.senses.frame(raw.frames, generator)
+        if waveform is not None:
+            sound = self.senses.sound(waveform, generator)
+        else:
+            sound = as_stored(self.senses.sound, raw.sounds, generator)
         batch = Batch(
-            frame=self.senses.frame(raw.frames, generator),
-            sound=self.senses.sound(waveform, generator),
+            frame=frame,
+            sound=sound,
             waveform=waveform,
             index=index,
             video=self._videos[index],
@@ -226,7 +233,8 @@ class Loader:
 
 @dataclass
 class RawBatch:
-    """frames, negatives: (B, H, W, 3) uint8. sounds: (B, S) int16. every: (B, F, H, W, 3) uint8, all frames."""
+    """frames, negatives: (B, H, W, 3) uint8. sounds: (B, S) int16 or (B, T, F) float32. every: (B, F, H, W, 3) uint8, all
+    frames."""
 
     frames: Tensor
     sounds: Tensor

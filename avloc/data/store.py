@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from avloc.data.clip import Box, BoxTable, Clip
 from avloc.data.shards import Shards
+from avloc.data.spectrograms import sound_form, spectrograms_of
 from avloc.errors import AvlocError, DataError
 from avloc.files import read_json
 
@@ -28,6 +29,7 @@ class Store:
 
     classes: names, in the order of the labels. rate: Hz. seconds: length of a clip. size: pixels, frames are square.
     splits: clips in each. votes: how many boxes must agree on a place for its full weight.
+    spectrograms: what the clips have instead of waveforms, None where they have these.
     fingerprint: of the settings and the manifest, the same wherever the store lies.
     """
 
@@ -41,6 +43,7 @@ class Store:
         self.size: int = settings["size"]
         self.splits: dict[str, int] = settings["splits"]
         self.votes: int = settings.get("votes", 1)
+        self.spectrograms = spectrograms_of(settings)
         self.fingerprint = fingerprint
         self.split_name: str | None = None
         self.settings = settings
@@ -144,9 +147,10 @@ class Store:
             out[n] = self._shards.frame(shard, row, int(picks[n]))
         return out
 
-    def sounds(self, clips: Indices) -> NDArray[np.int16]:
-        """(n, S) mono."""
-        out = np.empty((len(clips), self.samples), np.int16)
+    def sounds(self, clips: Indices) -> NDArray[Any]:
+        """(n, S) int16, mono; or spectrograms (n, T, F) float32, where the store has these."""
+        shape, kind = sound_form(self.settings)
+        out = np.empty((len(clips), *shape), kind)
         for n, shard, row in self._ordered(clips):
             out[n] = self._shards.sound(shard, row)
         return out
@@ -157,22 +161,26 @@ class Store:
         self._shards.fill_frames(out, *self._places)
         return out
 
-    def all_sounds(self) -> NDArray[np.int16]:
-        """(N, S) mono, in memory."""
-        out = np.empty((len(self), self.samples), np.int16)
+    def all_sounds(self) -> NDArray[Any]:
+        """All of `sounds`, in memory."""
+        shape, kind = sound_form(self.settings)
+        out = np.empty((len(self), *shape), kind)
         self._shards.fill_sounds(out, *self._places)
         return out
 
     @property
     def nbytes(self) -> int:
         """What all_frames and all_sounds would take together."""
-        return len(self) * (self.frames_per_clip * self.size * self.size * 3 + 2 * self.samples)
+        shape, kind = sound_form(self.settings)
+        sound = np.dtype(kind).itemsize * int(np.prod(shape))
+        return len(self) * (self.frames_per_clip * self.size * self.size * 3 + sound)
 
     def clip(self, index: int) -> Clip:
         """One clip whole."""
         index = range(len(self))[index]
         table, every = self.boxes, range(self.frames_per_clip)
         shard, row = (int(places[index]) for places in self._places)
+        sound, whole = self._shards.sound(shard, row), self.spectrograms is None
         return Clip(
             id=self.ids[index],
             video=self.videos[index],
@@ -180,13 +188,14 @@ class Store:
             start=float(self.starts[index]),
             frames=np.stack([self._shards.frame(shard, row, pick) for pick in every]),
             frame_keys=self.frame_keys[index],
-            waveform=self._shards.sound(shard, row),
+            waveform=sound if whole else np.empty(0, np.int16),
             labels=tuple(np.flatnonzero(self.labels[index]).tolist()),
             boxes=tuple(
                 Box(tuple(table.xyxy[m].tolist()), int(table.frame[m]), int(table.label[m]), bool(table.sounding[m]))
                 for m in np.flatnonzero(table.clip == index)
             ),
             annotated=tuple(self.annotated[index].tolist()),
+            spectrogram=None if whole else sound,
         )
 
     def _column(self, name: str) -> NDArray[Any]:
@@ -214,4 +223,8 @@ def _read_settings(file: Path) -> dict[str, Any]:
     missing = [key for key in _SETTINGS if key not in settings]
     if missing:
         raise DataError(f"{file}: {missing[0]} is missing; prepare the store again")
+    try:
+        spectrograms_of(settings)
+    except DataError as error:
+        raise DataError(f"{file}: {error}; prepare the store again") from None
     return settings

@@ -20,7 +20,8 @@ SILENT = 33  # of 32767: a thousandth of full scale
 class SplitCheck:
     """One split. listed, ok: lines of its list, and those that could be prepared. reasons: why others could not. clips,
     hours: of sound. classes: clips in which each sounds. boxes, annotated: boxes, and frames somebody looked at. silent,
-    frozen: ids of clips whose sound never exceeds a thousandth of full scale, whose frames are all the same. flat: ids of
+    frozen: ids of clips whose sound never exceeds a thousandth of full scale (or whose spectrogram is one value throughout),
+    whose frames are all the same. flat: ids of
     clips with a box that has no area or leaves the frame. doubles: pairs of ids with the same frames and sound.
     """
 
@@ -80,11 +81,14 @@ def _split(part: "Store | None", lines: list[dict[str, Any]]) -> tuple[SplitChec
         clips = every[start : start + BATCH]
         sounds = part.sounds(clips)
         frames = np.stack([part.frames(clips, np.full(len(clips), n)) for n in range(part.frames_per_clip)], axis=1)
-        loudest = np.abs(sounds.astype(np.int32)).max(1)
+        if part.spectrograms is None:
+            quiet = np.abs(sounds.astype(np.int32)).max(1) < SILENT
+        else:
+            quiet = np.ptp(sounds, axis=(1, 2)) == 0
         still = (frames == frames[:, :1]).all((1, 2, 3, 4)) & (part.frames_per_clip > 1)
         for n, clip in enumerate(clips.tolist()):
             name = part.ids[clip]
-            if loudest[n] < SILENT:
+            if quiet[n]:
                 silent.append(name)
             if still[n]:
                 frozen.append(name)

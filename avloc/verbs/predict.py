@@ -113,8 +113,8 @@ def _strips(store: "Store", maps: "np.ndarray[Any, Any]", videos: int, title: st
             words = f"highest {heat.max():.3g}"
             pictures.append(Picture(f"{time:.1f} s", heat_picture(frame, heat, limits, 160), words, f"At {time:.1f} s"))
         rows.append(Row(f"{video}: colours from {limits[0]:.3g} to {limits[1]:.3g}", pictures))
-        heard = store.sounds(clips).ravel()
+        heard = np.concatenate(list(store.sounds(clips)))
         width = 170 * len(pictures) - 10
-        words = f"{len(heard) / store.rate:.1f} s"
+        words = f"{len(clips) * store.seconds:.1f} s"
         rows.append(Row("", [Picture("Sound", sound_picture(heard, store.rate, width), words, "Its sound")]))
     return panel(title, rows)

@@ -51,6 +51,7 @@ class StageOne(Localizer):
         self.streams = TwoStreams(classes, visual, audio)
         self.correspondence_only, self.mixtures = correspondence_only, mixtures
         self.maps, self.gate, self.double_sigmoid = maps, gate, double_sigmoid
+        self.waveform = bool(mixtures)
 
     def locate(self, batch: Batch) -> Tensor:
         """The frame's class activation maps, those of the categories heard: (B, C or 1, h, w)."""
