@@ -86,7 +86,8 @@ class Localizer(nn.Module):
     A method's file lists its stages in ``STAGES``. `frame` and `sound` are its views; `negatives` asks the loader for
     a frame of another video with every clip, `views` 2 for each frame augmented twice, `every_frame` for all frames of
     a clip, `waveform` (in training) for waveforms besides what `sound` makes of them. `memory` holds what phases remember
-    beside weights (pseudo labels); it is saved and restored with them. `weights_from`: the phases whose selected weights serve `locate`, best first.
+    beside weights (pseudo labels); it is saved and restored with them. `weights_from`: the phases whose selected
+    weights serve `locate`, best first.
     `of_classes`: several maps are those of the labels' classes, in their order. `uses_clusters`: a later stage starts
     from the run's clusters too.
     """

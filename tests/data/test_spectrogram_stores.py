@@ -25,6 +25,7 @@ from tests.engine.tiny import CLASSES, FRAMES, MODEL, RATE, SIZE, TinyReader, ma
 
 VIEW = LogMel(**MODEL["sound"])
 KNOWN = {"rate": RATE, "n_fft": 128, "hop": 80, "mels": 16, "power": 1.0, "decibels": True, "fmax": None}
+FRAME = FrameView(size=32)
 FORM = Spectrograms(51, 16, "LogMel", KNOWN)
 
 
@@ -78,7 +79,7 @@ def test_a_store_gives_the_spectrograms_it_was_given(path, sounds):
 @dataclass
 class Hears:
     sound: object = VIEW
-    frame: FrameView = FrameView(size=32)
+    frame: object = FRAME
     negatives: bool = False
     views: int = 1
     every_frame: bool = False
