@@ -197,7 +197,7 @@ class Loader:
 
     def _batch(self, part: Plan, raw: "RawBatch", generator: Generator | None) -> Batch:
         index = torch.from_numpy(part.clips).to(self.device)
-        waveform = raw.sounds.float().div(32767) if self.store.spectrograms is None else None
+        waveform = raw.sounds.float().div_(32767) if self.store.spectrograms is None else None
         frame = self.senses.frame(raw.frames, generator)
         if waveform is not None:
             sound = self.senses.sound(waveform, generator)

@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Unpack
 
 from avloc.annotations.benchmarks import BENCHMARKS
 from avloc.annotations.files import Files
 from avloc.annotations.truth import Truth
-from avloc.data.build import Prepared, Progress, build_store
+from avloc.data.build import Prepared, build_store
 from avloc.data.sources import sspl, visual_context
 from avloc.data.sources.base import Listing, Reader
 from avloc.data.sources.folder import FolderReader, list_folder
 from avloc.data.sources.moments import Moments, read_lists
+from avloc.data.work import Scale
 from avloc.errors import DataError
 
 #: rate (Hz) and seconds that a layout's sounds have; None: they are files of any rate
@@ -35,8 +37,7 @@ def prepare_import(
     size: int = 256,
     frames: str = "jpeg",
     store: str = "hdf5",
-    jobs: int | None = None,
-    progress: Progress | None = None,
+    **work: Unpack[Scale],
 ) -> Prepared:
     """One clip for each name, of one frame and the middle of its sound, into the store `out`.
 
@@ -45,7 +46,7 @@ def prepare_import(
     boxes the clips get, and where they lie. seconds, rate (Hz): of the kept sound, the layout's where None. frame: which
     of a clip's numbered frames (layouts folder and visual-context). short: "fail" counts sounds that are shorter than
     `seconds`, "repeat" repeats them, as the published loaders do. size: pixels. frames: "jpeg" or "raw". store: "hdf5"
-    or "lmdb". jobs: processes, one for each processor where None. Items that cannot be used are counted with a reason.
+    or "lmdb". work: see `avloc.data.work.Work`. Items that cannot be used are counted with a reason.
     """
     if layout not in LAYOUTS:
         raise DataError(f"layout is {layout!r}; expected one of {', '.join(LAYOUTS)}")
@@ -85,7 +86,7 @@ def prepare_import(
         "short": short,
         "votes": 1 if truth is None else truth.votes,
     }
-    return build_store(out, source, listing, reader, settings, jobs=jobs, progress=progress)
+    return build_store(out, source, listing, reader, settings, **work)
 
 
 def read_truth(benchmark: str | None, annotations: Path | None) -> Truth | None:

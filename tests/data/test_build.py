@@ -17,7 +17,7 @@ from tests.data.making import SETTINGS, MadeReader, made_listing
 def build(out: Path, reader: MadeReader | None = None, **options) -> Prepared:
     settings = {**SETTINGS, **options.pop("settings", {})}
     listing = options.pop("listing", None) or made_listing()
-    return build_store(out, out.parent, listing, reader or MadeReader(), settings, block=3, jobs=1, **options)
+    return build_store(out, out.parent, listing, reader or MadeReader(), settings, block=3, jobs=0, **options)
 
 
 def content(store: Path) -> dict[str, bytes]:
@@ -106,14 +106,10 @@ def test_an_item_that_kills_its_process_costs_that_item_alone(tmp_path):
     assert Store.open(tmp_path / "store").fingerprint == Store.open(tmp_path / "whole").fingerprint
 
 
-def no_process() -> None:
-    raise OSError("no process")
-
-
 def test_processes_that_cannot_even_start_are_told_in_one_line(tmp_path, monkeypatch):
     from avloc.data import workers
 
-    monkeypatch.setattr(workers, "_begin_worker", no_process)
+    monkeypatch.setattr(workers, "BEGIN", "raise SystemExit(3)")
     with pytest.raises(DataError, match="a worker process died"):
         build_store(tmp_path / "store", tmp_path, made_listing(), MadeReader(), SETTINGS, block=3, jobs=2)
 

@@ -50,7 +50,7 @@ def make(path: Path, kind: str = "hdf5", silent: str = "") -> Path:
         "data": "made", "classes": CLASSES, "rate": RATE, "seconds": 1.0, "samples": 0, "frames_per_clip": FRAMES,
         "size": SIZE, "frames": "raw", "store": kind, "sound": FORM.to_json(),
     }  # fmt: skip
-    build_store(path, path.parent, Listing(items, splits), Transformed(silent), settings, block=4, jobs=1)
+    build_store(path, path.parent, Listing(items, splits), Transformed(silent), settings, block=4, jobs=0)
     return path
 
 
