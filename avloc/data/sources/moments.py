@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from avloc.annotations.files import id_list
 from avloc.annotations.truth import Truth
+from avloc.data.audio import read_sound
 from avloc.data.clip import Box, Clip
 from avloc.data.media import MediaError
 from avloc.data.sources.base import Entry
@@ -22,15 +23,17 @@ class Moments:
     """How pictures and sounds become clips: `size` pixels, the middle `samples` at `rate` Hz.
 
     repeat: a sound that is too short is repeated, as the published loaders do; otherwise it is counted as too short.
+    first: the first `samples`, not the middle ones.
     """
 
     size: int
     rate: int
     samples: int
     repeat: bool = False
+    first: bool = False
 
     def clip(self, name: str, path: str, facts: Mapping[str, Any], picture: NDArray, sound: NDArray[np.int16]) -> Clip:
-        """A clip with the labels and boxes of `facts` (see `marked`). picture: (h, w, 3) uint8 RGB. sound: (n,)."""
+        """A clip with the labels and boxes of `facts` (see `facts_of`). picture: (h, w, 3) uint8 RGB. sound: (n,)."""
         boxes = facts.get("boxes")
         return Clip(
             id=name,
@@ -40,7 +43,7 @@ class Moments:
             frames=self.square(picture)[None],
             frame_keys=(name,),
             waveform=self.middle(path, sound),
-            labels=tuple(sorted({label for *_, label in boxes or ()})),
+            labels=tuple(sorted({*facts.get("labels", ()), *(label for *_, label in boxes or ())})),
             boxes=tuple(Box((x1, y1, x2, y2), 0, label, True) for x1, y1, x2, y2, label in boxes or ()),
             annotated=(boxes is not None,),
         )
@@ -60,8 +63,32 @@ class Moments:
                 found, wanted = (f"{samples / self.rate:.2f} s" for samples in (len(sound), self.samples))
                 raise MediaError(path, "sound too short", f"{found} of {wanted}; --short repeat repeats it")
             sound = np.tile(sound, self.samples // len(sound) + 1)
-        start = len(sound) // 2 - self.samples // 2
+        start = 0 if self.first else len(sound) // 2 - self.samples // 2
         return sound[start : start + self.samples]
+
+
+def hear(root: Path, facts: Mapping[str, Any], rate: int) -> NDArray[np.int16]:
+    """The sound of the video facts["path"], or where it has none of the file facts["sound"]: (S,) at `rate` Hz."""
+    if facts["path"] is not None:
+        try:
+            return read_sound(root / facts["path"], rate)
+        except MediaError as error:
+            if error.reason != "no sound track" or facts["sound"] is None:
+                raise
+    if facts["sound"] is None:
+        raise MediaError(facts.get("name", ""), "missing sound", facts.get("name", ""))
+    return read_sound(root / facts["sound"], rate)
+
+
+def read_picture(root: Path, name: str) -> NDArray[np.uint8]:
+    """(h, w, 3) RGB."""
+    path = root / name
+    if not path.is_file():
+        raise MediaError(name, "missing frame")
+    stored = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR) if path.stat().st_size else None
+    if stored is None:
+        raise MediaError(name, "not a picture")
+    return cv2.cvtColor(stored, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
 
 
 def marked(truth: Truth | None) -> dict[str, list[tuple[float, float, float, float, int]]]:

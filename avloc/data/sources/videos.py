@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.annotations.truth import Truth
-from avloc.data.audio import read_sound
 from avloc.data.clip import Clip
 from avloc.data.media import MediaError, open_media
 from avloc.data.sources.base import Entry, Item, Listing
-from avloc.data.sources.moments import Moments, entries, facts_of, marked
+from avloc.data.sources.moments import Moments, entries, facts_of, hear, marked
 from avloc.data.video import Square, on_display
 from avloc.errors import DataError
 
@@ -104,7 +103,7 @@ class VideoReader:
         facts, moments = item.facts, self.moments
         if facts["path"] is None:
             raise MediaError(item.path, "missing file")
-        sound = self._sound(item)
+        sound = hear(self.root, facts, moments.rate)
         length, needed = len(sound), moments.samples
         if length < needed and not moments.repeat:
             moments.middle(item.path, sound)  # says how short it is
@@ -140,14 +139,6 @@ class VideoReader:
             boxes=tuple(replace(box, frame=middle) for box in clip.boxes) if alone else (),
             annotated=tuple(annotated and n == middle for n in range(self.frames)),
         )
-
-    def _sound(self, item: Item) -> NDArray[np.int16]:
-        try:
-            return read_sound(self.root / item.facts["path"], self.moments.rate)
-        except MediaError as error:
-            if error.reason != "no sound track" or item.facts["sound"] is None:
-                raise
-            return read_sound(self.root / item.facts["sound"], self.moments.rate)
 
     def _pictures(self, path: Path, times: list[float]) -> Iterator[NDArray[np.uint8]]:
         """The frames on display at `times`, as far as the picture lasts."""
