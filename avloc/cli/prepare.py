@@ -102,8 +102,9 @@ def folder(
 ) -> Any:
     """Any folder of videos: VGG-Sound, Flickr-SoundNet, AVE, or your own.
 
-    Videos may lie in folders of their own; a listed ID_START is found as ID_START.mp4 or ID/START.mp4. A video without sound
-    is heard by the sound file beside it that has its name. What cannot be read is counted with its reason.
+    Videos may lie in folders of their own; a listed ID_START is found as ID_START.mp4, ID/START.mp4 or ID_START_END.mp4, with
+    zeros before the times or without. A video without sound is heard by the sound file beside it that has its name; a picture
+    and a sound file of one name are a clip too. What cannot be read is counted with its reason.
     """
     from avloc import prepare_folder
 

@@ -75,6 +75,17 @@ def make_video(
     return path
 
 
+def make_sound(path: Path, seconds: float = 3.0, pitch: float = 500.0, rate: int = 22050) -> Path:
+    """An AAC track and nothing else."""
+    with av.open(str(path), "w") as container:
+        audio = container.add_stream("aac", rate=rate, layout="mono")
+        frame = av.AudioFrame.from_ndarray(tone(seconds, pitch, rate), "fltp", "mono")
+        frame.rate = rate
+        container.mux(audio.encode(frame))
+        container.mux(audio.encode())
+    return path
+
+
 def tone(seconds: float, pitch: float = 440.0, rate: int = 22050, loudness: float = 0.5) -> np.ndarray:
     return (loudness * np.sin(2 * np.pi * pitch * np.arange(round(seconds * rate)) / rate)).astype(np.float32)[None]
 
