@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from avloc.drawing.panels import Picture
 
 ACROSS, GAP = 4, 10  # frames in a row, px between them
+SETTINGS = 4  # of a stored spectrogram that are named: as many as fit
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def _frames(store: "Store", clip: "Clip") -> "Iterator[Picture]":
         image = with_boxes(scaled(frame), corners, truth_colours(labels, sounding), tags)
         words = f"{len(mine)} boxes, {int(sounding.sum())} of what sounds" if clip.annotated[pick] else "not annotated"
         key = clip.frame_keys[pick].removeprefix(f"{clip.video}/")
-        yield Picture(f"Frame {pick}" + (f"  {key}" if key else ""), image, words, f"Frame {pick}")
+        yield Picture(f"Frame {pick}  {key if key != clip.id else ''}".rstrip(), image, words, f"Frame {pick}")
 
 
 def _sound(store: "Store", clip: "Clip", width: int) -> "Picture":
@@ -83,9 +84,12 @@ def _sound(store: "Store", clip: "Clip", width: int) -> "Picture":
     from avloc.drawing.panels import Picture
     from avloc.drawing.sound import level_range, sound_picture
 
-    if clip.spectrogram is not None:
+    if clip.spectrogram is not None and store.spectrograms is not None:
         low, high = level_range(clip.spectrogram)
-        words = f"as stored, {store.spectrograms}; colours from {low:.4g} to {high:.4g}"
+        known = [f"{key} {value}" for key, value in store.spectrograms.settings.items()]
+        words = (
+            f"colours from {low:.4g} to {high:.4g}; as stored: {store.spectrograms.view}, {', '.join(known[:SETTINGS])}"
+        )
         times, bands = clip.spectrogram.shape
         title = f"Spectrogram  {times} x {bands}, no waveform"
         return Picture(title, sound_picture(clip.spectrogram, store.rate, width), words, "The stored spectrogram")

@@ -166,6 +166,12 @@ def test_the_stored_spectrogram_is_drawn(path, tmp_path):
     assert picture.shape[0] > 400 and picture[-170:-60].std() > 10
 
 
+def test_mosaics_are_not_mixed_of_spectrograms(path, tmp_path):
+    with pytest.raises(DataError, match=r"holds spectrograms, LogMel\(.*; mosaics mix waveforms"):
+        avloc.prepare_music_synthetic(path, tmp_path / "m", pool=["train=train"], count=["train=3"])
+    assert not (tmp_path / "m").exists()
+
+
 def test_settings_that_say_no_known_sound_are_one_line(tmp_path):
     store = make(tmp_path / "s")
     settings = json.loads((store / "store.json").read_text())
