@@ -50,7 +50,7 @@ def make_store(path: Path, clips: int, frames: str, kind: str) -> Store:
         "data": "made", "classes": ("any",), "rate": RATE, "seconds": float(SECONDS), "samples": RATE * SECONDS,
         "frames_per_clip": 1, "size": SIZE, "frames": frames, "store": kind,
     }  # fmt: skip
-    build_store(path, path.parent, Listing(items, {"all": [Entry(name) for name in items]}), Made(), settings, jobs=1)
+    build_store(path, path.parent, Listing(items, {"all": [Entry(name) for name in items]}), Made(), settings, jobs=0)
     return Store.open(path).split("all")
 
 
