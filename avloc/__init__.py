@@ -12,6 +12,7 @@ _VERBS = (
     "prepare_folder",
     "prepare_import",
     "data_check",
+    "data_merge",
     "data_show",
     "pseudo_labels",
     "train_stage1",

@@ -30,9 +30,9 @@ def replacing(path: Path) -> Iterator[Path]:
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except OSError as error:
-        raise AvlocError(
-            f"{path}: cannot be written ({error.strerror or error}); free space or choose another folder"
-        ) from error
+        # HDF5 puts a page of its own under strerror
+        why = os.strerror(error.errno) if error.errno else error.strerror or str(error)
+        raise AvlocError(f"{path}: cannot be written ({why}); free space or choose another folder") from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
@@ -51,6 +51,14 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: Any, indent: int | None = 1) -> None:
     write_text(path, json.dumps(value, indent=indent, ensure_ascii=False) + "\n")
+
+
+def file_size(path: Path) -> int | None:
+    """Bytes; None where no file is there, such as a link to nothing or to itself."""
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return None
 
 
 def read_json(path: Path) -> Any:

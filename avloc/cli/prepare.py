@@ -164,7 +164,7 @@ def synthetic(
     """The built-in world: real mp4 files with sound and exact truth, in the layout of MUSIC."""
     from avloc import prepare_synthetic
 
-    with progress("prepare synthetic") as shown:
+    with progress("prepare synthetic", many=True) as shown:
         world = prepare_synthetic(out, videos, seed, preset, jobs, shown)
     if json:
         print_json(world)

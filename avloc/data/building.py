@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 SHOWN = 20  # failed items named in the log
 PART = "part.json"
+TEXTS = ("building.json", "store.json", "manifest.jsonl", PART)
 Row = dict[str, Any]
 
 
@@ -59,6 +60,7 @@ def locked(out: Path) -> Iterator[None]:
 
 def begin(out: Path, settings: Mapping[str, Any], source: Path, shard: str | None) -> None:
     """Refuse a folder that holds something else; remember the settings before the first shard is written."""
+    sweep(out)
     asked = {**settings, "source": str(source.resolve()), "shard": shard}
     known = next((out / name for name in ("building.json", "store.json") if (out / name).exists()), None)
     if known is None:
@@ -74,12 +76,12 @@ def begin(out: Path, settings: Mapping[str, Any], source: Path, shard: str | Non
                     "choose another folder, or remove this one to prepare it anew"
                 )
     write_json(out / "building.json", asked)
-    sweep(out)
 
 
 def sweep(out: Path) -> None:
     """Remove what killed processes had begun to write."""
-    for leftover in (out / "shards").glob(".*"):
+    texts = [path for name in TEXTS for path in out.glob(f".{name}.*")]
+    for leftover in [*texts, *(out / "shards").glob(".*")]:
         leftover.unlink(missing_ok=True)
 
 

@@ -87,4 +87,3 @@ def _random_crop(frames: Tensor, size: int, generator: Generator) -> Tensor:
     for number, (row, column) in enumerate(zip(*offsets, strict=True)):
         cropped[number] = frames[number, row : row + size, column : column + size]
     return cropped
-

@@ -81,7 +81,7 @@ class LmdbWriter:
 
 def _written(error: lmdb.Error) -> OSError:
     """LMDB says in its own way that the disk is full."""
-    return OSError(getattr(error, "code", None) or 0, str(error))
+    return OSError(0, str(error).rpartition(": ")[2])
 
 
 def _frame_key(row: int, pick: int) -> bytes:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import av
 from av.container import InputContainer
+from av.stream import Stream
 from av.video.stream import VideoStream
 
 from avloc.errors import DataError
@@ -26,11 +27,13 @@ class MediaError(DataError):
 @contextmanager
 def open_media(path: str | Path) -> Iterator[InputContainer]:
     """An open container; what FFmpeg raises meanwhile becomes a MediaError."""
-    if not Path(path).is_file():
-        raise MediaError(path, "missing file")
     try:
+        if not Path(path).is_file():
+            raise MediaError(path, "missing file")
         # with the protocol named, a colon in a file name is only a colon
         container = av.open(f"file:{path}", metadata_errors="ignore")
+    except PermissionError:
+        raise MediaError(path, "may not be read") from None
     except (av.error.FFmpegError, OSError) as error:
         raise MediaError(path, "not a media file", _what(error)) from None
     with container:
@@ -50,6 +53,13 @@ def video_stream(container: InputContainer) -> VideoStream | None:
         if not stream.disposition & av.stream.Disposition.attached_pic:
             return stream
     return None
+
+
+def in_one_thread(path: str | Path, stream: Stream) -> None:
+    """Let a stream be decoded in one thread; MediaError where FFmpeg does not know its codec."""
+    if stream.codec_context is None:
+        raise MediaError(path, "cannot be decoded", f"its {stream.type} has a codec that FFmpeg does not know")
+    stream.codec_context.thread_count = 1
 
 
 def in_seconds(stamp: int | None, base: Fraction | None) -> float | None:

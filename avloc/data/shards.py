@@ -16,6 +16,10 @@ from avloc.data.pictures import decode_jpeg
 from avloc.errors import DataError
 
 OPEN_FILES = 64
+COLUMNS = (
+    "labels", "starts", "annotated", "ids", "videos", "keys", "boxes/clip", "boxes/frame", "boxes/label", "boxes/sounding",
+    "boxes/xyxy",
+)  # fmt: skip
 
 Places = NDArray[np.int64]  # (N,)
 
@@ -59,6 +63,16 @@ class Shards:
         with self._reading(shard, row + 1) as file:
             stored = file.frame(row, pick)
             return decode_jpeg(stored) if self.jpeg else stored
+
+    def stored(self, shard: int, row: int, pick: int) -> NDArray[np.uint8]:
+        """As it lies there, pixels or JPEG bytes."""
+        with self._reading(shard, row + 1) as file:
+            return file.frame(row, pick)
+
+    def columns(self, shard: int, stop: int) -> dict[str, NDArray[Any]]:
+        """The small datasets of a shard whole, which must have the rows before `stop`."""
+        with self._reading(shard, stop) as file:
+            return {name: file.column(name) for name in COLUMNS}
 
     def sound(self, shard: int, row: int) -> NDArray[Any]:
         """(S,) int16, or (T, F) float32."""

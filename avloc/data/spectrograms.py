@@ -31,12 +31,8 @@ class Spectrograms:
     def __str__(self) -> str:
         return _called(self.view, self.settings)
 
-    def refuse_others(self, place: str, senses: Any, training: bool) -> None:
-        """DataError for a Localizer whose view would hear something else; what it does afterwards (mean, std) is free.
-
-        In `training` also for one that varies the waveform, or asks for it besides.
-        """
-        view = senses.sound
+    def refuse_others(self, place: str, view: Any) -> None:
+        """DataError for a view that would hear something else; what it does afterwards (mean, std) is free."""
         name, own = type(view).__name__, {key: getattr(view, key, None) for key in self.settings}
         other = [key for key, value in self.settings.items() if not _same(key, value, own[key], self.settings)]
         if name != self.view:
@@ -47,9 +43,12 @@ class Spectrograms:
                 f"{place} holds spectrograms, {self}; this method listens by {_called(name, own)}: take a method that "
                 f"listens alike{apart}, or prepare a store of sounds"
             )
-        varied = [key for key in _TRAINING if getattr(view, key, 0)]
-        if training and (varied or senses.waveform):
-            what = f"with sound.{varied[0]}: {getattr(view, varied[0])}" if varied else "on mixed waveforms"
+
+    def refuse_waveforms(self, place: str, senses: Any) -> None:
+        """DataError for a Localizer that in training varies the waveform, or asks for it besides."""
+        varied = [key for key in _TRAINING if getattr(senses.sound, key, 0)]
+        if varied or senses.waveform:
+            what = f"with sound.{varied[0]}: {getattr(senses.sound, varied[0])}" if varied else "on mixed waveforms"
             raise DataError(
                 f"{place} holds spectrograms, {self}, but this method trains {what}, which takes waveforms: set it to 0, "
                 "or prepare a store of sounds"

@@ -3,7 +3,8 @@
 import copy
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -85,8 +86,7 @@ class Store:
         if name not in self.splits:
             there = ", ".join(f"{split} ({clips} clips)" for split, clips in self.splits.items())
             raise DataError(f"{self.path}: no split {name!r}; it holds {there}")
-        part = copy.copy(self)
-        part.__dict__ = {key: value for key, value in vars(self).items() if key not in _CACHED}
+        part = self._part()
         part.split_name = name
         part._rows = [row for row in self._rows if row["split"] == name]
         return part
@@ -178,25 +178,67 @@ class Store:
     def clip(self, index: int) -> Clip:
         """One clip whole."""
         index = range(len(self))[index]
-        table, every = self.boxes, range(self.frames_per_clip)
         shard, row = (int(places[index]) for places in self._places)
-        sound, whole = self._shards.sound(shard, row), self.spectrograms is None
+        frames = np.stack([self._shards.frame(shard, row, pick) for pick in range(self.frames_per_clip)])
+        sound, about = self._shards.sound(shard, row), self.about(index)
+        if self.spectrograms is None:
+            return replace(about, frames=frames, waveform=sound)
+        return replace(about, frames=frames, spectrogram=sound)
+
+    def about(self, index: int) -> Clip:
+        """One clip without its frames and its sound."""
+        table = self.boxes
+        first, last = np.searchsorted(table.clip, [index, index + 1])
         return Clip(
             id=self.ids[index],
             video=self.videos[index],
             split=self.split_name or "",
             start=float(self.starts[index]),
-            frames=np.stack([self._shards.frame(shard, row, pick) for pick in every]),
+            frames=np.empty(0, np.uint8),
             frame_keys=self.frame_keys[index],
-            waveform=sound if whole else np.empty(0, np.int16),
+            waveform=np.empty(0, np.int16),
             labels=tuple(np.flatnonzero(self.labels[index]).tolist()),
             boxes=tuple(
                 Box(tuple(table.xyxy[m].tolist()), int(table.frame[m]), int(table.label[m]), bool(table.sounding[m]))
-                for m in np.flatnonzero(table.clip == index)
+                for m in range(first, last)
             ),
             annotated=tuple(self.annotated[index].tolist()),
-            spectrogram=None if whole else sound,
         )
+
+    def stored(self, index: int) -> tuple[list[NDArray[np.uint8]], NDArray[Any]]:
+        """The frames of a clip as they lie there, pixels or JPEG bytes, and its waveform or spectrogram."""
+        shard, row = (int(places[index]) for places in self._places)
+        frames = [self._shards.stored(shard, row, pick) for pick in range(self.frames_per_clip)]
+        return frames, self._shards.sound(shard, row)
+
+    def lines(self) -> Iterator[tuple[dict[str, Any], range]]:
+        """The manifest's rows of what could be prepared, each with the clips that came of it."""
+        start = 0
+        for row in self._rows:
+            yield row, range(start, start + len(row["clips"]))
+            start += len(row["clips"])
+
+    def broken(self) -> dict[int, str]:
+        """Shards that cannot be opened, and why."""
+        found = {}
+        for shard in sorted({row["shard"] for row in self._rows}):
+            rows = [row for row in self._rows if row["shard"] == shard]
+            try:
+                self._shards.columns(shard, max(row["row"] + len(row["clips"]) for row in rows))
+            except DataError as error:
+                found[shard] = str(error)
+        return found
+
+    def without(self, shards: Container[int]) -> "Store":
+        """What does not lie in these shards."""
+        rest = self._part()
+        rest._rows = [row for row in self._rows if row["shard"] not in shards]
+        return rest
+
+    def _part(self) -> "Store":
+        part = copy.copy(self)
+        part.__dict__ = {key: value for key, value in vars(self).items() if key not in _CACHED}
+        return part
 
     def _column(self, name: str) -> NDArray[Any]:
         return self._shards.column(name, *self._places)

@@ -128,10 +128,13 @@ class _Worker:
         self.connection, theirs = Pipe()
         told = [json.dumps(sys.path), str(theirs.fileno()), str(os.getpid())]
         # a group of its own: Ctrl-C is for the process that shows how to go on; what a decoder prints is no result
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", BEGIN, *told], env={**os.environ, **dict.fromkeys(THREADS, "1")},
-            pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=2, process_group=0, cwd=self.folder,
-        )  # fmt: skip
+        try:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", BEGIN, *told], env={**os.environ, **dict.fromkeys(THREADS, "1")},
+                pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=2, process_group=0, cwd=self.folder,
+            )  # fmt: skip
+        except OSError as error:
+            raise DataError(f"no worker process can be started ({error}); --jobs 0 works without one") from None
         theirs.close()
 
     def rest(self) -> None:

@@ -84,6 +84,7 @@ class Hears:
     views: int = 1
     every_frame: bool = False
     waveform: bool = False
+    proposals: bool = False
 
 
 @pytest.mark.parametrize("resident", [True, False], ids=["in memory", "read as needed"])
@@ -148,9 +149,9 @@ def test_another_kind_of_view_is_refused_and_both_are_named(path):
 def test_half_the_rate_is_the_highest_frequency_and_rounding_is_no_difference():
     view = replace(VIEW, fmax=RATE / 2, offset=1.00000001e-10)
     known = Spectrograms(51, 16, "LogMel", {**KNOWN, "offset": 1e-10})
-    known.refuse_others("here", Hears(view), training=True)
+    known.refuse_others("here", view)
     with pytest.raises(DataError, match=r"alike \(they differ in fmax\)"):
-        known.refuse_others("here", Hears(replace(view, fmax=1500.0)), training=True)
+        known.refuse_others("here", replace(view, fmax=1500.0))
 
 
 def test_silence_is_a_spectrogram_of_one_value(tmp_path):

@@ -58,13 +58,13 @@ def put(path: Path, value: object) -> Path:
 
 
 def make_dsol(root: Path, seconds: int = 2) -> Path:
-    """Frames show 40 x video + 10 x second + 2 x their place; the second second of the last video has two frames."""
+    """Frames show 60 x video + 20 x second + 10 x their place; the second second of the last video has two frames."""
     for number, name in enumerate(STEMS):
         for second in range(seconds):
             put(root / "audio_frames" / name / f"{second:03d}.pkl", levels(10 * number + second, DSOL))
             for pick, offset in enumerate((0, 7, 14, 21)[: 2 if (number, second) == (2, 1) else 4]):
                 frame = root / "video_frames" / name / f"frame_{second:03d}" / f"{30 * second + offset:05d}.jpg"
-                picture(frame, 40 * number + 10 * second + 2 * pick)
+                picture(frame, 60 * number + 20 * second + 10 * pick)
     (root / "train.txt").write_text("".join(f"{name}.flac {name}.mp4\r\n" for name in STEMS[:2]))
     (root / "test.txt").write_text(f"{STEMS[2]}.flac {STEMS[2]}.mp4\n")
     labels = {"cello": [STEMS[0][:11], STEMS[2][:11]], "tuba": [STEMS[1][:11]]}
@@ -91,7 +91,7 @@ def test_each_second_with_frames_and_a_pickle_is_a_clip(tmp_path, kind):
     assert part.ids == [f"{name}/{second:03d}" for name in STEMS[:2] for second in range(2)]
     assert part.videos == [STEMS[0]] * 2 + [STEMS[1]] * 2 and part.starts.tolist() == [0, 1, 0, 1]
     assert part.frame_keys[1] == tuple(f"{STEMS[0]}/frame_001/{30 + n:05d}.jpg" for n in (0, 7, 14, 21))
-    np.testing.assert_allclose(part.all_frames()[:, :, 16, 16, 0], [[20 + 40 * n + 10 * s + 2 * p for p in range(4)]
+    np.testing.assert_allclose(part.all_frames()[:, :, 16, 16, 0], [[20 + 60 * n + 20 * s + 10 * p for p in range(4)]
                                for n in range(2) for s in range(2)], atol=2)  # fmt: skip
     expected = np.stack([levels(10 * n + s, DSOL) for n in range(2) for s in range(2)])
     assert (part.all_sounds() == expected).all()

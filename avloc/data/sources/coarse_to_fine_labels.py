@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from avloc.data.categories import category_names
 from avloc.data.labels import Labels, write_labels
 from avloc.data.store import Store
 from avloc.errors import DataError
@@ -16,10 +17,6 @@ from avloc.files import replacing
 logger = logging.getLogger(__name__)
 
 NAME = "published"
-#: rows of the published mappings from AudioSet's and ImageNet's classes
-CATEGORIES = (
-    "human sounds", "source-ambiguous sounds", "animal", "sounds of things", "music", "natural sounds", "environment",
-)  # fmt: skip
 
 
 def keep_labels(source: Path, out: Path) -> None:
@@ -39,7 +36,7 @@ def keep_labels(source: Path, out: Path) -> None:
                 raise DataError(
                     f"{source}: labels_a.npy has {sound.shape[1]} categories, labels_v.npy {frame.shape[1]}"
                 )
-            path = write_labels(part, NAME, Labels(_names(sound.shape[1]), sound, frame))
+            path = write_labels(part, NAME, Labels(category_names(sound.shape[1]), sound, frame))
             logger.info("%s: pseudo labels of %d clips; data.labels: %s learns from them", path, len(part), NAME)
         except DataError as error:
             logger.warning("%s; the pseudo labels are not taken", error)
@@ -70,10 +67,6 @@ def _scores(path: Path, rows: list[tuple[int, int]]) -> NDArray[np.float32] | No
     except (OSError, ValueError, EOFError) as error:
         logger.warning("%s: not taken, %s", path, str(error).splitlines()[0])
         return None
-
-
-def _names(count: int) -> tuple[str, ...]:
-    return CATEGORIES if count == len(CATEGORIES) else tuple(f"category {number}" for number in range(count))
 
 
 def _keep_proposals(path: Path, kept: Path, part: Store, rows: list[tuple[int, int]]) -> None:

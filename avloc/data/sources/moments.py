@@ -43,7 +43,7 @@ class Moments:
             id=name,
             video=facts.get("video", name),
             split="",
-            start=0.0,
+            start=0.0 if sound is None else max(len(sound) // 2 - self.samples // 2, 0) / self.rate,
             frames=self.square(picture)[None],
             frame_keys=(name,),
             waveform=np.empty(0, np.int16) if sound is None else self.middle(path, sound),

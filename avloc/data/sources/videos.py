@@ -22,6 +22,7 @@ from avloc.data.sources.moments import Moments, entries, facts_of, hear, marked,
 from avloc.data.sources.names import Found
 from avloc.data.video import Square, on_display
 from avloc.errors import DataError
+from avloc.files import file_size
 
 PICTURES = (".mp4", ".mkv", ".webm", ".mov", ".avi", ".m4v", ".mpg", ".flv")
 SOUNDS = (".wav", ".flac", ".ogg", ".m4a", ".mp3")
@@ -68,7 +69,7 @@ def list_videos(
         facts = {
             "path": found if found != still else None,
             "sound": beside,
-            "bytes": [os.path.getsize(root / file) if file else None for file in (found, beside)],
+            "bytes": [file_size(root / file) if file else None for file in (found, beside)],
             **({"still": still} if still else {}),
             "labels": sorted(classes.index(label) for label in (labels or {}).get(name, ())),
             **facts_of(name, boxes, videos),
