@@ -8,6 +8,10 @@ __version__ = "0.1.0"
 _VERBS = (
     "prepare_music",
     "prepare_music_synthetic",
+    "prepare_audioset_instrument",
+    "prepare_soundnet_flickr",
+    "prepare_ave",
+    "prepare_vggsound",
     "prepare_synthetic",
     "prepare_folder",
     "prepare_import",

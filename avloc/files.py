@@ -64,10 +64,12 @@ def file_size(path: Path) -> int | None:
 def read_json(path: Path) -> Any:
     """The value in a JSON file; AvlocError naming file and line where it is missing or is not JSON."""
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        return json.loads(Path(path).read_text(encoding="utf-8-sig"))  # some editors begin a file with a mark
     except FileNotFoundError:
         raise AvlocError(f"{path}: no such file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise AvlocError(f"{path}: cannot be read ({error})") from error
     except json.JSONDecodeError as error:
         raise AvlocError(f"{path}:{error.lineno}: not JSON ({error.msg})") from None
+    except RecursionError:
+        raise AvlocError(f"{path}: not JSON that can be read (nested too deep)") from None

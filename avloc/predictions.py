@@ -1,6 +1,7 @@
 """Predictions on disk: heat maps with the ids of their clips, as HDF5, .npz, or a folder of one map a file."""
 
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,6 +89,8 @@ def _from_hdf5(path: Path) -> Predictions:
             plain = {name: file[name] for name in file if isinstance(file[name], h5py.Dataset)}
             found = _checked(path, plain, lambda name: _hdf5_array(plain[name]))
             attributes = {name: value.item() if hasattr(value, "item") else value for name, value in file.attrs.items()}
+    except MemoryError as error:
+        raise _too_large(path, error) from None
     except (OSError, KeyError, RuntimeError, ValueError) as error:
         raise DataError(f"{path}: not a whole HDF5 file ({error}); write the predictions again") from None
     found.attributes = attributes
@@ -97,16 +100,22 @@ def _from_hdf5(path: Path) -> Predictions:
 def _hdf5_array(data: Any) -> NDArray:
     import h5py
 
-    return data.asstr()[:] if h5py.check_string_dtype(data.dtype) else data[()]
+    return data.asstr()[()] if h5py.check_string_dtype(data.dtype) else np.asarray(data[()])
+
+
+def _too_large(path: Path, error: MemoryError) -> DataError:
+    return DataError(f"{path}: does not fit into memory ({error}); keep maps at the size the model gives, in float32")
 
 
 def _from_npz(path: Path) -> Predictions:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
             return _checked(path, dict.fromkeys(file.files), lambda name: file[name])
     except DataError:
         raise
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
+    except MemoryError as error:
+        raise _too_large(path, error) from None
+    except (ValueError, TypeError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         what = (
             "it holds pickled objects, which are refused"
             if "pickle" in str(error)

@@ -56,9 +56,12 @@ def show_prepared(prepared: Any, json: bool) -> None:
     if json:
         print_json(prepared)
         return
-    table("", ["split", "clips"], [[name, count] for name, count in prepared.splits.items()], right=(1,))
+    rows = [[name, count, "{:,} of {:,}".format(*prepared.coverage[name])] for name, count in prepared.splits.items()]
+    table("", ["split", "clips", "listed and found"], rows, right=(1, 2))
     failed = "".join(f"\n  {count} x {reason}" for reason, count in prepared.reasons.items())
-    print(f"{prepared.store}: {prepared.ok} videos ok, {prepared.failed} failed, {prepared.seconds:.1f} s{failed}")
+    print(
+        f"{prepared.store}: {prepared.ok} listed items ok, {prepared.failed} failed, {prepared.seconds:.1f} s{failed}"
+    )
     if prepared.shard:
         print(
             f"part {prepared.shard}; `avloc data merge PART PART ... --out STORE` joins all {prepared.shard.partition('/')[2]}"

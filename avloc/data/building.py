@@ -8,7 +8,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ class Prepared:
 
     splits: clips in each. ok, failed: lines of the splits. reasons: why lines failed, and how many for each.
     kept: items whose blocks an earlier run had finished. seconds: of this run. shard: which part it is, "2/8", of a store.
+    coverage: lines of each split that could be prepared, and all of its lines.
     """
 
     store: Path
@@ -41,6 +42,7 @@ class Prepared:
     kept: int
     seconds: float
     shard: str | None = None
+    coverage: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 @contextmanager
@@ -112,9 +114,12 @@ def manifest(listing: Listing, outcomes: Mapping[int, list[Row]], block: int) ->
 def summary(out: Path, rows: Sequence[Row], splits: Sequence[str], kept: int, seconds: float) -> Prepared:
     """Counts, and the first failed lines in the log."""
     clips = dict.fromkeys(splits, 0)
+    coverage = dict.fromkeys(splits, (0, 0))
     failed = []
     for row in rows:
         clips[row["split"]] += len(row["clips"])
+        good, listed = coverage[row["split"]]
+        coverage[row["split"]] = good + (row["status"] != "failed"), listed + 1
         if row["status"] == "failed":
             failed.append(row)
     for row in failed[:SHOWN]:
@@ -123,7 +128,8 @@ def summary(out: Path, rows: Sequence[Row], splits: Sequence[str], kept: int, se
     if len(failed) > SHOWN:
         logger.warning("%d more failed; %s names them all", len(failed) - SHOWN, out / "manifest.jsonl")
     reasons = Counter(row["reason"] for row in failed)
-    return Prepared(out, clips, len(rows) - len(failed), len(failed), dict(reasons.most_common()), kept, seconds)
+    ok, why = len(rows) - len(failed), dict(reasons.most_common())
+    return Prepared(out, clips, ok, len(failed), why, kept, seconds, coverage=coverage)
 
 
 def finish(

@@ -18,7 +18,9 @@ class Train:
 
     epochs: passes of the method's main objective. batch_size: clips a step and process. lr, weight_decay: of
     `optimizer` (adam: the decay is an L2 term of the gradient; adamw: decoupled; sgd: with momentum 0.9). warmup: steps of
-    linear warm-up, and schedule: ``constant`` or ``cosine`` to zero, over each phase. precision: fp32 or bf16 (autocast).
+    linear warm-up (with `warmup_rate`: of that constant factor), and schedule: ``constant`` or ``cosine`` to zero, over
+    each phase. milestones: epochs of a phase, from 0, at which its rates are multiplied by `gamma`.
+    precision: fp32 or bf16 (autocast).
     select: which epoch's weights a phase leaves behind, judged on the validation split: ``loss`` (lowest), ``accuracy``,
     ``iou`` (of the maps with the validation boxes, highest mean), ``located`` (share of them with an IoU of 0.5 or more),
     or ``last``. resident: keep the split on the device (None:
@@ -35,7 +37,10 @@ class Train:
     weight_decay: float = 1e-4
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     schedule: Literal["constant", "cosine"] = "constant"
+    milestones: tuple[int, ...] = ()
+    gamma: float = 0.1
     warmup: int = 0
+    warmup_rate: float | None = None
     precision: Literal["fp32", "bf16"] = "fp32"
     select: Literal["loss", "accuracy", "iou", "located", "last"] = "last"
     device: str = "auto"

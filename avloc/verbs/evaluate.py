@@ -122,6 +122,8 @@ def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | 
     localizer = load_stage(experiment, run, number).to(device_of(stage.train.device))
     if test.size is not None:
         localizer.frame = replace(localizer.frame, size=test.size)
+    if test.seconds is not None:
+        localizer.sound = _longer(localizer.sound, test.seconds, name)
     store = open_split(test.store, test.split, localizer)
     frames = frames_to_score(store, test.frames, experiment.seed, name)
     loader = Loader(store, localizer, device_of(stage.train.device), stage.train.workers, stage.train.resident)
@@ -155,6 +157,17 @@ def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | 
     found = SetResult(name, number, result, comparisons, run.predictions / f"{name}.h5", file)
     write_json(file, found.to_json())
     return found
+
+
+def _longer(sound: Any, seconds: float, name: str) -> Any:
+    """The view of the sound with another length."""
+    from avloc.errors import AvlocError
+
+    if not hasattr(sound, "seconds") or not seconds > 0:
+        raise AvlocError(
+            f"evaluate.{name}.seconds: {seconds} for a {type(sound).__name__}; only views with `seconds` hear a part of a clip"
+        )
+    return replace(sound, seconds=seconds)
 
 
 def _refuse_other_classes(maps: "Maps", table: Any, localizer: Any, store: Any, test: Any) -> None:
@@ -203,7 +216,7 @@ def _maps(experiment: Any, run: Any, localizer: Any, number: int, loader: Any, f
         start = fresh_stage if localizer.uses_clusters else load_stage
         before = start(experiment, run, number if localizer.uses_clusters else 1)
         before = before.to(next(localizer.parameters()).device).eval()
-        before.frame = localizer.frame
+        before.frame, before.sound = localizer.frame, localizer.sound
         found["stage one"] = maps_of(before, loader, plan)
     boxes, rows = frames.objects()
     found["largest object"] = largest_object(boxes, rows, len(plan))[:, None]

@@ -11,7 +11,7 @@ import soundfile
 
 import avloc
 from avloc import Store
-from avloc.data.sources.names import Found
+from avloc.data.sources.names import Found, by_every_name
 from avloc.errors import DataError
 from tests.data.making import MEDIA, make_sound, make_video, number_in, tone
 
@@ -59,6 +59,10 @@ def test_listed_ids_are_found_where_mirrors_put_them(tmp_path):
     assert found.reasons == {"missing file": 1}
 
 
+def found_in(*files: str) -> Found:
+    return Found(by_every_name({os.path.splitext(file)[0]: file for file in files}))
+
+
 @pytest.mark.parametrize("listed", ["abcdefghi_1_000030", "abcdefghi_1_30"])
 @pytest.mark.parametrize(
     "file",
@@ -69,27 +73,27 @@ def test_listed_ids_are_found_where_mirrors_put_them(tmp_path):
     ],
 )  # fmt: skip
 def test_a_clip_is_found_under_the_names_that_mirrors_give_it(listed, file):
-    found = Found(["other_000030.mp4", "abcdefghi_1_000031.mp4", file.format(id="abcdefghi_1")])
-    assert found.get(listed, {}) == file.format(id="abcdefghi_1")
+    found = found_in("other_000030.mp4", "abcdefghi_1_000031.mp4", file.format(id="abcdefghi_1"))
+    assert found.get(listed) == file.format(id="abcdefghi_1")
 
 
 @pytest.mark.parametrize(
-    ("files", "listed"),
+    ("file", "listed"),
     [
-        (["clip_1_2.mp4"], "clip_1_5"),  # numbered clips, no times
-        (["abcdefghi_1_000030.mp4"], "abcdefghi_000001"),
-        (["abcdefghijk_40_30.mp4"], "abcdefghijk_40"),  # ends before it starts
-        (["abcdefghijk.mp4"], "abcdefghijk_000030"),
+        ("clip_1_2.mp4", "clip_1_5"),  # numbered clips, no times
+        ("abcdefghi_1_000030.mp4", "abcdefghi_000001"),
+        ("abcdefghijk_40_30.mp4", "abcdefghijk_40"),  # ends before it starts
+        ("abcdefghijk.mp4", "abcdefghijk_000030"),
     ],
 )
-def test_another_clip_is_not_taken_for_it(files, listed):
-    assert Found(files).get(listed, {}) is None
+def test_another_clip_is_not_taken_for_it(file, listed):
+    assert found_in(file).get(listed) is None
 
 
 def test_the_exact_name_comes_first():
-    files = ["a/scene_01.mp4", "scene_1.mp4", "b/other.mp4"]
-    assert Found(files).get("scene_1", {}) == "scene_1.mp4" and Found(files).get("scene_01", {}) == "a/scene_01.mp4"
-    assert Found(files).get("b/other", {"b/other": "b/other.mp4"}) == "b/other.mp4"
+    found = found_in("a/scene_01.mp4", "scene_1.mp4", "b/other.mp4", "c/other.mp4")
+    assert found.get("scene_1") == "scene_1.mp4" and found.get("scene_01") == "a/scene_01.mp4"
+    assert found.get("other") == "b/other.mp4" and found.get("c/other") == "c/other.mp4"
 
 
 def test_picture_and_sound_of_one_name_are_one_clip(tmp_path):

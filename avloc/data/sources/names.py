@@ -1,7 +1,7 @@
 """How mirrors name the clip of a video that starts at some second, and how lists do."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import PurePath
 
 _TIME = r"(\d+(?:\.\d+)?)"
@@ -24,21 +24,27 @@ def moment(name: str) -> Moment | None:
 
 
 class Found:
-    """Files by name; of two that go by the same, the first. Paths are those within a folder."""
+    """Paths by name, which are also found under other spellings of the moment that a name gives; the exact name first."""
 
-    def __init__(self, paths: Iterable[str]) -> None:
-        self._by_name: dict[str, str] = {}
-        self._by_moment: dict[Moment, str] = {}
-        for path in paths:
-            stem, folder = PurePath(path).stem, PurePath(path).parent.name
-            for name in (stem, f"{folder}_{stem}"):
-                self._by_name.setdefault(name, path)
-                start = moment(name)
-                if start is not None:
-                    self._by_moment.setdefault(start, path)
+    def __init__(self, paths: Mapping[str, str]) -> None:
+        self._paths = paths
+        self._moments: dict[Moment, str] = {}
+        for name, path in paths.items():
+            start = moment(name)
+            if start is not None:
+                self._moments.setdefault(start, path)
 
-    def get(self, name: str, whole: Mapping[str, str]) -> str | None:
-        """The file of a listed name: under its whole path without ending, its own name, or its video and start."""
+    def get(self, name: str) -> str | None:
         start = moment(name)
-        own = whole.get(name) or self._by_name.get(name)
-        return own or (self._by_moment.get(start) if start is not None else None)
+        return self._paths.get(name) or (self._moments.get(start) if start is not None else None)
+
+
+def by_every_name(whole: Mapping[str, str]) -> dict[str, str]:
+    """Files by their path without ending, and by STEM and FOLDER_STEM; of two that go by one name the first."""
+    names = dict(whole)
+    for path in whole.values():
+        stem, folder = PurePath(path).stem, PurePath(path).parent.name
+        names.setdefault(stem, path)
+        if folder:
+            names.setdefault(f"{folder}_{stem}", path)
+    return names

@@ -19,7 +19,7 @@ from avloc.data.clip import Clip
 from avloc.data.media import MediaError, open_media, video_stream
 from avloc.data.sources.base import Entry, Item, Listing
 from avloc.data.sources.moments import Moments, entries, facts_of, hear, marked, read_picture
-from avloc.data.sources.names import Found
+from avloc.data.sources.names import Found, by_every_name
 from avloc.data.video import Square, on_display
 from avloc.errors import DataError
 from avloc.files import file_size
@@ -46,7 +46,7 @@ def list_videos(
     pictures, sounds, stills = _found(root)
     paired = {name: path for name, path in stills.items() if name in sounds and name not in pictures}
     shown = {**pictures, **paired}
-    videos_by_name, by_name = Found(pictures.values()), Found(shown.values())
+    moving, any_kind = Found(by_every_name(pictures)), Found(by_every_name(shown))
     splits = {split: entries(file, names) for split, (file, names) in lists.items()}
     splits = splits or {"all": [Entry(name) for name in shown]}
     if not any(splits.values()):
@@ -58,7 +58,7 @@ def list_videos(
     items: dict[str, Item] = {}
     for entry in (entry for listed in splits.values() for entry in listed):
         name = entry.item
-        found = videos_by_name.get(name, pictures) or by_name.get(name, shown)
+        found = moving.get(name) or any_kind.get(name)
         stem = os.path.splitext(found)[0] if found else ""
         beside, still = sounds.get(stem), stills.get(stem)
         unknown = sorted(set((labels or {}).get(name, ())) - set(classes))
