@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from avloc.errors import DataError
 
 _TRAINING = ("shift", "gain")  # how a view varies the waveform
@@ -84,3 +87,9 @@ def sound_form(settings: Mapping[str, Any]) -> tuple[tuple[int, ...], str]:
     """Shape and type of a clip's sound: (S,) int16, or (T, F) float32."""
     held = spectrograms_of(settings)
     return ((settings["samples"],), "<i2") if held is None else ((held.times, held.bands), "<f4")
+
+
+def empty_sounds(settings: Mapping[str, Any], count: int) -> NDArray[Any]:
+    """Room for the sounds of so many clips."""
+    shape, kind = sound_form(settings)
+    return np.empty((count, *shape), kind)

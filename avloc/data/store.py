@@ -14,12 +14,10 @@ from numpy.typing import NDArray
 
 from avloc.data.clip import Box, BoxTable, Clip
 from avloc.data.shards import Shards
-from avloc.data.spectrograms import sound_form, spectrograms_of
-from avloc.errors import AvlocError, DataError
-from avloc.files import read_json
+from avloc.data.spectrograms import empty_sounds, spectrograms_of
+from avloc.data.store_settings import read_settings
+from avloc.errors import DataError
 
-FORMAT = 1
-_SETTINGS = ("classes", "rate", "seconds", "samples", "frames_per_clip", "size", "frames", "splits")
 _PLACE = ("source", "store")  # where and how it lies, not what it holds
 
 Indices = NDArray[np.integer] | Sequence[int]
@@ -63,7 +61,7 @@ class Store:
             raise DataError(
                 f"{path}: no store here (no store.json); `avloc prepare music --source DIR --out {path}` writes one"
             )
-        settings = _read_settings(path / "store.json")
+        settings = read_settings(path / "store.json")
         manifest = path / "manifest.jsonl"
         try:
             text = manifest.read_bytes()
@@ -149,8 +147,7 @@ class Store:
 
     def sounds(self, clips: Indices) -> NDArray[Any]:
         """(n, S) int16, mono; or spectrograms (n, T, F) float32, where the store has these."""
-        shape, kind = sound_form(self.settings)
-        out = np.empty((len(clips), *shape), kind)
+        out = empty_sounds(self.settings, len(clips))
         for n, shard, row in self._ordered(clips):
             out[n] = self._shards.sound(shard, row)
         return out
@@ -163,16 +160,14 @@ class Store:
 
     def all_sounds(self) -> NDArray[Any]:
         """All of `sounds`, in memory."""
-        shape, kind = sound_form(self.settings)
-        out = np.empty((len(self), *shape), kind)
+        out = empty_sounds(self.settings, len(self))
         self._shards.fill_sounds(out, *self._places)
         return out
 
     @property
     def nbytes(self) -> int:
         """What all_frames and all_sounds would take together."""
-        shape, kind = sound_form(self.settings)
-        sound = np.dtype(kind).itemsize * int(np.prod(shape))
+        sound = empty_sounds(self.settings, 1).nbytes
         return len(self) * (self.frames_per_clip * self.size * self.size * 3 + sound)
 
     def clip(self, index: int) -> Clip:
@@ -252,21 +247,3 @@ class Store:
 
 
 _CACHED = {name for name, value in vars(Store).items() if isinstance(value, cached_property)}
-
-
-def _read_settings(file: Path) -> dict[str, Any]:
-    try:
-        settings = read_json(file)
-    except AvlocError as error:
-        raise DataError(f"{error}; run the `avloc prepare` command of {file.parent} again") from None
-    if not isinstance(settings, dict) or settings.get("format") != FORMAT:
-        found = settings.get("format") if isinstance(settings, dict) else None
-        raise DataError(f"{file}: found store format {found}, this version reads {FORMAT}; prepare it again")
-    missing = [key for key in _SETTINGS if key not in settings]
-    if missing:
-        raise DataError(f"{file}: {missing[0]} is missing; prepare the store again")
-    try:
-        spectrograms_of(settings)
-    except DataError as error:
-        raise DataError(f"{file}: {error}; prepare the store again") from None
-    return settings
