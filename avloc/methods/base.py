@@ -90,11 +90,12 @@ class Localizer(nn.Module):
 
     A method's file lists its stages in ``STAGES``. `frame` and `sound` are its views; `negatives` asks the loader for
     a frame of another video with every clip, `views` 2 for each frame augmented twice, `every_frame` for all frames of
-    a clip, `proposals` for those of the pseudo labels. `label_classes` is how many classes its labels must have, None where
-    it learns from none. `memory` holds what phases remember beside weights (pseudo labels); it is saved and restored with
-    them. `weights_from`: the phases whose selected weights serve `locate`, best first. `looks`: what the maps of `look` are
-    called beside others. `of_classes`: several maps are those of the labels' classes, in their order. `uses_clusters`: a
-    later stage starts from the run's clusters too.
+    a clip, `proposals` for those of the pseudo labels, `waveform` (in training) for waveforms besides what `sound` makes of
+    them. `label_classes` is how many classes its labels must have, None where it learns from none. `memory` holds what
+    phases remember beside weights (pseudo labels); it is saved and restored with them. `weights_from`: the phases whose
+    selected weights serve `locate`, best first. `looks`: what the maps of `look` are called beside others. `of_classes`:
+    several maps are those of the labels' classes, in their order. `uses_clusters`: a later stage starts from the run's
+    clusters too.
     """
 
     frame: Any
@@ -102,6 +103,7 @@ class Localizer(nn.Module):
     negatives: bool = False
     views: int = 1
     every_frame: bool = False
+    waveform: bool = False
     proposals: bool = False
     label_classes: int | None = None
     looks: str = "without sound"
