@@ -1,5 +1,7 @@
 """Objects without names: k-means over object features, and the exact assignment of clusters to classes."""
 
+import logging
+import warnings
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,6 +11,7 @@ from avloc.errors import AvlocError
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.int64]
+log = logging.getLogger("avloc.cluster")
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,7 @@ def cluster_objects(features: Floats, clusters: int, seed: int = 0, restarts: in
     AvlocError when there are fewer clips than clusters. Hu et al., NeurIPS 2020, section 3.2.
     """
     from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
 
     if len(features) < clusters:
         raise AvlocError(
@@ -42,7 +46,12 @@ def cluster_objects(features: Floats, clusters: int, seed: int = 0, restarts: in
     if not np.isfinite(features).all():
         raise AvlocError("clustering: the object features hold NaN or infinity; the training diverged, lower its lr")
     model = KMeans(clusters, init="k-means++", n_init=restarts, max_iter=300, tol=1e-4, random_state=seed)
-    labels = model.fit_predict(_unit(features)).astype(np.int64)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # of fewer objects than clusters: said below in our words
+        labels = model.fit_predict(_unit(features)).astype(np.int64)
+    empty = clusters - len(np.unique(labels))
+    if empty:
+        log.warning("clustering: %d of %d clusters hold no clip, for too many objects are alike", empty, clusters)
     return Clusters(labels, model.cluster_centers_.astype(np.float32), dictionary_of(features, labels, clusters))
 
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from pydantic import NonNegativeInt, PositiveInt
+
 
 @dataclass(frozen=True)
 class Data:
@@ -39,9 +41,9 @@ class TestSet:
     store: Path
     split: str
     protocol: str
-    stage: int | None = None
+    stage: PositiveInt | None = None
     frames: Literal["all", "first", "random"] = "all"
-    size: int | None = None
+    size: PositiveInt | None = None
     axes: dict[str, str | int | float | bool] = field(default_factory=dict)
 
 
@@ -55,8 +57,8 @@ class ClusterSettings:
     __pydantic_config__ = {"extra": "forbid"}
 
     as_trained: bool = False
-    restarts: int = 10
-    random_draws: int = 0
+    restarts: PositiveInt = 10
+    random_draws: NonNegativeInt = 0
 
 
 @dataclass(frozen=True)

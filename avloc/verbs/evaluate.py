@@ -96,6 +96,7 @@ def evaluate(
         raise AvlocError(
             f"{experiment.source.source}: no test set {unknown[0]!r}; it has {', '.join(experiment.evaluate)}"
         )
+    _refuse_untrained(experiment, where, wanted)
     keep_config(experiment, where)
     found = {}
     for number, name in enumerate(wanted):
@@ -105,6 +106,25 @@ def evaluate(
     if progress:
         progress(len(wanted), len(wanted), "")
     return Evaluated(where.path, found)
+
+
+def _refuse_untrained(experiment: Any, run: Any, wanted: Sequence[str]) -> None:
+    """RunError before anything is scored when a stage is missing; which of the sets can be scored is said with it."""
+    from avloc.engine.stages import stage_one_run
+    from avloc.errors import RunError
+
+    missing: dict[str, RunError] = {}
+    for name in wanted:
+        number = experiment.evaluate[name].stage or len(experiment.stages)
+        where = stage_one_run(experiment, run) if number == 1 else run
+        try:
+            where.weights(number, experiment.localizers[number - 1].weights_from)
+        except RunError as error:
+            missing[name] = error
+    if missing:
+        rest = [f"--sets {name}" for name in wanted if name not in missing]
+        more = f"; what is trained can be scored by {' '.join(rest)}" if rest else ""
+        raise RunError(f"{next(iter(missing.values()))}{more}")
 
 
 def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | None, resamples: int) -> SetResult:
