@@ -157,16 +157,17 @@ def _of_test_set(part: Section, test: dict[str, Any], stages: int) -> list[str]:
     from avloc.protocols import named
 
     problems = []
-    try:
-        protocol = named(test["protocol"]) if "protocol" in test else None
-    except ConfigError as error:
-        problems.append(f"{part.where(['protocol'])}: {error}")
-    else:
-        for axis, value in test.get("axes", {}).items() if protocol else ():
-            try:
-                protocol.with_axes(**{axis: value})
-            except ConfigError as error:
-                problems.append(f"{part.where(['axes', axis])}: {error}")
+    if "protocol" in test:
+        try:
+            protocol = named(test["protocol"])
+        except ConfigError as error:
+            problems.append(f"{part.where(['protocol'])}: {error}")
+        else:
+            for axis, value in test.get("axes", {}).items():
+                try:
+                    protocol.with_axes(**{axis: value})
+                except ConfigError as error:
+                    problems.append(f"{part.where(['axes', axis])}: {error}")
     if (test.get("stage") or 1) > stages:
         problems.append(
             f"{part.where(['stage'])}: found {test['stage']}; this method has {stages} stage{'s' * (stages > 1)}"

@@ -145,9 +145,9 @@ def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | 
     store = open_split(test.store, test.split, localizer)
     frames = frames_to_score(store, test.frames, experiment.seed, name)
     loader = Loader(store, localizer, device_of(stage.train.device), stage.train.workers, stage.train.resident)
-    every = _maps(experiment, run, localizer, number, loader, frames)
     protocol = named(test.protocol).with_axes(**test.axes)
     table = _assignment(experiment, run, protocol, store, localizer)
+    every = _maps(experiment, run, localizer, number, loader, frames)
     _refuse_other_classes(every["model"], table, localizer, store, test)
     for variant, maps in every.items():
         if variant in KEPT:
