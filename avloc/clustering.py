@@ -3,6 +3,7 @@
 import logging
 import warnings
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +54,29 @@ def cluster_objects(features: Floats, clusters: int, seed: int = 0, restarts: in
     if empty:
         log.warning("clustering: %d of %d clusters hold no clip, for too many objects are alike", empty, clusters)
     return Clusters(labels, model.cluster_centers_.astype(np.float32), dictionary_of(features, labels, clusters))
+
+
+def read_dictionary(path: Path) -> Floats:
+    """An object dictionary (K, C) from a .npy file, such as the authors'; AvlocError for anything else in it."""
+    try:
+        found = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise AvlocError(f"{path}: not a .npy array ({error}); give the authors' object dictionary") from None
+    if not isinstance(found, np.ndarray) or found.ndim != 2 or found.dtype.kind != "f":
+        what = f"shape {found.shape}, {found.dtype}" if isinstance(found, np.ndarray) else "several arrays"
+        raise AvlocError(f"{path}: {what}; expected the object dictionary, floats (K, C)")
+    return found.astype(np.float32)
+
+
+def by_dictionary(features: Floats, dictionary: Floats) -> Clusters:
+    """The clusters of a dictionary that is given: each row of features (N, C) is in that of the nearest direction."""
+    if dictionary.shape[1] != features.shape[1]:
+        raise AvlocError(
+            f"the object dictionary is {dictionary.shape}, but the model's objects have {features.shape[1]} channels; "
+            "give the dictionary of the same model"
+        )
+    found = Clusters(np.empty(0, np.int64), _unit(dictionary), dictionary)
+    return Clusters(found.predict(features), found.centres, dictionary)
 
 
 def dictionary_of(features: Floats, labels: Ints, clusters: int) -> Floats:

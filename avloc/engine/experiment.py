@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from avloc.config import Section, check, dump, read_section
 from avloc.engine.run import Run
-from avloc.engine.settings import ClusterSettings, Data, Start, TestSet
+from avloc.engine.settings import ClusterSettings, Data, Start, TestSet, problems_of
 from avloc.engine.shipped import config_path
 from avloc.errors import AvlocError, ConfigError, RunError
 from avloc.files import write_text
@@ -143,36 +143,13 @@ def read_experiment(path: Path, overrides: Iterable[str] = ()) -> Experiment:
     sets = section.child("evaluate")
     tests = {name: check(sets.child(name), TestSet, problems) for name in sets.values}
     for name, test in tests.items():
-        problems += _of_test_set(sets.child(name), test, len(stages))
+        problems += problems_of(sets.child(name), test, len(stages))
     if problems:
         raise ConfigError("\n".join(problems))
     return Experiment(
         str(section.values["method"]), seed, section, stages, checked,
         ClusterSettings(**cluster), Start(**start), {name: TestSet(**test) for name, test in tests.items()},
     )  # fmt: skip
-
-
-def _of_test_set(part: Section, test: dict[str, Any], stages: int) -> list[str]:
-    """What is wrong with a test set beside the types of its values: its protocol, that one's axes, its stage."""
-    from avloc.protocols import named
-
-    problems = []
-    if "protocol" in test:
-        try:
-            protocol = named(test["protocol"])
-        except ConfigError as error:
-            problems.append(f"{part.where(['protocol'])}: {error}")
-        else:
-            for axis, value in test.get("axes", {}).items():
-                try:
-                    protocol.with_axes(**{axis: value})
-                except ConfigError as error:
-                    problems.append(f"{part.where(['axes', axis])}: {error}")
-    if (test.get("stage") or 1) > stages:
-        problems.append(
-            f"{part.where(['stage'])}: found {test['stage']}; this method has {stages} stage{'s' * (stages > 1)}"
-        )
-    return problems
 
 
 def open_run(config: Path | None, run: Path | None, overrides: Iterable[str] = ()) -> tuple[Experiment, Run]:

@@ -87,6 +87,7 @@ class EzVsl(Localizer):
 
 
 STAGES = (EzVsl,)
+CONFIG = "ez_vsl_vggsound_144k"  # whose data an imported run takes
 
 # The authors' file holds {"model": state dict, ...}; their encoders are torchvision's without classifier.
 NAMES = {

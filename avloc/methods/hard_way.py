@@ -98,6 +98,7 @@ class HardWay(Localizer):
 
 
 STAGES = (HardWay,)
+CONFIG = "hard_way_vggsound_144k"  # whose data an imported run takes
 
 # The authors' 248 entries: each of their networks owns the first convolutions of every modality and a classifier.
 NAMES = {"imgnet.": "visual.", "audnet.conv1_a.": "audio.conv1.", "audnet.": "audio."}

@@ -110,6 +110,7 @@ class VisualContext(Localizer):
 
 
 STAGES = (VisualContext,)
+CONFIG = "visual_context_vggsound_144k"  # whose data an imported run takes
 
 # The authors' 250 entries (249 of the base model): each of their networks owns the first convolutions of every modality
 # and a classifier.

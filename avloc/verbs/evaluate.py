@@ -82,6 +82,7 @@ def evaluate(
     without sound (where the method has them), stage one's maps (for a later stage), the largest object, colour
     saliency, the centre, and all ones. Intervals are over videos: `resamples` bootstrap draws.
     """
+    from avloc.engine.class_maps import refuse_untrained
     from avloc.engine.experiment import keep_config, open_run
     from avloc.errors import AvlocError
 
@@ -96,7 +97,7 @@ def evaluate(
         raise AvlocError(
             f"{experiment.source.source}: no test set {unknown[0]!r}; it has {', '.join(experiment.evaluate)}"
         )
-    _refuse_untrained(experiment, where, wanted)
+    refuse_untrained(experiment, where, wanted)
     keep_config(experiment, where)
     found = {}
     for number, name in enumerate(wanted):
@@ -108,27 +109,9 @@ def evaluate(
     return Evaluated(where.path, found)
 
 
-def _refuse_untrained(experiment: Any, run: Any, wanted: Sequence[str]) -> None:
-    """RunError before anything is scored when a stage is missing; which of the sets can be scored is said with it."""
-    from avloc.engine.stages import stage_one_run
-    from avloc.errors import RunError
-
-    missing: dict[str, RunError] = {}
-    for name in wanted:
-        number = experiment.evaluate[name].stage or len(experiment.stages)
-        where = stage_one_run(experiment, run) if number == 1 else run
-        try:
-            where.weights(number, experiment.localizers[number - 1].weights_from)
-        except RunError as error:
-            missing[name] = error
-    if missing:
-        rest = [f"--sets {name}" for name in wanted if name not in missing]
-        more = f"; what is trained can be scored by {' '.join(rest)}" if rest else ""
-        raise RunError(f"{next(iter(missing.values()))}{more}")
-
-
 def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | None, resamples: int) -> SetResult:
     from avloc.data.loader import Loader
+    from avloc.engine.class_maps import class_table, refuse_other_classes
     from avloc.engine.experiment import device_of, open_split
     from avloc.engine.predicting import frames_to_score
     from avloc.engine.stages import load_stage
@@ -146,9 +129,9 @@ def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | 
     frames = frames_to_score(store, test.frames, experiment.seed, name)
     loader = Loader(store, localizer, device_of(stage.train.device), stage.train.workers, stage.train.resident)
     protocol = named(test.protocol).with_axes(**test.axes)
-    table = _assignment(experiment, run, protocol, store, localizer)
+    table = class_table(experiment, run, protocol, store, localizer)
     every = _maps(experiment, run, localizer, number, loader, frames)
-    _refuse_other_classes(every["model"], table, localizer, store, test)
+    refuse_other_classes(every["model"], table, localizer, store, test)
     for variant, maps in every.items():
         if variant in KEPT:
             path = run.predictions / f"{name}{KEPT[variant]}.h5"
@@ -170,16 +153,6 @@ def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | 
     found = SetResult(name, number, result, comparisons, run.predictions / f"{name}.h5", file)
     write_json(file, found.to_json())
     return found
-
-
-def _refuse_other_classes(maps: "Maps", table: Any, localizer: Any, store: Any, test: Any) -> None:
-    from avloc.errors import AvlocError
-
-    if localizer.of_classes and table is not None and maps.shape[1] not in (1, len(store.classes)):
-        raise AvlocError(
-            f"{test.store}: {len(store.classes)} classes, but the model has maps of {maps.shape[1]}; {test.protocol} scores "
-            "class by class: evaluate on a store of the classes it learnt, or by a protocol that is not, such as avloc"
-        )
 
 
 def _selected(metrics: "dict[str, Metric]", wanted: Sequence[str] | None) -> "dict[str, Metric]":
@@ -226,31 +199,6 @@ def _maps(experiment: Any, run: Any, localizer: Any, number: int, loader: Any, f
     found["centre"] = centre(len(plan))[:, None]
     found["all ones"] = all_ones(len(plan))[:, None]
     return found
-
-
-def _assignment(experiment: Any, run: Any, protocol: Any, store: Any, localizer: Any) -> Any:
-    """(C, K) for protocols that score class by class: of the matching, or map by map where the maps are of classes."""
-    import numpy as np
-
-    from avloc.engine.stages import clusters_id, stage_one_run
-    from avloc.errors import RunError
-
-    if protocol.unit != "class":
-        return None
-    if localizer.of_classes:
-        return np.eye(len(store.classes), dtype=bool)
-    where = stage_one_run(experiment, run)
-    matching = where.load_matching()
-    if where.clusters.exists() and matching.get("clusters", "") not in ("", clusters_id(where)):
-        raise RunError(
-            f"{where.matching} is of other clusters; `avloc match-clusters --run {where.path}` writes it again"
-        )
-    if tuple(matching["classes"]) != store.classes:
-        raise RunError(
-            f"{where.matching} knows the classes {', '.join(matching['classes'])}, but {store.path} has "
-            f"{', '.join(store.classes)}; evaluate on a store with the classes of the training store"
-        )
-    return np.array(matching["assignment"], dtype=bool)
 
 
 def _score(protocol: Any, maps: "Maps", frames: "Frames", table: Any, resamples: int, seed: int) -> "Result":
