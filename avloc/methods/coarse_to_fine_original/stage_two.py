@@ -33,6 +33,7 @@ class StageTwo(Localizer):
     """
 
     of_classes = True
+    looks = "CAM"
     uses_clusters = False
     weights_from = ("fine",)
 
