@@ -13,8 +13,9 @@ from avloc.errors import AvlocError
 from avloc.methods.base import Localizer, Phase, Train
 from avloc.methods.coarse_to_fine_original import evidence, maps
 from avloc.methods.coarse_to_fine_original.losses import aligned
+from avloc.methods.coarse_to_fine_original.moment import Moment
 from avloc.methods.coarse_to_fine_original.pairs import confident_pairs, tagged_pairs
-from avloc.methods.coarse_to_fine_original.stage_one import Moment, StageOne, Variant
+from avloc.methods.coarse_to_fine_original.stage_one import StageOne, Variant
 from avloc.methods.coarse_to_fine_original.taught import Taught
 
 
