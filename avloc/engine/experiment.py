@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from avloc.config import Section, check, dump, read_section
 from avloc.engine.run import Run
-from avloc.engine.settings import ClusterSettings, Data, Start, TestSet
+from avloc.engine.settings import ClusterSettings, Data, Start, TestSet, problems_of
 from avloc.engine.shipped import config_path
 from avloc.errors import AvlocError, ConfigError, RunError
 from avloc.files import write_text
@@ -142,6 +142,8 @@ def read_experiment(path: Path, overrides: Iterable[str] = ()) -> Experiment:
     start = check(section.child("start"), Start, problems)
     sets = section.child("evaluate")
     tests = {name: check(sets.child(name), TestSet, problems) for name in sets.values}
+    for name, test in tests.items():
+        problems += problems_of(sets.child(name), test, len(stages))
     if problems:
         raise ConfigError("\n".join(problems))
     return Experiment(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import torch
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 
 from avloc.data.loader import Batch
@@ -31,20 +32,20 @@ class Train:
 
     __pydantic_config__ = {"extra": "forbid"}
 
-    epochs: int = 15
-    batch_size: int = 32
-    lr: float = 1e-4
-    weight_decay: float = 1e-4
+    epochs: NonNegativeInt = 15
+    batch_size: PositiveInt = 32
+    lr: NonNegativeFloat = 1e-4
+    weight_decay: NonNegativeFloat = 1e-4
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     schedule: Literal["constant", "cosine"] = "constant"
     milestones: tuple[int, ...] = ()
     gamma: float = 0.1
-    warmup: int = 0
+    warmup: NonNegativeInt = 0
     warmup_rate: float | None = None
     precision: Literal["fp32", "bf16"] = "fp32"
     select: Literal["loss", "accuracy", "iou", "located", "last"] = "last"
     device: str = "auto"
-    workers: int = 4
+    workers: NonNegativeInt = 4
     resident: bool | None = None
     zero_grad_none: bool = True
     val_transform: Literal["test", "train"] = "test"
