@@ -77,8 +77,7 @@ class Tree:
         """
         film, sound, still, folder = (found.get(name) for found in self._found)
         sound = sound or (self.sound_in.get(sound_folder) if sound_folder else None)
-        parts = (film, sound, still)
-        sizes = [os.path.getsize(self.root / part) if part else None for part in parts]
+        sizes = [os.path.getsize(self.root / part) if part else None for part in (film, sound, still)]
         return {"name": name, "path": film, "sound": sound, "picture": still, "folder": folder, "bytes": sizes}
 
     def __contains__(self, name: str) -> bool:
