@@ -37,8 +37,7 @@ class Tree:
         self.sounds: dict[str, str] = {}
         self.pictures: dict[str, str] = {}
         self.folders: dict[str, str] = {}
-        #: folder -> the first sound in it
-        self.sound_in: dict[str, str] = {}
+        self.sound_in: dict[str, str] = {}  # folder -> the first sound in it
         been = set()
         for folder, names, files in os.walk(root, followlinks=True):
             own = os.stat(folder)
@@ -72,12 +71,12 @@ class Tree:
     def find(self, name: str, sound_folder: str = "") -> Facts:
         """The facts of a recording, None where something is missing.
 
-        ID_START may also lie as ID/START or ID_START_END, without zeros too (see `names`). sound_folder: whose first sound is
-        taken where none has the name.
+        ID_START may lie under other spellings, see `names`. sound_folder: whose first sound is taken where none has the name.
         """
         film, sound, still, folder = (found.get(name) for found in self._found)
         sound = sound or (self.sound_in.get(sound_folder) if sound_folder else None)
-        sizes = [os.path.getsize(self.root / part) if part else None for part in (film, sound, still)]
+        parts = (film, sound, still)
+        sizes = [os.path.getsize(self.root / part) if part else None for part in parts]
         return {"name": name, "path": film, "sound": sound, "picture": still, "folder": folder, "bytes": sizes}
 
     def __contains__(self, name: str) -> bool:
