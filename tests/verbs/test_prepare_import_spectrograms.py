@@ -158,6 +158,21 @@ def test_a_pickle_that_is_no_spectrogram_costs_its_video_and_is_not_run(tmp_path
     assert detail and "\n" not in detail and not (tmp_path / "executed").exists()
 
 
+def test_what_is_missing_of_a_video_is_counted(tmp_path):
+    root = make_dsol(tmp_path / "d")
+    (root / "train.txt").write_text(
+        "".join(f"{name}.flac {name}.mp4\n" for name in (*STEMS[:2], "absent_0_1000", "seen_0_1000"))
+    )
+    (root / "video_frames" / "seen_0_1000" / "frame_000").mkdir(parents=True)
+    folder = root / "video_frames" / STEMS[0] / "frame_000"
+    for frame in folder.iterdir():
+        frame.unlink()
+    folder.rmdir()
+    folder.write_text("no folder")
+    found = avloc.prepare_import(root, "dsol", tmp_path / "s", lists(root), size=32, jobs=0)
+    assert found.reasons == {"missing frame": 2, "too short": 1} and found.splits == {"train": 2, "test": 2}
+
+
 def test_pickled_lists_and_labels_of_audioset(tmp_path):
     root = make_dsol(tmp_path / "d")
     (root / "MUSIC_solo_videos.json").unlink()
@@ -179,6 +194,9 @@ def test_pickled_lists_and_labels_of_audioset(tmp_path):
         and part.boxes.clip.tolist() == [1]
         and part.boxes.frame.tolist() == [0]
     )
+    put(root / "single_train_data_label.pkl", {names[0]: np.eye(15)[2]})
+    with pytest.raises(DataError, match=r"single_train_data_label.pkl: expected \{id: vector\} of the 13 classes"):
+        avloc.prepare_import(root, "dsol", tmp_path / "t", [f"train={train}"])
     put(train, [names[0], names[0]])
     with pytest.raises(DataError, match="stands there more than once"):
         avloc.prepare_import(root, "dsol", tmp_path / "t", [f"train={train}"])
