@@ -37,7 +37,8 @@ class Tree:
         self.sounds: dict[str, str] = {}
         self.pictures: dict[str, str] = {}
         self.folders: dict[str, str] = {}
-        self.sound_in: dict[str, str] = {}  # folder -> the first sound in it
+        #: folder -> the first sound in it
+        self.sound_in: dict[str, str] = {}
         been = set()
         for folder, names, files in os.walk(root, followlinks=True):
             own = os.stat(folder)
@@ -71,7 +72,8 @@ class Tree:
     def find(self, name: str, sound_folder: str = "") -> Facts:
         """The facts of a recording, None where something is missing.
 
-        ID_START may lie under other spellings, see `names`. sound_folder: whose first sound is taken where none has the name.
+        ID_START may also lie as ID/START or ID_START_END, without zeros too (see `names`). sound_folder: whose first sound is
+        taken where none has the name.
         """
         film, sound, still, folder = (found.get(name) for found in self._found)
         sound = sound or (self.sound_in.get(sound_folder) if sound_folder else None)
