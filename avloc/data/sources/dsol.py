@@ -29,6 +29,7 @@ from avloc.data.sources.moments import Moments, entries, marked, read_picture
 from avloc.data.sources.music import read_labels
 from avloc.data.spectrograms import Spectrograms
 from avloc.errors import DataError
+from avloc.files import file_size
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +80,7 @@ def list_dsol(
         facts = {
             "levels": f"{levels.name}/{name}" if taken and levels is not None else None,
             "sound": sound,
-            "bytes": os.path.getsize(root / sound) if sound else None,
+            "bytes": file_size(root / sound) if sound else None,
             "seconds": seconds,
             "labels": labels.get(name) or labels.get(name[:11]) or [],
             "boxes": boxes.get(name, {}),
