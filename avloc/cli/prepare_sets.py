@@ -17,6 +17,7 @@ Seconds = Annotated[float, typer.Option(help="Of sound kept.")]
 Part = Annotated[str, typer.Option(help="Of the sound: middle or first.")]
 Short = Annotated[str, typer.Option(help="Sounds that are too short: repeat, or fail (counted).")]
 Seed = Annotated[int, typer.Option(help="Of a training split drawn where its list is missing.")]
+Whole = Annotated[int, typer.Option(help="Of a clip, whole seconds; 10 is all of a video in one.")]
 Fps = Annotated[int, typer.Option(help="Frames kept of each second.")]
 At = Annotated[float, typer.Option(help="Where in its part of the second a frame is taken, 0 to 1.")]
 Pad = Annotated[bool, typer.Option("--pad/--no-pad", help="Fill a last second that is cut short with silence.")]
@@ -104,7 +105,8 @@ def vggsound(
                       vggss_4692, vggss_heard, vggss_unheard of vggss_..._test.csv
     vggss_extended    vggss_test_plus_silent.csv (stoneMo/SLAVC)
     single, duet      vggsound_single_test.csv, vggsound_duet_test.csv (stoneMo/AVGN)
-    instruments       vgginstruments_test.csv (stoneMo/AVGN); frames/sampleNNNN.jpg
+    instruments       vgginstruments_test.csv, instruments_multi of vgginstruments_multi_test.csv
+                      (stoneMo/AVGN); frames/sampleNNNN.jpg
     """
     from avloc import prepare_vggsound
 
@@ -138,6 +140,7 @@ def ave(
     lists: Lists = None,
     splits: Splits = None,
     boxes: Annotated[Path | None, typer.Option(help="Boxes of your own, of clips VIDEOID/SECOND.")] = None,
+    seconds: Whole = 1,
     fps: Fps = 1,
     at: At = 0.5,
     pad: Pad = True,
@@ -156,7 +159,21 @@ def ave(
     from avloc import prepare_ave
 
     return prepare_ave(
-        source, out, annotations, lists or (), splits or None, boxes, fps, at, pad, rate, size, frames, store, **work
+        source,
+        out,
+        annotations,
+        lists or (),
+        splits or None,
+        boxes,
+        seconds,
+        fps,
+        at,
+        pad,
+        rate,
+        size,
+        frames,
+        store,
+        **work,
     )
 
 
@@ -171,6 +188,7 @@ def audioset_instrument(
     ] = "coarse-to-fine",
     annotations: Where = None,
     splits: Splits = None,
+    seconds: Whole = 1,
     fps: Fps = 1,
     at: At = 0.5,
     pad: Pad = True,
@@ -193,5 +211,5 @@ def audioset_instrument(
     from avloc import prepare_audioset_instrument
 
     return prepare_audioset_instrument(
-        source, out, release, annotations, splits or None, fps, at, pad, rate, size, frames, store, **work
+        source, out, release, annotations, splits or None, seconds, fps, at, pad, rate, size, frames, store, **work
     )

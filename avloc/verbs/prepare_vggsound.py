@@ -33,12 +33,12 @@ def prepare_vggsound(
     """One clip of each listed ID_START: the frame at `at` seconds of the ten, and `seconds` of its sound.
 
     annotations: where lists and boxes lie, `source` where None. lists: "SPLIT=FILE", ids one a line, beside or instead of
-    the published ones. splits: to prepare, all whose lists are there where None (instruments only when named). at: s, the
-    boxes of VGG-SS are of the frame at 5.0. frame: which picture where a clip has a folder of numbered ones. part: "middle"
-    or "first" of the sound. short: "repeat" sounds that are shorter, as the published loaders do, or "fail": count them.
-    size: pixels. rate: Hz. frames: "jpeg" or "raw". store: "hdf5" or "lmdb". seed: of training splits drawn where their
-    list is missing. work: see `avloc.data.work.Work`. Defaults are those of EZ-VSL and SSPL; visual
-    context hears at 24000 Hz, Hard Way's test the first 10 seconds.
+    the published ones. splits: to prepare, all whose lists are there where None (of instruments only those named). at: s,
+    the boxes of VGG-SS are of the frame at 5.0. frame: which picture where a clip has a folder of numbered ones. part:
+    "middle" or "first" of the sound. short: "repeat" sounds that are shorter, as the published loaders do, or "fail":
+    count them. size: pixels. rate: Hz. frames: "jpeg" or "raw". store: "hdf5" or "lmdb". seed: of training splits drawn
+    where their list is missing. work: see `avloc.data.work.Work`. Defaults are those of EZ-VSL and SSPL; visual context
+    hears at 24000 Hz, Hard Way's test the first 10 seconds.
     """
     moments = moments_of(size, rate, seconds, short, part)
     if not 0 <= at < 1e4:

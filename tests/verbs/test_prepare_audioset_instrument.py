@@ -101,6 +101,28 @@ def test_coarse_to_fine_trains_two_steps_on_the_tags_and_is_scored_by_level(stor
     assert {name: found.result.counts["evaluated"] for name, found in sets.items()} == {"one": 1, "two": 1}
 
 
+def test_whole_videos_with_ten_frames_train_two_steps_of_the_original_version(tree, tmp_path):
+    store = tmp_path / "s"
+    avloc.prepare_audioset_instrument(tree, store, seconds=10, size=48, frames="raw", jobs=0)
+    part = Store.open(store).split("test")
+    assert part.ids == sorted(VAL) and part.samples == 220500 and part.all_frames().shape == (2, 10, 48, 48, 3)
+    assert part.annotated.nonzero()[1].tolist() == [3, 0] and part.boxes.frame.tolist() == [3, 3, 0]
+    assert [keys[second] for keys, second in zip(part.frame_keys, (3, 0), strict=True)] == ["3", "10"]
+    assert not Store.open(store).split("train").sounds([0])[0][-8000:].any()  # 9.6 s, filled up
+    stores = {
+        "stage1.data.store": store,
+        "stage1.train.batch_size": 2,
+        "evaluate.two.store": store,
+        "evaluate.two.stage": 1,
+    }
+    audio = {"widths": [4, 8, 8, 8], "expand": 1, "hidden": 8}
+    model = {"frame__size": 32, "visual": SMALL, "audio": audio, "freeze_stem": False, "freeze_norms": False}
+    changes = two_steps(stores, **model)
+    avloc.train_stage1(config=Path("coarse_to_fine_original_audioset"), run=tmp_path / "run", set=changes)
+    found = avloc.evaluate(run=tmp_path / "run", sets=["two"], resamples=0).sets["two"]
+    assert found.result.counts["evaluated"] == 1
+
+
 def test_the_release_of_dsol_from_videos_trains_two_steps_and_is_scored(tmp_path):
     root, ids = tmp_path / "v", [*TRAIN[:2], *VAL]
     for number, name in enumerate(ids):
@@ -160,6 +182,8 @@ def test_options_out_of_range(tree, tmp_path):
         avloc.prepare_audioset_instrument(tree, tmp_path / "s", release="mine")
     with pytest.raises(DataError, match="fps is 0"):
         avloc.prepare_audioset_instrument(tree, tmp_path / "s", fps=0)
+    with pytest.raises(DataError, match="seconds is 11; expected whole seconds of a clip, 1 to 10"):
+        avloc.prepare_audioset_instrument(tree, tmp_path / "s", seconds=11)
     with pytest.raises(DataError, match="one frame a second: 4, missing file: 1"):
         avloc.prepare_audioset_instrument(tree, tmp_path / "s", splits=["train", "test"], fps=2, jobs=0)
 

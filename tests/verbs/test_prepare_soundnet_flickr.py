@@ -170,7 +170,7 @@ def test_the_store_trains_two_steps_of_a_shipped_configuration_and_is_scored(tre
     changes = [*two_steps(stores, **model), "stage1.model.frame.resize=36"]
     trained = avloc.train_stage1(config=Path(config), run=tmp_path / "run", set=changes)
     assert trained.epochs == 1
-    found = avloc.evaluate(run=tmp_path / "run", resamples=0).sets["flickr"]
+    found = avloc.evaluate(run=tmp_path / "run", sets=["flickr"], resamples=0).sets["flickr"]
     assert found.result.counts["evaluated"] == 3 and 0 <= found.result.metrics["auc"].value <= 1
 
 

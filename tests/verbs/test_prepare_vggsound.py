@@ -13,7 +13,7 @@ from avloc import Store
 from avloc.cli.app import app
 from avloc.data.views import LogMel
 from avloc.errors import AvlocError, DataError
-from avloc.predictions import read_predictions
+from avloc.predictions import read_predictions, write_predictions
 from avloc.verbs.evaluate import _longer
 from tests.data.making import ANNOTATIONS, MEDIA, make_video, number_in, tone
 from tests.data.published import SMALL, two_steps, write_frame, write_json, write_numbered_video, write_sound
@@ -170,6 +170,31 @@ def test_numbered_frames_with_sounds_and_instruments(tmp_path):
     ]
 
 
+def test_mixed_instruments_are_scored_by_their_masks(tmp_path):
+    root = tmp_path / "v"
+    for number in range(2):
+        write_frame(root / "frames" / f"sample000{number}.jpg", number)
+        write_sound(root / "audio" / f"sample000{number}.wav", number)
+    (root / "vgginstruments_multi_test.csv").write_text("sample0000,accordion,sample0001,banjo\n")
+    masks = np.zeros((2, 8, 8))
+    masks[:, :4] = 1
+    np.savez(root / "masks.npz", ids=["sample0000", "sample0001"], masks=masks)
+    avloc.prepare_vggsound(root, tmp_path / "s", splits=["instruments_multi"], frames="raw", jobs=0)
+    part = Store.open(tmp_path / "s").split("instruments_multi")
+    assert (
+        part.ids == ["sample0000+sample0001/0", "sample0000+sample0001/1"]
+        and part.labels.all()
+        and not part.annotated.any()
+    )
+    maps = -np.ones((2, 1, 8, 8), np.float32)
+    maps[0, 0, :4] = maps[1, 0, 4:] = 1.0  # right in the one frame, wrong in the other
+    write_predictions(tmp_path / "p.h5", part.ids, maps)
+    found = avloc.evaluate_predictions(
+        tmp_path / "p.h5", benchmark="vggsound-instruments-multi", annotations=root, protocol="avgn-fixed", resamples=0
+    )
+    assert found.results["avgn-fixed"].metrics["ciou@0.1"].value == 0.5
+
+
 def test_boxes_are_needed_where_a_split_is_scored_by_them(tree, tmp_path):
     lists = tmp_path / "lists"
     lists.mkdir()
@@ -187,7 +212,7 @@ def test_boxes_are_needed_where_a_split_is_scored_by_them(tree, tmp_path):
     assert "\n" not in str(refused.value)
 
 
-def test_a_shipped_configuration_trains_two_steps_and_is_scored_on_each_set(store, tmp_path):
+def test_a_shipped_configuration_trains_two_steps_and_is_scored_on_each_set(tree, store, tmp_path):
     stores = {"stage1.data.store": store, "evaluate.vggss.store": store, "stage1.train.batch_size": 2}
     for name, protocol in (("vggss_extended", "slavc"), ("duet", "avgn-fixed"), ("single", "avgn-fixed")):
         stores |= {
@@ -208,6 +233,12 @@ def test_a_shipped_configuration_trains_two_steps_and_is_scored_on_each_set(stor
     # the predictions have the benchmark's ids
     ids = read_predictions(sets["vggss_extended"].predictions).ids
     assert ids == [*NAMES[3:], f"{NAMES[3]}+{NAMES[4]}"]
+    both = avloc.evaluate_predictions(
+        sets["duet"].predictions, benchmark="vggsound-duet", annotations=tree, protocol="avgn-fixed", resamples=0
+    ).results["avgn-fixed"]
+    assert both.counts["evaluated"] == 1  # the row, of whose two sources each has a map
+    for name in ("ciou@0.3", "auc"):
+        assert both.metrics[name].value == sets["duet"].result.metrics[name].value
 
 
 def test_a_test_set_may_be_heard_longer_than_training_as_the_published_test_of_hard_way(tree, store, tmp_path):
@@ -263,6 +294,7 @@ def test_a_video_without_sound_is_heard_by_the_file_of_its_name(tree, tmp_path):
     root = tmp_path / "v"
     make_video(root / f"{NAMES[0]}.mp4", 100)
     write_sound(root / "audio" / f"{NAMES[0]}.wav", 0, 10.0)
+    write_sound(root / "another.wav", 0, 10.0)
     make_video(root / f"{NAMES[1]}.mp4", 100)
     make_video(root / f"{NAMES[2]}.mp4", 30, sound=tone(10))
     found = avloc.prepare_vggsound(root, tmp_path / "s", annotations=tree, splits=["train"], jobs=0)

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from avloc.data.clip import Clip
+from avloc.data.clip import Box, Clip
 from avloc.data.media import MediaError, open_media
 from avloc.data.sources.base import Item
 from avloc.data.sources.moments import Moments, hear, read_picture
+from avloc.data.sources.names import Found
 from avloc.data.sources.videos import PICTURES as VIDEOS
 from avloc.data.sources.videos import SOUNDS
 from avloc.data.video import Square, on_display
@@ -50,6 +51,7 @@ class Tree:
             where = "" if where == "." else where + os.sep
             for file in sorted(files):
                 self._note(where, file)
+        self._found = [Found(known) for known in (self.videos, self.sounds, self.pictures, self.folders)]
 
     def _note(self, where: str, file: str) -> None:
         stem, ending = os.path.splitext(file)
@@ -70,18 +72,11 @@ class Tree:
     def find(self, name: str, sound_folder: str = "") -> Facts:
         """The facts of a recording, None where something is missing.
 
-        ID_START may also lie as ID/START or, without zeros, as ID_S. sound_folder: whose first sound is taken where none
-        has the name.
+        ID_START may also lie as ID/START or ID_START_END, without zeros too (see `names`). sound_folder: whose first sound is
+        taken where none has the name.
         """
-        spellings = [name]
-        video, under, start = name.rpartition("_")
-        if under and start.isdecimal():
-            spellings.append(f"{video}_{int(start)}")
-        film, sound, still, folder = (
-            next((known[other] for other in spellings if other in known), None)
-            for known in (self.videos, self.sounds, self.pictures, self.folders)
-        )
-        sound = sound or self.sound_in.get(sound_folder)
+        film, sound, still, folder = (found.get(name) for found in self._found)
+        sound = sound or (self.sound_in.get(sound_folder) if sound_folder else None)
         parts = (film, sound, still)
         sizes = [os.path.getsize(self.root / part) if part else None for part in parts]
         return {"name": name, "path": film, "sound": sound, "picture": still, "folder": folder, "bytes": sizes}
@@ -172,71 +167,85 @@ def _together(sounds: list[NDArray[np.int16]]) -> NDArray[np.int16]:
     return np.clip(np.sum(sounds, axis=0, dtype=np.int32), -32768, 32767).astype(np.int16)
 
 
-def check_fps(fps: int, at: float) -> None:
+def check_seconds(fps: int, at: float, seconds: int, most: int) -> None:
+    """DataError for values out of range."""
     if not 1 <= fps <= 60 or not 0 <= at <= 1:
         raise DataError(f"fps is {fps} and at is {at}; expected 1 to 60 frames a second, and a place from 0 to 1")
+    if not 1 <= seconds <= most:
+        raise DataError(f"seconds is {seconds}; expected whole seconds of a clip, 1 to {most}")
 
 
 @dataclass(frozen=True)
 class EachSecond:
-    """Consecutive clips of one length from each recording, each with `fps` frames a second of it.
+    """Consecutive clips of so many whole seconds from each recording, at most `count`, each with `fps` frames a second.
 
-    at: where in its part of the second a frame is taken, 0 to 1. pad: a last second that is not whole is filled with
-    silence, otherwise left out. first_number: of the pictures of a folder, which has one for each clip.
+    at: where in its part of the second a frame is taken, 0 to 1. pad: a last clip whose sound is not whole is filled with
+    silence, otherwise left out. first_number: of the pictures of a folder, which has one for each second.
 
-    facts: spans [label, from, to] in seconds, boxes {clip number: rows}, keys {clip number: name}.
+    facts: spans [label, from, to] in seconds, boxes {second: rows}, keys {second: name}.
     """
 
     root: Path
     moments: Moments
     count: int
+    seconds: int = 1
     fps: int = 1
     at: float = 0.5
     pad: bool = True
     first_number: int = 0
 
+    @property
+    def frames(self) -> int:
+        return self.fps * self.seconds
+
     def read(self, item: Item) -> Iterator[Clip]:
         check_there(item)
-        facts, moments = item.facts, self.moments
-        sound = hear(self.root, facts, moments.rate)
+        facts, samples = item.facts, self.moments.samples
+        sound = hear(self.root, facts, self.moments.rate)
         if not len(sound):
             raise MediaError(item.path, "no sound", "it has no samples")
-        whole, rest = divmod(len(sound), moments.samples)
-        count = min(self.count, whole + bool(rest and self.pad))
-        sound = np.pad(sound[: count * moments.samples], (0, max(count * moments.samples - len(sound), 0)))
-        seconds = moments.samples / moments.rate
-        times = [(n + (f + self.at) / self.fps) * seconds for n in range(count) for f in range(self.fps)]
-        numbers: list[int | None] = [self.first_number + n for n in range(count)]
         if facts["path"] is None and self.fps > 1:
             raise MediaError(
-                item.path, "one frame a second", f"its pictures, not a video, and {self.fps} were asked for"
+                item.path, "one frame a second", f"its pictures are no video, and {self.fps} were asked for"
             )
-        seen = see(self.root, facts, times, numbers, moments.size)
-        if len(seen) < self.fps or not count:
-            why = f"not one clip of {seconds:g} s has both sound and picture"
-            raise MediaError(item.path, "too short", why)
-        for n in range(min(count, len(seen) // self.fps)):
-            yield self._clip(item, n, seen[n * self.fps : (n + 1) * self.fps], sound[n * moments.samples :], seconds)
+        whole, rest = divmod(len(sound), samples)
+        count = min(self.count, whole + bool(rest and self.pad))
+        sound = np.pad(sound[: count * samples], (0, max(count * samples - len(sound), 0)))
+        places = range(count * self.frames)
+        times = [place // self.fps + (place % self.fps + self.at) / self.fps for place in places]
+        numbers: list[int | None] = [self.first_number + place for place in places]
+        seen = see(self.root, facts, times, numbers, self.moments.size)
+        count = min(count, len(seen) // self.frames)
+        if not count:
+            raise MediaError(item.path, "too short", f"not one clip of {self.seconds} s has both sound and picture")
+        for n in range(count):
+            frames = seen[n * self.frames : (n + 1) * self.frames]
+            yield self._clip(item, n, frames, sound[n * samples : (n + 1) * samples])
 
-    def _clip(self, item: Item, n: int, frames: list[NDArray], sound: NDArray[np.int16], seconds: float) -> Clip:
-        """Its middle frame is the one that boxes belong to."""
-        facts, middle, name = item.facts, self.fps // 2, f"{item.id}/{n}"
+    def _clip(self, item: Item, n: int, frames: list[NDArray], sound: NDArray[np.int16]) -> Clip:
+        """Boxes of a second belong to its middle frame."""
+        facts, start = item.facts, n * self.seconds
+        name = item.id if self.count == 1 else f"{item.id}/{n}"
         heard = {
-            label for label, start, end in facts.get("spans", ()) if start < (n + 1) * seconds and end > n * seconds
+            label for label, begins, ends in facts.get("spans", ()) if begins < start + self.seconds and ends > start
         }
-        own = {
-            **facts,
-            "boxes": facts.get("boxes", {}).get(str(n)),
-            "labels": sorted({*facts.get("labels", ()), *heard}),
-        }
-        clip = self.moments.clip(name, item.path, own, frames[0], sound[: self.moments.samples])
-        key = facts.get("keys", {}).get(str(n), name)
-        return replace(
-            clip,
-            video=facts.get("video", item.id),
-            start=n * seconds,
+        keys, boxes, annotated = [""] * self.frames, [], [False] * self.frames
+        for second in range(self.seconds):
+            frame, known = second * self.fps + self.fps // 2, str(start + second)
+            keys[frame] = facts.get("keys", {}).get(known, f"{item.id}/{known}")
+            annotated[frame] = known in facts.get("boxes", {})
+            boxes += [
+                Box((x1, y1, x2, y2), frame, c, True) for x1, y1, x2, y2, c in facts.get("boxes", {}).get(known, ())
+            ]
+        return Clip(
+            id=name,
+            video=facts["video"],
+            split="",
+            start=float(start),
             frames=np.stack([self.moments.square(frame) for frame in frames]),
-            frame_keys=tuple(key if f == middle else "" for f in range(self.fps)),
-            boxes=tuple(replace(box, frame=middle) for box in clip.boxes),
-            annotated=tuple(clip.annotated[0] and f == middle for f in range(self.fps)),
+            frame_keys=tuple(keys),
+            waveform=sound,
+            labels=tuple(sorted({*facts.get("labels", ()), *heard, *(box.label for box in boxes)})),
+            boxes=tuple(boxes),
+            annotated=tuple(annotated),
         )

@@ -86,8 +86,8 @@ def _boxes(files: Files) -> dict[str, Rows]:
 
 def _item(tree: Tree, name: str, boxes: dict) -> Item:
     """SSPL's lists name videos by their path; a sound lies in the folder of that path, under any name."""
-    short = Path(name).name
-    facts = tree.find(short, os.path.join("mp3", os.path.dirname(name)))
+    short, folder = Path(name).name, os.path.dirname(name)
+    facts = tree.find(short, os.path.join("mp3", folder) if folder else "")
     return Item(short, _path(facts, short), {**facts, "video": short, "boxes": boxes.get(short)})
 
 

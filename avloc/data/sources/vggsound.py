@@ -32,7 +32,10 @@ LISTS = {
 #: tables of pairs, each row a clip or two
 PAIRS = {"vggss_extended": ("vggss_test_plus_silent.csv",), "duet": ("vggsound_duet_test.csv",)}
 #: only when asked for: its samples are a distribution of their own
-INSTRUMENTS = {"instruments": ("vgginstruments_test.csv",)}
+INSTRUMENTS = {
+    "instruments": ("vgginstruments_test.csv",),
+    "instruments_multi": ("vgginstruments_multi_test.csv",),
+}
 MARKED = ("vggss", "vggss_4692", "vggss_heard", "vggss_unheard", "single", "vggss_extended", "duet")
 DRAWN = {"train_10k": 10_000, "train_144k": 144_000}
 
@@ -65,7 +68,7 @@ def list_vggsound(
         and (path := files.maybe(*wanted)) is not None
     }
     table, boxed = files.maybe(*TABLE), files.maybe("vggss.json", "vggss_test_5158.json")
-    known = _known(table, files if boxed else None, tables.get("instruments"))
+    known = _known(table, files if boxed else None, [tables[split] for split in INSTRUMENTS if split in tables])
     entries = {
         split: [Entry(name, f"{file.name}:{number}") for number, name in enumerate(ids, 1)]
         for split, (file, ids) in lists.items()
@@ -94,7 +97,7 @@ def list_vggsound(
     return known.classes or ("sounding",), Listing(items, {split: entries[split] for split in order})
 
 
-def _known(table: Path | None, boxes: Files | None, instruments: Path | None) -> _Known:
+def _known(table: Path | None, boxes: Files | None, instruments: Sequence[Path]) -> _Known:
     known = _Known()
     for number, row in enumerate(csv_rows(table, 4) if table else (), 1):
         if not row[1].strip().isdecimal():
@@ -104,8 +107,9 @@ def _known(table: Path | None, boxes: Files | None, instruments: Path | None) ->
         name = f"{row[0].strip()}_{int(row[1]):06d}"
         known.labels[name] = row[2].strip()
         known.splits.setdefault(row[3].strip(), []).append(Entry(name, f"vggsound.csv:{number}"))
-    for row in csv_rows(instruments, 2) if instruments else ():
-        known.labels[row[0].strip()] = row[1].strip()
+    for row in (row for path in instruments for row in csv_rows(path, 2)):
+        for name, label in zip(row[::2], row[1::2], strict=False):
+            known.labels[name.strip()] = label.strip()
     truth = _marked(boxes) if boxes else None
     known.classes = tuple(sorted({*known.labels.values(), *(truth.classes if truth else ())}))
     known.boxes = boxes_in(truth, known.classes) if truth else {}
@@ -144,6 +148,8 @@ def _of_table(
     if split == "instruments":
         plain = [(number, _item(tree, known, row[0].strip())) for number, row in rows]
         return _listed(path, plain)
+    if split == "instruments_multi":
+        return _listed(path, ((number, item) for number, row in rows for item in _duet(tree, known, row[0], row[2])))
     if split == "duet":
         report_unmarked(split, sorted({row[0] for _, row in rows} | {row[2] for _, row in rows}), known.boxes)
         return _listed(path, ((number, item) for number, row in rows for item in _duet(tree, known, row[0], row[2])))
