@@ -17,6 +17,7 @@ from avloc.nn import categories
 from avloc.nn.classifier import Classifier, read_classifier
 from avloc.nn.mobile_crnn import MobileCrnn, read_tagger
 from tests.engine.tiny import make_tiny_store
+from tests.verbs.test_prepare_import_spectrograms import make_files
 
 TAGS, KINDS = 20, 30
 
@@ -206,3 +207,26 @@ def test_a_store_of_another_rate_is_refused_naming_both(place, tmp_path):
     make_tiny_store(tmp_path / "store")
     said = command(tmp_path, "--tagger", place / "tagger.pth", "--sound-mapping", place / "a.npy", status=2)
     assert "holds 4000 Hz; the audio tagger listens at 22050 Hz: prepare it again with --rate 22050" in said
+
+
+def test_published_spectrograms_and_proposals_are_heard_and_seen(place, tmp_path):
+    avloc.prepare_import(make_files(tmp_path / "files"), "coarse-to-fine", tmp_path / "store", size=32, jobs=0)
+    part = avloc.Store.open(tmp_path / "store").split("all")
+    options = [
+        "--tagger",
+        place / "tagger.pth",
+        "--sound-mapping",
+        place / "a.npy",
+        "--classifier",
+        place / "resnet.pth",
+    ]
+    options += ["--frame-mapping", place / "v.npy", "--proposals", tmp_path / "store" / "proposals.all.npz"]
+    arguments = ["pseudo-labels", "--store", part.path, "--split", "all", "--name", "mine", *options]
+    found = CliRunner().invoke(app, [*map(str, arguments)])
+    assert found.exit_code == 0, found.stderr
+    labels = read_labels(part, "mine")
+    with torch.no_grad():
+        likely = read_tagger(str(place / "tagger.pth"))(torch.from_numpy(part.all_sounds())[:, None]).clip
+    expected = categories.heard_categories(likely, torch.from_numpy(np.load(place / "a.npy").T.copy()))
+    np.testing.assert_allclose(labels.sound, expected, rtol=1e-4, atol=1e-5)
+    assert labels.proposals.shape == (3, 1, 8, 4) and (labels.proposal_classes >= 0).all()
