@@ -2,8 +2,10 @@
 
 import csv
 import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +50,8 @@ class Files:
         return found
 
     def maybe(self, *names: str, beside: bool = False) -> Path | None:
-        root = self.path if self.path.is_dir() else self.path.parent
-        folders = [root, *sorted(p for p in root.iterdir() if p.is_dir())]
+        root = self._root
+        folders = [root, *self._folders]
         if beside and root.parent != root:
             folders += sorted(p for p in root.parent.iterdir() if p.is_dir() and p != root)
         for name in names:
@@ -58,14 +60,23 @@ class Files:
                     return self._used(folder / name)
         return None
 
+    @property
+    def _root(self) -> Path:
+        return self.path if self.path.is_dir() else self.path.parent
+
+    @cached_property
+    def _folders(self) -> list[Path]:
+        """Those in it; there may be hundreds of thousands of files beside them."""
+        with os.scandir(self._root) as found:
+            return sorted(Path(entry.path) for entry in found if entry.is_dir())
+
     def _used(self, path: Path) -> Path:
         if path not in self.read:
             self.read.append(path)
         return path
 
     def _sample(self) -> str:
-        root = self.path if self.path.is_dir() else self.path.parent
-        names = sorted(entry.name for entry in root.iterdir())
+        names = sorted(entry.name for entry in self._root.iterdir())
         return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "") if names else "an empty folder"
 
     @property

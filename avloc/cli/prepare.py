@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from avloc.cli.scale import Json, at_scale
 from avloc.cli.show import guarded, print_json, progress, table
 
 app = typer.Typer(no_args_is_help=True, help="Turn a data set into a store that every method reads, or make one.")
@@ -12,22 +13,13 @@ app = typer.Typer(no_args_is_help=True, help="Turn a data set into a store that 
 Source = Annotated[Path, typer.Option(help="Where the data set lies.")]
 Out = Annotated[Path, typer.Option(help="Folder to write; run the command again to finish or extend it.")]
 Jobs = Annotated[int | None, typer.Option(help="Processes; default: one for each processor.", min=1)]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 StoreKind = Annotated[str, typer.Option(help="How the store lies on disk: hdf5 or lmdb.")]
 Frames = Annotated[str, typer.Option(help="How frames are kept: jpeg (quality 95) or raw.")]
 
 
-def _show(prepared: Any, json: bool) -> None:
-    if json:
-        print_json(prepared)
-        return
-    table("", ["split", "clips"], [[name, count] for name, count in prepared.splits.items()], right=(1,))
-    failed = "".join(f"\n  {count} x {reason}" for reason, count in prepared.reasons.items())
-    print(f"{prepared.store}: {prepared.ok} videos ok, {prepared.failed} failed, {prepared.seconds:.1f} s{failed}")
-
-
 @app.command()
 @guarded
+@at_scale("prepare music")
 def music(
     source: Source,
     out: Out = Path("data/music"),
@@ -37,9 +29,8 @@ def music(
     frames: Frames = "jpeg",
     store: StoreKind = "hdf5",
     splits: Annotated[list[str] | None, typer.Option(help="Prepare this list alone; may be repeated.")] = None,
-    jobs: Jobs = None,
-    json: Json = False,
-) -> None:
+    **work: Any,
+) -> Any:
     """MUSIC (solo and duet), or the synthetic world, which has its layout.
 
     SOURCE holds MUSIC_solo_videos.json and MUSIC_duet_videos.json (class: video ids), lists such as solo_training_1.txt
@@ -48,13 +39,12 @@ def music(
     """
     from avloc import prepare_music
 
-    with progress("prepare music") as shown:
-        prepared = prepare_music(source, out, fps, size, rate, frames, store, splits or None, jobs, shown)
-    _show(prepared, json)
+    return prepare_music(source, out, fps, size, rate, frames, store, splits or None, **work)
 
 
 @app.command("music-synthetic")
 @guarded
+@at_scale("prepare music-synthetic")
 def music_synthetic(
     source: Annotated[Path, typer.Option(help="A store that `avloc prepare music` wrote.")],
     out: Out = Path("data/music-synthetic"),
@@ -74,17 +64,14 @@ def music_synthetic(
     jitter: Annotated[float, typer.Option(help="Training gains are drawn from 1 - jitter to 1 + jitter.")] = 0.5,
     frames: Frames = "jpeg",
     store: StoreKind = "hdf5",
-    jobs: Jobs = None,
-    json: Json = False,
-) -> None:
+    **work: Any,
+) -> Any:
     """MUSIC-synthetic: 2x2 mosaics of solo clips of four classes, two of which sound."""
     from avloc import prepare_music_synthetic
 
-    with progress("prepare music-synthetic") as shown:
-        prepared = prepare_music_synthetic(
-            source, out, pool, count, training or None, seed, size, jitter, frames, store, jobs, shown
-        )
-    _show(prepared, json)
+    return prepare_music_synthetic(
+        source, out, pool, count, training or None, seed, size, jitter, frames, store, **work
+    )
 
 
 Lists = Annotated[list[str] | None, typer.Option(help="SPLIT=FILE: the ids of a split, one a line; may be repeated.")]
@@ -95,6 +82,7 @@ Short = Annotated[str, typer.Option(help="Sounds that are too short: fail (count
 
 @app.command()
 @guarded
+@at_scale("prepare folder")
 def folder(
     source: Source,
     out: Out,
@@ -110,29 +98,28 @@ def folder(
     short: Short = "fail",
     frames: Frames = "jpeg",
     store: StoreKind = "hdf5",
-    jobs: Jobs = None,
-    json: Json = False,
-) -> None:
+    **work: Any,
+) -> Any:
     """Any folder of videos: VGG-Sound, Flickr-SoundNet, AVE, or your own.
 
-    Videos may lie in folders of their own; a listed ID_START is found as ID_START.mp4 or ID/START.mp4. A video without sound
-    is heard by the sound file beside it that has its name. What cannot be read is counted with its reason.
+    Videos may lie in folders of their own; a listed ID_START is found as ID_START.mp4, ID/START.mp4 or ID_START_END.mp4, with
+    zeros before the times or without. A video without sound is heard by the sound file beside it that has its name; a picture
+    and a sound file of one name are a clip too. What cannot be read is counted with its reason.
     """
     from avloc import prepare_folder
 
-    with progress("prepare folder") as shown:
-        prepared = prepare_folder(
-            source, out, lists or (), labels, benchmark, annotations, seconds, every, frames_per_clip, size, rate, short,
-            frames, store, jobs, shown,
-        )  # fmt: skip
-    _show(prepared, json)
+    return prepare_folder(
+        source, out, lists or (), labels, benchmark, annotations, seconds, every, frames_per_clip, size, rate, short,
+        frames, store, **work,
+    )  # fmt: skip
 
 
 @app.command("import")
 @guarded
+@at_scale("prepare import")
 def import_(
     source: Source,
-    layout: Annotated[str, typer.Option(help="folder, sspl or visual-context.")],
+    layout: Annotated[str, typer.Option(help="folder, sspl, visual-context, dsol or coarse-to-fine.")],
     out: Out,
     lists: Lists = None,
     benchmark: Benchmark = None,
@@ -144,22 +131,22 @@ def import_(
     size: Annotated[int, typer.Option(help="Side of the kept frames in pixels.")] = 256,
     frames: Frames = "jpeg",
     store: StoreKind = "hdf5",
-    jobs: Jobs = None,
-    json: Json = False,
-) -> None:
-    """Data prepared for a published program: SSPL's HDF5 trees, the LMDB folders of visual context, or frames and sounds.
+    **work: Any,
+) -> Any:
+    """Data prepared for a published program, or frames and sounds in two folders.
 
     --layout folder: video_frames/ID/007.jpg, frames/ID.jpg or images/ID.jpg, and audios/ID.wav or audio/ID.wav.
     --layout sspl: 10k_unlabeled, 144k_unlabeled, 5k_labeled. --layout visual-context: SPLIT_images.lmdb, SPLIT_audios.lmdb.
+    --layout dsol: audio_frames/STEM/000.pkl and video_frames/STEM/frame_000, or the folders of MUSIC-synthetic.
+    --layout coarse-to-fine: Video.h5, Spec.h5, and Roi.h5, labels_a.npy, labels_v.npy where they are there.
+    Where there are spectrograms and no sounds, the store holds spectrograms; only methods that listen alike read it.
     """
     from avloc import prepare_import
 
-    with progress("prepare import") as shown:
-        prepared = prepare_import(
-            source, layout, out, lists or (), benchmark, annotations, seconds, rate, frame, short, size, frames, store,
-            jobs, shown,
-        )  # fmt: skip
-    _show(prepared, json)
+    return prepare_import(
+        source, layout, out, lists or (), benchmark, annotations, seconds, rate, frame, short, size, frames, store,
+        **work,
+    )  # fmt: skip
 
 
 @app.command()
@@ -177,7 +164,7 @@ def synthetic(
     """The built-in world: real mp4 files with sound and exact truth, in the layout of MUSIC."""
     from avloc import prepare_synthetic
 
-    with progress("prepare synthetic") as shown:
+    with progress("prepare synthetic", many=True) as shown:
         world = prepare_synthetic(out, videos, seed, preset, jobs, shown)
     if json:
         print_json(world)

@@ -6,9 +6,9 @@ Frames and sounds, and columns: starts (n,) s; labels (n, C) bool; annotated (n,
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, suppress
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.data.clip import Clip
+from avloc.data.digest import clip_digest, content_digest, item_digest
 from avloc.data.media import MediaError
 from avloc.data.pictures import encode_jpeg
 from avloc.data.sources.base import Item, Reader
-from avloc.data.workers import alone
+from avloc.data.worker import Tell
+from avloc.data.workers import CRASHED, LATE
 from avloc.files import replacing
 
-CRASHED = "crashed its decoder"
 SUFFIXES = {"hdf5": ".h5", "lmdb": ".lmdb"}
 
 
@@ -52,63 +53,54 @@ def read_outcome(path: Path, key: str | None = None) -> list[dict[str, Any]] | N
     try:
         found, items = backend(path)[1].items(path)
         outcomes = [json.loads(line) for line in items]
-        # what killed a process may have been a want of memory: another run tries again
-        again = key is not None and any(outcome.get("reason") == CRASHED for outcome in outcomes)
+        # what killed or held a process may have been a want of memory, or a slow disc: another run tries again
+        again = key is not None and any(outcome.get("reason") in (CRASHED, LATE) for outcome in outcomes)
         return outcomes if key in (None, found) and not again else None
     except (OSError, KeyError, ValueError):
         return None
 
 
 def write_block(
-    path: Path, key: str, items: Sequence[Item], reader: Reader, settings: Mapping[str, Any]
+    path: Path,
+    key: str,
+    items: Sequence[Item],
+    reader: Reader,
+    settings: Mapping[str, Any],
+    spared: Mapping[int, tuple[str, str]],
+    tell: Tell,
 ) -> list[dict[str, Any]]:
-    """Read the items and write their clips; an item that cannot be used is recorded with its reason."""
+    """Read the items and write their clips; an item that cannot be used is recorded with its reason.
+
+    spared: items that are not to be read, with reason and detail. tell: see `avloc.data.worker`.
+    """
     outcomes: list[dict[str, Any]] = []
     with replacing(path) as temporary, closing(backend(path)[0](temporary, settings)) as writer:
         shard = _Shard(writer, settings)
-        for item in items:
+        for number, item in enumerate(items):
             row = len(shard.clips)
             try:
+                if number in spared:
+                    raise MediaError(item.path, *spared[number])
+                tell("at", number)
                 for clip in reader.read(item):
                     shard.add(clip)
+                    tell("at", number)
             except MediaError as error:
                 shard.cut(row)
                 why = {"status": "failed", "reason": error.reason, "detail": error.detail, "clips": []}
                 outcomes.append({"id": item.id, **why})
             else:
-                ids = [clip.id for clip in shard.clips[row:]]
-                outcomes.append({"id": item.id, "status": "ok", "row": row, "clips": ids})
+                outcomes.append({"id": item.id, "status": "ok", "row": row, **shard.made(row, settings["seconds"])})
+            tell("at", None)
+            tell("done", outcomes[-1]["status"] == "failed")
         writer.finish(shard.columns(), [json.dumps(outcome) for outcome in outcomes], key)
     return outcomes
 
 
-def without_crashes(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The arguments of `write_block` again, with a reader that gives up on the items which kill a process that reads them."""
-    path, key, items, reader, settings = arguments
-    if not alone(_nothing)[0]:
-        return arguments  # it is not the items
-    deadly = frozenset(item.id for item in items if not alone(_read_through, reader, item)[0])
-    return path, key, items, _Sparing(reader, deadly), settings
-
-
-def _nothing() -> None: ...
-
-
-def _read_through(reader: Reader, item: Item) -> None:
-    with suppress(MediaError):
-        for _ in reader.read(item):
-            pass
-
-
-@dataclass(frozen=True)
-class _Sparing:
-    reader: Reader
-    deadly: frozenset[str]
-
-    def read(self, item: Item) -> Iterator[Clip]:
-        if item.id in self.deadly:
-            raise MediaError(item.path, CRASHED, "a process of its own died of it")
-        return self.reader.read(item)
+def sparing(arguments: tuple[Any, ...], number: int, reason: str, detail: str) -> tuple[Any, ...]:
+    """The arguments of `write_block`, so that it leaves an item out."""
+    *others, spared = arguments
+    return *others, {**spared, number: (reason, detail)}
 
 
 class _Shard:
@@ -119,16 +111,27 @@ class _Shard:
         self.jpeg = settings["frames"] == "jpeg"
         self.classes = len(settings["classes"])
         self.per_clip = settings["frames_per_clip"]
-        self.clips: list[Clip] = []  # without frames and waveform
+        self.clips: list[Clip] = []  # without frames and sound
+        self.digests: list[bytes] = []
 
     def add(self, clip: Clip) -> None:
-        self.writer.add([encode_jpeg(frame) for frame in clip.frames] if self.jpeg else clip.frames, clip.waveform)
-        self.clips.append(replace(clip, frames=np.empty(0, np.uint8), waveform=np.empty(0, np.int16)))
+        frames = [encode_jpeg(frame) for frame in clip.frames] if self.jpeg else clip.frames
+        sound = clip.waveform if clip.spectrogram is None else clip.spectrogram
+        self.writer.add(frames, sound)
+        self.digests.append(clip_digest(content_digest(frames, sound), clip))
+        nothing = np.empty(0, np.uint8), np.empty(0, np.int16)
+        self.clips.append(replace(clip, frames=nothing[0], waveform=nothing[1], spectrogram=None))
 
     def cut(self, row: int) -> None:
         """Take back the clips from `row` on."""
         self.writer.cut(row)
-        del self.clips[row:]
+        del self.clips[row:], self.digests[row:]
+
+    def made(self, row: int, seconds: float) -> dict[str, Any]:
+        """Of the clips from `row` on their ids, from when to when they lie in the source (s), and the digest of all."""
+        times = [[round(clip.start, 6), round(clip.start + seconds, 6)] for clip in self.clips[row:]]
+        ids = [clip.id for clip in self.clips[row:]]
+        return {"clips": ids, "times": times, "sha256": item_digest(self.digests[row:])}
 
     def columns(self) -> dict[str, NDArray[Any]]:
         clips = self.clips

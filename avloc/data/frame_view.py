@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
+from pydantic import PositiveInt
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
@@ -25,8 +26,8 @@ class FrameView:
 
     __pydantic_config__ = {"extra": "forbid"}
 
-    size: int = 224
-    resize: int = 256
+    size: PositiveInt = 224
+    resize: PositiveInt = 256
     crop: bool = True
     augment: bool = True
     flip: float = 0.5
@@ -43,23 +44,30 @@ class FrameView:
         else:
             frames = _resized(frames, max(self.resize, self.size), self.interpolation)
             frames = _random_crop(frames, self.size, generator)
-        images = frames.permute(0, 3, 1, 2).float().div(255)
+        images = frames.float().div_(255)  # colours stay last, and in their memory: new memory is slow
         if generator is not None and self.augment:
             images = self._augmented(images, generator)
-        return images.sub(_channels(self.mean, images)).div(_channels(self.std, images))
+        mean, std = (torch.tensor(values, device=images.device).repeat(self.size) for values in (self.mean, self.std))
+        images = images.contiguous()
+        images.view(-1, self.size * 3).sub_(mean).div_(std)
+        return images.permute(0, 3, 1, 2)
 
     def _augmented(self, images: Tensor, generator: Generator) -> Tensor:
-        draws = torch.rand(3, len(images), generator=generator).to(images.device)
-        flipped = (draws[0] < self.flip).view(-1, 1, 1, 1)
-        images = torch.where(flipped, images.flip(3), images)
+        """(B, H, W, 3) in [0, 1]."""
+        draws = torch.rand(3, len(images), generator=generator)
+        for image, turned in zip(images, (draws[0] < self.flip).tolist(), strict=True):
+            if turned:
+                image.copy_(image.flip(1))
         brightness, colour = (
-            (1 - amount + 2 * amount * draw).view(-1, 1, 1, 1)
+            (1 - amount + 2 * amount * draw.to(images.device)).view(-1, 1, 1, 1)
             for amount, draw in zip((self.brightness, self.colour), draws[1:], strict=True)
         )
-        images = (images * brightness).clamp_(0, 1)
-        # plane by plane and by lerp: broadcasting over channels that lie last is ten times as slow
-        grey = 0.299 * images[:, 0] + 0.587 * images[:, 1] + 0.114 * images[:, 2]
-        return torch.lerp(grey.unsqueeze(1), images, colour).clamp_(0, 1)
+        images.mul_(brightness).clamp_(0, 1)
+        red, green, blue = images.unbind(3)
+        grey = torch.empty_like(images)  # in all three colours: broadcasting over them is ten times as slow
+        grey[..., 0] = (0.299 * red).add_(0.587 * green).add_(0.114 * blue)
+        grey[..., 1], grey[..., 2] = grey[..., 0], grey[..., 0]
+        return grey.lerp_(images, colour).clamp_(0, 1)
 
 
 def _resized(frames: Tensor, size: int, interpolation: Interpolation) -> Tensor:
@@ -80,7 +88,3 @@ def _random_crop(frames: Tensor, size: int, generator: Generator) -> Tensor:
     for number, (row, column) in enumerate(zip(*offsets, strict=True)):
         cropped[number] = frames[number, row : row + size, column : column + size]
     return cropped
-
-
-def _channels(values: tuple[float, ...], like: Tensor) -> Tensor:
-    return torch.tensor(values, device=like.device, dtype=like.dtype).view(1, 3, 1, 1)

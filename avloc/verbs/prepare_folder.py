@@ -3,10 +3,12 @@
 import csv
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Unpack
 
-from avloc.data.build import Prepared, Progress, build_store
+from avloc.data.build import Prepared, build_store
 from avloc.data.sources.moments import Moments, read_lists
 from avloc.data.sources.videos import VideoReader, list_videos
+from avloc.data.work import Scale
 from avloc.errors import DataError
 from avloc.verbs.prepare_import import read_truth
 
@@ -26,8 +28,7 @@ def prepare_folder(
     short: str = "fail",
     frames: str = "jpeg",
     store: str = "hdf5",
-    jobs: int | None = None,
-    progress: Progress | None = None,
+    **work: Unpack[Scale],
 ) -> Prepared:
     """Cut videos into clips of `seconds` and write them to the store `out`.
 
@@ -35,7 +36,7 @@ def prepare_folder(
     middles of as many equal parts. lists: "SPLIT=FILE", ids one a line; without them every video is in the split "all".
     labels: a .csv of ids and classes. benchmark, annotations: whose boxes the clips get, and where they lie. size: pixels,
     frames become size x size. rate: Hz. short: "fail" counts videos whose sound is shorter, "repeat" repeats it. frames:
-    "jpeg" or "raw". store: "hdf5" or "lmdb". jobs: processes, one for each processor where None.
+    "jpeg" or "raw". store: "hdf5" or "lmdb". work: see `avloc.data.work.Work`.
     """
     if short not in ("fail", "repeat"):
         raise DataError(f"short is {short!r}; expected 'fail' or 'repeat'")
@@ -65,7 +66,7 @@ def prepare_folder(
         "votes": 1 if truth is None else truth.votes,
     }
     reader = VideoReader(source, moments, frames_per_clip, every)
-    return build_store(out, source, listing, reader, settings, jobs=jobs, progress=progress)
+    return build_store(out, source, listing, reader, settings, **work)
 
 
 def _classes(path: Path) -> dict[str, list[str]]:

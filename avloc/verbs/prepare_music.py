@@ -3,11 +3,13 @@
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Unpack
 
-from avloc.data.build import Prepared, Progress, build_store
+from avloc.data.build import Prepared, build_store
 from avloc.data.sources.base import Listing
 from avloc.data.sources.music import GRID, MusicReader, list_music
 from avloc.data.store import Store
+from avloc.data.work import Scale
 from avloc.errors import DataError
 
 logger = logging.getLogger(__name__)
@@ -22,13 +24,12 @@ def prepare_music(
     frames: str = "jpeg",
     store: str = "hdf5",
     splits: Sequence[str] | None = None,
-    jobs: int | None = None,
-    progress: Progress | None = None,
+    **work: Unpack[Scale],
 ) -> Prepared:
     """Cut the listed videos into clips of one second and write them to the store `out`.
 
     fps: frames kept of each second. size: pixels, frames become size x size. rate: Hz. frames: "jpeg" or "raw". store:
-    "hdf5" or "lmdb". splits: the lists to prepare, all where None. jobs: processes, one for each processor where None.
+    "hdf5" or "lmdb". splits: the lists to prepare, all where None. work: see `avloc.data.work.Work`.
     Running it again finishes what was interrupted and takes up videos that were missing.
     """
     if not 1 <= fps <= GRID:
@@ -53,8 +54,9 @@ def prepare_music(
         "store": store,
     }
     reader = MusicReader(source, fps, size, rate)
-    prepared = build_store(out, source, listing, reader, settings, jobs=jobs, progress=progress)
-    _report_unseen_boxes(out, listing, reader)
+    prepared = build_store(out, source, listing, reader, settings, **work)
+    if prepared.ok:  # a part of a store may be empty
+        _report_unseen_boxes(out, listing, reader)
     return prepared
 
 

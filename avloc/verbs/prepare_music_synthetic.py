@@ -3,10 +3,12 @@
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Unpack
 
-from avloc.data.build import Prepared, Progress, build_store
+from avloc.data.build import Prepared, build_store
 from avloc.data.sources.mosaics import MosaicReader, Pool, list_mosaics, shared_videos
 from avloc.data.store import Store
+from avloc.data.work import Scale
 from avloc.errors import DataError
 
 logger = logging.getLogger(__name__)
@@ -27,8 +29,7 @@ def prepare_music_synthetic(
     jitter: float = 0.5,
     frames: str = "jpeg",
     store: str = "hdf5",
-    jobs: int | None = None,
-    progress: Progress | None = None,
+    **work: Unpack[Scale],
 ) -> Prepared:
     """Compose mosaics of four clips of four classes, two of which are heard, and write them to the store `out`.
 
@@ -36,8 +37,8 @@ def prepare_music_synthetic(
     count: "<split of mosaics>=<how many>". training: the splits whose sounds are scaled by gains from
     U(1 - jitter, 1 + jitter), those named train... where None; the mosaics of all others are made of frames with a
     sounding box where there are any, and within groups that share no video: `video` names the group.
-    size: pixels of the mosaic, cells are half of it. frames: "jpeg" or "raw". store: "hdf5" or "lmdb". jobs:
-    processes, one for each processor where None.
+    size: pixels of the mosaic, cells are half of it. frames: "jpeg" or "raw". store: "hdf5" or "lmdb".
+    work: see `avloc.data.work.Work`.
     """
     if size < 16 or size % 2:
         raise DataError(
@@ -50,6 +51,10 @@ def prepare_music_synthetic(
     source, out = Path(source), Path(out)
     pools = _pools(pool, count, training)
     solos = Store.open(source)
+    if solos.spectrograms is not None:
+        raise DataError(
+            f"{source} holds spectrograms, {solos.spectrograms}; mosaics mix waveforms: give a store of sounds"
+        )
     for (one, other), videos in shared_videos(solos, pools).items():
         logger.warning(
             "%s and %s share %d videos: what is chosen on one is not tested by the other", one, other, videos
@@ -71,9 +76,7 @@ def prepare_music_synthetic(
         "training": [pool.name for pool in pools if pool.training],
         "composed_of": solos.fingerprint,
     }
-    return build_store(
-        out, source, listing, MosaicReader(source, size), settings, block=BLOCK, jobs=jobs, progress=progress
-    )
+    return build_store(out, source, listing, MosaicReader(source, size), settings, block=BLOCK, **work)
 
 
 def _pools(pool: Sequence[str], count: Sequence[str], training: Sequence[str] | None) -> list[Pool]:

@@ -2,7 +2,7 @@
 
     python tests/bench/logmel.py [--clips 64] [--rounds 5]
 
-Both on one thread, rounds taken in turn, the best of each counts. 10 times librosa or more is expected of DSOL's
+Both on one thread, by processor time; rounds in turn, the best of each. 10 times librosa or more is expected of DSOL's
 201x64 spectrogram.
 """
 
@@ -44,14 +44,14 @@ def by_feature(view: LogMel, sounds: np.ndarray) -> np.ndarray:
 
 
 def best(works: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Least seconds of each work; a first round warms up."""
+    """Least processor seconds of each work; a first round warms up."""
     times: dict[str, list[float]] = {name: [] for name in works}
     for number in range(rounds + 1):
         for name, work in works.items():
-            start = time.perf_counter()
+            start = time.process_time()
             work()
             if number:
-                times[name].append(time.perf_counter() - start)
+                times[name].append(time.process_time() - start)
     return {name: min(values) for name, values in times.items()}
 
 

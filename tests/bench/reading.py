@@ -21,7 +21,7 @@ import torch
 from avloc.data.build import build_store
 from avloc.data.clip import Clip
 from avloc.data.folder_store import FolderStore
-from avloc.data.loader import _picked
+from avloc.data.raw_batches import picked
 from avloc.data.sources.base import Entry, Item, Listing
 from avloc.data.store import Store
 
@@ -50,7 +50,7 @@ def make_store(path: Path, clips: int, frames: str, kind: str) -> Store:
         "data": "made", "classes": ("any",), "rate": RATE, "seconds": float(SECONDS), "samples": RATE * SECONDS,
         "frames_per_clip": 1, "size": SIZE, "frames": frames, "store": kind,
     }  # fmt: skip
-    build_store(path, path.parent, Listing(items, {"all": [Entry(name) for name in items]}), Made(), settings, jobs=1)
+    build_store(path, path.parent, Listing(items, {"all": [Entry(name) for name in items]}), Made(), settings, jobs=0)
     return Store.open(path).split("all")
 
 
@@ -76,7 +76,7 @@ class InMemory:
         return len(self.all_frames)
 
     def frames(self, clips: np.ndarray, picks: np.ndarray) -> torch.Tensor:
-        return _picked(self.all_frames, torch.from_numpy(clips), torch.from_numpy(picks))
+        return picked(self.all_frames, torch.from_numpy(clips), torch.from_numpy(picks))
 
     def sounds(self, clips: np.ndarray) -> torch.Tensor:
         return self.all_sounds.index_select(0, torch.from_numpy(clips))

@@ -1,15 +1,17 @@
 """`avloc X --option` is `avloc.x(option=...)`: the same names and the same defaults, for every command."""
 
+import dataclasses
 import inspect
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import pytest
 import typer
 
 import avloc
 from avloc.cli.app import app
+from avloc.data.work import Scale, Work
 from avloc.verbs.benchmarks import benchmarks
 from avloc.verbs.compare import compare
 from avloc.verbs.evaluate_predictions import evaluate_predictions
@@ -51,6 +53,18 @@ def verbs(name: str) -> tuple[Callable[..., Any], ...]:
     return (getattr(avloc, name.replace(" ", "_").replace("-", "_")),)
 
 
+def takes(verb: Callable[..., Any]) -> dict[str, Any]:
+    """The parameters of a verb and their defaults; those that all preparing verbs share are the fields of Work."""
+    found = {}
+    for parameter in inspect.signature(verb).parameters.values():
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            assert parameter.annotation == Unpack[Scale]
+            found |= {field.name: field.default for field in dataclasses.fields(Work)}
+        else:
+            found[parameter.name] = parameter.default
+    return found
+
+
 def same(value: Any) -> Any:
     """A default as both sides write it: nothing given is nothing, lists are tuples."""
     return () if value is None else tuple(value) if isinstance(value, list | tuple) else value
@@ -72,22 +86,22 @@ def test_every_command_asked_for_is_there():
 def test_options_are_the_verbs_parameters(name):
     options = set(parameters(COMMANDS[name])) - SHOWN.get(name, set())
     options = {OTHER.get((name, option), option) for option in options}
-    taken = {parameter for verb in verbs(name) for parameter in inspect.signature(verb).parameters}
+    taken = {parameter for verb in verbs(name) for parameter in takes(verb)}
     assert options == taken - {"progress"}
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_defaults_are_the_verbs_defaults(name):
     for verb in verbs(name):
-        for parameter in inspect.signature(verb).parameters.values():
-            option = parameters(COMMANDS[name]).get(parameter.name)
+        for parameter, default in takes(verb).items():
+            option = parameters(COMMANDS[name]).get(parameter)
             if option is None:
                 continue
-            if parameter.default is inspect.Parameter.empty:
+            if default is inspect.Parameter.empty:
                 # evaluate takes either a run or predictions, so neither can be required
-                assert option.required or name == "evaluate", f"{name} --{parameter.name}"
+                assert option.required or name == "evaluate", f"{name} --{parameter}"
             else:
-                assert same(option.default) == same(parameter.default), f"{name} --{parameter.name}"
+                assert same(option.default) == same(default), f"{name} --{parameter}"
                 assert not option.required
 
 

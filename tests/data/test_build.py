@@ -11,18 +11,13 @@ import pytest
 from avloc.data.build import Prepared, build_store
 from avloc.data.store import Store
 from avloc.errors import DataError
-from tests.data.making import SETTINGS, MadeReader, made_listing
+from tests.data.making import SETTINGS, MadeReader, content, made_listing
 
 
 def build(out: Path, reader: MadeReader | None = None, **options) -> Prepared:
     settings = {**SETTINGS, **options.pop("settings", {})}
     listing = options.pop("listing", None) or made_listing()
-    return build_store(out, out.parent, listing, reader or MadeReader(), settings, block=3, jobs=1, **options)
-
-
-def content(store: Path) -> dict[str, bytes]:
-    """Every file of a store, shards byte for byte."""
-    return {str(path.relative_to(store)): path.read_bytes() for path in sorted(store.rglob("*")) if path.is_file()}
+    return build_store(out, out.parent, listing, reader or MadeReader(), settings, block=3, jobs=0, **options)
 
 
 def build_and_die(out: Path, alive: Path) -> None:
@@ -106,14 +101,10 @@ def test_an_item_that_kills_its_process_costs_that_item_alone(tmp_path):
     assert Store.open(tmp_path / "store").fingerprint == Store.open(tmp_path / "whole").fingerprint
 
 
-def no_process() -> None:
-    raise OSError("no process")
-
-
 def test_processes_that_cannot_even_start_are_told_in_one_line(tmp_path, monkeypatch):
     from avloc.data import workers
 
-    monkeypatch.setattr(workers, "_begin_worker", no_process)
+    monkeypatch.setattr(workers, "BEGIN", "raise SystemExit(3)")
     with pytest.raises(DataError, match="a worker process died"):
         build_store(tmp_path / "store", tmp_path, made_listing(), MadeReader(), SETTINGS, block=3, jobs=2)
 

@@ -61,7 +61,7 @@ def solos(folder: Path, counts: dict[str, list[int]], boxed: bool = True) -> Sto
                 name = f"{split}_{CLASSES[label]}_{number}"
                 items[name] = Item(name, name, {"label": label, "number": number})
                 splits[split].append(Entry(name))
-    build_store(folder, folder.parent, Listing(items, splits), SoloReader(boxed), SETTINGS, jobs=1)
+    build_store(folder, folder.parent, Listing(items, splits), SoloReader(boxed), SETTINGS, jobs=0)
     return Store.open(folder)
 
 

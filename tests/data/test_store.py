@@ -16,7 +16,7 @@ from tests.data.making import SETTINGS, MadeReader, made_listing
 
 def make(folder: Path, frames: str, kind: str) -> Path:
     settings = {**SETTINGS, "frames": frames, "store": kind}
-    build_store(folder / "store", folder, made_listing(), MadeReader(), settings, block=3, jobs=1)
+    build_store(folder / "store", folder, made_listing(), MadeReader(), settings, block=3, jobs=0)
     return folder / "store"
 
 

@@ -53,7 +53,7 @@ def make_store(path: Path) -> Path:
         "size": SIZE, "frames": "raw",
     }  # fmt: skip
     listing = Listing(items, {"test": [Entry(name) for name in items], "train": [Entry(name) for name in items]})
-    build_store(path, path.parent, listing, Reader(), settings, jobs=1)
+    build_store(path, path.parent, listing, Reader(), settings, jobs=0)
     return path
 
 

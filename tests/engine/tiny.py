@@ -78,7 +78,7 @@ def make_tiny_store(path: Path, rate: int = RATE) -> Path:
         "data": "made", "classes": CLASSES, "rate": rate, "seconds": 1.0, "samples": rate, "frames_per_clip": FRAMES,
         "size": SIZE, "frames": "raw",
     }  # fmt: skip
-    build_store(path, path.parent, Listing(items, splits), TinyReader(rate), settings, jobs=1)
+    build_store(path, path.parent, Listing(items, splits), TinyReader(rate), settings, jobs=0)
     return path
 
 

@@ -1,0 +1,53 @@
+"""How a store is built: by how many processes, which part of it, where. Nothing of it changes what is stored."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypedDict
+
+from avloc.errors import DataError
+
+Progress = Callable[[int, int, str], None]
+TIMEOUT = 120.0  # s
+
+
+class Scale(TypedDict, total=False):
+    """What every command that prepares a store takes besides its own arguments: the fields of `Work`."""
+
+    jobs: int | None
+    shard: str | None
+    timeout: float
+    dask: str | None
+    progress: Progress | None
+
+
+@dataclass(frozen=True)
+class Work:
+    """jobs: processes, one for each processor where None; 0 works in this process, where nothing ends a decoder that hangs
+    or saves the run from one that crashes. shard: "2/8" prepares the second of eight parts, to be merged. timeout: seconds
+    that a decoder may take for the next clip. dask: address of a scheduler whose workers do the work; `jobs` is not used
+    then. progress: called with items done, items in all, and a word on those that failed.
+    """
+
+    jobs: int | None = None
+    shard: str | None = None
+    timeout: float = TIMEOUT
+    dask: str | None = None
+    progress: Progress | None = None
+
+    def __post_init__(self) -> None:
+        if self.jobs is not None and self.jobs < 0:
+            raise DataError(f"jobs is {self.jobs}; expected processes, or 0 to work in this one")
+        if not self.timeout > 0:
+            raise DataError(f"timeout is {self.timeout}; expected seconds, more than 0")
+        self.part()
+
+    def part(self) -> tuple[int, int]:
+        """Number (from 0) and count of the parts; (0, 1) is the whole."""
+        if self.shard is None:
+            return 0, 1
+        match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", self.shard)
+        number, count = map(int, match.groups()) if match else (0, 0)
+        if not 1 <= number <= count:
+            raise DataError(f"shard is {self.shard!r}; expected i/n, i from 1 to n, such as 1/8 and 8/8")
+        return number - 1, count
