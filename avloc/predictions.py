@@ -1,6 +1,7 @@
 """Predictions on disk: heat maps with the ids of their clips, as HDF5, .npz, or a folder of one map a file."""
 
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from avloc.errors import DataError
-from avloc.files import replacing
+from avloc.files import replacing, with_room
 
 _ENDINGS = ".h5, .hdf5 or .npz with the arrays ids and maps, or a folder of ID.npy or ID.png"
 _OPTIONAL = ("classes", "confidence", "object_maps", "assignment")
@@ -49,7 +50,8 @@ def write_predictions(
             f"{path}: {len(ids)} ids for maps of shape {array.shape}; expected (N, K, h, w), an id for each"
         )
     text = h5py.string_dtype("utf-8")
-    with replacing(Path(path)) as temporary, h5py.File(temporary, "w") as file:
+    size = array.nbytes + (0 if object_maps is None else 4 * np.size(object_maps)) + sum(map(len, ids))
+    with replacing(Path(path)) as temporary, h5py.File(with_room(temporary, size), "w") as file:
         file.create_dataset("ids", data=list(ids), dtype=text)
         chunks = (min(64, len(array)), *array.shape[1:]) if array.size else None
         file.create_dataset("maps", data=array, chunks=chunks)
@@ -88,6 +90,8 @@ def _from_hdf5(path: Path) -> Predictions:
             plain = {name: file[name] for name in file if isinstance(file[name], h5py.Dataset)}
             found = _checked(path, plain, lambda name: _hdf5_array(plain[name]))
             attributes = {name: value.item() if hasattr(value, "item") else value for name, value in file.attrs.items()}
+    except MemoryError as error:
+        raise _too_large(path, error) from None
     except (OSError, KeyError, RuntimeError, ValueError) as error:
         raise DataError(f"{path}: not a whole HDF5 file ({error}); write the predictions again") from None
     found.attributes = attributes
@@ -97,16 +101,22 @@ def _from_hdf5(path: Path) -> Predictions:
 def _hdf5_array(data: Any) -> NDArray:
     import h5py
 
-    return data.asstr()[:] if h5py.check_string_dtype(data.dtype) else data[()]
+    return data.asstr()[()] if h5py.check_string_dtype(data.dtype) else np.asarray(data[()])
+
+
+def _too_large(path: Path, error: MemoryError) -> DataError:
+    return DataError(f"{path}: does not fit into memory ({error}); keep maps at the size the model gives, in float32")
 
 
 def _from_npz(path: Path) -> Predictions:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
             return _checked(path, dict.fromkeys(file.files), lambda name: file[name])
     except DataError:
         raise
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
+    except MemoryError as error:
+        raise _too_large(path, error) from None
+    except (ValueError, TypeError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         what = (
             "it holds pickled objects, which are refused"
             if "pickle" in str(error)

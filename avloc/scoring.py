@@ -15,8 +15,12 @@ from avloc.protocols.pooled import ends_of
 from avloc.protocols.protocol import Protocol
 from avloc.protocols.result import Result
 from avloc.protocols.task import Task, count_clips
+from avloc.protocols.units import canvas_size
 from avloc.protocols.verdict import verdicts
 from avloc.statistics import RESAMPLES
+
+#: rules that need nothing but the map itself, for maps that are matched to frames
+_MATCHED = ("rank", "rank-or-one", "absolute", "relative")
 
 
 def score(
@@ -107,15 +111,30 @@ def resolve(protocol: Protocol, task: Task) -> Protocol:
         raise DataError(
             f"{where}: lookup=partner needs clips mixed by a list of pairs, a row for each, and unit source"
         )
+    if protocol.unit == "greedy" and (protocol.mask not in _MATCHED or protocol.ogl_alpha < 1):
+        found = f"mask={protocol.mask}, ogl_alpha={protocol.ogl_alpha:g}"
+        raise DataError(f"{where}: {found}; matched maps are cut by {', '.join(_MATCHED)}, without object maps")
+    wanted = canvas_size(protocol, sources if protocol.canvas == "wide" or truth.mixed else 1)
+    if protocol.resize == "none" and maps.shape[2:] != wanted:
+        shape = f"maps of {maps.shape[2]}x{maps.shape[3]}"
+        raise DataError(f"{where}: resize=none takes maps of {wanted[0]}x{wanted[1]}; found {shape}")
+    if protocol.mask in ("rank", "rank-or-one") and not 0 <= protocol.cut <= 1:
+        raise DataError(f"{where}: cut {protocol.cut:g}; a rank is a share of the pixels, from 0 to 1")
     if protocol.level and not len(truth.classes):
         raise DataError(f"{where} counts the classes of a frame; the truth names none")
     if protocol.ogl_alpha < 1 and task.given.objects is None:
         raise DataError(f"{where}: ogl_alpha {protocol.ogl_alpha} needs object maps; the predictions have none")
+    if protocol.ogl_alpha < 1 and not _finite(task.given.objects):
+        raise DataError(f"{where}: ogl_alpha {protocol.ogl_alpha}: object maps hold NaN or infinity; expected numbers")
     counts, _, _ = count_clips(protocol, task)
     if not counts["evaluated"]:
         reasons = ", ".join(f"{number} {reason}" for reason, number in counts["dropped"].items())
         raise DataError(f"{where}: none of {counts['requested']} clips can be scored ({reasons})")
     return protocol
+
+
+def _finite(maps: NDArray[np.float32] | None) -> bool:
+    return maps is None or bool(np.isfinite(maps).all())
 
 
 def as_maps(maps: ArrayLike) -> NDArray[np.float32]:

@@ -78,7 +78,8 @@ def test_every_option_named_alone_belongs_to_some_command(page):
     every = [
         one for command in commands().commands.values() for one in getattr(command, "commands", {"": command}).values()
     ]
-    known = {option for command in every for parameter in command.params for option in parameter.opts} | {"--help"}
+    options = [[*parameter.opts, *parameter.secondary_opts] for command in every for parameter in command.params]
+    known = {option for names in options for option in names} | {"--help"}
     named = set(re.findall(r"`(--[a-z0-9-]+)(?:[ =][^`]*)?`", page.read_text(encoding="utf-8")))
     assert named - {"--evaluate"} <= known  # which the authors' readme names, and does not exist
 

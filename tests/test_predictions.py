@@ -93,6 +93,21 @@ def test_files_that_are_broken_or_of_another_kind(tmp_path):
         read_predictions(tmp_path / "empty")
 
 
+def test_files_that_are_not_what_their_name_says(tmp_path):
+    np.save(tmp_path / "p.npy", np.ones((3, 4, 4)))
+    (tmp_path / "p.npy").rename(tmp_path / "one array.npz")
+    with h5py.File(tmp_path / "nothing.h5", "w") as file:
+        file["ids"], file["maps"] = IDS, h5py.Empty("f4")
+    with h5py.File(tmp_path / "huge.h5", "w") as file:
+        file["ids"] = IDS
+        file.create_dataset("maps", (10**6, 3, 1000, 1000), "f8")  # announced, not written
+    for name, message in (("one array.npz", "not a whole"), ("nothing.h5", "expected"), ("huge.h5", "fit into memory")):
+        with pytest.raises(DataError, match=message) as error:
+            read_predictions(tmp_path / name)
+        assert name in str(error.value)
+        assert len(str(error.value).splitlines()) == 1
+
+
 def test_a_group_in_the_place_of_an_array(tmp_path):
     with h5py.File(tmp_path / "p.h5", "w") as file:
         file.create_group("maps")

@@ -59,6 +59,21 @@ def test_a_map_with_nan_hears_nothing_and_is_counted(name):
     assert [result.per_clip[0]["ciou"], result.per_clip[3]["ciou"]] == [row["ciou"] for row in clean.per_clip]
 
 
+@pytest.mark.parametrize("name", ["denseav", "noprior-fixed", "avloc"])
+def test_broken_maps_hear_nothing_where_pixels_or_frames_are_looked_at_together(name):
+    maps = left_maps()
+    maps[1, 3, 3], maps[2, 0, 0] = np.nan, np.inf
+    silent = left_maps()
+    silent[1:3] = 0
+    broken, quiet = (score(named(name), each, simple(), resamples=0) for each in (maps, silent))
+    assert broken.counts["broken_maps"] == 2
+    if name == "noprior-fixed":
+        assert [row["ciou"] > 0.9 for row in broken.per_clip] == [True, False, False, True]
+        assert broken.per_clip[1]["ciou"] == broken.per_clip[2]["ciou"] == 0
+    else:
+        assert broken.metrics["cap"].value == quiet.metrics["cap"].value < 1.0
+
+
 def test_constant_maps_are_counted():
     maps = left_maps()
     maps[0] = 0.5
@@ -74,6 +89,17 @@ def test_negatives_are_left_out_and_counted_where_a_protocol_has_no_use_for_them
     kept = score("slavc", left_maps(), truth, resamples=20)
     assert kept.counts["negatives"] == 1
     assert kept.metrics["locacc"].value == pytest.approx(4 / 3 * kept.metrics["precision_all"].value)
+
+
+def test_one_release_counts_clips_without_a_box_as_failures():
+    truth = simple()
+    truth = Truth([*truth.ids, "n"], [*truth.videos, "n"], truth.boxes, truth.box_clip, truth.box_class, ("x",))
+    found = score("kaist", left_maps(5), truth, resamples=0)
+    assert (found.counts["evaluated"], found.metrics["locacc"].value) == (5, 0.8)
+    assert found.per_clip[-1]["ciou"] == 0
+    assert any("1 clips have no box; they score 0" in line for line in found.warnings)
+    apart = score(named("kaist").with_axes(negatives="apart"), left_maps(5), truth, resamples=0)
+    assert (apart.counts["dropped"], apart.metrics["locacc"].value) == ({"no box": 1}, 1.0)
 
 
 def test_a_score_above_the_ceiling_or_below_the_blind_is_said():
@@ -132,6 +158,13 @@ def test_the_result_holds_what_the_contract_says():
         ({"confidence": [0.5]}, "confidence has 1 rows"),
         ({"object_maps": np.zeros((2, 4, 4))}, "object_maps has 2 rows"),
         ({"protocol": named("ez-vsl").with_axes(ogl_alpha=0.4)}, "needs object maps"),
+        (
+            {"protocol": named("ez-vsl").with_axes(ogl_alpha=0.4), "object_maps": np.full((4, 7, 7), np.nan)},
+            "object maps hold NaN",
+        ),
+        ({"protocol": named("ez-vsl").with_axes(resize="none")}, "resize=none takes maps of 224x224"),
+        ({"protocol": named("ez-vsl").with_axes(cut=2)}, "a rank is a share of the pixels"),
+        ({"protocol": named("ez-vsl").with_axes(unit="greedy", mask="median")}, "matched maps are cut by rank"),
         ({"protocol": "c2f-agnostic"}, "none of 4 clips can be scored"),
     ],
 )
@@ -164,6 +197,31 @@ def test_a_truth_that_does_not_hang_together_is_refused(change, message):
         Truth(**{**fields, "classes": ("x",), **change})
 
 
+TWO = [
+    named(name).with_axes(size=24)
+    for name in ("avloc", "avgn", "avgn-rel", "avgn-val", "avgn-fixed", "noprior", "noprior-fixed", "dsol-duet")
+]
+
+
+@settings(max_examples=6, deadline=None)
+@given(
+    arrays.arrays(np.float32, (4, 2, 4, 4), elements=st.floats(-9, 9, width=32) | st.sampled_from([0.0, float("nan")])),
+    arrays.arrays(np.float64, (8, 4), elements=st.floats(-0.1, 1.1)),
+    st.booleans(),
+    st.permutations(range(4)),
+)
+def test_for_any_maps_and_boxes_of_two_sources(maps, boxes, mixed, order):
+    ids, clip = [f"c{n}" for n in range(4)], np.repeat(np.arange(4), 2)
+    truth = Truth(ids, ["v", "v", "w", "w"], boxes, clip, np.tile([0, 1], 4), ("a", "b"), xywh=boxes, mixed=mixed)
+    first, _ = score_all(maps, truth, protocols=TWO, resamples=20, chunk=4)
+    again, _ = score_all(maps[list(order)], truth, protocols=TWO, ids=[ids[n] for n in order], resamples=20, chunk=1)
+    assert set(first) >= {"avloc", "avgn", "noprior", "dsol-duet"}
+    for name, result in first.items():
+        assert again[name].to_json() == result.to_json()
+        assert all(np.isnan(one.value) or 0 <= one.value <= 1 + 1e-9 for one in result.metrics.values())
+        assert all(a >= b for a, b in zip(result.curve, result.curve[1:], strict=False))
+
+
 CLIPS = 6
 MAPS = arrays.arrays(
     np.float32, (CLIPS, 5, 5), elements=st.floats(-40, 40, width=32) | st.sampled_from([0.0, 1.0, float("nan")])
@@ -176,7 +234,7 @@ BOXES = arrays.arrays(np.float64, (CLIPS, 4), elements=st.floats(-0.2, 1.2))
 def test_for_any_maps_and_boxes(maps, boxes, votes, random):
     truth = simple(CLIPS)
     truth = Truth(truth.ids, truth.videos, boxes, truth.box_clip, truth.box_class, ("x",), votes=votes)
-    small = [protocol.with_axes(size=40) for protocol in PROTOCOLS.values()]
+    small = [protocol.with_axes(size=24) for protocol in PROTOCOLS.values()]
     first, _ = score_all(maps, truth, protocols=small, resamples=20, chunk=4)
     order = list(range(CLIPS))
     random.shuffle(order)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from avloc.annotations.files import bare
 from avloc.annotations.truth import Truth
 from avloc.errors import DataError
 
@@ -64,7 +65,7 @@ class Builder:
             isinstance(n, int | float) and not isinstance(n, bool) and abs(n) <= _MOST for n in numbers if n == n
         )
         if len(numbers) != 4 or not known:
-            raise DataError(f"{self.name}: clip {self.ids[-1]}: box {str(box)[:60]}; expected four numbers")
+            raise DataError(f"{self.name}: clip {self.ids[-1]}: box {str(box)[:60]}; expected four finite numbers")
 
     def truth(self, **fields: Any) -> Truth:
         """The truth, with a warning for each kind of box that marks nothing or lies outside its frame."""
@@ -120,9 +121,12 @@ def words(name: str) -> str:
 def restrict(truth: Truth, ids: Iterable[str], source: str) -> Truth:
     """The truth of a list of ids, in the order of the list; names without annotation are counted.
 
-    Where no name of the list is that of a clip, they may name videos, which stand for all of their clips.
+    A name may leave out the ending of an id that has one (the .jpg of the DSOL frames), as `id_list` does. Where no
+    name of the list is that of a clip, they may name videos, which stand for all of their clips.
     """
     place = {name: [number] for number, name in enumerate(truth.ids)}
+    for number, name in enumerate(truth.ids):
+        place.setdefault(bare(name), [number])
     wanted, what = list(ids), "ids"
     if not any(name in place for name in wanted):
         place, what = {}, "videos"

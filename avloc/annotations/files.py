@@ -2,8 +2,10 @@
 
 import csv
 import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +50,8 @@ class Files:
         return found
 
     def maybe(self, *names: str, beside: bool = False) -> Path | None:
-        root = self.path if self.path.is_dir() else self.path.parent
-        folders = [root, *sorted(p for p in root.iterdir() if p.is_dir())]
+        root = self._root
+        folders = [root, *self._folders]
         if beside and root.parent != root:
             folders += sorted(p for p in root.parent.iterdir() if p.is_dir() and p != root)
         for name in names:
@@ -58,14 +60,23 @@ class Files:
                     return self._used(folder / name)
         return None
 
+    @property
+    def _root(self) -> Path:
+        return self.path if self.path.is_dir() else self.path.parent
+
+    @cached_property
+    def _folders(self) -> list[Path]:
+        """Those in it; there may be hundreds of thousands of files beside them."""
+        with os.scandir(self._root) as found:
+            return sorted(Path(entry.path) for entry in found if entry.is_dir())
+
     def _used(self, path: Path) -> Path:
         if path not in self.read:
             self.read.append(path)
         return path
 
     def _sample(self) -> str:
-        root = self.path if self.path.is_dir() else self.path.parent
-        names = sorted(entry.name for entry in root.iterdir())
+        names = sorted(entry.name for entry in self._root.iterdir())
         return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "") if names else "an empty folder"
 
     @property
@@ -82,7 +93,8 @@ def json_list(path: Path, *keys: str) -> list[dict[str, Any]]:
     """A JSON list of objects that all have these keys; DataError names the first that does not."""
     rows = _json(path)
     if not isinstance(rows, list) or not rows:
-        raise DataError(f"{path}: expected a list of objects; found {type(rows).__name__}")
+        found = "an empty list" if rows == [] else type(rows).__name__
+        raise DataError(f"{path}: expected a list of objects; found {found}")
     for number, row in enumerate(rows):
         if not isinstance(row, dict) or any(key not in row for key in keys):
             raise DataError(f"{path}: entry {number} is not an object with {', '.join(keys)}")
@@ -92,7 +104,8 @@ def json_list(path: Path, *keys: str) -> list[dict[str, Any]]:
 def json_object(path: Path) -> dict[str, Any]:
     value = _json(path)
     if not isinstance(value, dict) or not value:
-        raise DataError(f"{path}: expected an object with entries; found {type(value).__name__}")
+        found = "an empty one" if value == {} else type(value).__name__
+        raise DataError(f"{path}: expected an object with entries; found {found}")
     return value
 
 
@@ -108,7 +121,7 @@ def _json(path: Path) -> Any:
 def csv_rows(path: Path, columns: int = 1) -> list[list[str]]:
     """Rows of a csv file as text, whatever its line ends; DataError where a row has too few columns."""
     try:
-        rows = [row for row in csv.reader(path.read_text(encoding="utf-8").splitlines()) if row]
+        rows = [row for row in csv.reader(path.read_text(encoding="utf-8-sig").splitlines()) if row]
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: not a readable csv file ({error})") from None
     for number, row in enumerate(rows, 1):
@@ -125,17 +138,18 @@ def id_list(path: Path) -> list[str]:
     A line of DSOL's lists, NAME.flac NAME.mp4, is one id.
     """
     ids = [row[0].strip() for row in csv_rows(path)]
-    ids = [_bare(name) for name in ids if name.lower() not in ("id", "ids", "file", "video", "name")]
+    ids = [bare(name) for name in ids if name.lower() not in ("id", "ids", "file", "video", "name")]
     double = {name for name in ids if ids.count(name) > 1} if len(set(ids)) < len(ids) else set()
     if double:
         raise DataError(f"{path}: id {min(double)!r} stands there more than once")
     return ids
 
 
-def _bare(name: str) -> str:
+def bare(name: str) -> str:
+    """The name of a clip without the ending of its media."""
     first, _, second = name.partition(" ")
-    if second and _bare(first) == _bare(second) not in (first, second):
-        return _bare(first)
+    if second and bare(first) == bare(second) not in (first, second):
+        return bare(first)
     stem, _, ending = name.rpartition(".")
     return stem if stem and ending.lower() in ("mp4", "jpg", "png", "wav", "flac", "xml") else name
 

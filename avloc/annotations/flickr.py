@@ -24,6 +24,13 @@ _MAIN = ("flickr_boxes_256.json", "gtdata.pkl", "dataset.pkl", "Annotations")
 def read_flickr(files: Files, name: str = "flickr-soundnet", borrowed: bool = False) -> Truth:
     """The compact json {id: boxes}, the pickle of coarse-to-fine, or a folder of XML files; the 250 of the list if it
     is there."""
+    truth = read_flickr_pool(files, name, borrowed)
+    table = files.maybe(*_LISTS, beside=borrowed)
+    return truth if table is None else restrict(truth, id_list(table), str(table))
+
+
+def read_flickr_pool(files: Files, name: str = "flickr-soundnet", borrowed: bool = False) -> Truth:
+    """All that was annotated, whatever list of test clips is there."""
     if files.path.is_dir() and any(files.path.glob("*.xml")):
         boxes = _from_xml(files.path)
         files.read.append(files.path)
@@ -36,9 +43,7 @@ def read_flickr(files: Files, name: str = "flickr-soundnet", borrowed: bool = Fa
         build.clip(clip, clip)
         for annotator, box in enumerate(fractions_of_pixels(own, FRAME, FRAME)):
             build.box(box, annotator=annotator)
-    truth = build.truth(votes=2)
-    table = files.maybe(*_LISTS, beside=borrowed)
-    return truth if table is None else restrict(truth, id_list(table), str(table))
+    return build.truth(votes=2)
 
 
 def read_flickr_extended(files: Files) -> Truth:

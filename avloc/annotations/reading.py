@@ -15,7 +15,7 @@ from avloc.errors import ConfigError, DataError
 
 
 @contextmanager
-def _laid_out(files: Files, how: str) -> Iterator[None]:
+def laid_out(files: Files, how: str) -> Iterator[None]:
     """A value that is of another kind than its place asks for is a mistake in the file: DataError names the file."""
     try:
         yield
@@ -37,7 +37,7 @@ def benchmark(name: str) -> Benchmark:
 def read_benchmark(name: str, path: Path, ids: Path | None = None) -> Truth:
     """The truth of a benchmark from its annotation files; `ids` restricts it to a list, in the order of the list."""
     one, files = benchmark(name), Files(path)
-    with _laid_out(files, f"as {name} is"):
+    with laid_out(files, f"as {name} is"):
         truth = one.read(files)
     truth.name = name
     if ids is not None:
@@ -51,7 +51,7 @@ def read_benchmark(name: str, path: Path, ids: Path | None = None) -> Truth:
 def read_own_truth(path: Path, name: str = "", ids: Path | None = None) -> Truth:
     """A truth of one's own: this package's JSON, COCO json or Pascal VOC xml."""
     files = Files(path)
-    with _laid_out(files, "as truth of one's own, COCO json or Pascal VOC xml"):
+    with laid_out(files, "as truth of one's own, COCO json or Pascal VOC xml"):
         truth = read_own(files, name)
     if ids is not None:
         truth = restrict(truth, id_list(ids), str(ids))

@@ -15,7 +15,12 @@ def _boxes(files: Files, borrowed: bool = False) -> dict[str, dict]:
     """The rows of vggss.json by id; a borrowed one may lie in a folder next to the benchmark's own."""
     own_table = borrowed and files.path.suffix == ".csv"
     path = files.named(*_JSON, beside=True) if own_table else files.main(*_JSON, beside=borrowed)
-    return {row["file"]: row for row in json_list(path, "file", "class", "bbox")}
+    rows = json_list(path, "file", "class", "bbox")
+    found = {row["file"]: row for row in rows}
+    if len(found) < len(rows):
+        double = next(row["file"] for row in rows if found[row["file"]] is not row)
+        raise DataError(f"{path}: {double!r} stands there more than once; expected one entry for each clip")
+    return found
 
 
 def read_vggss(files: Files, name: str = "vggss", borrowed: bool = False) -> Truth:

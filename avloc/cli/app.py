@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from avloc.cli import data, labels, prepare, run_commands, scoring, tools
+from avloc.cli import data, labels, prepare_sets, run_commands, scoring, tools
 
 app = typer.Typer(
     name="avloc",
@@ -42,7 +42,7 @@ def root(
     start_log(verbose)
 
 
-app.add_typer(prepare.app, name="prepare")
+app.add_typer(prepare_sets.app, name="prepare")  # the app of prepare, with the published data sets
 app.add_typer(data.app, name="data")
 labels.register(app)
 run_commands.register(app)

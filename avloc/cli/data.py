@@ -1,13 +1,16 @@
-"""`avloc data check` and `avloc data show`: looking at a store."""
+"""`avloc data check`, `show` and `merge`: looking at a store, and joining its parts."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from avloc.cli.scale import show_prepared
 from avloc.cli.show import guarded, print_json, table
 
-app = typer.Typer(no_args_is_help=True, help="Look at a prepared store: what it holds, what is wrong, one clip.")
+app = typer.Typer(
+    no_args_is_help=True, help="Look at a prepared store: what it holds, what is wrong, one clip; join parts."
+)
 
 StorePath = Annotated[Path, typer.Argument(help="A prepared store.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
@@ -18,8 +21,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on 
 def check(store: StorePath, json: Json = False) -> None:
     """Count what a store holds and look for what is wrong; exit status 1 if anything is.
 
-    Wrong are silent sounds, frozen pictures, boxes without area, clips that stand in a split twice or in two splits, and
-    splits without clips. Broken files end with status 2.
+    Wrong are silent sounds, frozen pictures, boxes without area, clips that stand in a split twice or in two splits, splits
+    without clips, shards that are missing or broken, and items whose content has another SHA-256 than the manifest says.
     """
     from avloc import data_check
 
@@ -28,17 +31,39 @@ def check(store: StorePath, json: Json = False) -> None:
         print_json(found)
     else:
         rows = [
-            [name, str(split.clips), f"{split.hours:.2f}", f"{split.ok} of {split.listed}", str(split.boxes),
-             "; ".join(f"{count} x {reason}" for reason, count in split.reasons.items())]
+            [name, f"{split.clips:,}", f"{split.hours:.2f}", f"{split.ok:,} of {split.listed:,}", f"{split.boxes:,}",
+             f"{split.verified:,}", "; ".join(f"{count} x {reason}" for reason, count in split.reasons.items())]
             for name, split in found.splits.items()
         ]  # fmt: skip
-        table(str(found.store), ["split", "clips", "hours", "listed items", "boxes", "left out"], rows, right=(1, 2, 4))
+        title = str(found.store) + (f", part {found.shard}" if found.shard else "")
+        columns = ["split", "clips", "hours", "listed items", "boxes", "verified", "left out"]
+        table(title, columns, rows, right=(1, 2, 4, 5))
+        bare = sum(split.bare for split in found.splits.values())
+        if bare:
+            print(f"{bare} items have no SHA-256 in the manifest: an earlier version prepared them")
         for name, split in found.splits.items():
-            print(f"{name}: " + ", ".join(f"{label} {count}" for label, count in split.classes.items()))
+            if split.classes:
+                print(f"{name}: " + ", ".join(f"{label} {count:,}" for label, count in split.classes.items()))
         for line in found.problems or ["nothing is wrong"]:
             print(line)
     if found.problems:
         raise typer.Exit(1)
+
+
+@app.command()
+@guarded
+def merge(
+    stores: Annotated[list[Path], typer.Argument(help="All parts, in any order.")],
+    out: Annotated[Path, typer.Option(help="The store to write.")],
+    json: Json = False,
+) -> None:
+    """Join the parts that `avloc prepare NAME --shard i/n` wrote: the store that one run without --shard would have written.
+
+    Missing parts, parts given twice, and parts of other settings or lists are refused.
+    """
+    from avloc import data_merge
+
+    show_prepared(data_merge(stores, out), json)
 
 
 @app.command()

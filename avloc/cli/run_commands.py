@@ -143,15 +143,18 @@ def predict(
     stage: Annotated[int | None, typer.Option(help="Whose maps; default: the last stage's.")] = None,
     videos: Annotated[int, typer.Option(help="How many videos are drawn.")] = 8,
     out: Annotated[Path | None, typer.Option(help="A folder; default: the run's predictions.")] = None,
+    own_sound: Annotated[
+        bool, typer.Option("--own-sound", help="Hear each frame with its part of the clip's sound.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Say where the sound comes from in any prepared videos: heat maps as a file and as strips of pictures."""
     from avloc import predict
 
     with progress("predict") as shown:
-        found = predict(store, config, run, set or (), split, stage, videos, out, shown)
+        found = predict(store, config, run, set or (), split, stage, videos, out, own_sound, shown)
     if json:
         print_json(found)
         return
-    say(f"{found.predictions}: {found.frames} frames of {found.clips} clips")
+    say(f"{found.predictions}: {found.frames} frames of {found.clips} clips; when and where: {found.table}")
     say(f"open {found.strips}")

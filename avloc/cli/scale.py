@@ -35,9 +35,9 @@ def at_scale(title: str) -> Callable[[Callable[..., Any]], Callable[..., None]]:
     def widened(command: Callable[..., Any]) -> Callable[..., None]:
         @functools.wraps(command)
         def run(json: bool, **options: Any) -> None:
-            with progress(title) as shown:
+            with progress(title, many=True) as shown:
                 prepared = command(**options, progress=shown)
-            _show(prepared, json)
+            show_prepared(prepared, json)
 
         own = [p for p in inspect.signature(command).parameters.values() if p.kind is not p.VAR_KEYWORD]
         shared = [
@@ -52,10 +52,17 @@ def at_scale(title: str) -> Callable[[Callable[..., Any]], Callable[..., None]]:
     return widened
 
 
-def _show(prepared: Any, json: bool) -> None:
+def show_prepared(prepared: Any, json: bool) -> None:
     if json:
         print_json(prepared)
         return
-    table("", ["split", "clips"], [[name, count] for name, count in prepared.splits.items()], right=(1,))
+    rows = [[name, count, "{:,} of {:,}".format(*prepared.coverage[name])] for name, count in prepared.splits.items()]
+    table("", ["split", "clips", "listed and found"], rows, right=(1, 2))
     failed = "".join(f"\n  {count} x {reason}" for reason, count in prepared.reasons.items())
-    print(f"{prepared.store}: {prepared.ok} videos ok, {prepared.failed} failed, {prepared.seconds:.1f} s{failed}")
+    print(
+        f"{prepared.store}: {prepared.ok} listed items ok, {prepared.failed} failed, {prepared.seconds:.1f} s{failed}"
+    )
+    if prepared.shard:
+        print(
+            f"part {prepared.shard}; `avloc data merge PART PART ... --out STORE` joins all {prepared.shard.partition('/')[2]}"
+        )

@@ -1,11 +1,12 @@
 """Tables of results for people: values in percent, with intervals and what blind methods get."""
 
+import textwrap
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from avloc.cli.show import table
+from avloc.cli.show import console, table
 
 if TYPE_CHECKING:
     from avloc.verbs.benchmarks import Listed
@@ -17,7 +18,9 @@ def show_result(result: Any, title: str = "") -> None:
     counts = result.counts
     dropped = "".join(f", {number} left out: {reason}" for reason, number in counts["dropped"].items())
     heading = f"{title or result.benchmark or 'own truth'} by {result.protocol.label}"
-    print(f"{heading}: {counts['evaluated']} of {counts['requested']} clips{dropped}")
+    missing = counts.get("missing", 0) if result.protocol.missing == "zero" else 0
+    absent = f", {missing} of them without a map score 0" if missing else ""
+    print(f"{heading}: {counts['evaluated']} of {counts['requested']} clips{absent}{dropped}")
     blind = list(result.baselines)
     rows = []
     for name, metric in result.metrics.items():
@@ -79,7 +82,8 @@ def _value(result: Any, name: str) -> float | None:
 
 
 def show_worst(result: Any, amount: int) -> None:
-    scored = sorted((row for row in result.per_clip if row.get("ciou") is not None), key=lambda row: row["ciou"])
+    scored = [row for row in result.per_clip if row.get("ciou") is not None]
+    scored.sort(key=lambda row: (row.get("missing", False), row["ciou"]))  # a map that is there tells more
     if not scored:
         notes([f"{result.protocol.name} gives no score to single clips"])
         return
@@ -104,14 +108,16 @@ def show_comparison(found: Any) -> None:
 
 def show_benchmarks(found: "list[Listed]", looked: bool) -> None:
     """A line for each benchmark with what it needs on disk; `looked`: whether its files were looked for."""
-    rows = []
+    width = min(console().width, 110)
+    print(
+        f"{'benchmark':28}{'clips':>6}{'here':>11}  protocol" if looked else f"{'benchmark':28}{'clips':>6}  protocol"
+    )
     for one in found:
         about = one.benchmark
-        here = [] if not looked else [one.clips if one.clips is not None else "not there" if one.missing else "broken"]
-        rows.append([about.name, about.clips or "", *here, about.protocol, f"{about.title}\n  {about.needs}"])
-    columns = ["benchmark", "clips", *(["here"] if looked else []), "protocol", "what, and the files it needs"]
-    right = (1, 2) if looked else (1,)
-    table("", columns, rows, right=right, whole=tuple(range(len(columns) - 1)))
+        here = "" if not looked else one.clips if one.clips is not None else "not there" if one.missing else "broken"
+        print(f"{about.name:28}{about.clips or '':>6}{here:>{11 * looked}}  {about.protocol}")
+        for line in (about.title, f"needs {about.needs}"):
+            print(textwrap.fill(line, width, initial_indent="    ", subsequent_indent="      "))
     notes(f"{one.benchmark.name}: {one.problem}" for one in found if one.problem and not one.missing)
 
 

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -110,26 +111,32 @@ def start_log(verbose: bool) -> None:
 
 
 @contextmanager
-def progress(title: str) -> Iterator[Progress]:
-    """A progress bar on stderr with elapsed and remaining time; without a terminal a line now and then."""
+def progress(title: str, many: bool = False) -> Iterator[Progress]:
+    """A progress bar on stderr with elapsed and remaining time; without a terminal a line now and then.
+
+    many: of things so many that those left and how many come in a second are worth saying.
+    """
     if not processes.is_first():
         yield lambda done, total, text: None
         return
     screen = console(stderr=True)
     if not screen.is_terminal:
-        yield _Lines(title)
+        yield _ManyLines(title) if many else _Lines(title)
         return
     from rich import progress as bars
 
-    columns = (
-        bars.TextColumn("[bold]{task.description}"), bars.BarColumn(), bars.MofNCompleteColumn(),
-        bars.TimeElapsedColumn(), bars.TimeRemainingColumn(), bars.TextColumn("{task.fields[text]}"),
-    )  # fmt: skip
-    with bars.Progress(*columns, console=screen) as bar:
+    text = bars.TextColumn("{task.fields[text]}")
+    columns: tuple[bars.ProgressColumn, ...] = (
+        (bars.BarColumn(20), text, bars.TextColumn("ETA"), bars.TimeRemainingColumn())
+        if many
+        else (bars.BarColumn(), bars.MofNCompleteColumn(), bars.TimeElapsedColumn(), bars.TimeRemainingColumn(), text)
+    )
+    with bars.Progress(bars.TextColumn("[bold]{task.description}"), *columns, console=screen) as bar:
         task = bar.add_task(title, total=None, text="")
 
         def update(done: int, total: int, text: str) -> None:
-            bar.update(task, completed=done, total=total, text=text)
+            said = _said(done, total, text, bar.tasks[0].speed) if many else text
+            bar.update(task, completed=done, total=total, text=said)
 
         yield update
 
@@ -143,4 +150,31 @@ class _Lines:
     def __call__(self, done: int, total: int, text: str) -> None:
         if done == total or time.monotonic() - self.shown >= 10:
             self.shown = time.monotonic()
-            print(f"{self.title}: {done}/{total} {text}".rstrip(), file=sys.stderr, flush=True)
+            print(f"{self.title}: {self.line(done, total, text)}".rstrip(), file=sys.stderr, flush=True)
+
+    def line(self, done: int, total: int, text: str) -> str:
+        return f"{done}/{total} {text}"
+
+
+class _ManyLines(_Lines):
+    """The same, with those left and how many come in a second; what was done at the first call came from an earlier run."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__(title)
+        self.first: tuple[int, float] | None = None
+
+    def line(self, done: int, total: int, text: str) -> str:
+        assert self.first is not None
+        before, began = self.first
+        speed = (done - before) / max(time.monotonic() - began, 1e-9)
+        rest = f", ETA {timedelta(seconds=round((total - done) / speed))}" if speed > 0 and done < total else ""
+        return _said(done, total, text, speed) + rest
+
+    def __call__(self, done: int, total: int, text: str) -> None:
+        self.first = self.first or (done, time.monotonic())
+        super().__call__(done, total, text)
+
+
+def _said(done: int, total: int, text: str, speed: float | None) -> str:
+    parts = [f"{done:,} done", text, f"{total - done:,} left", f"{speed:.1f}/s" if speed else ""]
+    return ", ".join(part for part in parts if part)

@@ -9,7 +9,7 @@ from av.audio.frame import AudioFrame
 from av.container import InputContainer
 from numpy.typing import NDArray
 
-from avloc.data.media import MediaError, in_seconds, open_media, video_stream
+from avloc.data.media import MediaError, in_one_thread, in_seconds, open_media, video_stream
 
 LATEST_START = 600.0  # s after the picture; beyond it a time stamp is taken for broken
 
@@ -49,7 +49,7 @@ def _aligned(path: str | Path, container: InputContainer) -> Iterator[tuple[int,
     if not container.streams.audio:
         raise MediaError(path, "no sound track")
     stream = container.streams.audio[0]
-    stream.codec_context.thread_count = 1
+    in_one_thread(path, stream)
     native, skip = 0, 0
     for frame in container.decode(stream):
         if not native:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.data.clip import Clip
+from avloc.data.digest import clip_digest, content_digest, item_digest
 from avloc.data.media import MediaError
 from avloc.data.pictures import encode_jpeg
 from avloc.data.sources.base import Item, Reader
@@ -89,8 +90,7 @@ def write_block(
                 why = {"status": "failed", "reason": error.reason, "detail": error.detail, "clips": []}
                 outcomes.append({"id": item.id, **why})
             else:
-                ids = [clip.id for clip in shard.clips[row:]]
-                outcomes.append({"id": item.id, "status": "ok", "row": row, "clips": ids})
+                outcomes.append({"id": item.id, "status": "ok", "row": row, **shard.made(row, settings["seconds"])})
             tell("at", None)
             tell("done", outcomes[-1]["status"] == "failed")
         writer.finish(shard.columns(), [json.dumps(outcome) for outcome in outcomes], key)
@@ -111,16 +111,27 @@ class _Shard:
         self.jpeg = settings["frames"] == "jpeg"
         self.classes = len(settings["classes"])
         self.per_clip = settings["frames_per_clip"]
-        self.clips: list[Clip] = []  # without frames and waveform
+        self.clips: list[Clip] = []  # without frames and sound
+        self.digests: list[bytes] = []
 
     def add(self, clip: Clip) -> None:
-        self.writer.add([encode_jpeg(frame) for frame in clip.frames] if self.jpeg else clip.frames, clip.waveform)
-        self.clips.append(replace(clip, frames=np.empty(0, np.uint8), waveform=np.empty(0, np.int16)))
+        frames = [encode_jpeg(frame) for frame in clip.frames] if self.jpeg else clip.frames
+        sound = clip.waveform if clip.spectrogram is None else clip.spectrogram
+        self.writer.add(frames, sound)
+        self.digests.append(clip_digest(content_digest(frames, sound), clip))
+        nothing = np.empty(0, np.uint8), np.empty(0, np.int16)
+        self.clips.append(replace(clip, frames=nothing[0], waveform=nothing[1], spectrogram=None))
 
     def cut(self, row: int) -> None:
         """Take back the clips from `row` on."""
         self.writer.cut(row)
-        del self.clips[row:]
+        del self.clips[row:], self.digests[row:]
+
+    def made(self, row: int, seconds: float) -> dict[str, Any]:
+        """Of the clips from `row` on their ids, from when to when they lie in the source (s), and the digest of all."""
+        times = [[round(clip.start, 6), round(clip.start + seconds, 6)] for clip in self.clips[row:]]
+        ids = [clip.id for clip in self.clips[row:]]
+        return {"clips": ids, "times": times, "sha256": item_digest(self.digests[row:])}
 
     def columns(self) -> dict[str, NDArray[Any]]:
         clips = self.clips

@@ -8,7 +8,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 SHOWN = 20  # failed items named in the log
 PART = "part.json"
+TEXTS = ("building.json", "store.json", "manifest.jsonl", PART)
 Row = dict[str, Any]
 
 
@@ -30,6 +31,7 @@ class Prepared:
 
     splits: clips in each. ok, failed: lines of the splits. reasons: why lines failed, and how many for each.
     kept: items whose blocks an earlier run had finished. seconds: of this run. shard: which part it is, "2/8", of a store.
+    coverage: lines of each split that could be prepared, and all of its lines.
     """
 
     store: Path
@@ -40,6 +42,7 @@ class Prepared:
     kept: int
     seconds: float
     shard: str | None = None
+    coverage: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 @contextmanager
@@ -59,6 +62,7 @@ def locked(out: Path) -> Iterator[None]:
 
 def begin(out: Path, settings: Mapping[str, Any], source: Path, shard: str | None) -> None:
     """Refuse a folder that holds something else; remember the settings before the first shard is written."""
+    sweep(out)
     asked = {**settings, "source": str(source.resolve()), "shard": shard}
     known = next((out / name for name in ("building.json", "store.json") if (out / name).exists()), None)
     if known is None:
@@ -74,12 +78,12 @@ def begin(out: Path, settings: Mapping[str, Any], source: Path, shard: str | Non
                     "choose another folder, or remove this one to prepare it anew"
                 )
     write_json(out / "building.json", asked)
-    sweep(out)
 
 
 def sweep(out: Path) -> None:
     """Remove what killed processes had begun to write."""
-    for leftover in (out / "shards").glob(".*"):
+    texts = [path for name in TEXTS for path in out.glob(f".{name}.*")]
+    for leftover in [*texts, *(out / "shards").glob(".*")]:
         leftover.unlink(missing_ok=True)
 
 
@@ -110,9 +114,12 @@ def manifest(listing: Listing, outcomes: Mapping[int, list[Row]], block: int) ->
 def summary(out: Path, rows: Sequence[Row], splits: Sequence[str], kept: int, seconds: float) -> Prepared:
     """Counts, and the first failed lines in the log."""
     clips = dict.fromkeys(splits, 0)
+    coverage = dict.fromkeys(splits, (0, 0))
     failed = []
     for row in rows:
         clips[row["split"]] += len(row["clips"])
+        good, listed = coverage[row["split"]]
+        coverage[row["split"]] = good + (row["status"] != "failed"), listed + 1
         if row["status"] == "failed":
             failed.append(row)
     for row in failed[:SHOWN]:
@@ -121,7 +128,8 @@ def summary(out: Path, rows: Sequence[Row], splits: Sequence[str], kept: int, se
     if len(failed) > SHOWN:
         logger.warning("%d more failed; %s names them all", len(failed) - SHOWN, out / "manifest.jsonl")
     reasons = Counter(row["reason"] for row in failed)
-    return Prepared(out, clips, len(rows) - len(failed), len(failed), dict(reasons.most_common()), kept, seconds)
+    ok, why = len(rows) - len(failed), dict(reasons.most_common())
+    return Prepared(out, clips, ok, len(failed), why, kept, seconds, coverage=coverage)
 
 
 def finish(

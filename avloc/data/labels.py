@@ -1,8 +1,12 @@
-"""Pseudo labels of a store's clips: how much each class is heard and seen, kept beside the shards."""
+"""Pseudo labels of a store's clips: how much each class is heard and seen, kept beside the shards.
+
+With them may lie proposals: places of each frame that may show an object, whatever it is, and the class of each.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -13,15 +17,22 @@ from avloc.errors import DataError
 from avloc.files import replacing
 
 Scores = NDArray[np.float32]
+PROPOSALS = ("proposals", "proposal_classes")
 
 
 @dataclass(frozen=True, eq=False)
 class Labels:
-    """classes: C names. sound, frame: (N, C) in [0, 1], rows in the order of the split."""
+    """classes: C names. sound, frame: (N, C) in [0, 1], rows in the order of the split.
+
+    proposals: (N, F, R, 4), R boxes in each of a clip's F frames, xyxy in [0, 1]. proposal_classes: (N, F, R), -1: not
+    known. Both are None where there are no proposals.
+    """
 
     classes: tuple[str, ...]
     sound: Scores
     frame: Scores
+    proposals: Scores | None = None
+    proposal_classes: NDArray[np.int64] | None = None
 
 
 def labels_path(store: Store, name: str) -> Path:
@@ -33,14 +44,14 @@ def write_labels(store: Store, name: str, labels: Labels) -> Path:
     path = labels_path(store, name)
     for kind, scores in (("sound", labels.sound), ("frame", labels.frame)):
         _check(path, kind, scores, (len(store), len(labels.classes)))
+    parts: dict[str, NDArray[Any]] = {
+        "sound": labels.sound.astype(np.float32),
+        "frame": labels.frame.astype(np.float32),
+    }
+    if labels.proposals is not None and labels.proposal_classes is not None:
+        parts |= {"proposals": labels.proposals.astype(np.float32), "proposal_classes": labels.proposal_classes}
     with replacing(path) as temporary, temporary.open("wb") as file:
-        np.savez(
-            file,
-            ids=np.array(store.ids),
-            classes=np.array(labels.classes),
-            sound=labels.sound.astype(np.float32),
-            frame=labels.frame.astype(np.float32),
-        )
+        np.savez(file, ids=np.array(store.ids), classes=np.array(labels.classes), **parts)  # type: ignore[arg-type]
     return path
 
 
@@ -50,6 +61,7 @@ def read_labels(store: Store, name: str) -> Labels:
     try:
         with np.load(path, allow_pickle=False) as file:
             found = {key: file[key] for key in ("ids", "classes", "sound", "frame")}
+            found |= {key: file[key] for key in PROPOSALS if key in file.files}
     except FileNotFoundError:
         there = sorted(other.name.split(".")[0] for other in path.parent.glob(f"*.{store.split_name}.npz"))
         known = f"; it has {', '.join(there)}" if there else ""
@@ -70,7 +82,8 @@ def read_labels(store: Store, name: str) -> Labels:
             "write them again with `avloc pseudo-labels`"
         )
     rows = np.array([place[clip] for clip in store.ids], np.int64)
-    return Labels(tuple(found["classes"].tolist()), found["sound"][rows], found["frame"][rows])
+    boxes, categories = (found[key][rows] if key in found else None for key in PROPOSALS)
+    return Labels(tuple(found["classes"].tolist()), found["sound"][rows], found["frame"][rows], boxes, categories)
 
 
 def _check(path: Path, kind: str, scores: NDArray[np.floating], expected: Sequence[int]) -> None:

@@ -6,32 +6,35 @@ Both give the same Batches.
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Generator, Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from avloc import processes
+from avloc.data.as_stored import heard
 from avloc.data.labels import Labels
 from avloc.data.memory import stays_in_memory
+from avloc.data.plans import Plan, draw_plan, video_numbers
+from avloc.data.raw_batches import Parts, RawBatch, gathered
 from avloc.data.store import Store
-
-Indices = NDArray[np.int64]
 
 
 @dataclass
 class Batch:
     """What a method sees of B clips; a field that the method did not ask for is None.
 
-    frame: (B, 3, H, W) float. sound: (B, 1, T, F) float. waveform: (B, S) float in [-1, 1].
+    frame: (B, 3, H, W) float. sound: (B, 1, T, F) float. waveform: (B, S) float in [-1, 1], None where the store holds
+    spectrograms.
     view2: (B, 3, H, W), the same frame augmented once more. frames: (B, F, 3, H, W), all frames of each clip.
     negative: (B, 3, H, W), for each clip a frame of another video. index, negative_index: (B,) into the split.
     video: (B,) the same number for clips of one video. labels: (B, C) bool.
     sound_scores, frame_scores: (B, C) in [0, 1], pseudo labels of what is heard and of what is seen.
+    proposals, proposal_classes: (B, 1, R, 4) and (B, 1, R), places of `frame` that may show an object, xyxy in [0, 1], and
+    the class of each, -1 if unknown; of all F `frames` where these are there, (B, F, R, ...).
     """
 
     frame: Tensor
@@ -46,6 +49,8 @@ class Batch:
     frames: Tensor | None = None
     sound_scores: Tensor | None = None
     frame_scores: Tensor | None = None
+    proposals: Tensor | None = None
+    proposal_classes: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -55,6 +60,7 @@ class Senses(Protocol):
     """The part of a Localizer that the loader needs: how it sees and hears, and what else it wants to see.
 
     negatives: a frame of another video. views: 2 asks for the frame augmented twice. every_frame: all frames of a clip.
+    proposals: those of the pseudo labels.
     """
 
     frame: Any
@@ -62,53 +68,7 @@ class Senses(Protocol):
     negatives: bool
     views: int
     every_frame: bool
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Which clip and which of its frames each row shows, with which negative; every array is (n,).
-
-    sounds: the clips to hear instead of the clips' own, for controls with the wrong sound.
-    """
-
-    clips: Indices
-    picks: Indices
-    negative_clips: Indices | None = None
-    negative_picks: Indices | None = None
-    sounds: Indices | None = None
-
-    def __len__(self) -> int:
-        return len(self.clips)
-
-    def rows(self, start: int, stop: int) -> "Plan":
-        def cut(array: Indices | None) -> Indices | None:
-            return None if array is None else array[start:stop]
-
-        return Plan(*(cut(getattr(self, field.name)) for field in fields(self)))  # type: ignore[arg-type]
-
-
-def draw_plan(store: Store, seed: tuple[int, ...], negatives: bool, shuffle: bool = True) -> Plan:
-    """One epoch over a split: every clip once, a frame of it at random, and (if asked) a random frame of another video.
-
-    A negative clip is drawn uniformly over the split until its video differs, as DSOL does; it may be of the same class.
-    """
-    random = np.random.default_rng(seed)
-    count = len(store)
-    clips = random.permutation(count) if shuffle else np.arange(count)
-    picks = random.integers(store.frames_per_clip, size=count)
-    if not negatives:
-        return Plan(clips, picks)
-    videos = video_numbers(store)
-    others = random.integers(count, size=count)
-    if len(np.unique(videos)) > 1:
-        while (same := videos[others] == videos[clips]).any():
-            others[same] = random.integers(count, size=int(same.sum()))
-    return Plan(clips, picks, others, random.integers(store.frames_per_clip, size=count))
-
-
-def video_numbers(store: Store) -> Indices:
-    """(N,) the clips' videos as numbers, equal where the video is."""
-    return np.unique(store.videos, return_inverse=True)[1].astype(np.int64)
+    proposals: bool
 
 
 class Loader:
@@ -135,6 +95,10 @@ class Loader:
         self._scores = None
         if labels is not None:
             self._scores = torch.from_numpy(labels.sound).to(device), torch.from_numpy(labels.frame).to(device)
+        self._proposals = None
+        if senses.proposals and labels is not None and labels.proposals is not None:
+            parts = labels.proposals, labels.proposal_classes
+            self._proposals = tuple(torch.from_numpy(part).to(device) for part in parts)  # type: ignore[arg-type]
         self._raw: tuple[Tensor, Tensor] | None = None
         if stays_in_memory(store, device, resident):
             self._raw = (
@@ -176,15 +140,15 @@ class Loader:
             generator = None if augment_seed is None else Generator().manual_seed(_mix(augment_seed, step))
             yield self._batch(part, raw, generator)
 
-    def _read(self, parts: list[Plan]) -> Iterator[tuple[Plan, "RawBatch"]]:
+    def _read(self, parts: list[Plan]) -> Iterator[tuple[Plan, RawBatch]]:
         every = self.senses.every_frame
         if self._raw is not None:
             frames, sounds = self._raw
             for part in parts:
-                yield part, _gathered(frames, sounds, part, every)
+                yield part, gathered(frames, sounds, part, every)
             return
         reader = DataLoader(
-            _Parts(self.store, parts, every),
+            Parts(self.store, parts, every),
             batch_size=None,
             num_workers=self.workers,
             pin_memory=self.device.type == "cuda",
@@ -193,13 +157,14 @@ class Loader:
         for part, raw in zip(parts, reader, strict=True):
             yield part, raw.to(self.device)
 
-    def _batch(self, part: Plan, raw: "RawBatch", generator: Generator | None) -> Batch:
+    def _batch(self, part: Plan, raw: RawBatch, generator: Generator | None) -> Batch:
         index = torch.from_numpy(part.clips).to(self.device)
-        waveform = raw.sounds.float().div_(32767)
+        frame = self.senses.frame(raw.frames, generator)
+        sound, waveform = heard(self.senses.sound, raw.sounds, generator)
         batch = Batch(
-            frame=self.senses.frame(raw.frames, generator),
-            sound=self.senses.sound(waveform, generator),
-            waveform=waveform,
+            frame,
+            sound,
+            waveform,
             index=index,
             video=self._videos[index],
             labels=self._labels[index],
@@ -210,6 +175,12 @@ class Loader:
             batch.frames = self._all_frames(raw.every, generator)
         if self._scores is not None:
             batch.sound_scores, batch.frame_scores = (scores[index] for scores in self._scores)
+        if self._proposals is not None:
+            picks = torch.from_numpy(part.picks).to(self.device)
+            batch.proposals, batch.proposal_classes = (
+                found[index] if self.senses.every_frame else found[index, picks].unsqueeze(1)
+                for found in self._proposals
+            )
         if raw.negatives is not None and part.negative_clips is not None:
             batch.negative = self.senses.frame(raw.negatives, generator)
             batch.negative_index = torch.from_numpy(part.negative_clips).to(self.device)
@@ -222,63 +193,6 @@ class Loader:
         state = generator.get_state()
         seen = [self.senses.frame(moment, generator.set_state(state)) for moment in frames.unbind(1)]
         return torch.stack(seen, dim=1)
-
-
-@dataclass
-class RawBatch:
-    """frames, negatives: (B, H, W, 3) uint8. sounds: (B, S) int16. every: (B, F, H, W, 3) uint8, all frames."""
-
-    frames: Tensor
-    sounds: Tensor
-    negatives: Tensor | None = None
-    every: Tensor | None = None
-
-    def to(self, device: torch.device) -> "RawBatch":
-        def moved(part: Tensor | None) -> Tensor | None:
-            return None if part is None else part.to(device, non_blocking=True)
-
-        frames, sounds = (part.to(device, non_blocking=True) for part in (self.frames, self.sounds))
-        return RawBatch(frames, sounds, moved(self.negatives), moved(self.every))
-
-
-def _gathered(frames: Tensor, sounds: Tensor, part: Plan, every: bool) -> RawBatch:
-    clips, picks = torch.from_numpy(part.clips), torch.from_numpy(part.picks)
-    negatives = None
-    if part.negative_clips is not None and part.negative_picks is not None:
-        negatives = _picked(frames, torch.from_numpy(part.negative_clips), torch.from_numpy(part.negative_picks))
-    heard = clips if part.sounds is None else torch.from_numpy(part.sounds)
-    device = frames.device
-    seen = frames.index_select(0, clips.to(device)) if every else None
-    return RawBatch(_picked(frames, clips, picks), sounds.index_select(0, heard.to(device)), negatives, seen)
-
-
-def _picked(frames: Tensor, clips: Tensor, picks: Tensor) -> Tensor:
-    """(N, F, ...) to (n, ...); in one selection, which copies whole frames: three times as fast as two indices."""
-    return frames.flatten(0, 1).index_select(0, (clips * frames.shape[1] + picks).to(frames.device))
-
-
-class _Parts(Dataset[RawBatch]):
-    """The batches of a plan, read from the store's files."""
-
-    def __init__(self, store: Store, parts: list[Plan], every: bool):
-        self.store, self.parts, self.every = store, parts, every
-
-    def __len__(self) -> int:
-        return len(self.parts)
-
-    def __getitem__(self, number: int) -> RawBatch:
-        part = self.parts[number]
-        negatives = None
-        if part.negative_clips is not None and part.negative_picks is not None:
-            negatives = torch.from_numpy(self.store.frames(part.negative_clips, part.negative_picks))
-        frames = torch.from_numpy(self.store.frames(part.clips, part.picks))
-        heard = part.clips if part.sounds is None else part.sounds
-        every = None
-        if self.every:
-            count = self.store.frames_per_clip
-            rows = self.store.frames(np.repeat(part.clips, count), np.tile(np.arange(count), len(part)))
-            every = torch.from_numpy(rows).unflatten(0, (len(part), count))
-        return RawBatch(frames, torch.from_numpy(self.store.sounds(heard)), negatives, every)
 
 
 def _mix(*numbers: int) -> int:

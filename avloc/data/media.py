@@ -4,12 +4,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 from av.container import InputContainer
+from av.stream import Stream
 from av.video.stream import VideoStream
 
 from avloc.errors import DataError
+
+# tags that are no UTF-8 are no reason to refuse a file, which PyAV 19 does not do anyway
+_LENIENT: dict[str, Any] = {"metadata_errors": "ignore"} if int(av.__version__.partition(".")[0]) < 19 else {}
 
 
 class MediaError(DataError):
@@ -26,11 +31,13 @@ class MediaError(DataError):
 @contextmanager
 def open_media(path: str | Path) -> Iterator[InputContainer]:
     """An open container; what FFmpeg raises meanwhile becomes a MediaError."""
-    if not Path(path).is_file():
-        raise MediaError(path, "missing file")
     try:
+        if not Path(path).is_file():
+            raise MediaError(path, "missing file")
         # with the protocol named, a colon in a file name is only a colon
-        container = av.open(f"file:{path}", metadata_errors="ignore")
+        container = av.open(f"file:{path}", **_LENIENT)
+    except PermissionError:
+        raise MediaError(path, "may not be read") from None
     except (av.error.FFmpegError, OSError) as error:
         raise MediaError(path, "not a media file", _what(error)) from None
     with container:
@@ -50,6 +57,13 @@ def video_stream(container: InputContainer) -> VideoStream | None:
         if not stream.disposition & av.stream.Disposition.attached_pic:
             return stream
     return None
+
+
+def in_one_thread(path: str | Path, stream: Stream) -> None:
+    """Let a stream be decoded in one thread; MediaError where FFmpeg does not know its codec."""
+    if stream.codec_context is None:
+        raise MediaError(path, "cannot be decoded", f"its {stream.type} has a codec that FFmpeg does not know")
+    stream.codec_context.thread_count = 1
 
 
 def in_seconds(stamp: int | None, base: Fraction | None) -> float | None:

@@ -2,7 +2,7 @@
 
 import os
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,10 @@ from avloc.data.pictures import decode_jpeg
 from avloc.errors import DataError
 
 OPEN_FILES = 64
+COLUMNS = (
+    "labels", "starts", "annotated", "ids", "videos", "keys", "boxes/clip", "boxes/frame", "boxes/label", "boxes/sounding",
+    "boxes/xyxy",
+)  # fmt: skip
 
 Places = NDArray[np.int64]  # (N,)
 
@@ -60,8 +64,25 @@ class Shards:
             stored = file.frame(row, pick)
             return decode_jpeg(stored) if self.jpeg else stored
 
-    def sound(self, shard: int, row: int) -> NDArray[np.int16]:
-        """(S,)."""
+    def stored(self, shard: int, row: int, pick: int) -> NDArray[np.uint8]:
+        """As it lies there, pixels or JPEG bytes."""
+        with self._reading(shard, row + 1) as file:
+            return file.frame(row, pick)
+
+    def broken(self, clips: Mapping[int, int]) -> dict[int, str]:
+        """Shards that cannot be read, or have fewer clips than they should, and why."""
+        found = {}
+        for shard, stop in sorted(clips.items()):
+            try:
+                with self._reading(shard, stop) as file:
+                    for name in COLUMNS:
+                        file.column(name)
+            except DataError as error:
+                found[shard] = str(error)
+        return found
+
+    def sound(self, shard: int, row: int) -> NDArray[Any]:
+        """(S,) int16, or (T, F) float32."""
         with self._reading(shard, row + 1) as file:
             return file.sound(row)
 
@@ -71,8 +92,8 @@ class Shards:
             with self._reading(shard, row + stop - start) as file:
                 file.fill_frames(out[start:stop], row)
 
-    def fill_sounds(self, out: NDArray[np.int16], shards: Places, rows: Places) -> None:
-        """(N, S)."""
+    def fill_sounds(self, out: NDArray[Any], shards: Places, rows: Places) -> None:
+        """(N, S) int16, or (N, T, F) float32."""
         for shard, start, stop, row in _runs(shards, rows):
             with self._reading(shard, row + stop - start) as file:
                 file.fill_sounds(out[start:stop], row)

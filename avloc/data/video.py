@@ -16,7 +16,7 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from avloc.data.media import MediaError, in_seconds, open_media, video_stream
+from avloc.data.media import MediaError, in_one_thread, in_seconds, open_media, video_stream
 
 TOLERANCE = 0.001  # s: containers round time stamps, WebM to whole milliseconds
 
@@ -99,6 +99,7 @@ def read_frames(path: str | Path, times: Sequence[float], size: int) -> NDArray[
 def on_display(path: str | Path, container: InputContainer, times: Iterable[float]) -> Iterator[Shown]:
     """For each of the rising `times` (s) the frame on display; after the end of the video the last."""
     stream = _picture(path, container)
+    in_one_thread(path, stream)
     frames = _timed(container, stream)
     shown = next(frames, None)
     if shown is None:
@@ -112,7 +113,6 @@ def on_display(path: str | Path, container: InputContainer, times: Iterable[floa
 
 def _timed(container: InputContainer, stream: VideoStream) -> Iterator[Shown]:
     """The frames by rising start; one that comes too late is passed over."""
-    stream.codec_context.thread_count = 1
     rate = stream.average_rate or stream.guessed_rate
     step = 1 / float(rate) if rate else 1 / 30
     zero, start = None, -step

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import suppress
 from multiprocessing.connection import Pipe, wait
 from typing import Any
@@ -42,7 +42,7 @@ def run_tasks(
     mend: Mend,
     told: Told = lambda done, failed: None,
     folder: str | None = None,
-) -> Iterator[tuple[int, Any]]:
+) -> Generator[tuple[int, Any], None, None]:
     """(key, work(*arguments, tell)) as the tasks end, in `jobs` processes; in this one where `jobs` is 0.
 
     See `avloc.data.worker` for `tell`. timeout: seconds of silence after `tell("at", item)`. When a process dies, its task is
@@ -128,10 +128,13 @@ class _Worker:
         self.connection, theirs = Pipe()
         told = [json.dumps(sys.path), str(theirs.fileno()), str(os.getpid())]
         # a group of its own: Ctrl-C is for the process that shows how to go on; what a decoder prints is no result
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", BEGIN, *told], env={**os.environ, **dict.fromkeys(THREADS, "1")},
-            pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=2, process_group=0, cwd=self.folder,
-        )  # fmt: skip
+        try:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", BEGIN, *told], env={**os.environ, **dict.fromkeys(THREADS, "1")},
+                pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=2, process_group=0, cwd=self.folder,
+            )  # fmt: skip
+        except OSError as error:
+            raise DataError(f"no worker process can be started ({error}); --jobs 0 works without one") from None
         theirs.close()
 
     def rest(self) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +25,9 @@ VARIANTS = {
 class Moment:
     """One frame and what was heard with it. boxes: (n, 4) xyxy in [0, 1], labels: (n,), sounding: (n,).
 
-    maps: variant ("" is the model's) -> (K, h, w). assignment: (C, K) bool, which maps belong to which class, None
-    where the maps have no classes. heard: the classes that sound, by number.
+    maps: variant ("" is the model's) -> (K, h, w). deaf: what the variant of that name is called. assignment: (C, K) bool,
+    which maps belong to which class, None where the maps have no classes. heard: the classes that sound, by number. waveform:
+    (S,) int16, or the spectrogram (T, F) that the store has instead.
     """
 
     choice: Choice
@@ -38,8 +40,9 @@ class Moment:
     classes: tuple[str, ...]
     maps: Mapping[str, NDArray[np.float32]]
     assignment: NDArray[np.bool_] | None
-    waveform: NDArray[np.int16]
+    waveform: NDArray[Any]
     rate: int
+    deaf: str = VARIANTS["deaf"]
 
     def names(self, numbers: Sequence[int]) -> str:
         return ", ".join(self.classes[number] for number in numbers) or "none"
@@ -68,6 +71,7 @@ def moments(
     chosen: Sequence[Choice],
     maps: Mapping[str, Mapping[str, NDArray[np.float32]]],
     assignment: NDArray[np.bool_] | None,
+    deaf: str = VARIANTS["deaf"],
 ) -> list[Moment]:
     """The chosen frames. places: see frame_places. maps: variant -> id -> (K, h, w)."""
     clips, picks = np.array([places[choice.id] for choice in chosen], np.int64).reshape(-1, 2).T
@@ -89,6 +93,7 @@ def moments(
                 assignment=assignment,
                 waveform=sounds[number],
                 rate=store.rate,
+                deaf=deaf,
             )
         )
     return found
@@ -107,6 +112,7 @@ def pictures(moment: Moment) -> list[Picture]:
     ]
     for variant, title in VARIANTS.items():
         if variant in moment.maps:
+            title = moment.deaf if variant == "deaf" else title
             heat = _loudest(moment.maps[variant])
             image = _with_truth(moment, heat_picture(moment.frame, heat, value_range(heat)))
             shown.append(Picture(title, image, _range_words(heat), f"{title} over the frame, {_range_words(heat)}"))

@@ -38,7 +38,10 @@ def set_moments(
     scores = {row["id"]: row["ciou"] for row in per_clip if row.get("ciou") is not None}
     chosen = choose(ids, [store.videos[places[frame][0]] for frame in ids], scores, clips, seed)
     maps = {variant: dict(zip(part.ids, part.maps, strict=True)) for variant, part in found.items()}
-    return moments(store, places, chosen, maps, class_table(found[""], store.classes))
+    table = class_table(found[""], store.classes)
+    # what `evaluate` calls them
+    deaf = str(found["deaf"].attributes.get("variant", VARIANTS["deaf"])) if "deaf" in found else VARIANTS["deaf"]
+    return moments(store, places, chosen, maps, table, deaf[:1].upper() + deaf[1:])
 
 
 def class_table(found: Predictions, classes: Sequence[str]) -> NDArray[np.bool_] | None:

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from avloc import processes
-from avloc.data.loader import Batch, Loader, Plan, draw_plan
+from avloc.data.loader import Batch, Loader
+from avloc.data.plans import Plan, draw_plan
 
 
 class Collector:

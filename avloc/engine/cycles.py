@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from avloc.data.loader import Loader, Plan
+from avloc.data.loader import Loader
+from avloc.data.plans import Plan
 from avloc.data.store import Store
 from avloc.drawing.cycles import cycles_panel
 from avloc.drawing.moments import Moment, frame_places

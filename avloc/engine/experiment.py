@@ -230,8 +230,9 @@ def device_of(name: str) -> "torch.device":
     return device
 
 
-def open_split(store: Path, split: str, senses: Any = None, layout: str = "store") -> "Store":
-    """A split of a store, or a list of a folder; refused when the store's sound has another rate than the method hears."""
+def open_split(store: Path, split: str, senses: Any = None, layout: str = "store", training: bool = False) -> "Store":
+    """A split of a store, or a list of a folder; refused when its sound has another rate than the method hears, or is a
+    spectrogram that the method's view would not compute, or could not vary in `training`."""
     from avloc.data.store import Store
     from avloc.errors import DataError
 
@@ -240,7 +241,11 @@ def open_split(store: Path, split: str, senses: Any = None, layout: str = "store
 
         return FolderStore(store, split, senses.sound.rate, getattr(senses.sound, "seconds", None))
     opened = Store.open(store)
-    if senses is not None and opened.rate != senses.sound.rate:
+    if senses is not None and opened.spectrograms is not None:
+        opened.spectrograms.refuse_others(str(store), senses.sound)
+        if training:
+            opened.spectrograms.refuse_waveforms(str(store), senses)
+    elif senses is not None and opened.rate != senses.sound.rate:
         raise DataError(
             f"{store} holds {opened.rate} Hz; this method listens at {senses.sound.rate} Hz: prepare it again with "
             f"--rate {senses.sound.rate}"

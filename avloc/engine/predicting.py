@@ -1,7 +1,7 @@
 """Heat maps of a test set: by a stage as it is, with the wrong sound, and without any."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from avloc.annotations.truth import Truth
-from avloc.data.loader import Batch, Loader, Plan
+from avloc.data.loader import Batch, Loader
+from avloc.data.plans import Plan
 from avloc.data.store import Store
 from avloc.engine.collect import collect
 from avloc.errors import DataError
@@ -109,6 +110,26 @@ def maps_of(
     with torch.inference_mode():
         rows = collect(localizer, lambda batch: {"maps": function(batch).float()}, loader, plan, batch_size)
     return rows["maps"].numpy()
+
+
+def maps_of_parts(localizer: Localizer, loader: Loader) -> Maps:
+    """Heat maps (N F, K, h, w) of all F frames of every clip, clip by clip, each with its own F-th of the clip's sound."""
+    count, samples = loader.store.frames_per_clip, loader.store.samples
+    clips = np.arange(len(loader.store))
+
+    def part(pick: int) -> Maps:
+        start, stop = pick * samples // count, (pick + 1) * samples // count
+
+        def locate(batch: Batch) -> Tensor:
+            if batch.waveform is None:
+                raise DataError(f"{loader.store.path} holds no waveforms, of which each frame could hear its part")
+            heard = batch.waveform[:, start:stop]
+            return localizer.locate(replace(batch, waveform=heard, sound=localizer.sound(heard)))
+
+        return maps_of(localizer, loader, Plan(clips, np.full(len(clips), pick)), locate)
+
+    maps = np.stack([part(pick) for pick in range(count)], axis=1)
+    return maps.reshape(-1, *maps.shape[2:])
 
 
 def sees_without_sound(localizer: Localizer, loader: Loader, plan: Plan) -> bool:

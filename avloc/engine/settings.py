@@ -35,7 +35,8 @@ class TestSet:
     """A split to evaluate: which protocol scores it and which stage's maps (None: the last stage).
 
     axes: of the protocol that are to differ, as ``{nsa_maps: 11}``; the result records them.
-    size: pixels of the frames the method sees here, instead of its view's own. frames: of each clip ``all`` its
+    size: pixels of the frames the method sees here, instead of its view's own. seconds: of sound it hears here, likewise.
+    frames: of each clip ``all`` its
     annotated frames, the ``first``, or one at ``random`` as the released code does.
     """
 
@@ -47,6 +48,7 @@ class TestSet:
     stage: PositiveInt | None = None
     frames: Literal["all", "first", "random"] = "all"
     size: PositiveInt | None = None
+    seconds: float | None = None
     axes: dict[str, str | int | float | bool] = field(default_factory=dict)
 
 

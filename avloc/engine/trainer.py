@@ -144,8 +144,14 @@ def _step(optimizer: torch.optim.Optimizer, factor: float) -> None:
 
 
 def _rate_factor(train: Train, phase: Phase, step: int, steps: int) -> float:
-    warmup = min(1.0, (step + 1) / train.warmup) if train.warmup else 1.0
-    return phase.rate * warmup * (0.5 * (1 + math.cos(math.pi * step / steps)) if train.schedule == "cosine" else 1.0)
+    """On the learning rates in a step of all `steps` of the phase."""
+    factor = phase.rate
+    if step < train.warmup:
+        factor *= (step + 1) / train.warmup if train.warmup_rate is None else train.warmup_rate
+    if train.schedule == "cosine":
+        factor *= 0.5 * (1 + math.cos(math.pi * step / steps))
+    epoch = step * phase.epochs // steps
+    return factor * train.gamma ** sum(epoch >= milestone for milestone in train.milestones)
 
 
 def _autocast(train: Train, device: torch.device) -> torch.autocast:

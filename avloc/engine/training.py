@@ -15,7 +15,9 @@ from avloc.methods.base import Localizer
 if TYPE_CHECKING:
     import torch
 
+    from avloc.data.labels import Labels
     from avloc.data.loader import Loader
+    from avloc.data.store import Store
 
 log = logging.getLogger("avloc.train")
 Progress = Callable[[int, int, str], None]
@@ -82,9 +84,36 @@ def _loader(stage: Stage, split: str, localizer: Localizer, device: "torch.devic
     from avloc.data.labels import read_labels
     from avloc.data.loader import Loader
 
-    store = open_split(stage.data.store, split, localizer, stage.data.layout)
+    store = open_split(stage.data.store, split, localizer, stage.data.layout, training=True)
     labels = None if stage.data.labels is None else read_labels(store, stage.data.labels)
+    _refuse_labels(stage.data, split, store, labels, localizer)
     return Loader(store, localizer, device, stage.train.workers, stage.train.resident, labels)
+
+
+def _refuse_labels(data: Data, split: str, store: "Store", labels: "Labels | None", localizer: Localizer) -> None:
+    """Labels of other classes than the model's, or without the proposals that it asks for."""
+    what = f"{data.store}, {split}: the labels" + (f" {data.labels}" if data.labels else "")
+    classes, wanted = store.classes if labels is None else labels.classes, localizer.label_classes
+    if wanted is not None and len(classes) != wanted:
+        raise DataError(
+            f"{what} have {len(classes)} classes, the model {wanted}; set stage1.model.classes to {len(classes)}, or name "
+            "other pseudo labels (data.labels)"
+        )
+    if not localizer.proposals:
+        return
+    if labels is None or labels.proposals is None:
+        raise DataError(
+            f"{what} have no proposals; `avloc pseudo-labels` with --proposals FILE writes them, for data.labels"
+        )
+    if wanted is not None and -1 in (labels.proposal_classes if labels.proposal_classes is not None else ()):
+        raise DataError(
+            f"{what} have proposals without classes; `avloc pseudo-labels` with --classifier FILE names them"
+        )
+    frame = localizer.frame
+    if frame.augment or frame.crop:
+        raise DataError(
+            f"{what} have proposals, but frames are augmented; set stage1.model.frame {{augment: false, crop: false}}"
+        )
 
 
 def _refuse_shared_videos(data: Data, training: Sequence[str], validation: Any) -> None:

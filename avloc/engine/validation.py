@@ -4,7 +4,8 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from avloc.data.loader import Loader, Plan
+from avloc.data.loader import Loader
+from avloc.data.plans import Plan
 from avloc.methods.base import Localizer
 
 

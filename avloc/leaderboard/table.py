@@ -10,11 +10,23 @@ from avloc.leaderboard.published import PUBLISHED, SOURCES, Figure
 
 
 @dataclass(frozen=True)
+class Cell:
+    """A value and, where it is known, its 95 % interval, as text in percent."""
+
+    value: str
+    low: str = ""
+    high: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.value} [{self.low}, {self.high}]" if self.low else self.value
+
+
+@dataclass(frozen=True)
 class Row:
-    """A method: its values by column (metric, protocol or setting), as text in percent."""
+    """A method: its values by column (metric, protocol or setting)."""
 
     method: str
-    cells: dict[tuple[str, str], str]
+    cells: dict[tuple[str, str], Cell]
     source: str = ""
 
 
@@ -28,7 +40,9 @@ class Table:
         return ["method", *(f"{metric} · {rule}" for metric, rule in self.columns), "source"]
 
     def lines(self) -> list[list[str]]:
-        return [[row.method, *(row.cells.get(column, "") for column in self.columns), row.source] for row in self.rows]
+        return [
+            [row.method, *(str(row.cells.get(column, "")) for column in self.columns), row.source] for row in self.rows
+        ]
 
 
 def build_table(
@@ -62,17 +76,17 @@ def label(result: dict[str, Any]) -> str:
     return " ".join(parts) + f" (n={counts['evaluated']})"
 
 
-def _own(entry: dict[str, Any]) -> str:
+def _own(entry: dict[str, Any]) -> Cell:
     if entry["value"] is None:
-        return "-"
-    text = f"{100 * entry['value']:.1f}"
+        return Cell("-")
     ends = entry.get("ci95")
-    return text if not ends or None in ends else f"{text} [{100 * ends[0]:.1f}, {100 * ends[1]:.1f}]"
+    known = ends if ends and None not in ends else ()
+    return Cell(*(f"{100 * number:.1f}" for number in (entry["value"], *known)))
 
 
 def _published(figure: Figure, metrics: Sequence[str]) -> Row:
     cells = {
-        (metric, f"published, {figure.setting}"): f"{value:g}"
+        (metric, f"published, {figure.setting}"): Cell(f"{value:g}")
         for metric, value in figure.values.items()
         if not metrics or metric in metrics
     }
@@ -91,7 +105,9 @@ def as_markdown(table: Table) -> str:
     for rule in dict.fromkeys(rule for _, rule in table.columns):
         metrics = [metric for metric, own in table.columns if own == rule]
         rows = [row for row in table.rows if any((metric, rule) in row.cells for metric in metrics)]
-        lines = [[row.method, *(row.cells.get((metric, rule), "") for metric in metrics), row.source] for row in rows]
+        lines = [
+            [row.method, *(str(row.cells.get((metric, rule), "")) for metric in metrics), row.source] for row in rows
+        ]
         parts.append(f"### {rule}\n\n{_aligned([['method', *metrics, 'source'], *lines])}")
     marks = sorted({mark for row in table.rows for mark in row.source.split() if mark in SOURCES})
     if marks:
@@ -121,12 +137,15 @@ def _escaped(cell: str) -> str:
 
 
 def as_csv(tables: Sequence[Table]) -> str:
-    """One line for each number: benchmark, method, metric, protocol or setting, value, source."""
+    """One line for each number: benchmark, method, metric, protocol or setting, value and interval in percent,
+    source."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["benchmark", "method", "metric", "protocol", "value", "source"])
+    writer.writerow(["benchmark", "method", "metric", "protocol", "value", "low", "high", "source"])
     for table in tables:
         for row in table.rows:
-            for (metric, rule), value in row.cells.items():
-                writer.writerow([table.benchmark, row.method, metric, rule, value, row.source])
+            for (metric, rule), cell in row.cells.items():
+                writer.writerow(
+                    [table.benchmark, row.method, metric, rule, cell.value, cell.low, cell.high, row.source]
+                )
     return out.getvalue()

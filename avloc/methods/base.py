@@ -19,7 +19,9 @@ class Train:
 
     epochs: passes of the method's main objective. batch_size: clips a step and process. lr, weight_decay: of
     `optimizer` (adam: the decay is an L2 term of the gradient; adamw: decoupled; sgd: with momentum 0.9). warmup: steps of
-    linear warm-up, and schedule: ``constant`` or ``cosine`` to zero, over each phase. precision: fp32 or bf16 (autocast).
+    linear warm-up (with `warmup_rate`: of that constant factor), and schedule: ``constant`` or ``cosine`` to zero, over
+    each phase. milestones: epochs of a phase, from 0, at which its rates are multiplied by `gamma`.
+    precision: fp32 or bf16 (autocast).
     select: which epoch's weights a phase leaves behind, judged on the validation split: ``loss`` (lowest), ``accuracy``,
     ``iou`` (of the maps with the validation boxes, highest mean), ``located`` (share of them with an IoU of 0.5 or more),
     or ``last``. resident: keep the split on the device (None:
@@ -36,7 +38,10 @@ class Train:
     weight_decay: NonNegativeFloat = 1e-4
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     schedule: Literal["constant", "cosine"] = "constant"
+    milestones: tuple[int, ...] = ()
+    gamma: float = 0.1
     warmup: NonNegativeInt = 0
+    warmup_rate: float | None = None
     precision: Literal["fp32", "bf16"] = "fp32"
     select: Literal["loss", "accuracy", "iou", "located", "last"] = "last"
     device: str = "auto"
@@ -86,10 +91,12 @@ class Localizer(nn.Module):
 
     A method's file lists its stages in ``STAGES``. `frame` and `sound` are its views; `negatives` asks the loader for
     a frame of another video with every clip, `views` 2 for each frame augmented twice, `every_frame` for all frames of
-    a clip. `memory` holds what phases remember beside weights (pseudo labels); it is
-    saved and restored with them. `weights_from`: the phases whose selected weights serve `locate`, best first.
-    `of_classes`: several maps are those of the labels' classes, in their order. `uses_clusters`: a later stage starts
-    from the run's clusters too.
+    a clip, `proposals` for those of the pseudo labels, `waveform` (in training) for waveforms besides what `sound` makes of
+    them. `label_classes` is how many classes its labels must have, None where it learns from none. `memory` holds what
+    phases remember beside weights (pseudo labels); it is saved and restored with them. `weights_from`: the phases whose
+    selected weights serve `locate`, best first. `looks`: what the maps of `look` are called beside others. `of_classes`:
+    several maps are those of the labels' classes, in their order. `uses_clusters`: a later stage starts from the run's
+    clusters too.
     """
 
     frame: Any
@@ -97,6 +104,10 @@ class Localizer(nn.Module):
     negatives: bool = False
     views: int = 1
     every_frame: bool = False
+    waveform: bool = False
+    proposals: bool = False
+    label_classes: int | None = None
+    looks: str = "without sound"
     of_classes: bool = False
     uses_clusters: bool = True
     weights_from: tuple[str, ...] = ("train",)

@@ -7,9 +7,10 @@ from typing import Any
 import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
-from torchvision.models.resnet import BasicBlock, ResNet18_Weights, conv1x1
+from torchvision.models.resnet import BasicBlock, conv1x1
 
 from avloc.errors import AvlocError
+from avloc.nn.pretrained import imagenet
 
 
 @dataclass(frozen=True)
@@ -69,11 +70,19 @@ class ResNet(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, images: Tensor) -> Tensor:
+        return self.project(self.top(self.bottom(images)))
+
+    def bottom(self, images: Tensor) -> Tensor:
+        """Features (B, widths[-2], h, w) before the last stage."""
         features = torch.relu(self.bn1(self.conv1(images)))
         features = nn.functional.max_pool2d(features, 3, stride=2, padding=1)
-        for stage in self.stages:
+        for stage in self.stages[:-1]:
             features = getattr(self, stage)(features)
-        return self.project(features)
+        return features
+
+    def top(self, features: Tensor) -> Tensor:
+        """The last stage on features of `bottom`."""
+        return getattr(self, self.stages[-1])(features)
 
     def load_imagenet(self, weights: str) -> None:
         """Take a torchvision ResNet-18 state dict; its classifier is left out. AvlocError naming what does not fit."""
@@ -104,7 +113,7 @@ def jitter_norms(network: nn.Module) -> None:
 def _imagenet_state(weights: str) -> dict[str, Any]:
     if weights == "imagenet":
         try:
-            return dict(ResNet18_Weights.IMAGENET1K_V1.get_state_dict(progress=False, check_hash=True))
+            return imagenet()
         except OSError as error:
             raise AvlocError(
                 f"backbone weights imagenet: torchvision could not download them ({error}); give the path of "

@@ -8,24 +8,31 @@ from torch import Tensor, nn
 
 from avloc.errors import AvlocError
 
+AT_RANDOM = ", or null to start at random"
+
 
 def read_weights(
-    weights: str, expected: str, downloads: Mapping[str, Callable[[], dict[str, Tensor]]]
+    weights: str,
+    expected: str,
+    downloads: Mapping[str, Callable[[], dict[str, Tensor]]],
+    otherwise: str = AT_RANDOM,
 ) -> dict[str, Tensor]:
-    """A state dict from a file, or from the download of that name; wrappers' ``module.`` is taken off its names."""
+    """A state dict from a file, or from the download of that name; wrappers' ``module.`` is taken off its names.
+
+    expected, otherwise: for the errors, which file is wanted and what else can be given.
+    """
     if weights in downloads:
         try:
             return downloads[weights]()
         except OSError as error:
             raise AvlocError(
-                f"weights {weights}: could not be downloaded ({error}); give the path of {expected}, or null to start "
-                "at random"
+                f"weights {weights}: could not be downloaded ({error}); give the path of {expected}{otherwise}"
             ) from error
     try:
         state = torch.load(Path(weights), map_location="cpu", weights_only=True)
         return {name.removeprefix("module."): value for name, value in state.items()}
     except (FileNotFoundError, IsADirectoryError):
-        raise AvlocError(f"weights {weights}: no such file; give {expected}, or null to start at random") from None
+        raise AvlocError(f"weights {weights}: no such file; give {expected}{otherwise}") from None
     except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise AvlocError(f"weights {weights}: not {expected} ({reason})") from None
@@ -38,3 +45,10 @@ def fill(module: nn.Module, state: Mapping[str, Tensor], what: str) -> None:
         if found != tuple(value.shape):
             raise AvlocError(f"{what}: {name} is {found}; expected {tuple(value.shape)}: they are of another network")
     module.load_state_dict(dict(state))
+
+
+def imagenet() -> dict[str, Tensor]:
+    """Torchvision's ResNet-18 of ImageNet, downloaded once; OSError where it is not to be had."""
+    from torchvision.models.resnet import ResNet18_Weights
+
+    return dict(ResNet18_Weights.IMAGENET1K_V1.get_state_dict(progress=False, check_hash=True))

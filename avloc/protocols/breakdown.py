@@ -36,7 +36,7 @@ def breakdown(
     result.per_video = _table(score, [truth.videos[number] for number in clip.tolist()])
     result.macro = {"by_class": _macro(result.per_class), "by_video": _macro(result.per_video)}
     if area is not None:
-        result.by_size = _by_size(scored.score, area)
+        result.by_size = _by_size(scored.score[area > 0], area[area > 0])
 
 
 def _per_clip(truth: Truth, scored: Scored, kept: NDArray[np.int64], found: NDArray[np.bool_]) -> list[dict[str, Any]]:

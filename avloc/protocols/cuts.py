@@ -70,7 +70,9 @@ class _Normalised:
     """Values of all maps, one a map, seen through the protocol's normalisation."""
 
     def __init__(self, protocol: Protocol, known: Survey, ends: tuple[float, float]) -> None:
-        self.kind = "none" if protocol.ogl_alpha < 1 else protocol.normalise  # a mixture is normalised already
+        self.kind = protocol.normalise
+        if protocol.ogl_alpha < 1:  # a mixture is normalised already, but for the last step of fixed-minmax
+            self.kind = "minmax" if protocol.normalise == "fixed-minmax" else "none"
         self.tau = protocol.tau
         self.low, self.high = known.low, known.high
         if self.kind == "minmax-set":

@@ -53,19 +53,23 @@ def frames_of(truth: Truth, protocol: Protocol) -> tuple[Units, int]:
 
 def match(protocol: Protocol, truth: Truth, given: Given, todo: NDArray[np.int64], chunk: int) -> Matched:
     """Match the maps of the clips in `todo`; a map that is NaN throughout is no map, and a clip without any is
-    dropped."""
+    dropped. A map that holds NaN or infinity among other values hears nothing."""
     units, frames = frames_of(truth, protocol)
     single = protocol.with_axes(canvas="frame")
     of_clip = np.full(len(truth), np.nan)
-    there = np.logical_not(np.isnan(given.maps).reshape(*given.maps.shape[:2], -1).all(axis=2))
+    pixels = given.maps.reshape(*given.maps.shape[:2], -1)
+    there = np.logical_not(np.isnan(pixels).all(axis=2))
+    broken = np.logical_and(there, np.logical_not(np.isfinite(pixels).all(axis=2)))
 
     def piece(clips: NDArray[np.int64]) -> Floats:
         chosen = (clips[:, None] * frames + np.arange(frames)).reshape(-1)
         planes = draw_truth(single, truth, units, chosen)
         masks = _masks(single, given.maps[clips], frames)
+        masks[broken[clips]] = 0
         if masks.shape[1] > 1:
             summed = np.nansum(given.maps[clips], axis=1, keepdims=True).astype(np.float32)
             whole = _masks(single, summed, frames)[:, 0]
+            whole[broken[clips].any(axis=1)] = 0
         else:
             whole = masks[:, 0]
         heard = there[clips].any(axis=1)

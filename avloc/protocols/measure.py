@@ -44,6 +44,7 @@ class Measured:
     best: Floats | None = None
     confidence: Floats | None = None  # (U,)
     overlaps: int = 0  # units without a pixel AP because boxes overlap
+    flat: int = 0  # units without a pixel AP because the map is constant
 
 
 @dataclass
@@ -166,13 +167,17 @@ class Measuring:
             masks = ciou_of_counts(hits @ weights, total[:, None], mask - hits[:, :, 0])
             measured.ciou = masks[:, 0]
             measured.best = masks if protocol.mask == "best" else None
+            if protocol.normalise == "minmax-nan" and protocol.mask != "absolute":
+                # the release's mask of a constant map is NaN itself, where its mask by a fixed cut is empty
+                measured.ciou = np.where((known.low == known.high) & ~self.broken, np.nan, measured.ciou)
         if protocol.pixel_ap == "binary":
             measured.of_unit["pixel_ap"] = average_precision_of_mask(hits[:, 0, 0], mask[:, 0], area, pixels)
         elif protocol.pixel_ap == "swapped":
             swapped = average_precision_of_levels(list(hits[:, 0].T), list(levels.T), mask[:, 0], pixels)
             measured.of_unit["pixel_ap"] = swapped
         elif aps is not None:
-            self._continuous(protocol, measured, levels, aps)
+            flat = (known.low == known.high) & ~self.broken & (protocol.normalise == "inverted-nan")
+            self._continuous(protocol, measured, levels, aps, flat)
         if "smooth_iou" in protocol.report:
             inter = hits[:, -1, 0]
             measured.of_unit["smooth_iou"] = (inter + 1e-4) / (mask[:, -1] + area - inter + 1e-4)
@@ -182,13 +187,17 @@ class Measuring:
             measured.confidence = np.where(self.broken, -np.inf, sure)
         return measured
 
-    def _continuous(self, protocol: Protocol, measured: Measured, levels: Ints, aps: Floats) -> None:
-        """AP of the pixels' values; where counted boxes overlap the release fails and leaves the unit out, so NaN
-        here."""
+    def _continuous(
+        self, protocol: Protocol, measured: Measured, levels: Ints, aps: Floats, flat: NDArray[np.bool_]
+    ) -> None:
+        """AP of the pixels' values; where counted boxes overlap, or a constant (flat) map became 0/0, the release
+        fails and leaves the unit out, so NaN here."""
         values: Floats = np.where(self.broken, 0.0, aps)
         unseen = np.ones(len(values), bool)
         unseen[self.todo] = False
         values[unseen] = 0.0
+        values[flat & ~unseen] = np.nan
+        measured.flat = int((flat & ~unseen).sum())
         if protocol.truth == "counts" and levels.shape[1] > 1:
             overlap = levels[:, 1] > 0
             values[overlap] = np.nan

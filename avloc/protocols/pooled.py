@@ -58,7 +58,8 @@ def pooled_metrics(
 ) -> dict[str, float]:
     """cap: mean over classes of the AP of all their pixels; piap: AP of all pixels; best_iou: mean over classes.
 
-    Of the chosen units; the map of a clip without prediction, not found (N,), is the least value everywhere.
+    Of the chosen units; the map of a clip without prediction, not found (N,), or with NaN or infinity is the least value
+    everywhere.
     """
     units = drawn.units
     look = look_of(protocol, canvas_size(protocol, drawn.frames))
@@ -67,13 +68,14 @@ def pooled_metrics(
 
     def histogram(piece: tuple[int, NDArray[np.int64]]) -> tuple[int, NDArray[np.int64]]:
         label, own = piece
-        maps = np.nan_to_num(unit_maps(units, own, given, unit), nan=low, posinf=low, neginf=low)
+        maps = unit_maps(units, own, given, unit)
+        silent = ~found[units.clip[own]] | ~np.isfinite(maps).all(axis=(1, 2))
+        maps = np.where(silent[:, None, None], np.float32(low), maps)
         objects = None if given.objects is None else given.objects[units.clip[own]]
         marked = unpack(drawn.of(protocol, own).bits[:, 0], look.width)
         rows = look.rows(maps, objects)
-        absent = np.flatnonzero(~found[units.clip[own]])
-        if len(absent):
-            rows[absent] = low
+        if silent.any():
+            rows[silent] = low
         bins = _bins(rows, low, high).reshape(-1)
         bins |= marked.reshape(-1).astype(np.int32) << 16  # pixels with truth are counted behind those without
         return label, np.bincount(bins, minlength=2 * BINS)

@@ -21,8 +21,20 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "lookup": ("own", "partner"),
     "pixel_ap": ("none", "binary", "swapped", "continuous", "pooled"),
     "missing": ("zero", "drop"),
+    "negatives": ("apart", "zero"),
     "undefined": ("zero", "nan"),
     "nsa_skip": ("first", "class"),
+}
+_MOST = 1e9
+#: least and greatest value of the axes that are numbers; whether a cut is a share is up to the mask
+_RANGES: dict[str, tuple[float, float]] = {
+    "size": (8, 4096),
+    "tau": (1e-6, _MOST),
+    "ogl_alpha": (0, 1),
+    "cut": (-_MOST, _MOST),
+    "level": (0, _MOST),
+    "nsa_cut": (-_MOST, _MOST),
+    "nsa_maps": (0, _MOST),
 }
 
 
@@ -74,6 +86,8 @@ class Protocol:
     level: int = 0
     #: a requested clip without a prediction scores 0, or is dropped (and counted)
     missing: str = "zero"
+    #: a clip without any box is left to the metrics of silent clips (and counted where there are none), or scores 0
+    negatives: str = "apart"
     #: the score where neither truth nor mask marks a pixel: 0, or undefined (a failure at every threshold, also at 0)
     undefined: str = "zero"
     nsa_cut: float = 0.2
@@ -127,11 +141,21 @@ def _read(protocol: str, name: str, value: Any) -> Any:
         if name == "nsa_maps" and value == "all":
             return 0
         number = kind(value)
-        if name == "size" and not 8 <= number <= 4096:
+        low, high = _RANGES[name]
+        if not low <= number <= high:
             raise ValueError
         return number
-    except (TypeError, ValueError):
-        raise ConfigError(f"protocol {protocol}: {name} {value!r}; expected a {kind.__name__}") from None
+    except (TypeError, ValueError, OverflowError):
+        raise ConfigError(f"protocol {protocol}: {name} {value!r}; expected {_wanted(name, kind)}") from None
+
+
+def _wanted(name: str, kind: type) -> str:
+    if kind is bool:
+        return "true or false"
+    if name not in _RANGES:
+        return "names of metrics"
+    what, (low, high) = "a whole number" if kind is int else "a number", _RANGES[name]
+    return f"{what} from {low:g} to {high:g}" if high < _MOST else f"{what} from {low:g} on"
 
 
 def _truth_value(value: Any) -> bool:

@@ -8,7 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 Rows = NDArray[np.float32]
-NORMALISATIONS = ("none", "minmax", "minmax-nan", "inverted", "fixed", "fixed-minmax", "max", "relu", "minmax-set")
+NORMALISATIONS = (
+    "none",
+    "minmax",
+    "minmax-nan",
+    "inverted",
+    "inverted-nan",
+    "fixed",
+    "fixed-minmax",
+    "max",
+    "relu",
+    "minmax-set",
+)
 MASK_RULES = ("rank", "rank-or-one", "median", "absolute", "relative", "area", "top", "best", "none")
 #: object maps are scaled by this constant range where audio-visual maps have a fixed one: stoneMo/SLAVC@05b429c
 OBJECT_RANGE = (0.0, 2.5)
@@ -18,9 +29,9 @@ def normalise(values: Rows, kind: str, low: Rows, high: Rows, tau: float = 0.03)
     """Normalised pixels; `low` and `high` (n, 1) are the least and greatest of each whole map.
 
     minmax leaves constant maps as they are, minmax-nan divides 0 by 0 there (sspl); inverted is 1 - minmax(-H)
-    (hardway); fixed is (H + 1/tau) / (2/tau), for maps that are cosines over tau (slavc); max divides by the greatest
-    value; relu clears negative values (coarse-to-fine); minmax-set takes the extremes of the whole set instead of the
-    map's (denseav).
+    (hardway), inverted-nan the same but for constant maps (tvsl); fixed is (H + 1/tau) / (2/tau), for maps that are
+    cosines over tau (slavc); max divides by the greatest value; relu clears negative values (coarse-to-fine);
+    minmax-set takes the extremes of the whole set instead of the map's (denseav).
     """
     if kind == "none":
         return values
@@ -31,6 +42,9 @@ def normalise(values: Rows, kind: str, low: Rows, high: Rows, tau: float = 0.03)
     if kind == "minmax-nan":
         with np.errstate(invalid="ignore"):
             return (values - low) / (high - low)
+    if kind == "inverted-nan":
+        with np.errstate(invalid="ignore"):
+            return np.float32(1) - (high - values) / (high - low)
     if kind == "inverted":
         inverse = _minmax(-values, -high, -low)
         return np.subtract(np.float32(1), inverse, out=inverse)
@@ -44,18 +58,18 @@ def normalise(values: Rows, kind: str, low: Rows, high: Rows, tau: float = 0.03)
 
 
 def guided(maps: Rows, objects: Rows, kind: str, alpha: float, tau: float = 0.03) -> Rows:
-    """Object-guided localization: alpha * norm(AV) + (1 - alpha) * norm(OBJ), min-max again where the protocol
-    min-maxes.
+    """Object-guided localization: alpha * norm(AV) + (1 - alpha) * norm(OBJ), then min-max.
 
     maps, objects: (n, P). Mo and Morgado, ECCV 2022 (stoneMo/EZ-VSL@95ff5bf, alpha 0.4); with fixed normalisation the
-    object map is scaled by a constant range (stoneMo/SLAVC@05b429c, alpha 0.9).
+    object map is scaled by a constant range and the mixture stays as it is, since the confidence is taken from it
+    (stoneMo/SLAVC@05b429c, alpha 0.9; fixed-minmax min-maxes it afterwards).
     """
     fixed = kind.startswith("fixed")
     ours = _fixed(maps, tau) if fixed else normalise(maps, kind, *extremes(maps), tau)
     least, most = (np.float32(end) for end in OBJECT_RANGE)
     theirs = (objects - least) / (most - least) if fixed else normalise(objects, kind, *extremes(objects), tau)
     mixed = (ours * np.float32(alpha) + theirs * np.float32(1 - alpha)).astype(np.float32)
-    return mixed if kind == "fixed" else _minmax(mixed, *extremes(mixed))
+    return mixed if fixed else _minmax(mixed, *extremes(mixed))
 
 
 def extremes(values: Rows) -> tuple[Rows, Rows]:

@@ -14,6 +14,7 @@ from avloc.protocols.result import Metric, Result
 from avloc.protocols.units import Units
 
 Ints = NDArray[np.int64]
+_STEP = 256
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,9 @@ def count_clips(protocol: Protocol, task: Task) -> tuple[dict[str, Any], Ints, l
             dropped[f"not {protocol.level} classes"] = int(wrong.sum())
         keep &= ~wrong
     negatives = int((keep & ~sounding).sum())
-    if negatives and not {"ap", "auroc", "precision_all"} & set(protocol.report):
+    if negatives and protocol.negatives == "zero":
+        warnings.append(f"{negatives} clips have no box; they score 0 and count, as in the release")
+    elif negatives and not {"ap", "auroc", "precision_all"} & set(protocol.report):
         dropped["no box"] = negatives
         keep &= sounding
     counts: dict[str, Any] = {
@@ -78,29 +81,37 @@ def count_clips(protocol: Protocol, task: Task) -> tuple[dict[str, Any], Ints, l
     return counts, np.flatnonzero(keep), warnings
 
 
-def scored_units(units: Units, truth: Truth, kept: Ints) -> Ints:
-    """The units of kept clips that have something to find."""
+def scored_units(protocol: Protocol, units: Units, truth: Truth, kept: Ints) -> Ints:
+    """The units of kept clips that have something to find, or count as failures where they have not."""
     wanted = np.zeros(len(truth), bool)
     wanted[kept] = True
-    wanted &= truth.sounding
+    if protocol.negatives == "apart":
+        wanted &= truth.sounding
     return np.flatnonzero(wanted[units.clip])
 
 
-def count_odd_maps(
-    broken: NDArray[np.bool_],
-    constant: NDArray[np.bool_],
-    units: Units,
-    kept: Ints,
-    counts: dict[str, Any],
-    warnings: list[str],
-) -> None:
-    """Count the kept clips with a map (U,) that has NaN or infinity, or the same value everywhere, and say so."""
+def odd_maps(given: Given, todo: Ints) -> tuple[Ints, Ints]:
+    """Which of some clips have a map with NaN or infinity, and which one with the same value everywhere; a map that
+    is NaN throughout is no map."""
+    broken, constant = np.zeros(len(given.maps), bool), np.zeros(len(given.maps), bool)
+    for start in range(0, len(todo), _STEP):
+        chosen = todo[start : start + _STEP]
+        pixels = given.maps[chosen].reshape(len(chosen), given.maps.shape[1], -1)
+        whole = np.isfinite(pixels).all(axis=2)
+        broken[chosen] = np.logical_not(np.logical_or(whole, np.isnan(pixels).all(axis=2))).any(axis=1)
+        constant[chosen] = (pixels.min(axis=2) == pixels.max(axis=2)).any(axis=1)
+    return np.flatnonzero(broken), np.flatnonzero(constant)
+
+
+def count_odd_maps(broken: Ints, constant: Ints, kept: Ints, counts: dict[str, Any], warnings: list[str]) -> None:
+    """Count the kept clips among those with a map that has NaN or infinity, or the same value everywhere, and say
+    so."""
     kinds = (
         ("broken_maps", broken, "maps with NaN or infinity; such maps hear nothing and score 0"),
         ("constant_maps", constant, "constant maps; whether such a map hears everything or nothing is up to the rule"),
     )
-    for name, flags, what in kinds:
-        clips = len(np.intersect1d(np.unique(units.clip[flags]), kept))
+    for name, odd, what in kinds:
+        clips = len(np.intersect1d(odd, kept))
         if clips:
             counts[name] = clips
             warnings.append(f"{clips} clips have {what}")

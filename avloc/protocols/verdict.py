@@ -61,13 +61,14 @@ def _units(
     results = []
     for protocol, measured in zip(protocols, measuring.measure(protocols), strict=True):
         counts, kept, warnings = count_clips(protocol, task)
-        chosen = scored_units(units, truth, kept)
+        chosen = scored_units(protocol, units, truth, kept)
         key = (*drawn.key(protocol), chosen.tobytes())
         if key not in blinds:
             blinds[key] = unit_baselines(protocol, drawn, chosen)
         blind, area = blinds[key]
         extra = _choose_cut(protocol, measured, units, chosen)
-        count_odd_maps(measuring.broken, measuring.constant, units, kept, counts, warnings)
+        broken, constant = (units.clip[flags] for flags in (measuring.broken, measuring.constant))
+        count_odd_maps(broken, constant, kept, counts, warnings)
         scored = _scored(protocol, unit, task, units, measured, chosen, kept, warnings, chunk)
         metrics = with_intervals(ratios(protocol, scored), truth.videos, resamples, seed)
         metrics |= detection_metrics(protocol, _of_kept(scored, kept), resamples, seed)
@@ -137,13 +138,16 @@ def _scored(
     undefined = np.isnan(scores)
     if undefined.any():
         warnings.append(
-            f"{undefined.sum()} scores are undefined (neither truth nor mask marks a pixel) and count as failures"
+            f"{undefined.sum()} scores are undefined (0/0: neither truth nor mask marks a pixel, or the map is constant)"
+            " and count as failures"
         )
         if protocol.undefined == "zero":
             scores = np.nan_to_num(scores)
     of_unit = {_ap_name(protocol) if n == "pixel_ap" else n: values[chosen] for n, values in measured.of_unit.items()}
     if measured.overlaps:
         warnings.append(f"{measured.overlaps} sources have overlapping boxes and, as in the release, no pixel AP")
+    if measured.flat:
+        warnings.append(f"{measured.flat} sources have a constant map and, as in the release, no pixel AP")
     of_clip = {}
     if "nsa" in protocol.report and task.given.table is not None:
         inside = np.isin(units.clip, kept)

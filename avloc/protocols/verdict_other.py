@@ -12,7 +12,7 @@ from avloc.protocols.pooled import pooled_metrics, prevalence
 from avloc.protocols.protocol import Protocol
 from avloc.protocols.result import Metric, Result
 from avloc.protocols.summary import Scored, ratios, with_intervals
-from avloc.protocols.task import Ints, Task, count_clips, result_of, scored_units
+from avloc.protocols.task import Ints, Task, count_clips, count_odd_maps, odd_maps, result_of, scored_units
 from avloc.protocols.units import units_of
 
 
@@ -37,6 +37,7 @@ class GreedyVerdicts:
         counts, kept, warnings = count_clips(protocol, task)
         units, frames = frames_of(truth, protocol)
         todo = kept[task.found[kept]]
+        count_odd_maps(*odd_maps(task.given, todo), kept, counts, warnings)
         matched = self._matched(protocol, todo)
         clip, score, cap = matched.clip, matched.ciou, matched.ap
         absent = np.setdiff1d(kept, todo)
@@ -75,7 +76,8 @@ def pixels_verdict(protocol: Protocol, task: Task, chunk: int) -> Result:
     units = units_of(truth, unit)
     drawn = DrawnTruth(truth, units)
     counts, kept, warnings = count_clips(protocol, task)
-    chosen = scored_units(units, truth, kept)
+    count_odd_maps(*odd_maps(task.given, kept[task.found[kept]]), kept, counts, warnings)
+    chosen = scored_units(protocol, units, truth, kept)
     metrics = pooled_metrics(protocol, drawn, task.given, unit, chosen, task.found, chunk)
     result = result_of(protocol, task, counts, {name: Metric(value) for name, value in metrics.items()}, warnings, {})
     area = drawn.levels(protocol)[0][chosen, 0]

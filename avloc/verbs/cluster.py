@@ -57,7 +57,7 @@ def cluster(
     path = where.weights(1, tuple(reversed(localizer.weights_from)))
     about = load_weights(localizer, path, experiment.method, 1)
     trained = localizer.memory.get("labels")
-    store = open_split(stage.data.store, stage.data.train, localizer, stage.data.layout)
+    store = open_split(stage.data.store, stage.data.train, localizer, stage.data.layout, training=True)
     if "data" in about and about["data"] != store.fingerprint:
         raise RunError(
             f"{path} was trained on another store than {stage.data.store} is now; prepare that one again, or train again"

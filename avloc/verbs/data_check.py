@@ -1,7 +1,6 @@
 """`avloc data check`: what a store holds, and what is wrong with it."""
 
-import hashlib
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,16 +11,20 @@ from avloc.errors import DataError
 if TYPE_CHECKING:
     from avloc.data.store import Store
 
-BATCH, NAMED = 64, 3
-SILENT = 33  # of 32767: a thousandth of full scale
+NAMED = 3
+NO_SOUND = {"no sound track", "no sound", "missing sound"}
 
 
 @dataclass(frozen=True)
 class SplitCheck:
     """One split. listed, ok: lines of its list, and those that could be prepared. reasons: why others could not. clips,
-    hours: of sound. classes: clips in which each sounds. boxes, annotated: boxes, and frames somebody looked at. silent,
-    frozen: ids of clips whose sound never exceeds a thousandth of full scale, whose frames are all the same. flat: ids of
-    clips with a box that has no area or leaves the frame. doubles: pairs of ids with the same frames and sound.
+    hours: of sound. classes: clips in which each sounds. boxes, annotated: boxes, and frames somebody looked at. no_sound:
+    listed items without any sound. silent: ids of clips whose sound never exceeds a thousandth of full scale, or whose
+    spectrogram is one value. frozen: ids of clips whose frames are all the same, or, where clips have one frame, those of a
+    video whose clips all show the same. flat: ids of clips with a box that has no area or leaves the frame. doubles: pairs of
+    ids with the same frames and sound.
+    verified, bare: items whose content has the SHA-256 of the manifest, items without one (of earlier versions). changed: ids
+    of items whose content is another, or cannot be read.
     """
 
     listed: int
@@ -32,92 +35,72 @@ class SplitCheck:
     classes: dict[str, int]
     boxes: int
     annotated: int
+    no_sound: int = 0
     silent: list[str] = field(default_factory=list)
     frozen: list[str] = field(default_factory=list)
     flat: list[str] = field(default_factory=list)
     doubles: list[tuple[str, str]] = field(default_factory=list)
+    verified: int = 0
+    bare: int = 0
+    changed: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Checked:
-    """splits: see SplitCheck. across: "A, B" -> ids of clips of B that A holds too. problems: what is wrong, in words."""
+    """splits: see SplitCheck. across: "A, B" -> ids of clips of B that A holds too. broken: shards that are missing or cannot
+    be read, with why; their clips are in no other figure but the counts of the lists. shard: "2/8" where the store is a part.
+    problems: what is wrong, in words.
+    """
 
     store: Path
     splits: dict[str, SplitCheck]
     across: dict[str, list[str]]
+    broken: list[str]
+    shard: str | None
     problems: list[str]
 
 
 def data_check(store: Path) -> Checked:
-    """Read all of a store. DataError where it is none, or a shard is broken; anything else that is wrong is counted."""
+    """Read all of a store, once. DataError where it is none; whatever is wrong in it is counted and named."""
     import json
 
+    from avloc.data.checking import Checker, across
     from avloc.data.store import Store
 
     whole = Store.open(store)
-    rows = [json.loads(line) for line in (whole.path / "manifest.jsonl").read_text("utf-8").splitlines()]
-    splits, content = {}, {}
-    for name, clips in whole.splits.items():
-        lines = [row for row in rows if row["split"] == name]
-        part = whole.split(name)
-        splits[name], content[name] = _split(part if clips else None, lines)
-    across = _across(content)
-    return Checked(whole.path, splits, across, list(_problems(splits, across)))
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in whole.splits}
+    with open(whole.path / "manifest.jsonl", encoding="utf-8") as lines:
+        for line in lines:
+            row = json.loads(line)
+            rows[row["split"]].append(row)
+    broken = whole.broken()
+    checker, splits, seen = Checker(whole), {}, {}
+    for name in whole.splits:
+        splits[name], seen[name] = _split(checker, whole.split(name).without(broken), rows[name])
+    doubles = across(seen)
+    problems = [*broken.values(), *_problems(splits, doubles, whole.settings.get("shard"))]
+    return Checked(whole.path, splits, doubles, list(broken.values()), whole.settings.get("shard"), problems)
 
 
-def _split(part: "Store | None", lines: list[dict[str, Any]]) -> tuple[SplitCheck, dict[str, str]]:
+def _split(checker: Any, part: "Store", lines: list[dict[str, Any]]) -> tuple[SplitCheck, dict[bytes, str]]:
     """What is found, and the clip of each content."""
-    import numpy as np
-
     failed = Counter(row["reason"] for row in lines if row["status"] != "ok")
     listed, ok = len(lines), sum(row["status"] == "ok" for row in lines)
-    if part is None:
-        return SplitCheck(listed, ok, dict(failed), 0, 0.0, {}, 0, 0), {}
-    silent, frozen, doubles = [], [], []
-    seen: dict[str, str] = {}
-    every = np.arange(len(part))
-    for start in range(0, len(part), BATCH):
-        clips = every[start : start + BATCH]
-        sounds = part.sounds(clips)
-        frames = np.stack([part.frames(clips, np.full(len(clips), n)) for n in range(part.frames_per_clip)], axis=1)
-        loudest = np.abs(sounds.astype(np.int32)).max(1)
-        still = (frames == frames[:, :1]).all((1, 2, 3, 4)) & (part.frames_per_clip > 1)
-        for n, clip in enumerate(clips.tolist()):
-            name = part.ids[clip]
-            if loudest[n] < SILENT:
-                silent.append(name)
-            if still[n]:
-                frozen.append(name)
-            digest = hashlib.sha256(frames[n].tobytes() + sounds[n].tobytes()).hexdigest()
-            if digest in seen:
-                doubles.append((seen[digest], name))
-            seen.setdefault(digest, name)
-    boxes = part.boxes
-    left, top, right, bottom = boxes.xyxy.T if len(boxes) else np.empty((4, 0))
-    wrong = ~((right > left) & (bottom > top) & (left >= 0) & (top >= 0) & (right <= 1 + 1e-6) & (bottom <= 1 + 1e-6))
+    no_sound = sum(count for reason, count in failed.items() if reason in NO_SOUND)
+    reasons = dict(failed.most_common())
+    if not len(part):
+        return SplitCheck(listed, ok, reasons, 0, 0.0, {}, 0, 0, no_sound), {}
+    found = checker.split(part)
     check = SplitCheck(
-        listed, ok, dict(failed), len(part), round(len(part) * part.seconds / 3600, 4),
+        listed, ok, reasons, len(part), round(len(part) * part.seconds / 3600, 4),
         {name: int(count) for name, count in zip(part.classes, part.labels.sum(0), strict=True)},
-        len(boxes), int(part.annotated.sum()), silent, frozen, [part.ids[clip] for clip in np.unique(boxes.clip[wrong])],
-        doubles,
+        len(part.boxes), int(part.annotated.sum()), no_sound, found.silent, found.frozen, found.flat, found.doubles,
+        found.verified, found.bare, found.changed,
     )  # fmt: skip
-    return check, seen
+    return check, found.seen
 
 
-def _across(content: dict[str, dict[str, str]]) -> dict[str, list[str]]:
-    holders: dict[str, list[str]] = defaultdict(list)
-    for split, seen in content.items():
-        for digest in seen:
-            holders[digest].append(split)
-    found: dict[str, list[str]] = defaultdict(list)
-    for digest, splits in holders.items():
-        for n, one in enumerate(splits):
-            for other in splits[n + 1 :]:
-                found[f"{one}, {other}"].append(content[other][digest])
-    return dict(found)
-
-
-def _problems(splits: dict[str, SplitCheck], across: dict[str, list[str]]) -> Iterator[str]:
+def _problems(splits: dict[str, SplitCheck], across: dict[str, list[str]], shard: str | None) -> Iterator[str]:
     for name, split in splits.items():
         for what, ids in (
             ("have a silent sound", split.silent),
@@ -127,8 +110,13 @@ def _problems(splits: dict[str, SplitCheck], across: dict[str, list[str]]) -> It
         ):
             if ids:
                 yield f"{name}: {len(ids)} of {split.clips} clips {what}: {_named(ids)}"
-        if not split.clips:
-            yield f"{name}: no clip could be prepared"
+        if split.changed:
+            yield (
+                f"{name}: {len(split.changed)} items are not what was prepared (another SHA-256, or broken): "
+                f"{_named(split.changed)}"
+            )
+        if not split.clips and shard is None:
+            yield f"{name}: no clip is there"
     for pair, ids in across.items():
         yield f"{pair}: {len(ids)} clips are in both: {_named(ids)}"
 

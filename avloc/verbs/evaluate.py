@@ -79,8 +79,8 @@ def evaluate(
 
     sets: which of the configuration's ``evaluate`` section (default: all). metric: which metrics to report (a bare
     ``ciou`` stands for all of that name). Comparisons on the same frames: the model with a wrong sound, the same maps
-    without sound (where the method has them), stage one's maps (for a later stage), the largest object, colour
-    saliency, the centre, and all ones. Intervals are over videos: `resamples` bootstrap draws.
+    without sound (where the method has them; coarse-to-fine's are the CAM baseline), stage one's maps (for a later stage),
+    the largest object, colour saliency, the centre, and all ones. Intervals are over videos: `resamples` bootstrap draws.
     """
     from avloc.engine.class_maps import refuse_untrained
     from avloc.engine.experiment import keep_config, open_run
@@ -125,6 +125,8 @@ def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | 
     localizer = load_stage(experiment, run, number).to(device_of(stage.train.device))
     if test.size is not None:
         localizer.frame = replace(localizer.frame, size=test.size)
+    if test.seconds is not None:
+        localizer.sound = _longer(localizer.sound, test.seconds, name)
     store = open_split(test.store, test.split, localizer)
     frames = frames_to_score(store, test.frames, experiment.seed, name)
     loader = Loader(store, localizer, device_of(stage.train.device), stage.train.workers, stage.train.resident)
@@ -132,12 +134,17 @@ def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | 
     table = class_table(experiment, run, protocol, store, localizer)
     every = _maps(experiment, run, localizer, number, loader, frames)
     refuse_other_classes(every["model"], table, localizer, store, test)
+    kept = {**KEPT, localizer.looks: ".deaf"}
     for variant, maps in every.items():
-        if variant in KEPT:
-            path = run.predictions / f"{name}{KEPT[variant]}.h5"
+        if variant in kept:
+            path = run.predictions / f"{name}{kept[variant]}.h5"
             assignment = table if table is not None and maps.shape[1] == table.shape[1] else None
             write_predictions(
-                path, frames.truth.ids, maps, assignment=assignment, attributes=_about(experiment, test, number)
+                path,
+                frames.truth.ids,
+                maps,
+                assignment=assignment,
+                attributes={**_about(experiment, test, number), "variant": variant},
             )
     scored = {
         variant: _score(protocol, maps, frames, table, resamples, experiment.seed) for variant, maps in every.items()
@@ -153,6 +160,17 @@ def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | 
     found = SetResult(name, number, result, comparisons, run.predictions / f"{name}.h5", file)
     write_json(file, found.to_json())
     return found
+
+
+def _longer(sound: Any, seconds: float, name: str) -> Any:
+    """The view of the sound with another length."""
+    from avloc.errors import AvlocError
+
+    if not hasattr(sound, "seconds") or not seconds > 0:
+        raise AvlocError(
+            f"evaluate.{name}.seconds: {seconds} for a {type(sound).__name__}; only views with `seconds` hear a part of a clip"
+        )
+    return replace(sound, seconds=seconds)
 
 
 def _selected(metrics: "dict[str, Metric]", wanted: Sequence[str] | None) -> "dict[str, Metric]":
@@ -172,7 +190,7 @@ def _selected(metrics: "dict[str, Metric]", wanted: Sequence[str] | None) -> "di
 
 
 #: which maps are kept as predictions, and what is added to the name of the set
-KEPT = {"model": "", "wrong sound": ".wrong-sound", "without sound": ".deaf", "stage one": ".stage1"}
+KEPT = {"model": "", "wrong sound": ".wrong-sound", "stage one": ".stage1"}
 
 
 def _maps(experiment: Any, run: Any, localizer: Any, number: int, loader: Any, frames: "Frames") -> "dict[str, Maps]":
@@ -185,13 +203,13 @@ def _maps(experiment: Any, run: Any, localizer: Any, number: int, loader: Any, f
     if len({loader.store.videos[clip] for clip in plan.clips}) > 1:
         found["wrong sound"] = maps_of(localizer, loader, wrong_sounds(loader.store, plan, experiment.seed))
     if sees_without_sound(localizer, loader, plan):
-        found["without sound"] = maps_of(localizer, loader, plan, localizer.look)
+        found[localizer.looks] = maps_of(localizer, loader, plan, localizer.look)
     if number > 1 and (not localizer.uses_clusters or stage_one_run(experiment, run).clusters.exists()):
         # with clusters, what stage two starts from: stage one and the dictionary
         start = fresh_stage if localizer.uses_clusters else load_stage
         before = start(experiment, run, number if localizer.uses_clusters else 1)
         before = before.to(next(localizer.parameters()).device).eval()
-        before.frame = localizer.frame
+        before.frame, before.sound = localizer.frame, localizer.sound
         found["stage one"] = maps_of(before, loader, plan)
     boxes, rows = frames.objects()
     found["largest object"] = largest_object(boxes, rows, len(plan))[:, None]

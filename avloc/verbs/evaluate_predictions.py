@@ -2,6 +2,7 @@
 torch."""
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -70,7 +71,7 @@ def evaluate_predictions(
     if (truth is None) == (benchmark is None or annotations is None):
         raise ConfigError("give --benchmark NAME with --annotations PATH, or --truth FILE (one of the two)")
     real = _truth(benchmark, annotations, truth, ids)
-    given = read_predictions(Path(predictions))
+    given = _of_pairs(read_predictions(Path(predictions)), real)
     names = list(PROTOCOLS) if protocol == "all" else [protocol or _default(benchmark)]
     chosen, unable = [], {}
     for name in names:
@@ -104,6 +105,25 @@ def evaluate_predictions(
 
         write_json(Path(out), found.to_json())
     return found
+
+
+def _of_pairs(given: "Predictions", truth: "Truth") -> "Predictions":
+    """A benchmark of mixed clips wants two maps a row: they are those of the clips ID+PARTNER/0 and /1, as a store has them.
+
+    A row of which one clip is missing has no prediction. Other ids are left as they are.
+    """
+    import numpy as np
+
+    found = [re.fullmatch(r"(.+)\+(.+)/([01])", name) for name in given.ids]
+    if not truth.mixed or not found or given.maps.shape[1] != 1 or not all(found):
+        return given
+    places: dict[str, dict[str, int]] = {}
+    for number, match in enumerate(found):
+        assert match is not None
+        places.setdefault(match[1], {})[match[3]] = number
+    whole = {name: (pair["0"], pair["1"]) for name, pair in places.items() if len(pair) == 2}
+    rows = np.array(list(whole.values()), np.int64).reshape(-1, 2)
+    return replace(given, ids=list(whole), maps=given.maps[rows, 0], confidence=None, object_maps=None, assignment=None)
 
 
 def _rest(given: "Predictions", truth: "Truth") -> dict[str, Any]:

@@ -9,17 +9,19 @@ if TYPE_CHECKING:
     import numpy as np
 
     from avloc.data.store import Store
+    from avloc.engine.experiment import Stage
 
 Progress = Callable[[int, int, str], None]
-COLUMNS = 10
 
 
 @dataclass(frozen=True)
 class Predicted:
-    """predictions: the file of heat maps. strips: the picture. clips, frames: how many were looked at."""
+    """predictions: the file of heat maps. table: when each is, and where it is highest. strips: the picture. clips, frames:
+    how many were looked at."""
 
     run: Path
     predictions: Path
+    table: Path
     strips: Path
     clips: int
     frames: int
@@ -34,20 +36,25 @@ def predict(
     stage: int | None = None,
     videos: int = 8,
     out: Path | None = None,
+    own_sound: bool = False,
     progress: Progress | None = None,
 ) -> Predicted:
     """Heat maps of every frame of a split by a run's stage (None: its last), as a file of predictions and as strips.
 
-    The file, OUT/SPLIT.h5, is what `avloc evaluate --predictions` reads: ids are the frames' keys, or CLIP#FRAME. The
-    picture, OUT/SPLIT.png, has a row for each of the first `videos` videos, its frames in the order of time under their
-    maps, which share one scale. out: a folder; RUN/predictions/<store's name> where None. AvlocError for a store that the
-    run's method cannot read.
+    The file, OUT/SPLIT.h5, is what `avloc evaluate --predictions` reads: ids are the frames' keys, or CLIP#FRAME. OUT/SPLIT.csv
+    says of each id its video, its time in seconds, and where its map is highest. The picture, OUT/SPLIT.png, has a row for
+    each of the first `videos` videos, its frames in the order of time under their maps, which share one scale. out: a
+    folder; RUN/predictions/<store's name> where None. own_sound: each of a clip's frames is heard with its own part of the
+    clip's sound, as second by second in clips of ten seconds with ten frames; else with all of it. AvlocError for a store
+    that the run's method cannot read.
     """
     import numpy as np
 
-    from avloc.data.loader import Loader, Plan
+    from avloc.data.loader import Loader
+    from avloc.data.plans import Plan
+    from avloc.drawing.strips import strips
     from avloc.engine.experiment import device_of, open_run, open_split
-    from avloc.engine.predicting import maps_of
+    from avloc.engine.predicting import maps_of, maps_of_parts
     from avloc.engine.stages import load_stage
     from avloc.errors import AvlocError
     from avloc.files import replacing
@@ -62,22 +69,44 @@ def predict(
     localizer = load_stage(experiment, where, number).to(device)
     part = open_split(Path(store), split, localizer)
     loader = Loader(part, localizer, device, settings.train.workers, settings.train.resident)
-    clips, picks = (axis.ravel() for axis in np.indices((len(part), part.frames_per_clip)))
+    count = len(part) * part.frames_per_clip
     if progress:
-        progress(0, 1, f"{len(clips)} frames")
-    maps = maps_of(localizer, loader, Plan(clips, picks))
+        progress(0, 1, f"{count} frames")
+    if own_sound:
+        maps = maps_of_parts(localizer, loader)
+    else:
+        clips, picks = (axis.ravel() for axis in np.indices((len(part), part.frames_per_clip)))
+        maps = maps_of(localizer, loader, Plan(clips, picks))
     folder = Path(out) if out is not None else where.predictions / Path(store).name
     ids = _ids(part)
-    about = {"method": experiment.method, "stage": number, "store": str(store), "split": split}
-    classes = part.classes if localizer.of_classes and maps.shape[1] == len(part.classes) else None
-    predictions, strips = folder / f"{split}.h5", folder / f"{split}.png"
+    about = {"method": experiment.method, "stage": number, "store": str(store), "split": split, "own_sound": own_sound}
+    classes = _class_names(settings, part, maps.shape[1]) if localizer.of_classes else None
+    predictions, table, picture = (folder / f"{split}{ending}" for ending in (".h5", ".csv", ".png"))
     write_predictions(predictions, ids, maps, classes, attributes=about)
-    content = _strips(part, maps, videos, f"{where.path}, stage {number}: {split} of {store}")
-    with replacing(strips) as temporary:
+    _write_table(table, part, ids, maps, classes)
+    content = strips(part, maps, videos, f"{where.path}, stage {number}: {split} of {store}", classes)
+    with replacing(picture) as temporary:
         temporary.write_bytes(content)
     if progress:
         progress(1, 1, "")
-    return Predicted(where.path, predictions, strips, len(part), len(clips))
+    return Predicted(where.path, predictions, table, picture, len(part), count)
+
+
+def _class_names(stage: "Stage", store: "Store", maps: int) -> tuple[str, ...] | None:
+    """Of the maps of a method that has one a class: of the classes it learnt, else, where these are not to be had, of the
+    store's; None for any other number of maps."""
+    from avloc.data.labels import read_labels
+    from avloc.data.store import Store
+    from avloc.errors import DataError
+
+    names = store.classes
+    try:
+        if stage.data.layout == "store":
+            learnt = Store.open(stage.data.store).split(stage.data.train)
+            names = learnt.classes if stage.data.labels is None else read_labels(learnt, stage.data.labels).classes
+    except DataError:
+        pass
+    return names if len(names) == maps else None
 
 
 def _ids(store: "Store") -> list[str]:
@@ -91,30 +120,23 @@ def _ids(store: "Store") -> list[str]:
     return ids
 
 
-def _strips(store: "Store", maps: "np.ndarray[Any, Any]", videos: int, title: str) -> bytes:
+def _write_table(
+    path: Path, store: "Store", ids: Sequence[str], maps: "np.ndarray[Any, Any]", classes: Sequence[str] | None
+) -> None:
+    import csv
+    import io
+
     import numpy as np
 
-    from avloc.drawing.panels import Picture, Row, panel
-    from avloc.drawing.pictures import heat_picture, value_range
-    from avloc.drawing.sound import sound_picture
+    from avloc.drawing.strips import moments_of
+    from avloc.files import write_text
 
-    count = store.frames_per_clip
-    rows = []
-    for video in list(dict.fromkeys(store.videos))[:videos]:
-        clips = [clip for clip, name in enumerate(store.videos) if name == video]
-        moments = [(clip, pick) for clip in clips for pick in range(count)]
-        spread = np.unique(np.linspace(0, len(moments) - 1, min(COLUMNS, len(moments))).astype(int))
-        heats = [maps[clip * count + pick].max(0) for clip, pick in (moments[n] for n in spread)]
-        limits = value_range(np.stack(heats))
-        pictures = []
-        for (clip, pick), heat in zip((moments[n] for n in spread), heats, strict=True):
-            time = store.starts[clip] + store.seconds * pick / count
-            frame = store.frames([clip], [pick])[0]
-            words = f"highest {heat.max():.3g}"
-            pictures.append(Picture(f"{time:.1f} s", heat_picture(frame, heat, limits, 160), words, f"At {time:.1f} s"))
-        rows.append(Row(f"{video}: colours from {limits[0]:.3g} to {limits[1]:.3g}", pictures))
-        heard = store.sounds(clips).ravel()
-        width = 170 * len(pictures) - 10
-        words = f"{len(heard) / store.rate:.1f} s"
-        rows.append(Row("", [Picture("Sound", sound_picture(heard, store.rate, width), words, "Its sound")]))
-    return panel(title, rows)
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["id", "video", "start", "stop", "highest", "x", "y", *(["class"] if classes else [])])
+    for name, moment, heats in zip(ids, moments_of(store), maps, strict=True):
+        kind, row, column = np.unravel_index(heats.argmax(), heats.shape)
+        x, y = (column + 0.5) / heats.shape[2], (row + 0.5) / heats.shape[1]
+        figures = [f"{moment.start:.3f}", f"{moment.stop:.3f}", f"{heats.max():.6g}", f"{x:.4f}", f"{y:.4f}"]
+        table.writerow([name, store.videos[moment.clip], *figures, *([classes[int(kind)]] if classes else [])])
+    write_text(path, text.getvalue())

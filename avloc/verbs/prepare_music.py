@@ -55,7 +55,8 @@ def prepare_music(
     }
     reader = MusicReader(source, fps, size, rate)
     prepared = build_store(out, source, listing, reader, settings, **work)
-    _report_unseen_boxes(out, listing, reader)
+    if prepared.ok:  # a part of a store may be empty
+        _report_unseen_boxes(out, listing, reader)
     return prepared
 
 

@@ -1,9 +1,9 @@
 """`avloc pseudo-labels`: how much each class is heard and seen in the clips of a split, kept in the store."""
 
-import csv
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 from avloc.errors import DataError
 
@@ -11,11 +11,16 @@ if TYPE_CHECKING:
     from avloc.data.labels import Labels
     from avloc.data.store import Store
 
+Progress = Callable[[int, int, str], None]
+SOURCES = (
+    "--tags, --run DIR, or for sounds --scores FILE or --tagger FILE, for frames --frame-scores FILE or --classifier"
+)
+
 
 @dataclass(frozen=True)
 class PseudoLabels:
     """store, split, name: whose labels these are. classes: their names. clips: how many. sound, frame: mean number of
-    classes a clip that are likelier than not. file: where they lie."""
+    classes a clip that are likelier than not. proposals: boxes kept of each frame. file: where they lie."""
 
     store: Path
     split: str
@@ -24,35 +29,72 @@ class PseudoLabels:
     clips: int
     sound: float
     frame: float
+    proposals: int
     file: Path
 
 
 def pseudo_labels(
-    store: Path, split: str, name: str, tags: bool = False, scores: Path | None = None, run: Path | None = None
+    store: Path,
+    split: str,
+    name: str,
+    tags: bool = False,
+    scores: Path | None = None,
+    run: Path | None = None,
+    frame_scores: Path | None = None,
+    tagger: Path | None = None,
+    classifier: str | None = None,
+    sound_mapping: Path | None = None,
+    frame_mapping: Path | None = None,
+    image_scores: Literal["softmax", "logits"] = "softmax",
+    proposals: Path | None = None,
+    device: str = "auto",
+    batch_size: int = 32,
+    progress: Progress | None = None,
 ) -> PseudoLabels:
     """Write the labels `name` of a split; a stage learns from them with ``data.labels: NAME``.
 
-    From one of three: tags, the store's own labels, for sounds and frames alike. scores: a .csv with a header "id,CLASS,..."
-    and a row of scores in [0, 1] for each clip, for sounds and frames alike, or a .npz with ids (N,), classes (C,), and
-    sound and frame (N, C), or one of both. run: a run whose `clusters.npz` is of this split, as `avloc cluster` writes it
-    after a warm-up without classes; its clusters are the classes, named by `matching.json` where that is one to one (names
-    and order alone come from the true classes). DataError for missing clips, NaN, or scores outside [0, 1].
+    For sounds and frames alike from tags, the store's own labels, or a run whose `clusters.npz` is of this split, as
+    `avloc cluster` writes it after a warm-up without classes; its clusters are the classes, named by `matching.json` where
+    that is one to one (names and order alone come from the true classes).
+
+    Else of sounds from one of two, and of frames; what is of one serves the other where that has nothing of its own.
+    scores, frame_scores: a .csv with a header "id,CLASS,..." and a row of scores in [0, 1] for each clip; a .npz with ids
+    (N,), classes (C,), and sound and frame (N, C), or one of both; or a .npy (N, C) in the order of the split, as the
+    authors' ``labels_a.npy``. tagger: the audio tagger's file. classifier: torchvision's ResNet-18 or 34 of ImageNet, a file
+    or ``imagenet`` for the download. sound_mapping, frame_mapping: which class of the networks, or of the scores, is of
+    which category, as ``cluster_a.npy`` and ``cluster_v3.npy``; see `avloc.data.categories`. image_scores: what of the
+    classifier is summed over a category's classes; ``logits`` as the release seems to, also for `frame_scores`.
+
+    proposals: a detector's boxes, see `avloc.data.proposals`, kept with the labels; with a classifier, each is named, and
+    raises what its frame shows. DataError for missing clips, NaN, or scores outside [0, 1]; nothing is written then.
     """
     from avloc.data.labels import write_labels
+    from avloc.data.proposals import read_proposals
     from avloc.data.store import Store
+    from avloc.engine.labelling import Streams, of_streams, refuse_sources
 
-    if sum((tags, scores is not None, run is not None)) != 1:
-        raise DataError("pseudo-labels are made of one thing: give --tags, --scores FILE or --run DIR")
+    tell = progress or (lambda done, total, text: None)
+    streams = Streams(
+        scores, frame_scores, None if tagger is None else str(tagger), classifier,
+        sound_mapping, frame_mapping, image_scores, device, batch_size, tell,
+    )  # fmt: skip
+    refuse_sources(streams, tags, run)
     part = Store.open(store).split(split)
+    boxes = None if proposals is None else read_proposals(Path(proposals), part)
     if tags:
         found = _of_tags(part)
-    elif scores is not None:
-        found = _of_scores(part, Path(scores))
+    elif run is not None:
+        found = _of_clusters(part, Path(run))
     else:
-        found = _of_clusters(part, Path(run))  # type: ignore[arg-type]
+        found = of_streams(part, streams, boxes)
+    if boxes is not None and found.proposals is None:
+        import numpy as np
+
+        found = replace(found, proposals=boxes, proposal_classes=np.full(boxes.shape[:3], -1, np.int64))
     file = write_labels(part, name, found)
     heard, seen = (float((values > 0.5).sum(1).mean()) for values in (found.sound, found.frame))
-    return PseudoLabels(Path(store), split, name, found.classes, len(part), heard, seen, file)
+    count = 0 if boxes is None else boxes.shape[2]
+    return PseudoLabels(Path(store), split, name, found.classes, len(part), heard, seen, count, file)
 
 
 def _of_tags(store: "Store") -> "Labels":
@@ -67,74 +109,6 @@ def _of_tags(store: "Store") -> "Labels":
         )
     values = store.labels.astype(np.float32)
     return Labels(store.classes, values, values)
-
-
-def _of_scores(store: "Store", path: Path) -> "Labels":
-    import numpy as np
-
-    from avloc.data.labels import Labels
-
-    ids, classes, kinds = _table(path) if path.suffix == ".csv" else _arrays(path)
-    place = {clip: row for row, clip in enumerate(ids)}
-    if len(place) < len(ids):
-        double = next(clip for clip in ids if ids.count(clip) > 1)
-        raise DataError(f"{path}: id {double!r} stands there twice; expected each clip once")
-    missing = [clip for clip in store.ids if clip not in place]
-    if missing:
-        raise DataError(
-            f"{path}: {len(missing)} of {len(store)} clips of {store.split_name} are missing, such as {missing[0]}"
-        )
-    rows = np.array([place[clip] for clip in store.ids])
-    for kind, values in kinds.items():
-        if values.shape != (len(ids), len(classes)):
-            raise DataError(
-                f"{path}: {kind} has the shape {values.shape}; expected {(len(ids), len(classes))}, clips by classes"
-            )
-        if not ((values >= 0) & (values <= 1)).all():
-            row, column = (int(at[0]) for at in np.nonzero(~((values >= 0) & (values <= 1))))
-            raise DataError(
-                f"{path}: {ids[row]}, {classes[column]}: {kind} score {values[row, column]}; expected 0 to 1"
-            )
-    sound, frame = (kinds.get(kind, next(iter(kinds.values())))[rows].astype(np.float32) for kind in ("sound", "frame"))
-    return Labels(tuple(classes), sound, frame)
-
-
-def _table(path: Path) -> tuple[list[str], list[str], dict[str, Any]]:
-    import numpy as np
-
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            header, *rows = [row for row in csv.reader(file) if row]
-    except (OSError, ValueError, UnicodeDecodeError) as error:
-        raise DataError(
-            f"{path}: cannot be read ({error or 'it is empty'}); expected a header id,CLASS,... and rows"
-        ) from None
-    for number, row in enumerate(rows, 2):
-        if len(row) != len(header):
-            raise DataError(f"{path}:{number}: {len(row)} fields, the header has {len(header)}")
-    try:
-        values = np.array([[float(value) for value in row[1:]] for row in rows], np.float64).reshape(len(rows), -1)
-    except ValueError as error:
-        raise DataError(f"{path}: a score is no number ({error})") from None
-    return [row[0] for row in rows], header[1:], {"sound": values}
-
-
-def _arrays(path: Path) -> tuple[list[str], list[str], dict[str, Any]]:
-    import zipfile
-
-    import numpy as np
-
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            kinds = {kind: file[kind] for kind in ("sound", "frame") if kind in file.files}
-            ids, classes = file["ids"].tolist(), file["classes"].tolist()
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(
-            f"{path}: cannot be read ({error}); expected a .csv, or a .npz with ids, classes, sound, frame"
-        ) from None
-    if not kinds:
-        raise DataError(f"{path}: neither sound nor frame in it; expected (N, C) scores of one or both")
-    return ids, classes, kinds
 
 
 def _of_clusters(store: "Store", path: Path) -> "Labels":

@@ -38,6 +38,14 @@ DATA = [
     DataRecipe("synthetic", "the built-in world: mp4 files with sound and exact truth, in the layout of MUSIC"),
     DataRecipe("music", "MUSIC solo and duet videos (or the synthetic world) into a store of one-second clips"),
     DataRecipe("music-synthetic", "2x2 mosaics of a prepared music store: two of four objects sound"),
+    DataRecipe(
+        "audioset-instrument", "AudioSet-instrument, by coarse-to-fine's or DSOL's lists, into clips of a second"
+    ),
+    DataRecipe("soundnet-flickr", "SoundNet-Flickr, its lists and the boxes of its annotators"),
+    DataRecipe("ave", "AVE: clips of a second with the class of the event; it has no boxes"),
+    DataRecipe("vggsound", "VGGSound for training; VGG-SS, single, mixed, silent and instrument clips for testing"),
+    DataRecipe("folder", "any folder of videos: the middle of each, or all of it"),
+    DataRecipe("import", "data that was prepared for a published program"),
 ]
 
 

@@ -388,3 +388,24 @@ def test_every_benchmark_is_described():
     )
     assert set(BENCHMARKS) == set(names.split())
     assert all(one.title and one.needs and one.ids and one.origin for one in BENCHMARKS.values())
+
+
+def test_a_clip_that_stands_twice_in_vgg_ss_is_an_error(tmp_path):
+    rows = [{"file": "abcdefghijk_000000", "class": "dog", "bbox": [[0, 0, 1, 1]]}] * 2
+    (tmp_path / "vggss.json").write_text(json.dumps(rows))
+    with pytest.raises(DataError, match="'abcdefghijk_000000' stands there more than once"):
+        read_benchmark("vggss", tmp_path)
+
+
+def test_a_file_nested_without_end_is_one_line(tmp_path):
+    (tmp_path / "vggss.json").write_text("[" * 100_000)
+    with pytest.raises(DataError, match="nested too deep"):
+        read_benchmark("vggss", tmp_path)
+
+
+def test_a_list_may_leave_out_the_endings_of_ids_and_begin_with_a_mark(tmp_path):
+    boxes = {f"stem/frame_001/{number:05d}.jpg": {"bbox": [[1, 0.1, 0.1, 0.5, 0.5]]} for number in range(3)}
+    (tmp_path / "solotest.json").write_text(json.dumps(boxes), encoding="utf-8-sig")
+    (tmp_path / "ids.txt").write_text("\ufeffstem/frame_001/00002.jpg\r\nstem/frame_001/00000\r\n", encoding="utf-8")
+    truth = read_benchmark("dsol-solo", tmp_path, ids=tmp_path / "ids.txt")
+    assert truth.ids == ["stem/frame_001/00002.jpg", "stem/frame_001/00000.jpg"]

@@ -185,6 +185,17 @@ def test_frames_of_audioset_with_two_classes():
     assert score("c2f-class", maps, truth, resamples=0).counts["evaluated"] == 211
 
 
+def test_frames_of_audioset_by_level():
+    truth = read("audioset-instrument")
+    clips = np.unique(np.stack([truth.box_clip, truth.box_class]), axis=1)[0]
+    classes = np.bincount(clips, minlength=len(truth))
+    for level in (1, 2, 3):
+        for name, count in (("c2f-class", 15), ("c2f-agnostic", 1)):
+            protocol = named(name).with_axes(level=level)
+            result = score(protocol, np.ones((len(truth), count, 1, 1), np.float32), truth, resamples=0)
+            assert result.counts["evaluated"] == (classes == level).sum() > 0
+
+
 def test_videos_of_music_duet_are_told():
     truth = read("music-duet")
     assert max(truth.videos.count(video) for video in set(truth.videos)) == 1008

@@ -1,15 +1,17 @@
 """How fast videos become clips in one process, beside bare PyAV on the same files.
 
-    python tests/bench/decode.py [FOLDER OF VIDEOS] [--videos 60] [--size 128]
+    python tests/bench/decode.py [FOLDER OF VIDEOS] [--videos 60] [--size 128] [--large]
 
 Bare is: decode every frame, resize four a second by swscale with the filter that avloc uses; with sound: decode and
-resample it too. Without a folder, small videos are made first. 0.8 of bare or more is expected of frames and of sound.
+resample it too. Without a folder, videos are made first: 4 s of 256x192 at 10 frames a second, or, with --large, 10 s of
+640x360 at 25. 0.8 of bare or more is expected of frames and of sound.
 """
 
 import argparse
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import av
@@ -20,23 +22,36 @@ from av.video.reformatter import VideoReformatter
 from avloc.data.blocks import write_block
 from avloc.data.sources.base import Item
 from avloc.data.sources.music import MusicReader
-from avloc.data.video import _FILTER, read_frames
+from avloc.data.video import _FILTER, probe, read_frames
 
-SECONDS, RATE, SOUND_RATE = 4, 10, 22050
+SOUND_RATE = 22050
 
 
-def make_video(path: Path, seed: int) -> None:
-    """4 s, 256x192, 10 frames a second, H.264 and AAC: moving texture and a tone."""
+@dataclass(frozen=True)
+class Kind:
+    """Of videos: s, frames a second, pixels."""
+
+    seconds: int = 4
+    rate: int = 10
+    width: int = 256
+    height: int = 192
+
+
+SMALL, LARGE = Kind(), Kind(10, 25, 640, 360)
+
+
+def make_video(path: Path, seed: int, kind: Kind = SMALL) -> None:
+    """H.264 and AAC: moving texture and a tone."""
     random = np.random.default_rng(seed)
-    texture = random.integers(0, 256, (48, 64, 3)).repeat(6, 0).repeat(6, 1).astype(np.uint8)
+    texture = random.integers(0, 256, (kind.height // 4, kind.width // 4, 3)).repeat(6, 0).repeat(6, 1).astype(np.uint8)
     with av.open(str(path), "w") as container:
-        video = container.add_stream("libx264", rate=RATE, options={"crf": "26", "preset": "veryfast"})
-        video.width, video.height, video.pix_fmt = 256, 192, "yuv420p"
+        video = container.add_stream("libx264", rate=kind.rate, options={"crf": "26", "preset": "veryfast"})
+        video.width, video.height, video.pix_fmt = kind.width, kind.height, "yuv420p"
         audio = container.add_stream("aac", rate=SOUND_RATE, layout="mono")
-        for n in range(SECONDS * RATE):
-            frame = np.ascontiguousarray(np.roll(texture, n * 3, 1)[:192, :256])
+        for n in range(kind.seconds * kind.rate):
+            frame = np.ascontiguousarray(np.roll(texture, n * 3, 1)[: kind.height, : kind.width])
             container.mux(video.encode(av.VideoFrame.from_ndarray(frame)))
-        tone = 0.3 * np.sin(2 * np.pi * 440 * np.arange(SECONDS * SOUND_RATE) / SOUND_RATE).astype(np.float32)
+        tone = 0.3 * np.sin(2 * np.pi * 440 * np.arange(kind.seconds * SOUND_RATE) / SOUND_RATE).astype(np.float32)
         sound = av.AudioFrame.from_ndarray(tone[None], "fltp", "mono")
         sound.rate = SOUND_RATE
         container.mux(audio.encode(sound))
@@ -61,7 +76,7 @@ def bare(path: Path, size: int) -> int:
 
 
 def frames_only(path: Path, size: int) -> int:
-    times = [second + offset / 30 for second in range(SECONDS) for offset in (0, 7, 14, 21)]
+    times = [second + offset / 30 for second in range(int(probe(path).duration)) for offset in (0, 7, 14, 21)]
     return len(read_frames(path, times, size))
 
 
@@ -79,14 +94,22 @@ def bare_with_sound(path: Path, size: int) -> int:
 
 
 def stored(paths: list[Path], size: int, kind: str) -> None:
-    settings = {"frames": kind, "classes": ["a"], "frames_per_clip": 4, "size": size, "samples": 16000}
+    settings = {"frames": kind, "classes": ["a"], "frames_per_clip": 4, "size": size, "samples": 16000, "seconds": 1.0}
     reader = MusicReader(paths[0].parent, 4, size, 16000)
     items = [
         Item(path.stem, path.name, {"video": path.name, "sound": None, "labels": [0], "boxes": {}}) for path in paths
     ]
     with tempfile.TemporaryDirectory() as folder:
         for start in range(0, len(items), 16):
-            write_block(Path(folder) / f"{start}.h5", "", items[start : start + 16], reader, settings)
+            write_block(
+                Path(folder) / f"{start}.h5",
+                "",
+                items[start : start + 16],
+                reader,
+                settings,
+                {},
+                lambda what, value: None,
+            )
 
 
 def each(paths: list[Path], work: Callable[[Path, int], int], size: int) -> None:
@@ -109,11 +132,12 @@ def main() -> None:
     parser.add_argument("folder", nargs="?", type=Path)
     parser.add_argument("--videos", type=int, default=60)
     parser.add_argument("--size", type=int, default=128)
+    parser.add_argument("--large", action="store_true")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as made:
         if asked.folder is None:
             for n in range(asked.videos):
-                make_video(Path(made) / f"{n:03d}.mp4", n)
+                make_video(Path(made) / f"{n:03d}.mp4", n, LARGE if asked.large else SMALL)
         paths = sorted((asked.folder or Path(made)).glob("*.mp4"))[: asked.videos]
         rows: list[tuple[str, Callable[[], None]]] = [
             ("bare PyAV", lambda: each(paths, bare, asked.size)),

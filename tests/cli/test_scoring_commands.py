@@ -93,6 +93,19 @@ def test_tables_fit_into_a_hundred_columns(folder):
         assert max(map(len, lines)) <= 100
         broken = any(re.match(r" +(clips|videos|ceiling)", line) for line in lines)
         assert command[0] == "benchmarks" or not broken, "no head of a column is broken"
+        if command[0] != "leaderboard":
+            narrow = CliRunner(env={"COLUMNS": "80"}).invoke(app, [str(word) for word in command]).stdout
+            assert max(map(len, narrow.splitlines())) <= 80
+
+
+def test_clips_without_a_map_are_told_in_the_heading_and_stand_behind_the_worst(folder):
+    rows = json.loads((folder / "vggss.json").read_text())
+    rows.insert(0, {"file": "zbcdefghijk_000000", "class": "dog", "bbox": [[0, 0, 1, 1]]})
+    (folder / "vggss.json").write_text(json.dumps(rows))
+    options = ["--predictions", folder / "p.h5", "--benchmark", "vggss", "--annotations", folder, "--resamples", 0]
+    shown = run("evaluate", *options, "--worst", 7).stdout
+    assert "7 of 7 clips, 1 of them without a map score 0" in shown
+    assert [line.split()[0] for line in shown.splitlines()[-7:]][::6] == ["abcdefghijk_000004", "zbcdefghijk_000000"]
 
 
 def test_reasons_are_told_once(folder):

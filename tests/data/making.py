@@ -4,10 +4,12 @@ import json
 import os
 import signal
 import struct
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from threading import Event
 
 import av
 import numpy as np
@@ -75,15 +77,28 @@ def make_video(
     return path
 
 
+def make_sound(path: Path, seconds: float = 3.0, pitch: float = 500.0, rate: int = 22050) -> Path:
+    """An AAC track and nothing else."""
+    with av.open(str(path), "w") as container:
+        audio = container.add_stream("aac", rate=rate, layout="mono")
+        frame = av.AudioFrame.from_ndarray(tone(seconds, pitch, rate), "fltp", "mono")
+        frame.rate = rate
+        container.mux(audio.encode(frame))
+        container.mux(audio.encode())
+    return path
+
+
 def tone(seconds: float, pitch: float = 440.0, rate: int = 22050, loudness: float = 0.5) -> np.ndarray:
     return (loudness * np.sin(2 * np.pi * pitch * np.arange(round(seconds * rate)) / rate)).astype(np.float32)[None]
 
 
-def turn(path: Path) -> None:
-    """Make a player turn the video by 90 degrees clockwise: the matrix in the mp4's track header."""
+def turn(path: Path, quarters: int = 1) -> None:
+    """Make a player turn the video by so many times 90 degrees clockwise: the matrix in the mp4's track header."""
     content = bytearray(path.read_bytes())
     place = content.index(b"tkhd") + 4 + 40
-    content[place : place + 36] = struct.pack(">9i", 0, 1 << 16, 0, -(1 << 16), 0, 0, 0, 0, 1 << 30)
+    cosine, sine = [(1, 0), (0, 1), (-1, 0), (0, -1)][quarters]
+    matrix = [value << 16 for value in (cosine, sine, 0, -sine, cosine, 0, 0, 0)]
+    content[place : place + 36] = struct.pack(">9i", *matrix, 1 << 30)
     path.write_bytes(content)
 
 
@@ -135,23 +150,29 @@ def make_music(root: Path, splits: dict[str, Sequence[str]], seconds: int = 2, t
 class MadeReader:
     """Clips without any video: item n has n % 3 + 1 clips, filled with n; every fifth breaks off after its first clip.
 
-    deadly: an item whose reading kills the process, as long as the file `alive` does not exist.
+    deadly, hanging: items whose reading kills the process, or never ends, as long as the file `alive` does not exist.
+    slow: seconds that each clip takes.
     """
 
     deadly: str = ""
     alive: str = ""
+    hanging: str = ""
+    slow: float = 0.0
 
     def read(self, item: Item) -> Iterator[Clip]:
         number = item.facts["number"]
         if item.id == self.deadly and not os.path.exists(self.alive):
             os.kill(os.getpid(), signal.SIGKILL)
+        if item.id == self.hanging and not os.path.exists(self.alive):
+            Event().wait()
         for second in range(number % 3 + 1):
+            time.sleep(self.slow)
             yield Clip(
                 id=f"{item.id}/{second:03d}",
                 video=item.id,
                 split="",
                 start=float(second),
-                frames=np.full((2, 16, 16, 3), 10 * number + second, np.uint8),
+                frames=np.full((2, 16, 16, 3), (10 * number + second) % 256, np.uint8),
                 frame_keys=(f"{item.id}/{second}/a", f"{item.id}/{second}/b"),
                 waveform=np.full(100, 100 * number + second, np.int16),
                 labels=(number % 2,),
@@ -172,6 +193,11 @@ SETTINGS = {
     "size": 16,
     "frames": "raw",
 }
+
+
+def content(store: Path) -> dict[str, bytes]:
+    """Every file of a store, shards byte for byte."""
+    return {str(path.relative_to(store)): path.read_bytes() for path in sorted(store.rglob("*")) if path.is_file()}
 
 
 def made_listing(count: int = 13) -> Listing:

@@ -11,18 +11,13 @@ import pytest
 from avloc.data.build import Prepared, build_store
 from avloc.data.store import Store
 from avloc.errors import DataError
-from tests.data.making import SETTINGS, MadeReader, made_listing
+from tests.data.making import SETTINGS, MadeReader, content, made_listing
 
 
 def build(out: Path, reader: MadeReader | None = None, **options) -> Prepared:
     settings = {**SETTINGS, **options.pop("settings", {})}
     listing = options.pop("listing", None) or made_listing()
     return build_store(out, out.parent, listing, reader or MadeReader(), settings, block=3, jobs=0, **options)
-
-
-def content(store: Path) -> dict[str, bytes]:
-    """Every file of a store, shards byte for byte."""
-    return {str(path.relative_to(store)): path.read_bytes() for path in sorted(store.rglob("*")) if path.is_file()}
 
 
 def build_and_die(out: Path, alive: Path) -> None:

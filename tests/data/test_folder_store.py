@@ -20,7 +20,7 @@ from tests.verbs.test_prepare_import import IDS, make_folder
 class Senses:
     frame = FrameView(size=32, resize=36)
     sound = LogStft(rate=8000, seconds=3.0)
-    negatives, views, every_frame = False, 1, False
+    negatives, views, every_frame, proposals = False, 1, False, False
 
 
 @pytest.fixture

@@ -62,3 +62,16 @@ def test_a_truncated_file_is_refused(store):
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(DataError, match="not whole pseudo labels"):
         read_labels(store, "tags")
+
+
+def test_proposals_are_kept_with_the_labels(store):
+    scores = scores_for(store)
+    boxes = np.random.default_rng(1).random((len(store), 2, 4, 4), np.float32)
+    kinds = np.random.default_rng(2).integers(-1, 3, (len(store), 2, 4))
+    path = write_labels(store, "boxes", Labels(("a", "b", "c"), scores, scores, boxes, kinds))
+    kept = dict(np.load(path))
+    order = np.random.default_rng(1).permutation(len(store))
+    np.savez(path, **{key: value if key == "classes" else value[order] for key, value in kept.items()})
+    found = read_labels(store, "boxes")
+    np.testing.assert_array_equal(found.proposals, boxes)
+    np.testing.assert_array_equal(found.proposal_classes, kinds)

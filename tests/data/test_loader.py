@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from avloc.data.labels import Labels
-from avloc.data.loader import Batch, Loader, Plan, draw_plan, video_numbers
+from avloc.data.loader import Batch, Loader
+from avloc.data.plans import Plan, draw_plan, video_numbers
 from avloc.data.store import Store
 from avloc.data.views import FrameView, LogMel
 from tests.engine.tiny import make_tiny_store
@@ -20,6 +21,7 @@ class Listener:
     negatives = True
     views = 1
     every_frame = False
+    proposals = False
 
 
 class Alone(Listener):
@@ -28,6 +30,10 @@ class Alone(Listener):
 
 class Twice(Alone):
     views = 2
+
+
+class Proposer(Alone):
+    proposals = True
 
 
 class Watcher(Alone):
@@ -217,3 +223,21 @@ def test_pseudo_labels_come_with_their_clips(store):
         assert batch.sound_scores is not None and batch.frame_scores is not None and batch.index is not None
         np.testing.assert_array_equal(batch.sound_scores.numpy(), scores[batch.index.numpy()])
         np.testing.assert_array_equal(batch.frame_scores.numpy(), 1 - scores[batch.index.numpy()])
+
+
+def test_proposals_come_with_the_frame_that_is_shown_or_with_all(store):
+    """Each box says which clip and frame it is of."""
+    scores = np.zeros((len(store), 3), np.float32)
+    boxes = np.zeros((len(store), 2, 5, 4), np.float32)
+    boxes[..., 0], boxes[..., 1] = np.arange(len(store))[:, None, None], np.arange(2)[:, None]
+    kinds = np.arange(5) + np.zeros((len(store), 2, 1), np.int64)
+    labels = Labels(("a", "b", "c"), scores, scores, boxes, kinds)
+    plan = Plan(np.array([3, 0, 7]), np.array([1, 0, 1]))
+    (batch,) = Loader(store, Proposer(), CPU, labels=labels).of(plan, 3)
+    assert batch.proposals.shape == (3, 1, 5, 4) and batch.proposal_classes.shape == (3, 1, 5)
+    assert batch.proposals[:, 0, 0, :2].tolist() == [[3, 1], [0, 0], [7, 1]]
+    every = type("Every", (Watcher,), {"proposals": True})()
+    (batch,) = Loader(store, every, CPU, labels=labels).of(plan, 3)
+    assert batch.proposals[:, 1, 4, 0].tolist() == [3, 0, 7] and batch.proposals[:, :, 0, 1].tolist() == [[0, 1]] * 3
+    (batch,) = Loader(store, Alone(), CPU, labels=labels).of(plan, 3)
+    assert batch.proposals is None

@@ -12,6 +12,7 @@ from avloc.data.loader import Batch, Loader
 from avloc.engine.experiment import load_method, method_names
 from avloc.methods.base import Localizer, Phase, Train
 from avloc.nn.encoders import Backbone
+from avloc.nn.mobile_crnn import MobileCrnn
 from avloc.nn.vgg import Vgg
 from avloc.nn.vggish import Vggish
 from tests.engine.tiny import RATE, make_tiny_store
@@ -33,15 +34,20 @@ def small(kind: type[Localizer]) -> Localizer:
             options[name] = SMALL
         if isinstance(parameter.default, Vgg | Vggish):
             options[name] = replace(parameter.default, widths=(8, 16), blocks=(1, 1))
+        if isinstance(parameter.default, MobileCrnn):
+            options[name] = replace(parameter.default, widths=(4, 8, 8, 16), expand=2, hidden=8)
     if "frame" in parameters and parameters["frame"].default is not None:
         # predictive coding wants a grid of 6, 10, 14 ... places
         size = 12 if "pcm_cycles" in parameters else 32
         options["frame"] = avloc.FrameView(size=size, resize=size + 4)
     if "sound" in parameters and isinstance(parameters["sound"].default, avloc.LogMel):
-        options["sound"] = avloc.LogMel(rate=RATE, n_fft=128, hop=80, mels=16)
+        crnn = any(isinstance(value, MobileCrnn) for value in options.values())  # which halves the bands five times
+        options["sound"] = avloc.LogMel(rate=RATE, n_fft=128, hop=80, mels=64 if crnn else 16)
     for name in ("clusters", "classes"):
         if name in parameters:
             options[name] = 3
+    if "sound_cut" in parameters:
+        options["sound_cut"] = 0.0  # the probabilities of a network that learnt nothing have small gradients
     return kind(**options)
 
 

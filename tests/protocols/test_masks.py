@@ -146,6 +146,25 @@ def test_object_maps_are_mixed_in():
     assert mixed.protocol.label == "ez-vsl ogl_alpha=0.4", "a number with object maps is never taken for one without"
 
 
+def test_a_constant_map_is_undefined_in_the_branch_that_no_script_reaches():
+    truth = truth_of([[[0, 0, 0.5, 1]], [[0, 0, 0.5, 1]]])
+    maps = np.stack([np.full((14, 14), 0.25), np.linspace(1, 0, 196).reshape(14, 14).T]).astype(np.float32)
+    found = {name: score(name, maps, truth, resamples=0) for name in ("sspl", "sspl-median")}
+    assert found["sspl"].curve[0] == 1
+    assert found["sspl-median"].curve[0] == 0.5
+
+
+def test_the_confidence_of_a_mixture_is_taken_before_its_last_min_max():
+    rng = np.random.default_rng(0)
+    truth = truth_of([[[0, 0, 0.5, 1]], [[0, 0, 0.5, 1]], []])
+    maps, objects = rng.uniform(-30, 30, (3, 14, 14)).astype(np.float32), np.ones((3, 7, 7), np.float32)
+    maps[0] /= 100  # never loud, but its loudest pixel is 1 after min-max
+    found = score(named("slavc-rel").with_axes(ogl_alpha=0.9), maps, truth, object_maps=objects, resamples=0)
+    sure = [row["confidence"] for row in found.per_clip]
+    assert sure[0] == pytest.approx(0.9 * 0.5 + 0.1 * 0.4, abs=0.01)
+    assert sure[1] > 0.6
+
+
 def test_the_worked_example_of_object_maps():
     one = np.ones((1, 1), np.float32)
     mixed = guided(np.array([[0, 4]]) * one, np.array([[3, 1]]) * one, "minmax", 0.4)

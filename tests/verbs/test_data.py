@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
+import h5py
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -17,6 +18,7 @@ from avloc.data.clip import Box, Clip
 from avloc.data.media import MediaError
 from avloc.data.sources.base import Entry, Item, Listing
 from avloc.errors import DataError
+from tests.data.making import make_video, painted, tone
 from tests.engine.tiny import make_tiny_store
 
 
@@ -48,7 +50,7 @@ def make(path: Path, splits: dict[str, list[str]]) -> Path:
         "frames": "raw",
     }  # fmt: skip
     listing = Listing(items, {split: [Entry(name) for name in names] for split, names in splits.items()})
-    build_store(path, path.parent, listing, Odd(), settings, jobs=1)
+    build_store(path, path.parent, listing, Odd(), settings, jobs=0)
     return path
 
 
@@ -80,12 +82,71 @@ def test_the_exit_status_says_whether_something_is_wrong(tmp_path):
     assert "2 of 2" in shown and "train: 1 of 2 clips have a silent sound: silent" in shown
 
 
-def test_a_broken_shard_is_one_line(tmp_path):
+@pytest.mark.parametrize("damage", ["cut off", "missing"])
+def test_a_broken_shard_is_named_and_the_others_are_counted(tmp_path, damage):
+    store = make(tmp_path / "s", {"train": [f"clip{n}x" for n in range(20)]})  # two shards
+    shard = store / "shards" / "00001.h5"
+    if damage == "cut off":
+        shard.write_bytes(shard.read_bytes()[:2000])
+    else:
+        shard.unlink()
+    found = CliRunner().invoke(app, ["data", "check", str(store), "--json"])
+    checked = json.loads(found.stdout)
+    assert found.exit_code == 1 and len(checked["problems"]) == 1 and "00001.h5" in checked["problems"][0]
+    assert (checked["splits"]["train"]["clips"], checked["splits"]["train"]["verified"]) == (16, 16)
+
+
+@pytest.mark.parametrize("what", ["frames", "sounds", "labels", "boxes/xyxy", "starts"])
+def test_whatever_changes_in_a_shard_is_found_by_its_digest(tmp_path, what):
+    store = make(tmp_path / "s", {"train": ["flat", "good"]})
+    assert avloc.data_check(store).splits["train"].verified == 2
+    with h5py.File(store / "shards" / "00000.h5", "r+") as file:
+        file[what][0] = ~file[what][0] if what == "labels" else file[what][0] // 2 + 1
+    found = avloc.data_check(store)
+    assert found.splits["train"].changed == ["flat"] and found.splits["train"].verified == 1
+    assert any(
+        "1 items are not what was prepared (another SHA-256, or broken): flat" in line for line in found.problems
+    )
+
+
+def test_bytes_that_are_no_picture_any_more_cost_their_item_alone(tmp_path):
     store = make_tiny_store(tmp_path / "s")
-    shard = next((store / "shards").glob("*.h5"))
-    shard.write_bytes(shard.read_bytes()[:2000])
+    shard = store / "shards" / "00000.h5"
+    with h5py.File(shard, "r+") as file:
+        frames = file["frames"]
+        frames[0, 0] = np.zeros_like(frames[0, 0])
+    found = avloc.data_check(store)
+    assert sum(len(split.changed) for split in found.splits.values()) == 1 and not found.broken
+
+
+def test_a_store_of_an_earlier_version_is_read_and_said_to_have_no_digests(tmp_path):
+    store = make(tmp_path / "s", {"train": ["good", "other"]})
+    manifest = store / "manifest.jsonl"
+    rows = [json.loads(line) for line in manifest.read_text().splitlines()]
+    earlier = [{key: value for key, value in row.items() if key not in ("sha256", "times")} for row in rows]
+    manifest.write_text("".join(json.dumps(row) + "\n" for row in earlier))
+    assert avloc.Store.open(store).split("train").ids == ["good", "other"]
     found = CliRunner().invoke(app, ["data", "check", str(store)])
-    assert found.exit_code == 2 and len(found.stderr.splitlines()) == 1 and shard.name in found.stderr
+    assert found.exit_code == 0 and "2 items have no SHA-256 in the manifest" in found.stdout
+
+
+def test_videos_of_one_frame_a_clip_are_frozen_where_all_their_clips_show_the_same(tmp_path):
+    still, moving = [painted(7)] * 40, [painted(n) for n in range(40)]
+    for name, frames in (("still", still), ("moving", moving)):
+        make_video(tmp_path / "v" / f"{name}.mp4", frames, sound=tone(4))
+    out = tmp_path / "s"
+    avloc.prepare_folder(tmp_path / "v", out, seconds=1.0, every=True, size=64, jobs=0)
+    found = avloc.data_check(out).splits["all"]
+    assert found.frozen == [f"still/{n:03d}" for n in range(4)] and found.no_sound == 0
+
+
+def test_listed_items_without_sound_are_counted(tmp_path):
+    make_video(tmp_path / "v" / "mute.mp4")
+    make_video(tmp_path / "v" / "heard.mp4", sound=tone(4))
+    avloc.prepare_folder(tmp_path / "v", tmp_path / "s", seconds=1.0, size=64, jobs=0)
+    found = CliRunner(env={"COLUMNS": "150"}).invoke(app, ["data", "check", str(tmp_path / "s")])
+    assert "1 of 2" in found.stdout and "1 x no sound track" in found.stdout
+    assert avloc.data_check(tmp_path / "s").splits["all"].no_sound == 1
 
 
 def test_a_clip_is_drawn(tmp_path, monkeypatch):
@@ -98,6 +159,17 @@ def test_a_clip_is_drawn(tmp_path, monkeypatch):
     assert found.file.parent == Path() and picture.shape[0] > 300 and picture.std() > 10
     green = (picture[..., 1].astype(int) - picture[..., 2] > 80) & (picture[..., 1].astype(int) - picture[..., 0] > 80)
     assert green.sum() > 500  # the boxes of what sounds
+
+
+def test_many_frames_stand_in_rows_and_what_boxes_mean_is_said(tmp_path, monkeypatch):
+    store = make_tiny_store(tmp_path / "s")
+    clip = avloc.Store.open(store).split("test").ids[0]
+    one = cv2.imread(str(avloc.data_show(store, clip, out=tmp_path / "a.png").file))
+    monkeypatch.setattr("avloc.verbs.data_show.ACROSS", 1)
+    two = cv2.imread(str(avloc.data_show(store, clip, out=tmp_path / "b.png").file))
+    assert two.shape[0] > one.shape[0] + 256 and two.shape[1] <= one.shape[1]
+    red = (one[..., 2].astype(int) - one[..., 1] > 120) & (one[..., 2].astype(int) - one[..., 0] > 120)
+    assert red[:80].sum() > 100  # the legend's patch for silent objects
 
 
 def test_an_unknown_clip_is_answered_with_an_example(tmp_path):

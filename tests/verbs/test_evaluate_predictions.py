@@ -250,8 +250,9 @@ def test_a_leaderboard_never_mixes_two_rules_in_one_column(vggss):
     assert text.count("### ") == len(rules) - 1, "a table for each rule"
     assert "S8: digest of EchoLoc (2026)" in text
     lines = leaderboard([good], published=False, metric=["locacc"]).text("csv").splitlines()
-    assert lines[0] == "benchmark,method,metric,protocol,value,source"
+    assert lines[0] == "benchmark,method,metric,protocol,value,low,high,source"
     assert len(lines) == 2
+    assert re.fullmatch(r"vggss,good,locacc,ez-vsl \(n=10\),90\.0,\d+\.\d,100\.0,annotations .*", lines[1])
     with pytest.raises(ConfigError, match="expected one of md, csv"):
         leaderboard([good]).text("html")
 
@@ -273,6 +274,6 @@ def test_published_figures_stand_alone():
     assert {"vggss", "music-duet", "dsol-duet"} <= {table.benchmark for table in tables}
     assert all(row.source for table in tables for row in table.rows)
     (duet,) = leaderboard(benchmark="dsol-duet").tables
-    assert duet.rows[-1].cells[("nsa", "published, paper's own split and rule")] == "83.1"
+    assert duet.rows[-1].cells[("nsa", "published, paper's own split and rule")].value == "83.1"
     with pytest.raises(ConfigError, match="nothing to show"):
         leaderboard(benchmark="ave")

@@ -1,5 +1,6 @@
 """Heat maps of videos nobody marked: as a file, and as strips over time."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -63,7 +64,8 @@ def test_every_frame_of_every_second_has_a_map(place):
 def test_the_maps_are_those_of_locate(place):
     import torch
 
-    from avloc.data.loader import Loader, Plan
+    from avloc.data.loader import Loader
+    from avloc.data.plans import Plan
     from avloc.engine.experiment import open_run
     from avloc.engine.stages import load_stage
 
@@ -77,6 +79,45 @@ def test_the_maps_are_those_of_locate(place):
         expected = localizer.locate(batch)[0].numpy()
     np.testing.assert_allclose(read_predictions(found.predictions).maps[7], expected, rtol=1e-4, atol=1e-5)
     assert found.strips == place / "there" / "all.png"
+
+
+def test_the_table_says_when_and_where(place):
+    found = avloc.predict(place / "mine", run=place / "run", out=place / "table", videos=1)
+    with found.table.open() as file:
+        rows = list(csv.DictReader(file))
+    predictions = read_predictions(found.predictions)
+    assert [row["id"] for row in rows] == predictions.ids
+    assert [(row["start"], row["stop"]) for row in rows[:3]] == [
+        ("0.000", "0.500"),
+        ("0.500", "1.000"),
+        ("1.000", "1.500"),
+    ]
+    assert {row["video"] for row in rows} == {"one", "two"}
+    for row, maps in zip(rows, predictions.maps, strict=True):
+        h, w = maps.shape[1:]
+        assert maps[0, int(float(row["y"]) * h), int(float(row["x"]) * w)] == maps.max()
+
+
+def test_each_frame_may_be_heard_with_its_own_part_of_the_sound(place):
+    """Two frames in a clip of a second: half a second each."""
+    import torch
+
+    from avloc.engine.experiment import open_run
+    from avloc.engine.stages import load_stage
+
+    whole = read_predictions(avloc.predict(place / "mine", run=place / "run", out=place / "whole").predictions)
+    own = read_predictions(
+        avloc.predict(place / "mine", run=place / "run", out=place / "own", own_sound=True).predictions
+    )
+    experiment, run = open_run(None, place / "run")
+    localizer = load_stage(experiment, run, 1).eval()
+    part = avloc.Store.open(place / "mine").split("all")
+    frame = localizer.frame(torch.from_numpy(part.frames([3], [1])))
+    waveform = torch.from_numpy(part.sounds([3])).float()[:, RATE // 2 :] / 32767
+    with torch.no_grad():
+        expected = localizer.locate(avloc.Batch(frame, localizer.sound(waveform)))[0].numpy()
+    np.testing.assert_allclose(own.maps[7], expected, rtol=1e-4, atol=1e-5)
+    assert own.ids == whole.ids and not np.allclose(own.maps, whole.maps)
 
 
 def test_what_cannot_be_read_is_said(place):

@@ -10,7 +10,10 @@ from typer.testing import CliRunner
 import avloc
 from avloc.cli.app import app
 from avloc.data.labels import read_labels
+from avloc.drawing.moments import pictures
+from avloc.drawing.sets import set_moments
 from avloc.errors import AvlocError, DataError
+from avloc.predictions import read_predictions
 from tests.engine.tiny import BACKBONE, CLASSES, MODEL, make_tiny_store, write_config
 
 
@@ -73,7 +76,7 @@ def test_a_bad_table_is_one_line_and_leaves_nothing(store, tmp_path, change, exp
 
 def test_one_source_is_wanted(store):
     for options in ({}, {"tags": True, "run": store}):
-        with pytest.raises(DataError, match="give --tags, --scores FILE or --run DIR"):
+        with pytest.raises(DataError, match="made of one thing: give --tags, --run DIR, or"):
             avloc.pseudo_labels(store, "train", "mine", **options)
 
 
@@ -94,6 +97,7 @@ def c2f(store: Path, labels: str | None, **model) -> dict:
         "stage2": {"data": first, "model": {"dim": 8, "hidden": 16}, "train": {**settings, "optimizer": "sgd"}},
         "evaluate": {
             "agnostic": {"store": str(store), "split": "test", "protocol": "avloc"},
+            "one": {"store": str(store), "split": "test", "protocol": "c2f-agnostic", "axes": {"level": 1}},
             "classes": {"store": str(store), "split": "test", "protocol": "c2f-class", "axes": {"level": 1}},
         },
     }
@@ -132,7 +136,13 @@ def test_coarse_to_fine_runs_from_a_warm_up_over_clusters_to_scored_and_drawn_ma
     for verb in ("train-stage1", "train-stage2"):
         command(verb, "--config", config, "--run", tmp_path / "run")
     sets = command("evaluate", "--run", tmp_path / "run", "--resamples", 20)["sets"]
-    for name in ("agnostic", "classes"):
-        assert {"wrong sound", "without sound", "stage one", "centre"} <= set(sets[name]["comparisons"])
+    for name in ("agnostic", "one", "classes"):
+        assert {"wrong sound", "CAM", "stage one", "centre"} <= set(sets[name]["comparisons"])
+        assert read_predictions(tmp_path / "run" / "predictions" / f"{name}.deaf.h5").attributes["variant"] == "CAM"
+    seconds = command("predict", "--run", tmp_path / "run", "--store", store, "--split", "test", "--own-sound")
+    assert read_predictions(Path(seconds["predictions"])).classes == labels.classes, "those that were learnt"
+    part = avloc.Store.open(store).split("test")
+    (moment,) = set_moments(part, tmp_path / "run" / "predictions", "agnostic", [], 1, 0, "")
+    assert {"Heat map", "Stage one's map", "CAM"} <= {picture.title for picture in pictures(moment)}
     drawn = command("visualize", "--run", tmp_path / "run", "--clips", 2)
     assert any(path.endswith("classes.panels.png") for path in drawn["figures"])

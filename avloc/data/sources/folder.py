@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,7 +17,7 @@ from avloc.data.audio import read_sound
 from avloc.data.clip import Clip
 from avloc.data.media import MediaError
 from avloc.data.sources.base import Entry, Item, Listing
-from avloc.data.sources.moments import Moments, entries, facts_of, marked
+from avloc.data.sources.moments import Moments, entries, facts_of, marked, read_picture
 from avloc.errors import DataError
 
 PICTURES = ("video_frames", "frames", "images", "Data/frames")
@@ -82,13 +81,7 @@ class FolderReader:
         return self.moments.middle(item.path, self._sound(item))
 
     def _picture(self, item: Item) -> NDArray[np.uint8]:
-        path = self.root / item.facts["picture"]
-        if not path.is_file():
-            raise MediaError(item.facts["picture"], "missing frame")
-        stored = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR) if path.stat().st_size else None
-        if stored is None:
-            raise MediaError(item.facts["picture"], "not a picture")
-        return cv2.cvtColor(stored, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+        return read_picture(self.root, item.facts["picture"])
 
     def _sound(self, item: Item) -> NDArray[np.int16]:
         path = self.root / item.facts["sound"]

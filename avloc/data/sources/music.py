@@ -22,7 +22,7 @@ from avloc.data.sources.base import Entry, Item, Listing
 from avloc.data.sources.music_boxes import read_boxes
 from avloc.data.video import Square, on_display
 from avloc.errors import DataError
-from avloc.files import read_json
+from avloc.files import file_size, read_json
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ def list_music(root: Path, splits: Sequence[str] | None = None) -> tuple[tuple[s
     root = Path(root)
     if not root.is_dir():
         raise DataError(f"{root}: no such folder; {LAYOUT}")
-    labels = _read_labels(root)
+    labels = read_labels(root)
     classes = tuple(sorted({name for names in labels.values() for name in names}))
     lists = _read_lists(root, splits)
     boxes = read_boxes(root, classes)
@@ -58,7 +58,7 @@ def list_music(root: Path, splits: Sequence[str] | None = None) -> tuple[tuple[s
         youtube = stem[:11]
         video = pictures.get(stem) or pictures.get(youtube)
         sound = sounds.get(stem) or sounds.get(youtube)
-        sizes = [os.path.getsize(root / name) if name else None for name in (video, sound)]
+        sizes = [file_size(root / name) if name else None for name in (video, sound)]
         facts = {
             "video": video,
             "sound": sound,
@@ -70,7 +70,7 @@ def list_music(root: Path, splits: Sequence[str] | None = None) -> tuple[tuple[s
     return classes, Listing(items, lists)
 
 
-def _read_labels(root: Path) -> dict[str, tuple[str, ...]]:
+def read_labels(root: Path) -> dict[str, tuple[str, ...]]:
     """YouTube id -> names of its classes, sorted."""
     files = sorted(root.glob("MUSIC_*_videos.json"))
     if not files:

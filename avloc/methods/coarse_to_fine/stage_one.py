@@ -31,6 +31,7 @@ class StageOne(Localizer):
     """
 
     of_classes = True
+    looks = "CAM"
 
     def __init__(
         self,
@@ -50,7 +51,9 @@ class StageOne(Localizer):
         self.frame, self.sound = frame, sound
         self.streams = TwoStreams(classes, visual, audio)
         self.correspondence_only, self.mixtures = correspondence_only, mixtures
+        self.label_classes = None if correspondence_only else classes
         self.maps, self.gate, self.double_sigmoid = maps, gate, double_sigmoid
+        self.waveform = bool(mixtures)
 
     def locate(self, batch: Batch) -> Tensor:
         """The frame's class activation maps, those of the categories heard: (B, C or 1, h, w)."""

@@ -29,6 +29,7 @@ class StageTwo(Localizer):
     """
 
     of_classes = True
+    looks = "CAM"
     uses_clusters = False
     weights_from = ("fine",)
 
@@ -57,6 +58,8 @@ class StageTwo(Localizer):
             )
         self.coarse = copy.deepcopy(previous)
         self.frame, self.sound = self._frame or previous.frame, previous.sound
+        self.waveform = previous.waveform
+        self.label_classes = previous.label_classes
         streams = self.coarse.streams
         self.project_v = _projection(streams.visual.channels, self.hidden, self.dim)
         self.project_a = _projection(streams.audio.channels, self.hidden, self.dim)

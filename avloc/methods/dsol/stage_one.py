@@ -74,7 +74,7 @@ class StageOne(Localizer):
             raise AvlocError(f"mixed_pairs is {mixed_pairs} with pairs {pairs!r}; mixed sounds need pairs: all")
         self.clusters, self.frame, self.sound = clusters, frame, sound
         self.streams = TwoStreams(clusters, visual, audio, dim, cosine, logit_scale, logit_bias)
-        self.negatives = pairs == "negative"
+        self.negatives, self.waveform = pairs == "negative", bool(mixtures or mixed_pairs)
         self.pool, self.mask, self.dilate, self.mask_top, self.feature_area = pool, mask, dilate, mask_top, feature_area
         self.class_task, self.init_num, self.class_iter, self.class_lr = class_task, init_num, class_iter, class_lr
         self.joint, self.mixtures, self.mixed_pairs = joint, mixtures, mixed_pairs

@@ -1,0 +1,91 @@
+"""Which class of a tagger or classifier is of which category, from a file."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avloc.errors import DataError
+
+#: the roots of AudioSet's ontology, in the order of the published mappings
+CATEGORIES = (
+    "human sounds",
+    "source-ambiguous sounds",
+    "animal",
+    "sounds of things",
+    "music",
+    "natural sounds",
+    "environment",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Mapping:
+    """categories: K names. table: (J, K) of 0 and 1, the categories of each of J classes; a class may have several."""
+
+    categories: tuple[str, ...]
+    table: NDArray[np.float32]
+
+
+def category_names(count: int) -> tuple[str, ...]:
+    return CATEGORIES if count == len(CATEGORIES) else tuple(f"category {number}" for number in range(count))
+
+
+def read_mapping(path: Path, classes: int, what: str) -> Mapping:
+    """The categories of `classes` classes: a .npy, classes by categories or the other way round, as the authors'
+    ``cluster_a.npy`` (7, 527) and ``cluster_v3.npy`` (1000, 7); or a .csv with a header "class,category" and a row for
+    each class, by its number from 0 on, and category.
+
+    what: the network in words, for the error.
+    """
+    found = _table(path, classes, what) if path.suffix == ".csv" else _array(path, classes, what)
+    if not np.isin(found.table, (0, 1)).all():
+        wrong = found.table[~np.isin(found.table, (0, 1))][0]
+        raise DataError(f"{path}: {wrong} in it; expected 0 and 1, whether a class is of a category")
+    empty = np.flatnonzero(~found.table.any(0))
+    if len(empty):
+        raise DataError(f"{path}: no class is of {found.categories[empty[0]]}; expected at least one for each category")
+    return found
+
+
+def _array(path: Path, classes: int, what: str) -> Mapping:
+    try:
+        table = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(
+            f"{path}: cannot be read ({error}); expected a .npy of classes by categories, or a .csv"
+        ) from None
+    if not isinstance(table, np.ndarray) or table.ndim != 2 or classes not in table.shape:
+        shape = getattr(table, "shape", "no array")
+        raise DataError(f"{path}: found {shape}; expected ({classes}, categories), for {what} has {classes} classes")
+    table = table if table.shape[0] == classes else table.T
+    return Mapping(category_names(table.shape[1]), table.astype(np.float32))
+
+
+def _table(path: Path, classes: int, what: str) -> Mapping:
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            rows = [(reader.line_num, row.get("class"), row.get("category")) for row in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path}: cannot be read ({error}); expected a header class,category and rows") from None
+    places: list[tuple[int, str]] = []
+    for line, number, category in rows:
+        if number is None or not category:
+            raise DataError(f"{path}:{line}: no class or no category in this row; expected a header class,category")
+        if not number.strip().isdecimal() or int(number) >= classes:
+            raise DataError(
+                f"{path}:{line}: class {number!r}; expected a number from 0 to {classes - 1}, as {what} has"
+            )
+        places.append((int(number), category.strip()))
+    if not places:
+        raise DataError(f"{path}: no rows; expected a header class,category and a row for each class")
+    names = tuple(dict.fromkeys(category for _, category in places))
+    if set(names) <= set(CATEGORIES):
+        names = tuple(name for name in CATEGORIES if name in names)
+    table = np.zeros((classes, len(names)), np.float32)
+    for number, category in places:
+        table[number, names.index(category)] = 1
+    return Mapping(names, table)

@@ -1,0 +1,34 @@
+"""SHA-256 of what a store keeps: written into the manifest, computed again by `avloc data check`."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avloc.data.clip import Clip
+
+
+def content_digest(frames: Iterable[Any], sound: NDArray[Any]) -> bytes:
+    """Of a clip's frames as they are stored (pixels or JPEG bytes) and its sound, int16 or a float32 spectrogram: equal for
+    copies under other names."""
+    digest = hashlib.sha256()
+    for frame in frames:
+        digest.update(np.ascontiguousarray(frame).data)
+    digest.update(np.ascontiguousarray(sound, "<i2" if sound.dtype.kind == "i" else "<f4").data)
+    return digest.digest()
+
+
+def clip_digest(content: bytes, clip: Clip) -> bytes:
+    """Of a clip's content and all that is said about it."""
+    boxes = [[box.frame, box.label, box.sounding, *np.array(box.xyxy, np.float32).tolist()] for box in clip.boxes]
+    annotated = [bool(frame) for frame in clip.annotated or [False] * len(clip.frame_keys)]
+    about = [clip.id, clip.video, clip.start, clip.frame_keys, sorted(clip.labels), annotated, boxes]
+    return hashlib.sha256(content + json.dumps(about).encode()).digest()
+
+
+def item_digest(clips: Sequence[bytes]) -> str:
+    """Of the clips of an item, in their order."""
+    return hashlib.sha256(b"".join(clips)).hexdigest()

@@ -1,0 +1,57 @@
+"""Which clips a pass over a split shows, in which order, drawn before anything is read."""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avloc.data.store import Store
+
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which clip and which of its frames each row shows, with which negative; every array is (n,).
+
+    sounds: the clips to hear instead of the clips' own, for controls with the wrong sound.
+    """
+
+    clips: Indices
+    picks: Indices
+    negative_clips: Indices | None = None
+    negative_picks: Indices | None = None
+    sounds: Indices | None = None
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def rows(self, start: int, stop: int) -> "Plan":
+        def cut(array: Indices | None) -> Indices | None:
+            return None if array is None else array[start:stop]
+
+        return Plan(*(cut(getattr(self, field.name)) for field in fields(self)))  # type: ignore[arg-type]
+
+
+def draw_plan(store: Store, seed: tuple[int, ...], negatives: bool, shuffle: bool = True) -> Plan:
+    """One epoch over a split: every clip once, a frame of it at random, and (if asked) a random frame of another video.
+
+    A negative clip is drawn uniformly over the split until its video differs, as DSOL does; it may be of the same class.
+    """
+    random = np.random.default_rng(seed)
+    count = len(store)
+    clips = random.permutation(count) if shuffle else np.arange(count)
+    picks = random.integers(store.frames_per_clip, size=count)
+    if not negatives:
+        return Plan(clips, picks)
+    videos = video_numbers(store)
+    others = random.integers(count, size=count)
+    if len(np.unique(videos)) > 1:
+        while (same := videos[others] == videos[clips]).any():
+            others[same] = random.integers(count, size=int(same.sum()))
+    return Plan(clips, picks, others, random.integers(store.frames_per_clip, size=count))
+
+
+def video_numbers(store: Store) -> Indices:
+    """(N,) the clips' videos as numbers, equal where the video is."""
+    return np.unique(store.videos, return_inverse=True)[1].astype(np.int64)

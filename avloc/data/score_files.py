@@ -1,0 +1,106 @@
+"""Scores of clips that somebody else computed: tables and arrays, checked and put in the order of a split."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avloc.data.store import Store
+from avloc.errors import DataError
+
+Scores = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class ScoreFile:
+    """classes: C names, None where the file has none. kinds: ``sound`` or ``frame``, or both, (N, C), rows as the split's."""
+
+    classes: tuple[str, ...] | None
+    kinds: dict[str, Scores]
+
+
+def read_scores(path: Path, store: Store, kind: str = "sound", bounded: bool = True) -> ScoreFile:
+    """A .csv ("id,CLASS,..."), a .npz (ids, classes, and sound or frame or both), or a .npy (N, C) in the order of the split.
+
+    kind: what scores without a name are of. bounded: they must lie in [0, 1]. DataError for missing clips, NaN, or scores
+    out of bounds.
+    """
+    read = {".csv": _table, ".npy": _array}.get(path.suffix, _arrays)
+    ids, classes, kinds = read(path, kind)
+    rows = np.arange(len(store)) if ids is None else rows_of(path, store, ids)
+    for name, values in kinds.items():
+        count, expected = len(store) if ids is None else len(ids), len(classes) if classes else values.shape[-1]
+        if values.shape != (count, expected):
+            clips = f"{store.split_name} has {count} clips" if ids is None else "clips by classes"
+            raise DataError(f"{path}: {name} has the shape {values.shape}; expected {(count, expected)}, {clips}")
+        good = (values >= 0) & (values <= 1) if bounded else np.isfinite(values)
+        if not good.all():
+            row, column = (int(at[0]) for at in np.nonzero(~good))
+            where = store.ids[row] if ids is None else ids[row]
+            of = classes[column] if classes else f"class {column}"
+            wanted = "0 to 1" if bounded else "a finite number"
+            raise DataError(f"{path}: {where}, {of}: {name} score {values[row, column]}; expected {wanted}")
+    return ScoreFile(classes, {name: values[rows].astype(np.float32) for name, values in kinds.items()})
+
+
+def rows_of(path: Path, store: Store, ids: list[str]) -> NDArray[np.int64]:
+    """Of each clip of the split its row in the file."""
+    place = {clip: row for row, clip in enumerate(ids)}
+    if len(place) < len(ids):
+        double = next(clip for clip in ids if ids.count(clip) > 1)
+        raise DataError(f"{path}: id {double!r} stands there twice; expected each clip once")
+    missing = [clip for clip in store.ids if clip not in place]
+    if missing:
+        raise DataError(
+            f"{path}: {len(missing)} of {len(store)} clips of {store.split_name} are missing, such as {missing[0]}"
+        )
+    return np.array([place[clip] for clip in store.ids], np.int64)
+
+
+Read = tuple[list[str] | None, tuple[str, ...] | None, dict[str, NDArray[Any]]]
+
+
+def _table(path: Path, kind: str) -> Read:
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            header, *rows = [row for row in csv.reader(file) if row]
+    except (OSError, ValueError, UnicodeDecodeError) as error:
+        raise DataError(
+            f"{path}: cannot be read ({error or 'it is empty'}); expected a header id,CLASS,... and rows"
+        ) from None
+    for number, row in enumerate(rows, 2):
+        if len(row) != len(header):
+            raise DataError(f"{path}:{number}: {len(row)} fields, the header has {len(header)}")
+    try:
+        values = np.array([[float(value) for value in row[1:]] for row in rows], np.float64).reshape(len(rows), -1)
+    except ValueError as error:
+        raise DataError(f"{path}: a score is no number ({error})") from None
+    return [row[0] for row in rows], tuple(header[1:]), {kind: values}
+
+
+def _array(path: Path, kind: str) -> Read:
+    try:
+        values = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{path}: cannot be read ({error}); expected a .npy of (clips, classes)") from None
+    if values.ndim != 2 or values.dtype.kind not in "fiub":
+        raise DataError(f"{path}: found {values.dtype} {values.shape}; expected numbers, (clips, classes)")
+    return None, None, {kind: values}
+
+
+def _arrays(path: Path, kind: str) -> Read:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            kinds = {name: file[name] for name in ("sound", "frame") if name in file.files}
+            ids, classes = file["ids"].tolist(), file["classes"].tolist()
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile, TypeError) as error:
+        raise DataError(
+            f"{path}: cannot be read ({error}); expected a .csv, a .npy, or a .npz with ids, classes, sound, frame"
+        ) from None
+    if not kinds:
+        raise DataError(f"{path}: neither sound nor frame in it; expected (N, C) scores of one or both")
+    return ids, tuple(classes), kinds

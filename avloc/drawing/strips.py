@@ -1,0 +1,87 @@
+"""Heat maps over time: a strip of frames for each video, and its sound below."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avloc.data.store import Store
+from avloc.drawing.panels import Picture, Row, panel
+from avloc.drawing.pictures import heat_picture, value_range
+from avloc.drawing.sound import sound_picture
+
+COLUMNS, SIDE, GAP = 10, 160, 10  # pictures in a strip, px of each, px between them
+MARK = (255, 255, 255)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One frame of a clip and the stretch of the video that it stands for, in seconds: its part of the clip's time."""
+
+    clip: int
+    pick: int
+    start: float
+    stop: float
+
+    def __str__(self) -> str:
+        return f"{self.start:.1f} to {self.stop:.1f} s"
+
+
+def moments_of(store: Store) -> list[Moment]:
+    """All frames, clip by clip."""
+    part = store.seconds / store.frames_per_clip
+    return [
+        Moment(clip, pick, float(start) + part * pick, float(start) + part * (pick + 1))
+        for clip, start in enumerate(store.starts)
+        for pick in range(store.frames_per_clip)
+    ]
+
+
+def strips(
+    store: Store, maps: NDArray[np.float32], videos: int, title: str, classes: Sequence[str] | None = None
+) -> bytes:
+    """A row for each of the first `videos` videos: frames in the order of time under their maps, and the sound, as PNG.
+
+    maps: (M, K, h, w) of all frames, clip by clip. The maps of a video share one scale; of several maps a place shows the
+    loudest. Of many frames ten are shown, and marked in the sound. classes: the names of the maps.
+    """
+    moments = moments_of(store)
+    rows = []
+    for video in list(dict.fromkeys(store.videos))[:videos]:
+        own = [n for n, moment in enumerate(moments) if store.videos[moment.clip] == video]
+        own.sort(key=lambda n: moments[n].start)
+        shown = [own[n] for n in np.unique(np.linspace(0, len(own) - 1, min(COLUMNS, len(own))).astype(int))]
+        limits = value_range(np.stack([maps[n].max(0) for n in shown]))
+        pictures = [_picture(store, moments[n], maps[n], limits, classes) for n in shown]
+        rows.append(Row(f"{video}: colours from {limits[0]:.3g} to {limits[1]:.3g}", pictures))
+        marks = [moments[n] for n in shown] if len(shown) < len(own) else []
+        rows.append(Row("", [_sound(store, [moments[n] for n in own], marks, len(pictures) * (SIDE + GAP) - GAP)]))
+    return panel(title, rows)
+
+
+def _picture(
+    store: Store,
+    moment: Moment,
+    maps: NDArray[np.float32],
+    limits: tuple[float, float],
+    classes: Sequence[str] | None,
+) -> Picture:
+    frame = store.frames([moment.clip], [moment.pick])[0]
+    highest = maps.max((1, 2))
+    words = f"highest {highest.max():.3g}"
+    if classes is not None and len(classes) > 1:
+        words += f", {classes[int(highest.argmax())]}"
+    return Picture(str(moment), heat_picture(frame, maps.max(0), limits, SIDE), words, f"{moment}, {words}")
+
+
+def _sound(store: Store, own: Sequence[Moment], marks: Sequence[Moment], width: int) -> Picture:
+    """The sound of a video's clips, one after the other, with a line where each of `marks` begins."""
+    clips = list(dict.fromkeys(moment.clip for moment in own))
+    image = sound_picture(np.concatenate(list(store.sounds(clips))), store.rate, width)
+    for moment in marks:
+        place = clips.index(moment.clip) + (moment.start - float(store.starts[moment.clip])) / store.seconds
+        image[:, min(int(place / len(clips) * width), width - 1)] = MARK
+    first, last = own[0].start, own[-1].stop
+    words = f"{first:.1f} to {last:.1f} s" + (", a line where a frame shown begins" if marks else "")
+    return Picture("Sound", image, words, f"The sound, {words}")

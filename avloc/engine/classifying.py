@@ -1,0 +1,88 @@
+"""What frozen networks hear and see in the clips of a split, as categories."""
+
+from collections.abc import Callable, Iterator
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from avloc.data.as_stored import as_stored
+from avloc.data.store import Store
+from avloc.data.views import FrameView, LogMel
+from avloc.errors import DataError
+from avloc.nn.categories import heard_categories, raised, seen_categories, seen_in_proposals
+from avloc.nn.classifier import Classifier
+from avloc.nn.mobile_crnn import MobileCrnnNet
+
+Progress = Callable[[int, int, str], None]
+Scores = NDArray[np.float32]
+SOUND = LogMel(rate=22050, n_fft=882, hop=441, power=2.0, decibels=False, offset=2.220446e-16, pad="reflect")
+FRAME = FrameView(size=256, resize=256, crop=False, augment=False)
+
+
+def refuse_rate(store: Store) -> None:
+    if store.spectrograms is not None:
+        store.spectrograms.refuse_others(str(store.path), SOUND)
+    if store.rate != SOUND.rate:
+        raise DataError(
+            f"{store.path} holds {store.rate} Hz; the audio tagger listens at {SOUND.rate} Hz: prepare it again with "
+            f"--rate {SOUND.rate}, or give --scores FILE"
+        )
+
+
+@torch.inference_mode()
+def hear_categories(
+    store: Store, tagger: MobileCrnnNet, mapping: Scores, device: torch.device, batch_size: int, progress: Progress
+) -> Scores:
+    """(N, K) of what the tagger hears in each clip."""
+    tagger, table = tagger.to(device), torch.from_numpy(mapping).to(device)
+    found = []
+    for clips in _parts(store, batch_size, progress, "clips heard"):
+        sounds = torch.from_numpy(store.sounds(clips)).to(device)
+        levels = SOUND(sounds) if store.spectrograms is None else as_stored(SOUND, sounds)
+        found.append(heard_categories(tagger(levels).clip, table).cpu())
+    return torch.cat(found).numpy()
+
+
+@torch.inference_mode()
+def see_categories(
+    store: Store,
+    classifier: Classifier,
+    mapping: Scores,
+    image_scores: Literal["softmax", "logits"],
+    device: torch.device,
+    batch_size: int,
+    progress: Progress,
+    proposals: tuple[Classifier, Scores] | None = None,
+) -> tuple[Scores, NDArray[np.int64] | None]:
+    """(N, K) of what the classifier sees, the mean over each clip's frames.
+
+    proposals: a classifier for their parts and the boxes (N, F, R, 4); they raise what their frame shows, and their
+    categories (N, F, R) come along.
+    """
+    classifier, table = classifier.to(device), torch.from_numpy(mapping).to(device)
+    count = store.frames_per_clip
+    found: list[Tensor] = []
+    categories: list[Tensor] = []
+    for clips in _parts(store, max(1, batch_size // count), progress, "clips seen"):
+        images = store.frames(np.repeat(clips, count), np.tile(np.arange(count), len(clips)))
+        frames = FRAME(torch.from_numpy(images).to(device))
+        logits = classifier(frames)
+        seen = seen_categories(logits.softmax(1) if image_scores == "softmax" else logits, table)
+        if proposals is not None:
+            of_parts, boxes = proposals
+            places = torch.from_numpy(boxes[clips]).to(device).flatten(0, 1)
+            likely = of_parts.to(device).of_proposals(frames, places).softmax(2)
+            seen, kinds = raised(seen, seen_in_proposals(likely, table))
+            categories.append(kinds.unflatten(0, (-1, count)).cpu())
+        found.append(seen.unflatten(0, (-1, count)).mean(1).cpu())
+    return torch.cat(found).numpy(), torch.cat(categories).numpy() if categories else None
+
+
+def _parts(store: Store, size: int, progress: Progress, what: str) -> Iterator[NDArray[np.int64]]:
+    for start in range(0, len(store), size):
+        progress(start, len(store), what)
+        yield np.arange(start, min(start + size, len(store)))
+    progress(len(store), len(store), what)

@@ -1,0 +1,13 @@
+"""Coarse-to-fine, the original version: categories by Grad-CAM, aligned where they are heard and seen.
+
+Qian, Hu, Dinkel, Wu, Xu, Lin, *Multiple Sound Sources Localization from Coarse to Fine*, ECCV 2020, arXiv 2007.06355;
+reference shvdiwnkozbw/Multi-Source-Sound-Localization @de67ce3, the programs in its root.
+"""
+
+from avloc.methods.coarse_to_fine_original.published import arguments_of, import_state
+from avloc.methods.coarse_to_fine_original.stage_one import StageOne
+from avloc.methods.coarse_to_fine_original.stage_two import StageTwo
+
+STAGES = (StageOne, StageTwo)
+
+__all__ = ["STAGES", "StageOne", "StageTwo", "arguments_of", "import_state"]

@@ -1,0 +1,50 @@
+"""Heat maps of both variants and of the baselines of the paper."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from avloc.methods.coarse_to_fine_original.losses import distances
+from avloc.methods.coarse_to_fine_original.network import MatchHead
+
+TINY = 1e-10
+
+
+def nearest(a: Tensor, v: Tensor, sharpness: float = 10.0) -> Tensor:
+    """Flickr and AVE: softmax over the places of -sharpness times the distance, divided by its maximum: (B, C, h, w).
+
+    a: (B, C, dim), each category's sound. v: (B, dim, h, w), the places.
+    """
+    maps = (-sharpness * _apart(a, v)).softmax(2)
+    return (maps / maps.amax(2, keepdim=True)).unflatten(2, v.shape[2:])
+
+
+def nearest_active(a: Tensor, v: Tensor, cams: Tensor) -> Tensor:
+    """AudioSet: softmax over the places of the negative distance, times the highest class activation (B, C', h, w) there,
+    divided by its maximum: (B, C, h, w)."""
+    scores = (-_apart(a, v)).softmax(2) * cams.amax(1).flatten(1)[:, None]
+    return (scores / (scores + TINY).amax(2, keepdim=True)).unflatten(2, v.shape[2:])
+
+
+def match_cam(match: MatchHead, sounds: Tensor, matched: Tensor) -> Tensor:
+    """Grad-CAM (B, 1, h, w), with signs, of the logit that a sound (B, D) and a frame (B, D, h, w) belong together."""
+    with torch.inference_mode(False), torch.enable_grad(), torch.autocast(matched.device.type, enabled=False):
+        places = matched.detach().clone().requires_grad_()
+        logit = match(sounds.detach().clone(), places.amax((2, 3)))[..., 1].sum()
+        (gradient,) = torch.autograd.grad(logit, places)
+    return (gradient.sum((2, 3), keepdim=True) * matched.detach()).sum(1, keepdim=True)
+
+
+def fused(maps: Tensor, weights: Tensor) -> Tensor:
+    """The mean of maps (B, C, h, w), weighted by (B, C): (B, 1, h, w)."""
+    weights = weights[:, :, None, None]
+    return (weights * maps).sum(1, keepdim=True) / weights.sum(1, keepdim=True).clamp(min=TINY)
+
+
+def active(ratio: Tensor) -> Tensor:
+    """Categories (B, C) whose sound takes any time or band, and always the one that takes most."""
+    return (ratio > 0) | F.one_hot(ratio.argmax(1), ratio.shape[1]).bool()
+
+
+def _apart(a: Tensor, v: Tensor) -> Tensor:
+    return distances(a[:, :, None], v.flatten(2).transpose(1, 2)[:, None])

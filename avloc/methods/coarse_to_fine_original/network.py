@@ -1,0 +1,121 @@
+"""Both streams of coarse-to-fine's original version, and the head that tells whether sound and frame belong together."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torchvision.ops import roi_align
+
+from avloc.errors import AvlocError
+from avloc.nn.encoders import Backbone
+from avloc.nn.mobile_crnn import MobileCrnn
+
+
+class Sight(NamedTuple):
+    """Of n frames. bottom: (n, D3, h, w), what both last stages start from. top: (n, D, h, w), of the classifier.
+
+    logits: (n, C), categories. matched: (n, D, h, w), of `layer5`, which serves matching and alignment.
+    """
+
+    bottom: Tensor
+    top: Tensor
+    logits: Tensor
+    matched: Tensor
+
+
+class Hearing(NamedTuple):
+    """Of B sounds. features: (B, D, T', F'). steps: (B, T', C), probabilities over time. likely: (B, C), of the clip."""
+
+    features: Tensor
+    steps: Tensor
+    likely: Tensor
+
+
+class VisualNet(nn.Module):
+    """A ResNet with a classifier, and its last stage once more: `layer5` starts as a copy of pretrained weights, else at
+    random on its own."""
+
+    def __init__(self, backbone: Backbone, classes: int):
+        super().__init__()
+        if backbone.project is not None:
+            raise AvlocError(f"visual.project is {backbone.project}; layer5 has no projection: leave it out")
+        self.trunk = backbone.build(3)
+        self.channels = self.trunk.channels
+        other = backbone.build(3)
+        self.layer5 = getattr(other, other.stages[-1])
+        self.fc = nn.Linear(self.channels, classes)
+
+    def forward(self, frames: Tensor) -> Sight:
+        bottom = self.trunk.bottom(frames)
+        top = self.trunk.top(bottom)
+        return Sight(bottom, top, self.fc(top.mean((2, 3))).float(), self.layer5(bottom).float())
+
+    def of_proposals(self, bottom: Tensor, boxes: Tensor, size: int = 6) -> Tensor:
+        """Logits (n, R, C) of proposals (n, R, 4), xyxy in [0, 1]: RoIAlign, last stage, maximum over the places."""
+        h, w = bottom.shape[2:]
+        scale = boxes.new_tensor([w, h, w, h])
+        parts = roi_align(bottom.float(), list(boxes * scale), size, sampling_ratio=-1, aligned=False)
+        logits = self.fc(self.trunk.top(parts).amax((2, 3))).float()
+        return logits.unflatten(0, boxes.shape[:2])
+
+    def activation(self, top: Tensor) -> Tensor:
+        """Class activation maps (n, C, h, w) of `Sight.top`, with signs and without the classifier's bias."""
+        return torch.einsum("cd,ndhw->nchw", self.fc.weight, top.float())
+
+
+class MatchHead(nn.Module):
+    """Sound features go through `temp_conv`, frames through `layer5`; the parameters have the published names.
+
+    dim: of the alignment's space and of the hidden layer of `discrim`.
+    """
+
+    def __init__(self, heard: int, seen: int, dim: int = 128):
+        super().__init__()
+        self.temp_conv = nn.Sequential(
+            nn.Conv2d(heard, heard, (3, 1), dilation=(2, 1), padding=(2, 0), bias=False),
+            nn.BatchNorm2d(heard), nn.MaxPool2d((2, 1)), nn.ReLU(),
+            nn.Conv2d(heard, heard, (1, 2), stride=(1, 2), bias=False), nn.BatchNorm2d(heard), nn.ReLU(),
+            nn.Conv2d(heard, heard, (3, 1), padding=(1, 0), bias=False),
+            nn.BatchNorm2d(heard), nn.MaxPool2d((2, 1)), nn.ReLU(),
+        )  # fmt: skip
+        self.discrim = nn.Sequential(nn.Linear(heard + seen, dim), nn.ReLU(), nn.Linear(dim, 2))
+        self.transform_a, self.transform_v = _transform(heard, dim), _transform(seen, dim)
+
+    def sounds(self, features: Tensor, frames: int, over_time: bool) -> Tensor:
+        """One vector of the sound for each frame, (B, frames, D): of the frame's part of the time, or of all of it."""
+        heard = self.temp_conv(features).float()
+        if over_time:
+            return nn.functional.adaptive_max_pool2d(heard, (frames, 1)).squeeze(3).transpose(1, 2)
+        return heard.amax((2, 3)).unsqueeze(1).expand(-1, frames, -1)
+
+    def forward(self, sounds: Tensor, sights: Tensor) -> Tensor:
+        """Logits (..., 2) of vectors (..., D): the second says that they belong together."""
+        return self.discrim(torch.cat([sounds, sights], dim=-1)).float()
+
+
+class Streams(nn.Module):
+    def __init__(self, classes: int, visual: Backbone, audio: MobileCrnn, dim: int):
+        super().__init__()
+        self.visual = VisualNet(visual, classes)
+        self.audio = audio.build(classes)
+        self.match = MatchHead(self.audio.channels, self.visual.channels, dim)
+
+    def hear(self, sounds: Tensor) -> Hearing:
+        features = self.audio.features(sounds).float()
+        return Hearing(features, *self.audio.rest(features))
+
+    def stem(self) -> list[nn.Module]:
+        """What the authors leave as it is: the first layers of both encoders."""
+        trunk = self.visual.trunk
+        return [trunk.conv1, trunk.bn1, getattr(trunk, trunk.stages[0]), self.audio.features[0]]
+
+    def fix_statistics(self) -> None:
+        """Batch norms keep their statistics but for those of `layer5` and of the matching head, as the authors train."""
+        self.eval()
+        self.visual.layer5.train()
+        self.match.train()
+        self.audio.gru.train()
+
+
+def _transform(channels: int, dim: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(channels, dim), nn.ReLU(), nn.Linear(dim, dim), nn.BatchNorm1d(dim))

@@ -1,0 +1,256 @@
+"""Stage one: categories of what is seen and of what is heard, and which sounds belong to which frames."""
+
+from dataclasses import replace
+from typing import Any, Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from avloc.data.loader import Batch
+from avloc.data.views import FrameView, LogMel
+from avloc.errors import AvlocError
+from avloc.methods.base import Localizer, Phase, Train
+from avloc.methods.coarse_to_fine_original.losses import matched, named
+from avloc.methods.coarse_to_fine_original.maps import TINY, fused, match_cam
+from avloc.methods.coarse_to_fine_original.network import Hearing, Sight, Streams
+from avloc.methods.coarse_to_fine_original.pairs import PER_CATEGORY, strangers
+from avloc.methods.coarse_to_fine_original.priors import PriorNets, Priors
+from avloc.methods.coarse_to_fine_original.taught import Taught, taught_by
+from avloc.methods.coarse_to_fine_original.window import window
+from avloc.nn.encoders import Backbone
+from avloc.nn.mobile_crnn import MobileCrnn
+
+Variant = Literal["labels", "tags"]
+FRAME = FrameView(size=256, resize=256, crop=False, augment=False)
+SOUND = LogMel(rate=22050, n_fft=882, hop=441, power=2.0, decibels=False, offset=2.220446e-16)
+
+
+GRID = tuple((x / 4, y / 2, (x + 1) / 4, (y + 1) / 2) for y in range(2) for x in range(4))
+
+
+class Moment(NamedTuple):
+    """A batch and what both streams make of it: B sounds, and B x F frames one clip after the other."""
+
+    images: Tensor
+    sounds: Tensor
+    heard: Hearing
+    seen: Sight
+
+    @property
+    def frames(self) -> int:
+        return self.images.shape[1]
+
+
+class StageOne(Localizer):
+    """Qian et al., ECCV 2020, section 3.1, the original release.
+
+    classes: categories, 7 on Flickr and AVE, 15 on AudioSet. variant: ``labels``, Flickr's and AVE's: pseudo labels
+    (``data.labels``), a matching loss of the clips whose sound is sure of a label, each frame with its part of the sound; or
+    ``tags``, AudioSet's: the videos' tags for sounds and for every frame, the whole sound with each frame.
+    frames: of a clip, 1 or several in a row with their part of the sound. mix: clips of a published sample, so that
+    ``train.batch_size`` is its batch times `mix`; with 1, ``labels`` has no frames of other clips to match, as published.
+    mode: ``avc``, or ``cls`` without matching. priors: networks that make Flickr's labels while training, as published,
+    instead of ``data.labels``. proposals: parts of frames that are named too, those of the pseudo labels (``given``) or a
+    fixed ``grid`` of 8, whose categories `priors` must tell; or ``none``. maps: of `locate`: class activation of the
+    categories heard, one map a category (``classes``) or their weighted mean (``fused``), or Grad-CAM of the match
+    (``match``), the paper's baseline of correspondence.
+    freeze_stem, freeze_norms: the first layers, and the statistics of batch norms but for those of layer5 and the
+    matching head, stay as they were loaded; encoders that start at random need both off. backbone_rate: a factor on the
+    learning rate of all but classifiers, layer5 and matching head; the release means 0.1 and has 1.
+    bgr_training: blue and red are exchanged in training alone, as in the release for AudioSet. test_peak: sounds are divided by
+    their peak in `locate` alone, as in the release for Flickr.
+    """
+
+    of_classes = True
+    looks = "CAM"
+    weights_from = ("coarse",)
+
+    def __init__(
+        self,
+        classes: int = 7,
+        variant: Variant = "labels",
+        frames: int = 1,
+        mix: int = 2,
+        frame: FrameView = FRAME,
+        sound: LogMel = SOUND,
+        visual: Backbone = Backbone(),
+        audio: MobileCrnn = MobileCrnn(),
+        dim: int = 128,
+        mode: Literal["avc", "cls"] = "avc",
+        priors: Priors | None = None,
+        proposals: Literal["given", "grid", "none"] = "none",
+        maps: Literal["fused", "classes", "match"] = "fused",
+        freeze_stem: bool = True,
+        freeze_norms: bool = True,
+        backbone_rate: float = 1.0,
+        bgr_training: bool = False,
+        test_peak: bool = False,
+    ):
+        super().__init__()
+        if frames < 1 or mix < 1:
+            raise AvlocError(f"frames is {frames}, mix {mix}; expected at least 1")
+        if proposals == "grid" and priors is None:
+            raise AvlocError("proposals is 'grid', whose categories model.priors tell; name them, or set it to none")
+        if proposals == "given" and frames > 1:
+            raise AvlocError(
+                f"proposals are kept of one frame a clip, but frames is {frames}; set it to 1, or take the grid"
+            )
+        self.label_classes = None if priors is not None else classes
+        self.classes, self.variant, self.frames, self.mix = classes, variant, frames, mix
+        self.every_frame, self.proposals = frames > 1, proposals == "given"
+        self.priors, self.boxes = priors, proposals
+        self._nets: tuple[PriorNets, ...] = ()  # in a tuple, so that they are no part of the weights
+        self.frame, self.sound = frame, sound
+        self.streams = Streams(classes, visual, audio, dim)
+        self.mode, self.maps, self.freeze_norms, self.backbone_rate = mode, maps, freeze_norms, backbone_rate
+        self.bgr_training, self.test_peak = bgr_training, test_peak
+        if freeze_stem:
+            for part in self.streams.stem():
+                part.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> "StageOne":
+        super().train(mode)
+        if mode and self.freeze_norms:
+            self.streams.fix_statistics()
+        self.streams.audio.gru.train()  # it is the same, but cuDNN gives the gradients that Grad-CAM needs in training alone
+        return self
+
+    # what is seen and heard
+
+    def sense(self, batch: Batch) -> Moment:
+        """A training batch: `frames` of each clip and their part of its sound."""
+        frames, sounds = window(batch, self.frames, self.sound, self.training)
+        if self.bgr_training and self.training:
+            mean, std = (frames.new_tensor(values)[:, None, None] for values in (self.frame.mean, self.frame.std))
+            frames = ((frames * std + mean).flip(2) - mean) / std
+        return Moment(frames, sounds, self.streams.hear(sounds), self.streams.visual(frames.flatten(0, 1)))
+
+    def test_sound(self, batch: Batch) -> Tensor:
+        """The whole sound, as `locate` hears it."""
+        if not self.test_peak:
+            return batch.sound
+        assert batch.waveform is not None
+        return replace(self.sound, peak=True)(batch.waveform)
+
+    # the plan
+
+    def phases(self, train: Train) -> list[Phase]:
+        self.prepare()
+        return [Phase("coarse", self.loss, [self.optimizer(self, train)], train.epochs, measure=self.matches)]
+
+    def prepare(self) -> None:
+        """Read the networks of the labels; AvlocError where they are not to be had."""
+        if self.priors is not None and not self._nets:
+            self._nets = (self.priors.build(self.classes),)
+
+    def optimizer(self, whole: nn.Module, train: Train) -> torch.optim.Optimizer:
+        """Of all that learns in `whole`, this stage or the one that has it; see `backbone_rate`."""
+        streams = self.streams
+        heads = (streams.visual.layer5, streams.visual.fc, streams.audio.outputlayer, streams.match)
+        own = {id(parameter) for part in heads for parameter in part.parameters()}
+        learning: list[nn.Parameter] = [parameter for parameter in whole.parameters() if parameter.requires_grad]
+        if self.backbone_rate == 1:
+            return train.make_optimizer(learning)
+        slow = [parameter for parameter in learning if id(parameter) not in own]
+        fast = [parameter for parameter in learning if id(parameter) in own]
+        groups: list[dict[str, Any]] = [{"params": fast}, {"params": slow, "lr": train.lr * self.backbone_rate}]
+        return train.make_optimizer(groups)
+
+    # the losses
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        moment = self.sense(batch)
+        weight = 1.0 if self.variant == "labels" else 1 / self.classes
+        return self.coarse(batch, moment, self.taught(batch, moment), weight, self.mode == "avc")
+
+    def taught(self, batch: Batch, moment: Moment) -> Taught:
+        self.prepare()
+        for nets in self._nets:
+            return nets.taught(moment.images, moment.sounds, self.proposed(batch, moment))
+        return taught_by(batch, moment.frames, self.classes, self.proposals)
+
+    def proposed(self, batch: Batch, moment: Moment) -> Tensor | None:
+        """Boxes (B x F, R, 4) of the frames."""
+        if self.boxes == "grid":
+            return moment.images.new_tensor(GRID).expand(len(moment.seen.bottom), -1, -1)
+        if self.boxes == "none":
+            return None
+        if batch.proposals is None:
+            raise AvlocError(
+                "proposals is 'given', but the pseudo labels have none; write them with `avloc pseudo-labels` and "
+                "--proposals, or set model.proposals to none"
+            )
+        return batch.proposals.flatten(0, 1)
+
+    def coarse(
+        self, batch: Batch, moment: Moment, taught: Taught, sound_weight: float, match: bool
+    ) -> dict[str, Tensor]:
+        """Equation 3: categories of sounds, frames and their proposals, and matching."""
+        seen = moment.seen.logits.unflatten(0, (-1, moment.frames)).sigmoid()
+        terms = {
+            "sound_class": sound_weight * named(moment.heard.likely, taught.sound),
+            "frame_class": named(seen, taught.frame) / self.classes,
+        }
+        boxes = self.proposed(batch, moment)
+        if boxes is not None and taught.proposals is not None:
+            parts = self.streams.visual.of_proposals(moment.seen.bottom, boxes)
+            terms["proposal_class"] = F.cross_entropy(parts.flatten(0, 1), taught.proposals.flatten())
+        if match:
+            terms["match"] = self.matching(batch, moment, taught)
+        return terms
+
+    def matching(self, batch: Batch, moment: Moment, taught: Taught) -> Tensor:
+        """Each sound with its own frames, and with frames of other clips; published: of whatever video."""
+        own, foreign, there = self.match_logits(batch, moment)
+        weight = taught.sure if self.variant == "labels" else torch.ones_like(taught.sure)
+        return matched(own, foreign, weight, weight * there)
+
+    def match_logits(self, batch: Batch, moment: Moment) -> tuple[Tensor, Tensor | None, Tensor]:
+        """Logits (B, F, 2) of the own frames, and of others where there are any (B, F)."""
+        assert batch.video is not None
+        match = self.streams.match
+        sounds = match.sounds(moment.heard.features, moment.frames, self.variant == "labels")
+        sights = moment.seen.matched.amax((2, 3)).unflatten(0, (-1, moment.frames))
+        own = match(sounds, sights)
+        other = strangers(batch.video, moment.frames)
+        if self.variant == "labels" and self.mix == 1:
+            return own, None, torch.zeros_like(other.there)
+        return own, match(sounds, sights[other.clip, other.frame]), other.there
+
+    def matches(self, batch: Batch) -> dict[str, Tensor]:
+        """Shares of own frames taken for own, of others taken for others, and their mean, ``accuracy``.
+
+        The released code judges Flickr's by a distance it no longer computes; AudioSet's rule serves both here.
+        """
+        own, foreign, there = self.match_logits(batch, self.sense(batch))
+        right = (own[..., 1] > own[..., 0]).float().mean()
+        if foreign is None:
+            return {"own": right, "accuracy": right}
+        apart = (foreign[..., 0] > foreign[..., 1])[there].float()
+        wrong = apart.mean() if len(apart) else torch.ones_like(right)
+        return {"own": right, "foreign": wrong, "accuracy": (right + wrong) / 2}
+
+    # the maps
+
+    def locate(self, batch: Batch) -> Tensor:
+        """Grad-CAM of the match, (B, 1, h, w), or the frame's class activation of what is heard, (B, C or 1, h, w)."""
+        heard, seen = self.streams.hear(self.test_sound(batch)), self.streams.visual(batch.frame)
+        if self.maps != "match":
+            return self.shown(self.streams.visual.activation(seen.top), heard.likely)
+        sounds = self.streams.match.sounds(heard.features, 1, False).squeeze(1)
+        cam = match_cam(self.streams.match, sounds, seen.matched)
+        if self.variant == "labels":
+            return cam.clamp(0, 1)
+        return cam.relu() / (cam.relu().amax((2, 3), keepdim=True) + TINY)
+
+    def look(self, batch: Batch) -> Tensor | None:
+        """The class activation of what is seen, whoever sounds: the paper's CAM baseline."""
+        seen = self.streams.visual(batch.frame)
+        return self.shown(self.streams.visual.activation(seen.top), seen.logits.sigmoid())
+
+    def shown(self, maps: Tensor, likely: Tensor) -> Tensor:
+        """Maps (B, C, h, w), weighted by probabilities (B, C); categories above 0.3 count, and the likeliest."""
+        there = (likely > PER_CATEGORY) | F.one_hot(likely.argmax(1), self.classes).bool()
+        weights = torch.where(there, likely, 0.0)
+        return weights[:, :, None, None] * maps if self.maps == "classes" else fused(maps, weights)

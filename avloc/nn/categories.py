@@ -1,0 +1,77 @@
+"""From the classes of a tagger or classifier to a few categories: coarse-to-fine's rules for pseudo labels.
+
+Qian et al., ECCV 2020, section 4.2; reference shvdiwnkozbw/Multi-Source-Sound-Localization @de67ce3. Likelihoods are
+(..., J), a mapping is (J, K) and says which of J classes is of which of K categories; categories are (..., K).
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from avloc.nn.mobile_crnn import SMALLEST, linear_softmax
+
+
+def heard_categories(likely: Tensor, mapping: Tensor, sure: float = 0.3) -> Tensor:
+    """Kept labels of sounds: each category's likeliest class; above `sure` it is moved into the upper part, 0.4 q + 0.6."""
+    best = _best(likely, mapping)
+    return torch.where(best > sure, 0.4 * best + 0.6, best)
+
+
+def seen_categories(scores: Tensor, mapping: Tensor, top: int = 10) -> Tensor:
+    """Kept labels of frames: sums over the `top` highest classes, divided by the highest sum.
+
+    Scores are probabilities, or logits as in the release; categories below zero are zero, and all are where none is above.
+    """
+    kept = torch.zeros_like(scores)
+    values, places = scores.topk(min(top, scores.shape[-1]), dim=-1)
+    sums = kept.scatter(-1, places, values) @ mapping
+    highest = sums.amax(-1, keepdim=True)
+    return torch.where(highest > 0, sums.clamp(min=0) / highest.clamp(min=torch.finfo(sums.dtype).tiny), 0.0)
+
+
+def heard_online(likely: Tensor, mapping: Tensor) -> Tensor:
+    """Labels of sounds made while training: twice each category's likeliest class, at most 1."""
+    return (2 * _best(likely, mapping)).clamp(max=1)
+
+
+def seen_online(likely: Tensor, mapping: Tensor, decay: float = 0.95, first: int = 1) -> Tensor:
+    """Labels of frames made while training: the mean of each category's two best classes.
+
+    A class counts by its likelihood in that of the likeliest, times `decay` to the power of its rank; ranks start at `first`.
+    """
+    ranked, order = likely.sort(dim=-1, descending=True)
+    ranks = torch.arange(first, first + likely.shape[-1], device=likely.device)
+    weights = ranked / ranked[..., :1] * decay**ranks
+    parts = weights.unsqueeze(-1) * mapping[order]
+    return parts.topk(2, dim=-2).values.mean(-2)
+
+
+def seen_in_proposals(likely: Tensor, mapping: Tensor) -> Tensor:
+    """Labels of the parts of a frame, by the rule of frames with a steeper decay, 0.9 from rank 0 on."""
+    return seen_online(likely, mapping, decay=0.9, first=0)
+
+
+def raised(frames: Tensor, proposals: Tensor) -> tuple[Tensor, Tensor]:
+    """What frames (..., K) show with what their proposals (..., R, K) show: (..., K), and the proposals' categories (..., R).
+
+    Each proposal is of its highest category, and raises the frame's to that height if it is lower.
+    """
+    highest, category = proposals.max(-1)
+    own = torch.zeros_like(proposals).scatter(-1, category.unsqueeze(-1), highest.unsqueeze(-1))
+    return torch.maximum(frames, own.amax(-2)), category
+
+
+def over_frames(steps: Tensor, frames: int) -> Tensor:
+    """Likelihoods of a sound's steps (B, T, J) gathered for each of its `frames`: (B, frames, J).
+
+    Frames take T / frames steps each, rounded up, so neighbours may share one.
+    """
+    stride = steps.shape[1] / frames
+    parts = [steps[:, int(k * stride) : int(k * stride) + math.ceil(stride)] for k in range(frames)]
+    return torch.stack([linear_softmax(part.clamp(SMALLEST, 1)) for part in parts], dim=1)
+
+
+def _best(likely: Tensor, mapping: Tensor) -> Tensor:
+    """(..., K), one category after the other: all at once would hold J x K values a clip."""
+    return torch.stack([(likely * column).amax(-1) for column in mapping.T], dim=-1)
