@@ -90,12 +90,8 @@ def test_ez_vsl_of_the_authors_is_guided_by_objects_where_an_encoder_of_them_is_
     torch.save(resnet18().state_dict(), tmp_path / "objects.pth")
     store = make_tiny_store(tmp_path / "store", 16000)
     objects = f"stage1.model.objects={{strides: [1, 2, 2, 2], weights: {tmp_path / 'objects.pth'}}}"
-    shared = [
-        f"stage1.data.store={store}",
-        f"evaluate.vggss.store={store}",
-        "evaluate.vggss.split=test",
-        "stage1.model.frame={size: 96, resize: 100}",
-    ]
+    shared = [f"stage1.data.store={store}", f"evaluate.vggss.store={store}", "evaluate.vggss.split=test"]
+    shared += ["stage1.model.frame={size: 96, resize: 100}"]
     maps = {}
     for name, values in (("alone", []), ("guided", [objects])):
         import_into_run("ez_vsl", 1, tmp_path / "best.pth", tmp_path / name, set=[*shared, *values])
