@@ -1,7 +1,10 @@
 """Whole files or none: every file that a command leaves behind is written under a temporary name and renamed."""
 
+import errno
 import json
 import os
+import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from avloc.errors import AvlocError
+
+MARGIN = 1 << 16  # bytes, for what a file says about itself
 
 
 @contextmanager
@@ -29,13 +34,29 @@ def replacing(path: Path) -> Iterator[Path]:
             os.fsync(written.fileno())
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
-    except OSError as error:
-        # HDF5 puts a page of its own under strerror
-        why = os.strerror(error.errno) if error.errno else error.strerror or str(error)
+    except (OSError, RuntimeError) as error:
+        why = _why(error)
+        if why is None:
+            raise
         raise AvlocError(f"{path}: cannot be written ({why}); free space or choose another folder") from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def with_room(path: Path, size: int) -> Path:
+    """`path`; OSError where its disc has no room for `size` bytes more: HDF5 may end the process when a write fails."""
+    if shutil.disk_usage(path.parent).free < size + MARGIN:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    return path
+
+
+def _why(error: Exception) -> str | None:
+    """What the system says, if it does; HDF5 hides it in a page of its own, under one class or the other."""
+    hidden = re.search(r"errno = (\d+)", str(error))
+    if hidden:
+        return os.strerror(int(hidden[1]))
+    return error.strerror or str(error) if isinstance(error, OSError) else None
 
 
 def _umask() -> int:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from avloc.errors import DataError
-from avloc.files import replacing
+from avloc.files import replacing, with_room
 
 _ENDINGS = ".h5, .hdf5 or .npz with the arrays ids and maps, or a folder of ID.npy or ID.png"
 _OPTIONAL = ("classes", "confidence", "object_maps", "assignment")
@@ -50,7 +50,8 @@ def write_predictions(
             f"{path}: {len(ids)} ids for maps of shape {array.shape}; expected (N, K, h, w), an id for each"
         )
     text = h5py.string_dtype("utf-8")
-    with replacing(Path(path)) as temporary, h5py.File(temporary, "w") as file:
+    size = array.nbytes + (0 if object_maps is None else 4 * np.size(object_maps)) + sum(map(len, ids))
+    with replacing(Path(path)) as temporary, h5py.File(with_room(temporary, size), "w") as file:
         file.create_dataset("ids", data=list(ids), dtype=text)
         chunks = (min(64, len(array)), *array.shape[1:]) if array.size else None
         file.create_dataset("maps", data=array, chunks=chunks)

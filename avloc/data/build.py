@@ -8,6 +8,7 @@ import json
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
@@ -51,7 +52,6 @@ def build_store(
         begin(out, settings, source, how.shard)
         mine = {shard: items for shard, items in enumerate(blocks) if shard % parts == number}
         outcomes, kept = _write_blocks(out, mine, reader, settings, how)
-        sweep(out)
         rows = manifest(listing, outcomes, block)
         prepared = summary(out, list(rows.values()), list(listing.splits), kept, time.perf_counter() - began)
         part = None
@@ -93,9 +93,13 @@ def _write_blocks(
         results = run_tasks(write_block, tasks, jobs, how.timeout, sparing, tally)
     else:
         results = run_on_dask(write_block, tasks, how.dask, how.timeout, sparing, tally)
-    for shard, outcome in results:
-        outcomes[shard] = outcome
-        tally.add(outcome)
+    try:
+        with closing(results):
+            for shard, outcome in results:
+                outcomes[shard] = outcome
+                tally.add(outcome)
+    finally:
+        sweep(out)
     tally(0, 0)
     return outcomes, kept
 

@@ -5,7 +5,7 @@ Each task runs in a process of its own on the worker, so time-outs hold there an
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ def run_on_dask(
     timeout: float,
     mend: Mend,
     told: Told,
-) -> Iterator[tuple[int, Any]]:
+) -> Generator[tuple[int, Any], None, None]:
     """(key, work(*arguments, tell)) as the tasks end, see `run_tasks`; what is done is told when a task has ended."""
     try:
         from distributed import Client

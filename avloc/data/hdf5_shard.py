@@ -13,13 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.data.pictures import decode_jpeg
+from avloc.files import with_room
+
+ABOUT = 512  # bytes a clip of what HDF5 keeps for itself until a file is closed
 
 
 class Hdf5Writer:
     """Appends clips to a new file; the columns come at the end."""
 
     def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
-        self.file = h5py.File(path, "w")
+        self.path, self.file = path, h5py.File(path, "w")
         size, self.jpeg = settings["size"], settings["frames"] == "jpeg"
         frame, kind = ((), h5py.vlen_dtype(np.uint8)) if self.jpeg else ((size, size, 3), np.uint8)
         self.frames = self._appendable("frames", (settings["frames_per_clip"], *frame), kind)
@@ -31,6 +34,7 @@ class Hdf5Writer:
     def add(self, frames: Sequence[NDArray[np.uint8]], sound: NDArray[np.int16]) -> None:
         """The frames as they are to be stored, pixels or JPEG bytes."""
         row = len(self.sounds)
+        with_room(self.path, sum(frame.nbytes for frame in frames) + sound.nbytes + ABOUT * row)
         self.cut(row + 1)
         for pick, frame in enumerate(frames):
             self.frames[row, pick] = frame
@@ -42,6 +46,8 @@ class Hdf5Writer:
         self.sounds.resize(rows, axis=0)
 
     def finish(self, columns: Mapping[str, NDArray[Any]], items: Sequence[str], key: str) -> None:
+        sizes = [values.nbytes for values in columns.values()] + [len(item) for item in items]
+        with_room(self.path, sum(sizes) + ABOUT * len(self.sounds))
         for name, values in columns.items():
             self.file[name] = values
         self.file["items"] = list(items)

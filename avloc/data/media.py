@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 from av.container import InputContainer
@@ -11,6 +12,9 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from avloc.errors import DataError
+
+# tags that are no UTF-8 are no reason to refuse a file, which PyAV 19 does not do anyway
+_LENIENT: dict[str, Any] = {"metadata_errors": "ignore"} if int(av.__version__.partition(".")[0]) < 19 else {}
 
 
 class MediaError(DataError):
@@ -31,7 +35,7 @@ def open_media(path: str | Path) -> Iterator[InputContainer]:
         if not Path(path).is_file():
             raise MediaError(path, "missing file")
         # with the protocol named, a colon in a file name is only a colon
-        container = av.open(f"file:{path}", metadata_errors="ignore")
+        container = av.open(f"file:{path}", **_LENIENT)
     except PermissionError:
         raise MediaError(path, "may not be read") from None
     except (av.error.FFmpegError, OSError) as error:

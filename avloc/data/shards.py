@@ -2,7 +2,7 @@
 
 import os
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -69,10 +69,17 @@ class Shards:
         with self._reading(shard, row + 1) as file:
             return file.frame(row, pick)
 
-    def columns(self, shard: int, stop: int) -> dict[str, NDArray[Any]]:
-        """The small datasets of a shard whole, which must have the rows before `stop`."""
-        with self._reading(shard, stop) as file:
-            return {name: file.column(name) for name in COLUMNS}
+    def broken(self, clips: Mapping[int, int]) -> dict[int, str]:
+        """Shards that cannot be read, or have fewer clips than they should, and why."""
+        found = {}
+        for shard, stop in sorted(clips.items()):
+            try:
+                with self._reading(shard, stop) as file:
+                    for name in COLUMNS:
+                        file.column(name)
+            except DataError as error:
+                found[shard] = str(error)
+        return found
 
     def sound(self, shard: int, row: int) -> NDArray[np.int16]:
         """(S,)."""

@@ -83,9 +83,18 @@ class Store:
         if name not in self.splits:
             there = ", ".join(f"{split} ({clips} clips)" for split, clips in self.splits.items())
             raise DataError(f"{self.path}: no split {name!r}; it holds {there}")
-        part = self._part()
+        part = self._of([row for row in self._rows if row["split"] == name])
         part.split_name = name
-        part._rows = [row for row in self._rows if row["split"] == name]
+        return part
+
+    def without(self, shards: Container[int]) -> "Store":
+        """What does not lie in these shards."""
+        return self._of([row for row in self._rows if row["shard"] not in shards])
+
+    def _of(self, rows: list[dict[str, Any]]) -> "Store":
+        part = copy.copy(self)
+        part.__dict__ = {key: value for key, value in vars(self).items() if key not in _CACHED}
+        part._rows = rows
         return part
 
     def __len__(self) -> int:
@@ -203,32 +212,15 @@ class Store:
 
     def lines(self) -> Iterator[tuple[dict[str, Any], range]]:
         """The manifest's rows of what could be prepared, each with the clips that came of it."""
-        start = 0
-        for row in self._rows:
-            yield row, range(start, start + len(row["clips"]))
-            start += len(row["clips"])
+        stops = np.cumsum([len(row["clips"]) for row in self._rows]).tolist()
+        yield from zip(self._rows, map(range, [0, *stops], stops), strict=False)
 
     def broken(self) -> dict[int, str]:
         """Shards that cannot be opened, and why."""
-        found = {}
-        for shard in sorted({row["shard"] for row in self._rows}):
-            rows = [row for row in self._rows if row["shard"] == shard]
-            try:
-                self._shards.columns(shard, max(row["row"] + len(row["clips"]) for row in rows))
-            except DataError as error:
-                found[shard] = str(error)
-        return found
-
-    def without(self, shards: Container[int]) -> "Store":
-        """What does not lie in these shards."""
-        rest = self._part()
-        rest._rows = [row for row in self._rows if row["shard"] not in shards]
-        return rest
-
-    def _part(self) -> "Store":
-        part = copy.copy(self)
-        part.__dict__ = {key: value for key, value in vars(self).items() if key not in _CACHED}
-        return part
+        clips: dict[int, int] = {}
+        for row in self._rows:
+            clips[row["shard"]] = max(clips.get(row["shard"], 0), row["row"] + len(row["clips"]))
+        return self._shards.broken(clips)
 
     def _column(self, name: str) -> NDArray[Any]:
         return self._shards.column(name, *self._places)

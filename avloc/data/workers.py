@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import suppress
 from multiprocessing.connection import Pipe, wait
 from typing import Any
@@ -42,7 +42,7 @@ def run_tasks(
     mend: Mend,
     told: Told = lambda done, failed: None,
     folder: str | None = None,
-) -> Iterator[tuple[int, Any]]:
+) -> Generator[tuple[int, Any], None, None]:
     """(key, work(*arguments, tell)) as the tasks end, in `jobs` processes; in this one where `jobs` is 0.
 
     See `avloc.data.worker` for `tell`. timeout: seconds of silence after `tell("at", item)`. When a process dies, its task is

@@ -67,7 +67,8 @@ def save_state(path: Path, state: dict[str, Any]) -> None:
         try:
             torch.save(state, temporary)
         except RuntimeError as error:  # torch's zip writer reports a full disk so
-            raise OSError(os.strerror(28) if "write" in str(error) else str(error)) from error
+            full = any(words in str(error) for words in ("write", "unexpected pos"))
+            raise OSError(os.strerror(28) if full else str(error)) from error
 
 
 def load_state(path: Path) -> dict[str, Any]:

@@ -1,20 +1,15 @@
-"""Write a world: settings first, then every video once, over a pool of processes, then the texts."""
+"""Write a world: settings first, then every video once, over processes, then the texts."""
 
 import logging
-import os
-import signal
-from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
-from multiprocessing import get_context
+from math import inf
 from pathlib import Path
 from typing import Any
 
-import cv2
-
+from avloc.data.worker import Tell
+from avloc.data.workers import processors, run_tasks
 from avloc.errors import AvlocError
 from avloc.files import read_json, replacing, write_json
 from avloc.synthetic.drawings import DISTRACTORS
@@ -26,7 +21,6 @@ from avloc.synthetic.truth import Truth, film_truth, write_texts
 from avloc.synthetic.video import encode_mp4
 
 GENERATOR = 1  # raise it when the same seed would give other videos
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 Progress = Callable[[int, int, str], None]
 log = logging.getLogger("avloc.synthetic")
 
@@ -45,28 +39,37 @@ class SyntheticWorld:
 def write_world(
     out: Path, videos: int | None, seed: int, preset: str, jobs: int | None, progress: Progress | None
 ) -> SyntheticWorld:
-    jobs = len(os.sched_getaffinity(0)) if jobs is None else jobs
+    jobs = processors() if jobs is None else jobs
     if jobs < 1:
         raise AvlocError(f"jobs {jobs}: expected 1 or more processes")
     sizes = counts(preset, videos)
     plans = list(planned_videos(sizes, seed))
     _claim(out, _settings(seed, preset, sizes), plans)
-    for left_over in (out / "videos").glob(".*.mp4"):
-        left_over.unlink()
+    _sweep(out)
     found: dict[str, Truth] = {}
-    with closing(_each(out, plans, min(jobs, len(plans)))) as made:
-        for stem, truth in made:
-            found[stem] = truth
-            if progress:
-                progress(len(found), len(plans), "videos")
+    try:
+        with closing(_each(out, plans, min(jobs, len(plans)))) as made:
+            for _, (stem, truth) in made:
+                found[stem] = truth
+                if progress:
+                    progress(len(found), len(plans), "")
+    finally:
+        _sweep(out)
     in_order: Truth = {key: frame for plan in plans for key, frame in found[plan.stem].items()}
     write_texts(out, plans, in_order)
     log.info("%s: %d videos of %d s", out, len(plans), SECONDS)
     return SyntheticWorld(out, len(plans), float(len(plans) * SECONDS), sizes, CLASSES)
 
 
-def make_video(out: Path, plan: PlannedVideo) -> tuple[str, Truth]:
+def _sweep(out: Path) -> None:
+    """Remove what ended processes had begun to write."""
+    for left_over in (out / "videos").glob(".*.mp4"):
+        left_over.unlink()
+
+
+def make_video(out: Path, plan: PlannedVideo, tell: Tell) -> tuple[str, Truth]:
     """Write the video unless it is there (files appear whole), and tell its truth, which needs no file."""
+    tell("at", 0)
     film = make_film(plan)
     path = out / "videos" / f"{plan.stem}.mp4"
     if not path.exists():
@@ -110,39 +113,11 @@ def _claim(out: Path, settings: dict[str, Any], plans: list[PlannedVideo]) -> No
     write_json(path, settings | {"videos": kinds})
 
 
-def _each(out: Path, plans: list[PlannedVideo], workers: int) -> Generator[tuple[str, Truth], None, None]:
-    make = partial(make_video, out)
-    if workers == 1:
-        yield from map(make, plans)
-        return
-    with _one_thread_a_process():
-        pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start_worker)
-        try:
-            for future in as_completed([pool.submit(make, plan) for plan in plans]):
-                yield future.result()
-        except BrokenProcessPool:
-            raise AvlocError(
-                f"{out}: a process that makes videos died; start again, what is done is kept "
-                "(a script must make the call under `if __name__ == '__main__':`)"
-            ) from None
-        finally:
-            pool.shutdown(cancel_futures=True)
+def _each(out: Path, plans: list[PlannedVideo], workers: int) -> Generator[tuple[int, tuple[str, Truth]], None, None]:
+    """As they are made, by (number, (stem, truth)); one process is this one, where no decoder of strangers' files runs."""
+    tasks = {number: (out, plan) for number, plan in enumerate(plans)}
+    return run_tasks(make_video, tasks, workers if workers > 1 else 0, inf, _blame)
 
 
-def _start_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted, and lets each finish its file
-    cv2.setNumThreads(1)
-
-
-@contextmanager
-def _one_thread_a_process() -> Iterator[None]:
-    """New processes inherit one thread for numerical libraries: more only get into each other's way."""
-    before = {name: os.environ.get(name) for name in THREADS}
-    os.environ.update(dict.fromkeys(THREADS, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name)
-            if value is not None:
-                os.environ[name] = value
+def _blame(arguments: tuple[Any, ...], number: int, reason: str, detail: str) -> tuple[Any, ...]:
+    raise AvlocError(f"{arguments[0]}: a process that makes videos died ({detail}); start again, what is done is kept")

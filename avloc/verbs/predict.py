@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from avloc.data.store import Store
+    from avloc.engine.experiment import Stage
 
 Progress = Callable[[int, int, str], None]
 
@@ -79,7 +80,7 @@ def predict(
     folder = Path(out) if out is not None else where.predictions / Path(store).name
     ids = _ids(part)
     about = {"method": experiment.method, "stage": number, "store": str(store), "split": split, "own_sound": own_sound}
-    classes = part.classes if localizer.of_classes and maps.shape[1] == len(part.classes) else None
+    classes = _class_names(settings, part, maps.shape[1]) if localizer.of_classes else None
     predictions, table, picture = (folder / f"{split}{ending}" for ending in (".h5", ".csv", ".png"))
     write_predictions(predictions, ids, maps, classes, attributes=about)
     _write_table(table, part, ids, maps, classes)
@@ -89,6 +90,23 @@ def predict(
     if progress:
         progress(1, 1, "")
     return Predicted(where.path, predictions, table, picture, len(part), count)
+
+
+def _class_names(stage: "Stage", store: "Store", maps: int) -> tuple[str, ...] | None:
+    """Of the maps of a method that has one a class: of the classes it learnt, else, where these are not to be had, of the
+    store's; None for any other number of maps."""
+    from avloc.data.labels import read_labels
+    from avloc.data.store import Store
+    from avloc.errors import DataError
+
+    names = store.classes
+    try:
+        if stage.data.layout == "store":
+            learnt = Store.open(stage.data.store).split(stage.data.train)
+            names = learnt.classes if stage.data.labels is None else read_labels(learnt, stage.data.labels).classes
+    except DataError:
+        pass
+    return names if len(names) == maps else None
 
 
 def _ids(store: "Store") -> list[str]:

@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from avloc.data.build import build_store
-from avloc.errors import AvlocError, DataError
+from avloc.errors import DataError
 from tests.data.making import SETTINGS, MadeReader, content, made_listing
 
 distributed = pytest.importorskip("distributed", reason="Dask is not installed: pip install 'avloc[dask]'")
@@ -49,12 +50,17 @@ def test_relative_paths_are_those_of_the_folder_where_the_command_was_started(sc
     assert len(os.listdir(tmp_path / "s" / "shards")) == 5
 
 
-def test_what_a_worker_refuses_is_refused_here(scheduler, tmp_path):
-    (tmp_path / "s").mkdir()
-    (tmp_path / "s" / "shards").write_text("in the way")
-    (tmp_path / "s" / "building.json").write_text("{}")
-    with pytest.raises(AvlocError):
-        build_store(tmp_path / "s", tmp_path, made_listing(), MadeReader(), SETTINGS, block=3, dask=scheduler)
+@dataclass(frozen=True)
+class Refusing:
+    def read(self, item):
+        raise DataError(f"{item.path}: the disc is gone; bring it back")
+
+
+def test_what_a_worker_refuses_is_refused_here_and_taken_up_again(scheduler, tmp_path):
+    build = {"source": tmp_path, "listing": made_listing(), "settings": SETTINGS, "block": 3}
+    with pytest.raises(DataError, match=r"item\d\d.mp4: the disc is gone"):
+        build_store(tmp_path / "s", reader=Refusing(), dask=scheduler, **build)
+    assert build_store(tmp_path / "s", reader=MadeReader(), jobs=0, **build).ok == 17
 
 
 def test_a_scheduler_that_is_not_there_is_one_line(tmp_path, monkeypatch):

@@ -57,9 +57,9 @@ def test_both_variants_train_are_scored_beside_their_baselines_and_drawn(store, 
     ).all()
     assert trained[1].last["fine"]["alignment"] > 0
     found = avloc.evaluate(run=run, resamples=20).sets["test"]
-    assert {"wrong sound", "without sound", "stage one", "centre"} <= set(found.comparisons)
+    assert {"wrong sound", "CAM", "stage one", "centre"} <= set(found.comparisons)
     page = avloc.visualize(run=run).report
-    assert page.exists() and "without sound" in page.read_text()
+    assert page.exists() and "CAM" in page.read_text()
 
 
 def test_a_training_that_was_cut_off_ends_like_one_that_was_not(store, tmp_path):

@@ -15,12 +15,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 import avloc
 from avloc.cli.app import app
 from avloc.data.build import build_store
+from avloc.errors import AvlocError
+from avloc.predictions import write_predictions
 from tests.data.making import MEDIA, REPOSITORY, SETTINGS, MadeReader, content, made_listing, make_video, tone
+from tests.engine.tiny import make_tiny_store, tiny_config, write_config
 
 NAMES = ("with spaces", 'it\'s "quoted"', "ünïcödé 日本", "-dash", "a;b&c|d$e", "new\nline", "%d", "colon: here")
 
@@ -143,7 +148,7 @@ def little_disc(tmp_path):
     if mounted.returncode:
         pytest.skip("no file system can be mounted here")
     yield disc
-    subprocess.run(["umount", disc], check=True)
+    subprocess.run(["umount", "--lazy", disc], check=True)
 
 
 def fill(disc: Path, left: int) -> None:
@@ -206,6 +211,38 @@ def test_a_full_disc_does_not_spoil_a_world(little_disc):
     assert full.exit_code == 2, full.output
     assert "cannot be written (No space left on device)" in full.stderr.strip().splitlines()[-1]
     assert not list((little_disc / "w" / "videos").glob(".*"))
+
+
+@pytest.fixture(scope="module")
+def training(tmp_path_factory) -> Path:
+    """A configuration, and beside it the run that nothing disturbed."""
+    folder = tmp_path_factory.mktemp("training")
+    config = write_config(folder / "tiny.yaml", tiny_config(make_tiny_store(folder / "store")))
+    avloc.train_stage1(config, folder / "run")
+    return config
+
+
+@pytest.mark.parametrize("left", [10_000, 200_000])
+def test_a_disc_that_fills_while_training_costs_nothing_that_was_finished(little_disc, training, left):
+    fill(little_disc, left)
+    told = ["train-stage1", "--config", str(training), "--run", str(little_disc / "run")]
+    full = CliRunner().invoke(app, told)
+    assert full.exit_code == 2, full.output
+    assert "cannot be written (No space left on device); free space" in full.stderr.strip().splitlines()[-1]
+    assert not list((little_disc / "run").rglob(".*"))
+    grow(little_disc)
+    assert CliRunner().invoke(app, told).exit_code == 0
+    for weights in (training.parent / "run" / "stage1").glob("*.safetensors"):
+        ours, theirs = load_file(little_disc / "run" / "stage1" / weights.name), load_file(weights)
+        assert list(ours) == list(theirs) and all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_a_disc_that_fills_while_predictions_are_written_is_one_line(little_disc):
+    maps = np.random.default_rng(0).random((50, 1, 64, 64))
+    fill(little_disc, 100_000)
+    with pytest.raises(AvlocError, match=r"p\.h5: cannot be written \(No space left on device\)") as caught:
+        write_predictions(little_disc / "p.h5", [str(n) for n in range(50)], maps)
+    assert "\n" not in str(caught.value) and [path.name for path in little_disc.iterdir()] == ["ballast"]
 
 
 def test_two_commands_do_not_prepare_one_store(tmp_path, good):

@@ -139,6 +139,8 @@ def test_coarse_to_fine_runs_from_a_warm_up_over_clusters_to_scored_and_drawn_ma
     for name in ("agnostic", "one", "classes"):
         assert {"wrong sound", "CAM", "stage one", "centre"} <= set(sets[name]["comparisons"])
         assert read_predictions(tmp_path / "run" / "predictions" / f"{name}.deaf.h5").attributes["variant"] == "CAM"
+    seconds = command("predict", "--run", tmp_path / "run", "--store", store, "--split", "test", "--own-sound")
+    assert read_predictions(Path(seconds["predictions"])).classes == labels.classes, "those that were learnt"
     part = avloc.Store.open(store).split("test")
     (moment,) = set_moments(part, tmp_path / "run" / "predictions", "agnostic", [], 1, 0, "")
     assert {"Heat map", "Stage one's map", "CAM"} <= {picture.title for picture in pictures(moment)}

@@ -63,6 +63,7 @@ class StageOne(Localizer):
     """
 
     of_classes = True
+    looks = "CAM"
     weights_from = ("coarse",)
 
     def __init__(

@@ -32,6 +32,7 @@ class StageTwo(Localizer):
     """
 
     of_classes = True
+    looks = "CAM"
     uses_clusters = False
     weights_from = ("fine",)
 
