@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -112,6 +112,7 @@ def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | 
     from avloc.engine.experiment import device_of, open_split
     from avloc.engine.predicting import frames_to_score
     from avloc.engine.stages import load_stage
+    from avloc.engine.testing import assignment_of, maps_of_all, see_and_hear
     from avloc.files import write_json
     from avloc.predictions import write_predictions
     from avloc.protocols import named
@@ -120,16 +121,13 @@ def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | 
     number = test.stage or len(experiment.stages)
     stage = experiment.stage(number)
     localizer = load_stage(experiment, run, number).to(device_of(stage.train.device))
-    if test.size is not None:
-        localizer.frame = replace(localizer.frame, size=test.size)
-    if test.seconds is not None:
-        localizer.sound = _longer(localizer.sound, test.seconds, name)
+    see_and_hear(localizer, test, name)
     store = open_split(test.store, test.split, localizer)
     frames = frames_to_score(store, test.frames, experiment.seed, name)
     loader = Loader(store, localizer, device_of(stage.train.device), stage.train.workers, stage.train.resident)
-    every = _maps(experiment, run, localizer, number, loader, frames)
+    every = maps_of_all(experiment, run, localizer, number, loader, frames)
     protocol = named(test.protocol).with_axes(**test.axes)
-    table = _assignment(experiment, run, protocol, store, localizer)
+    table = assignment_of(experiment, run, protocol, store, localizer)
     _refuse_other_classes(every["model"], table, localizer, store, test)
     kept = {**KEPT, localizer.looks: ".deaf"}
     for variant, maps in every.items():
@@ -157,17 +155,6 @@ def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | 
     found = SetResult(name, number, result, comparisons, run.predictions / f"{name}.h5", file)
     write_json(file, found.to_json())
     return found
-
-
-def _longer(sound: Any, seconds: float, name: str) -> Any:
-    """The view of the sound with another length."""
-    from avloc.errors import AvlocError
-
-    if not hasattr(sound, "seconds") or not seconds > 0:
-        raise AvlocError(
-            f"evaluate.{name}.seconds: {seconds} for a {type(sound).__name__}; only views with `seconds` hear a part of a clip"
-        )
-    return replace(sound, seconds=seconds)
 
 
 def _refuse_other_classes(maps: "Maps", table: Any, localizer: Any, store: Any, test: Any) -> None:
@@ -198,57 +185,6 @@ def _selected(metrics: "dict[str, Metric]", wanted: Sequence[str] | None) -> "di
 
 #: which maps are kept as predictions, and what is added to the name of the set
 KEPT = {"model": "", "wrong sound": ".wrong-sound", "stage one": ".stage1"}
-
-
-def _maps(experiment: Any, run: Any, localizer: Any, number: int, loader: Any, frames: "Frames") -> "dict[str, Maps]":
-    from avloc.baselines import all_ones, centre, largest_object, saliency
-    from avloc.engine.predicting import maps_of, sees_without_sound, wrong_sounds
-    from avloc.engine.stages import fresh_stage, load_stage, stage_one_run
-
-    plan = frames.plan
-    found = {"model": maps_of(localizer, loader, plan)}
-    if len({loader.store.videos[clip] for clip in plan.clips}) > 1:
-        found["wrong sound"] = maps_of(localizer, loader, wrong_sounds(loader.store, plan, experiment.seed))
-    if sees_without_sound(localizer, loader, plan):
-        found[localizer.looks] = maps_of(localizer, loader, plan, localizer.look)
-    if number > 1 and (not localizer.uses_clusters or stage_one_run(experiment, run).clusters.exists()):
-        # with clusters, what stage two starts from: stage one and the dictionary
-        start = fresh_stage if localizer.uses_clusters else load_stage
-        before = start(experiment, run, number if localizer.uses_clusters else 1)
-        before = before.to(next(localizer.parameters()).device).eval()
-        before.frame, before.sound = localizer.frame, localizer.sound
-        found["stage one"] = maps_of(before, loader, plan)
-    boxes, rows = frames.objects()
-    found["largest object"] = largest_object(boxes, rows, len(plan))[:, None]
-    found["saliency"] = saliency(frames.images())[:, None]
-    found["centre"] = centre(len(plan))[:, None]
-    found["all ones"] = all_ones(len(plan))[:, None]
-    return found
-
-
-def _assignment(experiment: Any, run: Any, protocol: Any, store: Any, localizer: Any) -> Any:
-    """(C, K) for protocols that score class by class: of the matching, or map by map where the maps are of classes."""
-    import numpy as np
-
-    from avloc.engine.stages import clusters_id, stage_one_run
-    from avloc.errors import RunError
-
-    if protocol.unit != "class":
-        return None
-    if localizer.of_classes:
-        return np.eye(len(store.classes), dtype=bool)
-    where = stage_one_run(experiment, run)
-    matching = where.load_matching()
-    if where.clusters.exists() and matching.get("clusters", "") not in ("", clusters_id(where)):
-        raise RunError(
-            f"{where.matching} is of other clusters; `avloc match-clusters --run {where.path}` writes it again"
-        )
-    if tuple(matching["classes"]) != store.classes:
-        raise RunError(
-            f"{where.matching} knows the classes {', '.join(matching['classes'])}, but {store.path} has "
-            f"{', '.join(store.classes)}; evaluate on a store with the classes of the training store"
-        )
-    return np.array(matching["assignment"], dtype=bool)
 
 
 def _score(protocol: Any, maps: "Maps", frames: "Frames", table: Any, resamples: int, seed: int) -> "Result":

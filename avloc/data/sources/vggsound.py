@@ -14,7 +14,7 @@ from avloc.annotations.truth import Truth
 from avloc.annotations.vgg import read_vggss
 from avloc.data.sources.base import Entry, Item, Listing
 from avloc.data.sources.recipe import Rows, boxes_in, drawn, find_lists, refuse_missing, report_unmarked
-from avloc.data.sources.recordings import Tree
+from avloc.data.sources.tree import Tree
 from avloc.errors import DataError
 
 EXPECTED = "videos ID_START.mp4, or frames and sounds under such names"
