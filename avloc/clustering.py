@@ -1,6 +1,9 @@
 """Objects without names: k-means over object features, and the exact assignment of clusters to classes."""
 
+import logging
+import warnings
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +12,7 @@ from avloc.errors import AvlocError
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.int64]
+log = logging.getLogger("avloc.cluster")
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,7 @@ def cluster_objects(features: Floats, clusters: int, seed: int = 0, restarts: in
     AvlocError when there are fewer clips than clusters. Hu et al., NeurIPS 2020, section 3.2.
     """
     from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
 
     if len(features) < clusters:
         raise AvlocError(
@@ -42,8 +47,36 @@ def cluster_objects(features: Floats, clusters: int, seed: int = 0, restarts: in
     if not np.isfinite(features).all():
         raise AvlocError("clustering: the object features hold NaN or infinity; the training diverged, lower its lr")
     model = KMeans(clusters, init="k-means++", n_init=restarts, max_iter=300, tol=1e-4, random_state=seed)
-    labels = model.fit_predict(_unit(features)).astype(np.int64)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # of fewer objects than clusters: said below in our words
+        labels = model.fit_predict(_unit(features)).astype(np.int64)
+    empty = clusters - len(np.unique(labels))
+    if empty:
+        log.warning("clustering: %d of %d clusters hold no clip, for too many objects are alike", empty, clusters)
     return Clusters(labels, model.cluster_centers_.astype(np.float32), dictionary_of(features, labels, clusters))
+
+
+def read_dictionary(path: Path) -> Floats:
+    """An object dictionary (K, C) from a .npy file, such as the authors'; AvlocError for anything else in it."""
+    try:
+        found = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise AvlocError(f"{path}: not a .npy array ({error}); give the authors' object dictionary") from None
+    if not isinstance(found, np.ndarray) or found.ndim != 2 or found.dtype.kind != "f":
+        what = f"shape {found.shape}, {found.dtype}" if isinstance(found, np.ndarray) else "several arrays"
+        raise AvlocError(f"{path}: {what}; expected the object dictionary, floats (K, C)")
+    return found.astype(np.float32)
+
+
+def by_dictionary(features: Floats, dictionary: Floats) -> Clusters:
+    """The clusters of a dictionary that is given: each row of features (N, C) is in that of the nearest direction."""
+    if dictionary.shape[1] != features.shape[1]:
+        raise AvlocError(
+            f"the object dictionary is {dictionary.shape}, but the model's objects have {features.shape[1]} channels; "
+            "give the dictionary of the same model"
+        )
+    found = Clusters(np.empty(0, np.int64), _unit(dictionary), dictionary)
+    return Clusters(found.predict(features), found.centres, dictionary)
 
 
 def dictionary_of(features: Floats, labels: Ints, clusters: int) -> Floats:

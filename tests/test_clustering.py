@@ -153,3 +153,9 @@ def test_random_draws_are_valid_repeatable_and_at_most_as_good():
     again = match_clusters(truth, labels, NAMES[:4], 7, draws=200, seed=1)
     assert (drawn.assignment.sum(0) == 1).all() and (drawn.assignment.sum(1) >= 1).all()
     assert drawn.score <= exact.score and np.array_equal(drawn.assignment, again.assignment)
+
+
+def test_objects_that_are_all_alike_leave_clusters_empty_and_that_is_said_in_a_line(caplog, recwarn):
+    found = cluster_objects(np.ones((12, 3)), 4)
+    assert set(found.labels) == {0} and np.isfinite(found.dictionary).all()
+    assert "3 of 4 clusters hold no clip" in caplog.text and not len(recwarn)

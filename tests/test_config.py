@@ -247,3 +247,32 @@ def test_a_run_keeps_the_configuration_it_started_with(tmp_path):
     assert again.stage(1).model == {"clusters": 4, "dim": 16} and again.seed == 2
     with pytest.raises(Exception, match=r"stage1\.model\.dim: 16, now it is None"):
         open_run(tmp_path / "e.yaml", tmp_path / "run")
+
+
+def test_a_number_out_of_range_a_protocol_and_a_stage_that_are_none_are_found_with_the_rest(tmp_path):
+    (tmp_path / "e.yaml").write_text(
+        "method: dsol\n"
+        "stage1:\n"
+        "  data: {store: s, train: t}\n"
+        "  model: {clusters: 0, visual: {widths: [8, -1]}, frame: {size: 0}}\n"
+        "  train: {batch_size: 0, lr: -1, epochs: -3}\n"
+        "evaluate:\n"
+        "  one: {store: s, split: t, protocol: dsol-sole}\n"
+        "  two: {store: s, split: t, protocol: dsol-duet, stage: 3, axes: {nsa_mops: 11}}\n"
+    )
+    with pytest.raises(ConfigError) as found:
+        read_experiment(tmp_path / "e.yaml")
+    lines = str(found.value).replace(f"{tmp_path}/", "").splitlines()
+    assert len(lines) == 9
+    for start, what in {
+        "e.yaml:4: stage1.model.clusters": "found 0; input should be greater than 0",
+        "e.yaml:4: stage1.model.visual.widths.1": "found -1",
+        "e.yaml:4: stage1.model.frame.size": "found 0",
+        "e.yaml:5: stage1.train.batch_size": "found 0",
+        "e.yaml:5: stage1.train.lr": "found -1",
+        "e.yaml:5: stage1.train.epochs": "found -3",
+        "e.yaml:7: evaluate.one.protocol": "did you mean 'dsol-solo'?",
+        "e.yaml:8: evaluate.two.axes.nsa_mops": "no axis 'nsa_mops'",
+        "e.yaml:8: evaluate.two.stage": "found 3; this method has 2 stages",
+    }.items():
+        assert any(line.startswith(start) and what in line for line in lines), (start, lines)

@@ -102,8 +102,9 @@ def folder(
 ) -> Any:
     """Any folder of videos: VGG-Sound, Flickr-SoundNet, AVE, or your own.
 
-    Videos may lie in folders of their own; a listed ID_START is found as ID_START.mp4 or ID/START.mp4. A video without sound
-    is heard by the sound file beside it that has its name. What cannot be read is counted with its reason.
+    Videos may lie in folders of their own; a listed ID_START is found as ID_START.mp4, ID/START.mp4 or ID_START_END.mp4, with
+    zeros before the times or without. A video without sound is heard by the sound file beside it that has its name; a picture
+    and a sound file of one name are a clip too. What cannot be read is counted with its reason.
     """
     from avloc import prepare_folder
 
@@ -118,7 +119,7 @@ def folder(
 @at_scale("prepare import")
 def import_(
     source: Source,
-    layout: Annotated[str, typer.Option(help="folder, sspl or visual-context.")],
+    layout: Annotated[str, typer.Option(help="folder, sspl, visual-context, dsol or coarse-to-fine.")],
     out: Out,
     lists: Lists = None,
     benchmark: Benchmark = None,
@@ -132,10 +133,13 @@ def import_(
     store: StoreKind = "hdf5",
     **work: Any,
 ) -> Any:
-    """Data prepared for a published program: SSPL's HDF5 trees, the LMDB folders of visual context, or frames and sounds.
+    """Data prepared for a published program, or frames and sounds in two folders.
 
     --layout folder: video_frames/ID/007.jpg, frames/ID.jpg or images/ID.jpg, and audios/ID.wav or audio/ID.wav.
     --layout sspl: 10k_unlabeled, 144k_unlabeled, 5k_labeled. --layout visual-context: SPLIT_images.lmdb, SPLIT_audios.lmdb.
+    --layout dsol: audio_frames/STEM/000.pkl and video_frames/STEM/frame_000, or the folders of MUSIC-synthetic.
+    --layout coarse-to-fine: Video.h5, Spec.h5, and Roi.h5, labels_a.npy, labels_v.npy where they are there.
+    Where there are spectrograms and no sounds, the store holds spectrograms; only methods that listen alike read it.
     """
     from avloc import prepare_import
 

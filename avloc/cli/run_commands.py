@@ -65,12 +65,18 @@ def cluster(
         bool | None,
         typer.Option(help="Take the clustering that stage one itself trained with; default: as configured."),
     ] = None,
+    dictionary: Annotated[
+        Path | None,
+        typer.Option(
+            help="Take this object dictionary, a .npy file (K, C) such as the authors', instead of clustering."
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Cluster the objects of the training clips into the dictionary that stage two reads."""
     from avloc import cluster
 
-    found = cluster(config, run, set or (), as_trained)
+    found = cluster(config, run, set or (), as_trained, dictionary)
     if json:
         print_json(found)
         return

@@ -71,15 +71,22 @@ def import_weights(
     dictionary: Annotated[
         Path | None, typer.Option(help="The authors' object dictionary for stage two, a .npy file (K, 512).")
     ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="Whose data and test sets a new run takes; default: the method's published configuration."),
+    ] = None,
+    set: Annotated[
+        list[str] | None,
+        typer.Option(help="KEY=VALUE over it, as stage1.data.store=data/mine; may be repeated."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Take the authors' published weights into a run, for evaluate, visualize and stage two."""
     from avloc.verbs.import_weights import import_into_run
 
-    imported = import_into_run(method, stage, path, run, dictionary)
+    imported = import_into_run(method, stage, path, run, dictionary, config, set or ())
     if json:
         print_json(imported)
         return
-    print(
-        f"{imported.run}: {imported.method} stage {imported.stage} with {imported.clusters} clusters in {imported.weights}"
-    )
+    clusters = f" with {imported.clusters} clusters" if imported.clusters else ""
+    print(f"{imported.run}: {imported.method} stage {imported.stage}{clusters} in {imported.weights}")

@@ -111,14 +111,16 @@ class _Shard:
         self.jpeg = settings["frames"] == "jpeg"
         self.classes = len(settings["classes"])
         self.per_clip = settings["frames_per_clip"]
-        self.clips: list[Clip] = []  # without frames and waveform
+        self.clips: list[Clip] = []  # without frames and sound
         self.digests: list[bytes] = []
 
     def add(self, clip: Clip) -> None:
         frames = [encode_jpeg(frame) for frame in clip.frames] if self.jpeg else clip.frames
-        self.writer.add(frames, clip.waveform)
-        self.digests.append(clip_digest(content_digest(frames, clip.waveform), clip))
-        self.clips.append(replace(clip, frames=np.empty(0, np.uint8), waveform=np.empty(0, np.int16)))
+        sound = clip.waveform if clip.spectrogram is None else clip.spectrogram
+        self.writer.add(frames, sound)
+        self.digests.append(clip_digest(content_digest(frames, sound), clip))
+        nothing = np.empty(0, np.uint8), np.empty(0, np.int16)
+        self.clips.append(replace(clip, frames=nothing[0], waveform=nothing[1], spectrogram=None))
 
     def cut(self, row: int) -> None:
         """Take back the clips from `row` on."""

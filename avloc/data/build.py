@@ -17,13 +17,13 @@ from avloc.data.blocks import SUFFIXES, block_key, read_outcome, shard_path, spa
 from avloc.data.building import Prepared, begin, finish, lines_digest, locked, manifest, summary, sweep
 from avloc.data.elsewhere import run_on_dask
 from avloc.data.sources.base import Item, Listing, Reader
+from avloc.data.store_settings import FORMAT
 from avloc.data.work import Progress, Scale, Work
 from avloc.data.workers import processors, run_tasks
 from avloc.errors import DataError
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 1
 Outcome = dict[str, Any]
 
 

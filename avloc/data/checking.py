@@ -81,12 +81,16 @@ class Checker:
             stored, sound = part.stored(clip)
             frames = [decode_jpeg(frame) if self.jpeg else frame for frame in stored]
             still = len(frames) > 1 and all(_same(frame, frames[0]) for frame in frames[1:])
-            loud = bool(np.abs(sound.astype(np.int32)).max(initial=0) >= SILENT)
-            contents.append(_Content(content_digest(stored, sound), loud, still))
+            contents.append(_Content(content_digest(stored, sound), _loud(sound), still))
             pictures.append(frames[0])
         if part.frames_per_clip == 1 and len(clips) > 1 and all(_same(picture, pictures[0]) for picture in pictures):
             contents = [replace(content, still=True) for content in contents]
         return contents
+
+
+def _loud(sound: np.ndarray) -> bool:
+    """Waveforms that are no longer silent somewhere; spectrograms that are not one value throughout."""
+    return bool(np.abs(sound.astype(np.int32)).max(initial=0) >= SILENT) if sound.ndim == 1 else bool(np.ptp(sound) > 0)
 
 
 def _look(found: Found, name: str, content: _Content) -> None:

@@ -34,6 +34,7 @@ class Clip:
     waveform: (S,) int16, mono.
     labels: indices into the store's classes: the classes that sound.
     annotated: F flags, whether somebody looked for boxes in the frame, found or not.
+    spectrogram: (T, F) float32 in place of the waveform, which then is empty.
     """
 
     id: str
@@ -46,6 +47,7 @@ class Clip:
     labels: tuple[int, ...]
     boxes: tuple[Box, ...] = ()
     annotated: tuple[bool, ...] = ()
+    spectrogram: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from avloc.data.clip import Clip
 
 
-def content_digest(frames: Iterable[Any], sound: NDArray[np.int16]) -> bytes:
-    """Of a clip's frames as they are stored (pixels or JPEG bytes) and its sound: equal for copies under other names."""
+def content_digest(frames: Iterable[Any], sound: NDArray[Any]) -> bytes:
+    """Of a clip's frames as they are stored (pixels or JPEG bytes) and its sound, int16 or a float32 spectrogram: equal for
+    copies under other names."""
     digest = hashlib.sha256()
     for frame in frames:
         digest.update(np.ascontiguousarray(frame).data)
-    digest.update(np.ascontiguousarray(sound, "<i2").data)
+    digest.update(np.ascontiguousarray(sound, "<i2" if sound.dtype.kind == "i" else "<f4").data)
     return digest.digest()
 
 

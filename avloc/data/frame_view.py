@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
+from pydantic import PositiveInt
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
@@ -25,8 +26,8 @@ class FrameView:
 
     __pydantic_config__ = {"extra": "forbid"}
 
-    size: int = 224
-    resize: int = 256
+    size: PositiveInt = 224
+    resize: PositiveInt = 256
     crop: bool = True
     augment: bool = True
     flip: float = 0.5

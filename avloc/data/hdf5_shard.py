@@ -1,7 +1,7 @@
 """A shard as an HDF5 file.
 
-frames (n, F, H, W, 3) uint8, or (n, F) JPEG bytes; sounds (n, S) int16; a dataset for each column; items: JSON, one an
-item; the attribute `key`.
+frames (n, F, H, W, 3) uint8, or (n, F) JPEG bytes; sounds (n, S) int16, or (n, T, F) float32 spectrograms; a dataset for
+each column; items: JSON, one an item; the attribute `key`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.data.pictures import decode_jpeg
+from avloc.data.spectrograms import sound_form
 from avloc.files import with_room
 
 ABOUT = 512  # bytes a clip of what HDF5 keeps for itself until a file is closed
@@ -26,12 +27,12 @@ class Hdf5Writer:
         size, self.jpeg = settings["size"], settings["frames"] == "jpeg"
         frame, kind = ((), h5py.vlen_dtype(np.uint8)) if self.jpeg else ((size, size, 3), np.uint8)
         self.frames = self._appendable("frames", (settings["frames_per_clip"], *frame), kind)
-        self.sounds = self._appendable("sounds", (settings["samples"],), np.int16)
+        self.sounds = self._appendable("sounds", *sound_form(settings))
 
     def _appendable(self, name: str, shape: tuple[int, ...], kind: Any) -> h5py.Dataset:
         return self.file.create_dataset(name, (0, *shape), kind, maxshape=(None, *shape), chunks=(1, *shape))
 
-    def add(self, frames: Sequence[NDArray[np.uint8]], sound: NDArray[np.int16]) -> None:
+    def add(self, frames: Sequence[NDArray[np.uint8]], sound: NDArray[Any]) -> None:
         """The frames as they are to be stored, pixels or JPEG bytes."""
         row = len(self.sounds)
         with_room(self.path, sum(frame.nbytes for frame in frames) + sound.nbytes + ABOUT * row)
@@ -74,7 +75,7 @@ class Hdf5Shard:
         """As it is stored, pixels or JPEG bytes."""
         return self.file["frames"][row, pick]
 
-    def sound(self, row: int) -> NDArray[np.int16]:
+    def sound(self, row: int) -> NDArray[Any]:
         return self.file["sounds"][row]
 
     def column(self, name: str, start: int = 0, stop: int | None = None) -> NDArray[Any]:
@@ -90,7 +91,7 @@ class Hdf5Shard:
             for pick, frame in enumerate(frames):
                 clip[pick] = decode_jpeg(frame)
 
-    def fill_sounds(self, out: NDArray[np.int16], row: int) -> None:
+    def fill_sounds(self, out: NDArray[Any], row: int) -> None:
         self.file["sounds"].read_direct(out, np.s_[row : row + len(out)])
 
     def close(self) -> None:

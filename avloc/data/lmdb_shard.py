@@ -1,7 +1,7 @@
 """A shard as an LMDB file.
 
-Keys: "frame/ROW/PICK" (pixels, or JPEG bytes), "sound/ROW" (int16), "column/NAME" (the .npy format), "items" (JSON),
-"about" (JSON: key, clips, jpeg, size).
+Keys: "frame/ROW/PICK" (pixels, or JPEG bytes), "sound/ROW" (int16, or a float32 spectrogram), "column/NAME" (the
+.npy format), "items" (JSON), "about" (JSON: key, clips, jpeg, size; of spectrograms their shape).
 """
 
 import io
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.data.pictures import decode_jpeg
+from avloc.data.spectrograms import sound_form, spectrograms_of
 
 LARGEST = 1 << 38  # bytes of address space, not of disk
 
@@ -32,14 +33,17 @@ class LmdbWriter:
             settings["frames"] == "jpeg",
             settings["frames_per_clip"],
         )
+        self.sound = sound_form(settings)
+        self.spectrograms = spectrograms_of(settings) is not None
         self.rows = 0
         self.writing = self.environment.begin(write=True)
 
-    def add(self, frames: Sequence[NDArray[np.uint8]], sound: NDArray[np.int16]) -> None:
+    def add(self, frames: Sequence[NDArray[np.uint8]], sound: NDArray[Any]) -> None:
         """The frames as they are to be stored, pixels or JPEG bytes."""
         for pick, frame in enumerate(frames):
             self._put(_frame_key(self.rows, pick), frame.tobytes())
-        self._put(_sound_key(self.rows), sound.astype("<i2").tobytes())
+        shape, kind = self.sound
+        self._put(_sound_key(self.rows), sound.astype(kind).reshape(shape).tobytes())
         self.rows += 1
 
     def cut(self, rows: int) -> None:
@@ -57,6 +61,8 @@ class LmdbWriter:
             self._put(f"column/{name}".encode(), buffer.getvalue())
         self._put(b"items", json.dumps(list(items)).encode())
         about = {"key": key, "clips": self.rows, "jpeg": self.jpeg, "size": self.size}
+        if self.spectrograms:
+            about["spectrogram"] = self.sound[0]
         self._put(b"about", json.dumps(about).encode())
         try:
             self.writing.commit()
@@ -135,7 +141,7 @@ class LmdbShard:
         self._environment: _Environment | None = _environment(path)
         about = json.loads(bytes(self._get(b"about")))
         self.clips: int = about["clips"]
-        self.jpeg, self.size = about["jpeg"], about["size"]
+        self.jpeg, self.size, self.spectrogram = about["jpeg"], about["size"], about.get("spectrogram")
         self._columns: dict[str, NDArray[Any]] = {}
 
     @staticmethod
@@ -161,8 +167,11 @@ class LmdbShard:
         stored = np.frombuffer(self._get(_frame_key(row, pick)), np.uint8)
         return stored if self.jpeg else stored.reshape(self.size, self.size, 3)
 
-    def sound(self, row: int) -> NDArray[np.int16]:
-        return np.frombuffer(self._get(_sound_key(row)), "<i2").astype(np.int16, copy=False)
+    def sound(self, row: int) -> NDArray[Any]:
+        stored = self._get(_sound_key(row))
+        if self.spectrogram is None:
+            return np.frombuffer(stored, "<i2").astype(np.int16, copy=False)
+        return np.frombuffer(stored, "<f4").astype(np.float32, copy=False).reshape(self.spectrogram)
 
     def column(self, name: str, start: int = 0, stop: int | None = None) -> NDArray[Any]:
         if name not in self._columns:
@@ -177,7 +186,7 @@ class LmdbShard:
                 frame = self.frame(row + n, pick)
                 clip[pick] = decode_jpeg(frame) if self.jpeg else frame
 
-    def fill_sounds(self, out: NDArray[np.int16], row: int) -> None:
+    def fill_sounds(self, out: NDArray[Any], row: int) -> None:
         for n in range(len(out)):
             out[n] = self.sound(row + n)
 

@@ -12,12 +12,14 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from torch import Generator, Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from avloc import processes
+from avloc.data.as_stored import heard
 from avloc.data.labels import Labels
 from avloc.data.memory import stays_in_memory
 from avloc.data.plans import Plan, draw_plan, video_numbers
+from avloc.data.raw_batches import Parts, RawBatch, gathered
 from avloc.data.store import Store
 
 
@@ -25,7 +27,8 @@ from avloc.data.store import Store
 class Batch:
     """What a method sees of B clips; a field that the method did not ask for is None.
 
-    frame: (B, 3, H, W) float. sound: (B, 1, T, F) float. waveform: (B, S) float in [-1, 1].
+    frame: (B, 3, H, W) float. sound: (B, 1, T, F) float. waveform: (B, S) float in [-1, 1], None where the store holds
+    spectrograms.
     view2: (B, 3, H, W), the same frame augmented once more. frames: (B, F, 3, H, W), all frames of each clip.
     negative: (B, 3, H, W), for each clip a frame of another video. index, negative_index: (B,) into the split.
     video: (B,) the same number for clips of one video. labels: (B, C) bool.
@@ -137,15 +140,15 @@ class Loader:
             generator = None if augment_seed is None else Generator().manual_seed(_mix(augment_seed, step))
             yield self._batch(part, raw, generator)
 
-    def _read(self, parts: list[Plan]) -> Iterator[tuple[Plan, "RawBatch"]]:
+    def _read(self, parts: list[Plan]) -> Iterator[tuple[Plan, RawBatch]]:
         every = self.senses.every_frame
         if self._raw is not None:
             frames, sounds = self._raw
             for part in parts:
-                yield part, _gathered(frames, sounds, part, every)
+                yield part, gathered(frames, sounds, part, every)
             return
         reader = DataLoader(
-            _Parts(self.store, parts, every),
+            Parts(self.store, parts, every),
             batch_size=None,
             num_workers=self.workers,
             pin_memory=self.device.type == "cuda",
@@ -154,13 +157,14 @@ class Loader:
         for part, raw in zip(parts, reader, strict=True):
             yield part, raw.to(self.device)
 
-    def _batch(self, part: Plan, raw: "RawBatch", generator: Generator | None) -> Batch:
+    def _batch(self, part: Plan, raw: RawBatch, generator: Generator | None) -> Batch:
         index = torch.from_numpy(part.clips).to(self.device)
-        waveform = raw.sounds.float().div_(32767)
+        frame = self.senses.frame(raw.frames, generator)
+        sound, waveform = heard(self.senses.sound, raw.sounds, generator)
         batch = Batch(
-            frame=self.senses.frame(raw.frames, generator),
-            sound=self.senses.sound(waveform, generator),
-            waveform=waveform,
+            frame,
+            sound,
+            waveform,
             index=index,
             video=self._videos[index],
             labels=self._labels[index],
@@ -189,63 +193,6 @@ class Loader:
         state = generator.get_state()
         seen = [self.senses.frame(moment, generator.set_state(state)) for moment in frames.unbind(1)]
         return torch.stack(seen, dim=1)
-
-
-@dataclass
-class RawBatch:
-    """frames, negatives: (B, H, W, 3) uint8. sounds: (B, S) int16. every: (B, F, H, W, 3) uint8, all frames."""
-
-    frames: Tensor
-    sounds: Tensor
-    negatives: Tensor | None = None
-    every: Tensor | None = None
-
-    def to(self, device: torch.device) -> "RawBatch":
-        def moved(part: Tensor | None) -> Tensor | None:
-            return None if part is None else part.to(device, non_blocking=True)
-
-        frames, sounds = (part.to(device, non_blocking=True) for part in (self.frames, self.sounds))
-        return RawBatch(frames, sounds, moved(self.negatives), moved(self.every))
-
-
-def _gathered(frames: Tensor, sounds: Tensor, part: Plan, every: bool) -> RawBatch:
-    clips, picks = torch.from_numpy(part.clips), torch.from_numpy(part.picks)
-    negatives = None
-    if part.negative_clips is not None and part.negative_picks is not None:
-        negatives = _picked(frames, torch.from_numpy(part.negative_clips), torch.from_numpy(part.negative_picks))
-    heard = clips if part.sounds is None else torch.from_numpy(part.sounds)
-    device = frames.device
-    seen = frames.index_select(0, clips.to(device)) if every else None
-    return RawBatch(_picked(frames, clips, picks), sounds.index_select(0, heard.to(device)), negatives, seen)
-
-
-def _picked(frames: Tensor, clips: Tensor, picks: Tensor) -> Tensor:
-    """(N, F, ...) to (n, ...); in one selection, which copies whole frames: three times as fast as two indices."""
-    return frames.flatten(0, 1).index_select(0, (clips * frames.shape[1] + picks).to(frames.device))
-
-
-class _Parts(Dataset[RawBatch]):
-    """The batches of a plan, read from the store's files."""
-
-    def __init__(self, store: Store, parts: list[Plan], every: bool):
-        self.store, self.parts, self.every = store, parts, every
-
-    def __len__(self) -> int:
-        return len(self.parts)
-
-    def __getitem__(self, number: int) -> RawBatch:
-        part = self.parts[number]
-        negatives = None
-        if part.negative_clips is not None and part.negative_picks is not None:
-            negatives = torch.from_numpy(self.store.frames(part.negative_clips, part.negative_picks))
-        frames = torch.from_numpy(self.store.frames(part.clips, part.picks))
-        heard = part.clips if part.sounds is None else part.sounds
-        every = None
-        if self.every:
-            count = self.store.frames_per_clip
-            rows = self.store.frames(np.repeat(part.clips, count), np.tile(np.arange(count), len(part)))
-            every = torch.from_numpy(rows).unflatten(0, (len(part), count))
-        return RawBatch(frames, torch.from_numpy(self.store.sounds(heard)), negatives, every)
 
 
 def _mix(*numbers: int) -> int:

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 
 import torch
+from pydantic import PositiveFloat, PositiveInt
 from torch import Generator, Tensor
 
 from avloc.data.spectra import hidden, log_, magnitudes, together
@@ -32,18 +33,18 @@ class LogMel:
 
     __pydantic_config__ = {"extra": "forbid"}
 
-    rate: int = 16_000
-    n_fft: int = 160
-    hop: int = 80
-    mels: int = 64
+    rate: PositiveInt = 16_000
+    n_fft: PositiveInt = 160
+    hop: PositiveInt = 80
+    mels: PositiveInt = 64
     fmin: float = 0.0
     fmax: float | None = None
-    power: float = 1.0
+    power: PositiveFloat = 1.0
     decibels: bool = True
     offset: float = 1e-10
     top_db: float | None = 80.0
     mean: float = 0.0
-    std: float = 1.0
+    std: PositiveFloat = 1.0
     shift: float = 0.0
     gain: float = 0.0
     hide: float = 0.0

@@ -5,10 +5,12 @@ from functools import lru_cache
 from typing import Literal
 
 import torch
+from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Generator, Tensor
 
 from avloc.data.spectra import hidden, log_, magnitudes, together
 from avloc.data.waveforms import as_float, excerpt, varied
+from avloc.errors import AvlocError
 
 
 @dataclass(frozen=True)
@@ -26,13 +28,13 @@ class LogStft:
 
     __pydantic_config__ = {"extra": "forbid"}
 
-    rate: int = 16_000
-    seconds: float | None = None
-    window: int = 512
-    overlap: int = 274
+    rate: PositiveInt = 16_000
+    seconds: PositiveFloat | None = None
+    window: PositiveInt = 512
+    overlap: NonNegativeInt = 274
     part: Literal["middle", "first"] = "middle"
     offset: float = 1e-7
-    scale: float = 12.0
+    scale: PositiveFloat = 12.0
     shift: float = 0.0
     gain: float = 0.0
     hide: float = 0.0
@@ -44,6 +46,11 @@ class LogStft:
         if self.seconds is not None:
             samples = int(self.seconds * self.rate / 2) * 2 if self.part == "middle" else int(self.seconds * self.rate)
             waveforms = excerpt(waveforms, samples, self.part)
+        if self.overlap >= self.window or waveforms.shape[1] < self.window:
+            raise AvlocError(
+                f"sound: window {self.window} and overlap {self.overlap} for {waveforms.shape[1]} samples; expected an overlap "
+                "below the window, and sounds that fill one"
+            )
         with torch.autocast(waveforms.device.type, enabled=False):
             log = self._levels(waveforms)
         if generator is not None:

@@ -22,9 +22,9 @@ def stays_in_memory(store: Store, device: torch.device, resident: bool | None) -
     if resident is None:
         log.info("%s: %s", what, "kept in memory" if needed < SHARE * free else "read as it is needed")
         return needed < SHARE * free
-    log.info("%s: kept in memory", what)
     if needed > free:
         raise DataError(f"{what}; set train.resident: false, or prepare it smaller")
+    log.warning("%s: kept in memory, as asked for", what)
     return True
 
 

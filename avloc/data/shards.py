@@ -81,8 +81,8 @@ class Shards:
                 found[shard] = str(error)
         return found
 
-    def sound(self, shard: int, row: int) -> NDArray[np.int16]:
-        """(S,)."""
+    def sound(self, shard: int, row: int) -> NDArray[Any]:
+        """(S,) int16, or (T, F) float32."""
         with self._reading(shard, row + 1) as file:
             return file.sound(row)
 
@@ -92,8 +92,8 @@ class Shards:
             with self._reading(shard, row + stop - start) as file:
                 file.fill_frames(out[start:stop], row)
 
-    def fill_sounds(self, out: NDArray[np.int16], shards: Places, rows: Places) -> None:
-        """(N, S)."""
+    def fill_sounds(self, out: NDArray[Any], shards: Places, rows: Places) -> None:
+        """(N, S) int16, or (N, T, F) float32."""
         for shard, start, stop, row in _runs(shards, rows):
             with self._reading(shard, row + stop - start) as file:
                 file.fill_sounds(out[start:stop], row)

@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 
 from avloc.data.clip import Box, BoxTable, Clip
 from avloc.data.shards import Shards
-from avloc.errors import AvlocError, DataError
-from avloc.files import read_json
+from avloc.data.spectrograms import empty_sounds, spectrograms_of
+from avloc.data.store_settings import read_settings
+from avloc.errors import DataError
 
-FORMAT = 1
-_SETTINGS = ("classes", "rate", "seconds", "samples", "frames_per_clip", "size", "frames", "splits")
 _PLACE = ("source", "store")  # where and how it lies, not what it holds
 
 Indices = NDArray[np.integer] | Sequence[int]
@@ -29,6 +28,7 @@ class Store:
 
     classes: names, in the order of the labels. rate: Hz. seconds: length of a clip. size: pixels, frames are square.
     splits: clips in each. votes: how many boxes must agree on a place for its full weight.
+    spectrograms: what the clips have instead of waveforms, None where they have these.
     fingerprint: of the settings and the manifest, the same wherever the store lies.
     """
 
@@ -42,6 +42,7 @@ class Store:
         self.size: int = settings["size"]
         self.splits: dict[str, int] = settings["splits"]
         self.votes: int = settings.get("votes", 1)
+        self.spectrograms = spectrograms_of(settings)
         self.fingerprint = fingerprint
         self.split_name: str | None = None
         self.settings = settings
@@ -60,7 +61,7 @@ class Store:
             raise DataError(
                 f"{path}: no store here (no store.json); `avloc prepare music --source DIR --out {path}` writes one"
             )
-        settings = _read_settings(path / "store.json")
+        settings = read_settings(path / "store.json")
         manifest = path / "manifest.jsonl"
         try:
             text = manifest.read_bytes()
@@ -153,9 +154,9 @@ class Store:
             out[n] = self._shards.frame(shard, row, int(picks[n]))
         return out
 
-    def sounds(self, clips: Indices) -> NDArray[np.int16]:
-        """(n, S) mono."""
-        out = np.empty((len(clips), self.samples), np.int16)
+    def sounds(self, clips: Indices) -> NDArray[Any]:
+        """(n, S) int16, mono; or spectrograms (n, T, F) float32, where the store has these."""
+        out = empty_sounds(self.settings, len(clips))
         for n, shard, row in self._ordered(clips):
             out[n] = self._shards.sound(shard, row)
         return out
@@ -166,26 +167,30 @@ class Store:
         self._shards.fill_frames(out, *self._places)
         return out
 
-    def all_sounds(self) -> NDArray[np.int16]:
-        """(N, S) mono, in memory."""
-        out = np.empty((len(self), self.samples), np.int16)
+    def all_sounds(self) -> NDArray[Any]:
+        """All of `sounds`, in memory."""
+        out = empty_sounds(self.settings, len(self))
         self._shards.fill_sounds(out, *self._places)
         return out
 
     @property
     def nbytes(self) -> int:
         """What all_frames and all_sounds would take together."""
-        return len(self) * (self.frames_per_clip * self.size * self.size * 3 + 2 * self.samples)
+        sound = empty_sounds(self.settings, 1).nbytes
+        return len(self) * (self.frames_per_clip * self.size * self.size * 3 + sound)
 
     def clip(self, index: int) -> Clip:
         """One clip whole."""
         index = range(len(self))[index]
         shard, row = (int(places[index]) for places in self._places)
-        frames = [self._shards.frame(shard, row, pick) for pick in range(self.frames_per_clip)]
-        return replace(self.about(index), frames=np.stack(frames), waveform=self._shards.sound(shard, row))
+        frames = np.stack([self._shards.frame(shard, row, pick) for pick in range(self.frames_per_clip)])
+        sound, about = self._shards.sound(shard, row), self.about(index)
+        if self.spectrograms is None:
+            return replace(about, frames=frames, waveform=sound)
+        return replace(about, frames=frames, spectrogram=sound)
 
     def about(self, index: int) -> Clip:
-        """One clip without its frames and its waveform."""
+        """One clip without its frames and its sound."""
         table = self.boxes
         first, last = np.searchsorted(table.clip, [index, index + 1])
         return Clip(
@@ -204,8 +209,8 @@ class Store:
             annotated=tuple(self.annotated[index].tolist()),
         )
 
-    def stored(self, index: int) -> tuple[list[NDArray[np.uint8]], NDArray[np.int16]]:
-        """The frames of a clip as they lie there, pixels or JPEG bytes, and its waveform."""
+    def stored(self, index: int) -> tuple[list[NDArray[np.uint8]], NDArray[Any]]:
+        """The frames of a clip as they lie there, pixels or JPEG bytes, and its waveform or spectrogram."""
         shard, row = (int(places[index]) for places in self._places)
         frames = [self._shards.stored(shard, row, pick) for pick in range(self.frames_per_clip)]
         return frames, self._shards.sound(shard, row)
@@ -234,17 +239,3 @@ class Store:
 
 
 _CACHED = {name for name, value in vars(Store).items() if isinstance(value, cached_property)}
-
-
-def _read_settings(file: Path) -> dict[str, Any]:
-    try:
-        settings = read_json(file)
-    except AvlocError as error:
-        raise DataError(f"{error}; run the `avloc prepare` command of {file.parent} again") from None
-    if not isinstance(settings, dict) or settings.get("format") != FORMAT:
-        found = settings.get("format") if isinstance(settings, dict) else None
-        raise DataError(f"{file}: found store format {found}, this version reads {FORMAT}; prepare it again")
-    missing = [key for key in _SETTINGS if key not in settings]
-    if missing:
-        raise DataError(f"{file}: {missing[0]} is missing; prepare the store again")
-    return settings

@@ -7,6 +7,7 @@ import torch
 from torch import Generator, Tensor
 
 from avloc.data.waveforms import as_float, excerpt, varied
+from avloc.errors import AvlocError
 
 _RATE, _WINDOW, _HOP, _FFT, _BANDS, _LOWEST, _HIGHEST = 16_000, 400, 160, 512, 64, 125.0, 7500.0
 _FRAMES = 96  # of an example
@@ -47,6 +48,11 @@ class VggishPatches:
         if self.stretch:
             waveforms = waveforms - waveforms.amin(dim=1, keepdim=True)
             waveforms = (waveforms / (waveforms.amax(dim=1, keepdim=True) + 0.001) - 0.5) * 2
+        if waveforms.shape[1] < _WINDOW + (_FRAMES - 1) * _HOP:
+            raise AvlocError(
+                f"sound: {waveforms.shape[1] / _RATE:.2f} s are heard, an example of VGGish takes 0.98 s; raise sound.seconds, "
+                "or prepare longer clips"
+            )
         window, bank = _tensors(waveforms.device)
         frames = waveforms.double().unfold(1, _WINDOW, _HOP)
         count = frames.shape[1] // _FRAMES

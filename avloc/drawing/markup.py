@@ -4,6 +4,7 @@ import base64
 import html
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -59,8 +60,12 @@ def chart(shown: Chart) -> str:
     return f'<figure class="chart"><picture>{dark}{light}</picture></figure>'
 
 
-def sound(waveform: NDArray[np.int16], rate: int, shown: Image, name: str) -> str:
-    """A player above the picture of what it plays."""
+def sound(waveform: NDArray[Any], rate: int, shown: Image, name: str) -> str:
+    """A player above the picture of what it plays; the picture alone of a spectrogram (T, F), which cannot be played."""
+    if waveform.ndim == 2:
+        words = f"the stored spectrogram, {waveform.shape[0]} x {waveform.shape[1]}; there is no waveform to play"
+        picture = image(jpeg(shown), f"Spectrogram of {name}", shown.shape[1], shown.shape[0])
+        return f'<figure class="sound">{picture}<figcaption><b>Sound</b> {words}</figcaption></figure>'
     alt = f"Waveform and log-mel spectrogram of {name}"
     words = f"{len(waveform) / rate:.3g} s: waveform, scaled to its peak; log-mel spectrogram, 0 to {rate / 2000:g} kHz"
     return (

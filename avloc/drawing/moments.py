@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,8 @@ class Moment:
     """One frame and what was heard with it. boxes: (n, 4) xyxy in [0, 1], labels: (n,), sounding: (n,).
 
     maps: variant ("" is the model's) -> (K, h, w). deaf: what the variant of that name is called. assignment: (C, K) bool,
-    which maps belong to which class, None where the maps have no classes. heard: the classes that sound, by number.
+    which maps belong to which class, None where the maps have no classes. heard: the classes that sound, by number. waveform:
+    (S,) int16, or the spectrogram (T, F) that the store has instead.
     """
 
     choice: Choice
@@ -38,7 +40,7 @@ class Moment:
     classes: tuple[str, ...]
     maps: Mapping[str, NDArray[np.float32]]
     assignment: NDArray[np.bool_] | None
-    waveform: NDArray[np.int16]
+    waveform: NDArray[Any]
     rate: int
     deaf: str = VARIANTS["deaf"]
 

@@ -4,6 +4,7 @@ import io
 import warnings
 import wave
 from itertools import pairwise
+from typing import Any
 
 import cv2
 import numpy as np
@@ -45,8 +46,13 @@ def log_mel(waveform: NDArray[np.int16], rate: int, columns: int = 256) -> NDArr
     return (level - level.max()).astype(np.float32)
 
 
-def sound_picture(waveform: NDArray[np.int16], rate: int, width: int = 512) -> Image:
-    """The waveform (48 px, its peak touches the edge) above its log-mel spectrogram (128 px): (184, width, 3)."""
+def sound_picture(waveform: NDArray[Any], rate: int, width: int = 512) -> Image:
+    """The waveform (48 px, its peak touches the edge) above its log-mel spectrogram (128 px): (184, width, 3).
+
+    A spectrogram (T, F) in place of the waveform is drawn as it is: (128, width, 3).
+    """
+    if waveform.ndim == 2:
+        return _coloured(_between(waveform, *level_range(waveform)).T, width)
     peak = max(int(np.abs(waveform.astype(np.int32)).max(initial=0)), 1)
     shown = np.full((48, width, 3), CASING, np.uint8)
     edges = np.linspace(0, len(waveform), width + 1).astype(int)
@@ -55,8 +61,21 @@ def sound_picture(waveform: NDArray[np.int16], rate: int, width: int = 512) -> I
         if piece.size:
             top, bottom = (int(np.rint(23.5 - 23.5 * value / peak)) for value in (int(piece.max()), int(piece.min())))
             shown[top : bottom + 1, column] = WAVE_COLOUR
-    level = np.clip(1 + log_mel(waveform, rate, width // 2) / RANGE, 0, 1)
-    bands = np.rint(level[::-1] * 255).astype(np.uint8)
-    big = cv2.resize(bands, (width, 128), interpolation=cv2.INTER_LINEAR)
-    colours = cv2.applyColorMap(big, cv2.COLORMAP_MAGMA)[..., ::-1]
+    colours = _coloured(_between(log_mel(waveform, rate, width // 2), -RANGE, 0.0), width)
     return np.concatenate([shown, np.full((8, width, 3), CASING, np.uint8), colours])
+
+
+def level_range(spectrogram: NDArray[np.floating]) -> tuple[float, float]:
+    """The values that are drawn darkest and brightest: all but the lowest twentieth have a colour of their own."""
+    return float(np.percentile(spectrogram, 5)), float(spectrogram.max())
+
+
+def _between(levels: NDArray[np.floating], low: float, high: float) -> NDArray[np.floating]:
+    return np.clip((levels - low) / max(high - low, 1e-6), 0, 1)
+
+
+def _coloured(levels: NDArray[np.floating], width: int) -> Image:
+    """Levels (bands, times) in [0, 1], the lowest band at the bottom: (128, width, 3)."""
+    bands = np.rint(levels[::-1] * 255).astype(np.uint8)
+    big = cv2.resize(bands, (width, 128), interpolation=cv2.INTER_LINEAR)
+    return cv2.applyColorMap(big, cv2.COLORMAP_MAGMA)[..., ::-1].astype(np.uint8, copy=False)

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from avloc.data.as_stored import as_stored
 from avloc.data.store import Store
 from avloc.data.views import FrameView, LogMel
 from avloc.errors import DataError
@@ -22,6 +23,8 @@ FRAME = FrameView(size=256, resize=256, crop=False, augment=False)
 
 
 def refuse_rate(store: Store) -> None:
+    if store.spectrograms is not None:
+        store.spectrograms.refuse_others(str(store.path), SOUND)
     if store.rate != SOUND.rate:
         raise DataError(
             f"{store.path} holds {store.rate} Hz; the audio tagger listens at {SOUND.rate} Hz: prepare it again with "
@@ -38,7 +41,8 @@ def hear_categories(
     found = []
     for clips in _parts(store, batch_size, progress, "clips heard"):
         sounds = torch.from_numpy(store.sounds(clips)).to(device)
-        found.append(heard_categories(tagger(SOUND(sounds)).clip, table).cpu())
+        levels = SOUND(sounds) if store.spectrograms is None else as_stored(SOUND, sounds)
+        found.append(heard_categories(tagger(levels).clip, table).cpu())
     return torch.cat(found).numpy()
 
 

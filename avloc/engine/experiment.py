@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from avloc.config import Section, check, dump, read_section
 from avloc.engine.run import Run
-from avloc.engine.settings import ClusterSettings, Data, Start, TestSet
+from avloc.engine.settings import ClusterSettings, Data, Start, TestSet, problems_of
 from avloc.engine.shipped import config_path
 from avloc.errors import AvlocError, ConfigError, RunError
 from avloc.files import write_text
@@ -142,6 +142,8 @@ def read_experiment(path: Path, overrides: Iterable[str] = ()) -> Experiment:
     start = check(section.child("start"), Start, problems)
     sets = section.child("evaluate")
     tests = {name: check(sets.child(name), TestSet, problems) for name in sets.values}
+    for name, test in tests.items():
+        problems += problems_of(sets.child(name), test, len(stages))
     if problems:
         raise ConfigError("\n".join(problems))
     return Experiment(
@@ -226,8 +228,9 @@ def device_of(name: str) -> "torch.device":
     return device
 
 
-def open_split(store: Path, split: str, senses: Any = None, layout: str = "store") -> "Store":
-    """A split of a store, or a list of a folder; refused when the store's sound has another rate than the method hears."""
+def open_split(store: Path, split: str, senses: Any = None, layout: str = "store", training: bool = False) -> "Store":
+    """A split of a store, or a list of a folder; refused when its sound has another rate than the method hears, or is a
+    spectrogram that the method's view would not compute, or could not vary in `training`."""
     from avloc.data.store import Store
     from avloc.errors import DataError
 
@@ -236,7 +239,11 @@ def open_split(store: Path, split: str, senses: Any = None, layout: str = "store
 
         return FolderStore(store, split, senses.sound.rate, getattr(senses.sound, "seconds", None))
     opened = Store.open(store)
-    if senses is not None and opened.rate != senses.sound.rate:
+    if senses is not None and opened.spectrograms is not None:
+        opened.spectrograms.refuse_others(str(store), senses.sound)
+        if training:
+            opened.spectrograms.refuse_waveforms(str(store), senses)
+    elif senses is not None and opened.rate != senses.sound.rate:
         raise DataError(
             f"{store} holds {opened.rate} Hz; this method listens at {senses.sound.rate} Hz: prepare it again with "
             f"--rate {senses.sound.rate}"

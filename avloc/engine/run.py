@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -75,7 +76,7 @@ class Run:
         try:
             with np.load(self.clusters, allow_pickle=False) as file:
                 return {name: file[name] for name in file.files}
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, BadZipFile, EOFError) as error:
             raise RunError(
                 f"{self.clusters}: cannot be read ({error}); `avloc cluster --run {self.path}` writes it again"
             ) from None

@@ -2,7 +2,12 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+
+from pydantic import NonNegativeInt, PositiveInt
+
+from avloc.config import Section
+from avloc.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -40,9 +45,9 @@ class TestSet:
     store: Path
     split: str
     protocol: str
-    stage: int | None = None
+    stage: PositiveInt | None = None
     frames: Literal["all", "first", "random"] = "all"
-    size: int | None = None
+    size: PositiveInt | None = None
     seconds: float | None = None
     axes: dict[str, str | int | float | bool] = field(default_factory=dict)
 
@@ -57,8 +62,8 @@ class ClusterSettings:
     __pydantic_config__ = {"extra": "forbid"}
 
     as_trained: bool = False
-    restarts: int = 10
-    random_draws: int = 0
+    restarts: PositiveInt = 10
+    random_draws: NonNegativeInt = 0
 
 
 @dataclass(frozen=True)
@@ -69,3 +74,26 @@ class Start:
 
     stage1: Path | None = None
     stage2: Path | None = None
+
+
+def problems_of(part: Section, test: dict[str, Any], stages: int) -> list[str]:
+    """What is wrong with a test set beside the types of its values: its protocol, that one's axes, its stage."""
+    from avloc.protocols import named
+
+    problems = []
+    if "protocol" in test:
+        try:
+            protocol = named(test["protocol"])
+        except ConfigError as error:
+            problems.append(f"{part.where(['protocol'])}: {error}")
+        else:
+            for axis, value in test.get("axes", {}).items():
+                try:
+                    protocol.with_axes(**{axis: value})
+                except ConfigError as error:
+                    problems.append(f"{part.where(['axes', axis])}: {error}")
+    if (test.get("stage") or 1) > stages:
+        problems.append(
+            f"{part.where(['stage'])}: found {test['stage']}; this method has {stages} stage{'s' * (stages > 1)}"
+        )
+    return problems

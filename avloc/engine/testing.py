@@ -1,21 +1,16 @@
-"""A stage on a test set: how it sees and hears there, its maps beside those it is compared with, which map is which class."""
+"""A stage on a test set: how it sees and hears there, and its maps beside those it is compared with."""
 
 from dataclasses import replace
 
-import numpy as np
-from numpy.typing import NDArray
-
 from avloc.baselines import all_ones, centre, largest_object, saliency
 from avloc.data.loader import Loader
-from avloc.data.store import Store
 from avloc.engine.experiment import Experiment
 from avloc.engine.predicting import Frames, Maps, maps_of, sees_without_sound, wrong_sounds
 from avloc.engine.run import Run
 from avloc.engine.settings import TestSet
-from avloc.engine.stages import clusters_id, fresh_stage, load_stage, stage_one_run
-from avloc.errors import AvlocError, RunError
+from avloc.engine.stages import fresh_stage, load_stage, stage_one_run
+from avloc.errors import AvlocError
 from avloc.methods.base import Localizer
-from avloc.protocols.protocol import Protocol
 
 
 def see_and_hear(localizer: Localizer, test: TestSet, name: str) -> None:
@@ -55,25 +50,3 @@ def maps_of_all(
     found["centre"] = centre(len(plan))[:, None]
     found["all ones"] = all_ones(len(plan))[:, None]
     return found
-
-
-def assignment_of(
-    experiment: Experiment, run: Run, protocol: Protocol, store: Store, localizer: Localizer
-) -> NDArray[np.bool_] | None:
-    """(C, K) for protocols that score class by class: of the matching, or map by map where the maps are of classes."""
-    if protocol.unit != "class":
-        return None
-    if localizer.of_classes:
-        return np.eye(len(store.classes), dtype=bool)
-    where = stage_one_run(experiment, run)
-    matching = where.load_matching()
-    if where.clusters.exists() and matching.get("clusters", "") not in ("", clusters_id(where)):
-        raise RunError(
-            f"{where.matching} is of other clusters; `avloc match-clusters --run {where.path}` writes it again"
-        )
-    if tuple(matching["classes"]) != store.classes:
-        raise RunError(
-            f"{where.matching} knows the classes {', '.join(matching['classes'])}, but {store.path} has "
-            f"{', '.join(store.classes)}; evaluate on a store with the classes of the training store"
-        )
-    return np.array(matching["assignment"], dtype=bool)

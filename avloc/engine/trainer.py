@@ -70,6 +70,8 @@ def fit(
     """
     phases = localizer.phases(train)
     total = sum(phase.epochs for phase in phases)
+    if not total:
+        raise AvlocError(f"train.epochs is {train.epochs}, so there is nothing to train; raise it")
     place = _resume(localizer, phases, folder, about)
     objective = _Objective(localizer)
     stepped = _across_processes(objective)

@@ -84,7 +84,7 @@ def _loader(stage: Stage, split: str, localizer: Localizer, device: "torch.devic
     from avloc.data.labels import read_labels
     from avloc.data.loader import Loader
 
-    store = open_split(stage.data.store, split, localizer, stage.data.layout)
+    store = open_split(stage.data.store, split, localizer, stage.data.layout, training=True)
     labels = None if stage.data.labels is None else read_labels(store, stage.data.labels)
     _refuse_labels(stage.data, split, store, labels, localizer)
     return Loader(store, localizer, device, stage.train.workers, stage.train.resident, labels)

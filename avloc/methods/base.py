@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import torch
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 
 from avloc.data.loader import Batch
@@ -31,20 +32,20 @@ class Train:
 
     __pydantic_config__ = {"extra": "forbid"}
 
-    epochs: int = 15
-    batch_size: int = 32
-    lr: float = 1e-4
-    weight_decay: float = 1e-4
+    epochs: NonNegativeInt = 15
+    batch_size: PositiveInt = 32
+    lr: NonNegativeFloat = 1e-4
+    weight_decay: NonNegativeFloat = 1e-4
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     schedule: Literal["constant", "cosine"] = "constant"
     milestones: tuple[int, ...] = ()
     gamma: float = 0.1
-    warmup: int = 0
+    warmup: NonNegativeInt = 0
     warmup_rate: float | None = None
     precision: Literal["fp32", "bf16"] = "fp32"
     select: Literal["loss", "accuracy", "iou", "located", "last"] = "last"
     device: str = "auto"
-    workers: int = 4
+    workers: NonNegativeInt = 4
     resident: bool | None = None
     zero_grad_none: bool = True
     val_transform: Literal["test", "train"] = "test"
@@ -90,11 +91,12 @@ class Localizer(nn.Module):
 
     A method's file lists its stages in ``STAGES``. `frame` and `sound` are its views; `negatives` asks the loader for
     a frame of another video with every clip, `views` 2 for each frame augmented twice, `every_frame` for all frames of
-    a clip, `proposals` for those of the pseudo labels. `label_classes` is how many classes its labels must have, None where
-    it learns from none. `memory` holds what phases remember beside weights (pseudo labels); it is saved and restored with
-    them. `weights_from`: the phases whose selected weights serve `locate`, best first. `looks`: what the maps of `look` are
-    called beside others. `of_classes`: several maps are those of the labels' classes, in their order. `uses_clusters`: a
-    later stage starts from the run's clusters too.
+    a clip, `proposals` for those of the pseudo labels, `waveform` (in training) for waveforms besides what `sound` makes of
+    them. `label_classes` is how many classes its labels must have, None where it learns from none. `memory` holds what
+    phases remember beside weights (pseudo labels); it is saved and restored with them. `weights_from`: the phases whose
+    selected weights serve `locate`, best first. `looks`: what the maps of `look` are called beside others. `of_classes`:
+    several maps are those of the labels' classes, in their order. `uses_clusters`: a later stage starts from the run's
+    clusters too.
     """
 
     frame: Any
@@ -102,6 +104,7 @@ class Localizer(nn.Module):
     negatives: bool = False
     views: int = 1
     every_frame: bool = False
+    waveform: bool = False
     proposals: bool = False
     label_classes: int | None = None
     looks: str = "without sound"

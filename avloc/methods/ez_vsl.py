@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -35,8 +36,8 @@ class EzVsl(Localizer):
         sound: LogStft | LogMel = LogStft(seconds=3.0),
         visual: Backbone = Backbone(strides=STRIDES),
         audio: Backbone = Backbone(strides=STRIDES),
-        dim: int = 512,
-        tau: float = 0.03,
+        dim: PositiveInt = 512,
+        tau: PositiveFloat = 0.03,
         pool: float = 0.0,
         objects: Backbone | None = None,
         alpha: float = 0.4,
@@ -86,6 +87,7 @@ class EzVsl(Localizer):
 
 
 STAGES = (EzVsl,)
+CONFIG = "ez_vsl_vggsound_144k"  # whose data an imported run takes
 
 # The authors' file holds {"model": state dict, ...}; their encoders are torchvision's without classifier.
 NAMES = {

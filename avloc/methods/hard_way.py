@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import torch
+from pydantic import PositiveFloat
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -39,8 +40,8 @@ class HardWay(Localizer):
         audio: Backbone = Backbone(),
         positive: float = 0.65,
         negative: float = 0.40,
-        sharpness: float = 0.03,
-        temperature: float = 0.07,
+        sharpness: PositiveFloat = 0.03,
+        temperature: PositiveFloat = 0.07,
         tri_map: bool = True,
         hard_negatives: bool = True,
         easy_pool: Literal["weighted", "mean", "max"] = "weighted",
@@ -97,6 +98,7 @@ class HardWay(Localizer):
 
 
 STAGES = (HardWay,)
+CONFIG = "hard_way_vggsound_144k"  # whose data an imported run takes
 
 # The authors' 248 entries: each of their networks owns the first convolutions of every modality and a classifier.
 NAMES = {"imgnet.": "visual.", "audnet.conv1_a.": "audio.conv1.", "audnet.": "audio."}

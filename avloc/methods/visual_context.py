@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import torch
+from pydantic import PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -41,13 +42,13 @@ class VisualContext(Localizer):
         visual: Backbone = Backbone(),
         audio: Backbone = Backbone(),
         reasoning: bool = True,
-        nodes: int = 16,
+        nodes: PositiveInt = 16,
         map_dropout: float = 0.0,
         feature_dropout: float = 0.1,
         audio_pool: Literal["max", "mean"] = "max",
         pool: float = 0.0,
-        foreground: int = 8,
-        background: int = 8,
+        foreground: PositiveInt = 8,
+        background: PositiveInt = 8,
         dis_weight: float = 0.1,
         div_weight: float = 0.1,
         divergence: Literal["js", "kl"] = "js",
@@ -109,6 +110,7 @@ class VisualContext(Localizer):
 
 
 STAGES = (VisualContext,)
+CONFIG = "visual_context_vggsound_144k"  # whose data an imported run takes
 
 # The authors' 250 entries (249 of the base model): each of their networks owns the first convolutions of every modality
 # and a classifier.

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import PositiveInt
 from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, conv1x1
 
@@ -23,10 +24,10 @@ class Backbone:
 
     __pydantic_config__ = {"extra": "forbid"}
 
-    widths: tuple[int, ...] = (64, 128, 256, 512)
-    blocks: tuple[int, ...] = (2, 2, 2, 2)
-    strides: tuple[int, ...] = (1, 2, 2, 1)
-    project: int | None = None
+    widths: tuple[PositiveInt, ...] = (64, 128, 256, 512)
+    blocks: tuple[PositiveInt, ...] = (2, 2, 2, 2)
+    strides: tuple[PositiveInt, ...] = (1, 2, 2, 1)
+    project: PositiveInt | None = None
     weights: str | None = None
 
     def build(self, channels: int) -> "ResNet":

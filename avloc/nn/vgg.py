@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from itertools import pairwise
 
+from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from avloc.errors import AvlocError
@@ -22,8 +23,8 @@ class Vgg:
 
     __pydantic_config__ = {"extra": "forbid"}
 
-    widths: tuple[int, ...] = (64, 128, 256, 512, 512)
-    blocks: tuple[int, ...] = (2, 2, 3, 3, 3)
+    widths: tuple[PositiveInt, ...] = (64, 128, 256, 512, 512)
+    blocks: tuple[PositiveInt, ...] = (2, 2, 3, 3, 3)
     norms: bool = False
     weights: str | None = None
 

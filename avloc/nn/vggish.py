@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from avloc.nn.pretrained import fill, read_weights
@@ -20,10 +21,10 @@ class Vggish:
 
     __pydantic_config__ = {"extra": "forbid"}
 
-    widths: tuple[int, ...] = (64, 128, 256, 512)
-    blocks: tuple[int, ...] = (1, 1, 2, 2)
-    hidden: int = 4096
-    dim: int = 128
+    widths: tuple[PositiveInt, ...] = (64, 128, 256, 512)
+    blocks: tuple[PositiveInt, ...] = (1, 1, 2, 2)
+    hidden: PositiveInt = 4096
+    dim: PositiveInt = 128
     norms: bool = False
     weights: str | None = None
 

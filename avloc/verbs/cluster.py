@@ -22,17 +22,23 @@ class Clustered:
 
 
 def cluster(
-    config: Path | None = None, run: Path | None = None, set: Sequence[str] = (), as_trained: bool | None = None
+    config: Path | None = None,
+    run: Path | None = None,
+    set: Sequence[str] = (),
+    as_trained: bool | None = None,
+    dictionary: Path | None = None,
 ) -> Clustered:
     """Cluster the objects of the training clips and write the run's clusters.npz: labels, centres, dictionary.
 
     The clusters get the numbers that the stage's class heads were trained with (best one-to-one agreement on the same
     clips), so heads and dictionary fit. as_trained: take the clustering of the stage's last alternation as it was, as
     published, instead of a new one with the final weights (default: ``cluster.as_trained`` of the configuration).
+    dictionary: take this one, a .npy file (K, C) such as the authors', and its numbers: each clip is in the cluster of
+    the nearest direction. Maps of an imported stage two are of the clusters of its dictionary.
     """
     import numpy as np
 
-    from avloc.clustering import Clusters, cluster_objects, normalised_mutual_information, purity
+    from avloc.clustering import Clusters, by_dictionary, cluster_objects, normalised_mutual_information, purity
     from avloc.data.loader import Loader
     from avloc.engine.checkpoints import load_weights
     from avloc.engine.collect import Collector
@@ -51,13 +57,14 @@ def cluster(
     path = where.weights(1, tuple(reversed(localizer.weights_from)))
     about = load_weights(localizer, path, experiment.method, 1)
     trained = localizer.memory.get("labels")
-    store = open_split(stage.data.store, stage.data.train, localizer, stage.data.layout)
+    store = open_split(stage.data.store, stage.data.train, localizer, stage.data.layout, training=True)
     if "data" in about and about["data"] != store.fingerprint:
         raise RunError(
             f"{path} was trained on another store than {stage.data.store} is now; prepare that one again, or train again"
         )
+    given = None if dictionary is None else _given(Path(dictionary), localizer.clusters, as_trained)
     as_trained = experiment.cluster.as_trained if as_trained is None else as_trained
-    if as_trained:
+    if as_trained and given is None:
         if trained is None:
             raise RunError(
                 f"{path} was trained without the class task: it has no clustering of its own; leave out --as-trained"
@@ -71,13 +78,15 @@ def cluster(
         rows = Collector(localizer, {"train": loader}, stage.train.batch_size, experiment.seed, augment=False)(
             localizer.object_features
         )
-        found = cluster_objects(
-            rows["objects"].numpy(), localizer.clusters, experiment.seed, experiment.cluster.restarts
-        )
+        objects = rows["objects"].numpy()
+        if given is not None:
+            found = by_dictionary(objects, given)
+        else:
+            found = cluster_objects(objects, localizer.clusters, experiment.seed, experiment.cluster.restarts)
         if trained is None and "imported_from" in about:
             # The authors' heads know their clusters by number, though the clips' labels did not come along.
             trained = rows["named"]
-        if trained is not None:
+        if trained is not None and given is None:
             found = _renumbered(found, trained.cpu().numpy())
     agreement = 1.0 if trained is None else float((found.labels == trained.cpu().numpy()).mean())
     single = store.labels.sum(1) == 1
@@ -92,6 +101,20 @@ def cluster(
         normalised_mutual_information(truth, labels) if len(truth) else None, purity(truth, labels) if len(truth) else None,
         agreement,
     )  # fmt: skip
+
+
+def _given(path: Path, clusters: int, as_trained: bool | None) -> Any:
+    from avloc.clustering import read_dictionary
+    from avloc.errors import AvlocError
+
+    if as_trained:
+        raise AvlocError("--as-trained and --dictionary name two dictionaries; leave one of them out")
+    found = read_dictionary(path)
+    if len(found) != clusters:
+        raise AvlocError(
+            f"{path} holds {len(found)} objects, stage one has {clusters} clusters; give its own dictionary"
+        )
+    return found
 
 
 def _renumbered(found, trained):  # type: ignore[no-untyped-def]

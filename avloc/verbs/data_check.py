@@ -19,9 +19,10 @@ NO_SOUND = {"no sound track", "no sound", "missing sound"}
 class SplitCheck:
     """One split. listed, ok: lines of its list, and those that could be prepared. reasons: why others could not. clips,
     hours: of sound. classes: clips in which each sounds. boxes, annotated: boxes, and frames somebody looked at. no_sound:
-    listed items without any sound. silent: ids of clips whose sound never exceeds a thousandth of full scale. frozen: ids of
-    clips whose frames are all the same, or, where clips have one frame, those of a video whose clips all show the same.
-    flat: ids of clips with a box that has no area or leaves the frame. doubles: pairs of ids with the same frames and sound.
+    listed items without any sound. silent: ids of clips whose sound never exceeds a thousandth of full scale, or whose
+    spectrogram is one value. frozen: ids of clips whose frames are all the same, or, where clips have one frame, those of a
+    video whose clips all show the same. flat: ids of clips with a box that has no area or leaves the frame. doubles: pairs of
+    ids with the same frames and sound.
     verified, bare: items whose content has the SHA-256 of the manifest, items without one (of earlier versions). changed: ids
     of items whose content is another, or cannot be read.
     """

@@ -1,10 +1,20 @@
 """`avloc data show`: a picture of one clip."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from avloc.verbs.data_check import find_clip
+
+if TYPE_CHECKING:
+    from avloc.data.clip import Clip
+    from avloc.data.store import Store
+    from avloc.drawing.panels import Picture
+
+ACROSS, GAP = 4, 10  # frames in a row, px between them
+SETTINGS = 4  # of a stored spectrogram that are named: as many as fit
 
 
 @dataclass(frozen=True)
@@ -20,33 +30,72 @@ class Shown:
 def data_show(store: Path, clip: str, split: str | None = None, out: Path | None = None) -> Shown:
     """Draw a clip's frames with their boxes, its waveform and its log-mel spectrogram to a PNG file.
 
-    split: where to look, all of them where None. out: the file; CLIP.png in the current folder where None.
+    Where the store holds spectrograms, the stored one. split: where to look, all of them where None. out: the file;
+    CLIP.png in the current folder where None.
     """
-    import numpy as np
-
-    from avloc.drawing.panels import Picture, Row, panel
-    from avloc.drawing.pictures import scaled, truth_colours, with_boxes
-    from avloc.drawing.sound import sound_picture
+    from avloc.drawing.colours import OTHER, SILENT, SOUNDING
+    from avloc.drawing.panels import Row, panel
+    from avloc.drawing.pictures import SIZE
     from avloc.files import replacing
 
     part, number = find_clip(store, clip, split)
-    found, table = part.clip(number), part.boxes
+    found = part.clip(number)
     names = tuple(part.classes[label] for label in found.labels)
-    pictures = []
-    for pick, frame in enumerate(found.frames):
-        mine = (table.clip == number) & (table.frame == pick)
-        labels, sounding = table.label[mine], table.sounding[mine]
-        tags = [part.classes[label] if label >= 0 else "" for label in labels]
-        image = with_boxes(scaled(frame), table.xyxy[mine], truth_colours(labels, sounding), tags)
-        words = f"{int(mine.sum())} boxes" if found.annotated[pick] else "not annotated"
-        pictures.append(Picture(f"Frame {pick}", image, words, f"Frame {pick}"))
-    loudest = int(np.abs(found.waveform.astype(np.int32)).max())
-    heard = f"{len(found.waveform) / part.rate:.2f} s at {part.rate} Hz, loudest {loudest / 32767:.3f}"
-    sound = Picture("Sound", sound_picture(found.waveform, part.rate), heard, "Waveform and log-mel spectrogram")
+    pictures = list(_frames(part, found))
+    rows = [Row("", pictures[start : start + ACROSS]) for start in range(0, len(pictures), ACROSS)]
+    width = max(2, min(len(pictures), ACROSS)) * (SIZE + GAP) - GAP
+    about = f"{part.split_name} of {part.path.name}, {part.seconds:g} s from {found.start:.2f} s of {found.video}"
+    rows[0] = Row(about, rows[0].pictures)
+    objects = [box for box in found.boxes if box.label >= 0]
+    meanings = (
+        ("sounds", SOUNDING, any(box.sounding for box in objects)),
+        ("silent", SILENT, not all(box.sounding for box in objects)),
+        ("of no class", OTHER, len(objects) < len(found.boxes)),
+    )
+    legend = [(name, colour) for name, colour, there in meanings if there]
     title = f"{clip}: {', '.join(names) or 'no label'}"
-    about = f"{part.split_name} of {store}, from {found.start:.2f} s of {found.video}"
-    content = panel(title, [Row(about, pictures), Row("", [sound])])
+    content = panel(title, [*rows, Row("", [_sound(part, found, width)])], legend)
     out = Path(out) if out is not None else Path(re.sub(r"[^\w.-]+", "_", clip).lstrip("-.") + ".png")
     with replacing(out) as temporary:
         temporary.write_bytes(content)
-    return Shown(out, part.split_name or "", names, int((table.clip == number).sum()))
+    return Shown(out, part.split_name or "", names, len(found.boxes))
+
+
+def _frames(store: "Store", clip: "Clip") -> "Iterator[Picture]":
+    import numpy as np
+
+    from avloc.drawing.panels import Picture
+    from avloc.drawing.pictures import scaled, truth_colours, with_boxes
+
+    for pick, frame in enumerate(clip.frames):
+        mine = [box for box in clip.boxes if box.frame == pick]
+        labels, sounding = np.array([box.label for box in mine], int), np.array([box.sounding for box in mine], bool)
+        tags = [store.classes[label] if label >= 0 else "" for label in labels]
+        corners = np.array([box.xyxy for box in mine]).reshape(-1, 4)
+        image = with_boxes(scaled(frame), corners, truth_colours(labels, sounding), tags)
+        words = f"{len(mine)} boxes, {int(sounding.sum())} of what sounds" if clip.annotated[pick] else "not annotated"
+        key = clip.frame_keys[pick].removeprefix(f"{clip.video}/")
+        yield Picture(f"Frame {pick}  {key if key != clip.id else ''}".rstrip(), image, words, f"Frame {pick}")
+
+
+def _sound(store: "Store", clip: "Clip", width: int) -> "Picture":
+    import numpy as np
+
+    from avloc.drawing.panels import Picture
+    from avloc.drawing.sound import level_range, sound_picture
+
+    if clip.spectrogram is not None and store.spectrograms is not None:
+        low, high = level_range(clip.spectrogram)
+        known = [f"{key} {value}" for key, value in store.spectrograms.settings.items()]
+        words = (
+            f"colours from {low:.4g} to {high:.4g}; as stored: {store.spectrograms.view}, {', '.join(known[:SETTINGS])}"
+        )
+        times, bands = clip.spectrogram.shape
+        title = f"Spectrogram  {times} x {bands}, no waveform"
+        return Picture(title, sound_picture(clip.spectrogram, store.rate, width), words, "The stored spectrogram")
+    loudest = int(np.abs(clip.waveform.astype(np.int32)).max())
+    words = (
+        f"{len(clip.waveform) / store.rate:.2f} s at {store.rate} Hz, loudest {loudest / 32767:.3f} of full scale; "
+        f"above the waveform, scaled to its peak, below its log-mel spectrogram, 0 to {store.rate / 2000:g} kHz"
+    )
+    return Picture("Sound", sound_picture(clip.waveform, store.rate, width), words, "Waveform and log-mel spectrogram")

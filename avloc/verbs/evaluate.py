@@ -82,6 +82,7 @@ def evaluate(
     without sound (where the method has them; coarse-to-fine's are the CAM baseline), stage one's maps (for a later stage),
     the largest object, colour saliency, the centre, and all ones. Intervals are over videos: `resamples` bootstrap draws.
     """
+    from avloc.engine.class_maps import refuse_untrained
     from avloc.engine.experiment import keep_config, open_run
     from avloc.errors import AvlocError
 
@@ -96,6 +97,7 @@ def evaluate(
         raise AvlocError(
             f"{experiment.source.source}: no test set {unknown[0]!r}; it has {', '.join(experiment.evaluate)}"
         )
+    refuse_untrained(experiment, where, wanted)
     keep_config(experiment, where)
     found = {}
     for number, name in enumerate(wanted):
@@ -109,10 +111,11 @@ def evaluate(
 
 def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | None, resamples: int) -> SetResult:
     from avloc.data.loader import Loader
+    from avloc.engine.class_maps import class_table, refuse_other_classes
     from avloc.engine.experiment import device_of, open_split
     from avloc.engine.predicting import frames_to_score
     from avloc.engine.stages import load_stage
-    from avloc.engine.testing import assignment_of, maps_of_all, see_and_hear
+    from avloc.engine.testing import maps_of_all, see_and_hear
     from avloc.files import write_json
     from avloc.predictions import write_predictions
     from avloc.protocols import named
@@ -125,10 +128,10 @@ def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | 
     store = open_split(test.store, test.split, localizer)
     frames = frames_to_score(store, test.frames, experiment.seed, name)
     loader = Loader(store, localizer, device_of(stage.train.device), stage.train.workers, stage.train.resident)
-    every = maps_of_all(experiment, run, localizer, number, loader, frames)
     protocol = named(test.protocol).with_axes(**test.axes)
-    table = assignment_of(experiment, run, protocol, store, localizer)
-    _refuse_other_classes(every["model"], table, localizer, store, test)
+    table = class_table(experiment, run, protocol, store, localizer)
+    every = maps_of_all(experiment, run, localizer, number, loader, frames)
+    refuse_other_classes(every["model"], table, localizer, store, test)
     kept = {**KEPT, localizer.looks: ".deaf"}
     for variant, maps in every.items():
         if variant in kept:
@@ -155,16 +158,6 @@ def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | 
     found = SetResult(name, number, result, comparisons, run.predictions / f"{name}.h5", file)
     write_json(file, found.to_json())
     return found
-
-
-def _refuse_other_classes(maps: "Maps", table: Any, localizer: Any, store: Any, test: Any) -> None:
-    from avloc.errors import AvlocError
-
-    if localizer.of_classes and table is not None and maps.shape[1] not in (1, len(store.classes)):
-        raise AvlocError(
-            f"{test.store}: {len(store.classes)} classes, but the model has maps of {maps.shape[1]}; {test.protocol} scores "
-            "class by class: evaluate on a store of the classes it learnt, or by a protocol that is not, such as avloc"
-        )
 
 
 def _selected(metrics: "dict[str, Metric]", wanted: Sequence[str] | None) -> "dict[str, Metric]":

@@ -1,6 +1,8 @@
 """`avloc import-weights`: the authors' published checkpoints as our stages."""
 
-from collections.abc import Mapping
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from avloc.errors import AvlocError
 
 if TYPE_CHECKING:
-    import numpy as np
     from torch import Tensor
 
+    from avloc.engine.run import Run
     from avloc.methods.base import Localizer
 
 
@@ -35,17 +37,30 @@ def import_weights(method: str, stage: int, path: Path | str, dictionary: Path |
     return _imported(method, stage, Path(path), None if dictionary is None else Path(dictionary))[0].eval()
 
 
-def import_into_run(method: str, stage: int, path: Path, run: Path, dictionary: Path | None = None) -> Imported:
-    """The same into a run's folder, for evaluate and visualize; a fresh folder gets a configuration that fits."""
-    from avloc.config import dump
+def import_into_run(
+    method: str,
+    stage: int,
+    path: Path,
+    run: Path,
+    dictionary: Path | None = None,
+    config: Path | None = None,
+    set: Sequence[str] = (),
+) -> Imported:
+    """The same into a run's folder, for evaluate and visualize; a fresh folder gets a configuration that fits.
+
+    config: whose data, training and test sets a fresh folder takes (None: the method's published one); the model is that
+    of the weights. set: KEY=VALUE over it, as ``stage1.data.store=data/mine``.
+    """
     from avloc.engine.checkpoints import save_weights
     from avloc.engine.run import Run
-    from avloc.files import write_text
 
     localizer, arguments = _imported(method, stage, path, dictionary)
     where = Run(Path(run))
-    if not where.config.exists():
-        write_text(where.config, dump({"method": method, "seed": 0, **_sections(arguments)}))
+    if where.config.exists():
+        if config is not None or set:
+            raise AvlocError(f"{where.config}: there is a configuration already; leave --config and --set out")
+    else:
+        _start(where, method, arguments, config, set)
     phase = localizer.weights_from[0]
     file = where.stage(stage) / f"{phase}.safetensors"
     if file.exists():
@@ -54,14 +69,41 @@ def import_into_run(method: str, stage: int, path: Path, run: Path, dictionary: 
     return Imported(where.path, method, stage, int(arguments[0].get("clusters", 0)), file)
 
 
-def _sections(arguments: tuple[dict[str, Any], ...]) -> dict[str, Any]:
-    expected = {"store": "data/music", "train": "solo_training_1"}
-    return {f"stage{n}": {"model": model, "data": expected, "train": {}} for n, model in enumerate(arguments, start=1)}
+def _start(
+    run: "Run", method: str, arguments: tuple[dict[str, Any], ...], config: Path | None, overrides: Sequence[str]
+) -> None:
+    """Write the run's config.yaml, checked as any other."""
+    from avloc.config import dump, read_section
+    from avloc.engine.experiment import load_method, read_experiment
+    from avloc.engine.shipped import config_path
+    from avloc.errors import ConfigError
+    from avloc.files import write_text
+
+    usual = config_path(Path(config or str(getattr(load_method(method), "CONFIG", "dsol_music"))))
+    values = read_section(usual).values
+    if config is not None and values.get("method") != method:
+        raise ConfigError(f"{usual}: method is {values.get('method')!r}, but the weights are of {method}")
+    values.pop("start", None)  # what it starts from was started from by the authors
+    data = next(values[key]["data"] for key in ("stage1", "stage2") if key in values)
+    for number, model in enumerate(arguments, start=1):
+        section = values.get(f"stage{number}") or {"data": data, "train": {}}
+        senses = {key: section["model"][key] for key in ("frame", "sound") if key in section.get("model", {})}
+        values[f"stage{number}"] = {"data": section["data"], "model": {**senses, **model}, "train": section["train"]}
+    with tempfile.TemporaryDirectory() as folder:
+        draft = Path(folder) / "config.yaml"
+        draft.write_text(dump({**values, "method": method}), encoding="utf-8")
+        try:
+            checked = read_experiment(draft, overrides).source.values
+        except ConfigError as error:
+            # the draft's lines are of no use: nobody can look at it
+            raise ConfigError(re.sub(rf"{re.escape(str(draft))}(:\d+)?", str(run.config), str(error))) from None
+    write_text(run.config, dump(checked))
 
 
 def _imported(
     method: str, stage: int, path: Path, dictionary: Path | None
 ) -> "tuple[Localizer, tuple[dict[str, Any], ...]]":
+    from avloc.clustering import read_dictionary
     from avloc.config import Section, bind
     from avloc.engine.experiment import load_method
     from avloc.nn.published import without_wrapper
@@ -77,7 +119,8 @@ def _imported(
         arguments = module.arguments_of(without_wrapper(state))
         one = bind(Section(str(path), arguments[0]), module.STAGES[0])
         two = bind(Section(str(path), arguments[1]), module.STAGES[1]) if stage == 2 else None
-        localizer = module.import_state(state, stage, one, two, _dictionary(dictionary))
+        known = None if dictionary is None else read_dictionary(dictionary)
+        localizer = module.import_state(state, stage, one, two, known)
     except AvlocError as error:
         raise AvlocError(f"{path}: {error}") from None
     return localizer, arguments
@@ -112,17 +155,3 @@ def _state_of(path: Path) -> "Mapping[str, Tensor]":
     if not isinstance(state, Mapping) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise AvlocError(f"{path}: holds no state dict (names and tensors); give the authors' checkpoint")
     return state
-
-
-def _dictionary(path: Path | None) -> "np.ndarray | None":
-    import numpy as np
-
-    if path is None:
-        return None
-    try:
-        found = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise AvlocError(f"{path}: not a .npy array ({error}); give the authors' object dictionary") from None
-    if found.ndim != 2:
-        raise AvlocError(f"{path}: shape {found.shape}; expected the object dictionary (K, C)")
-    return found

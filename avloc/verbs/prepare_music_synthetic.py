@@ -51,6 +51,10 @@ def prepare_music_synthetic(
     source, out = Path(source), Path(out)
     pools = _pools(pool, count, training)
     solos = Store.open(source)
+    if solos.spectrograms is not None:
+        raise DataError(
+            f"{source} holds spectrograms, {solos.spectrograms}; mosaics mix waveforms: give a store of sounds"
+        )
     for (one, other), videos in shared_videos(solos, pools).items():
         logger.warning(
             "%s and %s share %d videos: what is chosen on one is not tested by the other", one, other, videos

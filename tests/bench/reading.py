@@ -21,7 +21,7 @@ import torch
 from avloc.data.build import build_store
 from avloc.data.clip import Clip
 from avloc.data.folder_store import FolderStore
-from avloc.data.loader import _picked
+from avloc.data.raw_batches import picked
 from avloc.data.sources.base import Entry, Item, Listing
 from avloc.data.store import Store
 
@@ -76,7 +76,7 @@ class InMemory:
         return len(self.all_frames)
 
     def frames(self, clips: np.ndarray, picks: np.ndarray) -> torch.Tensor:
-        return _picked(self.all_frames, torch.from_numpy(clips), torch.from_numpy(picks))
+        return picked(self.all_frames, torch.from_numpy(clips), torch.from_numpy(picks))
 
     def sounds(self, clips: np.ndarray) -> torch.Tensor:
         return self.all_sounds.index_select(0, torch.from_numpy(clips))

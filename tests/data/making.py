@@ -77,15 +77,28 @@ def make_video(
     return path
 
 
+def make_sound(path: Path, seconds: float = 3.0, pitch: float = 500.0, rate: int = 22050) -> Path:
+    """An AAC track and nothing else."""
+    with av.open(str(path), "w") as container:
+        audio = container.add_stream("aac", rate=rate, layout="mono")
+        frame = av.AudioFrame.from_ndarray(tone(seconds, pitch, rate), "fltp", "mono")
+        frame.rate = rate
+        container.mux(audio.encode(frame))
+        container.mux(audio.encode())
+    return path
+
+
 def tone(seconds: float, pitch: float = 440.0, rate: int = 22050, loudness: float = 0.5) -> np.ndarray:
     return (loudness * np.sin(2 * np.pi * pitch * np.arange(round(seconds * rate)) / rate)).astype(np.float32)[None]
 
 
-def turn(path: Path) -> None:
-    """Make a player turn the video by 90 degrees clockwise: the matrix in the mp4's track header."""
+def turn(path: Path, quarters: int = 1) -> None:
+    """Make a player turn the video by so many times 90 degrees clockwise: the matrix in the mp4's track header."""
     content = bytearray(path.read_bytes())
     place = content.index(b"tkhd") + 4 + 40
-    content[place : place + 36] = struct.pack(">9i", 0, 1 << 16, 0, -(1 << 16), 0, 0, 0, 0, 1 << 30)
+    cosine, sine = [(1, 0), (0, 1), (-1, 0), (0, -1)][quarters]
+    matrix = [value << 16 for value in (cosine, sine, 0, -sine, cosine, 0, 0, 0)]
+    content[place : place + 36] = struct.pack(">9i", *matrix, 1 << 30)
     path.write_bytes(content)
 
 

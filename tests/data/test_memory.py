@@ -29,7 +29,9 @@ def test_asked_for_the_estimate_comes_first(store, monkeypatch, caplog):
     monkeypatch.setattr(memory, "free_memory", lambda device: 3 * GIB)
     with caplog.at_level(logging.INFO, logger="avloc.data"):
         assert stays_in_memory(store, CPU, True)
-    assert f"train: {store.nbytes / GIB:.2f} GiB raw, 3.0 GiB are free on cpu: kept in memory" in caplog.text
+    assert (
+        f"train: {store.nbytes / GIB:.2f} GiB raw, 3.0 GiB are free on cpu: kept in memory, as asked for" in caplog.text
+    )
 
 
 def test_what_does_not_fit_is_refused_in_one_line(store, monkeypatch):

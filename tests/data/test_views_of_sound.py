@@ -7,6 +7,7 @@ import scipy.signal
 import torch
 
 from avloc.data.views import LogMel, LogStft, VggishPatches
+from avloc.errors import AvlocError
 from tests.data.test_views import FULL, sounds
 
 
@@ -165,3 +166,26 @@ def test_a_batch_sounds_as_its_clips_do_one_by_one(view):
     together = view(waves)
     for number, wave in enumerate(waves):
         torch.testing.assert_close(view(wave[None])[0], together[number], rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("view", "samples", "match"),
+    [
+        (LogStft(), 400, "window 512 and overlap 274 for 400 samples"),
+        (LogStft(overlap=512), 9000, "overlap 512 for 9000 samples; expected an overlap below the window"),
+        (
+            VggishPatches(seconds=0.5),
+            16000,
+            r"0.50 s are heard, an example of VGGish takes 0.98 s; raise sound.seconds",
+        ),
+        (VggishPatches(seconds=None), 15599, r"0.97 s are heard"),
+    ],
+    ids=["shorter than a window", "all overlap", "half a second", "a sample too short"],
+)
+def test_sounds_that_fill_no_window_are_refused_in_a_line(view, samples, match):
+    with pytest.raises(AvlocError, match=match):
+        view(torch.zeros(2, samples))
+
+
+def test_a_single_example_is_enough():
+    assert VggishPatches(seconds=None)(torch.zeros(1, 15600)).shape == (1, 1, 1, 96, 64)

@@ -4,6 +4,7 @@ import errno
 import json
 import math
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -121,8 +122,6 @@ def test_a_training_may_be_interrupted_again_and_again(whole, config, tmp_path):
 
 @pytest.mark.parametrize("done", [0, 1])
 def test_stage_two_goes_on_as_exactly(whole, config, tmp_path, done):
-    import shutil
-
     run = tmp_path / "run"
     shutil.copytree(whole, run)
     shutil.rmtree(run / "stage2")
@@ -275,6 +274,28 @@ def test_clusters_of_other_weights_are_refused(whole, tmp_path):
     shutil.copy(whole / "stage1" / "localize.safetensors", tmp_path / "run" / "stage1" / "classify.safetensors")
     with pytest.raises(RunError, match="other weights"):
         avloc.train_stage2(run=tmp_path / "run")
+
+
+def test_clusters_that_are_cut_off_are_refused_in_one_line(whole, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    (run / "clusters.npz").write_bytes((whole / "clusters.npz").read_bytes()[:60])
+    with pytest.raises(RunError, match=r"clusters.npz: cannot be read .*`avloc cluster --run .*` writes it again"):
+        avloc.match_clusters(run=run)
+
+
+def test_no_epochs_at_all_is_no_training(config, tmp_path):
+    with pytest.raises(AvlocError, match=r"train.epochs is 0, so there is nothing to train"):
+        avloc.train_stage1(config, tmp_path / "run", ["stage1.train.epochs=0"])
+
+
+def test_what_is_not_trained_is_said_before_anything_is_scored(store, tmp_path):
+    config = write_config(tmp_path / "tiny.yaml", tiny_config(store))
+    avloc.train_stage1(config, tmp_path / "run")
+    with pytest.raises(RunError, match=r"has no trained stage 2; .* trained can be scored by --sets solo$"):
+        avloc.evaluate(run=tmp_path / "run", resamples=0)
+    assert not (tmp_path / "run" / "results").exists()
+    assert list(avloc.evaluate(run=tmp_path / "run", sets=["solo"], resamples=0).sets) == ["solo"]
 
 
 def test_weights_of_another_method_stage_or_shape_are_refused(whole, store, tmp_path):

@@ -161,6 +161,17 @@ def test_a_clip_is_drawn(tmp_path, monkeypatch):
     assert green.sum() > 500  # the boxes of what sounds
 
 
+def test_many_frames_stand_in_rows_and_what_boxes_mean_is_said(tmp_path, monkeypatch):
+    store = make_tiny_store(tmp_path / "s")
+    clip = avloc.Store.open(store).split("test").ids[0]
+    one = cv2.imread(str(avloc.data_show(store, clip, out=tmp_path / "a.png").file))
+    monkeypatch.setattr("avloc.verbs.data_show.ACROSS", 1)
+    two = cv2.imread(str(avloc.data_show(store, clip, out=tmp_path / "b.png").file))
+    assert two.shape[0] > one.shape[0] + 256 and two.shape[1] <= one.shape[1]
+    red = (one[..., 2].astype(int) - one[..., 1] > 120) & (one[..., 2].astype(int) - one[..., 0] > 120)
+    assert red[:80].sum() > 100  # the legend's patch for silent objects
+
+
 def test_an_unknown_clip_is_answered_with_an_example(tmp_path):
     store = make_tiny_store(tmp_path / "s")
     with pytest.raises(DataError, match=r"no clip 'nothing'; its clips have ids such as video_00000_0_1000/000"):

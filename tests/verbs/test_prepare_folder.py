@@ -4,14 +4,16 @@ import json
 import os
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import soundfile
 
 import avloc
 from avloc import Store
+from avloc.data.sources.names import Found, by_every_name
 from avloc.errors import DataError
-from tests.data.making import MEDIA, make_video, number_in, tone
+from tests.data.making import MEDIA, make_sound, make_video, number_in, tone
 
 
 def clips(store: Path, split: str = "all") -> Store:
@@ -55,6 +57,63 @@ def test_listed_ids_are_found_where_mirrors_put_them(tmp_path):
     assert clips(tmp_path / "s", "train").ids == ids[:3]
     assert clips(tmp_path / "s", "test").ids == [ids[3], "-ä 'x'_000050"]
     assert found.reasons == {"missing file": 1}
+
+
+def found_in(*files: str) -> Found:
+    return Found(by_every_name({os.path.splitext(file)[0]: file for file in files}))
+
+
+@pytest.mark.parametrize("listed", ["abcdefghi_1_000030", "abcdefghi_1_30"])
+@pytest.mark.parametrize(
+    "file",
+    [
+        "{id}_000030.mp4", "{id}_30.mp4", "x/{id}_000030.mkv", "{id}/000030.mp4", "{id}/30.mp4", "{id}/0030.webm",
+        "{id}_000030_000040.mp4", "{id}_30_40.mp4", "{id}_30.0_40.0.mp4", "{id}_30000_40000.mp4", "{id}/30_40.mp4",
+        "deep/er/{id}/30.mp4",
+    ],
+)  # fmt: skip
+def test_a_clip_is_found_under_the_names_that_mirrors_give_it(listed, file):
+    found = found_in("other_000030.mp4", "abcdefghi_1_000031.mp4", file.format(id="abcdefghi_1"))
+    assert found.get(listed) == file.format(id="abcdefghi_1")
+
+
+@pytest.mark.parametrize(
+    ("file", "listed"),
+    [
+        ("clip_1_2.mp4", "clip_1_5"),  # numbered clips, no times
+        ("abcdefghi_1_000030.mp4", "abcdefghi_000001"),
+        ("abcdefghijk_40_30.mp4", "abcdefghijk_40"),  # ends before it starts
+        ("abcdefghijk.mp4", "abcdefghijk_000030"),
+    ],
+)
+def test_another_clip_is_not_taken_for_it(file, listed):
+    assert found_in(file).get(listed) is None
+
+
+def test_the_exact_name_comes_first():
+    found = found_in("a/scene_01.mp4", "scene_1.mp4", "b/other.mp4", "c/other.mp4")
+    assert found.get("scene_1") == "scene_1.mp4" and found.get("scene_01") == "a/scene_01.mp4"
+    assert found.get("other") == "b/other.mp4" and found.get("c/other") == "c/other.mp4"
+
+
+def test_picture_and_sound_of_one_name_are_one_clip(tmp_path):
+    root = tmp_path / "v"
+    make_video(root / "moving.mp4", 30)  # no sound
+    make_sound(root / "heard.mp4")  # a video's name, but no picture
+    for name in ("moving", "still", "alone"):
+        soundfile.write(root / f"{name}.flac", tone(3, 300)[0], 22050)
+    for name, grey in (("still", 60), ("heard", 120), ("thumbnail", 180)):
+        cv2.imwrite(str(root / f"{name}.png"), np.full((40, 60, 3), grey, np.uint8))
+    found = avloc.prepare_folder(
+        root, tmp_path / "s", seconds=1.0, every=True, frames_per_clip=2, frames="raw", size=32, jobs=0
+    )
+    part = clips(tmp_path / "s")
+    assert found.failed == 0 and part.ids == [
+        f"{name}/{n:03d}" for name in ("heard", "moving", "still") for n in range(3)
+    ]
+    frames = part.all_frames()
+    assert (frames[:3] == 120).all() and (frames[6:] == 60).all() and frames[3:6].std() > 50
+    assert (np.abs(part.all_sounds().astype(int)).max(1) > 9000).all()
 
 
 def test_labels_and_boxes(tmp_path):

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.annotations.files import id_list
+from avloc.annotations.pickles import read_plain_pickle
 from avloc.annotations.truth import Truth
 from avloc.data.audio import read_sound
 from avloc.data.clip import Box, Clip
@@ -32,17 +33,20 @@ class Moments:
     repeat: bool = False
     first: bool = False
 
-    def clip(self, name: str, path: str, facts: Mapping[str, Any], picture: NDArray, sound: NDArray[np.int16]) -> Clip:
-        """A clip with the labels and boxes of `facts` (see `facts_of`). picture: (h, w, 3) uint8 RGB. sound: (n,)."""
+    def clip(
+        self, name: str, path: str, facts: Mapping[str, Any], picture: NDArray, sound: NDArray[np.int16] | None
+    ) -> Clip:
+        """A clip with the labels and boxes of `facts` (see `facts_of`). picture: (h, w, 3) uint8 RGB. sound: (n,), None
+        where there is no waveform."""
         boxes = facts.get("boxes")
         return Clip(
             id=name,
             video=facts.get("video", name),
             split="",
-            start=max(len(sound) // 2 - self.samples // 2, 0) / self.rate,
+            start=0.0 if sound is None else max(len(sound) // 2 - self.samples // 2, 0) / self.rate,
             frames=self.square(picture)[None],
             frame_keys=(name,),
-            waveform=self.middle(path, sound),
+            waveform=np.empty(0, np.int16) if sound is None else self.middle(path, sound),
             labels=tuple(sorted({*facts.get("labels", ()), *(label for *_, label in boxes or ())})),
             boxes=tuple(Box((x1, y1, x2, y2), 0, label, True) for x1, y1, x2, y2, label in boxes or ()),
             annotated=(boxes is not None,),
@@ -110,15 +114,27 @@ def facts_of(
 
 
 def read_lists(lists: Sequence[str]) -> dict[str, tuple[Path, list[str]]]:
-    """ "SPLIT=FILE" to the ids in each file, one a line or in the first column."""
+    """ "SPLIT=FILE" to the ids in each file, one a line or in the first column, or in a pickled list."""
     found: dict[str, tuple[Path, list[str]]] = {}
     for text in lists:
         split, equals, file = text.partition("=")
         if not (split and equals and file) or split in found or "/" in split:
             raise DataError(f"lists {text!r}: expected SPLIT=FILE, each split once")
-        found[split] = Path(file), id_list(Path(file))
+        found[split] = Path(file), _pickled_ids(Path(file)) if file.endswith(".pkl") else id_list(Path(file))
         if not found[split][1]:
             raise DataError(f"{file}: no id in it; expected one a line")
+    return found
+
+
+def _pickled_ids(path: Path) -> list[str]:
+    """A pickled list of ids, as DSOL has them of AudioSet-instrument."""
+    found = read_plain_pickle(path)
+    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+        raise DataError(f"{path}: expected a list of ids; found {type(found).__name__}")
+    if len(set(found)) < len(found):
+        raise DataError(
+            f"{path}: id {next(name for name in found if found.count(name) > 1)!r} stands there more than once"
+        )
     return found
 
 

@@ -45,7 +45,7 @@ def list_music(root: Path, splits: Sequence[str] | None = None) -> tuple[tuple[s
     root = Path(root)
     if not root.is_dir():
         raise DataError(f"{root}: no such folder; {LAYOUT}")
-    labels = _read_labels(root)
+    labels = read_labels(root)
     classes = tuple(sorted({name for names in labels.values() for name in names}))
     lists = _read_lists(root, splits)
     boxes = read_boxes(root, classes)
@@ -70,7 +70,7 @@ def list_music(root: Path, splits: Sequence[str] | None = None) -> tuple[tuple[s
     return classes, Listing(items, lists)
 
 
-def _read_labels(root: Path) -> dict[str, tuple[str, ...]]:
+def read_labels(root: Path) -> dict[str, tuple[str, ...]]:
     """YouTube id -> names of its classes, sorted."""
     files = sorted(root.glob("MUSIC_*_videos.json"))
     if not files:

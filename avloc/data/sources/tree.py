@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from avloc.data.sources.names import Found
 from avloc.data.sources.videos import PICTURES as VIDEOS
 from avloc.data.sources.videos import SOUNDS
 from avloc.errors import DataError
@@ -40,6 +41,7 @@ class Tree:
             where = "" if where == "." else where + os.sep
             for file in sorted(files):
                 self._note(where, file)
+        self._found = [Found(known) for known in (self.videos, self.sounds, self.pictures, self.folders)]
 
     def _note(self, where: str, file: str) -> None:
         stem, ending = os.path.splitext(file)
@@ -60,17 +62,10 @@ class Tree:
     def find(self, name: str, sound_folder: str = "") -> Facts:
         """The facts of a recording, None where something is missing.
 
-        ID_START may also lie as ID/START or, without zeros, as ID_S. sound_folder: whose first sound is taken where none
-        has the name.
+        ID_START may also lie as ID/START or ID_START_END, without zeros too (see `names`). sound_folder: whose first sound is
+        taken where none has the name.
         """
-        spellings = [name]
-        video, under, start = name.rpartition("_")
-        if under and start.isdecimal():
-            spellings.append(f"{video}_{int(start)}")
-        film, sound, still, folder = (
-            next((known[other] for other in spellings if other in known), None)
-            for known in (self.videos, self.sounds, self.pictures, self.folders)
-        )
+        film, sound, still, folder = (found.get(name) for found in self._found)
         sound = sound or (self.sound_in.get(sound_folder) if sound_folder else None)
         parts = (film, sound, still)
         sizes = [os.path.getsize(self.root / part) if part else None for part in parts]

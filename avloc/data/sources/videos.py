@@ -1,25 +1,32 @@
-"""Any folder of videos: one clip of each, its middle, or all of it in clips of one length."""
+"""Any folder of videos: one clip of each, its middle, or all of it in clips of one length.
+
+A video without sound is heard by the sound file that has its name beside it; a sound file beside a picture of its name is an
+item too, which shows that picture.
+"""
 
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from avloc.annotations.truth import Truth
 from avloc.data.clip import Clip
-from avloc.data.media import MediaError, open_media
+from avloc.data.media import MediaError, open_media, video_stream
 from avloc.data.sources.base import Entry, Item, Listing
-from avloc.data.sources.moments import Moments, entries, facts_of, hear, marked
+from avloc.data.sources.moments import Moments, entries, facts_of, hear, marked, read_picture
+from avloc.data.sources.names import Found, by_every_name
 from avloc.data.video import Square, on_display
 from avloc.errors import DataError
 from avloc.files import file_size
 
 PICTURES = (".mp4", ".mkv", ".webm", ".mov", ".avi", ".m4v", ".mpg", ".flv")
 SOUNDS = (".wav", ".flac", ".ogg", ".m4a", ".mp3")
+STILLS = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 
 
 def list_videos(
@@ -30,19 +37,18 @@ def list_videos(
 ) -> tuple[tuple[str, ...], Listing]:
     """The classes, and a split for each list; without lists every video is of the split "all", under its path without ending.
 
-    A listed name ID_START is found as ID_START.mp4, ID/START.mp4 or ID_S.mp4 with the start without zeros, in any folder. One
-    that is missing stays in the listing and fails when it is read. labels: names of classes by id.
+    A listed name ID_START is found as ID_START.mp4, ID/START.mp4 or ID_START_END.mp4, with zeros before the times or without,
+    in any folder (see `names`). One that is missing stays in the listing and fails when it is read. labels: names of classes
+    by id.
     """
     if not root.is_dir():
         raise DataError(f"{root}: no such folder; expected videos ({', '.join(PICTURES)})")
-    pictures, sounds = _found(root)
-    by_name: dict[str, str] = {}
-    for path in pictures.values():
-        stem = Path(path).stem
-        by_name.setdefault(stem, path)
-        by_name.setdefault(f"{Path(path).parent.name}_{stem}", path)
+    pictures, sounds, stills = _found(root)
+    paired = {name: path for name, path in stills.items() if name in sounds and name not in pictures}
+    shown = {**pictures, **paired}
+    moving, any_kind = Found(by_every_name(pictures)), Found(by_every_name(shown))
     splits = {split: entries(file, names) for split, (file, names) in lists.items()}
-    splits = splits or {"all": [Entry(name) for name in pictures]}
+    splits = splits or {"all": [Entry(name) for name in shown]}
     if not any(splits.values()):
         raise DataError(f"{root}: no video in it or in its folders; expected files ending in {', '.join(PICTURES)}")
     boxes = marked(truth)
@@ -52,17 +58,19 @@ def list_videos(
     items: dict[str, Item] = {}
     for entry in (entry for listed in splits.values() for entry in listed):
         name = entry.item
-        found = pictures.get(name) or next((by_name[other] for other in _spellings(name) if other in by_name), None)
-        beside = sounds.get(os.path.splitext(found)[0]) if found else None
+        found = moving.get(name) or any_kind.get(name)
+        stem = os.path.splitext(found)[0] if found else ""
+        beside, still = sounds.get(stem), stills.get(stem)
         unknown = sorted(set((labels or {}).get(name, ())) - set(classes))
         if unknown:
             raise DataError(
                 f"{name}: its class {unknown[0]!r} is none of the benchmark's; leave --labels or --benchmark out"
             )
         facts = {
-            "path": found,
+            "path": found if found != still else None,
             "sound": beside,
             "bytes": [file_size(root / file) if file else None for file in (found, beside)],
+            **({"still": still} if still else {}),
             "labels": sorted(classes.index(label) for label in (labels or {}).get(name, ())),
             **facts_of(name, boxes, videos),
         }
@@ -70,25 +78,19 @@ def list_videos(
     return classes, Listing(items, splits)
 
 
-def _found(root: Path) -> tuple[dict[str, str], dict[str, str]]:
-    """Path without ending -> path, of videos and of sounds, within `root`; links to folders are not followed."""
+def _found(root: Path) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
+    """Path without ending -> path, of videos, sounds and pictures, within `root`; links to folders are not followed."""
     pictures: dict[str, str] = {}
     sounds: dict[str, str] = {}
+    stills: dict[str, str] = {}
     for folder, names, files in os.walk(root):
         names[:] = sorted(name for name in names if not name.startswith("."))
         for file in sorted(files):
             stem, ending = os.path.splitext(os.path.relpath(os.path.join(folder, file), root))
-            for endings, known in ((PICTURES, pictures), (SOUNDS, sounds)):
+            for endings, known in ((PICTURES, pictures), (SOUNDS, sounds), (STILLS, stills)):
                 if ending.lower() in endings:
                     known.setdefault(stem, stem + ending)
-    return pictures, sounds
-
-
-def _spellings(name: str) -> Iterator[str]:
-    yield name
-    video, under, start = name.rpartition("_")
-    if under and start.isdecimal():
-        yield f"{video}_{int(start)}"
+    return pictures, sounds, stills
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ class VideoReader:
 
     def read(self, item: Item) -> Iterator[Clip]:
         facts, moments = item.facts, self.moments
-        if facts["path"] is None:
+        if facts["path"] is None and "still" not in facts:
             raise MediaError(item.path, "missing file")
         sound = hear(self.root, facts, moments.rate)
         length, needed = len(sound), moments.samples
@@ -114,7 +116,7 @@ class VideoReader:
             starts = [max(length // 2 - needed // 2, 0)]
         heard = min(length, needed) / moments.rate
         times = [start / moments.rate + heard * (n + 0.5) / self.frames for start in starts for n in range(self.frames)]
-        shown = self._pictures(self.root / facts["path"], times)
+        shown = self._shown(facts, times)
         for number, start in enumerate(starts):
             pictures = list(islice(shown, self.frames))
             if len(pictures) < self.frames:
@@ -140,6 +142,16 @@ class VideoReader:
             boxes=tuple(replace(box, frame=middle) for box in clip.boxes) if alone else (),
             annotated=tuple(annotated and n == middle for n in range(self.frames)),
         )
+
+    def _shown(self, facts: Mapping[str, Any], times: list[float]) -> Iterator[NDArray[np.uint8]]:
+        """Of the video; of a file that has no video track the picture beside it, at all times."""
+        if facts["path"] is not None and not ("still" in facts and self._has_no_track(facts["path"])):
+            return self._pictures(self.root / facts["path"], times)
+        return iter([self.moments.square(read_picture(self.root, facts["still"]))] * len(times))
+
+    def _has_no_track(self, path: str) -> bool:
+        with open_media(self.root / path) as container:
+            return video_stream(container) is None
 
     def _pictures(self, path: Path, times: list[float]) -> Iterator[NDArray[np.uint8]]:
         """The frames on display at `times`, as far as the picture lasts."""

@@ -53,6 +53,7 @@ class StageOne(Localizer):
         self.correspondence_only, self.mixtures = correspondence_only, mixtures
         self.label_classes = None if correspondence_only else classes
         self.maps, self.gate, self.double_sigmoid = maps, gate, double_sigmoid
+        self.waveform = bool(mixtures)
 
     def locate(self, batch: Batch) -> Tensor:
         """The frame's class activation maps, those of the categories heard: (B, C or 1, h, w)."""

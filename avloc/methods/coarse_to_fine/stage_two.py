@@ -58,6 +58,7 @@ class StageTwo(Localizer):
             )
         self.coarse = copy.deepcopy(previous)
         self.frame, self.sound = self._frame or previous.frame, previous.sound
+        self.waveform = previous.waveform
         self.label_classes = previous.label_classes
         streams = self.coarse.streams
         self.project_v = _projection(streams.visual.channels, self.hidden, self.dim)

@@ -10,5 +10,6 @@ from avloc.methods.dsol.stage_one import StageOne
 from avloc.methods.dsol.stage_two import StageTwo
 
 STAGES = (StageOne, StageTwo)
+CONFIG = "dsol_music"  # whose data an imported run takes
 
 __all__ = ["STAGES", "StageOne", "StageTwo", "arguments_of", "import_state"]

@@ -4,6 +4,7 @@ import logging
 from typing import Literal
 
 import torch
+from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -42,12 +43,12 @@ class StageOne(Localizer):
 
     def __init__(
         self,
-        clusters: int = 11,
+        clusters: PositiveInt = 11,
         frame: FrameView = FrameView(),
         sound: LogMel = LogMel(),
         visual: Backbone = Backbone(),
         audio: Backbone = Backbone(),
-        dim: int = 128,
+        dim: PositiveInt = 128,
         cosine: bool = True,
         logit_scale: float | None = 5.0,
         logit_bias: bool = False,
@@ -58,8 +59,8 @@ class StageOne(Localizer):
         mask_top: float | None = None,
         feature_area: Literal["map", "mask"] = "map",
         class_task: bool = True,
-        init_num: int = 1,
-        class_iter: int = 3,
+        init_num: NonNegativeInt = 1,
+        class_iter: PositiveInt = 3,
         class_lr: float = 1e-3,
         class_rate: float = 1.0,
         joint: bool = False,
@@ -73,7 +74,7 @@ class StageOne(Localizer):
             raise AvlocError(f"mixed_pairs is {mixed_pairs} with pairs {pairs!r}; mixed sounds need pairs: all")
         self.clusters, self.frame, self.sound = clusters, frame, sound
         self.streams = TwoStreams(clusters, visual, audio, dim, cosine, logit_scale, logit_bias)
-        self.negatives = pairs == "negative"
+        self.negatives, self.waveform = pairs == "negative", bool(mixtures or mixed_pairs)
         self.pool, self.mask, self.dilate, self.mask_top, self.feature_area = pool, mask, dilate, mask_top, feature_area
         self.class_task, self.init_num, self.class_iter, self.class_lr = class_task, init_num, class_iter, class_lr
         self.joint, self.mixtures, self.mixed_pairs = joint, mixtures, mixed_pairs

@@ -7,5 +7,6 @@ from avloc.methods.sspl.method import Sspl
 from avloc.methods.sspl.published import FILES, arguments_of, import_state
 
 STAGES = (Sspl,)
+CONFIG = "sspl_flickr_144k"  # whose data an imported run takes
 
 __all__ = ["FILES", "STAGES", "Sspl", "arguments_of", "import_state"]

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
+from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -54,12 +55,12 @@ class Sspl(Localizer):
         visual: Vgg = Vgg(),
         audio: Vggish = Vggish(),
         pcm_cycles: int = 4,
-        head_width: int = 2048,
-        head_bottleneck: int = 512,
+        head_width: PositiveInt = 2048,
+        head_bottleneck: PositiveInt = 512,
         pcm_lr: float = 2e-5,
         head_lr: float = 5e-5,
-        warm_up: int = 0,
-        warm_up_pcm: int = 0,
+        warm_up: NonNegativeInt = 0,
+        warm_up_pcm: NonNegativeInt = 0,
         warm_up_lr: float = 1e-3,
         warm_up_pool: float = 0.15,
     ):

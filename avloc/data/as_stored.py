@@ -1,0 +1,23 @@
+"""What a method hears of a store: its view of waveforms, or of spectrograms that are there already these themselves."""
+
+from typing import Any
+
+from torch import Generator, Tensor
+
+from avloc.data.spectra import hidden
+
+
+def heard(view: Any, stored: Tensor, generator: Generator | None) -> tuple[Tensor, Tensor | None]:
+    """Stored sounds (B, S) int16 or (B, T, F) float to what the view makes of them, and waveforms in [-1, 1] or None."""
+    if stored.ndim == 3:
+        return as_stored(view, stored, generator), None
+    waveform = stored.float().div_(32767)
+    return view(waveform, generator), waveform
+
+
+def as_stored(view: Any, stored: Tensor, generator: Generator | None = None) -> Tensor:
+    """Stored (B, T, F) to (B, 1, T, F): standardised by the view's `mean` and `std`, in training partly hidden."""
+    log = stored.sub(view.mean).div_(view.std)
+    if generator is not None:
+        log = hidden(log, view.hide, (2, 1), generator)
+    return log.unsqueeze(1)

@@ -1,0 +1,30 @@
+"""store.json: what a store says of itself."""
+
+from pathlib import Path
+from typing import Any
+
+from avloc.data.spectrograms import spectrograms_of
+from avloc.errors import AvlocError, DataError
+from avloc.files import read_json
+
+FORMAT = 1
+_NEEDED = ("classes", "rate", "seconds", "samples", "frames_per_clip", "size", "frames", "splits")
+
+
+def read_settings(file: Path) -> dict[str, Any]:
+    """DataError, naming the file, for settings that are missing, broken, or of another format."""
+    try:
+        settings = read_json(file)
+    except AvlocError as error:
+        raise DataError(f"{error}; run the `avloc prepare` command of {file.parent} again") from None
+    if not isinstance(settings, dict) or settings.get("format") != FORMAT:
+        found = settings.get("format") if isinstance(settings, dict) else None
+        raise DataError(f"{file}: found store format {found}, this version reads {FORMAT}; prepare it again")
+    missing = [key for key in _NEEDED if key not in settings]
+    if missing:
+        raise DataError(f"{file}: {missing[0]} is missing; prepare the store again")
+    try:
+        spectrograms_of(settings)
+    except DataError as error:
+        raise DataError(f"{file}: {error}; prepare the store again") from None
+    return settings

@@ -1,0 +1,80 @@
+"""Which maps of a run can be scored, and which of them is of which class."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avloc.data.store import Store
+from avloc.engine.experiment import Experiment
+from avloc.engine.run import Run
+from avloc.engine.settings import TestSet
+from avloc.engine.stages import clusters_id, stage_one_run
+from avloc.errors import AvlocError, RunError
+from avloc.methods.base import Localizer
+from avloc.protocols.protocol import Protocol
+
+
+def refuse_untrained(experiment: Experiment, run: Run, wanted: Sequence[str]) -> None:
+    """RunError before anything is scored when a stage is missing; which of the sets can be scored is said with it."""
+    missing: dict[str, RunError] = {}
+    for name in wanted:
+        number = experiment.evaluate[name].stage or len(experiment.stages)
+        where = stage_one_run(experiment, run) if number == 1 else run
+        kind: Any = experiment.localizers[number - 1]
+        try:
+            where.weights(number, kind.weights_from)
+        except RunError as error:
+            missing[name] = error
+    if missing:
+        rest = [f"--sets {name}" for name in wanted if name not in missing]
+        more = f"; what is trained can be scored by {' '.join(rest)}" if rest else ""
+        raise RunError(f"{next(iter(missing.values()))}{more}")
+
+
+def class_table(
+    experiment: Experiment, run: Run, protocol: Protocol, store: Store, localizer: Localizer
+) -> NDArray[np.bool_] | None:
+    """(C, K) for protocols that score class by class: of the matching, or map by map where the maps are of classes."""
+    if protocol.unit != "class":
+        return None
+    if localizer.of_classes:
+        return np.eye(len(store.classes), dtype=bool)
+    where = stage_one_run(experiment, run)
+    matching = where.load_matching()
+    if where.clusters.exists() and matching.get("clusters", "") not in ("", clusters_id(where)):
+        raise RunError(
+            f"{where.matching} is of other clusters; `avloc match-clusters --run {where.path}` writes it again"
+        )
+    if not _of_clusters(localizer, where):
+        raise RunError(
+            f"{where.clusters} is of another object dictionary than the maps of this stage, so no map has a class; "
+            f"`avloc cluster --run {where.path} --dictionary FILE.npy` takes theirs, then `avloc match-clusters`"
+        )
+    if tuple(matching["classes"]) != store.classes:
+        raise RunError(
+            f"{where.matching} knows the classes {', '.join(matching['classes'])}, but {store.path} has "
+            f"{', '.join(store.classes)}; evaluate on a store with the classes of the training store"
+        )
+    return np.array(matching["assignment"], dtype=bool)
+
+
+def _of_clusters(localizer: Localizer, run: Run) -> bool:
+    """Whether a stage that carries an object dictionary (imported ones bring their own) has that of the run's clusters."""
+    own = getattr(localizer, "dictionary", None)
+    if own is None or not len(own) or not run.clusters.exists():
+        return True
+    known = run.load_clusters()["dictionary"]
+    return known.shape == tuple(own.shape) and np.allclose(known, own.cpu().numpy(), rtol=1e-5, atol=1e-6)
+
+
+def refuse_other_classes(
+    maps: NDArray[np.float32], table: NDArray[np.bool_] | None, localizer: Localizer, store: Store, test: TestSet
+) -> None:
+    """AvlocError when maps of one store's classes are to be scored, class by class, on a store that has others."""
+    if localizer.of_classes and table is not None and maps.shape[1] not in (1, len(store.classes)):
+        raise AvlocError(
+            f"{test.store}: {len(store.classes)} classes, but the model has maps of {maps.shape[1]}; {test.protocol} scores "
+            "class by class: evaluate on a store of the classes it learnt, or by a protocol that is not, such as avloc"
+        )
