@@ -15,7 +15,7 @@ from avloc.annotations.reading import read_own_truth
 from avloc.data.sources.base import Entry, Item, Listing
 from avloc.data.sources.moments import marked, read_lists
 from avloc.data.sources.recipe import Rows, refuse_missing
-from avloc.data.sources.recordings import Tree
+from avloc.data.sources.tree import Tree
 from avloc.errors import DataError
 
 SECONDS = 10
