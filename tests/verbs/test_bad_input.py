@@ -237,7 +237,9 @@ def test_a_full_disc_does_not_spoil_a_world(little_disc):
 def training(tmp_path_factory) -> Path:
     """A configuration, and beside it the run that nothing disturbed."""
     folder = tmp_path_factory.mktemp("training")
-    config = write_config(folder / "tiny.yaml", tiny_config(make_tiny_store(folder / "store")))
+    settings = tiny_config(make_tiny_store(folder / "store"))
+    settings["stage1"]["train"]["epochs"] = 2
+    config = write_config(folder / "tiny.yaml", settings)
     avloc.train_stage1(config, folder / "run")
     return config
 
@@ -302,7 +304,7 @@ def test_killed_at_random_moments_it_ends_in_the_same_store(tmp_path, seed):
 def test_interrupted_it_says_how_to_go_on_and_does(tmp_path, good):
     root = tmp_path / "v"
     root.mkdir()
-    for number in range(120):
+    for number in range(70):
         (root / f"{number:03d}.mp4").write_bytes(good)
     told = ["prepare", "folder", "--source", str(root), "--out", str(tmp_path / "s"), "--seconds", "1", "--jobs", "2"]
     process = subprocess.Popen(
