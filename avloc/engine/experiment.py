@@ -2,12 +2,12 @@
 
 import importlib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from avloc.config import Section, check, dump, read_section
+from avloc.config import Section, _suggestion, check, dump, read_section
 from avloc.engine.run import Run
 from avloc.engine.settings import ClusterSettings, Data, Start, TestSet, problems_of
 from avloc.engine.shipped import config_path
@@ -56,13 +56,15 @@ class Experiment:
             )
         return self.stages[number]
 
-    def build(self, number: int, pretrained: bool = True) -> "Localizer":
-        """A fresh Localizer of a stage, initialised from the seed; pretrained False leaves encoders' weights unread."""
+    def build(self, number: int, pretrained: bool | Container[str] = True) -> "Localizer":
+        """A fresh Localizer of a stage, initialised from the seed; pretrained False leaves encoders' weights unread, names
+        of arguments read those alone."""
         import torch
 
         model: dict[str, Any] = dict(self.stage(number).model)
         for name, value in model.items():
-            if not pretrained and is_dataclass(value) and not isinstance(value, type) and hasattr(value, "weights"):
+            wanted = pretrained if isinstance(pretrained, bool) else name in pretrained
+            if not wanted and is_dataclass(value) and not isinstance(value, type) and hasattr(value, "weights"):
                 model[name] = replace(value, weights=None)  # type: ignore[call-arg]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed * 1000 + number)
@@ -106,8 +108,6 @@ def read_experiment(path: Path, overrides: Iterable[str] = ()) -> Experiment:
     problems: list[str] = []
     for key in section.values:
         if key not in SECTIONS:
-            from avloc.config import _suggestion
-
             problems.append(f"{section.where([key])}: unknown key{_suggestion(key, list(SECTIONS))}")
     for key in SECTIONS[2:]:
         if not isinstance(section.values.get(key), dict | None):
@@ -240,9 +240,7 @@ def open_split(store: Path, split: str, senses: Any = None, layout: str = "store
         return FolderStore(store, split, senses.sound.rate, getattr(senses.sound, "seconds", None))
     opened = Store.open(store)
     if senses is not None and opened.spectrograms is not None:
-        opened.spectrograms.refuse_others(str(store), senses.sound)
-        if training:
-            opened.spectrograms.refuse_waveforms(str(store), senses)
+        opened.spectrograms.refuse(str(store), senses, training)
     elif senses is not None and opened.rate != senses.sound.rate:
         raise DataError(
             f"{store} holds {opened.rate} Hz; this method listens at {senses.sound.rate} Hz: prepare it again with "

@@ -112,6 +112,7 @@ def evaluate(
 def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | None, resamples: int) -> SetResult:
     from avloc.data.loader import Loader
     from avloc.engine.class_maps import class_table, refuse_other_classes
+    from avloc.engine.comparing import selected
     from avloc.engine.experiment import device_of, open_split
     from avloc.engine.predicting import frames_to_score
     from avloc.engine.stages import load_stage
@@ -148,7 +149,7 @@ def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | 
         variant: _score(protocol, maps, frames, table, resamples, experiment.seed) for variant, maps in every.items()
     }
     for result in scored.values():
-        result.metrics = _selected(result.metrics, metric)
+        result.metrics = selected(result.metrics, metric)
     result = scored.pop("model")
     comparisons = {
         variant: Comparison(other.metrics, _differences(result, other, resamples, experiment.seed))
@@ -157,22 +158,6 @@ def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | 
     file = run.results / f"{name}.{protocol.name}.json"
     found = SetResult(name, number, result, comparisons, run.predictions / f"{name}.h5", file)
     write_json(file, found.to_json())
-    return found
-
-
-def _selected(metrics: "dict[str, Metric]", wanted: Sequence[str] | None) -> "dict[str, Metric]":
-    """The metrics asked for; a bare name stands for its thresholds too, so ``ciou`` finds ``ciou@0.3``.
-
-    A protocol of one unnamed source calls ``iou`` what others call ``ciou``; either name finds it.
-    """
-    from avloc.errors import AvlocError
-
-    if wanted is None:
-        return metrics
-    names = set(wanted) | {name.replace("ciou", "iou") for name in wanted if not any("ciou" in own for own in metrics)}
-    found = {name: value for name, value in metrics.items() if name in names or name.partition("@")[0] in names}
-    if not found:
-        raise AvlocError(f"--metric {','.join(wanted)}: this protocol reports {', '.join(metrics)}")
     return found
 
 

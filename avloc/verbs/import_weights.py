@@ -2,7 +2,7 @@
 
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from avloc.errors import AvlocError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from avloc.engine.experiment import Experiment
     from avloc.engine.run import Run
     from avloc.methods.base import Localizer
 
@@ -34,7 +35,15 @@ def import_weights(method: str, stage: int, path: Path | str, dictionary: Path |
     gives the map of all sounding places.
     AvlocError for a file that is no such checkpoint or of the other stage, naming what does not fit.
     """
-    return _imported(method, stage, Path(path), None if dictionary is None else Path(dictionary))[0].eval()
+    from avloc.config import Section, bind
+
+    published = _published(method, stage, Path(path))
+
+    def build(number: int) -> "Localizer":
+        made: Localizer = bind(Section(str(path), published.arguments[number - 1]), published.module.STAGES[number - 1])
+        return made
+
+    return published.fill(build, None if dictionary is None else Path(dictionary)).eval()
 
 
 def import_into_run(
@@ -49,62 +58,83 @@ def import_into_run(
     """The same into a run's folder, for evaluate and visualize; a fresh folder gets a configuration that fits.
 
     config: whose data, training and test sets a fresh folder takes (None: the method's published one); the model is that
-    of the weights. set: KEY=VALUE over it, as ``stage1.data.store=data/mine``.
+    of the weights. set: KEY=VALUE over it, as ``stage1.data.store=data/mine``, or for the model what weights do not tell.
     """
+    from avloc.config import dump
     from avloc.engine.checkpoints import save_weights
+    from avloc.engine.experiment import read_experiment
     from avloc.engine.run import Run
+    from avloc.files import write_text
 
-    localizer, arguments = _imported(method, stage, path, dictionary)
-    where = Run(Path(run))
-    if where.config.exists():
-        if config is not None or set:
-            raise AvlocError(f"{where.config}: there is a configuration already; leave --config and --set out")
-    else:
-        _start(where, method, arguments, config, set)
+    published, where = _published(method, stage, path), Run(Path(run))
+    fresh = not where.config.exists()
+    if not fresh and (config is not None or set):
+        raise AvlocError(f"{where.config}: there is a configuration already; leave --config and --set out")
+    experiment = _started(published, where, config, set) if fresh else read_experiment(where.config)
+    own = getattr(published.module, "OWN", ())
+    localizer = published.fill(lambda number: experiment.build(number, pretrained=own), dictionary)
     phase = localizer.weights_from[0]
     file = where.stage(stage) / f"{phase}.safetensors"
     if file.exists():
         raise AvlocError(f"{file}: there are weights already; choose another --run, or remove them")
+    if fresh:
+        write_text(where.config, dump(experiment.source.values))
     save_weights(localizer, file, method=method, stage=stage, phase=phase, epoch=0, imported_from=path.name)
-    return Imported(where.path, method, stage, int(arguments[0].get("clusters", 0)), file)
+    return Imported(where.path, method, stage, int(published.arguments[0].get("clusters", 0)), file)
 
 
-def _start(
-    run: "Run", method: str, arguments: tuple[dict[str, Any], ...], config: Path | None, overrides: Sequence[str]
-) -> None:
-    """Write the run's config.yaml, checked as any other."""
+def _started(published: "_Published", run: "Run", config: Path | None, overrides: Sequence[str]) -> "Experiment":
+    """The experiment of a new run: data and test sets of a configuration, the model of the weights; checked as any other."""
     from avloc.config import dump, read_section
-    from avloc.engine.experiment import load_method, read_experiment
+    from avloc.engine.experiment import read_experiment
     from avloc.engine.shipped import config_path
     from avloc.errors import ConfigError
-    from avloc.files import write_text
 
-    usual = config_path(Path(config or str(getattr(load_method(method), "CONFIG", "dsol_music"))))
+    usual = config_path(Path(config or str(getattr(published.module, "CONFIG", "dsol_music"))))
     values = read_section(usual).values
-    if config is not None and values.get("method") != method:
-        raise ConfigError(f"{usual}: method is {values.get('method')!r}, but the weights are of {method}")
+    if config is not None and values.get("method") != published.method:
+        raise ConfigError(f"{usual}: method is {values.get('method')!r}, but the weights are of {published.method}")
     values.pop("start", None)  # what it starts from was started from by the authors
     data = next(values[key]["data"] for key in ("stage1", "stage2") if key in values)
-    for number, model in enumerate(arguments, start=1):
+    for number, model in enumerate(published.arguments, start=1):
         section = values.get(f"stage{number}") or {"data": data, "train": {}}
         senses = {key: section["model"][key] for key in ("frame", "sound") if key in section.get("model", {})}
         values[f"stage{number}"] = {"data": section["data"], "model": {**senses, **model}, "train": section["train"]}
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / "config.yaml"
-        draft.write_text(dump({**values, "method": method}), encoding="utf-8")
+        draft.write_text(dump({**values, "method": published.method}), encoding="utf-8")
         try:
-            checked = read_experiment(draft, overrides).source.values
+            return read_experiment(draft, overrides)
         except ConfigError as error:
             # the draft's lines are of no use: nobody can look at it
             raise ConfigError(re.sub(rf"{re.escape(str(draft))}(:\d+)?", str(run.config), str(error))) from None
-    write_text(run.config, dump(checked))
 
 
-def _imported(
-    method: str, stage: int, path: Path, dictionary: Path | None
-) -> "tuple[Localizer, tuple[dict[str, Any], ...]]":
-    from avloc.clustering import read_dictionary
-    from avloc.config import Section, bind
+@dataclass(frozen=True)
+class _Published:
+    """The authors' weights of a stage. module: of the method. arguments: of its stages, as far as the weights tell them."""
+
+    module: Any
+    method: str
+    stage: int
+    path: Path
+    state: "Mapping[str, Tensor]"
+    arguments: tuple[dict[str, Any], ...]
+
+    def fill(self, build: "Callable[[int], Localizer]", dictionary: Path | None) -> "Localizer":
+        """The stage that `build` makes of its number, with the weights in it."""
+        from avloc.clustering import read_dictionary
+
+        known = None if dictionary is None else read_dictionary(dictionary)
+        two = build(2) if self.stage == 2 else None
+        try:
+            filled: Localizer = self.module.import_state(self.state, self.stage, build(1), two, known)
+        except AvlocError as error:
+            raise AvlocError(f"{self.path}: {error}") from None
+        return filled
+
+
+def _published(method: str, stage: int, path: Path) -> _Published:
     from avloc.engine.experiment import load_method
     from avloc.nn.published import without_wrapper
 
@@ -117,13 +147,9 @@ def _imported(
     state = _states_in(path, files) if path.is_dir() and files else _state_of(path)
     try:
         arguments = module.arguments_of(without_wrapper(state))
-        one = bind(Section(str(path), arguments[0]), module.STAGES[0])
-        two = bind(Section(str(path), arguments[1]), module.STAGES[1]) if stage == 2 else None
-        known = None if dictionary is None else read_dictionary(dictionary)
-        localizer = module.import_state(state, stage, one, two, known)
     except AvlocError as error:
         raise AvlocError(f"{path}: {error}") from None
-    return localizer, arguments
+    return _Published(module, method, stage, path, state, arguments)
 
 
 def _states_in(folder: Path, files: Mapping[str, str]) -> "Mapping[str, Tensor]":

@@ -1,6 +1,7 @@
 """DSOL by its published formulas: shapes, stage one's forward and features, both losses of stage two."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -427,6 +428,22 @@ def test_stage_two_losses_by_formula(batch):
     assert terms["localization"].item() == pytest.approx(0.5 * location.item(), rel=1e-5)
     assert terms["matching"].item() == pytest.approx(matching.item(), rel=1e-4)
     assert len(quarters) == 4 * B
+
+
+@pytest.mark.parametrize("videos", [[0, 1, 2, 3, 4], [0, 0, 1, 2, 0], [5, 5, 5, 5, 5]], ids=["others", "some", "none"])
+def test_the_next_frame_of_the_batch_is_a_negative_unless_it_is_of_the_same_video(batch, videos):
+    two = small_two(negative="batch")
+    two.streams = small(logit_scale=3.0).streams.eval()
+    batch = replace(batch, negative=None, video=torch.tensor(videos))
+    with torch.no_grad():
+        own = parts(two.streams, batch.frame, batch.sound)[3]
+        foreign = parts(two.streams, batch.frame.roll(-1, 0), batch.sound)[3]
+        kept = [row for row in range(B) if videos[row] != videos[(row + 1) % B]]
+        location = bce(own.flatten(1).max(1).values, 1)
+        if kept:
+            location = location + bce(F.adaptive_max_pool2d(foreign[kept][:, None], 2).flatten(), 0)
+        found = two.loss(batch)["localization"]
+    assert found.item() == pytest.approx(0.5 * 0.5 * location.item(), rel=1e-5)
 
 
 def test_gradient_of_the_matching_goes_through_the_mask(batch):

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from torch.nn import functional as F
 
 import avloc
 from avloc.data.loader import Batch
@@ -112,8 +113,9 @@ def test_ez_vsl_contrasts_best_places_both_ways(batch):
     assert terms["sounds"].item() == pytest.approx(sound, rel=1e-4)
 
 
-def test_ez_vsl_maps_are_guided_by_objects_where_there_is_an_encoder_of_them(batch):
-    plain, guided = small(EzVsl, dim=6), small(EzVsl, dim=6, objects=SMALL, alpha=0.4)
+@pytest.mark.parametrize("guided_at", ["frame", "map"])
+def test_ez_vsl_maps_are_guided_by_objects_where_there_is_an_encoder_of_them(batch, guided_at):
+    plain, guided = small(EzVsl, dim=6), small(EzVsl, dim=6, objects=SMALL, alpha=0.4, guided_at=guided_at)
     guided.load_state_dict(plain.state_dict(), strict=False)
     with torch.no_grad():
         alone, objects, both = plain.locate(batch), guided.look(batch), guided.locate(batch)
@@ -122,6 +124,10 @@ def test_ez_vsl_maps_are_guided_by_objects_where_there_is_an_encoder_of_them(bat
     def scaled(maps):
         return torch.stack([(one - one.min()) / (one.max() - one.min()) for one in maps])
 
+    if guided_at == "frame":
+        alone, objects = (
+            F.interpolate(one, batch.frame.shape[2:], mode="bilinear", align_corners=True) for one in (alone, objects)
+        )
     torch.testing.assert_close(both, 0.4 * scaled(alone) + 0.6 * scaled(objects))
     assert not any(parameter.requires_grad for parameter in guided.objects.parameters())
     assert not guided.train().objects.training

@@ -71,6 +71,38 @@ def test_a_run_that_has_a_configuration_keeps_it(theirs, tmp_path):
         import_into_run("visual_context", 1, theirs, tmp_path, None, None, ["seed=1"])
 
 
+def test_ez_vsl_of_the_authors_is_guided_by_objects_where_an_encoder_of_them_is_named(tmp_path):
+    from torchvision.models import resnet18
+
+    from avloc.methods.ez_vsl import EzVsl
+    from avloc.predictions import read_predictions
+
+    torch.manual_seed(0)
+    state = EzVsl().state_dict()
+    names = {
+        "visual.": "imgnet.",
+        "audio.": "audnet.",
+        "frame_projection.": "img_proj.",
+        "sound_projection.": "aud_proj.",
+    }
+    state = {names[name.split(".")[0] + "."] + name.split(".", 1)[1]: value for name, value in state.items()}
+    torch.save({"model": state}, tmp_path / "best.pth")
+    torch.save(resnet18().state_dict(), tmp_path / "objects.pth")
+    store = make_tiny_store(tmp_path / "store", 16000)
+    objects = f"stage1.model.objects={{strides: [1, 2, 2, 2], weights: {tmp_path / 'objects.pth'}}}"
+    shared = [f"stage1.data.store={store}", f"evaluate.vggss.store={store}", "evaluate.vggss.split=test"]
+    shared += ["stage1.model.frame={size: 96, resize: 100}"]
+    maps = {}
+    for name, values in (("alone", []), ("guided", [objects])):
+        import_into_run("ez_vsl", 1, tmp_path / "best.pth", tmp_path / name, set=[*shared, *values])
+        avloc.evaluate(run=tmp_path / name, resamples=0)
+        maps[name] = read_predictions(tmp_path / name / "predictions" / "vggss.h5").maps
+    assert maps["alone"].shape == (12, 1, 3, 3) and maps["guided"].shape == (12, 1, 96, 96)
+    assert maps["guided"].min() >= 0 and maps["guided"].max() <= 1
+    assert read_predictions(tmp_path / "guided" / "predictions" / "vggss.deaf.h5").maps.shape == (12, 1, 3, 3)
+    avloc.visualize(run=tmp_path / "guided", clips=1)
+
+
 # which map is which class: a run as if it were imported, its objects in the order of somebody else's clustering
 
 

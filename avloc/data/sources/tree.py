@@ -8,6 +8,7 @@ from avloc.data.sources.names import Found
 from avloc.data.sources.videos import PICTURES as VIDEOS
 from avloc.data.sources.videos import SOUNDS
 from avloc.errors import DataError
+from avloc.files import file_size
 
 STILLS = (".jpg", ".jpeg", ".png")
 Facts = dict[str, Any]
@@ -68,7 +69,7 @@ class Tree:
         film, sound, still, folder = (found.get(name) for found in self._found)
         sound = sound or (self.sound_in.get(sound_folder) if sound_folder else None)
         parts = (film, sound, still)
-        sizes = [os.path.getsize(self.root / part) if part else None for part in parts]
+        sizes = [file_size(self.root / part) if part else None for part in parts]
         return {"name": name, "path": film, "sound": sound, "picture": still, "folder": folder, "bytes": sizes}
 
     def __contains__(self, name: str) -> bool:

@@ -9,5 +9,6 @@ from avloc.methods.coarse_to_fine_original.stage_one import StageOne
 from avloc.methods.coarse_to_fine_original.stage_two import StageTwo
 
 STAGES = (StageOne, StageTwo)
+CONFIG = "coarse_to_fine_original_flickr"  # whose data an imported run takes
 
 __all__ = ["STAGES", "StageOne", "StageTwo", "arguments_of", "import_state"]

@@ -26,7 +26,8 @@ class StageTwo(Localizer):
     obj_init: the factor and offset of the object maps start ``positive`` (1 and 0) or ``random`` as published, which can
     start negative and then inverts every map. dictionary: raw inner products, or ``centred`` cosines (not published).
     weight: of the localization loss. quadrants: each quarter of a negative frame must be silent (AudioSet: the frame).
-    negative: another video's frame ``drawn`` for each clip, as published, or the next clip's frame of the ``batch``.
+    negative: another video's frame ``drawn`` for each clip, as published, or the next clip's frame of the ``batch``, unless
+    that is of the same video.
     match: ``kl`` or, AudioSet, ``bce``; match_over: see distribution_matching; match_scale, score_scale: factors of the
     matching loss and of its scores (1 as published). match_pool: what is matched is the ``mean`` of the masked object
     maps, as published, or the mean of what each of the ``places`` shows (a softmax over clusters), weighted by the mask,
@@ -114,9 +115,14 @@ class StageTwo(Localizer):
             sight = self.streams.see(batch.frame)
             other = Sight(*(part.roll(-1, 0) for part in sight))
         own, foreign = self.streams.agreement(sight, hearing), self.streams.agreement(other, hearing)
+        if batch.negative is None:
+            assert batch.video is not None
+            foreign = foreign[batch.video != batch.video.roll(-1)]
         heard = pool_map(own, self.pool).flatten()
-        unheard = pool_map(_quarters(foreign) if self.quadrants else foreign, self.pool).flatten()
-        location = correspondence(heard, torch.ones_like(heard)) + correspondence(unheard, torch.zeros_like(unheard))
+        location = correspondence(heard, torch.ones_like(heard))
+        if len(foreign):
+            unheard = pool_map(_quarters(foreign) if self.quadrants else foreign, self.pool).flatten()
+            location = location + correspondence(unheard, torch.zeros_like(unheard))
         return {"matching": self._matching(sight, own, batch), "localization": self.weight * 0.5 * location}
 
     def matching_loss(self, batch: Batch) -> dict[str, Tensor]:
