@@ -91,7 +91,7 @@ def test_a_video_in_two_sets_has_the_events_of_both_and_is_named(tree, tmp_path,
     for split in ("train", "test"):
         labels = Store.open(tmp_path / "s").split(split).labels
         assert [row.nonzero()[0].tolist() for row in labels[:6]] == [[0], [0, 1], [1], [], [0], []]
-    assert "test and train share 1 videos, such as RUhOCu3LNXM" in caplog.text
+    assert "train and test share 1 recordings, such as RUhOCu3LNXM" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ Tian et al., ECCV 2018 (YapengTian/AVE-ECCV18): Annotations.txt, trainSet.txt, v
 Category&VideoID&Quality&StartTime&EndTime. It has no boxes.
 """
 
-import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,6 @@ from avloc.data.sources.moments import marked, read_lists
 from avloc.data.sources.recipe import Rows, refuse_missing
 from avloc.data.sources.tree import Tree
 from avloc.errors import DataError
-
-logger = logging.getLogger(__name__)
 
 SECONDS = 10
 EXPECTED = "videos VIDEOID.mp4"
@@ -66,19 +63,9 @@ def list_ave(
     for split, lines in sets.items():
         first = {line[1]: line[4] for line in reversed(lines)}  # a video with several events has a line for each
         entries[split] = [Entry(name, first[name]) for name in dict.fromkeys(line[1] for line in lines)]
-    _report_shared(entries)
     listed = dict.fromkeys(entry.item for own in entries.values() for entry in own)
     items = {name: _item(tree, name, events[name], boxed) for name in listed}
     return classes, Listing(items, entries)
-
-
-def _report_shared(entries: Mapping[str, Sequence[Entry]]) -> None:
-    """The published sets share some videos; what is learnt on one is then not tested by the other."""
-    sets = {split: {entry.item for entry in own} for split, own in entries.items()}
-    for split, own in sets.items():
-        for other in [name for name in sets if name > split]:
-            if both := own & sets[other]:
-                logger.warning("%s and %s share %d videos, such as %s", split, other, len(both), min(both))
 
 
 def _lines(path: Path) -> list[tuple[str, str, float, float, str]]:

@@ -114,6 +114,15 @@ def entries_of(lists: Lists) -> dict[str, list[Entry]]:
     }
 
 
+def report_shared(splits: Mapping[str, Sequence[Entry]]) -> None:
+    """Published lists share recordings here and there; what is learnt on one is then not tested by the other: say so."""
+    ids = {split: {entry.item for entry in own} for split, own in splits.items()}
+    for one in (split for split in ids if "train" in split):
+        for other in (split for split in ids if "train" not in split):
+            if both := ids[one] & ids[other]:
+                logger.warning("%s and %s share %d recordings, such as %s", one, other, len(both), min(both))
+
+
 @dataclass(frozen=True)
 class Recipe:
     """A data set that was listed and is ready to be prepared.
@@ -148,6 +157,7 @@ class Recipe:
         if frames not in ("jpeg", "raw"):
             raise DataError(f"frames is {frames!r}; expected 'jpeg' or 'raw'")
         self._refuse_to_shrink(out)
+        report_shared(self.listing.splits)
         return build_store(out, self.source, self.listing, self.reader, settings, block=self.block, **work)
 
     def _refuse_to_shrink(self, out: Path) -> None:
