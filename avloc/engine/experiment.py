@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from avloc.config import Section, check, dump, read_section
+from avloc.config import Section, _suggestion, check, dump, read_section
 from avloc.engine.run import Run
 from avloc.engine.settings import ClusterSettings, Data, Start, TestSet, problems_of
 from avloc.engine.shipped import config_path
@@ -108,8 +108,6 @@ def read_experiment(path: Path, overrides: Iterable[str] = ()) -> Experiment:
     problems: list[str] = []
     for key in section.values:
         if key not in SECTIONS:
-            from avloc.config import _suggestion
-
             problems.append(f"{section.where([key])}: unknown key{_suggestion(key, list(SECTIONS))}")
     for key in SECTIONS[2:]:
         if not isinstance(section.values.get(key), dict | None):
@@ -163,15 +161,12 @@ def open_run(config: Path | None, run: Path | None, overrides: Iterable[str] = (
     if config is None and run is None:
         run = _latest_run()
     where = Run(Path(run) if run is not None else Path("runs") / Path(config).stem)  # type: ignore[arg-type]
-    if config is not None:
-        config = config_path(Path(config))
-    else:
-        if not where.config.exists():
-            raise RunError(
-                f"{where.path} is not a run: it has no config.yaml; start one with --config FILE --run {where.path}"
-            )
-        config = where.config
-    experiment = read_experiment(Path(config), overrides)
+    if config is None and not where.config.exists():
+        raise RunError(
+            f"{where.path} is not a run: it has no config.yaml; start one with --config FILE --run {where.path}"
+        )
+    config = where.config if config is None else config_path(Path(config))
+    experiment = read_experiment(config, overrides)
     if where.config.exists():
         _refuse_other_settings(read_section(where.config).values, experiment.source.values, where)
     return experiment, where

@@ -113,7 +113,7 @@ def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | 
     from avloc.data.loader import Loader
     from avloc.engine.class_maps import class_table, refuse_other_classes
     from avloc.engine.experiment import device_of, open_split
-    from avloc.engine.predicting import frames_to_score
+    from avloc.engine.predicting import every_map, frames_to_score
     from avloc.engine.stages import load_stage
     from avloc.files import write_json
     from avloc.predictions import write_predictions
@@ -132,7 +132,7 @@ def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | 
     loader = Loader(store, localizer, device_of(stage.train.device), stage.train.workers, stage.train.resident)
     protocol = named(test.protocol).with_axes(**test.axes)
     table = class_table(experiment, run, protocol, store, localizer)
-    every = _maps(experiment, run, localizer, number, loader, frames)
+    every = every_map(experiment, run, localizer, number, loader, frames)
     refuse_other_classes(every["model"], table, localizer, store, test)
     kept = {**KEPT, localizer.looks: ".deaf"}
     for variant, maps in every.items():
@@ -191,32 +191,6 @@ def _selected(metrics: "dict[str, Metric]", wanted: Sequence[str] | None) -> "di
 
 #: which maps are kept as predictions, and what is added to the name of the set
 KEPT = {"model": "", "wrong sound": ".wrong-sound", "stage one": ".stage1"}
-
-
-def _maps(experiment: Any, run: Any, localizer: Any, number: int, loader: Any, frames: "Frames") -> "dict[str, Maps]":
-    from avloc.baselines import all_ones, centre, largest_object, saliency
-    from avloc.engine.predicting import maps_of, sees_without_sound, wrong_sounds
-    from avloc.engine.stages import fresh_stage, load_stage, stage_one_run
-
-    plan = frames.plan
-    found = {"model": maps_of(localizer, loader, plan)}
-    if len({loader.store.videos[clip] for clip in plan.clips}) > 1:
-        found["wrong sound"] = maps_of(localizer, loader, wrong_sounds(loader.store, plan, experiment.seed))
-    if sees_without_sound(localizer, loader, plan):
-        found[localizer.looks] = maps_of(localizer, loader, plan, localizer.look)
-    if number > 1 and (not localizer.uses_clusters or stage_one_run(experiment, run).clusters.exists()):
-        # with clusters, what stage two starts from: stage one and the dictionary
-        start = fresh_stage if localizer.uses_clusters else load_stage
-        before = start(experiment, run, number if localizer.uses_clusters else 1)
-        before = before.to(next(localizer.parameters()).device).eval()
-        before.frame, before.sound = localizer.frame, localizer.sound
-        found["stage one"] = maps_of(before, loader, plan)
-    boxes, rows = frames.objects()
-    found["largest object"] = largest_object(boxes, rows, len(plan))[:, None]
-    found["saliency"] = saliency(frames.images())[:, None]
-    found["centre"] = centre(len(plan))[:, None]
-    found["all ones"] = all_ones(len(plan))[:, None]
-    return found
 
 
 def _score(protocol: Any, maps: "Maps", frames: "Frames", table: Any, resamples: int, seed: int) -> "Result":
