@@ -87,7 +87,8 @@ def resolve(protocol: Protocol, task: Task) -> Protocol:
     amount, sources = maps.shape[1], task.sources
     unit = protocol.unit
     if unit == "auto":
-        unit = "class" if task.given.named else "clip" if amount == 1 and not truth.mixed else "source"
+        of_classes = task.given.named or (task.given.table is not None and amount not in (1, sources))
+        unit = "class" if of_classes else "clip" if amount == 1 and not truth.mixed else "source"
         protocol = replace(protocol, unit=unit)
     where = f"protocol {protocol.name}"
     if unit in ("clip", "pixels") and (amount > 1 or truth.mixed) and not (unit == "pixels" and task.given.named):
@@ -95,10 +96,9 @@ def resolve(protocol: Protocol, task: Task) -> Protocol:
         raise DataError(
             f"{where} scores {what}; here are {amount} maps a clip and {sources} sources; choose one for sources"
         )
-    if unit == "source" and amount < sources and not task.given.named:
-        raise DataError(
-            f"{where} scores a map for each source; the predictions have {amount}, the truth up to {sources}"
-        )
+    if unit == "source" and amount != sources and not task.given.named:
+        what = f"the predictions have {amount}, the truth {'up to ' if sources > 1 else ''}{sources}"
+        raise DataError(f"{where} scores a map for each source; {what}: give as many, or `classes` (K names)")
     if unit == "class" and task.given.table is None:
         what = f"{amount} maps a clip for {len(truth.classes)} classes"
         raise DataError(f"{where} scores maps of classes; {what}: give `assignment` (C, K) or `classes` (K names)")
@@ -107,6 +107,9 @@ def resolve(protocol: Protocol, task: Task) -> Protocol:
         raise DataError(
             f"{where} looks at {sources} frames side by side; found {shape}; canvas=frame scores single frames"
         )
+    if protocol.canvas == "tall" and truth.mixed and maps.shape[2] != sources * maps.shape[3]:
+        shape = f"maps of {maps.shape[2]}x{maps.shape[3]}"
+        raise DataError(f"{where} looks at {sources} frames one above the other; found {shape}")
     if protocol.lookup == "partner" and (protocol.unit in ("greedy", "pixels") or truth.partners is None):
         raise DataError(
             f"{where}: lookup=partner needs clips mixed by a list of pairs, a row for each, and unit source"

@@ -104,7 +104,7 @@ BENCHMARKS: dict[str, Benchmark] = {
             "sampleNNNN; the second source is its partner",
             446,
             "avgn-fixed",
-            ("ciou@0.1", "auc", "piap"),
+            ("ciou@0.1", "auc", "cap", "piap"),
             _AVGN,
             sources=2,
             convert=instruments.convert_masks,

@@ -57,6 +57,8 @@ def locked(out: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise DataError(f"{out}: another command is preparing this store; wait until it has ended") from None
+        except OSError as error:  # some file systems of clusters have no locks
+            logger.warning("%s: cannot be locked (%s); see that no other command prepares it", out, error.strerror)
         yield
 
 

@@ -23,7 +23,7 @@ class Hdf5Writer:
     """Appends clips to a new file; the columns come at the end."""
 
     def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
-        self.path, self.file = path, h5py.File(path, "w")
+        self.path, self.file = path, h5py.File(path, "w", locking=False)
         size, self.jpeg = settings["size"], settings["frames"] == "jpeg"
         frame, kind = ((), h5py.vlen_dtype(np.uint8)) if self.jpeg else ((size, size, 3), np.uint8)
         self.frames = self._appendable("frames", (settings["frames_per_clip"], *frame), kind)
@@ -68,7 +68,7 @@ class Hdf5Shard:
     @staticmethod
     def items(path: Path) -> tuple[str, list[str]]:
         """The key of a finished file and its items."""
-        with h5py.File(path, "r") as file:
+        with h5py.File(path, "r", locking=False) as file:
             return file.attrs["key"], list(file["items"].asstr()[:])
 
     def frame(self, row: int, pick: int) -> NDArray[np.uint8]:

@@ -34,6 +34,12 @@ class Spectrograms:
     def __str__(self) -> str:
         return _called(self.view, self.settings)
 
+    def refuse(self, place: str, senses: Any, training: bool) -> None:
+        """DataError, before anything is read, for a Localizer that cannot learn from these, or listen to them."""
+        self.refuse_others(place, senses.sound)
+        if training:
+            self._refuse_waveforms(place, senses)
+
     def refuse_others(self, place: str, view: Any) -> None:
         """DataError for a view that would hear something else; what it does afterwards (mean, std) is free."""
         name, own = type(view).__name__, {key: getattr(view, key, None) for key in self.settings}
@@ -47,7 +53,7 @@ class Spectrograms:
                 f"listens alike{apart}, or prepare a store of sounds"
             )
 
-    def refuse_waveforms(self, place: str, senses: Any) -> None:
+    def _refuse_waveforms(self, place: str, senses: Any) -> None:
         """DataError for a Localizer that in training varies the waveform, or asks for it besides."""
         varied = [key for key in _TRAINING if getattr(senses.sound, key, 0)]
         if varied or senses.waveform:

@@ -12,7 +12,7 @@ from avloc.data.as_stored import as_stored
 from avloc.data.store import Store
 from avloc.data.views import FrameView, LogMel
 from avloc.errors import DataError
-from avloc.nn.categories import heard_categories, raised, seen_categories, seen_in_proposals
+from avloc.nn.categories import heard_categories, seen_categories, seen_in_proposals
 from avloc.nn.classifier import Classifier
 from avloc.nn.mobile_crnn import MobileCrnnNet
 
@@ -59,8 +59,8 @@ def see_categories(
 ) -> tuple[Scores, NDArray[np.int64] | None]:
     """(N, K) of what the classifier sees, the mean over each clip's frames.
 
-    proposals: a classifier for their parts and the boxes (N, F, R, 4); they raise what their frame shows, and their
-    categories (N, F, R) come along.
+    proposals: a classifier for the parts of frames and their boxes (N, F, R, 4). A class is then as likely as in the whole
+    frame or in the part where it is likeliest, and the parts' categories (N, F, R) come along.
     """
     classifier, table = classifier.to(device), torch.from_numpy(mapping).to(device)
     count = store.frames_per_clip
@@ -69,15 +69,16 @@ def see_categories(
     for clips in _parts(store, max(1, batch_size // count), progress, "clips seen"):
         images = store.frames(np.repeat(clips, count), np.tile(np.arange(count), len(clips)))
         frames = FRAME(torch.from_numpy(images).to(device))
-        logits = classifier(frames)
-        seen = seen_categories(logits.softmax(1) if image_scores == "softmax" else logits, table)
+        scores = classifier(frames)
+        if image_scores == "softmax":
+            scores = scores.softmax(1)
         if proposals is not None:
             of_parts, boxes = proposals
             places = torch.from_numpy(boxes[clips]).to(device).flatten(0, 1)
             likely = of_parts.to(device).of_proposals(frames, places).softmax(2)
-            seen, kinds = raised(seen, seen_in_proposals(likely, table))
-            categories.append(kinds.unflatten(0, (-1, count)).cpu())
-        found.append(seen.unflatten(0, (-1, count)).mean(1).cpu())
+            categories.append(seen_in_proposals(likely, table).argmax(2).unflatten(0, (-1, count)).cpu())
+            scores = torch.maximum(scores, likely.amax(1))
+        found.append(seen_categories(scores, table).unflatten(0, (-1, count)).mean(1).cpu())
     return torch.cat(found).numpy(), torch.cat(categories).numpy() if categories else None
 
 

@@ -1,10 +1,13 @@
 """What each clip adds to a protocol's metrics, so that two methods can be compared on the same clips."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
+from avloc.errors import AvlocError
 from avloc.metrics import auc_parts
-from avloc.protocols.result import Result
+from avloc.protocols.result import Metric, Result
 from avloc.protocols.summary import metric_threshold
 
 
@@ -29,3 +32,17 @@ def clip_values(result: Result) -> dict[str, NDArray[np.float64]]:
 
 def _column(result: Result, name: str) -> NDArray[np.float64]:
     return np.array([np.nan if row.get(name) is None else row[name] for row in result.per_clip], np.float64)
+
+
+def selected(metrics: dict[str, Metric], wanted: Sequence[str] | None) -> dict[str, Metric]:
+    """The metrics asked for; a bare name stands for its thresholds too, so ``ciou`` finds ``ciou@0.3``.
+
+    A protocol of one unnamed source calls ``iou`` what others call ``ciou``; either name finds it.
+    """
+    if wanted is None:
+        return metrics
+    names = set(wanted) | {name.replace("ciou", "iou") for name in wanted if not any("ciou" in own for own in metrics)}
+    found = {name: value for name, value in metrics.items() if name in names or name.partition("@")[0] in names}
+    if not found:
+        raise AvlocError(f"--metric {','.join(wanted)}: this protocol reports {', '.join(metrics)}")
+    return found

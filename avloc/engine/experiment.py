@@ -237,9 +237,7 @@ def open_split(store: Path, split: str, senses: Any = None, layout: str = "store
         return FolderStore(store, split, senses.sound.rate, getattr(senses.sound, "seconds", None))
     opened = Store.open(store)
     if senses is not None and opened.spectrograms is not None:
-        opened.spectrograms.refuse_others(str(store), senses.sound)
-        if training:
-            opened.spectrograms.refuse_waveforms(str(store), senses)
+        opened.spectrograms.refuse(str(store), senses, training)
     elif senses is not None and opened.rate != senses.sound.rate:
         raise DataError(
             f"{store} holds {opened.rate} Hz; this method listens at {senses.sound.rate} Hz: prepare it again with "

@@ -45,7 +45,7 @@ class Streams:
     progress: Progress
 
 
-def refuse_sources(streams: Streams, tags: bool, run: Path | None) -> None:
+def refuse_sources(streams: Streams, tags: bool, run: Path | None, boxes: bool) -> None:
     """DataError unless there is one source for each stream, and a mapping for each network."""
     sounds, frames = (streams.scores, streams.tagger), (streams.frame_scores, streams.classifier)
     if sum((tags, run is not None, any(sounds + frames))) != 1 or all(sounds) or all(frames):
@@ -58,6 +58,8 @@ def refuse_sources(streams: Streams, tags: bool, run: Path | None) -> None:
     ):
         if network and mapping is None:
             raise DataError(f"{network} knows classes, not categories: give {option} FILE, which says whose they are")
+    if boxes and streams.classifier and streams.image_scores == "logits":
+        raise DataError("proposals raise probabilities, not logits: leave --image-scores at softmax")
     if (tags or run) and (streams.sound_mapping or streams.frame_mapping):
         raise DataError("a mapping is for a network's classes or scores of them; tags and clusters are classes already")
 

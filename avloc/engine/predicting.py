@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -10,14 +9,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from avloc.annotations.truth import Truth
-from avloc.baselines import all_ones, centre, largest_object, saliency
 from avloc.data.loader import Batch, Loader
 from avloc.data.plans import Plan
 from avloc.data.store import Store
 from avloc.engine.collect import collect
-from avloc.engine.experiment import Experiment
-from avloc.engine.run import Run
-from avloc.engine.stages import fresh_stage, load_stage, stage_one_run
 from avloc.errors import DataError
 from avloc.methods.base import Localizer
 
@@ -141,29 +136,3 @@ def sees_without_sound(localizer: Localizer, loader: Loader, plan: Plan) -> bool
     """Whether the localizer, with the arguments it has, offers maps without the sound."""
     with torch.inference_mode():
         return localizer.look(next(iter(loader.of(plan.rows(0, 1), 1)))) is not None
-
-
-def every_map(
-    experiment: Experiment, run: Run, localizer: Localizer, number: int, loader: Loader, frames: Frames
-) -> dict[str, Maps]:
-    """Of the frames the maps of a stage, of what it is compared with, and of rules that do not listen, by name."""
-    plan = frames.plan
-    found = {"model": maps_of(localizer, loader, plan)}
-    if len({loader.store.videos[clip] for clip in plan.clips}) > 1:
-        found["wrong sound"] = maps_of(localizer, loader, wrong_sounds(loader.store, plan, experiment.seed))
-    if sees_without_sound(localizer, loader, plan):
-        look: Any = localizer.look
-        found[localizer.looks] = maps_of(localizer, loader, plan, look)
-    if number > 1 and (not localizer.uses_clusters or stage_one_run(experiment, run).clusters.exists()):
-        # with clusters, what stage two starts from: stage one and the dictionary
-        start = fresh_stage if localizer.uses_clusters else load_stage
-        before = start(experiment, run, number if localizer.uses_clusters else 1)
-        before = before.to(next(localizer.parameters()).device).eval()
-        before.frame, before.sound = localizer.frame, localizer.sound
-        found["stage one"] = maps_of(before, loader, plan)
-    boxes, rows = frames.objects()
-    found["largest object"] = largest_object(boxes, rows, len(plan))[:, None]
-    found["saliency"] = saliency(frames.images())[:, None]
-    found["centre"] = centre(len(plan))[:, None]
-    found["all ones"] = all_ones(len(plan))[:, None]
-    return found

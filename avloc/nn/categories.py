@@ -52,16 +52,6 @@ def seen_in_proposals(likely: Tensor, mapping: Tensor) -> Tensor:
     return seen_online(likely, mapping, decay=0.9, first=0)
 
 
-def raised(frames: Tensor, proposals: Tensor) -> tuple[Tensor, Tensor]:
-    """What frames (..., K) show with what their proposals (..., R, K) show: (..., K), and the proposals' categories (..., R).
-
-    Each proposal is of its highest category, and raises the frame's to that height if it is lower.
-    """
-    highest, category = proposals.max(-1)
-    own = torch.zeros_like(proposals).scatter(-1, category.unsqueeze(-1), highest.unsqueeze(-1))
-    return torch.maximum(frames, own.amax(-2)), category
-
-
 def over_frames(steps: Tensor, frames: int) -> Tensor:
     """Likelihoods of a sound's steps (B, T, J) gathered for each of its `frames`: (B, frames, J).
 

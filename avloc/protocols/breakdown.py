@@ -1,5 +1,6 @@
 """The same scores clip by clip, class by class, video by video and by the size of what sounds."""
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -32,18 +33,24 @@ def breakdown(
         result.curve = success_curve(score).tolist()
     result.per_clip = _per_clip(truth, scored, kept, found)
     names = ["", *truth.classes]
-    result.per_class = _table(scored.score, [names[label + 1] for label in scored.label.tolist()])
-    result.per_video = _table(score, [truth.videos[number] for number in clip.tolist()])
+    result.per_class = _table(scored.score, tuple(names[label + 1] for label in scored.label.tolist()))
+    result.per_video = _table(score, tuple(truth.videos[number] for number in clip.tolist()))
     result.macro = {"by_class": _macro(result.per_class), "by_video": _macro(result.per_video)}
     if area is not None:
         result.by_size = _by_size(scored.score[area > 0], area[area > 0])
 
 
 def _per_clip(truth: Truth, scored: Scored, kept: NDArray[np.int64], found: NDArray[np.bool_]) -> list[dict[str, Any]]:
+    rows: dict[int, dict[str, Any]]
     rows = {clip: {"id": truth.ids[clip], "video": truth.videos[clip]} for clip in kept.tolist()}
     parts: dict[int, list[tuple[int, float]]] = {}
-    for clip, label, value in zip(scored.clip.tolist(), scored.label.tolist(), scored.score.tolist(), strict=True):
-        parts.setdefault(clip, []).append((label, value))
+    clips, values = scored.clip.tolist(), scored.score.tolist()
+    if len(set(clips)) == len(clips):
+        for clip, value in zip(clips, values, strict=True):
+            rows[clip]["ciou"] = value
+    else:
+        for clip, label, value in zip(clips, scored.label.tolist(), values, strict=True):
+            parts.setdefault(clip, []).append((label, value))
     for clip, own in parts.items():
         rows[clip]["ciou"] = sum(value for _, value in own) / len(own)
         if len(own) > 1:
@@ -57,13 +64,19 @@ def _per_clip(truth: Truth, scored: Scored, kept: NDArray[np.int64], found: NDAr
     return list(rows.values())
 
 
-def _table(score: NDArray[np.float64], group: list[str]) -> dict[str, dict[str, Any]]:
-    """Numbers of each named group, in order of name; scores without a name are left out."""
+@lru_cache(maxsize=8)
+def _grouped(group: tuple[str, ...]) -> tuple[list[str], NDArray[np.int64]]:
+    """The names of groups in order, and which each thing belongs to, -1 for none; protocols mostly group alike."""
     names = sorted({name for name in group if name})
+    place = {name: number for number, name in enumerate(names)}
+    return names, np.array([place.get(name, -1) for name in group], np.int64)
+
+
+def _table(score: NDArray[np.float64], group: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    """Numbers of each named group, in order of name; scores without a name are left out."""
+    names, all_places = _grouped(group)
     if not names:
         return {}
-    place = {name: number for number, name in enumerate(names)}
-    all_places = np.array([place.get(name, -1) for name in group])
     number, values = all_places[all_places >= 0], score[all_places >= 0]
     clips = np.bincount(number)
     passed = (values[:, None] >= THRESHOLDS).astype(np.float64)
@@ -82,5 +95,5 @@ def _macro(table: dict[str, dict[str, Any]]) -> dict[str, float]:
 def _by_size(score: NDArray[np.float64], area: NDArray[np.float64]) -> dict[str, dict[str, Any]]:
     names = [name for name, _ in SIZES]
     number = np.searchsorted([high for _, high in SIZES], area, side="right")
-    found = _table(score, [names[place] for place in number.tolist()])
+    found = _table(score, tuple(names[place] for place in number.tolist()))
     return {name: found.get(name, {"clips": 0}) for name in names}

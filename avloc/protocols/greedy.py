@@ -94,7 +94,7 @@ def _masks(protocol: Protocol, maps: NDArray[np.float32], frames: int) -> NDArra
     rows = full.reshape(-1, height * width)
     place = rank_place(protocol, rows.shape[1])
     order = {place: values_at(rows, np.full((len(rows), 1), place))[:, 0]}
-    (cut,) = cuts_of(protocol, Survey(rows.min(axis=1), rows.max(axis=1), order), rows.shape[1], (), (0.0, 1.0))
+    cut, *_ = cuts_of(protocol, Survey(rows.min(axis=1), rows.max(axis=1), order), rows.shape[1], (), (0.0, 1.0))
     return pack((rows >= cut[:, None]).reshape(-1, height, width)).reshape(clips, amount, frames, height, -1)
 
 

@@ -38,7 +38,7 @@ def _near(rows: Rows, sample: Rows, places: Ints) -> list[tuple[int, Rows]]:
     guess += (places - below) * (last + 1) // pixels
     low, high = (sample[which, np.clip(guess + side, 0, last), None] for side in (-_SIDE, _SIDE))
     begins = _counted(np.less(rows, low, out=flags))
-    np.greater_equal(rows, low, out=inside)
+    np.logical_not(flags, out=inside)
     inside &= np.less_equal(rows, high, out=flags)
     between, ends = rows[inside], np.cumsum(_counted(inside))
     found = []

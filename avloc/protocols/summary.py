@@ -73,6 +73,8 @@ def ratios(protocol: Protocol, scored: Scored) -> dict[str, Ratio]:
         elif name in scored.of_clip:
             known = np.flatnonzero(~np.isnan(scored.of_clip[name]))
             found[name] = _ratio(scored.clips, known, scored.of_clip[name][known])
+        elif name == "cap" and "piap" in scored.of_unit:
+            found[name] = _over_classes(scored, scored.of_unit["piap"])
         elif name in ("iiou", "iauc") and scored.scenes is not None:
             found[name] = _of_scenes(name, scored)
         elif name == "precision_all" and scored.sounding is not None:
@@ -97,6 +99,15 @@ def _ratio(clips: int, clip: Ints, values: Values) -> Ratio:
     top = np.bincount(clip, weights=values, minlength=clips).astype(np.float64)
     bottom = np.bincount(clip, minlength=clips).astype(np.float64)
     return Ratio(float(values.mean()) if len(values) else float("nan"), top, bottom)
+
+
+def _over_classes(scored: Scored, values: Values) -> Ratio:
+    """The mean over classes of the mean over their units, as one weighted mean so that clips can be drawn anew."""
+    _, own = np.unique(scored.label, return_inverse=True)
+    weight = 1 / np.bincount(own)[own] if len(own) else np.zeros(0)
+    parts = (weight * values, weight)
+    top, bottom = (np.bincount(scored.clip, weights=part, minlength=scored.clips).astype(np.float64) for part in parts)
+    return Ratio(float(np.average(values, weights=weight)) if len(own) else float("nan"), top, bottom)
 
 
 def _of_scenes(name: str, scored: Scored) -> Ratio:

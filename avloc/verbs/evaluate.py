@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -112,9 +112,11 @@ def evaluate(
 def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | None, resamples: int) -> SetResult:
     from avloc.data.loader import Loader
     from avloc.engine.class_maps import class_table, refuse_other_classes
+    from avloc.engine.comparing import selected
     from avloc.engine.experiment import device_of, open_split
-    from avloc.engine.predicting import every_map, frames_to_score
+    from avloc.engine.predicting import frames_to_score
     from avloc.engine.stages import load_stage
+    from avloc.engine.testing import maps_of_all, see_and_hear
     from avloc.files import write_json
     from avloc.predictions import write_predictions
     from avloc.protocols import named
@@ -123,16 +125,13 @@ def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | 
     number = test.stage or len(experiment.stages)
     stage = experiment.stage(number)
     localizer = load_stage(experiment, run, number).to(device_of(stage.train.device))
-    if test.size is not None:
-        localizer.frame = replace(localizer.frame, size=test.size)
-    if test.seconds is not None:
-        localizer.sound = _longer(localizer.sound, test.seconds, name)
+    see_and_hear(localizer, test, name)
     store = open_split(test.store, test.split, localizer)
     frames = frames_to_score(store, test.frames, experiment.seed, name)
     loader = Loader(store, localizer, device_of(stage.train.device), stage.train.workers, stage.train.resident)
     protocol = named(test.protocol).with_axes(**test.axes)
     table = class_table(experiment, run, protocol, store, localizer)
-    every = every_map(experiment, run, localizer, number, loader, frames)
+    every = maps_of_all(experiment, run, localizer, number, loader, frames)
     refuse_other_classes(every["model"], table, localizer, store, test)
     kept = {**KEPT, localizer.looks: ".deaf"}
     for variant, maps in every.items():
@@ -150,7 +149,7 @@ def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | 
         variant: _score(protocol, maps, frames, table, resamples, experiment.seed) for variant, maps in every.items()
     }
     for result in scored.values():
-        result.metrics = _selected(result.metrics, metric)
+        result.metrics = selected(result.metrics, metric)
     result = scored.pop("model")
     comparisons = {
         variant: Comparison(other.metrics, _differences(result, other, resamples, experiment.seed))
@@ -159,33 +158,6 @@ def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | 
     file = run.results / f"{name}.{protocol.name}.json"
     found = SetResult(name, number, result, comparisons, run.predictions / f"{name}.h5", file)
     write_json(file, found.to_json())
-    return found
-
-
-def _longer(sound: Any, seconds: float, name: str) -> Any:
-    """The view of the sound with another length."""
-    from avloc.errors import AvlocError
-
-    if not hasattr(sound, "seconds") or not seconds > 0:
-        raise AvlocError(
-            f"evaluate.{name}.seconds: {seconds} for a {type(sound).__name__}; only views with `seconds` hear a part of a clip"
-        )
-    return replace(sound, seconds=seconds)
-
-
-def _selected(metrics: "dict[str, Metric]", wanted: Sequence[str] | None) -> "dict[str, Metric]":
-    """The metrics asked for; a bare name stands for its thresholds too, so ``ciou`` finds ``ciou@0.3``.
-
-    A protocol of one unnamed source calls ``iou`` what others call ``ciou``; either name finds it.
-    """
-    from avloc.errors import AvlocError
-
-    if wanted is None:
-        return metrics
-    names = set(wanted) | {name.replace("ciou", "iou") for name in wanted if not any("ciou" in own for own in metrics)}
-    found = {name: value for name, value in metrics.items() if name in names or name.partition("@")[0] in names}
-    if not found:
-        raise AvlocError(f"--metric {','.join(wanted)}: this protocol reports {', '.join(metrics)}")
     return found
 
 

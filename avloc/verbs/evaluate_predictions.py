@@ -157,15 +157,16 @@ def _default(benchmark: str | None) -> str:
 
 
 def _protocol(name: str, benchmark: str | None, axes: Mapping[str, str], music_boxes: str | None) -> "Protocol":
-    """The named protocol as it is on this benchmark, with the axes that were asked for."""
+    """The named protocol as it is on this benchmark, its usual metrics first, with the axes that were asked for."""
     from avloc.annotations import BENCHMARKS
     from avloc.errors import ConfigError
     from avloc.protocols import named
 
     protocol = named(name)
     if benchmark in BENCHMARKS:
-        on_it = BENCHMARKS[benchmark].axes.get(name, {})
-        protocol = replace(protocol, **on_it)  # how the release treats this set is part of the named protocol
+        on_it = BENCHMARKS[benchmark].axes.get(name, {})  # how the release treats this set is part of the protocol
+        usual = [metric for metric in BENCHMARKS[benchmark].metrics if metric in protocol.report]
+        protocol = replace(protocol, report=tuple(dict.fromkeys((*usual, *protocol.report))), **on_it)
     if music_boxes is not None:
         reading = {"xywh": "as-written", "xyxy-avgn": "xywh-as-corners"}
         if music_boxes not in reading:

@@ -65,8 +65,9 @@ def pseudo_labels(
     which category, as ``cluster_a.npy`` and ``cluster_v3.npy``; see `avloc.data.categories`. image_scores: what of the
     classifier is summed over a category's classes; ``logits`` as the release seems to, also for `frame_scores`.
 
-    proposals: a detector's boxes, see `avloc.data.proposals`, kept with the labels; with a classifier, each is named, and
-    raises what its frame shows. DataError for missing clips, NaN, or scores outside [0, 1]; nothing is written then.
+    proposals: a detector's boxes, see `avloc.data.proposals`, kept with the labels; with a classifier, each is named, and a
+    class counts as likely as in the frame or in any of them. DataError for missing clips, NaN, or scores outside [0, 1];
+    nothing is written then.
     """
     from avloc.data.labels import write_labels
     from avloc.data.proposals import read_proposals
@@ -78,7 +79,7 @@ def pseudo_labels(
         scores, frame_scores, None if tagger is None else str(tagger), classifier,
         sound_mapping, frame_mapping, image_scores, device, batch_size, tell,
     )  # fmt: skip
-    refuse_sources(streams, tags, run)
+    refuse_sources(streams, tags, run, proposals is not None)
     part = Store.open(store).split(split)
     boxes = None if proposals is None else read_proposals(Path(proposals), part)
     if tags:

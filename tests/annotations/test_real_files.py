@@ -74,6 +74,23 @@ def test_ceiling_and_blind_baselines_of_vgg_ss(vggss):
     assert vggss.metrics["locacc"].value == vggss.baselines["all-ones"]["locacc"], "a constant map is all ones here"
 
 
+def test_ceilings_of_vgg_ss_below_one_half():
+    truth = read("vggss")
+    protocol = named("ez-vsl").with_axes(report="ciou@0.1,ciou@0.3,ciou@0.5")
+    found = score(protocol, np.zeros((len(truth), 1, 1), np.float32), truth, resamples=0)
+    most = percent(found.baselines["half-area ceiling"])
+    assert (most["ciou@0.1"], most["ciou@0.3"], most["ciou@0.5"]) == pytest.approx((91.0, 69.4, 50.5), abs=0.11)
+    assert percent(found.baselines["all-ones"])["ciou@0.3"] == pytest.approx(43.3, abs=0.11)
+    corners = pixel_corners(truth.boxes, "clip", 224)
+    masks = np.zeros((len(truth), 224, 224), bool)
+    for (x0, y0, x1, y1), clip in zip(corners.tolist(), truth.box_clip.tolist(), strict=True):
+        masks[clip, y0:y1, x0:x1] = True
+    area = masks.mean(axis=(1, 2))
+    assert round(100 * float(np.median(area)), 1) == 25.3
+    assert round(100 * float(area.mean()), 1) == 31.2
+    assert ((area == 0).sum(), round(100 * float((area > 0.5).mean()), 1)) == (2, 21.9)
+
+
 def test_a_centred_disc_on_vgg_ss():
     truth = read("vggss")
     steps = np.arange(224) - 111.5

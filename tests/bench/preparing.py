@@ -1,6 +1,6 @@
 """What more processes bring when a store is prepared, and whether memory stays flat.
 
-    python tests/bench/preparing.py [--videos 500] [--size 128]
+    python -m tests.bench.preparing [--videos 500] [--size 128]
 
 Videos of four seconds, a clip a second with four frames. By the clock, and by processor time: on a machine that does other
 work too, two processes can be no faster than 2 x (time of one / time of two together). Memory is the largest of the

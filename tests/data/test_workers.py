@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from avloc.data.build import build_store
@@ -49,7 +50,7 @@ def test_a_decoder_that_crashes_costs_its_item_alone_with_one_process_too(tmp_pa
 def test_a_long_video_is_not_late_while_its_clips_come(tmp_path):
     listing = made_listing(3)  # item 2 has three clips
     prepared = build_store(
-        tmp_path / "store", tmp_path, listing, MadeReader(slow=1.0), SETTINGS, block=3, jobs=1, timeout=2.5
+        tmp_path / "store", tmp_path, listing, MadeReader(slow=0.6), SETTINGS, block=3, jobs=1, timeout=1.5
     )
     assert prepared.reasons == {}
 
@@ -90,11 +91,6 @@ def start(out: Path, reader: MadeReader, jobs: int) -> subprocess.Popen:
     return subprocess.Popen(told, cwd=REPOSITORY, env={**os.environ, "PYTHONPATH": str(REPOSITORY)})
 
 
-def children(pid: int) -> list[int]:
-    found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True)
-    return [int(line) for line in found.stdout.split()]
-
-
 def until(condition, seconds: float = 20.0):
     """The first true value of `condition()`."""
     end = time.monotonic() + seconds
@@ -108,11 +104,11 @@ def until(condition, seconds: float = 20.0):
 
 def test_processes_end_with_the_one_that_started_them(tmp_path):
     process = start(tmp_path / "store", MadeReader(hanging="item00"), 1)
-    workers = until(lambda: children(process.pid))
+    workers = until(lambda: psutil.Process(process.pid).children())
     until(lambda: list((tmp_path / "store" / "shards").glob(".*")))
     process.send_signal(signal.SIGKILL)
     process.wait()
-    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
+    until(lambda: not any(worker.is_running() for worker in workers))
 
 
 def test_killed_at_any_moment_with_two_processes_it_ends_in_the_same_store(tmp_path):

@@ -392,7 +392,7 @@ def test_a_window_of_frames_brings_its_part_of_the_sound():
 def test_the_maps_of_flickr():
     generator = torch.Generator().manual_seed(0)
     a, v = torch.randn(2, C, 7, generator=generator), torch.randn(2, 7, 3, 4, generator=generator)
-    found = maps.nearest(a, v)
+    found = maps.nearest(a, v, 10.0)
     for n in range(2):
         for c in range(C):
             d = [sum((a[n, c] - v[n, :, y, x]) ** 2) / 7 for y in range(3) for x in range(4)]
@@ -406,7 +406,8 @@ def test_the_maps_of_audioset():
     a, v = torch.randn(2, C, 7, generator=generator), torch.randn(2, 7, 3, 4, generator=generator)
     cams = torch.rand(2, 5, 3, 4, generator=generator)
     cams[1] = 0
-    found = maps.nearest_active(a, v, cams)
+    found = maps.nearest_active(a, v, cams.amax(1, keepdim=True), 1.0)
+    own = maps.nearest_active(a, v, cams[:, :C], 2.0)
     for c in range(C):
         d = [float(((a[0, c] - v[0, :, y, x]) ** 2).mean()) for y in range(3) for x in range(4)]
         scores = [
@@ -415,6 +416,8 @@ def test_the_maps_of_audioset():
         ]
         expected = torch.tensor([s / (max(scores) + 1e-10) for s in scores])
         torch.testing.assert_close(found[0, c].flatten(), expected, rtol=1e-4, atol=1e-6)
+        alone = torch.tensor([math.exp(-2 * value) for value in d]) * cams[0, c].flatten()
+        torch.testing.assert_close(own[0, c].flatten(), alone / alone.max(), rtol=1e-4, atol=1e-6)
     assert not found[1].any()  # active nowhere
 
 
@@ -469,7 +472,8 @@ def test_the_maps_of_stage_two_are_those_of_its_projections(variant):
         for n in range(B):
             a = streams.match.transform_a(sources.vectors[n])[None]
             v = streams.match.transform_v(seen.matched[n].flatten(1).T).T.unflatten(1, seen.matched.shape[2:])[None]
-            expected = maps.nearest(a, v) if variant == "labels" else maps.nearest_active(a, v, cams[n : n + 1])
+            active = cams[n : n + 1].amax(1, keepdim=True)
+            expected = maps.nearest(a, v, 10.0) if variant == "labels" else maps.nearest_active(a, v, active, 1.0)
             for c in range(C):
                 counts = variant == "tags" or bool(maps.active(sources.ratio)[n, c])
                 weight = float(heard.likely[n, c]) if counts else 0.0
@@ -479,6 +483,18 @@ def test_the_maps_of_stage_two_are_those_of_its_projections(variant):
     torch.testing.assert_close(
         both, found.sum(1, keepdim=True) / weights.sum(1)[:, None, None, None], rtol=1e-4, atol=1e-6
     )
+
+
+def test_a_category_may_be_sought_where_it_is_active_itself():
+    stage, batch = (
+        two(one(variant="tags"), maps="classes", sound_cut=0.0, frame_cut=0.0, activation="own").eval(),
+        batch_of(),
+    )
+    cams = evidence.frame_cams(stage.coarse.streams.visual, stage.coarse.streams.visual(batch.frame).top, 0.0)
+    found = stage.locate(batch)
+    assert (found > 0).any() and not found[cams == 0].any()
+    stage.activation = "any"
+    assert stage.locate(batch)[cams == 0].any()
 
 
 # what the release does otherwise
@@ -503,7 +519,8 @@ def test_audiosets_test_may_project_places_by_the_sounds_projection_and_take_bat
         places = seen.matched.flatten(2).transpose(1, 2)
         v = streams.match.transform_a(places.flatten(0, 1)).unflatten(0, places.shape[:2]).transpose(1, 2)
         cams = evidence.frame_cams(streams.visual, seen.top, 0.1)
-        expected = maps.nearest_active(a, v.unflatten(2, seen.matched.shape[2:]), cams)
+        active = cams.amax(1, keepdim=True)
+        expected = maps.nearest_active(a, v.unflatten(2, seen.matched.shape[2:]), active, 1.0)
     likely = streams.hear(batch.sound).likely[:, :, None, None]
     torch.testing.assert_close(found, likely * expected, rtol=1e-3, atol=1e-6)
 

@@ -116,7 +116,7 @@ def test_the_published_shapes(published):
     assert len(own) == len([key for key in distinct if not key.endswith(tracked)])
 
 
-def test_a_whole_checkpoint_file_becomes_a_run(published, tmp_path):
+def test_a_whole_checkpoint_file_is_read(published, tmp_path):
     _, state = published
     wrapper = {"epoch": 60, "state_dict": state, "loss": 0.5, "optimizer": {}, "accuracy": 1.5}
     torch.save(wrapper, tmp_path / "model_joint.pth.tar")

@@ -83,15 +83,10 @@ def test_online_labels_of_frames_are_the_mean_of_two_decayed_classes(decay, firs
         close(labels, expected)
 
 
-def test_proposals_are_of_their_highest_category_and_raise_the_frame():
+def test_proposals_have_a_steeper_decay():
     likely = random(2, 5, J).softmax(-1)
     labels = categories.seen_in_proposals(likely, MAPPING)
     torch.testing.assert_close(labels, categories.seen_online(likely, MAPPING, 0.9, 0))
-    frames = torch.tensor([[0.1, 0.9, 0.0, 0.2], [0.9, 0.9, 0.9, 0.9]])
-    proposals = torch.tensor([[[0.5, 0.4, 0.1, 0.0], [0.3, 0.8, 0.7, 0.0]], [[0.1, 0.2, 0.3, 0.95], [0.0, 0, 0, 0.2]]])
-    found, category = categories.raised(frames, proposals)
-    close(found, [[0.5, 0.9, 0.0, 0.2], [0.9, 0.9, 0.9, 0.95]])
-    assert category.tolist() == [[0, 1], [3, 3]]
 
 
 @pytest.mark.parametrize("frames", [1, 4, 5])

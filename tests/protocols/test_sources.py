@@ -112,6 +112,19 @@ def test_sources_one_by_one_with_the_swapped_and_the_right_average_precision(nam
     result = score(name, maps, truth, resamples=0)
     assert result.metrics["ciou@0.1"].value == pytest.approx(np.mean(shares))
     assert result.metrics["piap"].value == pytest.approx(np.mean(aps), abs=2e-3)
+    if name == "avgn-fixed":
+        of_class = np.array([aps[:9], aps[9:]])  # the first source is of the one class, the second of the other
+        assert result.metrics["cap"].value == pytest.approx(of_class.mean(axis=1).mean(), abs=2e-3)
+
+
+def test_cap_weighs_classes_alike_however_many_sources_they_have():
+    truth = truth_of([[[0, 0, 0.5, 1]]] * 4, [[0], [0], [0], [1]], ("a", "b"))
+    maps = np.full((4, 14, 14), -1, np.float32)
+    maps[:3, :, :7], maps[3, :, 7:] = 1, 1  # the class of three is found, the class of one is not
+    found = score("avgn-fixed", maps, truth, resamples=50).metrics
+    assert found["piap"].value == pytest.approx((3 + 0.5) / 4, abs=0.1)
+    assert found["cap"].value == pytest.approx((1 + 0.5) / 2, abs=0.1)
+    assert found["cap"].ci95[0] <= found["cap"].value <= found["cap"].ci95[1]
 
 
 def test_corners_and_extents_are_not_the_same_box():
@@ -188,6 +201,10 @@ def test_a_map_for_each_source_is_asked_for():
     truth, _, maps = two_sources()
     with pytest.raises(DataError, match="a map for each source; the predictions have 1, the truth up to 2"):
         score("avgn", maps[:, :1], truth)
+    with pytest.raises(DataError, match="the predictions have 3, the truth up to 2: give as many, or `classes`"):
+        score("avgn", np.zeros((9, 3, 4, 4)), truth)
+    with pytest.raises(DataError, match="2 frames one above the other; found maps of 14x14"):
+        score("noprior", maps, two_sources(mixed=True)[0])
     with pytest.raises(DataError, match="one map a clip"):
         score("hardway", maps, truth)
     with pytest.raises(DataError, match="give `assignment`"):

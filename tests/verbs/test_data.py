@@ -65,6 +65,9 @@ def test_everything_wrong_is_counted_and_named(tmp_path):
     assert found.across == {"train, test": ["good"]} and len(found.problems) == 5
     assert "train: 1 of 6 clips have a silent sound: silent" in found.problems
     assert "train, test: 1 clips are in both: good" in found.problems
+    shown = CliRunner(env={"COLUMNS": "150"}).invoke(app, ["data", "check", str(tmp_path / "s")])
+    assert shown.exit_code == 1 and "6 of 7" in shown.stdout and "1 x cannot be decoded" in shown.stdout
+    assert "train: a 6, b 0" in shown.stdout and shown.stdout.splitlines()[-5:] == found.problems
 
 
 def test_a_sound_store_has_no_problem(tmp_path):

@@ -82,6 +82,18 @@ def test_sets_by_the_published_orders_and_lists_of_ones_own(tree, tmp_path):
     assert Store.open(tmp_path / "s").split("train").videos[0] == "-0giAfYq9oV"
 
 
+def test_a_video_in_two_sets_has_the_events_of_both_and_is_named(tree, tmp_path, caplog):
+    lists = tmp_path / "lists"
+    lists.mkdir()
+    (lists / "trainSet.txt").write_text("Bark&RUhOCu3LNXM&good&0&2\nBark&RUhOCu3LNXM&good&4&5\n")
+    (lists / "testSet.txt").write_text("Horn&RUhOCu3LNXM&good&1&3\n")
+    avloc.prepare_ave(tree, tmp_path / "s", annotations=lists, size=32, jobs=0)
+    for split in ("train", "test"):
+        labels = Store.open(tmp_path / "s").split(split).labels
+        assert [row.nonzero()[0].tolist() for row in labels[:6]] == [[0], [0, 1], [1], [], [0], []]
+    assert "test and train share 1 videos, such as RUhOCu3LNXM" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

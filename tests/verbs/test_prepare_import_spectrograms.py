@@ -17,6 +17,7 @@ import avloc
 from avloc import Store
 from avloc.cli.app import app
 from avloc.data.labels import read_labels
+from avloc.data.proposals import read_proposals
 from avloc.data.views import LogMel
 from avloc.errors import DataError
 from avloc.methods.coarse_to_fine.stage_one import SOUND
@@ -157,6 +158,21 @@ def test_a_pickle_that_is_no_spectrogram_costs_its_video_and_is_not_run(tmp_path
     assert detail and "\n" not in detail and not (tmp_path / "executed").exists()
 
 
+def test_what_is_missing_of_a_video_is_counted(tmp_path):
+    root = make_dsol(tmp_path / "d")
+    (root / "train.txt").write_text(
+        "".join(f"{name}.flac {name}.mp4\n" for name in (*STEMS[:2], "absent_0_1000", "seen_0_1000"))
+    )
+    (root / "video_frames" / "seen_0_1000" / "frame_000").mkdir(parents=True)
+    folder = root / "video_frames" / STEMS[0] / "frame_000"
+    for frame in folder.iterdir():
+        frame.unlink()
+    folder.rmdir()
+    folder.write_text("no folder")
+    found = avloc.prepare_import(root, "dsol", tmp_path / "s", lists(root), size=32, jobs=0)
+    assert found.reasons == {"missing frame": 2, "too short": 1} and found.splits == {"train": 2, "test": 2}
+
+
 def test_pickled_lists_and_labels_of_audioset(tmp_path):
     root = make_dsol(tmp_path / "d")
     (root / "MUSIC_solo_videos.json").unlink()
@@ -178,6 +194,9 @@ def test_pickled_lists_and_labels_of_audioset(tmp_path):
         and part.boxes.clip.tolist() == [1]
         and part.boxes.frame.tolist() == [0]
     )
+    put(root / "single_train_data_label.pkl", {names[0]: np.eye(15)[2]})
+    with pytest.raises(DataError, match=r"single_train_data_label.pkl: expected \{id: vector\} of the 13 classes"):
+        avloc.prepare_import(root, "dsol", tmp_path / "t", [f"train={train}"])
     put(train, [names[0], names[0]])
     with pytest.raises(DataError, match="stands there more than once"):
         avloc.prepare_import(root, "dsol", tmp_path / "t", [f"train={train}"])
@@ -225,12 +244,12 @@ def test_a_method_with_published_settings_reads_the_store(tmp_path):
 # coarse-to-fine
 
 
-def make_files(root: Path, rows: int = 3, ave: bool = False) -> Path:
+def make_files(root: Path, rows: int = 3, ave: bool = False, view: LogMel = SOUND) -> Path:
     root.mkdir(parents=True)
     frames, spectra, roi = [], [], []
     for row in range(rows):
         frames.append(np.full((256, 256, 3), 10 + 40 * row, np.uint8))
-        spectra.append(levels(row, SOUND, 1.0 if ave else 5.0))
+        spectra.append(levels(row, view, 1.0 if ave else 5.0))
         roi.append(np.tile(np.array([0.1 * row, 0.2, 0.9, 0.8], np.float32), (8, 1)))
     contents = {
         "Video": ("video", np.stack(frames)),
@@ -271,6 +290,37 @@ def test_files_of_coarse_to_fine(tmp_path):
     with np.load(tmp_path / "s" / "proposals.train.npz") as kept:
         assert kept["ids"].tolist() == part.ids and kept["boxes"].shape == (3, 1, 8, 4)
         np.testing.assert_allclose(kept["boxes"][2, 0, 0], [0.2, 0.2, 0.9, 0.8])
+    assert read_proposals(tmp_path / "s" / "proposals.train.npz", part).shape == (3, 1, 8, 4)
+
+
+def test_the_tagger_hears_stored_spectrograms_as_it_hears_their_sounds(tmp_path):
+    from avloc.engine.classifying import SOUND as HEARD
+    from avloc.engine.classifying import hear_categories, refuse_rate
+    from avloc.nn.mobile_crnn import MobileCrnnNet
+
+    class Sounds:
+        spectrograms = None
+
+        def __len__(self):
+            return 3
+
+        def sounds(self, clips):
+            return np.stack([sound(int(row), 22050, 5.0) for row in clips])
+
+    root = make_files(tmp_path / "d", view=HEARD)
+    avloc.prepare_import(root, "coarse-to-fine", tmp_path / "s", size=32, jobs=0)
+    part = Store.open(tmp_path / "s").split("all")
+    refuse_rate(part)
+    torch.manual_seed(0)
+    tagger, mapping = MobileCrnnNet(5, (8, 8, 16, 16), 2, 8, 64).eval(), np.eye(5, dtype=np.float32)
+    found, expected = (
+        hear_categories(store, tagger, mapping, torch.device("cpu"), 2, lambda *_: None) for store in (part, Sounds())
+    )
+    assert found.shape == (3, 5) and np.ptp(found) > 1e-4
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    avloc.prepare_import(make_mosaics(tmp_path / "m"), "dsol", tmp_path / "t", size=32, jobs=0)
+    with pytest.raises(DataError, match=r"LogMel\(rate=16000, .*listens by LogMel\(rate=22050"):
+        refuse_rate(Store.open(tmp_path / "t"))
 
 
 def test_seconds_of_ave_are_clips_and_what_is_not_there_is_said(tmp_path, caplog):

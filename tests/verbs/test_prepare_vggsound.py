@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,9 +13,9 @@ import avloc
 from avloc import Store
 from avloc.cli.app import app
 from avloc.data.views import LogMel
+from avloc.engine.testing import see_and_hear
 from avloc.errors import AvlocError, DataError
 from avloc.predictions import read_predictions, write_predictions
-from avloc.verbs.evaluate import _longer
 from tests.data.making import ANNOTATIONS, MEDIA, make_video, number_in, tone
 from tests.data.published import SMALL, two_steps, write_frame, write_json, write_numbered_video, write_sound
 
@@ -261,7 +262,7 @@ def test_a_test_set_may_be_heard_longer_than_training_as_the_published_test_of_h
 
 def test_seconds_of_a_test_set_are_refused_where_the_view_hears_all():
     with pytest.raises(AvlocError, match=r"evaluate.solo.seconds: 10.0 for a LogMel; only views with `seconds`"):
-        _longer(LogMel(), 10.0, "solo")
+        see_and_hear(SimpleNamespace(sound=LogMel()), SimpleNamespace(size=None, seconds=10.0), "solo")
 
 
 @pytest.mark.skipif(

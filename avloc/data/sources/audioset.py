@@ -19,7 +19,7 @@ from avloc.annotations.pickles import read_plain_pickle
 from avloc.annotations.reading import laid_out
 from avloc.data.sources.base import Entry, Item, Listing
 from avloc.data.sources.recipe import Rows, boxes_in, refuse_missing
-from avloc.data.sources.recordings import Tree
+from avloc.data.sources.tree import Tree
 from avloc.errors import DataError
 
 logger = logging.getLogger(__name__)

@@ -4,6 +4,7 @@ Tian et al., ECCV 2018 (YapengTian/AVE-ECCV18): Annotations.txt, trainSet.txt, v
 Category&VideoID&Quality&StartTime&EndTime. It has no boxes.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,10 @@ from avloc.annotations.reading import read_own_truth
 from avloc.data.sources.base import Entry, Item, Listing
 from avloc.data.sources.moments import marked, read_lists
 from avloc.data.sources.recipe import Rows, refuse_missing
-from avloc.data.sources.recordings import Tree
+from avloc.data.sources.tree import Tree
 from avloc.errors import DataError
+
+logger = logging.getLogger(__name__)
 
 SECONDS = 10
 EXPECTED = "videos VIDEOID.mp4"
@@ -54,17 +57,28 @@ def list_ave(
     refuse_missing(annotations, splits, sets, LISTS)
     classes = tuple(sorted({line[0] for lines in (every, *sets.values()) for line in lines}))
     boxed = marked(read_own_truth(boxes)) if boxes else {}
-    items: dict[str, Item] = {}
+    events: dict[str, list[list[Any]]] = {}
+    for label, name, start, end, _ in (line for lines in (*sets.values(), every) for line in lines):
+        span = [classes.index(label), start, end]
+        if span not in events.setdefault(name, []):
+            events[name].append(span)
     entries: dict[str, list[Entry]] = {}
     for split, lines in sets.items():
-        events: dict[str, list[list[Any]]] = {}
-        entries[split] = []
-        for label, name, start, end, where in lines:
-            if name not in events:  # a video with several events has a line for each
-                entries[split].append(Entry(name, where))
-            events.setdefault(name, []).append([classes.index(label), start, end])
-        items |= {name: _item(tree, name, spans, boxed) for name, spans in events.items()}
+        first = {line[1]: line[4] for line in reversed(lines)}  # a video with several events has a line for each
+        entries[split] = [Entry(name, first[name]) for name in dict.fromkeys(line[1] for line in lines)]
+    _report_shared(entries)
+    listed = dict.fromkeys(entry.item for own in entries.values() for entry in own)
+    items = {name: _item(tree, name, events[name], boxed) for name in listed}
     return classes, Listing(items, entries)
+
+
+def _report_shared(entries: Mapping[str, Sequence[Entry]]) -> None:
+    """The published sets share some videos; what is learnt on one is then not tested by the other."""
+    sets = {split: {entry.item for entry in own} for split, own in entries.items()}
+    for split, own in sets.items():
+        for other in [name for name in sets if name > split]:
+            if both := own & sets[other]:
+                logger.warning("%s and %s share %d videos, such as %s", split, other, len(both), min(both))
 
 
 def _lines(path: Path) -> list[tuple[str, str, float, float, str]]:

@@ -29,6 +29,7 @@ from avloc.data.sources.moments import Moments, entries, marked, read_picture
 from avloc.data.sources.music import read_labels
 from avloc.data.spectrograms import Spectrograms
 from avloc.errors import DataError
+from avloc.files import file_size
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +80,7 @@ def list_dsol(
         facts = {
             "levels": f"{levels.name}/{name}" if taken and levels is not None else None,
             "sound": sound,
-            "bytes": os.path.getsize(root / sound) if sound else None,
+            "bytes": file_size(root / sound) if sound else None,
             "seconds": seconds,
             "labels": labels.get(name) or labels.get(name[:11]) or [],
             "boxes": boxes.get(name, {}),
@@ -114,15 +115,13 @@ def _labels(
     named: dict[str, list[str]] = {}
     if any(root.glob("MUSIC_*_videos.json")):
         named = {video: list(names) for video, names in read_labels(root).items()}
+    known = tuple(sorted({name for names in named.values() for name in names}))
     for file, _ in lists.values():
         beside = file.with_name(f"{file.stem}_label.pkl")
         if file.suffix == ".pkl" and beside.is_file():
             named |= _label_vectors(beside)
-    classes = (truth.classes if truth is not None else ()) or tuple(
-        sorted({n for names in named.values() for n in names})
-    )
-    if named and set(named[next(iter(named))]) <= set(DSOL_CLASSES) and truth is None:
-        classes = DSOL_CLASSES
+            known = DSOL_CLASSES
+    classes = (truth.classes if truth is not None else ()) or known
     strange = sorted({name for names in named.values() for name in names} - set(classes))
     if strange:
         raise DataError(f"{root}: the labels know the class {strange[0]!r}, the annotation has {', '.join(classes)}")
@@ -134,9 +133,10 @@ def _label_vectors(path: Path) -> dict[str, list[str]]:
     """LIST_label.pkl of AudioSet-instrument: {id: vector of 13}, whose largest entry is the class."""
     table = read_plain_pickle(path)
     try:
-        return {str(name): [DSOL_CLASSES[int(np.argmax(vector))]] for name, vector in table.items()}
-    except (AttributeError, IndexError, TypeError, ValueError):
+        vectors = {str(name): np.asarray(vector, float).reshape(len(DSOL_CLASSES)) for name, vector in table.items()}
+    except (AttributeError, TypeError, ValueError):
         raise DataError(f"{path}: expected {{id: vector}} of the {len(DSOL_CLASSES)} classes") from None
+    return {name: [DSOL_CLASSES[int(vector.argmax())]] for name, vector in vectors.items()}
 
 
 def _boxes_by_video(truth: Truth | None) -> dict[str, dict[str, list[Any]]]:
@@ -159,20 +159,26 @@ class DsolReader:
         facts = item.facts
         if facts["levels"] is None and facts["sound"] is None:
             raise MediaError(item.path, "missing sound", "neither a spectrogram nor a sound file")
-        sounds = (
-            None
-            if facts["sound"] is None
-            else cut(read_sound(self.root / facts["sound"], self.moments.rate), self.moments.rate)
-        )
+        if not (self.root / item.path).is_dir():
+            raise MediaError(item.path, "missing frame", "no folder of this name")
+        rate, sounds = self.moments.rate, None
+        if facts["sound"] is not None:
+            sounds = cut(read_sound(self.root / facts["sound"], rate), rate)
         read = 0
         for second in facts["seconds"]:
-            names = sorted(n for n in os.listdir(self.root / item.path / f"frame_{second:03d}") if n.endswith(".jpg"))
+            names = self._names(f"{item.path}/frame_{second:03d}")
             if not names or (sounds is not None and second >= len(sounds)):
                 continue
             read += 1
             yield self._clip(item, second, names[:FRAMES], None if sounds is None else sounds[second])
         if not read:
             raise MediaError(item.path, "too short", "not one second has both frames and sound")
+
+    def _names(self, folder: str) -> list[str]:
+        try:
+            return sorted(name for name in os.listdir(self.root / folder) if name.endswith(".jpg"))
+        except OSError as error:
+            raise MediaError(folder, "missing frame", str(error.strerror)) from None
 
     def _clip(self, item: Item, second: int, names: list[str], waveform: NDArray[np.int16] | None) -> Clip:
         folder, boxes = f"frame_{second:03d}", item.facts["boxes"]

@@ -22,7 +22,7 @@ from avloc.data.sources.recipe import (
     refuse_missing,
     report_unmarked,
 )
-from avloc.data.sources.recordings import Facts, Tree
+from avloc.data.sources.tree import Facts, Tree
 
 EXPECTED = "frames and sounds of SoundNet-Flickr"
 LISTS = {

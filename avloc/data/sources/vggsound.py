@@ -14,7 +14,7 @@ from avloc.annotations.truth import Truth
 from avloc.annotations.vgg import read_vggss
 from avloc.data.sources.base import Entry, Item, Listing
 from avloc.data.sources.recipe import Rows, boxes_in, drawn, find_lists, refuse_missing, report_unmarked
-from avloc.data.sources.recordings import Tree
+from avloc.data.sources.tree import Tree
 from avloc.errors import DataError
 
 EXPECTED = "videos ID_START.mp4, or frames and sounds under such names"
@@ -80,7 +80,7 @@ def list_vggsound(
         elif split == "vggss" and split not in entries and boxed:
             entries[split] = [Entry(name, boxed.name) for name in known.boxes]
         elif split in DRAWN and split not in entries and table is not None:
-            here = [entry.item for entry in known.splits["train"] if entry.item in tree]
+            here = [entry.item for entry in known.splits.get("train", ()) if entry.item in tree]
             entries[split] = [Entry(name) for name in drawn(here, DRAWN[split], split, seed)]
     refuse_missing(annotations, splits, [*entries, *tables], names)
     if not boxed and (needed := [split for split in [*entries, *tables] if split in MARKED]):

@@ -10,7 +10,7 @@ from avloc.methods.coarse_to_fine_original.network import MatchHead
 TINY = 1e-10
 
 
-def nearest(a: Tensor, v: Tensor, sharpness: float = 10.0) -> Tensor:
+def nearest(a: Tensor, v: Tensor, sharpness: float) -> Tensor:
     """Flickr and AVE: softmax over the places of -sharpness times the distance, divided by its maximum: (B, C, h, w).
 
     a: (B, C, dim), each category's sound. v: (B, dim, h, w), the places.
@@ -19,10 +19,9 @@ def nearest(a: Tensor, v: Tensor, sharpness: float = 10.0) -> Tensor:
     return (maps / maps.amax(2, keepdim=True)).unflatten(2, v.shape[2:])
 
 
-def nearest_active(a: Tensor, v: Tensor, cams: Tensor) -> Tensor:
-    """AudioSet: softmax over the places of the negative distance, times the highest class activation (B, C', h, w) there,
-    divided by its maximum: (B, C, h, w)."""
-    scores = (-_apart(a, v)).softmax(2) * cams.amax(1).flatten(1)[:, None]
+def nearest_active(a: Tensor, v: Tensor, active: Tensor, sharpness: float) -> Tensor:
+    """AudioSet: the same softmax, times what is active there, (B, C or 1, h, w), divided by the maximum: (B, C, h, w)."""
+    scores = (-sharpness * _apart(a, v)).softmax(2) * active.flatten(2)
     return (scores / (scores + TINY).amax(2, keepdim=True)).unflatten(2, v.shape[2:])
 
 

@@ -109,6 +109,10 @@ class Streams(nn.Module):
         trunk = self.visual.trunk
         return [trunk.conv1, trunk.bn1, getattr(trunk, trunk.stages[0]), self.audio.features[0]]
 
+    def heads(self) -> list[nn.Module]:
+        """What is new beside the encoders, and `layer5`."""
+        return [self.match, self.visual.layer5, self.visual.fc, self.audio.outputlayer]
+
     def fix_statistics(self) -> None:
         """Batch norms keep their statistics but for those of `layer5` and of the matching head, as the authors train."""
         self.eval()

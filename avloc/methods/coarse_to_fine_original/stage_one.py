@@ -1,7 +1,7 @@
 """Stage one: categories of what is seen and of what is heard, and which sounds belong to which frames."""
 
 from dataclasses import replace
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -13,8 +13,9 @@ from avloc.errors import AvlocError
 from avloc.methods.base import Localizer, Phase, Train
 from avloc.methods.coarse_to_fine_original.losses import matched, named
 from avloc.methods.coarse_to_fine_original.maps import TINY, fused, match_cam
-from avloc.methods.coarse_to_fine_original.network import Hearing, Sight, Streams
-from avloc.methods.coarse_to_fine_original.pairs import PER_CATEGORY, strangers
+from avloc.methods.coarse_to_fine_original.moment import Moment, accuracy, match_logits
+from avloc.methods.coarse_to_fine_original.network import Streams
+from avloc.methods.coarse_to_fine_original.pairs import PER_CATEGORY
 from avloc.methods.coarse_to_fine_original.priors import PriorNets, Priors
 from avloc.methods.coarse_to_fine_original.taught import Taught, taught_by
 from avloc.methods.coarse_to_fine_original.window import window
@@ -27,19 +28,6 @@ SOUND = LogMel(rate=22050, n_fft=882, hop=441, power=2.0, decibels=False, offset
 
 
 GRID = tuple((x / 4, y / 2, (x + 1) / 4, (y + 1) / 2) for y in range(2) for x in range(4))
-
-
-class Moment(NamedTuple):
-    """A batch and what both streams make of it: B sounds, and B x F frames one clip after the other."""
-
-    images: Tensor
-    sounds: Tensor
-    heard: Hearing
-    seen: Sight
-
-    @property
-    def frames(self) -> int:
-        return self.images.shape[1]
 
 
 class StageOne(Localizer):
@@ -146,16 +134,14 @@ class StageOne(Localizer):
 
     def optimizer(self, whole: nn.Module, train: Train) -> torch.optim.Optimizer:
         """Of all that learns in `whole`, this stage or the one that has it; see `backbone_rate`."""
-        streams = self.streams
-        heads = (streams.visual.layer5, streams.visual.fc, streams.audio.outputlayer, streams.match)
-        own = {id(parameter) for part in heads for parameter in part.parameters()}
-        learning: list[nn.Parameter] = [parameter for parameter in whole.parameters() if parameter.requires_grad]
-        if self.backbone_rate == 1:
-            return train.make_optimizer(learning)
-        slow = [parameter for parameter in learning if id(parameter) not in own]
-        fast = [parameter for parameter in learning if id(parameter) in own]
+        own = {id(parameter) for part in self.streams.heads() for parameter in part.parameters()}
+        fast: list[nn.Parameter] = []
+        slow: list[nn.Parameter] = []
+        for parameter in whole.parameters():
+            if parameter.requires_grad:
+                (fast if self.backbone_rate == 1 or id(parameter) in own else slow).append(parameter)
         groups: list[dict[str, Any]] = [{"params": fast}, {"params": slow, "lr": train.lr * self.backbone_rate}]
-        return train.make_optimizer(groups)
+        return train.make_optimizer([group for group in groups if group["params"]])
 
     # the losses
 
@@ -166,8 +152,8 @@ class StageOne(Localizer):
 
     def taught(self, batch: Batch, moment: Moment) -> Taught:
         self.prepare()
-        for nets in self._nets:
-            return nets.taught(moment.images, moment.sounds, self.proposed(batch, moment))
+        if self._nets:
+            return self._nets[0].taught(moment.images, moment.sounds, self.proposed(batch, moment))
         return taught_by(batch, moment.frames, self.classes, self.proposals)
 
     def proposed(self, batch: Batch, moment: Moment) -> Tensor | None:
@@ -207,29 +193,17 @@ class StageOne(Localizer):
         return matched(own, foreign, weight, weight * there)
 
     def match_logits(self, batch: Batch, moment: Moment) -> tuple[Tensor, Tensor | None, Tensor]:
-        """Logits (B, F, 2) of the own frames, and of others where there are any (B, F)."""
+        """See `moment.match_logits`."""
         assert batch.video is not None
-        match = self.streams.match
-        sounds = match.sounds(moment.heard.features, moment.frames, self.variant == "labels")
-        sights = moment.seen.matched.amax((2, 3)).unflatten(0, (-1, moment.frames))
-        own = match(sounds, sights)
-        other = strangers(batch.video, moment.frames)
-        if self.variant == "labels" and self.mix == 1:
-            return own, None, torch.zeros_like(other.there)
-        return own, match(sounds, sights[other.clip, other.frame]), other.there
+        labels = self.variant == "labels"
+        return match_logits(self.streams.match, moment, batch.video, labels, alone=labels and self.mix == 1)
 
     def matches(self, batch: Batch) -> dict[str, Tensor]:
         """Shares of own frames taken for own, of others taken for others, and their mean, ``accuracy``.
 
         The released code judges Flickr's by a distance it no longer computes; AudioSet's rule serves both here.
         """
-        own, foreign, there = self.match_logits(batch, self.sense(batch))
-        right = (own[..., 1] > own[..., 0]).float().mean()
-        if foreign is None:
-            return {"own": right, "accuracy": right}
-        apart = (foreign[..., 0] > foreign[..., 1])[there].float()
-        wrong = apart.mean() if len(apart) else torch.ones_like(right)
-        return {"own": right, "foreign": wrong, "accuracy": (right + wrong) / 2}
+        return accuracy(*self.match_logits(batch, self.sense(batch)))
 
     # the maps
 

@@ -13,8 +13,9 @@ from avloc.errors import AvlocError
 from avloc.methods.base import Localizer, Phase, Train
 from avloc.methods.coarse_to_fine_original import evidence, maps
 from avloc.methods.coarse_to_fine_original.losses import aligned
+from avloc.methods.coarse_to_fine_original.moment import Moment
 from avloc.methods.coarse_to_fine_original.pairs import confident_pairs, tagged_pairs
-from avloc.methods.coarse_to_fine_original.stage_one import Moment, StageOne, Variant
+from avloc.methods.coarse_to_fine_original.stage_one import StageOne, Variant
 from avloc.methods.coarse_to_fine_original.taught import Taught
 
 
@@ -26,9 +27,10 @@ class StageTwo(Localizer):
     where its class activation, is above it, 0.1. likeliest: the likeliest category of a sound is aligned even when it is
     unlikely, as the release means to (``labels``). one_negative: each category has at least one negative pair, else with
     one frame a clip it has none as published, where the loss is then no number. maps: of `locate`, one a category
-    (``classes``) or their mean weighted by what is heard (``fused``, as published). sharpness: of Flickr's maps, 10.
-    test_transform: the release projects AudioSet's places by the sound's projection (``a``) when it tests. test_norms: and
-    its batch norms then take the statistics of what is tested (``batch``).
+    (``classes``) or their mean weighted by what is heard (``fused``, as published). sharpness: the factor of the distance in
+    them; None is 10 (``labels``) or 1 (``tags``) as published. activation: AudioSet's maps are of places where ``any``
+    category is active, as published, or its ``own``. test_transform: the release projects AudioSet's places by the sound's
+    projection (``a``) when it tests. test_norms: and its batch norms then take the statistics of what is tested (``batch``).
     """
 
     of_classes = True
@@ -46,14 +48,16 @@ class StageTwo(Localizer):
         likeliest: bool = False,
         one_negative: bool = True,
         maps: Literal["fused", "classes"] = "fused",
-        sharpness: float = 10.0,
+        sharpness: float | None = None,
+        activation: Literal["any", "own"] = "any",
         test_transform: Literal["v", "a"] = "v",
         test_norms: Literal["running", "batch"] = "running",
     ):
         super().__init__()
         self.variant = variant
         self.mode, self.margin, self.sound_cut, self.frame_cut = mode, margin, sound_cut, frame_cut
-        self.likeliest, self.one_negative, self.maps, self.sharpness = likeliest, one_negative, maps, sharpness
+        self.likeliest, self.one_negative, self.maps = likeliest, one_negative, maps
+        self.sharpness, self.activation = sharpness, activation
         self.test_transform, self.test_norms = test_transform, test_norms
 
     def start_from(self, previous: Localizer, dictionary: Any = None) -> None:
@@ -113,10 +117,12 @@ class StageTwo(Localizer):
             v = _each(project, seen.matched.flatten(2).transpose(1, 2)).transpose(1, 2)
         v = v.unflatten(2, seen.matched.shape[2:])
         if self.coarse.variant == "tags":
-            found = maps.nearest_active(a, v, evidence.frame_cams(streams.visual, seen.top, self.frame_cut))
+            active = evidence.frame_cams(streams.visual, seen.top, self.frame_cut)
+            active = active.amax(1, keepdim=True) if self.activation == "any" else active
+            found = maps.nearest_active(a, v, active, 1.0 if self.sharpness is None else self.sharpness)
             weights = heard.likely
         else:
-            found = maps.nearest(a, v, self.sharpness)
+            found = maps.nearest(a, v, 10.0 if self.sharpness is None else self.sharpness)
             weights = torch.where(maps.active(sources.ratio), heard.likely, 0.0)
         return weights[:, :, None, None] * found if self.maps == "classes" else maps.fused(found, weights)
 

@@ -1,0 +1,52 @@
+"""A stage on a test set: how it sees and hears there, and its maps beside those it is compared with."""
+
+from dataclasses import replace
+
+from avloc.baselines import all_ones, centre, largest_object, saliency
+from avloc.data.loader import Loader
+from avloc.engine.experiment import Experiment
+from avloc.engine.predicting import Frames, Maps, maps_of, sees_without_sound, wrong_sounds
+from avloc.engine.run import Run
+from avloc.engine.settings import TestSet
+from avloc.engine.stages import fresh_stage, load_stage, stage_one_run
+from avloc.errors import AvlocError
+from avloc.methods.base import Localizer
+
+
+def see_and_hear(localizer: Localizer, test: TestSet, name: str) -> None:
+    """With frames of the size, and sounds of the length, that the test set asks for."""
+    if test.size is not None:
+        localizer.frame = replace(localizer.frame, size=test.size)
+    if test.seconds is None:
+        return
+    if not hasattr(localizer.sound, "seconds") or not test.seconds > 0:
+        raise AvlocError(
+            f"evaluate.{name}.seconds: {test.seconds} for a {type(localizer.sound).__name__}; only views with `seconds` hear "
+            "a part of a clip"
+        )
+    localizer.sound = replace(localizer.sound, seconds=test.seconds)
+
+
+def maps_of_all(
+    experiment: Experiment, run: Run, localizer: Localizer, number: int, loader: Loader, frames: Frames
+) -> dict[str, Maps]:
+    """By the model, by itself with less to go by, by the stage before, and by rules that do not listen."""
+    plan = frames.plan
+    found = {"model": maps_of(localizer, loader, plan)}
+    if len({loader.store.videos[clip] for clip in plan.clips}) > 1:
+        found["wrong sound"] = maps_of(localizer, loader, wrong_sounds(loader.store, plan, experiment.seed))
+    if sees_without_sound(localizer, loader, plan):
+        found[localizer.looks] = maps_of(localizer, loader, plan, localizer.look)  # type: ignore[arg-type]  # it does look
+    if number > 1 and (not localizer.uses_clusters or stage_one_run(experiment, run).clusters.exists()):
+        # with clusters, what stage two starts from: stage one and the dictionary
+        start = fresh_stage if localizer.uses_clusters else load_stage
+        before = start(experiment, run, number if localizer.uses_clusters else 1)
+        before = before.to(next(localizer.parameters()).device).eval()
+        before.frame, before.sound = localizer.frame, localizer.sound
+        found["stage one"] = maps_of(before, loader, plan)
+    boxes, rows = frames.objects()
+    found["largest object"] = largest_object(boxes, rows, len(plan))[:, None]
+    found["saliency"] = saliency(frames.images())[:, None]
+    found["centre"] = centre(len(plan))[:, None]
+    found["all ones"] = all_ones(len(plan))[:, None]
+    return found
