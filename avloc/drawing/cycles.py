@@ -1,4 +1,4 @@
-"""How a map comes about: what predictive coding hears where, cycle by cycle."""
+"""Several maps of one frame in a row: cycle by cycle, or node by node."""
 
 from collections.abc import Sequence
 
@@ -10,21 +10,46 @@ from avloc.drawing.panels import Picture, Row, panel
 from avloc.drawing.pictures import heat_picture, value_range
 from avloc.drawing.sets import heading
 
+TOGETHER = 8  # nodes of a row
+
 
 def cycles_panel(title: str, shown: Sequence[Moment], maps: NDArray[np.floating]) -> bytes:
     """A row for each moment, a picture for the initialisation and for each cycle, as PNG; maps: (n, T + 1, h, w).
 
     The pictures of a row share one scale, so that one sees a map grow.
     """
-    return panel(f"{title}: maps over the cycles", [_row(*both) for both in zip(shown, maps, strict=True)])
+    titles = ["Initialisation", *(f"Cycle {cycle}" for cycle in range(1, maps.shape[1]))]
+    rows = [
+        Row(_words(moment), _pictures(moment, titles, heats, value_range(heats), 256))
+        for moment, heats in zip(shown, maps, strict=True)
+    ]
+    return panel(f"{title}: maps over the cycles", rows)
 
 
-def _row(moment: Moment, maps: NDArray[np.floating]) -> Row:
-    limits = value_range(maps)
+def nodes_panel(title: str, shown: Sequence[Moment], maps: NDArray[np.floating]) -> bytes:
+    """Rows for each moment, a picture for each node's map of the frame alone, as PNG; maps: (n, K, h, w).
+
+    The pictures of a moment share one scale, so that one sees which nodes answer to this frame.
+    """
+    titles = [f"Node {number}" for number in range(maps.shape[1])]
+    rows = []
+    for moment, heats in zip(shown, maps, strict=True):
+        pictures = _pictures(moment, titles, heats, value_range(heats), 160)
+        for start in range(0, len(pictures), TOGETHER):
+            rows.append(Row("" if start else _words(moment), pictures[start : start + TOGETHER]))
+    return panel(f"{title}: maps of the nodes, without sound", rows)
+
+
+def _pictures(
+    moment: Moment, titles: Sequence[str], heats: NDArray[np.floating], limits: tuple[float, float], size: int
+) -> list[Picture]:
     pictures = []
-    for cycle, heat in enumerate(maps):
-        title = f"Cycle {cycle}" if cycle else "Initialisation"
+    for title, heat in zip(titles, heats, strict=True):
         words = "lowest {:.3g}, highest {:.3g}".format(*value_range(heat))
-        image = heat_picture(moment.frame, heat, limits)
+        image = heat_picture(moment.frame, heat, limits, size)
         pictures.append(Picture(title, image, words, f"{title}: map over the frame, {words}"))
-    return Row(f"{heading(moment)}   {moment.choice.id}", pictures)
+    return pictures
+
+
+def _words(moment: Moment) -> str:
+    return f"{heading(moment)}   {moment.choice.id}"

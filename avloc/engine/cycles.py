@@ -1,4 +1,4 @@
-"""Figures of maps over the cycles of a stage that locates in cycles."""
+"""Figures of stages that make several maps of a frame: over their cycles, or of their nodes."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -9,7 +9,7 @@ import torch
 from avloc.data.loader import Loader
 from avloc.data.plans import Plan
 from avloc.data.store import Store
-from avloc.drawing.cycles import cycles_panel
+from avloc.drawing.cycles import cycles_panel, nodes_panel
 from avloc.drawing.moments import Moment, frame_places
 from avloc.engine.experiment import Experiment, device_of
 from avloc.engine.run import Run
@@ -18,16 +18,22 @@ from avloc.engine.stages import load_stage
 if TYPE_CHECKING:
     from avloc.engine.settings import TestSet
 
+#: what is drawn: the method that gives the maps, and the panel of them
+SEVERAL = {"cycles": ("cycles", cycles_panel), "nodes": ("node_maps", nodes_panel)}
+
 
 def cycle_figures(
     experiment: Experiment, run: Run, name: str, test: "TestSet", store: Store, shown: Sequence[Moment]
 ) -> dict[str, bytes]:
-    """``<name>.cycles`` where the stage of the test set has a method ``cycles(batch) -> (T + 1, B, 1, h, w)``, T > 0.
+    """``<name>.cycles`` where the stage of the test set has a method ``cycles(batch) -> (T + 1, B, 1, h, w)``, and
+    ``<name>.nodes`` where it has ``node_maps(batch) -> (K, B, 1, h, w)``; nothing where there is one map or none.
 
     RunError when its weights are not there.
     """
     number = test.stage or len(experiment.stages)
-    if not hasattr(experiment.localizers[number - 1], "cycles"):
+    kind = experiment.localizers[number - 1]
+    drawn = {what: draw for what, (function, draw) in SEVERAL.items() if hasattr(kind, function)}
+    if not drawn:
         return {}
     stage = experiment.stage(number)
     device = device_of(stage.train.device)
@@ -35,8 +41,12 @@ def cycle_figures(
     places = frame_places(store)
     clips, picks = np.array([places[moment.choice.id] for moment in shown], np.int64).T
     with torch.inference_mode():
-        batches = Loader(store, localizer, device, resident=False).of(Plan(clips, picks), len(clips))
-        maps = torch.cat([localizer.cycles(batch) for batch in batches], dim=1).squeeze(2)
-    if len(maps) < 2:
-        return {}
-    return {f"{name}.cycles": cycles_panel(name, shown, maps.transpose(0, 1).float().cpu().numpy())}
+        batches = list(Loader(store, localizer, device, resident=False).of(Plan(clips, picks), len(clips)))
+        found = {
+            what: torch.cat([getattr(localizer, SEVERAL[what][0])(batch) for batch in batches], dim=1) for what in drawn
+        }
+    return {
+        f"{name}.{what}": drawn[what](name, shown, maps.squeeze(2).transpose(0, 1).float().cpu().numpy())
+        for what, maps in found.items()
+        if len(maps) > 1
+    }

@@ -161,15 +161,12 @@ def open_run(config: Path | None, run: Path | None, overrides: Iterable[str] = (
     if config is None and run is None:
         run = _latest_run()
     where = Run(Path(run) if run is not None else Path("runs") / Path(config).stem)  # type: ignore[arg-type]
-    if config is not None:
-        config = config_path(Path(config))
-    else:
-        if not where.config.exists():
-            raise RunError(
-                f"{where.path} is not a run: it has no config.yaml; start one with --config FILE --run {where.path}"
-            )
-        config = where.config
-    experiment = read_experiment(Path(config), overrides)
+    if config is None and not where.config.exists():
+        raise RunError(
+            f"{where.path} is not a run: it has no config.yaml; start one with --config FILE --run {where.path}"
+        )
+    config = where.config if config is None else config_path(Path(config))
+    experiment = read_experiment(config, overrides)
     if where.config.exists():
         _refuse_other_settings(read_section(where.config).values, experiment.source.values, where)
     return experiment, where

@@ -101,12 +101,18 @@ class VisualContext(Localizer):
         seen = F.normalize(self.visual(batch.frame).float(), dim=1)
         return self.scale * torch.einsum("bchw,bc->bhw", seen, self.hear(batch)).unsqueeze(1)
 
+    def node_maps(self, batch: Batch) -> Tensor:
+        """What each node of the reasoning module sees, without any sound: (K, B, 1, h, w); K is 0 without the module."""
+        if self.reason is None:
+            return batch.frame.new_zeros(0, len(batch), 1, 1, 1)
+        return self.reason(self.visual(batch.frame).float()).transpose(0, 1).unsqueeze(2)
+
     def look(self, batch: Batch) -> Tensor | None:
         """Purely visual inference: the mean of the node maps, (B, 1, h, w); None without the reasoning module."""
         if self.reason is None:
             return None
-        maps = self.reason(self.visual(batch.frame).float())
-        return (maps if self.deaf_nodes is None else maps[:, list(self.deaf_nodes)]).mean(1, keepdim=True)
+        maps = self.node_maps(batch)
+        return (maps if self.deaf_nodes is None else maps[list(self.deaf_nodes)]).mean(0)
 
 
 STAGES = (VisualContext,)

@@ -213,6 +213,8 @@ def _clusters(experiment: "Experiment", first: "Run", page: "Page", sheet: _Shee
         page.warnings += [f"matching: {doubt}" for doubt in matching.get("doubts", [])]
         sheet.figures["clusters.agreement"] = page.matrix.light
     if not first.clusters.exists():
+        if not hasattr(experiment.localizers[0], "object_features"):
+            return None  # a method without clusters lacks nothing
         return sheet.skip("clusters: the run has no clusters.npz")
     if not classes:
         sheet.skip("names of clusters: the run has no matching.json")

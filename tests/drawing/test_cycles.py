@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image
 
 from avloc.drawing.choose import Choice
-from avloc.drawing.cycles import cycles_panel
+from avloc.drawing.cycles import cycles_panel, nodes_panel
 from avloc.drawing.moments import Moment
 
 
@@ -33,6 +33,15 @@ def test_a_row_for_each_frame_and_a_picture_for_each_cycle():
 
     (narrow, low), (wide, _), (_, high) = size(1, 3), size(1, 5), size(2, 3)
     assert wide - narrow == 2 * (256 + 10) and high - low > 256
+
+
+def test_nodes_stand_eight_in_a_row():
+    def size(nodes: int) -> tuple[int, int]:
+        maps = np.random.default_rng(0).normal(size=(1, nodes, 4, 4))
+        return Image.open(io.BytesIO(nodes_panel("solo", [moment("c")], maps))).size
+
+    (few, low), (wide, same), (again, high) = size(6), size(8), size(16)
+    assert wide - few == 2 * (160 + 10) and low == same and again == wide and high - same > 160
 
 
 def test_the_pictures_of_a_row_share_one_scale():

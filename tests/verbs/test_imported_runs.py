@@ -38,7 +38,9 @@ def theirs(tmp_path_factory) -> Path:
 def test_a_new_run_takes_data_and_test_sets_of_the_methods_published_configuration(theirs, tmp_path):
     import_into_run("visual_context", 1, theirs, tmp_path / "run")
     experiment, _ = open_run(None, tmp_path / "run")
-    assert experiment.stage(1).data.store == Path("data/vggsound") and experiment.evaluate["vggss"].protocol == "vcs"
+    assert (
+        experiment.stage(1).data.store == Path("data/vggsound-24k") and experiment.evaluate["vggss"].protocol == "vcs"
+    )
     assert experiment.stage(1).model["nodes"] == 16 and "visual" not in experiment.stage(1).model  # nothing to download
 
 
