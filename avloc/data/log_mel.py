@@ -10,7 +10,7 @@ import torch
 from pydantic import PositiveFloat, PositiveInt
 from torch import Generator, Tensor
 
-from avloc.data.spectra import hidden, log_, magnitudes, together
+from avloc.data.spectra import hidden, log2_, magnitudes, together
 from avloc.data.waveforms import FULL_SCALE, as_float, varied
 
 _TOGETHER = 16  # bands of a small matrix product
@@ -70,11 +70,13 @@ class LogMel:
         levels = torch.empty(count, self._times(samples), self.mels, device=waveforms.device)
         few = together(waveforms, self._times(samples) * self.n_fft)
         room = self._room(few, samples, waveforms.device)
+        # integers are scaled by the window
+        window = room.window / FULL_SCALE if waveforms.dtype == torch.int16 else room.window
         for sounds, filled in zip(waveforms.split(few), levels.split(few), strict=True):
             if len(sounds) < few:
                 room = self._room(len(sounds), samples, waveforms.device)
             self._pad(sounds, room.padded)
-            torch.mul(room.cut, room.window, out=room.frames)
+            torch.mul(room.cut, window, out=room.frames)
             magnitudes(torch.fft.rfft(room.frames), out=room.loudness)
             if self.power != 1:
                 room.loudness.square_() if self.power == 2 else room.loudness.pow_(self.power)
@@ -99,8 +101,6 @@ class LogMel:
         """Fill the middle of `padded`, and its ends if they are not zeros."""
         half = self.n_fft // 2
         middle = padded[:, half : half + waveforms.shape[1]].copy_(waveforms)
-        if waveforms.dtype == torch.int16:
-            middle.div_(FULL_SCALE)
         if self.pad == "reflect":
             padded[:, :half], padded[:, -half:] = middle[:, 1 : half + 1].flip(1), middle[:, -half - 1 : -1].flip(1)
 
@@ -109,9 +109,9 @@ class LogMel:
             floor: Tensor | float = self.offset
             if self.top_db is not None:
                 floor = mel.amax(dim=(1, 2), keepdim=True).mul_(10 ** (-self.top_db / 10)).clamp_(min=self.offset)
-            log_(mel.clamp_(min=floor)).mul_(10 / math.log(10) / self.std)  # type: ignore[arg-type]
+            log2_(mel.clamp_(min=floor)).mul_(10 * math.log10(2) / self.std)  # type: ignore[arg-type]
         else:
-            log_(mel.add_(self.offset)).div_(self.std)
+            log2_(mel.add_(self.offset)).mul_(math.log(2) / self.std)
         if self.mean:
             mel.sub_(self.mean / self.std)
 

@@ -1,5 +1,6 @@
 """Log-power spectrograms as scipy.signal.spectrogram computes them, a batch at a time."""
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -8,7 +9,7 @@ import torch
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Generator, Tensor
 
-from avloc.data.spectra import hidden, log_, magnitudes, together
+from avloc.data.spectra import hidden, log2_, magnitudes, together
 from avloc.data.waveforms import as_float, excerpt, varied
 from avloc.errors import AvlocError
 
@@ -71,7 +72,7 @@ class LogStft:
             cut = as_float(sounds).clamp(-1, 1).unfold(1, self.window, hop)
             torch.sub(cut, cut.mean(-1, keepdim=True), out=frames[rows]).mul_(window)
             density = magnitudes(torch.fft.rfft(frames[rows]), out=loudness[rows]).square_().mul_(weights)
-            filled.copy_(log_(density.add_(self.offset)).div_(self.scale).mT)
+            filled.copy_(log2_(density.add_(self.offset)).mul_(math.log(2) / self.scale).mT)
         return levels
 
 

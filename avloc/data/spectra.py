@@ -21,12 +21,12 @@ def magnitudes(spectrum: Tensor, out: Tensor) -> Tensor:
     return out
 
 
-def log_(values: Tensor) -> Tensor:
-    """Natural logarithms in place; on the processor numpy's, which take a third of the time of torch's."""
+def log2_(values: Tensor) -> Tensor:
+    """Logarithms to base 2 in place; on the processor numpy's, which take a fifth of the time of torch's natural ones."""
     if values.device.type != "cpu":
-        return values.log_()
+        return values.log2_()
     array = values.numpy()
-    np.log(array, out=array)
+    np.log2(array, out=array)
     return values
 
 

@@ -1,6 +1,6 @@
 """How fast a batch of sounds becomes log-mel spectrograms, beside librosa clip by clip.
 
-    python tests/bench/logmel.py [--clips 64] [--rounds 5]
+    python tests/bench/logmel.py [--clips 256] [--rounds 5]
 
 Both on one thread, by processor time; rounds in turn, the best of each. 10 times librosa or more is expected of DSOL's
 201x64 spectrogram.
@@ -57,7 +57,7 @@ def best(works: dict[str, Callable[[], object]], rounds: int) -> dict[str, float
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--clips", type=int, default=64)
+    options.add_argument("--clips", type=int, default=256)
     options.add_argument("--rounds", type=int, default=5)
     given = options.parse_args()
     torch.set_num_threads(1)

@@ -135,8 +135,10 @@ def test_the_floor_is_of_each_clip_alone():
 
 
 def test_int16_and_float_waveforms_look_alike():
+    """Their energies are the same to a millionth of the clip's loudest; far below it, levels are noise of the arithmetic."""
     waves = torch.from_numpy(sounds())
-    assert torch.equal(LogMel()(waves), LogMel()(waves.float() / FULL))
+    one, other = (10 ** (LogMel()(sound) / 10) for sound in (waves, waves.float() / FULL))
+    assert ((one - other).abs() <= 1e-6 * one.amax((1, 2, 3), keepdim=True)).all()
 
 
 def test_mixed_precision_does_not_coarsen_the_levels():
