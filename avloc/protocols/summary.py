@@ -148,7 +148,8 @@ def with_intervals(found: dict[str, Ratio], videos: Sequence[str], resamples: in
 
 
 def _pairs(ends: Values) -> list[tuple[float, float] | None]:
-    return [(float(low), float(high)) for low, high in ends]
+    """Within [0, 1], which an interval to first order may leave."""
+    return [(float(low), float(high)) for low, high in np.clip(ends, 0.0, 1.0)]
 
 
 def detection_metrics(protocol: Protocol, scored: Scored, resamples: int, seed: int) -> dict[str, Metric]:

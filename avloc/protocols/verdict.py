@@ -32,7 +32,7 @@ def verdicts(protocols: list[Protocol], task: Task, resamples: int, seed: int, c
         if protocol.unit == "greedy":
             results[number] = matched.verdict(protocol)
         elif protocol.unit == "pixels":
-            results[number] = pixels_verdict(protocol, task, chunk)
+            results[number] = pixels_verdict(protocol, task, resamples, seed, chunk)
         else:
             groups.setdefault(_looked_at(protocol, task), []).append(number)
     for (unit, frames, lookup), numbers in groups.items():
@@ -74,7 +74,7 @@ def _units(
         metrics |= detection_metrics(protocol, _of_kept(scored, kept), resamples, seed)
         if protocol.pixel_ap == "pooled":
             pooled = pooled_metrics(protocol, drawn, given, unit, chosen, task.found, chunk)
-            metrics |= {name: Metric(value) for name, value in pooled.items()}
+            metrics |= with_intervals(pooled, truth.videos, resamples, seed)
         if "best" in extra:
             metrics = _with_best_cuts(metrics, extra["best"])
         silent = _negative_sound(scored, truth, kept)

@@ -10,7 +10,7 @@ from avloc.protocols.drawn import DrawnTruth
 from avloc.protocols.greedy import Matched, frames_of, match
 from avloc.protocols.pooled import pooled_metrics, prevalence
 from avloc.protocols.protocol import Protocol
-from avloc.protocols.result import Metric, Result
+from avloc.protocols.result import Result
 from avloc.protocols.summary import Scored, ratios, with_intervals
 from avloc.protocols.task import Ints, Task, count_clips, count_odd_maps, odd_maps, result_of, scored_units
 from avloc.protocols.units import units_of
@@ -70,7 +70,7 @@ class GreedyVerdicts:
         return result
 
 
-def pixels_verdict(protocol: Protocol, task: Task, chunk: int) -> Result:
+def pixels_verdict(protocol: Protocol, task: Task, resamples: int, seed: int, chunk: int) -> Result:
     truth = task.truth
     unit = "class" if task.given.named else "clip"
     units = units_of(truth, unit)
@@ -78,8 +78,9 @@ def pixels_verdict(protocol: Protocol, task: Task, chunk: int) -> Result:
     counts, kept, warnings = count_clips(protocol, task)
     count_odd_maps(*odd_maps(task.given, kept[task.found[kept]]), kept, counts, warnings)
     chosen = scored_units(protocol, units, truth, kept)
-    metrics = pooled_metrics(protocol, drawn, task.given, unit, chosen, task.found, chunk)
-    result = result_of(protocol, task, counts, {name: Metric(value) for name, value in metrics.items()}, warnings, {})
+    pooled = pooled_metrics(protocol, drawn, task.given, unit, chosen, task.found, chunk)
+    metrics = with_intervals(pooled, truth.videos, resamples, seed)
+    result = result_of(protocol, task, counts, metrics, warnings, {})
     area = drawn.levels(protocol)[0][chosen, 0]
     result.baselines = {"all-ones": prevalence(protocol, units.label[chosen], area / protocol.size**2)}
     return result
