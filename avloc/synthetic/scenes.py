@@ -64,11 +64,14 @@ class Scene:
         for part in self.parts:
             layer, x, y = part.layer(index)
             place = picture[y : y + layer.shape[0], x : x + layer.shape[1]]
-            place *= 1 - layer[..., 3:]
-            place += layer[..., :3] * np.float32(255)
+            # in three colours first: broadcasting over them takes several times as long
+            place *= cv2.cvtColor(1 - layer[..., 3], cv2.COLOR_GRAY2RGB)
+            colour = cv2.cvtColor(layer, cv2.COLOR_RGBA2RGB)
+            colour *= np.float32(255)
+            place += colour
         nx, ny = self.noise_at[index]
         picture *= np.float32(self.gain)
-        picture += self.noise[ny : ny + HEIGHT, nx : nx + WIDTH, None]
+        picture += cv2.cvtColor(self.noise[ny : ny + HEIGHT, nx : nx + WIDTH], cv2.COLOR_GRAY2RGB)
         return cv2.convertScaleAbs(np.maximum(picture, 0, out=picture))
 
     def boxes(self, index: int) -> Iterator[tuple[Part, Xyxy]]:
