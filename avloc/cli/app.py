@@ -1,5 +1,6 @@
 """The application: global options, and every command registered."""
 
+import gc
 from typing import Annotated
 
 import typer
@@ -39,6 +40,7 @@ def root(
 ) -> None:
     from avloc.cli.show import start_log
 
+    gc.enable()
     start_log(verbose)
 
 

@@ -5,6 +5,7 @@ Every draw that places, sizes, moves or paints an object is made without looking
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -66,7 +67,7 @@ class Scene:
             place = picture[y : y + layer.shape[0], x : x + layer.shape[1]]
             # in three colours first: broadcasting over them takes several times as long
             place *= cv2.cvtColor(1 - layer[..., 3], cv2.COLOR_GRAY2RGB)
-            colour = cv2.cvtColor(layer, cv2.COLOR_RGBA2RGB)
+            colour: NDArray[Any] = cv2.cvtColor(layer, cv2.COLOR_RGBA2RGB)
             colour *= np.float32(255)
             place += colour
         nx, ny = self.noise_at[index]

@@ -2,6 +2,8 @@
 
 import dataclasses
 import inspect
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Unpack
@@ -138,3 +140,12 @@ def test_an_option_of_the_other_kind_of_evaluation_is_refused(arguments, words):
 
     found = CliRunner().invoke(app, ["evaluate", *arguments])
     assert found.exit_code == 2 and words in found.stderr and len(found.stderr.splitlines()) == 1
+
+
+def test_garbage_is_collected_once_a_command_begins():
+    """The start does without; a command that trains for days must not."""
+    program = (
+        "import gc, sys, avloc; avloc.recipes = lambda *a, **k: sys.exit(7 if gc.isenabled() else 8); "
+        "sys.argv = ['avloc', 'recipes']; from avloc.cli import main; main()"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 7
