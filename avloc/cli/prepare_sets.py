@@ -56,21 +56,9 @@ def soundnet_flickr(
     from avloc import prepare_soundnet_flickr
 
     return prepare_soundnet_flickr(
-        source,
-        out,
-        annotations,
-        lists or (),
-        splits or None,
-        seconds,
-        rate,
-        part,
-        short,
-        size,
-        frames,
-        store,
-        seed,
+        source, out, annotations, lists or (), splits or None, seconds, rate, part, short, size, frames, store, seed,
         **work,
-    )
+    )  # fmt: skip
 
 
 @app.command()
@@ -111,23 +99,9 @@ def vggsound(
     from avloc import prepare_vggsound
 
     return prepare_vggsound(
-        source,
-        out,
-        annotations,
-        lists or (),
-        splits or None,
-        at,
-        frame,
-        seconds,
-        rate,
-        part,
-        short,
-        size,
-        frames,
-        store,
-        seed,
-        **work,
-    )
+        source, out, annotations, lists or (), splits or None, at, frame, seconds, rate, part, short, size, frames,
+        store, seed, **work,
+    )  # fmt: skip
 
 
 @app.command()
@@ -159,22 +133,9 @@ def ave(
     from avloc import prepare_ave
 
     return prepare_ave(
-        source,
-        out,
-        annotations,
-        lists or (),
-        splits or None,
-        boxes,
-        seconds,
-        fps,
-        at,
-        pad,
-        rate,
-        size,
-        frames,
-        store,
+        source, out, annotations, lists or (), splits or None, boxes, seconds, fps, at, pad, rate, size, frames, store,
         **work,
-    )
+    )  # fmt: skip
 
 
 @app.command("audioset-instrument")

@@ -7,7 +7,6 @@ sound depends on the librosa that wrote it and cannot be seen: the first and las
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from avloc.annotations.truth import Truth
 from avloc.data.clip import Clip
 from avloc.data.media import MediaError
 from avloc.data.sources.base import Entry, Item, Listing
+from avloc.data.sources.hdf5_rows import read_row
 from avloc.data.sources.moments import Moments, entries, facts_of, marked
 from avloc.data.spectrograms import Spectrograms
 from avloc.errors import DataError
@@ -101,11 +101,6 @@ def _shape(path: Path, name: str) -> tuple[int, ...]:
         ) from None
 
 
-@lru_cache(maxsize=4)
-def _opened(path: Path) -> h5py.File:
-    return h5py.File(path, "r", locking=False)
-
-
 @dataclass(frozen=True)
 class CoarseToFineReader:
     root: Path
@@ -113,13 +108,8 @@ class CoarseToFineReader:
 
     def read(self, item: Item) -> Iterator[Clip]:
         row, seconds = item.facts["row"], item.facts["seconds"]
-        try:
-            pictures = _opened(self.root / "Video.h5")["video"][row]
-            levels = _opened(self.root / "Spec.h5")["audio"][row]
-        except (OSError, KeyError) as error:
-            raise MediaError(item.path, "cannot be read", str(error).splitlines()[0]) from None
-        if not np.isfinite(levels).all():
-            raise MediaError(item.path, "not finite", "NaN or infinity in the row")
+        pictures = read_row(self.root / "Video.h5", "video", row, item.path)
+        levels = read_row(self.root / "Spec.h5", "audio", row, item.path)
         if not pictures.any() and not levels.any():
             raise MediaError(item.path, "empty row", "all zeros: files that ended early")
         if not seconds:

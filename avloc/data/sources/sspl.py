@@ -6,7 +6,6 @@ changes them by less than 0.1 %.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import h5py
@@ -17,6 +16,7 @@ from avloc.data.audio import to_int16
 from avloc.data.clip import Clip
 from avloc.data.media import MediaError
 from avloc.data.sources.base import Entry, Item, Listing
+from avloc.data.sources.hdf5_rows import read_row
 from avloc.data.sources.moments import Moments, entries, facts_of, marked
 from avloc.errors import DataError
 
@@ -103,11 +103,6 @@ def _rows(pair: tuple[Path, ...], kind: str) -> int:
     return counts[0]
 
 
-@lru_cache(maxsize=4)
-def _opened(path: Path) -> h5py.File:
-    return h5py.File(path, "r", locking=False)
-
-
 @dataclass(frozen=True)
 class SsplReader:
     root: Path
@@ -115,13 +110,9 @@ class SsplReader:
 
     def read(self, item: Item) -> Iterator[Clip]:
         facts = item.facts
-        try:
-            picture = _opened(self.root / facts["frames"])[f"{facts['kind']}_frames"][facts["row"]]
-            sound = _opened(self.root / facts["sounds"])[f"{facts['kind']}_audios"][facts["row"]]
-        except (OSError, KeyError) as error:
-            raise MediaError(item.path, "cannot be read", str(error).splitlines()[0]) from None
-        if not (np.isfinite(picture).all() and np.isfinite(sound).all()):
-            raise MediaError(item.path, "not finite", "NaN or infinity in the row")
+        kind, row = facts["kind"], facts["row"]
+        picture = read_row(self.root / facts["frames"], f"{kind}_frames", row, item.path)
+        sound = read_row(self.root / facts["sounds"], f"{kind}_audios", row, item.path)
         if not picture.any() and not sound.any():
             raise MediaError(item.path, "empty row", "all zeros: a list that ended early")
         yield self.moments.clip(item.id, item.path, facts, picture.astype(np.uint8), to_int16(sound))
