@@ -22,7 +22,7 @@ def scaled(frame: Image, size: int = SIZE) -> Image:
 def value_range(maps: Map) -> tuple[float, float]:
     """The least and the greatest finite value; (0, 0) where there is none."""
     finite = maps[np.isfinite(maps)]
-    return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+    return (float(finite.min()) + 0.0, float(finite.max()) + 0.0) if finite.size else (0.0, 0.0)  # no -0
 
 
 def unit_map(heat: Map, limits: tuple[float, float], size: int = SIZE) -> Map:

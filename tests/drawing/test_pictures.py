@@ -89,6 +89,10 @@ def test_values_that_are_not_finite_are_drawn_as_the_lowest():
     assert unit_map(heat, (1.0, 2.0), 64)[0, 0] == 0
 
 
+def test_a_map_of_negative_zeros_is_written_without_a_sign():
+    assert [f"{value:.3g}" for value in value_range(np.full((2, 2), -0.0, np.float32))] == ["0", "0"]
+
+
 def test_a_map_without_any_range_is_drawn_empty():
     heat = np.full((3, 3), 0.5, np.float32)
     assert (unit_map(heat, value_range(heat), 64) == 0).all()
