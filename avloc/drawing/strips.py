@@ -25,7 +25,7 @@ class Moment:
     stop: float
 
     def __str__(self) -> str:
-        return f"{self.start:.1f} to {self.stop:.1f} s"
+        return _times(self.start, self.stop)
 
 
 def moments_of(store: Store) -> list[Moment]:
@@ -83,5 +83,10 @@ def _sound(store: Store, own: Sequence[Moment], marks: Sequence[Moment], width: 
         place = clips.index(moment.clip) + (moment.start - float(store.starts[moment.clip])) / store.seconds
         image[:, min(int(place / len(clips) * width), width - 1)] = MARK
     first, last = own[0].start, own[-1].stop
-    words = f"{first:.1f} to {last:.1f} s" + (", a line where a frame shown begins" if marks else "")
+    words = _times(first, last) + (", a line where a frame shown begins" if marks else "")
     return Picture("Sound", image, words, f"The sound, {words}")
+
+
+def _times(start: float, stop: float) -> str:
+    """To a hundredth of a second, as the four frames a second of a store need."""
+    return f"{round(start, 2):g} to {round(stop, 2):g} s"

@@ -47,13 +47,13 @@ def test_frames_stand_in_the_order_of_time_with_the_class_that_is_loudest(monkey
     maps[:, 1, 2, 2] = np.arange(8)
     pictures, sound, short, _ = drawn(monkeypatch, Films(3), maps, classes=("a", "b", "c"))
     titles = [picture.title for picture in pictures.pictures]
-    assert titles == [f"{n}.0 to {n + 1}.0 s" for n in range(6)]
+    assert titles == [f"{n} to {n + 1} s" for n in range(6)] and str(strips.Moment(0, 1, 0.25, 0.5)) == "0.25 to 0.5 s"
     assert [picture.caption for picture in pictures.pictures[:2]] == ["highest 4, b", "highest 5, b"]
     assert pictures.heading == "long: colours from 0 to 5" and short.heading == "short: colours from 0 to 7"
     corners = [picture.image[:8, :8].mean() for picture in pictures.pictures]  # where the maps are 0
     assert corners == sorted(corners) and corners[0] < corners[-1]
     (picture,) = sound.pictures
-    assert picture.image.shape[1] == 6 * 170 - 10 and picture.caption == "0.0 to 6.0 s"
+    assert picture.image.shape[1] == 6 * 170 - 10 and picture.caption == "0 to 6 s"
 
 
 def test_of_many_frames_ten_are_shown_and_marked_in_the_sound(monkeypatch):
@@ -65,7 +65,7 @@ def test_of_many_frames_ten_are_shown_and_marked_in_the_sound(monkeypatch):
     (picture,) = sound.pictures
     columns = np.flatnonzero((picture.image == 255).all((0, 2)))
     assert columns.tolist() == pytest.approx([start / 24 * picture.image.shape[1] for start in starts], abs=1)
-    assert picture.caption == "0.0 to 24.0 s, a line where a frame shown begins"
+    assert picture.caption == "0 to 24 s, a line where a frame shown begins"
 
 
 def test_the_sound_is_that_of_the_video_in_the_order_of_time(monkeypatch):
