@@ -4,7 +4,10 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-_CACHED = 400_000  # numbers of windowed sound at most: with their spectra, what a processor's cache holds
+Part = tuple[slice, slice, Tensor]
+Ear = tuple[Tensor, slice, Tensor]
+_CACHED = 500_000  # numbers of windowed sound at most: with their spectra, what a processor's cache holds
+_BANDS = 16  # of a small matrix product
 
 
 def together(waveforms: Tensor, numbers: int) -> int:
@@ -28,6 +31,32 @@ def log2_(values: Tensor) -> Tensor:
     array = values.numpy()
     np.log2(array, out=array)
     return values
+
+
+def bank_parts(bank: Tensor, device: torch.device) -> list[Part]:
+    """A mel bank (bins, bands) in parts: bins, bands, weights (bins, bands).
+
+    A band hears few bins: on the processor, bands are taken some at a time and the bins beyond them left out.
+    """
+    parts = []
+    for bands in torch.arange(bank.shape[1]).split(_BANDS if device.type == "cpu" else bank.shape[1]):
+        heard = bank[:, bands].any(dim=1).nonzero().flatten().tolist() or [0]
+        bins, columns = slice(heard[0], heard[-1] + 1), slice(int(bands[0]), int(bands[-1]) + 1)
+        parts.append((bins, columns, bank[bins, columns].contiguous().to(device)))
+    return parts
+
+
+def listening(loudness: Tensor, parts: list[Part]) -> list[Ear]:
+    """What `hear` takes for the same memory again and again: loudness (..., bins), contiguous, cut by the bins of each part."""
+    rows = loudness.flatten(0, -2)
+    return [(rows[:, bins], bands, weights) for bins, bands, weights in parts]
+
+
+def hear(ears: list[Ear], out: Tensor) -> None:
+    """Loudness times the bank into `out` (..., bands), contiguous."""
+    rows = out.flatten(0, -2)
+    for heard, bands, weights in ears:
+        torch.mm(heard, weights, out=rows[:, bands])
 
 
 def hidden(log: Tensor, share: float, axes: tuple[int, int], generator: Generator) -> Tensor:

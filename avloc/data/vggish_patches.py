@@ -1,11 +1,13 @@
 """Log-mel examples as VGGish takes them, a batch at a time."""
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
 from torch import Generator, Tensor
 
+from avloc.data.spectra import Part, bank_parts, hear, listening, log2_, magnitudes, together
 from avloc.data.waveforms import as_float, excerpt, varied
 from avloc.errors import AvlocError
 
@@ -53,16 +55,32 @@ class VggishPatches:
                 f"sound: {waveforms.shape[1] / _RATE:.2f} s are heard, an example of VGGish takes 0.98 s; raise sound.seconds, "
                 "or prepare longer clips"
             )
-        window, bank = _tensors(waveforms.device)
-        frames = waveforms.double().unfold(1, _WINDOW, _HOP)
-        count = frames.shape[1] // _FRAMES
-        magnitudes = torch.fft.rfft(frames[:, : count * _FRAMES] * window, _FFT).abs()
-        return (magnitudes @ bank).add_(_OFFSET).log_().float().unflatten(1, (count, 1, _FRAMES))
+        return self._levels(waveforms)
+
+    def _levels(self, waveforms: Tensor) -> Tensor:
+        """(B, P, 1, 96, 64), a few clips at a time in the same memory."""
+        window, parts = _tensors(waveforms.device)
+        (count, samples), device = waveforms.shape, waveforms.device
+        patches = (samples - _WINDOW + _HOP) // _HOP // _FRAMES
+        times = patches * _FRAMES
+        few = together(waveforms, times * _FFT)
+        frames = torch.zeros(few, times, _FFT, dtype=torch.float64, device=device)  # zeros behind each window
+        loudness = torch.empty(few, times, _FFT // 2 + 1, dtype=torch.float64, device=device)
+        mel = torch.empty(few, times, _BANDS, dtype=torch.float64, device=device)
+        levels = torch.empty(count, times, _BANDS, device=device)
+        for sounds, filled in zip(waveforms.split(few), levels.split(few), strict=True):
+            rows = slice(len(sounds))
+            cut = sounds.double().unfold(1, _WINDOW, _HOP)[:, :times]
+            torch.mul(cut, window, out=frames[rows, :, :_WINDOW])
+            magnitudes(torch.fft.rfft(frames[rows]), out=loudness[rows])
+            hear(listening(loudness[rows], parts), out=mel[rows])
+            log2_(filled.copy_(mel[rows].add_(_OFFSET))).mul_(math.log(2))
+        return levels.unflatten(1, (patches, 1, _FRAMES))
 
 
 @lru_cache(maxsize=4)
-def _tensors(device: torch.device) -> tuple[Tensor, Tensor]:
-    """The periodic Hann window and the mel bank (bins, bands): triangles in mel, not normalised, none hears bin 0."""
+def _tensors(device: torch.device) -> tuple[Tensor, list[Part]]:
+    """The periodic Hann window and the mel bank in parts: triangles in mel, not normalised, none hears bin 0."""
     bins = _mel(torch.linspace(0, _RATE / 2, _FFT // 2 + 1, dtype=torch.float64)).unsqueeze(1)
     lowest, highest = _mel(torch.tensor([_LOWEST, _HIGHEST], dtype=torch.float64)).tolist()
     edges = torch.linspace(lowest, highest, _BANDS + 2, dtype=torch.float64)
@@ -70,7 +88,7 @@ def _tensors(device: torch.device) -> tuple[Tensor, Tensor]:
     falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
     bank = torch.minimum(rising, falling).clamp_(min=0)
     bank[0] = 0
-    return torch.hann_window(_WINDOW, periodic=True, dtype=torch.float64, device=device), bank.to(device)
+    return torch.hann_window(_WINDOW, periodic=True, dtype=torch.float64, device=device), bank_parts(bank, device)
 
 
 def _mel(hertz: Tensor) -> Tensor:
