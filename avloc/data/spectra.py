@@ -6,7 +6,7 @@ from torch import Generator, Tensor
 
 Part = tuple[slice, slice, Tensor]
 Ear = tuple[Tensor, slice, Tensor]
-_CACHED = 500_000  # numbers of windowed sound at most: with their spectra, what a processor's cache holds
+_CACHED = 600_000  # numbers of windowed sound at most: with their spectra, what a processor's cache holds
 _BANDS = 16  # of a small matrix product
 
 
