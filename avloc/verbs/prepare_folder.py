@@ -10,6 +10,7 @@ from avloc.data.sources.moments import Moments, read_lists
 from avloc.data.sources.videos import VideoReader, list_videos
 from avloc.data.work import Scale
 from avloc.errors import DataError
+from avloc.files import why
 from avloc.verbs.prepare_import import read_truth
 
 
@@ -81,5 +82,5 @@ def _classes(path: Path) -> dict[str, list[str]]:
                     raise DataError(f"{path}:{number}: found {','.join(row)!r}; expected id,class")
                 found.setdefault(row[0].strip(), []).append(row[1].strip())
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read ({error}); expected lines of id,class") from None
+        raise DataError(f"{path}: cannot be read ({why(error)}); expected lines of id,class") from None
     return found
