@@ -1,7 +1,7 @@
 """Tables of results for people: values in percent, with intervals and what blind methods get."""
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -30,13 +30,20 @@ def show_result(result: Any, title: str = "") -> None:
     for groups, name in ((result.per_class, "classes"), (result.per_video, "videos")):
         if 1 < len(groups) < counts["evaluated"]:
             means = result.macro["by_class" if name == "classes" else "by_video"]
-            print(f"mean over {len(groups)} {name}: {', '.join(f'{k} {percent(v)}' for k, v in means.items())}")
+            shown = ", ".join(f"{own_name(result.metrics, k)} {percent(v)}" for k, v in means.items())
+            print(f"mean over {len(groups)} {name}: {shown}")
     kinds = result.extra.get("negative_sound", {})
     if kinds:
         rows = [[k, v["clips"], percent(v["auroc"]), percent(v["false_alarm_rate"])] for k, v in kinds.items()]
         columns = ["sound", "clips", "AUROC %", "false alarms %"]
         table("sounds that nothing in view makes", columns, rows, right=(1, 2, 3))
     notes(result.warnings)
+
+
+def own_name(metrics: Mapping[str, Any], name: str) -> str:
+    """What a protocol whose metrics are these calls ``ciou`` and ``locacc``: of one unnamed source ``iou``, ``iou@0.5``."""
+    other = {"ciou": "iou", "locacc": "iou@0.5"}.get(name, name)
+    return other if other in metrics and name not in metrics else name
 
 
 def _filled(title: str, columns: list[str], rows: list[list[Any]]) -> None:
