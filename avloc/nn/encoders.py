@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, conv1x1
 
 from avloc.errors import AvlocError
+from avloc.files import why
 from avloc.nn.pretrained import imagenet
 
 
@@ -124,4 +125,4 @@ def _imagenet_state(weights: str) -> dict[str, Any]:
     except FileNotFoundError:
         raise AvlocError(f"backbone weights {weights}: no such file; give a ResNet-18 state dict or null") from None
     except Exception as error:
-        raise AvlocError(f"backbone weights {weights}: not a state dict ({type(error).__name__}: {error})") from error
+        raise AvlocError(f"backbone weights {weights}: not a state dict ({why(error)})") from error

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from avloc.errors import AvlocError
+from avloc.files import why
 
 AT_RANDOM = ", or null to start at random"
 
@@ -34,8 +35,7 @@ def read_weights(
     except (FileNotFoundError, IsADirectoryError):
         raise AvlocError(f"weights {weights}: no such file; give {expected}{otherwise}") from None
     except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise AvlocError(f"weights {weights}: not {expected} ({reason})") from None
+        raise AvlocError(f"weights {weights}: not {expected} ({why(error)})") from None
 
 
 def fill(module: nn.Module, state: Mapping[str, Tensor], what: str) -> None:

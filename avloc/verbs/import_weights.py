@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from avloc.errors import AvlocError
+from avloc.files import why
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -173,8 +174,7 @@ def _state_of(path: Path) -> "Mapping[str, Tensor]":
     except FileNotFoundError:
         raise AvlocError(f"{path}: no such file; give the authors' checkpoint") from None
     except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise AvlocError(f"{path}: not a checkpoint of plain tensors ({reason})") from None
+        raise AvlocError(f"{path}: not a checkpoint of plain tensors ({why(error)})") from None
     for wrapper in ("state_dict", "model_state_dict", "model"):
         if isinstance(state, Mapping) and isinstance(state.get(wrapper), Mapping):
             state = state[wrapper]
