@@ -91,7 +91,7 @@ class Files:
 
 def json_list(path: Path, *keys: str) -> list[dict[str, Any]]:
     """A JSON list of objects that all have these keys; DataError names the first that does not."""
-    rows = _json(path)
+    rows = json_value(path)
     if not isinstance(rows, list) or not rows:
         found = "an empty list" if rows == [] else type(rows).__name__
         raise DataError(f"{path}: expected a list of objects; found {found}")
@@ -102,14 +102,15 @@ def json_list(path: Path, *keys: str) -> list[dict[str, Any]]:
 
 
 def json_object(path: Path) -> dict[str, Any]:
-    value = _json(path)
+    value = json_value(path)
     if not isinstance(value, dict) or not value:
         found = "an empty one" if value == {} else type(value).__name__
         raise DataError(f"{path}: expected an object with entries; found {found}")
     return value
 
 
-def _json(path: Path) -> Any:
+def json_value(path: Path) -> Any:
+    """What a JSON file holds; DataError where it is missing or is not JSON."""
     try:
         return read_json(path)
     except DataError:

@@ -38,10 +38,11 @@ def read_vggss_extended(files: Files) -> Truth:
 
     A silent clip's id is VIDEO+AUDIO: the frame of one clip with the sound of another.
     """
-    return _with_silent(read_vggss(files, "vggss-extended", borrowed=True), files, "vggss_test_plus_silent.csv")
+    return with_silent(read_vggss(files, "vggss-extended", borrowed=True), files, "vggss_test_plus_silent.csv")
 
 
-def _with_silent(truth: Truth, files: Files, table: str) -> Truth:
+def with_silent(truth: Truth, files: Files, table: str) -> Truth:
+    """The truth and, as clips without boxes, the rows of a table (video, audio, label) that are non-sounding."""
     path = files.named(table, beside=True)
     build = Builder(truth.name, truth.classes)
     for row in csv_rows(path, 3):

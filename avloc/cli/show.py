@@ -83,9 +83,8 @@ def table(
     columns: list[str],
     rows: list[list[Any]],
     right: tuple[int, ...] = (),
-    whole: tuple[int, ...] = (),
 ) -> None:
-    """A table on stdout; columns whose numbers are in `right` hold figures, those in `whole` are never broken."""
+    """A table on stdout; columns whose numbers are in `right` hold figures."""
     from rich.table import Table
 
     if not processes.is_first():
@@ -95,7 +94,7 @@ def table(
     )
     for number, column in enumerate(columns):
         side: Literal["left", "right"] = "right" if number in right else "left"
-        shown.add_column(column, justify=side, overflow="fold", no_wrap=number in whole)
+        shown.add_column(column, justify=side, overflow="fold")
     for row in rows:
         shown.add_row(*("" if cell is None else str(cell) for cell in row))
     console().print(shown)

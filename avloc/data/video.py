@@ -22,7 +22,7 @@ TOLERANCE = 0.001  # s: containers round time stamps, WebM to whole milliseconds
 
 # A triangle filter as wide as the reduction, so antialiased, as PIL's BILINEAR; without the further flags swscale
 # takes every second chroma sample and rounds down.
-_FILTER = (
+FILTER = (
     Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT | Interpolation.FULL_CHR_H_INP
 )
 
@@ -146,7 +146,7 @@ class Square:
         if self._last is not None and self._last[0] is frame:
             return self._last[1]
         resized = self._reformatter.reformat(
-            frame, width=self.size, height=self.size, format="rgb24", interpolation=_FILTER, threads=1
+            frame, width=self.size, height=self.size, format="rgb24", interpolation=FILTER, threads=1
         )
         # in a square, turning after the resize is the same as before it, and cheaper
         image = np.rot90(resized.to_ndarray(), round(frame.rotation / 90)).astype(np.uint8, copy=False)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from avloc.config import Section, _suggestion, check, dump, read_section
+from avloc.config import Section, check, dump, read_section, suggestion
 from avloc.engine.run import Run
 from avloc.engine.settings import ClusterSettings, Data, Start, TestSet, problems_of
 from avloc.engine.shipped import config_path
@@ -108,7 +108,7 @@ def read_experiment(path: Path, overrides: Iterable[str] = ()) -> Experiment:
     problems: list[str] = []
     for key in section.values:
         if key not in SECTIONS:
-            problems.append(f"{section.where([key])}: unknown key{_suggestion(key, list(SECTIONS))}")
+            problems.append(f"{section.where([key])}: unknown key{suggestion(key, list(SECTIONS))}")
     for key in SECTIONS[2:]:
         if not isinstance(section.values.get(key), dict | None):
             problems.append(f"{section.where([key])}: found {section.values.pop(key)!r}; expected a section of keys")

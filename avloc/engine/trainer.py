@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from avloc import processes
-from avloc.data.loader import Batch, Loader, _mix
+from avloc.data.loader import Batch, Loader, seed_of
 from avloc.engine import checkpoints
 from avloc.engine.collect import Collector
 from avloc.engine.validation import overlaps
@@ -80,7 +80,7 @@ def fit(
         objective.objective = phase.objective
         if place.epoch == 0 and phase.before is not None:
             progress(place.done, total, f"{phase.name}: preparing")
-            phase.before(Collector(localizer, loaders, train.batch_size, _mix(seed, place.done) % 2**31))
+            phase.before(Collector(localizer, loaders, train.batch_size, seed_of(seed, place.done) % 2**31))
         while place.epoch < phase.epochs:
             entry = _epoch(localizer, stepped, phase, place, loaders, train, seed, (total, progress))
             place.epoch, place.done = place.epoch + 1, place.done + 1
@@ -105,11 +105,11 @@ def _epoch(
     started = time.perf_counter()
     loader = loaders["train"]
     steps = loader.steps(train.batch_size)
-    torch.manual_seed(_mix(seed, place.done, processes.rank()))
+    torch.manual_seed(seed_of(seed, place.done, processes.rank()))
     localizer.train()
     sums: dict[str, Tensor] = {}
     for step, batch in enumerate(loader.training(train.batch_size, seed, place.done)):
-        factor = _rate_factor(train, phase, place.epoch * steps + step, phase.epochs * steps)
+        factor = rate_factor(train, phase, place.epoch * steps + step, phase.epochs * steps)
         with _autocast(train, loader.device):
             terms = objective(batch)
         loss = torch.stack([term.float() for term in terms.values()]).sum()
@@ -143,7 +143,7 @@ def _step(optimizer: torch.optim.Optimizer, factor: float) -> None:
         group["lr"] = rate
 
 
-def _rate_factor(train: Train, phase: Phase, step: int, steps: int) -> float:
+def rate_factor(train: Train, phase: Phase, step: int, steps: int) -> float:
     """On the learning rates in a step of all `steps` of the phase."""
     factor = phase.rate
     if step < train.warmup:

@@ -86,11 +86,11 @@ def _loader(stage: Stage, split: str, localizer: Localizer, device: "torch.devic
 
     store = open_split(stage.data.store, split, localizer, stage.data.layout, training=True)
     labels = None if stage.data.labels is None else read_labels(store, stage.data.labels)
-    _refuse_labels(stage.data, split, store, labels, localizer)
+    refuse_labels(stage.data, split, store, labels, localizer)
     return Loader(store, localizer, device, stage.train.workers, stage.train.resident, labels)
 
 
-def _refuse_labels(data: Data, split: str, store: "Store", labels: "Labels | None", localizer: Localizer) -> None:
+def refuse_labels(data: Data, split: str, store: "Store", labels: "Labels | None", localizer: Localizer) -> None:
     """Labels of other classes than the model's, or without the proposals that it asks for."""
     what = f"{data.store}, {split}: the labels" + (f" {data.labels}" if data.labels else "")
     classes, wanted = store.classes if labels is None else labels.classes, localizer.label_classes

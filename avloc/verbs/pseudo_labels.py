@@ -12,9 +12,6 @@ if TYPE_CHECKING:
     from avloc.data.store import Store
 
 Progress = Callable[[int, int, str], None]
-SOURCES = (
-    "--tags, --run DIR, or for sounds --scores FILE or --tagger FILE, for frames --frame-scores FILE or --classifier"
-)
 
 
 @dataclass(frozen=True)
