@@ -17,8 +17,7 @@ import typer
 
 from avloc import processes
 from avloc.errors import AvlocError
-
-Progress = Callable[[int, int, str], None]
+from avloc.progress import Progress, untold
 
 
 def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -116,7 +115,7 @@ def progress(title: str, many: bool = False) -> Iterator[Progress]:
     many: of things so many that those left and how many come in a second are worth saying.
     """
     if not processes.is_first():
-        yield lambda done, total, text: None
+        yield untold
         return
     screen = console(stderr=True)
     if not screen.is_terminal:

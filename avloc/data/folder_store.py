@@ -17,6 +17,7 @@ from avloc.data.sources.folder import FolderReader, list_folder
 from avloc.data.sources.moments import Moments, read_lists
 from avloc.data.store import Indices, Store
 from avloc.errors import DataError
+from avloc.naming import some
 
 log = logging.getLogger("avloc.data")
 SIZE, FRAME, SECONDS = 256, 7, 3.0
@@ -56,14 +57,8 @@ class FolderStore(Store):
         kept = [item for item in items if None not in item.facts["bytes"]]
         missing = [item.id for item in items if None in item.facts["bytes"]]
         if missing:
-            named = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
-            log.warning(
-                "%s: %d of %d clips lack their frame or sound and are left out: %s",
-                file,
-                len(missing),
-                len(items),
-                named,
-            )
+            text = "%s: %d of %d clips lack their frame or sound and are left out: %s"
+            log.warning(text, file, len(missing), len(items), some(missing, 5))
         if not kept:
             raise DataError(f"{file}: none of its {len(items)} clips has both a frame and a sound under {file.parent}")
         return kept

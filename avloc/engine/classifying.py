@@ -1,6 +1,6 @@
 """What frozen networks hear and see in the clips of a split, as categories."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
@@ -15,8 +15,8 @@ from avloc.errors import DataError
 from avloc.nn.categories import heard_categories, seen_categories, seen_in_proposals
 from avloc.nn.classifier import Classifier
 from avloc.nn.mobile_crnn import MobileCrnnNet
+from avloc.progress import Progress
 
-Progress = Callable[[int, int, str], None]
 Scores = NDArray[np.float32]
 SOUND = LogMel(rate=22050, n_fft=882, hop=441, power=2.0, decibels=False, offset=2.220446e-16, pad="reflect")
 FRAME = FrameView(size=256, resize=256, crop=False, augment=False)

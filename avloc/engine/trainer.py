@@ -4,7 +4,7 @@ import json
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,9 @@ from avloc.engine.validation import overlaps
 from avloc.errors import AvlocError, RunError
 from avloc.files import write_text
 from avloc.methods.base import Localizer, Objective, Phase, Train
+from avloc.progress import Progress, untold
 
 log = logging.getLogger("avloc.train")
-Progress = Callable[[int, int, str], None]
 
 
 class _Objective(nn.Module):
@@ -59,7 +59,7 @@ def fit(
     folder: Path,
     seed: int,
     about: Mapping[str, Any],
-    progress: Progress = lambda done, total, text: None,
+    progress: Progress = untold,
 ) -> list[dict[str, Any]]:
     """Train one stage in `folder` and return its log, an entry an epoch.
 

@@ -1,17 +1,18 @@
 """`avloc evaluate --run`: how right a run's maps are on its test sets, beside rules that do not listen."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from avloc.progress import Progress, untold
 
 if TYPE_CHECKING:
     from avloc.engine.predicting import Frames, Maps
     from avloc.protocols.result import Metric, Result
 
 log = logging.getLogger("avloc.evaluate")
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
@@ -99,13 +100,11 @@ def evaluate(
         )
     refuse_untrained(experiment, where, wanted)
     keep_config(experiment, where)
-    found = {}
+    found, tell = {}, progress or untold
     for number, name in enumerate(wanted):
-        if progress:
-            progress(number, len(wanted), name)
+        tell(number, len(wanted), name)
         found[name] = _evaluate_set(experiment, where, name, metric, resamples)
-    if progress:
-        progress(len(wanted), len(wanted), "")
+    tell(len(wanted), len(wanted), "")
     return Evaluated(where.path, found)
 
 

@@ -17,6 +17,7 @@ from avloc.data.clip import Box, Clip
 from avloc.data.media import MediaError
 from avloc.data.sources.base import Entry
 from avloc.errors import DataError
+from avloc.naming import first_double
 
 
 @dataclass(frozen=True)
@@ -131,10 +132,9 @@ def _pickled_ids(path: Path) -> list[str]:
     found = read_plain_pickle(path)
     if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
         raise DataError(f"{path}: expected a list of ids; found {type(found).__name__}")
-    if len(set(found)) < len(found):
-        raise DataError(
-            f"{path}: id {next(name for name in found if found.count(name) > 1)!r} stands there more than once"
-        )
+    double = first_double(found)
+    if double is not None:
+        raise DataError(f"{path}: id {double!r} stands there more than once")
     return found
 
 

@@ -16,10 +16,10 @@ from avloc.data.sources.moments import Moments, marked, read_lists
 from avloc.data.work import Scale
 from avloc.errors import DataError
 from avloc.files import read_json
+from avloc.naming import some
 
 logger = logging.getLogger(__name__)
 
-NAMED = 3
 Lists = dict[str, tuple[Path, list[str]]]
 Rows = list[tuple[float, float, float, float, int]]
 
@@ -101,10 +101,8 @@ def report_unmarked(split: str, names: Sequence[str], boxes: Mapping[str, Any]) 
     """A test clip that the annotation does not know cannot be scored: say so."""
     missing = [name for name in names if name not in boxes]
     if missing:
-        some = ", ".join(missing[:NAMED]) + (", ..." if len(missing) > NAMED else "")
-        logger.warning(
-            "%s: %d of %d clips are in no annotation and cannot be scored: %s", split, len(missing), len(names), some
-        )
+        text = "%s: %d of %d clips are in no annotation and cannot be scored: %s"
+        logger.warning(text, split, len(missing), len(names), some(missing))
 
 
 def entries_of(lists: Lists) -> dict[str, list[Entry]]:
