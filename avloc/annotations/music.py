@@ -11,7 +11,8 @@ from avloc.annotations.files import Files, json_list, json_object
 from avloc.annotations.truth import Truth
 from avloc.errors import DataError
 
-#: the detector's numbers in the published annotation: DTaoo/Discriminative-Sounding-Objects-Localization@7f40207
+#: the detector's numbers in the published annotation; it knows no more of the classes:
+#: DTaoo/Discriminative-Sounding-Objects-Localization@7f40207
 CATEGORIES: dict[int, str] = {
     1: "cello",
     3: "acoustic_guitar",

@@ -8,13 +8,13 @@ from avloc.annotations.files import Files, csv_rows, id_list, json_list
 from avloc.annotations.truth import Truth
 from avloc.errors import DataError
 
-_JSON = ("vggss.json", "vggss_test_5158.json")
+VGGSS = ("vggss.json", "vggss_test_5158.json")
 
 
 def _boxes(files: Files, borrowed: bool = False) -> dict[str, dict]:
     """The rows of vggss.json by id; a borrowed one may lie in a folder next to the benchmark's own."""
     own_table = borrowed and files.path.suffix == ".csv"
-    path = files.named(*_JSON, beside=True) if own_table else files.main(*_JSON, beside=borrowed)
+    path = files.named(*VGGSS, beside=True) if own_table else files.main(*VGGSS, beside=borrowed)
     rows = json_list(path, "file", "class", "bbox")
     found = {row["file"]: row for row in rows}
     if len(found) < len(rows):

@@ -97,8 +97,7 @@ class FolderStore(Store):
 
     @cached_property
     def boxes(self) -> BoxTable:
-        none = np.empty(0, np.int64)
-        return BoxTable(none, none, none, np.empty(0, bool), np.empty((0, 4), np.float32))
+        return BoxTable.empty()
 
     def clip(self, index: int) -> Clip:
         try:

@@ -119,8 +119,7 @@ class Shards:
                 for name in ("frame", "label", "sounding", "xyxy"):
                     columns[name].append(file.column(f"boxes/{name}", first, last))
         if not columns["clip"]:
-            none = np.empty(0, np.int64)
-            return BoxTable(none, none, none, np.empty(0, bool), np.empty((0, 4), np.float32))
+            return BoxTable.empty()
         return BoxTable(**{name: np.concatenate(parts) for name, parts in columns.items()})
 
 

@@ -111,6 +111,16 @@ def on_display(path: str | Path, container: InputContainer, times: Iterable[floa
         yield shown
 
 
+def squares_at(path: str | Path, times: Sequence[float], size: int) -> Iterator[NDArray[np.uint8]]:
+    """The frames on display at the rising `times` (s), RGB (size, size, 3), as far as the picture lasts."""
+    square = Square(size)
+    with open_media(path) as container:
+        for time, shown in zip(times, on_display(path, container, times), strict=True):
+            if not shown.lasts_to(time):
+                return
+            yield square(shown.frame)
+
+
 def _timed(container: InputContainer, stream: VideoStream) -> Iterator[Shown]:
     """The frames by rising start; one that comes too late is passed over."""
     rate = stream.average_rate or stream.guessed_rate

@@ -25,7 +25,8 @@ from avloc.data.audio import cut, read_sound
 from avloc.data.clip import Box, Clip
 from avloc.data.media import MediaError
 from avloc.data.sources.base import Entry, Item, Listing
-from avloc.data.sources.moments import Moments, entries, marked, read_picture
+from avloc.data.sources.marks import UNNAMED, marked
+from avloc.data.sources.moments import Moments, entries, read_picture
 from avloc.data.sources.music import read_labels
 from avloc.data.spectrograms import Spectrograms
 from avloc.errors import DataError
@@ -126,7 +127,7 @@ def _labels(
     if strange:
         raise DataError(f"{root}: the labels know the class {strange[0]!r}, the annotation has {', '.join(classes)}")
     numbers = {video: sorted(classes.index(name) for name in names) for video, names in named.items()}
-    return classes or ("sounding",), numbers
+    return classes or UNNAMED, numbers
 
 
 def _label_vectors(path: Path) -> dict[str, list[str]]:

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from avloc.annotations.files import id_list
 from avloc.annotations.pickles import read_plain_pickle
-from avloc.annotations.truth import Truth
 from avloc.data.audio import read_sound
 from avloc.data.clip import Box, Clip
 from avloc.data.media import MediaError
@@ -37,7 +36,7 @@ class Moments:
     def clip(
         self, name: str, path: str, facts: Mapping[str, Any], picture: NDArray, sound: NDArray[np.int16] | None
     ) -> Clip:
-        """A clip with the labels and boxes of `facts` (see `facts_of`). picture: (h, w, 3) uint8 RGB. sound: (n,), None
+        """A clip with the labels and boxes of `facts` (see `Marks.facts`). picture: (h, w, 3) uint8 RGB. sound: (n,), None
         where there is no waveform."""
         boxes = facts.get("boxes")
         return Clip(
@@ -94,24 +93,6 @@ def read_picture(root: Path, name: str) -> NDArray[np.uint8]:
     if stored is None:
         raise MediaError(name, "not a picture")
     return cv2.cvtColor(stored, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
-
-
-def marked(truth: Truth | None) -> dict[str, list[tuple[float, float, float, float, int]]]:
-    """Boxes (left, top, right, bottom, label) by id; an id that was annotated and has none has an empty list."""
-    if truth is None:
-        return {}
-    boxes: dict[str, list[tuple[float, float, float, float, int]]] = {name: [] for name in truth.ids}
-    for clip, corners, label in zip(truth.box_clip, truth.boxes.tolist(), truth.box_class.tolist(), strict=True):
-        x1, y1, x2, y2 = corners
-        boxes[truth.ids[clip]].append((x1, y1, x2, y2, max(label, 0)))
-    return boxes
-
-
-def facts_of(
-    name: str, boxes: Mapping[str, list[tuple[float, float, float, float, int]]], videos: Mapping[str, str]
-) -> dict[str, Any]:
-    """The part of an item's facts that comes from the annotation."""
-    return {"video": videos.get(name, name), "boxes": boxes.get(name)}
 
 
 def read_lists(lists: Sequence[str]) -> dict[str, tuple[Path, list[str]]]:

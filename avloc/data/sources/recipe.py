@@ -12,7 +12,8 @@ from avloc.annotations.truth import Truth
 from avloc.data.build import build_store
 from avloc.data.building import Prepared
 from avloc.data.sources.base import Entry, Listing, Reader
-from avloc.data.sources.moments import Moments, marked, read_lists
+from avloc.data.sources.marks import Rows, marked
+from avloc.data.sources.moments import Moments, entries, read_lists
 from avloc.data.work import Scale
 from avloc.errors import DataError
 from avloc.files import read_json
@@ -21,7 +22,6 @@ from avloc.naming import some
 logger = logging.getLogger(__name__)
 
 Lists = dict[str, tuple[Path, list[str]]]
-Rows = list[tuple[float, float, float, float, int]]
 
 
 def moments_of(size: int, rate: int, seconds: float, short: str = "fail", part: str = "middle") -> Moments:
@@ -106,10 +106,8 @@ def report_unmarked(split: str, names: Sequence[str], boxes: Mapping[str, Any]) 
 
 
 def entries_of(lists: Lists) -> dict[str, list[Entry]]:
-    return {
-        split: [Entry(Path(name).name, f"{file.name}:{number}") for number, name in enumerate(names, 1)]
-        for split, (file, names) in lists.items()
-    }
+    """Of lists that may name recordings by their path."""
+    return {split: entries(file, [Path(name).name for name in names]) for split, (file, names) in lists.items()}
 
 
 def report_shared(splits: Mapping[str, Sequence[Entry]]) -> None:
