@@ -6,14 +6,13 @@ from typing import Annotated
 import typer
 
 from avloc.cli.scale import show_prepared
-from avloc.cli.show import guarded, print_json, table
+from avloc.cli.show import Json, guarded, print_json, table
 
 app = typer.Typer(
     no_args_is_help=True, help="Look at a prepared store: what it holds, what is wrong, one clip; join parts."
 )
 
 StorePath = Annotated[Path, typer.Argument(help="A prepared store.")]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 
 
 @app.command()

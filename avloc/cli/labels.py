@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from avloc.cli.show import guarded, print_json, progress
+from avloc.cli.show import Json, guarded, print_json, progress
 
 
 def register(app: typer.Typer) -> None:
@@ -36,7 +36,7 @@ def pseudo_labels(
     proposals: Annotated[File, typer.Option(help="A detector's boxes of each frame: .npz, .json or Roi.h5.")] = None,
     device: Annotated[str, typer.Option(help="Where networks run: auto, cpu or cuda.")] = "auto",
     batch_size: Annotated[int, typer.Option(help="Clips, or frames, at a time.")] = 32,
-    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")] = False,
+    json: Json = False,
 ) -> None:
     """Say for each clip which classes are heard and seen, for methods that learn categories first."""
     from avloc import pseudo_labels as write

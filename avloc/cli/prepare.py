@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from avloc.cli.scale import Json, at_scale
-from avloc.cli.show import guarded, print_json, progress, table
+from avloc.cli.scale import at_scale
+from avloc.cli.show import Json, guarded, print_json, progress, table
 
 app = typer.Typer(no_args_is_help=True, help="Turn a data set into a store that every method reads, or make one.")
 

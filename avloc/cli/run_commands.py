@@ -5,14 +5,13 @@ from typing import Annotated, Any
 
 import typer
 
-from avloc.cli.show import guarded, print_json, progress, say, table
+from avloc.cli.show import Json, guarded, print_json, progress, say, table
 
 Config = Annotated[Path | None, typer.Option(help="A YAML configuration; `avloc recipes` lists those that come along.")]
 RunOption = Annotated[Path | None, typer.Option(help="The run's folder; default: runs/<name of the configuration>.")]
 Set = Annotated[
     list[str] | None, typer.Option(help="KEY=VALUE over the configuration, as stage1.train.lr=3e-4; may be repeated.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 
 
 def register(app: typer.Typer) -> None:

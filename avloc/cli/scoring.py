@@ -15,9 +15,8 @@ from avloc.cli.scoring_tables import (
     show_spread,
     show_worst,
 )
-from avloc.cli.show import guarded, print_json, progress, table
+from avloc.cli.show import Json, guarded, print_json, progress, table
 
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 Metrics = Annotated[
     list[str] | None,
     typer.Option("--metric", help="Metrics to report, as ciou,auc,locacc; ciou stands for ciou@0.3 too."),

@@ -11,13 +11,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from avloc import processes
 from avloc.errors import AvlocError
 from avloc.progress import Progress, untold
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 
 
 def guarded(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -5,9 +5,7 @@ from typing import Annotated
 
 import typer
 
-from avloc.cli.show import guarded, print_json, progress, table
-
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
+from avloc.cli.show import Json, guarded, print_json, progress, table
 
 
 def register(app: typer.Typer) -> None:

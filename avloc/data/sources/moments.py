@@ -18,6 +18,8 @@ from avloc.data.sources.base import Entry
 from avloc.errors import DataError
 from avloc.naming import first_double
 
+SHORT = ("fail", "repeat")  # what becomes of sounds that are too short: see Moments.repeat
+
 
 @dataclass(frozen=True)
 class Moments:

@@ -13,7 +13,8 @@ from avloc.data.build import build_store
 from avloc.data.building import Prepared
 from avloc.data.sources.base import Entry, Listing, Reader
 from avloc.data.sources.marks import Rows, marked
-from avloc.data.sources.moments import Moments, entries, read_lists
+from avloc.data.sources.moments import SHORT, Moments, entries, read_lists
+from avloc.data.store_settings import FRAMES, refuse_other
 from avloc.data.work import Scale
 from avloc.errors import DataError
 from avloc.files import read_json
@@ -26,10 +27,8 @@ Lists = dict[str, tuple[Path, list[str]]]
 
 def moments_of(size: int, rate: int, seconds: float, short: str = "fail", part: str = "middle") -> Moments:
     """DataError for values out of range."""
-    if short not in ("fail", "repeat"):
-        raise DataError(f"short is {short!r}; expected 'fail' or 'repeat'")
-    if part not in ("middle", "first"):
-        raise DataError(f"part is {part!r}; expected 'middle' or 'first'")
+    refuse_other("short", short, SHORT)
+    refuse_other("part", part, ("middle", "first"))
     if size < 8 or rate < 1000 or not 0 < seconds * rate < 1e8:
         raise DataError(
             f"size is {size}, rate {rate}, seconds {seconds}; expected at least 8 pixels, 1000 Hz and more than 0 s"
@@ -150,8 +149,7 @@ class Recipe:
             "store": store,
             **self.facts,
         }
-        if frames not in ("jpeg", "raw"):
-            raise DataError(f"frames is {frames!r}; expected 'jpeg' or 'raw'")
+        refuse_other("frames", frames, FRAMES)
         self._refuse_to_shrink(out)
         report_shared(self.listing.splits)
         return build_store(out, self.source, self.listing, self.reader, settings, block=self.block, **work)
