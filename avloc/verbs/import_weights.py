@@ -168,13 +168,14 @@ def _states_in(folder: Path, files: Mapping[str, str]) -> "Mapping[str, Tensor]"
 def _state_of(path: Path) -> "Mapping[str, Tensor]":
     import torch
 
+    from avloc.nn.pretrained import read_plain
+
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = read_plain(path)
     except FileNotFoundError:
         raise AvlocError(f"{path}: no such file; give the authors' checkpoint") from None
-    except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise AvlocError(f"{path}: not a checkpoint of plain tensors ({reason})") from None
+    except (OSError, ValueError) as error:
+        raise AvlocError(f"{path}: not a checkpoint of plain tensors ({error})") from None
     for wrapper in ("state_dict", "model_state_dict", "model"):
         if isinstance(state, Mapping) and isinstance(state.get(wrapper), Mapping):
             state = state[wrapper]
