@@ -7,6 +7,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+def processors() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def rank() -> int:
     return int(os.environ.get("RANK", 0))
 

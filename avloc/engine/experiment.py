@@ -45,6 +45,10 @@ class Experiment:
     start: Start = field(default_factory=Start)
     evaluate: dict[str, TestSet] = field(default_factory=dict)
 
+    def number_of(self, stage: int | None) -> int:
+        """Which stage is meant: the one of that number, the last one where None."""
+        return stage or max(self.stages, default=1)
+
     def stage(self, number: int) -> Stage:
         if number > len(self.localizers):
             raise ConfigError(

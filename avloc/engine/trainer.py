@@ -5,7 +5,7 @@ import logging
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -44,12 +44,8 @@ class Place:
     phase: int = 0
     epoch: int = 0
     done: int = 0
-    best: dict[str, float] = None  # type: ignore[assignment]
-    log: list[dict[str, Any]] = None  # type: ignore[assignment]
-
-    def __post_init__(self) -> None:
-        self.best = {} if self.best is None else self.best
-        self.log = [] if self.log is None else self.log
+    best: dict[str, float] = field(default_factory=dict)
+    log: list[dict[str, Any]] = field(default_factory=list)
 
 
 def fit(
@@ -190,12 +186,12 @@ def _keep(
 ) -> None:
     """The selected weights of the phase and the state to go on from; only the first process writes."""
     phase, entry = phases[place.phase], place.log[-1]
-    if _is_best(entry, place.best.get(phase.name), train.select) and processes.is_first():
-        checkpoints.save_weights(
-            localizer, folder / f"{phase.name}.safetensors", **about, phase=phase.name, epoch=entry["epoch"]
-        )
-    if _is_best(entry, place.best.get(phase.name), train.select):
-        place.best[phase.name] = _merit(entry, train.select)
+    merit = _merit(entry, train.select)
+    if phase.name not in place.best or merit > place.best[phase.name]:
+        place.best[phase.name] = merit
+        if processes.is_first():
+            path = folder / f"{phase.name}.safetensors"
+            checkpoints.save_weights(localizer, path, **about, phase=phase.name, epoch=entry["epoch"])
     if processes.is_first():
         following = (place.phase + 1, 0) if finished else (place.phase, place.epoch)
         optimizers = _optimizers(phases)
@@ -223,10 +219,6 @@ def _merit(entry: dict[str, Any], select: str) -> float:
             "name a data.validation split (with boxes for iou), or select: last"
         )
     return -entry["validation"]["loss"] if select == "loss" else entry["validation"][select]
-
-
-def _is_best(entry: dict[str, Any], best: float | None, select: str) -> bool:
-    return best is None or _merit(entry, select) > best
 
 
 def _optimizers(phases: list[Phase]) -> dict[int, torch.optim.Optimizer]:

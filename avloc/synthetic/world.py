@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from avloc.data.worker import Tell
-from avloc.data.workers import processors, run_tasks
+from avloc.data.workers import run_tasks
 from avloc.errors import AvlocError
 from avloc.files import read_json, write_bytes, write_json
+from avloc.processes import processors
 from avloc.progress import Progress, untold
 from avloc.synthetic.drawings import DISTRACTORS
 from avloc.synthetic.film import make_film

@@ -121,7 +121,7 @@ def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | 
     from avloc.protocols import named
 
     test = experiment.evaluate[name]
-    number = test.stage or len(experiment.stages)
+    number = experiment.number_of(test.stage)
     stage = experiment.stage(number)
     localizer = load_stage(experiment, run, number).to(device_of(stage.train.device))
     see_and_hear(localizer, test, name)

@@ -63,7 +63,7 @@ def predict(
     if videos < 1:
         raise AvlocError(f"videos is {videos}; expected 1 or more rows of pictures")
     experiment, where = open_run(config, run, set)
-    number = stage or max(experiment.stages)
+    number = experiment.number_of(stage)
     settings = experiment.stage(number)
     device = device_of(settings.train.device)
     localizer = load_stage(experiment, where, number).to(device)

@@ -138,7 +138,7 @@ def _about(experiment: "Experiment", test: "TestSet", result: Mapping[str, Any] 
     counts = (result or {}).get("counts", {})
     scored = f"{counts['evaluated']} frames of " if "evaluated" in counts else ""
     dropped = "".join(f", {amount} left out ({reason})" for reason, amount in (counts.get("dropped") or {}).items())
-    stage = (result or {}).get("stage") or test.stage or len(experiment.stages)
+    stage = (result or {}).get("stage") or experiment.number_of(test.stage)
     return f"{scored}{test.split} in {test.store}{dropped}; protocol {test.protocol}; maps of stage {stage}."
 
 
