@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -100,25 +101,25 @@ class FolderStore(Store):
         return BoxTable.empty()
 
     def clip(self, index: int) -> Clip:
-        try:
-            return next(self.reader.read(self.items[index]))
-        except MediaError as error:
-            raise DataError(f"{self.path}: {error}; mend it, or take {self.ids[index]} out of the list") from None
+        return self._read(index, lambda item: next(self.reader.read(item)))
 
     def frames(self, clips: Indices, picks: Indices) -> NDArray[np.uint8]:
-        return self._each(clips, lambda item: self.reader.picture(item), (self.size, self.size, 3), np.uint8)
+        return self._each(clips, self.reader.picture, (self.size, self.size, 3), np.uint8)
 
     def sounds(self, clips: Indices) -> NDArray[np.int16]:
-        return self._each(clips, lambda item: self.reader.heard(item), (self.samples,), np.int16)
+        return self._each(clips, self.reader.heard, (self.samples,), np.int16)
 
-    def _each(self, clips: Indices, read: Any, shape: tuple[int, ...], kind: Any) -> NDArray[Any]:
+    def _each(self, clips: Indices, read: Callable[[Item], Any], shape: tuple[int, ...], kind: Any) -> NDArray[Any]:
         out = np.empty((len(clips), *shape), kind)
         for n, clip in enumerate(np.asarray(clips, np.int64).tolist()):
-            try:
-                out[n] = read(self.items[clip])
-            except MediaError as error:
-                raise DataError(f"{self.path}: {error}; mend it, or take {self.ids[clip]} out of the list") from None
+            out[n] = self._read(clip, read)
         return out
+
+    def _read(self, index: int, read: Callable[[Item], Any]) -> Any:
+        try:
+            return read(self.items[index])
+        except MediaError as error:
+            raise DataError(f"{self.path}: {error}; mend it, or take {self.ids[index]} out of the list") from None
 
     def all_frames(self) -> NDArray[np.uint8]:
         every = np.arange(len(self))

@@ -97,8 +97,9 @@ class Loader:
             self._scores = torch.from_numpy(labels.sound).to(device), torch.from_numpy(labels.frame).to(device)
         self._proposals = None
         if senses.proposals and labels is not None and labels.proposals is not None:
-            parts = labels.proposals, labels.proposal_classes
-            self._proposals = tuple(torch.from_numpy(part).to(device) for part in parts)  # type: ignore[arg-type]
+            assert labels.proposal_classes is not None
+            boxes, kinds = torch.from_numpy(labels.proposals), torch.from_numpy(labels.proposal_classes)
+            self._proposals = boxes.to(device), kinds.to(device)
         self._raw: tuple[Tensor, Tensor] | None = None
         if stays_in_memory(store, device, resident):
             self._raw = (

@@ -32,11 +32,9 @@ class Shards:
         self._open: OrderedDict[int, Any] = OrderedDict()
         self._process = os.getpid()
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {"store": self.store, "jpeg": self.jpeg, "kind": self.kind}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(**state)  # type: ignore[misc]
+    def __reduce__(self) -> tuple[type["Shards"], tuple[Path, bool, str]]:
+        """Another process opens the files for itself."""
+        return Shards, (self.store, self.jpeg, self.kind)
 
     @contextmanager
     def _reading(self, shard: int, stop: int) -> Iterator[Any]:

@@ -67,8 +67,7 @@ def see_categories(
     found: list[Tensor] = []
     categories: list[Tensor] = []
     for clips in _parts(store, max(1, batch_size // count), progress, "clips seen"):
-        images = store.frames(np.repeat(clips, count), np.tile(np.arange(count), len(clips)))
-        frames = FRAME(torch.from_numpy(images).to(device))
+        frames = FRAME(torch.from_numpy(store.frames_of(clips)).flatten(0, 1).to(device))
         scores = classifier(frames)
         if image_scores == "softmax":
             scores = scores.softmax(1)

@@ -162,9 +162,9 @@ def open_run(config: Path | None, run: Path | None, overrides: Iterable[str] = (
 
     A run keeps the configuration it was started with; another one for the same run is refused, naming what differs.
     """
-    if config is None and run is None:
-        run = _latest_run()
-    where = Run(Path(run) if run is not None else Path("runs") / Path(config).stem)  # type: ignore[arg-type]
+    if run is None:
+        run = _latest_run() if config is None else Path("runs") / Path(config).stem
+    where = Run(Path(run))
     if config is None and not where.config.exists():
         raise RunError(
             f"{where.path} is not a run: it has no config.yaml; start one with --config FILE --run {where.path}"

@@ -125,15 +125,15 @@ def _write_table(
 
     import numpy as np
 
-    from avloc.drawing.strips import moments_of
+    from avloc.drawing.strips import stretches_of
     from avloc.files import write_text
 
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["id", "video", "start", "stop", "highest", "x", "y", *(["class"] if classes else [])])
-    for name, moment, heats in zip(ids, moments_of(store), maps, strict=True):
+    for name, stretch, heats in zip(ids, stretches_of(store), maps, strict=True):
         kind, row, column = np.unravel_index(heats.argmax(), heats.shape)
         x, y = (column + 0.5) / heats.shape[2], (row + 0.5) / heats.shape[1]
-        figures = [f"{moment.start:.3f}", f"{moment.stop:.3f}", f"{heats.max():.6g}", f"{x:.4f}", f"{y:.4f}"]
-        table.writerow([name, store.videos[moment.clip], *figures, *([classes[int(kind)]] if classes else [])])
+        figures = [f"{stretch.start:.3f}", f"{stretch.stop:.3f}", f"{heats.max():.6g}", f"{x:.4f}", f"{y:.4f}"]
+        table.writerow([name, store.videos[stretch.clip], *figures, *([classes[int(kind)]] if classes else [])])
     write_text(path, text.getvalue())

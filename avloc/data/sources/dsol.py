@@ -72,14 +72,15 @@ def list_dsol(
     if taken and len(without) < len(names):
         few = f"{len(names) - len(without)} of {len(names)} listed videos have a sound file"
         logger.warning("%s: %s (%s has none); spectrograms are taken of all", root, few, without[0])
+    levels = levels if taken else None
     classes, labels = _labels(root, lists, truth)
     boxes = _boxes_by_video(truth)
     items = {}
     for name in names:
-        seconds = _seconds(root / SEEN / name, None if not taken else levels / name)  # type: ignore[operator]
+        seconds = _seconds(root / SEEN / name, levels and levels / name)
         sound = None if taken else sounds.get(name)
         facts = {
-            "levels": f"{levels.name}/{name}" if taken and levels is not None else None,
+            "levels": f"{levels.name}/{name}" if levels is not None else None,
             "sound": sound,
             "bytes": file_size(root / sound) if sound else None,
             "seconds": seconds,

@@ -87,13 +87,13 @@ def boxes_in(truth: Truth, classes: Sequence[str]) -> dict[str, Rows]:
         logger.warning("%s: %s", truth.name, warning)
     number = {name: place for place, name in enumerate(classes)}
     renamed = [number[name] for name in truth.classes]
-    return {
-        name: [
-            (*(min(max(float(v), 0.0), 1.0) for v in corners), renamed[label] if renamed else 0)  # type: ignore[misc]
-            for *corners, label in rows
-        ]
-        for name, rows in marked(truth).items()
-    }
+    found: dict[str, Rows] = {}
+    for name, rows in marked(truth).items():
+        found[name] = []
+        for *corners, label in rows:
+            left, top, right, bottom = (min(max(float(v), 0.0), 1.0) for v in corners)
+            found[name].append((left, top, right, bottom, renamed[label] if renamed else 0))
+    return found
 
 
 def report_unmarked(split: str, names: Sequence[str], boxes: Mapping[str, Any]) -> None:
