@@ -77,6 +77,14 @@ def test_a_clip_is_found_under_the_names_that_mirrors_give_it(listed, file):
     assert found.get(listed) == file.format(id="abcdefghi_1")
 
 
+@pytest.mark.parametrize("file", ["{id}_30_40.mp4", "{id}_30.0_40.0.mp4", "x/{id}_30000_40000.mkv", "{id}/30_40.mp4"])
+def test_a_video_without_a_time_is_found_by_the_one_stretch_of_it(file):
+    stretch = file.format(id="abcdefghijk")
+    assert found_in("other_30_40.mp4", stretch).get("abcdefghijk") == stretch
+    assert found_in(stretch, "abcdefghijk.mp4").get("abcdefghijk") == "abcdefghijk.mp4"
+    assert found_in(stretch, "abcdefghijk_50_60.mp4").get("abcdefghijk") is None
+
+
 @pytest.mark.parametrize(
     ("file", "listed"),
     [

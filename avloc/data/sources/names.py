@@ -24,19 +24,28 @@ def moment(name: str) -> Moment | None:
 
 
 class Found:
-    """Paths by name, which are also found under other spellings of the moment that a name gives; the exact name first."""
+    """Paths by name, which are also found under other spellings of the moment that a name gives; the exact name first.
+
+    A video without a time is found as ID_START_END too, if there is one stretch of it.
+    """
 
     def __init__(self, paths: Mapping[str, str]) -> None:
         self._paths = paths
         self._moments: dict[Moment, str] = {}
+        self._stretches: dict[str, set[Moment]] = {}
         for name, path in paths.items():
             start = moment(name)
             if start is not None:
                 self._moments.setdefault(start, path)
+                if _TWO.fullmatch(name):
+                    self._stretches.setdefault(start[0], set()).add(start)
 
     def get(self, name: str) -> str | None:
-        start = moment(name)
-        return self._paths.get(name) or (self._moments.get(start) if start is not None else None)
+        found, start = self._paths.get(name), moment(name)
+        only = self._stretches.get(name, ())
+        if found is None and start is None and len(only) == 1:
+            (start,) = only
+        return found or (self._moments.get(start) if start is not None else None)
 
 
 def by_every_name(whole: Mapping[str, str]) -> dict[str, str]:
