@@ -37,7 +37,7 @@ def train_stage1(config: Config = None, run: RunOption = None, set: Set = None, 
 
 
 def train_stage2(config: Config = None, run: RunOption = None, set: Set = None, json: Json = False) -> None:
-    """Train the second stage from the run's first stage and clusters."""
+    """Train the second stage from the run's first stage, and from its clusters where the method has any."""
     from avloc import train_stage2
 
     with progress("train-stage2") as shown:
