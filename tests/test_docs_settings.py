@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
-from test_docs import CONFIGS, PAGES, ROOT, described, name_of
+from test_docs import CONFIGS, PAGES, ROOT, commands, described, name_of
 
 from avloc.annotations import BENCHMARKS
 from avloc.config import Section, check
@@ -303,3 +303,13 @@ def test_the_rooms_of_the_architecture_are_those_there_are():
     there -= {"__init__.py", "__main__.py"}
     named = {one.rstrip("/") for one in re.findall(r"[\w]+(?:\.py|/)", tree)} - {"avloc", "configs", "base.py"}
     assert named == there
+
+
+def test_helps_that_break_their_lines_themselves_fit_a_terminal():
+    """Of 80 columns; first paragraphs are joined and broken by typer."""
+    every = [
+        one for command in commands().commands.values() for one in getattr(command, "commands", {"": command}).values()
+    ]
+    paragraphs = [part for command in every for part in (command.help or "").split("\n\n")[1:]]
+    assert paragraphs
+    assert not [line for part in paragraphs if "\n" in part for line in part.splitlines() if len(line) > 78]

@@ -8,7 +8,10 @@ import typer
 from avloc.cli.show import guarded, print_json, progress, say, table
 
 Config = Annotated[Path | None, typer.Option(help="A YAML configuration; `avloc recipes` lists those that come along.")]
-RunOption = Annotated[Path | None, typer.Option(help="The run's folder; default: runs/<name of the configuration>.")]
+RunOption = Annotated[
+    Path | None,
+    typer.Option(help="The run's folder; default: runs/<configuration's name>, or the run last started here."),
+]
 Set = Annotated[
     list[str] | None, typer.Option(help="KEY=VALUE over the configuration, as stage1.train.lr=3e-4; may be repeated.")
 ]

@@ -22,8 +22,9 @@ def demo(
 ) -> None:
     """The whole pipeline on a world of its own: about six minutes on two processor cores.
 
-    Generate videos, prepare them, train DSOL's two stages with clustering between, score the maps beside rules that do
-    not listen, and draw a page. Run it again to go on after an interruption.
+    Generate videos, prepare them, train DSOL's two stages with clustering
+    between, score the maps beside rules that do not listen, and draw a page. Run
+    it again to go on after an interruption.
     """
     from avloc import demo
     from avloc.cli.results import show_demo
