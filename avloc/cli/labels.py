@@ -9,7 +9,7 @@ from avloc.cli.show import guarded, print_json, progress
 
 
 def register(app: typer.Typer) -> None:
-    app.command("pseudo-labels")(pseudo_labels)
+    app.command("pseudo-labels", rich_help_panel="Data")(pseudo_labels)
 
 
 File = Path | None

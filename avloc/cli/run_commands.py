@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from avloc.cli.show import guarded, print_json, progress, say, table
+from avloc.cli.tools import import_weights
 
 Config = Annotated[Path | None, typer.Option(help="A YAML configuration; `avloc recipes` lists those that come along.")]
 RunOption = Annotated[
@@ -26,8 +27,9 @@ def register(app: typer.Typer) -> None:
         ("train-stage2", train_stage2),
         ("visualize", visualize),
         ("predict", predict),
+        ("import-weights", import_weights),
     ):
-        app.command(name)(guarded(command))
+        app.command(name, rich_help_panel="Runs")(guarded(command))
 
 
 def train_stage1(config: Config = None, run: RunOption = None, set: Set = None, json: Json = False) -> None:

@@ -28,7 +28,7 @@ Seed = Annotated[int, typer.Option(help="Seed of the bootstrap.", min=0)]
 
 def register(app: typer.Typer) -> None:
     for command in (evaluate, compare, leaderboard, benchmarks):
-        app.command(command.__name__)(guarded(command))
+        app.command(command.__name__, rich_help_panel="Scores")(guarded(command))
 
 
 def evaluate(

@@ -11,8 +11,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on 
 
 
 def register(app: typer.Typer) -> None:
-    for name, command in (("demo", demo), ("recipes", recipes), ("import-weights", import_weights)):
-        app.command(name)(guarded(command))
+    for name, command in (("demo", demo), ("recipes", recipes)):
+        app.command(name, rich_help_panel="Begin here")(guarded(command))
 
 
 def demo(
