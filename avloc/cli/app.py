@@ -6,9 +6,11 @@ from typing import Annotated
 import typer
 
 from avloc.cli import data, labels, prepare_sets, run_commands, scoring, tools
+from avloc.cli.usage import Commands
 
 app = typer.Typer(
     name="avloc",
+    cls=Commands,
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,

@@ -139,16 +139,17 @@ def import_(
 ) -> Any:
     """Data prepared for a published program, or frames and sounds in two folders.
 
-    --layout folder: video_frames/ID/007.jpg, frames/ID.jpg or images/ID.jpg, and
-    audios/ID.wav or audio/ID.wav.
-    --layout sspl: 10k_unlabeled, 144k_unlabeled, 5k_labeled.
-    --layout visual-context: SPLIT_images.lmdb, SPLIT_audios.lmdb.
-    --layout dsol: audio_frames/STEM/000.pkl and video_frames/STEM/frame_000, or
-    the folders of MUSIC-synthetic.
-    --layout coarse-to-fine: Video.h5, Spec.h5, and Roi.h5, labels_a.npy,
-    labels_v.npy where they are there.
-    Where there are spectrograms and no sounds, the store holds spectrograms; only
-    methods that listen alike read it.
+    \b
+    folder          video_frames/ID/007.jpg, frames/ID.jpg or images/ID.jpg,
+                    and audios/ID.wav or audio/ID.wav
+    sspl            10k_unlabeled, 144k_unlabeled, 5k_labeled
+    visual-context  SPLIT_images.lmdb, SPLIT_audios.lmdb
+    dsol            audio_frames/STEM/000.pkl and video_frames/STEM/frame_000,
+                    or the folders of MUSIC-synthetic
+    coarse-to-fine  Video.h5, Spec.h5, and Roi.h5, labels_a.npy, labels_v.npy
+                    where they are there
+
+    Where there are spectrograms and no sounds, the store holds spectrograms; only methods that listen alike read it.
     """
     from avloc import prepare_import
 

@@ -48,7 +48,9 @@ def soundnet_flickr(
     or frames/videos2/.../ID.mp4/*.jpg and mp3/videos2/.../*.mp3, or videos. Each
     list is a split; it lies in SOURCE or in --annotations, --splits chooses:
 
-    train_10k, _144k  flickr_10k.txt, flickr_144k.txt (github.com/stoneMo/EZ-VSL)
+    \b
+    train_10k, _144k  flickr_10k.txt, flickr_144k.txt
+                      (github.com/stoneMo/EZ-VSL)
     test              flickr_test.csv, with boxes of Annotations/ID.xml
                       (ardasnck/learning_to_localize_sound_source) or of
                       gtdata.pkl
@@ -89,6 +91,7 @@ def vggsound(
     audio/ID_START.wav, in any folder. Each list is a split; it lies in SOURCE or
     in --annotations, --splits chooses:
 
+    \b
     train, test       vggsound.csv (robots.ox.ac.uk/~vgg/data/vggsound)
     train_10k, _144k  vggss_10k.txt, vggss_144k.txt; also vggss_heard.txt
                       (github.com/stoneMo/EZ-VSL)
@@ -133,10 +136,9 @@ def ave(
 ) -> Any:
     """AVE: ten clips of a second of each video, with the class of its event. docs/data/ave.md
 
-    SOURCE has AVE/VIDEOID.mp4, and Annotations.txt, trainSet.txt, valSet.txt,
-    testSet.txt with lines Category&VideoID&Quality&StartTime&EndTime
-    (AVE_Dataset.zip of github.com/YapengTian/AVE-ECCV18). AVE has no boxes: bring
-    yours to score on it.
+    SOURCE has AVE/VIDEOID.mp4, and Annotations.txt, trainSet.txt, valSet.txt, testSet.txt with
+    lines Category&VideoID&Quality&StartTime&EndTime (AVE_Dataset.zip of
+    github.com/YapengTian/AVE-ECCV18). AVE has no boxes: bring yours to score on it.
     """
     from avloc import prepare_ave
 
@@ -173,12 +175,13 @@ def audioset_instrument(
     or ID.mp4. The lists, tags and boxes of a release lie in SOURCE or in
     --annotations:
 
+    \b
     coarse-to-fine  train_audio.pkl, val_audio.pkl, audioset_train_effv2.npy,
-                    normav.json (github.com/
-                    shvdiwnkozbw/Multi-Source-Sound-Localization, utils)
+                    normav.json (utils of
+                    github.com/shvdiwnkozbw/Multi-Source-Sound-Localization)
     dsol            single_train_data.pkl, single_train_data_label.pkl, ...,
-                    audioset_box.json (github.com/
-                    DTaoo/Discriminative-Sounding-Objects-Localization)
+                    audioset_box.json (github.com/DTaoo/
+                    Discriminative-Sounding-Objects-Localization)
     """
     from avloc import prepare_audioset_instrument
 
