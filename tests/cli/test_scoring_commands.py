@@ -80,7 +80,7 @@ def test_columns_without_a_figure_are_not_shown(folder):
 def test_means_over_classes_are_of_the_metrics_asked_for(folder):
     rows = json.loads((folder / "vggss.json").read_text())
     (folder / "vggss.json").write_text(
-        json.dumps([{**row, "class": "dog cat".split()[n % 2]} for n, row in enumerate(rows)])
+        json.dumps([{**row, "class": ["dog", "cat"][n % 2]} for n, row in enumerate(rows)])
     )
     options = ["--predictions", folder / "p.h5", "--benchmark", "vggss", "--annotations", folder, "--resamples", 0]
     assert re.search(r"mean over 2 classes: .*auc.*\n", run("evaluate", *options).stdout)
