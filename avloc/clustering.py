@@ -112,10 +112,6 @@ class Matching:
     purity: float
     doubts: list[str] = field(default_factory=list)
 
-    @property
-    def one_to_one(self) -> bool:
-        return not self.doubts
-
 
 def match_clusters(
     truth: Ints, labels: Ints, classes: tuple[str, ...], clusters: int, draws: int = 0, seed: int = 0

@@ -173,7 +173,7 @@ def _explain(section: Section, parameters: Mapping[str, inspect.Parameter], deta
     location = tuple(part for part in detail["loc"] if isinstance(part, str | int))
     where = section.where(location)
     if detail["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        return f"{where}: unknown key{_suggestion(str(location[-1]), _names_at(parameters, location[:-1]))}"
+        return f"{where}: unknown key{suggestion(str(location[-1]), _names_at(parameters, location[:-1]))}"
     if detail["type"] in ("missing", "missing_argument"):
         return f"{where}: missing, and it has no default"
     if detail["type"] in ("dataclass_type", "model_type", "dict_type"):
@@ -190,7 +190,8 @@ def _names_at(parameters: Mapping[str, inspect.Parameter], location: tuple[str |
     return list(parameters)
 
 
-def _suggestion(name: str, known: list[str]) -> str:
+def suggestion(name: str, known: list[str]) -> str:
+    """The end of an error about an unknown name: the known one nearest to it, else all of them."""
     near = difflib.get_close_matches(name, known, n=1)
     return f"; did you mean '{near[0]}'?" if near else f"; expected one of {', '.join(known)}" if known else ""
 

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from avloc.errors import DataError
 from avloc.files import replacing, why, with_room
+from avloc.naming import first_double
 
 _ENDINGS = ".h5, .hdf5 or .npz with the arrays ids and maps, or a folder of ID.npy or ID.png"
 _OPTIONAL = ("classes", "confidence", "object_maps", "assignment")
@@ -176,9 +177,8 @@ def _expect(path: Path, name: str, found: tuple, expected: tuple, what: str) -> 
 
 
 def _refuse_doubles(path: Path, ids: list[str]) -> None:
-    if len(set(ids)) < len(ids):
-        seen: set[str] = set()
-        double = next(name for name in ids if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+    double = first_double(ids)
+    if double is not None:
         raise DataError(f"{path}: id {double!r} stands there twice; expected each id once")
 
 

@@ -1,13 +1,15 @@
 """The processes of this run, as `torchrun` starts them; with one process every function is the identity."""
 
 import os
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-Result = TypeVar("Result")
+
+def processors() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def rank() -> int:
@@ -74,10 +76,3 @@ def gather_rows(rows: "Tensor") -> "Tensor":
     parts = [torch.empty_like(rows) for _ in range(world_size())]
     distributed.all_gather(parts, rows.contiguous())
     return torch.cat(parts)
-
-
-def first_alone(work: Callable[[], Result]) -> Result | None:
-    """Run `work` in the first process only, while the others wait."""
-    result = work() if is_first() else None
-    barrier()
-    return result

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from avloc.annotations.builder import words
 from avloc.annotations.truth import Truth
 from avloc.errors import DataError
+from avloc.naming import some
 from avloc.protocols.measure import CHUNK, Given
 from avloc.protocols.named import PROTOCOLS, named
 from avloc.protocols.pooled import ends_of
@@ -238,4 +239,4 @@ def _places(truth: Truth, amount: int, ids: Sequence[str] | None) -> NDArray[np.
 
 
 def _sample(ids: Sequence[str]) -> str:
-    return ", ".join(repr(name) for name in list(ids)[:2]) + (", ..." if len(ids) > 2 else "")
+    return some(map(repr, ids), 2)

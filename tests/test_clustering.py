@@ -106,7 +106,7 @@ def test_a_permutation_is_found_without_doubts():
     order = np.array([2, 0, 3, 1])
     found = match_clusters(truth, order[truth], NAMES[:4], 4)
     assert [int(row.argmax()) for row in found.assignment] == order.tolist()
-    assert found.score == 4 and found.purity == 1 and found.doubts == [] and found.one_to_one
+    assert found.score == 4 and found.purity == 1 and found.doubts == []
 
 
 def test_further_clusters_join_the_class_they_agree_with_and_are_doubted():
@@ -114,7 +114,7 @@ def test_further_clusters_join_the_class_they_agree_with_and_are_doubted():
     labels = np.array([0, 0, 2, 2, 1, 1])
     found = match_clusters(truth, labels, ("cat", "dog"), 3)
     assert found.assignment.tolist() == [[1, 0, 1], [0, 1, 0]]
-    assert found.doubts == ["cat: 2 clusters (0, 2)"] and not found.one_to_one
+    assert found.doubts == ["cat: 2 clusters (0, 2)"]
 
 
 def test_a_class_without_clips_still_gets_a_cluster_and_a_doubt():

@@ -216,6 +216,16 @@ def test_an_unknown_method_is_answered_with_those_there_are(tmp_path, method):
     assert "dsol" in line if "." not in method else "has no STAGES" in line
 
 
+def test_the_last_stage_is_the_last_one_that_has_a_section(tmp_path):
+    text = "method: dsol\nstage2: {data: {store: s, train: t}}\n"
+    experiment = read_experiment(section(tmp_path, text).source)
+    assert experiment.number_of(None) == 2 and experiment.number_of(1) == 1
+    (tmp_path / "c.yaml").write_text("method: dsol\n")
+    with pytest.raises(ConfigError, match="stage1: missing section"):
+        none = read_experiment(tmp_path / "c.yaml")
+        none.stage(none.number_of(None))
+
+
 def test_a_missing_section_is_a_mistake_only_of_the_stage_asked_for(tmp_path):
     (tmp_path / "e.yaml").write_text(GOOD)
     experiment = read_experiment(tmp_path / "e.yaml")

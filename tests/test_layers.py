@@ -12,7 +12,7 @@ import pytest
 import avloc
 
 PACKAGE = Path(avloc.__file__).parent
-GROUND = {"errors", "files", "config", "processes"}
+GROUND = {"errors", "files", "config", "processes", "progress", "naming"}
 LAYERS = ("ground", "parts", "methods", "engine", "verbs", "cli")
 TORCHLESS = (
     "avloc.metrics", "avloc.protocols", "avloc.clustering", "avloc.annotations", "avloc.statistics", "avloc.synthetic",

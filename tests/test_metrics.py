@@ -19,6 +19,7 @@ from avloc.metrics import (
     nsa,
     success_curve,
     success_rate,
+    successes,
 )
 from avloc.metrics.detection import detection_ap, detection_of_draws, max_f1, precision_recall
 from avloc.metrics.interactive import iauc, iiou
@@ -89,6 +90,13 @@ def test_success_rates_reach_or_exceed():
     assert success_rate(scores, 0.3) == 0.8
     assert success_curve(scores)[6] == 0.6, "the published threshold is 0.30000000000000004"
     assert auc(scores) == pytest.approx(0.485)
+
+
+def test_a_threshold_is_a_float_product_of_the_published_loops_or_plain():
+    scores = [0.3, 0.05 * 6, np.nan, 0.31]
+    assert successes(scores, 0.3).tolist() == [0, 1, 0, 1]  # 0.05 * 6 is a little more than 0.3
+    assert successes(scores, 0.3, grid=False).tolist() == [1, 1, 0, 1]
+    assert successes(scores, 0.3, strict=True).tolist() == [0, 0, 0, 1]
 
 
 def test_the_published_thresholds_are_float_products():

@@ -26,7 +26,7 @@ def read_audioset(files: Files) -> Truth:
         build.clip(key, key.split("/")[0])
         for box in row["bbox"]:
             build.xywh(box["normbox"], DSOL_CLASSES[int(box["category"])])
-    return _sources_by_class(build)
+    return build.truth(by_class=True)
 
 
 def _normav(path: str, table: dict) -> Truth:
@@ -43,10 +43,4 @@ def _normav(path: str, table: dict) -> Truth:
         build.clip(str(image), str(image // 10))
         for category, box in own:
             build.xywh(box, names[category])
-    return _sources_by_class(build)
-
-
-def _sources_by_class(build: Builder) -> Truth:
-    truth = build.truth()
-    truth.box_source = None
-    return truth
+    return build.truth(by_class=True)

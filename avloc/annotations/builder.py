@@ -67,8 +67,11 @@ class Builder:
         if len(numbers) != 4 or not known:
             raise DataError(f"{self.name}: clip {self.ids[-1]}: box {str(box)[:60]}; expected four finite numbers")
 
-    def truth(self, **fields: Any) -> Truth:
-        """The truth, with a warning for each kind of box that marks nothing or lies outside its frame."""
+    def truth(self, by_class: bool = False, **fields: Any) -> Truth:
+        """The truth, with a warning for each kind of box that marks nothing or lies outside its frame.
+
+        by_class: the sources of a clip are the classes that sound in it, whatever sources its boxes were given.
+        """
         names = {label for label in (*self.labels, *(row[3] for row in self.rows)) if label is not None}
         classes = tuple(self.classes) if self.classes is not None else tuple(sorted(names))
         number = {label: place for place, label in enumerate(classes)}
@@ -85,7 +88,7 @@ class Builder:
             box_clip=np.array([row[0] for row in self.rows], np.int64),
             box_class=np.array([number.get(row[3], -1) if row[3] else -1 for row in self.rows], np.int64),
             classes=classes,
-            box_source=np.array([row[4] for row in self.rows], np.int64),
+            box_source=None if by_class else np.array([row[4] for row in self.rows], np.int64),
             box_annotator=np.array([row[5] for row in self.rows], np.int64),
             xywh=np.array([row[2] for row in self.rows], np.float64).reshape(-1, 4) if has_extent else None,
             clip_class=np.array([-1 if label is None else number[label] for label in self.labels])

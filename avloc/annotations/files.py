@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from avloc.errors import AvlocError, DataError
 from avloc.files import read_json, why
+from avloc.naming import first_double, some
 
 
 class Absent(DataError):
@@ -76,8 +77,7 @@ class Files:
         return path
 
     def _sample(self) -> str:
-        names = sorted(entry.name for entry in self._root.iterdir())
-        return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "") if names else "an empty folder"
+        return some(sorted(entry.name for entry in self._root.iterdir()), 5) or "an empty folder"
 
     @property
     def sha256(self) -> str:
@@ -91,7 +91,7 @@ class Files:
 
 def json_list(path: Path, *keys: str) -> list[dict[str, Any]]:
     """A JSON list of objects that all have these keys; DataError names the first that does not."""
-    rows = _json(path)
+    rows = json_value(path)
     if not isinstance(rows, list) or not rows:
         found = "an empty list" if rows == [] else type(rows).__name__
         raise DataError(f"{path}: expected a list of objects; found {found}")
@@ -102,14 +102,15 @@ def json_list(path: Path, *keys: str) -> list[dict[str, Any]]:
 
 
 def json_object(path: Path) -> dict[str, Any]:
-    value = _json(path)
+    value = json_value(path)
     if not isinstance(value, dict) or not value:
         found = "an empty one" if value == {} else type(value).__name__
         raise DataError(f"{path}: expected an object with entries; found {found}")
     return value
 
 
-def _json(path: Path) -> Any:
+def json_value(path: Path) -> Any:
+    """What a JSON file holds; DataError where it is missing or is not JSON."""
     try:
         return read_json(path)
     except DataError:
@@ -139,9 +140,9 @@ def id_list(path: Path) -> list[str]:
     """
     ids = [row[0].strip() for row in csv_rows(path)]
     ids = [bare(name) for name in ids if name.lower() not in ("id", "ids", "file", "video", "name")]
-    double = {name for name in ids if ids.count(name) > 1} if len(set(ids)) < len(ids) else set()
-    if double:
-        raise DataError(f"{path}: id {min(double)!r} stands there more than once")
+    double = first_double(ids)
+    if double is not None:
+        raise DataError(f"{path}: id {double!r} stands there more than once")
     return ids
 
 

@@ -13,7 +13,7 @@ from avloc.annotations.builder import Builder, restrict
 from avloc.annotations.files import Files, fractions_of_pixels, id_list, json_object
 from avloc.annotations.pickles import read_plain_pickle
 from avloc.annotations.truth import Truth
-from avloc.annotations.vgg import _with_silent
+from avloc.annotations.vgg import with_silent
 from avloc.errors import DataError
 
 FRAME = 256
@@ -49,7 +49,7 @@ def read_flickr_pool(files: Files, name: str = "flickr-soundnet", borrowed: bool
 def read_flickr_extended(files: Files) -> Truth:
     """Flickr-SoundNet and as many silent clips, flickr_test_plus_silent.csv of stoneMo/SLAVC@05b429c; ids are
     VIDEO+AUDIO."""
-    return _with_silent(
+    return with_silent(
         read_flickr(files, "flickr-soundnet-extended", borrowed=True), files, "flickr_test_plus_silent.csv"
     )
 

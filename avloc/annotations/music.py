@@ -11,7 +11,8 @@ from avloc.annotations.files import Files, json_list, json_object
 from avloc.annotations.truth import Truth
 from avloc.errors import DataError
 
-#: the detector's numbers in the published annotation: DTaoo/Discriminative-Sounding-Objects-Localization@7f40207
+#: the detector's numbers in the published annotation; it knows no more of the classes:
+#: DTaoo/Discriminative-Sounding-Objects-Localization@7f40207
 CATEGORIES: dict[int, str] = {
     1: "cello",
     3: "acoustic_guitar",
@@ -68,9 +69,7 @@ def _dsol(files: Files, name: str, *names: str) -> Truth:
         for box in row["bbox"]:
             category, xywh = _dsol_box(path, key, box)
             build.xywh(xywh, _class(path, key, category, CATEGORIES))
-    truth = build.truth()
-    truth.box_source = None  # one source for each class that sounds
-    return truth
+    return build.truth(by_class=True)
 
 
 def _dsol_box(path: Path, key: str, box: Any) -> tuple[Any, list[float]]:
@@ -105,6 +104,4 @@ def read_dsol_synthetic(files: Files) -> Truth:
         build.clip(path.stem, path.stem)
         for x, y, w, h, category in rows.tolist():
             build.xywh((x, y, w, h), _class(path, path.stem, int(category), CATEGORIES))
-    truth = build.truth()
-    truth.box_source = None
-    return truth
+    return build.truth(by_class=True)

@@ -61,9 +61,9 @@ def read_truth_json(path: Path, table: dict[str, Any], name: str = "") -> Truth:
             raise DataError(f"{path}: clip {clip['id']}: boxes {clip['boxes']!r}; expected a list")
         for box in clip.get("boxes", []):
             _own_box(path, build, clip["id"], box, layout, size if units == "pixels" else None)
-    truth = build.truth(votes=votes, sound=kinds if any(kind != "own" for kind in kinds) else None)
-    if not any("source" in box for clip in table["clips"] for box in clip.get("boxes", [])):
-        truth.box_source = None
+    sourced = any("source" in box for clip in table["clips"] for box in clip.get("boxes", []))
+    sound = kinds if any(kind != "own" for kind in kinds) else None
+    truth = build.truth(by_class=not sourced, votes=votes, sound=sound)
     if truth.warnings:
         raise DataError(f"{path}: {truth.warnings[0].split(';')[0]}; mend them, or leave them out")
     return truth
@@ -124,7 +124,7 @@ def read_coco(path: Path, table: dict[str, Any], name: str = "") -> Truth:
             build.box(corners, labels.get(row.get("category_id")))
     if boxes:
         raise DataError(f"{path}: {len(boxes)} images with boxes are not listed, such as {next(iter(boxes))}")
-    return _by_class(build)
+    return build.truth(by_class=True)
 
 
 def read_voc(path: Path, name: str = "") -> Truth:
@@ -145,10 +145,4 @@ def read_voc(path: Path, name: str = "") -> Truth:
                 build.box(fractions_of_pixels([[x0 - 1, y0 - 1, x1, y1]], width, height)[0], item.findtext("name"))
         except (ET.ParseError, ValueError) as error:
             raise DataError(f"{file}: not a Pascal VOC annotation ({error})") from None
-    return _by_class(build)
-
-
-def _by_class(build: Builder) -> Truth:
-    truth = build.truth()
-    truth.box_source = None
-    return truth
+    return build.truth(by_class=True)

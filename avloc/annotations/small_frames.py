@@ -6,7 +6,7 @@ kaistmm/SSLalignment@e7ae3c5. An all-zero box means that no object sounds: the c
 from pathlib import Path
 
 from avloc.annotations.builder import Builder
-from avloc.annotations.files import Files, _json, fractions_of_pixels
+from avloc.annotations.files import Files, fractions_of_pixels, json_value
 from avloc.annotations.truth import Truth
 from avloc.errors import DataError
 
@@ -49,7 +49,7 @@ def _video(name: str, parts: list[str], scene: str, clip: str) -> str:
 
 
 def _rows(path: Path) -> list[tuple[str, list[float]]]:
-    rows = _json(path)
+    rows = json_value(path)
     try:
         if isinstance(rows[0], dict):
             return [(row["image"], [int(value) for value in row["gt_box"]]) for row in rows]

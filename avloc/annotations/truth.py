@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.errors import DataError
+from avloc.naming import first_double
 
 
 @dataclass
@@ -66,8 +67,9 @@ class Truth:
             self.box_class.min() >= -1 and self.box_class.max() < max(1, len(self.classes))
         ):
             raise DataError(f"truth {self.name}: box_class points outside the {len(self.classes)} classes")
-        if len(set(self.ids)) < len(self.ids):
-            raise DataError(f"truth {self.name}: id {_first_double(self.ids)!r} stands there twice")
+        double = first_double(self.ids)
+        if double is not None:
+            raise DataError(f"truth {self.name}: id {double!r} stands there twice")
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -128,8 +130,3 @@ class Truth:
 
 def _rank(seen: dict[int, int], label: int) -> int:
     return seen.setdefault(label, len(seen))
-
-
-def _first_double(ids: list[str]) -> str:
-    seen: set[str] = set()
-    return next(name for name in ids if name in seen or seen.add(name))  # type: ignore[func-returns-value]

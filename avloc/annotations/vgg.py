@@ -8,13 +8,13 @@ from avloc.annotations.files import Files, csv_rows, id_list, json_list
 from avloc.annotations.truth import Truth
 from avloc.errors import DataError
 
-_JSON = ("vggss.json", "vggss_test_5158.json")
+VGGSS = ("vggss.json", "vggss_test_5158.json")
 
 
 def _boxes(files: Files, borrowed: bool = False) -> dict[str, dict]:
     """The rows of vggss.json by id; a borrowed one may lie in a folder next to the benchmark's own."""
     own_table = borrowed and files.path.suffix == ".csv"
-    path = files.named(*_JSON, beside=True) if own_table else files.main(*_JSON, beside=borrowed)
+    path = files.named(*VGGSS, beside=True) if own_table else files.main(*VGGSS, beside=borrowed)
     rows = json_list(path, "file", "class", "bbox")
     found = {row["file"]: row for row in rows}
     if len(found) < len(rows):
@@ -38,10 +38,11 @@ def read_vggss_extended(files: Files) -> Truth:
 
     A silent clip's id is VIDEO+AUDIO: the frame of one clip with the sound of another.
     """
-    return _with_silent(read_vggss(files, "vggss-extended", borrowed=True), files, "vggss_test_plus_silent.csv")
+    return with_silent(read_vggss(files, "vggss-extended", borrowed=True), files, "vggss_test_plus_silent.csv")
 
 
-def _with_silent(truth: Truth, files: Files, table: str) -> Truth:
+def with_silent(truth: Truth, files: Files, table: str) -> Truth:
+    """The truth and, as clips without boxes, the rows of a table (video, audio, label) that are non-sounding."""
     path = files.named(table, beside=True)
     build = Builder(truth.name, truth.classes)
     for row in csv_rows(path, 3):

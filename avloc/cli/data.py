@@ -6,14 +6,13 @@ from typing import Annotated
 import typer
 
 from avloc.cli.scale import show_prepared
-from avloc.cli.show import guarded, print_json, table
+from avloc.cli.show import Json, guarded, print_json, table
 
 app = typer.Typer(
     no_args_is_help=True, help="Look at a prepared store: what it holds, what is wrong, one clip; join parts."
 )
 
 StorePath = Annotated[Path, typer.Argument(help="A prepared store.")]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 
 
 @app.command()
@@ -21,8 +20,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on 
 def check(store: StorePath, json: Json = False) -> None:
     """Count what a store holds and look for what is wrong; exit status 1 if anything is.
 
-    Wrong are silent sounds, frozen pictures, boxes without area, clips that stand in a split twice or in two splits, splits
-    without clips, shards that are missing or broken, and items whose content has another SHA-256 than the manifest says.
+    Wrong are silent sounds, frozen pictures, boxes without area, clips that stand
+    in a split twice or in two splits, splits without clips, shards that are
+    missing or broken, and items whose content has another SHA-256 than the
+    manifest says.
     """
     from avloc import data_check
 
@@ -59,7 +60,8 @@ def merge(
 ) -> None:
     """Join the parts that `avloc prepare NAME --shard i/n` wrote: the store that one run without --shard would have written.
 
-    Missing parts, parts given twice, and parts of other settings or lists are refused.
+    Missing parts, parts given twice, and parts of other settings or lists are
+    refused.
     """
     from avloc import data_merge
 

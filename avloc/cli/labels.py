@@ -5,11 +5,11 @@ from typing import Annotated, Literal
 
 import typer
 
-from avloc.cli.show import guarded, print_json, progress
+from avloc.cli.show import Json, guarded, print_json, progress
 
 
 def register(app: typer.Typer) -> None:
-    app.command("pseudo-labels")(pseudo_labels)
+    app.command("pseudo-labels", rich_help_panel="Data")(pseudo_labels)
 
 
 File = Path | None
@@ -26,7 +26,8 @@ def pseudo_labels(
     frame_scores: Annotated[File, typer.Option(help="Scores of frames, if they have other ones.")] = None,
     tagger: Annotated[File, typer.Option(help="Hear with this audio tagger, mobilecrnn_v2.pth.")] = None,
     classifier: Annotated[
-        str | None, typer.Option(help="See with this ResNet-18 of torchvision, a file or `imagenet` for the download.")
+        str | None,
+        typer.Option(help="See with a ResNet-18 or 34 of torchvision: a file, or `imagenet` to download ResNet-18."),
     ] = None,
     sound_mapping: Annotated[File, typer.Option(help="Categories of the tagger's classes: .npy or .csv.")] = None,
     frame_mapping: Annotated[File, typer.Option(help="Categories of the classifier's classes: .npy or .csv.")] = None,
@@ -36,7 +37,7 @@ def pseudo_labels(
     proposals: Annotated[File, typer.Option(help="A detector's boxes of each frame: .npz, .json or Roi.h5.")] = None,
     device: Annotated[str, typer.Option(help="Where networks run: auto, cpu or cuda.")] = "auto",
     batch_size: Annotated[int, typer.Option(help="Clips, or frames, at a time.")] = 32,
-    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")] = False,
+    json: Json = False,
 ) -> None:
     """Say for each clip which classes are heard and seen, for methods that learn categories first."""
     from avloc import pseudo_labels as write

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from avloc.cli.scale import Json, at_scale
-from avloc.cli.show import guarded, print_json, progress, table
+from avloc.cli.scale import at_scale
+from avloc.cli.show import Json, guarded, print_json, progress, table
 
 app = typer.Typer(no_args_is_help=True, help="Turn a data set into a store that every method reads, or make one.")
 
@@ -33,9 +33,11 @@ def music(
 ) -> Any:
     """MUSIC (solo and duet), or the synthetic world, which has its layout.
 
-    SOURCE holds MUSIC_solo_videos.json and MUSIC_duet_videos.json (class: video ids), lists such as solo_training_1.txt
-    (lines of "<id>_0_1000.flac <id>_0_1000.mp4"), videos/<id>_0_1000.mp4, and, for the boxes, solotest.json and
-    duettest.json. Each second becomes a clip; videos that cannot be read are counted with their reasons.
+    SOURCE holds MUSIC_solo_videos.json and MUSIC_duet_videos.json (class: video
+    ids), lists such as solo_training_1.txt (lines of "<id>_0_1000.flac
+    <id>_0_1000.mp4"), videos/<id>_0_1000.mp4, and, for the boxes, solotest.json
+    and duettest.json. Each second becomes a clip; videos that cannot be read are
+    counted with their reasons.
     """
     from avloc import prepare_music
 
@@ -100,11 +102,13 @@ def folder(
     store: StoreKind = "hdf5",
     **work: Any,
 ) -> Any:
-    """Any folder of videos: VGG-Sound, Flickr-SoundNet, AVE, or your own.
+    """Any folder of videos; for published data sets with lists and boxes of their own see the other commands.
 
-    Videos may lie in folders of their own; a listed ID_START is found as ID_START.mp4, ID/START.mp4 or ID_START_END.mp4, with
-    zeros before the times or without. A video without sound is heard by the sound file beside it that has its name; a picture
-    and a sound file of one name are a clip too. What cannot be read is counted with its reason.
+    Videos may lie in folders of their own; a listed ID_START is found as
+    ID_START.mp4, ID/START.mp4 or ID_START_END.mp4, with zeros before the times or
+    without. A video without sound is heard by the sound file beside it that has
+    its name; a picture and a sound file of one name are a clip too. What cannot
+    be read is counted with its reason.
     """
     from avloc import prepare_folder
 

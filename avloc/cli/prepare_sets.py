@@ -44,9 +44,9 @@ def soundnet_flickr(
 ) -> Any:
     """SoundNet-Flickr: a frame and a stretch of sound of each video. docs/data/soundnet_flickr.md
 
-    SOURCE has frames/ID.jpg and audio/ID.wav, or Data/D/ID.jpg and Data/D/ID.wav, or
-    frames/videos2/.../ID.mp4/*.jpg and mp3/videos2/.../*.mp3, or videos. Each list is a split; it
-    lies in SOURCE or in --annotations, --splits chooses:
+    SOURCE has frames/ID.jpg and audio/ID.wav, or Data/D/ID.jpg and Data/D/ID.wav,
+    or frames/videos2/.../ID.mp4/*.jpg and mp3/videos2/.../*.mp3, or videos. Each
+    list is a split; it lies in SOURCE or in --annotations, --splits chooses:
 
     \b
     train_10k, _144k  flickr_10k.txt, flickr_144k.txt
@@ -87,8 +87,9 @@ def vggsound(
 ) -> Any:
     """VGGSound and its test sets, a clip of each listed ID_START. docs/data/vggsound.md
 
-    SOURCE has ID_START.mp4, ID/START.mp4, or frames/ID_START.jpg and audio/ID_START.wav, in any
-    folder. Each list is a split; it lies in SOURCE or in --annotations, --splits chooses:
+    SOURCE has ID_START.mp4, ID/START.mp4, or frames/ID_START.jpg and
+    audio/ID_START.wav, in any folder. Each list is a split; it lies in SOURCE or
+    in --annotations, --splits chooses:
 
     \b
     train, test       vggsound.csv (robots.ox.ac.uk/~vgg/data/vggsound)
@@ -170,8 +171,9 @@ def audioset_instrument(
 ) -> Any:
     """AudioSet-instrument: ten clips of a second of each video. docs/data/audioset_instrument.md
 
-    SOURCE has train/ID/0000.jpg to 0009.jpg with train/audio/ID.wav, val/ alike, or ID.mp4.
-    The lists, tags and boxes of a release lie in SOURCE or in --annotations:
+    SOURCE has train/ID/0000.jpg to 0009.jpg with train/audio/ID.wav, val/ alike,
+    or ID.mp4. The lists, tags and boxes of a release lie in SOURCE or in
+    --annotations:
 
     \b
     coarse-to-fine  train_audio.pkl, val_audio.pkl, audioset_train_effv2.npy,

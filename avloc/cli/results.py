@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from avloc.cli.show import table
 
 if TYPE_CHECKING:
+    from avloc.protocols.result import Metric
     from avloc.verbs.demo import Demo
     from avloc.verbs.evaluate import SetResult
 
@@ -37,7 +38,7 @@ def _show_set(name: str, result: "SetResult") -> None:
     print()
 
 
-def _value(metric) -> str:  # type: ignore[no-untyped-def]
+def _value(metric: "Metric") -> str:
     interval = metric.ci95_by_video or metric.ci95
     return f"{100 * metric.value:.1f}" + (f" {_interval(interval)}" if interval else "")
 

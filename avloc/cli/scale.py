@@ -7,10 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from avloc.cli.show import print_json, progress, table
+from avloc.cli.show import Json, print_json, progress, table
 from avloc.data.work import Work
 
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 OPTIONS: dict[str, Any] = {
     "jobs": Annotated[
         int | None,

@@ -11,15 +11,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from avloc import processes
 from avloc.cli.usage import flowing
 from avloc.errors import AvlocError
+from avloc.progress import Progress, untold
 
-Progress = Callable[[int, int, str], None]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 
 
 def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -89,9 +90,8 @@ def table(
     columns: list[str],
     rows: list[list[Any]],
     right: tuple[int, ...] = (),
-    whole: tuple[int, ...] = (),
 ) -> None:
-    """A table on stdout; columns whose numbers are in `right` hold figures, those in `whole` are never broken."""
+    """A table on stdout; columns whose numbers are in `right` hold figures."""
     from rich.table import Table
 
     if not processes.is_first():
@@ -101,7 +101,7 @@ def table(
     )
     for number, column in enumerate(columns):
         side: Literal["left", "right"] = "right" if number in right else "left"
-        shown.add_column(column, justify=side, overflow="fold", no_wrap=number in whole)
+        shown.add_column(column, justify=side, overflow="fold")
     for row in rows:
         shown.add_row(*("" if cell is None else str(cell) for cell in row))
     console().print(shown)
@@ -123,7 +123,7 @@ def progress(title: str, many: bool = False) -> Iterator[Progress]:
     many: of things so many that those left and how many come in a second are worth saying.
     """
     if not processes.is_first():
-        yield lambda done, total, text: None
+        yield untold
         return
     screen = console(stderr=True)
     if not screen.is_terminal:

@@ -5,13 +5,14 @@ from typing import Any
 from torch import Generator, Tensor
 
 from avloc.data.spectra import hidden
+from avloc.data.waveforms import as_float
 
 
 def heard(view: Any, stored: Tensor, generator: Generator | None) -> tuple[Tensor, Tensor | None]:
     """Stored sounds (B, S) int16 or (B, T, F) float to what the view makes of them, and waveforms in [-1, 1] or None."""
     if stored.ndim == 3:
         return as_stored(view, stored, generator), None
-    waveform = stored.float().div_(32767)
+    waveform = as_float(stored)
     return view(waveform, generator), waveform
 
 

@@ -18,9 +18,11 @@ from avloc.data.building import Prepared, begin, finish, lines_digest, locked, m
 from avloc.data.elsewhere import run_on_dask
 from avloc.data.sources.base import Item, Listing, Reader
 from avloc.data.store_settings import FORMAT
-from avloc.data.work import Progress, Scale, Work
-from avloc.data.workers import processors, run_tasks
+from avloc.data.work import Scale, Work
+from avloc.data.workers import run_tasks
 from avloc.errors import DataError
+from avloc.processes import processors
+from avloc.progress import Progress
 
 logger = logging.getLogger(__name__)
 

@@ -64,5 +64,10 @@ class BoxTable:
     sounding: NDArray[np.bool_]
     xyxy: NDArray[np.float32]
 
+    @staticmethod
+    def empty() -> "BoxTable":
+        none = np.empty(0, np.int64)
+        return BoxTable(none, none, none, np.empty(0, bool), np.empty((0, 4), np.float32))
+
     def __len__(self) -> int:
         return len(self.clip)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from avloc.data.sources.folder import FolderReader, list_folder
 from avloc.data.sources.moments import Moments, read_lists
 from avloc.data.store import Indices, Store
 from avloc.errors import DataError
+from avloc.naming import some
 
 log = logging.getLogger("avloc.data")
 SIZE, FRAME, SECONDS = 256, 7, 3.0
@@ -56,14 +58,8 @@ class FolderStore(Store):
         kept = [item for item in items if None not in item.facts["bytes"]]
         missing = [item.id for item in items if None in item.facts["bytes"]]
         if missing:
-            named = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
-            log.warning(
-                "%s: %d of %d clips lack their frame or sound and are left out: %s",
-                file,
-                len(missing),
-                len(items),
-                named,
-            )
+            text = "%s: %d of %d clips lack their frame or sound and are left out: %s"
+            log.warning(text, file, len(missing), len(items), some(missing, 5))
         if not kept:
             raise DataError(f"{file}: none of its {len(items)} clips has both a frame and a sound under {file.parent}")
         return kept
@@ -102,29 +98,28 @@ class FolderStore(Store):
 
     @cached_property
     def boxes(self) -> BoxTable:
-        none = np.empty(0, np.int64)
-        return BoxTable(none, none, none, np.empty(0, bool), np.empty((0, 4), np.float32))
+        return BoxTable.empty()
 
     def clip(self, index: int) -> Clip:
-        try:
-            return next(self.reader.read(self.items[index]))
-        except MediaError as error:
-            raise DataError(f"{self.path}: {error}; mend it, or take {self.ids[index]} out of the list") from None
+        return self._read(index, lambda item: next(self.reader.read(item)))
 
     def frames(self, clips: Indices, picks: Indices) -> NDArray[np.uint8]:
-        return self._each(clips, lambda item: self.reader.picture(item), (self.size, self.size, 3), np.uint8)
+        return self._each(clips, self.reader.picture, (self.size, self.size, 3), np.uint8)
 
     def sounds(self, clips: Indices) -> NDArray[np.int16]:
-        return self._each(clips, lambda item: self.reader.heard(item), (self.samples,), np.int16)
+        return self._each(clips, self.reader.heard, (self.samples,), np.int16)
 
-    def _each(self, clips: Indices, read: Any, shape: tuple[int, ...], kind: Any) -> NDArray[Any]:
+    def _each(self, clips: Indices, read: Callable[[Item], Any], shape: tuple[int, ...], kind: Any) -> NDArray[Any]:
         out = np.empty((len(clips), *shape), kind)
         for n, clip in enumerate(np.asarray(clips, np.int64).tolist()):
-            try:
-                out[n] = read(self.items[clip])
-            except MediaError as error:
-                raise DataError(f"{self.path}: {error}; mend it, or take {self.ids[clip]} out of the list") from None
+            out[n] = self._read(clip, read)
         return out
+
+    def _read(self, index: int, read: Callable[[Item], Any]) -> Any:
+        try:
+            return read(self.items[index])
+        except MediaError as error:
+            raise DataError(f"{self.path}: {error}; mend it, or take {self.ids[index]} out of the list") from None
 
     def all_frames(self) -> NDArray[np.uint8]:
         every = np.arange(len(self))

@@ -97,8 +97,9 @@ class Loader:
             self._scores = torch.from_numpy(labels.sound).to(device), torch.from_numpy(labels.frame).to(device)
         self._proposals = None
         if senses.proposals and labels is not None and labels.proposals is not None:
-            parts = labels.proposals, labels.proposal_classes
-            self._proposals = tuple(torch.from_numpy(part).to(device) for part in parts)  # type: ignore[arg-type]
+            assert labels.proposal_classes is not None
+            boxes, kinds = torch.from_numpy(labels.proposals), torch.from_numpy(labels.proposal_classes)
+            self._proposals = boxes.to(device), kinds.to(device)
         self._raw: tuple[Tensor, Tensor] | None = None
         if stays_in_memory(store, device, resident):
             self._raw = (
@@ -122,7 +123,7 @@ class Loader:
         starts = [(step * world + rank) * size for step in range(self.steps(batch_size))]
         parts = [plan.rows(start, start + size) for start in starts]
         for step, (part, raw) in enumerate(self._read(parts)):
-            generator = Generator().manual_seed(_mix(seed, epoch, rank, step))
+            generator = Generator().manual_seed(seed_of(seed, epoch, rank, step))
             yield self._batch(part, raw, generator)
 
     def in_order(self, batch_size: int, seed: int | None = None, augment: bool = False) -> Iterator[Batch]:
@@ -137,7 +138,7 @@ class Loader:
         """The Batches of any plan, in its order, the test view unless there is a seed to augment with."""
         parts = [plan.rows(start, start + batch_size) for start in range(0, len(plan), batch_size)]
         for step, (part, raw) in enumerate(self._read(parts)):
-            generator = None if augment_seed is None else Generator().manual_seed(_mix(augment_seed, step))
+            generator = None if augment_seed is None else Generator().manual_seed(seed_of(augment_seed, step))
             yield self._batch(part, raw, generator)
 
     def _read(self, parts: list[Plan]) -> Iterator[tuple[Plan, RawBatch]]:
@@ -195,6 +196,6 @@ class Loader:
         return torch.stack(seen, dim=1)
 
 
-def _mix(*numbers: int) -> int:
+def seed_of(*numbers: int) -> int:
     """One 63-bit seed out of several numbers."""
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))

@@ -1,6 +1,6 @@
 """Which clips a pass over a split shows, in which order, drawn before anything is read."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,10 +27,8 @@ class Plan:
         return len(self.clips)
 
     def rows(self, start: int, stop: int) -> "Plan":
-        def cut(array: Indices | None) -> Indices | None:
-            return None if array is None else array[start:stop]
-
-        return Plan(*(cut(getattr(self, field.name)) for field in fields(self)))  # type: ignore[arg-type]
+        parts = {name: array[start:stop] for name, array in vars(self).items() if array is not None}
+        return Plan(**parts)
 
 
 def draw_plan(store: Store, seed: tuple[int, ...], negatives: bool, shuffle: bool = True) -> Plan:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -21,11 +20,8 @@ class RawBatch:
     every: Tensor | None = None
 
     def to(self, device: torch.device) -> "RawBatch":
-        def moved(part: Tensor | None) -> Tensor | None:
-            return None if part is None else part.to(device, non_blocking=True)
-
-        frames, sounds = (part.to(device, non_blocking=True) for part in (self.frames, self.sounds))
-        return RawBatch(frames, sounds, moved(self.negatives), moved(self.every))
+        parts = {name: part.to(device, non_blocking=True) for name, part in vars(self).items() if part is not None}
+        return RawBatch(**parts)
 
 
 def gathered(frames: Tensor, sounds: Tensor, part: Plan, every: bool) -> RawBatch:
@@ -60,9 +56,5 @@ class Parts(Dataset[RawBatch]):
             negatives = torch.from_numpy(self.store.frames(part.negative_clips, part.negative_picks))
         frames = torch.from_numpy(self.store.frames(part.clips, part.picks))
         heard = part.clips if part.sounds is None else part.sounds
-        every = None
-        if self.every:
-            count = self.store.frames_per_clip
-            rows = self.store.frames(np.repeat(part.clips, count), np.tile(np.arange(count), len(part)))
-            every = torch.from_numpy(rows).unflatten(0, (len(part), count))
+        every = torch.from_numpy(self.store.frames_of(part.clips)) if self.every else None
         return RawBatch(frames, torch.from_numpy(self.store.sounds(heard)), negatives, every)

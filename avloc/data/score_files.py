@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from avloc.data.store import Store
 from avloc.errors import DataError
 from avloc.files import why
+from avloc.naming import first_double
 
 Scores = NDArray[np.float32]
 
@@ -51,8 +52,8 @@ def read_scores(path: Path, store: Store, kind: str = "sound", bounded: bool = T
 def rows_of(path: Path, store: Store, ids: list[str]) -> NDArray[np.int64]:
     """Of each clip of the split its row in the file."""
     place = {clip: row for row, clip in enumerate(ids)}
-    if len(place) < len(ids):
-        double = next(clip for clip in ids if ids.count(clip) > 1)
+    double = first_double(ids)
+    if double is not None:
         raise DataError(f"{path}: id {double!r} stands there twice; expected each clip once")
     missing = [clip for clip in store.ids if clip not in place]
     if missing:

@@ -32,11 +32,9 @@ class Shards:
         self._open: OrderedDict[int, Any] = OrderedDict()
         self._process = os.getpid()
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {"store": self.store, "jpeg": self.jpeg, "kind": self.kind}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(**state)  # type: ignore[misc]
+    def __reduce__(self) -> tuple[type["Shards"], tuple[Path, bool, str]]:
+        """Another process opens the files for itself."""
+        return Shards, (self.store, self.jpeg, self.kind)
 
     @contextmanager
     def _reading(self, shard: int, stop: int) -> Iterator[Any]:
@@ -119,8 +117,7 @@ class Shards:
                 for name in ("frame", "label", "sounding", "xyxy"):
                     columns[name].append(file.column(f"boxes/{name}", first, last))
         if not columns["clip"]:
-            none = np.empty(0, np.int64)
-            return BoxTable(none, none, none, np.empty(0, bool), np.empty((0, 4), np.float32))
+            return BoxTable.empty()
         return BoxTable(**{name: np.concatenate(parts) for name, parts in columns.items()})
 
 

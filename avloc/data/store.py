@@ -155,6 +155,12 @@ class Store:
             out[n] = self._shards.frame(shard, row, int(picks[n]))
         return out
 
+    def frames_of(self, clips: Indices) -> NDArray[np.uint8]:
+        """Of each clip all its frames, RGB: (n, F, H, W, 3)."""
+        count = self.frames_per_clip
+        rows = self.frames(np.repeat(clips, count), np.tile(np.arange(count), len(clips)))
+        return rows.reshape(len(clips), count, *rows.shape[1:])
+
     def sounds(self, clips: Indices) -> NDArray[Any]:
         """(n, S) int16, mono; or spectrograms (n, T, F) float32, where the store has these."""
         out = empty_sounds(self.settings, len(clips))

@@ -1,5 +1,6 @@
 """store.json: what a store says of itself."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from avloc.errors import AvlocError, DataError
 from avloc.files import read_json
 
 FORMAT = 1
+FRAMES = ("jpeg", "raw")  # how they are kept
 _NEEDED = ("classes", "rate", "seconds", "samples", "frames_per_clip", "size", "frames", "splits")
 
 
@@ -28,3 +30,9 @@ def read_settings(file: Path) -> dict[str, Any]:
     except DataError as error:
         raise DataError(f"{file}: {error}; prepare the store again") from None
     return settings
+
+
+def refuse_other(option: str, value: str, choices: Sequence[str]) -> None:
+    """DataError unless the value of an option is one of its choices."""
+    if value not in choices:
+        raise DataError(f"{option} is {value!r}; expected {' or '.join(map(repr, choices))}")

@@ -22,7 +22,7 @@ TOLERANCE = 0.001  # s: containers round time stamps, WebM to whole milliseconds
 
 # A triangle filter as wide as the reduction, so antialiased, as PIL's BILINEAR; without the further flags swscale
 # takes every second chroma sample and rounds down.
-_FILTER = (
+FILTER = (
     Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT | Interpolation.FULL_CHR_H_INP
 )
 
@@ -111,6 +111,16 @@ def on_display(path: str | Path, container: InputContainer, times: Iterable[floa
         yield shown
 
 
+def squares_at(path: str | Path, times: Sequence[float], size: int) -> Iterator[NDArray[np.uint8]]:
+    """The frames on display at the rising `times` (s), RGB (size, size, 3), as far as the picture lasts."""
+    square = Square(size)
+    with open_media(path) as container:
+        for time, shown in zip(times, on_display(path, container, times), strict=True):
+            if not shown.lasts_to(time):
+                return
+            yield square(shown.frame)
+
+
 def _timed(container: InputContainer, stream: VideoStream) -> Iterator[Shown]:
     """The frames by rising start; one that comes too late is passed over."""
     rate = stream.average_rate or stream.guessed_rate
@@ -146,7 +156,7 @@ class Square:
         if self._last is not None and self._last[0] is frame:
             return self._last[1]
         resized = self._reformatter.reformat(
-            frame, width=self.size, height=self.size, format="rgb24", interpolation=_FILTER, threads=1
+            frame, width=self.size, height=self.size, format="rgb24", interpolation=FILTER, threads=1
         )
         # in a square, turning after the resize is the same as before it, and cheaper
         image = np.rot90(resized.to_ndarray(), round(frame.rotation / 90)).astype(np.uint8, copy=False)

@@ -40,3 +40,12 @@ def varied(waveforms: Tensor, rate: int, shift: float, gain: float, generator: G
         places = torch.arange(samples, device=waveforms.device) + shifts.to(waveforms.device)
         turned = waveforms.gather(1, places % samples)
     return as_float(turned) * 10 ** (draws[1].to(waveforms.device) * gain / 20) if gain else turned
+
+
+def with_previous(waveforms: Tensor) -> Tensor:
+    """Each clip's sound (B, S) mixed with that of the clip before it: both at one level, then gains within 3 dB, which
+    torch's own generator draws."""
+    gains = 10 ** (torch.empty(2, len(waveforms), 1, device=waveforms.device).uniform_(-3, 3) / 20)
+    levels = waveforms.square().mean(1, keepdim=True).sqrt().clamp(min=1e-4)
+    sources = waveforms / levels * 0.05
+    return gains[0] * sources + gains[1] * sources.roll(1, 0)

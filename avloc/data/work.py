@@ -1,13 +1,12 @@
 """How a store is built: by how many processes, which part of it, where. Nothing of it changes what is stored."""
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypedDict
 
 from avloc.errors import DataError
+from avloc.progress import Progress
 
-Progress = Callable[[int, int, str], None]
 TIMEOUT = 120.0  # s
 
 

@@ -29,11 +29,6 @@ BEGIN = (
 DIED = "a worker process died, perhaps for want of memory; what is finished is kept: run the command again, with fewer jobs"
 
 
-def processors() -> int:
-    """Those that this process may use."""
-    return len(os.sched_getaffinity(0))
-
-
 def run_tasks(
     work: Callable[..., Any],
     tasks: Mapping[int, tuple[Any, ...]],

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from avloc.drawing.moments import Moment
 from avloc.drawing.panels import Picture, Row, panel
 from avloc.drawing.pictures import heat_picture, value_range
-from avloc.drawing.sets import heading
+from avloc.drawing.sets import row_heading
 
 TOGETHER = 8  # nodes of a row
 
@@ -20,7 +20,7 @@ def cycles_panel(title: str, shown: Sequence[Moment], maps: NDArray[np.floating]
     """
     titles = ["Initialisation", *(f"Cycle {cycle}" for cycle in range(1, maps.shape[1]))]
     rows = [
-        Row(_words(moment), _pictures(moment, titles, heats, value_range(heats), 256))
+        Row(row_heading(moment), _pictures(moment, titles, heats, value_range(heats), 256))
         for moment, heats in zip(shown, maps, strict=True)
     ]
     return panel(f"{title}: maps over the cycles", rows)
@@ -36,7 +36,7 @@ def nodes_panel(title: str, shown: Sequence[Moment], maps: NDArray[np.floating])
     for moment, heats in zip(shown, maps, strict=True):
         pictures = _pictures(moment, titles, heats, value_range(heats), 160)
         for start in range(0, len(pictures), TOGETHER):
-            rows.append(Row("" if start else _words(moment), pictures[start : start + TOGETHER]))
+            rows.append(Row("" if start else row_heading(moment), pictures[start : start + TOGETHER]))
     return panel(f"{title}: maps of the nodes, without sound", rows)
 
 
@@ -49,7 +49,3 @@ def _pictures(
         image = heat_picture(moment.frame, heat, limits, size)
         pictures.append(Picture(title, image, words, f"{title}: map over the frame, {words}"))
     return pictures
-
-
-def _words(moment: Moment) -> str:
-    return f"{heading(moment)}   {moment.choice.id}"

@@ -16,7 +16,8 @@ _DASHES: dict[Colour, int] = {SOUNDING: 0, SILENT: 8, OTHER: 4}  # px of a dash;
 def scaled(frame: Image, size: int = SIZE) -> Image:
     """A frame (H, W, 3) at the size of a picture, aspect not kept, as methods see it."""
     shrink = max(frame.shape[:2]) > size
-    return cv2.resize(frame, (size, size), interpolation=cv2.INTER_AREA if shrink else cv2.INTER_CUBIC)  # type: ignore[return-value]
+    way = cv2.INTER_AREA if shrink else cv2.INTER_CUBIC
+    return cv2.resize(frame, (size, size), interpolation=way).astype(np.uint8, copy=False)
 
 
 def value_range(maps: Map) -> tuple[float, float]:
@@ -73,8 +74,9 @@ def with_boxes(
     order = sorted(range(len(boxes)), key=lambda n: -_DASHES.get(colours[n], 0) + 100 * (colours[n] == SOUNDING))
     for number in order:
         _line(out, boxes[number], colours[number], width)
-    for number in order if names is not None else ():
-        _name(out, boxes[number], names[number])  # type: ignore[index]
+    if names is not None:
+        for number in order:
+            _name(out, boxes[number], names[number])
     return out
 
 

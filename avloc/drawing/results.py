@@ -38,10 +38,12 @@ def percent(value: float | None, sign: bool = False) -> str:
     return ("0.0" if float(shown) == 0 else shown).replace("-", "&minus;")
 
 
-def interval(metric: Mapping[str, Any]) -> list[float | None] | None:
+def interval(metric: Mapping[str, Any]) -> tuple[float, float] | None:
     """The 95 % interval over videos, or over clips where there is no other."""
-    found = metric.get("ci95_by_video") or metric.get("ci95")
-    return found if found and all(end is not None and math.isfinite(end) for end in found) else None
+    low, high = metric.get("ci95_by_video") or metric.get("ci95") or (None, None)
+    if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
+        return None
+    return low, high
 
 
 def verdict(difference: Mapping[str, Any]) -> tuple[str, str]:
@@ -50,9 +52,9 @@ def verdict(difference: Mapping[str, Any]) -> tuple[str, str]:
     if found is None:
         return "", "no interval"
     low, high = found
-    if low > 0:  # type: ignore[operator]
+    if low > 0:
         return UP, "model higher"
-    return (DOWN, "model lower") if high < 0 else (LEVEL, "not told apart")  # type: ignore[operator]
+    return (DOWN, "model lower") if high < 0 else (LEVEL, "not told apart")
 
 
 def results_table(caption: str, result: Mapping[str, Any]) -> str:

@@ -56,7 +56,7 @@ def class_table(found: Predictions, classes: Sequence[str]) -> NDArray[np.bool_]
 
 def set_figures(name: str, title: str, shown: Sequence[Moment]) -> dict[str, bytes]:
     """PNGs: ``<name>.panels`` and, where the maps have classes, ``<name>.classes``."""
-    rows = [Row(f"{heading(moment)}   {moment.choice.id}", pictures(moment)) for moment in shown]
+    rows = [Row(row_heading(moment), pictures(moment)) for moment in shown]
     figures = {f"{name}.panels": panel(title, rows)}
     if shown[0].assignment is not None:
         classes = shown[0].classes
@@ -71,3 +71,8 @@ def heading(moment: Moment) -> str:
     """``Best, score 83.1 %``."""
     score = "not scored" if moment.choice.score is None else f"score {100 * moment.choice.score:.1f} %"
     return f"{moment.choice.why.capitalize()}, {score}"
+
+
+def row_heading(moment: Moment) -> str:
+    """The same with the frame's id."""
+    return f"{heading(moment)}   {moment.choice.id}"

@@ -16,8 +16,8 @@ MARK = (255, 255, 255)
 
 
 @dataclass(frozen=True)
-class Moment:
-    """One frame of a clip and the stretch of the video that it stands for, in seconds: its part of the clip's time."""
+class Stretch:
+    """The stretch of a video that one frame of a clip stands for, in seconds: its part of the clip's time."""
 
     clip: int
     pick: int
@@ -28,11 +28,11 @@ class Moment:
         return _times(self.start, self.stop)
 
 
-def moments_of(store: Store) -> list[Moment]:
+def stretches_of(store: Store) -> list[Stretch]:
     """All frames, clip by clip."""
     part = store.seconds / store.frames_per_clip
     return [
-        Moment(clip, pick, float(start) + part * pick, float(start) + part * (pick + 1))
+        Stretch(clip, pick, float(start) + part * pick, float(start) + part * (pick + 1))
         for clip, start in enumerate(store.starts)
         for pick in range(store.frames_per_clip)
     ]
@@ -46,41 +46,41 @@ def strips(
     maps: (M, K, h, w) of all frames, clip by clip. The maps of a video share one scale; of several maps a place shows the
     loudest. Of many frames ten are shown, and marked in the sound. classes: the names of the maps.
     """
-    moments = moments_of(store)
+    stretches = stretches_of(store)
     rows = []
     for video in list(dict.fromkeys(store.videos))[:videos]:
-        own = [n for n, moment in enumerate(moments) if store.videos[moment.clip] == video]
-        own.sort(key=lambda n: moments[n].start)
+        own = [n for n, stretch in enumerate(stretches) if store.videos[stretch.clip] == video]
+        own.sort(key=lambda n: stretches[n].start)
         shown = [own[n] for n in np.unique(np.linspace(0, len(own) - 1, min(COLUMNS, len(own))).astype(int))]
         limits = value_range(np.stack([maps[n].max(0) for n in shown]))
-        pictures = [_picture(store, moments[n], maps[n], limits, classes) for n in shown]
+        pictures = [_picture(store, stretches[n], maps[n], limits, classes) for n in shown]
         rows.append(Row(f"{video}: colours from {limits[0]:.3g} to {limits[1]:.3g}", pictures))
-        marks = [moments[n] for n in shown] if len(shown) < len(own) else []
-        rows.append(Row("", [_sound(store, [moments[n] for n in own], marks, len(pictures) * (SIDE + GAP) - GAP)]))
+        marks = [stretches[n] for n in shown] if len(shown) < len(own) else []
+        rows.append(Row("", [_sound(store, [stretches[n] for n in own], marks, len(pictures) * (SIDE + GAP) - GAP)]))
     return panel(title, rows)
 
 
 def _picture(
     store: Store,
-    moment: Moment,
+    stretch: Stretch,
     maps: NDArray[np.float32],
     limits: tuple[float, float],
     classes: Sequence[str] | None,
 ) -> Picture:
-    frame = store.frames([moment.clip], [moment.pick])[0]
+    frame = store.frames([stretch.clip], [stretch.pick])[0]
     highest = maps.max((1, 2))
     words = f"highest {highest.max():.3g}"
     if classes is not None and len(classes) > 1:
         words += f", {classes[int(highest.argmax())]}"
-    return Picture(str(moment), heat_picture(frame, maps.max(0), limits, SIDE), words, f"{moment}, {words}")
+    return Picture(str(stretch), heat_picture(frame, maps.max(0), limits, SIDE), words, f"{stretch}, {words}")
 
 
-def _sound(store: Store, own: Sequence[Moment], marks: Sequence[Moment], width: int) -> Picture:
+def _sound(store: Store, own: Sequence[Stretch], marks: Sequence[Stretch], width: int) -> Picture:
     """The sound of a video's clips, one after the other, with a line where each of `marks` begins."""
-    clips = list(dict.fromkeys(moment.clip for moment in own))
+    clips = list(dict.fromkeys(stretch.clip for stretch in own))
     image = sound_picture(np.concatenate(list(store.sounds(clips))), store.rate, width)
-    for moment in marks:
-        place = clips.index(moment.clip) + (moment.start - float(store.starts[moment.clip])) / store.seconds
+    for stretch in marks:
+        place = clips.index(stretch.clip) + (stretch.start - float(store.starts[stretch.clip])) / store.seconds
         image[:, min(int(place / len(clips) * width), width - 1)] = MARK
     first, last = own[0].start, own[-1].stop
     words = _times(first, last) + (", a line where a frame shown begins" if marks else "")

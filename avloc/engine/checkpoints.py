@@ -10,7 +10,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from avloc.errors import RunError
-from avloc.files import replacing
+from avloc.files import replacing, write_bytes
 
 MEMORY = "memory."
 
@@ -21,8 +21,7 @@ def save_weights(localizer: nn.Module, path: Path, **about: Any) -> None:
     tensors |= {
         MEMORY + name: value.detach().cpu().contiguous() for name, value in getattr(localizer, "memory", {}).items()
     }
-    with replacing(path) as temporary:
-        temporary.write_bytes(save(tensors, {name: str(value) for name, value in about.items()}))
+    write_bytes(path, save(tensors, {name: str(value) for name, value in about.items()}))
 
 
 def load_weights(localizer: Any, path: Path, method: str, stage: int) -> dict[str, str]:

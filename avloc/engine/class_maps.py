@@ -20,7 +20,7 @@ def refuse_untrained(experiment: Experiment, run: Run, wanted: Sequence[str]) ->
     """RunError before anything is scored when a stage is missing; which of the sets can be scored is said with it."""
     missing: dict[str, RunError] = {}
     for name in wanted:
-        number = experiment.evaluate[name].stage or len(experiment.stages)
+        number = experiment.number_of(experiment.evaluate[name].stage)
         where = stage_one_run(experiment, run) if number == 1 else run
         kind: Any = experiment.localizers[number - 1]
         try:

@@ -1,6 +1,6 @@
 """What frozen networks hear and see in the clips of a split, as categories."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
@@ -15,8 +15,8 @@ from avloc.errors import DataError
 from avloc.nn.categories import heard_categories, seen_categories, seen_in_proposals
 from avloc.nn.classifier import Classifier
 from avloc.nn.mobile_crnn import MobileCrnnNet
+from avloc.progress import Progress
 
-Progress = Callable[[int, int, str], None]
 Scores = NDArray[np.float32]
 SOUND = LogMel(rate=22050, n_fft=882, hop=441, power=2.0, decibels=False, offset=2.220446e-16, pad="reflect")
 FRAME = FrameView(size=256, resize=256, crop=False, augment=False)
@@ -67,8 +67,7 @@ def see_categories(
     found: list[Tensor] = []
     categories: list[Tensor] = []
     for clips in _parts(store, max(1, batch_size // count), progress, "clips seen"):
-        images = store.frames(np.repeat(clips, count), np.tile(np.arange(count), len(clips)))
-        frames = FRAME(torch.from_numpy(images).to(device))
+        frames = FRAME(torch.from_numpy(store.frames_of(clips)).flatten(0, 1).to(device))
         scores = classifier(frames)
         if image_scores == "softmax":
             scores = scores.softmax(1)

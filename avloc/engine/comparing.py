@@ -6,9 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.errors import AvlocError
-from avloc.metrics import auc_parts
+from avloc.metrics import auc_parts, successes
 from avloc.protocols.result import Metric, Result
-from avloc.protocols.summary import metric_threshold
 
 
 def clip_values(result: Result) -> dict[str, NDArray[np.float64]]:
@@ -21,8 +20,9 @@ def clip_values(result: Result) -> dict[str, NDArray[np.float64]]:
     for name in result.metrics:
         kind, at, threshold = name.partition("@")
         if kind in ("ciou", "iou", "locacc"):
-            reached = metric_threshold(result.protocol, threshold or "0.5")
-            found[name] = np.where(np.isnan(scores), np.nan, scores >= reached) if at or kind == "locacc" else scores
+            rule = result.protocol.grid, result.protocol.strict_success
+            reached = successes(scores, float(threshold or 0.5), *rule) if at or kind == "locacc" else scores
+            found[name] = np.where(np.isnan(scores), np.nan, reached)
         elif kind == "auc":
             found[name] = np.where(np.isnan(scores), np.nan, auc_parts(np.nan_to_num(scores)))
         elif any(name in row for row in result.per_clip):

@@ -30,7 +30,7 @@ def cycle_figures(
 
     RunError when its weights are not there.
     """
-    number = test.stage or len(experiment.stages)
+    number = experiment.number_of(test.stage)
     kind = experiment.localizers[number - 1]
     drawn = {what: draw for what, (function, draw) in SEVERAL.items() if hasattr(kind, function)}
     if not drawn:

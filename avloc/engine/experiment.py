@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from avloc.config import Section, _suggestion, check, dump, read_section
+from avloc.config import Section, check, dump, read_section, suggestion
 from avloc.engine.run import Run
 from avloc.engine.settings import ClusterSettings, Data, Start, TestSet, problems_of
 from avloc.engine.shipped import config_path
@@ -44,6 +44,10 @@ class Experiment:
     cluster: ClusterSettings = field(default_factory=ClusterSettings)
     start: Start = field(default_factory=Start)
     evaluate: dict[str, TestSet] = field(default_factory=dict)
+
+    def number_of(self, stage: int | None) -> int:
+        """Which stage is meant: the one of that number, the last one where None."""
+        return stage or max(self.stages, default=1)
 
     def stage(self, number: int) -> Stage:
         if number > len(self.localizers):
@@ -108,7 +112,7 @@ def read_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
     problems: list[str] = []
     for key in section.values:
         if key not in SECTIONS:
-            problems.append(f"{section.where([key])}: unknown key{_suggestion(key, list(SECTIONS))}")
+            problems.append(f"{section.where([key])}: unknown key{suggestion(key, list(SECTIONS))}")
     for key in SECTIONS[2:]:
         if not isinstance(section.values.get(key), dict | None):
             problems.append(f"{section.where([key])}: found {section.values.pop(key)!r}; expected a section of keys")
@@ -158,9 +162,9 @@ def open_run(config: Path | None, run: Path | None, overrides: Sequence[str] = (
 
     A run keeps the configuration it was started with; another one for the same run is refused, naming what differs.
     """
-    if config is None and run is None:
-        run = _latest_run()
-    where = Run(Path(run) if run is not None else Path("runs") / Path(config).stem)  # type: ignore[arg-type]
+    if run is None:
+        run = _latest_run() if config is None else Path("runs") / Path(config).stem
+    where = Run(Path(run))
     if config is None and not where.config.exists():
         raise RunError(
             f"{where.path} is not a run: it has no config.yaml; start one with --config FILE --run {where.path}"

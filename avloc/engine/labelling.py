@@ -19,8 +19,8 @@ from avloc.errors import DataError
 from avloc.nn.categories import heard_categories, seen_categories
 from avloc.nn.classifier import read_classifier
 from avloc.nn.mobile_crnn import read_tagger
+from avloc.progress import Progress
 
-Progress = Callable[[int, int, str], None]
 Scores = NDArray[np.float32]
 Names = tuple[str, ...] | None  # None where a file has none
 Named = tuple[Names, Scores]  # (N, C)

@@ -4,8 +4,8 @@ import json
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +13,16 @@ import torch
 from torch import Tensor, nn
 
 from avloc import processes
-from avloc.data.loader import Batch, Loader, _mix
+from avloc.data.loader import Batch, Loader, seed_of
 from avloc.engine import checkpoints
 from avloc.engine.collect import Collector
 from avloc.engine.validation import overlaps
 from avloc.errors import AvlocError, RunError
 from avloc.files import write_text
 from avloc.methods.base import Localizer, Objective, Phase, Train
+from avloc.progress import Progress, untold
 
 log = logging.getLogger("avloc.train")
-Progress = Callable[[int, int, str], None]
 
 
 class _Objective(nn.Module):
@@ -44,12 +44,8 @@ class Place:
     phase: int = 0
     epoch: int = 0
     done: int = 0
-    best: dict[str, float] = None  # type: ignore[assignment]
-    log: list[dict[str, Any]] = None  # type: ignore[assignment]
-
-    def __post_init__(self) -> None:
-        self.best = {} if self.best is None else self.best
-        self.log = [] if self.log is None else self.log
+    best: dict[str, float] = field(default_factory=dict)
+    log: list[dict[str, Any]] = field(default_factory=list)
 
 
 def fit(
@@ -59,7 +55,7 @@ def fit(
     folder: Path,
     seed: int,
     about: Mapping[str, Any],
-    progress: Progress = lambda done, total, text: None,
+    progress: Progress = untold,
 ) -> list[dict[str, Any]]:
     """Train one stage in `folder` and return its log, an entry an epoch.
 
@@ -80,7 +76,7 @@ def fit(
         objective.objective = phase.objective
         if place.epoch == 0 and phase.before is not None:
             progress(place.done, total, f"{phase.name}: preparing")
-            phase.before(Collector(localizer, loaders, train.batch_size, _mix(seed, place.done) % 2**31))
+            phase.before(Collector(localizer, loaders, train.batch_size, seed_of(seed, place.done) % 2**31))
         while place.epoch < phase.epochs:
             entry = _epoch(localizer, stepped, phase, place, loaders, train, seed, (total, progress))
             place.epoch, place.done = place.epoch + 1, place.done + 1
@@ -105,11 +101,11 @@ def _epoch(
     started = time.perf_counter()
     loader = loaders["train"]
     steps = loader.steps(train.batch_size)
-    torch.manual_seed(_mix(seed, place.done, processes.rank()))
+    torch.manual_seed(seed_of(seed, place.done, processes.rank()))
     localizer.train()
     sums: dict[str, Tensor] = {}
     for step, batch in enumerate(loader.training(train.batch_size, seed, place.done)):
-        factor = _rate_factor(train, phase, place.epoch * steps + step, phase.epochs * steps)
+        factor = rate_factor(train, phase, place.epoch * steps + step, phase.epochs * steps)
         with _autocast(train, loader.device):
             terms = objective(batch)
         loss = torch.stack([term.float() for term in terms.values()]).sum()
@@ -143,7 +139,7 @@ def _step(optimizer: torch.optim.Optimizer, factor: float) -> None:
         group["lr"] = rate
 
 
-def _rate_factor(train: Train, phase: Phase, step: int, steps: int) -> float:
+def rate_factor(train: Train, phase: Phase, step: int, steps: int) -> float:
     """On the learning rates in a step of all `steps` of the phase."""
     factor = phase.rate
     if step < train.warmup:
@@ -190,12 +186,12 @@ def _keep(
 ) -> None:
     """The selected weights of the phase and the state to go on from; only the first process writes."""
     phase, entry = phases[place.phase], place.log[-1]
-    if _is_best(entry, place.best.get(phase.name), train.select) and processes.is_first():
-        checkpoints.save_weights(
-            localizer, folder / f"{phase.name}.safetensors", **about, phase=phase.name, epoch=entry["epoch"]
-        )
-    if _is_best(entry, place.best.get(phase.name), train.select):
-        place.best[phase.name] = _merit(entry, train.select)
+    merit = _merit(entry, train.select)
+    if phase.name not in place.best or merit > place.best[phase.name]:
+        place.best[phase.name] = merit
+        if processes.is_first():
+            path = folder / f"{phase.name}.safetensors"
+            checkpoints.save_weights(localizer, path, **about, phase=phase.name, epoch=entry["epoch"])
     if processes.is_first():
         following = (place.phase + 1, 0) if finished else (place.phase, place.epoch)
         optimizers = _optimizers(phases)
@@ -223,10 +219,6 @@ def _merit(entry: dict[str, Any], select: str) -> float:
             "name a data.validation split (with boxes for iou), or select: last"
         )
     return -entry["validation"]["loss"] if select == "loss" else entry["validation"][select]
-
-
-def _is_best(entry: dict[str, Any], best: float | None, select: str) -> bool:
-    return best is None or _merit(entry, select) > best
 
 
 def _optimizers(phases: list[Phase]) -> dict[int, torch.optim.Optimizer]:

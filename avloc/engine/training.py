@@ -1,7 +1,7 @@
 """Training one stage of a run: what `train-stage1` and `train-stage2` share."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from avloc.engine.experiment import Experiment, Stage, device_of, keep_config, o
 from avloc.engine.settings import Data
 from avloc.errors import ConfigError, DataError
 from avloc.methods.base import Localizer
+from avloc.progress import Progress, untold
 
 if TYPE_CHECKING:
     import torch
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from avloc.data.store import Store
 
 log = logging.getLogger("avloc.train")
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,7 @@ def train_stage(
     }
     if number > 1 and localizer.uses_clusters:
         about["clusters"] = clusters_id(stage_one_run(experiment, where))
-    entries = fit(
-        localizer, loaders, stage.train, where.stage(number), experiment.seed, about, progress or (lambda *_: None)
-    )
+    entries = fit(localizer, loaders, stage.train, where.stage(number), experiment.seed, about, progress or untold)
     if torch.distributed.is_initialized():
         processes.leave()
     phases = list(dict.fromkeys(entry["phase"] for entry in entries))
@@ -86,11 +84,11 @@ def _loader(stage: Stage, split: str, localizer: Localizer, device: "torch.devic
 
     store = open_split(stage.data.store, split, localizer, stage.data.layout, training=True)
     labels = None if stage.data.labels is None else read_labels(store, stage.data.labels)
-    _refuse_labels(stage.data, split, store, labels, localizer)
+    refuse_labels(stage.data, split, store, labels, localizer)
     return Loader(store, localizer, device, stage.train.workers, stage.train.resident, labels)
 
 
-def _refuse_labels(data: Data, split: str, store: "Store", labels: "Labels | None", localizer: Localizer) -> None:
+def refuse_labels(data: Data, split: str, store: "Store", labels: "Labels | None", localizer: Localizer) -> None:
     """Labels of other classes than the model's, or without the proposals that it asks for."""
     what = f"{data.store}, {split}: the labels" + (f" {data.labels}" if data.labels else "")
     classes, wanted = store.classes if labels is None else labels.classes, localizer.label_classes

@@ -1,6 +1,6 @@
 """Measurements as functions of numpy arrays; which threshold or mask goes in is the protocol's business."""
 
-from avloc.metrics.curves import THRESHOLDS, auc, auc_of_curve, auc_parts, success_curve, success_rate
+from avloc.metrics.curves import THRESHOLDS, auc, auc_of_curve, auc_parts, success_curve, success_rate, successes
 from avloc.metrics.detection import detection_ap, max_f1, precision_recall
 from avloc.metrics.interactive import iauc, iiou
 from avloc.metrics.overlap import adaptive_ciou, adaptive_mask, ciou, ciou_of_counts, iou, mean_by_frame
@@ -29,4 +29,5 @@ __all__ = [
     "precision_recall",
     "success_curve",
     "success_rate",
+    "successes",
 ]

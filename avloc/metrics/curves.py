@@ -17,6 +17,17 @@ def success_rate(scores: ArrayLike, threshold: float = 0.5, strict: bool = False
     return float(np.mean(values > threshold if strict else values >= threshold))
 
 
+def successes(scores: ArrayLike, threshold: float, grid: bool = True, strict: bool = False) -> NDArray[np.float64]:
+    """1 for each score that reaches the threshold (or exceeds it, if strict), else 0, also where it is undefined (NaN).
+
+    grid: thresholds are the float products of the published loops, so that 0.3 is 6 * 0.05, not 0.3 itself.
+    """
+    step = round(threshold / 0.05)
+    meant = 0.05 * step if grid and abs(threshold / 0.05 - step) < 1e-9 else threshold
+    values = np.asarray(scores, np.float64)
+    return (values > meant if strict else values >= meant).astype(np.float64)
+
+
 def success_curve(scores: ArrayLike) -> NDArray[np.float64]:
     """Success rates at the 21 thresholds, never rising; 1 at threshold 0 unless a score is undefined (NaN)."""
     values = _some(scores)

@@ -1,8 +1,6 @@
 """Residual encoders of frames and of spectrograms."""
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import torch
 from pydantic import PositiveInt
@@ -10,8 +8,9 @@ from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, conv1x1
 
 from avloc.errors import AvlocError
-from avloc.files import why
-from avloc.nn.pretrained import imagenet
+from avloc.nn.pretrained import imagenet, read_weights
+
+EXPECTED = "a ResNet-18 state dict, such as torchvision's resnet18-f37072fd.pth or resnet18-5c106cde.pth"
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ class ResNet(nn.Module):
 
     def load_imagenet(self, weights: str) -> None:
         """Take a torchvision ResNet-18 state dict; its classifier is left out. AvlocError naming what does not fit."""
-        state = _imagenet_state(weights)
+        state = read_weights(weights, EXPECTED, {"imagenet": imagenet})
         state = {name: value for name, value in state.items() if not name.startswith("fc.")}
         try:
             self.load_state_dict(state)
@@ -109,20 +108,3 @@ def jitter_norms(network: nn.Module) -> None:
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             nn.init.normal_(module.weight, 1.0, 0.02)
-
-
-def _imagenet_state(weights: str) -> dict[str, Any]:
-    if weights == "imagenet":
-        try:
-            return imagenet()
-        except OSError as error:
-            raise AvlocError(
-                f"backbone weights imagenet: torchvision could not download them ({error}); give the path of "
-                "resnet18-f37072fd.pth (or resnet18-5c106cde.pth), or null to start at random"
-            ) from error
-    try:
-        return dict(torch.load(Path(weights), map_location="cpu", weights_only=True))
-    except FileNotFoundError:
-        raise AvlocError(f"backbone weights {weights}: no such file; give a ResNet-18 state dict or null") from None
-    except Exception as error:
-        raise AvlocError(f"backbone weights {weights}: not a state dict ({why(error)})") from error

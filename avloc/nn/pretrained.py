@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,19 @@ from avloc.errors import AvlocError
 from avloc.files import why
 
 AT_RANDOM = ", or null to start at random"
+
+
+def read_plain(path: Path) -> Any:
+    """What torch saved in a file, tensors and plain values, of which nothing is executed.
+
+    OSError where the file cannot be opened, ValueError, in a line, for any other file.
+    """
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except OSError:
+        raise
+    except Exception as error:  # torch and pickle raise anything over files that are not theirs
+        raise ValueError(why(error)) from error
 
 
 def read_weights(
@@ -30,12 +44,11 @@ def read_weights(
                 f"weights {weights}: could not be downloaded ({error}); give the path of {expected}{otherwise}"
             ) from error
     try:
-        state = torch.load(Path(weights), map_location="cpu", weights_only=True)
-        return {name.removeprefix("module."): value for name, value in state.items()}
+        return {name.removeprefix("module."): value for name, value in read_plain(Path(weights)).items()}
     except (FileNotFoundError, IsADirectoryError):
         raise AvlocError(f"weights {weights}: no such file; give {expected}{otherwise}") from None
-    except Exception as error:
-        raise AvlocError(f"weights {weights}: not {expected} ({why(error)})") from None
+    except (OSError, ValueError, AttributeError) as error:
+        raise AvlocError(f"weights {weights}: not {expected} ({error})") from None
 
 
 def fill(module: nn.Module, state: Mapping[str, Tensor], what: str) -> None:

@@ -3,7 +3,6 @@
 Protocols share a look where they resize alike, so the work of resizing and ordering is done once for all of them.
 """
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from avloc.processes import processors
 from avloc.protocols.order import means_above, values_at
 from avloc.protocols.protocol import Protocol
 from avloc.protocols.resize import resize
@@ -110,13 +110,6 @@ def _area_places(area: Ints, pixels: int) -> Ints:
     return np.minimum(pixels - np.where(area > 0, area, pixels // 2), pixels - 1)
 
 
-def _cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def over_pieces(work: Callable, pieces: Iterator) -> None:
     """Do the work for every piece; pieces touch different clips."""
     for _ in map_pieces(work, pieces):
@@ -128,7 +121,7 @@ def map_pieces(work: Callable, pieces: Iterator) -> Iterator:
 
     Matrix products stay within their thread: a library that starts threads of its own for each of them is much slower.
     """
-    threads = min(4, _cores())
+    threads = min(4, processors())
     if threads == 1:
         yield from map(work, pieces)
         return

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from avloc.metrics import auc_of_curve, auc_parts, auroc, mean_by_frame, success_curve
+from avloc.metrics import auc_of_curve, auc_parts, auroc, mean_by_frame, success_curve, successes
 from avloc.metrics.detection import detection_of_draws
 from avloc.protocols.protocol import Protocol
 from avloc.protocols.result import Metric
@@ -50,13 +50,6 @@ def items_of(protocol: Protocol, scored: Scored) -> tuple[Ints, Values]:
     return present, mean_by_frame(scored.score, scored.clip, scored.clips)[present]
 
 
-def metric_threshold(protocol: Protocol, text: str) -> float:
-    """The threshold meant by ciou@0.3: the float product 6 * 0.05 of the published loops, or 0.3 itself."""
-    wanted = float(text)
-    step = round(wanted / 0.05)
-    return 0.05 * step if protocol.grid and abs(wanted / 0.05 - step) < 1e-9 else wanted
-
-
 def ratios(protocol: Protocol, scored: Scored) -> dict[str, Ratio]:
     """Every metric of the protocol's report that is a mean, a rate or an AUC."""
     clip, score = items_of(protocol, scored)
@@ -90,8 +83,7 @@ def _part(protocol: Protocol, name: str, score: Values) -> Values | None:
         return np.nan_to_num(score)
     at = _AT.match(name)
     if name == "locacc" or at:
-        threshold = metric_threshold(protocol, at[2] if at else "0.5")
-        return (score > threshold if protocol.strict_success else score >= threshold).astype(np.float64)
+        return successes(score, float(at[2] if at else 0.5), protocol.grid, protocol.strict_success)
     return None
 
 

@@ -1,7 +1,7 @@
 """Write a world: settings first, then every video once, over processes, then the texts."""
 
 import logging
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass
 from math import inf
@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from avloc.data.worker import Tell
-from avloc.data.workers import processors, run_tasks
+from avloc.data.workers import run_tasks
 from avloc.errors import AvlocError
-from avloc.files import read_json, replacing, write_json
+from avloc.files import read_json, write_bytes, write_json
+from avloc.processes import processors
+from avloc.progress import Progress, untold
 from avloc.synthetic.drawings import DISTRACTORS
 from avloc.synthetic.film import make_film
 from avloc.synthetic.plan import CLASSES, PlannedVideo, counts, planned_videos
@@ -21,7 +23,6 @@ from avloc.synthetic.truth import Truth, film_truth, write_texts
 from avloc.synthetic.video import encode_mp4
 
 GENERATOR = 1  # raise it when the same seed would give other videos
-Progress = Callable[[int, int, str], None]
 log = logging.getLogger("avloc.synthetic")
 
 
@@ -47,12 +48,12 @@ def write_world(
     _claim(out, _settings(seed, preset, sizes), plans)
     _sweep(out)
     found: dict[str, Truth] = {}
+    tell = progress or untold
     try:
         with closing(_each(out, plans, min(jobs, len(plans)))) as made:
             for _, (stem, truth) in made:
                 found[stem] = truth
-                if progress:
-                    progress(len(found), len(plans), "")
+                tell(len(found), len(plans), "")
     finally:
         _sweep(out)
     in_order: Truth = {key: frame for plan in plans for key, frame in found[plan.stem].items()}
@@ -73,8 +74,7 @@ def make_video(out: Path, plan: PlannedVideo, tell: Tell) -> tuple[str, Truth]:
     film = make_film(plan)
     path = out / "videos" / f"{plan.stem}.mp4"
     if not path.exists():
-        with replacing(path) as temporary:
-            temporary.write_bytes(encode_mp4(film.frames(), RATE, film.waveform(), SOUND_RATE))
+        write_bytes(path, encode_mp4(film.frames(), RATE, film.waveform(), SOUND_RATE))
     return plan.stem, film_truth(film)
 
 

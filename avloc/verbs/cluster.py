@@ -3,7 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from avloc.clustering import Clusters, Ints
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,7 @@ def _given(path: Path, clusters: int, as_trained: bool | None) -> Any:
     return found
 
 
-def _renumbered(found, trained):  # type: ignore[no-untyped-def]
+def _renumbered(found: "Clusters", trained: "Ints") -> "Clusters":
     """The same clusters, numbered so that most clips keep the label (N,) they had in training."""
     import numpy as np
     from scipy.optimize import linear_sum_assignment

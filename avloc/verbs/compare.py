@@ -155,7 +155,7 @@ def _values(result: dict[str, Any], rows: list[dict[str, Any]]) -> "dict[str, Va
     once."""
     import numpy as np
 
-    from avloc.metrics import auc_parts
+    from avloc.metrics import auc_parts, successes
 
     by_frame = result["protocol"]["aggregate"] == "frame"
     scores = [
@@ -172,15 +172,8 @@ def _values(result: dict[str, Any], rows: list[dict[str, Any]]) -> "dict[str, Va
     for name in ("locacc", *result["metrics"]):
         kind, _, text = name.partition("@")
         if kind == "locacc" or (kind in ("ciou", "iou") and text):
-            threshold = _threshold(result["protocol"], float(text or 0.5))
-            found[name] = mean(
-                (flat > threshold if result["protocol"]["strict_success"] else flat >= threshold).astype(float)
-            )
+            rule = result["protocol"]["grid"], result["protocol"]["strict_success"]
+            found[name] = mean(successes(flat, float(text or 0.5), *rule))
         elif name not in found and all(name in row for row in rows):
             found[name] = np.array([np.nan if row[name] is None else row[name] for row in rows], np.float64)
     return found
-
-
-def _threshold(protocol: dict[str, Any], wanted: float) -> float:
-    step = round(wanted / 0.05)
-    return 0.05 * step if protocol["grid"] and abs(wanted / 0.05 - step) < 1e-9 else wanted

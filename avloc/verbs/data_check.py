@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from avloc.errors import DataError
+from avloc.naming import some
 
 if TYPE_CHECKING:
     from avloc.data.store import Store
 
-NAMED = 3
 NO_SOUND = {"no sound track", "no sound", "missing sound"}
 
 
@@ -109,20 +109,16 @@ def _problems(splits: dict[str, SplitCheck], across: dict[str, list[str]], shard
             ("are the same as another clip of the split", [double for _, double in split.doubles]),
         ):
             if ids:
-                yield f"{name}: {len(ids)} of {split.clips} clips {what}: {_named(ids)}"
+                yield f"{name}: {len(ids)} of {split.clips} clips {what}: {some(ids)}"
         if split.changed:
             yield (
                 f"{name}: {len(split.changed)} items are not what was prepared (another SHA-256, or broken): "
-                f"{_named(split.changed)}"
+                f"{some(split.changed)}"
             )
         if not split.clips and shard is None:
             yield f"{name}: no clip is there"
     for pair, ids in across.items():
-        yield f"{pair}: {len(ids)} clips are in both: {_named(ids)}"
-
-
-def _named(ids: list[str]) -> str:
-    return ", ".join(ids[:NAMED]) + (", ..." if len(ids) > NAMED else "")
+        yield f"{pair}: {len(ids)} clips are in both: {some(ids)}"
 
 
 def find_clip(store: Path, clip: str, split: str | None) -> tuple["Store", int]:

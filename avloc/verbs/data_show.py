@@ -36,7 +36,7 @@ def data_show(store: Path, clip: str, split: str | None = None, out: Path | None
     from avloc.drawing.colours import OTHER, SILENT, SOUNDING
     from avloc.drawing.panels import Row, panel
     from avloc.drawing.pictures import SIZE
-    from avloc.files import replacing
+    from avloc.files import write_bytes
 
     part, number = find_clip(store, clip, split)
     found = part.clip(number)
@@ -56,8 +56,7 @@ def data_show(store: Path, clip: str, split: str | None = None, out: Path | None
     title = f"{clip}: {', '.join(names) or 'no label'}"
     content = panel(title, [*rows, Row("", [_sound(part, found, width)])], legend)
     out = Path(out) if out is not None else Path(re.sub(r"[^\w.-]+", "_", clip).lstrip("-.") + ".png")
-    with replacing(out) as temporary:
-        temporary.write_bytes(content)
+    write_bytes(out, content)
     return Shown(out, part.split_name or "", names, len(found.boxes))
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from avloc.progress import Progress, untold
 from avloc.verbs.evaluate import SetResult
 
-Progress = Callable[[int, int, str], None]
 CONFIG = Path("dsol_synthetic_quick")
 LISTS = ("solo_training_1", "solo_training_2", "solo_validation", "solo_testing", "pair_testing", "duet_testing")
 MOSAICS = ("train=1600", "validation=200", "test=400")
@@ -98,12 +98,12 @@ def demo(out: Path = Path("avloc-demo"), seed: int = 0, progress: Progress | Non
         "evaluate": lambda shown: evaluate(CONFIG, run, settings, progress=shown),
         "visualize": lambda shown: visualize(CONFIG, run, settings, progress=shown),
     }
+    tell = progress or untold
     for number, (name, step) in enumerate(steps.items()):
         started = time.perf_counter()
-        found[name] = step(_part(progress, number, len(steps), name))
+        found[name] = step(_part(tell, number, len(steps), name))
         seconds[name] = round(time.perf_counter() - started, 1)
-    if progress:
-        progress(len(steps), len(steps), "done")
+    tell(len(steps), len(steps), "done")
     sets = found["evaluate"].sets
     return Demo(out, run, seconds, sets, claims_of(sets), found["visualize"].report)
 
@@ -119,11 +119,12 @@ def _quoted(path: Path) -> str:
     return json.dumps(str(path))
 
 
-def _part(progress: Progress | None, number: int, steps: int, name: str) -> Progress:
+def _part(tell: Progress, number: int, steps: int, name: str) -> Progress:
+    """The progress of one step, as that of the whole."""
+
     def shown(done: int, total: int, text: str) -> None:
-        if progress:
-            share = f"{done}/{total} " if total else ""
-            progress(number, steps, f"{name}: {share}{text}")
+        share = f"{done}/{total} " if total else ""
+        tell(number, steps, f"{name}: {share}{text}")
 
     shown(0, 0, "")
     return shown

@@ -1,17 +1,18 @@
 """`avloc evaluate --run`: how right a run's maps are on its test sets, beside rules that do not listen."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from avloc.progress import Progress, untold
 
 if TYPE_CHECKING:
     from avloc.engine.predicting import Frames, Maps
     from avloc.protocols.result import Metric, Result
 
 log = logging.getLogger("avloc.evaluate")
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
@@ -101,13 +102,11 @@ def evaluate(
         )
     refuse_untrained(experiment, where, wanted)
     keep_config(experiment, where)
-    found = {}
+    found, tell = {}, progress or untold
     for number, name in enumerate(wanted):
-        if progress:
-            progress(number, len(wanted), name)
+        tell(number, len(wanted), name)
         found[name] = _evaluate_set(experiment, where, name, metric, resamples)
-    if progress:
-        progress(len(wanted), len(wanted), "")
+    tell(len(wanted), len(wanted), "")
     return Evaluated(where.path, found)
 
 
@@ -124,13 +123,14 @@ def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | 
     from avloc.protocols import named
 
     test = experiment.evaluate[name]
-    number = test.stage or len(experiment.stages)
+    number = experiment.number_of(test.stage)
     stage = experiment.stage(number)
-    localizer = load_stage(experiment, run, number).to(device_of(stage.train.device))
+    device = device_of(stage.train.device)
+    localizer = load_stage(experiment, run, number).to(device)
     see_and_hear(localizer, test, name)
     store = open_split(test.store, test.split, localizer)
     frames = frames_to_score(store, test.frames, experiment.seed, name)
-    loader = Loader(store, localizer, device_of(stage.train.device), stage.train.workers, stage.train.resident)
+    loader = Loader(store, localizer, device, stage.train.workers, stage.train.resident)
     protocol = named(test.protocol).with_axes(**test.axes)
     table = class_table(experiment, run, protocol, store, localizer)
     every = maps_of_all(experiment, run, localizer, number, loader, frames)

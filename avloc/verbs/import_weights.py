@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from avloc.errors import AvlocError
-from avloc.files import why
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -169,12 +168,14 @@ def _states_in(folder: Path, files: Mapping[str, str]) -> "Mapping[str, Tensor]"
 def _state_of(path: Path) -> "Mapping[str, Tensor]":
     import torch
 
+    from avloc.nn.pretrained import read_plain
+
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = read_plain(path)
     except FileNotFoundError:
         raise AvlocError(f"{path}: no such file; give the authors' checkpoint") from None
-    except Exception as error:
-        raise AvlocError(f"{path}: not a checkpoint of plain tensors ({why(error)})") from None
+    except (OSError, ValueError) as error:
+        raise AvlocError(f"{path}: not a checkpoint of plain tensors ({error})") from None
     for wrapper in ("state_dict", "model_state_dict", "model"):
         if isinstance(state, Mapping) and isinstance(state.get(wrapper), Mapping):
             state = state[wrapper]

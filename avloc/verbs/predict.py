@@ -1,17 +1,17 @@
 """`avloc predict`: heat maps of any store's clips, annotated or not."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from avloc.progress import Progress, untold
 
 if TYPE_CHECKING:
     import numpy as np
 
     from avloc.data.store import Store
     from avloc.engine.experiment import Stage
-
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
@@ -57,21 +57,21 @@ def predict(
     from avloc.engine.predicting import maps_of, maps_of_parts
     from avloc.engine.stages import load_stage
     from avloc.errors import AvlocError
-    from avloc.files import replacing
+    from avloc.files import write_bytes
     from avloc.predictions import write_predictions
 
     if videos < 1:
         raise AvlocError(f"videos is {videos}; expected 1 or more rows of pictures")
     experiment, where = open_run(config, run, set)
-    number = stage or max(experiment.stages)
+    number = experiment.number_of(stage)
     settings = experiment.stage(number)
     device = device_of(settings.train.device)
     localizer = load_stage(experiment, where, number).to(device)
     part = open_split(Path(store), split, localizer)
     loader = Loader(part, localizer, device, settings.train.workers, settings.train.resident)
     count = len(part) * part.frames_per_clip
-    if progress:
-        progress(0, 1, f"{count} frames")
+    tell = progress or untold
+    tell(0, 1, f"{count} frames")
     if own_sound:
         maps = maps_of_parts(localizer, loader)
     else:
@@ -84,11 +84,8 @@ def predict(
     predictions, table, picture = (folder / f"{split}{ending}" for ending in (".h5", ".csv", ".png"))
     write_predictions(predictions, ids, maps, classes, attributes=about)
     _write_table(table, part, ids, maps, classes)
-    content = strips(part, maps, videos, f"{where.path}, stage {number}: {split} of {store}", classes)
-    with replacing(picture) as temporary:
-        temporary.write_bytes(content)
-    if progress:
-        progress(1, 1, "")
+    write_bytes(picture, strips(part, maps, videos, f"{where.path}, stage {number}: {split} of {store}", classes))
+    tell(1, 1, "")
     return Predicted(where.path, predictions, table, picture, len(part), count)
 
 
@@ -128,15 +125,15 @@ def _write_table(
 
     import numpy as np
 
-    from avloc.drawing.strips import moments_of
+    from avloc.drawing.strips import stretches_of
     from avloc.files import write_text
 
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["id", "video", "start", "stop", "highest", "x", "y", *(["class"] if classes else [])])
-    for name, moment, heats in zip(ids, moments_of(store), maps, strict=True):
+    for name, stretch, heats in zip(ids, stretches_of(store), maps, strict=True):
         kind, row, column = np.unravel_index(heats.argmax(), heats.shape)
         x, y = (column + 0.5) / heats.shape[2], (row + 0.5) / heats.shape[1]
-        figures = [f"{moment.start:.3f}", f"{moment.stop:.3f}", f"{heats.max():.6g}", f"{x:.4f}", f"{y:.4f}"]
-        table.writerow([name, store.videos[moment.clip], *figures, *([classes[int(kind)]] if classes else [])])
+        figures = [f"{stretch.start:.3f}", f"{stretch.stop:.3f}", f"{heats.max():.6g}", f"{x:.4f}", f"{y:.4f}"]
+        table.writerow([name, store.videos[stretch.clip], *figures, *([classes[int(kind)]] if classes else [])])
     write_text(path, text.getvalue())

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Unpack
 
 from avloc.data.build import Prepared, build_store
-from avloc.data.sources.moments import Moments, read_lists
+from avloc.data.sources.marks import read_truth
+from avloc.data.sources.moments import SHORT, Moments, read_lists
 from avloc.data.sources.videos import VideoReader, list_videos
+from avloc.data.store_settings import FRAMES, refuse_other
 from avloc.data.work import Scale
 from avloc.errors import DataError
 from avloc.files import why
-from avloc.verbs.prepare_import import read_truth
 
 
 def prepare_folder(
@@ -39,10 +40,8 @@ def prepare_folder(
     frames become size x size. rate: Hz. short: "fail" counts videos whose sound is shorter, "repeat" repeats it. frames:
     "jpeg" or "raw". store: "hdf5" or "lmdb". work: see `avloc.data.work.Work`.
     """
-    if short not in ("fail", "repeat"):
-        raise DataError(f"short is {short!r}; expected 'fail' or 'repeat'")
-    if frames not in ("jpeg", "raw"):
-        raise DataError(f"frames is {frames!r}; expected 'jpeg' or 'raw'")
+    refuse_other("short", short, SHORT)
+    refuse_other("frames", frames, FRAMES)
     if size < 8 or rate < 1000 or frames_per_clip < 1 or not 0 < seconds * rate < 1e8:
         raise DataError(
             f"size is {size}, rate {rate}, frames_per_clip {frames_per_clip}, seconds {seconds}; expected at least 8 pixels, "

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Unpack
 
-from avloc.annotations.benchmarks import BENCHMARKS
-from avloc.annotations.files import Files
 from avloc.annotations.truth import Truth
 from avloc.data.build import Prepared, build_store
 from avloc.data.sources import coarse_to_fine, dsol, dsol_mosaics, sspl, visual_context
 from avloc.data.sources.base import Listing, Reader
 from avloc.data.sources.coarse_to_fine_labels import keep_labels
 from avloc.data.sources.folder import FolderReader, list_folder
-from avloc.data.sources.moments import Moments, read_lists
+from avloc.data.sources.marks import read_truth
+from avloc.data.sources.moments import SHORT, Moments, read_lists
+from avloc.data.store_settings import FRAMES, refuse_other
 from avloc.data.work import Scale
 from avloc.errors import DataError
 
@@ -58,10 +58,8 @@ def prepare_import(
     """
     if layout not in LAYOUTS:
         raise DataError(f"layout is {layout!r}; expected one of {', '.join(LAYOUTS)}")
-    if short not in ("fail", "repeat"):
-        raise DataError(f"short is {short!r}; expected 'fail' or 'repeat'")
-    if frames not in ("jpeg", "raw"):
-        raise DataError(f"frames is {frames!r}; expected 'jpeg' or 'raw'")
+    refuse_other("short", short, SHORT)
+    refuse_other("frames", frames, FRAMES)
     if size < 8:
         raise DataError(f"size is {size}; expected at least 8 pixels")
     fixed, length = LAYOUTS[layout]
@@ -103,18 +101,6 @@ def prepare_import(
     if layout == "coarse-to-fine" and prepared.shard is None:  # of parts, once they are merged and this is run again
         keep_labels(source, out)
     return prepared
-
-
-def read_truth(benchmark: str | None, annotations: Path | None) -> Truth | None:
-    """The boxes of a benchmark, None where none is asked for."""
-    if (benchmark is None) != (annotations is None):
-        missing = "annotations" if annotations is None else "benchmark"
-        raise DataError(f"--{missing} is missing; a benchmark's name and the place of its boxes are given together")
-    if benchmark is None or annotations is None:
-        return None
-    if benchmark not in BENCHMARKS:
-        raise DataError(f"benchmark {benchmark!r} is not known; `avloc benchmarks` lists them")
-    return BENCHMARKS[benchmark].read(Files(annotations))
 
 
 def _opened(layout: str, source: Path, lists: Lists, truth: Truth | None, frame: int, moments: Moments) -> Opened:

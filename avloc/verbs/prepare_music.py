@@ -10,6 +10,7 @@ from avloc.data.build import Prepared, build_store
 from avloc.data.sources.base import Listing
 from avloc.data.sources.music import GRID, MusicReader, list_music
 from avloc.data.store import Store
+from avloc.data.store_settings import FRAMES, refuse_other
 from avloc.data.work import Scale
 from avloc.errors import DataError
 
@@ -37,8 +38,7 @@ def prepare_music(
         raise DataError(f"fps is {fps}; expected 1 to {GRID} frames a second")
     if size < 8 or rate < 1000:
         raise DataError(f"size is {size} and rate is {rate}; expected at least 8 pixels and 1000 Hz")
-    if frames not in ("jpeg", "raw"):
-        raise DataError(f"frames is {frames!r}; expected 'jpeg' or 'raw'")
+    refuse_other("frames", frames, FRAMES)
     source, out = Path(source), Path(out)
     splits = splits and words(splits)
     classes, listing = list_music(source, splits)

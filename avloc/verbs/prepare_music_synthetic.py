@@ -9,6 +9,7 @@ from avloc.config import words
 from avloc.data.build import Prepared, build_store
 from avloc.data.sources.mosaics import MosaicReader, Pool, list_mosaics, shared_videos
 from avloc.data.store import Store
+from avloc.data.store_settings import FRAMES, refuse_other
 from avloc.data.work import Scale
 from avloc.errors import DataError
 
@@ -47,8 +48,7 @@ def prepare_music_synthetic(
         )
     if not 0 <= jitter <= 1:
         raise DataError(f"jitter is {jitter}; expected 0 to 1")
-    if frames not in ("jpeg", "raw"):
-        raise DataError(f"frames is {frames!r}; expected 'jpeg' or 'raw'")
+    refuse_other("frames", frames, FRAMES)
     source, out = Path(source), Path(out)
     pools = _pools(pool, count, training)
     solos = Store.open(source)

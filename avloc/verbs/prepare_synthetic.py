@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from avloc.synthetic.world import Progress, SyntheticWorld, write_world
+from avloc.progress import Progress
+from avloc.synthetic.world import SyntheticWorld, write_world
 
 
 def prepare_synthetic(

@@ -1,20 +1,15 @@
 """`avloc pseudo-labels`: how much each class is heard and seen in the clips of a split, kept in the store."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from avloc.errors import DataError
+from avloc.progress import Progress, untold
 
 if TYPE_CHECKING:
     from avloc.data.labels import Labels
     from avloc.data.store import Store
-
-Progress = Callable[[int, int, str], None]
-SOURCES = (
-    "--tags, --run DIR, or for sounds --scores FILE or --tagger FILE, for frames --frame-scores FILE or --classifier"
-)
 
 
 @dataclass(frozen=True)
@@ -74,10 +69,9 @@ def pseudo_labels(
     from avloc.data.store import Store
     from avloc.engine.labelling import Streams, of_streams, refuse_sources
 
-    tell = progress or (lambda done, total, text: None)
     streams = Streams(
         scores, frame_scores, None if tagger is None else str(tagger), classifier,
-        sound_mapping, frame_mapping, image_scores, device, batch_size, tell,
+        sound_mapping, frame_mapping, image_scores, device, batch_size, progress or untold,
     )  # fmt: skip
     refuse_sources(streams, tags, run, proposals is not None)
     part = Store.open(store).split(split)

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from avloc.engine.training import Progress, Trained, train_stage
+from avloc.engine.training import Trained, train_stage
+from avloc.progress import Progress
 
 
 def train_stage1(

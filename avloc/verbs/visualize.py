@@ -2,10 +2,12 @@
 
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from avloc.progress import Progress, untold
 
 if TYPE_CHECKING:
     from avloc.drawing.page import Page, ShownSet
@@ -14,7 +16,6 @@ if TYPE_CHECKING:
     from avloc.engine.settings import TestSet
 
 log = logging.getLogger("avloc.visualize")
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
@@ -42,14 +43,14 @@ def visualize(
     """
     from avloc.engine.experiment import open_run
     from avloc.errors import AvlocError
-    from avloc.files import write_text
+    from avloc.files import write_bytes, write_text
 
     if clips < 1:
         raise AvlocError(f"clips: found {clips}; expected 1 or more")
     experiment, own = open_run(config, run, set)
     sheet = _Sheet(own.path)
     names = _chosen_sets(experiment, own, sets, sheet)
-    tell, total = progress or (lambda done, total, text: None), len(names) + 1
+    tell, total = progress or untold, len(names) + 1
     shown: list[ShownSet] = []
     for number, name in enumerate(names):
         tell(number, total, name)
@@ -58,10 +59,12 @@ def visualize(
         raise AvlocError(f"{own.path}: none of its test sets can be drawn: {'; '.join(sheet.left_out)}")
     tell(total - 1, total, "training and clusters")
     page = _page(experiment, own, shown, sheet)
-    figures = [_write(own.figures / f"{name}.png", content) for name, content in sheet.figures.items()]
+    figures = {own.figures / f"{name}.png": content for name, content in sheet.figures.items()}
+    for path, content in figures.items():
+        write_bytes(path, content)
     write_text(own.report, page.html())
     tell(total, total, "page")
-    return Visualized(own.path, figures, own.report)
+    return Visualized(own.path, list(figures), own.report)
 
 
 @dataclass
@@ -137,7 +140,7 @@ def _about(experiment: "Experiment", test: "TestSet", result: Mapping[str, Any] 
     counts = (result or {}).get("counts", {})
     scored = f"{counts['evaluated']} frames of " if "evaluated" in counts else ""
     dropped = "".join(f", {amount} left out ({reason})" for reason, amount in (counts.get("dropped") or {}).items())
-    stage = (result or {}).get("stage") or test.stage or len(experiment.stages)
+    stage = (result or {}).get("stage") or experiment.number_of(test.stage)
     return f"{scored}{test.split} in {test.store}{dropped}; protocol {test.protocol}; maps of stage {stage}."
 
 
@@ -229,11 +232,3 @@ def _clusters(experiment: "Experiment", first: "Run", page: "Page", sheet: _Shee
         return sheet.skip(f"frames of clusters: {first.clusters} is of other clips than {data.store} holds")
     page.clusters = cluster_strips(store, found["labels"], int(found["clusters"]), classes, experiment.seed)
     sheet.figures["clusters.frames"] = panel("Frames of each cluster", [Row("", [strip]) for strip in page.clusters])
-
-
-def _write(path: Path, content: bytes) -> Path:
-    from avloc.files import replacing
-
-    with replacing(path) as temporary:
-        temporary.write_bytes(content)
-    return path

@@ -22,7 +22,7 @@ from av.video.reformatter import VideoReformatter
 from avloc.data.blocks import write_block
 from avloc.data.sources.base import Item
 from avloc.data.sources.music import MusicReader
-from avloc.data.video import _FILTER, probe, read_frames
+from avloc.data.video import FILTER, probe, read_frames
 
 SOUND_RATE = 22050
 
@@ -68,7 +68,7 @@ def bare(path: Path, size: int) -> int:
         for frame in container.decode(stream):
             if frame.time >= due - 0.001:
                 square = reformatter.reformat(
-                    frame, width=size, height=size, format="rgb24", interpolation=_FILTER, threads=1
+                    frame, width=size, height=size, format="rgb24", interpolation=FILTER, threads=1
                 )
                 kept.append(square.to_ndarray())
                 due += 0.25

@@ -47,7 +47,7 @@ def test_frames_stand_in_the_order_of_time_with_the_class_that_is_loudest(monkey
     maps[:, 1, 2, 2] = np.arange(8)
     pictures, sound, short, _ = drawn(monkeypatch, Films(3), maps, classes=("a", "b", "c"))
     titles = [picture.title for picture in pictures.pictures]
-    assert titles == [f"{n} to {n + 1} s" for n in range(6)] and str(strips.Moment(0, 1, 0.25, 0.5)) == "0.25 to 0.5 s"
+    assert titles == [f"{n} to {n + 1} s" for n in range(6)] and str(strips.Stretch(0, 1, 0.25, 0.5)) == "0.25 to 0.5 s"
     assert [picture.caption for picture in pictures.pictures[:2]] == ["highest 4, b", "highest 5, b"]
     assert pictures.heading == "long: colours from 0 to 5" and short.heading == "short: colours from 0 to 7"
     corners = [picture.image[:8, :8].mean() for picture in pictures.pictures]  # where the maps are 0

@@ -81,7 +81,7 @@ rows = Collector(localizer, loaders, 4, 7, augment=False)(
 )
 fit(localizer, loaders, stage.train, folder / "fit", 3, {"method": "dsol", "stage": 1})
 torch.save({"rows": rows, "weights": localizer.state_dict(), "memory": localizer.memory,
-            "mean": processes.mean(torch.tensor(float(rank))), "first": processes.first_alone(lambda: rank),
+            "mean": processes.mean(torch.tensor(float(rank))),
             "gathered": processes.gather_rows(torch.full((2, 3), rank))}, folder / f"rank{rank}.pt")
 processes.leave()
 """
@@ -120,10 +120,9 @@ def test_both_processes_end_with_the_same_weights_and_labels(ranks):
     assert torch.equal(zero["memory"]["labels"], one["memory"]["labels"])
 
 
-def test_means_rows_and_lone_work_of_two_processes(ranks):
+def test_means_and_rows_of_two_processes(ranks):
     _, (zero, one) = ranks
     assert zero["mean"] == one["mean"] == 0.5
-    assert (zero["first"], one["first"]) == (0, None)
     assert zero["gathered"].tolist() == one["gathered"].tolist() == [[0] * 3] * 2 + [[1] * 3] * 2
 
 
@@ -134,6 +133,6 @@ def test_with_one_process_every_function_is_the_identity(monkeypatch):
     processes.join()
     processes.barrier()
     assert processes.mean(rows) is rows and processes.gather_rows(rows) is rows
-    assert processes.first_alone(lambda: "done") == "done" and processes.is_first() and processes.world_size() == 1
+    assert processes.is_first() and processes.world_size() == 1
     processes.leave()
     assert not torch.distributed.is_initialized()

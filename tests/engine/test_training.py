@@ -182,13 +182,13 @@ def test_every_way_to_train_stays_finite(store, tmp_path, options):
 
 def test_rates_fall_at_milestones_after_a_warm_up_of_one_rate():
     """Two batches an epoch, four epochs; a warm-up of three steps at a tenth, a tenth again from the third epoch on."""
-    from avloc.engine.trainer import _rate_factor
+    from avloc.engine.trainer import rate_factor
     from avloc.methods.base import Phase, Train
 
     train = Train(warmup=3, warmup_rate=0.1, milestones=(2,), gamma=0.1)
-    factors = [_rate_factor(train, Phase("p", lambda batch: {}, [], 4), step, 8) for step in range(8)]
+    factors = [rate_factor(train, Phase("p", lambda batch: {}, [], 4), step, 8) for step in range(8)]
     assert factors == pytest.approx([0.1, 0.1, 0.1, 1, 0.1, 0.1, 0.1, 0.1])
-    linear = [_rate_factor(Train(warmup=4), Phase("p", lambda batch: {}, [], 1), step, 8) for step in range(6)]
+    linear = [rate_factor(Train(warmup=4), Phase("p", lambda batch: {}, [], 1), step, 8) for step in range(6)]
     assert linear == pytest.approx([0.25, 0.5, 0.75, 1, 1, 1])
 
 

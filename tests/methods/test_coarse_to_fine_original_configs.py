@@ -7,7 +7,7 @@ import pytest
 
 from avloc.data.views import FrameView, LogMel
 from avloc.engine.experiment import Experiment, read_experiment
-from avloc.engine.trainer import _rate_factor
+from avloc.engine.trainer import rate_factor
 from avloc.methods.base import Phase
 from avloc.methods.coarse_to_fine_original import StageOne
 from avloc.nn.encoders import Backbone
@@ -28,7 +28,7 @@ def rates(name: str, stage: int, steps: int = 200) -> list[tuple[int, float]]:
     first = 0 if stage == 1 else 10
     found: list[tuple[int, float]] = []
     for step in range(steps * train.epochs):
-        rate = train.lr * _rate_factor(train, phase, step, steps * train.epochs)
+        rate = train.lr * rate_factor(train, phase, step, steps * train.epochs)
         if not found or found[-1][1] != pytest.approx(rate):
             found.append((first + step // steps, rate))
     return found

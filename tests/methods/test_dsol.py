@@ -14,7 +14,7 @@ from avloc.data.views import FrameView, LogMel
 from avloc.errors import AvlocError
 from avloc.methods.base import Train
 from avloc.methods.dsol import StageOne, StageTwo
-from avloc.methods.dsol.stage_two import _quarters
+from avloc.methods.dsol.stage_two import quarters
 from avloc.nn.encoders import Backbone
 
 SMALL = Backbone(widths=(8, 16), blocks=(1, 1), strides=(1, 2))
@@ -408,7 +408,7 @@ def test_the_teacher_stays_when_the_student_moves(batch):
 def test_quarters_pool_like_adaptive_max_pooling():
     for high, wide in ((14, 14), (7, 5), (6, 9), (1, 1)):
         maps = torch.randn(3, 1, high, wide)
-        found = _quarters(maps).flatten(2).max(2).values
+        found = quarters(maps).flatten(2).max(2).values
         assert torch.equal(found, F.adaptive_max_pool2d(maps, 2).flatten(1))
 
 

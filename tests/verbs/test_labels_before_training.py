@@ -100,7 +100,7 @@ def test_labels_that_were_broken_before_stage_two(store, tmp_path):
 
 def test_a_method_that_asks_for_proposals_gets_them_unchanged_or_not_at_all(store):
     from avloc.engine.settings import Data
-    from avloc.engine.training import _refuse_labels
+    from avloc.engine.training import refuse_labels
     from avloc.errors import DataError
     from avloc.methods.base import Localizer
 
@@ -117,11 +117,11 @@ def test_a_method_that_asks_for_proposals_gets_them_unchanged_or_not_at_all(stor
         (boxed, r"have proposals, but frames are augmented; set stage1.model.frame \{augment: false, crop: false\}"),
     ):
         with pytest.raises(DataError, match=words):
-            _refuse_labels(data, "train", part, labels, localizer)
+            refuse_labels(data, "train", part, labels, localizer)
     localizer.frame = avloc.FrameView(size=32, augment=False, crop=False)
-    _refuse_labels(data, "train", part, boxed, localizer)
+    refuse_labels(data, "train", part, boxed, localizer)
     nameless = replace(boxed, proposal_classes=boxed.proposal_classes - 1)
-    _refuse_labels(data, "train", part, nameless, localizer)
+    refuse_labels(data, "train", part, nameless, localizer)
     localizer.label_classes = 3  # learns from the classes
     with pytest.raises(DataError, match="proposals without classes; `avloc pseudo-labels` with --classifier FILE"):
-        _refuse_labels(data, "train", part, nameless, localizer)
+        refuse_labels(data, "train", part, nameless, localizer)

@@ -307,6 +307,14 @@ def test_what_cannot_be_done_is_said_in_one_line(tmp_path, options, expected):
     assert "\n" not in str(refused.value)
 
 
+def test_boxes_that_are_laid_out_otherwise_are_a_mistake_of_their_file(tmp_path):
+    root, boxes = make_folder(tmp_path / "data"), tmp_path / "vggss.json"
+    boxes.write_text(json.dumps([{"file": "a_000001", "class": "dog", "bbox": 3}]))
+    options = {"layout": "folder", "seconds": 3.0, "benchmark": "vggss", "annotations": boxes, "jobs": 1}
+    with pytest.raises(DataError, match="not laid out as vggss is"):
+        avloc.prepare_import(root, out=tmp_path / "store", **options)
+
+
 def test_the_command_does_the_same(tmp_path):
     root = make_folder(tmp_path / "data")
     arguments = ["--source", root, "--layout", "folder", "--seconds", 3, "--lists", f"train={root / 'train.txt'}"]

@@ -18,8 +18,9 @@ from avloc.annotations.files import Files
 from avloc.annotations.pickles import read_plain_pickle
 from avloc.annotations.reading import laid_out
 from avloc.data.sources.base import Entry, Item, Listing
-from avloc.data.sources.recipe import Rows, boxes_in, refuse_missing
-from avloc.data.sources.tree import Tree
+from avloc.data.sources.marks import Rows
+from avloc.data.sources.recipe import boxes_in, refuse_missing
+from avloc.data.sources.tree import Tree, shown_file
 from avloc.errors import DataError
 
 logger = logging.getLogger(__name__)
@@ -169,13 +170,13 @@ def _boxes(
 
 
 def _item(tree: Tree, name: str, tags: list[int], boxes: Mapping[str, dict[str, tuple[str, Rows]]]) -> Item:
-    facts, marked = tree.find(name), boxes.get(name, {})
+    marked = boxes.get(name, {})
+    facts = {**tree.find(name), "picture": None}  # its frames are numbered, whatever else has the name
     return Item(
         name,
-        facts["path"] or facts["folder"] or f"{name}.mp4",
+        shown_file(facts, f"{name}.mp4"),
         {
-            **{key: value for key, value in facts.items() if key != "picture"},
-            "picture": None,  # its frames are numbered, whatever else has the name
+            **facts,
             "video": name,
             "labels": tags,
             "boxes": {second: rows for second, (_, rows) in marked.items()},

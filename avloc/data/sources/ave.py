@@ -13,9 +13,10 @@ import h5py
 from avloc.annotations.files import Files
 from avloc.annotations.reading import read_own_truth
 from avloc.data.sources.base import Entry, Item, Listing
-from avloc.data.sources.moments import marked, read_lists
-from avloc.data.sources.recipe import Rows, refuse_missing
-from avloc.data.sources.tree import Tree
+from avloc.data.sources.marks import Rows, marked
+from avloc.data.sources.moments import read_lists
+from avloc.data.sources.recipe import refuse_missing
+from avloc.data.sources.tree import Tree, shown_file
 from avloc.errors import DataError
 from avloc.files import why
 
@@ -118,6 +119,6 @@ def _item(tree: Tree, name: str, spans: list[list[Any]], boxed: Mapping[str, Row
             boxes[str(n)] = [[*row[:4], label] for row in boxed[f"{name}/{n}"]]
     return Item(
         name,
-        facts["path"] or facts["picture"] or facts["folder"] or f"{name}.mp4",
+        shown_file(facts, f"{name}.mp4"),
         {**facts, "video": name, "spans": spans, "boxes": boxes},
     )

@@ -19,7 +19,8 @@ from avloc.data.clip import Clip
 from avloc.data.media import MediaError
 from avloc.data.sources.base import Entry, Item, Listing
 from avloc.data.sources.hdf5_rows import read_row
-from avloc.data.sources.moments import Moments, entries, facts_of, marked
+from avloc.data.sources.marks import Marks
+from avloc.data.sources.moments import Moments, entries
 from avloc.data.spectrograms import Spectrograms
 from avloc.errors import DataError
 
@@ -63,14 +64,13 @@ def list_coarse_to_fine(
     )
     if len(names) != held.rows:
         raise DataError(f"{root}: {held.rows} rows, but {file} lists {len(names)} clips; expected one for each row")
-    boxes = marked(truth)
-    videos = {} if truth is None else dict(zip(truth.ids, truth.videos, strict=True))
+    marks = Marks(truth)
     items = {
-        name: Item(name, f"Video.h5:{row}", {"row": row, "seconds": held.seconds, **facts_of(name, boxes, videos)})
+        name: Item(name, f"Video.h5:{row}", {"row": row, "seconds": held.seconds, **marks.facts(name)})
         for row, name in enumerate(names)
     }
     listed = entries(file, names) if lists else [Entry(name, f"Video.h5:{row}") for row, name in enumerate(names)]
-    return (truth.classes if truth is not None else ()) or ("sounding",), Listing(items, {split: listed}), held
+    return marks.classes, Listing(items, {split: listed}), held
 
 
 def _held(root: Path) -> Held:

@@ -25,7 +25,8 @@ from avloc.data.audio import cut, read_sound
 from avloc.data.clip import Box, Clip
 from avloc.data.media import MediaError
 from avloc.data.sources.base import Entry, Item, Listing
-from avloc.data.sources.moments import Moments, entries, marked, read_picture
+from avloc.data.sources.marks import UNNAMED, marked
+from avloc.data.sources.moments import Moments, entries, read_picture
 from avloc.data.sources.music import read_labels
 from avloc.data.spectrograms import Spectrograms
 from avloc.errors import DataError
@@ -71,14 +72,15 @@ def list_dsol(
     if taken and len(without) < len(names):
         few = f"{len(names) - len(without)} of {len(names)} listed videos have a sound file"
         logger.warning("%s: %s (%s has none); spectrograms are taken of all", root, few, without[0])
+    levels = levels if taken else None
     classes, labels = _labels(root, lists, truth)
     boxes = _boxes_by_video(truth)
     items = {}
     for name in names:
-        seconds = _seconds(root / SEEN / name, None if not taken else levels / name)  # type: ignore[operator]
+        seconds = _seconds(root / SEEN / name, levels and levels / name)
         sound = None if taken else sounds.get(name)
         facts = {
-            "levels": f"{levels.name}/{name}" if taken and levels is not None else None,
+            "levels": f"{levels.name}/{name}" if levels is not None else None,
             "sound": sound,
             "bytes": file_size(root / sound) if sound else None,
             "seconds": seconds,
@@ -126,7 +128,7 @@ def _labels(
     if strange:
         raise DataError(f"{root}: the labels know the class {strange[0]!r}, the annotation has {', '.join(classes)}")
     numbers = {video: sorted(classes.index(name) for name in names) for video, names in named.items()}
-    return classes or ("sounding",), numbers
+    return classes or UNNAMED, numbers
 
 
 def _label_vectors(path: Path) -> dict[str, list[str]]:

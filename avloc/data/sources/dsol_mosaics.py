@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from avloc.annotations.files import Files
 from avloc.annotations.music import read_dsol_synthetic
@@ -15,7 +16,8 @@ from avloc.annotations.truth import Truth
 from avloc.data.clip import Clip
 from avloc.data.sources.base import Entry, Item, Listing
 from avloc.data.sources.dsol import LAYOUT, read_levels
-from avloc.data.sources.moments import Moments, facts_of, marked, read_picture
+from avloc.data.sources.marks import UNNAMED, marked
+from avloc.data.sources.moments import Moments, read_picture
 from avloc.errors import DataError
 
 
@@ -46,17 +48,18 @@ def list_mosaics(
         within = os.path.relpath(folder, root)
         for sound, picture, mark in zip(heard, seen, marked_names or seen, strict=True):
             key, name = os.path.splitext(mark)[0], f"{split}/{os.path.splitext(picture)[0]}"
-            facts = {
+            facts: dict[str, Any] = {
                 "picture": os.path.normpath(f"{within}/video/{picture}"),
                 "levels": os.path.normpath(f"{within}/audio/{sound}"),
                 "key": key,
-                **facts_of(key, boxes, {key: name}),
+                "video": name,
+                "boxes": boxes.get(key),
             }
             items[name] = Item(name, facts["picture"], facts)
             splits[split].append(Entry(name))
     if not items:
         raise DataError(f"{root}: no spectrograms of DSOL here; {LAYOUT}")
-    return classes or ("sounding",), Listing(items, splits)
+    return classes or UNNAMED, Listing(items, splits)
 
 
 def _folders(root: Path) -> list[Path]:

@@ -17,7 +17,8 @@ from avloc.data.audio import read_sound
 from avloc.data.clip import Clip
 from avloc.data.media import MediaError
 from avloc.data.sources.base import Entry, Item, Listing
-from avloc.data.sources.moments import Moments, entries, facts_of, marked, read_picture
+from avloc.data.sources.marks import Marks
+from avloc.data.sources.moments import Moments, entries, read_picture
 from avloc.errors import DataError
 
 PICTURES = ("video_frames", "frames", "images", "Data/frames")
@@ -48,8 +49,7 @@ def list_folder(
     }
     splits = {split: entries(file, names) for split, (file, names) in lists.items()}
     splits = splits or {"all": [Entry(name) for name in sorted(heard)]}
-    boxes = marked(truth)
-    videos = {} if truth is None else dict(zip(truth.ids, truth.videos, strict=True))
+    marks = Marks(truth)
     items = {}
     for entry in (entry for listed in splits.values() for entry in listed):
         name = entry.item
@@ -57,9 +57,9 @@ def list_folder(
         sound = sounds / heard.get(name, f"{name}.wav")
         sizes = [os.path.getsize(path) if path.is_file() else None for path in (picture, sound)]
         shown, played = (str(path.relative_to(root)) for path in (picture, sound))
-        facts = {"picture": shown, "sound": played, "bytes": sizes, **facts_of(name, boxes, videos)}
+        facts = {"picture": shown, "sound": played, "bytes": sizes, **marks.facts(name)}
         items[name] = Item(name, shown, facts)
-    return (truth.classes if truth is not None else ()) or ("sounding",), Listing(items, splits)
+    return marks.classes, Listing(items, splits)
 
 
 @dataclass(frozen=True)

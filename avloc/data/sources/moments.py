@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 
 from avloc.annotations.files import id_list
 from avloc.annotations.pickles import read_plain_pickle
-from avloc.annotations.truth import Truth
 from avloc.config import words
 from avloc.data.audio import read_sound
 from avloc.data.clip import Box, Clip
 from avloc.data.media import MediaError
 from avloc.data.sources.base import Entry
 from avloc.errors import DataError
+from avloc.naming import first_double
+
+SHORT = ("fail", "repeat")  # what becomes of sounds that are too short: see Moments.repeat
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Moments:
     def clip(
         self, name: str, path: str, facts: Mapping[str, Any], picture: NDArray, sound: NDArray[np.int16] | None
     ) -> Clip:
-        """A clip with the labels and boxes of `facts` (see `facts_of`). picture: (h, w, 3) uint8 RGB. sound: (n,), None
+        """A clip with the labels and boxes of `facts` (see `Marks.facts`). picture: (h, w, 3) uint8 RGB. sound: (n,), None
         where there is no waveform."""
         boxes = facts.get("boxes")
         return Clip(
@@ -96,24 +98,6 @@ def read_picture(root: Path, name: str) -> NDArray[np.uint8]:
     return cv2.cvtColor(stored, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
 
 
-def marked(truth: Truth | None) -> dict[str, list[tuple[float, float, float, float, int]]]:
-    """Boxes (left, top, right, bottom, label) by id; an id that was annotated and has none has an empty list."""
-    if truth is None:
-        return {}
-    boxes: dict[str, list[tuple[float, float, float, float, int]]] = {name: [] for name in truth.ids}
-    for clip, corners, label in zip(truth.box_clip, truth.boxes.tolist(), truth.box_class.tolist(), strict=True):
-        x1, y1, x2, y2 = corners
-        boxes[truth.ids[clip]].append((x1, y1, x2, y2, max(label, 0)))
-    return boxes
-
-
-def facts_of(
-    name: str, boxes: Mapping[str, list[tuple[float, float, float, float, int]]], videos: Mapping[str, str]
-) -> dict[str, Any]:
-    """The part of an item's facts that comes from the annotation."""
-    return {"video": videos.get(name, name), "boxes": boxes.get(name)}
-
-
 def read_lists(lists: Sequence[str]) -> dict[str, tuple[Path, list[str]]]:
     """ "SPLIT=FILE" to the ids in each file, one a line or in the first column, or in a pickled list."""
     found: dict[str, tuple[Path, list[str]]] = {}
@@ -132,10 +116,9 @@ def _pickled_ids(path: Path) -> list[str]:
     found = read_plain_pickle(path)
     if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
         raise DataError(f"{path}: expected a list of ids; found {type(found).__name__}")
-    if len(set(found)) < len(found):
-        raise DataError(
-            f"{path}: id {next(name for name in found if found.count(name) > 1)!r} stands there more than once"
-        )
+    double = first_double(found)
+    if double is not None:
+        raise DataError(f"{path}: id {double!r} stands there more than once")
     return found
 
 

@@ -7,18 +7,18 @@ on a grid of 30 a second whatever the rate of the video, because the published b
 import logging
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from avloc.data.audio import cut, read_sound
+from avloc.data.audio import cut
 from avloc.data.clip import Box, Clip
 from avloc.data.media import MediaError, open_media
 from avloc.data.sources.base import Entry, Item, Listing
+from avloc.data.sources.moments import hear
 from avloc.data.sources.music_boxes import read_boxes
 from avloc.data.video import Square, on_display
 from avloc.errors import DataError
@@ -153,21 +153,12 @@ class MusicReader:
             raise MediaError(item.path, "missing file")
         if not facts["labels"]:
             raise MediaError(item.path, "no labels", f"{item.id[:11]} is in no MUSIC_*_videos.json")
-        sounds = cut(self._sound(facts), self.rate)
+        sounds = cut(hear(self.root, {**facts, "path": facts["video"]}, self.rate), self.rate)
         second = -1
         for second, frames in enumerate(self._seconds(self.root / facts["video"], len(sounds))):
             yield self._clip(item, second, frames, sounds[second])
         if second < 0:
             raise MediaError(item.path, "too short", "not one whole second has both sound and picture")
-
-    def _sound(self, facts: Mapping[str, Any]) -> NDArray[np.int16]:
-        """Of the video, or of the sound file beside it where the video has none."""
-        try:
-            return read_sound(self.root / facts["video"], self.rate)
-        except MediaError as error:
-            if error.reason != "no sound track" or facts["sound"] is None:
-                raise
-            return read_sound(self.root / facts["sound"], self.rate)
 
     def _seconds(self, path: Path, seconds: int) -> Iterator[NDArray[np.uint8]]:
         """The frames (F, H, W, 3) of each second that the picture lasts to its end, at most `seconds`."""

@@ -5,19 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from avloc.annotations.music import CATEGORIES
 from avloc.errors import DataError
 from avloc.files import read_json
 
-# DTaoo/Discriminative-Sounding-Objects-Localization@7f40207: the detector's numbering; it knows no more of the classes
-CATEGORIES = {
-    1: "cello",
-    3: "acoustic_guitar",
-    8: "saxophone",
-    10: "trumpet",
-    11: "violin",
-    12: "flute",
-    13: "accordion",
-}
 _ANNOTATIONS = ("*test.json", "*test_compact.json", "*validation.json")
 _KEY = re.compile(r"(.+)/frame_(\d+)/(\d+)\.jpg")
 

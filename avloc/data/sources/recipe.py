@@ -12,24 +12,23 @@ from avloc.annotations.truth import Truth
 from avloc.data.build import build_store
 from avloc.data.building import Prepared
 from avloc.data.sources.base import Entry, Listing, Reader
-from avloc.data.sources.moments import Moments, marked, read_lists
+from avloc.data.sources.marks import Rows, marked
+from avloc.data.sources.moments import SHORT, Moments, entries, read_lists
+from avloc.data.store_settings import FRAMES, refuse_other
 from avloc.data.work import Scale
 from avloc.errors import DataError
 from avloc.files import read_json
+from avloc.naming import some
 
 logger = logging.getLogger(__name__)
 
-NAMED = 3
 Lists = dict[str, tuple[Path, list[str]]]
-Rows = list[tuple[float, float, float, float, int]]
 
 
 def moments_of(size: int, rate: int, seconds: float, short: str = "fail", part: str = "middle") -> Moments:
     """DataError for values out of range."""
-    if short not in ("fail", "repeat"):
-        raise DataError(f"short is {short!r}; expected 'fail' or 'repeat'")
-    if part not in ("middle", "first"):
-        raise DataError(f"part is {part!r}; expected 'middle' or 'first'")
+    refuse_other("short", short, SHORT)
+    refuse_other("part", part, ("middle", "first"))
     if size < 8 or rate < 1000 or not 0 < seconds * rate < 1e8:
         raise DataError(
             f"size is {size}, rate {rate}, seconds {seconds}; expected at least 8 pixels, 1000 Hz and more than 0 s"
@@ -88,30 +87,26 @@ def boxes_in(truth: Truth, classes: Sequence[str]) -> dict[str, Rows]:
         logger.warning("%s: %s", truth.name, warning)
     number = {name: place for place, name in enumerate(classes)}
     renamed = [number[name] for name in truth.classes]
-    return {
-        name: [
-            (*(min(max(float(v), 0.0), 1.0) for v in corners), renamed[label] if renamed else 0)  # type: ignore[misc]
-            for *corners, label in rows
-        ]
-        for name, rows in marked(truth).items()
-    }
+    found: dict[str, Rows] = {}
+    for name, rows in marked(truth).items():
+        found[name] = []
+        for *corners, label in rows:
+            left, top, right, bottom = (min(max(float(v), 0.0), 1.0) for v in corners)
+            found[name].append((left, top, right, bottom, renamed[label] if renamed else 0))
+    return found
 
 
 def report_unmarked(split: str, names: Sequence[str], boxes: Mapping[str, Any]) -> None:
     """A test clip that the annotation does not know cannot be scored: say so."""
     missing = [name for name in names if name not in boxes]
     if missing:
-        some = ", ".join(missing[:NAMED]) + (", ..." if len(missing) > NAMED else "")
-        logger.warning(
-            "%s: %d of %d clips are in no annotation and cannot be scored: %s", split, len(missing), len(names), some
-        )
+        text = "%s: %d of %d clips are in no annotation and cannot be scored: %s"
+        logger.warning(text, split, len(missing), len(names), some(missing))
 
 
 def entries_of(lists: Lists) -> dict[str, list[Entry]]:
-    return {
-        split: [Entry(Path(name).name, f"{file.name}:{number}") for number, name in enumerate(names, 1)]
-        for split, (file, names) in lists.items()
-    }
+    """Of lists that may name recordings by their path."""
+    return {split: entries(file, [Path(name).name for name in names]) for split, (file, names) in lists.items()}
 
 
 def report_shared(splits: Mapping[str, Sequence[Entry]]) -> None:
@@ -154,8 +149,7 @@ class Recipe:
             "store": store,
             **self.facts,
         }
-        if frames not in ("jpeg", "raw"):
-            raise DataError(f"frames is {frames!r}; expected 'jpeg' or 'raw'")
+        refuse_other("frames", frames, FRAMES)
         self._refuse_to_shrink(out)
         report_shared(self.listing.splits)
         return build_store(out, self.source, self.listing, self.reader, settings, block=self.block, **work)

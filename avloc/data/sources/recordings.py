@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.data.clip import Box, Clip
-from avloc.data.media import MediaError, open_media
+from avloc.data.media import MediaError
 from avloc.data.sources.base import Item
 from avloc.data.sources.moments import Moments, hear, read_picture
 from avloc.data.sources.tree import STILLS
-from avloc.data.video import Square, on_display
+from avloc.data.video import squares_at
 from avloc.errors import DataError
 
 
@@ -27,7 +27,7 @@ def see(
     name stands for them all.
     """
     if facts["path"] is not None:
-        return list(_shown(root / facts["path"], times, size))
+        return list(squares_at(root / facts["path"], times, size))
     if facts["picture"] is not None:
         return [read_picture(root, facts["picture"])] * len(numbers)
     if facts["folder"] is None:
@@ -37,15 +37,6 @@ def see(
     names = [there[len(there) // 2] if number is None else numbered.get(number) for number in numbers]
     kept = names[: names.index(None)] if None in names else names
     return [read_picture(root, os.path.join(facts["folder"], name)) for name in kept if name is not None]
-
-
-def _shown(path: Path, times: list[float], size: int) -> Iterator[NDArray]:
-    square = Square(size)
-    with open_media(path) as container:
-        for time, shown in zip(times, on_display(path, container, times), strict=True):
-            if not shown.lasts_to(time):
-                return
-            yield square(shown.frame)
 
 
 def check_there(item: Item) -> None:

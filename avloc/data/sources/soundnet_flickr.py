@@ -13,8 +13,8 @@ from avloc.annotations.files import Files, csv_rows
 from avloc.annotations.flickr import read_flickr_pool
 from avloc.annotations.reading import laid_out
 from avloc.data.sources.base import Entry, Item, Listing
+from avloc.data.sources.marks import UNNAMED, Rows
 from avloc.data.sources.recipe import (
-    Rows,
     boxes_in,
     drawn,
     entries_of,
@@ -22,7 +22,7 @@ from avloc.data.sources.recipe import (
     refuse_missing,
     report_unmarked,
 )
-from avloc.data.sources.tree import Facts, Tree
+from avloc.data.sources.tree import Tree, shown_file
 
 EXPECTED = "frames and sounds of SoundNet-Flickr"
 LISTS = {
@@ -39,7 +39,6 @@ LISTS = {
 }
 EXTENDED = ("flickr_test_plus_silent.csv",)
 DRAWN = {"train_10k": 10_000, "train_144k": 144_000}
-CLASSES = ("sounding",)
 
 
 def list_soundnet_flickr(
@@ -76,29 +75,25 @@ def list_soundnet_flickr(
         silent = {f"{row[0]}+{row[1]}": _silent(tree, row[0], row[1]) for row in csv_rows(extended, 3)[1:]}
         items |= silent
         entries["test_extended"] = [*(Entry(name) for name in ids), *(Entry(name, extended.name) for name in silent)]
-    return CLASSES, Listing(items, _in_order(entries, splits))
+    return UNNAMED, Listing(items, _in_order(entries, splits))
 
 
 def _boxes(files: Files) -> dict[str, Rows]:
     with laid_out(files, "as the boxes of Flickr-SoundNet are"):
-        return boxes_in(read_flickr_pool(files), CLASSES)
+        return boxes_in(read_flickr_pool(files), UNNAMED)
 
 
 def _item(tree: Tree, name: str, boxes: dict) -> Item:
     """SSPL's lists name videos by their path; a sound lies in the folder of that path, under any name."""
     short, folder = Path(name).name, os.path.dirname(name)
     facts = tree.find(short, os.path.join("mp3", folder) if folder else "")
-    return Item(short, _path(facts, short), {**facts, "video": short, "boxes": boxes.get(short)})
+    return Item(short, shown_file(facts, short), {**facts, "video": short, "boxes": boxes.get(short)})
 
 
 def _silent(tree: Tree, seen: str, heard: str) -> Item:
     """The frame of one recording with the sound of another; nothing in it sounds."""
     name, facts = f"{seen}+{heard}", tree.find(seen)
-    return Item(name, _path(facts, seen), {**facts, "sounds": [tree.find(heard)], "video": seen, "boxes": []})
-
-
-def _path(facts: Facts, name: str) -> str:
-    return facts["path"] or facts["picture"] or facts["folder"] or name
+    return Item(name, shown_file(facts, seen), {**facts, "sounds": [tree.find(heard)], "video": seen, "boxes": []})
 
 
 def _in_order(entries: dict[str, list[Entry]], splits: Sequence[str] | None) -> dict[str, list[Entry]]:

@@ -11,19 +11,21 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from avloc.annotations.files import id_list
 from avloc.annotations.truth import Truth
 from avloc.data.audio import to_int16
 from avloc.data.clip import Clip
 from avloc.data.media import MediaError
 from avloc.data.sources.base import Entry, Item, Listing
 from avloc.data.sources.hdf5_rows import read_row
-from avloc.data.sources.moments import Moments, entries, facts_of, marked
+from avloc.data.sources.marks import Marks
+from avloc.data.sources.moments import Moments, entries
 from avloc.errors import DataError
 
 RATE, SECONDS = 16_000, 3.0
 _FRAME, _SOUND = (256, 256, 3), (48_000,)
 LAYOUT = "expected 10k_unlabeled or 144k_unlabeled with h5py_train_frames_*.h5, or 5k_labeled/Data/h5py_test_frames.h5"
-_TEST = ("vggss_test_4692.csv",)
+_TEST = "vggss_test_4692.csv"
 
 
 def list_sspl(
@@ -35,6 +37,7 @@ def list_sspl(
     """
     if not root.is_dir():
         raise DataError(f"{root}: no such folder; {LAYOUT}")
+    marks = Marks(truth)
     items: dict[str, Item] = {}
     splits: dict[str, list[Entry]] = {}
     for size, files in (("10k", [""]), ("144k", [f"_{n}" for n in range(1, 11)])):
@@ -55,23 +58,18 @@ def list_sspl(
         rows, (file, names) = _rows(pair, "test"), table
         if rows != len(names):
             raise DataError(f"{pair[0]}: {rows} rows, but {file} lists {len(names)} clips; expected one row for each")
-        boxes = marked(truth)
-        videos = {} if truth is None else dict(zip(truth.ids, truth.videos, strict=True))
         for row, name in enumerate(names):
-            items[name] = _item(root, name, pair, "test", row, facts_of(name, boxes, videos))
+            items[name] = _item(root, name, pair, "test", row, marks.facts(name))
         splits["test"] = entries(file, names)
     if not splits:
         raise DataError(f"{root}: no tree of SSPL here; {LAYOUT}")
-    return (truth.classes if truth is not None else ()) or ("sounding",), Listing(items, splits)
+    return marks.classes, Listing(items, splits)
 
 
 def _own_list(root: Path) -> tuple[Path, list[str]]:
-    from avloc.annotations.files import id_list
-
-    for name in _TEST:
-        if (root / name).is_file():
-            return root / name, id_list(root / name)
-    raise DataError(f"{root}: no {' or '.join(_TEST)} to name the rows of the test; give --lists test=FILE")
+    if not (root / _TEST).is_file():
+        raise DataError(f"{root}: no {_TEST} to name the rows of the test; give --lists test=FILE")
+    return root / _TEST, id_list(root / _TEST)
 
 
 def _item(root: Path, name: str, pair: tuple[Path, ...], kind: str, row: int, facts: dict) -> Item:

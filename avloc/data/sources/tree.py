@@ -78,6 +78,11 @@ class Tree:
         return bool(found["path"] or ((found["picture"] or found["folder"]) and found["sound"]))
 
 
+def shown_file(facts: Facts, otherwise: str) -> str:
+    """What a reader of the manifest should look at of a recording: its video, picture or folder of pictures."""
+    return facts["path"] or facts["picture"] or facts["folder"] or otherwise
+
+
 def _bare(folder: str) -> str:
     """SoundNet's folders of frames are named as the video, ending and all."""
     stem, ending = os.path.splitext(folder)

@@ -11,10 +11,12 @@ from pathlib import Path
 from avloc.annotations.files import Files, csv_rows
 from avloc.annotations.reading import laid_out
 from avloc.annotations.truth import Truth
-from avloc.annotations.vgg import read_vggss
+from avloc.annotations.vgg import VGGSS, read_vggss
 from avloc.data.sources.base import Entry, Item, Listing
-from avloc.data.sources.recipe import Rows, boxes_in, drawn, find_lists, refuse_missing, report_unmarked
-from avloc.data.sources.tree import Tree
+from avloc.data.sources.marks import UNNAMED, Rows
+from avloc.data.sources.moments import entries as numbered
+from avloc.data.sources.recipe import boxes_in, drawn, find_lists, refuse_missing, report_unmarked
+from avloc.data.sources.tree import Tree, shown_file
 from avloc.errors import DataError
 
 EXPECTED = "videos ID_START.mp4, or frames and sounds under such names"
@@ -67,12 +69,9 @@ def list_vggsound(
         if ((splits is None and split in PAIRS) or (splits is not None and split in splits))
         and (path := files.maybe(*wanted)) is not None
     }
-    table, boxed = files.maybe(*TABLE), files.maybe("vggss.json", "vggss_test_5158.json")
+    table, boxed = files.maybe(*TABLE), files.maybe(*VGGSS)
     known = _known(table, files if boxed else None, [tables[split] for split in INSTRUMENTS if split in tables])
-    entries = {
-        split: [Entry(name, f"{file.name}:{number}") for number, name in enumerate(ids, 1)]
-        for split, (file, ids) in lists.items()
-    }
+    entries = {split: numbered(file, ids) for split, (file, ids) in lists.items()}
     asked = splits if splits is not None else [*known.splits, *(["vggss"] if boxed else [])]
     for split in asked:
         if split not in entries and split in known.splits:
@@ -94,7 +93,7 @@ def list_vggsound(
         entries[split], more = _of_table(tree, known, split, path, entries)
         items |= more
     order = [*entries] if splits is None else list(dict.fromkeys(splits))
-    return known.classes or ("sounding",), Listing(items, {split: entries[split] for split in order})
+    return known.classes or UNNAMED, Listing(items, {split: entries[split] for split in order})
 
 
 def _known(table: Path | None, boxes: Files | None, instruments: Sequence[Path]) -> _Known:
@@ -125,7 +124,7 @@ def _item(tree: Tree, known: _Known, name: str) -> Item:
     facts = tree.find(name)
     return Item(
         name,
-        facts["path"] or facts["picture"] or facts["folder"] or f"{name}.mp4",
+        shown_file(facts, f"{name}.mp4"),
         {**facts, "video": _video(name), "labels": _labels(known, name), "boxes": known.boxes.get(name)},
     )
 
@@ -172,7 +171,7 @@ def _silent(tree: Tree, seen: str, heard: str) -> Item:
     facts = {**tree.find(seen), "video": _video(seen), "boxes": []}
     if heard != seen:
         facts["sounds"] = [tree.find(heard)]
-    return Item(f"{seen}+{heard}", facts["path"] or facts["picture"] or facts["folder"] or f"{seen}.mp4", facts)
+    return Item(f"{seen}+{heard}", shown_file(facts, f"{seen}.mp4"), facts)
 
 
 def _duet(tree: Tree, known: _Known, first: str, second: str) -> Iterator[Item]:
@@ -181,7 +180,7 @@ def _duet(tree: Tree, known: _Known, first: str, second: str) -> Iterator[Item]:
     for place, (name, facts) in enumerate(zip((first, second), sounds, strict=True)):
         yield Item(
             f"{first}+{second}/{place}",
-            facts["path"] or facts["picture"] or facts["folder"] or f"{name}.mp4",
+            shown_file(facts, f"{name}.mp4"),
             {
                 **facts,
                 "sounds": sounds,

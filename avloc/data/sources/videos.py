@@ -18,9 +18,10 @@ from avloc.annotations.truth import Truth
 from avloc.data.clip import Clip
 from avloc.data.media import MediaError, open_media, video_stream
 from avloc.data.sources.base import Entry, Item, Listing
-from avloc.data.sources.moments import Moments, entries, facts_of, hear, marked, read_picture
+from avloc.data.sources.marks import UNNAMED, Marks
+from avloc.data.sources.moments import Moments, entries, hear, read_picture
 from avloc.data.sources.names import Found, by_every_name
-from avloc.data.video import Square, on_display
+from avloc.data.video import squares_at
 from avloc.errors import DataError
 from avloc.files import file_size
 
@@ -52,10 +53,8 @@ def list_videos(
     splits = splits or {"all": [Entry(name) for name in shown]}
     if not any(splits.values()):
         raise DataError(f"{root}: no video in it or in its folders; expected files ending in {', '.join(PICTURES)}")
-    boxes = marked(truth)
-    videos = {} if truth is None else dict(zip(truth.ids, truth.videos, strict=True))
-    classes = tuple(sorted({name for names in (labels or {}).values() for name in names}))
-    classes = (truth.classes if truth is not None else ()) or classes or ("sounding",)
+    marks = Marks(truth)
+    classes = marks.named or tuple(sorted({name for names in (labels or {}).values() for name in names})) or UNNAMED
     items: dict[str, Item] = {}
     for entry in (entry for listed in splits.values() for entry in listed):
         name = entry.item
@@ -73,7 +72,7 @@ def list_videos(
             "bytes": [file_size(root / file) if file else None for file in (found, beside)],
             **({"still": still} if still else {}),
             "labels": sorted(classes.index(label) for label in (labels or {}).get(name, ())),
-            **facts_of(name, boxes, videos),
+            **marks.facts(name),
         }
         items[name] = Item(name, found or f"{name}.mp4", facts)
     return classes, Listing(items, splits)
@@ -147,18 +146,9 @@ class VideoReader:
     def _shown(self, facts: Mapping[str, Any], times: list[float]) -> Iterator[NDArray[np.uint8]]:
         """Of the video; of a file that has no video track the picture beside it, at all times."""
         if facts["path"] is not None and not ("still" in facts and self._has_no_track(facts["path"])):
-            return self._pictures(self.root / facts["path"], times)
+            return squares_at(self.root / facts["path"], times, self.moments.size)
         return iter([self.moments.square(read_picture(self.root, facts["still"]))] * len(times))
 
     def _has_no_track(self, path: str) -> bool:
         with open_media(self.root / path) as container:
             return video_stream(container) is None
-
-    def _pictures(self, path: Path, times: list[float]) -> Iterator[NDArray[np.uint8]]:
-        """The frames on display at `times`, as far as the picture lasts."""
-        square = Square(self.moments.size)
-        with open_media(path) as container:
-            for time, shown in zip(times, on_display(path, container, times), strict=True):
-                if not shown.lasts_to(time):
-                    return
-                yield square(shown.frame)

@@ -17,7 +17,8 @@ from avloc.data.clip import Clip
 from avloc.data.lmdb_shard import whole_environment
 from avloc.data.media import MediaError
 from avloc.data.sources.base import Entry, Item, Listing
-from avloc.data.sources.moments import Moments, entries, facts_of, marked
+from avloc.data.sources.marks import Marks
+from avloc.data.sources.moments import Moments, entries
 from avloc.errors import DataError
 
 RATE, SECONDS, SIDE = 24_000, 10.0, 256
@@ -30,8 +31,7 @@ def list_visual_context(
     """A split for each pair of environments, with the names that have a sound; or those of the list of that name."""
     if not root.is_dir():
         raise DataError(f"{root}: no such folder; {LAYOUT}")
-    boxes = marked(truth)
-    videos = {} if truth is None else dict(zip(truth.ids, truth.videos, strict=True))
+    marks = Marks(truth)
     items: dict[str, Item] = {}
     splits: dict[str, list[Entry]] = {}
     for images in sorted(root.glob("*_images.lmdb")):
@@ -48,11 +48,11 @@ def list_visual_context(
             name, key = entry.item, f"{entry.item}/{frame:03d}.jpg"
             if name in items:
                 raise DataError(f"{root}: {name} is in two splits; each clip belongs to one")
-            facts = {"split": split, "key": key, **facts_of(name, boxes, videos)}
+            facts = {"split": split, "key": key, **marks.facts(name)}
             items[name] = Item(name, f"{images.name}/{key}", facts)
     if not splits:
         raise DataError(f"{root}: no LMDB folders of visual context here; {LAYOUT}")
-    return (truth.classes if truth is not None else ()) or ("sounding",), Listing(items, splits)
+    return marks.classes, Listing(items, splits)
 
 
 def _open(path: Path) -> lmdb.Environment:

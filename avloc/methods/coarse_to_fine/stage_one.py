@@ -8,10 +8,12 @@ from torch.nn import functional as F
 
 from avloc.data.loader import Batch
 from avloc.data.views import FrameView, LogMel
+from avloc.data.waveforms import with_previous
 from avloc.errors import AvlocError
 from avloc.methods.base import Localizer, Phase, Train
 from avloc.methods.coarse_to_fine.network import Stream, TwoStreams
 from avloc.nn.encoders import Backbone
+from avloc.nn.pairs import own_and_foreign
 
 Maps = Literal["fused", "classes"]
 FRAME = FrameView(size=256, resize=256, crop=False, brightness=0.0, colour=0.0)
@@ -104,7 +106,7 @@ class StageOne(Localizer):
         assert batch.video is not None
         logits = self.streams.correspondence(seen.features.mean((2, 3)).float(), heard.features.mean((2, 3)).float())
         own = -logits.diagonal().movedim(-1, 0).log_softmax(1)[:, 1].mean()
-        foreign = batch.video[:, None] != batch.video[None, :]
+        _, foreign = own_and_foreign(batch.video)
         if not foreign.any():
             return own
         return 0.5 * own - 0.5 * logits[foreign].log_softmax(1)[:, 0].mean()
@@ -123,12 +125,9 @@ class StageOne(Localizer):
         return sound, frame
 
     def mixed(self, batch: Batch) -> Tensor:
-        """Each clip's sound with that of the clip before it, gains within 3 dB, as a view."""
+        """Each clip's sound with that of the clip before it, as a view."""
         assert batch.waveform is not None
-        gains = 10 ** (torch.empty(2, len(batch), 1, device=batch.waveform.device).uniform_(-3, 3) / 20)
-        levels = batch.waveform.square().mean(1, keepdim=True).sqrt().clamp(min=1e-4)
-        sources = batch.waveform / levels * 0.05
-        return self.sound(gains[0] * sources + gains[1] * sources.roll(1, 0))
+        return self.sound(with_previous(batch.waveform))
 
     def object_features(self, batch: Batch) -> dict[str, Tensor]:
         """`objects` (B, D), what is seen where the frame is most active; the clips' `labels`; `named`, by the sound."""

@@ -14,6 +14,7 @@ from avloc.methods.base import Localizer, Phase, Train
 from avloc.methods.coarse_to_fine.network import Stream
 from avloc.methods.coarse_to_fine.stage_one import StageOne
 from avloc.nn.losses import balanced_correspondence
+from avloc.nn.pairs import own_and_foreign
 from avloc.nn.similarity import pairwise_maps, pool_map
 
 
@@ -85,14 +86,11 @@ class StageTwo(Localizer):
         assert batch.video is not None
         _, frame = self.coarse.targets(batch)
         likeliest = heard.logits.argmax(1)
-        own = torch.arange(len(batch), device=likeliest.device)
-        sources = disentangled(heard, self.project_a)[own, likeliest]
+        sources = disentangled(heard, self.project_a)[torch.arange(len(batch), device=likeliest.device), likeliest]
         scores = pool_map(pairwise_maps(self.embedded(seen.features), sources), self.place_pool)
         logits = self.agreement(scores.unsqueeze(2)).squeeze(2)  # frame by sound
-        same = torch.eye(len(batch), dtype=torch.bool, device=own.device)
-        without = frame[:, likeliest] < self.confidence
-        foreign = (batch.video[:, None] != batch.video[None, :]) & without
-        return balanced_correspondence(logits, same, foreign)
+        own, foreign = own_and_foreign(batch.video)
+        return balanced_correspondence(logits, own, foreign & (frame[:, likeliest] < self.confidence))
 
     def embedded(self, features: Tensor) -> Tensor:
         """Unit vectors of the places: (B, D, h, w) to (B, dim, h, w)."""

@@ -11,18 +11,21 @@ from torch.nn import functional as F
 from avloc.clustering import cluster_objects, normalised_mutual_information
 from avloc.data.loader import Batch
 from avloc.data.views import FrameView, LogMel
+from avloc.data.waveforms import with_previous
 from avloc.errors import AvlocError
 from avloc.methods.base import Collect, Localizer, Phase, Train
 from avloc.methods.dsol.network import Hearing, Sight, TwoStreams
 from avloc.nn.encoders import Backbone
 from avloc.nn.losses import balanced_correspondence, correspondence
+from avloc.nn.pairs import own_and_foreign, own_found
 from avloc.nn.similarity import cross_dilation, pairwise_maps, pool_map, top_share
 
 log = logging.getLogger("avloc.dsol")
 
 
 class StageOne(Localizer):
-    """Hu et al., NeurIPS 2020, section 3.2. The defaults are the released MUSIC code; each argument says where not.
+    """Hu et al., NeurIPS 2020, section 3.2. The defaults are the released MUSIC code, but for the frame encoder's
+    ImageNet weights; each argument says what was not published.
 
     clusters: K of the object dictionary. dim: of the common space. cosine, logit_scale, logit_bias: see TwoStreams.
     pairs: ``negative`` contrasts each clip with one other frame, as published; ``all`` with every frame of the batch.
@@ -122,15 +125,13 @@ class StageOne(Localizer):
 
     def _all_pairs_loss(self, batch: Batch, sight: Sight, hearing: Hearing) -> dict[str, Tensor]:
         assert batch.video is not None
-        own = torch.eye(len(batch), dtype=torch.bool, device=batch.video.device)
-        foreign = batch.video[:, None] != batch.video[None, :]
-        return {"localization": balanced_correspondence(self._scores(sight, hearing), own, foreign)}
+        scores = self._scores(sight, hearing)
+        return {"localization": balanced_correspondence(scores, *own_and_foreign(batch.video))}
 
     def matching_accuracy(self, batch: Batch) -> dict[str, Tensor]:
         """Share of pairs told apart; with all pairs, of clips whose own frame fits their sound best."""
         if not self.negatives:
-            best = self._scores(self.streams.see(batch.frame), self.streams.hear(batch.sound)).argmax(0)
-            return {"accuracy": (best == torch.arange(len(best), device=best.device)).float().mean()}
+            return {"accuracy": own_found(self._scores(self.streams.see(batch.frame), self.streams.hear(batch.sound)))}
         logits, targets = self._pairs(batch)
         return {"accuracy": ((logits > 0).float() == targets).float().mean()}
 
@@ -196,26 +197,21 @@ class StageOne(Localizer):
         return terms
 
     def _mixture_losses(self, batch: Batch, sight: Sight, labels: Tensor) -> dict[str, Tensor]:
-        """Each clip's sound mixed with that of the clip before it, gains within 3 dB.
+        """Each clip's sound mixed with that of the clip before it.
 
         The head should name both, half each; and both their frames hold a source of it, frames of other videos none.
         """
         assert batch.waveform is not None and batch.video is not None
-        gains = 10 ** (torch.empty(2, len(batch), 1, device=labels.device).uniform_(-3, 3) / 20)
-        levels = batch.waveform.square().mean(1, keepdim=True).sqrt().clamp(min=1e-4)
-        sources = batch.waveform / levels * 0.05
-        hearing = self.streams.hear(self.sound(gains[0] * sources + gains[1] * sources.roll(1, 0)))
+        hearing = self.streams.hear(self.sound(with_previous(batch.waveform)))
         terms = {}
         if self.mixtures:
             targets = F.one_hot(labels, self.clusters).float()
             both = 0.5 * (targets + targets.roll(1, 0))
             terms["mixture"] = self.mixtures * F.cross_entropy(hearing.logits, both)
         if self.mixed_pairs:
-            own = torch.eye(len(batch), dtype=torch.bool, device=labels.device)
-            video, before = batch.video, batch.video.roll(1)
-            foreign = (video[:, None] != video[None, :]) & (video[:, None] != before[None, :])
-            scores = self._scores(sight, hearing)
-            terms["mixed_pairs"] = self.mixed_pairs * balanced_correspondence(scores, own | own.roll(1, 1), foreign)
+            own, foreign = own_and_foreign(batch.video)
+            scores, both_own, neither = self._scores(sight, hearing), own | own.roll(1, 1), foreign & foreign.roll(1, 1)
+            terms["mixed_pairs"] = self.mixed_pairs * balanced_correspondence(scores, both_own, neither)
         return terms
 
     def class_accuracy(self, batch: Batch) -> dict[str, Tensor]:

@@ -121,7 +121,7 @@ class StageTwo(Localizer):
         heard = pool_map(own, self.pool).flatten()
         location = correspondence(heard, torch.ones_like(heard))
         if len(foreign):
-            unheard = pool_map(_quarters(foreign) if self.quadrants else foreign, self.pool).flatten()
+            unheard = pool_map(quarters(foreign) if self.quadrants else foreign, self.pool).flatten()
             location = location + correspondence(unheard, torch.zeros_like(unheard))
         return {"matching": self._matching(sight, own, batch), "localization": self.weight * 0.5 * location}
 
@@ -182,7 +182,7 @@ class StageTwo(Localizer):
         return (self.test_temperature * objects.float()).softmax(1)
 
 
-def _quarters(maps: Tensor) -> Tensor:
+def quarters(maps: Tensor) -> Tensor:
     """(B, 1, h, w) to (B, 4, h', w'), row-major quarters that overlap by a row or column where the size is odd."""
     high, wide = (maps.shape[2] + 1) // 2, (maps.shape[3] + 1) // 2
     rows, columns = (

@@ -15,6 +15,7 @@ from avloc.data.views import FrameView, VggishPatches
 from avloc.errors import AvlocError
 from avloc.methods.base import Localizer, Phase, Train
 from avloc.nn.losses import balanced_correspondence, correspondence
+from avloc.nn.pairs import own_and_foreign, own_found
 from avloc.nn.pcm import PredictiveCoding
 from avloc.nn.similarity import attended, cosine_map, pairwise_maps, pool_map
 from avloc.nn.simsiam import SimSiamHead, negative_cosine
@@ -164,14 +165,11 @@ class Sspl(Localizer):
     def all_pairs_loss(self, batch: Batch) -> dict[str, Tensor]:
         """Each sound belongs to its own frame and to none of another video."""
         assert batch.video is not None
-        own = torch.eye(len(batch), dtype=torch.bool, device=batch.video.device)
-        foreign = batch.video[:, None] != batch.video[None, :]
-        return {"correspondence": balanced_correspondence(self._scores(batch), own, foreign)}
+        return {"correspondence": balanced_correspondence(self._scores(batch), *own_and_foreign(batch.video))}
 
     def matching_accuracy(self, batch: Batch) -> dict[str, Tensor]:
         """Share of the clips whose own frame fits their sound best."""
-        best = self._scores(batch).argmax(0)
-        return {"accuracy": (best == torch.arange(len(best), device=best.device)).float().mean()}
+        return {"accuracy": own_found(self._scores(batch))}
 
     def _scores(self, batch: Batch) -> Tensor:
         """Logits (B, B) that a frame (row), without predictive coding, shows the source of a sound (column)."""

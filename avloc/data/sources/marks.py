@@ -1,0 +1,59 @@
+"""What an annotation says of the clips that a source lists: their boxes, their videos, and the classes."""
+
+from pathlib import Path
+from typing import Any
+
+from avloc.annotations.benchmarks import BENCHMARKS
+from avloc.annotations.files import Files
+from avloc.annotations.reading import laid_out
+from avloc.annotations.truth import Truth
+from avloc.errors import DataError
+
+#: of a clip: left, top, right, bottom as shares of the frame, label
+Rows = list[tuple[float, float, float, float, int]]
+
+#: the classes of a store whose source names none
+UNNAMED = ("sounding",)
+
+
+def read_truth(benchmark: str | None, annotations: Path | None) -> Truth | None:
+    """The boxes of a benchmark, None where none is asked for."""
+    if (benchmark is None) != (annotations is None):
+        missing = "annotations" if annotations is None else "benchmark"
+        raise DataError(f"--{missing} is missing; a benchmark's name and the place of its boxes are given together")
+    if benchmark is None or annotations is None:
+        return None
+    if benchmark not in BENCHMARKS:
+        raise DataError(f"benchmark {benchmark!r} is not known; `avloc benchmarks` lists them")
+    files = Files(annotations)
+    with laid_out(files, f"as {benchmark} is"):
+        return BENCHMARKS[benchmark].read(files)
+
+
+def marked(truth: Truth | None) -> dict[str, Rows]:
+    """Boxes by id; an id that was annotated and has none has an empty list."""
+    if truth is None:
+        return {}
+    boxes: dict[str, Rows] = {name: [] for name in truth.ids}
+    for clip, corners, label in zip(truth.box_clip, truth.boxes.tolist(), truth.box_class.tolist(), strict=True):
+        x1, y1, x2, y2 = corners
+        boxes[truth.ids[clip]].append((x1, y1, x2, y2, max(label, 0)))
+    return boxes
+
+
+class Marks:
+    """A truth by the ids of clips; without one nothing is marked. named: its classes, none where it has none."""
+
+    def __init__(self, truth: Truth | None) -> None:
+        self.named: tuple[str, ...] = () if truth is None else truth.classes
+        self._boxes = marked(truth)
+        self._videos = {} if truth is None else dict(zip(truth.ids, truth.videos, strict=True))
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Those of a store that knows no others."""
+        return self.named or UNNAMED
+
+    def facts(self, name: str) -> dict[str, Any]:
+        """The part of an item's facts that comes from the annotation; boxes are None where the clip is not annotated."""
+        return {"video": self._videos.get(name, name), "boxes": self._boxes.get(name)}
