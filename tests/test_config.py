@@ -234,6 +234,10 @@ def test_a_missing_section_is_a_mistake_only_of_the_stage_asked_for(tmp_path):
         experiment.stage(2)
     with pytest.raises(ConfigError, match="dsol has 2 stages: there is no stage 3"):
         experiment.stage(3)
+    assert experiment.number_of(None) == 1
+    for number in (0, -1):
+        with pytest.raises(ConfigError, match=f"there is no stage {number}"):
+            experiment.stage(experiment.number_of(number))
 
 
 def test_a_value_where_settings_belong_is_told_in_words_of_the_file(tmp_path):

@@ -47,10 +47,10 @@ class Experiment:
 
     def number_of(self, stage: int | None) -> int:
         """Which stage is meant: the one of that number, the last one where None."""
-        return stage or max(self.stages, default=1)
+        return max(self.stages, default=1) if stage is None else stage
 
     def stage(self, number: int) -> Stage:
-        if number > len(self.localizers):
+        if not 1 <= number <= len(self.localizers):
             count = len(self.localizers)
             stages = f"{count} stage{'s' * (count > 1)}"
             raise ConfigError(f"{self.source.source}: {self.method} has {stages}: there is no stage {number}")

@@ -15,13 +15,15 @@ def configs_folder() -> Path:
 
 def config_path(config: Path) -> Path:
     """The file itself where there is one; else the shipped configuration of that name (``dsol_music``)."""
-    if config.is_file() or config.parent != Path():
+    if config.exists() and not config.is_dir():
         return config
     shipped = configs_folder() / f"{config.name.removesuffix('.yaml')}.yaml"
-    if shipped.exists():
+    if shipped.exists() and config.parent == Path():
         return shipped
     if config.is_dir():
         raise ConfigError(f"{config}: a folder; --config takes a YAML file, --run the folder of a run")
+    if config.parent != Path():
+        raise ConfigError(f"{config}: no such file; `avloc recipes` lists the configurations that come with avloc")
     known = sorted(path.stem for path in configs_folder().glob("*.yaml"))
     near = difflib.get_close_matches(config.stem, known, n=1)
     raise ConfigError(

@@ -75,10 +75,13 @@ def demo(out: Path = Path("avloc-demo"), seed: int = 0, progress: Progress | Non
         train_stage2,
         visualize,
     )
+    from avloc.errors import AvlocError
 
     out = Path(out)
     world, music, scenes, mosaics, run = (out / name for name in ("world", "music", "scenes", "mosaics", "run"))
     stores = _stores(music, scenes, mosaics)
+    if seed < 0:
+        raise AvlocError(f"seed is {seed}; expected a whole number from 0 on")
     settings = [f"seed={seed}", *(f"{key}.store={_quoted(store)}" for key, store in stores.items())]
     found: dict[str, Any] = {}
     seconds: dict[str, float] = {}

@@ -49,6 +49,8 @@ def match_clusters(
             f"{stage.data.store}: no clip of {stage.data.train} has exactly one class; matching needs solo clips"
         )
     draws = experiment.cluster.random_draws if random_draws is None else random_draws
+    if draws < 0:
+        raise DataError(f"random_draws is {draws}; expected 0, for the exact match, or how many to draw")
     truth = store.labels[single].argmax(1)
     matching = match(truth, found["labels"][single], store.classes, int(found["clusters"]), draws, experiment.seed)
     classes = {name: np.flatnonzero(row).tolist() for name, row in zip(store.classes, matching.assignment, strict=True)}

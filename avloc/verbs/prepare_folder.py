@@ -42,7 +42,7 @@ def prepare_folder(
     """
     refuse_other("short", short, SHORT)
     refuse_other("frames", frames, FRAMES)
-    if size < 8 or rate < 1000 or frames_per_clip < 1 or not 0 < seconds * rate < 1e8:
+    if size < 8 or rate < 1000 or frames_per_clip < 1 or not 1 <= seconds * rate < 1e8:
         raise DataError(
             f"size is {size}, rate {rate}, frames_per_clip {frames_per_clip}, seconds {seconds}; expected at least 8 pixels, "
             "1000 Hz, 1 frame and more than 0 s"

@@ -72,7 +72,7 @@ def prepare_import(
             f"seconds is {seconds}, but clips of layout {layout} are as long as its files say; leave it out"
         )
     seconds = (length or 1.0) if seconds is None else seconds
-    if rate < 1000 or not 0 < seconds * rate < 1e8:
+    if rate < 1000 or not 1 <= seconds * rate < 1e8:
         raise DataError(f"rate is {rate} Hz and seconds {seconds}; expected at least 1000 Hz and more than 0 s")
     if fixed is not None and length is not None and seconds > length:
         raise DataError(

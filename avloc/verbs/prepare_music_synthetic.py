@@ -60,6 +60,8 @@ def prepare_music_synthetic(
         logger.warning(
             "%s and %s share %d videos: what is chosen on one is not tested by the other", one, other, videos
         )
+    if seed < 0:
+        raise DataError(f"seed is {seed}; expected a whole number from 0 on")
     listing = list_mosaics(solos, pools, seed, jitter)
     settings = {
         "data": "music-synthetic",

@@ -69,6 +69,8 @@ def pseudo_labels(
     from avloc.data.store import Store
     from avloc.engine.labelling import Streams, of_streams, refuse_sources
 
+    if not name or name[0] == "." or "/" in name:
+        raise DataError(f"name is {name!r}; expected a word, which becomes part of a file's name in the store")
     streams = Streams(
         scores, frame_scores, None if tagger is None else str(tagger), classifier,
         sound_mapping, frame_mapping, image_scores, device, batch_size, progress or untold,

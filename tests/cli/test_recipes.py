@@ -18,5 +18,7 @@ def test_a_copy_needs_the_name_of_what_is_copied(tmp_path):
         avloc.recipes(copy=tmp_path / "mine.yaml")
     copied = avloc.recipes("dsol_music", str(tmp_path / "mine.yaml")).copied
     assert copied == tmp_path / "mine.yaml" and copied.read_text() == avloc.recipes("dsol_music").text
+    with pytest.raises(AvlocError, match=r"nowhere/dsol_music.yaml: no such file; `avloc recipes` lists"):
+        avloc.recipes("nowhere/dsol_music.yaml")
     with pytest.raises(AvlocError, match="there is a file already"):
         avloc.recipes("dsol_music", Path(copied))

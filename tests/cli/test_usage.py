@@ -100,3 +100,20 @@ main()
     assert found.returncode == 128 + signal.SIGINT
     assert "Traceback" not in found.stderr and found.stdout == ""
     assert found.stderr.strip() == "avloc: interrupted before anything was done"
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (["demo", "--seed", "-1"], "seed is -1; expected a whole number from 0 on"),
+        (
+            ["pseudo-labels", "--store", "s", "--split", "a", "--name", "../x", "--tags"],
+            "name is '../x'; expected a word",
+        ),
+        (["pseudo-labels", "--store", "s", "--split", "a", "--name", "", "--tags"], "name is ''; expected a word"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused_before_anything_is_done(tmp_path, monkeypatch, line, words):
+    monkeypatch.chdir(tmp_path)
+    found = RUNNER.invoke(app, line)
+    assert found.exit_code == 2 and words in found.stderr and list(tmp_path.iterdir()) == []

@@ -188,6 +188,7 @@ def test_real_media_odd_files_included(tmp_path):
     ("options", "expected"),
     [
         ({"seconds": 0.0}, "more than 0 s"),
+        ({"seconds": 1e-5}, "more than 0 s"),
         ({"lists": ["a"]}, "expected SPLIT=FILE"),
         ({"short": "pad"}, "expected 'fail' or 'repeat'"),
         ({"source": "nothing"}, "no such folder"),

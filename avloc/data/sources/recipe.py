@@ -29,7 +29,7 @@ def moments_of(size: int, rate: int, seconds: float, short: str = "fail", part: 
     """DataError for values out of range."""
     refuse_other("short", short, SHORT)
     refuse_other("part", part, ("middle", "first"))
-    if size < 8 or rate < 1000 or not 0 < seconds * rate < 1e8:
+    if size < 8 or rate < 1000 or not 1 <= seconds * rate < 1e8:
         raise DataError(
             f"size is {size}, rate {rate}, seconds {seconds}; expected at least 8 pixels, 1000 Hz and more than 0 s"
         )
