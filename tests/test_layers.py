@@ -1,6 +1,7 @@
 """Imports point down, methods stand apart, and what needs no torch loads none."""
 
 import ast
+import importlib.util
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ LAYERS = ("ground", "parts", "methods", "engine", "verbs", "cli")
 TORCHLESS = (
     "avloc.metrics", "avloc.protocols", "avloc.clustering", "avloc.annotations", "avloc.statistics", "avloc.synthetic",
     "avloc.data.clip", "avloc.data.video", "avloc.data.audio", "avloc.data.store", "avloc.data.sources", "avloc.data.build",
-    "avloc.predictions", "avloc.scoring", "avloc.leaderboard", "avloc.baselines", "avloc.errors", "avloc.files", "avloc.config",
+    "avloc.predictions", "avloc.scoring", "avloc.standings", "avloc.baselines", "avloc.errors", "avloc.files", "avloc.config",
 )  # fmt: skip
 
 
@@ -133,6 +134,11 @@ def test_every_public_name_is_there():
     assert set(avloc.__all__) == set(dir(avloc))
     with pytest.raises(AttributeError, match="no attribute 'evalute'"):
         _ = avloc.evalute
+
+
+def test_no_public_name_is_a_module_of_the_package_too():
+    """`avloc.NAME` would become the module as soon as anything imports it, and the function be lost."""
+    assert [name for name in avloc._PLACES if importlib.util.find_spec(f"avloc.{name}")] == []
 
 
 def test_few_files_are_longer_than_a_reading():

@@ -6,6 +6,12 @@ def main() -> None:
     import gc
 
     gc.disable()  # until a command begins: loading modules leaves no garbage, and looking for it takes a tenth of the time
-    from avloc.cli.app import app
+    try:
+        from avloc.cli.app import app
 
-    app(prog_name="avloc")
+        app(prog_name="avloc")
+    except KeyboardInterrupt:  # while the modules were loaded
+        import sys
+
+        print("\navloc: interrupted before anything was done", file=sys.stderr)
+        sys.exit(130)

@@ -6,9 +6,11 @@ from typing import Annotated
 import typer
 
 from avloc.cli import data, labels, prepare_sets, run_commands, scoring, tools
+from avloc.cli.usage import Commands
 
 app = typer.Typer(
     name="avloc",
+    cls=Commands,
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
@@ -44,9 +46,12 @@ def root(
     start_log(verbose)
 
 
-app.add_typer(prepare_sets.app, name="prepare")  # the app of prepare, with the published data sets
-app.add_typer(data.app, name="data")
+# --help has a panel for each kind of command, in this order
+tools.register(app)
 labels.register(app)
+app.add_typer(
+    prepare_sets.app, name="prepare", rich_help_panel="Data"
+)  # the app of prepare, with the published data sets
+app.add_typer(data.app, name="data", rich_help_panel="Data")
 run_commands.register(app)
 scoring.register(app)
-tools.register(app)

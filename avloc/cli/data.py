@@ -20,8 +20,10 @@ StorePath = Annotated[Path, typer.Argument(help="A prepared store.")]
 def check(store: StorePath, json: Json = False) -> None:
     """Count what a store holds and look for what is wrong; exit status 1 if anything is.
 
-    Wrong are silent sounds, frozen pictures, boxes without area, clips that stand in a split twice or in two splits, splits
-    without clips, shards that are missing or broken, and items whose content has another SHA-256 than the manifest says.
+    Wrong are silent sounds, frozen pictures, boxes without area, clips that stand
+    in a split twice or in two splits, splits without clips, shards that are
+    missing or broken, and items whose content has another SHA-256 than the
+    manifest says.
     """
     from avloc import data_check
 
@@ -58,7 +60,8 @@ def merge(
 ) -> None:
     """Join the parts that `avloc prepare NAME --shard i/n` wrote: the store that one run without --shard would have written.
 
-    Missing parts, parts given twice, and parts of other settings or lists are refused.
+    Missing parts, parts given twice, and parts of other settings or lists are
+    refused.
     """
     from avloc import data_merge
 

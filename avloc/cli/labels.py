@@ -9,7 +9,7 @@ from avloc.cli.show import Json, guarded, print_json, progress
 
 
 def register(app: typer.Typer) -> None:
-    app.command("pseudo-labels")(pseudo_labels)
+    app.command("pseudo-labels", rich_help_panel="Data")(pseudo_labels)
 
 
 File = Path | None
@@ -26,7 +26,8 @@ def pseudo_labels(
     frame_scores: Annotated[File, typer.Option(help="Scores of frames, if they have other ones.")] = None,
     tagger: Annotated[File, typer.Option(help="Hear with this audio tagger, mobilecrnn_v2.pth.")] = None,
     classifier: Annotated[
-        str | None, typer.Option(help="See with this ResNet-18 of torchvision, a file or `imagenet` for the download.")
+        str | None,
+        typer.Option(help="See with a ResNet-18 or 34 of torchvision: a file, or `imagenet` to download ResNet-18."),
     ] = None,
     sound_mapping: Annotated[File, typer.Option(help="Categories of the tagger's classes: .npy or .csv.")] = None,
     frame_mapping: Annotated[File, typer.Option(help="Categories of the classifier's classes: .npy or .csv.")] = None,

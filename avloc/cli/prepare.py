@@ -33,9 +33,11 @@ def music(
 ) -> Any:
     """MUSIC (solo and duet), or the synthetic world, which has its layout.
 
-    SOURCE holds MUSIC_solo_videos.json and MUSIC_duet_videos.json (class: video ids), lists such as solo_training_1.txt
-    (lines of "<id>_0_1000.flac <id>_0_1000.mp4"), videos/<id>_0_1000.mp4, and, for the boxes, solotest.json and
-    duettest.json. Each second becomes a clip; videos that cannot be read are counted with their reasons.
+    SOURCE holds MUSIC_solo_videos.json and MUSIC_duet_videos.json (class: video
+    ids), lists such as solo_training_1.txt (lines of "<id>_0_1000.flac
+    <id>_0_1000.mp4"), videos/<id>_0_1000.mp4, and, for the boxes, solotest.json
+    and duettest.json. Each second becomes a clip; videos that cannot be read are
+    counted with their reasons.
     """
     from avloc import prepare_music
 
@@ -100,11 +102,13 @@ def folder(
     store: StoreKind = "hdf5",
     **work: Any,
 ) -> Any:
-    """Any folder of videos: VGG-Sound, Flickr-SoundNet, AVE, or your own.
+    """Any folder of videos; for published data sets with lists and boxes of their own see the other commands.
 
-    Videos may lie in folders of their own; a listed ID_START is found as ID_START.mp4, ID/START.mp4 or ID_START_END.mp4, with
-    zeros before the times or without. A video without sound is heard by the sound file beside it that has its name; a picture
-    and a sound file of one name are a clip too. What cannot be read is counted with its reason.
+    Videos may lie in folders of their own; a listed ID_START is found as
+    ID_START.mp4, ID/START.mp4 or ID_START_END.mp4, with zeros before the times or
+    without. A video without sound is heard by the sound file beside it that has
+    its name; a picture and a sound file of one name are a clip too. What cannot
+    be read is counted with its reason.
     """
     from avloc import prepare_folder
 
@@ -135,10 +139,16 @@ def import_(
 ) -> Any:
     """Data prepared for a published program, or frames and sounds in two folders.
 
-    --layout folder: video_frames/ID/007.jpg, frames/ID.jpg or images/ID.jpg, and audios/ID.wav or audio/ID.wav.
-    --layout sspl: 10k_unlabeled, 144k_unlabeled, 5k_labeled. --layout visual-context: SPLIT_images.lmdb, SPLIT_audios.lmdb.
-    --layout dsol: audio_frames/STEM/000.pkl and video_frames/STEM/frame_000, or the folders of MUSIC-synthetic.
-    --layout coarse-to-fine: Video.h5, Spec.h5, and Roi.h5, labels_a.npy, labels_v.npy where they are there.
+    \b
+    folder          video_frames/ID/007.jpg, frames/ID.jpg or images/ID.jpg,
+                    and audios/ID.wav or audio/ID.wav
+    sspl            10k_unlabeled, 144k_unlabeled, 5k_labeled
+    visual-context  SPLIT_images.lmdb, SPLIT_audios.lmdb
+    dsol            audio_frames/STEM/000.pkl and video_frames/STEM/frame_000,
+                    or the folders of MUSIC-synthetic
+    coarse-to-fine  Video.h5, Spec.h5, and Roi.h5, labels_a.npy, labels_v.npy
+                    where they are there
+
     Where there are spectrograms and no sounds, the store holds spectrograms; only methods that listen alike read it.
     """
     from avloc import prepare_import

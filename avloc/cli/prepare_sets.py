@@ -44,13 +44,16 @@ def soundnet_flickr(
 ) -> Any:
     """SoundNet-Flickr: a frame and a stretch of sound of each video. docs/data/soundnet_flickr.md
 
-    SOURCE has frames/ID.jpg and audio/ID.wav, or Data/D/ID.jpg and Data/D/ID.wav, or
-    frames/videos2/.../ID.mp4/*.jpg and mp3/videos2/.../*.mp3, or videos. Each list is a split; it
-    lies in SOURCE or in --annotations, --splits chooses:
+    SOURCE has frames/ID.jpg and audio/ID.wav, or Data/D/ID.jpg and Data/D/ID.wav,
+    or frames/videos2/.../ID.mp4/*.jpg and mp3/videos2/.../*.mp3, or videos. Each
+    list is a split; it lies in SOURCE or in --annotations, --splits chooses:
 
-    train_10k, _144k  flickr_10k.txt, flickr_144k.txt (github.com/stoneMo/EZ-VSL)
+    \b
+    train_10k, _144k  flickr_10k.txt, flickr_144k.txt
+                      (github.com/stoneMo/EZ-VSL)
     test              flickr_test.csv, with boxes of Annotations/ID.xml
-                      (ardasnck/learning_to_localize_sound_source) or of gtdata.pkl
+                      (ardasnck/learning_to_localize_sound_source) or of
+                      gtdata.pkl
     test_extended     flickr_test_plus_silent.csv (stoneMo/SLAVC)
     """
     from avloc import prepare_soundnet_flickr
@@ -84,17 +87,24 @@ def vggsound(
 ) -> Any:
     """VGGSound and its test sets, a clip of each listed ID_START. docs/data/vggsound.md
 
-    SOURCE has ID_START.mp4, ID/START.mp4, or frames/ID_START.jpg and audio/ID_START.wav, in any
-    folder. Each list is a split; it lies in SOURCE or in --annotations, --splits chooses:
+    SOURCE has ID_START.mp4, ID/START.mp4, or frames/ID_START.jpg and
+    audio/ID_START.wav, in any folder. Each list is a split; it lies in SOURCE or
+    in --annotations, --splits chooses:
 
+    \b
     train, test       vggsound.csv (robots.ox.ac.uk/~vgg/data/vggsound)
-    train_10k, _144k  vggss_10k.txt, vggss_144k.txt; also vggss_heard.txt (github.com/stoneMo/EZ-VSL)
-    vggss             vggss.json with its boxes (hche11/Localizing-Visual-Sounds-the-Hard-Way);
-                      vggss_4692, vggss_heard, vggss_unheard of vggss_..._test.csv
+    train_10k, _144k  vggss_10k.txt, vggss_144k.txt; also vggss_heard.txt
+                      (github.com/stoneMo/EZ-VSL)
+    vggss             vggss.json with its boxes
+                      (hche11/Localizing-Visual-Sounds-the-Hard-Way);
+                      vggss_4692, vggss_heard, vggss_unheard of
+                      vggss_..._test.csv
     vggss_extended    vggss_test_plus_silent.csv (stoneMo/SLAVC)
-    single, duet      vggsound_single_test.csv, vggsound_duet_test.csv (stoneMo/AVGN)
-    instruments       vgginstruments_test.csv, instruments_multi of vgginstruments_multi_test.csv
-                      (stoneMo/AVGN); frames/sampleNNNN.jpg
+    single, duet      vggsound_single_test.csv, vggsound_duet_test.csv
+                      (stoneMo/AVGN)
+    instruments       vgginstruments_test.csv, instruments_multi of
+                      vgginstruments_multi_test.csv (stoneMo/AVGN);
+                      frames/sampleNNNN.jpg
     """
     from avloc import prepare_vggsound
 
@@ -127,8 +137,8 @@ def ave(
     """AVE: ten clips of a second of each video, with the class of its event. docs/data/ave.md
 
     SOURCE has AVE/VIDEOID.mp4, and Annotations.txt, trainSet.txt, valSet.txt, testSet.txt with
-    lines Category&VideoID&Quality&StartTime&EndTime (AVE_Dataset.zip of github.com/
-    YapengTian/AVE-ECCV18). AVE has no boxes: bring yours to score on it.
+    lines Category&VideoID&Quality&StartTime&EndTime (AVE_Dataset.zip of
+    github.com/YapengTian/AVE-ECCV18). AVE has no boxes: bring yours to score on it.
     """
     from avloc import prepare_ave
 
@@ -161,13 +171,17 @@ def audioset_instrument(
 ) -> Any:
     """AudioSet-instrument: ten clips of a second of each video. docs/data/audioset_instrument.md
 
-    SOURCE has train/ID/0000.jpg to 0009.jpg with train/audio/ID.wav, val/ alike, or ID.mp4.
-    The lists, tags and boxes of a release lie in SOURCE or in --annotations:
+    SOURCE has train/ID/0000.jpg to 0009.jpg with train/audio/ID.wav, val/ alike,
+    or ID.mp4. The lists, tags and boxes of a release lie in SOURCE or in
+    --annotations:
 
-    coarse-to-fine  train_audio.pkl, val_audio.pkl, audioset_train_effv2.npy, normav.json
-                    (github.com/shvdiwnkozbw/Multi-Source-Sound-Localization, utils)
-    dsol            single_train_data.pkl, single_train_data_label.pkl, ..., audioset_box.json
-                    (github.com/DTaoo/Discriminative-Sounding-Objects-Localization)
+    \b
+    coarse-to-fine  train_audio.pkl, val_audio.pkl, audioset_train_effv2.npy,
+                    normav.json (utils of
+                    github.com/shvdiwnkozbw/Multi-Source-Sound-Localization)
+    dsol            single_train_data.pkl, single_train_data_label.pkl, ...,
+                    audioset_box.json (github.com/DTaoo/
+                    Discriminative-Sounding-Objects-Localization)
     """
     from avloc import prepare_audioset_instrument
 

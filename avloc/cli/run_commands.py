@@ -6,9 +6,13 @@ from typing import Annotated, Any
 import typer
 
 from avloc.cli.show import Json, guarded, print_json, progress, say, table
+from avloc.cli.tools import import_weights
 
 Config = Annotated[Path | None, typer.Option(help="A YAML configuration; `avloc recipes` lists those that come along.")]
-RunOption = Annotated[Path | None, typer.Option(help="The run's folder; default: runs/<name of the configuration>.")]
+RunOption = Annotated[
+    Path | None,
+    typer.Option(help="The run's folder; default: runs/<configuration's name>, or the run last started here."),
+]
 Set = Annotated[
     list[str] | None, typer.Option(help="KEY=VALUE over the configuration, as stage1.train.lr=3e-4; may be repeated.")
 ]
@@ -22,8 +26,9 @@ def register(app: typer.Typer) -> None:
         ("train-stage2", train_stage2),
         ("visualize", visualize),
         ("predict", predict),
+        ("import-weights", import_weights),
     ):
-        app.command(name)(guarded(command))
+        app.command(name, rich_help_panel="Runs")(guarded(command))
 
 
 def train_stage1(config: Config = None, run: RunOption = None, set: Set = None, json: Json = False) -> None:
@@ -36,7 +41,7 @@ def train_stage1(config: Config = None, run: RunOption = None, set: Set = None, 
 
 
 def train_stage2(config: Config = None, run: RunOption = None, set: Set = None, json: Json = False) -> None:
-    """Train the second stage from the run's first stage and clusters."""
+    """Train the second stage from the run's first stage, and from its clusters where the method has any."""
     from avloc import train_stage2
 
     with progress("train-stage2") as shown:

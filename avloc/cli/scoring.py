@@ -27,7 +27,7 @@ Seed = Annotated[int, typer.Option(help="Seed of the bootstrap.", min=0)]
 
 def register(app: typer.Typer) -> None:
     for command in (evaluate, compare, leaderboard, benchmarks):
-        app.command(command.__name__)(guarded(command))
+        app.command(command.__name__, rich_help_panel="Scores")(guarded(command))
 
 
 def evaluate(
@@ -68,8 +68,8 @@ def evaluate(
 ) -> None:
     """Score heat maps: a run's on its test sets, or anybody's against a benchmark or boxes of one's own.
 
-    Every published rule has a name (--protocol all shows the spread), and axes that can be changed.
-    What blind methods get stands beside every number.
+    Every published rule has a name (--protocol all shows the spread), and axes
+    that can be changed. What blind methods get stands beside every number.
     """
     of_predictions = {
         "benchmark": benchmark, "annotations": annotations, "truth": truth, "protocol": protocol, "axis": axis, "ids": ids,
@@ -165,7 +165,7 @@ def _evaluate_run(
 
 
 def compare(
-    a: Annotated[Path, typer.Argument(help="A result, as `avloc evaluate --out` writes it.")],
+    a: Annotated[Path, typer.Argument(help="A result: RUN/results/*.json, or what `avloc evaluate --out` wrote.")],
     b: Annotated[Path, typer.Argument(help="Another, of the same benchmark and protocol.")],
     protocol: Annotated[str | None, typer.Option(help="Which one, where the files hold several.")] = None,
     metric: Metrics = None,
@@ -185,7 +185,7 @@ def compare(
 
 def leaderboard(
     results: Annotated[
-        list[Path] | None, typer.Argument(help="Results, as `avloc evaluate --out` writes them.")
+        list[Path] | None, typer.Argument(help="Results: RUN/results/*.json, or what `avloc evaluate --out` wrote.")
     ] = None,
     benchmark: Annotated[str | None, typer.Option(help="Only this benchmark.")] = None,
     published: Annotated[bool, typer.Option(help="Also the published figures, with their sources.")] = True,

@@ -27,10 +27,11 @@ def show_result(result: Any, title: str = "") -> None:
         of_blind = [percent(result.baselines[kind].get(name)) for kind in blind]
         rows.append([name, percent(metric.value), ends(metric.ci95), ends(metric.ci95_by_video), *of_blind])
     _filled("", ["metric", "%", "95 % over clips", "95 % over videos", *blind], rows)
-    for groups, name in ((result.per_class, "classes"), (result.per_video, "videos")):
-        if 1 < len(groups) < counts["evaluated"]:
-            means = result.macro["by_class" if name == "classes" else "by_video"]
-            print(f"mean over {len(groups)} {name}: {', '.join(f'{k} {percent(v)}' for k, v in means.items())}")
+    for groups, kind in ((result.per_class, "class"), (result.per_video, "video")):
+        means = {k: v for k, v in result.macro.get(f"by_{kind}", {}).items() if k in result.metrics}
+        if means and 1 < len(groups) < counts["evaluated"]:
+            plural = "classes" if kind == "class" else "videos"
+            print(f"mean over {len(groups)} {plural}: {', '.join(f'{k} {percent(v)}' for k, v in means.items())}")
     kinds = result.extra.get("negative_sound", {})
     if kinds:
         rows = [[k, v["clips"], percent(v["auroc"]), percent(v["false_alarm_rate"])] for k, v in kinds.items()]

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from avloc import processes
+from avloc.cli.usage import flowing
 from avloc.errors import AvlocError
 from avloc.progress import Progress, untold
 
@@ -40,6 +41,7 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from None
 
+    guard.__doc__ = flowing(command.__doc__)
     return guard
 
 
@@ -76,7 +78,11 @@ def say(line: object) -> None:
 def console(stderr: bool = False) -> Any:
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False)
+    class Piped(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError  # as print does; rich would end the process with status 1
+
+    return Piped(stderr=stderr, highlight=False)
 
 
 def table(

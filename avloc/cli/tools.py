@@ -9,8 +9,8 @@ from avloc.cli.show import Json, guarded, print_json, progress, table
 
 
 def register(app: typer.Typer) -> None:
-    for name, command in (("demo", demo), ("recipes", recipes), ("import-weights", import_weights)):
-        app.command(name)(guarded(command))
+    for name, command in (("demo", demo), ("recipes", recipes)):
+        app.command(name, rich_help_panel="Begin here")(guarded(command))
 
 
 def demo(
@@ -20,8 +20,9 @@ def demo(
 ) -> None:
     """The whole pipeline on a world of its own: about six minutes on two processor cores.
 
-    Generate videos, prepare them, train DSOL's two stages with clustering between, score the maps beside rules that do
-    not listen, and draw a page. Run it again to go on after an interruption.
+    Generate videos, prepare them, train DSOL's two stages with clustering
+    between, score the maps beside rules that do not listen, and draw a page. Run
+    it again to go on after an interruption.
     """
     from avloc import demo
     from avloc.cli.results import show_demo

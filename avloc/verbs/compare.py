@@ -67,7 +67,7 @@ def compare(
     is of a sign-flip permutation test over videos.
     """
     from avloc.errors import ConfigError, DataError
-    from avloc.leaderboard.table import label
+    from avloc.standings.table import label
 
     first, second = (_choose(Path(path), protocol) for path in (a, b))
     _same_rule(first, second, a, b)
@@ -121,7 +121,7 @@ def _scored(row: dict[str, Any]) -> bool:
 
 def _choose(path: Path, protocol: str | None) -> dict[str, Any]:
     from avloc.errors import ConfigError
-    from avloc.leaderboard import read_results
+    from avloc.standings import read_results
 
     results = {result["protocol"]["name"]: result for result in read_results(path)}
     if protocol is None and len(results) == 1:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from avloc.leaderboard import Table
+    from avloc.standings import Table
 
 FORMATS = ("md", "csv")
 
@@ -20,7 +20,7 @@ class Leaderboard:
     def text(self, format: str = "md") -> str:
         """Markdown, or csv with one line for each number; ConfigError for another format."""
         from avloc.errors import ConfigError
-        from avloc.leaderboard import as_csv, as_markdown
+        from avloc.standings import as_csv, as_markdown
 
         if format not in FORMATS:
             raise ConfigError(f"--format {format!r}; expected one of {', '.join(FORMATS)}")
@@ -48,7 +48,7 @@ def leaderboard(
     from avloc.annotations import BENCHMARKS
     from avloc.annotations import benchmark as find
     from avloc.errors import ConfigError
-    from avloc.leaderboard import PUBLISHED, build_table, read_results
+    from avloc.standings import PUBLISHED, build_table, read_results
 
     if benchmark is not None and not results:
         find(benchmark)

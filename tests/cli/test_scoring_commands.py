@@ -73,6 +73,17 @@ def test_columns_without_a_figure_are_not_shown(folder):
     )
 
 
+def test_means_over_classes_are_of_the_metrics_asked_for(folder):
+    rows = json.loads((folder / "vggss.json").read_text())
+    (folder / "vggss.json").write_text(
+        json.dumps([{**row, "class": ["dog", "cat"][n % 2]} for n, row in enumerate(rows)])
+    )
+    options = ["--predictions", folder / "p.h5", "--benchmark", "vggss", "--annotations", folder, "--resamples", 0]
+    assert re.search(r"mean over 2 classes: .*auc.*\n", run("evaluate", *options).stdout)
+    asked = run("evaluate", *options, "--metric", "locacc").stdout
+    assert re.search(r"mean over 2 classes: locacc [0-9.]+\n", asked)
+
+
 def test_tables_fit_into_a_hundred_columns(folder):
     options = ["--predictions", folder / "p.h5", "--benchmark", "vggss", "--annotations", folder, "--resamples", 20]
     invoke("evaluate", *options, "--out", folder / "a.json")

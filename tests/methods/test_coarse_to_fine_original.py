@@ -542,6 +542,25 @@ def test_sounds_may_be_divided_by_their_peak_in_the_test_alone():
     torch.testing.assert_close(first.test_sound(louder), first.test_sound(batch), rtol=1e-3, atol=1e-3)
     assert not torch.allclose(first.test_sound(batch), batch.sound)
     assert one().test_sound(batch) is batch.sound
+    batch.waveform = None
+    with pytest.raises(AvlocError, match=r"the store holds spectrograms; set it to false"):
+        first.test_sound(batch)
+
+
+def test_a_mixture_is_named_by_both_its_sounds():
+    first, batch = one(mixtures=0.7).eval(), batch_of()
+    assert first.waveform and two(first).waveform and not one().waveform
+    heard = []
+    hear = first.streams.hear
+    first.streams.hear = lambda sounds: heard.append(sounds) or hear(sounds)
+    term = first.loss(batch)["mixture"]
+    assert len(heard) == 2 and heard[1].shape == batch.sound.shape and not torch.allclose(heard[1], batch.sound)
+    tags = batch.labels.float()
+    likely, both = hear(heard[1]).likely, torch.maximum(tags, tags.roll(1, 0))
+    expected = -(both * likely.log() + (1 - both) * (1 - likely).log()).sum() / B
+    torch.testing.assert_close(term, 0.7 * expected)
+    assert torch.isfinite(two(first).eval().loss(batch)["mixture"])
+    assert "mixture" not in one().loss(batch)
 
 
 # proposals and labels made while training

@@ -72,6 +72,7 @@ class StageTwo(Localizer):
         self.coarse.maps = self.maps  # of the CAM baseline beside this stage's maps
         self.frame, self.sound, self.every_frame = previous.frame, previous.sound, previous.every_frame
         self.proposals, self.label_classes = previous.proposals, previous.label_classes
+        self.waveform = previous.waveform
 
     def phases(self, train: Train) -> list[Phase]:
         self.coarse.prepare()

@@ -24,7 +24,8 @@ log = logging.getLogger("avloc.dsol")
 
 
 class StageOne(Localizer):
-    """Hu et al., NeurIPS 2020, section 3.2. The defaults are the released MUSIC code; each argument says where not.
+    """Hu et al., NeurIPS 2020, section 3.2. The defaults are the released MUSIC code, but for the frame encoder's
+    ImageNet weights; each argument says what was not published.
 
     clusters: K of the object dictionary. dim: of the common space. cosine, logit_scale, logit_bias: see TwoStreams.
     pairs: ``negative`` contrasts each clip with one other frame, as published; ``all`` with every frame of the batch.

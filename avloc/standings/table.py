@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from avloc.leaderboard.published import PUBLISHED, SOURCES, Figure
+from avloc.standings.published import PUBLISHED, SOURCES, Figure
 
 
 @dataclass(frozen=True)

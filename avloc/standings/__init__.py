@@ -1,7 +1,7 @@
 """Published figures with where they were seen, and tables that never put two protocols in one column."""
 
-from avloc.leaderboard.published import PUBLISHED, SOURCES, Figure
-from avloc.leaderboard.results import read_results
-from avloc.leaderboard.table import Row, Table, as_csv, as_markdown, build_table
+from avloc.standings.published import PUBLISHED, SOURCES, Figure
+from avloc.standings.results import read_results
+from avloc.standings.table import Row, Table, as_csv, as_markdown, build_table
 
 __all__ = ["PUBLISHED", "SOURCES", "Figure", "Row", "Table", "as_csv", "as_markdown", "build_table", "read_results"]

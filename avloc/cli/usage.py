@@ -1,0 +1,55 @@
+"""How the command line answers a misspelt command line, Ctrl-C while it starts, and how its help texts flow."""
+
+import sys
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+
+class Commands(TyperGroup):
+    """The application's commands: a mistake in the line is answered in one line, like any other, with status 2."""
+
+    def main(self, *arguments: Any, **options: Any) -> Any:
+        alone = options.pop("standalone_mode", True)
+        options["standalone_mode"] = False
+        if not alone:
+            return super().main(*arguments, **options)
+        try:
+            status = super().main(*arguments, **options)
+        except Exception as error:
+            if not hasattr(error, "format_message"):  # click's own errors, whichever copy of click typer brings
+                raise
+            if type(error).__name__ != "NoArgsIsHelpError":  # the help was shown
+                print(f"avloc: {_one_line(error)}", file=sys.stderr)
+            status = error.exit_code if hasattr(error, "exit_code") else 2
+        sys.exit(status or 0)
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            print("\navloc: interrupted before anything was done", file=sys.stderr)
+            raise typer.Exit(130) from None
+
+
+def _one_line(error: Any) -> str:
+    message = " ".join(error.format_message().split()).rstrip(".")
+    context = getattr(error, "ctx", None)
+    if context is None:
+        return message
+    option = str(getattr(error, "option_name", ""))
+    takes_words = any(parameter.param_type_name == "argument" for parameter in context.command.params)
+    dash = "; put -- before words that begin with a dash" if takes_words and option[:1] == "-" != option[1:2] else ""
+    return f"{message}{dash}; `{context.command_path} --help` shows what there is"
+
+
+def flowing(text: str | None) -> str:
+    r"""A docstring for `--help`, whose paragraphs fit any width; those that begin with a line of \b keep their lines."""
+    import inspect
+
+    paragraphs = inspect.cleandoc(text or "").split("\n\n")
+    return "\n\n".join(
+        paragraph.removeprefix("\b\n") if paragraph.startswith("\b\n") else " ".join(paragraph.split())
+        for paragraph in paragraphs
+    )

@@ -1,0 +1,102 @@
+"""A misspelt command line is answered in one line with status 2; help flows to any width; pipes may close early."""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from avloc.cli.app import app
+from avloc.cli.usage import flowing
+
+RUNNER = CliRunner()
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (["trian-stage1"], ["No such command 'trian-stage1'", "train-stage1", "`avloc --help`"]),
+        (["train-stage1", "--confg", "x"], ["No such option: --confg", "--config", "`avloc train-stage1 --help`"]),
+        (["predict", "--stage", "one"], ["'--stage'", "integer"]),
+        (["predict"], ["--store"]),
+        (["compare", "a.json"], ["Missing argument 'b'"]),
+        (["visualize", "--clips", "0"], ["'--clips'", "1"]),
+        (["data", "show", "store", "-video/000"], ["No such option", "put -- before words that begin with a dash"]),
+    ],
+)
+def test_a_mistake_in_the_command_line_is_answered_in_one_line(line, words):
+    found = RUNNER.invoke(app, line)
+    assert found.exit_code == 2 and found.stdout == ""
+    assert found.stderr.startswith("avloc: ") and len(found.stderr.splitlines()) == 1
+    assert all(word in found.stderr for word in words), found.stderr
+
+
+def test_an_option_of_two_dashes_needs_no_dashes_before_it():
+    assert "put --" not in RUNNER.invoke(app, ["data", "show", "store", "clip", "--splt", "x"]).stderr
+
+
+@pytest.mark.parametrize("line", [["--version"], ["--help"], ["data", "--help"], ["recipes"]])
+def test_what_works_has_status_0(line):
+    assert RUNNER.invoke(app, line).exit_code == 0
+
+
+def help_texts():
+    for name, command in typer.main.get_command(app).commands.items():
+        yield name, command
+        yield from ((f"{name} {other}", inner) for other, inner in getattr(command, "commands", {}).items())
+
+
+@pytest.mark.parametrize(("name", "command"), help_texts())
+def test_lines_of_help_that_stay_lines_fit_80_columns(name, command):
+    for paragraph in command.help.split("\n\n"):
+        lines = paragraph.splitlines()
+        assert len(lines) == 1 or max(map(len, lines)) <= 78, name
+    assert "\b" not in command.help
+
+
+def test_paragraphs_flow_and_marked_ones_keep_their_lines():
+    text = """One.
+
+    Two goes
+    on.
+
+    \b
+    a  1
+    b  2
+    """
+    assert flowing(text) == "One.\n\nTwo goes on.\n\na  1\nb  2"
+
+
+def test_a_pipe_that_closes_early_is_no_failure():
+    """A table of rich and plain lines: its reader has gone before anything is written."""
+    program = "import sys; from avloc.cli import main; sys.stdin.readline(); sys.argv = ['avloc', 'recipes']; main()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    process.stdout.close()
+    process.stdin.write(b"go\n")
+    process.stdin.close()
+    complaint = process.stderr.read()
+    assert (process.wait(timeout=60), complaint) == (0, b"")
+
+
+@pytest.mark.parametrize("where", ["avloc.cli.data", "rich.logging"])
+def test_an_interruption_while_the_program_starts_shows_no_traceback(where):
+    """Once while its commands are loaded, once while its log is set up."""
+    program = f"""
+import os, signal, sys
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == {where!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupting())
+sys.argv = ["avloc", "recipes"]
+from avloc.cli import main
+main()
+"""
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert found.returncode == 128 + signal.SIGINT
+    assert "Traceback" not in found.stderr and found.stdout == ""
+    assert found.stderr.strip() == "avloc: interrupted before anything was done"
