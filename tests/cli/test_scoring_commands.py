@@ -79,8 +79,8 @@ def test_means_over_classes_are_of_the_metrics_asked_for(folder):
         json.dumps([{**row, "class": ["dog", "cat"][n % 2]} for n, row in enumerate(rows)])
     )
     options = ["--predictions", folder / "p.h5", "--benchmark", "vggss", "--annotations", folder, "--resamples", 0]
-    assert re.search(r"mean over 2 classes: .*auc.*\n", run("evaluate", *options).stdout)
-    asked = run("evaluate", *options, "--metric", "locacc").stdout
+    assert re.search(r"mean over 2 classes: .*auc.*\n", invoke("evaluate", *options).stdout)
+    asked = invoke("evaluate", *options, "--metric", "locacc").stdout
     assert re.search(r"mean over 2 classes: locacc [0-9.]+\n", asked)
 
 
