@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.errors import AvlocError
+from avloc.files import why
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.int64]
@@ -61,7 +62,7 @@ def read_dictionary(path: Path) -> Floats:
     try:
         found = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise AvlocError(f"{path}: not a .npy array ({error}); give the authors' object dictionary") from None
+        raise AvlocError(f"{path}: not a .npy array ({why(error)}); give the authors' object dictionary") from None
     if not isinstance(found, np.ndarray) or found.ndim != 2 or found.dtype.kind != "f":
         what = f"shape {found.shape}, {found.dtype}" if isinstance(found, np.ndarray) else "several arrays"
         raise AvlocError(f"{path}: {what}; expected the object dictionary, floats (K, C)")

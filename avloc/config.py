@@ -6,7 +6,7 @@ There is no schema beside the code: a section is checked against the constructor
 import difflib
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,9 +26,15 @@ _Loader.add_implicit_resolver(
 )
 
 
+def words(given: Sequence[str]) -> Sequence[str]:
+    """What was given where several words may be: a lone text is one word, not its letters."""
+    return (given,) if isinstance(given, str) else given
+
+
 @dataclass
 class Section:
-    """A YAML mapping that knows where each of its keys stands: `lines` is keyed by the path below this section."""
+    """A YAML mapping that knows where each of its keys stands: `lines` is keyed by the path below this section, and holds 0
+    for what `--set` gave."""
 
     source: str
     values: dict[str, Any]
@@ -41,14 +47,16 @@ class Section:
         return Section(self.source, {} if value is None else value, below, (*self.path, key))
 
     def where(self, path: Iterable[str | int] = ()) -> str:
-        """``file:line: dotted.key`` of the nearest key that has a line."""
+        """``file:line: dotted.key`` of the nearest key that has a line, or ``--set dotted.key``."""
         keys = tuple(str(part) for part in path)
         line = next((self.lines[keys[:n]] for n in range(len(keys), -1, -1) if keys[:n] in self.lines), None)
-        position = self.source if line is None else f"{self.source}:{line}"
-        return f"{position}: {'.'.join((*self.path, *keys)) or 'the whole file'}"
+        name = ".".join((*self.path, *keys)) or "the whole file"
+        if line == 0:
+            return f"--set {name}"
+        return f"{self.source}: {name}" if line is None else f"{self.source}:{line}: {name}"
 
 
-def read_section(path: Path, overrides: Iterable[str] = ()) -> Section:
+def read_section(path: Path, overrides: Sequence[str] = ()) -> Section:
     """The mapping in a YAML file, with ``key=value`` overrides (dotted keys, values as YAML) laid over it."""
     try:
         text = Path(path).read_text(encoding="utf-8")
@@ -69,7 +77,7 @@ def read_section(path: Path, overrides: Iterable[str] = ()) -> Section:
     section = Section(str(path), {})
     problems: list[str] = []
     section.values = _mapping(node, (), section, problems)
-    for override in overrides:
+    for override in words(overrides):
         _override(section, override, problems)
     if problems:
         raise ConfigError("\n".join(problems))
@@ -116,6 +124,7 @@ def _override(section: Section, override: str, problems: list[str]) -> None:
         problems.append(f"--set {override}: {text!r} is not a YAML value")
     for path in [path for path in section.lines if path[: len(keys)] == tuple(keys)]:
         del section.lines[path]
+    section.lines[tuple(keys)] = 0
 
 
 def check(section: Section, target: Callable[..., Any], problems: list[str]) -> dict[str, Any]:
@@ -167,6 +176,8 @@ def _explain(section: Section, parameters: Mapping[str, inspect.Parameter], deta
         return f"{where}: unknown key{suggestion(str(location[-1]), _names_at(parameters, location[:-1]))}"
     if detail["type"] in ("missing", "missing_argument"):
         return f"{where}: missing, and it has no default"
+    if detail["type"] in ("dataclass_type", "model_type", "dict_type"):
+        return f"{where}: found {detail['input']!r}; expected a section of `key: value` lines"
     return f"{where}: found {detail['input']!r}; {detail['msg'][0].lower()}{detail['msg'][1:]}"
 
 

@@ -59,6 +59,11 @@ def _why(error: Exception) -> str | None:
     return error.strerror or str(error) if isinstance(error, OSError) else None
 
 
+def why(error: Exception) -> str:
+    """Why a file could not be read: the system's words without its numbers, else the reader's own."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)

@@ -100,8 +100,26 @@ def test_overrides_are_checked_like_the_file_and_win(tmp_path):
     )
     assert made.lr == 3e-4 and made.wheel == Wheel(26) and made.bags == ("a", "b") and made.load is None
     assert mistakes(tmp_path, "name: red\nlr: 0.1\n", "lr=fast") == [
-        "c.yaml: lr: found 'fast'; input should be a valid number, unable to parse string as a number"
+        "--set lr: found 'fast'; input should be a valid number, unable to parse string as a number"
     ]
+
+
+def test_a_mistake_of_an_override_is_put_down_to_it_and_not_to_a_line_of_the_file(tmp_path):
+    text = "name: red\nwheel:\n  size: 26\n"
+    assert mistakes(tmp_path, text, "wheel.spoke=3", "gear=4") == [
+        "--set wheel.spoke: unknown key; did you mean 'spokes'?",
+        "--set gear: unknown key; did you mean 'gears'?",
+    ]
+    assert mistakes(tmp_path, text + "  spokes: few\n", "wheel.size=big") == [
+        "--set wheel.size: found 'big'; input should be a valid integer, unable to parse string as an integer",
+        "c.yaml:4: wheel.spokes: found 'few'; input should be a valid integer, unable to parse string as an integer",
+    ]
+    assert mistakes(tmp_path, text, "wheel={spoke: 3}") == ["--set wheel.spoke: unknown key; did you mean 'spokes'?"]
+
+
+def test_a_lone_override_is_one_and_not_its_letters(tmp_path):
+    (tmp_path / "c.yaml").write_text("name: red\n")
+    assert read_section(tmp_path / "c.yaml", "name=blue").values == {"name": "blue"}
 
 
 @pytest.mark.parametrize("override", ["lr", "=3", "a..b=1", "name.x=3", "lr=[1"])
@@ -214,8 +232,29 @@ def test_a_missing_section_is_a_mistake_only_of_the_stage_asked_for(tmp_path):
     assert experiment.stage(1).data == Data(Path("s"), "t")
     with pytest.raises(ConfigError, match="stage2: missing section"):
         experiment.stage(2)
-    with pytest.raises(ConfigError, match="there is no stage 3"):
+    with pytest.raises(ConfigError, match="dsol has 2 stages: there is no stage 3"):
         experiment.stage(3)
+
+
+def test_a_value_where_settings_belong_is_told_in_words_of_the_file(tmp_path):
+    [line] = experiment_mistakes(tmp_path, GOOD, "stage1.model.frame=3")
+    assert line == "--set stage1.model.frame: found 3; expected a section of `key: value` lines"
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ("dsol_musik", "did you mean 'dsol_music'?"),
+        ("nothing_like_it", "no configuration of that name comes with avloc; `avloc recipes` lists them"),
+        ("folder", "folder: a folder; --config takes a YAML file, --run the folder of a run"),
+    ],
+)
+def test_a_configuration_that_is_not_there(tmp_path, monkeypatch, config, words):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(ConfigError) as found:
+        open_run(Path(config), None)
+    assert str(found.value).endswith(words)
 
 
 @pytest.mark.parametrize(

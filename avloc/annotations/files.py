@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.errors import AvlocError, DataError
-from avloc.files import read_json
+from avloc.files import read_json, why
 from avloc.naming import first_double, some
 
 
@@ -124,7 +124,7 @@ def csv_rows(path: Path, columns: int = 1) -> list[list[str]]:
     try:
         rows = [row for row in csv.reader(path.read_text(encoding="utf-8-sig").splitlines()) if row]
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: not a readable csv file ({error})") from None
+        raise DataError(f"{path}: not a readable csv file ({why(error)})") from None
     for number, row in enumerate(rows, 1):
         if len(row) < columns:
             raise DataError(f"{path}:{number}: {len(row)} columns; expected {columns}")

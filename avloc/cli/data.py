@@ -43,7 +43,7 @@ def check(store: StorePath, json: Json = False) -> None:
         if bare:
             print(f"{bare} items have no SHA-256 in the manifest: an earlier version prepared them")
         for name, split in found.splits.items():
-            if split.classes:
+            if any(split.classes.values()):  # videos without labels have one class, which none is of
                 print(f"{name}: " + ", ".join(f"{label} {count:,}" for label, count in split.classes.items()))
         for line in found.problems or ["nothing is wrong"]:
             print(line)
@@ -74,7 +74,7 @@ def show(
     store: StorePath,
     clip: Annotated[str, typer.Argument(help="The id of a clip.")],
     split: Annotated[str | None, typer.Option(help="Where to look for it; default: everywhere.")] = None,
-    out: Annotated[Path | None, typer.Option(help="The picture; default: CLIP.png here.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The picture, a PNG file; default: CLIP.png here.")] = None,
     json: Json = False,
 ) -> None:
     """Draw a clip: frames with boxes, waveform, log-mel spectrogram."""

@@ -1,7 +1,7 @@
 """Tables of results for people: values in percent, with intervals and what blind methods get."""
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -28,7 +28,8 @@ def show_result(result: Any, title: str = "") -> None:
         rows.append([name, percent(metric.value), ends(metric.ci95), ends(metric.ci95_by_video), *of_blind])
     _filled("", ["metric", "%", "95 % over clips", "95 % over videos", *blind], rows)
     for groups, kind in ((result.per_class, "class"), (result.per_video, "video")):
-        means = {k: v for k, v in result.macro.get(f"by_{kind}", {}).items() if k in result.metrics}
+        macro = {own_name(result.metrics, k): v for k, v in result.macro.get(f"by_{kind}", {}).items()}
+        means = {k: v for k, v in macro.items() if k in result.metrics}
         if means and 1 < len(groups) < counts["evaluated"]:
             plural = "classes" if kind == "class" else "videos"
             print(f"mean over {len(groups)} {plural}: {', '.join(f'{k} {percent(v)}' for k, v in means.items())}")
@@ -38,6 +39,12 @@ def show_result(result: Any, title: str = "") -> None:
         columns = ["sound", "clips", "AUROC %", "false alarms %"]
         table("sounds that nothing in view makes", columns, rows, right=(1, 2, 3))
     notes(result.warnings)
+
+
+def own_name(metrics: Mapping[str, Any], name: str) -> str:
+    """What a protocol whose metrics are these calls ``ciou`` and ``locacc``: of one unnamed source ``iou``, ``iou@0.5``."""
+    other = {"ciou": "iou", "locacc": "iou@0.5"}.get(name, name)
+    return other if other in metrics and name not in metrics else name
 
 
 def _filled(title: str, columns: list[str], rows: list[list[Any]]) -> None:

@@ -70,6 +70,7 @@ def begin(out: Path, settings: Mapping[str, Any], source: Path, shard: str | Non
     if known is None:
         strangers = sorted(path.name for path in out.iterdir() if path.name != ".lock")
         if strangers:
+            (out / ".lock").unlink(missing_ok=True)  # ours, and the folder is not
             raise DataError(f"{out}: is not empty and no store (it holds {strangers[0]}); choose another folder")
     else:
         there = read_json(known)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.errors import DataError
+from avloc.files import why
 
 #: the roots of AudioSet's ontology, in the order of the published mappings
 CATEGORIES = (
@@ -55,7 +56,7 @@ def _array(path: Path, classes: int, what: str) -> Mapping:
         table = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise DataError(
-            f"{path}: cannot be read ({error}); expected a .npy of classes by categories, or a .csv"
+            f"{path}: cannot be read ({why(error)}); expected a .npy of classes by categories, or a .csv"
         ) from None
     if not isinstance(table, np.ndarray) or table.ndim != 2 or classes not in table.shape:
         shape = getattr(table, "shape", "no array")
@@ -70,7 +71,7 @@ def _table(path: Path, classes: int, what: str) -> Mapping:
             reader = csv.DictReader(file)
             rows = [(reader.line_num, row.get("class"), row.get("category")) for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: cannot be read ({error}); expected a header class,category and rows") from None
+        raise DataError(f"{path}: cannot be read ({why(error)}); expected a header class,category and rows") from None
     places: list[tuple[int, str]] = []
     for line, number, category in rows:
         if number is None or not category:

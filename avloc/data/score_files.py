@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from avloc.data.store import Store
 from avloc.errors import DataError
+from avloc.files import why
 from avloc.naming import first_double
 
 Scores = NDArray[np.float32]
@@ -71,7 +72,7 @@ def _table(path: Path, kind: str) -> Read:
             header, *rows = [row for row in csv.reader(file) if row]
     except (OSError, ValueError, UnicodeDecodeError) as error:
         raise DataError(
-            f"{path}: cannot be read ({error or 'it is empty'}); expected a header id,CLASS,... and rows"
+            f"{path}: cannot be read ({why(error) or 'it is empty'}); expected a header id,CLASS,... and rows"
         ) from None
     for number, row in enumerate(rows, 2):
         if len(row) != len(header):
@@ -87,7 +88,7 @@ def _array(path: Path, kind: str) -> Read:
     try:
         values = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{path}: cannot be read ({error}); expected a .npy of (clips, classes)") from None
+        raise DataError(f"{path}: cannot be read ({why(error)}); expected a .npy of (clips, classes)") from None
     if values.ndim != 2 or values.dtype.kind not in "fiub":
         raise DataError(f"{path}: found {values.dtype} {values.shape}; expected numbers, (clips, classes)")
     return None, None, {kind: values}
@@ -100,7 +101,7 @@ def _arrays(path: Path, kind: str) -> Read:
             ids, classes = file["ids"].tolist(), file["classes"].tolist()
     except (OSError, ValueError, KeyError, EOFError, BadZipFile, TypeError) as error:
         raise DataError(
-            f"{path}: cannot be read ({error}); expected a .csv, a .npy, or a .npz with ids, classes, sound, frame"
+            f"{path}: cannot be read ({why(error)}); expected a .csv, a .npy, or a .npz with ids, classes, sound, frame"
         ) from None
     if not kinds:
         raise DataError(f"{path}: neither sound nor frame in it; expected (N, C) scores of one or both")

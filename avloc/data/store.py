@@ -59,7 +59,8 @@ class Store:
                     f"{path}: this store was not finished; run the `avloc prepare` command that began it again"
                 )
             raise DataError(
-                f"{path}: no store here (no store.json); `avloc prepare music --source DIR --out {path}` writes one"
+                f"{path}: no store here (no store.json); `avloc prepare --help` lists what writes one, "
+                "`avloc prepare folder` for videos of your own"
             )
         settings = read_settings(path / "store.json")
         manifest = path / "manifest.jsonl"

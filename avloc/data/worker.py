@@ -37,7 +37,10 @@ def serve(descriptor: int, parent: int) -> None:
                 return
             except Exception as error:
                 answer = ("error", _sendable(error))
-            connection.send(answer)
+            try:
+                connection.send(answer)
+            except ConnectionError:  # nobody is there to hear it
+                return
 
 
 def _end_with(parent: int) -> None:

@@ -15,6 +15,7 @@ from avloc.drawing.colours import CASING, Image
 WAVE_COLOUR = (125, 200, 255)
 BANDS = 64
 RANGE = 70.0  # dB shown below the loudest
+FLOOR = 1e-10  # energy, full scale 1: what is less is silence
 
 
 def wav_bytes(waveform: NDArray[np.int16], rate: int) -> bytes:
@@ -29,7 +30,10 @@ def wav_bytes(waveform: NDArray[np.int16], rate: int) -> bytes:
 
 
 def log_mel(waveform: NDArray[np.int16], rate: int, columns: int = 256) -> NDArray[np.float32]:
-    """(BANDS, columns) dB below the loudest cell, low bands first; 64 Slaney bands up to rate / 2, window 32 ms."""
+    """(BANDS, columns) dB below the loudest cell, low bands first; 64 Slaney bands up to rate / 2, window 32 ms.
+
+    Of silence every cell is `RANGE` below.
+    """
     from librosa.filters import mel
 
     window = 2 ** int(np.ceil(np.log2(max(rate * 0.032, 16))))
@@ -42,7 +46,9 @@ def log_mel(waveform: NDArray[np.int16], rate: int, columns: int = 256) -> NDArr
         warnings.simplefilter("ignore", UserWarning)
         bank = mel(sr=rate, n_fft=window, n_mels=BANDS)
     energy = bank @ power.T
-    level = 10 * np.log10(np.maximum(energy, 1e-10))
+    if energy.max(initial=0) <= FLOOR:
+        return np.full(energy.shape, -RANGE, np.float32)
+    level = 10 * np.log10(np.maximum(energy, FLOOR))
     return (level - level.max()).astype(np.float32)
 
 

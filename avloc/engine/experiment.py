@@ -2,7 +2,7 @@
 
 import importlib
 import logging
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,9 +51,9 @@ class Experiment:
 
     def stage(self, number: int) -> Stage:
         if number > len(self.localizers):
-            raise ConfigError(
-                f"{self.source.source}: {self.method} has {len(self.localizers)} stage: there is no stage {number}"
-            )
+            count = len(self.localizers)
+            stages = f"{count} stage{'s' * (count > 1)}"
+            raise ConfigError(f"{self.source.source}: {self.method} has {stages}: there is no stage {number}")
         if number not in self.stages:
             raise ConfigError(
                 f"{self.source.source}: stage{number}: missing section; add model, data and train of stage {number}"
@@ -104,7 +104,7 @@ def method_names() -> list[str]:
     )
 
 
-def read_experiment(path: Path, overrides: Iterable[str] = ()) -> Experiment:
+def read_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
     """The whole file checked before any data is opened; ConfigError with all mistakes, a line each."""
     from avloc.methods.base import Train
 
@@ -156,7 +156,7 @@ def read_experiment(path: Path, overrides: Iterable[str] = ()) -> Experiment:
     )  # fmt: skip
 
 
-def open_run(config: Path | None, run: Path | None, overrides: Iterable[str] = ()) -> tuple[Experiment, Run]:
+def open_run(config: Path | None, run: Path | None, overrides: Sequence[str] = ()) -> tuple[Experiment, Run]:
     """The experiment and the Run of a command: `config` starts one (in runs/<its name>), `run` alone goes on with one,
     and neither with the one last started here, in runs/ or by the demo.
 

@@ -62,7 +62,7 @@ class Run:
             if (path := self.stage(stage) / f"{phase}.safetensors").exists():
                 return path
         raise RunError(
-            f"{self.path} has no trained stage {stage}; `avloc train-stage{stage} --run {self.path} --config FILE` trains it"
+            f"{self.path} has no trained stage {stage}; `avloc train-stage{stage} --run {self.path}` trains it"
         )
 
     def save_clusters(self, **arrays: Any) -> None:

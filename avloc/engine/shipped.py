@@ -20,9 +20,11 @@ def config_path(config: Path) -> Path:
     shipped = configs_folder() / f"{config.name.removesuffix('.yaml')}.yaml"
     if shipped.exists():
         return shipped
+    if config.is_dir():
+        raise ConfigError(f"{config}: a folder; --config takes a YAML file, --run the folder of a run")
     known = sorted(path.stem for path in configs_folder().glob("*.yaml"))
     near = difflib.get_close_matches(config.stem, known, n=1)
     raise ConfigError(
         f"{config}: no such file, and no configuration of that name comes with avloc"
-        + (f"; did you mean {near[0]!r}?" if near else f"; `avloc recipes` lists {', '.join(known)}")
+        + (f"; did you mean {near[0]!r}?" if near else "; `avloc recipes` lists them")
     )

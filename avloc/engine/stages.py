@@ -17,6 +17,14 @@ def stage_one_run(experiment: Experiment, run: Run) -> Run:
     return Run(experiment.start.stage1) if experiment.start.stage1 is not None else run
 
 
+def refuse_without_objects(experiment: Experiment, run: Run) -> None:
+    """RunError for a method whose stage one finds no objects to cluster."""
+    if not hasattr(experiment.localizers[0], "object_features"):
+        raise RunError(
+            f"{run.path}: {experiment.method} clusters no objects; go on with `avloc evaluate --run {run.path}`"
+        )
+
+
 def load_stage(experiment: Experiment, run: Run, number: int, phases: tuple[str, ...] | None = None) -> Localizer:
     """A trained stage, from the weights of the first of `phases` (None: those that serve `locate`) that is there."""
     localizer = experiment.build(number, pretrained=False)

@@ -46,17 +46,14 @@ def cluster(
     from avloc.engine.checkpoints import load_weights
     from avloc.engine.collect import Collector
     from avloc.engine.experiment import device_of, keep_config, open_run, open_split
-    from avloc.engine.stages import stage_one_run, weights_id
+    from avloc.engine.stages import refuse_without_objects, stage_one_run, weights_id
     from avloc.errors import RunError
 
     experiment, own = open_run(config, run, set)
     where = stage_one_run(experiment, own)
     stage = experiment.stage(1)
+    refuse_without_objects(experiment, where)
     localizer: Any = experiment.build(1, pretrained=False)
-    if not hasattr(localizer, "object_features"):
-        raise RunError(
-            f"{where.path}: {experiment.method} clusters no objects; go on with `avloc evaluate --run {where.path}`"
-        )
     path = where.weights(1, tuple(reversed(localizer.weights_from)))
     about = load_weights(localizer, path, experiment.method, 1)
     trained = localizer.memory.get("labels")

@@ -66,9 +66,11 @@ def compare(
     protocol: which one, where the files hold several. Intervals are paired bootstraps over clips and over videos; p
     is of a sign-flip permutation test over videos.
     """
+    from avloc.config import words
     from avloc.errors import ConfigError, DataError
     from avloc.standings.table import label
 
+    metric = metric and words(metric)
     first, second = (_choose(Path(path), protocol) for path in (a, b))
     _same_rule(first, second, a, b)
     for path, result in ((a, first), (b, second)):

@@ -130,5 +130,13 @@ def find_clip(store: Path, clip: str, split: str | None) -> tuple["Store", int]:
         part = whole.split(name)
         if whole.splits[name] and clip in part.ids:
             return part, part.ids.index(clip)
+    near = (
+        name
+        for part in whole.splits
+        for name in whole.split(part).ids
+        if name.startswith(clip) or clip.startswith(name)
+    )
+    if clip and (likely := next(near, None)) is not None:
+        raise DataError(f"{store}: no clip {clip!r}{f' in {split}' if split else ''}; did you mean {likely!r}?")
     example = next((whole.split(name).ids[0] for name, clips in whole.splits.items() if clips), "none")
     raise DataError(f"{store}: no clip {clip!r}{f' in {split}' if split else ''}; its clips have ids such as {example}")

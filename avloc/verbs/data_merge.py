@@ -12,4 +12,5 @@ def data_merge(stores: Sequence[Path], out: Path) -> Prepared:
 
     All n parts must be there, of the same settings and lists. Shards are linked where the file system allows, else copied.
     """
+    stores = [stores] if isinstance(stores, str | Path) else stores
     return merge_stores([Path(store) for store in stores], Path(out))

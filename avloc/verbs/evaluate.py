@@ -83,6 +83,7 @@ def evaluate(
     without sound (where the method has them; coarse-to-fine's are the CAM baseline), stage one's maps (for a later stage),
     the largest object, colour saliency, the centre, and all ones. Intervals are over videos: `resamples` bootstrap draws.
     """
+    from avloc.config import words
     from avloc.engine.class_maps import refuse_untrained
     from avloc.engine.experiment import keep_config, open_run
     from avloc.errors import AvlocError
@@ -92,7 +93,8 @@ def evaluate(
         raise AvlocError(
             f"{experiment.source.source}: evaluate: missing section; name test sets with store, split, protocol"
         )
-    wanted = list(experiment.evaluate) if sets is None else list(sets)
+    wanted = list(experiment.evaluate) if sets is None else list(words(sets))
+    metric = metric and words(metric)
     unknown = [name for name in wanted if name not in experiment.evaluate]
     if unknown:
         raise AvlocError(

@@ -63,6 +63,7 @@ def evaluate_predictions(
     threshold picks it, and which are then not scored. music_boxes: xywh, or xyxy-avgn to read boxes as the release of
     AVGN does. out: write the JSON.
     """
+    from avloc.config import words
     from avloc.errors import ConfigError, DataError
     from avloc.predictions import read_predictions
     from avloc.protocols import PROTOCOLS
@@ -70,6 +71,7 @@ def evaluate_predictions(
 
     if (truth is None) == (benchmark is None or annotations is None):
         raise ConfigError("give --benchmark NAME with --annotations PATH, or --truth FILE (one of the two)")
+    metric = metric and words(metric)
     real = _truth(benchmark, annotations, truth, ids)
     given = _of_pairs(read_predictions(Path(predictions)), real)
     names = list(PROTOCOLS) if protocol == "all" else [protocol or _default(benchmark)]

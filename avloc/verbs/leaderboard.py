@@ -47,9 +47,12 @@ def leaderboard(
     """
     from avloc.annotations import BENCHMARKS
     from avloc.annotations import benchmark as find
+    from avloc.config import words
     from avloc.errors import ConfigError
     from avloc.standings import PUBLISHED, build_table, read_results
 
+    metric = words(metric or ())
+    results = [results] if isinstance(results, str | Path) else results
     if benchmark is not None and not results:
         find(benchmark)
     methods = _method_names([Path(path) for path in results])
@@ -62,10 +65,11 @@ def leaderboard(
         if benchmark is not None
         else list(own) or [n for n in BENCHMARKS if any(f.benchmark == n for f in PUBLISHED)]
     )
-    tables = [build_table(name, own.get(name, []), published, metric or ()) for name in names]
+    tables = [build_table(name, own.get(name, []), published, metric) for name in names]
     tables = [table for table in tables if table.rows]
     if not tables:
-        raise ConfigError(f"nothing to show for {', '.join(names)}; give results of `avloc evaluate --out`")
+        what = f"--metric {','.join(metric)}: no such figure" if metric else "nothing to show"
+        raise ConfigError(f"{what} for {', '.join(names)}; give results of `avloc evaluate --out`")
     return Leaderboard(tables)
 
 

@@ -28,13 +28,15 @@ def match_clusters(
 
     from avloc.clustering import match_clusters as match
     from avloc.engine.experiment import open_run, open_split
-    from avloc.engine.stages import clusters_id, stage_one_run
+    from avloc.engine.stages import clusters_id, refuse_without_objects, stage_one_run
     from avloc.errors import DataError, RunError
     from avloc.files import write_json
 
     experiment, own = open_run(config, run, set)
     where = stage_one_run(experiment, own)
     stage = experiment.stage(1)
+    if not where.clusters.exists():
+        refuse_without_objects(experiment, where)
     found = where.load_clusters()
     store = open_split(stage.data.store, stage.data.train)
     if list(found["ids"]) != store.ids:

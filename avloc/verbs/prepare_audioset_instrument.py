@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Unpack
 
+from avloc.config import words
 from avloc.data.building import Prepared
 from avloc.data.sources.audioset import RATES, SECONDS, list_audioset
 from avloc.data.sources.recipe import Recipe, moments_of
@@ -40,7 +41,7 @@ def prepare_audioset_instrument(
     moments = moments_of(size, RATES.get(release, 16000) if rate is None else rate, seconds)
     check_seconds(fps, at, seconds, SECONDS)
     source, out = Path(source), Path(out)
-    classes, listing = list_audioset(source, Path(annotations or source), release, splits or None)
+    classes, listing = list_audioset(source, Path(annotations or source), release, words(splits) if splits else None)
     reader = EachSecond(source, moments, SECONDS // seconds, seconds, fps, at, pad)
     facts = {"release": release, "at": at, "pad": pad}
     recipe = Recipe("audioset-instrument", source, classes, listing, reader, moments, facts, reader.frames)

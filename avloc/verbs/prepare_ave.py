@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Unpack
 
+from avloc.config import words
 from avloc.data.building import Prepared
 from avloc.data.sources.ave import SECONDS, list_ave
 from avloc.data.sources.recipe import Recipe, moments_of
@@ -39,7 +40,9 @@ def prepare_ave(
     moments = moments_of(size, rate, seconds)
     check_seconds(fps, at, seconds, SECONDS)
     source, out = Path(source), Path(out)
-    classes, listing = list_ave(source, Path(annotations or source), lists, splits or None, boxes and Path(boxes))
+    classes, listing = list_ave(
+        source, Path(annotations or source), lists, words(splits) if splits else None, boxes and Path(boxes)
+    )
     reader = EachSecond(source, moments, SECONDS // seconds, seconds, fps, at, pad)
     recipe = Recipe("ave", source, classes, listing, reader, moments, {"at": at, "pad": pad}, reader.frames)
     return recipe.prepare(out, frames, store, **work)

@@ -12,6 +12,7 @@ from avloc.data.sources.videos import VideoReader, list_videos
 from avloc.data.store_settings import FRAMES, refuse_other
 from avloc.data.work import Scale
 from avloc.errors import DataError
+from avloc.files import why
 
 
 def prepare_folder(
@@ -80,5 +81,5 @@ def _classes(path: Path) -> dict[str, list[str]]:
                     raise DataError(f"{path}:{number}: found {','.join(row)!r}; expected id,class")
                 found.setdefault(row[0].strip(), []).append(row[1].strip())
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read ({error}); expected lines of id,class") from None
+        raise DataError(f"{path}: cannot be read ({why(error)}); expected lines of id,class") from None
     return found

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Unpack
 
+from avloc.config import words
 from avloc.data.build import Prepared, build_store
 from avloc.data.sources.base import Listing
 from avloc.data.sources.music import GRID, MusicReader, list_music
@@ -39,6 +40,7 @@ def prepare_music(
         raise DataError(f"size is {size} and rate is {rate}; expected at least 8 pixels and 1000 Hz")
     refuse_other("frames", frames, FRAMES)
     source, out = Path(source), Path(out)
+    splits = splits and words(splits)
     classes, listing = list_music(source, splits)
     logger.info("%s: %d videos in %d lists, %d classes", source, len(listing.items), len(listing.splits), len(classes))
     settings = {

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Unpack
 
+from avloc.config import words
 from avloc.data.build import Prepared, build_store
 from avloc.data.sources.mosaics import MosaicReader, Pool, list_mosaics, shared_videos
 from avloc.data.store import Store
@@ -83,6 +84,7 @@ def _pools(pool: Sequence[str], count: Sequence[str], training: Sequence[str] | 
     sources, counts = _pairs(pool, "pool"), _pairs(count, "count")
     if training is None:
         training = [name for name in sources if name.startswith("train")]
+    training = words(training)
     asked = [*training] if tuple(count) == COUNTS else [*training, *counts]
     for name in asked:
         if name not in sources:
@@ -98,7 +100,7 @@ def _pools(pool: Sequence[str], count: Sequence[str], training: Sequence[str] | 
 
 def _pairs(values: Sequence[str], what: str) -> Mapping[str, str]:
     pairs: dict[str, str] = {}
-    for value in values:
+    for value in words(values):
         name, equals, right = value.partition("=")
         if not (name and equals and right) or name in pairs or "/" in name:
             raise DataError(f"{what} {value!r}: expected '<split>=<value>', each split once")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Unpack
 
+from avloc.config import words
 from avloc.data.building import Prepared
 from avloc.data.sources.recipe import Recipe, moments_of
 from avloc.data.sources.recordings import OneMoment
@@ -38,7 +39,9 @@ def prepare_soundnet_flickr(
     """
     moments = moments_of(size, rate, seconds, short, part)
     source, out = Path(source), Path(out)
-    classes, listing = list_soundnet_flickr(source, Path(annotations or source), lists, splits or None, seed)
+    classes, listing = list_soundnet_flickr(
+        source, Path(annotations or source), lists, words(splits) if splits else None, seed
+    )
     facts = {"part": part, "short": short, "votes": 2, "seed": seed}
     recipe = Recipe("soundnet-flickr", source, classes, listing, OneMoment(source, moments), moments, facts, block=64)
     return recipe.prepare(out, frames, store, **work)

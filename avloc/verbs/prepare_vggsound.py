@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Unpack
 
+from avloc.config import words
 from avloc.data.building import Prepared
 from avloc.data.sources.recipe import Recipe, moments_of
 from avloc.data.sources.recordings import OneMoment
@@ -44,7 +45,9 @@ def prepare_vggsound(
     if not 0 <= at < 1e4:
         raise DataError(f"at is {at}; expected seconds from 0 on")
     source, out = Path(source), Path(out)
-    classes, listing = list_vggsound(source, Path(annotations or source), lists, splits or None, seed)
+    classes, listing = list_vggsound(
+        source, Path(annotations or source), lists, words(splits) if splits else None, seed
+    )
     reader = OneMoment(source, moments, at, frame)
     facts = {"at": at, "frame": frame, "part": part, "short": short, "seed": seed}
     return Recipe("vggsound", source, classes, listing, reader, moments, facts, block=64).prepare(

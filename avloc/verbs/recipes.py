@@ -54,6 +54,8 @@ def recipes(name: str | None = None, copy: Path | None = None) -> Recipes:
 
     AvlocError for an unknown name and for a file that is already there.
     """
+    if name is None and copy is not None:
+        raise AvlocError(f"--copy {copy}: name the configuration to copy; `avloc recipes` lists them")
     if name is None:
         return Recipes(DATA, [_described(path) for path in sorted(configs_folder().glob("*.yaml"))])
     text = config_path(Path(name)).read_text(encoding="utf-8")
@@ -69,4 +71,4 @@ def _described(path: Path) -> ConfigRecipe:
     from avloc.config import read_section
 
     first = path.read_text(encoding="utf-8").splitlines()[0]
-    return ConfigRecipe(path.stem, str(read_section(path).values.get("method")), first.lstrip("# ").rstrip(), path)
+    return ConfigRecipe(path.stem, str(read_section(path).values.get("method")), first.lstrip("# ").rstrip("; "), path)

@@ -82,8 +82,10 @@ class _Sheet:
 
 def _chosen_sets(experiment: "Experiment", run: "Run", sets: Sequence[str] | None, sheet: _Sheet) -> list[str]:
     """The test sets to show, in the order of the configuration."""
+    from avloc.config import words
     from avloc.errors import RunError
 
+    sets = sets and words(sets)
     known, again = list(experiment.evaluate), f"`avloc evaluate --run {run.path}` makes them"
     for name in sets or ():
         if name not in known:

@@ -188,3 +188,12 @@ def test_measuring_needs_no_torch(folder):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_means_over_classes_have_the_names_of_the_metrics_above_them():
+    from avloc.cli.scoring_tables import own_name
+
+    assert [own_name({"iou@0.5": 1, "auc": 1, "iou": 1}, name) for name in ("ciou", "locacc", "auc")] == [
+        "iou", "iou@0.5", "auc",
+    ]  # fmt: skip
+    assert [own_name({"ciou": 1, "locacc": 1}, name) for name in ("ciou", "locacc")] == ["ciou", "locacc"]

@@ -205,3 +205,9 @@ def made_listing(count: int = 13) -> Listing:
     items = {f"item{n:02d}": Item(f"item{n:02d}", f"item{n:02d}.mp4", {"number": n}) for n in range(count)}
     backwards = [Entry(name, f"all.txt:{n}") for n, name in enumerate(reversed(items), 1)]
     return Listing(items, {"all": backwards, "even": [Entry(name) for name in list(items)[::2]]})
+
+
+def slow(begun: str, tell: object) -> None:
+    """Work of a process: it says that it has begun, and ends a little later."""
+    Path(begun).touch()
+    time.sleep(0.3)

@@ -149,6 +149,7 @@ def test_a_folder_of_other_things_is_refused(tmp_path):
     (tmp_path / "store" / "thesis.txt").write_text("dear")
     with pytest.raises(DataError, match=r"is not empty and no store \(it holds thesis.txt\)"):
         build(tmp_path / "store")
+    assert [path.name for path in (tmp_path / "store").iterdir()] == ["thesis.txt"]
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="file: cannot be written"):
         build(tmp_path / "file")

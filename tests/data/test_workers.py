@@ -3,10 +3,12 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import psutil
@@ -17,7 +19,7 @@ from avloc.data.building import Prepared
 from avloc.data.store import Store
 from avloc.data.work import Work
 from avloc.errors import DataError
-from tests.data.making import REPOSITORY, SETTINGS, MadeReader, content, made_listing
+from tests.data.making import REPOSITORY, SETTINGS, MadeReader, content, made_listing, slow
 
 
 def build(out: Path, reader: object = MadeReader(), **work) -> Prepared:
@@ -27,6 +29,26 @@ def build(out: Path, reader: object = MadeReader(), **work) -> Prepared:
 def failed(store: Path) -> dict[str, str]:
     rows = [json.loads(line) for line in (store / "manifest.jsonl").read_text().splitlines()]
     return {row["id"]: f"{row['reason']} ({row['detail']})" for row in rows if row["status"] == "failed"}
+
+
+def test_a_process_whose_parent_has_gone_ends_without_a_word(tmp_path):
+    """What it was working on is finished when nobody is there to be told."""
+    ours, theirs = socket.socketpair()
+    begin = "import sys; from avloc.data.worker import serve; serve(*map(int, sys.argv[1:]))"
+    with ours, theirs:
+        worker = subprocess.Popen(
+            [sys.executable, "-c", begin, str(theirs.fileno()), str(os.getpid())],
+            pass_fds=[theirs.fileno()], stderr=subprocess.PIPE,
+        )  # fmt: skip
+        theirs.close()
+        connection = Connection(os.dup(ours.fileno()))
+        connection.send((slow, (str(tmp_path / "begun"),)))
+        for _ in range(3000):
+            if (tmp_path / "begun").exists():
+                break
+            time.sleep(0.01)
+        connection.close()
+    assert (worker.communicate(timeout=30)[1], worker.returncode) == (b"", 0)
 
 
 @pytest.mark.parametrize("jobs", [1, 2])

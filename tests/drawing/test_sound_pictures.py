@@ -31,6 +31,8 @@ def test_the_waveform_reaches_the_edges_at_its_peak():
 def test_silence_is_a_flat_line_and_a_dark_picture():
     shown = sound_picture(np.zeros(RATE, np.int16), RATE)
     assert (shown[:48] == WAVE_COLOUR).all(2).sum() == shown.shape[1]
+    assert shown[56:].max() < 10
+    assert sound_picture(np.zeros(0, np.int16), RATE)[56:].max() < 10
 
 
 def test_a_clip_of_a_few_samples_can_be_shown():

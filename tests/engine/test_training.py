@@ -393,3 +393,9 @@ def test_a_disk_that_fills_up_inside_a_state_is_an_error_in_one_line(config, tmp
     monkeypatch.setattr(torch, "save", full)
     with pytest.raises(AvlocError, match=r"state-000001\.pt: cannot be written \(No space left on device\)"):
         avloc.train_stage1(config, tmp_path / "run")
+
+
+def test_a_method_without_objects_is_not_sent_to_cluster_them(tmp_path):
+    for verb in (avloc.cluster, avloc.match_clusters):
+        with pytest.raises(RunError, match=r"hard_way clusters no objects; go on with `avloc evaluate"):
+            verb(Path("hard_way_synthetic"), tmp_path / "run")

@@ -177,3 +177,14 @@ def test_an_unknown_clip_is_answered_with_an_example(tmp_path):
     store = make_tiny_store(tmp_path / "s")
     with pytest.raises(DataError, match=r"no clip 'nothing'; its clips have ids such as video_00000_0_1000/000"):
         avloc.data_show(store, "nothing")
+    with pytest.raises(DataError, match=r"no clip 'video_00001_0_1000'; did you mean 'video_00001_0_1000/000'\?"):
+        avloc.data_show(store, "video_00001_0_1000")
+    with pytest.raises(DataError, match=r"did you mean 'video_00000_0_1000/000'\?"):
+        avloc.data_show(store, "video_00000_0_1000/000/0")
+
+
+def test_videos_without_labels_have_no_count_of_classes(tmp_path):
+    make_video(tmp_path / "v" / "a.mp4", sound=tone(4))
+    avloc.prepare_folder(tmp_path / "v", tmp_path / "s", jobs=0)
+    shown = CliRunner().invoke(app, ["data", "check", str(tmp_path / "s")]).stdout
+    assert "sounding" not in shown and "all" in shown

@@ -62,6 +62,14 @@ def test_axes_metrics_and_lists(vggss):
     assert result.counts["not_requested"] == 5
 
 
+def test_a_lone_name_is_one_name_and_not_its_letters(vggss):
+    found = evaluate_predictions(predict(vggss / "p.h5", 6), "vggss", vggss, metric="ciou", out=vggss / "a.json")
+    assert list(found.results["ez-vsl"].metrics) == ["ciou"]
+    assert list(compare(vggss / "a.json", vggss / "a.json", metric="ciou").metrics) == ["ciou"]
+    alone = leaderboard(vggss / "a.json", published=False, metric="ciou")
+    assert alone == leaderboard([vggss / "a.json"], published=False, metric=["ciou"])
+
+
 def test_all_protocols_side_by_side(vggss):
     found = evaluate_predictions(predict(vggss / "p.h5", 6), "vggss", vggss, protocol="all", resamples=0)
     assert {"hardway", "sspl", "kaist-adap", "avloc", "acl", "denseav"} <= set(found.results)

@@ -191,11 +191,16 @@ def test_real_media_odd_files_included(tmp_path):
         ({"lists": ["a"]}, "expected SPLIT=FILE"),
         ({"short": "pad"}, "expected 'fail' or 'repeat'"),
         ({"source": "nothing"}, "no such folder"),
+        ({"source": "v/one.mp4"}, "a file; give the folder that it lies in"),
+        ({"lists": ["a=nothing.txt"]}, r"nothing.txt: not a readable csv file \(No such file or directory\)"),
+        ({"lists": "a=nothing.txt"}, r"nothing.txt: not a readable csv file \(No such file or directory\)"),
+        ({"labels": Path("nothing.csv")}, r"nothing.csv: cannot be read \(No such file or directory\)"),
         ({}, "no video in it or in its folders"),
     ],
 )
 def test_mistakes_are_one_line(tmp_path, options, expected):
     (tmp_path / "v").mkdir()
+    (tmp_path / "v" / "one.mp4").write_text("no video") if "source" in options else None
     source = tmp_path / options.pop("source", "v")
     with pytest.raises(DataError, match=expected) as refused:
         avloc.prepare_folder(source, tmp_path / "s", **options)

@@ -18,6 +18,7 @@ from avloc.data.sources.moments import read_lists
 from avloc.data.sources.recipe import refuse_missing
 from avloc.data.sources.tree import Tree, shown_file
 from avloc.errors import DataError
+from avloc.files import why
 
 SECONDS = 10
 EXPECTED = "videos VIDEOID.mp4"
@@ -75,7 +76,7 @@ def _lines(path: Path) -> list[tuple[str, str, float, float, str]]:
     try:
         lines = path.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read ({error})") from None
+        raise DataError(f"{path}: cannot be read ({why(error)})") from None
     for number, line in enumerate(lines, 1):
         parts = line.strip().split("&")
         if parts in ([""],) or (number == 1 and parts[0] == _HEADER):

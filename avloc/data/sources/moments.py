@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from avloc.annotations.files import id_list
 from avloc.annotations.pickles import read_plain_pickle
+from avloc.config import words
 from avloc.data.audio import read_sound
 from avloc.data.clip import Box, Clip
 from avloc.data.media import MediaError
@@ -66,7 +67,7 @@ class Moments:
             raise MediaError(path, "no sound", "it has no samples")
         if len(sound) < self.samples:
             if not self.repeat:
-                found, wanted = (f"{samples / self.rate:.2f} s" for samples in (len(sound), self.samples))
+                found, wanted = (f"{samples / self.rate:.3f} s" for samples in (len(sound), self.samples))
                 raise MediaError(path, "sound too short", f"{found} of {wanted}; --short repeat repeats it")
             sound = np.tile(sound, self.samples // len(sound) + 1)
         start = 0 if self.first else len(sound) // 2 - self.samples // 2
@@ -100,7 +101,7 @@ def read_picture(root: Path, name: str) -> NDArray[np.uint8]:
 def read_lists(lists: Sequence[str]) -> dict[str, tuple[Path, list[str]]]:
     """ "SPLIT=FILE" to the ids in each file, one a line or in the first column, or in a pickled list."""
     found: dict[str, tuple[Path, list[str]]] = {}
-    for text in lists:
+    for text in words(lists):
         split, equals, file = text.partition("=")
         if not (split and equals and file) or split in found or "/" in split:
             raise DataError(f"lists {text!r}: expected SPLIT=FILE, each split once")

@@ -43,7 +43,8 @@ def list_videos(
     by id.
     """
     if not root.is_dir():
-        raise DataError(f"{root}: no such folder; expected videos ({', '.join(PICTURES)})")
+        what = "a file; give the folder that it lies in" if root.exists() else "no such folder"
+        raise DataError(f"{root}: {what}; expected videos ({', '.join(PICTURES)})")
     pictures, sounds, stills = _found(root)
     paired = {name: path for name, path in stills.items() if name in sounds and name not in pictures}
     shown = {**pictures, **paired}
