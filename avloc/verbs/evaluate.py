@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("avloc.evaluate")
 
+#: which maps are kept as predictions, and what is added to the name of the set
+KEPT = {"model": "", "wrong sound": ".wrong-sound", "stage one": ".stage1"}
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -161,10 +164,6 @@ def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | 
     found = SetResult(name, number, result, comparisons, run.predictions / f"{name}.h5", file)
     write_json(file, found.to_json())
     return found
-
-
-#: which maps are kept as predictions, and what is added to the name of the set
-KEPT = {"model": "", "wrong sound": ".wrong-sound", "stage one": ".stage1"}
 
 
 def _score(protocol: Any, maps: "Maps", frames: "Frames", table: Any, resamples: int, seed: int) -> "Result":
