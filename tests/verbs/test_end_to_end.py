@@ -259,10 +259,11 @@ def training(done, place, tmp_path) -> Iterator[subprocess.Popen]:
 
 def test_ctrl_c_ends_in_one_line_that_says_how_to_go_on(training, tmp_path):
     log = tmp_path / "run" / "stage1" / "log.jsonl"
-    for _ in range(600):
+    for _ in range(2400):
         if log.exists() or training.poll() is not None:
             break
         time.sleep(0.05)
+    assert log.exists(), "no epoch ended in time"
     training.send_signal(signal.SIGINT)
     out, err = training.communicate(timeout=30)
     assert training.returncode == 130, err
