@@ -187,7 +187,7 @@ def _differences(result: "Result", other: "Result", resamples: int, seed: int) -
     from avloc.statistics import paired_difference
 
     found = {}
-    mine, theirs = clip_values(result), clip_values(other)
+    mine, theirs = (clip_values(one.per_clip, one.protocol.axes(), one.metrics) for one in (result, other))
     videos = [row["video"] for row in result.per_clip]
     for name in result.metrics:
         if name in mine and name in theirs:

@@ -186,5 +186,5 @@ def test_an_unknown_clip_is_answered_with_an_example(tmp_path):
 def test_videos_without_labels_have_no_count_of_classes(tmp_path):
     make_video(tmp_path / "v" / "a.mp4", sound=tone(4))
     avloc.prepare_folder(tmp_path / "v", tmp_path / "s", jobs=0)
-    shown = CliRunner().invoke(app, ["data", "check", str(tmp_path / "s")]).stdout
-    assert "sounding" not in shown and "all" in shown
+    table = invoke("data", "check", tmp_path / "s").stdout
+    assert "sounding" not in table and "all" in table
