@@ -60,8 +60,14 @@ def _why(error: Exception) -> str | None:
 
 
 def why(error: Exception) -> str:
-    """Why a file could not be read: the system's words without its numbers, else the reader's own."""
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+    """Why a file could not be read, in one line: the system's words without its numbers, else the reader's own.
+
+    PyTorch and numpy advise to run what is in a file that they do not know; avloc never does.
+    """
+    said = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+    if "weights_only" in said or "allow_pickle" in said:
+        return "of another format, or with pickled objects, which are never run"
+    return said.strip().splitlines()[0]
 
 
 def _umask() -> int:

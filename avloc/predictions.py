@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from avloc.errors import DataError
-from avloc.files import replacing, with_room
+from avloc.files import replacing, why, with_room
 from avloc.naming import first_double
 
 _ENDINGS = ".h5, .hdf5 or .npz with the arrays ids and maps, or a folder of ID.npy or ID.png"
@@ -208,7 +208,7 @@ def _one_map(file: Path) -> NDArray[np.float32]:
             np.load(file, allow_pickle=False) if file.suffix == ".npy" else cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
         )
     except (ValueError, OSError, EOFError) as error:
-        raise DataError(f"{file}: not a plain array ({error})") from None
+        raise DataError(f"{file}: not a plain array ({why(error)})") from None
     if array is None:
         raise DataError(f"{file}: not a readable image")
     array = _numbers(file, "pixels", array)

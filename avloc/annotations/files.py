@@ -122,7 +122,7 @@ def json_value(path: Path) -> Any:
 def csv_rows(path: Path, columns: int = 1) -> list[list[str]]:
     """Rows of a csv file as text, whatever its line ends; DataError where a row has too few columns."""
     try:
-        rows = [row for row in csv.reader(path.read_text(encoding="utf-8-sig").splitlines()) if row]
+        rows = [row for row in csv.reader(Path(path).read_text(encoding="utf-8-sig").splitlines()) if row]
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: not a readable csv file ({why(error)})") from None
     for number, row in enumerate(rows, 1):

@@ -17,7 +17,7 @@ from avloc.annotations.files import Files, csv_rows
 from avloc.annotations.pickles import read_plain_pickle
 from avloc.annotations.truth import Truth
 from avloc.errors import DataError
-from avloc.files import replacing
+from avloc.files import replacing, why
 
 _MASKS = ("masks.npz", "vgginstruments_masks.npz", "anno", "masks")
 #: masks of a folder are brought to this size as the released loader does it, nearest neighbour
@@ -112,4 +112,4 @@ def _arrays(path: Path) -> dict[str, NDArray]:
         content = np.load(path, allow_pickle=False)
         return {path.stem: content} if isinstance(content, np.ndarray) else {name: content[name] for name in content}
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path}: expected plain arrays, without pickles ({error})") from None
+        raise DataError(f"{path}: expected plain arrays, without pickles ({why(error)})") from None

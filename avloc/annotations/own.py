@@ -70,8 +70,13 @@ def read_truth_json(path: Path, table: dict[str, Any], name: str = "") -> Truth:
 
 
 def _own_box(path: Path, build: Builder, clip: str, box: Any, layout: str, size: list[float] | None) -> None:
-    numbers = box.get("box") if isinstance(box, dict) else None
-    if not isinstance(numbers, list) or len(numbers) != 4 or not all(_number(n) for n in numbers):
+    numbers = box.get("box") if isinstance(box, dict) else box
+    if (
+        not isinstance(box, dict)
+        or not isinstance(numbers, list)
+        or len(numbers) != 4
+        or not all(_number(n) for n in numbers)
+    ):
         raise DataError(f"{path}: clip {clip}: box {numbers!r}; expected {{'box': [four numbers]}}")
     x, y, third, fourth = (float(number) for number in numbers)
     corners = [x, y, x + third, y + fourth] if layout == "xywh" else [x, y, third, fourth]

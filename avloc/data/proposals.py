@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from avloc.data.score_files import rows_of
 from avloc.data.store import Store
 from avloc.errors import DataError
+from avloc.files import why
 
 OUTSIDE = 1e-3  # of a frame, that rounding may leave a box outside of it
 EXPECTED = (
@@ -66,5 +67,4 @@ def _read(path: Path) -> tuple[list[str] | None, NDArray[Any]]:
             ids = [name.decode() for name in file["ids"][:]] if "ids" in file else None
             return ids, file["roi"][:]
     except (OSError, ValueError, KeyError, EOFError, BadZipFile, AttributeError, TypeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(f"{path}: cannot be read ({reason}); expected {EXPECTED}") from None
+        raise DataError(f"{path}: cannot be read ({why(error)}); expected {EXPECTED}") from None

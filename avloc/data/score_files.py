@@ -69,11 +69,11 @@ Read = tuple[list[str] | None, tuple[str, ...] | None, dict[str, NDArray[Any]]]
 def _table(path: Path, kind: str) -> Read:
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            header, *rows = [row for row in csv.reader(file) if row]
+            header, *rows = [row for row in csv.reader(file) if row] or [[]]
     except (OSError, ValueError, UnicodeDecodeError) as error:
-        raise DataError(
-            f"{path}: cannot be read ({why(error) or 'it is empty'}); expected a header id,CLASS,... and rows"
-        ) from None
+        raise DataError(f"{path}: cannot be read ({why(error)}); expected a header id,CLASS,... and rows") from None
+    if not rows:
+        raise DataError(f"{path}: no row in it; expected a header id,CLASS,... and rows")
     for number, row in enumerate(rows, 2):
         if len(row) != len(header):
             raise DataError(f"{path}:{number}: {len(row)} fields, the header has {len(header)}")

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from avloc.errors import AvlocError
+from avloc.files import why
 
 AT_RANDOM = ", or null to start at random"
 
@@ -22,7 +23,7 @@ def read_plain(path: Path) -> Any:
     except OSError:
         raise
     except Exception as error:  # torch and pickle raise anything over files that are not theirs
-        raise ValueError(str(error).splitlines()[0] if str(error) else type(error).__name__) from error
+        raise ValueError(why(error)) from error
 
 
 def read_weights(

@@ -61,6 +61,7 @@ def recipes(name: str | None = None, copy: Path | None = None) -> Recipes:
     text = config_path(Path(name)).read_text(encoding="utf-8")
     if copy is None:
         return Recipes(text=text)
+    copy = Path(copy)
     if copy.exists():
         raise AvlocError(f"{copy}: there is a file already; choose another name for the copy")
     write_text(copy, text)

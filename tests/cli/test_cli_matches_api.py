@@ -149,3 +149,12 @@ def test_garbage_is_collected_once_a_command_begins():
         "sys.argv = ['avloc', 'recipes']; from avloc.cli import main; main()"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 7
+
+
+def test_type_checkers_and_editors_see_every_public_name_where_it_is():
+    import ast
+
+    package = Path(avloc.__file__).parent
+    stub = ast.parse((package / "__init__.pyi").read_text())
+    seen = {alias.asname: node.module for node in stub.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert seen == avloc._PLACES and (package / "py.typed").exists()

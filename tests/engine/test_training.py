@@ -399,3 +399,7 @@ def test_a_method_without_objects_is_not_sent_to_cluster_them(tmp_path):
     for verb in (avloc.cluster, avloc.match_clusters):
         with pytest.raises(RunError, match=r"hard_way clusters no objects; go on with `avloc evaluate"):
             verb(Path("hard_way_synthetic"), tmp_path / "run")
+
+
+def test_a_run_may_be_named_by_text():
+    assert avloc.Run("runs/here").clusters == Path("runs/here/clusters.npz")

@@ -52,7 +52,7 @@ def test_axes_metrics_and_lists(vggss):
         protocol="hardway",
         axes={"strict": "false", "size": "112"},
         metric=["ciou"],
-        ids=vggss / "list.csv",
+        ids=str(vggss / "list.csv"),
         resamples=0,
     )
     result = found.results["hardway"]

@@ -58,7 +58,7 @@ def test_another_configuration_and_other_values_may_be_named(theirs, tmp_path):
     [
         ("dsol_music", [], "method is 'dsol', but the weights are of visual_context"),
         ("visual_context_flikr_10k", [], "did you mean 'visual_context_flickr_10k'"),
-        (None, ["stage1.train.batch_size=0"], r"config.yaml: stage1.train.batch_size: found 0"),
+        (None, ["stage1.train.batch_size=0"], r"^--set stage1.train.batch_size: found 0"),
     ],
 )
 def test_what_does_not_fit_is_refused_and_nothing_is_written(theirs, tmp_path, config, values, match):

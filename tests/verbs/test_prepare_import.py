@@ -102,7 +102,7 @@ def test_bad_items_are_counted_and_named(tmp_path):
         "has no samples": reasons["has no samples"], "is well": None,
     }  # fmt: skip
     assert reasons["has no samples"] in ("no sound", "no sound track")
-    assert "1.00 s of 3.00 s; --short repeat" in rows[IDS[2]]["detail"]
+    assert "1.000 s of 3.000 s; --short repeat" in rows[IDS[2]]["detail"]
     assert (prepared.ok, prepared.failed) == (1, 5)
     again = avloc.prepare_import(
         root, "folder", tmp_path / "other", lists, seconds=3.0, rate=8000, short="repeat", jobs=1
