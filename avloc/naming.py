@@ -1,5 +1,6 @@
 """Names of clips and files in messages: a few of many, and one that stands there twice."""
 
+import difflib
 from collections.abc import Iterable
 
 
@@ -17,3 +18,11 @@ def first_double(names: Iterable[str]) -> str | None:
             return name
         seen.add(name)
     return None
+
+
+def unknown(what: str, name: str, known: Iterable[str]) -> str:
+    """The error about a name that is none of those known, with the one nearest to it. what: one of them in words."""
+    names = list(known)
+    near = difflib.get_close_matches(name, names, 1)
+    hint = f"did you mean {near[0]!r}? The {what}s are" if near else f"the {what}s are"
+    return f"no {what} {name!r}; {hint} {', '.join(names)}"

@@ -1,6 +1,5 @@
 """Reading the truth of a benchmark, or one's own, from a path."""
 
-import difflib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ from avloc.annotations.files import Files, id_list
 from avloc.annotations.own import read_own
 from avloc.annotations.truth import Truth
 from avloc.errors import ConfigError, DataError
+from avloc.naming import unknown
 
 
 @contextmanager
@@ -28,9 +28,7 @@ def laid_out(files: Files, how: str) -> Iterator[None]:
 def benchmark(name: str) -> Benchmark:
     """The benchmark of this name; ConfigError lists the names otherwise."""
     if name not in BENCHMARKS:
-        near = difflib.get_close_matches(name, BENCHMARKS, 1)
-        hint = f"did you mean {near[0]!r}? The benchmarks are" if near else "the benchmarks are"
-        raise ConfigError(f"no benchmark {name!r}; {hint} {', '.join(BENCHMARKS)}")
+        raise ConfigError(unknown("benchmark", name, BENCHMARKS))
     return BENCHMARKS[name]
 
 

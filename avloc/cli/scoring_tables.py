@@ -28,8 +28,8 @@ def show_result(result: Any, title: str = "") -> None:
         rows.append([name, percent(metric.value), ends(metric.ci95), ends(metric.ci95_by_video), *of_blind])
     _filled("", ["metric", "%", "95 % over clips", "95 % over videos", *blind], rows)
     for groups, kind in ((result.per_class, "class"), (result.per_video, "video")):
-        means = {own_name(result.metrics, k): v for k, v in result.macro.get(f"by_{kind}", {}).items()}
-        means = {k: v for k, v in means.items() if k in result.metrics}
+        macro = {own_name(result.metrics, k): v for k, v in result.macro.get(f"by_{kind}", {}).items()}
+        means = {k: v for k, v in macro.items() if k in result.metrics}
         if means and 1 < len(groups) < counts["evaluated"]:
             plural = "classes" if kind == "class" else "videos"
             print(f"mean over {len(groups)} {plural}: {', '.join(f'{k} {percent(v)}' for k, v in means.items())}")

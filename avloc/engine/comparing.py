@@ -1,37 +1,53 @@
 """What each clip adds to a protocol's metrics, so that two methods can be compared on the same clips."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from avloc.errors import AvlocError
 from avloc.metrics import auc_parts, successes
-from avloc.protocols.result import Metric, Result
+from avloc.protocols.result import Metric
+
+Values = NDArray[np.float64]
 
 
-def clip_values(result: Result) -> dict[str, NDArray[np.float64]]:
-    """Of each metric the values (N,) whose mean over clips it is, in the order of ``per_clip``; NaN where a clip has none.
+def clip_values(
+    rows: Sequence[Mapping[str, Any]], protocol: Mapping[str, Any], names: Iterable[str]
+) -> dict[str, Values]:
+    """Of each of the metrics that is a mean over clips its value for every clip, (N,); NaN where a clip has none.
 
-    For protocols that score a frame once (one source, or the mean of its classes), as all of DSOL's do.
+    rows: ``per_clip`` of a result. protocol: its axes. Where sources count one by one, not by the mean of their frame, a
+    clip has the mean of what its sources count.
     """
-    scores = _column(result, "ciou")
-    found = {}
-    for name in result.metrics:
+    if not rows:
+        return {}
+    by_frame = protocol["aggregate"] == "frame"
+    parts = [
+        [row.get("ciou")] if by_frame or "sources" not in row else [s["ciou"] for s in row["sources"]] for row in rows
+    ]
+    scores = np.array([np.nan if value is None else value for own in parts for value in own], np.float64)
+    counts = np.array([len(own) for own in parts])
+    begins = np.cumsum(counts) - counts
+    known = ~np.isnan(np.add.reduceat(scores, begins))
+
+    def mean(values: Values) -> Values:
+        return np.where(known, np.add.reduceat(values, begins) / counts, np.nan)
+
+    found: dict[str, Values] = {}
+    for name in names:
         kind, at, threshold = name.partition("@")
-        if kind in ("ciou", "iou", "locacc"):
-            rule = result.protocol.grid, result.protocol.strict_success
-            reached = successes(scores, float(threshold or 0.5), *rule) if at or kind == "locacc" else scores
-            found[name] = np.where(np.isnan(scores), np.nan, reached)
+        if kind == "locacc" or (kind in ("ciou", "iou") and at):
+            rule = protocol["grid"], protocol["strict_success"]
+            found[name] = mean(successes(scores, float(threshold or 0.5), *rule))
+        elif kind in ("ciou", "iou"):
+            found[name] = mean(np.nan_to_num(scores))
         elif kind == "auc":
-            found[name] = np.where(np.isnan(scores), np.nan, auc_parts(np.nan_to_num(scores)))
-        elif any(name in row for row in result.per_clip):
-            found[name] = _column(result, name)
+            found[name] = mean(auc_parts(scores))
+        elif any(name in row for row in rows):
+            found[name] = np.array([np.nan if row.get(name) is None else row[name] for row in rows], np.float64)
     return found
-
-
-def _column(result: Result, name: str) -> NDArray[np.float64]:
-    return np.array([np.nan if row.get(name) is None else row[name] for row in result.per_clip], np.float64)
 
 
 def selected(metrics: dict[str, Metric], wanted: Sequence[str] | None) -> dict[str, Metric]:

@@ -36,8 +36,7 @@ class TestSet:
 
     axes: of the protocol that are to differ, as ``{nsa_maps: 11}``; the result records them.
     size: pixels of the frames the method sees here, instead of its view's own. seconds: of sound it hears here, likewise.
-    frames: of each clip ``all`` its
-    annotated frames, the ``first``, or one at ``random`` as the released code does.
+    frames: of each clip ``all`` its annotated frames, the ``first``, or one at ``random`` as the released code does.
     """
 
     __pydantic_config__ = {"extra": "forbid"}

@@ -24,10 +24,10 @@ class Train:
     precision: fp32 or bf16 (autocast).
     select: which epoch's weights a phase leaves behind, judged on the validation split: ``loss`` (lowest), ``accuracy``,
     ``iou`` (of the maps with the validation boxes, highest mean), ``located`` (share of them with an IoU of 0.5 or more),
-    or ``last``. resident: keep the split on the device (None:
-    when it fits). val_transform: the view of validation frames; ``train`` augments them, as the released DSOL code does
-    by accident. zero_grad_none False leaves zero gradients, so that unreached parameters go on moving by momentum and
-    decay, as in PyTorch before 2.0.
+    or ``last``. resident: keep the split on the device (None: when it fits).
+    val_transform: the view of validation frames; ``train`` augments them, as the released DSOL code does by accident.
+    zero_grad_none: False leaves zero gradients, so that unreached parameters go on moving by momentum and decay, as in
+    PyTorch before 2.0.
     """
 
     __pydantic_config__ = {"extra": "forbid"}

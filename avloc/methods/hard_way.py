@@ -16,7 +16,7 @@ from avloc.data.loader import Batch
 from avloc.data.views import FrameView, LogMel, LogStft
 from avloc.methods.base import Localizer
 from avloc.nn.encoders import Backbone, jitter_norms
-from avloc.nn.published import load_published, require
+from avloc.nn.published import UNUSED_OF_EACH, load_published, require
 from avloc.nn.similarity import cosine_map, pairwise_maps, weighted_mean
 
 
@@ -100,13 +100,8 @@ class HardWay(Localizer):
 STAGES = (HardWay,)
 CONFIG = "hard_way_vggsound_144k"  # whose data an imported run takes
 
-# The authors' 248 entries: each of their networks owns the first convolutions of every modality and a classifier.
+# The authors' 248 entries.
 NAMES = {"imgnet.": "visual.", "audnet.conv1_a.": "audio.conv1.", "audnet.": "audio."}
-UNUSED = tuple(
-    f"{network}.{layer}."
-    for network, layers in (("imgnet", ("conv1_a", "conv1_flow", "fc")), ("audnet", ("conv1", "conv1_flow", "fc")))
-    for layer in layers
-)
 
 
 def arguments_of(state: Mapping[str, Tensor]) -> tuple[dict[str, Any]]:
@@ -118,5 +113,5 @@ def import_state(
     state: Mapping[str, Tensor], stage: int, one: HardWay, two: nn.Module | None = None, dictionary: Any = None
 ) -> HardWay:
     """The authors' state dict as our stage; AvlocError for what does not fit."""
-    load_published(one, state, NAMES, UNUSED, "Hard Way")
+    load_published(one, state, NAMES, UNUSED_OF_EACH, "Hard Way")
     return one

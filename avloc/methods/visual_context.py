@@ -17,7 +17,7 @@ from avloc.errors import AvlocError
 from avloc.methods.base import Localizer
 from avloc.nn.encoders import Backbone
 from avloc.nn.losses import hard_negative_cross_entropy, map_divergence
-from avloc.nn.published import load_published, require
+from avloc.nn.published import UNUSED_OF_EACH, load_published, require
 from avloc.nn.similarity import pairwise_maps, pool_map
 
 
@@ -118,19 +118,13 @@ class VisualContext(Localizer):
 STAGES = (VisualContext,)
 CONFIG = "visual_context_vggsound_144k"  # whose data an imported run takes
 
-# The authors' 250 entries (249 of the base model): each of their networks owns the first convolutions of every modality
-# and a classifier.
+# The authors' 250 entries (249 of the base model).
 NAMES = {
     "imgnet.": "visual.",
     "audnet.conv1_a.": "audio.conv1.",
     "audnet.": "audio.",
     "gluenet.conv_proj.": "reason.",
 }
-UNUSED = tuple(
-    f"{network}.{layer}."
-    for network, layers in (("imgnet", ("conv1_a", "conv1_flow", "fc")), ("audnet", ("conv1", "conv1_flow", "fc")))
-    for layer in layers
-)
 
 
 def arguments_of(state: Mapping[str, Tensor]) -> tuple[dict[str, Any]]:
@@ -143,5 +137,5 @@ def import_state(
     state: Mapping[str, Tensor], stage: int, one: VisualContext, two: nn.Module | None = None, dictionary: Any = None
 ) -> VisualContext:
     """The authors' state dict as our stage; AvlocError for what does not fit."""
-    load_published(one, state, NAMES, UNUSED, "visual context")
+    load_published(one, state, NAMES, UNUSED_OF_EACH, "visual context")
     return one

@@ -6,6 +6,14 @@ from torch import Tensor, nn
 
 from avloc.errors import AvlocError
 
+#: of the networks that hche11/Localizing-Visual-Sounds-the-Hard-Way released, and others took over: each owns the first
+#: convolutions of every modality, and a classifier
+UNUSED_OF_EACH = tuple(
+    f"{network}.{layer}."
+    for network, layers in (("imgnet", ("conv1_a", "conv1_flow", "fc")), ("audnet", ("conv1", "conv1_flow", "fc")))
+    for layer in layers
+)
+
 
 def load_published(
     module: nn.Module,
@@ -45,6 +53,16 @@ def require(state: Mapping[str, Tensor], names: Sequence[str], what: str) -> Non
     missing = [name for name in names if name not in state]
     if missing:
         raise AvlocError(f"this is no {what} checkpoint: it has no {missing[0]}; give the authors' .pth file")
+
+
+def refuse_other_stage(state: Mapping[str, Tensor], stage: int, mark: str, what: str) -> None:
+    """AvlocError unless the state dict is of this stage of two. mark: an entry that stage two alone has. what: the
+    checkpoint in words, for the error."""
+    if (stage == 2) != (mark in state):
+        other, found = (1, "missing") if stage == 2 else (2, "there")
+        raise AvlocError(
+            f"{what} is of stage {other} ({mark.partition('.')[0]} is {found}); import it with --stage {other}"
+        )
 
 
 def _ours(name: str, names: Mapping[str, str]) -> str:

@@ -67,6 +67,7 @@ def compare(
     is of a sign-flip permutation test over videos.
     """
     from avloc.config import words
+    from avloc.engine.comparing import clip_values
     from avloc.errors import ConfigError, DataError
     from avloc.standings.table import label
 
@@ -82,7 +83,8 @@ def compare(
     if not shared:
         raise DataError(f"{a} and {b} share no clip; expected results on the same test set")
     videos = [rows[0][name].get("video") or name for name in shared]
-    values = [_values(first, [own[name] for name in shared]) for own in rows]
+    reported = ["ciou", "auc", "locacc", *(name for name in first["metrics"] if name != "iou")]  # which is its ciou
+    values = [clip_values([own[name] for name in shared], first["protocol"], reported) for own in rows]
     common = [name for name in values[0] if name in values[1]]
     names = [name for name in common if not metric or {name, name.partition("@")[0]} & {one.lower() for one in metric}]
     if not names:
@@ -148,32 +150,3 @@ def _same_rule(first: dict[str, Any], second: dict[str, Any], a: Path, b: Path) 
         raise DataError(f"{a} and {b} are of different protocols ({', '.join(other[:3])}); score both by one")
     if first["annotations_sha256"] != second["annotations_sha256"]:
         raise DataError(f"{a} and {b} were scored against different annotation files; score both against one")
-
-
-def _values(result: dict[str, Any], rows: list[dict[str, Any]]) -> "dict[str, Values]":
-    """Of each metric the value of every clip, whose mean it is: of its sources, or of their mean where a frame counts
-    once."""
-    import numpy as np
-
-    from avloc.metrics import auc_parts, successes
-
-    by_frame = result["protocol"]["aggregate"] == "frame"
-    scores = [
-        [row["ciou"]] if by_frame or "sources" not in row else [s["ciou"] for s in row["sources"]] for row in rows
-    ]
-    begins = np.cumsum([0, *(len(own) for own in scores[:-1])])
-    flat = np.array([np.nan if value is None else value for own in scores for value in own], np.float64)
-    counts = np.array([len(own) for own in scores])
-
-    def mean(values: "Values") -> "Values":
-        return np.add.reduceat(values, begins) / counts
-
-    found = {"ciou": mean(np.nan_to_num(flat)), "auc": mean(auc_parts(flat))}
-    for name in ("locacc", *result["metrics"]):
-        kind, _, text = name.partition("@")
-        if kind == "locacc" or (kind in ("ciou", "iou") and text):
-            rule = result["protocol"]["grid"], result["protocol"]["strict_success"]
-            found[name] = mean(successes(flat, float(text or 0.5), *rule))
-        elif name not in found and all(name in row for row in rows):
-            found[name] = np.array([np.nan if row[name] is None else row[name] for row in rows], np.float64)
-    return found

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("avloc.evaluate")
 
+#: which maps are kept as predictions, and what is added to the name of the set
+KEPT = {"model": "", "wrong sound": ".wrong-sound", "stage one": ".stage1"}
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -163,10 +166,6 @@ def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | 
     return found
 
 
-#: which maps are kept as predictions, and what is added to the name of the set
-KEPT = {"model": "", "wrong sound": ".wrong-sound", "stage one": ".stage1"}
-
-
 def _score(protocol: Any, maps: "Maps", frames: "Frames", table: Any, resamples: int, seed: int) -> "Result":
     """A class-agnostic map stands for every class of a class-aware protocol: it cannot tell them apart."""
     import numpy as np
@@ -187,7 +186,7 @@ def _differences(result: "Result", other: "Result", resamples: int, seed: int) -
     from avloc.statistics import paired_difference
 
     found = {}
-    mine, theirs = clip_values(result), clip_values(other)
+    mine, theirs = (clip_values(one.per_clip, one.protocol.axes(), one.metrics) for one in (result, other))
     videos = [row["video"] for row in result.per_clip]
     for name in result.metrics:
         if name in mine and name in theirs:

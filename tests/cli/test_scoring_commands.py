@@ -8,17 +8,13 @@ import sys
 import numpy as np
 import pytest
 import typer
-from typer.testing import CliRunner
 
 from avloc.cli.scoring import register
 from avloc.predictions import write_predictions
+from tests.commands import invoke
 
 app = typer.Typer()
 register(app)
-
-
-def run(*arguments):
-    return CliRunner(env={"COLUMNS": "200"}).invoke(app, [str(argument) for argument in arguments])
 
 
 @pytest.fixture
@@ -33,7 +29,7 @@ def folder(tmp_path):
 
 
 def test_evaluate_shows_a_table_with_blind_baselines(folder):
-    found = run(
+    found = invoke(
         "evaluate", "--predictions", folder / "p.h5", "--benchmark", "vggss", "--annotations", folder, "--worst", 2
     )
     assert found.exit_code == 0
@@ -53,7 +49,7 @@ def test_evaluate_prints_json_and_nothing_else(folder):
         "--metric",
         "ciou,auc",
     ]
-    found = run("evaluate", *options, "--axis", "size=56", "--json", "--out", folder / "r.json")
+    found = invoke("evaluate", *options, "--axis", "size=56", "--json", "--out", folder / "r.json")
     value = json.loads(found.stdout)
     assert set(value["metrics"]) == {"ciou", "auc"}
     assert value["protocol"]["size"] == 56
@@ -62,16 +58,16 @@ def test_evaluate_prints_json_and_nothing_else(folder):
 
 def test_columns_without_a_figure_are_not_shown(folder):
     options = ["--predictions", folder / "p.h5", "--benchmark", "vggss", "--annotations", folder]
-    assert "over clips" not in run("evaluate", *options, "--resamples", 0).stdout
-    whole = run("evaluate", *options, "--resamples", 20).stdout
+    assert "over clips" not in invoke("evaluate", *options, "--resamples", 0).stdout
+    whole = invoke("evaluate", *options, "--resamples", 20).stdout
     assert "over clips" in whole and "over videos" in whole
-    run("evaluate", *options, "--out", folder / "a.json")
-    found = run("compare", folder / "a.json", folder / "a.json", "--resamples", 0)
+    invoke("evaluate", *options, "--out", folder / "a.json")
+    found = invoke("compare", folder / "a.json", folder / "a.json", "--resamples", 0)
     assert found.exit_code == 0
     assert "A - B" in found.stdout and "95 %" not in found.stdout
     assert (
         "ci95"
-        not in json.loads(run("compare", folder / "a.json", folder / "a.json", "--resamples", 0, "--json").stdout)[
+        not in json.loads(invoke("compare", folder / "a.json", folder / "a.json", "--resamples", 0, "--json").stdout)[
             "metrics"
         ]["auc"]
     )
@@ -83,14 +79,14 @@ def test_means_over_classes_are_of_the_metrics_asked_for(folder):
         json.dumps([{**row, "class": ["dog", "cat"][n % 2]} for n, row in enumerate(rows)])
     )
     options = ["--predictions", folder / "p.h5", "--benchmark", "vggss", "--annotations", folder, "--resamples", 0]
-    assert re.search(r"mean over 2 classes: .*auc.*\n", run("evaluate", *options).stdout)
-    asked = run("evaluate", *options, "--metric", "locacc").stdout
+    assert re.search(r"mean over 2 classes: .*auc.*\n", invoke("evaluate", *options).stdout)
+    asked = invoke("evaluate", *options, "--metric", "locacc").stdout
     assert re.search(r"mean over 2 classes: locacc [0-9.]+\n", asked)
 
 
 def test_tables_fit_into_a_hundred_columns(folder):
     options = ["--predictions", folder / "p.h5", "--benchmark", "vggss", "--annotations", folder, "--resamples", 20]
-    run("evaluate", *options, "--out", folder / "a.json")
+    invoke("evaluate", *options, "--out", folder / "a.json")
     for command in (
         ["evaluate", *options, "--worst", 2],
         ["evaluate", *options, "--protocol", "all"],
@@ -99,13 +95,13 @@ def test_tables_fit_into_a_hundred_columns(folder):
         ["benchmarks", "--annotations", folder],
         ["leaderboard", folder / "a.json", "--no-published"],
     ):
-        shown = CliRunner(env={"COLUMNS": "100"}).invoke(app, [str(word) for word in command]).stdout
+        shown = invoke(*command, width=100).stdout
         lines = shown.splitlines()
         assert max(map(len, lines)) <= 100
         broken = any(re.match(r" +(clips|videos|ceiling)", line) for line in lines)
         assert command[0] == "benchmarks" or not broken, "no head of a column is broken"
         if command[0] != "leaderboard":
-            narrow = CliRunner(env={"COLUMNS": "80"}).invoke(app, [str(word) for word in command]).stdout
+            narrow = invoke(*command, width=80).stdout
             assert max(map(len, narrow.splitlines())) <= 80
 
 
@@ -114,14 +110,14 @@ def test_clips_without_a_map_are_told_in_the_heading_and_stand_behind_the_worst(
     rows.insert(0, {"file": "zbcdefghijk_000000", "class": "dog", "bbox": [[0, 0, 1, 1]]})
     (folder / "vggss.json").write_text(json.dumps(rows))
     options = ["--predictions", folder / "p.h5", "--benchmark", "vggss", "--annotations", folder, "--resamples", 0]
-    shown = run("evaluate", *options, "--worst", 7).stdout
+    shown = invoke("evaluate", *options, "--worst", 7).stdout
     assert "7 of 7 clips, 1 of them without a map score 0" in shown
     assert [line.split()[0] for line in shown.splitlines()[-7:]][::6] == ["abcdefghijk_000004", "zbcdefghijk_000000"]
 
 
 def test_reasons_are_told_once(folder):
     options = ["--predictions", folder / "p.h5", "--benchmark", "vggss", "--annotations", folder, "--resamples", 0]
-    found = run("evaluate", *options, "--protocol", "all")
+    found = invoke("evaluate", *options, "--protocol", "all")
     assert "note: left out: c2f-agnostic, c2f-class: none of 6 clips can be scored" in found.stderr
     assert "half-area ceiling (hardway)" in found.stdout
 
@@ -129,13 +125,13 @@ def test_reasons_are_told_once(folder):
 def test_masks_are_converted(tmp_path):
     (tmp_path / "anno").mkdir()
     np.save(tmp_path / "anno" / "sample0.npy", np.eye(8))
-    found = run("benchmarks", "vggsound-instruments", "--annotations", tmp_path, "--convert", tmp_path / "masks.npz")
+    found = invoke("benchmarks", "vggsound-instruments", "--annotations", tmp_path, "--convert", tmp_path / "masks.npz")
     assert found.stdout.strip().endswith("masks.npz: 1 masks")
 
 
 def test_all_protocols_in_one_table(folder):
     options = ["--predictions", folder / "p.h5", "--benchmark", "vggss", "--annotations", folder, "--resamples", 0]
-    found = run("evaluate", *options, "--protocol", "all")
+    found = invoke("evaluate", *options, "--protocol", "all")
     assert found.exit_code == 0
     assert "the same heat maps" in found.stdout
     assert "hardway" in found.stdout
@@ -144,23 +140,23 @@ def test_all_protocols_in_one_table(folder):
 
 def test_compare_and_leaderboard(folder):
     options = ["--predictions", folder / "p.h5", "--benchmark", "vggss", "--annotations", folder, "--resamples", 50]
-    run("evaluate", *options, "--out", folder / "a.json")
-    found = run("compare", folder / "a.json", folder / "a.json")
+    invoke("evaluate", *options, "--out", folder / "a.json")
+    found = invoke("compare", folder / "a.json", folder / "a.json")
     assert "6 clips in both, 0 only in A" in found.stdout
-    assert json.loads(run("compare", folder / "a.json", folder / "a.json", "--json").stdout)["shared"] == 6
-    assert re.search(r"\| a +\| +66\.7", run("leaderboard", folder / "a.json").stdout)
-    assert run("leaderboard", folder / "a.json", "--no-published", "--format", "csv").stdout.startswith(
+    assert json.loads(invoke("compare", folder / "a.json", folder / "a.json", "--json").stdout)["shared"] == 6
+    assert re.search(r"\| a +\| +66\.7", invoke("leaderboard", folder / "a.json").stdout)
+    assert invoke("leaderboard", folder / "a.json", "--no-published", "--format", "csv").stdout.startswith(
         "benchmark,method"
     )
 
 
 def test_benchmarks_are_listed(folder):
-    found = run("benchmarks", "--annotations", folder)
+    found = invoke("benchmarks", "--annotations", folder)
     assert re.search(r"vggss +5158 +6 +ez-vsl", found.stdout)
     assert re.search(r"music-solo +2124 +not there", found.stdout)
-    assert max(map(len, run("benchmarks").stdout.splitlines())) <= 200
-    assert "xmin, ymin, xmax, ymax" in run("benchmarks", "vggss").stdout
-    assert len(json.loads(run("benchmarks", "--json").stdout)) == 20
+    assert max(map(len, invoke("benchmarks").stdout.splitlines())) <= 200
+    assert "xmin, ymin, xmax, ymax" in invoke("benchmarks", "vggss").stdout
+    assert len(json.loads(invoke("benchmarks", "--json").stdout)) == 20
 
 
 @pytest.mark.parametrize(
@@ -176,7 +172,7 @@ def test_benchmarks_are_listed(folder):
 )
 def test_a_mistake_is_one_line_and_status_2(tmp_path, monkeypatch, arguments, message):
     monkeypatch.chdir(tmp_path)
-    found = run(*arguments)
+    found = invoke(*arguments)
     assert found.exit_code == 2
     assert message in found.stderr
     assert len(found.stderr.splitlines()) == 1

@@ -5,13 +5,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 import avloc
-from avloc.cli.app import app
 from avloc.data.build import build_store
 from avloc.data.store import Store
 from avloc.errors import DataError
+from tests.commands import printed, refused
 from tests.data.making import SETTINGS, MadeReader, content, made_listing
 
 
@@ -97,8 +96,7 @@ def test_another_part_in_the_same_folder_is_refused(tmp_path):
 
 
 def test_the_commands_say_how_to_go_on(tmp_path):
-    parts = [str(part(tmp_path, f"{n}/2")) for n in (1, 2)]
-    found = CliRunner().invoke(app, ["data", "merge", *parts, "--out", str(tmp_path / "m"), "--json"])
-    assert found.exit_code == 0 and json.loads(found.stdout)["ok"] == 17
-    refused = CliRunner().invoke(app, ["data", "merge", parts[0], "--out", str(tmp_path / "n")])
-    assert refused.exit_code == 2 and refused.stderr.splitlines() == ["avloc: 1 of 2 parts are missing: --shard 2/2"]
+    parts = [part(tmp_path, f"{n}/2") for n in (1, 2)]
+    assert printed("data", "merge", *parts, "--out", tmp_path / "m")["ok"] == 17
+    said = refused("data", "merge", parts[0], "--out", tmp_path / "n")
+    assert said.splitlines() == ["avloc: 1 of 2 parts are missing: --shard 2/2"]

@@ -128,7 +128,7 @@ def test_an_unknown_split_is_answered_with_those_there(path):
 
 
 def test_no_store_is_answered_with_the_command_that_writes_one(tmp_path):
-    with pytest.raises(DataError, match="avloc prepare music --source DIR --out"):
+    with pytest.raises(DataError, match="`avloc prepare --help` lists what writes one"):
         Store.open(tmp_path / "nothing")
 
 

@@ -16,6 +16,7 @@ from avloc.methods.base import Train
 from avloc.methods.dsol import StageOne, StageTwo
 from avloc.methods.dsol.stage_two import quarters
 from avloc.nn.encoders import Backbone
+from tests.nn.test_similarity import dilated
 
 SMALL = Backbone(widths=(8, 16), blocks=(1, 1), strides=(1, 2))
 SOUND = LogMel(rate=4000, n_fft=128, hop=80, mels=16)
@@ -177,16 +178,6 @@ def test_all_pairs_score_every_frame_with_every_sound(batch):
         assert one.loss(batch)["localization"].item() == pytest.approx(expected.item(), rel=1e-4)
         best = (logits.argmax(0) == torch.arange(B)).float().mean()
         assert one.matching_accuracy(batch)["accuracy"].item() == pytest.approx(best.item())
-
-
-def dilated(mask: np.ndarray) -> np.ndarray:
-    found = mask.copy()
-    for row in range(1, mask.shape[0] - 1):
-        for column in range(1, mask.shape[1] - 1):
-            if mask[row, column]:
-                for up, right in ((1, 0), (-1, 0), (0, 1), (0, -1)):
-                    found[row + up, column + right] = True
-    return found
 
 
 def test_object_features_are_the_masked_sum_over_the_whole_maps_area(batch):

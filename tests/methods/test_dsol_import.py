@@ -64,7 +64,7 @@ def test_stage_one_maps_are_those_of_the_published_forward(tmp_path, batch, vari
     path = saved(tmp_path / "theirs.pth", state, "module." if variant == "audioset" else "")
     localizer = avloc.import_weights("dsol", 1, path)
     assert not localizer.training
-    assert localizer.clusters == clusters or {"music": 11, "audioset": 13}[variant]
+    assert localizer.clusters == (clusters or {"music": 11, "audioset": 13}[variant])
     expected = plain_dsol.stage_one(state, batch.frame, batch.sound, variant == "audioset")
     assert expected["map"].std() > 0.02  # the made-up weights give maps with something in them
     with torch.no_grad():

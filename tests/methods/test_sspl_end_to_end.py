@@ -8,23 +8,15 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
-from typer.testing import CliRunner
 
-from avloc.cli.app import app
 from avloc.predictions import read_predictions
+from tests.commands import error_of, printed, refused
 from tests.engine.running import torchrun
 from tests.engine.tiny import make_tiny_store, write_config
 
 RATE = 16000  # VGGish hears nothing else
 WARM_UP, WARM_UP_PCM, EPOCHS = 2, 1, 2
 variants = pytest.mark.parametrize("cycles", [0, 2], ids=["without PCM", "with PCM"])
-
-
-def run(*arguments: Any, status: int = 0) -> Any:
-    """What `avloc ARGUMENTS --json` prints; of a mistake the whole outcome."""
-    found = CliRunner(env={"COLUMNS": "200"}).invoke(app, [*map(str, arguments), "--json"])
-    assert found.exit_code == status, f"{found.stdout}\n{found.stderr}\n{found.exception!r}"
-    return json.loads(found.stdout) if status == 0 else found
 
 
 def settings(store: Path, cycles: int) -> dict[str, Any]:
@@ -70,9 +62,9 @@ def trained(store) -> dict[int, Path]:
     for cycles in (0, 2):
         config = write_config(store.parent / f"{cycles}.yaml", settings(store, cycles))
         runs[cycles] = store.parent / f"run{cycles}"
-        run("train-stage1", "--config", config, "--run", runs[cycles])
-        run("evaluate", "--run", runs[cycles], "--resamples", 20)
-        run("visualize", "--run", runs[cycles], "--clips", 2)
+        printed("train-stage1", "--config", config, "--run", runs[cycles])
+        printed("evaluate", "--run", runs[cycles], "--resamples", 20)
+        printed("visualize", "--run", runs[cycles], "--clips", 2)
     return runs
 
 
@@ -126,7 +118,7 @@ def test_interrupted_and_resumed_ends_with_the_same_weights(trained, store, cycl
     config = store.parent / f"{cycles}.yaml"
     stop_after(config, again, epochs=WARM_UP)
     assert len(log(again)) == WARM_UP
-    run("train-stage1", "--config", config, "--run", again)
+    printed("train-stage1", "--config", config, "--run", again)
     for name in ("warm_up", "train"):
         one, two = (load_file(folder / "stage1" / f"{name}.safetensors") for folder in (whole, again))
         assert one.keys() == two.keys() and all(torch.equal(one[key], two[key]) for key in one)
@@ -146,8 +138,7 @@ def stop_after(config: Path, folder: Path, epochs: int) -> None:
 
 
 def test_a_second_stage_is_answered_in_one_line(trained):
-    found = run("train-stage2", "--run", trained[2], status=2)
-    assert len(found.stderr.splitlines()) == 1 and "sspl has 1 stage" in found.stderr
+    assert "sspl has 1 stage" in error_of("train-stage2", "--run", trained[2])
 
 
 def test_a_batch_of_one_is_answered_in_one_line_and_leaves_the_run_as_it_was(store):
@@ -161,21 +152,28 @@ def test_a_batch_of_one_is_answered_in_one_line_and_leaves_the_run_as_it_was(sto
         "--set",
         "stage1.model.warm_up_pcm=0",
     ]
-    found = run("train-stage1", "--config", config, "--run", where, *options, status=2)
-    (line,) = [line for line in found.stderr.splitlines() if line.startswith("avloc: ")]
+    said = refused("train-stage1", "--config", config, "--run", where, *options)
+    (line,) = [line for line in said.splitlines() if line.startswith("avloc: ")]
     assert "batch norms need 2 or more: raise train.batch_size" in line
     assert not list(where.rglob("*.safetensors"))
 
 
-@variants
-def test_two_processes_train_one_model(store, cycles):
-    """Each process sees other clips: without averaged gradients their weights would part."""
-    folder = store.parent / f"two{cycles}"
+@pytest.fixture(scope="module")
+def ranks(store) -> list[dict[str, Any]]:
+    """What each of two processes has of both variants, by their cycles."""
+    folder = store.parent / "two"
     folder.mkdir()
-    config = write_config(folder / "sspl.yaml", settings(store, cycles))
+    for cycles in (0, 2):
+        write_config(folder / f"{cycles}.yaml", settings(store, cycles))
     (folder / "check.py").write_text(CHECK)
-    torchrun(folder / "check.py", folder, config)
-    zero, one = (torch.load(folder / f"rank{rank}.pt", weights_only=True) for rank in (0, 1))
+    torchrun(folder / "check.py", folder)
+    return [torch.load(folder / f"rank{rank}.pt", weights_only=True) for rank in (0, 1)]
+
+
+@variants
+def test_two_processes_train_one_model(ranks, cycles):
+    """Each process sees other clips: without averaged gradients their weights would part."""
+    zero, one = (rank[str(cycles)] for rank in ranks)
     assert zero["clips"] != one["clips"]
     learnt = [name for name in zero["weights"] if "running" not in name and "num_batches" not in name]
     assert all(torch.equal(zero["weights"][name], one["weights"][name]) for name in learnt)
@@ -195,12 +193,15 @@ from avloc.engine.experiment import read_experiment
 from avloc.engine.trainer import fit
 
 processes.join()
-folder, experiment = Path(sys.argv[1]), read_experiment(Path(sys.argv[2]))
-stage, localizer = experiment.stage(1), experiment.build(1)
-start = {name: value.clone() for name, value in localizer.state_dict().items()}
-loader = Loader(Store.open(stage.data.store).split("train"), localizer, torch.device("cpu"))
-clips = [batch.index.tolist() for batch in loader.training(stage.train.batch_size, 0, 0)]
-fit(localizer, {"train": loader}, stage.train, folder / "fit", 5, {"method": "sspl", "stage": 1})
-torch.save({"weights": localizer.state_dict(), "start": start, "clips": clips}, folder / f"rank{processes.rank()}.pt")
+folder, found = Path(sys.argv[1]), {}
+for config in sorted(folder.glob("*.yaml")):
+    experiment = read_experiment(config)
+    stage, localizer = experiment.stage(1), experiment.build(1)
+    start = {name: value.clone() for name, value in localizer.state_dict().items()}
+    loader = Loader(Store.open(stage.data.store).split("train"), localizer, torch.device("cpu"))
+    clips = [batch.index.tolist() for batch in loader.training(stage.train.batch_size, 0, 0)]
+    fit(localizer, {"train": loader}, stage.train, folder / config.stem, 5, {"method": "sspl", "stage": 1})
+    found[config.stem] = {"weights": dict(localizer.state_dict()), "start": start, "clips": clips}
+torch.save(found, folder / f"rank{processes.rank()}.pt")
 processes.leave()
 """

@@ -6,11 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from typer.testing import CliRunner
 
 import avloc
-from avloc.cli.app import app
 from avloc.data.labels import Labels, labels_path, write_labels
+from tests.commands import invoke
 from tests.engine.tiny import BACKBONE, MODEL, make_tiny_store
 
 
@@ -47,8 +46,7 @@ def train(store: Path, folder: Path, data: dict, model: dict | None = None, stag
     config["stage2"] = {**config["stage1"], "model": {"dim": 4, "hidden": 4}}
     folder.mkdir(exist_ok=True)
     (folder / "c.yaml").write_text(yaml.safe_dump(config))
-    arguments = [f"train-stage{stage}", "--config", folder / "c.yaml", "--run", folder / "run"]
-    return CliRunner().invoke(app, [*map(str, arguments)])
+    return invoke(f"train-stage{stage}", "--config", folder / "c.yaml", "--run", folder / "run")
 
 
 def nan(kept):

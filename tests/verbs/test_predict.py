@@ -1,19 +1,17 @@
 """Heat maps of videos nobody marked: as a file, and as strips over time."""
 
 import csv
-import json
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import yaml
-from typer.testing import CliRunner
 
 import avloc
-from avloc.cli.app import app
 from avloc.errors import AvlocError, DataError
 from avloc.predictions import read_predictions
+from tests.commands import printed
 from tests.data.making import make_video, tone
 from tests.engine.tiny import BACKBONE, make_tiny_store
 
@@ -49,10 +47,7 @@ def place(tmp_path_factory) -> Path:
 
 
 def test_every_frame_of_every_second_has_a_map(place):
-    arguments = ["predict", "--run", place / "run", "--store", place / "mine", "--json"]
-    found = CliRunner().invoke(app, [*map(str, arguments)])
-    assert found.exit_code == 0, found.stderr
-    shown = json.loads(found.stdout)
+    shown = printed("predict", "--run", place / "run", "--store", place / "mine")
     assert (shown["clips"], shown["frames"]) == (5, 10)
     predictions = read_predictions(Path(shown["predictions"]))
     assert len(set(predictions.ids)) == 10 and {"one/000", "one/000#0", "two/001"} <= set(predictions.ids)

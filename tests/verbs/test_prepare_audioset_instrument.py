@@ -4,12 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 import avloc
 from avloc import Store
-from avloc.cli.app import app
 from avloc.errors import DataError
+from tests.commands import shown
 from tests.data.making import ANNOTATIONS, number_in
 from tests.data.published import (
     SMALL,
@@ -57,10 +56,9 @@ def tree(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def store(tree, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("stores") / "audioset"
-    options = ["--source", str(tree), "--out", str(out), "--frames", "raw", "--size", "64", "--jobs", "0"]
-    shown = CliRunner(env={"COLUMNS": "100"}).invoke(app, ["prepare", "audioset-instrument", *options])
-    assert shown.exit_code == 0, shown.stderr
-    assert "2 of 3" in shown.stdout and "1 x missing file" in shown.stdout
+    options = ["--source", tree, "--out", out, "--frames", "raw", "--size", 64, "--jobs", 0]
+    table = shown("prepare", "audioset-instrument", *options, width=100)
+    assert "2 of 3" in table and "1 x missing file" in table
     return out
 
 

@@ -9,12 +9,11 @@ import lmdb
 import numpy as np
 import pytest
 import soundfile
-from typer.testing import CliRunner
 
 import avloc
 from avloc import Store
-from avloc.cli.app import app
 from avloc.errors import DataError
+from tests.commands import printed
 
 IDS = ["-abcdefghij_000010", "_bcdefghijk_000020", "cdefghijklm_000030"]
 SIDE = 256
@@ -317,7 +316,5 @@ def test_boxes_that_are_laid_out_otherwise_are_a_mistake_of_their_file(tmp_path)
 
 def test_the_command_does_the_same(tmp_path):
     root = make_folder(tmp_path / "data")
-    arguments = ["--source", root, "--layout", "folder", "--seconds", 3, "--lists", f"train={root / 'train.txt'}"]
-    found = CliRunner().invoke(app, ["prepare", "import", *map(str, arguments), "--out", str(tmp_path / "s"), "--json"])
-    assert found.exit_code == 0, found.stderr
-    assert json.loads(found.stdout)["splits"] == {"train": 2}
+    options = ["--source", root, "--layout", "folder", "--seconds", 3, "--lists", f"train={root / 'train.txt'}"]
+    assert printed("prepare", "import", *options, "--out", tmp_path / "s")["splits"] == {"train": 2}

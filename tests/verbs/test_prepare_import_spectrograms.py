@@ -11,17 +11,16 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from typer.testing import CliRunner
 
 import avloc
 from avloc import Store
-from avloc.cli.app import app
 from avloc.data.labels import read_labels
 from avloc.data.proposals import read_proposals
 from avloc.data.views import LogMel
 from avloc.errors import DataError
 from avloc.methods.coarse_to_fine.stage_one import SOUND
 from avloc.methods.dsol.stage_one import StageOne
+from tests.commands import printed, refused
 
 STEMS = ["abcdefghijk_0_1000", "-bcdefghijk_0_1000", "_bcdefghijk_0_1000"]
 DSOL = LogMel()
@@ -390,24 +389,7 @@ def test_files_that_are_not_as_published_are_refused_in_one_line(tmp_path, damag
 
 def test_the_command_does_the_same(tmp_path):
     root = make_mosaics(tmp_path / "d")
-    arguments = [
-        "prepare",
-        "import",
-        "--layout",
-        "dsol",
-        "--source",
-        root,
-        "--out",
-        tmp_path / "s",
-        "--jobs",
-        0,
-        "--json",
-    ]
-    found = CliRunner().invoke(app, [*map(str, arguments)])
-    assert found.exit_code == 0, found.stderr
-    assert json.loads(found.stdout)["splits"] == {"test1": 2, "train": 3}
+    command = ("prepare", "import", "--layout", "dsol", "--source")
+    assert printed(*command, root, "--out", tmp_path / "s", "--jobs", 0)["splits"] == {"test1": 2, "train": 3}
     for source in ("nothing", "d/test1/box"):
-        found = CliRunner().invoke(
-            app, ["prepare", "import", "--layout", "dsol", "--source", str(tmp_path / source), "--out", "s"]
-        )
-        assert found.exit_code == 2 and len(found.stderr.splitlines()) == 1
+        assert len(refused(*command, tmp_path / source, "--out", "s").splitlines()) == 1

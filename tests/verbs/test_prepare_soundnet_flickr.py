@@ -5,12 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 import avloc
 from avloc import Store
-from avloc.cli.app import app
 from avloc.errors import DataError
+from tests.commands import shown
 from tests.data.making import ANNOTATIONS, MEDIA
 from tests.data.published import SMALL, box, sound, two_steps, write_frame, write_sound
 
@@ -50,11 +49,8 @@ def reasons(store: Path) -> dict[str, str]:
 
 
 def test_frames_and_sounds_with_lists_and_boxes_of_three_annotators(tree, tmp_path):
-    shown = CliRunner(env={"COLUMNS": "100"}).invoke(
-        app, ["prepare", "soundnet-flickr", "--source", str(tree), "--out", str(tmp_path / "s"), "--jobs", "0"]
-    )
-    assert shown.exit_code == 0, shown.stderr
-    assert "6 of 7" in shown.stdout and "3 of 3" in shown.stdout and "1 x missing file" in shown.stdout
+    table = shown("prepare", "soundnet-flickr", "--source", tree, "--out", tmp_path / "s", "--jobs", 0, width=100)
+    assert "6 of 7" in table and "3 of 3" in table and "1 x missing file" in table
     store = Store.open(tmp_path / "s")
     assert (store.rate, store.seconds, store.samples, store.size, store.votes) == (16000, 3.0, 48000, 256, 2)
     assert store.split("train_10k").ids == TRAIN and reasons(tmp_path / "s") == {"10000000009": "missing file"}

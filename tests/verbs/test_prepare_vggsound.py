@@ -7,15 +7,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 import avloc
 from avloc import Store
-from avloc.cli.app import app
 from avloc.data.views import LogMel
 from avloc.engine.testing import see_and_hear
 from avloc.errors import AvlocError, DataError
 from avloc.predictions import read_predictions, write_predictions
+from tests.commands import shown
 from tests.data.making import ANNOTATIONS, MEDIA, make_video, number_in, tone
 from tests.data.published import SMALL, two_steps, write_frame, write_json, write_numbered_video, write_sound
 
@@ -66,25 +65,9 @@ def tree(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def store(tree, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("stores") / "vggsound"
-    shown = CliRunner(env={"COLUMNS": "100"}).invoke(
-        app,
-        [
-            "prepare",
-            "vggsound",
-            "--source",
-            str(tree),
-            "--out",
-            str(out),
-            "--frames",
-            "raw",
-            "--size",
-            "64",
-            "--jobs",
-            "1",
-        ],
-    )
-    assert shown.exit_code == 0, shown.stderr
-    assert "3 of 4" in shown.stdout and "1 x missing file" in shown.stdout
+    options = ["--source", tree, "--out", out, "--frames", "raw", "--size", 64, "--jobs", 1]
+    table = shown("prepare", "vggsound", *options, width=100)
+    assert "3 of 4" in table and "1 x missing file" in table
     return out
 
 

@@ -6,16 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from typer.testing import CliRunner
 
 import avloc
-from avloc.cli.app import app
 from avloc.data.categories import CATEGORIES
 from avloc.data.labels import read_labels
 from avloc.engine.classifying import FRAME, SOUND
 from avloc.nn import categories
 from avloc.nn.classifier import Classifier, read_classifier
 from avloc.nn.mobile_crnn import MobileCrnn, read_tagger
+from tests.commands import refused, shown
 from tests.engine.tiny import make_tiny_store
 from tests.verbs.test_prepare_import_spectrograms import make_files
 
@@ -50,9 +49,7 @@ def split(place: Path, name: str = "test"):
 
 def command(place: Path, *options: object, name: str = "mine", status: int = 0) -> str:
     arguments = ["pseudo-labels", "--store", place / "store", "--split", "test", "--name", name, *options]
-    found = CliRunner().invoke(app, [*map(str, arguments), *(["--json"] if not status else [])])
-    assert found.exit_code == status, f"{found.stderr}\n{found.exception!r}"
-    return found.stdout if not status else found.stderr
+    return refused(*arguments) if status else shown(*arguments, "--json")
 
 
 @torch.no_grad()
@@ -222,8 +219,7 @@ def test_published_spectrograms_and_proposals_are_heard_and_seen(place, tmp_path
     ]
     options += ["--frame-mapping", place / "v.npy", "--proposals", tmp_path / "store" / "proposals.all.npz"]
     arguments = ["pseudo-labels", "--store", part.path, "--split", "all", "--name", "mine", *options]
-    found = CliRunner().invoke(app, [*map(str, arguments)])
-    assert found.exit_code == 0, found.stderr
+    shown(*arguments)
     labels = read_labels(part, "mine")
     with torch.no_grad():
         likely = read_tagger(str(place / "tagger.pth"))(torch.from_numpy(part.all_sounds())[:, None]).clip

@@ -1,19 +1,17 @@
 """Pseudo labels from tags, tables and clusters; and what is refused."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 import avloc
-from avloc.cli.app import app
 from avloc.data.labels import read_labels
 from avloc.drawing.moments import pictures
 from avloc.drawing.sets import set_moments
 from avloc.errors import AvlocError, DataError
 from avloc.predictions import read_predictions
+from tests.commands import printed
 from tests.engine.tiny import BACKBONE, CLASSES, MODEL, make_tiny_store, write_config
 
 
@@ -103,12 +101,6 @@ def c2f(store: Path, labels: str | None, **model) -> dict:
     }
 
 
-def command(*arguments: object) -> dict:
-    found = CliRunner().invoke(app, [*map(str, arguments), "--json"])
-    assert found.exit_code == 0, f"{found.stderr}\n{found.exception!r}"
-    return json.loads(found.stdout)
-
-
 def test_maps_of_other_classes_are_not_scored_class_by_class(store, tmp_path):
     scores = np.eye(4)[np.arange(18) % 4]
     np.savez(tmp_path / "s.npz", ids=np.array(train(store).ids), classes=np.array(list("abcd")), sound=scores)
@@ -123,10 +115,10 @@ def test_maps_of_other_classes_are_not_scored_class_by_class(store, tmp_path):
 
 def test_coarse_to_fine_runs_from_a_warm_up_over_clusters_to_scored_and_drawn_maps(store, tmp_path):
     warm = write_config(tmp_path / "warm.yaml", c2f(store, None, correspondence_only=True))
-    command("train-stage1", "--config", warm, "--run", tmp_path / "warm")
-    command("cluster", "--run", tmp_path / "warm")
-    command("match-clusters", "--run", tmp_path / "warm")
-    found = command(
+    printed("train-stage1", "--config", warm, "--run", tmp_path / "warm")
+    printed("cluster", "--run", tmp_path / "warm")
+    printed("match-clusters", "--run", tmp_path / "warm")
+    found = printed(
         "pseudo-labels", "--store", store, "--split", "train", "--name", "clusters", "--run", tmp_path / "warm"
     )
     assert len(found["classes"]) == 3 and found["sound"] == 1
@@ -134,15 +126,15 @@ def test_coarse_to_fine_runs_from_a_warm_up_over_clusters_to_scored_and_drawn_ma
     assert (labels.sound.sum(1) == 1).all()
     config = write_config(tmp_path / "c2f.yaml", c2f(store, "clusters"))
     for verb in ("train-stage1", "train-stage2"):
-        command(verb, "--config", config, "--run", tmp_path / "run")
-    sets = command("evaluate", "--run", tmp_path / "run", "--resamples", 20)["sets"]
+        printed(verb, "--config", config, "--run", tmp_path / "run")
+    sets = printed("evaluate", "--run", tmp_path / "run", "--resamples", 20)["sets"]
     for name in ("agnostic", "one", "classes"):
         assert {"wrong sound", "CAM", "stage one", "centre"} <= set(sets[name]["comparisons"])
         assert read_predictions(tmp_path / "run" / "predictions" / f"{name}.deaf.h5").attributes["variant"] == "CAM"
-    seconds = command("predict", "--run", tmp_path / "run", "--store", store, "--split", "test", "--own-sound")
+    seconds = printed("predict", "--run", tmp_path / "run", "--store", store, "--split", "test", "--own-sound")
     assert read_predictions(Path(seconds["predictions"])).classes == labels.classes, "those that were learnt"
     part = avloc.Store.open(store).split("test")
     (moment,) = set_moments(part, tmp_path / "run" / "predictions", "agnostic", [], 1, 0, "")
     assert {"Heat map", "Stage one's map", "CAM"} <= {picture.title for picture in pictures(moment)}
-    drawn = command("visualize", "--run", tmp_path / "run", "--clips", 2)
+    drawn = printed("visualize", "--run", tmp_path / "run", "--clips", 2)
     assert any(path.endswith("classes.panels.png") for path in drawn["figures"])

@@ -4,8 +4,7 @@ DTaoo/Discriminative-Sounding-Objects-Localization@7f40207:
 
 audio_frames/STEM/SSS.pkl, the log-mel (201, 64) of a whole second; video_frames/STEM/frame_SSS/CCCCC.jpg, up to four frames
 of it. Each second that has both becomes a clip. Pickles are taken apart, not run: anything but one array of numbers in
-them is refused. Where every listed video
-has its sound file (audio/STEM.wav or .flac) the waveforms are taken instead.
+them is refused. Where every listed video has its sound file (audio/STEM.wav or .flac) the waveforms are taken instead.
 """
 
 import logging

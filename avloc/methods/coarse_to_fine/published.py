@@ -9,11 +9,10 @@ from typing import Any
 
 from torch import Tensor
 
-from avloc.errors import AvlocError
 from avloc.methods.base import Localizer
 from avloc.methods.coarse_to_fine.stage_one import StageOne
 from avloc.methods.coarse_to_fine.stage_two import StageTwo
-from avloc.nn.published import load_published, require, without_wrapper
+from avloc.nn.published import load_published, refuse_other_stage, require, without_wrapper
 
 NAMES = {
     "vision.": "streams.visual.",
@@ -37,11 +36,7 @@ def import_state(
 ) -> Localizer:
     """Load a published state dict into stage one, or into a stage two that starts from it; AvlocError for misfits."""
     state = without_wrapper(state)
-    if (stage == 2) != ("project_a.0.weight" in state):
-        raise AvlocError(
-            f"this checkpoint is of stage {1 if stage == 2 else 2} (project_a is "
-            f"{'missing' if stage == 2 else 'there'}); import it with --stage {1 if stage == 2 else 2}"
-        )
+    refuse_other_stage(state, stage, "project_a.0.weight", "this checkpoint")
     if stage == 1:
         load_published(one, state, NAMES, UNUSED, "coarse-to-fine stage 1")
         return one

@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from avloc.errors import AvlocError
 from avloc.methods.base import Localizer
 from avloc.methods.dsol.stage_one import StageOne
 from avloc.methods.dsol.stage_two import StageTwo
-from avloc.nn.published import load_published, require, without_wrapper
+from avloc.nn.published import load_published, refuse_other_stage, require, without_wrapper
 
 NAMES = {
     "visual_net.": "streams.visual.",
@@ -75,11 +74,7 @@ def import_state(
     """Load a published state dict into stage one, or into a stage two that starts from it; AvlocError for misfits."""
     localizer: Localizer = one
     state = without_wrapper(state)
-    if (stage == 2) != ("obj_conv.weight" in state):
-        raise AvlocError(
-            f"this DSOL checkpoint is of stage {1 if stage == 2 else 2} (obj_conv is "
-            f"{'missing' if stage == 2 else 'there'}); import it with --stage {1 if stage == 2 else 2}"
-        )
+    refuse_other_stage(state, stage, "obj_conv.weight", "this DSOL checkpoint")
     if stage == 2:
         assert two is not None
         two.start_from(one, dictionary)
