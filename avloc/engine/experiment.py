@@ -183,7 +183,7 @@ def _latest_run() -> Path:
             "no run here (runs/*/config.yaml): give --config FILE to start one, or --run DIR to go on with one"
         )
     latest = max(found, key=lambda path: path.stat().st_mtime).parent
-    log.warning("run %s", latest)
+    log.warning("no --run given: goes on with %s, the run last started here", latest)
     return latest
 
 

@@ -403,3 +403,14 @@ def test_a_method_without_objects_is_not_sent_to_cluster_them(tmp_path):
 
 def test_a_run_may_be_named_by_text():
     assert avloc.Run("runs/here").clusters == Path("runs/here/clusters.npz")
+
+
+def test_without_a_run_the_one_last_started_is_taken_and_named(tmp_path, monkeypatch, caplog):
+    monkeypatch.chdir(tmp_path)
+    for number, name in enumerate(("old", "new")):
+        config = tmp_path / "runs" / name / "config.yaml"
+        config.parent.mkdir(parents=True)
+        config.write_text("method: dsol\n")
+        os.utime(config, (number, number))
+    assert open_run(None, None)[1].path == Path("runs/new")
+    assert "no --run given: goes on with runs/new, the run last started here" in caplog.text
