@@ -35,10 +35,10 @@ def replacing(path: Path) -> Iterator[Path]:
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except (OSError, RuntimeError) as error:
-        why = _why(error)
-        if why is None:
+        reason = _of_the_system(error)
+        if reason is None:
             raise
-        raise AvlocError(f"{path}: cannot be written ({why}); free space or choose another folder") from error
+        raise AvlocError(f"{path}: cannot be written ({reason}); free space or choose another folder") from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
@@ -51,7 +51,7 @@ def with_room(path: Path, size: int) -> Path:
     return path
 
 
-def _why(error: Exception) -> str | None:
+def _of_the_system(error: Exception) -> str | None:
     """What the system says, if it does; HDF5 hides it in a page of its own, under one class or the other."""
     hidden = re.search(r"errno = (\d+)", str(error))
     if hidden:
