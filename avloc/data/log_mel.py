@@ -123,7 +123,7 @@ class LogMel:
         else:
             mel.add_(self.offset)
         scale = 10 * math.log10(2) if self.decibels else math.log(2)
-        torch.add(torch.tensor(-self.mean / self.std), log2_(mel), alpha=scale / self.std, out=mel)
+        torch.add(mel.new_tensor(-self.mean / self.std), log2_(mel), alpha=scale / self.std, out=mel)
 
 
 class _Room(NamedTuple):
