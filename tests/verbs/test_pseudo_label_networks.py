@@ -80,16 +80,13 @@ def seen(place: Path, boxes: np.ndarray | None = None, logits: bool = False) -> 
     return torch.stack(rows).unflatten(0, (-1, 2)).mean(1).numpy(), kinds
 
 
+def networks(place: Path) -> list[object]:
+    hearing = ["--tagger", place / "tagger.pth", "--sound-mapping", place / "a.npy"]
+    return [*hearing, "--classifier", place / "resnet.pth", "--frame-mapping", place / "v.npy"]
+
+
 def test_a_tagger_and_a_classifier_label_sounds_and_frames(place):
-    options = [
-        "--tagger",
-        place / "tagger.pth",
-        "--sound-mapping",
-        place / "a.npy",
-        "--classifier",
-        place / "resnet.pth",
-    ]
-    shown = json.loads(command(place, *options, "--frame-mapping", place / "v.npy", "--batch-size", 4))
+    shown = json.loads(command(place, *networks(place), "--batch-size", 4))
     labels = read_labels(split(place), "mine")
     assert tuple(shown["classes"]) == labels.classes == CATEGORIES and shown["proposals"] == 0
     np.testing.assert_allclose(labels.sound, heard(place), rtol=1e-4, atol=1e-5)
@@ -209,15 +206,7 @@ def test_a_store_of_another_rate_is_refused_naming_both(place, tmp_path):
 def test_published_spectrograms_and_proposals_are_heard_and_seen(place, tmp_path):
     avloc.prepare_import(make_files(tmp_path / "files"), "coarse-to-fine", tmp_path / "store", size=32, jobs=0)
     part = avloc.Store.open(tmp_path / "store").split("all")
-    options = [
-        "--tagger",
-        place / "tagger.pth",
-        "--sound-mapping",
-        place / "a.npy",
-        "--classifier",
-        place / "resnet.pth",
-    ]
-    options += ["--frame-mapping", place / "v.npy", "--proposals", tmp_path / "store" / "proposals.all.npz"]
+    options = [*networks(place), "--proposals", tmp_path / "store" / "proposals.all.npz"]
     arguments = ["pseudo-labels", "--store", part.path, "--split", "all", "--name", "mine", *options]
     shown(*arguments)
     labels = read_labels(part, "mine")

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.data.media import MediaError
+from avloc.files import why
 
 
 def read_row(path: Path, dataset: str, row: int, clip: str | Path) -> NDArray[Any]:
@@ -16,8 +17,8 @@ def read_row(path: Path, dataset: str, row: int, clip: str | Path) -> NDArray[An
     try:
         found = _opened(path)[dataset][row]
     except (OSError, KeyError) as error:
-        raise MediaError(clip, "cannot be read", str(error).splitlines()[0]) from None
-    if not np.isfinite(found).all():
+        raise MediaError(clip, "cannot be read", why(error)) from None
+    if found.dtype.kind == "f" and not np.isfinite(found).all():
         raise MediaError(clip, "not finite", "NaN or infinity in the row")
     return found
 
