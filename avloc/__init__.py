@@ -5,16 +5,17 @@ from typing import Any
 
 __version__ = "0.1.0"
 
+_DATA_SETS = (
+    "music",
+    "music_synthetic",
+    "audioset_instrument",
+    "soundnet_flickr",
+    "ave",
+    "vggsound",
+    "synthetic",
+    "folder",
+)
 _VERBS = (
-    "prepare_music",
-    "prepare_music_synthetic",
-    "prepare_audioset_instrument",
-    "prepare_soundnet_flickr",
-    "prepare_ave",
-    "prepare_vggsound",
-    "prepare_synthetic",
-    "prepare_folder",
-    "prepare_import",
     "data_check",
     "data_merge",
     "data_show",
@@ -35,6 +36,8 @@ _VERBS = (
     "import_weights",
 )
 _PLACES = {
+    **{f"prepare_{name}": f"avloc.prepare.{name}" for name in _DATA_SETS},
+    "prepare_import": "avloc.prepare.import_",
     **{name: f"avloc.verbs.{name}" for name in _VERBS},
     "AvlocError": "avloc.errors",
     "Store": "avloc.data.store",

@@ -16,7 +16,7 @@ GROUND = {"errors", "files", "config", "processes", "progress", "naming"}
 LAYERS = ("ground", "parts", "methods", "engine", "verbs", "cli")
 TORCHLESS = (
     "avloc.metrics", "avloc.protocols", "avloc.clustering", "avloc.annotations", "avloc.statistics", "avloc.synthetic",
-    "avloc.data.clip", "avloc.data.video", "avloc.data.audio", "avloc.data.store", "avloc.data.sources", "avloc.data.build",
+    "avloc.data.clip", "avloc.data.store", "avloc.prepare",
     "avloc.predictions", "avloc.scoring", "avloc.standings", "avloc.baselines", "avloc.errors", "avloc.files", "avloc.config",
 )  # fmt: skip
 
@@ -59,6 +59,17 @@ def test_imports_point_down():
             above, below = layer(module), layer(name)
             if above and below and LAYERS.index(below) > LAYERS.index(above):
                 found.append(f"{path}:{line}: {above} imports {below} ({name})")
+    assert not found, "\n".join(found)
+
+
+def test_what_reads_a_store_imports_nothing_that_makes_one():
+    found = [
+        f"{path}:{line}: {name}"
+        for module, path in modules().items()
+        if module.startswith("avloc.data.")
+        for line, name in imports(module, path)
+        if name.startswith("avloc.prepare")
+    ]
     assert not found, "\n".join(found)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from avloc.cli.show import Json, print_json, progress, table
-from avloc.data.work import Work
+from avloc.prepare.pool.scale import Work
 
 OPTIONS: dict[str, Any] = {
     "jobs": Annotated[

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from avloc.data.blocks import backend, shard_path
 from avloc.data.clip import BoxTable
 from avloc.data.pictures import decode_jpeg
+from avloc.data.shard_files import backend, shard_path
 from avloc.errors import DataError
 
 OPEN_FILES = 64

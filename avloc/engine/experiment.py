@@ -236,7 +236,7 @@ def open_split(store: Path, split: str, senses: Any = None, layout: str = "store
     from avloc.errors import DataError
 
     if layout == "folder":
-        from avloc.data.folder_store import FolderStore
+        from avloc.prepare.layouts.folder_store import FolderStore
 
         return FolderStore(store, split, senses.sound.rate, getattr(senses.sound, "seconds", None))
     opened = Store.open(store)

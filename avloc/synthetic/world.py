@@ -8,10 +8,10 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-from avloc.data.worker import Tell
-from avloc.data.workers import run_tasks
 from avloc.errors import AvlocError
 from avloc.files import read_json, write_bytes, write_json
+from avloc.prepare.pool.process import Tell
+from avloc.prepare.pool.tasks import run_tasks
 from avloc.processes import processors
 from avloc.progress import Progress, untold
 from avloc.synthetic.drawings import DISTRACTORS

@@ -64,8 +64,8 @@ def data_check(store: Path) -> Checked:
     """Read all of a store, once. DataError where it is none; whatever is wrong in it is counted and named."""
     import json
 
-    from avloc.data.checking import Checker, across
     from avloc.data.store import Store
+    from avloc.prepare.writing.checking import Checker, across
 
     whole = Store.open(store)
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in whole.splits}

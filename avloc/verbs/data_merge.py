@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from avloc.data.building import Prepared
-from avloc.data.merge import merge_stores
+from avloc.prepare.writing.merge import merge_stores
+from avloc.prepare.writing.store_folder import Prepared
 
 
 def data_merge(stores: Sequence[Path], out: Path) -> Prepared:

@@ -19,10 +19,10 @@ import numpy as np
 import soxr
 from av.video.reformatter import VideoReformatter
 
-from avloc.data.blocks import write_block
-from avloc.data.sources.base import Item
-from avloc.data.sources.music import MusicReader
-from avloc.data.video import FILTER, probe, read_frames
+from avloc.prepare.media.picture import FILTER, probe, read_frames
+from avloc.prepare.music import MusicReader
+from avloc.prepare.parts.items import Item
+from avloc.prepare.writing.block import write_block
 
 SOUND_RATE = 22050
 

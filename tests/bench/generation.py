@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from avloc.verbs.prepare_synthetic import prepare_synthetic
+from avloc.prepare.synthetic import prepare_synthetic
 
 
 def main() -> None:

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import psutil
 
-from avloc.data.build import build_store
-from avloc.data.sources.base import Entry, Item, Listing
-from avloc.data.sources.music import MusicReader
+from avloc.prepare.music import MusicReader
+from avloc.prepare.parts.items import Entry, Item, Listing
+from avloc.prepare.writing.build import build_store
 from tests.bench.decode import make_video
 
 DISTINCT = 40

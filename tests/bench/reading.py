@@ -18,12 +18,12 @@ import numpy as np
 import soundfile
 import torch
 
-from avloc.data.build import build_store
 from avloc.data.clip import Clip
-from avloc.data.folder_store import FolderStore
 from avloc.data.raw_batches import picked
-from avloc.data.sources.base import Entry, Item, Listing
 from avloc.data.store import Store
+from avloc.prepare.layouts.folder_store import FolderStore
+from avloc.prepare.parts.items import Entry, Item, Listing
+from avloc.prepare.writing.build import build_store
 
 SIZE, RATE, SECONDS, BATCH = 256, 16000, 3, 32
 

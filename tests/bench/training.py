@@ -20,14 +20,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from avloc.data.build import build_store
 from avloc.data.clip import Clip
 from avloc.data.loader import Loader
-from avloc.data.sources.base import Entry, Item, Listing
 from avloc.data.store import Store
 from avloc.engine.experiment import Experiment, read_experiment
 from avloc.engine.trainer import fit
 from avloc.methods.base import Localizer
+from avloc.prepare.parts.items import Entry, Item, Listing
+from avloc.prepare.writing.build import build_store
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 WARM = 3  # steps that do not count

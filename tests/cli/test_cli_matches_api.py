@@ -13,7 +13,7 @@ import typer
 
 import avloc
 from avloc.cli.app import app
-from avloc.data.work import Scale, Work
+from avloc.prepare.pool.scale import Scale, Work
 from avloc.verbs.benchmarks import benchmarks
 from avloc.verbs.compare import compare
 from avloc.verbs.evaluate_predictions import evaluate_predictions
@@ -122,8 +122,9 @@ def test_every_command_and_option_is_explained_and_prints_json(name):
 
 
 def test_every_verb_is_a_command():
-    folder = Path(avloc.__file__).parent / "verbs"
-    modules = {path.stem for path in folder.glob("*.py")} - {"__init__", "evaluate_predictions"}
+    package = Path(avloc.__file__).parent
+    modules = {path.stem for path in (package / "verbs").glob("*.py")} - {"__init__", "evaluate_predictions"}
+    modules |= {f"prepare_{path.stem}".rstrip("_") for path in (package / "prepare").glob("*.py")} - {"prepare___init"}
     assert modules == {name.replace(" ", "_").replace("-", "_") for name in COMMANDS}
 
 

@@ -15,8 +15,8 @@ import av
 import numpy as np
 
 from avloc.data.clip import Box, Clip
-from avloc.data.media import MediaError
-from avloc.data.sources.base import Entry, Item, Listing
+from avloc.prepare.media.container import MediaError
+from avloc.prepare.parts.items import Entry, Item, Listing
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 MEDIA = REPOSITORY.parent / "shared" / "media"

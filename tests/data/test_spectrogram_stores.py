@@ -12,15 +12,15 @@ import torch
 from safetensors.torch import load_file
 
 import avloc
-from avloc.data.build import build_store
 from avloc.data.clip import Clip
 from avloc.data.loader import Loader
-from avloc.data.sources.base import Entry, Item, Listing
 from avloc.data.spectrograms import Spectrograms
 from avloc.data.store import Store
 from avloc.data.views import FrameView, LogMel, LogStft
 from avloc.engine.experiment import open_split
 from avloc.errors import DataError
+from avloc.prepare.parts.items import Entry, Item, Listing
+from avloc.prepare.writing.build import build_store
 from tests.engine.tiny import CLASSES, FRAMES, MODEL, RATE, SIZE, TinyReader, make_tiny_store, tiny_config, write_config
 
 VIEW = LogMel(**MODEL["sound"])

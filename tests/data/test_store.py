@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from avloc.data import shards
-from avloc.data.build import build_store
 from avloc.data.store import Store
 from avloc.errors import AvlocError, DataError
+from avloc.prepare.writing.build import build_store
 from tests.data.making import SETTINGS, MadeReader, made_listing
 
 

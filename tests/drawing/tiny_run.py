@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from avloc.data.build import build_store
 from avloc.data.clip import Box, Clip
-from avloc.data.sources.base import Entry, Item, Listing
 from avloc.engine.run import Run
 from avloc.predictions import write_predictions
+from avloc.prepare.parts.items import Entry, Item, Listing
+from avloc.prepare.writing.build import build_store
 
 CLASSES = ("$x$", "<b>&", "harp")
 HOSTILE = '"><script>alert(1)</script>'

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import yaml
 
-from avloc.data.build import build_store
 from avloc.data.clip import Box, Clip
-from avloc.data.sources.base import Entry, Item, Listing
+from avloc.prepare.parts.items import Entry, Item, Listing
+from avloc.prepare.writing.build import build_store
 
 CLASSES = ("harp", "horn", "tuba")
 SIZE, RATE, FRAMES = 40, 4000, 2

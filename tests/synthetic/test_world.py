@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from avloc.errors import AvlocError
+from avloc.prepare.synthetic import prepare_synthetic
 from avloc.synthetic.film import make_film
 from avloc.synthetic.plan import CLASSES, counts, planned_videos
-from avloc.verbs.prepare_synthetic import prepare_synthetic
 
 VIDEOS = 12
 
@@ -178,7 +178,7 @@ def test_no_process_at_all_is_refused(tmp_path):
 
 def test_an_interrupted_world_holds_whole_videos_only(tmp_path):
     script = (
-        "from pathlib import Path; from avloc.verbs.prepare_synthetic import prepare_synthetic\n"
+        "from pathlib import Path; from avloc.prepare.synthetic import prepare_synthetic\n"
         f"if __name__ == '__main__': prepare_synthetic(Path({str(tmp_path / 'world')!r}), 200, jobs=2)\n"
     )
     (tmp_path / "make.py").write_text(script)

@@ -21,9 +21,9 @@ from typer.testing import CliRunner
 
 import avloc
 from avloc.cli.app import app
-from avloc.data.build import build_store
 from avloc.errors import AvlocError
 from avloc.predictions import write_predictions
+from avloc.prepare.writing.build import build_store
 from tests.data.making import (
     MEDIA,
     REPOSITORY,

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 import avloc
-from avloc.data.build import build_store
 from avloc.data.clip import Box, Clip
-from avloc.data.media import MediaError
-from avloc.data.sources.base import Entry, Item, Listing
 from avloc.errors import DataError
+from avloc.prepare.media.container import MediaError
+from avloc.prepare.parts.items import Entry, Item, Listing
+from avloc.prepare.writing.build import build_store
 from tests.commands import invoke, shown
 from tests.data.making import make_video, painted, tone
 from tests.engine.tiny import make_tiny_store

@@ -16,7 +16,7 @@ from avloc.nn.classifier import Classifier, read_classifier
 from avloc.nn.mobile_crnn import MobileCrnn, read_tagger
 from tests.commands import refused, shown
 from tests.engine.tiny import make_tiny_store
-from tests.verbs.test_prepare_import_spectrograms import make_files
+from tests.prepare.test_prepare_import_spectrograms import make_files
 
 TAGS, KINDS = 20, 30
 

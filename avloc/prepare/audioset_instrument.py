@@ -1,0 +1,225 @@
+"""AudioSet-instrument: ten seconds of each video, a frame a second, with the tags of the video and boxes of a detector.
+
+Two releases of the same videos. Coarse-to-fine (shvdiwnkozbw/Multi-Source-Sound-Localization@de67ce3): 15 classes,
+train_audio.pkl and val_audio.pkl {id: 15 numbers}, audioset_train_effv2.npy, normav.json, frames SET/ID/0000.jpg and sounds
+SET/audio/ID.wav. DSOL (DTaoo/Discriminative-Sounding-Objects-Localization@7f40207): 13 classes, SPLIT_data.pkl [id],
+SPLIT_data_label.pkl {id: numbers}, audioset_box.json. Pickles are read without running anything that they say.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Unpack
+
+import numpy as np
+
+from avloc.annotations.audioset import DSOL_CLASSES, read_audioset
+from avloc.annotations.files import Files
+from avloc.annotations.pickles import read_plain_pickle
+from avloc.annotations.reading import laid_out
+from avloc.config import words
+from avloc.errors import DataError
+from avloc.prepare.parts.items import Entry, Item, Listing
+from avloc.prepare.parts.marks import Rows
+from avloc.prepare.parts.recipe import Recipe, boxes_in, moments_of, refuse_missing
+from avloc.prepare.parts.recordings import EachSecond, check_seconds
+from avloc.prepare.parts.tree import Tree, shown_file
+from avloc.prepare.pool.scale import Scale
+from avloc.prepare.writing.store_folder import Prepared
+
+logger = logging.getLogger(__name__)
+
+SECONDS = 10
+RATES = {"coarse-to-fine": 22050, "dsol": 16000}
+EXPECTED = "train/ID/0000.jpg and train/audio/ID.wav, or videos ID.mp4"
+_NAMES = "Banjo Cello Drum Guitar Harp Harmonica Oboe Piano Saxophone Trombone Trumpet Violin Flute Accordion Horn"
+CLASSES = tuple(_NAMES.split())
+USED = ("audioset_train_effv2.npy",)
+BOXES = {
+    "coarse-to-fine": ("normav.json", "normav_compact.json"),
+    "dsol": ("audioset_box.json",),
+}
+LISTS = {
+    "coarse-to-fine": {"train": ("train_audio.pkl",), "test": ("val_audio.pkl",)},
+    "dsol": {name: (f"{name}_data.pkl",) for name in ("single_train", "single_val", "multi_train", "multi_val")},
+}
+TESTED = ("test", "single_val", "multi_val")
+
+
+def list_audioset(
+    root: Path, annotations: Path, release: str, splits: Sequence[str] | None
+) -> tuple[tuple[str, ...], Listing]:
+    """The classes of a release, and the splits whose lists are there (or asked for), with tags and boxes."""
+    if release not in LISTS:
+        raise DataError(f"release is {release!r}; expected {' or '.join(LISTS)}")
+    tree, files = Tree(root, EXPECTED), Files(annotations)
+    published = LISTS[release]
+    lists = {
+        split: path
+        for split, names in published.items()
+        if (splits is None or split in splits) and (path := files.maybe(*names))
+    }
+    refuse_missing(annotations, splits, lists, published)
+    read = _tags_of_dsol if release == "dsol" else _tags
+    tags = {split: read(path, files) for split, path in lists.items()}
+    classes = DSOL_CLASSES if release == "dsol" else CLASSES
+    boxes: dict[str, dict[str, tuple[str, Rows]]] = {}
+    if any(split in TESTED for split in lists):
+        boxes = _boxes(files, release, classes, sorted(tags.get("test", ())))
+    items = {name: _item(tree, name, own, boxes) for name, own in _first_tags(tags).items()}
+    entries = {
+        split: [Entry(name, lists[split].name) for name in _used(found, files, split)] for split, found in tags.items()
+    }
+    named = {entry.item for own in entries.values() for entry in own}
+    order = list(entries) if splits is None else list(dict.fromkeys(splits))
+    listing = Listing(
+        {name: item for name, item in items.items() if name in named}, {split: entries[split] for split in order}
+    )
+    return classes, listing
+
+
+def _first_tags(tags: Mapping[str, Mapping[str, list[int]]]) -> dict[str, list[int]]:
+    """A video that two lists tag differently has the tags of the first, and is reported."""
+    found: dict[str, list[int]] = {}
+    other = {name for own in tags.values() for name, value in own.items() if found.setdefault(name, value) != value}
+    if other:
+        some = min(other)
+        logger.warning(
+            "%d videos have other tags in a second list, such as %s; those of the first count", len(other), some
+        )
+    return found
+
+
+def _used(found: Mapping[str, Any], files: Files, split: str) -> list[str]:
+    """Of training videos those that the release uses, by their places among the sorted ids."""
+    names = sorted(found) if split in ("train", "test") else list(found)
+    path = files.maybe(*USED) if split == "train" else None
+    if path is None:
+        return names
+    try:
+        places = np.load(path, allow_pickle=False)
+        used = [names[int(place)] for place in places]
+    except (OSError, ValueError, IndexError) as error:
+        raise DataError(f"{path}: no places among the {len(names)} ids of train_audio.pkl ({error})") from None
+    logger.info("train: %d of %d videos are used, by %s", len(used), len(names), path.name)
+    return used
+
+
+def _tags(path: Path, files: Files) -> dict[str, list[int]]:
+    return _labels(path, read_plain_pickle(path), CLASSES)
+
+
+def _tags_of_dsol(path: Path, files: Files) -> dict[str, list[int]]:
+    names = read_plain_pickle(path)
+    names = names.tolist() if isinstance(names, np.ndarray) else names
+    if not isinstance(names, list):
+        raise DataError(f"{path}: holds a {type(names).__name__}; expected a list of ids")
+    labels = path.with_name(f"{path.stem}_label.pkl")
+    if not labels.is_file():
+        raise DataError(f"{labels}: missing; it says what sounds in the videos of {path.name}")
+    found = _labels(labels, read_plain_pickle(labels), DSOL_CLASSES)
+    unlabelled = [name for name in map(_text, names) if name not in found]
+    if unlabelled:
+        raise DataError(f"{labels}: no label for {len(unlabelled)} of {len(names)} videos, such as {unlabelled[0]}")
+    return {name: found[name] for name in map(_text, names)}
+
+
+def _labels(path: Path, table: Any, classes: Sequence[str]) -> dict[str, list[int]]:
+    """Places of the classes that sound, by id; a vector of the other release's 15 classes is read by its names."""
+    if not isinstance(table, dict):
+        raise DataError(f"{path}: holds a {type(table).__name__}; expected {{id: numbers}}")
+    found = {}
+    for name, value in table.items():
+        vector = np.atleast_1d(np.asarray(value, float)).ravel()
+        names = classes if len(vector) == len(classes) else CLASSES
+        if len(vector) != len(names) or not np.isfinite(vector).all():
+            raise DataError(f"{path}: {_text(name)} has {len(vector)} numbers; expected {len(classes)}, a class each")
+        tags = [names[place] for place in np.flatnonzero(vector > 0).tolist()]
+        unknown = [tag for tag in tags if tag not in classes]
+        if unknown:
+            raise DataError(f"{path}: {_text(name)} is a {unknown[0]}, which is none of this release's classes")
+        found[_text(name)] = [classes.index(tag) for tag in tags]
+    return found
+
+
+def _text(name: Any) -> str:
+    return name.decode() if isinstance(name, bytes) else str(name)
+
+
+def _boxes(
+    files: Files, release: str, classes: Sequence[str], tested: list[str]
+) -> dict[str, dict[str, tuple[str, Rows]]]:
+    """Id -> second -> (the frame's name in the annotation, its boxes).
+
+    normav.json numbers frames 10 * video + second, by the place of the video among the sorted ids of val_audio.pkl.
+    """
+    path = files.named(*BOXES[release])
+    with laid_out(Files(path), f"as {path.name} is"):
+        truth = read_audioset(Files(path))
+    truth.name = path.name
+    boxes = boxes_in(truth, classes)
+    found: dict[str, dict[str, tuple[str, Rows]]] = {}
+    for key, rows in boxes.items():
+        if release == "dsol":
+            video, _, second = key.rpartition("/")
+        else:
+            place, second = int(key) // SECONDS, str(int(key) % SECONDS)
+            if place >= len(tested):
+                raise DataError(
+                    f"{path}: frame {key} is of video {place}, but val_audio.pkl names {len(tested)}; they belong together"
+                )
+            video = tested[place]
+        found.setdefault(video, {})[str(int(second))] = key, rows
+    return found
+
+
+def _item(tree: Tree, name: str, tags: list[int], boxes: Mapping[str, dict[str, tuple[str, Rows]]]) -> Item:
+    marked = boxes.get(name, {})
+    facts = {**tree.find(name), "picture": None}  # its frames are numbered, whatever else has the name
+    return Item(
+        name,
+        shown_file(facts, f"{name}.mp4"),
+        {
+            **facts,
+            "video": name,
+            "labels": tags,
+            "boxes": {second: rows for second, (_, rows) in marked.items()},
+            "keys": {second: key for second, (key, _) in marked.items()},
+        },
+    )
+
+
+def prepare_audioset_instrument(
+    source: Path,
+    out: Path = Path("data/audioset-instrument"),
+    release: str = "coarse-to-fine",
+    annotations: Path | None = None,
+    splits: Sequence[str] | None = None,
+    seconds: int = 1,
+    fps: int = 1,
+    at: float = 0.5,
+    pad: bool = True,
+    rate: int | None = None,
+    size: int = 256,
+    frames: str = "jpeg",
+    store: str = "hdf5",
+    **work: Unpack[Scale],
+) -> Prepared:
+    """Ten clips of one second of each video, with the tags of the video and the boxes of the second's frame.
+
+    release: whose lists, classes and boxes: "coarse-to-fine" (15 classes; splits train, test) or "dsol" (13; single_train,
+    single_val, multi_train, multi_val). annotations: where they lie, `source` where None. splits: to prepare, all that are
+    there where None. seconds: of a clip; 10 keeps the video whole, with its ten frames, as coarse-to-fine's original version
+    takes it. fps: frames kept of each second. at: where in its part of the second each is taken, 0 to 1; the releases bring
+    frames 0000.jpg to 0009.jpg and do not say. pad: a last clip whose sound is cut short is filled with silence, as
+    published, otherwise left out. rate: Hz; 22050 for coarse-to-fine and 16000 for dsol where None. size: pixels. frames:
+    "jpeg" or "raw". store: "hdf5" or "lmdb". work: see `avloc.prepare.pool.scale.Work`.
+    """
+    moments = moments_of(size, RATES.get(release, 16000) if rate is None else rate, seconds)
+    check_seconds(fps, at, seconds, SECONDS)
+    source, out = Path(source), Path(out)
+    classes, listing = list_audioset(source, Path(annotations or source), release, words(splits) if splits else None)
+    reader = EachSecond(source, moments, SECONDS // seconds, seconds, fps, at, pad)
+    facts = {"release": release, "at": at, "pad": pad}
+    recipe = Recipe("audioset-instrument", source, classes, listing, reader, moments, facts, reader.frames)
+    return recipe.prepare(out, frames, store, **work)

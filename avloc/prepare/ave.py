@@ -1,0 +1,164 @@
+"""AVE: ten seconds of a video, cut into seconds, with the class of the event and when it is seen and heard.
+
+Tian et al., ECCV 2018 (YapengTian/AVE-ECCV18): Annotations.txt, trainSet.txt, valSet.txt and testSet.txt hold lines of
+Category&VideoID&Quality&StartTime&EndTime. It has no boxes.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Unpack
+
+import h5py
+
+from avloc.annotations.files import Files
+from avloc.annotations.reading import read_own_truth
+from avloc.config import words
+from avloc.errors import DataError
+from avloc.files import why
+from avloc.prepare.parts.items import Entry, Item, Listing
+from avloc.prepare.parts.marks import Rows, marked
+from avloc.prepare.parts.moments import read_lists
+from avloc.prepare.parts.recipe import Recipe, moments_of, refuse_missing
+from avloc.prepare.parts.recordings import EachSecond, check_seconds
+from avloc.prepare.parts.tree import Tree, shown_file
+from avloc.prepare.pool.scale import Scale
+from avloc.prepare.writing.store_folder import Prepared
+
+SECONDS = 10
+EXPECTED = "videos VIDEOID.mp4"
+ALL = ("Annotations.txt",)
+LISTS = {
+    "train": ("trainSet.txt", "train_order.h5"),
+    "val": ("valSet.txt", "val_order.h5"),
+    "test": ("testSet.txt", "test_order.h5"),
+}
+_HEADER = "Category"
+
+
+def list_ave(
+    root: Path, annotations: Path, given: Sequence[str], splits: Sequence[str] | None, boxes: Path | None
+) -> tuple[tuple[str, ...], Listing]:
+    """The classes (28 as published), and the videos of each set with their events.
+
+    boxes: truth of one's own (this package's JSON, COCO or Pascal VOC) for clips VIDEOID/SECOND, counted from 0.
+    """
+    tree, files = Tree(root, EXPECTED), Files(annotations)
+    every = _lines(path) if (path := files.maybe(*ALL)) else []
+    sets: dict[str, list[tuple[str, str, float, float, str]]] = {}
+    for split, names in LISTS.items():
+        if (path := files.maybe(*names)) and (splits is None or split in splits):
+            sets[split] = _ordered(every, path) if path.suffix == ".h5" else _lines(path)
+    by_id: dict[str, list[tuple[str, str, float, float, str]]] = {}
+    for line in every:
+        by_id.setdefault(line[1], []).append(line)
+    for split, (file, ids) in read_lists(given).items():
+        sets[split] = [line for name in ids for line in _known(by_id, name, file)]
+    if not sets and every and splits is None:
+        sets["all"] = every
+    if splits is not None:
+        sets = {split: sets[split] for split in dict.fromkeys(splits) if split in sets}
+    refuse_missing(annotations, splits, sets, LISTS)
+    classes = tuple(sorted({line[0] for lines in (every, *sets.values()) for line in lines}))
+    boxed = marked(read_own_truth(boxes)) if boxes else {}
+    events: dict[str, list[list[Any]]] = {}
+    for label, name, start, end, _ in (line for lines in (*sets.values(), every) for line in lines):
+        span = [classes.index(label), start, end]
+        if span not in events.setdefault(name, []):
+            events[name].append(span)
+    entries: dict[str, list[Entry]] = {}
+    for split, lines in sets.items():
+        first = {line[1]: line[4] for line in reversed(lines)}  # a video with several events has a line for each
+        entries[split] = [Entry(name, first[name]) for name in dict.fromkeys(line[1] for line in lines)]
+    listed = dict.fromkeys(entry.item for own in entries.values() for entry in own)
+    items = {name: _item(tree, name, events[name], boxed) for name in listed}
+    return classes, Listing(items, entries)
+
+
+def _lines(path: Path) -> list[tuple[str, str, float, float, str]]:
+    """(class, id, s from, s to, where) of each line."""
+    found = []
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read ({why(error)})") from None
+    for number, line in enumerate(lines, 1):
+        parts = line.strip().split("&")
+        if parts in ([""],) or (number == 1 and parts[0] == _HEADER):
+            continue
+        try:
+            label, name, _, start, end = parts
+            found.append((label, name, float(start), float(end), f"{path.name}:{number}"))
+        except ValueError:
+            raise DataError(
+                f"{path}:{number}: found {line!r}; expected Category&VideoID&Quality&StartTime&EndTime"
+            ) from None
+    return found
+
+
+def _ordered(every: list[tuple[str, str, float, float, str]], path: Path) -> list[tuple[str, str, float, float, str]]:
+    """The lines of Annotations.txt that a published order picks, by number."""
+    try:
+        with h5py.File(path, "r") as file:
+            order = [int(number) for number in file["order"][()]]
+        return [every[number] for number in order]
+    except (OSError, KeyError, IndexError, ValueError) as error:
+        raise DataError(
+            f"{path}: no order of the {len(every)} lines of Annotations.txt ({error}); fetch both again"
+        ) from None
+
+
+def _known(by_id: Mapping[str, list], name: str, file: Path) -> list:
+    if name not in by_id:
+        raise DataError(f"{file}: {name} is not in Annotations.txt, which says what sounds in it")
+    return by_id[name]
+
+
+def _item(tree: Tree, name: str, spans: list[list[Any]], boxed: Mapping[str, Rows]) -> Item:
+    facts = tree.find(name)
+    boxes = {}
+    for n in range(SECONDS):
+        if f"{name}/{n}" in boxed:
+            # boxes of one's own have the class of the second's event
+            label = next((label for label, start, end in spans if start < n + 1 and end > n), spans[0][0])
+            boxes[str(n)] = [[*row[:4], label] for row in boxed[f"{name}/{n}"]]
+    return Item(
+        name,
+        shown_file(facts, f"{name}.mp4"),
+        {**facts, "video": name, "spans": spans, "boxes": boxes},
+    )
+
+
+def prepare_ave(
+    source: Path,
+    out: Path = Path("data/ave"),
+    annotations: Path | None = None,
+    lists: Sequence[str] = (),
+    splits: Sequence[str] | None = None,
+    boxes: Path | None = None,
+    seconds: int = 1,
+    fps: int = 1,
+    at: float = 0.5,
+    pad: bool = True,
+    rate: int = 22050,
+    size: int = 256,
+    frames: str = "jpeg",
+    store: str = "hdf5",
+    **work: Unpack[Scale],
+) -> Prepared:
+    """Ten clips of one second of each video; a clip has the class of the event that is seen and heard in it, if any.
+
+    annotations: where Annotations.txt and the sets lie, `source` where None. lists: "SPLIT=FILE", video ids one a line.
+    splits: to prepare, all that are there where None. boxes: truth of your own for clips VIDEOID/SECOND, since AVE has none.
+    seconds: of a clip, whole ones. fps: frames kept of each second. at: where in its part of the second each is taken, 0 to
+    1. pad: a last clip whose sound is cut short is filled with silence, otherwise left out. rate: Hz, by default
+    coarse-to-fine's. size: pixels. frames: "jpeg" or "raw". store: "hdf5" or "lmdb". work: see `avloc.prepare.pool.scale.Work`.
+    """
+    moments = moments_of(size, rate, seconds)
+    check_seconds(fps, at, seconds, SECONDS)
+    source, out = Path(source), Path(out)
+    classes, listing = list_ave(
+        source, Path(annotations or source), lists, words(splits) if splits else None, boxes and Path(boxes)
+    )
+    reader = EachSecond(source, moments, SECONDS // seconds, seconds, fps, at, pad)
+    recipe = Recipe("ave", source, classes, listing, reader, moments, {"at": at, "pad": pad}, reader.frames)
+    return recipe.prepare(out, frames, store, **work)

@@ -1,0 +1,232 @@
+"""Frame folders and spectrogram pickles as DSOL's scripts leave them.
+
+DTaoo/Discriminative-Sounding-Objects-Localization@7f40207:
+
+audio_frames/STEM/SSS.pkl, the log-mel (201, 64) of a whole second; video_frames/STEM/frame_SSS/CCCCC.jpg, up to four frames
+of it. Each second that has both becomes a clip. Pickles are taken apart, not run: anything but one array of numbers in
+them is refused. Where every listed video has its sound file (audio/STEM.wav or .flac) the waveforms are taken instead.
+"""
+
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avloc.annotations.audioset import DSOL_CLASSES
+from avloc.annotations.pickles import read_plain_pickle
+from avloc.annotations.truth import Truth
+from avloc.data.clip import Box, Clip
+from avloc.data.spectrograms import Spectrograms
+from avloc.errors import DataError
+from avloc.files import file_size
+from avloc.prepare.media.container import MediaError
+from avloc.prepare.media.sound import cut, read_sound
+from avloc.prepare.music import read_labels
+from avloc.prepare.parts.items import Entry, Item, Listing
+from avloc.prepare.parts.marks import UNNAMED, marked
+from avloc.prepare.parts.moments import Moments, entries, read_picture
+
+logger = logging.getLogger(__name__)
+
+RATE, FRAMES = 16_000, 4
+#: what the published script computes: magnitudes through a mel bank, as if they were powers
+HELD = Spectrograms(
+    201, 64, "LogMel",
+    {"rate": RATE, "n_fft": 160, "hop": 80, "mels": 64, "fmin": 0.0, "fmax": None, "power": 1.0, "decibels": True,
+     "offset": 1e-10, "top_db": 80.0, "pad": "constant", "peak": False},
+)  # fmt: skip
+LEVELS, SEEN, HEARD = ("audio_frames", "wav_frames"), "video_frames", ("audio", "audios", "wav", "wavs", ".")
+LAYOUT = (
+    "expected audio_frames/STEM/000.pkl and video_frames/STEM/frame_000/00000.jpg, or folders with audio/NAME.pkl and "
+    "video/NAME.jpg"
+)
+
+
+def is_frame_tree(root: Path) -> bool:
+    return (root / SEEN).is_dir()
+
+
+def list_dsol(
+    root: Path, lists: Mapping[str, tuple[Path, list[str]]], truth: Truth | None
+) -> tuple[tuple[str, ...], Listing, bool]:
+    """The classes, a split for each list (without lists all videos are "all"), and whether spectrograms are taken.
+
+    Classes come from MUSIC_*_videos.json in `root`, from LIST_label.pkl beside a list, or from the annotation.
+    """
+    levels = next((root / name for name in LEVELS if (root / name).is_dir()), None)
+    sounds = _sounds(root)
+    if levels is None and not sounds:
+        raise DataError(f"{root}: frames, but neither audio_frames nor sounds in audio; {LAYOUT}")
+    splits = {split: entries(file, names) for split, (file, names) in lists.items()}
+    there = os.listdir(levels) if levels is not None else [stem for stem in sounds if (root / SEEN / stem).is_dir()]
+    splits = splits or {"all": [Entry(name) for name in sorted(there)]}
+    names = list(dict.fromkeys(entry.item for listed in splits.values() for entry in listed))
+    without = [name for name in names if name not in sounds]
+    taken = levels is not None and bool(without)
+    if taken and len(without) < len(names):
+        few = f"{len(names) - len(without)} of {len(names)} listed videos have a sound file"
+        logger.warning("%s: %s (%s has none); spectrograms are taken of all", root, few, without[0])
+    levels = levels if taken else None
+    classes, labels = _labels(root, lists, truth)
+    boxes = _boxes_by_video(truth)
+    items = {}
+    for name in names:
+        seconds = _seconds(root / SEEN / name, levels and levels / name)
+        sound = None if taken else sounds.get(name)
+        facts = {
+            "levels": f"{levels.name}/{name}" if levels is not None else None,
+            "sound": sound,
+            "bytes": file_size(root / sound) if sound else None,
+            "seconds": seconds,
+            "labels": labels.get(name) or labels.get(name[:11]) or [],
+            "boxes": boxes.get(name, {}),
+        }
+        items[name] = Item(name, f"{SEEN}/{name}", facts)
+    return classes, Listing(items, splits), taken
+
+
+def _sounds(root: Path) -> dict[str, str]:
+    """Stem -> path within `root`."""
+    found: dict[str, str] = {}
+    for folder in HEARD:
+        for name in sorted(os.listdir(root / folder)) if (root / folder).is_dir() else ():
+            stem, ending = os.path.splitext(name)
+            if ending.lower() in (".wav", ".flac"):
+                found.setdefault(stem, os.path.normpath(os.path.join(folder, name)))
+    return found
+
+
+def _seconds(frames: Path, levels: Path | None) -> list[int]:
+    """Those that have a folder of frames and, where spectrograms are taken, one of them."""
+    seen = {name[6:] for name in os.listdir(frames) if name.startswith("frame_")} if frames.is_dir() else set()
+    if levels is not None:
+        seen &= {name[:-4] for name in os.listdir(levels) if name.endswith(".pkl")} if levels.is_dir() else set()
+    return sorted(int(second) for second in seen if second.isdecimal() and len(second) == 3)
+
+
+def _labels(
+    root: Path, lists: Mapping[str, tuple[Path, list[str]]], truth: Truth | None
+) -> tuple[tuple[str, ...], dict[str, list[int]]]:
+    """Class names, and the classes of each video by its id."""
+    named: dict[str, list[str]] = {}
+    if any(root.glob("MUSIC_*_videos.json")):
+        named = {video: list(names) for video, names in read_labels(root).items()}
+    known = tuple(sorted({name for names in named.values() for name in names}))
+    for file, _ in lists.values():
+        beside = file.with_name(f"{file.stem}_label.pkl")
+        if file.suffix == ".pkl" and beside.is_file():
+            named |= _label_vectors(beside)
+            known = DSOL_CLASSES
+    classes = (truth.classes if truth is not None else ()) or known
+    strange = sorted({name for names in named.values() for name in names} - set(classes))
+    if strange:
+        raise DataError(f"{root}: the labels know the class {strange[0]!r}, the annotation has {', '.join(classes)}")
+    numbers = {video: sorted(classes.index(name) for name in names) for video, names in named.items()}
+    return classes or UNNAMED, numbers
+
+
+def _label_vectors(path: Path) -> dict[str, list[str]]:
+    """LIST_label.pkl of AudioSet-instrument: {id: vector of 13}, whose largest entry is the class."""
+    table = read_plain_pickle(path)
+    try:
+        vectors = {str(name): np.asarray(vector, float).reshape(len(DSOL_CLASSES)) for name, vector in table.items()}
+    except (AttributeError, TypeError, ValueError):
+        raise DataError(f"{path}: expected {{id: vector}} of the {len(DSOL_CLASSES)} classes") from None
+    return {name: [DSOL_CLASSES[int(vector.argmax())]] for name, vector in vectors.items()}
+
+
+def _boxes_by_video(truth: Truth | None) -> dict[str, dict[str, list[Any]]]:
+    """STEM -> name of a frame, or second, within it -> boxes."""
+    found: dict[str, dict[str, list[Any]]] = {}
+    for key, rows in marked(truth).items():
+        video, _, within = key.partition("/")
+        found.setdefault(video, {})[within] = list(map(list, rows))
+    return found
+
+
+@dataclass(frozen=True)
+class DsolReader:
+    """Clips of whole seconds, of the first four frames each; where there are fewer, the last is shown again."""
+
+    root: Path
+    moments: Moments
+
+    def read(self, item: Item) -> Iterator[Clip]:
+        facts = item.facts
+        if facts["levels"] is None and facts["sound"] is None:
+            raise MediaError(item.path, "missing sound", "neither a spectrogram nor a sound file")
+        if not (self.root / item.path).is_dir():
+            raise MediaError(item.path, "missing frame", "no folder of this name")
+        rate, sounds = self.moments.rate, None
+        if facts["sound"] is not None:
+            sounds = cut(read_sound(self.root / facts["sound"], rate), rate)
+        read = 0
+        for second in facts["seconds"]:
+            names = self._names(f"{item.path}/frame_{second:03d}")
+            if not names or (sounds is not None and second >= len(sounds)):
+                continue
+            read += 1
+            yield self._clip(item, second, names[:FRAMES], None if sounds is None else sounds[second])
+        if not read:
+            raise MediaError(item.path, "too short", "not one second has both frames and sound")
+
+    def _names(self, folder: str) -> list[str]:
+        try:
+            return sorted(name for name in os.listdir(self.root / folder) if name.endswith(".jpg"))
+        except OSError as error:
+            raise MediaError(folder, "missing frame", str(error.strerror)) from None
+
+    def _clip(self, item: Item, second: int, names: list[str], waveform: NDArray[np.int16] | None) -> Clip:
+        folder, boxes = f"frame_{second:03d}", item.facts["boxes"]
+        frames = [self.moments.square(read_picture(self.root, f"{item.path}/{folder}/{name}")) for name in names]
+        # AudioSet's boxes are of a second, those of MUSIC of a frame
+        marks = [
+            boxes.get(f"{folder}/{name}", boxes.get(str(second)) if not pick else None)
+            for pick, name in enumerate(names)
+        ]
+        lacking = FRAMES - len(names)
+        keys = [f"{item.id}/{folder}/{name}" for name in names]
+        if boxes.get(str(second)) is not None and f"{folder}/{names[0]}" not in boxes:
+            keys[0] = f"{item.id}/{second}"
+        found = [
+            Box((x1, y1, x2, y2), pick, label, True)
+            for pick, rows in enumerate(marks)
+            for x1, y1, x2, y2, label in rows or ()
+        ]
+        return Clip(
+            id=f"{item.id}/{second:03d}",
+            video=item.id,
+            split="",
+            start=float(second),
+            frames=np.stack(frames + frames[-1:] * lacking),
+            frame_keys=(*keys, *("" for _ in range(lacking))),
+            waveform=np.empty(0, np.int16) if waveform is None else waveform,
+            labels=tuple(sorted({*item.facts["labels"], *(box.label for box in found)})),
+            boxes=tuple(found),
+            annotated=(*(rows is not None for rows in marks), *(False for _ in range(lacking))),
+            spectrogram=None
+            if waveform is not None
+            else read_levels(self.root, f"{item.facts['levels']}/{second:03d}.pkl"),
+        )
+
+
+def read_levels(root: Path, name: str) -> NDArray[np.float32]:
+    """(201, 64) of a pickle; MediaError for anything else."""
+    path, expected = root / name, (HELD.times, HELD.bands)
+    if not path.is_file():
+        raise MediaError(name, "missing sound")
+    try:
+        found = read_plain_pickle(path)
+    except DataError as error:
+        raise MediaError(name, "refused pickle", str(error).partition(": ")[2]) from None
+    if not isinstance(found, np.ndarray) or found.dtype.kind != "f" or found.shape != expected:
+        what = f"{found.dtype} {found.shape}" if isinstance(found, np.ndarray) else type(found).__name__
+        raise MediaError(name, "no spectrogram", f"found {what}; expected float {expected}")
+    if not np.isfinite(found).all():
+        raise MediaError(name, "not finite", "NaN or infinity in the spectrogram")
+    return found.astype(np.float32)

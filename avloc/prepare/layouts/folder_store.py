@@ -1,0 +1,129 @@
+"""A folder of frames and sounds read directly, as if it had been imported into a store of raw frames."""
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avloc.data.clip import BoxTable, Clip
+from avloc.data.store import Indices, Store
+from avloc.errors import DataError
+from avloc.naming import some
+from avloc.prepare.layouts.frames_and_sounds import FolderReader, list_folder
+from avloc.prepare.media.container import MediaError
+from avloc.prepare.parts.items import Item
+from avloc.prepare.parts.moments import Moments, read_lists
+
+log = logging.getLogger("avloc.data")
+SIZE, FRAME, SECONDS = 256, 7, 3.0
+ENDINGS = (".txt", ".csv")
+
+
+class FolderStore(Store):
+    """One list of a folder; files are decoded whenever a clip is asked for.
+
+    A listed clip without its frame or its sound is left out, counted and named in the log; a file that turns out to be
+    broken when it is read ends the command, as nothing could stand in for it.
+    """
+
+    def __init__(self, root: Path, split: str, rate: int, seconds: float | None = None, frame: int = FRAME) -> None:
+        seconds = seconds or SECONDS
+        moments = Moments(SIZE, rate, round(seconds * rate), repeat=True)
+        file = next((root / f"{split}{ending}" for ending in ENDINGS if (root / f"{split}{ending}").is_file()), None)
+        if file is None:
+            there = ", ".join(sorted(path.name for path in root.glob("*") if path.suffix in ENDINGS)) or "none"
+            raise DataError(
+                f"{root}: no list {split}.txt or {split}.csv (lists there: {there}); expected one id a line"
+            )
+        classes, listing = list_folder(root, read_lists([f"{split}={file}"]), None, frame)
+        settings = {
+            "classes": classes, "rate": rate, "seconds": seconds, "samples": moments.samples, "frames_per_clip": 1,
+            "size": SIZE, "frames": "raw", "splits": {},
+        }  # fmt: skip
+        items = list(listing.items.values())
+        made_from = [settings, [[item.id, dict(item.facts)] for item in items]]
+        super().__init__(root, settings, [], hashlib.sha256(json.dumps(made_from).encode()).hexdigest()[:16])
+        self.items = self._whole(items, file)
+        self.splits = {split: len(self.items)}
+        self.split_name = split
+        self.reader = FolderReader(root, moments)
+
+    def _whole(self, items: list[Item], file: Path) -> list[Item]:
+        kept = [item for item in items if None not in item.facts["bytes"]]
+        missing = [item.id for item in items if None in item.facts["bytes"]]
+        if missing:
+            text = "%s: %d of %d clips lack their frame or sound and are left out: %s"
+            log.warning(text, file, len(missing), len(items), some(missing, 5))
+        if not kept:
+            raise DataError(f"{file}: none of its {len(items)} clips has both a frame and a sound under {file.parent}")
+        return kept
+
+    def split(self, name: str) -> "Store":
+        if name != self.split_name:
+            raise DataError(f"{self.path}: opened for the list {self.split_name}, not {name}")
+        return self
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    @cached_property
+    def ids(self) -> list[str]:
+        return [item.id for item in self.items]
+
+    @cached_property
+    def videos(self) -> list[str]:
+        return self.ids
+
+    @cached_property
+    def starts(self) -> NDArray[np.float64]:
+        return np.zeros(len(self))
+
+    @cached_property
+    def labels(self) -> NDArray[np.bool_]:
+        return np.zeros((len(self), len(self.classes)), bool)
+
+    @cached_property
+    def annotated(self) -> NDArray[np.bool_]:
+        return np.zeros((len(self), 1), bool)
+
+    @cached_property
+    def frame_keys(self) -> list[tuple[str, ...]]:
+        return [(name,) for name in self.ids]
+
+    @cached_property
+    def boxes(self) -> BoxTable:
+        return BoxTable.empty()
+
+    def clip(self, index: int) -> Clip:
+        return self._read(index, lambda item: next(self.reader.read(item)))
+
+    def frames(self, clips: Indices, picks: Indices) -> NDArray[np.uint8]:
+        return self._each(clips, self.reader.picture, (self.size, self.size, 3), np.uint8)
+
+    def sounds(self, clips: Indices) -> NDArray[np.int16]:
+        return self._each(clips, self.reader.heard, (self.samples,), np.int16)
+
+    def _each(self, clips: Indices, read: Callable[[Item], Any], shape: tuple[int, ...], kind: Any) -> NDArray[Any]:
+        out = np.empty((len(clips), *shape), kind)
+        for n, clip in enumerate(np.asarray(clips, np.int64).tolist()):
+            out[n] = self._read(clip, read)
+        return out
+
+    def _read(self, index: int, read: Callable[[Item], Any]) -> Any:
+        try:
+            return read(self.items[index])
+        except MediaError as error:
+            raise DataError(f"{self.path}: {error}; mend it, or take {self.ids[index]} out of the list") from None
+
+    def all_frames(self) -> NDArray[np.uint8]:
+        every = np.arange(len(self))
+        return self.frames(every, np.zeros(len(self), np.int64))[:, None]
+
+    def all_sounds(self) -> NDArray[np.int16]:
+        return self.sounds(np.arange(len(self)))

@@ -1,0 +1,89 @@
+"""The LMDB folders of the visual-context release (Zhou et al., WACV 2023): SPLIT_images.lmdb and SPLIT_audios.lmdb.
+
+Images: key "ID/007.jpg", value 256 x 256 x 3 bytes, BGR. Audios: key "ID", value float32 at 24 kHz. The pickle that lies
+beside them is not read.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import lmdb
+import numpy as np
+
+from avloc.annotations.truth import Truth
+from avloc.data.clip import Clip
+from avloc.data.lmdb_shard import whole_environment
+from avloc.errors import DataError
+from avloc.prepare.media.container import MediaError
+from avloc.prepare.media.sound import to_int16
+from avloc.prepare.parts.items import Entry, Item, Listing
+from avloc.prepare.parts.marks import Marks
+from avloc.prepare.parts.moments import Moments, entries
+
+RATE, SECONDS, SIDE = 24_000, 10.0, 256
+LAYOUT = "expected train_images.lmdb and train_audios.lmdb, or eval_images.lmdb and eval_audios.lmdb"
+
+
+def list_visual_context(
+    root: Path, lists: Mapping[str, tuple[Path, list[str]]], truth: Truth | None, frame: int
+) -> tuple[tuple[str, ...], Listing]:
+    """A split for each pair of environments, with the names that have a sound; or those of the list of that name."""
+    if not root.is_dir():
+        raise DataError(f"{root}: no such folder; {LAYOUT}")
+    marks = Marks(truth)
+    items: dict[str, Item] = {}
+    splits: dict[str, list[Entry]] = {}
+    for images in sorted(root.glob("*_images.lmdb")):
+        split = images.name.removesuffix("_images.lmdb")
+        audios = images.with_name(f"{split}_audios.lmdb")
+        if not audios.is_dir():
+            raise DataError(f"{audios}: missing; images and sounds come in a folder each")
+        if split in lists:
+            splits[split] = entries(*lists[split])
+        else:
+            with _open(audios).begin() as reading, reading.cursor() as cursor:
+                splits[split] = [Entry(key.decode("utf-8", "replace")) for key in cursor.iternext(values=False)]
+        for entry in splits[split]:
+            name, key = entry.item, f"{entry.item}/{frame:03d}.jpg"
+            if name in items:
+                raise DataError(f"{root}: {name} is in two splits; each clip belongs to one")
+            facts = {"split": split, "key": key, **marks.facts(name)}
+            items[name] = Item(name, f"{images.name}/{key}", facts)
+    if not splits:
+        raise DataError(f"{root}: no LMDB folders of visual context here; {LAYOUT}")
+    return marks.classes, Listing(items, splits)
+
+
+def _open(path: Path) -> lmdb.Environment:
+    """DataError for a folder that is no environment, or one that is cut off."""
+    try:
+        return whole_environment(path / "data.mdb")
+    except (ValueError, OSError) as error:
+        raise DataError(f"{path}: not a whole LMDB folder ({error}); fetch it again") from None
+
+
+@dataclass(frozen=True)
+class VisualContextReader:
+    root: Path
+    moments: Moments
+
+    def read(self, item: Item) -> Iterator[Clip]:
+        split = item.facts["split"]
+        with _open(self.root / f"{split}_images.lmdb").begin() as reading:
+            pixels = reading.get(item.facts["key"].encode())
+        if pixels is None:
+            raise MediaError(item.path, "missing frame", f"no key {item.facts['key']}")
+        if len(pixels) != SIDE * SIDE * 3:
+            raise MediaError(item.path, "wrong size", f"{len(pixels)} bytes; expected {SIDE} x {SIDE} x 3")
+        with _open(self.root / f"{split}_audios.lmdb").begin() as reading:
+            sound = reading.get(item.id.encode())
+        if sound is None:
+            raise MediaError(item.path, "missing sound", f"no key {item.id}")
+        if len(sound) % 4:
+            raise MediaError(item.path, "wrong size", f"{len(sound)} bytes of sound; expected whole float32")
+        picture = np.frombuffer(pixels, np.uint8).reshape(SIDE, SIDE, 3)[..., ::-1]
+        samples = np.frombuffer(sound, "<f4")
+        if not np.isfinite(samples).all():
+            raise MediaError(item.path, "not finite", "NaN or infinity in the sound")
+        yield self.moments.clip(item.id, item.path, item.facts, np.ascontiguousarray(picture), to_int16(samples))

@@ -1,0 +1,166 @@
+"""What the recipes of published data sets share: their lists, the checks of their options, boxes in a store's classes."""
+
+import hashlib
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Unpack
+
+from avloc.annotations.files import Files, id_list
+from avloc.annotations.truth import Truth
+from avloc.data.store_settings import FRAMES, refuse_other
+from avloc.errors import DataError
+from avloc.files import read_json
+from avloc.naming import some
+from avloc.prepare.parts.items import Entry, Listing, Reader
+from avloc.prepare.parts.marks import Rows, marked
+from avloc.prepare.parts.moments import SHORT, Moments, entries, read_lists
+from avloc.prepare.pool.scale import Scale
+from avloc.prepare.writing.build import build_store
+from avloc.prepare.writing.store_folder import Prepared
+
+logger = logging.getLogger(__name__)
+
+Lists = dict[str, tuple[Path, list[str]]]
+
+
+def moments_of(size: int, rate: int, seconds: float, short: str = "fail", part: str = "middle") -> Moments:
+    """DataError for values out of range."""
+    refuse_other("short", short, SHORT)
+    refuse_other("part", part, ("middle", "first"))
+    if size < 8 or rate < 1000 or not 1 <= seconds * rate < 1e8:
+        raise DataError(
+            f"size is {size}, rate {rate}, seconds {seconds}; expected at least 8 pixels, 1000 Hz and more than 0 s"
+        )
+    return Moments(size, rate, round(seconds * rate), short == "repeat", part == "first")
+
+
+def find_lists(
+    files: Files, published: Mapping[str, Sequence[str]], given: Sequence[str], splits: Sequence[str] | None
+) -> Lists:
+    """The ids of each split: of `given`, SPLIT=FILE, else of the first published name that is there; those asked for alone.
+
+    A split that is asked for and has no list is left out, for the caller to make or refuse.
+    """
+    found: Lists = {}
+    for split, names in published.items():
+        path = files.maybe(*names)
+        if path is not None and (splits is None or split in splits):
+            found[split] = path, id_list(path)
+    found |= read_lists(given)
+    return found if splits is None else {split: found[split] for split in dict.fromkeys(splits) if split in found}
+
+
+def refuse_missing(
+    where: Path, splits: Sequence[str] | None, found: Iterable[str], published: Mapping[str, Sequence[str]]
+) -> None:
+    """DataError for a split without a list, and where there is none at all, naming the files that were looked for."""
+    there = list(found)
+    for split in splits or ():
+        if split not in there:
+            names = " or ".join(published.get(split, ())) or "a list of yours, --lists SPLIT=FILE"
+            raise DataError(f"{where}: no list for the split {split!r}; expected {names}")
+    if not there:
+        names = ", ".join(name for names in published.values() for name in names[:1])
+        raise DataError(f"{where}: no list of ids in it or in its folders; expected {names}, or --lists SPLIT=FILE")
+
+
+def drawn(names: Iterable[str], number: int, split: str, seed: int) -> list[str]:
+    """So many of the names, the same whenever the same are there; fewer, with a warning, where there are fewer."""
+    ranked = sorted(names, key=lambda name: hashlib.sha256(f"{seed}/{name}".encode()).digest())
+    logger.warning(
+        "%s: no list, so %d of the %d recordings that are here were drawn by seed %d; they are not the authors'",
+        split,
+        min(number, len(ranked)),
+        len(ranked),
+        seed,
+    )
+    if not ranked:
+        raise DataError(f"{split}: no recording to draw it from; its list is missing, and so is the media")
+    return sorted(ranked[:number])
+
+
+def boxes_in(truth: Truth, classes: Sequence[str]) -> dict[str, Rows]:
+    """Boxes (left, top, right, bottom, label) by id, cut at the frame, labels by the store's classes."""
+    for warning in truth.warnings:
+        logger.warning("%s: %s", truth.name, warning)
+    number = {name: place for place, name in enumerate(classes)}
+    renamed = [number[name] for name in truth.classes]
+    found: dict[str, Rows] = {}
+    for name, rows in marked(truth).items():
+        found[name] = []
+        for *corners, label in rows:
+            left, top, right, bottom = (min(max(float(v), 0.0), 1.0) for v in corners)
+            found[name].append((left, top, right, bottom, renamed[label] if renamed else 0))
+    return found
+
+
+def report_unmarked(split: str, names: Sequence[str], boxes: Mapping[str, Any]) -> None:
+    """A test clip that the annotation does not know cannot be scored: say so."""
+    missing = [name for name in names if name not in boxes]
+    if missing:
+        text = "%s: %d of %d clips are in no annotation and cannot be scored: %s"
+        logger.warning(text, split, len(missing), len(names), some(missing))
+
+
+def entries_of(lists: Lists) -> dict[str, list[Entry]]:
+    """Of lists that may name recordings by their path."""
+    return {split: entries(file, [Path(name).name for name in names]) for split, (file, names) in lists.items()}
+
+
+def report_shared(splits: Mapping[str, Sequence[Entry]]) -> None:
+    """Published lists share recordings here and there; what is learnt on one is then not tested by the other: say so."""
+    ids = {split: {entry.item for entry in own} for split, own in splits.items()}
+    for one in (split for split in ids if "train" in split):
+        for other in (split for split in ids if "train" not in split):
+            if both := ids[one] & ids[other]:
+                logger.warning("%s and %s share %d recordings, such as %s", one, other, len(both), min(both))
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A data set that was listed and is ready to be prepared.
+
+    facts: further settings of the store, which a second run must repeat. block: recordings a shard.
+    """
+
+    data: str
+    source: Path
+    classes: Sequence[str]
+    listing: Listing
+    reader: Reader
+    moments: Moments
+    facts: Mapping[str, Any]
+    frames_per_clip: int = 1
+    block: int = 16
+
+    def prepare(self, out: Path, frames: str, store: str, **work: Unpack[Scale]) -> Prepared:
+        moments = self.moments
+        settings = {
+            "data": self.data,
+            "classes": list(self.classes),
+            "rate": moments.rate,
+            "seconds": moments.samples / moments.rate,
+            "samples": moments.samples,
+            "frames_per_clip": self.frames_per_clip,
+            "size": moments.size,
+            "frames": frames,
+            "store": store,
+            **self.facts,
+        }
+        refuse_other("frames", frames, FRAMES)
+        self._refuse_to_shrink(out)
+        report_shared(self.listing.splits)
+        return build_store(out, self.source, self.listing, self.reader, settings, block=self.block, **work)
+
+    def _refuse_to_shrink(self, out: Path) -> None:
+        """A store may be given more splits later, but asking for one does not take the others away."""
+        if (out / "store.json").is_file():
+            lost = [
+                split for split in read_json(out / "store.json").get("splits", ()) if split not in self.listing.splits
+            ]
+            if lost:
+                raise DataError(
+                    f"{out}: holds the split {lost[0]!r}, which was not asked for; name it too, or choose another folder"
+                )

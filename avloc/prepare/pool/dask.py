@@ -1,0 +1,77 @@
+"""The same tasks on the workers of a Dask scheduler, by joblib's Dask back end.
+
+The workers read and write the paths of this process: source and store must lie on a file system that all of them share.
+Each task runs in a process of its own on the worker, so time-outs hold there and a crashed decoder does not end the worker.
+"""
+
+import os
+from collections.abc import Callable, Generator, Mapping
+from pathlib import Path
+from typing import Any
+
+from avloc.errors import AvlocError, DataError
+from avloc.prepare.pool.tasks import Mend, Told, run_tasks
+
+TOGETHER = 8  # tasks sent at once at most, to share the start of a process
+WAIT = 30.0  # s for a scheduler, and for a first worker
+
+
+def run_on_dask(
+    work: Callable[..., Any],
+    tasks: Mapping[int, tuple[Any, ...]],
+    address: str,
+    timeout: float,
+    mend: Mend,
+    told: Told,
+) -> Generator[tuple[int, Any], None, None]:
+    """(key, work(*arguments, tell)) as the tasks end, see `run_tasks`; what is done is told when a task has ended."""
+    try:
+        from distributed import Client
+        from joblib import Parallel, delayed, parallel_config
+    except ImportError as error:
+        raise AvlocError(
+            f"--dask needs {error.name}; `pip install 'avloc[dask]'` brings it, here and for the workers"
+        ) from None
+    if not tasks:
+        return
+    try:
+        client = Client(address, timeout=WAIT, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        raise DataError(
+            f"dask {address}: no scheduler answers ({_short(error)}); expected such as tcp://host:8786"
+        ) from None
+    with client, parallel_config(backend="dask", client=client, wait_for_workers_timeout=WAIT):
+        keys = list(tasks)
+        try:
+            together = max(1, min(TOGETHER, len(keys) // (4 * max(1, sum(client.ncores().values())))))
+            parts = [keys[start : start + together] for start in range(0, len(keys), together)]
+            calls = (
+                delayed(_there)(work, {key: tasks[key] for key in part}, timeout, mend, os.getcwd()) for part in parts
+            )
+            for results in Parallel(batch_size=1, return_as="generator_unordered")(calls):
+                told(0, 0)
+                yield from results
+        except AvlocError:
+            raise
+        except Exception as error:
+            if type(error).__module__.split(".")[0] != "distributed" and not isinstance(error, ImportError | OSError):
+                raise
+            raise DataError(
+                f"dask {address}: {_short(error)}; what is finished is kept: run the command again when the workers are up, "
+                "with avloc in their environment"
+            ) from None
+
+
+def _there(
+    work: Callable[..., Any], tasks: Mapping[int, tuple[Any, ...]], timeout: float, mend: Mend, folder: str
+) -> list[tuple[int, Any]]:
+    """On the worker. folder: where the paths of the tasks begin, if they are relative."""
+    if not Path(folder).is_dir():
+        raise DataError(
+            f"{folder}: is not there for a Dask worker; start the command in a folder that all workers share"
+        )
+    return list(run_tasks(work, tasks, 1, timeout, mend, folder=folder))
+
+
+def _short(error: BaseException) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0][:200]

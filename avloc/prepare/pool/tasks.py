@@ -1,0 +1,175 @@
+"""Tasks over processes. A task is a list of items; a process that dies or hangs on one of them costs that item alone."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import suppress
+from multiprocessing.connection import Pipe, wait
+from typing import Any
+
+from avloc.errors import DataError
+
+#: (arguments, which item, how it went wrong, in words) -> the arguments to do the task with, without that item
+Mend = Callable[[tuple[Any, ...], int, str, str], tuple[Any, ...]]
+#: items that are done in the tasks under way, and how many of them failed
+Told = Callable[[int, int], None]
+
+CRASHED, LATE = "crashed its decoder", "took too long"
+LOOK = 1.0  # s between two looks at the clock
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+BEGIN = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    "from avloc.prepare.pool.process import serve; serve(*map(int, sys.argv[2:]))"
+)
+DIED = "a worker process died, perhaps for want of memory; what is finished is kept: run the command again, with fewer jobs"
+
+
+def run_tasks(
+    work: Callable[..., Any],
+    tasks: Mapping[int, tuple[Any, ...]],
+    jobs: int,
+    timeout: float,
+    mend: Mend,
+    told: Told = lambda done, failed: None,
+    folder: str | None = None,
+) -> Generator[tuple[int, Any], None, None]:
+    """(key, work(*arguments, tell)) as the tasks end, in `jobs` processes; in this one where `jobs` is 0.
+
+    See `avloc.prepare.pool.process` for `tell`. timeout: seconds of silence after `tell("at", item)`. When a process dies, its
+    task is
+    done again by itself after all others, so that a want of memory is not put down to an item; where it dies again, the
+    item is left out. A process that hangs is ended and its item left out. DataError where processes die without an item.
+    folder: where the processes work, here where None.
+    """
+    if not jobs:
+        yield from _here(work, tasks, told)
+        return
+    waiting, suspects = deque(tasks.items()), deque[tuple[int, tuple[Any, ...]]]()
+    crew = [_Worker(folder) for _ in range(min(jobs, len(tasks)))]
+    deaths: dict[int, int] = {}
+    try:
+        while waiting or suspects or any(worker.busy for worker in crew):
+            for worker in crew:
+                if not worker.busy and waiting:
+                    worker.begin(work, *waiting.popleft())
+            if suspects and not any(worker.busy for worker in crew):
+                crew[0].begin(work, *suspects.popleft())
+            for worker in _ready(crew):
+                message = worker.listen(timeout)
+                if message is None:
+                    continue
+                what, value = message
+                if what == "result":
+                    yield worker.key, value
+                    worker.rest()
+                elif what == "error":
+                    raise value
+                elif what == LATE:
+                    again = mend(worker.arguments, worker.at, LATE, f"no clip in {timeout:g} s")  # type: ignore[arg-type]
+                    waiting.appendleft((worker.key, again))
+                    worker.replace()
+                else:
+                    known = deaths[worker.key] = deaths.get(worker.key, 0) + 1
+                    arguments = worker.arguments
+                    if known > 1 and worker.at is not None:
+                        arguments = mend(arguments, worker.at, CRASHED, f"its process ended {value}")
+                    elif known > 1:
+                        raise DataError(DIED)
+                    suspects.append((worker.key, arguments))
+                    worker.replace()
+            told(sum(worker.done for worker in crew), sum(worker.failed for worker in crew))
+    finally:
+        for worker in crew:
+            worker.end()
+
+
+def _here(work: Callable[..., Any], tasks: Mapping[int, tuple[Any, ...]], told: Told) -> Iterator[tuple[int, Any]]:
+    for key, arguments in tasks.items():
+        counts = [0, 0]
+
+        def tell(what: str, value: Any, counts: list[int] = counts) -> None:
+            if what == "done":
+                counts[0] += 1
+                counts[1] += value
+                told(*counts)
+
+        yield key, work(*arguments, tell)
+
+
+def _ready(crew: list["_Worker"]) -> list["_Worker"]:
+    """Workers that say something, or may have been silent for too long; a halt of this process (Ctrl-Z) is nobody's silence."""
+    began = time.monotonic()
+    wait([worker.connection for worker in crew if worker.busy], LOOK)
+    halted = time.monotonic() - began - LOOK
+    if halted > LOOK:
+        for worker in crew:
+            worker.since += halted
+    return [worker for worker in crew if worker.busy]
+
+
+class _Worker:
+    """One process and what it is about: the task `key`, the item `at` since `since`, so many items `done` and `failed`."""
+
+    def __init__(self, folder: str | None) -> None:
+        self.folder = folder
+        self.start()
+        self.rest()
+
+    def start(self) -> None:
+        self.connection, theirs = Pipe()
+        told = [json.dumps(sys.path), str(theirs.fileno()), str(os.getpid())]
+        # a group of its own: Ctrl-C is for the process that shows how to go on; what a decoder prints is no result
+        try:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", BEGIN, *told], env={**os.environ, **dict.fromkeys(THREADS, "1")},
+                pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=2, process_group=0, cwd=self.folder,
+            )  # fmt: skip
+        except OSError as error:
+            raise DataError(f"no worker process can be started ({error}); --jobs 0 works without one") from None
+        theirs.close()
+
+    def rest(self) -> None:
+        self.busy, self.key, self.arguments = False, -1, ()
+        self.at: int | None = None
+        self.since, self.done, self.failed = time.monotonic(), 0, 0
+
+    def begin(self, work: Callable[..., Any], key: int, arguments: tuple[Any, ...]) -> None:
+        self.rest()
+        self.busy, self.key, self.arguments = True, key, arguments
+        with suppress(ConnectionError):  # it died: listening says so
+            self.connection.send((work, arguments))
+
+    def listen(self, timeout: float) -> tuple[str, Any] | None:
+        """What ended the task ("result", "error", "died" or LATE), if anything did."""
+        try:
+            while self.connection.poll():
+                what, value = self.connection.recv()
+                if what == "at":
+                    self.at, self.since = value, time.monotonic()
+                elif what == "done":
+                    self.done, self.failed = self.done + 1, self.failed + value
+                else:
+                    return what, value
+        except (EOFError, ConnectionError):
+            return "died", _how(self.process.wait())
+        late = self.at is not None and time.monotonic() - self.since > timeout
+        return (LATE, None) if late else None
+
+    def replace(self) -> None:
+        self.end()
+        self.start()
+        self.rest()
+
+    def end(self) -> None:
+        self.connection.close()
+        self.process.kill()
+        self.process.wait()
+
+
+def _how(status: int) -> str:
+    return f"with status {status}" if status >= 0 else f"by {signal.Signals(-status).name}"

@@ -1,0 +1,143 @@
+"""SoundNet-Flickr: a frame and a sound of each video, lists of 10 and 144 thousand, and boxes of several annotators.
+
+Aytar et al., NeurIPS 2016; boxes of Senocak et al., CVPR 2018 (ardasnck/learning_to_localize_sound_source@89205e9). Trees are
+theirs (Data/D/ID.jpg, Data/D/ID.wav), SSPL's (frames/.../ID.mp4/*.jpg, mp3/.../*.mp3; 5k_labeled/Data), and those of Hard Way
+and EZ-VSL (frames/ID.jpg, audio/ID.wav).
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Unpack
+
+from avloc.annotations.files import Files, csv_rows
+from avloc.annotations.flickr import read_flickr_pool
+from avloc.annotations.reading import laid_out
+from avloc.config import words
+from avloc.prepare.parts.items import Entry, Item, Listing
+from avloc.prepare.parts.marks import UNNAMED, Rows
+from avloc.prepare.parts.recipe import (
+    Recipe,
+    boxes_in,
+    drawn,
+    entries_of,
+    find_lists,
+    moments_of,
+    refuse_missing,
+    report_unmarked,
+)
+from avloc.prepare.parts.recordings import OneMoment
+from avloc.prepare.parts.tree import Tree, shown_file
+from avloc.prepare.pool.scale import Scale
+from avloc.prepare.writing.store_folder import Prepared
+
+EXPECTED = "frames and sounds of SoundNet-Flickr"
+LISTS = {
+    "train_10k": ("flickr_10k.txt", "flickr_10k.csv", "flickr_train_videos_10k.csv"),
+    "train_144k": ("flickr_144k.txt", "flickr_144k.csv", "flickr_train_videos_144k.csv"),
+    "test": (
+        "flickr_test_250.csv",
+        "flickr_test.csv",
+        "flickr_test_249.csv",
+        "flickr_test249_in5k.csv",
+        "test_list.txt",
+        "test_list_original_250.txt",
+    ),
+}
+EXTENDED = ("flickr_test_plus_silent.csv",)
+DRAWN = {"train_10k": 10_000, "train_144k": 144_000}
+
+
+def list_soundnet_flickr(
+    root: Path, annotations: Path, given: Sequence[str], splits: Sequence[str] | None, seed: int
+) -> tuple[tuple[str, ...], Listing]:
+    """One class, and a split for each list that is there or asked for: train_10k, train_144k, test, test_extended, and `given`.
+
+    A training split that is asked for and has no list is drawn from the recordings that are there and not annotated.
+    """
+    tree, files = Tree(root, EXPECTED), Files(annotations)
+    lists = find_lists(files, LISTS, given, splits)
+    extended = files.maybe(*EXTENDED) if splits is None or "test_extended" in splits else None
+    tested = [split for split in lists if split.startswith("test")]
+    wants_draw = [split for split in splits or () if split in DRAWN and split not in lists]
+    refuse_missing(
+        annotations,
+        splits,
+        [*lists, *wants_draw, *(["test_extended"] if extended else [])],
+        {**LISTS, "test_extended": EXTENDED},
+    )
+    boxes = _boxes(files) if tested or extended else {}
+    known = set(boxes) | {Path(name).name for split in tested for name in lists[split][1]}
+    for split in wants_draw:
+        there = {*tree.pictures, *tree.folders, *tree.videos}
+        names = drawn((name for name in there if name not in known and name in tree), DRAWN[split], split, seed)
+        lists[split] = Path(f"drawn by seed {seed}"), names
+    for split in tested:
+        report_unmarked(split, lists[split][1], boxes)
+    items = {Path(name).name: _item(tree, name, boxes) for _, names in lists.values() for name in names}
+    entries = entries_of(lists)
+    if extended:
+        ids = lists["test"][1] if "test" in lists else find_lists(files, LISTS, (), ["test"]).get("test", (None, []))[1]
+        items |= {name: _item(tree, name, boxes) for name in ids if name not in items}
+        silent = {f"{row[0]}+{row[1]}": _silent(tree, row[0], row[1]) for row in csv_rows(extended, 3)[1:]}
+        items |= silent
+        entries["test_extended"] = [*(Entry(name) for name in ids), *(Entry(name, extended.name) for name in silent)]
+    return UNNAMED, Listing(items, _in_order(entries, splits))
+
+
+def _boxes(files: Files) -> dict[str, Rows]:
+    with laid_out(files, "as the boxes of Flickr-SoundNet are"):
+        return boxes_in(read_flickr_pool(files), UNNAMED)
+
+
+def _item(tree: Tree, name: str, boxes: dict) -> Item:
+    """SSPL's lists name videos by their path; a sound lies in the folder of that path, under any name."""
+    short, folder = Path(name).name, os.path.dirname(name)
+    facts = tree.find(short, os.path.join("mp3", folder) if folder else "")
+    return Item(short, shown_file(facts, short), {**facts, "video": short, "boxes": boxes.get(short)})
+
+
+def _silent(tree: Tree, seen: str, heard: str) -> Item:
+    """The frame of one recording with the sound of another; nothing in it sounds."""
+    name, facts = f"{seen}+{heard}", tree.find(seen)
+    return Item(name, shown_file(facts, seen), {**facts, "sounds": [tree.find(heard)], "video": seen, "boxes": []})
+
+
+def _in_order(entries: dict[str, list[Entry]], splits: Sequence[str] | None) -> dict[str, list[Entry]]:
+    return entries if splits is None else {split: entries[split] for split in dict.fromkeys(splits)}
+
+
+def prepare_soundnet_flickr(
+    source: Path,
+    out: Path = Path("data/flickr"),
+    annotations: Path | None = None,
+    lists: Sequence[str] = (),
+    splits: Sequence[str] | None = None,
+    seconds: float = 3.0,
+    rate: int = 16000,
+    part: str = "middle",
+    short: str = "repeat",
+    size: int = 256,
+    frames: str = "jpeg",
+    store: str = "hdf5",
+    seed: int = 0,
+    **work: Unpack[Scale],
+) -> Prepared:
+    """One clip of each listed recording: its frame (of several the middle one) and `seconds` of its sound.
+
+    annotations: where lists and boxes lie, `source` where None. lists: "SPLIT=FILE", ids one a line, beside or instead of
+    the published ones. splits: to prepare, all whose lists are there where None. part: "middle" or "first" of the sound.
+    short: "repeat" sounds that are shorter, as the published loaders do, or "fail": count them. size: pixels. rate: Hz.
+    frames: "jpeg" or "raw". store: "hdf5" or "lmdb". seed: of training splits drawn where their list is missing. work: see
+    `avloc.prepare.pool.scale.Work`. Defaults are those of SSPL, EZ-VSL and (but for its 24000 Hz) visual context;
+    coarse-to-fine
+    hears 5 s at 22050 Hz.
+    """
+    moments = moments_of(size, rate, seconds, short, part)
+    source, out = Path(source), Path(out)
+    classes, listing = list_soundnet_flickr(
+        source, Path(annotations or source), lists, words(splits) if splits else None, seed
+    )
+    facts = {"part": part, "short": short, "votes": 2, "seed": seed}
+    recipe = Recipe("soundnet-flickr", source, classes, listing, OneMoment(source, moments), moments, facts, block=64)
+    return recipe.prepare(out, frames, store, **work)

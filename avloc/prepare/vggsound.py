@@ -1,0 +1,239 @@
+"""VGGSound and the test sets made from it: VGG-SS, its extension by silent clips, single and mixed clips, instruments.
+
+Chen et al., ICASSP 2020 (vggsound.csv: YouTube id, start second, class, train or test), CVPR 2021 (vggss.json); lists of
+stoneMo/EZ-VSL@95ff5bf, SLAVC@05b429c and AVGN@5ab8cab, zjsong/SSPL@d1af4c7.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Unpack
+
+from avloc.annotations.files import Files, csv_rows
+from avloc.annotations.reading import laid_out
+from avloc.annotations.truth import Truth
+from avloc.annotations.vgg import VGGSS, read_vggss
+from avloc.config import words
+from avloc.errors import DataError
+from avloc.prepare.parts.items import Entry, Item, Listing
+from avloc.prepare.parts.marks import UNNAMED, Rows
+from avloc.prepare.parts.moments import entries as numbered
+from avloc.prepare.parts.recipe import Recipe, boxes_in, drawn, find_lists, moments_of, refuse_missing, report_unmarked
+from avloc.prepare.parts.recordings import OneMoment
+from avloc.prepare.parts.tree import Tree, shown_file
+from avloc.prepare.pool.scale import Scale
+from avloc.prepare.writing.store_folder import Prepared
+
+EXPECTED = "videos ID_START.mp4, or frames and sounds under such names"
+TABLE = ("vggsound.csv",)
+LISTS = {
+    "train_10k": ("vggss_10k.txt",),
+    "train_144k": ("vggss_144k.txt",),
+    "train_heard": ("vggss_heard.txt",),
+    "vggss": ("vggss_test.csv", "vggss_test_5158.csv"),
+    "vggss_4692": ("vggss_test_4692.csv",),
+    "vggss_heard": ("vggss_heard_test.csv",),
+    "vggss_unheard": ("vggss_unheard_test.csv",),
+    "single": ("vggsound_single_test.csv",),
+}
+#: tables of pairs, each row a clip or two
+PAIRS = {"vggss_extended": ("vggss_test_plus_silent.csv",), "duet": ("vggsound_duet_test.csv",)}
+#: only when asked for: its samples are a distribution of their own
+INSTRUMENTS = {
+    "instruments": ("vgginstruments_test.csv",),
+    "instruments_multi": ("vgginstruments_multi_test.csv",),
+}
+MARKED = ("vggss", "vggss_4692", "vggss_heard", "vggss_unheard", "single", "vggss_extended", "duet")
+DRAWN = {"train_10k": 10_000, "train_144k": 144_000}
+
+
+@dataclass
+class _Known:
+    """Class names and split by id, of vggsound.csv; boxes and class of VGG-SS."""
+
+    labels: dict[str, str] = field(default_factory=dict)
+    splits: dict[str, list[Entry]] = field(default_factory=dict)
+    boxes: dict[str, Rows] = field(default_factory=dict)
+    classes: tuple[str, ...] = ()
+
+
+def list_vggsound(
+    root: Path, annotations: Path, given: Sequence[str], splits: Sequence[str] | None, seed: int
+) -> tuple[tuple[str, ...], Listing]:
+    """The classes, and a split for each list that is there or asked for; see LISTS, PAIRS, INSTRUMENTS, train and test.
+
+    Where no list names them, vggss is all that vggss.json marks, and a training split that is asked for is drawn from the
+    training rows of vggsound.csv that are there.
+    """
+    tree, files = Tree(root, EXPECTED), Files(annotations)
+    names = {**LISTS, **PAIRS, **(INSTRUMENTS if splits is not None else {}), "train": TABLE, "test": TABLE}
+    lists = find_lists(files, {name: LISTS[name] for name in LISTS}, given, splits)
+    tables = {
+        split: path
+        for split, wanted in {**PAIRS, **INSTRUMENTS}.items()
+        if ((splits is None and split in PAIRS) or (splits is not None and split in splits))
+        and (path := files.maybe(*wanted)) is not None
+    }
+    table, boxed = files.maybe(*TABLE), files.maybe(*VGGSS)
+    known = _known(table, files if boxed else None, [tables[split] for split in INSTRUMENTS if split in tables])
+    entries = {split: numbered(file, ids) for split, (file, ids) in lists.items()}
+    asked = splits if splits is not None else [*known.splits, *(["vggss"] if boxed else [])]
+    for split in asked:
+        if split not in entries and split in known.splits:
+            entries[split] = known.splits[split]
+        elif split == "vggss" and split not in entries and boxed:
+            entries[split] = [Entry(name, boxed.name) for name in known.boxes]
+        elif split in DRAWN and split not in entries and table is not None:
+            here = [entry.item for entry in known.splits.get("train", ()) if entry.item in tree]
+            entries[split] = [Entry(name) for name in drawn(here, DRAWN[split], split, seed)]
+    refuse_missing(annotations, splits, [*entries, *tables], names)
+    if not boxed and (needed := [split for split in [*entries, *tables] if split in MARKED]):
+        raise DataError(f"{annotations}: no vggss.json in it or in its folders; the split {needed[0]!r} has its boxes")
+    items: dict[str, Item] = {}
+    for split, own in entries.items():
+        if split in MARKED:
+            report_unmarked(split, [entry.item for entry in own], known.boxes)
+        items |= {entry.item: _item(tree, known, entry.item) for entry in own if entry.item not in items}
+    for split, path in tables.items():
+        entries[split], more = _of_table(tree, known, split, path, entries)
+        items |= more
+    order = [*entries] if splits is None else list(dict.fromkeys(splits))
+    return known.classes or UNNAMED, Listing(items, {split: entries[split] for split in order})
+
+
+def _known(table: Path | None, boxes: Files | None, instruments: Sequence[Path]) -> _Known:
+    known = _Known()
+    for number, row in enumerate(csv_rows(table, 4) if table else (), 1):
+        if not row[1].strip().isdecimal():
+            raise DataError(
+                f"{table}:{number}: found {','.join(row)!r}; expected YouTube id, start second, class, split"
+            )
+        name = f"{row[0].strip()}_{int(row[1]):06d}"
+        known.labels[name] = row[2].strip()
+        known.splits.setdefault(row[3].strip(), []).append(Entry(name, f"vggsound.csv:{number}"))
+    for row in (row for path in instruments for row in csv_rows(path, 2)):
+        for name, label in zip(row[::2], row[1::2], strict=False):
+            known.labels[name.strip()] = label.strip()
+    truth = _marked(boxes) if boxes else None
+    known.classes = tuple(sorted({*known.labels.values(), *(truth.classes if truth else ())}))
+    known.boxes = boxes_in(truth, known.classes) if truth else {}
+    return known
+
+
+def _marked(files: Files) -> Truth:
+    with laid_out(files, "as vggss.json is"):
+        return read_vggss(files)
+
+
+def _item(tree: Tree, known: _Known, name: str) -> Item:
+    facts = tree.find(name)
+    return Item(
+        name,
+        shown_file(facts, f"{name}.mp4"),
+        {**facts, "video": _video(name), "labels": _labels(known, name), "boxes": known.boxes.get(name)},
+    )
+
+
+def _video(name: str) -> str:
+    """The YouTube id; clips of one video are not independent."""
+    video, under, start = name.rpartition("_")
+    return video if under and start.isdecimal() else name
+
+
+def _labels(known: _Known, name: str) -> list[int]:
+    label = known.labels.get(name)
+    return [known.classes.index(label)] if label is not None else sorted({row[4] for row in known.boxes.get(name, ())})
+
+
+def _of_table(
+    tree: Tree, known: _Known, split: str, path: Path, entries: Mapping[str, list[Entry]]
+) -> tuple[list[Entry], dict[str, Item]]:
+    rows = list(enumerate(csv_rows(path, 2 if split == "instruments" else 3), 1))
+    if split == "instruments":
+        plain = [(number, _item(tree, known, row[0].strip())) for number, row in rows]
+        return _listed(path, plain)
+    if split == "instruments_multi":
+        return _listed(path, ((number, item) for number, row in rows for item in _duet(tree, known, row[0], row[2])))
+    if split == "duet":
+        report_unmarked(split, sorted({row[0] for _, row in rows} | {row[2] for _, row in rows}), known.boxes)
+        return _listed(path, ((number, item) for number, row in rows for item in _duet(tree, known, row[0], row[2])))
+    # all of VGG-SS, and as many frames whose own objects are silent
+    listed, items = _listed(
+        path, [(number, _silent(tree, row[0], row[1])) for number, row in rows if row[2].strip() == "non-sounding"]
+    )
+    ids = [entry.item for entry in entries["vggss"]] if "vggss" in entries else list(known.boxes)
+    items |= {name: _item(tree, known, name) for name in ids}
+    return [*(Entry(name) for name in ids), *listed], items
+
+
+def _listed(path: Path, items: "Sequence[tuple[int, Item]] | Iterator[tuple[int, Item]]") -> tuple[list[Entry], dict]:
+    rows = list(items)
+    return [Entry(item.id, f"{path.name}:{number}") for number, item in rows], {item.id: item for _, item in rows}
+
+
+def _silent(tree: Tree, seen: str, heard: str) -> Item:
+    """The frame of one clip with the sound of another; nothing in the frame sounds."""
+    facts = {**tree.find(seen), "video": _video(seen), "boxes": []}
+    if heard != seen:
+        facts["sounds"] = [tree.find(heard)]
+    return Item(f"{seen}+{heard}", shown_file(facts, f"{seen}.mp4"), facts)
+
+
+def _duet(tree: Tree, known: _Known, first: str, second: str) -> Iterator[Item]:
+    """Two clips: the frame of each source, with both sounds; each is scored on its own frame, as AVGN does it."""
+    sounds = [tree.find(first), tree.find(second)]
+    for place, (name, facts) in enumerate(zip((first, second), sounds, strict=True)):
+        yield Item(
+            f"{first}+{second}/{place}",
+            shown_file(facts, f"{name}.mp4"),
+            {
+                **facts,
+                "sounds": sounds,
+                "video": f"{first}+{second}",
+                "labels": sorted({*_labels(known, first), *_labels(known, second)}),
+                "boxes": known.boxes.get(name),
+            },
+        )
+
+
+def prepare_vggsound(
+    source: Path,
+    out: Path = Path("data/vggsound"),
+    annotations: Path | None = None,
+    lists: Sequence[str] = (),
+    splits: Sequence[str] | None = None,
+    at: float = 5.0,
+    frame: int = 7,
+    seconds: float = 3.0,
+    rate: int = 16000,
+    part: str = "middle",
+    short: str = "repeat",
+    size: int = 256,
+    frames: str = "jpeg",
+    store: str = "hdf5",
+    seed: int = 0,
+    **work: Unpack[Scale],
+) -> Prepared:
+    """One clip of each listed ID_START: the frame at `at` seconds of the ten, and `seconds` of its sound.
+
+    annotations: where lists and boxes lie, `source` where None. lists: "SPLIT=FILE", ids one a line, beside or instead of
+    the published ones. splits: to prepare, all whose lists are there where None (of instruments only those named). at: s,
+    the boxes of VGG-SS are of the frame at 5.0. frame: which picture where a clip has a folder of numbered ones. part:
+    "middle" or "first" of the sound. short: "repeat" sounds that are shorter, as the published loaders do, or "fail":
+    count them. size: pixels. rate: Hz. frames: "jpeg" or "raw". store: "hdf5" or "lmdb". seed: of training splits drawn
+    where their list is missing. work: see `avloc.prepare.pool.scale.Work`. Defaults are those of EZ-VSL and SSPL; visual
+    context
+    hears at 24000 Hz, Hard Way's test the first 10 seconds.
+    """
+    moments = moments_of(size, rate, seconds, short, part)
+    if not 0 <= at < 1e4:
+        raise DataError(f"at is {at}; expected seconds from 0 on")
+    source, out = Path(source), Path(out)
+    classes, listing = list_vggsound(
+        source, Path(annotations or source), lists, words(splits) if splits else None, seed
+    )
+    reader = OneMoment(source, moments, at, frame)
+    facts = {"at": at, "frame": frame, "part": part, "short": short, "seed": seed}
+    return Recipe("vggsound", source, classes, listing, reader, moments, facts, block=64).prepare(
+        out, frames, store, **work
+    )

@@ -1,0 +1,126 @@
+"""Writing a store: items are cut into blocks, each block becomes one shard, processes work on blocks in parallel.
+
+A block's content depends on its items and the settings alone, so that a build which was interrupted and taken up
+again, or ran with another number of processes, ends in the same store.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Unpack
+
+from avloc.data.shard_files import SUFFIXES, shard_path
+from avloc.data.store_settings import FORMAT
+from avloc.errors import DataError
+from avloc.prepare.parts.items import Item, Listing, Reader
+from avloc.prepare.pool.dask import run_on_dask
+from avloc.prepare.pool.scale import Scale, Work
+from avloc.prepare.pool.tasks import run_tasks
+from avloc.prepare.writing.block import block_key, read_outcome, sparing, write_block
+from avloc.prepare.writing.store_folder import Prepared, begin, finish, lines_digest, locked, manifest, summary, sweep
+from avloc.processes import processors
+from avloc.progress import Progress
+
+logger = logging.getLogger(__name__)
+
+Outcome = dict[str, Any]
+
+
+def build_store(
+    out: Path,
+    source: Path,
+    listing: Listing,
+    reader: Reader,
+    settings: Mapping[str, Any],
+    block: int = 16,
+    **work: Unpack[Scale],
+) -> Prepared:
+    """Prepare all items of `listing` into the store `out`, or finish one that was begun with the same settings.
+
+    settings: JSON; must hold data, classes, rate (Hz), seconds, samples, frames_per_clip, size (px) and frames ("jpeg"
+    or "raw"); may hold store ("hdf5" or "lmdb"). block: items a shard. work: see `Work`.
+    """
+    began, how = time.perf_counter(), Work(**work)
+    settings = json.loads(json.dumps({"format": FORMAT, "store": "hdf5", **settings, "block": block}))  # as read again
+    if settings["store"] not in SUFFIXES:
+        raise DataError(f"store is {settings['store']!r}; expected {' or '.join(SUFFIXES)}")
+    items = list(listing.items.values())
+    blocks = [items[start : start + block] for start in range(0, len(items), block)]
+    number, parts = how.part()
+    with locked(out):
+        begin(out, settings, source, how.shard)
+        mine = {shard: items for shard, items in enumerate(blocks) if shard % parts == number}
+        outcomes, kept = _write_blocks(out, mine, reader, settings, how)
+        rows = manifest(listing, outcomes, block)
+        prepared = summary(out, list(rows.values()), list(listing.splits), kept, time.perf_counter() - began)
+        part = None
+        if how.shard is not None:
+            lines = sum(map(len, listing.splits.values()))
+            part = {"shard": how.shard, "shards": len(blocks), "lines": lines, "digest": lines_digest(listing)}
+            part |= {"rows": list(rows)}
+            prepared = replace(prepared, shard=how.shard)
+        finish(out, settings, source, list(rows.values()), prepared, len(blocks), part)
+    return prepared
+
+
+def _write_blocks(
+    out: Path,
+    blocks: Mapping[int, Sequence[Item]],
+    reader: Reader,
+    settings: Mapping[str, Any],
+    how: Work,
+) -> tuple[dict[int, list[Outcome]], int]:
+    """What became of the items, by block; and how many items were there already."""
+    outcomes: dict[int, list[Outcome]] = {}
+    tasks: dict[int, tuple[Any, ...]] = {}
+    for shard, items in blocks.items():
+        key, path = block_key(settings, items), shard_path(out, shard, settings["store"])
+        finished = read_outcome(path, key)
+        if finished is None:
+            tasks[shard] = (path, key, items, reader, settings, {})
+        else:
+            outcomes[shard] = finished
+    kept = sum(len(items) for items in outcomes.values())
+    tally = _Tally(how.progress, sum(len(items) for items in blocks.values()), outcomes)
+    if kept:
+        logger.info("%s: %d of %d items were prepared by an earlier run", out, kept, tally.total)
+    if tasks:
+        (out / "store.json").unlink(missing_ok=True)  # no reader may take a store for whole that is being changed
+    tally(0, 0)
+    jobs = processors() if how.jobs is None else how.jobs
+    if how.dask is None:
+        results = run_tasks(write_block, tasks, jobs, how.timeout, sparing, tally)
+    else:
+        results = run_on_dask(write_block, tasks, how.dask, how.timeout, sparing, tally)
+    try:
+        with closing(results):
+            for shard, outcome in results:
+                outcomes[shard] = outcome
+                tally.add(outcome)
+    finally:
+        sweep(out)
+    tally(0, 0)
+    return outcomes, kept
+
+
+class _Tally:
+    """Tells the progress: what blocks have come to, and what is done in those under way."""
+
+    def __init__(self, progress: Progress | None, total: int, kept: Mapping[int, list[Outcome]]) -> None:
+        self.progress, self.total, self.done, self.failed, self.told = progress, total, 0, 0, (-1, -1)
+        for outcome in kept.values():
+            self.add(outcome)
+
+    def add(self, outcome: list[Outcome]) -> None:
+        self.done += len(outcome)
+        self.failed += sum(item["status"] == "failed" for item in outcome)
+
+    def __call__(self, done: int, failed: int) -> None:
+        now = self.done + done, self.failed + failed
+        if self.progress is not None and now != self.told:
+            self.told = now
+            self.progress(now[0], self.total, f"{now[1]} failed" if now[1] else "")

@@ -1,0 +1,116 @@
+"""Parts of a store, as `--shard i/n` writes them, into the store that one run without it would have written."""
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from avloc.data.shard_files import shard_path
+from avloc.data.store import Store
+from avloc.errors import AvlocError, DataError
+from avloc.files import read_json, replacing
+from avloc.prepare.writing.block import read_outcome
+from avloc.prepare.writing.store_folder import PART, Prepared, Row, begin, finish, locked, summary, sweep
+
+OF_A_PART = ("source", "splits", "ok", "failed", "shard")  # what differs from part to part
+
+
+@dataclass(frozen=True)
+class _Part:
+    """number of count. shards, lines: of the whole store. digest: of its lists. rows: those of the part, by their line."""
+
+    path: Path
+    number: int
+    count: int
+    settings: Mapping[str, Any]
+    source: Path
+    splits: tuple[str, ...]
+    shards: int
+    lines: int
+    digest: str
+    rows: dict[int, Row]
+
+
+def merge_stores(stores: Sequence[Path], out: Path) -> Prepared:
+    """Write the whole store to `out`; its shards are links to those of the parts where the file system allows, else copies.
+
+    DataError where a part is missing, given twice, of other settings or of other lists.
+    """
+    began = time.perf_counter()
+    parts = sorted((_read(Path(store)) for store in stores), key=lambda part: part.number)
+    _fit(parts)
+    first, kind = parts[0], parts[0].settings["store"]
+    rows = {number: row for part in parts for number, row in part.rows.items()}
+    if len(rows) != first.lines:
+        raise DataError(
+            f"{first.path}: its lists have {first.lines} lines, the parts {len(rows)}; prepare the parts again"
+        )
+    with locked(out):
+        begin(out, first.settings, first.source, None)
+        (out / "store.json").unlink(missing_ok=True)
+        for shard in range(first.shards):
+            _take(shard_path(parts[shard % first.count].path, shard, kind), shard_path(out, shard, kind))
+        sweep(out)
+        in_order = [rows[number] for number in sorted(rows)]
+        prepared = summary(out, in_order, first.splits, 0, time.perf_counter() - began)
+        finish(out, first.settings, first.source, in_order, prepared, first.shards)
+    return prepared
+
+
+def _read(path: Path) -> _Part:
+    settings = Store.open(path).settings
+    if settings.get("shard") is None:
+        raise DataError(f"{path}: is a whole store; expected parts, prepared with --shard i/n")
+    number, count = map(int, settings["shard"].split("/"))
+    try:
+        part = read_json(path / PART)
+        lines = (path / "manifest.jsonl").read_text("utf-8").splitlines()
+        rows = dict(zip(part["rows"], map(json.loads, lines), strict=True))
+        shards, total, digest = part["shards"], part["lines"], part["digest"]
+    except (AvlocError, OSError, ValueError, KeyError, TypeError):
+        raise DataError(
+            f"{path / PART}: missing, broken or of another store; run the `avloc prepare` command again"
+        ) from None
+    own = {key: value for key, value in settings.items() if key not in OF_A_PART}
+    return _Part(
+        path, number, count, own, Path(settings["source"]), tuple(settings["splits"]), shards, total, digest, rows
+    )
+
+
+def _fit(parts: Sequence[_Part]) -> None:
+    """Refuse what does not make one store."""
+    if not parts:
+        raise DataError("no part is given; expected the stores that `avloc prepare ... --shard i/n` wrote")
+    first = parts[0]
+    for part in parts[1:]:
+        for key in sorted({*first.settings, *part.settings}):
+            one, other = first.settings.get(key), part.settings.get(key)
+            if one != other:
+                raise DataError(f"{part.path}: was prepared with {key} {other!r}, {first.path} with {one!r}")
+        if part.count != first.count:
+            raise DataError(f"{part.path}: is one of {part.count} parts, {first.path} one of {first.count}")
+        if (part.digest, part.lines) != (first.digest, first.lines):
+            raise DataError(f"{part.path}: its lists are not those of {first.path}; prepare one of them again")
+    numbers: dict[int, Path] = {}
+    for part in parts:
+        if part.number in numbers:
+            raise DataError(f"{part.path}: is part {part.number}/{part.count}, and so is {numbers[part.number]}")
+        numbers[part.number] = part.path
+    missing = [f"{number}/{first.count}" for number in range(1, first.count + 1) if number not in numbers]
+    if missing:
+        raise DataError(f"{len(missing)} of {first.count} parts are missing: --shard {', '.join(missing[:5])}")
+
+
+def _take(there: Path, here: Path) -> None:
+    if read_outcome(there) is None:
+        raise DataError(f"{there}: missing or broken; run the `avloc prepare` command of its store again")
+    with replacing(here) as temporary:
+        temporary.unlink()
+        try:
+            os.link(there, temporary)
+        except OSError:  # another file system
+            shutil.copyfile(there, temporary)

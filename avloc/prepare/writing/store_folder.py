@@ -1,0 +1,171 @@
+"""A store while it is written: claimed by one command, refused where something else lies, whole when store.json is there."""
+
+import fcntl
+import hashlib
+import json
+import logging
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from avloc.data.shard_files import SUFFIXES
+from avloc.errors import DataError
+from avloc.files import read_json, write_json, write_text
+from avloc.prepare.parts.items import Listing
+
+logger = logging.getLogger(__name__)
+
+SHOWN = 20  # failed items named in the log
+PART = "part.json"
+TEXTS = ("building.json", "store.json", "manifest.jsonl", PART)
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a build left behind.
+
+    splits: clips in each. ok, failed: lines of the splits. reasons: why lines failed, and how many for each.
+    kept: items whose blocks an earlier run had finished. seconds: of this run. shard: which part it is, "2/8", of a store.
+    coverage: lines of each split that could be prepared, and all of its lines.
+    """
+
+    store: Path
+    splits: Mapping[str, int]
+    ok: int
+    failed: int
+    reasons: Mapping[str, int]
+    kept: int
+    seconds: float
+    shard: str | None = None
+    coverage: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+
+@contextmanager
+def locked(out: Path) -> Iterator[None]:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        lock = open(out / ".lock", "w")  # noqa: SIM115, the with statement follows
+    except OSError as error:
+        raise DataError(f"{out}: cannot be written ({error.strerror}); choose another folder") from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DataError(f"{out}: another command is preparing this store; wait until it has ended") from None
+        except OSError as error:  # some file systems of clusters have no locks
+            logger.warning("%s: cannot be locked (%s); see that no other command prepares it", out, error.strerror)
+        yield
+
+
+def begin(out: Path, settings: Mapping[str, Any], source: Path, shard: str | None) -> None:
+    """Refuse a folder that holds something else; remember the settings before the first shard is written."""
+    sweep(out)
+    asked = {**settings, "source": str(source.resolve()), "shard": shard}
+    known = next((out / name for name in ("building.json", "store.json") if (out / name).exists()), None)
+    if known is None:
+        strangers = sorted(path.name for path in out.iterdir() if path.name != ".lock")
+        if strangers:
+            (out / ".lock").unlink(missing_ok=True)  # ours, and the folder is not
+            raise DataError(f"{out}: is not empty and no store (it holds {strangers[0]}); choose another folder")
+    else:
+        there = read_json(known)
+        for key, value in asked.items():
+            if there.get(key, "hdf5" if key == "store" else None) != value:
+                raise DataError(
+                    f"{out}: holds a store with {key} {_short(there.get(key))}, asked for was {_short(value)}; "
+                    "choose another folder, or remove this one to prepare it anew"
+                )
+    write_json(out / "building.json", asked)
+
+
+def sweep(out: Path) -> None:
+    """Remove what killed processes had begun to write."""
+    texts = [path for name in TEXTS for path in out.glob(f".{name}.*")]
+    for leftover in [*texts, *(out / "shards").glob(".*")]:
+        leftover.unlink(missing_ok=True)
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def manifest(listing: Listing, outcomes: Mapping[int, list[Row]], block: int) -> dict[int, Row]:
+    """A row for each line of the splits whose block there is, under its number among all lines, in their order."""
+    place = {item: n for n, item in enumerate(listing.items)}
+    rows = {}
+    lines = [(split, n, entry) for split, entries in listing.splits.items() for n, entry in enumerate(entries)]
+    first: dict[tuple[str, str], int] = {}
+    for number, (split, n, entry) in enumerate(lines):
+        item = listing.items[entry.item]
+        shard, within = divmod(place[entry.item], block)
+        if shard not in outcomes:
+            continue
+        outcome = {**outcomes[shard][within], "shard": shard}
+        if first.setdefault((split, entry.item), n) != n:
+            outcome = {"status": "failed", "reason": "listed twice", "detail": "", "clips": []}
+        line = {"id": item.id, "split": split, "source": item.path, "where": entry.where}
+        rows[number] = {**item.note, **line, **outcome}
+    return rows
+
+
+def summary(out: Path, rows: Sequence[Row], splits: Sequence[str], kept: int, seconds: float) -> Prepared:
+    """Counts, and the first failed lines in the log."""
+    clips = dict.fromkeys(splits, 0)
+    coverage = dict.fromkeys(splits, (0, 0))
+    failed = []
+    for row in rows:
+        clips[row["split"]] += len(row["clips"])
+        good, listed = coverage[row["split"]]
+        coverage[row["split"]] = good + (row["status"] != "failed"), listed + 1
+        if row["status"] == "failed":
+            failed.append(row)
+    for row in failed[:SHOWN]:
+        detail = f" ({row['detail']})" if row["detail"] else ""
+        logger.warning("%s: %s: %s%s", row["where"] or row["split"], row["source"], row["reason"], detail)
+    if len(failed) > SHOWN:
+        logger.warning("%d more failed; %s names them all", len(failed) - SHOWN, out / "manifest.jsonl")
+    reasons = Counter(row["reason"] for row in failed)
+    ok, why = len(rows) - len(failed), dict(reasons.most_common())
+    return Prepared(out, clips, ok, len(failed), why, kept, seconds, coverage=coverage)
+
+
+def finish(
+    out: Path,
+    settings: Mapping[str, Any],
+    source: Path,
+    rows: Sequence[Row],
+    prepared: Prepared,
+    shards: int,
+    part: Mapping[str, Any] | None = None,
+) -> None:
+    """The manifest, then the settings: from then on the folder is a store. part: how it fits with the others (see `merge`)."""
+    if not prepared.ok and part is None:
+        shutil.rmtree(out / "shards", ignore_errors=True)
+        (out / "building.json").unlink()
+        why = ", ".join(f"{reason}: {count}" for reason, count in prepared.reasons.items()) or "nothing is listed"
+        raise DataError(f"{source}: none of {len(rows)} listed items could be prepared ({why})")
+    file, text = out / "manifest.jsonl", "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    if not file.exists() or file.read_text("utf-8") != text:
+        (out / "store.json").unlink(missing_ok=True)  # the two are never of different builds
+        write_text(file, text)
+    counts = {"splits": dict(prepared.splits), "ok": prepared.ok, "failed": prepared.failed}
+    which = {} if part is None else {"shard": part["shard"]}
+    if part is not None:
+        write_json(out / PART, part, indent=None)
+    write_json(out / "store.json", {**settings, "source": str(source.resolve()), **counts, **which})
+    (out / "building.json").unlink()
+    for path in (out / "shards").glob(f"*{SUFFIXES[settings['store']]}"):
+        if int(path.stem) >= shards:  # the lists have become shorter
+            path.unlink()
+
+
+def lines_digest(listing: Listing) -> str:
+    """Of the lines of all splits: parts of one store have it in common."""
+    lines = {split: [[entry.item, entry.where] for entry in entries] for split, entries in listing.splits.items()}
+    return hashlib.sha256(json.dumps([list(listing.items), lines]).encode()).hexdigest()
