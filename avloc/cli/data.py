@@ -43,6 +43,10 @@ def check(store: StorePath, json: Json = False) -> None:
         if bare:
             print(f"{bare} items have no SHA-256 in the manifest: an earlier version prepared them")
         for name, split in found.splits.items():
+            if split.masks:
+                print(
+                    f"{name}: {split.masks:,} masks; in {split.silent_frames:,} of {split.annotated:,} frames nothing sounds"
+                )
             if any(split.classes.values()):  # videos without labels have one class, which none is of
                 print(f"{name}: " + ", ".join(f"{label} {count:,}" for label, count in split.classes.items()))
         for line in found.problems or ["nothing is wrong"]:
@@ -84,4 +88,7 @@ def show(
     if json:
         print_json(found)
         return
-    print(f"{found.file}: {clip} of {found.split}, {', '.join(found.labels) or 'no label'}, {found.boxes} boxes")
+    print(
+        f"{found.file}: {clip} of {found.split}, {', '.join(found.labels) or 'no label'}, {found.boxes} boxes"
+        + (f", {found.masks} masks" if found.masks else "")
+    )

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.data.clip import Box, BoxTable, Clip
+from avloc.data.masks import MaskTable
 from avloc.data.shards import Shards
 from avloc.data.spectrograms import empty_sounds, spectrograms_of
 from avloc.data.store_settings import read_settings
@@ -28,7 +29,7 @@ class Store:
 
     classes: names, in the order of the labels. rate: Hz. seconds: length of a clip. size: pixels, frames are square.
     splits: clips in each. votes: how many boxes must agree on a place for its full weight.
-    spectrograms: what the clips have instead of waveforms, None where they have these.
+    spectrograms: what the clips have instead of waveforms, None where they have these. masked: whether clips have masks.
     fingerprint: of the settings and the manifest, the same wherever the store lies.
     """
 
@@ -43,6 +44,7 @@ class Store:
         self.splits: dict[str, int] = settings["splits"]
         self.votes: int = settings.get("votes", 1)
         self.spectrograms = spectrograms_of(settings)
+        self.masked: bool = settings.get("masks", False)
         self.fingerprint = fingerprint
         self.split_name: str | None = None
         self.settings = settings
@@ -147,6 +149,11 @@ class Store:
         """All boxes, ordered by clip."""
         return self._shards.boxes(*self._places)
 
+    @cached_property
+    def masks(self) -> MaskTable:
+        """All masks, ordered by clip, none where the store has none; `masks.pixels` reads them."""
+        return self._shards.masks(*self._places, self.size) if self.masked else MaskTable.empty()
+
     def frames(self, clips: Indices, picks: Indices) -> NDArray[np.uint8]:
         """Of each clip one frame, RGB: (n, H, W, 3)."""
         out = np.empty((len(clips), self.size, self.size, 3), np.uint8)
@@ -214,6 +221,7 @@ class Store:
                 for m in range(first, last)
             ),
             annotated=tuple(self.annotated[index].tolist()),
+            masks=self.masks.of_clip(index),
         )
 
     def stored(self, index: int) -> tuple[list[NDArray[np.uint8]], NDArray[Any]]:
@@ -232,7 +240,7 @@ class Store:
         clips: dict[int, int] = {}
         for row in self._rows:
             clips[row["shard"]] = max(clips.get(row["shard"], 0), row["row"] + len(row["clips"]))
-        return self._shards.broken(clips)
+        return self._shards.broken(clips, self.masked)
 
     def _column(self, name: str) -> NDArray[Any]:
         return self._shards.column(name, *self._places)
