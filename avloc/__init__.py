@@ -12,6 +12,8 @@ _DATA_SETS = (
     "soundnet_flickr",
     "ave",
     "vggsound",
+    "avsbench",
+    "avatar",
     "synthetic",
     "folder",
 )
