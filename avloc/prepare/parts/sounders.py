@@ -1,0 +1,57 @@
+"""Lists that are VGGSounder's tables: a clip for each id, its labels and its flags, and which clips are chosen by them."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from avloc.annotations.vggsounder import Sounder, choose, is_sounder, read_sounder
+from avloc.errors import DataError
+from avloc.prepare.parts.recipe import Lists
+
+logger = logging.getLogger(__name__)
+
+
+def chosen(lists: Lists, only: Sequence[str], without: Sequence[str]) -> tuple[Lists, dict[str, Sounder]]:
+    """The lists, those of VGGSounder with the clips that the flags leave, and what is told of these clips.
+
+    DataError for flags where no list is VGGSounder's, and where they leave no clip of a list.
+    """
+    told: dict[str, Sounder] = {}
+    kept = dict(lists)
+    for split, (path, ids) in lists.items():
+        if not is_table(path):
+            continue
+        clips = {name: clip for name, clip in read_sounder(path).items() if name in set(ids)}
+        left = choose(clips, only, without)
+        asked = " ".join([*(f"--only {flag}" for flag in only), *(f"--without {flag}" for flag in without)])
+        if not left:
+            raise DataError(f"{path}: none of its {len(clips)} clips is left by {asked}; choose fewer flags")
+        if asked:
+            logger.warning("%s: %s leaves %d of %d clips of %s", split, asked, len(left), len(clips), path.name)
+        kept[split] = path, [name for name in ids if name in left]
+        told |= left
+    if (only or without) and not told:
+        raise DataError(
+            "--only and --without choose by VGGSounder's flags; give its table, --lists SPLIT=vggsounder.csv"
+        )
+    return kept, told
+
+
+def is_table(path: Path) -> bool:
+    return path.suffix == ".csv" and is_sounder(path)
+
+
+def notes(told: Mapping[str, Sounder], name: str) -> dict[str, Any]:
+    """The part of the manifest's line that comes from VGGSounder, empty where it does not know the clip."""
+    return {"vggsounder": told[name].note()} if name in told else {}
+
+
+def labels_with(labels: Mapping[str, list[str]] | None, told: Mapping[str, Sounder]) -> dict[str, list[str]] | None:
+    """Names of classes by id, with those that VGGSounder hears; None where neither says anything."""
+    if labels is None and not told:
+        return None
+    found = {name: list(own) for name, own in (labels or {}).items()}
+    for name, clip in told.items():
+        found[name] = list(dict.fromkeys([*found.get(name, ()), *clip.heard]))
+    return found
