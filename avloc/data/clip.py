@@ -90,3 +90,11 @@ class BoxTable:
 
     def __len__(self) -> int:
         return len(self.clip)
+
+    def of_clip(self, index: int) -> tuple[Box, ...]:
+        """The boxes of one clip."""
+        rows = range(*np.searchsorted(self.clip, [index, index + 1]).tolist())
+        return tuple(
+            Box(tuple(self.xyxy[row].tolist()), int(self.frame[row]), int(self.label[row]), bool(self.sounding[row]))
+            for row in rows
+        )

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from avloc.data.clip import Box, BoxTable, Clip
+from avloc.data.clip import BoxTable, Clip
 from avloc.data.masks import MaskTable
 from avloc.data.shards import Shards
 from avloc.data.spectrograms import empty_sounds, spectrograms_of
@@ -47,8 +47,7 @@ class Store:
         self.masked: bool = settings.get("masks", False)
         self.fingerprint = fingerprint
         self.split_name: str | None = None
-        self.settings = settings
-        self._rows = rows
+        self.settings, self._rows = settings, rows
         self._shards = Shards(path, settings["frames"] == "jpeg", settings.get("store", "hdf5"))
 
     @classmethod
@@ -205,8 +204,6 @@ class Store:
 
     def about(self, index: int) -> Clip:
         """One clip without its frames and its sound."""
-        table = self.boxes
-        first, last = np.searchsorted(table.clip, [index, index + 1])
         return Clip(
             id=self.ids[index],
             video=self.videos[index],
@@ -216,10 +213,7 @@ class Store:
             frame_keys=self.frame_keys[index],
             waveform=np.empty(0, np.int16),
             labels=tuple(np.flatnonzero(self.labels[index]).tolist()),
-            boxes=tuple(
-                Box(tuple(table.xyxy[m].tolist()), int(table.frame[m]), int(table.label[m]), bool(table.sounding[m]))
-                for m in range(first, last)
-            ),
+            boxes=self.boxes.of_clip(index),
             annotated=tuple(self.annotated[index].tolist()),
             masks=self.masks.of_clip(index),
         )

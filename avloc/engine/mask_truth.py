@@ -19,7 +19,7 @@ def masks_to_score(store: Store, plan: Plan) -> dict[str, Any]:
     """
     place = np.full((len(store), store.frames_per_clip), -1, np.int64)
     place[plan.clips, plan.picks] = np.arange(len(plan))
-    found: dict[Pair, list[NDArray[np.bool_]]] = {}
+    found: dict[Pair, list[NDArray[np.uint8]]] = {}
     table = store.masks
     for row in np.flatnonzero(table.sounding & (table.label >= 0)).tolist():
         frame = int(place[table.clip[row], table.frame[row]])

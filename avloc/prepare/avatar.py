@@ -9,18 +9,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, Unpack
+from typing import Annotated, Any, Unpack
 
 from avloc.annotations.avatar import TASKS, UNSEEN, Shown, categories, read_frame
-from avloc.config import words
 from avloc.data.clip import Clip
 from avloc.errors import DataError
 from avloc.naming import some
+from avloc.options import verb
 from avloc.prepare.media.container import MediaError
 from avloc.prepare.media.picture import probe
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.masked_frames import Marked, frame_clip, size_of
 from avloc.prepare.parts.moments import Moments
+from avloc.prepare.parts.options import Frames, Out, Rate, Short, Source, Splits, StoreKind
 from avloc.prepare.parts.recipe import Recipe, moments_of
 from avloc.prepare.parts.tree import Tree
 from avloc.prepare.pool.scale import Scale
@@ -162,35 +163,33 @@ def _about(path: str, told: str) -> tuple[float | None, float]:
     return found.frame_rate, found.duration
 
 
+@verb
 def prepare_avatar(
-    source: Annotated[Path, "where the data set lies: metadata/VIDEO/FRAME.json and FRAME.jpg"],
-    out: Annotated[Path, "folder to write; run the command again to finish or extend it"] = Path("data/avatar"),
-    videos: Annotated[Path | None, "where VGGSound's videos ID_START.mp4 lie, for the sound; default: SOURCE"] = None,
-    splits: Annotated[
-        Sequence[str] | None,
-        "prepare only this split (all, single-sound, mixed-sound, multi-entity, off-screen); may be repeated",
-    ] = None,
+    source: Source,
+    out: Out = Path("data/avatar"),
+    videos: Annotated[Path | None, "folder of VGGSound's videos ID_START.mp4, for the sound; default: SOURCE"] = None,
+    splits: Splits = None,
     fps: Annotated[float | None, "frames a second that the frame numbers count; default: the video's own"] = None,
-    seconds: Annotated[float, "of sound with each frame, around its moment"] = 3.0,
-    rate: Annotated[int, "sampling rate of the stored sound in Hz"] = 16000,
-    short: Annotated[
-        Literal["fail", "repeat"], "recordings shorter than --seconds: count them as failed, or repeat"
-    ] = "fail",
-    size: Annotated[int, "side of the stored frames and masks in pixels; the aspect is not kept"] = 256,
-    frames: Annotated[Literal["jpeg", "raw"], "how frames are stored: jpeg (quality 95) or raw"] = "jpeg",
-    store: Annotated[Literal["hdf5", "lmdb"], "how the store lies on disk"] = "hdf5",
+    seconds: Annotated[float, "seconds of sound stored with each frame, around its moment"] = 3.0,
+    rate: Rate = 16000,
+    short: Short = "fail",
+    size: Annotated[int, "side of the stored frames and masks in pixels; the aspect ratio is not kept"] = 256,
+    frames: Frames = "jpeg",
+    store: StoreKind = "hdf5",
     **work: Unpack[Scale],
 ) -> Prepared:
-    """AVATAR with its boxes and masks: one clip for each annotated frame, with the sound around it.
+    """AVATAR with its boxes and masks: each annotated frame with the sound around it. docs/data/avatar.md
 
-    Frames are named VIDEO_FRAME. The split of a scenario has the frames with an object of it, so a frame may be in
-    several. What is heard but not seen (Off-Screen) has no mask: a frame with nothing else is a negative.
+    SOURCE holds metadata/VIDEO/FRAME.json with FRAME.jpg beside it, VIDEO being ID_START of VGGSound.
+
+    The splits are all, and the scenarios single-sound, mixed-sound, multi-entity and off-screen: each has the frames
+    with an object of it, so a frame may be in several. What is heard but not seen has no mask, and a frame with nothing
+    else is a negative.
     """
     moments = moments_of(size, rate, seconds, short)
     if fps is not None and not 1 <= fps <= 1000:
         raise DataError(f"fps is {fps}; expected frames a second, 1 to 1000")
-    source, out = Path(source), Path(out)
-    classes, listing = list_avatar(source, None if videos is None else Path(videos), words(splits) if splits else None)
+    classes, listing = list_avatar(source, videos, splits or None)
     reader = AvatarReader(source, moments, classes, fps)
     facts = {"fps": fps, "short": short, "masks": True}
     return Recipe("avatar", source, classes, listing, reader, moments, facts, block=64).prepare(

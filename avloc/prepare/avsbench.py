@@ -10,16 +10,17 @@ from pathlib import Path
 from typing import Annotated, Literal, Unpack
 
 from avloc.annotations.mask_files import AVSS_CLASSES, read_classes, read_mask
-from avloc.config import words
 from avloc.data.clip import Clip
 from avloc.errors import DataError
 from avloc.naming import some
+from avloc.options import verb
 from avloc.prepare.layouts.avsbench_trees import Shot, Shots, read_tree
 from avloc.prepare.media.container import MediaError
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.marks import UNNAMED
 from avloc.prepare.parts.masked_frames import Marked, frame_clip, size_of
 from avloc.prepare.parts.moments import Moments
+from avloc.prepare.parts.options import Frames, Out, Rate, Short, Source, Splits, StoreKind
 from avloc.prepare.parts.recipe import Recipe, moments_of
 from avloc.prepare.pool.scale import Scale
 from avloc.prepare.writing.store_folder import Prepared
@@ -106,31 +107,35 @@ class FrameReader:
         return Marked(True, [(number - 1, numbers == number, None) for number in present])
 
 
+@verb
 def prepare_avsbench(
-    source: Annotated[Path, "where the data set lies: the folder of S4, MS3 or AVSS, or one that holds it"],
-    out: Annotated[Path, "folder to write; run the command again to finish or extend it"] = Path("data/avsbench"),
+    source: Source,
+    out: Out = Path("data/avsbench"),
     subset: Annotated[Literal["s4", "ms3", "avss"] | None, "which part it is; default: found by its csv file"] = None,
-    annotations: Annotated[Path | None, "where the csv file lies, if not with the frames"] = None,
-    splits: Annotated[Sequence[str] | None, "prepare only this split (train, val, test); may be repeated"] = None,
-    seconds: Annotated[float, "of sound with each frame, around the middle of its second"] = 1.0,
-    rate: Annotated[int, "sampling rate of the stored sound in Hz"] = 16000,
-    short: Annotated[
-        Literal["fail", "repeat"], "recordings shorter than --seconds: count them as failed, or repeat"
-    ] = "fail",
-    size: Annotated[int, "side of the stored frames and masks in pixels; the aspect is not kept"] = FRAME,
-    frames: Annotated[Literal["jpeg", "raw"], "how frames are stored: jpeg (quality 95) or raw"] = "jpeg",
-    store: Annotated[Literal["hdf5", "lmdb"], "how the store lies on disk"] = "hdf5",
+    annotations: Annotated[Path | None, "folder of the csv file; default: SOURCE"] = None,
+    splits: Splits = None,
+    seconds: Annotated[float, "seconds of sound stored with each frame, around the middle of its second"] = 1.0,
+    rate: Rate = 16000,
+    short: Short = "fail",
+    size: Annotated[int, "side of the stored frames and masks in pixels; the aspect ratio is not kept"] = FRAME,
+    frames: Frames = "jpeg",
+    store: StoreKind = "hdf5",
     **work: Unpack[Scale],
 ) -> Prepared:
-    """AVSBench with its pixel masks: one clip for each frame, with the sound of its second.
+    """AVSBench (S4, MS3, AVSS) with its pixel masks: each frame with the sound of its second. docs/data/avsbench.md
 
-    SOURCE holds s4_meta_data.csv and s4_data, ms3_meta_data.csv and ms3_data, or metadata.csv with label2idx.json and the
-    folders v1s, v1m and v2. Frames without a mask are not annotated; an empty mask is a silent frame.
+    SOURCE is the folder of one part, or holds it:
+
+    \b
+    s4    s4_meta_data.csv, s4_data/visual_frames, gt_masks, audio_wav
+    ms3   ms3_meta_data.csv, ms3_data/visual_frames, gt_masks, audio_wav
+    avss  metadata.csv, label2idx.json, and the folders v1s, v1m and v2
+
+    The splits are those of the csv file. A frame without a mask is stored and not annotated; an empty mask is a silent
+    frame. Pickled spectrograms are never read.
     """
     moments = moments_of(size, rate, seconds, short)
-    source, out = Path(source), Path(out)
-    asked = words(splits) if splits else None
-    shots, listing = list_avsbench(source, subset, None if annotations is None else Path(annotations), asked)
+    shots, listing = list_avsbench(source, subset, annotations, splits or None)
     reader = FrameReader(shots.root, moments, shots.subset)
     facts = {"subset": shots.subset, "short": short, "masks": True}
     classes = shots.classes or UNNAMED

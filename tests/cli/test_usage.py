@@ -82,7 +82,7 @@ def test_a_pipe_that_closes_early_is_no_failure():
     assert (process.wait(timeout=60), complaint) == (0, b"")
 
 
-@pytest.mark.parametrize("where", ["avloc.cli.data", "rich.logging"])
+@pytest.mark.parametrize("where", ["avloc.cli.commands", "rich.logging"])
 def test_an_interruption_while_the_program_starts_shows_no_traceback(where):
     """Once while its commands are loaded, once while its log is set up."""
     program = f"""

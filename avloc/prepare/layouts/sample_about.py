@@ -23,13 +23,15 @@ MOST = 10_000  # boxes or masks of a clip
 
 @dataclass
 class About:
-    """See the module. boxes: (corners, frame, class or None, sounding). masks: (h, w, run lengths, frame, class, sounding).
-    annotated: None where the file does not say."""
+    """See the module. stated: whether the file names classes at all. boxes: (corners, frame, class or None, sounding). masks:
+    (h, w, run lengths, frame, class, sounding). annotated: None where the file does not say, empty for every frame.
+    """
 
     id: str | None = None
     video: str | None = None
     start: float = 0.0
     labels: tuple[str, ...] = ()
+    stated: bool = False
     boxes: list[tuple[list[float], int, str | None, bool]] = field(default_factory=list)
     masks: list[tuple[int, int, list[int], int, str | None, bool]] = field(default_factory=list)
     annotated: list[bool] | None = None
@@ -37,8 +39,8 @@ class About:
 
     @property
     def classes(self) -> set[str]:
-        marked = {label for *_, label, _ in (*self.boxes, *self.masks) if label is not None}
-        return {*self.labels, *marked}
+        marked = {box[2] for box in self.boxes} | {mask[4] for mask in self.masks}
+        return {*self.labels, *(label for label in marked if label is not None)}
 
 
 def write_about(clip: Clip, classes: Sequence[str], split: str) -> bytes:
@@ -80,6 +82,7 @@ def read_about(content: bytes) -> About:
     if not isinstance(value, dict):
         raise DataError(f"a {type(value).__name__}; expected an object")
     about = About(id=_text(value, "id"), video=_text(value, "video"), labels=_labels(value))
+    about.stated = bool({"labels", "label", "class"} & set(value))
     start = value.get("start", 0.0)
     if not _number(start) or not abs(start) < 1e9:
         raise DataError(f"start is {_short(start)}; expected seconds")
@@ -143,7 +146,7 @@ def _run_lengths(row: dict[str, Any]) -> tuple[int, int, list[int]]:
     whole = [isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in (*_list(size), *_list(counts))]
     if not isinstance(size, list) or len(size) != 2 or not isinstance(counts, list) or not all(whole):
         raise DataError(f"mask of size {_short(size)}; expected size [h, w] and counts of pixels")
-    if not (1 <= min(size) and max(size) <= LARGEST and sum(counts) == size[0] * size[1]):
+    if not (min(size) >= 1 and max(size) <= LARGEST and sum(counts) == size[0] * size[1]):
         raise DataError(f"mask of size {_short(size)} with counts of {sum(counts)} pixels in all")
     return size[0], size[1], counts
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from avloc.errors import DataError
 
@@ -75,13 +75,23 @@ def read_index(path: Path) -> Index:
         with tarfile.open(path, "r|*", tarinfo=_Member, errors="surrogateescape") as tar:
             for member in tar:
                 _add(index, tar, member)
-                tar.members = []  # or every header would be kept in memory
+                tar.members = []  # type: ignore[attr-defined]  # or every header would be kept in memory
             ended = getattr(tar, "ended_by", None)
-            if not isinstance(ended, tarfile.EOFHeaderError):
+            if not isinstance(ended, tarfile.EOFHeaderError):  # type: ignore[attr-defined]
                 index.broken = f"no end of the archive after {len(index.samples)} samples: cut off or damaged"
+            elif _more(tar):
+                index.broken = f"more data after the end of the archive, which has {len(index.samples)} samples"
     except (tarfile.TarError, EOFError, OSError, zlib.error, ValueError) as error:
         index.broken = f"after {len(index.samples)} samples: {str(error) or type(error).__name__}"[:200]
     return index
+
+
+def _more(tar: Any) -> bool:
+    """Whether anything but zeros follows the end, as where two archives were joined."""
+    while chunk := tar.fileobj.read(1 << 16):
+        if any(chunk):
+            return True
+    return False
 
 
 def _add(index: Index, tar: tarfile.TarFile, member: tarfile.TarInfo) -> None:
@@ -93,11 +103,12 @@ def _add(index: Index, tar: tarfile.TarFile, member: tarfile.TarInfo) -> None:
         return
     sample = index.samples.setdefault(key, Sample(key))
     if ending in sample.parts:
-        sample.wrong = sample.wrong or f"two members {ending}"
+        sample.wrong = sample.wrong or f"two members of one name: {ending}"
         return
     sample.parts[ending] = member.offset_data, member.size
     if member.size > (SMALL if ending in TEXTS else LARGE):
-        sample.wrong = f"its {ending} has {member.size} bytes; at most {SMALL if ending in TEXTS else LARGE} are read"
+        most = SMALL if ending in TEXTS else LARGE
+        sample.wrong = f"member too large: {ending} of {member.size} bytes; at most {most} are read"
     elif ending in TEXTS:
         content = tar.extractfile(member)
         sample.texts[ending] = content.read() if content is not None else b""
@@ -124,7 +135,7 @@ class ShardBytes:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.file: IO[bytes] = open(path, "rb") if path.suffix.lower() == ".tar" else gzip.open(path)  # noqa: SIM115
+        self.file: Any = open(path, "rb") if path.suffix.lower() == ".tar" else gzip.open(path)  # noqa: SIM115
 
     def part(self, place: Place) -> bytes:
         """DataError where the bytes are not there."""

@@ -1,7 +1,6 @@
 """Tar shards of KEY.jpg or KEY.mp4, KEY.wav and KEY.json, .cls or .txt, as webdataset has them, listed for a store."""
 
 import logging
-import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -10,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from avloc.annotations.truth import Truth
-from avloc.errors import AvlocError, DataError
-from avloc.files import file_size, read_json
-from avloc.naming import some
+from avloc.errors import DataError
+from avloc.files import file_size
 from avloc.prepare.layouts.sample_about import About, class_name, read_about
-from avloc.prepare.layouts.tar_shards import ENDINGS, Sample, is_shard, read_index, shard_bytes
-from avloc.prepare.layouts.webdataset_export import DATASET, FORMAT
+from avloc.prepare.layouts.shard_names import find_shards, split_of, stem_of
+from avloc.prepare.layouts.tar_shards import Sample, read_index, shard_bytes
 from avloc.prepare.media.endings import PICTURES as VIDEOS
 from avloc.prepare.media.endings import SOUNDS, STILLS
 from avloc.prepare.parts.items import Entry, Item, Listing
@@ -23,10 +21,7 @@ from avloc.prepare.parts.marks import UNNAMED, Marks
 
 logger = logging.getLogger(__name__)
 
-LAYOUT = "expected tar files with KEY.jpg or KEY.mp4, KEY.wav or .flac, and KEY.json, .cls or .txt"
 _NUMBERED = re.compile(r"(?:(\d{1,6})\.)?(\w+)")
-_BRACES = re.compile(r"\{(\d{1,9})\.\.(\d{1,9})\}")
-MOST_SHARDS = 100_000
 
 
 @dataclass
@@ -53,72 +48,6 @@ class _Found:
     id: str = ""
 
 
-def find_shards(source: Path) -> tuple[Path, list[str], Mapping[str, Any]]:
-    """(root, shards relative to it in order, dataset.json or nothing) of a folder, of one tar file, or of a pattern such as
-    shards-{000..009}.tar, whose missing files stay in the list."""
-    if source.is_dir():
-        told = _dataset(source)
-        if told:
-            return source, [name for split in told["splits"].values() for name in split["shards"]], told
-        found = []
-        for folder, names, files in os.walk(source):
-            names[:] = sorted(name for name in names if not name.startswith("."))
-            found += [os.path.relpath(os.path.join(folder, name), source) for name in files if is_shard(name)]
-        if not found:
-            there = some(sorted(path.name for path in source.iterdir()), 5) or "nothing"
-            raise DataError(f"{source}: no tar file in it or in its folders (it holds {there}); {LAYOUT}")
-        return source, sorted(found), {}
-    names = list(_expanded(source.name))
-    if not source.parent.is_dir() or (len(names) == 1 and not source.is_file()):
-        raise DataError(f"{source}: no such file or folder; {LAYOUT}")
-    if not all(is_shard(name) for name in names):
-        raise DataError(f"{source}: no shard of a kind that is read; expected {', '.join(ENDINGS)}")
-    if not any((source.parent / name).is_file() for name in names):
-        raise DataError(f"{source}: none of the {len(names)} files of this pattern is there, such as {names[0]}")
-    return source.parent, names, {}
-
-
-def _expanded(pattern: str) -> Iterator[str]:
-    """shards-{000..009}.tar: zeros before the first number say how wide all are."""
-    match = _BRACES.search(pattern)
-    if match is None:
-        yield pattern
-        return
-    first, last = int(match[1]), int(match[2])
-    if not first <= last < first + MOST_SHARDS:
-        raise DataError(
-            f"{pattern}: {match[0]} names no files; expected {{first..last}}, at most {MOST_SHARDS} of them"
-        )
-    for number in range(first, last + 1):
-        yield from _expanded(f"{pattern[: match.start()]}{number:0{len(match[1])}d}{pattern[match.end() :]}")
-
-
-def _dataset(source: Path) -> dict[str, Any]:
-    """dataset.json of an export; DataError where it is there and not whole."""
-    path = source / DATASET
-    if not path.is_file():
-        return {}
-    try:
-        told = read_json(path)
-    except AvlocError as error:
-        raise DataError(str(error)) from None
-    if not isinstance(told, dict) or told.get("format") != FORMAT:
-        return {}  # somebody else's file of that name
-    splits, classes = told.get("splits"), told.get("classes")
-    plain = isinstance(splits, dict) and isinstance(classes, list) and all(isinstance(name, str) for name in classes)
-    plain = plain and all(
-        isinstance(told.get(key), int | float) for key in ("rate", "seconds", "size", "frames_per_clip")
-    )
-    names = [split.get("shards") if isinstance(split, dict) else None for split in splits.values()] if plain else [None]
-    if not all(isinstance(own, list) and all(_plain(name) for name in own) for own in names):
-        raise DataError(f"{path}: not as `avloc data export` writes it; remove it to read the shards without it")
-    return told
-
-
-def _plain(name: Any) -> bool:
-    return isinstance(name, str) and is_shard(name) and os.path.basename(name) == name
-
-
 def list_webdataset(source: Path, lists: Mapping[str, tuple[Path, list[str]]], truth: Truth | None) -> Listed:
     """The samples of all shards, each an item; splits are those of `lists`, of dataset.json, or of the names of the shards:
     train-000001.tar and train/000001.tar are of the split train."""
@@ -127,7 +56,7 @@ def list_webdataset(source: Path, lists: Mapping[str, tuple[Path, list[str]]], t
     found: list[_Found] = []
     passed: Counter[str] = Counter()
     for shard in shards:
-        found += _samples(root, shard, splits.get(shard) or _split_of(shard), passed)
+        found += _samples(root, shard, splits.get(shard) or split_of(shard), passed)
     for why, count in sorted(passed.items()):
         logger.warning("%s: %d members are no part of a sample: %s", source, count, why)
     _name(found)
@@ -177,17 +106,7 @@ def _name(found: list[_Found]) -> None:
     double = any(count > 1 for key, count in keys.items() if key)
     for one in found:
         if not one.id:
-            one.id = f"{_stem(one.shard)}/{one.sample.key}" if double else one.sample.key
-
-
-def _stem(shard: str) -> str:
-    ending = next(end for end in sorted(ENDINGS, key=len, reverse=True) if shard.lower().endswith(end))
-    return shard[: -len(ending)]
-
-
-def _split_of(shard: str) -> str:
-    folder, _, name = _stem(shard).replace(os.sep, "/").rpartition("/")
-    return re.sub(r"[-_.]?\d+$", "", name) or folder.replace("/", "-") or "all"
+            one.id = f"{stem_of(one.shard)}/{one.sample.key}" if double else one.sample.key
 
 
 def _usual_frames(found: list[_Found]) -> int:
@@ -220,7 +139,7 @@ def _listing(
     for one in found:
         name = one.id
         if name in places and not _same(root, places[name], one):
-            name = f"{_stem(one.shard)}/{one.sample.key}"
+            name = f"{stem_of(one.shard)}/{one.sample.key}"
             one.sample.wrong = f"id twice with other content: {one.id}"
         if name not in places:
             places[name] = one
@@ -269,6 +188,7 @@ def _item(root: Path, name: str, one: _Found, classes: tuple[str, ...], marks: M
         "sound": _first(sample, SOUNDS),
         "start": about.start,
         "labels": [number[text] for text in about.labels],
+        "stated": about.stated,
         "boxes": [[*corners, frame, label(text), sounding] for corners, frame, text, sounding in about.boxes],
         "masks": [[h, w, runs, frame, label(text), sounding] for h, w, runs, frame, text, sounding in about.masks],
         "annotated": about.annotated,
@@ -277,7 +197,7 @@ def _item(root: Path, name: str, one: _Found, classes: tuple[str, ...], marks: M
     if marks is not None:  # the boxes of a benchmark take the place of the shard's own
         told = marks.facts(name)
         facts["boxes"] = [[*row[:4], 0, row[4], True] for row in told["boxes"] or ()]
-        facts |= {"masks": [], "annotated": None if told["boxes"] is None else []}
+        facts |= {"masks": [], "annotated": None if told["boxes"] is None else [], "stated": False}
         facts["video"] = told["video"] if told["video"] != name else facts["video"]
     return Item(name, path, facts)
 

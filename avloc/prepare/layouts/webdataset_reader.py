@@ -3,7 +3,7 @@
 import io
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,10 @@ class WebdatasetReader:
             for height, width, runs, frame, label, sounding in facts["masks"]
         )
         boxes = tuple(Box(tuple(row[:4]), *row[4:]) for row in facts["boxes"])  # type: ignore[misc]
-        sounding = {one.label for one in (*boxes, *masks) if one.sounding and one.label >= 0}
+        # where the sample names no classes, they are those of what is marked as sounding
+        both: tuple[Box | Mask, ...] = (*boxes, *masks)
+        marked = {one.label for one in both if one.sounding and one.label >= 0}
+        labels = {*facts["labels"], *(() if facts["stated"] else marked)}
         yield Clip(
             id=item.id,
             video=facts["video"],
@@ -66,8 +69,7 @@ class WebdatasetReader:
             frames=frames,
             frame_keys=tuple(keys) if keys else (item.id,) if count == 1 else ("",) * count,
             waveform=sound,
-            # an export says which classes sound; of others a box says so too
-            labels=tuple(sorted({*facts["labels"], *(sounding if keys is None else ())})),
+            labels=tuple(sorted(labels)),
             boxes=boxes,
             annotated=(False,) * count if annotated is None else tuple(annotated) or (True,) * count,
             masks=masks,
@@ -180,8 +182,3 @@ def as_file(content: bytes) -> Iterator[Path]:
         path = Path(folder, "sample")
         path.write_bytes(content)
         yield path
-
-
-def settings_of(told: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings of a store that an export keeps: how boxes vote."""
-    return {"votes": told["votes"]} if isinstance(told.get("votes"), int) else {}

@@ -109,7 +109,8 @@ class _Shard:
         self.writer.add(frames, sound)
         self.digests.append(clip_digest(content_digest(frames, sound), clip))
         nothing = np.empty(0, np.uint8), np.empty(0, np.int16)
-        self.masks.append([(replace(mask, pixels=nothing[0]), self._packed(mask)) for mask in clip.masks])
+        bare = np.empty((0, 0), bool)
+        self.masks.append([(replace(mask, pixels=bare), self._packed(mask)) for mask in clip.masks])
         self.clips.append(replace(clip, frames=nothing[0], waveform=nothing[1], spectrogram=None, masks=(), jpegs=()))
 
     def _packed(self, mask: Mask) -> bytes:
