@@ -17,7 +17,7 @@ LARGEST = 1 << 14  # px, a side of a mask
 
 def read_mask(path: Path) -> NDArray[np.bool_]:
     """(h, w): every pixel that is not black, as AVSBench counts its masks of S4 and MS3."""
-    marked: NDArray[np.bool_] = (_colours(_read(path)) > 0).any(axis=2)
+    marked: NDArray[np.bool_] = np.any(_colours(_read(path)) > 0, axis=2)
     return marked
 
 
