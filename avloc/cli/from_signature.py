@@ -38,7 +38,8 @@ def option(parameter: Parameter, default: Any, command: str, panel: str | None =
     if ask.metavar is not None:
         about["metavar"] = ask.metavar
     if parameter.several or parameter.pairs:
-        about["metavar"] = "<path>" if kind is Path else "<str>"
+        if not ask.positional:
+            about["metavar"] = ask.metavar or ("<path>" if kind is Path else "<str>")
         kind = list[str] if parameter.pairs or parameter.choices else list[kind]  # type: ignore[valid-type]
         default = EMPTY if default is EMPTY else list(default) if default else None
     if default is None:

@@ -42,6 +42,22 @@ def test_what_works_has_status_0(line):
     assert RUNNER.invoke(app, line).exit_code == 0
 
 
+@pytest.mark.parametrize("line", [["--help"], ["prepare", "--help"], ["data", "--help"]])
+def test_a_list_of_commands_imports_none_of_them(line):
+    program = f"""
+import atexit, sys
+atexit.register(lambda: print(*sys.modules, file=sys.stderr))
+sys.argv = ["avloc", *{line!r}]
+from avloc.cli import main
+main()
+"""
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = {
+        name for name in found.stderr.split() if name.startswith(("avloc.verbs", "avloc.prepare", "avloc.engine"))
+    }
+    assert "Usage: avloc" in found.stdout and not loaded
+
+
 def help_texts():
     for name, command in typer.main.get_command(app).commands.items():
         yield name, command

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -95,10 +96,13 @@ def test_a_choice_that_is_none_is_refused_from_python_too(path):
 def test_a_data_set_of_another_package_is_found_by_its_dotted_name(tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "frogs.py").write_text(
-        "from typing import Annotated\n"
-        "def prepare_frogs(croak: Annotated[int, 'how loud'] = 3) -> dict:\n"
+        "from __future__ import annotations\n"
+        "from typing import Annotated, Literal\n"
+        "def prepare_frogs(\n"
+        "    croak: Annotated[int, 'how loud'] = 3, pond: Annotated[Literal['big', 'small'] | None, 'where'] = None\n"
+        ") -> dict:\n"
         "    '''Frogs, many of them.'''\n"
-        "    return {'croak': croak}\n"
+        "    return {'croak': croak, 'pond': pond}\n"
     )
     environment = {"PYTHONPATH": str(FOLDER.parents[1]), "PATH": "/usr/bin:/bin", "COLUMNS": "100"}
 
@@ -108,12 +112,14 @@ def test_a_data_set_of_another_package_is_found_by_its_dotted_name(tmp_path):
         line = [sys.executable, "-c", program, "prepare", *words]
         return subprocess.run(line, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
 
-    assert avloc_prepare("mine.frogs", "--croak", "5").stdout.split() == ["{", '"croak":', "5", "}"]
+    found = avloc_prepare("mine.frogs", "--croak", "5", "--pond", "big")
+    assert json.loads(found.stdout) == {"croak": 5, "pond": "big"}
     found = avloc_prepare("mine.frogs", "--help")
     assert "Frogs, many of them." in found.stdout and "How loud." in found.stdout
     for words, complaint in (
         (["mine.toads"], "mine.toads: no such module; expected a file mine/toads.py"),
         (["mine.frogs.x"], "mine.frogs.x: no such module"),
+        (["mine.frogs", "--pond", "wet"], "'big', 'small'"),
         (["os.path"], "the module os.path has no function prepare_path"),
         (["..x"], "'..x' is not the name of a module"),
     ):
