@@ -20,7 +20,8 @@ PARTIAL = (".part", ".ytdl", ".temp", ".log", ".json")
 TAIL = 1 << 16  # bytes of its messages that are looked at
 #: (what a message has, the reason, whether trying again is in vain); the first that fits counts
 REASONS: tuple[tuple[str, str, bool], ...] = (
-    (r"not a bot|too many requests|HTTP Error 429|rate.?limit", "too many requests", False),
+    (r"requested format", "no such format", False),
+    (r"not a bot|try again later|too many requests|HTTP Error 429|rate.?limit", "too many requests", False),
     (r"private video|video is private", "private", True),
     (r"account .{0,80}terminated|been removed|removed by|no longer available", "removed", True),
     (r"in your country|geo.?restrict|blocked it in", "blocked in this country", True),
@@ -32,7 +33,6 @@ REASONS: tuple[tuple[str, str, bool], ...] = (
     (r"ffmpeg (is )?not (found|installed)|ffprobe .{0,20}not found", "ffmpeg is not installed", False),
     (r"no space left|disk quota", "disk full", False),
     (r"timed? ?out|unreachable|name resolution|getaddrinfo|connection|network|HTTP Error 5\d\d|ssl", "network", False),
-    (r"requested format", "no such format", False),
 )
 
 

@@ -159,14 +159,14 @@ def _listing(
 def _same(root: Path, one: _Found, other: _Found) -> bool:
     """Whether two samples of one id hold the same, as a clip that stands in two splits does."""
     first, second = one.sample, other.sample
-    sizes = [{ending: size for ending, (_, size) in sample.parts.items()} for sample in (first, second)]
-    if first.wrong or second.wrong or sizes[0] != sizes[1]:
+    media, others = (
+        {ending: size for ending, (_, size) in sample.parts.items() if ending not in sample.texts}
+        for sample in (first, second)
+    )
+    if first.wrong or second.wrong or media != others or one.about != other.about:
         return False
     with shard_bytes(root / one.shard) as here, shard_bytes(root / other.shard) as there:
-        media = [ending for ending in first.parts if ending not in first.texts]
-        return all(here.part(first.parts[ending]) == there.part(second.parts[ending]) for ending in media) and (
-            one.about == other.about
-        )
+        return all(here.part(first.parts[ending]) == there.part(second.parts[ending]) for ending in media)
 
 
 def _item(root: Path, name: str, one: _Found, classes: tuple[str, ...], marks: Marks | None) -> Item:

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from avloc.annotations.vggsounder import Sounder, choose, is_sounder, read_sounder
@@ -20,7 +19,7 @@ def chosen(lists: Lists, only: Sequence[str], without: Sequence[str]) -> tuple[L
     told: dict[str, Sounder] = {}
     kept = dict(lists)
     for split, (path, ids) in lists.items():
-        if not is_table(path):
+        if not is_sounder(path):
             continue
         clips = {name: clip for name, clip in read_sounder(path).items() if name in set(ids)}
         left = choose(clips, only, without)
@@ -38,20 +37,11 @@ def chosen(lists: Lists, only: Sequence[str], without: Sequence[str]) -> tuple[L
     return kept, told
 
 
-def is_table(path: Path) -> bool:
-    return path.suffix == ".csv" and is_sounder(path)
-
-
 def notes(told: Mapping[str, Sounder], name: str) -> dict[str, Any]:
     """The part of the manifest's line that comes from VGGSounder, empty where it does not know the clip."""
     return {"vggsounder": told[name].note()} if name in told else {}
 
 
-def labels_with(labels: Mapping[str, list[str]] | None, told: Mapping[str, Sounder]) -> dict[str, list[str]] | None:
-    """Names of classes by id, with those that VGGSounder hears; None where neither says anything."""
-    if labels is None and not told:
-        return None
-    found = {name: list(own) for name, own in (labels or {}).items()}
-    for name, clip in told.items():
-        found[name] = list(dict.fromkeys([*found.get(name, ()), *clip.heard]))
-    return found
+def heard_in(told: Mapping[str, Sounder], name: str) -> tuple[str, ...]:
+    """The classes that VGGSounder hears in a clip, none where it does not know the clip."""
+    return told[name].heard if name in told else ()
