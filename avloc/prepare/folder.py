@@ -28,20 +28,8 @@ from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.marks import UNNAMED, Marks, read_truth
 from avloc.prepare.parts.moments import Moments, entries, hear, read_lists, read_picture
 from avloc.prepare.parts.names import Found, by_every_name
-from avloc.prepare.parts.options import (
-    Benchmark,
-    Boxes,
-    Frames,
-    Lists,
-    Only,
-    Out,
-    Rate,
-    Short,
-    Size,
-    StoreKind,
-    Without,
-)
-from avloc.prepare.parts.sounders import chosen, heard_in, notes
+from avloc.prepare.parts.options import Benchmark, Boxes, Frames, Lists, Out, Rate, Short, Size, StoreKind
+from avloc.prepare.parts.sounders import Only, Without, chosen, heard_in, notes
 from avloc.prepare.pool.scale import Scale
 from avloc.prepare.writing.build import Prepared, build_store
 
@@ -85,14 +73,13 @@ def list_videos(
             raise DataError(
                 f"{name}: its class {unknown[0]!r} is none of the benchmark's; leave --labels or --benchmark out"
             )
+        own = {*(labels or {}).get(name, ()), *heard_in(told, name)}
         facts = {
             "path": found if found != still else None,
             "sound": beside,
             "bytes": [file_size(root / file) if file else None for file in (found, beside)],
             **({"still": still} if still else {}),
-            "labels": sorted(
-                {classes.index(label) for label in (*(labels or {}).get(name, ()), *heard_in(told, name))}
-            ),
+            "labels": sorted(classes.index(label) for label in own),
             **marks.facts(name),
         }
         items[name] = Item(name, found or f"{name}.mp4", facts, notes(told, name))

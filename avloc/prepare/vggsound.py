@@ -23,7 +23,7 @@ from avloc.prepare.parts.marks import UNNAMED, Rows
 from avloc.prepare.parts.moments import entries as numbered
 from avloc.prepare.parts.recipe import Recipe, boxes_in, drawn, find_lists, moments_of, refuse_missing, report_unmarked
 from avloc.prepare.parts.recordings import OneMoment
-from avloc.prepare.parts.sounders import chosen, notes
+from avloc.prepare.parts.sounders import Only, Without, chosen, notes
 from avloc.prepare.parts.tree import Tree, shown_file
 from avloc.prepare.pool.scale import Scale
 from avloc.prepare.writing.store_folder import Prepared
@@ -230,8 +230,8 @@ def prepare_vggsound(
     frames: options.Frames = "jpeg",
     store: options.StoreKind = "hdf5",
     seed: options.Seed = 0,
-    only: options.Only = (),
-    without: options.Without = (),
+    only: Only = (),
+    without: Without = (),
     **work: Unpack[Scale],
 ) -> Prepared:
     """VGGSound and its test sets: one clip for each listed ID_START. docs/data/vggsound.md

@@ -43,7 +43,7 @@ class About:
         return {*self.labels, *(label for label in marked if label is not None)}
 
 
-def write_about(clip: Clip, classes: Sequence[str], split: str) -> bytes:
+def write_about(clip: Clip, classes: Sequence[str]) -> bytes:
     """The JSON of a stored clip."""
 
     def name(label: int) -> str | None:
@@ -51,7 +51,6 @@ def write_about(clip: Clip, classes: Sequence[str], split: str) -> bytes:
 
     about = {
         "id": clip.id,
-        "split": split,
         "video": clip.video,
         "start": clip.start,
         "labels": [classes[label] for label in clip.labels],

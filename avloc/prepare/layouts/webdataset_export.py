@@ -122,7 +122,7 @@ def _members(part: Store, clip: int, sound: str) -> Iterator[tuple[str, bytes]]:
         content = frame.tobytes() if jpeg else _png(frame)
         yield f"{pick}.{ending}" if len(frames) > 1 else ending, content
     yield sound, _wav(waveform, part.rate) if sound == "wav" else _flac(waveform, part.rate)
-    yield "json", write_about(part.about(clip), part.classes, part.split_name or "")
+    yield "json", write_about(part.about(clip), part.classes)
 
 
 def _png(frame: NDArray[np.uint8]) -> bytes:

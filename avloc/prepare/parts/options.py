@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-from avloc.annotations.vggsounder import Flag
 from avloc.options import Ask
 
 Source = Annotated[Path, "folder that holds the data set"]
@@ -24,15 +23,6 @@ Short = Annotated[Literal["fail", "repeat"], "what to do with sounds that are to
 Seed = Annotated[int, "seed for drawing a training split whose list is missing"]
 Frames = Annotated[Literal["jpeg", "raw"], "how frames are stored: jpeg (quality 95) or raw"]
 StoreKind = Annotated[Literal["hdf5", "lmdb"], "file format of the store"]
-Only = Annotated[
-    Sequence[Flag],
-    "keep only labels and clips of VGGSounder with this flag: audible, visible, static_image, background_music or "
-    "voice_over; may be repeated",
-    Ask(commas=True),
-]
-Without = Annotated[
-    Sequence[Flag], "leave out labels and clips of VGGSounder with this flag; may be repeated", Ask(commas=True)
-]
 Benchmark = Annotated[str | None, "benchmark whose boxes the clips get (`avloc benchmarks` lists them), or own"]
 Boxes = Annotated[
     Path | None, "the boxes of the benchmark: a file or a folder; for own, a JSON, COCO or Pascal VOC file"

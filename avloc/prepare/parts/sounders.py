@@ -2,12 +2,22 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from avloc.annotations.vggsounder import Sounder, choose, is_sounder, read_sounder
+from avloc.annotations.vggsounder import Flag, Sounder, choose, is_sounder, read_sounder
 from avloc.errors import DataError
+from avloc.options import Ask
 from avloc.prepare.parts.recipe import Lists
 
+Only = Annotated[
+    Sequence[Flag],
+    "keep only labels and clips of VGGSounder with this flag: audible, visible, static_image, background_music or "
+    "voice_over; may be repeated",
+    Ask(commas=True),
+]
+Without = Annotated[
+    Sequence[Flag], "leave out labels and clips of VGGSounder with this flag; may be repeated", Ask(commas=True)
+]
 logger = logging.getLogger(__name__)
 
 
