@@ -19,7 +19,7 @@ from avloc.errors import DataError
 from avloc.prepare.layouts.sample_about import pixels_of
 from avloc.prepare.layouts.tar_shards import ShardBytes
 from avloc.prepare.media.container import MediaError
-from avloc.prepare.media.picture import squares_at
+from avloc.prepare.media.picture import probe, read_frames
 from avloc.prepare.media.sound import read_sound
 from avloc.prepare.parts.items import Item
 from avloc.prepare.parts.moments import Moments
@@ -105,12 +105,12 @@ class WebdatasetReader:
                 begin = max(len(sound) // 2 - moments.samples // 2, 0) / moments.rate
                 length = min(len(sound), moments.samples) / moments.rate
                 times = [begin + length * (n + 0.5) / self.frames for n in range(self.frames)]
-                frames = list(squares_at(path, times, moments.size))
+                if probe(path).duration < times[-1]:
+                    raise MediaError(item.path, "picture too short", f"it ends before {times[-1]:.2f} s")
+                frames = read_frames(path, times, moments.size)
             except MediaError as error:
                 raise MediaError(item.path, error.reason, error.detail) from None
-        if len(frames) < self.frames:
-            raise MediaError(item.path, "picture too short", f"it ends before {times[-1]:.2f} s")
-        return facts["start"] + begin, (), np.stack(frames), waveform
+        return facts["start"] + begin, (), frames, waveform
 
     def _sound(self, item: Item, place: list[Any]) -> NDArray[np.int16]:
         """As it is, bit by bit, where it is 16-bit mono of the right rate; otherwise decoded like any file."""

@@ -13,8 +13,9 @@ from avloc.annotations.mask_files import box_of, squared
 from avloc.data.clip import Box, Clip, Mask
 from avloc.files import file_size
 from avloc.prepare.media.container import MediaError
+from avloc.prepare.media.sound import read_sound
 from avloc.prepare.parts.items import Item
-from avloc.prepare.parts.moments import Moments, hear, read_picture
+from avloc.prepare.parts.moments import Moments, read_picture
 
 Corners = tuple[float, float, float, float]
 
@@ -95,8 +96,18 @@ def around(path: str, sound: NDArray[np.int16], moments: Moments, time: float) -
 
 @lru_cache(maxsize=2)
 def _heard(root: Path, path: str | None, sound: str | None, told: str, rate: int) -> NDArray[np.int16]:
-    """The whole sound; frames of one video follow one another. told: its size, so that another file is read again."""
-    return hear(root, {"path": path, "sound": sound, "name": sound or path}, rate)
+    """The whole sound of the video, or where it has none of the file beside it; frames of one video follow one another.
+
+    told: the sizes of the files, so that others of the same names are read again.
+    """
+    if path is not None:
+        try:
+            return read_sound(root / path, rate)
+        except MediaError as error:
+            if error.reason != "no sound track" or sound is None:
+                raise
+    assert sound is not None
+    return read_sound(root / sound, rate)
 
 
 def size_of(root: Path, *paths: str | None) -> list[Any]:
