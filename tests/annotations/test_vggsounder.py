@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from avloc.annotations.files import id_list
 from avloc.annotations.vggsounder import choose, is_sounder, read_sounder
 from avloc.errors import DataError
 from tests.data.making import ANNOTATIONS
@@ -69,6 +70,10 @@ def test_a_row_of_another_form_is_named(tmp_path, row, message):
     with pytest.raises(DataError) as caught:
         read_sounder(path)
     assert message in str(caught.value)
+
+
+def test_it_is_a_list_of_clips_wherever_lists_are_read(tmp_path):
+    assert id_list(table(tmp_path / "v.csv", *ROWS)) == [f"{name * 11}_000010" for name in "abc"]
 
 
 def test_other_tables_are_not_taken_for_it(tmp_path):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from avloc.annotations.files import id_list
 from avloc.annotations.pickles import read_plain_pickle
-from avloc.annotations.vggsounder import is_sounder, read_sounder
+from avloc.annotations.vggsounder import is_sounder
 from avloc.config import words
 from avloc.data.clip import Box, Clip
 from avloc.errors import DataError
@@ -104,18 +104,10 @@ def read_lists(lists: Sequence[str]) -> dict[str, tuple[Path, list[str]]]:
         split, equals, file = text.partition("=")
         if not (split and equals and file) or split in found or "/" in split:
             raise DataError(f"lists {text!r}: expected SPLIT=FILE, each split once")
-        found[split] = Path(file), listed_ids(Path(file))
+        found[split] = Path(file), _pickled_ids(Path(file)) if file.endswith(".pkl") else id_list(Path(file))
         if not found[split][1]:
             raise DataError(f"{file}: no id in it; expected one a line")
     return found
-
-
-def listed_ids(path: Path) -> list[str]:
-    """The ids in a file, each once: one a line or in the first column, in a pickled list, or in VGGSounder's table, which has
-    a row for each label of a clip."""
-    if path.suffix == ".pkl":
-        return _pickled_ids(path)
-    return list(read_sounder(path)) if is_sounder(path) else id_list(path)
 
 
 def _pickled_ids(path: Path) -> list[str]:

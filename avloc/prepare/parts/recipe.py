@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Unpack
 
-from avloc.annotations.files import Files
+from avloc.annotations.files import Files, id_list
 from avloc.annotations.truth import Truth
 from avloc.data.store_settings import FRAMES, refuse_other
 from avloc.errors import DataError
@@ -15,7 +15,7 @@ from avloc.files import read_json
 from avloc.naming import some
 from avloc.prepare.parts.items import Entry, Listing, Reader
 from avloc.prepare.parts.marks import Rows, marked
-from avloc.prepare.parts.moments import Moments, entries, listed_ids, read_lists
+from avloc.prepare.parts.moments import Moments, entries, read_lists
 from avloc.prepare.pool.scale import Scale
 from avloc.prepare.writing.build import build_store
 from avloc.prepare.writing.store_folder import Prepared
@@ -45,7 +45,7 @@ def find_lists(
     for split, names in published.items():
         path = files.maybe(*names)
         if path is not None and (splits is None or split in splits):
-            found[split] = path, listed_ids(path)
+            found[split] = path, id_list(path)
     found |= read_lists(given)
     return found if splits is None else {split: found[split] for split in dict.fromkeys(splits) if split in found}
 
