@@ -18,6 +18,7 @@ from avloc.files import write_text
 if TYPE_CHECKING:
     import torch
 
+    from avloc.data.store import Store
     from avloc.methods.base import Localizer, Train
 
 log = logging.getLogger("avloc")
@@ -236,3 +237,13 @@ def device_of(name: str) -> "torch.device":
     except (RuntimeError, AssertionError) as error:
         raise AvlocError(f"device {name!r}: {str(error).splitlines()[0]}; expected auto, cpu or cuda") from None
     return device
+
+
+def open_split(store: Path, split: str, senses: Any = None, layout: str = "store", training: bool = False) -> "Store":
+    """A split of a store, or a list of a folder, at a place that is not looked for; see `avloc.engine.stores`."""
+    from avloc.engine.stores import folder_kind, open_named
+
+    if layout == "folder":
+        found: Store = folder_kind(split, senses).open(store)
+        return found
+    return open_named(store, split, senses, training=training)

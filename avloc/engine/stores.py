@@ -25,7 +25,7 @@ def open_data(
     """
     data = experiment.stage(number).data
     if direct and data.layout == "folder":
-        kind = _folders(split, senses)
+        kind = folder_kind(split, senses)
     else:
         kind = _stores([name for name in (data.train, data.validation) if name is not None])
     store: Store = experiment.find(f"stage{number}.data", data.store, kind)
@@ -43,10 +43,17 @@ def open_test(experiment: "Experiment", name: str, senses: Any = None) -> Store:
     return store.split(test.split)
 
 
-def open_given(path: Path, split: str, senses: Any, setting: str, method: str) -> Store:
-    """A split of a store that a user names."""
+def open_named(
+    path: Path,
+    split: str,
+    senses: Any,
+    setting: str = "sound.seconds",
+    method: str = "this method",
+    training: bool = False,
+) -> Store:
+    """A split of a store that a user names, not the configuration."""
     store = Store.open(path)
-    refuse_unheard(store, senses, setting, method)
+    refuse_unheard(store, senses, setting, method, training)
     return store.split(split)
 
 
@@ -71,7 +78,7 @@ def _stores(names: Sequence[str]) -> Kind:
     return Kind("store", there, Store.open, lambda store: store.fingerprint, splits)
 
 
-def _folders(split: str, senses: Any) -> Kind:
+def folder_kind(split: str, senses: Any) -> Kind:
     """Folders of frames and sounds that are read directly, list by list."""
     from avloc.prepare.layouts.folder_store import FolderStore
 
@@ -85,8 +92,12 @@ def _folders(split: str, senses: Any) -> Kind:
 
 
 def refuse_unheard(store: Store, senses: Any, setting: str, method: str, training: bool = False) -> None:
-    """DataError for sound of another rate than the method hears, shorter than it hears, or as a spectrogram that its view
-    would not compute or could not vary in training. setting: the one that says how long it hears."""
+    """DataError for sound that a method cannot hear: of another rate, too short, or a spectrogram that its view would not
+    compute or could not vary in training.
+
+    setting: the one that says how long it hears. Clips shorter than that are refused in training; in tests they are
+    repeated, as the published loaders do, and a warning says so.
+    """
     if senses is None:
         return
     if store.spectrograms is not None:
@@ -104,8 +115,11 @@ def refuse_unheard(store: Store, senses: Any, setting: str, method: str, trainin
         return
     heard = f"{store.path} holds clips of {store.seconds:g} s; {method} listens to {seconds:g} s"
     if store.samples < int(seconds * view.rate / 2) * 2:
-        raise DataError(f"{heard}: prepare it again with --seconds {seconds:g}, or set {setting} to {store.seconds:g}")
-    if store.samples > round(seconds * view.rate):
+        mend = f"prepare it again with --seconds {seconds:g}, or set {setting} to {store.seconds:g}"
+        if training:
+            raise DataError(f"{heard}: {mend}")
+        log.warning("%s, so each is repeated; %s", heard, mend)
+    elif store.samples > round(seconds * view.rate):
         log.info("%s of each, its %s", heard, getattr(view, "part", "middle"))
 
 
@@ -115,5 +129,6 @@ def _refuse_too_short(store: Store, view: Any) -> None:
 
     try:
         view(torch.zeros(1, store.samples, dtype=torch.int16))
-    except AvlocError as error:
-        raise DataError(f"{store.path} holds clips of {store.seconds:g} s; {error}") from None
+    except (AvlocError, RuntimeError) as error:
+        why = error if isinstance(error, AvlocError) else f"too short for {type(view).__name__}; prepare longer clips"
+        raise DataError(f"{store.path} holds clips of {store.seconds:g} s: {why}") from None

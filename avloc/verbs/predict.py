@@ -56,7 +56,7 @@ def predict(
     from avloc.engine.experiment import device_of, open_run
     from avloc.engine.predicting import maps_of, maps_of_parts
     from avloc.engine.stages import load_stage
-    from avloc.engine.stores import open_given
+    from avloc.engine.stores import open_named
     from avloc.errors import AvlocError
     from avloc.files import write_bytes
     from avloc.predictions import write_predictions
@@ -68,7 +68,7 @@ def predict(
     settings = experiment.stage(number)
     device = device_of(settings.train.device)
     localizer = load_stage(experiment, where, number).to(device)
-    part = open_given(Path(store), split, localizer, f"stage{number}.model.sound.seconds", experiment.method)
+    part = open_named(Path(store), split, localizer, f"stage{number}.model.sound.seconds", experiment.method)
     loader = Loader(part, localizer, device, settings.train.workers, settings.train.resident)
     count = len(part) * part.frames_per_clip
     tell = progress or untold
