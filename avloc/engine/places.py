@@ -119,8 +119,8 @@ class Places:
     def moved(self, option: str, before: str, now: Path) -> bool:
         """Whether `now`, named for an option that the run was started with as `before`, holds the same.
 
-        RunError where it holds something else, False where nothing tells what lay there before: runs of earlier versions
-        kept no places, but their weights say what they were trained on.
+        RunError where it holds something else, False where nothing tells what a trained stage learnt from: runs of earlier
+        versions kept no places, but mostly their weights say so.
         """
         from avloc.engine.checkpoints import trained_on
         from avloc.engine.stores import store_kind
@@ -128,12 +128,14 @@ class Places:
         role, stage = OPTIONS[option], option.startswith("stage")
         kind = store_kind() if stage else RUN
         if role not in self.kept:
-            content = trained_on(self.run.stage(int(option[len("stage")]))) if stage else None
-            if content is None and kind.there(Path(before)):
-                content = kind.content(kind.open(Path(before)))
-            if not content:
+            folder = self.run.stage(int(option[len("stage")])) if stage else self.run.path
+            content = trained_on(folder) if stage else None
+            there = next((path for path in self._candidates(Path(before), None) if kind.there(path)), None)
+            if content is None and there is not None:
+                content = kind.content(kind.open(there))
+            if content is None and (not stage or any(folder.glob("*.*"))):
                 return False
-            self.kept[role] = Kept(before, "", "", content)
+            self.kept[role] = Kept(before, "", "", content or "")
         self.find(role, now, kind)
         return True
 
@@ -148,8 +150,16 @@ class Places:
     def _candidates(self, written: Path, kept: Kept | None) -> Iterator[Path]:
         yield written
         here = self.run.path.resolve()
-        if kept is not None and kept.written == str(written) and kept.absolute:
-            yield from (_shown(here / kept.relative), Path(kept.absolute))
+        if kept is not None:
+            if kept.written != str(written):
+                return  # the user names another place, and means it
+            # a store is mostly read as several things, and may have been found as one of them
+            others = [
+                other for other in self.kept.values() if other is not kept and other.content == kept.content != ""
+            ]
+            for known in (kept, *others):
+                if known.absolute:
+                    yield from (_shown(here / known.relative), Path(known.absolute))
         if not written.is_absolute():
             yield from (_shown(folder / written) for folder in self._folders)
         if kept is not None:

@@ -26,30 +26,33 @@ class Run:
     """
 
     path: Path
-    _folder: int | None = field(default=None, init=False, repr=False, compare=False)
+    _held: tuple[int, int] | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "path", Path(self.path))
 
     def hold(self) -> None:
         """Remember which folder this is; `refuse_moved` tells later whether it is still there."""
-        object.__setattr__(self, "_folder", self._number())
+        object.__setattr__(self, "_held", self._marks())
 
     def refuse_moved(self) -> None:
         """RunError, before anything is written, where the folder has been moved or removed since it was held.
 
         Writing would make a second folder of that name, without config.yaml and half of a run.
         """
-        if self._folder is not None and (self._number() != self._folder or not self.config.exists()):
+        now = self._marks()
+        if self._held is not None and (now is None or (now[0] != self._held[0] and now[1] != self._held[1])):
             raise RunError(
                 f"{self.path} was moved or removed while this command worked in it; nothing more is written. "
                 "Run the command again with --run PLACE: it resumes from what was finished"
             )
 
-    def _number(self) -> int | None:
-        """Of the folder in its file system, which stays when it gets another name."""
+    def _marks(self) -> tuple[int, int] | None:
+        """By which a run is known, None where there is none: the number of its folder, which stays when it is renamed, and
+        when its configuration was written. Some network file systems change the one, an editor the other.
+        """
         try:
-            return os.stat(self.path).st_ino
+            return os.stat(self.path).st_ino, os.stat(self.config).st_mtime_ns
         except OSError:
             return None
 

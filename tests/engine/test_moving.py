@@ -143,11 +143,18 @@ def test_a_store_that_was_moved_alone_is_named_once(project):
     avloc.cluster(run=run, set=["stage1.data.store=kept"])
     avloc.cluster(run=run)
     avloc.train_stage1(run=run, set=["stage1.data.store=kept"])
+    avloc.train_stage2(run=run)
+    avloc.evaluate(run=run, resamples=0)
+    assert (run / "config.yaml").read_text().count("kept") == 0, "the configuration keeps what the user wrote"
+
+
+def test_a_test_set_that_was_moved_alone_is_named_once(project):
+    run = Path("runs/whole")
+    Path("data/store").rename("kept")
     with pytest.raises(DataError, match=r"--set evaluate\.solo\.store=PLACE"):
         avloc.evaluate(run=run, sets=["solo"], resamples=0)
     avloc.evaluate(run=run, sets=["solo"], set=["evaluate.solo.store=kept"], resamples=0)
     avloc.evaluate(run=run, sets=["solo"], resamples=0)
-    assert (run / "config.yaml").read_text().count("kept") == 0, "the configuration keeps what the user wrote"
 
 
 def test_another_store_is_refused_with_both_fingerprints(project):
@@ -215,6 +222,19 @@ def test_where_nothing_tells_what_a_run_was_trained_on_another_place_is_another_
     Path("data/store").rename("kept")
     with pytest.raises(RunError, match=r"started with stage1\.data\.store: 'data/store', now it is 'kept'"):
         avloc.cluster(run=run, set=["stage1.data.store=kept"])
+
+
+def test_a_stage_that_was_not_begun_takes_the_new_place_of_a_store_that_is_gone(project):
+    """As when a demo is moved while stage one trains, and started again with --out."""
+    with pytest.raises(KeyboardInterrupt):
+        avloc.train_stage1(Path("tiny.yaml"), Path("runs/new"), progress=stop_at(1, ""))
+    Path("data/store").rename("kept")
+    moved = ["stage1.data.store=kept", "stage2.data.store=kept"]
+    avloc.train_stage1(Path("tiny.yaml"), Path("runs/new"), set=moved)
+    avloc.cluster(run=Path("runs/new"))
+    avloc.train_stage2(run=Path("runs/new"), set=moved)
+    avloc.train_stage2(run=Path("runs/new"))
+    assert_same_training(Path("runs/new"), Path("runs/whole"), 2)
 
 
 def test_a_run_that_another_starts_from_may_be_moved_with_it(project, tmp_path, monkeypatch):
