@@ -69,7 +69,7 @@ def test_short_test_clips_are_repeated_and_said(store, tmp_path, caplog):
 
 
 def test_a_longer_clip_is_cut_and_the_log_says_so(store, tmp_path, caplog):
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, logger="avloc.data"):
         avloc.train_stage1(write_config(tmp_path / "c.yaml", hard_way(store, 0.5)), tmp_path / "run")
     assert "holds clips of 1 s; hard_way listens to 0.5 s of each, its middle" in caplog.text
 
