@@ -1,13 +1,64 @@
-"""Names of clips and files in messages: a few of many, and one that stands there twice."""
+"""Names of clips and files: how they are stored, how they are shown in messages, and a few of many."""
 
 import difflib
+import os
+import re
 from collections.abc import Iterable
+
+LONGEST = 60  # characters of one name in a message
+MESSAGE = 400  # characters of one line of a message
+
+
+def utf8_name(name: str) -> str:
+    """The name of a file as text that can be stored: bytes that are not UTF-8 become %E9 and the like.
+
+    Where Python reads names in another encoding (LANG=C), a name that is UTF-8 on disk is that text again.
+    """
+    if name.isascii():
+        return name
+    raw = name.encode("utf-8", "surrogateescape") if _is_escaped(name) else _on_disk(name)
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        kept = raw.replace(b"%", b"%25").decode("utf-8", "surrogateescape")
+        return re.sub("[\udc80-\udcff]", lambda byte: f"%{ord(byte[0]) - 0xDC00:02X}", kept)
+
+
+def _is_escaped(name: str) -> bool:
+    return any("\udc80" <= letter <= "\udcff" for letter in name)
+
+
+def _on_disk(name: str) -> bytes:
+    """The bytes of a name; of text that no file here could be named, its UTF-8."""
+    try:
+        return os.fsencode(name)
+    except UnicodeEncodeError:
+        return name.encode("utf-8", "replace")
+
+
+def printable(text: object) -> str:
+    """Text from files as it may be shown: control characters, escapes and broken letters are spelled out, as \\x1b."""
+    return "".join(letter if letter.isprintable() else _spelled(letter) for letter in str(text))
+
+
+def _spelled(letter: str) -> str:
+    if "\udc80" <= letter <= "\udcff":
+        return f"\\x{ord(letter) - 0xDC00:02x}"
+    return repr(letter)[1:-1]
+
+
+def shortened(text: str, most: int = LONGEST) -> str:
+    """The text, its middle left out where it is longer than `most` characters: beginning and end say the most."""
+    if len(text) <= most:
+        return text
+    head = (most - 3) * 2 // 3
+    return f"{text[:head]}...{text[len(text) - (most - 3 - head) :]}"
 
 
 def some(names: Iterable[str], most: int = 3) -> str:
     """The first few names, and dots where there are more."""
     listed = list(names)
-    return ", ".join(listed[:most]) + (", ..." if len(listed) > most else "")
+    return ", ".join(shortened(printable(name)) for name in listed[:most]) + (", ..." if len(listed) > most else "")
 
 
 def first_double(names: Iterable[str]) -> str | None:
@@ -25,4 +76,4 @@ def unknown(what: str, name: str, known: Iterable[str]) -> str:
     names = list(known)
     near = difflib.get_close_matches(name, names, 1)
     hint = f"did you mean {near[0]!r}? The {what}s are" if near else f"the {what}s are"
-    return f"no {what} {name!r}; {hint} {', '.join(names)}"
+    return f"no {what} {shortened(name)!r}; {hint} {', '.join(names)}"

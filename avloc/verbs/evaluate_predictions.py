@@ -54,6 +54,7 @@ def evaluate_predictions(
     out: Path | None = None,
     resamples: int = 2000,
     seed: int = 0,
+    strict: bool = False,
 ) -> Scoring:
     """Score heat maps in a file (or folder) by a published protocol, with intervals and blind baselines.
 
@@ -61,7 +62,7 @@ def evaluate_predictions(
     name, or ``all`` for every protocol that fits; default: the benchmark's. axes: axes of the protocol to change.
     metric: which to report. ids: a list of clips to restrict to; val_ids: clips on which a protocol that picks a
     threshold picks it, and which are then not scored. music_boxes: xywh, or xyxy-avgn to read boxes as the release of
-    AVGN does. out: write the JSON.
+    AVGN does. out: write the JSON. strict: refuse predictions and clips without a partner, which are otherwise counted.
     """
     from avloc.config import words
     from avloc.errors import ConfigError, DataError
@@ -74,6 +75,7 @@ def evaluate_predictions(
     metric = metric and words(metric)
     real = _truth(benchmark, annotations, truth, ids)
     given = _of_pairs(read_predictions(Path(predictions)), real)
+    given = _by_truth(given, real, Path(predictions).name, ids is None, strict)
     names = list(PROTOCOLS) if protocol == "all" else [protocol or _default(benchmark)]
     chosen, unable = [], {}
     for name in names:
@@ -126,6 +128,34 @@ def _of_pairs(given: "Predictions", truth: "Truth") -> "Predictions":
     whole = {name: (pair["0"], pair["1"]) for name, pair in places.items() if len(pair) == 2}
     rows = np.array(list(whole.values()), np.int64).reshape(-1, 2)
     return replace(given, ids=list(whole), maps=given.maps[rows, 0], confidence=None, object_maps=None, assignment=None)
+
+
+def _by_truth(given: "Predictions", truth: "Truth", what: str, whole: bool, strict: bool) -> "Predictions":
+    """The predictions under the ids of the truth, however they spell them; what finds no partner is told, or refused.
+
+    whole: the truth was not restricted to a list, so that a prediction for another id is a mistake.
+    """
+    from avloc.errors import DataError
+    from avloc.joins import joined, match, told
+
+    found = match(truth.written, given.ids)
+    own = dict(zip(truth.written, truth.ids, strict=True))
+    join = joined(
+        what,
+        found,
+        missing="clips of the truth have no prediction",
+        unused="predictions are for no clip of the truth" if whole else "",
+        ambiguous="clips of the truth could have either of several predictions",
+    )
+    if found.ambiguous and not found.pairs:
+        raise DataError(f"{join}; write the ids as the truth does")
+    if found.pairs:
+        told([join], strict)
+    renamed = {theirs: own[name] for name, theirs in found.pairs.items()}
+    taken = set(renamed.values())
+    # a prediction that is for no clip must not be taken for one whose short id it happens to have
+    ids = [renamed.get(name) or (f"{name} (for no clip)" if name in taken else name) for name in given.ids]
+    return given if ids == given.ids else replace(given, ids=ids)
 
 
 def _rest(given: "Predictions", truth: "Truth") -> dict[str, Any]:

@@ -63,13 +63,14 @@ def _rows(entry: Any, categories: dict[int, str], classes: tuple[str, ...]) -> I
         if isinstance(box, dict):
             name = box["class"] if "class" in box else _name(box["category_id"], categories)
             if "normbox" in box:
-                x, y, w, h = box["normbox"]
+                x, y, w, h = map(float, box["normbox"])
             else:
                 width, height = entry["wdith"], entry["height"]  # misspelt as published
-                x, y, w, h = (v / side for v, side in zip(box["box"], (width, height) * 2, strict=True))
+                x, y, w, h = (float(v) / side for v, side in zip(box["box"], (width, height) * 2, strict=True))
             sounding = bool(box.get("sounding", True))
         else:
-            category, x, y, w, h = box
+            category, *corner = box
+            x, y, w, h = map(float, corner)
             name, sounding = _name(category, categories), True
         label = classes.index(name) if name in classes else -1
         yield [*(min(max(float(v), 0.0), 1.0) for v in (x, y, x + w, y + h)), label, sounding]
