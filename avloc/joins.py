@@ -7,22 +7,22 @@ equally well is ambiguous and belongs to neither.
 
 import logging
 import unicodedata
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from avloc.endings import bare
 from avloc.errors import DataError
-from avloc.naming import printable, shortened, some
+from avloc.naming import brief, printable, some
 
 logger = logging.getLogger(__name__)
 
 SHOWN = 3  # names in a line
 KEPT = 5  # names in a store
+ASIDE = "set aside"
 #: how near a spelling is. OTHERWISE: as whoever looks for files may know. From FOLDERS on one side leaves folders out.
 EXACT, SPELLED, ENDINGS, OTHERWISE, FOLDERS, FEWER, NOT = range(7)
-Level = dict[tuple[str, ...], list[str]]
+ALL = -1
 
 
 def spelled(name: str) -> str:
@@ -31,46 +31,49 @@ def spelled(name: str) -> str:
     return text.replace("\\", "/").removeprefix("./")
 
 
-def _parts(name: str) -> tuple[str, ...]:
+def _key(name: str) -> str:
     """Folders and the name without ending, as they are compared."""
-    return tuple(bare(spelled(name)).split("/"))
+    return bare(spelled(name))
 
 
 class Index:
     """Names that can be found by other spellings of them, in constant time each."""
 
     def __init__(self, names: Iterable[str]) -> None:
-        self.names = dict.fromkeys(names)
-        #: parts -> names that have these and no others
-        self._whole: Level = {}
-        for name in self.names:
-            self._whole.setdefault(_parts(name), []).append(name)
-        #: number of parts -> these last parts of names that have more
-        self._deeper: dict[int, Level] = {}
+        self.names: Mapping[str, Any] = names if isinstance(names, dict) else dict.fromkeys(names)
+        #: number of folders -> the last part of a name with so many of its folders -> such names; of all names, whatever
+        #: folders they have, under ALL
+        self._levels: dict[int, dict[str, list[str]]] = {}
 
     def find(self, name: str) -> tuple[int, list[str]]:
         """How near the nearest names are (EXACT to NOT), and all that are that near."""
         if name in self.names:
             return EXACT, [name]
-        parts = _parts(name)
-        if whole := self._whole.get(parts, []):
+        key = _key(name)
+        if whole := self._level(ALL).get(key, []):
             text = spelled(name)
             alike = [known for known in whole if spelled(known) == text]
             return (SPELLED, alike) if alike else (ENDINGS, whole)
-        if deeper := self._level(len(parts)).get(parts, []):
+        folders = key.count("/")
+        if deeper := self._level(folders).get(key, []):
             return FOLDERS, deeper
-        for first in range(1, len(parts)):  # its last parts are the whole of a name here
-            if fewer := self._whole.get(parts[first:], []):
+        for _ in range(folders):  # its last parts are the whole of a name here
+            key = key.partition("/")[2]
+            if fewer := self._level(ALL).get(key, []):
                 return FEWER, fewer
         return NOT, []
 
-    def _level(self, count: int) -> Level:
-        if count not in self._deeper:
-            level = self._deeper[count] = {}
-            for parts, names in self._whole.items():
-                if len(parts) > count:
-                    level.setdefault(parts[-count:], []).extend(names)
-        return self._deeper[count]
+    def _level(self, folders: int) -> dict[str, list[str]]:
+        """Names by their key; by its last part and so many folders, those that have more."""
+        if folders not in self._levels:
+            level = self._levels[folders] = {}
+            for name in self.names:
+                key = _key(name)
+                if folders == ALL:
+                    level.setdefault(key, []).append(name)
+                elif key.count("/") > folders:
+                    level.setdefault("/".join(key.rsplit("/", folders + 1)[1:]), []).append(name)
+        return self._levels[folders]
 
 
 #: how near the nearest are, and all that are that near, of what a name may mean
@@ -129,7 +132,10 @@ def match(asked: Iterable[str], there: Iterable[str], find: Find | None = None, 
 
 @dataclass(frozen=True)
 class Left:
-    """Names of one kind ("missing", "unused", "ambiguous") that a join left over: how many, in words, the first of them."""
+    """Names of one kind that a join left over: how many, in words, the first of them.
+
+    kind: "missing", "unused" or "ambiguous"; "set aside" where a list chooses others, which is no mistake.
+    """
 
     kind: str
     count: int
@@ -152,6 +158,10 @@ class Join:
     def __str__(self) -> str:
         return f"{self.what}: {'; '.join(map(str, self.left))}"
 
+    @property
+    def wrong(self) -> bool:
+        return any(one.kind != ASIDE for one in self.left)
+
     def to_json(self) -> dict[str, Any]:
         left = [{**vars(one), "names": list(one.names)} for one in self.left]
         return {"what": self.what, "matched": self.matched, "left": left}
@@ -166,7 +176,7 @@ class Join:
             ]
             return cls(str(value["what"]), int(value["matched"]), tuple(left))
         except (KeyError, TypeError, ValueError, AttributeError):
-            raise DataError(f"unmatched: found {shortened(str(value))}; expected what, matched and left") from None
+            raise DataError(f"unmatched: found {brief(str(value))}; expected what, matched and left") from None
 
 
 def joined(
@@ -175,17 +185,19 @@ def joined(
     missing: str = "",
     unused: str = "",
     ambiguous: str = "fit more than one file",
+    aside: str = "",
 ) -> Join:
     """The join of a file or folder `what` in words: each says what is true of the names, "ids match no video".
 
-    Kinds without words are not told, where they are as they should be.
+    Kinds without words are not told, where they are as they should be. aside: of what is unused because it was not chosen.
     """
     total = len(matched.pairs) + len(matched.missing) + len(matched.ambiguous)
     left = []
     if matched.missing and missing:
         left.append(Left("missing", len(matched.missing), f"of {total} {missing}", _few(matched.missing)))
-    if matched.unused and unused:
-        left.append(Left("unused", len(matched.unused), unused, _few(matched.unused)))
+    if matched.unused and (unused or aside):
+        kind = "unused" if unused else ASIDE
+        left.append(Left(kind, len(matched.unused), unused or aside, _few(matched.unused)))
     if matched.ambiguous:
         named = [f"{_name(name)} ({some(several)})" for name, several in list(matched.ambiguous.items())[:KEPT]]
         left.append(Left("ambiguous", len(matched.ambiguous), f"of {total} {ambiguous}", tuple(named)))
@@ -197,31 +209,14 @@ def _few(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _name(name: str) -> str:
-    return shortened(printable(name))
+    return brief(printable(name))
 
 
 def told(joins: Iterable[Join], strict: bool = False) -> tuple[Join, ...]:
     """Those that left something over, each in one line of the log; with `strict` the first is a DataError instead."""
     left = tuple(join for join in joins if join.left)
     for join in left:
-        if strict:
+        if join.wrong and strict:
             raise DataError(f"{join}; --strict takes no names without a partner")
-        logger.warning("%s", join)
+        logger.log(logging.WARNING if join.wrong else logging.INFO, "%s", join)
     return left
-
-
-def passed_over(names: Iterable[str]) -> str:
-    """Files that nothing reads, counted by ending: "17 files passed over: 12 .txt, 5 .srt"; "" where there are none."""
-    counts = Counter(_ending(name) for name in names)
-    return f"{counts.total()} files passed over: {passed_words(counts)}" if counts else ""
-
-
-def _ending(name: str) -> str:
-    _, dot, ending = name.rpartition(".")
-    return shortened(printable(dot + ending.lower()), 12) if dot and ending else "without ending"
-
-
-def passed_words(counts: Mapping[str, int]) -> str:
-    ranked = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
-    more = f", {sum(count for _, count in ranked[KEPT:])} others" if len(ranked) > KEPT else ""
-    return ", ".join(f"{count} {ending}" for ending, count in ranked[:KEPT]) + more

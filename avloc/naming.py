@@ -47,7 +47,7 @@ def _spelled(letter: str) -> str:
     return repr(letter)[1:-1]
 
 
-def shortened(text: str, most: int = LONGEST) -> str:
+def brief(text: str, most: int = LONGEST) -> str:
     """The text, its middle left out where it is longer than `most` characters: beginning and end say the most."""
     if len(text) <= most:
         return text
@@ -58,7 +58,7 @@ def shortened(text: str, most: int = LONGEST) -> str:
 def some(names: Iterable[str], most: int = 3) -> str:
     """The first few names, and dots where there are more."""
     listed = list(names)
-    return ", ".join(shortened(printable(name)) for name in listed[:most]) + (", ..." if len(listed) > most else "")
+    return ", ".join(brief(printable(name)) for name in listed[:most]) + (", ..." if len(listed) > most else "")
 
 
 def first_double(names: Iterable[str]) -> str | None:
@@ -76,4 +76,4 @@ def unknown(what: str, name: str, known: Iterable[str]) -> str:
     names = list(known)
     near = difflib.get_close_matches(name, names, 1)
     hint = f"did you mean {near[0]!r}? The {what}s are" if near else f"the {what}s are"
-    return f"no {what} {shortened(name)!r}; {hint} {', '.join(names)}"
+    return f"no {what} {brief(name)!r}; {hint} {', '.join(names)}"

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from avloc.errors import DataError
 from avloc.files import replacing, why, with_room
-from avloc.naming import first_double, shortened, some, utf8_name
+from avloc.naming import brief, first_double, some, utf8_name
 from avloc.walking import files_in
 
 _ENDINGS = ".h5, .hdf5 or .npz with the arrays ids and maps, or a folder of ID.npy or ID.png"
@@ -184,7 +184,7 @@ def _expect(path: Path, name: str, found: tuple, expected: tuple, what: str) -> 
 def _refuse_doubles(path: Path, ids: list[str]) -> None:
     double = first_double(ids)
     if double is not None:
-        raise DataError(f"{path}: id {shortened(double)!r} stands there twice; expected each id once")
+        raise DataError(f"{path}: id {brief(double)!r} stands there twice; expected each id once")
 
 
 def _from_folder(path: Path) -> Predictions:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from avloc.errors import DataError
 from avloc.files import why
-from avloc.naming import shortened, utf8_name
+from avloc.naming import brief, utf8_name
 
 #: what a column of ids is called in the first line, and what the others are
 _IDS = (
@@ -67,7 +67,7 @@ def read_table(
         header, rows = tuple(name.strip() for name in rows[0][1]), rows[1:]
     for line, row in rows:
         if len(row) < columns:
-            raise DataError(f"{path}:{line}: found {shortened(','.join(row))!r}; expected {what}")
+            raise DataError(f"{path}:{line}: found {brief(','.join(row))!r}; expected {what}")
     return Table(path, rows, header)
 
 

@@ -70,7 +70,9 @@ def walk(root: Path | str, skip: Container[str] = ()) -> Iterator[tuple[str, lis
 
 def _entries(folder: str, skip: Container[str]) -> tuple[list[str], list[str], list[str]]:
     """The visible files of a folder, sorted, its folders, and its links to folders."""
-    files, folders, linked = [], [], []
+    files: list[str] = []
+    folders: list[str] = []
+    linked: list[str] = []
     with os.scandir(folder) as entries:
         for entry in entries:
             if not visible(entry.name):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from avloc.annotations.truth import Truth
 from avloc.errors import DataError
 from avloc.joins import match
-from avloc.naming import shortened, some
+from avloc.naming import brief, some
 
 _MOST = 1e300  # beyond what a float holds, a number is not a broken coordinate but a broken file
 
@@ -140,21 +140,21 @@ def restrict(truth: Truth, ids: Iterable[str], source: str) -> Truth:
         kept = [place for name in wanted if name in found.pairs for place in clips[found.pairs[name]]]
     if not kept:
         raise DataError(
-            f"{source}: none of its {len(wanted)} ids is annotated, such as {shortened(wanted[0])!r} "
-            f"or not {shortened(truth.ids[0])!r}"
+            f"{source}: none of its {len(wanted)} ids is annotated, such as {brief(wanted[0])!r} "
+            f"or not {brief(truth.ids[0])!r}"
         )
     part = truth.take(kept)
     part.warnings = box_warnings(part.boxes)
     part.unannotated = len(found.missing) + len(found.ambiguous)
     if found.missing:
         part.warnings.append(
-            f"{len(found.missing)} {what} of the list have no annotation, such as {shortened(found.missing[0])}; "
+            f"{len(found.missing)} {what} of the list have no annotation, such as {brief(found.missing[0])}; "
             "they are left out"
         )
     if found.ambiguous:
         name, several = next(iter(found.ambiguous.items()))
         part.warnings.append(
-            f"{len(found.ambiguous)} {what} of the list could each be one of several, such as {shortened(name)} "
+            f"{len(found.ambiguous)} {what} of the list could each be one of several, such as {brief(name)} "
             f"({some(several)}); they are left out"
         )
     return part

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from avloc.endings import bare
 from avloc.errors import AvlocError, DataError
 from avloc.files import read_json
-from avloc.naming import first_double, shortened, some, utf8_name
+from avloc.naming import brief, first_double, some, utf8_name
 from avloc.tables import IDS, read_table
 from avloc.walking import listed, visible, walk
 
@@ -147,15 +147,13 @@ def id_list(path: Path) -> list[str]:
     column = table.column(IDS, 0)
     for line, row in table.rows:
         if len(row) <= column or not row[column].strip():
-            raise DataError(
-                f"{path}:{line}: no id in {shortened(','.join(row))!r}; expected one in column {column + 1}"
-            )
+            raise DataError(f"{path}:{line}: no id in {brief(','.join(row))!r}; expected one in column {column + 1}")
     if not table.rows:
         raise DataError(f"{path}: empty; expected one id a line")
     ids = [bare(row[column].strip()) for _, row in table.rows]
     double = first_double(ids)
     if double is not None:
-        raise DataError(f"{path}: id {shortened(double)!r} stands there more than once")
+        raise DataError(f"{path}: id {brief(double)!r} stands there more than once")
     return ids
 
 

@@ -19,7 +19,7 @@ from avloc.annotations.truth import Truth
 from avloc.errors import DataError
 from avloc.files import replacing, why
 from avloc.joins import match
-from avloc.naming import shortened, some, utf8_name
+from avloc.naming import brief, some, utf8_name
 from avloc.walking import files_in
 
 _MASKS = ("masks.npz", "vgginstruments_masks.npz", "anno", "masks")
@@ -88,7 +88,7 @@ def _read(files: Files, name: str, table: str) -> Truth:
     found = match((sample for row in rows for sample in row[: 3 if len(row) >= 4 else 1 : 2]), masks, alone=False)
     lacking = [*found.missing, *found.ambiguous]
     if lacking:
-        raise DataError(f"{path}: no mask for {shortened(lacking[0])}; expected one for every sample of {table}")
+        raise DataError(f"{path}: no mask for {brief(lacking[0])}; expected one for every sample of {table}")
     build = Builder(name)
     parts = []
     for row in rows:

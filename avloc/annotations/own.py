@@ -8,7 +8,7 @@ from avloc.annotations.builder import Builder
 from avloc.annotations.files import Absent, Files, fractions_of_pixels, json_object
 from avloc.annotations.truth import Truth
 from avloc.errors import DataError
-from avloc.naming import shortened, utf8_name
+from avloc.naming import brief, utf8_name
 from avloc.walking import files_in
 
 SOUNDS = ("own", "silence", "noise", "other")
@@ -110,7 +110,7 @@ def read_coco(path: Path, table: dict[str, Any], name: str = "") -> Truth:
     for row in table["annotations"]:
         box = row.get("bbox")
         if "image_id" not in row or not isinstance(box, list) or len(box) != 4 or not all(map(_number, box)):
-            found = shortened(f"{box!r}")
+            found = brief(f"{box!r}")
             raise DataError(
                 f"{path}: annotation {row.get('id')}: bbox {found}; expected 'image_id' and a 'bbox' of four numbers"
             )

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.errors import DataError
-from avloc.naming import first_double, shortened
+from avloc.naming import brief, first_double
 
 
 @dataclass
@@ -71,7 +71,7 @@ class Truth:
             raise DataError(f"truth {self.name}: box_class points outside the {len(self.classes)} classes")
         double = first_double(self.ids)
         if double is not None:
-            raise DataError(f"truth {self.name}: id {shortened(double)!r} stands there twice")
+            raise DataError(f"truth {self.name}: id {brief(double)!r} stands there twice")
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -20,6 +20,12 @@ def show_prepared(prepared: "Prepared") -> None:
     print(
         f"{prepared.store}: {prepared.ok} listed items ok, {prepared.failed} failed, {prepared.seconds:.1f} s{failed}"
     )
+    for join in prepared.unmatched:
+        print(join)
+    if prepared.passed:
+        from avloc.prepare.parts.media_files import passed_over
+
+        print(passed_over(prepared.passed))
     if prepared.shard:
         parts = prepared.shard.partition("/")[2]
         print(f"part {prepared.shard}; `avloc data merge PART PART ... --out STORE` joins all {parts}")

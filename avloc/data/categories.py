@@ -86,6 +86,6 @@ def _table(path: Path, classes: int, what: str) -> Mapping:
     if set(names) <= set(CATEGORIES):
         names = tuple(name for name in CATEGORIES if name in names)
     table = np.zeros((classes, len(names)), np.float32)
-    for number, category in places:
-        table[number, names.index(category)] = 1
+    for place, category in places:
+        table[place, names.index(category)] = 1
     return Mapping(names, table)

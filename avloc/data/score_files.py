@@ -12,7 +12,7 @@ from avloc.data.store import Store
 from avloc.errors import DataError
 from avloc.files import why
 from avloc.joins import joined, match, told
-from avloc.naming import first_double, shortened, some
+from avloc.naming import brief, first_double, some
 from avloc.tables import read_table
 
 Scores = NDArray[np.float32]
@@ -55,16 +55,16 @@ def rows_of(path: Path, store: Store, ids: list[str]) -> NDArray[np.int64]:
     place = {clip: row for row, clip in enumerate(ids)}
     double = first_double(ids)
     if double is not None:
-        raise DataError(f"{path}: id {shortened(double)!r} stands there twice; expected each clip once")
+        raise DataError(f"{path}: id {brief(double)!r} stands there twice; expected each clip once")
     found = match(store.ids, ids)
     if found.missing:
         raise DataError(
             f"{path}: {len(found.missing)} of {len(store)} clips of {store.split_name} are missing, such as "
-            f"{shortened(found.missing[0])}"
+            f"{brief(found.missing[0])}"
         )
     if found.ambiguous:
         clip, several = next(iter(found.ambiguous.items()))
-        raise DataError(f"{path}: {shortened(clip)} could be any of {some(several)}; write the ids as the store does")
+        raise DataError(f"{path}: {brief(clip)} could be any of {some(several)}; write the ids as the store does")
     told([joined(path.name, found, unused=f"ids are no clip of {store.split_name} and are left out")])
     return np.array([place[found.pairs[clip]] for clip in store.ids], np.int64)
 

@@ -14,6 +14,7 @@ from avloc.annotations.reading import laid_out
 from avloc.annotations.truth import Truth
 from avloc.annotations.vgg import VGGSS, read_vggss
 from avloc.errors import DataError
+from avloc.joins import Join
 from avloc.options import verb
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.marks import UNNAMED, Rows
@@ -33,11 +34,12 @@ from avloc.prepare.parts.options import (
     Splits,
     StoreKind,
 )
-from avloc.prepare.parts.recipe import Recipe, boxes_in, drawn, find_lists, moments_of, refuse_missing, report_unmarked
+from avloc.prepare.parts.recipe import Recipe, boxes_in, drawn, find_lists, moments_of, refuse_missing, unmarked
 from avloc.prepare.parts.recordings import OneMoment
 from avloc.prepare.parts.tree import Tree, shown_file
 from avloc.prepare.pool.scale import Scale
 from avloc.prepare.writing.store_folder import Prepared
+from avloc.tables import read_table
 
 EXPECTED = "videos ID_START.mp4, or frames and sounds under such names"
 TABLE = ("vggsound.csv",)
@@ -105,20 +107,21 @@ def list_vggsound(
     if not boxed and (needed := [split for split in [*entries, *tables] if split in MARKED]):
         raise DataError(f"{annotations}: no vggss.json in it or in its folders; the split {needed[0]!r} has its boxes")
     items: dict[str, Item] = {}
+    joins: list[Join] = []
     for split, own in entries.items():
         if split in MARKED:
-            report_unmarked(split, [entry.item for entry in own], known.boxes)
+            joins.append(unmarked(split, [entry.item for entry in own], known.boxes))
         items |= {entry.item: _item(tree, known, entry.item) for entry in own if entry.item not in items}
     for split, path in tables.items():
-        entries[split], more = _of_table(tree, known, split, path, entries)
+        entries[split], more = _of_table(tree, known, split, path, entries, joins)
         items |= more
     order = [*entries] if splits is None else list(dict.fromkeys(splits))
-    return known.classes or UNNAMED, Listing(items, {split: entries[split] for split in order})
+    return known.classes or UNNAMED, tree.listing(items, {split: entries[split] for split in order}, joins)
 
 
 def _known(table: Path | None, boxes: Files | None, instruments: Sequence[Path]) -> _Known:
     known = _Known()
-    for number, row in enumerate(csv_rows(table, 4) if table else (), 1):
+    for number, row in read_table(table, 4, "YouTube id, start second, class, split").rows if table else ():
         if not row[1].strip().isdecimal():
             raise DataError(
                 f"{table}:{number}: found {','.join(row)!r}; expected YouTube id, start second, class, split"
@@ -161,7 +164,7 @@ def _labels(known: _Known, name: str) -> list[int]:
 
 
 def _of_table(
-    tree: Tree, known: _Known, split: str, path: Path, entries: Mapping[str, list[Entry]]
+    tree: Tree, known: _Known, split: str, path: Path, entries: Mapping[str, list[Entry]], joins: list[Join]
 ) -> tuple[list[Entry], dict[str, Item]]:
     rows = list(enumerate(csv_rows(path, 2 if split == "instruments" else 3), 1))
     if split == "instruments":
@@ -170,7 +173,7 @@ def _of_table(
     if split == "instruments_multi":
         return _listed(path, ((number, item) for number, row in rows for item in _duet(tree, known, row[0], row[2])))
     if split == "duet":
-        report_unmarked(split, sorted({row[0] for _, row in rows} | {row[2] for _, row in rows}), known.boxes)
+        joins.append(unmarked(split, sorted({row[0] for _, row in rows} | {row[2] for _, row in rows}), known.boxes))
         return _listed(path, ((number, item) for number, row in rows for item in _duet(tree, known, row[0], row[2])))
     # all of VGG-SS, and as many frames whose own objects are silent
     listed, items = _listed(

@@ -2,7 +2,6 @@
 torch."""
 
 import logging
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -72,6 +71,7 @@ def evaluate_predictions(
     Needs no torch. Give benchmark and annotations, or truth.
     """
     from avloc.errors import ConfigError, DataError
+    from avloc.predicted_ids import of_pairs, under_ids_of
     from avloc.predictions import read_predictions
     from avloc.protocols import PROTOCOLS
     from avloc.scoring import score_all
@@ -79,8 +79,8 @@ def evaluate_predictions(
     if (truth is None) == (benchmark is None or annotations is None):
         raise ConfigError("give --benchmark NAME with --annotations PATH, or --truth FILE (one of the two)")
     real = _truth(benchmark, annotations, truth, ids)
-    given = _of_pairs(read_predictions(predictions), real)
-    given = _by_truth(given, real, predictions.name, ids is None, strict)
+    given = of_pairs(read_predictions(predictions), real)
+    given = under_ids_of(given, real, predictions.name, ids is None, strict)
     names = list(PROTOCOLS) if protocol == "all" else [protocol or _default(benchmark)]
     chosen, unable = [], {}
     for name in names:
@@ -114,53 +114,6 @@ def evaluate_predictions(
 
         write_json(out, found.to_json())
     return found
-
-
-def _of_pairs(given: "Predictions", truth: "Truth") -> "Predictions":
-    """A benchmark of mixed clips wants two maps a row: they are those of the clips ID+PARTNER/0 and /1, as a store has them.
-
-    A row of which one clip is missing has no prediction. Other ids are left as they are.
-    """
-    import numpy as np
-
-    found = [re.fullmatch(r"(.+)\+(.+)/([01])", name) for name in given.ids]
-    if not truth.mixed or not found or given.maps.shape[1] != 1 or not all(found):
-        return given
-    places: dict[str, dict[str, int]] = {}
-    for number, match in enumerate(found):
-        assert match is not None
-        places.setdefault(match[1], {})[match[3]] = number
-    whole = {name: (pair["0"], pair["1"]) for name, pair in places.items() if len(pair) == 2}
-    rows = np.array(list(whole.values()), np.int64).reshape(-1, 2)
-    return replace(given, ids=list(whole), maps=given.maps[rows, 0], confidence=None, object_maps=None, assignment=None)
-
-
-def _by_truth(given: "Predictions", truth: "Truth", what: str, whole: bool, strict: bool) -> "Predictions":
-    """The predictions under the ids of the truth, however they spell them; what finds no partner is told, or refused.
-
-    whole: the truth was not restricted to a list, so that a prediction for another id is a mistake.
-    """
-    from avloc.errors import DataError
-    from avloc.joins import joined, match, told
-
-    found = match(truth.written, given.ids)
-    own = dict(zip(truth.written, truth.ids, strict=True))
-    join = joined(
-        what,
-        found,
-        missing="clips of the truth have no prediction",
-        unused="predictions are for no clip of the truth" if whole else "",
-        ambiguous="clips of the truth could have either of several predictions",
-    )
-    if found.ambiguous and not found.pairs:
-        raise DataError(f"{join}; write the ids as the truth does")
-    if found.pairs:
-        told([join], strict)
-    renamed = {theirs: own[name] for name, theirs in found.pairs.items()}
-    taken = set(renamed.values())
-    # a prediction that is for no clip must not be taken for one whose short id it happens to have
-    ids = [renamed.get(name) or (f"{name} (for no clip)" if name in taken else name) for name in given.ids]
-    return given if ids == given.ids else replace(given, ids=ids)
 
 
 def _rest(given: "Predictions", truth: "Truth") -> dict[str, Any]:

@@ -8,8 +8,9 @@ from typing import Any
 from avloc.annotations.music import CATEGORIES
 from avloc.errors import DataError
 from avloc.files import read_json
+from avloc.walking import files_in
 
-_ANNOTATIONS = ("*test.json", "*test_compact.json", "*validation.json")
+_ANNOTATIONS = ("test.json", "test_compact.json", "validation.json")
 _KEY = re.compile(r"(.+)/frame_(\d+)/(\d+)\.jpg")
 
 Row = list[Any]  # x1, y1, x2, y2 in [0, 1], index into the classes or -1, sounding
@@ -22,7 +23,7 @@ def read_boxes(root: Path, classes: tuple[str, ...]) -> dict[str, dict[str, list
     *validation.json, where every box is of a sounding object (the authors say so).
     """
     truth = root / "truth.json"
-    files = [truth] if truth.is_file() else sorted({path for pattern in _ANNOTATIONS for path in root.glob(pattern)})
+    files = [truth] if truth.is_file() else files_in(root, *_ANNOTATIONS)
     categories = _categories(root)
     boxes: dict[str, dict[str, list[Row]]] = {}
     seen: dict[str, Path] = {}
