@@ -6,6 +6,7 @@ equally well is ambiguous and belongs to neither.
 """
 
 import logging
+import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -144,7 +145,12 @@ class Left:
 
     def __str__(self) -> str:
         dots = ", ..." if self.count > min(len(self.names), SHOWN) else ""
-        return f"{self.count} {self.words}: {', '.join(self.names[:SHOWN])}{dots}"
+        words = re.sub(r"^(\w+)s (are|have) ", _in_singular, self.words) if self.count == 1 else self.words
+        return f"{self.count} {words}: {', '.join(self.names[:SHOWN])}{dots}"
+
+
+def _in_singular(plural: "re.Match[str]") -> str:
+    return f"{plural[1]} {'is' if plural[2] == 'are' else 'has'} "
 
 
 @dataclass(frozen=True)
@@ -157,6 +163,10 @@ class Join:
 
     def __str__(self) -> str:
         return f"{self.what}: {'; '.join(map(str, self.left))}"
+
+    def warning(self) -> str:
+        """Without what was set aside."""
+        return f"{self.what}: {'; '.join(str(one) for one in self.left if one.kind != ASIDE)}"
 
     @property
     def wrong(self) -> bool:
@@ -184,7 +194,7 @@ def joined(
     matched: Matched,
     missing: str = "",
     unused: str = "",
-    ambiguous: str = "fit more than one file",
+    ambiguous: str = "listed ids fit more than one file",
     aside: str = "",
 ) -> Join:
     """The join of a file or folder `what` in words: each says what is true of the names, "ids match no video".
@@ -217,6 +227,9 @@ def told(joins: Iterable[Join], strict: bool = False) -> tuple[Join, ...]:
     left = tuple(join for join in joins if join.left)
     for join in left:
         if join.wrong and strict:
-            raise DataError(f"{join}; --strict takes no names without a partner")
-        logger.log(logging.WARNING if join.wrong else logging.INFO, "%s", join)
+            raise DataError(f"{join.warning()}; --strict allows no names without a partner")
+        if join.wrong:
+            logger.warning("%s", join.warning())
+        else:
+            logger.info("%s", join)
     return left

@@ -3,6 +3,7 @@
 import difflib
 import os
 import re
+import unicodedata
 from collections.abc import Iterable
 
 LONGEST = 60  # characters of one name in a message
@@ -36,15 +37,24 @@ def _on_disk(name: str) -> bytes:
         return name.encode("utf-8", "replace")
 
 
-def printable(text: object) -> str:
-    """Text from files as it may be shown: control characters, escapes and broken letters are spelled out, as \\x1b."""
-    return "".join(letter if letter.isprintable() else _spelled(letter) for letter in str(text))
+def printable(text: object, kept: str = "") -> str:
+    """Text from files as a terminal may be given it: what could move its cursor, colour it or turn its direction is spelled
+    out, as \\x1b, and so is a byte that is no letter. kept: characters that stay, such as line ends."""
+    said = str(text)
+    return said if said.isprintable() else "".join(letter if letter in kept else _spelled(letter) for letter in said)
 
 
 def _spelled(letter: str) -> str:
+    if letter.isprintable() or letter in _JOINERS or unicodedata.category(letter) not in _UNSAFE:
+        return letter
     if "\udc80" <= letter <= "\udcff":
         return f"\\x{ord(letter) - 0xDC00:02x}"
     return repr(letter)[1:-1]
+
+
+#: control characters, marks of direction, halves of letters, ends of lines and paragraphs
+_UNSAFE = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
+_JOINERS = "\u200c\u200d"  # within words of some scripts, and in emoji
 
 
 def brief(text: str, most: int = LONGEST) -> str:

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from avloc.cli.from_signature import EMPTY
+from avloc.cli.from_signature import EMPTY, spelt
 
 if TYPE_CHECKING:
     from avloc.cli.command import Verb
@@ -46,5 +46,7 @@ def chosen(verbs: "Sequence[Verb]", given: Mapping[str, Any], defaults: Mapping[
     )
     for one in other.options("evaluate"):
         if one.name not in own and given[one.name] != defaults[one.name] and given[one.name]:
-            raise AvlocError(f"{one.annotation.__metadata__[0].param_decls[0]} {why}")
+            parameter = other.parameters.get(one.name)
+            spelling = f"--{one.name}" if parameter is None else spelt(parameter)
+            raise AvlocError(f"{spelling} {why}")
     return verb

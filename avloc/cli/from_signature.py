@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -37,20 +38,26 @@ def option(parameter: Parameter, default: Any, command: str, panel: str | None =
     if ask.metavar is not None:
         about["metavar"] = ask.metavar
     if parameter.several or parameter.pairs:
+        if not ask.positional:
+            about["metavar"] = ask.metavar or ("<path>" if kind is Path else "<str>")
         kind = list[str] if parameter.pairs or parameter.choices else list[kind]  # type: ignore[valid-type]
         default = EMPTY if default is EMPTY else list(default) if default else None
     if default is None:
         kind = kind | None
-    shown = typer.Argument(**about) if ask.positional else typer.Option(*_spelt(parameter, default), **about)
+    shown = typer.Argument(**about) if ask.positional else typer.Option(_with_negative(parameter, default), **about)
     return inspect.Parameter(
         parameter.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, shown]
     )
 
 
-def _spelt(parameter: Parameter, default: Any) -> tuple[str, ...]:
-    name = parameter.ask.name or f"--{parameter.name.strip('_').replace('_', '-')}"
-    negative = f"/--no-{name.removeprefix('--')}" if parameter.kind is bool and default is not False else ""
-    return (name + negative,)
+def spelt(parameter: Parameter) -> str:
+    return parameter.ask.name or f"--{parameter.name.strip('_').replace('_', '-')}"
+
+
+def _with_negative(parameter: Parameter, default: Any) -> str:
+    """A flag that is off unless it is given needs no --no-NAME."""
+    name = spelt(parameter)
+    return f"{name}/--no-{name.removeprefix('--')}" if parameter.kind is bool and default is not False else name
 
 
 def arguments_for(function: Callable[..., Any], given: dict[str, Any]) -> dict[str, Any]:
@@ -75,6 +82,6 @@ def _pairs(parameter: Parameter, words: list[str]) -> dict[str, str]:
     for word in words:
         name, equals, value = word.partition("=")
         if not equals:
-            raise ConfigError(f"{_spelt(parameter, None)[0]} {word}: expected NAME=VALUE")
+            raise ConfigError(f"{spelt(parameter)} {word}: expected NAME=VALUE")
         found[name.strip().replace("-", "_")] = value.strip()
     return found

@@ -102,7 +102,6 @@ def _boxes(path: Path | None, listed: Iterable[str]) -> tuple[dict[str, Rows], t
         utf8_name(path.name),
         found,
         missing="annotated ids are no VIDEOID/SECOND of a listed video",
-        aside="seconds have no boxes",
         ambiguous="annotated ids fit more than one second",
     )
     return {clip: boxes[own[name]] for name, clip in found.pairs.items()}, (join,)

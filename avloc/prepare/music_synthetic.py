@@ -30,7 +30,8 @@ def prepare_music_synthetic(
     ] = POOLS,
     count: Annotated[Sequence[str], "SPLIT=NUMBER of mosaics; may be repeated"] = COUNTS,
     training: Annotated[
-        Sequence[str] | None, "split whose sounds get random gains; may be repeated; default: those named train..."
+        Sequence[str] | None,
+        "split whose sounds get random gains; may be repeated; default: those whose name begins with train",
     ] = None,
     seed: Annotated[int, "seed for drawing the mosaics"] = 0,
     size: Annotated[int, "side of a mosaic in pixels; its cells have half of it"] = 256,

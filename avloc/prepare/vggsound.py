@@ -16,24 +16,10 @@ from avloc.annotations.vgg import VGGSS, read_vggss
 from avloc.errors import DataError
 from avloc.joins import Join
 from avloc.options import verb
+from avloc.prepare.parts import options
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.marks import UNNAMED, Rows
 from avloc.prepare.parts.moments import entries as numbered
-from avloc.prepare.parts.options import (
-    Annotations,
-    Frames,
-    Lists,
-    Out,
-    Part,
-    Rate,
-    Seconds,
-    Seed,
-    Short,
-    Size,
-    Source,
-    Splits,
-    StoreKind,
-)
 from avloc.prepare.parts.recipe import Recipe, boxes_in, drawn, find_lists, moments_of, refuse_missing, unmarked
 from avloc.prepare.parts.recordings import OneMoment
 from avloc.prepare.parts.tree import Tree, shown_file
@@ -216,21 +202,21 @@ def _duet(tree: Tree, known: _Known, first: str, second: str) -> Iterator[Item]:
 
 @verb
 def prepare_vggsound(
-    source: Source,
-    out: Out = Path("data/vggsound"),
-    annotations: Annotations = None,
-    lists: Lists = (),
-    splits: Splits = None,
+    source: options.Source,
+    out: options.Out = Path("data/vggsound"),
+    annotations: options.Annotations = None,
+    lists: options.Lists = (),
+    splits: options.Splits = None,
     at: Annotated[float, "time of the frame in seconds; the boxes of VGG-SS are of the frame at 5.0"] = 5.0,
     frame: Annotated[int, "which frame to take where a clip is a folder of numbered ones"] = 7,
-    seconds: Seconds = 3.0,
-    rate: Rate = 16000,
-    part: Part = "middle",
-    short: Short = "repeat",
-    size: Size = 256,
-    frames: Frames = "jpeg",
-    store: StoreKind = "hdf5",
-    seed: Seed = 0,
+    seconds: options.Seconds = 3.0,
+    rate: options.Rate = 16000,
+    part: options.Part = "middle",
+    short: options.Short = "repeat",
+    size: options.Size = 256,
+    frames: options.Frames = "jpeg",
+    store: options.StoreKind = "hdf5",
+    seed: options.Seed = 0,
     **work: Unpack[Scale],
 ) -> Prepared:
     """VGGSound and its test sets: one clip for each listed ID_START. docs/data/vggsound.md
@@ -253,8 +239,7 @@ def prepare_vggsound(
                       vgginstruments_multi_test.csv (stoneMo/AVGN), only
                       when asked for; frames/sampleNNNN.jpg
 
-    The defaults are those of EZ-VSL and SSPL. Visual context uses 24000 Hz; Hard Way's test uses the first 10
-    seconds.
+    The defaults are those of EZ-VSL and SSPL. Visual context uses 24000 Hz; Hard Way's test the first 10 seconds.
     """
     moments = moments_of(size, rate, seconds, short, part)
     if not 0 <= at < 1e4:

@@ -53,7 +53,7 @@ def pseudo_labels(
     batch_size: Annotated[int, "clips, or frames, per batch"] = 32,
     progress: Progress | None = None,
 ) -> PseudoLabels:
-    """Write down for each clip which classes are heard and seen, for methods that learn categories first.
+    """Record which classes are heard and seen in each clip, for methods that learn categories first.
 
     Labels come from one source: --tags, --run, or scores of sounds and of frames. What scores only sounds, or only
     frames, also serves the other where that has nothing of its own. Scores lie in [0, 1], a row for each clip; a

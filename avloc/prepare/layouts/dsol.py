@@ -166,7 +166,7 @@ def _boxes_by_video(truth: Truth | None, names: list[str]) -> tuple[dict[str, di
     if truth is None:
         return found, ()
     own = match(found, names)
-    join = joined(truth.name or "annotation", own, "annotated videos are not listed", aside="videos have no annotation")
+    join = joined(truth.name or "annotation", own, "annotated videos are not listed")
     return {own.pairs[video]: rows for video, rows in found.items() if video in own.pairs}, (join,)
 
 
