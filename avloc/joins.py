@@ -8,7 +8,7 @@ equally well is ambiguous and belongs to neither.
 import logging
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -129,6 +129,15 @@ def match(asked: Iterable[str], there: Iterable[str], find: Find | None = None, 
                 ambiguous[name] = (own, *(other for other in best if other != name))
     touched = {*pairs.values(), *(own for several in ambiguous.values() for own in several)}
     return Matched(pairs, tuple(missing), ambiguous, tuple(name for name in there if name not in touched))
+
+
+def sorted_out(
+    names: Iterable[str], missing: Container[str], ambiguous: Mapping[str, tuple[str, ...]], unused: Iterable[str] = ()
+) -> Matched:
+    """A join whose partners were looked for elsewhere: all names but the missing and the ambiguous have one."""
+    left = [name for name in names if name not in ambiguous]
+    pairs = {name: name for name in left if name not in missing}
+    return Matched(pairs, tuple(name for name in left if name not in pairs), ambiguous, tuple(unused))
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 LONGEST = 60  # characters of one name in a message
 MESSAGE = 400  # characters of one line of a message
+MOST = 40  # names that one could have meant
 
 
 def utf8_name(name: str) -> str:
@@ -86,4 +87,4 @@ def unknown(what: str, name: str, known: Iterable[str]) -> str:
     names = list(known)
     near = difflib.get_close_matches(name, names, 1)
     hint = f"did you mean {near[0]!r}? The {what}s are" if near else f"the {what}s are"
-    return f"no {what} {brief(name)!r}; {hint} {', '.join(names)}"
+    return f"no {what} {brief(name)!r}; {hint} {some(names, MOST)}"

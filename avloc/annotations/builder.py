@@ -78,7 +78,7 @@ class Builder:
         number = {label: place for place, label in enumerate(classes)}
         unknown = sorted(names - set(classes))
         if unknown:
-            raise DataError(f"{self.name}: class {unknown[0]!r} is not one of {', '.join(classes)}")
+            raise DataError(f"{self.name}: class {brief(unknown[0])!r} is not one of {some(classes, 8)}")
         boxes = np.array([row[1] for row in self.rows], np.float64).reshape(-1, 4)
         has_extent = bool(self.rows) and all(row[2] is not None for row in self.rows)
         labelled = any(label is not None for label in self.labels)

@@ -9,7 +9,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -114,10 +114,8 @@ class _Lined(logging.Handler):
     """Writes to whatever stderr is when something is said."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        try:
+        with suppress(OSError):  # a full disc, or nobody reads it: no reason to end a training
             print(self.format(record), file=sys.stderr, flush=True)
-        except OSError:  # a full disc, or nobody reads it: no reason to end a training
-            pass
 
 
 class _Printable(logging.Formatter):
@@ -133,6 +131,8 @@ def start_log(verbose: bool) -> None:
 
     Letters that stdout cannot hold are spelled out from here on, wherever it goes.
     """
+    from rich.logging import RichHandler
+
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -140,8 +140,6 @@ def start_log(verbose: bool) -> None:
     handler: logging.Handler = _Lined()
     form = "%(levelname)-8s %(message)s"
     if screen.is_terminal:
-        from rich.logging import RichHandler
-
         handler, form = RichHandler(console=screen, show_path=False, show_time=False, markup=False), "%(message)s"
     handler.setFormatter(_Printable(form))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])

@@ -19,21 +19,21 @@ from avloc.data.clip import Clip
 from avloc.errors import DataError
 from avloc.files import file_size
 from avloc.joins import joined, match
-from avloc.naming import some, utf8_name
+from avloc.naming import utf8_name
 from avloc.options import Ask, verb
 from avloc.prepare.media.container import MediaError, open_media, video_stream
 from avloc.prepare.media.picture import squares_at
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.marks import UNNAMED, Marks, read_truth
 from avloc.prepare.parts.media_files import by_stem, find_alone, find_media, names_of, passed_over
-from avloc.prepare.parts.moments import Moments, entries, hear, read_lists, read_picture, refuse_ambiguous
+from avloc.prepare.parts.moments import Moments, entries, hear, list_names, read_lists, read_picture, refuse_ambiguous
 from avloc.prepare.parts.names import Found, one_of
 from avloc.prepare.parts.options import Benchmark, Boxes, Frames, Lists, Out, Rate, Short, Size, StoreKind
 from avloc.prepare.parts.tags import Tags
 from avloc.prepare.pool.scale import Scale
 from avloc.prepare.writing.build import Prepared, build_store
 
-EXPECTED = "such as .mp4, .mkv or .webm"
+EXPECTED = "ending in .mp4, .mkv, .webm or the like"
 
 
 def list_videos(
@@ -100,16 +100,12 @@ def list_videos(
             facts["either" if film else "ambiguous"] = [utf8_name(file) for file in beside[:2]]
         items[name] = Item(name, utf8_name(path) if path else f"{name}.mp4", facts)
     files = joined(
-        _lists_in_words(lists),
+        list_names(lists) or "videos",
         found,
         missing="listed ids match no file",
         aside="videos are in no list" if lists else "",
     )
     return classes, Listing(items, splits, (files, *given, *marks.joins), media.passed)
-
-
-def _lists_in_words(lists: Mapping[str, tuple[Path, list[str]]]) -> str:
-    return some(utf8_name(file.name) for file, _ in lists.values()) or "videos"
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from avloc.data.clip import Box, Clip
 from avloc.data.store import Store
 from avloc.errors import DataError
 from avloc.files import file_size
-from avloc.joins import Matched, joined, match
+from avloc.joins import joined, match, sorted_out
 from avloc.naming import some, utf8_name
 from avloc.options import verb
 from avloc.prepare.media.container import MediaError, open_media
@@ -77,11 +77,10 @@ def list_music(root: Path, splits: Sequence[str] | None = None) -> tuple[tuple[s
             several[stem] = tuple(seen)
         items[stem] = Item(stem, utf8_name(video or f"videos/{stem}.mp4"), facts, {"bytes": sizes[0]})
     used = {stem: item.facts["video"] for stem, item in items.items() if item.facts["video"]}
-    missing = tuple(stem for stem in items if stem not in used and stem not in several)
-    others = tuple(sorted(set(films.paths.values()) - set(used.values())))
+    others = sorted(set(films.paths.values()) - set(used.values()))
     join = joined(
         some(f"{split}.txt" for split in lists),
-        Matched(used, missing, several, others),
+        sorted_out(items, items.keys() - used.keys(), several, others),
         missing="listed videos match no file",
         aside="videos are in no list",
     )

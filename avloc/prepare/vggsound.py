@@ -15,6 +15,7 @@ from avloc.annotations.truth import Truth
 from avloc.annotations.vgg import VGGSS, read_vggss
 from avloc.errors import DataError
 from avloc.joins import Join
+from avloc.naming import brief
 from avloc.options import verb
 from avloc.prepare.parts import options
 from avloc.prepare.parts.items import Entry, Item, Listing
@@ -28,7 +29,7 @@ from avloc.prepare.writing.store_folder import Prepared
 from avloc.tables import read_table
 
 EXPECTED = "videos ID_START.mp4, or frames and sounds under such names"
-TABLE = ("vggsound.csv",)
+TABLE, COLUMNS = ("vggsound.csv",), "YouTube id, start second, class, split"
 LISTS = {
     "train_10k": ("vggss_10k.txt",),
     "train_144k": ("vggss_144k.txt",),
@@ -93,10 +94,8 @@ def list_vggsound(
     if not boxed and (needed := [split for split in [*entries, *tables] if split in MARKED]):
         raise DataError(f"{annotations}: no vggss.json in it or in its folders; the split {needed[0]!r} has its boxes")
     items: dict[str, Item] = {}
-    joins: list[Join] = []
-    for split, own in entries.items():
-        if split in MARKED:
-            joins.append(unmarked(split, [entry.item for entry in own], known.boxes))
+    joins = [unmarked(split, [e.item for e in own], known.boxes) for split, own in entries.items() if split in MARKED]
+    for own in entries.values():
         items |= {entry.item: _item(tree, known, entry.item) for entry in own if entry.item not in items}
     for split, path in tables.items():
         entries[split], more = _of_table(tree, known, split, path, entries, joins)
@@ -107,11 +106,9 @@ def list_vggsound(
 
 def _known(table: Path | None, boxes: Files | None, instruments: Sequence[Path]) -> _Known:
     known = _Known()
-    for number, row in read_table(table, 4, "YouTube id, start second, class, split").rows if table else ():
+    for number, row in read_table(table, 4, COLUMNS).rows if table else ():
         if not row[1].strip().isdecimal():
-            raise DataError(
-                f"{table}:{number}: found {','.join(row)!r}; expected YouTube id, start second, class, split"
-            )
+            raise DataError(f"{table}:{number}: found {brief(','.join(row))!r}; expected {COLUMNS}")
         name = f"{row[0].strip()}_{int(row[1]):06d}"
         known.labels[name] = row[2].strip()
         known.splits.setdefault(row[3].strip(), []).append(Entry(name, f"vggsound.csv:{number}"))

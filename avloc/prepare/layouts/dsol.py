@@ -25,13 +25,13 @@ from avloc.data.spectrograms import Spectrograms
 from avloc.endings import SOUNDS, STILLS
 from avloc.errors import DataError
 from avloc.files import file_size
-from avloc.joins import Join, Matched, joined, match
-from avloc.naming import some, utf8_name
+from avloc.joins import Join, joined, match, sorted_out
+from avloc.naming import some
 from avloc.prepare.media.container import MediaError
 from avloc.prepare.media.sound import cut, read_sound
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.marks import UNNAMED, marked
-from avloc.prepare.parts.moments import Moments, entries, read_picture, refuse_ambiguous
+from avloc.prepare.parts.moments import Moments, entries, list_names, read_picture, refuse_ambiguous
 from avloc.prepare.parts.music_lists import read_labels
 from avloc.prepare.parts.names import one_of
 from avloc.walking import listed, visible
@@ -67,9 +67,9 @@ def list_dsol(
     sounds = _sounds(root)
     if levels is None and not sounds:
         raise DataError(f"{root}: frames, but neither audio_frames nor sounds in audio; {LAYOUT}")
-    splits = {split: entries(file, names) for split, (file, names) in lists.items()}
     there = listed(levels) if levels is not None else [stem for stem in sounds if (root / SEEN / stem).is_dir()]
-    splits = splits or {"all": [Entry(name) for name in sorted(there)]}
+    given = {split: entries(file, names) for split, (file, names) in lists.items()}
+    splits = given or {"all": [Entry(name) for name in sorted(there)]}
     names = list(dict.fromkeys(entry.item for own in splits.values() for entry in own))
     without = [name for name in names if name not in sounds]
     taken = levels is not None and bool(without)
@@ -80,7 +80,7 @@ def list_dsol(
     classes, labels = _labels(root, lists, truth)
     boxes, joins = _boxes_by_video(truth, names)
     items = {}
-    missing: list[str] = []
+    missing: set[str] = set()
     several: dict[str, tuple[str, ...]] = {}
     for name in names:
         seconds = _seconds(root / SEEN / name, levels and levels / name)
@@ -98,12 +98,10 @@ def list_dsol(
             several[name] = tuple(paths)
             facts["ambiguous"] = paths[:2]
         elif not seconds or not (sound or taken):
-            missing.append(name)
+            missing.add(name)
         items[name] = Item(name, f"{SEEN}/{name}", facts)
-    whole = {name: name for name in names if name not in several and name not in missing}
-    found = Matched(whole, tuple(missing), several, tuple(sorted({*there, *sounds} - set(names))))
-    words = some(utf8_name(file.name) for file, _ in lists.values()) or SEEN
-    join = joined(words, found, "videos lack their frames or sounds", aside="videos are in no list")
+    found = sorted_out(names, missing, several, sorted({*there, *sounds} - set(names)))
+    join = joined(list_names(lists) or SEEN, found, "videos lack their frames or sounds", aside="videos are in no list")
     return classes, Listing(items, splits, (join, *joins)), taken
 
 
@@ -142,9 +140,8 @@ def _labels(
     classes = (truth.classes if truth is not None else ()) or known
     strange = sorted({name for names in named.values() for name in names} - set(classes))
     if strange:
-        raise DataError(f"{root}: the labels know the class {strange[0]!r}, the annotation has {', '.join(classes)}")
-    numbers = {video: sorted(classes.index(name) for name in names) for video, names in named.items()}
-    return classes or UNNAMED, numbers
+        raise DataError(f"{root}: the labels know the class {strange[0]!r}, the annotation has {some(classes, 8)}")
+    return classes or UNNAMED, {video: sorted(map(classes.index, names)) for video, names in named.items()}
 
 
 def _label_vectors(path: Path) -> dict[str, list[str]]:

@@ -18,13 +18,13 @@ from avloc.endings import SOUNDS as SOUND_ENDINGS
 from avloc.endings import STILLS, split_ending
 from avloc.errors import DataError
 from avloc.files import file_size
-from avloc.joins import Index, Matched, joined
+from avloc.joins import Index, joined, sorted_out
 from avloc.naming import some, utf8_name
 from avloc.prepare.media.container import MediaError
 from avloc.prepare.media.sound import read_sound
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.marks import Marks
-from avloc.prepare.parts.moments import Moments, entries, read_picture, refuse_ambiguous
+from avloc.prepare.parts.moments import Moments, entries, list_names, read_picture, refuse_ambiguous
 from avloc.prepare.parts.names import one_of
 from avloc.walking import listed
 
@@ -56,7 +56,7 @@ def list_folder(
     names = dict.fromkeys(entry.item for own in splits.values() for entry in own)
     marks = Marks(truth, splits)
     items = {}
-    pairs: dict[str, str] = {}
+    missing: set[str] = set()
     several: dict[str, tuple[str, ...]] = {}
     for name in names:
         shown, played = _pictures(pictures, seen, name, frame), heard.find(name)
@@ -73,16 +73,13 @@ def list_folder(
             if len(paths) > 1:
                 several[name] = tuple(utf8_name(os.path.relpath(path, root)) for path in paths)
                 facts["ambiguous"] = list(several[name][:2])
-        if None not in sizes and name not in several:
-            pairs[name] = name
+        if None in sizes:
+            missing.add(name)
         items[name] = Item(name, utf8_name(facts["picture"]), facts)
-    missing = tuple(name for name in names if name not in pairs and name not in several)
     frames = seen.files if lists else (name for name in seen.files if not seen.index.find(name)[1])
-    unused = tuple(name for name in frames if split_ending(name)[0] not in names)
-    left = Matched(pairs, missing, several, unused)
+    left = sorted_out(names, missing, several, (name for name in frames if split_ending(name)[0] not in names))
     if lists:
-        words = some(utf8_name(file.name) for file, _ in lists.values())
-        join = joined(words, left, "listed ids lack their frame or sound", aside="frames are in no list")
+        join = joined(list_names(lists), left, "listed ids lack their frame or sound", aside="frames are in no list")
     else:
         join = joined(utf8_name(sounds.name), left, "sounds have no frame", "frames have no sound")
     return marks.classes, Listing(items, splits, (join, *marks.joins))

@@ -15,7 +15,7 @@ from avloc.annotations.truth import Truth
 from avloc.data.clip import Clip
 from avloc.data.lmdb_shard import whole_environment
 from avloc.errors import DataError
-from avloc.joins import Join, Matched, joined
+from avloc.joins import Join, joined, sorted_out
 from avloc.naming import utf8_name
 from avloc.prepare.media.container import MediaError
 from avloc.prepare.media.sound import to_int16
@@ -48,11 +48,8 @@ def list_visual_context(
         splits[split] = entries(*lists[split]) if split in lists else [Entry(name) for name in names]
         if split in lists:
             file, ids = lists[split]
-            there = set(names)
-            lacking = tuple(name for name in ids if name not in there)
-            found = Matched(
-                {name: name for name in ids if name in there}, lacking, {}, tuple(sorted(there.difference(ids)))
-            )
+            lacking, others = set(ids).difference(names), sorted(set(names).difference(ids))
+            found = sorted_out(ids, lacking, {}, others)
             joins.append(joined(utf8_name(file.name), found, "listed ids have no sound", aside="sounds are in no list"))
     if strange := [split for split in lists if split not in splits]:
         raise DataError(f"{root}: no {strange[0]}_images.lmdb for the list of {strange[0]!r}; {LAYOUT}")

@@ -14,7 +14,7 @@ from avloc.annotations.pickles import read_plain_pickle
 from avloc.config import words
 from avloc.data.clip import Box, Clip
 from avloc.errors import DataError
-from avloc.naming import first_double, utf8_name
+from avloc.naming import first_double, some, utf8_name
 from avloc.prepare.media.container import MediaError
 from avloc.prepare.media.sound import read_sound
 from avloc.prepare.parts.items import Entry
@@ -119,6 +119,11 @@ def read_lists(lists: Sequence[str]) -> dict[str, tuple[Path, list[str]]]:
         if not found[split][1]:
             raise DataError(f"{file}: no id in it; expected one a line")
     return found
+
+
+def list_names(lists: Mapping[str, tuple[Path, list[str]]]) -> str:
+    """The files of the lists in words; "" where there are none."""
+    return some(utf8_name(file.name) for file, _ in lists.values())
 
 
 def _pickled_ids(path: Path) -> list[str]:

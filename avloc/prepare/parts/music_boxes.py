@@ -8,6 +8,7 @@ from typing import Any
 from avloc.annotations.music import CATEGORIES
 from avloc.errors import DataError
 from avloc.files import read_json
+from avloc.naming import some
 from avloc.walking import files_in
 
 _ANNOTATIONS = ("test.json", "test_compact.json", "validation.json")
@@ -79,6 +80,6 @@ def _rows(entry: Any, categories: dict[int, str], classes: tuple[str, ...]) -> I
 
 def _name(category: Any, categories: dict[int, str]) -> str:
     if category not in categories:
-        known = ", ".join(f"{number} {name}" for number, name in categories.items())
+        known = some((f"{number} {name}" for number, name in categories.items()), 16)
         raise DataError(f"unknown category id {category!r}; known are {known}; categories.json can say others")
     return categories[category]

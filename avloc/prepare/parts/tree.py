@@ -9,7 +9,7 @@ from typing import Any
 from avloc.endings import split_ending
 from avloc.errors import DataError
 from avloc.files import file_size
-from avloc.joins import Join, Matched, joined
+from avloc.joins import Join, joined, sorted_out
 from avloc.naming import some, utf8_name
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.media_files import find_media
@@ -90,23 +90,22 @@ class Tree:
         self, items: Mapping[str, Item], splits: Mapping[str, list[Entry]], joins: Iterable[Join] = ()
     ) -> Listing:
         """The listing of items whose facts `find` gave, with what their names left over. joins: of other names."""
-        pairs: dict[str, str] = {}
-        missing: list[str] = []
+        used: set[str] = set()
+        missing: set[str] = set()
         ambiguous: dict[str, tuple[str, ...]] = {}
         for name, item in items.items():
             facts = item.facts
             if "ambiguous" in facts:
                 ambiguous[name] = tuple(facts["ambiguous"])
             elif path := facts["path"] or facts["picture"] or facts["folder"] or facts["sound"]:
-                pairs[name] = path
+                used.add(path)
             else:
-                missing.append(name)
-        used = set(pairs.values())
-        others = tuple(utf8_name(path) for path in self._videos.paths.values() if path not in used)
+                missing.add(name)
+        others = (name for name, path in self._videos.paths.items() if path not in used)
         files = dict.fromkeys(entry.where.rpartition(":")[0] for own in splits.values() for entry in own)
         join = joined(
             some(filter(None, files)) or "lists",
-            Matched(pairs, tuple(missing), ambiguous, others),
+            sorted_out(items, missing, ambiguous, others),
             missing="listed ids match no file",
             aside="videos are in no list",
         )
