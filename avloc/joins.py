@@ -214,12 +214,12 @@ def joined(
     left = []
     if matched.missing and missing:
         left.append(Left("missing", len(matched.missing), f"of {total} {missing}", _few(matched.missing)))
-    if matched.unused and (unused or aside):
-        kind = "unused" if unused else ASIDE
-        left.append(Left(kind, len(matched.unused), unused or aside, _few(matched.unused)))
     if matched.ambiguous:
         named = [f"{_name(name)} ({some(several)})" for name, several in list(matched.ambiguous.items())[:KEPT]]
         left.append(Left("ambiguous", len(matched.ambiguous), f"of {total} {ambiguous}", tuple(named)))
+    if matched.unused and (unused or aside):
+        kind = "unused" if unused else ASIDE
+        left.append(Left(kind, len(matched.unused), unused or aside, _few(matched.unused)))
     return Join(printable(what), len(matched.pairs), tuple(left))
 
 

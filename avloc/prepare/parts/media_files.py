@@ -45,7 +45,7 @@ def passed_over(passed: Mapping[str, int]) -> str:
     """ "17 files passed over: 12 .txt, 5 .srt"; "" where there are none."""
     if not passed:
         return ""
-    ranked = sorted(passed.items(), key=lambda one: (-one[1], one[0]))
+    ranked = sorted(passed.items(), key=lambda one: (-one[1], not one[0], one[0]))
     named = [f"{count} {brief(printable(ending), 12) or 'without ending'}" for ending, count in ranked[:KINDS]]
     rest = sum(count for _, count in ranked[KINDS:])
     total = sum(passed.values())

@@ -101,7 +101,8 @@ class Tree:
                 used.add(path)
             else:
                 missing.add(name)
-        others = (name for name, path in self._videos.paths.items() if path not in used)
+        either = {name for several in ambiguous.values() for name in several}
+        others = (name for name, path in self._videos.paths.items() if path not in used and name not in either)
         files = dict.fromkeys(entry.where.rpartition(":")[0] for own in splits.values() for entry in own)
         join = joined(
             some(filter(None, files)) or "lists",
