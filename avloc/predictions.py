@@ -206,14 +206,10 @@ def _from_folder(path: Path) -> Predictions:
 
 def _one_map(file: Path) -> NDArray[np.float32]:
     """(K, h, w) of one file."""
-    import cv2
+    from avloc.data.pictures import read_image
 
     try:
-        array = (
-            np.load(file, allow_pickle=False)
-            if file.suffix.lower() == ".npy"
-            else cv2.imdecode(np.fromfile(file, np.uint8), cv2.IMREAD_UNCHANGED)
-        )
+        array = np.load(file, allow_pickle=False) if file.suffix.lower() == ".npy" else read_image(file)
     except (ValueError, OSError, EOFError) as error:
         raise DataError(f"{file}: not a plain array ({why(error)})") from None
     if array is None:

@@ -16,6 +16,7 @@ from avloc.annotations.builder import Builder
 from avloc.annotations.files import Files, csv_rows
 from avloc.annotations.pickles import read_plain_pickle
 from avloc.annotations.truth import Truth
+from avloc.data.pictures import read_image
 from avloc.errors import DataError
 from avloc.files import replacing, why
 from avloc.joins import match
@@ -100,8 +101,8 @@ def _read(files: Files, name: str, table: str) -> Truth:
 
 def _bring(path: Path) -> NDArray[np.bool_]:
     """The mask of one file, at 224 x 224."""
-    if path.suffix == ".png":
-        mask: Any = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if path.suffix.lower() == ".png":
+        mask: Any = read_image(path)
     elif path.suffix in (".npy", ".npz"):
         mask = next(iter(_arrays(path).values()), None)
     else:

@@ -65,7 +65,7 @@ def rows_of(path: Path, store: Store, ids: list[str]) -> NDArray[np.int64]:
     if found.ambiguous:
         clip, several = next(iter(found.ambiguous.items()))
         raise DataError(f"{path}: {brief(clip)} could be any of {some(several)}; write the ids as the store does")
-    told([joined(path.name, found, unused=f"ids are no clip of {store.split_name} and are left out")])
+    told([joined(path.name, found, unused=f"ids are no clip of {store.split_name}")])
     return np.array([place[found.pairs[clip]] for clip in store.ids], np.int64)
 
 
