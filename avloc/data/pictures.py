@@ -28,7 +28,7 @@ def decode_jpeg(buffer: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def read_image(path: Path) -> NDArray[Any] | None:
-    """A picture of any kind as it is stored, (h, w) or (h, w, c) BGR; None for a file that is none. OSError as `open` has it."""
+    """A picture of any kind as it is stored, (h, w) or (h, w, c) BGR; None for any other file."""
     stored = np.fromfile(path, np.uint8)  # OpenCV itself finds no file whose name is not UTF-8
     try:
         return cv2.imdecode(stored, cv2.IMREAD_UNCHANGED) if stored.size else None
