@@ -7,7 +7,8 @@ import numpy as np
 
 from avloc.annotations.truth import Truth
 from avloc.errors import DataError
-from avloc.joins import joined, match, told
+from avloc.joins import match
+from avloc.leftovers import joined, told
 from avloc.predictions import Predictions
 
 
@@ -41,8 +42,9 @@ def under_ids_of(given: Predictions, truth: Truth, what: str, whole: bool, stric
         missing="clips of the truth have no prediction",
         unused="predictions are for no clip of the truth" if whole else "",
         ambiguous="clips of the truth could have either of several predictions",
+        shared="clips of the truth could have the same prediction as another",
     )
-    if found.ambiguous and not found.pairs:
+    if found.doubtful and not found.pairs:
         raise DataError(f"{join}; write the ids as the truth does")
     if found.pairs:
         told([join], strict)

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from avloc.errors import DataError
-from avloc.joins import ASIDE, EXACT, FOLDERS, Index, Join, Matched, joined, match, sorted_out, told
+from avloc.joins import EXACT, FOLDERS, Index, Matched, match, sorted_out
+from avloc.leftovers import ASIDE, Join, joined, told
 
 NFC, NFD = unicodedata.normalize("NFC", "é"), unicodedata.normalize("NFD", "é")
 
@@ -55,7 +56,9 @@ def test_the_nearest_spelling_counts():
 
 def test_one_file_is_not_given_to_two_names():
     both = match(["a/x", "b/x"], ["x"])
-    assert both.pairs == {} and set(both.ambiguous) == {"a/x", "b/x"}
+    assert both == Matched({}, (), {}, (), {"a/x": "x", "b/x": "x"})
+    line = "l: 2 of 2 listed ids mean the same file as another: a/x (x), b/x (x)"
+    assert str(joined("l", both)) == line and set(both.doubtful) == {"a/x", "b/x"}
     assert match(["x", "b/x"], ["x"]) == Matched({"x": "x"}, ("b/x",), {}, ())
     assert match(["a.mp4", "a.wav"], ["a"]).pairs == {}
     # labels may be written under two spellings of one name, but not under names in two folders
@@ -78,10 +81,10 @@ NAMES = some.lists(
 @given(NAMES, NAMES, some.booleans())
 def test_matched_and_left_over_add_up_and_no_file_has_two_names(asked, there, alone):
     found = match(asked, there, alone=alone)
-    assert sorted([*found.pairs, *found.missing, *found.ambiguous]) == sorted(asked)
+    assert sorted([*found.pairs, *found.missing, *found.ambiguous, *found.shared]) == sorted(asked)
     assert set(found.pairs.values()) <= set(there) and set(found.unused) <= set(there)
     assert not set(found.unused) & set(found.pairs.values())
-    touched = {*found.pairs.values(), *(one for several in found.ambiguous.values() for one in several)}
+    touched = {*found.pairs.values(), *(one for several in found.doubtful.values() for one in several)}
     assert set(there) <= {*touched, *found.unused}
     if alone:
         assert len(set(found.pairs.values())) == len(found.pairs)
@@ -93,7 +96,7 @@ def test_matched_and_left_over_add_up_and_no_file_has_two_names(asked, there, al
 def test_the_order_of_names_decides_nothing(asked, there):
     one, other = match(asked, there), match(asked[::-1], there[::-1])
     assert one.pairs == other.pairs and set(one.missing) == set(other.missing)
-    assert set(one.ambiguous) == set(other.ambiguous)
+    assert set(one.ambiguous) == set(other.ambiguous) and one.shared == other.shared
 
 
 def test_200_000_names_are_matched_in_seconds():
@@ -104,6 +107,7 @@ def test_200_000_names_are_matched_in_seconds():
     same = [f"video{n:06d}/0001.jpg" for n in range(count)]  # a stem that all have
     assert Index(same).find("0001")[0] == FOLDERS and Index(same).find(same[7]) == (EXACT, [same[7]])
     assert len(match((f"x{n}/0001" for n in range(count)), same).missing) == count
+    assert len(match((f"x{n}/0001" for n in range(count)), ["0001"]).shared) == count
     assert time.process_time() - began < 30  # some 8 s; far more where anything is quadratic
 
 

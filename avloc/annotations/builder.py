@@ -132,7 +132,7 @@ def restrict(truth: Truth, ids: Iterable[str], source: str) -> Truth:
     number = {name: place for place, name in enumerate(truth.written)}
     found = match(wanted, number)
     kept = [number[found.pairs[name]] for name in wanted if name in found.pairs]
-    if not kept and not found.ambiguous:
+    if not kept and not found.doubtful:
         what, clips = "videos", dict[str, list[int]]()
         for place, name in enumerate(truth.videos):
             clips.setdefault(name, []).append(place)
@@ -145,16 +145,17 @@ def restrict(truth: Truth, ids: Iterable[str], source: str) -> Truth:
         )
     part = truth.take(kept)
     part.warnings = box_warnings(part.boxes)
-    part.unannotated = len(found.missing) + len(found.ambiguous)
+    doubtful = found.doubtful
+    part.unannotated = len(found.missing) + len(doubtful)
     if found.missing:
         part.warnings.append(
             f"{len(found.missing)} {what} of the list have no annotation, such as {brief(found.missing[0])}; "
             "they are left out"
         )
-    if found.ambiguous:
-        name, several = next(iter(found.ambiguous.items()))
+    if doubtful:
+        name, several = next(iter(doubtful.items()))
         part.warnings.append(
-            f"{len(found.ambiguous)} {what} of the list could each be one of several, such as {brief(name)} "
+            f"{len(doubtful)} {what} of the list could each be one of several, such as {brief(name)} "
             f"({some(several)}); they are left out"
         )
     return part

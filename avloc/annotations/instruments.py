@@ -87,7 +87,7 @@ def _read(files: Files, name: str, table: str) -> Truth:
     path = files.named(*_MASKS)
     masks = read_masks(path)
     found = match((sample for row in rows for sample in row[: 3 if len(row) >= 4 else 1 : 2]), masks, alone=False)
-    lacking = [*found.missing, *found.ambiguous]
+    lacking = [*found.missing, *found.doubtful]
     if lacking:
         raise DataError(f"{path}: no mask for {brief(lacking[0])}; expected one for every sample of {table}")
     build = Builder(name)

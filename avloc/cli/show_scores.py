@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from avloc.cli.show import console, say, table
+from avloc.naming import MESSAGE, brief, printable
 from avloc.options import Ask
 
 if TYPE_CHECKING:
@@ -179,7 +180,7 @@ def _list_benchmarks(found: "list[Listed]", looked: bool) -> None:
 def notes(lines: Iterable[str]) -> None:
     """Lines on stderr."""
     for line in lines:
-        typer.echo(f"note: {line}", err=True)
+        typer.echo(f"note: {brief(printable(line), MESSAGE)}", err=True)
 
 
 def percent(value: float | None) -> str:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from avloc.data.store import Store
 from avloc.errors import DataError
 from avloc.files import why
-from avloc.joins import joined, match, told
+from avloc.joins import match
+from avloc.leftovers import joined, told
 from avloc.naming import brief, first_double, some
 from avloc.tables import read_table
 
@@ -62,8 +63,8 @@ def rows_of(path: Path, store: Store, ids: list[str]) -> NDArray[np.int64]:
             f"{path}: {len(found.missing)} of {len(store)} clips of {store.split_name} are missing, such as "
             f"{brief(found.missing[0])}"
         )
-    if found.ambiguous:
-        clip, several = next(iter(found.ambiguous.items()))
+    if found.doubtful:
+        clip, several = next(iter(found.doubtful.items()))
         raise DataError(f"{path}: {brief(clip)} could be any of {some(several)}; write the ids as the store does")
     told([joined(path.name, found, unused=f"ids are no clip of {store.split_name}")])
     return np.array([place[found.pairs[clip]] for clip in store.ids], np.int64)

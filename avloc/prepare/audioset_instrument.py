@@ -18,7 +18,8 @@ from avloc.annotations.files import Files
 from avloc.annotations.pickles import read_plain_pickle
 from avloc.annotations.reading import laid_out
 from avloc.errors import DataError
-from avloc.joins import joined, match
+from avloc.joins import match
+from avloc.leftovers import joined
 from avloc.options import verb
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.marks import Rows

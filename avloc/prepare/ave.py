@@ -14,7 +14,8 @@ from avloc.annotations.files import Files
 from avloc.annotations.reading import read_own_truth
 from avloc.errors import DataError
 from avloc.files import why
-from avloc.joins import Join, joined, match
+from avloc.joins import match
+from avloc.leftovers import Join, joined
 from avloc.naming import utf8_name
 from avloc.options import verb
 from avloc.prepare.parts.items import Entry, Item, Listing
@@ -103,6 +104,7 @@ def _boxes(path: Path | None, listed: Iterable[str]) -> tuple[dict[str, Rows], t
         found,
         missing="annotated ids are no VIDEOID/SECOND of a listed video",
         ambiguous="annotated ids fit more than one second",
+        shared="annotated ids mean the same second as another",
     )
     return {clip: boxes[own[name]] for name, clip in found.pairs.items()}, (join,)
 

@@ -18,7 +18,8 @@ from avloc.annotations.truth import Truth
 from avloc.data.clip import Clip
 from avloc.errors import DataError
 from avloc.files import file_size
-from avloc.joins import joined, match
+from avloc.joins import match
+from avloc.leftovers import joined
 from avloc.naming import utf8_name
 from avloc.options import Ask, verb
 from avloc.prepare.media.container import MediaError, open_media, video_stream
@@ -96,6 +97,8 @@ def list_videos(
         }
         if name in found.ambiguous:
             facts["ambiguous"] = [utf8_name(file) for file in found.ambiguous[name][:2]]
+        elif name in found.shared:
+            facts["ambiguous"] = [f"{utf8_name(found.shared[name])}, which another listed id means too"]
         elif len(beside) > 1:
             facts["either" if film else "ambiguous"] = [utf8_name(file) for file in beside[:2]]
         items[name] = Item(name, utf8_name(path) if path else f"{name}.mp4", facts)

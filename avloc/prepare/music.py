@@ -17,7 +17,8 @@ from avloc.data.clip import Box, Clip
 from avloc.data.store import Store
 from avloc.errors import DataError
 from avloc.files import file_size
-from avloc.joins import joined, match, sorted_out
+from avloc.joins import match, sorted_out
+from avloc.leftovers import joined
 from avloc.naming import some, utf8_name
 from avloc.options import verb
 from avloc.prepare.media.container import MediaError, open_media

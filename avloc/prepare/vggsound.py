@@ -14,7 +14,7 @@ from avloc.annotations.reading import laid_out
 from avloc.annotations.truth import Truth
 from avloc.annotations.vgg import VGGSS, read_vggss
 from avloc.errors import DataError
-from avloc.joins import Join
+from avloc.leftovers import Join
 from avloc.naming import brief
 from avloc.options import verb
 from avloc.prepare.parts import options

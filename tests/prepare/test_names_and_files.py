@@ -90,6 +90,16 @@ def test_folders_tell_files_of_one_name_apart(twice, caplog):
     assert labels_of(twice / "t") == {"dog/0001": {"dog"}, "cat\\0001": {"cat"}}
 
 
+def test_one_file_is_not_two_listed_videos(tmp_path):
+    grey(tmp_path / "v" / "0001.mp4", 60)
+    grey(tmp_path / "v" / "x.mp4", 60)
+    (tmp_path / "l.txt").write_text("dog/0001\ncat/0001\nx\n")
+    found = avloc.prepare_folder(tmp_path / "v", tmp_path / "s", [f"all={tmp_path / 'l.txt'}"], **SMALL)
+    assert found.reasons == {"ambiguous name": 2}
+    assert rows(tmp_path / "s")["dog/0001"]["detail"] == "0001.mp4, which another listed id means too"
+    assert "l.txt: 2 of 3 listed ids mean the same file as another: dog/0001 (0001.mp4), cat" in str(found.unmatched[0])
+
+
 def test_links_and_copies_of_one_file_are_that_file(twice):
     shutil.copy(twice / "v" / "dog" / "0001.mp4", twice / "v" / "cat" / "0001.mp4")
     (twice / "v" / "more").mkdir()
@@ -426,9 +436,11 @@ def test_frames_and_sounds_are_found_whatever_their_endings(tmp_path):
     (root / "audio").mkdir()
     for name, codec, kind in (*encoded_names, ("c.flac", "flac", "flac"), ("d.m4a", "aac", "ipod")):
         encoded(root / "audio" / name, codec, kind)
-    (root / "audio" / "._b.wav").write_text("x")
+    for name in ("audio/._b.wav", "audio/about.txt", "frames/notes"):
+        (root / name).write_text("x")
     found = avloc.prepare_import(root, "folder", tmp_path / "s", seconds=1.0, size=64, jobs=0)
     assert Store.open(tmp_path / "s").split("all").ids == ["a", "b", "d"] and found.reasons == {"ambiguous name": 1}
+    assert found.passed == {".txt": 1, "": 1}
     assert [str(join) for join in found.unmatched] == [
         "audio: 1 of 4 listed ids fit more than one file: c (audio/c.flac, audio/c.wav)"
     ]

@@ -48,7 +48,7 @@ def test_frames_of_videos_are_told_apart_by_their_folders(tmp_path, slash):
         np.save(tmp_path / "maps" / f"{name}.npy", one)
     assert score(tmp_path / "maps", truth) > 0.9
     write_predictions(tmp_path / "bare.h5", ["000066"], np.array(maps[:1]))
-    with pytest.raises(DataError, match=r"2 of 2 clips of the truth could have either of several.*write the ids as"):
+    with pytest.raises(DataError, match=r"2 of 2 clips of the truth could have the same prediction as another.*write the ids as"):
         score(tmp_path / "bare.h5", truth)
 
 
@@ -81,7 +81,7 @@ def test_what_has_no_partner_is_told_once_and_refused_when_strict(tmp_path, capl
     line = "p.h5: 2 of 4 clips of the truth have no prediction: b, c; 1 prediction is for no clip of the truth: x"
     with caplog.at_level(logging.WARNING):
         found = evaluate_predictions(tmp_path / "p.h5", truth=truth, resamples=0)
-    assert [record.getMessage() for record in caplog.records if record.name == "avloc.joins"] == [line]
+    assert [record.getMessage() for record in caplog.records if record.name == "avloc.leftovers"] == [line]
     (result,) = found.results.values()
     assert result.counts["not_requested"] == 1 and result.metrics["locacc"].value == 0.5
     with pytest.raises(DataError, match=r"p.h5: 2 of 4 clips of the truth have no prediction: b, c; .*--strict"):

@@ -25,7 +25,8 @@ from avloc.data.spectrograms import Spectrograms
 from avloc.endings import SOUNDS, STILLS
 from avloc.errors import DataError
 from avloc.files import file_size
-from avloc.joins import Join, joined, match, sorted_out
+from avloc.joins import match, sorted_out
+from avloc.leftovers import Join, joined
 from avloc.naming import some
 from avloc.prepare.media.container import MediaError
 from avloc.prepare.media.sound import cut, read_sound

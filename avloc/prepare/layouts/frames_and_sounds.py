@@ -18,12 +18,14 @@ from avloc.endings import SOUNDS as SOUND_ENDINGS
 from avloc.endings import STILLS, split_ending
 from avloc.errors import DataError
 from avloc.files import file_size
-from avloc.joins import Index, joined, sorted_out
+from avloc.joins import Index, sorted_out
+from avloc.leftovers import joined
 from avloc.naming import some, utf8_name
 from avloc.prepare.media.container import MediaError
 from avloc.prepare.media.sound import read_sound
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.marks import Marks
+from avloc.prepare.parts.media_files import count_endings
 from avloc.prepare.parts.moments import Moments, entries, list_names, read_picture, refuse_ambiguous
 from avloc.prepare.parts.names import one_of
 from avloc.walking import listed
@@ -82,7 +84,7 @@ def list_folder(
         join = joined(list_names(lists), left, "listed ids lack their frame or sound", aside="frames are in no list")
     else:
         join = joined(utf8_name(sounds.name), left, "sounds have no frame", "frames have no sound")
-    return marks.classes, Listing(items, splits, (join, *marks.joins))
+    return marks.classes, Listing(items, splits, (join, *marks.joins), heard.passed + seen.passed)
 
 
 class _Names:
@@ -90,7 +92,10 @@ class _Names:
 
     def __init__(self, folder: Path, endings: tuple[str, ...]) -> None:
         self.folder = folder
-        self.files = {utf8_name(name): name for name in listed(folder) if name.lower().endswith(endings)}
+        there = listed(folder)
+        self.files = {utf8_name(name): name for name in there if name.lower().endswith(endings)}
+        #: files of other endings; folders are those of numbered pictures
+        self.passed = count_endings(n for n in there if not n.lower().endswith(endings) and (folder / n).is_file())
         self.index = Index(self.files)
 
     def find(self, name: str) -> list[Path]:

@@ -15,7 +15,8 @@ from avloc.annotations.truth import Truth
 from avloc.data.clip import Clip
 from avloc.data.lmdb_shard import whole_environment
 from avloc.errors import DataError
-from avloc.joins import Join, joined, sorted_out
+from avloc.joins import sorted_out
+from avloc.leftovers import Join, joined
 from avloc.naming import utf8_name
 from avloc.prepare.media.container import MediaError
 from avloc.prepare.media.sound import to_int16
@@ -83,13 +84,13 @@ class VisualContextReader:
     def read(self, item: Item) -> Iterator[Clip]:
         split = item.facts["split"]
         with _open(self.root / f"{split}_images.lmdb").begin() as reading:
-            pixels = reading.get(item.facts["key"].encode())
+            pixels = reading.get(item.facts["key"].encode("utf-8", "backslashreplace"))
         if pixels is None:
             raise MediaError(item.path, "missing frame", f"no key {item.facts['key']}")
         if len(pixels) != SIDE * SIDE * 3:
             raise MediaError(item.path, "wrong size", f"{len(pixels)} bytes; expected {SIDE} x {SIDE} x 3")
         with _open(self.root / f"{split}_audios.lmdb").begin() as reading:
-            sound = reading.get(item.id.encode())
+            sound = reading.get(item.id.encode("utf-8", "backslashreplace"))
         if sound is None:
             raise MediaError(item.path, "missing sound", f"no key {item.id}")
         if len(sound) % 4:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from avloc.data.clip import Clip
-from avloc.joins import Join
+from avloc.leftovers import Join
 
 
 @dataclass(frozen=True)

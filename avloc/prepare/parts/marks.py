@@ -10,7 +10,8 @@ from avloc.annotations.files import Files
 from avloc.annotations.reading import laid_out, read_own_truth
 from avloc.annotations.truth import Truth
 from avloc.errors import DataError
-from avloc.joins import Join, Matched, joined, match
+from avloc.joins import Matched, match
+from avloc.leftovers import Join, joined
 from avloc.prepare.parts.items import Entry
 
 #: of a clip: left, top, right, bottom as shares of the frame, label
@@ -92,4 +93,5 @@ def marked_join(what: str, found: Matched, splits: Mapping[str, Sequence[Entry]]
         missing="annotated ids match no clip",
         unused="clips have no annotation",
         ambiguous="annotated ids fit more than one clip",
+        shared="annotated ids mean the same clip as another",
     )

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,6 +39,10 @@ def find_media(root: Path, skip: Container[str] = ()) -> MediaFiles:
             else:
                 found.passed[ending] += 1
     return found
+
+
+def count_endings(names: Iterable[str]) -> Counter[str]:
+    return Counter(os.path.splitext(name)[1].lower() for name in names)
 
 
 def passed_over(passed: Mapping[str, int]) -> str:

@@ -12,7 +12,8 @@ from avloc.annotations.truth import Truth
 from avloc.data.store_settings import FRAMES, refuse_other
 from avloc.errors import DataError
 from avloc.files import read_json
-from avloc.joins import Join, joined, match
+from avloc.joins import match
+from avloc.leftovers import Join, joined
 from avloc.prepare.parts.items import Entry, Listing, Reader
 from avloc.prepare.parts.marks import Rows, marked
 from avloc.prepare.parts.moments import Moments, entries, read_lists
@@ -96,10 +97,7 @@ def boxes_in(truth: Truth, classes: Sequence[str]) -> dict[str, Rows]:
 
 def unmarked(split: str, names: Sequence[str], boxes: Mapping[str, Any]) -> Join:
     """A test clip that the annotation does not know cannot be scored: to be said."""
-    found = match(names, boxes)
-    return joined(
-        split, found, "clips are in no annotation and cannot be scored", aside="annotated clips are not listed"
-    )
+    return joined(split, match(names, boxes), "clips are in no annotation and cannot be scored")
 
 
 def entries_of(lists: Lists) -> dict[str, list[Entry]]:

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from avloc.errors import DataError
-from avloc.joins import Join, joined, match
+from avloc.joins import match
+from avloc.leftovers import Join, joined
 from avloc.naming import brief, utf8_name
 from avloc.tables import CLASSES, IDS, read_table
 
@@ -26,7 +27,7 @@ class Tags:
         for name, own in found.pairs.items():
             self._of.setdefault(own, []).extend(self._table[name])
         words = ("ids match no clip", "clips have no label", "ids fit more than one clip")
-        return (joined(utf8_name(self.path.name), found, *words),)
+        return (joined(utf8_name(self.path.name), found, *words, shared="ids mean the same clip as another"),)
 
     def of(self, name: str, classes: Sequence[str]) -> list[int]:
         """Numbers of the classes of a clip; DataError for one that is not among them."""

@@ -9,7 +9,8 @@ from typing import Any
 from avloc.endings import split_ending
 from avloc.errors import DataError
 from avloc.files import file_size
-from avloc.joins import Join, joined, sorted_out
+from avloc.joins import sorted_out
+from avloc.leftovers import Join, joined
 from avloc.naming import some, utf8_name
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.media_files import find_media

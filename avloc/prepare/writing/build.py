@@ -16,7 +16,7 @@ from typing import Any, Unpack
 from avloc.data.shard_files import SUFFIXES, shard_path
 from avloc.data.store_settings import FORMAT
 from avloc.errors import DataError
-from avloc.joins import told
+from avloc.leftovers import told
 from avloc.prepare.parts.items import Item, Listing, Reader
 from avloc.prepare.pool.dask import run_on_dask
 from avloc.prepare.pool.scale import Scale, Work

@@ -13,7 +13,7 @@ from avloc.data.shard_files import shard_path
 from avloc.data.store import Store
 from avloc.errors import AvlocError, DataError
 from avloc.files import read_json, replacing
-from avloc.joins import Join
+from avloc.leftovers import Join
 from avloc.prepare.writing.block import read_outcome
 from avloc.prepare.writing.store_folder import PART, UNMATCHED, Prepared, Row, begin, finish, locked, summary, sweep
 

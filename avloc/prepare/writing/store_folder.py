@@ -15,7 +15,7 @@ from typing import Any
 from avloc.data.shard_files import SUFFIXES
 from avloc.errors import DataError
 from avloc.files import read_json, write_json, write_text
-from avloc.joins import Join
+from avloc.leftovers import Join
 from avloc.naming import utf8_name
 from avloc.prepare.parts.items import Listing
 
