@@ -5,7 +5,7 @@ import time
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from avloc.errors import DataError
@@ -78,6 +78,7 @@ NAMES = some.lists(
 )
 
 
+@settings(deadline=None)
 @given(NAMES, NAMES, some.booleans())
 def test_matched_and_left_over_add_up_and_no_file_has_two_names(asked, there, alone):
     found = match(asked, there, alone=alone)
@@ -92,6 +93,7 @@ def test_matched_and_left_over_add_up_and_no_file_has_two_names(asked, there, al
         assert found.pairs[name] == name  # the exact name always wins
 
 
+@settings(deadline=None)
 @given(NAMES, NAMES)
 def test_the_order_of_names_decides_nothing(asked, there):
     one, other = match(asked, there), match(asked[::-1], there[::-1])

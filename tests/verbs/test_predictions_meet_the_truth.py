@@ -48,7 +48,9 @@ def test_frames_of_videos_are_told_apart_by_their_folders(tmp_path, slash):
         np.save(tmp_path / "maps" / f"{name}.npy", one)
     assert score(tmp_path / "maps", truth) > 0.9
     write_predictions(tmp_path / "bare.h5", ["000066"], np.array(maps[:1]))
-    with pytest.raises(DataError, match=r"2 of 2 clips of the truth could have the same prediction as another.*write the ids as"):
+    with pytest.raises(
+        DataError, match=r"2 of 2 clips of the truth could have the same prediction as another.*write the ids"
+    ):
         score(tmp_path / "bare.h5", truth)
 
 
