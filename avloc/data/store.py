@@ -18,8 +18,10 @@ from avloc.data.shards import Shards
 from avloc.data.spectrograms import empty_sounds, spectrograms_of
 from avloc.data.store_settings import read_settings
 from avloc.errors import DataError
+from avloc.naming import some
 
-_PLACE = ("source", "store")  # where and how it lies, not what it holds
+#: where and how it lies and what was not found, not what it holds
+_PLACE = ("source", "store", "unmatched")
 
 Indices = NDArray[np.integer] | Sequence[int]
 
@@ -84,7 +86,7 @@ class Store:
     def split(self, name: str) -> "Store":
         """The clips of one list."""
         if name not in self.splits:
-            there = ", ".join(f"{split} ({clips} clips)" for split, clips in self.splits.items())
+            there = some((f"{split} ({clips} clips)" for split, clips in self.splits.items()), 8)
             raise DataError(f"{self.path}: no split {name!r}; it holds {there}")
         part = self._of([row for row in self._rows if row["split"] == name])
         part.split_name = name

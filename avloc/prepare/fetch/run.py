@@ -16,12 +16,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from avloc.endings import VIDEOS
 from avloc.errors import AvlocError, DataError
 from avloc.files import write_text
 from avloc.naming import some
 from avloc.prepare.fetch.lists import Wanted
 from avloc.prepare.fetch.yt_dlp import WORK, Fetcher, Outcome
-from avloc.prepare.media.endings import PICTURES as VIDEOS
 from avloc.progress import Progress
 
 logger = logging.getLogger(__name__)

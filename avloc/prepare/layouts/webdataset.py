@@ -4,20 +4,20 @@ import logging
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from avloc.annotations.truth import Truth
+from avloc.endings import SOUNDS, STILLS, VIDEOS
 from avloc.errors import DataError
 from avloc.files import file_size
 from avloc.prepare.layouts.sample_about import About, class_name, read_about
 from avloc.prepare.layouts.shard_names import find_shards, split_of, stem_of
 from avloc.prepare.layouts.tar_shards import Sample, read_index, shard_bytes
-from avloc.prepare.media.endings import PICTURES as VIDEOS
-from avloc.prepare.media.endings import SOUNDS, STILLS
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.marks import UNNAMED, Marks
+from avloc.prepare.parts.moments import entries
 
 logger = logging.getLogger(__name__)
 
@@ -60,11 +60,15 @@ def list_webdataset(source: Path, lists: Mapping[str, tuple[Path, list[str]]], t
     for why, count in sorted(passed.items()):
         logger.warning("%s: %d members are no part of a sample: %s", source, count, why)
     _name(found)
-    marks = Marks(truth)
+    listed: dict[str, list[Entry]] = {split: entries(file, ids) for split, (file, ids) in lists.items()}
+    for one in found if not lists else ():
+        listed.setdefault(one.split, []).append(Entry(one.id))
+    marks = Marks(truth, listed)
     own = {name for one in found for name in one.about.classes}
     classes = (*marks.named, *(name for name in told.get("classes", sorted(own)) if name not in marks.named))
     classes = tuple(dict.fromkeys((*classes, *sorted(own)))) or UNNAMED
-    listing = _listing(root, found, lists, classes, marks if truth is not None else None)
+    listing = _listing(root, found, listed if lists else {}, classes, marks if truth is not None else None)
+    listing = replace(listing, joins=marks.joins)
     masks = bool(told.get("masks")) or any(one.about.masks for one in found)
     return Listed(root, classes, listing, told.get("frames_per_clip") or _usual_frames(found), masks, told)
 
@@ -129,13 +133,13 @@ def _parts(sample: Sample, endings: tuple[str, ...]) -> list[tuple[int, str]]:
 def _listing(
     root: Path,
     found: list[_Found],
-    lists: Mapping[str, tuple[Path, list[str]]],
+    chosen: dict[str, list[Entry]],
     classes: tuple[str, ...],
     marks: Marks | None,
 ) -> Listing:
     items: dict[str, Item] = {}
     places: dict[str, _Found] = {}
-    entries: dict[str, list[Entry]] = {}
+    by_split: dict[str, list[Entry]] = {}
     for one in found:
         name = one.id
         if name in places and not _same(root, places[name], one):
@@ -144,14 +148,11 @@ def _listing(
         if name not in places:
             places[name] = one
             items[name] = _item(root, name, one, classes, marks)
-        entries.setdefault(one.split, []).append(Entry(name, one.shard))
-    if not lists:
-        return Listing(items, entries)
-    chosen: dict[str, list[Entry]] = {}
-    for split, (file, ids) in lists.items():
-        chosen[split] = [Entry(name, f"{file.name}:{number}") for number, name in enumerate(ids, 1)]
-        for name in ids:
-            items.setdefault(name, Item(name, name, {"wrong": "missing sample"}))
+        by_split.setdefault(one.split, []).append(Entry(name, one.shard))
+    if not chosen:
+        return Listing(items, by_split)
+    for entry in (entry for own in chosen.values() for entry in own):
+        items.setdefault(entry.item, Item(entry.item, entry.item, {"wrong": "missing sample"}))
     wanted = {entry.item for own in chosen.values() for entry in own}
     return Listing({name: item for name, item in items.items() if name in wanted}, chosen)
 
