@@ -71,6 +71,15 @@ def read_table(
     return Table(path, rows, header)
 
 
+def header_of(path: Path) -> list[str]:
+    """The first row of a file as names of columns; [] where it cannot be read."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
+            return [plain(name) for name in next(csv.reader(file), [])]
+    except (OSError, csv.Error):
+        return []
+
+
 def _rows(path: Path, text: str, separator: str) -> list[tuple[int, list[str]]]:
     """Each row that is not empty with the line that it begins in."""
     for strict in (

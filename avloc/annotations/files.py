@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from avloc.annotations.vggsounder import is_sounder, read_sounder
 from avloc.endings import bare
 from avloc.errors import AvlocError, DataError
 from avloc.files import read_json
@@ -141,8 +142,11 @@ def csv_rows(path: Path, columns: int = 1) -> list[list[str]]:
 def id_list(path: Path) -> list[str]:
     """The ids of a list: its column of ids, the first where no header names one, without the endings of media.
 
-    A doubled id is an error. A line of DSOL's lists, NAME.flac NAME.mp4, is one id.
+    A doubled id is an error. A line of DSOL's lists, NAME.flac NAME.mp4, is one id. VGGSounder's table has a row for each
+    label: each clip counts once.
     """
+    if is_sounder(path):
+        return list(read_sounder(path))
     table = read_table(path, 1, "one id a line", wrong=_WRONG)
     column = table.column(IDS, 0)
     for line, row in table.rows:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.annotations.truth import Truth
+from avloc.annotations.vggsounder import Sounder
 from avloc.data.clip import Clip
 from avloc.errors import DataError
 from avloc.files import file_size
@@ -30,6 +31,7 @@ from avloc.prepare.parts.media_files import by_stem, find_alone, find_media, nam
 from avloc.prepare.parts.moments import Moments, entries, hear, list_names, read_lists, read_picture, refuse_ambiguous
 from avloc.prepare.parts.names import Found, one_of
 from avloc.prepare.parts.options import Benchmark, Boxes, Frames, Lists, Out, Rate, Short, Size, StoreKind
+from avloc.prepare.parts.sounders import Only, Without, chosen, heard_in, notes
 from avloc.prepare.parts.tags import Tags
 from avloc.prepare.pool.scale import Scale
 from avloc.prepare.writing.build import Prepared, build_store
@@ -42,14 +44,15 @@ def list_videos(
     lists: Mapping[str, tuple[Path, list[str]]],
     truth: Truth | None,
     labels: Path | None,
+    told: Mapping[str, Sounder],
     alone: str | None = None,
 ) -> tuple[tuple[str, ...], Listing]:
     """The classes, and a split for each list; without lists every video is of the split "all", under its path without ending.
 
     A listed name ID_START is found as ID_START.mp4, ID/START.mp4 or ID_START_END.mp4, with zeros before the times or without,
     in any folder (see `names`). One that is missing, or could be any of several files, stays in the listing and fails when
-    it is read. labels: a table of ids and classes. alone: the only file of the folder that is meant, and what belongs to it
-    by its name.
+    it is read. labels: a table of ids and classes. told: what VGGSounder says of clips. alone: the only file of the folder
+    that is meant, and what has its name.
     """
     if not root.is_dir():
         raise DataError(f"{root}: no such folder; expected videos {EXPECTED}")
@@ -79,7 +82,9 @@ def list_videos(
 
     found = match(names, shown.paths.values(), find, alone=False)
     marks, given = Marks(truth, splits), tags.give(names)
-    classes = marks.named or tags.classes or UNNAMED
+    heard = {label for clip in told.values() for label in clip.heard}
+    others = sorted(heard.union(() if marks.named else tags.classes))
+    classes = tuple(dict.fromkeys([*marks.named, *others])) or UNNAMED
     items: dict[str, Item] = {}
     for name in names:
         path = found.pairs.get(name)
@@ -92,7 +97,7 @@ def list_videos(
             "sound": sound,
             "bytes": [file_size(root / file) if file else None for file in (path, sound)],
             **({"still": still} if still else {}),
-            "labels": tags.of(name, classes),
+            "labels": sorted({*tags.of(name, classes), *map(classes.index, heard_in(told, name))}),
             **marks.facts(name),
         }
         if name in found.ambiguous:
@@ -101,7 +106,7 @@ def list_videos(
             facts["ambiguous"] = [f"{utf8_name(found.shared[name])}, which another listed id means too"]
         elif len(beside) > 1:
             facts["either" if film else "ambiguous"] = [utf8_name(file) for file in beside[:2]]
-        items[name] = Item(name, utf8_name(path) if path else f"{name}.mp4", facts)
+        items[name] = Item(name, utf8_name(path) if path else f"{name}.mp4", facts, notes(told, name))
     files = joined(
         list_names(lists) or "videos",
         found,
@@ -193,6 +198,8 @@ def prepare_folder(
     short: Short = "fail",
     frames: Frames = "jpeg",
     store: StoreKind = "hdf5",
+    only: Only = (),
+    without: Without = (),
     **work: Unpack[Scale],
 ) -> Prepared:
     """Any folder of videos, or a single video; published data sets with lists and boxes have their own commands.
@@ -210,7 +217,8 @@ def prepare_folder(
     root, alone = (source.parent, source.name) if source.is_file() else (source, None)
     truth = read_truth(benchmark, annotations)
     moments = Moments(size, rate, round(seconds * rate), short == "repeat")
-    classes, listing = list_videos(root, read_lists(lists), truth, labels, alone)
+    named, told = chosen(read_lists(lists), only, without)
+    classes, listing = list_videos(root, named, truth, labels, told, alone)
     settings = {
         "data": "folder of videos",
         "classes": classes,
