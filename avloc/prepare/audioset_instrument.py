@@ -19,6 +19,7 @@ from avloc.annotations.pickles import read_plain_pickle
 from avloc.annotations.reading import laid_out
 from avloc.config import words
 from avloc.errors import DataError
+from avloc.prepare.parts.decoding import Decoding
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.marks import Rows
 from avloc.prepare.parts.recipe import Recipe, boxes_in, moments_of, refuse_missing
@@ -203,6 +204,8 @@ def prepare_audioset_instrument(
     size: int = 256,
     frames: str = "jpeg",
     store: str = "hdf5",
+    repair: float = 0.1,
+    channels: str = "mean",
     **work: Unpack[Scale],
 ) -> Prepared:
     """Ten clips of one second of each video, with the tags of the video and the boxes of the second's frame.
@@ -213,9 +216,10 @@ def prepare_audioset_instrument(
     takes it. fps: frames kept of each second. at: where in its part of the second each is taken, 0 to 1; the releases bring
     frames 0000.jpg to 0009.jpg and do not say. pad: a last clip whose sound is cut short is filled with silence, as
     published, otherwise left out. rate: Hz; 22050 for coarse-to-fine and 16000 for dsol where None. size: pixels. frames:
-    "jpeg" or "raw". store: "hdf5" or "lmdb". work: see `avloc.prepare.pool.scale.Work`.
+    "jpeg" or "raw". store: "hdf5" or "lmdb". repair, channels: see `Decoding`. work: see `avloc.prepare.pool.scale.Work`.
     """
-    moments = moments_of(size, RATES.get(release, 16000) if rate is None else rate, seconds)
+    decoding = Decoding(repair, channels=channels)
+    moments = moments_of(size, RATES.get(release, 16000) if rate is None else rate, seconds, decoding=decoding)
     check_seconds(fps, at, seconds, SECONDS)
     source, out = Path(source), Path(out)
     classes, listing = list_audioset(source, Path(annotations or source), release, words(splits) if splits else None)

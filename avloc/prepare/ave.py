@@ -15,6 +15,7 @@ from avloc.annotations.reading import read_own_truth
 from avloc.config import words
 from avloc.errors import DataError
 from avloc.files import why
+from avloc.prepare.parts.decoding import Decoding
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.marks import Rows, marked
 from avloc.prepare.parts.moments import read_lists
@@ -143,6 +144,8 @@ def prepare_ave(
     size: int = 256,
     frames: str = "jpeg",
     store: str = "hdf5",
+    repair: float = 0.1,
+    channels: str = "mean",
     **work: Unpack[Scale],
 ) -> Prepared:
     """Ten clips of one second of each video; a clip has the class of the event that is seen and heard in it, if any.
@@ -151,9 +154,9 @@ def prepare_ave(
     splits: to prepare, all that are there where None. boxes: truth of your own for clips VIDEOID/SECOND, since AVE has none.
     seconds: of a clip, whole ones. fps: frames kept of each second. at: where in its part of the second each is taken, 0 to
     1. pad: a last clip whose sound is cut short is filled with silence, otherwise left out. rate: Hz, by default
-    coarse-to-fine's. size: pixels. frames: "jpeg" or "raw". store: "hdf5" or "lmdb". work: see `avloc.prepare.pool.scale.Work`.
+    coarse-to-fine's. size: pixels. frames: "jpeg" or "raw". store: "hdf5" or "lmdb". repair, channels: see `Decoding`. work: see `avloc.prepare.pool.scale.Work`.
     """
-    moments = moments_of(size, rate, seconds)
+    moments = moments_of(size, rate, seconds, decoding=Decoding(repair, channels=channels))
     check_seconds(fps, at, seconds, SECONDS)
     source, out = Path(source), Path(out)
     classes, listing = list_ave(

@@ -6,27 +6,21 @@ item too, which shows that picture.
 
 import csv
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import islice
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Unpack
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Unpack
 
 from avloc.annotations.truth import Truth
-from avloc.data.clip import Clip
 from avloc.data.store_settings import FRAMES, refuse_other
 from avloc.errors import DataError
 from avloc.files import file_size, why
-from avloc.prepare.media.container import MediaError, open_media, video_stream
 from avloc.prepare.media.endings import PICTURES, SOUNDS, STILLS
-from avloc.prepare.media.picture import squares_at
+from avloc.prepare.parts.decoding import Decoding
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.marks import UNNAMED, Marks, read_truth
-from avloc.prepare.parts.moments import SHORT, Moments, entries, hear, read_lists, read_picture
+from avloc.prepare.parts.moments import SHORT, Moments, entries, read_lists
 from avloc.prepare.parts.names import Found, by_every_name
+from avloc.prepare.parts.videos import VideoReader
 from avloc.prepare.pool.scale import Scale
 from avloc.prepare.writing.build import Prepared, build_store
 
@@ -94,67 +88,6 @@ def _found(root: Path) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
     return pictures, sounds, stills
 
 
-@dataclass(frozen=True)
-class VideoReader:
-    """frames: kept of each clip, at the middles of as many equal parts. every: all clips of a video, not its middle."""
-
-    root: Path
-    moments: Moments
-    frames: int
-    every: bool
-
-    def read(self, item: Item) -> Iterator[Clip]:
-        facts, moments = item.facts, self.moments
-        if facts["path"] is None and "still" not in facts:
-            raise MediaError(item.path, "missing file")
-        sound = hear(self.root, facts, moments.rate)
-        length, needed = len(sound), moments.samples
-        if length < needed and not moments.repeat:
-            moments.middle(item.path, sound)  # says how short it is
-        if self.every and length >= needed:
-            starts = [number * needed for number in range(length // needed)]
-        else:
-            starts = [max(length // 2 - needed // 2, 0)]
-        heard = min(length, needed) / moments.rate
-        times = [start / moments.rate + heard * (n + 0.5) / self.frames for start in starts for n in range(self.frames)]
-        shown = self._shown(facts, times)
-        for number, start in enumerate(starts):
-            pictures = list(islice(shown, self.frames))
-            if len(pictures) < self.frames:
-                if not number:
-                    late = f"it ends before {times[self.frames - 1]:.2f} s"
-                    raise MediaError(item.path, "picture too short", late)
-                return
-            clip = moments.clip(item.id, item.path, facts, pictures[0], sound[start : start + needed])
-            yield self._whole(clip, item, number, start, pictures)
-
-    def _whole(self, clip: Clip, item: Item, number: int, start: int, pictures: list[NDArray[np.uint8]]) -> Clip:
-        """With all its frames; boxes belong to the middle one of a video's only clip."""
-        middle, alone = self.frames // 2, not self.every
-        name = item.id if alone else f"{item.id}/{number:03d}"
-        annotated = alone and clip.annotated[0]
-        return replace(
-            clip,
-            id=name,
-            start=start / self.moments.rate,
-            frames=np.stack(pictures),
-            frame_keys=tuple(name if n == middle else "" for n in range(self.frames)),
-            labels=tuple(sorted({*clip.labels, *item.facts["labels"]})),
-            boxes=tuple(replace(box, frame=middle) for box in clip.boxes) if alone else (),
-            annotated=tuple(annotated and n == middle for n in range(self.frames)),
-        )
-
-    def _shown(self, facts: Mapping[str, Any], times: list[float]) -> Iterator[NDArray[np.uint8]]:
-        """Of the video; of a file that has no video track the picture beside it, at all times."""
-        if facts["path"] is not None and not ("still" in facts and self._has_no_track(facts["path"])):
-            return squares_at(self.root / facts["path"], times, self.moments.size)
-        return iter([self.moments.square(read_picture(self.root, facts["still"]))] * len(times))
-
-    def _has_no_track(self, path: str) -> bool:
-        with open_media(self.root / path) as container:
-            return video_stream(container) is None
-
-
 def prepare_folder(
     source: Path,
     out: Path,
@@ -170,6 +103,9 @@ def prepare_folder(
     short: str = "fail",
     frames: str = "jpeg",
     store: str = "hdf5",
+    repair: float = 0.1,
+    tail: str = "drop",
+    channels: str = "mean",
     **work: Unpack[Scale],
 ) -> Prepared:
     """Cut videos into clips of `seconds` and write them to the store `out`.
@@ -178,7 +114,8 @@ def prepare_folder(
     middles of as many equal parts. lists: "SPLIT=FILE", ids one a line; without them every video is in the split "all".
     labels: a .csv of ids and classes. benchmark, annotations: whose boxes the clips get, and where they lie. size: pixels,
     frames become size x size. rate: Hz. short: "fail" counts videos whose sound is shorter, "repeat" repeats it. frames:
-    "jpeg" or "raw". store: "hdf5" or "lmdb". work: see `avloc.prepare.pool.scale.Work`.
+    "jpeg" or "raw". store: "hdf5" or "lmdb". repair, tail, channels: see `Decoding`. work: see
+    `avloc.prepare.pool.scale.Work`.
     """
     refuse_other("short", short, SHORT)
     refuse_other("frames", frames, FRAMES)
@@ -189,7 +126,8 @@ def prepare_folder(
         )
     source, out = Path(source), Path(out)
     truth = read_truth(benchmark, annotations)
-    moments = Moments(size, rate, round(seconds * rate), short == "repeat")
+    decoding = Decoding(repair, tail, channels)
+    moments = Moments(size, rate, round(seconds * rate), short == "repeat", decoding=decoding)
     classes, listing = list_videos(source, read_lists(lists), truth, None if labels is None else _classes(Path(labels)))
     settings = {
         "data": "folder of videos",
@@ -204,6 +142,7 @@ def prepare_folder(
         "every": every,
         "short": short,
         "votes": 1 if truth is None else truth.votes,
+        **decoding.settings(),
     }
     reader = VideoReader(source, moments, frames_per_clip, every)
     return build_store(out, source, listing, reader, settings, **work)

@@ -10,6 +10,7 @@ from avloc.errors import DataError
 from avloc.prepare.layouts import coarse_to_fine, dsol, dsol_mosaics, sspl, visual_context
 from avloc.prepare.layouts.coarse_to_fine_labels import keep_labels
 from avloc.prepare.layouts.frames_and_sounds import FolderReader, list_folder
+from avloc.prepare.parts.decoding import Decoding
 from avloc.prepare.parts.items import Listing, Reader
 from avloc.prepare.parts.marks import read_truth
 from avloc.prepare.parts.moments import SHORT, Moments, read_lists
@@ -42,6 +43,8 @@ def prepare_import(
     size: int = 256,
     frames: str = "jpeg",
     store: str = "hdf5",
+    repair: float = 0.1,
+    channels: str = "mean",
     **work: Unpack[Scale],
 ) -> Prepared:
     """One clip for each name, of one frame and the middle of its sound, into the store `out`; of DSOL's and AVE's videos a
@@ -53,7 +56,7 @@ def prepare_import(
     are what the layout has. benchmark, annotations: whose boxes the clips get, and where they lie. seconds, rate (Hz): of the
     kept sound, the layout's where None. frame: which of a clip's numbered frames (layouts folder and visual-context). short:
     "fail" counts sounds that are shorter than `seconds`, "repeat" repeats them, as the published loaders do. size: pixels.
-    frames: "jpeg" or "raw". store: "hdf5" or "lmdb". work: see `avloc.prepare.pool.scale.Work`. Items that cannot be used are
+    frames: "jpeg" or "raw". store: "hdf5" or "lmdb". repair, channels: see `Decoding`. work: see `avloc.prepare.pool.scale.Work`. Items that cannot be used are
     counted
     with a reason.
     """
@@ -81,7 +84,8 @@ def prepare_import(
         )
     source, out = Path(source), Path(out)
     truth = read_truth(benchmark, annotations)
-    moments = Moments(size, rate, round(seconds * rate), short == "repeat")
+    decoding = Decoding(repair, channels=channels)
+    moments = Moments(size, rate, round(seconds * rate), short == "repeat", decoding=decoding)
     classes, listing, reader, held = _opened(layout, source, read_lists(lists), truth, frame, moments)
     settings = {
         "data": layout,
@@ -97,6 +101,7 @@ def prepare_import(
         "short": short,
         "votes": 1 if truth is None else truth.votes,
         **held,
+        **decoding.settings(),
     }
     prepared = build_store(out, source, listing, reader, settings, **work)
     if layout == "coarse-to-fine" and prepared.shard is None:  # of parts, once they are merged and this is run again

@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Unpack
 
@@ -21,12 +22,15 @@ from avloc.data.store import Store
 from avloc.data.store_settings import FRAMES, refuse_other
 from avloc.errors import DataError
 from avloc.files import file_size, read_json
-from avloc.prepare.media.container import MediaError, open_media
-from avloc.prepare.media.picture import Square, on_display
-from avloc.prepare.media.sound import cut
-from avloc.prepare.parts.items import Entry, Item, Listing
-from avloc.prepare.parts.moments import hear
+from avloc.prepare.media.container import MediaError
+from avloc.prepare.media.film import Film
+from avloc.prepare.media.picture import Seen, squares_at
+from avloc.prepare.media.sound import WHOLE, Heard
+from avloc.prepare.parts.account import REST, Account
+from avloc.prepare.parts.decoding import Decoding
+from avloc.prepare.parts.items import Clips, Entry, Item, Listing
 from avloc.prepare.parts.music_boxes import read_boxes
+from avloc.prepare.parts.watching import heard_of, watched
 from avloc.prepare.pool.scale import Scale
 from avloc.prepare.writing.build import Prepared, build_store
 
@@ -147,40 +151,54 @@ class MusicReader:
     fps: int
     size: int
     rate: int
+    decoding: Decoding = Decoding()
 
     def offsets(self) -> list[int]:
         """Of the frames in a second, counted at 30 a second; DSOL's 0, 7, 14, 21 for four."""
         return [GRID // self.fps * i for i in range(self.fps)]
 
-    def read(self, item: Item) -> Iterator[Clip]:
+    def read(self, item: Item) -> Clips:
         """Frames are decoded as the clips are asked for."""
         facts = item.facts
         if facts["video"] is None:
             raise MediaError(item.path, "missing file")
         if not facts["labels"]:
             raise MediaError(item.path, "no labels", f"{item.id[:11]} is in no MUSIC_*_videos.json")
-        sounds = cut(hear(self.root, {**facts, "path": facts["video"]}, self.rate), self.rate)
-        second = -1
-        for second, frames in enumerate(self._seconds(self.root / facts["video"], len(sounds))):
-            yield self._clip(item, second, frames, sounds[second])
-        if second < 0:
-            raise MediaError(item.path, "too short", "not one whole second has both sound and picture")
+        with watched(self.root, facts["video"]) as film:
+            assert film is not None
+            heard = heard_of(film, self.root, facts, self.rate, self.decoding.channels)
+            account, made = Account([heard], film, self.decoding), 0
+            for second, seen in enumerate(self._seconds(film, heard)):
+                account.reached((second + 1) * self.rate, self.rate)
+                if not account.keep(f"{item.id}/{second:03d}", float(second), 1.0, seen):
+                    continue
+                lacking = second + 1 - heard.seconds
+                if lacking > WHOLE:
+                    account.pad(lacking)
+                made += 1
+                frames = np.stack([frame.image for frame in seen if frame.image is not None])
+                yield self._clip(item, second, frames, heard.cut(second * self.rate, self.rate))
+            if not made:
+                few = MediaError(item.path, "too short", "not one whole second has both sound and picture")
+                raise account.refusal(item.path, few)
+            return account.notes(whole=True)
 
-    def _seconds(self, path: Path, seconds: int) -> Iterator[NDArray[np.uint8]]:
-        """The frames (F, H, W, 3) of each second that the picture lasts to its end, at most `seconds`."""
+    def _seconds(self, film: Film, heard: Heard) -> Iterator[list[Seen]]:
+        """The frames of each second that sound and picture last to its end; of a padded one, those while both last."""
+        seconds, rest = heard.clips(self.rate), 0.0
+        ends = min(heard.seconds, film.clock.picture_to or 0.0)
+        if self.decoding.tail == "pad":
+            # the last second may be cut short by the sound or by the picture
+            seconds = min(seconds, int(ends + WHOLE))
+            rest = ends - seconds if ends - seconds >= REST else 0.0
         # the end of each second is asked for too: a video that ends before it does not have that second
         offsets = [*self.offsets(), GRID]
         times = [second + offset / GRID for second in range(seconds) for offset in offsets]
-        square, frames = Square(self.size), []
-        with open_media(path) as container:
-            for n, shown in enumerate(on_display(path, container, times)):
-                if not shown.lasts_to(times[n]):
-                    return
-                if (n + 1) % len(offsets):
-                    frames.append(square(shown.frame))
-                else:
-                    yield np.stack(frames)
-                    frames = []
+        if rest:
+            times += [min(seconds + offset / GRID, ends) for offset in offsets]
+        shown = squares_at(film, times, self.size)
+        while len(seen := list(islice(shown, len(offsets)))) == len(offsets):
+            yield seen[:-1]
 
     def _clip(self, item: Item, second: int, frames: NDArray[np.uint8], waveform: NDArray[np.int16]) -> Clip:
         known = item.facts["boxes"]
@@ -216,12 +234,16 @@ def prepare_music(
     frames: str = "jpeg",
     store: str = "hdf5",
     splits: Sequence[str] | None = None,
+    repair: float = 0.1,
+    tail: str = "drop",
+    channels: str = "mean",
     **work: Unpack[Scale],
 ) -> Prepared:
     """Cut the listed videos into clips of one second and write them to the store `out`.
 
     fps: frames kept of each second. size: pixels, frames become size x size. rate: Hz. frames: "jpeg" or "raw". store:
-    "hdf5" or "lmdb". splits: the lists to prepare, all where None. work: see `avloc.prepare.pool.scale.Work`.
+    "hdf5" or "lmdb". splits: the lists to prepare, all where None. repair, tail, channels: see `Decoding`. work: see
+    `avloc.prepare.pool.scale.Work`.
     Running it again finishes what was interrupted and takes up videos that were missing.
     """
     if not 1 <= fps <= GRID:
@@ -229,6 +251,7 @@ def prepare_music(
     if size < 8 or rate < 1000:
         raise DataError(f"size is {size} and rate is {rate}; expected at least 8 pixels and 1000 Hz")
     refuse_other("frames", frames, FRAMES)
+    decoding = Decoding(repair, tail, channels)
     source, out = Path(source), Path(out)
     splits = splits and words(splits)
     classes, listing = list_music(source, splits)
@@ -244,8 +267,9 @@ def prepare_music(
         "size": size,
         "frames": frames,
         "store": store,
+        **decoding.settings(),
     }
-    reader = MusicReader(source, fps, size, rate)
+    reader = MusicReader(source, fps, size, rate, decoding)
     prepared = build_store(out, source, listing, reader, settings, **work)
     if prepared.ok:  # a part of a store may be empty
         _report_unseen_boxes(out, listing, reader)

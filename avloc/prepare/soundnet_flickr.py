@@ -14,6 +14,7 @@ from avloc.annotations.files import Files, csv_rows
 from avloc.annotations.flickr import read_flickr_pool
 from avloc.annotations.reading import laid_out
 from avloc.config import words
+from avloc.prepare.parts.decoding import Decoding
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.marks import UNNAMED, Rows
 from avloc.prepare.parts.recipe import (
@@ -121,6 +122,8 @@ def prepare_soundnet_flickr(
     frames: str = "jpeg",
     store: str = "hdf5",
     seed: int = 0,
+    repair: float = 0.1,
+    channels: str = "mean",
     **work: Unpack[Scale],
 ) -> Prepared:
     """One clip of each listed recording: its frame (of several the middle one) and `seconds` of its sound.
@@ -128,12 +131,12 @@ def prepare_soundnet_flickr(
     annotations: where lists and boxes lie, `source` where None. lists: "SPLIT=FILE", ids one a line, beside or instead of
     the published ones. splits: to prepare, all whose lists are there where None. part: "middle" or "first" of the sound.
     short: "repeat" sounds that are shorter, as the published loaders do, or "fail": count them. size: pixels. rate: Hz.
-    frames: "jpeg" or "raw". store: "hdf5" or "lmdb". seed: of training splits drawn where their list is missing. work: see
-    `avloc.prepare.pool.scale.Work`. Defaults are those of SSPL, EZ-VSL and (but for its 24000 Hz) visual context;
+    frames: "jpeg" or "raw". store: "hdf5" or "lmdb". seed: of training splits drawn where their list is missing. repair, channels: see
+    `Decoding`. work: see `avloc.prepare.pool.scale.Work`. Defaults are those of SSPL, EZ-VSL and (but for its 24000 Hz) visual context;
     coarse-to-fine
     hears 5 s at 22050 Hz.
     """
-    moments = moments_of(size, rate, seconds, short, part)
+    moments = moments_of(size, rate, seconds, short, part, Decoding(repair, channels=channels))
     source, out = Path(source), Path(out)
     classes, listing = list_soundnet_flickr(
         source, Path(annotations or source), lists, words(splits) if splits else None, seed

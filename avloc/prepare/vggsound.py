@@ -15,6 +15,7 @@ from avloc.annotations.truth import Truth
 from avloc.annotations.vgg import VGGSS, read_vggss
 from avloc.config import words
 from avloc.errors import DataError
+from avloc.prepare.parts.decoding import Decoding
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.marks import UNNAMED, Rows
 from avloc.prepare.parts.moments import entries as numbered
@@ -212,6 +213,8 @@ def prepare_vggsound(
     frames: str = "jpeg",
     store: str = "hdf5",
     seed: int = 0,
+    repair: float = 0.1,
+    channels: str = "mean",
     **work: Unpack[Scale],
 ) -> Prepared:
     """One clip of each listed ID_START: the frame at `at` seconds of the ten, and `seconds` of its sound.
@@ -221,11 +224,11 @@ def prepare_vggsound(
     the boxes of VGG-SS are of the frame at 5.0. frame: which picture where a clip has a folder of numbered ones. part:
     "middle" or "first" of the sound. short: "repeat" sounds that are shorter, as the published loaders do, or "fail":
     count them. size: pixels. rate: Hz. frames: "jpeg" or "raw". store: "hdf5" or "lmdb". seed: of training splits drawn
-    where their list is missing. work: see `avloc.prepare.pool.scale.Work`. Defaults are those of EZ-VSL and SSPL; visual
+    where their list is missing. repair, channels: see `Decoding`. work: see `avloc.prepare.pool.scale.Work`. Defaults are those of EZ-VSL and SSPL; visual
     context
     hears at 24000 Hz, Hard Way's test the first 10 seconds.
     """
-    moments = moments_of(size, rate, seconds, short, part)
+    moments = moments_of(size, rate, seconds, short, part, Decoding(repair, channels=channels))
     if not 0 <= at < 1e4:
         raise DataError(f"at is {at}; expected seconds from 0 on")
     source, out = Path(source), Path(out)

@@ -19,7 +19,8 @@ import numpy as np
 import soxr
 from av.video.reformatter import VideoReformatter
 
-from avloc.prepare.media.picture import FILTER, probe, read_frames
+from avloc.prepare.media.picture import probe, read_frames
+from avloc.prepare.media.square import FILTER
 from avloc.prepare.music import MusicReader
 from avloc.prepare.parts.items import Item
 from avloc.prepare.writing.block import write_block

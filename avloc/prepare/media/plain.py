@@ -1,0 +1,93 @@
+"""Frames by time out of a video that is decoded from its first packet to its last, whatever is broken in it."""
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from av.video.frame import PictureType, VideoFrame
+
+from avloc.prepare.media.container import MediaError
+from avloc.prepare.media.film import Film
+from avloc.prepare.media.h264 import is_built_on, nal_length
+from avloc.prepare.media.packets import NONE
+from avloc.prepare.media.shown import TOLERANCE, Shown
+
+AROUND = 16  # packets after a broken one whose pictures may be shown before it and build on it
+
+
+@dataclass
+class _Frames:
+    """The frames of a film by rising start; one that comes too late is passed over.
+
+    broken: when pictures would be shown that could not be decoded. spoiled_from: since when what is shown builds on a broken
+    one; a picture that builds on none ends that.
+    """
+
+    film: Film
+    broken: list[float] = field(default_factory=list)
+    spoiled_from: float = math.inf
+
+    def __iter__(self) -> Iterator[tuple[VideoFrame, float, bool]]:
+        """(frame, s when it is shown first, whether it builds on a broken one)."""
+        film = self.film
+        stream = film.begin(film.video, "no picture")
+        track, step = film.picture, film.clock.period
+        assert track is not None
+        start: float | None = None
+        for place, frames in film.decoded(stream):
+            if frames is None:
+                self._miss(place)
+                continue
+            for frame in frames:
+                time = film.time_of(frame, track)
+                if time is None:
+                    time = (film.clock.picture_from or 0.0) if start is None else start + step
+                if start is None or time > start:
+                    start = time
+                    yield frame, start, self._is_spoiled(frame, start)
+
+    def _miss(self, place: int) -> None:
+        """A packet could not be decoded."""
+        track, zero = self.film.picture, self.film.clock.zero
+        assert track is not None
+        if place >= len(track):
+            return
+        near = track.pts[place : place + AROUND]
+        near = near[near != NONE]
+        at = track.pts[place] if track.pts[place] != NONE else (near[0] if len(near) else NONE)
+        if at == NONE:
+            self.spoiled_from = -math.inf
+            return
+        self.broken.append(float(at) * track.tick - zero)
+        self.film.broken.add(place)
+        self.spoiled_from = min(self.spoiled_from, float(near.min()) * track.tick - zero)
+
+    def _is_spoiled(self, frame: VideoFrame, start: float) -> bool:
+        if frame.is_corrupt:
+            self.spoiled_from = min(self.spoiled_from, start)
+            return True
+        if start < self.spoiled_from:
+            return False
+        if frame.key_frame or frame.pict_type == PictureType.I:
+            self.spoiled_from = math.inf
+            return False
+        return True
+
+
+def all_frames(film: Film, times: Iterable[float]) -> Iterator[Shown]:
+    """For each of the rising `times` (s) the frame on display, see `picture.on_display`."""
+    made = _Frames(film)
+    frames = iter(made)
+    current = next(frames, None)
+    if current is None:
+        raise MediaError(film.path, "no picture", "not one frame could be decoded")
+    since = current[1]
+    following = next(frames, None)
+    period, ends = film.clock.period, film.clock.picture_to or 0.0
+    for time in times:
+        while following is not None and following[1] <= time + TOLERANCE:
+            current, following = following, next(frames, None)
+        frame, start, spoiled = current
+        end = max(start + period, ends) if following is None else following[1]
+        made_up = spoiled or any(start < at <= time + TOLERANCE for at in made.broken)
+        yield Shown(frame, start, end, period / 2, made_up, since)
