@@ -26,6 +26,8 @@ def check(store: StorePath, json: Json = False) -> None:
     manifest says.
     """
     from avloc import data_check
+    from avloc.naming import some
+    from avloc.prepare.writing.repairs import in_words
 
     found = data_check(store)
     if json:
@@ -45,6 +47,11 @@ def check(store: StorePath, json: Json = False) -> None:
         for name, split in found.splits.items():
             if any(split.classes.values()):  # videos without labels have one class, which none is of
                 print(f"{name}: " + ", ".join(f"{label} {count:,}" for label, count in split.classes.items()))
+        for name, split in found.splits.items():
+            for line in in_words(split.repaired, split.left_out):
+                print(f"{name}: {line}")
+            if split.mended:
+                print(f"{name}: repaired are {some(split.mended)}")
         for line in found.problems or ["nothing is wrong"]:
             print(line)
     if found.problems:

@@ -9,6 +9,7 @@ import typer
 
 from avloc.cli.show import Json, print_json, progress, table
 from avloc.prepare.pool.scale import Work
+from avloc.prepare.writing.repairs import in_words
 
 OPTIONS: dict[str, Any] = {
     "jobs": Annotated[
@@ -61,6 +62,8 @@ def show_prepared(prepared: Any, json: bool) -> None:
     print(
         f"{prepared.store}: {prepared.ok} listed items ok, {prepared.failed} failed, {prepared.seconds:.1f} s{failed}"
     )
+    for line in in_words(prepared.repaired, prepared.left_out):
+        print(f"  {line}")
     if prepared.shard:
         print(
             f"part {prepared.shard}; `avloc data merge PART PART ... --out STORE` joins all {prepared.shard.partition('/')[2]}"

@@ -154,7 +154,8 @@ def prepare_ave(
     splits: to prepare, all that are there where None. boxes: truth of your own for clips VIDEOID/SECOND, since AVE has none.
     seconds: of a clip, whole ones. fps: frames kept of each second. at: where in its part of the second each is taken, 0 to
     1. pad: a last clip whose sound is cut short is filled with silence, otherwise left out. rate: Hz, by default
-    coarse-to-fine's. size: pixels. frames: "jpeg" or "raw". store: "hdf5" or "lmdb". repair, channels: see `Decoding`. work: see `avloc.prepare.pool.scale.Work`.
+    coarse-to-fine's. size: pixels. frames: "jpeg" or "raw". store: "hdf5" or "lmdb".
+    repair, channels: see `Decoding`. work: see `avloc.prepare.pool.scale.Work`.
     """
     moments = moments_of(size, rate, seconds, decoding=Decoding(repair, channels=channels))
     check_seconds(fps, at, seconds, SECONDS)

@@ -56,8 +56,8 @@ def prepare_import(
     are what the layout has. benchmark, annotations: whose boxes the clips get, and where they lie. seconds, rate (Hz): of the
     kept sound, the layout's where None. frame: which of a clip's numbered frames (layouts folder and visual-context). short:
     "fail" counts sounds that are shorter than `seconds`, "repeat" repeats them, as the published loaders do. size: pixels.
-    frames: "jpeg" or "raw". store: "hdf5" or "lmdb". repair, channels: see `Decoding`. work: see `avloc.prepare.pool.scale.Work`. Items that cannot be used are
-    counted
+    frames: "jpeg" or "raw". store: "hdf5" or "lmdb".
+    repair, channels: see `Decoding`. work: see `avloc.prepare.pool.scale.Work`. Items that cannot be used are counted
     with a reason.
     """
     if layout not in LAYOUTS:

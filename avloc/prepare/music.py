@@ -8,7 +8,7 @@ import logging
 import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Unpack
@@ -151,7 +151,7 @@ class MusicReader:
     fps: int
     size: int
     rate: int
-    decoding: Decoding = Decoding()
+    decoding: Decoding = field(default_factory=Decoding)
 
     def offsets(self) -> list[int]:
         """Of the frames in a second, counted at 30 a second; DSOL's 0, 7, 14, 21 for four."""

@@ -131,8 +131,9 @@ def prepare_soundnet_flickr(
     annotations: where lists and boxes lie, `source` where None. lists: "SPLIT=FILE", ids one a line, beside or instead of
     the published ones. splits: to prepare, all whose lists are there where None. part: "middle" or "first" of the sound.
     short: "repeat" sounds that are shorter, as the published loaders do, or "fail": count them. size: pixels. rate: Hz.
-    frames: "jpeg" or "raw". store: "hdf5" or "lmdb". seed: of training splits drawn where their list is missing. repair, channels: see
-    `Decoding`. work: see `avloc.prepare.pool.scale.Work`. Defaults are those of SSPL, EZ-VSL and (but for its 24000 Hz) visual context;
+    frames: "jpeg" or "raw". store: "hdf5" or "lmdb". seed: of training splits drawn where their list is missing.
+    repair, channels: see `Decoding`. work: see `avloc.prepare.pool.scale.Work`. Defaults are those of SSPL, EZ-VSL and
+    (but for its 24000 Hz) visual context;
     coarse-to-fine
     hears 5 s at 22050 Hz.
     """

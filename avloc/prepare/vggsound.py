@@ -224,7 +224,8 @@ def prepare_vggsound(
     the boxes of VGG-SS are of the frame at 5.0. frame: which picture where a clip has a folder of numbered ones. part:
     "middle" or "first" of the sound. short: "repeat" sounds that are shorter, as the published loaders do, or "fail":
     count them. size: pixels. rate: Hz. frames: "jpeg" or "raw". store: "hdf5" or "lmdb". seed: of training splits drawn
-    where their list is missing. repair, channels: see `Decoding`. work: see `avloc.prepare.pool.scale.Work`. Defaults are those of EZ-VSL and SSPL; visual
+    where their list is missing.
+    repair, channels: see `Decoding`. work: see `avloc.prepare.pool.scale.Work`. Defaults are those of EZ-VSL and SSPL; visual
     context
     hears at 24000 Hz, Hard Way's test the first 10 seconds.
     """

@@ -24,7 +24,8 @@ class SplitCheck:
     video whose clips all show the same. flat: ids of clips with a box that has no area or leaves the frame. doubles: pairs of
     ids with the same frames and sound.
     verified, bare: items whose content has the SHA-256 of the manifest, items without one (of earlier versions). changed: ids
-    of items whose content is another, or cannot be read.
+    of items whose content is another, or cannot be read. repaired, left_out: see `Prepared`. mended: ids of items that were
+    repaired, or lost a clip.
     """
 
     listed: int
@@ -43,6 +44,9 @@ class SplitCheck:
     verified: int = 0
     bare: int = 0
     changed: list[str] = field(default_factory=list)
+    repaired: dict[str, float] = field(default_factory=dict)
+    left_out: dict[str, int] = field(default_factory=dict)
+    mended: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -84,18 +88,25 @@ def data_check(store: Path) -> Checked:
 
 def _split(checker: Any, part: "Store", lines: list[dict[str, Any]]) -> tuple[SplitCheck, dict[bytes, str]]:
     """What is found, and the clip of each content."""
+    from avloc.prepare.writing.repairs import left_out_of, tallied
+
     failed = Counter(row["reason"] for row in lines if row["status"] != "ok")
     listed, ok = len(lines), sum(row["status"] == "ok" for row in lines)
     no_sound = sum(count for reason, count in failed.items() if reason in NO_SOUND)
     reasons = dict(failed.most_common())
+    mends: dict[str, Any] = {
+        "repaired": tallied(lines),
+        "left_out": left_out_of(lines),
+        "mended": [row["id"] for row in lines if "repaired" in row or "left_out" in row],
+    }
     if not len(part):
-        return SplitCheck(listed, ok, reasons, 0, 0.0, {}, 0, 0, no_sound), {}
+        return SplitCheck(listed, ok, reasons, 0, 0.0, {}, 0, 0, no_sound, **mends), {}
     found = checker.split(part)
     check = SplitCheck(
         listed, ok, reasons, len(part), round(len(part) * part.seconds / 3600, 4),
         {name: int(count) for name, count in zip(part.classes, part.labels.sum(0), strict=True)},
         len(part.boxes), int(part.annotated.sum()), no_sound, found.silent, found.frozen, found.flat, found.doubles,
-        found.verified, found.bare, found.changed,
+        found.verified, found.bare, found.changed, **mends,
     )  # fmt: skip
     return check, found.seen
 

@@ -159,7 +159,9 @@ def test_real_and_odd_files_are_prepared_or_named(tmp_path):
     (tmp_path / "all.txt").write_text(lines)
     (tmp_path / "MUSIC_solo_videos.json").write_text(json.dumps({"videos": {"speech": names}}))
     prepared = prepare_music(tmp_path, tmp_path / "store", size=64, jobs=1)
-    assert prepared.splits == {"all": 13 + 1 + 4}  # nasa, bento (whose sound is 2 ms short of a second) and no_duration.webm
+    assert prepared.splits == {
+        "all": 13 + 1 + 4
+    }  # nasa, bento (whose sound is 2 ms short of a second) and no_duration.webm
     assert prepared.reasons == {"no sound track": 5}
 
 

@@ -1,8 +1,10 @@
 """One file that is open: its packets, read once and put on one time line, and the frames that come out of them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import av
 from av.audio.frame import AudioFrame
@@ -12,11 +14,19 @@ from av.stream import Stream
 from av.video.frame import VideoFrame
 
 from avloc.prepare.media.container import MediaError, in_one_thread, in_seconds, open_media, video_stream
+from avloc.prepare.media.h264 import is_built_on, nal_length
 from avloc.prepare.media.packets import NONE, Track, demuxed, read_tracks
 from avloc.prepare.media.timeline import Clock, Jump, read_clock, settle
 
 LATEST_START = 600.0  # s between the beginnings of picture and sound; beyond it a time stamp is taken for broken
 CUT_OFF = 1.0  # s that the packets of a file may lack of what its header says
+
+
+@dataclass(frozen=True)
+class Broken:
+    """In place of the frames of a packet that cannot be decoded. built_on: other pictures may refer to it."""
+
+    built_on: bool
 
 
 class Film:
@@ -82,6 +92,12 @@ class Film:
             in_one_thread(self.path, stream)
         return stream
 
+    def last_picture(self) -> float:
+        """When the last picture would be shown by its packet, s."""
+        if self.picture is None or not (known := ~self.picture.discard & (self.picture.pts != NONE)).any():
+            return 0.0
+        return float(self.picture.pts[known].max()) * self.picture.tick - self.clock.zero
+
     @contextmanager
     def packets(self, stream: Stream) -> Iterator[tuple[Stream, Iterator[tuple[int, Packet]]]]:
         """The stream to decode with, and its packets with their places; stamps are those of the track."""
@@ -105,17 +121,18 @@ class Film:
                 packet.pts, packet.dts = (None if pts == NONE else pts), (None if dts == NONE else dts)
             yield place, packet
 
-    def decoded(self, stream: Stream) -> Iterator[tuple[int, list[VideoFrame] | list[AudioFrame] | None]]:
-        """The frames of each packet in turn, with its place; None for a packet that is broken. At the end what is left."""
+    def decoded(self, stream: Stream) -> Iterator[tuple[int, Sequence[Any] | Broken]]:
+        """The frames of each packet in turn, with its place. At the end what the decoder still holds."""
         with self.packets(stream) as (own, packets):
             place = -1
             for place, packet in packets:
                 try:
                     yield place, packet.decode()
                 except av.error.FFmpegError:
-                    yield place, None
+                    yield place, Broken(_is_built_on(own, packet))
             try:
-                yield place + 1, own.codec_context.decode(None)
+                context: Any = own.codec_context
+                yield place + 1, context.decode(None)
             except av.error.FFmpegError:
                 return
 
@@ -123,6 +140,12 @@ class Film:
         """When a decoded frame begins, in seconds from `clock.zero`; None where nothing says it."""
         stamp = frame.pts if frame.pts is not None else frame.dts
         return None if stamp is None else stamp * track.tick - self.clock.zero
+
+
+def _is_built_on(stream: Stream, packet: Packet) -> bool:
+    if stream.codec_context.name != "h264":
+        return True
+    return is_built_on(packet, nal_length(stream.codec_context.extradata))
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """How a player turns and mirrors the frames of a video: the display matrix that the file carries."""
 
 import struct
+from typing import Any
 
 from av.sidedata.sidedata import Type
 from av.video.frame import VideoFrame
@@ -11,7 +12,7 @@ Matrix = tuple[int, int, int, int]
 
 def matrix_of(frame: VideoFrame) -> Matrix | None:
     """(a, b, c, d) of a frame: a pixel at (x, y) is shown at (ax + cy, bx + dy). None where the file does not say."""
-    side_data = frame.side_data
+    side_data: Any = frame.side_data
     if Type.DISPLAYMATRIX not in side_data:
         return None
     content = bytes(side_data[Type.DISPLAYMATRIX])

@@ -63,10 +63,17 @@ class _Rows:
 
     def track(self) -> Track:
         pts, dts, duration, key, discard, anew, order = self.lists
-        flags = (np.array(column, bool) for column in (key, discard, anew))
-        stamps = (np.array(column, np.int64) for column in (pts, dts, duration))
-        base = self.stream.time_base or Fraction(1, 90_000)
-        return Track(base, *stamps, *flags, np.array(order, np.int64), self.skip)
+        return Track(
+            base=self.stream.time_base or Fraction(1, 90_000),
+            pts=np.array(pts, np.int64),
+            dts=np.array(dts, np.int64),
+            duration=np.array(duration, np.int64),
+            key=np.array(key, bool),
+            discard=np.array(discard, bool),
+            anew=np.array(anew, bool),
+            order=np.array(order, np.int64),
+            skip=self.skip,
+        )
 
 
 def demuxed(container: InputContainer, streams: Sequence[Stream]) -> Iterator[Packet]:

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from av.video.frame import PictureType, VideoFrame
 
 from avloc.prepare.media.container import MediaError
-from avloc.prepare.media.film import Film
-from avloc.prepare.media.h264 import is_built_on, nal_length
+from avloc.prepare.media.film import Broken, Film
 from avloc.prepare.media.packets import NONE
 from avloc.prepare.media.shown import TOLERANCE, Shown
 
@@ -35,8 +34,8 @@ class _Frames:
         assert track is not None
         start: float | None = None
         for place, frames in film.decoded(stream):
-            if frames is None:
-                self._miss(place)
+            if isinstance(frames, Broken):
+                self._miss(place, frames)
                 continue
             for frame in frames:
                 time = film.time_of(frame, track)
@@ -46,7 +45,7 @@ class _Frames:
                     start = time
                     yield frame, start, self._is_spoiled(frame, start)
 
-    def _miss(self, place: int) -> None:
+    def _miss(self, place: int, broken: Broken) -> None:
         """A packet could not be decoded."""
         track, zero = self.film.picture, self.film.clock.zero
         assert track is not None
@@ -60,7 +59,8 @@ class _Frames:
             return
         self.broken.append(float(at) * track.tick - zero)
         self.film.broken.add(place)
-        self.spoiled_from = min(self.spoiled_from, float(near.min()) * track.tick - zero)
+        if broken.built_on:
+            self.spoiled_from = min(self.spoiled_from, float(near.min()) * track.tick - zero)
 
     def _is_spoiled(self, frame: VideoFrame, start: float) -> bool:
         if frame.is_corrupt:
@@ -84,10 +84,13 @@ def all_frames(film: Film, times: Iterable[float]) -> Iterator[Shown]:
     since = current[1]
     following = next(frames, None)
     period, ends = film.clock.period, film.clock.picture_to or 0.0
+    lasts = film.last_picture()
     for time in times:
         while following is not None and following[1] <= time + TOLERANCE:
             current, following = following, next(frames, None)
         frame, start, spoiled = current
         end = max(start + period, ends) if following is None else following[1]
         made_up = spoiled or any(start < at <= time + TOLERANCE for at in made.broken)
+        if following is None and start + 2 * period < min(time, lasts):  # packets that gave no frame and no error
+            made_up = True
         yield Shown(frame, start, end, period / 2, made_up, since)

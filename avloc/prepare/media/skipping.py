@@ -5,12 +5,12 @@ container and the codec are known to keep both right. What does not come out as 
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import av
 import numpy as np
 from av.packet import Packet
 from av.video.frame import VideoFrame
-from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from avloc.prepare.media.film import Film
@@ -82,6 +82,7 @@ class _Decoding:
 
     def _decode(self, wanted: NDArray[np.intp]) -> Iterator[tuple[int, VideoFrame]]:
         needed = _needed(self.track, wanted)
+        assert self.film.video is not None
         with self.film.packets(self.film.video) as (stream, packets):
             context, before, skips = stream.codec_context, -1, False
             try:
@@ -91,23 +92,23 @@ class _Decoding:
                     if not needed[place]:
                         continue
                     if place != before + 1:
-                        yield from self._drained(stream)
+                        yield from self._drained(context)
                     before = place
                     if skips == (place in self.wanted):
                         skips = not skips
                         context.skip_frame = "NONREF" if skips else "DEFAULT"
                     yield from self._kept(_decoded(packet))
-                yield from self._drained(stream)
+                yield from self._drained(context)
             finally:
                 context.skip_frame = "DEFAULT"
 
-    def _drained(self, stream: VideoStream) -> Iterator[tuple[int, VideoFrame]]:
+    def _drained(self, context: Any) -> Iterator[tuple[int, VideoFrame]]:
         """What the decoder still holds; afterwards it begins anew."""
         try:
-            yield from self._kept(stream.codec_context.decode(None))
+            yield from self._kept(context.decode(None))
         except av.error.FFmpegError:
             raise Unsure from None
-        stream.codec_context.flush_buffers()
+        context.flush_buffers()
 
     def _kept(self, frames: Sequence[VideoFrame]) -> Iterator[tuple[int, VideoFrame]]:
         for frame in frames:

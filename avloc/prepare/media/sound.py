@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from avloc.prepare.media.channels import Mixer
 from avloc.prepare.media.container import MediaError
-from avloc.prepare.media.film import Film, open_film
+from avloc.prepare.media.film import Broken, Film, open_film
 from avloc.prepare.media.placing import Placer, Spans, overlap
 from avloc.prepare.media.placing import to_int16 as to_int16
 
@@ -73,10 +73,10 @@ def hear(film: Film, rate: int, channels: str = "mean") -> Heard:
     alone: float | None = None  # s of the first sample, where there is no picture
     failed = 0
     for place, frames in film.decoded(stream):
-        if frames is None:
+        if isinstance(frames, Broken):
             failed += 1
-            at = float(track.seconds(track.pts[place])) - film.clock.zero - (alone or 0.0)
-            placer.miss(None if np.isnan(at) else at, float(track.duration[place]) * track.tick)
+            missed = float(track.seconds(track.pts[place])) - film.clock.zero - (alone or 0.0)
+            placer.miss(None if np.isnan(missed) else missed, float(track.duration[place]) * track.tick)
             continue
         for frame in frames:
             at = film.time_of(frame, track)

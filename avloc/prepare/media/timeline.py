@@ -191,7 +191,7 @@ def read_clock(
     shown = picture.seconds(np.where(picture.pts != NONE, picture.pts, picture.dts))
     shown[picture.discard] = np.nan
     if not np.isfinite(shown).any():  # by number, as no stamp is there
-        shown = np.arange(len(picture)) * (usual or 1 / 30)
+        shown = np.arange(len(picture), dtype=np.float64) * (usual or 1 / 30)
     first, last = float(np.nanmin(shown)), int(np.nanargmax(shown))
     period = _period(shown) or usual or 1 / 30
     # a picture's own length is a hint: some containers give none, others that of the usual picture

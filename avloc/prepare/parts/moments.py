@@ -1,7 +1,7 @@
 """What the importers of published layouts share: one picture and one stretch of sound for each listed name."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ class Moments:
     samples: int
     repeat: bool = False
     first: bool = False
-    decoding: Decoding = Decoding()
+    decoding: Decoding = field(default_factory=Decoding)
 
     @property
     def seconds(self) -> float:

@@ -16,6 +16,7 @@ from avloc.data.shard_files import SUFFIXES
 from avloc.errors import DataError
 from avloc.files import read_json, write_json, write_text
 from avloc.prepare.parts.items import Listing
+from avloc.prepare.writing.repairs import left_out_of, tallied
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +32,8 @@ class Prepared:
 
     splits: clips in each. ok, failed: lines of the splits. reasons: why lines failed, and how many for each.
     kept: items whose blocks an earlier run had finished. seconds: of this run. shard: which part it is, "2/8", of a store.
-    coverage: lines of each split that could be prepared, and all of its lines.
+    coverage: lines of each split that could be prepared, and all of its lines. left_out: why clips of lines that are ok
+    were left out, and how many for each. repaired: what was mended or not used in lines that are ok (see `tallied`).
     """
 
     store: Path
@@ -43,6 +45,8 @@ class Prepared:
     seconds: float
     shard: str | None = None
     coverage: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    repaired: Mapping[str, float] = field(default_factory=dict)
 
 
 @contextmanager
@@ -132,7 +136,10 @@ def summary(out: Path, rows: Sequence[Row], splits: Sequence[str], kept: int, se
         logger.warning("%d more failed; %s names them all", len(failed) - SHOWN, out / "manifest.jsonl")
     reasons = Counter(row["reason"] for row in failed)
     ok, why = len(rows) - len(failed), dict(reasons.most_common())
-    return Prepared(out, clips, ok, len(failed), why, kept, seconds, coverage=coverage)
+    left_out, repaired = left_out_of(rows), tallied(rows)
+    return Prepared(
+        out, clips, ok, len(failed), why, kept, seconds, coverage=coverage, left_out=left_out, repaired=repaired
+    )
 
 
 def finish(
