@@ -7,36 +7,35 @@ on a grid of 30 a second whatever the rate of the video, because the published b
 import logging
 import os
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import islice
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Unpack
+from typing import Annotated, Unpack
 
-import numpy as np
-from numpy.typing import NDArray
-
-from avloc.config import words
-from avloc.data.clip import Box, Clip
 from avloc.data.store import Store
-from avloc.data.store_settings import FRAMES, refuse_other
 from avloc.errors import DataError
 from avloc.files import file_size, read_json
-from avloc.prepare.media.container import MediaError
-from avloc.prepare.media.film import Film
-from avloc.prepare.media.picture import Seen, squares_at
-from avloc.prepare.media.sound import WHOLE, Heard
-from avloc.prepare.parts.account import REST, Account
+from avloc.options import verb
 from avloc.prepare.parts.decoding import Decoding
-from avloc.prepare.parts.items import Clips, Entry, Item, Listing
+from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.music_boxes import read_boxes
-from avloc.prepare.parts.watching import heard_of, watched
+from avloc.prepare.parts.music_seconds import GRID, MusicReader
+from avloc.prepare.parts.options import (
+    Channel,
+    Fps,
+    Frames,
+    Out,
+    Rate,
+    Repair,
+    Size,
+    Source,
+    StoreKind,
+    TailKind,
+)
 from avloc.prepare.pool.scale import Scale
 from avloc.prepare.writing.build import Prepared, build_store
 
 logger = logging.getLogger(__name__)
 
-GRID = 30  # keys a second
 LAYOUT = (
     "expected MUSIC_*_videos.json, lists such as solo_training_1.txt with lines '<stem>.flac <stem>.mp4', "
     "and videos/<stem>.mp4"
@@ -143,117 +142,33 @@ def _find_media(root: Path) -> tuple[dict[str, str], dict[str, str]]:
     return pictures, sounds
 
 
-@dataclass(frozen=True)
-class MusicReader:
-    """Whole seconds that have both sound and picture; `fps` frames of each (their first: offset 0), size x size."""
-
-    root: Path
-    fps: int
-    size: int
-    rate: int
-    decoding: Decoding = field(default_factory=Decoding)
-
-    def offsets(self) -> list[int]:
-        """Of the frames in a second, counted at 30 a second; DSOL's 0, 7, 14, 21 for four."""
-        return [GRID // self.fps * i for i in range(self.fps)]
-
-    def read(self, item: Item) -> Clips:
-        """Frames are decoded as the clips are asked for."""
-        facts = item.facts
-        if facts["video"] is None:
-            raise MediaError(item.path, "missing file")
-        if not facts["labels"]:
-            raise MediaError(item.path, "no labels", f"{item.id[:11]} is in no MUSIC_*_videos.json")
-        with watched(self.root, facts["video"]) as film:
-            assert film is not None
-            heard = heard_of(film, self.root, facts, self.rate, self.decoding.channels)
-            account, made = Account([heard], film, self.decoding), 0
-            for second, seen in enumerate(self._seconds(film, heard)):
-                account.reached((second + 1) * self.rate, self.rate)
-                if not account.keep(f"{item.id}/{second:03d}", float(second), 1.0, seen):
-                    continue
-                lacking = second + 1 - heard.seconds
-                if lacking > WHOLE:
-                    account.pad(lacking)
-                made += 1
-                frames = np.stack([frame.image for frame in seen if frame.image is not None])
-                yield self._clip(item, second, frames, heard.cut(second * self.rate, self.rate))
-            if not made:
-                few = MediaError(item.path, "too short", "not one whole second has both sound and picture")
-                raise account.refusal(item.path, few)
-            return account.notes(whole=True)
-
-    def _seconds(self, film: Film, heard: Heard) -> Iterator[list[Seen]]:
-        """The frames of each second that sound and picture last to its end; of a padded one, those while both last."""
-        seconds, rest = heard.clips(self.rate), 0.0
-        ends = min(heard.seconds, film.clock.picture_to or 0.0)
-        if self.decoding.tail == "pad":
-            # the last second may be cut short by the sound or by the picture
-            seconds = min(seconds, int(ends + WHOLE))
-            rest = ends - seconds if ends - seconds >= REST else 0.0
-        # the end of each second is asked for too: a video that ends before it does not have that second
-        offsets = [*self.offsets(), GRID]
-        times = [second + offset / GRID for second in range(seconds) for offset in offsets]
-        if rest:
-            times += [min(seconds + offset / GRID, ends) for offset in offsets]
-        shown = squares_at(film, times, self.size)
-        while len(seen := list(islice(shown, len(offsets)))) == len(offsets):
-            yield seen[:-1]
-
-    def _clip(self, item: Item, second: int, frames: NDArray[np.uint8], waveform: NDArray[np.int16]) -> Clip:
-        known = item.facts["boxes"]
-        keys = tuple(f"{item.id}/frame_{second:03d}/{GRID * second + offset:05d}.jpg" for offset in self.offsets())
-        boxes = tuple(
-            Box((x1, y1, x2, y2), frame, label, sounding)
-            for frame, key in enumerate(keys)
-            for x1, y1, x2, y2, label, sounding in known.get(key, ())
-        )
-        return Clip(
-            id=f"{item.id}/{second:03d}",
-            video=item.id,
-            split="",
-            start=float(second),
-            frames=frames,
-            frame_keys=keys,
-            waveform=waveform,
-            labels=tuple(item.facts["labels"]),
-            boxes=boxes,
-            annotated=tuple(key in known for key in keys),
-        )
-
-
-logger = logging.getLogger(__name__)
-
-
+@verb
 def prepare_music(
-    source: Path,
-    out: Path = Path("data/music"),
-    fps: int = 4,
-    size: int = 256,
-    rate: int = 16000,
-    frames: str = "jpeg",
-    store: str = "hdf5",
-    splits: Sequence[str] | None = None,
-    repair: float = 0.1,
-    tail: str = "drop",
-    channels: str = "mean",
+    source: Source,
+    out: Out = Path("data/music"),
+    fps: Fps = 4,
+    size: Size = 256,
+    rate: Rate = 16000,
+    frames: Frames = "jpeg",
+    store: StoreKind = "hdf5",
+    splits: Annotated[Sequence[str] | None, "prepare only this list; may be repeated; default: all of them"] = None,
+    repair: Repair = 0.1,
+    tail: TailKind = "drop",
+    channels: Channel = "mean",
     **work: Unpack[Scale],
 ) -> Prepared:
-    """Cut the listed videos into clips of one second and write them to the store `out`.
+    """MUSIC (solo and duet), or the synthetic world, which has the same layout. docs/data/music.md
 
-    fps: frames kept of each second. size: pixels, frames become size x size. rate: Hz. frames: "jpeg" or "raw". store:
-    "hdf5" or "lmdb". splits: the lists to prepare, all where None. repair, tail, channels: see `Decoding`. work: see
-    `avloc.prepare.pool.scale.Work`.
-    Running it again finishes what was interrupted and takes up videos that were missing.
+    SOURCE holds MUSIC_solo_videos.json and MUSIC_duet_videos.json (class: video ids), lists such as
+    solo_training_1.txt (lines of "<id>_0_1000.flac <id>_0_1000.mp4"), videos/<id>_0_1000.mp4, and, for the boxes,
+    solotest.json and duettest.json. Each second becomes a clip. Videos that cannot be read are counted with the
+    reason. Running the command again finishes what was interrupted and adds videos that were missing.
     """
     if not 1 <= fps <= GRID:
         raise DataError(f"fps is {fps}; expected 1 to {GRID} frames a second")
     if size < 8 or rate < 1000:
         raise DataError(f"size is {size} and rate is {rate}; expected at least 8 pixels and 1000 Hz")
-    refuse_other("frames", frames, FRAMES)
     decoding = Decoding(repair, tail, channels)
-    source, out = Path(source), Path(out)
-    splits = splits and words(splits)
     classes, listing = list_music(source, splits)
     logger.info("%s: %d videos in %d lists, %d classes", source, len(listing.items), len(listing.splits), len(classes))
     settings = {

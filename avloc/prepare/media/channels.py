@@ -1,13 +1,9 @@
 """Many channels to one."""
 
-from typing import Literal, get_args
-
 import numpy as np
 from av.audio.frame import AudioFrame
 from numpy.typing import NDArray
 
-Channels = Literal["mean", "left", "right", "mid"]
-CHANNELS: tuple[str, ...] = get_args(Channels)
 CANCELS = (
     0.01  # share of the channels' power that is left of it in their mean; channels alike leave all, strangers 1 / n
 )

@@ -5,8 +5,9 @@ from typing import Any, Literal, get_args
 
 from avloc.data.store_settings import refuse_other
 from avloc.errors import DataError
-from avloc.prepare.media.channels import CHANNELS
 
+Channels = Literal["mean", "left", "right", "mid"]
+CHANNELS: tuple[str, ...] = get_args(Channels)
 Tail = Literal["drop", "pad"]
 TAILS: tuple[str, ...] = get_args(Tail)
 

@@ -20,8 +20,6 @@ from avloc.prepare.media.sound import WHOLE
 from avloc.prepare.parts.decoding import Decoding
 from avloc.prepare.parts.items import Entry
 
-SHORT = ("fail", "repeat")  # what becomes of sounds that are too short: see Moments.repeat
-
 
 @dataclass(frozen=True)
 class Moments:

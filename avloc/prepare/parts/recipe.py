@@ -16,7 +16,7 @@ from avloc.naming import some
 from avloc.prepare.parts.decoding import Decoding
 from avloc.prepare.parts.items import Entry, Listing, Reader
 from avloc.prepare.parts.marks import Rows, marked
-from avloc.prepare.parts.moments import SHORT, Moments, entries, read_lists
+from avloc.prepare.parts.moments import Moments, entries, read_lists
 from avloc.prepare.pool.scale import Scale
 from avloc.prepare.writing.build import build_store
 from avloc.prepare.writing.store_folder import Prepared
@@ -35,8 +35,6 @@ def moments_of(
     decoding: Decoding | None = None,
 ) -> Moments:
     """DataError for values out of range."""
-    refuse_other("short", short, SHORT)
-    refuse_other("part", part, ("middle", "first"))
     if size < 8 or rate < 1000 or not 1 <= seconds * rate < 1e8:
         raise DataError(
             f"size is {size}, rate {rate}, seconds {seconds}; expected at least 8 pixels, 1000 Hz and more than 0 s"
