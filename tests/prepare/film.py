@@ -84,6 +84,8 @@ class Film:
             audio = container.add_stream(
                 sound_codec, rate=48000 if sound_codec == "libopus" else self.rate, layout=self.layout
             )
+            if sound_codec == "wmav2":
+                audio.bit_rate = 64000
             self._picture(container, video)
             self._sound(container, audio)
         return path
@@ -134,9 +136,9 @@ def second_shown(frame: np.ndarray) -> int:
 
 
 def second_heard(sound: np.ndarray, rate: int = 16000) -> int | None:
-    """The second that a sound is of, judged by its loudest frequency; None of silence."""
+    """The second that a sound is of, judged by its loudest frequency; None where most of it is silent."""
     sound = sound.astype(float)
-    if np.abs(sound).max(initial=0) < 1500:
+    if (np.abs(sound) > 1500).mean() < 0.2:
         return None
     spectrum = np.abs(np.fft.rfft(sound * np.hanning(len(sound)), 4 * len(sound)))
     return round((spectrum.argmax() * rate / 4 / len(sound) - 400) / 150)
@@ -155,7 +157,7 @@ def remux(source: Path, out: Path, edit: Edit = lambda kind, number, packet: Tru
         streams = {stream.index: made.add_stream_from_template(stream) for stream in taken.streams}
         counts = dict.fromkeys(streams, 0)
         for packet in taken.demux():
-            if packet.dts is None:
+            if not packet.size:
                 continue
             index = packet.stream.index
             kind, number = packet.stream.type, counts[index]
@@ -168,21 +170,17 @@ def remux(source: Path, out: Path, edit: Edit = lambda kind, number, packet: Tru
 
 def join(sources: Sequence[Path], out: Path) -> Path:
     """One file after another without coding anew: the stamps of each go on where those before ended."""
-    first = av.open(str(sources[0]))
-    with first, av.open(str(out), "w", format=FORMATS.get(out.suffix[1:])) as made:
+    with av.open(str(sources[0])) as first, av.open(str(out), "w", format=FORMATS.get(out.suffix[1:])) as made:
         streams = {stream.type: made.add_stream_from_template(stream) for stream in first.streams}
-        offset = Fraction(0)
+        reached = Fraction(0)
         for source in sources:
-            end = Fraction(0)
             with av.open(str(source)) as taken:
-                for packet in taken.demux():
-                    if packet.dts is None:
-                        continue
-                    base = packet.time_base
-                    end = max(end, (packet.pts + (packet.duration or 0)) * base)
-                    packet.pts += round(offset / base)
-                    packet.dts += round(offset / base)
+                packets = [packet for packet in taken.demux() if packet.size]
+                offset = reached - min(packet.pts * packet.time_base for packet in packets)
+                for packet in packets:
+                    reached = max(reached, offset + (packet.pts + (packet.duration or 0)) * packet.time_base)
+                    packet.pts += round(offset / packet.time_base)
+                    packet.dts = None if packet.dts is None else packet.dts + round(offset / packet.time_base)
                     packet.stream = streams[packet.stream.type]
                     made.mux(packet)
-            offset += end
     return out

@@ -14,7 +14,6 @@ from av.stream import Stream
 from av.video.frame import VideoFrame
 
 from avloc.prepare.media.container import MediaError, in_one_thread, in_seconds, open_media, video_stream
-from avloc.prepare.media.h264 import is_built_on, nal_length
 from avloc.prepare.media.packets import NONE, Track, demuxed, read_tracks
 from avloc.prepare.media.timeline import Clock, Jump, read_clock, settle
 
@@ -45,6 +44,8 @@ class Film:
         by_index = dict(zip((stream.index for stream in streams), tracks, strict=True))
         self.picture = None if self.video is None else by_index[self.video.index]
         self.sound = None if self.audio is None else by_index[self.audio.index]
+        if self.sound is not None and container.format.name == "avi":
+            self.sound.only_count()
         try:
             settle(self.picture, self.sound)
         except Jump as jump:
@@ -129,7 +130,8 @@ class Film:
                 try:
                     yield place, packet.decode()
                 except av.error.FFmpegError:
-                    yield place, Broken(_is_built_on(own, packet))
+                    heads = self.picture.heads if self.picture is not None and own.type == "video" else ()
+                    yield place, Broken(heads[place].is_built_on if heads else True)
             try:
                 context: Any = own.codec_context
                 yield place + 1, context.decode(None)
@@ -140,12 +142,6 @@ class Film:
         """When a decoded frame begins, in seconds from `clock.zero`; None where nothing says it."""
         stamp = frame.pts if frame.pts is not None else frame.dts
         return None if stamp is None else stamp * track.tick - self.clock.zero
-
-
-def _is_built_on(stream: Stream, packet: Packet) -> bool:
-    if stream.codec_context.name != "h264":
-        return True
-    return is_built_on(packet, nal_length(stream.codec_context.extradata))
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from av.packet import Packet
 from av.stream import Stream
 from numpy.typing import NDArray
 
-from avloc.prepare.media.h264 import begins_anew, nal_length
+from avloc.prepare.media.h264 import Head, head_of, lost, nal_length, numbering
 
 NONE = int(np.iinfo(np.int64).min)  # a stamp that is missing
 KEPT = 64 << 20  # bytes of packets that stay in memory; of a longer file they are read a second time
@@ -25,6 +25,8 @@ class Track:
 
     base: s a tick. pts, dts: ticks, NONE where missing. duration: ticks, 0 where missing. discard: outside the edit list.
     anew: a decoder can begin here and needs nothing from before. order: place among the packets of all streams.
+    heads: of H.264, the first bytes of each picture, else empty. lost: places before which a picture is lost that others
+    build on.
     skip: samples at the beginning that prime the decoder. changed: whether `settle` has changed a stamp.
     """
 
@@ -36,6 +38,8 @@ class Track:
     discard: NDArray[np.bool_]
     anew: NDArray[np.bool_]
     order: NDArray[np.int64]
+    heads: list[Head] = field(default_factory=list)
+    lost: list[int] = field(default_factory=list)
     skip: int = 0
     changed: bool = False
 
@@ -49,6 +53,12 @@ class Track:
         ticks = np.asarray(ticks, np.int64)
         return np.where(ticks == NONE, np.nan, ticks.astype(np.float64) * self.tick)
 
+    def only_count(self) -> None:
+        """Forget all stamps but the first: AVI has none, and those made for it may repeat."""
+        if len(self) > 1:
+            self.pts[1:], self.dts[1:] = NONE, NONE
+            self.changed = True
+
     def __len__(self) -> int:
         return len(self.pts)
 
@@ -59,6 +69,7 @@ class _Rows:
 
     stream: Stream
     lists: tuple[list[int], ...] = field(default_factory=lambda: tuple([] for _ in range(7)))
+    heads: list[Head] = field(default_factory=list)
     skip: int = 0
 
     def track(self) -> Track:
@@ -72,6 +83,7 @@ class _Rows:
             discard=np.array(discard, bool),
             anew=np.array(anew, bool),
             order=np.array(order, np.int64),
+            heads=self.heads,
             skip=self.skip,
         )
 
@@ -105,7 +117,11 @@ def read_tracks(container: InputContainer, streams: Sequence[Stream]) -> tuple[l
         pts, dts, duration, key, discard, anew, place = row.lists
         key.append(packet.is_keyframe)
         discard.append(packet.is_discard)
-        anew.append(key[-1] and (row.stream.index not in of_h264 or begins_anew(packet, of_h264[row.stream.index])))
+        if row.stream.index in of_h264:
+            row.heads.append(head_of(memoryview(packet), of_h264[row.stream.index]))
+            anew.append(key[-1] and row.heads[-1].begins_anew)
+        else:
+            anew.append(key[-1])
         if not pts and row.stream.type == "audio":
             row.skip = _primed(packet)
         pts.append(NONE if packet.pts is None else packet.pts)
@@ -117,7 +133,17 @@ def read_tracks(container: InputContainer, streams: Sequence[Stream]) -> tuple[l
             kept.append(packet)
             if size > KEPT:
                 kept = None
-    return [rows[stream.index].track() for stream in streams], kept
+    tracks = [rows[stream.index].track() for stream in streams]
+    for stream, track in zip(streams, tracks, strict=True):
+        if track.heads and _has_holes(track) and (numbers := numbering(stream.codec_context.extradata)):
+            track.lost = lost(track.heads, numbers)
+    return tracks, kept
+
+
+def _has_holes(track: Track) -> bool:
+    """Whether the stamps are not regular, as they are where no picture is lost."""
+    steps = np.diff(np.sort(track.pts[track.pts != NONE]))
+    return bool(len(steps) and steps.max() > 1.5 * np.median(steps))
 
 
 def _primed(packet: Packet) -> int:

@@ -19,8 +19,9 @@ from avloc.prepare.media.shown import TOLERANCE, Shown
 from avloc.prepare.media.skipping import Unsure, can_skip, wanted_frames
 from avloc.prepare.media.square import Square
 
-#: s; a picture that starts later than the sound by no more is seen before its start, as players show it
-LATE = 0.5
+#: s; a picture that starts later than the sound by no more is seen before its start, as players show it. Half a second, and
+#: what the priming of an encoder adds where a container does not take it off
+LATE = 0.6
 
 
 @dataclass(frozen=True)

@@ -30,17 +30,24 @@ class _Frames:
         """(frame, s when it is shown first, whether it builds on a broken one)."""
         film = self.film
         stream = film.begin(film.video, "no picture")
-        track, step = film.picture, film.clock.period
+        track, step, begins = film.picture, film.clock.period, film.clock.picture_from or 0.0
         assert track is not None
         start: float | None = None
+        lost = set(track.lost)
         for place, frames in film.decoded(stream):
+            if (
+                place in lost
+            ):  # the packet is not there, and its stamp not known: what is shown since the last is in doubt
+                self._miss(place, Broken(True))
             if isinstance(frames, Broken):
                 self._miss(place, frames)
                 continue
             for frame in frames:
                 time = film.time_of(frame, track)
                 if time is None:
-                    time = (film.clock.picture_from or 0.0) if start is None else start + step
+                    time = begins if start is None else start + step
+                if time < begins - TOLERANCE:  # some decoders make a picture of what refers to one that is not there
+                    continue
                 if start is None or time > start:
                     start = time
                     yield frame, start, self._is_spoiled(frame, start)

@@ -27,12 +27,13 @@ class Unsure(Exception):
 
 def can_skip(film: Film) -> bool:
     track, stream = film.picture, film.video
-    if track is None or stream is None or stream.codec_context is None or not len(track) or track.changed:
+    if track is None or stream is None or stream.codec_context is None or not len(track) or track.changed or track.lost:
         return False
     named = film.container.format.name.split(",")[0]
     if named not in CONTAINERS or stream.codec_context.name not in CODECS or not track.anew[0]:
         return False
-    return bool((track.pts != NONE).all() and len(np.unique(track.pts)) == len(track))
+    in_order = (track.pts != NONE).all() and len(np.unique(track.pts)) == len(track)
+    return bool(in_order and track.pts[0] == track.pts.min())
 
 
 def wanted_frames(film: Film, times: Sequence[float]) -> Iterator[Shown]:
@@ -84,23 +85,19 @@ class _Decoding:
         needed = _needed(self.track, wanted)
         assert self.film.video is not None
         with self.film.packets(self.film.video) as (stream, packets):
-            context, before, skips = stream.codec_context, -1, False
-            try:
-                for place, packet in packets:
-                    if place > self.last:
-                        break
-                    if not needed[place]:
-                        continue
-                    if place != before + 1:
-                        yield from self._drained(context)
-                    before = place
-                    if skips == (place in self.wanted):
-                        skips = not skips
-                        context.skip_frame = "NONREF" if skips else "DEFAULT"
+            context, before, heads = stream.codec_context, -1, self.track.heads
+            for place, packet in packets:
+                if place > self.last:
+                    break
+                if not needed[place]:
+                    continue
+                if place != before + 1:
+                    yield from self._drained(context)
+                before = place
+                # a picture that no other builds on is not even given to the decoder, which would hide its errors
+                if place in self.wanted or not heads or heads[place].is_built_on:
                     yield from self._kept(_decoded(packet))
-                yield from self._drained(context)
-            finally:
-                context.skip_frame = "DEFAULT"
+            yield from self._drained(context)
 
     def _drained(self, context: Any) -> Iterator[tuple[int, VideoFrame]]:
         """What the decoder still holds; afterwards it begins anew."""
