@@ -148,6 +148,18 @@ def second_heard(sound: np.ndarray, rate: int = 16000) -> int | None:
 Edit = Callable[[str, int, Packet], bool]
 
 
+def breaking(kind: str, places: set[int]) -> Edit:
+    """Overwrites all but the first bytes of some packets of a kind."""
+
+    def edit(of: str, number: int, packet: Packet) -> bool:
+        if of == kind and number in places:
+            head = 6 if kind == "video" else 0
+            packet.update(bytes(packet)[:head] + b"\xff" * (packet.size - head))
+        return True
+
+    return edit
+
+
 def remux(source: Path, out: Path, edit: Edit = lambda kind, number, packet: True, **options: str) -> Path:
     """Copy packets without coding them anew."""
     with (

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+import numpy as np
 from av.video.frame import PictureType, VideoFrame
 
 from avloc.prepare.media.container import MediaError
@@ -69,9 +70,20 @@ class _Frames:
         if broken.built_on:
             self.spoiled_from = min(self.spoiled_from, float(near.min()) * track.tick - zero)
 
+    def _is_built_on(self, frame: VideoFrame) -> bool:
+        """Of a decoded frame that is broken; its packet is counted."""
+        track = self.film.picture
+        assert track is not None
+        places = np.flatnonzero(track.pts == (NONE if frame.pts is None else frame.pts)).tolist()
+        if frame.pts is None or not places:
+            return True
+        self.film.broken.add(places[0])
+        return not track.heads or track.heads[places[0]].is_built_on
+
     def _is_spoiled(self, frame: VideoFrame, start: float) -> bool:
         if frame.is_corrupt:
-            self.spoiled_from = min(self.spoiled_from, start)
+            if self._is_built_on(frame):
+                self.spoiled_from = min(self.spoiled_from, start)
             return True
         if start < self.spoiled_from:
             return False

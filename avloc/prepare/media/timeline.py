@@ -85,7 +85,7 @@ def _restarts(track: Track) -> list[int]:
             _forget(track, places[n:onward])
             n = onward
             continue
-        ahead = _ahead(stamps, n)
+        ahead = _ahead(stamps, n) if stamps[n] < stamps[last] else None
         if ahead is not None:
             _forget(track, places[ahead:n])
         else:

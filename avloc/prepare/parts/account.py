@@ -12,6 +12,7 @@ from avloc.prepare.parts.decoding import Decoding
 
 APART = 0.05  # s that picture and sound may start from one another before it is said
 REST = 0.1  # s of a recording that no clip has before it is said
+PADDED = 0.05  # s that a clip may lack before it counts as padded: half a frame, and what a clip's sound may lack
 BROKEN, UNSEEN, UNHEARD = "too much is broken", "no picture", "sound too short"
 
 

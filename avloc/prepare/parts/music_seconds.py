@@ -13,10 +13,10 @@ from avloc.prepare.media.container import MediaError
 from avloc.prepare.media.film import Film
 from avloc.prepare.media.picture import Seen, squares_at
 from avloc.prepare.media.sound import WHOLE, Heard
-from avloc.prepare.parts.account import REST, Account
+from avloc.prepare.parts.account import PADDED, REST, Account
 from avloc.prepare.parts.decoding import Decoding
 from avloc.prepare.parts.items import Clips, Item
-from avloc.prepare.parts.watching import heard_of, watched
+from avloc.prepare.parts.watching import ends_of, heard_of, watched
 
 GRID = 30  # keys a second
 
@@ -50,8 +50,8 @@ class MusicReader:
                 account.reached((second + 1) * self.rate, self.rate)
                 if not account.keep(f"{item.id}/{second:03d}", float(second), 1.0, seen):
                     continue
-                lacking = second + 1 - heard.seconds
-                if lacking > WHOLE:
+                lacking = second + 1 - ends_of(film, heard)
+                if self.decoding.tail == "pad" and lacking > PADDED:
                     account.pad(lacking)
                 made += 1
                 frames = np.stack([frame.image for frame in seen if frame.image is not None])
@@ -64,7 +64,7 @@ class MusicReader:
     def _seconds(self, film: Film, heard: Heard) -> Iterator[list[Seen]]:
         """The frames of each second that sound and picture last to its end; of a padded one, those while both last."""
         seconds, rest = heard.clips(self.rate), 0.0
-        ends = min(heard.seconds, film.clock.picture_to or 0.0)
+        ends = ends_of(film, heard)
         if self.decoding.tail == "pad":
             # the last second may be cut short by the sound or by the picture
             seconds = min(seconds, int(ends + WHOLE))

@@ -14,10 +14,10 @@ from avloc.prepare.media.container import MediaError
 from avloc.prepare.media.film import Film
 from avloc.prepare.media.picture import Seen, squares_at
 from avloc.prepare.media.sound import WHOLE, Heard
-from avloc.prepare.parts.account import REST, Account
+from avloc.prepare.parts.account import PADDED, REST, Account
 from avloc.prepare.parts.items import Clips, Item
 from avloc.prepare.parts.moments import Moments, read_picture
-from avloc.prepare.parts.watching import heard_of, shared_by, watched
+from avloc.prepare.parts.watching import ends_of, heard_of, shared_by, watched
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,8 @@ class VideoReader:
                 if not account.keep(name, start / moments.rate, moments.seconds, seen):
                     continue
                 made += 1
-                yield self._clip(item, name, start, self._sound(item, heard, start, account), seen)
+                self._pad(film, heard, start, account)
+                yield self._clip(item, name, start, self._sound(heard, start), seen)
             if not made:
                 late = f"it ends before {times[self.frames - 1]:.2f} s"
                 raise account.refusal(item.path, MediaError(item.path, "picture too short", late))
@@ -61,8 +62,13 @@ class VideoReader:
             moments.middle(item.path, heard.waveform)  # says how short it is, unless it may be padded
         if self.every and length:
             whole = heard.clips(moments.samples)
-            padded = moments.decoding.tail == "pad" and length - whole * moments.samples >= REST * moments.rate
-            return [number * moments.samples for number in range(max(whole + padded, 1))]
+            if moments.decoding.tail == "pad":
+                # the picture may end first; then the last clip is the one that it ends in
+                clock = None if film is None else film.clock
+                if clock is not None and clock.picture_to is not None:
+                    whole = min(whole, int((clock.picture_to + clock.period / 2) / moments.seconds))
+                whole += ends_of(film, heard) - whole * moments.seconds >= REST
+            return [number * moments.samples for number in range(max(whole, 1))]
         first, last = (round(time * moments.rate) for time in shared_by(film, heard))
         if first or last < length:
             if last - first < min(moments.samples, length) - moments.rate * WHOLE:
@@ -79,21 +85,26 @@ class VideoReader:
         times = [start / rate + length / rate * (n + 0.5) / self.frames for start in starts for n in range(self.frames)]
         if self.moments.decoding.tail != "pad":
             return times
-        ends = heard.seconds
-        if film is not None and film.clock.picture_to is not None:
-            ends = min(ends, film.clock.picture_to)
-        return [min(time, max(ends, starts[-1] / rate)) for time in times]
+        last = max(ends_of(film, heard), starts[-1] / rate)
+        return [min(time, last) for time in times]
 
-    def _sound(self, item: Item, heard: Heard, start: int, account: Account) -> NDArray[np.int16]:
-        """The sound of a clip, before it is repeated or padded."""
+    def _sound(self, heard: Heard, start: int) -> NDArray[np.int16]:
+        """The sound of a clip; of one that is to be repeated what there is."""
         needed = self.moments.samples
-        sound = heard.waveform[start : start + needed]
-        if not self.moments.repeat or len(heard.waveform) >= needed:
-            lacking = needed - len(sound)
-            if lacking > WHOLE * self.moments.rate:
-                account.pad(lacking / self.moments.rate)
-            return heard.cut(start, needed)
-        return sound
+        if self.moments.repeat and len(heard.waveform) < needed:
+            return heard.waveform
+        return heard.cut(start, needed)
+
+    def _pad(self, film: Film | None, heard: Heard, start: int, account: Account) -> None:
+        """Count what a clip lacks of picture or sound, unless it is repeated."""
+        needed, rate = self.moments.samples, self.moments.rate
+        lacking = (start + needed) / rate - ends_of(film, heard)
+        if (
+            self.moments.decoding.tail == "pad"
+            and lacking > PADDED
+            and not (self.moments.repeat and len(heard.waveform) < needed)
+        ):
+            account.pad(lacking)
 
     def _clip(self, item: Item, name: str, start: int, sound: NDArray[np.int16], seen: Sequence[Seen]) -> Clip:
         """With all its frames; boxes belong to the middle one of a video's only clip."""

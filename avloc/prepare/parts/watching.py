@@ -45,3 +45,10 @@ def shared_by(film: Film | None, heard: Heard) -> tuple[float, float]:
         start = begins if begins > TOGETHER else start
         stop = film.clock.picture_to if film.clock.picture_to < stop - TOGETHER else stop
     return start, max(stop, start)
+
+
+def ends_of(film: Film | None, heard: Heard) -> float:
+    """When the first of picture and sound ends, s."""
+    if film is None or film.clock.picture_to is None:
+        return heard.seconds
+    return min(heard.seconds, film.clock.picture_to)
