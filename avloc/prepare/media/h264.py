@@ -59,10 +59,14 @@ def _after_start_code(content: memoryview, at: int) -> int:
 
 @dataclass(frozen=True)
 class Numbering:
-    """How a sequence numbers the pictures that others build on: with `bits`, after `plane` bits for a colour plane."""
+    """How a sequence numbers the pictures that others build on: with `bits`, after `plane` bits for a colour plane.
+
+    fields: pictures may be halves, two of which have one number.
+    """
 
     bits: int
     plane: int
+    fields: bool
 
 
 def numbering(extradata: bytes | None) -> Numbering | None:
@@ -87,8 +91,10 @@ def lost(heads: Sequence[Head], order: Numbering) -> list[int]:
         if number is None:  # broken: what follows is judged anew
             before = None
             continue
-        if before is not None and not head.begins_anew and number not in (before, (before + 1) % (1 << order.bits)):
-            places.append(place)
+        if before is not None and not head.begins_anew:
+            allowed = {(before + 1) % (1 << order.bits)} | ({before} if order.fields else set())
+            if number not in allowed:
+                places.append(place)
         if head.content[0] >> 5 & 3:
             before = number
     return places
@@ -143,7 +149,11 @@ def _numbering_of(bits: "_Bits") -> Numbering | None:
         for _ in range(bits.golomb()):
             bits.golomb()
     bits.golomb()  # reference pictures
-    return None if bits.take(1) else Numbering(length, plane)
+    if bits.take(1):  # numbers may have gaps
+        return None
+    bits.golomb()  # width
+    bits.golomb()  # height
+    return Numbering(length, plane, fields=not bits.take(1))
 
 
 class _Bits:

@@ -98,7 +98,7 @@ def demuxed(container: InputContainer, streams: Sequence[Stream]) -> Iterator[Pa
                     failed = 0
                     yield packet
             return
-        except av.error.FFmpegError:
+        except (av.error.FFmpegError, IndexError):  # the latter is PyAV's for a stream that appears within the file
             failed += 1
 
 

@@ -19,13 +19,13 @@ AROUND = 16  # packets after a broken one whose pictures may be shown before it 
 class _Frames:
     """The frames of a film by rising start; one that comes too late is passed over.
 
-    broken: when pictures would be shown that could not be decoded. spoiled_from: since when what is shown builds on a broken
+    broken: when pictures would be shown that could not be decoded. spoiled: since when what is shown builds on a broken
     one; a picture that builds on none ends that.
     """
 
     film: Film
     broken: list[float] = field(default_factory=list)
-    spoiled_from: float = math.inf
+    spoiled: list[float] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[tuple[VideoFrame, float, bool]]:
         """(frame, s when it is shown first, whether it builds on a broken one)."""
@@ -36,10 +36,8 @@ class _Frames:
         start: float | None = None
         lost = set(track.lost)
         for place, frames in film.decoded(stream):
-            if (
-                place in lost
-            ):  # the packet is not there, and its stamp not known: what is shown since the last is in doubt
-                self._miss(place, Broken(True))
+            if place in lost:
+                self._lose(place)
             if isinstance(frames, Broken):
                 self._miss(place, frames)
                 continue
@@ -59,16 +57,34 @@ class _Frames:
         assert track is not None
         if place >= len(track):
             return
-        near = track.pts[place : place + AROUND]
-        near = near[near != NONE]
-        at = track.pts[place] if track.pts[place] != NONE else (near[0] if len(near) else NONE)
-        if at == NONE:
-            self.spoiled_from = -math.inf
-            return
-        self.broken.append(float(at) * track.tick - zero)
         self.film.broken.add(place)
+        near = self._near(place)
+        at = float(track.seconds(track.pts[place])) - zero
+        at = near if math.isnan(at) else at
+        self.broken.append(at)
         if broken.built_on:
-            self.spoiled_from = min(self.spoiled_from, float(near.min()) * track.tick - zero)
+            self.spoiled.append(near)
+
+    def _lose(self, place: int) -> None:
+        """A picture is missing before this packet: the one shown before stands for it from when it would have ended."""
+        track, zero = self.film.picture, self.film.clock.zero
+        assert track is not None
+        self.film.broken.add(place)
+        near = self._near(place)
+        before = track.seconds(track.pts[:place]) - zero
+        before = before[before < near]
+        if len(before):
+            last = float(before.max())
+            self.broken.append(last + min(self.film.clock.period, (near - last) / 2))
+        self.spoiled.append(near)
+
+    def _near(self, place: int) -> float:
+        """When the first of the pictures from a packet on is shown, s; in their order of decoding it may not be its own."""
+        track = self.film.picture
+        assert track is not None
+        stamps = track.pts[place : place + AROUND]
+        stamps = stamps[stamps != NONE]
+        return float(stamps.min()) * track.tick - self.film.clock.zero if len(stamps) else -math.inf
 
     def _is_built_on(self, frame: VideoFrame) -> bool:
         """Of a decoded frame that is broken; its packet is counted."""
@@ -83,14 +99,12 @@ class _Frames:
     def _is_spoiled(self, frame: VideoFrame, start: float) -> bool:
         if frame.is_corrupt:
             if self._is_built_on(frame):
-                self.spoiled_from = min(self.spoiled_from, start)
+                self.spoiled.append(start)
             return True
-        if start < self.spoiled_from:
-            return False
         if frame.key_frame or frame.pict_type == PictureType.I:
-            self.spoiled_from = math.inf
-            return False
-        return True
+            # frames come in the order of display: a packet that was broken meanwhile may come after this one
+            self.spoiled = [since for since in self.spoiled if since > start]
+        return any(since <= start for since in self.spoiled)
 
 
 def all_frames(film: Film, times: Iterable[float]) -> Iterator[Shown]:
