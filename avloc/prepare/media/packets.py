@@ -104,6 +104,8 @@ def demuxed(container: InputContainer, streams: Sequence[Stream]) -> Iterator[Pa
 
 def read_tracks(container: InputContainer, streams: Sequence[Stream]) -> tuple[list[Track], list[Packet] | None]:
     """The tracks of the streams, and their packets in the order of the file, None where they are too large to be kept."""
+    if not streams:  # to PyAV none means all
+        return [], []
     rows = {stream.index: _Rows(stream) for stream in streams}
     of_h264 = {
         stream.index: nal_length(stream.codec_context.extradata)
