@@ -3,6 +3,8 @@
 from typing import TYPE_CHECKING
 
 from avloc.cli.show import say, table
+from avloc.naming import some
+from avloc.prepare.writing.repairs import in_words
 
 if TYPE_CHECKING:
     from avloc.prepare.layouts.webdataset_export import Exported
@@ -20,6 +22,8 @@ def show_prepared(prepared: "Prepared") -> None:
     table("", ["split", "clips", "listed and found"], rows, right=(1, 2))
     failed = "".join(f"\n  {count} x {reason}" for reason, count in prepared.reasons.items())
     say(f"{prepared.store}: {prepared.ok} listed items ok, {prepared.failed} failed, {prepared.seconds:.1f} s{failed}")
+    for line in in_words(prepared.repaired, prepared.left_out):
+        say(f"  {line}")
     for join in prepared.unmatched:
         say(join)
     if prepared.passed:
@@ -65,6 +69,11 @@ def show_check(found: "Checked") -> None:
             )
         if any(split.classes.values()):  # videos without labels have one class, which none is of
             say(f"{name}: " + ", ".join(f"{label} {count:,}" for label, count in split.classes.items()))
+    for name, split in found.splits.items():
+        for line in in_words(split.repaired, split.left_out):
+            say(f"{name}: {line}")
+        if split.mended:
+            say(f"{name}: repaired were {some(split.mended)}")
     for line in found.problems or ["nothing is wrong"]:
         say(line)
 

@@ -21,9 +21,24 @@ from avloc.errors import DataError
 from avloc.joins import match
 from avloc.leftovers import joined
 from avloc.options import verb
+from avloc.prepare.parts.decoding import Decoding
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.marks import Rows
-from avloc.prepare.parts.options import Annotations, At, Fps, Frames, Out, Pad, Size, Source, Splits, StoreKind, Whole
+from avloc.prepare.parts.options import (
+    Annotations,
+    At,
+    Channel,
+    Fps,
+    Frames,
+    Out,
+    Pad,
+    Repair,
+    Size,
+    Source,
+    Splits,
+    StoreKind,
+    Whole,
+)
 from avloc.prepare.parts.recipe import Recipe, boxes_in, moments_of, refuse_missing
 from avloc.prepare.parts.recordings import EachSecond, check_seconds
 from avloc.prepare.parts.tree import Tree, shown_file
@@ -210,6 +225,8 @@ def prepare_audioset_instrument(
     size: Size = 256,
     frames: Frames = "jpeg",
     store: StoreKind = "hdf5",
+    repair: Repair = 0.1,
+    channels: Channel = "mean",
     **work: Unpack[Scale],
 ) -> Prepared:
     """AudioSet-instrument: ten one-second clips of each video. docs/data/audioset_instrument.md
@@ -229,7 +246,8 @@ def prepare_audioset_instrument(
     With --seconds 10 a video stays whole, with its ten frames, as coarse-to-fine's original version takes it. The
     releases do not say at which moment of a second their frames were taken.
     """
-    moments = moments_of(size, RATES[release] if rate is None else rate, seconds)
+    decoding = Decoding(repair, channels=channels)
+    moments = moments_of(size, RATES[release] if rate is None else rate, seconds, decoding=decoding)
     check_seconds(fps, at, seconds, SECONDS)
     classes, listing = list_audioset(source, annotations or source, release, splits or None)
     reader = EachSecond(source, moments, SECONDS // seconds, seconds, fps, at, pad)

@@ -18,10 +18,11 @@ from avloc.naming import some
 from avloc.options import verb
 from avloc.prepare.media.container import MediaError
 from avloc.prepare.media.picture import probe
+from avloc.prepare.parts.decoding import Decoding
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.masked_frames import Marked, frame_clip, size_of
 from avloc.prepare.parts.moments import Moments
-from avloc.prepare.parts.options import Frames, Out, Rate, Short, Source, Splits, StoreKind
+from avloc.prepare.parts.options import Channel, Frames, Out, Rate, Short, Source, Splits, StoreKind
 from avloc.prepare.parts.recipe import Recipe, moments_of
 from avloc.prepare.parts.tree import Tree
 from avloc.prepare.pool.scale import Scale
@@ -176,6 +177,7 @@ def prepare_avatar(
     size: Annotated[int, "side of the stored frames and masks in pixels; the aspect ratio is not kept"] = 256,
     frames: Frames = "jpeg",
     store: StoreKind = "hdf5",
+    channels: Channel = "mean",
     **work: Unpack[Scale],
 ) -> Prepared:
     """AVATAR with its boxes and masks: each annotated frame with the sound around it. docs/data/avatar.md
@@ -186,7 +188,7 @@ def prepare_avatar(
     with an object of it, so a frame may be in several. What is heard but not seen has no mask, and a frame with nothing
     else is a negative.
     """
-    moments = moments_of(size, rate, seconds, short)
+    moments = moments_of(size, rate, seconds, short, decoding=Decoding(channels=channels))
     if fps is not None and not 1 <= fps <= 1000:
         raise DataError(f"fps is {fps}; expected frames a second, 1 to 1000")
     classes, listing = list_avatar(source, videos, splits or None)

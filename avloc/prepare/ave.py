@@ -18,18 +18,21 @@ from avloc.joins import match
 from avloc.leftovers import Join, joined
 from avloc.naming import utf8_name
 from avloc.options import verb
+from avloc.prepare.parts.decoding import Decoding
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.marks import Rows, marked
 from avloc.prepare.parts.moments import read_lists
 from avloc.prepare.parts.options import (
     Annotations,
     At,
+    Channel,
     Fps,
     Frames,
     Lists,
     Out,
     Pad,
     Rate,
+    Repair,
     Size,
     Source,
     Splits,
@@ -179,6 +182,8 @@ def prepare_ave(
     size: Size = 256,
     frames: Frames = "jpeg",
     store: StoreKind = "hdf5",
+    repair: Repair = 0.1,
+    channels: Channel = "mean",
     **work: Unpack[Scale],
 ) -> Prepared:
     """AVE: ten one-second clips of each video, labelled with its event. docs/data/ave.md
@@ -188,7 +193,7 @@ def prepare_ave(
     class of the event that is seen and heard in it, if any. AVE has no boxes: bring your own to score on it. The
     default rate is coarse-to-fine's.
     """
-    moments = moments_of(size, rate, seconds)
+    moments = moments_of(size, rate, seconds, decoding=Decoding(repair, channels=channels))
     check_seconds(fps, at, seconds, SECONDS)
     classes, listing = list_ave(source, annotations or source, lists, splits or None, boxes)
     reader = EachSecond(source, moments, SECONDS // seconds, seconds, fps, at, pad)

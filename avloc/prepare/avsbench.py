@@ -16,11 +16,12 @@ from avloc.naming import some
 from avloc.options import verb
 from avloc.prepare.layouts.avsbench_trees import Shot, Shots, read_tree
 from avloc.prepare.media.container import MediaError
+from avloc.prepare.parts.decoding import Decoding
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.marks import UNNAMED
 from avloc.prepare.parts.masked_frames import Marked, frame_clip, size_of
 from avloc.prepare.parts.moments import Moments
-from avloc.prepare.parts.options import Frames, Out, Rate, Short, Source, Splits, StoreKind
+from avloc.prepare.parts.options import Channel, Frames, Out, Rate, Short, Source, Splits, StoreKind
 from avloc.prepare.parts.recipe import Recipe, moments_of
 from avloc.prepare.pool.scale import Scale
 from avloc.prepare.writing.store_folder import Prepared
@@ -120,6 +121,7 @@ def prepare_avsbench(
     size: Annotated[int, "side of the stored frames and masks in pixels; the aspect ratio is not kept"] = FRAME,
     frames: Frames = "jpeg",
     store: StoreKind = "hdf5",
+    channels: Channel = "mean",
     **work: Unpack[Scale],
 ) -> Prepared:
     """AVSBench (S4, MS3, AVSS) with its pixel masks: each frame with the sound of its second. docs/data/avsbench.md
@@ -134,7 +136,7 @@ def prepare_avsbench(
     The splits are those of the csv file. A frame without a mask is stored and not annotated; an empty mask is a silent
     frame. Pickled spectrograms are never read.
     """
-    moments = moments_of(size, rate, seconds, short)
+    moments = moments_of(size, rate, seconds, short, decoding=Decoding(channels=channels))
     shots, listing = list_avsbench(source, subset, annotations, splits or None)
     reader = FrameReader(shots.root, moments, shots.subset)
     facts = {"subset": shots.subset, "short": short, "masks": True}

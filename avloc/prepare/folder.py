@@ -5,34 +5,41 @@ item too, which shows that picture.
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import islice
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Unpack
 
-import numpy as np
-from numpy.typing import NDArray
-
 from avloc.annotations.truth import Truth
 from avloc.annotations.vggsounder import Sounder
-from avloc.data.clip import Clip
 from avloc.errors import DataError
 from avloc.files import file_size
 from avloc.joins import match
 from avloc.leftovers import joined
 from avloc.naming import utf8_name
 from avloc.options import Ask, verb
-from avloc.prepare.media.container import MediaError, open_media, video_stream
-from avloc.prepare.media.picture import squares_at
+from avloc.prepare.parts.decoding import Decoding
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.marks import UNNAMED, Marks, read_truth
 from avloc.prepare.parts.media_files import by_stem, find_alone, find_media, names_of, passed_over
-from avloc.prepare.parts.moments import Moments, entries, hear, list_names, read_lists, read_picture, refuse_ambiguous
+from avloc.prepare.parts.moments import Moments, entries, list_names, read_lists
 from avloc.prepare.parts.names import Found, one_of
-from avloc.prepare.parts.options import Benchmark, Boxes, Frames, Lists, Out, Rate, Short, Size, StoreKind
+from avloc.prepare.parts.options import (
+    Benchmark,
+    Boxes,
+    Channel,
+    Frames,
+    Lists,
+    Out,
+    Rate,
+    Repair,
+    Short,
+    Size,
+    StoreKind,
+    TailKind,
+)
 from avloc.prepare.parts.sounders import Only, Without, chosen, heard_in, notes
 from avloc.prepare.parts.tags import Tags
+from avloc.prepare.parts.videos import VideoReader
 from avloc.prepare.pool.scale import Scale
 from avloc.prepare.writing.build import Prepared, build_store
 
@@ -116,68 +123,6 @@ def list_videos(
     return classes, Listing(items, splits, (files, *given, *marks.joins), media.passed)
 
 
-@dataclass(frozen=True)
-class VideoReader:
-    """frames: kept of each clip, at the middles of as many equal parts. every: all clips of a video, not its middle."""
-
-    root: Path
-    moments: Moments
-    frames: int
-    every: bool
-
-    def read(self, item: Item) -> Iterator[Clip]:
-        facts, moments = item.facts, self.moments
-        refuse_ambiguous(item.path, facts)
-        if facts["path"] is None and "still" not in facts:
-            raise MediaError(item.path, "missing file")
-        sound = hear(self.root, facts, moments.rate)
-        length, needed = len(sound), moments.samples
-        if length < needed and not moments.repeat:
-            moments.middle(item.path, sound)  # says how short it is
-        if self.every and length >= needed:
-            starts = [number * needed for number in range(length // needed)]
-        else:
-            starts = [max(length // 2 - needed // 2, 0)]
-        heard = min(length, needed) / moments.rate
-        times = [start / moments.rate + heard * (n + 0.5) / self.frames for start in starts for n in range(self.frames)]
-        shown = self._shown(facts, times)
-        for number, start in enumerate(starts):
-            pictures = list(islice(shown, self.frames))
-            if len(pictures) < self.frames:
-                if not number:
-                    late = f"it ends before {times[self.frames - 1]:.2f} s"
-                    raise MediaError(item.path, "picture too short", late)
-                return
-            clip = moments.clip(item.id, item.path, facts, pictures[0], sound[start : start + needed])
-            yield self._whole(clip, item, number, start, pictures)
-
-    def _whole(self, clip: Clip, item: Item, number: int, start: int, pictures: list[NDArray[np.uint8]]) -> Clip:
-        """With all its frames; boxes belong to the middle one of a video's only clip."""
-        middle, alone = self.frames // 2, not self.every
-        name = item.id if alone else f"{item.id}/{number:03d}"
-        annotated = alone and clip.annotated[0]
-        return replace(
-            clip,
-            id=name,
-            start=start / self.moments.rate,
-            frames=np.stack(pictures),
-            frame_keys=tuple(name if n == middle else "" for n in range(self.frames)),
-            labels=tuple(sorted({*clip.labels, *item.facts["labels"]})),
-            boxes=tuple(replace(box, frame=middle) for box in clip.boxes) if alone else (),
-            annotated=tuple(annotated and n == middle for n in range(self.frames)),
-        )
-
-    def _shown(self, facts: Mapping[str, Any], times: list[float]) -> Iterator[NDArray[np.uint8]]:
-        """Of the video; of a file that has no video track the picture beside it, at all times."""
-        if facts["path"] is not None and not ("still" in facts and self._has_no_track(facts["path"])):
-            return squares_at(self.root / facts["path"], times, self.moments.size)
-        return iter([self.moments.square(read_picture(self.root, facts["still"]))] * len(times))
-
-    def _has_no_track(self, path: str) -> bool:
-        with open_media(self.root / path) as container:
-            return video_stream(container) is None
-
-
 @verb
 def prepare_folder(
     source: Annotated[Path, "folder of the videos, or a single video"],
@@ -198,6 +143,9 @@ def prepare_folder(
     short: Short = "fail",
     frames: Frames = "jpeg",
     store: StoreKind = "hdf5",
+    repair: Repair = 0.1,
+    tail: TailKind = "drop",
+    channels: Channel = "mean",
     only: Only = (),
     without: Without = (),
     **work: Unpack[Scale],
@@ -216,7 +164,8 @@ def prepare_folder(
         )
     root, alone = (source.parent, source.name) if source.is_file() else (source, None)
     truth = read_truth(benchmark, annotations)
-    moments = Moments(size, rate, round(seconds * rate), short == "repeat")
+    decoding = Decoding(repair, tail, channels)
+    moments = Moments(size, rate, round(seconds * rate), short == "repeat", decoding=decoding)
     named, told = chosen(read_lists(lists), only, without)
     classes, listing = list_videos(root, named, truth, labels, told, alone)
     settings = {
@@ -232,6 +181,7 @@ def prepare_folder(
         "every": every,
         "short": short,
         "votes": 1 if truth is None else truth.votes,
+        **decoding.settings(),
     }
     reader = VideoReader(root, moments, frames_per_clip, every)
     return build_store(out, root, listing, reader, settings, **work)

@@ -11,10 +11,11 @@ from avloc.prepare.layouts.coarse_to_fine_labels import keep_labels
 from avloc.prepare.layouts.frames_and_sounds import FolderReader, list_folder
 from avloc.prepare.layouts.shard_names import exported
 from avloc.prepare.layouts.webdataset_reader import WebdatasetReader
+from avloc.prepare.parts.decoding import Decoding
 from avloc.prepare.parts.items import Listing, Reader
 from avloc.prepare.parts.marks import read_truth
 from avloc.prepare.parts.moments import Moments, read_lists
-from avloc.prepare.parts.options import Benchmark, Boxes, Lists, Out, Short, Source, StoreKind
+from avloc.prepare.parts.options import Benchmark, Boxes, Channel, Lists, Out, Repair, Short, Source, StoreKind
 from avloc.prepare.pool.scale import Scale
 from avloc.prepare.writing.build import Prepared, build_store
 
@@ -53,6 +54,8 @@ def prepare_import(
         Literal["jpeg", "raw"] | None, "how frames are stored; default: jpeg, or as in an exported store"
     ] = None,
     store: StoreKind = "hdf5",
+    repair: Repair = 0.1,
+    channels: Channel = "mean",
     **work: Unpack[Scale],
 ) -> Prepared:
     """Data prepared for a published program, or frames and sounds in two folders.
@@ -97,7 +100,8 @@ def prepare_import(
             f"seconds is {seconds}, but the sounds of layout {layout} have {length}; expected as many or fewer"
         )
     truth = read_truth(benchmark, annotations)
-    moments = Moments(size, rate, round(seconds * rate), short == "repeat")
+    decoding = Decoding(repair, channels=channels)
+    moments = Moments(size, rate, round(seconds * rate), short == "repeat", decoding=decoding)
     classes, listing, reader, held = _opened(layout, source, read_lists(lists), truth, frame, moments)
     settings = {
         "data": layout,
@@ -113,6 +117,7 @@ def prepare_import(
         "short": short,
         "votes": told.get("votes", 1) if truth is None else truth.votes,
         **held,
+        **decoding.settings(),
     }
     root = reader.root if isinstance(reader, WebdatasetReader) else source
     prepared = build_store(out, root, listing, reader, settings, **work)

@@ -5,15 +5,10 @@ on a grid of 30 a second whatever the rate of the video, because the published b
 """
 
 import logging
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Unpack
 
-import numpy as np
-from numpy.typing import NDArray
-
-from avloc.data.clip import Box, Clip
 from avloc.data.store import Store
 from avloc.errors import DataError
 from avloc.files import file_size
@@ -21,22 +16,30 @@ from avloc.joins import match, sorted_out
 from avloc.leftovers import joined
 from avloc.naming import some, utf8_name
 from avloc.options import verb
-from avloc.prepare.media.container import MediaError, open_media
-from avloc.prepare.media.picture import Square, on_display
-from avloc.prepare.media.sound import cut
+from avloc.prepare.parts.decoding import Decoding
 from avloc.prepare.parts.items import Item, Listing
 from avloc.prepare.parts.media_files import find_media
-from avloc.prepare.parts.moments import hear, refuse_ambiguous
 from avloc.prepare.parts.music_boxes import read_boxes
 from avloc.prepare.parts.music_files import Recorded
 from avloc.prepare.parts.music_lists import LAYOUT, read_labels, read_music_lists
-from avloc.prepare.parts.options import Fps, Frames, Out, Rate, Size, Source, StoreKind
+from avloc.prepare.parts.music_seconds import GRID, MusicReader
+from avloc.prepare.parts.options import (
+    Channel,
+    Fps,
+    Frames,
+    Out,
+    Rate,
+    Repair,
+    Size,
+    Source,
+    StoreKind,
+    TailKind,
+)
 from avloc.prepare.pool.scale import Scale
 from avloc.prepare.writing.build import Prepared, build_store
 
 logger = logging.getLogger(__name__)
 
-GRID = 30  # keys a second
 _NO_MEDIA = {"video_frames", "audio_frames"}  # the extracted frames of a million files
 
 
@@ -89,75 +92,6 @@ def list_music(root: Path, splits: Sequence[str] | None = None) -> tuple[tuple[s
     return classes, Listing(items, lists, (join, marks), media.passed)
 
 
-@dataclass(frozen=True)
-class MusicReader:
-    """Whole seconds that have both sound and picture; `fps` frames of each (their first: offset 0), size x size."""
-
-    root: Path
-    fps: int
-    size: int
-    rate: int
-
-    def offsets(self) -> list[int]:
-        """Of the frames in a second, counted at 30 a second; DSOL's 0, 7, 14, 21 for four."""
-        return [GRID // self.fps * i for i in range(self.fps)]
-
-    def read(self, item: Item) -> Iterator[Clip]:
-        """Frames are decoded as the clips are asked for."""
-        facts = item.facts
-        refuse_ambiguous(item.path, facts)
-        if facts["video"] is None:
-            raise MediaError(item.path, "missing file")
-        if not facts["labels"]:
-            raise MediaError(item.path, "no labels", f"{item.id[:11]} is in no MUSIC_*_videos.json")
-        sounds = cut(hear(self.root, {**facts, "path": facts["video"]}, self.rate), self.rate)
-        second = -1
-        for second, frames in enumerate(self._seconds(self.root / facts["video"], len(sounds))):
-            yield self._clip(item, second, frames, sounds[second])
-        if second < 0:
-            raise MediaError(item.path, "too short", "not one whole second has both sound and picture")
-
-    def _seconds(self, path: Path, seconds: int) -> Iterator[NDArray[np.uint8]]:
-        """The frames (F, H, W, 3) of each second that the picture lasts to its end, at most `seconds`."""
-        # the end of each second is asked for too: a video that ends before it does not have that second
-        offsets = [*self.offsets(), GRID]
-        times = [second + offset / GRID for second in range(seconds) for offset in offsets]
-        square, frames = Square(self.size), []
-        with open_media(path) as container:
-            for n, shown in enumerate(on_display(path, container, times)):
-                if not shown.lasts_to(times[n]):
-                    return
-                if (n + 1) % len(offsets):
-                    frames.append(square(shown.frame))
-                else:
-                    yield np.stack(frames)
-                    frames = []
-
-    def _clip(self, item: Item, second: int, frames: NDArray[np.uint8], waveform: NDArray[np.int16]) -> Clip:
-        known = item.facts["boxes"]
-        keys = tuple(f"{item.id}/frame_{second:03d}/{GRID * second + offset:05d}.jpg" for offset in self.offsets())
-        boxes = tuple(
-            Box((x1, y1, x2, y2), frame, label, sounding)
-            for frame, key in enumerate(keys)
-            for x1, y1, x2, y2, label, sounding in known.get(key, ())
-        )
-        return Clip(
-            id=f"{item.id}/{second:03d}",
-            video=item.id,
-            split="",
-            start=float(second),
-            frames=frames,
-            frame_keys=keys,
-            waveform=waveform,
-            labels=tuple(item.facts["labels"]),
-            boxes=boxes,
-            annotated=tuple(key in known for key in keys),
-        )
-
-
-logger = logging.getLogger(__name__)
-
-
 @verb
 def prepare_music(
     source: Source,
@@ -168,6 +102,9 @@ def prepare_music(
     frames: Frames = "jpeg",
     store: StoreKind = "hdf5",
     splits: Annotated[Sequence[str] | None, "prepare only this list; may be repeated; default: all of them"] = None,
+    repair: Repair = 0.1,
+    tail: TailKind = "drop",
+    channels: Channel = "mean",
     **work: Unpack[Scale],
 ) -> Prepared:
     """MUSIC (solo and duet), or the synthetic world, which has the same layout. docs/data/music.md
@@ -181,6 +118,7 @@ def prepare_music(
         raise DataError(f"fps is {fps}; expected 1 to {GRID} frames a second")
     if size < 8 or rate < 1000:
         raise DataError(f"size is {size} and rate is {rate}; expected at least 8 pixels and 1000 Hz")
+    decoding = Decoding(repair, tail, channels)
     classes, listing = list_music(source, splits)
     logger.info("%s: %d videos in %d lists, %d classes", source, len(listing.items), len(listing.splits), len(classes))
     settings = {
@@ -194,8 +132,9 @@ def prepare_music(
         "size": size,
         "frames": frames,
         "store": store,
+        **decoding.settings(),
     }
-    reader = MusicReader(source, fps, size, rate)
+    reader = MusicReader(source, fps, size, rate, decoding)
     prepared = build_store(out, source, listing, reader, settings, **work)
     if prepared.ok:  # a part of a store may be empty
         _report_unseen_boxes(out, listing, reader)

@@ -15,15 +15,18 @@ from avloc.annotations.files import Files, csv_rows
 from avloc.annotations.flickr import read_flickr_pool
 from avloc.annotations.reading import laid_out
 from avloc.options import verb
+from avloc.prepare.parts.decoding import Decoding
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.marks import UNNAMED, Rows
 from avloc.prepare.parts.options import (
     Annotations,
+    Channel,
     Frames,
     Lists,
     Out,
     Part,
     Rate,
+    Repair,
     Seconds,
     Seed,
     Short,
@@ -146,6 +149,8 @@ def prepare_soundnet_flickr(
     size: Size = 256,
     frames: Frames = "jpeg",
     store: StoreKind = "hdf5",
+    repair: Repair = 0.1,
+    channels: Channel = "mean",
     seed: Seed = 0,
     **work: Unpack[Scale],
 ) -> Prepared:
@@ -166,7 +171,7 @@ def prepare_soundnet_flickr(
     The defaults are those of SSPL, EZ-VSL and (except for its 24000 Hz) visual context; coarse-to-fine uses 5 s at
     22050 Hz.
     """
-    moments = moments_of(size, rate, seconds, short, part)
+    moments = moments_of(size, rate, seconds, short, part, Decoding(repair, channels=channels))
     classes, listing = list_soundnet_flickr(source, annotations or source, lists, splits or None, seed)
     facts = {"part": part, "short": short, "votes": 2, "seed": seed}
     recipe = Recipe("soundnet-flickr", source, classes, listing, OneMoment(source, moments), moments, facts, block=64)

@@ -20,6 +20,7 @@ from avloc.leftovers import Join
 from avloc.naming import brief
 from avloc.options import verb
 from avloc.prepare.parts import options
+from avloc.prepare.parts.decoding import Decoding
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.marks import UNNAMED, Rows
 from avloc.prepare.parts.moments import entries as numbered
@@ -229,6 +230,8 @@ def prepare_vggsound(
     size: options.Size = 256,
     frames: options.Frames = "jpeg",
     store: options.StoreKind = "hdf5",
+    repair: options.Repair = 0.1,
+    channels: options.Channel = "mean",
     seed: options.Seed = 0,
     only: Only = (),
     without: Without = (),
@@ -258,7 +261,7 @@ def prepare_vggsound(
 
     The defaults are those of EZ-VSL and SSPL. Visual context uses 24000 Hz; Hard Way's test the first 10 seconds.
     """
-    moments = moments_of(size, rate, seconds, short, part)
+    moments = moments_of(size, rate, seconds, short, part, Decoding(repair, channels=channels))
     if not 0 <= at < 1e4:
         raise DataError(f"at is {at}; expected seconds from 0 on")
     classes, listing = list_vggsound(source, annotations or source, lists, splits or None, seed, only, without)

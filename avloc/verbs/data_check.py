@@ -27,7 +27,8 @@ class SplitCheck:
     masks: pixel masks of objects. silent_frames: annotated frames in which nothing is marked as sounding. hollow: ids of
     clips with a mask that marks no pixel.
     verified, bare: items whose content has the SHA-256 of the manifest, items without one (of earlier versions). changed: ids
-    of items whose content is another, or cannot be read.
+    of items whose content is another, or cannot be read. repaired, left_out: see `Prepared`. mended: ids of items that were
+    repaired, or lost a clip.
     """
 
     listed: int
@@ -49,6 +50,9 @@ class SplitCheck:
     masks: int = 0
     silent_frames: int = 0
     hollow: list[str] = field(default_factory=list)
+    repaired: dict[str, float] = field(default_factory=dict)
+    left_out: dict[str, int] = field(default_factory=dict)
+    mended: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -96,18 +100,26 @@ def data_check(store: Annotated[Path, "a prepared store", POSITIONAL]) -> Checke
 
 def _split(checker: Any, part: "Store", lines: list[dict[str, Any]]) -> tuple[SplitCheck, dict[bytes, str]]:
     """What is found, and the clip of each content."""
+    from avloc.prepare.writing.repairs import left_out_of, tallied
+
     failed = Counter(row["reason"] for row in lines if row["status"] != "ok")
     listed, ok = len(lines), sum(row["status"] == "ok" for row in lines)
     no_sound = sum(count for reason, count in failed.items() if reason in NO_SOUND)
     reasons = dict(failed.most_common())
+    mends: dict[str, Any] = {
+        "repaired": tallied(lines),
+        "left_out": left_out_of(lines),
+        "mended": [row["id"] for row in lines if "repaired" in row or "left_out" in row],
+    }
     if not len(part):
-        return SplitCheck(listed, ok, reasons, 0, 0.0, {}, 0, 0, no_sound), {}
+        return SplitCheck(listed, ok, reasons, 0, 0.0, {}, 0, 0, no_sound, **mends), {}
     found = checker.split(part)
     check = SplitCheck(
         listed, ok, reasons, len(part), round(len(part) * part.seconds / 3600, 4),
         {name: int(count) for name, count in zip(part.classes, part.labels.sum(0), strict=True)},
         len(part.boxes), int(part.annotated.sum()), no_sound, found.silent, found.frozen, found.flat, found.doubles,
         found.verified, found.bare, found.changed, len(part.masks), _silent_frames(part), found.hollow,
+        **mends,
     )  # fmt: skip
     return check, found.seen
 

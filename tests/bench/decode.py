@@ -1,10 +1,11 @@
 """How fast videos become clips in one process, beside bare PyAV on the same files.
 
-    python tests/bench/decode.py [FOLDER OF VIDEOS] [--videos 60] [--size 128] [--large]
+    python tests/bench/decode.py [FOLDER OF VIDEOS] [--videos 60] [--size 128] [--large] [--gop 250]
 
 Bare is: decode every frame, resize four a second by swscale with the filter that avloc uses; with sound: decode and
 resample it too. Without a folder, videos are made first: 4 s of 256x192 at 10 frames a second, or, with --large, 10 s of
-640x360 at 25. 0.8 of bare or more is expected of frames and of sound.
+640x360 at 25. 0.9 of bare or more is expected of frames and of sound; "one moment" is `avloc prepare vggsound`, one frame in
+the middle with the sound around it, of which 1.7 of bare is expected.
 """
 
 import argparse
@@ -19,9 +20,12 @@ import numpy as np
 import soxr
 from av.video.reformatter import VideoReformatter
 
-from avloc.prepare.media.picture import FILTER, probe, read_frames
+from avloc.prepare.media.picture import probe, read_frames
+from avloc.prepare.media.square import FILTER
 from avloc.prepare.music import MusicReader
 from avloc.prepare.parts.items import Item
+from avloc.prepare.parts.recipe import moments_of
+from avloc.prepare.parts.recordings import OneMoment
 from avloc.prepare.writing.block import write_block
 
 SOUND_RATE = 22050
@@ -40,12 +44,14 @@ class Kind:
 SMALL, LARGE = Kind(), Kind(10, 25, 640, 360)
 
 
-def make_video(path: Path, seed: int, kind: Kind = SMALL) -> None:
+def make_video(path: Path, seed: int, kind: Kind = SMALL, gop: int = 250) -> None:
     """H.264 and AAC: moving texture and a tone."""
     random = np.random.default_rng(seed)
     texture = random.integers(0, 256, (kind.height // 4, kind.width // 4, 3)).repeat(6, 0).repeat(6, 1).astype(np.uint8)
     with av.open(str(path), "w") as container:
-        video = container.add_stream("libx264", rate=kind.rate, options={"crf": "26", "preset": "veryfast"})
+        video = container.add_stream(
+            "libx264", rate=kind.rate, options={"crf": "26", "preset": "veryfast", "g": str(gop)}
+        )
         video.width, video.height, video.pix_fmt = kind.width, kind.height, "yuv420p"
         audio = container.add_stream("aac", rate=SOUND_RATE, layout="mono")
         for n in range(kind.seconds * kind.rate):
@@ -112,6 +118,13 @@ def stored(paths: list[Path], size: int, kind: str) -> None:
             )
 
 
+def one_moment(path: Path, size: int) -> int:
+    """The frame in the middle, and three seconds of sound, as VGGSound has them."""
+    facts = {"path": path.name, "sound": None, "picture": None, "folder": None, "name": path.stem, "boxes": None}
+    reader = OneMoment(path.parent, moments_of(size, 16000, 3.0, "repeat"), probe(path).duration / 2)
+    return sum(len(clip.frames) for clip in reader.read(Item(path.stem, path.name, facts)))
+
+
 def each(paths: list[Path], work: Callable[[Path, int], int], size: int) -> None:
     for path in paths:
         work(path, size)
@@ -133,17 +146,19 @@ def main() -> None:
     parser.add_argument("--videos", type=int, default=60)
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--large", action="store_true")
+    parser.add_argument("--gop", type=int, default=250, help="frames from key frame to key frame")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as made:
         if asked.folder is None:
             for n in range(asked.videos):
-                make_video(Path(made) / f"{n:03d}.mp4", n, LARGE if asked.large else SMALL)
+                make_video(Path(made) / f"{n:03d}.mp4", n, LARGE if asked.large else SMALL, asked.gop)
         paths = sorted((asked.folder or Path(made)).glob("*.mp4"))[: asked.videos]
         rows: list[tuple[str, Callable[[], None]]] = [
             ("bare PyAV", lambda: each(paths, bare, asked.size)),
             ("frames", lambda: each(paths, frames_only, asked.size)),
             ("bare PyAV and sound", lambda: each(paths, bare_with_sound, asked.size)),
             ("frames and sound", lambda: each(paths, clips, asked.size)),
+            ("one moment", lambda: each(paths, one_moment, asked.size)),
             ("to raw shards", lambda: stored(paths, asked.size, "raw")),
             ("to jpeg shards", lambda: stored(paths, asked.size, "jpeg")),
         ]

@@ -66,9 +66,9 @@ def test_a_sound_track_that_starts_later_is_preceded_by_silence(tmp_path, suffix
     assert heard_at(read_sound(video, 16000), 16000) == pytest.approx(1.0, abs=0.03)
 
 
-def test_sound_before_the_first_frame_is_left_out(tmp_path):
+def test_sound_before_the_first_frame_begins_the_time_line(tmp_path):
     video = make_video(tmp_path / "v.mkv", 10, times=[1 + n / 10 for n in range(10)], sound=pulse(2.0, 1.5))
-    assert heard_at(read_sound(video, 16000), 16000) == pytest.approx(0.5, abs=0.03)
+    assert heard_at(read_sound(video, 16000), 16000) == pytest.approx(1.5, abs=0.03)
 
 
 def test_a_cover_image_is_no_picture(tmp_path):

@@ -11,7 +11,7 @@ import soundfile
 import soxr
 
 import avloc
-from avloc.prepare.media.container import open_media
+from avloc.prepare.media.film import open_film
 from avloc.prepare.media.picture import on_display, probe, read_frames
 from avloc.prepare.media.sound import read_sound, to_int16
 from tests.data.making import MEDIA, make_video, number_in, painted, tone, turn
@@ -149,8 +149,8 @@ def test_frames_that_lie_out_of_order_are_shown_in_order():
         stamps = [packet.pts for packet in container.demux(video=0) if packet.pts is not None]
     assert stamps != sorted(stamps)
     # its four pictures are alike, so look at when each is shown
-    with open_media(path) as container:
-        shown = [frame.start for frame in on_display(path, container, [0.001, 0.032, 0.063, 0.094, 5.0])]
+    with open_film(path) as film:
+        shown = [frame.start for frame in on_display(film, [0.001, 0.032, 0.063, 0.094, 5.0])]
     assert shown == [stamp / 16384 for stamp in [*sorted(stamps), max(stamps)]]
 
 

@@ -9,7 +9,7 @@ them is refused. Where every listed video has its sound file (audio/STEM.wav or 
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,8 +29,10 @@ from avloc.joins import match, sorted_out
 from avloc.leftovers import Join, joined
 from avloc.naming import some
 from avloc.prepare.media.container import MediaError
-from avloc.prepare.media.sound import cut, read_sound
-from avloc.prepare.parts.items import Entry, Item, Listing
+from avloc.prepare.media.film import open_film
+from avloc.prepare.media.sound import Heard, hear
+from avloc.prepare.parts.account import Account
+from avloc.prepare.parts.items import Clips, Entry, Item, Listing
 from avloc.prepare.parts.marks import UNNAMED, marked
 from avloc.prepare.parts.moments import Moments, entries, list_names, read_picture, refuse_ambiguous
 from avloc.prepare.parts.music_lists import read_labels
@@ -175,25 +177,32 @@ class DsolReader:
     root: Path
     moments: Moments
 
-    def read(self, item: Item) -> Iterator[Clip]:
+    def read(self, item: Item) -> Clips:
         facts = item.facts
         refuse_ambiguous(item.path, facts)
         if facts["levels"] is None and facts["sound"] is None:
             raise MediaError(item.path, "missing sound", "neither a spectrogram nor a sound file")
         if not (self.root / item.path).is_dir():
             raise MediaError(item.path, "missing frame", "no folder of this name")
-        rate, sounds = self.moments.rate, None
-        if facts["sound"] is not None:
-            sounds = cut(read_sound(self.root / facts["sound"], rate), rate)
-        read = 0
+        heard = None if facts["sound"] is None else self._heard(facts["sound"])
+        account = Account([] if heard is None else [heard], None, self.moments.decoding)
+        rate, read = self.moments.rate, 0
         for second in facts["seconds"]:
             names = self._names(f"{item.path}/frame_{second:03d}")
-            if not names or (sounds is not None and second >= len(sounds)):
+            if not names or (heard is not None and second >= heard.clips(rate)):
+                continue
+            if not account.keep(f"{item.id}/{second:03d}", float(second), 1.0, ()):
                 continue
             read += 1
-            yield self._clip(item, second, names[:FRAMES], None if sounds is None else sounds[second])
+            yield self._clip(item, second, names[:FRAMES], None if heard is None else heard.cut(second * rate, rate))
         if not read:
-            raise MediaError(item.path, "too short", "not one second has both frames and sound")
+            few = MediaError(item.path, "too short", "not one second has both frames and sound")
+            raise account.refusal(item.path, few)
+        return account.notes()
+
+    def _heard(self, path: str) -> Heard:
+        with open_film(self.root / path) as film:
+            return hear(film, self.moments.rate, self.moments.decoding.channels)
 
     def _names(self, folder: str) -> list[str]:
         try:

@@ -5,7 +5,7 @@ audio/ID.wav (Chen et al., CVPR 2021), Data/frames/ID.jpg and Data/audio/ID.wav 
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.annotations.truth import Truth
-from avloc.data.clip import Clip
 from avloc.endings import SOUNDS as SOUND_ENDINGS
 from avloc.endings import STILLS, split_ending
 from avloc.errors import DataError
@@ -22,8 +21,10 @@ from avloc.joins import Index, sorted_out
 from avloc.leftovers import joined
 from avloc.naming import some, utf8_name
 from avloc.prepare.media.container import MediaError
-from avloc.prepare.media.sound import read_sound
-from avloc.prepare.parts.items import Entry, Item, Listing
+from avloc.prepare.media.film import open_film
+from avloc.prepare.media.sound import Heard, hear
+from avloc.prepare.parts.account import Account
+from avloc.prepare.parts.items import Clips, Entry, Item, Listing
 from avloc.prepare.parts.marks import Marks
 from avloc.prepare.parts.media_files import count_endings
 from avloc.prepare.parts.moments import Moments, entries, list_names, read_picture, refuse_ambiguous
@@ -122,10 +123,15 @@ class FolderReader:
     root: Path
     moments: Moments
 
-    def read(self, item: Item) -> Iterator[Clip]:
+    def read(self, item: Item) -> Clips:
         moments = self.moments
-        picture, sound = self._picture(item), self._sound(item)
-        yield moments.clip(item.id, item.path, item.facts, picture, sound)
+        picture, heard = self._picture(item), self._heard(item)
+        clip = moments.clip(item.id, item.path, item.facts, picture, heard.waveform)
+        account = Account([heard], None, moments.decoding)
+        if not account.keep(item.id, clip.start, moments.seconds, ()):
+            raise account.refusal(item.path, MediaError(item.path, "no sound"))
+        yield clip
+        return account.notes()
 
     def picture(self, item: Item) -> NDArray[np.uint8]:
         """The frame alone, as the clip has it."""
@@ -133,14 +139,15 @@ class FolderReader:
 
     def heard(self, item: Item) -> NDArray[np.int16]:
         """The sound alone, as the clip has it."""
-        return self.moments.middle(item.path, self._sound(item))
+        return self.moments.middle(item.path, self._heard(item).waveform)
 
     def _picture(self, item: Item) -> NDArray[np.uint8]:
         refuse_ambiguous(item.path, item.facts)
         return read_picture(self.root, item.facts["picture"])
 
-    def _sound(self, item: Item) -> NDArray[np.int16]:
+    def _heard(self, item: Item) -> Heard:
         path = self.root / item.facts["sound"]
         if not path.is_file():
             raise MediaError(item.facts["sound"], "missing sound")
-        return read_sound(path, self.moments.rate)
+        with open_film(path) as film:
+            return hear(film, self.moments.rate, self.moments.decoding.channels)

@@ -19,9 +19,11 @@ from avloc.errors import DataError
 from avloc.prepare.layouts.sample_about import pixels_of
 from avloc.prepare.layouts.tar_shards import ShardBytes
 from avloc.prepare.media.container import MediaError
-from avloc.prepare.media.picture import probe, read_frames
-from avloc.prepare.media.sound import read_sound
-from avloc.prepare.parts.items import Item
+from avloc.prepare.media.film import open_film
+from avloc.prepare.media.picture import squares_at
+from avloc.prepare.media.sound import Heard, hear, read_sound
+from avloc.prepare.parts.account import Account
+from avloc.prepare.parts.items import Clips, Item
 from avloc.prepare.parts.moments import Moments
 
 
@@ -35,15 +37,16 @@ class WebdatasetReader:
     def __reduce__(self) -> tuple[Any, ...]:
         return WebdatasetReader, (self.root, self.moments, self.frames)
 
-    def read(self, item: Item) -> Iterator[Clip]:
+    def read(self, item: Item) -> Clips:
         facts = item.facts
         if "wrong" in facts:
             reason, _, detail = facts["wrong"].partition(": ")
             raise MediaError(item.path, reason, detail)
+        notes: dict[str, Any] = {}
         if facts["pictures"]:
             start, jpegs, frames, sound = self._pictures(item)
         elif facts["film"] is not None:
-            start, jpegs, frames, sound = self._film(item)
+            start, jpegs, frames, sound, notes = self._film(item)
         else:
             raise MediaError(item.path, "missing frame")
         count, size = self.frames, self.moments.size
@@ -75,6 +78,7 @@ class WebdatasetReader:
             masks=masks,
             jpegs=jpegs,
         )
+        return notes
 
     def _pictures(self, item: Item) -> tuple[float, tuple[NDArray, ...], NDArray[np.uint8], NDArray[np.int16]]:
         facts, moments = item.facts, self.moments
@@ -95,22 +99,30 @@ class WebdatasetReader:
         start = facts["start"] + (cut / moments.rate if len(sound) > moments.samples else 0.0)
         return start, tuple(contents) if whole and encoded else (), frames, middle
 
-    def _film(self, item: Item) -> tuple[float, tuple[()], NDArray[np.uint8], NDArray[np.int16]]:
-        """The middle of a video, as `avloc prepare folder` takes it."""
+    def _film(self, item: Item) -> tuple[float, tuple[()], NDArray[np.uint8], NDArray[np.int16], dict[str, Any]]:
+        """The middle of a video, as `avloc prepare folder` takes it, and what there is to say of it."""
         facts, moments = item.facts, self.moments
         with as_file(self._bytes(item, facts["film"])) as path:
             try:
-                sound = self._sound(item, facts["sound"]) if facts["sound"] else read_sound(path, moments.rate)
-                waveform = moments.middle(item.path, sound)
-                begin = max(len(sound) // 2 - moments.samples // 2, 0) / moments.rate
-                length = min(len(sound), moments.samples) / moments.rate
-                times = [begin + length * (n + 0.5) / self.frames for n in range(self.frames)]
-                if probe(path).duration < times[-1]:
-                    raise MediaError(item.path, "picture too short", f"it ends before {times[-1]:.2f} s")
-                frames = read_frames(path, times, moments.size)
+                with open_film(path) as film:
+                    if facts["sound"]:
+                        heard = Heard(self._sound(item, facts["sound"]), moments.rate)
+                    else:
+                        heard = hear(film, moments.rate, moments.decoding.channels)
+                    waveform = moments.middle(item.path, heard.waveform)
+                    begin = max(len(heard.waveform) // 2 - moments.samples // 2, 0) / moments.rate
+                    length = min(len(heard.waveform), moments.samples) / moments.rate
+                    times = [begin + length * (n + 0.5) / self.frames for n in range(self.frames)]
+                    seen = list(squares_at(film, times, moments.size))
+                    if len(seen) < self.frames:
+                        raise MediaError(item.path, "picture too short", f"it ends before {times[-1]:.2f} s")
+                    account = Account([heard], film, moments.decoding)
+                    if not account.keep(item.id, begin, length, seen):
+                        raise account.refusal(item.path, MediaError(item.path, "no picture"))
             except MediaError as error:
                 raise MediaError(item.path, error.reason, error.detail) from None
-        return facts["start"] + begin, (), frames, waveform
+        frames = np.stack([frame.image for frame in seen if frame.image is not None])
+        return facts["start"] + begin, (), frames, waveform, account.notes()
 
     def _sound(self, item: Item, place: list[Any]) -> NDArray[np.int16]:
         """As it is, bit by bit, where it is 16-bit mono of the right rate; otherwise decoded like any file."""
@@ -120,7 +132,7 @@ class WebdatasetReader:
             return exact
         with as_file(content) as path:
             try:
-                return read_sound(path, self.moments.rate)
+                return read_sound(path, self.moments.rate, self.moments.decoding.channels)
             except MediaError as error:
                 raise MediaError(item.path, error.reason, error.detail) from None
 

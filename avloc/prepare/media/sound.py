@@ -1,109 +1,99 @@
-"""The sound of a file as one mono waveform, aligned with the picture."""
+"""The sound of a file as one mono waveform on the file's clock."""
 
-from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import soxr
-from av.audio.frame import AudioFrame
-from av.container import InputContainer
 from numpy.typing import NDArray
 
-from avloc.prepare.media.container import MediaError, in_one_thread, in_seconds, open_media, video_stream
+from avloc.prepare.media.channels import Mixer
+from avloc.prepare.media.container import MediaError
+from avloc.prepare.media.film import Broken, Film, open_film
+from avloc.prepare.media.placing import Placer, Spans, overlap
+from avloc.prepare.media.placing import to_int16 as to_int16
 
-LATEST_START = 600.0  # s after the picture; beyond it a time stamp is taken for broken
+WHOLE = 0.01  # s that a clip's sound may lack; silence takes their place
 
 
-def read_sound(path: str | Path, rate: int) -> NDArray[np.int16]:
-    """The first sound track, channels averaged, resampled to `rate` Hz by soxr's HQ setting: (S,).
+@dataclass(frozen=True)
+class Heard:
+    """A mono waveform, whose sample 0 is heard at the time 0 of its file.
 
-    Sample 0 is heard with the first frame of the picture, if there is one. By the container's time stamps, which count
-    an encoder's priming as before zero: a track that starts later is preceded by silence, of one that starts earlier
-    the beginning is left out. S is round(samples * rate / rate of the file), samples counted from there.
+    gaps: from when to when (s) there is silence because the file has nothing there, broken packets among it. broken: from
+    when to when it stands for broken packets. packets: how many were broken. cancels: the channels are opposed, so that
+    next to nothing is left of them.
     """
-    parts: list[NDArray[np.int16]] = []
-    heard, resampler = 0, None
-    with open_media(path) as container:
-        for native, samples in _seconds(_aligned(path, container)):
-            if resampler is None:
-                resampler = _resampler(native, rate)
-            heard += len(samples)
-            parts.append(to_int16(resampler(samples, False)))
-    if resampler is None:
-        raise MediaError(path, "no sound track", "the track is empty")
-    parts.append(to_int16(resampler(np.empty(0, np.float32), True)))
-    length = round(heard * rate / native)
-    sound = np.concatenate(parts)[:length]
-    return np.pad(sound, (0, length - len(sound)))
+
+    waveform: NDArray[np.int16]
+    rate: int
+    gaps: Spans = ()
+    broken: Spans = ()
+    packets: int = 0
+    cancels: bool = False
+
+    @property
+    def seconds(self) -> float:
+        return len(self.waveform) / self.rate
+
+    def cut(self, start: int, samples: int) -> NDArray[np.int16]:
+        """So many samples from `start` on; silence where the sound has ended."""
+        piece = self.waveform[start : start + samples]
+        return np.pad(piece, (0, samples - len(piece))) if len(piece) < samples else piece
+
+    def clips(self, samples: int) -> int:
+        """Consecutive clips of this length that are whole, but for WHOLE of the last one."""
+        return (len(self.waveform) + round(WHOLE * self.rate)) // samples
+
+    def silence(self, start: float, stop: float) -> float:
+        """Seconds of it, between two moments, that fill a gap."""
+        return overlap(self.gaps, start, stop)
+
+    def made_up(self, start: float, stop: float) -> float:
+        """Seconds of it, between two moments, that stand for broken packets."""
+        return overlap(self.broken, start, stop)
 
 
-def _resampler(native: int, rate: int) -> Callable[[NDArray[np.float32], bool], NDArray[np.float32]]:
-    """A function of (samples, whether they are the last) that takes a waveform piece by piece."""
-    if native == rate:
-        return lambda samples, last: samples
-    return soxr.ResampleStream(native, rate, 1, dtype="float32", quality="HQ").resample_chunk
+def read_sound(path: str | Path, rate: int, channels: str = "mean") -> NDArray[np.int16]:
+    """The sound of a file, see `hear`: (S,) at `rate` Hz."""
+    with open_film(path) as film:
+        return hear(film, rate, channels).waveform
 
 
-def _aligned(path: str | Path, container: InputContainer) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """(Hz, mono samples in [-1, 1]) as they are decoded, from the first frame of the picture on."""
-    if not container.streams.audio:
-        raise MediaError(path, "no sound track")
-    stream = container.streams.audio[0]
-    in_one_thread(path, stream)
-    native, skip = 0, 0
-    for frame in container.decode(stream):
-        if not native:
-            native = frame.sample_rate
-            start = _start(frame, container)
-            if abs(start) > LATEST_START:
-                raise MediaError(path, "cannot be decoded", f"its sound starts {start:.0f} s after the picture")
-            skip = -round(start * native)
-            yield native, np.zeros(max(-skip, 0), np.float32)
-        elif frame.sample_rate != native:
-            raise MediaError(path, "cannot be decoded", f"its sound changes from {native} to {frame.sample_rate} Hz")
-        samples = _mono(frame)
-        yield native, samples[max(skip, 0) :]
-        skip -= len(samples)
+def hear(film: Film, rate: int, channels: str = "mean") -> Heard:
+    """The first sound track, its channels made one, resampled to `rate` Hz by soxr's HQ setting.
 
-
-def _start(frame: AudioFrame, container: InputContainer) -> float:
-    """Seconds from the first frame of the picture to this one of the sound."""
-    picture = video_stream(container)
-    if picture is None:
-        # alone, a sound starts with its first sample, whatever its stamp: FFmpeg's for Vorbis are half a block late
-        return 0.0
-    zero = in_seconds(picture.start_time, picture.time_base) or 0.0
-    return (in_seconds(frame.pts, frame.time_base) or 0.0) - zero
-
-
-def _seconds(pieces: Iterable[tuple[int, NDArray[np.float32]]]) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """The same samples in pieces of a second or more: a decoder gives a thousand at a time."""
-    gathered: list[NDArray[np.float32]] = []
-    native = 0
-    for native, samples in pieces:
-        gathered.append(samples)
-        if sum(map(len, gathered)) >= native:
-            yield native, np.concatenate(gathered)
-            gathered = []
-    if gathered:
-        yield native, np.concatenate(gathered)
-
-
-def _mono(frame: AudioFrame) -> NDArray[np.float32]:
-    samples = frame.to_ndarray()
-    if not frame.format.is_planar:
-        samples = samples.reshape(-1, frame.layout.nb_channels).T
-    mean = samples[0] if len(samples) == 1 else samples.mean(axis=0, dtype=np.float64)
-    if samples.dtype == np.uint8:
-        mean = mean.astype(np.float32) - 128
-    if samples.dtype.kind in "iu":
-        mean = mean / 2.0 ** (8 * samples.dtype.itemsize - 1)
-    return mean.astype(np.float32)
-
-
-def to_int16(waveform: NDArray[np.floating]) -> NDArray[np.int16]:
-    """[-1, 1] to round(32767 x), what lies outside clipped."""
-    return np.clip(np.rint(waveform * 32767), -32768, 32767).astype(np.int16)
+    By the stamps of its packets: what lies before time 0 is left out, gaps become silence, what overlaps is left out. A
+    sound alone starts with its first sample, whatever its stamp: FFmpeg's for Vorbis are half a block late. S is round(samples
+    * rate / rate of the file), samples counted from time 0.
+    """
+    stream = film.begin(film.audio, "no sound track")
+    track = film.sound
+    assert track is not None
+    placer, mixer = Placer(rate), Mixer(channels)
+    alone: float | None = None  # s of the first sample, where there is no picture
+    failed = 0
+    for place, frames in film.decoded(stream):
+        if isinstance(frames, Broken):
+            failed += 1
+            missed = float(track.seconds(track.pts[place])) - film.clock.zero - (alone or 0.0)
+            placer.miss(None if np.isnan(missed) else missed, float(track.duration[place]) * track.tick)
+            continue
+        for frame in frames:
+            at = film.time_of(frame, track)
+            if film.video is None and at is not None:
+                alone = at if alone is None else alone
+                at -= alone
+            placer.add(at, frame.sample_rate, mixer(frame))
+            if placer.silence > max(600.0, placer.heard):
+                raise MediaError(
+                    film.path, "time stamps jump", f"they leave {placer.silence:.0f} s of its sound silent"
+                )
+    waveform = placer.finish()
+    if waveform is None:
+        if failed:
+            raise MediaError(film.path, "cannot be decoded", f"none of {failed} packets of its sound")
+        raise MediaError(film.path, "no sound track", "the track is empty")
+    return Heard(waveform, rate, placer.gaps, placer.broken, failed, mixer.cancels)
 
 
 def cut(sound: NDArray[np.int16], samples: int) -> NDArray[np.int16]:

@@ -1,7 +1,7 @@
 """What a data set brings: items in a fixed order, splits that list them, and a reader that makes clips of an item."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -46,8 +46,15 @@ class Listing:
     passed: Counter[str] = field(default_factory=Counter)
 
 
+#: what a reader is that has something to say besides its clips
+Clips = Generator[Clip, None, Mapping[str, Any] | None]
+
+
 class Reader(Protocol):
     """Makes the clips of one item. Travels to worker processes, so it must be picklable."""
 
     def read(self, item: Item) -> Iterator[Clip]:
-        """At least one clip; MediaError where the item cannot be used, if after some clips, then they are left out."""
+        """At least one clip; MediaError where the item cannot be used, if after some clips, then they are left out.
+
+        A generator may return notes: further fields for the item's line of the manifest (see `Account`), or None.
+        """

@@ -13,7 +13,8 @@ from avloc.annotations.mask_files import box_of, squared
 from avloc.data.clip import Box, Clip, Mask
 from avloc.files import file_size
 from avloc.prepare.media.container import MediaError
-from avloc.prepare.media.sound import read_sound
+from avloc.prepare.media.sound import WHOLE, read_sound
+from avloc.prepare.parts.account import UNHEARD
 from avloc.prepare.parts.items import Item
 from avloc.prepare.parts.moments import Moments, read_picture
 
@@ -47,7 +48,7 @@ def frame_clip(root: Path, item: Item, moments: Moments, marked: Marked, labels:
     picture = moments.square(shown)
     if facts["path"] is None and facts["sound"] is None:
         raise MediaError(item.path, "missing sound")
-    sound = _heard(root, facts["path"], facts["sound"], str(facts["bytes"]), moments.rate)
+    sound = _heard(root, facts["path"], facts["sound"], str(facts["bytes"]), moments.rate, moments.decoding.channels)
     start, waveform = around(item.path, sound, moments, facts["time"])
     masks, boxes = [], []
     for label, pixels, corners in marked.objects:
@@ -87,6 +88,9 @@ def around(path: str, sound: NDArray[np.int16], moments: Moments, time: float) -
 
     At the ends of the recording the stretch is moved inside; a recording that is shorter is refused or repeated.
     """
+    if time > len(sound) / moments.rate + WHOLE:
+        ends = f"it ends at {len(sound) / moments.rate:.2f} s, before the frame of {time:.2f} s"
+        raise MediaError(path, UNHEARD, ends)
     last = len(sound) - moments.samples
     if last < 0:
         return 0.0, moments.middle(path, sound)
@@ -95,19 +99,19 @@ def around(path: str, sound: NDArray[np.int16], moments: Moments, time: float) -
 
 
 @lru_cache(maxsize=2)
-def _heard(root: Path, path: str | None, sound: str | None, told: str, rate: int) -> NDArray[np.int16]:
+def _heard(root: Path, path: str | None, sound: str | None, told: str, rate: int, channels: str) -> NDArray[np.int16]:
     """The whole sound of the video, or where it has none of the file beside it; frames of one video follow one another.
 
     told: the sizes of the files, so that others of the same names are read again.
     """
     if path is not None:
         try:
-            return read_sound(root / path, rate)
+            return read_sound(root / path, rate, channels)
         except MediaError as error:
             if error.reason != "no sound track" or sound is None:
                 raise
     assert sound is not None
-    return read_sound(root / sound, rate)
+    return read_sound(root / sound, rate, channels)
 
 
 def size_of(root: Path, *paths: str | None) -> list[Any]:

@@ -1,7 +1,7 @@
 """What the importers of published layouts share: one picture and one stretch of sound for each listed name."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ from avloc.data.clip import Box, Clip
 from avloc.errors import DataError
 from avloc.naming import first_double, some, utf8_name
 from avloc.prepare.media.container import MediaError
-from avloc.prepare.media.sound import read_sound
+from avloc.prepare.media.sound import WHOLE
+from avloc.prepare.parts.decoding import Decoding
 from avloc.prepare.parts.items import Entry
 
 AMBIGUOUS = "ambiguous name"  # the reason of an item whose name is that of several files
@@ -28,7 +29,8 @@ class Moments:
     """How pictures and sounds become clips: `size` pixels, the middle `samples` at `rate` Hz.
 
     repeat: a sound that is too short is repeated, as the published loaders do; otherwise it is counted as too short.
-    first: the first `samples`, not the middle ones.
+    first: the first `samples`, not the middle ones. decoding: how files are decoded; with tail "pad" a sound that is too short
+    ends with silence.
     """
 
     size: int
@@ -36,6 +38,11 @@ class Moments:
     samples: int
     repeat: bool = False
     first: bool = False
+    decoding: Decoding = field(default_factory=Decoding)
+
+    @property
+    def seconds(self) -> float:
+        return self.samples / self.rate
 
     def clip(
         self, name: str, path: str, facts: Mapping[str, Any], picture: NDArray, sound: NDArray[np.int16] | None
@@ -64,32 +71,19 @@ class Moments:
         return cv2.resize(picture, (self.size, self.size), interpolation=way).astype(np.uint8, copy=False)
 
     def middle(self, path: str, sound: NDArray[np.int16]) -> NDArray[np.int16]:
+        """The stretch of a sound that becomes a clip; MediaError where it is too short. WHOLE of it may be silence."""
         if not len(sound):
             raise MediaError(path, "no sound", "it has no samples")
-        if len(sound) < self.samples:
-            if not self.repeat:
+        lacking = self.samples - len(sound)
+        if lacking > 0 and self.repeat:
+            sound = np.tile(sound, self.samples // len(sound) + 1)
+        elif lacking > 0:
+            if lacking > WHOLE * self.rate and self.decoding.tail != "pad":
                 found, wanted = (f"{samples / self.rate:.3f} s" for samples in (len(sound), self.samples))
                 raise MediaError(path, "sound too short", f"{found} of {wanted}; --short repeat repeats it")
-            sound = np.tile(sound, self.samples // len(sound) + 1)
+            sound = np.pad(sound, (0, lacking))
         start = 0 if self.first else len(sound) // 2 - self.samples // 2
         return sound[start : start + self.samples]
-
-
-def hear(root: Path, facts: Mapping[str, Any], rate: int) -> NDArray[np.int16]:
-    """The sound of the video facts["path"], or where it has none of the file facts["sound"]: (S,) at `rate` Hz."""
-    refuse_ambiguous(facts.get("name", ""), facts)
-    if facts["path"] is not None:
-        try:
-            return read_sound(root / facts["path"], rate)
-        except MediaError as error:
-            if error.reason != "no sound track":
-                raise
-            refuse_ambiguous(facts["path"], facts, "either")
-            if facts["sound"] is None:
-                raise
-    if facts["sound"] is None:
-        raise MediaError(facts.get("name", ""), "missing sound", facts.get("name", ""))
-    return read_sound(root / facts["sound"], rate)
 
 
 def refuse_ambiguous(path: str, facts: Mapping[str, Any], key: str = "ambiguous") -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from avloc.options import Ask
+from avloc.prepare.parts.decoding import Channels, Tail
 
 Source = Annotated[Path, "folder that holds the data set"]
 Out = Annotated[Path, "store to write; run the command again to finish or extend it"]
@@ -23,6 +24,15 @@ Short = Annotated[Literal["fail", "repeat"], "what to do with sounds that are to
 Seed = Annotated[int, "seed for drawing a training split whose list is missing"]
 Frames = Annotated[Literal["jpeg", "raw"], "how frames are stored: jpeg (quality 95) or raw"]
 StoreKind = Annotated[Literal["hdf5", "lmdb"], "file format of the store"]
+Repair = Annotated[
+    float, "share of a clip, 0 to 1, that may be made up for broken packets; a clip with more of it is left out"
+]
+TailKind = Annotated[
+    Tail, "what to do with a rest shorter than a clip: drop it (said), or pad it with silence and its last frame"
+]
+Channel = Annotated[
+    Channels, "channels to store: the mean of all, only left or right, or mid, the mean of front left and right"
+]
 Benchmark = Annotated[str | None, "benchmark whose boxes the clips get (`avloc benchmarks` lists them), or own"]
 Boxes = Annotated[
     Path | None, "the boxes of the benchmark: a file or a folder; for own, a JSON, COCO or Pascal VOC file"

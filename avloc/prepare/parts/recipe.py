@@ -14,6 +14,7 @@ from avloc.errors import DataError
 from avloc.files import read_json
 from avloc.joins import match
 from avloc.leftovers import Join, joined
+from avloc.prepare.parts.decoding import Decoding
 from avloc.prepare.parts.items import Entry, Listing, Reader
 from avloc.prepare.parts.marks import Rows, marked
 from avloc.prepare.parts.moments import Moments, entries, read_lists
@@ -26,13 +27,20 @@ logger = logging.getLogger(__name__)
 Lists = dict[str, tuple[Path, list[str]]]
 
 
-def moments_of(size: int, rate: int, seconds: float, short: str = "fail", part: str = "middle") -> Moments:
+def moments_of(
+    size: int,
+    rate: int,
+    seconds: float,
+    short: str = "fail",
+    part: str = "middle",
+    decoding: Decoding | None = None,
+) -> Moments:
     """DataError for values out of range."""
     if size < 8 or rate < 1000 or not 1 <= seconds * rate < 1e8:
         raise DataError(
             f"size is {size}, rate {rate}, seconds {seconds}; expected at least 8 pixels, 1000 Hz and more than 0 s"
         )
-    return Moments(size, rate, round(seconds * rate), short == "repeat", part == "first")
+    return Moments(size, rate, round(seconds * rate), short == "repeat", part == "first", decoding or Decoding())
 
 
 def find_lists(
@@ -144,6 +152,7 @@ class Recipe:
             "frames": frames,
             "store": store,
             **self.facts,
+            **moments.decoding.settings(),
         }
         refuse_other("frames", frames, FRAMES)
         self._refuse_to_shrink(out)

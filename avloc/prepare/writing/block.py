@@ -70,15 +70,22 @@ def write_block(
                 if number in spared:
                     raise MediaError(item.path, *spared[number])
                 tell("at", number)
-                for clip in reader.read(item):
-                    shard.add(clip)
+                reading = iter(reader.read(item))
+                notes = None
+                while True:
+                    try:
+                        shard.add(next(reading))
+                    except StopIteration as end:
+                        notes = end.value
+                        break
                     tell("at", number)
             except MediaError as error:
                 shard.cut(row)
                 why = {"status": "failed", "reason": error.reason, "detail": error.detail, "clips": []}
                 outcomes.append({"id": item.id, **why})
             else:
-                outcomes.append({"id": item.id, "status": "ok", "row": row, **shard.made(row, settings["seconds"])})
+                made = {"row": row, **shard.made(row, settings["seconds"])}
+                outcomes.append({"id": item.id, "status": "ok", **made, **(notes or {})})
             tell("at", None)
             tell("done", outcomes[-1]["status"] == "failed")
         good = [item for item, outcome in zip(items, outcomes, strict=True) if outcome["status"] == "ok"]

@@ -18,6 +18,7 @@ from avloc.files import read_json, write_json, write_text
 from avloc.leftovers import Join
 from avloc.naming import utf8_name
 from avloc.prepare.parts.items import Listing
+from avloc.prepare.writing.repairs import left_out_of, tallied
 
 logger = logging.getLogger(__name__)
 
@@ -34,8 +35,9 @@ class Prepared:
 
     splits: clips in each. ok, failed: lines of the splits. reasons: why lines failed, and how many for each.
     kept: items whose blocks an earlier run had finished. seconds: of this run. shard: which part it is, "2/8", of a store.
-    coverage: lines of each split that could be prepared, and all of its lines. unmatched: what joins of names left over.
-    passed: files of the source that are no media, by ending.
+    coverage: lines of each split that could be prepared, and all of its lines. left_out: why clips of lines that are ok
+    were left out, and how many for each. repaired: what was mended or not used in lines that are ok (see `tallied`).
+    unmatched: what joins of names left over. passed: files of the source that are no media, by ending.
     """
 
     store: Path
@@ -47,6 +49,8 @@ class Prepared:
     seconds: float
     shard: str | None = None
     coverage: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    repaired: Mapping[str, float] = field(default_factory=dict)
     unmatched: Sequence[Join] = ()
     passed: Mapping[str, int] = field(default_factory=dict)
 
@@ -157,7 +161,10 @@ def summary(
         where = f"; {out / 'manifest.jsonl'} names them all" if whole or len(failed) < len(rows) else ""
         logger.warning("%d more failed%s", len(failed) - SHOWN, where)
     ok, why = len(rows) - len(failed), dict(reasons.most_common())
-    return Prepared(out, clips, ok, len(failed), why, kept, seconds, coverage=coverage)
+    left_out, repaired = left_out_of(rows), tallied(rows)
+    return Prepared(
+        out, clips, ok, len(failed), why, kept, seconds, coverage=coverage, left_out=left_out, repaired=repaired
+    )
 
 
 def finish(

@@ -1,0 +1,156 @@
+"""The packets of a file, read once: when each is shown or heard, and which of them can be decoded from."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Stream
+from numpy.typing import NDArray
+
+from avloc.prepare.media.h264 import Head, head_of, lost, nal_length, numbering
+
+NONE = int(np.iinfo(np.int64).min)  # a stamp that is missing
+KEPT = 64 << 20  # bytes of packets that stay in memory; of a longer file they are read a second time
+PATIENCE = 20  # errors in a row after which reading ends
+
+
+@dataclass
+class Track:
+    """What the packets of one stream say of themselves, in the order of the file: (N,) each.
+
+    base: s a tick. pts, dts: ticks, NONE where missing. duration: ticks, 0 where missing. discard: outside the edit list.
+    anew: a decoder can begin here and needs nothing from before. order: place among the packets of all streams.
+    heads: of H.264, the first bytes of each picture, else empty. lost: places before which a picture is lost that others
+    build on.
+    skip: samples at the beginning that prime the decoder. changed: whether `settle` has changed a stamp.
+    """
+
+    base: Fraction
+    pts: NDArray[np.int64]
+    dts: NDArray[np.int64]
+    duration: NDArray[np.int64]
+    key: NDArray[np.bool_]
+    discard: NDArray[np.bool_]
+    anew: NDArray[np.bool_]
+    order: NDArray[np.int64]
+    heads: list[Head] = field(default_factory=list)
+    lost: list[int] = field(default_factory=list)
+    skip: int = 0
+    changed: bool = False
+
+    @cached_property
+    def tick(self) -> float:
+        """s."""
+        return float(self.base)
+
+    def seconds(self, ticks: NDArray[np.int64] | int) -> NDArray[np.float64]:
+        """NaN where the stamp is missing."""
+        ticks = np.asarray(ticks, np.int64)
+        return np.where(ticks == NONE, np.nan, ticks.astype(np.float64) * self.tick)
+
+    def only_count(self) -> None:
+        """Forget all stamps but the first: AVI has none, and those made for it may repeat."""
+        if len(self) > 1:
+            self.pts[1:], self.dts[1:] = NONE, NONE
+            self.changed = True
+
+    def __len__(self) -> int:
+        return len(self.pts)
+
+
+@dataclass
+class _Rows:
+    """A track that is being read."""
+
+    stream: Stream
+    lists: tuple[list[int], ...] = field(default_factory=lambda: tuple([] for _ in range(7)))
+    heads: list[Head] = field(default_factory=list)
+    skip: int = 0
+
+    def track(self) -> Track:
+        pts, dts, duration, key, discard, anew, order = self.lists
+        return Track(
+            base=self.stream.time_base or Fraction(1, 90_000),
+            pts=np.array(pts, np.int64),
+            dts=np.array(dts, np.int64),
+            duration=np.array(duration, np.int64),
+            key=np.array(key, bool),
+            discard=np.array(discard, bool),
+            anew=np.array(anew, bool),
+            order=np.array(order, np.int64),
+            heads=self.heads,
+            skip=self.skip,
+        )
+
+
+def demuxed(container: InputContainer, streams: Sequence[Stream]) -> Iterator[Packet]:
+    """The packets of some streams. What cannot be read is passed over, as long as something comes after it."""
+    failed = 0
+    while failed <= PATIENCE:
+        try:
+            for packet in container.demux(*streams):
+                if packet.size or packet.pts is not None or packet.dts is not None:  # else it only flushes a decoder
+                    failed = 0
+                    yield packet
+            return
+        except (av.error.FFmpegError, IndexError):  # the latter is PyAV's for a stream that appears within the file
+            failed += 1
+
+
+def read_tracks(container: InputContainer, streams: Sequence[Stream]) -> tuple[list[Track], list[Packet] | None]:
+    """The tracks of the streams, and their packets in the order of the file, None where they are too large to be kept."""
+    if not streams:  # to PyAV none means all
+        return [], []
+    rows = {stream.index: _Rows(stream) for stream in streams}
+    of_h264 = {
+        stream.index: nal_length(stream.codec_context.extradata)
+        for stream in streams
+        if stream.codec_context is not None and stream.codec_context.name == "h264"
+    }
+    kept: list[Packet] | None = []
+    size = 0
+    for order, packet in enumerate(demuxed(container, streams)):
+        row = rows[packet.stream_index]
+        pts, dts, duration, key, discard, anew, place = row.lists
+        key.append(packet.is_keyframe)
+        discard.append(packet.is_discard)
+        if row.stream.index in of_h264:
+            row.heads.append(head_of(memoryview(packet), of_h264[row.stream.index]))
+            anew.append(key[-1] and row.heads[-1].begins_anew)
+        else:
+            anew.append(key[-1])
+        if not pts and row.stream.type == "audio":
+            row.skip = _primed(packet)
+        pts.append(NONE if packet.pts is None else packet.pts)
+        dts.append(NONE if packet.dts is None else packet.dts)
+        duration.append(packet.duration or 0)
+        place.append(order)
+        size += packet.size
+        if kept is not None:
+            kept.append(packet)
+            if size > KEPT:
+                kept = None
+    tracks = [rows[stream.index].track() for stream in streams]
+    for stream, track in zip(streams, tracks, strict=True):
+        if track.heads and _has_holes(track) and (numbers := numbering(stream.codec_context.extradata)):
+            track.lost = lost(track.heads, numbers)
+    return tracks, kept
+
+
+def _has_holes(track: Track) -> bool:
+    """Whether the stamps are not regular, as they are where no picture is lost."""
+    steps = np.diff(np.sort(track.pts[track.pts != NONE]))
+    return bool(len(steps) and steps.max() > 1.5 * np.median(steps))
+
+
+def _primed(packet: Packet) -> int:
+    """Samples that the packet tells the decoder to leave out at its beginning."""
+    if not packet.has_sidedata("skip_samples"):
+        return 0
+    said = bytes(packet.get_sidedata("skip_samples"))
+    return int.from_bytes(said[:4], "little") if len(said) >= 4 else 0

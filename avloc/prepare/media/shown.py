@@ -1,0 +1,25 @@
+"""A frame and when it is on display."""
+
+from typing import NamedTuple
+
+from av.video.frame import VideoFrame
+
+TOLERANCE = 0.001  # s: containers round time stamps, WebM to whole milliseconds
+
+
+class Shown(NamedTuple):
+    """A decoded frame, on display from `start` to `end`, in seconds of the file's clock.
+
+    half: s that what is asked of it may lack at the end of the picture, half the time of a frame. made_up: at the time that
+    was asked for it stands for a broken one, or builds on one. since: s when the picture begins.
+    """
+
+    frame: VideoFrame
+    start: float
+    end: float
+    half: float = 0.0
+    made_up: bool = False
+    since: float = 0.0
+
+    def lasts_to(self, time: float) -> bool:
+        return time <= self.end + max(TOLERANCE, self.half)

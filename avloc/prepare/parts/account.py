@@ -1,0 +1,101 @@
+"""What became of a recording besides its clips: what was repaired, left out, padded, and not used, for the manifest."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from avloc.prepare.media.container import MediaError
+from avloc.prepare.media.film import Film
+from avloc.prepare.media.picture import Seen
+from avloc.prepare.media.sound import Heard
+from avloc.prepare.parts.decoding import Decoding
+
+APART = 0.05  # s that picture and sound may start from one another before it is said
+REST = 0.1  # s of a recording that no clip has before it is said
+PADDED = 0.05  # s that a clip may lack before it counts as padded: half a frame, and what a clip's sound may lack
+BROKEN, UNSEEN, UNHEARD = "too much is broken", "no picture", "sound too short"
+
+
+@dataclass
+class Account:
+    """heard: its sounds. film: its picture, None where it has none."""
+
+    heard: Sequence[Heard]
+    film: Film | None
+    decoding: Decoding
+    padded: float = 0.0
+    used: float = 0.0  # s until where clips were cut
+    clips: dict[str, dict[str, float]] = field(default_factory=dict)
+    left_out: list[dict[str, Any]] = field(default_factory=list)
+
+    def keep(self, name: str, start: float, seconds: float, seen: Sequence[Seen]) -> bool:
+        """Whether a clip can be kept: its frames are there, and not too much of it is made up. Else it is left out."""
+        if any(frame.image is None for frame in seen):
+            self.leave_out(name, start, UNSEEN, "the picture begins later")
+            return False
+        stop = start + seconds
+        sound = max((heard.made_up(start, stop) for heard in self.heard), default=0.0) / seconds
+        picture = sum(frame.made_up for frame in seen) / max(len(seen), 1)
+        if max(sound, picture) > self.decoding.repair:
+            what = f"{sound:.0%} of its sound" if sound >= picture else f"{picture:.0%} of its frames"
+            self.leave_out(name, start, BROKEN, f"{what} had to be made up")
+            return False
+        silence = sum(heard.silence(start, stop) for heard in self.heard)
+        said = {"silence": round(silence, 3), "made_up": round(max(sound, picture), 4)}
+        if kept := {what: share for what, share in said.items() if share}:
+            self.clips[name] = kept
+        return True
+
+    def leave_out(self, name: str, start: float, reason: str, detail: str) -> None:
+        self.left_out.append({"clip": name, "start": round(start, 3), "reason": reason, "detail": detail})
+
+    def reached(self, samples: int, rate: int) -> None:
+        """Clips were cut until this sample."""
+        self.used = max(self.used, samples / rate)
+
+    def pad(self, seconds: float) -> None:
+        """A clip's sound was filled up with silence."""
+        self.padded += seconds
+
+    def refusal(self, path: str, otherwise: MediaError) -> MediaError:
+        """Why there is not one clip: what most were left out for, else `otherwise`."""
+        if not self.left_out:
+            return otherwise
+        reasons = [clip["reason"] for clip in self.left_out]
+        reason = max(dict.fromkeys(reasons), key=reasons.count)
+        detail = next(clip["detail"] for clip in self.left_out if clip["reason"] == reason)
+        return MediaError(path, reason, detail)
+
+    def notes(self, whole: bool = False) -> dict[str, Any]:
+        """Fields for the line of the manifest; none where nothing is to be said. whole: all of the recording was to be cut,
+        so that what no clip has of it is a rest."""
+        packets = sum(heard.packets for heard in self.heard) + (len(self.film.broken) if self.film else 0)
+        silence = sum(stop - start for heard in self.heard for start, stop in heard.gaps)
+        offset = self._offset()
+        repaired: dict[str, Any] = {}
+        if silence:
+            repaired["silence"] = round(silence, 3)
+        if packets:
+            repaired["packets"] = packets
+        if abs(offset) > APART:
+            repaired["offset"] = round(offset, 3)
+        if self.clips:
+            repaired["clips"] = self.clips
+        notes: dict[str, Any] = {"repaired": repaired, "left_out": self.left_out}
+        notes["padded"] = round(self.padded, 3)
+        rest = self._ends() - self.used if whole else 0.0
+        notes["rest"] = round(rest, 3) if rest >= REST else 0.0
+        notes["channels"] = "cancel" if any(heard.cancels for heard in self.heard) else ""
+        return {name: value for name, value in notes.items() if value}
+
+    def _ends(self) -> float:
+        """When the last of picture and sound ends, s."""
+        picture = self.film.clock.picture_to if self.film else None
+        return max([picture or 0.0, *(heard.seconds for heard in self.heard)])
+
+    def _offset(self) -> float:
+        """Seconds that the sound of a file starts after its picture; less than 0 where it starts before."""
+        clock = self.film.clock if self.film else None
+        if clock is None or clock.sound_from is None or clock.picture_from is None:
+            return 0.0
+        return clock.sound_from - clock.picture_from

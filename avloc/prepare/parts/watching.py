@@ -1,0 +1,59 @@
+"""A recording that is open: its picture by time, and its sound."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from avloc.prepare.media.container import MediaError
+from avloc.prepare.media.film import Film, open_film
+from avloc.prepare.media.sound import Heard, hear
+from avloc.prepare.parts.moments import refuse_ambiguous
+
+TOGETHER = 0.5  # s; picture and sound that end so near to one another end together
+
+
+@contextmanager
+def watched(root: Path, path: str | None) -> Iterator[Film | None]:
+    """The open film at a path within `root`; None where there is no path."""
+    if path is None:
+        yield None
+        return
+    with open_film(root / path) as film:
+        yield film
+
+
+def heard_of(film: Film | None, root: Path, facts: Mapping[str, Any], rate: int, channels: str) -> Heard:
+    """The sound of a film, or where it has none of the file facts["sound"], at `rate` Hz."""
+    refuse_ambiguous(facts.get("name", ""), facts)
+    if film is not None:
+        try:
+            return hear(film, rate, channels)
+        except MediaError as error:
+            if error.reason != "no sound track":
+                raise
+            refuse_ambiguous(facts.get("name") or str(film.path), facts, "either")
+            if facts["sound"] is None:
+                raise
+    if facts["sound"] is None:
+        raise MediaError(facts.get("name", ""), "missing sound", facts.get("name", ""))
+    with open_film(root / facts["sound"]) as other:
+        return hear(other, rate, channels)
+
+
+def shared_by(film: Film | None, heard: Heard) -> tuple[float, float]:
+    """From when to when (s) a middle is to be looked for: all of the sound, or of it what has a picture where they do not
+    begin and end together."""
+    start, stop = 0.0, heard.seconds
+    if film is not None and film.clock.picture_to is not None:
+        begins = film.clock.picture_from or 0.0
+        start = begins if begins > TOGETHER else start
+        stop = film.clock.picture_to if film.clock.picture_to < stop - TOGETHER else stop
+    return start, max(stop, start)
+
+
+def ends_of(film: Film | None, heard: Heard) -> float:
+    """When the first of picture and sound ends, s."""
+    if film is None or film.clock.picture_to is None:
+        return heard.seconds
+    return min(heard.seconds, film.clock.picture_to)
