@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.data.clip import Box, BoxTable, Clip
+from avloc.data.manifest import read_manifest
+from avloc.data.shard_form import form_of
 from avloc.data.shards import Shards
 from avloc.data.spectrograms import empty_sounds, spectrograms_of
 from avloc.data.store_settings import read_settings
@@ -47,7 +49,7 @@ class Store:
         self.split_name: str | None = None
         self.settings = settings
         self._rows = rows
-        self._shards = Shards(path, settings["frames"] == "jpeg", settings.get("store", "hdf5"))
+        self._shards = Shards(path, form_of(settings), settings.get("store", "hdf5"))
 
     @classmethod
     def open(cls, path: str | Path) -> "Store":
@@ -63,19 +65,7 @@ class Store:
                 "`avloc prepare folder` for videos of your own"
             )
         settings = read_settings(path / "store.json")
-        manifest = path / "manifest.jsonl"
-        try:
-            text = manifest.read_bytes()
-            rows = [json.loads(line) for line in text.splitlines()]
-            counts = dict.fromkeys(settings["splits"], 0)
-            for row in rows:
-                counts[row["split"]] += len(row["clips"])
-        except (OSError, ValueError, KeyError, TypeError):
-            counts = {}
-        if counts != settings["splits"]:
-            raise DataError(
-                f"{manifest}: missing, broken or of another store; run the `avloc prepare` command of {path} again"
-            )
+        rows, text = read_manifest(path / "manifest.jsonl", settings["splits"])
         canonical = json.dumps({key: value for key, value in settings.items() if key not in _PLACE}, sort_keys=True)
         fingerprint = hashlib.sha256(canonical.encode() + text).hexdigest()[:16]
         return cls(path, settings, [row for row in rows if row["status"] == "ok"], fingerprint)
@@ -120,7 +110,7 @@ class Store:
     @cached_property
     def videos(self) -> list[str]:
         """N names; clips of one video are not independent of each other."""
-        return [name.decode() for name in self._column("videos")]
+        return self._shards.texts("videos", *self._places)
 
     @cached_property
     def starts(self) -> NDArray[np.float64]:
@@ -140,7 +130,7 @@ class Store:
     @cached_property
     def frame_keys(self) -> list[tuple[str, ...]]:
         """N times F names of frames; an empty one where an annotation has no name for it."""
-        return [tuple(key.decode() for key in keys) for keys in self._column("keys")]
+        return [tuple(keys) for keys in self._shards.texts("keys", *self._places)]
 
     @cached_property
     def boxes(self) -> BoxTable:

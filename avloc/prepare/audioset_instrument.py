@@ -19,6 +19,7 @@ from avloc.annotations.pickles import read_plain_pickle
 from avloc.annotations.reading import laid_out
 from avloc.config import words
 from avloc.errors import DataError
+from avloc.plain_arrays import plain_array
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.marks import Rows
 from avloc.prepare.parts.recipe import Recipe, boxes_in, moments_of, refuse_missing
@@ -97,9 +98,9 @@ def _used(found: Mapping[str, Any], files: Files, split: str) -> list[str]:
     if path is None:
         return names
     try:
-        places = np.load(path, allow_pickle=False)
+        places = plain_array(path)
         used = [names[int(place)] for place in places]
-    except (OSError, ValueError, IndexError) as error:
+    except (OSError, ValueError, IndexError, TypeError) as error:
         raise DataError(f"{path}: no places among the {len(names)} ids of train_audio.pkl ({error})") from None
     logger.info("train: %d of %d videos are used, by %s", len(used), len(names), path.name)
     return used

@@ -8,13 +8,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Unpack
 
-import h5py
-
 from avloc.annotations.files import Files
 from avloc.annotations.reading import read_own_truth
 from avloc.config import words
 from avloc.errors import DataError
 from avloc.files import why
+from avloc.plain_hdf5 import open_hdf5, values
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.marks import Rows, marked
 from avloc.prepare.parts.moments import read_lists
@@ -98,12 +97,12 @@ def _lines(path: Path) -> list[tuple[str, str, float, float, str]]:
 def _ordered(every: list[tuple[str, str, float, float, str]], path: Path) -> list[tuple[str, str, float, float, str]]:
     """The lines of Annotations.txt that a published order picks, by number."""
     try:
-        with h5py.File(path, "r") as file:
-            order = [int(number) for number in file["order"][()]]
+        with open_hdf5(path) as file:
+            order = values(file, "order", "whole number").ravel().tolist()
         return [every[number] for number in order]
-    except (OSError, KeyError, IndexError, ValueError) as error:
+    except (OSError, IndexError, ValueError) as error:
         raise DataError(
-            f"{path}: no order of the {len(every)} lines of Annotations.txt ({error}); fetch both again"
+            f"{path}: no order of the {len(every)} lines of Annotations.txt ({why(error)}); fetch both again"
         ) from None
 
 

@@ -1,6 +1,5 @@
 """What lies beside coarse-to-fine's frames and sounds: pseudo labels and a detector's proposals, row by row."""
 
-import json
 import logging
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from avloc.data.categories import category_names
 from avloc.data.labels import Labels, write_labels
+from avloc.data.manifest import read_manifest
 from avloc.data.store import Store
 from avloc.errors import DataError
 from avloc.files import replacing
@@ -45,7 +45,7 @@ def keep_labels(source: Path, out: Path) -> None:
 
 def _rows(out: Path, part: Store) -> list[tuple[int, int]]:
     """Of each clip the row of the files, and its second."""
-    lines = [json.loads(line) for line in (out / "manifest.jsonl").read_text("utf-8").splitlines()]
+    lines, _ = read_manifest(out / "manifest.jsonl", part.splits)
     row_of = {line["id"]: int(line["source"].rpartition(":")[2]) for line in lines}
     return [(row_of[video], round(start)) for video, start in zip(_items(lines), part.starts.tolist(), strict=True)]
 

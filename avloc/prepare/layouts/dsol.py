@@ -24,7 +24,7 @@ from avloc.data.clip import Box, Clip
 from avloc.data.spectrograms import Spectrograms
 from avloc.errors import DataError
 from avloc.files import file_size
-from avloc.prepare.media.container import MediaError
+from avloc.prepare.media.container import MediaError, refuse_unreadable
 from avloc.prepare.media.sound import cut, read_sound
 from avloc.prepare.music import read_labels
 from avloc.prepare.parts.items import Entry, Item, Listing
@@ -161,7 +161,7 @@ class DsolReader:
         if facts["levels"] is None and facts["sound"] is None:
             raise MediaError(item.path, "missing sound", "neither a spectrogram nor a sound file")
         if not (self.root / item.path).is_dir():
-            raise MediaError(item.path, "missing frame", "no folder of this name")
+            raise MediaError(item.path, "missing frame", "no folder of this name", bool(facts["seconds"]))
         rate, sounds = self.moments.rate, None
         if facts["sound"] is not None:
             sounds = cut(read_sound(self.root / facts["sound"], rate), rate)
@@ -179,7 +179,7 @@ class DsolReader:
         try:
             return sorted(name for name in os.listdir(self.root / folder) if name.endswith(".jpg"))
         except OSError as error:
-            raise MediaError(folder, "missing frame", str(error.strerror)) from None
+            raise MediaError(folder, "missing frame", str(error.strerror), passing=True) from None
 
     def _clip(self, item: Item, second: int, names: list[str], waveform: NDArray[np.int16] | None) -> Clip:
         folder, boxes = f"frame_{second:03d}", item.facts["boxes"]
@@ -218,8 +218,7 @@ class DsolReader:
 def read_levels(root: Path, name: str) -> NDArray[np.float32]:
     """(201, 64) of a pickle; MediaError for anything else."""
     path, expected = root / name, (HELD.times, HELD.bands)
-    if not path.is_file():
-        raise MediaError(name, "missing sound")
+    refuse_unreadable(path, "missing sound")
     try:
         found = read_plain_pickle(path)
     except DataError as error:

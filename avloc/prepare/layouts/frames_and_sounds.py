@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from avloc.annotations.truth import Truth
 from avloc.data.clip import Clip
 from avloc.errors import DataError
-from avloc.prepare.media.container import MediaError
+from avloc.prepare.media.container import MediaError, refuse_unreadable
 from avloc.prepare.media.sound import read_sound
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.marks import Marks
@@ -81,10 +81,13 @@ class FolderReader:
         return self.moments.middle(item.path, self._sound(item))
 
     def _picture(self, item: Item) -> NDArray[np.uint8]:
+        if item.facts["bytes"][0] is None:  # not one that has gone away since it was listed
+            raise MediaError(item.facts["picture"], "missing frame")
         return read_picture(self.root, item.facts["picture"])
 
     def _sound(self, item: Item) -> NDArray[np.int16]:
         path = self.root / item.facts["sound"]
-        if not path.is_file():
+        if item.facts["bytes"][1] is None:
             raise MediaError(item.facts["sound"], "missing sound")
+        refuse_unreadable(path, "missing sound")
         return read_sound(path, self.moments.rate)

@@ -18,28 +18,18 @@ WAIT = 30.0  # s for a scheduler, and for a first worker
 
 def run_on_dask(
     work: Callable[..., Any],
-    tasks: Mapping[int, tuple[Any, ...]],
+    tasks: Mapping[Any, tuple[Any, ...]],
     address: str,
     timeout: float,
     mend: Mend,
     told: Told,
-) -> Generator[tuple[int, Any], None, None]:
+) -> Generator[tuple[Any, Any], None, None]:
     """(key, work(*arguments, tell)) as the tasks end, see `run_tasks`; what is done is told when a task has ended."""
-    try:
-        from distributed import Client
-        from joblib import Parallel, delayed, parallel_config
-    except ImportError as error:
-        raise AvlocError(
-            f"--dask needs {error.name}; `pip install 'avloc[dask]'` brings it, here and for the workers"
-        ) from None
     if not tasks:
         return
-    try:
-        client = Client(address, timeout=WAIT, set_as_default=False)
-    except (OSError, ValueError, TypeError) as error:
-        raise DataError(
-            f"dask {address}: no scheduler answers ({_short(error)}); expected such as tcp://host:8786"
-        ) from None
+    client = _client(address)
+    from joblib import Parallel, delayed, parallel_config
+
     with client, parallel_config(backend="dask", client=client, wait_for_workers_timeout=WAIT):
         keys = list(tasks)
         try:
@@ -62,9 +52,32 @@ def run_on_dask(
             ) from None
 
 
+def processes_on(address: str) -> int:
+    """How many tasks the workers of a scheduler do at once, 1 where none is there yet."""
+    with _client(address) as client:
+        return max(1, sum(client.ncores().values()))
+
+
+def _client(address: str) -> Any:
+    """AvlocError where a package is missing, DataError where no scheduler answers."""
+    try:
+        import joblib  # noqa: F401  which needs it later
+        from distributed import Client
+    except ImportError as error:
+        raise AvlocError(
+            f"--dask needs {error.name}; `pip install 'avloc[dask]'` brings it, here and for the workers"
+        ) from None
+    try:
+        return Client(address, timeout=WAIT, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        raise DataError(
+            f"dask {address}: no scheduler answers ({_short(error)}); expected such as tcp://host:8786"
+        ) from None
+
+
 def _there(
-    work: Callable[..., Any], tasks: Mapping[int, tuple[Any, ...]], timeout: float, mend: Mend, folder: str
-) -> list[tuple[int, Any]]:
+    work: Callable[..., Any], tasks: Mapping[Any, tuple[Any, ...]], timeout: float, mend: Mend, folder: str
+) -> list[tuple[Any, Any]]:
     """On the worker. folder: where the paths of the tasks begin, if they are relative."""
     if not Path(folder).is_dir():
         raise DataError(

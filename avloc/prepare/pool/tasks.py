@@ -31,13 +31,13 @@ DIED = "a worker process died, perhaps for want of memory; what is finished is k
 
 def run_tasks(
     work: Callable[..., Any],
-    tasks: Mapping[int, tuple[Any, ...]],
+    tasks: Mapping[Any, tuple[Any, ...]],
     jobs: int,
     timeout: float,
     mend: Mend,
     told: Told = lambda done, failed: None,
     folder: str | None = None,
-) -> Generator[tuple[int, Any], None, None]:
+) -> Generator[tuple[Any, Any], None, None]:
     """(key, work(*arguments, tell)) as the tasks end, in `jobs` processes; in this one where `jobs` is 0.
 
     See `avloc.prepare.pool.process` for `tell`. timeout: seconds of silence after `tell("at", item)`. When a process dies, its
@@ -49,9 +49,9 @@ def run_tasks(
     if not jobs:
         yield from _here(work, tasks, told)
         return
-    waiting, suspects = deque(tasks.items()), deque[tuple[int, tuple[Any, ...]]]()
+    waiting, suspects = deque(tasks.items()), deque[tuple[Any, tuple[Any, ...]]]()
     crew = [_Worker(folder) for _ in range(min(jobs, len(tasks)))]
-    deaths: dict[int, int] = {}
+    deaths: dict[Any, int] = {}
     try:
         while waiting or suspects or any(worker.busy for worker in crew):
             for worker in crew:
@@ -88,7 +88,7 @@ def run_tasks(
             worker.end()
 
 
-def _here(work: Callable[..., Any], tasks: Mapping[int, tuple[Any, ...]], told: Told) -> Iterator[tuple[int, Any]]:
+def _here(work: Callable[..., Any], tasks: Mapping[Any, tuple[Any, ...]], told: Told) -> Iterator[tuple[Any, Any]]:
     for key, arguments in tasks.items():
         counts = [0, 0]
 
@@ -134,11 +134,11 @@ class _Worker:
         theirs.close()
 
     def rest(self) -> None:
-        self.busy, self.key, self.arguments = False, -1, ()
-        self.at: int | None = None
+        self.busy, self.key, self.arguments = False, None, ()
+        self.at: Any = None
         self.since, self.done, self.failed = time.monotonic(), 0, 0
 
-    def begin(self, work: Callable[..., Any], key: int, arguments: tuple[Any, ...]) -> None:
+    def begin(self, work: Callable[..., Any], key: Any, arguments: tuple[Any, ...]) -> None:
         self.rest()
         self.busy, self.key, self.arguments = True, key, arguments
         with suppress(ConnectionError):  # it died: listening says so

@@ -31,7 +31,8 @@ class Prepared:
 
     splits: clips in each. ok, failed: lines of the splits. reasons: why lines failed, and how many for each.
     kept: items whose blocks an earlier run had finished. seconds: of this run. shard: which part it is, "2/8", of a store.
-    coverage: lines of each split that could be prepared, and all of its lines.
+    coverage: lines of each split that could be prepared, and all of its lines. passing: failed lines that the same command
+    tries again, because it was not the fault of the file.
     """
 
     store: Path
@@ -43,6 +44,7 @@ class Prepared:
     seconds: float
     shard: str | None = None
     coverage: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    passing: int = 0
 
 
 @contextmanager
@@ -130,9 +132,12 @@ def summary(out: Path, rows: Sequence[Row], splits: Sequence[str], kept: int, se
         logger.warning("%s: %s: %s%s", row["where"] or row["split"], row["source"], row["reason"], detail)
     if len(failed) > SHOWN:
         logger.warning("%d more failed; %s names them all", len(failed) - SHOWN, out / "manifest.jsonl")
+    passing = sum(bool(row.get("passing")) for row in failed)
+    if passing:
+        logger.warning("%d of those that failed may be whole; the same command tries them again", passing)
     reasons = Counter(row["reason"] for row in failed)
     ok, why = len(rows) - len(failed), dict(reasons.most_common())
-    return Prepared(out, clips, ok, len(failed), why, kept, seconds, coverage=coverage)
+    return Prepared(out, clips, ok, len(failed), why, kept, seconds, coverage=coverage, passing=passing)
 
 
 def finish(
