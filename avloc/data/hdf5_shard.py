@@ -18,6 +18,7 @@ from avloc.data.spectrograms import sound_form
 from avloc.files import with_room
 from avloc.plain_hdf5 import dataset, fits, open_hdf5, told, values
 
+STEP = 64  # rows that a file grows by
 ABOUT = 512  # bytes a clip of what HDF5 keeps for itself until a file is closed
 
 
@@ -25,9 +26,10 @@ class Hdf5Writer:
     """Appends clips to a new file; the columns come at the end."""
 
     def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
-        self.path, self.file = path, h5py.File(path, "w", locking=False)
+        self.path, self.file, self.rows = path, h5py.File(path, "w", locking=False), 0
         size, self.jpeg = settings["size"], settings["frames"] == "jpeg"
         frame, kind = ((), h5py.vlen_dtype(np.uint8)) if self.jpeg else ((size, size, 3), np.uint8)
+        self.kind = h5py.h5t.py_create(h5py.vlen_dtype(np.uint8))
         self.frames = self._appendable("frames", (settings["frames_per_clip"], *frame), kind)
         self.sounds = self._appendable("sounds", *sound_form(settings))
 
@@ -36,20 +38,34 @@ class Hdf5Writer:
 
     def add(self, frames: Sequence[NDArray[np.uint8]], sound: NDArray[Any]) -> None:
         """The frames as they are to be stored, pixels or JPEG bytes."""
-        row = len(self.sounds)
+        row = self.rows
         with_room(self.path, sum(frame.nbytes for frame in frames) + sound.nbytes + ABOUT * row)
-        self._keep(row + 1)
-        for pick, frame in enumerate(frames):
-            self.frames[row, pick] = frame
+        if row == len(self.sounds):
+            self._resize(row + STEP)
+        if self.jpeg:
+            self._add_bytes(row, frames)
+        else:
+            self.frames[row] = np.stack(frames)
         self.sounds[row] = sound
+        self.rows = row + 1
 
-    def _keep(self, rows: int) -> None:
+    def _add_bytes(self, row: int, frames: Sequence[NDArray[np.uint8]]) -> None:
+        """All in one call, below h5py's own, which takes arrays of equal lengths for a table."""
+        together = np.empty((1, len(frames)), object)
+        for pick, frame in enumerate(frames):
+            together[0, pick] = frame
+        place = self.frames.id.get_space()
+        place.select_hyperslab((row, 0), together.shape)
+        self.frames.id.write(h5py.h5s.create_simple(together.shape), place, together, self.kind)
+
+    def _resize(self, rows: int) -> None:
         self.frames.resize(rows, axis=0)
         self.sounds.resize(rows, axis=0)
 
     def finish(self, columns: Mapping[str, NDArray[Any]], items: Sequence[str], key: str) -> None:
         sizes = [rows.nbytes for rows in columns.values()] + [len(item) for item in items]
-        with_room(self.path, sum(sizes) + ABOUT * len(self.sounds))
+        self._resize(self.rows)
+        with_room(self.path, sum(sizes) + ABOUT * self.rows)
         for name, rows in columns.items():
             self.file[name] = rows
         self.file["items"] = list(items)

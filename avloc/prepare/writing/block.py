@@ -6,7 +6,7 @@ Frames and sounds, and the columns of `avloc.data.shard_form`.
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,7 +64,7 @@ class Whole:
 
 @dataclass(frozen=True)
 class Piece:
-    """A file in which the clips of a part of a block wait until its shard is put together, see `assemble`."""
+    """A file in which the clips of a part of a block wait until its shard is put together."""
 
     path: Path
 
@@ -99,7 +99,7 @@ def write_items(
         tell("done", outcome["status"] == "failed")
         return outcome
 
-    with _in_words(target.path):
+    with in_words(target.path):
         if isinstance(target, Piece):
             target.path.unlink(missing_ok=True)  # of a process that died over it
             with kept_at(target.path, "xb") as kept:
@@ -114,16 +114,31 @@ def write_items(
         return shard.outcomes
 
 
-def assemble(target: Whole, settings: Mapping[str, Any], pieces: Sequence[tuple[Path, list[Outcome]]]) -> list[Outcome]:
-    """The shard that `write_items` would have written at once, byte for byte."""
-    with _in_words(target.path), _new_shard(target, settings) as shard:
-        for path, outcomes in pieces:
-            with kept_at(path, "rb") as kept:
-                for outcome in outcomes:
-                    shard.take(outcome, kept)
-    for path, _ in pieces:
-        path.unlink(missing_ok=True)
-    return shard.outcomes
+class Assembly:
+    """A shard put together from pieces, as `write_items` would have written it at once, byte for byte."""
+
+    def __init__(self, target: Whole, settings: Mapping[str, Any]) -> None:
+        self.path, self.left = target.path, ExitStack()
+        with in_words(target.path):
+            self.shard = self.left.enter_context(_new_shard(target, settings))
+
+    def take(self, path: Path, outcomes: Sequence[Outcome]) -> None:
+        """The next piece, which is removed."""
+        with in_words(self.path), kept_at(path, "rb") as kept:
+            for outcome in outcomes:
+                self.shard.take(outcome, kept)
+        path.unlink()
+
+    def finish(self) -> list[Outcome]:
+        """What became of all items."""
+        with in_words(self.path):
+            self.left.close()
+        return self.shard.outcomes
+
+    def give_up(self) -> None:
+        """Leave what stood there as it was."""
+        with suppress(GeneratorExit):
+            self.left.__exit__(GeneratorExit, GeneratorExit(), None)
 
 
 @contextmanager
@@ -134,7 +149,7 @@ def _new_shard(target: Whole, settings: Mapping[str, Any]) -> Iterator["ShardWri
 
 
 @contextmanager
-def _in_words(path: Path) -> Iterator[None]:
+def in_words(path: Path) -> Iterator[None]:
     """What ends the writing of a store, in one line."""
     try:
         yield

@@ -97,7 +97,7 @@ def _write_blocks(
     else:
         results = run_on_dask(write_items, dealt.tasks, how.dask, how.timeout, sparing, tally)
     try:
-        with closing(results):
+        with closing(dealt), closing(results):
             for key, part in results:
                 tally.add(part)
                 watch.add(dealt.tasks[key][1], part)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from avloc.prepare.parts.items import Item, Reader
-from avloc.prepare.writing.block import Piece, Whole, assemble
+from avloc.prepare.writing.block import Assembly, Piece, Whole
 from avloc.prepare.writing.earlier import Earlier
 from avloc.prepare.writing.reading import Outcome
 
@@ -35,27 +35,35 @@ class Dealt:
     blocks: Mapping[int, Block]
     settings: Mapping[str, Any]
     tasks: dict[Key, tuple[Any, ...]] = field(default_factory=dict)
-    _pieces: dict[int, dict[int, Path]] = field(default_factory=dict)
+    _pieces: dict[int, list[tuple[int, Path]]] = field(default_factory=dict)
     _waiting: dict[int, dict[int, list[Outcome]]] = field(default_factory=dict)
+    _begun: dict[int, Assembly] = field(default_factory=dict)
 
     def finished(self, key: Key, outcomes: list[Outcome]) -> list[Outcome] | None:
-        """What became of all items of a block, once its last task has ended; its shard is put together then."""
+        """What became of all items of a block, once its last task has ended. Pieces join their shard in their order."""
         shard, number = key
         if number < 0:
             return outcomes
         waiting, pieces = self._waiting.setdefault(shard, {}), self._pieces[shard]
         waiting[number] = outcomes
-        if len(waiting) < len(pieces):
-            return None
-        parts = [(pieces[n], waiting.pop(n)) for n in sorted(pieces)]
-        return assemble(self.blocks[shard].target, self.settings, parts)
+        if shard not in self._begun:
+            self._begun[shard] = Assembly(self.blocks[shard].target, self.settings)
+        while pieces and pieces[0][0] in waiting:
+            number, path = pieces.pop(0)
+            self._begun[shard].take(path, waiting.pop(number))
+        return None if pieces else self._begun.pop(shard).finish()
+
+    def close(self) -> None:
+        """Give up the shards that are not whole."""
+        while self._begun:
+            self._begun.popitem()[1].give_up()
 
     def cut(self, block: Block, reader: Reader, size: int) -> None:
-        self._pieces[block.shard] = {}
+        self._pieces[block.shard] = []
         for number, start in enumerate(range(0, len(block.items), size)):
             stop = start + size
             path = block.target.path.with_name(f".{block.target.path.name}.piece{number:05d}")
-            self._pieces[block.shard][number] = path
+            self._pieces[block.shard].append((number, path))
             earlier = block.earlier.part(start, stop)
             part = block.items[start:stop]
             self.tasks[block.shard, number] = (Piece(path), part, reader, self.settings, earlier, {})
