@@ -20,8 +20,6 @@ from avloc.prepare.media.container import MediaError, refuse_unreadable
 from avloc.prepare.media.sound import read_sound
 from avloc.prepare.parts.items import Entry
 
-SHORT = ("fail", "repeat")  # what becomes of sounds that are too short: see Moments.repeat
-
 
 @dataclass(frozen=True)
 class Moments:

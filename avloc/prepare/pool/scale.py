@@ -2,10 +2,10 @@
 
 import re
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import Annotated, TypedDict
 
 from avloc.errors import DataError
-from avloc.prepare.pool.dask import processes_on
+from avloc.options import Ask
 from avloc.processes import processors
 from avloc.progress import Progress
 
@@ -15,10 +15,14 @@ TIMEOUT = 120.0  # s
 class Scale(TypedDict, total=False):
     """What every command that prepares a store takes besides its own arguments: the fields of `Work`."""
 
-    jobs: int | None
-    shard: str | None
-    timeout: float
-    dask: str | None
+    jobs: Annotated[
+        int | None,
+        "worker processes; default: one per processor; 0 works in this process, without time-outs",
+        Ask(least=0),
+    ]
+    shard: Annotated[str | None, "prepare part i of n into a store of its own, to be merged later", Ask(metavar="i/n")]
+    timeout: Annotated[float, "seconds a decoder may take for the next clip", Ask(default=TIMEOUT)]
+    dask: Annotated[str | None, "let the workers of this Dask scheduler do the work, such as tcp://host:8786"]
     progress: Progress | None
 
 
@@ -46,6 +50,8 @@ class Work:
     def processes(self) -> int:
         """How many work at once, here or on Dask's workers; 0: this one. DataError where no scheduler answers."""
         if self.dask is not None:
+            from avloc.prepare.pool.dask import processes_on
+
             return processes_on(self.dask)
         return processors() if self.jobs is None else self.jobs
 
