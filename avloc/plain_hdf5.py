@@ -72,6 +72,12 @@ def dataset(file: h5py.File, name: str, kind: str = "number") -> h5py.Dataset:
         return found
 
 
+def is_group(file: h5py.File, name: str) -> bool:
+    """Whether a name is of a group that lies in this file."""
+    with told():
+        return file.get(_path(file, name), getclass=True) is h5py.Group
+
+
 def fits(file: h5py.File, found: h5py.Dataset) -> None:
     """ValueError for a dataset that claims more than the file can hold."""
     with told():

@@ -68,11 +68,6 @@ class Shards:
             stored = file.frame(row, pick)
             return self.form.refuse_frame(decode_jpeg(stored)) if self.form.jpeg else stored
 
-    def stored(self, shard: int, row: int, pick: int) -> NDArray[np.uint8]:
-        """As it lies there, pixels or JPEG bytes."""
-        with self._reading(shard, row + 1) as file:
-            return file.frame(row, pick)
-
     def broken(self, clips: Mapping[int, int]) -> dict[int, str]:
         """Shards that cannot be read, or have fewer clips than they should, and why."""
         found = {}

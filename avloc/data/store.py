@@ -3,7 +3,7 @@
 import copy
 import hashlib
 import json
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -31,6 +31,7 @@ class Store:
     classes: names, in the order of the labels. rate: Hz. seconds: length of a clip. size: pixels, frames are square.
     splits: clips in each. votes: how many boxes must agree on a place for its full weight.
     spectrograms: what the clips have instead of waveforms, None where they have these.
+    form: what its shards must hold.
     fingerprint: of the settings and the manifest, the same wherever the store lies.
     """
 
@@ -49,7 +50,8 @@ class Store:
         self.split_name: str | None = None
         self.settings = settings
         self._rows = rows
-        self._shards = Shards(path, form_of(settings), settings.get("store", "hdf5"))
+        self.form = form_of(settings)
+        self._shards = Shards(path, self.form, settings.get("store", "hdf5"))
 
     @classmethod
     def open(cls, path: str | Path) -> "Store":
@@ -78,10 +80,6 @@ class Store:
         part = self._of([row for row in self._rows if row["split"] == name])
         part.split_name = name
         return part
-
-    def without(self, shards: Container[int]) -> "Store":
-        """What does not lie in these shards."""
-        return self._of([row for row in self._rows if row["shard"] not in shards])
 
     def _of(self, rows: list[dict[str, Any]]) -> "Store":
         part = copy.copy(self)
@@ -206,23 +204,10 @@ class Store:
             annotated=tuple(self.annotated[index].tolist()),
         )
 
-    def stored(self, index: int) -> tuple[list[NDArray[np.uint8]], NDArray[Any]]:
-        """The frames of a clip as they lie there, pixels or JPEG bytes, and its waveform or spectrogram."""
-        shard, row = (int(places[index]) for places in self._places)
-        frames = [self._shards.stored(shard, row, pick) for pick in range(self.frames_per_clip)]
-        return frames, self._shards.sound(shard, row)
-
     def lines(self) -> Iterator[tuple[dict[str, Any], range]]:
         """The manifest's rows of what could be prepared, each with the clips that came of it."""
         stops = np.cumsum([len(row["clips"]) for row in self._rows]).tolist()
         yield from zip(self._rows, map(range, [0, *stops], stops), strict=False)
-
-    def broken(self) -> dict[int, str]:
-        """Shards that cannot be opened, and why."""
-        clips: dict[int, int] = {}
-        for row in self._rows:
-            clips[row["shard"]] = max(clips.get(row["shard"], 0), row["row"] + len(row["clips"]))
-        return self._shards.broken(clips)
 
     def _column(self, name: str) -> NDArray[Any]:
         return self._shards.column(name, *self._places)

@@ -27,7 +27,8 @@ from avloc.files import file_size
 from avloc.prepare.media.container import MediaError, refuse_unreadable
 from avloc.prepare.media.sound import cut, read_sound
 from avloc.prepare.music import read_labels
-from avloc.prepare.parts.items import Entry, Item, Listing
+from avloc.prepare.parts.inside import OUTSIDE, inside
+from avloc.prepare.parts.items import REFUSED, Entry, Item, Listing
 from avloc.prepare.parts.marks import UNNAMED, marked
 from avloc.prepare.parts.moments import Moments, entries, read_picture
 
@@ -76,6 +77,9 @@ def list_dsol(
     boxes = _boxes_by_video(truth)
     items = {}
     for name in names:
+        if inside(root, name) is None:
+            items[name] = Item(name, name, {REFUSED: OUTSIDE})
+            continue
         seconds = _seconds(root / SEEN / name, levels and levels / name)
         sound = None if taken else sounds.get(name)
         facts = {

@@ -17,7 +17,8 @@ from avloc.data.clip import Clip
 from avloc.errors import DataError
 from avloc.prepare.media.container import MediaError, refuse_unreadable
 from avloc.prepare.media.sound import read_sound
-from avloc.prepare.parts.items import Entry, Item, Listing
+from avloc.prepare.parts.inside import OUTSIDE, inside
+from avloc.prepare.parts.items import REFUSED, Entry, Item, Listing
 from avloc.prepare.parts.marks import Marks
 from avloc.prepare.parts.moments import Moments, entries, read_picture
 
@@ -53,8 +54,11 @@ def list_folder(
     items = {}
     for entry in (entry for listed in splits.values() for entry in listed):
         name = entry.item
-        picture = pictures / name / f"{frame:03d}.jpg" if (pictures / name).is_dir() else pictures / f"{name}.jpg"
-        sound = sounds / heard.get(name, f"{name}.wav")
+        folder, sound = inside(pictures, name), inside(sounds, heard.get(name, f"{name}.wav"))
+        if folder is None or sound is None:
+            items[name] = Item(name, name, {REFUSED: OUTSIDE})
+            continue
+        picture = folder / f"{frame:03d}.jpg" if folder.is_dir() else folder.with_name(f"{folder.name}.jpg")
         sizes = [os.path.getsize(path) if path.is_file() else None for path in (picture, sound)]
         shown, played = (str(path.relative_to(root)) for path in (picture, sound))
         facts = {"picture": shown, "sound": played, "bytes": sizes, **marks.facts(name)}

@@ -22,6 +22,7 @@ from avloc.prepare.parts.marks import Marks
 from avloc.prepare.parts.moments import Moments, entries
 
 RATE, SECONDS, SIDE = 24_000, 10.0, 256
+LONGEST = 511  # bytes of a key
 LAYOUT = "expected train_images.lmdb and train_audios.lmdb, or eval_images.lmdb and eval_audios.lmdb"
 
 
@@ -70,14 +71,12 @@ class VisualContextReader:
 
     def read(self, item: Item) -> Iterator[Clip]:
         split = item.facts["split"]
-        with _open(self.root / f"{split}_images.lmdb").begin() as reading:
-            pixels = reading.get(item.facts["key"].encode())
+        pixels = self._value(f"{split}_images.lmdb", item.facts["key"], item.path)
         if pixels is None:
             raise MediaError(item.path, "missing frame", f"no key {item.facts['key']}")
         if len(pixels) != SIDE * SIDE * 3:
             raise MediaError(item.path, "wrong size", f"{len(pixels)} bytes; expected {SIDE} x {SIDE} x 3")
-        with _open(self.root / f"{split}_audios.lmdb").begin() as reading:
-            sound = reading.get(item.id.encode())
+        sound = self._value(f"{split}_audios.lmdb", item.id, item.path)
         if sound is None:
             raise MediaError(item.path, "missing sound", f"no key {item.id}")
         if len(sound) % 4:
@@ -87,3 +86,13 @@ class VisualContextReader:
         if not np.isfinite(samples).all():
             raise MediaError(item.path, "not finite", "NaN or infinity in the sound")
         yield self.moments.clip(item.id, item.path, item.facts, np.ascontiguousarray(picture), to_int16(samples))
+
+    def _value(self, folder: str, key: str, clip: str) -> bytes | None:
+        """None where there is none of this key; a key longer than LMDB's is none either."""
+        if not 0 < len(key.encode("utf-8", "replace")) <= LONGEST:
+            return None
+        try:
+            with _open(self.root / folder).begin() as reading:
+                return reading.get(key.encode("utf-8", "replace"))
+        except lmdb.Error as error:
+            raise MediaError(clip, "cannot be read", str(error)) from None

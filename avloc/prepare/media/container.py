@@ -1,5 +1,6 @@
 """Opening one video or sound file, with a reason short enough to be counted when that fails."""
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -71,6 +72,8 @@ def refuse_unreadable(path: str | Path, missing: str = "missing file") -> None:
     except ValueError:  # a name with a null byte
         raise MediaError(path, missing) from None
     except OSError as error:
+        if error.errno == errno.ELOOP:  # a link to itself
+            raise MediaError(path, missing) from None
         passing = system_error(error) is not None
         raise MediaError(path, "cannot be read", error.strerror or str(error), passing) from None
 

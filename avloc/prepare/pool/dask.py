@@ -5,12 +5,13 @@ Each task runs in a process of its own on the worker, so time-outs hold there an
 """
 
 import os
+from collections import deque
 from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import Any
 
 from avloc.errors import AvlocError, DataError
-from avloc.prepare.pool.tasks import Mend, Told, run_tasks
+from avloc.prepare.pool.tasks import Mend, Tasks, Told, run_tasks
 
 TOGETHER = 8  # tasks sent at once at most, to share the start of a process
 WAIT = 30.0  # s for a scheduler, and for a first worker
@@ -18,29 +19,29 @@ WAIT = 30.0  # s for a scheduler, and for a first worker
 
 def run_on_dask(
     work: Callable[..., Any],
-    tasks: Mapping[Any, tuple[Any, ...]],
+    tasks: Mapping[Any, tuple[Any, ...]] | Tasks,
     address: str,
     timeout: float,
     mend: Mend,
     told: Told,
 ) -> Generator[tuple[Any, Any], None, None]:
     """(key, work(*arguments, tell)) as the tasks end, see `run_tasks`; what is done is told when a task has ended."""
-    if not tasks:
+    waiting = deque(tasks.items()) if isinstance(tasks, Mapping) else tasks
+    if not waiting:
         return
     client = _client(address)
     from joblib import Parallel, delayed, parallel_config
 
     with client, parallel_config(backend="dask", client=client, wait_for_workers_timeout=WAIT):
-        keys = list(tasks)
         try:
-            together = max(1, min(TOGETHER, len(keys) // (4 * max(1, sum(client.ncores().values())))))
-            parts = [keys[start : start + together] for start in range(0, len(keys), together)]
-            calls = (
-                delayed(_there)(work, {key: tasks[key] for key in part}, timeout, mend, os.getcwd()) for part in parts
-            )
-            for results in Parallel(batch_size=1, return_as="generator_unordered")(calls):
-                told(0, 0)
-                yield from results
+            while waiting:  # whoever takes the results may add some
+                together = max(1, min(TOGETHER, len(waiting) // (4 * max(1, sum(client.ncores().values())))))
+                sent = [waiting.popleft() for _ in range(len(waiting))]
+                parts = [dict(sent[start : start + together]) for start in range(0, len(sent), together)]
+                calls = (delayed(_there)(work, part, timeout, mend, os.getcwd()) for part in parts)
+                for results in Parallel(batch_size=1, return_as="generator_unordered")(calls):
+                    told(0, 0)
+                    yield from results
         except AvlocError:
             raise
         except Exception as error:

@@ -16,6 +16,7 @@ from avloc.prepare.pool.template import DIED, Template
 Mend = Callable[[tuple[Any, ...], int, str, str], tuple[Any, ...]]
 #: items that are done in the tasks under way, and how many of them failed
 Told = Callable[[int, int], None]
+Tasks = deque[tuple[Any, tuple[Any, ...]]]
 
 CRASHED, LATE = "crashed its decoder", "took too long"
 LOOK = 1.0  # s between two looks at the clock
@@ -27,7 +28,7 @@ BEGIN = (
 
 def run_tasks(
     work: Callable[..., Any],
-    tasks: Mapping[Any, tuple[Any, ...]],
+    tasks: Mapping[Any, tuple[Any, ...]] | Tasks,
     jobs: int,
     timeout: float,
     mend: Mend,
@@ -36,22 +37,23 @@ def run_tasks(
 ) -> Generator[tuple[Any, Any], None, None]:
     """(key, work(*arguments, tell)) as the tasks end, in `jobs` processes; in this one where `jobs` is 0.
 
-    See `avloc.prepare.pool.process` for `tell`. timeout: seconds of silence after `tell("at", item)`. When a process dies, its
+    tasks: arguments by key; or a queue of both, to which whoever takes the results may add. See
+    `avloc.prepare.pool.process` for `tell`. timeout: seconds of silence after `tell("at", item)`. When a process dies, its
     task is done again by itself after all others, so that a want of memory is not put down to an item; where it dies again,
     the item is left out. A process that hangs is ended and its item left out. DataError where processes die without an item.
     folder: where the processes work, here where None.
     """
+    waiting, suspects = deque(tasks.items()) if isinstance(tasks, Mapping) else tasks, Tasks()
     if not jobs:
-        yield from _here(work, tasks, told)
+        yield from _here(work, waiting, told)
         return
-    if not tasks:
+    if not waiting:
         return
-    waiting, suspects = deque(tasks.items()), deque[tuple[Any, tuple[Any, ...]]]()
-    template = Template(BEGIN, _modules(work, next(iter(tasks.values()))), folder)
+    template = Template(BEGIN, _modules(work, waiting[0][1]), folder)
     crew: list[_Worker] = []
     deaths: dict[Any, int] = {}
     try:
-        crew += (_Worker(template) for _ in range(min(jobs, len(tasks))))
+        crew += (_Worker(template) for _ in range(min(jobs, len(waiting))))
         while waiting or suspects or any(worker.busy for worker in crew):
             for worker in crew:
                 if not worker.busy and waiting:
@@ -94,8 +96,9 @@ def _modules(work: Callable[..., Any], arguments: tuple[Any, ...]) -> set[str]:
     return {kind.__module__ for kind in (work, *map(type, arguments))} - {"builtins", "__main__"}
 
 
-def _here(work: Callable[..., Any], tasks: Mapping[Any, tuple[Any, ...]], told: Told) -> Iterator[tuple[Any, Any]]:
-    for key, arguments in tasks.items():
+def _here(work: Callable[..., Any], waiting: Tasks, told: Told) -> Iterator[tuple[Any, Any]]:
+    while waiting:
+        key, arguments = waiting.popleft()
         counts = [0, 0]
 
         def tell(what: str, value: Any, counts: list[int] = counts) -> None:

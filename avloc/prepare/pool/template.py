@@ -2,6 +2,7 @@
 
 The command itself is never copied, for it may have threads. Over a socket it asks for a copy (F, with the descriptor that
 the copy serves; answered by its number) and how one has ended (W and its number; answered by its status as waitpid has it).
+An answer repeats what was asked: where Ctrl-C came between the two, the next one is not taken for it.
 """
 
 import json
@@ -10,7 +11,7 @@ import socket
 import struct
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection, Pipe
 
@@ -18,7 +19,7 @@ from avloc.errors import DataError
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 DIED = "a worker process died, perhaps for want of memory; what is finished is kept: run the command again, with fewer jobs"
-_NUMBER = struct.Struct("!q")
+_ASKED, _ANSWERED = struct.Struct("!cq"), struct.Struct("!cqq")
 
 
 class Template:
@@ -43,33 +44,35 @@ class Template:
         """A new worker: what it says and hears, and its number."""
         ours, theirs = Pipe()
         try:
-            socket.send_fds(self.ours, [b"F" + _NUMBER.pack(0)], [theirs.fileno()])
-            return ours, self._answer()
+            number = self._ask(b"F", theirs.fileno(), [theirs.fileno()])
         except OSError:
             ours.close()
             raise DataError(DIED) from None
         finally:
             theirs.close()
+        return ours, number
 
     def ended(self, number: int) -> int:
         """The status of a worker that has ended or was killed."""
         try:
-            self.ours.sendall(b"W" + _NUMBER.pack(number))
-            return os.waitstatus_to_exitcode(self._answer())
+            return os.waitstatus_to_exitcode(self._ask(b"W", number))
         except OSError:
             raise DataError(DIED) from None
 
-    def _answer(self) -> int:
-        answer = b""
-        while len(answer) < _NUMBER.size:
-            part = self.ours.recv(_NUMBER.size - len(answer))
-            if not part:
-                raise ConnectionError
-            answer += part
-        (number,) = _NUMBER.unpack(answer)
-        if number < 0:
-            raise OSError(-number, os.strerror(-number))
-        return number
+    def _ask(self, what: bytes, number: int, descriptors: Sequence[int] = ()) -> int:
+        socket.send_fds(self.ours, [_ASKED.pack(what, number)], descriptors)
+        while True:
+            answer = b""
+            while len(answer) < _ANSWERED.size:
+                part = self.ours.recv(_ANSWERED.size - len(answer))
+                if not part:
+                    raise ConnectionError
+                answer += part
+            *asked, value = _ANSWERED.unpack(answer)
+            if asked == [what, number]:
+                if value < 0:
+                    raise OSError(-value, os.strerror(-value))
+                return value
 
     def close(self) -> None:
         """Its workers must have ended."""
@@ -95,17 +98,15 @@ def stand_by(descriptor: int, modules: Iterable[str]) -> None:
     asked = socket.socket(fileno=descriptor)
     while True:
         try:
-            message, descriptors, *_ = socket.recv_fds(asked, 1 + _NUMBER.size, 1)
+            message, descriptors, *_ = socket.recv_fds(asked, _ASKED.size, 1)
         except ConnectionError:
             return
         if not message:
             return
-        if message[:1] == b"W":
-            answer = os.waitpid(_NUMBER.unpack(message[1:])[0], 0)[1]
-        else:
-            answer = _copy(asked, descriptors[0], serve)
+        what, number = _ASKED.unpack(message)
+        value = os.waitpid(number, 0)[1] if what == b"W" else _copy(asked, descriptors[0], serve)
         with suppress(ConnectionError):
-            asked.sendall(_NUMBER.pack(answer))
+            asked.sendall(_ANSWERED.pack(what, number, value))
 
 
 def _copy(asked: socket.socket, descriptor: int, serve: object) -> int:

@@ -6,7 +6,7 @@ Frames and sounds, and the columns of `avloc.data.shard_form`.
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,8 +69,17 @@ class Piece:
     path: Path
 
 
+@dataclass(frozen=True)
+class Joined:
+    """A shard put together from pieces, as it would have been written at once, byte for byte."""
+
+    path: Path
+    key: str
+    pieces: Sequence[tuple[Path, list[Outcome]]]
+
+
 def write_items(
-    target: Whole | Piece,
+    target: Whole | Piece | Joined,
     items: Sequence[Item],
     reader: Reader,
     settings: Mapping[str, Any],
@@ -78,10 +87,10 @@ def write_items(
     spared: Spared,
     tell: Tell,
 ) -> list[Outcome]:
-    """Read the items and write their clips; an item that cannot be used is recorded with its reason.
+    """Read the items and write their clips; an item that cannot be used is recorded with its reason. One task of the pool.
 
-    earlier: clips that are taken over. spared: items that are not to be read, with reason and detail. tell: see
-    `avloc.prepare.pool.process`.
+    items: none where pieces are joined. earlier: clips that are taken over. spared: items that are not to be read, with
+    reason and detail. tell: see `avloc.prepare.pool.process`.
     """
 
     def taken(number: int, kept: Kept) -> Outcome:
@@ -99,11 +108,13 @@ def write_items(
         tell("done", outcome["status"] == "failed")
         return outcome
 
-    with in_words(target.path):
+    with _in_words(target.path):
         if isinstance(target, Piece):
             target.path.unlink(missing_ok=True)  # of a process that died over it
             with kept_at(target.path, "xb") as kept:
                 return [done(taken(number, kept)) for number in range(len(items))]
+        if isinstance(target, Joined):
+            return _join(target, settings)
         with kept_beside(target.path) as kept, _new_shard(target, settings) as shard:
             for number in range(len(items)):
                 outcome = taken(number, kept)
@@ -114,42 +125,26 @@ def write_items(
         return shard.outcomes
 
 
-class Assembly:
-    """A shard put together from pieces, as `write_items` would have written it at once, byte for byte."""
-
-    def __init__(self, target: Whole, settings: Mapping[str, Any]) -> None:
-        self.path, self.left = target.path, ExitStack()
-        with in_words(target.path):
-            self.shard = self.left.enter_context(_new_shard(target, settings))
-
-    def take(self, path: Path, outcomes: Sequence[Outcome]) -> None:
-        """The next piece, which is removed."""
-        with in_words(self.path), kept_at(path, "rb") as kept:
-            for outcome in outcomes:
-                self.shard.take(outcome, kept)
+def _join(target: Joined, settings: Mapping[str, Any]) -> list[Outcome]:
+    with _new_shard(target, settings) as shard:
+        for path, outcomes in target.pieces:
+            with kept_at(path, "rb") as kept:
+                for outcome in outcomes:
+                    shard.take(outcome, kept)
+    for path, _ in target.pieces:  # not before: a process that dies over it leaves them to the next
         path.unlink()
-
-    def finish(self) -> list[Outcome]:
-        """What became of all items."""
-        with in_words(self.path):
-            self.left.close()
-        return self.shard.outcomes
-
-    def give_up(self) -> None:
-        """Leave what stood there as it was."""
-        with suppress(GeneratorExit):
-            self.left.__exit__(GeneratorExit, GeneratorExit(), None)
+    return shard.outcomes
 
 
 @contextmanager
-def _new_shard(target: Whole, settings: Mapping[str, Any]) -> Iterator["ShardWriter"]:
+def _new_shard(target: Whole | Joined, settings: Mapping[str, Any]) -> Iterator["ShardWriter"]:
     with replacing(target.path) as temporary, closing(ShardWriter(temporary, settings)) as shard:
         yield shard
         shard.finish(target.key)
 
 
 @contextmanager
-def in_words(path: Path) -> Iterator[None]:
+def _in_words(path: Path) -> Iterator[None]:
     """What ends the writing of a store, in one line."""
     try:
         yield

@@ -21,7 +21,7 @@ from avloc.prepare.pool.dask import run_on_dask
 from avloc.prepare.pool.scale import Scale, Work
 from avloc.prepare.pool.tasks import run_tasks
 from avloc.prepare.writing.block import sparing, write_items
-from avloc.prepare.writing.dealing import deal
+from avloc.prepare.writing.dealing import WHOLE, deal
 from avloc.prepare.writing.looking import Looked, look
 from avloc.prepare.writing.reading import Outcome
 from avloc.prepare.writing.source_watch import SourceWatch
@@ -96,14 +96,18 @@ def _write_blocks(
         results = run_tasks(write_items, dealt.tasks, jobs, how.timeout, sparing, tally)
     else:
         results = run_on_dask(write_items, dealt.tasks, how.dask, how.timeout, sparing, tally)
+    read: dict[int, int] = {}
     try:
-        with closing(dealt), closing(results):
-            for key, part in results:
-                tally.add(part)
-                watch.add(dealt.tasks[key][1], part)
-                whole = dealt.finished(key, part)
-                if whole is not None:
-                    outcomes[key[0]] = whole
+        with closing(results):
+            for (shard, number), ended in results:
+                dealt.ended((shard, number), ended)
+                if number == WHOLE:
+                    outcomes[shard] = ended
+                    if shard in read:  # piece by piece
+                        continue
+                read[shard] = read.get(shard, 0) + len(ended)
+                tally.add(ended)
+                watch.add(ended)
         watch.end()
     finally:
         sweep(out)

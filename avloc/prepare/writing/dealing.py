@@ -1,12 +1,13 @@
 """How the work is dealt: a task is a block, or where there are few of them a part of one, so that all processes have work."""
 
+from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from avloc.prepare.parts.items import Item, Reader
-from avloc.prepare.writing.block import Assembly, Piece, Whole
+from avloc.prepare.writing.block import Joined, Piece, Whole
 from avloc.prepare.writing.earlier import Earlier
 from avloc.prepare.writing.reading import Outcome
 
@@ -15,7 +16,8 @@ CUT = 2  # blocks for each process that are cut at the end of many
 PIECES = 8  # for each process, of what is cut
 LARGEST = 16  # items of a piece
 
-Key = tuple[int, int]  # shard, and number of the piece; -1: the whole
+Key = tuple[int, int]  # shard, and number of the piece; WHOLE: of all its items
+WHOLE = -1
 
 
 @dataclass(frozen=True)
@@ -28,57 +30,53 @@ class Block:
     earlier: Earlier
 
 
-@dataclass
 class Dealt:
-    """tasks: arguments of `write_items`, those of a cut block one after the other."""
+    """tasks: arguments of `write_items`, those of a cut block one after the other; once all have ended, one that joins them."""
 
-    blocks: Mapping[int, Block]
-    settings: Mapping[str, Any]
-    tasks: dict[Key, tuple[Any, ...]] = field(default_factory=dict)
-    _pieces: dict[int, list[tuple[int, Path]]] = field(default_factory=dict)
-    _waiting: dict[int, dict[int, list[Outcome]]] = field(default_factory=dict)
-    _begun: dict[int, Assembly] = field(default_factory=dict)
+    def __init__(self, blocks: Sequence[Block], reader: Reader, settings: Mapping[str, Any]) -> None:
+        self.blocks = {block.shard: block for block in blocks}
+        self.reader, self.settings = reader, settings
+        self.tasks: deque[tuple[Key, tuple[Any, ...]]] = deque()
+        self._pieces: dict[int, list[tuple[Path, list[Outcome] | None]]] = {}
 
-    def finished(self, key: Key, outcomes: list[Outcome]) -> list[Outcome] | None:
-        """What became of all items of a block, once its last task has ended. Pieces join their shard in their order."""
-        shard, number = key
-        if number < 0:
-            return outcomes
-        waiting, pieces = self._waiting.setdefault(shard, {}), self._pieces[shard]
-        waiting[number] = outcomes
-        if shard not in self._begun:
-            self._begun[shard] = Assembly(self.blocks[shard].target, self.settings)
-        while pieces and pieces[0][0] in waiting:
-            number, path = pieces.pop(0)
-            self._begun[shard].take(path, waiting.pop(number))
-        return None if pieces else self._begun.pop(shard).finish()
+    def add(self, block: Block) -> None:
+        whole = (block.shard, WHOLE)
+        self.tasks.append((whole, (block.target, block.items, self.reader, self.settings, block.earlier, {})))
 
-    def close(self) -> None:
-        """Give up the shards that are not whole."""
-        while self._begun:
-            self._begun.popitem()[1].give_up()
-
-    def cut(self, block: Block, reader: Reader, size: int) -> None:
+    def cut(self, block: Block, size: int) -> None:
         self._pieces[block.shard] = []
         for number, start in enumerate(range(0, len(block.items), size)):
-            stop = start + size
             path = block.target.path.with_name(f".{block.target.path.name}.piece{number:05d}")
-            self._pieces[block.shard].append((number, path))
-            earlier = block.earlier.part(start, stop)
-            part = block.items[start:stop]
-            self.tasks[block.shard, number] = (Piece(path), part, reader, self.settings, earlier, {})
+            self._pieces[block.shard].append((path, None))
+            part, earlier = block.items[start : start + size], block.earlier.part(start, start + size)
+            self.tasks.append(((block.shard, number), (Piece(path), part, self.reader, self.settings, earlier, {})))
+
+    def ended(self, key: Key, outcomes: list[Outcome]) -> None:
+        """When the last piece of a block is there, the next task joins them."""
+        shard, number = key
+        if number == WHOLE:
+            return
+        pieces = self._pieces[shard]
+        pieces[number] = pieces[number][0], outcomes
+        done = [(path, found) for path, found in pieces if found is not None]
+        if len(done) == len(pieces):
+            target = self.blocks[shard].target
+            joined = Joined(target.path, target.key, done)
+            self.tasks.appendleft(
+                ((shard, WHOLE), (joined, (), self.reader, self.settings, Earlier(target.path, {}), {}))
+            )
 
 
 def deal(blocks: Sequence[Block], reader: Reader, settings: Mapping[str, Any], processes: int) -> Dealt:
     """Of many blocks all but the last are tasks; few, or the last ones, are cut. What is written is the same."""
-    dealt = Dealt({block.shard: block for block in blocks}, settings)
+    dealt = Dealt(blocks, reader, settings)
     many = len(blocks) >= ENOUGH * processes
     whole = len(blocks) if processes < 2 else len(blocks) - CUT * processes if many else 0
     for block in blocks[:whole]:
-        dealt.tasks[block.shard, -1] = (block.target, block.items, reader, settings, block.earlier, {})
+        dealt.add(block)
     rest = blocks[whole:]
     count = sum(len(block.items) for block in rest)
     size = max(1, min(LARGEST, count // (PIECES * max(processes, 1))))
     for block in rest:
-        dealt.cut(block, reader, size)
+        dealt.cut(block, size)
     return dealt

@@ -1,18 +1,16 @@
 """Clips that an earlier run wrote, taken over into the shard that is written anew: only what failed is read again."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from avloc.data.clip import Box, Clip
 from avloc.data.digest import item_digest
 from avloc.data.shard_files import backend
-from avloc.data.shard_form import COLUMNS, form_of
+from avloc.data.shard_form import Form, form_of
 from avloc.prepare.parts.items import Item, was_there
 from avloc.prepare.pool.tasks import CRASHED, LATE
-from avloc.prepare.writing.kept import Kept, Stored
+from avloc.prepare.writing.kept import Kept
+from avloc.prepare.writing.stored_clips import stored_clips
 
 _GONE = ("missing file", "may not be read")
 
@@ -34,10 +32,7 @@ class Earlier:
             return outcome
         mark = kept.mark()
         try:
-            digests = []
-            for clip in self._clips(outcome["row"], len(outcome["clips"]), settings):
-                kept.add(clip)
-                digests.append(clip.digest)
+            digests = self._keep(outcome["row"], len(outcome["clips"]), form_of(settings), kept)
             if outcome.get("sha256", item_digest(digests)) == item_digest(digests):
                 return outcome
         except (OSError, ValueError):  # damaged since
@@ -45,34 +40,17 @@ class Earlier:
         kept.back_to(mark)
         return None
 
-    def _clips(self, row: int, count: int, settings: Mapping[str, Any]) -> Iterator[Stored]:
-        form = form_of(settings)
+    def _keep(self, row: int, count: int, form: Form, kept: Kept) -> list[bytes]:
+        """The digests of the clips."""
+        digests = []
         shard = backend(self.path)[1](self.path, form)
         try:
-            columns = {name: shard.column(name, row, row + count) for name in COLUMNS if not name.startswith("boxes/")}
-            marked = shard.column("boxes/clip")
-            nothing = np.empty(0, np.uint8), np.empty(0, np.int16)
-            for n in range(count):
-                first, last = np.searchsorted(marked, [row + n, row + n + 1]).tolist()
-                boxes = [
-                    shard.column(f"boxes/{name}", first, last).tolist()
-                    for name in ("xyxy", "frame", "label", "sounding")
-                ]
-                about = Clip(
-                    id=columns["ids"][n].decode(),
-                    video=columns["videos"][n].decode(),
-                    split="",
-                    start=float(columns["starts"][n]),
-                    frames=nothing[0],
-                    frame_keys=tuple(key.decode() for key in columns["keys"][n]),
-                    waveform=nothing[1],
-                    labels=tuple(np.flatnonzero(columns["labels"][n]).tolist()),
-                    boxes=tuple(Box(tuple(box[0]), *box[1:]) for box in zip(*boxes, strict=True)),
-                    annotated=tuple(columns["annotated"][n].tolist()),
-                )
-                yield Stored([shard.frame(row + n, pick) for pick in range(form.frames)], shard.sound(row + n), about)
+            for clip in stored_clips(shard, form, row, count):
+                kept.add(clip)
+                digests.append(clip.digest)
         finally:
             shard.close()
+        return digests
 
 
 def tried_again(item: Item, outcome: Mapping[str, Any]) -> bool:

@@ -23,15 +23,16 @@ class SourceWatch:
     """
 
     def __init__(self, source: Path, items: Iterable[Item], known: set[str]) -> None:
-        self.source, self.known = source, known
+        self.source = source
         self.there = [item for item in items if was_there(item)]
+        self._new = {item.id for item in self.there} - known
         self.tried = self.gone = self.looked = 0
         self.reasons: Counter[str] = Counter()
 
-    def add(self, items: Sequence[Item], outcomes: Sequence[Mapping[str, Any]]) -> None:
+    def add(self, outcomes: Sequence[Mapping[str, Any]]) -> None:
         """After each task: when most of what was tried is gone, look at the others."""
-        for item, outcome in zip(items, outcomes, strict=True):
-            if item.id in self.known or not was_there(item):
+        for outcome in outcomes:
+            if outcome["id"] not in self._new:
                 continue
             self.tried += 1
             if outcome.get("passing") and outcome["reason"] not in _NOT_THE_SOURCE:
