@@ -5,6 +5,7 @@ import hashlib
 import json
 import logging
 import shutil
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from avloc.prepare.parts.items import Listing
 
 logger = logging.getLogger(__name__)
 
+OLD = 3600.0  # s since a file that another command began to write was touched
 SHOWN = 20  # failed items named in the log
 PART = "part.json"
 TEXTS = ("building.json", "store.json", "manifest.jsonl", PART)
@@ -86,9 +88,14 @@ def begin(out: Path, settings: Mapping[str, Any], source: Path, shard: str | Non
 
 
 def sweep(out: Path) -> None:
-    """Remove what killed processes had begun to write."""
-    texts = [path for name in TEXTS for path in out.glob(f".{name}.*")]
-    for leftover in [*texts, *(out / "shards").glob(".*")]:
+    """Remove what killed commands had begun to write.
+
+    Labels and proposals are written by commands that do not hold the lock of the store: what is young may be under way.
+    """
+    ours = [path for name in TEXTS for path in out.glob(f".{name}.*")] + list((out / "shards").glob(".*"))
+    others = [*(out / "labels").glob(".*"), *out.glob(".proposals.*")]
+    old = time.time() - OLD
+    for leftover in ours + [path for path in others if path.lstat().st_mtime < old]:
         leftover.unlink(missing_ok=True)
 
 
