@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from avloc.annotations.vggsounder import is_sounder, read_sounder
 from avloc.errors import AvlocError, DataError
 from avloc.files import read_json, why
 from avloc.naming import first_double, some
@@ -136,8 +137,10 @@ def csv_rows(path: Path, columns: int = 1) -> list[list[str]]:
 def id_list(path: Path) -> list[str]:
     """The ids of a list: first column, a header and media endings left out; a doubled id is an error.
 
-    A line of DSOL's lists, NAME.flac NAME.mp4, is one id.
+    A line of DSOL's lists, NAME.flac NAME.mp4, is one id. VGGSounder's table has a row for each label: each clip counts once.
     """
+    if is_sounder(path):
+        return list(read_sounder(path))
     ids = [row[0].strip() for row in csv_rows(path)]
     ids = [bare(name) for name in ids if name.lower() not in ("id", "ids", "file", "video", "name")]
     double = first_double(ids)

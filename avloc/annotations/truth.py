@@ -34,8 +34,10 @@ class Truth:
     votes: int = 1
     #: (N,) the class a clip is reported under, -1 for none; None: the class of its boxes
     clip_class: NDArray[np.int64] | None = None
-    #: (N, P, h, w) bool, pixel masks of the sources where the annotation has masks and no boxes
+    #: (N, P, h, w) bool, pixel masks of the sources where the annotation has masks; boxes beside them draw nothing
     masks: NDArray[np.bool_] | None = None
+    #: (N, P) the class of each mask, -1 for none; None: not known
+    mask_class: NDArray[np.int64] | None = None
     #: (N,) the scene a clip belongs to, for interactive localization; None where clips are on their own
     scenes: list[str] | None = None
     #: (N,) which sound a clip was given: own, or another (silence, noise, other), which makes it a negative
@@ -67,6 +69,9 @@ class Truth:
             self.box_class.min() >= -1 and self.box_class.max() < max(1, len(self.classes))
         ):
             raise DataError(f"truth {self.name}: box_class points outside the {len(self.classes)} classes")
+        if self.mask_class is not None and (self.masks is None or self.masks.shape[:2] != self.mask_class.shape):
+            found = None if self.masks is None else self.masks.shape
+            raise DataError(f"truth {self.name}: classes of masks {self.mask_class.shape} for masks of shape {found}")
         double = first_double(self.ids)
         if double is not None:
             raise DataError(f"truth {self.name}: id {double!r} stands there twice")
@@ -123,6 +128,7 @@ class Truth:
             sound=None if self.sound is None else [self.sound[clip] for clip in clips],
             clip_class=None if self.clip_class is None else self.clip_class[clips],
             masks=None if self.masks is None else self.masks[clips],
+            mask_class=None if self.mask_class is None else self.mask_class[clips],
             partners=None if self.partners is None else self.partners.take(clips),
             warnings=list(self.warnings),
         )

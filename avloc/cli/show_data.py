@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING
 from avloc.cli.show import table
 
 if TYPE_CHECKING:
+    from avloc.prepare.layouts.webdataset_export import Exported
     from avloc.prepare.writing.store_folder import Prepared
     from avloc.synthetic.world import SyntheticWorld
     from avloc.verbs.data_check import Checked
+    from avloc.verbs.data_fetch import Fetched
     from avloc.verbs.data_show import Shown
     from avloc.verbs.pseudo_labels import PseudoLabels
     from avloc.verbs.recipes import Recipes
@@ -53,6 +55,10 @@ def show_check(found: "Checked") -> None:
     if bare:
         print(f"{bare} items have no SHA-256 in the manifest: an earlier version prepared them")
     for name, split in found.splits.items():
+        if split.masks:
+            print(
+                f"{name}: {split.masks:,} masks; in {split.silent_frames:,} of {split.annotated:,} frames nothing sounds"
+            )
         if any(split.classes.values()):  # videos without labels have one class, which none is of
             print(f"{name}: " + ", ".join(f"{label} {count:,}" for label, count in split.classes.items()))
     for line in found.problems or ["nothing is wrong"]:
@@ -65,7 +71,23 @@ def check_failed(found: "Checked") -> bool:
 
 def show_clip(found: "Shown", *, clip: str) -> None:
     labels = ", ".join(found.labels) or "no label"
-    print(f"{found.file}: {clip} of {found.split}, {labels}, {found.boxes} boxes")
+    masks = f", {found.masks} masks" if found.masks else ""
+    print(f"{found.file}: {clip} of {found.split}, {labels}, {found.boxes} boxes{masks}")
+
+
+def show_export(found: "Exported") -> None:
+    table("", ["split", "clips"], [[name, f"{count:,}"] for name, count in found.splits.items()], right=(1,))
+    kept = f", {found.kept} of them by an earlier run" if found.kept else ""
+    print(f"{found.out}: {found.shards} shards{kept}, {found.bytes / 2**20:,.1f} MiB")
+
+
+def show_fetched(found: "Fetched") -> None:
+    print(f"{found.out}: {found.fetched} clips fetched, {found.there} were there, {found.failed} failed")
+    for reason, count in found.reasons.items():
+        print(f"  {count} x {reason}")
+    if found.passing:
+        print(f"{found.passing} of them may succeed later: run the command again")
+    print(f"{found.report} has a line for each clip")
 
 
 def show_labels(found: "PseudoLabels") -> None:

@@ -101,6 +101,12 @@ class Hdf5Shard:
             with told():
                 return str(file.attrs["key"]), [line.decode() for line in lines.tolist()]
 
+    @staticmethod
+    def sources(path: Path) -> list[bytes]:
+        """The column of the files that were read."""
+        with open_hdf5(path) as file:
+            return values(file, "sources", "text").ravel().tolist()
+
     def _frames(self) -> h5py.Dataset:
         """(n, F, H, W, 3) pixels, or (n, F) of JPEG bytes."""
         form = self.form

@@ -167,15 +167,28 @@ class LmdbShard:
         self.clips: int = clips
         self._columns: dict[str, NDArray[Any]] = {}
 
+    @classmethod
+    @contextmanager
+    def _unchecked(cls, path: Path) -> "Iterator[LmdbShard]":
+        """The file, whatever store it is of."""
+        shard = cls.__new__(cls)
+        shard._environment = _environment(path)
+        try:
+            yield shard
+        finally:
+            shard.close()
+
+    @staticmethod
+    def sources(path: Path) -> list[bytes]:
+        """The column of the files that were read."""
+        with LmdbShard._unchecked(path) as shard:
+            return plain_array(io.BytesIO(bytes(shard._get(b"column/sources")))).ravel().tolist()
+
     @staticmethod
     def items(path: Path) -> tuple[str, list[str]]:
         """The key of a finished file and its items."""
-        shard = LmdbShard.__new__(LmdbShard)
-        shard._environment = _environment(path)
-        try:
+        with LmdbShard._unchecked(path) as shard:
             about, lines = shard._json(b"about"), shard._json(b"items")
-        finally:
-            shard.close()
         key = about.get("key") if isinstance(about, dict) else None
         if not isinstance(key, str) or not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
             raise ValueError("about and items are not as they are written")

@@ -33,3 +33,4 @@ class Settings(TypedDict):
     ok: NotRequired[_Count]
     failed: NotRequired[_Count]
     sound: NotRequired[dict[str, Any] | None]
+    masks: NotRequired[bool]

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from avloc.data import masks
 from avloc.data.clip import BoxTable
 from avloc.data.pictures import decode_jpeg
 from avloc.data.shard_files import backend, shard_path
-from avloc.data.shard_form import COLUMNS, Form
+from avloc.data.shard_form import Form
 from avloc.errors import DataError
 from avloc.files import system_error, why
 
@@ -68,13 +69,18 @@ class Shards:
             stored = file.frame(row, pick)
             return self.form.refuse_frame(decode_jpeg(stored)) if self.form.jpeg else stored
 
+    def stored(self, shard: int, row: int, pick: int) -> NDArray[np.uint8]:
+        """As it lies there, pixels or JPEG bytes."""
+        with self._reading(shard, row + 1) as file:
+            return file.frame(row, pick)
+
     def broken(self, clips: Mapping[int, int]) -> dict[int, str]:
         """Shards that cannot be read, or have fewer clips than they should, and why."""
         found = {}
         for shard, stop in sorted(clips.items()):
             try:
                 with self._reading(shard, stop) as file:
-                    for name in COLUMNS:
+                    for name in self.form.columns:
                         file.column(name)
             except DataError as error:
                 found[shard] = str(error)
@@ -125,13 +131,41 @@ class Shards:
                 first, last = np.searchsorted(clip, [row, row + stop - start]).tolist()
                 columns["clip"].append(clip[first:last] - row + start)
                 for name in ("frame", "label", "sounding", "xyxy"):
-                    found = file.column(f"boxes/{name}", first, last)
-                    if len(found) != last - first:
-                        raise ValueError(f"boxes/{name} has fewer rows than boxes/clip")
-                    columns[name].append(found)
+                    columns[name].append(_rows(file, f"boxes/{name}", first, last))
         if not columns["clip"]:
             return BoxTable.empty()
         return BoxTable(**{name: np.concatenate(parts) for name, parts in columns.items()})
+
+    def masks(self, shards: Places, rows: Places, size: int) -> masks.MaskTable:
+        """The masks of the N clips, ordered by clip. size: side of a frame in pixels."""
+        columns: dict[str, list[NDArray[Any]]] = {name: [] for name in ("clip", "frame", "label", "sounding")}
+        columns |= {"shard": [], "number": []}
+        for shard, start, stop, row in _runs(shards, rows):
+            with self._reading(shard, row + stop - start) as file:
+                clip = file.column("masks/clip")
+                first, last = np.searchsorted(clip, [row, row + stop - start]).tolist()
+                columns["clip"].append(clip[first:last] - row + start)
+                for name in ("frame", "label", "sounding"):
+                    columns[name].append(_rows(file, f"masks/{name}", first, last))
+                columns["shard"].append(np.full(last - first, shard, np.int64))
+                columns["number"].append(np.arange(first, last, dtype=np.int64))
+        if not columns["clip"]:
+            return masks.MaskTable.empty()
+        joined = {name: np.concatenate(parts) for name, parts in columns.items()}
+        return masks.MaskTable(**joined, shards=self, size=size)
+
+    def mask(self, shard: int, number: int, size: int) -> NDArray[np.bool_]:
+        """(size, size), the pixels of one mask of a shard."""
+        with self._reading(shard, 0) as file:
+            return masks.read_one(file, number, size)
+
+
+def _rows(file: Any, name: str, first: int, last: int) -> NDArray[Any]:
+    """Rows of a column; ValueError where it has fewer."""
+    found = file.column(name, first, last)
+    if len(found) != last - first:
+        raise ValueError(f"{name} has fewer rows than {name.partition('/')[0]}/clip")
+    return found
 
 
 def _runs(shards: Places, rows: Places) -> Iterator[tuple[int, int, int, int]]:

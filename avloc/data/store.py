@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from avloc.data.clip import Box, BoxTable, Clip
+from avloc.data.clip import BoxTable, Clip
 from avloc.data.manifest import read_manifest
+from avloc.data.masks import MaskTable
 from avloc.data.shard_form import form_of
 from avloc.data.shards import Shards
 from avloc.data.spectrograms import empty_sounds, spectrograms_of
@@ -30,7 +31,7 @@ class Store:
 
     classes: names, in the order of the labels. rate: Hz. seconds: length of a clip. size: pixels, frames are square.
     splits: clips in each. votes: how many boxes must agree on a place for its full weight.
-    spectrograms: what the clips have instead of waveforms, None where they have these.
+    spectrograms: what the clips have instead of waveforms, None where they have these. masked: whether clips have masks.
     form: what its shards must hold.
     fingerprint: of the settings and the manifest, the same wherever the store lies.
     """
@@ -46,10 +47,10 @@ class Store:
         self.splits: dict[str, int] = settings["splits"]
         self.votes: int = settings.get("votes", 1)
         self.spectrograms = spectrograms_of(settings)
+        self.masked: bool = settings.get("masks", False)
         self.fingerprint = fingerprint
         self.split_name: str | None = None
-        self.settings = settings
-        self._rows = rows
+        self.settings, self._rows = settings, rows
         self.form = form_of(settings)
         self._shards = Shards(path, self.form, settings.get("store", "hdf5"))
 
@@ -135,6 +136,11 @@ class Store:
         """All boxes, ordered by clip."""
         return self._shards.boxes(*self._places)
 
+    @cached_property
+    def masks(self) -> MaskTable:
+        """All masks, ordered by clip, none where the store has none; `masks.pixels` reads them."""
+        return self._shards.masks(*self._places, self.size) if self.masked else MaskTable.empty()
+
     def frames(self, clips: Indices, picks: Indices) -> NDArray[np.uint8]:
         """Of each clip one frame, RGB: (n, H, W, 3)."""
         out = np.empty((len(clips), self.size, self.size, 3), np.uint8)
@@ -186,8 +192,6 @@ class Store:
 
     def about(self, index: int) -> Clip:
         """One clip without its frames and its sound."""
-        table = self.boxes
-        first, last = np.searchsorted(table.clip, [index, index + 1])
         return Clip(
             id=self.ids[index],
             video=self.videos[index],
@@ -197,12 +201,16 @@ class Store:
             frame_keys=self.frame_keys[index],
             waveform=np.empty(0, np.int16),
             labels=tuple(np.flatnonzero(self.labels[index]).tolist()),
-            boxes=tuple(
-                Box(tuple(table.xyxy[m].tolist()), int(table.frame[m]), int(table.label[m]), bool(table.sounding[m]))
-                for m in range(first, last)
-            ),
+            boxes=self.boxes.of_clip(index),
             annotated=tuple(self.annotated[index].tolist()),
+            masks=self.masks.of_clip(index),
         )
+
+    def stored(self, index: int) -> tuple[list[NDArray[np.uint8]], NDArray[Any]]:
+        """The frames of a clip as they lie there, pixels or JPEG bytes, and its waveform or spectrogram."""
+        shard, row = (int(places[index]) for places in self._places)
+        frames = [self._shards.stored(shard, row, pick) for pick in range(self.frames_per_clip)]
+        return frames, self._shards.sound(shard, row)
 
     def lines(self) -> Iterator[tuple[dict[str, Any], range]]:
         """The manifest's rows of what could be prepared, each with the clips that came of it."""

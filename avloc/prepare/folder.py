@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.annotations.truth import Truth
+from avloc.annotations.vggsounder import Sounder
 from avloc.data.clip import Clip
 from avloc.errors import DataError
 from avloc.files import file_size, why
@@ -28,6 +29,7 @@ from avloc.prepare.parts.marks import UNNAMED, Marks, read_truth
 from avloc.prepare.parts.moments import Moments, entries, hear, read_lists, read_picture
 from avloc.prepare.parts.names import Found, by_every_name
 from avloc.prepare.parts.options import Benchmark, Boxes, Frames, Lists, Out, Rate, Short, Size, StoreKind
+from avloc.prepare.parts.sounders import Only, Without, chosen, heard_in, notes
 from avloc.prepare.pool.scale import Scale
 from avloc.prepare.writing.build import Prepared, build_store
 
@@ -37,13 +39,14 @@ def list_videos(
     lists: Mapping[str, tuple[Path, list[str]]],
     truth: Truth | None,
     labels: Mapping[str, list[str]] | None,
+    told: Mapping[str, Sounder],
     alone: str | None = None,
 ) -> tuple[tuple[str, ...], Listing]:
     """The classes, and a split for each list; without lists every video is of the split "all", under its path without ending.
 
     A listed name ID_START is found as ID_START.mp4, ID/START.mp4 or ID_START_END.mp4, with zeros before the times or without,
     in any folder (see `names`). One that is missing stays in the listing and fails when it is read. labels: names of classes
-    by id. alone: the only file of the folder that is meant, and what belongs to it by its name.
+    by id. told: what VGGSounder says of clips. alone: the only file of the folder that is meant, and what has its name.
     """
     if not root.is_dir():
         raise DataError(f"{root}: no such folder; expected videos ({', '.join(PICTURES)})")
@@ -56,7 +59,9 @@ def list_videos(
     if not any(splits.values()):
         raise DataError(f"{root}: no video in it or in its folders; expected files ending in {', '.join(PICTURES)}")
     marks = Marks(truth)
-    classes = marks.named or tuple(sorted({name for names in (labels or {}).values() for name in names})) or UNNAMED
+    given = tuple(sorted({name for names in (labels or {}).values() for name in names}))
+    heard = tuple(sorted({label for clip in told.values() for label in clip.heard}))
+    classes = tuple(dict.fromkeys([*marks.named, *sorted({*heard, *(() if marks.named else given)})])) or UNNAMED
     items: dict[str, Item] = {}
     for entry in (entry for listed in splits.values() for entry in listed):
         name = entry.item
@@ -68,15 +73,16 @@ def list_videos(
             raise DataError(
                 f"{name}: its class {unknown[0]!r} is none of the benchmark's; leave --labels or --benchmark out"
             )
+        own = {*(labels or {}).get(name, ()), *heard_in(told, name)}
         facts = {
             "path": found if found != still else None,
             "sound": beside,
             "bytes": [file_size(root / file) if file else None for file in (found, beside)],
             **({"still": still} if still else {}),
-            "labels": sorted(classes.index(label) for label in (labels or {}).get(name, ())),
+            "labels": sorted(classes.index(label) for label in own),
             **marks.facts(name),
         }
-        items[name] = Item(name, found or f"{name}.mp4", facts)
+        items[name] = Item(name, found or f"{name}.mp4", facts, notes(told, name))
     return classes, Listing(items, splits)
 
 
@@ -188,6 +194,8 @@ def prepare_folder(
     short: Short = "fail",
     frames: Frames = "jpeg",
     store: StoreKind = "hdf5",
+    only: Only = (),
+    without: Without = (),
     **work: Unpack[Scale],
 ) -> Prepared:
     """Any folder of videos, or a single video; published data sets with lists and boxes have their own commands.
@@ -205,7 +213,8 @@ def prepare_folder(
     root, alone = (source.parent, source.name) if source.is_file() else (source, None)
     truth = read_truth(benchmark, annotations)
     moments = Moments(size, rate, round(seconds * rate), short == "repeat")
-    classes, listing = list_videos(root, read_lists(lists), truth, None if labels is None else _classes(labels), alone)
+    named, told = chosen(read_lists(lists), only, without)
+    classes, listing = list_videos(root, named, truth, None if labels is None else _classes(labels), told, alone)
     settings = {
         "data": "folder of videos",
         "classes": classes,

@@ -25,6 +25,8 @@ class SplitCheck:
     spectrogram is one value. frozen: ids of clips whose frames are all the same, or, where clips have one frame, those of a
     video whose clips all show the same. flat: ids of clips with a box that has no area or leaves the frame. doubles: pairs of
     ids with the same frames and sound.
+    masks: pixel masks of objects. silent_frames: annotated frames in which nothing is marked as sounding. hollow: ids of
+    clips with a mask that marks no pixel.
     verified, bare: items whose content has the SHA-256 of the manifest, items without one (of earlier versions). changed: ids
     of items whose content is another, or cannot be read.
     """
@@ -45,6 +47,9 @@ class SplitCheck:
     verified: int = 0
     bare: int = 0
     changed: list[str] = field(default_factory=list)
+    masks: int = 0
+    silent_frames: int = 0
+    hollow: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -104,20 +109,21 @@ def _split(
     listed, ok = len(lines), sum(row["status"] == "ok" for row in lines)
     no_sound = sum(count for reason, count in failed.items() if reason in NO_SOUND)
     reasons = dict(failed.most_common())
-    found, clips, boxes, annotated = Found(), 0, 0, 0
+    found, clips, boxes, masks, annotated, silent_frames = Found(), 0, 0, 0, 0, 0
     labels = np.zeros(len(store.classes), np.int64)
     for row in lines:
         item = looked.get((row["shard"], row["row"])) if row["status"] == "ok" else None
         if item is not None:
             found.add(row, item)
-            clips, boxes, annotated = clips + len(row["clips"]), boxes + item.boxes, annotated + item.annotated
+            clips, boxes, masks = clips + len(row["clips"]), boxes + item.boxes, masks + item.masks
+            annotated, silent_frames = annotated + item.annotated, silent_frames + item.silent_frames
             labels += item.labels
     if not clips:
         return SplitCheck(listed, ok, reasons, 0, 0.0, {}, 0, 0, no_sound), {}
     check = SplitCheck(
         listed, ok, reasons, clips, round(clips * store.seconds / 3600, 4),
         dict(zip(store.classes, labels.tolist(), strict=True)), boxes, annotated, no_sound, found.silent, found.frozen,
-        found.flat, found.doubles, found.verified, found.bare, found.changed,
+        found.flat, found.doubles, found.verified, found.bare, found.changed, masks, silent_frames, found.hollow,
     )  # fmt: skip
     return check, found.seen
 
@@ -128,6 +134,7 @@ def _problems(splits: dict[str, SplitCheck], across: dict[str, list[str]], shard
             ("have a silent sound", split.silent),
             ("have a frozen picture", split.frozen),
             ("have a box without area or outside the frame", split.flat),
+            ("have a mask without any pixel", split.hollow),
             ("are the same as another clip of the split", [double for _, double in split.doubles]),
         ):
             if ids:

@@ -96,6 +96,10 @@ class CoarseToFineReader:
     root: Path
     moments: Moments
 
+    def files(self, item: Item) -> tuple[str, ...]:
+        """What all items are read from."""
+        return "Video.h5", "Spec.h5"
+
     def read(self, item: Item) -> Iterator[Clip]:
         row, seconds = item.facts["row"], item.facts["seconds"]
         pictures = read_row(self.root / "Video.h5", "video", row, item.path)

@@ -69,6 +69,11 @@ class VisualContextReader:
     root: Path
     moments: Moments
 
+    def files(self, item: Item) -> tuple[str, ...]:
+        """What all items of a split are read from."""
+        split = item.facts["split"]
+        return f"{split}_images.lmdb/data.mdb", f"{split}_audios.lmdb/data.mdb"
+
     def read(self, item: Item) -> Iterator[Clip]:
         split = item.facts["split"]
         pixels = self._value(f"{split}_images.lmdb", item.facts["key"], item.path)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from avloc.annotations.files import id_list
 from avloc.annotations.pickles import read_plain_pickle
+from avloc.annotations.vggsounder import is_sounder
 from avloc.config import words
 from avloc.data.clip import Box, Clip
 from avloc.data.pictures import decode_jpeg
@@ -121,4 +122,6 @@ def _pickled_ids(path: Path) -> list[str]:
 
 
 def entries(path: Path, names: Sequence[str]) -> list[Entry]:
+    if is_sounder(path):  # its lines are labels, not clips
+        return [Entry(name, path.name) for name in names]
     return [Entry(name, f"{path.name}:{number}") for number, name in enumerate(names, 1)]

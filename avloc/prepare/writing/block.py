@@ -1,6 +1,6 @@
 """One shard of a store: the clips of a block of items, written whole or not at all, as HDF5 or LMDB.
 
-Frames and sounds, and the columns of `avloc.data.shard_form`.
+Frames and sounds, and the columns of `avloc.data.shard_form`; sources are the files read, see `sources`.
 """
 
 import hashlib
@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from avloc.data.clip import Clip
+from avloc.data import masks
+from avloc.data.clip import Clip, Mask
 from avloc.data.manifest import checked_outcomes
 from avloc.data.shard_files import backend
 from avloc.errors import AvlocError, DataError
@@ -25,6 +26,7 @@ from avloc.prepare.pool.process import Tell
 from avloc.prepare.writing.earlier import Earlier
 from avloc.prepare.writing.kept import Kept, Stored, kept_at, kept_beside
 from avloc.prepare.writing.reading import Outcome, failed, read_item
+from avloc.prepare.writing.sources import SOURCES, files_of
 
 Spared = Mapping[int, tuple[str, str]]
 
@@ -89,8 +91,8 @@ def write_items(
 ) -> list[Outcome]:
     """Read the items and write their clips; an item that cannot be used is recorded with its reason. One task of the pool.
 
-    items: none where pieces are joined. earlier: clips that are taken over. spared: items that are not to be read, with
-    reason and detail. tell: see `avloc.prepare.pool.process`.
+    items: of the whole block where pieces are joined. earlier: clips that are taken over. spared: items that are not to be
+    read, with reason and detail. tell: see `avloc.prepare.pool.process`.
     """
 
     def taken(number: int, kept: Kept) -> Outcome:
@@ -114,8 +116,8 @@ def write_items(
             with kept_at(target.path, "xb") as kept:
                 return [done(taken(number, kept)) for number in range(len(items))]
         if isinstance(target, Joined):
-            return _join(target, settings)
-        with kept_beside(target.path) as kept, _new_shard(target, settings) as shard:
+            return _join(target, items, reader, settings)
+        with kept_beside(target.path) as kept, _new_shard(target, items, reader, settings) as shard:
             for number in range(len(items)):
                 outcome = taken(number, kept)
                 kept.file.seek(0)
@@ -125,8 +127,8 @@ def write_items(
         return shard.outcomes
 
 
-def _join(target: Joined, settings: Mapping[str, Any]) -> list[Outcome]:
-    with _new_shard(target, settings) as shard:
+def _join(target: Joined, items: Sequence[Item], reader: Reader, settings: Mapping[str, Any]) -> list[Outcome]:
+    with _new_shard(target, items, reader, settings) as shard:
         for path, outcomes in target.pieces:
             with kept_at(path, "rb") as kept:
                 for outcome in outcomes:
@@ -137,10 +139,13 @@ def _join(target: Joined, settings: Mapping[str, Any]) -> list[Outcome]:
 
 
 @contextmanager
-def _new_shard(target: Whole | Joined, settings: Mapping[str, Any]) -> Iterator["ShardWriter"]:
+def _new_shard(
+    target: Whole | Joined, items: Sequence[Item], reader: Reader, settings: Mapping[str, Any]
+) -> Iterator["ShardWriter"]:
     with replacing(target.path) as temporary, closing(ShardWriter(temporary, settings)) as shard:
         yield shard
-        shard.finish(target.key)
+        good = [item for item, outcome in zip(items, shard.outcomes, strict=True) if outcome["status"] == "ok"]
+        shard.finish(target.key, files_of(reader, good))
 
 
 @contextmanager
@@ -169,6 +174,8 @@ class ShardWriter:
         self.writer = backend(path)[0](path, settings)
         self.classes = len(settings["classes"])
         self.per_clip = settings["frames_per_clip"]
+        self.masked = settings.get("masks", False)
+        self.masks: list[tuple[int, Mask, bytes]] = []  # row of the clip, and the pixels packed
         self.clips: list[Clip] = []  # without frames and sound
         self.outcomes: list[Outcome] = []
 
@@ -182,10 +189,12 @@ class ShardWriter:
 
     def _add(self, clip: Stored) -> None:
         self.writer.add(clip.frames, clip.sound)
+        self.masks += [(len(self.clips), mask, bits) for mask, bits in clip.masks]
         self.clips.append(clip.about)
 
-    def finish(self, key: str) -> None:
-        self.writer.finish(self._columns(), [json.dumps(outcome) for outcome in self.outcomes], key)
+    def finish(self, key: str, sources: NDArray[np.bytes_]) -> None:
+        columns = {**self._columns(), SOURCES: sources}
+        self.writer.finish(columns, [json.dumps(outcome) for outcome in self.outcomes], key)
 
     def close(self) -> None:
         self.writer.close()
@@ -209,6 +218,7 @@ class ShardWriter:
             "boxes/label": np.array([box.label for _, box in boxes], np.int64),
             "boxes/sounding": np.array([box.sounding for _, box in boxes], bool),
             "boxes/xyxy": np.array([box.xyxy for _, box in boxes], np.float32).reshape(-1, 4),
+            **(masks.columns(self.masks) if self.masked else {}),
         }
 
 

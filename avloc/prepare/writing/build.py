@@ -10,10 +10,11 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Unpack
 
-from avloc.data.shard_files import SUFFIXES
+from avloc.data.shard_files import SUFFIXES, shard_path
 from avloc.data.store_settings import FORMAT
 from avloc.errors import DataError
 from avloc.prepare.parts.items import Item, Listing, Reader
@@ -23,6 +24,7 @@ from avloc.prepare.pool.tasks import run_tasks
 from avloc.prepare.writing.block import sparing, write_items
 from avloc.prepare.writing.dealing import WHOLE, deal
 from avloc.prepare.writing.looking import Looked, look
+from avloc.prepare.writing.moved_source import refuse_other_source
 from avloc.prepare.writing.reading import Outcome
 from avloc.prepare.writing.source_watch import SourceWatch
 from avloc.prepare.writing.store_folder import Prepared, begin, finish, lines_digest, locked, manifest, summary, sweep
@@ -53,8 +55,10 @@ def build_store(
     blocks = [items[start : start + block] for start in range(0, len(items), block)]
     number, parts = how.part()
     with locked(out):
-        begin(out, settings, source, how.shard)
         mine = {shard: items for shard, items in enumerate(blocks) if shard % parts == number}
+        by_path = {shard_path(out, shard, settings["store"]): items for shard, items in mine.items()}
+        moved = partial(refuse_other_source, out, source, blocks=by_path, settings=settings)
+        begin(out, settings, source, how.shard, moved)
         looked = look(out, source, mine, listing.items, reader, settings)
         if looked.stale or looked.blocks:
             (out / "store.json").unlink(missing_ok=True)  # no reader may take a store for whole that is being changed

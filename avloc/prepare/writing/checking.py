@@ -5,7 +5,7 @@ A damaged file may keep the library that reads it busy for ever, or end its proc
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from avloc.data.clip import Clip
+from avloc.data.clip import Box, Clip, Mask
 from avloc.data.digest import clip_digest, content_digest, item_digest
 from avloc.data.pictures import decode_jpeg
 from avloc.data.shard_files import backend, shard_path
@@ -24,7 +24,7 @@ from avloc.files import why
 from avloc.prepare.pool.process import Tell
 from avloc.prepare.pool.tasks import LATE, run_tasks
 from avloc.prepare.writing.block import sparing
-from avloc.prepare.writing.stored_clips import clips_about
+from avloc.prepare.writing.stored_clips import clips_about, masks_marked, with_masks
 from avloc.processes import processors
 
 SILENT = 33  # of 32767: a thousandth of full scale
@@ -36,25 +36,29 @@ Place = tuple[int, int, str | None]  # first row and clips of an item, and its d
 
 @dataclass(frozen=True)
 class Content:
-    """Of a clip. flat: it has a box without area, or outside the frame."""
+    """Of a clip. flat: it has a box without area, or outside the frame. hollow: it has a mask that marks no pixel."""
 
     digest: bytes
     loud: bool
     still: bool
     flat: bool
+    hollow: bool
 
 
 @dataclass(frozen=True)
 class Looked:
     """An item. contents: of its clips, None where they cannot be read. good: they have the digest of the manifest, None where
-    that has none. labels: (C,) clips in which each class sounds. boxes, annotated: boxes, and frames somebody looked at.
+    that has none. labels: (C,) clips in which each class sounds. boxes, masks, annotated: boxes and masks, and frames somebody
+    looked at. silent_frames: annotated ones in which nothing is marked as sounding.
     """
 
     contents: list[Content] | None
     good: bool | None
     labels: NDArray[np.int64]
     boxes: int
+    masks: int
     annotated: int
+    silent_frames: int
 
 
 def read_shards(store: Store) -> tuple[dict[tuple[int, int], Looked], dict[int, str]]:
@@ -115,12 +119,18 @@ def _item(file: Any, form: Form, row: int, count: int, digest: str | None) -> Lo
     labels = np.zeros(form.classes, np.int64)
     for clip in clips:
         labels[list(clip.labels)] += 1
-    boxes, annotated = sum(len(clip.boxes) for clip in clips), sum(sum(clip.annotated) for clip in clips)
+    marked = masks_marked(file, form, row, count)[1]
+    silent = 0
+    for clip, masks in zip(clips, marked, strict=True):
+        marks: list[Box | Mask] = [*clip.boxes, *masks]
+        sounding = {mark.frame for mark in marks if mark.sounding}
+        silent += sum(looked and frame not in sounding for frame, looked in enumerate(clip.annotated))
+    counts = sum(len(clip.boxes) for clip in clips), sum(map(len, marked)), sum(sum(clip.annotated) for clip in clips)
     try:
-        contents, digests = _contents(file, form, row, clips)
+        contents, digests = _contents(file, form, row, with_masks(file, form, row, clips))
     except (OSError, ValueError):  # bytes that are no picture any more
-        return Looked(None, None if digest is None else False, labels, boxes, annotated)
-    return Looked(contents, None if digest is None else item_digest(digests) == digest, labels, boxes, annotated)
+        return Looked(None, None if digest is None else False, labels, *counts, silent)
+    return Looked(contents, None if digest is None else item_digest(digests) == digest, labels, *counts, silent)
 
 
 def _contents(file: Any, form: Form, row: int, clips: Sequence[Clip]) -> tuple[list[Content], list[bytes]]:
@@ -135,22 +145,24 @@ def _contents(file: Any, form: Form, row: int, clips: Sequence[Clip]) -> tuple[l
         first = frames[0] if first is None else first
         stills.append(_same(frames[0], first))
         still = len(frames) > 1 and all(_same(frame, frames[0]) for frame in frames[1:])
-        contents.append(Content(digest, _loud(sound), still, any(map(_is_flat, clip.boxes))))
+        hollow = not all(mask.pixels.any() for mask in clip.masks)
+        contents.append(Content(digest, _loud(sound), still, any(map(_is_flat, clip.boxes)), hollow))
     if form.frames == 1 and len(clips) > 1 and all(stills):
-        contents = [Content(one.digest, one.loud, True, one.flat) for one in contents]
+        contents = [replace(content, still=True) for content in contents]
     return contents, digests
 
 
 @dataclass
 class Found:
-    """What is wrong with the clips of a split. silent, frozen, flat: ids of clips. doubles: pairs of ids. changed: ids of
-    items whose content is not what their digest says. verified, bare: items that are, items without a digest.
-    seen: content -> the first clip that has it.
+    """What is wrong with the clips of a split. silent, frozen, flat, hollow: ids of clips (hollow: with a mask that marks no
+    pixel). doubles: pairs of ids. changed: ids of items whose content is not what their digest says. verified, bare: items
+    that are, items without a digest. seen: content -> the first clip that has it.
     """
 
     silent: list[str] = field(default_factory=list)
     frozen: list[str] = field(default_factory=list)
     flat: list[str] = field(default_factory=list)
+    hollow: list[str] = field(default_factory=list)
     doubles: list[tuple[str, str]] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     verified: int = 0
@@ -178,6 +190,8 @@ class Found:
             self.frozen.append(name)
         if content.flat:
             self.flat.append(name)
+        if content.hollow:
+            self.hollow.append(name)
         if content.digest in self.seen:
             self.doubles.append((self.seen[content.digest], name))
         self.seen.setdefault(content.digest, name)

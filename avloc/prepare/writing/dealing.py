@@ -62,8 +62,9 @@ class Dealt:
         if len(done) == len(pieces):
             target = self.blocks[shard].target
             joined = Joined(target.path, target.key, done)
+            items = self.blocks[shard].items
             self.tasks.appendleft(
-                ((shard, WHOLE), (joined, (), self.reader, self.settings, Earlier(target.path, {}), {}))
+                ((shard, WHOLE), (joined, items, self.reader, self.settings, Earlier(target.path, {}), {}))
             )
 
 

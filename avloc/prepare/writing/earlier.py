@@ -6,7 +6,7 @@ from typing import Any
 
 from avloc.data.digest import item_digest
 from avloc.data.shard_files import backend
-from avloc.data.shard_form import Form, form_of
+from avloc.data.shard_form import form_of
 from avloc.prepare.parts.items import Item, was_there
 from avloc.prepare.pool.tasks import CRASHED, LATE
 from avloc.prepare.writing.kept import Kept
@@ -32,7 +32,7 @@ class Earlier:
             return outcome
         mark = kept.mark()
         try:
-            digests = self._keep(outcome["row"], len(outcome["clips"]), form_of(settings), kept)
+            digests = self._keep(outcome["row"], len(outcome["clips"]), settings, kept)
             if outcome.get("sha256", item_digest(digests)) == item_digest(digests):
                 return outcome
         except (OSError, ValueError):  # damaged since
@@ -40,12 +40,12 @@ class Earlier:
         kept.back_to(mark)
         return None
 
-    def _keep(self, row: int, count: int, form: Form, kept: Kept) -> list[bytes]:
+    def _keep(self, row: int, count: int, settings: Mapping[str, Any], kept: Kept) -> list[bytes]:
         """The digests of the clips."""
-        digests = []
+        digests, form = [], form_of(settings)
         shard = backend(self.path)[1](self.path, form)
         try:
-            for clip in stored_clips(shard, form, row, count):
+            for clip in stored_clips(shard, form, row, count, settings):
                 kept.add(clip)
                 digests.append(clip.digest)
         finally:

@@ -2,7 +2,7 @@
 
 import pickle
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, is_dataclass, replace
 from pathlib import Path
@@ -11,7 +11,8 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from avloc.data.clip import Clip
+from avloc.data import masks
+from avloc.data.clip import Clip, Mask
 from avloc.data.digest import clip_digest, content_digest
 from avloc.data.pictures import encode_jpeg
 
@@ -21,22 +22,43 @@ IN_MEMORY = 1 << 25  # bytes of clips that wait in memory; more of them wait in 
 
 @dataclass(frozen=True, eq=False)
 class Stored:
-    """A clip as a shard keeps it. frames: pixels or JPEG bytes. sound: int16 or float32. about: the clip without these."""
+    """A clip as a shard keeps it.
+
+    frames: pixels or JPEG bytes. sound: int16 or float32. masks: without their pixels, and these packed. about: the clip
+    without all of them. digest: of it whole.
+    """
 
     frames: Sequence[NDArray[np.uint8]]
     sound: NDArray[Any]
+    masks: Sequence[tuple[Mask, bytes]]
     about: Clip
-
-    @property
-    def digest(self) -> bytes:
-        return clip_digest(content_digest(self.frames, self.sound), self.about)
+    digest: bytes
 
 
-def stored(clip: Clip, jpeg: bool) -> Stored:
-    frames = [encode_jpeg(frame) for frame in clip.frames] if jpeg else list(clip.frames)
-    sound = clip.waveform if clip.spectrogram is None else clip.spectrogram
+def stored(clip: Clip, settings: Mapping[str, Any]) -> Stored:
+    """ValueError for masks that the settings of the store do not allow."""
+    jpeg = settings["frames"] == "jpeg"
+    frames = list(clip.jpegs or map(encode_jpeg, clip.frames)) if jpeg else list(clip.frames)
+    return stored_as(frames, clip.waveform if clip.spectrogram is None else clip.spectrogram, clip, settings)
+
+
+def stored_as(
+    frames: Sequence[NDArray[np.uint8]], sound: NDArray[Any], clip: Clip, settings: Mapping[str, Any]
+) -> Stored:
+    """With frames and sound as they are kept."""
+    bare = np.empty((0, 0), bool)
+    packed = [(replace(mask, pixels=bare), _packed(mask, settings)) for mask in clip.masks]
     nothing = np.empty(0, np.uint8), np.empty(0, np.int16)
-    return Stored(frames, sound, replace(clip, frames=nothing[0], waveform=nothing[1], spectrogram=None))
+    about = replace(clip, frames=nothing[0], waveform=nothing[1], spectrogram=None, masks=(), jpegs=())
+    return Stored(frames, sound, packed, about, clip_digest(content_digest(frames, sound), clip))
+
+
+def _packed(mask: Mask, settings: Mapping[str, Any]) -> bytes:
+    masked, size = settings.get("masks", False), settings["size"]
+    if not masked or mask.pixels.shape != (size, size):
+        expected = f"{size} x {size} pixels" if masked else "none: its settings do not say masks"
+        raise ValueError(f"a mask of {mask.pixels.shape} for a store of {expected}")
+    return masks.packed(mask.pixels)
 
 
 class _Plain(pickle.Unpickler):

@@ -24,10 +24,9 @@ def read_item(
     heard: called after each clip.
     """
     mark, abouts, digests = kept.mark(), [], []
-    jpeg = settings["frames"] == "jpeg"
     try:
         for clip in clips_of(reader, item):
-            one = stored(clip, jpeg)
+            one = stored(clip, settings)
             kept.add(one)
             abouts.append(one.about)
             digests.append(one.digest)
