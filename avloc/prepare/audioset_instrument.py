@@ -21,6 +21,7 @@ from avloc.errors import DataError
 from avloc.joins import match
 from avloc.leftovers import joined
 from avloc.options import verb
+from avloc.plain_arrays import plain_array
 from avloc.prepare.parts.decoding import Decoding
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.marks import Rows
@@ -116,9 +117,9 @@ def _used(found: Mapping[str, Any], files: Files, split: str) -> list[str]:
     if path is None:
         return names
     try:
-        places = np.load(path, allow_pickle=False)
+        places = plain_array(path)
         used = [names[int(place)] for place in places]
-    except (OSError, ValueError, IndexError) as error:
+    except (OSError, ValueError, IndexError, TypeError) as error:
         raise DataError(f"{path}: no places among the {len(names)} ids of train_audio.pkl ({error})") from None
     logger.info("train: %d of %d videos are used, by %s", len(used), len(names), path.name)
     return used

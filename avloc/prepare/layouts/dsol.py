@@ -28,11 +28,12 @@ from avloc.files import file_size
 from avloc.joins import match, sorted_out
 from avloc.leftovers import Join, joined
 from avloc.naming import some
-from avloc.prepare.media.container import MediaError
+from avloc.prepare.media.container import MediaError, refuse_unreadable
 from avloc.prepare.media.film import open_film
 from avloc.prepare.media.sound import Heard, hear
 from avloc.prepare.parts.account import Account
-from avloc.prepare.parts.items import Clips, Entry, Item, Listing
+from avloc.prepare.parts.inside import OUTSIDE, inside
+from avloc.prepare.parts.items import REFUSED, Clips, Entry, Item, Listing
 from avloc.prepare.parts.marks import UNNAMED, marked
 from avloc.prepare.parts.moments import Moments, entries, list_names, read_picture, refuse_ambiguous
 from avloc.prepare.parts.music_lists import read_labels
@@ -86,6 +87,9 @@ def list_dsol(
     missing: set[str] = set()
     several: dict[str, tuple[str, ...]] = {}
     for name in names:
+        if inside(root, name) is None:
+            items[name] = Item(name, name, {REFUSED: OUTSIDE})
+            continue
         seconds = _seconds(root / SEEN / name, levels and levels / name)
         paths = [] if taken else one_of(root, sounds.get(name, []))
         sound = paths[0] if len(paths) == 1 else None
@@ -183,7 +187,7 @@ class DsolReader:
         if facts["levels"] is None and facts["sound"] is None:
             raise MediaError(item.path, "missing sound", "neither a spectrogram nor a sound file")
         if not (self.root / item.path).is_dir():
-            raise MediaError(item.path, "missing frame", "no folder of this name")
+            raise MediaError(item.path, "missing frame", "no folder of this name", bool(facts["seconds"]))
         heard = None if facts["sound"] is None else self._heard(facts["sound"])
         account = Account([] if heard is None else [heard], None, self.moments.decoding)
         rate, read = self.moments.rate, 0
@@ -210,7 +214,7 @@ class DsolReader:
                 name for name in os.listdir(self.root / folder) if visible(name) and name.lower().endswith(STILLS)
             )
         except OSError as error:
-            raise MediaError(folder, "missing frame", str(error.strerror)) from None
+            raise MediaError(folder, "missing frame", str(error.strerror), passing=True) from None
 
     def _clip(self, item: Item, second: int, names: list[str], waveform: NDArray[np.int16] | None) -> Clip:
         folder, boxes = f"frame_{second:03d}", item.facts["boxes"]
@@ -249,8 +253,7 @@ class DsolReader:
 def read_levels(root: Path, name: str) -> NDArray[np.float32]:
     """(201, 64) of a pickle; MediaError for anything else."""
     path, expected = root / name, (HELD.times, HELD.bands)
-    if not path.is_file():
-        raise MediaError(name, "missing sound")
+    refuse_unreadable(path, "missing sound")
     try:
         found = read_plain_pickle(path)
     except DataError as error:
