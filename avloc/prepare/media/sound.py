@@ -71,7 +71,7 @@ def hear(film: Film, rate: int, channels: str = "mean") -> Heard:
     assert track is not None
     placer, mixer = Placer(rate), Mixer(channels)
     alone: float | None = None  # s of the first sample, where there is no picture
-    failed = 0
+    failed, native = 0, 0
     for place, frames in film.decoded(stream):
         if isinstance(frames, Broken):
             failed += 1
@@ -80,6 +80,11 @@ def hear(film: Film, rate: int, channels: str = "mean") -> Heard:
             continue
         for frame in frames:
             at = film.time_of(frame, track)
+            native = native or frame.sample_rate
+            if frame.sample_rate != native and film.container.format.name == "mpegts":
+                # its stamps are counted by the first rate, so they do not say when the others are heard
+                change = f"its sound changes from {native} to {frame.sample_rate} Hz"
+                raise MediaError(film.path, "cannot be decoded", change)
             if film.video is None and at is not None:
                 alone = at if alone is None else alone
                 at -= alone
