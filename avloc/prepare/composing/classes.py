@@ -10,7 +10,7 @@ from pathlib import Path
 from avloc.annotations.builder import words
 from avloc.errors import DataError
 from avloc.files import why
-from avloc.prepare.composing.sources import Found, Source, names_of
+from avloc.prepare.composing.sources import SEVERAL, Found, Source, names_of
 
 logger = logging.getLogger(__name__)
 
@@ -36,11 +36,11 @@ class Cast:
 def join_classes(pictures: Found, sounds: Found, silent: Found, noise: Found, table: Path | None) -> Cast:
     """The cast; DataError where no class has both. What has no partner is said in the log.
 
-    A sound with several labels ("Bark,Dog,Animal") is of the one class that its labels name; of several classes, it is left
+    A sound with several labels ("Bark|Dog|Animal") is of the one class that its labels name; of several classes, it is left
     out. A name that has pictures and sounds and is no class of the table is left out too: neither a silent thing nor noise.
     """
     shown = {words(name): name for name in pictures.by_name}
-    heard = {words(label): label for name in sounds.by_name for label in name.split(",")}
+    heard = {words(label): label for name in sounds.by_name for label in name.split(SEVERAL)}
     of_picture, of_sound = _by_name(shown, heard) if table is None else _read(table, shown, heard)
     classes = tuple(sorted(set(of_picture.values()) & set(of_sound.values())))
     if not classes:
@@ -48,7 +48,7 @@ def join_classes(pictures: Found, sounds: Found, silent: Found, noise: Found, ta
     cast_pictures: dict[str, list[Source]] = {name: [] for name in classes}
     things: dict[str, list[Source]] = {}
     for name, own in pictures.by_name.items():
-        if of_picture.get(words(name)) in cast_pictures:
+        if of_picture.get(words(name), "") in cast_pictures:
             cast_pictures[of_picture[words(name)]] += own
         elif words(name) not in heard:
             things[words(name)] = [*things.get(words(name), ()), *own]
@@ -56,11 +56,11 @@ def join_classes(pictures: Found, sounds: Found, silent: Found, noise: Found, ta
     noises: dict[str, list[Source]] = {}
     several = 0
     for name, own in sounds.by_name.items():
-        labels = [words(label) for label in name.split(",")]
-        of = {of_sound[label] for label in labels if of_sound.get(label) in cast_sounds}
-        if len(of) == 1:
-            cast_sounds[of.pop()] += own
-        elif of:
+        labels = [words(label) for label in name.split(SEVERAL)]
+        mine = {of_sound[label] for label in labels if of_sound.get(label, "") in cast_sounds}
+        if len(mine) == 1:
+            cast_sounds[mine.pop()] += own
+        elif mine:
             several += len(own)
         elif not any(label in shown for label in labels):
             noises[labels[0]] = [*noises.get(labels[0], ()), *own]
@@ -70,7 +70,7 @@ def join_classes(pictures: Found, sounds: Found, silent: Found, noise: Found, ta
     _report("sounds without pictures, heard as noise", noises)
     _add(things, silent, cast_pictures, "--silent")
     _add(noises, noise, cast_sounds, "--noise")
-    named = {name: of for name in pictures.by_name if (of := of_picture.get(words(name))) in cast_pictures}
+    named = {name: of for name in pictures.by_name if (of := of_picture.get(words(name), "")) in cast_pictures}
     cast = Cast(classes, cast_pictures, cast_sounds, things, noises, named)
     unused = {name for name in shown if name in heard and not (name in of_picture and name in of_sound)}
     _report("names with pictures and sounds that --classes leaves out", unused)
@@ -93,10 +93,10 @@ def _read(table: Path, shown: Mapping[str, str], heard: Mapping[str, str]) -> tu
             found = tuple((name or "").strip() for name in reader.fieldnames or ())
             if found != COLUMNS:
                 raise DataError(f"{table}: found the columns {','.join(found) or 'none'}; expected {','.join(COLUMNS)}")
-            rows = [(reader.line_num, *((row[name] or "").strip() for name in COLUMNS)) for row in reader]
+            rows = [(reader.line_num, [(row[name] or "").strip() for name in COLUMNS]) for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{table}: cannot be read ({why(error)}); expected {','.join(COLUMNS)}") from None
-    for line, name, picture, sound in rows:
+    for line, (name, picture, sound) in rows:
         if not words(name):
             raise DataError(f"{table}:{line}: no class in this row; expected {','.join(COLUMNS)}")
         for given, there, of, what in ((picture, shown, of_picture, "pictures"), (sound, heard, of_sound, "sounds")):
@@ -114,7 +114,7 @@ def _read(table: Path, shown: Mapping[str, str], heard: Mapping[str, str]) -> tu
 def _no_class(pictures: Found, sounds: Found, table: Path | None) -> str:
     mine, theirs = names_of(pictures.by_name), names_of(sounds.by_name)
     where = "" if table is None else f"{table}: "
-    heard = {words(label): label for name in sounds.by_name for label in name.split(",")}
+    heard = {words(label): label for name in sounds.by_name for label in name.split(SEVERAL)}
     near = next(
         (
             (name, heard[found[0]])

@@ -27,7 +27,7 @@ def list_coco(path: Path, role: str) -> tuple[Path, Found]:
     if not files:
         raise DataError(f"{path}: no instances_*.json in it or in its folder annotations; expected COCO")
     root = path if path.is_dir() else path.parent.parent if path.parent.name == "annotations" else path.parent
-    there = {}
+    there: dict[str, str] = {}
     for name in walk(root, STILLS, EXPECTED):
         there.setdefault(name.rpartition("/")[2], name)
         there[name] = name
@@ -51,8 +51,8 @@ def _read(file: Path, role: str, there: dict[str, str], found: Found) -> None:
         missing = [name for name, _, _ in pictures.values() if _place(there, name) is None]
         if len(missing) == len(pictures):
             raise DataError(f"{file}: none of its {len(missing)} pictures is there, such as {some(missing, 1)}")
-        for name in missing:
-            found.leave_out("pictures that are not there")
+        if missing:
+            found.left_out["pictures that are not there"] = len(missing)
         for row in rows:
             name, width, height = pictures[row["image_id"]]
             path = _place(there, name)

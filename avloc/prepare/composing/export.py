@@ -97,7 +97,7 @@ def make_videos(out: Path, some: Sequence[tuple[str, int, Path]], moving: bool, 
         clip = part.clip(number)
         count = max(1, round(part.seconds * RATE))
         frames = _moving(clip.frames[0], count, number) if moving else (clip.frames[0] for _ in range(count))
-        write_bytes(path, encode_mp4(frames, RATE, clip.waveform / np.float32(32767), part.rate))
+        write_bytes(path, encode_mp4(frames, RATE, clip.waveform.astype(np.float32) / np.float32(32767), part.rate))
         tell("done", False)
     return len(some)
 
@@ -112,7 +112,7 @@ def _moving(frame: NDArray[np.uint8], count: int, seed: int) -> Iterator[NDArray
         shift = SWAY * size * time * np.array([np.cos(direction), np.sin(direction)])
         centre = (size - 1) / 2
         move = np.array([[scale, 0, centre * (1 - scale) + shift[0]], [0, scale, centre * (1 - scale) + shift[1]]])
-        yield cv2.warpAffine(frame, move, (size, size), borderMode=cv2.BORDER_REFLECT)
+        yield cv2.warpAffine(frame, move, (size, size), borderMode=cv2.BORDER_REFLECT).astype(np.uint8, copy=False)
 
 
 def _blame(arguments: tuple[Any, ...], number: int, reason: str, detail: str) -> tuple[Any, ...]:

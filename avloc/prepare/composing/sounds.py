@@ -9,7 +9,7 @@ from typing import Any, Literal
 from avloc.annotations.files import csv_rows, json_object
 from avloc.errors import DataError
 from avloc.files import why
-from avloc.prepare.composing.sources import Found, Source, class_of, walk
+from avloc.prepare.composing.sources import SEVERAL, Found, Source, class_of, walk
 from avloc.prepare.media.endings import PICTURES as VIDEOS
 from avloc.prepare.media.endings import SOUNDS
 
@@ -92,7 +92,8 @@ def _fsd50k(path: Path, role: str, found: Found) -> None:
             uploader = known.get("uploader") if isinstance(known, dict) else None
             group = f"uploader:{uploader}" if uploader else f"freesound:{name}"
             # labels of different depth stand side by side: which one counts is known when classes are joined
-            _take(found, role, there, f"{name}.wav", row["labels"], group, table, line)
+            labels = row["labels"].replace(",", SEVERAL)
+            _take(found, role, there, f"{name}.wav", labels, group, table, line)
 
 
 def _vggsound(path: Path, role: str, found: Found) -> None:

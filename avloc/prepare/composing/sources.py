@@ -16,6 +16,7 @@ logger = logging.getLogger(__name__)
 #: the folders that a composition reads; a file is named "ROLE:path in the folder"
 ROLES = ("pictures", "silent", "backgrounds", "sounds", "noise")
 SYSTEM_FOLDERS = ("__MACOSX",)
+SEVERAL = "|"  # between the labels of a sound that has several
 
 
 @dataclass(frozen=True)
