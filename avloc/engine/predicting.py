@@ -11,6 +11,7 @@ from torch import Tensor
 from avloc.annotations.truth import Truth
 from avloc.data.loader import Batch, Loader
 from avloc.data.plans import Plan
+from avloc.data.scenes import scenes_of, sounds_of
 from avloc.data.store import Store
 from avloc.engine.collect import collect
 from avloc.errors import DataError
@@ -57,6 +58,8 @@ def frames_to_score(store: Store, frames: str, seed: int, name: str) -> Frames:
     rows, kept = _rows_of(store, plan)
     boxes = store.boxes
     sounding = boxes.sounding[kept] & (boxes.label[kept] >= 0)
+    silent = ~boxes.sounding[kept]
+    scenes, kinds = scenes_of(store), sounds_of(store)
     truth = Truth(
         ids=ids,
         videos=[store.videos[clip] for clip in clips],
@@ -64,6 +67,10 @@ def frames_to_score(store: Store, frames: str, seed: int, name: str) -> Frames:
         box_clip=rows[sounding],
         box_class=boxes.label[kept][sounding],
         classes=store.classes,
+        silent_boxes=boxes.xyxy[kept][silent] if silent.any() else None,
+        silent_clip=rows[silent] if silent.any() else None,
+        scenes=None if scenes is None else [scenes[clip] for clip in clips],
+        sound=None if kinds is None else [kinds[clip] for clip in clips],
         votes=store.votes,
         name=name,
         sha256=store.fingerprint,
