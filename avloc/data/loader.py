@@ -18,7 +18,7 @@ from avloc import processes
 from avloc.data.as_stored import heard
 from avloc.data.labels import Labels
 from avloc.data.memory import stays_in_memory
-from avloc.data.plans import Plan, draw_plan, video_numbers
+from avloc.data.plans import Plan, anew, draw_plan, video_numbers
 from avloc.data.raw_batches import Parts, RawBatch, gathered
 from avloc.data.store import Store
 
@@ -76,7 +76,7 @@ class Loader:
 
     `resident` keeps the raw split on the device: True (DataError where it does not fit), False, or None to decide by its
     size against free memory.
-    `labels` are pseudo labels of the split's clips.
+    `labels` are pseudo labels of the split's clips. `anew` lets each training epoch pair frames and sounds of a class anew.
     """
 
     def __init__(
@@ -87,7 +87,9 @@ class Loader:
         workers: int = 0,
         resident: bool | None = None,
         labels: Labels | None = None,
+        anew: bool = False,
     ):
+        self.anew = anew
         self.store, self.senses, self.device = store, senses, device
         self.workers = min(workers, os.cpu_count() or 1)  # more only wait for each other
         self._videos = torch.from_numpy(video_numbers(store)).to(device)
@@ -118,6 +120,8 @@ class Loader:
     def training(self, batch_size: int, seed: int, epoch: int) -> Iterator[Batch]:
         """The Batches of one training epoch for this process, views augmented; a function of its arguments alone."""
         plan = draw_plan(self.store, (seed, epoch), self.senses.negatives)
+        if self.anew:
+            plan = anew(self.store, plan, (seed, epoch))
         world, rank = processes.world_size(), processes.rank()
         size = min(batch_size, len(plan) // world) or 1
         starts = [(step * world + rank) * size for step in range(self.steps(batch_size))]
@@ -175,7 +179,8 @@ class Loader:
         if raw.every is not None:
             batch.frames = self._all_frames(raw.every, generator)
         if self._scores is not None:
-            batch.sound_scores, batch.frame_scores = (scores[index] for scores in self._scores)
+            heard_index = index if part.sounds is None else torch.from_numpy(part.sounds).to(self.device)
+            batch.sound_scores, batch.frame_scores = self._scores[0][heard_index], self._scores[1][index]
         if self._proposals is not None:
             picks = torch.from_numpy(part.picks).to(self.device)
             batch.proposals, batch.proposal_classes = (

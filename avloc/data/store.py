@@ -81,11 +81,12 @@ class Store:
         return cls(path, settings, [row for row in rows if row["status"] == "ok"], fingerprint)
 
     def split(self, name: str) -> "Store":
-        """The clips of one list."""
-        if name not in self.splits:
+        """The clips of one list, or of several one after the other: "train_whole+train_solo"."""
+        names = [name] if name in self.splits else name.split("+")
+        if missing := [one for one in names if one not in self.splits]:
             there = ", ".join(f"{split} ({clips} clips)" for split, clips in self.splits.items())
-            raise DataError(f"{self.path}: no split {name!r}; it holds {there}")
-        part = self._of([row for row in self._rows if row["split"] == name])
+            raise DataError(f"{self.path}: no split {missing[0]!r}; it holds {there}")
+        part = self._of([row for one in names for row in self._rows if row["split"] == one])
         part.split_name = name
         return part
 

@@ -85,7 +85,13 @@ def _loader(stage: Stage, split: str, localizer: Localizer, device: "torch.devic
     store = open_split(stage.data.store, split, localizer, stage.data.layout, training=True)
     labels = None if stage.data.labels is None else read_labels(store, stage.data.labels)
     refuse_labels(stage.data, split, store, labels, localizer)
-    return Loader(store, localizer, device, stage.train.workers, stage.train.resident, labels)
+    pairs = stage.data.pairs or getattr(store, "settings", {}).get("pairs", "stored")
+    anew = pairs == "anew" and split == stage.data.train
+    if anew and not store.labels.any():
+        raise DataError(
+            f"{stage.data.store}, {split}: no clip has a class, by which pairs could be drawn anew; set data.pairs: stored"
+        )
+    return Loader(store, localizer, device, stage.train.workers, stage.train.resident, labels, anew)
 
 
 def refuse_labels(data: Data, split: str, store: "Store", labels: "Labels | None", localizer: Localizer) -> None:

@@ -47,7 +47,8 @@ class SplitCheck:
 
 @dataclass(frozen=True)
 class Checked:
-    """splits: see SplitCheck. across: "A, B" -> ids of clips of B that A holds too. broken: shards that are missing or cannot
+    """splits: see SplitCheck. across: "A, B" -> ids of clips of B that A holds too. files: "train, test" -> files that
+    composed clips of both parts were made of. broken: shards that are missing or cannot
     be read, with why; their clips are in no other figure but the counts of the lists. shard: "2/8" where the store is a part.
     problems: what is wrong, in words.
     """
@@ -58,12 +59,14 @@ class Checked:
     broken: list[str]
     shard: str | None
     problems: list[str]
+    files: dict[str, list[str]] = field(default_factory=dict)
 
 
 def data_check(store: Path) -> Checked:
     """Read all of a store, once. DataError where it is none; whatever is wrong in it is counted and named."""
     import json
 
+    from avloc.data.scenes import shared_files
     from avloc.data.store import Store
     from avloc.prepare.writing.checking import Checker, across
 
@@ -78,8 +81,10 @@ def data_check(store: Path) -> Checked:
     for name in whole.splits:
         splits[name], seen[name] = _split(checker, whole.split(name).without(broken), rows[name])
     doubles = across(seen)
+    shared = shared_files(row for own in rows.values() for row in own)
     problems = [*broken.values(), *_problems(splits, doubles, whole.settings.get("shard"))]
-    return Checked(whole.path, splits, doubles, list(broken.values()), whole.settings.get("shard"), problems)
+    problems += [f"{pair}: {len(files)} files are in both: {some(files)}" for pair, files in shared.items()]
+    return Checked(whole.path, splits, doubles, list(broken.values()), whole.settings.get("shard"), problems, shared)
 
 
 def _split(checker: Any, part: "Store", lines: list[dict[str, Any]]) -> tuple[SplitCheck, dict[bytes, str]]:

@@ -1,7 +1,9 @@
 """Reading a whole store to see what is wrong with it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 
@@ -61,7 +63,7 @@ class Checker:
                 continue
             contents = self.known[place]
             for clip, content in zip(clips, contents, strict=True):
-                _look(found, part.ids[clip], content)
+                _look(found, part.ids[clip], as_meant(content, row, part.ids[clip]))
             if "sha256" not in row:
                 found.bare += 1
                 continue
@@ -91,6 +93,12 @@ class Checker:
 def _loud(sound: np.ndarray) -> bool:
     """Waveforms that are no longer silent somewhere; spectrograms that are not one value throughout."""
     return bool(np.abs(sound.astype(np.int32)).max(initial=0) >= SILENT) if sound.ndim == 1 else bool(np.ptp(sound) > 0)
+
+
+def as_meant(content: _Content, row: Mapping[str, Any], name: str) -> _Content:
+    """Without what a composed clip was meant to be: of one picture with others of its scene, or silent."""
+    silent = any(one["clip"] == name and one["sound"] == "silence" for one in row.get("heard", ()))
+    return replace(content, still=content.still and "scene" not in row, loud=content.loud or silent)
 
 
 def _look(found: Found, name: str, content: _Content) -> None:
