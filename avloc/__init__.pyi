@@ -14,6 +14,7 @@ from avloc.methods.base import Phase as Phase
 from avloc.methods.base import Train as Train
 from avloc.prepare.audioset_instrument import prepare_audioset_instrument as prepare_audioset_instrument
 from avloc.prepare.ave import prepare_ave as prepare_ave
+from avloc.prepare.compose import prepare_compose as prepare_compose
 from avloc.prepare.folder import prepare_folder as prepare_folder
 from avloc.prepare.import_ import prepare_import as prepare_import
 from avloc.prepare.music import prepare_music as prepare_music

@@ -115,6 +115,7 @@ class Truth:
         silent_boxes, silent_clip = self.silent_boxes, self.silent_clip
         if silent_boxes is not None and silent_clip is not None:
             there = np.flatnonzero(place[silent_clip] >= 0)
+            there = there[np.argsort(place[silent_clip[there]], kind="stable")]
             silent_boxes, silent_clip = silent_boxes[there], place[silent_clip[there]]
 
         def of_box(values: NDArray | None) -> NDArray | None:

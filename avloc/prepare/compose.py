@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Unpack
 
-from avloc.config import words
 from avloc.errors import DataError
+from avloc.options import Ask, verb
 from avloc.prepare.composing.dealing import Looks, refuse_few
 from avloc.prepare.composing.export import write_truth, write_videos
 from avloc.prepare.composing.gathering import Folders, gather
@@ -17,6 +17,7 @@ from avloc.prepare.composing.scenes import Frame, Kind
 from avloc.prepare.composing.sounds import SoundLayout
 from avloc.prepare.composing.splitting import SHARES, read_shares
 from avloc.prepare.media.container import MediaError
+from avloc.prepare.parts.options import Frames, Out, Rate, Seconds, StoreKind
 from avloc.prepare.parts.recipe import moments_of
 from avloc.prepare.pool.scale import Scale
 from avloc.prepare.writing.build import Prepared, build_store
@@ -27,10 +28,11 @@ BLOCK = 64  # scenes a shard
 FEW = 5000  # training clips; fewer fixed pairs of picture and sound are learnt by heart
 
 
+@verb
 def prepare_compose(
     pictures: Annotated[Path, "photographs by class: class folders, COCO, Pascal VOC, Open Images, PNGs with alpha"],
     sounds: Annotated[Path, "sounds by class: class folders, ESC-50, FSD50K, UrbanSound8K or VGGSound"],
-    out: Annotated[Path, "store to write; run the command again to finish or extend it"] = Path("data/composed"),
+    out: Out = Path("data/composed"),
     classes: Annotated[
         Path | None, "table class,picture,sound that joins names; default: equal names are joined"
     ] = None,
@@ -41,15 +43,15 @@ def prepare_compose(
     splits: Annotated[Sequence[str], "PART=SHARE of all photographs and recordings; may be repeated"] = SHARES,
     count: Annotated[Sequence[str], "PART:KIND=NUMBER of scenes; may be repeated"] = COUNTS,
     seed: Annotated[int, "seed for the parts and the scenes"] = 0,
-    seconds: Annotated[float, "seconds of sound of each clip"] = 3.0,
+    seconds: Seconds = 3.0,
     size: Annotated[int, "side of a scene in pixels"] = 256,
-    rate: Annotated[int, "sampling rate of the stored sound in Hz"] = 16000,
+    rate: Rate = 16000,
     area: Annotated[str, "LOW:HIGH share of the frame that an object takes"] = "0.07:0.33",
     level: Annotated[str, "LOW:HIGH loudness of a clip, RMS in dB of full scale"] = "-28:-14",
     short: Annotated[
         Literal["pad", "repeat"], "what to do with short sounds: pad them with silence or repeat them"
     ] = "pad",
-    min: Annotated[int, "photographs and recordings that each class must have in a part"] = 4,
+    min: Annotated[int, "photographs and recordings that each class must have in a part", Ask(least=1)] = 4,
     whole: Annotated[bool, "show photographs with marked objects as they are, as in VPO"] = False,
     picture_layout: Annotated[PictureLayout, "how the pictures lie"] = "auto",
     sound_layout: Annotated[SoundLayout, "how the sounds lie"] = "auto",
@@ -61,8 +63,8 @@ def prepare_compose(
     motion: Annotated[
         Literal["still", "moving"], "whether the picture of these videos stands still or moves slowly"
     ] = "still",
-    frames: Annotated[Literal["jpeg", "raw"], "how frames are stored: jpeg (quality 95) or raw"] = "jpeg",
-    store: Annotated[Literal["hdf5", "lmdb"], "file format of the store"] = "hdf5",
+    frames: Frames = "jpeg",
+    store: StoreKind = "hdf5",
     **work: Unpack[Scale],
 ) -> Prepared:
     """Scenes of your own photographs and sounds, with exact truth of what sounds where. docs/data/compose.md
@@ -71,25 +73,31 @@ def prepare_compose(
     class is silent), duet (both sound), mosaic (four pictures, two sound), interactive (a pair with each of its sounds),
     absent (nothing in view sounds). A photograph, a recording and a background are in one part only.
     """
-    out, pictures, sounds = Path(out), Path(pictures), Path(sounds)
-    if size < 32 or size % 2 or seed < 0 or min < 1:
-        raise DataError(
-            f"size is {size}, seed {seed}, min {min}; expected an even size from 32 on, 0 or more, 1 or more"
-        )
+    if size < 32 or size % 2 or seed < 0:
+        raise DataError(f"size is {size}, seed {seed}; expected an even size from 32 pixels on, and a seed from 0 on")
     moments = moments_of(size, rate, seconds)
     frame = Frame(size, rate, moments.samples, _range("area", area, 0.001, 0.5), _range("level", level, -80, -3))
-    shares = read_shares(words(splits))
-    counts = read_counts(words(count), list(shares))
-    optional = {"silent": silent, "noise": noise, "backgrounds": backgrounds, "classes": classes, "groups": groups}
-    places = {name: None if path is None else Path(path) for name, path in optional.items()}
-    folders = Folders(pictures, sounds, picture_layout=picture_layout, sound_layout=sound_layout, **places)
+    shares = read_shares(splits)
+    counts = read_counts(count, list(shares))
+    folders = Folders(
+        pictures,
+        sounds,
+        silent,
+        noise,
+        backgrounds,
+        classes,
+        groups,
+        picture_layout=picture_layout,
+        sound_layout=sound_layout,
+    )
     found = gather(folders, shares, seed, whole)
     parts = [part for part in shares if any(part == asked for asked, _ in counts)]
     refuse_few(found.pools, found.classes, parts, min)
     looks = Looks(found.roots, rate)
-    first = "_".join(next(iter(counts)))
-    looks.bad |= {file: (first, MediaError(file, "in two classes")) for file in found.twice}
-    listing = list_scenes(counts, found.pools, frame, looks, seed, min, found.photographs, work.get("progress"))
+    looks.bad |= {file: ("", MediaError(file, "in two classes")) for file in found.twice}
+    listing = list_scenes(
+        counts, found.pools, frame, looks, seed, min, tuple(count) != COUNTS, found.photographs, work.get("progress")
+    )
     _warn_of_few(counts, train_anew)
     settings: dict[str, Any] = {
         "data": "composed",
@@ -110,11 +118,11 @@ def prepare_compose(
     reader = SceneReader(found.roots, found.classes, frame, short == "repeat")
     prepared = build_store(out, pictures, listing, reader, settings, block=BLOCK, **work)
     if prepared.shard is None:
-        shown = [f"{part}_{kind}" for part, kind in counts if not part.startswith("train")]
+        shown = [split for split in listing.splits if not split.startswith("train")]
         if export_truth:
             write_truth(out, shown)
         if videos is not None:
-            write_videos(out, shown, Path(videos), motion == "moving", work.get("jobs"), work.get("progress"))
+            write_videos(out, shown, videos, motion == "moving", work.get("jobs"), work.get("progress"))
     return prepared
 
 

@@ -51,7 +51,7 @@ def lines(store: Path) -> list[dict]:
         ({"area": "0.4:0.2"}, "area is '0.4:0.2'; expected LOW:HIGH"),
         ({"level": "loud"}, "level is 'loud'; expected LOW:HIGH"),
         ({"size": 63}, "size is 63"),
-        ({"seed": -1}, "seed -1"),
+        ({"seed": -1}, "seed -1; expected an even size from 32 pixels on, and a seed from 0 on"),
         ({"min": 9}, r"bell has 2 pictures in validation \(and .* more such\); expected at least 9 of each class"),
         ({"pictures": Path("nowhere")}, "nowhere: no such folder; expected a folder for each class with pictures"),
         ({"sounds": Path("nowhere")}, "nowhere: no such folder; expected a folder for each class with sounds"),
@@ -246,3 +246,13 @@ def test_a_mosaic_of_too_few_classes_is_refused(world, tmp_path):
         shutil.rmtree(world["pictures"] / name)
     with pytest.raises(DataError, match="test:mosaic: needs 4 classes, here are 3; leave it out of --count"):
         composed(world, tmp_path / "store", count=["test:mosaic=4"])
+
+
+def test_a_kind_that_nobody_asked_for_is_left_out_where_there_are_too_few_classes(world, tmp_path, caplog, monkeypatch):
+    for name in ("owl", "horn"):
+        shutil.rmtree(world["pictures"] / name)
+    few = ("train:solo=4", "test:mosaic=4", "test:pair=4")
+    monkeypatch.setattr("avloc.prepare.compose.COUNTS", few)
+    prepared = composed(world, tmp_path / "store", count=few)
+    assert prepared.splits == {"train_solo": 4, "test_pair": 4}
+    assert "left out: test:mosaic: needs 4 classes, here are 3" in caplog.text

@@ -1,5 +1,6 @@
 """The recipes of all clips as a listing that `build_store` takes; sources that cannot be used are listed as failed."""
 
+import logging
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,10 +11,12 @@ from avloc.errors import DataError
 from avloc.naming import unknown
 from avloc.prepare.composing.dealing import Dealer, Looks
 from avloc.prepare.composing.natural import Marked, NaturalScenes
-from avloc.prepare.composing.scenes import KINDS, Frame, Kind, Scenes
+from avloc.prepare.composing.scenes import KINDS, Frame, Kind, Scenes, TooFew
 from avloc.prepare.composing.splitting import Parts
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.progress import Progress, untold
+
+logger = logging.getLogger(__name__)
 
 COUNTS = (
     "train:whole=650", "train:solo=650", "validation:solo=150", "validation:pair=150", "test:whole=300", "test:solo=300",
@@ -37,6 +40,8 @@ def read_counts(texts: Sequence[str], parts: Sequence[str]) -> dict[tuple[str, K
         if (part, kind) in counts:
             raise DataError(f"count {text!r}: {where} is given twice")
         counts[part, kind] = int(number)
+    if not counts:
+        raise DataError("count is empty; expected PART:KIND=COUNT, such as test:pair=300")
     return counts
 
 
@@ -47,22 +52,32 @@ def list_scenes(
     looks: Looks,
     seed: int,
     least: int,
+    asked: bool = True,
     photographs: Mapping[str, Marked] | None = None,
     tell: Progress | None = None,
 ) -> Listing:
     """A split PART_KIND for each count. A scene depends on the seed, its split and its number, and on the scenes before it
-    in its split, whose files it does not repeat before all were used. photographs: what is marked in each, where scenes are
-    photographs as they are."""
+    in its split, whose files it does not repeat before all were used.
+
+    asked: a kind that cannot be drawn for want of classes is refused, not left out. photographs: what is marked in each,
+    where scenes are photographs as they are.
+    """
     items: dict[str, Item] = {}
     splits: dict[str, list[Entry]] = {}
     total, done, told = sum(counts.values()), 0, tell or untold
     for (part, kind), count in counts.items():
         split = f"{part}_{kind}"
         dealer = Dealer(pools, looks, part, split, seed, least)
-        if photographs is None:
-            scenes = Scenes(kind, frame, dealer, looks.roots)
-        else:
-            scenes = NaturalScenes(kind, frame, dealer, looks.roots, photographs)
+        try:
+            if photographs is None:
+                scenes = Scenes(kind, frame, dealer, looks.roots)
+            else:
+                scenes = NaturalScenes(kind, frame, dealer, looks.roots, photographs)
+        except TooFew as error:
+            if asked:
+                raise
+            logger.warning("left out: %s", str(error).partition(";")[0])
+            continue
         splits[split] = []
         for number in range(count):
             name = f"{split}_{number:06d}"
@@ -73,9 +88,11 @@ def list_scenes(
             done += 1
             if done % 50 == 0:
                 told(done, total, "looking at pictures and sounds")
-    for file, (split, error) in looks.bad.items():
-        items[file] = Item(file, file, {"unusable": [error.reason, error.detail]})
-        splits[split].append(Entry(file))
+    if not splits:
+        raise DataError("nothing to compose: no kind of scene is left; bring more classes, or name kinds with --count")
+    for file, (split, why) in looks.bad.items():
+        items[file] = Item(file, file, {"unusable": [why.reason, why.detail]})
+        splits[split if split in splits else next(iter(splits))].append(Entry(file))
     return Listing(items, splits)
 
 

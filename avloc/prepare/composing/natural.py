@@ -9,7 +9,7 @@ from numpy.random import Generator
 from avloc.errors import DataError
 from avloc.prepare.composing.dealing import Dealer
 from avloc.prepare.composing.looking import facts_of
-from avloc.prepare.composing.scenes import Frame, Kind, Scenes
+from avloc.prepare.composing.scenes import Frame, Kind, Scenes, TooFew
 from avloc.prepare.composing.sources import Found, Source, flat
 from avloc.prepare.composing.splitting import Parts
 
@@ -36,7 +36,7 @@ class NaturalScenes(Scenes):
         self.classes = [name for name in self.classes if f"{self.sort}/{name}" in dealer.names("photographs")]
         if not self.classes:
             what = {"one": "one class", "several": "two classes or more", "any": "any class"}[self.sort]
-            raise DataError(f"{dealer.part}:{kind}: no photograph has objects of {what}; leave it out of --count")
+            raise TooFew(f"{dealer.part}:{kind}: no photograph has objects of {what}; leave it out of --count")
 
     def _whole(self, random: Generator, level: float) -> dict[str, Any]:
         own, shown = self._photograph(random)

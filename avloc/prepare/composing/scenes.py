@@ -43,6 +43,10 @@ class Frame:
         return self.samples / self.rate
 
 
+class TooFew(DataError):
+    """A kind of scene that there are not enough classes for."""
+
+
 class Scenes:
     """Draws the recipes of one kind of scene in one part, one after the other."""
 
@@ -52,7 +56,7 @@ class Scenes:
         self.things, self.noises = dealer.names("things"), dealer.names("noises")
         needed = CLASSES_NEEDED.get(kind, 1)
         if len(self.classes) < needed:
-            raise DataError(
+            raise TooFew(
                 f"{dealer.part}:{kind}: needs {needed} classes, here are {len(self.classes)}; leave it out of --count, or "
                 "bring more classes"
             )
