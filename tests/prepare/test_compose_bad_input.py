@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -239,6 +240,17 @@ def test_hidden_and_system_files_are_passed_over(world, tmp_path):
     (world["pictures"] / "__MACOSX").mkdir()
     (world["pictures"] / "__MACOSX" / "x.png").write_bytes(b"resource fork")
     assert composed(world, tmp_path / "store", count=["train:whole=100"]).failed == 0
+
+
+def test_a_name_that_is_not_utf_8_is_passed_over_and_named_and_a_link_that_leads_back_is_followed_once(
+    world, tmp_path, caplog
+):
+    odd = os.fsencode(world["pictures"] / "bell") + b"/caf\xe9.png"
+    with open(odd, "wb") as file:
+        file.write((world["pictures"] / "bell" / "bell_00.png").read_bytes())
+    (world["pictures"] / "bell" / "back").symlink_to(world["pictures"])
+    assert composed(world, tmp_path / "store", count=["train:whole=20"]).failed == 0
+    assert "1 names are not UTF-8, rename them: bell/caf" in caplog.text
 
 
 def test_a_mosaic_of_too_few_classes_is_refused(world, tmp_path):

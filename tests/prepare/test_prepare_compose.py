@@ -9,8 +9,10 @@ from avloc.data.scenes import scenes_of, sounds_of
 from avloc.data.store import Store
 from avloc.errors import DataError
 from avloc.prepare.compose import prepare_compose
+from avloc.prepare.writing.merge import merge_stores
 from avloc.scoring import score
 from avloc.verbs.data_check import data_check
+from tests.commands import printed
 from tests.data.making import REPOSITORY
 from tests.prepare.composing import CLASSES, COUNTS, RATE, THINGS, colour_of, composed, make_world, pitch_of
 
@@ -272,3 +274,33 @@ def test_real_photographs_and_sounds_are_composed(tmp_path):
         "train_solo": 4, "test_pair": 4, "test_interactive": 4, "test_absent": 4,
     }  # fmt: skip
     assert data_check(tmp_path / "store").problems == []
+
+
+def test_parts_of_a_job_array_are_merged_into_the_same_store_and_get_their_truth_then(
+    world, store, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("avloc.prepare.compose.BLOCK", 8)
+    parts = [tmp_path / f"part{number}" for number in (1, 2)]
+    for number, part in enumerate(parts, 1):
+        composed(world, part, shard=f"{number}/2", export_truth=True)
+        assert not (part / "truth.json").exists()
+    merge_stores(parts, tmp_path / "whole")
+    again = composed(world, tmp_path / "whole", export_truth=True)
+    assert again.kept == again.ok
+    assert (tmp_path / "whole" / "truth.json").read_bytes() == (store.path / "truth.json").read_bytes()
+    for name in store.splits:
+        assert (Store.open(tmp_path / "whole").split(name).all_sounds() == store.split(name).all_sounds()).all()
+
+
+def test_the_command_line_takes_what_the_function_takes(world, store, tmp_path):
+    given = [f"--{name}={path}" for name, path in world.items()] + [f"--count={text}" for text in COUNTS]
+    small = ["--seconds=1", f"--rate={RATE}", "--size=64", "--frames=raw", "--jobs=0", "--min=2"]
+    found = printed("prepare", "compose", *given, *small, f"--out={tmp_path / 'store'}")
+    assert found["splits"] == store.splits and found["failed"] == 0
+    assert Store.open(tmp_path / "store").fingerprint == store.fingerprint
+
+
+def test_a_store_of_lmdb_holds_the_same_clips(world, store, tmp_path):
+    composed(world, tmp_path / "store", store="lmdb", count=["test:pair=8"])
+    part = Store.open(tmp_path / "store").split("test_pair")
+    assert (part.all_frames() == store.split("test_pair").all_frames()).all()

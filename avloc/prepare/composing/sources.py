@@ -77,7 +77,13 @@ def walk(root: Path, endings: Sequence[str], expected: str) -> list[str]:
         raise DataError(f"{root}: {what}; expected {expected}")
     found: list[str] = []
     odd: list[str] = []
+    been = set[tuple[int, int]]()
     for folder, folders, files in os.walk(root, followlinks=True):
+        own = os.stat(folder)
+        if (own.st_dev, own.st_ino) in been:  # a link that leads back
+            folders.clear()
+            continue
+        been.add((own.st_dev, own.st_ino))
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in SYSTEM_FOLDERS)
         inside = os.path.relpath(folder, root)
         for file in files:
