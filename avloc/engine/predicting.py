@@ -90,13 +90,16 @@ def _rows_of(store: Store, plan: Plan) -> tuple[NDArray[np.int64], NDArray[np.in
 def wrong_sounds(store: Store, plan: Plan, seed: int) -> Plan:
     """The same frames, each heard with a clip of another video none of whose classes sounds in its own.
 
-    Where every other video shares a class (two sources of few classes), any other video's.
+    Where every other video shares a class (two sources of few classes), any other video's. A clip whose sound nothing in view
+    makes has no class, so its sound is not taken: it may be that of a class in view elsewhere.
     """
     random = np.random.default_rng(seed)
     videos, labels = np.array(store.videos), np.asarray(store.labels)
+    kinds = sounds_of(store)
+    own = np.ones(len(store), bool) if kinds is None else np.array(kinds) == "own"
     heard = np.empty(len(plan), np.int64)
     for row, clip in enumerate(plan.clips):
-        other = videos != videos[clip]
+        other = (videos != videos[clip]) & own
         apart = other & ~(labels & labels[clip]).any(1)
         choice = np.flatnonzero(apart if apart.any() else other)
         if not len(choice):

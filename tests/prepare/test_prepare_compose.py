@@ -234,6 +234,22 @@ def test_absent_sounds_are_told_apart_by_their_kind(store):
     assert all(found["auroc"] == 1.0 for found in kinds.values())
 
 
+def test_a_run_is_scored_on_scenes_and_on_absent_sounds_as_the_exported_truth_is(store):
+    from avloc.engine.predicting import frames_to_score, wrong_sounds
+
+    part = store.split("test_interactive+test_absent")
+    frames = frames_to_score(part, "all", 0, "both")
+    truth = read_own_truth(store.path / "truth.json").take(
+        [place for place, name in enumerate(read_own_truth(store.path / "truth.json").ids) if name in part.ids]
+    )
+    assert frames.truth.ids == truth.ids
+    assert frames.truth.scenes == truth.scenes and frames.truth.sound == truth.sound
+    assert np.abs(frames.truth.silent_boxes - truth.silent_boxes).max() < 1e-5
+    heard = wrong_sounds(part, frames.plan, 0).sounds
+    assert heard is not None and part.labels[heard].any(1).all()  # no absent sound, which might be one in view
+    assert not (part.labels[heard] & part.labels[frames.plan.clips]).any()
+
+
 def test_few_fixed_pairs_are_warned_of_and_pairs_anew_are_noted_in_the_store(world, store, tmp_path, caplog):
     assert store.settings["pairs"] == "stored"
     composed(world, tmp_path / "fixed", count=["train:solo=4"])

@@ -19,8 +19,10 @@ from avloc.progress import Progress, untold
 logger = logging.getLogger(__name__)
 
 COUNTS = (
-    "train:whole=650", "train:solo=650", "train:mosaic=500", "validation:solo=150", "validation:pair=150", "test:whole=300", "test:solo=300",
-    "test:pair=300", "test:duet=300", "test:mosaic=300", "test:interactive=150", "test:absent=300",
+    "train:whole=650", "train:solo=650", "train:mosaic=500",
+    "validation:solo=150", "validation:pair=150",
+    "test:whole=300", "test:solo=300", "test:pair=300", "test:duet=300", "test:mosaic=300", "test:interactive=150",
+    "test:absent=300",
 )  # fmt: skip
 
 
