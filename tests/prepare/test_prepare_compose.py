@@ -8,11 +8,12 @@ from avloc.annotations.reading import read_own_truth
 from avloc.data.scenes import scenes_of, sounds_of
 from avloc.data.store import Store
 from avloc.errors import DataError
+from avloc.predictions import write_predictions
 from avloc.prepare.compose import prepare_compose
 from avloc.prepare.writing.merge import merge_stores
 from avloc.scoring import score
 from avloc.verbs.data_check import data_check
-from tests.commands import printed
+from tests.commands import printed, shown
 from tests.data.making import REPOSITORY
 from tests.prepare.composing import CLASSES, COUNTS, RATE, THINGS, colour_of, composed, make_world, pitch_of
 
@@ -320,3 +321,25 @@ def test_a_store_of_lmdb_holds_the_same_clips(world, store, tmp_path):
     composed(world, tmp_path / "store", store="lmdb", count=["test:pair=8"])
     part = Store.open(tmp_path / "store").split("test_pair")
     assert (part.all_frames() == store.split("test_pair").all_frames()).all()
+
+
+def test_the_command_line_scores_heat_maps_with_the_exported_truth(store, tmp_path):
+    truth = read_own_truth(store.path / "truth" / "test_interactive.json")
+    maps = np.random.default_rng(0).random((len(truth), 1, 8, 8)).astype(np.float32)
+    write_predictions(tmp_path / "maps.h5", truth.ids, maps)
+    file = store.path / "truth" / "test_interactive.json"
+    given = [
+        "evaluate",
+        "--predictions",
+        tmp_path / "maps.h5",
+        "--truth",
+        file,
+        "--protocol",
+        "kaist",
+        "--resamples",
+        0,
+    ]
+    found = printed(*given)
+    assert {"iiou", "iauc"} <= set(found["metrics"]) and "largest object" in found["baselines"]
+    assert found["tells"]["pairs"] == len(truth)
+    assert "pairs with a silent object (chance: 50)" in shown(*given)
