@@ -27,7 +27,7 @@ def colour_of(name: str) -> tuple[int, int, int]:
 
 
 def pitch_of(name: str) -> float:
-    return 400.0 + 300 * (*CLASSES, "wind").index(name)
+    return 400.0 + 300 * (*CLASSES, "wind", *THINGS).index(name)
 
 
 def photograph(name: str, number: int, size: tuple[int, int] = (64, 48)) -> Image.Image:

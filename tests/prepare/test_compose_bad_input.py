@@ -112,6 +112,29 @@ def test_names_that_the_table_leaves_out_are_neither_silent_things_nor_noise(wor
     )
 
 
+def test_names_of_any_script_are_joined_whatever_their_case_and_spaces(world, tmp_path):
+    for name, shown, heard in (
+        ("bell", "Käse Glocke", "käse_glocke"),
+        ("cat", "猫", "猫"),
+        ("owl", "Cafe\u0301", "CAFÉ"),
+    ):
+        (world["pictures"] / name).rename(world["pictures"] / shown)
+        (world["sounds"] / name).rename(world["sounds"] / heard)
+    composed(world, tmp_path / "store", count=["test:interactive=30"])
+    store = Store.open(tmp_path / "store")
+    assert store.classes == ("café", "drum", "horn", "käse_glocke", "猫")
+    assert any(name.endswith("_猫") for name in store.split("test_interactive").ids)
+
+
+def test_a_thing_that_never_sounds_is_no_noise(world, tmp_path):
+    make_sounds(tmp_path / "more", ["lamp"])
+    with pytest.raises(DataError, match="'lamp' is both a silent thing and a sound of nothing in view"):
+        composed(world, tmp_path / "store", noise=tmp_path / "more")
+    shutil.copytree(world["pictures"] / "owl", world["silent"] / "owl")
+    with pytest.raises(DataError, match="--silent: 'owl' is one of the classes that are seen and heard"):
+        composed(world, tmp_path / "store")
+
+
 def test_what_has_no_partner_is_said(world, tmp_path, caplog):
     shutil.rmtree(world["sounds"] / "owl")
     composed(world, tmp_path / "store", count=FEW)

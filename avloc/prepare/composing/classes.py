@@ -7,10 +7,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from avloc.annotations.builder import words
 from avloc.errors import DataError
 from avloc.files import why
-from avloc.prepare.composing.sources import SEVERAL, Found, Source, names_of
+from avloc.prepare.composing.sources import SEVERAL, Found, Source, names_of, plain
 
 logger = logging.getLogger(__name__)
 
@@ -39,8 +38,8 @@ def join_classes(pictures: Found, sounds: Found, silent: Found, noise: Found, ta
     A sound with several labels ("Bark|Dog|Animal") is of the one class that its labels name; of several classes, it is left
     out. A name that has pictures and sounds and is no class of the table is left out too: neither a silent thing nor noise.
     """
-    shown = {words(name): name for name in pictures.by_name}
-    heard = {words(label): label for name in sounds.by_name for label in name.split(SEVERAL)}
+    shown = {plain(name): name for name in pictures.by_name}
+    heard = {plain(label): label for name in sounds.by_name for label in name.split(SEVERAL)}
     of_picture, of_sound = _by_name(shown, heard) if table is None else _read(table, shown, heard)
     classes = tuple(sorted(set(of_picture.values()) & set(of_sound.values())))
     if not classes:
@@ -48,15 +47,15 @@ def join_classes(pictures: Found, sounds: Found, silent: Found, noise: Found, ta
     cast_pictures: dict[str, list[Source]] = {name: [] for name in classes}
     things: dict[str, list[Source]] = {}
     for name, own in pictures.by_name.items():
-        if of_picture.get(words(name), "") in cast_pictures:
-            cast_pictures[of_picture[words(name)]] += own
-        elif words(name) not in heard:
-            things[words(name)] = [*things.get(words(name), ()), *own]
+        if of_picture.get(plain(name), "") in cast_pictures:
+            cast_pictures[of_picture[plain(name)]] += own
+        elif plain(name) not in heard:
+            things[plain(name)] = [*things.get(plain(name), ()), *own]
     cast_sounds: dict[str, list[Source]] = {name: [] for name in classes}
     noises: dict[str, list[Source]] = {}
     several = 0
     for name, own in sounds.by_name.items():
-        labels = [words(label) for label in name.split(SEVERAL)]
+        labels = [plain(label) for label in name.split(SEVERAL)]
         mine = {of_sound[label] for label in labels if of_sound.get(label, "") in cast_sounds}
         if len(mine) == 1:
             cast_sounds[mine.pop()] += own
@@ -70,7 +69,11 @@ def join_classes(pictures: Found, sounds: Found, silent: Found, noise: Found, ta
     _report("sounds without pictures, heard as noise", noises)
     _add(things, silent, cast_pictures, "--silent")
     _add(noises, noise, cast_sounds, "--noise")
-    named = {name: of for name in pictures.by_name if (of := of_picture.get(words(name), "")) in cast_pictures}
+    if both := sorted(set(things) & set(noises)):
+        raise DataError(
+            f"{both[0]!r} is both a silent thing and a sound of nothing in view; take it out of one of them"
+        )
+    named = {name: of for name in pictures.by_name if (of := of_picture.get(plain(name), "")) in cast_pictures}
     cast = Cast(classes, cast_pictures, cast_sounds, things, noises, named)
     unused = {name for name in shown if name in heard and not (name in of_picture and name in of_sound)}
     _report("names with pictures and sounds that --classes leaves out", unused)
@@ -97,29 +100,29 @@ def _read(table: Path, shown: Mapping[str, str], heard: Mapping[str, str]) -> tu
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{table}: cannot be read ({why(error)}); expected {','.join(COLUMNS)}") from None
     for line, (name, picture, sound) in rows:
-        if not words(name):
+        if not plain(name):
             raise DataError(f"{table}:{line}: no class in this row; expected {','.join(COLUMNS)}")
         for given, there, of, what in ((picture, shown, of_picture, "pictures"), (sound, heard, of_sound, "sounds")):
             if not given:
                 continue
-            if words(given) not in there:
-                near = difflib.get_close_matches(words(given), there, 1)
+            if plain(given) not in there:
+                near = difflib.get_close_matches(plain(given), there, 1)
                 hint = f"; did you mean {there[near[0]]!r}?" if near else f"; there are {names_of(there.values())}"
                 raise DataError(f"{table}:{line}: no {what} of {given!r}{hint}")
-            if of.setdefault(words(given), words(name)) != words(name):
-                raise DataError(f"{table}:{line}: {given!r} is of {of[words(given)]!r} already; a name is of one class")
+            if of.setdefault(plain(given), plain(name)) != plain(name):
+                raise DataError(f"{table}:{line}: {given!r} is of {of[plain(given)]!r} already; a name is of one class")
     return of_picture, of_sound
 
 
 def _no_class(pictures: Found, sounds: Found, table: Path | None) -> str:
     mine, theirs = names_of(pictures.by_name), names_of(sounds.by_name)
     where = "" if table is None else f"{table}: "
-    heard = {words(label): label for name in sounds.by_name for label in name.split(SEVERAL)}
+    heard = {plain(label): label for name in sounds.by_name for label in name.split(SEVERAL)}
     near = next(
         (
             (name, heard[found[0]])
             for name in sorted(pictures.by_name)
-            if (found := difflib.get_close_matches(words(name), heard, 1))
+            if (found := difflib.get_close_matches(plain(name), heard, 1))
         ),
         None,
     )
@@ -132,11 +135,11 @@ def _no_class(pictures: Found, sounds: Found, table: Path | None) -> str:
 
 def _add(to: dict[str, list[Source]], more: Found, classes: Mapping[str, object], option: str) -> None:
     for name, own in more.by_name.items():
-        if words(name) in classes:
+        if plain(name) in classes:
             raise DataError(
                 f"{option}: {name!r} is one of the classes that are seen and heard; take it out of one of them"
             )
-        to[words(name)] = [*to.get(words(name), ()), *own]
+        to[plain(name)] = [*to.get(plain(name), ()), *own]
 
 
 def _report(what: str, names: Collection[str]) -> None:

@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -111,6 +112,11 @@ def class_of(path: str) -> str:
     if inside.parent.name:
         return inside.parent.name
     return re.sub(r"[-_ ]*\d+$", "", inside.stem) or inside.stem
+
+
+def plain(name: str) -> str:
+    """A name for comparing: lower case, and one underscore for whatever is neither letter nor digit, in any script."""
+    return re.sub(r"[\W_]+", "_", unicodedata.normalize("NFC", name).casefold()).strip("_") or name
 
 
 def flat(found: Mapping[str, Sequence[Source]]) -> Iterator[Source]:
