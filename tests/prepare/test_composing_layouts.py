@@ -325,5 +325,7 @@ def test_a_table_of_sounds_with_other_columns_is_refused(tmp_path):
     write_wav(tmp_path / "audio" / "1-5-A-0.wav")
     (tmp_path / "meta").mkdir()
     (tmp_path / "meta" / "esc50.csv").write_text("file,category\nx,dog\n")
-    with pytest.raises(DataError, match=r"esc50.csv: no column filename; expected filename, category, src_file"):
+    with pytest.raises(
+        DataError, match=r"esc50.csv: no column filename among file,category; expected filename,category,src_file"
+    ):
         list_sounds(tmp_path)

@@ -1,6 +1,5 @@
 """Which pictures and which sounds are of one class: by equal names, or by a table class,picture,sound."""
 
-import csv
 import difflib
 import logging
 from collections.abc import Collection, Mapping, Sequence
@@ -8,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from avloc.errors import DataError
-from avloc.files import why
+from avloc.prepare.composing.columns import named_rows
 from avloc.prepare.composing.sources import SEVERAL, Found, Source, names_of, plain
 
 logger = logging.getLogger(__name__)
@@ -90,16 +89,8 @@ def _read(table: Path, shown: Mapping[str, str], heard: Mapping[str, str]) -> tu
     """Class of each picture name and of each sound name; DataError for a name that is not there, with the nearest."""
     of_picture: dict[str, str] = {}
     of_sound: dict[str, str] = {}
-    try:
-        with table.open(newline="", encoding="utf-8-sig") as text:
-            reader = csv.DictReader(text)
-            found = tuple((name or "").strip() for name in reader.fieldnames or ())
-            if found != COLUMNS:
-                raise DataError(f"{table}: found the columns {','.join(found) or 'none'}; expected {','.join(COLUMNS)}")
-            rows = [(reader.line_num, [(row[name] or "").strip() for name in COLUMNS]) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{table}: cannot be read ({why(error)}); expected {','.join(COLUMNS)}") from None
-    for line, (name, picture, sound) in rows:
+    for line, row in named_rows(table, *COLUMNS):
+        name, picture, sound = (row[column].strip() for column in COLUMNS)
         if not plain(name):
             raise DataError(f"{table}:{line}: no class in this row; expected {','.join(COLUMNS)}")
         for given, there, of, what in ((picture, shown, of_picture, "pictures"), (sound, heard, of_sound, "sounds")):

@@ -1,15 +1,13 @@
 """Objects of Open Images: class-descriptions-boxable.csv, *-annotations-bbox.csv and pictures ImageID.jpg."""
 
-import csv
-from collections.abc import Iterator
 from pathlib import Path
 
 from PIL import Image
 
 from avloc.annotations.files import csv_rows
 from avloc.errors import DataError
-from avloc.files import why
 from avloc.prepare.composing.boxes import add_object
+from avloc.prepare.composing.columns import named_rows
 from avloc.prepare.composing.sources import Found, walk
 from avloc.prepare.media.endings import STILLS
 
@@ -28,7 +26,7 @@ def list_open_images(path: Path, role: str) -> tuple[Path, Found]:
         raise DataError(f"{path}: no {BOXES} in it; expected {EXPECTED}")
     found, sizes = Found(), dict[str, tuple[int, int] | None]()
     for file in files:
-        for number, row in _rows(file):
+        for number, row in named_rows(file, *NEEDED):
             picture = there.get(row["ImageID"])
             if picture is None:
                 found.leave_out("boxes whose picture is not there")
@@ -53,21 +51,6 @@ def list_open_images(path: Path, role: str) -> tuple[Path, Found]:
             corners = (x0 * width, y0 * height, x1 * width, y1 * height)
             add_object(found, f"{role}:{picture}", names[row["LabelName"]], corners, size)
     return path, found
-
-
-def _rows(file: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    try:
-        with file.open(newline="", encoding="utf-8-sig") as text:
-            reader = csv.DictReader(text)
-            missing = [name for name in NEEDED if name not in (reader.fieldnames or ())]
-            if missing:
-                raise DataError(f"{file}: no column {missing[0]}; expected {', '.join(NEEDED)}")
-            for row in reader:
-                if any(row[name] is None for name in NEEDED):
-                    raise DataError(f"{file}:{reader.line_num}: too few columns; expected {', '.join(NEEDED)}")
-                yield reader.line_num, row
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{file}: not a readable csv file ({why(error)})") from None
 
 
 def _size(path: Path) -> tuple[int, int] | None:

@@ -1,14 +1,13 @@
 """Sounds by class: class folders, ESC-50, FSD50K, UrbanSound8K or VGGSound, each with what must lie in one split."""
 
-import csv
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
 from avloc.annotations.files import csv_rows, json_object
 from avloc.errors import DataError
-from avloc.files import why
+from avloc.prepare.composing.columns import named_rows
 from avloc.prepare.composing.sources import SEVERAL, Found, Source, class_of, walk
 from avloc.prepare.media.endings import PICTURES as VIDEOS
 from avloc.prepare.media.endings import SOUNDS
@@ -63,7 +62,7 @@ def _esc50(path: Path, role: str, found: Found) -> None:
     """filename, category and src_file, the recording of Freesound."""
     table = path / "meta" / "esc50.csv"
     there = _by_name(path)
-    for line, row in _rows(table, "filename", "category", "src_file"):
+    for line, row in named_rows(table, "filename", "category", "src_file"):
         _take(found, role, there, row["filename"], row["category"], f"freesound:{row['src_file']}", table, line)
 
 
@@ -71,7 +70,7 @@ def _urbansound8k(path: Path, role: str, found: Found) -> None:
     """slice_file_name, class and fsID, the recording of Freesound."""
     table = path / "metadata" / "UrbanSound8K.csv"
     there = _by_name(path)
-    for line, row in _rows(table, "slice_file_name", "class", "fsID"):
+    for line, row in named_rows(table, "slice_file_name", "class", "fsID"):
         _take(found, role, there, row["slice_file_name"], row["class"], f"freesound:{row['fsID']}", table, line)
 
 
@@ -86,7 +85,7 @@ def _fsd50k(path: Path, role: str, found: Found) -> None:
             continue
         info = path / "FSD50K.metadata" / f"{part}_clips_info_FSD50K.json"
         about: dict[str, Any] = json_object(info) if info.is_file() else {}
-        for line, row in _rows(table, "fname", "labels"):
+        for line, row in named_rows(table, "fname", "labels"):
             name = row["fname"]
             known = about.get(name)
             uploader = known.get("uploader") if isinstance(known, dict) else None
@@ -124,18 +123,3 @@ def _take(
         found.add(Source(f"{role}:{there[name]}", label.strip(), group))
     else:
         found.leave_out("listed sounds that are not there")
-
-
-def _rows(file: Path, *needed: str) -> Iterator[tuple[int, dict[str, str]]]:
-    try:
-        with file.open(newline="", encoding="utf-8-sig") as text:
-            reader = csv.DictReader(text)
-            missing = [name for name in needed if name not in (reader.fieldnames or ())]
-            if missing:
-                raise DataError(f"{file}: no column {missing[0]}; expected {', '.join(needed)}")
-            for row in reader:
-                if any(row[name] is None for name in needed):
-                    raise DataError(f"{file}:{reader.line_num}: too few columns; expected {', '.join(needed)}")
-                yield reader.line_num, row
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{file}: not a readable csv file ({why(error)})") from None
