@@ -107,24 +107,25 @@ def test_an_interrupted_training_with_pairs_anew_ends_as_an_uninterrupted_one(pa
         assert_same_training(tmp_path / "fixed", tmp_path / "whole")
 
 
-def test_a_store_that_was_prepared_for_it_is_paired_anew_unless_the_configuration_says_otherwise(tmp_path):
-    from avloc.engine.experiment import open_run
-    from avloc.engine.stages import fresh_stage
-    from avloc.engine.training import _loader
+@pytest.mark.parametrize(("given", "expected"), [(None, 2), ("stored", 0), ("anew", 2)])
+def test_a_store_that_was_prepared_for_it_is_paired_anew_unless_the_configuration_says_otherwise(
+    tmp_path, monkeypatch, given, expected
+):
+    drawn: list[int] = []
 
+    def counted(store: Store, plan: Plan, seed: tuple[int, ...]) -> Plan:
+        drawn.append(len(store))
+        return anew(store, plan, seed)
+
+    monkeypatch.setattr("avloc.data.loader.anew", counted)
     world = make_world(tmp_path / "world")
     composed(world, tmp_path / "store", count=["train:solo=12", "validation:solo=4"], train_anew=True)
-    for given, expected in ((None, True), ("stored", False), ("anew", True)):
-        settings = tiny_config(tmp_path / "store")
-        settings.pop("stage2")
-        settings["evaluate"].pop("multi")
-        settings["stage1"]["model"]["sound"]["rate"] = 8000
-        settings["stage1"]["data"] |= {"train": "train_solo", "validation": "validation_solo", "pairs": given}
-        experiment, run = open_run(write_config(tmp_path / "c.yaml", settings), tmp_path / f"run{given}", ())
-        localizer = fresh_stage(experiment, run, 1)
-        stage = experiment.stage(1)
-        assert _loader(stage, "train_solo", localizer, CPU).anew is expected
-        assert _loader(stage, "validation_solo", localizer, CPU).anew is False
+    settings = tiny_config(tmp_path / "store", class_task=False)
+    settings["stage1"]["model"]["sound"]["rate"] = 8000
+    settings["stage1"]["train"]["epochs"] = 2
+    settings["stage1"]["data"] |= {"train": "train_solo", "validation": "validation_solo", "pairs": given}
+    avloc.train_stage1(write_config(tmp_path / "c.yaml", settings), tmp_path / "run")
+    assert drawn == [12] * expected  # in each epoch of training, and never for validation
 
 
 def test_pairs_cannot_be_drawn_anew_without_classes(tmp_path):

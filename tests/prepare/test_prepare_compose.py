@@ -343,3 +343,17 @@ def test_the_command_line_scores_heat_maps_with_the_exported_truth(store, tmp_pa
     assert {"iiou", "iauc"} <= set(found["metrics"]) and "largest object" in found["baselines"]
     assert found["tells"]["pairs"] == len(truth)
     assert "pairs with a silent object (chance: 50)" in shown(*given)
+
+
+def test_pictures_that_were_moved_are_known_and_others_of_their_size_are_refused(tmp_path):
+    world = make_world(tmp_path / "world")
+    composed(world, tmp_path / "store", count=["train:solo=20"])
+    moved = {**world, "pictures": world["pictures"].rename(tmp_path / "moved")}
+    assert composed(moved, tmp_path / "store", count=["train:solo=20"]).kept == 20
+    other = moved["pictures"].rename(tmp_path / "other")
+    for file in (other / "owl").iterdir():
+        content = bytearray(file.read_bytes())
+        content[-1] ^= 1
+        file.write_bytes(content)
+    with pytest.raises(DataError, match=r"was prepared from .*moved, and .*other holds other files"):
+        composed({**world, "pictures": other}, tmp_path / "store", count=["train:solo=20"])

@@ -31,6 +31,18 @@ class SceneReader:
     frame: Frame
     repeat: bool
 
+    @property
+    def root(self) -> Path:
+        """Where the pictures lie: the source of the store."""
+        return self.roots["pictures"]
+
+    def files(self, item: Item) -> list[str]:
+        """The pictures of a scene below `root`, by which a source that was moved is known."""
+        recipe = item.facts
+        shown = [recipe.get("picture"), *recipe.get("objects", ())]
+        named = [one["file"].partition(":") for one in shown if one and "file" in one]
+        return [inside for role, _, inside in named if role == "pictures"]
+
     def read(self, item: Item) -> Iterator[Clip]:
         """A clip for each sound of the scene; its objects are the same in all."""
         recipe = item.facts
