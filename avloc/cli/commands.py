@@ -26,7 +26,9 @@ PANELS = {
     "More": (),
 }
 #: verbs named GROUP_NAME are the commands of a group
-GROUPS = {"data": "Look at a prepared store: what it holds, what is wrong, one clip; join the parts of a store."}
+GROUPS = {
+    "data": "Look at a prepared store: what it holds, what is wrong, one clip; join its parts, export it; fetch videos."
+}
 PREPARE = (
     "Turn a data set into a store that every method can read, or make a synthetic one.\n\n"
     "A data set of your own is one file: `avloc prepare mypackage.birds` runs the function prepare_birds of "

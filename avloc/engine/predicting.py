@@ -14,6 +14,7 @@ from avloc.data.plans import Plan
 from avloc.data.scenes import scenes_of, sounds_of
 from avloc.data.store import Store
 from avloc.engine.collect import collect
+from avloc.engine.mask_truth import masks_to_score
 from avloc.errors import DataError
 from avloc.methods.base import Localizer
 
@@ -41,7 +42,7 @@ class Frames:
 def frames_to_score(store: Store, frames: str, seed: int, name: str) -> Frames:
     """Of each clip its annotated frames: ``all``, the ``first``, or one at ``random``; the truth has a row for each.
 
-    Frames that the annotation does not know are left out; DataError when it knows none.
+    Frames that the annotation does not know are left out; DataError when it knows none. A store of masks is scored on these.
     """
     clips, picks = np.nonzero(store.annotated)
     if frames != "all":
@@ -60,6 +61,7 @@ def frames_to_score(store: Store, frames: str, seed: int, name: str) -> Frames:
     sounding = boxes.sounding[kept] & (boxes.label[kept] >= 0)
     silent = ~boxes.sounding[kept]
     scenes, kinds = scenes_of(store), sounds_of(store)
+    drawn = masks_to_score(store, plan) if store.masked else {}
     truth = Truth(
         ids=ids,
         videos=[store.videos[clip] for clip in clips],
@@ -74,6 +76,7 @@ def frames_to_score(store: Store, frames: str, seed: int, name: str) -> Frames:
         votes=store.votes,
         name=name,
         sha256=store.fingerprint,
+        **drawn,
     )
     return Frames(store, plan, truth)
 

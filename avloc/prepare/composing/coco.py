@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from avloc.annotations.files import json_object
+from avloc.endings import STILLS
 from avloc.errors import DataError
 from avloc.naming import some
 from avloc.prepare.composing.boxes import add_object
 from avloc.prepare.composing.masks import polygons_or_runs
-from avloc.prepare.composing.sources import Found, walk
-from avloc.prepare.media.endings import STILLS
+from avloc.prepare.composing.sources import Found, files_with
 
 EXPECTED = "pictures beside COCO's annotations/instances_*.json"
 
@@ -28,7 +28,7 @@ def list_coco(path: Path, role: str) -> tuple[Path, Found]:
         raise DataError(f"{path}: no instances_*.json in it or in its folder annotations; expected COCO")
     root = path if path.is_dir() else path.parent.parent if path.parent.name == "annotations" else path.parent
     there: dict[str, str] = {}
-    for name in walk(root, STILLS, EXPECTED):
+    for name in files_with(root, STILLS, EXPECTED):
         there.setdefault(name.rpartition("/")[2], name)
         there[name] = name
     found = Found()

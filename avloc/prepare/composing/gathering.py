@@ -5,15 +5,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from avloc.endings import STILLS
 from avloc.naming import some
 from avloc.prepare.composing.classes import Cast, join_classes
 from avloc.prepare.composing.groups import grouped
 from avloc.prepare.composing.natural import Marked, marked_photographs
 from avloc.prepare.composing.pictures import PictureLayout, list_pictures
 from avloc.prepare.composing.sounds import SoundLayout, list_sounds
-from avloc.prepare.composing.sources import Found, Source, walk
+from avloc.prepare.composing.sources import Found, Source, files_with
 from avloc.prepare.composing.splitting import Parts, split_up
-from avloc.prepare.media.endings import STILLS
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ def gather(folders: Folders, shares: Mapping[str, float], seed: int, whole: bool
     places: list[Source] = []
     if folders.backgrounds is not None:
         roots["backgrounds"] = folders.backgrounds
-        files = [f"backgrounds:{file}" for file in walk(folders.backgrounds, STILLS, "pictures of places")]
+        files = [f"backgrounds:{file}" for file in files_with(folders.backgrounds, STILLS, "pictures of places")]
         places = [Source(file, "backgrounds", file) for file in files]
     cast = join_classes(shown, heard, things, noises, folders.classes)
     pools, twice = _split(cast, places, roots, folders.groups, shares, seed)

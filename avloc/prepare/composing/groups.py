@@ -1,6 +1,5 @@
 """What must lie in one part: files of one recording or one user's group, and files of the same bytes."""
 
-import csv
 import fnmatch
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -8,24 +7,21 @@ from dataclasses import replace
 from pathlib import Path
 
 from avloc.errors import DataError
-from avloc.files import file_size, why
+from avloc.files import file_size
 from avloc.naming import some
 from avloc.prepare.composing.sources import Source, flat
+from avloc.tables import read_table
 
 Pool = Mapping[str, Sequence[Source]]
 
 
 def read_groups(path: Path) -> list[tuple[int, str, str]]:
     """(line, file, group) of lines file,group; a file may be a pattern such as face/george_*."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as text:
-            rows = [(number, row) for number, row in enumerate(csv.reader(text), 1) if row]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: cannot be read ({why(error)}); expected lines file,group") from None
+    rows = read_table(path, 2, "file,group", headed=False).rows
     if rows and [cell.strip() for cell in rows[0][1][:2]] == ["file", "group"]:
         del rows[0]
     for number, row in rows:
-        if len(row) < 2 or not row[0].strip() or not row[1].strip():
+        if not row[0].strip() or not row[1].strip():
             raise DataError(f"{path}:{number}: found {','.join(row)!r}; expected file,group")
     return [(number, row[0].strip(), row[1].strip()) for number, row in rows]
 

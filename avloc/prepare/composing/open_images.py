@@ -5,11 +5,11 @@ from pathlib import Path
 from PIL import Image
 
 from avloc.annotations.files import csv_rows
+from avloc.endings import STILLS
 from avloc.errors import DataError
 from avloc.prepare.composing.boxes import add_object
 from avloc.prepare.composing.columns import named_rows
-from avloc.prepare.composing.sources import Found, walk
-from avloc.prepare.media.endings import STILLS
+from avloc.prepare.composing.sources import Found, files_with
 
 NAMES = "class-descriptions-boxable.csv"
 BOXES = "*-annotations-bbox.csv"
@@ -20,7 +20,7 @@ NEEDED = ("ImageID", "LabelName", "XMin", "XMax", "YMin", "YMax")
 def list_open_images(path: Path, role: str) -> tuple[Path, Found]:
     """Objects by the name of their class; groups of objects are counted and left out, as COCO's crowds are."""
     names = {row[0]: row[1] for row in csv_rows(path / NAMES, 2)}
-    there = {name.rpartition("/")[2].rpartition(".")[0]: name for name in walk(path, STILLS, EXPECTED)}
+    there = {name.rpartition("/")[2].rpartition(".")[0]: name for name in files_with(path, STILLS, EXPECTED)}
     files = sorted(path.glob(BOXES))
     if not files:
         raise DataError(f"{path}: no {BOXES} in it; expected {EXPECTED}")

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Literal
 
+from avloc.endings import STILLS
 from avloc.prepare.composing import coco, open_images, voc
-from avloc.prepare.composing.sources import Found, Source, class_of, walk
-from avloc.prepare.media.endings import STILLS
+from avloc.prepare.composing.sources import Found, Source, class_of, files_with
 
 PictureLayout = Literal["auto", "folders", "coco", "voc", "open-images"]
 EXPECTED = f"a folder for each class with pictures ({', '.join(STILLS)}), COCO, Pascal VOC or Open Images"
@@ -36,7 +36,7 @@ def recognised(path: Path) -> PictureLayout:
 
 def _class_folders(path: Path, role: str) -> Found:
     found = Found()
-    for file in walk(path, STILLS, EXPECTED):
+    for file in files_with(path, STILLS, EXPECTED):
         name = f"{role}:{file}"
         found.add(Source(name, class_of(file), name))
     return found

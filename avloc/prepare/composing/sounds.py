@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from avloc.annotations.files import csv_rows, json_object
+from avloc.endings import SOUNDS, VIDEOS
 from avloc.errors import DataError
 from avloc.prepare.composing.columns import named_rows
-from avloc.prepare.composing.sources import SEVERAL, Found, Source, class_of, walk
-from avloc.prepare.media.endings import PICTURES as VIDEOS
-from avloc.prepare.media.endings import SOUNDS
+from avloc.prepare.composing.sources import SEVERAL, Found, Source, class_of, files_with
 
 SoundLayout = Literal["auto", "folders", "esc50", "fsd50k", "urbansound8k", "vggsound"]
 EXPECTED = f"a folder for each class with sounds ({', '.join(SOUNDS)}), ESC-50, FSD50K, UrbanSound8K or VGGSound"
@@ -48,7 +47,7 @@ def recognised(path: Path) -> SoundLayout:
 
 
 def _class_folders(path: Path, role: str, found: Found) -> None:
-    for file in walk(path, SOUNDS, EXPECTED):
+    for file in files_with(path, SOUNDS, EXPECTED):
         found.add(Source(f"{role}:{file}", class_of(file), _recording(role, file)))
 
 
@@ -109,7 +108,7 @@ def _vggsound(path: Path, role: str, found: Found) -> None:
 
 
 def _by_name(path: Path, endings: tuple[str, ...] = SOUNDS, ending: bool = True) -> dict[str, str]:
-    files = walk(path, endings, EXPECTED)
+    files = files_with(path, endings, EXPECTED)
     names = (file.rpartition("/")[2] for file in files)
     return {name if ending else name.rpartition(".")[0]: file for name, file in zip(names, files, strict=True)}
 

@@ -10,13 +10,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from avloc.errors import DataError
-from avloc.naming import some
+from avloc.naming import printable, some
+from avloc.walking import walk
 
 logger = logging.getLogger(__name__)
 
 #: the folders that a composition reads; a file is named "ROLE:path in the folder"
 ROLES = ("pictures", "silent", "backgrounds", "sounds", "noise")
-SYSTEM_FOLDERS = ("__MACOSX",)
 SEVERAL = "|"  # between the labels of a sound that has several
 
 
@@ -68,7 +68,7 @@ def natural(path: str) -> list[Any]:
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path)]
 
 
-def walk(root: Path, endings: Sequence[str], expected: str) -> list[str]:
+def files_with(root: Path, endings: Sequence[str], expected: str) -> list[str]:
     """Files with these endings under a folder, "a/b.jpg", in natural order; hidden and system files are passed over.
 
     DataError where there is no such folder. Names that are not UTF-8 are passed over too, and the log says how many.
@@ -78,23 +78,13 @@ def walk(root: Path, endings: Sequence[str], expected: str) -> list[str]:
         raise DataError(f"{root}: {what}; expected {expected}")
     found: list[str] = []
     odd: list[str] = []
-    been = set[tuple[int, int]]()
-    for folder, folders, files in os.walk(root, followlinks=True):
-        own = os.stat(folder)
-        if (own.st_dev, own.st_ino) in been:  # a link that leads back
-            folders.clear()
-            continue
-        been.add((own.st_dev, own.st_ino))
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in SYSTEM_FOLDERS)
-        inside = os.path.relpath(folder, root)
+    for folder, files in walk(root):
         for file in files:
-            if file.startswith(".") or os.path.splitext(file)[1].lower() not in endings:
-                continue
-            path = PurePosixPath(inside, file).as_posix()
-            (found if _is_text(path) else odd).append(path)
+            if os.path.splitext(file)[1].lower() in endings:
+                path = PurePosixPath(folder, file).as_posix()
+                (found if _is_text(path) else odd).append(path)
     if odd:
-        shown = some(path.encode("utf-8", "replace").decode() for path in odd)
-        logger.warning("%s: %d names are not UTF-8, rename them: %s", root, len(odd), shown)
+        logger.warning("%s: %d names are not UTF-8, rename them: %s", root, len(odd), some(map(printable, odd)))
     return sorted(found, key=natural)
 
 
