@@ -16,9 +16,8 @@ from avloc.data.clip import BoxTable, Clip
 from avloc.data.masks import MaskTable
 from avloc.data.shards import Shards
 from avloc.data.spectrograms import empty_sounds, spectrograms_of
-from avloc.data.store_settings import read_settings
+from avloc.data.store_settings import read_settings, splits_of
 from avloc.errors import DataError
-from avloc.naming import some
 
 #: where and how it lies and what was not found, not what it holds
 _PLACE = ("source", "store", "unmatched")
@@ -85,10 +84,7 @@ class Store:
 
     def split(self, name: str) -> "Store":
         """The clips of one list, or of several one after the other: "train_whole+train_solo"."""
-        names = [name] if name in self.splits else name.split("+")
-        if missing := [one for one in names if one not in self.splits]:
-            there = some((f"{split} ({clips} clips)" for split, clips in self.splits.items()), 8)
-            raise DataError(f"{self.path}: no split {missing[0]!r}; it holds {there}")
+        names = splits_of(self.path, self.splits, name)
         part = self._of([row for one in names for row in self._rows if row["split"] == one])
         part.split_name = name
         return part

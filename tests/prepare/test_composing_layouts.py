@@ -156,7 +156,7 @@ DAMAGED = [
     ("coco", "annotations/instances_train2017.json", '{"images": []}', "not laid out as COCO"),
     ("coco", "train2017", None, "none of its 13 pictures is there"),
     ("voc", "Annotations/000003.xml", "<annotation>", "000003.xml: not a Pascal VOC"),
-    ("open-images", "train-annotations-bbox.csv", "ImageID\na\n", "no column LabelName"),
+    ("open-images", "train-annotations-bbox.csv", "ImageID,Source\na,b\n", "no column LabelName"),
     ("open-images", "class-descriptions-boxable.csv", "/m/cat,Cat\n", "'/m/owl' is not in"),
 ]
 

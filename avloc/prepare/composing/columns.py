@@ -10,7 +10,7 @@ from avloc.tables import read_table
 def named_rows(file: Path, *needed: str) -> Iterator[tuple[int, dict[str, str]]]:
     """(line, value by column) of each row; DataError where a column is missing, or a row is too short for one."""
     what = ",".join(needed)
-    table = read_table(file, len(needed), what, headed=True)
+    table = read_table(file, 2, what, headed=True)
     missing = [name for name in needed if name not in table.header]
     if missing:
         raise DataError(f"{file}: no column {missing[0]} among {','.join(table.header) or 'none'}; expected {what}")
