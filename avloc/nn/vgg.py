@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 from pydantic import PositiveInt
 from torch import Tensor, nn
@@ -28,7 +29,7 @@ class Vgg:
     norms: bool = False
     weights: str | None = None
 
-    def build(self) -> "VggNet":
+    def build(self, channels: int = 3, view: Any = None) -> "VggNet":
         """An encoder of frames; AvlocError when the weights are not to be had or do not fit."""
         encoder = VggNet(self.widths, self.blocks, self.norms)
         if self.weights is not None:

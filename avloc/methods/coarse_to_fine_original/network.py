@@ -1,14 +1,14 @@
 """Both streams of coarse-to-fine's original version, and the head that tells whether sound and frame belong together."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torchvision.ops import roi_align
 
-from avloc.errors import AvlocError
-from avloc.nn.encoders import Backbone
+from avloc.methods.coarse_to_fine_original.trunks import TimmTrunk, build_trunk
 from avloc.nn.mobile_crnn import MobileCrnn
+from avloc.nn.senses import Eyes
 
 
 class Sight(NamedTuple):
@@ -33,15 +33,13 @@ class Hearing(NamedTuple):
 
 class VisualNet(nn.Module):
     """A ResNet with a classifier, and its last stage once more: `layer5` starts as a copy of pretrained weights, else at
-    random on its own."""
+    random on its own. view: the FrameView whose frames it sees."""
 
-    def __init__(self, backbone: Backbone, classes: int):
+    def __init__(self, backbone: Eyes, classes: int, view: Any = None):
         super().__init__()
-        if backbone.project is not None:
-            raise AvlocError(f"visual.project is {backbone.project}; layer5 has no projection: leave it out")
-        self.trunk = backbone.build(3)
+        self.trunk = build_trunk(backbone, view)
         self.channels = self.trunk.channels
-        other = backbone.build(3)
+        other = build_trunk(backbone, view)
         self.layer5 = getattr(other, other.stages[-1])
         self.fc = nn.Linear(self.channels, classes)
 
@@ -94,9 +92,9 @@ class MatchHead(nn.Module):
 
 
 class Streams(nn.Module):
-    def __init__(self, classes: int, visual: Backbone, audio: MobileCrnn, dim: int):
+    def __init__(self, classes: int, visual: Eyes, audio: MobileCrnn, dim: int, view: Any = None):
         super().__init__()
-        self.visual = VisualNet(visual, classes)
+        self.visual = VisualNet(visual, classes, view)
         self.audio = audio.build(classes)
         self.match = MatchHead(self.audio.channels, self.visual.channels, dim)
 
@@ -107,16 +105,21 @@ class Streams(nn.Module):
     def stem(self) -> list[nn.Module]:
         """What the authors leave as it is: the first layers of both encoders."""
         trunk = self.visual.trunk
+        if isinstance(trunk, TimmTrunk):  # whose own settings say what is frozen
+            return [self.audio.features[0]]
         return [trunk.conv1, trunk.bn1, getattr(trunk, trunk.stages[0]), self.audio.features[0]]
 
     def heads(self) -> list[nn.Module]:
         """What is new beside the encoders, and `layer5`."""
-        return [self.match, self.visual.layer5, self.visual.fc, self.audio.outputlayer]
+        last = [self.visual.trunk.last] if isinstance(self.visual.trunk, TimmTrunk) else []
+        return [self.match, self.visual.layer5, self.visual.fc, self.audio.outputlayer, *last]
 
     def fix_statistics(self) -> None:
         """Batch norms keep their statistics but for those of `layer5` and of the matching head, as the authors train."""
         self.eval()
         self.visual.layer5.train()
+        if isinstance(self.visual.trunk, TimmTrunk):
+            self.visual.trunk.last.train()
         self.match.train()
         self.audio.gru.train()
 

@@ -22,6 +22,7 @@ from avloc.methods.coarse_to_fine_original.taught import Taught, taught_by
 from avloc.methods.coarse_to_fine_original.window import window
 from avloc.nn.encoders import Backbone
 from avloc.nn.mobile_crnn import MobileCrnn
+from avloc.nn.senses import Eyes
 
 Variant = Literal["labels", "tags"]
 FRAME = FrameView(size=256, resize=256, crop=False, augment=False)
@@ -64,7 +65,7 @@ class StageOne(Localizer):
         mix: int = 2,
         frame: FrameView = FRAME,
         sound: LogMel = SOUND,
-        visual: Backbone = Backbone(),
+        visual: Eyes = Backbone(),
         audio: MobileCrnn = MobileCrnn(),
         dim: int = 128,
         mode: Literal["avc", "cls"] = "avc",
@@ -93,7 +94,7 @@ class StageOne(Localizer):
         self.priors, self.boxes = priors, proposals
         self._nets: tuple[PriorNets, ...] = ()  # in a tuple, so that they are no part of the weights
         self.frame, self.sound = frame, sound
-        self.streams = Streams(classes, visual, audio, dim)
+        self.streams = Streams(classes, visual, audio, dim, frame)
         self.mode, self.maps, self.freeze_norms, self.backbone_rate = mode, maps, freeze_norms, backbone_rate
         self.bgr_training, self.test_peak = bgr_training, test_peak
         self.mixtures, self.waveform = mixtures, bool(mixtures)
