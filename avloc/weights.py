@@ -128,9 +128,7 @@ def verify(one: WeightFile, path: Path) -> bool:
         return False
     found = digest(path)
     if not found.startswith(one.sha256):
-        raise AvlocError(
-            f"{path}: its SHA-256 begins with {found[:16]}; that of {one.name} with {one.sha256[:16]}: another file"
-        )
+        raise AvlocError(f"{path}: SHA-256 {found[:16]}..., but {one.name} has {one.sha256[:16]}...: another file")
     return True
 
 
@@ -175,8 +173,8 @@ def _download(one: WeightFile, into: Path, path: Path) -> None:
     except (OSError, http.client.HTTPException) as error:
         reason = str(getattr(error, "reason", "") or error).splitlines()
         raise AvlocError(
-            f"{one.name}: could not be downloaded from {one.url} ({reason[0] if reason else type(error).__name__}); get {one.file} "
-            f"elsewhere and run `avloc weights fetch {one.name} --from {one.file}`, or put it at {path}"
+            f"{one.name}: could not be downloaded from {one.url} ({reason[0] if reason else type(error).__name__}); get "
+            f"{one.file} elsewhere and run `avloc weights fetch {one.name} --from {one.file}`, or put it at {path}"
         ) from None
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from avloc.engine.checkpoints import load_weights, tensor_shape
 from avloc.engine.experiment import Experiment
 from avloc.engine.run import Run
-from avloc.errors import RunError
+from avloc.errors import AvlocError, RunError
 from avloc.methods.base import Localizer
 
 
@@ -49,6 +49,7 @@ def load_stage(experiment: Experiment, run: Run, number: int, phases: tuple[str,
             f"{path} was trained with other clusters than {before.clusters} holds now; train stage {number} again in "
             "another --run"
         )
+    refuse_other_view(localizer)
     return localizer.eval()
 
 
@@ -74,6 +75,17 @@ def fresh_stage(experiment: Experiment, run: Run, number: int, student: bool = F
         load_weights(localizer, other.weights(2, localizer.weights_from), experiment.method, 2)
         localizer.load_state_dict(teacher, strict=False)
     return localizer
+
+
+def refuse_other_view(localizer: Localizer) -> None:
+    """AvlocError where an encoder takes back another mean and deviation than the frames of this stage were given."""
+    own = tuple(localizer.frame.mean), tuple(localizer.frame.std)
+    for module in localizer.modules():
+        view = getattr(module, "view", None)
+        if isinstance(view, tuple) and view != own:
+            raise AvlocError(
+                f"frame.mean and frame.std of this stage are {own}, but its encoder expects {view}: set them alike"
+            )
 
 
 def _refuse_foreign_clusters(clusters: dict, first: Localizer, run: Run) -> None:

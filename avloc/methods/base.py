@@ -25,6 +25,10 @@ class Train:
     select: which epoch's weights a phase leaves behind, judged on the validation split: ``loss`` (lowest), ``accuracy``,
     ``iou`` (of the maps with the validation boxes, highest mean), ``located`` (share of them with an IoU of 0.5 or more),
     or ``last``. resident: keep the split on the device (None: when it fits).
+    keep: what happens to features of frozen encoders (visual, audio), which are the same in every epoch: kept in ``memory``,
+    in files beside the ``store``, ``auto`` (in memory, or beside the store where they do not fit) or ``off``. They are kept
+    where the view is not random in training; with `versions` N, N random views of each frame and sound are drawn once and kept,
+    and a batch shows one of them.
     val_transform: the view of validation frames; ``train`` augments them, as the released DSOL code does by accident.
     zero_grad_none: False leaves zero gradients, so that unreached parameters go on moving by momentum and decay, as in
     PyTorch before 2.0.
@@ -48,6 +52,8 @@ class Train:
     workers: NonNegativeInt = 4
     resident: bool | None = None
     zero_grad_none: bool = True
+    keep: Literal["auto", "memory", "store", "off"] = "auto"
+    versions: NonNegativeInt = 0
     val_transform: Literal["test", "train"] = "test"
 
     def make_optimizer(
@@ -126,6 +132,15 @@ class Localizer(nn.Module):
 
     def look(self, batch: Batch) -> Tensor | None:
         """The maps of `locate` without the sound, where a method has them: what a deaf model would say."""
+        return None
+
+    def eyes(self) -> nn.Module | None:
+        """The encoder through which every frame passes and nothing else looks at one, so that its features can be kept
+        while it is frozen; None where there is no such encoder."""
+        return None
+
+    def ears(self) -> nn.Module | None:
+        """The same of sounds."""
         return None
 
     def start_from(self, previous: "Localizer", dictionary: Any) -> None:

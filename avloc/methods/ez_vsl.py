@@ -71,6 +71,12 @@ class EzVsl(Localizer):
         """Unit vectors (B, dim)."""
         return F.normalize(self.sound_projection(self.audio(batch.sound).amax((2, 3))).float(), dim=1)
 
+    def eyes(self) -> nn.Module | None:
+        return self.visual if self.objects is None else None
+
+    def ears(self) -> nn.Module | None:
+        return self.audio
+
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Each frame's best place should fit its own sound best of the batch, and each sound its own frame."""
         scores = pool_map(pairwise_maps(self.see(batch), self.hear(batch)), self.pool) / self.tau

@@ -66,6 +66,12 @@ class HardWay(Localizer):
         """Unit vectors (B, C): the largest value of each channel over times and frequencies."""
         return F.normalize(self.audio(batch.sound).float().amax((2, 3)), dim=1)
 
+    def eyes(self) -> nn.Module | None:
+        return self.visual
+
+    def ears(self) -> nn.Module | None:
+        return self.audio
+
     def locate(self, batch: Batch) -> Tensor:
         """Cosines (B, 1, h, w)."""
         return cosine_map(self.see(batch), self.hear(batch))

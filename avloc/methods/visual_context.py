@@ -97,6 +97,12 @@ class VisualContext(Localizer):
         terms["divergence"] = self.div_weight * map_divergence(seen, own, self.divergence)
         return terms
 
+    def eyes(self) -> nn.Module | None:
+        return self.visual
+
+    def ears(self) -> nn.Module | None:
+        return self.audio
+
     def locate(self, batch: Batch) -> Tensor:
         """Scaled cosines (B, 1, h, w)."""
         seen = F.normalize(self.visual(batch.frame).float(), dim=1)

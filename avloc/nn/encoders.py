@@ -113,8 +113,8 @@ def refuse_waveform(view: Any) -> None:
     """AvlocError where an encoder of spectrograms would get a waveform, which only taggers hear."""
     if hasattr(view, "waveform"):
         raise AvlocError(
-            "sound is a waveform, which this audio encoder cannot hear: give model.audio a tagger, or model.sound the settings of "
-            "a spectrogram"
+            "sound is a waveform, which this audio encoder cannot hear: give model.audio a tagger, or model.sound the "
+            "settings of a spectrogram"
         )
 
 

@@ -47,7 +47,7 @@ class Tagger:
         if self.tagger == "yamnet":
             if not self.frozen:
                 raise AvlocError(
-                    "audio.frozen is false, but YAMNet runs as TensorFlow Lite and cannot be trained: set it to true"
+                    "audio.frozen is false, but YAMNet is TensorFlow Lite and cannot be trained: set it to true"
                 )
             network = YamnetNet(weights)
         elif self.tagger == "vggish":
@@ -87,6 +87,7 @@ class TaggerNet(nn.Module):
             if settings.project is None
             else nn.Conv2d(self.kept_channels, settings.project, 1, bias=False)
         )
+        self.signature = f"{settings.tagger}, {settings.output}, {settings.windows}"
         if self.frozen:
             self.network.requires_grad_(False)
 
@@ -123,8 +124,8 @@ class TaggerNet(nn.Module):
         if self.output == "embedding":
             if tags.embedding is None:
                 raise AvlocError(
-                    "audio.output is 'embedding', but this file of YAMNet gives scores only; set it to scores or logits, or give "
-                    "the file that offers the embedding"
+                    "audio.output is 'embedding', but this file of YAMNet gives scores only; set it to scores or logits, or "
+                    "give the file that offers the embedding"
                 )
             return tags.embedding
         assert tags.scores is not None

@@ -57,6 +57,9 @@ class TimmNet(nn.Module):
     as they are and only projected. `pretrained`: its weights were read from a file, so nothing may redraw them.
     """
 
+    scale: Tensor
+    shift: Tensor
+
     def __init__(self, created: Created, frozen: bool | int, project: int | None, pretrained: bool, view: Any):
         super().__init__()
         self.network, self.pretrained = created.network, pretrained
@@ -65,6 +68,7 @@ class TimmNet(nn.Module):
         self.project: nn.Module = (
             nn.Identity() if project is None else nn.Conv2d(created.channels, project, 1, bias=False)
         )
+        self.signature = f"{created.name}, output stride {created.output_stride}, {timm_models.version()}"
         self.view = None if view is None else (tuple(view.mean), tuple(view.std))
         mean, std = (torch.tensor(values) for values in self.view or (created.mean, created.std))
         scale, shift = std / torch.tensor(created.std), (mean - torch.tensor(created.mean)) / torch.tensor(created.std)

@@ -26,6 +26,7 @@ class Created:
     network: Any
     names: dict[str, torch.Size]
     channels: int
+    output_stride: int | None
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
 
@@ -39,10 +40,12 @@ def library() -> Any:
     found = tuple(int(part) for part in timm.__version__.split(".")[:3] if part.isdigit())
     if found < OLDEST:
         oldest = ".".join(map(str, OLDEST))
-        raise AvlocError(
-            f"timm {timm.__version__} is installed; visual.timm needs {oldest} or newer: pip install 'avloc[timm]'"
-        )
+        raise AvlocError(f"timm {timm.__version__} is installed; visual.timm needs {oldest}: pip install 'avloc[timm]'")
     return timm
+
+
+def version() -> str:
+    return f"timm {library().__version__}"
 
 
 def create(name: str, output_stride: int | None, size: int) -> Created:
@@ -68,11 +71,11 @@ def create(name: str, output_stride: int | None, size: int) -> Created:
         raise AvlocError(f"visual.timm: {name} gives no grid but {shape[2]}x{shape[3]} for frames of {size} pixels")
     if output_stride is not None and abs(size / shape[2] - output_stride) > 2:
         raise AvlocError(
-            f"visual.output_stride is {output_stride}, but {name} has {round(size / shape[2])} and cannot change it: leave it out"
+            f"visual.output_stride is {output_stride}, but {name} keeps its {round(size / shape[2])}: leave it out"
         )
     about = network.pretrained_cfg
     names = {key: value.shape for key, value in network.state_dict().items()}
-    return Created(name, network, names, shape[1], tuple(about["mean"]), tuple(about["std"]))
+    return Created(name, network, names, shape[1], output_stride, tuple(about["mean"]), tuple(about["std"]))
 
 
 def grid(network: Any, frames: Tensor) -> Tensor:

@@ -32,7 +32,8 @@ class YamnetNet(nn.Module):
         if weights is not None:
             found = np.frombuffer(_read(weights), np.uint8).copy()
         self.register_buffer("model", torch.from_numpy(found))
-        self.where, self._runner = weights, None
+        self.where = weights
+        self._runner: tuple[Any, int, dict[int, int]] | None = None
         if weights is not None:
             self._interpreter()  # a file of another kind is refused now
 
@@ -86,7 +87,7 @@ def _opened(content: bytes, where: str) -> tuple[Any, int, dict[int, int]]:
         raise AvlocError("ai-edge-litert is not installed, which YAMNet needs: pip install 'avloc[real]'") from None
     if not content:
         raise AvlocError(
-            "audio.tagger yamnet has no weights; set audio.weights to yamnet or to the path of YAMNet's .tflite file"
+            "audio.tagger yamnet has no weights; set audio.weights to official or to YAMNet's .tflite file"
         )
     try:
         run = Interpreter(model_content=content, num_threads=1)
@@ -97,11 +98,9 @@ def _opened(content: bytes, where: str) -> tuple[Any, int, dict[int, int]]:
         outputs = {int(one["shape"][-1]): one["index"] for one in run.get_output_details()}
     except (ValueError, RuntimeError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise AvlocError(
-            f"audio weights {where}: not YAMNet as TensorFlow Lite ({first}); see `avloc weights list`"
-        ) from None
+        raise AvlocError(f"audio weights {where}: not YAMNet's .tflite ({first}); see `avloc weights list`") from None
     if CLASSES not in outputs:
         raise AvlocError(
-            f"audio weights {where}: gives {sorted(outputs)} numbers, YAMNet gives {CLASSES} scores: another network"
+            f"audio weights {where}: {sorted(outputs)} outputs; YAMNet has {CLASSES} scores: another network"
         )
     return run, given["index"], outputs

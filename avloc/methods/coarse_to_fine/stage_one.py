@@ -3,7 +3,7 @@
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from avloc.data.loader import Batch
@@ -57,6 +57,12 @@ class StageOne(Localizer):
         self.label_classes = None if correspondence_only else classes
         self.maps, self.gate, self.double_sigmoid = maps, gate, double_sigmoid
         self.waveform = bool(mixtures)
+
+    def eyes(self) -> nn.Module | None:
+        return self.streams.visual
+
+    def ears(self) -> nn.Module | None:
+        return None if self.waveform else self.streams.audio
 
     def locate(self, batch: Batch) -> Tensor:
         """The frame's class activation maps, those of the categories heard: (B, C or 1, h, w)."""

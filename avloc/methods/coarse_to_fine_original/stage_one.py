@@ -19,6 +19,7 @@ from avloc.methods.coarse_to_fine_original.network import Streams
 from avloc.methods.coarse_to_fine_original.pairs import PER_CATEGORY
 from avloc.methods.coarse_to_fine_original.priors import PriorNets, Priors
 from avloc.methods.coarse_to_fine_original.taught import Taught, taught_by
+from avloc.methods.coarse_to_fine_original.trunks import TimmTrunk
 from avloc.methods.coarse_to_fine_original.window import window
 from avloc.nn.encoders import Backbone
 from avloc.nn.mobile_crnn import MobileCrnn
@@ -128,6 +129,11 @@ class StageOne(Localizer):
                 "test_peak divides sounds by their peak, but the store holds spectrograms; set it to false"
             )
         return replace(self.sound, peak=True)(batch.waveform)
+
+    def eyes(self) -> nn.Module | None:
+        trunk = self.streams.visual.trunk
+        alone = self.priors is None and not self.bgr_training
+        return trunk.encoder if alone and isinstance(trunk, TimmTrunk) else None
 
     # the plan
 

@@ -74,6 +74,9 @@ class StageTwo(Localizer):
         self.proposals, self.label_classes = previous.proposals, previous.label_classes
         self.waveform = previous.waveform
 
+    def eyes(self) -> nn.Module | None:
+        return self.coarse.eyes()
+
     def phases(self, train: Train) -> list[Phase]:
         self.coarse.prepare()
         optimizer = self.coarse.optimizer(self, train)

@@ -5,7 +5,7 @@ from typing import Literal
 
 import torch
 from pydantic import NonNegativeInt, PositiveInt
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from avloc.clustering import cluster_objects, normalised_mutual_information
@@ -85,6 +85,12 @@ class StageOne(Localizer):
         self.map_power, self.frozen_heads, self.class_rate = map_power, frozen_heads, class_rate
         if class_task and joint:  # then classification goes on learning to locate, and ends with the better maps
             self.weights_from = ("classify",)
+
+    def eyes(self) -> nn.Module | None:
+        return self.streams.visual
+
+    def ears(self) -> nn.Module | None:
+        return None if self.waveform else self.streams.audio
 
     def locate(self, batch: Batch) -> Tensor:
         """The published map, sigmoid of the scaled similarity, to `map_power`: (B, 1, h, w)."""

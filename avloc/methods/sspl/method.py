@@ -90,6 +90,12 @@ class Sspl(Localizer):
             nn.init.constant_(self.agreement.weight, 10.0)
             nn.init.zeros_(self.agreement.bias)
 
+    def eyes(self) -> nn.Module | None:
+        return self.visual
+
+    def ears(self) -> nn.Module | None:
+        return self.audio
+
     def locate(self, batch: Batch) -> Tensor:
         """The similarity map, cosines: (B, 1, h, w)."""
         heard = self.hear(batch.sound)
