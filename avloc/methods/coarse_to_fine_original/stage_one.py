@@ -8,10 +8,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from avloc.data.loader import Batch
-from avloc.data.views import FrameView, LogMel
+from avloc.data.views import FrameView, LogMel, Waveform
 from avloc.data.waveforms import with_previous
 from avloc.errors import AvlocError
 from avloc.methods.base import Localizer, Phase, Train
+from avloc.methods.coarse_to_fine_original.ears import TaggerSteps
 from avloc.methods.coarse_to_fine_original.losses import matched, named
 from avloc.methods.coarse_to_fine_original.maps import TINY, fused, match_cam
 from avloc.methods.coarse_to_fine_original.moment import Moment, accuracy, match_logits
@@ -24,6 +25,7 @@ from avloc.methods.coarse_to_fine_original.window import window
 from avloc.nn.encoders import Backbone
 from avloc.nn.mobile_crnn import MobileCrnn
 from avloc.nn.senses import Eyes
+from avloc.nn.tagger import Tagger
 
 Variant = Literal["labels", "tags"]
 FRAME = FrameView(size=256, resize=256, crop=False, augment=False)
@@ -65,9 +67,9 @@ class StageOne(Localizer):
         frames: int = 1,
         mix: int = 2,
         frame: FrameView = FRAME,
-        sound: LogMel = SOUND,
+        sound: LogMel | Waveform = SOUND,
         visual: Eyes = Backbone(),
-        audio: MobileCrnn = MobileCrnn(),
+        audio: MobileCrnn | Tagger = MobileCrnn(),
         dim: int = 128,
         mode: Literal["avc", "cls"] = "avc",
         priors: Priors | None = None,
@@ -83,6 +85,8 @@ class StageOne(Localizer):
         super().__init__()
         if frames < 1 or mix < 1:
             raise AvlocError(f"frames is {frames}, mix {mix}; expected at least 1")
+        if test_peak and not isinstance(sound, LogMel):
+            raise AvlocError("test_peak divides the sound of a spectrogram by its peak; leave it out with a tagger")
         if proposals == "grid" and priors is None:
             raise AvlocError("proposals is 'grid', whose categories model.priors tell; name them, or set it to none")
         if proposals == "given" and frames > 1:
@@ -95,7 +99,7 @@ class StageOne(Localizer):
         self.priors, self.boxes = priors, proposals
         self._nets: tuple[PriorNets, ...] = ()  # in a tuple, so that they are no part of the weights
         self.frame, self.sound = frame, sound
-        self.streams = Streams(classes, visual, audio, dim, frame)
+        self.streams = Streams(classes, visual, audio, dim, frame, sound)
         self.mode, self.maps, self.freeze_norms, self.backbone_rate = mode, maps, freeze_norms, backbone_rate
         self.bgr_training, self.test_peak = bgr_training, test_peak
         self.mixtures, self.waveform = mixtures, bool(mixtures)
@@ -134,6 +138,11 @@ class StageOne(Localizer):
         trunk = self.streams.visual.trunk
         alone = self.priors is None and not self.bgr_training
         return trunk.encoder if alone and isinstance(trunk, TimmTrunk) else None
+
+    def ears(self) -> nn.Module | None:
+        audio = self.streams.audio
+        alone = self.priors is None and self.frames == 1 and not (self.test_peak or self.mixtures)
+        return audio.encoder if alone and isinstance(audio, TaggerSteps) else None
 
     # the plan
 

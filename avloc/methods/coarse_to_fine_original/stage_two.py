@@ -77,6 +77,9 @@ class StageTwo(Localizer):
     def eyes(self) -> nn.Module | None:
         return self.coarse.eyes()
 
+    def ears(self) -> nn.Module | None:
+        return self.coarse.ears()
+
     def phases(self, train: Train) -> list[Phase]:
         self.coarse.prepare()
         optimizer = self.coarse.optimizer(self, train)
