@@ -3,42 +3,13 @@
 import importlib
 from typing import Any
 
+from avloc import registry
+
 __version__ = "0.1.0"
 
-_DATA_SETS = (
-    "music",
-    "music_synthetic",
-    "audioset_instrument",
-    "soundnet_flickr",
-    "ave",
-    "vggsound",
-    "synthetic",
-    "folder",
-)
-_VERBS = (
-    "data_check",
-    "data_merge",
-    "data_show",
-    "pseudo_labels",
-    "train_stage1",
-    "cluster",
-    "match_clusters",
-    "train_stage2",
-    "evaluate",
-    "evaluate_predictions",
-    "compare",
-    "leaderboard",
-    "benchmarks",
-    "visualize",
-    "predict",
-    "demo",
-    "recipes",
-    "import_weights",
-)
 _PLACES = {
-    **{f"prepare_{name}": f"avloc.prepare.{name}" for name in _DATA_SETS},
-    "prepare_import": "avloc.prepare.import_",
-    **{name: f"avloc.verbs.{name}" for name in _VERBS},
+    **{registry.prepare_name(module): module for module in registry.data_sets().values()},
+    **registry.verbs(),
     "AvlocError": "avloc.errors",
     "Store": "avloc.data.store",
     "Clip": "avloc.data.clip",

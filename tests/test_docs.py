@@ -57,7 +57,8 @@ def described(page: Path) -> list[tuple[str, Any, list[str]]]:
         if rest and rest[0] in ("--verbose", "-v"):
             rest = rest[1:]
         while hasattr(command, "commands") and rest and not rest[0].startswith("-"):
-            command = command.commands.get(rest[0])
+            # a module of the reader's own takes at least what all data sets take
+            command = command.commands.get("folder" if "." in rest[0] else rest[0])
             if command is None and rest[0].isupper():
                 command = commands()  # a placeholder such as NAME
                 break

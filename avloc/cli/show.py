@@ -11,16 +11,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import typer
 
 from avloc import processes
-from avloc.cli.usage import flowing
 from avloc.errors import AvlocError
 from avloc.progress import Progress, untold
-
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 
 
 def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -41,7 +38,6 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from None
 
-    guard.__doc__ = flowing(command.__doc__)
     return guard
 
 

@@ -1,14 +1,22 @@
 """How the command line answers a misspelt command line, Ctrl-C while it starts, and how its help texts flow."""
 
+import re
 import sys
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
+from avloc.errors import AvlocError
+
 
 class Commands(TyperGroup):
     """The application's commands: a mistake in the line is answered in one line, like any other, with status 2."""
+
+    def __init__(self, **settings: Any) -> None:
+        from avloc.cli.commands import commands
+
+        super().__init__(**{**settings, "commands": commands()})
 
     def main(self, *arguments: Any, **options: Any) -> Any:
         alone = options.pop("standalone_mode", True)
@@ -18,6 +26,9 @@ class Commands(TyperGroup):
         try:
             status = super().main(*arguments, **options)
         except Exception as error:
+            if isinstance(error, AvlocError):  # before a command began
+                print(f"avloc: {error}", file=sys.stderr)
+                sys.exit(2)
             if not hasattr(error, "format_message"):  # click's own errors, whichever copy of click typer brings
                 raise
             if type(error).__name__ != "NoArgsIsHelpError":  # the help was shown
@@ -45,11 +56,15 @@ def _one_line(error: Any) -> str:
 
 
 def flowing(text: str | None) -> str:
-    r"""A docstring for `--help`, whose paragraphs fit any width; those that begin with a line of \b keep their lines."""
+    r"""A docstring for `--help`, whose paragraphs fit any width; those that begin with a line of \b keep their lines.
+
+    What begins with "From Python:" is for those who call the function, and left out.
+    """
     import inspect
 
-    paragraphs = inspect.cleandoc(text or "").split("\n\n")
-    return "\n\n".join(
+    paragraphs = inspect.cleandoc(text or "").partition("\n\nFrom Python:")[0].split("\n\n")
+    flat = "\n\n".join(
         paragraph.removeprefix("\b\n") if paragraph.startswith("\b\n") else " ".join(paragraph.split())
         for paragraph in paragraphs
     )
+    return re.sub(r"\[(?=[a-zA-Z/#@])", r"\\[", flat)  # rich would take it for its markup

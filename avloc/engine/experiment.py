@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from avloc import registry
 from avloc.config import Section, check, dump, read_section, suggestion
 from avloc.engine.run import Run
 from avloc.engine.settings import ClusterSettings, Data, Start, TestSet, problems_of
@@ -80,28 +81,21 @@ SECTIONS = ("method", "seed", "start", "stage1", "cluster", "stage2", "evaluate"
 
 def load_method(name: str) -> Any:
     """The module of a method: a file of avloc.methods, or any importable module by its dotted name."""
-    module = name if "." in name else f"avloc.methods.{name}"
-    try:
-        found = importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        if error.name is not None and not module.startswith(error.name):
-            raise
+    if "." in name:
+        found: Any = registry.outside(name)
+    elif name in registry.methods():
+        found = importlib.import_module(f"avloc.methods.{name}")
+    else:
         raise ConfigError(
             f"method: {name!r} is not known; expected one of {', '.join(method_names())}, or a module's name"
-        ) from None
+        )
     if not hasattr(found, "STAGES"):
-        raise ConfigError(f"method: the module {module} has no STAGES, the tuple of its Localizers")
+        raise ConfigError(f"method: the module {found.__name__} has no STAGES, the tuple of its Localizers")
     return found
 
 
 def method_names() -> list[str]:
-    import avloc.methods
-
-    return sorted(
-        path.stem
-        for path in Path(avloc.methods.__path__[0]).iterdir()
-        if path.stem not in ("__init__", "base", "__pycache__") and (path.suffix == ".py" or path.is_dir())
-    )
+    return registry.methods()
 
 
 def read_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:

@@ -9,7 +9,7 @@ SPLIT_data_label.pkl {id: numbers}, audioset_box.json. Pickles are read without 
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Annotated, Any, Literal, Unpack
 
 import numpy as np
 
@@ -17,10 +17,11 @@ from avloc.annotations.audioset import DSOL_CLASSES, read_audioset
 from avloc.annotations.files import Files
 from avloc.annotations.pickles import read_plain_pickle
 from avloc.annotations.reading import laid_out
-from avloc.config import words
 from avloc.errors import DataError
+from avloc.options import verb
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.marks import Rows
+from avloc.prepare.parts.options import Annotations, At, Fps, Frames, Out, Pad, Size, Source, Splits, StoreKind, Whole
 from avloc.prepare.parts.recipe import Recipe, boxes_in, moments_of, refuse_missing
 from avloc.prepare.parts.recordings import EachSecond, check_seconds
 from avloc.prepare.parts.tree import Tree, shown_file
@@ -50,8 +51,6 @@ def list_audioset(
     root: Path, annotations: Path, release: str, splits: Sequence[str] | None
 ) -> tuple[tuple[str, ...], Listing]:
     """The classes of a release, and the splits whose lists are there (or asked for), with tags and boxes."""
-    if release not in LISTS:
-        raise DataError(f"release is {release!r}; expected {' or '.join(LISTS)}")
     tree, files = Tree(root, EXPECTED), Files(annotations)
     published = LISTS[release]
     lists = {
@@ -189,36 +188,45 @@ def _item(tree: Tree, name: str, tags: list[int], boxes: Mapping[str, dict[str, 
     )
 
 
+@verb
 def prepare_audioset_instrument(
-    source: Path,
-    out: Path = Path("data/audioset-instrument"),
-    release: str = "coarse-to-fine",
-    annotations: Path | None = None,
-    splits: Sequence[str] | None = None,
-    seconds: int = 1,
-    fps: int = 1,
-    at: float = 0.5,
-    pad: bool = True,
-    rate: int | None = None,
-    size: int = 256,
-    frames: str = "jpeg",
-    store: str = "hdf5",
+    source: Source,
+    out: Out = Path("data/audioset-instrument"),
+    release: Annotated[
+        Literal["coarse-to-fine", "dsol"], "whose lists, classes and boxes to use: 15 classes or 13"
+    ] = "coarse-to-fine",
+    annotations: Annotations = None,
+    splits: Splits = None,
+    seconds: Whole = 1,
+    fps: Fps = 1,
+    at: At = 0.5,
+    pad: Pad = True,
+    rate: Annotated[int | None, "sampling rate of the stored sound in Hz; default: 22050, for dsol 16000"] = None,
+    size: Size = 256,
+    frames: Frames = "jpeg",
+    store: StoreKind = "hdf5",
     **work: Unpack[Scale],
 ) -> Prepared:
-    """Ten clips of one second of each video, with the tags of the video and the boxes of the second's frame.
+    """AudioSet-instrument: ten one-second clips of each video. docs/data/audioset_instrument.md
 
-    release: whose lists, classes and boxes: "coarse-to-fine" (15 classes; splits train, test) or "dsol" (13; single_train,
-    single_val, multi_train, multi_val). annotations: where they lie, `source` where None. splits: to prepare, all that are
-    there where None. seconds: of a clip; 10 keeps the video whole, with its ten frames, as coarse-to-fine's original version
-    takes it. fps: frames kept of each second. at: where in its part of the second each is taken, 0 to 1; the releases bring
-    frames 0000.jpg to 0009.jpg and do not say. pad: a last clip whose sound is cut short is filled with silence, as
-    published, otherwise left out. rate: Hz; 22050 for coarse-to-fine and 16000 for dsol where None. size: pixels. frames:
-    "jpeg" or "raw". store: "hdf5" or "lmdb". work: see `avloc.prepare.pool.scale.Work`.
+    SOURCE holds train/ID/0000.jpg to 0009.jpg with train/audio/ID.wav, the same in val/, or ID.mp4. A clip has the
+    tags of its video and the boxes of its second. The lists, tags and boxes of a release lie in SOURCE or in
+    --annotations:
+
+    \b
+    coarse-to-fine  train_audio.pkl, val_audio.pkl, audioset_train_effv2.npy,
+                    normav.json (utils of
+                    github.com/shvdiwnkozbw/Multi-Source-Sound-Localization)
+    dsol            single_train_data.pkl, single_train_data_label.pkl, ...,
+                    audioset_box.json (github.com/DTaoo/
+                    Discriminative-Sounding-Objects-Localization)
+
+    With --seconds 10 a video stays whole, with its ten frames, as coarse-to-fine's original version takes it. The
+    releases do not say at which moment of a second their frames were taken.
     """
-    moments = moments_of(size, RATES.get(release, 16000) if rate is None else rate, seconds)
+    moments = moments_of(size, RATES[release] if rate is None else rate, seconds)
     check_seconds(fps, at, seconds, SECONDS)
-    source, out = Path(source), Path(out)
-    classes, listing = list_audioset(source, Path(annotations or source), release, words(splits) if splits else None)
+    classes, listing = list_audioset(source, annotations or source, release, splits or None)
     reader = EachSecond(source, moments, SECONDS // seconds, seconds, fps, at, pad)
     facts = {"release": release, "at": at, "pad": pad}
     recipe = Recipe("audioset-instrument", source, classes, listing, reader, moments, facts, reader.frames)

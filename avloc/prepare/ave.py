@@ -6,18 +6,33 @@ Category&VideoID&Quality&StartTime&EndTime. It has no boxes.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Annotated, Any, Unpack
 
 import h5py
 
 from avloc.annotations.files import Files
 from avloc.annotations.reading import read_own_truth
-from avloc.config import words
 from avloc.errors import DataError
 from avloc.files import why
+from avloc.options import verb
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.marks import Rows, marked
 from avloc.prepare.parts.moments import read_lists
+from avloc.prepare.parts.options import (
+    Annotations,
+    At,
+    Fps,
+    Frames,
+    Lists,
+    Out,
+    Pad,
+    Rate,
+    Size,
+    Source,
+    Splits,
+    StoreKind,
+    Whole,
+)
 from avloc.prepare.parts.recipe import Recipe, moments_of, refuse_missing
 from avloc.prepare.parts.recordings import EachSecond, check_seconds
 from avloc.prepare.parts.tree import Tree, shown_file
@@ -128,37 +143,34 @@ def _item(tree: Tree, name: str, spans: list[list[Any]], boxed: Mapping[str, Row
     )
 
 
+@verb
 def prepare_ave(
-    source: Path,
-    out: Path = Path("data/ave"),
-    annotations: Path | None = None,
-    lists: Sequence[str] = (),
-    splits: Sequence[str] | None = None,
-    boxes: Path | None = None,
-    seconds: int = 1,
-    fps: int = 1,
-    at: float = 0.5,
-    pad: bool = True,
-    rate: int = 22050,
-    size: int = 256,
-    frames: str = "jpeg",
-    store: str = "hdf5",
+    source: Source,
+    out: Out = Path("data/ave"),
+    annotations: Annotations = None,
+    lists: Lists = (),
+    splits: Splits = None,
+    boxes: Annotated[Path | None, "your own boxes for clips VIDEOID/SECOND, as JSON, COCO or Pascal VOC"] = None,
+    seconds: Whole = 1,
+    fps: Fps = 1,
+    at: At = 0.5,
+    pad: Pad = True,
+    rate: Rate = 22050,
+    size: Size = 256,
+    frames: Frames = "jpeg",
+    store: StoreKind = "hdf5",
     **work: Unpack[Scale],
 ) -> Prepared:
-    """Ten clips of one second of each video; a clip has the class of the event that is seen and heard in it, if any.
+    """AVE: ten one-second clips of each video, labelled with its event. docs/data/ave.md
 
-    annotations: where Annotations.txt and the sets lie, `source` where None. lists: "SPLIT=FILE", video ids one a line.
-    splits: to prepare, all that are there where None. boxes: truth of your own for clips VIDEOID/SECOND, since AVE has none.
-    seconds: of a clip, whole ones. fps: frames kept of each second. at: where in its part of the second each is taken, 0 to
-    1. pad: a last clip whose sound is cut short is filled with silence, otherwise left out. rate: Hz, by default
-    coarse-to-fine's. size: pixels. frames: "jpeg" or "raw". store: "hdf5" or "lmdb". work: see `avloc.prepare.pool.scale.Work`.
+    SOURCE holds AVE/VIDEOID.mp4, and Annotations.txt, trainSet.txt, valSet.txt and testSet.txt with lines
+    Category&VideoID&Quality&StartTime&EndTime (AVE_Dataset.zip of github.com/YapengTian/AVE-ECCV18). A clip has the
+    class of the event that is seen and heard in it, if any. AVE has no boxes: bring your own to score on it. The
+    default rate is coarse-to-fine's.
     """
     moments = moments_of(size, rate, seconds)
     check_seconds(fps, at, seconds, SECONDS)
-    source, out = Path(source), Path(out)
-    classes, listing = list_ave(
-        source, Path(annotations or source), lists, words(splits) if splits else None, boxes and Path(boxes)
-    )
+    classes, listing = list_ave(source, annotations or source, lists, splits or None, boxes)
     reader = EachSecond(source, moments, SECONDS // seconds, seconds, fps, at, pad)
     recipe = Recipe("ave", source, classes, listing, reader, moments, {"at": at, "pad": pad}, reader.frames)
     return recipe.prepare(out, frames, store, **work)

@@ -6,27 +6,28 @@ item too, which shows that picture.
 
 import csv
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Annotated, Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from avloc.annotations.truth import Truth
 from avloc.data.clip import Clip
-from avloc.data.store_settings import FRAMES, refuse_other
 from avloc.errors import DataError
 from avloc.files import file_size, why
+from avloc.options import Ask, verb
 from avloc.prepare.media.container import MediaError, open_media, video_stream
 from avloc.prepare.media.endings import PICTURES, SOUNDS, STILLS
 from avloc.prepare.media.picture import squares_at
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.marks import UNNAMED, Marks, read_truth
-from avloc.prepare.parts.moments import SHORT, Moments, entries, hear, read_lists, read_picture
+from avloc.prepare.parts.moments import Moments, entries, hear, read_lists, read_picture
 from avloc.prepare.parts.names import Found, by_every_name
+from avloc.prepare.parts.options import Benchmark, Boxes, Frames, Lists, Out, Rate, Short, Size, StoreKind
 from avloc.prepare.pool.scale import Scale
 from avloc.prepare.writing.build import Prepared, build_store
 
@@ -36,17 +37,17 @@ def list_videos(
     lists: Mapping[str, tuple[Path, list[str]]],
     truth: Truth | None,
     labels: Mapping[str, list[str]] | None,
+    alone: str | None = None,
 ) -> tuple[tuple[str, ...], Listing]:
     """The classes, and a split for each list; without lists every video is of the split "all", under its path without ending.
 
     A listed name ID_START is found as ID_START.mp4, ID/START.mp4 or ID_START_END.mp4, with zeros before the times or without,
     in any folder (see `names`). One that is missing stays in the listing and fails when it is read. labels: names of classes
-    by id.
+    by id. alone: the only file of the folder that is meant, and what belongs to it by its name.
     """
     if not root.is_dir():
-        what = "a file; give the folder that it lies in" if root.exists() else "no such folder"
-        raise DataError(f"{root}: {what}; expected videos ({', '.join(PICTURES)})")
-    pictures, sounds, stills = _found(root)
+        raise DataError(f"{root}: no such folder; expected videos ({', '.join(PICTURES)})")
+    pictures, sounds, stills = _found(root, alone)
     paired = {name: path for name, path in stills.items() if name in sounds and name not in pictures}
     shown = {**pictures, **paired}
     moving, any_kind = Found(by_every_name(pictures)), Found(by_every_name(shown))
@@ -79,12 +80,18 @@ def list_videos(
     return classes, Listing(items, splits)
 
 
-def _found(root: Path) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
+def _found(root: Path, alone: str | None) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
     """Path without ending -> path, of videos, sounds and pictures, within `root`; links to folders are not followed."""
     pictures: dict[str, str] = {}
     sounds: dict[str, str] = {}
     stills: dict[str, str] = {}
+    if alone is not None and os.path.splitext(alone)[1].lower() not in (*PICTURES, *STILLS):
+        raise DataError(f"{root / alone}: not a video; expected a file ending in {', '.join(PICTURES)}")
     for folder, names, files in os.walk(root):
+        if alone is not None:
+            names.clear()
+            same = os.path.splitext(alone)[0]
+            files = [name for name in files if name == alone or _belongs(name, same)]
         names[:] = sorted(name for name in names if not name.startswith("."))
         for file in sorted(files):
             stem, ending = os.path.splitext(os.path.relpath(os.path.join(folder, file), root))
@@ -92,6 +99,12 @@ def _found(root: Path) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
                 if ending.lower() in endings:
                     known.setdefault(stem, stem + ending)
     return pictures, sounds, stills
+
+
+def _belongs(file: str, stem: str) -> bool:
+    """Whether it is the sound or the picture that goes with a video of this name."""
+    own, ending = os.path.splitext(file)
+    return own == stem and ending.lower() in (*SOUNDS, *STILLS)
 
 
 @dataclass(frozen=True)
@@ -155,42 +168,44 @@ class VideoReader:
             return video_stream(container) is None
 
 
+@verb
 def prepare_folder(
-    source: Path,
-    out: Path,
-    lists: Sequence[str] = (),
-    labels: Path | None = None,
-    benchmark: str | None = None,
-    annotations: Path | None = None,
-    seconds: float = 3.0,
-    every: bool = False,
-    frames_per_clip: int = 1,
-    size: int = 256,
-    rate: int = 16000,
-    short: str = "fail",
-    frames: str = "jpeg",
-    store: str = "hdf5",
+    source: Annotated[Path, "folder of the videos, or a single video"],
+    out: Out,
+    lists: Lists = (),
+    labels: Annotated[
+        Path | None, "a .csv of ids and classes, one line each; an id with several has several lines"
+    ] = None,
+    benchmark: Benchmark = None,
+    annotations: Boxes = None,
+    seconds: Annotated[float, "length of a clip in seconds"] = 3.0,
+    every: Annotated[bool, "store all clips of each video instead of only its middle"] = False,
+    frames_per_clip: Annotated[
+        int, "frames stored for each clip, at the middles of as many equal parts", Ask(least=1)
+    ] = 1,
+    size: Size = 256,
+    rate: Rate = 16000,
+    short: Short = "fail",
+    frames: Frames = "jpeg",
+    store: StoreKind = "hdf5",
     **work: Unpack[Scale],
 ) -> Prepared:
-    """Cut videos into clips of `seconds` and write them to the store `out`.
+    """Any folder of videos, or a single video; published data sets with lists and boxes have their own commands.
 
-    Of each video its middle, or with `every` all of it, clip by clip. frames_per_clip: frames kept of each clip, at the
-    middles of as many equal parts. lists: "SPLIT=FILE", ids one a line; without them every video is in the split "all".
-    labels: a .csv of ids and classes. benchmark, annotations: whose boxes the clips get, and where they lie. size: pixels,
-    frames become size x size. rate: Hz. short: "fail" counts videos whose sound is shorter, "repeat" repeats it. frames:
-    "jpeg" or "raw". store: "hdf5" or "lmdb". work: see `avloc.prepare.pool.scale.Work`.
+    Videos may lie in folders of their own. A listed ID_START is found as ID_START.mp4, ID/START.mp4 or
+    ID_START_END.mp4, with or without zeros before the times; without --lists all videos are in the split "all". A
+    video without sound gets the sound file beside it that has its name. A picture and a sound file of the same name
+    are a clip too. What cannot be read is counted with the reason.
     """
-    refuse_other("short", short, SHORT)
-    refuse_other("frames", frames, FRAMES)
     if size < 8 or rate < 1000 or frames_per_clip < 1 or not 1 <= seconds * rate < 1e8:
         raise DataError(
             f"size is {size}, rate {rate}, frames_per_clip {frames_per_clip}, seconds {seconds}; expected at least 8 pixels, "
             "1000 Hz, 1 frame and more than 0 s"
         )
-    source, out = Path(source), Path(out)
+    root, alone = (source.parent, source.name) if source.is_file() else (source, None)
     truth = read_truth(benchmark, annotations)
     moments = Moments(size, rate, round(seconds * rate), short == "repeat")
-    classes, listing = list_videos(source, read_lists(lists), truth, None if labels is None else _classes(Path(labels)))
+    classes, listing = list_videos(root, read_lists(lists), truth, None if labels is None else _classes(labels), alone)
     settings = {
         "data": "folder of videos",
         "classes": classes,
@@ -205,8 +220,8 @@ def prepare_folder(
         "short": short,
         "votes": 1 if truth is None else truth.votes,
     }
-    reader = VideoReader(source, moments, frames_per_clip, every)
-    return build_store(out, source, listing, reader, settings, **work)
+    reader = VideoReader(root, moments, frames_per_clip, every)
+    return build_store(out, root, listing, reader, settings, **work)
 
 
 def _classes(path: Path) -> dict[str, list[str]]:

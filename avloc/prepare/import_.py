@@ -1,18 +1,18 @@
 """`avloc prepare import`: data that was prepared for a published program into a store."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Annotated, Any, Literal, Unpack
 
 from avloc.annotations.truth import Truth
-from avloc.data.store_settings import FRAMES, refuse_other
 from avloc.errors import DataError
+from avloc.options import verb
 from avloc.prepare.layouts import coarse_to_fine, dsol, dsol_mosaics, sspl, visual_context
 from avloc.prepare.layouts.coarse_to_fine_labels import keep_labels
 from avloc.prepare.layouts.frames_and_sounds import FolderReader, list_folder
 from avloc.prepare.parts.items import Listing, Reader
 from avloc.prepare.parts.marks import read_truth
-from avloc.prepare.parts.moments import SHORT, Moments, read_lists
+from avloc.prepare.parts.moments import Moments, read_lists
+from avloc.prepare.parts.options import Benchmark, Boxes, Frames, Lists, Out, Short, Size, Source, StoreKind
 from avloc.prepare.pool.scale import Scale
 from avloc.prepare.writing.build import Prepared, build_store
 
@@ -24,43 +24,48 @@ LAYOUTS: dict[str, tuple[int | None, float | None]] = {
     "dsol": (None, None),
     "coarse-to-fine": (coarse_to_fine.RATE, None),
 }
-Lists = dict[str, tuple[Path, list[str]]]
+Ids = dict[str, tuple[Path, list[str]]]  # of each split, with the file that lists them
 Opened = tuple[tuple[str, ...], Listing, Reader, dict[str, Any]]  # and settings of the store
 
 
+@verb
 def prepare_import(
-    source: Path,
-    layout: str,
-    out: Path,
-    lists: Sequence[str] = (),
-    benchmark: str | None = None,
-    annotations: Path | None = None,
-    seconds: float | None = None,
-    rate: int | None = None,
-    frame: int = 7,
-    short: str = "fail",
-    size: int = 256,
-    frames: str = "jpeg",
-    store: str = "hdf5",
+    source: Source,
+    layout: Annotated[
+        Literal["folder", "sspl", "visual-context", "dsol", "coarse-to-fine"], "how the data is laid out, see above"
+    ],
+    out: Out,
+    lists: Lists = (),
+    benchmark: Benchmark = None,
+    annotations: Boxes = None,
+    seconds: Annotated[float | None, "seconds of sound stored, from the middle; default: the layout's"] = None,
+    rate: Annotated[int | None, "sampling rate of the stored sound in Hz; default: the layout's, or 16000"] = None,
+    frame: Annotated[int, "which of several numbered frames (layouts folder and visual-context)"] = 7,
+    short: Short = "fail",
+    size: Size = 256,
+    frames: Frames = "jpeg",
+    store: StoreKind = "hdf5",
     **work: Unpack[Scale],
 ) -> Prepared:
-    """One clip for each name, of one frame and the middle of its sound, into the store `out`; of DSOL's and AVE's videos a
-    clip for each second.
+    """Data prepared for a published program, or frames and sounds in two folders.
 
-    layout: "folder" (frames and sounds as files), "sspl" (its HDF5 trees), "visual-context" (its LMDB folders), "dsol" (its
-    folders of frames and spectrogram pickles) or "coarse-to-fine" (its HDF5 files). Where the last two hold spectrograms, so
-    does the store, and only methods that listen alike read it. lists: "SPLIT=FILE", ids one a line; without them the splits
-    are what the layout has. benchmark, annotations: whose boxes the clips get, and where they lie. seconds, rate (Hz): of the
-    kept sound, the layout's where None. frame: which of a clip's numbered frames (layouts folder and visual-context). short:
-    "fail" counts sounds that are shorter than `seconds`, "repeat" repeats them, as the published loaders do. size: pixels.
-    frames: "jpeg" or "raw". store: "hdf5" or "lmdb". work: see `avloc.prepare.pool.scale.Work`. Items that cannot be used are
-    counted
-    with a reason.
+    Each name becomes a clip of one frame and the middle of its sound; DSOL's and AVE's videos give a clip for each
+    second.
+
+    \b
+    folder          video_frames/ID/007.jpg, frames/ID.jpg or images/ID.jpg,
+                    and audios/ID.wav or audio/ID.wav
+    sspl            10k_unlabeled, 144k_unlabeled, 5k_labeled
+    visual-context  SPLIT_images.lmdb, SPLIT_audios.lmdb
+    dsol            audio_frames/STEM/000.pkl and video_frames/STEM/frame_000,
+                    or the folders of MUSIC-synthetic
+    coarse-to-fine  Video.h5, Spec.h5, and Roi.h5, labels_a.npy, labels_v.npy
+                    where they are there
+
+    Where there are spectrograms and no sounds, the store holds spectrograms, and only methods that use the same
+    spectrograms can read it. Without --lists the splits are those of the layout. Items that cannot be used are
+    counted with the reason.
     """
-    if layout not in LAYOUTS:
-        raise DataError(f"layout is {layout!r}; expected one of {', '.join(LAYOUTS)}")
-    refuse_other("short", short, SHORT)
-    refuse_other("frames", frames, FRAMES)
     if size < 8:
         raise DataError(f"size is {size}; expected at least 8 pixels")
     fixed, length = LAYOUTS[layout]
@@ -79,7 +84,6 @@ def prepare_import(
         raise DataError(
             f"seconds is {seconds}, but the sounds of layout {layout} have {length}; expected as many or fewer"
         )
-    source, out = Path(source), Path(out)
     truth = read_truth(benchmark, annotations)
     moments = Moments(size, rate, round(seconds * rate), short == "repeat")
     classes, listing, reader, held = _opened(layout, source, read_lists(lists), truth, frame, moments)
@@ -104,7 +108,7 @@ def prepare_import(
     return prepared
 
 
-def _opened(layout: str, source: Path, lists: Lists, truth: Truth | None, frame: int, moments: Moments) -> Opened:
+def _opened(layout: str, source: Path, lists: Ids, truth: Truth | None, frame: int, moments: Moments) -> Opened:
     if layout == "folder":
         return *list_folder(source, lists, truth, frame), FolderReader(source, moments), {}
     if layout == "sspl":
@@ -119,7 +123,7 @@ def _opened(layout: str, source: Path, lists: Lists, truth: Truth | None, frame:
     return _dsol(source, lists, truth, moments)
 
 
-def _dsol(source: Path, lists: Lists, truth: Truth | None, moments: Moments) -> Opened:
+def _dsol(source: Path, lists: Ids, truth: Truth | None, moments: Moments) -> Opened:
     if not source.is_dir():
         raise DataError(f"{source}: no such folder; {dsol.LAYOUT}")
     spectrograms = {"samples": 0, "sound": dsol.HELD.to_json()}

@@ -10,23 +10,23 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Unpack
+from typing import Annotated, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
-from avloc.config import words
 from avloc.data.clip import Box, Clip
 from avloc.data.store import Store
-from avloc.data.store_settings import FRAMES, refuse_other
 from avloc.errors import DataError
 from avloc.files import file_size, read_json
+from avloc.options import verb
 from avloc.prepare.media.container import MediaError, open_media
 from avloc.prepare.media.picture import Square, on_display
 from avloc.prepare.media.sound import cut
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.moments import hear
 from avloc.prepare.parts.music_boxes import read_boxes
+from avloc.prepare.parts.options import Fps, Frames, Out, Rate, Size, Source, StoreKind
 from avloc.prepare.pool.scale import Scale
 from avloc.prepare.writing.build import Prepared, build_store
 
@@ -207,30 +207,29 @@ class MusicReader:
 logger = logging.getLogger(__name__)
 
 
+@verb
 def prepare_music(
-    source: Path,
-    out: Path = Path("data/music"),
-    fps: int = 4,
-    size: int = 256,
-    rate: int = 16000,
-    frames: str = "jpeg",
-    store: str = "hdf5",
-    splits: Sequence[str] | None = None,
+    source: Source,
+    out: Out = Path("data/music"),
+    fps: Fps = 4,
+    size: Size = 256,
+    rate: Rate = 16000,
+    frames: Frames = "jpeg",
+    store: StoreKind = "hdf5",
+    splits: Annotated[Sequence[str] | None, "prepare only this list; may be repeated; default: all of them"] = None,
     **work: Unpack[Scale],
 ) -> Prepared:
-    """Cut the listed videos into clips of one second and write them to the store `out`.
+    """MUSIC (solo and duet), or the synthetic world, which has the same layout. docs/data/music.md
 
-    fps: frames kept of each second. size: pixels, frames become size x size. rate: Hz. frames: "jpeg" or "raw". store:
-    "hdf5" or "lmdb". splits: the lists to prepare, all where None. work: see `avloc.prepare.pool.scale.Work`.
-    Running it again finishes what was interrupted and takes up videos that were missing.
+    SOURCE holds MUSIC_solo_videos.json and MUSIC_duet_videos.json (class: video ids), lists such as
+    solo_training_1.txt (lines of "<id>_0_1000.flac <id>_0_1000.mp4"), videos/<id>_0_1000.mp4, and, for the boxes,
+    solotest.json and duettest.json. Each second becomes a clip. Videos that cannot be read are counted with the
+    reason. Running the command again finishes what was interrupted and adds videos that were missing.
     """
     if not 1 <= fps <= GRID:
         raise DataError(f"fps is {fps}; expected 1 to {GRID} frames a second")
     if size < 8 or rate < 1000:
         raise DataError(f"size is {size} and rate is {rate}; expected at least 8 pixels and 1000 Hz")
-    refuse_other("frames", frames, FRAMES)
-    source, out = Path(source), Path(out)
-    splits = splits and words(splits)
     classes, listing = list_music(source, splits)
     logger.info("%s: %d videos in %d lists, %d classes", source, len(listing.items), len(listing.splits), len(classes))
     settings = {

@@ -3,13 +3,14 @@
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Unpack
+from typing import Annotated, Unpack
 
 from avloc.config import words
 from avloc.data.store import Store
-from avloc.data.store_settings import FRAMES, refuse_other
 from avloc.errors import DataError
+from avloc.options import verb
 from avloc.prepare.parts.mosaics import MosaicReader, Pool, list_mosaics, shared_videos
+from avloc.prepare.parts.options import Frames, Out, StoreKind
 from avloc.prepare.pool.scale import Scale
 from avloc.prepare.writing.build import Prepared, build_store
 
@@ -20,27 +21,29 @@ COUNTS = ("train=3000", "validation=400", "test=800")
 BLOCK = 256  # mosaics a shard
 
 
+@verb
 def prepare_music_synthetic(
-    source: Path,
-    out: Path = Path("data/music-synthetic"),
-    pool: Sequence[str] = POOLS,
-    count: Sequence[str] = COUNTS,
-    training: Sequence[str] | None = None,
-    seed: int = 0,
-    size: int = 256,
-    jitter: float = 0.5,
-    frames: str = "jpeg",
-    store: str = "hdf5",
+    source: Annotated[Path, "a store that `avloc prepare music` wrote"],
+    out: Out = Path("data/music-synthetic"),
+    pool: Annotated[
+        Sequence[str], "SPLIT=SOURCE_SPLIT: the split of SOURCE that the tiles of a split come from; may be repeated"
+    ] = POOLS,
+    count: Annotated[Sequence[str], "SPLIT=NUMBER of mosaics; may be repeated"] = COUNTS,
+    training: Annotated[
+        Sequence[str] | None,
+        "split whose sounds get random gains; may be repeated; default: those whose name begins with train",
+    ] = None,
+    seed: Annotated[int, "seed for drawing the mosaics"] = 0,
+    size: Annotated[int, "side of a mosaic in pixels; its cells have half of it"] = 256,
+    jitter: Annotated[float, "training gains are drawn from 1 - jitter to 1 + jitter"] = 0.5,
+    frames: Frames = "jpeg",
+    store: StoreKind = "hdf5",
     **work: Unpack[Scale],
 ) -> Prepared:
-    """Compose mosaics of four clips of four classes, two of which are heard, and write them to the store `out`.
+    """MUSIC-synthetic: 2x2 mosaics of solo clips of four classes, two of which sound. docs/data/music.md
 
-    source: a store that `avloc prepare music` wrote. pool: "<split of mosaics>=<split of the source>".
-    count: "<split of mosaics>=<how many>". training: the splits whose sounds are scaled by gains from
-    U(1 - jitter, 1 + jitter), those named train... where None; the mosaics of all others are made of frames with a
-    sounding box where there are any, and within groups that share no video: `video` names the group.
-    size: pixels of the mosaic, cells are half of it. frames: "jpeg" or "raw". store: "hdf5" or "lmdb".
-    work: see `avloc.prepare.pool.scale.Work`.
+    Outside the training splits, mosaics are made of frames with a sounding box where there are any, within groups
+    that share no video; the group is the mosaic's video.
     """
     if size < 16 or size % 2:
         raise DataError(
@@ -48,8 +51,6 @@ def prepare_music_synthetic(
         )
     if not 0 <= jitter <= 1:
         raise DataError(f"jitter is {jitter}; expected 0 to 1")
-    refuse_other("frames", frames, FRAMES)
-    source, out = Path(source), Path(out)
     pools = _pools(pool, count, training)
     solos = Store.open(source)
     if solos.spectrograms is not None:

@@ -13,9 +13,24 @@ from typing import Unpack
 from avloc.annotations.files import Files, csv_rows
 from avloc.annotations.flickr import read_flickr_pool
 from avloc.annotations.reading import laid_out
-from avloc.config import words
+from avloc.options import verb
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.marks import UNNAMED, Rows
+from avloc.prepare.parts.options import (
+    Annotations,
+    Frames,
+    Lists,
+    Out,
+    Part,
+    Rate,
+    Seconds,
+    Seed,
+    Short,
+    Size,
+    Source,
+    Splits,
+    StoreKind,
+)
 from avloc.prepare.parts.recipe import (
     Recipe,
     boxes_in,
@@ -107,37 +122,42 @@ def _in_order(entries: dict[str, list[Entry]], splits: Sequence[str] | None) -> 
     return entries if splits is None else {split: entries[split] for split in dict.fromkeys(splits)}
 
 
+@verb
 def prepare_soundnet_flickr(
-    source: Path,
-    out: Path = Path("data/flickr"),
-    annotations: Path | None = None,
-    lists: Sequence[str] = (),
-    splits: Sequence[str] | None = None,
-    seconds: float = 3.0,
-    rate: int = 16000,
-    part: str = "middle",
-    short: str = "repeat",
-    size: int = 256,
-    frames: str = "jpeg",
-    store: str = "hdf5",
-    seed: int = 0,
+    source: Source,
+    out: Out = Path("data/flickr"),
+    annotations: Annotations = None,
+    lists: Lists = (),
+    splits: Splits = None,
+    seconds: Seconds = 3.0,
+    rate: Rate = 16000,
+    part: Part = "middle",
+    short: Short = "repeat",
+    size: Size = 256,
+    frames: Frames = "jpeg",
+    store: StoreKind = "hdf5",
+    seed: Seed = 0,
     **work: Unpack[Scale],
 ) -> Prepared:
-    """One clip of each listed recording: its frame (of several the middle one) and `seconds` of its sound.
+    """SoundNet-Flickr: one frame and some seconds of sound of each video. docs/data/soundnet_flickr.md
 
-    annotations: where lists and boxes lie, `source` where None. lists: "SPLIT=FILE", ids one a line, beside or instead of
-    the published ones. splits: to prepare, all whose lists are there where None. part: "middle" or "first" of the sound.
-    short: "repeat" sounds that are shorter, as the published loaders do, or "fail": count them. size: pixels. rate: Hz.
-    frames: "jpeg" or "raw". store: "hdf5" or "lmdb". seed: of training splits drawn where their list is missing. work: see
-    `avloc.prepare.pool.scale.Work`. Defaults are those of SSPL, EZ-VSL and (but for its 24000 Hz) visual context;
-    coarse-to-fine
-    hears 5 s at 22050 Hz.
+    SOURCE holds frames/ID.jpg and audio/ID.wav, or Data/D/ID.jpg and Data/D/ID.wav, or
+    frames/videos2/.../ID.mp4/*.jpg and mp3/videos2/.../*.mp3, or videos. Of several frames the middle one is taken.
+    Each list becomes a split. Lists lie in SOURCE or in --annotations; --splits selects some of them:
+
+    \b
+    train_10k, _144k  flickr_10k.txt, flickr_144k.txt
+                      (github.com/stoneMo/EZ-VSL)
+    test              flickr_test.csv, with boxes of Annotations/ID.xml
+                      (ardasnck/learning_to_localize_sound_source) or of
+                      gtdata.pkl
+    test_extended     flickr_test_plus_silent.csv (stoneMo/SLAVC)
+
+    The defaults are those of SSPL, EZ-VSL and (except for its 24000 Hz) visual context; coarse-to-fine uses 5 s at
+    22050 Hz.
     """
     moments = moments_of(size, rate, seconds, short, part)
-    source, out = Path(source), Path(out)
-    classes, listing = list_soundnet_flickr(
-        source, Path(annotations or source), lists, words(splits) if splits else None, seed
-    )
+    classes, listing = list_soundnet_flickr(source, annotations or source, lists, splits or None, seed)
     facts = {"part": part, "short": short, "votes": 2, "seed": seed}
     recipe = Recipe("soundnet-flickr", source, classes, listing, OneMoment(source, moments), moments, facts, block=64)
     return recipe.prepare(out, frames, store, **work)

@@ -1,24 +1,25 @@
 """`avloc prepare synthetic`: write the built-in audio-visual world."""
 
 from pathlib import Path
+from typing import Annotated, Literal
 
+from avloc.options import Ask, verb
 from avloc.progress import Progress
 from avloc.synthetic.world import SyntheticWorld, write_world
 
 
+@verb
 def prepare_synthetic(
-    out: Path,
-    videos: int | None = None,
-    seed: int = 0,
-    preset: str = "quick",
-    jobs: int | None = None,
+    out: Annotated[Path, "folder to write; run the command again to finish it"],
+    videos: Annotated[int | None, "number of videos in all, at least 12; default: the preset's"] = None,
+    seed: Annotated[int, "seed of the world; another seed is another world"] = 0,
+    preset: Annotated[Literal["quick", "full"], "quick (728 videos) or full (7680)"] = "quick",
+    jobs: Annotated[int | None, "worker processes; default: one per processor", Ask(least=1)] = None,
     progress: Progress | None = None,
 ) -> SyntheticWorld:
-    """Write a world of mp4 files with sound, and their exact truth, into `out` in the layout of the MUSIC data set.
+    """The built-in world: real mp4 files with sound and exact ground truth, in the layout of MUSIC. docs/data/synthetic.md
 
-    videos: how many in all, at least 12; all lists of the preset shrink or grow alike, none below one video. A list of
-    n videos knows min(n, 8) of the eight classes, so small worlds are for trying things out, not for scores.
-    preset: "quick" (728 videos) or "full" (7680). jobs: processes, by default one a core.
-    Started again with the same settings it keeps the videos that are there and adds the rest.
+    With --videos all lists of the preset shrink or grow alike, none below one video. A list of n videos knows
+    min(n, 8) of the eight classes, so small worlds are for trying things out, not for scores.
     """
-    return write_world(Path(out), videos, seed, preset, jobs, progress)
+    return write_world(out, videos, seed, preset, jobs, progress)

@@ -7,14 +7,15 @@ stoneMo/EZ-VSL@95ff5bf, SLAVC@05b429c and AVGN@5ab8cab, zjsong/SSPL@d1af4c7.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Unpack
+from typing import Annotated, Unpack
 
 from avloc.annotations.files import Files, csv_rows
 from avloc.annotations.reading import laid_out
 from avloc.annotations.truth import Truth
 from avloc.annotations.vgg import VGGSS, read_vggss
-from avloc.config import words
 from avloc.errors import DataError
+from avloc.options import verb
+from avloc.prepare.parts import options
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.marks import UNNAMED, Rows
 from avloc.prepare.parts.moments import entries as numbered
@@ -196,42 +197,51 @@ def _duet(tree: Tree, known: _Known, first: str, second: str) -> Iterator[Item]:
         )
 
 
+@verb
 def prepare_vggsound(
-    source: Path,
-    out: Path = Path("data/vggsound"),
-    annotations: Path | None = None,
-    lists: Sequence[str] = (),
-    splits: Sequence[str] | None = None,
-    at: float = 5.0,
-    frame: int = 7,
-    seconds: float = 3.0,
-    rate: int = 16000,
-    part: str = "middle",
-    short: str = "repeat",
-    size: int = 256,
-    frames: str = "jpeg",
-    store: str = "hdf5",
-    seed: int = 0,
+    source: options.Source,
+    out: options.Out = Path("data/vggsound"),
+    annotations: options.Annotations = None,
+    lists: options.Lists = (),
+    splits: options.Splits = None,
+    at: Annotated[float, "time of the frame in seconds; the boxes of VGG-SS are of the frame at 5.0"] = 5.0,
+    frame: Annotated[int, "which frame to take where a clip is a folder of numbered ones"] = 7,
+    seconds: options.Seconds = 3.0,
+    rate: options.Rate = 16000,
+    part: options.Part = "middle",
+    short: options.Short = "repeat",
+    size: options.Size = 256,
+    frames: options.Frames = "jpeg",
+    store: options.StoreKind = "hdf5",
+    seed: options.Seed = 0,
     **work: Unpack[Scale],
 ) -> Prepared:
-    """One clip of each listed ID_START: the frame at `at` seconds of the ten, and `seconds` of its sound.
+    """VGGSound and its test sets: one clip for each listed ID_START. docs/data/vggsound.md
 
-    annotations: where lists and boxes lie, `source` where None. lists: "SPLIT=FILE", ids one a line, beside or instead of
-    the published ones. splits: to prepare, all whose lists are there where None (of instruments only those named). at: s,
-    the boxes of VGG-SS are of the frame at 5.0. frame: which picture where a clip has a folder of numbered ones. part:
-    "middle" or "first" of the sound. short: "repeat" sounds that are shorter, as the published loaders do, or "fail":
-    count them. size: pixels. rate: Hz. frames: "jpeg" or "raw". store: "hdf5" or "lmdb". seed: of training splits drawn
-    where their list is missing. work: see `avloc.prepare.pool.scale.Work`. Defaults are those of EZ-VSL and SSPL; visual
-    context
-    hears at 24000 Hz, Hard Way's test the first 10 seconds.
+    SOURCE holds ID_START.mp4, ID/START.mp4, or frames/ID_START.jpg and audio/ID_START.wav, in any folder. Each list
+    becomes a split. Lists lie in SOURCE or in --annotations; --splits selects some of them:
+
+    \b
+    train, test       vggsound.csv (robots.ox.ac.uk/~vgg/data/vggsound)
+    train_10k, _144k  vggss_10k.txt, vggss_144k.txt; also vggss_heard.txt
+                      (github.com/stoneMo/EZ-VSL)
+    vggss             vggss.json with its boxes
+                      (hche11/Localizing-Visual-Sounds-the-Hard-Way);
+                      vggss_4692, vggss_heard, vggss_unheard of
+                      vggss_..._test.csv
+    vggss_extended    vggss_test_plus_silent.csv (stoneMo/SLAVC)
+    single, duet      vggsound_single_test.csv, vggsound_duet_test.csv
+                      (stoneMo/AVGN)
+    instruments       vgginstruments_test.csv, instruments_multi of
+                      vgginstruments_multi_test.csv (stoneMo/AVGN), only
+                      when asked for; frames/sampleNNNN.jpg
+
+    The defaults are those of EZ-VSL and SSPL. Visual context uses 24000 Hz; Hard Way's test the first 10 seconds.
     """
     moments = moments_of(size, rate, seconds, short, part)
     if not 0 <= at < 1e4:
         raise DataError(f"at is {at}; expected seconds from 0 on")
-    source, out = Path(source), Path(out)
-    classes, listing = list_vggsound(
-        source, Path(annotations or source), lists, words(splits) if splits else None, seed
-    )
+    classes, listing = list_vggsound(source, annotations or source, lists, splits or None, seed)
     reader = OneMoment(source, moments, at, frame)
     facts = {"at": at, "frame": frame, "part": part, "short": short, "seed": seed}
     return Recipe("vggsound", source, classes, listing, reader, moments, facts, block=64).prepare(

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from avloc.options import POSITIONAL, verb
 
 if TYPE_CHECKING:
     from avloc.annotations import Benchmark
@@ -38,10 +40,16 @@ class Listed:
         )
 
 
-def benchmarks(name: str | None = None, annotations: Path | None = None, convert: Path | None = None) -> list[Listed]:
-    """All benchmarks, or one by name; with a folder of annotations, whether its files are there and whole.
+@verb
+def benchmarks(
+    name: Annotated[str | None, "show only this benchmark, in full", POSITIONAL] = None,
+    annotations: Annotated[Path | None, "a folder: report for each benchmark whether its files are there"] = None,
+    convert: Annotated[Path | None, "write the masks of a distribution, one file each, as this one .npz"] = None,
+) -> list[Listed]:
+    """List the test sets that can be scored, and the files that each needs.
 
-    convert: write the many files of a distribution (pickled masks, of which nothing is run) as this one file.
+    With --annotations the files are also read, so that a broken one is found. With --convert nothing in pickled
+    masks is executed.
     """
     from avloc.annotations import BENCHMARKS, benchmark, read_benchmark
     from avloc.annotations.files import Absent
@@ -53,14 +61,14 @@ def benchmarks(name: str | None = None, annotations: Path | None = None, convert
             raise ConfigError(f"--convert goes with --annotations DIR and the name of a benchmark: {', '.join(able)}")
         one = benchmark(name)
         assert one.convert is not None
-        return [Listed(one, one.convert(Path(annotations), Path(convert)))]
+        return [Listed(one, one.convert(annotations, convert))]
     wanted = list(BENCHMARKS.values()) if name is None else [benchmark(name)]
     if annotations is None:
         return [Listed(one) for one in wanted]
     found = []
     for one in wanted:
         try:
-            found.append(Listed(one, len(read_benchmark(one.name, Path(annotations)))))
+            found.append(Listed(one, len(read_benchmark(one.name, annotations))))
         except AvlocError as error:
             found.append(Listed(one, problem=str(error), missing=isinstance(error, Absent)))
     return found

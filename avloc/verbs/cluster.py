@@ -1,9 +1,10 @@
 """`avloc cluster`: the object dictionary of a trained stage one."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from avloc.options import Config, RunFolder, Set, verb
 
 if TYPE_CHECKING:
     from avloc.clustering import Clusters, Ints
@@ -24,20 +25,26 @@ class Clustered:
     agreement: float
 
 
+@verb
 def cluster(
-    config: Path | None = None,
-    run: Path | None = None,
-    set: Sequence[str] = (),
-    as_trained: bool | None = None,
-    dictionary: Path | None = None,
+    config: Config = None,
+    run: RunFolder = None,
+    set: Set = (),
+    as_trained: Annotated[
+        bool | None,
+        "take the clustering that stage one was last trained with, as published, instead of a new one with the final "
+        "weights; default: cluster.as_trained of the configuration",
+    ] = None,
+    dictionary: Annotated[
+        Path | None, "take this object dictionary, a .npy file (K, C) such as the authors', instead of clustering"
+    ] = None,
 ) -> Clustered:
-    """Cluster the objects of the training clips and write the run's clusters.npz: labels, centres, dictionary.
+    """Cluster the objects of the training clips into the dictionary that stage two reads.
 
-    The clusters get the numbers that the stage's class heads were trained with (best one-to-one agreement on the same
-    clips), so heads and dictionary fit. as_trained: take the clustering of the stage's last alternation as it was, as
-    published, instead of a new one with the final weights (default: ``cluster.as_trained`` of the configuration).
-    dictionary: take this one, a .npy file (K, C) such as the authors', and its numbers: each clip is in the cluster of
-    the nearest direction. Maps of an imported stage two are of the clusters of its dictionary.
+    Writes clusters.npz: labels, centres and dictionary. Clusters get the numbers that the class heads of stage one
+    were trained with (the best one-to-one agreement on the same clips), so heads and dictionary fit. With
+    --dictionary the numbers are those of the file, and a clip belongs to the cluster of the nearest direction; maps
+    of an imported stage two are of the clusters of its dictionary.
     """
     import numpy as np
 
@@ -62,7 +69,7 @@ def cluster(
         raise RunError(
             f"{path} was trained on another store than {stage.data.store} is now; prepare that one again, or train again"
         )
-    given = None if dictionary is None else _given(Path(dictionary), localizer.clusters, as_trained)
+    given = None if dictionary is None else _given(dictionary, localizer.clusters, as_trained)
     as_trained = experiment.cluster.as_trained if as_trained is None else as_trained
     if as_trained and given is None:
         if trained is None:

@@ -1,9 +1,10 @@
 """`avloc compare`: two results on the clips they share: difference, interval, p value."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from avloc.options import POSITIONAL, Ask, Metrics, Resamples, verb
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,26 +54,25 @@ class Compared:
         return {"a": str(self.a), "b": str(self.b), **about, **counts, "metrics": metrics}
 
 
+@verb
 def compare(
-    a: Path,
-    b: Path,
-    protocol: str | None = None,
-    metric: Sequence[str] | None = None,
-    resamples: int = 2000,
-    seed: int = 0,
+    a: Annotated[Path, "a result: RUN/results/*.json, or a file that `avloc evaluate --out` wrote", POSITIONAL],
+    b: Annotated[Path, "another result, of the same benchmark and protocol", POSITIONAL],
+    protocol: Annotated[str | None, "which protocol, where the files hold several"] = None,
+    metric: Metrics = None,
+    resamples: Resamples = 2000,
+    seed: Annotated[int, "seed of the bootstrap", Ask(least=0)] = 0,
 ) -> Compared:
-    """Compare two result files of the same benchmark and protocol, clip by clip on the ids that both have.
+    """Compare two results on the clips they share: difference, interval, p value.
 
-    protocol: which one, where the files hold several. Intervals are paired bootstraps over clips and over videos; p
-    is of a sign-flip permutation test over videos.
+    Intervals are paired bootstraps over clips and over videos. The p value is from a sign-flip permutation test
+    over videos.
     """
-    from avloc.config import words
     from avloc.engine.comparing import clip_values
     from avloc.errors import ConfigError, DataError
     from avloc.standings.table import label
 
-    metric = metric and words(metric)
-    first, second = (_choose(Path(path), protocol) for path in (a, b))
+    first, second = (_choose(path, protocol) for path in (a, b))
     _same_rule(first, second, a, b)
     for path, result in ((a, first), (b, second)):
         if not result["per_clip"]:
@@ -92,8 +92,8 @@ def compare(
     metrics = {name: _difference(values[0][name], values[1][name], videos, resamples, seed) for name in names}
     gap = values[0]["ciou"] - values[1]["ciou"]
     return Compared(
-        Path(a),
-        Path(b),
+        a,
+        b,
         first["benchmark"],
         label(first).rpartition(" (")[0],
         len(shared),

@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from avloc.errors import DataError
 from avloc.naming import some
+from avloc.options import POSITIONAL, verb
 
 if TYPE_CHECKING:
     from avloc.data.store import Store
@@ -60,8 +61,14 @@ class Checked:
     problems: list[str]
 
 
-def data_check(store: Path) -> Checked:
-    """Read all of a store, once. DataError where it is none; whatever is wrong in it is counted and named."""
+@verb
+def data_check(store: Annotated[Path, "a prepared store", POSITIONAL]) -> Checked:
+    """Count what a store holds and look for what is wrong; exit status 1 if anything is.
+
+    The whole store is read once. Reported are silent sounds, frozen pictures, boxes without area, clips that appear
+    twice in a split or in two splits, splits without clips, shards that are missing or broken, and items whose
+    SHA-256 is not the one in the manifest.
+    """
     import json
 
     from avloc.data.store import Store

@@ -2,15 +2,20 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
+from avloc.options import POSITIONAL, verb
 from avloc.prepare.writing.merge import merge_stores
 from avloc.prepare.writing.store_folder import Prepared
 
 
-def data_merge(stores: Sequence[Path], out: Path) -> Prepared:
-    """Join the stores that `avloc prepare ... --shard i/n` wrote into `out`, equal to one prepared without --shard.
+@verb
+def data_merge(
+    stores: Annotated[Sequence[Path], "all parts, in any order", POSITIONAL], out: Annotated[Path, "store to write"]
+) -> Prepared:
+    """Join the parts that `avloc prepare NAME --shard i/n` wrote into the store that one run without --shard would write.
 
-    All n parts must be there, of the same settings and lists. Shards are linked where the file system allows, else copied.
+    Missing parts, duplicate parts, and parts with other settings or lists are refused. Shards are linked where the
+    file system allows it, otherwise copied.
     """
-    stores = [stores] if isinstance(stores, str | Path) else stores
-    return merge_stores([Path(store) for store in stores], Path(out))
+    return merge_stores(stores, out)

@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+from avloc.options import POSITIONAL, verb
 from avloc.verbs.data_check import find_clip
 
 if TYPE_CHECKING:
@@ -27,12 +28,14 @@ class Shown:
     boxes: int
 
 
-def data_show(store: Path, clip: str, split: str | None = None, out: Path | None = None) -> Shown:
-    """Draw a clip's frames with their boxes, its waveform and its log-mel spectrogram to a PNG file.
-
-    Where the store holds spectrograms, the stored one. split: where to look, all of them where None. out: the file;
-    CLIP.png in the current folder where None.
-    """
+@verb
+def data_show(
+    store: Annotated[Path, "a prepared store", POSITIONAL],
+    clip: Annotated[str, "id of a clip", POSITIONAL],
+    split: Annotated[str | None, "split to look in; default: all of them"] = None,
+    out: Annotated[Path | None, "PNG file to write; default: CLIP.png in the current folder"] = None,
+) -> Shown:
+    """Draw a clip: its frames with boxes, its waveform and its log-mel spectrogram, or the stored spectrogram."""
     from avloc.drawing.colours import OTHER, SILENT, SOUNDING
     from avloc.drawing.panels import Row, panel
     from avloc.drawing.pictures import SIZE
@@ -55,7 +58,7 @@ def data_show(store: Path, clip: str, split: str | None = None, out: Path | None
     legend = [(name, colour) for name, colour, there in meanings if there]
     title = f"{clip}: {', '.join(names) or 'no label'}"
     content = panel(title, [*rows, Row("", [_sound(part, found, width)])], legend)
-    out = Path(out) if out is not None else Path(re.sub(r"[^\w.-]+", "_", clip).lstrip("-.") + ".png")
+    out = out if out is not None else Path(re.sub(r"[^\w.-]+", "_", clip).lstrip("-.") + ".png")
     write_bytes(out, content)
     return Shown(out, part.split_name or "", names, len(found.boxes))
 

@@ -4,8 +4,9 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+from avloc.options import Config, Metrics, Resamples, RunFolder, Set, verb
 from avloc.progress import Progress, untold
 
 if TYPE_CHECKING:
@@ -70,23 +71,27 @@ class Evaluated:
     sets: dict[str, SetResult]
 
 
+@verb
 def evaluate(
-    config: Path | None = None,
-    run: Path | None = None,
-    set: Sequence[str] = (),
-    sets: Sequence[str] | None = None,
-    metric: Sequence[str] | None = None,
-    resamples: int = 2000,
+    config: Config = None,
+    run: RunFolder = None,
+    set: Set = (),
+    sets: Annotated[Sequence[str] | None, "score only this test set of the run; may be repeated; default: all"] = None,
+    metric: Metrics = None,
+    resamples: Resamples = 2000,
     progress: Progress | None = None,
 ) -> Evaluated:
-    """Predict and score the run's test sets; write predictions/<set>.h5 and results/<set>.<protocol>.json.
+    """Score heat maps: those of a run on its test sets, or any model's against a benchmark or your own boxes.
 
-    sets: which of the configuration's ``evaluate`` section (default: all). metric: which metrics to report (a bare
-    ``ciou`` stands for all of that name). Comparisons on the same frames: the model with a wrong sound, the same maps
-    without sound (where the method has them; coarse-to-fine's are the CAM baseline), stage one's maps (for a later stage),
-    the largest object, colour saliency, the centre, and all ones. Intervals are over videos: `resamples` bootstrap draws.
+    Every published protocol has a name and axes that can be changed; --protocol all shows how much the choice
+    matters. Baselines that ignore the sound are scored on the same frames: the model with a wrong sound, its maps
+    without sound, stage one's maps, the largest object, colour saliency, the centre, and all ones.
+
+    A run's heat maps are kept in predictions/SET.h5, its results in results/SET.PROTOCOL.json. Intervals are
+    bootstraps over videos.
+
+    From Python: this function scores a run, `avloc.evaluate_predictions` a file of heat maps.
     """
-    from avloc.config import words
     from avloc.engine.class_maps import refuse_untrained
     from avloc.engine.experiment import keep_config, open_run
     from avloc.errors import AvlocError
@@ -96,8 +101,7 @@ def evaluate(
         raise AvlocError(
             f"{experiment.source.source}: evaluate: missing section; name test sets with store, split, protocol"
         )
-    wanted = list(experiment.evaluate) if sets is None else list(words(sets))
-    metric = metric and words(metric)
+    wanted = list(experiment.evaluate) if sets is None else list(sets)
     unknown = [name for name in wanted if name not in experiment.evaluate]
     if unknown:
         raise AvlocError(

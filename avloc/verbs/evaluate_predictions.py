@@ -6,7 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from avloc.options import Ask, Metrics, Resamples, verb
 
 if TYPE_CHECKING:
     from avloc.annotations import Truth
@@ -40,30 +42,34 @@ class Scoring:
         }
 
 
+@verb
 def evaluate_predictions(
-    predictions: Path,
-    benchmark: str | None = None,
-    annotations: Path | None = None,
-    truth: Path | None = None,
-    protocol: str | None = None,
-    axes: Mapping[str, str] | None = None,
-    metric: Sequence[str] | None = None,
-    ids: Path | None = None,
-    val_ids: Path | None = None,
-    music_boxes: str | None = None,
-    out: Path | None = None,
-    resamples: int = 2000,
-    seed: int = 0,
+    predictions: Annotated[Path, "any model's heat maps: .h5 or .npz with ids and maps, or a folder of ID.npy"],
+    benchmark: Annotated[str | None, "test set of the predictions (`avloc benchmarks` lists them)"] = None,
+    annotations: Annotated[Path | None, "annotation file of the benchmark, or the folder that holds it"] = None,
+    truth: Annotated[Path | None, "your own boxes instead: JSON, COCO json, or Pascal VOC xml"] = None,
+    protocol: Annotated[
+        str | None, "how to score, or `all` for every protocol that fits; default: the benchmark's"
+    ] = None,
+    axes: Annotated[
+        Mapping[str, str] | None,
+        "NAME=VALUE that changes an axis of the protocol, such as resize=bicubic; may be repeated",
+        Ask(name="--axis"),
+    ] = None,
+    metric: Metrics = None,
+    ids: Annotated[Path | None, "score only the clips in this list, one id per line"] = None,
+    val_ids: Annotated[Path | None, "clips on which a threshold is chosen; only the others are scored"] = None,
+    music_boxes: Annotated[
+        Literal["xywh", "xyxy-avgn"] | None, "how to read MUSIC's boxes; xyxy-avgn reads them as AVGN's release does"
+    ] = None,
+    out: Annotated[Path | None, "also write the result to this JSON file"] = None,
+    resamples: Resamples = 2000,
+    seed: Annotated[int, "seed of the bootstrap", Ask(least=0)] = 0,
 ) -> Scoring:
-    """Score heat maps in a file (or folder) by a published protocol, with intervals and blind baselines.
+    """Score the heat maps in a file or folder by a published protocol, with intervals and baselines that ignore the sound.
 
-    benchmark and annotations: which set, and where its files are; truth: a file of one's own instead. protocol: a
-    name, or ``all`` for every protocol that fits; default: the benchmark's. axes: axes of the protocol to change.
-    metric: which to report. ids: a list of clips to restrict to; val_ids: clips on which a protocol that picks a
-    threshold picks it, and which are then not scored. music_boxes: xywh, or xyxy-avgn to read boxes as the release of
-    AVGN does. out: write the JSON.
+    Needs no torch. Give benchmark and annotations, or truth.
     """
-    from avloc.config import words
     from avloc.errors import ConfigError, DataError
     from avloc.predictions import read_predictions
     from avloc.protocols import PROTOCOLS
@@ -71,9 +77,8 @@ def evaluate_predictions(
 
     if (truth is None) == (benchmark is None or annotations is None):
         raise ConfigError("give --benchmark NAME with --annotations PATH, or --truth FILE (one of the two)")
-    metric = metric and words(metric)
     real = _truth(benchmark, annotations, truth, ids)
-    given = _of_pairs(read_predictions(Path(predictions)), real)
+    given = _of_pairs(read_predictions(predictions), real)
     names = list(PROTOCOLS) if protocol == "all" else [protocol or _default(benchmark)]
     chosen, unable = [], {}
     for name in names:
@@ -101,11 +106,11 @@ def evaluate_predictions(
         for result in results.values():
             result.counts["not_requested"] = unknown
             result.warnings.append(f"{unknown} predictions are for ids that were not asked for; they are left out")
-    found = Scoring(Path(predictions), results, left_out if protocol == "all" else {})
+    found = Scoring(predictions, results, left_out if protocol == "all" else {})
     if out is not None:
         from avloc.files import write_json
 
-        write_json(Path(out), found.to_json())
+        write_json(out, found.to_json())
     return found
 
 
@@ -147,9 +152,9 @@ def _truth(benchmark: str | None, annotations: Path | None, truth: Path | None, 
     from avloc.annotations import read_benchmark, read_own_truth
 
     if truth is not None:
-        return read_own_truth(Path(truth), benchmark or "", ids)
+        return read_own_truth(truth, benchmark or "", ids)
     assert benchmark is not None and annotations is not None
-    return read_benchmark(benchmark, Path(annotations), ids)
+    return read_benchmark(benchmark, annotations, ids)
 
 
 def _default(benchmark: str | None) -> str:
@@ -161,7 +166,6 @@ def _default(benchmark: str | None) -> str:
 def _protocol(name: str, benchmark: str | None, axes: Mapping[str, str], music_boxes: str | None) -> "Protocol":
     """The named protocol as it is on this benchmark, its usual metrics first, with the axes that were asked for."""
     from avloc.annotations import BENCHMARKS
-    from avloc.errors import ConfigError
     from avloc.protocols import named
 
     protocol = named(name)
@@ -171,8 +175,6 @@ def _protocol(name: str, benchmark: str | None, axes: Mapping[str, str], music_b
         protocol = replace(protocol, report=tuple(dict.fromkeys((*usual, *protocol.report))), **on_it)
     if music_boxes is not None:
         reading = {"xywh": "as-written", "xyxy-avgn": "xywh-as-corners"}
-        if music_boxes not in reading:
-            raise ConfigError(f"--music-boxes {music_boxes!r}; expected xywh or xyxy-avgn")
         protocol = protocol.with_axes(boxes=reading[music_boxes])
     return protocol.with_axes(**axes)
 

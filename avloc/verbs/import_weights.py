@@ -5,9 +5,10 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from avloc.errors import AvlocError
+from avloc.options import Ask, Set, verb
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -46,19 +47,27 @@ def import_weights(method: str, stage: int, path: Path | str, dictionary: Path |
     return published.fill(build, None if dictionary is None else Path(dictionary)).eval()
 
 
+@verb
 def import_into_run(
-    method: str,
-    stage: int,
-    path: Path,
-    run: Path,
-    dictionary: Path | None = None,
-    config: Path | None = None,
-    set: Sequence[str] = (),
+    method: Annotated[str, "method of the checkpoint, such as dsol"],
+    stage: Annotated[int, "stage of the checkpoint", Ask(least=1, most=2)],
+    path: Annotated[
+        Path, "the authors' checkpoint, a .pth file; nothing in it is executed when it is read", Ask(name="--from")
+    ],
+    run: Annotated[Path, "run that gets the weights; started if it does not exist"],
+    dictionary: Annotated[Path | None, "the authors' object dictionary for stage two, a .npy file (K, 512)"] = None,
+    config: Annotated[
+        Path | None,
+        "configuration whose data and test sets a new run takes; default: the method's published configuration",
+    ] = None,
+    set: Set = (),
 ) -> Imported:
-    """The same into a run's folder, for evaluate and visualize; a fresh folder gets a configuration that fits.
+    """Import the authors' published weights into a run, for evaluate, visualize and stage two.
 
-    config: whose data, training and test sets a fresh folder takes (None: the method's published one); the model is that
-    of the weights. set: KEY=VALUE over it, as ``stage1.data.store=data/mine``, or for the model what weights do not tell.
+    The model of a new run is that of the weights. --set overrides the configuration of a new run, or settings of
+    the model that the weights do not reveal.
+
+    From Python: `avloc.import_weights` returns the model without a run.
     """
     from avloc.config import dump
     from avloc.engine.checkpoints import save_weights
@@ -66,7 +75,7 @@ def import_into_run(
     from avloc.engine.run import Run
     from avloc.files import write_text
 
-    published, where = _published(method, stage, path), Run(Path(run))
+    published, where = _published(method, stage, path), Run(run)
     fresh = not where.config.exists()
     if not fresh and (config is not None or set):
         raise AvlocError(f"{where.config}: there is a configuration already; leave --config and --set out")

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from avloc.options import POSITIONAL, Metrics, verb
 
 if TYPE_CHECKING:
     from avloc.standings import Table
@@ -33,33 +35,32 @@ class Leaderboard:
         }
 
 
+@verb
 def leaderboard(
-    results: Sequence[Path] = (),
-    benchmark: str | None = None,
-    published: bool = True,
-    metric: Sequence[str] | None = None,
+    results: Annotated[
+        Sequence[Path], "results: RUN/results/*.json, or files that `avloc evaluate --out` wrote", POSITIONAL
+    ] = (),
+    benchmark: Annotated[str | None, "only this benchmark; without results, its published figures"] = None,
+    published: Annotated[bool, "include the published figures, with their sources"] = True,
+    metric: Metrics = None,
 ) -> Leaderboard:
-    """Tables of result files (of `avloc evaluate --out` or of runs), with the published figures and their sources
-    below.
+    """Tables of results beside published figures; a column is one metric under one protocol, never two.
 
-    A file's name is the method's, or that of the run in whose results it lies. benchmark: only this one, or, without
-    results, the published figures of it.
+    A method is named after its run, or after the file of its results.
     """
     from avloc.annotations import BENCHMARKS
     from avloc.annotations import benchmark as find
-    from avloc.config import words
     from avloc.errors import ConfigError
     from avloc.standings import PUBLISHED, build_table, read_results
 
-    metric = words(metric or ())
-    results = [results] if isinstance(results, str | Path) else results
+    metric = metric or ()
     if benchmark is not None and not results:
         find(benchmark)
-    methods = _method_names([Path(path) for path in results])
+    methods = _method_names(results)
     own: dict[str, list[tuple[str, dict[str, Any]]]] = {}
     for path in results:
-        for result in read_results(Path(path)):
-            own.setdefault(result["benchmark"] or "own truth", []).append((methods[Path(path)], result))
+        for result in read_results(path):
+            own.setdefault(result["benchmark"] or "own truth", []).append((methods[path], result))
     names = (
         [benchmark]
         if benchmark is not None

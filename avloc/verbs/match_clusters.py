@@ -1,8 +1,10 @@
 """`avloc match-clusters`: which cluster is which class."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
+
+from avloc.options import Config, RunFolder, Set, verb
 
 
 @dataclass(frozen=True)
@@ -16,13 +18,18 @@ class Matched:
     doubts: list[str]
 
 
+@verb
 def match_clusters(
-    config: Path | None = None, run: Path | None = None, set: Sequence[str] = (), random_draws: int | None = None
+    config: Config = None,
+    run: RunFolder = None,
+    set: Set = (),
+    random_draws: Annotated[
+        int | None, "search with this many random draws, as the authors do; 0 is exact; default: as configured"
+    ] = None,
 ) -> Matched:
-    """Match the run's clusters with the true classes of the training clips and write matching.json.
+    """Find out which cluster is which class, for the class-aware scores; training never sees it.
 
-    Needed only to score class-aware maps: training never sees it. random_draws: search at random as the authors do
-    (default: ``cluster.random_draws`` of the configuration, 0: exact). AvlocError for fewer clusters than classes.
+    The clusters of the run are matched with the true classes of the training clips. Writes matching.json.
     """
     import numpy as np
 

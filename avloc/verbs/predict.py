@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+from avloc.options import Config, RunFolder, Set, StorePath, verb
 from avloc.progress import Progress, untold
 
 if TYPE_CHECKING:
@@ -27,26 +28,25 @@ class Predicted:
     frames: int
 
 
+@verb
 def predict(
-    store: Path,
-    config: Path | None = None,
-    run: Path | None = None,
-    set: Sequence[str] = (),
-    split: str = "all",
-    stage: int | None = None,
-    videos: int = 8,
-    out: Path | None = None,
-    own_sound: bool = False,
+    store: StorePath,
+    config: Config = None,
+    run: RunFolder = None,
+    set: Set = (),
+    split: Annotated[str, "split of the store"] = "all",
+    stage: Annotated[int | None, "stage whose heat maps to compute; default: the last"] = None,
+    videos: Annotated[int, "number of videos to draw"] = 8,
+    out: Annotated[Path | None, "folder to write; default: RUN/predictions/NAME of the store"] = None,
+    own_sound: Annotated[bool, "hear each frame with its own part of the clip's sound instead of all of it"] = False,
     progress: Progress | None = None,
 ) -> Predicted:
-    """Heat maps of every frame of a split by a run's stage (None: its last), as a file of predictions and as strips.
+    """Find where the sound comes from in any prepared videos, annotated or not: heat maps, a table and pictures.
 
-    The file, OUT/SPLIT.h5, is what `avloc evaluate --predictions` reads: ids are the frames' keys, or CLIP#FRAME. OUT/SPLIT.csv
-    says of each id its video, its time in seconds, and where its map is highest. The picture, OUT/SPLIT.png, has a row for
-    each of the first `videos` videos, its frames in the order of time under their maps, which share one scale. out: a
-    folder; RUN/predictions/<store's name> where None. own_sound: each of a clip's frames is heard with its own part of the
-    clip's sound, as second by second in clips of ten seconds with ten frames; else with all of it. AvlocError for a store
-    that the run's method cannot read.
+    OUT/SPLIT.h5 holds the heat maps, which `avloc evaluate --predictions` reads; ids are the frames' keys, or
+    CLIP#FRAME. OUT/SPLIT.csv lists the video of each id, its time in seconds, and where its map is highest.
+    OUT/SPLIT.png shows the first videos, a row each: frames in the order of time, with their heat maps on a common
+    scale.
     """
     import numpy as np
 
@@ -67,7 +67,7 @@ def predict(
     settings = experiment.stage(number)
     device = device_of(settings.train.device)
     localizer = load_stage(experiment, where, number).to(device)
-    part = open_split(Path(store), split, localizer)
+    part = open_split(store, split, localizer)
     loader = Loader(part, localizer, device, settings.train.workers, settings.train.resident)
     count = len(part) * part.frames_per_clip
     tell = progress or untold
@@ -77,7 +77,7 @@ def predict(
     else:
         clips, picks = (axis.ravel() for axis in np.indices((len(part), part.frames_per_clip)))
         maps = maps_of(localizer, loader, Plan(clips, picks))
-    folder = Path(out) if out is not None else where.predictions / Path(store).name
+    folder = out if out is not None else where.predictions / store.name
     ids = _ids(part)
     about = {"method": experiment.method, "stage": number, "store": str(store), "split": split, "own_sound": own_sound}
     classes = _class_names(settings, part, maps.shape[1]) if localizer.of_classes else None

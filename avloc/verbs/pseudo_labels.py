@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from avloc.errors import DataError
+from avloc.options import StorePath, verb
 from avloc.progress import Progress, untold
 
 if TYPE_CHECKING:
@@ -28,41 +29,42 @@ class PseudoLabels:
     file: Path
 
 
+@verb
 def pseudo_labels(
-    store: Path,
-    split: str,
-    name: str,
-    tags: bool = False,
-    scores: Path | None = None,
-    run: Path | None = None,
-    frame_scores: Path | None = None,
-    tagger: Path | None = None,
-    classifier: str | None = None,
-    sound_mapping: Path | None = None,
-    frame_mapping: Path | None = None,
-    image_scores: Literal["softmax", "logits"] = "softmax",
-    proposals: Path | None = None,
-    device: str = "auto",
-    batch_size: int = 32,
+    store: StorePath,
+    split: Annotated[str, "split of the store"],
+    name: Annotated[str, "name of the labels; a stage learns from them with data.labels: NAME"],
+    tags: Annotated[bool, "use the store's own labels"] = False,
+    scores: Annotated[
+        Path | None, "scores of sounds: .csv (id,CLASS,...), .npz, or .npy in the order of the split"
+    ] = None,
+    run: Annotated[Path | None, "use the clusters of this run, whose clusters.npz is of this split"] = None,
+    frame_scores: Annotated[Path | None, "scores of frames, if they have their own"] = None,
+    tagger: Annotated[Path | None, "score sounds with this audio tagger, mobilecrnn_v2.pth"] = None,
+    classifier: Annotated[
+        str | None,
+        "score frames with torchvision's ResNet-18 or 34: a file, or `imagenet` to download ResNet-18",
+    ] = None,
+    sound_mapping: Annotated[Path | None, "categories of the tagger's classes: .npy or .csv"] = None,
+    frame_mapping: Annotated[Path | None, "categories of the classifier's classes: .npy or .csv"] = None,
+    image_scores: Annotated[Literal["softmax", "logits"], "classifier output that is summed per category"] = "softmax",
+    proposals: Annotated[Path | None, "a detector's boxes of each frame: .npz, .json or Roi.h5"] = None,
+    device: Annotated[str, "where networks run: auto, cpu or cuda"] = "auto",
+    batch_size: Annotated[int, "clips, or frames, per batch"] = 32,
     progress: Progress | None = None,
 ) -> PseudoLabels:
-    """Write the labels `name` of a split; a stage learns from them with ``data.labels: NAME``.
+    """Record which classes are heard and seen in each clip, for methods that learn categories first.
 
-    For sounds and frames alike from tags, the store's own labels, or a run whose `clusters.npz` is of this split, as
-    `avloc cluster` writes it after a warm-up without classes; its clusters are the classes, named by `matching.json` where
-    that is one to one (names and order alone come from the true classes).
+    Labels come from one source: --tags, --run, or scores of sounds and of frames. What scores only sounds, or only
+    frames, also serves the other where that has nothing of its own. Scores lie in [0, 1], a row for each clip; a
+    .npz has ids (N,), classes (C,), and sound and frame (N, C) or one of them. With proposals and a classifier each
+    box is named, and a class counts as likely as in the frame or in any of its boxes. Nothing is written where
+    clips are missing or scores are not in [0, 1].
 
-    Else of sounds from one of two, and of frames; what is of one serves the other where that has nothing of its own.
-    scores, frame_scores: a .csv with a header "id,CLASS,..." and a row of scores in [0, 1] for each clip; a .npz with ids
-    (N,), classes (C,), and sound and frame (N, C), or one of both; or a .npy (N, C) in the order of the split, as the
-    authors' ``labels_a.npy``. tagger: the audio tagger's file. classifier: torchvision's ResNet-18 or 34 of ImageNet, a file
-    or ``imagenet`` for the download. sound_mapping, frame_mapping: which class of the networks, or of the scores, is of
-    which category, as ``cluster_a.npy`` and ``cluster_v3.npy``; see `avloc.data.categories`. image_scores: what of the
-    classifier is summed over a category's classes; ``logits`` as the release seems to, also for `frame_scores`.
-
-    proposals: a detector's boxes, see `avloc.data.proposals`, kept with the labels; with a classifier, each is named, and a
-    class counts as likely as in the frame or in any of them. DataError for missing clips, NaN, or scores outside [0, 1];
-    nothing is written then.
+    From Python: the clusters of a run are named by its matching.json where that is one-to-one; only names and order
+    come from the true classes. Mappings are as ``cluster_a.npy`` and ``cluster_v3.npy``, see
+    `avloc.data.categories`; ``logits`` is what the release seems to sum, also for `frame_scores`; proposals: see
+    `avloc.data.proposals`.
     """
     from avloc.data.labels import write_labels
     from avloc.data.proposals import read_proposals
@@ -77,11 +79,11 @@ def pseudo_labels(
     )  # fmt: skip
     refuse_sources(streams, tags, run, proposals is not None)
     part = Store.open(store).split(split)
-    boxes = None if proposals is None else read_proposals(Path(proposals), part)
+    boxes = None if proposals is None else read_proposals(proposals, part)
     if tags:
         found = _of_tags(part)
     elif run is not None:
-        found = _of_clusters(part, Path(run))
+        found = _of_clusters(part, run)
     else:
         found = of_streams(part, streams, boxes)
     if boxes is not None and found.proposals is None:
@@ -91,7 +93,7 @@ def pseudo_labels(
     file = write_labels(part, name, found)
     heard, seen = (float((values > 0.5).sum(1).mean()) for values in (found.sound, found.frame))
     count = 0 if boxes is None else boxes.shape[2]
-    return PseudoLabels(Path(store), split, name, found.classes, len(part), heard, seen, count, file)
+    return PseudoLabels(store, split, name, found.classes, len(part), heard, seen, count, file)
 
 
 def _of_tags(store: "Store") -> "Labels":

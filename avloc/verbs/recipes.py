@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
+from avloc import registry
 from avloc.engine.shipped import config_path, configs_folder
 from avloc.errors import AvlocError
 from avloc.files import write_text
+from avloc.options import POSITIONAL, verb
 
 
 @dataclass(frozen=True)
@@ -34,34 +37,21 @@ class Recipes:
     copied: Path | None = None
 
 
-DATA = [
-    DataRecipe("synthetic", "the built-in world: mp4 files with sound and exact truth, in the layout of MUSIC"),
-    DataRecipe("music", "MUSIC solo and duet videos (or the synthetic world) into a store of one-second clips"),
-    DataRecipe("music-synthetic", "2x2 mosaics of a prepared music store: two of four objects sound"),
-    DataRecipe(
-        "audioset-instrument", "AudioSet-instrument, by coarse-to-fine's or DSOL's lists, into clips of a second"
-    ),
-    DataRecipe("soundnet-flickr", "SoundNet-Flickr, its lists and the boxes of its annotators"),
-    DataRecipe("ave", "AVE: clips of a second with the class of the event; it has no boxes"),
-    DataRecipe("vggsound", "VGGSound for training; VGG-SS, single, mixed, silent and instrument clips for testing"),
-    DataRecipe("folder", "any folder of videos: the middle of each, or all of it"),
-    DataRecipe("import", "data that was prepared for a published program"),
-]
-
-
-def recipes(name: str | None = None, copy: Path | None = None) -> Recipes:
-    """List them all; or with `name` one configuration's text, written to the file `copy` if that is given.
-
-    AvlocError for an unknown name and for a file that is already there.
-    """
+@verb
+def recipes(
+    name: Annotated[str | None, "configuration to print; default: list all", POSITIONAL] = None,
+    copy: Annotated[
+        Path | None, "write the configuration to this file, for you to edit, instead of printing it"
+    ] = None,
+) -> Recipes:
+    """List the data sets that `prepare` can read and the configurations that come with avloc; print or copy one."""
     if name is None and copy is not None:
         raise AvlocError(f"--copy {copy}: name the configuration to copy; `avloc recipes` lists them")
     if name is None:
-        return Recipes(DATA, [_described(path) for path in sorted(configs_folder().glob("*.yaml"))])
+        return Recipes(_data(), [_described(path) for path in sorted(configs_folder().glob("*.yaml"))])
     text = config_path(Path(name)).read_text(encoding="utf-8")
     if copy is None:
         return Recipes(text=text)
-    copy = Path(copy)
     if copy.exists():
         raise AvlocError(f"{copy}: there is a file already; choose another name for the copy")
     write_text(copy, text)
@@ -73,3 +63,9 @@ def _described(path: Path) -> ConfigRecipe:
 
     first = path.read_text(encoding="utf-8").splitlines()[0]
     return ConfigRecipe(path.stem, str(read_section(path).values.get("method")), first.lstrip("# ").rstrip("; "), path)
+
+
+def _data() -> list[DataRecipe]:
+    """A line for each file of avloc/prepare, with the first line of its function's docstring."""
+    found = registry.data_sets().items()
+    return [DataRecipe(name, registry.title(module, registry.prepare_name(module))) for name, module in found]

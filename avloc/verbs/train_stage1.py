@@ -1,18 +1,16 @@
 """`avloc train-stage1`: train the first stage of a method."""
 
-from collections.abc import Sequence
-from pathlib import Path
-
 from avloc.engine.training import Trained, train_stage
+from avloc.options import Config, RunFolder, Set, verb
 from avloc.progress import Progress
 
 
+@verb
 def train_stage1(
-    config: Path | None = None, run: Path | None = None, set: Sequence[str] = (), progress: Progress | None = None
+    config: Config = None, run: RunFolder = None, set: Set = (), progress: Progress | None = None
 ) -> Trained:
-    """Train stage one of the configured method in the run's folder, or go on where it was interrupted.
+    """Train the first stage of the configured method; run it again to resume after an interruption.
 
-    config: a YAML file; run: the folder (default: runs/<name of the file>), which alone is enough to go on; set:
-    ``key=value`` overrides. AvlocError for what does not fit, before any training.
+    A run that was started before needs only --run. What does not fit is reported before any training.
     """
     return train_stage(1, config, run, set, progress)

@@ -1,17 +1,17 @@
 """`avloc train-stage2`: train the second stage of a method."""
 
-from collections.abc import Sequence
-from pathlib import Path
-
 from avloc.engine.training import Trained, train_stage
+from avloc.options import Config, RunFolder, Set, verb
 from avloc.progress import Progress
 
 
+@verb
 def train_stage2(
-    config: Path | None = None, run: Path | None = None, set: Sequence[str] = (), progress: Progress | None = None
+    config: Config = None, run: RunFolder = None, set: Set = (), progress: Progress | None = None
 ) -> Trained:
-    """Train stage two from the run's stage one and clusters; arguments as of train_stage1.
+    """Train the second stage from the run's first stage, and from its clusters where the method has any.
 
-    RunError naming the missing command when stage one or the clusters are not there.
+    Run it again to resume after an interruption. A missing stage one or missing clusters are reported with the
+    command that makes them.
     """
     return train_stage(2, config, run, set, progress)

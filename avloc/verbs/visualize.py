@@ -5,8 +5,9 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+from avloc.options import Ask, Config, RunFolder, Set, verb
 from avloc.progress import Progress, untold
 
 if TYPE_CHECKING:
@@ -27,19 +28,22 @@ class Visualized:
     report: Path
 
 
+@verb
 def visualize(
-    config: Path | None = None,
-    run: Path | None = None,
-    set: Sequence[str] = (),
-    sets: Sequence[str] | None = None,
-    clips: int = 8,
+    config: Config = None,
+    run: RunFolder = None,
+    set: Set = (),
+    sets: Annotated[
+        Sequence[str] | None, "draw only this test set; may be repeated; default: all with predictions"
+    ] = None,
+    clips: Annotated[int, "number of clips drawn of each test set", Ask(least=1)] = 8,
     progress: Progress | None = None,
 ) -> Visualized:
-    """Draw what the run holds: figures/*.png and report/index.html.
+    """Draw a run: heat maps, clusters, training curves, and a report page that shows them with sound.
 
-    sets: test sets of the configuration (default: all that have predictions). clips: frames shown of each: the best,
-    the median and the worst by score, the others at random, seeded. What the run does not hold is left out and named
-    on the page; RunError when it has no predictions.
+    Of the clips drawn, some are the best, some the median and some the worst by score; the others are drawn at
+    random with the seed of the run. What the run does not hold is left out and named on the page. Writes
+    figures/*.png and report/index.html.
     """
     from avloc.engine.experiment import open_run
     from avloc.errors import AvlocError
@@ -82,10 +86,8 @@ class _Sheet:
 
 def _chosen_sets(experiment: "Experiment", run: "Run", sets: Sequence[str] | None, sheet: _Sheet) -> list[str]:
     """The test sets to show, in the order of the configuration."""
-    from avloc.config import words
     from avloc.errors import RunError
 
-    sets = sets and words(sets)
     known, again = list(experiment.evaluate), f"`avloc evaluate --run {run.path}` makes them"
     for name in sets or ():
         if name not in known:

@@ -1,40 +1,37 @@
 """`avloc X --option` is `avloc.x(option=...)`: the same names and the same defaults, for every command."""
 
-import dataclasses
+import ast
 import inspect
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any
 
 import pytest
 import typer
 
 import avloc
+from avloc import registry
 from avloc.cli.app import app
+from avloc.cli.commands import PANELS
+from avloc.options import parameters_of
 from avloc.prepare.pool.scale import Scale, Work
-from avloc.verbs.benchmarks import benchmarks
-from avloc.verbs.compare import compare
 from avloc.verbs.evaluate_predictions import evaluate_predictions
 from avloc.verbs.import_weights import import_into_run
-from avloc.verbs.leaderboard import leaderboard
+from tests.commands import error_of, shown
 
 # commands whose verb is not the public name of the same spelling; evaluate has one for runs and one for predictions
 VERBS: dict[str, tuple[Callable[..., Any], ...]] = {
     "evaluate": (avloc.evaluate, evaluate_predictions),
     "import-weights": (import_into_run,),
-    "compare": (compare,),
-    "leaderboard": (leaderboard,),
-    "benchmarks": (benchmarks,),
 }
 SHOWN = {  # options that change what is shown or the exit status, not what is done
     "match-clusters": {"strict"},
     "evaluate": {"worst"},
     "leaderboard": {"format"},
 }
-NAMES = {("import-weights", "path"): "--from"}  # `from` is no name in Python
-OTHER = {("evaluate", "axis"): "axes"}  # NAME=VALUE words for a mapping
+SPELT = {("import-weights", "path"): "--from", ("evaluate", "axes"): "--axis"}
 
 
 def commands() -> Iterator[tuple[str, Any]]:
@@ -50,21 +47,15 @@ COMMANDS = dict(commands())
 
 
 def verbs(name: str) -> tuple[Callable[..., Any], ...]:
-    if name in VERBS:
-        return VERBS[name]
-    return (getattr(avloc, name.replace(" ", "_").replace("-", "_")),)
+    return VERBS.get(name) or (getattr(avloc, name.replace(" ", "_").replace("-", "_")),)
 
 
 def takes(verb: Callable[..., Any]) -> dict[str, Any]:
     """The parameters of a verb and their defaults; those that all preparing verbs share are the fields of Work."""
-    found = {}
-    for parameter in inspect.signature(verb).parameters.values():
-        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
-            assert parameter.annotation == Unpack[Scale]
-            found |= {field.name: field.default for field in dataclasses.fields(Work)}
-        else:
-            found[parameter.name] = parameter.default
-    return found
+    own = {
+        name: one.default for name, one in inspect.signature(verb).parameters.items() if one.kind is not one.VAR_KEYWORD
+    }
+    return {name: own[name] if name in own else getattr(Work, name) for name in parameters_of(verb)}
 
 
 def same(value: Any) -> Any:
@@ -87,9 +78,7 @@ def test_every_command_asked_for_is_there():
 @pytest.mark.parametrize("name", COMMANDS)
 def test_options_are_the_verbs_parameters(name):
     options = set(parameters(COMMANDS[name])) - SHOWN.get(name, set())
-    options = {OTHER.get((name, option), option) for option in options}
-    taken = {parameter for verb in verbs(name) for parameter in takes(verb)}
-    assert options == taken - {"progress"}
+    assert options == {parameter for verb in verbs(name) for parameter in takes(verb)} - {"progress"}
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -107,25 +96,47 @@ def test_defaults_are_the_verbs_defaults(name):
                 assert not option.required
 
 
+def test_what_all_data_sets_share_has_the_defaults_of_a_call_without_it():
+    shared = {
+        name: one.ask.default for name, one in parameters_of(avloc.prepare_ave).items() if name in Scale.__annotations__
+    }
+    assert shared == {name: getattr(Work, name) for name in Scale.__annotations__} and shared["timeout"] > 0
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_an_option_is_spelt_as_its_parameter(name):
     for key, option in parameters(COMMANDS[name]).items():
         if option.param_type_name == "option":
-            assert option.opts == [NAMES.get((name, key), f"--{key.replace('_', '-')}")]
+            assert option.opts == [SPELT.get((name, key), f"--{key.replace('_', '-')}")]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_and_option_is_explained_and_prints_json(name):
     assert COMMANDS[name].help
     assert "json" in {parameter.name for parameter in COMMANDS[name].params}
-    assert all(option.help for option in COMMANDS[name].params if option.param_type_name == "option")
+    assert all(len(option.help) > 5 and option.help[-1] == "." for option in COMMANDS[name].params), name
 
 
-def test_every_verb_is_a_command():
-    package = Path(avloc.__file__).parent
-    modules = {path.stem for path in (package / "verbs").glob("*.py")} - {"__init__", "evaluate_predictions"}
-    modules |= {f"prepare_{path.stem}".rstrip("_") for path in (package / "prepare").glob("*.py")} - {"prepare___init"}
-    assert modules == {name.replace(" ", "_").replace("-", "_") for name in COMMANDS}
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_that_is_read_from_the_file_is_the_functions_own(name):
+    """`avloc --help` imports no verb; what it shows is what Python shows."""
+    from avloc.cli.usage import flowing
+
+    assert COMMANDS[name].help == flowing(verbs(name)[0].__doc__)
+
+
+def test_every_verb_is_a_command_with_a_heading_of_its_own():
+    known = {name.replace(" ", "_").replace("-", "_") for name in COMMANDS}
+    files = {name for name in registry.verbs() if name != "evaluate_predictions"}
+    assert files | {registry.prepare_name(module) for module in registry.data_sets().values()} == known
+    listed = {name for names in PANELS.values() for name in names}
+    assert {name.partition(" ")[0] for name in COMMANDS} == listed
+
+
+def test_the_commands_of_the_help_are_under_their_headings():
+    text = shown("--help", width=80)
+    assert all(heading in text for heading, names in PANELS.items() if names)
+    assert "Find out which cluster is which class" in text and "More" not in text
 
 
 @pytest.mark.parametrize(
@@ -133,28 +144,47 @@ def test_every_verb_is_a_command():
     [
         (["--benchmark", "vggss"], "--benchmark goes with --predictions"),
         (["--run", "here", "--seed", "3"], "--seed goes with --predictions"),
+        (["--axis", "size=3"], "--axis goes with --predictions"),
+        (["--worst", "3"], "--worst goes with --predictions"),
+        (["--val-ids", "x"], "--val-ids goes with --predictions"),
         (["--predictions", "p.h5", "--run", "here"], "--run is for evaluating a run"),
+        (["--predictions", "p.h5", "--sets", "one"], "--sets is for evaluating a run"),
     ],
 )
 def test_an_option_of_the_other_kind_of_evaluation_is_refused(arguments, words):
-    from typer.testing import CliRunner
+    assert words in error_of("evaluate", *arguments)
 
-    found = CliRunner().invoke(app, ["evaluate", *arguments])
-    assert found.exit_code == 2 and words in found.stderr and len(found.stderr.splitlines()) == 1
+
+@pytest.mark.parametrize(
+    ("words", "listed"),
+    [
+        (["prepare", "folder", "--source", "v", "--out", "s", "--short", "pad"], ["'fail'", "'repeat'"]),
+        (["prepare", "folder", "--source", "v", "--out", "s", "--store", "zip"], ["'hdf5'", "'lmdb'"]),
+        (["prepare", "import", "--source", "v", "--out", "s", "--layout", "tar"], ["'sspl'", "'coarse-to-fine'"]),
+        (["prepare", "synthetic", "--out", "w", "--preset", "huge"], ["'quick'", "'full'"]),
+        (["leaderboard", "--format", "pdf"], ["'md'", "'csv'"]),
+        (
+            ["import-weights", "--method", "dsol", "--stage", "3", "--from", "x", "--run", "r"],
+            ["'--stage'", "or equal to 2"],
+        ),
+    ],
+)
+def test_a_choice_that_is_none_is_answered_with_the_choices(words, listed):
+    line = error_of(*words)
+    assert all(word in line for word in listed), line
 
 
 def test_garbage_is_collected_once_a_command_begins():
     """The start does without; a command that trains for days must not."""
     program = (
-        "import gc, sys, avloc; avloc.recipes = lambda *a, **k: sys.exit(7 if gc.isenabled() else 8); "
-        "sys.argv = ['avloc', 'recipes']; from avloc.cli import main; main()"
+        "import gc, sys, avloc.verbs.recipes as verb\n"
+        "def recipes(): sys.exit(7 if gc.isenabled() else 8)\n"
+        "verb.recipes = recipes; sys.argv = ['avloc', 'recipes']; from avloc.cli import main; main()"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 7
 
 
 def test_type_checkers_and_editors_see_every_public_name_where_it_is():
-    import ast
-
     package = Path(avloc.__file__).parent
     stub = ast.parse((package / "__init__.pyi").read_text())
     seen = {alias.asname: node.module for node in stub.body if isinstance(node, ast.ImportFrom) for alias in node.names}

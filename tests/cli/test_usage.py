@@ -42,6 +42,22 @@ def test_what_works_has_status_0(line):
     assert RUNNER.invoke(app, line).exit_code == 0
 
 
+@pytest.mark.parametrize("line", [["--help"], ["prepare", "--help"], ["data", "--help"]])
+def test_a_list_of_commands_imports_none_of_them(line):
+    program = f"""
+import atexit, sys
+atexit.register(lambda: print(*sys.modules, file=sys.stderr))
+sys.argv = ["avloc", *{line!r}]
+from avloc.cli import main
+main()
+"""
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = {
+        name for name in found.stderr.split() if name.startswith(("avloc.verbs", "avloc.prepare", "avloc.engine"))
+    }
+    assert "Usage: avloc" in found.stdout and not loaded
+
+
 def help_texts():
     for name, command in typer.main.get_command(app).commands.items():
         yield name, command
@@ -82,7 +98,7 @@ def test_a_pipe_that_closes_early_is_no_failure():
     assert (process.wait(timeout=60), complaint) == (0, b"")
 
 
-@pytest.mark.parametrize("where", ["avloc.cli.data", "rich.logging"])
+@pytest.mark.parametrize("where", ["avloc.cli.commands", "rich.logging"])
 def test_an_interruption_while_the_program_starts_shows_no_traceback(where):
     """Once while its commands are loaded, once while its log is set up."""
     program = f"""

@@ -184,15 +184,50 @@ def test_real_media_odd_files_included(tmp_path):
     )
 
 
+def test_a_single_video_is_a_source_too(tmp_path):
+    make_video(tmp_path / "v" / "one.mp4", 30, sound=tone(3))
+    make_video(tmp_path / "v" / "other.mp4", 30, sound=tone(3))
+    make_video(tmp_path / "v" / "inner" / "one.mp4", 30, sound=tone(3))
+    make_video(tmp_path / "v" / "mute.mp4", 30)
+    soundfile.write(tmp_path / "v" / "mute.wav", tone(3)[0], 22050)
+    for name in ("one", "mute"):
+        found = avloc.prepare_folder(tmp_path / "v" / f"{name}.mp4", tmp_path / name, seconds=1.0, size=32, jobs=1)
+        assert (found.ok, found.failed) == (1, 0) and clips(tmp_path / name).ids == [name]
+
+
+def test_boxes_of_the_users_own_file_are_read(tmp_path):
+    make_video(tmp_path / "v" / "a.mp4", 30, sound=tone(3))
+    make_video(tmp_path / "v" / "b.mp4", 30, sound=tone(3))
+    box = {"box": [0.25, 0, 0.75, 0.5], "class": "dog"}
+    (tmp_path / "mine.json").write_text(json.dumps({"clips": [{"id": "a", "boxes": [box]}]}))
+    avloc.prepare_folder(
+        tmp_path / "v",
+        tmp_path / "s",
+        seconds=1.0,
+        size=32,
+        benchmark="own",
+        annotations=tmp_path / "mine.json",
+        jobs=1,
+    )
+    part = clips(tmp_path / "s")
+    assert part.classes == ("dog",) and part.annotated.tolist() == [[True], [False]]
+    assert part.boxes.xyxy.tolist() == [pytest.approx([0.25, 0, 0.75, 0.5])]
+
+
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
         ({"seconds": 0.0}, "more than 0 s"),
         ({"seconds": 1e-5}, "more than 0 s"),
         ({"lists": ["a"]}, "expected SPLIT=FILE"),
-        ({"short": "pad"}, "expected 'fail' or 'repeat'"),
+        ({"short": "pad"}, "short is 'pad'; expected fail or repeat"),
         ({"source": "nothing"}, "no such folder"),
-        ({"source": "v/one.mp4"}, "a file; give the folder that it lies in"),
+        ({"source": "v/one.txt"}, "one.txt: not a video; expected a file ending in .mp4"),
+        ({"benchmark": "own"}, "--annotations is missing"),
+        (
+            {"benchmark": "mine", "annotations": "x.json"},
+            "benchmark 'mine' is not known; `avloc benchmarks` lists them",
+        ),
         ({"lists": ["a=nothing.txt"]}, r"nothing.txt: not a readable csv file \(No such file or directory\)"),
         ({"lists": "a=nothing.txt"}, r"nothing.txt: not a readable csv file \(No such file or directory\)"),
         ({"labels": Path("nothing.csv")}, r"nothing.csv: cannot be read \(No such file or directory\)"),
@@ -201,7 +236,7 @@ def test_real_media_odd_files_included(tmp_path):
 )
 def test_mistakes_are_one_line(tmp_path, options, expected):
     (tmp_path / "v").mkdir()
-    (tmp_path / "v" / "one.mp4").write_text("no video") if "source" in options else None
+    (tmp_path / "v" / "one.txt").write_text("no video") if "source" in options else None
     source = tmp_path / options.pop("source", "v")
     with pytest.raises(DataError, match=expected) as refused:
         avloc.prepare_folder(source, tmp_path / "s", **options)

@@ -131,7 +131,7 @@ def test_test_clips_without_boxes_and_splits_that_would_be_lost_are_named(tree, 
         ({"source": "nothing"}, "no such folder; expected frames and sounds"),
         ({"source": "."}, "no list of ids in it or in its folders; expected flickr_10k.txt"),
         ({"splits": ["val"]}, "no list for the split 'val'; expected a list of yours"),
-        ({"part": "last"}, "expected 'middle' or 'first'"),
+        ({"part": "last"}, "part is 'last'; expected middle or first"),
         ({"seconds": 0.0}, "more than 0 s"),
     ],
 )

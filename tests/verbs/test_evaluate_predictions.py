@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from avloc.errors import ConfigError, DataError
+from avloc.errors import AvlocError, ConfigError, DataError
 from avloc.predictions import write_predictions
 from avloc.verbs.compare import compare
 from avloc.verbs.evaluate_predictions import evaluate_predictions
@@ -98,7 +98,7 @@ def test_music_boxes_can_be_read_as_the_release_reads_them(tmp_path):
         found = evaluate_predictions(tmp_path / "p.h5", "music-solo", tmp_path, music_boxes=reading, resamples=0)
         area[reading] = found.results["avgn-fixed"].metrics["ciou"].value
     assert area == {"xywh": pytest.approx(0.0625), "xyxy-avgn": 0.0}
-    with pytest.raises(ConfigError, match="expected xywh or xyxy-avgn"):
+    with pytest.raises(AvlocError, match="expected xywh or xyxy-avgn"):
         evaluate_predictions(tmp_path / "p.h5", "music-solo", tmp_path, music_boxes="yxyx")
 
 

@@ -5,26 +5,31 @@ from typing import Any
 
 from avloc.annotations.benchmarks import BENCHMARKS
 from avloc.annotations.files import Files
-from avloc.annotations.reading import laid_out
+from avloc.annotations.reading import laid_out, read_own_truth
 from avloc.annotations.truth import Truth
 from avloc.errors import DataError
 
 #: of a clip: left, top, right, bottom as shares of the frame, label
 Rows = list[tuple[float, float, float, float, int]]
 
+#: the name that stands for boxes of the user's own
+OWN = "own"
+
 #: the classes of a store whose source names none
 UNNAMED = ("sounding",)
 
 
 def read_truth(benchmark: str | None, annotations: Path | None) -> Truth | None:
-    """The boxes of a benchmark, None where none is asked for."""
+    """The boxes of a benchmark, or for "own" those of the user's own file; None where none is asked for."""
     if (benchmark is None) != (annotations is None):
         missing = "annotations" if annotations is None else "benchmark"
         raise DataError(f"--{missing} is missing; a benchmark's name and the place of its boxes are given together")
     if benchmark is None or annotations is None:
         return None
+    if benchmark == OWN:
+        return read_own_truth(annotations)
     if benchmark not in BENCHMARKS:
-        raise DataError(f"benchmark {benchmark!r} is not known; `avloc benchmarks` lists them")
+        raise DataError(f"benchmark {benchmark!r} is not known; `avloc benchmarks` lists them, own is yours")
     files = Files(annotations)
     with laid_out(files, f"as {benchmark} is"):
         return BENCHMARKS[benchmark].read(files)

@@ -19,8 +19,6 @@ from avloc.prepare.media.container import MediaError
 from avloc.prepare.media.sound import read_sound
 from avloc.prepare.parts.items import Entry
 
-SHORT = ("fail", "repeat")  # what becomes of sounds that are too short: see Moments.repeat
-
 
 @dataclass(frozen=True)
 class Moments:

@@ -15,7 +15,7 @@ from avloc.files import read_json
 from avloc.naming import some
 from avloc.prepare.parts.items import Entry, Listing, Reader
 from avloc.prepare.parts.marks import Rows, marked
-from avloc.prepare.parts.moments import SHORT, Moments, entries, read_lists
+from avloc.prepare.parts.moments import Moments, entries, read_lists
 from avloc.prepare.pool.scale import Scale
 from avloc.prepare.writing.build import build_store
 from avloc.prepare.writing.store_folder import Prepared
@@ -27,8 +27,6 @@ Lists = dict[str, tuple[Path, list[str]]]
 
 def moments_of(size: int, rate: int, seconds: float, short: str = "fail", part: str = "middle") -> Moments:
     """DataError for values out of range."""
-    refuse_other("short", short, SHORT)
-    refuse_other("part", part, ("middle", "first"))
     if size < 8 or rate < 1000 or not 1 <= seconds * rate < 1e8:
         raise DataError(
             f"size is {size}, rate {rate}, seconds {seconds}; expected at least 8 pixels, 1000 Hz and more than 0 s"

@@ -2,9 +2,10 @@
 
 import re
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import Annotated, TypedDict
 
 from avloc.errors import DataError
+from avloc.options import Ask
 from avloc.progress import Progress
 
 TIMEOUT = 120.0  # s
@@ -13,10 +14,14 @@ TIMEOUT = 120.0  # s
 class Scale(TypedDict, total=False):
     """What every command that prepares a store takes besides its own arguments: the fields of `Work`."""
 
-    jobs: int | None
-    shard: str | None
-    timeout: float
-    dask: str | None
+    jobs: Annotated[
+        int | None,
+        "worker processes; default: one per processor; 0 works in this process, without time-outs",
+        Ask(least=0),
+    ]
+    shard: Annotated[str | None, "prepare part i of n into a store of its own, to be merged later", Ask(metavar="i/n")]
+    timeout: Annotated[float, "seconds a decoder may take for the next clip", Ask(default=TIMEOUT)]
+    dask: Annotated[str | None, "let the workers of this Dask scheduler do the work, such as tcp://host:8786"]
     progress: Progress | None
 
 

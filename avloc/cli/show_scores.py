@@ -2,16 +2,47 @@
 
 import textwrap
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from avloc.cli.show import console, table
+from avloc.options import Ask
 
 if TYPE_CHECKING:
     from avloc.verbs.benchmarks import Listed
+    from avloc.verbs.compare import Compared
+    from avloc.verbs.evaluate import Evaluated
+    from avloc.verbs.evaluate_predictions import Scoring
+    from avloc.verbs.leaderboard import Leaderboard
 
 _COLUMNS = 6  # metrics of a protocol that stand side by side in a table of 100 characters
+
+
+def show_evaluated(found: "Evaluated") -> None:
+    for one in found.sets.values():
+        show_result(one.result, one.set)
+        rows = []
+        for name, comparison in one.comparisons.items():
+            for metric, difference in comparison.difference.items():
+                other = percent(comparison.metrics[metric].value)
+                rows.append([name, metric, other, f"{100 * difference.value:+.1f}", ends(difference.ci95_by_video)])
+        if rows:
+            columns = ["baseline", "metric", "baseline %", "difference", "95 % over videos"]
+            table("on the same clips", columns, rows, right=(2, 3, 4))
+        print(f"{one.file}\n")
+
+
+def show_scoring(
+    found: "Scoring", *, worst: Annotated[int, "also show this many clips with the lowest scores", Ask(least=0)] = 0
+) -> None:
+    if len(found.results) > 1:
+        show_spread(found)
+    for result in found.results.values() if len(found.results) == 1 else ():
+        show_result(result)
+    if worst:
+        show_worst(next(iter(found.results.values())), worst)
 
 
 def show_result(result: Any, title: str = "") -> None:
@@ -103,7 +134,7 @@ def show_worst(result: Any, amount: int) -> None:
     table("", ["clip", "cIoU %", "video"], rows, right=(1,))
 
 
-def show_comparison(found: Any) -> None:
+def show_comparison(found: "Compared") -> None:
     heading = f"{found.benchmark or 'own truth'} by {found.protocol}"
     print(f"{heading}: {found.shared} clips in both, {found.only_a} only in A, {found.only_b} only in B")
     rows = []
@@ -114,8 +145,26 @@ def show_comparison(found: Any) -> None:
     print(f"A is higher on {found.better_a} clips, B on {found.better_b}")
 
 
-def show_benchmarks(found: "list[Listed]", looked: bool) -> None:
-    """A line for each benchmark with what it needs on disk; `looked`: whether its files were looked for."""
+def show_leaderboard(
+    found: "Leaderboard", *, format: Annotated[Literal["md", "csv"], "Markdown tables, or one line per number"] = "md"
+) -> None:
+    print(found.text(format), end="")
+
+
+def show_benchmarks(
+    found: "list[Listed]", *, name: str | None = None, annotations: Path | None = None, convert: Path | None = None
+) -> None:
+    """A line for each benchmark with what it needs on disk; one benchmark in full; or what was converted."""
+    if convert is not None:
+        print(f"{convert}: {found[0].clips} masks")
+    elif name is not None:
+        for key, value in found[0].to_json().items():
+            print(f"{key.replace('_', ' '):16} {', '.join(value) if isinstance(value, list) else value}")
+    else:
+        _list_benchmarks(found, looked=annotations is not None)
+
+
+def _list_benchmarks(found: "list[Listed]", looked: bool) -> None:
     width = min(console().width, 110)
     print(
         f"{'benchmark':28}{'clips':>6}{'here':>11}  protocol" if looked else f"{'benchmark':28}{'clips':>6}  protocol"

@@ -1,0 +1,88 @@
+"""How the commands that make and look at stores show what they found."""
+
+from typing import TYPE_CHECKING
+
+from avloc.cli.show import table
+
+if TYPE_CHECKING:
+    from avloc.prepare.writing.store_folder import Prepared
+    from avloc.synthetic.world import SyntheticWorld
+    from avloc.verbs.data_check import Checked
+    from avloc.verbs.data_show import Shown
+    from avloc.verbs.pseudo_labels import PseudoLabels
+    from avloc.verbs.recipes import Recipes
+
+
+def show_prepared(prepared: "Prepared") -> None:
+    rows = [[name, count, "{:,} of {:,}".format(*prepared.coverage[name])] for name, count in prepared.splits.items()]
+    table("", ["split", "clips", "listed and found"], rows, right=(1, 2))
+    failed = "".join(f"\n  {count} x {reason}" for reason, count in prepared.reasons.items())
+    print(
+        f"{prepared.store}: {prepared.ok} listed items ok, {prepared.failed} failed, {prepared.seconds:.1f} s{failed}"
+    )
+    if prepared.shard:
+        parts = prepared.shard.partition("/")[2]
+        print(f"part {prepared.shard}; `avloc data merge PART PART ... --out STORE` joins all {parts}")
+
+
+def show_world(world: "SyntheticWorld") -> None:
+    table("", ["list", "videos"], [[name, number] for name, number in world.counts.items()], right=(1,))
+    print(
+        f"{world.out}: {world.videos} videos of {', '.join(world.classes)}; "
+        f"`avloc prepare music --source {world.out}` is next"
+    )
+
+
+def show_check(found: "Checked") -> None:
+    rows = [
+        [
+            name,
+            f"{split.clips:,}",
+            f"{split.hours:.2f}",
+            f"{split.ok:,} of {split.listed:,}",
+            f"{split.boxes:,}",
+            f"{split.verified:,}",
+            "; ".join(f"{count} x {reason}" for reason, count in split.reasons.items()),
+        ]
+        for name, split in found.splits.items()
+    ]
+    title = str(found.store) + (f", part {found.shard}" if found.shard else "")
+    columns = ["split", "clips", "hours", "listed items", "boxes", "verified", "left out"]
+    table(title, columns, rows, right=(1, 2, 4, 5))
+    bare = sum(split.bare for split in found.splits.values())
+    if bare:
+        print(f"{bare} items have no SHA-256 in the manifest: an earlier version prepared them")
+    for name, split in found.splits.items():
+        if any(split.classes.values()):  # videos without labels have one class, which none is of
+            print(f"{name}: " + ", ".join(f"{label} {count:,}" for label, count in split.classes.items()))
+    for line in found.problems or ["nothing is wrong"]:
+        print(line)
+
+
+def check_failed(found: "Checked") -> bool:
+    return bool(found.problems)
+
+
+def show_clip(found: "Shown", *, clip: str) -> None:
+    labels = ", ".join(found.labels) or "no label"
+    print(f"{found.file}: {clip} of {found.split}, {labels}, {found.boxes} boxes")
+
+
+def show_labels(found: "PseudoLabels") -> None:
+    boxes = f"; {found.proposals} proposals a frame" if found.proposals else ""
+    print(
+        f"{found.file}: {found.clips} clips, {len(found.classes)} classes ({', '.join(found.classes)}), "
+        f"{found.sound:.1f} heard and {found.frame:.1f} seen a clip{boxes}"
+    )
+
+
+def show_recipes(found: "Recipes") -> None:
+    if found.copied is not None:
+        print(f"wrote {found.copied}")
+    elif found.text is not None:
+        print(found.text, end="")
+    else:
+        table("Data (avloc prepare NAME)", ["name", "what"], [[entry.name, entry.title] for entry in found.data])
+        print()
+        rows = [[entry.name, entry.method, entry.title] for entry in found.configs]
+        table("Configurations (avloc train-stage1 --config NAME)", ["name", "method", "what"], rows)

@@ -1,0 +1,99 @@
+"""How the commands that work in a run show what they did, and the demo its table and claims."""
+
+from typing import TYPE_CHECKING, Annotated
+
+from avloc.cli.show import say, table
+
+if TYPE_CHECKING:
+    from avloc.engine.training import Trained
+    from avloc.protocols.result import Metric
+    from avloc.verbs.cluster import Clustered
+    from avloc.verbs.demo import Demo
+    from avloc.verbs.evaluate import SetResult
+    from avloc.verbs.import_weights import Imported
+    from avloc.verbs.match_clusters import Matched
+    from avloc.verbs.predict import Predicted
+    from avloc.verbs.visualize import Visualized
+
+
+def show_trained(trained: "Trained") -> None:
+    rows = []
+    for phase, entry in trained.last.items():
+        judged = "  ".join(f"{name} {value:.3f}" for name, value in entry["validation"].items())
+        rows.append([phase, entry["epoch"], f"{entry['loss']:.4f}", judged, trained.weights[phase]])
+    table("", ["phase", "epoch", "loss", "validation", "weights"], rows, right=(1, 2))
+    say(f"{trained.run}: stage {trained.stage}, {trained.epochs} epochs in {trained.seconds:.0f} s")
+
+
+def show_clusters(found: "Clustered") -> None:
+    quality = "" if found.nmi is None else f", NMI {found.nmi:.3f} and purity {found.purity:.3f} with the true classes"
+    say(f"{found.run}: {found.clips} clips in {found.clusters} clusters of {', '.join(map(str, found.sizes))}{quality}")
+
+
+def show_matching(matched: "Matched") -> None:
+    rows = [[name, ", ".join(map(str, clusters))] for name, clusters in matched.classes.items()]
+    table("", ["class", "clusters"], rows)
+    say(f"{matched.run}: agreement {matched.score:.3f} of {len(matched.classes)}, purity {matched.purity:.3f}")
+    for doubt in matched.doubts:
+        say(f"please check: {doubt}")
+
+
+def matching_failed(
+    matched: "Matched",
+    *,
+    strict: Annotated[bool, "exit with status 1 unless the match is one-to-one and without doubts"] = False,
+) -> bool:
+    return strict and bool(matched.doubts)
+
+
+def show_drawn(drawn: "Visualized") -> None:
+    for figure in drawn.figures:
+        say(figure)
+    say(f"open {drawn.report}")
+
+
+def show_predicted(found: "Predicted") -> None:
+    say(f"{found.predictions}: {found.frames} frames of {found.clips} clips; when and where: {found.table}")
+    say(f"open {found.strips}")
+
+
+def show_imported(imported: "Imported") -> None:
+    clusters = f" with {imported.clusters} clusters" if imported.clusters else ""
+    print(f"{imported.run}: {imported.method} stage {imported.stage}{clusters} in {imported.weights}")
+
+
+def show_demo(done: "Demo") -> None:
+    for name, result in done.sets.items():
+        _show_set(name, result)
+    rows = [
+        ["yes" if claim.holds else "NO", claim.text, f"{100 * claim.value:+.1f}", _interval(claim.ci95_by_video)]
+        for claim in done.claims
+    ]
+    table(
+        "Does it listen? (difference in mean IoU, points)", ["", "claim", "more", "95 % over videos"], rows, right=(2,)
+    )
+    total = sum(done.seconds.values())
+    steps = ", ".join(f"{name} {seconds:.0f}" for name, seconds in done.seconds.items())
+    print(f"\n{total:.0f} s: {steps}")
+    print(f"open {done.page}")
+
+
+def _show_set(name: str, result: "SetResult") -> None:
+    metrics = list(result.result.metrics)
+    rows = [["model", *(_value(result.result.metrics[metric]) for metric in metrics)]]
+    for comparison, other in result.comparisons.items():
+        rows.append([comparison, *(_value(other.metrics[metric]) for metric in metrics)])
+    counts = result.result.counts
+    videos = len(result.result.per_video)
+    title = f"{name}: {result.result.protocol.name}, {counts['evaluated']} frames of {videos} videos, stage {result.stage}, %"
+    table(title, ["", *metrics], rows, right=tuple(range(1, len(metrics) + 1)))
+    print()
+
+
+def _value(metric: "Metric") -> str:
+    interval = metric.ci95_by_video or metric.ci95
+    return f"{100 * metric.value:.1f}" + (f" {_interval(interval)}" if interval else "")
+
+
+def _interval(ends: tuple[float, float]) -> str:
+    return f"[{100 * ends[0]:.1f}, {100 * ends[1]:.1f}]"

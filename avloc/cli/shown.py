@@ -1,0 +1,25 @@
+"""Which function shows the result of a command: by the name of the type that its verb returns."""
+
+SHOWN = {
+    "Prepared": "show_data.show_prepared",
+    "SyntheticWorld": "show_data.show_world",
+    "Checked": "show_data.show_check",
+    "Shown": "show_data.show_clip",
+    "PseudoLabels": "show_data.show_labels",
+    "Recipes": "show_data.show_recipes",
+    "Trained": "show_runs.show_trained",
+    "Clustered": "show_runs.show_clusters",
+    "Matched": "show_runs.show_matching",
+    "Visualized": "show_runs.show_drawn",
+    "Predicted": "show_runs.show_predicted",
+    "Imported": "show_runs.show_imported",
+    "Demo": "show_runs.show_demo",
+    "Evaluated": "show_scores.show_evaluated",
+    "Scoring": "show_scores.show_scoring",
+    "Compared": "show_scores.show_comparison",
+    "Leaderboard": "show_scores.show_leaderboard",
+    "Listed": "show_scores.show_benchmarks",
+}
+
+#: checks whose failing is exit status 1
+FAILED = {"Checked": "show_data.check_failed", "Matched": "show_runs.matching_failed"}

@@ -1,0 +1,153 @@
+"""What a parameter of a verb says beside its type, and the check of arguments that all verbs share.
+
+A parameter carries its help where it is declared: ``size: Annotated[int, "side of the stored frames in pixels"] = 256``. The
+command line is made of that. `Ask` says the little that type, default and help do not.
+"""
+
+import functools
+import types
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar, Union, Unpack, cast, get_args, get_origin, get_type_hints
+
+from avloc.errors import DataError
+
+
+@dataclass(frozen=True)
+class Ask:
+    """How the command line asks for a parameter, where that does not follow from its type.
+
+    positional: a word without a dash.
+    name: how the option is spelt, such as "--from", which is no name in Python.
+    metavar: what stands for the value in the help.
+    least, most: the range of a number.
+    commas: several words may be given as one with commas between them.
+    default: of a key of a TypedDict, which has no other place for it.
+    """
+
+    positional: bool = False
+    name: str | None = None
+    metavar: str | None = None
+    least: int | None = None
+    most: int | None = None
+    commas: bool = False
+    default: Any = None
+
+
+POSITIONAL = Ask(positional=True)
+
+# Options that several commands have
+Config = Annotated[
+    Path | None, "YAML configuration: a file, or the name of one that comes with avloc (`avloc recipes` lists them)"
+]
+RunFolder = Annotated[
+    Path | None, "folder of the run; default: runs/NAME of the configuration, or the run last started here"
+]
+Set = Annotated[
+    Sequence[str], "KEY=VALUE that overrides the configuration, such as stage1.train.lr=3e-4; may be repeated"
+]
+Metrics = Annotated[
+    Sequence[str] | None,
+    "metrics to report, such as ciou,auc,locacc; a bare ciou includes ciou@0.3 and the like",
+    Ask(commas=True),
+]
+Resamples = Annotated[int, "bootstrap resamples for the intervals; 0 for none", Ask(least=0)]
+StorePath = Annotated[Path, "a prepared store"]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter as its annotation describes it; `kind` is its type without None and without the list around it.
+
+    several: it takes a sequence. pairs: it takes a mapping. optional: None is a value of it.
+    """
+
+    name: str
+    kind: Any
+    help: str
+    ask: Ask
+    several: bool
+    pairs: bool
+    optional: bool
+
+    @property
+    def choices(self) -> tuple[Any, ...]:
+        return get_args(self.kind) if get_origin(self.kind) is Literal else ()
+
+
+def parameters_of(function: Callable[..., Any]) -> dict[str, Parameter]:
+    """The parameters of a function by name, the keys of ``**work: Unpack[SomeTypedDict]`` after all others."""
+    return _described(function.__annotations__, getattr(function, "__wrapped__", function).__globals__)
+
+
+def _described(annotations: Mapping[str, Any], namespace: dict[str, Any]) -> dict[str, Parameter]:
+    given = types.SimpleNamespace(__annotations__={key: kind for key, kind in annotations.items() if key != "return"})
+    found: dict[str, Parameter] = {}
+    for name, hint in get_type_hints(given, namespace, include_extras=True).items():
+        if get_origin(hint) is Unpack:
+            shared = get_args(hint)[0]
+            for key, kind in get_type_hints(shared, include_extras=True).items():
+                found[key] = _parameter(key, kind)
+        else:
+            found[name] = _parameter(name, hint)
+    return found
+
+
+def _parameter(name: str, hint: Any) -> Parameter:
+    kind, about = (hint.__origin__, hint.__metadata__) if get_origin(hint) is Annotated else (hint, ())
+    help = next((part for part in about if isinstance(part, str)), "")
+    ask = next((part for part in about if isinstance(part, Ask)), Ask())
+    members = get_args(kind) if get_origin(kind) in (Union, types.UnionType) else (kind,)
+    optional = type(None) in members
+    kind = next(member for member in members if member is not type(None))
+    if get_origin(kind) is Annotated:  # an option of all commands, widened by None
+        return _parameter(
+            name, Annotated[(kind.__origin__ | None if optional else kind.__origin__, *kind.__metadata__)]
+        )
+    several, pairs = get_origin(kind) is Sequence, get_origin(kind) is Mapping
+    if get_origin(kind) in (Sequence, list, tuple):
+        several, kind = True, get_args(kind)[0]
+    return Parameter(name, kind, help, ask, several, pairs, optional)
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def verb(function: F) -> F:
+    """A function that takes from Python what its command takes from a command line.
+
+    A path may be a string, and one value may be given where several are expected. DataError for a value that is none of the
+    choices of its parameter, a Literal.
+    """
+    described: dict[str, Parameter] = {}
+    names = function.__code__.co_varnames[: function.__code__.co_argcount]
+
+    @functools.wraps(function)
+    def called(*arguments: Any, **options: Any) -> Any:
+        if not described:
+            described.update(parameters_of(function))
+        fitted = [_fitting(described[name], value) for name, value in zip(names, arguments, strict=False)]
+        rest = arguments[len(names) :]  # too many, which Python says itself
+        named = {name: _fitting(described.get(name), value) for name, value in options.items()}
+        return function(*fitted, *rest, **named)
+
+    return cast(F, called)
+
+
+def _fitting(parameter: Parameter | None, value: Any) -> Any:
+    if parameter is None or value is None:
+        return value
+    if parameter.several:
+        values = [value] if isinstance(value, str | Path) else value
+        return [_fitted(parameter, one) for one in values]
+    return _fitted(parameter, value)
+
+
+def _fitted(parameter: Parameter, value: Any) -> Any:
+    choices = parameter.choices
+    if choices and value not in choices:
+        expected = "" if len(choices) < 4 else "one of "
+        listed = " or ".join(map(str, choices)) if len(choices) < 4 else ", ".join(map(str, choices))
+        raise DataError(f"{parameter.name} is {value!r}; expected {expected}{listed}")
+    return Path(value) if parameter.kind is Path and isinstance(value, str) else value

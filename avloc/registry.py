@@ -1,0 +1,74 @@
+"""What there is by the names of files: a file of avloc/prepare is a data set, a file of avloc/verbs a command.
+
+What there is, is listed without importing any of it: the command line shows it before it knows which of it is wanted.
+"""
+
+import ast
+import importlib
+import os
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from avloc.errors import ConfigError
+
+PACKAGE = Path(__file__).parent
+
+
+def data_sets() -> dict[str, str]:
+    """Module by the name of the data set, such as "music-synthetic": "avloc.prepare.music_synthetic"."""
+    return {name.rstrip("_").replace("_", "-"): f"avloc.prepare.{name}" for name in _files("prepare")}
+
+
+def verbs() -> dict[str, str]:
+    """Module by the name of the verb, such as "train_stage1": "avloc.verbs.train_stage1"."""
+    return {name: f"avloc.verbs.{name}" for name in _files("verbs")}
+
+
+def methods() -> list[str]:
+    """The names of the methods: a file or a folder of avloc/methods each."""
+    found = [name.removesuffix(".py") for name in sorted(os.listdir(PACKAGE / "methods")) if not name.startswith("_")]
+    return [name for name in found if name != "base" and "." not in name]
+
+
+def outside(name: str) -> ModuleType:
+    """Any importable module by its dotted name, also of the current folder; ConfigError where there is none."""
+    if not all(part.isidentifier() for part in name.split(".")):
+        raise ConfigError(f"{name!r} is not the name of a module; expected one such as mypackage.mymodule")
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())  # last, so that nothing here takes the place of what is installed
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and not f"{name}.".startswith(f"{error.name}."):
+            raise
+        raise ConfigError(
+            f"{name}: no such module; expected a file {name.replace('.', '/')}.py in the current folder, or an installed one"
+        ) from None
+
+
+def prepare_name(module: str) -> str:
+    """The function of a data set's module: prepare_birds of mydata.birds, prepare_import of avloc.prepare.import_."""
+    return f"prepare_{module.rpartition('.')[2].rstrip('_')}"
+
+
+def _files(folder: str) -> list[str]:
+    names = sorted(os.listdir(PACKAGE / folder))
+    return [name[:-3] for name in names if name.endswith(".py") and not name.startswith("_")]
+
+
+def docstring(module: str, function: str) -> str:
+    """What the function of a module of avloc says of itself, read from the file without importing it.
+
+    Only the text between the function's name and the end of its docstring is looked at: parsing whole files would take
+    longer than `avloc --help` may.
+    """
+    text = (PACKAGE.parent / Path(*module.split("."))).with_suffix(".py").read_text(encoding="utf-8")
+    found = re.search(rf'^def {function}\(.*?\n    (r?"""(?:[^\\]|\\.)*?""")', text, re.M | re.S)
+    return str(ast.literal_eval(found[1])) if found else ""
+
+
+def title(module: str, function: str) -> str:
+    """The first line of its docstring."""
+    return docstring(module, function).strip().partition("\n")[0].rstrip(".")
