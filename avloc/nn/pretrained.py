@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from avloc.errors import AvlocError
 from avloc.files import why
-from avloc.weights import located
+from avloc.weights import kept, located
 
 AT_RANDOM = ", or null to start at random"
 
@@ -69,7 +69,9 @@ def fill(module: nn.Module, state: Mapping[str, Tensor], what: str) -> None:
 
 
 def imagenet() -> dict[str, Tensor]:
-    """Torchvision's ResNet-18 of ImageNet, downloaded once; OSError where it is not to be had."""
+    """Torchvision's ResNet-18 of ImageNet, from the folder of `avloc weights` or downloaded; OSError where neither is."""
+    if kept("resnet18").exists():
+        return dict(read_plain(kept("resnet18")))
     from torchvision.models.resnet import ResNet18_Weights
 
     return dict(ResNet18_Weights.IMAGENET1K_V1.get_state_dict(progress=False, check_hash=True))
