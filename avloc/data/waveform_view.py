@@ -13,22 +13,23 @@ from avloc.data.waveforms import as_float, excerpt, varied
 class Waveform:
     """Waveforms (B, S) to the samples that are heard of them, (B, S') float in [-1, 1].
 
-    waveform: the rate in Hz at which the sound is heard, which must be that of the store. seconds: how much of each clip is
-    heard, its `part` ``middle`` or ``first``; a shorter clip is repeated first; None hears all of it.
+    waveform: the rate in Hz at which the sound is heard, which must be that of the store; None hears any rate, and all of it.
+    seconds: how much of each clip is heard, its `part` ``middle`` or ``first``; a shorter clip is repeated first; None hears
+    all of it.
 
     Training may vary the sound: see `shift` and `gain` of LogMel.
     """
 
     __pydantic_config__ = {"extra": "forbid"}
 
-    waveform: PositiveInt
+    waveform: PositiveInt | None
     seconds: PositiveFloat | None = None
     part: Literal["middle", "first"] = "middle"
     shift: float = 0.0
     gain: float = 0.0
 
     @property
-    def rate(self) -> int:
+    def rate(self) -> int | None:
         return self.waveform
 
     @property
@@ -38,6 +39,8 @@ class Waveform:
 
     def __call__(self, waveforms: Tensor, generator: Generator | None = None) -> Tensor:
         """Waveforms are int16, or float in [-1, 1]; a generator asks for the training view, None for the test view."""
+        if self.rate is None:
+            return as_float(waveforms)
         if generator is not None:
             waveforms = varied(waveforms, self.rate, self.shift, self.gain, generator)
         if self.seconds is not None:

@@ -40,8 +40,8 @@ def keep_features(
         return kept
     device = next((parameter.device for parameter in localizer.parameters()), torch.device("cpu"))
     for kind, encoder, view in (
-        ("frames", localizer.eyes(), localizer.frame),
-        ("sounds", localizer.ears(), localizer.sound),
+        ("frames", localizer.frame_encoder(), localizer.frame),
+        ("sounds", localizer.sound_encoder(), localizer.sound),
     ):
         if encoder is None or not getattr(encoder, "frozen", False):
             continue

@@ -27,6 +27,8 @@ def refuse_without_objects(experiment: Experiment, run: Run) -> None:
 
 def load_stage(experiment: Experiment, run: Run, number: int, phases: tuple[str, ...] | None = None) -> Localizer:
     """A trained stage, from the weights of the first of `phases` (None: those that serve `locate`) that is there."""
+    if not _needs_training(experiment, number):
+        return experiment.build(number).eval()
     localizer = experiment.build(number, pretrained=False)
     before = stage_one_run(experiment, run)
     path = (before if number == 1 else run).weights(number, phases or localizer.weights_from)
@@ -51,6 +53,20 @@ def load_stage(experiment: Experiment, run: Run, number: int, phases: tuple[str,
         )
     refuse_other_view(localizer)
     return localizer.eval()
+
+
+def _needs_training(experiment: Experiment, number: int) -> bool:
+    experiment.stage(number)  # which refuses a number that is not there
+    return bool(getattr(experiment.localizers[number - 1], "needs_training", True))
+
+
+def refuse_without_training(experiment: Experiment, run: Run, number: int) -> None:
+    """RunError for a stage that has nothing to learn."""
+    if not _needs_training(experiment, number):
+        raise RunError(
+            f"{experiment.method} needs no training; go on with "
+            f"`avloc evaluate --config {experiment.source.source} --run {run.path}`"
+        )
 
 
 def fresh_stage(experiment: Experiment, run: Run, number: int, student: bool = False) -> Localizer:

@@ -43,11 +43,12 @@ def train_stage(
     import torch
 
     from avloc.engine.keeping import digests
-    from avloc.engine.stages import clusters_id, fresh_stage, refuse_other_view, stage_one_run
+    from avloc.engine.stages import clusters_id, fresh_stage, refuse_other_view, refuse_without_training, stage_one_run
     from avloc.engine.trainer import fit
 
     experiment, where = open_run(config, run, overrides)
     stage = experiment.stage(number)
+    refuse_without_training(experiment, where, number)
     processes.join()
     device = device_of(stage.train.device)
     localizer = fresh_stage(experiment, where, number, student=True).to(device)

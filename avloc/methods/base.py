@@ -103,6 +103,8 @@ class Localizer(nn.Module):
     selected weights serve `locate`, best first. `looks`: what the maps of `look` are called beside others. `of_classes`:
     several maps are those of the labels' classes, in their order. `uses_clusters`: a later stage starts from the run's
     clusters too.
+    A method without training sets `needs_training` to False; it has no loss and no phases, and is evaluated as it is built.
+    `map_names` are the names of its maps where these are of other classes than the store's; see `maps_named`.
     """
 
     frame: Any
@@ -117,6 +119,7 @@ class Localizer(nn.Module):
     of_classes: bool = False
     uses_clusters: bool = True
     weights_from: tuple[str, ...] = ("train",)
+    needs_training: bool = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -134,12 +137,21 @@ class Localizer(nn.Module):
         """The maps of `locate` without the sound, where a method has them: what a deaf model would say."""
         return None
 
-    def eyes(self) -> nn.Module | None:
+    @property
+    def map_names(self) -> tuple[str, ...] | None:
+        """Names of its maps, where these are not of the store's classes, clusters or everything that sounds."""
+        return None
+
+    def maps_named(self, label: str) -> list[int]:
+        """Which of its named maps are of a class that a store calls `label`."""
+        return [row for row, name in enumerate(self.map_names or ()) if name.casefold() == label.casefold()]
+
+    def frame_encoder(self) -> nn.Module | None:
         """The encoder through which every frame passes and nothing else looks at one, so that its features can be kept
         while it is frozen; None where there is no such encoder."""
         return None
 
-    def ears(self) -> nn.Module | None:
+    def sound_encoder(self) -> nn.Module | None:
         """The same of sounds."""
         return None
 

@@ -71,10 +71,10 @@ class EzVsl(Localizer):
         """Unit vectors (B, dim)."""
         return F.normalize(self.sound_projection(self.audio(batch.sound).amax((2, 3))).float(), dim=1)
 
-    def eyes(self) -> nn.Module | None:
+    def frame_encoder(self) -> nn.Module | None:
         return self.visual if self.objects is None else None
 
-    def ears(self) -> nn.Module | None:
+    def sound_encoder(self) -> nn.Module | None:
         return self.audio
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:

@@ -66,10 +66,10 @@ class HardWay(Localizer):
         """Unit vectors (B, C): the largest value of each channel over times and frequencies."""
         return F.normalize(self.audio(batch.sound).float().amax((2, 3)), dim=1)
 
-    def eyes(self) -> nn.Module | None:
+    def frame_encoder(self) -> nn.Module | None:
         return self.visual
 
-    def ears(self) -> nn.Module | None:
+    def sound_encoder(self) -> nn.Module | None:
         return self.audio
 
     def locate(self, batch: Batch) -> Tensor:

@@ -97,10 +97,10 @@ class VisualContext(Localizer):
         terms["divergence"] = self.div_weight * map_divergence(seen, own, self.divergence)
         return terms
 
-    def eyes(self) -> nn.Module | None:
+    def frame_encoder(self) -> nn.Module | None:
         return self.visual
 
-    def ears(self) -> nn.Module | None:
+    def sound_encoder(self) -> nn.Module | None:
         return self.audio
 
     def locate(self, batch: Batch) -> Tensor:

@@ -58,10 +58,10 @@ class StageOne(Localizer):
         self.maps, self.gate, self.double_sigmoid = maps, gate, double_sigmoid
         self.waveform = bool(mixtures)
 
-    def eyes(self) -> nn.Module | None:
+    def frame_encoder(self) -> nn.Module | None:
         return self.streams.visual
 
-    def ears(self) -> nn.Module | None:
+    def sound_encoder(self) -> nn.Module | None:
         return None if self.waveform else self.streams.audio
 
     def locate(self, batch: Batch) -> Tensor:

@@ -102,6 +102,12 @@ class Streams(nn.Module):
         self.audio = build_ears(audio, classes, sound)
         self.match = MatchHead(self.audio.channels, self.visual.channels, dim)
 
+    def encoders(self) -> tuple[nn.Module | None, nn.Module | None]:
+        """Of frames and of sounds, where these are pretrained ones of other kinds than published."""
+        trunk = self.visual.trunk
+        eyes = trunk.encoder if isinstance(trunk, TimmTrunk) else None
+        return eyes, self.audio.encoder if isinstance(self.audio, TaggerSteps) else None
+
     def hear(self, sounds: Tensor) -> Hearing:
         features = self.audio.features(sounds).float()
         return Hearing(features, *self.audio.rest(features))

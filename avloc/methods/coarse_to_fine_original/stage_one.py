@@ -12,7 +12,6 @@ from avloc.data.views import FrameView, LogMel, Waveform
 from avloc.data.waveforms import with_previous
 from avloc.errors import AvlocError
 from avloc.methods.base import Localizer, Phase, Train
-from avloc.methods.coarse_to_fine_original.ears import TaggerSteps
 from avloc.methods.coarse_to_fine_original.losses import matched, named
 from avloc.methods.coarse_to_fine_original.maps import TINY, fused, match_cam
 from avloc.methods.coarse_to_fine_original.moment import Moment, accuracy, match_logits
@@ -20,7 +19,6 @@ from avloc.methods.coarse_to_fine_original.network import Streams
 from avloc.methods.coarse_to_fine_original.pairs import PER_CATEGORY
 from avloc.methods.coarse_to_fine_original.priors import PriorNets, Priors
 from avloc.methods.coarse_to_fine_original.taught import Taught, taught_by
-from avloc.methods.coarse_to_fine_original.trunks import TimmTrunk
 from avloc.methods.coarse_to_fine_original.window import window
 from avloc.nn.encoders import Backbone
 from avloc.nn.mobile_crnn import MobileCrnn
@@ -30,8 +28,6 @@ from avloc.nn.tagger import Tagger
 Variant = Literal["labels", "tags"]
 FRAME = FrameView(size=256, resize=256, crop=False, augment=False)
 SOUND = LogMel(rate=22050, n_fft=882, hop=441, power=2.0, decibels=False, offset=2.220446e-16)
-
-
 GRID = tuple((x / 4, y / 2, (x + 1) / 4, (y + 1) / 2) for y in range(2) for x in range(4))
 
 
@@ -134,15 +130,12 @@ class StageOne(Localizer):
             )
         return replace(self.sound, peak=True)(batch.waveform)
 
-    def eyes(self) -> nn.Module | None:
-        trunk = self.streams.visual.trunk
-        alone = self.priors is None and not self.bgr_training
-        return trunk.encoder if alone and isinstance(trunk, TimmTrunk) else None
+    def frame_encoder(self) -> nn.Module | None:
+        return None if self.priors is not None or self.bgr_training else self.streams.encoders()[0]
 
-    def ears(self) -> nn.Module | None:
-        audio = self.streams.audio
-        alone = self.priors is None and self.frames == 1 and not (self.test_peak or self.mixtures)
-        return audio.encoder if alone and isinstance(audio, TaggerSteps) else None
+    def sound_encoder(self) -> nn.Module | None:
+        else_heard = self.priors is not None or self.frames > 1 or self.mixtures
+        return None if else_heard else self.streams.encoders()[1]
 
     # the plan
 

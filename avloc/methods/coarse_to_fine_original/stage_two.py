@@ -74,11 +74,11 @@ class StageTwo(Localizer):
         self.proposals, self.label_classes = previous.proposals, previous.label_classes
         self.waveform = previous.waveform
 
-    def eyes(self) -> nn.Module | None:
-        return self.coarse.eyes()
+    def frame_encoder(self) -> nn.Module | None:
+        return self.coarse.frame_encoder()
 
-    def ears(self) -> nn.Module | None:
-        return self.coarse.ears()
+    def sound_encoder(self) -> nn.Module | None:
+        return self.coarse.sound_encoder()
 
     def phases(self, train: Train) -> list[Phase]:
         self.coarse.prepare()

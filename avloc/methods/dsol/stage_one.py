@@ -86,10 +86,10 @@ class StageOne(Localizer):
         if class_task and joint:  # then classification goes on learning to locate, and ends with the better maps
             self.weights_from = ("classify",)
 
-    def eyes(self) -> nn.Module | None:
+    def frame_encoder(self) -> nn.Module | None:
         return self.streams.visual
 
-    def ears(self) -> nn.Module | None:
+    def sound_encoder(self) -> nn.Module | None:
         return None if self.waveform else self.streams.audio
 
     def locate(self, batch: Batch) -> Tensor:

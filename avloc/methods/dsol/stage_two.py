@@ -100,10 +100,10 @@ class StageTwo(Localizer):
                     module.eval()
         return self
 
-    def eyes(self) -> nn.Module | None:
+    def frame_encoder(self) -> nn.Module | None:
         return self.streams.visual
 
-    def ears(self) -> nn.Module | None:
+    def sound_encoder(self) -> nn.Module | None:
         return self.streams.audio  # the teacher hears by the same one while it is frozen
 
     def phases(self, train: Train) -> list[Phase]:

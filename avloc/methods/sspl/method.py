@@ -90,10 +90,10 @@ class Sspl(Localizer):
             nn.init.constant_(self.agreement.weight, 10.0)
             nn.init.zeros_(self.agreement.bias)
 
-    def eyes(self) -> nn.Module | None:
+    def frame_encoder(self) -> nn.Module | None:
         return self.visual
 
-    def ears(self) -> nn.Module | None:
+    def sound_encoder(self) -> nn.Module | None:
         return self.audio
 
     def locate(self, batch: Batch) -> Tensor:
