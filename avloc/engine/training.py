@@ -105,7 +105,7 @@ def _loader(
     labels = None if stage.data.labels is None else read_labels(store, stage.data.labels)
     refuse_labels(stage.data, split, store, labels, localizer)
     kept = keep_features(localizer, store, stage.train, seed, augmented, progress)
-    return Loader(store, localizer, device, stage.train.workers, stage.train.resident, labels, kept), kept
+    return Loader(store, localizer, device, stage.train.workers, stage.train.resident, labels, kept=kept), kept
 
 
 def refuse_labels(data: Data, split: str, store: "Store", labels: "Labels | None", localizer: Localizer) -> None:
