@@ -230,3 +230,12 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     return str(value) if isinstance(value, Path) else value
+
+
+def flat(values: Any, prefix: str = "") -> dict[str, Any]:
+    """Nested sections as one mapping from dotted keys to values."""
+    if not isinstance(values, dict):
+        return {prefix: values}
+    return {
+        key: value for name, part in values.items() for key, value in flat(part, f"{prefix}.{name}".lstrip(".")).items()
+    }

@@ -2,13 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from avloc.data.clip import Clip
+
+_OF_CLIPS = ("classes", "rate", "seconds", "samples", "frames_per_clip", "size", "frames", "votes", "sound")
 
 
 def content_digest(frames: Iterable[Any], sound: NDArray[Any]) -> bytes:
@@ -32,3 +34,14 @@ def clip_digest(content: bytes, clip: Clip) -> bytes:
 def item_digest(clips: Sequence[bytes]) -> str:
     """Of the clips of an item, in their order."""
     return hashlib.sha256(b"".join(clips)).hexdigest()
+
+
+def split_digest(settings: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> str:
+    """Of one split: the settings its clips depend on, and its items with their content.
+
+    Equal wherever the store lies, and also after other splits were added to it. rows: of the manifest, those that are "ok".
+    """
+    digest = hashlib.sha256(json.dumps({key: settings.get(key) for key in _OF_CLIPS}, sort_keys=True).encode())
+    for row in rows:
+        digest.update(json.dumps([row["id"], row["clips"], row.get("sha256")]).encode())
+    return digest.hexdigest()[:16]

@@ -63,7 +63,7 @@ def _read(path: Path) -> tuple[list[str] | None, NDArray[Any]]:
                 return file["ids"].tolist(), file["boxes"]
         import h5py
 
-        with h5py.File(path) as file:
+        with h5py.File(path, "r", locking=False) as file:
             ids = [name.decode() for name in file["ids"][:]] if "ids" in file else None
             return ids, file["roi"][:]
     except (OSError, ValueError, KeyError, EOFError, BadZipFile, AttributeError, TypeError) as error:

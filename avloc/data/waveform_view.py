@@ -28,6 +28,12 @@ class Waveform:
     shift: float = 0.0
     gain: float = 0.0
 
+    def __post_init__(self) -> None:
+        if self.waveform is None and (self.seconds or self.shift or self.gain):
+            raise ValueError(
+                "waveform is null, which hears all of any sound; name its rate to set seconds, shift or gain"
+            )
+
     @property
     def rate(self) -> int | None:
         return self.waveform

@@ -51,6 +51,19 @@ def load_weights(localizer: Any, path: Path, method: str, stage: int) -> dict[st
     return about
 
 
+def trained_on(folder: Path) -> str | None:
+    """The fingerprint of the store that the weights in a stage's folder were trained on; None where none tells."""
+    for path in sorted(folder.glob("*.safetensors")):
+        try:
+            with safe_open(path, framework="pt") as file:
+                about = file.metadata() or {}
+        except (OSError, SafetensorError):
+            continue
+        if "data" in about:
+            return str(about["data"])
+    return None
+
+
 def tensor_shape(path: Path, name: str) -> tuple[int, ...] | None:
     """The shape of one tensor in a weights file; None where it has none of that name, or cannot be read at all."""
     try:

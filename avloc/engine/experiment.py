@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from avloc import registry
-from avloc.config import Section, check, dump, read_section, suggestion
+from avloc.config import Section, check, dump, flat, read_section, suggestion
+from avloc.engine.places import OPTIONS, Kind, Places
 from avloc.engine.run import Run
 from avloc.engine.settings import ClusterSettings, Data, Start, TestSet, problems_of
 from avloc.engine.shipped import config_path
@@ -36,7 +37,8 @@ class Stage:
 
 @dataclass(frozen=True)
 class Experiment:
-    """A checked configuration. `stages` holds the sections that it has, by number."""
+    """A checked configuration. stages: the sections that it has, by number. places: where the run that it belongs to found
+    its stores, None for a configuration without a run."""
 
     method: str
     seed: int
@@ -46,6 +48,15 @@ class Experiment:
     cluster: ClusterSettings = field(default_factory=ClusterSettings)
     start: Start = field(default_factory=Start)
     evaluate: dict[str, TestSet] = field(default_factory=dict)
+    places: Places | None = None
+
+    def find(self, role: str, written: Path, kind: Kind, given: bool = False) -> Any:
+        """A store or run that the configuration names, wherever it lies now: see `Places.find`."""
+        return kind.open(written) if self.places is None else self.places.find(role, written, kind, given)
+
+    def other_run(self, role: str, written: Path) -> Run:
+        """A run that this one starts from; where none is there, the commands that read it say what is missing."""
+        return Run(written) if self.places is None else self.places.other_run(role, written)
 
     def number_of(self, stage: int | None) -> int:
         """Which stage is meant: the one of that number, the last one where None."""
@@ -168,9 +179,11 @@ def open_run(config: Path | None, run: Path | None, overrides: Sequence[str] = (
             f"{where.path} is not a run: it has no config.yaml; start one with --config FILE --run {where.path}"
         )
     config = where.config if config is None else config_path(Path(config))
-    experiment = read_experiment(config, overrides)
+    read = read_experiment(config, overrides)
+    experiment = replace(read, places=Places(where, config))
     if where.config.exists():
-        _refuse_other_settings(read_section(where.config).values, experiment.source.values, where)
+        where.hold()
+        _refuse_other_settings(read_section(where.config).values, experiment, where)
     return experiment, where
 
 
@@ -186,14 +199,21 @@ def _latest_run() -> Path:
 
 
 def keep_config(experiment: Experiment, run: Run) -> None:
-    """Write the configuration into the run, once, when a command first leaves something there."""
+    """Write the configuration and the places of stores into the run, when a command first leaves something there."""
     if not run.config.exists():
         write_text(run.config, dump(experiment.source.values))
+        run.hold()
+    if experiment.places is not None:
+        experiment.places.keep()
 
 
-def _refuse_other_settings(before: dict[str, Any], now: dict[str, Any], run: Run) -> None:
-    old, new = _flat(before), _flat(now)
+def _refuse_other_settings(before: dict[str, Any], experiment: Experiment, run: Run) -> None:
+    """Another place of a store or run is no other setting, if what lies there is the same."""
+    old, new = flat(before), flat(experiment.source.values)
     differing = [key for key in {**old, **new} if old.get(key) != new.get(key) and not key.startswith("evaluate.")]
+    for key in [key for key in differing if key in OPTIONS and old.get(key) and new.get(key)]:
+        if experiment.places is not None and experiment.places.moved(key, str(old[key]), Path(new[key])):
+            differing.remove(key)
     if differing:
         key = differing[0]
         more = f" (and {len(differing) - 1} more)" if len(differing) > 1 else ""
@@ -201,16 +221,6 @@ def _refuse_other_settings(before: dict[str, Any], now: dict[str, Any], run: Run
             f"{run.path} was started with {key}: {old.get(key)!r}, now it is {new.get(key)!r}{more}; "
             "choose another --run, or leave the setting as it was"
         )
-
-
-def _flat(values: Any, prefix: str = "") -> dict[str, Any]:
-    if isinstance(values, dict):
-        return {
-            key: value
-            for name, part in values.items()
-            for key, value in _flat(part, f"{prefix}.{name}".lstrip(".")).items()
-        }
-    return {prefix: values}
 
 
 def device_of(name: str) -> "torch.device":
@@ -228,21 +238,10 @@ def device_of(name: str) -> "torch.device":
 
 
 def open_split(store: Path, split: str, senses: Any = None, layout: str = "store", training: bool = False) -> "Store":
-    """A split of a store, or a list of a folder; refused when its sound has another rate than the method hears, or is a
-    spectrogram that the method's view would not compute, or could not vary in `training`."""
-    from avloc.data.store import Store
-    from avloc.errors import DataError
+    """A split of a store, or a list of a folder, at a place that is not looked for; see `avloc.engine.stores`."""
+    from avloc.engine.stores import folder_kind, open_named
 
     if layout == "folder":
-        from avloc.prepare.layouts.folder_store import FolderStore
-
-        return FolderStore(store, split, senses.sound.rate, getattr(senses.sound, "seconds", None))
-    opened = Store.open(store)
-    if senses is not None and opened.spectrograms is not None:
-        opened.spectrograms.refuse(str(store), senses, training)
-    elif senses is not None and senses.sound.rate not in (None, opened.rate):
-        raise DataError(
-            f"{store} holds {opened.rate} Hz; this method listens at {senses.sound.rate} Hz: prepare it again with "
-            f"--rate {senses.sound.rate}"
-        )
-    return opened.split(split)
+        found: Store = folder_kind(split, senses).open(store)
+        return found
+    return open_named(store, split, senses, training=training)

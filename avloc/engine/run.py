@@ -1,7 +1,8 @@
 """The Run: a folder in which every command finds what the earlier ones made."""
 
+import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -17,6 +18,7 @@ class Run:
     """Paths below one folder::
 
     config.yaml            the resolved configuration
+    stores.json            where its stores lie and what they hold
     stage1/ stage2/        weights a phase left behind (PHASE.safetensors), log.jsonl, state of an unfinished training
     clusters.npz           labels of the training clips, centres, dictionary, where they come from
     matching.json          clusters to classes, with doubts
@@ -24,13 +26,43 @@ class Run:
     """
 
     path: Path
+    _held: tuple[int, int] | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "path", Path(self.path))
 
+    def hold(self) -> None:
+        """Remember which folder this is; `refuse_moved` tells later whether it is still there."""
+        object.__setattr__(self, "_held", self._marks())
+
+    def refuse_moved(self) -> None:
+        """RunError, before anything is written, where the folder has been moved or removed since it was held.
+
+        Writing would make a second folder of that name, without config.yaml and half of a run.
+        """
+        now = self._marks()
+        if self._held is not None and (now is None or (now[0] != self._held[0] and now[1] != self._held[1])):
+            raise RunError(
+                f"{self.path} was moved or removed while this command worked in it; nothing more is written. "
+                "Run the command again with --run PLACE: it resumes from what was finished"
+            )
+
+    def _marks(self) -> tuple[int, int] | None:
+        """By which a run is known, None where there is none: the number of its folder, which stays when it is renamed, and
+        when its configuration was written. Some network file systems change the one, an editor the other.
+        """
+        try:
+            return os.stat(self.path).st_ino, os.stat(self.config).st_mtime_ns
+        except OSError:
+            return None
+
     @property
     def config(self) -> Path:
         return self.path / "config.yaml"
+
+    @property
+    def stores(self) -> Path:
+        return self.path / "stores.json"
 
     @property
     def clusters(self) -> Path:
@@ -69,6 +101,7 @@ class Run:
         )
 
     def save_clusters(self, **arrays: Any) -> None:
+        self.refuse_moved()
         with replacing(self.clusters) as temporary, open(temporary, "wb") as file:
             np.savez_compressed(file, **arrays)
 

@@ -14,7 +14,8 @@ from avloc.methods.base import Localizer
 
 def stage_one_run(experiment: Experiment, run: Run) -> Run:
     """The run whose stage one and clusters this run builds on: itself, unless ``start.stage1`` names another."""
-    return Run(experiment.start.stage1) if experiment.start.stage1 is not None else run
+    other = experiment.start.stage1
+    return experiment.other_run("start.stage1", other) if other is not None else run
 
 
 def refuse_without_objects(experiment: Experiment, run: Run) -> None:
@@ -86,7 +87,7 @@ def fresh_stage(experiment: Experiment, run: Run, number: int, student: bool = F
     else:
         localizer.start_from(first, None)
     if student and experiment.start.stage2 is not None:
-        other = Run(experiment.start.stage2)
+        other = experiment.other_run("start.stage2", experiment.start.stage2)
         teacher = {name: value.clone() for name, value in localizer.state_dict().items() if name.startswith("teacher.")}
         load_weights(localizer, other.weights(2, localizer.weights_from), experiment.method, 2)
         localizer.load_state_dict(teacher, strict=False)

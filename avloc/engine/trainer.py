@@ -4,7 +4,7 @@ import json
 import logging
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -56,13 +56,14 @@ def fit(
     seed: int,
     about: Mapping[str, Any],
     progress: Progress = untold,
+    before_writing: Callable[[], None] = lambda: None,
 ) -> list[dict[str, Any]]:
     """Train one stage in `folder` and return its log, an entry an epoch.
 
     loaders: ``train`` and, where there is one, ``validation``. about: method, stage and data fingerprint; a state in the
     folder that says otherwise is refused. Each epoch ends in an atomic state: an interrupted training goes on from the
     last one and ends exactly as an uninterrupted one would. Each phase leaves `<phase>.safetensors`, selected by
-    `train.select`.
+    `train.select`. before_writing: called before each file is written; what it raises ends the training.
     """
     phases = localizer.phases(train)
     total = sum(phase.epochs for phase in phases)
@@ -83,7 +84,7 @@ def fit(
             place.log.append(entry)
             progress(place.done, total, _summary(entry))
             finished = place.epoch == phase.epochs
-            _keep(localizer, phases, place, finished, train, folder, about)
+            _keep(localizer, phases, place, finished, train, folder, about, before_writing)
         place.phase, place.epoch = place.phase + 1, 0
     return place.log
 
@@ -183,6 +184,7 @@ def _keep(
     train: Train,
     folder: Path,
     about: Mapping[str, Any],
+    before_writing: Callable[[], None],
 ) -> None:
     """The selected weights of the phase and the state to go on from; only the first process writes."""
     phase, entry = phases[place.phase], place.log[-1]
@@ -191,6 +193,7 @@ def _keep(
         place.best[phase.name] = merit
         if processes.is_first():
             path = folder / f"{phase.name}.safetensors"
+            before_writing()
             checkpoints.save_weights(localizer, path, **about, phase=phase.name, epoch=entry["epoch"])
     if processes.is_first():
         following = (place.phase + 1, 0) if finished else (place.phase, place.epoch)
@@ -202,7 +205,9 @@ def _keep(
             "weights": {name: value.cpu() for name, value in localizer.state_dict().items()},
             "memory": {name: value.cpu() for name, value in localizer.memory.items()},
         }  # fmt: skip
+        before_writing()
         checkpoints.save_state(folder / f"state-{place.done:06d}.pt", state)
+        before_writing()
         write_text(folder / "log.jsonl", "".join(json.dumps(line) + "\n" for line in place.log))
         for old in sorted(folder.glob("state-*.pt"))[:-1]:
             old.unlink()

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from avloc import processes
-from avloc.engine.experiment import Experiment, Stage, device_of, keep_config, open_run, open_split
+from avloc.engine.experiment import Experiment, Stage, device_of, keep_config, open_run
 from avloc.engine.settings import Data
+from avloc.engine.stores import content_of, open_data
 from avloc.errors import ConfigError, DataError
 from avloc.methods.base import Localizer
 from avloc.progress import Progress, untold
@@ -60,9 +61,7 @@ def train_stage(
     for name, split in (("train", stage.data.train), ("validation", stage.data.validation)):
         if split is not None:
             augmented = name == "train" or stage.train.val_transform == "train"
-            loaders[name], kept = _loader(
-                stage, split, localizer, device, experiment.seed, augmented, progress or untold
-            )
+            loaders[name], kept = _loader(experiment, number, split, localizer, device, augmented, progress or untold)
             eyes_and_ears |= digests(kept)
     _refuse_shared_videos(stage.data, loaders["train"].store.videos, loaders.get("validation"))
     if processes.is_first():
@@ -76,7 +75,16 @@ def train_stage(
     }
     if number > 1 and localizer.uses_clusters:
         about["clusters"] = clusters_id(stage_one_run(experiment, where))
-    entries = fit(localizer, loaders, stage.train, where.stage(number), experiment.seed, about, progress or untold)
+    entries = fit(
+        localizer,
+        loaders,
+        stage.train,
+        where.stage(number),
+        experiment.seed,
+        about,
+        progress or untold,
+        where.refuse_moved,
+    )
     if torch.distributed.is_initialized():
         processes.leave()
     phases = list(dict.fromkeys(entry["phase"] for entry in entries))
@@ -88,11 +96,11 @@ def train_stage(
 
 
 def _loader(
-    stage: Stage,
+    experiment: Experiment,
+    number: int,
     split: str,
     localizer: Localizer,
     device: "torch.device",
-    seed: int,
     augmented: bool,
     progress: Progress,
 ) -> "tuple[Loader, Kept]":
@@ -101,10 +109,11 @@ def _loader(
     from avloc.data.loader import Loader
     from avloc.engine.keeping import keep_features
 
-    store = open_split(stage.data.store, split, localizer, stage.data.layout, training=True)
+    stage = experiment.stage(number)
+    store = open_data(experiment, number, split, localizer, training=True)
     labels = None if stage.data.labels is None else read_labels(store, stage.data.labels)
     refuse_labels(stage.data, split, store, labels, localizer)
-    kept = keep_features(localizer, store, stage.train, seed, augmented, progress)
+    kept = keep_features(localizer, store, stage.train, experiment.seed, augmented, progress)
     return Loader(store, localizer, device, stage.train.workers, stage.train.resident, labels, kept=kept), kept
 
 
@@ -145,10 +154,14 @@ def _refuse_shared_videos(data: Data, training: Sequence[str], validation: Any) 
 
 def _refuse_choosing_on_tests(experiment: Experiment, stage: Stage) -> None:
     data, select = stage.data, stage.train.select
+    if select == "last":
+        return
     tested = [
-        name for name, test in experiment.evaluate.items() if (test.store, test.split) == (data.store, data.validation)
+        name
+        for name, test in experiment.evaluate.items()
+        if test.split == data.validation and _hold_the_same(test.store, data.store)
     ]
-    if select == "last" or not tested:
+    if not tested:
         return
     found = f"train.select: {select} chooses the epoch on {data.validation}, which evaluate.{tested[0]} tests"
     if not data.select_on_test:
@@ -157,6 +170,14 @@ def _refuse_choosing_on_tests(experiment: Experiment, stage: Stage) -> None:
             "data.select_on_test: true"
         )
     log.warning("%s: its results will be optimistic", found)
+
+
+def _hold_the_same(one: Path, other: Path) -> bool:
+    """Whether two places are one store, or copies of it; places that cannot be read now differ if they are written so."""
+    try:
+        return one == other or content_of(one) == content_of(other)
+    except DataError:
+        return False
 
 
 def _channels_last(localizer: Localizer) -> None:

@@ -52,8 +52,9 @@ def cluster(
     from avloc.data.loader import Loader
     from avloc.engine.checkpoints import load_weights
     from avloc.engine.collect import Collector
-    from avloc.engine.experiment import device_of, keep_config, open_run, open_split
+    from avloc.engine.experiment import device_of, keep_config, open_run
     from avloc.engine.stages import refuse_without_objects, stage_one_run, weights_id
+    from avloc.engine.stores import open_data
     from avloc.errors import RunError
 
     experiment, own = open_run(config, run, set)
@@ -64,7 +65,7 @@ def cluster(
     path = where.weights(1, tuple(reversed(localizer.weights_from)))
     about = load_weights(localizer, path, experiment.method, 1)
     trained = localizer.memory.get("labels")
-    store = open_split(stage.data.store, stage.data.train, localizer, stage.data.layout, training=True)
+    store = open_data(experiment, 1, stage.data.train, localizer, training=True)
     if "data" in about and about["data"] != store.fingerprint:
         raise RunError(
             f"{path} was trained on another store than {stage.data.store} is now; prepare that one again, or train again"

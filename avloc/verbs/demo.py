@@ -11,8 +11,14 @@ from avloc.progress import Progress, untold
 from avloc.verbs.evaluate import SetResult
 
 CONFIG = Path("dsol_synthetic_quick")
-LISTS = ("solo_training_1", "solo_training_2", "solo_validation", "solo_testing", "pair_testing", "duet_testing")
-MOSAICS = ("train=1600", "validation=200", "test=400")
+OUT = Path("avloc-demo")  # where the configurations of the synthetic world look for their stores
+#: the splits of each store
+SPLITS = {
+    "music": ("solo_training_1", "solo_training_2", "solo_validation", "solo_testing", "pair_testing", "duet_testing"),
+    "scenes": ("mosaic_testing",),
+    "mosaics": ("train", "validation", "test"),
+}
+MOSAICS = (1600, 200, 400)  # of each split
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,7 @@ class Demo:
 
 @verb
 def demo(
-    out: Annotated[Path, "folder for the videos, the stores and the run"] = Path("avloc-demo"),
+    out: Annotated[Path, "folder for the videos, the stores and the run"] = OUT,
     seed: Annotated[int, "seed of the world and of the training"] = 0,
     progress: Progress | None = None,
 ) -> Demo:
@@ -70,7 +76,7 @@ def demo(
 
     Generates videos, prepares them, trains both stages of DSOL with clustering between them, scores the heat maps
     beside baselines that ignore the sound, and draws a report page. If you interrupt it, run it again: it resumes
-    and skips finished steps.
+    and skips finished steps, also after the folder was moved.
     """
     from avloc import (
         cluster,
@@ -90,16 +96,19 @@ def demo(
     if seed < 0:
         raise AvlocError(f"seed is {seed}; expected a whole number from 0 on")
     settings = [f"seed={seed}", *(f"{key}.store={_quoted(store)}" for key, store in stores.items())]
+    counts = [f"{name}={count}" for name, count in zip(SPLITS["mosaics"], MOSAICS, strict=True)]
     found: dict[str, Any] = {}
     seconds: dict[str, float] = {}
     steps: dict[str, Callable[[Progress], Any]] = {
         "generate": lambda shown: prepare_synthetic(world, seed=seed, progress=shown),
-        "prepare": lambda shown: prepare_music(world, music, size=112, frames="raw", splits=LISTS, progress=shown),
+        "prepare": lambda shown: prepare_music(
+            world, music, size=112, frames="raw", splits=SPLITS["music"], progress=shown
+        ),
         "prepare large": lambda shown: prepare_music(
-            world, scenes, size=192, frames="raw", splits=["mosaic_testing"], progress=shown
+            world, scenes, size=192, frames="raw", splits=SPLITS["scenes"], progress=shown
         ),
         "mosaics": lambda shown: prepare_music_synthetic(
-            music, mosaics, count=MOSAICS, seed=seed, size=192, frames="raw", progress=shown
+            music, mosaics, count=counts, seed=seed, size=192, frames="raw", progress=shown
         ),
         "stage one": lambda shown: train_stage1(CONFIG, run, settings, shown),
         "cluster": lambda shown: cluster(CONFIG, run, settings),

@@ -121,9 +121,10 @@ def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | 
     from avloc.data.loader import Loader
     from avloc.engine.class_maps import class_table, refuse_other_classes, table_of_names
     from avloc.engine.comparing import selected
-    from avloc.engine.experiment import device_of, open_split
+    from avloc.engine.experiment import device_of
     from avloc.engine.predicting import frames_to_score
     from avloc.engine.stages import load_stage
+    from avloc.engine.stores import open_test
     from avloc.engine.testing import maps_of_all, see_and_hear
     from avloc.files import write_json
     from avloc.predictions import write_predictions
@@ -135,7 +136,7 @@ def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | 
     device = device_of(stage.train.device)
     localizer = load_stage(experiment, run, number).to(device)
     see_and_hear(localizer, test, name)
-    store = open_split(test.store, test.split, localizer)
+    store = open_test(experiment, name, localizer)
     frames = frames_to_score(store, test.frames, experiment.seed, name)
     loader = Loader(store, localizer, device, stage.train.workers, stage.train.resident)
     protocol = named(test.protocol).with_axes(**test.axes)
@@ -149,6 +150,7 @@ def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | 
         if variant in kept:
             path = run.predictions / f"{name}{kept[variant]}.h5"
             assignment = shown if shown is not None and maps.shape[1] == shown.shape[1] else None
+            run.refuse_moved()
             write_predictions(
                 path,
                 frames.truth.ids,
@@ -169,6 +171,7 @@ def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | 
     }
     file = run.results / f"{name}.{protocol.name}.json"
     found = SetResult(name, number, result, comparisons, run.predictions / f"{name}.h5", file)
+    run.refuse_moved()
     write_json(file, found.to_json())
     return found
 

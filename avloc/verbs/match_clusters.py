@@ -34,8 +34,9 @@ def match_clusters(
     import numpy as np
 
     from avloc.clustering import match_clusters as match
-    from avloc.engine.experiment import open_run, open_split
+    from avloc.engine.experiment import open_run
     from avloc.engine.stages import clusters_id, refuse_without_objects, stage_one_run
+    from avloc.engine.stores import open_data
     from avloc.errors import DataError, RunError
     from avloc.files import write_json
 
@@ -45,7 +46,7 @@ def match_clusters(
     if not where.clusters.exists():
         refuse_without_objects(experiment, where)
     found = where.load_clusters()
-    store = open_split(stage.data.store, stage.data.train)
+    store = open_data(experiment, 1, stage.data.train, direct=False)
     if list(found["ids"]) != store.ids:
         raise RunError(
             f"{where.clusters} is of other clips than {stage.data.store} holds; `avloc cluster --run {where.path}` again"
@@ -61,6 +62,7 @@ def match_clusters(
     truth = store.labels[single].argmax(1)
     matching = match(truth, found["labels"][single], store.classes, int(found["clusters"]), draws, experiment.seed)
     classes = {name: np.flatnonzero(row).tolist() for name, row in zip(store.classes, matching.assignment, strict=True)}
+    where.refuse_moved()
     write_json(
         where.matching,
         {

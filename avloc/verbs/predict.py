@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from avloc.data.store import Store
-    from avloc.engine.experiment import Stage
+    from avloc.engine.experiment import Experiment
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,10 @@ def predict(
     from avloc.data.loader import Loader
     from avloc.data.plans import Plan
     from avloc.drawing.strips import strips
-    from avloc.engine.experiment import device_of, open_run, open_split
+    from avloc.engine.experiment import device_of, open_run
     from avloc.engine.predicting import maps_of, maps_of_parts
     from avloc.engine.stages import load_stage
+    from avloc.engine.stores import open_named
     from avloc.errors import AvlocError
     from avloc.files import write_bytes
     from avloc.predictions import write_predictions
@@ -67,7 +68,7 @@ def predict(
     settings = experiment.stage(number)
     device = device_of(settings.train.device)
     localizer = load_stage(experiment, where, number).to(device)
-    part = open_split(store, split, localizer)
+    part = open_named(store, split, localizer, f"stage{number}.model.sound.seconds", experiment.method)
     loader = Loader(part, localizer, device, settings.train.workers, settings.train.resident)
     count = len(part) * part.frames_per_clip
     tell = progress or untold
@@ -82,8 +83,10 @@ def predict(
     about = {"method": experiment.method, "stage": number, "store": str(store), "split": split, "own_sound": own_sound}
     classes = localizer.map_names
     if localizer.of_classes:
-        classes = _class_names(settings, part, maps.shape[1])
+        classes = _class_names(experiment, number, part, maps.shape[1])
     predictions, table, picture = (folder / f"{split}{ending}" for ending in (".h5", ".csv", ".png"))
+    if out is None:
+        where.refuse_moved()
     write_predictions(predictions, ids, maps, classes, attributes=about)
     _write_table(table, part, ids, maps, classes)
     write_bytes(picture, strips(part, maps, videos, f"{where.path}, stage {number}: {split} of {store}", classes))
@@ -91,19 +94,19 @@ def predict(
     return Predicted(where.path, predictions, table, picture, len(part), count)
 
 
-def _class_names(stage: "Stage", store: "Store", maps: int) -> tuple[str, ...] | None:
+def _class_names(experiment: "Experiment", number: int, store: "Store", maps: int) -> tuple[str, ...] | None:
     """Of the maps of a method that has one a class: of the classes it learnt, else, where these are not to be had, of the
     store's; None for any other number of maps."""
     from avloc.data.labels import read_labels
-    from avloc.data.store import Store
-    from avloc.errors import DataError
+    from avloc.engine.stores import open_data
+    from avloc.errors import AvlocError
 
-    names = store.classes
+    names, stage = store.classes, experiment.stage(number)
     try:
         if stage.data.layout == "store":
-            learnt = Store.open(stage.data.store).split(stage.data.train)
+            learnt = open_data(experiment, number, stage.data.train)
             names = learnt.classes if stage.data.labels is None else read_labels(learnt, stage.data.labels).classes
-    except DataError:
+    except AvlocError:
         pass
     return names if len(names) == maps else None
 

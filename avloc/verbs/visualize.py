@@ -63,6 +63,7 @@ def visualize(
         raise AvlocError(f"{own.path}: none of its test sets can be drawn: {'; '.join(sheet.left_out)}")
     tell(total - 1, total, "training and clusters")
     page = _page(experiment, own, shown, sheet)
+    own.refuse_moved()
     figures = {own.figures / f"{name}.png": content for name, content in sheet.figures.items()}
     for path, content in figures.items():
         write_bytes(path, content)
@@ -103,13 +104,13 @@ def _chosen_sets(experiment: "Experiment", run: "Run", sets: Sequence[str] | Non
 
 def _test_set(experiment: "Experiment", run: "Run", name: str, clips: int, sheet: _Sheet) -> "list[ShownSet]":
     """The set with its clips, and after it its results under other protocols."""
-    from avloc.data.store import Store
     from avloc.drawing.moments import Moment
     from avloc.drawing.page import ShownSet
     from avloc.drawing.results import results_chart
     from avloc.drawing.sets import set_figures, set_moments
     from avloc.engine.cycles import cycle_figures
-    from avloc.errors import DataError
+    from avloc.engine.stores import open_test
+    from avloc.errors import AvlocError
 
     test, results = experiment.evaluate[name], _results(run, name)
     result = results.pop(test.protocol, None)
@@ -117,8 +118,8 @@ def _test_set(experiment: "Experiment", run: "Run", name: str, clips: int, sheet
         sheet.skip(f"{name}: no results under {test.protocol}, so its clips are drawn at random")
     shown: list[Moment] = []
     try:
-        store = Store.open(test.store).split(test.split)
-    except DataError as error:
+        store = open_test(experiment, name)
+    except AvlocError as error:
         sheet.skip(f"{name}: no pictures ({error})")
     else:
         again = f"avloc evaluate --run {run.path}"
@@ -212,10 +213,10 @@ def _log(run: "Run", stage: int) -> list[dict[str, Any]]:
 
 
 def _clusters(experiment: "Experiment", first: "Run", page: "Page", sheet: _Sheet) -> None:
-    from avloc.data.store import Store
     from avloc.drawing.clusters import cluster_strips, matched_classes, matched_words, matching_chart
     from avloc.drawing.panels import Row, panel
-    from avloc.errors import DataError
+    from avloc.engine.stores import open_data
+    from avloc.errors import AvlocError
 
     classes: dict[int, str] = {}
     if first.matching.exists():
@@ -232,8 +233,8 @@ def _clusters(experiment: "Experiment", first: "Run", page: "Page", sheet: _Shee
         sheet.skip("names of clusters: the run has no matching.json")
     found, data = first.load_clusters(), experiment.stage(1).data
     try:
-        store = Store.open(data.store).split(data.train)
-    except DataError as error:
+        store = open_data(experiment, 1, data.train, direct=False)
+    except AvlocError as error:
         return sheet.skip(f"frames of clusters ({error})")
     if store.ids != [str(name) for name in found["ids"]]:
         return sheet.skip(f"frames of clusters: {first.clusters} is of other clips than {data.store} holds")

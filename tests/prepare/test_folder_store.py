@@ -14,6 +14,7 @@ from avloc.data.loader import Loader
 from avloc.data.store import Store
 from avloc.errors import DataError
 from avloc.prepare.layouts.folder_store import FolderStore
+from tests.engine.tiny import write_config
 from tests.prepare.test_prepare_import import IDS, make_folder
 
 
@@ -96,3 +97,32 @@ stage1:
     )
     trained = avloc.train_stage1(tmp_path / "c.yaml", tmp_path / "run")
     assert trained.epochs == 1 and all(np.isfinite(entry["loss"]) for entry in trained.last.values())
+
+
+def test_a_folder_that_was_moved_with_its_run_is_found_list_by_list(root, tmp_path, monkeypatch):
+    from avloc.engine.experiment import open_run
+    from avloc.engine.stores import open_data
+    from avloc.errors import RunError
+
+    (root / "one.txt").write_text(IDS[0])
+    (root / "two.txt").write_text("\n".join(IDS[1:]))
+    small = {"widths": [8, 16], "blocks": [1, 1], "strides": [2, 2]}
+    model = {
+        "frame": {"size": 32, "resize": 36},
+        "sound": {"rate": 8000, "seconds": 3.0},
+        "visual": small,
+        "audio": small,
+    }
+    data = {"store": str(root), "layout": "folder", "train": "two", "validation": "one"}
+    train = {"epochs": 1, "batch_size": 2, "lr": 1e-3, "device": "cpu", "workers": 0}
+    config = {"method": "hard_way", "stage1": {"data": data, "model": model, "train": train}}
+    avloc.train_stage1(write_config(tmp_path / "c.yaml", config), tmp_path / "run")
+    (tmp_path / "far").mkdir()
+    for name in ("data", "run"):
+        (tmp_path / name).rename(tmp_path / "far" / name)
+    monkeypatch.chdir(tmp_path)
+    experiment, _ = open_run(None, Path("far/run"))
+    assert [len(open_data(experiment, 1, name, Senses())) for name in ("two", "one")] == [2, 1]
+    (tmp_path / "far" / "data" / "two.txt").write_text("\n".join(IDS[:2]))
+    with pytest.raises(RunError, match=r"far/data holds another folder \(fingerprint [0-9a-f]+\) than far/run reads"):
+        open_data(open_run(None, Path("far/run"))[0], 1, "two", Senses())

@@ -90,7 +90,7 @@ def _shape(path: Path, name: str) -> tuple[int, ...]:
     if not path.is_file():
         raise DataError(f"{path}: missing; {LAYOUT}")
     try:
-        with h5py.File(path, "r") as file:
+        with h5py.File(path, "r", locking=False) as file:
             found, there = file.get(name), ", ".join(file) or "nothing"
             if not isinstance(found, h5py.Dataset) or found.dtype.kind not in "fu":
                 raise DataError(f"{path}: no dataset {name} of numbers (it holds {there}); {LAYOUT}")
@@ -105,6 +105,10 @@ def _shape(path: Path, name: str) -> tuple[int, ...]:
 class CoarseToFineReader:
     root: Path
     moments: Moments
+
+    def files(self, item: Item) -> tuple[str, ...]:
+        """What all items are read from."""
+        return "Video.h5", "Spec.h5"
 
     def read(self, item: Item) -> Iterator[Clip]:
         row, seconds = item.facts["row"], item.facts["seconds"]

@@ -75,7 +75,7 @@ def _keep_proposals(path: Path, kept: Path, part: Store, rows: list[tuple[int, i
         logger.info("%s: not there, so there are no proposals", path)
         return
     try:
-        with h5py.File(path, "r") as file:
+        with h5py.File(path, "r", locking=False) as file:
             boxes = np.asarray(file["roi"])
         boxes = boxes if boxes.ndim == 4 else boxes[:, None]
         if boxes.ndim != 4 or boxes.shape[3] != 4 or len(boxes) <= max(row for row, _ in rows):

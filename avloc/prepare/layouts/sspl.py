@@ -84,7 +84,7 @@ def _rows(pair: tuple[Path, ...], kind: str) -> int:
         if not path.is_file():
             raise DataError(f"{path}: missing; frames and sounds come in a file each")
         try:
-            with h5py.File(path, "r") as file:
+            with h5py.File(path, "r", locking=False) as file:
                 found = file[name].shape if isinstance(file.get(name), h5py.Dataset) else None
                 there = ", ".join(file) or "nothing"
         except OSError as error:

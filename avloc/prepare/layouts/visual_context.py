@@ -68,6 +68,11 @@ class VisualContextReader:
     root: Path
     moments: Moments
 
+    def files(self, item: Item) -> tuple[str, ...]:
+        """What all items of a split are read from."""
+        split = item.facts["split"]
+        return f"{split}_images.lmdb/data.mdb", f"{split}_audios.lmdb/data.mdb"
+
     def read(self, item: Item) -> Iterator[Clip]:
         split = item.facts["split"]
         with _open(self.root / f"{split}_images.lmdb").begin() as reading:

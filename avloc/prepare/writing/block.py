@@ -1,7 +1,7 @@
 """One shard of a store: the clips of a block of items, written whole or not at all, as HDF5 or LMDB.
 
 Frames and sounds, and columns: starts (n,) s; labels (n, C) bool; annotated (n, F) bool; ids, videos (n,) and keys
-(n, F) strings; boxes/{clip, frame, label, sounding, xyxy}, where clip is the row.
+(n, F) strings; boxes/{clip, frame, label, sounding, xyxy}, where clip is the row; sources (m,), the files read.
 """
 
 import hashlib
@@ -24,6 +24,7 @@ from avloc.prepare.media.container import MediaError
 from avloc.prepare.parts.items import Item, Reader
 from avloc.prepare.pool.process import Tell
 from avloc.prepare.pool.tasks import CRASHED, LATE
+from avloc.prepare.writing.sources import SOURCES, files_of
 
 
 def block_key(settings: Mapping[str, Any], items: Sequence[Item]) -> str:
@@ -78,7 +79,10 @@ def write_block(
                 outcomes.append({"id": item.id, "status": "ok", "row": row, **shard.made(row, settings["seconds"])})
             tell("at", None)
             tell("done", outcomes[-1]["status"] == "failed")
-        writer.finish(shard.columns(), [json.dumps(outcome) for outcome in outcomes], key)
+        good = [item for item, outcome in zip(items, outcomes, strict=True) if outcome["status"] == "ok"]
+        writer.finish(
+            {**shard.columns(), SOURCES: files_of(reader, good)}, [json.dumps(outcome) for outcome in outcomes], key
+        )
     return outcomes
 
 

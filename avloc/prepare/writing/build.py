@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -21,6 +22,7 @@ from avloc.prepare.pool.dask import run_on_dask
 from avloc.prepare.pool.scale import Scale, Work
 from avloc.prepare.pool.tasks import run_tasks
 from avloc.prepare.writing.block import block_key, read_outcome, sparing, write_block
+from avloc.prepare.writing.moved_source import refuse_other_source
 from avloc.prepare.writing.store_folder import Prepared, begin, finish, lines_digest, locked, manifest, summary, sweep
 from avloc.processes import processors
 from avloc.progress import Progress
@@ -52,8 +54,10 @@ def build_store(
     blocks = [items[start : start + block] for start in range(0, len(items), block)]
     number, parts = how.part()
     with locked(out):
-        begin(out, settings, source, how.shard)
         mine = {shard: items for shard, items in enumerate(blocks) if shard % parts == number}
+        by_path = {shard_path(out, shard, settings["store"]): items for shard, items in mine.items()}
+        moved = partial(refuse_other_source, out, source, blocks=by_path, settings=settings)
+        begin(out, settings, source, how.shard, moved)
         outcomes, kept = _write_blocks(out, mine, reader, settings, how)
         rows = manifest(listing, outcomes, block)
         prepared = summary(out, list(rows.values()), list(listing.splits), kept, time.perf_counter() - began)

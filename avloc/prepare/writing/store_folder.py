@@ -6,7 +6,7 @@ import json
 import logging
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,8 +62,17 @@ def locked(out: Path) -> Iterator[None]:
         yield
 
 
-def begin(out: Path, settings: Mapping[str, Any], source: Path, shard: str | None) -> None:
-    """Refuse a folder that holds something else; remember the settings before the first shard is written."""
+def begin(
+    out: Path,
+    settings: Mapping[str, Any],
+    source: Path,
+    shard: str | None,
+    moved: Callable[[str], None] = lambda before: None,
+) -> None:
+    """Refuse a folder that holds something else; remember the settings before the first shard is written.
+
+    moved: called with the place of the source before, where it was another one; raises where that held something else.
+    """
     sweep(out)
     asked = {**settings, "source": str(source.resolve()), "shard": shard}
     known = next((out / name for name in ("building.json", "store.json") if (out / name).exists()), None)
@@ -75,11 +84,13 @@ def begin(out: Path, settings: Mapping[str, Any], source: Path, shard: str | Non
     else:
         there = read_json(known)
         for key, value in asked.items():
-            if there.get(key, "hdf5" if key == "store" else None) != value:
+            if key != "source" and there.get(key, "hdf5" if key == "store" else None) != value:
                 raise DataError(
                     f"{out}: holds a store with {key} {_short(there.get(key))}, asked for was {_short(value)}; "
                     "choose another folder, or remove this one to prepare it anew"
                 )
+        if there.get("source") != asked["source"]:
+            moved(str(there.get("source")))
     write_json(out / "building.json", asked)
 
 

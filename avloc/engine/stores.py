@@ -1,0 +1,134 @@
+"""The stores of an experiment, found where they lie now, and refused where its method cannot hear them."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from avloc.data.digest import split_digest
+from avloc.data.store import Store
+from avloc.engine.places import Kind
+from avloc.errors import AvlocError, DataError
+
+if TYPE_CHECKING:
+    from avloc.engine.experiment import Experiment
+
+log = logging.getLogger("avloc.data")
+
+
+def open_data(
+    experiment: "Experiment", number: int, split: str, senses: Any = None, training: bool = False, direct: bool = True
+) -> Store:
+    """A split that a stage learns from; a list of a folder where its `layout` says so and `direct` allows it.
+
+    senses: the Localizer that will see and hear it, else nothing is refused. training: it learns from the split.
+    """
+    data = experiment.stage(number).data
+    if direct and data.layout == "folder":
+        kind = folder_kind(split, senses)
+    else:
+        kind = _stores([name for name in (data.train, data.validation) if name is not None])
+    store: Store = experiment.find(f"stage{number}.data", data.store, kind)
+    if data.layout == "store":
+        refuse_unheard(store, senses, f"stage{number}.model.sound.seconds", experiment.method, training)
+    return store.split(split)
+
+
+def open_test(experiment: "Experiment", name: str, senses: Any = None) -> Store:
+    """The split of a test set."""
+    test = experiment.evaluate[name]
+    given = experiment.source.where(["evaluate", name, "store"]).startswith("--set ")
+    store: Store = experiment.find(f"evaluate.{name}", test.store, _stores([test.split]), given)
+    refuse_unheard(store, senses, f"evaluate.{name}.seconds", experiment.method)
+    return store.split(test.split)
+
+
+def open_named(
+    path: Path,
+    split: str,
+    senses: Any,
+    setting: str = "sound.seconds",
+    method: str = "this method",
+    training: bool = False,
+) -> Store:
+    """A split of a store that a user names, not the configuration."""
+    store = Store.open(path)
+    refuse_unheard(store, senses, setting, method, training)
+    return store.split(split)
+
+
+def content_of(path: Path) -> str:
+    """The fingerprint of a store."""
+    return Store.open(path).fingerprint
+
+
+def store_kind() -> Kind:
+    """Stores of which nothing but the fingerprint is asked."""
+    return _stores([])
+
+
+def _stores(names: Sequence[str]) -> Kind:
+    def splits(store: Store) -> dict[str, str]:
+        parts = {name: store.split(name) for name in names if name in store.splits}
+        return {name: split_digest(store.settings, (row for row, _ in part.lines())) for name, part in parts.items()}
+
+    def there(path: Path) -> bool:
+        return (path / "store.json").is_file()
+
+    return Kind("store", there, Store.open, lambda store: store.fingerprint, splits)
+
+
+def folder_kind(split: str, senses: Any) -> Kind:
+    """Folders of frames and sounds that are read directly, list by list."""
+    from avloc.prepare.layouts.folder_store import FolderStore
+
+    def open_folder(path: Path) -> Store:
+        return FolderStore(path, split, senses.sound.rate, getattr(senses.sound, "seconds", None))
+
+    def splits(store: Store) -> dict[str, str]:
+        return {split: store.fingerprint}
+
+    return Kind("folder", Path.is_dir, open_folder, lambda store: "", splits)
+
+
+def refuse_unheard(store: Store, senses: Any, setting: str, method: str, training: bool = False) -> None:
+    """DataError for sound that a method cannot hear: of another rate, too short, or a spectrogram that its view would not
+    compute or could not vary in training.
+
+    setting: the one that says how long it hears. Clips shorter than that are refused in training; in tests they are
+    repeated, as the published loaders do, and a warning says so.
+    """
+    if senses is None:
+        return
+    if store.spectrograms is not None:
+        store.spectrograms.refuse(str(store.path), senses, training)
+        return
+    view = senses.sound
+    if view.rate not in (None, store.rate):
+        raise DataError(
+            f"{store.path} holds {store.rate} Hz; this method listens at {view.rate} Hz: prepare it again with "
+            f"--rate {view.rate}"
+        )
+    seconds = getattr(view, "seconds", None)
+    if seconds is None:
+        _refuse_too_short(store, view)
+        return
+    heard = f"{store.path} holds clips of {store.seconds:g} s; {method} listens to {seconds:g} s"
+    if store.samples < int(seconds * view.rate / 2) * 2:
+        mend = f"prepare it again with --seconds {seconds:g}, or set {setting} to {store.seconds:g}"
+        if training:
+            raise DataError(f"{heard}: {mend}")
+        log.warning("%s, so each is repeated; %s", heard, mend)
+    elif store.samples > round(seconds * view.rate):
+        log.info("%s of each, its %s", heard, getattr(view, "part", "middle"))
+
+
+def _refuse_too_short(store: Store, view: Any) -> None:
+    """The view itself says whether so short a sound fills one of its windows."""
+    import torch
+
+    try:
+        view(torch.zeros(1, store.samples, dtype=torch.int16))
+    except (AvlocError, RuntimeError) as error:
+        why = error if isinstance(error, AvlocError) else f"too short for {type(view).__name__}; prepare longer clips"
+        raise DataError(f"{store.path} holds clips of {store.seconds:g} s: {why}") from None

@@ -1,0 +1,50 @@
+"""Whether a source at another place holds what a store was prepared from so far."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from avloc.data.shard_files import SUFFIXES
+from avloc.errors import DataError
+from avloc.naming import some
+from avloc.prepare.parts.items import Item
+from avloc.prepare.writing.block import block_key, read_outcome
+from avloc.prepare.writing.sources import Known, kept_files, look
+
+
+def refuse_other_source(
+    out: Path, source: Path, before: str, blocks: Mapping[Path, Sequence[Item]], settings: Mapping[str, Any]
+) -> None:
+    """DataError unless `source` holds the files that the finished blocks of the store `out` were made of.
+
+    before: where they lay. blocks: the items by shard, as they are listed in `source`. Files are compared by name, size and
+    content at both ends. A block of an earlier version did not keep them: it is compared by its items' names and sizes.
+    """
+    differing: list[str] = []
+    checked: set[str] = set()
+    for shard in sorted((out / "shards").glob(f"*{SUFFIXES[settings['store']]}")):
+        if read_outcome(shard) is None:
+            continue  # broken, so it is prepared again
+        files = kept_files(shard)
+        if files is None:
+            if read_outcome(shard, block_key(settings, blocks.get(shard, []))) is None:
+                differing.append(f"the items of {shard.name} have other names, sizes or annotations")
+            continue
+        for path in files.keys() - checked:
+            differing += _differences(source, path, files[path])
+        checked.update(files)
+    if differing:
+        raise DataError(
+            f"{out}: was prepared from {before}, and {source} holds other files ({len(differing)} of {len(checked)} "
+            f"compared): {some(sorted(differing), 2)}; give the folder that holds the same files, or choose another --out"
+        )
+
+
+def _differences(source: Path, path: str, known: Known) -> Iterator[str]:
+    now = look(source / path)
+    if now is None:
+        yield f"{path} is missing"
+    elif now[0] != known[0]:
+        yield f"{path} has {now[0]} {'files' if (source / path).is_dir() else 'bytes'}, not {known[0]}"
+    elif now[1] != known[1]:
+        yield f"{path} has other content"

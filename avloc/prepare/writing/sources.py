@@ -1,0 +1,106 @@
+"""The files that clips were made of: kept with each block, so that a source that was moved is known by what it holds."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avloc.data.shard_files import backend
+from avloc.prepare.parts.items import Item, Reader
+
+SOURCES = "sources"  # the column of a shard
+ENDS = 1 << 16  # bytes at either end of a file that are compared; reading all of it would take as long as preparing
+FEW = 8  # files of a folder, up to which their ends are compared too
+FOLDERS = ("folder", "levels")  # facts that may name one; any other text could be a folder by chance
+LONGEST = 4096  # characters of a path
+
+Known = tuple[int, str]  # bytes and digest; of a folder, how many files and the digest of their names and sizes
+
+
+def files_of(reader: Reader, items: Iterable[Item]) -> NDArray[np.bytes_]:
+    """What the items were read from, a JSON line [path, bytes, digest] for each file or folder below the reader's root.
+
+    These are the item's path, the files that its facts name, the folders of frames or spectrograms among them, and what
+    `reader.files(item)` names where the reader has that. Nothing for a reader without a root.
+    """
+    root: Path | None = getattr(reader, "root", None)
+    named = getattr(reader, "files", lambda item: ())
+    found: dict[str, Known] = {}
+    for item in items if root is not None else ():
+        folders = {item.path, *(item.facts.get(key) for key in FOLDERS), *named(item)}
+        for path in {*_texts(item.facts), *folders} - {None}:
+            if path not in found and root is not None and _within(path):
+                known = look(root / path, path in folders)
+                if known is not None:
+                    found[path] = known
+    lines = [json.dumps([path, *known]).encode() for path, known in sorted(found.items())]
+    return np.array(lines or np.empty(0, "S1"), "S")
+
+
+def kept_files(shard: Path) -> dict[str, Known] | None:
+    """What a finished shard says; None where it is of an earlier version, which kept nothing."""
+    file = backend(shard)[1](shard)
+    try:
+        lines = [json.loads(line) for line in file.column(SOURCES).tolist()]
+    except (OSError, KeyError, ValueError):
+        return None
+    finally:
+        file.close()
+    return {path: (size, digest) for path, size, digest in lines}
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """All texts in an item's facts; those that are no paths lead to no file."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for part in value.values():
+            yield from _texts(part)
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from _texts(part)
+
+
+def _within(path: str) -> bool:
+    if not 0 < len(path) < LONGEST or "\0" in path or os.path.isabs(path):
+        return False
+    return Path(path) != Path() and ".." not in Path(path).parts
+
+
+def look(path: Path, folders: bool = True) -> Known | None:
+    """Bytes and digest of what lies there; None where neither a file nor a folder is there, or it cannot be read."""
+    try:
+        if folders and path.is_dir():
+            return _look_into(path)
+        if not path.is_file():
+            return None
+        with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            return size, _ends(file, size)
+    except (OSError, ValueError):
+        return None
+
+
+def _look_into(folder: Path) -> Known:
+    paths = (os.path.join(place, name) for place, _, files in os.walk(folder) for name in files if name[0] != ".")
+    names = sorted(os.path.relpath(path, folder) for path in paths)
+    digest = hashlib.sha256()
+    for name in names:
+        path = folder / name
+        known = look(path) if len(names) <= FEW else None
+        size = os.stat(path).st_size if known is None else known
+        digest.update(json.dumps([name, size]).encode())
+    return len(names), digest.hexdigest()[:16]
+
+
+def _ends(file: Any, size: int) -> str:
+    digest = hashlib.sha256(file.read(ENDS))
+    if size > ENDS:
+        file.seek(max(size - ENDS, ENDS))
+        digest.update(file.read(ENDS))
+    return digest.hexdigest()[:16]
