@@ -14,7 +14,9 @@ from avloc.methods.base import Localizer as Localizer
 from avloc.methods.base import Phase as Phase
 from avloc.methods.base import Train as Train
 from avloc.prepare.audioset_instrument import prepare_audioset_instrument as prepare_audioset_instrument
+from avloc.prepare.avatar import prepare_avatar as prepare_avatar
 from avloc.prepare.ave import prepare_ave as prepare_ave
+from avloc.prepare.avsbench import prepare_avsbench as prepare_avsbench
 from avloc.prepare.folder import prepare_folder as prepare_folder
 from avloc.prepare.import_ import prepare_import as prepare_import
 from avloc.prepare.music import prepare_music as prepare_music
@@ -26,6 +28,8 @@ from avloc.verbs.benchmarks import benchmarks as benchmarks
 from avloc.verbs.cluster import cluster as cluster
 from avloc.verbs.compare import compare as compare
 from avloc.verbs.data_check import data_check as data_check
+from avloc.verbs.data_export import data_export as data_export
+from avloc.verbs.data_fetch import data_fetch as data_fetch
 from avloc.verbs.data_merge import data_merge as data_merge
 from avloc.verbs.data_show import data_show as data_show
 from avloc.verbs.demo import demo as demo

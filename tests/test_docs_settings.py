@@ -98,7 +98,7 @@ def accepts(config: str, sets: tuple[str, ...]) -> bool:
 CHOICES = {
     "--protocol": {*PROTOCOLS, "all"},
     "--benchmark": set(BENCHMARKS),
-    "--layout": {"folder", "sspl", "visual-context", "dsol", "coarse-to-fine"},
+    "--layout": {"folder", "sspl", "visual-context", "dsol", "coarse-to-fine", "webdataset"},
     "--release": {"coarse-to-fine", "dsol"},
     "--store": {"hdf5", "lmdb"},
 }

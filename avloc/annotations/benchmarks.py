@@ -22,7 +22,7 @@ _FLICKR = "ardasnck/learning_to_localize_sound_source@89205e9 (research purposes
 
 
 def _small(name: str, title: str, clips: int, metrics: tuple[str, ...] = _SINGLE) -> Benchmark:
-    needs = " or ".join(small_frames.NAMES[name])
+    needs = " or ".join([*small_frames.NAMES[name], *(["a folder gt_masks"] if name.startswith("avs") else [])])
     read = partial(small_frames.read_small_frames, name=name)
     where = "image name without ending" + (", with its folders" if name.startswith("avs") else "")
     return Benchmark(name, title, read, needs, _SMALL, where, clips, "kaist", metrics, _KAIST)

@@ -5,6 +5,7 @@ kaistmm/SSLalignment@e7ae3c5. An all-zero box means that no object sounds: the c
 
 from pathlib import Path
 
+from avloc.annotations.avsbench import FOLDER, read_mask_tree
 from avloc.annotations.builder import Builder
 from avloc.annotations.files import Files, fractions_of_pixels, json_value
 from avloc.annotations.truth import Truth
@@ -26,8 +27,12 @@ def read_small_frames(files: Files, name: str) -> Truth:
     """[{image, audio, gt_box}] as published, or [[image, audio, xmin, ymin, xmax, ymax]] as converted.
 
     Ids are the image's name without ending (for AVSBench with its folders). In IS3 the last word of the name is the
-    class and what stands before it the scene, for interactive localization.
+    class and what stands before it the scene, for interactive localization. Of AVSBench, where there is no such file, the
+    published masks in a folder gt_masks are read.
     """
+    masks = _masks(files, name) if name in _PARTS else None
+    if masks is not None:
+        return read_mask_tree(masks, name)
     path = files.main(*NAMES[name])
     build = Builder(name)
     scenes = []
@@ -42,6 +47,13 @@ def read_small_frames(files: Files, name: str) -> Truth:
         if any(box):
             build.box(fractions_of_pixels([box], FRAME, FRAME)[0], last if name == "is3" else None)
     return build.truth(scenes=scenes if name == "is3" else None)
+
+
+def _masks(files: Files, name: str) -> Path | None:
+    """The folder gt_masks, itself given or found, where no list of boxes is there."""
+    if files.path.is_file() or files.maybe(*NAMES[name]) is not None:
+        return None
+    return files.path if files.path.name == FOLDER else files.maybe(FOLDER)
 
 
 def _video(name: str, parts: list[str], scene: str, clip: str) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.errors import DataError
-from avloc.naming import first_double
+from avloc.naming import brief, first_double
 
 
 @dataclass
@@ -34,8 +34,10 @@ class Truth:
     votes: int = 1
     #: (N,) the class a clip is reported under, -1 for none; None: the class of its boxes
     clip_class: NDArray[np.int64] | None = None
-    #: (N, P, h, w) bool, pixel masks of the sources where the annotation has masks and no boxes
+    #: (N, P, h, w) bool, pixel masks of the sources where the annotation has masks; boxes beside them draw nothing
     masks: NDArray[np.bool_] | None = None
+    #: (N, P) the class of each mask, -1 for none; None: not known
+    mask_class: NDArray[np.int64] | None = None
     #: (N,) the scene a clip belongs to, for interactive localization; None where clips are on their own
     scenes: list[str] | None = None
     #: (N,) which sound a clip was given: own, or another (silence, noise, other), which makes it a negative
@@ -44,6 +46,8 @@ class Truth:
     mixed: bool = False
     #: the same clips with the boxes of their partners' rows, where clips are mixed by a list of pairs
     partners: "Truth | None" = None
+    #: (N,) the ids with all their folders, where the file wrote more of them than tells the clips apart
+    long_ids: list[str] | None = None
     #: ids of the list that the annotation does not have
     unannotated: int = 0
     name: str = ""
@@ -67,12 +71,20 @@ class Truth:
             self.box_class.min() >= -1 and self.box_class.max() < max(1, len(self.classes))
         ):
             raise DataError(f"truth {self.name}: box_class points outside the {len(self.classes)} classes")
+        if self.mask_class is not None and (self.masks is None or self.masks.shape[:2] != self.mask_class.shape):
+            found = None if self.masks is None else self.masks.shape
+            raise DataError(f"truth {self.name}: classes of masks {self.mask_class.shape} for masks of shape {found}")
         double = first_double(self.ids)
         if double is not None:
-            raise DataError(f"truth {self.name}: id {double!r} stands there twice")
+            raise DataError(f"truth {self.name}: id {brief(double)!r} stands there twice")
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def written(self) -> list[str]:
+        """(N,) the ids with all that is known of their folders: by these the clips are found."""
+        return self.ids if self.long_ids is None else self.long_ids
 
     @property
     def sounding(self) -> NDArray[np.bool_]:
@@ -113,6 +125,7 @@ class Truth:
             self,
             ids=[self.ids[clip] for clip in clips],
             videos=[self.videos[clip] for clip in clips],
+            long_ids=None if self.long_ids is None else [self.long_ids[clip] for clip in clips],
             boxes=self.boxes[kept],
             box_clip=place[self.box_clip[kept]],
             box_class=self.box_class[kept],
@@ -123,6 +136,7 @@ class Truth:
             sound=None if self.sound is None else [self.sound[clip] for clip in clips],
             clip_class=None if self.clip_class is None else self.clip_class[clips],
             masks=None if self.masks is None else self.masks[clips],
+            mask_class=None if self.mask_class is None else self.mask_class[clips],
             partners=None if self.partners is None else self.partners.take(clips),
             warnings=list(self.warnings),
         )

@@ -27,7 +27,7 @@ PANELS = {
 }
 #: verbs named GROUP_NAME are the commands of a group
 GROUPS = {
-    "data": "Look at a prepared store: what it holds, what is wrong, one clip; join the parts of a store.",
+    "data": "Look at a prepared store: what it holds, what is wrong, one clip; join its parts, export it; fetch videos.",
     "weights": "Official files of pretrained encoders and taggers: which there are, and one folder that keeps them.",
 }
 PREPARE = (

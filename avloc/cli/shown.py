@@ -5,6 +5,8 @@ SHOWN = {
     "SyntheticWorld": "show_data.show_world",
     "Checked": "show_data.show_check",
     "Shown": "show_data.show_clip",
+    "Exported": "show_data.show_export",
+    "Fetched": "show_data.show_fetched",
     "PseudoLabels": "show_data.show_labels",
     "Recipes": "show_data.show_recipes",
     "Trained": "show_runs.show_trained",

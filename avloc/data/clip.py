@@ -1,4 +1,4 @@
-"""Clip and Box: one stored moment and what was marked in it."""
+"""Clip, Box and Mask: one stored moment and what was marked in it."""
 
 from dataclasses import dataclass
 
@@ -22,6 +22,21 @@ class Box:
 
 
 @dataclass(frozen=True, eq=False)
+class Mask:
+    """The pixels of one object in one frame of a clip.
+
+    frame: which of the clip's frames, from 0.
+    label: index into the store's classes; -1 is an object of none of them.
+    pixels: (H, W) bool, as large as the store's frames.
+    """
+
+    frame: int
+    label: int
+    sounding: bool
+    pixels: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
 class Clip:
     """One moment of a video: F frames and the S samples heard meanwhile.
 
@@ -33,8 +48,10 @@ class Clip:
     frame_keys: F names under which an annotation may know the frame, empty where there is none.
     waveform: (S,) int16, mono.
     labels: indices into the store's classes: the classes that sound.
-    annotated: F flags, whether somebody looked for boxes in the frame, found or not.
+    annotated: F flags, whether somebody looked for boxes or masks in the frame, found or not.
     spectrogram: (T, F) float32 in place of the waveform, which then is empty.
+    masks: pixels of objects, beside their boxes; only in stores whose settings say that they hold masks.
+    jpegs: the F frames as JPEG bytes, where a store of JPEG frames should keep these bytes instead of encoding again.
     """
 
     id: str
@@ -48,6 +65,8 @@ class Clip:
     boxes: tuple[Box, ...] = ()
     annotated: tuple[bool, ...] = ()
     spectrogram: NDArray[np.float32] | None = None
+    masks: tuple[Mask, ...] = ()
+    jpegs: tuple[NDArray[np.uint8], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,3 +90,11 @@ class BoxTable:
 
     def __len__(self) -> int:
         return len(self.clip)
+
+    def of_clip(self, index: int) -> tuple[Box, ...]:
+        """The boxes of one clip."""
+        rows = range(*np.searchsorted(self.clip, [index, index + 1]).tolist())
+        return tuple(
+            Box(tuple(self.xyxy[row].tolist()), int(self.frame[row]), int(self.label[row]), bool(self.sounding[row]))
+            for row in rows
+        )

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from avloc.data import masks
 from avloc.data.clip import BoxTable
 from avloc.data.pictures import decode_jpeg
 from avloc.data.shard_files import backend, shard_path
@@ -67,13 +68,13 @@ class Shards:
         with self._reading(shard, row + 1) as file:
             return file.frame(row, pick)
 
-    def broken(self, clips: Mapping[int, int]) -> dict[int, str]:
-        """Shards that cannot be read, or have fewer clips than they should, and why."""
-        found = {}
+    def broken(self, clips: Mapping[int, int], masked: bool = False) -> dict[int, str]:
+        """Shards that cannot be read, or have fewer clips than they should, and why. masked: they hold masks too."""
+        found, columns = {}, (*COLUMNS, *(masks.COLUMNS if masked else ()))
         for shard, stop in sorted(clips.items()):
             try:
                 with self._reading(shard, stop) as file:
-                    for name in COLUMNS:
+                    for name in columns:
                         file.column(name)
             except DataError as error:
                 found[shard] = str(error)
@@ -119,6 +120,29 @@ class Shards:
         if not columns["clip"]:
             return BoxTable.empty()
         return BoxTable(**{name: np.concatenate(parts) for name, parts in columns.items()})
+
+    def masks(self, shards: Places, rows: Places, size: int) -> masks.MaskTable:
+        """The masks of the N clips, ordered by clip. size: side of a frame in pixels."""
+        columns: dict[str, list[NDArray[Any]]] = {name: [] for name in ("clip", "frame", "label", "sounding")}
+        columns |= {"shard": [], "number": []}
+        for shard, start, stop, row in _runs(shards, rows):
+            with self._reading(shard, row + stop - start) as file:
+                clip = file.column("masks/clip")
+                first, last = np.searchsorted(clip, [row, row + stop - start])
+                columns["clip"].append(clip[first:last] - row + start)
+                for name in ("frame", "label", "sounding"):
+                    columns[name].append(file.column(f"masks/{name}", first, last))
+                columns["shard"].append(np.full(last - first, shard, np.int64))
+                columns["number"].append(np.arange(first, last, dtype=np.int64))
+        if not columns["clip"]:
+            return masks.MaskTable.empty()
+        joined = {name: np.concatenate(parts) for name, parts in columns.items()}
+        return masks.MaskTable(**joined, shards=self, size=size)
+
+    def mask(self, shard: int, number: int, size: int) -> NDArray[np.bool_]:
+        """(size, size), the pixels of one mask of a shard."""
+        with self._reading(shard, 0) as file:
+            return masks.read_one(file, number, size)
 
 
 def _runs(shards: Places, rows: Places) -> Iterator[tuple[int, int, int, int]]:

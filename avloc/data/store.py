@@ -12,13 +12,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from avloc.data.clip import Box, BoxTable, Clip
+from avloc.data.clip import BoxTable, Clip
+from avloc.data.masks import MaskTable
 from avloc.data.shards import Shards
 from avloc.data.spectrograms import empty_sounds, spectrograms_of
 from avloc.data.store_settings import read_settings
 from avloc.errors import DataError
+from avloc.naming import some
 
-_PLACE = ("source", "store")  # where and how it lies, not what it holds
+#: where and how it lies and what was not found, not what it holds
+_PLACE = ("source", "store", "unmatched")
 
 Indices = NDArray[np.integer] | Sequence[int]
 
@@ -28,7 +31,7 @@ class Store:
 
     classes: names, in the order of the labels. rate: Hz. seconds: length of a clip. size: pixels, frames are square.
     splits: clips in each. votes: how many boxes must agree on a place for its full weight.
-    spectrograms: what the clips have instead of waveforms, None where they have these.
+    spectrograms: what the clips have instead of waveforms, None where they have these. masked: whether clips have masks.
     fingerprint: of the settings and the manifest, the same wherever the store lies.
     """
 
@@ -43,10 +46,10 @@ class Store:
         self.splits: dict[str, int] = settings["splits"]
         self.votes: int = settings.get("votes", 1)
         self.spectrograms = spectrograms_of(settings)
+        self.masked: bool = settings.get("masks", False)
         self.fingerprint = fingerprint
         self.split_name: str | None = None
-        self.settings = settings
-        self._rows = rows
+        self.settings, self._rows = settings, rows
         self._shards = Shards(path, settings["frames"] == "jpeg", settings.get("store", "hdf5"))
 
     @classmethod
@@ -83,7 +86,7 @@ class Store:
     def split(self, name: str) -> "Store":
         """The clips of one list."""
         if name not in self.splits:
-            there = ", ".join(f"{split} ({clips} clips)" for split, clips in self.splits.items())
+            there = some((f"{split} ({clips} clips)" for split, clips in self.splits.items()), 8)
             raise DataError(f"{self.path}: no split {name!r}; it holds {there}")
         part = self._of([row for row in self._rows if row["split"] == name])
         part.split_name = name
@@ -147,6 +150,11 @@ class Store:
         """All boxes, ordered by clip."""
         return self._shards.boxes(*self._places)
 
+    @cached_property
+    def masks(self) -> MaskTable:
+        """All masks, ordered by clip, none where the store has none; `masks.pixels` reads them."""
+        return self._shards.masks(*self._places, self.size) if self.masked else MaskTable.empty()
+
     def frames(self, clips: Indices, picks: Indices) -> NDArray[np.uint8]:
         """Of each clip one frame, RGB: (n, H, W, 3)."""
         out = np.empty((len(clips), self.size, self.size, 3), np.uint8)
@@ -198,8 +206,6 @@ class Store:
 
     def about(self, index: int) -> Clip:
         """One clip without its frames and its sound."""
-        table = self.boxes
-        first, last = np.searchsorted(table.clip, [index, index + 1])
         return Clip(
             id=self.ids[index],
             video=self.videos[index],
@@ -209,11 +215,9 @@ class Store:
             frame_keys=self.frame_keys[index],
             waveform=np.empty(0, np.int16),
             labels=tuple(np.flatnonzero(self.labels[index]).tolist()),
-            boxes=tuple(
-                Box(tuple(table.xyxy[m].tolist()), int(table.frame[m]), int(table.label[m]), bool(table.sounding[m]))
-                for m in range(first, last)
-            ),
+            boxes=self.boxes.of_clip(index),
             annotated=tuple(self.annotated[index].tolist()),
+            masks=self.masks.of_clip(index),
         )
 
     def stored(self, index: int) -> tuple[list[NDArray[np.uint8]], NDArray[Any]]:
@@ -232,7 +236,7 @@ class Store:
         clips: dict[int, int] = {}
         for row in self._rows:
             clips[row["shard"]] = max(clips.get(row["shard"], 0), row["row"] + len(row["clips"]))
-        return self._shards.broken(clips)
+        return self._shards.broken(clips, self.masked)
 
     def _column(self, name: str) -> NDArray[Any]:
         return self._shards.column(name, *self._places)

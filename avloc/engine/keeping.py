@@ -36,7 +36,7 @@ def keep_features(
     augmented: the split is seen by the training view, of which ``train.versions`` random ones are kept.
     """
     kept = Kept()
-    if train.keep == "off":
+    if train.keep == "never":
         return kept
     device = next((parameter.device for parameter in localizer.parameters()), torch.device("cpu"))
     for kind, encoder, view in (
@@ -92,7 +92,7 @@ class _Work:
         if where == "memory" and size > free:
             raise AvlocError(
                 f"train.keep is 'memory', but the features of {len(self.store)} clips take {size / 2**30:.1f} GiB and "
-                f"{free / 2**30:.1f} GiB are free; set it to store or off"
+                f"{free / 2**30:.1f} GiB are free; set it to store or never"
             )
         if where == "memory" or (where == "auto" and size < SHARE * free):
             values = np.empty(shape, np.float32)
@@ -127,7 +127,7 @@ class _Work:
         processes.barrier()
         found = _whole(path, shape)
         if found is None:
-            raise AvlocError(f"{path}: the features just written cannot be read; free space, or set train.keep: off")
+            raise AvlocError(f"{path}: the features just written cannot be read; free space, or set train.keep: never")
         return found
 
     def _fill(self, values: NDArray[np.float32] | None) -> None:

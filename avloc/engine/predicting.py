@@ -13,6 +13,7 @@ from avloc.data.loader import Batch, Loader
 from avloc.data.plans import Plan
 from avloc.data.store import Store
 from avloc.engine.collect import collect
+from avloc.engine.mask_truth import masks_to_score
 from avloc.errors import DataError
 from avloc.methods.base import Localizer
 
@@ -40,7 +41,7 @@ class Frames:
 def frames_to_score(store: Store, frames: str, seed: int, name: str) -> Frames:
     """Of each clip its annotated frames: ``all``, the ``first``, or one at ``random``; the truth has a row for each.
 
-    Frames that the annotation does not know are left out; DataError when it knows none.
+    Frames that the annotation does not know are left out; DataError when it knows none. A store of masks is scored on these.
     """
     clips, picks = np.nonzero(store.annotated)
     if frames != "all":
@@ -57,6 +58,7 @@ def frames_to_score(store: Store, frames: str, seed: int, name: str) -> Frames:
     rows, kept = _rows_of(store, plan)
     boxes = store.boxes
     sounding = boxes.sounding[kept] & (boxes.label[kept] >= 0)
+    drawn = masks_to_score(store, plan) if store.masked else {}
     truth = Truth(
         ids=ids,
         videos=[store.videos[clip] for clip in clips],
@@ -67,6 +69,7 @@ def frames_to_score(store: Store, frames: str, seed: int, name: str) -> Frames:
         votes=store.votes,
         name=name,
         sha256=store.fingerprint,
+        **drawn,
     )
     return Frames(store, plan, truth)
 

@@ -26,7 +26,7 @@ class Train:
     ``iou`` (of the maps with the validation boxes, highest mean), ``located`` (share of them with an IoU of 0.5 or more),
     or ``last``. resident: keep the split on the device (None: when it fits).
     keep: what happens to features of frozen encoders (visual, audio), which are the same in every epoch: kept in ``memory``,
-    in files beside the ``store``, ``auto`` (in memory, or beside the store where they do not fit) or ``off``. They are kept
+    in files beside the ``store``, ``auto`` (in memory, or beside the store where they do not fit) or ``never``. They are kept
     where the view is not random in training; with `versions` N, N random views of each frame and sound are drawn once and kept,
     and a batch shows one of them.
     val_transform: the view of validation frames; ``train`` augments them, as the released DSOL code does by accident.
@@ -52,7 +52,7 @@ class Train:
     workers: NonNegativeInt = 4
     resident: bool | None = None
     zero_grad_none: bool = True
-    keep: Literal["auto", "memory", "store", "off"] = "auto"
+    keep: Literal["auto", "memory", "store", "never"] = "auto"
     versions: NonNegativeInt = 0
     val_transform: Literal["test", "train"] = "test"
 

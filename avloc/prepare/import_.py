@@ -6,13 +6,15 @@ from typing import Annotated, Any, Literal, Unpack
 from avloc.annotations.truth import Truth
 from avloc.errors import DataError
 from avloc.options import verb
-from avloc.prepare.layouts import coarse_to_fine, dsol, dsol_mosaics, sspl, visual_context
+from avloc.prepare.layouts import coarse_to_fine, dsol, dsol_mosaics, sspl, visual_context, webdataset
 from avloc.prepare.layouts.coarse_to_fine_labels import keep_labels
 from avloc.prepare.layouts.frames_and_sounds import FolderReader, list_folder
+from avloc.prepare.layouts.shard_names import exported
+from avloc.prepare.layouts.webdataset_reader import WebdatasetReader
 from avloc.prepare.parts.items import Listing, Reader
 from avloc.prepare.parts.marks import read_truth
 from avloc.prepare.parts.moments import Moments, read_lists
-from avloc.prepare.parts.options import Benchmark, Boxes, Frames, Lists, Out, Short, Size, Source, StoreKind
+from avloc.prepare.parts.options import Benchmark, Boxes, Lists, Out, Short, Source, StoreKind
 from avloc.prepare.pool.scale import Scale
 from avloc.prepare.writing.build import Prepared, build_store
 
@@ -23,6 +25,7 @@ LAYOUTS: dict[str, tuple[int | None, float | None]] = {
     "visual-context": (visual_context.RATE, visual_context.SECONDS),
     "dsol": (None, None),
     "coarse-to-fine": (coarse_to_fine.RATE, None),
+    "webdataset": (None, 3.0),
 }
 Ids = dict[str, tuple[Path, list[str]]]  # of each split, with the file that lists them
 Opened = tuple[tuple[str, ...], Listing, Reader, dict[str, Any]]  # and settings of the store
@@ -32,7 +35,8 @@ Opened = tuple[tuple[str, ...], Listing, Reader, dict[str, Any]]  # and settings
 def prepare_import(
     source: Source,
     layout: Annotated[
-        Literal["folder", "sspl", "visual-context", "dsol", "coarse-to-fine"], "how the data is laid out, see above"
+        Literal["folder", "sspl", "visual-context", "dsol", "coarse-to-fine", "webdataset"],
+        "how the data is laid out, see above",
     ],
     out: Out,
     lists: Lists = (),
@@ -42,8 +46,12 @@ def prepare_import(
     rate: Annotated[int | None, "sampling rate of the stored sound in Hz; default: the layout's, or 16000"] = None,
     frame: Annotated[int, "which of several numbered frames (layouts folder and visual-context)"] = 7,
     short: Short = "fail",
-    size: Size = 256,
-    frames: Frames = "jpeg",
+    size: Annotated[
+        int | None, "side of the stored frames in pixels; default: 256, or that of an exported store"
+    ] = None,
+    frames: Annotated[
+        Literal["jpeg", "raw"] | None, "how frames are stored; default: jpeg, or as in an exported store"
+    ] = None,
     store: StoreKind = "hdf5",
     **work: Unpack[Scale],
 ) -> Prepared:
@@ -61,23 +69,27 @@ def prepare_import(
                     or the folders of MUSIC-synthetic
     coarse-to-fine  Video.h5, Spec.h5, and Roi.h5, labels_a.npy, labels_v.npy
                     where they are there
+    webdataset      tar files of KEY.jpg or KEY.mp4, KEY.wav, KEY.json; SOURCE
+                    is a folder, a file, or shards-{000..009}.tar
 
     Where there are spectrograms and no sounds, the store holds spectrograms, and only methods that use the same
     spectrograms can read it. Without --lists the splits are those of the layout. Items that cannot be used are
     counted with the reason.
     """
+    told = exported(source) if layout == "webdataset" else {}
+    size, frames = size or told.get("size", 256), frames or told.get("frames", "jpeg")
     if size < 8:
         raise DataError(f"size is {size}; expected at least 8 pixels")
     fixed, length = LAYOUTS[layout]
     if rate is None:
-        rate = fixed or 16_000
+        rate = fixed or told.get("rate", 16_000)
     if fixed not in (None, rate):
         raise DataError(f"rate is {rate}, but the sounds of layout {layout} are stored at {fixed} Hz; leave --rate out")
     if length is None and seconds is not None:
         raise DataError(
             f"seconds is {seconds}, but clips of layout {layout} are as long as its files say; leave it out"
         )
-    seconds = (length or 1.0) if seconds is None else seconds
+    seconds = told.get("seconds", length or 1.0) if seconds is None else seconds
     if rate < 1000 or not 1 <= seconds * rate < 1e8:
         raise DataError(f"rate is {rate} Hz and seconds {seconds}; expected at least 1000 Hz and more than 0 s")
     if fixed is not None and length is not None and seconds > length:
@@ -99,16 +111,21 @@ def prepare_import(
         "store": store,
         "frame": frame,
         "short": short,
-        "votes": 1 if truth is None else truth.votes,
+        "votes": told.get("votes", 1) if truth is None else truth.votes,
         **held,
     }
-    prepared = build_store(out, source, listing, reader, settings, **work)
+    root = reader.root if isinstance(reader, WebdatasetReader) else source
+    prepared = build_store(out, root, listing, reader, settings, **work)
     if layout == "coarse-to-fine" and prepared.shard is None:  # of parts, once they are merged and this is run again
         keep_labels(source, out)
     return prepared
 
 
 def _opened(layout: str, source: Path, lists: Ids, truth: Truth | None, frame: int, moments: Moments) -> Opened:
+    if layout == "webdataset":
+        found = webdataset.list_webdataset(source, lists, truth)
+        form: dict[str, Any] = {"frames_per_clip": found.frames, **({"masks": True} if found.masks else {})}
+        return found.classes, found.listing, WebdatasetReader(found.root, moments, found.frames), form
     if layout == "folder":
         return *list_folder(source, lists, truth, frame), FolderReader(source, moments), {}
     if layout == "sspl":

@@ -13,20 +13,26 @@ from avloc.annotations.files import Files, csv_rows
 from avloc.annotations.reading import laid_out
 from avloc.annotations.truth import Truth
 from avloc.annotations.vgg import VGGSS, read_vggss
+from avloc.annotations.vggsounder import TABLES as SOUNDER
+from avloc.annotations.vggsounder import Flag, Sounder
 from avloc.errors import DataError
+from avloc.leftovers import Join
+from avloc.naming import brief
 from avloc.options import verb
 from avloc.prepare.parts import options
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.marks import UNNAMED, Rows
 from avloc.prepare.parts.moments import entries as numbered
-from avloc.prepare.parts.recipe import Recipe, boxes_in, drawn, find_lists, moments_of, refuse_missing, report_unmarked
+from avloc.prepare.parts.recipe import Recipe, boxes_in, drawn, find_lists, moments_of, refuse_missing, unmarked
 from avloc.prepare.parts.recordings import OneMoment
+from avloc.prepare.parts.sounders import Only, Without, chosen, notes
 from avloc.prepare.parts.tree import Tree, shown_file
 from avloc.prepare.pool.scale import Scale
 from avloc.prepare.writing.store_folder import Prepared
+from avloc.tables import read_table
 
 EXPECTED = "videos ID_START.mp4, or frames and sounds under such names"
-TABLE = ("vggsound.csv",)
+TABLE, COLUMNS = ("vggsound.csv",), "YouTube id, start second, class, split"
 LISTS = {
     "train_10k": ("vggss_10k.txt",),
     "train_144k": ("vggss_144k.txt",),
@@ -36,6 +42,7 @@ LISTS = {
     "vggss_heard": ("vggss_heard_test.csv",),
     "vggss_unheard": ("vggss_unheard_test.csv",),
     "single": ("vggsound_single_test.csv",),
+    "vggsounder": SOUNDER,
 }
 #: tables of pairs, each row a clip or two
 PAIRS = {"vggss_extended": ("vggss_test_plus_silent.csv",), "duet": ("vggsound_duet_test.csv",)}
@@ -50,8 +57,9 @@ DRAWN = {"train_10k": 10_000, "train_144k": 144_000}
 
 @dataclass
 class _Known:
-    """Class names and split by id, of vggsound.csv; boxes and class of VGG-SS."""
+    """Class names and split by id, of vggsound.csv; boxes and class of VGG-SS; what VGGSounder tells of its clips."""
 
+    told: Mapping[str, Sounder] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
     splits: dict[str, list[Entry]] = field(default_factory=dict)
     boxes: dict[str, Rows] = field(default_factory=dict)
@@ -59,16 +67,22 @@ class _Known:
 
 
 def list_vggsound(
-    root: Path, annotations: Path, given: Sequence[str], splits: Sequence[str] | None, seed: int
+    root: Path,
+    annotations: Path,
+    given: Sequence[str],
+    splits: Sequence[str] | None,
+    seed: int,
+    only: Sequence[Flag] = (),
+    without: Sequence[Flag] = (),
 ) -> tuple[tuple[str, ...], Listing]:
     """The classes, and a split for each list that is there or asked for; see LISTS, PAIRS, INSTRUMENTS, train and test.
 
     Where no list names them, vggss is all that vggss.json marks, and a training split that is asked for is drawn from the
-    training rows of vggsound.csv that are there.
+    training rows of vggsound.csv that are there. only, without: flags that choose among the clips of VGGSounder.
     """
     tree, files = Tree(root, EXPECTED), Files(annotations)
     names = {**LISTS, **PAIRS, **(INSTRUMENTS if splits is not None else {}), "train": TABLE, "test": TABLE}
-    lists = find_lists(files, {name: LISTS[name] for name in LISTS}, given, splits)
+    lists, told = chosen(find_lists(files, LISTS, given, splits), only, without)
     tables = {
         split: path
         for split, wanted in {**PAIRS, **INSTRUMENTS}.items()
@@ -76,7 +90,8 @@ def list_vggsound(
         and (path := files.maybe(*wanted)) is not None
     }
     table, boxed = files.maybe(*TABLE), files.maybe(*VGGSS)
-    known = _known(table, files if boxed else None, [tables[split] for split in INSTRUMENTS if split in tables])
+    instruments = [tables[split] for split in INSTRUMENTS if split in tables]
+    known = _known(table, files if boxed else None, instruments, told)
     entries = {split: numbered(file, ids) for split, (file, ids) in lists.items()}
     asked = splits if splits is not None else [*known.splits, *(["vggss"] if boxed else [])]
     for split in asked:
@@ -91,24 +106,21 @@ def list_vggsound(
     if not boxed and (needed := [split for split in [*entries, *tables] if split in MARKED]):
         raise DataError(f"{annotations}: no vggss.json in it or in its folders; the split {needed[0]!r} has its boxes")
     items: dict[str, Item] = {}
-    for split, own in entries.items():
-        if split in MARKED:
-            report_unmarked(split, [entry.item for entry in own], known.boxes)
+    joins = [unmarked(split, [e.item for e in own], known.boxes) for split, own in entries.items() if split in MARKED]
+    for own in entries.values():
         items |= {entry.item: _item(tree, known, entry.item) for entry in own if entry.item not in items}
     for split, path in tables.items():
-        entries[split], more = _of_table(tree, known, split, path, entries)
+        entries[split], more = _of_table(tree, known, split, path, entries, joins)
         items |= more
     order = [*entries] if splits is None else list(dict.fromkeys(splits))
-    return known.classes or UNNAMED, Listing(items, {split: entries[split] for split in order})
+    return known.classes or UNNAMED, tree.listing(items, {split: entries[split] for split in order}, joins)
 
 
-def _known(table: Path | None, boxes: Files | None, instruments: Sequence[Path]) -> _Known:
-    known = _Known()
-    for number, row in enumerate(csv_rows(table, 4) if table else (), 1):
+def _known(table: Path | None, boxes: Files | None, instruments: Sequence[Path], told: Mapping[str, Sounder]) -> _Known:
+    known = _Known(told)
+    for number, row in read_table(table, 4, COLUMNS).rows if table else ():
         if not row[1].strip().isdecimal():
-            raise DataError(
-                f"{table}:{number}: found {','.join(row)!r}; expected YouTube id, start second, class, split"
-            )
+            raise DataError(f"{table}:{number}: found {brief(','.join(row))!r}; expected {COLUMNS}")
         name = f"{row[0].strip()}_{int(row[1]):06d}"
         known.labels[name] = row[2].strip()
         known.splits.setdefault(row[3].strip(), []).append(Entry(name, f"vggsound.csv:{number}"))
@@ -116,7 +128,8 @@ def _known(table: Path | None, boxes: Files | None, instruments: Sequence[Path])
         for name, label in zip(row[::2], row[1::2], strict=False):
             known.labels[name.strip()] = label.strip()
     truth = _marked(boxes) if boxes else None
-    known.classes = tuple(sorted({*known.labels.values(), *(truth.classes if truth else ())}))
+    heard = {label for clip in told.values() for label in clip.heard}
+    known.classes = tuple(sorted({*known.labels.values(), *(truth.classes if truth else ()), *heard}))
     known.boxes = boxes_in(truth, known.classes) if truth else {}
     return known
 
@@ -132,6 +145,7 @@ def _item(tree: Tree, known: _Known, name: str) -> Item:
         name,
         shown_file(facts, f"{name}.mp4"),
         {**facts, "video": _video(name), "labels": _labels(known, name), "boxes": known.boxes.get(name)},
+        notes(known.told, name),
     )
 
 
@@ -142,12 +156,14 @@ def _video(name: str) -> str:
 
 
 def _labels(known: _Known, name: str) -> list[int]:
+    if name in known.told:
+        return sorted(known.classes.index(label) for label in known.told[name].heard)
     label = known.labels.get(name)
     return [known.classes.index(label)] if label is not None else sorted({row[4] for row in known.boxes.get(name, ())})
 
 
 def _of_table(
-    tree: Tree, known: _Known, split: str, path: Path, entries: Mapping[str, list[Entry]]
+    tree: Tree, known: _Known, split: str, path: Path, entries: Mapping[str, list[Entry]], joins: list[Join]
 ) -> tuple[list[Entry], dict[str, Item]]:
     rows = list(enumerate(csv_rows(path, 2 if split == "instruments" else 3), 1))
     if split == "instruments":
@@ -156,7 +172,7 @@ def _of_table(
     if split == "instruments_multi":
         return _listed(path, ((number, item) for number, row in rows for item in _duet(tree, known, row[0], row[2])))
     if split == "duet":
-        report_unmarked(split, sorted({row[0] for _, row in rows} | {row[2] for _, row in rows}), known.boxes)
+        joins.append(unmarked(split, sorted({row[0] for _, row in rows} | {row[2] for _, row in rows}), known.boxes))
         return _listed(path, ((number, item) for number, row in rows for item in _duet(tree, known, row[0], row[2])))
     # all of VGG-SS, and as many frames whose own objects are silent
     listed, items = _listed(
@@ -214,6 +230,8 @@ def prepare_vggsound(
     frames: options.Frames = "jpeg",
     store: options.StoreKind = "hdf5",
     seed: options.Seed = 0,
+    only: Only = (),
+    without: Without = (),
     **work: Unpack[Scale],
 ) -> Prepared:
     """VGGSound and its test sets: one clip for each listed ID_START. docs/data/vggsound.md
@@ -232,6 +250,8 @@ def prepare_vggsound(
     vggss_extended    vggss_test_plus_silent.csv (stoneMo/SLAVC)
     single, duet      vggsound_single_test.csv, vggsound_duet_test.csv
                       (stoneMo/AVGN)
+    vggsounder        vggsounder.csv (Bizilizi/VGGSounder), all that is
+                      heard in each clip; --only and --without choose
     instruments       vgginstruments_test.csv, instruments_multi of
                       vgginstruments_multi_test.csv (stoneMo/AVGN), only
                       when asked for; frames/sampleNNNN.jpg
@@ -241,7 +261,7 @@ def prepare_vggsound(
     moments = moments_of(size, rate, seconds, short, part)
     if not 0 <= at < 1e4:
         raise DataError(f"at is {at}; expected seconds from 0 on")
-    classes, listing = list_vggsound(source, annotations or source, lists, splits or None, seed)
+    classes, listing = list_vggsound(source, annotations or source, lists, splits or None, seed, only, without)
     reader = OneMoment(source, moments, at, frame)
     facts = {"at": at, "frame": frame, "part": part, "short": short, "seed": seed}
     return Recipe("vggsound", source, classes, listing, reader, moments, facts, block=64).prepare(

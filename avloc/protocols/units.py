@@ -47,6 +47,10 @@ def units_of(truth: Truth, unit: str) -> Units:
         return Units(clips, np.zeros_like(clips), truth.reported_class, truth.box_clip)
     if truth.masks is not None:
         clip, part = np.nonzero(truth.masks.any(axis=(2, 3)))
+        if unit == "class" and truth.mask_class is not None:
+            pairs = np.stack([clip, truth.mask_class[clip, part]], axis=1)
+            clip, label = np.unique(pairs[pairs[:, 1] >= 0], axis=0).T
+            return Units(clip, label, label, np.zeros(0, np.int64))
         return Units(clip, part, truth.reported_class[clip], np.zeros(0, np.int64))
     parts = truth.box_class if unit == "class" else truth.sources
     pairs = np.stack([truth.box_clip, parts], axis=1)
@@ -102,13 +106,23 @@ def _levels(protocol: Protocol, truth: Truth, unit: Ints) -> int:
 def _draw_masks(
     truth: Truth, units: Units, chosen: Ints, height: int, width: int, protocol: Protocol
 ) -> NDArray[np.uint8]:
-    """Pixel masks at the protocol's size, nearest neighbour, as the released loader of VGGSound-Instruments does."""
+    """Pixel masks at the protocol's size, nearest neighbour, as the released loader of VGGSound-Instruments does.
+
+    A clip that is scored as one, on one frame, has the masks of all its sources together.
+    """
     assert truth.masks is not None
+    whole = not truth.mixed and protocol.unit not in ("source", "class")
     size = protocol.size
     canvas = np.zeros((len(chosen), 1, height, width), bool)
     for number, unit in enumerate(chosen.tolist()):
         clip, part = units.clip[unit], units.part[unit]
-        full = cv2.resize(truth.masks[clip, part].astype(np.uint8), (size, size), interpolation=cv2.INTER_NEAREST)
+        if whole:
+            mask = truth.masks[clip].any(axis=0)
+        elif protocol.unit == "class" and truth.mask_class is not None:
+            mask = truth.masks[clip, truth.mask_class[clip] == part].any(axis=0)
+        else:
+            mask = truth.masks[clip, part]
+        full = cv2.resize(mask.astype(np.uint8), (size, size), interpolation=cv2.INTER_NEAREST)
         left = part * size if protocol.canvas == "wide" else 0
         canvas[number, 0, :size, left : left + size] = full > 0
     return pack(canvas)

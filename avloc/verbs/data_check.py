@@ -24,6 +24,8 @@ class SplitCheck:
     spectrogram is one value. frozen: ids of clips whose frames are all the same, or, where clips have one frame, those of a
     video whose clips all show the same. flat: ids of clips with a box that has no area or leaves the frame. doubles: pairs of
     ids with the same frames and sound.
+    masks: pixel masks of objects. silent_frames: annotated frames in which nothing is marked as sounding. hollow: ids of
+    clips with a mask that marks no pixel.
     verified, bare: items whose content has the SHA-256 of the manifest, items without one (of earlier versions). changed: ids
     of items whose content is another, or cannot be read.
     """
@@ -44,6 +46,9 @@ class SplitCheck:
     verified: int = 0
     bare: int = 0
     changed: list[str] = field(default_factory=list)
+    masks: int = 0
+    silent_frames: int = 0
+    hollow: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -102,9 +107,17 @@ def _split(checker: Any, part: "Store", lines: list[dict[str, Any]]) -> tuple[Sp
         listed, ok, reasons, len(part), round(len(part) * part.seconds / 3600, 4),
         {name: int(count) for name, count in zip(part.classes, part.labels.sum(0), strict=True)},
         len(part.boxes), int(part.annotated.sum()), no_sound, found.silent, found.frozen, found.flat, found.doubles,
-        found.verified, found.bare, found.changed,
+        found.verified, found.bare, found.changed, len(part.masks), _silent_frames(part), found.hollow,
     )  # fmt: skip
     return check, found.seen
+
+
+def _silent_frames(part: "Store") -> int:
+    """Annotated frames without a box or a mask of anything that sounds."""
+    marked = part.annotated.copy()
+    for table in (part.boxes, part.masks):
+        marked[table.clip[table.sounding], table.frame[table.sounding]] = False
+    return int(marked.sum())
 
 
 def _problems(splits: dict[str, SplitCheck], across: dict[str, list[str]], shard: str | None) -> Iterator[str]:
@@ -113,6 +126,7 @@ def _problems(splits: dict[str, SplitCheck], across: dict[str, list[str]], shard
             ("have a silent sound", split.silent),
             ("have a frozen picture", split.frozen),
             ("have a box without area or outside the frame", split.flat),
+            ("have a mask without any pixel", split.hollow),
             ("are the same as another clip of the split", [double for _, double in split.doubles]),
         ):
             if ids:

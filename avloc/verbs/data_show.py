@@ -10,7 +10,7 @@ from avloc.options import POSITIONAL, verb
 from avloc.verbs.data_check import find_clip
 
 if TYPE_CHECKING:
-    from avloc.data.clip import Clip
+    from avloc.data.clip import Box, Clip, Mask
     from avloc.data.store import Store
     from avloc.drawing.panels import Picture
 
@@ -20,12 +20,13 @@ SETTINGS = 4  # of a stored spectrogram that are named: as many as fit
 
 @dataclass(frozen=True)
 class Shown:
-    """file: the picture. split: where the clip was found. labels: classes that sound. boxes: in all its frames."""
+    """file: the picture. split: where the clip was found. labels: classes that sound. boxes, masks: in all its frames."""
 
     file: Path
     split: str
     labels: tuple[str, ...]
     boxes: int
+    masks: int = 0
 
 
 @verb
@@ -49,23 +50,25 @@ def data_show(
     width = max(2, min(len(pictures), ACROSS)) * (SIZE + GAP) - GAP
     about = f"{part.split_name} of {part.path.name}, {part.seconds:g} s from {found.start:.2f} s of {found.video}"
     rows[0] = Row(about, rows[0].pictures)
-    objects = [box for box in found.boxes if box.label >= 0]
+    marked: list[Box | Mask] = [*found.boxes, *found.masks]
+    objects = [one for one in marked if one.label >= 0]
     meanings = (
-        ("sounds", SOUNDING, any(box.sounding for box in objects)),
-        ("silent", SILENT, not all(box.sounding for box in objects)),
-        ("of no class", OTHER, len(objects) < len(found.boxes)),
+        ("sounds", SOUNDING, any(one.sounding for one in objects)),
+        ("silent", SILENT, not all(one.sounding for one in objects)),
+        ("of no class", OTHER, len(objects) < len(marked)),
     )
     legend = [(name, colour) for name, colour, there in meanings if there]
     title = f"{clip}: {', '.join(names) or 'no label'}"
     content = panel(title, [*rows, Row("", [_sound(part, found, width)])], legend)
     out = out if out is not None else Path(re.sub(r"[^\w.-]+", "_", clip).lstrip("-.") + ".png")
     write_bytes(out, content)
-    return Shown(out, part.split_name or "", names, len(found.boxes))
+    return Shown(out, part.split_name or "", names, len(found.boxes), len(found.masks))
 
 
 def _frames(store: "Store", clip: "Clip") -> "Iterator[Picture]":
     import numpy as np
 
+    from avloc.drawing.outlines import with_outlines
     from avloc.drawing.panels import Picture
     from avloc.drawing.pictures import scaled, truth_colours, with_boxes
 
@@ -74,8 +77,12 @@ def _frames(store: "Store", clip: "Clip") -> "Iterator[Picture]":
         labels, sounding = np.array([box.label for box in mine], int), np.array([box.sounding for box in mine], bool)
         tags = [store.classes[label] if label >= 0 else "" for label in labels]
         corners = np.array([box.xyxy for box in mine]).reshape(-1, 4)
-        image = with_boxes(scaled(frame), corners, truth_colours(labels, sounding), tags)
+        drawn = [mask for mask in clip.masks if mask.frame == pick]
+        told = np.array([mask.label for mask in drawn], int), np.array([mask.sounding for mask in drawn], bool)
+        image = with_outlines(scaled(frame), [mask.pixels for mask in drawn], truth_colours(*told))
+        image = with_boxes(image, corners, truth_colours(labels, sounding), tags)
         words = f"{len(mine)} boxes, {int(sounding.sum())} of what sounds" if clip.annotated[pick] else "not annotated"
+        words += f", {len(drawn)} masks" if store.masked and clip.annotated[pick] else ""
         key = clip.frame_keys[pick].removeprefix(f"{clip.video}/")
         yield Picture(f"Frame {pick}  {key if key != clip.id else ''}".rstrip(), image, words, f"Frame {pick}")
 

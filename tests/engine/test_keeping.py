@@ -63,7 +63,7 @@ def test_an_epoch_does_not_look_again(store, tmp_path, monkeypatch):
     avloc.train_stage1(settings(store, tmp_path, epochs=4), tmp_path / "four")
     assert sum(seen) == once
     seen.clear()
-    avloc.train_stage1(settings(store, tmp_path, epochs=4, keep="off"), tmp_path / "off")
+    avloc.train_stage1(settings(store, tmp_path, epochs=4, keep="never"), tmp_path / "off")
     assert sum(seen) > once
 
 

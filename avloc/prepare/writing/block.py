@@ -1,7 +1,8 @@
 """One shard of a store: the clips of a block of items, written whole or not at all, as HDF5 or LMDB.
 
 Frames and sounds, and columns: starts (n,) s; labels (n, C) bool; annotated (n, F) bool; ids, videos (n,) and keys
-(n, F) strings; boxes/{clip, frame, label, sounding, xyxy}, where clip is the row; sources (m,), the files read.
+(n, F) strings; boxes/{clip, frame, label, sounding, xyxy}, where clip is the row; in stores of masks those of
+`avloc.data.masks`; sources (m,), the files read.
 """
 
 import hashlib
@@ -15,7 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from avloc.data.clip import Clip
+from avloc.data import masks
+from avloc.data.clip import Clip, Mask
 from avloc.data.digest import clip_digest, content_digest, item_digest
 from avloc.data.pictures import encode_jpeg
 from avloc.data.shard_files import backend
@@ -100,21 +102,31 @@ class _Shard:
         self.jpeg = settings["frames"] == "jpeg"
         self.classes = len(settings["classes"])
         self.per_clip = settings["frames_per_clip"]
+        self.masked, self.size = settings.get("masks", False), settings["size"]
+        self.masks: list[list[tuple[Mask, bytes]]] = []  # of each clip, their pixels packed
         self.clips: list[Clip] = []  # without frames and sound
         self.digests: list[bytes] = []
 
     def add(self, clip: Clip) -> None:
-        frames = [encode_jpeg(frame) for frame in clip.frames] if self.jpeg else clip.frames
+        frames = (clip.jpegs or [encode_jpeg(frame) for frame in clip.frames]) if self.jpeg else clip.frames
         sound = clip.waveform if clip.spectrogram is None else clip.spectrogram
         self.writer.add(frames, sound)
         self.digests.append(clip_digest(content_digest(frames, sound), clip))
         nothing = np.empty(0, np.uint8), np.empty(0, np.int16)
-        self.clips.append(replace(clip, frames=nothing[0], waveform=nothing[1], spectrogram=None))
+        bare = np.empty((0, 0), bool)
+        self.masks.append([(replace(mask, pixels=bare), self._packed(mask)) for mask in clip.masks])
+        self.clips.append(replace(clip, frames=nothing[0], waveform=nothing[1], spectrogram=None, masks=(), jpegs=()))
+
+    def _packed(self, mask: Mask) -> bytes:
+        if not self.masked or mask.pixels.shape != (self.size, self.size):
+            expected = f"{self.size} x {self.size} pixels" if self.masked else "none: its settings do not say masks"
+            raise ValueError(f"a mask of {mask.pixels.shape} for a store of {expected}")
+        return masks.packed(mask.pixels)
 
     def cut(self, row: int) -> None:
         """Take back the clips from `row` on."""
         self.writer.cut(row)
-        del self.clips[row:], self.digests[row:]
+        del self.clips[row:], self.digests[row:], self.masks[row:]
 
     def made(self, row: int, seconds: float) -> dict[str, Any]:
         """Of the clips from `row` on their ids, from when to when they lie in the source (s), and the digest of all."""
@@ -141,8 +153,16 @@ class _Shard:
             "boxes/label": np.array([box.label for _, box in boxes], np.int64),
             "boxes/sounding": np.array([box.sounding for _, box in boxes], bool),
             "boxes/xyxy": np.array([box.xyxy for _, box in boxes], np.float32).reshape(-1, 4),
+            **self._mask_columns(),
         }
+
+    def _mask_columns(self) -> dict[str, NDArray[Any]]:
+        if not self.masked:
+            return {}
+        return masks.columns([(row, mask, bits) for row, own in enumerate(self.masks) for mask, bits in own])
 
 
 def _strings(texts: Sequence[str]) -> NDArray[np.bytes_]:
-    return np.array([text.encode() for text in texts] or np.empty(0, "S1"), "S" if any(texts) else "S1")
+    return np.array(
+        [text.encode("utf-8", "backslashreplace") for text in texts] or np.empty(0, "S1"), "S" if any(texts) else "S1"
+    )

@@ -16,14 +16,15 @@ STILL = 8  # of 255: a codec that refreshes a still picture changes it by less
 
 @dataclass
 class Found:
-    """What is wrong with the clips of a split. silent, frozen, flat: ids of clips. doubles: pairs of ids. changed: ids of
-    items whose content is not what their digest says. verified, bare: items that are, items without a digest.
-    seen: content -> the first clip that has it.
+    """What is wrong with the clips of a split. silent, frozen, flat, hollow: ids of clips (hollow: with a mask that marks no
+    pixel). doubles: pairs of ids. changed: ids of items whose content is not what their digest says. verified, bare: items
+    that are, items without a digest. seen: content -> the first clip that has it.
     """
 
     silent: list[str] = field(default_factory=list)
     frozen: list[str] = field(default_factory=list)
     flat: list[str] = field(default_factory=list)
+    hollow: list[str] = field(default_factory=list)
     doubles: list[tuple[str, str]] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     verified: int = 0
@@ -56,18 +57,19 @@ class Checker:
             try:
                 if place not in self.known:
                     self.known[place] = self._read(part, clips)
+                told = [part.about(clip) for clip in clips]
             except (DataError, ValueError):  # bytes that are no picture any more
                 found.changed.append(row["id"])
                 continue
             contents = self.known[place]
-            for clip, content in zip(clips, contents, strict=True):
-                _look(found, part.ids[clip], content)
+            for clip, content in zip(told, contents, strict=True):
+                _look(found, clip.id, content)
+                if not all(mask.pixels.any() for mask in clip.masks):
+                    found.hollow.append(clip.id)
             if "sha256" not in row:
                 found.bare += 1
                 continue
-            digests = [
-                clip_digest(content.digest, part.about(clip)) for clip, content in zip(clips, contents, strict=True)
-            ]
+            digests = [clip_digest(content.digest, clip) for clip, content in zip(told, contents, strict=True)]
             if item_digest(digests) == row["sha256"]:
                 found.verified += 1
             else:

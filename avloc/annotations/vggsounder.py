@@ -1,0 +1,99 @@
+"""VGGSounder's tables: what is heard and seen in clips of VGGSound, a row for each label of each clip.
+
+Bizilizi/VGGSounder@5a91bf6: vggsounder.csv with the columns video_id, label, modality (A: heard only, V: seen only, AV: both)
+and the flags background_music, static_image and voice_over of the whole clip.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from avloc.errors import DataError
+from avloc.tables import first_row, read_table
+
+TABLES = ("vggsounder.csv", "vggsounder+background-music.csv")
+COLUMNS = ("video_id", "label", "modality", "background_music", "static_image", "voice_over")
+#: what a clip can be chosen by: audible and visible are properties of its labels, the others of the whole clip
+Flag = Literal["audible", "visible", "static_image", "background_music", "voice_over"]
+OF_CLIP = ("static_image", "background_music", "voice_over")
+
+
+@dataclass(frozen=True)
+class Sounder:
+    """One clip. labels: name -> modality, A, V or AV. flags: of OF_CLIP. left: the labels that were chosen; None: all."""
+
+    labels: Mapping[str, str]
+    flags: Mapping[str, bool]
+    left: tuple[str, ...] | None = None
+
+    @property
+    def heard(self) -> tuple[str, ...]:
+        """The classes that sound, of those that were chosen."""
+        return tuple(label for label in (self.labels if self.left is None else self.left) if self.has(label, "audible"))
+
+    def has(self, label: str, flag: str) -> bool:
+        """Whether a label of this clip has a flag."""
+        if flag in OF_CLIP:
+            return self.flags[flag]
+        return ("A" if flag == "audible" else "V") in self.labels[label]
+
+    def note(self) -> dict[str, Any]:
+        """What the manifest of a store says of the clip: all of its labels, chosen or not."""
+        parts = {flag: [label for label in self.labels if self.has(label, flag)] for flag in ("audible", "visible")}
+        return {**parts, **self.flags}
+
+
+def is_sounder(path: Path) -> bool:
+    """Whether the first line of a file is the header of such a table."""
+    try:
+        return set(COLUMNS[:3]) <= set(first_row(path))
+    except DataError:
+        return False
+
+
+def read_sounder(path: Path) -> dict[str, Sounder]:
+    """Clips by id, in the order of the table; DataError, with the line, for a row that says something else."""
+    table = read_table(path, 1, "VGGSounder's table", headed=True)
+    missing = [name for name in COLUMNS if name not in table.header]
+    if missing:
+        raise DataError(f"{path}: no column {missing[0]!r}; expected {', '.join(COLUMNS)}")
+    found: dict[str, Sounder] = {}
+    for line, row in table.rows:
+        _add(found, dict(zip_longest(table.header, row[: len(table.header)], fillvalue="")), f"{path}:{line}")
+    return found
+
+
+def _add(found: dict[str, Sounder], row: Mapping[str, str], where: str) -> None:
+    name, label, modality = (row[column].strip() for column in COLUMNS[:3])
+    flags = {column: row[column].strip() for column in OF_CLIP}
+    if not name or not label or modality not in ("A", "V", "AV"):
+        raise DataError(f"{where}: found {name!r}, {label!r}, {modality!r}; expected a clip, a label, and A, V or AV")
+    wrong = next((column for column, value in flags.items() if value not in ("True", "False")), None)
+    if wrong is not None:
+        raise DataError(f"{where}: {wrong} is {flags[wrong]!r}; expected True or False")
+    told = {column: value == "True" for column, value in flags.items()}
+    known = found.setdefault(name, Sounder({}, told))
+    if known.flags != told:
+        raise DataError(f"{where}: {name} has other flags than in the rows before; expected the same in each")
+    if known.labels.get(label, modality) != modality:
+        raise DataError(f"{where}: {name}: {label!r} is {modality}, in a row before {known.labels[label]}")
+    found[name] = replace(known, labels={**known.labels, label: modality})
+
+
+def choose(clips: Mapping[str, Sounder], only: Sequence[str], without: Sequence[str]) -> dict[str, Sounder]:
+    """The clips that have labels with every flag of `only` and none of `without`, these being `left`."""
+    for flag in (*only, *without):
+        if flag not in get_args(Flag):
+            raise DataError(f"no flag {flag!r}; VGGSounder has {', '.join(get_args(Flag))}")
+    found = {}
+    for name, clip in clips.items():
+        left = tuple(
+            label
+            for label in clip.labels
+            if all(clip.has(label, flag) for flag in only) and not any(clip.has(label, flag) for flag in without)
+        )
+        if left:
+            found[name] = replace(clip, left=left)
+    return found

@@ -1,0 +1,164 @@
+"""What lies in a tar file, without unpacking it: which members belong together, and where their bytes are.
+
+Members are grouped as in webdataset: KEY.ENDING, the key being everything before the first dot of the name. Names are only
+ever keys: nothing is written under them, links are not followed, and devices are passed over.
+"""
+
+import gzip
+import tarfile
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from avloc.errors import DataError
+
+ENDINGS = (".tar", ".tar.gz", ".tgz")
+SMALL = 1 << 24  # bytes of a member that is text
+LARGE = 1 << 32  # bytes of a member that is a picture, a sound or a video
+HEADER = 1 << 20  # bytes of a name or of other facts that a header may bring
+NAME = 255  # characters of a key
+TEXTS = ("json", "cls", "txt")
+Place = tuple[int, int]  # where the bytes begin in the unpacked file, and how many they are
+
+
+@dataclass
+class Sample:
+    """Members of one key. parts: ending in lower case -> place. texts: ending -> content, of TEXTS. wrong: why it cannot be
+    used, in a few words, else empty."""
+
+    key: str
+    parts: dict[str, Place] = field(default_factory=dict)
+    texts: dict[str, bytes] = field(default_factory=dict)
+    wrong: str = ""
+
+
+@dataclass
+class Index:
+    """samples: by key, in the order of the file. passed: members that are no part of a sample, counted by why. broken: why
+    the file could not be read to its end, else empty."""
+
+    samples: dict[str, Sample] = field(default_factory=dict)
+    passed: Counter[str] = field(default_factory=Counter)
+    broken: str = ""
+
+
+class _Member(tarfile.TarInfo):
+    """A header; remembers how the file ended, and refuses to read facts that would fill the memory."""
+
+    @classmethod
+    def fromtarfile(cls, tar: Any) -> Any:
+        try:
+            return super().fromtarfile(tar)
+        except tarfile.TarError as error:
+            tar.ended_by = error
+            raise
+
+    def _proc_member(self, tar: Any) -> Any:
+        lengthy = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, *tarfile.GNU_TYPES[:2])
+        if self.size < 0 or (self.type in lengthy and self.size > HEADER):
+            raise tarfile.ReadError(f"a header of {self.size} bytes")
+        return super()._proc_member(tar)  # type: ignore[misc]  # the documented place for such a check
+
+
+def is_shard(name: str) -> bool:
+    return name.lower().endswith(ENDINGS) and not name.startswith(".")
+
+
+def read_index(path: Path) -> Index:
+    """Reads the headers and the short texts once; what is damaged ends the index, and is said in `broken`."""
+    index = Index()
+    try:
+        with tarfile.open(path, "r|*", tarinfo=_Member, errors="surrogateescape") as tar:
+            for member in tar:
+                _add(index, tar, member)
+                tar.members = []  # type: ignore[attr-defined]  # or every header would be kept in memory
+            ended = getattr(tar, "ended_by", None)
+            if not isinstance(ended, tarfile.EOFHeaderError):  # type: ignore[attr-defined]
+                index.broken = f"no end of the archive after {len(index.samples)} samples: cut off or damaged"
+            elif _more(tar):
+                index.broken = f"more data after the end of the archive, which has {len(index.samples)} samples"
+    except (tarfile.TarError, EOFError, OSError, zlib.error, ValueError) as error:
+        index.broken = f"after {len(index.samples)} samples: {str(error) or type(error).__name__}"[:200]
+    return index
+
+
+def _more(tar: Any) -> bool:
+    """Whether anything but zeros follows the end, as where two archives were joined."""
+    while chunk := tar.fileobj.read(1 << 16):
+        if any(chunk):
+            return True
+    return False
+
+
+def _add(index: Index, tar: tarfile.TarFile, member: tarfile.TarInfo) -> None:
+    if member.isdir():
+        return
+    key, ending, why = _named(member)
+    if why:
+        index.passed[why] += 1
+        return
+    sample = index.samples.setdefault(key, Sample(key))
+    if ending in sample.parts:
+        sample.wrong = sample.wrong or f"two members of one name: {ending}"
+        return
+    sample.parts[ending] = member.offset_data, member.size
+    if member.size > (SMALL if ending in TEXTS else LARGE):
+        most = SMALL if ending in TEXTS else LARGE
+        sample.wrong = f"member too large: {ending} of {member.size} bytes; at most {most} are read"
+    elif ending in TEXTS:
+        content = tar.extractfile(member)
+        sample.texts[ending] = content.read() if content is not None else b""
+
+
+def _named(member: tarfile.TarInfo) -> tuple[str, str, str]:
+    """(key, ending, why it is passed over)."""
+    name = member.name.removeprefix("./")
+    folder, slash, base = name.rpartition("/")
+    stem, dot, ending = base.partition(".")
+    if not member.isreg() or member.issparse():
+        return "", "", "link, device or sparse file"
+    if not stem or "__MACOSX" in folder.split("/"):
+        return "", "", "hidden file"
+    if not dot or not ending:
+        return "", "", "name without ending"
+    if len(name) > NAME or not name.isprintable():  # bytes that are not UTF-8 are surrogates, which cannot be printed
+        return "", "", "name that is too long or not text"
+    return f"{folder}{slash}{stem}", ending.lower(), ""
+
+
+class ShardBytes:
+    """Reads parts of one tar file; of a compressed one forwards, so parts are best asked for in their order."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.file: Any = open(path, "rb") if path.suffix.lower() == ".tar" else gzip.open(path)  # noqa: SIM115
+
+    def part(self, place: Place) -> bytes:
+        """DataError where the bytes are not there."""
+        start, size = place
+        if size > LARGE:
+            raise DataError(f"{self.path}: {size} bytes; at most {LARGE} are read")
+        try:
+            self.file.seek(start)
+            content = self.file.read(size)
+        except (OSError, EOFError, zlib.error) as error:
+            raise DataError(f"{self.path}: cannot be read ({error})") from None
+        if len(content) < size:
+            raise DataError(f"{self.path}: is cut off")
+        return content
+
+    def close(self) -> None:
+        self.file.close()
+
+
+@contextmanager
+def shard_bytes(path: Path) -> Iterator[ShardBytes]:
+    opened = ShardBytes(path)
+    try:
+        yield opened
+    finally:
+        opened.close()

@@ -1,0 +1,184 @@
+"""Clips out of the samples of tar shards; nothing is unpacked, a member that a decoder needs is held in memory."""
+
+import io
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from avloc.annotations.mask_files import squared
+from avloc.data.clip import Box, Clip, Mask
+from avloc.errors import DataError
+from avloc.prepare.layouts.sample_about import pixels_of
+from avloc.prepare.layouts.tar_shards import ShardBytes
+from avloc.prepare.media.container import MediaError
+from avloc.prepare.media.picture import probe, read_frames
+from avloc.prepare.media.sound import read_sound
+from avloc.prepare.parts.items import Item
+from avloc.prepare.parts.moments import Moments
+
+
+class WebdatasetReader:
+    """frames: pictures of a clip; of a video they are taken at the middles of as many equal parts of what is heard."""
+
+    def __init__(self, root: Path, moments: Moments, frames: int) -> None:
+        self.root, self.moments, self.frames = root, moments, frames
+        self._open: ShardBytes | None = None  # stays open: in a compressed shard going back is reading anew
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return WebdatasetReader, (self.root, self.moments, self.frames)
+
+    def read(self, item: Item) -> Iterator[Clip]:
+        facts = item.facts
+        if "wrong" in facts:
+            reason, _, detail = facts["wrong"].partition(": ")
+            raise MediaError(item.path, reason, detail)
+        if facts["pictures"]:
+            start, jpegs, frames, sound = self._pictures(item)
+        elif facts["film"] is not None:
+            start, jpegs, frames, sound = self._film(item)
+        else:
+            raise MediaError(item.path, "missing frame")
+        count, size = self.frames, self.moments.size
+        wrong = [row[-3] for row in (*facts["boxes"], *facts["masks"]) if row[-3] >= count]
+        keys, annotated = facts["keys"], facts["annotated"]
+        if wrong or (keys is not None and len(keys) != count) or (annotated and len(annotated) != count):
+            told = f"frame {wrong[0]}" if wrong else "frame_keys or annotated of another number of frames"
+            raise MediaError(item.path, "broken annotation", f"{told}; clips have {count}")
+        masks = tuple(
+            Mask(frame, label, sounding, squared(pixels_of(height, width, runs), size))
+            for height, width, runs, frame, label, sounding in facts["masks"]
+        )
+        boxes = tuple(Box(tuple(row[:4]), *row[4:]) for row in facts["boxes"])  # type: ignore[misc]
+        # where the sample names no classes, they are those of what is marked as sounding
+        both: tuple[Box | Mask, ...] = (*boxes, *masks)
+        marked = {one.label for one in both if one.sounding and one.label >= 0}
+        labels = {*facts["labels"], *(() if facts["stated"] else marked)}
+        yield Clip(
+            id=item.id,
+            video=facts["video"],
+            split="",
+            start=start,
+            frames=frames,
+            frame_keys=tuple(keys) if keys else (item.id,) if count == 1 else ("",) * count,
+            waveform=sound,
+            labels=tuple(sorted(labels)),
+            boxes=boxes,
+            annotated=(False,) * count if annotated is None else tuple(annotated) or (True,) * count,
+            masks=masks,
+            jpegs=jpegs,
+        )
+
+    def _pictures(self, item: Item) -> tuple[float, tuple[NDArray, ...], NDArray[np.uint8], NDArray[np.int16]]:
+        facts, moments = item.facts, self.moments
+        if len(facts["pictures"]) != self.frames:
+            told = f"{len(facts['pictures'])}; clips have {self.frames}"
+            raise MediaError(item.path, "another number of frames", told)
+        heard = facts["sound"] or facts["film"]
+        if heard is None:
+            raise MediaError(item.path, "missing sound")
+        contents = [np.frombuffer(self._bytes(item, place), np.uint8) for place in facts["pictures"]]
+        pictures = [_decoded(item.path, content) for content in contents]
+        whole = all(picture.shape[:2] == (moments.size, moments.size) for picture in pictures)
+        encoded = all(part.rpartition(".")[2] in ("jpg", "jpeg") for part, *_ in facts["pictures"])
+        frames = np.stack([moments.square(picture) for picture in pictures])
+        sound = self._sound(item, heard)
+        middle = moments.middle(item.path, sound)
+        cut = 0 if moments.first else max(len(sound) // 2 - moments.samples // 2, 0)
+        start = facts["start"] + (cut / moments.rate if len(sound) > moments.samples else 0.0)
+        return start, tuple(contents) if whole and encoded else (), frames, middle
+
+    def _film(self, item: Item) -> tuple[float, tuple[()], NDArray[np.uint8], NDArray[np.int16]]:
+        """The middle of a video, as `avloc prepare folder` takes it."""
+        facts, moments = item.facts, self.moments
+        with as_file(self._bytes(item, facts["film"])) as path:
+            try:
+                sound = self._sound(item, facts["sound"]) if facts["sound"] else read_sound(path, moments.rate)
+                waveform = moments.middle(item.path, sound)
+                begin = max(len(sound) // 2 - moments.samples // 2, 0) / moments.rate
+                length = min(len(sound), moments.samples) / moments.rate
+                times = [begin + length * (n + 0.5) / self.frames for n in range(self.frames)]
+                if probe(path).duration < times[-1]:
+                    raise MediaError(item.path, "picture too short", f"it ends before {times[-1]:.2f} s")
+                frames = read_frames(path, times, moments.size)
+            except MediaError as error:
+                raise MediaError(item.path, error.reason, error.detail) from None
+        return facts["start"] + begin, (), frames, waveform
+
+    def _sound(self, item: Item, place: list[Any]) -> NDArray[np.int16]:
+        """As it is, bit by bit, where it is 16-bit mono of the right rate; otherwise decoded like any file."""
+        content = self._bytes(item, place)
+        exact = _exact(content, self.moments.rate)
+        if exact is not None:
+            return exact
+        with as_file(content) as path:
+            try:
+                return read_sound(path, self.moments.rate)
+            except MediaError as error:
+                raise MediaError(item.path, error.reason, error.detail) from None
+
+    def _bytes(self, item: Item, place: list[Any]) -> bytes:
+        path = self.root / item.facts["shard"]
+        try:
+            if self._open is None or self._open.path != path:
+                self.close()
+                self._open = ShardBytes(path)
+            return self._open.part((place[-2], place[-1]))
+        except FileNotFoundError:
+            raise MediaError(item.path, "missing shard") from None
+        except (DataError, OSError) as error:
+            raise MediaError(item.path, "broken shard", str(error).removeprefix(f"{path}: ")) from None
+
+    def close(self) -> None:
+        if self._open is not None:
+            self._open.close()
+            self._open = None
+
+
+def _decoded(path: str, content: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    try:
+        picture = cv2.imdecode(content, cv2.IMREAD_COLOR) if len(content) else None
+    except cv2.error:
+        picture = None
+    if picture is None:
+        raise MediaError(path, "not a picture")
+    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+
+
+def _exact(content: bytes, rate: int) -> NDArray[np.int16] | None:
+    """(S,) of 16-bit mono wav or flac at this rate, None for any other sound."""
+    try:
+        with soundfile.SoundFile(io.BytesIO(content)) as file:
+            if (file.format, file.subtype, file.channels, file.samplerate) not in (
+                ("WAV", "PCM_16", 1, rate),
+                ("FLAC", "PCM_16", 1, rate),
+            ):
+                return None
+            return file.read(dtype="int16")
+    except (soundfile.LibsndfileError, RuntimeError):
+        return None
+
+
+@contextmanager
+def as_file(content: bytes) -> Iterator[Path]:
+    """A path that decoders can open: a file in memory where the system has such, else a temporary one."""
+    if hasattr(os, "memfd_create") and os.path.isdir("/proc/self/fd"):
+        descriptor = os.memfd_create("sample")
+        try:
+            with os.fdopen(os.dup(descriptor), "wb") as file:
+                file.write(content)
+            yield Path(f"/proc/self/fd/{descriptor}")
+        finally:
+            os.close(descriptor)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "sample")
+        path.write_bytes(content)
+        yield path

@@ -1,0 +1,115 @@
+"""Clips of single frames with pixel masks, each heard around its own moment: what AVSBench and AVATAR have in common."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avloc.annotations.mask_files import box_of, squared
+from avloc.data.clip import Box, Clip, Mask
+from avloc.files import file_size
+from avloc.prepare.media.container import MediaError
+from avloc.prepare.media.sound import read_sound
+from avloc.prepare.parts.items import Item
+from avloc.prepare.parts.moments import Moments, read_picture
+
+Corners = tuple[float, float, float, float]
+
+
+@dataclass
+class Marked:
+    """What sounds in one frame: (class, pixels (h, w) of the annotated picture, box or None for the smallest around them).
+
+    known: whether somebody annotated the frame at all; one that is known and has no object is silent. shape: (width,
+    height) of the picture that was annotated, None where the masks do not say.
+    """
+
+    known: bool
+    objects: list[tuple[int, NDArray[np.bool_], Corners | None]] = field(default_factory=list)
+    shape: tuple[int, int] | None = None
+
+
+def frame_clip(root: Path, item: Item, moments: Moments, marked: Marked, labels: Sequence[int]) -> Clip:
+    """The clip of one picture and of the sound around facts["time"] (s).
+
+    facts: picture (relative to the root), path (a video that is heard) or sound (a file), bytes, time, video. labels: the
+    classes that sound besides those that are marked.
+    """
+    facts = item.facts
+    if facts["picture"] is None:
+        raise MediaError(item.path, "missing frame")
+    shown = read_picture(root, facts["picture"])
+    _check_shape(item.path, shown, marked.shape)
+    picture = moments.square(shown)
+    if facts["path"] is None and facts["sound"] is None:
+        raise MediaError(item.path, "missing sound")
+    sound = _heard(root, facts["path"], facts["sound"], str(facts["bytes"]), moments.rate)
+    start, waveform = around(item.path, sound, moments, facts["time"])
+    masks, boxes = [], []
+    for label, pixels, corners in marked.objects:
+        small = squared(pixels, moments.size)
+        masks.append(Mask(0, label, True, small))
+        corners = corners or box_of(pixels)
+        if corners is not None:
+            boxes.append(Box(corners, 0, label, True))
+    return Clip(
+        id=item.id,
+        video=facts["video"],
+        split="",
+        start=start,
+        frames=picture[None],
+        frame_keys=(item.id,),
+        waveform=waveform,
+        labels=tuple(sorted({*labels, *(mask.label for mask in masks)})),
+        boxes=tuple(boxes),
+        annotated=(marked.known,),
+        masks=tuple(masks),
+    )
+
+
+def _check_shape(path: str, shown: NDArray[np.uint8], wanted: tuple[int, int] | None) -> None:
+    """A picture may have been scaled after it was annotated, but one of another aspect is another picture."""
+    height, width = shown.shape[:2]
+    if (
+        wanted is not None
+        and abs(width * wanted[1] - height * wanted[0]) > max(width * wanted[1], height * wanted[0]) / 50
+    ):
+        told = f"{width} x {height}, annotated was {wanted[0]} x {wanted[1]}"
+        raise MediaError(path, "picture of another shape than its annotation", told)
+
+
+def around(path: str, sound: NDArray[np.int16], moments: Moments, time: float) -> tuple[float, NDArray[np.int16]]:
+    """Where the stretch of sound with `time` (s) in its middle begins (s), and the stretch: (samples,).
+
+    At the ends of the recording the stretch is moved inside; a recording that is shorter is refused or repeated.
+    """
+    last = len(sound) - moments.samples
+    if last < 0:
+        return 0.0, moments.middle(path, sound)
+    start = min(max(round(time * moments.rate - moments.samples / 2), 0), last)
+    return start / moments.rate, sound[start : start + moments.samples]
+
+
+@lru_cache(maxsize=2)
+def _heard(root: Path, path: str | None, sound: str | None, told: str, rate: int) -> NDArray[np.int16]:
+    """The whole sound of the video, or where it has none of the file beside it; frames of one video follow one another.
+
+    told: the sizes of the files, so that others of the same names are read again.
+    """
+    if path is not None:
+        try:
+            return read_sound(root / path, rate)
+        except MediaError as error:
+            if error.reason != "no sound track" or sound is None:
+                raise
+    assert sound is not None
+    return read_sound(root / sound, rate)
+
+
+def size_of(root: Path, *paths: str | None) -> list[Any]:
+    """The size of each file in bytes, None where it is not there: part of an item's facts."""
+    return [file_size(root / path) if path else None for path in paths]

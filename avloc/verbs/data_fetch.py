@@ -1,0 +1,48 @@
+"""`avloc data fetch`: the videos of a list, by an installed yt-dlp."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+from avloc.options import POSITIONAL, Ask, verb
+from avloc.progress import Progress, untold
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """out: the folder. listed: clips of the list. fetched: by this run. there: by earlier ones. failed: not there now, counted
+    in `reasons`; passing: those of them that the same command tries again. report: a JSON line for each clip.
+    """
+
+    out: Path
+    listed: int
+    fetched: int
+    there: int
+    failed: int
+    passing: int
+    report: Path
+    reasons: dict[str, int] = field(default_factory=dict)
+
+
+@verb
+def data_fetch(
+    list: Annotated[Path, "ids and start seconds: lines ID_START or ID,START[,END], or vggsound.csv", POSITIONAL],
+    out: Annotated[Path, "folder to write ID_START.mp4 to; run the command again to go on"],
+    seconds: Annotated[float, "length of a clip where the list has no end"] = 10.0,
+    jobs: Annotated[int, "clips fetched at the same time", Ask(least=1)] = 2,
+    timeout: Annotated[float, "seconds that yt-dlp may take for a clip"] = 300.0,
+    format: Annotated[str, "format selection of yt-dlp"] = "bv*[height<=360]+ba/b[height<=360]/bv*+ba/b",
+    again: Annotated[bool, "also try clips that an earlier run found private, removed or blocked"] = False,
+    progress: Progress | None = None,
+) -> Fetched:
+    """Fetch the listed clips of YouTube with yt-dlp, which must be installed. docs/data/fetching.md
+
+    LIST is vggsound.csv, a csv file of AudioSet, VGGSounder's table, or lines of ID_START or ID,START or ID,START,END in
+    seconds. The clips become ID_START.mp4, as `avloc prepare vggsound` finds them. The report fetch.jsonl in the folder
+    has a line for each clip with the reason why it is missing. Clips that are there are not fetched again; failures that
+    may pass, such as a broken connection, are tried again by the next run.
+    """
+    from avloc.prepare.fetch.lists import read_moments
+    from avloc.prepare.fetch.run import fetch_all
+
+    return Fetched(out, *fetch_all(read_moments(list, seconds), out, jobs, timeout, format, again, progress or untold))
