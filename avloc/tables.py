@@ -23,7 +23,6 @@ _OTHERS = (
 )
 IDS, CLASSES = frozenset(_IDS.split()), frozenset(_CLASSES.split())
 _KNOWN = IDS | CLASSES | frozenset(_OTHERS.split())
-LONGEST = 10_000  # characters of a header
 _SEPARATORS = (",", "\t", ";")
 
 
@@ -72,14 +71,13 @@ def read_table(
     return Table(path, rows, header)
 
 
-def first_row(path: Path) -> tuple[str, ...]:
-    """Of a table, however long it is; DataError where it cannot be read."""
+def header_of(path: Path) -> list[str]:
+    """The first row of a file as names of columns; [] where it cannot be read."""
     try:
-        with open(path, encoding="utf-8-sig") as file:
-            line = file.readline(LONGEST)
-        return tuple(name.strip() for name in next(csv.reader([line]), ()))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: cannot be read ({why(error)})") from None
+        with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
+            return [plain(name) for name in next(csv.reader(file), [])]
+    except (OSError, csv.Error):
+        return []
 
 
 def _rows(path: Path, text: str, separator: str) -> list[tuple[int, list[str]]]:

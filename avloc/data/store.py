@@ -18,10 +18,8 @@ from avloc.data.shards import Shards
 from avloc.data.spectrograms import empty_sounds, spectrograms_of
 from avloc.data.store_settings import read_settings
 from avloc.errors import DataError
-from avloc.naming import some
 
-#: where and how it lies and what was not found, not what it holds
-_PLACE = ("source", "store", "unmatched")
+_PLACE = ("source", "store", "unmatched")  # where and how it lies and what was not found, not what it holds
 
 Indices = NDArray[np.integer] | Sequence[int]
 
@@ -86,7 +84,7 @@ class Store:
     def split(self, name: str) -> "Store":
         """The clips of one list."""
         if name not in self.splits:
-            there = some((f"{split} ({clips} clips)" for split, clips in self.splits.items()), 8)
+            there = ", ".join(f"{split} ({clips} clips)" for split, clips in self.splits.items())
             raise DataError(f"{self.path}: no split {name!r}; it holds {there}")
         part = self._of([row for row in self._rows if row["split"] == name])
         part.split_name = name

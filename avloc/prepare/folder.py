@@ -52,7 +52,7 @@ def list_videos(
     A listed name ID_START is found as ID_START.mp4, ID/START.mp4 or ID_START_END.mp4, with zeros before the times or without,
     in any folder (see `names`). One that is missing, or could be any of several files, stays in the listing and fails when
     it is read. labels: a table of ids and classes. told: what VGGSounder says of clips. alone: the only file of the folder
-    that is meant, and what belongs to it by its name.
+    that is meant, and what has its name.
     """
     if not root.is_dir():
         raise DataError(f"{root}: no such folder; expected videos {EXPECTED}")
@@ -83,7 +83,8 @@ def list_videos(
     found = match(names, shown.paths.values(), find, alone=False)
     marks, given = Marks(truth, splits), tags.give(names)
     heard = {label for clip in told.values() for label in clip.heard}
-    classes = tuple(dict.fromkeys([*marks.named, *sorted({*heard, *(() if marks.named else tags.classes)})])) or UNNAMED
+    others = sorted(heard.union(() if marks.named else tags.classes))
+    classes = tuple(dict.fromkeys([*marks.named, *others])) or UNNAMED
     items: dict[str, Item] = {}
     for name in names:
         path = found.pairs.get(name)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from avloc.errors import DataError
-from avloc.naming import brief
 from avloc.tables import read_table
 
 _ID = re.compile(r"[A-Za-z0-9_-]{11}")
@@ -45,15 +44,14 @@ def read_moments(path: Path, seconds: float) -> list[Wanted]:
     if not 0 < seconds <= LATEST:
         raise DataError(f"seconds is {seconds}; expected the length of a clip, more than 0")
     found: dict[str, Wanted] = {}
-    for line, row in read_table(path, 1, "a list of clips", headed=False).rows:
-        values = [value.strip().strip('"') for value in row]
-        if values[0].startswith("#"):
+    for line, row in read_table(path, 1, EXPECTED.removeprefix("expected "), headed=False).rows:
+        if row[0].lstrip().startswith("#"):
             continue
-        wanted = _wanted(values, seconds, f"{path.name}:{line}")
+        wanted = _wanted([value.strip() for value in row], seconds, f"{path.name}:{line}")
         if wanted is None and not found and line == 1:
             continue  # a header
         if wanted is None:
-            raise DataError(f"{path}:{line}: found {brief(','.join(row))!r}; {EXPECTED}")
+            raise DataError(f"{path}:{line}: found {','.join(row)[:80]!r}; {EXPECTED}")
         known = found.setdefault(wanted.name, wanted)
         if known.end != wanted.end:
             told = f"{wanted.name} ends at {wanted.end:g} s, in {known.where} at {known.end:g} s"

@@ -15,7 +15,7 @@ from typing import Any
 from avloc.annotations.files import json_object
 from avloc.annotations.mask_files import AVSS_CLASSES
 from avloc.errors import DataError
-from avloc.naming import brief, some
+from avloc.naming import some
 from avloc.tables import read_table
 
 logger = logging.getLogger(__name__)
@@ -97,12 +97,12 @@ def _table(where: Path, name: str) -> Path:
 
 def _rows(table: Path, *columns: str) -> Iterator[tuple[str, dict[str, str]]]:
     """(where, row by column name); DataError where the header lacks a column or a row a value."""
-    read = read_table(table, 1, "a csv file with a header", headed=True)
-    missing = [name for name in columns if name not in read.header]
+    found = read_table(table, 1, "a csv file with a header", headed=True)
+    missing = [name for name in columns if name not in found.header]
     if missing:
-        raise DataError(f"{table}: no column {missing[0]!r}; found {brief(', '.join(read.header)) or 'no header'}")
-    for line, row in read.rows:
-        values = {name: value.strip() for name, value in zip(read.header, row, strict=False)}
+        raise DataError(f"{table}: no column {missing[0]!r}; found {', '.join(found.header)[:120] or 'no header'}")
+    for line, row in found.rows:
+        values = dict(zip(found.header, map(str.strip, row), strict=False))
         empty = [name for name in columns if not values.get(name)]
         if empty:
             raise DataError(f"{table}:{line}: no {empty[0]} in this row")
