@@ -7,6 +7,7 @@ from avloc.data.views import FrameView as FrameView
 from avloc.data.views import LogMel as LogMel
 from avloc.data.views import LogStft as LogStft
 from avloc.data.views import VggishPatches as VggishPatches
+from avloc.data.views import Waveform as Waveform
 from avloc.engine.run import Run as Run
 from avloc.errors import AvlocError as AvlocError
 from avloc.methods.base import Localizer as Localizer
@@ -44,5 +45,8 @@ from avloc.verbs.recipes import recipes as recipes
 from avloc.verbs.train_stage1 import train_stage1 as train_stage1
 from avloc.verbs.train_stage2 import train_stage2 as train_stage2
 from avloc.verbs.visualize import visualize as visualize
+from avloc.verbs.weights_fetch import weights_fetch as weights_fetch
+from avloc.verbs.weights_list import weights_list as weights_list
+from avloc.verbs.weights_path import weights_path as weights_path
 
 __version__: str

@@ -27,6 +27,11 @@ class Plan:
     def __len__(self) -> int:
         return len(self.clips)
 
+    @property
+    def heard(self) -> Indices:
+        """The clips whose sound each row hears."""
+        return self.clips if self.sounds is None else self.sounds
+
     def rows(self, start: int, stop: int) -> "Plan":
         parts = {name: array[start:stop] for name, array in vars(self).items() if array is not None}
         return Plan(**parts)
