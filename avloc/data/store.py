@@ -18,7 +18,7 @@ from avloc.data.masks import MaskTable
 from avloc.data.shard_form import form_of
 from avloc.data.shards import Shards
 from avloc.data.spectrograms import empty_sounds, spectrograms_of
-from avloc.data.store_settings import read_settings
+from avloc.data.store_settings import read_settings, splits_of
 from avloc.errors import DataError
 
 _PLACE = ("source", "store", "unmatched")  # where and how it lies and what was not found, not what it holds
@@ -74,11 +74,9 @@ class Store:
         return cls(path, settings, [row for row in rows if row["status"] == "ok"], fingerprint)
 
     def split(self, name: str) -> "Store":
-        """The clips of one list."""
-        if name not in self.splits:
-            there = ", ".join(f"{split} ({clips} clips)" for split, clips in self.splits.items())
-            raise DataError(f"{self.path}: no split {name!r}; it holds {there}")
-        part = self._of([row for row in self._rows if row["split"] == name])
+        """The clips of one list, or of several one after the other: "train_whole+train_solo"."""
+        names = splits_of(self.path, self.splits, name)
+        part = self._of([row for one in names for row in self._rows if row["split"] == one])
         part.split_name = name
         return part
 

@@ -1,7 +1,7 @@
 """store.json: what a store says of itself."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ from avloc.data.manifest import explained
 from avloc.data.spectrograms import spectrograms_of
 from avloc.errors import AvlocError, DataError
 from avloc.files import read_json
+from avloc.naming import some
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -73,3 +74,16 @@ def refuse_other(option: str, value: str, choices: Sequence[str]) -> None:
     """DataError unless the value of an option is one of its choices."""
     if value not in choices:
         raise DataError(f"{option} is {value!r}; expected {' or '.join(map(repr, choices))}")
+
+
+def splits_of(path: Path, splits: Mapping[str, int], name: str) -> list[str]:
+    """The splits that a name with pluses joins, "train_whole+train_solo"; DataError for one that is not there.
+
+    splits: clips in each split of the store at `path`.
+    """
+    names = [name] if name in splits else name.split("+")
+    missing = [one for one in names if one not in splits]
+    if missing:
+        there = some((f"{split} ({clips} clips)" for split, clips in splits.items()), 8)
+        raise DataError(f"{path}: no split {missing[0]!r}; it holds {there}")
+    return names

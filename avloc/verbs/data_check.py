@@ -58,7 +58,8 @@ class SplitCheck:
 
 @dataclass(frozen=True)
 class Checked:
-    """splits: see SplitCheck. across: "A, B" -> ids of clips of B that A holds too. broken: shards that are missing or cannot
+    """splits: see SplitCheck. across: "A, B" -> ids of clips of B that A holds too. files: "train, test" -> files that
+    composed clips of both parts were made of. broken: shards that are missing or cannot
     be read, with why; their clips are in no other figure but the counts of the lists. shard: "2/8" where the store is a part.
     problems: what is wrong, in words.
     """
@@ -69,6 +70,7 @@ class Checked:
     broken: list[str]
     shard: str | None
     problems: list[str]
+    files: dict[str, list[str]] = field(default_factory=dict)
 
 
 @verb
@@ -80,6 +82,7 @@ def data_check(store: Annotated[Path, "a prepared store", POSITIONAL]) -> Checke
     shards that are missing or broken or whose reading hangs, and items whose SHA-256 is not the one in the manifest.
     """
     from avloc.data.manifest import read_manifest
+    from avloc.data.scenes import shared_files
     from avloc.data.store import Store
     from avloc.prepare.writing.checking import across, read_shards
 
@@ -97,8 +100,10 @@ def data_check(store: Annotated[Path, "a prepared store", POSITIONAL]) -> Checke
     for name in whole.splits:
         splits[name], seen[name] = _split(whole, looked, rows[name])
     doubles = across(seen)
+    shared = shared_files(row for own in rows.values() for row in own)
     problems = [*broken.values(), *_problems(splits, doubles, whole.settings.get("shard"))]
-    return Checked(whole.path, splits, doubles, list(broken.values()), whole.settings.get("shard"), problems)
+    problems += [f"{pair}: {len(files)} files are in both: {some(files)}" for pair, files in shared.items()]
+    return Checked(whole.path, splits, doubles, list(broken.values()), whole.settings.get("shard"), problems, shared)
 
 
 def _split(

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from avloc.data.clip import Box, Clip, Mask
 from avloc.data.digest import clip_digest, content_digest, item_digest
 from avloc.data.pictures import decode_jpeg
+from avloc.data.scenes import heard_of
 from avloc.data.shard_files import backend, shard_path
 from avloc.data.shard_form import Form
 from avloc.data.shards import Shards
@@ -175,7 +176,7 @@ class Found:
             self.changed.append(row["id"])
             return
         for name, content in zip(row["clips"], looked.contents, strict=True):
-            self._add_clip(name, content)
+            self._add_clip(name, as_meant(content, row, name))
         if looked.good is None:
             self.bare += 1
         elif looked.good:
@@ -206,6 +207,12 @@ def _is_flat(box: Any) -> bool:
     left, top, right, bottom = box.xyxy
     inside = left >= 0 and top >= 0 and right <= 1 + 1e-6 and bottom <= 1 + 1e-6
     return not (right > left and bottom > top and inside)
+
+
+def as_meant(content: Content, row: Mapping[str, Any], name: str) -> Content:
+    """Without what a composed clip was meant to be: of one picture with others of its scene, or silent."""
+    silent = any(one["clip"] == name and one["sound"] == "silence" for one in heard_of(row))
+    return replace(content, still=content.still and "scene" not in row, loud=content.loud or silent)
 
 
 def _same(one: NDArray[Any], other: NDArray[Any]) -> bool:
