@@ -164,18 +164,11 @@ def test_other_values_are_refused(tmp_path, options, expected):
 
 
 def test_stamps_that_jump_in_one_stream_alone_are_refused_with_a_reason(tmp_path):
-    made = Film().make(tmp_path / "made" / "whole.ts")
+    """A recording with sound and behind it one without: nobody knows how far the sound goes."""
+    made = Film(seconds=3).make(tmp_path / "made" / "whole.ts")
+    mute = remux(made, tmp_path / "made" / "mute.ts", lambda kind, number, packet: kind == "video")
     (tmp_path / "v").mkdir()
-
-    def back(kind: str, number: int, packet) -> bool:
-        if kind == "video" and number >= 30:
-            packet.pts, packet.dts = packet.pts - 200_000, packet.dts - 200_000
-        return True
-
-    try:
-        remux(made, tmp_path / "v" / "a.ts", back)
-    except Exception:
-        pytest.skip("this PyAV does not write stamps that go back")
+    (tmp_path / "v" / "a.ts").write_bytes(made.read_bytes() + mute.read_bytes())
     with pytest.raises(DataError, match="time stamps jump: 1"):
         prepared(tmp_path / "v")
 
