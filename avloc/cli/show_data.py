@@ -69,7 +69,7 @@ def show_check(found: "Checked") -> None:
         for line in in_words(split.repaired, split.left_out):
             print(f"{name}: {line}")
         if split.mended:
-            print(f"{name}: repaired were {some(split.mended)}")
+            print(f"{name}: repaired or partly left out: {some(split.mended)}")
     for line in found.problems or ["nothing is wrong"]:
         print(line)
 

@@ -124,10 +124,14 @@ def test_repairs_are_shown_and_checked(tmp_path):
     table = shown(
         "prepare", "folder", "--source", folder, "--out", out, "--seconds", 1, "--every", "--jobs", 0, width=100
     )
-    assert "1 items repaired: 0.32 s of silence filled in, 5 broken packets passed over" in table
-    assert "1 clips left out: too much is broken" in table
+    assert "1 item repaired: 0.32 s of silence filled in, 5 broken packets skipped" in table
+    assert "1 clip left out: too much is broken" in table
     checked = shown("data", "check", out, width=100)
-    assert "all: 1 items repaired" in checked and "all: repaired were a" in checked and "nothing is wrong" in checked
+    assert (
+        "all: 1 item repaired" in checked
+        and "all: repaired or partly left out: a" in checked
+        and "nothing is wrong" in checked
+    )
     found = avloc.data_check(out).splits["all"]
     assert found.mended == ["a"] and found.left_out == {"too much is broken": 1} and found.repaired["packets"] == 5
 
