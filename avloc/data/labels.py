@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from avloc.data.store import Store
 from avloc.errors import DataError
 from avloc.files import replacing
+from avloc.naming import some
 
 Scores = NDArray[np.float32]
 PROPOSALS = ("proposals", "proposal_classes")
@@ -64,7 +65,7 @@ def read_labels(store: Store, name: str) -> Labels:
             found |= {key: file[key] for key in PROPOSALS if key in file.files}
     except FileNotFoundError:
         there = sorted(other.name.split(".")[0] for other in path.parent.glob(f"*.{store.split_name}.npz"))
-        known = f"; it has {', '.join(there)}" if there else ""
+        known = f"; it has {some(there, 8)}" if there else ""
         raise DataError(
             f"{path}: no such pseudo labels{known}; `avloc pseudo-labels` with --name {name} writes them"
         ) from None

@@ -15,11 +15,13 @@ from avloc.annotations.vggsounder import is_sounder
 from avloc.config import words
 from avloc.data.clip import Box, Clip
 from avloc.errors import DataError
-from avloc.naming import first_double
+from avloc.naming import first_double, some, utf8_name
 from avloc.prepare.media.container import MediaError
 from avloc.prepare.media.sound import WHOLE
 from avloc.prepare.parts.decoding import Decoding
 from avloc.prepare.parts.items import Entry
+
+AMBIGUOUS = "ambiguous name"  # the reason of an item whose name is that of several files
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,12 @@ class Moments:
         return sound[start : start + self.samples]
 
 
+def refuse_ambiguous(path: str, facts: Mapping[str, Any], key: str = "ambiguous") -> None:
+    """MediaError where the facts name several files that could each be meant."""
+    if key in facts:
+        raise MediaError(path, AMBIGUOUS, " or ".join(facts[key]))
+
+
 def read_picture(root: Path, name: str) -> NDArray[np.uint8]:
     """(h, w, 3) RGB."""
     path = root / name
@@ -108,6 +116,11 @@ def read_lists(lists: Sequence[str]) -> dict[str, tuple[Path, list[str]]]:
     return found
 
 
+def list_names(lists: Mapping[str, tuple[Path, list[str]]]) -> str:
+    """The files of the lists in words; "" where there are none."""
+    return some(utf8_name(file.name) for file, _ in lists.values())
+
+
 def _pickled_ids(path: Path) -> list[str]:
     """A pickled list of ids, as DSOL has them of AudioSet-instrument."""
     found = read_plain_pickle(path)
@@ -121,5 +134,5 @@ def _pickled_ids(path: Path) -> list[str]:
 
 def entries(path: Path, names: Sequence[str]) -> list[Entry]:
     if is_sounder(path):  # its lines are labels, not clips
-        return [Entry(name, path.name) for name in names]
-    return [Entry(name, f"{path.name}:{number}") for number, name in enumerate(names, 1)]
+        return [Entry(name, utf8_name(path.name)) for name in names]
+    return [Entry(name, f"{utf8_name(path.name)}:{number}") for number, name in enumerate(names, 1)]

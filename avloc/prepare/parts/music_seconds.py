@@ -16,6 +16,7 @@ from avloc.prepare.media.sound import WHOLE, Heard
 from avloc.prepare.parts.account import PADDED, REST, Account
 from avloc.prepare.parts.decoding import Decoding
 from avloc.prepare.parts.items import Clips, Item
+from avloc.prepare.parts.moments import refuse_ambiguous
 from avloc.prepare.parts.watching import ends_of, heard_of, watched
 
 GRID = 30  # keys a second
@@ -38,6 +39,7 @@ class MusicReader:
     def read(self, item: Item) -> Clips:
         """Frames are decoded as the clips are asked for."""
         facts = item.facts
+        refuse_ambiguous(item.path, facts)
         if facts["video"] is None:
             raise MediaError(item.path, "missing file")
         if not facts["labels"]:

@@ -16,7 +16,7 @@ from avloc.prepare.media.picture import Seen, squares_at
 from avloc.prepare.media.sound import WHOLE, Heard
 from avloc.prepare.parts.account import PADDED, REST, Account
 from avloc.prepare.parts.items import Clips, Item
-from avloc.prepare.parts.moments import Moments, read_picture
+from avloc.prepare.parts.moments import Moments, read_picture, refuse_ambiguous
 from avloc.prepare.parts.watching import ends_of, heard_of, shared_by, watched
 
 
@@ -31,6 +31,7 @@ class VideoReader:
 
     def read(self, item: Item) -> Clips:
         facts, moments = item.facts, self.moments
+        refuse_ambiguous(item.path, facts)
         if facts["path"] is None and "still" not in facts:
             raise MediaError(item.path, "missing file")
         with watched(self.root, facts["path"]) as film:

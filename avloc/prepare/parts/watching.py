@@ -8,6 +8,7 @@ from typing import Any
 from avloc.prepare.media.container import MediaError
 from avloc.prepare.media.film import Film, open_film
 from avloc.prepare.media.sound import Heard, hear
+from avloc.prepare.parts.moments import refuse_ambiguous
 
 TOGETHER = 0.5  # s; picture and sound that end so near to one another end together
 
@@ -24,11 +25,15 @@ def watched(root: Path, path: str | None) -> Iterator[Film | None]:
 
 def heard_of(film: Film | None, root: Path, facts: Mapping[str, Any], rate: int, channels: str) -> Heard:
     """The sound of a film, or where it has none of the file facts["sound"], at `rate` Hz."""
+    refuse_ambiguous(facts.get("name", ""), facts)
     if film is not None:
         try:
             return hear(film, rate, channels)
         except MediaError as error:
-            if error.reason != "no sound track" or facts["sound"] is None:
+            if error.reason != "no sound track":
+                raise
+            refuse_ambiguous(str(film.path), facts, "either")
+            if facts["sound"] is None:
                 raise
     if facts["sound"] is None:
         raise MediaError(facts.get("name", ""), "missing sound", facts.get("name", ""))
