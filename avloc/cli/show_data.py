@@ -73,7 +73,7 @@ def show_check(found: "Checked") -> None:
         for line in in_words(split.repaired, split.left_out):
             say(f"{name}: {line}")
         if split.mended:
-            say(f"{name}: repaired were {some(split.mended)}")
+            say(f"{name}: repaired or partly left out: {some(split.mended)}")
     for line in found.problems or ["nothing is wrong"]:
         say(line)
 

@@ -54,7 +54,8 @@ class Film:
     codecs: tuple[str, str] | None = None
     times: Sequence[float] | None = None
     options: tuple[tuple[str, str], ...] = ()
-    phase: float = 1.0
+    phase: float = 1.0  # of every second channel
+    params: str = "scenecut=0"
 
     def make(self, path: Path) -> Path:
         """Write the film; the test is skipped where this PyAV has no encoder for it."""
@@ -77,7 +78,7 @@ class Film:
                     "crf": "20",
                     "preset": "ultrafast",
                     "bf": str(self.bframes),
-                    "x264-params": "scenecut=0",
+                    "x264-params": self.params,
                 }
             if picture_codec in ("libx264", "libvpx"):
                 video.codec_context.time_base = Fraction(1, TICKS)

@@ -69,7 +69,7 @@ def test_silence_does_not_cancel(tmp_path):
 def test_a_video_whose_channels_cancel_is_said_and_left_chosen(tmp_path):
     Film(layout="stereo", phase=-1.0).make(tmp_path / "v" / "a.mp4")
     table = shown("prepare", "folder", "--source", tmp_path / "v", "--out", tmp_path / "s", "--seconds", 1, width=200)
-    assert "1 items whose channels cancel out" in table and "--channels left or right" in table
+    assert "1 item with channels that cancel out" in table and "--channels left or right" in table
     (row,) = map(json.loads, (tmp_path / "s" / "manifest.jsonl").read_text().splitlines())
     assert row["channels"] == "cancel" and row["status"] == "ok"
     avloc.prepare_folder(tmp_path / "v", tmp_path / "t", seconds=1.0, channels="left", jobs=0)

@@ -17,6 +17,8 @@ from tests.prepare.film import CODECS, Film, join, remux, second_heard, second_s
 
 SECONDS = 7
 FILM = Film(seconds=SECONDS)
+STILL = tuple(n / 10 for n in range(10 * SECONDS) if n not in range(24, 30) and n not in range(32, 40))
+OPEN = "scenecut=0:open-gop=1"
 UNEVEN = (0, 0.05, 0.5, 1, 1.4, 2, 2.3, 3, 4, 4.05, 5, 6, 6.5, 6.9)
 
 
@@ -58,7 +60,7 @@ FILMS: dict[str, tuple[str, Film, Callable[[str, int, Packet], bool] | None, int
         f"gap in the sound {kind}": (kind, FILM, without("audio", 2.0, 3.5), 7)
         for kind in ("mp4", "mkv", "webm", "ts", "flv", "mov")
     },
-    **{f"still picture {kind}": (kind, FILM, without("video", 2.5, 2.95), 7) for kind in ("mp4", "mkv", "webm", "ts", "flv")},
+    **{f"still picture {kind}": (kind, replace(FILM, times=STILL), None, 7) for kind in ("mp4", "mkv", "webm", "ts", "flv")},
     **{f"cut before a key frame {kind}": (kind, replace(FILM, gop=20), first(3), 5) for kind in ("mp4", "mkv", "ts", "flv")},
     "cut before a key frame 3gp": ("3gp", replace(FILM, gop=10), first(3), 6),
     "cut before a key frame webm": ("webm", replace(FILM, gop=10), first(3), 6),
@@ -69,6 +71,12 @@ FILMS: dict[str, tuple[str, Film, Callable[[str, int, Packet], bool] | None, int
         f"variable frame rate {kind}": (kind, replace(FILM, times=UNEVEN), None, 7)
         for kind in ("mp4", "mkv", "webm", "ts", "flv")
     },
+    **{
+        f"cut in an open group {kind}": (kind, replace(FILM, gop=10, bframes=2, params=OPEN), first(13), 5)
+        for kind in ("mp4", "mkv", "ts", "flv")
+    },
+    **{f"open groups {kind}": (kind, replace(FILM, gop=10, bframes=2, params=OPEN), None, 7) for kind in ("mp4", "mkv", "ts")},
+    **{f"another codec {kind}": (kind, replace(FILM, codecs=("libx265", "aac")), None, 7) for kind in ("mp4", "mkv", "ts")},
     "six channels": ("mp4", replace(FILM, layout="5.1", rate=48000), None, 7),
     "8 kHz": ("mp4", replace(FILM, rate=8000), None, 7),
     "44.1 kHz": ("mkv", replace(FILM, rate=44100, layout="stereo"), None, 7),

@@ -124,10 +124,14 @@ def test_repairs_are_shown_and_checked(tmp_path):
     table = shown(
         "prepare", "folder", "--source", folder, "--out", out, "--seconds", 1, "--every", "--jobs", 0, width=100
     )
-    assert "1 items repaired: 0.32 s of silence filled in, 5 broken packets passed over" in table
-    assert "1 clips left out: too much is broken" in table
+    assert "1 item repaired: 0.32 s of silence filled in, 5 broken packets skipped" in table
+    assert "1 clip left out: too much is broken" in table
     checked = shown("data", "check", out, width=100)
-    assert "all: 1 items repaired" in checked and "all: repaired were a" in checked and "nothing is wrong" in checked
+    assert (
+        "all: 1 item repaired" in checked
+        and "all: repaired or partly left out: a" in checked
+        and "nothing is wrong" in checked
+    )
     found = avloc.data_check(out).splits["all"]
     assert found.mended == ["a"] and found.left_out == {"too much is broken": 1} and found.repaired["packets"] == 5
 
@@ -164,18 +168,11 @@ def test_other_values_are_refused(tmp_path, options, expected):
 
 
 def test_stamps_that_jump_in_one_stream_alone_are_refused_with_a_reason(tmp_path):
-    made = Film().make(tmp_path / "made" / "whole.ts")
+    """A recording with sound and behind it one without: nobody knows how far the sound goes."""
+    made = Film(seconds=3).make(tmp_path / "made" / "whole.ts")
+    mute = remux(made, tmp_path / "made" / "mute.ts", lambda kind, number, packet: kind == "video")
     (tmp_path / "v").mkdir()
-
-    def back(kind: str, number: int, packet) -> bool:
-        if kind == "video" and number >= 30:
-            packet.pts, packet.dts = packet.pts - 200_000, packet.dts - 200_000
-        return True
-
-    try:
-        remux(made, tmp_path / "v" / "a.ts", back)
-    except Exception:
-        pytest.skip("this PyAV does not write stamps that go back")
+    (tmp_path / "v" / "a.ts").write_bytes(made.read_bytes() + mute.read_bytes())
     with pytest.raises(DataError, match="time stamps jump: 1"):
         prepared(tmp_path / "v")
 

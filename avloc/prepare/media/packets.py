@@ -126,7 +126,8 @@ def read_tracks(container: InputContainer, streams: Sequence[Stream]) -> tuple[l
         discard.append(packet.is_discard)
         if row.stream.index in of_h264:
             row.heads.append(head_of(memoryview(packet), of_h264[row.stream.index]))
-            anew.append(key[-1] and row.heads[-1].begins_anew)
+            anew.append(row.heads[-1].begins_anew)
+            key[-1] |= anew[-1]  # some containers do not flag it
         else:
             anew.append(key[-1])
         if not pts and row.stream.type == "audio":

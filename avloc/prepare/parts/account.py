@@ -28,19 +28,24 @@ class Account:
     clips: dict[str, dict[str, float]] = field(default_factory=dict)
     left_out: list[dict[str, Any]] = field(default_factory=list)
 
-    def keep(self, name: str, start: float, seconds: float, seen: Sequence[Seen]) -> bool:
-        """Whether a clip can be kept: its frames are there, and not too much of it is made up. Else it is left out."""
+    def keep(
+        self, name: str, start: float, seconds: float, seen: Sequence[Seen], starts: Sequence[float] | None = None
+    ) -> bool:
+        """Whether a clip can be kept: its frames are there, and not too much of it is made up. Else it is left out.
+
+        starts: s, where the clip begins in each of the sounds, if they are not of one recording.
+        """
         if any(frame.image is None for frame in seen):
             self.leave_out(name, start, UNSEEN, "the picture begins later")
             return False
-        stop = start + seconds
-        sound = max((heard.made_up(start, stop) for heard in self.heard), default=0.0) / seconds
+        begins = list(zip(self.heard, starts or [start] * len(self.heard), strict=True))
+        sound = max((heard.made_up(begin, begin + seconds) for heard, begin in begins), default=0.0) / seconds
         picture = sum(frame.made_up for frame in seen) / max(len(seen), 1)
         if max(sound, picture) > self.decoding.repair:
             what = f"{sound:.0%} of its sound" if sound >= picture else f"{picture:.0%} of its frames"
             self.leave_out(name, start, BROKEN, f"{what} had to be made up")
             return False
-        silence = sum(heard.silence(start, stop) for heard in self.heard)
+        silence = sum(heard.silence(begin, begin + seconds) for heard, begin in begins)
         said = {"silence": round(silence, 3), "made_up": round(max(sound, picture), 4)}
         if kept := {what: share for what, share in said.items() if share}:
             self.clips[name] = kept

@@ -28,7 +28,7 @@ Repair = Annotated[
     float, "share of a clip, 0 to 1, that may be made up for broken packets; a clip with more of it is left out"
 ]
 TailKind = Annotated[
-    Tail, "what to do with a rest shorter than a clip: drop it (said), or pad it with silence and its last frame"
+    Tail, "what to do with a rest shorter than a clip: drop and report it, or pad it with silence and its last frame"
 ]
 Channel = Annotated[
     Channels, "channels to store: the mean of all, only left or right, or mid, the mean of front left and right"

@@ -96,7 +96,8 @@ class OneMoment:
             account = Account([part.heard for part in parts], film, moments.decoding)
             start = max(first.start, 0.0)
             image = seen[0].image
-            if not account.keep(item.id, start, first.length, seen) or image is None:
+            starts = [max(part.start, 0.0) for part in parts]
+            if not account.keep(item.id, start, first.length, seen, starts) or image is None:
                 raise account.refusal(item.path, MediaError(item.path, "no picture"))
             yield replace(moments.clip(item.id, item.path, facts, image, sound), start=start)
             return account.notes()

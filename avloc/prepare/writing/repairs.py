@@ -1,7 +1,7 @@
 """What the lines of a manifest say of repairs, added up and put into words."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 Row = Mapping[str, Any]
@@ -34,27 +34,31 @@ def tallied(rows: Iterable[Row]) -> dict[str, float]:
     return {name: round(value, 3) if name in seconds else int(value) for name, value in found.items() if value}
 
 
-def in_words(repaired: Mapping[str, float], left_out: Mapping[str, int]) -> Sequence[str]:
+def in_words(repaired: Mapping[str, float], left_out: Mapping[str, int]) -> list[str]:
     """Lines for a reader, none where there is nothing to say."""
-    get = repaired.get
-    lines = []
-    if "repaired" in repaired:
-        parts = []
-        if "silence" in repaired:
-            parts.append(f"{get('silence'):.2f} s of silence filled in")
-        if "packets" in repaired:
-            parts.append(f"{get('packets')} broken packets passed over")
-        if "offset" in repaired:
-            parts.append(f"sound and picture start at different times in {get('offset')}")
-        lines.append(f"{get('repaired')} items repaired: {', '.join(parts) or 'see the manifest'}")
-    lines += [f"{count} clips left out: {reason}" for reason, count in left_out.items()]
-    if "padded" in repaired:
-        lines.append(f"{get('padded')} items with a clip padded with silence")
-    if "rest" in repaired:
-        lines.append(f"{get('rest')} items with a rest in no clip, {get('rest_seconds'):.1f} s in all")
-    if "cancelled" in repaired:
+    parts, lines = [], []
+    if silence := repaired.get("silence"):
+        parts.append(f"{silence:.2f} s of silence filled in")
+    if packets := repaired.get("packets"):
+        parts.append(f"{_many(packets, 'broken packet')} skipped")
+    if offset := repaired.get("offset"):
+        parts.append(f"sound and picture start at different times in {offset}")
+    if items := repaired.get("repaired"):
+        lines.append(f"{_many(items, 'item')} repaired: {', '.join(parts) or 'see the manifest'}")
+    lines += [f"{_many(count, 'clip')} left out: {reason}" for reason, count in left_out.items()]
+    if padded := repaired.get("padded"):
+        lines.append(f"{_many(padded, 'item')} with a clip padded with silence")
+    if rest := repaired.get("rest"):
         lines.append(
-            f"{get('cancelled')} items whose channels cancel out: next to nothing is left of their sound; "
-            "--channels left or right takes one of them"
+            f"{repaired['rest_seconds']:.1f} s at the end of {_many(rest, 'item')} not used, too short for a clip"
+        )
+    if cancelled := repaired.get("cancelled"):
+        lines.append(
+            f"{_many(cancelled, 'item')} with channels that cancel out, so the sound is almost silent: "
+            "try --channels left or right"
         )
     return lines
+
+
+def _many(count: float, what: str) -> str:
+    return f"{count:g} {what}" if count == 1 else f"{count:,.0f} {what}s"
