@@ -100,7 +100,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 def write_text(path: Path, text: str) -> None:
     with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(text.encode("utf-8", "backslashreplace"))  # of names that are not UTF-8
 
 
 def write_json(path: Path, value: Any, indent: int | None = 1) -> None:
@@ -111,7 +111,7 @@ def file_size(path: Path) -> int | None:
     """Bytes; None where no file is there, such as a link to nothing or to itself."""
     try:
         return os.stat(path).st_size
-    except OSError:
+    except (OSError, ValueError):  # ValueError: no name that a file of this system could have
         return None
 
 

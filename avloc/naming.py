@@ -1,13 +1,75 @@
-"""Names of clips and files in messages: a few of many, and one that stands there twice."""
+"""Names of clips and files: how they are stored, how they are shown in messages, and a few of many."""
 
 import difflib
+import os
+import re
+import unicodedata
 from collections.abc import Iterable
+
+LONGEST = 60  # characters of one name in a message
+MESSAGE = 400  # characters of one line of a message
+MOST = 40  # names that one could have meant
+
+
+def utf8_name(name: str) -> str:
+    """The name of a file as text that can be stored: bytes that are not UTF-8 become %E9 and the like.
+
+    Where Python reads names in another encoding (LANG=C), a name that is UTF-8 on disk is that text again.
+    """
+    if name.isascii():
+        return name
+    raw = name.encode("utf-8", "surrogateescape") if _is_escaped(name) else _on_disk(name)
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        kept = raw.replace(b"%", b"%25").decode("utf-8", "surrogateescape")
+        return re.sub("[\udc80-\udcff]", lambda byte: f"%{ord(byte[0]) - 0xDC00:02X}", kept)
+
+
+def _is_escaped(name: str) -> bool:
+    return any("\udc80" <= letter <= "\udcff" for letter in name)
+
+
+def _on_disk(name: str) -> bytes:
+    """The bytes of a name; of text that no file here could be named, its UTF-8."""
+    try:
+        return os.fsencode(name)
+    except UnicodeEncodeError:
+        return name.encode("utf-8", "replace")
+
+
+def printable(text: object, kept: str = "") -> str:
+    """Text from files as a terminal may be given it: what could move its cursor, colour it or turn its direction is spelled
+    out, as \\x1b, and so is a byte that is no letter. kept: characters that stay, such as line ends."""
+    said = str(text)
+    return said if said.isprintable() else "".join(letter if letter in kept else _spelled(letter) for letter in said)
+
+
+def _spelled(letter: str) -> str:
+    if letter.isprintable() or letter in _JOINERS or unicodedata.category(letter) not in _UNSAFE:
+        return letter
+    if "\udc80" <= letter <= "\udcff":
+        return f"\\x{ord(letter) - 0xDC00:02x}"
+    return repr(letter)[1:-1]
+
+
+#: control characters, marks of direction, halves of letters, ends of lines and paragraphs
+_UNSAFE = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
+_JOINERS = "\u200c\u200d"  # within words of some scripts, and in emoji
+
+
+def brief(text: str, most: int = LONGEST) -> str:
+    """The text, its middle left out where it is longer than `most` characters: beginning and end say the most."""
+    if len(text) <= most:
+        return text
+    head = (most - 3) * 2 // 3
+    return f"{text[:head]}...{text[len(text) - (most - 3 - head) :]}"
 
 
 def some(names: Iterable[str], most: int = 3) -> str:
     """The first few names, and dots where there are more."""
     listed = list(names)
-    return ", ".join(listed[:most]) + (", ..." if len(listed) > most else "")
+    return ", ".join(brief(printable(name)) for name in listed[:most]) + (", ..." if len(listed) > most else "")
 
 
 def shortened(value: object, most: int = 60) -> str:
@@ -34,4 +96,4 @@ def unknown(what: str, name: str, known: Iterable[str]) -> str:
     names = list(known)
     near = difflib.get_close_matches(name, names, 1)
     hint = f"did you mean {near[0]!r}? The {what}s are" if near else f"the {what}s are"
-    return f"no {what} {name!r}; {hint} {', '.join(names)}"
+    return f"no {what} {brief(name)!r}; {hint} {some(names, MOST)}"

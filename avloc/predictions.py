@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from avloc.errors import DataError
 from avloc.files import replacing, why, with_room
-from avloc.naming import first_double
+from avloc.naming import brief, first_double, some, utf8_name
+from avloc.walking import files_in
 
 _ENDINGS = ".h5, .hdf5 or .npz with the arrays ids and maps, or a folder of ID.npy or ID.png"
 _OPTIONAL = ("classes", "confidence", "object_maps", "assignment")
@@ -138,7 +139,7 @@ def _from_npz(path: Path) -> Predictions:
 def _checked(path: Path, there: Mapping[str, Any], take: Callable[[str], NDArray]) -> Predictions:
     missing = [name for name in ("ids", "maps") if name not in there]
     if missing:
-        raise DataError(f"{path}: holds {', '.join(there) or 'nothing'}; expected the arrays {' and '.join(missing)}")
+        raise DataError(f"{path}: holds {_contents(there)}; expected the arrays {' and '.join(missing)}")
     ids = [name.decode() if isinstance(name, bytes) else str(name) for name in take("ids").reshape(-1).tolist()]
     maps = _maps(path, take("maps"), len(ids))
     given = {name: take(name) for name in _OPTIONAL if name in there}
@@ -161,6 +162,10 @@ def _checked(path: Path, there: Mapping[str, Any], take: Callable[[str], NDArray
         found.assignment = _numbers(path, "assignment", given["assignment"]) != 0
         _expect(path, "assignment", found.assignment.shape[1:], (amount,), "(C, K), K the number of maps")
     return found
+
+
+def _contents(there: Mapping[str, Any]) -> str:
+    return f"{len(there)} arrays, {some(there, 5)}" if there else "nothing"
 
 
 def _maps(path: Path, array: NDArray, ids: int) -> NDArray[np.float32]:
@@ -188,16 +193,16 @@ def _expect(path: Path, name: str, found: tuple, expected: tuple, what: str) -> 
 def _refuse_doubles(path: Path, ids: list[str]) -> None:
     double = first_double(ids)
     if double is not None:
-        raise DataError(f"{path}: id {double!r} stands there twice; expected each id once")
+        raise DataError(f"{path}: id {brief(double)!r} stands there twice; expected each id once")
 
 
 def _from_folder(path: Path) -> Predictions:
     """One file a clip, its id the path without ending: .npy (h, w) or (K, h, w), or grey .png whose values are taken
     as they are."""
-    files = sorted(file for ending in ("*.npy", "*.png") for file in path.rglob(ending))
+    files = files_in(path, ".npy", ".png", deep=True)
     if not files:
         raise DataError(f"{path}: no .npy or .png files; expected one map a clip, named after its id")
-    ids = [file.relative_to(path).with_suffix("").as_posix() for file in files]
+    ids = [utf8_name(file.relative_to(path).with_suffix("").as_posix()) for file in files]
     _refuse_doubles(path, ids)
     maps = [_one_map(file) for file in files]
     other = next((number for number, one in enumerate(maps) if one.shape != maps[0].shape), None)
@@ -210,18 +215,16 @@ def _from_folder(path: Path) -> Predictions:
 
 def _one_map(file: Path) -> NDArray[np.float32]:
     """(K, h, w) of one file."""
-    import cv2
+    from avloc.data.pictures import read_image
 
     try:
-        array = (
-            np.load(file, allow_pickle=False) if file.suffix == ".npy" else cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
-        )
+        array = np.load(file, allow_pickle=False) if file.suffix.lower() == ".npy" else read_image(file)
     except (ValueError, OSError, EOFError) as error:
         raise DataError(f"{file}: not a plain array ({why(error)})") from None
     if array is None:
         raise DataError(f"{file}: not a readable image")
     array = _numbers(file, "pixels", array)
-    if file.suffix == ".png" and array.ndim == 3:
+    if file.suffix.lower() == ".png" and array.ndim == 3:
         raise DataError(f"{file}: {array.shape[2]} channels; expected a grey image")
     array = array[None] if array.ndim == 2 else array
     if array.ndim != 3 or 0 in array.shape:

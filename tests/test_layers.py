@@ -12,7 +12,19 @@ import pytest
 import avloc
 
 PACKAGE = Path(avloc.__file__).parent
-GROUND = {"errors", "files", "config", "processes", "progress", "naming"}
+GROUND = {
+    "errors",
+    "files",
+    "config",
+    "processes",
+    "progress",
+    "naming",
+    "endings",
+    "joins",
+    "leftovers",
+    "tables",
+    "walking",
+}
 LAYERS = ("ground", "parts", "methods", "engine", "verbs", "cli")
 TORCHLESS = (
     "avloc.metrics", "avloc.protocols", "avloc.clustering", "avloc.annotations", "avloc.statistics", "avloc.synthetic",

@@ -1,6 +1,10 @@
 """Names in messages."""
 
-from avloc.naming import first_double, some
+import os
+
+import pytest
+
+from avloc.naming import brief, first_double, printable, some, utf8_name
 
 
 def test_a_few_names_are_listed_and_dots_stand_for_the_rest():
@@ -11,3 +15,34 @@ def test_a_few_names_are_listed_and_dots_stand_for_the_rest():
 def test_the_first_name_that_comes_again_is_found_in_one_pass_over_a_long_list():
     assert first_double(["a", "b", "b", "a"]) == "b" and first_double(["a", "b"]) is None
     assert first_double([*map(str, range(200_000)), "7"]) == "7"
+
+
+def test_long_names_are_cut_in_the_middle():
+    assert brief("a" * 60) == "a" * 60 and len(brief("a" * 61)) == 60
+    assert brief("x" * 500 + "what to do", 30).endswith("what to do"[-9:])
+    assert len(some(["y" * 1000] * 9)) < 200
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain é 猫 👨\u200d👩\u200d👧", "plain é 猫 👨\u200d👩\u200d👧"),
+        ("\x1b[31mred\x07", "\\x1b[31mred\\x07"),
+        ("two\nlines\ttab", "two\\nlines\\ttab"),
+        ("\x9b31m", "\\x9b31m"),
+        ("\u202egpj.exe", "\\u202egpj.exe"),
+        ("caf\udce9", "caf\\xe9"),
+        ("a\u2028b", "a\\u2028b"),
+        ("a\u00a0b", "a\u00a0b"),
+    ],
+)
+def test_what_a_terminal_would_obey_is_spelled_out(text, shown):
+    assert printable(text) == shown
+    assert printable("two\nlines", "\n") == "two\nlines"
+
+
+def test_names_of_files_that_are_not_utf_8_become_text_that_is_told_apart():
+    latin, other = os.fsdecode(b"caf\xe9.mp4"), os.fsdecode(b"100%\xe8.mp4")
+    assert (utf8_name(latin), utf8_name(other)) == ("caf%E9.mp4", "100%25%E8.mp4")
+    assert utf8_name("café 100%.mp4") == "café 100%.mp4"
+    assert utf8_name("caf\udcc3\udca9.mp4") == "café.mp4"  # as Python reads it where its encoding is ASCII

@@ -3,7 +3,6 @@
 Ids are those of the box lists: VIDEO/VIDEO.mp4_n in MS3, CATEGORY/VIDEO/VIDEO_n in S4. An empty mask is a silent frame.
 """
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ from avloc.annotations.builder import Builder
 from avloc.annotations.mask_files import read_mask, squared
 from avloc.annotations.truth import Truth
 from avloc.errors import DataError
+from avloc.walking import files_in
 
 FOLDER = "gt_masks"
 SIZE = 224
@@ -42,8 +42,5 @@ def read_mask_tree(folder: Path, name: str) -> Truth:
 
 def _files(root: Path) -> list[Path]:
     """Numbered frames in the order of their numbers; hidden files are not there."""
-    found = []
-    for folder, names, files in os.walk(root):
-        names[:] = sorted(name for name in names if not name.startswith("."))
-        found += [Path(folder, file) for file in files if file.lower().endswith(ENDING) and not file.startswith(".")]
+    found = files_in(root, ENDING, deep=True)
     return sorted(found, key=lambda path: (path.parent, len(path.stem), path.stem))

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from avloc.annotations.files import bare
 from avloc.annotations.truth import Truth
 from avloc.errors import DataError
+from avloc.joins import match
+from avloc.naming import brief, some
 
 _MOST = 1e300  # beyond what a float holds, a number is not a broken coordinate but a broken file
 
@@ -77,7 +78,7 @@ class Builder:
         number = {label: place for place, label in enumerate(classes)}
         unknown = sorted(names - set(classes))
         if unknown:
-            raise DataError(f"{self.name}: class {unknown[0]!r} is not one of {', '.join(classes)}")
+            raise DataError(f"{self.name}: class {brief(unknown[0])!r} is not one of {some(classes, 8)}")
         boxes = np.array([row[1] for row in self.rows], np.float64).reshape(-1, 4)
         has_extent = bool(self.rows) and all(row[2] is not None for row in self.rows)
         labelled = any(label is not None for label in self.labels)
@@ -127,25 +128,34 @@ def restrict(truth: Truth, ids: Iterable[str], source: str) -> Truth:
     A name may leave out the ending of an id that has one (the .jpg of the DSOL frames), as `id_list` does. Where no
     name of the list is that of a clip, they may name videos, which stand for all of their clips.
     """
-    place = {name: [number] for number, name in enumerate(truth.ids)}
-    for number, name in enumerate(truth.ids):
-        place.setdefault(bare(name), [number])
     wanted, what = list(ids), "ids"
-    if not any(name in place for name in wanted):
-        place, what = {}, "videos"
-        for number, name in enumerate(truth.videos):
-            place.setdefault(name, []).append(number)
-    kept = [number for name in wanted for number in place.get(name, ())]
+    number = {name: place for place, name in enumerate(truth.written)}
+    found = match(wanted, number)
+    kept = [number[found.pairs[name]] for name in wanted if name in found.pairs]
+    if not kept and not found.doubtful:
+        what, clips = "videos", dict[str, list[int]]()
+        for place, name in enumerate(truth.videos):
+            clips.setdefault(name, []).append(place)
+        found = match(wanted, clips)
+        kept = [place for name in wanted if name in found.pairs for place in clips[found.pairs[name]]]
     if not kept:
         raise DataError(
-            f"{source}: none of its {len(wanted)} ids is annotated, such as {wanted[0]!r} or not {truth.ids[0]!r}"
+            f"{source}: none of its {len(wanted)} ids is annotated, such as {brief(wanted[0])!r} "
+            f"or not {brief(truth.ids[0])!r}"
         )
     part = truth.take(kept)
     part.warnings = box_warnings(part.boxes)
-    missing = [name for name in wanted if name not in place]
-    part.unannotated = len(missing)
-    if missing:
+    doubtful = found.doubtful
+    part.unannotated = len(found.missing) + len(doubtful)
+    if found.missing:
         part.warnings.append(
-            f"{len(missing)} {what} of the list have no annotation, such as {missing[0]}; they are left out"
+            f"{len(found.missing)} {what} of the list have no annotation, such as {brief(found.missing[0])}; "
+            "they are left out"
+        )
+    if doubtful:
+        name, several = next(iter(doubtful.items()))
+        part.warnings.append(
+            f"{len(doubtful)} {what} of the list could each be one of several, such as {brief(name)} "
+            f"({some(several)}); they are left out"
         )
     return part

@@ -1,6 +1,5 @@
 """Finding and reading annotation files: one path, a file or a folder, and the names a benchmark's files go by."""
 
-import csv
 import hashlib
 import os
 from collections.abc import Sequence
@@ -13,9 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.annotations.vggsounder import is_sounder, read_sounder
+from avloc.endings import bare
 from avloc.errors import AvlocError, DataError
-from avloc.files import read_json, why
-from avloc.naming import first_double, some
+from avloc.files import read_json
+from avloc.naming import brief, first_double, some, utf8_name
+from avloc.tables import IDS, read_table
+from avloc.walking import listed, visible, walk
+
+_WRONG = "not a readable csv file"
 
 
 class Absent(DataError):
@@ -55,7 +59,7 @@ class Files:
         root = self._root
         folders = [root, *self._folders]
         if beside and root.parent != root:
-            folders += sorted(p for p in root.parent.iterdir() if p.is_dir() and p != root)
+            folders += [p for name in listed(root.parent) if (p := root.parent / name).is_dir() and p != root]
         for name in names:
             for folder in folders:
                 if (folder / name).exists():
@@ -70,7 +74,7 @@ class Files:
     def _folders(self) -> list[Path]:
         """Those in it; there may be hundreds of thousands of files beside them."""
         with os.scandir(self._root) as found:
-            return sorted(Path(entry.path) for entry in found if entry.is_dir())
+            return sorted(Path(entry.path) for entry in found if visible(entry.name) and entry.is_dir())
 
     def _used(self, path: Path) -> Path:
         if path not in self.read:
@@ -78,16 +82,22 @@ class Files:
         return path
 
     def _sample(self) -> str:
-        return some(sorted(entry.name for entry in self._root.iterdir()), 5) or "an empty folder"
+        return some(listed(self._root), 5) or "an empty folder"
 
     @property
     def sha256(self) -> str:
         """Digest of what was read: of the file itself, or of the names and digests of several."""
-        whole = [path for used in self.read for path in (sorted(used.rglob("*")) if used.is_dir() else [used])]
-        digests = [(path.name, hashlib.sha256(path.read_bytes()).hexdigest()) for path in whole if path.is_file()]
+        whole = [path for used in self.read for path in (_in_folder(used) if used.is_dir() else [used])]
+        digests = [
+            (utf8_name(path.name), hashlib.sha256(path.read_bytes()).hexdigest()) for path in whole if path.is_file()
+        ]
         if len(digests) == 1:
             return digests[0][1]
         return hashlib.sha256("\n".join(f"{name} {digest}" for name, digest in digests).encode()).hexdigest()
+
+
+def _in_folder(folder: Path) -> list[Path]:
+    return sorted(folder / within / name for within, names in walk(folder) for name in names)
 
 
 def json_list(path: Path, *keys: str) -> list[dict[str, Any]]:
@@ -121,41 +131,34 @@ def json_value(path: Path) -> Any:
 
 
 def csv_rows(path: Path, columns: int = 1) -> list[list[str]]:
-    """Rows of a csv file as text, whatever its line ends; DataError where a row has too few columns."""
-    try:
-        rows = [row for row in csv.reader(Path(path).read_text(encoding="utf-8-sig").splitlines()) if row]
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: not a readable csv file ({why(error)})") from None
-    for number, row in enumerate(rows, 1):
-        if len(row) < columns:
-            raise DataError(f"{path}:{number}: {len(row)} columns; expected {columns}")
-    if not rows:
+    """Rows of a csv file as text, without its header; DataError where a row has too few columns, or there is none."""
+    names = "one id a line" if columns == 1 else f"{columns} columns"
+    table = read_table(path, columns, names, wrong=_WRONG)
+    if not table.rows:
         raise DataError(f"{path}: empty; expected one id a line")
-    return rows
+    return [row for _, row in table.rows]
 
 
 def id_list(path: Path) -> list[str]:
-    """The ids of a list: first column, a header and media endings left out; a doubled id is an error.
+    """The ids of a list: its column of ids, the first where no header names one, without the endings of media.
 
-    A line of DSOL's lists, NAME.flac NAME.mp4, is one id. VGGSounder's table has a row for each label: each clip counts once.
+    A doubled id is an error. A line of DSOL's lists, NAME.flac NAME.mp4, is one id. VGGSounder's table has a row for each
+    label: each clip counts once.
     """
     if is_sounder(path):
         return list(read_sounder(path))
-    ids = [row[0].strip() for row in csv_rows(path)]
-    ids = [bare(name) for name in ids if name.lower() not in ("id", "ids", "file", "video", "name")]
+    table = read_table(path, 1, "one id a line", wrong=_WRONG)
+    column = table.column(IDS, 0)
+    for line, row in table.rows:
+        if len(row) <= column or not row[column].strip():
+            raise DataError(f"{path}:{line}: no id in {brief(','.join(row))!r}; expected one in column {column + 1}")
+    if not table.rows:
+        raise DataError(f"{path}: empty; expected one id a line")
+    ids = [bare(row[column].strip()) for _, row in table.rows]
     double = first_double(ids)
     if double is not None:
-        raise DataError(f"{path}: id {double!r} stands there more than once")
+        raise DataError(f"{path}: id {brief(double)!r} stands there more than once")
     return ids
-
-
-def bare(name: str) -> str:
-    """The name of a clip without the ending of its media."""
-    first, _, second = name.partition(" ")
-    if second and bare(first) == bare(second) not in (first, second):
-        return bare(first)
-    stem, _, ending = name.rpartition(".")
-    return stem if stem and ending.lower() in ("mp4", "jpg", "png", "wav", "flac", "xml") else name
 
 
 def fractions_of_pixels(pixels: Sequence[Sequence[float]], width: float, height: float) -> NDArray[np.float64]:

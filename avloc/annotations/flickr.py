@@ -15,6 +15,8 @@ from avloc.annotations.pickles import read_plain_pickle
 from avloc.annotations.truth import Truth
 from avloc.annotations.vgg import with_silent
 from avloc.errors import DataError
+from avloc.naming import utf8_name
+from avloc.walking import files_in
 
 FRAME = 256
 _LISTS = ("flickr_test_250.csv", "flickr_test.csv", "flickr_test_249.csv")
@@ -31,7 +33,7 @@ def read_flickr(files: Files, name: str = "flickr-soundnet", borrowed: bool = Fa
 
 def read_flickr_pool(files: Files, name: str = "flickr-soundnet", borrowed: bool = False) -> Truth:
     """All that was annotated, whatever list of test clips is there."""
-    if files.path.is_dir() and any(files.path.glob("*.xml")):
+    if files.path.is_dir() and files_in(files.path, ".xml"):
         boxes = _from_xml(files.path)
         files.read.append(files.path)
     else:
@@ -83,14 +85,14 @@ def _from_pickle(path: Path) -> dict[str, Any]:
 def _from_xml(folder: Path) -> dict[str, Any]:
     """One file a clip: root > annotator > bbox > five children, the first a label, then xmin, ymin, xmax, ymax."""
     found = {}
-    for path in sorted(folder.glob("*.xml")):
+    for path in files_in(folder, ".xml"):
         try:
             root = ET.parse(path).getroot()
             marked = [box for annotator in root for box in annotator if box.tag == "bbox"]
-            found[path.stem] = [[int(float(part.text or "")) for part in list(box)[1:5]] for box in marked]
+            found[utf8_name(path.stem)] = [[int(float(part.text or "")) for part in list(box)[1:5]] for box in marked]
         except (ET.ParseError, ValueError) as error:
             raise DataError(f"{path}: not a Flickr-SoundNet annotation ({error})") from None
-        if any(len(box) != 4 for box in found[path.stem]):
+        if any(len(box) != 4 for box in found[utf8_name(path.stem)]):
             raise DataError(f"{path}: a bbox has not five children; expected a label and four pixels")
     if not found:
         raise DataError(f"{folder}: no XML files; expected one for each clip")

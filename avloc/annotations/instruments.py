@@ -15,9 +15,13 @@ from avloc.annotations.builder import Builder
 from avloc.annotations.files import Files, csv_rows
 from avloc.annotations.pickles import read_plain_pickle
 from avloc.annotations.truth import Truth
+from avloc.data.pictures import read_image
 from avloc.errors import DataError
 from avloc.files import replacing, why
+from avloc.joins import match
+from avloc.naming import brief, some, utf8_name
 from avloc.plain_arrays import plain_arrays
+from avloc.walking import files_in
 
 _MASKS = ("masks.npz", "vgginstruments_masks.npz", "anno", "masks")
 #: masks of a folder are brought to this size as the released loader does it, nearest neighbour
@@ -40,13 +44,17 @@ def read_masks(path: Path) -> dict[str, NDArray[np.bool_]]:
     Files of a folder are pickles, plain .npy or .npz, or images; DataError names one that is anything else.
     """
     if path.is_dir():
-        found = {file.name.split(".")[0]: _bring(file) for file in sorted(path.iterdir()) if file.name[0] != "."}
-        if not found:
+        names: dict[str, Path] = {}
+        for file in files_in(path):
+            if names.setdefault(utf8_name(file.name.split(".")[0]), file) != file:
+                first = names[utf8_name(file.name.split(".")[0])].name
+                raise DataError(f"{path}: {file.name} and {first} are masks of one sample; keep one of them")
+        if not names:
             raise DataError(f"{path}: empty; expected a mask for each sample")
-        return found
+        return {name: _bring(file) for name, file in names.items()}
     arrays = _arrays(path)
     if not {"ids", "masks"} <= set(arrays):
-        raise DataError(f"{path}: holds {', '.join(arrays) or 'nothing'}; expected the arrays ids and masks")
+        raise DataError(f"{path}: holds {some(arrays, 5) or 'nothing'}; expected the arrays ids and masks")
     ids, masks = [str(one) for one in arrays["ids"].reshape(-1)], arrays["masks"] > 0
     if masks.ndim != 3 or len(masks) != len(ids):
         raise DataError(f"{path}: {len(ids)} ids for masks of shape {masks.shape}; expected (N, h, w)")
@@ -78,22 +86,23 @@ def _read(files: Files, name: str, table: str) -> Truth:
     rows = csv_rows(files.main(table) if files.path.suffix == ".csv" else files.named(table), 2)
     path = files.named(*_MASKS)
     masks = read_masks(path)
+    found = match((sample for row in rows for sample in row[: 3 if len(row) >= 4 else 1 : 2]), masks, alone=False)
+    lacking = [*found.missing, *found.doubtful]
+    if lacking:
+        raise DataError(f"{path}: no mask for {brief(lacking[0])}; expected one for every sample of {table}")
     build = Builder(name)
     parts = []
     for row in rows:
         samples = [row[0], row[2]] if len(row) >= 4 else [row[0]]
-        missing = [sample for sample in samples if sample not in masks]
-        if missing:
-            raise DataError(f"{path}: no mask for {missing[0]}; expected one for every sample of {table}")
         build.clip(row[0], row[0], row[1])
-        parts.append(np.stack([masks[sample] for sample in samples]))
+        parts.append(np.stack([masks[found.pairs[sample]] for sample in samples]))
     return build.truth(masks=np.stack(parts), mixed=len(parts[0]) > 1)
 
 
 def _bring(path: Path) -> NDArray[np.bool_]:
     """The mask of one file, at 224 x 224."""
-    if path.suffix == ".png":
-        mask: Any = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if path.suffix.lower() == ".png":
+        mask: Any = read_image(path)
     elif path.suffix in (".npy", ".npz"):
         mask = next(iter(_arrays(path).values()), None)
     else:

@@ -11,6 +11,7 @@ from avloc.annotations.files import Files, json_list, json_object
 from avloc.annotations.truth import Truth
 from avloc.errors import DataError
 from avloc.plain_arrays import plain_array
+from avloc.walking import files_in
 
 #: the detector's numbers in the published annotation; it knows no more of the classes:
 #: DTaoo/Discriminative-Sounding-Objects-Localization@7f40207
@@ -94,7 +95,7 @@ def read_dsol_synthetic(files: Files) -> Truth:
     if root not in files.read:
         files.read.append(root)
     build = Builder("dsol-synthetic", CLASSES)
-    paths = sorted(root.glob("*.npy"))
+    paths = files_in(root, ".npy")
     if not paths:
         raise DataError(f"{root}: no .npy files; expected one for each sample")
     for path in paths:

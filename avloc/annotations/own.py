@@ -1,13 +1,15 @@
 """Truth of one's own: the JSON of this package, COCO's json, or a folder of Pascal VOC XML files."""
 
 import xml.etree.ElementTree as ET
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from avloc.annotations.builder import Builder
 from avloc.annotations.files import Absent, Files, fractions_of_pixels, json_object
 from avloc.annotations.truth import Truth
 from avloc.errors import DataError
+from avloc.naming import brief, utf8_name
+from avloc.walking import files_in
 
 SOUNDS = ("own", "silence", "noise", "other")
 
@@ -101,22 +103,27 @@ def _positive(value: Any) -> bool:
 
 def read_coco(path: Path, table: dict[str, Any], name: str = "") -> Truth:
     """COCO's json: boxes x, y, w, h in pixels of their image; ids are the file names without ending, else the image
-    ids."""
+    ids. Where two files have one name, all ids keep their folders, with slashes."""
     build = Builder(name or path.stem)
     labels = {row["id"]: row["name"] for row in table.get("categories", [])}
     boxes: dict[Any, list[dict]] = {}
     for row in table["annotations"]:
-        if "image_id" not in row or len(row.get("bbox", [])) != 4:
-            raise DataError(f"{path}: annotation {row.get('id')}: expected 'image_id' and a 'bbox' of four numbers")
+        box = row.get("bbox")
+        if "image_id" not in row or not isinstance(box, list) or len(box) != 4 or not all(map(_number, box)):
+            found = brief(f"{box!r}")
+            raise DataError(
+                f"{path}: annotation {row.get('id')}: bbox {found}; expected 'image_id' and a 'bbox' of four numbers"
+            )
         boxes.setdefault(row["image_id"], []).append(row)
-    for image in table["images"]:
+    files = [_without_ending(str(image.get("file_name", image.get("id")))) for image in table["images"]]
+    short = [PurePosixPath(file).name for file in files]
+    for image, clip in zip(table["images"], short if len(set(short)) == len(short) else files, strict=True):
         if (
             not {"id", "width", "height"} <= set(image)
             or not _positive(image["width"])
             or not _positive(image["height"])
         ):
             raise DataError(f"{path}: image {image.get('id')}: expected 'id', 'width' and 'height' above 0")
-        clip = Path(str(image.get("file_name", image["id"]))).stem
         build.clip(clip, str(image.get("video", clip)))
         for row in boxes.pop(image["id"], []):
             x, y, w, h = row["bbox"]
@@ -124,12 +131,21 @@ def read_coco(path: Path, table: dict[str, Any], name: str = "") -> Truth:
             build.box(corners, labels.get(row.get("category_id")))
     if boxes:
         raise DataError(f"{path}: {len(boxes)} images with boxes are not listed, such as {next(iter(boxes))}")
-    return build.truth(by_class=True)
+    return build.truth(by_class=True, long_ids=files)
+
+
+def _without_ending(file: str) -> str:
+    """videoA/000066 of videoA/000066.png, whichever slash is written."""
+    path = PurePosixPath(file.replace("\\", "/"))
+    return path.with_suffix("").as_posix() if path.stem else file
 
 
 def read_voc(path: Path, name: str = "") -> Truth:
-    """Pascal VOC: <annotation> with <size> and <object>; pixels count from 1 and the far corner is included."""
-    paths = sorted(path.glob("*.xml")) if path.is_dir() else [path]
+    """Pascal VOC: <annotation> with <size> and <object>; pixels count from 1 and the far corner is included.
+
+    Ids are the names of the files without ending; where all lie in folders of `path`, with these folders.
+    """
+    paths = (files_in(path, ".xml") or files_in(path, ".xml", deep=True)) if path.is_dir() else [path]
     if not paths:
         raise Absent(f"{path}: no XML files; expected one Pascal VOC file for each clip")
     build = Builder(name or path.stem)
@@ -139,7 +155,8 @@ def read_voc(path: Path, name: str = "") -> Truth:
             width, height = (float(root.findtext(f"size/{side}") or 0) for side in ("width", "height"))
             if width <= 0 or height <= 0:
                 raise ValueError("no <size> with width and height")
-            build.clip(file.stem, file.stem)
+            clip = utf8_name(file.relative_to(path).with_suffix("").as_posix() if path.is_dir() else file.stem)
+            build.clip(clip, clip)
             for item in root.iter("object"):
                 x0, y0, x1, y1 = (float(item.findtext(f"bndbox/{c}") or "") for c in ("xmin", "ymin", "xmax", "ymax"))
                 build.box(fractions_of_pixels([[x0 - 1, y0 - 1, x1, y1]], width, height)[0], item.findtext("name"))

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.errors import DataError
-from avloc.naming import first_double
+from avloc.naming import brief, first_double
 
 
 @dataclass
@@ -46,6 +46,8 @@ class Truth:
     mixed: bool = False
     #: the same clips with the boxes of their partners' rows, where clips are mixed by a list of pairs
     partners: "Truth | None" = None
+    #: (N,) the ids with all their folders, where the file wrote more of them than tells the clips apart
+    long_ids: list[str] | None = None
     #: ids of the list that the annotation does not have
     unannotated: int = 0
     name: str = ""
@@ -74,10 +76,15 @@ class Truth:
             raise DataError(f"truth {self.name}: classes of masks {self.mask_class.shape} for masks of shape {found}")
         double = first_double(self.ids)
         if double is not None:
-            raise DataError(f"truth {self.name}: id {double!r} stands there twice")
+            raise DataError(f"truth {self.name}: id {brief(double)!r} stands there twice")
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def written(self) -> list[str]:
+        """(N,) the ids with all that is known of their folders: by these the clips are found."""
+        return self.ids if self.long_ids is None else self.long_ids
 
     @property
     def sounding(self) -> NDArray[np.bool_]:
@@ -118,6 +125,7 @@ class Truth:
             self,
             ids=[self.ids[clip] for clip in clips],
             videos=[self.videos[clip] for clip in clips],
+            long_ids=None if self.long_ids is None else [self.long_ids[clip] for clip in clips],
             boxes=self.boxes[kept],
             box_clip=place[self.box_clip[kept]],
             box_class=self.box_class[kept],

@@ -4,14 +4,13 @@ Bizilizi/VGGSounder@5a91bf6: vggsounder.csv with the columns video_id, label, mo
 and the flags background_music, static_image and voice_over of the whole clip.
 """
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from avloc.errors import DataError
-from avloc.files import why
+from avloc.tables import header_of, plain, read_table
 
 TABLES = ("vggsounder.csv", "vggsounder+background-music.csv")
 COLUMNS = ("video_id", "label", "modality", "background_music", "static_image", "voice_over")
@@ -47,34 +46,25 @@ class Sounder:
 
 def is_sounder(path: Path) -> bool:
     """Whether the first line of a file is the header of such a table."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            header = [name.strip() for name in next(csv.reader(file), [])]
-    except (OSError, UnicodeDecodeError, csv.Error):
-        return False
-    return {"video_id", "label", "modality"} <= set(header)
+    return {"video_id", "label", "modality"} <= set(header_of(path))
 
 
 def read_sounder(path: Path) -> dict[str, Sounder]:
     """Clips by id, in the order of the table; DataError, with the line, for a row that says something else."""
+    table = read_table(path, 1, "VGGSounder's table", headed=True)
+    names = [plain(name) for name in table.header]
+    missing = [name for name in COLUMNS if name not in names]
+    if missing:
+        raise DataError(f"{path}: no column {missing[0]!r}; expected {', '.join(COLUMNS)}")
     found: dict[str, Sounder] = {}
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
-            missing = [name for name in COLUMNS if name not in reader.fieldnames]
-            if missing:
-                raise DataError(f"{path}: no column {missing[0]!r}; expected {', '.join(COLUMNS)}")
-            for row in reader:
-                _add(found, row, f"{path}:{reader.line_num}")
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: cannot be read ({why(error)}); expected VGGSounder's table") from None
+    for line, row in table.rows:
+        _add(found, dict(zip(names, map(str.strip, row), strict=False)), f"{path}:{line}")
     return found
 
 
-def _add(found: dict[str, Sounder], row: Mapping[str, str | None], where: str) -> None:
-    name, label, modality = ((row[column] or "").strip() for column in COLUMNS[:3])
-    flags = {column: (row[column] or "").strip() for column in OF_CLIP}
+def _add(found: dict[str, Sounder], row: Mapping[str, str], where: str) -> None:
+    name, label, modality = (row.get(column, "") for column in COLUMNS[:3])
+    flags = {column: row.get(column, "") for column in OF_CLIP}
     if not name or not label or modality not in ("A", "V", "AV"):
         raise DataError(f"{where}: found {name!r}, {label!r}, {modality!r}; expected a clip, a label, and A, V or AV")
     wrong = next((column for column, value in flags.items() if value not in ("True", "False")), None)

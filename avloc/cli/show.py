@@ -5,10 +5,11 @@ import functools
 import json
 import logging
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +17,8 @@ from typing import Any, Literal
 import typer
 
 from avloc import processes
-from avloc.errors import AvlocError
+from avloc.errors import AvlocError, ConfigError
+from avloc.naming import MESSAGE, brief, printable
 from avloc.progress import Progress, untold
 
 
@@ -28,8 +30,8 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return command(*arguments, **options)
         except AvlocError as error:
-            for line in str(error).splitlines():
-                print(f"avloc: {line}", file=sys.stderr)
+            for line in str(error).split("\n") if isinstance(error, ConfigError) else [str(error)]:
+                print(f"avloc: {brief(printable(line), MESSAGE)}", file=sys.stderr)
             raise typer.Exit(2) from None
         except KeyboardInterrupt:
             print(f"\navloc: interrupted; nothing is lost, go on with: {_command_line()}", file=sys.stderr)
@@ -62,13 +64,15 @@ def plain(value: Any) -> Any:
 
 def print_json(value: Any) -> None:
     if processes.is_first():
-        print(json.dumps(plain(value), indent=1, ensure_ascii=False))
+        text = json.dumps(plain(value), indent=1, ensure_ascii=False)
+        # JSON leaves them as they are, and a terminal would obey the first of them
+        print(re.sub("[\x7f-\x9f\ud800-\udfff]", lambda letter: f"\\u{ord(letter[0]):04x}", text))
 
 
-def say(line: object) -> None:
-    """A line on stdout, from the first process alone."""
+def say(text: object = "", end: str = "\n") -> None:
+    """Text on stdout, from the first process alone; what a terminal would obey in it is spelled out."""
     if processes.is_first():
-        print(line)
+        print(printable(text, "\n\t"), end=end)
 
 
 def console(stderr: bool = False) -> Any:
@@ -89,26 +93,56 @@ def table(
 ) -> None:
     """A table on stdout; columns whose numbers are in `right` hold figures."""
     from rich.table import Table
+    from rich.text import Text
 
     if not processes.is_first():
         return
+    heading = Text(printable(title)) if title else None
     shown = Table(
-        title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0)
+        title=heading, title_justify="left", box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0)
     )
     for number, column in enumerate(columns):
         side: Literal["left", "right"] = "right" if number in right else "left"
-        shown.add_column(column, justify=side, overflow="fold")
+        shown.add_column(Text(printable(column)), justify=side, overflow="fold")
     for row in rows:
-        shown.add_row(*("" if cell is None else str(cell) for cell in row))
+        # as text, not as the markup of rich: ids and classes come from files
+        shown.add_row(*(Text("" if cell is None else printable(cell, "\n")) for cell in row))
     console().print(shown)
 
 
+class _Lined(logging.Handler):
+    """Writes to whatever stderr is when something is said."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with suppress(OSError):  # a full disc, or nobody reads it: no reason to end a training
+            print(self.format(record), file=sys.stderr, flush=True)
+
+
+class _Printable(logging.Formatter):
+    """Each message in one line of no more than a few hundred characters, without anything that a terminal obeys."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        record.message = brief(printable(record.message), MESSAGE)
+        return super().formatMessage(record)
+
+
 def start_log(verbose: bool) -> None:
-    """The log on stderr: warnings, and with `verbose` everything."""
+    """The log on stderr: warnings, and with `verbose` everything; without a terminal a line for each, however long.
+
+    Letters that stdout cannot hold are spelled out from here on, wherever it goes.
+    """
     from rich.logging import RichHandler
 
-    handler = RichHandler(console=console(stderr=True), show_path=False, show_time=False, markup=False)
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    screen = console(stderr=True)
+    handler: logging.Handler = _Lined()
+    form = "%(levelname)-8s %(message)s"
+    if screen.is_terminal:
+        handler, form = RichHandler(console=screen, show_path=False, show_time=False, markup=False), "%(message)s"
+    handler.setFormatter(_Printable(form))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     logging.getLogger("avloc").setLevel(logging.INFO if verbose else logging.WARNING)
 
 
@@ -127,7 +161,7 @@ def progress(title: str, many: bool = False) -> Iterator[Progress]:
         return
     from rich import progress as bars
 
-    text = bars.TextColumn("{task.fields[text]}")
+    text = bars.TextColumn("{task.fields[text]}", markup=False)
     columns: tuple[bars.ProgressColumn, ...] = (
         (bars.BarColumn(20), text, bars.TextColumn("ETA"), bars.TimeRemainingColumn())
         if many
@@ -138,7 +172,7 @@ def progress(title: str, many: bool = False) -> Iterator[Progress]:
 
         def update(done: int, total: int, text: str) -> None:
             said = _said(done, total, text, bar.tasks[0].speed) if many else text
-            bar.update(task, completed=done, total=total, text=said)
+            bar.update(task, completed=done, total=total, text=printable(said))
 
         yield update
 
@@ -152,7 +186,7 @@ class _Lines:
     def __call__(self, done: int, total: int, text: str) -> None:
         if done == total or time.monotonic() - self.shown >= 10:
             self.shown = time.monotonic()
-            print(f"{self.title}: {self.line(done, total, text)}".rstrip(), file=sys.stderr, flush=True)
+            print(printable(f"{self.title}: {self.line(done, total, text)}".rstrip()), file=sys.stderr, flush=True)
 
     def line(self, done: int, total: int, text: str) -> str:
         return f"{done}/{total} {text}"

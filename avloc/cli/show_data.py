@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from avloc.cli.show import table
+from avloc.cli.show import say, table
 
 if TYPE_CHECKING:
     from avloc.prepare.layouts.webdataset_export import Exported
@@ -19,17 +19,21 @@ def show_prepared(prepared: "Prepared") -> None:
     rows = [[name, count, "{:,} of {:,}".format(*prepared.coverage[name])] for name, count in prepared.splits.items()]
     table("", ["split", "clips", "listed and found"], rows, right=(1, 2))
     failed = "".join(f"\n  {count} x {reason}" for reason, count in prepared.reasons.items())
-    print(
-        f"{prepared.store}: {prepared.ok} listed items ok, {prepared.failed} failed, {prepared.seconds:.1f} s{failed}"
-    )
+    say(f"{prepared.store}: {prepared.ok} listed items ok, {prepared.failed} failed, {prepared.seconds:.1f} s{failed}")
+    for join in prepared.unmatched:
+        say(join)
+    if prepared.passed:
+        from avloc.prepare.parts.media_files import passed_over
+
+        say(passed_over(prepared.passed))
     if prepared.shard:
         parts = prepared.shard.partition("/")[2]
-        print(f"part {prepared.shard}; `avloc data merge PART PART ... --out STORE` joins all {parts}")
+        say(f"part {prepared.shard}; `avloc data merge PART PART ... --out STORE` joins all {parts}")
 
 
 def show_world(world: "SyntheticWorld") -> None:
     table("", ["list", "videos"], [[name, number] for name, number in world.counts.items()], right=(1,))
-    print(
+    say(
         f"{world.out}: {world.videos} videos of {', '.join(world.classes)}; "
         f"`avloc prepare music --source {world.out}` is next"
     )
@@ -53,16 +57,16 @@ def show_check(found: "Checked") -> None:
     table(title, columns, rows, right=(1, 2, 4, 5))
     bare = sum(split.bare for split in found.splits.values())
     if bare:
-        print(f"{bare} items have no SHA-256 in the manifest: an earlier version prepared them")
+        say(f"{bare} items have no SHA-256 in the manifest: an earlier version prepared them")
     for name, split in found.splits.items():
         if split.masks:
-            print(
+            say(
                 f"{name}: {split.masks:,} masks; in {split.silent_frames:,} of {split.annotated:,} frames nothing sounds"
             )
         if any(split.classes.values()):  # videos without labels have one class, which none is of
-            print(f"{name}: " + ", ".join(f"{label} {count:,}" for label, count in split.classes.items()))
+            say(f"{name}: " + ", ".join(f"{label} {count:,}" for label, count in split.classes.items()))
     for line in found.problems or ["nothing is wrong"]:
-        print(line)
+        say(line)
 
 
 def check_failed(found: "Checked") -> bool:
@@ -72,27 +76,27 @@ def check_failed(found: "Checked") -> bool:
 def show_clip(found: "Shown", *, clip: str) -> None:
     labels = ", ".join(found.labels) or "no label"
     masks = f", {found.masks} masks" if found.masks else ""
-    print(f"{found.file}: {clip} of {found.split}, {labels}, {found.boxes} boxes{masks}")
+    say(f"{found.file}: {clip} of {found.split}, {labels}, {found.boxes} boxes{masks}")
 
 
 def show_export(found: "Exported") -> None:
     table("", ["split", "clips"], [[name, f"{count:,}"] for name, count in found.splits.items()], right=(1,))
     kept = f", {found.kept} of them by an earlier run" if found.kept else ""
-    print(f"{found.out}: {found.shards} shards{kept}, {found.bytes / 2**20:,.1f} MiB")
+    say(f"{found.out}: {found.shards} shards{kept}, {found.bytes / 2**20:,.1f} MiB")
 
 
 def show_fetched(found: "Fetched") -> None:
-    print(f"{found.out}: {found.fetched} clips fetched, {found.there} were there, {found.failed} failed")
+    say(f"{found.out}: {found.fetched} clips fetched, {found.there} were there, {found.failed} failed")
     for reason, count in found.reasons.items():
-        print(f"  {count} x {reason}")
+        say(f"  {count} x {reason}")
     if found.passing:
-        print(f"{found.passing} of them may succeed later: run the command again")
-    print(f"{found.report} has a line for each clip")
+        say(f"{found.passing} of them may succeed later: run the command again")
+    say(f"{found.report} has a line for each clip")
 
 
 def show_labels(found: "PseudoLabels") -> None:
     boxes = f"; {found.proposals} proposals a frame" if found.proposals else ""
-    print(
+    say(
         f"{found.file}: {found.clips} clips, {len(found.classes)} classes ({', '.join(found.classes)}), "
         f"{found.sound:.1f} heard and {found.frame:.1f} seen a clip{boxes}"
     )
@@ -100,11 +104,11 @@ def show_labels(found: "PseudoLabels") -> None:
 
 def show_recipes(found: "Recipes") -> None:
     if found.copied is not None:
-        print(f"wrote {found.copied}")
+        say(f"wrote {found.copied}")
     elif found.text is not None:
-        print(found.text, end="")
+        say(found.text, end="")
     else:
         table("Data (avloc prepare NAME)", ["name", "what"], [[entry.name, entry.title] for entry in found.data])
-        print()
+        say()
         rows = [[entry.name, entry.method, entry.title] for entry in found.configs]
         table("Configurations (avloc train-stage1 --config NAME)", ["name", "method", "what"], rows)

@@ -59,7 +59,7 @@ def show_predicted(found: "Predicted") -> None:
 
 def show_imported(imported: "Imported") -> None:
     clusters = f" with {imported.clusters} clusters" if imported.clusters else ""
-    print(f"{imported.run}: {imported.method} stage {imported.stage}{clusters} in {imported.weights}")
+    say(f"{imported.run}: {imported.method} stage {imported.stage}{clusters} in {imported.weights}")
 
 
 def show_demo(done: "Demo") -> None:
@@ -74,8 +74,8 @@ def show_demo(done: "Demo") -> None:
     )
     total = sum(done.seconds.values())
     steps = ", ".join(f"{name} {seconds:.0f}" for name, seconds in done.seconds.items())
-    print(f"\n{total:.0f} s: {steps}")
-    print(f"open {done.page}")
+    say(f"\n{total:.0f} s: {steps}")
+    say(f"open {done.page}")
 
 
 def _show_set(name: str, result: "SetResult") -> None:
@@ -87,7 +87,7 @@ def _show_set(name: str, result: "SetResult") -> None:
     videos = len(result.result.per_video)
     title = f"{name}: {result.result.protocol.name}, {counts['evaluated']} frames of {videos} videos, stage {result.stage}, %"
     table(title, ["", *metrics], rows, right=tuple(range(1, len(metrics) + 1)))
-    print()
+    say()
 
 
 def _value(metric: "Metric") -> str:

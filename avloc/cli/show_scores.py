@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from avloc.cli.show import console, table
+from avloc.cli.show import console, say, table
+from avloc.naming import MESSAGE, brief, printable
 from avloc.options import Ask
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def show_evaluated(found: "Evaluated") -> None:
         if rows:
             columns = ["baseline", "metric", "baseline %", "difference", "95 % over videos"]
             table("on the same clips", columns, rows, right=(2, 3, 4))
-        print(f"{one.file}\n")
+        say(f"{one.file}\n")
 
 
 def show_scoring(
@@ -51,7 +52,7 @@ def show_result(result: Any, title: str = "") -> None:
     heading = f"{title or result.benchmark or 'own truth'} by {result.protocol.label}"
     missing = counts.get("missing", 0) if result.protocol.missing == "zero" else 0
     absent = f", {missing} of them without a map score 0" if missing else ""
-    print(f"{heading}: {counts['evaluated']} of {counts['requested']} clips{absent}{dropped}")
+    say(f"{heading}: {counts['evaluated']} of {counts['requested']} clips{absent}{dropped}")
     blind = list(result.baselines)
     rows = []
     for name, metric in result.metrics.items():
@@ -63,7 +64,7 @@ def show_result(result: Any, title: str = "") -> None:
         means = {k: v for k, v in macro.items() if k in result.metrics}
         if means and 1 < len(groups) < counts["evaluated"]:
             plural = "classes" if kind == "class" else "videos"
-            print(f"mean over {len(groups)} {plural}: {', '.join(f'{k} {percent(v)}' for k, v in means.items())}")
+            say(f"mean over {len(groups)} {plural}: {', '.join(f'{k} {percent(v)}' for k, v in means.items())}")
     kinds = result.extra.get("negative_sound", {})
     if kinds:
         rows = [[k, v["clips"], percent(v["auroc"]), percent(v["false_alarm_rate"])] for k, v in kinds.items()]
@@ -106,7 +107,7 @@ def show_spread(found: Any) -> None:
         [f"{kind} ({reference.protocol.name})", "", *(percent(values.get(column)) for column in shared)]
         for kind, values in reference.baselines.items()
     ]
-    print(f"the same heat maps for {next(iter(results.values())).benchmark or 'own truth'}, in %")
+    say(f"the same heat maps for {next(iter(results.values())).benchmark or 'own truth'}, in %")
     table("", ["protocol", "clips", *shared], rows, right=tuple(range(1, len(shared) + 2)))
     common = [set(result.warnings) for result in results.values()]
     notes(line for line in next(iter(results.values())).warnings if all(line in lines for lines in common))
@@ -130,25 +131,25 @@ def show_worst(result: Any, amount: int) -> None:
         [row["id"], percent(row["ciou"]), row["video"] + (", no prediction" if row.get("missing") else "")]
         for row in scored[:amount]
     ]
-    print(f"lowest scores by {result.protocol.name}")
+    say(f"lowest scores by {result.protocol.name}")
     table("", ["clip", "cIoU %", "video"], rows, right=(1,))
 
 
 def show_comparison(found: "Compared") -> None:
     heading = f"{found.benchmark or 'own truth'} by {found.protocol}"
-    print(f"{heading}: {found.shared} clips in both, {found.only_a} only in A, {found.only_b} only in B")
+    say(f"{heading}: {found.shared} clips in both, {found.only_a} only in A, {found.only_b} only in B")
     rows = []
     for name, d in found.metrics.items():
         values = [percent(d.a), percent(d.b), f"{100 * d.difference:+.2f}"]
         rows.append([name, *values, ends(d.ci95), ends(d.ci95_by_video), "" if d.p is None else f"{d.p:.4f}"])
     _filled("", ["metric", "A %", "B %", "A - B", "95 % over clips", "95 % over videos", "p"], rows)
-    print(f"A is higher on {found.better_a} clips, B on {found.better_b}")
+    say(f"A is higher on {found.better_a} clips, B on {found.better_b}")
 
 
 def show_leaderboard(
     found: "Leaderboard", *, format: Annotated[Literal["md", "csv"], "Markdown tables, or one line per number"] = "md"
 ) -> None:
-    print(found.text(format), end="")
+    say(found.text(format), end="")
 
 
 def show_benchmarks(
@@ -156,32 +157,30 @@ def show_benchmarks(
 ) -> None:
     """A line for each benchmark with what it needs on disk; one benchmark in full; or what was converted."""
     if convert is not None:
-        print(f"{convert}: {found[0].clips} masks")
+        say(f"{convert}: {found[0].clips} masks")
     elif name is not None:
         for key, value in found[0].to_json().items():
-            print(f"{key.replace('_', ' '):16} {', '.join(value) if isinstance(value, list) else value}")
+            say(f"{key.replace('_', ' '):16} {', '.join(value) if isinstance(value, list) else value}")
     else:
         _list_benchmarks(found, looked=annotations is not None)
 
 
 def _list_benchmarks(found: "list[Listed]", looked: bool) -> None:
     width = min(console().width, 110)
-    print(
-        f"{'benchmark':28}{'clips':>6}{'here':>11}  protocol" if looked else f"{'benchmark':28}{'clips':>6}  protocol"
-    )
+    say(f"{'benchmark':28}{'clips':>6}{'here':>11}  protocol" if looked else f"{'benchmark':28}{'clips':>6}  protocol")
     for one in found:
         about = one.benchmark
         here = "" if not looked else one.clips if one.clips is not None else "not there" if one.missing else "broken"
-        print(f"{about.name:28}{about.clips or '':>6}{here:>{11 * looked}}  {about.protocol}")
+        say(f"{about.name:28}{about.clips or '':>6}{here:>{11 * looked}}  {about.protocol}")
         for line in (about.title, f"needs {about.needs}"):
-            print(textwrap.fill(line, width, initial_indent="    ", subsequent_indent="      "))
+            say(textwrap.fill(line, width, initial_indent="    ", subsequent_indent="      "))
     notes(f"{one.benchmark.name}: {one.problem}" for one in found if one.problem and not one.missing)
 
 
 def notes(lines: Iterable[str]) -> None:
     """Lines on stderr."""
     for line in lines:
-        typer.echo(f"note: {line}", err=True)
+        typer.echo(f"note: {brief(printable(line), MESSAGE)}", err=True)
 
 
 def percent(value: float | None) -> str:

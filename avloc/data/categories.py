@@ -1,6 +1,5 @@
 """Which class of a tagger or classifier is of which category, from a file."""
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 from avloc.errors import DataError
 from avloc.files import why
 from avloc.plain_arrays import plain_array
+from avloc.tables import read_table
 
 #: the roots of AudioSet's ontology, in the order of the published mappings
 CATEGORIES = (
@@ -68,15 +68,14 @@ def _array(path: Path, classes: int, what: str) -> Mapping:
 
 
 def _table(path: Path, classes: int, what: str) -> Mapping:
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            rows = [(reader.line_num, row.get("class"), row.get("category")) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: cannot be read ({why(error)}); expected a header class,category and rows") from None
+    found = read_table(path, 1, "a header class,category and rows", headed=True)
+    of, into = (
+        found.header.index(name) if name in found.header else len(found.header) for name in ("class", "category")
+    )
     places: list[tuple[int, str]] = []
-    for line, number, category in rows:
-        if number is None or not category:
+    for line, row in found.rows:
+        number, category = (row[place] if place < len(row) else "" for place in (of, into))
+        if not number or not category:
             raise DataError(f"{path}:{line}: no class or no category in this row; expected a header class,category")
         if not number.strip().isdecimal() or int(number) >= classes:
             raise DataError(
@@ -89,6 +88,6 @@ def _table(path: Path, classes: int, what: str) -> Mapping:
     if set(names) <= set(CATEGORIES):
         names = tuple(name for name in CATEGORIES if name in names)
     table = np.zeros((classes, len(names)), np.float32)
-    for number, category in places:
-        table[number, names.index(category)] = 1
+    for place, category in places:
+        table[place, names.index(category)] = 1
     return Mapping(names, table)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from avloc.data.store import Store
 from avloc.errors import DataError
 from avloc.files import replacing, why
+from avloc.naming import some
 from avloc.plain_arrays import Arrays, plain_arrays
 
 Scores = NDArray[np.float32]
@@ -62,7 +63,7 @@ def read_labels(store: Store, name: str) -> Labels:
         found = plain_arrays(path, ("ids", "classes", "sound", "frame"), PROPOSALS)
     except FileNotFoundError:
         there = sorted(other.name.split(".")[0] for other in path.parent.glob(f"*.{store.split_name}.npz"))
-        known = f"; it has {', '.join(there)}" if there else ""
+        known = f"; it has {some(there, 8)}" if there else ""
         raise DataError(
             f"{path}: no such pseudo labels{known}; `avloc pseudo-labels` with --name {name} writes them"
         ) from None

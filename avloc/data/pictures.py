@@ -1,5 +1,8 @@
 """Frames as JPEG bytes."""
 
+from pathlib import Path
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -25,3 +28,12 @@ def decode_jpeg(buffer: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if frame is None:
         raise ValueError("a frame that is no JPEG")
     return cv2.cvtColor(frame, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+
+
+def read_image(path: Path) -> NDArray[Any] | None:
+    """A picture of any kind as it is stored, (h, w) or (h, w, c) BGR; None for any other file."""
+    stored = np.fromfile(path, np.uint8)  # OpenCV itself finds no file whose name is not UTF-8
+    try:
+        return cv2.imdecode(stored, cv2.IMREAD_UNCHANGED) if stored.size else None
+    except cv2.error:
+        return None

@@ -1,6 +1,5 @@
 """Scores of clips that somebody else computed: tables and arrays, checked and put in the order of a split."""
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,11 @@ from numpy.typing import NDArray
 from avloc.data.store import Store
 from avloc.errors import DataError
 from avloc.files import why
-from avloc.naming import first_double
+from avloc.joins import match
+from avloc.leftovers import joined, told
+from avloc.naming import brief, first_double, some
 from avloc.plain_arrays import plain_array, plain_arrays
+from avloc.tables import read_table
 
 Scores = NDArray[np.float32]
 
@@ -56,34 +58,36 @@ def rows_of(path: Path, store: Store, ids: list[str]) -> NDArray[np.int64]:
     place = {clip: row for row, clip in enumerate(ids)}
     double = first_double(ids)
     if double is not None:
-        raise DataError(f"{path}: id {double!r} stands there twice; expected each clip once")
-    missing = [clip for clip in store.ids if clip not in place]
-    if missing:
+        raise DataError(f"{path}: id {brief(double)!r} stands there twice; expected each clip once")
+    found = match(store.ids, ids)
+    if found.missing:
         raise DataError(
-            f"{path}: {len(missing)} of {len(store)} clips of {store.split_name} are missing, such as {missing[0]}"
+            f"{path}: {len(found.missing)} of {len(store)} clips of {store.split_name} are missing, such as "
+            f"{brief(found.missing[0])}"
         )
-    return np.array([place[clip] for clip in store.ids], np.int64)
+    if found.doubtful:
+        clip, several = next(iter(found.doubtful.items()))
+        raise DataError(f"{path}: {brief(clip)} could be any of {some(several)}; write the ids as the store does")
+    told([joined(path.name, found, unused=f"ids are no clip of {store.split_name}")])
+    return np.array([place[found.pairs[clip]] for clip in store.ids], np.int64)
 
 
 Read = tuple[list[str] | None, tuple[str, ...] | None, dict[str, NDArray[Any]]]
 
 
 def _table(path: Path, kind: str) -> Read:
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            header, *rows = [row for row in csv.reader(file) if row] or [[]]
-    except (OSError, ValueError, csv.Error) as error:
-        raise DataError(f"{path}: cannot be read ({why(error)}); expected a header id,CLASS,... and rows") from None
-    if not rows:
+    table = read_table(path, 1, "a header id,CLASS,... and rows", headed=True)
+    if not table.rows:
         raise DataError(f"{path}: no row in it; expected a header id,CLASS,... and rows")
-    for number, row in enumerate(rows, 2):
-        if len(row) != len(header):
-            raise DataError(f"{path}:{number}: {len(row)} fields, the header has {len(header)}")
+    for line, row in table.rows:
+        if len(row) != len(table.header):
+            raise DataError(f"{path}:{line}: {len(row)} fields, the header has {len(table.header)}")
+    rows = [row for _, row in table.rows]
     try:
         values = np.array([[float(value) for value in row[1:]] for row in rows], np.float64).reshape(len(rows), -1)
     except ValueError as error:
         raise DataError(f"{path}: a score is no number ({error})") from None
-    return [row[0] for row in rows], tuple(header[1:]), {kind: values}
+    return [row[0].strip() for row in rows], table.header[1:], {kind: values}
 
 
 def _array(path: Path, kind: str) -> Read:

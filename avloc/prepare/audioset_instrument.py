@@ -18,6 +18,8 @@ from avloc.annotations.files import Files
 from avloc.annotations.pickles import read_plain_pickle
 from avloc.annotations.reading import laid_out
 from avloc.errors import DataError
+from avloc.joins import match
+from avloc.leftovers import joined
 from avloc.options import verb
 from avloc.plain_arrays import plain_array
 from avloc.prepare.parts.items import Entry, Item, Listing
@@ -72,10 +74,13 @@ def list_audioset(
     }
     named = {entry.item for own in entries.values() for entry in own}
     order = list(entries) if splits is None else list(dict.fromkeys(splits))
-    listing = Listing(
-        {name: item for name, item in items.items() if name in named}, {split: entries[split] for split in order}
+    listed = {name: item for name, item in items.items() if name in named}
+    join = joined(
+        "boxes",
+        match((name for name in boxes), listed),
+        missing="annotated videos are not listed" if splits is None else "",
     )
-    return classes, listing
+    return classes, tree.listing(listed, {split: entries[split] for split in order}, [join])
 
 
 def _first_tags(tags: Mapping[str, Mapping[str, list[int]]]) -> dict[str, list[int]]:
@@ -175,7 +180,7 @@ def _boxes(
 
 def _item(tree: Tree, name: str, tags: list[int], boxes: Mapping[str, dict[str, tuple[str, Rows]]]) -> Item:
     marked = boxes.get(name, {})
-    facts = {**tree.find(name), "picture": None}  # its frames are numbered, whatever else has the name
+    facts = tree.find(name, still=False)  # its frames are numbered, whatever else has the name
     return Item(
         name,
         shown_file(facts, f"{name}.mp4"),

@@ -4,7 +4,7 @@ Tian et al., ECCV 2018 (YapengTian/AVE-ECCV18): Annotations.txt, trainSet.txt, v
 Category&VideoID&Quality&StartTime&EndTime. It has no boxes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Unpack
 
@@ -12,6 +12,9 @@ from avloc.annotations.files import Files
 from avloc.annotations.reading import read_own_truth
 from avloc.errors import DataError
 from avloc.files import why
+from avloc.joins import match
+from avloc.leftovers import Join, joined
+from avloc.naming import utf8_name
 from avloc.options import verb
 from avloc.plain_hdf5 import open_hdf5, values
 from avloc.prepare.parts.items import Entry, Item, Listing
@@ -73,7 +76,6 @@ def list_ave(
         sets = {split: sets[split] for split in dict.fromkeys(splits) if split in sets}
     refuse_missing(annotations, splits, sets, LISTS)
     classes = tuple(sorted({line[0] for lines in (every, *sets.values()) for line in lines}))
-    boxed = marked(read_own_truth(boxes)) if boxes else {}
     events: dict[str, list[list[Any]]] = {}
     for label, name, start, end, _ in (line for lines in (*sets.values(), every) for line in lines):
         span = [classes.index(label), start, end]
@@ -84,15 +86,33 @@ def list_ave(
         first = {line[1]: line[4] for line in reversed(lines)}  # a video with several events has a line for each
         entries[split] = [Entry(name, first[name]) for name in dict.fromkeys(line[1] for line in lines)]
     listed = dict.fromkeys(entry.item for own in entries.values() for entry in own)
+    boxed, joins = _boxes(boxes, listed)
     items = {name: _item(tree, name, events[name], boxed) for name in listed}
-    return classes, Listing(items, entries)
+    return classes, tree.listing(items, entries, joins)
+
+
+def _boxes(path: Path | None, listed: Iterable[str]) -> tuple[dict[str, Rows], tuple[Join, ...]]:
+    """Boxes by VIDEOID/SECOND of the listed videos, and the join that finds them."""
+    if path is None:
+        return {}, ()
+    truth = read_own_truth(path)
+    found = match(truth.written, (f"{name}/{n}" for name in listed for n in range(SECONDS)))
+    boxes, own = marked(truth), dict(zip(truth.written, truth.ids, strict=True))
+    join = joined(
+        utf8_name(path.name),
+        found,
+        missing="annotated ids are no VIDEOID/SECOND of a listed video",
+        ambiguous="annotated ids fit more than one second",
+        shared="annotated ids mean the same second as another",
+    )
+    return {clip: boxes[own[name]] for name, clip in found.pairs.items()}, (join,)
 
 
 def _lines(path: Path) -> list[tuple[str, str, float, float, str]]:
     """(class, id, s from, s to, where) of each line."""
     found = []
     try:
-        lines = path.read_text("utf-8").splitlines()
+        lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read ({why(error)})") from None
     for number, line in enumerate(lines, 1):

@@ -4,9 +4,8 @@ A video without sound is heard by the sound file that has its name beside it; a 
 item too, which shows that picture.
 """
 
-import csv
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -19,98 +18,102 @@ from avloc.annotations.truth import Truth
 from avloc.annotations.vggsounder import Sounder
 from avloc.data.clip import Clip
 from avloc.errors import DataError
-from avloc.files import file_size, why
+from avloc.files import file_size
+from avloc.joins import match
+from avloc.leftovers import joined
+from avloc.naming import utf8_name
 from avloc.options import Ask, verb
 from avloc.prepare.media.container import MediaError, open_media, video_stream
-from avloc.prepare.media.endings import PICTURES, SOUNDS, STILLS
 from avloc.prepare.media.picture import squares_at
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.marks import UNNAMED, Marks, read_truth
-from avloc.prepare.parts.moments import Moments, entries, hear, read_lists, read_picture
-from avloc.prepare.parts.names import Found, by_every_name
+from avloc.prepare.parts.media_files import by_stem, find_alone, find_media, names_of, passed_over
+from avloc.prepare.parts.moments import Moments, entries, hear, list_names, read_lists, read_picture, refuse_ambiguous
+from avloc.prepare.parts.names import Found, one_of
 from avloc.prepare.parts.options import Benchmark, Boxes, Frames, Lists, Out, Rate, Short, Size, StoreKind
 from avloc.prepare.parts.sounders import Only, Without, chosen, heard_in, notes
+from avloc.prepare.parts.tags import Tags
 from avloc.prepare.pool.scale import Scale
 from avloc.prepare.writing.build import Prepared, build_store
+
+EXPECTED = "ending in .mp4, .mkv, .webm or the like"
 
 
 def list_videos(
     root: Path,
     lists: Mapping[str, tuple[Path, list[str]]],
     truth: Truth | None,
-    labels: Mapping[str, list[str]] | None,
+    labels: Path | None,
     told: Mapping[str, Sounder],
     alone: str | None = None,
 ) -> tuple[tuple[str, ...], Listing]:
     """The classes, and a split for each list; without lists every video is of the split "all", under its path without ending.
 
     A listed name ID_START is found as ID_START.mp4, ID/START.mp4 or ID_START_END.mp4, with zeros before the times or without,
-    in any folder (see `names`). One that is missing stays in the listing and fails when it is read. labels: names of classes
-    by id. told: what VGGSounder says of clips. alone: the only file of the folder that is meant, and what has its name.
+    in any folder (see `names`). One that is missing, or could be any of several files, stays in the listing and fails when
+    it is read. labels: a table of ids and classes. told: what VGGSounder says of clips. alone: the only file of the folder
+    that is meant, and what has its name.
     """
     if not root.is_dir():
-        raise DataError(f"{root}: no such folder; expected videos ({', '.join(PICTURES)})")
-    pictures, sounds, stills = _found(root, alone)
-    paired = {name: path for name, path in stills.items() if name in sounds and name not in pictures}
-    shown = {**pictures, **paired}
-    moving, any_kind = Found(by_every_name(pictures)), Found(by_every_name(shown))
+        raise DataError(f"{root}: no such folder; expected videos {EXPECTED}")
+    tags = Tags(labels)
+    media = find_media(root) if alone is None else find_alone(root, alone)
+    if not media.videos and not media.stills and alone is not None:
+        raise DataError(f"{root / alone}: not a video; expected a file {EXPECTED}")
+    stems, sounds, stills = by_stem(media.videos), by_stem(media.sounds), by_stem(media.stills)
+    paired = [path for stem, paths in stills.items() if stem in sounds and stem not in stems for path in paths]
+    films, shown = Found(media.videos), Found([*media.videos, *paired])
     splits = {split: entries(file, names) for split, (file, names) in lists.items()}
-    splits = splits or {"all": [Entry(name) for name in shown]}
+    splits = splits or {"all": [Entry(name) for name in names_of(media.videos)]}
+    if not lists:
+        splits["all"] += [
+            Entry(name) for name in dict.fromkeys(utf8_name(os.path.splitext(path)[0]) for path in paired)
+        ]
     if not any(splits.values()):
-        raise DataError(f"{root}: no video in it or in its folders; expected files ending in {', '.join(PICTURES)}")
-    marks = Marks(truth)
-    given = tuple(sorted({name for names in (labels or {}).values() for name in names}))
-    heard = tuple(sorted({label for clip in told.values() for label in clip.heard}))
-    classes = tuple(dict.fromkeys([*marks.named, *sorted({*heard, *(() if marks.named else given)})])) or UNNAMED
+        over = f"; {passed_over(media.passed)}" if media.passed else ""
+        raise DataError(f"{root}: no video in it or in its folders; expected files {EXPECTED}{over}")
+    names = dict.fromkeys(entry.item for own in splits.values() for entry in own)
+
+    def find(name: str) -> tuple[int, Sequence[str]]:
+        """A video comes before a picture that has a sound."""
+        near, paths = films.find(name)
+        near, paths = (near, paths) if paths else shown.find(name)
+        return near, one_of(root, paths) if len(paths) > 1 else paths
+
+    found = match(names, shown.paths.values(), find, alone=False)
+    marks, given = Marks(truth, splits), tags.give(names)
+    heard = {label for clip in told.values() for label in clip.heard}
+    others = sorted(heard.union(() if marks.named else tags.classes))
+    classes = tuple(dict.fromkeys([*marks.named, *others])) or UNNAMED
     items: dict[str, Item] = {}
-    for entry in (entry for listed in splits.values() for entry in listed):
-        name = entry.item
-        found = moving.get(name) or any_kind.get(name)
-        stem = os.path.splitext(found)[0] if found else ""
-        beside, still = sounds.get(stem), stills.get(stem)
-        unknown = sorted(set((labels or {}).get(name, ())) - set(classes))
-        if unknown:
-            raise DataError(
-                f"{name}: its class {unknown[0]!r} is none of the benchmark's; leave --labels or --benchmark out"
-            )
-        own = {*(labels or {}).get(name, ()), *heard_in(told, name)}
-        facts = {
-            "path": found if found != still else None,
-            "sound": beside,
-            "bytes": [file_size(root / file) if file else None for file in (found, beside)],
+    for name in names:
+        path = found.pairs.get(name)
+        stem = os.path.splitext(path)[0] if path else ""
+        beside, pictures = (one_of(root, own.get(stem, [])) for own in (sounds, stills))
+        film = path if path not in pictures else None
+        sound, still = (own[0] if len(own) == 1 else None for own in (beside, pictures))
+        facts: dict[str, Any] = {
+            "path": film,
+            "sound": sound,
+            "bytes": [file_size(root / file) if file else None for file in (path, sound)],
             **({"still": still} if still else {}),
-            "labels": sorted(classes.index(label) for label in own),
+            "labels": sorted({*tags.of(name, classes), *map(classes.index, heard_in(told, name))}),
             **marks.facts(name),
         }
-        items[name] = Item(name, found or f"{name}.mp4", facts, notes(told, name))
-    return classes, Listing(items, splits)
-
-
-def _found(root: Path, alone: str | None) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
-    """Path without ending -> path, of videos, sounds and pictures, within `root`; links to folders are not followed."""
-    pictures: dict[str, str] = {}
-    sounds: dict[str, str] = {}
-    stills: dict[str, str] = {}
-    if alone is not None and os.path.splitext(alone)[1].lower() not in (*PICTURES, *STILLS):
-        raise DataError(f"{root / alone}: not a video; expected a file ending in {', '.join(PICTURES)}")
-    for folder, names, files in os.walk(root):
-        if alone is not None:
-            names.clear()
-            same = os.path.splitext(alone)[0]
-            files = [name for name in files if name == alone or _belongs(name, same)]
-        names[:] = sorted(name for name in names if not name.startswith("."))
-        for file in sorted(files):
-            stem, ending = os.path.splitext(os.path.relpath(os.path.join(folder, file), root))
-            for endings, known in ((PICTURES, pictures), (SOUNDS, sounds), (STILLS, stills)):
-                if ending.lower() in endings:
-                    known.setdefault(stem, stem + ending)
-    return pictures, sounds, stills
-
-
-def _belongs(file: str, stem: str) -> bool:
-    """Whether it is the sound or the picture that goes with a video of this name."""
-    own, ending = os.path.splitext(file)
-    return own == stem and ending.lower() in (*SOUNDS, *STILLS)
+        if name in found.ambiguous:
+            facts["ambiguous"] = [utf8_name(file) for file in found.ambiguous[name][:2]]
+        elif name in found.shared:
+            facts["ambiguous"] = [f"{utf8_name(found.shared[name])}, which another listed id means too"]
+        elif len(beside) > 1:
+            facts["either" if film else "ambiguous"] = [utf8_name(file) for file in beside[:2]]
+        items[name] = Item(name, utf8_name(path) if path else f"{name}.mp4", facts, notes(told, name))
+    files = joined(
+        list_names(lists) or "videos",
+        found,
+        missing="listed ids match no file",
+        aside="videos are in no list" if lists else "",
+    )
+    return classes, Listing(items, splits, (files, *given, *marks.joins), media.passed)
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,7 @@ class VideoReader:
 
     def read(self, item: Item) -> Iterator[Clip]:
         facts, moments = item.facts, self.moments
+        refuse_ambiguous(item.path, facts)
         if facts["path"] is None and "still" not in facts:
             raise MediaError(item.path, "missing file")
         sound = hear(self.root, facts, moments.rate)
@@ -214,7 +218,7 @@ def prepare_folder(
     truth = read_truth(benchmark, annotations)
     moments = Moments(size, rate, round(seconds * rate), short == "repeat")
     named, told = chosen(read_lists(lists), only, without)
-    classes, listing = list_videos(root, named, truth, None if labels is None else _classes(labels), told, alone)
+    classes, listing = list_videos(root, named, truth, labels, told, alone)
     settings = {
         "data": "folder of videos",
         "classes": classes,
@@ -231,19 +235,3 @@ def prepare_folder(
     }
     reader = VideoReader(root, moments, frames_per_clip, every)
     return build_store(out, root, listing, reader, settings, **work)
-
-
-def _classes(path: Path) -> dict[str, list[str]]:
-    """Classes by id, from lines "id,class"; an id with several has a line each."""
-    found: dict[str, list[str]] = {}
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            for number, row in enumerate(csv.reader(file), 1):
-                if not row:
-                    continue
-                if len(row) < 2 or not row[1].strip():
-                    raise DataError(f"{path}:{number}: found {','.join(row)!r}; expected id,class")
-                found.setdefault(row[0].strip(), []).append(row[1].strip())
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read ({why(error)}); expected lines of id,class") from None
-    return found

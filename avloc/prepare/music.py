@@ -5,12 +5,10 @@ on a grid of 30 a second whatever the rate of the video, because the published b
 """
 
 import logging
-import os
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Unpack
+from typing import Annotated, Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,14 +16,20 @@ from numpy.typing import NDArray
 from avloc.data.clip import Box, Clip
 from avloc.data.store import Store
 from avloc.errors import DataError
-from avloc.files import file_size, read_json
+from avloc.files import file_size
+from avloc.joins import match, sorted_out
+from avloc.leftovers import joined
+from avloc.naming import some, utf8_name
 from avloc.options import verb
 from avloc.prepare.media.container import MediaError, open_media
 from avloc.prepare.media.picture import Square, on_display
 from avloc.prepare.media.sound import cut
-from avloc.prepare.parts.items import Entry, Item, Listing
-from avloc.prepare.parts.moments import hear
+from avloc.prepare.parts.items import Item, Listing
+from avloc.prepare.parts.media_files import find_media
+from avloc.prepare.parts.moments import hear, refuse_ambiguous
 from avloc.prepare.parts.music_boxes import read_boxes
+from avloc.prepare.parts.music_files import Recorded
+from avloc.prepare.parts.music_lists import LAYOUT, read_labels, read_music_lists
 from avloc.prepare.parts.options import Fps, Frames, Out, Rate, Size, Source, StoreKind
 from avloc.prepare.pool.scale import Scale
 from avloc.prepare.writing.build import Prepared, build_store
@@ -33,13 +37,6 @@ from avloc.prepare.writing.build import Prepared, build_store
 logger = logging.getLogger(__name__)
 
 GRID = 30  # keys a second
-LAYOUT = (
-    "expected MUSIC_*_videos.json, lists such as solo_training_1.txt with lines '<stem>.flac <stem>.mp4', "
-    "and videos/<stem>.mp4"
-)
-_LINE = re.compile(r"(\S{11,})\.(?:flac|wav) (\S{11,})\.mp4")
-_PICTURES = (".mp4", ".mkv", ".webm", ".mov", ".avi")
-_SOUNDS = (".flac", ".wav", ".ogg", ".m4a")
 _NO_MEDIA = {"video_frames", "audio_frames"}  # the extracted frames of a million files
 
 
@@ -53,90 +50,43 @@ def list_music(root: Path, splits: Sequence[str] | None = None) -> tuple[tuple[s
         raise DataError(f"{root}: no such folder; {LAYOUT}")
     labels = read_labels(root)
     classes = tuple(sorted({name for names in labels.values() for name in names}))
-    lists = _read_lists(root, splits)
+    lists = read_music_lists(root, splits)
     boxes = read_boxes(root, classes)
-    pictures, sounds = _find_media(root)
+    media = find_media(root, _NO_MEDIA)
+    films, sounds = Recorded(root, media.videos), Recorded(root, media.sounds)
     items: dict[str, Item] = {}
+    several: dict[str, tuple[str, ...]] = {}
     for entry in (entry for entries in lists.values() for entry in entries):
         stem = entry.item
         if stem in items:
             continue
         youtube = stem[:11]
-        video = pictures.get(stem) or pictures.get(youtube)
-        sound = sounds.get(stem) or sounds.get(youtube)
+        seen, heard = films.find(stem, youtube), sounds.find(stem, youtube)
+        video, sound = (paths[0] if len(paths) == 1 else None for paths in (seen, heard))
         sizes = [file_size(root / name) if name else None for name in (video, sound)]
-        facts = {
+        facts: dict[str, Any] = {
             "video": video,
             "sound": sound,
             "bytes": sizes,
             "labels": [classes.index(name) for name in labels.get(youtube, ())],
             "boxes": boxes.get(stem, {}),
         }
-        items[stem] = Item(stem, video or f"videos/{stem}.mp4", facts, {"bytes": sizes[0]})
-    return classes, Listing(items, lists)
-
-
-def read_labels(root: Path) -> dict[str, tuple[str, ...]]:
-    """YouTube id -> names of its classes, sorted."""
-    files = sorted(root.glob("MUSIC_*_videos.json"))
-    if not files:
-        raise DataError(f"{root}: no MUSIC_*_videos.json; {LAYOUT}")
-    labels: dict[str, set[str]] = {}
-    for file in files:
-        value = read_json(file)
-        videos = value.get("videos") if isinstance(value, dict) else None
-        if not isinstance(videos, dict) or not all(isinstance(ids, list) for ids in videos.values()):
-            raise DataError(f'{file}: expected {{"videos": {{class: [id, ...]}}}}')
-        for names, ids in videos.items():
-            for youtube in ids:
-                labels.setdefault(youtube, set()).update(names.split())
-    return {youtube: tuple(sorted(names)) for youtube, names in labels.items()}
-
-
-def _read_lists(root: Path, splits: Sequence[str] | None) -> dict[str, list[Entry]]:
-    """Split -> its lines; a text file that does not begin as a list (a README) is none."""
-    lists: dict[str, list[Entry]] = {}
-    for file in sorted(root.glob("*.txt")):
-        if splits is not None and file.stem not in splits:
-            continue
-        lines = [(n, line.strip()) for n, line in enumerate(file.read_text("utf-8", "replace").splitlines(), 1)]
-        lines = [(n, line) for n, line in lines if line]
-        if not lines or not _LINE.fullmatch(lines[0][1]):
-            logger.info("%s does not begin as a list of videos and is left alone", file)
-            continue
-        lists[file.stem] = []
-        for number, line in lines:
-            match = _LINE.fullmatch(line)
-            if not match or match[1] != match[2]:
-                raise DataError(
-                    f"{file}:{number}: found {line!r}, expected '<stem>.flac <stem>.mp4', both with the same stem"
-                )
-            lists[file.stem].append(Entry(match[1], f"{file.name}:{number}"))
-    missing = [split for split in splits or () if split not in lists]
-    if missing or not lists:
-        there = ", ".join(sorted(file.stem for file in root.glob("*.txt"))) or "none"
-        what = f"no list {missing[0]}.txt" if missing else "no list of videos"
-        raise DataError(f"{root}: {what} (text files there: {there}); {LAYOUT}")
-    # in the order asked for, so that the store repeats it
-    return {split: lists[split] for split in dict.fromkeys(splits)} if splits is not None else lists
-
-
-def _find_media(root: Path) -> tuple[dict[str, str], dict[str, str]]:
-    """Stem -> path within `root`, of pictures and of sounds; videos/ and .mp4 are preferred."""
-    found: list[tuple[bool, int, str]] = []
-    for folder, names, files in os.walk(root):
-        names[:] = sorted(name for name in names if name not in _NO_MEDIA and not name.startswith("."))
-        for name in files:
-            suffix = os.path.splitext(name)[1].lower()
-            if suffix in _PICTURES + _SOUNDS:
-                path = os.path.relpath(os.path.join(folder, name), root)
-                found.append((not path.startswith("videos" + os.sep), (_PICTURES + _SOUNDS).index(suffix), path))
-    pictures: dict[str, str] = {}
-    sounds: dict[str, str] = {}
-    for _, kind, path in sorted(found):
-        stem = os.path.splitext(os.path.basename(path))[0]
-        (pictures if kind < len(_PICTURES) else sounds).setdefault(stem, path)
-    return pictures, sounds
+        for paths, key in ((heard, "either"), (seen, "ambiguous")):
+            if len(paths) > 1:
+                facts[key] = [utf8_name(path) for path in paths[:2]]
+        if len(seen) > 1:
+            several[stem] = tuple(seen)
+        items[stem] = Item(stem, utf8_name(video or f"videos/{stem}.mp4"), facts, {"bytes": sizes[0]})
+    used = {stem: item.facts["video"] for stem, item in items.items() if item.facts["video"]}
+    others = sorted(set(films.paths.values()) - set(used.values()))
+    join = joined(
+        some(f"{split}.txt" for split in lists),
+        sorted_out(items, items.keys() - used.keys(), several, others),
+        missing="listed videos match no file",
+        aside="videos are in no list",
+    )
+    marks = joined("boxes", match(boxes, items), "annotated videos are in no list" if splits is None else "")
+    return classes, Listing(items, lists, (join, marks), media.passed)
 
 
 @dataclass(frozen=True)
@@ -155,6 +105,7 @@ class MusicReader:
     def read(self, item: Item) -> Iterator[Clip]:
         """Frames are decoded as the clips are asked for."""
         facts = item.facts
+        refuse_ambiguous(item.path, facts)
         if facts["video"] is None:
             raise MediaError(item.path, "missing file")
         if not facts["labels"]:

@@ -7,6 +7,7 @@ and EZ-VSL (frames/ID.jpg, audio/ID.wav).
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
@@ -39,7 +40,7 @@ from avloc.prepare.parts.recipe import (
     find_lists,
     moments_of,
     refuse_missing,
-    report_unmarked,
+    unmarked,
 )
 from avloc.prepare.parts.recordings import OneMoment
 from avloc.prepare.parts.tree import Tree, shown_file
@@ -84,20 +85,21 @@ def list_soundnet_flickr(
     boxes = _boxes(files) if tested or extended else {}
     known = set(boxes) | {Path(name).name for split in tested for name in lists[split][1]}
     for split in wants_draw:
-        there = {*tree.pictures, *tree.folders, *tree.videos}
-        names = drawn((name for name in there if name not in known and name in tree), DRAWN[split], split, seed)
+        names = drawn((name for name in tree.names if name not in known and name in tree), DRAWN[split], split, seed)
         lists[split] = Path(f"drawn by seed {seed}"), names
-    for split in tested:
-        report_unmarked(split, lists[split][1], boxes)
-    items = {Path(name).name: _item(tree, name, boxes) for _, names in lists.values() for name in names}
+    joins = [unmarked(split, lists[split][1], boxes) for split in tested]
+    items: dict[str, Item] = {}
+    for name in (name for _, names in lists.values() for name in names):
+        item = _item(tree, name, boxes)
+        items[item.id] = _either(items.get(item.id, item), item)
     entries = entries_of(lists)
     if extended:
         ids = lists["test"][1] if "test" in lists else find_lists(files, LISTS, (), ["test"]).get("test", (None, []))[1]
         items |= {name: _item(tree, name, boxes) for name in ids if name not in items}
-        silent = {f"{row[0]}+{row[1]}": _silent(tree, row[0], row[1]) for row in csv_rows(extended, 3)[1:]}
+        silent = {f"{row[0]}+{row[1]}": _silent(tree, row[0], row[1]) for row in csv_rows(extended, 3)}
         items |= silent
         entries["test_extended"] = [*(Entry(name) for name in ids), *(Entry(name, extended.name) for name in silent)]
-    return UNNAMED, Listing(items, _in_order(entries, splits))
+    return UNNAMED, tree.listing(items, _in_order(entries, splits), joins)
 
 
 def _boxes(files: Files) -> dict[str, Rows]:
@@ -110,6 +112,14 @@ def _item(tree: Tree, name: str, boxes: dict) -> Item:
     short, folder = Path(name).name, os.path.dirname(name)
     facts = tree.find(short, os.path.join("mp3", folder) if folder else "")
     return Item(short, shown_file(facts, short), {**facts, "video": short, "boxes": boxes.get(short)})
+
+
+def _either(first: Item, second: Item) -> Item:
+    """One recording that two lists name; ambiguous, where the paths that they give it lead to different files."""
+    if {**first.facts, "name": ""} == {**second.facts, "name": ""}:
+        return first
+    files = [shown_file(item.facts, item.id) + f" with {item.facts['sound']}" for item in (first, second)]
+    return replace(first, facts={**first.facts, "ambiguous": files})
 
 
 def _silent(tree: Tree, seen: str, heard: str) -> Item:

@@ -16,20 +16,23 @@ from avloc.annotations.vgg import VGGSS, read_vggss
 from avloc.annotations.vggsounder import TABLES as SOUNDER
 from avloc.annotations.vggsounder import Flag, Sounder
 from avloc.errors import DataError
+from avloc.leftovers import Join
+from avloc.naming import brief
 from avloc.options import verb
 from avloc.prepare.parts import options
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.marks import UNNAMED, Rows
 from avloc.prepare.parts.moments import entries as numbered
-from avloc.prepare.parts.recipe import Recipe, boxes_in, drawn, find_lists, moments_of, refuse_missing, report_unmarked
+from avloc.prepare.parts.recipe import Recipe, boxes_in, drawn, find_lists, moments_of, refuse_missing, unmarked
 from avloc.prepare.parts.recordings import OneMoment
 from avloc.prepare.parts.sounders import Only, Without, chosen, notes
 from avloc.prepare.parts.tree import Tree, shown_file
 from avloc.prepare.pool.scale import Scale
 from avloc.prepare.writing.store_folder import Prepared
+from avloc.tables import read_table
 
 EXPECTED = "videos ID_START.mp4, or frames and sounds under such names"
-TABLE = ("vggsound.csv",)
+TABLE, COLUMNS = ("vggsound.csv",), "YouTube id, start second, class, split"
 LISTS = {
     "train_10k": ("vggss_10k.txt",),
     "train_144k": ("vggss_144k.txt",),
@@ -103,24 +106,21 @@ def list_vggsound(
     if not boxed and (needed := [split for split in [*entries, *tables] if split in MARKED]):
         raise DataError(f"{annotations}: no vggss.json in it or in its folders; the split {needed[0]!r} has its boxes")
     items: dict[str, Item] = {}
-    for split, own in entries.items():
-        if split in MARKED:
-            report_unmarked(split, [entry.item for entry in own], known.boxes)
+    joins = [unmarked(split, [e.item for e in own], known.boxes) for split, own in entries.items() if split in MARKED]
+    for own in entries.values():
         items |= {entry.item: _item(tree, known, entry.item) for entry in own if entry.item not in items}
     for split, path in tables.items():
-        entries[split], more = _of_table(tree, known, split, path, entries)
+        entries[split], more = _of_table(tree, known, split, path, entries, joins)
         items |= more
     order = [*entries] if splits is None else list(dict.fromkeys(splits))
-    return known.classes or UNNAMED, Listing(items, {split: entries[split] for split in order})
+    return known.classes or UNNAMED, tree.listing(items, {split: entries[split] for split in order}, joins)
 
 
 def _known(table: Path | None, boxes: Files | None, instruments: Sequence[Path], told: Mapping[str, Sounder]) -> _Known:
     known = _Known(told)
-    for number, row in enumerate(csv_rows(table, 4) if table else (), 1):
+    for number, row in read_table(table, 4, COLUMNS).rows if table else ():
         if not row[1].strip().isdecimal():
-            raise DataError(
-                f"{table}:{number}: found {','.join(row)!r}; expected YouTube id, start second, class, split"
-            )
+            raise DataError(f"{table}:{number}: found {brief(','.join(row))!r}; expected {COLUMNS}")
         name = f"{row[0].strip()}_{int(row[1]):06d}"
         known.labels[name] = row[2].strip()
         known.splits.setdefault(row[3].strip(), []).append(Entry(name, f"vggsound.csv:{number}"))
@@ -163,7 +163,7 @@ def _labels(known: _Known, name: str) -> list[int]:
 
 
 def _of_table(
-    tree: Tree, known: _Known, split: str, path: Path, entries: Mapping[str, list[Entry]]
+    tree: Tree, known: _Known, split: str, path: Path, entries: Mapping[str, list[Entry]], joins: list[Join]
 ) -> tuple[list[Entry], dict[str, Item]]:
     rows = list(enumerate(csv_rows(path, 2 if split == "instruments" else 3), 1))
     if split == "instruments":
@@ -172,7 +172,7 @@ def _of_table(
     if split == "instruments_multi":
         return _listed(path, ((number, item) for number, row in rows for item in _duet(tree, known, row[0], row[2])))
     if split == "duet":
-        report_unmarked(split, sorted({row[0] for _, row in rows} | {row[2] for _, row in rows}), known.boxes)
+        joins.append(unmarked(split, sorted({row[0] for _, row in rows} | {row[2] for _, row in rows}), known.boxes))
         return _listed(path, ((number, item) for number, row in rows for item in _duet(tree, known, row[0], row[2])))
     # all of VGG-SS, and as many frames whose own objects are silent
     listed, items = _listed(

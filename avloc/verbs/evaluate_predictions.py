@@ -2,7 +2,6 @@
 torch."""
 
 import logging
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -65,12 +64,14 @@ def evaluate_predictions(
     out: Annotated[Path | None, "also write the result to this JSON file"] = None,
     resamples: Resamples = 2000,
     seed: Annotated[int, "seed of the bootstrap", Ask(least=0)] = 0,
+    strict: Annotated[bool, "refuse predictions or clips that have no partner; otherwise they are counted"] = False,
 ) -> Scoring:
     """Score the heat maps in a file or folder by a published protocol, with intervals and baselines that ignore the sound.
 
     Needs no torch. Give benchmark and annotations, or truth.
     """
     from avloc.errors import ConfigError, DataError
+    from avloc.predicted_ids import of_pairs, under_ids_of
     from avloc.predictions import read_predictions
     from avloc.protocols import PROTOCOLS
     from avloc.scoring import score_all
@@ -78,7 +79,8 @@ def evaluate_predictions(
     if (truth is None) == (benchmark is None or annotations is None):
         raise ConfigError("give --benchmark NAME with --annotations PATH, or --truth FILE (one of the two)")
     real = _truth(benchmark, annotations, truth, ids)
-    given = _of_pairs(read_predictions(predictions), real)
+    given = of_pairs(read_predictions(predictions), real)
+    given = under_ids_of(given, real, predictions.name, ids is None, strict)
     names = list(PROTOCOLS) if protocol == "all" else [protocol or _default(benchmark)]
     chosen, unable = [], {}
     for name in names:
@@ -112,25 +114,6 @@ def evaluate_predictions(
 
         write_json(out, found.to_json())
     return found
-
-
-def _of_pairs(given: "Predictions", truth: "Truth") -> "Predictions":
-    """A benchmark of mixed clips wants two maps a row: they are those of the clips ID+PARTNER/0 and /1, as a store has them.
-
-    A row of which one clip is missing has no prediction. Other ids are left as they are.
-    """
-    import numpy as np
-
-    found = [re.fullmatch(r"(.+)\+(.+)/([01])", name) for name in given.ids]
-    if not truth.mixed or not found or given.maps.shape[1] != 1 or not all(found):
-        return given
-    places: dict[str, dict[str, int]] = {}
-    for number, match in enumerate(found):
-        assert match is not None
-        places.setdefault(match[1], {})[match[3]] = number
-    whole = {name: (pair["0"], pair["1"]) for name, pair in places.items() if len(pair) == 2}
-    rows = np.array(list(whole.values()), np.int64).reshape(-1, 2)
-    return replace(given, ids=list(whole), maps=given.maps[rows, 0], confidence=None, object_maps=None, assignment=None)
 
 
 def _rest(given: "Predictions", truth: "Truth") -> dict[str, Any]:

@@ -117,6 +117,18 @@ def test_boxes_belong_to_their_frames(tmp_path):
     assert [test.classes[n] for n in test.labels.argmax(1)] == ["cello", "cello"]
 
 
+def test_boxes_of_other_videos_are_said(tmp_path, caplog):
+    root = make_dsol(tmp_path / "d")
+    marks = {f"{STEMS[2]}/frame_000/00000.jpg": {"bbox": []}, "othervideo0_0_1000/frame_000/00000.jpg": {"bbox": []}}
+    boxes = put(tmp_path / "solotest_compact.json", json.dumps(marks).encode())
+    how = {"lists": lists(root), "benchmark": "dsol-solo", "annotations": boxes, "size": 32, "jobs": 0}
+    avloc.prepare_import(root, "dsol", tmp_path / "s", **how)
+    line = "dsol-solo: 1 of 2 annotated videos are not listed: othervideo0_0_1000"
+    assert line in caplog.text
+    with pytest.raises(DataError, match=f"{line}; --strict"):
+        avloc.prepare_import(root, "dsol", tmp_path / "t", strict=True, **how)
+
+
 def test_sound_files_are_taken_where_all_videos_have_them(tmp_path, caplog):
     root = make_dsol(tmp_path / "d")
     (root / "audio").mkdir()
@@ -336,6 +348,16 @@ def test_seconds_of_ave_are_clips_and_what_is_not_there_is_said(tmp_path, caplog
     assert "labels_a.npy: not there, so there are no pseudo labels of it" in caplog.text
     with np.load(tmp_path / "s" / "proposals.all.npz") as kept:
         np.testing.assert_allclose(kept["boxes"][0, 0, 0], [0.1, 0.2, 0.9, 0.8])
+
+
+def test_boxes_of_a_second_of_ave_are_on_its_frame(tmp_path, caplog):
+    root = make_files(tmp_path / "d", rows=2, ave=True)
+    clips = [{"id": name, "boxes": [{"box": [0, 0, 0.5, 1]}]} for name in ("000001/3", "000001", "000007/3")]
+    own = put(tmp_path / "own.json", json.dumps({"clips": clips}).encode())
+    avloc.prepare_import(root, "coarse-to-fine", tmp_path / "s", benchmark="own", annotations=own, size=32, jobs=0)
+    part = Store.open(tmp_path / "s").split("all")
+    assert [part.ids[clip] for clip in part.boxes.clip] == ["000001/003"] and part.annotated.sum() == 1
+    assert "2 of 3 annotated ids match no clip: 000001, 000007/3" in caplog.text
 
 
 def test_labels_that_are_none_are_left_and_named(tmp_path, caplog):

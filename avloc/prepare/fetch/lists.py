@@ -1,6 +1,5 @@
 """Which moments of which videos a list asks for."""
 
-import csv
 import math
 import re
 from collections.abc import Sequence
@@ -8,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from avloc.errors import DataError
-from avloc.files import why
+from avloc.tables import read_table
 
 _ID = re.compile(r"[A-Za-z0-9_-]{11}")
 _NAMED = re.compile(r"(.{11})_(\d+(?:\.\d+)?)(?:_(\d+(?:\.\d+)?))?")
@@ -45,24 +44,18 @@ def read_moments(path: Path, seconds: float) -> list[Wanted]:
     if not 0 < seconds <= LATEST:
         raise DataError(f"seconds is {seconds}; expected the length of a clip, more than 0")
     found: dict[str, Wanted] = {}
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file, skipinitialspace=True)
-            for row in reader:
-                if not any(row) or row[0].lstrip().startswith("#"):
-                    continue
-                where = f"{path.name}:{reader.line_num}"
-                wanted = _wanted([value.strip() for value in row], seconds, where)
-                if wanted is None and not found and reader.line_num == 1:
-                    continue  # a header
-                if wanted is None:
-                    raise DataError(f"{path}:{reader.line_num}: found {','.join(row)[:80]!r}; {EXPECTED}")
-                known = found.setdefault(wanted.name, wanted)
-                if known.end != wanted.end:
-                    told = f"{wanted.name} ends at {wanted.end:g} s, in {known.where} at {known.end:g} s"
-                    raise DataError(f"{path}:{reader.line_num}: {told}; expected one clip of this start")
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: cannot be read ({why(error)}); {EXPECTED}") from None
+    for line, row in read_table(path, 1, EXPECTED.removeprefix("expected "), headed=False).rows:
+        if row[0].lstrip().startswith("#"):
+            continue
+        wanted = _wanted([value.strip() for value in row], seconds, f"{path.name}:{line}")
+        if wanted is None and not found and line == 1:
+            continue  # a header
+        if wanted is None:
+            raise DataError(f"{path}:{line}: found {','.join(row)[:80]!r}; {EXPECTED}")
+        known = found.setdefault(wanted.name, wanted)
+        if known.end != wanted.end:
+            told = f"{wanted.name} ends at {wanted.end:g} s, in {known.where} at {known.end:g} s"
+            raise DataError(f"{path}:{line}: {told}; expected one clip of this start")
     if not found:
         raise DataError(f"{path}: no clip in it; {EXPECTED}")
     return list(found.values())

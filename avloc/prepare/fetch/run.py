@@ -16,13 +16,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from avloc.endings import VIDEOS
 from avloc.errors import AvlocError, DataError
 from avloc.files import write_text
 from avloc.naming import some
 from avloc.prepare.fetch.lists import Wanted
 from avloc.prepare.fetch.yt_dlp import WORK, Fetcher, Outcome
-from avloc.prepare.media.endings import PICTURES as VIDEOS
 from avloc.progress import Progress
+from avloc.walking import visible
 
 logger = logging.getLogger(__name__)
 
@@ -148,7 +149,7 @@ def _there(out: Path) -> dict[str, str]:
     """Videos by their name without ending; empty ones are not there."""
     with os.scandir(out) as entries:
         files = sorted(entry.name for entry in entries if entry.is_file() and entry.stat().st_size)
-    return {os.path.splitext(name)[0]: name for name in files if name.lower().endswith(VIDEOS) and name[0] != "."}
+    return {os.path.splitext(name)[0]: name for name in files if name.lower().endswith(VIDEOS) and visible(name)}
 
 
 @contextmanager

@@ -4,7 +4,6 @@ OpenNLPLab/AVSBench@f7414af reads them so. The data are given out on request, an
 loaders say was followed, and a tree that differs is refused.
 """
 
-import csv
 import logging
 import os
 import re
@@ -16,8 +15,8 @@ from typing import Any
 from avloc.annotations.files import json_object
 from avloc.annotations.mask_files import AVSS_CLASSES
 from avloc.errors import DataError
-from avloc.files import why
 from avloc.naming import some
+from avloc.tables import read_table
 
 logger = logging.getLogger(__name__)
 
@@ -98,23 +97,16 @@ def _table(where: Path, name: str) -> Path:
 
 def _rows(table: Path, *columns: str) -> Iterator[tuple[str, dict[str, str]]]:
     """(where, row by column name); DataError where the header lacks a column or a row a value."""
-    try:
-        with table.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            header = [name.strip() for name in reader.fieldnames or ()]
-            missing = [name for name in columns if name not in header]
-            if missing:
-                raise DataError(f"{table}: no column {missing[0]!r}; found {', '.join(header)[:120] or 'no header'}")
-            reader.fieldnames = header
-            for row in reader:
-                where = f"{table.name}:{reader.line_num}"
-                values = {name: (row[name] or "").strip() for name in header}
-                empty = [name for name in columns if not values[name]]
-                if empty:
-                    raise DataError(f"{table}:{reader.line_num}: no {empty[0]} in this row")
-                yield where, values
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{table}: cannot be read ({why(error)}); expected a csv file with a header") from None
+    found = read_table(table, 1, "a csv file with a header", headed=True)
+    missing = [name for name in columns if name not in found.header]
+    if missing:
+        raise DataError(f"{table}: no column {missing[0]!r}; found {', '.join(found.header)[:120] or 'no header'}")
+    for line, row in found.rows:
+        values = dict(zip(found.header, map(str.strip, row), strict=False))
+        empty = [name for name in columns if not values.get(name)]
+        if empty:
+            raise DataError(f"{table}:{line}: no {empty[0]} in this row")
+        yield f"{table.name}:{line}", values
 
 
 def _data(root: Path, folder: str) -> Path:

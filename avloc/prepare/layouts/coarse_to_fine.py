@@ -63,13 +63,17 @@ def list_coarse_to_fine(
     )
     if len(names) != held.rows:
         raise DataError(f"{root}: {held.rows} rows, but {file} lists {len(names)} clips; expected one for each row")
-    marks = Marks(truth)
-    items = {
-        name: Item(name, f"Video.h5:{row}", {"row": row, "seconds": held.seconds, **marks.facts(name)})
-        for row, name in enumerate(names)
-    }
     listed = entries(file, names) if lists else [Entry(name, f"Video.h5:{row}") for row, name in enumerate(names)]
-    return marks.classes, Listing(items, {split: listed}), held
+    clips = [Entry(f"{name}/{second}") for name in names for second in range(held.seconds)] or listed
+    marks = Marks(truth, {split: clips})
+    items = {}
+    for row, name in enumerate(names):
+        facts = {"row": row, "seconds": held.seconds, **marks.facts(name)}
+        boxes = {str(second): marks.facts(f"{name}/{second}")["boxes"] for second in range(held.seconds)}
+        if any(rows is not None for rows in boxes.values()):
+            facts["of_seconds"] = boxes
+        items[name] = Item(name, f"Video.h5:{row}", facts)
+    return marks.classes, Listing(items, {split: listed}, marks.joins), held
 
 
 def _held(root: Path) -> Held:
@@ -109,7 +113,8 @@ class CoarseToFineReader:
         if not seconds:
             yield self._clip(item, item.facts, pictures, levels)
         for second in range(seconds):
-            clip = self._clip(item, {**item.facts, "boxes": None}, pictures[second], levels[second])
+            boxes = item.facts.get("of_seconds", {}).get(str(second))
+            clip = self._clip(item, {**item.facts, "boxes": boxes}, pictures[second], levels[second])
             key = f"{item.id}/{second}"
             yield replace(clip, id=f"{item.id}/{second:03d}", frame_keys=(key,), start=float(second))
 

@@ -22,15 +22,21 @@ from avloc.annotations.pickles import read_plain_pickle
 from avloc.annotations.truth import Truth
 from avloc.data.clip import Box, Clip
 from avloc.data.spectrograms import Spectrograms
+from avloc.endings import SOUNDS, STILLS
 from avloc.errors import DataError
 from avloc.files import file_size
+from avloc.joins import match, sorted_out
+from avloc.leftovers import Join, joined
+from avloc.naming import some
 from avloc.prepare.media.container import MediaError, refuse_unreadable
 from avloc.prepare.media.sound import cut, read_sound
-from avloc.prepare.music import read_labels
 from avloc.prepare.parts.inside import OUTSIDE, inside
 from avloc.prepare.parts.items import REFUSED, Entry, Item, Listing
 from avloc.prepare.parts.marks import UNNAMED, marked
-from avloc.prepare.parts.moments import Moments, entries, read_picture
+from avloc.prepare.parts.moments import Moments, entries, list_names, read_picture, refuse_ambiguous
+from avloc.prepare.parts.music_lists import read_labels
+from avloc.prepare.parts.names import one_of
+from avloc.walking import listed, visible
 
 logger = logging.getLogger(__name__)
 
@@ -63,10 +69,10 @@ def list_dsol(
     sounds = _sounds(root)
     if levels is None and not sounds:
         raise DataError(f"{root}: frames, but neither audio_frames nor sounds in audio; {LAYOUT}")
-    splits = {split: entries(file, names) for split, (file, names) in lists.items()}
-    there = os.listdir(levels) if levels is not None else [stem for stem in sounds if (root / SEEN / stem).is_dir()]
-    splits = splits or {"all": [Entry(name) for name in sorted(there)]}
-    names = list(dict.fromkeys(entry.item for listed in splits.values() for entry in listed))
+    there = listed(levels) if levels is not None else [stem for stem in sounds if (root / SEEN / stem).is_dir()]
+    given = {split: entries(file, names) for split, (file, names) in lists.items()}
+    splits = given or {"all": [Entry(name) for name in sorted(there)]}
+    names = list(dict.fromkeys(entry.item for own in splits.values() for entry in own))
     without = [name for name in names if name not in sounds]
     taken = levels is not None and bool(without)
     if taken and len(without) < len(names):
@@ -74,15 +80,18 @@ def list_dsol(
         logger.warning("%s: %s (%s has none); spectrograms are taken of all", root, few, without[0])
     levels = levels if taken else None
     classes, labels = _labels(root, lists, truth)
-    boxes = _boxes_by_video(truth)
+    boxes, joins = _boxes_by_video(truth, names)
     items = {}
+    missing: set[str] = set()
+    several: dict[str, tuple[str, ...]] = {}
     for name in names:
         if inside(root, name) is None:
             items[name] = Item(name, name, {REFUSED: OUTSIDE})
             continue
         seconds = _seconds(root / SEEN / name, levels and levels / name)
-        sound = None if taken else sounds.get(name)
-        facts = {
+        paths = [] if taken else one_of(root, sounds.get(name, []))
+        sound = paths[0] if len(paths) == 1 else None
+        facts: dict[str, Any] = {
             "levels": f"{levels.name}/{name}" if levels is not None else None,
             "sound": sound,
             "bytes": file_size(root / sound) if sound else None,
@@ -90,26 +99,33 @@ def list_dsol(
             "labels": labels.get(name) or labels.get(name[:11]) or [],
             "boxes": boxes.get(name, {}),
         }
+        if len(paths) > 1:
+            several[name] = tuple(paths)
+            facts["ambiguous"] = paths[:2]
+        elif not seconds or not (sound or taken):
+            missing.add(name)
         items[name] = Item(name, f"{SEEN}/{name}", facts)
-    return classes, Listing(items, splits), taken
+    found = sorted_out(names, missing, several, sorted({*there, *sounds} - set(names)))
+    join = joined(list_names(lists) or SEEN, found, "videos lack their frames or sounds", aside="videos are in no list")
+    return classes, Listing(items, splits, (join, *joins)), taken
 
 
-def _sounds(root: Path) -> dict[str, str]:
-    """Stem -> path within `root`."""
-    found: dict[str, str] = {}
+def _sounds(root: Path) -> dict[str, list[str]]:
+    """Stem -> paths within `root`."""
+    found: dict[str, list[str]] = {}
     for folder in HEARD:
-        for name in sorted(os.listdir(root / folder)) if (root / folder).is_dir() else ():
+        for name in listed(root / folder):
             stem, ending = os.path.splitext(name)
-            if ending.lower() in (".wav", ".flac"):
-                found.setdefault(stem, os.path.normpath(os.path.join(folder, name)))
+            if ending.lower() in SOUNDS:
+                found.setdefault(stem, []).append(os.path.normpath(os.path.join(folder, name)))
     return found
 
 
 def _seconds(frames: Path, levels: Path | None) -> list[int]:
     """Those that have a folder of frames and, where spectrograms are taken, one of them."""
-    seen = {name[6:] for name in os.listdir(frames) if name.startswith("frame_")} if frames.is_dir() else set()
+    seen = {name[6:] for name in listed(frames) if name.startswith("frame_")}
     if levels is not None:
-        seen &= {name[:-4] for name in os.listdir(levels) if name.endswith(".pkl")} if levels.is_dir() else set()
+        seen &= {name[:-4] for name in listed(levels) if name.endswith(".pkl")}
     return sorted(int(second) for second in seen if second.isdecimal() and len(second) == 3)
 
 
@@ -129,9 +145,8 @@ def _labels(
     classes = (truth.classes if truth is not None else ()) or known
     strange = sorted({name for names in named.values() for name in names} - set(classes))
     if strange:
-        raise DataError(f"{root}: the labels know the class {strange[0]!r}, the annotation has {', '.join(classes)}")
-    numbers = {video: sorted(classes.index(name) for name in names) for video, names in named.items()}
-    return classes or UNNAMED, numbers
+        raise DataError(f"{root}: the labels know the class {strange[0]!r}, the annotation has {some(classes, 8)}")
+    return classes or UNNAMED, {video: sorted(map(classes.index, names)) for video, names in named.items()}
 
 
 def _label_vectors(path: Path) -> dict[str, list[str]]:
@@ -144,13 +159,17 @@ def _label_vectors(path: Path) -> dict[str, list[str]]:
     return {name: [DSOL_CLASSES[int(vector.argmax())]] for name, vector in vectors.items()}
 
 
-def _boxes_by_video(truth: Truth | None) -> dict[str, dict[str, list[Any]]]:
-    """STEM -> name of a frame, or second, within it -> boxes."""
+def _boxes_by_video(truth: Truth | None, names: list[str]) -> tuple[dict[str, dict[str, list[Any]]], tuple[Join, ...]]:
+    """STEM -> name of a frame, or second, within it -> boxes; and the join that finds the videos."""
     found: dict[str, dict[str, list[Any]]] = {}
     for key, rows in marked(truth).items():
         video, _, within = key.partition("/")
         found.setdefault(video, {})[within] = list(map(list, rows))
-    return found
+    if truth is None:
+        return found, ()
+    own = match(found, names)
+    join = joined(truth.name or "annotation", own, "annotated videos are not listed")
+    return {own.pairs[video]: rows for video, rows in found.items() if video in own.pairs}, (join,)
 
 
 @dataclass(frozen=True)
@@ -162,6 +181,7 @@ class DsolReader:
 
     def read(self, item: Item) -> Iterator[Clip]:
         facts = item.facts
+        refuse_ambiguous(item.path, facts)
         if facts["levels"] is None and facts["sound"] is None:
             raise MediaError(item.path, "missing sound", "neither a spectrogram nor a sound file")
         if not (self.root / item.path).is_dir():
@@ -181,7 +201,9 @@ class DsolReader:
 
     def _names(self, folder: str) -> list[str]:
         try:
-            return sorted(name for name in os.listdir(self.root / folder) if name.endswith(".jpg"))
+            return sorted(
+                name for name in os.listdir(self.root / folder) if visible(name) and name.lower().endswith(STILLS)
+            )
         except OSError as error:
             raise MediaError(folder, "missing frame", str(error.strerror), passing=True) from None
 

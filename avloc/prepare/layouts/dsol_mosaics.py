@@ -19,6 +19,7 @@ from avloc.prepare.layouts.dsol import LAYOUT, read_levels
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.marks import UNNAMED, marked
 from avloc.prepare.parts.moments import Moments, read_picture
+from avloc.walking import listed
 
 
 def list_mosaics(
@@ -64,12 +65,13 @@ def list_mosaics(
 
 def _folders(root: Path) -> list[Path]:
     """Those that hold audio and video, no deeper than train/train."""
-    around = [root, *sorted(root.glob("*/")), *sorted(root.glob("*/*/"))]
+    below = [root / name for name in listed(root) if (root / name).is_dir()]
+    around = [root, *below, *(folder / name for folder in below for name in listed(folder))]
     return [path for path in around if (path / "audio").is_dir() and (path / "video").is_dir()]
 
 
 def _sorted(folder: Path) -> list[str]:
-    return sorted(name for name in os.listdir(folder) if not name.startswith(".")) if folder.is_dir() else []
+    return listed(folder)
 
 
 @dataclass(frozen=True)

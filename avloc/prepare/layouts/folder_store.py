@@ -19,6 +19,7 @@ from avloc.prepare.layouts.frames_and_sounds import FolderReader, list_folder
 from avloc.prepare.media.container import MediaError
 from avloc.prepare.parts.items import Item
 from avloc.prepare.parts.moments import Moments, read_lists
+from avloc.walking import files_in
 
 log = logging.getLogger("avloc.data")
 SIZE, FRAME, SECONDS = 256, 7, 3.0
@@ -37,7 +38,7 @@ class FolderStore(Store):
         moments = Moments(SIZE, rate, round(seconds * rate), repeat=True)
         file = next((root / f"{split}{ending}" for ending in ENDINGS if (root / f"{split}{ending}").is_file()), None)
         if file is None:
-            there = ", ".join(sorted(path.name for path in root.glob("*") if path.suffix in ENDINGS)) or "none"
+            there = some((path.name for path in files_in(root, *ENDINGS)), 8) or "none"
             raise DataError(
                 f"{root}: no list {split}.txt or {split}.csv (lists there: {there}); expected one id a line"
             )

@@ -14,17 +14,25 @@ from numpy.typing import NDArray
 
 from avloc.annotations.truth import Truth
 from avloc.data.clip import Clip
+from avloc.endings import SOUNDS as SOUND_ENDINGS
+from avloc.endings import STILLS, split_ending
 from avloc.errors import DataError
+from avloc.files import file_size
+from avloc.joins import Index, sorted_out
+from avloc.leftovers import joined
+from avloc.naming import some, utf8_name
 from avloc.prepare.media.container import MediaError, refuse_unreadable
 from avloc.prepare.media.sound import read_sound
 from avloc.prepare.parts.inside import OUTSIDE, inside
 from avloc.prepare.parts.items import REFUSED, Entry, Item, Listing
 from avloc.prepare.parts.marks import Marks
-from avloc.prepare.parts.moments import Moments, entries, read_picture
+from avloc.prepare.parts.media_files import count_endings
+from avloc.prepare.parts.moments import Moments, entries, list_names, read_picture, refuse_ambiguous
+from avloc.prepare.parts.names import one_of
+from avloc.walking import listed
 
 PICTURES = ("video_frames", "frames", "images", "Data/frames")
 SOUNDS = ("audios", "audio", "Data/audio")
-ENDINGS = (".wav", ".flac", ".mp3", ".ogg", ".m4a")
 LAYOUT = "expected video_frames/ID/007.jpg, frames/ID.jpg or images/ID.jpg, and audios/ID.wav or audio/ID.wav"
 
 
@@ -41,29 +49,77 @@ def list_folder(
     pictures = next((root / name for name in PICTURES if (root / name).is_dir()), None)
     sounds = next((root / name for name in SOUNDS if (root / name).is_dir()), None)
     if pictures is None or sounds is None:
-        there = ", ".join(sorted(path.name for path in root.iterdir())[:5]) or "nothing"
+        there = some(listed(root), 5) or "nothing"
         raise DataError(
             f"{root}: no folder of {'frames' if pictures is None else 'sounds'} (it holds {there}); {LAYOUT}"
         )
-    heard = {
-        name.rpartition(".")[0]: name for name in sorted(os.listdir(sounds), reverse=True) if name.endswith(ENDINGS)
-    }
+    heard, seen = _Names(sounds, SOUND_ENDINGS), _Names(pictures, STILLS)
     splits = {split: entries(file, names) for split, (file, names) in lists.items()}
-    splits = splits or {"all": [Entry(name) for name in sorted(heard)]}
-    marks = Marks(truth)
+    splits = splits or {"all": [Entry(name) for name in sorted({split_ending(name)[0] for name in heard.files})]}
+    names = dict.fromkeys(entry.item for own in splits.values() for entry in own)
+    marks = Marks(truth, splits)
     items = {}
-    for entry in (entry for listed in splits.values() for entry in listed):
-        name = entry.item
-        folder, sound = inside(pictures, name), inside(sounds, heard.get(name, f"{name}.wav"))
-        if folder is None or sound is None:
+    missing: set[str] = set()
+    several: dict[str, tuple[str, ...]] = {}
+    for name in names:
+        if inside(pictures, f"{name}.jpg") is None:
+            missing.add(name)
             items[name] = Item(name, name, {REFUSED: OUTSIDE})
             continue
-        picture = folder / f"{frame:03d}.jpg" if folder.is_dir() else folder.with_name(f"{folder.name}.jpg")
-        sizes = [os.path.getsize(path) if path.is_file() else None for path in (picture, sound)]
-        shown, played = (str(path.relative_to(root)) for path in (picture, sound))
-        facts = {"picture": shown, "sound": played, "bytes": sizes, **marks.facts(name)}
-        items[name] = Item(name, shown, facts)
-    return marks.classes, Listing(items, splits)
+        shown, played = _pictures(pictures, seen, name, frame), heard.find(name)
+        picture = shown[0] if shown else pictures / f"{name}.jpg"
+        sound = played[0] if played else sounds / f"{name}.wav"
+        sizes = [file_size(path) for path in (picture, sound)]
+        facts = {
+            "picture": os.path.relpath(picture, root),
+            "sound": os.path.relpath(sound, root),
+            "bytes": sizes,
+            **marks.facts(name),
+        }
+        for paths in (shown, played):
+            if len(paths) > 1:
+                several[name] = tuple(utf8_name(os.path.relpath(path, root)) for path in paths)
+                facts["ambiguous"] = list(several[name][:2])
+        if None in sizes:
+            missing.add(name)
+        items[name] = Item(name, utf8_name(facts["picture"]), facts)
+    frames = seen.files if lists else (name for name in seen.files if not seen.index.find(name)[1])
+    left = sorted_out(names, missing, several, (name for name in frames if split_ending(name)[0] not in names))
+    if lists:
+        join = joined(list_names(lists), left, "listed ids lack their frame or sound", aside="frames are in no list")
+    else:
+        join = joined(utf8_name(sounds.name), left, "sounds have no frame", "frames have no sound")
+    return marks.classes, Listing(items, splits, (join, *marks.joins), heard.passed + seen.passed)
+
+
+class _Names:
+    """What lies in a folder, by names: its files of these endings, and its folders."""
+
+    def __init__(self, folder: Path, endings: tuple[str, ...]) -> None:
+        self.folder = folder
+        there = listed(folder)
+        self.files = {utf8_name(name): name for name in there if name.lower().endswith(endings)}
+        #: files of other endings; folders are those of numbered pictures
+        self.passed = count_endings(n for n in there if not n.lower().endswith(endings) and (folder / n).is_file())
+        self.index = Index(self.files)
+
+    def find(self, name: str) -> list[Path]:
+        """The files that a name may mean, the one of exactly this path first; of copies the first."""
+        paths = one_of(self.folder, [self.files[found] for found in self.index.find(name)[1]])
+        if not paths and file_size(self.folder / f"{name}.wav") is not None:  # in a folder of it
+            return [self.folder / f"{name}.wav"]
+        return [self.folder / path for path in paths]
+
+
+def _pictures(folder: Path, seen: _Names, name: str, frame: int) -> list[Path]:
+    """The picture of a name, or of its folder of them the numbered one."""
+    if (folder / name).is_dir():
+        picture = folder / name / f"{frame:03d}.jpg"
+        if file_size(picture) is not None:
+            return [picture]
+        return _Names(folder / name, STILLS).find(f"{frame:03d}") or [picture]
+    picture = folder / f"{name}.jpg"
+    return [picture] if file_size(picture) is not None else seen.find(name)
 
 
 @dataclass(frozen=True)
@@ -85,6 +141,7 @@ class FolderReader:
         return self.moments.middle(item.path, self._sound(item))
 
     def _picture(self, item: Item) -> NDArray[np.uint8]:
+        refuse_ambiguous(item.path, item.facts)
         if item.facts["bytes"][0] is None:  # not one that has gone away since it was listed
             raise MediaError(item.facts["picture"], "missing frame")
         return read_picture(self.root, item.facts["picture"])

@@ -11,6 +11,7 @@ from avloc.files import read_json
 from avloc.naming import some
 from avloc.prepare.layouts.tar_shards import ENDINGS, is_shard
 from avloc.prepare.layouts.webdataset_export import DATASET, FORMAT
+from avloc.walking import listed, walk
 
 LAYOUT = "expected tar files with KEY.jpg or KEY.mp4, KEY.wav or .flac, and KEY.json, .cls or .txt"
 MOST_SHARDS = 100_000
@@ -24,12 +25,9 @@ def find_shards(source: Path) -> tuple[Path, list[str], Mapping[str, Any]]:
         told = exported(source)
         if told:
             return source, [name for split in told["splits"].values() for name in split["shards"]], told
-        found = []
-        for folder, names, files in os.walk(source):
-            names[:] = sorted(name for name in names if not name.startswith("."))
-            found += [os.path.relpath(os.path.join(folder, name), source) for name in files if is_shard(name)]
+        found = [os.path.join(folder, name) for folder, names in walk(source) for name in names if is_shard(name)]
         if not found:
-            there = some(sorted(path.name for path in source.iterdir()), 5) or "nothing"
+            there = some(listed(source), 5) or "nothing"
             raise DataError(f"{source}: no tar file in it or in its folders (it holds {there}); {LAYOUT}")
         return source, sorted(found), {}
     names = list(_expanded(source.name))

@@ -36,7 +36,10 @@ def list_sspl(
     """
     if not root.is_dir():
         raise DataError(f"{root}: no such folder; {LAYOUT}")
-    marks = Marks(truth)
+    if strange := [split for split in lists if split != "test"]:
+        raise DataError(
+            f"{root}: a list of {strange[0]!r}, but only the rows of the test have names; give --lists test=FILE"
+        )
     items: dict[str, Item] = {}
     splits: dict[str, list[Entry]] = {}
     for size, files in (("10k", [""]), ("144k", [f"_{n}" for n in range(1, 11)])):
@@ -57,12 +60,13 @@ def list_sspl(
         rows, (file, names) = _rows(pair, "test"), table
         if rows != len(names):
             raise DataError(f"{pair[0]}: {rows} rows, but {file} lists {len(names)} clips; expected one row for each")
-        for row, name in enumerate(names):
-            items[name] = _item(root, name, pair, "test", row, marks.facts(name))
         splits["test"] = entries(file, names)
+    marks = Marks(truth, {"test": splits.get("test", [])})
+    for row, entry in enumerate(splits.get("test", ())):
+        items[entry.item] = _item(root, entry.item, pair, "test", row, marks.facts(entry.item))
     if not splits:
         raise DataError(f"{root}: no tree of SSPL here; {LAYOUT}")
-    return marks.classes, Listing(items, splits)
+    return marks.classes, Listing(items, splits, marks.joins)
 
 
 def _own_list(root: Path) -> tuple[Path, list[str]]:

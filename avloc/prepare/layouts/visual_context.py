@@ -15,11 +15,15 @@ from avloc.annotations.truth import Truth
 from avloc.data.clip import Clip
 from avloc.data.lmdb_shard import whole_environment
 from avloc.errors import DataError
+from avloc.joins import sorted_out
+from avloc.leftovers import Join, joined
+from avloc.naming import utf8_name
 from avloc.prepare.media.container import MediaError
 from avloc.prepare.media.sound import to_int16
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.marks import Marks
 from avloc.prepare.parts.moments import Moments, entries
+from avloc.walking import listed
 
 RATE, SECONDS, SIDE = 24_000, 10.0, 256
 LONGEST = 511  # bytes of a key
@@ -32,19 +36,28 @@ def list_visual_context(
     """A split for each pair of environments, with the names that have a sound; or those of the list of that name."""
     if not root.is_dir():
         raise DataError(f"{root}: no such folder; {LAYOUT}")
-    marks = Marks(truth)
-    items: dict[str, Item] = {}
     splits: dict[str, list[Entry]] = {}
-    for images in sorted(root.glob("*_images.lmdb")):
+    of_split: dict[str, Path] = {}
+    joins: list[Join] = []
+    for images in (root / name for name in listed(root) if name.endswith("_images.lmdb")):
         split = images.name.removesuffix("_images.lmdb")
         audios = images.with_name(f"{split}_audios.lmdb")
         if not audios.is_dir():
             raise DataError(f"{audios}: missing; images and sounds come in a folder each")
+        of_split[split] = images
+        with _open(audios).begin() as reading, reading.cursor() as cursor:
+            names = [key.decode("utf-8", "replace") for key in cursor.iternext(values=False)]
+        splits[split] = entries(*lists[split]) if split in lists else [Entry(name) for name in names]
         if split in lists:
-            splits[split] = entries(*lists[split])
-        else:
-            with _open(audios).begin() as reading, reading.cursor() as cursor:
-                splits[split] = [Entry(key.decode("utf-8", "replace")) for key in cursor.iternext(values=False)]
+            file, ids = lists[split]
+            lacking, others = set(ids).difference(names), sorted(set(names).difference(ids))
+            found = sorted_out(ids, lacking, {}, others)
+            joins.append(joined(utf8_name(file.name), found, "listed ids have no sound", aside="sounds are in no list"))
+    if strange := [split for split in lists if split not in splits]:
+        raise DataError(f"{root}: no {strange[0]}_images.lmdb for the list of {strange[0]!r}; {LAYOUT}")
+    marks = Marks(truth, splits)
+    items: dict[str, Item] = {}
+    for split, images in of_split.items():
         for entry in splits[split]:
             name, key = entry.item, f"{entry.item}/{frame:03d}.jpg"
             if name in items:
@@ -53,7 +66,7 @@ def list_visual_context(
             items[name] = Item(name, f"{images.name}/{key}", facts)
     if not splits:
         raise DataError(f"{root}: no LMDB folders of visual context here; {LAYOUT}")
-    return marks.classes, Listing(items, splits)
+    return marks.classes, Listing(items, splits, (*joins, *marks.joins))
 
 
 def _open(path: Path) -> lmdb.Environment:
@@ -94,10 +107,10 @@ class VisualContextReader:
 
     def _value(self, folder: str, key: str, clip: str) -> bytes | None:
         """None where there is none of this key; a key longer than LMDB's is none either."""
-        if not 0 < len(key.encode("utf-8", "replace")) <= LONGEST:
+        if not 0 < len(key.encode("utf-8", "backslashreplace")) <= LONGEST:
             return None
         try:
             with _open(self.root / folder).begin() as reading:
-                return reading.get(key.encode("utf-8", "replace"))
+                return reading.get(key.encode("utf-8", "backslashreplace"))
         except lmdb.Error as error:
             raise MediaError(clip, "cannot be read", str(error)) from None

@@ -9,15 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from avloc.annotations.truth import Truth
+from avloc.endings import SOUNDS, STILLS, VIDEOS
 from avloc.errors import DataError
 from avloc.files import file_size
+from avloc.joins import match
+from avloc.leftovers import joined
+from avloc.naming import some
 from avloc.prepare.layouts.sample_about import About, class_name, read_about
 from avloc.prepare.layouts.shard_names import find_shards, split_of, stem_of
 from avloc.prepare.layouts.tar_shards import Sample, read_index, shard_bytes
-from avloc.prepare.media.endings import PICTURES as VIDEOS
-from avloc.prepare.media.endings import SOUNDS, STILLS
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.marks import UNNAMED, Marks
+from avloc.prepare.parts.moments import AMBIGUOUS, list_names
+from avloc.prepare.parts.moments import entries as numbered
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +64,10 @@ def list_webdataset(source: Path, lists: Mapping[str, tuple[Path, list[str]]], t
     for why, count in sorted(passed.items()):
         logger.warning("%s: %d members are no part of a sample: %s", source, count, why)
     _name(found)
-    marks = Marks(truth)
+    of_splits: dict[str, list[Entry]] = {split: [Entry(name) for name in ids] for split, (_, ids) in lists.items()}
+    for one in found if not lists else ():
+        of_splits.setdefault(one.split, []).append(Entry(one.id))
+    marks = Marks(truth, of_splits)
     own = {name for one in found for name in one.about.classes}
     classes = (*marks.named, *(name for name in told.get("classes", sorted(own)) if name not in marks.named))
     classes = tuple(dict.fromkeys((*classes, *sorted(own)))) or UNNAMED
@@ -145,15 +152,26 @@ def _listing(
             places[name] = one
             items[name] = _item(root, name, one, classes, marks)
         entries.setdefault(one.split, []).append(Entry(name, one.shard))
+    left = marks.joins if marks is not None else ()
     if not lists:
-        return Listing(items, entries)
-    chosen: dict[str, list[Entry]] = {}
-    for split, (file, ids) in lists.items():
-        chosen[split] = [Entry(name, f"{file.name}:{number}") for number, name in enumerate(ids, 1)]
-        for name in ids:
-            items.setdefault(name, Item(name, name, {"wrong": "missing sample"}))
-    wanted = {entry.item for own in chosen.values() for entry in own}
-    return Listing({name: item for name, item in items.items() if name in wanted}, chosen)
+        return Listing(items, entries, left)
+    chosen = {split: numbered(file, ids) for split, (file, ids) in lists.items()}
+    wanted = dict.fromkeys(entry.item for own in chosen.values() for entry in own)
+    samples = match(wanted, places, alone=False)
+    join = joined(
+        list_names(lists), samples, "listed ids match no sample", ambiguous="listed ids fit more than one sample",
+        aside="samples are in no list", shared="listed ids mean the same sample as another",
+    )  # fmt: skip
+    doubtful = samples.doubtful
+    kept: dict[str, Item] = {name: items[name] for name in items if name in wanted}
+    for name in wanted:
+        if name in samples.pairs and samples.pairs[name] != name:
+            kept[name] = _item(root, name, places[samples.pairs[name]], classes, marks)
+        elif name in doubtful:
+            kept[name] = Item(name, name, {"wrong": f"{AMBIGUOUS}: {some(doubtful[name])}"})
+        else:
+            kept.setdefault(name, Item(name, name, {"wrong": "missing sample"}))
+    return Listing(kept, chosen, (join, *left))
 
 
 def _same(root: Path, one: _Found, other: _Found) -> bool:

@@ -1,10 +1,12 @@
 """What a data set brings: items in a fixed order, splits that list them, and a reader that makes clips of an item."""
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from avloc.data.clip import Clip
+from avloc.leftovers import Join
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,15 @@ class Entry:
 
 @dataclass(frozen=True)
 class Listing:
-    """All items by id, each to be read once, and for each split its entries in order; splits may share items."""
+    """All items by id, each to be read once, and for each split its entries in order; splits may share items.
+
+    joins: what came of names that met files. passed: files that are no media, by ending.
+    """
 
     items: Mapping[str, Item]
     splits: Mapping[str, list[Entry]]
+    joins: Sequence[Join] = ()
+    passed: Counter[str] = field(default_factory=Counter)
 
 
 class Reader(Protocol):

@@ -1,5 +1,7 @@
 """What an annotation says of the clips that a source lists: their boxes, their videos, and the classes."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,9 @@ from avloc.annotations.files import Files
 from avloc.annotations.reading import laid_out, read_own_truth
 from avloc.annotations.truth import Truth
 from avloc.errors import DataError
+from avloc.joins import Matched, match
+from avloc.leftovers import Join, joined
+from avloc.prepare.parts.items import Entry
 
 #: of a clip: left, top, right, bottom as shares of the frame, label
 Rows = list[tuple[float, float, float, float, int]]
@@ -47,12 +52,24 @@ def marked(truth: Truth | None) -> dict[str, Rows]:
 
 
 class Marks:
-    """A truth by the ids of clips; without one nothing is marked. named: its classes, none where it has none."""
+    """A truth by the names of clips, however it spells them; without one nothing is marked.
 
-    def __init__(self, truth: Truth | None) -> None:
+    named: its classes, none where it has none. joins: what names left over on either side.
+    """
+
+    def __init__(self, truth: Truth | None, splits: Mapping[str, Sequence[Entry]]) -> None:
         self.named: tuple[str, ...] = () if truth is None else truth.classes
-        self._boxes = marked(truth)
-        self._videos = {} if truth is None else dict(zip(truth.ids, truth.videos, strict=True))
+        self.joins: tuple[Join, ...] = ()
+        self._boxes: dict[str, Rows] = {}
+        self._videos: dict[str, str] = {}
+        if truth is None:
+            return
+        found = match(truth.written, dict.fromkeys(entry.item for listed in splits.values() for entry in listed))
+        boxes = marked(truth)
+        for name, own, video in zip(truth.written, truth.ids, truth.videos, strict=True):
+            if name in found.pairs:
+                self._boxes[found.pairs[name]], self._videos[found.pairs[name]] = boxes[own], video
+        self.joins = (marked_join(truth.name or "annotation", found, splits),)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -62,3 +79,19 @@ class Marks:
     def facts(self, name: str) -> dict[str, Any]:
         """The part of an item's facts that comes from the annotation; boxes are None where the clip is not annotated."""
         return {"video": self._videos.get(name, name), "boxes": self._boxes.get(name)}
+
+
+def marked_join(what: str, found: Matched, splits: Mapping[str, Sequence[Entry]]) -> Join:
+    """Of annotated names and the clips of splits. A split of which nothing is annotated (for training) lacks nothing."""
+    there = set(found.pairs.values())
+    partly = [[entry.item for entry in own] for own in splits.values() if any(entry.item in there for entry in own)]
+    bare = set(found.unused)
+    unused = tuple(dict.fromkeys(name for own in partly for name in own if name in bare))
+    return joined(
+        what,
+        replace(found, unused=unused),
+        missing="annotated ids match no clip",
+        unused="clips have no annotation",
+        ambiguous="annotated ids fit more than one clip",
+        shared="annotated ids mean the same clip as another",
+    )

@@ -16,10 +16,12 @@ from avloc.config import words
 from avloc.data.clip import Box, Clip
 from avloc.data.pictures import decode_jpeg
 from avloc.errors import DataError
-from avloc.naming import first_double
+from avloc.naming import first_double, some, utf8_name
 from avloc.prepare.media.container import MediaError, refuse_unreadable
 from avloc.prepare.media.sound import read_sound
 from avloc.prepare.parts.items import Entry
+
+AMBIGUOUS = "ambiguous name"  # the reason of an item whose name is that of several files
 
 
 @dataclass(frozen=True)
@@ -76,15 +78,25 @@ class Moments:
 
 def hear(root: Path, facts: Mapping[str, Any], rate: int) -> NDArray[np.int16]:
     """The sound of the video facts["path"], or where it has none of the file facts["sound"]: (S,) at `rate` Hz."""
+    refuse_ambiguous(facts.get("name", ""), facts)
     if facts["path"] is not None:
         try:
             return read_sound(root / facts["path"], rate)
         except MediaError as error:
-            if error.reason != "no sound track" or facts["sound"] is None:
+            if error.reason != "no sound track":
+                raise
+            refuse_ambiguous(facts["path"], facts, "either")
+            if facts["sound"] is None:
                 raise
     if facts["sound"] is None:
         raise MediaError(facts.get("name", ""), "missing sound", facts.get("name", ""))
     return read_sound(root / facts["sound"], rate)
+
+
+def refuse_ambiguous(path: str, facts: Mapping[str, Any], key: str = "ambiguous") -> None:
+    """MediaError where the facts name several files that could each be meant."""
+    if key in facts:
+        raise MediaError(path, AMBIGUOUS, " or ".join(facts[key]))
 
 
 def read_picture(root: Path, name: str) -> NDArray[np.uint8]:
@@ -110,6 +122,11 @@ def read_lists(lists: Sequence[str]) -> dict[str, tuple[Path, list[str]]]:
     return found
 
 
+def list_names(lists: Mapping[str, tuple[Path, list[str]]]) -> str:
+    """The files of the lists in words; "" where there are none."""
+    return some(utf8_name(file.name) for file, _ in lists.values())
+
+
 def _pickled_ids(path: Path) -> list[str]:
     """A pickled list of ids, as DSOL has them of AudioSet-instrument."""
     found = read_plain_pickle(path)
@@ -123,5 +140,5 @@ def _pickled_ids(path: Path) -> list[str]:
 
 def entries(path: Path, names: Sequence[str]) -> list[Entry]:
     if is_sounder(path):  # its lines are labels, not clips
-        return [Entry(name, path.name) for name in names]
-    return [Entry(name, f"{path.name}:{number}") for number, name in enumerate(names, 1)]
+        return [Entry(name, utf8_name(path.name)) for name in names]
+    return [Entry(name, f"{utf8_name(path.name)}:{number}") for number, name in enumerate(names, 1)]

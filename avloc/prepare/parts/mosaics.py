@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from avloc.data.clip import Box, Clip
 from avloc.data.store import Store
 from avloc.errors import DataError
+from avloc.naming import some
 from avloc.prepare.media.sound import to_int16
 from avloc.prepare.parts.items import Entry, Item, Listing
 
@@ -86,7 +87,7 @@ def _frames_by_video(part: Store, pool: Pool) -> Videos:
         label = int(part.labels[clip].argmax())
         frames.setdefault(label, {}).setdefault(part.videos[clip], []).append((int(clip), int(frame)))
     if len(frames) < CELLS:
-        counts = ", ".join(f"{part.classes[label]} {len(videos)}" for label, videos in sorted(frames.items())) or "none"
+        counts = some((f"{part.classes[label]} {len(videos)}" for label, videos in sorted(frames.items())), 8) or "none"
         raise DataError(
             f"{part.path}: split {pool.source!r} has videos of {len(frames)} classes to make mosaics of ({counts}), "
             f"expected at least {CELLS}; choose another pool for {pool.name!r}"

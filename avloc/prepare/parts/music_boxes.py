@@ -8,8 +8,10 @@ from typing import Any
 from avloc.annotations.music import CATEGORIES
 from avloc.errors import DataError
 from avloc.files import read_json
+from avloc.naming import some
+from avloc.walking import files_in
 
-_ANNOTATIONS = ("*test.json", "*test_compact.json", "*validation.json")
+_ANNOTATIONS = ("test.json", "test_compact.json", "validation.json")
 _KEY = re.compile(r"(.+)/frame_(\d+)/(\d+)\.jpg")
 
 Row = list[Any]  # x1, y1, x2, y2 in [0, 1], index into the classes or -1, sounding
@@ -22,7 +24,7 @@ def read_boxes(root: Path, classes: tuple[str, ...]) -> dict[str, dict[str, list
     *validation.json, where every box is of a sounding object (the authors say so).
     """
     truth = root / "truth.json"
-    files = [truth] if truth.is_file() else sorted({path for pattern in _ANNOTATIONS for path in root.glob(pattern)})
+    files = [truth] if truth.is_file() else files_in(root, *_ANNOTATIONS)
     categories = _categories(root)
     boxes: dict[str, dict[str, list[Row]]] = {}
     seen: dict[str, Path] = {}
@@ -63,13 +65,14 @@ def _rows(entry: Any, categories: dict[int, str], classes: tuple[str, ...]) -> I
         if isinstance(box, dict):
             name = box["class"] if "class" in box else _name(box["category_id"], categories)
             if "normbox" in box:
-                x, y, w, h = box["normbox"]
+                x, y, w, h = map(float, box["normbox"])
             else:
                 width, height = entry["wdith"], entry["height"]  # misspelt as published
-                x, y, w, h = (v / side for v, side in zip(box["box"], (width, height) * 2, strict=True))
+                x, y, w, h = (float(v) / side for v, side in zip(box["box"], (width, height) * 2, strict=True))
             sounding = bool(box.get("sounding", True))
         else:
-            category, x, y, w, h = box
+            category, *corner = box
+            x, y, w, h = map(float, corner)
             name, sounding = _name(category, categories), True
         label = classes.index(name) if name in classes else -1
         yield [*(min(max(float(v), 0.0), 1.0) for v in (x, y, x + w, y + h)), label, sounding]
@@ -77,6 +80,6 @@ def _rows(entry: Any, categories: dict[int, str], classes: tuple[str, ...]) -> I
 
 def _name(category: Any, categories: dict[int, str]) -> str:
     if category not in categories:
-        known = ", ".join(f"{number} {name}" for number, name in categories.items())
+        known = some((f"{number} {name}" for number, name in categories.items()), 16)
         raise DataError(f"unknown category id {category!r}; known are {known}; categories.json can say others")
     return categories[category]

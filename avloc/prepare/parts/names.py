@@ -1,8 +1,15 @@
 """How mirrors name the clip of a video that starts at some second, and how lists do."""
 
+import filecmp
+import os
 import re
-from collections.abc import Mapping
-from pathlib import PurePath
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+
+from avloc.endings import split_ending
+from avloc.joins import NOT, OTHERWISE, Index, spelled
+from avloc.naming import utf8_name
 
 _TIME = r"(\d+(?:\.\d+)?)"
 _ONE, _TWO = re.compile(rf"(.+)_{_TIME}"), re.compile(rf"(.{{11}})_{_TIME}_{_TIME}")
@@ -24,36 +31,95 @@ def moment(name: str) -> Moment | None:
 
 
 class Found:
-    """Paths by name, which are also found under other spellings of the moment that a name gives; the exact name first.
+    """Files by the names that lists give them: by their path, with its folders or without, else as FOLDER_STEM, else under
+    other spellings of the moment that a name gives. A video without a time is found as ID_START_END too, if there is one
+    stretch of it.
 
-    A video without a time is found as ID_START_END too, if there is one stretch of it.
+    paths: within a folder, with their endings. folder_stem: whether FOLDER_STEM is a name of FOLDER/STEM.
     """
 
-    def __init__(self, paths: Mapping[str, str]) -> None:
-        self._paths = paths
-        self._moments: dict[Moment, str] = {}
-        self._stretches: dict[str, set[Moment]] = {}
-        for name, path in paths.items():
+    def __init__(self, paths: Iterable[str], folder_stem: bool = True) -> None:
+        #: name as text -> path as the system has it, which differ where a name is not UTF-8
+        self.paths: dict[str, str] = {}
+        for path in paths:
+            name = utf8_name(path)
+            while name in self.paths:  # a file that is named like the text of another one's name
+                name += "%"
+            self.paths[name] = path
+        self._folder_stem = folder_stem
+        self._index = Index(self.paths)
+
+    def find(self, name: str) -> tuple[int, list[str]]:
+        """How near the nearest files are (see `joins`), and all that are that near: none, one, or several to choose from."""
+        level, names = self._index.find(name)
+        if level == NOT:
+            level, names = OTHERWISE, self._combined.get(spelled(name), [])
+        if not names:
             start = moment(name)
-            if start is not None:
-                self._moments.setdefault(start, path)
-                if _TWO.fullmatch(name):
-                    self._stretches.setdefault(start[0], set()).add(start)
+            names = self._moments.get(start, []) if start is not None else self._stretch(name)
+        return (level if names else NOT), [self.paths[name] for name in names]
 
     def get(self, name: str) -> str | None:
-        found, start = self._paths.get(name), moment(name)
+        """The only file that it names; None where there is none, or which one cannot be told."""
+        _, found = self.find(name)
+        return found[0] if len(found) == 1 else None
+
+    def _stretch(self, name: str) -> list[str]:
         only = self._stretches.get(name, ())
-        if found is None and start is None and len(only) == 1:
-            (start,) = only
-        return found or (self._moments.get(start) if start is not None else None)
+        return self._moments[next(iter(only))] if len(only) == 1 else []
+
+    @cached_property
+    def _combined(self) -> dict[str, list[str]]:
+        """FOLDER_STEM -> names."""
+        found: dict[str, list[str]] = {}
+        for name in self.paths if self._folder_stem else ():
+            parts = split_ending(spelled(name))[0].split("/")
+            if len(parts) > 1:
+                found.setdefault(f"{parts[-2]}_{parts[-1]}", []).append(name)
+        return found
+
+    @cached_property
+    def _moments(self) -> dict[Moment, list[str]]:
+        found: dict[Moment, list[str]] = {}
+        for name, spelling in self._spellings():
+            start = moment(spelling)
+            if start is not None and name not in found.setdefault(start, []):
+                found[start].append(name)
+        return found
+
+    @cached_property
+    def _stretches(self) -> dict[str, set[Moment]]:
+        """Video -> the moments of its files that say when they end."""
+        found: dict[str, set[Moment]] = {}
+        for _, spelling in self._spellings():
+            if _TWO.fullmatch(spelling) and (start := moment(spelling)):
+                found.setdefault(start[0], set()).add(start)
+        return found
+
+    def _spellings(self) -> Iterable[tuple[str, str]]:
+        """Each name with all that may give a moment: its path without ending, its stem, FOLDER_STEM."""
+        for name in self.paths:
+            whole = split_ending(spelled(name))[0]
+            yield name, whole
+            if "/" in whole:
+                yield name, whole.rpartition("/")[2]
+        for combined, names in self._combined.items():
+            yield from ((name, combined) for name in names)
 
 
-def by_every_name(whole: Mapping[str, str]) -> dict[str, str]:
-    """Files by their path without ending, and by STEM and FOLDER_STEM; of two that go by one name the first."""
-    names = dict(whole)
-    for path in whole.values():
-        stem, folder = PurePath(path).stem, PurePath(path).parent.name
-        names.setdefault(stem, path)
-        if folder:
-            names.setdefault(f"{folder}_{stem}", path)
-    return names
+def one_of(root: Path, paths: Sequence[str]) -> Sequence[str]:
+    """The first of files of one name where all hold the same, links to one file and copies; else all of them."""
+    if len(paths) < 2:
+        return paths
+    first, *others = paths
+    try:
+        same = all(_same(root / first, root / other) for other in others)
+    except OSError:
+        same = False
+    return paths[:1] if same else paths
+
+
+def _same(one: Path, other: Path) -> bool:
+    if os.path.samefile(one, other):
+        return True
+    return one.is_file() and other.is_file() and filecmp.cmp(one, other, shallow=False)

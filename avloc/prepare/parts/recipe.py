@@ -12,7 +12,8 @@ from avloc.annotations.truth import Truth
 from avloc.data.store_settings import FRAMES, refuse_other
 from avloc.errors import DataError
 from avloc.files import read_json
-from avloc.naming import some
+from avloc.joins import match
+from avloc.leftovers import Join, joined
 from avloc.prepare.parts.items import Entry, Listing, Reader
 from avloc.prepare.parts.marks import Rows, marked
 from avloc.prepare.parts.moments import Moments, entries, read_lists
@@ -94,12 +95,9 @@ def boxes_in(truth: Truth, classes: Sequence[str]) -> dict[str, Rows]:
     return found
 
 
-def report_unmarked(split: str, names: Sequence[str], boxes: Mapping[str, Any]) -> None:
-    """A test clip that the annotation does not know cannot be scored: say so."""
-    missing = [name for name in names if name not in boxes]
-    if missing:
-        text = "%s: %d of %d clips are in no annotation and cannot be scored: %s"
-        logger.warning(text, split, len(missing), len(names), some(missing))
+def unmarked(split: str, names: Sequence[str], boxes: Mapping[str, Any]) -> Join:
+    """A test clip that the annotation does not know cannot be scored: to be said."""
+    return joined(split, match(names, boxes), "clips are in no annotation and cannot be scored")
 
 
 def entries_of(lists: Lists) -> dict[str, list[Entry]]:

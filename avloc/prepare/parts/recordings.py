@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.data.clip import Box, Clip
+from avloc.endings import STILLS
 from avloc.errors import DataError
 from avloc.prepare.media.container import MediaError
 from avloc.prepare.media.picture import squares_at
 from avloc.prepare.parts.items import Item
-from avloc.prepare.parts.moments import Moments, hear, read_picture
-from avloc.prepare.parts.tree import STILLS
+from avloc.prepare.parts.moments import AMBIGUOUS, Moments, hear, read_picture, refuse_ambiguous
+from avloc.walking import listed
 
 
 def see(
@@ -32,15 +33,26 @@ def see(
         return [read_picture(root, facts["picture"])] * len(numbers)
     if facts["folder"] is None:
         raise MediaError(facts["sound"] or "", "missing frame")
-    there = sorted(name for name in os.listdir(root / facts["folder"]) if name.lower().endswith(STILLS))
-    numbered = {int(stem): name for name in there if (stem := os.path.splitext(name)[0]).isdecimal()}
-    names = [there[len(there) // 2] if number is None else numbered.get(number) for number in numbers]
+    there = [name for name in listed(root / facts["folder"]) if name.lower().endswith(STILLS)]
+    numbered: dict[int, list[str]] = {}
+    for name in there:
+        if (stem := os.path.splitext(name)[0]).isdecimal():
+            numbered.setdefault(int(stem), []).append(name)
+    for pictures in (numbered.get(number, []) for number in numbers if number is not None):
+        if len(pictures) > 1:
+            raise MediaError(facts["folder"], AMBIGUOUS, f"{pictures[0]} and {pictures[1]} have one number")
+    names = [
+        there[len(there) // 2] if number is None else numbered.get(number, [None])[0]  # type: ignore[list-item]
+        for number in numbers
+    ]
     kept = names[: names.index(None)] if None in names else names
     return [read_picture(root, os.path.join(facts["folder"], name)) for name in kept if name is not None]
 
 
 def check_there(item: Item) -> None:
+    """MediaError for an item of which nothing is there, or whose name is that of several files."""
     facts = item.facts
+    refuse_ambiguous(item.path, facts)
     if not any(facts[part] for part in ("path", "sound", "picture", "folder")):
         raise MediaError(item.path, "missing file")
 

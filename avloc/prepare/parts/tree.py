@@ -1,76 +1,117 @@
 """Where the recordings of a published data set lie: videos, frames and sounds by name, whatever folders they are in."""
 
 import os
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from avloc.endings import split_ending
 from avloc.errors import DataError
 from avloc.files import file_size
-from avloc.prepare.media.endings import PICTURES as VIDEOS
-from avloc.prepare.media.endings import SOUNDS
-from avloc.prepare.parts.names import Found
+from avloc.joins import sorted_out
+from avloc.leftovers import Join, joined
+from avloc.naming import some, utf8_name
+from avloc.prepare.parts.items import Entry, Item, Listing
+from avloc.prepare.parts.media_files import find_media
+from avloc.prepare.parts.names import Found, one_of
 
-STILLS = (".jpg", ".jpeg", ".png")
 Facts = dict[str, Any]
 
 
 class Tree:
     """What lies under a folder, by name: videos, sounds, pictures, and folders of pictures.
 
-    Of two files of one name the first in the order of paths counts. Links to folders are followed, each folder once.
+    passed: files that are none of these, by ending.
     """
 
     def __init__(self, root: Path, expected: str) -> None:
         if not root.is_dir():
             raise DataError(f"{root}: no such folder; expected {expected}")
         self.root = root
-        self.videos: dict[str, str] = {}
-        self.sounds: dict[str, str] = {}
-        self.pictures: dict[str, str] = {}
-        self.folders: dict[str, str] = {}
-        #: folder -> the first sound in it
-        self.sound_in: dict[str, str] = {}
-        been = set()
-        for folder, names, files in os.walk(root, followlinks=True):
-            own = os.stat(folder)
-            if (own.st_dev, own.st_ino) in been:  # a link that leads back
-                names.clear()
-                continue
-            been.add((own.st_dev, own.st_ino))
-            names[:] = sorted(name for name in names if not name.startswith("."))
-            where = os.path.relpath(folder, root)
-            where = "" if where == "." else where + os.sep
-            for file in sorted(files):
-                self._note(where, file)
-        self._found = [Found(known) for known in (self.videos, self.sounds, self.pictures, self.folders)]
+        media = find_media(root)
+        self.passed = media.passed
+        folders = dict.fromkeys(os.path.dirname(path) for path in media.stills)
+        folders.pop("", None)
+        self._videos, self._sounds = Found(media.videos), Found(media.sounds)
+        self._pictures, self._folders = (Found(paths, folder_stem=False) for paths in (media.stills, folders))
 
-    def _note(self, where: str, file: str) -> None:
-        stem, ending = os.path.splitext(file)
-        ending, path = ending.lower(), where + file
-        if ending in STILLS:
-            self.pictures.setdefault(stem, path)
-            self.folders.setdefault(_bare(os.path.basename(where.rstrip(os.sep))), where.rstrip(os.sep))
-            return
-        known = self.videos if ending in VIDEOS else self.sounds if ending in SOUNDS else None
-        if known is None:
-            return
-        known.setdefault(stem, path)
-        if where:
-            known.setdefault(f"{os.path.basename(where.rstrip(os.sep))}_{stem}", path)
-        if known is self.sounds:
-            self.sound_in.setdefault(where.rstrip(os.sep), path)
+    @cached_property
+    def names(self) -> set[str]:
+        """Of everything that can be seen: videos, pictures, folders of pictures."""
+        every = (self._videos, self._pictures, self._folders)
+        return {split_ending(os.path.basename(name))[0] for found in every for name in found.paths}
 
-    def find(self, name: str, sound_folder: str = "") -> Facts:
-        """The facts of a recording, None where something is missing.
+    @cached_property
+    def _sounds_in(self) -> dict[str, list[str]]:
+        """Folder -> the sounds in it."""
+        found: dict[str, list[str]] = {}
+        for path in self._sounds.paths.values():
+            found.setdefault(utf8_name(os.path.dirname(path)), []).append(path)
+        return found
 
-        ID_START may also lie as ID/START or ID_START_END, without zeros too (see `names`). sound_folder: whose first sound is
-        taken where none has the name.
+    def find(self, name: str, sound_folder: str = "", still: bool = True) -> Facts:
+        """The facts of a recording, None where something is missing; they say "ambiguous" of several files that differ and
+        could each be it, which must not be read, and "either" of such sounds, where a video has none of its own.
+
+        ID_START may also lie as ID/START or ID_START_END, without zeros too (see `names`). sound_folder: whose sound is taken
+        where none has the name. still: whether a picture of the name is of the recording, or only a folder of pictures.
         """
-        film, sound, still, folder = (found.get(name) for found in self._found)
-        sound = sound or (self.sound_in.get(sound_folder) if sound_folder else None)
-        parts = (film, sound, still)
-        sizes = [file_size(self.root / part) if part else None for part in parts]
-        return {"name": name, "path": film, "sound": sound, "picture": still, "folder": folder, "bytes": sizes}
+        films, sounds = self._all(self._videos, name), self._all(self._sounds, name)
+        if not sounds and sound_folder:
+            sounds = self._one(self._sounds_in.get(sound_folder, []))
+        pictures = self._all(self._pictures, name) if still else []
+        folders = self._all(self._folders, name)
+        film, sound, picture, folder = (
+            found[0] if len(found) == 1 else None for found in (films, sounds, pictures, folders)
+        )
+        sizes = [file_size(self.root / part) if part else None for part in (film, sound, picture)]
+        facts: Facts = {
+            "name": name,
+            "path": film,
+            "sound": sound,
+            "picture": picture,
+            "folder": folder,
+            "bytes": sizes,
+        }
+        shown = films or pictures or folders
+        if len(shown) > 1:
+            facts["ambiguous"] = [utf8_name(path) for path in shown[:2]]
+        elif len(sounds) > 1:
+            facts["either" if films else "ambiguous"] = [utf8_name(path) for path in sounds[:2]]
+        return facts
+
+    def _all(self, found: Found, name: str) -> Sequence[str]:
+        return self._one(found.find(name)[1])
+
+    def _one(self, paths: Sequence[str]) -> Sequence[str]:
+        return one_of(self.root, paths) if len(paths) > 1 else paths
+
+    def listing(
+        self, items: Mapping[str, Item], splits: Mapping[str, list[Entry]], joins: Iterable[Join] = ()
+    ) -> Listing:
+        """The listing of items whose facts `find` gave, with what their names left over. joins: of other names."""
+        used: set[str] = set()
+        missing: set[str] = set()
+        ambiguous: dict[str, tuple[str, ...]] = {}
+        for name, item in items.items():
+            facts = item.facts
+            if "ambiguous" in facts:
+                ambiguous[name] = tuple(facts["ambiguous"])
+            elif path := facts["path"] or facts["picture"] or facts["folder"] or facts["sound"]:
+                used.add(path)
+            else:
+                missing.add(name)
+        either = {name for several in ambiguous.values() for name in several}
+        others = (name for name, path in self._videos.paths.items() if path not in used and name not in either)
+        files = dict.fromkeys(entry.where.rpartition(":")[0] for own in splits.values() for entry in own)
+        join = joined(
+            some(filter(None, files)) or "lists",
+            sorted_out(items, missing, ambiguous, others),
+            missing="listed ids match no file",
+            aside="videos are in no list",
+        )
+        return Listing(items, splits, (join, *joins), self.passed)
 
     def __contains__(self, name: str) -> bool:
         """Whether both a picture and a sound may be there (a video may turn out to have none)."""
@@ -78,12 +119,6 @@ class Tree:
         return bool(found["path"] or ((found["picture"] or found["folder"]) and found["sound"]))
 
 
-def shown_file(facts: Facts, otherwise: str) -> str:
+def shown_file(facts: Mapping[str, Any], otherwise: str) -> str:
     """What a reader of the manifest should look at of a recording: its video, picture or folder of pictures."""
-    return facts["path"] or facts["picture"] or facts["folder"] or otherwise
-
-
-def _bare(folder: str) -> str:
-    """SoundNet's folders of frames are named as the video, ending and all."""
-    stem, ending = os.path.splitext(folder)
-    return stem if ending.lower() in VIDEOS else folder
+    return utf8_name(facts["path"] or facts["picture"] or facts["folder"] or otherwise)

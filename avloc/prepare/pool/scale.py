@@ -23,6 +23,9 @@ class Scale(TypedDict, total=False):
     shard: Annotated[str | None, "prepare part i of n into a store of its own, to be merged later", Ask(metavar="i/n")]
     timeout: Annotated[float, "seconds a decoder may take for the next clip", Ask(default=TIMEOUT)]
     dask: Annotated[str | None, "let the workers of this Dask scheduler do the work, such as tcp://host:8786"]
+    strict: Annotated[
+        bool, "refuse names in lists, labels or boxes that have no partner or several", Ask(default=False)
+    ]
     progress: Progress | None
 
 
@@ -31,13 +34,15 @@ class Work:
     """jobs: processes, one for each processor where None; 0 works in this process, where nothing ends a decoder that hangs
     or saves the run from one that crashes. shard: "2/8" prepares the second of eight parts, to be merged. timeout: seconds
     that a decoder may take for the next clip. dask: address of a scheduler whose workers do the work; `jobs` is not used
-    then. progress: called with items done, items in all, and a word on those that failed.
+    then. strict: names that meet files must all have a partner, and one only. progress: called with items done, items in
+    all, and a word on those that failed.
     """
 
     jobs: int | None = None
     shard: str | None = None
     timeout: float = TIMEOUT
     dask: str | None = None
+    strict: bool = False
     progress: Progress | None = None
 
     def __post_init__(self) -> None:

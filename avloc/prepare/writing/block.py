@@ -223,4 +223,6 @@ class ShardWriter:
 
 
 def _strings(texts: Sequence[str]) -> NDArray[np.bytes_]:
-    return np.array([text.encode() for text in texts] or np.empty(0, "S1"), "S" if any(texts) else "S1")
+    return np.array(
+        [text.encode("utf-8", "backslashreplace") for text in texts] or np.empty(0, "S1"), "S" if any(texts) else "S1"
+    )

@@ -17,6 +17,7 @@ from typing import Any, Unpack
 from avloc.data.shard_files import SUFFIXES, shard_path
 from avloc.data.store_settings import FORMAT
 from avloc.errors import DataError
+from avloc.leftovers import told
 from avloc.prepare.parts.items import Item, Listing, Reader
 from avloc.prepare.pool.dask import run_on_dask
 from avloc.prepare.pool.scale import Scale, Work
@@ -54,6 +55,7 @@ def build_store(
     items = list(listing.items.values())
     blocks = [items[start : start + block] for start in range(0, len(items), block)]
     number, parts = how.part()
+    left = told(listing.joins, how.strict)
     with locked(out):
         mine = {shard: items for shard, items in enumerate(blocks) if shard % parts == number}
         by_path = {shard_path(out, shard, settings["store"]): items for shard, items in mine.items()}
@@ -66,7 +68,9 @@ def build_store(
             path.unlink(missing_ok=True)
         outcomes = _write_blocks(out, source, mine, looked, reader, settings, how)
         rows = manifest(listing, outcomes, block)
-        prepared = summary(out, list(rows.values()), list(listing.splits), looked.kept, time.perf_counter() - began)
+        seconds, is_part = time.perf_counter() - began, how.shard is not None
+        prepared = summary(out, list(rows.values()), list(listing.splits), looked.kept, seconds, is_part)
+        prepared = replace(prepared, unmatched=left, passed=dict(listing.passed))
         part = None
         if how.shard is not None:
             lines = sum(map(len, listing.splits.values()))

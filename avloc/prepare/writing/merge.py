@@ -5,7 +5,7 @@ import os
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,11 @@ from avloc.data.shard_files import shard_path
 from avloc.data.store import Store
 from avloc.errors import AvlocError, DataError
 from avloc.files import read_json, replacing
+from avloc.leftovers import Join
 from avloc.prepare.writing.block import read_outcome
-from avloc.prepare.writing.store_folder import PART, Prepared, Row, begin, finish, locked, summary, sweep
+from avloc.prepare.writing.store_folder import PART, UNMATCHED, Prepared, Row, begin, finish, locked, summary, sweep
 
-OF_A_PART = ("source", "splits", "ok", "failed", "shard")  # what differs from part to part
+OF_A_PART = ("source", "splits", "ok", "failed", "shard", UNMATCHED)  # what differs from part to part
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class _Part:
     lines: int
     digest: str
     rows: dict[int, Row]
+    unmatched: tuple[Join, ...]
 
 
 def merge_stores(stores: Sequence[Path], out: Path) -> Prepared:
@@ -61,6 +63,7 @@ def merge_stores(stores: Sequence[Path], out: Path) -> Prepared:
         sweep(out)
         in_order = [rows[number] for number in sorted(rows)]
         prepared = summary(out, in_order, first.splits, 0, time.perf_counter() - began)
+        prepared = replace(prepared, unmatched=first.unmatched)
         finish(out, first.settings, first.source, in_order, prepared, first.shards)
     return prepared
 
@@ -81,8 +84,9 @@ def _read(path: Path) -> _Part:
         ) from None
     own = {key: value for key, value in settings.items() if key not in OF_A_PART}
     return _Part(
-        path, number, count, own, Path(settings["source"]), tuple(settings["splits"]), shards, total, digest, rows
-    )
+        path, number, count, own, Path(settings["source"]), tuple(settings["splits"]), shards, total, digest, rows,
+        tuple(map(Join.from_json, settings.get(UNMATCHED, ()))),
+    )  # fmt: skip
 
 
 def _fit(parts: Sequence[_Part]) -> None:

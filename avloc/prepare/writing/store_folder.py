@@ -16,6 +16,8 @@ from typing import Any
 from avloc.data.shard_files import SUFFIXES
 from avloc.errors import DataError
 from avloc.files import read_json, write_json, write_text
+from avloc.leftovers import Join
+from avloc.naming import utf8_name
 from avloc.prepare.parts.items import Listing
 
 logger = logging.getLogger(__name__)
@@ -23,6 +25,7 @@ logger = logging.getLogger(__name__)
 OLD = 3600.0  # s since a file that another command began to write was touched
 SHOWN = 20  # failed items named in the log
 PART = "part.json"
+UNMATCHED = "unmatched"  # what joins of names left over, in store.json
 TEXTS = ("building.json", "store.json", "manifest.jsonl", PART)
 Row = dict[str, Any]
 
@@ -33,8 +36,9 @@ class Prepared:
 
     splits: clips in each. ok, failed: lines of the splits. reasons: why lines failed, and how many for each.
     kept: items whose blocks an earlier run had finished. seconds: of this run. shard: which part it is, "2/8", of a store.
-    coverage: lines of each split that could be prepared, and all of its lines. passing: failed lines that the same command
-    tries again, because it was not the fault of the file.
+    coverage: lines of each split that could be prepared, and all of its lines. unmatched: what joins of names left over.
+    passed: files of the source that are no media, by ending. passing: failed lines that the same command tries again, because
+    it was not the fault of the file.
     """
 
     store: Path
@@ -46,6 +50,8 @@ class Prepared:
     seconds: float
     shard: str | None = None
     coverage: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    unmatched: Sequence[Join] = ()
+    passed: Mapping[str, int] = field(default_factory=dict)
     passing: int = 0
 
 
@@ -78,7 +84,7 @@ def begin(
     moved: called with the place of the source before, where it was another one; raises where that held something else.
     """
     sweep(out)
-    asked = {**settings, "source": str(source.resolve()), "shard": shard}
+    asked = {**settings, "source": source_name(source), "shard": shard}
     known = next((out / name for name in ("building.json", "store.json") if (out / name).exists()), None)
     if known is None:
         strangers = sorted(path.name for path in out.iterdir() if path.name != ".lock")
@@ -96,6 +102,11 @@ def begin(
         if there.get("source") != asked["source"]:
             moved(str(there.get("source")))
     write_json(out / "building.json", asked)
+
+
+def source_name(source: Path) -> str:
+    """The whole path of the source as text that can be stored."""
+    return utf8_name(str(source.resolve()))
 
 
 def sweep(out: Path) -> None:
@@ -134,8 +145,10 @@ def manifest(listing: Listing, outcomes: Mapping[int, list[Row]], block: int) ->
     return rows
 
 
-def summary(out: Path, rows: Sequence[Row], splits: Sequence[str], kept: int, seconds: float) -> Prepared:
-    """Counts, and the first failed lines in the log."""
+def summary(
+    out: Path, rows: Sequence[Row], splits: Sequence[str], kept: int, seconds: float, whole: bool = False
+) -> Prepared:
+    """Counts, and the first failed lines in the log. whole: there will be a manifest even where all failed."""
     clips = dict.fromkeys(splits, 0)
     coverage = dict.fromkeys(splits, (0, 0))
     failed = []
@@ -148,12 +161,13 @@ def summary(out: Path, rows: Sequence[Row], splits: Sequence[str], kept: int, se
     for row in failed[:SHOWN]:
         detail = f" ({row['detail']})" if row["detail"] else ""
         logger.warning("%s: %s: %s%s", row["where"] or row["split"], row["source"], row["reason"], detail)
-    if len(failed) > SHOWN:
-        logger.warning("%d more failed; %s names them all", len(failed) - SHOWN, out / "manifest.jsonl")
     passing = sum(bool(row.get("passing")) for row in failed)
     if passing:
         logger.warning("%d of those that failed may be whole; the same command tries them again", passing)
     reasons = Counter(row["reason"] for row in failed)
+    if len(failed) > SHOWN:  # without one good item there will be no store to name them
+        where = f"; {out / 'manifest.jsonl'} names them all" if whole or len(failed) < len(rows) else ""
+        logger.warning("%d more failed%s", len(failed) - SHOWN, where)
     ok, why = len(rows) - len(failed), dict(reasons.most_common())
     return Prepared(out, clips, ok, len(failed), why, kept, seconds, coverage=coverage, passing=passing)
 
@@ -181,10 +195,11 @@ def finish(
     which = {} if part is None else {"shard": part["shard"]}
     if part is not None:
         write_json(out / PART, part, indent=None)
-    write_json(out / "store.json", {**settings, "source": str(source.resolve()), **counts, **which})
+    left = {UNMATCHED: [join.to_json() for join in prepared.unmatched]} if prepared.unmatched else {}
+    write_json(out / "store.json", {**settings, "source": source_name(source), **counts, **left, **which})
     (out / "building.json").unlink()
     for path in (out / "shards").glob(f"*{SUFFIXES[settings['store']]}"):
-        if int(path.stem) >= shards:  # the lists have become shorter
+        if path.stem.isdecimal() and int(path.stem) >= shards:  # the lists have become shorter
             path.unlink()
 
 

@@ -1,0 +1,55 @@
+"""Which clip of a truth each prediction is for."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+
+from avloc.annotations.truth import Truth
+from avloc.errors import DataError
+from avloc.joins import match
+from avloc.leftovers import joined, told
+from avloc.predictions import Predictions
+
+
+def of_pairs(given: Predictions, truth: Truth) -> Predictions:
+    """A benchmark of mixed clips wants two maps a row: they are those of the clips ID+PARTNER/0 and /1, as a store has them.
+
+    A row of which one clip is missing has no prediction. Other ids are left as they are.
+    """
+    found = [re.fullmatch(r"(.+)\+(.+)/([01])", name) for name in given.ids]
+    if not truth.mixed or not found or given.maps.shape[1] != 1 or not all(found):
+        return given
+    places: dict[str, dict[str, int]] = {}
+    for number, parts in enumerate(found):
+        assert parts is not None
+        places.setdefault(parts[1], {})[parts[3]] = number
+    whole = {name: (pair["0"], pair["1"]) for name, pair in places.items() if len(pair) == 2}
+    rows = np.array(list(whole.values()), np.int64).reshape(-1, 2)
+    return replace(given, ids=list(whole), maps=given.maps[rows, 0], confidence=None, object_maps=None, assignment=None)
+
+
+def under_ids_of(given: Predictions, truth: Truth, what: str, whole: bool, strict: bool) -> Predictions:
+    """The predictions under the ids of the truth, however they spell them; what finds no partner is told, or refused.
+
+    whole: the truth was not restricted to a list, so that a prediction for another id is a mistake.
+    """
+    found = match(truth.written, given.ids)
+    own = dict(zip(truth.written, truth.ids, strict=True))
+    join = joined(
+        what,
+        found,
+        missing="clips of the truth have no prediction",
+        unused="predictions are for no clip of the truth" if whole else "",
+        ambiguous="clips of the truth could have either of several predictions",
+        shared="clips of the truth could have the same prediction as another",
+    )
+    if found.doubtful and not found.pairs:
+        raise DataError(f"{join}; write the ids as the truth does")
+    if found.pairs:
+        told([join], strict)
+    renamed = {theirs: own[name] for name, theirs in found.pairs.items()}
+    taken = set(renamed.values())
+    # a prediction that is for no clip must not be taken for one whose short id it happens to have
+    ids = [renamed.get(name) or (f"{name} (for no clip)" if name in taken else name) for name in given.ids]
+    return given if ids == given.ids else replace(given, ids=ids)

@@ -1,5 +1,0 @@
-"""The endings of media files, in lower case."""
-
-PICTURES = (".mp4", ".mkv", ".webm", ".mov", ".avi", ".m4v", ".mpg", ".flv")
-SOUNDS = (".wav", ".flac", ".ogg", ".m4a", ".mp3")
-STILLS = (".jpg", ".jpeg", ".png", ".webp", ".bmp")

@@ -1,0 +1,101 @@
+"""Which files lie under a folder: what systems leave behind is not there, links to folders are followed, each folder once."""
+
+import logging
+import os
+from collections.abc import Container, Iterator
+from pathlib import Path
+
+from avloc.errors import DataError
+from avloc.files import why
+from avloc.naming import some
+
+logger = logging.getLogger(__name__)
+
+#: what macOS, Windows, Linux and network drives put beside people's files
+_SYSTEM = frozenset(
+    ("__macosx", "thumbs.db", "desktop.ini", "@eadir", "$recycle.bin", "system volume information", "lost+found")
+)
+
+
+def visible(name: str) -> bool:
+    """Whether a file or folder of this name is anybody's: not hidden (.DS_Store, ._a.mp4), not a system's."""
+    return not name.startswith(".") and name.lower() not in _SYSTEM
+
+
+def listed(folder: Path | str) -> list[str]:
+    """The visible names in a folder, sorted; none where there is no such folder."""
+    try:
+        return sorted(filter(visible, os.listdir(folder)))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be read ({why(error)})") from None
+
+
+def walk(root: Path | str, skip: Container[str] = ()) -> Iterator[tuple[str, list[str]]]:
+    """(folder within `root`, "" for `root` itself; its visible files, sorted) for each folder, in the order of their paths.
+
+    A folder that is reached in two ways counts once, where it lies itself rather than through a link. skip: names of folders
+    that are not entered. One that cannot be read is passed over, and the log says so; DataError where that is `root`.
+    """
+    found: dict[tuple[str, ...], list[str]] = {}
+    been: set[tuple[int, int]] = set()
+    unreadable: list[str] = []
+    links: list[tuple[str, ...]] = [()]
+    while links:  # those that lie there themselves are all seen before any link is followed
+        begin, links = sorted(links), []
+        for first in begin:
+            waiting = [first]
+            while waiting:
+                place = waiting.pop()
+                try:
+                    own = os.stat(os.path.join(root, *place))
+                    if (own.st_dev, own.st_ino) in been:
+                        continue
+                    been.add((own.st_dev, own.st_ino))
+                    files, folders, linked = _entries(os.path.join(root, *place), skip)
+                except OSError as error:
+                    if not place:
+                        raise DataError(f"{root}: cannot be read ({why(error)})") from None
+                    unreadable.append(f"{'/'.join(place)} ({why(error)})")
+                    continue
+                found[place] = files
+                waiting += [(*place, name) for name in folders]
+                links += [(*place, name) for name in linked]
+    if unreadable:
+        logger.warning("%s: %d folders cannot be read and are passed over: %s", root, len(unreadable), some(unreadable))
+    for place in sorted(found):
+        yield os.path.join("", *place), found[place]
+
+
+def _entries(folder: str, skip: Container[str]) -> tuple[list[str], list[str], list[str]]:
+    """The visible files of a folder, sorted, its folders, and its links to folders."""
+    files: list[str] = []
+    folders: list[str] = []
+    linked: list[str] = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if not visible(entry.name):
+                continue
+            if not _is_folder(entry):
+                files.append(entry.name)
+            elif entry.name not in skip:
+                (linked if entry.is_symlink() else folders).append(entry.name)
+    return sorted(files), folders, linked
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself: whoever opens it says so
+        return False
+
+
+def files_in(folder: Path, *endings: str, deep: bool = False) -> list[Path]:
+    """The visible files in a folder, or with `deep` in its folders too, whose names end so, in any case of letters.
+
+    Without `deep`, folders count as well, and without endings all names.
+    """
+    places = walk(folder) if deep else [("", listed(folder))]
+    names = ((where, name) for where, found in places for name in found)
+    return sorted(Path(folder, where, name) for where, name in names if not endings or name.lower().endswith(endings))
