@@ -62,7 +62,7 @@ def list_folder(
     missing: set[str] = set()
     several: dict[str, tuple[str, ...]] = {}
     for name in names:
-        if inside(pictures, f"{name}.jpg") is None:
+        if inside(pictures, name) is None or inside(pictures, f"{name}.jpg") is None:
             missing.add(name)
             items[name] = Item(name, name, {REFUSED: OUTSIDE})
             continue
