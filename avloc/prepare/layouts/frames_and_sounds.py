@@ -63,9 +63,9 @@ def list_folder(
     missing: set[str] = set()
     several: dict[str, tuple[str, ...]] = {}
     for name in names:
-        if inside(pictures, name) is None or inside(sounds, name) is None:
-            items[name] = Item(name, name, {REFUSED: OUTSIDE})
+        if inside(pictures, name) is None or inside(pictures, f"{name}.jpg") is None:
             missing.add(name)
+            items[name] = Item(name, name, {REFUSED: OUTSIDE})
             continue
         shown, played = _pictures(pictures, seen, name, frame), heard.find(name)
         picture = shown[0] if shown else pictures / f"{name}.jpg"
