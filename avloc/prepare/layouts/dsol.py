@@ -21,14 +21,14 @@ from avloc.annotations.audioset import DSOL_CLASSES
 from avloc.annotations.pickles import read_plain_pickle
 from avloc.annotations.truth import Truth
 from avloc.data.clip import Box, Clip
-from avloc.data.spectrograms import Spectrograms
 from avloc.endings import SOUNDS, STILLS
 from avloc.errors import DataError
 from avloc.files import file_size
 from avloc.joins import match, sorted_out
 from avloc.leftovers import Join, joined
 from avloc.naming import some
-from avloc.prepare.media.container import MediaError, refuse_unreadable
+from avloc.prepare.layouts.dsol_levels import read_levels
+from avloc.prepare.media.container import MediaError
 from avloc.prepare.media.film import open_film
 from avloc.prepare.media.sound import Heard, hear
 from avloc.prepare.parts.account import Account
@@ -42,13 +42,7 @@ from avloc.walking import listed, visible
 
 logger = logging.getLogger(__name__)
 
-RATE, FRAMES = 16_000, 4
-#: what the published script computes: magnitudes through a mel bank, as if they were powers
-HELD = Spectrograms(
-    201, 64, "LogMel",
-    {"rate": RATE, "n_fft": 160, "hop": 80, "mels": 64, "fmin": 0.0, "fmax": None, "power": 1.0, "decibels": True,
-     "offset": 1e-10, "top_db": 80.0, "pad": "constant", "peak": False},
-)  # fmt: skip
+FRAMES = 4
 LEVELS, SEEN, HEARD = ("audio_frames", "wav_frames"), "video_frames", ("audio", "audios", "wav", "wavs", ".")
 LAYOUT = (
     "expected audio_frames/STEM/000.pkl and video_frames/STEM/frame_000/00000.jpg, or folders with audio/NAME.pkl and "
@@ -248,19 +242,3 @@ class DsolReader:
             if waveform is not None
             else read_levels(self.root, f"{item.facts['levels']}/{second:03d}.pkl"),
         )
-
-
-def read_levels(root: Path, name: str) -> NDArray[np.float32]:
-    """(201, 64) of a pickle; MediaError for anything else."""
-    path, expected = root / name, (HELD.times, HELD.bands)
-    refuse_unreadable(path, "missing sound")
-    try:
-        found = read_plain_pickle(path)
-    except DataError as error:
-        raise MediaError(name, "refused pickle", str(error).partition(": ")[2]) from None
-    if not isinstance(found, np.ndarray) or found.dtype.kind != "f" or found.shape != expected:
-        what = f"{found.dtype} {found.shape}" if isinstance(found, np.ndarray) else type(found).__name__
-        raise MediaError(name, "no spectrogram", f"found {what}; expected float {expected}")
-    if not np.isfinite(found).all():
-        raise MediaError(name, "not finite", "NaN or infinity in the spectrogram")
-    return found.astype(np.float32)
