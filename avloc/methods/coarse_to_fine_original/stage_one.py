@@ -125,7 +125,7 @@ class StageOne(Localizer):
         if not self.test_peak:
             return batch.sound
         if batch.waveform is None:
-            raise AvlocError("test_peak divides sounds by their peak; the store holds spectrograms: set it to false")
+            raise AvlocError("test_peak divides sounds by their peak; the store holds spectrograms; set it to false")
         return replace(self.sound, peak=True)(batch.waveform)
 
     def frame_encoder(self) -> nn.Module | None:

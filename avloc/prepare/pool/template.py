@@ -22,6 +22,10 @@ DIED = "a worker process died, perhaps for want of memory; what is finished is k
 _ASKED, _ANSWERED = struct.Struct("!cq"), struct.Struct("!cqq")
 
 
+class NoWorkers(DataError):
+    """The system starts no further process."""
+
+
 class Template:
     """The side of the command. modules: what the template imports. folder: where the workers work, here where None."""
 
@@ -36,7 +40,7 @@ class Template:
             )  # fmt: skip
         except OSError as error:
             self.ours.close()
-            raise DataError(f"no worker process can be started ({error}); --jobs 0 works without one") from None
+            raise NoWorkers(f"no worker process can be started ({error}); --jobs 0 works without one") from None
         finally:
             theirs.close()
 

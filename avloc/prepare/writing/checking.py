@@ -3,7 +3,7 @@
 A damaged file may keep the library that reads it busy for ever, or end its process: that is told of the shard, no more.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import combinations
@@ -24,6 +24,7 @@ from avloc.data.store import Store
 from avloc.files import why
 from avloc.prepare.pool.process import Tell
 from avloc.prepare.pool.tasks import LATE, run_tasks
+from avloc.prepare.pool.template import NoWorkers
 from avloc.prepare.writing.block import sparing
 from avloc.prepare.writing.stored_clips import clips_about, masks_marked, with_masks
 from avloc.processes import processors
@@ -76,13 +77,21 @@ def read_shards(store: Store) -> tuple[dict[tuple[int, int], Looked], dict[int, 
     }
     found: dict[tuple[int, int], Looked] = {}
     broken: dict[int, str] = {}
-    with closing(run_tasks(look_at_shard, tasks, max(1, processors()), LIMIT, sparing)) as results:
-        for shard, answer in results:
-            if isinstance(answer, str):
-                broken[shard] = answer
-            else:
-                found |= {(shard, row): looked for row, looked in answer.items()}
+    for shard, answer in _looked_at(tasks):
+        if isinstance(answer, str):
+            broken[shard] = answer
+        else:
+            found |= {(shard, row): looked for row, looked in answer.items()}
     return found, dict(sorted(broken.items()))
+
+
+def _looked_at(tasks: Mapping[int, tuple[Any, ...]]) -> Iterator[tuple[int, Any]]:
+    """In watched processes; where none can be started in this one, which nothing saves from a library that hangs."""
+    try:
+        with closing(run_tasks(look_at_shard, tasks, max(1, processors()), LIMIT, sparing)) as results:
+            yield from results
+    except NoWorkers:
+        yield from run_tasks(look_at_shard, tasks, 0, LIMIT, sparing)
 
 
 def look_at_shard(
