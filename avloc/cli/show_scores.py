@@ -93,7 +93,7 @@ def _filled(title: str, columns: list[str], rows: list[list[Any]]) -> None:
 def show_spread(found: Any) -> None:
     """One line a protocol: the metrics that most of them share, and at least one of every protocol; then what blind
     methods get by one of them."""
-    from avloc.protocols.baselines import half_area
+    from avloc.scoring.baselines import half_area
 
     results = found.results
     shared = list(dict.fromkeys(name for result in results.values() for name in result.metrics))
