@@ -115,7 +115,7 @@ def demo(
         "match": lambda shown: match_clusters(CONFIG, run, settings),
         "stage two": lambda shown: train_stage2(CONFIG, run, settings, shown),
         "evaluate": lambda shown: evaluate(CONFIG, run, settings, progress=shown),
-        "visualize": lambda shown: visualize(CONFIG, run, settings, progress=shown),
+        "visualize": lambda shown: visualize(CONFIG, [run], settings, progress=shown),
     }
     tell = progress or untold
     for number, (name, step) in enumerate(steps.items()):
