@@ -1,15 +1,14 @@
 """`find`: where the sound of a video or of a picture comes from, and when nothing sounds."""
 
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from avloc.engine.finding import find
 from avloc.engine.found_boxes import boxes_of, run_lengths
+from avloc.engine.loaded import load
 from avloc.errors import AvlocError
 from avloc.methods.motion import Motion
 from avloc.prepare.media.sound import read_sound
@@ -18,18 +17,7 @@ from tests.data.making import make_video
 RATE = 16_000
 
 
-@dataclass
-class Held:
-    """The least that `find` asks of a model."""
-
-    method: str
-    localizer: Any
-    classes: Any = None
-    seconds: Any = None
-    device: Any = torch.device("cpu")
-
-
-MOTION = Held("motion", Motion().eval())
+MOTION = load("motion", device="cpu")
 
 
 def blinking(seconds: float, fps: int = 20, quiet: tuple[float, float] | None = None):
@@ -112,7 +100,7 @@ def test_it_can_be_shown_and_saved_with_its_own_sound(found, tmp_path):
     length = min(len(mine), len(own))
     assert np.abs(mine[:length].astype(int) - own[:length]).max() <= 2
     again = path.read_bytes()
-    with pytest.raises(AvlocError, match="ends in .mp4"):
+    with pytest.raises(AvlocError, match=r"ends in \.mp4"):
         found.save(tmp_path / "out.avi")
     assert found.save(path).read_bytes() == again
 
@@ -130,7 +118,7 @@ def test_a_picture_with_a_sound_is_looked_at_too():
     image = np.zeros((40, 60, 3), np.uint8)
     image[10:20, 40:55] = 255
     sound = np.concatenate([np.sin(np.arange(32_000) / 5), np.zeros(32_000)]).astype(np.float32)
-    found = find(Held("loud", Loud().eval()), image=image, sound=sound, rate=16_000)
+    found = find(replace(MOTION, method="loud", localizer=Loud().eval()), image=image, sound=sound, rate=16_000)
     assert found.seconds == 4 and found.quiet == [(2.0, 4.0)] and len(found.times) == 8
     (box,) = found.boxes[1]
     assert box.box[0] > 0.6 and box.box[3] < 0.6
