@@ -170,7 +170,8 @@ def show_benchmarks(
 
 
 def _list_benchmarks(found: "list[Listed]", looked: bool) -> None:
-    width = min(console().width, 110)
+    screen = console()
+    width = min(screen.width, 110) if screen.is_terminal else 10**6
     say(f"{'benchmark':28}{'clips':>6}{'here':>11}  protocol" if looked else f"{'benchmark':28}{'clips':>6}  protocol")
     for one in found:
         about = one.benchmark
