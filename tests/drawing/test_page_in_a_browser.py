@@ -1,13 +1,16 @@
 """The page in headless Chromium, opened as a file: sort, filter, opacity, keyboard, links, and without its script."""
 
 import os
+import re
 import shutil
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
 from avloc.drawing.card import anchor
-from avloc.drawing.tools import script, tools
+from avloc.drawing.flags import FLAGS
+from avloc.drawing.tools import KEYS, script, tools
 from avloc.verbs.visualize import visualize
 from tests.drawing.tiny_run import HOSTILE, make_run, make_store
 
@@ -152,3 +155,9 @@ def test_all_that_the_script_looks_for_is_there():
     for name in ("order", "of-set", "of-class", "of-flag", "of-id", "opacity", "shown", "tools"):
         assert f'id="{name}"' in markup and f'"{name}"' in script()
     assert "</" not in script() and "http" not in script()
+
+
+def test_the_documentation_lists_the_flags_and_keys_that_there_are():
+    page = (Path(__file__).parents[2] / "docs" / "report.md").read_text(encoding="utf-8")
+    listed = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \|$", page, re.MULTILINE))
+    assert {name: what for name, what in listed.items() if what not in ("does", "meaning", "---")} == {**KEYS, **FLAGS}

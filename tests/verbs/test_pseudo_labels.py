@@ -7,7 +7,7 @@ import pytest
 
 import avloc
 from avloc.data.labels import read_labels
-from avloc.drawing.moments import pictures
+from avloc.drawing.overlays import pictures
 from avloc.drawing.sets import set_moments
 from avloc.errors import AvlocError, DataError
 from avloc.predictions import read_predictions
