@@ -21,8 +21,7 @@ from avloc.joins import Index, sorted_out
 from avloc.leftovers import joined
 from avloc.naming import some, utf8_name
 from avloc.prepare.media.container import MediaError
-from avloc.prepare.media.film import open_film
-from avloc.prepare.media.sound import Heard, hear
+from avloc.prepare.media.sound import Heard, hear_file
 from avloc.prepare.parts.account import Account
 from avloc.prepare.parts.items import Clips, Entry, Item, Listing
 from avloc.prepare.parts.marks import Marks
@@ -149,5 +148,4 @@ class FolderReader:
         path = self.root / item.facts["sound"]
         if not path.is_file():
             raise MediaError(item.facts["sound"], "missing sound")
-        with open_film(path) as film:
-            return hear(film, self.moments.rate, self.moments.decoding.channels)
+        return hear_file(path, self.moments.rate, self.moments.decoding.channels)

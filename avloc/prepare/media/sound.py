@@ -55,8 +55,13 @@ class Heard:
 
 def read_sound(path: str | Path, rate: int, channels: str = "mean") -> NDArray[np.int16]:
     """The sound of a file, see `hear`: (S,) at `rate` Hz."""
+    return hear_file(path, rate, channels).waveform
+
+
+def hear_file(path: str | Path, rate: int, channels: str = "mean") -> Heard:
+    """The sound of a file that is not open, see `hear`."""
     with open_film(path) as film:
-        return hear(film, rate, channels).waveform
+        return hear(film, rate, channels)
 
 
 def hear(film: Film, rate: int, channels: str = "mean") -> Heard:
