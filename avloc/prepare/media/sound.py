@@ -99,9 +99,3 @@ def hear(film: Film, rate: int, channels: str = "mean") -> Heard:
             raise MediaError(film.path, "cannot be decoded", f"none of {failed} packets of its sound")
         raise MediaError(film.path, "no sound track", "the track is empty")
     return Heard(waveform, rate, placer.gaps, placer.broken, failed, mixer.cancels)
-
-
-def cut(sound: NDArray[np.int16], samples: int) -> NDArray[np.int16]:
-    """Consecutive clips of exactly `samples` samples, (n, samples); the rest is left out."""
-    clips = len(sound) // samples
-    return sound[: clips * samples].reshape(clips, samples)
