@@ -18,6 +18,7 @@ _PLACES = {
     "LogMel": "avloc.data.views",
     "LogStft": "avloc.data.views",
     "VggishPatches": "avloc.data.views",
+    "Waveform": "avloc.data.views",
     "Localizer": "avloc.methods.base",
     "Phase": "avloc.methods.base",
     "Train": "avloc.methods.base",

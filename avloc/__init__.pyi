@@ -7,6 +7,7 @@ from avloc.data.views import FrameView as FrameView
 from avloc.data.views import LogMel as LogMel
 from avloc.data.views import LogStft as LogStft
 from avloc.data.views import VggishPatches as VggishPatches
+from avloc.data.views import Waveform as Waveform
 from avloc.engine.run import Run as Run
 from avloc.errors import AvlocError as AvlocError
 from avloc.methods.base import Localizer as Localizer
@@ -16,6 +17,7 @@ from avloc.prepare.audioset_instrument import prepare_audioset_instrument as pre
 from avloc.prepare.avatar import prepare_avatar as prepare_avatar
 from avloc.prepare.ave import prepare_ave as prepare_ave
 from avloc.prepare.avsbench import prepare_avsbench as prepare_avsbench
+from avloc.prepare.compose import prepare_compose as prepare_compose
 from avloc.prepare.folder import prepare_folder as prepare_folder
 from avloc.prepare.import_ import prepare_import as prepare_import
 from avloc.prepare.music import prepare_music as prepare_music
@@ -43,5 +45,8 @@ from avloc.verbs.recipes import recipes as recipes
 from avloc.verbs.train_stage1 import train_stage1 as train_stage1
 from avloc.verbs.train_stage2 import train_stage2 as train_stage2
 from avloc.verbs.visualize import visualize as visualize
+from avloc.verbs.weights_fetch import weights_fetch as weights_fetch
+from avloc.verbs.weights_list import weights_list as weights_list
+from avloc.verbs.weights_path import weights_path as weights_path
 
 __version__: str

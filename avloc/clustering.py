@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from avloc.errors import AvlocError
 from avloc.files import why
+from avloc.plain_arrays import plain_arrays
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.int64]
@@ -60,13 +61,14 @@ def cluster_objects(features: Floats, clusters: int, seed: int = 0, restarts: in
 def read_dictionary(path: Path) -> Floats:
     """An object dictionary (K, C) from a .npy file, such as the authors'; AvlocError for anything else in it."""
     try:
-        found = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        found = plain_arrays(path)
+    except (OSError, ValueError) as error:
         raise AvlocError(f"{path}: not a .npy array ({why(error)}); give the authors' object dictionary") from None
-    if not isinstance(found, np.ndarray) or found.ndim != 2 or found.dtype.kind != "f":
-        what = f"shape {found.shape}, {found.dtype}" if isinstance(found, np.ndarray) else "several arrays"
+    array = found.get("")
+    if array is None or array.ndim != 2 or array.dtype.kind != "f":
+        what = "several arrays" if array is None else f"shape {array.shape}, {array.dtype}"
         raise AvlocError(f"{path}: {what}; expected the object dictionary, floats (K, C)")
-    return found.astype(np.float32)
+    return array.astype(np.float32)
 
 
 def by_dictionary(features: Floats, dictionary: Floats) -> Clusters:

@@ -7,9 +7,10 @@ import difflib
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 import yaml
 
@@ -135,6 +136,8 @@ def check(section: Section, target: Callable[..., Any], problems: list[str]) -> 
     from pydantic import ConfigDict, ValidationError, create_model
 
     parameters = _parameters(target)
+    given = section.values if isinstance(section.values, Mapping) else {}
+    parameters = {name: _of_its_kind(one, given.get(name)) for name, one in parameters.items()}
     model = create_model(
         "Section", __config__=ConfigDict(extra="forbid", arbitrary_types_allowed=True), **_fields(parameters)
     )
@@ -157,6 +160,26 @@ def bind(section: Section, target: Callable[..., Any]) -> Any:
 
 def _parameters(target: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
     return inspect.signature(target, eval_str=True).parameters
+
+
+def _of_its_kind(parameter: inspect.Parameter, value: Any) -> inspect.Parameter:
+    """A parameter that takes sections of several kinds, as the kind that the section's keys name: ``{timm: ...}`` a Timm.
+
+    Such a kind has a key without default. Its mistakes are then told as those of one kind.
+    """
+    kinds = get_args(parameter.annotation) if get_origin(parameter.annotation) in (Union, UnionType) else ()
+    if not isinstance(value, Mapping) or not kinds:
+        return parameter
+    marks = {
+        kind: [field.name for field in fields(kind) if _without_default(field)] for kind in kinds if is_dataclass(kind)
+    }
+    named = [kind for kind, keys in marks.items() if keys and set(keys) <= set(value)]
+    left = named or [kind for kind in kinds if not marks.get(kind)]
+    return parameter.replace(annotation=Union[tuple(left)]) if left else parameter  # noqa: UP007
+
+
+def _without_default(one: Field[Any]) -> bool:
+    return one.default is MISSING and one.default_factory is MISSING
 
 
 def _fields(parameters: Mapping[str, inspect.Parameter]) -> dict[str, Any]:

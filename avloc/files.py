@@ -14,6 +14,11 @@ from typing import Any
 from avloc.errors import AvlocError
 
 MARGIN = 1 << 16  # bytes, for what a file says about itself
+#: errors of the system that say nothing against a file: it may be whole, and readable another time
+PASSING = {
+    errno.ENOENT, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE,
+    errno.ETIMEDOUT, errno.ENOTCONN, errno.EHOSTDOWN, errno.ENODEV, errno.ENXIO, errno.EREMOTEIO, errno.ENOTDIR,
+}  # fmt: skip
 
 
 @contextmanager
@@ -57,6 +62,18 @@ def _of_the_system(error: Exception) -> str | None:
     if hidden:
         return os.strerror(int(hidden[1]))
     return error.strerror or str(error) if isinstance(error, OSError) else None
+
+
+def system_error(error: BaseException) -> int | None:
+    """The number of the system's error where it says nothing against the file itself (see PASSING), else None.
+
+    HDF5 hides it in a page of its own; a want of memory is the system's too.
+    """
+    if isinstance(error, MemoryError):
+        return errno.ENOMEM
+    hidden = re.search(r"errno = (\d+)", str(error)) if isinstance(error, OSError | RuntimeError) else None
+    number = int(hidden[1]) if hidden else getattr(error, "errno", None)
+    return number if number in PASSING else None
 
 
 def why(error: Exception) -> str:
@@ -110,3 +127,5 @@ def read_json(path: Path) -> Any:
         raise AvlocError(f"{path}:{error.lineno}: not JSON ({error.msg})") from None
     except RecursionError:
         raise AvlocError(f"{path}: not JSON that can be read (nested too deep)") from None
+    except ValueError as error:  # a whole number of thousands of digits
+        raise AvlocError(f"{path}: not JSON that can be read ({why(error)})") from None

@@ -72,6 +72,15 @@ def some(names: Iterable[str], most: int = 3) -> str:
     return ", ".join(brief(printable(name)) for name in listed[:most]) + (", ..." if len(listed) > most else "")
 
 
+def shortened(value: object, most: int = 60) -> str:
+    """A value as Python writes it, cut where it is long."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # a number of thousands of digits, lists within lists
+        return f"a {type(value).__name__} too long to show"
+    return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
 def first_double(names: Iterable[str]) -> str | None:
     """The first name that stood there before; None where all differ."""
     seen: set[str] = set()

@@ -4,6 +4,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from errno import ENOMEM
 from pathlib import Path
 from typing import Any
 
@@ -85,16 +86,21 @@ def read_predictions(path: Path) -> Predictions:
 
 
 def _from_hdf5(path: Path) -> Predictions:
-    import h5py
+    from avloc.plain_hdf5 import dataset, is_group, open_hdf5, told
 
     try:
-        with h5py.File(path, "r") as file:
-            plain = {name: file[name] for name in file if isinstance(file[name], h5py.Dataset)}
+        with open_hdf5(path) as file:
+            plain = {name: dataset(file, name, "any") for name in file if not is_group(file, name)}
             found = _checked(path, plain, lambda name: _hdf5_array(plain[name]))
-            attributes = {name: value.item() if hasattr(value, "item") else value for name, value in file.attrs.items()}
+            with told():
+                attributes = {
+                    name: value.item() if hasattr(value, "item") else value for name, value in file.attrs.items()
+                }
     except MemoryError as error:
         raise _too_large(path, error) from None
     except (OSError, KeyError, RuntimeError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno == ENOMEM:
+            raise _too_large(path, error) from None
         raise DataError(f"{path}: not a whole HDF5 file ({error}); write the predictions again") from None
     found.attributes = attributes
     return found
@@ -103,10 +109,13 @@ def _from_hdf5(path: Path) -> Predictions:
 def _hdf5_array(data: Any) -> NDArray:
     import h5py
 
-    return data.asstr()[()] if h5py.check_string_dtype(data.dtype) else np.asarray(data[()])
+    from avloc.plain_hdf5 import told
+
+    with told():
+        return data.asstr()[()] if h5py.check_string_dtype(data.dtype) else np.asarray(data[()])
 
 
-def _too_large(path: Path, error: MemoryError) -> DataError:
+def _too_large(path: Path, error: Exception) -> DataError:
     return DataError(f"{path}: does not fit into memory ({error}); keep maps at the size the model gives, in float32")
 
 

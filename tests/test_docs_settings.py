@@ -293,7 +293,8 @@ def test_the_list_of_methods_is_the_codes():
     assert set(rows_of("methods/index.md")) == set(method_names())
     checkpoints = text.partition("## The authors' checkpoints")[2].partition("\n## ")[0]
     for name in method_names():
-        assert f"`{load_method(name).CONFIG}`" in checkpoints
+        if hasattr(load_method(name), "import_state"):
+            assert f"`{load_method(name).CONFIG}`" in checkpoints
 
 
 def test_the_rooms_of_the_architecture_are_those_there_are():

@@ -26,6 +26,7 @@ class Builder:
     videos: list[str] = field(default_factory=list)
     labels: list[str | None] = field(default_factory=list)
     rows: list[tuple[int, Any, Any, str | None, int, int]] = field(default_factory=list)
+    silent: list[tuple[int, Any, str | None]] = field(default_factory=list)
 
     def clip(self, name: str, video: str, label: str | None = None) -> int:
         """A new clip; boxes added later belong to it."""
@@ -50,6 +51,12 @@ class Builder:
         self._numbers(xyxy)
         self.rows.append((len(self.ids) - 1, xyxy, xywh, label, source, annotator))
 
+    def silent_box(self, xyxy: Sequence[float] | NDArray[np.float64], label: str | None = None) -> None:
+        """A box of the latest clip around something that does not sound, in fractions of its frame."""
+        self._named(self.ids[-1], label)
+        self._numbers(xyxy)
+        self.silent.append((len(self.ids) - 1, xyxy, label))
+
     def xywh(self, xywh: Sequence[float], label: str | None = None, source: int = 0) -> None:
         """A box written as corner and extent."""
         self._numbers(xywh)
@@ -73,7 +80,8 @@ class Builder:
 
         by_class: the sources of a clip are the classes that sound in it, whatever sources its boxes were given.
         """
-        names = {label for label in (*self.labels, *(row[3] for row in self.rows)) if label is not None}
+        labels = (*self.labels, *(row[3] for row in self.rows), *(row[2] for row in self.silent))
+        names = {label for label in labels if label is not None}
         classes = tuple(self.classes) if self.classes is not None else tuple(sorted(names))
         number = {label: place for place, label in enumerate(classes)}
         unknown = sorted(names - set(classes))
@@ -95,10 +103,14 @@ class Builder:
             clip_class=np.array([-1 if label is None else number[label] for label in self.labels])
             if labelled
             else None,
+            silent_boxes=np.array([row[1] for row in self.silent], np.float64) if self.silent else None,
+            silent_clip=np.array([row[0] for row in self.silent], np.int64) if self.silent else None,
             name=self.name,
             **fields,
         )
         truth.warnings += box_warnings(truth.boxes)
+        if truth.silent_boxes is not None:
+            truth.warnings += [f"of silent objects {warning}" for warning in box_warnings(truth.silent_boxes)]
         return truth
 
 

@@ -4,7 +4,6 @@ Lists of stoneMo/AVGN@5ab8cab; the masks come with Mix-and-Localize, a file for 
 masks stand in masks.npz: ids (N,), masks (N, h, w) 0 or 1.
 """
 
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from avloc.errors import DataError
 from avloc.files import replacing, why
 from avloc.joins import match
 from avloc.naming import brief, some, utf8_name
+from avloc.plain_arrays import plain_arrays
 from avloc.walking import files_in
 
 _MASKS = ("masks.npz", "vgginstruments_masks.npz", "anno", "masks")
@@ -118,7 +118,6 @@ def _bring(path: Path) -> NDArray[np.bool_]:
 def _arrays(path: Path) -> dict[str, NDArray]:
     """The plain arrays of a .npz by name, or that of a .npy; nothing is unpickled."""
     try:
-        content = np.load(path, allow_pickle=False)
-        return {path.stem: content} if isinstance(content, np.ndarray) else {name: content[name] for name in content}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        return {name or path.stem: array for name, array in plain_arrays(path).items()}
+    except (ValueError, OSError) as error:
         raise DataError(f"{path}: expected plain arrays, without pickles ({why(error)})") from None

@@ -10,6 +10,7 @@ from avloc.annotations.builder import Builder
 from avloc.annotations.files import Files, json_list, json_object
 from avloc.annotations.truth import Truth
 from avloc.errors import DataError
+from avloc.plain_arrays import plain_array
 from avloc.walking import files_in
 
 #: the detector's numbers in the published annotation; it knows no more of the classes:
@@ -99,8 +100,10 @@ def read_dsol_synthetic(files: Files) -> Truth:
         raise DataError(f"{root}: no .npy files; expected one for each sample")
     for path in paths:
         try:
-            rows = np.load(path, allow_pickle=False).reshape(-1, 5)
-        except (ValueError, OSError, EOFError) as error:
+            rows = plain_array(path).reshape(-1, 5)
+            if rows.dtype.kind not in "fiu" or not np.isfinite(rows).all():
+                raise ValueError(f"they are {rows.dtype}, or not finite")
+        except (ValueError, OSError) as error:
             raise DataError(f"{path}: not rows of x, y, w, h, category ({error})") from None
         build.clip(path.stem, path.stem)
         for x, y, w, h, category in rows.tolist():

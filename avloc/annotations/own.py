@@ -11,7 +11,7 @@ from avloc.errors import DataError
 from avloc.naming import brief, utf8_name
 from avloc.walking import files_in
 
-SOUNDS = ("own", "silence", "noise", "other")
+SOUNDS = ("own", "silence", "noise", "ambient", "other")
 
 
 def read_own(files: Files, name: str = "") -> Truth:
@@ -34,8 +34,10 @@ def read_truth_json(path: Path, table: dict[str, Any], name: str = "") -> Truth:
     """{"name", "boxes": "xyxy"|"xywh", "units": "fraction"|"pixels", "size": [W, H], "clips": [{"id", "video"?,
     "boxes"}]}.
 
-    A box is {"box": [4], "class"?, "annotator"?, "source"?}; a clip without boxes is a negative, and may say with
-    "sound" which sound it was given. "votes" (1) asks how many boxes must agree for the full weight of a pixel.
+    A box is {"box": [4], "class"?, "sounding"?, "annotator"?, "source"?}; one with "sounding" false is of an object that is
+    seen and not heard. A clip without sounding boxes is a negative, and may say with "sound" which sound it was given.
+    Clips with the same "scene" show one picture, each with another of its sounds. "votes" (1) asks how many boxes must
+    agree for the full weight of a pixel.
     """
     layout, units = table.get("boxes", "xyxy"), table.get("units", "fraction")
     if layout not in ("xyxy", "xywh"):
@@ -51,7 +53,8 @@ def read_truth_json(path: Path, table: dict[str, Any], name: str = "") -> Truth:
     if not isinstance(votes, int) or not _positive(votes):
         raise DataError(f"{path}: votes {votes!r}; expected a whole number from 1 on")
     build = Builder(name or str(table.get("name", path.stem)))
-    kinds = []
+    kinds: list[str] = []
+    scenes: list[str] = []
     for number, clip in enumerate(table["clips"]):
         if not isinstance(clip, dict) or not isinstance(clip.get("id"), str):
             raise DataError(f"{path}: clip {number}: expected an object with the text 'id'")
@@ -59,13 +62,16 @@ def read_truth_json(path: Path, table: dict[str, Any], name: str = "") -> Truth:
         kinds.append(clip.get("sound", "own"))
         if kinds[-1] not in SOUNDS:
             raise DataError(f"{path}: clip {clip['id']}: sound {kinds[-1]!r}; expected one of {', '.join(SOUNDS)}")
+        scenes.append(clip.get("scene", ""))
+        if not isinstance(scenes[-1], str):
+            raise DataError(f"{path}: clip {clip['id']}: scene {scenes[-1]!r}; expected text")
         if not isinstance(clip.get("boxes", []), list):
             raise DataError(f"{path}: clip {clip['id']}: boxes {clip['boxes']!r}; expected a list")
         for box in clip.get("boxes", []):
             _own_box(path, build, clip["id"], box, layout, size if units == "pixels" else None)
     sourced = any("source" in box for clip in table["clips"] for box in clip.get("boxes", []))
     sound = kinds if any(kind != "own" for kind in kinds) else None
-    truth = build.truth(by_class=not sourced, votes=votes, sound=sound)
+    truth = build.truth(by_class=not sourced, votes=votes, sound=sound, scenes=scenes if any(scenes) else None)
     if truth.warnings:
         raise DataError(f"{path}: {truth.warnings[0].split(';')[0]}; mend them, or leave them out")
     return truth
@@ -87,7 +93,12 @@ def _own_box(path: Path, build: Builder, clip: str, box: Any, layout: str, size:
         raise DataError(
             f"{path}: clip {clip}: source {source!r}, annotator {annotator!r}; expected whole numbers from 0"
         )
-    if size is not None:
+    sounding = box.get("sounding", True)
+    if not isinstance(sounding, bool):
+        raise DataError(f"{path}: clip {clip}: sounding {sounding!r}; expected true or false")
+    if not sounding:
+        build.silent_box(corners if size is None else fractions_of_pixels([corners], *size)[0], label)
+    elif size is not None:
         build.box(fractions_of_pixels([corners], *size)[0], label, source=source, annotator=annotator)
     else:
         build.box(corners, label, numbers if layout == "xywh" else None, source, annotator)

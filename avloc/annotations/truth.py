@@ -38,9 +38,12 @@ class Truth:
     masks: NDArray[np.bool_] | None = None
     #: (N, P) the class of each mask, -1 for none; None: not known
     mask_class: NDArray[np.int64] | None = None
-    #: (N,) the scene a clip belongs to, for interactive localization; None where clips are on their own
+    #: (L, 4) xyxy of objects that are in view and do not sound, and (L,) which clip each is on; None where nobody says
+    silent_boxes: NDArray[np.floating] | None = None
+    silent_clip: NDArray[np.int64] | None = None
+    #: (N,) the scene a clip belongs to, for interactive localization, "" for none; None where clips are on their own
     scenes: list[str] | None = None
-    #: (N,) which sound a clip was given: own, or another (silence, noise, other), which makes it a negative
+    #: (N,) which sound a clip was given: own, or another (silence, noise, ambient, other), which makes it a negative
     sound: list[str] | None = None
     #: whether each source stands on a frame of its own (two mixed clips) or all on one frame
     mixed: bool = False
@@ -58,6 +61,9 @@ class Truth:
         self.boxes = np.asarray(self.boxes, np.float64).reshape(-1, 4)
         self.box_clip = np.asarray(self.box_clip, np.int64).reshape(-1)
         self.box_class = np.asarray(self.box_class, np.int64).reshape(-1)
+        if self.silent_boxes is not None:
+            self.silent_boxes = np.asarray(self.silent_boxes, np.float64).reshape(-1, 4)
+            self.silent_clip = np.asarray(self.silent_clip, np.int64).reshape(-1)
         if len(self.ids) != len(self.videos):
             raise DataError(
                 f"truth {self.name}: {len(self.ids)} ids but {len(self.videos)} videos; one video for each id"
@@ -118,6 +124,12 @@ class Truth:
         kept = np.flatnonzero(place[self.box_clip] >= 0)
         kept = kept[np.argsort(place[self.box_clip[kept]], kind="stable")]
 
+        silent_boxes, silent_clip = self.silent_boxes, self.silent_clip
+        if silent_boxes is not None and silent_clip is not None:
+            there = np.flatnonzero(place[silent_clip] >= 0)
+            there = there[np.argsort(place[silent_clip[there]], kind="stable")]
+            silent_boxes, silent_clip = silent_boxes[there], place[silent_clip[there]]
+
         def of_box(values: NDArray | None) -> NDArray | None:
             return None if values is None else np.asarray(values)[kept]
 
@@ -132,6 +144,8 @@ class Truth:
             box_annotator=of_box(self.box_annotator),
             box_source=of_box(self.box_source),
             xywh=of_box(self.xywh),
+            silent_boxes=silent_boxes,
+            silent_clip=silent_clip,
             scenes=None if self.scenes is None else [self.scenes[clip] for clip in clips],
             sound=None if self.sound is None else [self.sound[clip] for clip in clips],
             clip_class=None if self.clip_class is None else self.clip_class[clips],

@@ -12,7 +12,7 @@ from avloc.cli.usage import flowing
 #: the headings of `avloc --help`, and the order of the commands below them; a new verb is listed under the last one
 PANELS = {
     "Start here": ("demo", "recipes"),
-    "Data": ("prepare", "data", "pseudo-labels"),
+    "Data": ("prepare", "data", "weights", "pseudo-labels"),
     "Runs": (
         "train-stage1",
         "cluster",
@@ -27,7 +27,8 @@ PANELS = {
 }
 #: verbs named GROUP_NAME are the commands of a group
 GROUPS = {
-    "data": "Look at a prepared store: what it holds, what is wrong, one clip; join its parts, export it; fetch videos."
+    "data": "Look at a prepared store: what it holds, what is wrong, one clip; join its parts, export it; fetch videos.",
+    "weights": "Official files of pretrained encoders and taggers: which there are, and one folder that keeps them.",
 }
 PREPARE = (
     "Turn a data set into a store that every method can read, or make a synthetic one.\n\n"

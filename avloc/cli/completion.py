@@ -57,6 +57,12 @@ def _methods(given: dict[str, Any], incomplete: str) -> list[str]:
     return registry.methods()
 
 
+def _weights(given: dict[str, Any], incomplete: str) -> list[str]:
+    from avloc.weights import FILES
+
+    return list(FILES)
+
+
 def _splits(given: dict[str, Any], incomplete: str) -> list[str]:
     store = given.get("store")
     try:
@@ -76,4 +82,6 @@ NAMES: dict[str, Callable[[dict[str, Any], str], Iterable[str]]] = {
     "split": _splits,
     "recipes name": _shipped,
     "benchmarks name": _benchmarks,
+    "weights fetch name": _weights,
+    "weights path name": _weights,
 }

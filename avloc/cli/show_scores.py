@@ -70,6 +70,10 @@ def show_result(result: Any, title: str = "") -> None:
         rows = [[k, v["clips"], percent(v["auroc"]), percent(v["false_alarm_rate"])] for k, v in kinds.items()]
         columns = ["sound", "clips", "AUROC %", "false alarms %"]
         table("sounds that nothing in view makes", columns, rows, right=(1, 2, 3))
+    told = result.extra.get("tells")
+    if told:
+        share = percent(told["value"])
+        print(f"what sounds has the higher map in {share} % of {told['pairs']} pairs with a silent object (chance: 50)")
     notes(result.warnings)
 
 

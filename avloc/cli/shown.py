@@ -20,6 +20,9 @@ SHOWN = {
     "Scoring": "show_scores.show_scoring",
     "Compared": "show_scores.show_comparison",
     "Leaderboard": "show_scores.show_leaderboard",
+    "WeightsListed": "show_weights.show_list",
+    "WeightsFetched": "show_weights.show_fetched",
+    "WeightsPath": "show_weights.show_path",
     "Listed": "show_scores.show_benchmarks",
 }
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from avloc.errors import DataError
 from avloc.files import why
+from avloc.plain_arrays import plain_array
 from avloc.tables import read_table
 
 #: the roots of AudioSet's ontology, in the order of the published mappings
@@ -53,14 +54,15 @@ def read_mapping(path: Path, classes: int, what: str) -> Mapping:
 
 def _array(path: Path, classes: int, what: str) -> Mapping:
     try:
-        table = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        table = plain_array(path)
+    except (OSError, ValueError) as error:
         raise DataError(
             f"{path}: cannot be read ({why(error)}); expected a .npy of classes by categories, or a .csv"
         ) from None
-    if not isinstance(table, np.ndarray) or table.ndim != 2 or classes not in table.shape:
-        shape = getattr(table, "shape", "no array")
-        raise DataError(f"{path}: found {shape}; expected ({classes}, categories), for {what} has {classes} classes")
+    if table.ndim != 2 or classes not in table.shape or table.dtype.kind not in "fiub":
+        raise DataError(
+            f"{path}: found {table.shape}; expected ({classes}, categories), for {what} has {classes} classes"
+        )
     table = table if table.shape[0] == classes else table.T
     return Mapping(category_names(table.shape[1]), table.astype(np.float32))
 

@@ -37,6 +37,12 @@ class FrameView:
     std: tuple[float, float, float] = IMAGENET_STD
     interpolation: Interpolation = "bilinear"
 
+    @property
+    def random(self) -> bool:
+        """Whether training sees a frame differently each time."""
+        cropped = self.crop and self.resize > self.size
+        return cropped or (self.augment and bool(self.flip or self.brightness or self.colour))
+
     def __call__(self, frames: Tensor, generator: Generator | None = None) -> Tensor:
         """A generator asks for the training view, None for the test view."""
         if generator is None or not self.crop:

@@ -13,9 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.data.pictures import decode_jpeg
+from avloc.data.shard_form import Form
 from avloc.data.spectrograms import sound_form
 from avloc.files import with_room
+from avloc.plain_hdf5 import dataset, fits, open_hdf5, told, values
 
+STEP = 64  # rows that a file grows by
 ABOUT = 512  # bytes a clip of what HDF5 keeps for itself until a file is closed
 
 
@@ -23,9 +26,10 @@ class Hdf5Writer:
     """Appends clips to a new file; the columns come at the end."""
 
     def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
-        self.path, self.file = path, h5py.File(path, "w", locking=False)
+        self.path, self.file, self.rows = path, h5py.File(path, "w", locking=False), 0
         size, self.jpeg = settings["size"], settings["frames"] == "jpeg"
         frame, kind = ((), h5py.vlen_dtype(np.uint8)) if self.jpeg else ((size, size, 3), np.uint8)
+        self.kind = h5py.h5t.py_create(h5py.vlen_dtype(np.uint8))
         self.frames = self._appendable("frames", (settings["frames_per_clip"], *frame), kind)
         self.sounds = self._appendable("sounds", *sound_form(settings))
 
@@ -34,23 +38,36 @@ class Hdf5Writer:
 
     def add(self, frames: Sequence[NDArray[np.uint8]], sound: NDArray[Any]) -> None:
         """The frames as they are to be stored, pixels or JPEG bytes."""
-        row = len(self.sounds)
+        row = self.rows
         with_room(self.path, sum(frame.nbytes for frame in frames) + sound.nbytes + ABOUT * row)
-        self.cut(row + 1)
-        for pick, frame in enumerate(frames):
-            self.frames[row, pick] = frame
+        if row == len(self.sounds):
+            self._resize(row + STEP)
+        if self.jpeg:
+            self._add_bytes(row, frames)
+        else:
+            self.frames[row] = np.stack(frames)
         self.sounds[row] = sound
+        self.rows = row + 1
 
-    def cut(self, rows: int) -> None:
-        """Keep so many clips."""
+    def _add_bytes(self, row: int, frames: Sequence[NDArray[np.uint8]]) -> None:
+        """All in one call, below h5py's own, which takes arrays of equal lengths for a table."""
+        together = np.empty((1, len(frames)), object)
+        for pick, frame in enumerate(frames):
+            together[0, pick] = frame
+        place = self.frames.id.get_space()
+        place.select_hyperslab((row, 0), together.shape)
+        self.frames.id.write(h5py.h5s.create_simple(together.shape), place, together, self.kind)
+
+    def _resize(self, rows: int) -> None:
         self.frames.resize(rows, axis=0)
         self.sounds.resize(rows, axis=0)
 
     def finish(self, columns: Mapping[str, NDArray[Any]], items: Sequence[str], key: str) -> None:
-        sizes = [values.nbytes for values in columns.values()] + [len(item) for item in items]
-        with_room(self.path, sum(sizes) + ABOUT * len(self.sounds))
-        for name, values in columns.items():
-            self.file[name] = values
+        sizes = [rows.nbytes for rows in columns.values()] + [len(item) for item in items]
+        self._resize(self.rows)
+        with_room(self.path, sum(sizes) + ABOUT * self.rows)
+        for name, rows in columns.items():
+            self.file[name] = rows
         self.file["items"] = list(items)
         self.file.attrs["key"] = key
 
@@ -59,40 +76,80 @@ class Hdf5Writer:
 
 
 class Hdf5Shard:
-    """An open file. What is missing or broken in it raises OSError, KeyError, IndexError or ValueError."""
+    """An open file. What is missing or broken in it, or does not fit the store, raises OSError or ValueError."""
 
-    def __init__(self, path: Path) -> None:
-        self.file = h5py.File(path, "r", locking=False)
-        self.clips: int = self.file["sounds"].id.shape[0]
+    def __init__(self, path: Path, form: Form) -> None:
+        self.form = form
+        with told():
+            self.file = h5py.File(path, "r", locking=False)
+        try:
+            self.sounds = dataset(self.file, "sounds")
+            self.frames = self._frames()
+            form.refuse_sounds(self.sounds.shape, self.sounds.dtype)
+            self.clips: int = self.sounds.shape[0]
+            if len(self.frames) != self.clips:
+                raise ValueError(f"frames of {len(self.frames)} clips, sounds of {self.clips}")
+        except ValueError:
+            self.file.close()
+            raise
 
     @staticmethod
     def items(path: Path) -> tuple[str, list[str]]:
         """The key of a finished file and its items."""
-        with h5py.File(path, "r", locking=False) as file:
-            return file.attrs["key"], list(file["items"].asstr()[:])
+        with open_hdf5(path) as file:
+            lines = values(file, "items", "text")
+            with told():
+                return str(file.attrs["key"]), [line.decode() for line in lines.tolist()]
+
+    @staticmethod
+    def sources(path: Path) -> list[bytes]:
+        """The column of the files that were read."""
+        with open_hdf5(path) as file:
+            return values(file, "sources", "text").ravel().tolist()
+
+    def _frames(self) -> h5py.Dataset:
+        """(n, F, H, W, 3) pixels, or (n, F) of JPEG bytes."""
+        form = self.form
+        found = dataset(self.file, "frames", "bytes" if form.jpeg else "whole number")
+        expected = (form.frames,) if form.jpeg else (form.frames, *form.frame)
+        if found.shape[1:] != expected or not (form.jpeg or found.dtype == np.uint8):
+            raise ValueError(
+                f"frames are {found.dtype} {found.shape}, store.json expects (n, {', '.join(map(str, expected))})"
+            )
+        return found
 
     def frame(self, row: int, pick: int) -> NDArray[np.uint8]:
         """As it is stored, pixels or JPEG bytes."""
-        return self.file["frames"][row, pick]
+        with told():
+            return self.frames[row, pick]
 
     def sound(self, row: int) -> NDArray[Any]:
-        return self.file["sounds"][row]
+        with told():
+            return self.sounds[row]
 
     def column(self, name: str, start: int = 0, stop: int | None = None) -> NDArray[Any]:
-        return self.file[name][start:stop]
+        found = dataset(self.file, name, "any")
+        self.form.refuse_column(name, found.shape, found.dtype.kind, self.clips)
+        fits(self.file, found)
+        with told():
+            rows = found[start:stop]
+        self.form.refuse_values(name, rows, self.clips)
+        return rows
 
     def fill_frames(self, out: NDArray[np.uint8], row: int) -> None:
         """`out` (n, F, H, W, 3) with the clips from `row` on."""
-        stored = self.file["frames"]
-        if stored.dtype == np.uint8:
-            stored.read_direct(out, np.s_[row : row + len(out)])
-            return
-        for clip, frames in zip(out, stored[row : row + len(out)], strict=True):
+        with told():
+            if not self.form.jpeg:
+                self.frames.read_direct(out, np.s_[row : row + len(out)])
+                return
+            stored = self.frames[row : row + len(out)]
+        for clip, frames in zip(out, stored, strict=True):
             for pick, frame in enumerate(frames):
-                clip[pick] = decode_jpeg(frame)
+                clip[pick] = self.form.refuse_frame(decode_jpeg(frame))
 
     def fill_sounds(self, out: NDArray[Any], row: int) -> None:
-        self.file["sounds"].read_direct(out, np.s_[row : row + len(out)])
+        with told():
+            self.sounds.read_direct(out, np.s_[row : row + len(out)])
 
     def close(self) -> None:
         self.file.close()

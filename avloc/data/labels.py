@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from avloc.data.store import Store
 from avloc.errors import DataError
-from avloc.files import replacing
+from avloc.files import replacing, why
 from avloc.naming import some
+from avloc.plain_arrays import Arrays, plain_arrays
 
 Scores = NDArray[np.float32]
 PROPOSALS = ("proposals", "proposal_classes")
@@ -60,19 +60,20 @@ def read_labels(store: Store, name: str) -> Labels:
     """The labels of a split in its order; DataError when they are missing, broken, or not of all its clips."""
     path = labels_path(store, name)
     try:
-        with np.load(path, allow_pickle=False) as file:
-            found = {key: file[key] for key in ("ids", "classes", "sound", "frame")}
-            found |= {key: file[key] for key in PROPOSALS if key in file.files}
+        found = plain_arrays(path, ("ids", "classes", "sound", "frame"), PROPOSALS)
     except FileNotFoundError:
         there = sorted(other.name.split(".")[0] for other in path.parent.glob(f"*.{store.split_name}.npz"))
         known = f"; it has {some(there, 8)}" if there else ""
         raise DataError(
             f"{path}: no such pseudo labels{known}; `avloc pseudo-labels` with --name {name} writes them"
         ) from None
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({why(error)})") from None
+    except ValueError as error:
         raise DataError(
             f"{path}: not whole pseudo labels ({error}); write them again with `avloc pseudo-labels`"
         ) from None
+    _check_names(path, found)
     place = {clip: row for row, clip in enumerate(found["ids"].tolist())}
     for kind in ("sound", "frame"):
         _check(path, kind, found[kind], (len(found["ids"]), len(found["classes"])))
@@ -83,13 +84,40 @@ def read_labels(store: Store, name: str) -> Labels:
             "write them again with `avloc pseudo-labels`"
         )
     rows = np.array([place[clip] for clip in store.ids], np.int64)
-    boxes, categories = (found[key][rows] if key in found else None for key in PROPOSALS)
+    boxes, categories = _proposals(path, found, store.frames_per_clip)
+    if boxes is not None and categories is not None:
+        boxes, categories = boxes[rows], categories[rows]
     return Labels(tuple(found["classes"].tolist()), found["sound"][rows], found["frame"][rows], boxes, categories)
 
 
+def _check_names(path: Path, found: Arrays) -> None:
+    for key in ("ids", "classes"):
+        if found[key].ndim != 1 or found[key].dtype.kind != "U":
+            raise DataError(
+                f"{path}: {key} are {found[key].dtype} {found[key].shape}; expected names, one after the other"
+            )
+
+
+def _proposals(path: Path, found: Arrays, frames: int) -> tuple[NDArray[np.float32] | None, NDArray[np.int64] | None]:
+    """The boxes and their classes, if both are there."""
+    boxes, kinds = (found.get(key) for key in PROPOSALS)
+    if boxes is None or kinds is None:
+        return None, None
+    wanted = (len(found["ids"]), frames)
+    if boxes.shape[:2] != wanted or boxes.shape[2:] != (*kinds.shape[2:], 4) or boxes.shape[:3] != kinds.shape:
+        raise DataError(
+            f"{path}: proposals are {boxes.shape} and their classes {kinds.shape}; expected {(*wanted, 'R', 4)}"
+        )
+    if boxes.dtype.kind != "f" or kinds.dtype.kind not in "iu":
+        raise DataError(f"{path}: proposals are {boxes.dtype} and their classes {kinds.dtype}; expected float and int")
+    return boxes, kinds
+
+
 def _check(path: Path, kind: str, scores: NDArray[np.floating], expected: Sequence[int]) -> None:
-    if scores.shape != tuple(expected):
-        raise DataError(f"{path}: {kind} scores are {scores.shape}; expected {tuple(expected)}, clips by classes")
+    if scores.shape != tuple(expected) or scores.dtype.kind not in "fiub":
+        raise DataError(
+            f"{path}: {kind} scores are {scores.dtype} {scores.shape}; expected {tuple(expected)}, clips by classes"
+        )
     wrong = ~((scores >= 0) & (scores <= 1))
     if wrong.any():
         row, column = (int(place[0]) for place in np.nonzero(wrong))

@@ -4,10 +4,12 @@ Keys: "frame/ROW/PICK" (pixels, or JPEG bytes), "sound/ROW" (int16, or a float32
 .npy format), "items" (JSON), "about" (JSON: key, clips, jpeg, size; of spectrograms their shape).
 """
 
+import errno
 import io
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
@@ -17,17 +19,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.data.pictures import decode_jpeg
+from avloc.data.shard_form import Form
 from avloc.data.spectrograms import sound_form, spectrograms_of
+from avloc.naming import shortened
+from avloc.plain_arrays import plain_array
 
-LARGEST = 1 << 38  # bytes of address space, not of disk
+ROOM = 1 << 25  # bytes of address space that a file begins with; it grows by a quarter, and by this much
+SPARE = 1 << 20  # bytes that stay free for the pages of its index
+PAGE, OF_A_VALUE = 4096, 64  # bytes, and those that LMDB keeps beside a value
 
 
 class LmdbWriter:
-    """Appends clips to a new file; the columns come at the end."""
+    """Appends clips to a new file; the columns come at the end.
+
+    It maps little more than it holds: a fixed map of the largest size ends where address space is limited.
+    """
 
     def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
         path.unlink(missing_ok=True)  # an empty file, made for its name, is no environment
-        self.environment = lmdb.open(str(path), subdir=False, lock=False, map_size=LARGEST, sync=False)
+        self.room, self.used = ROOM, SPARE
+        with _system():
+            self.environment = lmdb.open(str(path), subdir=False, lock=False, map_size=ROOM, sync=False)
+            self.writing = self.environment.begin(write=True)
         self.size, self.jpeg, self.per_clip = (
             settings["size"],
             settings["frames"] == "jpeg",
@@ -36,7 +49,6 @@ class LmdbWriter:
         self.sound = sound_form(settings)
         self.spectrograms = spectrograms_of(settings) is not None
         self.rows = 0
-        self.writing = self.environment.begin(write=True)
 
     def add(self, frames: Sequence[NDArray[np.uint8]], sound: NDArray[Any]) -> None:
         """The frames as they are to be stored, pixels or JPEG bytes."""
@@ -45,14 +57,6 @@ class LmdbWriter:
         shape, kind = self.sound
         self._put(_sound_key(self.rows), sound.astype(kind).reshape(shape).tobytes())
         self.rows += 1
-
-    def cut(self, rows: int) -> None:
-        """Keep so many clips."""
-        for row in range(rows, self.rows):
-            self.writing.delete(_sound_key(row))
-            for pick in range(self.per_clip):
-                self.writing.delete(_frame_key(row, pick))
-        self.rows = rows
 
     def finish(self, columns: Mapping[str, NDArray[Any]], items: Sequence[str], key: str) -> None:
         for name, values in columns.items():
@@ -64,24 +68,38 @@ class LmdbWriter:
         if self.spectrograms:
             about["spectrogram"] = self.sound[0]
         self._put(b"about", json.dumps(about).encode())
-        try:
+        with _system():
             self.writing.commit()
-        except lmdb.Error as error:
-            raise _written(error) from None
 
     def _put(self, key: bytes, value: bytes) -> None:
-        try:
+        needed = -(-(len(key) + len(value) + OF_A_VALUE) // PAGE) * PAGE + OF_A_VALUE
+        with _system():
+            if self.used + needed > self.room:
+                self._grow(needed)
             self.writing.put(key, value)
-        except lmdb.Error as error:
-            raise _written(error) from None
+        self.used += needed
+
+    def _grow(self, needed: int) -> None:
+        """The map can only grow between two transactions."""
+        self.writing.commit()
+        self.used = (self.environment.info()["last_pgno"] + 1) * PAGE + SPARE
+        self.room = (self.used + needed) * 5 // 4 // PAGE * PAGE + ROOM
+        self.environment.set_mapsize(self.room)
+        self.writing = self.environment.begin(write=True)
 
     def close(self) -> None:
         self.environment.close()
 
 
-def _written(error: lmdb.Error) -> OSError:
-    """LMDB says in its own way that the disk is full."""
-    return OSError(0, str(error).rpartition(": ")[2])
+@contextmanager
+def _system() -> Iterator[None]:
+    """LMDB says in its own way that the disk is full, or that there is no memory."""
+    try:
+        yield
+    except lmdb.MemoryError:
+        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)) from None
+    except lmdb.Error as error:
+        raise OSError(0, str(error).rpartition(": ")[2]) from None
 
 
 def _frame_key(row: int, pick: int) -> bytes:
@@ -105,6 +123,8 @@ class _Environment:
                 self.lmdb.close()
                 raise ValueError("it is cut off")
             self.reading = self.lmdb.begin(buffers=True)
+        except lmdb.MemoryError:
+            raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)) from None
         except lmdb.Error as error:
             raise ValueError(str(error).rpartition(": ")[2]) from None
 
@@ -135,22 +155,44 @@ def whole_environment(path: Path) -> lmdb.Environment:
 
 
 class LmdbShard:
-    """An open file. What is missing or broken in it raises OSError, KeyError, IndexError or ValueError."""
+    """An open file. What is missing or broken in it, or does not fit the store, raises OSError or ValueError."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, form: Form) -> None:
+        self.form = form
         self._environment: _Environment | None = _environment(path)
-        about = json.loads(bytes(self._get(b"about")))
-        self.clips: int = about["clips"]
-        self.jpeg, self.size, self.spectrogram = about["jpeg"], about["size"], about.get("spectrogram")
+        about = self._json(b"about")
+        clips = about.get("clips") if isinstance(about, dict) else None
+        if not isinstance(clips, int) or isinstance(clips, bool) or clips < 0:
+            raise ValueError(f"about: clips is {shortened(clips)}; expected how many there are")
+        self.clips: int = clips
         self._columns: dict[str, NDArray[Any]] = {}
+
+    @classmethod
+    @contextmanager
+    def _unchecked(cls, path: Path) -> "Iterator[LmdbShard]":
+        """The file, whatever store it is of."""
+        shard = cls.__new__(cls)
+        shard._environment = _environment(path)
+        try:
+            yield shard
+        finally:
+            shard.close()
+
+    @staticmethod
+    def sources(path: Path) -> list[bytes]:
+        """The column of the files that were read."""
+        with LmdbShard._unchecked(path) as shard:
+            return plain_array(io.BytesIO(bytes(shard._get(b"column/sources")))).ravel().tolist()
 
     @staticmethod
     def items(path: Path) -> tuple[str, list[str]]:
         """The key of a finished file and its items."""
-        shard = LmdbShard(path)
-        found = json.loads(bytes(shard._get(b"about")))["key"], json.loads(bytes(shard._get(b"items")))
-        shard.close()
-        return found
+        with LmdbShard._unchecked(path) as shard:
+            about, lines = shard._json(b"about"), shard._json(b"items")
+        key = about.get("key") if isinstance(about, dict) else None
+        if not isinstance(key, str) or not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
+            raise ValueError("about and items are not as they are written")
+        return key, lines
 
     def _get(self, key: bytes) -> memoryview:
         assert self._environment is not None
@@ -159,24 +201,30 @@ class LmdbShard:
         except lmdb.Error as error:
             raise ValueError(str(error)) from None
         if value is None:
-            raise KeyError(key.decode())
+            raise ValueError(f"no {key.decode()} in it")
         return value
+
+    def _json(self, key: bytes) -> Any:
+        try:
+            return json.loads(bytes(self._get(key)))
+        except RecursionError:
+            raise ValueError(f"{key.decode()}: nested too deep") from None
 
     def frame(self, row: int, pick: int) -> NDArray[np.uint8]:
         """As it is stored, pixels or JPEG bytes."""
         stored = np.frombuffer(self._get(_frame_key(row, pick)), np.uint8)
-        return stored if self.jpeg else stored.reshape(self.size, self.size, 3)
+        return stored if self.form.jpeg else stored.reshape(self.form.frame)
 
     def sound(self, row: int) -> NDArray[Any]:
-        stored = self._get(_sound_key(row))
-        if self.spectrogram is None:
-            return np.frombuffer(stored, "<i2").astype(np.int16, copy=False)
-        return np.frombuffer(stored, "<f4").astype(np.float32, copy=False).reshape(self.spectrogram)
+        stored = np.frombuffer(self._get(_sound_key(row)), self.form.sound_type)
+        return stored.astype(stored.dtype.newbyteorder("="), copy=False).reshape(self.form.sound)
 
     def column(self, name: str, start: int = 0, stop: int | None = None) -> NDArray[Any]:
         if name not in self._columns:
-            stored = io.BytesIO(bytes(self._get(f"column/{name}".encode())))
-            self._columns[name] = np.load(stored, allow_pickle=False)
+            found = plain_array(io.BytesIO(bytes(self._get(f"column/{name}".encode()))))
+            self.form.refuse_column(name, found.shape, found.dtype.kind, self.clips)
+            self.form.refuse_values(name, found, self.clips)
+            self._columns[name] = found
         return self._columns[name][start:stop]
 
     def fill_frames(self, out: NDArray[np.uint8], row: int) -> None:
@@ -184,7 +232,7 @@ class LmdbShard:
         for n, clip in enumerate(out):
             for pick in range(len(clip)):
                 frame = self.frame(row + n, pick)
-                clip[pick] = decode_jpeg(frame) if self.jpeg else frame
+                clip[pick] = self.form.refuse_frame(decode_jpeg(frame)) if self.form.jpeg else frame
 
     def fill_sounds(self, out: NDArray[Any], row: int) -> None:
         for n in range(len(out)):

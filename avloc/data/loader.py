@@ -16,9 +16,10 @@ from torch.utils.data import DataLoader
 
 from avloc import processes
 from avloc.data.as_stored import heard
+from avloc.data.kept import Kept
 from avloc.data.labels import Labels
 from avloc.data.memory import stays_in_memory
-from avloc.data.plans import Plan, draw_plan, video_numbers
+from avloc.data.plans import Indices, Plan, anew, draw_plan, video_numbers
 from avloc.data.raw_batches import Parts, RawBatch, gathered
 from avloc.data.store import Store
 
@@ -76,7 +77,9 @@ class Loader:
 
     `resident` keeps the raw split on the device: True (DataError where it does not fit), False, or None to decide by its
     size against free memory.
-    `labels` are pseudo labels of the split's clips.
+    `labels` are pseudo labels of the split's clips. `kept` holds features of frozen encoders, which then take the place of
+    `frame`, `negative`, `frames` and `view2`, or of `sound`, in a Batch. `anew` lets each training epoch pair frames and
+    sounds of a class anew.
     """
 
     def __init__(
@@ -87,7 +90,10 @@ class Loader:
         workers: int = 0,
         resident: bool | None = None,
         labels: Labels | None = None,
+        kept: Kept | None = None,
+        anew: bool = False,
     ):
+        self.anew = anew
         self.store, self.senses, self.device = store, senses, device
         self.workers = min(workers, os.cpu_count() or 1)  # more only wait for each other
         self._videos = torch.from_numpy(video_numbers(store)).to(device)
@@ -100,11 +106,13 @@ class Loader:
             assert labels.proposal_classes is not None
             boxes, kinds = torch.from_numpy(labels.proposals), torch.from_numpy(labels.proposal_classes)
             self._proposals = boxes.to(device), kinds.to(device)
-        self._raw: tuple[Tensor, Tensor] | None = None
-        if stays_in_memory(store, device, resident):
+        self._kept = kept or Kept()
+        self._raw: tuple[Tensor | None, Tensor | None] | None = None
+        everything = self._kept.frames is not None and self._kept.sounds is not None
+        if not everything and stays_in_memory(store, device, resident):
             self._raw = (
-                torch.from_numpy(store.all_frames()).to(device),
-                torch.from_numpy(store.all_sounds()).to(device),
+                None if self._kept.frames else torch.from_numpy(store.all_frames()).to(device),
+                None if self._kept.sounds else torch.from_numpy(store.all_sounds()).to(device),
             )
 
     @property
@@ -118,6 +126,8 @@ class Loader:
     def training(self, batch_size: int, seed: int, epoch: int) -> Iterator[Batch]:
         """The Batches of one training epoch for this process, views augmented; a function of its arguments alone."""
         plan = draw_plan(self.store, (seed, epoch), self.senses.negatives)
+        if self.anew:
+            plan = anew(self.store, plan, (seed, epoch))
         world, rank = processes.world_size(), processes.rank()
         size = min(batch_size, len(plan) // world) or 1
         starts = [(step * world + rank) * size for step in range(self.steps(batch_size))]
@@ -143,13 +153,16 @@ class Loader:
 
     def _read(self, parts: list[Plan]) -> Iterator[tuple[Plan, RawBatch]]:
         every = self.senses.every_frame
+        if self._kept.frames and self._kept.sounds:
+            yield from ((part, RawBatch(None, None)) for part in parts)
+            return
         if self._raw is not None:
             frames, sounds = self._raw
             for part in parts:
                 yield part, gathered(frames, sounds, part, every)
             return
         reader = DataLoader(
-            Parts(self.store, parts, every),
+            Parts(self.store, parts, every, self._kept.frames is None, self._kept.sounds is None),
             batch_size=None,
             num_workers=self.workers,
             pin_memory=self.device.type == "cuda",
@@ -160,8 +173,8 @@ class Loader:
 
     def _batch(self, part: Plan, raw: RawBatch, generator: Generator | None) -> Batch:
         index = torch.from_numpy(part.clips).to(self.device)
-        frame = self.senses.frame(raw.frames, generator)
-        sound, waveform = heard(self.senses.sound, raw.sounds, generator)
+        frame = self._seen(raw.frames, part.clips, part.picks, generator)
+        sound, waveform = self._heard(raw.sounds, part.heard, generator)
         batch = Batch(
             frame,
             sound,
@@ -171,21 +184,39 @@ class Loader:
             labels=self._labels[index],
         )
         if self.senses.views == 2:
-            batch.view2 = self.senses.frame(raw.frames, generator)
-        if raw.every is not None:
+            batch.view2 = self._seen(raw.frames, part.clips, part.picks, generator)
+        if self._kept.frames and self.senses.every_frame:
+            rows = self._kept.frames
+            batch.frames = rows.every(part.clips, rows.draw(len(part), generator)).to(self.device)
+        elif raw.every is not None:
             batch.frames = self._all_frames(raw.every, generator)
         if self._scores is not None:
-            batch.sound_scores, batch.frame_scores = (scores[index] for scores in self._scores)
+            told = torch.from_numpy(part.heard).to(self.device)
+            batch.sound_scores, batch.frame_scores = self._scores[0][told], self._scores[1][index]
         if self._proposals is not None:
             picks = torch.from_numpy(part.picks).to(self.device)
             batch.proposals, batch.proposal_classes = (
                 found[index] if self.senses.every_frame else found[index, picks].unsqueeze(1)
                 for found in self._proposals
             )
-        if raw.negatives is not None and part.negative_clips is not None:
-            batch.negative = self.senses.frame(raw.negatives, generator)
+        if part.negative_clips is not None and part.negative_picks is not None:
+            batch.negative = self._seen(raw.negatives, part.negative_clips, part.negative_picks, generator)
             batch.negative_index = torch.from_numpy(part.negative_clips).to(self.device)
         return batch
+
+    def _seen(self, raw: Tensor | None, clips: Indices, picks: Indices, generator: Generator | None) -> Tensor:
+        """One frame of each clip as the method sees it, or its kept features."""
+        rows = self._kept.frames
+        if rows is not None:
+            return rows.of(clips, picks, rows.draw(len(clips), generator)).to(self.device)
+        return self.senses.frame(raw, generator)
+
+    def _heard(self, raw: Tensor | None, clips: Indices, generator: Generator | None) -> tuple[Tensor, Tensor | None]:
+        rows = self._kept.sounds
+        if rows is not None:
+            return rows.of(clips, np.zeros_like(clips), rows.draw(len(clips), generator)).to(self.device), None
+        assert raw is not None
+        return heard(self.senses.sound, raw, generator)
 
     def _all_frames(self, frames: Tensor, generator: Generator | None) -> Tensor:
         """(B, F, H, W, 3) uint8 to (B, F, 3, H, W); the frames of a clip are augmented alike."""

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from avloc.data.clip import Mask
 
-COLUMNS = ("masks/clip", "masks/frame", "masks/label", "masks/sounding", "masks/end", "masks/bits")
 LEVEL = 6  # of zlib: fixed, so that the same masks always give the same shard
 
 
@@ -52,6 +51,8 @@ def columns(rows: Sequence[tuple[int, Mask, bytes]]) -> dict[str, NDArray[Any]]:
 def read_one(file: Any, place: int, size: int) -> NDArray[np.bool_]:
     """The pixels of the mask number `place` of an open shard."""
     ends = file.column("masks/end", max(place - 1, 0), place + 1)
+    if len(ends) != min(place, 1) + 1:
+        raise ValueError(f"mask {place} has no end")
     start, stop = (0, int(ends[0])) if place == 0 else map(int, ends)
     if not 0 <= start <= stop:
         raise ValueError(f"mask {place} lies from byte {start} to byte {stop}")

@@ -20,8 +20,11 @@ def encode_jpeg(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def decode_jpeg(buffer: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """JPEG bytes to (H, W, 3) RGB."""
-    frame = cv2.imdecode(buffer, cv2.IMREAD_COLOR)
+    """JPEG bytes to (H, W, 3) RGB; ValueError for bytes that are no picture. Any other format that OpenCV knows will do."""
+    try:
+        frame = cv2.imdecode(buffer, cv2.IMREAD_COLOR)
+    except cv2.error:  # no bytes at all, or a header that claims an impossible size
+        frame = None
     if frame is None:
         raise ValueError("a frame that is no JPEG")
     return cv2.cvtColor(frame, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)

@@ -1,6 +1,6 @@
 """Which clips a pass over a split shows, in which order, drawn before anything is read."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,13 +8,14 @@ from numpy.typing import NDArray
 from avloc.data.store import Store
 
 Indices = NDArray[np.int64]
+_ANEW = 0x616E6577  # tells this draw from others of the same seed
 
 
 @dataclass(frozen=True)
 class Plan:
     """Which clip and which of its frames each row shows, with which negative; every array is (n,).
 
-    sounds: the clips to hear instead of the clips' own, for controls with the wrong sound.
+    sounds: the clips to hear instead of the clips' own: for controls with the wrong sound, or another one of its class.
     """
 
     clips: Indices
@@ -25,6 +26,11 @@ class Plan:
 
     def __len__(self) -> int:
         return len(self.clips)
+
+    @property
+    def heard(self) -> Indices:
+        """The clips whose sound each row hears."""
+        return self.clips if self.sounds is None else self.sounds
 
     def rows(self, start: int, stop: int) -> "Plan":
         parts = {name: array[start:stop] for name, array in vars(self).items() if array is not None}
@@ -48,6 +54,22 @@ def draw_plan(store: Store, seed: tuple[int, ...], negatives: bool, shuffle: boo
         while (same := videos[others] == videos[clips]).any():
             others[same] = random.integers(count, size=int(same.sum()))
     return Plan(clips, picks, others, random.integers(store.frames_per_clip, size=count))
+
+
+def anew(store: Store, plan: Plan, seed: tuple[int, ...]) -> Plan:
+    """The same frames, each heard with the sound of a clip in which the same classes sound, every sound once.
+
+    Clips without a class keep their sound: another's may well be heard of something in view.
+    """
+    random = np.random.default_rng((*seed, _ANEW))
+    sounds = np.arange(len(store))
+    _, alike = np.unique(store.labels, axis=0, return_inverse=True)
+    alike = alike.reshape(-1)
+    named = np.asarray(store.labels).any(1)
+    for number in np.unique(alike[named]):
+        clips = np.flatnonzero(alike == number)
+        sounds[clips] = random.permutation(clips)
+    return replace(plan, sounds=sounds[plan.clips])
 
 
 def video_numbers(store: Store) -> Indices:

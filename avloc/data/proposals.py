@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +11,8 @@ from avloc.data.score_files import rows_of
 from avloc.data.store import Store
 from avloc.errors import DataError
 from avloc.files import why
+from avloc.plain_arrays import plain_arrays
+from avloc.plain_hdf5 import open_hdf5, values
 
 OUTSIDE = 1e-3  # of a frame, that rounding may leave a box outside of it
 EXPECTED = (
@@ -57,14 +58,21 @@ def _read(path: Path) -> tuple[list[str] | None, NDArray[Any]]:
     try:
         if path.suffix == ".json":
             found = json.loads(path.read_text(encoding="utf-8"))
+            if not isinstance(found, dict):
+                raise ValueError("it is no {ID: boxes}")
             return list(found), np.array(list(found.values()))
         if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as file:
-                return file["ids"].tolist(), file["boxes"]
-        import h5py
-
-        with h5py.File(path, "r", locking=False) as file:
-            ids = [name.decode() for name in file["ids"][:]] if "ids" in file else None
-            return ids, file["roi"][:]
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile, AttributeError, TypeError) as error:
+            arrays = plain_arrays(path, ("ids", "boxes"))
+            return _names(arrays["ids"]), arrays["boxes"]
+        with open_hdf5(path) as file:
+            ids = _names(values(file, "ids", "text")) if "ids" in list(file) else None
+            return ids, values(file, "roi")
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path}: cannot be read ({why(error)}); expected {EXPECTED}") from None
+
+
+def _names(ids: NDArray[Any]) -> list[str]:
+    """ValueError for what is no row of names."""
+    if ids.ndim != 1:
+        raise ValueError(f"its ids have the shape {ids.shape}")
+    return [name.decode() if isinstance(name, bytes) else str(name) for name in ids.tolist()]

@@ -12,27 +12,34 @@ from avloc.data.store import Store
 
 @dataclass
 class RawBatch:
-    """frames, negatives: (B, H, W, 3) uint8. sounds: (B, S) int16, (B, T, F) float32. every: (B, F, H, W, 3), all frames."""
+    """frames, negatives: (B, H, W, 3) uint8. sounds: (B, S) int16, (B, T, F) float32. every: (B, F, H, W, 3), all frames.
 
-    frames: Tensor
-    sounds: Tensor
+    Frames or sounds are None where their features are kept.
+    """
+
+    frames: Tensor | None
+    sounds: Tensor | None
     negatives: Tensor | None = None
     every: Tensor | None = None
 
     def to(self, device: torch.device) -> "RawBatch":
         parts = {name: part.to(device, non_blocking=True) for name, part in vars(self).items() if part is not None}
-        return RawBatch(**parts)
+        return RawBatch(**{"frames": None, "sounds": None, **parts})
 
 
-def gathered(frames: Tensor, sounds: Tensor, part: Plan, every: bool) -> RawBatch:
+def gathered(frames: Tensor | None, sounds: Tensor | None, part: Plan, every: bool) -> RawBatch:
+    found = RawBatch(None, None)
     clips, picks = torch.from_numpy(part.clips), torch.from_numpy(part.picks)
-    negatives = None
-    if part.negative_clips is not None and part.negative_picks is not None:
-        negatives = picked(frames, torch.from_numpy(part.negative_clips), torch.from_numpy(part.negative_picks))
-    heard = clips if part.sounds is None else torch.from_numpy(part.sounds)
-    device = frames.device
-    seen = frames.index_select(0, clips.to(device)) if every else None
-    return RawBatch(picked(frames, clips, picks), sounds.index_select(0, heard.to(device)), negatives, seen)
+    if frames is not None:
+        found.frames = picked(frames, clips, picks)
+        if part.negative_clips is not None and part.negative_picks is not None:
+            others = torch.from_numpy(part.negative_clips), torch.from_numpy(part.negative_picks)
+            found.negatives = picked(frames, *others)
+        if every:
+            found.every = frames.index_select(0, clips.to(frames.device))
+    if sounds is not None:
+        found.sounds = sounds.index_select(0, torch.from_numpy(part.heard).to(sounds.device))
+    return found
 
 
 def picked(frames: Tensor, clips: Tensor, picks: Tensor) -> Tensor:
@@ -41,20 +48,23 @@ def picked(frames: Tensor, clips: Tensor, picks: Tensor) -> Tensor:
 
 
 class Parts(Dataset[RawBatch]):
-    """The batches of a plan, read from the store's files."""
+    """The batches of a plan, read from the store's files; `frames` and `sounds` say which of both."""
 
-    def __init__(self, store: Store, parts: list[Plan], every: bool):
+    def __init__(self, store: Store, parts: list[Plan], every: bool, frames: bool = True, sounds: bool = True):
         self.store, self.parts, self.every = store, parts, every
+        self.frames, self.sounds = frames, sounds
 
     def __len__(self) -> int:
         return len(self.parts)
 
     def __getitem__(self, number: int) -> RawBatch:
         part = self.parts[number]
-        negatives = None
-        if part.negative_clips is not None and part.negative_picks is not None:
-            negatives = torch.from_numpy(self.store.frames(part.negative_clips, part.negative_picks))
-        frames = torch.from_numpy(self.store.frames(part.clips, part.picks))
-        heard = part.clips if part.sounds is None else part.sounds
-        every = torch.from_numpy(self.store.frames_of(part.clips)) if self.every else None
-        return RawBatch(frames, torch.from_numpy(self.store.sounds(heard)), negatives, every)
+        found = RawBatch(None, None)
+        if self.frames:
+            if part.negative_clips is not None and part.negative_picks is not None:
+                found.negatives = torch.from_numpy(self.store.frames(part.negative_clips, part.negative_picks))
+            found.frames = torch.from_numpy(self.store.frames(part.clips, part.picks))
+            found.every = torch.from_numpy(self.store.frames_of(part.clips)) if self.every else None
+        if self.sounds:
+            found.sounds = torch.from_numpy(self.store.sounds(part.heard))
+        return found

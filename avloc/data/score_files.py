@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from avloc.files import why
 from avloc.joins import match
 from avloc.leftovers import joined, told
 from avloc.naming import brief, first_double, some
+from avloc.plain_arrays import plain_array, plain_arrays
 from avloc.tables import read_table
 
 Scores = NDArray[np.float32]
@@ -37,6 +37,8 @@ def read_scores(path: Path, store: Store, kind: str = "sound", bounded: bool = T
     ids, classes, kinds = read(path, kind)
     rows = np.arange(len(store)) if ids is None else rows_of(path, store, ids)
     for name, values in kinds.items():
+        if values.ndim != 2 or values.dtype.kind not in "fiub":
+            raise DataError(f"{path}: {name} is {values.dtype} {values.shape}; expected numbers, (clips, classes)")
         count, expected = len(store) if ids is None else len(ids), len(classes) if classes else values.shape[-1]
         if values.shape != (count, expected):
             clips = f"{store.split_name} has {count} clips" if ids is None else "clips by classes"
@@ -90,8 +92,8 @@ def _table(path: Path, kind: str) -> Read:
 
 def _array(path: Path, kind: str) -> Read:
     try:
-        values = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        values = plain_array(path)
+    except (OSError, ValueError) as error:
         raise DataError(f"{path}: cannot be read ({why(error)}); expected a .npy of (clips, classes)") from None
     if values.ndim != 2 or values.dtype.kind not in "fiub":
         raise DataError(f"{path}: found {values.dtype} {values.shape}; expected numbers, (clips, classes)")
@@ -100,13 +102,15 @@ def _array(path: Path, kind: str) -> Read:
 
 def _arrays(path: Path, kind: str) -> Read:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            kinds = {name: file[name] for name in ("sound", "frame") if name in file.files}
-            ids, classes = file["ids"].tolist(), file["classes"].tolist()
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile, TypeError) as error:
+        arrays = plain_arrays(path, ("ids", "classes"), ("sound", "frame"))
+        if any(arrays[name].ndim != 1 or arrays[name].dtype.kind != "U" for name in ("ids", "classes")):
+            raise ValueError("its ids or classes are no names, one after the other")
+    except (OSError, ValueError) as error:
         raise DataError(
             f"{path}: cannot be read ({why(error)}); expected a .csv, a .npy, or a .npz with ids, classes, sound, frame"
         ) from None
+    ids, classes = arrays["ids"].tolist(), arrays["classes"].tolist()
+    kinds: dict[str, NDArray[Any]] = {name: arrays[name] for name in ("sound", "frame") if name in arrays}
     if not kinds:
         raise DataError(f"{path}: neither sound nor frame in it; expected (N, C) scores of one or both")
     return ids, tuple(classes), kinds

@@ -4,6 +4,7 @@ import os
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from errno import ENOENT
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,11 @@ from avloc.data import masks
 from avloc.data.clip import BoxTable
 from avloc.data.pictures import decode_jpeg
 from avloc.data.shard_files import backend, shard_path
+from avloc.data.shard_form import Form
 from avloc.errors import DataError
+from avloc.files import system_error, why
 
 OPEN_FILES = 64
-COLUMNS = (
-    "labels", "starts", "annotated", "ids", "videos", "keys", "boxes/clip", "boxes/frame", "boxes/label", "boxes/sounding",
-    "boxes/xyxy",
-)  # fmt: skip
 
 Places = NDArray[np.int64]  # (N,)
 
@@ -28,14 +27,14 @@ Places = NDArray[np.int64]  # (N,)
 class Shards:
     """Clips by (shard, row)."""
 
-    def __init__(self, store: Path, jpeg: bool, kind: str = "hdf5") -> None:
-        self.store, self.jpeg, self.kind = store, jpeg, kind
+    def __init__(self, store: Path, form: Form, kind: str = "hdf5") -> None:
+        self.store, self.form, self.kind = store, form, kind
         self._open: OrderedDict[int, Any] = OrderedDict()
         self._process = os.getpid()
 
-    def __reduce__(self) -> tuple[type["Shards"], tuple[Path, bool, str]]:
+    def __reduce__(self) -> tuple[type["Shards"], tuple[Path, Form, str]]:
         """Another process opens the files for itself."""
-        return Shards, (self.store, self.jpeg, self.kind)
+        return Shards, (self.store, self.form, self.kind)
 
     @contextmanager
     def _reading(self, shard: int, stop: int) -> Iterator[Any]:
@@ -45,7 +44,7 @@ class Shards:
         path = shard_path(self.store, shard, self.kind)
         try:
             if shard not in self._open:
-                self._open[shard] = backend(path)[1](path)
+                self._open[shard] = backend(path)[1](path, self.form)
                 if len(self._open) > OPEN_FILES:
                     self._open.popitem(last=False)[1].close()
             self._open.move_to_end(shard)
@@ -53,28 +52,35 @@ class Shards:
             if file.clips < stop:
                 raise ValueError(f"it has {file.clips} clips, not {stop}")
             yield file
-        except (OSError, KeyError, IndexError, ValueError) as error:
-            what = "missing" if not path.exists() else f"broken or of another store ({error})".replace("\n", " ")
-            raise DataError(f"{path}: {what}; run the `avloc prepare` command of {self.store} again") from None
+        except (OSError, ValueError) as error:
+            raise DataError(self._told(path, error)) from None
+
+    def _told(self, path: Path, error: Exception) -> str:
+        """A shard that the system does not give may be whole: then nobody is told to write it again."""
+        number = system_error(error)
+        if number not in (None, ENOENT):
+            return f"{path}: cannot be read ({os.strerror(number)}); nothing is known to be wrong with it"
+        what = "missing" if number == ENOENT else f"broken or of another store ({why(error)})"
+        return f"{path}: {what}; run the `avloc prepare` command of {self.store} again"
 
     def frame(self, shard: int, row: int, pick: int) -> NDArray[np.uint8]:
         """(H, W, 3) RGB."""
         with self._reading(shard, row + 1) as file:
             stored = file.frame(row, pick)
-            return decode_jpeg(stored) if self.jpeg else stored
+            return self.form.refuse_frame(decode_jpeg(stored)) if self.form.jpeg else stored
 
     def stored(self, shard: int, row: int, pick: int) -> NDArray[np.uint8]:
         """As it lies there, pixels or JPEG bytes."""
         with self._reading(shard, row + 1) as file:
             return file.frame(row, pick)
 
-    def broken(self, clips: Mapping[int, int], masked: bool = False) -> dict[int, str]:
-        """Shards that cannot be read, or have fewer clips than they should, and why. masked: they hold masks too."""
-        found, columns = {}, (*COLUMNS, *(masks.COLUMNS if masked else ()))
+    def broken(self, clips: Mapping[int, int]) -> dict[int, str]:
+        """Shards that cannot be read, or have fewer clips than they should, and why."""
+        found = {}
         for shard, stop in sorted(clips.items()):
             try:
                 with self._reading(shard, stop) as file:
-                    for name in columns:
+                    for name in self.form.columns:
                         file.column(name)
             except DataError as error:
                 found[shard] = str(error)
@@ -107,16 +113,25 @@ class Shards:
             raise DataError(f"{self.store}: there is no clip to read; its manifest.jsonl says why")
         return np.concatenate(parts)
 
+    def texts(self, name: str, shards: Places, rows: Places) -> list[Any]:
+        """A column of names as text: N, or N lists."""
+        stored = self.column(name, shards, rows)
+        try:
+            return np.char.decode(stored, "utf-8").tolist()
+        except UnicodeDecodeError as error:
+            again = f"run the `avloc prepare` command of {self.store} again"
+            raise DataError(f"{self.store}: {name} are no text ({error.reason}); {again}") from None
+
     def boxes(self, shards: Places, rows: Places) -> BoxTable:
         """The boxes of the N clips, ordered by clip."""
         columns: dict[str, list[NDArray[Any]]] = {name: [] for name in ("clip", "frame", "label", "sounding", "xyxy")}
         for shard, start, stop, row in _runs(shards, rows):
             with self._reading(shard, row + stop - start) as file:
                 clip = file.column("boxes/clip")
-                first, last = np.searchsorted(clip, [row, row + stop - start])
+                first, last = np.searchsorted(clip, [row, row + stop - start]).tolist()
                 columns["clip"].append(clip[first:last] - row + start)
                 for name in ("frame", "label", "sounding", "xyxy"):
-                    columns[name].append(file.column(f"boxes/{name}", first, last))
+                    columns[name].append(_rows(file, f"boxes/{name}", first, last))
         if not columns["clip"]:
             return BoxTable.empty()
         return BoxTable(**{name: np.concatenate(parts) for name, parts in columns.items()})
@@ -128,10 +143,10 @@ class Shards:
         for shard, start, stop, row in _runs(shards, rows):
             with self._reading(shard, row + stop - start) as file:
                 clip = file.column("masks/clip")
-                first, last = np.searchsorted(clip, [row, row + stop - start])
+                first, last = np.searchsorted(clip, [row, row + stop - start]).tolist()
                 columns["clip"].append(clip[first:last] - row + start)
                 for name in ("frame", "label", "sounding"):
-                    columns[name].append(file.column(f"masks/{name}", first, last))
+                    columns[name].append(_rows(file, f"masks/{name}", first, last))
                 columns["shard"].append(np.full(last - first, shard, np.int64))
                 columns["number"].append(np.arange(first, last, dtype=np.int64))
         if not columns["clip"]:
@@ -143,6 +158,14 @@ class Shards:
         """(size, size), the pixels of one mask of a shard."""
         with self._reading(shard, 0) as file:
             return masks.read_one(file, number, size)
+
+
+def _rows(file: Any, name: str, first: int, last: int) -> NDArray[Any]:
+    """Rows of a column; ValueError where it has fewer."""
+    found = file.column(name, first, last)
+    if len(found) != last - first:
+        raise ValueError(f"{name} has fewer rows than {name.partition('/')[0]}/clip")
+    return found
 
 
 def _runs(shards: Places, rows: Places) -> Iterator[tuple[int, int, int, int]]:

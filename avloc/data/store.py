@@ -3,7 +3,7 @@
 import copy
 import hashlib
 import json
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.data.clip import BoxTable, Clip
+from avloc.data.manifest import read_manifest
 from avloc.data.masks import MaskTable
+from avloc.data.shard_form import form_of
 from avloc.data.shards import Shards
 from avloc.data.spectrograms import empty_sounds, spectrograms_of
-from avloc.data.store_settings import read_settings
+from avloc.data.store_settings import read_settings, splits_of
 from avloc.errors import DataError
 
 _PLACE = ("source", "store", "unmatched")  # where and how it lies and what was not found, not what it holds
@@ -30,6 +32,7 @@ class Store:
     classes: names, in the order of the labels. rate: Hz. seconds: length of a clip. size: pixels, frames are square.
     splits: clips in each. votes: how many boxes must agree on a place for its full weight.
     spectrograms: what the clips have instead of waveforms, None where they have these. masked: whether clips have masks.
+    form: what its shards must hold.
     fingerprint: of the settings and the manifest, the same wherever the store lies.
     """
 
@@ -48,7 +51,8 @@ class Store:
         self.fingerprint = fingerprint
         self.split_name: str | None = None
         self.settings, self._rows = settings, rows
-        self._shards = Shards(path, settings["frames"] == "jpeg", settings.get("store", "hdf5"))
+        self.form = form_of(settings)
+        self._shards = Shards(path, self.form, settings.get("store", "hdf5"))
 
     @classmethod
     def open(cls, path: str | Path) -> "Store":
@@ -64,35 +68,17 @@ class Store:
                 "`avloc prepare folder` for videos of your own"
             )
         settings = read_settings(path / "store.json")
-        manifest = path / "manifest.jsonl"
-        try:
-            text = manifest.read_bytes()
-            rows = [json.loads(line) for line in text.splitlines()]
-            counts = dict.fromkeys(settings["splits"], 0)
-            for row in rows:
-                counts[row["split"]] += len(row["clips"])
-        except (OSError, ValueError, KeyError, TypeError):
-            counts = {}
-        if counts != settings["splits"]:
-            raise DataError(
-                f"{manifest}: missing, broken or of another store; run the `avloc prepare` command of {path} again"
-            )
+        rows, text = read_manifest(path / "manifest.jsonl", settings["splits"])
         canonical = json.dumps({key: value for key, value in settings.items() if key not in _PLACE}, sort_keys=True)
         fingerprint = hashlib.sha256(canonical.encode() + text).hexdigest()[:16]
         return cls(path, settings, [row for row in rows if row["status"] == "ok"], fingerprint)
 
     def split(self, name: str) -> "Store":
-        """The clips of one list."""
-        if name not in self.splits:
-            there = ", ".join(f"{split} ({clips} clips)" for split, clips in self.splits.items())
-            raise DataError(f"{self.path}: no split {name!r}; it holds {there}")
-        part = self._of([row for row in self._rows if row["split"] == name])
+        """The clips of one list, or of several one after the other: "train_whole+train_solo"."""
+        names = splits_of(self.path, self.splits, name)
+        part = self._of([row for one in names for row in self._rows if row["split"] == one])
         part.split_name = name
         return part
-
-    def without(self, shards: Container[int]) -> "Store":
-        """What does not lie in these shards."""
-        return self._of([row for row in self._rows if row["shard"] not in shards])
 
     def _of(self, rows: list[dict[str, Any]]) -> "Store":
         part = copy.copy(self)
@@ -121,7 +107,7 @@ class Store:
     @cached_property
     def videos(self) -> list[str]:
         """N names; clips of one video are not independent of each other."""
-        return [name.decode() for name in self._column("videos")]
+        return self._shards.texts("videos", *self._places)
 
     @cached_property
     def starts(self) -> NDArray[np.float64]:
@@ -141,7 +127,7 @@ class Store:
     @cached_property
     def frame_keys(self) -> list[tuple[str, ...]]:
         """N times F names of frames; an empty one where an annotation has no name for it."""
-        return [tuple(key.decode() for key in keys) for keys in self._column("keys")]
+        return [tuple(keys) for keys in self._shards.texts("keys", *self._places)]
 
     @cached_property
     def boxes(self) -> BoxTable:
@@ -228,13 +214,6 @@ class Store:
         """The manifest's rows of what could be prepared, each with the clips that came of it."""
         stops = np.cumsum([len(row["clips"]) for row in self._rows]).tolist()
         yield from zip(self._rows, map(range, [0, *stops], stops), strict=False)
-
-    def broken(self) -> dict[int, str]:
-        """Shards that cannot be opened, and why."""
-        clips: dict[int, int] = {}
-        for row in self._rows:
-            clips[row["shard"]] = max(clips.get(row["shard"], 0), row["row"] + len(row["clips"]))
-        return self._shards.broken(clips, self.masked)
 
     def _column(self, name: str) -> NDArray[Any]:
         return self._shards.column(name, *self._places)

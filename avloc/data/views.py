@@ -8,5 +8,6 @@ from avloc.data.frame_view import IMAGENET_MEAN, IMAGENET_STD, FrameView
 from avloc.data.log_mel import LogMel
 from avloc.data.log_stft import LogStft
 from avloc.data.vggish_patches import VggishPatches
+from avloc.data.waveform_view import Waveform
 
-__all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "FrameView", "LogMel", "LogStft", "VggishPatches"]
+__all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "FrameView", "LogMel", "LogStft", "VggishPatches", "Waveform"]

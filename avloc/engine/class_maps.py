@@ -1,5 +1,6 @@
 """Which maps of a run can be scored, and which of them is of which class."""
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +14,10 @@ from avloc.engine.settings import TestSet
 from avloc.engine.stages import clusters_id, stage_one_run
 from avloc.errors import AvlocError, RunError
 from avloc.methods.base import Localizer
+from avloc.naming import some
 from avloc.protocols.protocol import Protocol
+
+log = logging.getLogger("avloc.evaluate")
 
 
 def refuse_untrained(experiment: Experiment, run: Run, wanted: Sequence[str]) -> None:
@@ -23,6 +27,8 @@ def refuse_untrained(experiment: Experiment, run: Run, wanted: Sequence[str]) ->
         number = experiment.number_of(experiment.evaluate[name].stage)
         where = stage_one_run(experiment, run) if number == 1 else run
         kind: Any = experiment.localizers[number - 1]
+        if not kind.needs_training:
+            continue
         try:
             where.weights(number, kind.weights_from)
         except RunError as error:
@@ -39,6 +45,8 @@ def class_table(
     """(C, K) for protocols that score class by class: of the matching, or map by map where the maps are of classes."""
     if protocol.unit != "class":
         return None
+    if localizer.map_names is not None:
+        return named_table(localizer, store)
     if localizer.of_classes:
         return np.eye(len(store.classes), dtype=bool)
     where = stage_one_run(experiment, run)
@@ -58,6 +66,34 @@ def class_table(
             f"{', '.join(store.classes)}; evaluate on a store with the classes of the training store"
         )
     return np.array(matching["assignment"], dtype=bool)
+
+
+def table_of_names(localizer: Localizer, store: Store) -> NDArray[np.bool_]:
+    """(C, K): which of a localizer's named maps are of each of the store's classes; none where no name is known."""
+    table = np.zeros((len(store.classes), len(localizer.map_names or ())), bool)
+    for row, label in enumerate(store.classes):
+        table[row, localizer.maps_named(label)] = True
+    return table
+
+
+def named_table(localizer: Localizer, store: Store) -> NDArray[np.bool_]:
+    """The same for a protocol that scores class by class.
+
+    Classes without a map are named in the log; AvlocError where no class has one.
+    """
+    table = table_of_names(localizer, store)
+    without = [store.classes[row] for row in np.flatnonzero(~table.any(axis=1))]
+    if len(without) == len(store.classes):
+        raise AvlocError(
+            f"{store.path}: none of its classes ({some(without)}) is a category of this method; name them in a CSV of your own "
+            "(model.categories)"
+        )
+    if without:
+        log.warning(
+            "%s: %d of %d classes have no map (%s); model.categories adds some",
+            store.path, len(without), len(store.classes), some(without),
+        )  # fmt: skip
+    return table
 
 
 def _of_clusters(localizer: Localizer, run: Run) -> bool:

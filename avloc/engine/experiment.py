@@ -1,6 +1,7 @@
 """The experiment a configuration describes: its method's stages, its data, its training, checked before anything runs."""
 
 import importlib
+import inspect
 import logging
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field, is_dataclass, replace
@@ -30,7 +31,7 @@ class Stage:
     """One checked ``stageN`` section."""
 
     model: dict[str, Any]
-    data: Data
+    data: Data  # None for a method that needs no training
     train: "Train"
 
 
@@ -77,14 +78,16 @@ class Experiment:
         of arguments read those alone."""
         import torch
 
-        model: dict[str, Any] = dict(self.stage(number).model)
+        localizer, model = self.localizers[number - 1], dict(self.stage(number).model)
+        if pretrained is not True:
+            model = {k: one.default for k, one in inspect.signature(localizer).parameters.items()} | model
         for name, value in model.items():
             wanted = pretrained if isinstance(pretrained, bool) else name in pretrained
             if not wanted and is_dataclass(value) and not isinstance(value, type) and hasattr(value, "weights"):
                 model[name] = replace(value, weights=None)  # type: ignore[call-arg]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed * 1000 + number)
-            return self.localizers[number - 1](**model)
+            return localizer(**model)
 
 
 SECTIONS = ("method", "seed", "start", "stage1", "cluster", "stage2", "evaluate")
@@ -140,10 +143,11 @@ def read_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
         unknown = [key for key in part.values if key not in ("model", "data", "train")]
         problems += [f"{part.where([key])}: unknown key; expected model, data, train" for key in unknown]
         model = check(part.child("model"), localizer, problems)
-        data = check(part.child("data"), Data, problems)
+        named = "data" in part.values or getattr(localizer, "needs_training", True)
+        data = check(part.child("data"), Data, problems) if named else {}
         train = check(part.child("train"), Train, problems)
         if not problems:
-            checked[number] = Stage(model, Data(**data), Train(**train))
+            checked[number] = Stage(model, Data(**data) if named else None, Train(**train))  # type: ignore[arg-type]
     for number in range(len(stages) + 1, 3):
         if f"stage{number}" in section.values:
             problems.append(f"{section.where([f'stage{number}'])}: this method has {len(stages)} stage")

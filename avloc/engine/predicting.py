@@ -11,6 +11,7 @@ from torch import Tensor
 from avloc.annotations.truth import Truth
 from avloc.data.loader import Batch, Loader
 from avloc.data.plans import Plan
+from avloc.data.scenes import scenes_of, sounds_of
 from avloc.data.store import Store
 from avloc.engine.collect import collect
 from avloc.engine.mask_truth import masks_to_score
@@ -58,6 +59,8 @@ def frames_to_score(store: Store, frames: str, seed: int, name: str) -> Frames:
     rows, kept = _rows_of(store, plan)
     boxes = store.boxes
     sounding = boxes.sounding[kept] & (boxes.label[kept] >= 0)
+    silent = ~boxes.sounding[kept]
+    scenes, kinds = scenes_of(store), sounds_of(store)
     drawn = masks_to_score(store, plan) if store.masked else {}
     truth = Truth(
         ids=ids,
@@ -66,6 +69,10 @@ def frames_to_score(store: Store, frames: str, seed: int, name: str) -> Frames:
         box_clip=rows[sounding],
         box_class=boxes.label[kept][sounding],
         classes=store.classes,
+        silent_boxes=boxes.xyxy[kept][silent] if silent.any() else None,
+        silent_clip=rows[silent] if silent.any() else None,
+        scenes=None if scenes is None else [scenes[clip] for clip in clips],
+        sound=None if kinds is None else [kinds[clip] for clip in clips],
         votes=store.votes,
         name=name,
         sha256=store.fingerprint,
@@ -86,13 +93,16 @@ def _rows_of(store: Store, plan: Plan) -> tuple[NDArray[np.int64], NDArray[np.in
 def wrong_sounds(store: Store, plan: Plan, seed: int) -> Plan:
     """The same frames, each heard with a clip of another video none of whose classes sounds in its own.
 
-    Where every other video shares a class (two sources of few classes), any other video's.
+    Where every other video shares a class (two sources of few classes), any other video's. A clip whose sound nothing in view
+    makes has no class, so its sound is not taken: it may be that of a class in view elsewhere.
     """
     random = np.random.default_rng(seed)
     videos, labels = np.array(store.videos), np.asarray(store.labels)
+    kinds = sounds_of(store)
+    own = np.ones(len(store), bool) if kinds is None else np.array(kinds) == "own"
     heard = np.empty(len(plan), np.int64)
     for row, clip in enumerate(plan.clips):
-        other = videos != videos[clip]
+        other = (videos != videos[clip]) & own
         apart = other & ~(labels & labels[clip]).any(1)
         choice = np.flatnonzero(apart if apart.any() else other)
         if not len(choice):

@@ -5,12 +5,12 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
 from avloc.errors import RunError
 from avloc.files import read_json, replacing
+from avloc.plain_arrays import plain_arrays
 
 
 @dataclass(frozen=True)
@@ -110,9 +110,8 @@ class Run:
         if not self.clusters.exists():
             raise RunError(f"{self.path} has no clusters.npz; `avloc cluster --run {self.path}` writes it")
         try:
-            with np.load(self.clusters, allow_pickle=False) as file:
-                return {name: file[name] for name in file.files}
-        except (OSError, ValueError, KeyError, BadZipFile, EOFError) as error:
+            return plain_arrays(self.clusters)
+        except (OSError, ValueError) as error:
             raise RunError(
                 f"{self.clusters}: cannot be read ({error}); `avloc cluster --run {self.path}` writes it again"
             ) from None

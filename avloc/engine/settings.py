@@ -16,6 +16,8 @@ class Data:
 
     layout: ``folder`` reads frames and sounds as they lie in the folder `store`, the splits being its lists of ids.
     labels: the name of pseudo labels in the store, as `avloc pseudo-labels` writes them.
+    pairs: ``anew`` lets each training epoch pair frames and sounds of the same classes anew, ``stored`` keeps every clip's own
+    sound; left out, it is as the store was prepared.
     select_on_test: let ``train.select`` choose among epochs on a split that is tested on too, as some published results
     were; they are optimistic.
     """
@@ -27,6 +29,7 @@ class Data:
     validation: str | None = None
     layout: Literal["store", "folder"] = "store"
     labels: str | None = None
+    pairs: Literal["stored", "anew"] | None = None
     select_on_test: bool = False
 
 

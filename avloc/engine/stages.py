@@ -8,7 +8,7 @@ import numpy as np
 from avloc.engine.checkpoints import load_weights, tensor_shape
 from avloc.engine.experiment import Experiment
 from avloc.engine.run import Run
-from avloc.errors import RunError
+from avloc.errors import AvlocError, RunError
 from avloc.methods.base import Localizer
 
 
@@ -28,6 +28,8 @@ def refuse_without_objects(experiment: Experiment, run: Run) -> None:
 
 def load_stage(experiment: Experiment, run: Run, number: int, phases: tuple[str, ...] | None = None) -> Localizer:
     """A trained stage, from the weights of the first of `phases` (None: those that serve `locate`) that is there."""
+    if not _needs_training(experiment, number):
+        return experiment.build(number).eval()
     localizer = experiment.build(number, pretrained=False)
     before = stage_one_run(experiment, run)
     path = (before if number == 1 else run).weights(number, phases or localizer.weights_from)
@@ -50,7 +52,22 @@ def load_stage(experiment: Experiment, run: Run, number: int, phases: tuple[str,
             f"{path} was trained with other clusters than {before.clusters} holds now; train stage {number} again in "
             "another --run"
         )
+    refuse_other_view(localizer)
     return localizer.eval()
+
+
+def _needs_training(experiment: Experiment, number: int) -> bool:
+    experiment.stage(number)  # which refuses a number that is not there
+    return bool(getattr(experiment.localizers[number - 1], "needs_training", True))
+
+
+def refuse_without_training(experiment: Experiment, run: Run, number: int) -> None:
+    """RunError for a stage that has nothing to learn."""
+    if not _needs_training(experiment, number):
+        raise RunError(
+            f"{experiment.method} needs no training; go on with "
+            f"`avloc evaluate --config {experiment.source.source} --run {run.path}`"
+        )
 
 
 def fresh_stage(experiment: Experiment, run: Run, number: int, student: bool = False) -> Localizer:
@@ -75,6 +92,17 @@ def fresh_stage(experiment: Experiment, run: Run, number: int, student: bool = F
         load_weights(localizer, other.weights(2, localizer.weights_from), experiment.method, 2)
         localizer.load_state_dict(teacher, strict=False)
     return localizer
+
+
+def refuse_other_view(localizer: Localizer) -> None:
+    """AvlocError where an encoder takes back another mean and deviation than the frames of this stage were given."""
+    own = tuple(localizer.frame.mean), tuple(localizer.frame.std)
+    for module in localizer.modules():
+        view = getattr(module, "view", None)
+        if isinstance(view, tuple) and view != own:
+            raise AvlocError(
+                f"frame.mean and frame.std of this stage are {own}, but its encoder expects {view}: set them alike"
+            )
 
 
 def _refuse_foreign_clusters(clusters: dict, first: Localizer, run: Run) -> None:

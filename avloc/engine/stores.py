@@ -104,7 +104,7 @@ def refuse_unheard(store: Store, senses: Any, setting: str, method: str, trainin
         store.spectrograms.refuse(str(store.path), senses, training)
         return
     view = senses.sound
-    if store.rate != view.rate:
+    if view.rate not in (None, store.rate):
         raise DataError(
             f"{store.path} holds {store.rate} Hz; this method listens at {view.rate} Hz: prepare it again with "
             f"--rate {view.rate}"

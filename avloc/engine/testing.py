@@ -4,6 +4,8 @@ from dataclasses import replace
 
 from avloc.baselines import all_ones, centre, largest_object, saliency
 from avloc.data.loader import Loader
+from avloc.data.plans import Plan
+from avloc.data.store import Store
 from avloc.engine.experiment import Experiment
 from avloc.engine.predicting import Frames, Maps, maps_of, sees_without_sound, wrong_sounds
 from avloc.engine.run import Run
@@ -27,6 +29,26 @@ def see_and_hear(localizer: Localizer, test: TestSet, name: str) -> None:
     localizer.sound = replace(localizer.sound, seconds=test.seconds)
 
 
+def _moving(store: Store, plan: Plan, batch_size: int = 32) -> Maps | None:
+    """Where each clip's picture moves with its sound, (n, 1, h, w); None where clips have fewer than 4 frames, or no
+    waveforms. It learns nothing and has heard nothing before."""
+    import numpy as np
+    import torch
+
+    from avloc.data.waveforms import as_float
+    from avloc.nn.motion import LEAST, motion_maps
+
+    if store.frames_per_clip < LEAST or store.spectrograms is not None:
+        return None
+    clips, rows = np.unique(plan.clips, return_inverse=True)
+    found = []
+    for start in range(0, len(clips), batch_size):
+        part = clips[start : start + batch_size]
+        frames = torch.from_numpy(store.frames_of(part)).permute(0, 1, 4, 2, 3).float() / 255
+        found.append(motion_maps(frames, as_float(torch.from_numpy(store.sounds(part)))).numpy())
+    return np.concatenate(found)[rows, None]
+
+
 def maps_of_all(
     experiment: Experiment, run: Run, localizer: Localizer, number: int, loader: Loader, frames: Frames
 ) -> dict[str, Maps]:
@@ -46,6 +68,9 @@ def maps_of_all(
         found["stage one"] = maps_of(before, loader, plan)
     boxes, rows = frames.objects()
     found["largest object"] = largest_object(boxes, rows, len(plan))[:, None]
+    moving = _moving(loader.store, plan)
+    if moving is not None:
+        found["motion"] = moving
     found["saliency"] = saliency(frames.images())[:, None]
     found["centre"] = centre(len(plan))[:, None]
     found["all ones"] = all_ones(len(plan))[:, None]

@@ -17,6 +17,7 @@ from avloc.progress import Progress, untold
 if TYPE_CHECKING:
     import torch
 
+    from avloc.data.kept import Kept
     from avloc.data.labels import Labels
     from avloc.data.loader import Loader
     from avloc.data.store import Store
@@ -42,21 +43,26 @@ def train_stage(
 ) -> Trained:
     import torch
 
-    from avloc.engine.stages import clusters_id, fresh_stage, stage_one_run
+    from avloc.engine.keeping import digests
+    from avloc.engine.stages import clusters_id, fresh_stage, refuse_other_view, refuse_without_training, stage_one_run
     from avloc.engine.trainer import fit
 
     experiment, where = open_run(config, run, overrides)
     stage = experiment.stage(number)
+    refuse_without_training(experiment, where, number)
     processes.join()
     device = device_of(stage.train.device)
     localizer = fresh_stage(experiment, where, number, student=True).to(device)
+    refuse_other_view(localizer)
     _channels_last(localizer)
     _refuse_choosing_on_tests(experiment, stage)
-    loaders = {
-        name: _loader(experiment, number, split, localizer, device)
-        for name, split in (("train", stage.data.train), ("validation", stage.data.validation))
-        if split is not None
-    }
+    loaders: dict[str, Loader] = {}
+    eyes_and_ears: dict[str, str] = {}
+    for name, split in (("train", stage.data.train), ("validation", stage.data.validation)):
+        if split is not None:
+            augmented = name == "train" or stage.train.val_transform == "train"
+            loaders[name], kept = _loader(experiment, number, split, localizer, device, augmented, progress or untold)
+            eyes_and_ears |= digests(kept)
     _refuse_shared_videos(stage.data, loaders["train"].store.videos, loaders.get("validation"))
     if processes.is_first():
         keep_config(experiment, where)
@@ -65,6 +71,7 @@ def train_stage(
         "stage": number,
         "data": loaders["train"].store.fingerprint,
         "seed": experiment.seed,
+        **eyes_and_ears,
     }
     if number > 1 and localizer.uses_clusters:
         about["clusters"] = clusters_id(stage_one_run(experiment, where))
@@ -88,15 +95,33 @@ def train_stage(
     )  # fmt: skip
 
 
-def _loader(experiment: Experiment, number: int, split: str, localizer: Localizer, device: "torch.device") -> "Loader":
+def _loader(
+    experiment: Experiment,
+    number: int,
+    split: str,
+    localizer: Localizer,
+    device: "torch.device",
+    augmented: bool,
+    progress: Progress,
+) -> "tuple[Loader, Kept]":
+    """The batches of a split, and what of them is kept."""
     from avloc.data.labels import read_labels
     from avloc.data.loader import Loader
+    from avloc.engine.keeping import keep_features
 
     stage = experiment.stage(number)
     store = open_data(experiment, number, split, localizer, training=True)
     labels = None if stage.data.labels is None else read_labels(store, stage.data.labels)
     refuse_labels(stage.data, split, store, labels, localizer)
-    return Loader(store, localizer, device, stage.train.workers, stage.train.resident, labels)
+    pairs = stage.data.pairs or getattr(store, "settings", {}).get("pairs", "stored")
+    anew = pairs == "anew" and split == stage.data.train
+    if anew and not store.labels.any():
+        raise DataError(
+            f"{stage.data.store}, {split}: no clip has a class, by which pairs could be drawn anew; set data.pairs: stored"
+        )
+    kept = keep_features(localizer, store, stage.train, experiment.seed, augmented, progress)
+    train = stage.train
+    return Loader(store, localizer, device, train.workers, train.resident, labels, kept=kept, anew=anew), kept
 
 
 def refuse_labels(data: Data, split: str, store: "Store", labels: "Labels | None", localizer: Localizer) -> None:

@@ -25,6 +25,10 @@ class Train:
     select: which epoch's weights a phase leaves behind, judged on the validation split: ``loss`` (lowest), ``accuracy``,
     ``iou`` (of the maps with the validation boxes, highest mean), ``located`` (share of them with an IoU of 0.5 or more),
     or ``last``. resident: keep the split on the device (None: when it fits).
+    keep: what happens to features of frozen encoders (visual, audio), which are the same in every epoch: kept in ``memory``,
+    in files beside the ``store``, ``auto`` (in memory, or beside the store where they do not fit) or ``never``. They are kept
+    where the view is not random in training; with `versions` N, N random views of each frame and sound are drawn once and kept,
+    and a batch shows one of them.
     val_transform: the view of validation frames; ``train`` augments them, as the released DSOL code does by accident.
     zero_grad_none: False leaves zero gradients, so that unreached parameters go on moving by momentum and decay, as in
     PyTorch before 2.0.
@@ -48,6 +52,8 @@ class Train:
     workers: NonNegativeInt = 4
     resident: bool | None = None
     zero_grad_none: bool = True
+    keep: Literal["auto", "memory", "store", "never"] = "auto"
+    versions: NonNegativeInt = 0
     val_transform: Literal["test", "train"] = "test"
 
     def make_optimizer(
@@ -97,6 +103,8 @@ class Localizer(nn.Module):
     selected weights serve `locate`, best first. `looks`: what the maps of `look` are called beside others. `of_classes`:
     several maps are those of the labels' classes, in their order. `uses_clusters`: a later stage starts from the run's
     clusters too.
+    A method without training sets `needs_training` to False; it has no loss and no phases, and is evaluated as it is built.
+    `map_names` are the names of its maps where these are of other classes than the store's; see `maps_named`.
     """
 
     frame: Any
@@ -111,6 +119,7 @@ class Localizer(nn.Module):
     of_classes: bool = False
     uses_clusters: bool = True
     weights_from: tuple[str, ...] = ("train",)
+    needs_training: bool = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -126,6 +135,24 @@ class Localizer(nn.Module):
 
     def look(self, batch: Batch) -> Tensor | None:
         """The maps of `locate` without the sound, where a method has them: what a deaf model would say."""
+        return None
+
+    @property
+    def map_names(self) -> tuple[str, ...] | None:
+        """Names of its maps, where these are not of the store's classes, clusters or everything that sounds."""
+        return None
+
+    def maps_named(self, label: str) -> list[int]:
+        """Which of its named maps are of a class that a store calls `label`."""
+        return [row for row, name in enumerate(self.map_names or ()) if name.casefold() == label.casefold()]
+
+    def frame_encoder(self) -> nn.Module | None:
+        """The encoder through which every frame passes and nothing else looks at one, so that its features can be kept
+        while it is frozen; None where there is no such encoder."""
+        return None
+
+    def sound_encoder(self) -> nn.Module | None:
+        """The same of sounds."""
         return None
 
     def start_from(self, previous: "Localizer", dictionary: Any) -> None:

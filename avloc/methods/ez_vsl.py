@@ -12,10 +12,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from avloc.data.loader import Batch
-from avloc.data.views import FrameView, LogMel, LogStft
+from avloc.data.views import FrameView, LogMel, LogStft, Waveform
 from avloc.methods.base import Localizer
 from avloc.nn.encoders import Backbone, jitter_norms
 from avloc.nn.published import load_published, require
+from avloc.nn.senses import Ears, Eyes
 from avloc.nn.similarity import cosine_map, min_max, pairwise_maps, pool_map
 
 STRIDES = (1, 2, 2, 2)  # an ordinary ResNet-18: maps of 7x7 for frames of 224
@@ -35,26 +36,26 @@ class EzVsl(Localizer):
     def __init__(
         self,
         frame: FrameView = FrameView(size=224, resize=246, brightness=0.0, colour=0.0, interpolation="bicubic"),
-        sound: LogStft | LogMel = LogStft(seconds=3.0),
-        visual: Backbone = Backbone(strides=STRIDES),
-        audio: Backbone = Backbone(strides=STRIDES),
+        sound: LogStft | LogMel | Waveform = LogStft(seconds=3.0),
+        visual: Eyes = Backbone(strides=STRIDES),
+        audio: Ears = Backbone(strides=STRIDES),
         dim: PositiveInt = 512,
         tau: PositiveFloat = 0.03,
         pool: float = 0.0,
-        objects: Backbone | None = None,
+        objects: Eyes | None = None,
         alpha: float = 0.4,
         guided_at: Literal["frame", "map"] = "frame",
     ):
         super().__init__()
         self.frame, self.sound, self.tau, self.pool, self.alpha = frame, sound, tau, pool, alpha
         self.guided_at = guided_at
-        self.visual, self.audio = visual.build(3), audio.build(1)
+        self.visual, self.audio = visual.build(3, frame), audio.build(1, sound)
         jitter_norms(self.audio)
         self.frame_projection = nn.Conv2d(self.visual.channels, dim, 1)
         self.sound_projection = nn.Linear(self.audio.channels, dim)
         nn.init.kaiming_normal_(self.frame_projection.weight, mode="fan_out", nonlinearity="relu")
         nn.init.trunc_normal_(self.sound_projection.weight, std=0.01)
-        self.objects = None if objects is None else objects.build(3).requires_grad_(False)
+        self.objects = None if objects is None else objects.build(3, frame).requires_grad_(False)
 
     def train(self, mode: bool = True) -> "EzVsl":
         super().train(mode)
@@ -69,6 +70,12 @@ class EzVsl(Localizer):
     def hear(self, batch: Batch) -> Tensor:
         """Unit vectors (B, dim)."""
         return F.normalize(self.sound_projection(self.audio(batch.sound).amax((2, 3))).float(), dim=1)
+
+    def frame_encoder(self) -> nn.Module | None:
+        return self.visual if self.objects is None else None
+
+    def sound_encoder(self) -> nn.Module | None:
+        return self.audio
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Each frame's best place should fit its own sound best of the batch, and each sound its own frame."""

@@ -13,10 +13,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from avloc.data.loader import Batch
-from avloc.data.views import FrameView, LogMel, LogStft
+from avloc.data.views import FrameView, LogMel, LogStft, Waveform
 from avloc.methods.base import Localizer
 from avloc.nn.encoders import Backbone, jitter_norms
 from avloc.nn.published import UNUSED_OF_EACH, load_published, require
+from avloc.nn.senses import Ears, Eyes
 from avloc.nn.similarity import cosine_map, pairwise_maps, weighted_mean
 
 
@@ -35,9 +36,9 @@ class HardWay(Localizer):
     def __init__(
         self,
         frame: FrameView = FrameView(size=224, resize=246, brightness=0.0, colour=0.0, interpolation="bicubic"),
-        sound: LogStft | LogMel = LogStft(seconds=3.0),
-        visual: Backbone = Backbone(),
-        audio: Backbone = Backbone(),
+        sound: LogStft | LogMel | Waveform = LogStft(seconds=3.0),
+        visual: Eyes = Backbone(),
+        audio: Ears = Backbone(),
         positive: float = 0.65,
         negative: float = 0.40,
         sharpness: PositiveFloat = 0.03,
@@ -49,7 +50,7 @@ class HardWay(Localizer):
     ):
         super().__init__()
         self.frame, self.sound = frame, sound
-        self.visual, self.audio = visual.build(3), audio.build(1)
+        self.visual, self.audio = visual.build(3, frame), audio.build(1, sound)
         for network, backbone in ((self.visual, visual), (self.audio, audio)):
             if backbone.weights is None:
                 jitter_norms(network)
@@ -64,6 +65,12 @@ class HardWay(Localizer):
     def hear(self, batch: Batch) -> Tensor:
         """Unit vectors (B, C): the largest value of each channel over times and frequencies."""
         return F.normalize(self.audio(batch.sound).float().amax((2, 3)), dim=1)
+
+    def frame_encoder(self) -> nn.Module | None:
+        return self.visual
+
+    def sound_encoder(self) -> nn.Module | None:
+        return self.audio
 
     def locate(self, batch: Batch) -> Tensor:
         """Cosines (B, 1, h, w)."""

@@ -12,12 +12,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from avloc.data.loader import Batch
-from avloc.data.views import FrameView, LogMel, LogStft
+from avloc.data.views import FrameView, LogMel, LogStft, Waveform
 from avloc.errors import AvlocError
 from avloc.methods.base import Localizer
 from avloc.nn.encoders import Backbone
 from avloc.nn.losses import hard_negative_cross_entropy, map_divergence
 from avloc.nn.published import UNUSED_OF_EACH, load_published, require
+from avloc.nn.senses import Ears, Eyes
 from avloc.nn.similarity import pairwise_maps, pool_map
 
 
@@ -38,9 +39,9 @@ class VisualContext(Localizer):
     def __init__(
         self,
         frame: FrameView = FrameView(size=224, resize=246, brightness=0.0, colour=0.0, interpolation="bicubic"),
-        sound: LogStft | LogMel = LogStft(rate=24_000, seconds=3.0),
-        visual: Backbone = Backbone(),
-        audio: Backbone = Backbone(),
+        sound: LogStft | LogMel | Waveform = LogStft(rate=24_000, seconds=3.0),
+        visual: Eyes = Backbone(),
+        audio: Ears = Backbone(),
         reasoning: bool = True,
         nodes: PositiveInt = 16,
         map_dropout: float = 0.0,
@@ -61,7 +62,7 @@ class VisualContext(Localizer):
             what = f"deaf_nodes names node {wrong[0]}" if wrong else f"foreground {foreground}, background {background}"
             raise AvlocError(f"{what}: the reasoning module has {nodes} nodes, numbered from 0")
         self.frame, self.sound, self.audio_pool, self.pool = frame, sound, audio_pool, pool
-        self.visual, self.audio = visual.build(3), audio.build(1)
+        self.visual, self.audio = visual.build(3, frame), audio.build(1, sound)
         self.scale = nn.Parameter(torch.full((1,), scale))
         self.reason = nn.Conv2d(self.visual.channels, nodes, 1, bias=False) if reasoning else None
         self.map_dropout, self.feature_dropout = nn.Dropout(map_dropout), nn.Dropout(feature_dropout)
@@ -95,6 +96,12 @@ class VisualContext(Localizer):
         own = similarity.diagonal().movedim(-1, 0)
         terms["divergence"] = self.div_weight * map_divergence(seen, own, self.divergence)
         return terms
+
+    def frame_encoder(self) -> nn.Module | None:
+        return self.visual
+
+    def sound_encoder(self) -> nn.Module | None:
+        return self.audio
 
     def locate(self, batch: Batch) -> Tensor:
         """Scaled cosines (B, 1, h, w)."""

@@ -1,6 +1,7 @@
 """Residual encoders of frames and of spectrograms."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from pydantic import PositiveInt
@@ -30,8 +31,12 @@ class Backbone:
     project: PositiveInt | None = None
     weights: str | None = None
 
-    def build(self, channels: int) -> "ResNet":
-        """An encoder of (B, channels, H, W); AvlocError when the weights are not to be had or do not fit."""
+    def build(self, channels: int, view: Any = None) -> "ResNet":
+        """An encoder of (B, channels, H, W); AvlocError when the weights are not to be had or do not fit.
+
+        view: whose frames or spectrograms it will get; a ResNet takes any but a waveform.
+        """
+        refuse_waveform(view)
         if not len(self.widths) == len(self.blocks) == len(self.strides):
             raise AvlocError(
                 f"backbone: {len(self.widths)} widths, {len(self.blocks)} blocks and {len(self.strides)} strides; "
@@ -40,6 +45,7 @@ class Backbone:
         encoder = ResNet(channels, self.widths, self.blocks, self.strides)
         if self.weights is not None:
             encoder.load_imagenet(self.weights)
+            encoder.pretrained = True
         if self.project is not None:
             encoder.project = nn.Conv2d(encoder.channels, self.project, 1, bias=False)
             encoder.channels = self.project
@@ -55,7 +61,7 @@ class ResNet(nn.Module):
 
     def __init__(self, channels: int, widths: tuple[int, ...], blocks: tuple[int, ...], strides: tuple[int, ...]):
         super().__init__()
-        self.channels = widths[-1]
+        self.channels, self.pretrained = widths[-1], False
         self.project: nn.Module = nn.Identity()
         self.conv1 = nn.Conv2d(channels, widths[0], 7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(widths[0])
@@ -103,8 +109,19 @@ def _stage(before: int, width: int, count: int, stride: int) -> nn.Sequential:
     return nn.Sequential(first, *(BasicBlock(width, width) for _ in range(count - 1)))
 
 
+def refuse_waveform(view: Any) -> None:
+    """AvlocError where an encoder of spectrograms would get a waveform, which only taggers hear."""
+    if hasattr(view, "waveform"):
+        raise AvlocError(
+            "sound is a waveform, which this audio encoder cannot hear: give model.audio a tagger, or model.sound the "
+            "settings of a spectrogram"
+        )
+
+
 def jitter_norms(network: nn.Module) -> None:
-    """Start batch norms at weights N(1, 0.02), as Hard Way and EZ-VSL do where nothing is pretrained."""
+    """Start batch norms at weights N(1, 0.02), as Hard Way and EZ-VSL do; a network that has been pretrained stays as it is."""
+    if getattr(network, "pretrained", False):
+        return
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             nn.init.normal_(module.weight, 1.0, 0.02)

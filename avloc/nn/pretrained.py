@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from avloc.errors import AvlocError
 from avloc.files import why
+from avloc.weights import kept, located
 
 AT_RANDOM = ", or null to start at random"
 
@@ -19,6 +20,10 @@ def read_plain(path: Path) -> Any:
     OSError where the file cannot be opened, ValueError, in a line, for any other file.
     """
     try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load
+
+            return load(path.read_bytes())
         return torch.load(path, map_location="cpu", weights_only=True)
     except OSError:
         raise
@@ -32,9 +37,10 @@ def read_weights(
     downloads: Mapping[str, Callable[[], dict[str, Tensor]]],
     otherwise: str = AT_RANDOM,
 ) -> dict[str, Tensor]:
-    """A state dict from a file, or from the download of that name; wrappers' ``module.`` is taken off its names.
+    """A state dict from a file, from the download of that name, or from the file that `avloc weights` keeps under it.
 
-    expected, otherwise: for the errors, which file is wanted and what else can be given.
+    A file may hold the state dict under ``model`` or ``state_dict``; wrappers' ``module.`` is taken off its names. expected,
+    otherwise: for the errors, which file is wanted and what else can be given.
     """
     if weights in downloads:
         try:
@@ -44,7 +50,9 @@ def read_weights(
                 f"weights {weights}: could not be downloaded ({error}); give the path of {expected}{otherwise}"
             ) from error
     try:
-        return {name.removeprefix("module."): value for name, value in read_plain(Path(weights)).items()}
+        state = read_plain(located(weights))
+        state = next((state[key] for key in ("state_dict", "model") if isinstance(state.get(key), Mapping)), state)
+        return {name.removeprefix("module."): value for name, value in state.items()}
     except (FileNotFoundError, IsADirectoryError):
         raise AvlocError(f"weights {weights}: no such file; give {expected}{otherwise}") from None
     except (OSError, ValueError, AttributeError) as error:
@@ -54,14 +62,16 @@ def read_weights(
 def fill(module: nn.Module, state: Mapping[str, Tensor], what: str) -> None:
     """Load all of a module's parameters; AvlocError naming the first that is missing or of another shape."""
     for name, value in module.state_dict().items():
-        found = "missing" if name not in state else tuple(state[name].shape)
+        found = "missing" if name not in state else tuple(getattr(state[name], "shape", ("no tensor",)))
         if found != tuple(value.shape):
             raise AvlocError(f"{what}: {name} is {found}; expected {tuple(value.shape)}: they are of another network")
     module.load_state_dict(dict(state))
 
 
 def imagenet() -> dict[str, Tensor]:
-    """Torchvision's ResNet-18 of ImageNet, downloaded once; OSError where it is not to be had."""
+    """Torchvision's ResNet-18 of ImageNet, from the folder of `avloc weights` or downloaded; OSError where neither is."""
+    if kept("resnet18").exists():
+        return dict(read_plain(kept("resnet18")))
     from torchvision.models.resnet import ResNet18_Weights
 
     return dict(ResNet18_Weights.IMAGENET1K_V1.get_state_dict(progress=False, check_hash=True))

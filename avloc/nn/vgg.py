@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from avloc.errors import AvlocError
-from avloc.nn.pretrained import fill, read_weights
+from avloc.nn.pretrained import fill, read_plain, read_weights
+from avloc.weights import kept
 
 DOWNLOAD = "vgg16-397923af.pth"
 
@@ -28,7 +30,7 @@ class Vgg:
     norms: bool = False
     weights: str | None = None
 
-    def build(self) -> "VggNet":
+    def build(self, channels: int = 3, view: Any = None) -> "VggNet":
         """An encoder of frames; AvlocError when the weights are not to be had or do not fit."""
         encoder = VggNet(self.widths, self.blocks, self.norms)
         if self.weights is not None:
@@ -70,6 +72,8 @@ def convolutions(
 
 
 def _imagenet() -> dict[str, Tensor]:
+    if kept("vgg16").exists():
+        return dict(read_plain(kept("vgg16")))
     from torchvision.models import VGG16_Weights
 
     return dict(VGG16_Weights.IMAGENET1K_V1.get_state_dict(progress=False, check_hash=True))

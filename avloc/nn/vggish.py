@@ -1,10 +1,12 @@
 """VGGish: what a patch of 0.96 seconds sounds like."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
+from avloc.nn.encoders import refuse_waveform
 from avloc.nn.pretrained import fill, read_weights
 from avloc.nn.vgg import convolutions
 
@@ -28,8 +30,9 @@ class Vggish:
     norms: bool = False
     weights: str | None = None
 
-    def build(self) -> "VggishNet":
+    def build(self, channels: int = 1, view: Any = None) -> "VggishNet":
         """An encoder of patches; AvlocError when the weights are not to be had or do not fit."""
+        refuse_waveform(view)
         encoder = VggishNet(self.widths, self.blocks, self.hidden, self.dim, self.norms)
         if self.weights is not None:
             state = read_weights(self.weights, "torchvggish's vggish-10086976.pth", {})

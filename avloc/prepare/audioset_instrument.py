@@ -11,17 +11,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Unpack
 
-import numpy as np
-
 from avloc.annotations.audioset import DSOL_CLASSES, read_audioset
 from avloc.annotations.files import Files
-from avloc.annotations.pickles import read_plain_pickle
 from avloc.annotations.reading import laid_out
 from avloc.errors import DataError
 from avloc.joins import match
 from avloc.leftovers import joined
 from avloc.options import verb
+from avloc.plain_arrays import plain_array
 from avloc.prepare.parts import options
+from avloc.prepare.parts.audioset_tags import CLASSES, read_tags, tags_of_dsol
 from avloc.prepare.parts.decoding import Decoding
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.marks import Rows
@@ -36,8 +35,6 @@ logger = logging.getLogger(__name__)
 SECONDS = 10
 RATES = {"coarse-to-fine": 22050, "dsol": 16000}
 EXPECTED = "train/ID/0000.jpg and train/audio/ID.wav, or videos ID.mp4"
-_NAMES = "Banjo Cello Drum Guitar Harp Harmonica Oboe Piano Saxophone Trombone Trumpet Violin Flute Accordion Horn"
-CLASSES = tuple(_NAMES.split())
 USED = ("audioset_train_effv2.npy",)
 BOXES = {
     "coarse-to-fine": ("normav.json", "normav_compact.json"),
@@ -62,13 +59,13 @@ def list_audioset(
         if (splits is None or split in splits) and (path := files.maybe(*names))
     }
     refuse_missing(annotations, splits, lists, published)
-    read = _tags_of_dsol if release == "dsol" else _tags
+    read = tags_of_dsol if release == "dsol" else read_tags
     tags = {split: read(path, files) for split, path in lists.items()}
     classes = DSOL_CLASSES if release == "dsol" else CLASSES
     boxes: dict[str, dict[str, tuple[str, Rows]]] = {}
     if any(split in TESTED for split in lists):
         boxes = _boxes(files, release, classes, sorted(tags.get("test", ())))
-    items = {name: _item(tree, name, own, boxes) for name, own in _first_tags(tags).items()}
+    items = {name: _item(tree, name, own, boxes) for name, own in _firstread_tags(tags).items()}
     entries = {
         split: [Entry(name, lists[split].name) for name in _used(found, files, split)] for split, found in tags.items()
     }
@@ -83,7 +80,7 @@ def list_audioset(
     return classes, tree.listing(listed, {split: entries[split] for split in order}, [join])
 
 
-def _first_tags(tags: Mapping[str, Mapping[str, list[int]]]) -> dict[str, list[int]]:
+def _firstread_tags(tags: Mapping[str, Mapping[str, list[int]]]) -> dict[str, list[int]]:
     """A video that two lists tag differently has the tags of the first, and is reported."""
     found: dict[str, list[int]] = {}
     other = {name for own in tags.values() for name, value in own.items() if found.setdefault(name, value) != value}
@@ -102,53 +99,12 @@ def _used(found: Mapping[str, Any], files: Files, split: str) -> list[str]:
     if path is None:
         return names
     try:
-        places = np.load(path, allow_pickle=False)
+        places = plain_array(path)
         used = [names[int(place)] for place in places]
-    except (OSError, ValueError, IndexError) as error:
+    except (OSError, ValueError, IndexError, TypeError) as error:
         raise DataError(f"{path}: no places among the {len(names)} ids of train_audio.pkl ({error})") from None
     logger.info("train: %d of %d videos are used, by %s", len(used), len(names), path.name)
     return used
-
-
-def _tags(path: Path, files: Files) -> dict[str, list[int]]:
-    return _labels(path, read_plain_pickle(path), CLASSES)
-
-
-def _tags_of_dsol(path: Path, files: Files) -> dict[str, list[int]]:
-    names = read_plain_pickle(path)
-    names = names.tolist() if isinstance(names, np.ndarray) else names
-    if not isinstance(names, list):
-        raise DataError(f"{path}: holds a {type(names).__name__}; expected a list of ids")
-    labels = path.with_name(f"{path.stem}_label.pkl")
-    if not labels.is_file():
-        raise DataError(f"{labels}: missing; it says what sounds in the videos of {path.name}")
-    found = _labels(labels, read_plain_pickle(labels), DSOL_CLASSES)
-    unlabelled = [name for name in map(_text, names) if name not in found]
-    if unlabelled:
-        raise DataError(f"{labels}: no label for {len(unlabelled)} of {len(names)} videos, such as {unlabelled[0]}")
-    return {name: found[name] for name in map(_text, names)}
-
-
-def _labels(path: Path, table: Any, classes: Sequence[str]) -> dict[str, list[int]]:
-    """Places of the classes that sound, by id; a vector of the other release's 15 classes is read by its names."""
-    if not isinstance(table, dict):
-        raise DataError(f"{path}: holds a {type(table).__name__}; expected {{id: numbers}}")
-    found = {}
-    for name, value in table.items():
-        vector = np.atleast_1d(np.asarray(value, float)).ravel()
-        names = classes if len(vector) == len(classes) else CLASSES
-        if len(vector) != len(names) or not np.isfinite(vector).all():
-            raise DataError(f"{path}: {_text(name)} has {len(vector)} numbers; expected {len(classes)}, a class each")
-        tags = [names[place] for place in np.flatnonzero(vector > 0).tolist()]
-        unknown = [tag for tag in tags if tag not in classes]
-        if unknown:
-            raise DataError(f"{path}: {_text(name)} is a {unknown[0]}, which is none of this release's classes")
-        found[_text(name)] = [classes.index(tag) for tag in tags]
-    return found
-
-
-def _text(name: Any) -> str:
-    return name.decode() if isinstance(name, bytes) else str(name)
 
 
 def _boxes(

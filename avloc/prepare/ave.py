@@ -8,8 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Unpack
 
-import h5py
-
 from avloc.annotations.files import Files
 from avloc.annotations.reading import read_own_truth
 from avloc.errors import DataError
@@ -18,6 +16,7 @@ from avloc.joins import match
 from avloc.leftovers import Join, joined
 from avloc.naming import utf8_name
 from avloc.options import verb
+from avloc.plain_hdf5 import open_hdf5, values
 from avloc.prepare.parts.decoding import Decoding
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.marks import Rows, marked
@@ -136,12 +135,12 @@ def _lines(path: Path) -> list[tuple[str, str, float, float, str]]:
 def _ordered(every: list[tuple[str, str, float, float, str]], path: Path) -> list[tuple[str, str, float, float, str]]:
     """The lines of Annotations.txt that a published order picks, by number."""
     try:
-        with h5py.File(path, "r", locking=False) as file:
-            order = [int(number) for number in file["order"][()]]
+        with open_hdf5(path) as file:
+            order = values(file, "order", "whole number").ravel().tolist()
         return [every[number] for number in order]
-    except (OSError, KeyError, IndexError, ValueError) as error:
+    except (OSError, IndexError, ValueError) as error:
         raise DataError(
-            f"{path}: no order of the {len(every)} lines of Annotations.txt ({error}); fetch both again"
+            f"{path}: no order of the {len(every)} lines of Annotations.txt ({why(error)}); fetch both again"
         ) from None
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Unpack
 from avloc.annotations.truth import Truth
 from avloc.errors import DataError
 from avloc.options import verb
-from avloc.prepare.layouts import coarse_to_fine, dsol, dsol_mosaics, sspl, visual_context, webdataset
+from avloc.prepare.layouts import coarse_to_fine, dsol, dsol_levels, dsol_mosaics, sspl, visual_context, webdataset
 from avloc.prepare.layouts.coarse_to_fine_labels import keep_labels
 from avloc.prepare.layouts.frames_and_sounds import FolderReader, list_folder
 from avloc.prepare.layouts.shard_names import exported
@@ -148,7 +148,7 @@ def _opened(layout: str, source: Path, lists: Ids, truth: Truth | None, frame: i
 def _dsol(source: Path, lists: Ids, truth: Truth | None, moments: Moments) -> Opened:
     if not source.is_dir():
         raise DataError(f"{source}: no such folder; {dsol.LAYOUT}")
-    spectrograms = {"samples": 0, "sound": dsol.HELD.to_json()}
+    spectrograms = {"samples": 0, "sound": dsol_levels.HELD.to_json()}
     if dsol.is_frame_tree(source):
         classes, listing, taken = dsol.list_dsol(source, lists, truth)
         form = {"frames_per_clip": dsol.FRAMES, **(spectrograms if taken else {})}
@@ -156,6 +156,8 @@ def _dsol(source: Path, lists: Ids, truth: Truth | None, moments: Moments) -> Op
     else:
         classes, listing = dsol_mosaics.list_mosaics(source, lists, truth)
         form, taken, reader = spectrograms, True, dsol_mosaics.MosaicReader(source, moments)
-    if taken and moments.rate != dsol.RATE:
-        raise DataError(f"rate is {moments.rate}, but DSOL's spectrograms are of {dsol.RATE} Hz; leave --rate out")
+    if taken and moments.rate != dsol_levels.RATE:
+        raise DataError(
+            f"rate is {moments.rate}, but DSOL's spectrograms are of {dsol_levels.RATE} Hz; leave --rate out"
+        )
     return classes, listing, reader, form

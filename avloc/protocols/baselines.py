@@ -7,12 +7,13 @@ from numpy.typing import NDArray
 
 from avloc.metrics import ciou_of_counts
 from avloc.protocols.drawn import DrawnTruth
-from avloc.protocols.planes import Planes, count, pack
+from avloc.protocols.planes import Bits, Planes, count, draw, pack, pixel_corners
 from avloc.protocols.protocol import Protocol
 from avloc.protocols.summary import Scored, ratios
 from avloc.protocols.units import canvas_size
 
 CEILING = "half-area ceiling"
+LARGEST = "largest object"
 _STEP = 256
 
 
@@ -29,10 +30,12 @@ def unit_baselines(
     protocol: Protocol, drawn: DrawnTruth, chosen: NDArray[np.int64]
 ) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.int64]]:
     """cIoU of the chosen units for an all-ones mask, a centred one of half the area, and the best one of half the area;
-    and the area of their truth in pixels."""
+    and the area of their truth in pixels. Where the truth says which objects are silent, also for the box of the largest
+    object, whether it sounds or not."""
     size = canvas_size(protocol, drawn.frames)
     masks = {"all-ones": pack(np.ones(size, bool)), "centre": pack(centre_mask(*size))}
-    scores = {name: np.empty(len(chosen)) for name in (*masks, CEILING)}
+    largest = drawn.truth.silent_boxes is not None and drawn.frames == 1
+    scores = {name: np.empty(len(chosen)) for name in (*masks, *([LARGEST] if largest else []), CEILING)}
     area = np.empty(len(chosen), np.int64)
     for start in range(0, len(chosen), _STEP):
         part = slice(start, start + _STEP)
@@ -41,6 +44,10 @@ def unit_baselines(
         total, area[part] = planes.weigh(levels), levels[0]
         for name, mask in masks.items():
             scores[name][part] = _score(planes, total, mask)
+        if largest:
+            mask = _largest_objects(protocol, drawn, chosen[part])
+            shared = planes.shared(mask)
+            scores[LARGEST][part] = ciou_of_counts(planes.weigh(shared), total, count(mask) - shared[0])
         best, wrong = planes.best_of(size[0] * size[1] // 2)
         scores[CEILING][part] = ciou_of_counts(best, total, wrong)
     return {name: np.nan_to_num(values) for name, values in scores.items()}, area
@@ -49,6 +56,23 @@ def unit_baselines(
 def _score(planes: Planes, total: NDArray[np.float64], mask: NDArray[np.uint8]) -> NDArray[np.float64]:
     shared = planes.shared(mask[None])
     return ciou_of_counts(planes.weigh(shared), total, count(mask[None]) - shared[0])
+
+
+def _largest_objects(protocol: Protocol, drawn: DrawnTruth, chosen: NDArray[np.int64]) -> Bits:
+    """(U, H, W/8): of each unit's clip the box of the largest of all objects in view."""
+    truth = drawn.truth
+    assert truth.silent_boxes is not None and truth.silent_clip is not None
+    boxes = np.concatenate([truth.boxes, truth.silent_boxes])
+    clips = np.concatenate([truth.box_clip, truth.silent_clip])
+    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    order = np.argsort(-areas, kind="stable")
+    first = np.full(len(truth), -1, np.int64)
+    first[clips[order[::-1]]] = order[::-1]
+    wanted = first[drawn.units.clip[chosen]]
+    there = np.flatnonzero(wanted >= 0)
+    corners = pixel_corners(boxes[wanted[there]], "clip", protocol.size)
+    height, width = canvas_size(protocol, drawn.frames)
+    return draw(corners, there, len(chosen), height, width, 1)[:, 0]
 
 
 def baseline_metrics(

@@ -103,12 +103,14 @@ def _over_classes(scored: Scored, values: Values) -> Ratio:
 
 
 def _of_scenes(name: str, scored: Scored) -> Ratio:
-    """IIoU or IAUC; each scene stands with the first of its clips."""
+    """IIoU or IAUC; each scene stands with the first of its clips, and clips of no scene are no part of it."""
     assert scored.scenes is not None
     first: dict[str, int] = {}
     worst: dict[str, float] = {}
     for clip, score in zip(scored.clip.tolist(), np.nan_to_num(scored.score, nan=-1.0).tolist(), strict=True):
         scene = scored.scenes[clip]
+        if not scene:
+            continue
         first.setdefault(scene, clip)
         worst[scene] = min(worst.get(scene, np.inf), score)
     lowest = np.array(list(worst.values()))

@@ -19,6 +19,7 @@ from avloc.protocols.result import Metric, Result
 from avloc.protocols.silence import silence
 from avloc.protocols.summary import Scored, detection_metrics, ratios, with_intervals
 from avloc.protocols.task import Ints, Task, count_clips, count_odd_maps, result_of, scored_units
+from avloc.protocols.tells import tells
 from avloc.protocols.units import Units, units_of
 from avloc.protocols.verdict_other import GreedyVerdicts, pixels_verdict
 
@@ -78,9 +79,9 @@ def _units(
         if "best" in extra:
             metrics = _with_best_cuts(metrics, extra["best"])
         silent = _negative_sound(scored, truth, kept)
-        result = result_of(
-            protocol, task, counts, metrics, warnings, extra | ({"negative_sound": silent} if silent else {})
-        )
+        told = tells(given.maps, truth, kept)
+        extra |= ({"negative_sound": silent} if silent else {}) | ({"tells": told} if told else {})
+        result = result_of(protocol, task, counts, metrics, warnings, extra)
         result.baselines = baseline_metrics(protocol, scored, blind, given.maps.shape[1])
         pixels = protocol.size**2 * frames
         if protocol.pixel_ap == "pooled" and len(chosen):

@@ -1,7 +1,7 @@
 """`avloc data check`: what a store holds, and what is wrong with it."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +12,7 @@ from avloc.options import POSITIONAL, verb
 
 if TYPE_CHECKING:
     from avloc.data.store import Store
+    from avloc.prepare.writing.checking import Looked
 
 NO_SOUND = {"no sound track", "no sound", "missing sound"}
 
@@ -57,7 +58,8 @@ class SplitCheck:
 
 @dataclass(frozen=True)
 class Checked:
-    """splits: see SplitCheck. across: "A, B" -> ids of clips of B that A holds too. broken: shards that are missing or cannot
+    """splits: see SplitCheck. across: "A, B" -> ids of clips of B that A holds too. files: "train, test" -> files that
+    composed clips of both parts were made of. broken: shards that are missing or cannot
     be read, with why; their clips are in no other figure but the counts of the lists. shard: "2/8" where the store is a part.
     problems: what is wrong, in words.
     """
@@ -68,6 +70,7 @@ class Checked:
     broken: list[str]
     shard: str | None
     problems: list[str]
+    files: dict[str, list[str]] = field(default_factory=dict)
 
 
 @verb
@@ -75,31 +78,41 @@ def data_check(store: Annotated[Path, "a prepared store", POSITIONAL]) -> Checke
     """Count what a store holds and look for what is wrong; exit status 1 if anything is.
 
     The whole store is read once. Reported are silent sounds, frozen pictures, boxes without area, clips that appear
-    twice in a split or in two splits, splits without clips, shards that are missing or broken, and items whose
-    SHA-256 is not the one in the manifest.
+    twice in a split or in two splits, splits without clips, settings and lines of the manifest that make no sense,
+    shards that are missing or broken or whose reading hangs, and items whose SHA-256 is not the one in the manifest.
     """
-    import json
-
+    from avloc.data.manifest import read_manifest
+    from avloc.data.scenes import shared_files
     from avloc.data.store import Store
-    from avloc.prepare.writing.checking import Checker, across
+    from avloc.prepare.writing.checking import across, read_shards
 
-    whole = Store.open(store)
+    try:
+        whole = Store.open(store)
+    except DataError as error:
+        if not (store / "store.json").is_file():
+            raise
+        return Checked(store, {}, {}, [], None, [str(error)])
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in whole.splits}
-    with open(whole.path / "manifest.jsonl", encoding="utf-8") as lines:
-        for line in lines:
-            row = json.loads(line)
-            rows[row["split"]].append(row)
-    broken = whole.broken()
-    checker, splits, seen = Checker(whole), {}, {}
+    for row in read_manifest(whole.path / "manifest.jsonl", whole.splits)[0]:
+        rows[row["split"]].append(row)
+    looked, broken = read_shards(whole)
+    splits, seen = {}, {}
     for name in whole.splits:
-        splits[name], seen[name] = _split(checker, whole.split(name).without(broken), rows[name])
+        splits[name], seen[name] = _split(whole, looked, rows[name])
     doubles = across(seen)
+    shared = shared_files(row for own in rows.values() for row in own)
     problems = [*broken.values(), *_problems(splits, doubles, whole.settings.get("shard"))]
-    return Checked(whole.path, splits, doubles, list(broken.values()), whole.settings.get("shard"), problems)
+    problems += [f"{pair}: {len(files)} files are in both: {some(files)}" for pair, files in shared.items()]
+    return Checked(whole.path, splits, doubles, list(broken.values()), whole.settings.get("shard"), problems, shared)
 
 
-def _split(checker: Any, part: "Store", lines: list[dict[str, Any]]) -> tuple[SplitCheck, dict[bytes, str]]:
+def _split(
+    store: "Store", looked: Mapping[tuple[int, int], "Looked"], lines: list[dict[str, Any]]
+) -> tuple[SplitCheck, dict[bytes, str]]:
     """What is found, and the clip of each content."""
+    import numpy as np
+
+    from avloc.prepare.writing.checking import Found
     from avloc.prepare.writing.repairs import left_out_of, tallied
 
     failed = Counter(row["reason"] for row in lines if row["status"] != "ok")
@@ -111,25 +124,24 @@ def _split(checker: Any, part: "Store", lines: list[dict[str, Any]]) -> tuple[Sp
         "left_out": left_out_of(lines),
         "mended": [row["id"] for row in lines if "repaired" in row or "left_out" in row],
     }
-    if not len(part):
+    found, clips, boxes, masks, annotated, silent_frames = Found(), 0, 0, 0, 0, 0
+    labels = np.zeros(len(store.classes), np.int64)
+    for row in lines:
+        item = looked.get((row["shard"], row["row"])) if row["status"] == "ok" else None
+        if item is not None:
+            found.add(row, item)
+            clips, boxes, masks = clips + len(row["clips"]), boxes + item.boxes, masks + item.masks
+            annotated, silent_frames = annotated + item.annotated, silent_frames + item.silent_frames
+            labels += item.labels
+    if not clips:
         return SplitCheck(listed, ok, reasons, 0, 0.0, {}, 0, 0, no_sound, **mends), {}
-    found = checker.split(part)
     check = SplitCheck(
-        listed, ok, reasons, len(part), round(len(part) * part.seconds / 3600, 4),
-        {name: int(count) for name, count in zip(part.classes, part.labels.sum(0), strict=True)},
-        len(part.boxes), int(part.annotated.sum()), no_sound, found.silent, found.frozen, found.flat, found.doubles,
-        found.verified, found.bare, found.changed, len(part.masks), _silent_frames(part), found.hollow,
+        listed, ok, reasons, clips, round(clips * store.seconds / 3600, 4),
+        dict(zip(store.classes, labels.tolist(), strict=True)), boxes, annotated, no_sound, found.silent, found.frozen,
+        found.flat, found.doubles, found.verified, found.bare, found.changed, masks, silent_frames, found.hollow,
         **mends,
     )  # fmt: skip
     return check, found.seen
-
-
-def _silent_frames(part: "Store") -> int:
-    """Annotated frames without a box or a mask of anything that sounds."""
-    marked = part.annotated.copy()
-    for table in (part.boxes, part.masks):
-        marked[table.clip[table.sounding], table.frame[table.sounding]] = False
-    return int(marked.sum())
 
 
 def _problems(splits: dict[str, SplitCheck], across: dict[str, list[str]], shard: str | None) -> Iterator[str]:

@@ -119,7 +119,7 @@ def evaluate(
 
 def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | None, resamples: int) -> SetResult:
     from avloc.data.loader import Loader
-    from avloc.engine.class_maps import class_table, refuse_other_classes
+    from avloc.engine.class_maps import class_table, refuse_other_classes, table_of_names
     from avloc.engine.comparing import selected
     from avloc.engine.experiment import device_of
     from avloc.engine.predicting import frames_to_score
@@ -141,18 +141,21 @@ def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | 
     loader = Loader(store, localizer, device, stage.train.workers, stage.train.resident)
     protocol = named(test.protocol).with_axes(**test.axes)
     table = class_table(experiment, run, protocol, store, localizer)
+    names = localizer.map_names
+    shown = table_of_names(localizer, store) if names is not None and table is None else table
     every = maps_of_all(experiment, run, localizer, number, loader, frames)
     refuse_other_classes(every["model"], table, localizer, store, test)
     kept = {**KEPT, localizer.looks: ".deaf"}
     for variant, maps in every.items():
         if variant in kept:
             path = run.predictions / f"{name}{kept[variant]}.h5"
-            assignment = table if table is not None and maps.shape[1] == table.shape[1] else None
+            assignment = shown if shown is not None and maps.shape[1] == shown.shape[1] else None
             run.refuse_moved()
             write_predictions(
                 path,
                 frames.truth.ids,
                 maps,
+                classes=names if names is not None and len(names) == maps.shape[1] else None,
                 assignment=assignment,
                 attributes={**_about(experiment, test, number), "variant": variant},
             )

@@ -81,7 +81,9 @@ def predict(
     folder = out if out is not None else where.predictions / store.name
     ids = _ids(part)
     about = {"method": experiment.method, "stage": number, "store": str(store), "split": split, "own_sound": own_sound}
-    classes = _class_names(experiment, number, part, maps.shape[1]) if localizer.of_classes else None
+    classes = localizer.map_names
+    if localizer.of_classes:
+        classes = _class_names(experiment, number, part, maps.shape[1])
     predictions, table, picture = (folder / f"{split}{ending}" for ending in (".h5", ".csv", ".png"))
     if out is None:
         where.refuse_moved()

@@ -169,7 +169,7 @@ def _page(experiment: "Experiment", run: "Run", sets: "list[ShownSet]", sheet: _
 
     first = stage_one_run(experiment, run)
     page = Page(str(run.path), experiment.method, sets, left_out=sheet.left_out)
-    for number in experiment.stages:
+    for number in _trained(experiment):
         charts = training_charts(number, _log(first if number == 1 else run, number))
         sheet.figures |= {f"stage{number}.{kind}": chart.light for kind, chart in charts.items()}
         page.training += charts.values()
@@ -186,9 +186,14 @@ def _page(experiment: "Experiment", run: "Run", sets: "list[ShownSet]", sheet: _
     return page
 
 
+def _trained(experiment: "Experiment") -> list[int]:
+    """The stages that learn anything."""
+    return [number for number in experiment.stages if experiment.localizers[number - 1].needs_training]  # type: ignore[attr-defined]
+
+
 def _commands(experiment: "Experiment", run: "Run") -> list[list[str]]:
     """What makes the run once more, in a new folder."""
-    steps = [f"train-stage{number}" for number in experiment.stages]
+    steps = [f"train-stage{number}" for number in _trained(experiment)]
     if run.clusters.exists():
         steps[1:1] = ["cluster", "match-clusters"]
     again = [["avloc", step, "--run", f"{run.path}-again"] for step in [*steps, "evaluate", "visualize"]]

@@ -250,6 +250,25 @@ def test_truth_of_ones_own(tmp_path):
     assert truth.box_annotator.tolist() == [2]
 
 
+def test_truth_of_ones_own_says_what_is_silent_which_scene_a_clip_is_of_and_which_sound_it_has(tmp_path):
+    cat, owl = {"box": [0.1, 0.1, 0.4, 0.5], "class": "cat"}, {"box": [0.5, 0.2, 0.9, 0.9], "class": "owl"}
+    clips = [
+        {"id": "s_cat", "scene": "s", "boxes": [cat, {**owl, "sounding": False}]},
+        {"id": "s_owl", "scene": "s", "boxes": [{**cat, "sounding": False}, {**owl, "sounding": True}]},
+        {"id": "rain", "sound": "ambient", "boxes": [{"box": [0, 0, 1, 1], "sounding": False}]},
+    ]
+    truth = read_own_truth(put(tmp_path / "mine.json", {"clips": clips}))
+    assert truth.classes == ("cat", "owl") and truth.sounding.tolist() == [True, True, False]
+    assert truth.scenes == ["s", "s", ""] and truth.sound == ["own", "own", "ambient"]
+    assert truth.silent_clip.tolist() == [0, 1, 2] and truth.silent_boxes[1].tolist() == cat["box"]
+    assert truth.box_clip.tolist() == [0, 1]
+    part = truth.take([2, 0])
+    assert part.silent_clip.tolist() == [0, 1] and part.silent_boxes[1].tolist() == owl["box"]
+    assert part.scenes == ["", "s"]
+    without = read_own_truth(put(tmp_path / "plain.json", {"clips": [{"id": "a", "boxes": [cat]}]}))
+    assert without.silent_boxes is None and without.scenes is None and without.sound is None
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -264,6 +283,12 @@ def test_truth_of_ones_own(tmp_path):
         ({"clips": [{"id": "a", "boxes": [{"box": [150, 10, 100, 5]}]}]}, "reach beyond the frame"),
         ({"clips": [{"id": "a", "boxes": [{"box": [1e300, 10, 100, 5]}]}]}, "broken coordinate"),
         ({"clips": [{"id": "a", "sound": "loud"}]}, "expected one of own, silence"),
+        ({"clips": [{"id": "a", "scene": 3}]}, "clip a: scene 3; expected text"),
+        (
+            {"clips": [{"id": "a", "boxes": [{"box": [10, 10, 5, 5], "sounding": "no"}]}]},
+            "sounding 'no'; expected true",
+        ),
+        ({"clips": [{"id": "a", "boxes": [{"box": [150, 10, 100, 5], "sounding": False}]}]}, "of silent objects"),
         ({"clips": [{"id": "a", "boxes": "none"}]}, "expected a list"),
         ({"clips": [{"id": "a", "boxes": [[10, 10, 5, 5]]}]}, "four numbers"),
         ({"clips": [{"id": "a", "boxes": [{"box": [10, 10, True, 5]}]}]}, "four numbers"),

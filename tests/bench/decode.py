@@ -26,7 +26,8 @@ from avloc.prepare.music import MusicReader
 from avloc.prepare.parts.items import Item
 from avloc.prepare.parts.one_moment import OneMoment
 from avloc.prepare.parts.recipe import moments_of
-from avloc.prepare.writing.block import write_block
+from avloc.prepare.writing.block import Whole, write_items
+from avloc.prepare.writing.earlier import Earlier
 
 SOUND_RATE = 22050
 
@@ -107,12 +108,13 @@ def stored(paths: list[Path], size: int, kind: str) -> None:
     ]
     with tempfile.TemporaryDirectory() as folder:
         for start in range(0, len(items), 16):
-            write_block(
-                Path(folder) / f"{start}.h5",
-                "",
+            path = Path(folder) / f"{start}.h5"
+            write_items(
+                Whole(path, ""),
                 items[start : start + 16],
                 reader,
                 settings,
+                Earlier(path, {}),
                 {},
                 lambda what, value: None,
             )

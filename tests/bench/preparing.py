@@ -49,7 +49,7 @@ def prepare(out: Path, source: Path, listed: Listing, size: int, jobs: int) -> t
 
     def shown(done: int, total: int, text: str) -> None:
         if done % 25 == 0:
-            workers = psutil.Process().children()
+            workers = psutil.Process().children(recursive=True)
             memory[4 * done] = max((worker.memory_info().rss for worker in workers), default=0) / 2**20
 
     began, spent = time.perf_counter(), processor_time()

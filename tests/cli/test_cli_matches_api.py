@@ -31,7 +31,7 @@ SHOWN = {  # options that change what is shown or the exit status, not what is d
     "evaluate": {"worst"},
     "leaderboard": {"format"},
 }
-SPELT = {("import-weights", "path"): "--from", ("evaluate", "axes"): "--axis"}
+SPELT = {("import-weights", "path"): "--from", ("weights fetch", "source"): "--from", ("evaluate", "axes"): "--axis"}
 
 
 def commands() -> Iterator[tuple[str, Any]]:

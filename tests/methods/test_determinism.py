@@ -64,7 +64,7 @@ def trained(run: Path, config: Path, stages: int, stop: bool = False, seed: int 
 
 
 def test_every_method_is_tried():
-    assert set(MODELS) == set(method_names())
+    assert set(MODELS) == {name for name in method_names() if load_method(name).STAGES[0].needs_training}
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))

@@ -1,6 +1,7 @@
 import fcntl
 import json
 import multiprocessing
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -184,3 +185,18 @@ def test_progress_counts_items_to_the_end(tmp_path):
     seen: list[tuple[int, int]] = []
     build(tmp_path / "store", progress=lambda done, total, text: seen.append((done, total)))
     assert seen[0] == (0, 13) and seen[-1] == (13, 13) and np.all(np.diff([done for done, _ in seen]) > 0)
+
+
+def test_what_killed_commands_had_begun_to_write_is_removed(tmp_path):
+    build(tmp_path / "store")
+    (tmp_path / "store" / "labels").mkdir()
+    begun = ["labels/.pann.all.npz.x1.npz", ".proposals.all.npz.x2.npz"]
+    ours = ["shards/.00000.h5.abc.h5", "shards/.00000.h5.piece00001", ".manifest.jsonl.x.jsonl", ".store.json.x.json"]
+    for name in begun + ours:
+        (tmp_path / "store" / name).touch()
+    build(tmp_path / "store")
+    assert [name for name in begun + ours if (tmp_path / "store" / name).exists()] == begun  # others may be at work
+    for name in begun:
+        os.utime(tmp_path / "store" / name, (0, 0))
+    build(tmp_path / "store")
+    assert not any((tmp_path / "store" / name).exists() for name in begun)

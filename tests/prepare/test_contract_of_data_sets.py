@@ -77,7 +77,8 @@ def test_a_data_set_that_fills_a_store_takes_what_all_of_them_take(path):
     function = function_of(path)
     if inspect.signature(function).return_annotation is Prepared:
         assert set(Scale.__annotations__) <= set(parameters_of(function))
-        assert {"source", "out", "frames", "store"} <= set(parameters_of(function))
+        assert {"out", "frames", "store"} <= set(parameters_of(function))
+        assert {"source", "pictures"} & set(parameters_of(function))  # of one folder, or of pictures and sounds
 
 
 @by_file

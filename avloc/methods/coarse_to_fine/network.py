@@ -1,11 +1,11 @@
 """Both streams of coarse-to-fine with their heads: categories of what is seen and heard, and who belongs together."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from avloc.nn.encoders import Backbone
+from avloc.nn.senses import Ears, Eyes
 
 
 class Stream(NamedTuple):
@@ -20,9 +20,11 @@ class Stream(NamedTuple):
 
 
 class TwoStreams(nn.Module):
-    def __init__(self, classes: int, visual: Backbone, audio: Backbone):
+    """frame, sound: the views that feed the encoders."""
+
+    def __init__(self, classes: int, visual: Eyes, audio: Ears, frame: Any = None, sound: Any = None):
         super().__init__()
-        self.visual, self.audio = visual.build(3), audio.build(1)
+        self.visual, self.audio = visual.build(3, frame), audio.build(1, sound)
         seen, heard = self.visual.channels, self.audio.channels
         self.class_v = nn.Conv2d(seen, classes, 1, bias=False)
         self.class_a = nn.Conv2d(heard, classes, 1, bias=False)

@@ -3,17 +3,18 @@
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from avloc.data.loader import Batch
-from avloc.data.views import FrameView, LogMel
+from avloc.data.views import FrameView, LogMel, Waveform
 from avloc.data.waveforms import with_previous
 from avloc.errors import AvlocError
 from avloc.methods.base import Localizer, Phase, Train
 from avloc.methods.coarse_to_fine.network import Stream, TwoStreams
 from avloc.nn.encoders import Backbone
 from avloc.nn.pairs import own_and_foreign
+from avloc.nn.senses import Ears, Eyes
 
 Maps = Literal["fused", "classes"]
 FRAME = FrameView(size=256, resize=256, crop=False, brightness=0.0, colour=0.0)
@@ -39,9 +40,9 @@ class StageOne(Localizer):
         self,
         classes: int = 7,
         frame: FrameView = FRAME,
-        sound: LogMel = SOUND,
-        visual: Backbone = Backbone(),
-        audio: Backbone = Backbone(),
+        sound: LogMel | Waveform = SOUND,
+        visual: Eyes = Backbone(),
+        audio: Ears = Backbone(),
         correspondence_only: bool = False,
         maps: Maps = "fused",
         gate: float = 0.3,
@@ -51,11 +52,17 @@ class StageOne(Localizer):
         super().__init__()
         self.classes = self.clusters = classes  # of a warm-up, its clusters become the classes
         self.frame, self.sound = frame, sound
-        self.streams = TwoStreams(classes, visual, audio)
+        self.streams = TwoStreams(classes, visual, audio, frame, sound)
         self.correspondence_only, self.mixtures = correspondence_only, mixtures
         self.label_classes = None if correspondence_only else classes
         self.maps, self.gate, self.double_sigmoid = maps, gate, double_sigmoid
         self.waveform = bool(mixtures)
+
+    def frame_encoder(self) -> nn.Module | None:
+        return self.streams.visual
+
+    def sound_encoder(self) -> nn.Module | None:
+        return None if self.waveform else self.streams.audio
 
     def locate(self, batch: Batch) -> Tensor:
         """The frame's class activation maps, those of the categories heard: (B, C or 1, h, w)."""

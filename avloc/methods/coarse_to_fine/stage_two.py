@@ -70,6 +70,12 @@ class StageTwo(Localizer):
             nn.init.constant_(self.agreement.weight, 10.0)
             nn.init.constant_(self.agreement.bias, -5.0)
 
+    def frame_encoder(self) -> nn.Module | None:
+        return self.coarse.frame_encoder()
+
+    def sound_encoder(self) -> nn.Module | None:
+        return self.coarse.sound_encoder()
+
     def phases(self, train: Train) -> list[Phase]:
         return [Phase("fine", self.loss, [train.make_optimizer(self.parameters())], train.epochs)]
 

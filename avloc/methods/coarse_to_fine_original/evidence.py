@@ -5,6 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from avloc.methods.coarse_to_fine_original.ears import TaggerSteps
 from avloc.methods.coarse_to_fine_original.network import MatchHead, VisualNet
 from avloc.nn.mobile_crnn import MobileCrnnNet
 
@@ -16,7 +17,7 @@ class Sources(NamedTuple):
     ratio: Tensor
 
 
-def sound_cams(audio: MobileCrnnNet, features: Tensor) -> Tensor:
+def sound_cams(audio: MobileCrnnNet | TaggerSteps, features: Tensor) -> Tensor:
     """Grad-CAM (B, C, T', F') of each category's probability in the clip.
 
     The gradients of features (B, D, T', F') are summed over times and bands, not averaged, into the channels' weights.

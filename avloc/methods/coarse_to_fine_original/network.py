@@ -1,14 +1,16 @@
 """Both streams of coarse-to-fine's original version, and the head that tells whether sound and frame belong together."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torchvision.ops import roi_align
 
-from avloc.errors import AvlocError
-from avloc.nn.encoders import Backbone
+from avloc.methods.coarse_to_fine_original.ears import TaggerSteps, build_ears
+from avloc.methods.coarse_to_fine_original.trunks import TimmTrunk, build_trunk
 from avloc.nn.mobile_crnn import MobileCrnn
+from avloc.nn.senses import Eyes
+from avloc.nn.tagger import Tagger
 
 
 class Sight(NamedTuple):
@@ -33,15 +35,13 @@ class Hearing(NamedTuple):
 
 class VisualNet(nn.Module):
     """A ResNet with a classifier, and its last stage once more: `layer5` starts as a copy of pretrained weights, else at
-    random on its own."""
+    random on its own. view: the FrameView whose frames it sees."""
 
-    def __init__(self, backbone: Backbone, classes: int):
+    def __init__(self, backbone: Eyes, classes: int, view: Any = None):
         super().__init__()
-        if backbone.project is not None:
-            raise AvlocError(f"visual.project is {backbone.project}; layer5 has no projection: leave it out")
-        self.trunk = backbone.build(3)
+        self.trunk = build_trunk(backbone, view)
         self.channels = self.trunk.channels
-        other = backbone.build(3)
+        other = build_trunk(backbone, view)
         self.layer5 = getattr(other, other.stages[-1])
         self.fc = nn.Linear(self.channels, classes)
 
@@ -94,11 +94,19 @@ class MatchHead(nn.Module):
 
 
 class Streams(nn.Module):
-    def __init__(self, classes: int, visual: Backbone, audio: MobileCrnn, dim: int):
+    def __init__(
+        self, classes: int, visual: Eyes, audio: MobileCrnn | Tagger, dim: int, frame: Any = None, sound: Any = None
+    ):
         super().__init__()
-        self.visual = VisualNet(visual, classes)
-        self.audio = audio.build(classes)
+        self.visual = VisualNet(visual, classes, frame)
+        self.audio = build_ears(audio, classes, sound)
         self.match = MatchHead(self.audio.channels, self.visual.channels, dim)
+
+    def encoders(self) -> tuple[nn.Module | None, nn.Module | None]:
+        """Of frames and of sounds, where these are pretrained ones of other kinds than published."""
+        trunk = self.visual.trunk
+        eyes = trunk.encoder if isinstance(trunk, TimmTrunk) else None
+        return eyes, self.audio.encoder if isinstance(self.audio, TaggerSteps) else None
 
     def hear(self, sounds: Tensor) -> Hearing:
         features = self.audio.features(sounds).float()
@@ -107,16 +115,23 @@ class Streams(nn.Module):
     def stem(self) -> list[nn.Module]:
         """What the authors leave as it is: the first layers of both encoders."""
         trunk = self.visual.trunk
-        return [trunk.conv1, trunk.bn1, getattr(trunk, trunk.stages[0]), self.audio.features[0]]
+        seen = [] if isinstance(trunk, TimmTrunk) else [trunk.conv1, trunk.bn1, getattr(trunk, trunk.stages[0])]
+        heard = [] if isinstance(self.audio, TaggerSteps) else [self.audio.features[0]]
+        return [*seen, *heard]  # pretrained encoders of other kinds say themselves what of them is frozen
 
     def heads(self) -> list[nn.Module]:
         """What is new beside the encoders, and `layer5`."""
-        return [self.match, self.visual.layer5, self.visual.fc, self.audio.outputlayer]
+        last: list[nn.Module] = [self.visual.trunk.last] if isinstance(self.visual.trunk, TimmTrunk) else []
+        if isinstance(self.audio, TaggerSteps):
+            last.append(self.audio.gru)
+        return [self.match, self.visual.layer5, self.visual.fc, self.audio.outputlayer, *last]
 
     def fix_statistics(self) -> None:
         """Batch norms keep their statistics but for those of `layer5` and of the matching head, as the authors train."""
         self.eval()
         self.visual.layer5.train()
+        if isinstance(self.visual.trunk, TimmTrunk):
+            self.visual.trunk.last.train()
         self.match.train()
         self.audio.gru.train()
 

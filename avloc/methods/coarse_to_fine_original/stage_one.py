@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from avloc.data.loader import Batch
-from avloc.data.views import FrameView, LogMel
+from avloc.data.views import FrameView, LogMel, Waveform
 from avloc.data.waveforms import with_previous
 from avloc.errors import AvlocError
 from avloc.methods.base import Localizer, Phase, Train
@@ -22,12 +22,12 @@ from avloc.methods.coarse_to_fine_original.taught import Taught, taught_by
 from avloc.methods.coarse_to_fine_original.window import window
 from avloc.nn.encoders import Backbone
 from avloc.nn.mobile_crnn import MobileCrnn
+from avloc.nn.senses import Eyes
+from avloc.nn.tagger import Tagger
 
 Variant = Literal["labels", "tags"]
 FRAME = FrameView(size=256, resize=256, crop=False, augment=False)
 SOUND = LogMel(rate=22050, n_fft=882, hop=441, power=2.0, decibels=False, offset=2.220446e-16)
-
-
 GRID = tuple((x / 4, y / 2, (x + 1) / 4, (y + 1) / 2) for y in range(2) for x in range(4))
 
 
@@ -63,9 +63,9 @@ class StageOne(Localizer):
         frames: int = 1,
         mix: int = 2,
         frame: FrameView = FRAME,
-        sound: LogMel = SOUND,
-        visual: Backbone = Backbone(),
-        audio: MobileCrnn = MobileCrnn(),
+        sound: LogMel | Waveform = SOUND,
+        visual: Eyes = Backbone(),
+        audio: MobileCrnn | Tagger = MobileCrnn(),
         dim: int = 128,
         mode: Literal["avc", "cls"] = "avc",
         priors: Priors | None = None,
@@ -81,6 +81,8 @@ class StageOne(Localizer):
         super().__init__()
         if frames < 1 or mix < 1:
             raise AvlocError(f"frames is {frames}, mix {mix}; expected at least 1")
+        if test_peak and not isinstance(sound, LogMel):
+            raise AvlocError("test_peak divides the sound of a spectrogram by its peak; leave it out with a tagger")
         if proposals == "grid" and priors is None:
             raise AvlocError("proposals is 'grid', whose categories model.priors tell; name them, or set it to none")
         if proposals == "given" and frames > 1:
@@ -93,7 +95,7 @@ class StageOne(Localizer):
         self.priors, self.boxes = priors, proposals
         self._nets: tuple[PriorNets, ...] = ()  # in a tuple, so that they are no part of the weights
         self.frame, self.sound = frame, sound
-        self.streams = Streams(classes, visual, audio, dim)
+        self.streams = Streams(classes, visual, audio, dim, frame, sound)
         self.mode, self.maps, self.freeze_norms, self.backbone_rate = mode, maps, freeze_norms, backbone_rate
         self.bgr_training, self.test_peak = bgr_training, test_peak
         self.mixtures, self.waveform = mixtures, bool(mixtures)
@@ -123,10 +125,15 @@ class StageOne(Localizer):
         if not self.test_peak:
             return batch.sound
         if batch.waveform is None:
-            raise AvlocError(
-                "test_peak divides sounds by their peak, but the store holds spectrograms; set it to false"
-            )
+            raise AvlocError("test_peak divides sounds by their peak; the store holds spectrograms; set it to false")
         return replace(self.sound, peak=True)(batch.waveform)
+
+    def frame_encoder(self) -> nn.Module | None:
+        return None if self.priors is not None or self.bgr_training else self.streams.encoders()[0]
+
+    def sound_encoder(self) -> nn.Module | None:
+        else_heard = self.priors is not None or self.frames > 1 or self.mixtures
+        return None if else_heard else self.streams.encoders()[1]
 
     # the plan
 

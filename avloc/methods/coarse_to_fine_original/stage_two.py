@@ -74,6 +74,12 @@ class StageTwo(Localizer):
         self.proposals, self.label_classes = previous.proposals, previous.label_classes
         self.waveform = previous.waveform
 
+    def frame_encoder(self) -> nn.Module | None:
+        return self.coarse.frame_encoder()
+
+    def sound_encoder(self) -> nn.Module | None:
+        return self.coarse.sound_encoder()
+
     def phases(self, train: Train) -> list[Phase]:
         self.coarse.prepare()
         optimizer = self.coarse.optimizer(self, train)

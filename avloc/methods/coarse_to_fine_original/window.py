@@ -4,11 +4,11 @@ import torch
 from torch import Tensor
 
 from avloc.data.loader import Batch
-from avloc.data.views import LogMel
+from avloc.data.views import LogMel, Waveform
 from avloc.errors import AvlocError
 
 
-def window(batch: Batch, count: int, sound: LogMel, draw: bool) -> tuple[Tensor, Tensor]:
+def window(batch: Batch, count: int, sound: LogMel | Waveform, draw: bool) -> tuple[Tensor, Tensor]:
     """Frames (B, count, 3, H, W) and sounds (B, 1, T, bands).
 
     One frame: the batch's own, with all of the sound. All frames of a clip: all of the sound. Fewer: from the first on, or,

@@ -1,12 +1,12 @@
 """The two streams that both stages of DSOL share."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from avloc.nn.encoders import Backbone
+from avloc.nn.senses import Ears, Eyes
 from avloc.nn.similarity import dot_map
 
 
@@ -30,22 +30,24 @@ class TwoStreams(nn.Module):
     """A frame and a sound encoder, their projections to a common space, and a class head each.
 
     cosine: compare normalised embeddings (AudioSet: plain inner products). logit_scale: where the learned factor of the
-    similarity starts (None: at random). logit_bias: learn an offset too.
+    similarity starts (None: at random). logit_bias: learn an offset too. frame, sound: the views that feed the encoders.
     """
 
     def __init__(
         self,
         clusters: int,
-        visual: Backbone,
-        audio: Backbone,
+        visual: Eyes,
+        audio: Ears,
         dim: int,
         cosine: bool,
         logit_scale: float | None,
         logit_bias: bool,
+        frame: Any = None,
+        sound: Any = None,
     ):
         super().__init__()
         self.cosine = cosine
-        self.visual, self.audio = visual.build(3), audio.build(1)
+        self.visual, self.audio = visual.build(3, frame), audio.build(1, sound)
         seen, heard = self.visual.channels, self.audio.channels
         self.frame_projection = nn.Sequential(nn.Conv2d(seen, dim, 1), nn.ReLU(), nn.Conv2d(dim, dim, 1))
         self.sound_projection = nn.Sequential(nn.Linear(heard, dim), nn.ReLU(), nn.Linear(dim, dim))

@@ -5,12 +5,12 @@ from typing import Literal
 
 import torch
 from pydantic import NonNegativeInt, PositiveInt
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from avloc.clustering import cluster_objects, normalised_mutual_information
 from avloc.data.loader import Batch
-from avloc.data.views import FrameView, LogMel
+from avloc.data.views import FrameView, LogMel, Waveform
 from avloc.data.waveforms import with_previous
 from avloc.errors import AvlocError
 from avloc.methods.base import Collect, Localizer, Phase, Train
@@ -18,6 +18,7 @@ from avloc.methods.dsol.network import Hearing, Sight, TwoStreams
 from avloc.nn.encoders import Backbone
 from avloc.nn.losses import balanced_correspondence, correspondence
 from avloc.nn.pairs import own_and_foreign, own_found
+from avloc.nn.senses import Ears, Eyes
 from avloc.nn.similarity import cross_dilation, pairwise_maps, pool_map, top_share
 
 log = logging.getLogger("avloc.dsol")
@@ -48,9 +49,9 @@ class StageOne(Localizer):
         self,
         clusters: PositiveInt = 11,
         frame: FrameView = FrameView(),
-        sound: LogMel = LogMel(),
-        visual: Backbone = Backbone(),
-        audio: Backbone = Backbone(),
+        sound: LogMel | Waveform = LogMel(),
+        visual: Eyes = Backbone(),
+        audio: Ears = Backbone(),
         dim: PositiveInt = 128,
         cosine: bool = True,
         logit_scale: float | None = 5.0,
@@ -76,7 +77,7 @@ class StageOne(Localizer):
         if mixed_pairs and pairs != "all":
             raise AvlocError(f"mixed_pairs is {mixed_pairs} with pairs {pairs!r}; mixed sounds need pairs: all")
         self.clusters, self.frame, self.sound = clusters, frame, sound
-        self.streams = TwoStreams(clusters, visual, audio, dim, cosine, logit_scale, logit_bias)
+        self.streams = TwoStreams(clusters, visual, audio, dim, cosine, logit_scale, logit_bias, frame, sound)
         self.negatives, self.waveform = pairs == "negative", bool(mixtures or mixed_pairs)
         self.pool, self.mask, self.dilate, self.mask_top, self.feature_area = pool, mask, dilate, mask_top, feature_area
         self.class_task, self.init_num, self.class_iter, self.class_lr = class_task, init_num, class_iter, class_lr
@@ -84,6 +85,12 @@ class StageOne(Localizer):
         self.map_power, self.frozen_heads, self.class_rate = map_power, frozen_heads, class_rate
         if class_task and joint:  # then classification goes on learning to locate, and ends with the better maps
             self.weights_from = ("classify",)
+
+    def frame_encoder(self) -> nn.Module | None:
+        return self.streams.visual
+
+    def sound_encoder(self) -> nn.Module | None:
+        return None if self.waveform else self.streams.audio
 
     def locate(self, batch: Batch) -> Tensor:
         """The published map, sigmoid of the scaled similarity, to `map_power`: (B, 1, h, w)."""

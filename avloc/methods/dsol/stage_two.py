@@ -100,6 +100,12 @@ class StageTwo(Localizer):
                     module.eval()
         return self
 
+    def frame_encoder(self) -> nn.Module | None:
+        return self.streams.visual
+
+    def sound_encoder(self) -> nn.Module | None:
+        return self.streams.audio  # the teacher hears by the same one while it is frozen
+
     def phases(self, train: Train) -> list[Phase]:
         student = train.make_optimizer([*self.streams.parameters(), *self.object_scale.parameters()])
         first = min(self.match_first, train.epochs)

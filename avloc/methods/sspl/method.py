@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from avloc.data.loader import Batch
-from avloc.data.views import FrameView, VggishPatches
+from avloc.data.views import FrameView, VggishPatches, Waveform
 from avloc.errors import AvlocError
 from avloc.methods.base import Localizer, Phase, Train
 from avloc.nn.losses import balanced_correspondence, correspondence
@@ -19,6 +19,8 @@ from avloc.nn.pairs import own_and_foreign, own_found
 from avloc.nn.pcm import PredictiveCoding
 from avloc.nn.similarity import attended, cosine_map, pairwise_maps, pool_map
 from avloc.nn.simsiam import SimSiamHead, negative_cosine
+from avloc.nn.tagger import Tagger, TaggerNet
+from avloc.nn.timm_encoder import Timm
 from avloc.nn.vgg import Vgg
 from avloc.nn.vggish import Vggish
 
@@ -52,9 +54,9 @@ class Sspl(Localizer):
     def __init__(
         self,
         frame: FrameView = FrameView(size=224, resize=246, brightness=0.0, colour=0.0, interpolation="bicubic"),
-        sound: VggishPatches = VggishPatches(),
-        visual: Vgg = Vgg(),
-        audio: Vggish = Vggish(),
+        sound: VggishPatches | Waveform = VggishPatches(),
+        visual: Vgg | Timm = Vgg(),
+        audio: Vggish | Tagger = Vggish(),
         pcm_cycles: int = 4,
         head_width: PositiveInt = 2048,
         head_bottleneck: PositiveInt = 512,
@@ -74,7 +76,7 @@ class Sspl(Localizer):
         self.pcm_lr, self.head_lr = pcm_lr, head_lr
         self.warm_up, self.warm_up_pcm, self.warm_up_lr, self.pool = warm_up, warm_up_pcm, warm_up_lr, warm_up_pool
         self.pretrained = visual.weights is not None and audio.weights is not None
-        self.visual, self.audio = visual.build(), audio.build()
+        self.visual, self.audio = visual.build(3, frame), audio.build(1, sound)
         channels = self.visual.channels
         if not warm_up:
             self.visual.requires_grad_(False)
@@ -88,6 +90,12 @@ class Sspl(Localizer):
             nn.init.constant_(self.agreement.weight, 10.0)
             nn.init.zeros_(self.agreement.bias)
 
+    def frame_encoder(self) -> nn.Module | None:
+        return self.visual
+
+    def sound_encoder(self) -> nn.Module | None:
+        return self.audio
+
     def locate(self, batch: Batch) -> Tensor:
         """The similarity map, cosines: (B, 1, h, w)."""
         heard = self.hear(batch.sound)
@@ -100,11 +108,16 @@ class Sspl(Localizer):
         return torch.stack([cosine_map(seen, heard.query) for seen in steps])
 
     def hear(self, sound: Tensor, frozen: bool = False) -> Heard:
-        """Patches (B, P, 1, 96, 64), each heard by itself; then the means of what they sound like and ask for."""
+        """Patches (B, P, 1, 96, 64), or with a tagger waveforms (B, S), whose windows are heard each by itself; then the means
+        of what they sound like and ask for."""
         with _frozen(self.audio, frozen):
-            embedding = self.audio(sound.flatten(0, 1))
-        query = self.query(embedding).unflatten(0, sound.shape[:2]).mean(1)
-        return Heard(F.normalize(embedding.unflatten(0, sound.shape[:2]).mean(1), dim=1), query)
+            if isinstance(self.audio, TaggerNet):
+                windows = self.audio(sound).squeeze(3).transpose(1, 2)
+                shape, embedding = windows.shape[:2], windows.flatten(0, 1)
+            else:
+                shape, embedding = sound.shape[:2], self.audio(sound.flatten(0, 1))
+        query = self.query(embedding).unflatten(0, shape).mean(1)
+        return Heard(F.normalize(embedding.unflatten(0, shape).mean(1), dim=1), query)
 
     def see(self, features: Tensor, heard: Heard) -> Tensor:
         """What the sound is compared with, (B, C, h, w): the frame's features, or what predictive coding makes of them."""

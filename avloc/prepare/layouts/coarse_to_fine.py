@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,7 +17,7 @@ from avloc.annotations.truth import Truth
 from avloc.data.clip import Clip
 from avloc.data.spectrograms import Spectrograms
 from avloc.errors import DataError
-from avloc.prepare.layouts.hdf5_rows import read_row
+from avloc.prepare.layouts.hdf5_rows import read_row, shape_of
 from avloc.prepare.media.container import MediaError
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.marks import Marks
@@ -93,16 +92,7 @@ def _held(root: Path) -> Held:
 def _shape(path: Path, name: str) -> tuple[int, ...]:
     if not path.is_file():
         raise DataError(f"{path}: missing; {LAYOUT}")
-    try:
-        with h5py.File(path, "r", locking=False) as file:
-            found, there = file.get(name), ", ".join(file) or "nothing"
-            if not isinstance(found, h5py.Dataset) or found.dtype.kind not in "fu":
-                raise DataError(f"{path}: no dataset {name} of numbers (it holds {there}); {LAYOUT}")
-            return found.shape
-    except OSError as error:
-        raise DataError(
-            f"{path}: not an HDF5 file, or cut off ({str(error).splitlines()[0]}); fetch it again"
-        ) from None
+    return shape_of(path, name, f"of numbers (it holds {{}}); {LAYOUT}")
 
 
 @dataclass(frozen=True)

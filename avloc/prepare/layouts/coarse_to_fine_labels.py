@@ -1,18 +1,19 @@
 """What lies beside coarse-to-fine's frames and sounds: pseudo labels and a detector's proposals, row by row."""
 
-import json
 import logging
 from pathlib import Path
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from avloc.data.categories import category_names
 from avloc.data.labels import Labels, write_labels
+from avloc.data.manifest import read_manifest
 from avloc.data.store import Store
 from avloc.errors import DataError
 from avloc.files import replacing
+from avloc.plain_arrays import plain_array
+from avloc.plain_hdf5 import open_hdf5, values
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ def keep_labels(source: Path, out: Path) -> None:
 
 def _rows(out: Path, part: Store) -> list[tuple[int, int]]:
     """Of each clip the row of the files, and its second."""
-    lines = [json.loads(line) for line in (out / "manifest.jsonl").read_text("utf-8").splitlines()]
+    lines, _ = read_manifest(out / "manifest.jsonl", part.splits)
     row_of = {line["id"]: int(line["source"].rpartition(":")[2]) for line in lines}
     return [(row_of[video], round(start)) for video, start in zip(_items(lines), part.starts.tolist(), strict=True)]
 
@@ -60,11 +61,11 @@ def _scores(path: Path, rows: list[tuple[int, int]]) -> NDArray[np.float32] | No
         logger.info("%s: not there, so there are no pseudo labels of it", path)
         return None
     try:
-        scores = np.load(path, allow_pickle=False)
+        scores = plain_array(path)
         if scores.ndim != 2 or scores.dtype.kind not in "fiu" or len(scores) <= max(row for row, _ in rows):
             raise ValueError(f"{scores.dtype} {scores.shape}; expected a row of categories for each row of Video.h5")
         return scores[[row for row, _ in rows]].astype(np.float32)
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError) as error:
         logger.warning("%s: not taken, %s", path, str(error).splitlines()[0])
         return None
 
@@ -75,15 +76,15 @@ def _keep_proposals(path: Path, kept: Path, part: Store, rows: list[tuple[int, i
         logger.info("%s: not there, so there are no proposals", path)
         return
     try:
-        with h5py.File(path, "r", locking=False) as file:
-            boxes = np.asarray(file["roi"])
+        with open_hdf5(path) as file:
+            boxes = values(file, "roi")
         boxes = boxes if boxes.ndim == 4 else boxes[:, None]
         if boxes.ndim != 4 or boxes.shape[3] != 4 or len(boxes) <= max(row for row, _ in rows):
             raise ValueError(f"roi has the shape {boxes.shape}; expected boxes for each row of Video.h5")
         mine = np.stack([boxes[row, second] for row, second in rows])[:, None].astype(np.float32)
         if not ((mine >= 0) & (mine <= 1)).all():
             raise ValueError("boxes leave the frame; expected left, top, right, bottom in [0, 1]")
-    except (OSError, KeyError, IndexError, ValueError) as error:
+    except (OSError, IndexError, ValueError) as error:
         logger.warning("%s: not taken, %s", path, str(error).splitlines()[0])
         return
     with replacing(kept) as temporary, temporary.open("wb") as file:

@@ -21,17 +21,18 @@ from avloc.annotations.audioset import DSOL_CLASSES
 from avloc.annotations.pickles import read_plain_pickle
 from avloc.annotations.truth import Truth
 from avloc.data.clip import Box, Clip
-from avloc.data.spectrograms import Spectrograms
 from avloc.endings import SOUNDS, STILLS
 from avloc.errors import DataError
 from avloc.files import file_size
 from avloc.joins import match, sorted_out
 from avloc.leftovers import Join, joined
 from avloc.naming import some
+from avloc.prepare.layouts.dsol_levels import read_levels
 from avloc.prepare.media.container import MediaError
 from avloc.prepare.media.sound import hear_file
 from avloc.prepare.parts.account import Account
-from avloc.prepare.parts.items import Clips, Entry, Item, Listing
+from avloc.prepare.parts.inside import OUTSIDE, inside
+from avloc.prepare.parts.items import REFUSED, Clips, Entry, Item, Listing
 from avloc.prepare.parts.marks import UNNAMED, marked
 from avloc.prepare.parts.moments import Moments, entries, list_names, read_picture, refuse_ambiguous
 from avloc.prepare.parts.music_lists import read_labels
@@ -40,13 +41,7 @@ from avloc.walking import listed, visible
 
 logger = logging.getLogger(__name__)
 
-RATE, FRAMES = 16_000, 4
-#: what the published script computes: magnitudes through a mel bank, as if they were powers
-HELD = Spectrograms(
-    201, 64, "LogMel",
-    {"rate": RATE, "n_fft": 160, "hop": 80, "mels": 64, "fmin": 0.0, "fmax": None, "power": 1.0, "decibels": True,
-     "offset": 1e-10, "top_db": 80.0, "pad": "constant", "peak": False},
-)  # fmt: skip
+FRAMES = 4
 LEVELS, SEEN, HEARD = ("audio_frames", "wav_frames"), "video_frames", ("audio", "audios", "wav", "wavs", ".")
 LAYOUT = (
     "expected audio_frames/STEM/000.pkl and video_frames/STEM/frame_000/00000.jpg, or folders with audio/NAME.pkl and "
@@ -85,6 +80,9 @@ def list_dsol(
     missing: set[str] = set()
     several: dict[str, tuple[str, ...]] = {}
     for name in names:
+        if inside(root, name) is None:
+            items[name] = Item(name, name, {REFUSED: OUTSIDE})
+            continue
         seconds = _seconds(root / SEEN / name, levels and levels / name)
         paths = [] if taken else one_of(root, sounds.get(name, []))
         sound = paths[0] if len(paths) == 1 else None
@@ -182,7 +180,7 @@ class DsolReader:
         if facts["levels"] is None and facts["sound"] is None:
             raise MediaError(item.path, "missing sound", "neither a spectrogram nor a sound file")
         if not (self.root / item.path).is_dir():
-            raise MediaError(item.path, "missing frame", "no folder of this name")
+            raise MediaError(item.path, "missing frame", "no folder of this name", bool(facts["seconds"]))
         rate, channels, read = self.moments.rate, self.moments.decoding.channels, 0
         heard = None if facts["sound"] is None else hear_file(self.root / facts["sound"], rate, channels)
         account = Account([] if heard is None else [heard], None, self.moments.decoding)
@@ -205,7 +203,7 @@ class DsolReader:
                 name for name in os.listdir(self.root / folder) if visible(name) and name.lower().endswith(STILLS)
             )
         except OSError as error:
-            raise MediaError(folder, "missing frame", str(error.strerror)) from None
+            raise MediaError(folder, "missing frame", str(error.strerror), passing=True) from None
 
     def _clip(self, item: Item, second: int, names: list[str], waveform: NDArray[np.int16] | None) -> Clip:
         folder, boxes = f"frame_{second:03d}", item.facts["boxes"]
@@ -239,20 +237,3 @@ class DsolReader:
             if waveform is not None
             else read_levels(self.root, f"{item.facts['levels']}/{second:03d}.pkl"),
         )
-
-
-def read_levels(root: Path, name: str) -> NDArray[np.float32]:
-    """(201, 64) of a pickle; MediaError for anything else."""
-    path, expected = root / name, (HELD.times, HELD.bands)
-    if not path.is_file():
-        raise MediaError(name, "missing sound")
-    try:
-        found = read_plain_pickle(path)
-    except DataError as error:
-        raise MediaError(name, "refused pickle", str(error).partition(": ")[2]) from None
-    if not isinstance(found, np.ndarray) or found.dtype.kind != "f" or found.shape != expected:
-        what = f"{found.dtype} {found.shape}" if isinstance(found, np.ndarray) else type(found).__name__
-        raise MediaError(name, "no spectrogram", f"found {what}; expected float {expected}")
-    if not np.isfinite(found).all():
-        raise MediaError(name, "not finite", "NaN or infinity in the spectrogram")
-    return found.astype(np.float32)

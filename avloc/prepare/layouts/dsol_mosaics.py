@@ -15,7 +15,8 @@ from avloc.annotations.music import read_dsol_synthetic
 from avloc.annotations.truth import Truth
 from avloc.data.clip import Clip
 from avloc.errors import DataError
-from avloc.prepare.layouts.dsol import LAYOUT, read_levels
+from avloc.prepare.layouts.dsol import LAYOUT
+from avloc.prepare.layouts.dsol_levels import read_levels
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.marks import UNNAMED, marked
 from avloc.prepare.parts.moments import Moments, read_picture

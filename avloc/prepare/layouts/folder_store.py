@@ -56,8 +56,8 @@ class FolderStore(Store):
         self.reader = FolderReader(root, moments)
 
     def _whole(self, items: list[Item], file: Path) -> list[Item]:
-        kept = [item for item in items if None not in item.facts["bytes"]]
-        missing = [item.id for item in items if None in item.facts["bytes"]]
+        kept = [item for item in items if None not in item.facts.get("bytes", [None])]
+        missing = [item.id for item in items if None in item.facts.get("bytes", [None])]
         if missing:
             text = "%s: %d of %d clips lack their frame or sound and are left out: %s"
             log.warning(text, file, len(missing), len(items), some(missing, 5))

@@ -20,10 +20,11 @@ from avloc.files import file_size
 from avloc.joins import Index, sorted_out
 from avloc.leftovers import joined
 from avloc.naming import some, utf8_name
-from avloc.prepare.media.container import MediaError
+from avloc.prepare.media.container import MediaError, refuse_unreadable
 from avloc.prepare.media.sound import Heard, hear_file
 from avloc.prepare.parts.account import Account
-from avloc.prepare.parts.items import Clips, Entry, Item, Listing
+from avloc.prepare.parts.inside import OUTSIDE, inside
+from avloc.prepare.parts.items import REFUSED, Clips, Entry, Item, Listing
 from avloc.prepare.parts.marks import Marks
 from avloc.prepare.parts.media_files import count_endings
 from avloc.prepare.parts.moments import Moments, entries, list_names, read_picture, refuse_ambiguous
@@ -61,6 +62,10 @@ def list_folder(
     missing: set[str] = set()
     several: dict[str, tuple[str, ...]] = {}
     for name in names:
+        if inside(pictures, name) is None or inside(pictures, f"{name}.jpg") is None:
+            missing.add(name)
+            items[name] = Item(name, name, {REFUSED: OUTSIDE})
+            continue
         shown, played = _pictures(pictures, seen, name, frame), heard.find(name)
         picture = shown[0] if shown else pictures / f"{name}.jpg"
         sound = played[0] if played else sounds / f"{name}.wav"
@@ -142,10 +147,13 @@ class FolderReader:
 
     def _picture(self, item: Item) -> NDArray[np.uint8]:
         refuse_ambiguous(item.path, item.facts)
+        if item.facts["bytes"][0] is None:  # not one that has gone away since it was listed
+            raise MediaError(item.facts["picture"], "missing frame")
         return read_picture(self.root, item.facts["picture"])
 
     def _heard(self, item: Item) -> Heard:
         path = self.root / item.facts["sound"]
-        if not path.is_file():
+        if item.facts["bytes"][1] is None:
             raise MediaError(item.facts["sound"], "missing sound")
+        refuse_unreadable(path, "missing sound")
         return hear_file(path, self.moments.rate, self.moments.decoding.channels)

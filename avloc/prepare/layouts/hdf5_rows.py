@@ -8,21 +8,41 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from avloc.errors import DataError
 from avloc.files import why
+from avloc.plain_hdf5 import dataset, open_hdf5, told
 from avloc.prepare.media.container import MediaError
 
 
-def read_row(path: Path, dataset: str, row: int, clip: str | Path) -> NDArray[Any]:
+def read_row(path: Path, name: str, row: int, clip: str | Path) -> NDArray[Any]:
     """One row of a dataset; MediaError about `clip` where it cannot be read or holds NaN or infinity."""
     try:
-        found = _opened(path)[dataset][row]
-    except (OSError, KeyError) as error:
+        stored = dataset(_opened(path), name)
+        with told():
+            found = stored[row]
+    except OSError as error:  # the system's, not the file's
+        raise MediaError(clip, "cannot be read", why(error), passing=True) from None
+    except ValueError as error:
         raise MediaError(clip, "cannot be read", why(error)) from None
     if found.dtype.kind == "f" and not np.isfinite(found).all():
         raise MediaError(clip, "not finite", "NaN or infinity in the row")
     return found
 
 
+def shape_of(path: Path, name: str, missing: str) -> tuple[int, ...]:
+    """Shape of a dataset of numbers. DataError where it cannot be read; where there is none, with the words `missing`."""
+    try:
+        with open_hdf5(path) as file:
+            if name not in list(file):
+                raise DataError(f"{path}: no dataset {name} {missing.format(', '.join(file) or 'nothing')}")
+            return dataset(file, name).shape
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({why(error)})") from None
+    except ValueError as error:
+        raise DataError(f"{path}: not an HDF5 file, or cut off ({why(error)}); fetch it again") from None
+
+
 @lru_cache(maxsize=4)
 def _opened(path: Path) -> h5py.File:
-    return h5py.File(path, "r", locking=False)
+    with told():
+        return h5py.File(path, "r", locking=False)

@@ -8,14 +8,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from avloc.annotations.files import id_list
 from avloc.annotations.truth import Truth
 from avloc.data.clip import Clip
 from avloc.errors import DataError
-from avloc.prepare.layouts.hdf5_rows import read_row
+from avloc.prepare.layouts.hdf5_rows import read_row, shape_of
 from avloc.prepare.media.container import MediaError
 from avloc.prepare.media.sound import to_int16
 from avloc.prepare.parts.items import Entry, Item, Listing
@@ -87,16 +86,7 @@ def _rows(pair: tuple[Path, ...], kind: str) -> int:
     for path, name, shape in zip(pair, (f"{kind}_frames", f"{kind}_audios"), (_FRAME, _SOUND), strict=True):
         if not path.is_file():
             raise DataError(f"{path}: missing; frames and sounds come in a file each")
-        try:
-            with h5py.File(path, "r", locking=False) as file:
-                found = file[name].shape if isinstance(file.get(name), h5py.Dataset) else None
-                there = ", ".join(file) or "nothing"
-        except OSError as error:
-            raise DataError(
-                f"{path}: not an HDF5 file, or cut off ({str(error).splitlines()[0]}); fetch it again"
-            ) from None
-        if found is None:
-            raise DataError(f"{path}: no dataset {name} (it holds {there}); expected (N, {', '.join(map(str, shape))})")
+        found = shape_of(path, name, f"(it holds {{}}); expected (N, {', '.join(map(str, shape))})")
         if found[1:] != shape:
             raise DataError(f"{path}: {name} has the shape {found}; expected (N, {', '.join(map(str, shape))})")
         counts.append(found[0])

@@ -26,6 +26,7 @@ from avloc.prepare.parts.moments import Moments, entries
 from avloc.walking import listed
 
 RATE, SECONDS, SIDE = 24_000, 10.0, 256
+LONGEST = 511  # bytes of a key
 LAYOUT = "expected train_images.lmdb and train_audios.lmdb, or eval_images.lmdb and eval_audios.lmdb"
 
 
@@ -88,14 +89,12 @@ class VisualContextReader:
 
     def read(self, item: Item) -> Iterator[Clip]:
         split = item.facts["split"]
-        with _open(self.root / f"{split}_images.lmdb").begin() as reading:
-            pixels = reading.get(item.facts["key"].encode("utf-8", "backslashreplace"))
+        pixels = self._value(f"{split}_images.lmdb", item.facts["key"], item.path)
         if pixels is None:
             raise MediaError(item.path, "missing frame", f"no key {item.facts['key']}")
         if len(pixels) != SIDE * SIDE * 3:
             raise MediaError(item.path, "wrong size", f"{len(pixels)} bytes; expected {SIDE} x {SIDE} x 3")
-        with _open(self.root / f"{split}_audios.lmdb").begin() as reading:
-            sound = reading.get(item.id.encode("utf-8", "backslashreplace"))
+        sound = self._value(f"{split}_audios.lmdb", item.id, item.path)
         if sound is None:
             raise MediaError(item.path, "missing sound", f"no key {item.id}")
         if len(sound) % 4:
@@ -105,3 +104,14 @@ class VisualContextReader:
         if not np.isfinite(samples).all():
             raise MediaError(item.path, "not finite", "NaN or infinity in the sound")
         yield self.moments.clip(item.id, item.path, item.facts, np.ascontiguousarray(picture), to_int16(samples))
+
+    def _value(self, folder: str, key: str, clip: str) -> bytes | None:
+        """None where there is none of this key; a key longer than LMDB's is none either."""
+        name = key.encode("utf-8", "backslashreplace")
+        if not 0 < len(name) <= LONGEST:
+            return None
+        try:
+            with _open(self.root / folder).begin() as reading:
+                return reading.get(name)
+        except lmdb.Error as error:
+            raise MediaError(clip, "cannot be read", str(error)) from None

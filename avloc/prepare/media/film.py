@@ -95,7 +95,11 @@ class Film:
 
     def last_picture(self) -> float:
         """When the last picture would be shown by its packet, s."""
-        if self.picture is None or not (known := ~self.picture.discard & (self.picture.pts != NONE)).any():
+        if self.picture is None:
+            return 0.0
+        known = ~self.picture.discard & (self.picture.pts != NONE)
+        known[self.picture.repeats] = False
+        if not known.any():
             return 0.0
         return float(self.picture.pts[known].max()) * self.picture.tick - self.clock.zero
 
@@ -127,6 +131,9 @@ class Film:
         with self.packets(stream) as (own, packets):
             place = -1
             for place, packet in packets:
+                if not packet.size:  # to a decoder it would be the end
+                    yield place, ()
+                    continue
                 try:
                     yield place, packet.decode()
                 except av.error.FFmpegError:

@@ -26,7 +26,7 @@ class Track:
     base: s a tick. pts, dts: ticks, NONE where missing. duration: ticks, 0 where missing. discard: outside the edit list.
     anew: a decoder can begin here and needs nothing from before. order: place among the packets of all streams.
     heads: of H.264, the first bytes of each picture, else empty. lost: places before which a picture is lost that others
-    build on.
+    build on. repeats: packets of no bytes, which say that the picture before is shown on (Theora, AVI).
     skip: samples at the beginning that prime the decoder. changed: whether `settle` has changed a stamp.
     """
 
@@ -40,6 +40,7 @@ class Track:
     order: NDArray[np.int64]
     heads: list[Head] = field(default_factory=list)
     lost: list[int] = field(default_factory=list)
+    repeats: list[int] = field(default_factory=list)
     skip: int = 0
     changed: bool = False
 
@@ -70,6 +71,7 @@ class _Rows:
     stream: Stream
     lists: tuple[list[int], ...] = field(default_factory=lambda: tuple([] for _ in range(7)))
     heads: list[Head] = field(default_factory=list)
+    repeats: list[int] = field(default_factory=list)
     skip: int = 0
 
     def track(self) -> Track:
@@ -84,6 +86,7 @@ class _Rows:
             anew=np.array(anew, bool),
             order=np.array(order, np.int64),
             heads=self.heads,
+            repeats=self.repeats,
             skip=self.skip,
         )
 
@@ -117,6 +120,8 @@ def read_tracks(container: InputContainer, streams: Sequence[Stream]) -> tuple[l
     for order, packet in enumerate(demuxed(container, streams)):
         row = rows[packet.stream_index]
         pts, dts, duration, key, discard, anew, place = row.lists
+        if not packet.size:
+            row.repeats.append(len(pts))
         key.append(packet.is_keyframe)
         discard.append(packet.is_discard)
         if row.stream.index in of_h264:

@@ -12,6 +12,7 @@ from avloc.prepare.media.film import Broken, Film, open_film
 from avloc.prepare.media.placing import Placer, Spans, overlap
 from avloc.prepare.media.placing import to_int16 as to_int16
 
+TORN = 0.1  # share of what follows a change of the rate that may be silent
 WHOLE = 0.01  # s that a clip's sound may lack; silence takes their place
 
 
@@ -76,7 +77,8 @@ def hear(film: Film, rate: int, channels: str = "mean") -> Heard:
     assert track is not None
     placer, mixer = Placer(rate), Mixer(channels)
     alone: float | None = None  # s of the first sample, where there is no picture
-    failed = 0
+    failed, native = 0, 0
+    changed: tuple[float, str] | None = None  # s of the first sample of another rate
     for place, frames in film.decoded(stream):
         if isinstance(frames, Broken):
             failed += 1
@@ -85,6 +87,9 @@ def hear(film: Film, rate: int, channels: str = "mean") -> Heard:
             continue
         for frame in frames:
             at = film.time_of(frame, track)
+            native = native or frame.sample_rate
+            if frame.sample_rate != native and changed is None:
+                changed = placer.heard, f"its sound changes from {native} to {frame.sample_rate} Hz"
             if film.video is None and at is not None:
                 alone = at if alone is None else alone
                 at -= alone
@@ -98,4 +103,9 @@ def hear(film: Film, rate: int, channels: str = "mean") -> Heard:
         if failed:
             raise MediaError(film.path, "cannot be decoded", f"none of {failed} packets of its sound")
         raise MediaError(film.path, "no sound track", "the track is empty")
+    if changed is not None:
+        # stamps that a demuxer counted by the first rate do not say when the rest is heard
+        start, what = changed
+        if overlap(placer.gaps, start, placer.heard) > TORN * (placer.heard - start):
+            raise MediaError(film.path, "cannot be decoded", what)
     return Heard(waveform, rate, placer.gaps, placer.broken, failed, mixer.cancels)

@@ -25,6 +25,21 @@ class Item:
     note: Mapping[str, Any] = field(default_factory=dict)
 
 
+#: a fact of an item that is not to be read at all: the reason
+REFUSED = "refused"
+
+
+def was_there(item: Item) -> bool:
+    """Whether anything of an item was there when it was listed: what fails now has then gone away since.
+
+    facts["bytes"], where a recipe has them, are the sizes of its files, None for a file that is not there.
+    """
+    sizes = item.facts.get("bytes")
+    if REFUSED in item.facts:
+        return False
+    return not isinstance(sizes, list) or any(size is not None for size in sizes) or bool(item.facts.get("folder"))
+
+
 @dataclass(frozen=True)
 class Entry:
     """One line of a split: which item, and where that is said ("solo_testing.txt:3")."""

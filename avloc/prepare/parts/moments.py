@@ -14,9 +14,10 @@ from avloc.annotations.pickles import read_plain_pickle
 from avloc.annotations.vggsounder import is_sounder
 from avloc.config import words
 from avloc.data.clip import Box, Clip
+from avloc.data.pictures import decode_jpeg
 from avloc.errors import DataError
 from avloc.naming import first_double, some, utf8_name
-from avloc.prepare.media.container import MediaError
+from avloc.prepare.media.container import MediaError, refuse_unreadable
 from avloc.prepare.media.sound import WHOLE
 from avloc.prepare.parts.decoding import Decoding
 from avloc.prepare.parts.items import Entry
@@ -95,12 +96,11 @@ def refuse_ambiguous(path: str, facts: Mapping[str, Any], key: str = "ambiguous"
 def read_picture(root: Path, name: str) -> NDArray[np.uint8]:
     """(h, w, 3) RGB."""
     path = root / name
-    if not path.is_file():
-        raise MediaError(name, "missing frame")
-    stored = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR) if path.stat().st_size else None
-    if stored is None:
-        raise MediaError(name, "not a picture")
-    return cv2.cvtColor(stored, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+    refuse_unreadable(path, "missing frame")
+    try:
+        return decode_jpeg(np.fromfile(path, np.uint8))
+    except ValueError:
+        raise MediaError(name, "not a picture") from None
 
 
 def read_lists(lists: Sequence[str]) -> dict[str, tuple[Path, list[str]]]:

@@ -32,7 +32,7 @@ def heard_of(film: Film | None, root: Path, facts: Mapping[str, Any], rate: int,
         except MediaError as error:
             if error.reason != "no sound track":
                 raise
-            refuse_ambiguous(str(film.path), facts, "either")
+            refuse_ambiguous(facts.get("name") or str(film.path), facts, "either")
             if facts["sound"] is None:
                 raise
     if facts["sound"] is None:

@@ -5,12 +5,13 @@ Each task runs in a process of its own on the worker, so time-outs hold there an
 """
 
 import os
+from collections import deque
 from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import Any
 
 from avloc.errors import AvlocError, DataError
-from avloc.prepare.pool.tasks import Mend, Told, run_tasks
+from avloc.prepare.pool.tasks import Mend, Tasks, Told, run_tasks
 
 TOGETHER = 8  # tasks sent at once at most, to share the start of a process
 WAIT = 30.0  # s for a scheduler, and for a first worker
@@ -18,39 +19,29 @@ WAIT = 30.0  # s for a scheduler, and for a first worker
 
 def run_on_dask(
     work: Callable[..., Any],
-    tasks: Mapping[int, tuple[Any, ...]],
+    tasks: Mapping[Any, tuple[Any, ...]] | Tasks,
     address: str,
     timeout: float,
     mend: Mend,
     told: Told,
-) -> Generator[tuple[int, Any], None, None]:
+) -> Generator[tuple[Any, Any], None, None]:
     """(key, work(*arguments, tell)) as the tasks end, see `run_tasks`; what is done is told when a task has ended."""
-    try:
-        from distributed import Client
-        from joblib import Parallel, delayed, parallel_config
-    except ImportError as error:
-        raise AvlocError(
-            f"--dask needs {error.name}; `pip install 'avloc[dask]'` brings it, here and for the workers"
-        ) from None
-    if not tasks:
+    waiting = deque(tasks.items()) if isinstance(tasks, Mapping) else tasks
+    if not waiting:
         return
-    try:
-        client = Client(address, timeout=WAIT, set_as_default=False)
-    except (OSError, ValueError, TypeError) as error:
-        raise DataError(
-            f"dask {address}: no scheduler answers ({_short(error)}); expected such as tcp://host:8786"
-        ) from None
+    client = _client(address)
+    from joblib import Parallel, delayed, parallel_config
+
     with client, parallel_config(backend="dask", client=client, wait_for_workers_timeout=WAIT):
-        keys = list(tasks)
         try:
-            together = max(1, min(TOGETHER, len(keys) // (4 * max(1, sum(client.ncores().values())))))
-            parts = [keys[start : start + together] for start in range(0, len(keys), together)]
-            calls = (
-                delayed(_there)(work, {key: tasks[key] for key in part}, timeout, mend, os.getcwd()) for part in parts
-            )
-            for results in Parallel(batch_size=1, return_as="generator_unordered")(calls):
-                told(0, 0)
-                yield from results
+            while waiting:  # whoever takes the results may add some
+                together = max(1, min(TOGETHER, len(waiting) // (4 * max(1, sum(client.ncores().values())))))
+                sent = [waiting.popleft() for _ in range(len(waiting))]
+                parts = [dict(sent[start : start + together]) for start in range(0, len(sent), together)]
+                calls = (delayed(_there)(work, part, timeout, mend, os.getcwd()) for part in parts)
+                for results in Parallel(batch_size=1, return_as="generator_unordered")(calls):
+                    told(0, 0)
+                    yield from results
         except AvlocError:
             raise
         except Exception as error:
@@ -62,9 +53,32 @@ def run_on_dask(
             ) from None
 
 
+def processes_on(address: str) -> int:
+    """How many tasks the workers of a scheduler do at once, 1 where none is there yet."""
+    with _client(address) as client:
+        return max(1, sum(client.ncores().values()))
+
+
+def _client(address: str) -> Any:
+    """AvlocError where a package is missing, DataError where no scheduler answers."""
+    try:
+        import joblib  # noqa: F401  which needs it later
+        from distributed import Client
+    except ImportError as error:
+        raise AvlocError(
+            f"--dask needs {error.name}; `pip install 'avloc[dask]'` brings it, here and for the workers"
+        ) from None
+    try:
+        return Client(address, timeout=WAIT, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        raise DataError(
+            f"dask {address}: no scheduler answers ({_short(error)}); expected such as tcp://host:8786"
+        ) from None
+
+
 def _there(
-    work: Callable[..., Any], tasks: Mapping[int, tuple[Any, ...]], timeout: float, mend: Mend, folder: str
-) -> list[tuple[int, Any]]:
+    work: Callable[..., Any], tasks: Mapping[Any, tuple[Any, ...]], timeout: float, mend: Mend, folder: str
+) -> list[tuple[Any, Any]]:
     """On the worker. folder: where the paths of the tasks begin, if they are relative."""
     if not Path(folder).is_dir():
         raise DataError(

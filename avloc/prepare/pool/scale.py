@@ -6,6 +6,7 @@ from typing import Annotated, TypedDict
 
 from avloc.errors import DataError
 from avloc.options import Ask
+from avloc.processes import processors
 from avloc.progress import Progress
 
 TIMEOUT = 120.0  # s
@@ -50,6 +51,14 @@ class Work:
         if not self.timeout > 0:
             raise DataError(f"timeout is {self.timeout}; expected seconds, more than 0")
         self.part()
+
+    def processes(self) -> int:
+        """How many work at once, here or on Dask's workers; 0: this one. DataError where no scheduler answers."""
+        if self.dask is not None:
+            from avloc.prepare.pool.dask import processes_on
+
+            return processes_on(self.dask)
+        return processors() if self.jobs is None else self.jobs
 
     def part(self) -> tuple[int, int]:
         """Number (from 0) and count of the parts; (0, 1) is the whole."""

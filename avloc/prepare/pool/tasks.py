@@ -1,58 +1,59 @@
 """Tasks over processes. A task is a list of items; a process that dies or hangs on one of them costs that item alone."""
 
-import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import suppress
-from multiprocessing.connection import Pipe, wait
+from multiprocessing.connection import wait
 from typing import Any
 
 from avloc.errors import DataError
+from avloc.prepare.pool.template import DIED, Template
 
 #: (arguments, which item, how it went wrong, in words) -> the arguments to do the task with, without that item
 Mend = Callable[[tuple[Any, ...], int, str, str], tuple[Any, ...]]
 #: items that are done in the tasks under way, and how many of them failed
 Told = Callable[[int, int], None]
+Tasks = deque[tuple[Any, tuple[Any, ...]]]
 
 CRASHED, LATE = "crashed its decoder", "took too long"
 LOOK = 1.0  # s between two looks at the clock
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 BEGIN = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    "from avloc.prepare.pool.process import serve; serve(*map(int, sys.argv[2:]))"
+    "from avloc.prepare.pool.template import stand_by; stand_by(int(sys.argv[2]), json.loads(sys.argv[3]))"
 )
-DIED = "a worker process died, perhaps for want of memory; what is finished is kept: run the command again, with fewer jobs"
 
 
 def run_tasks(
     work: Callable[..., Any],
-    tasks: Mapping[int, tuple[Any, ...]],
+    tasks: Mapping[Any, tuple[Any, ...]] | Tasks,
     jobs: int,
     timeout: float,
     mend: Mend,
     told: Told = lambda done, failed: None,
     folder: str | None = None,
-) -> Generator[tuple[int, Any], None, None]:
+) -> Generator[tuple[Any, Any], None, None]:
     """(key, work(*arguments, tell)) as the tasks end, in `jobs` processes; in this one where `jobs` is 0.
 
-    See `avloc.prepare.pool.process` for `tell`. timeout: seconds of silence after `tell("at", item)`. When a process dies, its
-    task is
-    done again by itself after all others, so that a want of memory is not put down to an item; where it dies again, the
-    item is left out. A process that hangs is ended and its item left out. DataError where processes die without an item.
+    tasks: arguments by key; or a queue of both, to which whoever takes the results may add. See
+    `avloc.prepare.pool.process` for `tell`. timeout: seconds of silence after `tell("at", item)`. When a process dies, its
+    task is done again by itself after all others, so that a want of memory is not put down to an item; where it dies again,
+    the item is left out. A process that hangs is ended and its item left out. DataError where processes die without an item.
     folder: where the processes work, here where None.
     """
+    waiting, suspects = deque(tasks.items()) if isinstance(tasks, Mapping) else tasks, Tasks()
     if not jobs:
-        yield from _here(work, tasks, told)
+        yield from _here(work, waiting, told)
         return
-    waiting, suspects = deque(tasks.items()), deque[tuple[int, tuple[Any, ...]]]()
-    crew = [_Worker(folder) for _ in range(min(jobs, len(tasks)))]
-    deaths: dict[int, int] = {}
+    if not waiting:
+        return
+    template = Template(BEGIN, _modules(work, waiting[0][1]), folder)
+    crew: list[_Worker] = []
+    deaths: dict[Any, int] = {}
     try:
+        crew += (_Worker(template) for _ in range(min(jobs, len(waiting))))
         while waiting or suspects or any(worker.busy for worker in crew):
             for worker in crew:
                 if not worker.busy and waiting:
@@ -85,11 +86,19 @@ def run_tasks(
             told(sum(worker.done for worker in crew), sum(worker.failed for worker in crew))
     finally:
         for worker in crew:
-            worker.end()
+            with suppress(DataError, OSError):  # the template has died, and they end with it
+                worker.end()
+        template.close()
 
 
-def _here(work: Callable[..., Any], tasks: Mapping[int, tuple[Any, ...]], told: Told) -> Iterator[tuple[int, Any]]:
-    for key, arguments in tasks.items():
+def _modules(work: Callable[..., Any], arguments: tuple[Any, ...]) -> set[str]:
+    """What a worker needs to take such a task up; the script that was started is nobody's module."""
+    return {kind.__module__ for kind in (work, *map(type, arguments))} - {"builtins", "__main__"}
+
+
+def _here(work: Callable[..., Any], waiting: Tasks, told: Told) -> Iterator[tuple[Any, Any]]:
+    while waiting:
+        key, arguments = waiting.popleft()
         counts = [0, 0]
 
         def tell(what: str, value: Any, counts: list[int] = counts) -> None:
@@ -115,30 +124,18 @@ def _ready(crew: list["_Worker"]) -> list["_Worker"]:
 class _Worker:
     """One process and what it is about: the task `key`, the item `at` since `since`, so many items `done` and `failed`."""
 
-    def __init__(self, folder: str | None) -> None:
-        self.folder = folder
-        self.start()
+    def __init__(self, template: Template) -> None:
+        self.template = template
+        self.number: int | None
+        self.connection, self.number = template.fork()
         self.rest()
 
-    def start(self) -> None:
-        self.connection, theirs = Pipe()
-        told = [json.dumps(sys.path), str(theirs.fileno()), str(os.getpid())]
-        # a group of its own: Ctrl-C is for the process that shows how to go on; what a decoder prints is no result
-        try:
-            self.process = subprocess.Popen(
-                [sys.executable, "-c", BEGIN, *told], env={**os.environ, **dict.fromkeys(THREADS, "1")},
-                pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=2, process_group=0, cwd=self.folder,
-            )  # fmt: skip
-        except OSError as error:
-            raise DataError(f"no worker process can be started ({error}); --jobs 0 works without one") from None
-        theirs.close()
-
     def rest(self) -> None:
-        self.busy, self.key, self.arguments = False, -1, ()
-        self.at: int | None = None
+        self.busy, self.key, self.arguments = False, None, ()
+        self.at: Any = None
         self.since, self.done, self.failed = time.monotonic(), 0, 0
 
-    def begin(self, work: Callable[..., Any], key: int, arguments: tuple[Any, ...]) -> None:
+    def begin(self, work: Callable[..., Any], key: Any, arguments: tuple[Any, ...]) -> None:
         self.rest()
         self.busy, self.key, self.arguments = True, key, arguments
         with suppress(ConnectionError):  # it died: listening says so
@@ -156,19 +153,23 @@ class _Worker:
                 else:
                     return what, value
         except (EOFError, ConnectionError):
-            return "died", _how(self.process.wait())
+            number, self.number = self.number, None
+            return "died", _how(self.template.ended(number)) if number is not None else ""
         late = self.at is not None and time.monotonic() - self.since > timeout
         return (LATE, None) if late else None
 
     def replace(self) -> None:
+        """A new process in place of one that hangs or has died."""
         self.end()
-        self.start()
+        self.connection, self.number = self.template.fork()
         self.rest()
 
     def end(self) -> None:
         self.connection.close()
-        self.process.kill()
-        self.process.wait()
+        if self.number is not None:
+            os.kill(self.number, signal.SIGKILL)  # its number is its own until the template has waited for it
+            self.template.ended(self.number)
+            self.number = None
 
 
 def _how(status: int) -> str:

@@ -1,15 +1,13 @@
 """One shard of a store: the clips of a block of items, written whole or not at all, as HDF5 or LMDB.
 
-Frames and sounds, and columns: starts (n,) s; labels (n, C) bool; annotated (n, F) bool; ids, videos (n,) and keys
-(n, F) strings; boxes/{clip, frame, label, sounding, xyxy}, where clip is the row; in stores of masks those of
-`avloc.data.masks`; sources (m,), the files read.
+Frames and sounds, and the columns of `avloc.data.shard_form`; sources are the files read, see `sources`.
 """
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from contextlib import closing
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +16,19 @@ from numpy.typing import NDArray
 
 from avloc.data import masks
 from avloc.data.clip import Clip, Mask
-from avloc.data.digest import clip_digest, content_digest, item_digest
-from avloc.data.pictures import encode_jpeg
+from avloc.data.manifest import checked_outcomes
 from avloc.data.shard_files import backend
-from avloc.files import replacing
+from avloc.errors import AvlocError, DataError
+from avloc.files import replacing, system_error, why
 from avloc.prepare.media.container import MediaError
 from avloc.prepare.parts.items import Item, Reader
 from avloc.prepare.pool.process import Tell
-from avloc.prepare.pool.tasks import CRASHED, LATE
+from avloc.prepare.writing.earlier import Earlier
+from avloc.prepare.writing.kept import Kept, Stored, kept_at, kept_beside
+from avloc.prepare.writing.reading import Outcome, failed, read_item
 from avloc.prepare.writing.sources import SOURCES, files_of
+
+Spared = Mapping[int, tuple[str, str]]
 
 
 def block_key(settings: Mapping[str, Any], items: Sequence[Item]) -> str:
@@ -36,112 +38,168 @@ def block_key(settings: Mapping[str, Any], items: Sequence[Item]) -> str:
     return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
 
 
-def read_outcome(path: Path, key: str | None = None) -> list[dict[str, Any]] | None:
-    """What became of each item of a finished shard; None where it is missing, broken, or made from something else."""
+def read_outcome(path: Path) -> tuple[str, list[Outcome]] | None:
+    """The key of a finished shard, and what became of each of its items; None where it is missing or broken.
+
+    DataError where the system does not give the file: it may be whole, and is not to be written anew.
+    """
     try:
-        found, items = backend(path)[1].items(path)
-        outcomes = [json.loads(line) for line in items]
-        # what killed or held a process may have been a want of memory, or a slow disc: another run tries again
-        again = key is not None and any(outcome.get("reason") in (CRASHED, LATE) for outcome in outcomes)
-        return outcomes if key in (None, found) and not again else None
-    except (OSError, KeyError, ValueError):
+        key, items = backend(path)[1].items(path)
+        return key, checked_outcomes(items)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if system_error(error) is None:
+            return None
+        raise DataError(f"{path}: cannot be read ({why(error)}); nothing is known to be wrong with it") from None
+    except ValueError:
         return None
 
 
-def write_block(
-    path: Path,
-    key: str,
+@dataclass(frozen=True)
+class Whole:
+    """A shard that one task writes."""
+
+    path: Path
+    key: str
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A file in which the clips of a part of a block wait until its shard is put together."""
+
+    path: Path
+
+
+@dataclass(frozen=True)
+class Joined:
+    """A shard put together from pieces, as it would have been written at once, byte for byte."""
+
+    path: Path
+    key: str
+    pieces: Sequence[tuple[Path, list[Outcome]]]
+
+
+def write_items(
+    target: Whole | Piece | Joined,
     items: Sequence[Item],
     reader: Reader,
     settings: Mapping[str, Any],
-    spared: Mapping[int, tuple[str, str]],
+    earlier: Earlier,
+    spared: Spared,
     tell: Tell,
-) -> list[dict[str, Any]]:
-    """Read the items and write their clips; an item that cannot be used is recorded with its reason.
+) -> list[Outcome]:
+    """Read the items and write their clips; an item that cannot be used is recorded with its reason. One task of the pool.
 
-    spared: items that are not to be read, with reason and detail. tell: see `avloc.prepare.pool.process`.
+    items: of the whole block where pieces are joined. earlier: clips that are taken over. spared: items that are not to be
+    read, with reason and detail. tell: see `avloc.prepare.pool.process`.
     """
-    outcomes: list[dict[str, Any]] = []
-    with replacing(path) as temporary, closing(backend(path)[0](temporary, settings)) as writer:
-        shard = _Shard(writer, settings)
-        for number, item in enumerate(items):
-            row = len(shard.clips)
-            try:
-                if number in spared:
-                    raise MediaError(item.path, *spared[number])
-                tell("at", number)
-                reading = iter(reader.read(item))
-                notes = None
-                while True:
-                    try:
-                        shard.add(next(reading))
-                    except StopIteration as end:
-                        notes = end.value
-                        break
-                    tell("at", number)
-            except MediaError as error:
-                shard.cut(row)
-                why = {"status": "failed", "reason": error.reason, "detail": error.detail, "clips": []}
-                outcomes.append({"id": item.id, **why})
-            else:
-                made = {"row": row, **shard.made(row, settings["seconds"])}
-                outcomes.append({"id": item.id, "status": "ok", **made, **(notes or {})})
-            tell("at", None)
-            tell("done", outcomes[-1]["status"] == "failed")
-        good = [item for item, outcome in zip(items, outcomes, strict=True) if outcome["status"] == "ok"]
-        writer.finish(
-            {**shard.columns(), SOURCES: files_of(reader, good)}, [json.dumps(outcome) for outcome in outcomes], key
-        )
-    return outcomes
+
+    def taken(number: int, kept: Kept) -> Outcome:
+        item = items[number]
+        if number in spared:  # its process died or hung: another run tries again
+            return failed(item, MediaError(item.path, *spared[number], passing=True))
+        tell("at", number)
+        outcome = earlier.take(number, settings, kept)
+        if outcome is None:
+            outcome = read_item(reader, item, settings, kept, lambda: tell("at", number))
+        tell("at", None)
+        return outcome
+
+    def done(outcome: Outcome) -> Outcome:
+        tell("done", outcome["status"] == "failed")
+        return outcome
+
+    with _in_words(target.path):
+        if isinstance(target, Piece):
+            target.path.unlink(missing_ok=True)  # of a process that died over it
+            with kept_at(target.path, "xb") as kept:
+                return [done(taken(number, kept)) for number in range(len(items))]
+        if isinstance(target, Joined):
+            return _join(target, items, reader, settings)
+        with kept_beside(target.path) as kept, _new_shard(target, items, reader, settings) as shard:
+            for number in range(len(items)):
+                outcome = taken(number, kept)
+                kept.file.seek(0)
+                shard.take(outcome, kept)
+                kept.back_to(0)
+                done(outcome)
+        return shard.outcomes
+
+
+def _join(target: Joined, items: Sequence[Item], reader: Reader, settings: Mapping[str, Any]) -> list[Outcome]:
+    with _new_shard(target, items, reader, settings) as shard:
+        for path, outcomes in target.pieces:
+            with kept_at(path, "rb") as kept:
+                for outcome in outcomes:
+                    shard.take(outcome, kept)
+    for path, _ in target.pieces:  # not before: a process that dies over it leaves them to the next
+        path.unlink()
+    return shard.outcomes
+
+
+@contextmanager
+def _new_shard(
+    target: Whole | Joined, items: Sequence[Item], reader: Reader, settings: Mapping[str, Any]
+) -> Iterator["ShardWriter"]:
+    with replacing(target.path) as temporary, closing(ShardWriter(temporary, settings)) as shard:
+        yield shard
+        good = [item for item, outcome in zip(items, shard.outcomes, strict=True) if outcome["status"] == "ok"]
+        shard.finish(target.key, files_of(reader, good))
+
+
+@contextmanager
+def _in_words(path: Path) -> Iterator[None]:
+    """What ends the writing of a store, in one line."""
+    try:
+        yield
+    except MemoryError:
+        raise AvlocError(f"{path}: cannot be written (out of memory); run the command again with fewer jobs") from None
+    except ConnectionError:  # nobody is there to be told
+        raise
+    except OSError as error:
+        raise AvlocError(f"{path}: cannot be written ({why(error)}); free space or choose another folder") from None
 
 
 def sparing(arguments: tuple[Any, ...], number: int, reason: str, detail: str) -> tuple[Any, ...]:
-    """The arguments of `write_block`, so that it leaves an item out."""
+    """The arguments of `write_items`, so that it leaves an item out."""
     *others, spared = arguments
     return *others, {**spared, number: (reason, detail)}
 
 
-class _Shard:
-    """Hands the clips to a writer; frames and sounds at once, the small columns at the end."""
+class ShardWriter:
+    """Hands whole items to a writer; frames and sounds at once, the small columns at the end."""
 
-    def __init__(self, writer: Any, settings: Mapping[str, Any]) -> None:
-        self.writer = writer
-        self.jpeg = settings["frames"] == "jpeg"
+    def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
+        self.writer = backend(path)[0](path, settings)
         self.classes = len(settings["classes"])
         self.per_clip = settings["frames_per_clip"]
-        self.masked, self.size = settings.get("masks", False), settings["size"]
-        self.masks: list[list[tuple[Mask, bytes]]] = []  # of each clip, their pixels packed
+        self.masked = settings.get("masks", False)
+        self.masks: list[tuple[int, Mask, bytes]] = []  # row of the clip, and the pixels packed
         self.clips: list[Clip] = []  # without frames and sound
-        self.digests: list[bytes] = []
+        self.outcomes: list[Outcome] = []
 
-    def add(self, clip: Clip) -> None:
-        frames = (clip.jpegs or [encode_jpeg(frame) for frame in clip.frames]) if self.jpeg else clip.frames
-        sound = clip.waveform if clip.spectrogram is None else clip.spectrogram
-        self.writer.add(frames, sound)
-        self.digests.append(clip_digest(content_digest(frames, sound), clip))
-        nothing = np.empty(0, np.uint8), np.empty(0, np.int16)
-        bare = np.empty((0, 0), bool)
-        self.masks.append([(replace(mask, pixels=bare), self._packed(mask)) for mask in clip.masks])
-        self.clips.append(replace(clip, frames=nothing[0], waveform=nothing[1], spectrogram=None, masks=(), jpegs=()))
+    def take(self, outcome: Outcome, kept: Kept) -> None:
+        """An item, whose clips are the next in `kept`."""
+        if outcome["status"] == "ok":
+            outcome = {**outcome, "row": len(self.clips)}
+            for clip in kept.clips(len(outcome["clips"])):
+                self._add(clip)
+        self.outcomes.append(outcome)
 
-    def _packed(self, mask: Mask) -> bytes:
-        if not self.masked or mask.pixels.shape != (self.size, self.size):
-            expected = f"{self.size} x {self.size} pixels" if self.masked else "none: its settings do not say masks"
-            raise ValueError(f"a mask of {mask.pixels.shape} for a store of {expected}")
-        return masks.packed(mask.pixels)
+    def _add(self, clip: Stored) -> None:
+        self.writer.add(clip.frames, clip.sound)
+        self.masks += [(len(self.clips), mask, bits) for mask, bits in clip.masks]
+        self.clips.append(clip.about)
 
-    def cut(self, row: int) -> None:
-        """Take back the clips from `row` on."""
-        self.writer.cut(row)
-        del self.clips[row:], self.digests[row:], self.masks[row:]
+    def finish(self, key: str, sources: NDArray[np.bytes_]) -> None:
+        columns = {**self._columns(), SOURCES: sources}
+        self.writer.finish(columns, [json.dumps(outcome) for outcome in self.outcomes], key)
 
-    def made(self, row: int, seconds: float) -> dict[str, Any]:
-        """Of the clips from `row` on their ids, from when to when they lie in the source (s), and the digest of all."""
-        times = [[round(clip.start, 6), round(clip.start + seconds, 6)] for clip in self.clips[row:]]
-        ids = [clip.id for clip in self.clips[row:]]
-        return {"clips": ids, "times": times, "sha256": item_digest(self.digests[row:])}
+    def close(self) -> None:
+        self.writer.close()
 
-    def columns(self) -> dict[str, NDArray[Any]]:
+    def _columns(self) -> dict[str, NDArray[Any]]:
         clips = self.clips
         labels = np.zeros((len(clips), self.classes), bool)
         for row, clip in enumerate(clips):
@@ -160,13 +218,8 @@ class _Shard:
             "boxes/label": np.array([box.label for _, box in boxes], np.int64),
             "boxes/sounding": np.array([box.sounding for _, box in boxes], bool),
             "boxes/xyxy": np.array([box.xyxy for _, box in boxes], np.float32).reshape(-1, 4),
-            **self._mask_columns(),
+            **(masks.columns(self.masks) if self.masked else {}),
         }
-
-    def _mask_columns(self) -> dict[str, NDArray[Any]]:
-        if not self.masked:
-            return {}
-        return masks.columns([(row, mask, bits) for row, own in enumerate(self.masks) for mask, bits in own])
 
 
 def _strings(texts: Sequence[str]) -> NDArray[np.bytes_]:

@@ -1,4 +1,4 @@
-"""Writing a store: items are cut into blocks, each block becomes one shard, processes work on blocks in parallel.
+"""Writing a store: items are cut into blocks, each block becomes one shard, processes work on blocks, or parts, in parallel.
 
 A block's content depends on its items and the settings alone, so that a build which was interrupted and taken up
 again, or ran with another number of processes, ends in the same store.
@@ -22,15 +22,16 @@ from avloc.prepare.parts.items import Item, Listing, Reader
 from avloc.prepare.pool.dask import run_on_dask
 from avloc.prepare.pool.scale import Scale, Work
 from avloc.prepare.pool.tasks import run_tasks
-from avloc.prepare.writing.block import block_key, read_outcome, sparing, write_block
+from avloc.prepare.writing.block import sparing, write_items
+from avloc.prepare.writing.dealing import WHOLE, deal
+from avloc.prepare.writing.looking import Looked, look
 from avloc.prepare.writing.moved_source import refuse_other_source
+from avloc.prepare.writing.reading import Outcome
+from avloc.prepare.writing.source_watch import SourceWatch
 from avloc.prepare.writing.store_folder import Prepared, begin, finish, lines_digest, locked, manifest, summary, sweep
-from avloc.processes import processors
 from avloc.progress import Progress
 
 logger = logging.getLogger(__name__)
-
-Outcome = dict[str, Any]
 
 
 def build_store(
@@ -60,10 +61,15 @@ def build_store(
         by_path = {shard_path(out, shard, settings["store"]): items for shard, items in mine.items()}
         moved = partial(refuse_other_source, out, source, blocks=by_path, settings=settings)
         begin(out, settings, source, how.shard, moved)
-        outcomes, kept = _write_blocks(out, mine, reader, settings, how)
+        looked = look(out, source, mine, listing.items, reader, settings)
+        if looked.stale or looked.blocks:
+            (out / "store.json").unlink(missing_ok=True)  # no reader may take a store for whole that is being changed
+        for path in looked.stale:
+            path.unlink(missing_ok=True)
+        outcomes = _write_blocks(out, source, mine, looked, reader, settings, how)
         rows = manifest(listing, outcomes, block)
         seconds, is_part = time.perf_counter() - began, how.shard is not None
-        prepared = summary(out, list(rows.values()), list(listing.splits), kept, seconds, is_part)
+        prepared = summary(out, list(rows.values()), list(listing.splits), looked.kept, seconds, is_part)
         prepared = replace(prepared, unmatched=left, passed=dict(listing.passed))
         part = None
         if how.shard is not None:
@@ -77,42 +83,44 @@ def build_store(
 
 def _write_blocks(
     out: Path,
-    blocks: Mapping[int, Sequence[Item]],
+    source: Path,
+    mine: Mapping[int, Sequence[Item]],
+    looked: Looked,
     reader: Reader,
     settings: Mapping[str, Any],
     how: Work,
-) -> tuple[dict[int, list[Outcome]], int]:
-    """What became of the items, by block; and how many items were there already."""
-    outcomes: dict[int, list[Outcome]] = {}
-    tasks: dict[int, tuple[Any, ...]] = {}
-    for shard, items in blocks.items():
-        key, path = block_key(settings, items), shard_path(out, shard, settings["store"])
-        finished = read_outcome(path, key)
-        if finished is None:
-            tasks[shard] = (path, key, items, reader, settings, {})
-        else:
-            outcomes[shard] = finished
-    kept = sum(len(items) for items in outcomes.values())
-    tally = _Tally(how.progress, sum(len(items) for items in blocks.values()), outcomes)
-    if kept:
-        logger.info("%s: %d of %d items were prepared by an earlier run", out, kept, tally.total)
-    if tasks:
-        (out / "store.json").unlink(missing_ok=True)  # no reader may take a store for whole that is being changed
+) -> dict[int, list[Outcome]]:
+    """What became of the items, by block."""
+    outcomes = dict(looked.finished)
+    tally = _Tally(how.progress, sum(map(len, mine.values())), outcomes)
+    if looked.kept:
+        logger.info("%s: %d of %d items were prepared by an earlier run", out, looked.kept, tally.total)
     tally(0, 0)
-    jobs = processors() if how.jobs is None else how.jobs
+    (out / "shards").mkdir(exist_ok=True)
+    jobs = how.processes() if looked.blocks else 0
+    dealt = deal(looked.blocks, reader, settings, jobs)
+    watch = SourceWatch(source, [item for items in mine.values() for item in items], looked.known)
     if how.dask is None:
-        results = run_tasks(write_block, tasks, jobs, how.timeout, sparing, tally)
+        results = run_tasks(write_items, dealt.tasks, jobs, how.timeout, sparing, tally)
     else:
-        results = run_on_dask(write_block, tasks, how.dask, how.timeout, sparing, tally)
+        results = run_on_dask(write_items, dealt.tasks, how.dask, how.timeout, sparing, tally)
+    read: dict[int, int] = {}
     try:
         with closing(results):
-            for shard, outcome in results:
-                outcomes[shard] = outcome
-                tally.add(outcome)
+            for (shard, number), ended in results:
+                dealt.ended((shard, number), ended)
+                if number == WHOLE:
+                    outcomes[shard] = ended
+                    if shard in read:  # piece by piece
+                        continue
+                read[shard] = read.get(shard, 0) + len(ended)
+                tally.add(ended)
+                watch.add(ended)
+        watch.end()
     finally:
         sweep(out)
     tally(0, 0)
-    return outcomes, kept
+    return outcomes
 
 
 class _Tally:

@@ -1,17 +1,165 @@
-"""Reading a whole store to see what is wrong with it."""
+"""Reading a whole store to see what is wrong with it, shard by shard in watched processes.
 
+A damaged file may keep the library that reads it busy for ever, or end its process: that is told of the shard, no more.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import combinations
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from avloc.data.clip import Box, Clip, Mask
 from avloc.data.digest import clip_digest, content_digest, item_digest
 from avloc.data.pictures import decode_jpeg
+from avloc.data.scenes import heard_of
+from avloc.data.shard_files import backend, shard_path
+from avloc.data.shard_form import Form
+from avloc.data.shards import Shards
 from avloc.data.store import Store
-from avloc.errors import DataError
+from avloc.files import why
+from avloc.prepare.pool.process import Tell
+from avloc.prepare.pool.tasks import LATE, run_tasks
+from avloc.prepare.pool.template import NoWorkers
+from avloc.prepare.writing.block import sparing
+from avloc.prepare.writing.stored_clips import clips_about, masks_marked, with_masks
+from avloc.processes import processors
 
 SILENT = 33  # of 32767: a thousandth of full scale
 STILL = 8  # of 255: a codec that refreshes a still picture changes it by less
+LIMIT = 60.0  # s that the reading of a shard may be silent
+
+Place = tuple[int, int, str | None]  # first row and clips of an item, and its digest
+
+
+@dataclass(frozen=True)
+class Content:
+    """Of a clip. flat: it has a box without area, or outside the frame. hollow: it has a mask that marks no pixel."""
+
+    digest: bytes
+    loud: bool
+    still: bool
+    flat: bool
+    hollow: bool
+
+
+@dataclass(frozen=True)
+class Looked:
+    """An item. contents: of its clips, None where they cannot be read. good: they have the digest of the manifest, None where
+    that has none. labels: (C,) clips in which each class sounds. boxes, masks, annotated: boxes and masks, and frames somebody
+    looked at. silent_frames: annotated ones in which nothing is marked as sounding.
+    """
+
+    contents: list[Content] | None
+    good: bool | None
+    labels: NDArray[np.int64]
+    boxes: int
+    masks: int
+    annotated: int
+    silent_frames: int
+
+
+def read_shards(store: Store) -> tuple[dict[tuple[int, int], Looked], dict[int, str]]:
+    """What is found of each item, by its shard and first row; and of shards that cannot be read why.
+
+    Each item is read once, also where splits share it.
+    """
+    places: dict[int, dict[int, Place]] = {}
+    for row, _ in store.lines():
+        places.setdefault(row["shard"], {})[row["row"]] = row["row"], len(row["clips"]), row.get("sha256")
+    kind, form = store.settings.get("store", "hdf5"), store.form
+    tasks: dict[int, tuple[Any, ...]] = {
+        shard: (store.path, form, kind, shard, list(own.values()), {}) for shard, own in sorted(places.items())
+    }
+    found: dict[tuple[int, int], Looked] = {}
+    broken: dict[int, str] = {}
+    for shard, answer in _looked_at(tasks):
+        if isinstance(answer, str):
+            broken[shard] = answer
+        else:
+            found |= {(shard, row): looked for row, looked in answer.items()}
+    return found, dict(sorted(broken.items()))
+
+
+def _looked_at(tasks: Mapping[int, tuple[Any, ...]]) -> Iterator[tuple[int, Any]]:
+    """In watched processes; where none can be started in this one, which nothing saves from a library that hangs."""
+    try:
+        with closing(run_tasks(look_at_shard, tasks, max(1, processors()), LIMIT, sparing)) as results:
+            yield from results
+    except NoWorkers:
+        yield from run_tasks(look_at_shard, tasks, 0, LIMIT, sparing)
+
+
+def look_at_shard(
+    store: Path,
+    form: Form,
+    kind: str,
+    shard: int,
+    items: Sequence[Place],
+    spared: Mapping[int, tuple[str, str]],
+    tell: Tell,
+) -> dict[int, Looked] | str:
+    """What is found of the items by their first row, or why the shard cannot be read. spared: as `write_items` has it."""
+    path, again = shard_path(store, shard, kind), f"run the `avloc prepare` command of {store} again"
+    if spared:
+        reason, detail = spared[0]
+        return f"{path}: broken, reading it {'hangs' if reason == LATE else f'crashes ({detail})'}; {again}"
+    tell("at", 0)
+    unreadable = Shards(store, form, kind).broken({shard: max(row + count for row, count, _ in items)})
+    if unreadable:
+        return unreadable[shard]
+    found = {}
+    with closing(backend(path)[1](path, form)) as file:
+        for row, count, digest in items:
+            try:
+                found[row] = _item(file, form, row, count, digest)
+            except (OSError, ValueError) as error:
+                return f"{path}: broken or of another store ({why(error)}); {again}"
+            tell("at", 0)
+    tell("at", None)
+    return found
+
+
+def _item(file: Any, form: Form, row: int, count: int, digest: str | None) -> Looked:
+    clips = clips_about(file, row, count)
+    labels = np.zeros(form.classes, np.int64)
+    for clip in clips:
+        labels[list(clip.labels)] += 1
+    marked = masks_marked(file, form, row, count)[1]
+    silent = 0
+    for clip, masks in zip(clips, marked, strict=True):
+        marks: list[Box | Mask] = [*clip.boxes, *masks]
+        sounding = {mark.frame for mark in marks if mark.sounding}
+        silent += sum(looked and frame not in sounding for frame, looked in enumerate(clip.annotated))
+    counts = sum(len(clip.boxes) for clip in clips), sum(map(len, marked)), sum(sum(clip.annotated) for clip in clips)
+    try:
+        contents, digests = _contents(file, form, row, with_masks(file, form, row, clips))
+    except (OSError, ValueError):  # bytes that are no picture any more
+        return Looked(None, None if digest is None else False, labels, *counts, silent)
+    return Looked(contents, None if digest is None else item_digest(digests) == digest, labels, *counts, silent)
+
+
+def _contents(file: Any, form: Form, row: int, clips: Sequence[Clip]) -> tuple[list[Content], list[bytes]]:
+    """Clips of one frame are still where all of their video show the same; one such clip alone cannot be told."""
+    contents, digests, stills = [], [], []
+    first = None
+    for n, clip in enumerate(clips, row):
+        stored, sound = [file.frame(n, pick) for pick in range(form.frames)], file.sound(n)
+        frames = [form.refuse_frame(decode_jpeg(frame) if form.jpeg else frame) for frame in stored]
+        digest = content_digest(stored, sound)
+        digests.append(clip_digest(digest, clip))
+        first = frames[0] if first is None else first
+        stills.append(_same(frames[0], first))
+        still = len(frames) > 1 and all(_same(frame, frames[0]) for frame in frames[1:])
+        hollow = not all(mask.pixels.any() for mask in clip.masks)
+        contents.append(Content(digest, _loud(sound), still, any(map(_is_flat, clip.boxes)), hollow))
+    if form.frames == 1 and len(clips) > 1 and all(stills):
+        contents = [replace(content, still=True) for content in contents]
+    return contents, digests
 
 
 @dataclass
@@ -31,81 +179,52 @@ class Found:
     bare: int = 0
     seen: dict[bytes, str] = field(default_factory=dict)
 
+    def add(self, row: Mapping[str, Any], looked: Looked) -> None:
+        """An item of the split, by its line of the manifest."""
+        if looked.contents is None:
+            self.changed.append(row["id"])
+            return
+        for name, content in zip(row["clips"], looked.contents, strict=True):
+            self._add_clip(name, as_meant(content, row, name))
+        if looked.good is None:
+            self.bare += 1
+        elif looked.good:
+            self.verified += 1
+        else:
+            self.changed.append(row["id"])
 
-@dataclass(frozen=True)
-class _Content:
-    digest: bytes
-    loud: bool
-    still: bool
-
-
-class Checker:
-    """Reads each item once, also where splits share it."""
-
-    def __init__(self, store: Store) -> None:
-        self.jpeg = store.settings["frames"] == "jpeg"
-        self.known: dict[tuple[int, int], list[_Content]] = {}
-
-    def split(self, part: Store) -> Found:
-        found, boxes = Found(), part.boxes
-        left, top, right, bottom = boxes.xyxy.T if len(boxes) else np.empty((4, 0))
-        inside = (left >= 0) & (top >= 0) & (right <= 1 + 1e-6) & (bottom <= 1 + 1e-6)
-        wrong = ~((right > left) & (bottom > top) & inside)
-        found.flat += [part.ids[clip] for clip in np.unique(boxes.clip[wrong])]
-        for row, clips in part.lines():
-            place = row["shard"], row["row"]
-            try:
-                if place not in self.known:
-                    self.known[place] = self._read(part, clips)
-                told = [part.about(clip) for clip in clips]
-            except (DataError, ValueError):  # bytes that are no picture any more
-                found.changed.append(row["id"])
-                continue
-            contents = self.known[place]
-            for clip, content in zip(told, contents, strict=True):
-                _look(found, clip.id, content)
-                if not all(mask.pixels.any() for mask in clip.masks):
-                    found.hollow.append(clip.id)
-            if "sha256" not in row:
-                found.bare += 1
-                continue
-            digests = [clip_digest(content.digest, clip) for clip, content in zip(told, contents, strict=True)]
-            if item_digest(digests) == row["sha256"]:
-                found.verified += 1
-            else:
-                found.changed.append(row["id"])
-        return found
-
-    def _read(self, part: Store, clips: range) -> list[_Content]:
-        """Clips of one frame are still where all of their video show the same; one such clip alone cannot be told."""
-        contents, pictures = [], []
-        for clip in clips:
-            stored, sound = part.stored(clip)
-            frames = [decode_jpeg(frame) if self.jpeg else frame for frame in stored]
-            still = len(frames) > 1 and all(_same(frame, frames[0]) for frame in frames[1:])
-            contents.append(_Content(content_digest(stored, sound), _loud(sound), still))
-            pictures.append(frames[0])
-        if part.frames_per_clip == 1 and len(clips) > 1 and all(_same(picture, pictures[0]) for picture in pictures):
-            contents = [replace(content, still=True) for content in contents]
-        return contents
+    def _add_clip(self, name: str, content: Content) -> None:
+        if not content.loud:
+            self.silent.append(name)
+        if content.still:
+            self.frozen.append(name)
+        if content.flat:
+            self.flat.append(name)
+        if content.hollow:
+            self.hollow.append(name)
+        if content.digest in self.seen:
+            self.doubles.append((self.seen[content.digest], name))
+        self.seen.setdefault(content.digest, name)
 
 
-def _loud(sound: np.ndarray) -> bool:
+def _loud(sound: NDArray[Any]) -> bool:
     """Waveforms that are no longer silent somewhere; spectrograms that are not one value throughout."""
     return bool(np.abs(sound.astype(np.int32)).max(initial=0) >= SILENT) if sound.ndim == 1 else bool(np.ptp(sound) > 0)
 
 
-def _look(found: Found, name: str, content: _Content) -> None:
-    if not content.loud:
-        found.silent.append(name)
-    if content.still:
-        found.frozen.append(name)
-    if content.digest in found.seen:
-        found.doubles.append((found.seen[content.digest], name))
-    found.seen.setdefault(content.digest, name)
+def _is_flat(box: Any) -> bool:
+    left, top, right, bottom = box.xyxy
+    inside = left >= 0 and top >= 0 and right <= 1 + 1e-6 and bottom <= 1 + 1e-6
+    return not (right > left and bottom > top and inside)
 
 
-def _same(one: np.ndarray, other: np.ndarray) -> bool:
+def as_meant(content: Content, row: Mapping[str, Any], name: str) -> Content:
+    """Without what a composed clip was meant to be: of one picture with others of its scene, or silent."""
+    silent = any(one["clip"] == name and one["sound"] == "silence" for one in heard_of(row))
+    return replace(content, still=content.still and "scene" not in row, loud=content.loud or silent)
+
+
+def _same(one: NDArray[Any], other: NDArray[Any]) -> bool:
     return bool(np.abs(one.astype(np.int16) - other).max(initial=0) <= STILL)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from avloc.data.manifest import read_manifest
 from avloc.data.shard_files import shard_path
 from avloc.data.store import Store
 from avloc.errors import AvlocError, DataError
@@ -54,8 +55,11 @@ def merge_stores(stores: Sequence[Path], out: Path) -> Prepared:
     with locked(out):
         begin(out, first.settings, first.source, None)
         (out / "store.json").unlink(missing_ok=True)
+        filled = {row["shard"] for row in rows.values() if row["status"] == "ok"}
         for shard in range(first.shards):
-            _take(shard_path(parts[shard % first.count].path, shard, kind), shard_path(out, shard, kind))
+            _take(
+                shard_path(parts[shard % first.count].path, shard, kind), shard_path(out, shard, kind), shard in filled
+            )
         sweep(out)
         in_order = [rows[number] for number in sorted(rows)]
         prepared = summary(out, in_order, first.splits, 0, time.perf_counter() - began)
@@ -71,8 +75,8 @@ def _read(path: Path) -> _Part:
     number, count = map(int, settings["shard"].split("/"))
     try:
         part = read_json(path / PART)
-        lines = (path / "manifest.jsonl").read_text("utf-8").splitlines()
-        rows = dict(zip(part["rows"], map(json.loads, lines), strict=True))
+        _, lines = read_manifest(path / "manifest.jsonl", settings["splits"])
+        rows = dict(zip(part["rows"], map(json.loads, lines.splitlines()), strict=True))
         shards, total, digest = part["shards"], part["lines"], part["digest"]
     except (AvlocError, OSError, ValueError, KeyError, TypeError):
         raise DataError(
@@ -109,9 +113,13 @@ def _fit(parts: Sequence[_Part]) -> None:
         raise DataError(f"{len(missing)} of {first.count} parts are missing: --shard {', '.join(missing[:5])}")
 
 
-def _take(there: Path, here: Path) -> None:
+def _take(there: Path, here: Path, filled: bool) -> None:
+    """filled: it must be there; a block of which no file was there has no shard."""
     if read_outcome(there) is None:
-        raise DataError(f"{there}: missing or broken; run the `avloc prepare` command of its store again")
+        if filled:
+            raise DataError(f"{there}: missing or broken; run the `avloc prepare` command of its store again")
+        here.unlink(missing_ok=True)
+        return
     with replacing(here) as temporary:
         temporary.unlink()
         try:

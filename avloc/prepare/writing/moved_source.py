@@ -23,11 +23,12 @@ def refuse_other_source(
     differing: list[str] = []
     checked: set[str] = set()
     for shard in sorted((out / "shards").glob(f"*{SUFFIXES[settings['store']]}")):
-        if read_outcome(shard) is None:
+        found = read_outcome(shard)
+        if found is None:
             continue  # broken, so it is prepared again
         files = kept_files(shard)
         if files is None:
-            if read_outcome(shard, block_key(settings, blocks.get(shard, []))) is None:
+            if found[0] != block_key(settings, blocks.get(shard, [])):
                 differing.append(f"the items of {shard.name} have other names, sizes or annotations")
             continue
         for path in files.keys() - checked:

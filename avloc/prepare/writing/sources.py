@@ -44,14 +44,11 @@ def files_of(reader: Reader, items: Iterable[Item]) -> NDArray[np.bytes_]:
 
 def kept_files(shard: Path) -> dict[str, Known] | None:
     """What a finished shard says; None where it is of an earlier version, which kept nothing."""
-    file = backend(shard)[1](shard)
     try:
-        lines = [json.loads(line) for line in file.column(SOURCES).tolist()]
-    except (OSError, KeyError, ValueError):
+        lines = [json.loads(line) for line in backend(shard)[1].sources(shard)]
+        return {path: (size, digest) for path, size, digest in lines if _within(path)}
+    except (OSError, TypeError, ValueError, RecursionError):
         return None
-    finally:
-        file.close()
-    return {path: (size, digest) for path, size, digest in lines}
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -5,6 +5,7 @@ import hashlib
 import json
 import logging
 import shutil
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from avloc.prepare.writing.repairs import left_out_of, tallied
 
 logger = logging.getLogger(__name__)
 
+OLD = 3600.0  # s since a file that another command began to write was touched
 SHOWN = 20  # failed items named in the log
 PART = "part.json"
 UNMATCHED = "unmatched"  # what joins of names left over, in store.json
@@ -35,10 +37,10 @@ class Prepared:
 
     splits: clips in each. ok, failed: lines of the splits. reasons: why lines failed, and how many for each.
     kept: items whose blocks an earlier run had finished. seconds: of this run. shard: which part it is, "2/8", of a store.
-    coverage: lines of each split that could be prepared, and all of its lines. unmatched: what joins of names left over.
-    passed: files of the source that are no media, by ending. left_out: why clips
-    of lines that are ok were left out, and how many for each. repaired: what was mended or not used in lines that are ok
-    (see `tallied`).
+    coverage: lines of each split that could be prepared, and all of its lines. left_out: why clips of lines that are ok
+    were left out, and how many for each. repaired: what was mended or not used in lines that are ok (see `tallied`).
+    passing: failed lines that the same command tries again, because it was not the fault of the file. unmatched: what joins
+    of names left over. passed: files of the source that are no media, by ending.
     """
 
     store: Path
@@ -50,10 +52,11 @@ class Prepared:
     seconds: float
     shard: str | None = None
     coverage: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    unmatched: Sequence[Join] = ()
-    passed: Mapping[str, int] = field(default_factory=dict)
     left_out: Mapping[str, int] = field(default_factory=dict)
     repaired: Mapping[str, float] = field(default_factory=dict)
+    passing: int = 0
+    unmatched: Sequence[Join] = ()
+    passed: Mapping[str, int] = field(default_factory=dict)
 
 
 @contextmanager
@@ -111,9 +114,14 @@ def source_name(source: Path) -> str:
 
 
 def sweep(out: Path) -> None:
-    """Remove what killed processes had begun to write."""
-    texts = [path for name in TEXTS for path in out.glob(f".{name}.*")]
-    for leftover in [*texts, *(out / "shards").glob(".*")]:
+    """Remove what killed commands had begun to write.
+
+    Labels and proposals are written by commands that do not hold the lock of the store: what is young may be under way.
+    """
+    ours = [path for name in TEXTS for path in out.glob(f".{name}.*")] + list((out / "shards").glob(".*"))
+    others = [*(out / "labels").glob(".*"), *out.glob(".proposals.*")]
+    old = time.time() - OLD
+    for leftover in ours + [path for path in others if path.lstat().st_mtime < old]:
         leftover.unlink(missing_ok=True)
 
 
@@ -157,6 +165,9 @@ def summary(
     for row in failed[:SHOWN]:
         detail = f" ({row['detail']})" if row["detail"] else ""
         logger.warning("%s: %s: %s%s", row["where"] or row["split"], row["source"], row["reason"], detail)
+    passing = sum(bool(row.get("passing")) for row in failed)
+    if passing:
+        logger.warning("%d of those that failed may be whole; the same command tries them again", passing)
     reasons = Counter(row["reason"] for row in failed)
     if len(failed) > SHOWN:  # without one good item there will be no store to name them
         where = f"; {out / 'manifest.jsonl'} names them all" if whole or len(failed) < len(rows) else ""
@@ -164,8 +175,9 @@ def summary(
     ok, why = len(rows) - len(failed), dict(reasons.most_common())
     left_out, repaired = left_out_of(rows), tallied(rows)
     return Prepared(
-        out, clips, ok, len(failed), why, kept, seconds, coverage=coverage, left_out=left_out, repaired=repaired
-    )
+        out, clips, ok, len(failed), why, kept, seconds, coverage=coverage, left_out=left_out, repaired=repaired,
+        passing=passing,
+    )  # fmt: skip
 
 
 def finish(

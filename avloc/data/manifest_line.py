@@ -1,0 +1,76 @@
+"""A line of manifest.jsonl, as pydantic checks it: keys and types of what is known; further keys may be anything."""
+
+from typing import Annotated, Literal, NotRequired
+
+from pydantic import AllowInfNan, ConfigDict, Field
+from typing_extensions import TypedDict
+
+MOST_ROWS, MOST_SHARDS = 10**9, 10**7
+_OPEN = ConfigDict(extra="allow", strict=True)
+_Seconds = Annotated[float, AllowInfNan(False)]
+_Span = Annotated[list[_Seconds], Field(min_length=2, max_length=2)]
+
+
+class Repaired(TypedDict):
+    """silence: s that was filled in. packets: broken ones. offset: s from the start of the picture to that of the sound."""
+
+    __pydantic_config__ = _OPEN  # type: ignore[misc]
+    silence: NotRequired[_Seconds]
+    packets: NotRequired[int]
+    offset: NotRequired[_Seconds]
+
+
+class LeftOut(TypedDict):
+    """A clip that could not be kept."""
+
+    __pydantic_config__ = _OPEN  # type: ignore[misc]
+    reason: str
+
+
+class Prepared(TypedDict):
+    """clips: their ids. times: from when to when each lies in its source, s. sha256: of all of them; both are missing in
+    stores of early versions. repaired, left_out, rest, padded: of the recording, where there is something to say; s.
+    """
+
+    __pydantic_config__ = _OPEN  # type: ignore[misc]
+    id: str
+    status: Literal["ok"]
+    clips: list[str]
+    row: Annotated[int, Field(ge=0, le=MOST_ROWS)]
+    times: NotRequired[list[_Span]]
+    sha256: NotRequired[str]
+    repaired: NotRequired[Repaired]
+    left_out: NotRequired[list[LeftOut]]
+    rest: NotRequired[_Seconds]
+    padded: NotRequired[_Seconds]
+
+
+class Failed(TypedDict):
+    """passing: the same command tries the item again, for it was not the file's own fault."""
+
+    __pydantic_config__ = _OPEN  # type: ignore[misc]
+    id: str
+    status: Literal["failed"]
+    clips: Annotated[list[str], Field(max_length=0)]
+    reason: str
+    detail: NotRequired[str]
+    passing: NotRequired[bool]
+
+
+class PreparedLine(Prepared):
+    """split: the list. where: its file and line. source: the file that a reader should look at."""
+
+    split: str
+    source: NotRequired[str]
+    where: NotRequired[str]
+    shard: Annotated[int, Field(ge=0, le=MOST_SHARDS)]
+
+
+class FailedLine(Failed):
+    split: str
+    source: NotRequired[str]
+    where: NotRequired[str]
+
+
+Outcome = Annotated[Prepared | Failed, Field(discriminator="status")]
+Line = Annotated[PreparedLine | FailedLine, Field(discriminator="status")]

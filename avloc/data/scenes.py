@@ -1,0 +1,66 @@
+"""What the manifest of a composed store says of its clips beside what its shards hold."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import combinations
+from typing import Any
+
+from avloc.data.store import Store
+
+
+def scenes_of(store: Store) -> list[str] | None:
+    """The scene of each clip, "" for clips on their own; None where no clip has one."""
+    found = _of_clips(store, "scene", "")
+    return found if any(found) else None
+
+
+def sounds_of(store: Store) -> list[str] | None:
+    """Which sound each clip was given: its own, or another that nothing in view makes; None where all have their own."""
+    found: list[str] = []
+    for row, clips in store.lines():
+        kinds = {str(one["clip"]): str(one["sound"]) for one in heard_of(row)}
+        found += [kinds.get(store.ids[clip], "own") for clip in clips]
+    return found if any(kind != "own" for kind in found) else None
+
+
+def heard_of(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What each clip of a composed line hears: its ``clip``, ``sound`` and ``parts``; none of a line that says it otherwise."""
+    heard = row.get("heard")
+    named = heard if isinstance(heard, list) else []
+    return [one for one in named if isinstance(one, dict) and {"clip", "sound"} <= one.keys()]
+
+
+def files_of(row: Mapping[str, Any]) -> Iterator[str]:
+    """The files that a line of the manifest says its clips were composed of."""
+    for part in (
+        row.get("background"),
+        row.get("picture"),
+        row.get("objects"),
+        [one.get("parts") for one in heard_of(row)],
+    ):
+        yield from _files_in(part)
+
+
+def _files_in(part: Any) -> Iterator[str]:
+    if isinstance(part, list):
+        for one in part:
+            yield from _files_in(one)
+    elif isinstance(part, dict) and isinstance(part.get("file"), str):
+        yield part["file"]
+
+
+def shared_files(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """ "train, test" -> files that clips of both parts were composed of, which should be none."""
+    parts: dict[str, dict[str, None]] = {}
+    for row in rows:
+        if isinstance(row.get("part"), str) and row["status"] == "ok":
+            parts.setdefault(row["part"], {}).update(dict.fromkeys(files_of(row)))
+    found = {}
+    for one, other in combinations(parts, 2):
+        both = [file for file in parts[other] if file in parts[one]]
+        if both:
+            found[f"{one}, {other}"] = both
+    return found
+
+
+def _of_clips(store: Store, key: str, otherwise: Any) -> list[Any]:
+    return [str(row.get(key, otherwise)) for row, clips in store.lines() for _ in clips]

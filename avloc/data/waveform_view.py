@@ -1,0 +1,54 @@
+"""The sound itself as a view, for networks that compute their own spectrogram."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import PositiveFloat, PositiveInt
+from torch import Generator, Tensor
+
+from avloc.data.waveforms import as_float, excerpt, varied
+
+
+@dataclass(frozen=True)
+class Waveform:
+    """Waveforms (B, S) to the samples that are heard of them, (B, S') float in [-1, 1].
+
+    waveform: the rate in Hz at which the sound is heard, which must be that of the store; None hears any rate, and all of it.
+    seconds: how much of each clip is heard, its `part` ``middle`` or ``first``; a shorter clip is repeated first; None hears
+    all of it.
+
+    Training may vary the sound: see `shift` and `gain` of LogMel.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    waveform: PositiveInt | None
+    seconds: PositiveFloat | None = None
+    part: Literal["middle", "first"] = "middle"
+    shift: float = 0.0
+    gain: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.waveform is None and (self.seconds or self.shift or self.gain):
+            raise ValueError(
+                "waveform is null, which hears all of any sound; name its rate to set seconds, shift or gain"
+            )
+
+    @property
+    def rate(self) -> int | None:
+        return self.waveform
+
+    @property
+    def random(self) -> bool:
+        """Whether training hears a clip differently each time."""
+        return bool(self.shift or self.gain)
+
+    def __call__(self, waveforms: Tensor, generator: Generator | None = None) -> Tensor:
+        """Waveforms are int16, or float in [-1, 1]; a generator asks for the training view, None for the test view."""
+        if self.rate is None:
+            return as_float(waveforms)
+        if generator is not None:
+            waveforms = varied(waveforms, self.rate, self.shift, self.gain, generator)
+        if self.seconds is not None:
+            waveforms = excerpt(waveforms, int(self.seconds * self.rate), self.part)
+        return as_float(waveforms)

@@ -1,0 +1,165 @@
+"""Features of frozen encoders, computed once before a training: in memory, or in files beside the store."""
+
+import hashlib
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import torch
+from numpy.typing import NDArray
+from torch import Generator, Tensor
+
+from avloc import processes
+from avloc.data.as_stored import heard
+from avloc.data.kept import Kept, Rows
+from avloc.data.loader import seed_of
+from avloc.data.store import Store
+from avloc.errors import AvlocError
+from avloc.files import replacing, with_room, write_json
+from avloc.methods.base import Localizer, Train
+from avloc.progress import Progress, untold
+
+log = logging.getLogger("avloc.train")
+BATCH = 32  # frames or sounds that an encoder gets at once; always as many, so that the features are always the same
+SHARE = 0.5  # of the free memory that features may take unasked
+FORMAT = 1
+
+
+def keep_features(
+    localizer: Localizer, store: Store, train: Train, seed: int, augmented: bool, progress: Progress = untold
+) -> Kept:
+    """What of a split can be kept for a localizer; nothing where no encoder is frozen, or its view is random.
+
+    augmented: the split is seen by the training view, of which ``train.versions`` random ones are kept.
+    """
+    kept = Kept()
+    if train.keep == "never":
+        return kept
+    device = next((parameter.device for parameter in localizer.parameters()), torch.device("cpu"))
+    for kind, encoder, view in (
+        ("frames", localizer.frame_encoder(), localizer.frame),
+        ("sounds", localizer.sound_encoder(), localizer.sound),
+    ):
+        if encoder is None or not getattr(encoder, "frozen", False):
+            continue
+        if augmented and getattr(view, "random", True) and not train.versions:
+            log.warning(
+                "%s of %s are seen anew in each epoch, so the features of the frozen encoder are not kept: set "
+                "train.versions, or a view that does not vary them (crop: false, augment: false)",
+                kind, store.split_name or "the store",
+            )  # fmt: skip
+            continue
+        versions = 1 + train.versions * (augmented and getattr(view, "random", True))
+        work = _Work(localizer, encoder, view, store, kind, versions, seed, device, progress)
+        setattr(kept, kind, work.rows(train.keep))
+    return kept
+
+
+def digests(kept: Kept) -> dict[str, str]:
+    """Whose features are kept, for what a training says of itself: a resumed one must have the same."""
+    named = {"eyes": kept.frames, "ears": kept.sounds}
+    return {name: rows.digest for name, rows in named.items() if rows is not None}
+
+
+def weights_digest(encoder: Any) -> str:
+    """Of the encoder's network: names, shapes and values of all its weights, and how it uses them."""
+    found = hashlib.sha256(encoder.signature.encode())
+    for name, value in sorted(encoder.network.state_dict().items()):
+        found.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
+        found.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return found.hexdigest()[:16]
+
+
+class _Work:
+    """One kind of features of one split."""
+
+    def __init__(
+        self, localizer: Localizer, encoder: Any, view: Any, store: Store, kind: str, versions: int, seed: int,
+        device: torch.device, progress: Progress,
+    ):  # fmt: skip
+        self.localizer, self.encoder, self.view, self.store, self.kind = localizer, encoder, view, store, kind
+        self.versions, self.seed, self.device, self.progress = versions, seed, device, progress
+        self.digest = weights_digest(encoder)
+        self.frames = store.frames_per_clip if kind == "frames" else 1
+
+    def rows(self, where: str) -> Rows:
+        shape = (self.versions, len(self.store), self.frames, *self._features(np.zeros(1, np.int64), None).shape[1:])
+        size = 4 * int(np.prod(shape))
+        free = psutil.virtual_memory().available
+        if where == "memory" and size > free:
+            raise AvlocError(
+                f"train.keep is 'memory', but the features of {len(self.store)} clips take {size / 2**30:.1f} GiB and "
+                f"{free / 2**30:.1f} GiB are free; set it to store or never"
+            )
+        if where == "memory" or (where == "auto" and size < SHARE * free):
+            values = np.empty(shape, np.float32)
+            self._fill(values)
+            return Rows(values, self.digest)
+        return Rows(self._in_file(shape), self.digest)
+
+    def _in_file(self, shape: tuple[int, ...]) -> NDArray[np.float32]:
+        """The features of an earlier training where they are of the same encoder, view and clips; else they are computed."""
+        about = {
+            "format": FORMAT,
+            "kind": self.kind,
+            "encoder": self.digest,
+            "view": repr(self.view),
+            "store": self.store.fingerprint,
+            "split": self.store.split_name or "",
+            "shape": list(shape),
+            "seed": self.seed if self.versions > 1 else None,
+        }
+        key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:24]
+        path = Path(f"{self.store.path}.features") / f"{key}.npy"
+        if processes.is_first() and _whole(path, shape) is None:
+            log.info("%s: features of %d clips are kept here", path, len(self.store))
+        if _whole(path, shape) is None:
+            if processes.is_first():
+                with replacing(path) as temporary:
+                    with_room(temporary, 4 * int(np.prod(shape)))
+                    self._fill(np.lib.format.open_memmap(temporary, "w+", np.float32, shape))
+                write_json(path.with_suffix(".json"), about)
+            else:
+                self._fill(None)
+        processes.barrier()
+        found = _whole(path, shape)
+        if found is None:
+            raise AvlocError(f"{path}: the features just written cannot be read; free space, or set train.keep: never")
+        return found
+
+    def _fill(self, values: NDArray[np.float32] | None) -> None:
+        """All features; each process computes its share of every batch. values: None throws them away."""
+        total, done = self.versions * len(self.store) * self.frames, 0
+        world, rank = processes.world_size(), processes.rank()
+        for version in range(self.versions):
+            for start in range(0, len(self.store) * self.frames, BATCH * world):
+                places = np.arange(start, min(start + BATCH * world, len(self.store) * self.frames))
+                mine = np.minimum(start + rank * BATCH + np.arange(BATCH), places[-1])
+                generator = Generator().manual_seed(seed_of(self.seed, version, start, rank)) if version else None
+                found = processes.gather_rows(self._features(mine, generator).contiguous())
+                if values is not None:
+                    clips, picks = np.divmod(places, self.frames)
+                    values[version, clips, picks] = found[: len(places)].cpu().numpy()
+                done += len(places)
+                self.progress(done, total, f"features of {self.kind}: {done} of {total}")
+
+    def _features(self, places: NDArray[np.int64], generator: Generator | None) -> Tensor:
+        clips, picks = np.divmod(places, self.frames)
+        self.encoder.eval()
+        with torch.no_grad():
+            if self.kind == "frames":
+                raw = torch.from_numpy(self.store.frames(clips, picks)).to(self.device)
+                return self.encoder.features(self.view(raw, generator)).float()
+            sounds = torch.from_numpy(self.store.sounds(clips)).to(self.device)
+            return self.encoder.features(heard(self.view, sounds, generator)[0]).float()
+
+
+def _whole(path: Path, shape: tuple[int, ...]) -> NDArray[np.float32] | None:
+    try:
+        found = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    return found if found.shape == shape and found.dtype == np.float32 else None

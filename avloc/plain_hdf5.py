@@ -1,0 +1,118 @@
+"""HDF5 files that somebody else may have written: no link leads out of the file, and whatever is wrong is one error."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from avloc.files import system_error
+
+#: what h5py and numpy raise for damaged bytes
+DAMAGE = (
+    OSError,
+    RuntimeError,
+    KeyError,
+    IndexError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    MemoryError,
+)
+_LINKS = 16  # soft links that may follow one another
+_KINDS = {"number": "fiu", "whole number": "iu", "text": "SO", "bytes": "O", "any": "biufSO"}
+
+
+@contextmanager
+def open_hdf5(path: Path) -> Iterator[h5py.File]:
+    """The file, open to be read; OSError with its number where the system does not give it, ValueError where it is no HDF5."""
+    with told():
+        file = h5py.File(path, "r", locking=False)
+    try:
+        yield file
+    finally:
+        file.close()
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """What h5py raises for damage becomes a ValueError of one line; what the system says stays an OSError with its number."""
+    try:
+        yield
+    except DAMAGE as error:
+        number = system_error(error)
+        if number is not None:
+            raise OSError(number, os.strerror(number)) from None
+        raise ValueError(_line(error)) from None
+
+
+def dataset(file: h5py.File, name: str, kind: str = "number") -> h5py.Dataset:
+    """A dataset that lies in this file; ValueError where there is none, it holds another kind of values, or it leads elsewhere.
+
+    kind: number, whole number, text, bytes (a row of them in each place), or any of these and truth values.
+    """
+    with told():
+        found = file[_path(file, name)]
+        if not isinstance(found, h5py.Dataset):
+            raise ValueError(f"{name} is a group; expected a dataset")
+        if found.external or found.is_virtual:
+            raise ValueError(f"{name} keeps its values in another file, which is not read")
+        if found.shape is None or found.dtype.kind not in _KINDS[kind]:
+            what = "nothing" if found.shape is None else f"{found.dtype}"
+            raise ValueError(f"{name} holds {what}; expected values of the kind {kind}")
+        if kind == "bytes" and h5py.check_vlen_dtype(found.dtype) != np.uint8:
+            raise ValueError(f"{name} holds {found.dtype}; expected bytes")
+        if kind == "text" and found.dtype.kind == "O" and h5py.check_string_dtype(found.dtype) is None:
+            raise ValueError(f"{name} holds {found.dtype}; expected text")
+        return found
+
+
+def is_group(file: h5py.File, name: str) -> bool:
+    """Whether a name is of a group that lies in this file."""
+    with told():
+        return file.get(_path(file, name), getclass=True) is h5py.Group
+
+
+def fits(file: h5py.File, found: h5py.Dataset) -> None:
+    """ValueError for a dataset that claims more than the file can hold."""
+    with told():
+        if found.chunks is None and found.nbytes > os.path.getsize(file.filename):
+            raise ValueError(f"{found.name} claims {found.nbytes} bytes, more than the file has")
+
+
+def values(file: h5py.File, name: str, kind: str = "number") -> NDArray[Any]:
+    """All of a dataset; errors as `dataset` has them, and ValueError for one that claims more than the file can hold."""
+    found = dataset(file, name, kind)
+    fits(file, found)
+    with told():
+        return np.asarray(found[()])
+
+
+def _path(file: h5py.File, name: str) -> str:
+    """Where a name leads within the file; an external link is refused before h5py follows it."""
+    left, here = [part for part in name.split("/") if part], ""
+    followed = 0
+    while left:
+        here = f"{here}/{left.pop(0)}"
+        link = file.get(here, getlink=True)
+        if link is None:
+            raise ValueError(f"no dataset {name} (it holds {', '.join(list(file)[:5]) or 'nothing'})")
+        if isinstance(link, h5py.ExternalLink):
+            raise ValueError(f"{name} is a link to another file ({link.filename[:80]}), which is not followed")
+        if isinstance(link, h5py.SoftLink):
+            followed += 1
+            if followed > _LINKS:
+                raise ValueError(f"{name} is a link that leads to itself")
+            start = "" if link.path.startswith("/") else here.rpartition("/")[0]
+            left, here = [part for part in f"{start}/{link.path}".split("/") if part] + left, ""
+    return here or "/"
+
+
+def _line(error: BaseException) -> str:
+    text = str(error.args[0] if isinstance(error, KeyError) and error.args else error) or type(error).__name__
+    return text.strip().splitlines()[0][:200]

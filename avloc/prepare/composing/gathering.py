@@ -1,0 +1,111 @@
+"""From folders to who may appear in which part: the sources of every role, joined by class, grouped and split."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from avloc.endings import STILLS
+from avloc.naming import some
+from avloc.prepare.composing.classes import Cast, join_classes
+from avloc.prepare.composing.groups import grouped
+from avloc.prepare.composing.natural import Marked, marked_photographs
+from avloc.prepare.composing.pictures import PictureLayout, list_pictures
+from avloc.prepare.composing.sounds import SoundLayout, list_sounds
+from avloc.prepare.composing.sources import Found, Source, files_with
+from avloc.prepare.composing.splitting import Parts, split_up
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where sources lie, and how; None where a role has no folder. classes, groups: the user's tables."""
+
+    pictures: Path
+    sounds: Path
+    silent: Path | None = None
+    noise: Path | None = None
+    backgrounds: Path | None = None
+    classes: Path | None = None
+    groups: Path | None = None
+    picture_layout: PictureLayout = "auto"
+    sound_layout: SoundLayout = "auto"
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """classes: that are seen and heard. roots: where the files of each role lie. pools: what -> part -> name -> sources, of
+    pictures, things, sounds, noises and backgrounds; with photographs also "photographs". twice: files left out, since
+    they are in two classes."""
+
+    classes: tuple[str, ...]
+    roots: Mapping[str, Path]
+    pools: Mapping[str, Parts]
+    photographs: Mapping[str, Marked] | None
+    twice: Sequence[str]
+
+
+def gather(folders: Folders, shares: Mapping[str, float], seed: int, whole: bool) -> Gathered:
+    """whole: photographs with marked objects are shown as they are."""
+    roots: dict[str, Path] = {}
+    roots["pictures"], shown = list_pictures(folders.pictures, folders.picture_layout)
+    roots["sounds"], heard = list_sounds(folders.sounds, folders.sound_layout)
+    things, noises = Found(), Found()
+    if folders.silent is not None:
+        roots["silent"], things = list_pictures(folders.silent, "folders", "silent")
+    if folders.noise is not None:
+        roots["noise"], noises = list_sounds(folders.noise, "folders", "noise")
+    places: list[Source] = []
+    if folders.backgrounds is not None:
+        roots["backgrounds"] = folders.backgrounds
+        files = [f"backgrounds:{file}" for file in files_with(folders.backgrounds, STILLS, "pictures of places")]
+        places = [Source(file, "backgrounds", file) for file in files]
+    cast = join_classes(shown, heard, things, noises, folders.classes)
+    pools, twice = _split(cast, places, roots, folders.groups, shares, seed)
+    if twice:
+        logger.warning(
+            "%d files have the bytes of a file of another class and are left out: %s", len(twice), some(twice)
+        )
+    photographs = None
+    if whole:
+        photographs, pools["photographs"] = marked_photographs(shown, cast.of_picture, pools)
+    return Gathered(cast.classes, roots, pools, photographs, twice)
+
+
+def _split(
+    cast: Cast,
+    places: Sequence[Source],
+    roots: Mapping[str, Path],
+    groups: Path | None,
+    shares: Mapping[str, float],
+    seed: int,
+) -> tuple[dict[str, Parts], list[str]]:
+    """Classes, and what stands beside them, are split as one, so that equal files are found across both."""
+    both = [_together(cast.pictures, cast.things), _together(cast.sounds, cast.noises), {"backgrounds": places}]
+    (seen, audible, behind), twice = grouped(both, roots, groups)
+    known: dict[str, str] = {}
+    of_seen = split_up(seen, shares, known, seed, in_order=True)
+    of_audible = split_up(audible, shares, known, seed, in_order=False)
+    pools = {
+        "pictures": _of(of_seen, "class "),
+        "things": _of(of_seen, "beside "),
+        "sounds": _of(of_audible, "class "),
+        "noises": _of(of_audible, "beside "),
+        "backgrounds": split_up(behind, shares, known, seed, in_order=True),
+    }
+    return pools, twice
+
+
+def _together(
+    classes: Mapping[str, Sequence[Source]], beside: Mapping[str, Sequence[Source]]
+) -> dict[str, Sequence[Source]]:
+    named = {f"class {name}": own for name, own in classes.items()}
+    return named | {f"beside {name}": own for name, own in beside.items()}
+
+
+def _of(parts: Parts, prefix: str) -> Parts:
+    return {
+        part: {name.removeprefix(prefix): found for name, found in own.items() if name.startswith(prefix)}
+        for part, own in parts.items()
+    }

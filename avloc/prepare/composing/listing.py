@@ -1,0 +1,113 @@
+"""The recipes of all clips as a listing that `build_store` takes; sources that cannot be used are listed as failed."""
+
+import logging
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from avloc.errors import DataError
+from avloc.naming import unknown
+from avloc.prepare.composing.dealing import Dealer, Looks
+from avloc.prepare.composing.natural import Marked, NaturalScenes
+from avloc.prepare.composing.scenes import KINDS, Frame, Kind, Scenes, TooFew
+from avloc.prepare.composing.splitting import Parts
+from avloc.prepare.parts.items import Entry, Item, Listing
+from avloc.progress import Progress, untold
+
+logger = logging.getLogger(__name__)
+
+COUNTS = (
+    "train:whole=650", "train:solo=650", "train:mosaic=500",
+    "validation:solo=150", "validation:pair=150",
+    "test:whole=300", "test:solo=300", "test:pair=300", "test:duet=300", "test:mosaic=300", "test:interactive=150",
+    "test:absent=300",
+)  # fmt: skip
+
+
+def read_counts(texts: Sequence[str], parts: Sequence[str]) -> dict[tuple[str, Kind], int]:
+    """ "PART:KIND=COUNT" in their order; DataError for a part that --splits does not name."""
+    counts: dict[tuple[str, Kind], int] = {}
+    for text in texts:
+        where, equals, number = text.partition("=")
+        part, colon, name = where.partition(":")
+        if not (equals and colon and number.isdecimal() and int(number) > 0):
+            raise DataError(f"count {text!r}: expected PART:KIND=COUNT, such as test:pair=300")
+        if part not in parts:
+            raise DataError(f"count {text!r}: {part!r} is none of the parts {', '.join(parts)}; name it with --splits")
+        kind = next((one for one in KINDS if one == name), None)
+        if kind is None:
+            raise DataError(f"count {text!r}: {unknown('kind', name, KINDS)}")
+        if (part, kind) in counts:
+            raise DataError(f"count {text!r}: {where} is given twice")
+        counts[part, kind] = int(number)
+    if not counts:
+        raise DataError("count is empty; expected PART:KIND=COUNT, such as test:pair=300")
+    return counts
+
+
+def list_scenes(
+    counts: Mapping[tuple[str, Kind], int],
+    pools: Mapping[str, Parts],
+    frame: Frame,
+    looks: Looks,
+    seed: int,
+    least: int,
+    asked: bool = True,
+    photographs: Mapping[str, Marked] | None = None,
+    tell: Progress | None = None,
+) -> Listing:
+    """A split PART_KIND for each count. A scene depends on the seed, its split and its number, and on the scenes before it
+    in its split, whose files it does not repeat before all were used.
+
+    asked: a kind that cannot be drawn for want of classes is refused, not left out. photographs: what is marked in each,
+    where scenes are photographs as they are.
+    """
+    items: dict[str, Item] = {}
+    splits: dict[str, list[Entry]] = {}
+    total, done, told = sum(counts.values()), 0, tell or untold
+    for (part, kind), count in counts.items():
+        split = f"{part}_{kind}"
+        dealer = Dealer(pools, looks, part, split, seed, least)
+        try:
+            if photographs is None:
+                scenes = Scenes(kind, frame, dealer, looks.roots)
+            else:
+                scenes = NaturalScenes(kind, frame, dealer, looks.roots, photographs)
+        except TooFew as error:
+            if asked:
+                raise
+            logger.warning("left out: %s", str(error).partition(";")[0])
+            continue
+        splits[split] = []
+        for number in range(count):
+            name = f"{split}_{number:06d}"
+            random = np.random.default_rng([seed, zlib.crc32(split.encode()), number])
+            recipe = scenes.draw(name, random)
+            items[name] = _item(name, part, kind, seed, recipe)
+            splits[split].append(Entry(name))
+            done += 1
+            if done % 50 == 0:
+                told(done, total, "looking at pictures and sounds")
+    if not splits:
+        raise DataError("nothing to compose: no kind of scene is left; bring more classes, or name kinds with --count")
+    for file, (split, why) in looks.bad.items():
+        items[file] = Item(file, file, {"unusable": [why.reason, why.detail]})
+        splits[split if split in splits else next(iter(splits))].append(Entry(file))
+    return Listing(items, splits)
+
+
+def _item(name: str, part: str, kind: Kind, seed: int, recipe: dict[str, Any]) -> Item:
+    """The recipe is in the manifest too, but for masks, which may be long."""
+    note: dict[str, Any] = {"part": part, "kind": kind, "seed": seed}
+    if kind == "interactive":
+        note["scene"] = name
+    for key, value in recipe.items():
+        note[key] = [_short(one) for one in value] if isinstance(value, list) else value
+    shown = recipe["picture"] if "picture" in recipe else recipe["objects"][0]
+    return Item(name, shown["file"], recipe, note)
+
+
+def _short(part: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in part.items() if key != "mask"}

@@ -1,0 +1,124 @@
+"""Sounds by class: class folders, ESC-50, FSD50K, UrbanSound8K or VGGSound, each with what must lie in one split."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+from avloc.annotations.files import csv_rows, json_object
+from avloc.endings import SOUNDS, VIDEOS
+from avloc.errors import DataError
+from avloc.prepare.composing.columns import named_rows
+from avloc.prepare.composing.sources import SEVERAL, Found, Source, class_of, files_with
+
+SoundLayout = Literal["auto", "folders", "esc50", "fsd50k", "urbansound8k", "vggsound"]
+EXPECTED = f"a folder for each class with sounds ({', '.join(SOUNDS)}), ESC-50, FSD50K, UrbanSound8K or VGGSound"
+# FOLD-RECORDING-TAKE, with a prefix or the class behind it or not: a recording of Freesound was cut into takes
+_ESC = re.compile(r"(?:^|_)[1-5]-(\d+)-[A-Z](?:-\d+)?$")
+_FSD50K = ("dev", "eval")
+
+
+def list_sounds(path: Path, layout: SoundLayout = "auto", role: str = "sounds") -> tuple[Path, Found]:
+    """The folder that files are named in, and its sounds by class."""
+    kind = layout if layout != "auto" else recognised(path)
+    readers: dict[str, Callable[[Path, str, Found], None]] = {
+        "esc50": _esc50,
+        "fsd50k": _fsd50k,
+        "urbansound8k": _urbansound8k,
+        "vggsound": _vggsound,
+    }
+    found = Found()
+    readers.get(kind, _class_folders)(path, role, found)
+    found.report(path)
+    return path, found
+
+
+def recognised(path: Path) -> SoundLayout:
+    """Which layout lies there."""
+    if (path / "meta" / "esc50.csv").is_file():
+        return "esc50"
+    if (path / "FSD50K.ground_truth").is_dir():
+        return "fsd50k"
+    if (path / "metadata" / "UrbanSound8K.csv").is_file():
+        return "urbansound8k"
+    if (path / "vggsound.csv").is_file():
+        return "vggsound"
+    return "folders"
+
+
+def _class_folders(path: Path, role: str, found: Found) -> None:
+    for file in files_with(path, SOUNDS, EXPECTED):
+        found.add(Source(f"{role}:{file}", class_of(file), _recording(role, file)))
+
+
+def _recording(role: str, file: str) -> str:
+    """The recording that a file named as in ESC-50 was cut from, else the file itself."""
+    esc = _ESC.search(file.rpartition("/")[2].rpartition(".")[0])
+    return f"freesound:{esc[1]}" if esc else f"{role}:{file}"
+
+
+def _esc50(path: Path, role: str, found: Found) -> None:
+    """filename, category and src_file, the recording of Freesound."""
+    table = path / "meta" / "esc50.csv"
+    there = _by_name(path)
+    for line, row in named_rows(table, "filename", "category", "src_file"):
+        _take(found, role, there, row["filename"], row["category"], f"freesound:{row['src_file']}", table, line)
+
+
+def _urbansound8k(path: Path, role: str, found: Found) -> None:
+    """slice_file_name, class and fsID, the recording of Freesound."""
+    table = path / "metadata" / "UrbanSound8K.csv"
+    there = _by_name(path)
+    for line, row in named_rows(table, "slice_file_name", "class", "fsID"):
+        _take(found, role, there, row["slice_file_name"], row["class"], f"freesound:{row['fsID']}", table, line)
+
+
+def _fsd50k(path: Path, role: str, found: Found) -> None:
+    """fname and labels; an uploader's sounds lie in one split where the metadata names the uploaders."""
+    there = _by_name(path)
+    files = [path / "FSD50K.ground_truth" / f"{part}.csv" for part in _FSD50K]
+    if not any(file.is_file() for file in files):
+        raise DataError(f"{files[0].parent}: neither dev.csv nor eval.csv in it; expected FSD50K's ground truth")
+    for part, table in zip(_FSD50K, files, strict=True):
+        if not table.is_file():
+            continue
+        info = path / "FSD50K.metadata" / f"{part}_clips_info_FSD50K.json"
+        about: dict[str, Any] = json_object(info) if info.is_file() else {}
+        for line, row in named_rows(table, "fname", "labels"):
+            name = row["fname"]
+            known = about.get(name)
+            uploader = known.get("uploader") if isinstance(known, dict) else None
+            group = f"uploader:{uploader}" if uploader else f"freesound:{name}"
+            # labels of different depth stand side by side: which one counts is known when classes are joined
+            labels = row["labels"].replace(",", SEVERAL)
+            _take(found, role, there, f"{name}.wav", labels, group, table, line)
+
+
+def _vggsound(path: Path, role: str, found: Found) -> None:
+    """id, second, label, split; a clip is named ID_000030, and may be a sound or a video."""
+    table = path / "vggsound.csv"
+    there = _by_name(path, (*SOUNDS, *VIDEOS), ending=False)
+    for line, row in enumerate(csv_rows(table, 3), 1):
+        if not row[1].strip().isdecimal():
+            if line == 1:
+                continue
+            raise DataError(f"{table}:{line}: second {row[1]!r}; expected id,second,label,split")
+        name = f"{row[0]}_{int(row[1]):06d}"
+        _take(found, role, there, name, row[2], f"youtube:{row[0]}", table, line)
+
+
+def _by_name(path: Path, endings: tuple[str, ...] = SOUNDS, ending: bool = True) -> dict[str, str]:
+    files = files_with(path, endings, EXPECTED)
+    names = (file.rpartition("/")[2] for file in files)
+    return {name if ending else name.rpartition(".")[0]: file for name, file in zip(names, files, strict=True)}
+
+
+def _take(
+    found: Found, role: str, there: dict[str, str], name: str, label: str, group: str, table: Path, line: int
+) -> None:
+    if not label.strip():
+        raise DataError(f"{table}:{line}: {name} has no class")
+    if name in there:
+        found.add(Source(f"{role}:{there[name]}", label.strip(), group))
+    else:
+        found.leave_out("listed sounds that are not there")

@@ -1,0 +1,119 @@
+"""What scenes are composed of: a file, or one object in a picture, with its class and the group that it must not leave."""
+
+import logging
+import os
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from avloc.errors import DataError
+from avloc.naming import printable, some
+from avloc.walking import walk
+
+logger = logging.getLogger(__name__)
+
+#: the folders that a composition reads; a file is named "ROLE:path in the folder"
+ROLES = ("pictures", "silent", "backgrounds", "sounds", "noise")
+SEVERAL = "|"  # between the labels of a sound that has several
+
+
+@dataclass(frozen=True)
+class Source:
+    """A picture, an object in a picture, a sound or a background.
+
+    file: "ROLE:path". name: its class, as the data set calls it. group: what must lie in one split.
+    crop: left, top, right, bottom in pixels of the picture, None: all of it. size: width and height of the picture that
+    the crop was marked in. mask: COCO's segmentation, along which the crop is cut.
+    """
+
+    file: str
+    name: str
+    group: str
+    crop: tuple[float, float, float, float] | None = None
+    size: tuple[int, int] | None = None
+    mask: Any = field(default=None, compare=False, hash=False)
+
+
+@dataclass
+class Found:
+    """The sources of one data set by the name of their class, and what was left out: a reason and how often.
+
+    small: objects that are too small to be cut out, but stand in their pictures. unclear: pictures that show objects which
+    are not marked one by one.
+    """
+
+    by_name: dict[str, list[Source]] = field(default_factory=dict)
+    left_out: dict[str, int] = field(default_factory=dict)
+    small: list[Source] = field(default_factory=list)
+    unclear: set[str] = field(default_factory=set)
+
+    def add(self, source: Source) -> None:
+        self.by_name.setdefault(source.name, []).append(source)
+
+    def leave_out(self, reason: str) -> None:
+        self.left_out[reason] = self.left_out.get(reason, 0) + 1
+
+    def report(self, where: Path) -> None:
+        """What was left out, in one line of the log."""
+        if self.left_out:
+            counts = ", ".join(f"{count} {reason}" for reason, count in sorted(self.left_out.items()))
+            logger.warning("%s: left out: %s", where, counts)
+
+
+def natural(path: str) -> list[Any]:
+    """A key to sort by, in which 9 comes before 10."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path)]
+
+
+def files_with(root: Path, endings: Sequence[str], expected: str) -> list[str]:
+    """Files with these endings under a folder, "a/b.jpg", in natural order; hidden and system files are passed over.
+
+    DataError where there is no such folder. Names that are not UTF-8 are passed over too, and the log says how many.
+    """
+    if not root.is_dir():
+        what = "a file" if root.exists() else "no such folder"
+        raise DataError(f"{root}: {what}; expected {expected}")
+    found: list[str] = []
+    odd: list[str] = []
+    for folder, files in walk(root):
+        for file in files:
+            if os.path.splitext(file)[1].lower() in endings:
+                path = PurePosixPath(folder, file).as_posix()
+                (found if _is_text(path) else odd).append(path)
+    if odd:
+        logger.warning("%s: %d names are not UTF-8, rename them: %s", root, len(odd), some(map(printable, odd)))
+    return sorted(found, key=natural)
+
+
+def _is_text(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def class_of(path: str) -> str:
+    """The class of a file in class folders: its folder, or, beside all folders, its name without a number at the end."""
+    inside = PurePosixPath(path)
+    if inside.parent.name:
+        return inside.parent.name
+    return re.sub(r"[-_ ]*\d+$", "", inside.stem) or inside.stem
+
+
+def plain(name: str) -> str:
+    """A name for comparing: lower case, and one underscore for whatever is neither letter nor digit, in any script."""
+    return re.sub(r"[\W_]+", "_", unicodedata.normalize("NFC", name).casefold()).strip("_") or name
+
+
+def flat(found: Mapping[str, Sequence[Source]]) -> Iterator[Source]:
+    for own in found.values():
+        yield from own
+
+
+def names_of(found: Iterable[str], most: int = 5) -> str:
+    listed = sorted(found)
+    return f"{some(listed, most)} ({len(listed)})" if len(listed) > most else some(listed, most) or "none"

@@ -1,0 +1,83 @@
+"""Whether the source is still there while it is read: a mount that goes away is no fault of thousands of files."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from avloc.errors import DataError
+from avloc.prepare.parts.items import Item, was_there
+from avloc.prepare.pool.tasks import CRASHED, LATE
+from avloc.prepare.writing.reading import NO_MEMORY
+
+LEAST = 4  # files that must be gone before anything is said
+LOOKED_AT = 20_000  # files at most, to see how many of them are gone
+_NOT_THE_SOURCE = (CRASHED, LATE, NO_MEMORY)
+
+
+class SourceWatch:
+    """Counts files that were there when they were listed and cannot be read now; DataError where they are more than half.
+
+    there: all items of the store that had files when they were listed. known: ids of those an earlier run could not read,
+    which say nothing new.
+    """
+
+    def __init__(self, source: Path, items: Iterable[Item], known: set[str]) -> None:
+        self.source = source
+        self.there = [item for item in items if was_there(item)]
+        self._new = {item.id for item in self.there} - known
+        self.tried = self.gone = self.looked = 0
+        self.reasons: Counter[str] = Counter()
+
+    def add(self, outcomes: Sequence[Mapping[str, Any]]) -> None:
+        """After each task: when most of what was tried is gone, look at the others."""
+        for outcome in outcomes:
+            if outcome["id"] not in self._new:
+                continue
+            self.tried += 1
+            if outcome.get("passing") and outcome["reason"] not in _NOT_THE_SOURCE:
+                self.gone += 1
+                self.reasons[outcome["reason"]] += 1
+        if self.gone >= LEAST and 2 * self.gone > self.tried and self.gone >= 2 * self.looked:
+            self.looked = self.gone
+            step = -(-len(self.there) // LOOKED_AT)
+            looked_at = self.there[::step]
+            lost = sum(not _readable(self.source / item.path) for item in looked_at)
+            if 2 * lost > len(looked_at):
+                self._refuse(lost, len(looked_at))
+
+    def end(self) -> None:
+        if self.gone >= LEAST and 2 * self.gone > len(self.there):
+            self._refuse(self.gone, len(self.there))
+
+    def _refuse(self, lost: int, count: int) -> None:
+        why = ", ".join(f"{reason}: {number}" for reason, number in self.reasons.most_common(3))
+        raise DataError(
+            f"{self.source}: {lost} of {count} listed files cannot be read any more ({why}); is it mounted? What is finished "
+            "is kept: run the command again when they are back"
+        )
+
+
+def refuse_lost(source: Path, out: Path, prepared: int, lost: Sequence[str]) -> None:
+    """DataError where most of what an earlier run prepared is gone: the clips that are there would be thrown away."""
+    if 2 * len(lost) > prepared:
+        raise DataError(
+            f"{source}: {len(lost)} of {prepared} files that {out} was prepared from cannot be found any more, such as "
+            f"{lost[0]}; is it mounted? Nothing was changed; to prepare what is left, choose another --out"
+        )
+
+
+def _readable(path: Path) -> bool:
+    """Folders of pictures count too. "Video.h5:12" is a row of that file."""
+    try:
+        if path.is_dir():
+            return True
+        if not path.is_file():
+            path = path.with_name(path.name.rpartition(":")[0] or path.name)
+        if not path.is_file():
+            return False
+        with open(path, "rb") as file:
+            file.read(1)
+    except (OSError, ValueError):
+        return False
+    return True

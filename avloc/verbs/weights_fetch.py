@@ -1,0 +1,34 @@
+"""`avloc weights fetch`: one official file of pretrained weights into the folder that keeps them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from avloc.options import POSITIONAL, Ask, verb
+
+
+@dataclass(frozen=True)
+class WeightsFetched:
+    """verified: whether the file has the size and SHA-256 that are pinned; False where none is."""
+
+    name: str
+    path: Path
+    verified: bool
+
+
+@verb
+def weights_fetch(
+    name: Annotated[str, "which file; `avloc weights list` lists them", POSITIONAL],
+    source: Annotated[
+        Path | None, "take the file that is here already instead of downloading it", Ask(name="--from")
+    ] = None,
+) -> WeightsFetched:
+    """Download a file of pretrained weights, or take the one at hand, check it and keep it.
+
+    It goes into the folder AVLOC_WEIGHTS, else avloc/weights in your cache folder.
+    Nothing is kept that is not what its publisher released, where that is known.
+    """
+    from avloc.weights import known, take, verify
+
+    path = take(name, source)
+    return WeightsFetched(name, path, verify(known(name), path))

@@ -1,0 +1,40 @@
+"""`avloc weights list`: the official files of pretrained weights that avloc knows."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from avloc.options import verb
+
+
+@dataclass(frozen=True)
+class KnownWeights:
+    """One file. there: whether it is on this machine, at `path`. pinned: whether its SHA-256, or the publisher's beginning of
+    it, is known and was or will be checked. size: bytes, 0 where unknown. url: empty for a file that a package brings."""
+
+    name: str
+    what: str
+    there: bool
+    path: Path
+    pinned: bool
+    size: int
+    licence: str
+    url: str
+
+
+@dataclass(frozen=True)
+class WeightsListed:
+    folder: Path
+    files: list[KnownWeights]
+
+
+@verb
+def weights_list() -> WeightsListed:
+    """List the official files of pretrained weights: what each is for, its licence, and whether it is here."""
+    from avloc.weights import FILES, folder, kept
+
+    found = []
+    for one in FILES.values():
+        path = kept(one.name)
+        about = (path.exists(), path, bool(one.sha256), one.size, one.licence, one.url)
+        found.append(KnownWeights(one.name, one.what, *about))
+    return WeightsListed(folder(), found)

@@ -1,0 +1,22 @@
+"""`avloc weights path`: where one file of pretrained weights is kept."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from avloc.options import POSITIONAL, verb
+
+
+@dataclass(frozen=True)
+class WeightsPath:
+    name: str
+    path: Path
+
+
+@verb
+def weights_path(name: Annotated[str, "which file; `avloc weights list` lists them", POSITIONAL]) -> WeightsPath:
+    """Print where a file of pretrained weights is; one that is missing is an error that says how to get it."""
+    from avloc.weights import known, located
+
+    known(name)
+    return WeightsPath(name, located(name))

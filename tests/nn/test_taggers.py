@@ -1,0 +1,186 @@
+"""Pretrained ears: what they hear, how they stand in the place of a sound encoder, and what is refused."""
+
+import copy
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import avloc
+from avloc.data.views import LogMel, Waveform
+from avloc.errors import AvlocError
+from avloc.nn.panns import PannsNet
+from avloc.nn.tagger import Tagger
+from tests.engine.tiny import make_tiny_store, write_config
+from tests.methods.pretrained import EAR, METHODS, VIEW, config, eyes
+
+WEIGHTS = Path(avloc.__file__).parents[2] / "shared" / "weights"
+YAMNET = WEIGHTS / "yamnet.tflite"
+at_hand = pytest.mark.skipif(not YAMNET.exists(), reason="../shared/weights/yamnet.tflite is not here")
+VGGISH = {"tagger": "vggish", "weights": None, "output": "embedding"}
+
+
+def noise(count: int, samples: int) -> torch.Tensor:
+    return 0.1 * torch.randn(count, samples, generator=torch.Generator().manual_seed(0))
+
+
+@at_hand
+def test_yamnet_names_real_sounds():
+    import soundfile
+    import soxr
+
+    pytest.importorskip("ai_edge_litert", reason="ai-edge-litert is not installed")
+    with open(WEIGHTS / "yamnet_class_map.csv", encoding="utf-8") as file:
+        names = [row["display_name"] for row in csv.DictReader(file)]
+    ear = Tagger("yamnet", str(YAMNET)).build(1, Waveform(16_000))
+    heard = {}
+    for name in ("train.wav", "trumpet.ogg", "birds1.wav"):
+        path = WEIGHTS.parent / "media" / name
+        if not path.exists():
+            pytest.skip("../shared/media is not here")
+        samples, rate = soundfile.read(path, always_2d=True)
+        sound = torch.from_numpy(soxr.resample(samples.mean(1), rate, 16_000)[: 5 * 16_000]).float()[None]
+        heard[name] = [names[place] for place in ear(sound).flatten().topk(3).indices]
+    assert "Train" in heard["train.wav"] and "Trumpet" in heard["trumpet.ogg"] and "Bird" in heard["birds1.wav"]
+
+
+@at_hand
+def test_yamnet_hears_windows_of_a_second_every_half():
+    pytest.importorskip("ai_edge_litert", reason="ai-edge-litert is not installed")
+    sound = noise(2, 16_000 * 3)
+    each = Tagger("yamnet", str(YAMNET), windows="each").build()(sound)
+    assert each.shape == (2, 521, 6, 1)  # the last window ends in zeros
+    torch.testing.assert_close(
+        each[:, :, 1, 0], Tagger("yamnet", str(YAMNET)).build()(sound[:, 7680 : 7680 + 15600])[..., 0, 0]
+    )
+    torch.testing.assert_close(Tagger("yamnet", str(YAMNET)).build()(sound)[:, :, 0], each.mean(2))
+    torch.testing.assert_close(Tagger("yamnet", str(YAMNET), windows="max").build()(sound)[:, :, 0], each.amax(2))
+    logits = Tagger("yamnet", str(YAMNET), output="logits", windows="each").build()(sound)
+    torch.testing.assert_close(logits.sigmoid(), each.clamp(1e-4, 1 - 1e-4), rtol=1e-3, atol=1e-6)
+    assert Tagger("yamnet", str(YAMNET)).build()(noise(1, 100)).shape == (1, 521, 1, 1)  # shorter than a window
+
+
+@at_hand
+def test_weights_of_a_run_hold_yamnet_itself(tmp_path):
+    pytest.importorskip("ai_edge_litert", reason="ai-edge-litert is not installed")
+    ear = Tagger("yamnet", str(YAMNET)).build()
+    other = Tagger("yamnet", None).build()
+    other.load_state_dict(ear.state_dict())
+    sound = noise(1, 16_000)
+    assert torch.equal(other(sound), ear(sound)) and torch.equal(copy.deepcopy(ear)(sound), ear(sound))
+
+
+def test_panns_take_the_published_names_and_shapes(tmp_path):
+    """84 entries of CNN14 and 324 of MobileNetV2, constants of the spectrogram included; run beside the authors' code, scores
+    and embeddings of the same weights differed by less than 2e-7."""
+    counts = {"cnn14": 84, "mobilenetv2": 324}
+    for kind, count in counts.items():
+        state = PannsNet(kind, None).state_dict()
+        constants = {"spectrogram_extractor.stft.conv_real.weight": torch.zeros(513, 1, 1024)}
+        constants |= {"spectrogram_extractor.stft.conv_imag.weight": torch.zeros(513, 1, 1024)}
+        constants |= {"logmel_extractor.melW": torch.zeros(513, 64)}
+        assert len(state) + len(constants) == count
+        torch.save({"iteration": 1, "model": {**constants, **state}}, tmp_path / f"{kind}.pth")
+        found = PannsNet(kind, str(tmp_path / f"{kind}.pth")).state_dict()
+        assert all(torch.equal(found[name], state[name]) for name in state)
+    with pytest.raises(AvlocError, match=r"for cnn14: conv_block1.* is missing.*of another network"):
+        PannsNet("cnn14", str(tmp_path / "mobilenetv2.pth"))
+
+
+def test_panns_hear_a_clip_whole_and_may_learn():
+    sound = noise(2, 32_000)
+    ear = Tagger("mobilenetv2", None, output="embedding", project=8).build(1, Waveform(32_000)).train()
+    assert ear(sound).shape == (2, 8, 1, 1) and not any(p.requires_grad for p in ear.network.parameters())
+    assert torch.equal(ear(sound), ear(sound))
+    free = Tagger("mobilenetv2", None, frozen=False).build(1, Waveform(32_000)).train()
+    free(sound).sum().backward()
+    assert all(parameter.grad is not None for parameter in free.network.parameters())
+
+
+@pytest.mark.parametrize(
+    ("settings", "view", "message"),
+    [
+        (Tagger("yamnet", "nowhere.tflite"), None, r"audio weights nowhere\.tflite: No such file"),
+        (Tagger("yamnet", None, frozen=False), None, r"cannot be trained"),
+        (Tagger("mobilenetv2", None), LogMel(), r"hears waveforms.*model\.sound to \{waveform: 32000\}"),
+        (Tagger("mobilenetv2", None), Waveform(16_000), r"sound\.waveform is 16000 Hz, but mobilenetv2 hears 32000 Hz"),
+        (Tagger("vggish", None), None, r"names no classes: set it to embedding"),
+        (
+            Tagger("cnn14", "yamnet"),
+            None,
+            r"weights yamnet: not PANNs' published state dict of cnn14|yamnet\.tflite is missing",
+        ),
+    ],
+)
+def test_ears_that_do_not_fit_are_refused_in_a_line(settings, view, message, monkeypatch, tmp_path):
+    monkeypatch.setenv("AVLOC_WEIGHTS", str(tmp_path))
+    with pytest.raises(AvlocError, match=message) as refused:
+        settings.build(1, view)
+    assert "\n" not in str(refused.value)
+
+
+def test_files_that_are_no_yamnet_are_refused(tmp_path):
+    pytest.importorskip("ai_edge_litert", reason="ai-edge-litert is not installed")
+    (tmp_path / "a.tflite").write_bytes(b"no model at all" * 100)
+    with pytest.raises(AvlocError, match=r"a\.tflite: not YAMNet's \.tflite"):
+        Tagger("yamnet", str(tmp_path / "a.tflite")).build()
+
+
+def test_without_the_runtime_yamnet_says_what_to_install(tmp_path, monkeypatch):
+    (tmp_path / "a.tflite").write_bytes(b"x")
+    monkeypatch.setitem(__import__("sys").modules, "ai_edge_litert.interpreter", None)
+    with pytest.raises(AvlocError, match=r"ai-edge-litert is not installed.*pip install 'avloc\[real\]'"):
+        Tagger("yamnet", str(tmp_path / "a.tflite")).build()
+
+
+def test_networks_of_spectrograms_refuse_waveforms():
+    from avloc.nn.encoders import Backbone
+
+    with pytest.raises(AvlocError, match="sound is a waveform"):
+        Backbone(widths=(8, 16), blocks=(1, 1), strides=(1, 2)).build(1, Waveform(16_000))
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return make_tiny_store(tmp_path_factory.mktemp("ears") / "store", 16_000)
+
+
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_every_method_hears_by_a_tagger_and_its_features_are_kept(method, store, tmp_path, monkeypatch):
+    from avloc.nn.vggish_tagger import VggishTagger
+
+    heard: list[int] = []
+    whole = VggishTagger.forward
+    monkeypatch.setattr(VggishTagger, "forward", lambda self, sound: heard.append(len(sound)) or whole(self, sound))
+    model = {
+        **METHODS[method][0],
+        "frame": VIEW,
+        "visual": eyes(tmp_path),
+        "audio": VGGISH,
+        "sound": {"waveform": 16_000},
+    }
+    if method in ("hard_way", "visual_context"):
+        model["visual"] = {**model["visual"], "project": 8}
+        model["audio"] = {**VGGISH, "project": 8}
+    trained = avloc.train_stage1(
+        write_config(tmp_path / "c.yaml", config(method, store, model, epochs=2)), tmp_path / "run"
+    )
+    assert sum(heard) <= 4 * 32 + 2  # training and validation once, whatever the epochs
+    found = avloc.evaluate(run=trained.run, resamples=0)
+    assert np.isfinite(next(iter(found.sets["solo"].result.metrics.values())).value)
+
+
+def test_the_audio_encoder_stays_free_to_be_a_network_of_spectrograms(store, tmp_path):
+    model = {
+        "dim": 8,
+        "frame": VIEW,
+        "visual": eyes(tmp_path),
+        "audio": EAR,
+        "sound": {"rate": 16_000, "n_fft": 400, "mels": 16},
+    }
+    assert (
+        avloc.train_stage1(write_config(tmp_path / "c.yaml", config("ez_vsl", store, model)), tmp_path / "run").epochs
+        == 2
+    )

@@ -1,0 +1,114 @@
+"""Arrays and HDF5 files of others: nothing runs, nothing leads elsewhere, and damage is one kind of error."""
+
+import io
+import random
+import zipfile
+
+import h5py
+import numpy as np
+import pytest
+
+from avloc.plain_arrays import plain_array, plain_arrays
+from avloc.plain_hdf5 import dataset, open_hdf5, values
+
+
+def test_arrays_are_read_by_name(tmp_path):
+    np.savez(tmp_path / "a.npz", one=np.arange(3), two=np.ones((2, 2)))
+    np.save(tmp_path / "b.npy", np.arange(4))
+    assert set(plain_arrays(tmp_path / "a.npz")) == {"one", "two"}
+    assert set(plain_arrays(tmp_path / "a.npz", ["one"], ())) == {"one"}
+    assert plain_array(tmp_path / "b.npy").tolist() == [0, 1, 2, 3]
+    with pytest.raises(ValueError, match="an archive of arrays"):
+        plain_array(tmp_path / "a.npz")
+    with pytest.raises(ValueError, match=r"no array three in it \(it holds one, two\)"):
+        plain_arrays(tmp_path / "a.npz", ["three"])
+    with pytest.raises(FileNotFoundError):
+        plain_arrays(tmp_path / "nothing.npz")
+
+
+def test_pickled_objects_are_not_made(tmp_path):
+    np.save(tmp_path / "a.npy", np.array([{}], object), allow_pickle=True)
+    np.savez(tmp_path / "a.npz", x=np.array([print], object))
+    for name in ("a.npy", "a.npz"):
+        with pytest.raises(ValueError, match="never run"):
+            plain_arrays(tmp_path / name)
+
+
+@pytest.mark.parametrize("write", [np.savez, np.savez_compressed])
+def test_damaged_archives_are_one_line_of_one_kind(write):
+    buffer = io.BytesIO()
+    write(buffer, ids=np.array(["a", "b"]), values=np.arange(100.0))
+    whole, chance = buffer.getvalue(), random.Random(0)
+    for _ in range(300):
+        content = bytearray(whole)
+        for _ in range(chance.randrange(1, 4)):
+            content[chance.randrange(len(content))] = chance.randrange(256)
+        try:
+            plain_arrays(io.BytesIO(bytes(content[: chance.choice([None, chance.randrange(len(content))])])))
+        except ValueError as error:
+            assert "\n" not in str(error) and str(error)
+
+
+def test_an_array_that_claims_more_than_there_is_memory_is_refused(tmp_path):
+    buffer = io.BytesIO()
+    np.lib.format.write_array_header_1_0(buffer, {"descr": "<f8", "fortran_order": False, "shape": (10**14,)})
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as file:
+        file.writestr("x.npy", buffer.getvalue())
+    with pytest.raises(ValueError):
+        plain_arrays(tmp_path / "a.npz")
+
+
+@pytest.fixture
+def file(tmp_path):
+    np.arange(6, dtype="<f4").tofile(tmp_path / "outside.raw")
+    with h5py.File(tmp_path / "outside.h5", "w") as outside:
+        outside["x"] = np.arange(3)
+    with h5py.File(tmp_path / "a.h5", "w") as made:
+        made["x"] = np.arange(5)
+        made["names"] = ["a", "b"]
+        made["group/y"] = np.ones(2)
+        made["soft"] = h5py.SoftLink("/group/y")
+        made["loop"] = h5py.SoftLink("/loop")
+        made["link"] = h5py.ExternalLink(str(tmp_path / "outside.h5"), "x")
+        made["soft link"] = h5py.SoftLink("/link")
+        made["group/away"] = h5py.ExternalLink(str(tmp_path / "outside.h5"), "/")
+        made.create_dataset("raw", (6,), "<f4", external=[(str(tmp_path / "outside.raw"), 0, 24)])
+        layout = h5py.VirtualLayout((3,), "<i8")
+        layout[:] = h5py.VirtualSource(str(tmp_path / "outside.h5"), "x", (3,))
+        made.create_virtual_dataset("virtual", layout)
+        made["nothing"] = h5py.Empty("f")
+    with open_hdf5(tmp_path / "a.h5") as opened:
+        yield opened
+
+
+def test_datasets_within_the_file_are_read(file):
+    assert values(file, "x").tolist() == [0, 1, 2, 3, 4] and values(file, "soft").tolist() == [1, 1]
+    assert values(file, "names", "text").tolist() == [b"a", b"b"] and dataset(file, "group/y").shape == (2,)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("link", "link to another file"),
+        ("soft link", "link to another file"),
+        ("group/away/x", "link to another file"),
+        ("loop", "leads to itself"),
+        ("raw", "keeps its values in another file"),
+        ("virtual", "keeps its values in another file"),
+        ("group", "group is a group"),
+        ("nothing", "nothing holds nothing"),
+        ("names", "expected values of the kind number"),
+        ("missing", r"no dataset missing \(it holds group"),
+    ],
+)
+def test_what_leads_elsewhere_or_is_another_kind_is_refused(file, name, words):
+    with pytest.raises(ValueError, match=words):
+        values(file, name)
+
+
+def test_a_file_that_is_no_hdf5_and_one_that_is_not_there(tmp_path):
+    (tmp_path / "a.h5").write_text("hello")
+    with pytest.raises(ValueError, match="file signature"), open_hdf5(tmp_path / "a.h5"):
+        pass
+    with pytest.raises(FileNotFoundError), open_hdf5(tmp_path / "b.h5"):
+        pass

@@ -1,0 +1,97 @@
+"""`data check` lists what is wrong with a store that is damaged, with status 1; it does not break or hang on it."""
+
+import json
+import os
+import shutil
+import time
+from pathlib import Path
+
+import h5py
+import pytest
+from typer.testing import CliRunner
+
+import avloc
+from avloc.cli.app import app
+from avloc.prepare.pool import tasks
+from avloc.prepare.writing import checking
+from avloc.prepare.writing.build import build_store
+from tests.data.making import SETTINGS, MadeReader, made_listing
+
+
+@pytest.fixture
+def store(tmp_path) -> Path:
+    build_store(tmp_path / "s", tmp_path, made_listing(), MadeReader(), SETTINGS, block=3, jobs=0)
+    return tmp_path / "s"
+
+
+def problems(store: Path) -> list[str]:
+    found = CliRunner().invoke(app, ["data", "check", str(store), "--json"])
+    assert found.exit_code == 1, found.output
+    return json.loads(found.stdout)["problems"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("rate", 8000, "samples: found 100"),
+        ("size", 0, "size: found 0"),
+        ("samples", 10**9, "samples: found 1000000000"),
+    ],
+)
+def test_settings_that_make_no_sense_are_a_problem(store, key, value, words):
+    settings = json.loads((store / "store.json").read_text())
+    (store / "store.json").write_text(json.dumps({**settings, key: value}))
+    (found,) = problems(store)
+    assert "store.json" in found and words in found
+
+
+def test_a_broken_line_of_the_manifest_is_a_problem(store):
+    manifest = store / "manifest.jsonl"
+    manifest.write_text(manifest.read_text().replace('"row": 0', '"row": "0"', 1))
+    (found,) = problems(store)
+    assert "manifest.jsonl:" in found and "row: found '0'" in found
+
+
+def test_a_shard_whose_reading_never_ends_is_a_problem_and_the_others_are_counted(store, monkeypatch):
+    monkeypatch.setattr(checking, "LIMIT", 2.0)
+    shard = store / "shards" / "00001.h5"
+    shard.unlink()
+    os.mkfifo(shard)  # whoever opens it waits for ever
+    began = time.monotonic()
+    found = problems(store)[0]
+    assert time.monotonic() - began < 60
+    assert "00001.h5: broken, reading it hangs; run the `avloc prepare` command" in found
+    shard.unlink()
+    assert avloc.data_check(store).splits["all"].verified == 9  # of eleven items those of the other shards
+
+
+def test_a_shard_whose_reading_ends_the_process_is_a_problem(store, monkeypatch):
+    monkeypatch.setattr(
+        tasks, "BEGIN", tasks.BEGIN.replace("stand_by(int", "import tests.verbs.ends_on_a_mark; stand_by(int", 1)
+    )
+    with h5py.File(store / "shards" / "00001.h5", "r+") as file:
+        file.attrs["mark"] = 1
+    found = problems(store)[0]
+    assert "00001.h5: broken, reading it crashes (its process ended by SIGBUS)" in found
+
+
+@pytest.mark.parametrize("damage", ["group", "kind", "link", "no rows"])
+def test_a_shard_that_does_not_fit_is_a_problem(store, tmp_path, damage):
+    with h5py.File(store / "shards" / "00001.h5", "r+") as file:
+        del file["sounds"]
+        match damage:
+            case "group":
+                file.create_group("sounds")
+            case "kind":
+                file["sounds"] = "no sound"
+            case "link":
+                file["sounds"] = h5py.ExternalLink(str(shutil.copy(store / "shards" / "00002.h5", tmp_path)), "sounds")
+            case _:
+                file["sounds"] = h5py.Empty("<i2")
+    found = problems(store)[0]
+    assert "00001.h5: broken or of another store (sounds" in found
+
+
+def test_no_store_at_all_is_still_refused(tmp_path):
+    found = CliRunner().invoke(app, ["data", "check", str(tmp_path)])
+    assert found.exit_code == 2 and "no store here" in found.stderr
