@@ -56,8 +56,13 @@ class Heard:
 
 def read_sound(path: str | Path, rate: int, channels: str = "mean") -> NDArray[np.int16]:
     """The sound of a file, see `hear`: (S,) at `rate` Hz."""
+    return hear_file(path, rate, channels).waveform
+
+
+def hear_file(path: str | Path, rate: int, channels: str = "mean") -> Heard:
+    """The sound of a file that is not open, see `hear`."""
     with open_film(path) as film:
-        return hear(film, rate, channels).waveform
+        return hear(film, rate, channels)
 
 
 def hear(film: Film, rate: int, channels: str = "mean") -> Heard:
@@ -104,9 +109,3 @@ def hear(film: Film, rate: int, channels: str = "mean") -> Heard:
         if overlap(placer.gaps, start, placer.heard) > TORN * (placer.heard - start):
             raise MediaError(film.path, "cannot be decoded", what)
     return Heard(waveform, rate, placer.gaps, placer.broken, failed, mixer.cancels)
-
-
-def cut(sound: NDArray[np.int16], samples: int) -> NDArray[np.int16]:
-    """Consecutive clips of exactly `samples` samples, (n, samples); the rest is left out."""
-    clips = len(sound) // samples
-    return sound[: clips * samples].reshape(clips, samples)
