@@ -18,9 +18,9 @@ from avloc.naming import utf8_name
 from avloc.options import verb
 from avloc.plain_hdf5 import open_hdf5, values
 from avloc.prepare.parts.decoding import Decoding
+from avloc.prepare.parts.id_lists import read_lists
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.marks import Rows, marked
-from avloc.prepare.parts.moments import read_lists
 from avloc.prepare.parts.options import (
     Annotations,
     At,

@@ -18,10 +18,11 @@ from avloc.leftovers import joined
 from avloc.naming import utf8_name
 from avloc.options import Ask, verb
 from avloc.prepare.parts.decoding import Decoding
+from avloc.prepare.parts.id_lists import entries, list_names, read_lists
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.marks import UNNAMED, Marks, read_truth
 from avloc.prepare.parts.media_files import by_stem, find_alone, find_media, names_of, passed_over
-from avloc.prepare.parts.moments import Moments, entries, list_names, read_lists
+from avloc.prepare.parts.moments import Moments
 from avloc.prepare.parts.names import Found, one_of
 from avloc.prepare.parts.options import (
     Benchmark,

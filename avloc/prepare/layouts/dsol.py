@@ -31,10 +31,11 @@ from avloc.prepare.layouts.dsol_levels import read_levels
 from avloc.prepare.media.container import MediaError
 from avloc.prepare.media.sound import hear_file
 from avloc.prepare.parts.account import Account
+from avloc.prepare.parts.id_lists import entries, list_names
 from avloc.prepare.parts.inside import OUTSIDE, inside
 from avloc.prepare.parts.items import REFUSED, Clips, Entry, Item, Listing
 from avloc.prepare.parts.marks import UNNAMED, marked
-from avloc.prepare.parts.moments import Moments, entries, list_names, read_picture, refuse_ambiguous
+from avloc.prepare.parts.moments import Moments, read_picture, refuse_ambiguous
 from avloc.prepare.parts.music_lists import read_labels
 from avloc.prepare.parts.names import one_of
 from avloc.walking import listed, visible

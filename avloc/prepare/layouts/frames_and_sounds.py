@@ -23,11 +23,12 @@ from avloc.naming import some, utf8_name
 from avloc.prepare.media.container import MediaError, refuse_unreadable
 from avloc.prepare.media.sound import Heard, hear_file
 from avloc.prepare.parts.account import Account
+from avloc.prepare.parts.id_lists import entries, list_names
 from avloc.prepare.parts.inside import OUTSIDE, inside
 from avloc.prepare.parts.items import REFUSED, Clips, Entry, Item, Listing
 from avloc.prepare.parts.marks import Marks
 from avloc.prepare.parts.media_files import count_endings
-from avloc.prepare.parts.moments import Moments, entries, list_names, read_picture, refuse_ambiguous
+from avloc.prepare.parts.moments import Moments, read_picture, refuse_ambiguous
 from avloc.prepare.parts.names import one_of
 from avloc.walking import listed
 

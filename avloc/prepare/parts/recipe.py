@@ -15,9 +15,10 @@ from avloc.files import read_json
 from avloc.joins import match
 from avloc.leftovers import Join, joined
 from avloc.prepare.parts.decoding import Decoding
+from avloc.prepare.parts.id_lists import entries, read_lists
 from avloc.prepare.parts.items import Entry, Listing, Reader
 from avloc.prepare.parts.marks import Rows, marked
-from avloc.prepare.parts.moments import Moments, entries, read_lists
+from avloc.prepare.parts.moments import Moments
 from avloc.prepare.pool.scale import Scale
 from avloc.prepare.writing.build import build_store
 from avloc.prepare.writing.store_folder import Prepared
