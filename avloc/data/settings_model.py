@@ -29,6 +29,7 @@ class Settings(TypedDict):
     block: NotRequired[Annotated[int, Field(ge=1, le=10**9)]]
     shard: NotRequired[Annotated[str, Field(pattern=r"^\d{1,6}/\d{1,6}$")] | None]
     source: NotRequired[str]
+    beside: NotRequired[str]
     data: NotRequired[str]
     ok: NotRequired[_Count]
     failed: NotRequired[_Count]

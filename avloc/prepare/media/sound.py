@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from avloc.prepare.media.channels import Mixer
 from avloc.prepare.media.container import MediaError
 from avloc.prepare.media.film import Broken, Film, open_film
-from avloc.prepare.media.placing import Placer, Spans, overlap
+from avloc.prepare.media.placing import Placer, Spans, clipped, overlap
 from avloc.prepare.media.placing import to_int16 as to_int16
 
 TORN = 0.1  # share of what follows a change of the rate that may be silent
@@ -44,6 +44,15 @@ class Heard:
     def clips(self, samples: int) -> int:
         """Consecutive clips of this length that are whole, but for WHOLE of the last one."""
         return (len(self.waveform) + round(WHOLE * self.rate)) // samples
+
+    def within(self, start: float, stop: float) -> "Heard":
+        """What is heard between two moments (s), as if it were all. packets: those of all of it, if any of them is there."""
+        first, last = round(start * self.rate), round(stop * self.rate)
+        broken = clipped(self.broken, start, stop)
+        packets = self.packets if broken else 0
+        return Heard(
+            self.waveform[first:last], self.rate, clipped(self.gaps, start, stop), broken, packets, self.cancels
+        )
 
     def silence(self, start: float, stop: float) -> float:
         """Seconds of it, between two moments, that fill a gap."""

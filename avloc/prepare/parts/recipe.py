@@ -127,7 +127,8 @@ def report_shared(splits: Mapping[str, Sequence[Entry]]) -> None:
 class Recipe:
     """A data set that was listed and is ready to be prepared.
 
-    facts: further settings of the store, which a second run must repeat. block: recordings a shard.
+    facts: further settings of the store, which a second run must repeat. block: recordings a shard. beside: a second
+    folder of the source, if it has one.
     """
 
     data: str
@@ -139,6 +140,7 @@ class Recipe:
     facts: Mapping[str, Any]
     frames_per_clip: int = 1
     block: int = 16
+    beside: Path | None = None
 
     def prepare(self, out: Path, frames: str, store: str, **work: Unpack[Scale]) -> Prepared:
         moments = self.moments
@@ -158,7 +160,9 @@ class Recipe:
         refuse_other("frames", frames, FRAMES)
         self._refuse_to_shrink(out)
         report_shared(self.listing.splits)
-        return build_store(out, self.source, self.listing, self.reader, settings, block=self.block, **work)
+        return build_store(
+            out, self.source, self.listing, self.reader, settings, block=self.block, beside=self.beside, **work
+        )
 
     def _refuse_to_shrink(self, out: Path) -> None:
         """A store may be given more splits later, but asking for one does not take the others away."""

@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 OLD = 3600.0  # s since a file that another command began to write was touched
 SHOWN = 20  # failed items named in the log
 PART = "part.json"
+PLACES = ("source", "beside")  # folders that the clips were made from, in store.json; they may be moved
 UNMATCHED = "unmatched"  # what joins of names left over, in store.json
 TEXTS = ("building.json", "store.json", "manifest.jsonl", PART)
 Row = dict[str, Any]
@@ -79,16 +80,17 @@ def locked(out: Path) -> Iterator[None]:
 def begin(
     out: Path,
     settings: Mapping[str, Any],
-    source: Path,
+    places: Mapping[str, str],
     shard: str | None,
     moved: Callable[[str], None] = lambda before: None,
 ) -> None:
     """Refuse a folder that holds something else; remember the settings before the first shard is written.
 
-    moved: called with the place of the source before, where it was another one; raises where that held something else.
+    places: see `places_of`. moved: called with the place of the source before, where it was another one; raises where that
+    held something else.
     """
     sweep(out)
-    asked = {**settings, "source": source_name(source), "shard": shard}
+    asked = {**settings, **places, "shard": shard}
     known = next((out / name for name in ("building.json", "store.json") if (out / name).exists()), None)
     if known is None:
         strangers = sorted(path.name for path in out.iterdir() if path.name != ".lock")
@@ -98,19 +100,21 @@ def begin(
     else:
         there = read_json(known)
         for key, value in asked.items():
-            if key != "source" and there.get(key, "hdf5" if key == "store" else None) != value:
+            if key not in places and there.get(key, "hdf5" if key == "store" else None) != value:
                 raise DataError(
                     f"{out}: holds a store with {key} {_short(there.get(key))}, asked for was {_short(value)}; "
                     "choose another folder, or remove this one to prepare it anew"
                 )
-        if there.get("source") != asked["source"]:
-            moved(str(there.get("source")))
+        before = {key: there.get(key) for key in PLACES}
+        if before != {key: asked.get(key) for key in PLACES}:
+            moved(" and ".join(str(place) for place in before.values() if place is not None))
     write_json(out / "building.json", asked)
 
 
-def source_name(source: Path) -> str:
-    """The whole path of the source as text that can be stored."""
-    return utf8_name(str(source.resolve()))
+def places_of(source: Path, beside: Path | None = None) -> dict[str, str]:
+    """The whole paths of a store's source as text that can be stored: of its folder, and of a second one if it has that."""
+    places = zip(PLACES, (source, beside), strict=True)
+    return {key: utf8_name(str(place.resolve())) for key, place in places if place is not None}
 
 
 def sweep(out: Path) -> None:
@@ -183,7 +187,7 @@ def summary(
 def finish(
     out: Path,
     settings: Mapping[str, Any],
-    source: Path,
+    places: Mapping[str, str],
     rows: Sequence[Row],
     prepared: Prepared,
     shards: int,
@@ -194,7 +198,7 @@ def finish(
         shutil.rmtree(out / "shards", ignore_errors=True)
         (out / "building.json").unlink()
         why = ", ".join(f"{reason}: {count}" for reason, count in prepared.reasons.items()) or "nothing is listed"
-        raise DataError(f"{source}: none of {len(rows)} listed items could be prepared ({why})")
+        raise DataError(f"{places['source']}: none of {len(rows)} listed items could be prepared ({why})")
     file, text = out / "manifest.jsonl", "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     if not file.exists() or file.read_text("utf-8") != text:
         (out / "store.json").unlink(missing_ok=True)  # the two are never of different builds
@@ -204,7 +208,7 @@ def finish(
     if part is not None:
         write_json(out / PART, part, indent=None)
     left = {UNMATCHED: [join.to_json() for join in prepared.unmatched]} if prepared.unmatched else {}
-    write_json(out / "store.json", {**settings, "source": source_name(source), **counts, **left, **which})
+    write_json(out / "store.json", {**settings, **places, **counts, **left, **which})
     (out / "building.json").unlink()
     for path in (out / "shards").glob(f"*{SUFFIXES[settings['store']]}"):
         if path.stem.isdecimal() and int(path.stem) >= shards:  # the lists have become shorter
