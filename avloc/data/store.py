@@ -80,6 +80,13 @@ class Store:
         part.split_name = name
         return part
 
+    def item_of(self, index: int) -> tuple["Store", int]:
+        """The clips of the item that a clip came of, and the clip's number among them; they lie in one shard."""
+        stops = np.cumsum([len(row["clips"]) for row in self._rows])
+        place = int(np.searchsorted(stops, index, "right"))
+        row = self._rows[place]
+        return self._of([row]), index - int(stops[place]) + len(row["clips"])
+
     def _of(self, rows: list[dict[str, Any]]) -> "Store":
         part = copy.copy(self)
         part.__dict__ = {key: value for key, value in vars(self).items() if key not in _CACHED}

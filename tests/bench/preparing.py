@@ -66,11 +66,12 @@ def prepare(out: Path, source: Path, listed: Listing, size: int, jobs: int) -> C
 
     def shown(done: int, total: int, text: str) -> None:
         nonlocal template
+        if done % 25:
+            return
         if direct := psutil.Process().children():
             spent = direct[0].cpu_times()
             template = spent.user + spent.system
-        if done % 25 == 0:
-            workers = psutil.Process().children(recursive=True)
+            workers = direct[0].children()
             memory[done] = max((worker.memory_info().rss for worker in workers), default=0) / 2**20
 
     began, spent, own = time.perf_counter(), processor_time(), time.process_time()

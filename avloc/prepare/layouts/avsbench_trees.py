@@ -126,9 +126,9 @@ def _five_frames(found: Shots, data: Path, table: Path, rows: Sequence[Row]) -> 
         heard.add(row.sound, row.split)
     root, what = found.root, table.name
     places = folders_of_pictures(root, data / "visual_frames")
-    frames = Found(what, places, shown, "videos have no folder of frames", "folders of frames are in no row")
+    frames = Found(what, places, shown, "videos have no frames", "frame folders are in no row")
     places = folders_of_pictures(root, data / "gt_masks")
-    masks = Found(what, places, marked, "", "folders of masks are in no row")
+    masks = Found(what, places, marked, "", "mask folders are in no row")
     places = sounds_in(root, data / "audio_wav")
     sounds = Found(what, places, heard, "videos have no sound", "sounds are in no row")
     found.found += [frames, masks, sounds]

@@ -27,6 +27,7 @@ from avloc.prepare.writing.store_folder import (
     locked,
     summary,
     sweep,
+    unmatched_of,
 )
 
 OF_A_PART = (*PLACES, "splits", "ok", "failed", "shard", UNMATCHED)  # what differs from part to part
@@ -95,7 +96,7 @@ def _read(path: Path) -> _Part:
         ) from None
     own = {key: value for key, value in settings.items() if key not in OF_A_PART}
     places = {key: settings[key] for key in PLACES if key in settings}
-    unmatched = tuple(map(Join.from_json, settings.get(UNMATCHED, ())))
+    unmatched = unmatched_of(settings)
     return _Part(path, number, count, own, places, tuple(settings["splits"]), shards, total, digest, rows, unmatched)
 
 

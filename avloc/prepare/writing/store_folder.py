@@ -153,6 +153,11 @@ def manifest(listing: Listing, outcomes: Mapping[int, list[Row]], block: int) ->
     return rows
 
 
+def unmatched_of(settings: Mapping[str, Any]) -> tuple[Join, ...]:
+    """What names left over when a store was prepared, by its settings."""
+    return tuple(map(Join.from_json, settings.get(UNMATCHED, ())))
+
+
 def summary(
     out: Path, rows: Sequence[Row], splits: Sequence[str], kept: int, seconds: float, whole: bool = False
 ) -> Prepared:
