@@ -21,7 +21,8 @@ from avloc.data.spectrograms import empty_sounds, spectrograms_of
 from avloc.data.store_settings import read_settings, splits_of
 from avloc.errors import DataError
 
-_PLACE = ("source", "beside", "store", "unmatched")  # where and how it lies and what was not found, not what it holds
+#: where it lies and comes from, and what was not found: not what it holds
+_PLACE = ("source", "beside", "store", "unmatched", "origin")
 
 Indices = NDArray[np.integer] | Sequence[int]
 

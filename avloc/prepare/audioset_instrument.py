@@ -24,15 +24,14 @@ from avloc.prepare.parts.audioset_tags import CLASSES, read_tags, tags_of_dsol
 from avloc.prepare.parts.decoding import Decoding
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.marks import Rows
-from avloc.prepare.parts.recipe import Recipe, boxes_in, moments_of, refuse_missing
-from avloc.prepare.parts.recordings import EachSecond, check_seconds
+from avloc.prepare.parts.recipe import boxes_in, moments_of, refuse_missing
+from avloc.prepare.parts.ten_seconds import SECONDS, Cutting
 from avloc.prepare.parts.tree import Tree, shown_file
 from avloc.prepare.pool.scale import Scale
 from avloc.prepare.writing.store_folder import Prepared
 
 logger = logging.getLogger(__name__)
 
-SECONDS = 10
 RATES = {"coarse-to-fine": 22050, "dsol": 16000}
 EXPECTED = "train/ID/0000.jpg and train/audio/ID.wav, or videos ID.mp4"
 USED = ("audioset_train_effv2.npy",)
@@ -190,9 +189,7 @@ def prepare_audioset_instrument(
     """
     decoding = Decoding(repair, channels=channels)
     moments = moments_of(size, RATES[release] if rate is None else rate, seconds, decoding=decoding)
-    check_seconds(fps, at, seconds, SECONDS)
+    cutting = Cutting(seconds, fps, at, pad)
     classes, listing = list_audioset(source, annotations or source, release, splits or None)
-    reader = EachSecond(source, moments, SECONDS // seconds, seconds, fps, at, pad)
-    facts = {"release": release, "at": at, "pad": pad}
-    recipe = Recipe("audioset-instrument", source, classes, listing, reader, moments, facts, reader.frames)
+    recipe = cutting.recipe("audioset-instrument", source, classes, listing, moments, release=release)
     return recipe.prepare(out, frames, store, **work)

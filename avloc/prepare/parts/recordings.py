@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from avloc.data.clip import Box, Clip
 from avloc.endings import STILLS
-from avloc.errors import DataError
 from avloc.prepare.media.container import MediaError
 from avloc.prepare.media.film import Film
 from avloc.prepare.media.picture import Seen, squares_at
@@ -59,14 +58,6 @@ def check_there(item: Item) -> None:
     refuse_ambiguous(item.path, facts)
     if not any(facts[part] for part in ("path", "sound", "picture", "folder")):
         raise MediaError(item.path, "missing file")
-
-
-def check_seconds(fps: int, at: float, seconds: int, most: int) -> None:
-    """DataError for values out of range."""
-    if not 1 <= fps <= 60 or not 0 <= at <= 1:
-        raise DataError(f"fps is {fps} and at is {at}; expected 1 to 60 frames a second, and a place from 0 to 1")
-    if not 1 <= seconds <= most:
-        raise DataError(f"seconds is {seconds}; expected whole seconds of a clip, 1 to {most}")
 
 
 @dataclass(frozen=True)

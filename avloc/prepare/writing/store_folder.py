@@ -1,18 +1,19 @@
 """A store while it is written: claimed by one command, refused where something else lies, whole when store.json is there."""
 
-import fcntl
 import hashlib
 import json
 import logging
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from avloc import locks
+from avloc.data.origin import origin_at
 from avloc.data.shard_files import SUFFIXES
 from avloc.errors import DataError
 from avloc.files import read_json, write_json, write_text
@@ -60,21 +61,9 @@ class Prepared:
     passed: Mapping[str, int] = field(default_factory=dict)
 
 
-@contextmanager
-def locked(out: Path) -> Iterator[None]:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        lock = open(out / ".lock", "w")  # noqa: SIM115, the with statement follows
-    except OSError as error:
-        raise DataError(f"{out}: cannot be written ({error.strerror}); choose another folder") from None
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise DataError(f"{out}: another command is preparing this store; wait until it has ended") from None
-        except OSError as error:  # some file systems of clusters have no locks
-            logger.warning("%s: cannot be locked (%s); see that no other command prepares it", out, error.strerror)
-        yield
+def locked(out: Path) -> AbstractContextManager[None]:
+    """One command at a time."""
+    return locks.locked(out, ".lock", "is preparing this store")
 
 
 def begin(
@@ -213,11 +202,17 @@ def finish(
     if part is not None:
         write_json(out / PART, part, indent=None)
     left = {UNMATCHED: [join.to_json() for join in prepared.unmatched]} if prepared.unmatched else {}
-    write_json(out / "store.json", {**settings, **places, **counts, **left, **which})
+    origin = {} if "origin" in settings or settings.get("data") == "composed" else _origin(Path(places["source"]))
+    write_json(out / "store.json", {**settings, **places, **origin, **counts, **left, **which})
     (out / "building.json").unlink()
     for path in (out / "shards").glob(f"*{SUFFIXES[settings['store']]}"):
         if path.stem.isdecimal() and int(path.stem) >= shards:  # the lists have become shorter
             path.unlink()
+
+
+def _origin(source: Path) -> dict[str, str]:
+    """Noted where it cannot be told later: the world that a store was prepared from may be removed."""
+    return {"origin": "synthetic"} if origin_at(source) == "synthetic" else {}
 
 
 def lines_digest(listing: Listing) -> str:
