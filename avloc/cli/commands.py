@@ -18,6 +18,7 @@ PANELS = {
         "cluster",
         "match-clusters",
         "train-stage2",
+        "calibrate",
         "visualize",
         "predict",
         "import-weights",

@@ -14,6 +14,7 @@ SHOWN = {
     "Matched": "show_runs.show_matching",
     "Visualized": "show_runs.show_drawn",
     "Predicted": "show_runs.show_predicted",
+    "Calibrated": "show_models.show_calibrated",
     "Imported": "show_runs.show_imported",
     "Demo": "show_runs.show_demo",
     "Evaluated": "show_scores.show_evaluated",

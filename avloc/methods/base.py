@@ -137,6 +137,10 @@ class Localizer(nn.Module):
         """The maps of `locate` without the sound, where a method has them: what a deaf model would say."""
         return None
 
+    def fits(self, batch: Batch) -> Tensor | None:
+        """How well each frame as a whole fits its sound, (B,), higher is better; None where a method has no such figure."""
+        return None
+
     @property
     def map_names(self) -> tuple[str, ...] | None:
         """Names of its maps, where these are not of the store's classes, clusters or everything that sounds."""
