@@ -28,6 +28,7 @@ from avloc.prepare.soundnet_flickr import prepare_soundnet_flickr as prepare_sou
 from avloc.prepare.synthetic import prepare_synthetic as prepare_synthetic
 from avloc.prepare.vggsound import prepare_vggsound as prepare_vggsound
 from avloc.verbs.benchmarks import benchmarks as benchmarks
+from avloc.verbs.calibrate import calibrate as calibrate
 from avloc.verbs.cluster import cluster as cluster
 from avloc.verbs.compare import compare as compare
 from avloc.verbs.data_check import data_check as data_check
@@ -38,7 +39,9 @@ from avloc.verbs.data_show import data_show as data_show
 from avloc.verbs.demo import demo as demo
 from avloc.verbs.evaluate import evaluate as evaluate
 from avloc.verbs.evaluate_predictions import evaluate_predictions as evaluate_predictions
+from avloc.verbs.export import export as export
 from avloc.verbs.import_weights import import_weights as import_weights
+from avloc.verbs.info import info as info
 from avloc.verbs.leaderboard import leaderboard as leaderboard
 from avloc.verbs.match_clusters import match_clusters as match_clusters
 from avloc.verbs.predict import predict as predict

@@ -21,6 +21,8 @@ PANELS = {
         "calibrate",
         "visualize",
         "predict",
+        "info",
+        "export",
         "import-weights",
     ),
     "Scores": ("evaluate", "compare", "leaderboard", "benchmarks"),

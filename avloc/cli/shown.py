@@ -14,6 +14,8 @@ SHOWN = {
     "Matched": "show_runs.show_matching",
     "Visualized": "show_runs.show_drawn",
     "Predicted": "show_runs.show_predicted",
+    "Info": "show_models.show_info",
+    "ModelFile": "show_models.show_exported",
     "Calibrated": "show_models.show_calibrated",
     "Imported": "show_runs.show_imported",
     "Demo": "show_runs.show_demo",

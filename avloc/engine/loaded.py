@@ -19,6 +19,7 @@ from avloc.naming import some
 if TYPE_CHECKING:
     import torch
 
+    from avloc.engine.found import Found
     from avloc.methods.base import Localizer
 
 CHECKPOINTS = (".pth", ".pt", ".ckpt", ".tar", ".npy")  # endings of files that authors publish
@@ -48,6 +49,33 @@ class Model:
     calibration: Calibration | None = None
     run: Path | None = None
     weights: Path | None = None
+
+    def predict(
+        self,
+        video: str | Path | None = None,
+        *,
+        image: Any = None,
+        sound: Any = None,
+        rate: int | None = None,
+        every: float = 0.5,
+        quiet_below: float = -60.0,
+        track: int | None = None,
+        masks: bool = False,
+    ) -> "Found":
+        """Where the sound of a video comes from, or of a picture with its sound; see `avloc.engine.finding.find`."""
+        from avloc.engine.finding import find
+
+        return find(
+            self,
+            video,
+            image=image,
+            sound=sound,
+            rate=rate,
+            every=every,
+            quiet_below=quiet_below,
+            track=track,
+            masks=masks,
+        )
 
     def __repr__(self) -> str:
         length = f"{self.seconds:g} s" if self.seconds else "any length"
