@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from avloc import registry
 from avloc.config import Section
+from avloc.data.origin import origin_of
 from avloc.engine.calibration import Calibration, calibration_of
 from avloc.engine.card import Card, card_of, versions
 from avloc.engine.experiment import Experiment, device_of, experiment_of, load_method, open_run
@@ -32,8 +33,10 @@ class Model:
     source: what was loaded. classes: names of the classes of its maps, in their order; None where its maps have none.
     rate: Hz of the sound that it hears, None for any. seconds: how much sound it hears at once, None where it takes any
     length. size: pixels of the side of the square frames that it sees. card: what its weights say of themselves.
-    localizer: the network, an `avloc.Localizer`, in evaluation mode on `device`. calibration: from when on something in view
-    makes the sound, None where `avloc calibrate` was not run. run, weights: the folder and the file that it came from.
+    localizer: the network, an `avloc.Localizer`, in evaluation mode on `device`.
+    origin: what it learnt from: the ``synthetic`` world, ``composed`` scenes, or what was ``recorded``; empty where nothing
+    tells. calibration: from when on something in view makes the sound, None where `avloc calibrate` was not run.
+    run, weights: the folder and the file that it came from.
     """
 
     source: str
@@ -46,6 +49,7 @@ class Model:
     device: "torch.device"
     card: Card
     localizer: "Localizer" = field(repr=False)
+    origin: str = ""
     calibration: Calibration | None = None
     run: Path | None = None
     weights: Path | None = None
@@ -171,7 +175,8 @@ def _ready(
     known = calibration_of(run, number, "" if weights is None else weights_id(weights), card.calibration)
     return Model(
         source, experiment.method, number, names_of_maps(experiment, number, localizer, card, run),
-        view.rate or clips.get("rate"), seconds, localizer.frame.size, there, card, localizer.to(there).eval(), known,
+        view.rate or clips.get("rate"), seconds, localizer.frame.size, there, card, localizer.to(there).eval(),
+        card.origin or clips.get("origin", ""), known,
         None if run is None else run.path, weights,
     )  # fmt: skip
 
@@ -185,4 +190,4 @@ def _clips(experiment: Experiment, number: int) -> dict[str, Any]:
         store = open_data(experiment, number, stage.data.train)
     except AvlocError:
         return {}
-    return {"seconds": store.seconds, "rate": store.rate}
+    return {"seconds": store.seconds, "rate": store.rate, "origin": origin_of(store.settings)}
