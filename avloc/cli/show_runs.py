@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from avloc.verbs.evaluate import SetResult
     from avloc.verbs.import_weights import Imported
     from avloc.verbs.match_clusters import Matched
-    from avloc.verbs.predict import Predicted
     from avloc.verbs.visualize import Visualized
 
 
@@ -50,11 +49,6 @@ def show_drawn(drawn: "Visualized") -> None:
     for figure in drawn.figures:
         say(figure)
     say(f"open {drawn.report}")
-
-
-def show_predicted(found: "Predicted") -> None:
-    say(f"{found.predictions}: {found.frames} frames of {found.clips} clips; when and where: {found.table}")
-    say(f"open {found.strips}")
 
 
 def show_imported(imported: "Imported") -> None:
