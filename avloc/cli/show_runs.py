@@ -7,7 +7,7 @@ from avloc.cli.show_scores import show_hearing
 
 if TYPE_CHECKING:
     from avloc.engine.training import Trained
-    from avloc.protocols.result import Metric
+    from avloc.scoring.result import Metric
     from avloc.verbs.cluster import Clustered
     from avloc.verbs.demo import Demo
     from avloc.verbs.evaluate import SetResult

@@ -4,9 +4,9 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, get_args, get_type_hints
 
 from avloc.errors import ConfigError
-from avloc.protocols.planes import CORNERS
+from avloc.protocols.boxes import CORNERS
+from avloc.protocols.normalise import MASK_RULES, NORMALISATIONS
 from avloc.protocols.resize import RESIZES
-from avloc.protocols.rules import MASK_RULES, NORMALISATIONS
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "unit": ("auto", "clip", "source", "class", "greedy", "pixels"),
@@ -114,6 +114,13 @@ class Protocol:
     def label(self) -> str:
         """The name with what was changed, for tables: two results under different labels are not comparable."""
         return self.name + "".join(f" {name}={getattr(self, name)}" for name in self.changed if name != "report")
+
+
+def canvas_size(protocol: Protocol, frames: int) -> tuple[int, int]:
+    """Height and width in pixels of what one map shows, of so many frames."""
+    wide = frames if protocol.canvas == "wide" else 1
+    tall = frames if protocol.canvas == "tall" else 1
+    return protocol.size * tall, protocol.size * wide
 
 
 def axis_names() -> list[str]:

@@ -7,7 +7,7 @@ from making import heat_maps, random_truth, truth_of
 
 from avloc.metrics import adaptive_ciou
 from avloc.protocols import PROTOCOLS, named
-from avloc.protocols.rules import guided
+from avloc.protocols.normalise import guided
 from avloc.scoring import score
 
 #: how near: OpenCV resizes to the bit; where PyTorch resizes, a pixel at the threshold may fall to the other side

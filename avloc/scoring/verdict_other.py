@@ -4,16 +4,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from avloc.protocols.baselines import baseline_metrics, baseline_warnings, unit_baselines
-from avloc.protocols.breakdown import breakdown
-from avloc.protocols.drawn import DrawnTruth
-from avloc.protocols.greedy import Matched, frames_of, match
-from avloc.protocols.pooled import pooled_metrics, prevalence
 from avloc.protocols.protocol import Protocol
-from avloc.protocols.result import Result
-from avloc.protocols.summary import Scored, ratios, with_intervals
-from avloc.protocols.task import Ints, Task, count_clips, count_odd_maps, odd_maps, result_of, scored_units
-from avloc.protocols.units import units_of
+from avloc.scoring.baselines import baseline_metrics, baseline_warnings, unit_baselines
+from avloc.scoring.breakdown import breakdown
+from avloc.scoring.fast.matched_maps import Matched, frames_of, match
+from avloc.scoring.fast.pooled_pixels import pooled_metrics, prevalence
+from avloc.scoring.fast.truth_masks import DrawnTruth
+from avloc.scoring.result import Result
+from avloc.scoring.summary import Scored, ratios, with_intervals
+from avloc.scoring.task import Ints, Task, count_clips, count_odd_maps, odd_maps, result_of, scored_units
+from avloc.scoring.units import units_of
 
 
 class GreedyVerdicts:

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from avloc.annotations.truth import Truth
 from avloc.metrics import THRESHOLDS, success_curve
-from avloc.protocols.result import Result
-from avloc.protocols.summary import Scored, items_of
+from avloc.scoring.result import Result
+from avloc.scoring.summary import Scored, items_of
 
 #: upper bounds of the area of the truth, in pixels of a 224 x 224 frame: stoneMo/SLAVC@05b429c
 SIZES = (("small", 32**2), ("medium", 96**2), ("large", 144**2), ("huge", np.inf))

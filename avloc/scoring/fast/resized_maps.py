@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from avloc.processes import processors
-from avloc.protocols.order import means_above, values_at
+from avloc.protocols.normalise import Rows, guided, top_pixels
 from avloc.protocols.protocol import Protocol
 from avloc.protocols.resize import resize
-from avloc.protocols.rules import Rows, guided, top_pixels
+from avloc.scoring.fast.order_statistics import means_above, values_at
 
 Maps = NDArray[np.float32]
 Ints = NDArray[np.int64]

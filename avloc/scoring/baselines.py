@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.metrics import ciou_of_counts
-from avloc.protocols.drawn import DrawnTruth
-from avloc.protocols.planes import Bits, Planes, count, draw, pack, pixel_corners
-from avloc.protocols.protocol import Protocol
-from avloc.protocols.summary import Scored, ratios
-from avloc.protocols.units import canvas_size
+from avloc.protocols.boxes import pixel_corners
+from avloc.protocols.protocol import Protocol, canvas_size
+from avloc.scoring.fast.bit_planes import Bits, Planes, count, draw, pack
+from avloc.scoring.fast.truth_masks import DrawnTruth
+from avloc.scoring.summary import Scored, ratios
 
 CEILING = "half-area ceiling"
 LARGEST = "largest object"

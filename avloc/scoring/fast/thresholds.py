@@ -9,9 +9,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from avloc.protocols.looks import Survey
+from avloc.protocols.normalise import Rows, normalise, relative_cut
 from avloc.protocols.protocol import Protocol
-from avloc.protocols.rules import Rows, normalise, relative_cut
+from avloc.scoring.fast.resized_maps import Survey
 
 #: the cuts that the acl report chooses from, on the test set: swimmiing/ACL-SSL@57f4a6c
 CUTS = tuple(round(0.05 * i, 2) for i in range(1, 20))

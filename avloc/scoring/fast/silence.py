@@ -4,11 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.annotations.truth import Truth
-from avloc.protocols.looks import over_pieces
-from avloc.protocols.measure import Given
 from avloc.protocols.protocol import Protocol
 from avloc.protocols.resize import resize
-from avloc.protocols.units import Units
+from avloc.scoring.fast.measure import Given
+from avloc.scoring.fast.resized_maps import over_pieces
+from avloc.scoring.units import Units
 
 
 def silence(

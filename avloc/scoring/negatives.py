@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.metrics import auroc, false_alarm_rate
-from avloc.protocols.rules import top_share
+from avloc.protocols.normalise import top_share
 
 #: share of clips with their own sound that the alarm threshold lets through
 KEEP = 0.9

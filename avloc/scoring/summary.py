@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from avloc.metrics import auc_of_curve, auc_parts, auroc, mean_by_frame, success_curve, successes
 from avloc.metrics.detection import detection_of_draws
 from avloc.protocols.protocol import Protocol
-from avloc.protocols.result import Metric
+from avloc.scoring.result import Metric
 from avloc.statistics import bootstrap_ratios, bootstrap_statistic
 
 _AT = re.compile(r"^(iou|ciou|locacc)@(\d*\.?\d+)$")

@@ -16,14 +16,15 @@ from numpy.typing import NDArray
 from avloc.annotations.truth import Truth
 from avloc.metrics import ciou_of_counts
 from avloc.metrics.precision import average_precision_of_mask
-from avloc.protocols.cuts import cuts_of, rank_place
-from avloc.protocols.looks import Survey, map_pieces
-from avloc.protocols.measure import Given
-from avloc.protocols.order import values_at
-from avloc.protocols.planes import Planes, count, pack
-from avloc.protocols.protocol import Protocol
+from avloc.protocols.protocol import Protocol, canvas_size
 from avloc.protocols.resize import resize
-from avloc.protocols.units import Units, canvas_size, draw_truth
+from avloc.scoring.fast.bit_planes import Planes, count, pack
+from avloc.scoring.fast.measure import Given
+from avloc.scoring.fast.order_statistics import values_at
+from avloc.scoring.fast.resized_maps import Survey, map_pieces
+from avloc.scoring.fast.thresholds import cuts_of, rank_place
+from avloc.scoring.fast.truth_masks import draw_truth
+from avloc.scoring.units import Units
 
 Floats = NDArray[np.float64]
 

@@ -10,14 +10,13 @@ from avloc.annotations.builder import words
 from avloc.annotations.truth import Truth
 from avloc.errors import DataError
 from avloc.naming import some
-from avloc.protocols.measure import CHUNK, Given
 from avloc.protocols.named import PROTOCOLS, named
-from avloc.protocols.pooled import ends_of
-from avloc.protocols.protocol import Protocol
-from avloc.protocols.result import Result
-from avloc.protocols.task import Task, count_clips
-from avloc.protocols.units import canvas_size
-from avloc.protocols.verdict import verdicts
+from avloc.protocols.protocol import Protocol, canvas_size
+from avloc.scoring.fast.measure import CHUNK, Given
+from avloc.scoring.fast.pooled_pixels import ends_of
+from avloc.scoring.result import Result
+from avloc.scoring.task import Task, count_clips
+from avloc.scoring.verdict import verdicts
 from avloc.statistics import RESAMPLES
 
 #: rules that need nothing but the map itself, for maps that are matched to frames

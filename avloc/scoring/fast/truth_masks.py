@@ -1,68 +1,73 @@
-"""What a protocol scores one by one: a clip, one of its sources, or one of the classes that sound in it."""
+"""The truth of all units of a task, drawn once for all protocols that draw it alike."""
 
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from avloc.annotations.truth import Truth
-from avloc.protocols.planes import Planes, draw, pack, pixel_corners
-from avloc.protocols.protocol import Protocol
+from avloc.protocols.boxes import pixel_corners
+from avloc.protocols.protocol import Protocol, canvas_size
+from avloc.scoring.fast.bit_planes import Planes, draw, pack
+from avloc.scoring.units import Units
 
+_ROOM = 2**28  # bytes of bit planes that are kept: 40,000 frames of 224 x 224
+_STEP = 256
 Ints = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class Units:
-    """U things to score, in the order of their clips."""
+@dataclass
+class DrawnTruth:
+    """Draws the truth of units by a protocol's rules; bit planes are kept for all units as long as there is room."""
 
-    clip: Ints  # (U,) which clip
-    part: Ints  # (U,) which source or class of the clip; 0 where the clip is the unit
-    label: Ints  # (U,) class, -1 for none
-    box_unit: Ints  # (M,) which unit each box is of
+    truth: Truth
+    units: Units
+    frames: int = 1
+    _areas: dict[tuple, tuple[Ints, NDArray[np.float64]]] = field(default_factory=dict)
+    _kept: dict[tuple, Planes] = field(default_factory=dict)
 
-    def __len__(self) -> int:
-        return len(self.clip)
+    def key(self, protocol: Protocol) -> tuple:
+        """Protocols with the same key compare with the same pixels."""
+        return truth_key(protocol, self.truth, self.frames)
 
-    @cached_property
-    def _boxes(self) -> tuple[Ints, Ints]:
-        """Boxes sorted by unit, and where each unit's begin."""
-        order = np.argsort(self.box_unit, kind="stable")
-        return order, np.searchsorted(self.box_unit[order], np.arange(len(self) + 1))
+    def levels(self, protocol: Protocol) -> tuple[Ints, NDArray[np.float64]]:
+        """Pixels of each level of the truth of every unit (U, L), and the weight of each level (L,)."""
+        key = self.key(protocol)
+        if key not in self._areas:
+            self._draw(protocol, key)
+        return self._areas[key]
 
-    def boxes_of(self, chosen: Ints) -> tuple[Ints, Ints]:
-        """The boxes of some units, and of which of the chosen each is."""
-        order, begins = self._boxes
-        amount = begins[chosen + 1] - begins[chosen]
-        within = np.arange(amount.sum()) - np.repeat(np.cumsum(amount) - amount, amount)
-        return order[np.repeat(begins[chosen], amount) + within], np.repeat(np.arange(len(chosen)), amount)
+    def of(self, protocol: Protocol, chosen: Ints) -> Planes:
+        """The truth of some units; `levels` of the protocol has to be asked for before threads ask for this."""
+        self.levels(protocol)
+        kept = self._kept.get(self.key(protocol))
+        if kept is not None:
+            return Planes(kept.bits[chosen], kept.weights)
+        return draw_truth(protocol, self.truth, self.units, chosen, self.frames)
 
-
-def units_of(truth: Truth, unit: str) -> Units:
-    """The units of a truth: every clip (negatives too), or each pair of a clip and one of its sources or classes."""
-    if unit == "clip":
-        clips = np.arange(len(truth))
-        return Units(clips, np.zeros_like(clips), truth.reported_class, truth.box_clip)
-    if truth.masks is not None:
-        clip, part = np.nonzero(truth.masks.any(axis=(2, 3)))
-        if unit == "class" and truth.mask_class is not None:
-            pairs = np.stack([clip, truth.mask_class[clip, part]], axis=1)
-            clip, label = np.unique(pairs[pairs[:, 1] >= 0], axis=0).T
-            return Units(clip, label, label, np.zeros(0, np.int64))
-        return Units(clip, part, truth.reported_class[clip], np.zeros(0, np.int64))
-    parts = truth.box_class if unit == "class" else truth.sources
-    pairs = np.stack([truth.box_clip, parts], axis=1)
-    found, first, box_unit = np.unique(pairs, axis=0, return_index=True, return_inverse=True)
-    return Units(found[:, 0], found[:, 1], truth.box_class[first], box_unit.reshape(-1))
-
-
-def canvas_size(protocol: Protocol, frames: int) -> tuple[int, int]:
-    """Height and width in pixels of what one map shows, of so many frames."""
-    wide = frames if protocol.canvas == "wide" else 1
-    tall = frames if protocol.canvas == "tall" else 1
-    return protocol.size * tall, protocol.size * wide
+    def _draw(self, protocol: Protocol, key: tuple) -> None:
+        parts: list[Planes] = []
+        counts: list[Ints] = []
+        weight = 1.0
+        room = _ROOM - sum(planes.bits.nbytes for planes in self._kept.values())
+        for start in range(0, len(self.units), _STEP):
+            chosen = np.arange(start, min(start + _STEP, len(self.units)))
+            planes = draw_truth(protocol, self.truth, self.units, chosen, self.frames)
+            counts.append(np.stack(planes.levels, axis=1))
+            weight = planes.weights[0]
+            if sum(part.bits.nbytes for part in parts) + planes.bits.nbytes <= room:
+                parts.append(planes)
+        most = max((len(part.T) for part in counts), default=1)
+        padded = [np.pad(part, ((0, 0), (0, most - len(part.T)))) for part in counts]
+        levels = np.concatenate(padded) if padded else np.zeros((0, 1), np.int64)
+        weights = np.full(most, weight)
+        self._areas[key] = levels, weights
+        if parts and len(parts) == len(counts):
+            bits = np.zeros((len(self.units), most, *parts[0].bits.shape[2:]), np.uint8)
+            for number, part in enumerate(parts):
+                bits[number * _STEP : number * _STEP + len(part.bits), : part.bits.shape[1]] = part.bits
+            self._kept[key] = Planes(bits, weights)
 
 
 def truth_key(protocol: Protocol, truth: Truth, frames: int) -> tuple:

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from avloc.protocols.planes import count, pack
+from avloc.scoring.fast.bit_planes import count, pack
 
 Rows = NDArray[np.float32]
 Ints = NDArray[np.int64]

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from avloc.annotations.truth import Truth
-from avloc.protocols.tells import tells
 from avloc.scoring import score
+from avloc.scoring.tells import tells
 
 LEFT, RIGHT = (0.0, 0.25, 0.5, 0.75), (0.5, 0.0, 1.0, 1.0)  # the right one is the larger
 

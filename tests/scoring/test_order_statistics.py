@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from making import heat_maps, random_truth
 
-from avloc.protocols import drawn, named
-from avloc.protocols.order import means_above, values_at
+from avloc.protocols import named
 from avloc.protocols.resize import resize
-from avloc.protocols.units import units_of
 from avloc.scoring import score_all
+from avloc.scoring.fast import truth_masks
+from avloc.scoring.fast.order_statistics import means_above, values_at
+from avloc.scoring.units import units_of
+from tests.protocols.making import heat_maps, random_truth
 
 
 def rows_of(kind: str, size: int = 224) -> np.ndarray:
@@ -56,10 +57,10 @@ def test_the_mean_from_a_place_on_counts_ties():
 def test_truths_that_do_not_fit_into_memory_are_drawn_again(monkeypatch):
     truth, _ = random_truth(40, votes=2)
     names, chosen = ("ez-vsl", "hardway", "c2f-flickr", "dsol-solo"), np.array([3, 39, 0])
-    kept = drawn.DrawnTruth(truth, units_of(truth, "clip"))
+    kept = truth_masks.DrawnTruth(truth, units_of(truth, "clip"))
     planes = [kept.of(named(name), chosen).bits for name in names]
-    monkeypatch.setattr(drawn, "_ROOM", 0)
-    again = drawn.DrawnTruth(truth, units_of(truth, "clip"))
+    monkeypatch.setattr(truth_masks, "_ROOM", 0)
+    again = truth_masks.DrawnTruth(truth, units_of(truth, "clip"))
     for name, bits in zip(names, planes, strict=True):
         assert (bits == again.of(named(name), chosen).bits).all()
         assert (kept.levels(named(name))[0] == again.levels(named(name))[0]).all()

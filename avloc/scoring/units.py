@@ -1,0 +1,55 @@
+"""What a protocol scores one by one: a clip, one of its sources, or one of the classes that sound in it."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avloc.annotations.truth import Truth
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Units:
+    """U things to score, in the order of their clips."""
+
+    clip: Ints  # (U,) which clip
+    part: Ints  # (U,) which source or class of the clip; 0 where the clip is the unit
+    label: Ints  # (U,) class, -1 for none
+    box_unit: Ints  # (M,) which unit each box is of
+
+    def __len__(self) -> int:
+        return len(self.clip)
+
+    @cached_property
+    def _boxes(self) -> tuple[Ints, Ints]:
+        """Boxes sorted by unit, and where each unit's begin."""
+        order = np.argsort(self.box_unit, kind="stable")
+        return order, np.searchsorted(self.box_unit[order], np.arange(len(self) + 1))
+
+    def boxes_of(self, chosen: Ints) -> tuple[Ints, Ints]:
+        """The boxes of some units, and of which of the chosen each is."""
+        order, begins = self._boxes
+        amount = begins[chosen + 1] - begins[chosen]
+        within = np.arange(amount.sum()) - np.repeat(np.cumsum(amount) - amount, amount)
+        return order[np.repeat(begins[chosen], amount) + within], np.repeat(np.arange(len(chosen)), amount)
+
+
+def units_of(truth: Truth, unit: str) -> Units:
+    """The units of a truth: every clip (negatives too), or each pair of a clip and one of its sources or classes."""
+    if unit == "clip":
+        clips = np.arange(len(truth))
+        return Units(clips, np.zeros_like(clips), truth.reported_class, truth.box_clip)
+    if truth.masks is not None:
+        clip, part = np.nonzero(truth.masks.any(axis=(2, 3)))
+        if unit == "class" and truth.mask_class is not None:
+            pairs = np.stack([clip, truth.mask_class[clip, part]], axis=1)
+            clip, label = np.unique(pairs[pairs[:, 1] >= 0], axis=0).T
+            return Units(clip, label, label, np.zeros(0, np.int64))
+        return Units(clip, part, truth.reported_class[clip], np.zeros(0, np.int64))
+    parts = truth.box_class if unit == "class" else truth.sources
+    pairs = np.stack([truth.box_clip, parts], axis=1)
+    found, first, box_unit = np.unique(pairs, axis=0, return_index=True, return_inverse=True)
+    return Units(found[:, 0], found[:, 1], truth.box_class[first], box_unit.reshape(-1))
