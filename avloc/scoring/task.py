@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from avloc.annotations.truth import Truth
 from avloc.protocols.protocol import Protocol
+from avloc.protocols.units import Units
 from avloc.scoring.fast.measure import Given
 from avloc.scoring.result import Metric, Result
-from avloc.scoring.units import Units
 
 Ints = NDArray[np.int64]
 _STEP = 256

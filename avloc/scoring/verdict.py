@@ -7,20 +7,20 @@ import numpy as np
 
 from avloc.annotations.truth import Truth
 from avloc.metrics import auc
+from avloc.protocols.plain import CUTS
 from avloc.protocols.protocol import Protocol
+from avloc.protocols.units import Units, units_of
 from avloc.scoring.baselines import baseline_metrics, baseline_warnings, unit_baselines
 from avloc.scoring.breakdown import breakdown
 from avloc.scoring.fast.measure import Measured, Measuring
 from avloc.scoring.fast.pooled_pixels import pooled_metrics, prevalence
 from avloc.scoring.fast.silence import silence
-from avloc.scoring.fast.thresholds import CUTS
 from avloc.scoring.fast.truth_masks import DrawnTruth
 from avloc.scoring.negatives import map_confidence, negative_sound
 from avloc.scoring.result import Metric, Result
 from avloc.scoring.summary import Scored, detection_metrics, ratios, with_intervals
 from avloc.scoring.task import Ints, Task, count_clips, count_odd_maps, result_of, scored_units
 from avloc.scoring.tells import tells
-from avloc.scoring.units import Units, units_of
 from avloc.scoring.verdict_other import GreedyVerdicts, pixels_verdict
 
 

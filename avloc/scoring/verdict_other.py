@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from avloc.protocols.protocol import Protocol
+from avloc.protocols.units import units_of
 from avloc.scoring.baselines import baseline_metrics, baseline_warnings, unit_baselines
 from avloc.scoring.breakdown import breakdown
 from avloc.scoring.fast.matched_maps import Matched, frames_of, match
@@ -13,7 +14,6 @@ from avloc.scoring.fast.truth_masks import DrawnTruth
 from avloc.scoring.result import Result
 from avloc.scoring.summary import Scored, ratios, with_intervals
 from avloc.scoring.task import Ints, Task, count_clips, count_odd_maps, odd_maps, result_of, scored_units
-from avloc.scoring.units import units_of
 
 
 class GreedyVerdicts:

@@ -16,8 +16,8 @@ from avloc.engine.predicting import frames_to_score
 from avloc.errors import DataError
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.writing.build import build_store
+from avloc.protocols.units import units_of
 from avloc.scoring import score
-from avloc.scoring.units import units_of
 from tests.engine.tiny import CLASSES, FRAMES, RATE, SIZE, TinyReader, make_tiny_store, tiny_config, write_config
 
 H = 24

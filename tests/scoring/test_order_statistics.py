@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from avloc.protocols import named
 from avloc.protocols.resize import resize
+from avloc.protocols.units import units_of
 from avloc.scoring import score_all
 from avloc.scoring.fast import truth_masks
 from avloc.scoring.fast.order_statistics import means_above, values_at
-from avloc.scoring.units import units_of
 from tests.protocols.making import heat_maps, random_truth
 
 

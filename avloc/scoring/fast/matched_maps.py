@@ -18,13 +18,13 @@ from avloc.metrics import ciou_of_counts
 from avloc.metrics.precision import average_precision_of_mask
 from avloc.protocols.protocol import Protocol, canvas_size
 from avloc.protocols.resize import resize
+from avloc.protocols.units import Units
 from avloc.scoring.fast.bit_planes import Planes, count, pack
 from avloc.scoring.fast.measure import Given
 from avloc.scoring.fast.order_statistics import values_at
 from avloc.scoring.fast.resized_maps import Survey, map_pieces
 from avloc.scoring.fast.thresholds import cuts_of, rank_place
 from avloc.scoring.fast.truth_masks import draw_truth
-from avloc.scoring.units import Units
 
 Floats = NDArray[np.float64]
 

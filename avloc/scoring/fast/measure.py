@@ -10,11 +10,11 @@ from avloc.metrics import ciou_of_counts
 from avloc.metrics.precision import average_precision_of_levels, average_precision_of_mask, average_precisions
 from avloc.protocols.normalise import Rows
 from avloc.protocols.protocol import Protocol, canvas_size
+from avloc.protocols.units import Units
 from avloc.scoring.fast.bit_planes import Planes, count, pack, unpack
 from avloc.scoring.fast.resized_maps import Look, Survey, look_of, over_pieces, survey
 from avloc.scoring.fast.thresholds import cuts_of, median_places, rank_place, rule_key
 from avloc.scoring.fast.truth_masks import DrawnTruth
-from avloc.scoring.units import Units
 
 CHUNK = 16  # maps looked at together: what stays in the caches at 224 x 224
 Maps = NDArray[np.float32]

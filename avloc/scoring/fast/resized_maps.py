@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from avloc.processes import processors
 from avloc.protocols.normalise import Rows, guided, top_pixels
+from avloc.protocols.plain import object_resize
 from avloc.protocols.protocol import Protocol
 from avloc.protocols.resize import resize
 from avloc.scoring.fast.order_statistics import means_above, values_at
@@ -32,6 +33,8 @@ class Look:
     align_corners: bool
     #: normalisation, weight and temperature of a mixture with object maps; empty for none
     mixed: tuple[str, float, float] | tuple[()] = ()
+    #: how object maps are resized, and whether with aligned corners
+    of_objects: tuple[str, bool] = ("none", False)
 
     @property
     def pixels(self) -> int:
@@ -39,19 +42,21 @@ class Look:
 
     def rows(self, maps: Maps, objects: Maps | None) -> Rows:
         """(n, P) pixels of maps (n, h, w)."""
-        rows = self._resized(maps)
+        rows = self._resized(maps, self.resize, self.align_corners)
         if not self.mixed or objects is None:
             return rows
         kind, alpha, tau = self.mixed
-        return guided(rows, self._resized(objects), kind, alpha, tau)
+        return guided(rows, self._resized(objects, *self.of_objects), kind, alpha, tau)
 
-    def _resized(self, maps: Maps) -> Rows:
-        return resize(maps, self.height, self.width, self.resize, self.align_corners).reshape(len(maps), -1)
+    def _resized(self, maps: Maps, kind: str, align_corners: bool) -> Rows:
+        return resize(maps, self.height, self.width, kind, align_corners).reshape(len(maps), -1)
 
 
 def look_of(protocol: Protocol, size: tuple[int, int]) -> Look:
-    mixed = (protocol.normalise, protocol.ogl_alpha, protocol.tau) if protocol.ogl_alpha < 1 else ()
-    return Look(*size, protocol.resize, protocol.align_corners, mixed)
+    if protocol.ogl_alpha >= 1:
+        return Look(*size, protocol.resize, protocol.align_corners)
+    mixed = (protocol.normalise, protocol.ogl_alpha, protocol.tau)
+    return Look(*size, protocol.resize, protocol.align_corners, mixed, object_resize(protocol))
 
 
 @dataclass

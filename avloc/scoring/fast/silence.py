@@ -6,9 +6,9 @@ from numpy.typing import NDArray
 from avloc.annotations.truth import Truth
 from avloc.protocols.protocol import Protocol
 from avloc.protocols.resize import resize
+from avloc.protocols.units import Units
 from avloc.scoring.fast.measure import Given
 from avloc.scoring.fast.resized_maps import over_pieces
-from avloc.scoring.units import Units
 
 
 def silence(

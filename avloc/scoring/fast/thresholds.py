@@ -10,13 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.protocols.normalise import Rows, normalise, relative_cut
+from avloc.protocols.plain import CUTS, SMOOTH_CUT, normalisation
 from avloc.protocols.protocol import Protocol
 from avloc.scoring.fast.resized_maps import Survey
-
-#: the cuts that the acl report chooses from, on the test set: swimmiing/ACL-SSL@57f4a6c
-CUTS = tuple(round(0.05 * i, 2) for i in range(1, 20))
-#: the option iou_thr of enyac-group/T-VSL@2cddbbb
-SMOOTH_CUT = 0.3
 
 
 def cuts_of(protocol: Protocol, known: Survey, pixels: int, area_key: tuple, ends: tuple[float, float]) -> list[Rows]:
@@ -70,9 +66,7 @@ class _Normalised:
     """Values of all maps, one a map, seen through the protocol's normalisation."""
 
     def __init__(self, protocol: Protocol, known: Survey, ends: tuple[float, float]) -> None:
-        self.kind = protocol.normalise
-        if protocol.ogl_alpha < 1:  # a mixture is normalised already, but for the last step of fixed-minmax
-            self.kind = "minmax" if protocol.normalise == "fixed-minmax" else "none"
+        self.kind = normalisation(protocol)
         self.tau = protocol.tau
         self.low, self.high = known.low, known.high
         if self.kind == "minmax-set":

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from avloc.annotations.truth import Truth
 from avloc.protocols.boxes import pixel_corners
 from avloc.protocols.protocol import Protocol, canvas_size
+from avloc.protocols.units import Units
 from avloc.scoring.fast.bit_planes import Planes, draw, pack
-from avloc.scoring.units import Units
 
 _ROOM = 2**28  # bytes of bit planes that are kept: 40,000 frames of 224 x 224
 _STEP = 256
