@@ -13,7 +13,7 @@ SHOWN = {
     "Clustered": "show_runs.show_clusters",
     "Matched": "show_runs.show_matching",
     "Visualized": "show_runs.show_drawn",
-    "Predicted": "show_runs.show_predicted",
+    "Predicted | Overlays": "show_predict.show_predicted",
     "Imported": "show_runs.show_imported",
     "Demo": "show_runs.show_demo",
     "Evaluated": "show_scores.show_evaluated",
