@@ -35,7 +35,22 @@ def show_evaluated(found: "Evaluated") -> None:
         if rows:
             columns = ["baseline", "metric", "baseline %", "difference", "95 % over videos"]
             table("on the same clips", columns, rows, right=(2, 3, 4))
+        if one.sounding is not None:
+            _show_sounding(one.sounding)
         say(f"{one.file}\n")
+
+
+def _show_sounding(found: dict[str, Any]) -> None:
+    rows = []
+    for kind, counts in found["kinds"].items():
+        right = counts["sounding"] if kind == "own" else counts["frames"] - counts["sounding"]
+        wrong = "missed" if kind == "own" else "false alarms"
+        errors = counts["frames"] - right
+        rows.append(
+            [kind, counts["frames"], counts["sounding"], f"{errors} {wrong}", percent(errors / counts["frames"])]
+        )
+    title = f"called sounding from {found['score']} {found['threshold']:.4g} on (`avloc calibrate`)"
+    table(title, ["heard with", "frames", "sounding", "errors", "%"], rows, right=(1, 2, 3, 4))
 
 
 def show_scoring(

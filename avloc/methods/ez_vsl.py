@@ -95,6 +95,10 @@ class EzVsl(Localizer):
         )
         return self.alpha * min_max(maps) + (1 - self.alpha) * min_max(objects)
 
+    def fits(self, batch: Batch) -> Tensor | None:
+        """Cosine of the sound with the mean of all places."""
+        return (F.normalize(self.see(batch).mean((2, 3)), dim=1) * self.hear(batch)).sum(1)
+
     def look(self, batch: Batch) -> Tensor | None:
         """Where objects are: (B, 1, h, w), the mean absolute feature of the ImageNet encoder."""
         return None if self.objects is None else self.objects(batch.frame).float().abs().mean(1, keepdim=True)
