@@ -36,12 +36,16 @@ class Streams(nn.Module):
         super().__init__()
         self.visual, self.audio = visual.build(3, frame), audio.build(1, sound)
         jitter_norms(self.audio)
-        self.frame_projections = nn.ModuleList(nn.Conv2d(self.visual.channels, dim, 1) for _ in range(2))
-        self.sound_projections = nn.ModuleList(nn.Linear(self.audio.channels, dim) for _ in range(2))
-        for projection in self.frame_projections:
-            nn.init.kaiming_normal_(projection.weight, mode="fan_out", nonlinearity="relu")
-        for projection in self.sound_projections:
-            nn.init.trunc_normal_(projection.weight, std=0.01)
+        frame_projections = [nn.Conv2d(self.visual.channels, dim, 1) for _ in range(2)]
+        sound_projections = [nn.Linear(self.audio.channels, dim) for _ in range(2)]
+        for convolution in frame_projections:
+            nn.init.kaiming_normal_(convolution.weight, mode="fan_out", nonlinearity="relu")
+        for linear in sound_projections:
+            nn.init.trunc_normal_(linear.weight, std=0.01)
+        self.frame_projections, self.sound_projections = (
+            nn.ModuleList(frame_projections),
+            nn.ModuleList(sound_projections),
+        )
 
     def see(self, frames: Tensor, dropout: nn.Module) -> Pair:
         """Unit vectors (B, dim, h, w) of both projections."""
