@@ -14,7 +14,9 @@ def start_alike(copy: nn.Module, network: nn.Module) -> None:
 def follow(copy: nn.Module, network: nn.Module, momentum: float) -> None:
     """Each parameter of `copy` becomes momentum * itself + (1 - momentum) * that of `network`.
 
+    Parameters of `network` that are not trained are the same in both, and are not touched: following would round them.
     Buffers are left alone: a batch norm of the copy in training mode averages the statistics of its own inputs.
     """
     for slow, fast in zip(copy.parameters(), network.parameters(), strict=True):
-        slow.copy_(slow * momentum + fast * (1.0 - momentum))
+        if fast.requires_grad:
+            slow.copy_(slow * momentum + fast * (1.0 - momentum))
