@@ -180,6 +180,11 @@ class StageTwo(Localizer):
             return self._shown(self._objects(sight, None)) * (self.mask_floor + logits.float().sigmoid())
         return self._shown(self._objects(sight, logits))
 
+    def fits(self, batch: Batch) -> Tensor | None:
+        """The logit of stage one that frame and sound belong together, whatever the object."""
+        logits = self.streams.agreement(self.streams.see(batch.frame), self.streams.hear(batch.sound))
+        return pool_map(logits.float(), self.pool).flatten()
+
     def look(self, batch: Batch) -> Tensor | None:
         """The object maps without the sounding mask."""
         return self._shown(self._objects(self.streams.see(batch.frame), None)) if len(self.dictionary) else None
