@@ -163,7 +163,7 @@ def _synthetic(out: Path, seed: int) -> Steps:
         "match": lambda shown: match_clusters(CONFIG, run, settings),
         "stage two": lambda shown: train_stage2(CONFIG, run, settings, shown),
         "evaluate": lambda shown: evaluate(CONFIG, run, settings, progress=shown),
-        "visualize": lambda shown: visualize(CONFIG, run, settings, progress=shown),
+        "visualize": lambda shown: visualize(CONFIG, [run], settings, progress=shown),
     }
 
 
