@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Annotated
 
 from avloc.cli.show import say, table
+from avloc.percents import map_title
 
 if TYPE_CHECKING:
     from avloc.engine.training import Trained
@@ -76,7 +77,7 @@ def _show_set(name: str, result: "SetResult") -> None:
     metrics = list(result.result.metrics)
     rows = [["model", *(_value(result.result.metrics[metric]) for metric in metrics)]]
     for comparison, other in result.comparisons.items():
-        rows.append([comparison, *(_value(other.metrics[metric]) for metric in metrics)])
+        rows.append([map_title(comparison), *(_value(other.metrics[metric]) for metric in metrics)])
     counts = result.result.counts
     videos = len(result.result.per_video)
     title = f"{name}: {result.result.protocol.name}, {counts['evaluated']} frames of {videos} videos, stage {result.stage}, %"
@@ -85,7 +86,7 @@ def _show_set(name: str, result: "SetResult") -> None:
 
 
 def _value(metric: "Metric") -> str:
-    interval = metric.ci95_by_video or metric.ci95
+    interval = metric.interval
     return f"{100 * metric.value:.1f}" + (f" {_interval(interval)}" if interval else "")
 
 
