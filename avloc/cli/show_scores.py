@@ -85,6 +85,12 @@ def show_result(result: Any, title: str = "") -> None:
         if means and 1 < len(groups) < counts["evaluated"]:
             plural = "classes" if kind == "class" else "videos"
             say(f"mean over {len(groups)} {plural}: {', '.join(f'{k} {percent(v)}' for k, v in means.items())}")
+    show_hearing(result)
+    notes(result.warnings)
+
+
+def show_hearing(result: Any) -> None:
+    """How well maps tell sounds that nothing in view makes, and sounding from silent objects; nothing without such."""
     kinds = result.extra.get("negative_sound", {})
     if kinds:
         rows = [[k, v["clips"], percent(v["auroc"]), percent(v["false_alarm_rate"])] for k, v in kinds.items()]
@@ -94,7 +100,6 @@ def show_result(result: Any, title: str = "") -> None:
     if told:
         share = percent(told["value"])
         print(f"what sounds has the higher map in {share} % of {told['pairs']} pairs with a silent object (chance: 50)")
-    notes(result.warnings)
 
 
 def own_name(metrics: Mapping[str, Any], name: str) -> str:
