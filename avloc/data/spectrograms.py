@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from avloc.errors import DataError
 
-_TRAINING = ("shift", "gain")  # how a view varies the waveform
+_TRAINING = ("shift", "gain", "vary")  # how a view varies the waveform
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Spectrograms:
         if varied or senses.waveform:
             what = f"with sound.{varied[0]}: {getattr(senses.sound, varied[0])}" if varied else "on mixed waveforms"
             raise DataError(
-                f"{place} holds spectrograms, {self}, but this method trains {what}, which takes waveforms: set it to 0, "
+                f"{place} holds spectrograms, {self}, but this method trains {what}, which takes waveforms: set it to {'null' if varied[:1] == ['vary'] else 0}, "
                 "or prepare a store of sounds"
             )
 
