@@ -23,6 +23,8 @@ _PLACES = {
     "Phase": "avloc.methods.base",
     "Train": "avloc.methods.base",
     "Run": "avloc.engine.run",
+    "load": "avloc.engine.loaded",
+    "Model": "avloc.engine.loaded",
 }
 
 __all__ = ["__version__", *_PLACES]

@@ -8,6 +8,8 @@ from avloc.data.views import LogMel as LogMel
 from avloc.data.views import LogStft as LogStft
 from avloc.data.views import VggishPatches as VggishPatches
 from avloc.data.views import Waveform as Waveform
+from avloc.engine.loaded import Model as Model
+from avloc.engine.loaded import load as load
 from avloc.engine.run import Run as Run
 from avloc.errors import AvlocError as AvlocError
 from avloc.methods.base import Localizer as Localizer

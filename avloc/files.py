@@ -82,6 +82,8 @@ def why(error: Exception) -> str:
     PyTorch and numpy advise to run what is in a file that they do not know; avloc never does.
     """
     said = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+    if said.startswith("Object arrays"):
+        return "it holds pickled objects, which are refused: they are never run"
     if "weights_only" in said or "allow_pickle" in said:
         return "of another format, or with pickled objects, which are never run"
     return said.strip().splitlines()[0]

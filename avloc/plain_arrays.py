@@ -1,6 +1,7 @@
 """Arrays of numpy files that somebody else may have written: nothing in them is run, and whatever is wrong is one error."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -12,6 +13,14 @@ from avloc.files import why
 Arrays = dict[str, NDArray[Any]]
 
 
+class MissingArrays(ValueError):
+    """A file lacks an array that must be there. there: the names of those that it holds."""
+
+    def __init__(self, missing: str, there: Collection[str]) -> None:
+        self.there = tuple(there)
+        super().__init__(f"no array {missing} in it (it holds {', '.join(sorted(self.there)[:5]) or 'nothing'})")
+
+
 def plain_arrays(
     source: Path | BinaryIO, needed: Collection[str] = (), wanted: Collection[str] | None = None
 ) -> Arrays:
@@ -19,26 +28,19 @@ def plain_arrays(
 
     needed: names that must be there. wanted: further names to read if they are there, all where None.
     OSError where the system does not give the file. ValueError, in one line, for everything else: a file that is damaged or
-    of another format, pickled objects, a name that is missing.
+    of another format, pickled objects, a name that is missing (MissingArrays).
     """
-    try:
+    with _told():
         found = np.load(source, allow_pickle=False)
         if isinstance(found, np.ndarray):
-            arrays: Arrays = {"": found}
-        else:
-            with found:
-                names = [name for name in found.files if wanted is None or name in wanted or name in needed]
-                arrays = {name: found[name] for name in names}
-    except OSError as error:
-        if error.errno is not None:
-            raise
-        raise ValueError(_told(error)) from None
-    except Exception as error:  # numpy, zipfile and zlib raise a dozen kinds for damaged bytes
-        raise ValueError(_told(error)) from None
-    missing = [name for name in needed if name not in arrays]
-    if missing:
-        raise ValueError(f"no array {missing[0]} in it (it holds {', '.join(sorted(arrays)[:5]) or 'nothing'})")
-    return arrays
+            if needed:
+                raise ValueError("it is one array (.npy), not an archive of arrays (.npz)")
+            return {"": found}
+        with found:
+            missing = [name for name in needed if name not in found.files]
+            if missing:
+                raise MissingArrays(missing[0], found.files)
+            return {name: found[name] for name in found.files if wanted is None or name in wanted or name in needed}
 
 
 def plain_array(source: Path | BinaryIO) -> NDArray[Any]:
@@ -49,8 +51,27 @@ def plain_array(source: Path | BinaryIO) -> NDArray[Any]:
     return arrays[""]
 
 
-def _told(error: Exception) -> str:
-    """A line; a KeyError tells only the key, and some errors tell nothing."""
+def mapped_array(path: Path) -> NDArray[Any]:
+    """The array of a .npy, left on disk until it is used; errors as `plain_arrays` has them."""
+    with _told():
+        return np.lib.format.open_memmap(path, mode="r")
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What numpy raises for damaged bytes becomes a ValueError of one line."""
+    try:
+        yield
+    except MissingArrays:
+        raise
+    except Exception as error:  # numpy, zipfile and zlib raise a dozen kinds
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise ValueError(_line(error)) from None
+
+
+def _line(error: Exception) -> str:
+    """A KeyError tells only the key, and some errors tell nothing."""
     if isinstance(error, MemoryError):
         return "it claims more than fits in memory"
     text = why(error)

@@ -1,8 +1,6 @@
 """Predictions on disk: heat maps with the ids of their clips, as HDF5, .npz, or a folder of one map a file."""
 
-import zipfile
-import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from errno import ENOMEM
 from pathlib import Path
@@ -14,9 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 from avloc.errors import DataError
 from avloc.files import replacing, why, with_room
 from avloc.naming import brief, first_double, some, utf8_name
+from avloc.plain_arrays import MissingArrays, plain_array, plain_arrays
 from avloc.walking import files_in
 
 _ENDINGS = ".h5, .hdf5 or .npz with the arrays ids and maps, or a folder of ID.npy or ID.png"
+_NEEDED = ("ids", "maps")
 _OPTIONAL = ("classes", "confidence", "object_maps", "assignment")
 
 
@@ -121,25 +121,25 @@ def _too_large(path: Path, error: Exception) -> DataError:
 
 def _from_npz(path: Path) -> Predictions:
     try:
-        with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
-            return _checked(path, dict.fromkeys(file.files), lambda name: file[name])
-    except DataError:
-        raise
-    except MemoryError as error:
-        raise _too_large(path, error) from None
-    except (ValueError, TypeError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        what = (
-            "it holds pickled objects, which are refused"
-            if "pickle" in str(error)
-            else f"not a whole .npz file ({error})"
-        )
-        raise DataError(f"{path}: {what}; expected plain arrays, ids as text") from None
+        arrays = plain_arrays(path, _NEEDED, _OPTIONAL)
+    except MissingArrays as error:
+        raise _lacking(path, error.there) from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({why(error)})") from None
+    except ValueError as error:
+        raise DataError(f"{path}: not a whole .npz file ({why(error)}); expected plain arrays, ids as text") from None
+    return _checked(path, arrays, lambda name: arrays[name])
 
 
-def _checked(path: Path, there: Mapping[str, Any], take: Callable[[str], NDArray]) -> Predictions:
-    missing = [name for name in ("ids", "maps") if name not in there]
-    if missing:
-        raise DataError(f"{path}: holds {_contents(there)}; expected the arrays {' and '.join(missing)}")
+def _lacking(path: Path, there: Collection[str]) -> DataError:
+    missing = [name for name in _NEEDED if name not in there]
+    held = f"{len(there)} arrays, {some(there, 5)}" if there else "nothing"
+    return DataError(f"{path}: holds {held}; expected the arrays {' and '.join(missing)}")
+
+
+def _checked(path: Path, there: Collection[str], take: Callable[[str], NDArray]) -> Predictions:
+    if any(name not in there for name in _NEEDED):
+        raise _lacking(path, there)
     ids = [name.decode() if isinstance(name, bytes) else str(name) for name in take("ids").reshape(-1).tolist()]
     maps = _maps(path, take("maps"), len(ids))
     given = {name: take(name) for name in _OPTIONAL if name in there}
@@ -162,10 +162,6 @@ def _checked(path: Path, there: Mapping[str, Any], take: Callable[[str], NDArray
         found.assignment = _numbers(path, "assignment", given["assignment"]) != 0
         _expect(path, "assignment", found.assignment.shape[1:], (amount,), "(C, K), K the number of maps")
     return found
-
-
-def _contents(there: Mapping[str, Any]) -> str:
-    return f"{len(there)} arrays, {some(there, 5)}" if there else "nothing"
 
 
 def _maps(path: Path, array: NDArray, ids: int) -> NDArray[np.float32]:
@@ -218,8 +214,10 @@ def _one_map(file: Path) -> NDArray[np.float32]:
     from avloc.data.pictures import read_image
 
     try:
-        array = np.load(file, allow_pickle=False) if file.suffix.lower() == ".npy" else read_image(file)
-    except (ValueError, OSError, EOFError) as error:
+        array = plain_array(file) if file.suffix.lower() == ".npy" else read_image(file)
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read ({why(error)})") from None
+    except ValueError as error:
         raise DataError(f"{file}: not a plain array ({why(error)})") from None
     if array is None:
         raise DataError(f"{file}: not a readable image")

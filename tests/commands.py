@@ -3,15 +3,15 @@
 import json
 from typing import Any
 
-from click.testing import Result
 from typer.testing import CliRunner
 
 from avloc.cli.app import app
 
 
-def invoke(*words: object, width: int = 200) -> Result:
-    """`avloc WORDS` on a terminal of so many columns, however it ends."""
-    return CliRunner(env={"COLUMNS": str(width)}).invoke(app, [str(word) for word in words])
+def invoke(*words: object, width: int = 200, terminal: bool = False) -> Any:
+    """`avloc WORDS` however it ends; `terminal`: as on a terminal of `width` columns, but without colours."""
+    screen = {"COLUMNS": str(width), "TERM": "dumb"} | ({"FORCE_COLOR": "1"} if terminal else {})
+    return CliRunner(env=screen).invoke(app, [str(word) for word in words])
 
 
 def shown(*words: object, width: int = 200) -> str:

@@ -122,7 +122,7 @@ def test_what_needs_no_torch_loads_none():
     loaded = loaded_by(
         "".join(f"import {name}\nif 'torch' in sys.modules: sys.exit('{name} imports torch')\n" for name in names)
     )
-    assert "avloc.protocols.summary" in loaded and "torch" not in loaded
+    assert "avloc.scoring.summary" in loaded and "torch" not in loaded
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
-from avloc.plain_arrays import plain_array, plain_arrays
+from avloc.plain_arrays import mapped_array, plain_array, plain_arrays
 from avloc.plain_hdf5 import dataset, open_hdf5, values
 
 
@@ -22,8 +22,19 @@ def test_arrays_are_read_by_name(tmp_path):
         plain_array(tmp_path / "a.npz")
     with pytest.raises(ValueError, match=r"no array three in it \(it holds one, two\)"):
         plain_arrays(tmp_path / "a.npz", ["three"])
+    with pytest.raises(ValueError, match="one array"):
+        plain_arrays(tmp_path / "b.npy", ["one"])
     with pytest.raises(FileNotFoundError):
         plain_arrays(tmp_path / "nothing.npz")
+
+
+def test_an_array_is_left_on_disk_until_it_is_used(tmp_path):
+    np.save(tmp_path / "a.npy", np.arange(4))
+    found = mapped_array(tmp_path / "a.npy")
+    assert isinstance(found, np.memmap) and found.tolist() == [0, 1, 2, 3]
+    (tmp_path / "b.npy").write_bytes((tmp_path / "a.npy").read_bytes()[:-8])
+    with pytest.raises(ValueError):
+        mapped_array(tmp_path / "b.npy")
 
 
 def test_pickled_objects_are_not_made(tmp_path):

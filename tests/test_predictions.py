@@ -1,5 +1,7 @@
 """Files of heat maps: what goes in comes out, and everything that does not fit is one line."""
 
+import random
+
 import cv2
 import h5py
 import numpy as np
@@ -106,6 +108,28 @@ def test_files_that_are_not_what_their_name_says(tmp_path):
             read_predictions(tmp_path / name)
         assert name in str(error.value)
         assert len(str(error.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("ending", ["npz", "npy"])
+def test_damaged_numpy_files_are_one_line_or_read(tmp_path, ending):
+    maps = np.random.default_rng(0).random((3, 4, 4)).astype(np.float32)
+    np.savez_compressed(tmp_path / "p.npz", ids=np.array(IDS), maps=maps)
+    np.save(tmp_path / "p.npy", maps[0])
+    content, chance, refused = (tmp_path / f"p.{ending}").read_bytes(), random.Random(0), 0
+    (tmp_path / "maps").mkdir()
+    for _ in range(150):
+        damaged = bytearray(content)
+        for _ in range(chance.randrange(1, 4)):
+            damaged[chance.randrange(len(damaged))] = chance.randrange(256)
+        (tmp_path / "maps" / f"p.{ending}").write_bytes(
+            damaged[: chance.choice([None, chance.randrange(len(damaged))])]
+        )
+        try:
+            read_predictions(tmp_path / "maps" / "p.npz" if ending == "npz" else tmp_path / "maps")
+        except DataError as error:
+            refused += 1
+            assert len(str(error).splitlines()) == 1 and f"p.{ending}" in str(error)
+    assert refused
 
 
 def test_a_group_in_the_place_of_an_array(tmp_path):

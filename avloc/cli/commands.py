@@ -59,6 +59,16 @@ class Lazy(TyperCommand):
             self._built = build(self._title, str(self.name), self._load(), str(self.help), self._panel)
         return self._built
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Refuses an option given twice that takes one value: the first one would be dropped in silence."""
+        if not ctx.resilient_parsing:
+            order: list[Any] = self.make_parser(ctx).parse_args(args=list(args))[2]
+            for one in order:
+                single = one.param_type_name == "option" and not (one.multiple or one.is_flag)
+                if single and order.count(one) > 1:
+                    raise typer.BadParameter(f"given {order.count(one)} times; expected once", ctx=ctx, param=one)
+        return super().parse_args(ctx, args)
+
     @property  # type: ignore[override]
     def help(self) -> str:
         return flowing(self._text())

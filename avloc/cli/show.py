@@ -91,23 +91,50 @@ def table(
     rows: list[list[Any]],
     right: tuple[int, ...] = (),
 ) -> None:
-    """A table on stdout; columns whose numbers are in `right` hold figures."""
+    """A table on stdout; columns whose numbers are in `right` hold figures.
+
+    Names and paths are never broken, however narrow the terminal. Sentences are wrapped between words where they would not
+    fit, on a terminal only: a file or a program that reads stdout gets one line for each line of a cell.
+    """
     from rich.table import Table
     from rich.text import Text
 
     if not processes.is_first():
         return
-    heading = Text(printable(title)) if title else None
+    heading = [Text(printable(column)) for column in columns]
+    # as text, not as the markup of rich: ids and classes come from files
+    cells = [[Text("" if cell is None else printable(cell, "\n")) for cell in row] for row in rows]
+    screen = console()
+    widths = _widths([heading, *cells], screen.width if screen.is_terminal else None)
     shown = Table(
-        title=heading, title_justify="left", box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0)
-    )
-    for number, column in enumerate(columns):
+        title=Text(printable(title)) if title else None,
+        title_justify="left", box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0),
+    )  # fmt: skip
+    for number, (column, width) in enumerate(zip(heading, widths, strict=True)):
         side: Literal["left", "right"] = "right" if number in right else "left"
-        shown.add_column(Text(printable(column)), justify=side, overflow="fold")
-    for row in rows:
-        # as text, not as the markup of rich: ids and classes come from files
-        shown.add_row(*(Text("" if cell is None else printable(cell, "\n")) for cell in row))
-    console().print(shown)
+        shown.add_column(column, justify=side, width=width)
+    for row in cells:
+        shown.add_row(*row)
+    screen.width = max(sum(widths) + 2 * len(widths), Text(printable(title)).cell_len, 1)
+    screen.print(shown, crop=False, soft_wrap=False)
+
+
+def _widths(rows: list[list[Any]], room: int | None) -> list[int]:
+    """The width of each column: its longest line, or less for columns of sentences where `room` does not suffice, but never
+    less than its longest word."""
+    lines = [[line for cell in column for line in cell.split("\n")] for column in zip(*rows, strict=True)]
+    widest = [max(line.cell_len for line in column) for column in lines]
+    words = [max((word.cell_len for line in column for word in line.split(" ")), default=0) for column in lines]
+    if room is None:
+        return widest
+    found = list(widest)
+    while sum(found) + 2 * (len(found) - 1) > room:
+        # the column that is widest beyond its longest word gives way
+        give = max(range(len(found)), key=lambda n: (found[n] > words[n], found[n]))
+        if found[give] <= words[give]:
+            break
+        found[give] -= 1
+    return found
 
 
 class _Lined(logging.Handler):

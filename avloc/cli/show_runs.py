@@ -6,7 +6,7 @@ from avloc.cli.show import say, table
 
 if TYPE_CHECKING:
     from avloc.engine.training import Trained
-    from avloc.protocols.result import Metric
+    from avloc.scoring.result import Metric
     from avloc.verbs.cluster import Clustered
     from avloc.verbs.demo import Demo
     from avloc.verbs.evaluate import SetResult

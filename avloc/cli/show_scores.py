@@ -93,7 +93,7 @@ def _filled(title: str, columns: list[str], rows: list[list[Any]]) -> None:
 def show_spread(found: Any) -> None:
     """One line a protocol: the metrics that most of them share, and at least one of every protocol; then what blind
     methods get by one of them."""
-    from avloc.protocols.baselines import half_area
+    from avloc.scoring.baselines import half_area
 
     results = found.results
     shared = list(dict.fromkeys(name for result in results.values() for name in result.metrics))
@@ -170,7 +170,8 @@ def show_benchmarks(
 
 
 def _list_benchmarks(found: "list[Listed]", looked: bool) -> None:
-    width = min(console().width, 110)
+    screen = console()
+    width = min(screen.width, 110) if screen.is_terminal else 10**6
     say(f"{'benchmark':28}{'clips':>6}{'here':>11}  protocol" if looked else f"{'benchmark':28}{'clips':>6}  protocol")
     for one in found:
         about = one.benchmark

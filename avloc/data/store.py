@@ -21,7 +21,12 @@ from avloc.data.spectrograms import empty_sounds, spectrograms_of
 from avloc.data.store_settings import read_settings, splits_of
 from avloc.errors import DataError
 
-_PLACE = ("source", "store", "unmatched")  # where and how it lies and what was not found, not what it holds
+_PLACE = (
+    "source",
+    "store",
+    "unmatched",
+    "origin",
+)  # where it lies and comes from, what was not found: not what it holds
 
 Indices = NDArray[np.integer] | Sequence[int]
 

@@ -3,6 +3,7 @@
 Drawn by matplotlib without pyplot and without the user's settings; the same input gives the same bytes.
 """
 
+import colorsys
 import io
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,10 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from avloc.drawing.colours import LIGHT, Theme
+from avloc.drawing.colours import LIGHT, Theme, css
 
 DPI = 100  # pixels an inch at scale 1; charts are written at twice that
-_DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)))
+Dash = str | tuple[float, tuple[float, ...]]
+_DASHES: tuple[Dash, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)))
 
 
 @contextmanager
@@ -58,6 +60,25 @@ def clean(text: object) -> str:
     return "".join(mark if mark.isprintable() else " " for mark in str(text))
 
 
+def line_colour(number: int, theme: Theme) -> str:
+    """A colour that no other line of a chart has: the theme's own first, then hues between them, ever paler or darker."""
+    if number < len(theme.lines):
+        return theme.lines[number]
+    more = number - len(theme.lines)
+    hue = (0.73 + 0.618034 * more) % 1  # the golden section spreads any number of hues
+    low, high = (0.30, 0.52) if theme is LIGHT else (0.62, 0.84)
+    red, green, blue = colorsys.hls_to_rgb(hue, (low, high, (low + high) / 2)[more % 3], 0.75)
+    return css((round(255 * red), round(255 * green), round(255 * blue)))
+
+
+def line_dash(number: int) -> Dash:
+    """A dash that no other line of a chart has: after the usual ones, a long stroke and ever more dots."""
+    if number < len(_DASHES):
+        return _DASHES[number]
+    dots, long = divmod(number - len(_DASHES), 3)
+    return (0, (3.0 + 4 * long, 1.2, *(1.0, 1.2) * (dots + 3)))
+
+
 def curves(
     title: str,
     lines: Mapping[str, Sequence[float | None]],
@@ -78,7 +99,7 @@ def curves(
             few = "o" if len(found) <= 40 else None
             axes.plot(
                 epochs, found * (100 if percent else 1), label=clean(name), marker=few, markersize=2.5, linewidth=1.7,
-                color=theme.lines[number % len(theme.lines)], linestyle=_DASHES[number % len(_DASHES)],
+                color=line_colour(number, theme), linestyle=line_dash(number),
             )  # fmt: skip
         _mark_phases(axes, [clean(name) for name in phases], theme)
         axes.set_xlim(0.5, len(phases) + 0.5)
@@ -92,7 +113,7 @@ def curves(
         figure.text(0.02, 1 - 10 / height, clean(title), fontsize=11, fontweight="bold", va="top")
         figure.legend(
             *axes.get_legend_handles_labels(), loc="upper left", bbox_to_anchor=(0.01, 1 - 29 / height), ncols=3,
-            fontsize=8.5, handlelength=2.2, columnspacing=1.2, borderaxespad=0,
+            fontsize=8.5, handlelength=3, columnspacing=1.2, borderaxespad=0,
         )  # fmt: skip
     return written[0]
 

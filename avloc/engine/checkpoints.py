@@ -1,5 +1,6 @@
 """Weights in safetensors, the state of a training beside them; nothing is unpickled that could run code."""
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,17 @@ def save_weights(localizer: nn.Module, path: Path, **about: Any) -> None:
     tensors |= {
         MEMORY + name: value.detach().cpu().contiguous() for name, value in getattr(localizer, "memory", {}).items()
     }
-    write_bytes(path, save(tensors, {name: str(value) for name, value in about.items()}))
+    write_bytes(path, _in_order(save(tensors, {name: str(value) for name, value in about.items()})))
+
+
+def _in_order(content: bytes) -> bytes:
+    """The same file with its metadata in order: safetensors writes it in another one each time."""
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + size])
+    header["__metadata__"] = dict(sorted(header.get("__metadata__", {}).items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)  # tensors begin at a multiple of eight bytes
+    return len(text).to_bytes(8, "little") + text + content[8 + size :]
 
 
 def load_weights(localizer: Any, path: Path, method: str, stage: int) -> dict[str, str]:

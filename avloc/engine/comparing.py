@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from avloc.errors import AvlocError
 from avloc.metrics import auc_parts, successes
-from avloc.protocols.result import Metric
+from avloc.scoring.result import Metric
 
 Values = NDArray[np.float64]
 

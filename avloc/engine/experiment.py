@@ -20,7 +20,6 @@ from avloc.files import write_text
 if TYPE_CHECKING:
     import torch
 
-    from avloc.data.store import Store
     from avloc.methods.base import Localizer, Train
 
 log = logging.getLogger("avloc")
@@ -114,9 +113,13 @@ def method_names() -> list[str]:
 
 def read_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
     """The whole file checked before any data is opened; ConfigError with all mistakes, a line each."""
+    return experiment_of(read_section(path, overrides))
+
+
+def experiment_of(section: Section) -> Experiment:
+    """The same of settings that were read already, such as those that a weights file carries."""
     from avloc.methods.base import Train
 
-    section = read_section(path, overrides)
     problems: list[str] = []
     for key in section.values:
         if key not in SECTIONS:
@@ -235,13 +238,3 @@ def device_of(name: str) -> "torch.device":
     except (RuntimeError, AssertionError) as error:
         raise AvlocError(f"device {name!r}: {str(error).splitlines()[0]}; expected auto, cpu or cuda") from None
     return device
-
-
-def open_split(store: Path, split: str, senses: Any = None, layout: str = "store", training: bool = False) -> "Store":
-    """A split of a store, or a list of a folder, at a place that is not looked for; see `avloc.engine.stores`."""
-    from avloc.engine.stores import folder_kind, open_named
-
-    if layout == "folder":
-        found: Store = folder_kind(split, senses).open(store)
-        return found
-    return open_named(store, split, senses, training=training)

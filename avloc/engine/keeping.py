@@ -21,6 +21,7 @@ from avloc.data.store import Store
 from avloc.errors import AvlocError
 from avloc.files import replacing, with_room, write_json
 from avloc.methods.base import Localizer, Train
+from avloc.plain_arrays import mapped_array
 from avloc.progress import Progress, untold
 
 log = logging.getLogger("avloc.train")
@@ -180,7 +181,7 @@ class _Work:
 
 def _whole(path: Path, shape: tuple[int, ...]) -> NDArray[np.float32] | None:
     try:
-        found = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+        found = mapped_array(path)
+    except (OSError, ValueError):
         return None
     return found if found.shape == shape and found.dtype == np.float32 else None

@@ -33,15 +33,9 @@ def load_stage(experiment: Experiment, run: Run, number: int, phases: tuple[str,
     localizer = experiment.build(number, pretrained=False)
     before = stage_one_run(experiment, run)
     path = (before if number == 1 else run).weights(number, phases or localizer.weights_from)
-    if number > 1:
-        # The file holds all of a later stage, teacher and dictionary too: stage one lends its form alone, so weights
-        # that were imported need no trained stage one.
-        first = experiment.build(1, pretrained=False)
-        if localizer.uses_clusters and before.clusters.exists():
-            _refuse_foreign_clusters(before.load_clusters(), first, before)
-        shape = tensor_shape(path, "dictionary")
-        localizer.start_from(first, None if shape is None else np.zeros(shape, np.float32))
-    about = load_weights(localizer, path, experiment.method, number)
+    if number > 1 and localizer.uses_clusters and before.clusters.exists():
+        _refuse_foreign_clusters(before.load_clusters(), experiment.build(1, pretrained=False), before)
+    about = fill(experiment, localizer, number, path)
     if (
         number > 1
         and localizer.uses_clusters
@@ -52,8 +46,22 @@ def load_stage(experiment: Experiment, run: Run, number: int, phases: tuple[str,
             f"{path} was trained with other clusters than {before.clusters} holds now; train stage {number} again in "
             "another --run"
         )
-    refuse_other_view(localizer)
     return localizer.eval()
+
+
+def fill(experiment: Experiment, localizer: Localizer, number: int, path: Path) -> dict[str, str]:
+    """Give a freshly built stage the weights of a file; what the file says of itself.
+
+    The file holds all of a later stage, teacher and dictionary too: stage one lends its form alone, so neither a trained
+    stage one nor a run is needed.
+    """
+    if number > 1:
+        shape = tensor_shape(path, "dictionary")
+        first = experiment.build(1, pretrained=False)
+        localizer.start_from(first, None if shape is None else np.zeros(shape, np.float32))
+    about = load_weights(localizer, path, experiment.method, number)
+    refuse_other_view(localizer)
+    return about
 
 
 def _needs_training(experiment: Experiment, number: int) -> bool:

@@ -57,13 +57,15 @@ def fit(
     about: Mapping[str, Any],
     progress: Progress = untold,
     before_writing: Callable[[], None] = lambda: None,
+    card: Mapping[str, str] | None = None,
 ) -> list[dict[str, Any]]:
     """Train one stage in `folder` and return its log, an entry an epoch.
 
     loaders: ``train`` and, where there is one, ``validation``. about: method, stage and data fingerprint; a state in the
     folder that says otherwise is refused. Each epoch ends in an atomic state: an interrupted training goes on from the
     last one and ends exactly as an uninterrupted one would. Each phase leaves `<phase>.safetensors`, selected by
-    `train.select`. before_writing: called before each file is written; what it raises ends the training.
+    `train.select`. before_writing: called before each file is written; what it raises ends the training. card: what the weights
+    say of themselves beside `about`.
     """
     phases = localizer.phases(train)
     total = sum(phase.epochs for phase in phases)
@@ -84,7 +86,7 @@ def fit(
             place.log.append(entry)
             progress(place.done, total, _summary(entry))
             finished = place.epoch == phase.epochs
-            _keep(localizer, phases, place, finished, train, folder, about, before_writing)
+            _keep(localizer, phases, place, finished, train, folder, about, before_writing, card or {})
         place.phase, place.epoch = place.phase + 1, 0
     return place.log
 
@@ -185,6 +187,7 @@ def _keep(
     folder: Path,
     about: Mapping[str, Any],
     before_writing: Callable[[], None],
+    card: Mapping[str, str],
 ) -> None:
     """The selected weights of the phase and the state to go on from; only the first process writes."""
     phase, entry = phases[place.phase], place.log[-1]
@@ -194,7 +197,7 @@ def _keep(
         if processes.is_first():
             path = folder / f"{phase.name}.safetensors"
             before_writing()
-            checkpoints.save_weights(localizer, path, **about, phase=phase.name, epoch=entry["epoch"])
+            checkpoints.save_weights(localizer, path, **card, **about, phase=phase.name, epoch=entry["epoch"])
     if processes.is_first():
         following = (place.phase + 1, 0) if finished else (place.phase, place.epoch)
         optimizers = _optimizers(phases)

@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from avloc import processes
+from avloc.config import read_section
+from avloc.engine.card import metadata_of_training
 from avloc.engine.experiment import Experiment, Stage, device_of, keep_config, open_run
+from avloc.engine.run import Run
 from avloc.engine.settings import Data
 from avloc.engine.stores import content_of, open_data
 from avloc.errors import ConfigError, DataError
@@ -84,6 +87,7 @@ def train_stage(
         about,
         progress or untold,
         where.refuse_moved,
+        metadata_of_training(_started_with(experiment, where), loaders["train"].store, stage.data.train),
     )
     if torch.distributed.is_initialized():
         processes.leave()
@@ -93,6 +97,12 @@ def train_stage(
         {phase: where.stage(number) / f"{phase}.safetensors" for phase in phases},
         {phase: [entry for entry in entries if entry["phase"] == phase][-1] for phase in phases},
     )  # fmt: skip
+
+
+def _started_with(experiment: Experiment, run: Run) -> dict[str, Any]:
+    """What the weights say of the configuration is what the run was started with, also where a store was moved since."""
+    kept = read_section(run.config).values if run.config.exists() else experiment.source.values
+    return dict(kept)
 
 
 def _loader(

@@ -105,6 +105,9 @@ class Localizer(nn.Module):
     classes, in their order. `uses_clusters`: a later stage starts from the run's clusters too.
     A method without training sets `needs_training` to False; it has no loss and no phases, and is evaluated as it is built.
     `map_names` are the names of its maps where these are of other classes than the store's; see `maps_named`.
+    In a video of any length `window` is how many seconds of sound make a map, None for as long as the clips that it learnt
+    from, and `window_frames` how many frames a method of `every_frame` sees meanwhile; `window_needed`: it can do nothing
+    with one picture. `sees_probabilities`: what `look` gives are probabilities, one map a class.
     """
 
     frame: Any
@@ -121,6 +124,10 @@ class Localizer(nn.Module):
     uses_clusters: bool = True
     weights_from: tuple[str, ...] = ("train",)
     needs_training: bool = True
+    window: float | None = None
+    window_frames: int = 4
+    window_needed: bool = False
+    sees_probabilities: bool = False
 
     def __init__(self) -> None:
         super().__init__()

@@ -29,6 +29,9 @@ class Motion(Localizer):
     needs_training = False
     every_frame = True
     looks = "motion without sound"
+    window = 2.0
+    window_frames = 16
+    window_needed = True
 
     def __init__(self, frame: FrameView = FRAME, sound: Waveform = Waveform(None), cells: PositiveInt = 28):
         super().__init__()

@@ -10,17 +10,19 @@ from numpy.typing import ArrayLike, NDArray
 def ciou(mask: ArrayLike, truth: ArrayLike) -> float:
     """Consensus IoU of one mask against the weights of the annotators, in [0, 1].
 
-    mask: (H, W) bool; truth: (H, W), 0 where nobody marked the pixel, 1 where enough annotators did.
+    mask: (H, W) bool, or the share of each pixel in [0, 1] where pixels at the threshold share what is left.
+    truth: (H, W), 0 where nobody marked the pixel, 1 where enough annotators did.
     sum(M G) / (sum(G) + sum(M [G = 0])): a pixel that only some annotators marked is never a false alarm.
     Equal to the IoU where the truth is binary. Senocak et al., CVPR 2018; the released evaluator of
     hche11/Localizing-Visual-Sounds-the-Hard-Way@8fe8cbb. A truth without any weight has no cIoU: ValueError.
     """
-    hears, weight = np.asarray(mask, bool), np.asarray(truth, np.float64)
+    given, weight = np.asarray(mask), np.asarray(truth, np.float64)
+    hears = given.astype(np.float64) if given.dtype.kind == "f" else given.astype(bool).astype(np.float64)
     if hears.shape != weight.shape:
         raise ValueError(f"the mask has shape {hears.shape}, the truth {weight.shape}; they must be the same")
     if not weight.any():
         raise ValueError("the truth marks no pixel, so there is no cIoU; treat the clip as a negative")
-    return float(ciou_of_counts(weight[hears].sum(), weight.sum(), (hears & (weight == 0)).sum()))
+    return float(ciou_of_counts((hears * weight).sum(), weight.sum(), hears[weight == 0].sum()))
 
 
 def iou(mask: ArrayLike, truth: ArrayLike) -> float:

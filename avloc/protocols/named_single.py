@@ -30,7 +30,15 @@ SINGLE = (
     ),
     Protocol("ez-vsl", EZVSL, resize="bilinear", align_corners=True, normalise="minmax", undefined="nan"),
     Protocol("fnac-bilinear", FNAC, resize="bilinear", align_corners=True, normalise="minmax", undefined="nan"),
-    Protocol("fnac-bicubic", FNAC, resize="bicubic", normalise="minmax", undefined="nan"),
+    # FNAC_AVL's test.py resizes the audio-visual map bicubically, but the object map as EZ-VSL does
+    Protocol(
+        "fnac-bicubic",
+        FNAC,
+        resize="bicubic",
+        normalise="minmax",
+        object_resize="bilinear-aligned",
+        undefined="nan",
+    ),
     Protocol(
         "slavc",
         SLAVC,
@@ -91,7 +99,7 @@ SINGLE = (
         C2F + ", networks of the authors' second code base",
         size=256,
         resize="bilinear",
-        normalise="max",
+        # each class's map is divided by its maximum, which is the method's part; the map fused of them is not
         mask="absolute",
         cut=0.1,
         corners="one-based",

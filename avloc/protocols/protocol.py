@@ -1,18 +1,22 @@
 """A protocol: one published way from heat maps to a score, as a frozen value of named axes."""
 
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, get_args, get_type_hints
 
+from numpy.typing import NDArray
+
 from avloc.errors import ConfigError
-from avloc.protocols.planes import CORNERS
+from avloc.protocols.boxes import CORNERS
+from avloc.protocols.normalise import MASK_RULES, NORMALISATIONS
 from avloc.protocols.resize import RESIZES
-from avloc.protocols.rules import MASK_RULES, NORMALISATIONS
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "unit": ("auto", "clip", "source", "class", "greedy", "pixels"),
     "aggregate": ("pooled", "frame"),
     "canvas": ("frame", "wide", "tall"),
     "resize": RESIZES,
+    "object_resize": ("as-map", "bilinear-aligned"),
     "normalise": NORMALISATIONS,
     "mask": MASK_RULES,
     "truth": ("votes", "union", "counts"),
@@ -38,10 +42,16 @@ _RANGES: dict[str, tuple[float, float]] = {
 }
 
 
+#: a rule of your own: (heat map (h, w), truth (H, W) weights in [0, 1]) to a mask (H, W), True where it hears the sound
+Rule = Callable[[NDArray, NDArray], NDArray]
+
+
 @dataclass(frozen=True)
 class Protocol:
-    """How maps become masks, what they are compared with, and what is reported; every field but the first two is an
-    axis."""
+    """How maps become masks, what they are compared with, and what is reported.
+
+    Every field but name, source and rule is an axis. avloc.protocols.plain reads them.
+    """
 
     name: str
     #: where it was read: paper or repository@commit
@@ -63,6 +73,9 @@ class Protocol:
     tau: float = 0.03
     #: weight of the audio-visual map beside the object map (object-guided localization); 1 uses no object map
     ogl_alpha: float = 1.0
+    #: how an object map is resized: like the audio-visual map, or bilinear with aligned corners whatever that map's
+    #: resize is (one release does this)
+    object_resize: str = "as-map"
     mask: str = "rank"
     #: share of pixels below the threshold (rank), value (absolute), share of the maximum (relative)
     cut: float = 0.5
@@ -98,10 +111,12 @@ class Protocol:
     report: tuple[str, ...] = ("locacc", "auc", "ciou")
     #: axes that differ from the named protocol
     changed: tuple[str, ...] = ()
+    #: your own rule in place of the axes that make a mask of a map (resize, normalise, mask, cut, ...)
+    rule: Rule | None = field(default=None, compare=False)
 
     def axes(self) -> dict[str, Any]:
-        """Name and every axis, for the result."""
-        return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
+        """Name, source and every axis, for the result."""
+        return {one.name: _plain(getattr(self, one.name)) for one in fields(self) if one.name != "rule"}
 
     def with_axes(self, **axes: Any) -> "Protocol":
         """The same protocol with some axes changed; values may be text as typed. ConfigError names a wrong axis or
@@ -116,9 +131,16 @@ class Protocol:
         return self.name + "".join(f" {name}={getattr(self, name)}" for name in self.changed if name != "report")
 
 
+def canvas_size(protocol: Protocol, frames: int) -> tuple[int, int]:
+    """Height and width in pixels of what one map shows, of so many frames."""
+    wide = frames if protocol.canvas == "wide" else 1
+    tall = frames if protocol.canvas == "tall" else 1
+    return protocol.size * tall, protocol.size * wide
+
+
 def axis_names() -> list[str]:
     """The axes that may be overridden."""
-    return [field.name for field in fields(Protocol) if field.name not in ("name", "source", "changed")]
+    return [one.name for one in fields(Protocol) if one.name not in ("name", "source", "changed", "rule")]
 
 
 def _plain(value: Any) -> Any:

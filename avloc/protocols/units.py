@@ -3,13 +3,10 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from avloc.annotations.truth import Truth
-from avloc.protocols.planes import Planes, draw, pack, pixel_corners
-from avloc.protocols.protocol import Protocol
 
 Ints = NDArray[np.int64]
 
@@ -56,73 +53,3 @@ def units_of(truth: Truth, unit: str) -> Units:
     pairs = np.stack([truth.box_clip, parts], axis=1)
     found, first, box_unit = np.unique(pairs, axis=0, return_index=True, return_inverse=True)
     return Units(found[:, 0], found[:, 1], truth.box_class[first], box_unit.reshape(-1))
-
-
-def canvas_size(protocol: Protocol, frames: int) -> tuple[int, int]:
-    """Height and width in pixels of what one map shows, of so many frames."""
-    wide = frames if protocol.canvas == "wide" else 1
-    tall = frames if protocol.canvas == "tall" else 1
-    return protocol.size * tall, protocol.size * wide
-
-
-def truth_key(protocol: Protocol, truth: Truth, frames: int) -> tuple:
-    """Protocols with the same key compare with the same pixels of this truth."""
-    weights, reading, corners = protocol.truth, protocol.boxes, protocol.corners
-    if weights == "votes" and truth.votes == 1:
-        weights = "union"
-    if truth.xywh is None:
-        reading = "as-written"
-        corners = "clip" if corners.startswith("extent") else corners
-    return (*canvas_size(protocol, frames), weights, reading, corners)
-
-
-def draw_truth(protocol: Protocol, truth: Truth, units: Units, chosen: Ints, frames: int = 1) -> Planes:
-    """The truth of some units as bit planes, by the protocol's size, rule for corners and weights.
-
-    On a wide canvas a source's boxes lie in the frame of their source; the rest of the canvas is background.
-    """
-    height, width = canvas_size(protocol, frames)
-    if truth.masks is not None:
-        return Planes(_draw_masks(truth, units, chosen, height, width, protocol), np.ones(1))
-    boxes, unit = units.boxes_of(chosen)
-    levels = _levels(protocol, truth, unit)
-    xywh = None if truth.xywh is None else truth.xywh[boxes]
-    xyxy = truth.boxes[boxes]
-    if protocol.boxes == "xywh-as-corners" and xywh is not None:
-        xyxy = xywh
-    corners = pixel_corners(xyxy, protocol.corners, protocol.size, xywh)
-    if protocol.canvas == "wide":
-        corners[:, 0::2] += (units.part[chosen][unit] * protocol.size)[:, None]
-    share = 1.0 / truth.votes if protocol.truth == "votes" else 1.0
-    return Planes(draw(corners, unit, len(chosen), height, width, levels), np.full(levels, share))
-
-
-def _levels(protocol: Protocol, truth: Truth, unit: Ints) -> int:
-    if protocol.truth == "counts":
-        return int(np.bincount(unit).max()) if len(unit) else 1
-    return truth.votes if protocol.truth == "votes" else 1
-
-
-def _draw_masks(
-    truth: Truth, units: Units, chosen: Ints, height: int, width: int, protocol: Protocol
-) -> NDArray[np.uint8]:
-    """Pixel masks at the protocol's size, nearest neighbour, as the released loader of VGGSound-Instruments does.
-
-    A clip that is scored as one, on one frame, has the masks of all its sources together.
-    """
-    assert truth.masks is not None
-    whole = not truth.mixed and protocol.unit not in ("source", "class")
-    size = protocol.size
-    canvas = np.zeros((len(chosen), 1, height, width), bool)
-    for number, unit in enumerate(chosen.tolist()):
-        clip, part = units.clip[unit], units.part[unit]
-        if whole:
-            mask = truth.masks[clip].any(axis=0)
-        elif protocol.unit == "class" and truth.mask_class is not None:
-            mask = truth.masks[clip, truth.mask_class[clip] == part].any(axis=0)
-        else:
-            mask = truth.masks[clip, part]
-        full = cv2.resize(mask.astype(np.uint8), (size, size), interpolation=cv2.INTER_NEAREST)
-        left = part * size if protocol.canvas == "wide" else 0
-        canvas[number, 0, :size, left : left + size] = full > 0
-    return pack(canvas)

@@ -11,7 +11,7 @@ from avloc.progress import Progress, untold
 
 if TYPE_CHECKING:
     from avloc.engine.predicting import Frames, Maps
-    from avloc.protocols.result import Metric, Result
+    from avloc.scoring.result import Metric, Result
 
 log = logging.getLogger("avloc.evaluate")
 

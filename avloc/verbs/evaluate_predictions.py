@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from avloc.annotations import Truth
     from avloc.predictions import Predictions
     from avloc.protocols import Protocol
-    from avloc.protocols.result import Result
+    from avloc.scoring.result import Result
 
 log = logging.getLogger("avloc.evaluate")
 _COMMON = ("locacc", "auc", "ciou")
@@ -165,7 +165,7 @@ def _protocol(name: str, benchmark: str | None, axes: Mapping[str, str], music_b
 def _reporting(protocol: "Protocol", metric: Sequence[str] | None, several: bool) -> "Protocol":
     """The protocol with the metrics asked for: all of them, or, of several protocols, those that it can report."""
     from avloc.errors import ConfigError
-    from avloc.protocols.choosing import reporting
+    from avloc.protocols.reporting import reporting
 
     if not several:
         return reporting(protocol, metric)

@@ -7,7 +7,7 @@ import pytest
 
 from avloc.annotations import read_benchmark
 from avloc.protocols import named
-from avloc.protocols.planes import pixel_corners
+from avloc.protocols.boxes import pixel_corners
 from avloc.scoring import score
 
 FILES = Path(__file__).parents[3] / "shared" / "annotations"

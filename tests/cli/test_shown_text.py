@@ -22,6 +22,29 @@ def test_a_table_takes_no_markup_and_no_escapes(capsys):
     assert "\\x1b[31m" in said and not set("\x1b\x9b\u202e") & set(said)
 
 
+PATH = "runs/" + "a_long_name_without_any_blank-" * 5 + "/stage1/localize.safetensors"
+PROSE = "a sentence of several words that has room to be broken between them " * 2
+
+
+def test_without_a_terminal_no_cell_is_broken(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    table("", ["name", "n", "about"], [[PATH, 1, PROSE], ["b", 2, "short"]], right=(1,))
+    head, first, second = capsys.readouterr().out.splitlines()
+    assert head.split() == ["name", "n", "about"] and second.split() == ["b", "2", "short"]
+    assert first.split() == [PATH, "1", *PROSE.split()]
+
+
+@pytest.mark.parametrize("columns", [10, 40, 160, 400])
+def test_on_a_terminal_sentences_are_broken_between_words_and_names_never(capsys, monkeypatch, columns):
+    for name, value in {"COLUMNS": str(columns), "FORCE_COLOR": "1", "TERM": "dumb"}.items():
+        monkeypatch.setenv(name, value)
+    table("", ["name", "n", "about"], [[PATH, 1, PROSE], ["b", 2, "short"]], right=(1,))
+    lines = capsys.readouterr().out.splitlines()
+    words = " ".join(lines).split()
+    assert PATH in words and words.count("sentence") == 2 and words.count("between") == 2
+    assert (len(lines) == 3) == (columns == 400)
+
+
 def test_lines_and_json_hold_nothing_that_a_terminal_obeys(capsys):
     say(f"{HOSTILE}\nnext\tcolumn", end="")
     assert capsys.readouterr().out == "\\x1b[31m[/red][old]\\x9b1m\\u202e\nnext\tcolumn"

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from avloc.cli.app import app
 from avloc.cli.usage import flowing
+from tests.commands import refused
 
 RUNNER = CliRunner()
 
@@ -31,6 +32,17 @@ def test_a_mistake_in_the_command_line_is_answered_in_one_line(line, words):
     assert found.exit_code == 2 and found.stdout == ""
     assert found.stderr.startswith("avloc: ") and len(found.stderr.splitlines()) == 1
     assert all(word in found.stderr for word in words), found.stderr
+
+
+@pytest.mark.parametrize(
+    "line", [["evaluate", "--run", "a", "--run", "b"], ["train-stage1", "--config", "a", "--config=a"]]
+)
+def test_an_option_that_takes_one_value_is_refused_when_it_is_given_twice(line):
+    assert f"Invalid value for '{line[1]}': given 2 times; expected once" in refused(*line)
+
+
+def test_an_option_that_takes_several_values_may_be_repeated():
+    assert "given 2 times" not in refused("evaluate", "--run", "gone", "--sets", "a", "--sets", "b")
 
 
 def test_an_option_of_two_dashes_needs_no_dashes_before_it():

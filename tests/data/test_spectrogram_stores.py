@@ -17,7 +17,7 @@ from avloc.data.loader import Loader
 from avloc.data.spectrograms import Spectrograms
 from avloc.data.store import Store
 from avloc.data.views import FrameView, LogMel, LogStft
-from avloc.engine.experiment import open_split
+from avloc.engine.stores import open_split
 from avloc.errors import DataError
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.writing.build import build_store

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image as Png
 
-from avloc.drawing.charts import agreement_matrix, curves, intervals
+from avloc.drawing.charts import agreement_matrix, curves, intervals, line_colour, line_dash
 from avloc.drawing.colours import DARK, LIGHT
 from avloc.drawing.training import training_charts
 
@@ -24,6 +24,15 @@ def has(content: bytes, colour: str) -> bool:
 def test_curves_are_drawn_in_the_colours_of_their_theme(theme):
     content = curves("title", LINES, PHASES, theme=theme)
     assert has(content, theme.background) and has(content, theme.lines[0]) and has(content, theme.lines[1])
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK])
+def test_no_two_lines_of_a_chart_share_a_colour_or_a_dash(theme):
+    """The seventh line, of the validation loss, once looked like the first."""
+    assert len({line_colour(n, theme) for n in range(40)}) == 40 == len({line_dash(n) for n in range(40)})
+    lines = {f"line {n}": [float(n), float(n)] for n in range(14)}
+    content = curves("title", lines, ["train"] * 2, theme=theme)
+    assert all(has(content, line_colour(n, theme)) for n in range(14))
 
 
 def test_the_same_chart_has_the_same_bytes():

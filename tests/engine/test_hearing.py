@@ -8,7 +8,7 @@ import pytest
 
 import avloc
 from avloc.data.views import LogMel, LogStft, VggishPatches
-from avloc.engine.experiment import open_split
+from avloc.engine.stores import open_split
 from avloc.errors import DataError
 from tests.engine.tiny import RATE, make_tiny_store, tiny_config, write_config
 

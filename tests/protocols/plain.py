@@ -86,8 +86,30 @@ def c2f_agnostic(heat):
 
 
 def c2f_flickr(heat):
-    pred = torch_resize(heat, 256, "bilinear", False)
-    return pred / pred.max() >= np.float32(0.1)
+    return torch_resize(heat, 256, "bilinear", False) >= np.float32(0.1)
+
+
+def guided(heat, objects, resize, resize_objects, alpha):
+    """Object-guided localization as EZ-VSL, FNAC and SSLalignment mix it; normalised, before it is cut."""
+    return minmax(minmax(resize(heat)) * np.float32(alpha) + minmax(resize_objects(objects)) * np.float32(1 - alpha))
+
+
+def aligned(heat):
+    return torch_resize(heat, 224, "bilinear", True)
+
+
+def bicubic(heat):
+    return torch_resize(heat, 224, "bicubic", False)
+
+
+#: how each release that mixes in object maps resizes the two: FNAC's bicubic test does so only to the first
+GUIDED = {
+    "ez-vsl": (aligned, aligned),
+    "fnac-bilinear": (aligned, aligned),
+    "fnac-bicubic": (bicubic, aligned),
+    "kaist": (aligned, aligned),
+    "kaist-adap": (aligned, aligned),
+}
 
 
 MASKS = {

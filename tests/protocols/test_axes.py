@@ -4,7 +4,7 @@ import pytest
 
 from avloc.errors import ConfigError
 from avloc.protocols import named
-from avloc.protocols.choosing import reporting
+from avloc.protocols.reporting import reporting
 
 
 def test_changed_axes_are_recorded():

@@ -7,7 +7,7 @@ from making import heat_maps, random_truth, truth_of
 
 from avloc.metrics import adaptive_ciou
 from avloc.protocols import PROTOCOLS, named
-from avloc.protocols.rules import guided
+from avloc.protocols.normalise import guided
 from avloc.scoring import score
 
 #: how near: OpenCV resizes to the bit; where PyTorch resizes, a pixel at the threshold may fall to the other side
@@ -144,6 +144,35 @@ def test_object_maps_are_mixed_in():
     mixed = score(guided, sound, truth, object_maps=sight, resamples=0)
     assert mixed.metrics["ciou"].value > alone + 0.2
     assert mixed.protocol.label == "ez-vsl ogl_alpha=0.4", "a number with object maps is never taken for one without"
+
+
+@pytest.mark.parametrize("name", sorted(plain.GUIDED))
+def test_object_maps_are_resized_as_each_release_does(name):
+    truth, boxes = random_truth(votes=2)
+    maps, objects = heat_maps(), np.abs(heat_maps(seed=4, size=7))
+    protocol = named(name).with_axes(corners="clip", ogl_alpha=0.4)
+    expected = []
+    for heat, other, own in zip(maps, objects, boxes, strict=True):
+        weights, values = plain.truth_map(own, 2), plain.guided(heat, other, *plain.GUIDED[name], 0.4)
+        number = np.count_nonzero(weights) if name == "kaist-adap" else values.size // 2
+        cut = np.sort(values.ravel())[values.size - number]
+        expected.append(plain.ciou(values > cut if protocol.strict else values >= cut, weights))
+    result = score(protocol, maps, truth, object_maps=objects, resamples=0)
+    assert [row["ciou"] for row in result.per_clip] == pytest.approx(expected, abs=2e-3)
+
+
+def test_a_fused_map_of_two_categories_is_not_divided_by_its_maximum():
+    """Two equally likely categories apart: half of each one's map, whose maximum was 1 before they were fused."""
+    truth = truth_of([[[0, 0, 0.5, 1]]])
+    left, right = np.zeros((2, 1, 256, 256), np.float32)
+    left[0, :, :64], left[0, :, 64:128], right[0, :, 192:] = 1.0, 0.15, 1.0
+    fused = (left + right) / 2
+    marked = 127 * 256 - 127  # corners count from 1, so that the box loses its last column and row
+    heard_inside = 64 * 255  # 0.15 / 2 stays below 0.1, but is above it if the map is divided by its maximum
+    expected = heard_inside / (marked + 64 * 256 + 64)
+    assert score("c2f-flickr", fused, truth, resamples=0).metrics["ciou"].value == pytest.approx(expected, abs=1e-3)
+    divided = score("c2f-flickr", fused / fused.max(), truth, resamples=0).metrics["ciou"].value
+    assert divided > expected + 0.1
 
 
 def test_a_constant_map_is_undefined_in_the_branch_that_no_script_reaches():

@@ -40,6 +40,9 @@ class SeeAndHear(Localizer):
     needs_training = False
     every_frame = True
     looks = "seen without sound"
+    window = 0.975
+    window_frames = 8
+    sees_probabilities = True
 
     def __init__(
         self,

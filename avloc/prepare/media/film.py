@@ -31,14 +31,15 @@ class Broken:
 class Film:
     """The first picture that is no cover image, and the first sound, of a file.
 
-    picture, sound: their packets, None where there is no such stream. clock: when they start and end.
+    picture, sound: their packets, None where there is no such stream. clock: when they start and end. track: another sound
+    track than the first, counted from 1; MediaError where the file has fewer.
     """
 
-    def __init__(self, path: Path, container: InputContainer) -> None:
+    def __init__(self, path: Path, container: InputContainer, track: int | None = None) -> None:
         self.path, self.container = path, container
         self.broken: set[int] = set()  # packets of the picture that could not be decoded
         self.video = video_stream(container)
-        self.audio = container.streams.audio[0] if container.streams.audio else None
+        self.audio = _sound_track(path, container, track)
         streams: list[Stream] = [stream for stream in (self.video, self.audio) if stream is not None]
         tracks, self._packets = read_tracks(container, streams)
         by_index = dict(zip((stream.index for stream in streams), tracks, strict=True))
@@ -151,8 +152,21 @@ class Film:
         return None if stamp is None else stamp * track.tick - self.clock.zero
 
 
+def _sound_track(path: Path, container: InputContainer, track: int | None) -> Any:
+    tracks = container.streams.audio
+    if track is None:
+        return tracks[0] if tracks else None
+    if not 1 <= track <= len(tracks):
+        found = f"it has {len(tracks)}" if tracks else "it has none"
+        raise MediaError(path, f"no sound track {track}", found)
+    return tracks[track - 1]
+
+
 @contextmanager
-def open_film(path: str | Path) -> Iterator[Film]:
-    """An open file. MediaError for one that cannot be read, or whose stamps do not say what belongs together."""
+def open_film(path: str | Path, track: int | None = None) -> Iterator[Film]:
+    """An open file. MediaError for one that cannot be read, or whose stamps do not say what belongs together.
+
+    track: the sound track, counted from 1; None takes the first.
+    """
     with open_media(path) as container:
-        yield Film(Path(path), container)
+        yield Film(Path(path), container, track)

@@ -1,5 +1,6 @@
 """The packets of a file, read once: when each is shown or heard, and which of them can be decoded from."""
 
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -66,10 +67,10 @@ class Track:
 
 @dataclass
 class _Rows:
-    """A track that is being read."""
+    """A track that is being read. lists: arrays, since lists of a film of ten hours would take a gigabyte."""
 
     stream: Stream
-    lists: tuple[list[int], ...] = field(default_factory=lambda: tuple([] for _ in range(7)))
+    lists: tuple["array[int]", ...] = field(default_factory=lambda: tuple(array("q") for _ in range(7)))
     heads: list[Head] = field(default_factory=list)
     repeats: list[int] = field(default_factory=list)
     skip: int = 0

@@ -70,6 +70,12 @@ class Placer:
         self._stretch.add(samples)
         self.heard = self._stretch.now
 
+    def take(self) -> NDArray[np.int16]:
+        """What is ready of the waveform and was not taken before; `finish` then gives only the rest."""
+        ready = [*self._done, self._stretch.take()] if self._stretch is not None else self._done
+        self._done = []
+        return np.concatenate(ready) if ready else np.empty(0, np.int16)
+
     def finish(self) -> NDArray[np.int16] | None:
         """The waveform; None where there was no piece. Broken packets that go on from the last piece are silence."""
         if self._stretch is None:
@@ -111,6 +117,7 @@ class _Stretch:
     def __init__(self, start: float, native: int, rate: int) -> None:
         self.start, self.native = start, native
         self.samples = 0
+        self._taken = 0  # samples at the rate asked for
         self._resample = _resampler(native, rate)
         self._gathered: list[NDArray[np.float32]] = []
         self._waiting = 0
@@ -137,8 +144,15 @@ class _Stretch:
             if self.start
             else round(self.samples * rate / self.native)
         )
-        sound = np.concatenate(self._parts)[:length]
-        return np.pad(sound, (0, length - len(sound)))
+        sound = np.concatenate(self._parts)[: max(length - self._taken, 0)]
+        return np.pad(sound, (0, max(length - self._taken, 0) - len(sound)))
+
+    def take(self) -> NDArray[np.int16]:
+        """What the resampler has given so far and was not taken before."""
+        ready = np.concatenate(self._parts) if self._parts else np.empty(0, np.int16)
+        self._parts = []
+        self._taken += len(ready)
+        return ready
 
     def _pass(self) -> None:
         if self._gathered:

@@ -16,7 +16,7 @@ AROUND = 16  # packets after a broken one whose pictures may be shown before it 
 
 
 @dataclass
-class _Frames:
+class Frames:
     """The frames of a film by rising start; one that comes too late is passed over.
 
     broken: when pictures would be shown that could not be decoded. spoiled: since when what is shown builds on a broken
@@ -109,7 +109,7 @@ class _Frames:
 
 def all_frames(film: Film, times: Iterable[float]) -> Iterator[Shown]:
     """For each of the rising `times` (s) the frame on display, see `picture.on_display`."""
-    made = _Frames(film)
+    made = Frames(film)
     frames = iter(made)
     current = next(frames, None)
     if current is None:

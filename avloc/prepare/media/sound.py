@@ -1,5 +1,6 @@
 """The sound of a file as one mono waveform on the file's clock."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,43 +68,85 @@ def hear(film: Film, rate: int, channels: str = "mean") -> Heard:
     sound alone starts with its first sample, whatever its stamp: FFmpeg's for Vorbis are half a block late. S is round(samples
     * rate / rate of the file), samples counted from time 0.
     """
-    stream = film.begin(film.audio, "no sound track")
-    track = film.sound
-    assert track is not None
-    placer, mixer = Placer(rate), Mixer(channels)
-    alone: float | None = None  # s of the first sample, where there is no picture
-    failed, native = 0, 0
-    changed: tuple[float, str] | None = None  # s of the first sample of another rate
-    for place, frames in film.decoded(stream):
-        if isinstance(frames, Broken):
-            failed += 1
-            missed = float(track.seconds(track.pts[place])) - film.clock.zero - (alone or 0.0)
-            placer.miss(None if np.isnan(missed) else missed, float(track.duration[place]) * track.tick)
-            continue
-        for frame in frames:
-            at = film.time_of(frame, track)
-            native = native or frame.sample_rate
-            if frame.sample_rate != native and changed is None:
-                changed = placer.heard, f"its sound changes from {native} to {frame.sample_rate} Hz"
-            if film.video is None and at is not None:
-                alone = at if alone is None else alone
-                at -= alone
-            placer.add(at, frame.sample_rate, mixer(frame))
-            if placer.silence > max(600.0, placer.heard):
-                raise MediaError(
-                    film.path, "time stamps jump", f"they leave {placer.silence:.0f} s of its sound silent"
-                )
+    heard = _Listening(film, rate, channels)
+    for _ in heard:
+        pass
+    placer = heard.placer
     waveform = placer.finish()
     if waveform is None:
-        if failed:
-            raise MediaError(film.path, "cannot be decoded", f"none of {failed} packets of its sound")
-        raise MediaError(film.path, "no sound track", "the track is empty")
-    if changed is not None:
+        heard.refuse()
+    assert waveform is not None
+    if heard.changed is not None:
         # stamps that a demuxer counted by the first rate do not say when the rest is heard
-        start, what = changed
+        start, what = heard.changed
         if overlap(placer.gaps, start, placer.heard) > TORN * (placer.heard - start):
             raise MediaError(film.path, "cannot be decoded", what)
-    return Heard(waveform, rate, placer.gaps, placer.broken, failed, mixer.cancels)
+    return Heard(waveform, rate, placer.gaps, placer.broken, heard.failed, heard.mixer.cancels)
+
+
+def sound_pieces(film: Film, rate: int, channels: str = "mean") -> Iterator[NDArray[np.int16]]:
+    """The waveform of `hear` piece by piece, for sound too long to be held: pieces of a second or so, (n,).
+
+    What `hear` judges by the whole sound is not judged here: a rate that changes against the stamps is followed, and a rest
+    that is mostly broken stays as silence.
+    """
+    heard = _Listening(film, rate, channels)
+    some = False
+    for _ in heard:
+        piece = heard.placer.take()
+        some |= len(piece) > 0
+        if len(piece):
+            yield piece
+    rest = heard.placer.finish()
+    if rest is None and not some:
+        heard.refuse()
+    if rest is not None and len(rest):
+        yield rest
+
+
+class _Listening:
+    """Decodes the sound track of a film into a Placer; iterating goes on packet by packet.
+
+    failed: packets that could not be decoded. changed: when the rate of the file changed (s), and in words how.
+    """
+
+    def __init__(self, film: Film, rate: int, channels: str) -> None:
+        self.film, self.placer, self.mixer = film, Placer(rate), Mixer(channels)
+        self.failed = 0
+        self.changed: tuple[float, str] | None = None
+        self._stream = film.begin(film.audio, "no sound track")
+
+    def __iter__(self) -> Iterator[None]:
+        film, placer, track = self.film, self.placer, self.film.sound
+        assert track is not None
+        alone: float | None = None  # s of the first sample, where there is no picture
+        native = 0
+        for place, frames in film.decoded(self._stream):
+            if isinstance(frames, Broken):
+                self.failed += 1
+                missed = float(track.seconds(track.pts[place])) - film.clock.zero - (alone or 0.0)
+                placer.miss(None if np.isnan(missed) else missed, float(track.duration[place]) * track.tick)
+                continue
+            for frame in frames:
+                at = film.time_of(frame, track)
+                native = native or frame.sample_rate
+                if frame.sample_rate != native and self.changed is None:
+                    self.changed = placer.heard, f"its sound changes from {native} to {frame.sample_rate} Hz"
+                if film.video is None and at is not None:
+                    alone = at if alone is None else alone
+                    at -= alone
+                placer.add(at, frame.sample_rate, self.mixer(frame))
+                if placer.silence > max(600.0, placer.heard):
+                    raise MediaError(
+                        film.path, "time stamps jump", f"they leave {placer.silence:.0f} s of its sound silent"
+                    )
+            yield
+
+    def refuse(self) -> None:
+        """MediaError for a track that held nothing to hear."""
+        if self.failed:
+            raise MediaError(self.film.path, "cannot be decoded", f"none of {self.failed} packets of its sound")
+        raise MediaError(self.film.path, "no sound track", "the track is empty")
 
 
 def cut(sound: NDArray[np.int16], samples: int) -> NDArray[np.int16]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from avloc.data.origin import origin_at
 from avloc.data.shard_files import SUFFIXES
 from avloc.errors import DataError
 from avloc.files import read_json, write_json, write_text
@@ -204,11 +205,17 @@ def finish(
     if part is not None:
         write_json(out / PART, part, indent=None)
     left = {UNMATCHED: [join.to_json() for join in prepared.unmatched]} if prepared.unmatched else {}
-    write_json(out / "store.json", {**settings, "source": source_name(source), **counts, **left, **which})
+    origin = {} if "origin" in settings or settings.get("data") == "composed" else _origin(source)
+    write_json(out / "store.json", {**settings, "source": source_name(source), **origin, **counts, **left, **which})
     (out / "building.json").unlink()
     for path in (out / "shards").glob(f"*{SUFFIXES[settings['store']]}"):
         if path.stem.isdecimal() and int(path.stem) >= shards:  # the lists have become shorter
             path.unlink()
+
+
+def _origin(source: Path) -> dict[str, str]:
+    """Noted where it cannot be told later: the world that a store was prepared from may be removed."""
+    return {"origin": "synthetic"} if origin_at(source) == "synthetic" else {}
 
 
 def lines_digest(listing: Listing) -> str:

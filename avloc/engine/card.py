@@ -1,0 +1,165 @@
+"""What a weights file says of itself, so that the file is enough to use it."""
+
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from avloc.errors import RunError
+
+if TYPE_CHECKING:
+    from avloc.data.store import Store
+
+#: 1, of the first versions, said method, stage, seed and the data's fingerprint; 2 says all of a Card
+FORMAT = 2
+#: entries of the metadata that are JSON; all others are plain text
+PARTS = ("config", "classes", "maps", "views", "data_from", "versions", "calibration")
+
+
+@dataclass(frozen=True)
+class Card:
+    """format: 1 where the file is of the first versions. config: all sections but the test sets, stores by their names;
+    None where the file says nothing of it. classes: of the labels that it learnt from. maps: names of the classes of its
+    maps, in their order; empty where they have none. views: rate in Hz, seconds, frames and size in pixels of the clips
+    that it learnt from. data: name, split, fingerprint and origin of the store. versions: of what trained it.
+    calibration: see `avloc.engine.calibration`. other: what else the metadata holds.
+    """
+
+    method: str
+    stage: int
+    phase: str = ""
+    epoch: int = 0
+    format: int = FORMAT
+    config: dict[str, Any] | None = None
+    classes: tuple[str, ...] = ()
+    maps: tuple[str, ...] = ()
+    views: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    calibration: dict[str, Any] | None = None
+    other: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def origin(self) -> str:
+        """``synthetic``, ``composed`` or ``recorded``; empty where it is not known."""
+        return str(self.data.get("origin", ""))
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def metadata_of_training(config: Mapping[str, Any], store: "Store", split: str) -> dict[str, str]:
+    """The entries of a training: no place and no time, so that the same training gives the same file.
+
+    config: the values of the configuration that the run was started with.
+    """
+    from avloc.data.origin import origin_of
+
+    settings = getattr(store, "settings", {})
+    views = {
+        "rate": store.rate,
+        "seconds": store.seconds,
+        "frames": store.frames_per_clip,
+        "size": store.size,
+    }
+    data = {
+        "store": store.path.name,
+        "split": split,
+        "fingerprint": store.fingerprint,
+        "origin": origin_of(settings),
+        "prepared_as": settings.get("data", ""),
+        "clips": len(store),
+    }
+    return _texts(
+        config=without_places(config), classes=store.classes, views=views, data_from=data, versions=versions()
+    )
+
+
+def metadata_of_import(config: Mapping[str, Any]) -> dict[str, str]:
+    """The entries of weights that others trained: of what they learnt from nothing is known."""
+    return _texts(config=without_places(config), versions=versions())
+
+
+def metadata_of(card: Card) -> dict[str, str]:
+    """The entries that `card_of` reads as this card."""
+    given = {
+        "config": card.config,
+        "classes": card.classes or None,
+        "maps": card.maps or None,
+        "views": card.views or None,
+        "data_from": card.data or None,
+        "versions": card.versions or None,
+        "calibration": card.calibration,
+    }
+    plain = {"method": card.method, "stage": str(card.stage), "phase": card.phase, "epoch": str(card.epoch)}
+    return {**card.other, **plain, **_texts(**{name: value for name, value in given.items() if value is not None})}
+
+
+def card_of(path: Path) -> Card:
+    """RunError for a file that is no weights of avloc, or of a later format."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="np") as file:
+            about: dict[str, str] = dict(file.metadata() or {})
+    except FileNotFoundError:
+        raise RunError(f"{path}: no such file; expected a .safetensors file of a run") from None
+    except (OSError, SafetensorError) as error:
+        raise RunError(f"{path}: not whole safetensors weights ({error}); give another copy of the file") from None
+    return _card(path, about)
+
+
+def _card(path: Path, about: dict[str, str]) -> Card:
+    try:
+        form = int(about.pop("format", "1")) if about.get("method") else 1
+        if form > FORMAT:
+            raise RunError(f"{path}: weights of format {form}, this avloc reads up to {FORMAT}; install a later avloc")
+        if not about.get("method"):
+            raise RunError(
+                f"{path}: safetensors that avloc did not write; the authors' checkpoints come in by `avloc import-weights`"
+            )
+        parts = {name: json.loads(about.pop(name)) for name in PARTS if name in about}
+        plain = {name: about.pop(name, default) for name, default in (("phase", ""), ("epoch", "0"))}
+        return Card(
+            about.pop("method"), int(about.pop("stage", "1")), plain["phase"], int(plain["epoch"]), form,
+            parts.get("config"), tuple(parts.get("classes", ())), tuple(parts.get("maps", ())), parts.get("views", {}),
+            parts.get("data_from", {}), parts.get("versions", {}), parts.get("calibration"), about,
+        )  # fmt: skip
+    except (ValueError, TypeError) as error:
+        raise RunError(f"{path}: what the file says of itself cannot be read ({error}); give another copy") from None
+
+
+def without_places(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration as it goes with weights: without test sets, and stores and runs by their names alone."""
+
+    def plain(value: Any, key: str = "") -> Any:
+        if isinstance(value, Mapping):
+            return {str(name): plain(item, str(name)) for name, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [plain(item) for item in value]
+        if isinstance(value, Path) or (key in ("store", "stage1", "stage2") and isinstance(value, str)):
+            return Path(value).name
+        return value
+
+    return {str(key): plain(value, str(key)) for key, value in config.items() if key != "evaluate"}
+
+
+def versions() -> dict[str, str]:
+    """Of avloc, Python and what computes."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    from avloc import __version__
+
+    found = {"avloc": __version__, "python": platform.python_version()}
+    for name in ("torch", "torchvision", "numpy"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _texts(**parts: Any) -> dict[str, str]:
+    return {"format": str(FORMAT), **{name: json.dumps(value, ensure_ascii=False) for name, value in parts.items()}}

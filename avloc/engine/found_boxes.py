@@ -1,0 +1,101 @@
+"""From heat maps to boxes: what stands out of a map, with a score, a name where there is one, and its mask."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+MOST = 5  # boxes of a moment that sound
+NEAR = 0.5  # share of the way from the median of a map to its peak, from which on a place belongs to the object
+RIVAL = 0.75  # share of the strongest peak that another one must have to be named beside it
+SEEN = 0.8  # probability of a place from which on an object is in view for sure
+SEEN_AREA = 0.02  # of the picture that it must take up then: the classifier is sure of something at many single places
+SEEN_MOST = 2
+Map = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class FoundBox:
+    """box: xyxy in [0, 1]. score: the highest value of its map inside. name: of the class, None where maps have no names.
+
+    sounding: False for an object that is seen and not heard. mask: (H, W) bool, None where masks were not asked for.
+    """
+
+    box: tuple[float, float, float, float]
+    score: float
+    name: str | None = None
+    sounding: bool = True
+    mask: NDArray[np.bool_] | None = None
+
+
+def boxes_of(
+    maps: Map, names: Sequence[str] | None, seen: Map | None = None, mask_size: tuple[int, int] | None = None
+) -> list[FoundBox]:
+    """Boxes of one moment, the surest first.
+
+    maps: (K, h, w). Without names their maximum is looked at, and each of its separate peaks has a box. With names each map
+    whose peak is near the highest has one. seen: maps of probabilities (K, h, w) of what is in view, heard or not; what is
+    seen for sure and does not sound has a box that is not `sounding`. mask_size: (width, height) of masks.
+    """
+    if names is None or len(maps) == 1:
+        name = names[0] if names is not None else None
+        return _peaks(maps.max(0), name, mask_size)
+    peaks = maps.max((1, 2))
+    order = np.argsort(-peaks, kind="stable")
+    loud = [int(row) for row in order if peaks[row] > 0 and peaks[row] >= RIVAL * peaks[order[0]]][:MOST]
+    found = [_box(maps[row], names[row], True, mask_size) for row in loud]
+    if seen is not None:
+        sure = seen.max((1, 2))
+        wide = (seen >= SEEN / 2).mean((1, 2)) >= SEEN_AREA
+        order = np.argsort(-sure, kind="stable")
+        silent = [row for row in order.tolist() if row not in loud and sure[row] >= SEEN and wide[row]]
+        found += [_box(seen[row], names[row], False, mask_size) for row in silent[:SEEN_MOST]]
+    return found
+
+
+def _peaks(heat: Map, name: str | None, mask_size: tuple[int, int] | None) -> list[FoundBox]:
+    middle, peak = float(np.median(heat)), float(heat.max())
+    if not peak > middle:
+        return []
+    count, labels = cv2.connectedComponents((heat >= middle + NEAR * (peak - middle)).astype(np.uint8), connectivity=4)
+    found = []
+    for number in range(1, count):
+        own = np.where(labels == number, heat, middle)
+        if own.max() - middle >= RIVAL * (peak - middle):
+            found.append(_box(own, name, True, mask_size))
+    return sorted(found, key=lambda one: -one.score)[:MOST]
+
+
+def _box(heat: Map, name: str | None, sounding: bool, mask_size: tuple[int, int] | None) -> FoundBox:
+    """The box around the peak of a map (h, w)."""
+    h, w = heat.shape
+    inside = _around_peak(heat)
+    rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
+    box = columns[0] / w, rows[0] / h, (columns[-1] + 1) / w, (rows[-1] + 1) / h
+    mask = None
+    if mask_size is not None:
+        big: Any = cv2.resize(heat.astype(np.float32), mask_size, interpolation=cv2.INTER_LINEAR)
+        mask = _around_peak(big)
+    return FoundBox(tuple(float(edge) for edge in box), float(heat.max()), name, sounding, mask)  # type: ignore[arg-type]
+
+
+def _around_peak(heat: Map) -> NDArray[np.bool_]:
+    """The connected places around the peak that are nearer to it than to the median."""
+    middle, peak = float(np.median(heat)), float(heat.max())
+    near = heat >= middle + NEAR * (peak - middle)
+    labels = cv2.connectedComponents(near.astype(np.uint8), connectivity=4)[1]
+    inside: NDArray[np.bool_] = labels == labels.flat[int(heat.argmax())]
+    return inside
+
+
+def run_lengths(mask: NDArray[np.bool_]) -> dict[str, Any]:
+    """A mask as COCO's uncompressed run lengths: down the columns, the first run is of zeros."""
+    flat = np.asarray(mask, bool).ravel(order="F")
+    edges = np.flatnonzero(np.diff(flat)) + 1
+    counts = np.diff(np.concatenate([[0], edges, [flat.size]])).tolist()
+    if flat.size and flat[0]:
+        counts = [0, *counts]
+    return {"size": [int(mask.shape[0]), int(mask.shape[1])], "counts": counts}

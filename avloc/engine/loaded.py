@@ -1,0 +1,168 @@
+"""`avloc.load`: a model out of a run, a weights file or a method's name, ready to look at pictures and listen."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from avloc import registry
+from avloc.config import Section
+from avloc.engine.card import Card, card_of, versions
+from avloc.engine.experiment import Experiment, device_of, experiment_of, load_method, open_run
+from avloc.engine.map_names import names_of_maps
+from avloc.engine.run import Run
+from avloc.engine.stages import fill, load_stage, stage_one_run
+from avloc.engine.stores import open_data
+from avloc.errors import AvlocError, RunError
+from avloc.naming import some
+
+if TYPE_CHECKING:
+    import torch
+
+    from avloc.methods.base import Localizer
+
+CHECKPOINTS = (".pth", ".pt", ".ckpt", ".tar", ".npy")  # endings of files that authors publish
+
+
+@dataclass(frozen=True)
+class Model:
+    """A stage of a method that is ready to be used.
+
+    source: what was loaded. classes: names of the classes of its maps, in their order; None where its maps have none.
+    rate: Hz of the sound that it hears, None for any. seconds: how much sound it hears at once, None where it takes any
+    length. size: pixels of the side of the square frames that it sees. card: what its weights say of themselves.
+    localizer: the network, an `avloc.Localizer`, in evaluation mode on `device`. run: the folder that it came from.
+    """
+
+    source: str
+    method: str
+    stage: int
+    classes: tuple[str, ...] | None
+    rate: int | None
+    seconds: float | None
+    size: int
+    device: "torch.device"
+    card: Card
+    localizer: "Localizer" = field(repr=False)
+    run: Path | None = None
+    weights: Path | None = None
+
+    def __repr__(self) -> str:
+        length = f"{self.seconds:g} s" if self.seconds else "any length"
+        rate = f"{self.rate} Hz" if self.rate else "any rate"
+        classes = f", maps of {some(self.classes, 3)}" if self.classes else ""
+        where = "" if self.source == self.method else f" from {self.source}"
+        return f"<{self.method} stage {self.stage}{where}: {length} at {rate}, {self.size} px, {self.device}{classes}>"
+
+
+def load(what: str | Path, stage: int | None = None, device: str = "auto") -> Model:
+    """A model, ready to be used.
+
+    what: the folder of a run (``runs/mine``), a .safetensors file of one, which is enough, or the name of a method without
+    training (``see_and_hear``, ``motion``).
+    stage: of a run; None: the last that is trained. device: ``auto``, ``cpu`` or ``cuda``.
+    AvlocError, in one line, for anything else.
+    """
+    path = Path(what)
+    if path.is_dir():
+        return _of_run(path, stage, device)
+    if path.is_file():
+        if path.suffix.lower() in CHECKPOINTS:
+            raise AvlocError(
+                f"{path}: not a weights file of avloc; `avloc import-weights METHOD STAGE --from {path}` makes a run of an "
+                "authors' checkpoint"
+            )
+        return _of_file(path, stage, device)
+    return _of_name(str(what), device)
+
+
+def _of_run(folder: Path, stage: int | None, device: str) -> Model:
+    experiment, run = open_run(None, folder)
+    number = experiment.number_of(stage) if stage is not None else _last_trained(experiment, run)
+    if not getattr(experiment.localizers[number - 1], "needs_training", True):
+        return _ready(str(folder), experiment, number, load_stage(experiment, run, number), device, None, run)
+    localizer = load_stage(experiment, run, number)
+    where = stage_one_run(experiment, run) if number == 1 else run
+    return _ready(
+        str(folder), experiment, number, localizer, device, where.weights(number, localizer.weights_from), run
+    )
+
+
+def _last_trained(experiment: Experiment, run: Run) -> int:
+    """The last stage with weights; the last at all where none has any, which loading then refuses."""
+    for number in sorted(experiment.stages, reverse=True):
+        kind: Any = experiment.localizers[number - 1]
+        where = stage_one_run(experiment, run) if number == 1 else run
+        if not kind.needs_training or any(
+            (where.stage(number) / f"{p}.safetensors").exists() for p in kind.weights_from
+        ):
+            return number
+    return experiment.number_of(None)
+
+
+def _of_file(path: Path, stage: int | None, device: str) -> Model:
+    card = card_of(path)
+    if stage is not None and stage != card.stage:
+        raise AvlocError(f"{path}: holds stage {card.stage} of {card.method}, asked for was stage {stage}")
+    run = Run(path.parent.parent)
+    if card.config is not None:
+        experiment = experiment_of(Section(str(path), card.config))
+    elif run.config.exists():
+        experiment, run = open_run(None, run.path)
+    else:
+        raise RunError(
+            f"{path}: weights of an earlier avloc, which say nothing of their configuration; load the run that they came from"
+        )
+    localizer = experiment.build(card.stage, pretrained=False)
+    fill(experiment, localizer, card.stage, path)
+    mine = run if run.config.exists() and path.parent == run.stage(card.stage) else None
+    return _ready(str(path), experiment, card.stage, localizer.eval(), device, path, mine)
+
+
+def _of_name(name: str, device: str) -> Model:
+    known = [one for one in registry.methods() if not load_method(one).STAGES[0].needs_training]
+    if name not in registry.methods() and ("." not in name or "/" in name or name.endswith(".safetensors")):
+        raise AvlocError(
+            f"{name}: no run, no weights file and no method of that name; expected the folder of a run, a .safetensors file, "
+            f"or one of {', '.join(known)}"
+        )
+    kind: Any = load_method(name).STAGES[0]
+    if kind.needs_training:
+        raise AvlocError(
+            f"{name} needs training, so its name is no model; give a run or a weights file (methods without training: "
+            f"{', '.join(known)})"
+        )
+    experiment = experiment_of(Section(name, {"method": name, "stage1": {}}))
+    return _ready(name, experiment, 1, experiment.build(1).eval(), device, None, None)
+
+
+def _ready(
+    source: str,
+    experiment: Experiment,
+    number: int,
+    localizer: "Localizer",
+    device: str,
+    weights: Path | None,
+    run: Run | None,
+) -> Model:
+    card = Card(experiment.method, number, versions=versions()) if weights is None else card_of(weights)
+    there = device_of(device)
+    view: Any = localizer.sound
+    clips = card.views or _clips(experiment, number)
+    seconds = getattr(view, "seconds", None) or clips.get("seconds")
+    return Model(
+        source, experiment.method, number, names_of_maps(experiment, number, localizer, card, run),
+        view.rate or clips.get("rate"), seconds, localizer.frame.size, there, card, localizer.to(there).eval(),
+        None if run is None else run.path, weights,
+    )  # fmt: skip
+
+
+def _clips(experiment: Experiment, number: int) -> dict[str, Any]:
+    """What a run of an earlier version learnt from, whose weights do not say it: of its store, while that is there."""
+    stage = experiment.stage(number)
+    if experiment.places is None or stage.data is None or stage.data.layout != "store":
+        return {}
+    try:
+        store = open_data(experiment, number, stage.data.train)
+    except AvlocError:
+        return {}
+    return {"seconds": store.seconds, "rate": store.rate}

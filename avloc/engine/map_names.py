@@ -1,0 +1,62 @@
+"""What the maps of a stage are of: the names of classes, in the order of the maps."""
+
+from avloc.engine.card import Card
+from avloc.engine.experiment import Experiment
+from avloc.engine.run import Run
+from avloc.engine.stages import clusters_id, stage_one_run
+from avloc.errors import AvlocError
+from avloc.methods.base import Localizer
+
+
+def names_of_maps(
+    experiment: Experiment, number: int, localizer: Localizer, card: Card, run: Run | None
+) -> tuple[str, ...] | None:
+    """None where a stage has a single map of all that sounds, or nothing tells which map is of what.
+
+    Its own names; what its weights say; the classes that it learnt, of a method with a map for each; else, of maps of
+    clusters, what `avloc match-clusters` found, where a cluster without a class is called by its number.
+    """
+    if localizer.map_names is not None:
+        return localizer.map_names
+    if card.maps:
+        return card.maps
+    if localizer.of_classes:
+        return _several(localizer, card.classes or _learnt(experiment, number))
+    count = len(getattr(localizer, "dictionary", ()))
+    return _of_clusters(experiment, run, count) if run is not None and count > 1 else None
+
+
+def _several(localizer: Localizer, classes: tuple[str, ...]) -> tuple[str, ...] | None:
+    """Such a method may be set to fuse its maps into one, of all classes together."""
+    apart = getattr(localizer, "maps", "classes") == "classes"
+    return classes if apart and classes and localizer.label_classes in (None, len(classes)) else None
+
+
+def _learnt(experiment: Experiment, number: int) -> tuple[str, ...]:
+    """Classes of the training clips of a run of an earlier version, whose weights do not name them."""
+    from avloc.data.labels import read_labels
+    from avloc.engine.stores import open_data
+
+    stage = experiment.stage(number)
+    if experiment.places is None or stage.data is None or stage.data.layout != "store":
+        return ()
+    try:
+        store = open_data(experiment, number, stage.data.train)
+        return store.classes if stage.data.labels is None else tuple(read_labels(store, stage.data.labels).classes)
+    except AvlocError:
+        return ()
+
+
+def _of_clusters(experiment: Experiment, run: Run, count: int) -> tuple[str, ...] | None:
+    where = stage_one_run(experiment, run)
+    if not where.matching.exists() or not where.clusters.exists():
+        return None
+    found = where.load_matching()
+    if found.get("clusters", "") not in ("", clusters_id(where)):
+        return None
+    names = [f"cluster {number}" for number in range(count)]
+    for name, row in zip(found["classes"], found["assignment"], strict=True):
+        for cluster, taken in enumerate(row[:count]):
+            if taken:
+                names[cluster] = name
+    return tuple(names)

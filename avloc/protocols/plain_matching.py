@@ -1,0 +1,82 @@
+"""Maps matched to frames one after the other, plainly, for methods that do not know how many sources sound.
+
+A clip shows F frames, one above the other on one canvas; the method gives as many maps as it found sources. In their
+order, each map is cut into frames and takes the frame where its cIoU is highest (the first of equals), whose truth is
+then cleared. Missing maps add zeros; surplus maps are compared with cleared truth. VisualAIKHU/NoPrior_MultiSSL@9910fb1.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avloc.annotations.truth import Truth
+from avloc.protocols import plain
+from avloc.protocols.plain_units import Floats, Given, Maps, Scores, sources_of
+from avloc.protocols.protocol import Protocol
+from avloc.protocols.resize import resize
+
+Masks = NDArray[np.bool_]  # (F, H, W)
+
+
+def matched(protocol: Protocol, given: Given, truth: Truth, kept: list[int]) -> Scores:
+    """The scores of the maps of each clip; a map that is NaN throughout is no map."""
+    found = Scores()
+    frames = sources_of(truth) if truth.mixed and protocol.canvas == "tall" else 1
+    single = replace(protocol, canvas="frame")
+    for clip in kept:
+        own = [] if clip in given.missing else [heat for heat in given.maps[clip] if not np.isnan(heat).all()]
+        if not own and protocol.missing == "drop":
+            continue
+        truths = frame_truths(single, truth, clip, frames)
+        pairs, whole = _one_clip(single, own, given.maps[clip], truths)
+        found.clip += [clip] * len(pairs)
+        found.label += [int(truth.reported_class[clip])] * len(pairs)
+        found.ciou += [ciou for ciou, _ in pairs]
+        found.ap += [ap for _, ap in pairs]
+        found.ap_of_clip[clip] = whole if own else 0.0
+    return found
+
+
+def frame_truths(protocol: Protocol, truth: Truth, clip: int, frames: int) -> list[Floats]:
+    """The weights (H, W) of each frame: of all boxes of the clip, or of those of one mixed source."""
+    if truth.masks is not None:
+        masks = truth.masks[clip] if truth.mixed else truth.masks[clip].any(axis=0)[None]
+        return [plain.truth_of_mask(protocol, mask) for mask in masks[:frames]]
+    found = []
+    for frame in range(frames):
+        boxes = truth.box_clip == clip
+        if frames > 1:
+            boxes &= truth.sources == frame
+        xywh = None if truth.xywh is None else truth.xywh[boxes]
+        found.append(plain.truth_of_boxes(protocol, truth.boxes[boxes], xywh, truth.votes))
+    return found
+
+
+def _one_clip(
+    protocol: Protocol, own: list[Maps], every: Maps, truths: list[Floats]
+) -> tuple[list[tuple[float, float]], float]:
+    """(cIoU, AP) of each map and of each that is missing, and the AP over all pixels of the clip."""
+    frames, pairs, left = len(truths), [], [weights.copy() for weights in truths]
+    for heat in own:
+        masks = frame_masks(protocol, heat, frames)
+        scores = [plain.score(protocol, heat, weights, mask) for weights, mask in zip(left, masks, strict=True)]
+        best = int(np.argmax(scores))
+        pairs.append((scores[best], plain.ap_of_mask(masks[best], left[best] > 0)))
+        left[best][:] = 0
+    pairs += [(0.0, 0.0)] * (frames - len(own))
+    # broken maps hear nothing, and make the sum of all maps hear nothing
+    broken = any(not np.isfinite(heat).all() for heat in own)
+    summed = own[0] if len(every) == 1 and own else np.nansum(every, axis=0).astype(np.float32)
+    masks = np.zeros((frames, *truths[0].shape), bool) if broken else frame_masks(protocol, summed, frames)
+    return pairs, plain.ap_of_mask(masks, np.stack(truths) > 0)
+
+
+def frame_masks(protocol: Protocol, heat: Maps, frames: int) -> Masks:
+    """(F, H, W): a map resized to the canvas and cut into frames, each with a threshold of its own."""
+    size = protocol.size
+    if not np.isfinite(heat).all():
+        return np.zeros((frames, size, size), bool)
+    canvas = resize(heat[None], size * frames, size, protocol.resize, protocol.align_corners)[0]
+    parts = canvas.reshape(frames, size, size)
+    return np.stack([plain.threshold(protocol, plain.normalised(protocol, part), np.zeros((0, 0))) for part in parts])

@@ -1,0 +1,128 @@
+"""From the maps of a test set to the numbers that a protocol reports, plainly: one unit after the other, no speed.
+
+Together with `plain` this is the definition of every protocol, of all that is in its report. `report` gives the numbers
+without intervals, baselines or tables; avloc.scoring gives those as well, and the same numbers.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from avloc import metrics
+from avloc.annotations.truth import Truth
+from avloc.protocols import plain
+from avloc.protocols.normalise import top_pixels
+from avloc.protocols.plain_matching import matched
+from avloc.protocols.plain_pixels import of_pixels
+from avloc.protocols.plain_units import Given, Maps, Scores, kept_clips, unit_of, units
+from avloc.protocols.protocol import Protocol, canvas_size
+
+
+def report(protocol: Protocol, given: Given, truth: Truth) -> dict[str, float]:
+    """The numbers of the protocol's report, as fractions in [0, 1]; those that are not defined here are left out."""
+    if protocol.lookup == "partner" and truth.partners is not None:
+        truth = replace(truth.partners, name=truth.name)
+    kept = kept_clips(protocol, given, truth)
+    if protocol.unit == "pixels":
+        return of_pixels(protocol, given, truth, kept)
+    if protocol.unit == "greedy":
+        return of_scores(protocol, matched(protocol, given, truth, kept), given, truth, kept)
+    if protocol.mask != "best":
+        found = of_scores(protocol, units(protocol, given, truth, kept), given, truth, kept)
+        return found | (of_pixels(protocol, given, truth, kept) if protocol.pixel_ap == "pooled" else {})
+    every = [units(replace(protocol, mask="absolute", cut=cut), given, truth, kept) for cut in plain.CUTS]
+    best = max(every, key=lambda scores: metrics.auc(scores.ciou))
+    found = of_scores(protocol, best, given, truth, kept)
+    # LocAcc is taken at a best cut of its own
+    return found | {"locacc": max(metrics.success_rate(scores.ciou) for scores in every)}
+
+
+def of_scores(protocol: Protocol, scores: Scores, given: Given, truth: Truth, kept: list[int]) -> dict[str, float]:
+    """What is reported of the scores of units."""
+    found: dict[str, float] = {}
+    ciou, clip = np.array(scores.ciou), np.array(scores.clip, np.int64)
+    of_frame = metrics.mean_by_frame(ciou, clip, len(truth))
+    items = ciou if protocol.aggregate == "pooled" else of_frame[np.unique(clip)]
+    ap = np.array(scores.ap)
+    for name in protocol.report:
+        kind, _, at = name.partition("@")
+        if kind in ("ciou", "iou") and not at:
+            found[name] = float(np.nan_to_num(items).mean())
+        elif kind in ("ciou", "iou", "locacc"):
+            found[name] = float(
+                metrics.successes(items, float(at or 0.5), protocol.grid, protocol.strict_success).mean()
+            )
+        elif name == "auc":
+            found[name] = metrics.auc(items)
+        elif name == "smooth_iou":
+            found[name] = float(np.mean(scores.smooth_iou))
+        elif name == ("pixel_ap" if protocol.pixel_ap == "continuous" else "piap") and len(ap):
+            found[name] = float(np.nanmean(ap))
+        elif name == "cap" and protocol.unit == "greedy":
+            found[name] = float(ap.mean())
+        elif name == "cap" and len(ap):
+            label = np.array(scores.label)
+            found[name] = float(np.mean([ap[label == one].mean() for one in np.unique(label)]))
+        elif name in ("iiou", "iauc") and truth.scenes is not None:
+            inside = [place for place, one in enumerate(scores.clip) if truth.scenes[one]]
+            rate = metrics.iiou if name == "iiou" else metrics.iauc
+            found[name] = rate(np.nan_to_num(ciou, nan=-1.0)[inside], [truth.scenes[clip[place]] for place in inside])
+        elif name == "precision_all":
+            found[name] = float(np.count_nonzero(ciou >= 0.5) / len(truth))
+        elif name == "nsa" and given.table is not None:
+            found[name] = float(np.nanmean([no_sounding_area(protocol, given, truth, one) for one in kept]))
+        elif name in ("ap", "max_f1", "auroc"):
+            found |= of_detection(protocol, name, scores, given, truth, kept)
+    if protocol.unit == "greedy" and "piap" in protocol.report:
+        found["piap"] = float(np.nanmean(list(scores.ap_of_clip.values())))
+    return found
+
+
+def of_detection(
+    protocol: Protocol, name: str, scores: Scores, given: Given, truth: Truth, kept: list[int]
+) -> dict[str, float]:
+    """AP, max-F1 and AUROC of a set in which some clips are silent."""
+    sure = np.array([confidence(protocol, given, truth, clip) for clip in kept])
+    sounds, ciou = truth.sounding[kept], np.zeros(len(truth))
+    ciou[scores.clip] = scores.ciou
+    if name == "auroc":
+        return {name: metrics.auroc(sure, sounds)} if sounds.any() and not sounds.all() else {}
+    measure = metrics.detection_ap if name == "ap" else metrics.max_f1
+    return {name: measure(sounds, ciou[kept], sure)}
+
+
+def confidence(protocol: Protocol, given: Given, truth: Truth, clip: int) -> float:
+    """How sure a method is that something sounds: as it says, else the mean of the loudest quarter of its map."""
+    if given.confidence is not None:
+        return float(given.confidence[clip])
+    maps = np.zeros_like(given.maps[clip]) if clip in given.missing else given.maps[clip]
+    if not np.isfinite(maps).all():
+        return -np.inf
+    if unit_of(protocol, given, truth) != "clip":  # a silent clip has no source, so its loudest map speaks for it
+        return _top_quarter(maps.max(axis=0))
+    if clip in given.missing:
+        return -np.inf
+    objects = None if given.objects is None else given.objects[clip]
+    top = _top_quarter(plain.resized(protocol, maps[0], canvas_size(protocol, 1), objects))
+    fixed = protocol.normalise.startswith("fixed") and protocol.ogl_alpha >= 1
+    return (top + 1 / protocol.tau) / (2 / protocol.tau) if fixed else top
+
+
+def _top_quarter(values: Maps) -> float:
+    ordered = np.sort(values, axis=None)
+    return float(ordered[len(ordered) - top_pixels(len(ordered)) :].mean(dtype=np.float64))
+
+
+def no_sounding_area(protocol: Protocol, given: Given, truth: Truth, clip: int) -> float:
+    """The mean over a frame's silent maps of the share of quiet pixels; NaN where none is silent or nothing sounds."""
+    assert given.table is not None
+    sounding = sorted(set(truth.box_class[truth.box_clip == clip].tolist()))
+    silent = list(range(min(protocol.nsa_maps or given.maps.shape[1], given.maps.shape[1])))
+    for label in sounding:
+        own = np.flatnonzero(given.table[label]).tolist()
+        # the release leaves out only the first cluster of a class
+        silent = [k for k in silent if k not in (own[:1] if protocol.nsa_skip == "first" else own)]
+    if clip in given.missing or not sounding or not silent:
+        return float("nan")
+    size = (protocol.size, protocol.size)
+    return metrics.nsa(np.stack([plain.resized(protocol, given.maps[clip, k], size) for k in silent]), protocol.nsa_cut)

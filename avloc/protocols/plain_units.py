@@ -1,0 +1,128 @@
+"""What a protocol scores one by one, plainly: which clips count, and the map, the truth and the scores of each unit."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avloc.annotations.truth import Truth
+from avloc.protocols import plain
+from avloc.protocols.protocol import Protocol
+from avloc.protocols.units import Units, units_of
+
+Floats = NDArray[np.float64]
+Maps = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Given:
+    """What is scored: maps (N, K, h, w) in the order of the truth's clips, and what came with them."""
+
+    maps: Maps
+    table: NDArray[np.bool_] | None = None  # (C, K), which map is of which class
+    objects: Maps | None = None  # (N, h, w)
+    confidence: Floats | None = None  # (N,)
+    named: bool = False  # whether the caller said which map is of which class
+    missing: frozenset[int] = frozenset()  # clips without a prediction
+
+
+@dataclass
+class Scores:
+    """What every unit got, in lists as long as there are units."""
+
+    clip: list[int] = field(default_factory=list)
+    label: list[int] = field(default_factory=list)
+    ciou: list[float] = field(default_factory=list)
+    ap: list[float] = field(default_factory=list)
+    smooth_iou: list[float] = field(default_factory=list)
+    ap_of_clip: dict[int, float] = field(default_factory=dict)
+
+
+def kept_clips(protocol: Protocol, given: Given, truth: Truth) -> list[int]:
+    """The clips that count; those without a box (negatives) only where something is reported of them."""
+    kept = []
+    silent = protocol.negatives == "zero" or {"ap", "auroc", "precision_all"} & set(protocol.report)
+    for clip in range(len(truth)):
+        classes = set(truth.box_class[truth.box_clip == clip].tolist())
+        absent = protocol.missing == "drop" and clip in given.missing
+        other_level = protocol.level and truth.sounding[clip] and len(classes) != protocol.level
+        if not absent and not other_level and (silent or truth.sounding[clip]):
+            kept.append(clip)
+    return kept
+
+
+def units(protocol: Protocol, given: Given, truth: Truth, kept: Sequence[int]) -> Scores:
+    """cIoU and what else is reported of each unit: the clip, each of its sources, or each class that sounds in it."""
+    found, every = Scores(), units_of(truth, unit_of(protocol, given, truth))
+    ends = ends_of(given)
+    for number, (clip, label) in enumerate(zip(every.clip.tolist(), every.label.tolist(), strict=True)):
+        if clip not in kept or (protocol.negatives == "apart" and not truth.sounding[clip]):
+            continue
+        heat, weights = unit_map(protocol, given, every, number), unit_truth(protocol, truth, every, number)
+        objects = None if given.objects is None else given.objects[clip]
+        mask = plain.heard(protocol, heat, weights, objects, ends)
+        score = plain.score(protocol, heat, weights, mask, objects)
+        if clip in given.missing and protocol.normalise == "minmax-nan" and protocol.mask != "absolute":
+            score = float("nan")  # no map is taken for one of zeros, which is constant
+        found.clip.append(clip)
+        found.label.append(label)
+        found.ciou.append(float(np.nan_to_num(score)) if protocol.undefined == "zero" else score)
+        if protocol.pixel_ap in ("binary", "swapped", "continuous"):
+            found.ap.append(plain.pixel_ap(protocol, heat, weights, mask, objects))
+        if "smooth_iou" in protocol.report:
+            found.smooth_iou.append(plain.smooth_iou(protocol, heat, weights, objects))
+    return found
+
+
+def unit_of(protocol: Protocol, given: Given, truth: Truth) -> str:
+    """The only source of a clip is the clip; pixels are those of classes or of clips."""
+    if protocol.unit == "pixels":
+        return "class" if given.named else "clip"
+    single = sources_of(truth) == 1 and given.maps.shape[1] == 1 and not given.named
+    return "clip" if protocol.unit == "source" and single else protocol.unit
+
+
+def sources_of(truth: Truth) -> int:
+    """The most sources that a clip of the truth has."""
+    if truth.masks is not None:
+        return truth.masks.shape[1]
+    return int(truth.sources.max(initial=0)) + 1
+
+
+def unit_map(protocol: Protocol, given: Given, every: Units, number: int) -> Maps:
+    """The map (h, w) of a unit: the clip's, the source's, or the sum of those of its class; NaN where there is none."""
+    clip, part, label = every.clip[number], every.part[number], every.label[number]
+    if clip in given.missing:
+        return np.full(given.maps.shape[2:], np.nan, np.float32)
+    by_class = protocol.unit == "class" or (protocol.unit == "pixels" and given.named)
+    if by_class or (protocol.unit == "source" and given.named):
+        assert given.table is not None
+        own = np.flatnonzero(given.table[part if by_class else label])
+        return sum((given.maps[clip, k] for k in own), np.zeros(given.maps.shape[2:], np.float32))
+    return given.maps[clip, part]
+
+
+def unit_truth(protocol: Protocol, truth: Truth, every: Units, number: int) -> Floats:
+    """The weights (H, W) of what a unit should find."""
+    clip, part = every.clip[number], int(every.part[number])
+    frames = sources_of(truth) if protocol.canvas == "wide" else 1
+    if truth.masks is None:
+        boxes = every.box_unit == number
+        xywh = None if truth.xywh is None else truth.xywh[boxes]
+        return plain.truth_of_boxes(protocol, truth.boxes[boxes], xywh, truth.votes, frames, part)
+    masks = truth.masks[clip]
+    if not truth.mixed and protocol.unit not in ("source", "class"):
+        mask = masks.any(axis=0)
+    elif protocol.unit == "class" and truth.mask_class is not None:
+        mask = masks[truth.mask_class[clip] == part].any(axis=0)
+    else:
+        mask = masks[part]
+    return plain.truth_of_mask(protocol, mask, frames, part)
+
+
+def ends_of(given: Given) -> tuple[float, float]:
+    """Least and greatest finite value of all maps."""
+    there = np.delete(given.maps, sorted(given.missing), axis=0)
+    finite = there[np.isfinite(there)]
+    return (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)

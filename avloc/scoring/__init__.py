@@ -1,0 +1,5 @@
+"""Heat maps and a truth in, results out: numbers with intervals, baselines, and what was left out."""
+
+from avloc.scoring.score_maps import score, score_all
+
+__all__ = ["score", "score_all"]

@@ -1,0 +1,79 @@
+"""Truth and masks as bit planes: a pixel is one bit, and what two masks share is a count of bits.
+
+A truth of U units (a clip, a source, a class in a frame) is (U, L, H, W/8) uint8 with a weight for each of its L
+levels: level l holds the pixels marked by more than l boxes. The union has one level of weight 1, a consensus of two
+votes has two levels of weight 1/2, and plain counts (released loaders that do not binarise) as many levels as there
+are boxes.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Bits = NDArray[np.uint8]
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Planes:
+    """Bit planes of U truths and the weight of each level."""
+
+    bits: Bits  # (U, L, H, ceil(W / 8))
+    weights: Floats  # (L,)
+
+    @property
+    def levels(self) -> list[Ints]:
+        """Pixels of each level, (U,) each; the first is the area that anybody marked."""
+        return [count(self.bits[:, level]) for level in range(len(self.weights))]
+
+    def weigh(self, of_levels: list[Ints]) -> Floats:
+        """(U,) sum of weights, from pixels of each level."""
+        return np.sum([w * part for w, part in zip(self.weights, of_levels, strict=True)], axis=0)
+
+    def shared(self, mask: Bits) -> list[Ints]:
+        """Pixels that each mask (U, H, W/8) has in common with each level."""
+        return [count(mask & self.bits[:, level]) for level in range(len(self.weights))]
+
+    def best_of(self, pixels: int) -> tuple[Floats, Ints]:
+        """What the best mask of so many pixels hits, and how many of its pixels nobody marked: heaviest pixels
+        first."""
+        inside = self.levels
+        return self.weigh([np.minimum(part, pixels) for part in inside]), np.maximum(pixels - inside[0], 0)
+
+
+def count(bits: Bits) -> Ints:
+    """(U,) set bits of planes (U, ...)."""
+    flat = np.ascontiguousarray(bits).reshape(len(bits), -1)
+    if flat.shape[1] % 8 == 0:
+        flat = flat.view(np.uint64)
+    return np.bitwise_count(flat).sum(axis=1, dtype=np.int64)
+
+
+def pack(mask: NDArray[np.bool_]) -> Bits:
+    """Masks (..., H, W) bool as bit planes (..., H, ceil(W/8)); bits beyond W are 0."""
+    *before, height, width = mask.shape
+    if width % 8:
+        return np.packbits(mask, axis=-1)
+    return np.packbits(mask.reshape(*before, -1), axis=-1).reshape(*before, height, width // 8)  # longer rows: faster
+
+
+def unpack(bits: Bits, width: int) -> NDArray[np.bool_]:
+    """Bit planes (..., H, ceil(W/8)) as bool (..., H, W)."""
+    return np.unpackbits(bits, axis=-1, count=width).view(bool)
+
+
+def draw(corners: Ints, unit: Ints, units: int, height: int, width: int, levels: int) -> Bits:
+    """Pixel slices (M, 4), each on one of the units, as bit planes (units, levels, height, ceil(width/8))."""
+    planes = np.zeros((units, levels, height, (width + 7) // 8), np.uint8)
+    places = np.arange(width)
+    rows = np.packbits((places >= corners[:, 0, None]) & (places < corners[:, 2, None]), axis=1)
+    for row, number, (x0, y0, x1, y1) in zip(rows, unit.tolist(), corners.tolist(), strict=True):
+        if x1 <= x0 or y1 <= y0:
+            continue
+        window = planes[number, :, y0:y1]
+        for level in range(levels - 1, 0, -1):
+            window[level] |= window[level - 1] & row
+        window[0] |= row
+    return planes

@@ -1,0 +1,222 @@
+"""Running maps through protocols: what every unit scores, with the work shared by all protocols that can share it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avloc.metrics import ciou_of_counts
+from avloc.metrics.precision import average_precision_of_levels, average_precision_of_mask, average_precisions
+from avloc.protocols.normalise import Rows
+from avloc.protocols.protocol import Protocol, canvas_size
+from avloc.protocols.units import Units
+from avloc.scoring.fast.bit_planes import Planes, count, pack, unpack
+from avloc.scoring.fast.resized_maps import Look, Survey, look_of, over_pieces, survey
+from avloc.scoring.fast.thresholds import cuts_of, median_places, rank_place, rule_key
+from avloc.scoring.fast.truth_masks import DrawnTruth
+
+CHUNK = 16  # maps looked at together: what stays in the caches at 224 x 224
+Maps = NDArray[np.float32]
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Given:
+    """What is scored: maps (N, K, h, w) in the order of the truth's clips, and what came with them."""
+
+    maps: Maps
+    table: NDArray[np.bool_] | None = None  # (C, K)
+    confidence: Floats | None = None  # (N,)
+    objects: Maps | None = None  # (N, h, w)
+    ends: tuple[float, float] = (0.0, 1.0)
+    #: whether the caller said which map is of which class; sources then take the map of their class
+    named: bool = False
+
+
+@dataclass
+class Measured:
+    """Scores of the units (U,) under one protocol; `best` holds a column for each cut of the rule best."""
+
+    ciou: Floats
+    of_unit: dict[str, Floats] = field(default_factory=dict)
+    best: Floats | None = None
+    confidence: Floats | None = None  # (U,)
+    overlaps: int = 0  # units without a pixel AP because boxes overlap
+    flat: int = 0  # units without a pixel AP because the map is constant
+
+
+@dataclass
+class Counts:
+    """Pixels of the masks of one rule (U, M): in each mask, and of each mask in each level of a truth (U, M, L)."""
+
+    protocol: Protocol  # any of those that cut and draw alike
+    cuts: list[Rows]  # M times (U,)
+    mask: Ints
+    hits: Ints
+
+
+class Measuring:
+    """The maps of some units, and the protocols that look at them one by one."""
+
+    def __init__(self, drawn: DrawnTruth, given: Given, unit: str, todo: Ints, chunk: int) -> None:
+        self.drawn, self.given, self.unit = drawn, given, unit
+        self.units, self.todo, self.chunk = drawn.units, todo, chunk
+        self.broken, self.constant = (np.zeros(len(self.units), bool) for _ in range(2))
+        for chosen, maps in self._maps():
+            pixels = maps.reshape(len(maps), -1)
+            self.broken[chosen] = np.logical_not(np.isfinite(pixels).all(axis=1))
+            self.constant[chosen] = pixels.min(axis=1) == pixels.max(axis=1)
+
+    def _maps(self) -> Iterator[tuple[Ints, Maps]]:
+        for start in range(0, len(self.todo), self.chunk):
+            chosen = self.todo[start : start + self.chunk]
+            yield chosen, unit_maps(self.units, chosen, self.given, self.unit)
+
+    def pieces(self) -> Iterator[tuple[Ints, Maps, Maps | None]]:
+        """Units, their maps with broken ones cleared, and their object maps."""
+        objects = self.given.objects
+        for chosen, maps in self._maps():
+            clean = (
+                np.where(self.broken[chosen, None, None], np.float32(0), maps) if self.broken[chosen].any() else maps
+            )
+            yield chosen, clean, None if objects is None else objects[self.units.clip[chosen]]
+
+    def measure(self, protocols: list[Protocol]) -> list[Measured]:
+        """What each protocol gives each unit; units without prediction score 0, broken maps hear nothing."""
+        found: list[Measured | None] = [None] * len(protocols)
+        looks: dict[Look, list[int]] = {}
+        for number, protocol in enumerate(protocols):
+            looks.setdefault(look_of(protocol, canvas_size(protocol, self.drawn.frames)), []).append(number)
+        for look, numbers in looks.items():
+            members = [protocols[number] for number in numbers]
+            known = self._survey(look, members)
+            for number, measured in zip(numbers, self._look(look, members, known), strict=True):
+                found[number] = measured
+        return [measured for measured in found if measured is not None]
+
+    def _survey(self, look: Look, protocols: list[Protocol]) -> Survey:
+        places: set[int] = set()
+        areas: dict[tuple, Ints] = {}
+        for protocol in protocols:
+            if protocol.mask in ("rank", "rank-or-one"):
+                places.add(rank_place(protocol, look.pixels))
+            elif protocol.mask == "median":
+                places.update(median_places(look.pixels))
+            elif protocol.mask in ("area", "top"):
+                areas[self.drawn.key(protocol)] = self.drawn.levels(protocol)[0][:, 0]
+        sure = any({"ap", "auroc", "max_f1"} & set(protocol.report) for protocol in protocols)
+        return survey(look, len(self.units), self.pieces, places, areas, sure and self.given.confidence is None)
+
+    def _look(self, look: Look, protocols: list[Protocol], known: Survey) -> list[Measured]:
+        """Cut the maps once for all protocols of a look that cut and draw alike, and score what was cut."""
+        rules = [(self.drawn.key(protocol), *rule_key(protocol)) for protocol in protocols]
+        counts: dict[tuple, Counts] = {}
+        aps: dict[tuple, Floats] = {}
+        for protocol, rule in zip(protocols, rules, strict=True):
+            if rule not in counts:
+                counts[rule] = self._uncounted(look, protocol, known)
+            if protocol.pixel_ap == "continuous":
+                aps[rule[0]] = np.full(len(self.units), np.nan)
+
+        def one(piece: tuple[Ints, Maps, Maps | None]) -> None:
+            chosen, maps, objects = piece
+            rows = look.rows(maps, objects)
+            broken = np.flatnonzero(self.broken[chosen])
+            heard = np.empty(rows.shape, bool)
+            planes: dict[tuple, Planes] = {}
+            for (key, *_), into in counts.items():
+                if key not in planes:
+                    planes[key] = self.drawn.of(into.protocol, chosen)
+                    if key in aps:
+                        marked = unpack(planes[key].bits[:, 0], look.width).reshape(len(chosen), -1)
+                        aps[key][chosen] = average_precisions(marked, rows)
+                for number, cut in enumerate(into.cuts):
+                    np.greater_equal(rows, cut[chosen, None], out=heard)
+                    heard[broken] = False
+                    mask = pack(heard.reshape(-1, look.height, look.width))
+                    into.mask[chosen, number] = count(mask)
+                    for level, shared in enumerate(planes[key].shared(mask)):
+                        into.hits[chosen, number, level] = shared
+
+        over_pieces(one, self.pieces())
+        return [
+            self._scores(protocol, counts[rule], look.pixels, known, aps.get(rule[0]))
+            for protocol, rule in zip(protocols, rules, strict=True)
+        ]
+
+    def _uncounted(self, look: Look, protocol: Protocol, known: Survey) -> Counts:
+        cuts = cuts_of(protocol, known, look.pixels, self.drawn.key(protocol), self.given.ends)
+        shape = (len(self.units), len(cuts))
+        levels = len(self.drawn.levels(protocol)[1])
+        return Counts(protocol, cuts, np.zeros(shape, np.int64), np.zeros((*shape, levels), np.int64))
+
+    def _scores(self, protocol: Protocol, counts: Counts, pixels: int, known: Survey, aps: Floats | None) -> Measured:
+        """cIoU and what else a protocol reports of a unit, from counts of pixels."""
+        levels, weights = self.drawn.levels(protocol)
+        total, area = levels @ weights, levels[:, 0]
+        hits, mask = counts.hits, counts.mask
+        measured = Measured(np.zeros(len(area)))
+        if protocol.mask == "top":
+            tied = mask[:, 1] - mask[:, 0]  # at the threshold: they share what is left of the area
+            share = np.clip((area - mask[:, 0]) / np.maximum(tied, 1), 0, 1)
+            got = hits[:, 0] + share[:, None] * (hits[:, 1] - hits[:, 0])
+            measured.ciou = ciou_of_counts(got @ weights, total, mask[:, 0] + share * tied - got[:, 0])
+        else:
+            masks = ciou_of_counts(hits @ weights, total[:, None], mask - hits[:, :, 0])
+            measured.ciou = masks[:, 0]
+            measured.best = masks if protocol.mask == "best" else None
+            if protocol.normalise == "minmax-nan" and protocol.mask != "absolute":
+                # the release's mask of a constant map is NaN itself, where its mask by a fixed cut is empty
+                measured.ciou = np.where((known.low == known.high) & ~self.broken, np.nan, measured.ciou)
+        if protocol.pixel_ap == "binary":
+            measured.of_unit["pixel_ap"] = average_precision_of_mask(hits[:, 0, 0], mask[:, 0], area, pixels)
+        elif protocol.pixel_ap == "swapped":
+            swapped = average_precision_of_levels(list(hits[:, 0].T), list(levels.T), mask[:, 0], pixels)
+            measured.of_unit["pixel_ap"] = swapped
+        elif aps is not None:
+            flat = (known.low == known.high) & ~self.broken & (protocol.normalise == "inverted-nan")
+            self._continuous(protocol, measured, levels, aps, flat)
+        if "smooth_iou" in protocol.report:
+            inter = hits[:, -1, 0]
+            measured.of_unit["smooth_iou"] = (inter + 1e-4) / (mask[:, -1] + area - inter + 1e-4)
+        if known.confidence is not None:
+            fixed = protocol.normalise.startswith("fixed") and protocol.ogl_alpha >= 1
+            sure = (known.confidence + 1 / protocol.tau) / (2 / protocol.tau) if fixed else known.confidence
+            measured.confidence = np.where(self.broken, -np.inf, sure)
+        return measured
+
+    def _continuous(
+        self, protocol: Protocol, measured: Measured, levels: Ints, aps: Floats, flat: NDArray[np.bool_]
+    ) -> None:
+        """AP of the pixels' values; where counted boxes overlap, or a constant (flat) map became 0/0, the release
+        fails and leaves the unit out, so NaN here."""
+        values: Floats = np.where(self.broken, 0.0, aps)
+        unseen = np.ones(len(values), bool)
+        unseen[self.todo] = False
+        values[unseen] = 0.0
+        values[flat & ~unseen] = np.nan
+        measured.flat = int((flat & ~unseen).sum())
+        if protocol.truth == "counts" and levels.shape[1] > 1:
+            overlap = levels[:, 1] > 0
+            values[overlap] = np.nan
+            measured.overlaps = int(overlap.sum())
+        measured.of_unit["pixel_ap"] = values
+
+
+def unit_maps(units: Units, chosen: Ints, given: Given, unit: str) -> Maps:
+    """The map of each chosen unit (u, h, w) out of (N, K, h, w): the clip's, the source's, or the sum of the
+    class's."""
+    clip, part = units.clip[chosen], units.part[chosen]
+    if unit == "source" and given.named:
+        part = units.label[chosen]
+    elif unit != "class":
+        return given.maps[clip, part]
+    assert given.table is not None
+    summed = np.zeros((len(clip), *given.maps.shape[2:]), np.float32)
+    for label in np.unique(part):
+        rows = np.flatnonzero(part == label)
+        for cluster in np.flatnonzero(given.table[label]):
+            summed[rows] += given.maps[clip[rows], cluster]
+    return summed

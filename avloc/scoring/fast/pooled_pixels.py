@@ -1,0 +1,181 @@
+"""Measurements over all pixels of a class, or of the set: average precision, and IoU at the best of several thresholds.
+
+Pixels are pooled in histograms of 2**16 bins over the range of the set, so that memory does not grow with it: scores
+nearer to each other than 1/65536 of the range count as tied. How much each clip moves a metric is its slope in the clip's
+weight (the infinitesimal jackknife, Jaeckel 1972), from histograms of 256 bins; intervals draw these anew.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avloc.metrics.precision import average_precision_of_histogram
+from avloc.protocols.protocol import Protocol, canvas_size
+from avloc.protocols.units import Units
+from avloc.scoring.fast.bit_planes import unpack
+from avloc.scoring.fast.measure import Given, unit_maps
+from avloc.scoring.fast.resized_maps import look_of, map_pieces
+from avloc.scoring.fast.truth_masks import DrawnTruth
+from avloc.scoring.summary import Ratio
+
+Floats = NDArray[np.float64]
+
+BINS = 2**16
+COARSE = 2**8
+#: equidistant thresholds from the least to the greatest pixel of a class: mhamilton723/DenseAV@2221b8c
+STEPS = 20
+
+
+@dataclass
+class Pooled:
+    """Histograms (BINS,) of pixels with and without truth."""
+
+    inside: NDArray[np.int64]
+    outside: NDArray[np.int64]
+
+    @property
+    def ap(self) -> float:
+        return average_precision_of_histogram(self.inside, self.outside)
+
+    @property
+    def best_iou(self) -> float:
+        """IoU over all pixels at the best of 20 thresholds, chosen on the same pixels; strictly above the threshold."""
+        return self._best()[0]
+
+    def _best(self) -> tuple[float, int, int]:
+        """The IoU, the first bin above its threshold, and the union."""
+        used = np.flatnonzero(self.inside + self.outside)
+        cuts = np.linspace(used[0], used[-1], STEPS)
+        places = np.floor(cuts).astype(int) + 1
+        hits = self.inside.sum() - np.concatenate([[0], np.cumsum(self.inside)])[places]
+        alarms = self.outside.sum() - np.concatenate([[0], np.cumsum(self.outside)])[places]
+        union = np.maximum(self.inside.sum() + alarms, 1)
+        best = int(np.argmax(hits / union))
+        return float(hits[best] / union[best]), int(places[best]), int(union[best])
+
+    def ap_slopes(self) -> Floats:
+        """What one more pixel without truth (first) or with it adds to the AP, by its coarse bin: (2 COARSE,)."""
+        inside, outside = (part.reshape(COARSE, -1).sum(1).astype(np.float64) for part in (self.inside, self.outside))
+        above_in, above_out = (np.cumsum(part[::-1])[::-1] for part in (inside, outside))
+        reached = np.maximum(above_in + above_out, 1)
+        precision, total = above_in / reached, inside.sum()
+        with_truth = precision + np.cumsum(inside * above_out / reached**2) - (inside * precision).sum() / total
+        return np.concatenate([-np.cumsum(inside * above_in / reached**2), with_truth]) / total
+
+    def iou_slopes(self) -> Floats:
+        """The same of the IoU, at the threshold that is best as it is."""
+        value, place, union = self._best()
+        above = np.arange(COARSE) * (BINS // COARSE) >= place
+        return np.concatenate([-value * above, above - value]) / union
+
+
+def pooled_metrics(
+    protocol: Protocol,
+    drawn: DrawnTruth,
+    given: Given,
+    unit: str,
+    chosen: NDArray[np.int64],
+    found: NDArray[np.bool_],
+    chunk: int,
+) -> dict[str, Ratio]:
+    """cap: mean over classes of the AP of all their pixels; piap: AP of all pixels; best_iou: mean over classes.
+
+    As ratios whose sums over drawn clips follow each metric to first order. Of the chosen units; the map of a clip without
+    prediction, not found (N,), or with NaN or infinity is the least value everywhere.
+    """
+    units = drawn.units
+    look = look_of(protocol, canvas_size(protocol, drawn.frames))
+    low, high = (0.0, 1.0) if look.mixed else given.ends  # a mixture with object maps is scaled already
+    drawn.levels(protocol)
+
+    def histogram(piece: tuple[int, NDArray[np.int64]]) -> tuple[int, NDArray[np.int64], NDArray[np.int64], Floats]:
+        label, own = piece
+        maps = unit_maps(units, own, given, unit)
+        silent = ~found[units.clip[own]] | ~np.isfinite(maps).all(axis=(1, 2))
+        maps = np.where(silent[:, None, None], np.float32(low), maps)
+        objects = None if given.objects is None else given.objects[units.clip[own]]
+        marked = unpack(drawn.of(protocol, own).bits[:, 0], look.width)
+        rows = look.rows(maps, objects)
+        if silent.any():
+            rows[silent] = low
+        bins = _bins(rows, low, high).reshape(len(own), -1)
+        bins |= (
+            marked.reshape(len(own), -1).astype(np.int32) << 16
+        )  # pixels with truth are counted behind those without
+        counts = np.bincount(bins.reshape(-1), minlength=2 * BINS)
+        bins >>= 8  # to coarse ones
+        bins += np.arange(len(own), dtype=np.int32)[:, None] * (2 * COARSE)
+        coarse = np.bincount(bins.reshape(-1), minlength=len(own) * 2 * COARSE).reshape(len(own), -1)
+        return label, own, counts, coarse.astype(np.float64)
+
+    whole, known, classes = np.zeros(2 * BINS, np.int64), [], []
+    for _, parts in groupby(map_pieces(histogram, _pieces(units, chosen, chunk)), key=lambda part: part[0]):
+        _, owners, counts, coarse = zip(*parts, strict=True)
+        every, clips, seen = sum(counts), units.clip[np.concatenate(owners)], np.concatenate(coarse)
+        whole += every
+        known.append((clips, seen))
+        if every[BINS:].any():
+            classes.append((Pooled(every[BINS:], every[:BINS]), clips, seen))
+    if not classes:
+        return {}
+    clips, seen = np.concatenate([part for part, _ in known]), np.concatenate([part for _, part in known])
+    there = np.zeros(len(found))
+    there[clips] = 1
+
+    def ratio(value: float, slopes: Floats, where: NDArray[np.int64]) -> Ratio:
+        return Ratio(value, there * (value + there.sum() * np.bincount(where, slopes, len(found))), there)
+
+    values: dict[str, Ratio] = {}
+    if "piap" in protocol.report:
+        pooled = Pooled(whole[BINS:], whole[:BINS])
+        values["piap"] = ratio(pooled.ap, seen @ pooled.ap_slopes(), clips)
+    of_classes = np.concatenate([clips for _, clips, _ in classes])
+    for name, metric, slope in (("cap", "ap", "ap_slopes"), ("best_iou", "best_iou", "iou_slopes")):
+        if name in protocol.report:
+            slopes = np.concatenate([seen @ getattr(pooled, slope)() for pooled, _, seen in classes]) / len(classes)
+            mean = float(np.mean([getattr(pooled, metric) for pooled, _, _ in classes]))
+            values[name] = ratio(mean, slopes, of_classes)
+    return {name: values[name] for name in protocol.report if name in values}
+
+
+def _pieces(units: Units, todo: NDArray[np.int64], chunk: int) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """Some units of one class at a time, class after class."""
+    for label in np.unique(units.label[todo]).tolist():
+        members = todo[units.label[todo] == label]
+        for start in range(0, len(members), chunk):
+            yield label, members[start : start + chunk]
+
+
+def _bins(rows: NDArray[np.float32], low: float, high: float) -> NDArray[np.int32]:
+    """Bin of every pixel; pixels beyond the range of the raw maps (bicubic overshoot) fall into the outermost bins."""
+    span = np.float32(high) - np.float32(low)
+    scaled = rows - np.float32(low)
+    if span > 0:
+        scaled /= span
+        scaled *= np.float32(BINS)
+    np.clip(scaled, 0, BINS - 1, out=scaled)
+    return scaled.astype(np.int32)
+
+
+def ends_of(maps: NDArray[np.float32]) -> tuple[float, float]:
+    """Least and greatest finite value of all maps."""
+    low, high = np.inf, -np.inf
+    for start in range(0, len(maps), 256):
+        part = maps[start : start + 256]
+        part = part[np.isfinite(part)]
+        if part.size:
+            low, high = min(low, float(part.min())), max(high, float(part.max()))
+    return (low, high) if low <= high else (0.0, 1.0)
+
+
+def prevalence(protocol: Protocol, label: NDArray[np.int64], share: NDArray[np.float64]) -> dict[str, float]:
+    """What a constant map gets: the share of marked pixels, of all or in the mean over classes. share: (U,) of each
+    unit."""
+    if not len(share):
+        return {}
+    of_class = [float(share[label == one].mean()) for one in np.unique(label)]
+    found = {"cap": float(np.mean(of_class)), "piap": float(share.mean())}
+    return {name: value for name, value in found.items() if name in protocol.report}

@@ -1,0 +1,140 @@
+"""Heat maps at the size at which they are judged, and what has to be known of each whole map before it is cut.
+
+Protocols share a look where they resize alike, so the work of resizing and ordering is done once for all of them.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from avloc.processes import processors
+from avloc.protocols.normalise import Rows, guided, top_pixels
+from avloc.protocols.plain import object_resize
+from avloc.protocols.protocol import Protocol
+from avloc.protocols.resize import resize
+from avloc.scoring.fast.order_statistics import means_above, values_at
+
+Maps = NDArray[np.float32]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Look:
+    """How maps are resized, and mixed with object maps where a protocol does that."""
+
+    height: int
+    width: int
+    resize: str
+    align_corners: bool
+    #: normalisation, weight and temperature of a mixture with object maps; empty for none
+    mixed: tuple[str, float, float] | tuple[()] = ()
+    #: how object maps are resized, and whether with aligned corners
+    of_objects: tuple[str, bool] = ("none", False)
+
+    @property
+    def pixels(self) -> int:
+        return self.height * self.width
+
+    def rows(self, maps: Maps, objects: Maps | None) -> Rows:
+        """(n, P) pixels of maps (n, h, w)."""
+        rows = self._resized(maps, self.resize, self.align_corners)
+        if not self.mixed or objects is None:
+            return rows
+        kind, alpha, tau = self.mixed
+        return guided(rows, self._resized(objects, *self.of_objects), kind, alpha, tau)
+
+    def _resized(self, maps: Maps, kind: str, align_corners: bool) -> Rows:
+        return resize(maps, self.height, self.width, kind, align_corners).reshape(len(maps), -1)
+
+
+def look_of(protocol: Protocol, size: tuple[int, int]) -> Look:
+    if protocol.ogl_alpha >= 1:
+        return Look(*size, protocol.resize, protocol.align_corners)
+    mixed = (protocol.normalise, protocol.ogl_alpha, protocol.tau)
+    return Look(*size, protocol.resize, protocol.align_corners, mixed, object_resize(protocol))
+
+
+@dataclass
+class Survey:
+    """What is known of each map under one look; arrays over all units, and of which places order statistics are
+    wanted."""
+
+    low: Rows
+    high: Rows
+    order: dict[int, Rows] = field(default_factory=dict)
+    #: by the rule for areas: the value at the place that the area of the unit's truth gives
+    of_area: dict[tuple, Rows] = field(default_factory=dict)
+    confidence: NDArray[np.float64] | None = None
+
+
+def survey(
+    look: Look,
+    units: int,
+    pieces: Callable[[], Iterator[tuple[Ints, Maps, Maps | None]]],
+    places: set[int],
+    areas: dict[tuple, Ints],
+    confidence: bool,
+) -> Survey:
+    """Extremes, order statistics and confidence of every map; `areas` are pixels (U,) by the key of their truth."""
+    found = Survey(np.zeros(units, np.float32), np.zeros(units, np.float32))
+    found.order = {place: np.zeros(units, np.float32) for place in places}
+    found.of_area = {key: np.zeros(units, np.float32) for key in areas}
+    if confidence:
+        found.confidence = np.full(units, -np.inf)
+
+    quarter = look.pixels - top_pixels(look.pixels)
+    fixed = sorted({*places, *((quarter,) if confidence else ())})
+
+    def one(piece: tuple[Ints, Maps, Maps | None]) -> None:
+        chosen, maps, objects = piece
+        rows = look.rows(maps, objects)
+        found.low[chosen], found.high[chosen] = rows.min(axis=1), rows.max(axis=1)
+        wanted = [np.full(len(rows), place) for place in fixed]
+        wanted += [_area_places(area[chosen], look.pixels) for area in areas.values()]
+        if not wanted:
+            return
+        values = values_at(rows, np.stack(wanted, axis=1))
+        for place in places:
+            found.order[place][chosen] = values[:, fixed.index(place)]
+        for number, key in enumerate(areas, len(fixed)):
+            found.of_area[key][chosen] = values[:, number]
+        if found.confidence is not None:
+            found.confidence[chosen] = means_above(rows, quarter, values[:, fixed.index(quarter)])
+
+    over_pieces(one, pieces())
+    return found
+
+
+def _area_places(area: Ints, pixels: int) -> Ints:
+    """Where the least of the loudest pixels stands that are as many as a truth marks; half of all for an empty one."""
+    return np.minimum(pixels - np.where(area > 0, area, pixels // 2), pixels - 1)
+
+
+def over_pieces(work: Callable, pieces: Iterator) -> None:
+    """Do the work for every piece; pieces touch different clips."""
+    for _ in map_pieces(work, pieces):
+        pass
+
+
+def map_pieces(work: Callable, pieces: Iterator) -> Iterator:
+    """The work of every piece, in order, on as many threads as there are cores (at most four).
+
+    Matrix products stay within their thread: a library that starts threads of its own for each of them is much slower.
+    """
+    threads = min(4, processors())
+    if threads == 1:
+        yield from map(work, pieces)
+        return
+    waiting: deque[Future] = deque()
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
+        for piece in pieces:
+            waiting.append(pool.submit(work, piece))
+            if len(waiting) >= 4 * threads:  # so that finished results do not pile up
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()

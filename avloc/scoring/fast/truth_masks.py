@@ -1,0 +1,133 @@
+"""The truth of all units of a task, drawn once for all protocols that draw it alike."""
+
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from avloc.annotations.truth import Truth
+from avloc.protocols.boxes import pixel_corners
+from avloc.protocols.protocol import Protocol, canvas_size
+from avloc.protocols.units import Units
+from avloc.scoring.fast.bit_planes import Planes, draw, pack
+
+_ROOM = 2**28  # bytes of bit planes that are kept: 40,000 frames of 224 x 224
+_STEP = 256
+Ints = NDArray[np.int64]
+
+
+@dataclass
+class DrawnTruth:
+    """Draws the truth of units by a protocol's rules; bit planes are kept for all units as long as there is room."""
+
+    truth: Truth
+    units: Units
+    frames: int = 1
+    _areas: dict[tuple, tuple[Ints, NDArray[np.float64]]] = field(default_factory=dict)
+    _kept: dict[tuple, Planes] = field(default_factory=dict)
+
+    def key(self, protocol: Protocol) -> tuple:
+        """Protocols with the same key compare with the same pixels."""
+        return truth_key(protocol, self.truth, self.frames)
+
+    def levels(self, protocol: Protocol) -> tuple[Ints, NDArray[np.float64]]:
+        """Pixels of each level of the truth of every unit (U, L), and the weight of each level (L,)."""
+        key = self.key(protocol)
+        if key not in self._areas:
+            self._draw(protocol, key)
+        return self._areas[key]
+
+    def of(self, protocol: Protocol, chosen: Ints) -> Planes:
+        """The truth of some units; `levels` of the protocol has to be asked for before threads ask for this."""
+        self.levels(protocol)
+        kept = self._kept.get(self.key(protocol))
+        if kept is not None:
+            return Planes(kept.bits[chosen], kept.weights)
+        return draw_truth(protocol, self.truth, self.units, chosen, self.frames)
+
+    def _draw(self, protocol: Protocol, key: tuple) -> None:
+        parts: list[Planes] = []
+        counts: list[Ints] = []
+        weight = 1.0
+        room = _ROOM - sum(planes.bits.nbytes for planes in self._kept.values())
+        for start in range(0, len(self.units), _STEP):
+            chosen = np.arange(start, min(start + _STEP, len(self.units)))
+            planes = draw_truth(protocol, self.truth, self.units, chosen, self.frames)
+            counts.append(np.stack(planes.levels, axis=1))
+            weight = planes.weights[0]
+            if sum(part.bits.nbytes for part in parts) + planes.bits.nbytes <= room:
+                parts.append(planes)
+        most = max((len(part.T) for part in counts), default=1)
+        padded = [np.pad(part, ((0, 0), (0, most - len(part.T)))) for part in counts]
+        levels = np.concatenate(padded) if padded else np.zeros((0, 1), np.int64)
+        weights = np.full(most, weight)
+        self._areas[key] = levels, weights
+        if parts and len(parts) == len(counts):
+            bits = np.zeros((len(self.units), most, *parts[0].bits.shape[2:]), np.uint8)
+            for number, part in enumerate(parts):
+                bits[number * _STEP : number * _STEP + len(part.bits), : part.bits.shape[1]] = part.bits
+            self._kept[key] = Planes(bits, weights)
+
+
+def truth_key(protocol: Protocol, truth: Truth, frames: int) -> tuple:
+    """Protocols with the same key compare with the same pixels of this truth."""
+    weights, reading, corners = protocol.truth, protocol.boxes, protocol.corners
+    if weights == "votes" and truth.votes == 1:
+        weights = "union"
+    if truth.xywh is None:
+        reading = "as-written"
+        corners = "clip" if corners.startswith("extent") else corners
+    return (*canvas_size(protocol, frames), weights, reading, corners)
+
+
+def draw_truth(protocol: Protocol, truth: Truth, units: Units, chosen: Ints, frames: int = 1) -> Planes:
+    """The truth of some units as bit planes, by the protocol's size, rule for corners and weights.
+
+    On a wide canvas a source's boxes lie in the frame of their source; the rest of the canvas is background.
+    """
+    height, width = canvas_size(protocol, frames)
+    if truth.masks is not None:
+        return Planes(_draw_masks(truth, units, chosen, height, width, protocol), np.ones(1))
+    boxes, unit = units.boxes_of(chosen)
+    levels = _levels(protocol, truth, unit)
+    xywh = None if truth.xywh is None else truth.xywh[boxes]
+    xyxy = truth.boxes[boxes]
+    if protocol.boxes == "xywh-as-corners" and xywh is not None:
+        xyxy = xywh
+    corners = pixel_corners(xyxy, protocol.corners, protocol.size, xywh)
+    if protocol.canvas == "wide":
+        corners[:, 0::2] += (units.part[chosen][unit] * protocol.size)[:, None]
+    share = 1.0 / truth.votes if protocol.truth == "votes" else 1.0
+    return Planes(draw(corners, unit, len(chosen), height, width, levels), np.full(levels, share))
+
+
+def _levels(protocol: Protocol, truth: Truth, unit: Ints) -> int:
+    if protocol.truth == "counts":
+        return int(np.bincount(unit).max()) if len(unit) else 1
+    return truth.votes if protocol.truth == "votes" else 1
+
+
+def _draw_masks(
+    truth: Truth, units: Units, chosen: Ints, height: int, width: int, protocol: Protocol
+) -> NDArray[np.uint8]:
+    """Pixel masks at the protocol's size, nearest neighbour, as the released loader of VGGSound-Instruments does.
+
+    A clip that is scored as one, on one frame, has the masks of all its sources together.
+    """
+    assert truth.masks is not None
+    whole = not truth.mixed and protocol.unit not in ("source", "class")
+    size = protocol.size
+    canvas = np.zeros((len(chosen), 1, height, width), bool)
+    for number, unit in enumerate(chosen.tolist()):
+        clip, part = units.clip[unit], units.part[unit]
+        if whole:
+            mask = truth.masks[clip].any(axis=0)
+        elif protocol.unit == "class" and truth.mask_class is not None:
+            mask = truth.masks[clip, truth.mask_class[clip] == part].any(axis=0)
+        else:
+            mask = truth.masks[clip, part]
+        full = cv2.resize(mask.astype(np.uint8), (size, size), interpolation=cv2.INTER_NEAREST)
+        left = part * size if protocol.canvas == "wide" else 0
+        canvas[number, 0, :size, left : left + size] = full > 0
+    return pack(canvas)

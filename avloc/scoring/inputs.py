@@ -1,0 +1,117 @@
+"""Heat maps and what came with them, brought into the order of the clips of a truth."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from avloc.annotations.builder import words
+from avloc.annotations.truth import Truth
+from avloc.errors import DataError
+from avloc.naming import some
+from avloc.scoring.fast.measure import Given
+from avloc.scoring.fast.pooled_pixels import ends_of
+from avloc.scoring.task import Task
+
+
+def as_maps(maps: ArrayLike) -> NDArray[np.float32]:
+    """Heat maps as (N, K, h, w) float32; DataError for other shapes."""
+    array = np.asarray(maps)
+    if array.ndim == 3:
+        array = array[:, None]
+    if array.ndim != 4 or 0 in array.shape[1:] or array.dtype.kind not in "fiu":
+        raise DataError(
+            f"heat maps of shape {array.shape} and type {array.dtype}; expected (N, h, w) or (N, K, h, w) numbers"
+        )
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinity, and such maps are counted
+        return array.astype(np.float32, copy=False)
+
+
+def task_of(
+    maps: ArrayLike,
+    truth: Truth,
+    ids: Sequence[str] | None = None,
+    assignment: ArrayLike | None = None,
+    classes: Sequence[str] | None = None,
+    confidence: ArrayLike | None = None,
+    object_maps: ArrayLike | None = None,
+    videos: Sequence[str] | None = None,
+) -> Task:
+    """What `score` was given, as one value; DataError says what does not fit together."""
+    found = as_maps(maps)
+    place = _places(truth, len(found), ids)
+    if videos is not None:
+        truth = replace(truth, videos=list(videos))
+    table = _class_table(truth, found.shape[1], assignment, classes)
+    there = place >= 0
+    ordered = found if np.array_equal(place, np.arange(len(found))) else _ordered(found, place)
+    sure = None if confidence is None else _ordered(_as_many("confidence", confidence, len(found)), place, -np.inf)
+    objects = (
+        None
+        if object_maps is None
+        else _ordered(as_maps(_as_many("object_maps", object_maps, len(found)))[:, 0], place)
+    )
+    if classes is not None and assignment is None and table is None:
+        raise DataError(
+            f"classes {_sample(classes)} name none of the truth's classes, which are {_sample(truth.classes)}"
+        )
+    named = assignment is not None or classes is not None
+    given = Given(ordered, table, sure, objects, ends_of(ordered[there]), named)
+    return Task(given, truth, there)
+
+
+def _as_many(name: str, values: ArrayLike, amount: int) -> NDArray:
+    array = np.asarray(values)
+    if len(array) != amount:
+        raise DataError(f"{name} has {len(array)} rows for {amount} heat maps; expected one for each")
+    return array
+
+
+def _ordered(values: NDArray, place: NDArray[np.int64], absent: float = 0.0) -> NDArray:
+    ordered = values[np.maximum(place, 0)]
+    ordered[place < 0] = absent
+    return ordered
+
+
+def _class_table(
+    truth: Truth, amount: int, assignment: ArrayLike | None, classes: Sequence[str] | None
+) -> NDArray[np.bool_] | None:
+    """Which of the K maps belong to which of the C classes, (C, K); None where that is not known."""
+    count = len(truth.classes)
+    if assignment is not None:
+        table = np.asarray(assignment) != 0
+        if table.shape != (count, amount):
+            raise DataError(
+                f"assignment of shape {table.shape}; expected {count} classes x {amount} maps, one row a class"
+            )
+        return table
+    if classes is not None:
+        if len(classes) != amount:
+            raise DataError(f"{len(classes)} class names for {amount} maps; expected one for each map")
+        mine = [words(name) for name in classes]
+        table = np.array([[name == words(own) for name in mine] for own in truth.classes], bool).reshape(count, amount)
+        return table if table.any() else None
+    return np.eye(count, dtype=bool) if amount == count and count > 0 else None
+
+
+def _places(truth: Truth, amount: int, ids: Sequence[str] | None) -> NDArray[np.int64]:
+    """(N,) where the prediction of each clip of the truth stands, -1 for none."""
+    if ids is None:
+        if amount != len(truth):
+            raise DataError(f"{amount} heat maps for {len(truth)} clips of the truth; give their ids")
+        return np.arange(amount)
+    if len(ids) != amount:
+        raise DataError(f"{len(ids)} ids for {amount} heat maps; expected one id for each")
+    stands: dict[str, int] = {}
+    for number, name in enumerate(ids):
+        if stands.setdefault(name, number) != number:
+            raise DataError(f"predictions: id {name!r} stands there twice; expected each id once")
+    place = np.array([stands.get(name, -1) for name in truth.ids], np.int64)
+    if not len(place) or (place < 0).all():
+        raise DataError(f"no id of the predictions is in the truth: {_sample(ids)} against {_sample(truth.ids)}")
+    return place
+
+
+def _sample(ids: Sequence[str]) -> str:
+    return some(map(repr, ids), 2)

@@ -1,0 +1,138 @@
+"""Protocol x predictions x truth -> Result. Arrays in, numbers out; no model, no torch, no files."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from avloc.annotations.truth import Truth
+from avloc.errors import DataError
+from avloc.protocols.named import PROTOCOLS, named
+from avloc.protocols.protocol import Protocol, canvas_size
+from avloc.scoring.fast.measure import CHUNK
+from avloc.scoring.inputs import task_of
+from avloc.scoring.result import Result
+from avloc.scoring.task import Task, count_clips
+from avloc.scoring.verdict import verdicts
+from avloc.statistics import RESAMPLES
+
+#: rules that need nothing but the map itself, for maps that are matched to frames
+_MATCHED = ("rank", "rank-or-one", "absolute", "relative")
+
+
+def score(
+    protocol: str | Protocol,
+    maps: ArrayLike,
+    truth: Truth,
+    *,
+    ids: Sequence[str] | None = None,
+    assignment: ArrayLike | None = None,
+    classes: Sequence[str] | None = None,
+    confidence: ArrayLike | None = None,
+    object_maps: ArrayLike | None = None,
+    videos: Sequence[str] | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    chunk: int = CHUNK,
+) -> Result:
+    """Score heat maps (N, K, h, w) or (N, h, w), raw as the model gives them, against a truth.
+
+    ids: the clip of each map, in any order; None means the order of the truth. assignment: (C, K), not 0 where one of
+    the K cluster maps belongs to one of the truth's C classes; classes: (K,) names of the maps instead. confidence:
+    (N,), for sets with silent clips; object_maps: (N, h, w), for object-guided localization. videos: the video of
+    each clip of the truth where its own are not to be used. resamples: of the bootstrap, 0 for no intervals. `chunk`
+    changes no result.
+    """
+    protocol = named(protocol) if isinstance(protocol, str) else protocol
+    task = task_of(maps, truth, ids, assignment, classes, confidence, object_maps, videos)
+    resolved = resolve(protocol, task)
+    return verdicts([resolved], task, resamples, seed, chunk)[0]
+
+
+def score_all(
+    maps: ArrayLike,
+    truth: Truth,
+    *,
+    protocols: Sequence[Protocol] | None = None,
+    ids: Sequence[str] | None = None,
+    assignment: ArrayLike | None = None,
+    classes: Sequence[str] | None = None,
+    confidence: ArrayLike | None = None,
+    object_maps: ArrayLike | None = None,
+    videos: Sequence[str] | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    chunk: int = CHUNK,
+) -> tuple[dict[str, Result], dict[str, str]]:
+    """The same maps under every protocol that can take them, looked at once: results by name, and why others were
+    left out."""
+    task = task_of(maps, truth, ids, assignment, classes, confidence, object_maps, videos)
+    fit, left_out = [], {}
+    for protocol in protocols or PROTOCOLS.values():
+        try:
+            fit.append(resolve(protocol, task))
+        except DataError as error:
+            left_out[protocol.name] = str(error)
+    found = verdicts(fit, task, resamples, seed, chunk)
+    return {result.protocol.name: result for result in found}, left_out
+
+
+def resolve(protocol: Protocol, task: Task) -> Protocol:
+    """The protocol as it applies to this task: unit auto is settled; DataError where the maps cannot be scored by
+    it."""
+    maps, truth = task.given.maps, task.truth
+    amount, sources = maps.shape[1], task.sources
+    unit = protocol.unit
+    if unit == "auto":
+        of_classes = task.given.named or (task.given.table is not None and amount not in (1, sources))
+        unit = "class" if of_classes else "clip" if amount == 1 and not truth.mixed else "source"
+        protocol = replace(protocol, unit=unit)
+    where = f"protocol {protocol.name}"
+    if unit in ("clip", "pixels") and (amount > 1 or truth.mixed) and not (unit == "pixels" and task.given.named):
+        what = "one map a clip, on one frame" if truth.mixed else "one map a clip"
+        raise DataError(
+            f"{where} scores {what}; here are {amount} maps a clip and {sources} sources; choose one for sources"
+        )
+    if unit == "source" and amount != sources and not task.given.named:
+        what = f"the predictions have {amount}, the truth {'up to ' if sources > 1 else ''}{sources}"
+        raise DataError(f"{where} scores a map for each source; {what}: give as many, or `classes` (K names)")
+    if unit == "class" and task.given.table is None:
+        what = f"{amount} maps a clip for {len(truth.classes)} classes"
+        raise DataError(f"{where} scores maps of classes; {what}: give `assignment` (C, K) or `classes` (K names)")
+    if protocol.canvas == "wide" and maps.shape[3] != sources * maps.shape[2]:
+        shape = f"maps of {maps.shape[2]}x{maps.shape[3]}"
+        raise DataError(
+            f"{where} looks at {sources} frames side by side; found {shape}; canvas=frame scores single frames"
+        )
+    if protocol.canvas == "tall" and truth.mixed and maps.shape[2] != sources * maps.shape[3]:
+        shape = f"maps of {maps.shape[2]}x{maps.shape[3]}"
+        raise DataError(f"{where} looks at {sources} frames one above the other; found {shape}")
+    if protocol.lookup == "partner" and (protocol.unit in ("greedy", "pixels") or truth.partners is None):
+        raise DataError(
+            f"{where}: lookup=partner needs clips mixed by a list of pairs, a row for each, and unit source"
+        )
+    if protocol.unit == "greedy" and (protocol.mask not in _MATCHED or protocol.ogl_alpha < 1):
+        found = f"mask={protocol.mask}, ogl_alpha={protocol.ogl_alpha:g}"
+        raise DataError(f"{where}: {found}; matched maps are cut by {', '.join(_MATCHED)}, without object maps")
+    wanted = canvas_size(protocol, sources if protocol.canvas == "wide" or truth.mixed else 1)
+    if protocol.resize == "none" and maps.shape[2:] != wanted:
+        shape = f"maps of {maps.shape[2]}x{maps.shape[3]}"
+        raise DataError(f"{where}: resize=none takes maps of {wanted[0]}x{wanted[1]}; found {shape}")
+    if protocol.mask in ("rank", "rank-or-one") and not 0 <= protocol.cut <= 1:
+        raise DataError(f"{where}: cut {protocol.cut:g}; a rank is a share of the pixels, from 0 to 1")
+    if protocol.level and not len(truth.classes):
+        raise DataError(f"{where} counts the classes of a frame; the truth names none")
+    if protocol.ogl_alpha < 1 and task.given.objects is None:
+        raise DataError(f"{where}: ogl_alpha {protocol.ogl_alpha} needs object maps; the predictions have none")
+    if protocol.ogl_alpha < 1 and not _finite(task.given.objects):
+        raise DataError(f"{where}: ogl_alpha {protocol.ogl_alpha}: object maps hold NaN or infinity; expected numbers")
+    counts, _, _ = count_clips(protocol, task)
+    if not counts["evaluated"]:
+        reasons = ", ".join(f"{number} {reason}" for reason, number in counts["dropped"].items())
+        raise DataError(f"{where}: none of {counts['requested']} clips can be scored ({reasons})")
+    return protocol
+
+
+def _finite(maps: NDArray[np.float32] | None) -> bool:
+    return maps is None or bool(np.isfinite(maps).all())

@@ -1,0 +1,194 @@
+"""From the scores of units to the numbers that a protocol reports, with their intervals."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avloc.metrics import auc_of_curve, auc_parts, auroc, mean_by_frame, success_curve, successes
+from avloc.metrics.detection import detection_of_draws
+from avloc.protocols.protocol import Protocol
+from avloc.scoring.result import Metric
+from avloc.statistics import bootstrap_ratios, bootstrap_statistic
+
+_AT = re.compile(r"^(iou|ciou|locacc)@(\d*\.?\d+)$")
+Values = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Scores of units (U,) on N clips, and values that a clip has as a whole (N,), NaN where it has none."""
+
+    clips: int
+    clip: Ints  # (U,)
+    score: Values  # (U,)
+    label: Ints  # (U,)
+    of_unit: dict[str, Values] = field(default_factory=dict)
+    of_clip: dict[str, Values] = field(default_factory=dict)
+    scenes: Sequence[str] | None = None  # (N,)
+    confidence: Values | None = None  # (N,)
+    sounding: NDArray[np.bool_] | None = None  # (N,)
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """A metric as a ratio of sums over clips, so that clips and videos can be drawn anew."""
+
+    value: float
+    top: Values  # (N,)
+    bottom: Values  # (N,)
+
+
+def items_of(protocol: Protocol, scored: Scored) -> tuple[Ints, Values]:
+    """What a success is counted for: the units, or the mean of each frame's units; (I,) clips and (I,) scores."""
+    if protocol.aggregate == "pooled":
+        return scored.clip, scored.score
+    present = np.unique(scored.clip)
+    return present, mean_by_frame(scored.score, scored.clip, scored.clips)[present]
+
+
+def ratios(protocol: Protocol, scored: Scored) -> dict[str, Ratio]:
+    """Every metric of the protocol's report that is a mean, a rate or an AUC."""
+    clip, score = items_of(protocol, scored)
+    found: dict[str, Ratio] = {}
+    for name in protocol.report:
+        part = _part(protocol, name, score)
+        if part is not None:
+            found[name] = _ratio(scored.clips, clip, part)
+            if name == "auc" and len(score):
+                found[name] = Ratio(auc_of_curve(success_curve(score)), found[name].top, found[name].bottom)
+        elif name in scored.of_unit:
+            known = np.flatnonzero(~np.isnan(scored.of_unit[name]))
+            found[name] = _ratio(scored.clips, scored.clip[known], scored.of_unit[name][known])
+        elif name in scored.of_clip:
+            known = np.flatnonzero(~np.isnan(scored.of_clip[name]))
+            found[name] = _ratio(scored.clips, known, scored.of_clip[name][known])
+        elif name == "cap" and "piap" in scored.of_unit:
+            found[name] = _over_classes(scored, scored.of_unit["piap"])
+        elif name in ("iiou", "iauc") and scored.scenes is not None:
+            found[name] = _of_scenes(name, scored)
+        elif name == "precision_all" and scored.sounding is not None:
+            found[name] = _precision_all(scored)
+    return found
+
+
+def _part(protocol: Protocol, name: str, score: Values) -> Values | None:
+    """What each item adds to the mean that a metric is, or None where it is not a metric of cIoU scores."""
+    if name == "auc":
+        return auc_parts(score)
+    if name in ("ciou", "iou"):
+        return np.nan_to_num(score)
+    at = _AT.match(name)
+    if name == "locacc" or at:
+        return successes(score, float(at[2] if at else 0.5), protocol.grid, protocol.strict_success)
+    return None
+
+
+def _ratio(clips: int, clip: Ints, values: Values) -> Ratio:
+    top = np.bincount(clip, weights=values, minlength=clips).astype(np.float64)
+    bottom = np.bincount(clip, minlength=clips).astype(np.float64)
+    return Ratio(float(values.mean()) if len(values) else float("nan"), top, bottom)
+
+
+def _over_classes(scored: Scored, values: Values) -> Ratio:
+    """The mean over classes of the mean over their units, as one weighted mean so that clips can be drawn anew."""
+    _, own = np.unique(scored.label, return_inverse=True)
+    weight = 1 / np.bincount(own)[own] if len(own) else np.zeros(0)
+    parts = (weight * values, weight)
+    top, bottom = (np.bincount(scored.clip, weights=part, minlength=scored.clips).astype(np.float64) for part in parts)
+    return Ratio(float(np.average(values, weights=weight)) if len(own) else float("nan"), top, bottom)
+
+
+def _of_scenes(name: str, scored: Scored) -> Ratio:
+    """IIoU or IAUC; each scene stands with the first of its clips, and clips of no scene are no part of it."""
+    assert scored.scenes is not None
+    first: dict[str, int] = {}
+    worst: dict[str, float] = {}
+    for clip, score in zip(scored.clip.tolist(), np.nan_to_num(scored.score, nan=-1.0).tolist(), strict=True):
+        scene = scored.scenes[clip]
+        if not scene:
+            continue
+        first.setdefault(scene, clip)
+        worst[scene] = min(worst.get(scene, np.inf), score)
+    lowest = np.array(list(worst.values()))
+    part = (lowest >= 0.5).astype(np.float64) if name == "iiou" else auc_parts(lowest)
+    return _ratio(scored.clips, np.array(list(first.values()), np.int64), part)
+
+
+def _precision_all(scored: Scored) -> Ratio:
+    """Share of all clips, silent ones too, whose cIoU reaches 0.5: Precision-all@50 of stoneMo/SLAVC@05b429c."""
+    right = np.zeros(scored.clips)
+    right[scored.clip] = scored.score >= 0.5
+    return Ratio(float(right.mean()), right, np.ones(scored.clips))
+
+
+def with_intervals(found: dict[str, Ratio], videos: Sequence[str], resamples: int, seed: int) -> dict[str, Metric]:
+    """The metrics with 95 % bootstrap intervals over clips and, where clips share videos, over videos."""
+    if not found:
+        return {}
+    top = np.stack([ratio.top for ratio in found.values()], axis=1)
+    bottom = np.stack([ratio.bottom for ratio in found.values()], axis=1)
+    used = np.flatnonzero(bottom.any(axis=1))
+    names = [videos[clip] for clip in used.tolist()]
+    ends: list[list[tuple[float, float] | None]] = [[None] * len(found), [None] * len(found)]
+    if resamples and len(used):
+        ends[0] = _pairs(bootstrap_ratios(top[used], bottom[used], None, resamples, seed))
+        if len(set(names)) < len(names):
+            ends[1] = _pairs(bootstrap_ratios(top[used], bottom[used], names, resamples, seed))
+    return {name: Metric(found[name].value, ends[0][i], ends[1][i]) for i, name in enumerate(found)}
+
+
+def _pairs(ends: Values) -> list[tuple[float, float] | None]:
+    """Within [0, 1], which an interval to first order may leave."""
+    return [(float(low), float(high)) for low, high in np.clip(ends, 0.0, 1.0)]
+
+
+def detection_metrics(protocol: Protocol, scored: Scored, resamples: int, seed: int) -> dict[str, Metric]:
+    """AP, max-F1 and AUROC of a set with negatives, with intervals over clips."""
+    wanted = [name for name in ("ap", "max_f1", "auroc") if name in protocol.report]
+    if scored.confidence is None or scored.sounding is None or not wanted:
+        return {}
+    order = np.argsort(scored.confidence, kind="stable")
+    sounds, sure = scored.sounding[order], scored.confidence[order]
+    score = np.zeros(scored.clips)
+    score[scored.clip] = scored.score
+    right = sounds & (score[order] >= 0.5)
+    names = [name for name in wanted if name != "auroc"]
+    values: dict[str, Metric] = {}
+    if names:
+        both = detection_of_draws(sounds, right, sure, np.ones((1, len(sure))))
+        ends = None
+        if resamples:
+
+            def draw(drawn: Values) -> Values:
+                return np.stack(detection_of_draws(sounds, right, sure, drawn), axis=1)
+
+            ends = bootstrap_statistic(draw, scored.clips, resamples, seed)
+        for number, name in enumerate(("ap", "max_f1")):
+            if name in names:
+                pair = None if ends is None else (float(ends[number, 0]), float(ends[number, 1]))
+                values[name] = Metric(float(both[number][0]), pair)
+    if "auroc" in wanted and sounds.any() and not sounds.all():
+        values["auroc"] = Metric(auroc(sure, sounds), _auroc_interval(sure, sounds, resamples, seed))
+    return values
+
+
+def _auroc_interval(sure: Values, sounds: NDArray[np.bool_], resamples: int, seed: int) -> tuple[float, float] | None:
+    """Interval of the AUROC over clips, from how often each clip was drawn."""
+    if not resamples:
+        return None
+    _, group = np.unique(sure, return_inverse=True)
+    starts = np.concatenate([[0], np.flatnonzero(np.diff(group)) + 1])
+
+    def draw(drawn: Values) -> Values:
+        inside = np.add.reduceat(drawn * sounds, starts, axis=1)
+        outside = np.add.reduceat(drawn * ~sounds, starts, axis=1)
+        below = np.cumsum(outside, axis=1) - 0.5 * outside
+        with np.errstate(invalid="ignore"):
+            return (inside * below).sum(axis=1) / (inside.sum(axis=1) * outside.sum(axis=1))
+
+    low, high = bootstrap_statistic(draw, len(sure), resamples, seed)[0]
+    return float(low), float(high)

@@ -1,0 +1,138 @@
+"""A task: maps and a truth side by side, and which of its clips count."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avloc.annotations.truth import Truth
+from avloc.protocols.protocol import Protocol
+from avloc.protocols.units import Units
+from avloc.scoring.fast.measure import Given
+from avloc.scoring.result import Metric, Result
+
+Ints = NDArray[np.int64]
+_STEP = 256
+
+
+@dataclass(frozen=True)
+class Task:
+    """Maps in the order of a truth, and which of its clips have any."""
+
+    given: Given
+    truth: Truth
+    found: NDArray[np.bool_]  # (N,)
+
+    @cached_property
+    def sources(self) -> int:
+        """The most sources that a clip of the truth has."""
+        if self.truth.masks is not None:
+            return self.truth.masks.shape[1]
+        sources = self.truth.sources
+        return int(sources.max()) + 1 if len(sources) else 1
+
+    @property
+    def of_partners(self) -> "Task":
+        """The same maps beside the boxes of each clip's partner."""
+        truth = self.truth
+        assert truth.partners is not None
+        same = {name: getattr(truth, name) for name in ("name", "sha256", "warnings", "unannotated")}
+        return replace(self, truth=replace(truth.partners, **same))
+
+
+def count_clips(protocol: Protocol, task: Task) -> tuple[dict[str, Any], Ints, list[str]]:
+    """What was asked for, found and left out; which clips of the truth stay (negatives among them); warnings."""
+    truth, found = task.truth, task.found
+    sounding = truth.sounding
+    warnings: list[str] = []
+    missing = int((~found).sum())
+    keep = found.copy() if protocol.missing == "drop" else np.ones(len(truth), bool)
+    dropped: dict[str, int] = {}
+    if truth.unannotated:
+        dropped["no annotation"] = truth.unannotated
+    if missing and protocol.missing == "drop":
+        dropped["no prediction"] = missing
+    if protocol.level:
+        pairs = np.unique(np.stack([truth.box_clip, truth.box_class], axis=1), axis=0)
+        wrong = keep & sounding & (np.bincount(pairs[:, 0], minlength=len(truth)) != protocol.level)
+        if wrong.any():
+            dropped[f"not {protocol.level} classes"] = int(wrong.sum())
+        keep &= ~wrong
+    negatives = int((keep & ~sounding).sum())
+    if negatives and protocol.negatives == "zero":
+        warnings.append(f"{negatives} clips have no box; they score 0 and count, as in the release")
+    elif negatives and not {"ap", "auroc", "precision_all"} & set(protocol.report):
+        dropped["no box"] = negatives
+        keep &= sounding
+    counts: dict[str, Any] = {
+        "requested": len(truth) + truth.unannotated,
+        "found": int(found.sum()),
+        "evaluated": int(keep.sum()),
+        "dropped": dropped,
+    }
+    if negatives and "no box" not in dropped:
+        counts["negatives"] = negatives
+    if missing:
+        what = "left out" if protocol.missing == "drop" else "scored 0"
+        counts["missing"] = missing
+        warnings.append(f"{missing} of {len(truth)} clips have no prediction; they are {what}")
+    return counts, np.flatnonzero(keep), warnings
+
+
+def scored_units(protocol: Protocol, units: Units, truth: Truth, kept: Ints) -> Ints:
+    """The units of kept clips that have something to find, or count as failures where they have not."""
+    wanted = np.zeros(len(truth), bool)
+    wanted[kept] = True
+    if protocol.negatives == "apart":
+        wanted &= truth.sounding
+    return np.flatnonzero(wanted[units.clip])
+
+
+def odd_maps(given: Given, todo: Ints) -> tuple[Ints, Ints]:
+    """Which of some clips have a map with NaN or infinity, and which one with the same value everywhere; a map that
+    is NaN throughout is no map."""
+    broken, constant = np.zeros(len(given.maps), bool), np.zeros(len(given.maps), bool)
+    for start in range(0, len(todo), _STEP):
+        chosen = todo[start : start + _STEP]
+        pixels = given.maps[chosen].reshape(len(chosen), given.maps.shape[1], -1)
+        whole = np.isfinite(pixels).all(axis=2)
+        broken[chosen] = np.logical_not(np.logical_or(whole, np.isnan(pixels).all(axis=2))).any(axis=1)
+        constant[chosen] = (pixels.min(axis=2) == pixels.max(axis=2)).any(axis=1)
+    return np.flatnonzero(broken), np.flatnonzero(constant)
+
+
+def count_odd_maps(broken: Ints, constant: Ints, kept: Ints, counts: dict[str, Any], warnings: list[str]) -> None:
+    """Count the kept clips among those with a map that has NaN or infinity, or the same value everywhere, and say
+    so."""
+    kinds = (
+        ("broken_maps", broken, "maps with NaN or infinity; such maps hear nothing and score 0"),
+        ("constant_maps", constant, "constant maps; whether such a map hears everything or nothing is up to the rule"),
+    )
+    for name, odd, what in kinds:
+        clips = len(np.intersect1d(odd, kept))
+        if clips:
+            counts[name] = clips
+            warnings.append(f"{clips} clips have {what}")
+
+
+def result_of(
+    protocol: Protocol,
+    task: Task,
+    counts: dict[str, Any],
+    metrics: dict[str, Metric],
+    warnings: list[str],
+    extra: dict[str, Any],
+) -> Result:
+    order = [name for name in protocol.report if name in metrics]
+    return Result(
+        benchmark=task.truth.name,
+        protocol=protocol,
+        annotations_sha256=task.truth.sha256,
+        counts=counts,
+        metrics={name: metrics[name] for name in order},
+        per_clip=[],
+        warnings=[*task.truth.warnings, *warnings],
+        extra={name: value for name, value in extra.items() if name != "best"},
+    )

@@ -1,0 +1,86 @@
+"""Results of protocols that match maps to frames, and of those that look at all pixels of a class at once."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from avloc.protocols.protocol import Protocol
+from avloc.protocols.units import units_of
+from avloc.scoring.baselines import baseline_metrics, baseline_warnings, unit_baselines
+from avloc.scoring.breakdown import breakdown
+from avloc.scoring.fast.matched_maps import Matched, frames_of, match
+from avloc.scoring.fast.pooled_pixels import pooled_metrics, prevalence
+from avloc.scoring.fast.truth_masks import DrawnTruth
+from avloc.scoring.result import Result
+from avloc.scoring.summary import Scored, ratios, with_intervals
+from avloc.scoring.task import Ints, Task, count_clips, count_odd_maps, odd_maps, result_of, scored_units
+
+
+class GreedyVerdicts:
+    """Protocols that match maps to frames; those that only differ in what they leave out share the matching."""
+
+    def __init__(self, task: Task, resamples: int, seed: int, chunk: int) -> None:
+        self.task, self.resamples, self.seed, self.chunk = task, resamples, seed, chunk
+        self._known: dict[tuple, Matched] = {}
+
+    def _matched(self, protocol: Protocol, todo: Ints) -> Matched:
+        same = replace(protocol, name="", source="", missing="zero", report=(), changed=())
+        key = (same, todo.tobytes())
+        if key not in self._known:
+            self._known[key] = match(protocol, self.task.truth, self.task.given, todo, self.chunk)
+        found = self._known[key]
+        return replace(found, of_clip=found.of_clip.copy())
+
+    def verdict(self, protocol: Protocol) -> Result:
+        task = self.task
+        truth = task.truth
+        counts, kept, warnings = count_clips(protocol, task)
+        units, frames = frames_of(truth, protocol)
+        todo = kept[task.found[kept]]
+        count_odd_maps(*odd_maps(task.given, todo), kept, counts, warnings)
+        matched = self._matched(protocol, todo)
+        clip, score, cap = matched.clip, matched.ciou, matched.ap
+        absent = np.setdiff1d(kept, todo)
+        if matched.silent and protocol.missing == "drop":
+            counts["dropped"]["no map"] = matched.silent
+            counts["evaluated"] -= matched.silent
+            warnings.append(f"{matched.silent} clips for which the method gave no map are left out, as in the release")
+            kept = np.setdiff1d(kept, todo[np.isnan(matched.of_clip[todo])])
+        elif matched.silent:
+            absent = np.union1d(absent, todo[np.isnan(matched.of_clip[todo])])
+        if len(absent):
+            zeros = np.zeros(len(absent) * frames)
+            clip = np.concatenate([clip, np.repeat(absent, frames)])
+            score, cap = np.concatenate([score, zeros]), np.concatenate([cap, zeros])
+            matched.of_clip[absent] = 0.0
+        label = truth.reported_class[clip]
+        scored = Scored(len(truth), clip, score, label, {"cap": cap}, {"piap": matched.of_clip})
+        metrics = with_intervals(ratios(protocol, scored), truth.videos, self.resamples, self.seed)
+        result = result_of(protocol, task, counts, metrics, warnings, {})
+        chosen = np.flatnonzero(np.isin(units.clip, kept))
+        single = replace(protocol, canvas="frame")
+        blind, _ = unit_baselines(single, DrawnTruth(truth, units), chosen)
+        where = units.clip[chosen]
+        blind_scored = Scored(len(truth), where, np.zeros(len(where)), truth.reported_class[where])
+        result.baselines = baseline_metrics(protocol, blind_scored, blind, 1)
+        result.warnings += baseline_warnings(
+            protocol, {name: metric.value for name, metric in metrics.items()}, result.baselines
+        )
+        breakdown(result, truth, scored, kept, task.found, None)
+        return result
+
+
+def pixels_verdict(protocol: Protocol, task: Task, resamples: int, seed: int, chunk: int) -> Result:
+    truth = task.truth
+    unit = "class" if task.given.named else "clip"
+    units = units_of(truth, unit)
+    drawn = DrawnTruth(truth, units)
+    counts, kept, warnings = count_clips(protocol, task)
+    count_odd_maps(*odd_maps(task.given, kept[task.found[kept]]), kept, counts, warnings)
+    chosen = scored_units(protocol, units, truth, kept)
+    pooled = pooled_metrics(protocol, drawn, task.given, unit, chosen, task.found, chunk)
+    metrics = with_intervals(pooled, truth.videos, resamples, seed)
+    result = result_of(protocol, task, counts, metrics, warnings, {})
+    area = drawn.levels(protocol)[0][chosen, 0]
+    result.baselines = {"all-ones": prevalence(protocol, units.label[chosen], area / protocol.size**2)}
+    return result

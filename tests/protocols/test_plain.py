@@ -1,0 +1,119 @@
+"""Every protocol, on maps of every odd kind: the fast half of scoring gives what the plain definition says."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from making import truth_of
+
+from avloc.errors import DataError
+from avloc.protocols import PROTOCOLS, plain_report
+from avloc.protocols.plain_units import Given
+from avloc.scoring import score
+from avloc.scoring.inputs import task_of
+from avloc.scoring.score_maps import resolve
+
+#: pixels of a whole set are pooled in 65,536 bins by the fast half, and two scores of a map that differ in the last bit
+#: count as tied there
+NEAR = {"cap": 2e-4, "piap": 2e-4, "pixel_ap": 1e-4, "best_iou": 2e-3}
+CLIPS = 13
+
+
+def odd_maps(maps: int, height: int, width: int, seed: int, scale: float = 1.0):
+    """A clip of each kind: dense, sparse, two-valued, constant, one hot pixel, NaN, infinity, ties, none at all, ..."""
+    rng = np.random.default_rng(seed)
+    found = (scale * rng.standard_normal((CLIPS, maps, height, width))).astype(np.float32)
+    found[1] = np.maximum(found[1] - 0.3 * scale, 0)
+    found[2] = np.clip(found[2], -0.5, 0.5)
+    found[3] = found[3] > 0.8 * scale
+    found[4], found[5] = 0.25, -1
+    found[6], found[6, :, height // 2, width // 3] = 0, 1
+    found[7, 0, 0, 0] = np.nan
+    found[8, 0, 1, 1] = np.inf
+    found[9] = np.round(found[9])  # many ties, also at the threshold
+    found[10] = np.nan
+    found[11] = 1 / (1 + np.exp(-found[11]))
+    found[12] -= 5
+    return found
+
+
+def boxes_of(seed: int, sources: int = 1, votes: int = 1, xywh: bool = False, mixed: bool = False, **fields):
+    """One to three boxes a clip (or one or two for each source) of four classes; the twelfth clip is silent."""
+    rng = np.random.default_rng(seed)
+    boxes, labels, source = [], [], []
+    for clip in range(CLIPS):
+        own = [(0, rng.integers(4)) for _ in range(rng.integers(1, 4))]
+        if sources > 1:
+            own = [(s, k) for s, k in enumerate(rng.permutation(4)[:sources]) for _ in range(rng.integers(1, 3))]
+        own = [] if clip == 11 else own
+        corners = np.sort(rng.random((len(own), 2, 2)), axis=1).reshape(-1, 4)
+        corners[:, 2:] -= corners[:, :2] if xywh else 0
+        boxes.append(corners.tolist())
+        labels.append([int(k) for _, k in own])
+        source += [s for s, _ in own]
+    fields |= {"box_source": np.array(source)} if sources > 1 else {}
+    return truth_of(boxes, labels, tuple("abcd"), votes=votes, xywh=xywh, mixed=mixed, **fields)
+
+
+def masks_of(seed: int):
+    rng = np.random.default_rng(seed)
+    masks = rng.random((CLIPS, 2, 30, 40)) > 0.7
+    masks[11] = False
+    return truth_of([[]] * CLIPS, classes=("a", "b", "c"), masks=masks, mask_class=rng.integers(0, 3, (CLIPS, 2)))
+
+
+RNG = np.random.default_rng(0)
+OBJECTS = np.abs(RNG.standard_normal((CLIPS, 7, 7))).astype(np.float32)
+SETS = {
+    "one map a clip": (odd_maps(1, 14, 14, 1), boxes_of(1), {}),
+    "at full size": (odd_maps(1, 224, 224, 2), boxes_of(2, xywh=True), {}),
+    "cosines over a temperature, two votes": (odd_maps(1, 9, 11, 3, scale=30), boxes_of(3, votes=2), {}),
+    "a clip is missing": (odd_maps(1, 14, 14, 4)[:-1], boxes_of(4), {"ids": [f"clip{n}" for n in range(CLIPS - 1)]}),
+    "confidences": (odd_maps(1, 14, 14, 5), boxes_of(5), {"confidence": RNG.random(CLIPS).round(1)}),
+    "scenes": (odd_maps(1, 14, 14, 6), boxes_of(6, scenes=["", "", *(f"scene{n // 2}" for n in range(11))]), {}),
+    "object maps": (odd_maps(1, 14, 14, 7, scale=10), boxes_of(7), {"object_maps": OBJECTS}),
+    "two sources": (odd_maps(2, 14, 14, 8, scale=3), boxes_of(8, sources=2, xywh=True), {}),
+    "two mixed clips": (odd_maps(2, 14, 14, 9, scale=3), boxes_of(9, sources=2, mixed=True), {}),
+    "side by side": (odd_maps(2, 14, 28, 10), boxes_of(10, sources=2, mixed=True, xywh=True), {}),
+    "one above the other": (odd_maps(3, 28, 14, 11), boxes_of(11, sources=2, mixed=True), {}),
+    "clusters": (odd_maps(7, 14, 14, 12, 0.3), boxes_of(12, 2, xywh=True), {"assignment": RNG.integers(0, 2, (4, 7))}),
+    "class names": (odd_maps(4, 14, 14, 13), boxes_of(13, sources=2), {"classes": ["c", "a", "z", "b"]}),
+    "pixel masks": (odd_maps(2, 14, 14, 14), masks_of(14), {}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", SETS)
+def test_the_fast_half_of_scoring_gives_what_the_plain_definition_says(kind):
+    maps, truth, more = SETS[kind]
+    walked = 0
+    for name, protocol in PROTOCOLS.items():
+        if "object_maps" in more:
+            protocol = replace(protocol, ogl_alpha=0.4)
+        task = task_of(maps, truth, **more)
+        try:
+            protocol = resolve(protocol, task)
+        except DataError:
+            continue  # it does not take such maps
+        found = score(protocol, maps, truth, resamples=0, **more)
+        missing = frozenset(np.flatnonzero(~task.found).tolist())
+        own = task.given
+        given = Given(own.maps, own.table, own.objects, own.confidence, own.named, missing)
+        expected = plain_report.report(protocol, given, truth)
+        assert set(found.metrics) == set(expected), name
+        for metric, value in expected.items():
+            near = NEAR.get(metric, 1e-12) if protocol.pixel_ap in ("pooled", "continuous") else 1e-12
+            assert found.metrics[metric].value == pytest.approx(value, abs=near, nan_ok=True), (name, metric)
+        walked += 1
+    assert walked >= 2
+
+
+def test_every_protocol_is_walked():
+    fit = set()
+    for maps, truth, more in SETS.values():
+        for name, protocol in PROTOCOLS.items():
+            try:
+                resolve(protocol, task_of(maps, truth, **more))
+                fit.add(name)
+            except DataError:
+                pass
+    assert fit == set(PROTOCOLS)

@@ -1,0 +1,78 @@
+"""Values at places of sorted pixels, found without sorting, are those that sorting finds."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from avloc.protocols import named
+from avloc.protocols.resize import resize
+from avloc.protocols.units import units_of
+from avloc.scoring import score_all
+from avloc.scoring.fast import truth_masks
+from avloc.scoring.fast.order_statistics import means_above, values_at
+from tests.protocols.making import heat_maps, random_truth
+
+
+def rows_of(kind: str, size: int = 224) -> np.ndarray:
+    rows = resize(heat_maps(6), size, size, "bilinear").reshape(6, -1)
+    if kind == "few values":
+        rows = np.round(rows)
+    elif kind == "constant":
+        rows[:] = 0.25
+    elif kind == "noise":
+        rows = np.random.default_rng(0).standard_normal(rows.shape).astype(np.float32)
+    elif kind == "broken":
+        rows[0, ::3], rows[1, ::2], rows[2, 5] = np.nan, np.inf, -np.inf
+    elif kind == "zeros of both signs":
+        rows = np.where(rows > 0, np.float32(0), np.float32(-0.0))
+    return rows
+
+
+@pytest.mark.parametrize("size", [10, 100, 224])
+@pytest.mark.parametrize("kind", ["maps", "few values", "constant", "noise", "broken", "zeros of both signs"])
+def test_values_are_those_of_the_sorted_row(kind, size):
+    rows = rows_of(kind, size)
+    pixels = size * size
+    places = np.stack([np.full(6, pixels // 2 - 1), np.full(6, pixels // 2), np.arange(6) * (pixels - 1) // 5], axis=1)
+    expected = np.take_along_axis(np.sort(rows, axis=1), places, axis=1)
+    assert np.array_equal(values_at(rows, places), expected, equal_nan=True)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.integers(0, 99), min_size=1, max_size=4), st.integers(0, 2**31), st.integers(1, 40))
+def test_values_of_any_rows(shares, seed, values):
+    """Rows of 4,900 pixels with as many different values as there are."""
+    rows = np.random.default_rng(seed).integers(0, values, (2, 4900)).astype(np.float32)
+    places = np.array([[share * 4900 // 100 for share in shares]] * 2)
+    expected = np.take_along_axis(np.sort(rows, axis=1), places, axis=1)
+    assert np.array_equal(values_at(rows, places), expected)
+
+
+def test_the_mean_from_a_place_on_counts_ties():
+    rows = np.array([[3, 1, 2, 2], [0, 0, 0, 1]], np.float32)
+    assert means_above(rows, 2, np.array([2, 0], np.float32)).tolist() == [2.5, 0.5]
+
+
+def test_truths_that_do_not_fit_into_memory_are_drawn_again(monkeypatch):
+    truth, _ = random_truth(40, votes=2)
+    names, chosen = ("ez-vsl", "hardway", "c2f-flickr", "dsol-solo"), np.array([3, 39, 0])
+    kept = truth_masks.DrawnTruth(truth, units_of(truth, "clip"))
+    planes = [kept.of(named(name), chosen).bits for name in names]
+    monkeypatch.setattr(truth_masks, "_ROOM", 0)
+    again = truth_masks.DrawnTruth(truth, units_of(truth, "clip"))
+    for name, bits in zip(names, planes, strict=True):
+        assert (bits == again.of(named(name), chosen).bits).all()
+        assert (kept.levels(named(name))[0] == again.levels(named(name))[0]).all()
+    assert kept._kept
+    assert not again._kept
+
+
+def test_the_size_of_the_chunk_changes_nothing():
+    truth, _ = random_truth(23, votes=2)
+    maps = heat_maps(23)
+    first, _ = score_all(maps, truth, resamples=20, chunk=23)
+    again, _ = score_all(maps, truth, resamples=20, chunk=3)
+    assert {name: result.to_json() for name, result in first.items()} == {
+        name: result.to_json() for name, result in again.items()
+    }
