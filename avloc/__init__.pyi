@@ -28,6 +28,7 @@ from avloc.prepare.soundnet_flickr import prepare_soundnet_flickr as prepare_sou
 from avloc.prepare.synthetic import prepare_synthetic as prepare_synthetic
 from avloc.prepare.vggsound import prepare_vggsound as prepare_vggsound
 from avloc.verbs.benchmarks import benchmarks as benchmarks
+from avloc.verbs.card import card as card
 from avloc.verbs.cluster import cluster as cluster
 from avloc.verbs.compare import compare as compare
 from avloc.verbs.data_check import data_check as data_check

@@ -20,6 +20,7 @@ PANELS = {
         "train-stage2",
         "visualize",
         "predict",
+        "card",
         "import-weights",
     ),
     "Scores": ("evaluate", "compare", "leaderboard", "benchmarks"),

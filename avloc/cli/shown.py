@@ -13,6 +13,7 @@ SHOWN = {
     "Clustered": "show_runs.show_clusters",
     "Matched": "show_runs.show_matching",
     "Visualized": "show_runs.show_drawn",
+    "ModelCard": "show_runs.show_card",
     "Predicted": "show_runs.show_predicted",
     "Imported": "show_runs.show_imported",
     "Demo": "show_runs.show_demo",
