@@ -32,7 +32,7 @@ class EzVsl(Localizer):
     audio-visual map alone.
     guided_at: both are scaled and added at the size of the ``frame``, as in the code, or of the ``map``: smaller files, the
     same but for peaks that lie between the pixels of the frame (a tenth of a percent of the pixels of the mask).
-    noise_negatives: so many sounds of nothing, noise and silence, are further negatives of every frame of a batch; the paper
+    noise_negatives: that many sounds of nothing, noise and silence, are further negatives of every frame of a batch; the paper
     has none.
     """
 

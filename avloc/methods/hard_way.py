@@ -32,7 +32,7 @@ class HardWay(Localizer):
     as in the code, by their ``mean``, as in the paper's formula, or by its ``max``.
     own_pair: how a clip's own pair is kept out of the other sounds: ``excluded``, or ``published``, multiplied by -99, so
     that a clip whose own score is negative has a huge loss.
-    noise_negatives: so many sounds of nothing, noise and silence, are further sounds that every frame meets; the paper has
+    noise_negatives: that many sounds of nothing, noise and silence, are further sounds that every frame meets; the paper has
     none.
     """
 

@@ -5,12 +5,14 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from avloc.errors import AvlocError
 from avloc.nn.motion import LEAST, correlation, levels
 from avloc.weights import located
 
 SURE = 0.7  # of a face, by YuNet's own score
+SIDE = 432  # px to which smaller frames are enlarged: YuNet overlooks faces of a tenth of a frame of 288
 
 
 class Faces:
@@ -33,6 +35,9 @@ class Faces:
 
     def boxes(self, frames: Tensor) -> list[Tensor]:
         """Of frames (B, 3, H, W) in [0, 1] the boxes (n, 4) of their faces, xyxy in [0, 1]."""
+        scale = max(1.0, SIDE / min(frames.shape[2:]))
+        if scale > 1:
+            frames = F.interpolate(frames, scale_factor=scale, mode="bilinear", align_corners=False)
         height, width = frames.shape[2:]
         self._detector.setInputSize((width, height))
         images = (frames.clamp(0, 1) * 255).byte().permute(0, 2, 3, 1).flip(3).contiguous().cpu().numpy()
