@@ -1,5 +1,6 @@
 """What `import avloc` offers, for type checkers and editors; at run time `__getattr__` imports each when it is first used."""
 
+from avloc.annotations.truth import Truth as Truth
 from avloc.data.clip import Clip as Clip
 from avloc.data.loader import Batch as Batch
 from avloc.data.store import Store as Store
@@ -15,6 +16,7 @@ from avloc.errors import AvlocError as AvlocError
 from avloc.methods.base import Localizer as Localizer
 from avloc.methods.base import Phase as Phase
 from avloc.methods.base import Train as Train
+from avloc.predictions import write_predictions as write_predictions
 from avloc.prepare.audioset_instrument import prepare_audioset_instrument as prepare_audioset_instrument
 from avloc.prepare.avatar import prepare_avatar as prepare_avatar
 from avloc.prepare.ave import prepare_ave as prepare_ave
@@ -27,6 +29,10 @@ from avloc.prepare.music_synthetic import prepare_music_synthetic as prepare_mus
 from avloc.prepare.soundnet_flickr import prepare_soundnet_flickr as prepare_soundnet_flickr
 from avloc.prepare.synthetic import prepare_synthetic as prepare_synthetic
 from avloc.prepare.vggsound import prepare_vggsound as prepare_vggsound
+from avloc.protocols.named import PROTOCOLS as PROTOCOLS
+from avloc.protocols.protocol import Protocol as Protocol
+from avloc.scoring.score_maps import score as score
+from avloc.scoring.score_maps import score_all as score_all
 from avloc.verbs.benchmarks import benchmarks as benchmarks
 from avloc.verbs.card import card as card
 from avloc.verbs.cluster import cluster as cluster

@@ -85,11 +85,16 @@ def ratios_of_resamples(
 
 
 def bootstrap_statistic(
-    statistic: Callable[[Floats], Floats], clips: int, resamples: int = RESAMPLES, seed: int = 0
+    statistic: Callable[[Floats], Floats],
+    clips: int,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    videos: Sequence[str] | None = None,
 ) -> Floats:
     """Percentile interval(s) of any statistic of drawn clips: it gets how often each is drawn, (b, N), and returns
-    (b,) or (b, m) values."""
-    values = [np.asarray(statistic(block), np.float64) for block in draws(clips, resamples, seed)]
+    (b,) or (b, m) values. Draws whole videos where `videos` names the video of each clip."""
+    numbers, groups = (np.arange(clips), clips) if videos is None else group_numbers(videos)
+    values = [np.asarray(statistic(block[:, numbers]), np.float64) for block in draws(groups, resamples, seed)]
     return _percentiles(_columns(np.concatenate(values)), 0.95)
 
 

@@ -1,6 +1,6 @@
 """What is true of a test set, as plain arrays: which clips, which boxes, which classes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -83,6 +83,36 @@ class Truth:
         double = first_double(self.ids)
         if double is not None:
             raise DataError(f"truth {self.name}: id {brief(double)!r} stands there twice")
+
+    @classmethod
+    def of_boxes(
+        cls,
+        boxes: Mapping[str, Sequence[Sequence[float]]],
+        classes: Mapping[str, str] | None = None,
+        videos: Mapping[str, str] | None = None,
+        votes: int = 1,
+    ) -> "Truth":
+        """A truth of the boxes of each clip: {id: [[x1, y1, x2, y2], ...]}, fractions of the frame.
+
+        A clip without boxes is a negative. classes, videos: of each clip, by its id. votes: how many boxes must agree on a
+        pixel for its full weight.
+        """
+        rows = [(number, box) for number, own in enumerate(boxes.values()) for box in own]
+        wrong = next((box for _, box in rows if len(box) != 4), None)
+        if wrong is not None:
+            raise DataError(f"truth: box {wrong!r}; expected x1, y1, x2, y2, fractions of the frame")
+        names = sorted({(classes or {})[name] for name in boxes if name in (classes or {})})
+        label = [names.index(classes[name]) if classes and name in classes else -1 for name in boxes]
+        clip = np.array([number for number, _ in rows], np.int64)
+        return cls(
+            ids=list(boxes),
+            videos=[(videos or {}).get(name, name) for name in boxes],
+            boxes=np.array([box for _, box in rows], np.float64),
+            box_clip=clip,
+            box_class=np.array(label, np.int64)[clip],
+            classes=tuple(names),
+            votes=votes,
+        )
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Annotated
 
 from avloc.cli.show import say, table
+from avloc.percents import map_title
 
 if TYPE_CHECKING:
     from avloc.engine.training import Trained
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from avloc.verbs.evaluate import SetResult
     from avloc.verbs.import_weights import Imported
     from avloc.verbs.match_clusters import Matched
-    from avloc.verbs.predict import Predicted
     from avloc.verbs.visualize import Visualized
 
 
@@ -58,11 +58,6 @@ def show_card(found: "ModelCard") -> None:
     say(found.file)
 
 
-def show_predicted(found: "Predicted") -> None:
-    say(f"{found.predictions}: {found.frames} frames of {found.clips} clips; when and where: {found.table}")
-    say(f"open {found.strips}")
-
-
 def show_imported(imported: "Imported") -> None:
     clusters = f" with {imported.clusters} clusters" if imported.clusters else ""
     say(f"{imported.run}: {imported.method} stage {imported.stage}{clusters} in {imported.weights}")
@@ -88,7 +83,7 @@ def _show_set(name: str, result: "SetResult") -> None:
     metrics = list(result.result.metrics)
     rows = [["model", *(_value(result.result.metrics[metric]) for metric in metrics)]]
     for comparison, other in result.comparisons.items():
-        rows.append([comparison, *(_value(other.metrics[metric]) for metric in metrics)])
+        rows.append([map_title(comparison), *(_value(other.metrics[metric]) for metric in metrics)])
     counts = result.result.counts
     videos = len(result.result.per_video)
     title = f"{name}: {result.result.protocol.name}, {counts['evaluated']} frames of {videos} videos, stage {result.stage}, %"
@@ -97,7 +92,7 @@ def _show_set(name: str, result: "SetResult") -> None:
 
 
 def _value(metric: "Metric") -> str:
-    interval = metric.ci95_by_video or metric.ci95
+    interval = metric.interval
     return f"{100 * metric.value:.1f}" + (f" {_interval(interval)}" if interval else "")
 
 

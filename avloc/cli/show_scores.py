@@ -10,6 +10,7 @@ import typer
 from avloc.cli.show import console, say, table
 from avloc.naming import MESSAGE, brief, printable
 from avloc.options import Ask
+from avloc.percents import ends, map_title, mask_title, percent
 
 if TYPE_CHECKING:
     from avloc.verbs.benchmarks import Listed
@@ -28,7 +29,9 @@ def show_evaluated(found: "Evaluated") -> None:
         for name, comparison in one.comparisons.items():
             for metric, difference in comparison.difference.items():
                 other = percent(comparison.metrics[metric].value)
-                rows.append([name, metric, other, f"{100 * difference.value:+.1f}", ends(difference.ci95_by_video)])
+                rows.append(
+                    [map_title(name), metric, other, f"{100 * difference.value:+.1f}", ends(difference.ci95_by_video)]
+                )
         if rows:
             columns = ["baseline", "metric", "baseline %", "difference", "95 % over videos"]
             table("on the same clips", columns, rows, right=(2, 3, 4))
@@ -57,8 +60,8 @@ def show_result(result: Any, title: str = "") -> None:
     rows = []
     for name, metric in result.metrics.items():
         of_blind = [percent(result.baselines[kind].get(name)) for kind in blind]
-        rows.append([name, percent(metric.value), ends(metric.ci95), ends(metric.ci95_by_video), *of_blind])
-    _filled("", ["metric", "%", "95 % over clips", "95 % over videos", *blind], rows)
+        rows.append([name, percent(metric.value), ends(metric.interval), *of_blind])
+    _filled("", ["metric", "%", f"95 % over {result.resampled}", *map(mask_title, blind)], rows)
     for groups, kind in ((result.per_class, "class"), (result.per_video, "video")):
         macro = {own_name(result.metrics, k): v for k, v in result.macro.get(f"by_{kind}", {}).items()}
         means = {k: v for k, v in macro.items() if k in result.metrics}
@@ -108,7 +111,7 @@ def show_spread(found: Any) -> None:
     ]
     reference = next((r for r in results.values() if half_area(r.protocol)), next(iter(results.values())))
     rows += [
-        [f"{kind} ({reference.protocol.name})", "", *(percent(values.get(column)) for column in shared)]
+        [f"{mask_title(kind)} ({reference.protocol.name})", "", *(percent(values.get(column)) for column in shared)]
         for kind, values in reference.baselines.items()
     ]
     say(f"the same heat maps for {next(iter(results.values())).benchmark or 'own truth'}, in %")
@@ -145,8 +148,9 @@ def show_comparison(found: "Compared") -> None:
     rows = []
     for name, d in found.metrics.items():
         values = [percent(d.a), percent(d.b), f"{100 * d.difference:+.2f}"]
-        rows.append([name, *values, ends(d.ci95), ends(d.ci95_by_video), "" if d.p is None else f"{d.p:.4f}"])
-    _filled("", ["metric", "A %", "B %", "A - B", "95 % over clips", "95 % over videos", "p"], rows)
+        rows.append([name, *values, ends(d.ci95_by_video or d.ci95), "" if d.p is None else f"{d.p:.4f}"])
+    over = "videos" if any(d.ci95_by_video for d in found.metrics.values()) else "clips"
+    _filled("", ["metric", "A %", "B %", "A - B", f"95 % over {over}", "p"], rows)
     say(f"A is higher on {found.better_a} clips, B on {found.better_b}")
 
 
@@ -186,11 +190,3 @@ def notes(lines: Iterable[str]) -> None:
     """Lines on stderr."""
     for line in lines:
         typer.echo(f"note: {brief(printable(line), MESSAGE)}", err=True)
-
-
-def percent(value: float | None) -> str:
-    return "-" if value is None or value != value else f"{100 * value:.1f}"
-
-
-def ends(pair: Any) -> str:
-    return "" if pair is None else f"{100 * pair[0]:.1f} to {100 * pair[1]:.1f}"

@@ -14,7 +14,7 @@ SHOWN = {
     "Matched": "show_runs.show_matching",
     "Visualized": "show_runs.show_drawn",
     "ModelCard": "show_runs.show_card",
-    "Predicted": "show_runs.show_predicted",
+    "Predicted | Overlays": "show_predict.show_predicted",
     "Imported": "show_runs.show_imported",
     "Demo": "show_runs.show_demo",
     "Evaluated": "show_scores.show_evaluated",

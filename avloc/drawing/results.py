@@ -7,6 +7,7 @@ from typing import Any
 from avloc.drawing.charts import intervals
 from avloc.drawing.colours import DARK, LIGHT
 from avloc.drawing.markup import Chart, table, text
+from avloc.percents import map_title, mask_title
 
 NAMES = {"iou": "IoU", "ciou": "CIoU", "auc": "AUC", "nsa": "NSA", "locacc": "LocAcc", "ap": "AP"}
 MEANINGS = {
@@ -64,11 +65,13 @@ def results_table(caption: str, result: Mapping[str, Any]) -> str:
     rows = [["<b>model</b>", *(_value(result["metrics"][metric]) for metric in metrics)]]
     for name, other in comparisons.items():
         found, apart = other.get("metrics", {}), other.get("difference", {})
-        rows.append([text(name), *(_value(found.get(metric)) + _difference(apart.get(metric)) for metric in metrics)])
+        rows.append(
+            [text(map_title(name)), *(_value(found.get(metric)) + _difference(apart.get(metric)) for metric in metrics)]
+        )
     for name, found in (result.get("baselines") or {}).items():
-        if name not in comparisons:
+        if map_title(name) != mask_title(name) or name not in comparisons:
             cells = [_value({"value": found.get(metric)}) for metric in metrics]
-            rows.append([f"{text(name)} <small>(a mask)</small>", *cells])
+            rows.append([text(mask_title(name)), *cells])
     return table(caption, ["Method", *(text(metric_name(metric)) for metric in metrics)], rows, "results")
 
 
@@ -103,6 +106,7 @@ def results_chart(title: str, result: Mapping[str, Any]) -> Chart | None:
     first, rows = metrics[0], []
     others = [(name, other.get("metrics", {})) for name, other in (result.get("comparisons") or {}).items()]
     for name, found in [("model", result["metrics"]), *others]:
+        name = map_title(name)
         value = found.get(first) or {}
         if not _undefined(value):
             low, high = interval(value) or (None, None)

@@ -1,12 +1,13 @@
 """The overlay of a whole video: every picture with the map of its time, written as it goes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from avloc.drawing.colours import Image
 from avloc.drawing.film_writer import FilmWriter
 from avloc.drawing.overlay import Overlay, Tag
 from avloc.drawing.sound_strip import SoundStrip
@@ -107,9 +108,12 @@ def write_overlay(
     loudness: Loudness,
     quiet: Sequence[Span],
     waveform: tuple[NDArray[np.float32], int] | None = None,
-    tell: "Tell | None" = None,
+    tell: Callable[[Image, float], None] | None = None,
 ) -> "Written":
-    """The video of a source with its maps, as MP4 at `path`, which is not replaced at once: the caller renames it."""
+    """The video of a source with its maps, as MP4 at `path`, a temporary name that the caller changes.
+
+    waveform: the sound of a source of arrays. tell: called with each picture as it is written, and its time (s).
+    """
     strip = SoundStrip(loudness.outline, quiet, source.seconds, source.size)
     count = broken = 0
     film = source.film if source.has_sound else None
@@ -123,14 +127,8 @@ def write_overlay(
             count += 1
             broken += picture.broken
             if tell is not None:
-                tell(picture.stop)
+                tell(image, picture.start)
         return Written(count, broken, writer.copied)
-
-
-class Tell:
-    """Called with the time (s) that is reached."""
-
-    def __call__(self, time: float) -> None: ...
 
 
 @dataclass(frozen=True)

@@ -220,11 +220,12 @@ def _maps(
         sound, waveform = heard(localizer.sound, raw, None)
         on_display = seen_frames[torch.arange(len(now)), torch.tensor(now)]
         batch = Batch(on_display, sound, waveform, frames=seen_frames if localizer.every_frame else None)
-        maps = localizer.locate(batch).float().cpu().numpy()
-        seen = None
         if model.classes is not None and localizer.sees_probabilities:
-            looked = localizer.look(batch)
-            seen = None if looked is None else looked.float().cpu().numpy()
+            located, looked = localizer.locate_and_look(batch)
+        else:
+            located, looked = localizer.locate(batch), None
+        maps = located.float().cpu().numpy()
+        seen = None if looked is None else looked.float().cpu().numpy()
     if not np.isfinite(maps).all():
         raise AvlocError(f"{model.method}: a heat map holds NaN or infinity; the weights may be damaged")
     return maps, seen

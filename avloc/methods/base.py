@@ -145,6 +145,10 @@ class Localizer(nn.Module):
         """The maps of `locate` without the sound, where a method has them: what a deaf model would say."""
         return None
 
+    def locate_and_look(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        """Both at once; a method overrides it that can share the work."""
+        return self.locate(batch), self.look(batch)
+
     @property
     def map_names(self) -> tuple[str, ...] | None:
         """Names of its maps, where these are not of the store's classes, clusters or everything that sounds."""

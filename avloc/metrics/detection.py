@@ -45,10 +45,14 @@ def detection_of_draws(
     """AP and max-F1 of many resamples at once, (b,) each; clips (N,) stand by rising confidence.
 
     sounds: the clip is sounding; right: it is sounding and its cIoU reaches the success threshold; drawn: (b, N), how
-    often each resample of N clips holds each clip.
+    often each resample holds each clip. Where whole videos were drawn, resamples have more clips or fewer.
     """
-    clips = len(confidence)
-    first = np.arange(clips)
+    totals = drawn.sum(axis=1)
+    if len(set(totals.tolist())) > 1:  # where the thresholds lie depends on the number of clips
+        rows = [detection_of_draws(sounds, right, confidence, row[None]) for row in drawn]
+        return np.concatenate([ap for ap, _ in rows]), np.concatenate([f1 for _, f1 in rows])
+    clips = int(totals[0])
+    first = np.arange(len(confidence))
     first[1:][confidence[1:] == confidence[:-1]] = 0
     first = np.maximum.accumulate(first)  # of the clips that are as sure
     before, sounding, found = (_sums(drawn * flags) for flags in (1.0, sounds, right))

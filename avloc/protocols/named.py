@@ -1,16 +1,51 @@
-"""All protocols under their names."""
+"""All protocols under their names, and rules of your own as protocols."""
+
+from typing import Any
 
 from avloc.errors import ConfigError
 from avloc.naming import unknown
 from avloc.protocols.named_multi import MULTI
 from avloc.protocols.named_single import SINGLE
-from avloc.protocols.protocol import Protocol
+from avloc.protocols.protocol import Protocol, Rule
+from avloc.registry import outside
 
 PROTOCOLS: dict[str, Protocol] = {protocol.name: protocol for protocol in (*SINGLE, *MULTI)}
 
 
 def named(name: str) -> Protocol:
-    """The protocol of this name; ConfigError lists the names otherwise."""
+    """The protocol of this name, or MODULE:NAME of your own rule; ConfigError lists the names otherwise."""
+    if ":" in name:
+        return _outside(name)
     if name not in PROTOCOLS:
         raise ConfigError(unknown("protocol", name, PROTOCOLS))
     return PROTOCOLS[name]
+
+
+def as_protocol(given: str | Protocol | Rule) -> Protocol:
+    """A protocol by its name, as it is, or made of a rule: a function of heat map and truth that gives a mask."""
+    if isinstance(given, Protocol):
+        return given
+    if isinstance(given, str):
+        return named(given)
+    if not callable(given):
+        raise ConfigError(f"protocol {given!r}; expected a name, a Protocol, or a function of heat map and truth")
+    return _of_rule(given, getattr(given, "__name__", type(given).__name__))
+
+
+def _of_rule(rule: Any, name: str) -> Protocol:
+    about = (getattr(rule, "__doc__", None) or "").strip().partition("\n")[0]
+    return Protocol(name, f"your own rule{': ' if about else ''}{about}", undefined="nan", rule=rule)
+
+
+def _outside(name: str) -> Protocol:
+    """A function or a Protocol of any importable module, also of the current folder."""
+    module, _, attribute = name.partition(":")
+    found = getattr(outside(module), attribute, None)
+    if isinstance(found, Protocol):
+        return found
+    if not callable(found) or isinstance(found, type):
+        what = "has no such name" if found is None else f"is {type(found).__name__} there"
+        raise ConfigError(
+            f"protocol {name}: {attribute!r} {what}; expected a function of heat map and truth, or a Protocol"
+        )
+    return _of_rule(found, name)

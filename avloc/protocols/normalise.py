@@ -20,7 +20,7 @@ NORMALISATIONS = (
     "relu",
     "minmax-set",
 )
-MASK_RULES = ("rank", "rank-or-one", "median", "absolute", "relative", "area", "top", "best", "none")
+MASK_RULES = ("rank", "rank-or-one", "median", "absolute", "relative", "area", "top", "best", "own", "none")
 #: object maps are scaled by this constant range where audio-visual maps have a fixed one: stoneMo/SLAVC@05b429c
 OBJECT_RANGE = (0.0, 2.5)
 

@@ -128,8 +128,13 @@ def _loudest(values: Map, cut: np.floating, marked: int) -> NDArray[np.float64]:
 def _own_mask(protocol: Protocol, heat: Map, truth: Weights) -> NDArray:
     """What a rule of the caller's own says, which must be a mask of the size of the truth."""
     assert protocol.rule is not None
-    given, weights = heat.copy(), truth.copy()  # the rule may write into what it gets
-    found = np.asarray(protocol.rule(given, weights))
+    try:
+        found = np.asarray(protocol.rule(heat.copy(), truth.copy()))  # it may write into what it gets
+    except Exception as error:
+        raise DataError(
+            f"protocol {protocol.name}: its rule failed on a map of shape {heat.shape} and a truth of {truth.shape}: "
+            f"{type(error).__name__}: {error}"
+        ) from error
     if found.shape != truth.shape or found.dtype.kind not in "bfiu":
         what = f"an array of shape {found.shape} and type {found.dtype}"
         raise DataError(f"protocol {protocol.name}: its rule gave {what}; expected a mask of shape {truth.shape}")

@@ -1,7 +1,7 @@
 """A protocol: one published way from heat maps to a score, as a frozen value of named axes."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, get_args, get_type_hints
 
 from numpy.typing import NDArray
@@ -29,6 +29,8 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "undefined": ("zero", "nan"),
     "nsa_skip": ("first", "class"),
 }
+#: the axes that a rule of one's own stands in for
+_OF_MASKS = ("resize", "align_corners", "normalise", "tau", "ogl_alpha", "object_resize", "mask", "cut", "strict")
 _MOST = 1e9
 #: least and greatest value of the axes that are numbers; whether a cut is a share is up to the mask
 _RANGES: dict[str, tuple[float, float]] = {
@@ -112,7 +114,11 @@ class Protocol:
     #: axes that differ from the named protocol
     changed: tuple[str, ...] = ()
     #: your own rule in place of the axes that make a mask of a map (resize, normalise, mask, cut, ...)
-    rule: Rule | None = field(default=None, compare=False)
+    rule: Rule | None = None
+
+    def __post_init__(self) -> None:
+        if self.rule is not None:
+            object.__setattr__(self, "mask", "own")
 
     def axes(self) -> dict[str, Any]:
         """Name, source and every axis, for the result."""
@@ -122,6 +128,9 @@ class Protocol:
         """The same protocol with some axes changed; values may be text as typed. ConfigError names a wrong axis or
         value."""
         values = {name: _read(self.name, name, value) for name, value in axes.items()}
+        idle = [name for name in values if self.rule is not None and name in _OF_MASKS]
+        if idle:
+            raise ConfigError(f"protocol {self.name} makes masks by its own rule; the axis {idle[0]} changes nothing")
         changed = {name for name, value in values.items() if value != getattr(self, name)}
         return replace(self, **values, changed=tuple(sorted({*self.changed, *changed})))
 

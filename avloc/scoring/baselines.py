@@ -14,6 +14,7 @@ from avloc.scoring.summary import Scored, ratios
 
 CEILING = "half-area ceiling"
 LARGEST = "largest object"
+UNIFORM = "uniform"
 _STEP = 256
 
 
@@ -80,14 +81,15 @@ def baseline_metrics(
 ) -> dict[str, dict[str, float]]:
     """The metrics of each baseline, with its scores in the place of the method's; they depend on the truth alone.
 
-    A uniform map also has a no-sounding area of 1 where 1/K stays at or below the cut.
+    Uniform maps, a softmax that tells nothing, have a no-sounding area of 1 where 1/K stays at or below the cut. A mask has
+    none.
     """
     table = {}
     for name, values in of_units.items():
         found = ratios(protocol, replace(scored, score=values, of_unit={}, of_clip={}))
         table[name] = {metric: ratio.value for metric, ratio in found.items()}
-    if "nsa" in protocol.report and "all-ones" in table and 1 / maps <= protocol.nsa_cut:
-        table["all-ones"]["nsa"] = 1.0
+    if "nsa" in protocol.report and 1 / maps <= protocol.nsa_cut:
+        table[UNIFORM] = {"nsa": 1.0}  # the same everywhere in all of more than 1 / cut maps: quiet everywhere
     return table
 
 

@@ -1,10 +1,15 @@
 """What a scoring gives: numbers with intervals, what was counted and dropped, and how the blind baselines do."""
 
 import math
+from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
+from avloc.percents import ends, mask_title, percent
 from avloc.protocols.protocol import Protocol
+from avloc.scoring.tables import data_frame, html_table, text_table
+
+_COLUMNS = 6  # metrics that stand side by side
 
 
 @dataclass(frozen=True)
@@ -15,6 +20,11 @@ class Metric:
     ci95: tuple[float, float] | None = None
     ci95_by_video: tuple[float, float] | None = None
 
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The one interval that is shown beside the value: over videos, which are the clips where none share one."""
+        return self.ci95 if self.ci95_by_video is None else self.ci95_by_video
+
     def to_json(self) -> dict[str, Any]:
         parts: dict[str, Any] = {"value": plain(self.value)}
         if self.ci95 is not None:
@@ -24,9 +34,9 @@ class Metric:
         return parts
 
 
-@dataclass
+@dataclass(repr=False)
 class Result:
-    """One protocol's verdict on one method's predictions for one benchmark."""
+    """One protocol's verdict on one method's predictions for one benchmark. Its repr is a table of the metrics."""
 
     benchmark: str
     protocol: Protocol
@@ -43,7 +53,41 @@ class Result:
     warnings: list[str] = field(default_factory=list)
     extra: dict[str, Any] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        return text_table(self._title, *self._table())
+
+    def _repr_html_(self) -> str:
+        return html_table(self._title, *self._table())
+
+    @property
+    def _title(self) -> str:
+        counts = self.counts
+        clips = f"{counts['evaluated']} of {counts['requested']} clips"
+        return f"{self.benchmark or 'own truth'} by {self.protocol.label}: {clips}, in %"
+
+    def _table(self) -> tuple[list[str], list[list[str]]]:
+        blind = list(self.baselines)
+        rows = [
+            [name, percent(metric.value), ends(metric.interval)]
+            + [percent(self.baselines[kind].get(name)) for kind in blind]
+            for name, metric in self.metrics.items()
+        ]
+        return ["metric", "value", f"95 % over {self.resampled}", *map(mask_title, blind)], rows
+
+    @property
+    def resampled(self) -> str:
+        """What the intervals draw anew: videos, or clips where each is a video of its own."""
+        return "videos" if any(metric.ci95_by_video is not None for metric in self.metrics.values()) else "clips"
+
+    def to_pandas(self) -> Any:
+        """A pandas DataFrame with a row for each scored clip: id, video, ciou, and what else it has. Needs pandas."""
+        return data_frame(self.per_clip)
+
     def to_json(self) -> dict[str, Any]:
+        """The same as to_dict."""
+        return self.to_dict()
+
+    def to_dict(self) -> dict[str, Any]:
         """Plain values for a JSON file; undefined numbers become null."""
         return {
             "benchmark": self.benchmark,
@@ -61,6 +105,53 @@ class Result:
             "success_curve": plain(self.curve),
             "warnings": self.warnings,
         }
+
+
+class Results(NamedTuple):
+    """The same maps by several protocols, and why others were left out. Its repr is a table, a line for each protocol."""
+
+    results: dict[str, Result]
+    left_out: dict[str, str]
+
+    def __repr__(self) -> str:
+        return text_table(self._title, *self._table())
+
+    def _repr_html_(self) -> str:
+        return html_table(self._title, *self._table())
+
+    @property
+    def _title(self) -> str:
+        benchmarks = {result.benchmark or "own truth" for result in self.results.values()}
+        left = f"; {len(self.left_out)} protocols left out (left_out says why)" if self.left_out else ""
+        return f"{', '.join(sorted(benchmarks))}, in %{left}"
+
+    def _table(self) -> tuple[list[str], list[list[str]]]:
+        metrics = Counter(name for result in self.results.values() for name in result.metrics)
+        shared = [name for name, _ in metrics.most_common(_COLUMNS)]
+        for result in self.results.values():  # every protocol shows at least one number
+            if result.metrics and not set(shared) & set(result.metrics):
+                shared.append(next(iter(result.metrics)))
+        rows = [
+            [name, str(result.counts["evaluated"])]
+            + [percent(result.metrics[column].value) if column in result.metrics else "" for column in shared]
+            for name, result in self.results.items()
+        ]
+        return ["protocol", "clips", *shared], rows
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values: the result of each protocol, and why others were left out."""
+        return {
+            "protocols": {name: result.to_dict() for name, result in self.results.items()},
+            "left_out": self.left_out,
+        }
+
+    def to_pandas(self) -> Any:
+        """A pandas DataFrame with a row for each protocol and a column for each metric. Needs pandas."""
+        rows = [
+            {"protocol": name} | {metric: one.value for metric, one in result.metrics.items()}
+            for name, result in self.results.items()
+        ]
+        return data_frame(rows)
 
 
 def plain(value: Any) -> Any:

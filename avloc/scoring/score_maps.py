@@ -8,11 +8,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from avloc.annotations.truth import Truth
 from avloc.errors import DataError
-from avloc.protocols.named import PROTOCOLS, named
-from avloc.protocols.protocol import Protocol, canvas_size
+from avloc.protocols.named import PROTOCOLS, as_protocol
+from avloc.protocols.protocol import Protocol, Rule, canvas_size
 from avloc.scoring.fast.measure import CHUNK
 from avloc.scoring.inputs import task_of
-from avloc.scoring.result import Result
+from avloc.scoring.result import Result, Results
 from avloc.scoring.task import Task, count_clips
 from avloc.scoring.verdict import verdicts
 from avloc.statistics import RESAMPLES
@@ -22,7 +22,7 @@ _MATCHED = ("rank", "rank-or-one", "absolute", "relative")
 
 
 def score(
-    protocol: str | Protocol,
+    protocol: str | Protocol | Rule,
     maps: ArrayLike,
     truth: Truth,
     *,
@@ -38,15 +38,19 @@ def score(
 ) -> Result:
     """Score heat maps (N, K, h, w) or (N, h, w), raw as the model gives them, against a truth.
 
-    ids: the clip of each map, in any order; None means the order of the truth. assignment: (C, K), not 0 where one of
-    the K cluster maps belongs to one of the truth's C classes; classes: (K,) names of the maps instead. confidence:
-    (N,), for sets with silent clips; object_maps: (N, h, w), for object-guided localization. videos: the video of
-    each clip of the truth where its own are not to be used. resamples: of the bootstrap, 0 for no intervals. `chunk`
-    changes no result.
+    protocol: a name (avloc.PROTOCOLS), a Protocol, or your own rule: a function of a heat map (h, w) and a truth
+        (H, W), the weight of each pixel, that gives a mask (H, W).
+    ids: the clip of each map, in any order; None means the order of the truth.
+    assignment: (C, K), not 0 where one of the K cluster maps belongs to one of the truth's C classes.
+    classes: (K,) names of the maps instead.
+    confidence: (N,), for sets with silent clips.
+    object_maps: (N, h, w), for object-guided localization.
+    videos: the video of each clip of the truth where its own are not to be used.
+    resamples: of the bootstrap, 0 for no intervals.
+    chunk: how many maps are looked at together; it changes no result.
     """
-    protocol = named(protocol) if isinstance(protocol, str) else protocol
     task = task_of(maps, truth, ids, assignment, classes, confidence, object_maps, videos)
-    resolved = resolve(protocol, task)
+    resolved = resolve(as_protocol(protocol), task)
     return verdicts([resolved], task, resamples, seed, chunk)[0]
 
 
@@ -54,7 +58,7 @@ def score_all(
     maps: ArrayLike,
     truth: Truth,
     *,
-    protocols: Sequence[Protocol] | None = None,
+    protocols: Sequence[str | Protocol | Rule] | None = None,
     ids: Sequence[str] | None = None,
     assignment: ArrayLike | None = None,
     classes: Sequence[str] | None = None,
@@ -64,18 +68,18 @@ def score_all(
     resamples: int = RESAMPLES,
     seed: int = 0,
     chunk: int = CHUNK,
-) -> tuple[dict[str, Result], dict[str, str]]:
-    """The same maps under every protocol that can take them, looked at once: results by name, and why others were
-    left out."""
+) -> Results:
+    """The same maps under every protocol that can take them, looked at once: `results` by name, and `left_out`, why
+    others cannot take them. The arguments are those of `score`."""
     task = task_of(maps, truth, ids, assignment, classes, confidence, object_maps, videos)
     fit, left_out = [], {}
-    for protocol in protocols or PROTOCOLS.values():
+    for protocol in map(as_protocol, protocols or PROTOCOLS.values()):
         try:
             fit.append(resolve(protocol, task))
         except DataError as error:
             left_out[protocol.name] = str(error)
     found = verdicts(fit, task, resamples, seed, chunk)
-    return {result.protocol.name: result for result in found}, left_out
+    return Results({result.protocol.name: result for result in found}, left_out)
 
 
 def resolve(protocol: Protocol, task: Task) -> Protocol:
@@ -112,6 +116,10 @@ def resolve(protocol: Protocol, task: Task) -> Protocol:
         raise DataError(
             f"{where}: lookup=partner needs clips mixed by a list of pairs, a row for each, and unit source"
         )
+    if protocol.rule is not None and unit in ("greedy", "pixels"):
+        raise DataError(f"{where}: a rule of your own makes a mask of one map; unit {unit} is for published rules")
+    if protocol.rule is None and protocol.mask == "own":
+        raise DataError(f"{where}: mask=own is for a Protocol with a rule of your own; this one has none")
     if protocol.unit == "greedy" and (protocol.mask not in _MATCHED or protocol.ogl_alpha < 1):
         found = f"mask={protocol.mask}, ogl_alpha={protocol.ogl_alpha:g}"
         raise DataError(f"{where}: {found}; matched maps are cut by {', '.join(_MATCHED)}, without object maps")

@@ -1,8 +1,8 @@
 """From the scores of units to the numbers that a protocol reports, with their intervals."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -146,8 +146,10 @@ def _pairs(ends: Values) -> list[tuple[float, float] | None]:
     return [(float(low), float(high)) for low, high in np.clip(ends, 0.0, 1.0)]
 
 
-def detection_metrics(protocol: Protocol, scored: Scored, resamples: int, seed: int) -> dict[str, Metric]:
-    """AP, max-F1 and AUROC of a set with negatives, with intervals over clips."""
+def detection_metrics(
+    protocol: Protocol, scored: Scored, videos: Sequence[str], resamples: int, seed: int
+) -> dict[str, Metric]:
+    """AP, max-F1 and AUROC of a set with negatives, with intervals; videos: (N,), of each clip."""
     wanted = [name for name in ("ap", "max_f1", "auroc") if name in protocol.report]
     if scored.confidence is None or scored.sounding is None or not wanted:
         return {}
@@ -156,39 +158,46 @@ def detection_metrics(protocol: Protocol, scored: Scored, resamples: int, seed: 
     score = np.zeros(scored.clips)
     score[scored.clip] = scored.score
     right = sounds & (score[order] >= 0.5)
-    names = [name for name in wanted if name != "auroc"]
+    names = [videos[clip] for clip in order.tolist()]
     values: dict[str, Metric] = {}
-    if names:
-        both = detection_of_draws(sounds, right, sure, np.ones((1, len(sure))))
-        ends = None
-        if resamples:
+    if set(wanted) - {"auroc"}:
 
-            def draw(drawn: Values) -> Values:
-                return np.stack(detection_of_draws(sounds, right, sure, drawn), axis=1)
+        def both(drawn: Values) -> Values:
+            return np.stack(detection_of_draws(sounds, right, sure, drawn), axis=1)
 
-            ends = bootstrap_statistic(draw, scored.clips, resamples, seed)
-        for number, name in enumerate(("ap", "max_f1")):
-            if name in names:
-                pair = None if ends is None else (float(ends[number, 0]), float(ends[number, 1]))
-                values[name] = Metric(float(both[number][0]), pair)
+        found = _of_draws(both, len(sure), names, resamples, seed)
+        values = {name: one for name, one in zip(("ap", "max_f1"), found, strict=True) if name in wanted}
     if "auroc" in wanted and sounds.any() and not sounds.all():
-        values["auroc"] = Metric(auroc(sure, sounds), _auroc_interval(sure, sounds, resamples, seed))
+        (of_draws,) = _of_draws(_auroc_of_draws(sure, sounds), len(sure), names, resamples, seed)
+        values["auroc"] = replace(of_draws, value=auroc(sure, sounds))
     return values
 
 
-def _auroc_interval(sure: Values, sounds: NDArray[np.bool_], resamples: int, seed: int) -> tuple[float, float] | None:
-    """Interval of the AUROC over clips, from how often each clip was drawn."""
-    if not resamples:
-        return None
+def _of_draws(
+    statistic: Callable[[Values], Values], clips: int, videos: Sequence[str], resamples: int, seed: int
+) -> list[Metric]:
+    """Each column of a statistic of drawn clips, with intervals over clips and, where clips share videos, over videos."""
+    value = np.asarray(statistic(np.ones((1, clips)))).reshape(-1)
+    ends: list[list[tuple[float, float] | None]] = [[None] * len(value), [None] * len(value)]
+    kinds = [None, videos] if len(set(videos)) < len(videos) else [None]
+    for number, kind in enumerate(kinds if resamples else ()):
+        found = bootstrap_statistic(statistic, clips, resamples, seed, kind)
+        ends[number] = [(float(low), float(high)) for low, high in found]
+    return [
+        Metric(float(one), over_clips, over_videos) for one, over_clips, over_videos in zip(value, *ends, strict=True)
+    ]
+
+
+def _auroc_of_draws(sure: Values, sounds: NDArray[np.bool_]) -> Callable[[Values], Values]:
+    """The AUROC of resamples, from how often each clip (by rising confidence) was drawn."""
     _, group = np.unique(sure, return_inverse=True)
     starts = np.concatenate([[0], np.flatnonzero(np.diff(group)) + 1])
 
-    def draw(drawn: Values) -> Values:
+    def statistic(drawn: Values) -> Values:
         inside = np.add.reduceat(drawn * sounds, starts, axis=1)
         outside = np.add.reduceat(drawn * ~sounds, starts, axis=1)
         below = np.cumsum(outside, axis=1) - 0.5 * outside
         with np.errstate(invalid="ignore"):
             return (inside * below).sum(axis=1) / (inside.sum(axis=1) * outside.sum(axis=1))
 
-    low, high = bootstrap_statistic(draw, len(sure), resamples, seed)[0]
-    return float(low), float(high)
+    return statistic

@@ -17,6 +17,7 @@ from avloc.scoring.fast.pooled_pixels import pooled_metrics, prevalence
 from avloc.scoring.fast.silence import silence
 from avloc.scoring.fast.truth_masks import DrawnTruth
 from avloc.scoring.negatives import map_confidence, negative_sound
+from avloc.scoring.own_rule import measure_by_own_rule
 from avloc.scoring.result import Metric, Result
 from avloc.scoring.summary import Scored, detection_metrics, ratios, with_intervals
 from avloc.scoring.task import Ints, Task, count_clips, count_odd_maps, result_of, scored_units
@@ -60,7 +61,7 @@ def _units(
     measuring = Measuring(drawn, given, unit, todo, chunk)
     blinds: dict[tuple, Any] = {}
     results = []
-    for protocol, measured in zip(protocols, measuring.measure(protocols), strict=True):
+    for protocol, measured in zip(protocols, _measured(protocols, measuring), strict=True):
         counts, kept, warnings = count_clips(protocol, task)
         chosen = scored_units(protocol, units, truth, kept)
         key = (*drawn.key(protocol), chosen.tobytes())
@@ -72,7 +73,8 @@ def _units(
         count_odd_maps(broken, constant, kept, counts, warnings)
         scored = _scored(protocol, unit, task, units, measured, chosen, kept, warnings, chunk)
         metrics = with_intervals(ratios(protocol, scored), truth.videos, resamples, seed)
-        metrics |= detection_metrics(protocol, _of_kept(scored, kept), resamples, seed)
+        videos = [truth.videos[clip] for clip in kept.tolist()]
+        metrics |= detection_metrics(protocol, _of_kept(scored, kept), videos, resamples, seed)
         if protocol.pixel_ap == "pooled":
             pooled = pooled_metrics(protocol, drawn, given, unit, chosen, task.found, chunk)
             metrics |= with_intervals(pooled, truth.videos, resamples, seed)
@@ -90,6 +92,14 @@ def _units(
         breakdown(result, truth, scored, kept, task.found, area * (224 / protocol.size) ** 2)
         results.append(result)
     return results
+
+
+def _measured(protocols: list[Protocol], measuring: Measuring) -> list[Measured]:
+    """Rules of one's own are measured one by one; all others together."""
+    published = iter(measuring.measure([protocol for protocol in protocols if protocol.rule is None]))
+    return [
+        next(published) if protocol.rule is None else measure_by_own_rule(protocol, measuring) for protocol in protocols
+    ]
 
 
 def _choose_cut(protocol: Protocol, measured: Measured, units: Units, chosen: Ints) -> dict[str, Any]:

@@ -79,7 +79,7 @@ def label(result: dict[str, Any]) -> str:
 def _own(entry: dict[str, Any]) -> Cell:
     if entry["value"] is None:
         return Cell("-")
-    ends = entry.get("ci95")
+    ends = entry.get("ci95_by_video") or entry.get("ci95")  # over videos, as everywhere
     known = ends if ends and None not in ends else ()
     return Cell(*(f"{100 * number:.1f}" for number in (entry["value"], *known)))
 

@@ -1,144 +1,192 @@
-"""`avloc predict`: heat maps of any store's clips, annotated or not."""
+"""`avloc predict`: where the sound of any video comes from, as an overlay; or heat maps of a prepared store's clips."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from avloc.options import Config, RunFolder, Set, StorePath, verb
+from avloc.options import Ask, Config, RunFolder, Set, StorePath, verb
 from avloc.progress import Progress, untold
 
 if TYPE_CHECKING:
-    import numpy as np
+    from avloc.engine.overlaid import Overlaid
+    from avloc.engine.overlay_many import Failed
+    from avloc.engine.predicting_stores import Predicted
 
-    from avloc.data.store import Store
-    from avloc.engine.experiment import Experiment
+UNTRAINED = "see_and_hear"  # the method that is taken where neither a run nor weights are given
+FILES = ("yamnet", "efficientnet_lite0")  # what it cannot do without
 
 
 @dataclass(frozen=True)
-class Predicted:
-    """predictions: the file of heat maps. table: when each is, and where it is highest. strips: the picture. clips, frames:
-    how many were looked at."""
+class Overlays:
+    """What `avloc predict` made of videos and pictures.
 
-    run: Path
-    predictions: Path
-    table: Path
-    strips: Path
-    clips: int
-    frames: int
+    overlays: an entry for each that could be used. failed: those that could not. passed: files of the folders that are no
+    videos, in words. calibrated: the model knows which sounds come from what is seen.
+    """
+
+    out: Path
+    page: Path
+    model: str
+    calibrated: bool
+    overlays: "list[Overlaid]"
+    failed: "list[Failed]"
+    passed: str
 
 
 @verb
 def predict(
-    store: StorePath,
+    inputs: Annotated[
+        Sequence[str],
+        "videos, folders of videos, patterns such as 'clips/*.mp4', a picture with --sound, a store, or - for paths on stdin",
+        Ask(positional=True, metavar="[INPUT]..."),
+    ] = (),
+    store: Annotated[StorePath | None, "a prepared store in place of inputs"] = None,
     config: Config = None,
     run: RunFolder = None,
+    weights: Annotated[
+        str | None,
+        "in place of a run a .safetensors file, or a method that needs no training: see_and_hear (default) or motion",
+    ] = None,
     set: Set = (),
     split: Annotated[str, "split of the store"] = "all",
     stage: Annotated[int | None, "stage whose heat maps to compute; default: the last"] = None,
-    videos: Annotated[int, "number of videos to draw"] = 8,
-    out: Annotated[Path | None, "folder to write; default: RUN/predictions/NAME of the store"] = None,
-    own_sound: Annotated[bool, "hear each frame with its own part of the clip's sound instead of all of it"] = False,
+    videos: Annotated[int, "number of a store's videos to draw"] = 8,
+    out: Annotated[
+        Path | None, "folder to write; default: avloc-predict, for a store RUN/predictions/NAME of the store"
+    ] = None,
+    own_sound: Annotated[bool, "hear each frame of a store with its own part of the clip's sound"] = False,
+    sound: Annotated[Path | None, "file with the sound of a picture"] = None,
+    track: Annotated[int | None, "sound track, counted from 1; default: the first", Ask(least=1)] = None,
+    every: Annotated[float, "seconds between two heat maps; between them the overlay interpolates"] = 0.5,
+    quiet_below: Annotated[float, "level in dBFS (RMS) below which the sound counts as silence"] = -60.0,
+    view: Annotated[Literal["heat", "boxes", "contour", "none"], "what is drawn over the video"] = "heat",
+    colours: Annotated[
+        Literal["inferno", "turbo", "viridis", "magma", "jet", "hot"], "colours of the heat map"
+    ] = "inferno",
+    opacity: Annotated[float, "opacity of the hottest place, from 0 to 1"] = 0.6,
+    frames: Annotated[bool, "write a still of each heat map, NAME.frames/SECONDS.jpg"] = False,
+    maps: Annotated[bool, "write all heat maps, NAME.h5"] = False,
+    masks: Annotated[bool, "add the mask of each box to the JSON, as run lengths"] = False,
+    jobs: Annotated[int, "inputs to work on at a time", Ask(least=1)] = 1,
+    shard: Annotated[str | None, "i/n: only every n-th input, from the i-th on, for one of n machines"] = None,
     progress: Progress | None = None,
-) -> Predicted:
-    """Find where the sound comes from in any prepared videos, annotated or not: heat maps, a table and pictures.
+) -> "Predicted | Overlays":
+    """Show where the sound comes from in any video: the video with a heat map over it and its own sound.
 
-    OUT/SPLIT.h5 holds the heat maps, which `avloc evaluate --predictions` reads; ids are the frames' keys, or
-    CLIP#FRAME. OUT/SPLIT.csv lists the video of each id, its time in seconds, and where its map is highest.
-    OUT/SPLIT.png shows the first videos, a row each: frames in the order of time, with their heat maps on a common
-    scale.
+    Of each input NAME, OUT/NAME.mp4 is the video with its overlay, OUT/NAME.json and OUT/NAME.csv say when and where
+    something sounds and when nothing does, and OUT/index.html shows all of them. Files that an earlier call finished are
+    skipped; files that cannot be used are counted and named.
+
+    Of a store, OUT/SPLIT.h5 holds the heat maps, which `avloc evaluate --predictions` reads (ids are the frames' keys, or
+    CLIP#FRAME), OUT/SPLIT.csv lists when each is and where its map is highest, and OUT/SPLIT.png shows the first videos.
     """
-    import numpy as np
-
-    from avloc.data.loader import Loader
-    from avloc.data.plans import Plan
-    from avloc.drawing.strips import strips
-    from avloc.engine.experiment import device_of, open_run
-    from avloc.engine.predicting import maps_of, maps_of_parts
-    from avloc.engine.stages import load_stage
-    from avloc.engine.stores import open_named
     from avloc.errors import AvlocError
-    from avloc.files import write_bytes
-    from avloc.predictions import write_predictions
 
-    if videos < 1:
-        raise AvlocError(f"videos is {videos}; expected 1 or more rows of pictures")
-    experiment, where = open_run(config, run, set)
-    number = experiment.number_of(stage)
-    settings = experiment.stage(number)
-    device = device_of(settings.train.device)
-    localizer = load_stage(experiment, where, number).to(device)
-    part = open_named(store, split, localizer, f"stage{number}.model.sound.seconds", experiment.method)
-    loader = Loader(part, localizer, device, settings.train.workers, settings.train.resident)
-    count = len(part) * part.frames_per_clip
     tell = progress or untold
-    tell(0, 1, f"{count} frames")
-    if own_sound:
-        maps = maps_of_parts(localizer, loader)
-    else:
-        clips, picks = (axis.ravel() for axis in np.indices((len(part), part.frames_per_clip)))
-        maps = maps_of(localizer, loader, Plan(clips, picks))
-    folder = out if out is not None else where.predictions / store.name
-    ids = _ids(part)
-    about = {"method": experiment.method, "stage": number, "store": str(store), "split": split, "own_sound": own_sound}
-    classes = localizer.map_names
-    if localizer.of_classes:
-        classes = _class_names(experiment, number, part, maps.shape[1])
-    predictions, table, picture = (folder / f"{split}{ending}" for ending in (".h5", ".csv", ".png"))
-    if out is None:
-        where.refuse_moved()
-    write_predictions(predictions, ids, maps, classes, attributes=about)
-    _write_table(table, part, ids, maps, classes)
-    write_bytes(picture, strips(part, maps, videos, f"{where.path}, stage {number}: {split} of {store}", classes))
-    tell(1, 1, "")
-    return Predicted(where.path, predictions, table, picture, len(part), count)
+    own = [path for path in map(Path, inputs) if (path / "store.json").is_file()]
+    if own and (store is not None or len(inputs) > 1):
+        raise AvlocError(f"{own[0]} is a store; it goes alone, without other inputs")
+    if own or store is not None:
+        if inputs and not own:
+            raise AvlocError("--store goes without other inputs; give the one or the others")
+        only: dict[str, Any] = {
+            "weights": weights, "sound": sound, "track": track, "frames": frames, "maps": maps, "masks": masks, "shard": shard,
+        }  # fmt: skip
+        _refuse({name: value for name, value in only.items() if value}, "videos and pictures, not with a store")
+        from avloc.engine.predicting_stores import predict_store
+
+        chosen = own[0] if own else store
+        assert chosen is not None
+        return predict_store(chosen, config, run, set, split, stage, videos, out, own_sound, progress)
+    if not inputs:
+        raise AvlocError("nothing to look at: give a video, a folder, a picture with --sound FILE, or --store STORE")
+    only = {"config": config, "set": set, "own_sound": own_sound, "split": split != "all", "videos": videos != 8}
+    _refuse({name: value for name, value in only.items() if value}, "a store, not with videos and pictures")
+
+    from avloc.engine.found import overlay_of
+    from avloc.engine.inputs import find_inputs
+    from avloc.engine.overlaid import How
+    from avloc.engine.overlay_many import overlay_many, share_of
+    from avloc.engine.overlay_page import write_page
+    from avloc.engine.windows import Asked
+
+    Asked(every, quiet_below)  # which refuse what cannot be before anything is opened
+    overlay_of(view, colours, opacity)
+    folder = Path("avloc-predict") if out is None else out
+    found = find_inputs(inputs, sound, folder)
+    mine = share_of(found.found, shard)
+    how = How(every, quiet_below, track, view, colours, opacity, frames, maps, masks)
+    load = _loader(run, weights, stage)
+    model = load()
+    overlays, failed = overlay_many(load, mine, folder, how, jobs, tell, model)
+    if failed and len(failed) == len(found.found):
+        raise AvlocError(failed[0].message if len(failed) == 1 else _none_of(failed))
+    page = write_page(folder, failed)
+    return Overlays(folder, page, str(model.source), _is_calibrated(model), overlays, failed, found.passed)
 
 
-def _class_names(experiment: "Experiment", number: int, store: "Store", maps: int) -> tuple[str, ...] | None:
-    """Of the maps of a method that has one a class: of the classes it learnt, else, where these are not to be had, of the
-    store's; None for any other number of maps."""
-    from avloc.data.labels import read_labels
-    from avloc.engine.stores import open_data
+def _refuse(given: dict[str, Any], where: str) -> None:
     from avloc.errors import AvlocError
 
-    names, stage = store.classes, experiment.stage(number)
-    try:
-        if stage.data.layout == "store":
-            learnt = open_data(experiment, number, stage.data.train)
-            names = learnt.classes if stage.data.labels is None else read_labels(learnt, stage.data.labels).classes
-    except AvlocError:
-        pass
-    return names if len(names) == maps else None
+    for name in given:
+        raise AvlocError(f"--{name.replace('_', '-')} goes with {where}")
 
 
-def _ids(store: "Store") -> list[str]:
-    """Keys of the frames where they have any, which are not those of other frames."""
-    ids, taken = [], set()
-    for clip, keys in zip(store.ids, store.frame_keys, strict=True):
-        for pick, key in enumerate(keys):
-            name = key if key and key not in taken else f"{clip}#{pick}"
-            taken.add(name)
-            ids.append(name)
-    return ids
+def _none_of(failed: "list[Failed]") -> str:
+    from avloc.engine.overlay_many import reasons
+
+    return f"none of {len(failed)} files can be used: {reasons(failed)}; the first is {failed[0].message}"
 
 
-def _write_table(
-    path: Path, store: "Store", ids: Sequence[str], maps: "np.ndarray[Any, Any]", classes: Sequence[str] | None
-) -> None:
-    import csv
-    import io
+def _is_calibrated(model: Any) -> bool:
+    return getattr(model, "calibration", None) is not None
 
-    import numpy as np
 
-    from avloc.drawing.strips import stretches_of
-    from avloc.files import write_text
+def _loader(run: Path | None, weights: str | None, stage: int | None) -> Any:
+    """A function that loads the model, which other processes can be sent."""
+    from avloc.errors import AvlocError
 
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(["id", "video", "start", "stop", "highest", "x", "y", *(["class"] if classes else [])])
-    for name, stretch, heats in zip(ids, stretches_of(store), maps, strict=True):
-        kind, row, column = np.unravel_index(heats.argmax(), heats.shape)
-        x, y = (column + 0.5) / heats.shape[2], (row + 0.5) / heats.shape[1]
-        figures = [f"{stretch.start:.3f}", f"{stretch.stop:.3f}", f"{heats.max():.6g}", f"{x:.4f}", f"{y:.4f}"]
-        table.writerow([name, store.videos[stretch.clip], *figures, *([classes[int(kind)]] if classes else [])])
-    write_text(path, text.getvalue())
+    if run is not None and weights is not None:
+        raise AvlocError("give --run or --weights, not both")
+    what = str(run) if run is not None else weights
+    return partial(_load, what, stage)
+
+
+def _load(what: str | None, stage: int | None) -> Any:
+    from avloc.engine.loaded import load
+
+    if what is None:
+        _refuse_missing_files()
+    model = load(UNTRAINED if what is None else what, stage)
+    return _without_faces(model)
+
+
+def _refuse_missing_files() -> None:
+    """AvlocError, which says how to get them, where the method that is taken by itself lacks its files."""
+    from avloc import weights
+    from avloc.errors import AvlocError
+
+    for name in FILES:
+        path = weights.kept(name)
+        if not path.exists():
+            how = weights.how_to_get(weights.known(name), path)
+            raise AvlocError(
+                f"{UNTRAINED}, the default, lacks {name}: {how}; or take --weights motion, which needs no files"
+            )
+
+
+def _without_faces(model: Any) -> Any:
+    """A method that looks for faces does without where their detector's file is not there; what they say is motion then."""
+    import logging
+
+    from avloc import weights
+
+    if getattr(model.localizer, "faces", None) == "yunet" and not weights.kept("yunet").exists():
+        logging.getLogger("avloc").warning(
+            "%s finds no faces without YuNet, speech is looked for by motion; `avloc weights fetch yunet` gets it",
+            model.method,
+        )
+        model.localizer.faces = None
+    return model

@@ -83,17 +83,28 @@ class SeeAndHear(Localizer):
 
     def locate(self, batch: Batch) -> Tensor:
         """(B, K, h, w) in [0, 1], K categories in the order of `map_names`, or 1."""
+        return self._shown(self.heard(batch) * self.seen(batch, batch.sound))
+
+    def locate_and_look(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        likely = self.visual(batch.frame)
+        maps = self._shown(self.heard(batch) * self.seen(batch, batch.sound, likely))
+        return maps, self._shown(self.seen(batch, None, likely))
+
+    def heard(self, batch: Batch) -> Tensor:
+        """How much of each category is heard, (B, K, 1, 1) in [0, 1]."""
         scores = self.audio.features(batch.sound).flatten(1)
-        heard = torch.stack([scores[:, list(one.heard)].amax(1) for one in self.categories], dim=1)
-        return self._shown(heard[:, :, None, None] * self.seen(batch, batch.sound))
+        return torch.stack([scores[:, list(one.heard)].amax(1) for one in self.categories], dim=1)[:, :, None, None]
 
     def look(self, batch: Batch) -> Tensor | None:
         """What is seen of each category, whatever is heard."""
         return self._shown(self.seen(batch, None))
 
-    def seen(self, batch: Batch, sound: Tensor | None) -> Tensor:
-        """Of each category at each place, (B, K, h, w) in [0, 1]; without `sound` nobody talks or moves with it."""
-        likely = self.visual(batch.frame)
+    def seen(self, batch: Batch, sound: Tensor | None, likely: Tensor | None = None) -> Tensor:
+        """Of each category at each place, (B, K, h, w) in [0, 1]; without `sound` nobody talks or moves with it.
+
+        likely: what the classifier says of the frames, where that is known already.
+        """
+        likely = self.visual(batch.frame) if likely is None else likely
         found = torch.einsum("kj,bjhw->bkhw", self.members, likely)
         shape = (likely.shape[2], likely.shape[3])
         moving = self._moving(batch, sound, shape)

@@ -1,0 +1,64 @@
+"""A page with the overlays of many videos side by side. The videos lie beside it; nothing else is loaded."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from avloc.drawing import markup
+from avloc.drawing.markup import text
+from avloc.drawing.style import CSS
+
+POLICY = "default-src 'none'; media-src 'self' file:; style-src 'unsafe-inline'"
+OWN = """
+.players { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(min(22rem, 100%), 1fr)); }
+.players .clip { margin: 0; }
+.players video { display: block; width: 100%; max-height: 22rem; background: #000; border-radius: 4px; }
+"""
+WHAT = (
+    "Each video has the heat map of the place where its sound comes from, and its own sound. The strip at the lower edge shows "
+    "the waveform; where it is a flat line nothing sounds, and no heat map is shown."
+)
+
+
+@dataclass(frozen=True)
+class Player:
+    """video, files: places relative to the page. files: of what was written besides, by what they are called. lines: what to
+    know."""
+
+    title: str
+    video: str
+    lines: Sequence[str]
+    files: dict[str, str]
+
+
+def players_page(title: str, players: Sequence[Player], failed: Sequence[str] = ()) -> str:
+    """failed: a line for each input that could not be used."""
+    cards = "\n".join(map(_card, players))
+    left_out = f'<div class="notes"><b>Could not be used</b>{markup.items(failed)}</div>' if failed else ""
+    key = (
+        '<ul class="key"><li><i class="heat"></i>heat map, low to high, on one scale for each video</li>'
+        '<li><i class="sounding"></i>sounds</li><li><i class="silent"></i>seen, but silent</li></ul>'
+    )
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{text(title)}</title>\n<style>{CSS}{OWN}</style>\n</head>\n<body>\n"
+        f"<header><h1>{text(title)}</h1>{markup.paragraph(WHAT)}{key}</header>\n"
+        f'<main>\n{left_out}\n<div class="players">\n{cards}\n</div>\n</main>\n</body>\n</html>\n'
+    )
+
+
+def _card(player: Player) -> str:
+    links = ", ".join(f'<a href="{_address(place)}">{text(name)}</a>' for name, place in player.files.items())
+    lines = "".join(f"<br>{text(line)}" for line in player.lines)
+    return (
+        f'<figure class="clip"><video controls preload="metadata" src="{_address(player.video)}" '
+        f'aria-label="{text(f"Overlay of {player.title}")}"></video>'
+        f"<figcaption><b>{text(player.title)}</b>{links}{lines}</figcaption></figure>"
+    )
+
+
+def _address(place: str) -> str:
+    """A relative path as an address; a name such as "a:b.mp4" is no scheme."""
+    return text("./" + quote(place.encode("utf-8", "surrogateescape")))

@@ -1,0 +1,120 @@
+"""What a user points at: files, folders, patterns and paths on stdin, as a list of things to look at, each with a name."""
+
+import glob
+import os
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from avloc.endings import STILLS
+from avloc.errors import AvlocError
+from avloc.naming import brief, printable, utf8_name
+from avloc.prepare.parts.media_files import find_media, passed_over
+from avloc.walking import walk
+
+
+@dataclass(frozen=True)
+class Input:
+    """path: a video, or a picture with the file of its sound. name: of what is written about it, within the output folder."""
+
+    path: Path
+    name: str
+    sound: Path | None = None
+
+
+@dataclass
+class Inputs:
+    """passed: files of the folders that are no videos, in words; "" where there are none."""
+
+    found: list[Input] = field(default_factory=list)
+    passed: str = ""
+
+
+def find_inputs(words: Sequence[str | Path], sound: Path | None, out: Path) -> Inputs:
+    """words: files, folders, patterns with * ? [], or ``-`` for a path in each line of stdin. out: is not searched.
+
+    A file that is given twice counts once. AvlocError where nothing is to be looked at, and where a sound is given for
+    something else than one picture.
+    """
+    places: dict[Path, str] = {}  # path -> name
+    passed: Counter[str] = Counter()
+    for word in _spread(words):
+        path = Path(word)
+        if path.is_dir():
+            for place in _videos_in(path, out, passed):
+                places.setdefault(path / place, os.path.splitext(place)[0])
+        else:
+            places.setdefault(path, path.stem if path.suffix else path.name)
+    if not places:
+        raise AvlocError("- was given, but stdin holds no paths; expected one path a line")
+    pictures = [path for path in places if path.suffix.lower() in STILLS]
+    if sound is not None and (len(places) > 1 or not pictures):
+        other = next(path for path in places if len(places) > 1 or path not in pictures)
+        raise AvlocError(f"--sound goes with one picture; found {brief(printable(other))}")
+    if sound is None and pictures and len(places) == 1:
+        raise AvlocError(f"{pictures[0]}: a picture; give its sound with --sound FILE")
+    names = _told_apart(places)
+    _refuse_overwriting(places, names, out)
+    found = [Input(path, utf8_name(names[path]), sound) for path in places]
+    return Inputs(found, passed_over(passed))
+
+
+def _spread(words: Sequence[str | Path]) -> list[str]:
+    """Patterns and stdin as paths."""
+    found: list[str] = []
+    for word in map(str, words):
+        if word == "-":
+            lines = (line.rstrip("\r\n") for line in sys.stdin)
+            found += [line for line in lines if line]
+        elif not os.path.lexists(word) and glob.has_magic(word):
+            matches = sorted(glob.glob(word, recursive=True))
+            if not matches:
+                raise AvlocError(f"{brief(printable(word))}: no file matches this pattern")
+            found += matches
+        else:
+            found.append(word)
+    return found
+
+
+def _videos_in(folder: Path, out: Path, passed: Counter[str]) -> list[str]:
+    """The videos of a folder by their paths within it; those in the output folder are ours."""
+    media = find_media(folder)
+    ours = out.resolve()
+    videos = [place for place in media.videos if ours not in (folder / place).resolve().parents]
+    if not videos:
+        what = passed_over(Counter(os.path.splitext(name)[1].lower() for _, names in walk(folder) for name in names))
+        raise AvlocError(
+            f"{folder}: no videos in it ({what or 'it is empty'}); expected files such as .mp4, .mkv, .webm"
+        )
+    passed += media.passed
+    for ending in map(os.path.splitext, [*media.sounds, *media.stills]):
+        passed[ending[1].lower()] += 1
+    return videos
+
+
+def _told_apart(places: dict[Path, str]) -> dict[Path, str]:
+    """Files of one name keep their ending, and where that is the same, the folders that tell them apart."""
+    names = dict(places)
+    for longer in (lambda path: f"{places[path]}{path.suffix}", _with_folders):
+        often = Counter(name.casefold() for name in names.values())
+        names = {path: longer(path) if often[name.casefold()] > 1 else name for path, name in names.items()}
+    often = Counter(name.casefold() for name in names.values())
+    counts: Counter[str] = Counter()
+    for path, name in names.items():
+        if often[name.casefold()] > 1:
+            counts[name.casefold()] += 1
+            names[path] = f"{name}-{counts[name.casefold()]}"
+    return names
+
+
+def _with_folders(path: Path) -> str:
+    return "_".join([*[part for part in path.resolve().parent.parts[-2:] if part not in ("/", "\\")], path.name])
+
+
+def _refuse_overwriting(places: dict[Path, str], names: dict[Path, str], out: Path) -> None:
+    ours = {(out / f"{names[path]}.mp4").absolute(): path for path in places}
+    for path in places:
+        if path.absolute() in ours:
+            raise AvlocError(f"{out}: {path} itself would be overwritten; give another folder with --out")

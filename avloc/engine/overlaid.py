@@ -1,0 +1,107 @@
+"""What is asked of an input and what is told of it, and by which an earlier result is known to be the same."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from avloc.drawing.overlay import Overlay
+from avloc.engine.found_files import read_head
+from avloc.engine.inputs import Input
+from avloc.errors import AvlocError
+
+
+@dataclass(frozen=True)
+class How:
+    """What is made of an input. every, quiet_below: see `Asked`. track: the sound track, from 1. frames, maps, masks: stills,
+    an .h5 of all maps, and masks in the JSON are wanted."""
+
+    every: float = 0.5
+    quiet_below: float = -60.0
+    track: int | None = None
+    view: str = "heat"
+    colours: str = "inferno"
+    opacity: float = 0.6
+    frames: bool = False
+    maps: bool = False
+    masks: bool = False
+
+    def overlay(self) -> Overlay:
+        return Overlay(self.view, self.colours, self.opacity)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Overlaid:
+    """One input that is done.
+
+    seconds: of the picture, of it `silent_seconds` without sound, and `elsewhere_seconds` with a sound that the calibration
+    says comes from elsewhere. heard: the classes that sound, the most frequent first, each with the share of the maps where it
+    does. broken: pictures that build on what could not be decoded. fresh: False for one that an earlier call finished.
+    """
+
+    name: str
+    source: Path
+    video: Path
+    json: Path
+    table: Path
+    seconds: float
+    silent_seconds: float
+    elsewhere_seconds: float
+    maps: int
+    heard: dict[str, float]
+    broken: int
+    sound_tracks: int
+    fresh: bool = True
+
+
+def identity(model: Any) -> dict[str, Any]:
+    """What tells one model from another: where it came from, and the bytes of its weights."""
+    from avloc.weights import digest
+
+    weights = getattr(model, "weights", None)
+    told = {"model": str(getattr(model, "source", model.method)), "method": model.method}
+    if weights is not None:
+        told["weights"] = digest(Path(weights))[:16]
+    if getattr(model, "calibration", None) is not None:
+        told["calibration"] = repr(model.calibration)
+    return told
+
+
+def made_with(one: Input, how: How, model: Mapping[str, Any]) -> dict[str, Any]:
+    """By which an earlier result is known to be the same: settings, model, and size and age of the files."""
+    files = {}
+    for path in filter(None, (one.path, one.sound)):
+        state = os.stat(path)
+        files[path.name] = [state.st_size, state.st_mtime_ns]
+    return {**asdict(how), **model, "files": files}
+
+
+def finished(one: Input, out: Path, made: Mapping[str, Any]) -> Overlaid | None:
+    """What an earlier call left of this input with these settings; None where it is not all there."""
+    path = out / f"{one.name}.json"
+    try:
+        told = read_head(path)
+        if told["made_with"] != made or not all((out / name).exists() for name in told["written"]):
+            return None
+        return summary(one, out, told, fresh=False)
+    except (AvlocError, OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def summary(one: Input, out: Path, about: Mapping[str, Any], fresh: bool = True) -> Overlaid:
+    return Overlaid(
+        name=one.name,
+        source=one.path,
+        video=out / f"{one.name}.mp4",
+        json=out / f"{one.name}.json",
+        table=out / f"{one.name}.csv",
+        seconds=about["seconds"],
+        silent_seconds=about["silent_seconds"],
+        elsewhere_seconds=about["elsewhere_seconds"],
+        maps=about["maps"],
+        heard=dict(about["heard"]),
+        broken=about["broken_pictures"],
+        sound_tracks=about["sound_tracks"],
+        fresh=fresh,
+    )

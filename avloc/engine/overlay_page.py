@@ -1,0 +1,50 @@
+"""The page of an output folder: all inputs whose overlays lie there, whichever call or process made them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from avloc.drawing.players_page import Player, players_page
+from avloc.engine.found_files import read_head
+from avloc.engine.overlay_many import Failed
+from avloc.files import write_text
+from avloc.walking import files_in
+
+
+def write_page(out: Path, failed: Sequence[Failed]) -> Path:
+    players = []
+    for path in files_in(out, ".json", deep=True):
+        try:
+            head = read_head(path)
+            players.append(_player(head, path, out))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            continue  # some other JSON
+    page = out / "index.html"
+    write_text(page, players_page("Where does the sound come from?", players, [one.message for one in failed]))
+    return page
+
+
+def _player(head: dict[str, Any], path: Path, out: Path) -> Player:
+    places = {Path(place).suffix.removeprefix("."): place for place in head["written"]}
+    files = {"JSON": path.relative_to(out).as_posix(), "CSV": places["csv"]}
+    if "h5" in places:
+        files["maps"] = places["h5"]
+    return Player(path.relative_to(out).with_suffix("").as_posix(), places["mp4"], lines_of(head), files)
+
+
+def lines_of(head: dict[str, Any]) -> list[str]:
+    """What a reader wants to know of one input."""
+    lines = [f"{head['seconds']:.1f} s, {head['method']}, a map every {head['every']:g} s"]
+    if head["sound_tracks"] == 0:
+        lines.append("no sound track")
+    elif head["silent_seconds"]:
+        lines.append(f"silent for {head['silent_seconds']:.1f} s")
+    if head["elsewhere_seconds"]:
+        lines.append(f"a sound from elsewhere for {head['elsewhere_seconds']:.1f} s")
+    if head["sound_tracks"] > 1:
+        lines.append(f"{head['sound_tracks']} sound tracks, of which one was heard")
+    if head["heard"]:
+        lines.append("heard: " + ", ".join(f"{name} ({100 * share:.0f} %)" for name, share in head["heard"].items()))
+    if head["broken_pictures"]:
+        lines.append(f"{head['broken_pictures']} of {head['pictures']} pictures are damaged")
+    return lines

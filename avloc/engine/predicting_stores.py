@@ -1,0 +1,136 @@
+"""Heat maps of any store's clips, annotated or not, as `avloc predict --store` writes them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from avloc.progress import Progress, untold
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from avloc.data.store import Store
+    from avloc.engine.experiment import Experiment
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """predictions: the file of heat maps. table: when each is, and where it is highest. strips: the picture. clips, frames:
+    how many were looked at."""
+
+    run: Path
+    predictions: Path
+    table: Path
+    strips: Path
+    clips: int
+    frames: int
+
+
+def predict_store(
+    store: Path,
+    config: Path | None,
+    run: Path | None,
+    set: Sequence[str],
+    split: str,
+    stage: int | None,
+    videos: int,
+    out: Path | None,
+    own_sound: bool,
+    progress: Progress | None,
+) -> Predicted:
+    """A file of heat maps, a table and a picture; see `avloc.predict` for what is asked."""
+    import numpy as np
+
+    from avloc.data.loader import Loader
+    from avloc.data.plans import Plan
+    from avloc.drawing.strips import strips
+    from avloc.engine.experiment import device_of, open_run
+    from avloc.engine.predicting import maps_of, maps_of_parts
+    from avloc.engine.stages import load_stage
+    from avloc.engine.stores import open_named
+    from avloc.errors import AvlocError
+    from avloc.files import write_bytes
+    from avloc.predictions import write_predictions
+
+    if videos < 1:
+        raise AvlocError(f"videos is {videos}; expected 1 or more rows of pictures")
+    experiment, where = open_run(config, run, set)
+    number = experiment.number_of(stage)
+    settings = experiment.stage(number)
+    device = device_of(settings.train.device)
+    localizer = load_stage(experiment, where, number).to(device)
+    part = open_named(store, split, localizer, f"stage{number}.model.sound.seconds", experiment.method)
+    loader = Loader(part, localizer, device, settings.train.workers, settings.train.resident)
+    count = len(part) * part.frames_per_clip
+    tell = progress or untold
+    tell(0, 1, f"{count} frames")
+    if own_sound:
+        maps = maps_of_parts(localizer, loader)
+    else:
+        clips, picks = (axis.ravel() for axis in np.indices((len(part), part.frames_per_clip)))
+        maps = maps_of(localizer, loader, Plan(clips, picks))
+    folder = out if out is not None else where.predictions / store.name
+    ids = _ids(part)
+    about = {"method": experiment.method, "stage": number, "store": str(store), "split": split, "own_sound": own_sound}
+    classes = localizer.map_names
+    if localizer.of_classes:
+        classes = _class_names(experiment, number, part, maps.shape[1])
+    predictions, table, picture = (folder / f"{split}{ending}" for ending in (".h5", ".csv", ".png"))
+    if out is None:
+        where.refuse_moved()
+    write_predictions(predictions, ids, maps, classes, attributes=about)
+    _write_table(table, part, ids, maps, classes)
+    write_bytes(picture, strips(part, maps, videos, f"{where.path}, stage {number}: {split} of {store}", classes))
+    tell(1, 1, "")
+    return Predicted(where.path, predictions, table, picture, len(part), count)
+
+
+def _class_names(experiment: "Experiment", number: int, store: "Store", maps: int) -> tuple[str, ...] | None:
+    """Of the maps of a method that has one a class: of the classes it learnt, else, where these are not to be had, of the
+    store's; None for any other number of maps."""
+    from avloc.data.labels import read_labels
+    from avloc.engine.stores import open_data
+    from avloc.errors import AvlocError
+
+    names, stage = store.classes, experiment.stage(number)
+    try:
+        if stage.data.layout == "store":
+            learnt = open_data(experiment, number, stage.data.train)
+            names = learnt.classes if stage.data.labels is None else read_labels(learnt, stage.data.labels).classes
+    except AvlocError:
+        pass
+    return names if len(names) == maps else None
+
+
+def _ids(store: "Store") -> list[str]:
+    """Keys of the frames where they have any, which are not those of other frames."""
+    ids, taken = [], set()
+    for clip, keys in zip(store.ids, store.frame_keys, strict=True):
+        for pick, key in enumerate(keys):
+            name = key if key and key not in taken else f"{clip}#{pick}"
+            taken.add(name)
+            ids.append(name)
+    return ids
+
+
+def _write_table(
+    path: Path, store: "Store", ids: Sequence[str], maps: "np.ndarray[Any, Any]", classes: Sequence[str] | None
+) -> None:
+    import csv
+    import io
+
+    import numpy as np
+
+    from avloc.drawing.strips import stretches_of
+    from avloc.files import write_text
+
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["id", "video", "start", "stop", "highest", "x", "y", *(["class"] if classes else [])])
+    for name, stretch, heats in zip(ids, stretches_of(store), maps, strict=True):
+        kind, row, column = np.unravel_index(heats.argmax(), heats.shape)
+        x, y = (column + 0.5) / heats.shape[2], (row + 0.5) / heats.shape[1]
+        figures = [f"{stretch.start:.3f}", f"{stretch.stop:.3f}", f"{heats.max():.6g}", f"{x:.4f}", f"{y:.4f}"]
+        table.writerow([name, store.videos[stretch.clip], *figures, *([classes[int(kind)]] if classes else [])])
+    write_text(path, text.getvalue())
