@@ -34,6 +34,7 @@ from avloc.protocols.protocol import Protocol as Protocol
 from avloc.scoring.score_maps import score as score
 from avloc.scoring.score_maps import score_all as score_all
 from avloc.verbs.benchmarks import benchmarks as benchmarks
+from avloc.verbs.calibrate import calibrate as calibrate
 from avloc.verbs.card import card as card
 from avloc.verbs.cluster import cluster as cluster
 from avloc.verbs.compare import compare as compare
@@ -45,7 +46,9 @@ from avloc.verbs.data_show import data_show as data_show
 from avloc.verbs.demo import demo as demo
 from avloc.verbs.evaluate import evaluate as evaluate
 from avloc.verbs.evaluate_predictions import evaluate_predictions as evaluate_predictions
+from avloc.verbs.export import export as export
 from avloc.verbs.import_weights import import_weights as import_weights
+from avloc.verbs.info import info as info
 from avloc.verbs.leaderboard import leaderboard as leaderboard
 from avloc.verbs.match_clusters import match_clusters as match_clusters
 from avloc.verbs.predict import predict as predict

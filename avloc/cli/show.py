@@ -234,7 +234,8 @@ class _ManyLines(_Lines):
         return _said(done, total, text, speed) + rest
 
     def __call__(self, done: int, total: int, text: str) -> None:
-        self.first = self.first or (done, time.monotonic())
+        if self.first is None or done < self.first[0]:  # less than before: another count has begun
+            self.first = done, time.monotonic()
         super().__call__(done, total, text)
 
 

@@ -35,7 +35,22 @@ def show_evaluated(found: "Evaluated") -> None:
         if rows:
             columns = ["baseline", "metric", "baseline %", "difference", "95 % over videos"]
             table("on the same clips", columns, rows, right=(2, 3, 4))
+        if one.sounding is not None:
+            _show_sounding(one.sounding)
         say(f"{one.file}\n")
+
+
+def _show_sounding(found: dict[str, Any]) -> None:
+    rows = []
+    for kind, counts in found["kinds"].items():
+        right = counts["sounding"] if kind == "own" else counts["frames"] - counts["sounding"]
+        wrong = "missed" if kind == "own" else "false alarms"
+        errors = counts["frames"] - right
+        rows.append(
+            [kind, counts["frames"], counts["sounding"], f"{errors} {wrong}", percent(errors / counts["frames"])]
+        )
+    title = f"called sounding from {found['score']} {found['threshold']:.4g} on (`avloc calibrate`)"
+    table(title, ["heard with", "frames", "sounding", "errors", "%"], rows, right=(1, 2, 3, 4))
 
 
 def show_scoring(
@@ -68,6 +83,12 @@ def show_result(result: Any, title: str = "") -> None:
         if means and 1 < len(groups) < counts["evaluated"]:
             plural = "classes" if kind == "class" else "videos"
             say(f"mean over {len(groups)} {plural}: {', '.join(f'{k} {percent(v)}' for k, v in means.items())}")
+    show_hearing(result)
+    notes(result.warnings)
+
+
+def show_hearing(result: Any) -> None:
+    """How well maps tell sounds that nothing in view makes, and sounding from silent objects; nothing without such."""
     kinds = result.extra.get("negative_sound", {})
     if kinds:
         rows = [[k, v["clips"], percent(v["auroc"]), percent(v["false_alarm_rate"])] for k, v in kinds.items()]
@@ -77,7 +98,6 @@ def show_result(result: Any, title: str = "") -> None:
     if told:
         share = percent(told["value"])
         print(f"what sounds has the higher map in {share} % of {told['pairs']} pairs with a silent object (chance: 50)")
-    notes(result.warnings)
 
 
 def own_name(metrics: Mapping[str, Any], name: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from avloc.engine.foreign import warn_if_foreign
 from avloc.engine.found import Found
 from avloc.engine.moving_overlay import Scale
 from avloc.engine.windows import Asked, Listening, Model, Moment, listening_of, moments
@@ -40,6 +41,8 @@ def find(
     """
     Asked(every, quiet_below)  # which refuses what cannot be, before a file is opened
     opened, waveform = _opened(video, image, sound, rate, track)
+    given = [Path(one) for one in (video, image) if isinstance(one, str | Path)]
+    warn_if_foreign(getattr(model, "source", model.method), getattr(model, "origin", ""), given)
     listening = listening_of(model)
     scale = Scale()
     with opened() as source:

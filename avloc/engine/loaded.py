@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from avloc import registry
 from avloc.config import Section
+from avloc.data.origin import origin_of
+from avloc.engine.calibration import Calibration, calibration_of
 from avloc.engine.card import Card, card_of, versions
 from avloc.engine.experiment import Experiment, device_of, experiment_of, load_method, open_run
 from avloc.engine.map_names import names_of_maps
 from avloc.engine.run import Run
-from avloc.engine.stages import fill, load_stage, stage_one_run
+from avloc.engine.stages import fill, last_trained, load_stage, stage_one_run, weights_id
 from avloc.engine.stores import open_data
 from avloc.errors import AvlocError, RunError
 from avloc.naming import some
@@ -18,6 +20,7 @@ from avloc.naming import some
 if TYPE_CHECKING:
     import torch
 
+    from avloc.engine.found import Found
     from avloc.methods.base import Localizer
 
 CHECKPOINTS = (".pth", ".pt", ".ckpt", ".tar", ".npy")  # endings of files that authors publish
@@ -30,7 +33,10 @@ class Model:
     source: what was loaded. classes: names of the classes of its maps, in their order; None where its maps have none.
     rate: Hz of the sound that it hears, None for any. seconds: how much sound it hears at once, None where it takes any
     length. size: pixels of the side of the square frames that it sees. card: what its weights say of themselves.
-    localizer: the network, an `avloc.Localizer`, in evaluation mode on `device`. run: the folder that it came from.
+    localizer: the network, an `avloc.Localizer`, in evaluation mode on `device`.
+    origin: what it learnt from: the ``synthetic`` world, ``composed`` scenes, or what was ``recorded``; empty where nothing
+    tells. calibration: from when on something in view makes the sound, None where `avloc calibrate` was not run.
+    run, weights: the folder and the file that it came from.
     """
 
     source: str
@@ -43,8 +49,37 @@ class Model:
     device: "torch.device"
     card: Card
     localizer: "Localizer" = field(repr=False)
+    origin: str = ""
+    calibration: Calibration | None = None
     run: Path | None = None
     weights: Path | None = None
+
+    def predict(
+        self,
+        video: str | Path | None = None,
+        *,
+        image: Any = None,
+        sound: Any = None,
+        rate: int | None = None,
+        every: float = 0.5,
+        quiet_below: float = -60.0,
+        track: int | None = None,
+        masks: bool = False,
+    ) -> "Found":
+        """Where the sound of a video comes from, or of a picture with its sound; see `avloc.engine.finding.find`."""
+        from avloc.engine.finding import find
+
+        return find(
+            self,
+            video,
+            image=image,
+            sound=sound,
+            rate=rate,
+            every=every,
+            quiet_below=quiet_below,
+            track=track,
+            masks=masks,
+        )
 
     def __repr__(self) -> str:
         length = f"{self.seconds:g} s" if self.seconds else "any length"
@@ -77,7 +112,7 @@ def load(what: str | Path, stage: int | None = None, device: str = "auto") -> Mo
 
 def _of_run(folder: Path, stage: int | None, device: str) -> Model:
     experiment, run = open_run(None, folder)
-    number = experiment.number_of(stage) if stage is not None else _last_trained(experiment, run)
+    number = experiment.number_of(stage) if stage is not None else last_trained(experiment, run)
     if not getattr(experiment.localizers[number - 1], "needs_training", True):
         return _ready(str(folder), experiment, number, load_stage(experiment, run, number), device, None, run)
     localizer = load_stage(experiment, run, number)
@@ -85,18 +120,6 @@ def _of_run(folder: Path, stage: int | None, device: str) -> Model:
     return _ready(
         str(folder), experiment, number, localizer, device, where.weights(number, localizer.weights_from), run
     )
-
-
-def _last_trained(experiment: Experiment, run: Run) -> int:
-    """The last stage with weights; the last at all where none has any, which loading then refuses."""
-    for number in sorted(experiment.stages, reverse=True):
-        kind: Any = experiment.localizers[number - 1]
-        where = stage_one_run(experiment, run) if number == 1 else run
-        if not kind.needs_training or any(
-            (where.stage(number) / f"{p}.safetensors").exists() for p in kind.weights_from
-        ):
-            return number
-    return experiment.number_of(None)
 
 
 def _of_file(path: Path, stage: int | None, device: str) -> Model:
@@ -149,9 +172,11 @@ def _ready(
     view: Any = localizer.sound
     clips = card.views or _clips(experiment, number)
     seconds = getattr(view, "seconds", None) or clips.get("seconds")
+    known = calibration_of(run, number, "" if weights is None else weights_id(weights), card.calibration)
     return Model(
         source, experiment.method, number, names_of_maps(experiment, number, localizer, card, run),
         view.rate or clips.get("rate"), seconds, localizer.frame.size, there, card, localizer.to(there).eval(),
+        card.origin or clips.get("origin", ""), known,
         None if run is None else run.path, weights,
     )  # fmt: skip
 
@@ -165,4 +190,4 @@ def _clips(experiment: Experiment, number: int) -> dict[str, Any]:
         store = open_data(experiment, number, stage.data.train)
     except AvlocError:
         return {}
-    return {"seconds": store.seconds, "rate": store.rate}
+    return {"seconds": store.seconds, "rate": store.rate, "origin": origin_of(store.settings)}

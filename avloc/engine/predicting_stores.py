@@ -46,6 +46,7 @@ def predict_store(
     from avloc.data.plans import Plan
     from avloc.drawing.strips import strips
     from avloc.engine.experiment import device_of, open_run
+    from avloc.engine.foreign import learnt_from, warn_if_foreign
     from avloc.engine.predicting import maps_of, maps_of_parts
     from avloc.engine.stages import load_stage
     from avloc.engine.stores import open_named
@@ -60,6 +61,7 @@ def predict_store(
     settings = experiment.stage(number)
     device = device_of(settings.train.device)
     localizer = load_stage(experiment, where, number).to(device)
+    warn_if_foreign(where.path, learnt_from(experiment, where, number), [store])
     part = open_named(store, split, localizer, f"stage{number}.model.sound.seconds", experiment.method)
     loader = Loader(part, localizer, device, settings.train.workers, settings.train.resident)
     count = len(part) * part.frames_per_clip

@@ -23,6 +23,7 @@ class Run:
     clusters.npz           labels of the training clips, centres, dictionary, where they come from
     matching.json          clusters to classes, with doubts
     card.md                what the model learnt from, how right it is, what it cannot do
+    calibration.json       from which score on something in view makes the sound, by stage
     predictions/<set>.h5   results/<set>.<protocol>.json   figures/   report/index.html
     """
 
@@ -72,6 +73,10 @@ class Run:
     @property
     def matching(self) -> Path:
         return self.path / "matching.json"
+
+    @property
+    def calibration(self) -> Path:
+        return self.path / "calibration.json"
 
     @property
     def predictions(self) -> Path:

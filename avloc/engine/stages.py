@@ -2,6 +2,7 @@
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +25,18 @@ def refuse_without_objects(experiment: Experiment, run: Run) -> None:
         raise RunError(
             f"{run.path}: {experiment.method} clusters no objects; go on with `avloc evaluate --run {run.path}`"
         )
+
+
+def last_trained(experiment: Experiment, run: Run) -> int:
+    """The last stage with weights; the last at all where none has any, which loading then refuses."""
+    for number in sorted(experiment.stages, reverse=True):
+        kind: Any = experiment.localizers[number - 1]
+        where = stage_one_run(experiment, run) if number == 1 else run
+        if not kind.needs_training or any(
+            (where.stage(number) / f"{p}.safetensors").exists() for p in kind.weights_from
+        ):
+            return number
+    return experiment.number_of(None)
 
 
 def load_stage(experiment: Experiment, run: Run, number: int, phases: tuple[str, ...] | None = None) -> Localizer:
@@ -125,6 +138,14 @@ def _refuse_foreign_clusters(clusters: dict, first: Localizer, run: Run) -> None
 def clusters_id(run: Run) -> str:
     """A short hash of which clip is in which cluster; cluster numbers of another clustering mean something else."""
     return hashlib.sha256(run.load_clusters()["labels"].astype("<i8").tobytes()).hexdigest()[:16]
+
+
+def weights_of(experiment: Experiment, run: Run, number: int) -> str:
+    """The short hash of the weights that serve a stage; empty for a method without training."""
+    if not _needs_training(experiment, number):
+        return ""
+    where = stage_one_run(experiment, run) if number == 1 else run
+    return weights_id(where.weights(number, experiment.localizers[number - 1].weights_from))  # type: ignore[attr-defined]
 
 
 def weights_id(path: Path) -> str:

@@ -190,9 +190,9 @@ def _computed(
         return done
     frames = np.stack([waiting[number].frames for number in loud])
     sounds = np.stack([_filled(waiting[number].sound, model, listening) for number in loud])
-    maps, seen = _maps(model, frames, [waiting[number].now for number in loud], sounds)
+    maps, seen, fits = _maps(model, frames, [waiting[number].now for number in loud], sounds)
     calibration: Any = getattr(model, "calibration", None)
-    verdicts = [None] * len(loud) if calibration is None else calibration.sounding(maps).tolist()
+    verdicts = [None] * len(loud) if calibration is None else calibration.sounding(maps, fits).tolist()
     for row, number in enumerate(loud):
         boxes = boxes_of(maps[row], model.classes, None if seen is None else seen[row], asked.mask_size)
         done[number] = replace(done[number], maps=maps[row], boxes=tuple(boxes), sounding=verdicts[row])
@@ -210,8 +210,9 @@ def _filled(sound: NDArray[np.int16], model: Model, listening: Listening) -> NDA
 
 def _maps(
     model: Model, frames: NDArray[np.uint8], now: list[int], sounds: NDArray[np.int16]
-) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-    """Of frames (B, F, size, size, 3) and sounds (B, S): maps (B, K, h, w), and what is seen of each class where it is told."""
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | None, NDArray[np.float32] | None]:
+    """Of frames (B, F, size, size, 3) and sounds (B, S): maps (B, K, h, w), what is seen of each class where it is told, and
+    how well frame and sound fit, (B,), where the calibration asks for it."""
     localizer, device = model.localizer, model.device
     with torch.inference_mode():
         every = torch.from_numpy(frames).to(device)
@@ -226,6 +227,10 @@ def _maps(
             located, looked = localizer.locate(batch), None
         maps = located.float().cpu().numpy()
         seen = None if looked is None else looked.float().cpu().numpy()
+        fits = None
+        if getattr(getattr(model, "calibration", None), "needs_fits", False):
+            found = localizer.fits(batch)
+            fits = None if found is None else found.float().cpu().numpy()
     if not np.isfinite(maps).all():
         raise AvlocError(f"{model.method}: a heat map holds NaN or infinity; the weights may be damaged")
-    return maps, seen
+    return maps, seen, fits

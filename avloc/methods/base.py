@@ -145,6 +145,10 @@ class Localizer(nn.Module):
         """The maps of `locate` without the sound, where a method has them: what a deaf model would say."""
         return None
 
+    def fits(self, batch: Batch) -> Tensor | None:
+        """How well each frame as a whole fits its sound, (B,), higher is better; None where a method has no such figure."""
+        return None
+
     def locate_and_look(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
         """Both at once; a method overrides it that can share the work."""
         return self.locate(batch), self.look(batch)

@@ -80,6 +80,10 @@ class HardWay(Localizer):
         """Cosines (B, 1, h, w)."""
         return cosine_map(self.see(batch), self.hear(batch))
 
+    def fits(self, batch: Batch) -> Tensor | None:
+        """Cosine of the sound with the mean of all places."""
+        return (F.normalize(self.see(batch).mean((2, 3)), dim=1) * self.hear(batch)).sum(1)
+
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         heard = self.hear(replace(batch, sound=batch.sounds))
         logits = self.logits(pairwise_maps(self.see(batch), heard))

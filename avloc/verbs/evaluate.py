@@ -41,7 +41,10 @@ class Comparison:
 
 @dataclass(frozen=True)
 class SetResult:
-    """One test set: the model's result and what each comparison gets on the same frames by the same protocol."""
+    """One test set: the model's result and what each comparison gets on the same frames by the same protocol.
+
+    sounding: how many frames count as sounding by the run's calibration, of each kind of sound; None without one.
+    """
 
     set: str
     stage: int
@@ -49,6 +52,7 @@ class SetResult:
     comparisons: dict[str, Comparison]
     predictions: Path
     file: Path
+    sounding: dict[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         compared = {
@@ -62,7 +66,8 @@ class SetResult:
             for name, comparison in self.comparisons.items()
         }
         about = {"set": self.set, "stage": self.stage, "predictions": str(self.predictions)}
-        return {**about, **self.result.to_json(), "comparisons": compared}
+        heard = {} if self.sounding is None else {"sounding": self.sounding}
+        return {**about, **self.result.to_json(), "comparisons": compared, **heard}
 
 
 @dataclass(frozen=True)
@@ -120,14 +125,13 @@ def evaluate(
 
 
 def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | None, resamples: int) -> SetResult:
-    from avloc.data.loader import Loader
     from avloc.engine.class_maps import class_table, refuse_other_classes, table_of_names
     from avloc.engine.comparing import selected
     from avloc.engine.experiment import device_of
     from avloc.engine.predicting import frames_to_score
     from avloc.engine.stages import load_stage
     from avloc.engine.stores import open_test
-    from avloc.engine.testing import maps_of_all, see_and_hear
+    from avloc.engine.testing import loader_of, maps_of_all, see_and_hear
     from avloc.files import write_json
     from avloc.predictions import write_predictions
     from avloc.protocols import named
@@ -140,7 +144,7 @@ def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | 
     see_and_hear(localizer, test, name)
     store = open_test(experiment, name, localizer)
     frames = frames_to_score(store, test.frames, experiment.seed, name)
-    loader = Loader(store, localizer, device, stage.train.workers, stage.train.resident)
+    loader = loader_of(localizer, store, stage, frames.plan, device)
     protocol = named(test.protocol).with_axes(**test.axes)
     table = class_table(experiment, run, protocol, store, localizer)
     names = localizer.map_names
@@ -172,10 +176,28 @@ def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | 
         for variant, other in scored.items()
     }
     file = run.results / f"{name}.{protocol.name}.json"
-    found = SetResult(name, number, result, comparisons, run.predictions / f"{name}.h5", file)
+    heard = _heard(experiment, run, localizer, number, loader, frames, every)
+    found = SetResult(name, number, result, comparisons, run.predictions / f"{name}.h5", file, heard)
     run.refuse_moved()
     write_json(file, found.to_json())
     return found
+
+
+def _heard(
+    experiment: Any, run: Any, localizer: Any, number: int, loader: Any, frames: "Frames", every: "dict[str, Maps]"
+) -> dict[str, Any] | None:
+    """By the run's calibration: of the frames with their own sound, with each kind that nothing in view makes, and with that
+    of another video, how many count as sounding."""
+    from avloc.engine.calibration import calibration_of
+    from avloc.engine.sounding import sounding_of
+    from avloc.engine.stages import weights_of
+
+    if not run.calibration.exists():
+        return None
+    calibration = calibration_of(run, number, weights_of(experiment, run, number))
+    if calibration is None:
+        return None
+    return sounding_of(calibration, localizer, loader, frames, every, experiment.seed)
 
 
 def _score(protocol: Any, maps: "Maps", frames: "Frames", table: Any, resamples: int, seed: int) -> "Result":

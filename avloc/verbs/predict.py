@@ -105,6 +105,7 @@ def predict(
     only = {"config": config, "set": set, "own_sound": own_sound, "split": split != "all", "videos": videos != 8}
     _refuse({name: value for name, value in only.items() if value}, "a store, not with videos and pictures")
 
+    from avloc.engine.foreign import warn_if_foreign
     from avloc.engine.found import overlay_of
     from avloc.engine.inputs import find_inputs
     from avloc.engine.overlaid import How
@@ -120,6 +121,7 @@ def predict(
     how = How(every, quiet_below, track, view, colours, opacity, frames, maps, masks)
     load = _loader(run, weights, stage)
     model = load()
+    warn_if_foreign(model.source, model.origin, [one.path for one in mine])
     overlays, failed = overlay_many(load, mine, folder, how, jobs, tell, model)
     if failed and len(failed) == len(found.found):
         raise AvlocError(failed[0].message if len(failed) == 1 else _none_of(failed))

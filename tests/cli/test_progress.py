@@ -56,3 +56,15 @@ def test_lines_count_the_rate_of_this_run_alone(capsys, monkeypatch):
         now[0] = 125.0
         shown(1120, 5158, "41 failed")
     assert capsys.readouterr().err.splitlines() == ["prepare: 1,100 done, 41 failed, 4,058 left, 5.0/s, ETA 0:13:32"]
+
+
+def test_a_second_count_of_the_same_command_has_a_rate_of_its_own(capsys, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(show.time, "monotonic", lambda: now[0])
+    with show.progress("prepare", many=True) as shown:
+        shown(50, 140, "looking")
+        now[0] = 130.0
+        shown(0, 140, "")
+        now[0] = 140.0
+        shown(20, 140, "")
+    assert capsys.readouterr().err.splitlines()[-1] == "prepare: 20 done, 120 left, 2.0/s, ETA 0:01:00"

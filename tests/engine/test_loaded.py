@@ -18,6 +18,7 @@ from avloc.engine.card import card_of
 from avloc.engine.experiment import open_run
 from avloc.engine.stages import load_stage
 from avloc.errors import AvlocError
+from tests.data.making import make_video, tone
 from tests.engine.tiny import CLASSES, make_tiny_store, tiny_config, write_config
 
 
@@ -154,3 +155,24 @@ def test_the_same_training_gives_the_same_bytes(trained, tmp_path):
 
 def test_a_model_shows_itself_on_one_line(trained):
     assert len(repr(avloc.load(trained))) < 200 and "dsol stage 2" in repr(avloc.load(trained))
+
+
+def test_weights_of_the_synthetic_world_warn_about_anything_else(tmp_path, caplog):
+    from dataclasses import replace
+
+    from avloc.engine.foreign import warn_if_foreign
+
+    (tmp_path / "world" / "videos").mkdir(parents=True)
+    (tmp_path / "world" / "world.json").write_text("{}")
+    own, other = tmp_path / "world" / "videos" / "a.mp4", tmp_path / "mine.mp4"
+    warn_if_foreign("runs/demo", "synthetic", [own])
+    warn_if_foreign("runs/mine", "recorded", [other])
+    warn_if_foreign("runs/old", "", [other])
+    assert caplog.records == []
+    warn_if_foreign("runs/demo", "synthetic", [own, other])
+    assert len(caplog.records) == 1 and other.name in caplog.text and own.name not in caplog.text
+    caplog.clear()
+    model = replace(avloc.load("motion"), origin="synthetic")
+    make_video(other, 12, sound=tone(1.2))
+    model.predict(other)
+    assert "is not of it" in caplog.text

@@ -7,8 +7,8 @@ import pytest
 
 import avloc
 from avloc.data.labels import read_labels
-from avloc.drawing.moments import pictures
-from avloc.drawing.sets import set_moments
+from avloc.drawing.overlays import pictures
+from avloc.drawing.sets import choose_clips, read_set, set_moments
 from avloc.errors import AvlocError, DataError
 from avloc.predictions import read_predictions
 from tests.commands import printed
@@ -135,7 +135,8 @@ def test_coarse_to_fine_runs_from_a_warm_up_over_clusters_to_scored_and_drawn_ma
     seconds = printed("predict", "--run", tmp_path / "run", "--store", store, "--split", "test", "--own-sound")
     assert read_predictions(Path(seconds["predictions"])).classes == labels.classes, "those that were learnt"
     part = avloc.Store.open(store).split("test")
-    (moment,) = set_moments(part, tmp_path / "run" / "predictions", "agnostic", [], 1, 0, "")
+    found = read_set(part, tmp_path / "run" / "predictions", "agnostic", [], "")
+    (moment,) = set_moments(part, found, choose_clips(part, [found], 1, 0, 0))
     assert {"Heat map", "Stage one's map", "CAM"} <= {picture.title for picture in pictures(moment)}
     drawn = printed("visualize", "--run", tmp_path / "run", "--clips", 2)
     assert any(path.endswith("classes.panels.png") for path in drawn["figures"])

@@ -68,6 +68,13 @@ class StageOne(Localizer):
         """The frame's class activation maps, those of the categories heard: (B, C or 1, h, w)."""
         return self.shown(self.streams.see(batch.frame).activation, self.streams.hear(batch.sound).logits)
 
+    def fits(self, batch: Batch) -> Tensor | None:
+        """The logit of the correspondence head that frame and sound belong together."""
+        seen, heard = self.streams.see(batch.frame), self.streams.hear(batch.sound)
+        means = (part.features.mean((2, 3)).float() for part in (seen, heard))
+        logits = self.streams.correspondence(*means).diagonal().movedim(-1, 0)
+        return logits[:, 1] - logits[:, 0]
+
     def look(self, batch: Batch) -> Tensor | None:
         """The class activation maps of the categories seen, whoever sounds: the paper's CAM baseline."""
         seen = self.streams.see(batch.frame)

@@ -128,6 +128,10 @@ class StageTwo(Localizer):
             alike = alike * active / active.amax((2, 3), keepdim=True).clamp(min=torch.finfo(active.dtype).tiny)
         return self.coarse.shown(alike, heard.logits)
 
+    def fits(self, batch: Batch) -> Tensor | None:
+        """By the correspondence head of stage one."""
+        return self.coarse.fits(batch)
+
     def look(self, batch: Batch) -> Tensor | None:
         """The CAM baseline with this stage's weights."""
         return self.coarse.look(batch)

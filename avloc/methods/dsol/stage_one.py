@@ -97,6 +97,11 @@ class StageOne(Localizer):
         logits = self.streams.agreement(self.streams.see(batch.frame), self.streams.hear(batch.sound))
         return logits.sigmoid() if self.map_power == 1 else logits.float().sigmoid() ** self.map_power
 
+    def fits(self, batch: Batch) -> Tensor | None:
+        """The logit that training asks whether frame and sound belong together."""
+        logits = self.streams.agreement(self.streams.see(batch.frame), self.streams.hear(batch.sound))
+        return pool_map(logits.float(), self.pool).flatten()
+
     def phases(self, train: Train) -> list[Phase]:
         body = train.make_optimizer(self.streams.body())
         plan = []

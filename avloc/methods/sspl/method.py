@@ -101,6 +101,12 @@ class Sspl(Localizer):
         heard = self.hear(batch.sound)
         return cosine_map(self.see(self.visual(batch.frame), heard), heard.query)
 
+    def fits(self, batch: Batch) -> Tensor | None:
+        """Cosine of what the sound asks for with the mean of all places."""
+        heard = self.hear(batch.sound)
+        seen = F.normalize(self.see(self.visual(batch.frame), heard), dim=1).mean((2, 3))
+        return F.cosine_similarity(seen, heard.query)
+
     def cycles(self, batch: Batch) -> Tensor:
         """The similarity map after the initialisation and after each cycle of predictive coding: (T + 1, B, 1, h, w)."""
         heard, features = self.hear(batch.sound), self.visual(batch.frame)

@@ -1,0 +1,156 @@
+"""Whether anything in view makes the sound: a score of each heat map, and the threshold that it must reach.
+
+`avloc calibrate` chooses both on validation clips (see `avloc.engine.calibrating`) and keeps them in RUN/calibration.json.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avloc.engine.run import Run
+from avloc.errors import AvlocError, RunError
+from avloc.files import read_json, write_json
+from avloc.scoring.negatives import map_confidence
+
+log = logging.getLogger("avloc")
+
+FORMAT = 1
+FITS = "fits"  # the method's own figure for a whole frame and its sound
+#: what each score is
+SCORES = {
+    "peak": "the highest value of the heat map",
+    "top": "the mean of its highest quarter",
+    "contrast": "its highest value less its mean",
+    "sharpness": "the same in standard deviations of the map",
+    FITS: "how well the whole frame fits the sound, by the method itself",
+}
+
+
+def scores_of(maps: NDArray[np.float32], fits: NDArray[np.floating] | None = None) -> dict[str, NDArray[np.float64]]:
+    """(n,) of each score, of heat maps (n, K, h, w), of several the loudest counts; -inf where a map has NaN or infinity.
+
+    fits: (n,) of `Localizer.fits`, where the method has it.
+    """
+    values = np.asarray(maps, np.float64)
+    whole: NDArray[np.bool_] = np.asarray(np.isfinite(values).reshape(len(values), -1).all(axis=1))
+    flat = np.where(whole[:, None, None, None], values, 0.0).max(axis=1).reshape(len(values), -1)
+    peak, mean, spread = flat.max(axis=1), flat.mean(axis=1), flat.std(axis=1)
+    found = {
+        "peak": peak,
+        "top": map_confidence(np.asarray(maps, np.float32)),
+        "contrast": peak - mean,
+        "sharpness": (peak - mean) / np.maximum(spread, 1e-12),
+    }
+    if fits is not None:
+        found[FITS] = np.asarray(fits, np.float64)
+    return {name: np.where(whole & np.isfinite(score), score, -np.inf) for name, score in found.items()}
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A clip counts as sounding where its `score` reaches `threshold`.
+
+    aurocs: of each score, and each kind of sound that nothing in view makes. auroc, alarms: of the chosen score by kind;
+    alarms: the share of such clips that count as sounding all the same. missed: share of clips with their own sound that do
+    not. clips: how many of each, ``own`` among them. All of these were measured on the clips that score and threshold were
+    chosen on, so they are optimistic; `test` holds the same figures of other clips, where a split was named for it.
+    weights: hash of the file that was calibrated. data: store, split and fingerprint of the clips.
+    """
+
+    score: str
+    threshold: float
+    auroc: dict[str, float]
+    alarms: dict[str, float]
+    missed: float
+    clips: dict[str, int]
+    aurocs: dict[str, dict[str, float]]
+    method: str
+    stage: int
+    weights: str = ""
+    seed: int = 0
+    rule: str = "youden"
+    data: dict[str, Any] = field(default_factory=dict)
+    test: dict[str, Any] | None = None
+
+    @classmethod
+    def load(cls, run: Run | Path | str, stage: int | None = None) -> "Calibration | None":
+        """Of a stage of a run, the last that has one where None; None where nothing was calibrated."""
+        run = run if isinstance(run, Run) else Run(Path(run))
+        if not run.calibration.exists():
+            return None
+        stages = _stages(run.calibration)
+        if not stages:
+            return None
+        chosen = str(stage) if stage is not None else max(stages)
+        return cls.of(stages[chosen], run.calibration) if chosen in stages else None
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any], where: object) -> "Calibration":
+        """Out of JSON; RunError naming `where` for anything that is no calibration."""
+        from pydantic import TypeAdapter, ValidationError
+
+        try:
+            found = TypeAdapter(cls).validate_python(dict(values))
+        except (ValidationError, TypeError, ValueError):
+            raise RunError(
+                f"{where}: holds no calibration that can be read; `avloc calibrate` writes it again"
+            ) from None
+        if found.score not in SCORES:
+            raise RunError(f"{where}: score {found.score!r} is not known; expected one of {', '.join(SCORES)}")
+        return found
+
+    def save(self, run: Run) -> None:
+        """Beside those of the run's other stages."""
+        stages = _stages(run.calibration) if run.calibration.exists() else {}
+        run.refuse_moved()
+        write_json(run.calibration, {"format": FORMAT, "stages": {**stages, str(self.stage): asdict(self)}})
+
+    @property
+    def needs_fits(self) -> bool:
+        return self.score == FITS
+
+    def values(self, maps: NDArray[np.float32], fits: NDArray[np.floating] | None = None) -> NDArray[np.float64]:
+        """(n,) the score of heat maps (n, K, h, w). fits: (n,) of `Localizer.fits`, needed where `needs_fits`."""
+        found = scores_of(maps, fits)
+        if self.score not in found:
+            raise AvlocError(
+                f"the calibration of {self.method} looks at {self.score!r}, {SCORES[self.score]}, which heat maps do not tell"
+            )
+        return found[self.score]
+
+    def sounding(self, maps: NDArray[np.float32], fits: NDArray[np.floating] | None = None) -> NDArray[np.bool_]:
+        """(n,) whether something in view makes the sound."""
+        return self.values(maps, fits) >= self.threshold
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def calibration_of(
+    run: Run | None, stage: int, weights: str | None, carried: Mapping[str, Any] | None = None
+) -> Calibration | None:
+    """That of the run, if it is of these weights; else what a weights file carries; None where there is none.
+
+    weights: their short hash, empty for a method without training.
+    """
+    found = None if run is None else Calibration.load(run, stage)
+    if found is not None and weights is not None and found.weights != weights:
+        assert run is not None
+        log.warning(
+            "%s is of other weights than stage %d has now and is not used; `avloc calibrate --run %s` makes it again",
+            run.calibration, stage, run.path,
+        )  # fmt: skip
+        found = None
+    return Calibration.of(carried, "the weights") if found is None and carried is not None else found
+
+
+def _stages(path: Path) -> dict[str, Any]:
+    found = read_json(path)
+    if not isinstance(found, dict) or found.get("format") != FORMAT or not isinstance(found.get("stages"), dict):
+        raise RunError(f"{path}: not what `avloc calibrate` writes; run it again, or remove the file")
+    return dict(found["stages"])

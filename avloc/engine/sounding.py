@@ -1,0 +1,53 @@
+"""How many frames of a test set count as sounding by a run's calibration, for each kind of sound."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from avloc.data.loader import Batch, Loader
+from avloc.data.plans import Plan
+from avloc.engine.calibration import Calibration
+from avloc.engine.collect import collect
+from avloc.engine.predicting import BATCH, Frames, Maps, wrong_sounds
+from avloc.methods.base import Localizer
+
+
+def fits_of(localizer: Localizer, loader: Loader, plan: Plan) -> NDArray[np.float32]:
+    """(n,) of `Localizer.fits` for every row of the plan."""
+
+    def function(batch: Batch) -> dict[str, torch.Tensor]:
+        found = localizer.fits(batch)
+        assert found is not None
+        return {"fits": found.float()}
+
+    with torch.inference_mode():
+        return collect(localizer, function, loader, plan, BATCH)["fits"].numpy()
+
+
+def sounding_of(
+    calibration: Calibration, localizer: Localizer, loader: Loader, frames: Frames, every: Mapping[str, Maps], seed: int
+) -> dict[str, Any]:
+    """``score``, ``threshold``, and ``kinds``: frames and how many of them count as sounding, of each kind of sound.
+
+    Kinds: ``own``, those that the store says nothing in view makes, and ``wrong sound``, that of another video.
+    every: heat maps of the frames, ``model`` and ``wrong sound`` among them.
+    """
+    plans = {"model": frames.plan}
+    if "wrong sound" in every:
+        plans["wrong sound"] = wrong_sounds(frames.store, frames.plan, seed)
+    called: dict[str, NDArray[np.bool_]] = {}
+    for variant, plan in plans.items():
+        fits = fits_of(localizer, loader, plan) if calibration.needs_fits else None
+        called[variant] = calibration.sounding(every[variant], fits)
+    kinds = np.array(frames.truth.sound or ["own"] * len(frames.plan))
+    table = {kind: _counted(called["model"][kinds == kind]) for kind in dict.fromkeys(kinds.tolist())}
+    if "wrong sound" in called:
+        table["wrong sound"] = _counted(called["wrong sound"])
+    return {"score": calibration.score, "threshold": calibration.threshold, "kinds": table}
+
+
+def _counted(sounding: NDArray[np.bool_]) -> dict[str, int]:
+    return {"frames": len(sounding), "sounding": int(sounding.sum())}

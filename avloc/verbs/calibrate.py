@@ -1,0 +1,106 @@
+"""`avloc calibrate`: which score, from which value on, tells that something in view makes the sound."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from avloc.engine.calibration import Calibration
+from avloc.options import Ask, Config, RunFolder, Set, verb
+from avloc.progress import Progress, untold
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """run: the folder. file: calibration.json in it. calibration: what was chosen and how well it works."""
+
+    run: Path
+    file: Path
+    calibration: Calibration
+
+    def to_json(self) -> dict[str, Any]:
+        return {"run": str(self.run), "file": str(self.file), **self.calibration.to_json()}
+
+
+@verb
+def calibrate(
+    config: Config = None,
+    run: RunFolder = None,
+    set: Set = (),
+    stage: Annotated[int | None, "stage to calibrate; default: the last that is trained"] = None,
+    store: Annotated[
+        Path | None, "store of the clips to choose on; default: the one that the stage learnt from"
+    ] = None,
+    split: Annotated[str | None, "split of these clips; default: the validation split of the stage"] = None,
+    test: Annotated[str | None, "another split of the store, on which the choice is measured again"] = None,
+    clips: Annotated[int, "clips to take of a split, drawn by the seed", Ask(least=2)] = 500,
+    progress: Progress | None = None,
+) -> Calibrated:
+    """Choose when a run says that something in view makes the sound, and measure how often it is right.
+
+    Each validation clip is heard with its own sound, with silence, with noise as loud as its sound, and with the
+    sound of another video, of another class where the clips have classes. The score of the heat map that tells its own
+    sound from these best, by AUROC, is chosen, and Youden's threshold of it. RUN/calibration.json keeps both with
+    their AUROC and error rates; `avloc predict` and `avloc evaluate` use them. Training is not changed.
+    """
+    from avloc.data.loader import Loader
+    from avloc.engine.calibrating import (
+        aurocs_of,
+        best,
+        clips_of,
+        rates_of,
+        scores_of_kinds,
+        threshold_of,
+    )
+    from avloc.engine.experiment import device_of, keep_config, open_run
+    from avloc.engine.stages import last_trained, load_stage, weights_of
+    from avloc.engine.stores import open_data, open_named
+    from avloc.errors import AvlocError, DataError
+
+    experiment, where = open_run(config, run, set)
+    number = last_trained(experiment, where) if stage is None else stage
+    settings = experiment.stage(number)
+    data = settings.data
+    if store is None and data is None:
+        raise AvlocError(
+            f"{where.path}: {experiment.method} learns from no store; name the clips with --store and --split"
+        )
+    split = split or (data.validation if data is not None and store is None else None)
+    if split is None:
+        raise AvlocError(f"{where.path}: no validation split is known; name one with --split, not the training split")
+    if test == split:
+        raise AvlocError(f"--test {test} is the split that is chosen on; name another, whose videos are not in it")
+    device = device_of(settings.train.device)
+    localizer = load_stage(experiment, where, number).to(device)
+    tell = progress or untold
+
+    def opened(name: str) -> Any:
+        if store is None:
+            return open_data(experiment, number, name, localizer)
+        return open_named(store, name, localizer, f"stage{number}.model.sound.seconds", experiment.method)
+
+    def scores(part: Any) -> Any:
+        loader = Loader(part, localizer, device, settings.train.workers, settings.train.resident)
+        return scores_of_kinds(localizer, loader, clips_of(part, clips, experiment.seed), experiment.seed, tell)
+
+    part = opened(split)
+    other = None if test is None else opened(test)
+    shared = {*part.videos} & {*other.videos} if other is not None else None
+    if shared:
+        raise DataError(
+            f"{part.path}: splits {split} and {test} share {len(shared)} videos ({min(shared)} ...); "
+            "clips that were chosen on test nothing"
+        )
+    found = scores(part)
+    aurocs = aurocs_of(found)
+    score = best(aurocs)
+    threshold = threshold_of(found, score)
+    tested = None if other is None else {"split": test, **rates_of(scores(other), score, threshold)}
+    about = {"store": part.path.name, "split": split, "fingerprint": part.fingerprint}
+    calibration = Calibration(
+        score, threshold, aurocs=aurocs, method=experiment.method, stage=number,
+        weights=weights_of(experiment, where, number), seed=experiment.seed, data=about, test=tested,
+        **rates_of(found, score, threshold),
+    )  # fmt: skip
+    keep_config(experiment, where)
+    calibration.save(where)
+    return Calibrated(where.path, where.calibration, calibration)
