@@ -189,7 +189,7 @@ def _expect(path: Path, name: str, found: tuple, expected: tuple, what: str) -> 
 def _refuse_doubles(path: Path, ids: list[str]) -> None:
     double = first_double(ids)
     if double is not None:
-        raise DataError(f"{path}: id {brief(double)!r} stands there twice; expected each id once")
+        raise DataError(f"{path}: duplicate id {brief(double)!r}; expected each id once")
 
 
 def _from_folder(path: Path) -> Predictions:

@@ -57,7 +57,7 @@ def test_a_folder_of_maps(tmp_path):
         ({"ids": IDS[:2], "maps": np.ones((3, 4, 4))}, "2 ids for maps of shape"),
         ({"ids": IDS, "maps": np.ones((3, 4))}, r"expected \(N, h, w\)"),
         ({"ids": IDS, "maps": np.ones((3, 0, 4))}, "not empty"),
-        ({"ids": ["a", "b", "a"], "maps": np.ones((3, 4, 4))}, "id 'a' stands there twice"),
+        ({"ids": ["a", "b", "a"], "maps": np.ones((3, 4, 4))}, "duplicate id 'a'"),
         ({"ids": IDS, "maps": np.array(["x"] * 3)}, "expected numbers"),
         ({"ids": IDS, "maps": np.ones((3, 2, 4, 4)), "classes": ["x"]}, "a name for each of the K maps"),
         ({"ids": IDS, "maps": np.ones((3, 4, 4)), "confidence": [1.0]}, "a number for each id"),

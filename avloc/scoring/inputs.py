@@ -106,7 +106,7 @@ def _places(truth: Truth, amount: int, ids: Sequence[str] | None) -> NDArray[np.
     stands: dict[str, int] = {}
     for number, name in enumerate(ids):
         if stands.setdefault(name, number) != number:
-            raise DataError(f"predictions: id {name!r} stands there twice; expected each id once")
+            raise DataError(f"predictions: duplicate id {name!r}; expected each id once")
     place = np.array([stands.get(name, -1) for name in truth.ids], np.int64)
     if not len(place) or (place < 0).all():
         raise DataError(f"no id of the predictions is in the truth: {_sample(ids)} against {_sample(truth.ids)}")

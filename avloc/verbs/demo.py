@@ -206,7 +206,7 @@ def _real(out: Path, seed: int, pictures: Path, sounds: Path) -> Steps:
         "compose": compose,
         "train": lambda shown: train_stage1(REAL_CONFIG, run, settings, shown),
         "evaluate": lambda shown: evaluate(REAL_CONFIG, run, settings, progress=shown),
-        "visualize": lambda shown: visualize(REAL_CONFIG, run, settings, progress=shown),
+        "visualize": lambda shown: visualize(REAL_CONFIG, [run], settings, progress=shown),
     }
 
 
