@@ -163,7 +163,7 @@ def _synthetic(out: Path, seed: int) -> Steps:
         "match": lambda shown: match_clusters(CONFIG, run, settings),
         "stage two": lambda shown: train_stage2(CONFIG, run, settings, shown),
         "evaluate": lambda shown: evaluate(CONFIG, run, settings, progress=shown),
-        "visualize": lambda shown: visualize(CONFIG, run, settings, progress=shown),
+        "visualize": lambda shown: visualize(CONFIG, [run], settings, progress=shown),
     }
 
 
@@ -206,7 +206,7 @@ def _real(out: Path, seed: int, pictures: Path, sounds: Path) -> Steps:
         "compose": compose,
         "train": lambda shown: train_stage1(REAL_CONFIG, run, settings, shown),
         "evaluate": lambda shown: evaluate(REAL_CONFIG, run, settings, progress=shown),
-        "visualize": lambda shown: visualize(REAL_CONFIG, run, settings, progress=shown),
+        "visualize": lambda shown: visualize(REAL_CONFIG, [run], settings, progress=shown),
     }
 
 

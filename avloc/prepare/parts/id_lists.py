@@ -36,7 +36,7 @@ def _pickled_ids(path: Path) -> list[str]:
         raise DataError(f"{path}: expected a list of ids; found {type(found).__name__}")
     double = first_double(found)
     if double is not None:
-        raise DataError(f"{path}: id {double!r} stands there more than once")
+        raise DataError(f"{path}: duplicate id {double!r}; expected each id once")
     return found
 
 
