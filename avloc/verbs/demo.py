@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from avloc.options import verb
-from avloc.progress import Progress, untold
+from avloc.progress import Pace, Progress, untold
 from avloc.verbs.evaluate import SetResult
 
 CONFIG = Path("dsol_synthetic_quick")
 OUT = Path("avloc-demo")  # where the configurations of the synthetic world look for their stores
+TINY_OUT = Path("avloc-demo-tiny")
 #: the splits of each store
 SPLITS = {
     "music": ("solo_training_1", "solo_training_2", "solo_validation", "solo_testing", "pair_testing", "duet_testing"),
@@ -19,6 +20,9 @@ SPLITS = {
     "mosaics": ("train", "validation", "test"),
 }
 MOSAICS = (1600, 200, 400)  # of each split
+#: of `--tiny`: videos, mosaics of each split, and settings that train less
+TINY_VIDEOS, TINY_MOSAICS = 120, (96, 16, 32)
+TINY = ("stage1.train.epochs=6", "stage1.model.init_num=5", "stage1.model.class_iter=2", "stage1.train.warmup=10")
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,8 @@ class Claim:
 
 @dataclass(frozen=True)
 class Demo:
-    """seconds: of each step of this call. sets: results by test set. claims: see Claim. page: the report."""
+    """seconds: of each step of this call. sets: results by test set. claims: see Claim. page: the report. tiny: the world
+    is too small to judge the claims."""
 
     out: Path
     run: Path
@@ -47,6 +52,7 @@ class Demo:
     sets: dict[str, SetResult]
     claims: list[Claim]
     page: Path
+    tiny: bool = False
 
     def to_json(self) -> dict[str, Any]:
         def short(result: SetResult) -> dict[str, Any]:
@@ -59,6 +65,7 @@ class Demo:
         return {
             "out": str(self.out),
             "run": str(self.run),
+            "tiny": self.tiny,
             "seconds": self.seconds,
             "claims": [vars(claim) for claim in self.claims],
             "sets": {name: short(result) for name, result in self.sets.items()},
@@ -68,11 +75,14 @@ class Demo:
 
 @verb
 def demo(
-    out: Annotated[Path, "folder for the videos, the stores and the run"] = OUT,
+    out: Annotated[
+        Path | None, "folder for the videos, the stores and the run; default: avloc-demo, or avloc-demo-tiny"
+    ] = None,
     seed: Annotated[int, "seed of the world and of the training"] = 0,
+    tiny: Annotated[bool, "the same steps on a smaller world, which is too small to judge the method"] = False,
     progress: Progress | None = None,
 ) -> Demo:
-    """The whole pipeline on a synthetic world: about six minutes on two processor cores.
+    """The whole pipeline on a synthetic world: about six minutes on two processor cores, with --tiny one and a half.
 
     Generates videos, prepares them, trains both stages of DSOL with clustering between them, scores the heat maps
     beside baselines that ignore the sound, and draws a report page. If you interrupt it, run it again: it resumes
@@ -91,16 +101,20 @@ def demo(
     )
     from avloc.errors import AvlocError
 
+    out = out or (TINY_OUT if tiny else OUT)
     world, music, scenes, mosaics, run = (out / name for name in ("world", "music", "scenes", "mosaics", "run"))
     stores = _stores(music, scenes, mosaics)
     if seed < 0:
         raise AvlocError(f"seed is {seed}; expected a whole number from 0 on")
     settings = [f"seed={seed}", *(f"{key}.store={_quoted(store)}" for key, store in stores.items())]
-    counts = [f"{name}={count}" for name, count in zip(SPLITS["mosaics"], MOSAICS, strict=True)]
+    settings += TINY if tiny else ()
+    amounts = TINY_MOSAICS if tiny else MOSAICS
+    counts = [f"{name}={count}" for name, count in zip(SPLITS["mosaics"], amounts, strict=True)]
+    size: dict[str, Any] = {"videos": TINY_VIDEOS} if tiny else {}
     found: dict[str, Any] = {}
     seconds: dict[str, float] = {}
     steps: dict[str, Callable[[Progress], Any]] = {
-        "generate": lambda shown: prepare_synthetic(world, seed=seed, progress=shown),
+        "generate": lambda shown: prepare_synthetic(world, seed=seed, progress=shown, **size),
         "prepare": lambda shown: prepare_music(
             world, music, size=112, frames="raw", splits=SPLITS["music"], progress=shown
         ),
@@ -124,7 +138,7 @@ def demo(
         seconds[name] = round(time.perf_counter() - started, 1)
     tell(len(steps), len(steps), "done")
     sets = found["evaluate"].sets
-    return Demo(out, run, seconds, sets, claims_of(sets), found["visualize"].report)
+    return Demo(out, run, seconds, sets, claims_of(sets), found["visualize"].report, tiny)
 
 
 def _stores(music: Path, scenes: Path, mosaics: Path) -> dict[str, Path]:
@@ -141,9 +155,12 @@ def _quoted(path: Path) -> str:
 def _part(tell: Progress, number: int, steps: int, name: str) -> Progress:
     """The progress of one step, as that of the whole."""
 
+    pace = Pace()
+
     def shown(done: int, total: int, text: str) -> None:
         share = f"{done}/{total} " if total else ""
-        tell(number, steps, f"{name}: {share}{text}")
+        left = pace(done, total) if total else ""
+        tell(number, steps, f"{name}: {share}{', '.join(part for part in (text, left) if part)}")
 
     shown(0, 0, "")
     return shown
