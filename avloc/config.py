@@ -15,6 +15,7 @@ from typing import Any, Union, get_args, get_origin
 import yaml
 
 from avloc.errors import ConfigError
+from avloc.naming import words
 
 
 class _Loader(yaml.SafeLoader):
@@ -25,11 +26,6 @@ _Loader.yaml_implicit_resolvers = {key: list(value) for key, value in yaml.SafeL
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
 )
-
-
-def words(given: Sequence[str]) -> Sequence[str]:
-    """What was given where several words may be: a lone text is one word, not its letters."""
-    return (given,) if isinstance(given, str) else given
 
 
 @dataclass

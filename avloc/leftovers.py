@@ -32,7 +32,7 @@ class Left:
 
     def __str__(self) -> str:
         dots = ", ..." if self.count > min(len(self.names), SHOWN) else ""
-        words = re.sub(r"^(\w+)s (are|have) ", _in_singular, self.words) if self.count == 1 else self.words
+        words = re.sub(r"^((?:\w+ )?\w+)s (are|have) ", _in_singular, self.words) if self.count == 1 else self.words
         return f"{self.count} {words}: {', '.join(self.names[:SHOWN])}{dots}"
 
 

@@ -4,7 +4,7 @@ import difflib
 import os
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 LONGEST = 60  # characters of one name in a message
 MESSAGE = 400  # characters of one line of a message
@@ -97,3 +97,8 @@ def unknown(what: str, name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, names, 1)
     hint = f"did you mean {near[0]!r}? The {what}s are" if near else f"the {what}s are"
     return f"no {what} {brief(name)!r}; {hint} {some(names, MOST)}"
+
+
+def words(given: Sequence[str]) -> Sequence[str]:
+    """What was given where several words may be: a lone text is one word, not its letters."""
+    return (given,) if isinstance(given, str) else given

@@ -60,7 +60,8 @@ StorePath = Annotated[Path, "a prepared store"]
 class Parameter:
     """A parameter as its annotation describes it; `kind` is its type without None and without the list around it.
 
-    several: it takes a sequence. pairs: it takes a mapping. optional: None is a value of it.
+    several: it takes a sequence. pairs: it takes a mapping. optional: None is a value of it. fixed: how many values a tuple
+    of that length takes, which follow one option; 0 for everything else.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Parameter:
     several: bool
     pairs: bool
     optional: bool
+    fixed: int = 0
 
     @property
     def choices(self) -> tuple[Any, ...]:
@@ -106,9 +108,10 @@ def _parameter(name: str, hint: Any) -> Parameter:
             name, Annotated[(kind.__origin__ | None if optional else kind.__origin__, *kind.__metadata__)]
         )
     several, pairs = get_origin(kind) is Sequence, get_origin(kind) is Mapping
+    fixed = len(get_args(kind)) if get_origin(kind) is tuple and Ellipsis not in get_args(kind) else 0
     if get_origin(kind) in (Sequence, list, tuple):
         several, kind = True, get_args(kind)[0]
-    return Parameter(name, kind, help, ask, several, pairs, optional)
+    return Parameter(name, kind, help, ask, several, pairs, optional, fixed)
 
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -140,6 +143,10 @@ def _fitting(parameter: Parameter | None, value: Any) -> Any:
         return value
     if parameter.several:
         values = [value] if isinstance(value, str | Path) else value
+        if parameter.fixed and len(values) != parameter.fixed:
+            raise DataError(
+                f"{parameter.name} has {len(values)} values; expected {parameter.ask.metavar or parameter.fixed}"
+            )
         return [_fitted(parameter, one) for one in values]
     return _fitted(parameter, value)
 

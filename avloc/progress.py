@@ -21,7 +21,9 @@ class Pace:
     def speed(self, done: int) -> float:
         """Things a second; 0 where none was done yet."""
         now = time.monotonic()
-        before, began = self._first = self._first or (done, now)
+        if self._first is None or done < self._first[0]:  # less than before: another count has begun
+            self._first = done, now
+        before, began = self._first
         return (done - before) / max(now - began, 1e-9) if done > before else 0.0
 
     def __call__(self, done: int, total: int) -> str:

@@ -165,7 +165,7 @@ def known_key(text: str, page: Path) -> bool:
 def test_every_dotted_key_is_a_setting(page):
     for span in spans(page):
         key = re.match(rf"((?:{'|'.join(TOP)})(?:\.\w+)+)(?:: .*|=.*)?$", span)
-        if key and not re.search(r"\.(json|jsonl|npz|csv|txt|h5|yaml|html|safetensors)$", key[1]):
+        if key and not re.search(r"\.(json|jsonl|npz|csv|txt|h5|yaml|html|safetensors|pth)$", key[1]):
             assert known_key(key[1], page), f"{name_of(page)}: {span}"
 
 
@@ -210,7 +210,7 @@ def test_every_piece_of_a_configuration_is_taken(page):
 def test_every_dotted_name_of_the_package_can_be_imported(page):
     for span in spans(page):
         name = re.match(r"(avloc(?:\.[A-Za-z_]\w*)+)(?:\(.*)?$", span)
-        if name and not name[1].endswith((".x", ".h5")):
+        if name and not name[1].endswith((".x", ".h5", ".json")):
             assert imported(name[1]) is not None, f"{name_of(page)}: {span}"
 
 

@@ -22,6 +22,7 @@ GROUND = {
     "endings",
     "joins",
     "leftovers",
+    "locks",
     "tables",
     "walking",
 }

@@ -46,7 +46,10 @@ def test_a_folder_of_maps(tmp_path):
     found = read_predictions(tmp_path / "maps")
     assert dict(zip(found.ids, found.maps[:, 0, 0, 0].tolist(), strict=True)) == {"deep/two": 7.0, "one": 0.5}
     np.save(tmp_path / "maps" / "other.npy", np.zeros((5, 4)))
-    with pytest.raises(DataError, match="expected one shape"):
+    sized = read_predictions(tmp_path / "maps").sized
+    assert sized is not None and {one.shape for one in sized} == {(1, 4, 4), (1, 5, 4)}, "each frame's own size"
+    np.save(tmp_path / "maps" / "two_maps.npy", np.zeros((2, 5, 4)))
+    with pytest.raises(DataError, match="expected as many of each clip"):
         read_predictions(tmp_path / "maps")
 
 
@@ -57,7 +60,7 @@ def test_a_folder_of_maps(tmp_path):
         ({"ids": IDS[:2], "maps": np.ones((3, 4, 4))}, "2 ids for maps of shape"),
         ({"ids": IDS, "maps": np.ones((3, 4))}, r"expected \(N, h, w\)"),
         ({"ids": IDS, "maps": np.ones((3, 0, 4))}, "not empty"),
-        ({"ids": ["a", "b", "a"], "maps": np.ones((3, 4, 4))}, "id 'a' stands there twice"),
+        ({"ids": ["a", "b", "a"], "maps": np.ones((3, 4, 4))}, "duplicate id 'a'"),
         ({"ids": IDS, "maps": np.array(["x"] * 3)}, "expected numbers"),
         ({"ids": IDS, "maps": np.ones((3, 2, 4, 4)), "classes": ["x"]}, "a name for each of the K maps"),
         ({"ids": IDS, "maps": np.ones((3, 4, 4)), "confidence": [1.0]}, "a number for each id"),

@@ -157,7 +157,8 @@ def id_list(path: Path) -> list[str]:
     ids = [bare(row[column].strip()) for _, row in table.rows]
     double = first_double(ids)
     if double is not None:
-        raise DataError(f"{path}: id {brief(double)!r} stands there more than once")
+        again = ids.index(double, ids.index(double) + 1)
+        raise DataError(f"{path}:{table.rows[again][0]}: duplicate id {brief(double)!r}; expected each id once")
     return ids
 
 

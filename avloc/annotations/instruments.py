@@ -59,7 +59,7 @@ def read_masks(path: Path) -> dict[str, NDArray[np.bool_]]:
     if masks.ndim != 3 or len(masks) != len(ids):
         raise DataError(f"{path}: {len(ids)} ids for masks of shape {masks.shape}; expected (N, h, w)")
     if len(set(ids)) < len(ids):
-        raise DataError(f"{path}: a sample stands there twice; expected each id once")
+        raise DataError(f"{path}: duplicate sample; expected each once")
     return dict(zip(ids, masks, strict=True))
 
 

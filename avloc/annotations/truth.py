@@ -82,7 +82,7 @@ class Truth:
             raise DataError(f"truth {self.name}: classes of masks {self.mask_class.shape} for masks of shape {found}")
         double = first_double(self.ids)
         if double is not None:
-            raise DataError(f"truth {self.name}: id {brief(double)!r} stands there twice")
+            raise DataError(f"truth {self.name}: duplicate id {brief(double)!r}")
 
     @classmethod
     def of_boxes(

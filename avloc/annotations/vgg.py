@@ -19,7 +19,7 @@ def _boxes(files: Files, borrowed: bool = False) -> dict[str, dict]:
     found = {row["file"]: row for row in rows}
     if len(found) < len(rows):
         double = next(row["file"] for row in rows if found[row["file"]] is not row)
-        raise DataError(f"{path}: {double!r} stands there more than once; expected one entry for each clip")
+        raise DataError(f"{path}: duplicate clip {double!r}; expected each clip once")
     return found
 
 
@@ -78,9 +78,7 @@ def read_duet(files: Files) -> Truth:
     partner: dict[str, str] = {}
     for number, row in enumerate(csv_rows(table, 4), 1):
         if partner.setdefault(row[0], row[2]) != row[2]:
-            raise DataError(
-                f"{table}:{number}: {row[0]} stands there with two partners; expected one row for each clip"
-            )
+            raise DataError(f"{table}:{number}: {row[0]} has a second partner; expected one for each clip")
         for clip in (row[0], row[2]):
             if clip not in boxes:
                 raise DataError(f"{table}:{number}: {clip} has no boxes in the VGG-SS annotation")

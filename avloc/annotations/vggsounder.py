@@ -67,10 +67,10 @@ def _add(found: dict[str, Sounder], row: Mapping[str, str], where: str) -> None:
     flags = {column: row.get(column, "") for column in OF_CLIP}
     if not name or not label or modality not in ("A", "V", "AV"):
         raise DataError(f"{where}: found {name!r}, {label!r}, {modality!r}; expected a clip, a label, and A, V or AV")
-    wrong = next((column for column, value in flags.items() if value not in ("True", "False")), None)
+    wrong = next((column for column, value in flags.items() if value.lower() not in ("true", "false")), None)
     if wrong is not None:
         raise DataError(f"{where}: {wrong} is {flags[wrong]!r}; expected True or False")
-    told = {column: value == "True" for column, value in flags.items()}
+    told = {column: value.lower() == "true" for column, value in flags.items()}
     known = found.setdefault(name, Sounder({}, told))
     if known.flags != told:
         raise DataError(f"{where}: {name} has other flags than in the rows before; expected the same in each")

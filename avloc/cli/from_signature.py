@@ -40,7 +40,10 @@ def option(parameter: Parameter, default: Any, command: str, panel: str | None =
     if parameter.several or parameter.pairs:
         if not ask.positional:
             about["metavar"] = ask.metavar or ("<path>" if kind is Path else "<str>")
-        kind = list[str] if parameter.pairs or parameter.choices else list[kind]  # type: ignore[valid-type]
+        if parameter.fixed:
+            kind = tuple[(kind,) * parameter.fixed]  # type: ignore[misc]
+        else:
+            kind = list[str] if parameter.pairs or parameter.choices else list[kind]  # type: ignore[valid-type]
         default = EMPTY if default is EMPTY else list(default) if default else None
     if default is None:
         kind = kind | None

@@ -74,6 +74,8 @@ def show_check(found: "Checked") -> None:
             say(f"{name}: {line}")
         if split.mended:
             say(f"{name}: repaired or partly left out: {some(split.mended)}")
+    for join in found.unmatched:
+        say(join)
     for line in found.problems or ["nothing is wrong"]:
         say(line)
 

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Annotated
 
 from avloc.cli.show import say, table
+from avloc.cli.show_scores import show_hearing
 from avloc.percents import map_title
 
 if TYPE_CHECKING:
@@ -60,6 +61,9 @@ def show_imported(imported: "Imported") -> None:
 def show_demo(done: "Demo") -> None:
     for name, result in done.sets.items():
         _show_set(name, result)
+        if done.real:
+            show_hearing(result.result)
+            say()
     verdicts = ["too small" if done.tiny else "yes" if claim.holds else "NO" for claim in done.claims]
     rows = [
         [verdict, claim.text, f"{100 * claim.value:+.1f}", _interval(claim.ci95_by_video)]

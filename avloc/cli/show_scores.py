@@ -70,7 +70,9 @@ def show_result(result: Any, title: str = "") -> None:
     heading = f"{title or result.benchmark or 'own truth'} by {result.protocol.label}"
     missing = counts.get("missing", 0) if result.protocol.missing == "zero" else 0
     absent = f", {missing} of them without a map score 0" if missing else ""
-    say(f"{heading}: {counts['evaluated']} of {counts['requested']} clips{absent}{dropped}")
+    negatives = counts.get("negatives", 0)
+    silent = f", {counts['evaluated'] - negatives} of them with something to find" if negatives else ""
+    say(f"{heading}: {counts['evaluated']} of {counts['requested']} clips{silent}{absent}{dropped}")
     blind = list(result.baselines)
     rows = []
     for name, metric in result.metrics.items():
@@ -83,6 +85,12 @@ def show_result(result: Any, title: str = "") -> None:
         if means and 1 < len(groups) < counts["evaluated"]:
             plural = "classes" if kind == "class" else "videos"
             say(f"mean over {len(groups)} {plural}: {', '.join(f'{k} {percent(v)}' for k, v in means.items())}")
+    show_hearing(result)
+    notes(result.warnings)
+
+
+def show_hearing(result: Any) -> None:
+    """How well maps tell sounds that nothing in view makes, and sounding from silent objects; nothing without such."""
     kinds = result.extra.get("negative_sound", {})
     if kinds:
         rows = [[k, v["clips"], percent(v["auroc"]), percent(v["false_alarm_rate"])] for k, v in kinds.items()]
@@ -92,7 +100,6 @@ def show_result(result: Any, title: str = "") -> None:
     if told:
         share = percent(told["value"])
         print(f"what sounds has the higher map in {share} % of {told['pairs']} pairs with a silent object (chance: 50)")
-    notes(result.warnings)
 
 
 def own_name(metrics: Mapping[str, Any], name: str) -> str:

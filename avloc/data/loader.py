@@ -106,13 +106,13 @@ class Loader:
             assert labels.proposal_classes is not None
             boxes, kinds = torch.from_numpy(labels.proposals), torch.from_numpy(labels.proposal_classes)
             self._proposals = boxes.to(device), kinds.to(device)
-        self._kept = kept or Kept()
+        self.kept = kept or Kept()
         self._raw: tuple[Tensor | None, Tensor | None] | None = None
-        everything = self._kept.frames is not None and self._kept.sounds is not None
+        everything = self.kept.frames is not None and self.kept.sounds is not None
         if not everything and stays_in_memory(store, device, resident):
             self._raw = (
-                None if self._kept.frames else torch.from_numpy(store.all_frames()).to(device),
-                None if self._kept.sounds else torch.from_numpy(store.all_sounds()).to(device),
+                None if self.kept.frames else torch.from_numpy(store.all_frames()).to(device),
+                None if self.kept.sounds else torch.from_numpy(store.all_sounds()).to(device),
             )
 
     @property
@@ -153,7 +153,7 @@ class Loader:
 
     def _read(self, parts: list[Plan]) -> Iterator[tuple[Plan, RawBatch]]:
         every = self.senses.every_frame
-        if self._kept.frames and self._kept.sounds:
+        if self.kept.frames and self.kept.sounds:
             yield from ((part, RawBatch(None, None)) for part in parts)
             return
         if self._raw is not None:
@@ -162,7 +162,7 @@ class Loader:
                 yield part, gathered(frames, sounds, part, every)
             return
         reader = DataLoader(
-            Parts(self.store, parts, every, self._kept.frames is None, self._kept.sounds is None),
+            Parts(self.store, parts, every, self.kept.frames is None, self.kept.sounds is None),
             batch_size=None,
             num_workers=self.workers,
             pin_memory=self.device.type == "cuda",
@@ -185,8 +185,8 @@ class Loader:
         )
         if self.senses.views == 2:
             batch.view2 = self._seen(raw.frames, part.clips, part.picks, generator)
-        if self._kept.frames and self.senses.every_frame:
-            rows = self._kept.frames
+        if self.kept.frames and self.senses.every_frame:
+            rows = self.kept.frames
             batch.frames = rows.every(part.clips, rows.draw(len(part), generator)).to(self.device)
         elif raw.every is not None:
             batch.frames = self._all_frames(raw.every, generator)
@@ -206,13 +206,13 @@ class Loader:
 
     def _seen(self, raw: Tensor | None, clips: Indices, picks: Indices, generator: Generator | None) -> Tensor:
         """One frame of each clip as the method sees it, or its kept features."""
-        rows = self._kept.frames
+        rows = self.kept.frames
         if rows is not None:
             return rows.of(clips, picks, rows.draw(len(clips), generator)).to(self.device)
         return self.senses.frame(raw, generator)
 
     def _heard(self, raw: Tensor | None, clips: Indices, generator: Generator | None) -> tuple[Tensor, Tensor | None]:
-        rows = self._kept.sounds
+        rows = self.kept.sounds
         if rows is not None:
             return rows.of(clips, np.zeros_like(clips), rows.draw(len(clips), generator)).to(self.device), None
         assert raw is not None

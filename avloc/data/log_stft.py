@@ -9,7 +9,7 @@ import torch
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Generator, Tensor
 
-from avloc.data.spectra import hidden, log2_, magnitudes, together
+from avloc.data.spectra import hidden, log2_, magnitudes, masked, together
 from avloc.data.waveforms import as_float, excerpt, varied
 from avloc.errors import AvlocError
 
@@ -25,6 +25,9 @@ class LogStft:
     2023 (257x301 for the `middle` 3 seconds at 24 kHz).
 
     Training may vary the sound, which the published code does not: see `shift`, `gain` and `hide` of LogMel.
+    masks: in training, up to so many adjacent frequencies and up to so many adjacent times of each clip become 0, which is loud
+    on this scale; FNAC masks (9, 9). mask_starts: whether a mask's start is drawn from its ``own`` axis, or from the other one
+    (``swapped``) as in FNAC's release, where a mask may lie partly or wholly beyond the end.
     """
 
     __pydantic_config__ = {"extra": "forbid"}
@@ -39,6 +42,8 @@ class LogStft:
     shift: float = 0.0
     gain: float = 0.0
     hide: float = 0.0
+    masks: tuple[NonNegativeInt, NonNegativeInt] = (0, 0)
+    mask_starts: Literal["own", "swapped"] = "own"
 
     def __call__(self, waveforms: Tensor, generator: Generator | None = None) -> Tensor:
         """Waveforms are int16, or float in [-1, 1]; a generator asks for the training view, None for the test view."""
@@ -56,6 +61,9 @@ class LogStft:
             log = self._levels(waveforms)
         if generator is not None:
             log = hidden(log, self.hide, (1, 2), generator)
+            starts = log.shape[1:] if self.mask_starts == "own" else (log.shape[2], log.shape[1])
+            for axis, widest, start in zip((1, 2), self.masks, starts, strict=True):
+                log = masked(log, axis, widest, start, generator)
         return log.unsqueeze(1)
 
     def _levels(self, waveforms: Tensor) -> Tensor:

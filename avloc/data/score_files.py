@@ -58,7 +58,7 @@ def rows_of(path: Path, store: Store, ids: list[str]) -> NDArray[np.int64]:
     place = {clip: row for row, clip in enumerate(ids)}
     double = first_double(ids)
     if double is not None:
-        raise DataError(f"{path}: id {brief(double)!r} stands there twice; expected each clip once")
+        raise DataError(f"{path}: duplicate id {brief(double)!r}; expected each id once")
     found = match(store.ids, ids)
     if found.missing:
         raise DataError(

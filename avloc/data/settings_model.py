@@ -8,6 +8,21 @@ from typing_extensions import TypedDict
 _Count = Annotated[int, Field(ge=0, le=10**12)]
 
 
+class Left(TypedDict):
+    kind: str
+    count: _Count
+    words: str
+    names: list[str]
+
+
+class Unmatched(TypedDict):
+    """What a join of names left over; see `avloc.leftovers`."""
+
+    what: str
+    matched: _Count
+    left: list[Left]
+
+
 class Settings(TypedDict):
     """rate: Hz. seconds: of a clip. samples: of its waveform, 0 where it has a spectrogram (`sound`). size: pixels. splits:
     clips of each. votes: how many boxes must agree on a place for its full weight. block: items a shard. shard: "2/8" of a
@@ -29,8 +44,10 @@ class Settings(TypedDict):
     block: NotRequired[Annotated[int, Field(ge=1, le=10**9)]]
     shard: NotRequired[Annotated[str, Field(pattern=r"^\d{1,6}/\d{1,6}$")] | None]
     source: NotRequired[str]
+    beside: NotRequired[str]
     data: NotRequired[str]
     ok: NotRequired[_Count]
     failed: NotRequired[_Count]
     sound: NotRequired[dict[str, Any] | None]
     masks: NotRequired[bool]
+    unmatched: NotRequired[list[Unmatched]]

@@ -73,3 +73,14 @@ def hidden(log: Tensor, share: float, axes: tuple[int, int], generator: Generato
         covered = ((place >= start) & (place < start + wide)).unsqueeze(3 - axis)
         log = torch.where(covered, log.mean((1, 2), keepdim=True), log)
     return log
+
+
+def masked(log: Tensor, axis: int, widest: int, starts: int, generator: Generator) -> Tensor:
+    """Levels (B, F, T) with one stretch of `axis` set to 0 in each clip: up to `widest` long, starting below `starts`."""
+    if not widest:
+        return log
+    start = torch.randint(starts, (len(log), 1), generator=generator).to(log.device)
+    width = torch.randint(widest + 1, (len(log), 1), generator=generator).to(log.device)
+    place = torch.arange(log.shape[axis], device=log.device)
+    covered = (place >= start) & (place < start + width)
+    return log.masked_fill(covered.unsqueeze(3 - axis), 0.0)

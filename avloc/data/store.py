@@ -21,12 +21,8 @@ from avloc.data.spectrograms import empty_sounds, spectrograms_of
 from avloc.data.store_settings import read_settings, splits_of
 from avloc.errors import DataError
 
-_PLACE = (
-    "source",
-    "store",
-    "unmatched",
-    "origin",
-)  # where it lies and comes from, what was not found: not what it holds
+#: where it lies and comes from, and what was not found: not what it holds
+_PLACE = ("source", "beside", "store", "unmatched", "origin")
 
 Indices = NDArray[np.integer] | Sequence[int]
 
@@ -84,6 +80,13 @@ class Store:
         part = self._of([row for one in names for row in self._rows if row["split"] == one])
         part.split_name = name
         return part
+
+    def item_of(self, index: int) -> tuple["Store", int]:
+        """The clips of the item that a clip came of, and the clip's number among them; they lie in one shard."""
+        stops = np.cumsum([len(row["clips"]) for row in self._rows])
+        place = int(np.searchsorted(stops, index, "right"))
+        row = self._rows[place]
+        return self._of([row]), index - int(stops[place]) + len(row["clips"])
 
     def _of(self, rows: list[dict[str, Any]]) -> "Store":
         part = copy.copy(self)

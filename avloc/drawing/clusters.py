@@ -1,6 +1,7 @@
 """What the clusters hold: a few frames of each, and how they agree with the true classes."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,17 +15,29 @@ from avloc.drawing.panels import Picture
 from avloc.drawing.pictures import scaled
 
 SIDE, FRAMES = 112, 6  # px of a frame, frames a cluster
+LISTEN = 5.0  # seconds of a sound
 
 
-def cluster_strips(
+@dataclass(frozen=True)
+class ShownCluster:
+    """Frames of some clips of a cluster in one strip, and the sound of each, waveforms (S,) at `rate` Hz; sounds that are
+    stored as spectrograms, which cannot be played, are not among them."""
+
+    strip: Picture
+    clips: list[str]
+    sounds: list[NDArray[Any]]
+    rate: int
+
+
+def shown_clusters(
     store: Store, labels: NDArray[np.integer], clusters: int, classes_of: Mapping[int, str], seed: int = 0
-) -> list[Picture]:
+) -> list[ShownCluster]:
     """Of each cluster the first frames of some of its clips, drawn at random, of different videos where there are such.
 
     labels: (N,) cluster of each clip of the split. classes_of: names of the classes that clusters were matched with.
     """
     random = np.random.default_rng(seed)
-    videos, strips = np.array(store.videos), []
+    videos, found = np.array(store.videos), []
     for cluster in range(clusters):
         clips = random.permutation(np.flatnonzero(labels == cluster))
         firsts = np.sort(np.unique(videos[clips], return_index=True)[1])
@@ -34,8 +47,10 @@ def cluster_strips(
             strip[:, place * SIDE : (place + 1) * SIDE] = scaled(frame, SIDE)
         name = f"Cluster {cluster}" + (f": {classes_of[cluster]}" if cluster in classes_of else "")
         size = f"{len(clips)} clips of {len(firsts)} videos"
-        strips.append(Picture(name, strip, size, f"{len(order)} frames of {name}, which has {size}"))
-    return strips
+        picture = Picture(name, strip, size, f"{len(order)} frames of {name}, which has {size}")
+        sounds = [sound[: int(LISTEN * store.rate)] for sound in store.sounds(order) if sound.ndim == 1]
+        found.append(ShownCluster(picture, [store.ids[clip] for clip in order], sounds, store.rate))
+    return found
 
 
 def matching_chart(matching: Mapping[str, Any]) -> Chart:

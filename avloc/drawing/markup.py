@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from avloc.drawing.colours import Image
 from avloc.drawing.panels import Picture
-from avloc.drawing.sound import wav_bytes
+from avloc.drawing.sound import sound_file, sound_picture
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,9 @@ def data_uri(content: bytes, kind: str) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def jpeg(image: Image) -> str:
-    """A data URI; colours at full resolution, for the thin lines of boxes."""
-    settings = [cv2.IMWRITE_JPEG_QUALITY, 83, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
-    _, content = cv2.imencode(".jpg", np.ascontiguousarray(image[..., ::-1]), settings)
+def jpeg(image: Image, quality: int = 85) -> str:
+    """A data URI."""
+    _, content = cv2.imencode(".jpg", np.ascontiguousarray(image[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, quality])
     return data_uri(content.tobytes(), "image/jpeg")
 
 
@@ -60,18 +59,29 @@ def chart(shown: Chart) -> str:
     return f'<figure class="chart"><picture>{dark}{light}</picture></figure>'
 
 
-def sound(waveform: NDArray[Any], rate: int, shown: Image, name: str) -> str:
-    """A player above the picture of what it plays; the picture alone of a spectrogram (T, F), which cannot be played."""
+def player(waveform: NDArray[Any], rate: int, name: str) -> str:
+    """A player of samples (S,); nothing for a spectrogram (T, F), which cannot be played."""
     if waveform.ndim == 2:
+        return ""
+    label = text(f"Sound of {name}")
+    uri = data_uri(*sound_file(waveform, rate))
+    return f'<audio controls preload="none" aria-label="{label}" src="{uri}"></audio>'
+
+
+def sound_figure(waveform: NDArray[Any], rate: int, name: str) -> str:
+    """The picture of a clip's sound, and what it shows."""
+    shown = sound_picture(waveform, rate, 320)
+    height, width = shown.shape[:2]
+    if waveform.ndim == 2:
+        alt = f"Spectrogram of {name}"
         words = f"the stored spectrogram, {waveform.shape[0]} x {waveform.shape[1]}; there is no waveform to play"
-        picture = image(jpeg(shown), f"Spectrogram of {name}", shown.shape[1], shown.shape[0])
-        return f'<figure class="sound">{picture}<figcaption><b>Sound</b> {words}</figcaption></figure>'
-    alt = f"Waveform and log-mel spectrogram of {name}"
-    words = f"{len(waveform) / rate:.3g} s: waveform, scaled to its peak; log-mel spectrogram, 0 to {rate / 2000:g} kHz"
+    else:
+        alt = f"Waveform and log-mel spectrogram of {name}"
+        words = (
+            f"{len(waveform) / rate:.3g} s: waveform, scaled to its peak; log-mel spectrogram, 0 to {rate / 2000:g} kHz"
+        )
     return (
-        f'<figure class="sound"><audio controls preload="metadata" aria-label="{text(f"Sound of {name}")}" '
-        f'src="{data_uri(wav_bytes(waveform, rate), "audio/wav")}"></audio>'
-        f"{image(jpeg(shown), alt, shown.shape[1], shown.shape[0])}"
+        f'<figure class="sound">{image(jpeg(shown, 75), alt, width, height)}'
         f"<figcaption><b>Sound</b> {words}</figcaption></figure>"
     )
 

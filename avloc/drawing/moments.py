@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from avloc.data.store import Store
 from avloc.drawing.choose import Choice
-from avloc.drawing.colours import Image, class_colours
-from avloc.drawing.panels import Picture
-from avloc.drawing.pictures import class_picture, heat_picture, scaled, truth_colours, value_range, with_boxes
+from avloc.drawing.colours import Image
+from avloc.drawing.pictures import value_range
 
 VARIANTS = {
     "": "Heat map",
@@ -99,71 +98,14 @@ def moments(
     return found
 
 
-def pictures(moment: Moment) -> list[Picture]:
-    """Frame, truth, and the map of every variant that is there; of several maps a place shows its loudest."""
-    colours = truth_colours(moment.labels, moment.sounding)
-    truth = with_boxes(scaled(moment.frame), moment.boxes, colours, _tags(moment))
-    objects = f"sounding: {moment.names(moment.heard)}; silent: {moment.names(moment.silent)}"
-    others = int((moment.labels < 0).sum())
-    objects += f"; {others} of no class" if others else ""
-    shown = [
-        Picture("Frame", scaled(moment.frame), "as it is stored", f"The frame {moment.choice.id}"),
-        Picture("Truth", truth, objects, f"The frame with boxes of its objects: {objects}"),
-    ]
-    for variant, title in VARIANTS.items():
-        if variant in moment.maps:
-            title = moment.deaf if variant == "deaf" else title
-            heat = _loudest(moment.maps[variant])
-            image = _with_truth(moment, heat_picture(moment.frame, heat, value_range(heat)))
-            shown.append(Picture(title, image, _range_words(heat), f"{title} over the frame, {_range_words(heat)}"))
-    return shown
-
-
-def class_pictures(moment: Moment) -> list[Picture]:
-    """The maps of the classes that sound, of those in view and silent, of the loudest other one, and all in one.
-
-    All of them share one scale, so a class that the method does not hear stays dark.
-    """
-    heats = class_maps(moment)
-    limits = value_range(heats)
-    asked = [(number, "sounding") for number in moment.heard] + [(number, "silent") for number in moment.silent]
-    absent = [number for number in range(len(heats)) if number not in moment.heard + moment.silent]
-    if absent:
-        asked.append((max(absent, key=lambda number: value_range(heats[number])[1]), "loudest of the others"))
-    colours = class_colours(len(heats))
-    mixed = _with_truth(moment, class_picture(moment.frame, heats, colours), _tags(moment))
-    words = f"each place in the hue of its loudest class; shared scale {limits[0]:.3g} to {limits[1]:.3g}"
-    shown = [Picture("All classes", mixed, words, f"The maps of all classes in one, {words}")]
-    for number, what in asked:
-        image = _with_truth(moment, heat_picture(moment.frame, heats[number], limits), only=number)
-        words = f"{what}; highest {value_range(heats[number])[1]:.3g}"
-        shown.append(Picture(moment.classes[number], image, words, f"Heat map of {moment.classes[number]}, {words}"))
-    return shown
-
-
 def class_maps(moment: Moment) -> NDArray[np.float32]:
     """(C, h, w): of each class the loudest of its maps; a class without a map has the lowest value everywhere."""
     heats = moment.maps[""]
     assert moment.assignment is not None
     lowest = np.full(heats.shape[1:], value_range(heats)[0], np.float32)
-    return np.stack([_loudest(heats[row]) if row.any() else lowest for row in moment.assignment])
+    return np.stack([loudest(heats[row]) if row.any() else lowest for row in moment.assignment])
 
 
-def _loudest(maps: NDArray[np.float32]) -> NDArray[np.float32]:
+def loudest(maps: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Of several maps (K, h, w) the highest value at each place; values that are not finite count as none."""
     return np.where(np.isfinite(maps), maps, -np.inf).max(0)
-
-
-def _tags(moment: Moment) -> list[str]:
-    return [moment.classes[label] if label >= 0 else "" for label in moment.labels]
-
-
-def _with_truth(moment: Moment, image: Image, names: Sequence[str] | None = None, only: int | None = None) -> Image:
-    """The boxes of objects that have a class, or of one class; the others would only clutter a map."""
-    kept = np.flatnonzero(moment.labels >= 0 if only is None else moment.labels == only).tolist()
-    colours = truth_colours(moment.labels[kept], moment.sounding[kept])
-    return with_boxes(image, moment.boxes[kept], colours, None if names is None else [names[n] for n in kept], width=2)
-
-
-def _range_words(heat: NDArray[np.float32]) -> str:
-    low, high = value_range(heat)
-    return f"colours from {low:.3g} to {high:.3g}" if high > low else f"{low:.3g} everywhere"

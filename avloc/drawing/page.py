@@ -1,4 +1,4 @@
-"""The report: one HTML page that needs nothing but itself."""
+"""The report: one HTML page that needs nothing but itself, of one run or of several side by side."""
 
 import shlex
 from collections.abc import Mapping, Sequence
@@ -6,89 +6,124 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from avloc.drawing import markup
+from avloc.drawing.card import card
+from avloc.drawing.clusters import LISTEN, ShownCluster
 from avloc.drawing.colours import class_colours, css
+from avloc.drawing.flags import FLAGS, flags
 from avloc.drawing.markup import Chart, text
-from avloc.drawing.moments import Moment, class_pictures, pictures
-from avloc.drawing.panels import Picture
-from avloc.drawing.results import meanings, results_chart, results_table
-from avloc.drawing.sets import heading
-from avloc.drawing.sound import sound_picture
+from avloc.drawing.moments import Moment
+from avloc.drawing.per_class import class_table
+from avloc.drawing.results import meanings, results_table
 from avloc.drawing.style import CSS
+from avloc.drawing.tools import policy, script, tools
 
-POLICY = "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'"
 WHAT = (
     "A method was shown frames of videos together with their sound, and asked where in the picture the sound comes "
-    "from. Its answer is a heat map. Here are the numbers of this run beside those of rules that cannot hear, the heat "
-    "maps of some clips with their sound (the best, the median and the worst by score, and others drawn at random), "
-    "how the training went, which objects were found without being told their names, and with what settings."
+    "from. Its answer is a heat map. Here are the numbers of this run beside those of baselines that ignore the sound, "
+    "the heat maps of some clips with their sound (the best, the median and the worst by score, and others drawn at "
+    "random), how the training went, which objects were found without being told their names, and with what settings."
+)
+SEVERAL = (
+    "Several runs on the same clips. Their numbers stand side by side, and so do their heat maps: of the best and the "
+    "worst clips by the score of the first run, of those on which the runs differ most, and of others drawn at random."
+)
+HEARD = (
+    f"Below the frames of each cluster are players of the sounds of the same clips, in the same order, up to {LISTEN:g} "
+    "seconds of each. A good cluster holds one kind of object, and sounds alike."
 )
 
 
 @dataclass(frozen=True)
 class ShownSet:
-    """A test set. about: where its clips come from. shown: its chosen frames, none where only numbers are there."""
+    """A test set. about: where its clips come from. shown: its chosen clips, a moment for each run; none where only numbers
+    are there. results: of each run, None where it has none. charts: of the results. compared: what runs differ by, tables.
+    """
 
     name: str
     about: str
-    shown: Sequence[Moment]
-    result: Mapping[str, Any] | None
+    shown: Sequence[Sequence[Moment]]
+    results: Sequence[Mapping[str, Any] | None]
+    charts: Sequence[Chart] = ()
+    compared: Sequence[str] = ()
+
+
+@dataclass
+class ShownRun:
+    """One run of the page. deviations: (key, value here, the method's default). commands: how to run it again."""
+
+    name: str
+    method: str
+    training: list[Chart] = field(default_factory=list)
+    matrix: Chart | None = None
+    matched: str = ""
+    clusters: list[ShownCluster] = field(default_factory=list)
+    config: str = ""
+    deviations: list[tuple[str, str, str]] = field(default_factory=list)
+    commands: list[list[str]] = field(default_factory=list)
 
 
 @dataclass
 class Page:
-    """What the report says. deviations: (key, value here, the method's default). clusters: a strip of frames each.
+    """What the report says. left_out: what the runs do not hold, a line each. differing: settings that are not the same in
+    all runs, the key and a value for each run."""
 
-    left_out: what the run does not hold, a line each. commands: how to run it again.
-    """
-
-    run: str
-    method: str
+    runs: list[ShownRun]
     sets: list[ShownSet]
-    training: list[Chart] = field(default_factory=list)
-    matrix: Chart | None = None
-    matched: str = ""
-    clusters: list[Picture] = field(default_factory=list)
-    config: str = ""
-    deviations: list[tuple[str, str, str]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
-    commands: list[list[str]] = field(default_factory=list)
+    differing: list[tuple[str, ...]] = field(default_factory=list)
+
+    @property
+    def names(self) -> list[str]:
+        return [run.name for run in self.runs]
 
     def html(self) -> str:
-        title = f"{self.method} in {self.run}"
+        several = len(self.runs) > 1
+        title = f"{' and '.join(self.names)}" if several else f"{self.runs[0].method} in {self.names[0]}"
         sections = {
             "results": ("Results", self._results()),
             "clips": ("Clips", self._clips()),
-            "training": ("Training", self._training()),
-            "clusters": ("Clusters", self._clusters()),
-            "settings": ("Settings", self._settings()),
+            "training": ("Training", self._of_runs(_training)),
+            "clusters": ("Clusters", self._of_runs(_clusters)),
+            "settings": ("Settings", self._differing() + self._of_runs(_settings)),
             "warnings": ("Warnings", markup.items(self.warnings) or markup.paragraph("None.")),
-            "again": ("Run it again", self._again()),
+            "again": ("Run it again", self._of_runs(_again)),
         }
         links = "".join(f'<li><a href="#{key}">{heading}</a></li>' for key, (heading, _) in sections.items())
         body = "\n".join(markup.section(key, heading, content) for key, (heading, content) in sections.items())
         left_out = f'<div class="notes"><b>Left out</b>{markup.items(self.left_out)}</div>' if self.left_out else ""
         return (
             '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-            f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
+            f'<meta http-equiv="Content-Security-Policy" content="{policy()}">\n'
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
             f"<title>{text(title)}</title>\n<style>{CSS}</style>\n</head>\n<body>\n"
-            f"<header><h1>{text(title)}</h1>{markup.paragraph(WHAT)}"
+            f"<header><h1>{text(title)}</h1>{markup.paragraph(SEVERAL if several else WHAT)}"
             f'<nav aria-label="Sections"><ul>{links}</ul></nav></header>\n'
-            f"<main>\n{left_out}\n{body}\n</main>\n</body>\n</html>\n"
+            f"<main>\n{left_out}\n{body}\n</main>\n<script>{script()}</script>\n</body>\n</html>\n"
         )
+
+    def _of_runs(self, draw: Any) -> str:
+        """A part for each run, under its name where there are several."""
+        if len(self.runs) == 1:
+            return str(draw(self.runs[0]))
+        return "".join(f"<h3>{text(run.name)}</h3>{draw(run)}" for run in self.runs)
 
     def _results(self) -> str:
         parts = []
         metrics: dict[str, None] = {}
         for shown in self.sets:
-            if shown.result is None:
+            if not any(shown.results):
                 continue
-            metrics |= dict.fromkeys(shown.result.get("metrics", {}))
-            figure = results_chart(shown.name, shown.result)
             parts.append(f"<h3>{text(shown.name)}</h3>{markup.paragraph(shown.about, 'faint')}")
-            parts.append(f'<div class="charts">{markup.chart(figure)}</div>' if figure else "")
-            parts.append(results_table(f"{shown.name} (95 % interval)", shown.result))
+            charts = "".join(map(markup.chart, shown.charts))
+            parts.append(f'<div class="charts">{charts}</div>' if charts else "")
+            for run, result in zip(self.names, shown.results, strict=True):
+                if result is not None:
+                    metrics |= dict.fromkeys(result.get("metrics", {}))
+                    of_run = f": {run}" if len(self.runs) > 1 else ""
+                    parts.append(results_table(f"{shown.name}{of_run} (95 % interval)", result))
+            parts += shown.compared
+            parts.append(class_table(shown.name, self.names, shown.results))
         if not parts:
             return markup.paragraph("There are no results.")
         how = (
@@ -96,7 +131,15 @@ class Page:
             "higher the model is on the same frames: ▲ and ▼ mark differences whose interval leaves out zero, ≈ those "
             "that this test set cannot tell apart. Rows called a mask score a fixed shape and have no interval."
         )
-        return "".join(parts) + markup.paragraph(how, "faint") + markup.items(meanings(list(metrics)))
+        pixels = (
+            "Precision and recall of pixels show the maps at every threshold. They are no part of the protocol: each "
+            "frame's maps run from their lowest value to their highest, and the truth is the boxes of what sounds."
+        )
+        return (
+            "".join(parts)
+            + "".join(markup.paragraph(line, "faint") for line in (how, pixels))
+            + markup.items(meanings(list(metrics)))
+        )
 
     def _clips(self) -> str:
         key = (
@@ -109,38 +152,70 @@ class Page:
             "Colours run from the lowest to the highest value of each picture, said below it, so a weak map looks as "
             "strong as a sure one; the maps of single classes share one scale for each clip."
         )
+        sets = [shown for shown in self.sets if shown.shown]
+        moments = [moment for shown in sets for clip in shown.shown for moment in clip]
+        classes = sorted({name for one in moments for name in (one.classes[number] for number in one.heard)})
+        numbers = {name: number for number, name in enumerate(classes)}
+        used = {flag for moment in moments for flag in flags(moment)}
         parts = [key, markup.paragraph(how, "faint")]
-        for shown in self.sets:
-            if shown.shown:
-                parts.append(f"<h3>{text(shown.name)}</h3>{markup.paragraph(shown.about, 'faint')}")
-                if shown.shown[0].assignment is not None:
-                    parts.append(_hues(shown.shown[0].classes))
-                parts += [_clip(shown.name, moment) for moment in shown.shown]
+        parts.append(tools([one.name for one in sets], classes, [flag for flag in FLAGS if flag in used], self.names))
+        for place, shown in enumerate(sets):
+            cards = "\n".join(card(shown.name, clip, self.names, numbers, place) for clip in shown.shown)
+            first = shown.shown[0][0]
+            hues = _hues(first.classes) if any(moment.assignment is not None for moment in shown.shown[0]) else ""
+            about = markup.paragraph(f"{len(shown.shown)} clips. {shown.about}", "faint")
+            parts.append(
+                f'<section class="set"><h3>{text(shown.name)}</h3>{about}{hues}'
+                f'<div class="grid" style="--columns:{min(1 + len(self.runs), 4)}">{cards}</div></section>'
+            )
         return "\n".join(parts)
 
-    def _training(self) -> str:
-        charts = "".join(map(markup.chart, self.training))
-        return f'<div class="charts">{charts}</div>' if charts else _nothing("training log")
+    def _differing(self) -> str:
+        if len(self.runs) == 1:
+            return ""
+        rows = [
+            [f"<code>{text(key).replace('.', '.<wbr>')}</code>", *map(text, values)] for key, *values in self.differing
+        ]
+        columns = ["Setting", *map(text, self.names)]
+        told = markup.paragraph("What is set differently in these runs:" if rows else "All are set alike.")
+        return told + (markup.table("Settings that differ", columns, rows, "plain") if rows else "")
 
-    def _clusters(self) -> str:
-        strips = "".join(f'<div class="strip">{markup.picture(strip)}</div>' for strip in self.clusters)
-        parts = [markup.paragraph(self.matched) if self.matched else ""]
-        parts.append(f'<div class="charts">{markup.chart(self.matrix)}</div>' if self.matrix else "")
-        parts.append(f'<div class="strips">{strips}</div>' if strips else "")
-        return "".join(parts) or _nothing("clustering")
 
-    def _settings(self) -> str:
-        names = [f"<code>{text(key).replace('.', '.<wbr>')}</code>" for key, _, _ in self.deviations]
-        rows = [[name, text(here), text(usual)] for name, (_, here, usual) in zip(names, self.deviations, strict=True)]
-        told = "What differs here from the method's defaults. Its documentation says which of them are as published."
-        listed = markup.table("Settings of the method", ["Setting", "Here", "Default"], rows, "plain")
-        dump = f"<details><summary>The whole config.yaml</summary><pre>{text(self.config)}</pre></details>"
-        return markup.paragraph(told) + (listed if rows else markup.paragraph("Nothing.")) + dump
+def _training(run: ShownRun) -> str:
+    charts = "".join(map(markup.chart, run.training))
+    return f'<div class="charts">{charts}</div>' if charts else _nothing("training log")
 
-    def _again(self) -> str:
-        told = "In a new folder, from the configuration of this run, on the same prepared stores:"
-        lines = "\n".join(shlex.join(command) for command in self.commands)
-        return f"{markup.paragraph(told)}<pre>{text(lines)}</pre>"
+
+def _clusters(run: ShownRun) -> str:
+    parts = [markup.paragraph(run.matched) if run.matched else ""]
+    parts.append(f'<div class="charts">{markup.chart(run.matrix)}</div>' if run.matrix else "")
+    parts.append(markup.paragraph(HEARD) if any(one.sounds for one in run.clusters) else "")
+    strips = "".join(map(_cluster, run.clusters))
+    parts.append(f'<div class="strips">{strips}</div>' if strips else "")
+    return "".join(parts) or _nothing("clustering")
+
+
+def _cluster(shown: ShownCluster) -> str:
+    named = zip(shown.clips, shown.sounds, strict=False)
+    players = "".join(markup.player(sound, shown.rate, clip) for clip, sound in named)
+
+    listen = f'<div class="listen">{players}</div>' if players else ""
+    return f'<div class="strip">{markup.picture(shown.strip)}{listen}</div>'
+
+
+def _settings(run: ShownRun) -> str:
+    names = [f"<code>{text(key).replace('.', '.<wbr>')}</code>" for key, _, _ in run.deviations]
+    rows = [[name, text(here), text(usual)] for name, (_, here, usual) in zip(names, run.deviations, strict=True)]
+    told = "What differs here from the method's defaults. Its documentation says which of them are as published."
+    listed = markup.table("Settings of the method", ["Setting", "Here", "Default"], rows, "plain")
+    dump = f"<details><summary>The whole config.yaml</summary><pre>{text(run.config)}</pre></details>"
+    return markup.paragraph(told) + (listed if rows else markup.paragraph("Nothing.")) + dump
+
+
+def _again(run: ShownRun) -> str:
+    told = "In a new folder, from the configuration of this run, on the same prepared stores:"
+    lines = "\n".join(shlex.join(command) for command in run.commands)
+    return f"{markup.paragraph(told)}<pre>{text(lines)}</pre>"
 
 
 def _nothing(what: str) -> str:
@@ -151,15 +226,3 @@ def _hues(classes: Sequence[str]) -> str:
     found = zip(classes, class_colours(len(classes)), strict=True)
     entries = "".join(f'<li><i style="background:{css(colour)}"></i>{text(name)}</li>' for name, colour in found)
     return f'<ul class="key" aria-label="Hue of each class">{entries}</ul>'
-
-
-def _clip(name: str, moment: Moment) -> str:
-    player = markup.sound(moment.waveform, moment.rate, sound_picture(moment.waveform, moment.rate), moment.clip)
-    cells = "".join(map(markup.picture, pictures(moment))) + player
-    classes = "".join(map(markup.picture, class_pictures(moment))) if moment.assignment is not None else ""
-    return (
-        f'<article class="clip" aria-label="{text(f"{name}: {moment.choice.id}")}">'
-        f"<header><h4>{text(heading(moment))}</h4>"
-        f"<span>sounding: {text(moment.names(moment.heard))}</span><code>{text(moment.choice.id)}</code></header>"
-        f'<div class="cells">{cells}</div>{f"""<div class="cells">{classes}</div>""" if classes else ""}</article>'
-    )

@@ -116,3 +116,32 @@ def results_chart(title: str, result: Mapping[str, Any]) -> Chart | None:
     heading = f"{title}: {metric_name(first)} with 95 % intervals"
     alt = heading + ". " + "; ".join(f"{name} {100 * value:.1f} %" for name, value, _, _ in rows)
     return Chart(intervals(heading, rows, LIGHT), intervals(heading, rows, DARK), alt)
+
+
+def runs_chart(title: str, results: Mapping[str, Mapping[str, Any]]) -> Chart | None:
+    """The first metric that all of several runs have, by run; None where they have none in common."""
+    metrics = [list(result.get("metrics", {})) for result in results.values()]
+    first = next((name for name in metrics[0] if all(name in own for own in metrics)), None)
+    if first is None:
+        return None
+    rows = []
+    for name, result in results.items():
+        value = result["metrics"][first] or {}
+        if not _undefined(value):
+            rows.append((name, value["value"], *(interval(value) or (None, None))))
+    if not rows:
+        return None
+    heading = f"{title}: {metric_name(first)} with 95 % intervals"
+    alt = heading + ". " + "; ".join(f"{name} {100 * value:.1f} %" for name, value, _, _ in rows)
+    return Chart(intervals(heading, rows, LIGHT), intervals(heading, rows, DARK), alt)
+
+
+def compared_table(caption: str, first: str, other: str, metrics: Mapping[str, Any]) -> str:
+    """Differences of two runs on the clips they share; values are of `avloc.verbs.compare.Difference`."""
+    rows = []
+    for name, found in metrics.items():
+        ends = {"value": found.difference, "ci95_by_video": found.ci95_by_video}
+        probability = "&ndash;" if found.p is None else f"{found.p:.4f}"
+        rows.append([text(metric_name(name)), percent(found.a), percent(found.b), _difference(ends), probability])
+    columns = ["Metric", f"{text(first)} (%)", f"{text(other)} (%)", "Difference (points)", "p"]
+    return table(caption, columns, rows, "compared")

@@ -1,6 +1,7 @@
 """A test set's predictions as moments to show, and the figures of them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -8,18 +9,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.data.store import Store
-from avloc.drawing.choose import choose
+from avloc.drawing.choose import Choice, choose, with_extremes
 from avloc.drawing.colours import class_colours
-from avloc.drawing.moments import VARIANTS, Moment, class_pictures, frame_places, moments, pictures
+from avloc.drawing.moments import VARIANTS, Moment, frame_places, moments
+from avloc.drawing.overlays import class_pictures, pictures
 from avloc.drawing.panels import Row, panel
 from avloc.errors import RunError
 from avloc.predictions import Predictions, read_predictions
 
 
-def set_moments(
-    store: Store, folder: Path, name: str, per_clip: Sequence[Mapping[str, Any]], clips: int, seed: int, again: str
-) -> list[Moment]:
-    """Some frames of a test set with the maps that `folder` holds of it: ``<name>.h5`` and its variants.
+@dataclass(frozen=True)
+class SetMaps:
+    """What a run found of a test set: maps, variant -> id -> (K, h, w), and scores by id.
+
+    table: (C, K) bool, which maps belong to which class, None where that is not known. deaf: what the variant of that name
+    is called.
+    """
+
+    ids: list[str]
+    maps: Mapping[str, Mapping[str, NDArray[np.float32]]]
+    table: NDArray[np.bool_] | None
+    scores: Mapping[str, float]
+    deaf: str = VARIANTS["deaf"]
+
+
+def read_set(store: Store, folder: Path, name: str, per_clip: Sequence[Mapping[str, Any]], again: str) -> SetMaps:
+    """The maps that `folder` holds of a test set: ``<name>.h5`` and its variants.
 
     per_clip: entries of a result with ``id`` and ``ciou``. again: the command that writes the predictions, named where
     they do not fit (RunError).
@@ -35,13 +50,31 @@ def set_moments(
         lacking = sorted(set(ids) - set(part.ids))
         if lacking:
             raise RunError(f"{files[variant]} lacks {lacking[0]}, which {files['']} has; `{again}` writes both again")
-    scores = {row["id"]: row["ciou"] for row in per_clip if row.get("ciou") is not None}
-    chosen = choose(ids, [store.videos[places[frame][0]] for frame in ids], scores, clips, seed)
     maps = {variant: dict(zip(part.ids, part.maps, strict=True)) for variant, part in found.items()}
     table = class_table(found[""], store.classes)
+    scores = {row["id"]: row["ciou"] for row in per_clip if row.get("ciou") is not None}
     # what `evaluate` calls them
     deaf = str(found["deaf"].attributes.get("variant", VARIANTS["deaf"])) if "deaf" in found else VARIANTS["deaf"]
-    return moments(store, places, chosen, maps, table, deaf[:1].upper() + deaf[1:])
+    return SetMaps(list(ids), maps, table, scores, deaf[:1].upper() + deaf[1:])
+
+
+def choose_clips(store: Store, sets: Sequence[SetMaps], clips: int, extremes: int, seed: int) -> list[Choice]:
+    """Clips that all of `sets`, one for each run, hold: see `choose` and `with_extremes`; scores are the first run's."""
+    first, *others = sets
+    shared = set(first.ids).intersection(*(other.ids for other in others))
+    ids, places = [name for name in first.ids if name in shared], frame_places(store)
+    chosen = choose(ids, [store.videos[places[name][0]] for name in ids], first.scores, clips, seed)
+    spread = None
+    if others:
+        scored = [name for name in ids if all(name in one.scores for one in sets)]
+        spread = {name: float(np.ptp([one.scores[name] for one in sets])) for name in scored}
+    return with_extremes(chosen, ids, first.scores, extremes, spread)
+
+
+def set_moments(store: Store, found: SetMaps, chosen: Sequence[Choice]) -> list[Moment]:
+    """The chosen clips with the maps and scores of one run."""
+    own = [replace(choice, score=found.scores.get(choice.id)) for choice in chosen]
+    return moments(store, frame_places(store), own, found.maps, found.table, found.deaf)
 
 
 def class_table(found: Predictions, classes: Sequence[str]) -> NDArray[np.bool_] | None:

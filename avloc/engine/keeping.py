@@ -59,6 +59,15 @@ def keep_features(
     return kept
 
 
+def fits(kept: Kept, localizer: Localizer) -> bool:
+    """Whether what was kept for one localizer is what the encoders of another would compute: these are frozen and equal."""
+    pairs = ((kept.frames, localizer.frame_encoder()), (kept.sounds, localizer.sound_encoder()))
+    return all(
+        rows is None or (getattr(encoder, "frozen", False) and weights_digest(encoder) == rows.digest)
+        for rows, encoder in pairs
+    )
+
+
 def digests(kept: Kept) -> dict[str, str]:
     """Whose features are kept, for what a training says of itself: a resumed one must have the same."""
     named = {"eyes": kept.frames, "ears": kept.sounds}

@@ -2,11 +2,14 @@
 
 from dataclasses import replace
 
+import torch
+
 from avloc.baselines import all_ones, centre, largest_object, saliency
 from avloc.data.loader import Loader
 from avloc.data.plans import Plan
 from avloc.data.store import Store
-from avloc.engine.experiment import Experiment
+from avloc.engine.experiment import Experiment, Stage
+from avloc.engine.keeping import fits, keep_features
 from avloc.engine.predicting import Frames, Maps, maps_of, sees_without_sound, wrong_sounds
 from avloc.engine.run import Run
 from avloc.engine.settings import TestSet
@@ -27,6 +30,22 @@ def see_and_hear(localizer: Localizer, test: TestSet, name: str) -> None:
             "a part of a clip"
         )
     localizer.sound = replace(localizer.sound, seconds=test.seconds)
+
+
+def loader_of(localizer: Localizer, store: Store, stage: Stage, plan: Plan, device: torch.device) -> Loader:
+    """Batches of a test set. Each frame is seen more than once, with its own sound and with another, so the features of
+    frozen encoders are kept, as ``stage.train.keep`` says; not where most frames of the store are not in the plan."""
+    kept = None
+    if 2 * len(plan) > len(store) * store.frames_per_clip:
+        kept = keep_features(localizer, store, stage.train, seed=0, augmented=False)
+    return Loader(store, localizer, device, stage.train.workers, stage.train.resident, kept=kept)
+
+
+def _also_for(localizer: Localizer, loader: Loader) -> Loader:
+    """The loader, for another localizer: the stage before may have other encoders than those whose features are kept."""
+    if fits(loader.kept, localizer):
+        return loader
+    return Loader(loader.store, localizer, loader.device, loader.workers)
 
 
 def _moving(store: Store, plan: Plan, batch_size: int = 32) -> Maps | None:
@@ -65,7 +84,7 @@ def maps_of_all(
         before = start(experiment, run, number if localizer.uses_clusters else 1)
         before = before.to(next(localizer.parameters()).device).eval()
         before.frame, before.sound = localizer.frame, localizer.sound
-        found["stage one"] = maps_of(before, loader, plan)
+        found["stage one"] = maps_of(before, _also_for(before, loader), plan)
     boxes, rows = frames.objects()
     found["largest object"] = largest_object(boxes, rows, len(plan))[:, None]
     moving = _moving(loader.store, plan)

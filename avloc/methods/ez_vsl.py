@@ -15,9 +15,10 @@ from avloc.data.loader import Batch
 from avloc.data.views import FrameView, LogMel, LogStft, Waveform
 from avloc.methods.base import Localizer
 from avloc.nn.encoders import Backbone, jitter_norms
+from avloc.nn.guidance import build_guide, guided, object_maps, rest
 from avloc.nn.published import load_published, require
 from avloc.nn.senses import Ears, Eyes
-from avloc.nn.similarity import cosine_map, min_max, pairwise_maps, pool_map
+from avloc.nn.similarity import cosine_map, in_full, pairwise_maps, pool_map
 
 STRIDES = (1, 2, 2, 2)  # an ordinary ResNet-18: maps of 7x7 for frames of 224
 
@@ -55,21 +56,20 @@ class EzVsl(Localizer):
         self.sound_projection = nn.Linear(self.audio.channels, dim)
         nn.init.kaiming_normal_(self.frame_projection.weight, mode="fan_out", nonlinearity="relu")
         nn.init.trunc_normal_(self.sound_projection.weight, std=0.01)
-        self.objects = None if objects is None else objects.build(3, frame).requires_grad_(False)
+        self.objects = build_guide(objects, frame)
 
     def train(self, mode: bool = True) -> "EzVsl":
         super().train(mode)
-        if self.objects is not None:
-            self.objects.eval()
+        rest(self.objects)
         return self
 
     def see(self, batch: Batch) -> Tensor:
         """Unit vectors (B, dim, h, w)."""
-        return F.normalize(self.frame_projection(self.visual(batch.frame)).float(), dim=1)
+        return F.normalize(in_full(self.frame_projection(self.visual(batch.frame))), dim=1)
 
     def hear(self, batch: Batch) -> Tensor:
         """Unit vectors (B, dim)."""
-        return F.normalize(self.sound_projection(self.audio(batch.sound).amax((2, 3))).float(), dim=1)
+        return F.normalize(in_full(self.sound_projection(self.audio(batch.sound).amax((2, 3)))), dim=1)
 
     def frame_encoder(self) -> nn.Module | None:
         return self.visual if self.objects is None else None
@@ -89,11 +89,7 @@ class EzVsl(Localizer):
         objects = self.look(batch)
         if objects is None:
             return maps
-        size = batch.frame.shape[2:] if self.guided_at == "frame" else maps.shape[2:]
-        maps, objects = (
-            F.interpolate(part, size=size, mode="bilinear", align_corners=True) for part in (maps, objects)
-        )
-        return self.alpha * min_max(maps) + (1 - self.alpha) * min_max(objects)
+        return guided(maps, objects, self.alpha, batch.frame.shape[2:] if self.guided_at == "frame" else maps.shape[2:])
 
     def fits(self, batch: Batch) -> Tensor | None:
         """Cosine of the sound with the mean of all places."""
@@ -101,7 +97,7 @@ class EzVsl(Localizer):
 
     def look(self, batch: Batch) -> Tensor | None:
         """Where objects are: (B, 1, h, w), the mean absolute feature of the ImageNet encoder."""
-        return None if self.objects is None else self.objects(batch.frame).float().abs().mean(1, keepdim=True)
+        return object_maps(self.objects, batch.frame)
 
 
 STAGES = (EzVsl,)

@@ -5,6 +5,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
+def in_full(features: Tensor) -> Tensor:
+    """Features in single precision at least: autocast leaves half precision, in which norms and temperatures are too coarse."""
+    return features.float() if features.dtype in (torch.bfloat16, torch.float16) else features
+
+
 def cosine_map(vision: Tensor, sound: Tensor) -> Tensor:
     """Similarity of each place (B, C, h, w) with its clip's sound (B, C), in [-1, 1]: (B, 1, h, w)."""
     return dot_map(F.normalize(vision, dim=1), F.normalize(sound, dim=1))

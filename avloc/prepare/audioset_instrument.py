@@ -19,34 +19,19 @@ from avloc.joins import match
 from avloc.leftovers import joined
 from avloc.options import verb
 from avloc.plain_arrays import plain_array
+from avloc.prepare.parts import options
 from avloc.prepare.parts.audioset_tags import CLASSES, read_tags, tags_of_dsol
 from avloc.prepare.parts.decoding import Decoding
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.marks import Rows
-from avloc.prepare.parts.options import (
-    Annotations,
-    At,
-    Channel,
-    Fps,
-    Frames,
-    Out,
-    Pad,
-    Repair,
-    Size,
-    Source,
-    Splits,
-    StoreKind,
-    Whole,
-)
-from avloc.prepare.parts.recipe import Recipe, boxes_in, moments_of, refuse_missing
-from avloc.prepare.parts.recordings import EachSecond, check_seconds
+from avloc.prepare.parts.recipe import boxes_in, moments_of, refuse_missing
+from avloc.prepare.parts.ten_seconds import SECONDS, Cutting
 from avloc.prepare.parts.tree import Tree, shown_file
 from avloc.prepare.pool.scale import Scale
 from avloc.prepare.writing.store_folder import Prepared
 
 logger = logging.getLogger(__name__)
 
-SECONDS = 10
 RATES = {"coarse-to-fine": 22050, "dsol": 16000}
 EXPECTED = "train/ID/0000.jpg and train/audio/ID.wav, or videos ID.mp4"
 USED = ("audioset_train_effv2.npy",)
@@ -166,23 +151,23 @@ def _item(tree: Tree, name: str, tags: list[int], boxes: Mapping[str, dict[str, 
 
 @verb
 def prepare_audioset_instrument(
-    source: Source,
-    out: Out = Path("data/audioset-instrument"),
+    source: options.Source,
+    out: options.Out = Path("data/audioset-instrument"),
     release: Annotated[
         Literal["coarse-to-fine", "dsol"], "whose lists, classes and boxes to use: 15 classes or 13"
     ] = "coarse-to-fine",
-    annotations: Annotations = None,
-    splits: Splits = None,
-    seconds: Whole = 1,
-    fps: Fps = 1,
-    at: At = 0.5,
-    pad: Pad = True,
+    annotations: options.Annotations = None,
+    splits: options.Splits = None,
+    seconds: options.Whole = 1,
+    fps: options.Fps = 1,
+    at: options.At = 0.5,
+    pad: options.Pad = True,
     rate: Annotated[int | None, "sampling rate of the stored sound in Hz; default: 22050, for dsol 16000"] = None,
-    size: Size = 256,
-    frames: Frames = "jpeg",
-    store: StoreKind = "hdf5",
-    repair: Repair = 0.1,
-    channels: Channel = "mean",
+    size: options.Size = 256,
+    frames: options.Frames = "jpeg",
+    store: options.StoreKind = "hdf5",
+    repair: options.Repair = 0.1,
+    channels: options.Channel = "mean",
     **work: Unpack[Scale],
 ) -> Prepared:
     """AudioSet-instrument: ten one-second clips of each video. docs/data/audioset_instrument.md
@@ -204,9 +189,7 @@ def prepare_audioset_instrument(
     """
     decoding = Decoding(repair, channels=channels)
     moments = moments_of(size, RATES[release] if rate is None else rate, seconds, decoding=decoding)
-    check_seconds(fps, at, seconds, SECONDS)
+    cutting = Cutting(seconds, fps, at, pad)
     classes, listing = list_audioset(source, annotations or source, release, splits or None)
-    reader = EachSecond(source, moments, SECONDS // seconds, seconds, fps, at, pad)
-    facts = {"release": release, "at": at, "pad": pad}
-    recipe = Recipe("audioset-instrument", source, classes, listing, reader, moments, facts, reader.frames)
+    recipe = cutting.recipe("audioset-instrument", source, classes, listing, moments, release=release)
     return recipe.prepare(out, frames, store, **work)

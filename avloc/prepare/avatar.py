@@ -5,24 +5,24 @@ ICCV 2025, arXiv 2507.04667. The frames and their annotation come with the data 
 
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Unpack
 
 from avloc.annotations.avatar import TASKS, UNSEEN, Shown, categories, read_frame
-from avloc.data.clip import Clip
 from avloc.errors import DataError
 from avloc.naming import some
 from avloc.options import verb
+from avloc.prepare.layouts.avatar_tree import EXPECTED, annotated_frames
 from avloc.prepare.media.container import MediaError
 from avloc.prepare.media.picture import probe
 from avloc.prepare.parts.decoding import Decoding
-from avloc.prepare.parts.items import Entry, Item, Listing
+from avloc.prepare.parts.items import Clips, Entry, Item, Listing
 from avloc.prepare.parts.masked_frames import Marked, frame_clip, size_of
-from avloc.prepare.parts.moments import Moments
-from avloc.prepare.parts.options import Channel, Frames, Out, Rate, Short, Source, Splits, StoreKind
+from avloc.prepare.parts.moments import Moments, refuse_ambiguous
+from avloc.prepare.parts.options import Channel, Frames, Out, Rate, Repair, Short, Source, Splits, StoreKind
 from avloc.prepare.parts.recipe import Recipe, moments_of
 from avloc.prepare.parts.tree import Tree
 from avloc.prepare.pool.scale import Scale
@@ -32,9 +32,6 @@ logger = logging.getLogger(__name__)
 
 ALL = "all"
 SPLITS = {ALL: "", **{task.lower(): task for task in TASKS}}
-FOLDER = "metadata"
-EXPECTED = "metadata/VIDEO/FRAME.json with FRAME.jpg beside, VIDEO being ID_START"
-STILLS = (".jpg", ".jpeg", ".png")
 
 
 def list_avatar(source: Path, videos: Path | None, splits: Sequence[str] | None) -> tuple[tuple[str, ...], Listing]:
@@ -43,12 +40,13 @@ def list_avatar(source: Path, videos: Path | None, splits: Sequence[str] | None)
     for split in chosen:
         if split not in SPLITS:
             raise DataError(f"no split {split!r}; AVATAR has {', '.join(SPLITS)}")
-    annotated = list(_annotations(source))
-    if not annotated:
+    tree = annotated_frames(source)
+    if not tree.frames:
         raise DataError(f"{source}: no annotated frame; expected {EXPECTED}")
     sounds = Tree(videos or source, "VGGSound's videos ID_START.mp4")
+    heard = {video: _heard(sounds, video) for video in dict.fromkeys(video for video, _ in tree.frames)}
     frames: dict[str, tuple[str, Path, Shown | str]] = {}
-    for video, path in annotated:
+    for video, path in tree.frames:
         try:
             shown: Shown | str = read_frame(path)
         except DataError as error:
@@ -66,38 +64,46 @@ def list_avatar(source: Path, videos: Path | None, splits: Sequence[str] | None)
         for split in mine:
             entries[split].append(Entry(name, str(path.relative_to(source))))
         if mine:
-            items[name] = _item(source, sounds, video, path, shown, classes)
-    return classes, Listing(items, entries)
+            items[name] = _item(source, sounds.root, heard[video], tree.pictures, path, shown, classes)
+    used = {item.facts["annotation"].split(os.sep)[-2] for item in items.values()}
+    asked = {video: facts for video, facts in heard.items() if video in used}
+    videos_join = sounds.join("videos", asked, "annotated videos are not there", "videos are not annotated")
+    return classes, Listing(items, entries, (tree.join, videos_join))
 
 
-def _annotations(source: Path) -> Iterator[tuple[str, Path]]:
-    """(video, JSON file of a frame), in order; FRAME is a number."""
-    if not source.is_dir():
-        raise DataError(f"{source}: no such folder; expected {EXPECTED}")
-    root = source / FOLDER if (source / FOLDER).is_dir() else source
-    for folder in sorted(entry.name for entry in os.scandir(root) if entry.is_dir() and not entry.name.startswith(".")):
-        for name in sorted(os.listdir(root / folder)):
-            stem, ending = os.path.splitext(name)
-            if ending.lower() == ".json" and stem.isdecimal():
-                yield folder, root / folder / name
+def _heard(sounds: Tree, video: str) -> dict[str, Any]:
+    """Where the video or its sound lies; pictures of its name are of the annotation."""
+    found = sounds.find(video, still=False)
+    return {**found, "folder": None}
 
 
-def _item(source: Path, sounds: Tree, video: str, path: Path, shown: Shown | str, classes: Sequence[str]) -> Item:
-    picture = next((path.with_suffix(end) for end in STILLS if path.with_suffix(end).is_file()), None)
-    still = None if picture is None else str(picture.relative_to(source))
-    heard = sounds.find(video)
-    film = None if heard["path"] is None else os.path.relpath(sounds.root / heard["path"], source)
-    track = None if heard["sound"] is None else os.path.relpath(sounds.root / heard["sound"], source)
+def _item(
+    source: Path,
+    videos: Path,
+    heard: Mapping[str, Any],
+    pictures: Mapping[Path, Sequence[Path]],
+    path: Path,
+    shown: Shown | str,
+    classes: Sequence[str],
+) -> Item:
+    """heard: see `_heard`. pictures: of each JSON file. Path and sound are relative to `videos`, all else to the source."""
+    own, video = pictures[path], path.parent.name
+    still = str(own[0].relative_to(source)) if len(own) == 1 else None
+    annotation = str(path.relative_to(source))
+    film, track = heard["path"], heard["sound"]
     name = f"{video}_{path.stem}"
     facts: dict[str, Any] = {
         "picture": still,
         "path": film,
         "sound": track,
-        "annotation": str(path.relative_to(source)),
+        "annotation": annotation,
         "number": int(path.stem),
         "video": video.rpartition("_")[0] or video,
-        "bytes": size_of(source, still, film, track, str(path.relative_to(source))),
+        "bytes": [*size_of(source, still), *size_of(videos, film, track), *size_of(source, annotation)],
+        **{key: heard[key] for key in ("ambiguous", "either") if key in heard},
     }
+    if len(own) > 1:
+        facts["ambiguous"] = [str(one.relative_to(source)) for one in own[:2]]
     if isinstance(shown, str):
         return Item(name, facts["annotation"], {**facts, "broken": shown})
     facts["things"] = [
@@ -119,15 +125,22 @@ def _report_boxes(frames: Mapping[str, tuple[str, Path, Shown | str]]) -> None:
 
 @dataclass(frozen=True)
 class AvatarReader:
-    """fps: frames a second that the frame numbers count; None: those of the video."""
+    """videos: the folder of what is heard. fps: frames a second that the frame numbers count; None: those of the video."""
 
     root: Path
+    videos: Path
     moments: Moments
     classes: tuple[str, ...]
     fps: float | None
 
-    def read(self, item: Item) -> Iterator[Clip]:
+    @property
+    def roots(self) -> tuple[Path, Path]:
+        """What the names in an item's facts are relative to."""
+        return self.root, self.videos
+
+    def read(self, item: Item) -> Clips:
         facts = item.facts
+        refuse_ambiguous(item.path, facts)
         if "broken" in facts:
             raise MediaError(facts["annotation"], "broken annotation", facts["broken"])
         try:
@@ -141,14 +154,14 @@ class AvatarReader:
         heard = [self.classes.index(thing.category) for thing in shown.things]
         time = facts["number"] / self._rate(facts)
         timed = Item(item.id, item.path, {**facts, "time": time}, item.note)
-        yield frame_clip(self.root, timed, self.moments, marked, heard)
+        return (yield from frame_clip(self.root, timed, self.moments, marked, heard, self.videos))
 
     def _rate(self, facts: Mapping[str, Any]) -> float:
         if self.fps is not None:
             return self.fps
         if facts["path"] is None:
             raise MediaError(facts["annotation"], "missing video", "--fps says what its frame numbers count")
-        rate, duration = _about(str(self.root / facts["path"]), str(facts["bytes"]))
+        rate, duration = _about(str(self.videos / facts["path"]), str(facts["bytes"]))
         if not rate:
             raise MediaError(facts["path"], "no frame rate", "--fps says what its frame numbers count")
         if facts["number"] / rate > duration + 1 / rate:
@@ -177,6 +190,7 @@ def prepare_avatar(
     size: Annotated[int, "side of the stored frames and masks in pixels; the aspect ratio is not kept"] = 256,
     frames: Frames = "jpeg",
     store: StoreKind = "hdf5",
+    repair: Repair = 0.1,
     channels: Channel = "mean",
     **work: Unpack[Scale],
 ) -> Prepared:
@@ -188,12 +202,11 @@ def prepare_avatar(
     with an object of it, so a frame may be in several. What is heard but not seen has no mask, and a frame with nothing
     else is a negative.
     """
-    moments = moments_of(size, rate, seconds, short, decoding=Decoding(channels=channels))
+    moments = moments_of(size, rate, seconds, short, decoding=Decoding(repair, channels=channels))
     if fps is not None and not 1 <= fps <= 1000:
         raise DataError(f"fps is {fps}; expected frames a second, 1 to 1000")
     classes, listing = list_avatar(source, videos, splits or None)
-    reader = AvatarReader(source, moments, classes, fps)
+    reader = AvatarReader(source, videos or source, moments, classes, fps)
     facts = {"fps": fps, "short": short, "masks": True}
-    return Recipe("avatar", source, classes, listing, reader, moments, facts, block=64).prepare(
-        out, frames, store, **work
-    )
+    recipe = Recipe("avatar", source, classes, listing, reader, moments, facts, block=64, beside=videos)
+    return recipe.prepare(out, frames, store, **work)

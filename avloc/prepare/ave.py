@@ -18,9 +18,9 @@ from avloc.naming import utf8_name
 from avloc.options import verb
 from avloc.plain_hdf5 import open_hdf5, values
 from avloc.prepare.parts.decoding import Decoding
+from avloc.prepare.parts.id_lists import read_lists
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.marks import Rows, marked
-from avloc.prepare.parts.moments import read_lists
 from avloc.prepare.parts.options import (
     Annotations,
     At,
@@ -38,13 +38,12 @@ from avloc.prepare.parts.options import (
     StoreKind,
     Whole,
 )
-from avloc.prepare.parts.recipe import Recipe, moments_of, refuse_missing
-from avloc.prepare.parts.recordings import EachSecond, check_seconds
+from avloc.prepare.parts.recipe import moments_of, refuse_missing
+from avloc.prepare.parts.ten_seconds import SECONDS, Cutting
 from avloc.prepare.parts.tree import Tree, shown_file
 from avloc.prepare.pool.scale import Scale
 from avloc.prepare.writing.store_folder import Prepared
 
-SECONDS = 10
 EXPECTED = "videos VIDEOID.mp4"
 ALL = ("Annotations.txt",)
 LISTS = {
@@ -193,8 +192,6 @@ def prepare_ave(
     default rate is coarse-to-fine's.
     """
     moments = moments_of(size, rate, seconds, decoding=Decoding(repair, channels=channels))
-    check_seconds(fps, at, seconds, SECONDS)
+    cutting = Cutting(seconds, fps, at, pad)
     classes, listing = list_ave(source, annotations or source, lists, splits or None, boxes)
-    reader = EachSecond(source, moments, SECONDS // seconds, seconds, fps, at, pad)
-    recipe = Recipe("ave", source, classes, listing, reader, moments, {"at": at, "pad": pad}, reader.frames)
-    return recipe.prepare(out, frames, store, **work)
+    return cutting.recipe("ave", source, classes, listing, moments).prepare(out, frames, store, **work)

@@ -4,24 +4,24 @@ Zhou et al., ECCV 2022 and IJCV 2024 (OpenNLPLab/AVSBench@f7414af).
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, Unpack
 
 from avloc.annotations.mask_files import AVSS_CLASSES, read_classes, read_mask
-from avloc.data.clip import Clip
 from avloc.errors import DataError
-from avloc.naming import some
+from avloc.naming import some, utf8_name
 from avloc.options import verb
-from avloc.prepare.layouts.avsbench_trees import Shot, Shots, read_tree
+from avloc.prepare.layouts.avsbench_shots import Shot, Shots
+from avloc.prepare.layouts.avsbench_trees import read_tree
 from avloc.prepare.media.container import MediaError
 from avloc.prepare.parts.decoding import Decoding
-from avloc.prepare.parts.items import Entry, Item, Listing
+from avloc.prepare.parts.items import Clips, Entry, Item, Listing
 from avloc.prepare.parts.marks import UNNAMED
 from avloc.prepare.parts.masked_frames import Marked, frame_clip, size_of
-from avloc.prepare.parts.moments import Moments
-from avloc.prepare.parts.options import Channel, Frames, Out, Rate, Short, Source, Splits, StoreKind
+from avloc.prepare.parts.moments import Moments, refuse_ambiguous
+from avloc.prepare.parts.options import Channel, Frames, Out, Rate, Repair, Short, Source, Splits, StoreKind
 from avloc.prepare.parts.recipe import Recipe, moments_of
 from avloc.prepare.pool.scale import Scale
 from avloc.prepare.writing.store_folder import Prepared
@@ -52,7 +52,7 @@ def list_avsbench(
                     f"{source}: {shot.video} is in two splits with different files; leave one out ({shot.where})"
                 )
     entries = {split: [Entry(shot.key, shot.where) for shot in shots.splits[split]] for split in chosen}
-    return shots, Listing(items, entries)
+    return shots, Listing(items, entries, shots.joins(chosen))
 
 
 def _item(shots: Shots, shot: Shot, classes: Sequence[str]) -> Item:
@@ -65,6 +65,7 @@ def _item(shots: Shots, shot: Shot, classes: Sequence[str]) -> Item:
         "time": shot.second + 0.5,
         "video": shot.video,
         "labels": [classes.index(label) for label in shot.labels],
+        **({"ambiguous": [utf8_name(name) for name in shot.ambiguous[:2]]} if shot.ambiguous else {}),
     }
     return Item(shot.key, shot.picture or f"{shot.key}.png", facts)
 
@@ -85,13 +86,14 @@ class FrameReader:
     moments: Moments
     subset: str
 
-    def read(self, item: Item) -> Iterator[Clip]:
+    def read(self, item: Item) -> Clips:
         mask, labels = item.facts["mask"], item.facts["labels"]
+        refuse_ambiguous(item.path, item.facts)
         marked = Marked(mask is not None)
         if mask is not None:
             marked = self._marked(mask, labels)
             labels = [label for label, *_ in marked.objects]  # of this frame, not of its video
-        yield frame_clip(self.root, item, self.moments, marked, labels)
+        return (yield from frame_clip(self.root, item, self.moments, marked, labels))
 
     def _marked(self, mask: str, labels: Sequence[int]) -> Marked:
         try:
@@ -121,6 +123,7 @@ def prepare_avsbench(
     size: Annotated[int, "side of the stored frames and masks in pixels; the aspect ratio is not kept"] = FRAME,
     frames: Frames = "jpeg",
     store: StoreKind = "hdf5",
+    repair: Repair = 0.1,
     channels: Channel = "mean",
     **work: Unpack[Scale],
 ) -> Prepared:
@@ -136,7 +139,7 @@ def prepare_avsbench(
     The splits are those of the csv file. A frame without a mask is stored and not annotated; an empty mask is a silent
     frame. Pickled spectrograms are never read.
     """
-    moments = moments_of(size, rate, seconds, short, decoding=Decoding(channels=channels))
+    moments = moments_of(size, rate, seconds, short, decoding=Decoding(repair, channels=channels))
     shots, listing = list_avsbench(source, subset, annotations, splits or None)
     reader = FrameReader(shots.root, moments, shots.subset)
     facts = {"subset": shots.subset, "short": short, "masks": True}

@@ -55,6 +55,7 @@ def prepare_compose(
     whole: Annotated[bool, "show photographs with marked objects as they are, as in VPO"] = False,
     picture_layout: Annotated[PictureLayout, "how the pictures lie"] = "auto",
     sound_layout: Annotated[SoundLayout, "how the sounds lie"] = "auto",
+    masks: Annotated[bool, "store the pixels of cut-outs beside their boxes; scores then go by these pixels"] = False,
     train_anew: Annotated[bool, "let training pair pictures and sounds of a class anew each epoch"] = False,
     export_truth: Annotated[
         bool, "write the truth of all but training as JSON, to score any model's heat maps"
@@ -114,8 +115,9 @@ def prepare_compose(
         "short": short,
         "whole": whole,
         "pairs": "anew" if train_anew else "stored",
+        **({"masks": True} if masks else {}),
     }
-    reader = SceneReader(found.roots, found.classes, frame, short == "repeat")
+    reader = SceneReader(found.roots, found.classes, frame, short == "repeat", masks)
     prepared = build_store(out, pictures, listing, reader, settings, block=BLOCK, **work)
     if prepared.shard is None:
         shown = [split for split in listing.splits if not split.startswith("train")]

@@ -5,7 +5,8 @@ item too, which shows that picture.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Unpack
 
@@ -13,15 +14,16 @@ from avloc.annotations.truth import Truth
 from avloc.annotations.vggsounder import Sounder
 from avloc.errors import DataError
 from avloc.files import file_size
-from avloc.joins import match
-from avloc.leftovers import joined
+from avloc.joins import Matched, match
+from avloc.leftovers import Join, joined
 from avloc.naming import utf8_name
 from avloc.options import Ask, verb
 from avloc.prepare.parts.decoding import Decoding
+from avloc.prepare.parts.id_lists import entries, list_names, read_lists
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.marks import UNNAMED, Marks, read_truth
 from avloc.prepare.parts.media_files import by_stem, find_alone, find_media, names_of, passed_over
-from avloc.prepare.parts.moments import Moments, entries, list_names, read_lists
+from avloc.prepare.parts.moments import Moments
 from avloc.prepare.parts.names import Found, one_of
 from avloc.prepare.parts.options import (
     Benchmark,
@@ -123,6 +125,14 @@ def list_videos(
     return classes, Listing(items, splits, (files, *given, *marks.joins), media.passed)
 
 
+def _left_out(listing: Listing) -> Iterator[Join]:
+    """Boxes belong to the middle of a video, and the clips of all of it have none: say so."""
+    boxed = [name for name, item in listing.items.items() if item.facts["boxes"]]
+    if boxed:
+        words = "videos have boxes of their middle, which --every leaves out"
+        yield joined("boxes", Matched({}, (), {}, tuple(boxed)), unused=words)
+
+
 @verb
 def prepare_folder(
     source: Annotated[Path, "folder of the videos, or a single video"],
@@ -168,6 +178,8 @@ def prepare_folder(
     moments = Moments(size, rate, round(seconds * rate), short == "repeat", decoding=decoding)
     named, told = chosen(read_lists(lists), only, without)
     classes, listing = list_videos(root, named, truth, labels, told, alone)
+    if every:
+        listing = replace(listing, joins=(*listing.joins, *_left_out(listing)))
     settings = {
         "data": "folder of videos",
         "classes": classes,

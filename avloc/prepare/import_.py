@@ -12,9 +12,10 @@ from avloc.prepare.layouts.frames_and_sounds import FolderReader, list_folder
 from avloc.prepare.layouts.shard_names import exported
 from avloc.prepare.layouts.webdataset_reader import WebdatasetReader
 from avloc.prepare.parts.decoding import Decoding
+from avloc.prepare.parts.id_lists import read_lists
 from avloc.prepare.parts.items import Listing, Reader
 from avloc.prepare.parts.marks import read_truth
-from avloc.prepare.parts.moments import Moments, read_lists
+from avloc.prepare.parts.moments import Moments
 from avloc.prepare.parts.options import Benchmark, Boxes, Channel, Lists, Out, Repair, Short, Source, StoreKind
 from avloc.prepare.pool.scale import Scale
 from avloc.prepare.writing.build import Prepared, build_store

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Unpack
 
-from avloc.config import words
 from avloc.data.store import Store
 from avloc.errors import DataError
+from avloc.naming import words
 from avloc.options import verb
 from avloc.prepare.parts.mosaics import MosaicReader, Pool, list_mosaics, shared_videos
 from avloc.prepare.parts.options import Frames, Out, StoreKind

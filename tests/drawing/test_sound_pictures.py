@@ -1,19 +1,28 @@
 import io
-import wave
 
 import numpy as np
+import pytest
+import soundfile
 
-from avloc.drawing.markup import sound
-from avloc.drawing.sound import WAVE_COLOUR, log_mel, sound_picture, wav_bytes
+from avloc.drawing.markup import player
+from avloc.drawing.sound import WAVE_COLOUR, log_mel, sound_file, sound_picture
 
 RATE = 8000
 TONE = (12000 * np.sin(2 * np.pi * 1000 * np.arange(RATE) / RATE)).astype(np.int16)
 
 
-def test_a_wav_file_holds_the_samples_as_they_were():
-    with wave.open(io.BytesIO(wav_bytes(TONE, RATE))) as file:
-        assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (RATE, 1, 2)
-        assert (np.frombuffer(file.readframes(RATE), "<i2") == TONE).all()
+@pytest.mark.parametrize("rate", [700, RATE, 16000, 96000])
+def test_a_sound_to_listen_to_is_the_sound(rate):
+    content, kind = sound_file(TONE, rate)
+    heard, found = soundfile.read(io.BytesIO(content), dtype="float32")
+    times = 5 if rate == 700 else 1  # what browsers are too quick for is played with every sample several times
+    assert found == rate * times and kind == ("audio/mpeg" if rate in (8000, 16000) else "audio/flac")
+    if kind == "audio/flac":
+        assert (np.rint(heard[::times] * 32768) == TONE).all()
+    else:  # the same tone as loud, whatever an MP3 adds at its ends
+        spectrum = np.abs(np.fft.rfft(heard[:RATE]))
+        assert abs(spectrum.argmax() - 1000) <= 1 and heard[1000:7000].max() == pytest.approx(12000 / 32768, rel=0.1)
+        assert len(content) < len(TONE)
 
 
 def test_a_tone_is_one_bright_band_of_the_log_mel():
@@ -40,5 +49,9 @@ def test_a_clip_of_a_few_samples_can_be_shown():
 
 
 def test_a_player_says_whose_sound_it_is():
-    markup = sound(TONE, RATE, sound_picture(TONE, RATE), 'clip "1" <b>')
-    assert 'aria-label="Sound of clip &quot;1&quot; &lt;b&gt;"' in markup and "data:audio/wav;base64," in markup
+    markup = player(TONE, RATE, 'clip "1" <b>')
+    assert 'aria-label="Sound of clip &quot;1&quot; &lt;b&gt;"' in markup and "data:audio/mpeg;base64," in markup
+
+
+def test_a_spectrogram_cannot_be_played():
+    assert player(np.zeros((4, 8), np.float32), RATE, "clip") == ""

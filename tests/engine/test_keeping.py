@@ -170,3 +170,32 @@ def test_two_processes_keep_the_same_features(keep, tmp_path):
     before = torch.load(weights_file(tmp_path), weights_only=True)
     assert torch.equal(left["visual.network.bn1.running_mean"], before["bn1.running_mean"])
     assert all(torch.isfinite(value.float()).all() for value in left.values())
+
+
+def test_evaluate_looks_at_each_frame_once_and_scores_the_same(store, tmp_path, monkeypatch):
+    path = settings(store, tmp_path)
+    avloc.train_stage1(path, tmp_path / "run")
+    seen = counted(monkeypatch)
+    kept = avloc.evaluate(run=tmp_path / "run", resamples=0).sets["solo"]
+    assert sum(size > 1 for size in seen) == 1  # one batch holds all 12 frames
+    avloc.train_stage1(settings(store, tmp_path, keep="never"), tmp_path / "never")
+    seen.clear()
+    anew = avloc.evaluate(run=tmp_path / "never", resamples=0).sets["solo"]
+    assert sum(size > 1 for size in seen) == 2  # with the right and with the wrong sound
+    for name in ("wrong sound", "saliency"):
+        for metric, value in anew.comparisons[name].metrics.items():
+            assert kept.comparisons[name].metrics[metric].value == pytest.approx(value.value, abs=1e-6)
+    assert kept.result.metrics["iou"].value == pytest.approx(anew.result.metrics["iou"].value, abs=1e-6)
+
+
+def test_a_stage_before_with_other_weights_looks_for_itself(store, tmp_path):
+    path = settings(store, tmp_path)
+    split = avloc.Store.open(store).split("test")
+    one = localizer_of(path)
+    kept = keeping.keep_features(one, split, Train(), 0, False)
+    assert keeping.fits(kept, one)
+    text = path.read_text().replace("efficientnet-0.pth", "efficientnet-1.pth")
+    weights_file(tmp_path, 1)
+    path.write_text(text)
+    assert not keeping.fits(kept, localizer_of(path))
+    assert keeping.fits(keeping.Kept(), localizer_of(path))

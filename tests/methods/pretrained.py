@@ -29,6 +29,8 @@ SOUND = {"n_fft": 128, "hop": 80, "mels": 16, "rate": 4000}
 #: method -> arguments of its stage one beside encoders and views, and whether it has a second stage
 METHODS: dict[str, tuple[dict[str, Any], bool]] = {
     "ez_vsl": ({"dim": 8}, False),
+    "slavc": ({"dim": 8}, False),
+    "fnac": ({"dim": 8}, False),
     "hard_way": ({}, False),
     "visual_context": ({"nodes": 4, "foreground": 2, "background": 2}, False),
     "dsol": ({"clusters": 3, "dim": 8, "class_iter": 1}, True),

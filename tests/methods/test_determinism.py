@@ -23,7 +23,9 @@ MODELS: dict[str, dict[str, Any]] = {
     },
     "dsol": {**SMALL, "sound": LISTENING, "clusters": 3, "dim": 8, "class_iter": 1},
     "ez_vsl": {**SMALL, "sound": {"rate": RATE}, "dim": 8},
+    "fnac": {**SMALL, "sound": {"rate": RATE, "masks": [3, 3]}, "dim": 8, "warmup": 1, "frame_dropout": 0.5},
     "hard_way": {**SMALL, "sound": {"rate": RATE}},
+    "slavc": {**SMALL, "sound": {"rate": RATE}, "dim": 8, "frame_dropout": 0.5, "frame_momentum": 0.9},
     "visual_context": {**SMALL, "sound": {"rate": RATE}, "feature_dropout": 0.5},  # so that chance has a say
     "sspl": {
         "frame": {"size": 24, "resize": 28},

@@ -501,6 +501,25 @@ def test_objects_start_upright_unless_asked_for_the_published_draw():
     assert -1 <= min(drawn) < 0 < max(drawn) <= 1
 
 
+def test_a_fitted_factor_makes_scores_alike_however_large_the_features_are():
+    rows = np.random.default_rng(3).normal(size=(K, C))
+    for size in (1.0, 50.0):
+        two = small_two(dictionary=size * rows, obj_init="fitted")
+        products = two.object_scale.weight.item() * (size * rows) @ (size * rows).T
+        assert products.std(ddof=1) == pytest.approx(1, rel=1e-4)
+        assert two.object_scale.bias.item() == 0
+    alike = StageTwo(obj_init="fitted", dictionary="centred")
+    alike.start_from(small(), (50 * rows).astype(np.float32))
+    centred = rows - rows.mean(0)
+    centred /= np.linalg.norm(centred, axis=1, keepdims=True)
+    assert alike.object_scale.weight.item() == pytest.approx(1 / (centred @ centred.T).std(ddof=1), rel=1e-4)
+
+
+def test_a_fitted_factor_needs_a_dictionary_and_is_one_without():
+    assert small_two(dictionary=np.zeros((K, C)), obj_init="fitted").object_scale.weight.item() == 1
+    assert small_two(dictionary=np.zeros((0, C)), obj_init="fitted").object_scale.weight.item() == 1
+
+
 def test_maps_are_a_softmax_over_the_objects_of_three_times_the_masked_maps(batch):
     two = small_two()
     with torch.no_grad():

@@ -8,7 +8,7 @@ import soundfile
 
 from avloc.prepare.media.container import MediaError
 from avloc.prepare.media.picture import read_frames
-from avloc.prepare.media.sound import cut, read_sound, to_int16
+from avloc.prepare.media.sound import Heard, read_sound, to_int16
 from tests.data.making import MEDIA, make_video, tone
 
 needs_media = pytest.mark.skipif(not MEDIA.is_dir(), reason=f"no real clips at {MEDIA}")
@@ -116,8 +116,10 @@ def test_int16_is_rounded_and_clipped():
 
 
 def test_clips_are_cut_without_the_rest():
-    assert cut(np.arange(10, dtype=np.int16), 4).tolist() == [[0, 1, 2, 3], [4, 5, 6, 7]]
-    assert cut(np.arange(3, dtype=np.int16), 4).shape == (0, 4)
+    heard = Heard(np.arange(10, dtype=np.int16), 100)
+    assert [heard.cut(4 * n, 4).tolist() for n in range(heard.clips(4))] == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    assert Heard(np.arange(2, dtype=np.int16), 100).clips(4) == 0
+    assert heard.cut(8, 4).tolist() == [8, 9, 0, 0]  # silence where the sound has ended
 
 
 @needs_media

@@ -444,3 +444,16 @@ def test_frames_and_sounds_are_found_whatever_their_endings(tmp_path):
     assert [str(join) for join in found.unmatched] == [
         "audio: 1 of 4 listed ids fit more than one file: c (audio/c.flac, audio/c.wav)"
     ]
+
+
+def test_boxes_that_every_leaves_out_are_counted(tmp_path):
+    make_video(tmp_path / "v" / "a.mp4", 20, sound=tone(2.0))
+    (tmp_path / "own.json").write_text(json.dumps({"clips": [{"id": "a", "boxes": [{"box": [0, 0, 0.5, 0.5]}]}]}))
+    how = {"benchmark": "own", "annotations": tmp_path / "own.json", **SMALL}
+    found = avloc.prepare_folder(tmp_path / "v", tmp_path / "s", every=True, **how)
+    assert [str(join) for join in found.unmatched] == [
+        "boxes: 1 video has boxes of their middle, which --every leaves out: a"
+    ]
+    with pytest.raises(DataError, match="which --every leaves out: a; --strict"):
+        avloc.prepare_folder(tmp_path / "v", tmp_path / "t", every=True, strict=True, **how)
+    assert avloc.prepare_folder(tmp_path / "v", tmp_path / "u", **how).unmatched == ()

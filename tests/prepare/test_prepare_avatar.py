@@ -1,6 +1,8 @@
 """AVATAR: made frames with boxes and polygons in the published layout, heard in VGGSound's videos."""
 
 import json
+import os
+import shutil
 from pathlib import Path
 
 import cv2
@@ -13,6 +15,7 @@ from avloc.annotations.avatar import read_frame
 from avloc.engine.predicting import frames_to_score
 from avloc.errors import DataError
 from tests.data.making import make_video
+from tests.prepare.film import Film, breaking, remux
 from tests.prepare.test_prepare_avsbench import second_heard, sound
 
 VIDEO = "abcdefghijk_00030"
@@ -125,8 +128,6 @@ def test_only_the_splits_asked_for_are_prepared(tree, tmp_path):
 
 
 def test_videos_may_lie_elsewhere_and_frame_numbers_count_another_rate(tree, tmp_path):
-    import shutil
-
     shutil.copytree(tree / "metadata", tmp_path / "frames" / "metadata")
     shutil.copytree(tree / "videos", tmp_path / "films")
     store = prepare(tmp_path / "frames", tmp_path / "s", videos=tmp_path / "films", fps=20)
@@ -134,8 +135,6 @@ def test_videos_may_lie_elsewhere_and_frame_numbers_count_another_rate(tree, tmp
 
 
 def test_each_thing_that_is_wrong_costs_its_frame_and_has_a_name(tree, tmp_path):
-    import shutil
-
     root = tmp_path / "tree"
     shutil.copytree(tree, root)
     folder = root / "metadata" / VIDEO
@@ -185,3 +184,67 @@ def test_an_annotation_of_another_form_says_what_is_wrong(tmp_path, value, messa
 def test_a_folder_of_something_else_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"no annotated frame; expected metadata/VIDEO/FRAME\.json"):
         avloc.prepare_avatar(tmp_path, tmp_path / "s", jobs=0)
+
+
+def test_what_annotations_pictures_and_videos_leave_over_is_said_and_strict_refuses_it(tree, tmp_path):
+    root = tmp_path / "tree"
+    shutil.copytree(tree, root)
+    folder = root / "metadata" / VIDEO
+    found = avloc.prepare_avatar(root, tmp_path / "whole", jobs=0, strict=True)
+    assert found.unmatched == ()
+    shutil.copy(root / "videos" / "abcdefghijk_000030.mp4", root / "videos" / "otherother1_000000.mp4")
+    (folder / "00045.jpg").unlink()
+    shutil.copy(folder / "00015.jpg", folder / "00016.jpg")
+    (folder / "frame.json").write_text("{}")
+    annotate(root, 20, [thing("Single-Sound")], video="lostlostlos_00000")
+    found = avloc.prepare_avatar(root, tmp_path / "s", jobs=0)
+    assert [str(join) for join in found.unmatched] == [
+        f"metadata: 1 of 5 annotations have no picture: {VIDEO}/00045.json; 2 files are no annotated frame: "
+        f"{VIDEO}/frame.json, {VIDEO}/00016.jpg",
+        "videos: 1 of 2 annotated videos are not there: lostlostlos_00000; 1 video is not annotated: "
+        "videos/otherother1_000000.mp4",
+    ]
+    assert avloc.data_check(tmp_path / "s").unmatched == found.unmatched
+    with pytest.raises(DataError, match=r"1 of 5 annotations have no picture: .*--strict"):
+        avloc.prepare_avatar(root, tmp_path / "t", jobs=0, strict=True)
+
+
+def test_two_pictures_of_one_frame_are_never_settled_by_chance(tree, tmp_path):
+    root = tmp_path / "tree"
+    shutil.copytree(tree, root)
+    shutil.copy(root / "metadata" / VIDEO / "00045.jpg", root / "metadata" / VIDEO / "00045.png")
+    found = avloc.prepare_avatar(root, tmp_path / "s", splits=["all"], jobs=0)
+    assert found.reasons == {"ambiguous name": 1} and found.ok == 3
+    assert "1 of 4 annotations have several pictures" in str(found.unmatched[0])
+
+
+def test_what_was_repaired_in_the_sound_around_a_frame_is_recorded_and_bounded(tmp_path):
+    for frame in (25, 45):
+        annotate(tmp_path, frame, [thing("Single-Sound")])
+    film = Film().make(tmp_path / "made" / "whole.mkv")
+    (tmp_path / "videos").mkdir()
+    remux(film, tmp_path / "videos" / "abcdefghijk_000030.mkv", breaking("audio", {33, 36, 39, 42}))
+    how = {"videos": tmp_path / "videos", "seconds": 1, "splits": ["all"], "jobs": 0}
+    found = avloc.prepare_avatar(tmp_path, tmp_path / "s", **how)
+    assert found.reasons == {"too much is broken": 1} and found.ok == 1 and found.repaired == {}
+    found = avloc.prepare_avatar(tmp_path, tmp_path / "t", repair=0.3, **how)
+    assert found.repaired == {"repaired": 1, "silence": 0.256, "packets": 4} and found.ok == 2
+    mended = avloc.data_check(tmp_path / "t").splits["all"].mended
+    assert mended == [f"{VIDEO}_00025"]
+
+
+def test_videos_beside_the_source_may_be_moved_if_they_are_the_same(tree, tmp_path):
+    shutil.copytree(tree / "metadata", tmp_path / "frames" / "metadata")
+    shutil.copytree(tree / "videos", tmp_path / "films")
+    avloc.prepare_avatar(tmp_path / "frames", tmp_path / "s", videos=tmp_path / "films", jobs=0)
+    before = Store.open(tmp_path / "s")
+    os.rename(tmp_path / "films", tmp_path / "moved")
+    found = avloc.prepare_avatar(tmp_path / "frames", tmp_path / "s", videos=tmp_path / "moved", jobs=0)
+    assert found.kept == 4 and Store.open(tmp_path / "s").fingerprint == before.fingerprint
+    film = tmp_path / "moved" / "abcdefghijk_000030.mp4"
+    content = bytearray(film.read_bytes())
+    content[-100] ^= 1
+    (tmp_path / "others").mkdir()
+    (tmp_path / "others" / film.name).write_bytes(content)
+    with pytest.raises(DataError, match=r"abcdefghijk_000030\.mp4 has other content"):
+        avloc.prepare_avatar(tmp_path / "frames", tmp_path / "s", videos=tmp_path / "others", jobs=0)

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import shutil
+import unicodedata
 from pathlib import Path
 
 import cv2
@@ -204,8 +206,6 @@ def test_the_palette_of_voc(tmp_path):
 
 
 def test_what_is_missing_or_broken_costs_its_frame_alone(ms3, tmp_path, caplog):
-    import shutil
-
     root = tmp_path / "tree"
     shutil.copytree(ms3, root)
     (root / "ms3_data/visual_frames/y_10_15/y_10_15.mp4_2.png").unlink()
@@ -220,8 +220,6 @@ def test_what_is_missing_or_broken_costs_its_frame_alone(ms3, tmp_path, caplog):
 
 
 def test_a_mask_of_a_class_that_avss_does_not_have_fails(avss, tmp_path):
-    import shutil
-
     shutil.copytree(avss, tmp_path / "tree")
     write(tmp_path / "tree/v2/u2/labels_semantic/4.png", np.full((180, 320), 71, np.uint8))
     prepared = avloc.prepare_avsbench(tmp_path / "tree", tmp_path / "s", splits=["test"], jobs=0)
@@ -240,8 +238,6 @@ def test_a_mask_of_a_class_that_avss_does_not_have_fails(avss, tmp_path):
     ],
 )  # fmt: skip
 def test_another_tree_is_refused_in_one_line(ms3, tmp_path, change, message):
-    import shutil
-
     shutil.copytree(ms3, tmp_path / "tree")
     change(tmp_path / "tree")
     with pytest.raises(DataError, match=message) as caught:
@@ -266,3 +262,59 @@ def test_parts_processes_and_lmdb_end_in_the_same_clips(s4, tmp_path):
     assert [row["sha256"] for row, _ in one.lines()] == [row["sha256"] for row, _ in two.lines()]
     again = avloc.prepare_avsbench(s4, tmp_path / "two", frames="raw", jobs=0)
     assert again.kept == 15
+
+
+@pytest.fixture
+def copied(ms3, tmp_path) -> Path:
+    shutil.copytree(ms3, tmp_path / "tree")
+    return tmp_path / "tree"
+
+
+def left_over(source: Path, out: Path, **options: object) -> list[str]:
+    return [str(join) for join in avloc.prepare_avsbench(source, out, **{"jobs": 0, **options}).unmatched]
+
+
+def test_what_the_csv_and_the_tree_leave_over_is_said_and_strict_refuses_it(copied, tmp_path):
+    data = copied / "ms3_data"
+    assert left_over(copied, tmp_path / "whole", strict=True) == []
+    shutil.copytree(data / "visual_frames" / "y_10_15", data / "visual_frames" / "zzz")
+    shutil.copytree(data / "gt_masks" / "test" / "y_10_15", data / "gt_masks" / "test" / "zzz")
+    shutil.copy(data / "audio_wav" / "test" / "y_10_15.wav", data / "audio_wav" / "test" / "zzz.wav")
+    write(data / "visual_frames" / "y_10_15" / "y_10_15.mp4_6.png", picture(5))
+    with (copied / "ms3_meta_data.csv").open("a") as file:
+        file.write("gone,train\n")
+    found = left_over(copied, tmp_path / "s")
+    assert found == [
+        "ms3_meta_data.csv: 1 of 3 videos have no frames: gone; 1 frame folder is in no row: zzz",
+        "ms3_meta_data.csv: 1 mask folder is in no row: test/zzz",
+        "ms3_meta_data.csv: 1 of 3 videos have no sound: train/gone; 1 sound is in no row: test/zzz.wav",
+        "tree: 1 picture is the frame of no second: ms3_data/visual_frames/y_10_15/y_10_15.mp4_6.png",
+    ]
+    (first, *_) = left_over(copied, tmp_path / "t", splits=["test"])
+    assert first == "ms3_meta_data.csv: 1 frame folder is in no row: zzz"  # the missing video is of another split
+    with pytest.raises(DataError, match=r"1 of 3 videos have no frames: gone; .*--strict"):
+        avloc.prepare_avsbench(copied, tmp_path / "u", jobs=0, strict=True)
+
+
+def test_names_may_be_spelled_in_another_form_of_unicode(copied, tmp_path):
+    data, name = copied / "ms3_data", "café_0_5"
+    apart = unicodedata.normalize("NFD", name)
+    (data / "gt_masks" / "train" / "x_0_5").rename(data / "gt_masks" / "train" / apart)
+    (data / "audio_wav" / "train" / "x_0_5.wav").rename(data / "audio_wav" / "train" / f"{apart}.wav")
+    (data / "visual_frames" / "x_0_5").rename(data / "visual_frames" / apart)
+    for folder, between in ((data / "gt_masks" / "train" / apart, "_"), (data / "visual_frames" / apart, ".mp4_")):
+        for path in list(folder.iterdir()):
+            path.rename(folder / f"{apart}{between}{path.stem[-1]}.png")
+    rows(copied / "ms3_meta_data.csv", ["video_id", "split"], [[name, "train"], ["y_10_15", "test"]])
+    assert left_over(copied, tmp_path / "s", strict=True) == []
+    train = Store.open(tmp_path / "s").split("train")
+    assert train.ids[0] == f"{name}/{name}.mp4_1" and len(train.masks) == 5
+
+
+def test_two_files_that_could_be_one_frame_are_never_settled_by_chance(copied, tmp_path):
+    folder = copied / "ms3_data" / "visual_frames" / "y_10_15"
+    shutil.copy(folder / "y_10_15.mp4_2.png", folder / "y_10_15.mp4_2.jpg")
+    shutil.copy(copied / "ms3_data/audio_wav/train/x_0_5.wav", copied / "ms3_data/audio_wav/train/x_0_5.flac")
+    prepared = avloc.prepare_avsbench(copied, tmp_path / "s", jobs=0)
+    assert prepared.reasons == {"ambiguous name": 6} and prepared.splits == {"train": 0, "test": 4}
+    assert any("1 of 2 rows fit more than one of them: train/x_0_5 (" in str(join) for join in prepared.unmatched)

@@ -209,7 +209,7 @@ def test_pickled_lists_and_labels_of_audioset(tmp_path):
     with pytest.raises(DataError, match=r"single_train_data_label.pkl: expected \{id: vector\} of the 13 classes"):
         avloc.prepare_import(root, "dsol", tmp_path / "t", [f"train={train}"])
     put(train, [names[0], names[0]])
-    with pytest.raises(DataError, match="stands there more than once"):
+    with pytest.raises(DataError, match="duplicate id"):
         avloc.prepare_import(root, "dsol", tmp_path / "t", [f"train={train}"])
     put(train, Trap())
     with pytest.raises(DataError, match=r"single_train_data.pkl: refused, it holds the name posix.system"):

@@ -8,6 +8,7 @@ import pytest
 from avloc.prepare.media.container import MediaError
 from avloc.prepare.media.picture import probe, read_frames
 from tests.data.making import MEDIA, make_video, number_in, painted, turn
+from tests.prepare.film import Film, remux
 
 needs_media = pytest.mark.skipif(not MEDIA.is_dir(), reason=f"no real clips at {MEDIA}")
 
@@ -107,6 +108,12 @@ def test_of_several_streams_the_first_picture_is_read():
     assert (seen.width, seen.height, seen.sound_rate) == (320, 180, 8000)
     assert seen.duration == pytest.approx(13.0)
     assert read_frames(video, [0.0, 5.0, 12.9], 48).std((1, 2, 3)).min() > 5
+
+
+def test_a_rate_that_a_remuxed_file_does_not_say_is_that_of_its_pictures(tmp_path):
+    film = Film(fps=12).make(tmp_path / "whole.mkv")
+    again = remux(film, tmp_path / "again.mkv")  # without the duration of a frame in its header
+    assert probe(again).frame_rate == pytest.approx(12, abs=0.1)
 
 
 @needs_media

@@ -151,7 +151,7 @@ def test_the_result_holds_what_the_contract_says():
         ({"maps": np.array([["x"]])}, "expected .N, h, w."),
         ({"maps": np.zeros((3, 4, 4))}, "3 heat maps for 4 clips"),
         ({"ids": ["a"]}, "1 ids for 4 heat maps"),
-        ({"ids": ["c0", "c0", "c1", "c2"]}, "'c0' stands there twice"),
+        ({"ids": ["c0", "c0", "c1", "c2"]}, "duplicate id 'c0'"),
         ({"ids": ["p", "q", "r", "s"]}, "no id of the predictions is in the truth"),
         ({"assignment": np.eye(3)}, "expected 1 classes x 1 maps"),
         ({"classes": ["x", "y"]}, "2 class names for 1 maps"),
@@ -182,7 +182,7 @@ def test_what_cannot_be_scored_is_one_line(change, message):
         ({"box_clip": [0, 1]}, "as many of each"),
         ({"box_clip": [0, 1, 7]}, "outside the 3 clips"),
         ({"box_class": [0, 0, 5]}, "outside the 1 classes"),
-        ({"ids": ["a", "b", "a"]}, "'a' stands there twice"),
+        ({"ids": ["a", "b", "a"]}, "duplicate id 'a'"),
     ],
 )
 def test_a_truth_that_does_not_hang_together_is_refused(change, message):

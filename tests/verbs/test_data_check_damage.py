@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 import avloc
 from avloc.cli.app import app
 from avloc.prepare.pool import tasks
-from avloc.prepare.writing import checking
+from avloc.prepare.writing import checking, watched
 from avloc.prepare.writing.build import build_store
 from tests.data.making import SETTINGS, MadeReader, made_listing
 
@@ -63,6 +63,39 @@ def test_a_shard_whose_reading_never_ends_is_a_problem_and_the_others_are_counte
     assert "00001.h5: broken, reading it hangs; run the `avloc prepare` command" in found
     shard.unlink()
     assert avloc.data_check(store).splits["all"].verified == 9  # of eleven items those of the other shards
+
+
+def test_a_clip_of_a_shard_whose_reading_never_ends_is_refused_in_one_line_and_others_are_drawn(
+    store, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(watched, "LIMIT", 2.0)
+    part = avloc.Store.open(store).split("all")
+    lost = next(row["clips"][0] for row, _ in part.lines() if row["shard"] == 1)
+    there = next(row["clips"][0] for row, _ in part.lines() if row["shard"] == 0)
+    (store / "shards" / "00001.h5").unlink()
+    os.mkfifo(store / "shards" / "00001.h5")
+    found = CliRunner().invoke(app, ["data", "show", str(store), lost, "--out", str(tmp_path / "lost.png")])
+    assert found.exit_code == 2 and "00001.h5: broken, reading it hangs; run" in " ".join(found.stderr.split())
+    assert not (tmp_path / "lost.png").exists()
+    assert avloc.data_show(store, there, out=tmp_path / "there.png").file.is_file()
+
+
+def test_what_names_left_over_is_listed_and_is_no_problem(store):
+    settings = json.loads((store / "store.json").read_text())
+    left = [{"kind": "missing", "count": 2, "words": "of 9 ids match no clip", "names": ["x", "y"]}]
+    settings["unmatched"] = [{"what": "labels.csv", "matched": 7, "left": left}]
+    (store / "store.json").write_text(json.dumps(settings))
+    before = problems_or_none(store)
+    assert before == [] or "labels.csv" not in " ".join(before)
+    shown = CliRunner().invoke(app, ["data", "check", str(store)])
+    assert "labels.csv: 2 of 9 ids match no clip: x, y" in " ".join(shown.output.split())
+    settings["unmatched"] = [5]
+    (store / "store.json").write_text(json.dumps(settings))
+    assert "unmatched" in problems(store)[0]
+
+
+def problems_or_none(store: Path) -> list[str]:
+    return avloc.data_check(store).problems
 
 
 def test_a_shard_whose_reading_ends_the_process_is_a_problem(store, monkeypatch):

@@ -8,7 +8,7 @@ import avloc
 from avloc.engine.experiment import Experiment, Stage, read_experiment
 from avloc.engine.stores import refuse_unheard
 from avloc.verbs import demo as demonstrated
-from tests.commands import printed
+from tests.commands import error_of, printed
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 OF_THE_WORLD = sorted(path.stem for path in CONFIGS.glob("*.yaml") if "synthetic world" in path.read_text("utf-8"))
@@ -121,7 +121,7 @@ def test_the_tiny_demo_takes_the_same_steps_on_less(tmp_path, monkeypatch):
         monkeypatch.setattr(avloc, name, taken(name), raising=False)
     for name in ("cluster", "match_clusters", "evaluate", "visualize"):
         monkeypatch.setattr(avloc, name, taken(name, Done()), raising=False)
-    monkeypatch.setattr(demonstrated, "claims_of", lambda sets: [])
+    monkeypatch.setattr(demonstrated, "claims_of", lambda *given: [])
     monkeypatch.chdir(tmp_path)
     whole = demonstrated.demo()
     assert whole.out == Path("avloc-demo") and not whole.tiny and "videos" not in given["prepare_synthetic"]
@@ -142,3 +142,8 @@ def test_the_table_of_the_tiny_demo_says_that_it_is_too_small_to_judge(capsys):
         show_demo(done)
         shown = capsys.readouterr().out
         assert words in shown and ("too small to judge" in shown) == tiny and ("yes" in shown) != tiny
+
+
+def test_tiny_is_of_the_synthetic_world_only(tmp_path):
+    words = ["demo", "--tiny", "--real", tmp_path, tmp_path]
+    assert "does not go with --real" in error_of(*words)

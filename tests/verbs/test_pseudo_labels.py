@@ -7,8 +7,8 @@ import pytest
 
 import avloc
 from avloc.data.labels import read_labels
-from avloc.drawing.moments import pictures
-from avloc.drawing.sets import set_moments
+from avloc.drawing.overlays import pictures
+from avloc.drawing.sets import choose_clips, read_set, set_moments
 from avloc.errors import AvlocError, DataError
 from avloc.predictions import read_predictions
 from tests.commands import printed
@@ -62,7 +62,7 @@ def test_arrays_of_both_streams(store, tmp_path):
         (lambda rows: [rows[0].replace("0.5", "1.5"), *rows[1:]], "sound score 1.5; expected 0 to 1"),
         (lambda rows: [rows[0].replace("0.5", "much"), *rows[1:]], "a score is no number"),
         (lambda rows: [rows[0] + ",1", *rows[1:]], r"s.csv:2: 4 fields, the header has 3"),
-        (lambda rows: [rows[0], *rows], "stands there twice"),
+        (lambda rows: [rows[0], *rows], "duplicate id"),
     ],
 )
 def test_a_bad_table_is_one_line_and_leaves_nothing(store, tmp_path, change, expected):
@@ -135,7 +135,8 @@ def test_coarse_to_fine_runs_from_a_warm_up_over_clusters_to_scored_and_drawn_ma
     seconds = printed("predict", "--run", tmp_path / "run", "--store", store, "--split", "test", "--own-sound")
     assert read_predictions(Path(seconds["predictions"])).classes == labels.classes, "those that were learnt"
     part = avloc.Store.open(store).split("test")
-    (moment,) = set_moments(part, tmp_path / "run" / "predictions", "agnostic", [], 1, 0, "")
+    found = read_set(part, tmp_path / "run" / "predictions", "agnostic", [], "")
+    (moment,) = set_moments(part, found, choose_clips(part, [found], 1, 0, 0))
     assert {"Heat map", "Stage one's map", "CAM"} <= {picture.title for picture in pictures(moment)}
     drawn = printed("visualize", "--run", tmp_path / "run", "--clips", 2)
     assert any(path.endswith("classes.panels.png") for path in drawn["figures"])

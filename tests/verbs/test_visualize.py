@@ -1,5 +1,8 @@
+import base64
+import hashlib
 import io
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -8,6 +11,8 @@ import pytest
 from PIL import Image as Png
 
 from avloc.drawing.colours import SILENT, SOUNDING
+from avloc.drawing.tools import policy, script
+from avloc.engine.reported import names_of
 from avloc.engine.run import Run
 from avloc.errors import AvlocError, RunError
 from avloc.predictions import write_predictions
@@ -35,20 +40,24 @@ def page(made) -> str:
 
 def test_the_page_has_every_section(page):
     reading = Reading(page)
-    assert reading.ids == ["results", "clips", "training", "clusters", "settings", "warnings", "again"]
+    sections = ["results", "clips", "training", "clusters", "settings", "warnings", "again"]
+    assert [name for name in reading.ids if name in sections] == sections
     assert not reading.open
-    assert reading.tags.count("audio") == 8 and reading.tags.count("table") == 3
+    # two sets of six clips, all of them best or worst ones, and two clips of each of three clusters
+    assert reading.tags.count("audio") == 12 + 6 and reading.tags.count("table") == 3
     assert "Left out" not in reading.words
 
 
 def test_the_page_needs_nothing_but_itself(page):
     assert all(address.startswith(("data:", "#")) for address in Reading(page).loads)
-    assert "default-src 'none'" in page
+    assert f'Content-Security-Policy" content="{policy()}"' in page
+    digest = base64.b64encode(hashlib.sha256(script().encode()).digest()).decode()
+    assert policy().startswith("default-src 'none'; ") and f"script-src 'sha256-{digest}'" in policy()
 
 
 def test_whatever_comes_from_files_is_shown_as_text(page):
     reading = Reading(page)
-    assert "script" not in reading.tags and "<script" not in page
+    assert reading.tags.count("script") == 1 and page.count("<script") == 1 and f"<script>{script()}</script>" in page
     assert "<b>&" in reading.words and "$x$" in reading.words
     assert f"solo: warned of {HOSTILE}" in reading.words and "matching: a doubt about <b>&" in reading.words
 
@@ -86,8 +95,8 @@ def pixels(path: Path) -> np.ndarray:
 def test_figures_are_written_and_show_the_truth(made, page):
     figures = {path.stem: pixels(path) for path in made.figures.glob("*.png")}
     assert sorted(figures) == [
-        "clusters.agreement", "clusters.frames", "mosaic.classes", "mosaic.panels", "mosaic.results", "solo.panels",
-        "solo.results", "stage1.loss", "stage1.validation", "stage2.loss", "stage2.validation",
+        "clusters.agreement", "clusters.frames", "mosaic.classes", "mosaic.panels", "mosaic.pixels", "mosaic.results",
+        "solo.panels", "solo.pixels", "solo.results", "stage1.loss", "stage1.validation", "stage2.loss", "stage2.validation",
     ]  # fmt: skip
     for name in ("solo.panels", "mosaic.panels", "mosaic.classes"):
         green, red = ((figures[name] == colour).all(2).sum() for colour in (SOUNDING, SILENT))
@@ -108,12 +117,13 @@ def test_the_same_run_gives_the_same_bytes(made, run, page):
 def test_one_set_and_one_clip_can_be_asked_for(run):
     shutil.rmtree(run.figures, ignore_errors=True)
     told = []
-    done = visualize(run=run.path, sets=["solo"], clips=1, progress=lambda *where: told.append(where))
+    done = visualize(run=run.path, sets=["solo"], clips=1, extremes=0, progress=lambda *where: told.append(where))
     assert {path.name for path in done.figures if path.name.startswith(("solo", "mosaic"))} == {
         "solo.panels.png",
+        "solo.pixels.png",
         "solo.results.png",
     }
-    assert Reading(done.report.read_text(encoding="utf-8")).tags.count("audio") == 1
+    assert Reading(done.report.read_text(encoding="utf-8")).tags.count("audio") == 1 + 6
     assert told[-1] == (2, 2, "page")
 
 
@@ -187,3 +197,61 @@ def test_a_broken_log_is_named(run):
     run.log_path(1).write_text('{"phase": ')
     with pytest.raises(RunError, match=r"log\.jsonl: a line is not JSON"):
         visualize(run=run.path)
+
+
+@pytest.fixture
+def other(run, tmp_path) -> Run:
+    """The same run, on five of the six clips, with other scores and another setting."""
+    shutil.copytree(run.path, tmp_path / "other")
+    found = Run(tmp_path / "other")
+    ids = [f"{HOSTILE}{n}/{'key' if n % 2 else '000#0'}" for n in range(5)]
+    for variant in ("", ".wrong-sound", ".deaf"):
+        write_predictions(found.predictions / f"solo{variant}.h5", ids, np.ones((5, 1, 5, 5)))
+    result = json.loads((found.results / "solo.dsol-solo.json").read_text())
+    result["per_clip"] = [{"id": name, "ciou": 0.25} for name in ids]
+    (found.results / "solo.dsol-solo.json").write_text(json.dumps(result))
+    found.config.write_text(found.config.read_text().replace("pairs: all", "pairs: negative"))
+    return found
+
+
+def test_two_runs_are_shown_side_by_side_on_the_clips_that_both_hold(run, other):
+    own = visualize(run=run.path).report.read_bytes()
+    done = visualize(run=[run.path, other.path], sets=["solo"])
+    assert done.report == run.path / "report" / "with-other.html" and done.figures == []
+    assert run.report.read_bytes() == own, "the page of the one run stays"
+    page = done.report.read_text(encoding="utf-8")
+    reading = Reading(page)
+    assert reading.tags.count("article") == 5 and not reading.open
+    assert "run: 40.0 %" in reading.words and reading.words.count("other: 25.0 %") == 5
+    assert f"run: solo: 1 clips that are not in all of the runs, such as {HOSTILE}5/key" in reading.words
+    assert '"all""negative"' in reading.words  # a setting that differs
+    assert all(reading.alts) and "run: 50.0 %" not in reading.words
+
+
+def test_clips_on_which_runs_differ_most_are_flagged(run, other):
+    page = visualize(run=[run.path, other.path], sets=["solo"], clips=1, extremes=1).report.read_text(encoding="utf-8")
+    shown = re.findall(r'data-id="([^"]*)" data-scores="([^"]*)"', page)
+    assert [scores for _, scores in shown] == ["0.200000 0.250000", "0.400000 0.250000", "0.000000 0.250000"]
+    assert page.count("<h4>Worst</h4>") == 1  # which differs most, too
+
+
+def test_runs_that_share_no_set_are_refused(run, other):
+    (run.predictions / "mosaic.h5").unlink()
+    (other.predictions / "solo.h5").unlink()
+    with pytest.raises(RunError, match=r"the runs share no test set with predictions \(.*run: solo; .*other: mosaic\)"):
+        visualize(run=[run.path, other.path])
+
+
+def test_the_same_run_twice_is_refused(run):
+    with pytest.raises(RunError, match="given twice; expected a run and others to compare it with"):
+        visualize(run=[run.path, run.path / ".." / "run"])
+
+
+def test_a_configuration_for_several_runs_is_refused(run, other):
+    with pytest.raises(AvlocError, match="belongs to one run; leave it out, 2 runs bring their own"):
+        visualize(run.config, [run.path, other.path])
+
+
+def test_runs_of_one_name_are_told_apart_by_their_folders(tmp_path):
+    paths = [tmp_path / "a" / "run", tmp_path / "b" / "run", tmp_path / "b" / "other"]
+    assert names_of(paths) == ["a/run", "b/run", "b/other"] and names_of(paths[1:]) == ["run", "other"]

@@ -23,8 +23,10 @@ class StageTwo(Localizer):
     Objects of the dictionary found in the frame, (K, h, w), are masked by where the sound comes from; how much of each
     then sounds should match what the frozen sound head of stage one hears.
     masked: multiply the object maps by the sounding map (AudioSet: not). object_maps: ``linear`` or, AudioSet, ``sigmoid``.
-    obj_init: the factor and offset of the object maps start ``positive`` (1 and 0) or ``random`` as published, which can
-    start negative and then inverts every map. dictionary: raw inner products, or ``centred`` cosines (not published).
+    obj_init: the factor and offset of the object maps start ``positive`` (1 and 0), or ``random`` as published, which can
+    start negative and then inverts every map; or the factor is ``fitted`` to the dictionary, so that its objects' inner
+    products have a deviation of 1 (not published: where features are large, products in the hundreds make a hard softmax
+    that learns nothing). dictionary: raw inner products, or ``centred`` cosines (not published).
     weight: of the localization loss. quadrants: each quarter of a negative frame must be silent (AudioSet: the frame).
     negative: another video's frame ``drawn`` for each clip, as published, or the next clip's frame of the ``batch``, unless
     that is of the same video.
@@ -49,7 +51,7 @@ class StageTwo(Localizer):
         self,
         masked: bool = True,
         object_maps: Literal["linear", "sigmoid"] = "linear",
-        obj_init: Literal["positive", "random"] = "positive",
+        obj_init: Literal["positive", "random", "fitted"] = "positive",
         dictionary: Literal["raw", "centred"] = "raw",
         weight: float = 0.5,
         quadrants: bool = True,
@@ -75,7 +77,7 @@ class StageTwo(Localizer):
         self.freeze_norms = freeze_norms
         self.match_first, self.test_temperature, self._frame = match_first, test_temperature, frame
         self.object_scale = nn.Conv3d(1, 1, 1)
-        if obj_init == "positive":
+        if obj_init != "random":
             nn.init.ones_(self.object_scale.weight)
             assert self.object_scale.bias is not None
             nn.init.zeros_(self.object_scale.bias)
@@ -89,6 +91,13 @@ class StageTwo(Localizer):
         if dictionary is None:
             dictionary = np.zeros((0, previous.streams.visual.channels), dtype=np.float32)
         self.register_buffer("dictionary", torch.as_tensor(dictionary, dtype=torch.float32))
+        if self.obj_init == "fitted" and len(self.dictionary) > 1:
+            nn.init.constant_(self.object_scale.weight, 1 / self._spread())
+
+    def _spread(self) -> float:
+        """The deviation of the inner products of the dictionary's objects; 1 where all are alike, as in an empty one."""
+        rows = self._centred(self.dictionary) if self.dictionary_use == "centred" else self.dictionary
+        return float((rows @ rows.T).std()) or 1.0
 
     def train(self, mode: bool = True) -> "StageTwo":
         super().train(mode)
@@ -157,14 +166,17 @@ class StageTwo(Localizer):
         """How much each place looks like each object of the dictionary, (B, K, h, w), masked by the sounding map."""
         features, dictionary = sight.features, self.dictionary.to(sight.features.dtype)
         if self.dictionary_use == "centred":
-            centre = dictionary.mean(0)
-            features = F.normalize(features - centre[:, None, None], dim=1)
-            dictionary = F.normalize(dictionary - centre, dim=1)
+            features = F.normalize(features - dictionary.mean(0)[:, None, None], dim=1)
+            dictionary = self._centred(dictionary)
         alike = F.conv2d(features, dictionary[:, :, None, None])
         objects = self.object_scale(alike.unsqueeze(1)).squeeze(1)
         if self.object_maps == "sigmoid":
             objects = objects.sigmoid()
         return objects * logits.sigmoid() if self.masked and logits is not None else objects
+
+    @staticmethod
+    def _centred(dictionary: Tensor) -> Tensor:
+        return F.normalize(dictionary - dictionary.mean(0), dim=1)
 
     def sounding(self, batch: Batch) -> Tensor:
         """Where the sound comes from, whatever it is: (B, 1, h, w) in [0, 1]."""

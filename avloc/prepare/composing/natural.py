@@ -75,7 +75,7 @@ class NaturalScenes(Scenes):
         for name, one in self.photographs[shown.file].objects:
             assert one.crop is not None
             box = [round(side * by, 3) for side, by in zip(one.crop, scale, strict=True)]
-            objects.append({"class": name, "box": box})
+            objects.append({"class": name, "box": box} | ({} if one.mask is None else {"mask": one.mask}))
         return {"picture": facts_of(shown, self.roots), "objects": objects, "heard": heard}
 
 

@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from avloc.data.clip import Box, Clip
+from avloc.data.clip import Box, Clip, Mask
 from avloc.prepare.composing.looking import hear, read_picture, source_of
+from avloc.prepare.composing.masks import drawn_mask
 from avloc.prepare.composing.mixing import cut_out, mixed, noise
 from avloc.prepare.composing.mixing import levelled as at_level
 from avloc.prepare.composing.rendering import filled, paste, resized
@@ -22,14 +23,25 @@ from avloc.synthetic.backgrounds import draw_background
 DRAWN = (256, 192)  # px, at which backgrounds are drawn
 
 
+class Shown(NamedTuple):
+    """An object of a scene. box: as shares of the frame. label: -1 for a silent thing. pixels: (size, size) bool of what is
+    cut out along an alpha or a mask, None for a tile or a bare box."""
+
+    box: tuple[float, float, float, float]
+    label: int
+    pixels: NDArray[np.bool_] | None
+
+
 @dataclass(frozen=True)
 class SceneReader:
-    """roots: where each role's files lie. classes: of the store. repeat: short sounds, rather than padding them."""
+    """roots: where each role's files lie. classes: of the store. repeat: short sounds, rather than padding them. masks: keep
+    the pixels of cut-outs beside their boxes."""
 
     roots: Mapping[str, Path]
     classes: tuple[str, ...]
     frame: Frame
     repeat: bool
+    masks: bool = False
 
     @property
     def root(self) -> Path:
@@ -48,7 +60,7 @@ class SceneReader:
         recipe = item.facts
         if "unusable" in recipe:
             raise MediaError(item.path, *recipe["unusable"])
-        picture, boxes = self._picture(recipe)
+        picture, objects = self._picture(recipe)
         for heard in recipe["heard"]:
             names = [part["class"] for part in heard["parts"]] if heard["sound"] == "own" else []
             own = tuple(sorted({self.classes.index(name) for name in names}))
@@ -62,28 +74,49 @@ class SceneReader:
                 frame_keys=(heard["clip"],),
                 waveform=self._sound(heard),
                 labels=own,
-                boxes=tuple(Box(box, 0, label, label in own) for box, label in boxes),
+                boxes=tuple(Box(one.box, 0, one.label, one.label in own) for one in objects),
                 annotated=(True,),
+                masks=tuple(
+                    Mask(0, one.label, one.label in own, one.pixels)
+                    for one in objects
+                    if self.masks and one.pixels is not None
+                ),
             )
 
-    def _picture(self, recipe: Mapping[str, Any]) -> tuple[NDArray[np.uint8], list[tuple[Any, int]]]:
-        """(size, size, 3), and of each object its box as shares of the frame and its label, -1 of a silent thing."""
+    def _picture(self, recipe: Mapping[str, Any]) -> tuple[NDArray[np.uint8], list[Shown]]:
+        """(size, size, 3), and its objects."""
         size = self.frame.size
         if "picture" in recipe:
             photograph = read_picture(source_of(recipe["picture"]), self.roots)
             canvas = resized(photograph.rgb, size, size)
-            return canvas, [(self._shares(one["box"]), self._label(one["class"])) for one in recipe["objects"]]
+            whole = photograph.rgb.shape[1], photograph.rgb.shape[0]
+            return canvas, [
+                Shown(self._shares(one["box"]), self._label(one["class"]), self._marked(one.get("mask"), whole))
+                for one in recipe["objects"]
+            ]
         background = recipe["background"]
         if "file" in background:
             canvas = filled(read_picture(source_of(background), self.roots), size)
         else:
             canvas = _drawn(background["seed"], size)
         canvas = np.ascontiguousarray(canvas)
-        boxes = []
+        objects = []
         for one in recipe["objects"]:
-            shown = paste(canvas, read_picture(source_of(one), self.roots), tuple(one["box"]))
-            boxes.append((self._shares(shown), self._label(one["class"])))
-        return canvas, boxes
+            box, pixels = paste(canvas, read_picture(source_of(one), self.roots), tuple(one["box"]))
+            objects.append(Shown(self._shares(box), self._label(one["class"]), pixels))
+        return canvas, objects
+
+    def _marked(self, mask: Any, whole: tuple[int, int]) -> NDArray[np.bool_] | None:
+        """A segmentation of a photograph of that width and height, in the frame; None where it cannot be used, or is lost
+        when the photograph shrinks: then its box is all there is."""
+        if mask is None or not self.masks:
+            return None
+        try:
+            drawn = drawn_mask(mask, *whole)
+        except (ValueError, TypeError, KeyError):
+            return None
+        pixels = resized(drawn, self.frame.size, self.frame.size) > 127
+        return pixels if pixels.any() else None
 
     def _shares(self, box: Sequence[float]) -> tuple[float, float, float, float]:
         left, top, right, bottom = (min(side / self.frame.size, 1.0) for side in box)

@@ -22,14 +22,15 @@ def resized(pixels: NDArray, width: int, height: int) -> NDArray:
     return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
 
 
-def paste(canvas: NDArray[np.uint8], picture: Picture, box: Box) -> Box:
-    """Put a picture into a box of the canvas, and return the box of what shows of it: where its alpha is above a half."""
+def paste(canvas: NDArray[np.uint8], picture: Picture, box: Box) -> tuple[Box, NDArray[np.bool_] | None]:
+    """Put a picture into a box of the canvas, and return what shows of it, where its alpha is above a half: the box around
+    it, and for a cut-out its pixels (height, width) in the canvas; None for a tile."""
     left, top, right, bottom = box
     width, height = right - left, bottom - top
     picture = _within(picture)
     if picture.alpha is None:
         canvas[top:bottom, left:right] = resized(picture.rgb, width, height)
-        return box
+        return box, None
     # colours are weighted by their alpha first, or what is hidden would tint the edges
     alpha = picture.alpha.astype(np.float32)[..., None] / 255
     both = np.concatenate([picture.rgb.astype(np.float32) * alpha, alpha], axis=2)
@@ -39,8 +40,10 @@ def paste(canvas: NDArray[np.uint8], picture: Picture, box: Box) -> Box:
     shown = tile[..., 3] > 0.5
     xs, ys = np.flatnonzero(shown.any(0)), np.flatnonzero(shown.any(1))
     if not len(xs):  # so thin that half of no pixel shows: the box is what there is to say
-        return box
-    return left + int(xs[0]), top + int(ys[0]), left + int(xs[-1]) + 1, top + int(ys[-1]) + 1
+        return box, None
+    mask = np.zeros(canvas.shape[:2], bool)
+    mask[top:bottom, left:right] = shown
+    return (left + int(xs[0]), top + int(ys[0]), left + int(xs[-1]) + 1, top + int(ys[-1]) + 1), mask
 
 
 def _within(picture: Picture) -> Picture:

@@ -4,7 +4,6 @@ The report is the archive too: a line is added as soon as a clip is done, so tha
 the end the lines are put in the order of the list.
 """
 
-import fcntl
 import json
 import logging
 import os
@@ -19,6 +18,7 @@ from typing import IO, Any
 from avloc.endings import VIDEOS
 from avloc.errors import AvlocError, DataError
 from avloc.files import write_text
+from avloc.locks import locked
 from avloc.naming import some
 from avloc.prepare.fetch.lists import Wanted
 from avloc.prepare.fetch.yt_dlp import WORK, Fetcher, Outcome
@@ -155,18 +155,7 @@ def _there(out: Path) -> dict[str, str]:
 @contextmanager
 def _locked(out: Path) -> Iterator[None]:
     """One command at a time; what a killed one left is removed."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        lock = open(out / ".fetch.lock", "w")  # noqa: SIM115, the with statement follows
-    except OSError as error:
-        raise DataError(f"{out}: cannot be written ({error.strerror}); choose another folder") from None
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise DataError(f"{out}: another command is fetching into this folder; wait until it has ended") from None
-        except OSError as error:  # some file systems of clusters have no locks
-            logger.warning("%s: cannot be locked (%s); see that no other command fetches into it", out, error.strerror)
+    with locked(out, ".fetch.lock", "is fetching into this folder"):
         for folder in out.glob(f"{WORK}*"):
             if folder.is_dir():
                 shutil.rmtree(folder, ignore_errors=True)

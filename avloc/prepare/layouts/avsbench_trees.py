@@ -7,8 +7,7 @@ loaders say was followed, and a tree that differs is refused.
 import logging
 import os
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,15 @@ from avloc.annotations.files import json_object
 from avloc.annotations.mask_files import AVSS_CLASSES
 from avloc.errors import DataError
 from avloc.naming import some
+from avloc.prepare.layouts.avsbench_files import (
+    Found,
+    Wanted,
+    folders_in,
+    folders_of_pictures,
+    numbered,
+    sounds_in,
+)
+from avloc.prepare.layouts.avsbench_shots import Row, Shots
 from avloc.tables import read_table
 
 logger = logging.getLogger(__name__)
@@ -30,32 +38,7 @@ TABLES = {
 #: frames of a video: the n-th stands for second n - 1, as AVSBench takes it 15/16 s into the second
 COUNTS = {"v1s": 5, "v1m": 5, "v2": 10}
 FRAMES = 5
-STILLS = (".png", ".jpg", ".jpeg")
-
-
-@dataclass(frozen=True)
-class Shot:
-    """One frame: second counts from 0. picture, mask: relative paths, None where there is no such file. labels: of the
-    video, by name; key: the id."""
-
-    key: str
-    video: str
-    second: int
-    picture: str | None
-    mask: str | None
-    sound: str | None
-    labels: tuple[str, ...]
-    where: str
-
-
-@dataclass
-class Shots:
-    """All frames by split, in the order of the csv; classes of the store; root: what paths are relative to."""
-
-    subset: str
-    root: Path
-    classes: tuple[str, ...]
-    splits: dict[str, list[Shot]] = field(default_factory=dict)
+AVSS_FOLDERS = ("frames", "labels_semantic", "labels_rgb")
 
 
 def find_tree(source: Path, subset: str | None) -> tuple[str, Path]:
@@ -114,63 +97,78 @@ def _data(root: Path, folder: str) -> Path:
 
 
 def _s4(root: Path, table: Path) -> Shots:
-    rows = [(where, row) for where, row in _rows(table, "name", "category", "split")]
-    classes = tuple(sorted({row["category"] for _, row in rows}))
-    found, data = Shots("s4", root, classes), _data(root, TABLES["s4"][1])
-    tree = _Tree(root)
-    for where, row in rows:
+    rows = []
+    for where, row in _rows(table, "name", "category", "split"):
         video, category, split = (_part(table, row[name]) for name in ("name", "category", "split"))
         place = f"{split}/{category}/{video}"
-        frames = tree.numbered(data / "visual_frames" / place, video)
-        masks = tree.numbered(data / "gt_masks" / place, video)
-        sound = tree.file(data / "audio_wav" / split / category / f"{video}.wav")
-        for number in range(1, FRAMES + 1):
-            shot = Shot(
-                f"{category}/{video}/{video}_{number}", video, number - 1, frames.get(number), masks.get(number), sound,
-                (category,), where,
-            )  # fmt: skip
-            found.splits.setdefault(split, []).append(shot)
-    return found
+        rows.append(Row(where, split, video, place, place, place, f"{category}/{video}/{video}_", (category,)))
+    classes = tuple(sorted({row.labels[0] for row in rows}))
+    return _five_frames(Shots("s4", root, classes), _data(root, TABLES["s4"][1]), table, rows)
 
 
 def _ms3(root: Path, table: Path) -> Shots:
     """The video is the first column, whatever its name; MS3 names no classes."""
-    found, data = Shots("ms3", root, ()), _data(root, TABLES["ms3"][1])
-    tree = _Tree(root)
+    rows = []
     for where, row in _rows(table, "split"):
         video, split = _part(table, next(iter(row.values()))), _part(table, row["split"])
-        frames = tree.numbered(data / "visual_frames" / video, video)
-        masks = tree.numbered(data / "gt_masks" / split / video, video)
-        sound = tree.file(data / "audio_wav" / split / f"{video}.wav")
-        for number in range(1, FRAMES + 1):
-            # the published frames have the ending of their video within the name, and so have the ids of the benchmark
-            key = f"{video}/{video}.mp4_{number}"
-            shot = Shot(key, video, number - 1, frames.get(number), masks.get(number), sound, (), where)
-            found.splits.setdefault(split, []).append(shot)
+        place = f"{split}/{video}"
+        # the published frames have the ending of their video within the name, and so have the ids of the benchmark
+        rows.append(Row(where, split, video, video, place, place, f"{video}/{video}.mp4_"))
+    return _five_frames(Shots("ms3", root, ()), _data(root, TABLES["ms3"][1]), table, rows)
+
+
+def _five_frames(found: Shots, data: Path, table: Path, rows: Sequence[Row]) -> Shots:
+    """S4 and MS3: a folder of frames, one of masks, and a sound for each video."""
+    shown, marked, heard = Wanted(), Wanted(), Wanted()
+    for row in rows:
+        shown.add(row.frames, row.split)
+        marked.add(row.masks, row.split)
+        heard.add(row.sound, row.split)
+    root, what = found.root, table.name
+    places = folders_of_pictures(root, data / "visual_frames")
+    frames = Found(what, places, shown, "videos have no frames", "frame folders are in no row")
+    places = folders_of_pictures(root, data / "gt_masks")
+    masks = Found(what, places, marked, "", "mask folders are in no row")
+    places = sounds_in(root, data / "audio_wav")
+    sounds = Found(what, places, heard, "videos have no sound", "sounds are in no row")
+    found.found += [frames, masks, sounds]
+    for row in rows:
+        numbers = range(1, FRAMES + 1)
+        pictures = numbered(root, frames.get(row.frames), row.video, numbers)
+        marks = numbered(root, masks.get(row.masks), row.video, numbers)
+        unclear = [*frames.several(row.frames), *masks.several(row.masks), *sounds.several(row.sound)]
+        found.add(row.split, row, pictures, marks, sounds.get(row.sound), numbers, unclear)
     return found
 
 
 def _avss(root: Path, table: Path, annotations: Path) -> Shots:
     classes = _numbered_classes(annotations)
-    found, tree = Shots("avss", root, classes), _Tree(root)
+    found = Shots("avss", root, classes)
     unknown: dict[str, None] = {}
+    wanted, rows = Wanted(), []
     for where, row in _rows(table, "uid", "label", "split"):
         uid, part, split = (_part(table, row[name]) for name in ("uid", "label", "split"))
         if part not in COUNTS:
             raise DataError(f"{table}: {where}: label {part!r}; expected one of {', '.join(COUNTS)}")
         objects = [name for name in row.get("a_obj", "").split("_") if name]
         unknown |= dict.fromkeys(name for name in objects if name not in classes)
-        folder = root / part / uid
-        frames = tree.numbered(folder / "frames", "")
-        masks = tree.numbered(folder / "labels_semantic", "") or tree.numbered(folder / "labels_rgb", "")
-        sound = tree.file(folder / "audio.wav")
+        place = f"{part}/{uid}"
         labels = tuple(name for name in objects if name in classes)
-        for number in range(COUNTS[part]):
-            shot = Shot(
-                f"{part}/{uid}/{number}", row.get("vid") or uid, number, frames.get(number), masks.get(number), sound,
-                labels, where,
-            )  # fmt: skip
-            found.splits.setdefault(split, []).append(shot)
+        rows.append(Row(where, split, row.get("vid") or uid, place, place, place, f"{place}/", labels))
+        wanted.add(place, split)
+    folders = Found(
+        table.name, folders_in(root, list(COUNTS)), wanted, "videos have no folder", "folders are in no row"
+    )
+    found.found.append(folders)
+    for video in rows:
+        folder = folders.get(video.frames)
+        within = [None if folder is None else os.path.join(folder, name) for name in AVSS_FOLDERS]
+        numbers = range(COUNTS[video.frames.partition("/")[0]])
+        pictures, semantic, coloured = (numbered(root, name, "", numbers) for name in within)
+        sound = None if folder is None else os.path.join(folder, "audio.wav")
+        sound = sound if sound is not None and (root / sound).is_file() else None
+        marks = semantic if semantic.pictures else coloured
+        found.add(video.split, video, pictures, marks, sound, numbers, folders.several(video.frames))
     if unknown:
         logger.warning("%s: %d names of objects are no class and label nothing: %s", table, len(unknown), some(unknown))
     return found
@@ -193,33 +191,3 @@ def _part(table: Path, name: str) -> str:
     if name in ("", ".", "..") or re.search(r"[/\\\0]", name) or len(name) > 200:
         raise DataError(f"{table}: {name[:60]!r} is no name of a folder")
     return name
-
-
-class _Tree:
-    """Files below the root, by their number within a folder, relative to the root; each folder is looked at once."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.known: dict[Path, dict[int, str]] = {}
-
-    def numbered(self, folder: Path, video: str) -> dict[int, str]:
-        """Pictures VIDEO_n.png, VIDEO.mp4_n.png, or where `video` is empty n.png."""
-        if folder not in self.known:
-            self.known[folder] = self._read(folder, video)
-        return self.known[folder]
-
-    def _read(self, folder: Path, video: str) -> dict[int, str]:
-        found: dict[int, str] = {}
-        try:
-            names = sorted(os.listdir(folder))
-        except OSError:
-            return found
-        for name in names:
-            stem, ending = os.path.splitext(name)
-            number = stem.rpartition("_")[2] if video and stem.startswith(video) else stem
-            if ending.lower() in STILLS and number.isdecimal() and (video == "" or stem != number):
-                found.setdefault(int(number), str((folder / name).relative_to(self.root)))
-        return found
-
-    def file(self, path: Path) -> str | None:
-        return str(path.relative_to(self.root)) if path.is_file() else None

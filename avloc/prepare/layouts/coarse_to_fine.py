@@ -19,9 +19,10 @@ from avloc.data.spectrograms import Spectrograms
 from avloc.errors import DataError
 from avloc.prepare.layouts.hdf5_rows import read_row, shape_of
 from avloc.prepare.media.container import MediaError
+from avloc.prepare.parts.id_lists import entries
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.marks import Marks
-from avloc.prepare.parts.moments import Moments, entries
+from avloc.prepare.parts.moments import Moments
 
 RATE, HOP, BANDS, SIDE = 22_050, 441, 64, 256
 LAYOUT = "expected Video.h5 with video (N, 256, 256, 3) and Spec.h5 with audio (N, T, 64)"

@@ -29,13 +29,13 @@ from avloc.leftovers import Join, joined
 from avloc.naming import some
 from avloc.prepare.layouts.dsol_levels import read_levels
 from avloc.prepare.media.container import MediaError
-from avloc.prepare.media.film import open_film
-from avloc.prepare.media.sound import Heard, hear
+from avloc.prepare.media.sound import hear_file
 from avloc.prepare.parts.account import Account
+from avloc.prepare.parts.id_lists import entries, list_names
 from avloc.prepare.parts.inside import OUTSIDE, inside
 from avloc.prepare.parts.items import REFUSED, Clips, Entry, Item, Listing
 from avloc.prepare.parts.marks import UNNAMED, marked
-from avloc.prepare.parts.moments import Moments, entries, list_names, read_picture, refuse_ambiguous
+from avloc.prepare.parts.moments import Moments, read_picture, refuse_ambiguous
 from avloc.prepare.parts.music_lists import read_labels
 from avloc.prepare.parts.names import one_of
 from avloc.walking import listed, visible
@@ -182,9 +182,9 @@ class DsolReader:
             raise MediaError(item.path, "missing sound", "neither a spectrogram nor a sound file")
         if not (self.root / item.path).is_dir():
             raise MediaError(item.path, "missing frame", "no folder of this name", bool(facts["seconds"]))
-        heard = None if facts["sound"] is None else self._heard(facts["sound"])
+        rate, channels, read = self.moments.rate, self.moments.decoding.channels, 0
+        heard = None if facts["sound"] is None else hear_file(self.root / facts["sound"], rate, channels)
         account = Account([] if heard is None else [heard], None, self.moments.decoding)
-        rate, read = self.moments.rate, 0
         for second in facts["seconds"]:
             names = self._names(f"{item.path}/frame_{second:03d}")
             if not names or (heard is not None and second >= heard.clips(rate)):
@@ -197,10 +197,6 @@ class DsolReader:
             few = MediaError(item.path, "too short", "not one second has both frames and sound")
             raise account.refusal(item.path, few)
         return account.notes()
-
-    def _heard(self, path: str) -> Heard:
-        with open_film(self.root / path) as film:
-            return hear(film, self.moments.rate, self.moments.decoding.channels)
 
     def _names(self, folder: str) -> list[str]:
         try:

@@ -43,7 +43,7 @@ def list_mosaics(
             marks = read_dsol_synthetic(Files(folder / "box"))
             classes = marks.classes
         boxes, splits[split] = marked(marks), []
-        heard, seen, marked_names = (_sorted(folder / kind) for kind in ("audio", "video", "box"))
+        heard, seen, marked_names = (listed(folder / kind) for kind in ("audio", "video", "box"))
         if len(heard) != len(seen) or len(marked_names) not in (0, len(seen)):
             found = f"{len(heard)} spectrograms, {len(seen)} pictures and {len(marked_names)} boxes"
             raise DataError(f"{folder}: {found}; they belong together by their place, so expected as many of each")
@@ -69,10 +69,6 @@ def _folders(root: Path) -> list[Path]:
     below = [root / name for name in listed(root) if (root / name).is_dir()]
     around = [root, *below, *(folder / name for folder in below for name in listed(folder))]
     return [path for path in around if (path / "audio").is_dir() and (path / "video").is_dir()]
-
-
-def _sorted(folder: Path) -> list[str]:
-    return listed(folder)
 
 
 @dataclass(frozen=True)

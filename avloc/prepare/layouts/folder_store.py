@@ -17,8 +17,9 @@ from avloc.errors import DataError
 from avloc.naming import some
 from avloc.prepare.layouts.frames_and_sounds import FolderReader, list_folder
 from avloc.prepare.media.container import MediaError
+from avloc.prepare.parts.id_lists import read_lists
 from avloc.prepare.parts.items import Item
-from avloc.prepare.parts.moments import Moments, read_lists
+from avloc.prepare.parts.moments import Moments
 from avloc.walking import files_in
 
 log = logging.getLogger("avloc.data")

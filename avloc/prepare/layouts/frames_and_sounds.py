@@ -21,14 +21,14 @@ from avloc.joins import Index, sorted_out
 from avloc.leftovers import joined
 from avloc.naming import some, utf8_name
 from avloc.prepare.media.container import MediaError, refuse_unreadable
-from avloc.prepare.media.film import open_film
-from avloc.prepare.media.sound import Heard, hear
+from avloc.prepare.media.sound import Heard, hear_file
 from avloc.prepare.parts.account import Account
+from avloc.prepare.parts.id_lists import entries, list_names
 from avloc.prepare.parts.inside import OUTSIDE, inside
 from avloc.prepare.parts.items import REFUSED, Clips, Entry, Item, Listing
 from avloc.prepare.parts.marks import Marks
 from avloc.prepare.parts.media_files import count_endings
-from avloc.prepare.parts.moments import Moments, entries, list_names, read_picture, refuse_ambiguous
+from avloc.prepare.parts.moments import Moments, read_picture, refuse_ambiguous
 from avloc.prepare.parts.names import one_of
 from avloc.walking import listed
 
@@ -157,5 +157,4 @@ class FolderReader:
         if item.facts["bytes"][1] is None:
             raise MediaError(item.facts["sound"], "missing sound")
         refuse_unreadable(path, "missing sound")
-        with open_film(path) as film:
-            return hear(film, self.moments.rate, self.moments.decoding.channels)
+        return hear_file(path, self.moments.rate, self.moments.decoding.channels)

@@ -17,9 +17,10 @@ from avloc.errors import DataError
 from avloc.prepare.layouts.hdf5_rows import read_row, shape_of
 from avloc.prepare.media.container import MediaError
 from avloc.prepare.media.sound import to_int16
+from avloc.prepare.parts.id_lists import entries
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.marks import Marks
-from avloc.prepare.parts.moments import Moments, entries
+from avloc.prepare.parts.moments import Moments
 
 RATE, SECONDS = 16_000, 3.0
 _FRAME, _SOUND = (256, 256, 3), (48_000,)

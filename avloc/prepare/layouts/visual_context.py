@@ -20,9 +20,10 @@ from avloc.leftovers import Join, joined
 from avloc.naming import utf8_name
 from avloc.prepare.media.container import MediaError
 from avloc.prepare.media.sound import to_int16
+from avloc.prepare.parts.id_lists import entries
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.marks import Marks
-from avloc.prepare.parts.moments import Moments, entries
+from avloc.prepare.parts.moments import Moments
 from avloc.walking import listed
 
 RATE, SECONDS, SIDE = 24_000, 10.0, 256

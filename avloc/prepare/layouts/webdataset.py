@@ -18,10 +18,11 @@ from avloc.naming import some
 from avloc.prepare.layouts.sample_about import About, class_name, read_about
 from avloc.prepare.layouts.shard_names import find_shards, split_of, stem_of
 from avloc.prepare.layouts.tar_shards import Sample, read_index, shard_bytes
+from avloc.prepare.parts.id_lists import entries as numbered
+from avloc.prepare.parts.id_lists import list_names
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.marks import UNNAMED, Marks
-from avloc.prepare.parts.moments import AMBIGUOUS, list_names
-from avloc.prepare.parts.moments import entries as numbered
+from avloc.prepare.parts.moments import AMBIGUOUS
 
 logger = logging.getLogger(__name__)
 

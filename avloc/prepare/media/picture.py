@@ -47,16 +47,19 @@ def probe(path: str | Path) -> Probe:
         duration = in_seconds(stream.duration, stream.time_base) or None
         if duration is None and container.duration:
             duration = container.duration / 1_000_000  # FFmpeg counts in microseconds here
-        if duration is None:
+        rate = float(stream.average_rate) if stream.average_rate else None
+        # a Matroska file that does not say its rate is told to have one frame a tick
+        guessed = rate is not None and not 0.01 < rate < 500
+        if duration is None or guessed:
             clock = Film(Path(path), container).clock
-            duration = (clock.picture_to or 0.0) - (clock.picture_from or 0.0)
+            duration = duration or (clock.picture_to or 0.0) - (clock.picture_from or 0.0)
+            rate = 1 / clock.period if guessed and clock.period else rate
         sound = container.streams.audio[0] if container.streams.audio else None
-        rate = stream.average_rate
         return Probe(
             duration=duration,
             width=stream.width,
             height=stream.height,
-            frame_rate=float(rate) if rate else None,
+            frame_rate=rate,
             sound_rate=sound.rate if sound else None,
         )
 

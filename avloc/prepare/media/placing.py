@@ -175,3 +175,9 @@ def to_int16(waveform: NDArray[np.floating]) -> NDArray[np.int16]:
 def overlap(spans: Iterable[Span], start: float, stop: float) -> float:
     """Seconds that spans have between two moments."""
     return sum(max(0.0, min(stop, end) - max(start, begin)) for begin, end in spans)
+
+
+def clipped(spans: Iterable[Span], start: float, stop: float) -> Spans:
+    """What spans have between two moments, counted from the first of them."""
+    within = ((max(begin, start) - start, min(end, stop) - start) for begin, end in spans)
+    return tuple((begin, end) for begin, end in within if end > begin)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from avloc.prepare.media.channels import Mixer
 from avloc.prepare.media.container import MediaError
 from avloc.prepare.media.film import Broken, Film, open_film
-from avloc.prepare.media.placing import Placer, Spans, overlap
+from avloc.prepare.media.placing import Placer, Spans, clipped, overlap
 from avloc.prepare.media.placing import to_int16 as to_int16
 
 TORN = 0.1  # share of what follows a change of the rate that may be silent
@@ -46,6 +46,15 @@ class Heard:
         """Consecutive clips of this length that are whole, but for WHOLE of the last one."""
         return (len(self.waveform) + round(WHOLE * self.rate)) // samples
 
+    def within(self, start: float, stop: float) -> "Heard":
+        """What is heard between two moments (s), as if it were all. packets: those of all of it, if any of them is there."""
+        first, last = round(start * self.rate), round(stop * self.rate)
+        broken = clipped(self.broken, start, stop)
+        packets = self.packets if broken else 0
+        return Heard(
+            self.waveform[first:last], self.rate, clipped(self.gaps, start, stop), broken, packets, self.cancels
+        )
+
     def silence(self, start: float, stop: float) -> float:
         """Seconds of it, between two moments, that fill a gap."""
         return overlap(self.gaps, start, stop)
@@ -57,8 +66,13 @@ class Heard:
 
 def read_sound(path: str | Path, rate: int, channels: str = "mean") -> NDArray[np.int16]:
     """The sound of a file, see `hear`: (S,) at `rate` Hz."""
+    return hear_file(path, rate, channels).waveform
+
+
+def hear_file(path: str | Path, rate: int, channels: str = "mean") -> Heard:
+    """The sound of a file that is not open, see `hear`."""
     with open_film(path) as film:
-        return hear(film, rate, channels).waveform
+        return hear(film, rate, channels)
 
 
 def hear(film: Film, rate: int, channels: str = "mean") -> Heard:
@@ -147,9 +161,3 @@ class _Listening:
         if self.failed:
             raise MediaError(self.film.path, "cannot be decoded", f"none of {self.failed} packets of its sound")
         raise MediaError(self.film.path, "no sound track", "the track is empty")
-
-
-def cut(sound: NDArray[np.int16], samples: int) -> NDArray[np.int16]:
-    """Consecutive clips of exactly `samples` samples, (n, samples); the rest is left out."""
-    clips = len(sound) // samples
-    return sound[: clips * samples].reshape(clips, samples)

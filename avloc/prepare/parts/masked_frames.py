@@ -13,10 +13,11 @@ from avloc.annotations.mask_files import box_of, squared
 from avloc.data.clip import Box, Clip, Mask
 from avloc.files import file_size
 from avloc.prepare.media.container import MediaError
-from avloc.prepare.media.sound import WHOLE, read_sound
-from avloc.prepare.parts.account import UNHEARD
-from avloc.prepare.parts.items import Item
+from avloc.prepare.media.sound import WHOLE, Heard
+from avloc.prepare.parts.account import BROKEN, UNHEARD, Account
+from avloc.prepare.parts.items import Clips, Item
 from avloc.prepare.parts.moments import Moments, read_picture
+from avloc.prepare.parts.watching import heard_of, watched
 
 Corners = tuple[float, float, float, float]
 
@@ -34,11 +35,13 @@ class Marked:
     shape: tuple[int, int] | None = None
 
 
-def frame_clip(root: Path, item: Item, moments: Moments, marked: Marked, labels: Sequence[int]) -> Clip:
-    """The clip of one picture and of the sound around facts["time"] (s).
+def frame_clip(
+    root: Path, item: Item, moments: Moments, marked: Marked, labels: Sequence[int], sounds: Path | None = None
+) -> Clips:
+    """The clip of one picture and of the sound around facts["time"] (s), and what was repaired in it.
 
     facts: picture (relative to the root), path (a video that is heard) or sound (a file), bytes, time, video. labels: the
-    classes that sound besides those that are marked.
+    classes that sound besides those that are marked. sounds: what path and sound are relative to, by default the root.
     """
     facts = item.facts
     if facts["picture"] is None:
@@ -48,8 +51,13 @@ def frame_clip(root: Path, item: Item, moments: Moments, marked: Marked, labels:
     picture = moments.square(shown)
     if facts["path"] is None and facts["sound"] is None:
         raise MediaError(item.path, "missing sound")
-    sound = _heard(root, facts["path"], facts["sound"], str(facts["bytes"]), moments.rate, moments.decoding.channels)
-    start, waveform = around(item.path, sound, moments, facts["time"])
+    told, decoding = str(facts["bytes"]), moments.decoding
+    either = tuple(facts.get("either", ()))
+    heard = _heard(sounds or root, facts["path"], facts["sound"], either, told, moments.rate, decoding.channels)
+    start, waveform = around(item.path, heard.waveform, moments, facts["time"])
+    account = Account([heard.within(start, start + moments.seconds)], None, decoding)
+    if not account.keep(item.id, 0.0, moments.seconds, []):
+        raise account.refusal(item.path, MediaError(item.path, BROKEN))
     masks, boxes = [], []
     for label, pixels, corners in marked.objects:
         small = squared(pixels, moments.size)
@@ -57,7 +65,7 @@ def frame_clip(root: Path, item: Item, moments: Moments, marked: Marked, labels:
         corners = corners or box_of(pixels)
         if corners is not None:
             boxes.append(Box(corners, 0, label, True))
-    return Clip(
+    yield Clip(
         id=item.id,
         video=facts["video"],
         split="",
@@ -70,6 +78,7 @@ def frame_clip(root: Path, item: Item, moments: Moments, marked: Marked, labels:
         annotated=(marked.known,),
         masks=tuple(masks),
     )
+    return account.notes()
 
 
 def _check_shape(path: str, shown: NDArray[np.uint8], wanted: tuple[int, int] | None) -> None:
@@ -99,19 +108,16 @@ def around(path: str, sound: NDArray[np.int16], moments: Moments, time: float) -
 
 
 @lru_cache(maxsize=2)
-def _heard(root: Path, path: str | None, sound: str | None, told: str, rate: int, channels: str) -> NDArray[np.int16]:
+def _heard(
+    root: Path, path: str | None, sound: str | None, either: tuple[str, ...], told: str, rate: int, channels: str
+) -> Heard:
     """The whole sound of the video, or where it has none of the file beside it; frames of one video follow one another.
 
-    told: the sizes of the files, so that others of the same names are read again.
+    either: sounds of which it cannot be said which one it is. told: the sizes of the files, so that others of the same names
+    are read again.
     """
-    if path is not None:
-        try:
-            return read_sound(root / path, rate, channels)
-        except MediaError as error:
-            if error.reason != "no sound track" or sound is None:
-                raise
-    assert sound is not None
-    return read_sound(root / sound, rate, channels)
+    with watched(root, path) as film:
+        return heard_of(film, root, {"sound": sound, **({"either": either} if either else {})}, rate, channels)
 
 
 def size_of(root: Path, *paths: str | None) -> list[Any]:

@@ -15,9 +15,10 @@ from avloc.files import read_json
 from avloc.joins import match
 from avloc.leftovers import Join, joined
 from avloc.prepare.parts.decoding import Decoding
+from avloc.prepare.parts.id_lists import entries, read_lists
 from avloc.prepare.parts.items import Entry, Listing, Reader
 from avloc.prepare.parts.marks import Rows, marked
-from avloc.prepare.parts.moments import Moments, entries, read_lists
+from avloc.prepare.parts.moments import Moments
 from avloc.prepare.pool.scale import Scale
 from avloc.prepare.writing.build import build_store
 from avloc.prepare.writing.store_folder import Prepared
@@ -126,7 +127,8 @@ def report_shared(splits: Mapping[str, Sequence[Entry]]) -> None:
 class Recipe:
     """A data set that was listed and is ready to be prepared.
 
-    facts: further settings of the store, which a second run must repeat. block: recordings a shard.
+    facts: further settings of the store, which a second run must repeat. block: recordings a shard. beside: a second
+    folder of the source, if it has one.
     """
 
     data: str
@@ -138,6 +140,7 @@ class Recipe:
     facts: Mapping[str, Any]
     frames_per_clip: int = 1
     block: int = 16
+    beside: Path | None = None
 
     def prepare(self, out: Path, frames: str, store: str, **work: Unpack[Scale]) -> Prepared:
         moments = self.moments
@@ -157,7 +160,9 @@ class Recipe:
         refuse_other("frames", frames, FRAMES)
         self._refuse_to_shrink(out)
         report_shared(self.listing.splits)
-        return build_store(out, self.source, self.listing, self.reader, settings, block=self.block, **work)
+        return build_store(
+            out, self.source, self.listing, self.reader, settings, block=self.block, beside=self.beside, **work
+        )
 
     def _refuse_to_shrink(self, out: Path) -> None:
         """A store may be given more splits later, but asking for one does not take the others away."""

@@ -91,27 +91,28 @@ class Tree:
         self, items: Mapping[str, Item], splits: Mapping[str, list[Entry]], joins: Iterable[Join] = ()
     ) -> Listing:
         """The listing of items whose facts `find` gave, with what their names left over. joins: of other names."""
+        files = dict.fromkeys(entry.where.rpartition(":")[0] for own in splits.values() for entry in own)
+        found = {name: item.facts for name, item in items.items()}
+        join = self.join(
+            some(filter(None, files)) or "lists", found, "listed ids match no file", "videos are in no list"
+        )
+        return Listing(items, splits, (join, *joins), self.passed)
+
+    def join(self, what: str, found: Mapping[str, Mapping[str, Any]], missing: str, aside: str) -> Join:
+        """What names left over. found: what `find` gave for each. what, missing, aside: see `joined`."""
         used: set[str] = set()
-        missing: set[str] = set()
+        lost: set[str] = set()
         ambiguous: dict[str, tuple[str, ...]] = {}
-        for name, item in items.items():
-            facts = item.facts
+        for name, facts in found.items():
             if "ambiguous" in facts:
                 ambiguous[name] = tuple(facts["ambiguous"])
             elif path := facts["path"] or facts["picture"] or facts["folder"] or facts["sound"]:
                 used.add(path)
             else:
-                missing.add(name)
+                lost.add(name)
         either = {name for several in ambiguous.values() for name in several}
         others = (name for name, path in self._videos.paths.items() if path not in used and name not in either)
-        files = dict.fromkeys(entry.where.rpartition(":")[0] for own in splits.values() for entry in own)
-        join = joined(
-            some(filter(None, files)) or "lists",
-            sorted_out(items, missing, ambiguous, others),
-            missing="listed ids match no file",
-            aside="videos are in no list",
-        )
-        return Listing(items, splits, (join, *joins), self.passed)
+        return joined(what, sorted_out(found, lost, ambiguous, others), missing=missing, aside=aside)
 
     def __contains__(self, name: str) -> bool:
         """Whether both a picture and a sound may be there (a video may turn out to have none)."""

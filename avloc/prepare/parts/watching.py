@@ -7,7 +7,7 @@ from typing import Any
 
 from avloc.prepare.media.container import MediaError
 from avloc.prepare.media.film import Film, open_film
-from avloc.prepare.media.sound import Heard, hear
+from avloc.prepare.media.sound import Heard, hear, hear_file
 from avloc.prepare.parts.moments import refuse_ambiguous
 
 TOGETHER = 0.5  # s; picture and sound that end so near to one another end together
@@ -37,8 +37,7 @@ def heard_of(film: Film | None, root: Path, facts: Mapping[str, Any], rate: int,
                 raise
     if facts["sound"] is None:
         raise MediaError(facts.get("name", ""), "missing sound", facts.get("name", ""))
-    with open_film(root / facts["sound"]) as other:
-        return hear(other, rate, channels)
+    return hear_file(root / facts["sound"], rate, channels)
 
 
 def shared_by(film: Film | None, heard: Heard) -> tuple[float, float]:

@@ -28,7 +28,18 @@ from avloc.prepare.writing.looking import Looked, look
 from avloc.prepare.writing.moved_source import refuse_other_source
 from avloc.prepare.writing.reading import Outcome
 from avloc.prepare.writing.source_watch import SourceWatch
-from avloc.prepare.writing.store_folder import Prepared, begin, finish, lines_digest, locked, manifest, summary, sweep
+from avloc.prepare.writing.sources import roots_of
+from avloc.prepare.writing.store_folder import (
+    Prepared,
+    begin,
+    finish,
+    lines_digest,
+    locked,
+    manifest,
+    places_of,
+    summary,
+    sweep,
+)
 from avloc.progress import Progress
 
 logger = logging.getLogger(__name__)
@@ -41,12 +52,14 @@ def build_store(
     reader: Reader,
     settings: Mapping[str, Any],
     block: int = 16,
+    beside: Path | None = None,
     **work: Unpack[Scale],
 ) -> Prepared:
     """Prepare all items of `listing` into the store `out`, or finish one that was begun with the same settings.
 
     settings: JSON; must hold data, classes, rate (Hz), seconds, samples, frames_per_clip, size (px) and frames ("jpeg"
-    or "raw"); may hold store ("hdf5" or "lmdb"). block: items a shard. work: see `Work`.
+    or "raw"); may hold store ("hdf5" or "lmdb"). block: items a shard. beside: a second folder
+    that the source lies in, if it has one. work: see `Work`.
     """
     began, how = time.perf_counter(), Work(**work)
     settings = json.loads(json.dumps({"format": FORMAT, "store": "hdf5", **settings, "block": block}))  # as read again
@@ -59,8 +72,10 @@ def build_store(
     with locked(out):
         mine = {shard: items for shard, items in enumerate(blocks) if shard % parts == number}
         by_path = {shard_path(out, shard, settings["store"]): items for shard, items in mine.items()}
-        moved = partial(refuse_other_source, out, source, blocks=by_path, settings=settings)
-        begin(out, settings, source, how.shard, moved)
+        roots = roots_of(reader) or (source,)
+        moved = partial(refuse_other_source, out, source, roots, blocks=by_path, settings=settings)
+        places = places_of(source, beside)
+        begin(out, settings, places, how.shard, moved)
         looked = look(out, source, mine, listing.items, reader, settings)
         if looked.stale or looked.blocks:
             (out / "store.json").unlink(missing_ok=True)  # no reader may take a store for whole that is being changed
@@ -77,7 +92,7 @@ def build_store(
             part = {"shard": how.shard, "shards": len(blocks), "lines": lines, "digest": lines_digest(listing)}
             part |= {"rows": list(rows)}
             prepared = replace(prepared, shard=how.shard)
-        finish(out, settings, source, list(rows.values()), prepared, len(blocks), part)
+        finish(out, settings, places, list(rows.values()), prepared, len(blocks), part)
     return prepared
 
 

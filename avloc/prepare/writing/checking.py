@@ -3,7 +3,7 @@
 A damaged file may keep the library that reads it busy for ever, or end its process: that is told of the shard, no more.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import combinations
@@ -23,15 +23,11 @@ from avloc.data.shards import Shards
 from avloc.data.store import Store
 from avloc.files import why
 from avloc.prepare.pool.process import Tell
-from avloc.prepare.pool.tasks import LATE, run_tasks
-from avloc.prepare.pool.template import NoWorkers
-from avloc.prepare.writing.block import sparing
 from avloc.prepare.writing.stored_clips import clips_about, masks_marked, with_masks
-from avloc.processes import processors
+from avloc.prepare.writing.watched import LIMIT, broken, watched
 
 SILENT = 33  # of 32767: a thousandth of full scale
 STILL = 8  # of 255: a codec that refreshes a still picture changes it by less
-LIMIT = 60.0  # s that the reading of a shard may be silent
 
 Place = tuple[int, int, str | None]  # first row and clips of an item, and its digest
 
@@ -76,22 +72,13 @@ def read_shards(store: Store) -> tuple[dict[tuple[int, int], Looked], dict[int, 
         shard: (store.path, form, kind, shard, list(own.values()), {}) for shard, own in sorted(places.items())
     }
     found: dict[tuple[int, int], Looked] = {}
-    broken: dict[int, str] = {}
-    for shard, answer in _looked_at(tasks):
+    unreadable: dict[int, str] = {}
+    for shard, answer in watched(look_at_shard, tasks, LIMIT):
         if isinstance(answer, str):
-            broken[shard] = answer
+            unreadable[shard] = answer
         else:
             found |= {(shard, row): looked for row, looked in answer.items()}
-    return found, dict(sorted(broken.items()))
-
-
-def _looked_at(tasks: Mapping[int, tuple[Any, ...]]) -> Iterator[tuple[int, Any]]:
-    """In watched processes; where none can be started in this one, which nothing saves from a library that hangs."""
-    try:
-        with closing(run_tasks(look_at_shard, tasks, max(1, processors()), LIMIT, sparing)) as results:
-            yield from results
-    except NoWorkers:
-        yield from run_tasks(look_at_shard, tasks, 0, LIMIT, sparing)
+    return found, dict(sorted(unreadable.items()))
 
 
 def look_at_shard(
@@ -106,8 +93,7 @@ def look_at_shard(
     """What is found of the items by their first row, or why the shard cannot be read. spared: as `write_items` has it."""
     path, again = shard_path(store, shard, kind), f"run the `avloc prepare` command of {store} again"
     if spared:
-        reason, detail = spared[0]
-        return f"{path}: broken, reading it {'hangs' if reason == LATE else f'crashes ({detail})'}; {again}"
+        return broken(path, spared, again)
     tell("at", 0)
     unreadable = Shards(store, form, kind).broken({shard: max(row + count for row, count, _ in items)})
     if unreadable:

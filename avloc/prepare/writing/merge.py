@@ -16,9 +16,21 @@ from avloc.errors import AvlocError, DataError
 from avloc.files import read_json, replacing
 from avloc.leftovers import Join
 from avloc.prepare.writing.block import read_outcome
-from avloc.prepare.writing.store_folder import PART, UNMATCHED, Prepared, Row, begin, finish, locked, summary, sweep
+from avloc.prepare.writing.store_folder import (
+    PART,
+    PLACES,
+    UNMATCHED,
+    Prepared,
+    Row,
+    begin,
+    finish,
+    locked,
+    summary,
+    sweep,
+    unmatched_of,
+)
 
-OF_A_PART = ("source", "splits", "ok", "failed", "shard", UNMATCHED)  # what differs from part to part
+OF_A_PART = (*PLACES, "splits", "ok", "failed", "shard", UNMATCHED)  # what differs from part to part
 
 
 @dataclass(frozen=True)
@@ -29,7 +41,7 @@ class _Part:
     number: int
     count: int
     settings: Mapping[str, Any]
-    source: Path
+    places: Mapping[str, str]
     splits: tuple[str, ...]
     shards: int
     lines: int
@@ -53,7 +65,7 @@ def merge_stores(stores: Sequence[Path], out: Path) -> Prepared:
             f"{first.path}: its lists have {first.lines} lines, the parts {len(rows)}; prepare the parts again"
         )
     with locked(out):
-        begin(out, first.settings, first.source, None)
+        begin(out, first.settings, first.places, None)
         (out / "store.json").unlink(missing_ok=True)
         filled = {row["shard"] for row in rows.values() if row["status"] == "ok"}
         for shard in range(first.shards):
@@ -64,7 +76,7 @@ def merge_stores(stores: Sequence[Path], out: Path) -> Prepared:
         in_order = [rows[number] for number in sorted(rows)]
         prepared = summary(out, in_order, first.splits, 0, time.perf_counter() - began)
         prepared = replace(prepared, unmatched=first.unmatched)
-        finish(out, first.settings, first.source, in_order, prepared, first.shards)
+        finish(out, first.settings, first.places, in_order, prepared, first.shards)
     return prepared
 
 
@@ -83,10 +95,9 @@ def _read(path: Path) -> _Part:
             f"{path / PART}: missing, broken or of another store; run the `avloc prepare` command again"
         ) from None
     own = {key: value for key, value in settings.items() if key not in OF_A_PART}
-    return _Part(
-        path, number, count, own, Path(settings["source"]), tuple(settings["splits"]), shards, total, digest, rows,
-        tuple(map(Join.from_json, settings.get(UNMATCHED, ()))),
-    )  # fmt: skip
+    places = {key: settings[key] for key in PLACES if key in settings}
+    unmatched = unmatched_of(settings)
+    return _Part(path, number, count, own, places, tuple(settings["splits"]), shards, total, digest, rows, unmatched)
 
 
 def _fit(parts: Sequence[_Part]) -> None:

@@ -9,15 +9,21 @@ from avloc.errors import DataError
 from avloc.naming import some
 from avloc.prepare.parts.items import Item
 from avloc.prepare.writing.block import block_key, read_outcome
-from avloc.prepare.writing.sources import Known, kept_files, look
+from avloc.prepare.writing.sources import Known, kept_files, look_in
 
 
 def refuse_other_source(
-    out: Path, source: Path, before: str, blocks: Mapping[Path, Sequence[Item]], settings: Mapping[str, Any]
+    out: Path,
+    source: Path,
+    roots: Sequence[Path],
+    before: str,
+    blocks: Mapping[Path, Sequence[Item]],
+    settings: Mapping[str, Any],
 ) -> None:
-    """DataError unless `source` holds the files that the finished blocks of the store `out` were made of.
+    """DataError unless the source holds the files that the finished blocks of the store `out` were made of.
 
-    before: where they lay. blocks: the items by shard, as they are listed in `source`. Files are compared by name, size and
+    roots: the folders of the source that names of files are relative to. before: where they lay. blocks: the items by shard,
+    as they are listed now. Files are compared by name, size and
     content at both ends. A block of an earlier version did not keep them: it is compared by its items' names and sizes.
     """
     differing: list[str] = []
@@ -32,7 +38,7 @@ def refuse_other_source(
                 differing.append(f"the items of {shard.name} have other names, sizes or annotations")
             continue
         for path in files.keys() - checked:
-            differing += _differences(source, path, files[path])
+            differing += _differences(roots, path, files[path])
         checked.update(files)
     if differing:
         raise DataError(
@@ -41,11 +47,12 @@ def refuse_other_source(
         )
 
 
-def _differences(source: Path, path: str, known: Known) -> Iterator[str]:
-    now = look(source / path)
+def _differences(roots: Sequence[Path], path: str, known: Known) -> Iterator[str]:
+    now = look_in(roots, path)
     if now is None:
         yield f"{path} is missing"
     elif now[0] != known[0]:
-        yield f"{path} has {now[0]} {'files' if (source / path).is_dir() else 'bytes'}, not {known[0]}"
+        folder = any((root / path).is_dir() for root in roots)
+        yield f"{path} has {now[0]} {'files' if folder else 'bytes'}, not {known[0]}"
     elif now[1] != known[1]:
         yield f"{path} has other content"

@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.data.shard_files import backend
+from avloc.errors import DataError
 from avloc.prepare.parts.items import Item, Reader
+from avloc.walking import walk
 
 SOURCES = "sources"  # the column of a shard
 ENDS = 1 << 16  # bytes at either end of a file that are compared; reading all of it would take as long as preparing
@@ -23,23 +25,29 @@ Known = tuple[int, str]  # bytes and digest; of a folder, how many files and the
 
 
 def files_of(reader: Reader, items: Iterable[Item]) -> NDArray[np.bytes_]:
-    """What the items were read from, a JSON line [path, bytes, digest] for each file or folder below the reader's root.
+    """What the items were read from, a JSON line [path, bytes, digest] for each file or folder below the reader's roots.
 
     These are the item's path, the files that its facts name, the folders of frames or spectrograms among them, and what
     `reader.files(item)` names where the reader has that. Nothing for a reader without a root.
     """
-    root: Path | None = getattr(reader, "root", None)
+    roots = roots_of(reader)
     named = getattr(reader, "files", lambda item: ())
     found: dict[str, Known] = {}
-    for item in items if root is not None else ():
+    for item in items if roots else ():
         folders = {item.path, *(item.facts.get(key) for key in FOLDERS), *named(item)}
         for path in {*_texts(item.facts), *folders} - {None}:
-            if path not in found and root is not None and _within(path):
-                known = look(root / path, path in folders)
+            if path not in found and _within(path):
+                known = look_in(roots, path, path in folders)
                 if known is not None:
                     found[path] = known
     lines = [json.dumps([path, *known]).encode() for path, known in sorted(found.items())]
     return np.array(lines or np.empty(0, "S1"), "S")
+
+
+def roots_of(reader: Reader) -> tuple[Path, ...]:
+    """What the names in items' facts are relative to: the reader's root, or its roots where it has several."""
+    root: Path | None = getattr(reader, "root", None)
+    return tuple(dict.fromkeys(getattr(reader, "roots", () if root is None else (root,))))
 
 
 def kept_files(shard: Path) -> dict[str, Known] | None:
@@ -69,6 +77,11 @@ def _within(path: str) -> bool:
     return Path(path) != Path() and ".." not in Path(path).parts
 
 
+def look_in(roots: Iterable[Path], path: str, folders: bool = True) -> Known | None:
+    """What lies under the first of the roots that has such a path."""
+    return next((known for root in roots if (known := look(root / path, folders)) is not None), None)
+
+
 def look(path: Path, folders: bool = True) -> Known | None:
     """Bytes and digest of what lies there; None where neither a file nor a folder is there, or it cannot be read."""
     try:
@@ -79,13 +92,12 @@ def look(path: Path, folders: bool = True) -> Known | None:
         with open(path, "rb") as file:
             size = os.fstat(file.fileno()).st_size
             return size, _ends(file, size)
-    except (OSError, ValueError):
+    except (OSError, ValueError, DataError):
         return None
 
 
 def _look_into(folder: Path) -> Known:
-    paths = (os.path.join(place, name) for place, _, files in os.walk(folder) for name in files if name[0] != ".")
-    names = sorted(os.path.relpath(path, folder) for path in paths)
+    names = sorted(os.path.join(place, name) for place, files in walk(folder) for name in files)
     digest = hashlib.sha256()
     for name in names:
         path = folder / name

@@ -1,18 +1,18 @@
 """A store while it is written: claimed by one command, refused where something else lies, whole when store.json is there."""
 
-import fcntl
 import hashlib
 import json
 import logging
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from avloc import locks
 from avloc.data.origin import origin_at
 from avloc.data.shard_files import SUFFIXES
 from avloc.errors import DataError
@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 OLD = 3600.0  # s since a file that another command began to write was touched
 SHOWN = 20  # failed items named in the log
 PART = "part.json"
+PLACES = ("source", "beside")  # folders that the clips were made from, in store.json; they may be moved
 UNMATCHED = "unmatched"  # what joins of names left over, in store.json
 TEXTS = ("building.json", "store.json", "manifest.jsonl", PART)
 Row = dict[str, Any]
@@ -60,36 +61,25 @@ class Prepared:
     passed: Mapping[str, int] = field(default_factory=dict)
 
 
-@contextmanager
-def locked(out: Path) -> Iterator[None]:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        lock = open(out / ".lock", "w")  # noqa: SIM115, the with statement follows
-    except OSError as error:
-        raise DataError(f"{out}: cannot be written ({error.strerror}); choose another folder") from None
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise DataError(f"{out}: another command is preparing this store; wait until it has ended") from None
-        except OSError as error:  # some file systems of clusters have no locks
-            logger.warning("%s: cannot be locked (%s); see that no other command prepares it", out, error.strerror)
-        yield
+def locked(out: Path) -> AbstractContextManager[None]:
+    """One command at a time."""
+    return locks.locked(out, ".lock", "is preparing this store")
 
 
 def begin(
     out: Path,
     settings: Mapping[str, Any],
-    source: Path,
+    places: Mapping[str, str],
     shard: str | None,
     moved: Callable[[str], None] = lambda before: None,
 ) -> None:
     """Refuse a folder that holds something else; remember the settings before the first shard is written.
 
-    moved: called with the place of the source before, where it was another one; raises where that held something else.
+    places: see `places_of`. moved: called with the place of the source before, where it was another one; raises where that
+    held something else.
     """
     sweep(out)
-    asked = {**settings, "source": source_name(source), "shard": shard}
+    asked = {**settings, **places, "shard": shard}
     known = next((out / name for name in ("building.json", "store.json") if (out / name).exists()), None)
     if known is None:
         strangers = sorted(path.name for path in out.iterdir() if path.name != ".lock")
@@ -99,19 +89,21 @@ def begin(
     else:
         there = read_json(known)
         for key, value in asked.items():
-            if key != "source" and there.get(key, "hdf5" if key == "store" else None) != value:
+            if key not in places and there.get(key, "hdf5" if key == "store" else None) != value:
                 raise DataError(
                     f"{out}: holds a store with {key} {_short(there.get(key))}, asked for was {_short(value)}; "
                     "choose another folder, or remove this one to prepare it anew"
                 )
-        if there.get("source") != asked["source"]:
-            moved(str(there.get("source")))
+        before = {key: there.get(key) for key in PLACES}
+        if before != {key: asked.get(key) for key in PLACES}:
+            moved(" and ".join(str(place) for place in before.values() if place is not None))
     write_json(out / "building.json", asked)
 
 
-def source_name(source: Path) -> str:
-    """The whole path of the source as text that can be stored."""
-    return utf8_name(str(source.resolve()))
+def places_of(source: Path, beside: Path | None = None) -> dict[str, str]:
+    """The whole paths of a store's source as text that can be stored: of its folder, and of a second one if it has that."""
+    places = zip(PLACES, (source, beside), strict=True)
+    return {key: utf8_name(str(place.resolve())) for key, place in places if place is not None}
 
 
 def sweep(out: Path) -> None:
@@ -150,6 +142,11 @@ def manifest(listing: Listing, outcomes: Mapping[int, list[Row]], block: int) ->
     return rows
 
 
+def unmatched_of(settings: Mapping[str, Any]) -> tuple[Join, ...]:
+    """What names left over when a store was prepared, by its settings."""
+    return tuple(map(Join.from_json, settings.get(UNMATCHED, ())))
+
+
 def summary(
     out: Path, rows: Sequence[Row], splits: Sequence[str], kept: int, seconds: float, whole: bool = False
 ) -> Prepared:
@@ -184,7 +181,7 @@ def summary(
 def finish(
     out: Path,
     settings: Mapping[str, Any],
-    source: Path,
+    places: Mapping[str, str],
     rows: Sequence[Row],
     prepared: Prepared,
     shards: int,
@@ -195,7 +192,7 @@ def finish(
         shutil.rmtree(out / "shards", ignore_errors=True)
         (out / "building.json").unlink()
         why = ", ".join(f"{reason}: {count}" for reason, count in prepared.reasons.items()) or "nothing is listed"
-        raise DataError(f"{source}: none of {len(rows)} listed items could be prepared ({why})")
+        raise DataError(f"{places['source']}: none of {len(rows)} listed items could be prepared ({why})")
     file, text = out / "manifest.jsonl", "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     if not file.exists() or file.read_text("utf-8") != text:
         (out / "store.json").unlink(missing_ok=True)  # the two are never of different builds
@@ -205,8 +202,8 @@ def finish(
     if part is not None:
         write_json(out / PART, part, indent=None)
     left = {UNMATCHED: [join.to_json() for join in prepared.unmatched]} if prepared.unmatched else {}
-    origin = {} if "origin" in settings or settings.get("data") == "composed" else _origin(source)
-    write_json(out / "store.json", {**settings, "source": source_name(source), **origin, **counts, **left, **which})
+    origin = {} if "origin" in settings or settings.get("data") == "composed" else _origin(Path(places["source"]))
+    write_json(out / "store.json", {**settings, **places, **origin, **counts, **left, **which})
     (out / "building.json").unlink()
     for path in (out / "shards").glob(f"*{SUFFIXES[settings['store']]}"):
         if path.stem.isdecimal() and int(path.stem) >= shards:  # the lists have become shorter

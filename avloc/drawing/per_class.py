@@ -1,0 +1,51 @@
+"""A table of how well each class is located, the worst first."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from avloc.drawing.markup import table, text
+from avloc.drawing.results import metric_name, percent
+
+COLUMNS = ("ciou", "locacc", "auc")
+
+
+def class_table(name: str, runs: Sequence[str], results: Sequence[Mapping[str, Any] | None]) -> str:
+    """Of a test set, with columns for each run's result; nothing where no result is broken down by class."""
+    tables = [(result or {}).get("per_class") or {} for result in results]
+    names = sorted({key for own in tables for key in own}, key=lambda key: (_lowest(key, tables), key))
+    if not names:
+        return ""
+    several = len(runs) > 1
+    columns = ["Class"]
+    for run, result in zip(runs, results, strict=True):
+        of_run = f" <small>{text(run)}</small>" if several else ""
+        columns += [f"Clips{of_run}", *(f"{text(_named(column, result))}{of_run}" for column in COLUMNS)]
+    rows = []
+    for key in names:
+        row = [text(key)]
+        for own in tables:
+            values = own.get(key) or {}
+            row.append(f"{values['clips']}" if "clips" in values else "&ndash;")
+            row += [_bar(values.get(column)) for column in COLUMNS]
+        rows.append(row)
+    return table(f"{name}: class by class, the lowest overlap first", columns, rows, "classes")
+
+
+def _lowest(key: str, tables: Sequence[Mapping[str, Any]]) -> float:
+    found = [own[key].get("ciou") for own in tables if key in own]
+    return min((value for value in found if value is not None), default=2.0)
+
+
+def _named(column: str, result: Mapping[str, Any] | None) -> str:
+    """The column under the name that the metrics of the result have for it."""
+    metrics = (result or {}).get("metrics", {})
+    other = {"ciou": "iou", "locacc": "iou@0.5"}.get(column, column)
+    return metric_name(other if other in metrics and column not in metrics else column)
+
+
+def _bar(value: float | None) -> str:
+    """A value over a bar of its length."""
+    if value is None:
+        return "&ndash;"
+    width = min(max(100 * value, 0), 100)
+    return f'<span class="bar" style="--value:{width:.1f}%">{percent(value)}</span>'

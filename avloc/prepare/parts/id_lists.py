@@ -1,0 +1,46 @@
+"""Lists of ids, a file for each split, as recipes and importers take them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from avloc.annotations.files import id_list
+from avloc.annotations.pickles import read_plain_pickle
+from avloc.annotations.vggsounder import is_sounder
+from avloc.errors import DataError
+from avloc.naming import first_double, some, utf8_name, words
+from avloc.prepare.parts.items import Entry
+
+
+def read_lists(lists: Sequence[str]) -> dict[str, tuple[Path, list[str]]]:
+    """ "SPLIT=FILE" to the ids in each file, one a line or in the first column, or in a pickled list."""
+    found: dict[str, tuple[Path, list[str]]] = {}
+    for text in words(lists):
+        split, equals, file = text.partition("=")
+        if not (split and equals and file) or split in found or "/" in split:
+            raise DataError(f"lists {text!r}: expected SPLIT=FILE, each split once")
+        found[split] = Path(file), _pickled_ids(Path(file)) if file.endswith(".pkl") else id_list(Path(file))
+        if not found[split][1]:
+            raise DataError(f"{file}: no id in it; expected one a line")
+    return found
+
+
+def list_names(lists: Mapping[str, tuple[Path, list[str]]]) -> str:
+    """The files of the lists in words; "" where there are none."""
+    return some(utf8_name(file.name) for file, _ in lists.values())
+
+
+def _pickled_ids(path: Path) -> list[str]:
+    """A pickled list of ids, as DSOL has them of AudioSet-instrument."""
+    found = read_plain_pickle(path)
+    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+        raise DataError(f"{path}: expected a list of ids; found {type(found).__name__}")
+    double = first_double(found)
+    if double is not None:
+        raise DataError(f"{path}: duplicate id {double!r}; expected each id once")
+    return found
+
+
+def entries(path: Path, names: Sequence[str]) -> list[Entry]:
+    if is_sounder(path):  # its lines are labels, not clips
+        return [Entry(name, utf8_name(path.name)) for name in names]
+    return [Entry(name, f"{utf8_name(path.name)}:{number}") for number, name in enumerate(names, 1)]
