@@ -138,7 +138,7 @@ def test_the_table_of_the_tiny_demo_says_that_it_is_too_small_to_judge(capsys):
 
     claim = demonstrated.Claim("it listens", "pair", "iou", "centre", 0.2, (0.1, 0.3), True)
     for tiny, words in ((False, "yes"), (True, "too small")):
-        done = demonstrated.Demo(Path("o"), Path("r"), {"generate": 1.0}, {}, [claim], Path("page"), tiny)
+        done = demonstrated.Demo(Path("o"), Path("r"), {"generate": 1.0}, {}, [claim], Path("page"), tiny=tiny)
         show_demo(done)
         shown = capsys.readouterr().out
         assert words in shown and ("too small to judge" in shown) == tiny and ("yes" in shown) != tiny
