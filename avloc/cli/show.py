@@ -115,7 +115,13 @@ def table(
     for row in cells:
         shown.add_row(*row)
     screen.width = max(sum(widths) + 2 * len(widths), Text(printable(title)).cell_len, 1)
-    screen.print(shown, crop=False, soft_wrap=False)
+    if screen.is_terminal:
+        screen.print(shown, crop=False)
+        return
+    with screen.capture() as held:
+        screen.print(shown, crop=False)
+    for line in held.get().splitlines():
+        print(line.rstrip())
 
 
 def _widths(rows: list[list[Any]], room: int | None) -> list[int]:
