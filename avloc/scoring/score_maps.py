@@ -100,10 +100,15 @@ def _scored(
     protocols: list[Protocol], maps: Any, truth: Truth, with_it: dict[str, Any], resamples: int, seed: int, chunk: int
 ) -> tuple[list[Result], dict[str, str]]:
     """The results of the protocols that fit, in their order, and why others do not."""
+    left_out: dict[str, str] = {}
+    if len(protocols) > 1 and truth.masks is None:  # side by side with rules for boxes, its numbers would mislead
+        of_masks = [one.name for one in protocols if one.unit == "batch"]
+        left_out = {name: f"protocol {name} scores pixel masks; the truth is boxes" for name in of_masks}
+        protocols = [one for one in protocols if one.name not in left_out]
     sized = maps_of_own_sizes(maps)
     if sized is None:
-        return _of_task(protocols, task_of(maps, truth, **with_it), resamples, seed, chunk)
-    left_out: dict[str, str] = {}
+        results, others = _of_task(protocols, task_of(maps, truth, **with_it), resamples, seed, chunk)
+        return results, left_out | others
     found: dict[str, Result] = {}
     masks = masks_among(sized)
     for (size, kind, align_corners), members in by_size(protocols).items():
@@ -141,7 +146,11 @@ def resolve(protocol: Protocol, task: Task) -> Protocol:
         unit = "class" if of_classes else "clip" if amount == 1 and not truth.mixed else "source"
         protocol = replace(protocol, unit=unit)
     where = f"protocol {protocol.name}"
-    if unit in ("clip", "pixels") and (amount > 1 or truth.mixed) and not (unit == "pixels" and task.given.named):
+    if (
+        unit in ("clip", "pixels", "batch")
+        and (amount > 1 or truth.mixed)
+        and not (unit == "pixels" and task.given.named)
+    ):
         what = "one map a clip, on one frame" if truth.mixed else "one map a clip"
         raise DataError(
             f"{where} scores {what}; here are {amount} maps a clip and {sources} sources; choose one for sources"
@@ -160,11 +169,11 @@ def resolve(protocol: Protocol, task: Task) -> Protocol:
     if protocol.canvas == "tall" and truth.mixed and maps.shape[2] != sources * maps.shape[3]:
         shape = f"maps of {maps.shape[2]}x{maps.shape[3]}"
         raise DataError(f"{where} looks at {sources} frames one above the other; found {shape}")
-    if protocol.lookup == "partner" and (protocol.unit in ("greedy", "pixels") or truth.partners is None):
+    if protocol.lookup == "partner" and (protocol.unit in ("greedy", "pixels", "batch") or truth.partners is None):
         raise DataError(
             f"{where}: lookup=partner needs clips mixed by a list of pairs, a row for each, and unit source"
         )
-    if protocol.rule is not None and unit in ("greedy", "pixels"):
+    if protocol.rule is not None and unit in ("greedy", "pixels", "batch"):
         raise DataError(f"{where}: a rule of your own makes a mask of one map; unit {unit} is for published rules")
     if protocol.rule is None and protocol.mask == "own":
         raise DataError(f"{where}: mask=own is for a Protocol with a rule of your own; this one has none")
