@@ -140,6 +140,7 @@ def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | 
     number = experiment.number_of(test.stage)
     stage = experiment.stage(number)
     device = device_of(stage.train.device)
+    open_test(experiment, name)  # before weights are fetched for it
     localizer = load_stage(experiment, run, number).to(device)
     see_and_hear(localizer, test, name)
     store = open_test(experiment, name, localizer)

@@ -64,7 +64,8 @@ def same(value: Any) -> Any:
 
 
 def parameters(command: Any) -> dict[str, Any]:
-    return {parameter.name: parameter for parameter in command.params if parameter.name not in ("json", "help")}
+    shared = ("json", "verbose", "quiet", "help")
+    return {parameter.name: parameter for parameter in command.params if parameter.name not in shared}
 
 
 def test_every_command_asked_for_is_there():

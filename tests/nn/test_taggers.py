@@ -12,7 +12,8 @@ import avloc
 from avloc.data.views import LogMel, Waveform
 from avloc.errors import AvlocError
 from avloc.nn.panns import PannsNet
-from avloc.nn.tagger import Tagger
+from avloc.nn.tagger import Tagger, TaggerNet
+from avloc.nn.tags import Tags
 from tests.engine.tiny import make_tiny_store, write_config
 from tests.methods.pretrained import EAR, METHODS, VIEW, config, eyes
 
@@ -70,6 +71,32 @@ def test_weights_of_a_run_hold_yamnet_itself(tmp_path):
     other.load_state_dict(ear.state_dict())
     sound = noise(1, 16_000)
     assert torch.equal(other(sound), ear(sound)) and torch.equal(copy.deepcopy(ear)(sound), ear(sound))
+
+
+def test_levels_are_log_odds_and_nothing_for_what_is_not_heard():
+    scores = torch.tensor([[[0.0, 1e-5, 0.5, 0.99]]])
+    network = Made(scores)
+    levels, logits = (
+        TaggerNet(network, Tagger("cnn14_16k", None, output=kind), False) for kind in ("levels", "logits")
+    )
+    heard = levels.features(torch.zeros(1, 8))[0, :, 0, 0]
+    expected = torch.tensor([0.0, 0.0, 9.2102, 13.8054])  # ln 9999, and ln 99 more
+    torch.testing.assert_close(heard, expected, rtol=0, atol=1e-3)
+    apart = heard - logits.features(torch.zeros(1, 8))[0, :, 0, 0]
+    torch.testing.assert_close(apart, apart[:1].expand(4), rtol=0, atol=1e-5)
+
+
+class Made(torch.nn.Module):
+    """A tagger that says what it was told to say."""
+
+    rate, classes, embedding = 16_000, 4, 2
+
+    def __init__(self, scores: torch.Tensor):
+        super().__init__()
+        self.scores = scores
+
+    def forward(self, sound: torch.Tensor) -> Tags:
+        return Tags(self.scores, None)
 
 
 def test_panns_take_the_published_names_and_shapes(tmp_path):
