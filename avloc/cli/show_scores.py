@@ -181,7 +181,9 @@ def show_comparison(found: "Compared") -> None:
 
 
 def show_leaderboard(
-    found: "Leaderboard", *, format: Annotated[Literal["md", "csv"], "Markdown tables, or one line per number"] = "md"
+    found: "Leaderboard",
+    *,
+    format: Annotated[Literal["md", "csv", "tex"], "Markdown tables, one line per number, or LaTeX"] = "md",
 ) -> None:
     say(found.text(format), end="")
 

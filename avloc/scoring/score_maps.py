@@ -83,7 +83,7 @@ def score_all(
 ) -> Results:
     """The same maps under every protocol that can take them, looked at once: `results` by name, and `left_out`, why
     others cannot take them. The arguments are those of `score`."""
-    wanted = list(map(as_protocol, protocols or PROTOCOLS.values()))
+    wanted = list(map(as_protocol, protocols or protocols_for(truth)))
     with_it = {
         "ids": ids,
         "assignment": assignment,
@@ -96,19 +96,20 @@ def score_all(
     return Results({result.protocol.name: result for result in found}, left_out)
 
 
+def protocols_for(truth: Truth) -> list[Protocol]:
+    """All published protocols; those for pixel masks only where the truth has masks, since beside rules for boxes their
+    numbers would mislead."""
+    return [one for one in PROTOCOLS.values() if one.unit != "batch" or truth.masks is not None]
+
+
 def _scored(
     protocols: list[Protocol], maps: Any, truth: Truth, with_it: dict[str, Any], resamples: int, seed: int, chunk: int
 ) -> tuple[list[Result], dict[str, str]]:
     """The results of the protocols that fit, in their order, and why others do not."""
-    left_out: dict[str, str] = {}
-    if len(protocols) > 1 and truth.masks is None:  # side by side with rules for boxes, its numbers would mislead
-        of_masks = [one.name for one in protocols if one.unit == "batch"]
-        left_out = {name: f"protocol {name} scores pixel masks; the truth is boxes" for name in of_masks}
-        protocols = [one for one in protocols if one.name not in left_out]
     sized = maps_of_own_sizes(maps)
     if sized is None:
-        results, others = _of_task(protocols, task_of(maps, truth, **with_it), resamples, seed, chunk)
-        return results, left_out | others
+        return _of_task(protocols, task_of(maps, truth, **with_it), resamples, seed, chunk)
+    left_out: dict[str, str] = {}
     found: dict[str, Result] = {}
     masks = masks_among(sized)
     for (size, kind, align_corners), members in by_size(protocols).items():

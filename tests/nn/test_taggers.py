@@ -63,6 +63,39 @@ def test_yamnet_hears_windows_of_a_second_every_half():
     assert Tagger("yamnet", str(YAMNET)).build()(noise(1, 100)).shape == (1, 521, 1, 1)  # shorter than a window
 
 
+class Loudness:
+    """An interpreter of a file that also gives the embedding: every number of it is the window's mean, every score its peak."""
+
+    def set_tensor(self, _place, window):
+        self.window = window
+
+    def invoke(self):
+        pass
+
+    def get_tensor(self, place):
+        return (
+            np.full((1, 521), self.window.max()) if place == 7 else np.full((1, 1024), self.window.mean(), np.float32)
+        )
+
+
+def test_a_file_of_yamnet_with_an_embedding_gives_it_window_by_window(tmp_path, monkeypatch):
+    from avloc.nn import yamnet
+
+    (tmp_path / "both.tflite").write_bytes(b"scores and embedding")
+    monkeypatch.setattr(yamnet, "_opened", lambda content, where: (Loudness(), 3, {521: 7, 1024: 8}))
+    sound = noise(2, 15600 + 7680)
+    whole = Tagger("yamnet", str(tmp_path / "both.tflite"), output="embedding", windows="each")
+    heard = whole.build()(sound)
+    assert heard.shape == (2, 1024, 2, 1)
+    for window in range(2):
+        mean = sound[:, window * 7680 : window * 7680 + 15600].mean(1)
+        torch.testing.assert_close(heard[:, 5, window, 0], mean)
+    ear = Tagger("yamnet", str(tmp_path / "both.tflite"), output="embedding", project=6).build()
+    assert ear.kept_channels == 1024 and ear.channels == 6 and ear(sound).shape == (2, 6, 1, 1)
+    scores = Tagger("yamnet", str(tmp_path / "both.tflite"), windows="max").build()(sound)
+    torch.testing.assert_close(scores[:, 0, 0, 0], sound.amax(1))
+
+
 @at_hand
 def test_weights_of_a_run_hold_yamnet_itself(tmp_path):
     pytest.importorskip("ai_edge_litert", reason="ai-edge-litert is not installed")
