@@ -37,6 +37,7 @@ from avloc.scoring.score_maps import score as score
 from avloc.scoring.score_maps import score_all as score_all
 from avloc.verbs.benchmarks import benchmarks as benchmarks
 from avloc.verbs.calibrate import calibrate as calibrate
+from avloc.verbs.card import card as card
 from avloc.verbs.cluster import cluster as cluster
 from avloc.verbs.compare import compare as compare
 from avloc.verbs.data_check import data_check as data_check

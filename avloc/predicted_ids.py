@@ -18,7 +18,7 @@ def of_pairs(given: Predictions, truth: Truth) -> Predictions:
     A row of which one clip is missing has no prediction. Other ids are left as they are.
     """
     found = [re.fullmatch(r"(.+)\+(.+)/([01])", name) for name in given.ids]
-    if not truth.mixed or not found or given.maps.shape[1] != 1 or not all(found):
+    if not truth.mixed or not found or given.sized is not None or given.maps.shape[1] != 1 or not all(found):
         return given
     places: dict[str, dict[str, int]] = {}
     for number, parts in enumerate(found):

@@ -11,11 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from avloc.errors import DataError
 from avloc.files import replacing, why, with_room
-from avloc.naming import brief, first_double, some, utf8_name
-from avloc.plain_arrays import MissingArrays, plain_array, plain_arrays
-from avloc.walking import files_in
+from avloc.naming import brief, first_double, some
+from avloc.plain_arrays import MissingArrays, plain_arrays
+from avloc.predicted_boxes import read_boxes
+from avloc.predicted_maps import maps_of_folder, refuse_channels_last
 
-_ENDINGS = ".h5, .hdf5 or .npz with the arrays ids and maps, or a folder of ID.npy or ID.png"
+_ENDINGS = ".h5, .hdf5 or .npz with the arrays ids and maps, boxes in .json or .csv, or a folder of ID.npy or ID.png"
 _NEEDED = ("ids", "maps")
 _OPTIONAL = ("classes", "confidence", "object_maps", "assignment")
 
@@ -31,6 +32,9 @@ class Predictions:
     object_maps: NDArray[np.float32] | None = None  # (N, h, w) for object-guided localization
     assignment: NDArray[np.bool_] | None = None  # (C, K) which map belongs to which class
     attributes: dict[str, Any] = field(default_factory=dict)
+    sized: list[NDArray[np.float32]] | None = (
+        None  # (K, h, w) of each clip where their sizes differ; maps is empty then
+    )
 
 
 def write_predictions(
@@ -71,18 +75,45 @@ def write_predictions(
 
 
 def read_predictions(path: Path) -> Predictions:
-    """Read predictions of any of the three kinds; DataError says what is missing or does not fit. Nothing is
-    unpickled."""
+    """Read predictions of any kind; DataError says what is missing or does not fit. Nothing is unpickled."""
     path = Path(path)
     if not path.exists():
         raise DataError(f"{path}: no such file; expected predictions: {_ENDINGS}")
     if path.is_dir():
-        return _from_folder(path)
+        return of_maps(path, *maps_of_folder(path))
     if path.suffix.lower() in (".h5", ".hdf5", ".hdf"):
         return _from_hdf5(path)
     if path.suffix.lower() == ".npz":
         return _from_npz(path)
+    if path.suffix.lower() in (".json", ".csv"):
+        drawn = read_boxes(path)
+        sure = np.array([drawn.scores.get(name, 0.0) for name in drawn.maps])
+        whole = len(drawn.scores) == len(drawn.maps)
+        return Predictions(
+            list(drawn.maps), np.stack(list(drawn.maps.values()))[:, None], confidence=sure if whole else None
+        )
     raise DataError(f"{path}: {path.suffix or 'a file without ending'} is not read; expected {_ENDINGS}")
+
+
+def of_maps(path: Path, ids: list[str], maps: list[NDArray[np.float32]]) -> Predictions:
+    """Predictions of a map (K, h, w) for each id, whose sizes may differ, but not how many maps there are of a clip."""
+    _refuse_doubles(path, ids)
+    if len({one.shape for one in maps}) == 1:
+        return Predictions(ids, np.stack(maps))
+    other = next((number for number, one in enumerate(maps) if len(one) != len(maps[0])), None)
+    if other is not None:
+        found = f"{len(maps[other])} maps of {brief(ids[other])!r}, but {len(maps[0])} of {brief(ids[0])!r}"
+        raise DataError(f"{path}: {found}; expected as many of each clip")
+    return Predictions(ids, np.zeros((0, 0, 0, 0), np.float32), sized=maps)
+
+
+def _by_id(path: Path, there: Collection[str], take: Callable[[str], NDArray]) -> Predictions:
+    """A file of one array for each clip, under its id."""
+    ids = list(there)
+    maps = [take(name) for name in ids]
+    if any(one.ndim not in (2, 3) or one.dtype.kind not in "fiub" or not one.size for one in maps):
+        raise _lacking(path, there)
+    return of_maps(path, ids, [one.astype(np.float32).reshape(-1, *one.shape[-2:]) for one in maps])
 
 
 def _from_hdf5(path: Path) -> Predictions:
@@ -91,7 +122,8 @@ def _from_hdf5(path: Path) -> Predictions:
     try:
         with open_hdf5(path) as file:
             plain = {name: dataset(file, name, "any") for name in file if not is_group(file, name)}
-            found = _checked(path, plain, lambda name: _hdf5_array(plain[name]))
+            known = not plain or set(plain) & {*_NEEDED, *_OPTIONAL}
+            found = (_checked if known else _by_id)(path, plain, lambda name: _hdf5_array(plain[name]))
             with told():
                 attributes = {
                     name: value.item() if hasattr(value, "item") else value for name, value in file.attrs.items()
@@ -121,9 +153,13 @@ def _too_large(path: Path, error: Exception) -> DataError:
 
 def _from_npz(path: Path) -> Predictions:
     try:
-        arrays = plain_arrays(path, _NEEDED, _OPTIONAL)
-    except MissingArrays as error:
-        raise _lacking(path, error.there) from None
+        try:
+            arrays = plain_arrays(path, _NEEDED, _OPTIONAL)
+        except MissingArrays as error:
+            if set(error.there) & {*_NEEDED, *_OPTIONAL} or not error.there:
+                raise _lacking(path, error.there) from None
+            arrays = plain_arrays(path)
+            return _by_id(path, list(arrays), lambda name: arrays[name])
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({why(error)})") from None
     except ValueError as error:
@@ -171,6 +207,7 @@ def _maps(path: Path, array: NDArray, ids: int) -> NDArray[np.float32]:
         raise DataError(
             f"{path}: {ids} ids for maps of shape {array.shape}; expected (N, h, w) or (N, K, h, w), not empty"
         )
+    refuse_channels_last(f"{path}: maps", maps.shape)
     with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinity, and such maps are counted
         return maps.astype(np.float32, copy=False)
 
@@ -190,42 +227,3 @@ def _refuse_doubles(path: Path, ids: list[str]) -> None:
     double = first_double(ids)
     if double is not None:
         raise DataError(f"{path}: duplicate id {brief(double)!r}; expected each id once")
-
-
-def _from_folder(path: Path) -> Predictions:
-    """One file a clip, its id the path without ending: .npy (h, w) or (K, h, w), or grey .png whose values are taken
-    as they are."""
-    files = files_in(path, ".npy", ".png", deep=True)
-    if not files:
-        raise DataError(f"{path}: no .npy or .png files; expected one map a clip, named after its id")
-    ids = [utf8_name(file.relative_to(path).with_suffix("").as_posix()) for file in files]
-    _refuse_doubles(path, ids)
-    maps = [_one_map(file) for file in files]
-    other = next((number for number, one in enumerate(maps) if one.shape != maps[0].shape), None)
-    if other is not None:
-        raise DataError(
-            f"{files[other]}: shape {maps[other].shape}, but {files[0].name} has {maps[0].shape}; expected one shape"
-        )
-    return Predictions(ids, np.stack(maps))
-
-
-def _one_map(file: Path) -> NDArray[np.float32]:
-    """(K, h, w) of one file."""
-    from avloc.data.pictures import read_image
-
-    try:
-        array = plain_array(file) if file.suffix.lower() == ".npy" else read_image(file)
-    except OSError as error:
-        raise DataError(f"{file}: cannot be read ({why(error)})") from None
-    except ValueError as error:
-        raise DataError(f"{file}: not a plain array ({why(error)})") from None
-    if array is None:
-        raise DataError(f"{file}: not a readable image")
-    array = _numbers(file, "pixels", array)
-    if file.suffix.lower() == ".png" and array.ndim == 3:
-        raise DataError(f"{file}: {array.shape[2]} channels; expected a grey image")
-    array = array[None] if array.ndim == 2 else array
-    if array.ndim != 3 or 0 in array.shape:
-        raise DataError(f"{file}: shape {array.shape}; expected (h, w) or (K, h, w)")
-    with np.errstate(over="ignore"):
-        return array.astype(np.float32)

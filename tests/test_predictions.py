@@ -46,7 +46,10 @@ def test_a_folder_of_maps(tmp_path):
     found = read_predictions(tmp_path / "maps")
     assert dict(zip(found.ids, found.maps[:, 0, 0, 0].tolist(), strict=True)) == {"deep/two": 7.0, "one": 0.5}
     np.save(tmp_path / "maps" / "other.npy", np.zeros((5, 4)))
-    with pytest.raises(DataError, match="expected one shape"):
+    sized = read_predictions(tmp_path / "maps").sized
+    assert sized is not None and {one.shape for one in sized} == {(1, 4, 4), (1, 5, 4)}, "each frame's own size"
+    np.save(tmp_path / "maps" / "two_maps.npy", np.zeros((2, 5, 4)))
+    with pytest.raises(DataError, match="expected as many of each clip"):
         read_predictions(tmp_path / "maps")
 
 

@@ -21,6 +21,7 @@ PANELS = {
         "calibrate",
         "visualize",
         "predict",
+        "card",
         "info",
         "export",
         "import-weights",

@@ -9,6 +9,7 @@ from avloc.percents import map_title
 if TYPE_CHECKING:
     from avloc.engine.training import Trained
     from avloc.scoring.result import Metric
+    from avloc.verbs.card import ModelCard
     from avloc.verbs.cluster import Clustered
     from avloc.verbs.demo import Demo
     from avloc.verbs.evaluate import SetResult
@@ -51,6 +52,11 @@ def show_drawn(drawn: "Visualized") -> None:
     for figure in drawn.figures:
         say(figure)
     say(f"open {drawn.report}")
+
+
+def show_card(found: "ModelCard") -> None:
+    say(found.text)
+    say(found.file)
 
 
 def show_imported(imported: "Imported") -> None:

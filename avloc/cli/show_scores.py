@@ -70,7 +70,9 @@ def show_result(result: Any, title: str = "") -> None:
     heading = f"{title or result.benchmark or 'own truth'} by {result.protocol.label}"
     missing = counts.get("missing", 0) if result.protocol.missing == "zero" else 0
     absent = f", {missing} of them without a map score 0" if missing else ""
-    say(f"{heading}: {counts['evaluated']} of {counts['requested']} clips{absent}{dropped}")
+    negatives = counts.get("negatives", 0)
+    silent = f", {counts['evaluated'] - negatives} of them with something to find" if negatives else ""
+    say(f"{heading}: {counts['evaluated']} of {counts['requested']} clips{silent}{absent}{dropped}")
     blind = list(result.baselines)
     rows = []
     for name, metric in result.metrics.items():

@@ -13,6 +13,7 @@ SHOWN = {
     "Clustered": "show_runs.show_clusters",
     "Matched": "show_runs.show_matching",
     "Visualized": "show_runs.show_drawn",
+    "ModelCard": "show_runs.show_card",
     "Info": "show_models.show_info",
     "ModelFile": "show_models.show_exported",
     "Calibrated": "show_models.show_calibrated",

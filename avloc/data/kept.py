@@ -39,7 +39,8 @@ class Rows:
 
 @dataclass
 class Kept:
-    """What a loader finds here it reads no more: frames, sounds or both."""
+    """What a loader finds here it reads no more: frames, sounds or both. noises: (M, ...) features of sounds of nothing."""
 
     frames: Rows | None = None
     sounds: Rows | None = None
+    noises: Tensor | None = None

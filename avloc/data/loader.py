@@ -19,6 +19,7 @@ from avloc.data.as_stored import heard
 from avloc.data.kept import Kept
 from avloc.data.labels import Labels
 from avloc.data.memory import stays_in_memory
+from avloc.data.nothing import nothing
 from avloc.data.plans import Indices, Plan, anew, draw_plan, video_numbers
 from avloc.data.raw_batches import Parts, RawBatch, gathered
 from avloc.data.store import Store
@@ -36,6 +37,7 @@ class Batch:
     sound_scores, frame_scores: (B, C) in [0, 1], pseudo labels of what is heard and of what is seen.
     proposals, proposal_classes: (B, 1, R, 4) and (B, 1, R), places of `frame` that may show an object, xyxy in [0, 1], and
     the class of each, -1 if unknown; of all F `frames` where these are there, (B, F, R, ...).
+    noise: (n, ...) sounds that nothing in view makes, silence among them, in the form of `sound`; in training only.
     """
 
     frame: Tensor
@@ -52,16 +54,22 @@ class Batch:
     frame_scores: Tensor | None = None
     proposals: Tensor | None = None
     proposal_classes: Tensor | None = None
+    noise: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.frame)
+
+    @property
+    def sounds(self) -> Tensor:
+        """(B + n, ...), the clips' sounds and then those of nothing."""
+        return self.sound if self.noise is None else torch.cat([self.sound, self.noise])
 
 
 class Senses(Protocol):
     """The part of a Localizer that the loader needs: how it sees and hears, and what else it wants to see.
 
     negatives: a frame of another video. views: 2 asks for the frame augmented twice. every_frame: all frames of a clip.
-    proposals: those of the pseudo labels.
+    proposals: those of the pseudo labels. `noises`, where it has that: sounds of nothing in each training batch.
     """
 
     frame: Any
@@ -190,6 +198,8 @@ class Loader:
             batch.frames = rows.every(part.clips, rows.draw(len(part), generator)).to(self.device)
         elif raw.every is not None:
             batch.frames = self._all_frames(raw.every, generator)
+        if generator is not None and (count := getattr(self.senses, "noises", 0)):
+            batch.noise = self._of_nothing(count, generator)
         if self._scores is not None:
             told = torch.from_numpy(part.heard).to(self.device)
             batch.sound_scores, batch.frame_scores = self._scores[0][told], self._scores[1][index]
@@ -217,6 +227,13 @@ class Loader:
             return rows.of(clips, np.zeros_like(clips), rows.draw(len(clips), generator)).to(self.device), None
         assert raw is not None
         return heard(self.senses.sound, raw, generator)
+
+    def _of_nothing(self, count: int, generator: Generator) -> Tensor:
+        """Sounds that nothing makes as the method hears them, or their kept features."""
+        kept = self.kept.noises
+        if kept is not None:
+            return kept[torch.randint(len(kept), (count,), generator=generator)].to(self.device)
+        return self.senses.sound(nothing(count, self.store.samples, generator).to(self.device), None)
 
     def _all_frames(self, frames: Tensor, generator: Generator | None) -> Tensor:
         """(B, F, H, W, 3) uint8 to (B, F, 3, H, W); the frames of a clip are augmented alike."""

@@ -10,6 +10,7 @@ import torch
 from pydantic import PositiveFloat, PositiveInt
 from torch import Generator, Tensor
 
+from avloc.data.sound_variation import Variation
 from avloc.data.spectra import Ear, Part, bank_parts, hear, hidden, listening, log2_, magnitudes, together
 from avloc.data.waveforms import FULL_SCALE, as_float, varied
 
@@ -29,7 +30,8 @@ class LogMel:
 
     Training may vary the sound, which the published code does not: `shift` turns each clip around by up to that many
     seconds either way, `gain` changes its level by up to that many dB, and `hide` covers one stretch of the times and one
-    of the bands, each up to that share of them, with the clip's mean (Park et al., SpecAugment, 2019).
+    of the bands, each up to that share of them, with the clip's mean (Park et al., SpecAugment, 2019). `vary` mixes clips
+    and adds rooms, equalisers and noise.
     """
 
     __pydantic_config__ = {"extra": "forbid"}
@@ -49,6 +51,7 @@ class LogMel:
     shift: float = 0.0
     gain: float = 0.0
     hide: float = 0.0
+    vary: Variation | None = None
     pad: Literal["constant", "reflect"] = "constant"
     peak: bool = False
     double: bool = False
@@ -59,7 +62,7 @@ class LogMel:
             waveforms = as_float(waveforms)
             waveforms = waveforms / (waveforms.abs().amax(dim=1, keepdim=True) + torch.finfo(torch.float64).eps)
         if generator is not None:
-            waveforms = varied(waveforms, self.rate, self.shift, self.gain, generator)
+            waveforms = varied(waveforms, self.rate, self.shift, self.gain, generator, self.vary)
         with torch.autocast(waveforms.device.type, enabled=False):  # a tenth of a decibel is finer than bf16 holds
             log = self._levels(waveforms)
         if generator is not None:

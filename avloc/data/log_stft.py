@@ -9,6 +9,7 @@ import torch
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Generator, Tensor
 
+from avloc.data.sound_variation import Variation
 from avloc.data.spectra import hidden, log2_, magnitudes, masked, together
 from avloc.data.waveforms import as_float, excerpt, varied
 from avloc.errors import AvlocError
@@ -24,6 +25,7 @@ class LogStft:
     spectrograms of Chen et al., CVPR 2021 (257x671 for 10 seconds at 16 kHz, the `first` part) and of Zhou et al., WACV
     2023 (257x301 for the `middle` 3 seconds at 24 kHz).
 
+    Training may vary the sound, which the published code does not: see `shift`, `gain`, `hide` and `vary` of LogMel.
     Training may vary the sound, which the published code does not: see `shift`, `gain` and `hide` of LogMel.
     masks: in training, up to so many adjacent frequencies and up to so many adjacent times of each clip become 0, which is loud
     on this scale; FNAC masks (9, 9). mask_starts: whether a mask's start is drawn from its ``own`` axis, or from the other one
@@ -42,13 +44,14 @@ class LogStft:
     shift: float = 0.0
     gain: float = 0.0
     hide: float = 0.0
+    vary: Variation | None = None
     masks: tuple[NonNegativeInt, NonNegativeInt] = (0, 0)
     mask_starts: Literal["own", "swapped"] = "own"
 
     def __call__(self, waveforms: Tensor, generator: Generator | None = None) -> Tensor:
         """Waveforms are int16, or float in [-1, 1]; a generator asks for the training view, None for the test view."""
         if generator is not None:
-            waveforms = varied(waveforms, self.rate, self.shift, self.gain, generator)
+            waveforms = varied(waveforms, self.rate, self.shift, self.gain, generator, self.vary)
         if self.seconds is not None:
             samples = int(self.seconds * self.rate / 2) * 2 if self.part == "middle" else int(self.seconds * self.rate)
             waveforms = excerpt(waveforms, samples, self.part)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from avloc.errors import DataError
 
-_TRAINING = ("shift", "gain")  # how a view varies the waveform
+_TRAINING = ("shift", "gain", "vary")  # how a view varies the waveform
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,13 @@ class Spectrograms:
     def _refuse_waveforms(self, place: str, senses: Any) -> None:
         """DataError for a Localizer that in training varies the waveform, or asks for it besides."""
         varied = [key for key in _TRAINING if getattr(senses.sound, key, 0)]
-        if varied or senses.waveform:
-            what = f"with sound.{varied[0]}: {getattr(senses.sound, varied[0])}" if varied else "on mixed waveforms"
+        noises = getattr(senses, "noises", 0)
+        if varied or senses.waveform or noises:
+            what = "on mixed waveforms" if senses.waveform else f"on {noises} sounds of nothing a batch"
+            what = f"with sound.{varied[0]}: {getattr(senses.sound, varied[0])}" if varied else what
+            off = "null" if varied[:1] == ["vary"] else "0"
             raise DataError(
-                f"{place} holds spectrograms, {self}, but this method trains {what}, which takes waveforms: set it to 0, "
+                f"{place} holds spectrograms, {self}, but this method trains {what}, which takes waveforms: set it to {off}, "
                 "or prepare a store of sounds"
             )
 

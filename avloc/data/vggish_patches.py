@@ -7,6 +7,7 @@ from functools import lru_cache
 import torch
 from torch import Generator, Tensor
 
+from avloc.data.sound_variation import Variation
 from avloc.data.spectra import Part, bank_parts, hear, listening, log2_, magnitudes, together
 from avloc.data.waveforms import as_float, excerpt, varied
 from avloc.errors import AvlocError
@@ -25,7 +26,7 @@ class VggishPatches:
     of each clip, repeated first if it is shorter, None hears all of it; with `stretch`, each clip's lowest sample
     becomes -1 and its highest nearly 1. Computed in float64, as the released code does: stretched silence is loud.
 
-    Training may turn and level the sound, which the published code does not: see `shift` and `gain` of LogMel.
+    Training may turn and level the sound, which the published code does not: see `shift`, `gain` and `vary` of LogMel.
     """
 
     __pydantic_config__ = {"extra": "forbid"}
@@ -35,6 +36,7 @@ class VggishPatches:
     stretch: bool = True
     shift: float = 0.0
     gain: float = 0.0
+    vary: Variation | None = None
 
     def __post_init__(self) -> None:
         if self.rate != _RATE:
@@ -44,7 +46,7 @@ class VggishPatches:
         """Waveforms are int16, or float in [-1, 1]; a generator asks for the training view, None for the test view."""
         waveforms = as_float(waveforms)
         if generator is not None:
-            waveforms = varied(waveforms, self.rate, self.shift, self.gain, generator)
+            waveforms = varied(waveforms, self.rate, self.shift, self.gain, generator, self.vary)
         if self.seconds is not None:
             waveforms = excerpt(waveforms, int(self.seconds * self.rate / 2) * 2, "middle")
         if self.stretch:

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import PositiveFloat, PositiveInt
 from torch import Generator, Tensor
 
+from avloc.data.sound_variation import Variation
 from avloc.data.waveforms import as_float, excerpt, varied
 
 
@@ -17,7 +18,7 @@ class Waveform:
     seconds: how much of each clip is heard, its `part` ``middle`` or ``first``; a shorter clip is repeated first; None hears
     all of it.
 
-    Training may vary the sound: see `shift` and `gain` of LogMel.
+    Training may vary the sound: see `shift` and `gain` of LogMel, and Variation for `vary`.
     """
 
     __pydantic_config__ = {"extra": "forbid"}
@@ -27,11 +28,12 @@ class Waveform:
     part: Literal["middle", "first"] = "middle"
     shift: float = 0.0
     gain: float = 0.0
+    vary: Variation | None = None
 
     def __post_init__(self) -> None:
-        if self.waveform is None and (self.seconds or self.shift or self.gain):
+        if self.waveform is None and (self.seconds or self.shift or self.gain or self.vary):
             raise ValueError(
-                "waveform is null, which hears all of any sound; name its rate to set seconds, shift or gain"
+                "waveform is null, which hears all of any sound; name its rate to set seconds, shift, gain or vary"
             )
 
     @property
@@ -41,14 +43,14 @@ class Waveform:
     @property
     def random(self) -> bool:
         """Whether training hears a clip differently each time."""
-        return bool(self.shift or self.gain)
+        return bool(self.shift or self.gain or self.vary)
 
     def __call__(self, waveforms: Tensor, generator: Generator | None = None) -> Tensor:
         """Waveforms are int16, or float in [-1, 1]; a generator asks for the training view, None for the test view."""
         if self.rate is None:
             return as_float(waveforms)
         if generator is not None:
-            waveforms = varied(waveforms, self.rate, self.shift, self.gain, generator)
+            waveforms = varied(waveforms, self.rate, self.shift, self.gain, generator, self.vary)
         if self.seconds is not None:
             waveforms = excerpt(waveforms, int(self.seconds * self.rate), self.part)
         return as_float(waveforms)

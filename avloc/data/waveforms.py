@@ -5,6 +5,8 @@ from typing import Literal
 import torch
 from torch import Generator, Tensor
 
+from avloc.data.sound_variation import Variation
+
 FULL_SCALE = 32767.0  # of the int16 sound in a store
 
 
@@ -22,10 +24,16 @@ def excerpt(waveforms: Tensor, samples: int, part: Literal["middle", "first"]) -
     return waveforms[:, start : start + samples]
 
 
-def varied(waveforms: Tensor, rate: int, shift: float, gain: float, generator: Generator) -> Tensor:
-    """Each clip turned around by up to `shift` seconds either way and made louder or softer by up to `gain` dB."""
-    if not shift and not gain:
-        return waveforms
+def varied(
+    waveforms: Tensor, rate: int, shift: float, gain: float, generator: Generator, vary: Variation | None = None
+) -> Tensor:
+    """Each clip turned around by up to `shift` seconds either way and made louder or softer by up to `gain` dB, then changed
+    as `vary` says."""
+    turned = _turned(waveforms, rate, shift, gain, generator) if shift or gain else waveforms
+    return turned if vary is None else vary(as_float(turned), rate, generator)
+
+
+def _turned(waveforms: Tensor, rate: int, shift: float, gain: float, generator: Generator) -> Tensor:
     count, samples = waveforms.shape
     draws = 2 * torch.rand(2, count, 1, generator=generator) - 1
     shifts = (draws[0] * shift * rate).long() % samples

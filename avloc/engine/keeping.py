@@ -16,6 +16,7 @@ from avloc import processes
 from avloc.data.as_stored import heard
 from avloc.data.kept import Kept, Rows
 from avloc.data.loader import seed_of
+from avloc.data.nothing import nothing
 from avloc.data.store import Store
 from avloc.errors import AvlocError
 from avloc.files import replacing, with_room, write_json
@@ -25,6 +26,7 @@ from avloc.progress import Progress, untold
 
 log = logging.getLogger("avloc.train")
 BATCH = 32  # frames or sounds that an encoder gets at once; always as many, so that the features are always the same
+NOISES = 128  # sounds of nothing, of which each batch draws some
 SHARE = 0.5  # of the free memory that features may take unasked
 FORMAT = 1
 
@@ -44,7 +46,7 @@ def keep_features(
         ("frames", localizer.frame_encoder(), localizer.frame),
         ("sounds", localizer.sound_encoder(), localizer.sound),
     ):
-        if encoder is None or not getattr(encoder, "frozen", False):
+        if encoder is None or not getattr(encoder, "keeps", False):
             continue
         if augmented and getattr(view, "random", True) and not train.versions:
             log.warning(
@@ -56,6 +58,8 @@ def keep_features(
         versions = 1 + train.versions * (augmented and getattr(view, "random", True))
         work = _Work(localizer, encoder, view, store, kind, versions, seed, device, progress)
         setattr(kept, kind, work.rows(train.keep))
+        if kind == "sounds" and localizer.noises and augmented:
+            kept.noises = work.of_nothing()
     return kept
 
 
@@ -75,9 +79,9 @@ def digests(kept: Kept) -> dict[str, str]:
 
 
 def weights_digest(encoder: Any) -> str:
-    """Of the encoder's network: names, shapes and values of all its weights, and how it uses them."""
+    """Of what is frozen of the encoder: names, shapes and values of all weights, and how it uses them."""
     found = hashlib.sha256(encoder.signature.encode())
-    for name, value in sorted(encoder.network.state_dict().items()):
+    for name, value in sorted(encoder.kept_state().items()):
         found.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
         found.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return found.hexdigest()[:16]
@@ -109,6 +113,15 @@ class _Work:
             self._fill(values)
             return Rows(values, self.digest)
         return Rows(self._in_file(shape), self.digest)
+
+    def of_nothing(self) -> Tensor:
+        """(NOISES, ...) features of sounds of nothing, the same in every process."""
+        generator = Generator().manual_seed(seed_of(self.seed, NOISES))
+        sounds = nothing(NOISES, self.store.samples, generator).to(self.device)
+        self.encoder.eval()
+        with torch.no_grad():
+            parts = [self.encoder.features(self.view(part, None)).float() for part in sounds.split(BATCH)]
+        return torch.cat(parts)
 
     def _in_file(self, shape: tuple[int, ...]) -> NDArray[np.float32]:
         """The features of an earlier training where they are of the same encoder, view and clips; else they are computed."""
@@ -142,12 +155,14 @@ class _Work:
 
     def _fill(self, values: NDArray[np.float32] | None) -> None:
         """All features; each process computes its share of every batch. values: None throws them away."""
-        total, done = self.versions * len(self.store) * self.frames, 0
+        count = len(self.store) * self.frames
+        total, done = self.versions * count, 0
         world, rank = processes.world_size(), processes.rank()
         for version in range(self.versions):
-            for start in range(0, len(self.store) * self.frames, BATCH * world):
-                places = np.arange(start, min(start + BATCH * world, len(self.store) * self.frames))
-                mine = np.minimum(start + rank * BATCH + np.arange(BATCH), places[-1])
+            order = self._order(version, count)
+            for start in range(0, count, BATCH * world):
+                places = order[start : start + BATCH * world]
+                mine = places[np.minimum(rank * BATCH + np.arange(BATCH), len(places) - 1)]
                 generator = Generator().manual_seed(seed_of(self.seed, version, start, rank)) if version else None
                 found = processes.gather_rows(self._features(mine, generator).contiguous())
                 if values is not None:
@@ -155,6 +170,12 @@ class _Work:
                     values[version, clips, picks] = found[: len(places)].cpu().numpy()
                 done += len(places)
                 self.progress(done, total, f"features of {self.kind}: {done} of {total}")
+
+    def _order(self, version: int, count: int) -> NDArray[np.int64]:
+        """Which frames or sounds go through the encoder one after the other. Sounds that are mixed with one another are
+        shuffled, for neighbours in a store may be of one video."""
+        mixed = version and getattr(getattr(self.view, "vary", None), "mix", None) is not None
+        return np.random.default_rng((self.seed, version)).permutation(count) if mixed else np.arange(count)
 
     def _features(self, places: NDArray[np.int64], generator: Generator | None) -> Tensor:
         clips, picks = np.divmod(places, self.frames)

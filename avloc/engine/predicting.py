@@ -97,18 +97,36 @@ def wrong_sounds(store: Store, plan: Plan, seed: int) -> Plan:
     makes has no class, so its sound is not taken: it may be that of a class in view elsewhere.
     """
     random = np.random.default_rng(seed)
-    videos, labels = np.array(store.videos), np.asarray(store.labels)
-    kinds = sounds_of(store)
+    labels, kinds = np.asarray(store.labels), sounds_of(store)
     own = np.ones(len(store), bool) if kinds is None else np.array(kinds) == "own"
+    everything = np.flatnonzero(own)
+    apart: dict[bytes, NDArray[np.int64]] = {}  # clips of none of the classes, which many clips have in common
+    of_video: dict[str, list[int]] = {}
+    for clip, video in enumerate(store.videos):
+        of_video.setdefault(video, []).append(clip)
     heard = np.empty(len(plan), np.int64)
     for row, clip in enumerate(plan.clips):
-        other = (videos != videos[clip]) & own
-        apart = other & ~(labels & labels[clip]).any(1)
-        choice = np.flatnonzero(apart if apart.any() else other)
-        if not len(choice):
+        kind = labels[clip].tobytes()
+        if kind not in apart:
+            apart[kind] = np.flatnonzero(own & ~(labels & labels[clip]).any(1))
+        same = np.array(of_video[store.videos[clip]])
+        choice = next((found for found in (apart[kind], everything) if len(found) > len(_places(found, same))), None)
+        if choice is None:
             raise DataError(f"{store.path}: split {store.split_name} has one video; a wrong sound needs another")
-        heard[row] = random.choice(choice)
+        left_out = _places(choice, same)
+        place = int(random.choice(len(choice) - len(left_out)))
+        for other in left_out:  # in rising order: the clips of the same video are skipped
+            place += place >= other
+        heard[row] = choice[place]
     return Plan(plan.clips, plan.picks, sounds=heard)
+
+
+def _places(clips: NDArray[np.int64], some: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where some clips are among others; both rise."""
+    places = np.searchsorted(clips, some)
+    there = places < len(clips)
+    there[there] = clips[places[there]] == some[there]
+    return places[there]
 
 
 def maps_of(

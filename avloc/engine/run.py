@@ -22,6 +22,7 @@ class Run:
     stage1/ stage2/        weights a phase left behind (PHASE.safetensors), log.jsonl, state of an unfinished training
     clusters.npz           labels of the training clips, centres, dictionary, where they come from
     matching.json          clusters to classes, with doubts
+    card.md                what the model learnt from, how right it is, what it cannot do
     calibration.json       from which score on something in view makes the sound, by stage
     predictions/<set>.h5   results/<set>.<protocol>.json   figures/   report/index.html
     """

@@ -246,9 +246,9 @@ def _resume(localizer: Localizer, phases: list[Phase], folder: Path, about: Mapp
         return Place()
     state = checkpoints.load_state(states[-1])
     for name, value in about.items():
-        if state["about"].get(name) != str(value):
+        if state["about"].get(name, str(value)) != str(value):  # an older state does not hold all of them
             raise RunError(
-                f"{folder} was trained with {name} {state['about'].get(name)}, now it is {value}; choose another --run"
+                f"{folder} was trained with {name} {state['about'][name]}, now it is {value}; choose another --run"
             )
     localizer.load_state_dict(state["weights"])
     device = next(localizer.parameters()).device

@@ -98,11 +98,11 @@ class Localizer(nn.Module):
     A method's file lists its stages in ``STAGES``. `frame` and `sound` are its views; `negatives` asks the loader for
     a frame of another video with every clip, `views` 2 for each frame augmented twice, `every_frame` for all frames of
     a clip, `proposals` for those of the pseudo labels, `waveform` (in training) for waveforms besides what `sound` makes of
-    them. `label_classes` is how many classes its labels must have, None where it learns from none. `memory` holds what
-    phases remember beside weights (pseudo labels); it is saved and restored with them. `weights_from`: the phases whose
-    selected weights serve `locate`, best first. `looks`: what the maps of `look` are called beside others. `of_classes`:
-    several maps are those of the labels' classes, in their order. `uses_clusters`: a later stage starts from the run's
-    clusters too.
+    them, `noises` (in training) for that many sounds a batch that nothing in view makes. `label_classes` is how many classes
+    its labels must have, None where it learns from none. `memory` holds what phases remember beside weights (pseudo
+    labels); it is saved and restored with them. `weights_from`: the phases whose selected weights serve `locate`, best
+    first. `looks`: what the maps of `look` are called beside others. `of_classes`: several maps are those of the labels'
+    classes, in their order. `uses_clusters`: a later stage starts from the run's clusters too.
     A method without training sets `needs_training` to False; it has no loss and no phases, and is evaluated as it is built.
     `map_names` are the names of its maps where these are of other classes than the store's; see `maps_named`.
     In a video of any length `window` is how many seconds of sound make a map, None for as long as the clips that it learnt
@@ -116,6 +116,7 @@ class Localizer(nn.Module):
     views: int = 1
     every_frame: bool = False
     waveform: bool = False
+    noises: int = 0
     proposals: bool = False
     label_classes: int | None = None
     looks: str = "without sound"

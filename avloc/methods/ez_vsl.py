@@ -4,10 +4,11 @@ Mo and Morgado, ECCV 2022, arXiv 2203.09324; reference stoneMo/EZ-VSL @95ff5bf.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 import torch
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -32,6 +33,8 @@ class EzVsl(Localizer):
     audio-visual map alone.
     guided_at: both are scaled and added at the size of the ``frame``, as in the code, or of the ``map``: smaller files, the
     same but for peaks that lie between the pixels of the frame (a tenth of a percent of the pixels of the mask).
+    noise_negatives: that many sounds of nothing, noise and silence, are further negatives of every frame of a batch; the paper
+    has none.
     """
 
     def __init__(
@@ -46,10 +49,11 @@ class EzVsl(Localizer):
         objects: Eyes | None = None,
         alpha: float = 0.4,
         guided_at: Literal["frame", "map"] = "frame",
+        noise_negatives: NonNegativeInt = 0,
     ):
         super().__init__()
         self.frame, self.sound, self.tau, self.pool, self.alpha = frame, sound, tau, pool, alpha
-        self.guided_at = guided_at
+        self.guided_at, self.noises = guided_at, noise_negatives
         self.visual, self.audio = visual.build(3, frame), audio.build(1, sound)
         jitter_norms(self.audio)
         self.frame_projection = nn.Conv2d(self.visual.channels, dim, 1)
@@ -78,10 +82,14 @@ class EzVsl(Localizer):
         return self.audio
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Each frame's best place should fit its own sound best of the batch, and each sound its own frame."""
-        scores = pool_map(pairwise_maps(self.see(batch), self.hear(batch)), self.pool) / self.tau
+        """Each frame's best place should fit its own sound best of the batch, and each sound its own frame.
+
+        Sounds of nothing have no frame, so only the frames meet them.
+        """
+        heard = self.hear(replace(batch, sound=batch.sounds))
+        scores = pool_map(pairwise_maps(self.see(batch), heard), self.pool) / self.tau
         own = torch.arange(len(scores), device=scores.device)
-        return {"frames": F.cross_entropy(scores, own), "sounds": F.cross_entropy(scores.T, own)}
+        return {"frames": F.cross_entropy(scores, own), "sounds": F.cross_entropy(scores[:, : len(own)].T, own)}
 
     def locate(self, batch: Batch) -> Tensor:
         """Cosines over tau, (B, 1, h, w); with `objects` the guided map in [0, 1], (B, 1, H, W) where guided at the frame."""

@@ -5,10 +5,11 @@ model and the test but neither the loss nor the training: these follow the paper
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 import torch
-from pydantic import PositiveFloat
+from pydantic import NonNegativeInt, PositiveFloat
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -31,6 +32,8 @@ class HardWay(Localizer):
     as in the code, by their ``mean``, as in the paper's formula, or by its ``max``.
     own_pair: how a clip's own pair is kept out of the other sounds: ``excluded``, or ``published``, multiplied by -99, so
     that a clip whose own score is negative has a huge loss.
+    noise_negatives: that many sounds of nothing, noise and silence, are further sounds that every frame meets; the paper has
+    none.
     """
 
     def __init__(
@@ -47,9 +50,10 @@ class HardWay(Localizer):
         hard_negatives: bool = True,
         easy_pool: Literal["weighted", "mean", "max"] = "weighted",
         own_pair: Literal["excluded", "published"] = "excluded",
+        noise_negatives: NonNegativeInt = 0,
     ):
         super().__init__()
-        self.frame, self.sound = frame, sound
+        self.frame, self.sound, self.noises = frame, sound, noise_negatives
         self.visual, self.audio = visual.build(3, frame), audio.build(1, sound)
         for network, backbone in ((self.visual, visual), (self.audio, audio)):
             if backbone.weights is None:
@@ -81,12 +85,13 @@ class HardWay(Localizer):
         return (F.normalize(self.see(batch).mean((2, 3)), dim=1) * self.hear(batch)).sum(1)
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
-        logits = self.logits(pairwise_maps(self.see(batch), self.hear(batch)))
+        heard = self.hear(replace(batch, sound=batch.sounds))
+        logits = self.logits(pairwise_maps(self.see(batch), heard))
         return {"contrast": F.cross_entropy(logits, torch.zeros(len(logits), dtype=torch.long, device=logits.device))}
 
     def logits(self, similarity: Tensor) -> Tensor:
-        """Of cosines (B, B, h, w), frame by sound: each clip's own score, then its frame with every sound, then its
-        background, (B, B + 2); the first should win. Equation 6.
+        """Of cosines (B, A, h, w), frame by sound, the first B sounds the clips' own: each clip's own score, then its frame
+        with every sound, then its background, (B, A + 2); the first should win. Equation 6.
         """
         own = similarity.diagonal().movedim(-1, 0)  # (B, h, w)
         score = weighted_mean(own, self._sure(own))
@@ -94,7 +99,7 @@ class HardWay(Localizer):
             others = weighted_mean(similarity, self._sure(similarity))
         else:
             others = similarity.mean((2, 3)) if self.easy_pool == "mean" else similarity.amax((2, 3))
-        itself = torch.eye(len(own), dtype=torch.bool, device=own.device)
+        itself = torch.eye(*others.shape, dtype=torch.bool, device=own.device)
         others = torch.where(itself, -99 * others if self.own_pair == "published" else -torch.inf, others)
         parts = [score[:, None], others]
         if self.hard_negatives:

@@ -1,6 +1,7 @@
 """The names of AudioSet's classes, in the order of each tagger's scores.
 
-Gemmeke et al., ICASSP 2017; the ontology is CC BY 4.0. YAMNet knows 521 classes, PANNs the same and six more.
+Gemmeke et al., ICASSP 2017; the names are of its ontology, CC BY-SA 4.0. YAMNet knows 521 classes, PANNs
+the same and six more.
 """
 
 from functools import cache

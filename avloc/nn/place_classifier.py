@@ -31,6 +31,7 @@ class PlaceClassifier(nn.Module):
         if settings.weights is not None:
             timm_models.load(created, settings.weights, head=True)
         self.eyes = TimmNet(created, True, None, settings.weights is not None, view)
+        self.eyes.to(memory_format=torch.channels_last)  # a sixth faster on a processor
         self.eval()
 
     def train(self, mode: bool = True) -> "PlaceClassifier":

@@ -92,6 +92,15 @@ class TaggerNet(nn.Module):
             self.network.requires_grad_(False)
 
     @property
+    def keeps(self) -> bool:
+        """Whether `features` are the same in every epoch."""
+        return self.frozen
+
+    def kept_state(self) -> dict[str, Tensor]:
+        """The weights that `features` come of."""
+        return self.network.state_dict()
+
+    @property
     def dim(self) -> int:
         return self.channels
 

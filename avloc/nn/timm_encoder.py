@@ -8,7 +8,7 @@ from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from avloc.errors import AvlocError
-from avloc.nn import timm_models
+from avloc.nn import timm_models, timm_steps
 from avloc.nn.timm_models import Created
 
 
@@ -53,8 +53,10 @@ class TimmNet(nn.Module):
     """Frames (B, 3, H, W), standardised by their view, to features (B, channels, h, w).
 
     The network was trained on frames standardised in its own way, so the view's mean and deviation are taken back and the
-    network's own applied: any FrameView will do. Features that were computed before, (B, kept_channels, h, w), are taken
-    as they are and only projected. `pretrained`: its weights were read from a file, so nothing may redraw them.
+    network's own applied: any FrameView will do. `pretrained`: its weights were read from a file, so nothing may redraw them.
+
+    Where the network is frozen, or its first layers are and it runs step by step, `keeps` says that `features` are the same
+    in every epoch; features that were computed before, (B, kept_channels, h, w), are taken in the place of frames.
     """
 
     scale: Tensor
@@ -63,12 +65,10 @@ class TimmNet(nn.Module):
     def __init__(self, created: Created, frozen: bool | int, project: int | None, pretrained: bool, view: Any):
         super().__init__()
         self.network, self.pretrained = created.network, pretrained
-        self.kept_channels = created.channels
         self.channels = created.channels if project is None else project
         self.project: nn.Module = (
             nn.Identity() if project is None else nn.Conv2d(created.channels, project, 1, bias=False)
         )
-        self.signature = f"{created.name}, output stride {created.output_stride}, {timm_models.version()}"
         self.view = None if view is None else (tuple(view.mean), tuple(view.std))
         mean, std = (torch.tensor(values) for values in self.view or (created.mean, created.std))
         scale, shift = std / torch.tensor(created.std), (mean - torch.tensor(created.mean)) / torch.tensor(created.std)
@@ -76,30 +76,55 @@ class TimmNet(nn.Module):
         self.register_buffer("shift", shift.view(1, 3, 1, 1), persistent=False)
         self._frozen = timm_models.groups_to_freeze(created, frozen)
         self.frozen = not any(parameter.requires_grad for parameter in self.network.parameters())
+        size = getattr(view, "size", 224)
+        self._steps = timm_steps.steps_of(self.network, size) if self._frozen and not self.frozen else []
+        self._first = timm_steps.frozen_steps(self.network, self._steps)
+        self.keeps = self.frozen or bool(self._first)
+        self.kept_channels = created.channels
+        self.signature = f"{created.name}, output stride {created.output_stride}, {timm_models.version()}"
+        if self._first:
+            with torch.no_grad():
+                self.kept_channels = timm_steps.run(self.network, self._first, torch.zeros(1, 3, size, size)).shape[1]
+            self.signature += f", up to {self._first[-1]}"
 
     def train(self, mode: bool = True) -> "TimmNet":
         super().train(mode)
         if self.frozen:
             self.network.eval()
         elif mode:
-            for name in self._frozen:
+            for name in (*self._frozen, *self._first):
                 self.network.get_submodule(name).eval()
         return self
 
     def forward(self, frames: Tensor) -> Tensor:
-        return self.project(self.features(frames))
+        features = self.features(frames)
+        if self._first:
+            features = timm_steps.run(self.network, self._steps[len(self._first) :], features)
+        return self.project(features)
 
     def features(self, frames: Tensor) -> Tensor:
-        """What the network sees, (B, kept_channels, h, w), before the projection.
+        """What can be kept of frames, (B, kept_channels, h, w): what the frozen layers see, of a network that is free all.
 
-        A frozen network computes in full precision, so that what is kept of it does not depend on the training.
+        Frozen layers compute in full precision, so that what is kept of them does not depend on the training.
         """
         if frames.shape[1] == self.kept_channels:
             return frames
-        if not self.frozen:
+        if not self.keeps:
             return self._grid(frames)
         with torch.no_grad(), torch.autocast(frames.device.type, enabled=False):
-            return self._grid(frames.float())
+            frames = frames.float()
+            if self._first:
+                return timm_steps.run(self.network, self._first, frames * self.scale + self.shift)
+            return self._grid(frames)
+
+    def kept_state(self) -> dict[str, Tensor]:
+        """The weights that `features` come of."""
+        state = self.network.state_dict()
+        if not self._first:
+            return state
+        return {
+            name: value for name, value in state.items() if name.startswith(tuple(f"{one}." for one in self._first))
+        }
 
     def _grid(self, frames: Tensor) -> Tensor:
         try:

@@ -10,6 +10,7 @@ equal, protocol by protocol. A rule of your own (Protocol.rule) has no fast half
 """
 
 from dataclasses import replace
+from functools import cache
 
 import cv2
 import numpy as np
@@ -141,6 +142,22 @@ def _own_mask(protocol: Protocol, heat: Map, truth: Weights) -> NDArray:
     if found.dtype != bool and not ((found >= 0) & (found <= 1)).all():
         raise DataError(f"protocol {protocol.name}: its rule gave values beyond 0 and 1; expected a mask")
     return found
+
+
+@cache
+def judges_masks(protocol: Protocol) -> bool:
+    """Whether the rule can judge maps of two values, masks: whether a map that is 1 exactly on the truth and 0 elsewhere
+    is taken for what it is, be the truth small or large. Where pixels tie at the threshold, a rule may take all or none."""
+    if protocol.rule is not None or protocol.mask in ("own", "none"):
+        return True
+    size = 64
+    same = replace(protocol, size=size, ogl_alpha=1.0, mask="absolute" if protocol.mask == "best" else protocol.mask)
+    for marked in (size // 4, size - size // 4):
+        truth = np.zeros((size, size))
+        truth[:marked, : size - 4] = 1
+        if (np.asarray(heard(same, truth.astype(np.float32), truth)) != truth).any():
+            return False
+    return True
 
 
 def truth_of_boxes(

@@ -10,6 +10,7 @@ from avloc.annotations.builder import words
 from avloc.annotations.truth import Truth
 from avloc.errors import DataError
 from avloc.naming import some
+from avloc.predicted_maps import refuse_channels_last
 from avloc.scoring.fast.measure import Given
 from avloc.scoring.fast.pooled_pixels import ends_of
 from avloc.scoring.task import Task
@@ -24,6 +25,7 @@ def as_maps(maps: ArrayLike) -> NDArray[np.float32]:
         raise DataError(
             f"heat maps of shape {array.shape} and type {array.dtype}; expected (N, h, w) or (N, K, h, w) numbers"
         )
+    refuse_channels_last("heat maps", array.shape)
     with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinity, and such maps are counted
         return array.astype(np.float32, copy=False)
 
@@ -37,6 +39,7 @@ def task_of(
     confidence: ArrayLike | None = None,
     object_maps: ArrayLike | None = None,
     videos: Sequence[str] | None = None,
+    two_valued: NDArray[np.bool_] | None = None,
 ) -> Task:
     """What `score` was given, as one value; DataError says what does not fit together."""
     found = as_maps(maps)
@@ -57,7 +60,8 @@ def task_of(
             f"classes {_sample(classes)} name none of the truth's classes, which are {_sample(truth.classes)}"
         )
     named = assignment is not None or classes is not None
-    given = Given(ordered, table, sure, objects, ends_of(ordered[there]), named)
+    masks = None if two_valued is None else _ordered(two_valued, place)
+    given = Given(ordered, table, sure, objects, ends_of(ordered[there]), named, masks)
     return Task(given, truth, there)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,6 +13,7 @@ from avloc.protocols.named import PROTOCOLS, as_protocol
 from avloc.protocols.protocol import Protocol, Rule, canvas_size
 from avloc.scoring.fast.measure import CHUNK
 from avloc.scoring.inputs import task_of
+from avloc.scoring.own_sizes import at_size, by_size, maps_of_own_sizes, masks_among
 from avloc.scoring.result import Result, Results
 from avloc.scoring.task import Task, count_clips
 from avloc.scoring.verdict import verdicts
@@ -23,7 +25,7 @@ _MATCHED = ("rank", "rank-or-one", "absolute", "relative")
 
 def score(
     protocol: str | Protocol | Rule,
-    maps: ArrayLike,
+    maps: ArrayLike | Sequence[ArrayLike],
     truth: Truth,
     *,
     ids: Sequence[str] | None = None,
@@ -38,6 +40,7 @@ def score(
 ) -> Result:
     """Score heat maps (N, K, h, w) or (N, h, w), raw as the model gives them, against a truth.
 
+    maps: an array, or a list of a map (h, w) or (K, h, w) for each clip, whose sizes may differ.
     protocol: a name (avloc.PROTOCOLS), a Protocol, or your own rule: a function of a heat map (h, w) and a truth
         (H, W), the weight of each pixel, that gives a mask (H, W).
     ids: the clip of each map, in any order; None means the order of the truth.
@@ -49,13 +52,22 @@ def score(
     resamples: of the bootstrap, 0 for no intervals.
     chunk: how many maps are looked at together; it changes no result.
     """
-    task = task_of(maps, truth, ids, assignment, classes, confidence, object_maps, videos)
-    resolved = resolve(as_protocol(protocol), task)
-    return verdicts([resolved], task, resamples, seed, chunk)[0]
+    with_it = {
+        "ids": ids,
+        "assignment": assignment,
+        "classes": classes,
+        "confidence": confidence,
+        "object_maps": object_maps,
+        "videos": videos,
+    }
+    results, left_out = _scored([as_protocol(protocol)], maps, truth, with_it, resamples, seed, chunk)
+    if not results:
+        raise DataError(next(iter(left_out.values())))
+    return results[0]
 
 
 def score_all(
-    maps: ArrayLike,
+    maps: ArrayLike | Sequence[ArrayLike],
     truth: Truth,
     *,
     protocols: Sequence[str | Protocol | Rule] | None = None,
@@ -71,15 +83,51 @@ def score_all(
 ) -> Results:
     """The same maps under every protocol that can take them, looked at once: `results` by name, and `left_out`, why
     others cannot take them. The arguments are those of `score`."""
-    task = task_of(maps, truth, ids, assignment, classes, confidence, object_maps, videos)
+    wanted = list(map(as_protocol, protocols or PROTOCOLS.values()))
+    with_it = {
+        "ids": ids,
+        "assignment": assignment,
+        "classes": classes,
+        "confidence": confidence,
+        "object_maps": object_maps,
+        "videos": videos,
+    }
+    found, left_out = _scored(wanted, maps, truth, with_it, resamples, seed, chunk)
+    return Results({result.protocol.name: result for result in found}, left_out)
+
+
+def _scored(
+    protocols: list[Protocol], maps: Any, truth: Truth, with_it: dict[str, Any], resamples: int, seed: int, chunk: int
+) -> tuple[list[Result], dict[str, str]]:
+    """The results of the protocols that fit, in their order, and why others do not."""
+    sized = maps_of_own_sizes(maps)
+    if sized is None:
+        return _of_task(protocols, task_of(maps, truth, **with_it), resamples, seed, chunk)
+    left_out: dict[str, str] = {}
+    found: dict[str, Result] = {}
+    masks = masks_among(sized)
+    for (size, kind, align_corners), members in by_size(protocols).items():
+        fit = [one for one in members if one.canvas == "frame" or not truth.mixed]
+        left_out |= {
+            one.name: f"protocol {one.name}: maps of own sizes show one frame each" for one in members if one not in fit
+        }
+        task = task_of(at_size(sized, size, kind, align_corners), truth, **with_it, two_valued=masks)
+        results, others = _of_task(fit, task, resamples, seed, chunk)
+        found |= {result.protocol.name: result for result in results}
+        left_out |= others
+    return [found[one.name] for one in protocols if one.name in found], left_out
+
+
+def _of_task(
+    protocols: list[Protocol], task: Task, resamples: int, seed: int, chunk: int
+) -> tuple[list[Result], dict[str, str]]:
     fit, left_out = [], {}
-    for protocol in map(as_protocol, protocols or PROTOCOLS.values()):
+    for protocol in protocols:
         try:
             fit.append(resolve(protocol, task))
         except DataError as error:
             left_out[protocol.name] = str(error)
-    found = verdicts(fit, task, resamples, seed, chunk)
-    return Results({result.protocol.name: result for result in found}, left_out)
+    return verdicts(fit, task, resamples, seed, chunk), left_out
 
 
 def resolve(protocol: Protocol, task: Task) -> Protocol:

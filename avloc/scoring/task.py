@@ -8,12 +8,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.annotations.truth import Truth
+from avloc.naming import some
+from avloc.protocols.named import PROTOCOLS
+from avloc.protocols.plain import judges_masks
 from avloc.protocols.protocol import Protocol
 from avloc.protocols.units import Units
-from avloc.scoring.fast.measure import Given
+from avloc.scoring.fast.measure import Given, has_two_values
 from avloc.scoring.result import Metric, Result
 
 Ints = NDArray[np.int64]
+_THRESHOLDS = {
+    "rank": "a place among the sorted pixels",
+    "rank-or-one": "a place among the sorted pixels",
+    "median": "the median",
+    "area": "as many pixels as the truth has, less one",
+    "absolute": "a fixed value",
+    "relative": "a share of the maximum",
+}
 _STEP = 256
 
 
@@ -90,30 +101,54 @@ def scored_units(protocol: Protocol, units: Units, truth: Truth, kept: Ints) -> 
     return np.flatnonzero(wanted[units.clip])
 
 
-def odd_maps(given: Given, todo: Ints) -> tuple[Ints, Ints]:
-    """Which of some clips have a map with NaN or infinity, and which one with the same value everywhere; a map that
-    is NaN throughout is no map."""
-    broken, constant = np.zeros(len(given.maps), bool), np.zeros(len(given.maps), bool)
+@dataclass(frozen=True)
+class OddMaps:
+    """Which of some clips have a map with NaN or infinity, one with the same value everywhere, or one of two values."""
+
+    broken: Ints
+    constant: Ints
+    two_valued: Ints
+
+
+def odd_maps(given: Given, todo: Ints) -> OddMaps:
+    """The odd maps of some clips; a map that is NaN throughout is no map."""
+    broken, constant, two_valued = (np.zeros(len(given.maps), bool) for _ in range(3))
     for start in range(0, len(todo), _STEP):
         chosen = todo[start : start + _STEP]
         pixels = given.maps[chosen].reshape(len(chosen), given.maps.shape[1], -1)
         whole = np.isfinite(pixels).all(axis=2)
         broken[chosen] = np.logical_not(np.logical_or(whole, np.isnan(pixels).all(axis=2))).any(axis=1)
         constant[chosen] = (pixels.min(axis=2) == pixels.max(axis=2)).any(axis=1)
-    return np.flatnonzero(broken), np.flatnonzero(constant)
+        two_valued[chosen] = (
+            has_two_values(pixels).any(axis=1) if given.two_valued is None else given.two_valued[chosen]
+        )
+    return OddMaps(*(np.flatnonzero(flags) for flags in (broken, constant, two_valued)))
 
 
-def count_odd_maps(broken: Ints, constant: Ints, kept: Ints, counts: dict[str, Any], warnings: list[str]) -> None:
-    """Count the kept clips among those with a map that has NaN or infinity, or the same value everywhere, and say
-    so."""
-    kinds = (
-        ("broken_maps", broken, "maps with NaN or infinity; such maps hear nothing and score 0"),
-        ("constant_maps", constant, "constant maps; whether such a map hears everything or nothing is up to the rule"),
-    )
-    for name, odd, what in kinds:
-        clips = len(np.intersect1d(odd, kept))
+def count_odd_maps(protocol: Protocol, odd: OddMaps, kept: Ints, counts: dict[str, Any], warnings: list[str]) -> None:
+    """Count the kept clips that have an odd map, and say what the rule makes of such maps."""
+    kinds = [
+        ("broken_maps", odd.broken, "maps with NaN or infinity; such maps hear nothing and score 0"),
+        (
+            "constant_maps",
+            odd.constant,
+            "constant maps; whether such a map hears everything or nothing is up to the rule",
+        ),
+    ]
+    if not judges_masks(protocol):
+        able = some(
+            [name for name, one in PROTOCOLS.items() if one.unit in (protocol.unit, "auto") and judges_masks(one)], 12
+        )
+        what = (
+            f"maps of two values (masks), which {protocol.name} cannot judge: pixels tie at its threshold "
+            f"({_THRESHOLDS.get(protocol.mask, protocol.mask)}), so that it takes all of a kind or none; these can: {able}"
+        )
+        kinds.append(("", odd.two_valued, what))
+    for name, which, what in kinds:
+        clips = len(np.intersect1d(which, kept))
         if clips:
-            counts[name] = clips
+            if name:
+                counts[name] = clips
             warnings.append(f"{clips} clips have {what}")
 
 

@@ -20,7 +20,7 @@ from avloc.scoring.negatives import map_confidence, negative_sound
 from avloc.scoring.own_rule import measure_by_own_rule
 from avloc.scoring.result import Metric, Result
 from avloc.scoring.summary import Scored, detection_metrics, ratios, with_intervals
-from avloc.scoring.task import Ints, Task, count_clips, count_odd_maps, result_of, scored_units
+from avloc.scoring.task import Ints, OddMaps, Task, count_clips, count_odd_maps, result_of, scored_units
 from avloc.scoring.tells import tells
 from avloc.scoring.verdict_other import GreedyVerdicts, pixels_verdict
 
@@ -69,8 +69,8 @@ def _units(
             blinds[key] = unit_baselines(protocol, drawn, chosen)
         blind, area = blinds[key]
         extra = _choose_cut(protocol, measured, units, chosen)
-        broken, constant = (units.clip[flags] for flags in (measuring.broken, measuring.constant))
-        count_odd_maps(broken, constant, kept, counts, warnings)
+        odd = OddMaps(*(units.clip[flags] for flags in (measuring.broken, measuring.constant, measuring.two_valued)))
+        count_odd_maps(protocol, odd, kept, counts, warnings)
         scored = _scored(protocol, unit, task, units, measured, chosen, kept, warnings, chunk)
         metrics = with_intervals(ratios(protocol, scored), truth.videos, resamples, seed)
         videos = [truth.videos[clip] for clip in kept.tolist()]

@@ -37,7 +37,7 @@ class GreedyVerdicts:
         counts, kept, warnings = count_clips(protocol, task)
         units, frames = frames_of(truth, protocol)
         todo = kept[task.found[kept]]
-        count_odd_maps(*odd_maps(task.given, todo), kept, counts, warnings)
+        count_odd_maps(protocol, odd_maps(task.given, todo), kept, counts, warnings)
         matched = self._matched(protocol, todo)
         clip, score, cap = matched.clip, matched.ciou, matched.ap
         absent = np.setdiff1d(kept, todo)
@@ -76,7 +76,7 @@ def pixels_verdict(protocol: Protocol, task: Task, resamples: int, seed: int, ch
     units = units_of(truth, unit)
     drawn = DrawnTruth(truth, units)
     counts, kept, warnings = count_clips(protocol, task)
-    count_odd_maps(*odd_maps(task.given, kept[task.found[kept]]), kept, counts, warnings)
+    count_odd_maps(protocol, odd_maps(task.given, kept[task.found[kept]]), kept, counts, warnings)
     chosen = scored_units(protocol, units, truth, kept)
     pooled = pooled_metrics(protocol, drawn, task.given, unit, chosen, task.found, chunk)
     metrics = with_intervals(pooled, truth.videos, resamples, seed)

@@ -99,6 +99,7 @@ def evaluate(
     """
     from avloc.engine.class_maps import refuse_untrained
     from avloc.engine.experiment import keep_config, open_run
+    from avloc.engine.model_card import write_model_card
     from avloc.errors import AvlocError
 
     experiment, where = open_run(config, run, set)
@@ -119,6 +120,7 @@ def evaluate(
         tell(number, len(wanted), name)
         found[name] = _evaluate_set(experiment, where, name, metric, resamples)
     tell(len(wanted), len(wanted), "")
+    write_model_card(experiment, where)
     return Evaluated(where.path, found)
 
 

@@ -43,7 +43,10 @@ class Scoring:
 
 @verb
 def evaluate_predictions(
-    predictions: Annotated[Path, "any model's heat maps: .h5 or .npz with ids and maps, or a folder of ID.npy"],
+    predictions: Annotated[
+        Path,
+        "any model's heat maps: .h5 or .npz with ids and maps, a folder of ID.npy or ID.png, or boxes: .json or .csv",
+    ],
     benchmark: Annotated[str | None, "test set of the predictions (`avloc benchmarks` lists them)"] = None,
     annotations: Annotated[Path | None, "annotation file of the benchmark, or the folder that holds it"] = None,
     truth: Annotated[Path | None, "your own boxes instead: JSON, COCO json, or Pascal VOC xml"] = None,
@@ -96,7 +99,7 @@ def evaluate_predictions(
     if val_ids is not None:
         chosen, real = _tuned(chosen, given, real, val_ids)
     results, left_out = score_all(
-        given.maps, real, protocols=chosen, **_rest(given, real), resamples=resamples, seed=seed
+        _maps(given), real, protocols=chosen, **_rest(given, real), resamples=resamples, seed=seed
     )
     if not results:
         raise DataError(next(iter(left_out.values())))
@@ -114,6 +117,10 @@ def evaluate_predictions(
 
         write_json(out, found.to_json())
     return found
+
+
+def _maps(given: "Predictions") -> Any:
+    return given.maps if given.sized is None else given.sized
 
 
 def _rest(given: "Predictions", truth: "Truth") -> dict[str, Any]:
@@ -215,7 +222,7 @@ def _tuned(
     tuned = []
     for protocol in protocols:
         if protocol.mask == "best":
-            found = score(protocol, given.maps, validation, **_rest(given, validation), resamples=0)
+            found = score(protocol, _maps(given), validation, **_rest(given, validation), resamples=0)
             protocol = protocol.with_axes(mask="absolute", cut=found.extra["cuts"]["auc"])
         tuned.append(protocol)
     return tuned, truth.take(kept)

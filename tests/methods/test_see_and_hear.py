@@ -263,6 +263,24 @@ def test_yunet_finds_a_face_on_a_photograph():
     assert sum(found["watch"]) == 0
 
 
+def test_yunet_finds_a_small_face_beside_a_large_one():
+    weights, photos = SHARED / "weights" / "face_detection_yunet_2026may.onnx", SHARED / "real" / "photos" / "face"
+    if not weights.exists() or not photos.exists():
+        pytest.skip("../shared/weights or ../shared/real is not here")
+    from PIL import Image
+
+    detector, both = Faces(str(weights)), 0
+    paths = sorted(photos.iterdir())[::8]
+    for path in paths:
+        frame = np.full((288, 288, 3), 90, np.uint8)
+        for side, left in ((150, 10), (28, 240)):
+            frame[60 : 60 + side, left : left + side] = np.asarray(Image.open(path).convert("RGB").resize((side, side)))
+        (boxes,) = detector.boxes(torch.from_numpy(frame).permute(2, 0, 1)[None].float() / 255)
+        middles = (boxes[:, 0] + boxes[:, 2]) / 2
+        both += bool((middles < 0.55).any() and (middles > 0.76).any())
+    assert both >= 0.7 * len(paths)
+
+
 def test_faces_without_their_file_are_refused_in_a_line(tmp_path, monkeypatch):
     monkeypatch.setenv("AVLOC_WEIGHTS", str(tmp_path))
     with pytest.raises(AvlocError, match=r"weights yunet: .* is missing; `avloc weights fetch yunet`"):

@@ -5,12 +5,19 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
+from torchvision.ops import box_iou
 
 from avloc.errors import AvlocError
 from avloc.nn.motion import LEAST, correlation, levels
 from avloc.weights import located
 
 SURE = 0.7  # of a face, by YuNet's own score
+SIDE = 432  # px to which smaller frames are enlarged to look for small faces, which YuNet overlooks otherwise
+SMALL = (
+    0.2  # of the frame's side: only faces below it count there, for an enlarged clock face can look like a large one
+)
+SAME = 0.3  # IoU from which two boxes are one face
 
 
 class Faces:
@@ -33,6 +40,14 @@ class Faces:
 
     def boxes(self, frames: Tensor) -> list[Tensor]:
         """Of frames (B, 3, H, W) in [0, 1] the boxes (n, 4) of their faces, xyxy in [0, 1]."""
+        found = self._boxes(frames)
+        scale = SIDE / min(frames.shape[2:])
+        if scale <= 1:
+            return found
+        enlarged = self._boxes(F.interpolate(frames, scale_factor=scale, mode="bilinear", align_corners=False))
+        return [_with_small(own, more) for own, more in zip(found, enlarged, strict=True)]
+
+    def _boxes(self, frames: Tensor) -> list[Tensor]:
         height, width = frames.shape[2:]
         self._detector.setInputSize((width, height))
         images = (frames.clamp(0, 1) * 255).byte().permute(0, 2, 3, 1).flip(3).contiguous().cpu().numpy()
@@ -45,6 +60,12 @@ class Faces:
         x, y, w, h = np.asarray(found, np.float32)[:, :4].T
         places = np.stack([x / width, y / height, (x + w) / width, (y + h) / height], axis=1)
         return torch.from_numpy(places).clamp(0, 1)
+
+
+def _with_small(boxes: Tensor, others: Tensor) -> Tensor:
+    """Boxes (n, 4), and those small ones of `others` that are none of them."""
+    small = others[(others[:, 2:] - others[:, :2]).amax(1) < SMALL]
+    return torch.cat([boxes, small[(box_iou(small, boxes) < SAME).all(1)]])
 
 
 def talking(boxes: Tensor, frames: Tensor, sound: Tensor) -> Tensor:

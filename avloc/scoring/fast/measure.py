@@ -33,6 +33,8 @@ class Given:
     ends: tuple[float, float] = (0.0, 1.0)
     #: whether the caller said which map is of which class; sources then take the map of their class
     named: bool = False
+    #: (N,) which clips have a mask, where that was seen before the maps were resized
+    two_valued: NDArray[np.bool_] | None = None
 
 
 @dataclass
@@ -63,11 +65,13 @@ class Measuring:
     def __init__(self, drawn: DrawnTruth, given: Given, unit: str, todo: Ints, chunk: int) -> None:
         self.drawn, self.given, self.unit = drawn, given, unit
         self.units, self.todo, self.chunk = drawn.units, todo, chunk
-        self.broken, self.constant = (np.zeros(len(self.units), bool) for _ in range(2))
+        self.broken, self.constant, self.two_valued = (np.zeros(len(self.units), bool) for _ in range(3))
         for chosen, maps in self._maps():
             pixels = maps.reshape(len(maps), -1)
             self.broken[chosen] = np.logical_not(np.isfinite(pixels).all(axis=1))
             self.constant[chosen] = pixels.min(axis=1) == pixels.max(axis=1)
+            known = given.two_valued
+            self.two_valued[chosen] = has_two_values(pixels) if known is None else known[self.units.clip[chosen]]
 
     def _maps(self) -> Iterator[tuple[Ints, Maps]]:
         for start in range(0, len(self.todo), self.chunk):
@@ -220,3 +224,9 @@ def unit_maps(units: Units, chosen: Ints, given: Given, unit: str) -> Maps:
         for cluster in np.flatnonzero(given.table[label]):
             summed[rows] += given.maps[clip[rows], cluster]
     return summed
+
+
+def has_two_values(pixels: Maps) -> NDArray[np.bool_]:
+    """Whether all pixels (..., P) of a map are its least or its greatest value, and these differ: a mask."""
+    low, high = pixels.min(axis=-1, keepdims=True), pixels.max(axis=-1, keepdims=True)
+    return np.logical_and(low < high, np.logical_or(pixels == low, pixels == high).all(axis=-1, keepdims=True))[..., 0]

@@ -1,0 +1,193 @@
+"""RUN/card.md: what a run's model learnt from, how right it was where it was evaluated, and what it cannot do."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from avloc.engine.experiment import Experiment
+from avloc.engine.model_limits import COMPARED, SHOWN, limits
+from avloc.engine.run import Run
+from avloc.errors import AvlocError
+from avloc.files import read_json, write_text
+
+if TYPE_CHECKING:
+    from avloc.data.store import Store
+
+
+def write_model_card(experiment: Experiment, run: Run) -> Path:
+    """Write the card and return its path; a part of which nothing is known says so."""
+    path = run.path / "card.md"
+    run.refuse_moved()
+    write_text(path, model_card(experiment, run))
+    return path
+
+
+def model_card(experiment: Experiment, run: Run) -> str:
+    results = list(_results(experiment, run))
+    parts = [
+        [
+            f"# {run.path.name}: {experiment.method}",
+            "",
+            "This card was written by `avloc card`. config.yaml has all settings.",
+        ],
+        _model(experiment, run),
+    ]
+    trained = getattr(experiment.localizers[0], "needs_training", True)
+    store, problem = _training_store(experiment) if trained else (None, "")
+    counts = {} if store is None else classes_of(store)
+    if trained:
+        parts.append(_data(experiment, store, counts, problem))
+    parts += [_figures(results), _absent(results), limits(experiment, store, counts, results)]
+    return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
+
+
+def classes_of(store: "Store") -> dict[str, dict[str, int]]:
+    """Of each class the clips in which it sounds and, in composed scenes, the photographs and recordings they are made of."""
+    found: dict[str, dict[str, int]] = {
+        name: {"clips": int(count)} for name, count in zip(store.classes, np.asarray(store.labels).sum(0), strict=True)
+    }
+    pictures: dict[str, set[str]] = {name: set() for name in found}
+    sounds: dict[str, set[str]] = {name: set() for name in found}
+    for line, _ in store.lines():
+        for thing in line.get("objects", ()):
+            pictures.get(thing.get("class", ""), set()).add(thing["file"])
+        for heard in line.get("heard", ()):
+            for part in heard.get("parts", ()):
+                sounds.get(part.get("class", ""), set()).add(part["file"])
+    if any(pictures.values()) or any(sounds.values()):
+        for name, counts in found.items():
+            counts |= {"photographs": len(pictures[name]), "recordings": len(sounds[name])}
+    return found
+
+
+def _training_store(experiment: Experiment) -> "tuple[Store | None, str]":
+    from avloc.engine.stores import open_data
+
+    number = min(experiment.stages, default=1)
+    try:
+        return open_data(experiment, number, experiment.stage(number).data.train), ""
+    except AvlocError as error:
+        return None, str(error).splitlines()[0]
+
+
+def _model(experiment: Experiment, run: Run) -> list[str]:
+    lines = ["## Model", ""]
+    for number, stage in sorted(experiment.stages.items()):
+        values = experiment.source.values.get(f"stage{number}", {}).get("model") or {}
+        senses = [_sense(name, values.get(key)) for name, key in (("eyes", "visual"), ("ears", "audio"))]
+        lines.append(f"* Stage {number}: {'; '.join(senses)}.")
+        for path in sorted(run.stage(number).glob("*.safetensors")):
+            size, numbers = path.stat().st_size, _numbers(path)
+            lines.append(f"* {path.parent.name}/{path.name}: {size / 1e6:.1f} MB, {numbers / 1e6:.2f} million numbers.")
+        log = run.log_path(number)
+        if log.is_file():
+            epochs = len(log.read_text(encoding="utf-8").splitlines())
+            lines.append(
+                f"* Trained for {epochs} epochs, seed {experiment.seed}, batches of {stage.train.batch_size} clips."
+            )
+    return lines
+
+
+def _sense(name: str, given: Any) -> str:
+    if not isinstance(given, Mapping):
+        return f"{name}: the method's own"
+    kind = given.get("timm") or given.get("tagger")
+    if kind is None:
+        weights = f" with the weights {Path(str(given['weights'])).name}" if given.get("weights") else ", from scratch"
+        return f"{name}: the method's own network{weights}"
+    frozen = given.get("frozen", True)
+    learnt = "frozen" if frozen is True else "trained" if frozen is False else f"frozen: {frozen}"
+    return f"{name}: {kind}, pretrained ({learnt})"
+
+
+def _numbers(path: Path) -> int:
+    from safetensors import safe_open
+
+    with safe_open(path, framework="np") as file:
+        return sum(int(np.prod(file.get_slice(name).get_shape())) for name in file.keys())  # noqa: SIM118
+
+
+def _data(
+    experiment: Experiment, store: "Store | None", counts: Mapping[str, Mapping[str, int]], problem: str
+) -> list[str]:
+    from avloc.data.origin import WORDS, origin_of
+
+    data = experiment.stage(min(experiment.stages, default=1)).data
+    lines = ["## Learnt from", ""]
+    if store is None:
+        return [*lines, f"The store is not where it was, so nothing is known of it: {problem}"]
+    lines.append(
+        f"{len(store)} clips of {store.path.name} ({data.train}), {WORDS[origin_of(store.settings)]}, {store.seconds:g} s of "
+        f"sound at {store.rate} Hz each."
+    )
+    if not counts:
+        return [*lines, "", "The clips have no classes."]
+    columns = list(dict.fromkeys(name for one in counts.values() for name in one))
+    return [*lines, "", *_table(["class", *columns], [[name, *one.values()] for name, one in counts.items()])]
+
+
+def _results(experiment: Experiment, run: Run) -> Iterator[dict[str, Any]]:
+    """The stored results of the run's test sets, in the order of the configuration."""
+    order = list(experiment.evaluate)
+    found = []
+    for path in sorted(run.results.glob("*.json")):
+        try:
+            result = read_json(path)
+        except AvlocError:
+            continue
+        if isinstance(result, dict) and "metrics" in result and "set" in result:
+            found.append(result)
+    return iter(sorted(found, key=lambda one: order.index(one["set"]) if one["set"] in order else len(order)))
+
+
+def _figures(results: list[dict[str, Any]]) -> list[str]:
+    lines = ["## How right it is", ""]
+    if not results:
+        return [*lines, "It was not evaluated; `avloc evaluate` does that."]
+    rows = []
+    for one in results:
+        for name in [name for name in SHOWN if name in one["metrics"]][:2]:
+            metric = one["metrics"][name]
+            others = [one.get("comparisons", {}).get(kind, {}).get("metrics", {}).get(name) for kind in COMPARED]
+            ends = metric.get("ci95_by_video") or metric.get("ci95")
+            rows.append(
+                [one["set"], one["protocol"]["name"], one["counts"]["evaluated"], name, _percent(metric), _ends(ends)]
+                + [_percent(other) for other in others]
+            )
+    lines += _table(["set", "protocol", "clips", "metric", "%", "95 % interval", *COMPARED], rows)
+    told = [(one["set"], one["tells"]) for one in results if one.get("tells")]
+    for name, tells in told:
+        lines += ["", f"{name}: what sounds has the higher map in {100 * tells['value']:.1f} % of {tells['pairs']} pairs with "
+                  "a silent object (chance: 50)."]  # fmt: skip
+    return lines
+
+
+def _absent(results: list[dict[str, Any]]) -> list[str]:
+    rows = [
+        [one["set"], kind, found["clips"], f"{found['auroc']:.3f}", f"{100 * found['false_alarm_rate']:.1f}"]
+        for one in results
+        for kind, found in one.get("negative_sound", {}).items()
+    ]
+    if not rows:
+        return []
+    columns = ["set", "sound", "clips", "AUROC", "false alarms %"]
+    about = (
+        "How well a map's level tells clips whose sound is in view from clips with such a sound; 1 is perfect, 0.5 is "
+        "chance."
+    )
+    return ["## Sounds that nothing in view makes", "", about, "", *_table(columns, rows)]
+
+
+def _percent(metric: Mapping[str, Any] | None) -> str:
+    return "" if metric is None or metric.get("value") is None else f"{100 * metric['value']:.1f}"
+
+
+def _ends(ends: Any) -> str:
+    return "" if not ends or None in ends else f"{100 * ends[0]:.1f} to {100 * ends[1]:.1f}"
+
+
+def _table(columns: list[str], rows: list[list[Any]]) -> list[str]:
+    lines = [columns, ["---"] * len(columns), *rows]
+    return [f"| {' | '.join(str(cell).replace('|', '/') for cell in line)} |" for line in lines]

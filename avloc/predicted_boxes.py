@@ -1,0 +1,195 @@
+"""Boxes and masks as predictions: COCO's results, GAR-SSL's bbox_all.json, and CSV. A box becomes a map that is 1 inside it.
+
+Boxes in pixels need the size of their frame, since maps are drawn on SIDE x SIDE pixels; where a file does not say it, the
+frame is taken to be of that size, and this is logged. What reaches beyond the frame is cut at its edge and counted.
+"""
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from avloc.annotations.files import json_value
+from avloc.errors import DataError
+from avloc.naming import brief
+from avloc.tables import read_table
+
+log = logging.getLogger("avloc.predictions")
+SIDE = 224
+_NEAR = 1.5  # beyond this, no fraction is meant
+_ENDINGS = ".jpg", ".jpeg", ".png"
+
+
+@dataclass
+class Drawn:
+    """Maps (h, w) by clip, and how sure the file is of each where it says so."""
+
+    maps: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    scores: dict[str, float] = field(default_factory=dict)
+    cut: int = 0
+    unsized: int = 0
+
+    def box(self, clip: str, fractions: NDArray[np.float64]) -> None:
+        """Fill a box x1, y1, x2, y2, in fractions of the frame."""
+        heat = self.maps.setdefault(clip, np.zeros((SIDE, SIDE), np.float32))
+        self.cut += bool(((fractions < -1e-6) | (fractions > 1 + 1e-6)).any())
+        x0, y0, x1, y1 = (np.clip(fractions, 0, 1) * SIDE).astype(int)
+        heat[y0:y1, x0:x1] = 1
+
+    def mask(self, clip: str, mask: NDArray[np.bool_]) -> None:
+        """Add a mask of the frame's own size."""
+        full = cv2.resize(mask.astype(np.float32), (SIDE, SIDE), interpolation=cv2.INTER_NEAREST)
+        self.maps[clip] = np.maximum(self.maps.get(clip, np.zeros_like(full)), full)
+
+
+def read_boxes(path: Path) -> Drawn:
+    """The boxes of a .json or .csv file; DataError says which row is not one."""
+    drawn = Drawn()
+    rows = _csv_rows(path) if path.suffix.lower() == ".csv" else _json_rows(path)
+    for where, row in rows:
+        _draw(drawn, where, row)
+    if not drawn.maps:
+        raise DataError(f"{path}: holds no boxes; expected {EXPECTED}")
+    if drawn.cut:
+        log.warning("%s: %d boxes reach beyond the frame; they are cut at its edge", path, drawn.cut)
+    if drawn.unsized:
+        log.warning(
+            "%s: %d boxes in pixels without the size of their frame; taken for %d x %d", path, drawn.unsized, SIDE, SIDE
+        )
+    return drawn
+
+
+EXPECTED = (
+    "COCO results (image_id with bbox x, y, w, h in pixels, or segmentation), rows of file_id and bbox_norm_224, or a CSV "
+    "with the columns id, x1, y1, x2, y2"
+)
+
+
+def _json_rows(path: Path) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    value = json_value(path)
+    sizes: dict[Any, Mapping[str, Any]] = {}
+    if isinstance(value, dict) and isinstance(value.get("annotations"), list):
+        images = value.get("images", [])
+        sizes = {image["id"]: image for image in images if isinstance(image, dict) and "id" in image}
+        value = value["annotations"]
+    if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
+        raise DataError(f"{path}: expected {EXPECTED}")
+    for number, row in enumerate(value):
+        yield f"{path}: row {number}", {**_about(sizes.get(row.get("image_id"), {})), **row}
+
+
+def _about(image: Mapping[str, Any]) -> dict[str, Any]:
+    """Size and id of an image that a row of annotations names."""
+    found = {name: image[name] for name in ("width", "height") if name in image}
+    return found | ({"file_name": image["file_name"]} if "file_name" in image else {})
+
+
+def _csv_rows(path: Path) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    table = read_table(path, 5, EXPECTED, headed=True)
+    names = [name.strip().lower() for name in table.header]
+    if not {"id", "x1", "y1", "x2", "y2"} <= set(names):
+        raise DataError(
+            f"{path}: its columns are {', '.join(names)}; expected id, x1, y1, x2, y2 (and width, height, score)"
+        )
+    for line, cells in table.rows:
+        row: dict[str, Any] = {}
+        for name, cell in zip(names, cells, strict=False):
+            row[name] = cell if name == "id" else _of_text(f"{path}:{line}", name, cell)
+        yield f"{path}:{line}", row
+
+
+def _of_text(where: str, name: str, cell: str) -> float | str:
+    if name not in ("x1", "y1", "x2", "y2", "width", "height", "score"):
+        return cell
+    try:
+        return float(cell)
+    except ValueError:
+        raise DataError(f"{where}: {name} is {brief(cell)!r}; expected a number") from None
+
+
+def _draw(drawn: Drawn, where: str, row: Mapping[str, Any]) -> None:
+    clip = _clip(where, row)
+    score = row.get("score")
+    if score is not None:
+        (number,) = _numbers(where, "score", [score], 1)
+        drawn.scores[clip] = max(drawn.scores.get(clip, -np.inf), number)
+    if "segmentation" in row:
+        drawn.mask(clip, _decoded(where, row["segmentation"]))
+        return
+    normal = [
+        name for name in ("bbox_norm_224", "bbox_norm_224_src1", "bbox_norm_224_src2") if row.get(name) is not None
+    ]
+    for name in normal:
+        corners = _numbers(where, name, row[name], 4)
+        # written in pixels of 224, or divided by it
+        drawn.box(clip, _ordered(where, corners if corners.max() <= _NEAR else corners / SIDE))
+    if normal:
+        return
+    if "x1" in row:
+        corners = _numbers(where, "box", [row[name] for name in ("x1", "y1", "x2", "y2")], 4)
+        pixels = bool(np.abs(corners).max() > _NEAR)
+    elif "bbox" in row:
+        x, y, width, height = _numbers(where, "bbox", row["bbox"], 4)
+        corners, pixels = np.array([x, y, x + width, y + height]), True
+    else:
+        raise DataError(f"{where}: holds {brief(', '.join(map(str, row)))}; expected {EXPECTED}")
+    if pixels:
+        known = row.get("width") is not None and row.get("height") is not None
+        drawn.unsized += not known
+        size = _numbers(where, "size", [row["width"], row["height"]] if known else [SIDE, SIDE], 2)
+        if (size <= 0).any():
+            raise DataError(f"{where}: size {size.tolist()}; expected width and height above 0")
+        corners = corners / np.concatenate([size, size])
+    drawn.box(clip, _ordered(where, corners))
+
+
+def _ordered(where: str, corners: NDArray[np.float64]) -> NDArray[np.float64]:
+    if corners[2] < corners[0] or corners[3] < corners[1]:
+        raise DataError(f"{where}: box {corners.tolist()}; its far corner is before the near one")
+    return corners
+
+
+def _clip(where: str, row: Mapping[str, Any]) -> str:
+    name = next((row[key] for key in ("file_name", "file_id", "id", "image_id") if _names(row, key)), None)
+    if not isinstance(name, str | int) or isinstance(name, bool) or name == "":
+        raise DataError(f"{where}: names no clip; expected image_id, file_id or id")
+    text = str(name).replace("\\", "/")
+    return text[: text.rindex(".")] if text.lower().endswith(_ENDINGS) else text
+
+
+def _names(row: Mapping[str, Any], key: str) -> bool:
+    """COCO numbers its annotations by `id`, so that it names no clip where there is an image."""
+    return key in row and not (key == "id" and "image_id" in row)
+
+
+def _numbers(where: str, name: str, values: Any, amount: int) -> NDArray[np.float64]:
+    good = isinstance(values, list) and len(values) == amount
+    if not good or not all(isinstance(one, int | float) and not isinstance(one, bool) for one in values):
+        raise DataError(f"{where}: {name} {brief(repr(values))}; expected {amount} number{'s' * (amount > 1)}")
+    found = np.array(values, np.float64)
+    if not np.isfinite(found).all():
+        raise DataError(f"{where}: {name} {brief(repr(values))}; expected finite numbers")
+    return found
+
+
+def _decoded(where: str, segmentation: Any) -> NDArray[np.bool_]:
+    """COCO's run lengths as a mask; needs pycocotools."""
+    if not isinstance(segmentation, dict) or not {"counts", "size"} <= set(segmentation):
+        raise DataError(f"{where}: segmentation {brief(repr(segmentation))}; expected run lengths: counts and size")
+    try:
+        from pycocotools import mask as coco
+    except ImportError:
+        raise DataError(f"{where}: run lengths need pycocotools: pip install pycocotools") from None
+    try:
+        size = segmentation["size"]
+        packed = segmentation
+        if isinstance(segmentation["counts"], list):
+            packed = coco.frPyObjects(segmentation, *size)
+        return np.asarray(coco.decode(packed), bool)
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise DataError(f"{where}: run lengths that cannot be read ({error})") from None

@@ -1,0 +1,55 @@
+"""Maps of their frames' own sizes: each protocol resizes every map to the size at which it judges, so sizes may differ."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avloc.errors import DataError
+from avloc.predicted_maps import refuse_channels_last
+from avloc.protocols.protocol import Protocol
+from avloc.protocols.resize import resize
+from avloc.scoring.fast.measure import has_two_values
+
+Maps = NDArray[np.float32]
+
+
+def maps_of_own_sizes(maps: Any) -> list[Maps] | None:
+    """(K, h, w) of each clip where a sequence holds maps of several sizes; None for an array, or maps of one size."""
+    if not isinstance(maps, list | tuple) or not maps:
+        return None
+    every = [np.asarray(one) for one in maps]
+    if len({one.shape for one in every}) == 1:
+        return None
+    for number, one in enumerate(every):
+        if one.ndim not in (2, 3) or one.dtype.kind not in "fiub" or not one.size:
+            what = f"shape {one.shape} and type {one.dtype}"
+            raise DataError(f"heat map {number} has {what}; expected (h, w) or (K, h, w) numbers")
+        refuse_channels_last(f"heat map {number}", (1, *one.shape))
+    found = [one.astype(np.float32).reshape(-1, *one.shape[-2:]) for one in every]
+    amounts = {len(one) for one in found}
+    if len(amounts) > 1:
+        raise DataError(f"heat maps with {min(amounts)} to {max(amounts)} maps a clip; expected as many of each clip")
+    return found
+
+
+def by_size(protocols: Sequence[Protocol]) -> dict[tuple[int, str, bool], list[Protocol]]:
+    """Protocols that resize alike."""
+    groups: dict[tuple[int, str, bool], list[Protocol]] = {}
+    for protocol in protocols:
+        groups.setdefault((protocol.size, protocol.resize, protocol.align_corners), []).append(protocol)
+    return groups
+
+
+def at_size(maps: Sequence[Maps], size: int, kind: str, align_corners: bool) -> Maps:
+    """(N, K, size, size): every map as a protocol would resize it, which then leaves it as it is."""
+    found = np.empty((len(maps), len(maps[0]), size, size), np.float32)
+    for one, into in zip(maps, found, strict=True):
+        into[:] = resize(one, size, size, kind, align_corners)
+    return found
+
+
+def masks_among(maps: Sequence[Maps]) -> NDArray[np.bool_]:
+    """(N,) whether a clip has a map of two values, a mask, before it is resized."""
+    return np.array([bool(has_two_values(one.reshape(len(one), -1)).any()) for one in maps])
