@@ -46,6 +46,7 @@ from avloc.verbs.data_fetch import data_fetch as data_fetch
 from avloc.verbs.data_merge import data_merge as data_merge
 from avloc.verbs.data_show import data_show as data_show
 from avloc.verbs.demo import demo as demo
+from avloc.verbs.doctor import doctor as doctor
 from avloc.verbs.evaluate import evaluate as evaluate
 from avloc.verbs.evaluate_predictions import evaluate_predictions as evaluate_predictions
 from avloc.verbs.export import export as export

@@ -35,6 +35,7 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def root(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log progress in detail on stderr.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress on stderr.")] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
@@ -42,4 +43,4 @@ def root(
     from avloc.cli.show import start_log
 
     gc.enable()
-    start_log(verbose)
+    start_log(verbose, quiet)

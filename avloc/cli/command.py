@@ -12,7 +12,16 @@ from avloc.cli.shown import FAILED, SHOWN
 from avloc.options import Ask, Parameter, parameters_of
 
 Function = Callable[..., Any]
-JSON = Parameter("json", bool, "print the result as JSON on stdout", Ask(), several=False, pairs=False, optional=False)
+
+
+def _flag(name: str, help: str) -> Parameter:
+    return Parameter(name, bool, help, Ask(), several=False, pairs=False, optional=False)
+
+
+#: options of every command beside those of its verb; the last two may also stand before the command
+VERBOSE = _flag("verbose", "log progress in detail on stderr")
+QUIET = _flag("quiet", "show no progress on stderr; warnings and errors still appear")
+JSON = _flag("json", "print the result as JSON on stdout")
 
 
 class Verb:
@@ -37,12 +46,12 @@ class Verb:
         return own
 
     def call(self, title: str, given: dict[str, Any]) -> Any:
-        from avloc.cli.show import progress
+        from avloc.cli.shown_progress import progress
 
         arguments = arguments_for(self.function, given)
         if "progress" not in self.parameters:
             return self.function(**arguments)
-        with progress(title, many=title.startswith("prepare ")) as shown:
+        with progress(title, many=title.startswith("prepare "), alike=title != "demo") as shown:
             return self.function(**arguments, progress=shown)
 
     def show(self, result: Any, given: dict[str, Any], json: bool) -> None:
@@ -60,18 +69,21 @@ class Verb:
 def build(title: str, name: str, functions: tuple[Function, ...], help: str, panel: str | None) -> Any:
     """The command of one verb, or of two that share it; see `avloc.cli.evaluate`."""
     from avloc.cli import evaluate
-    from avloc.cli.show import guarded
+    from avloc.cli.show import guarded, say_more
 
     verbs = tuple(Verb(function) for function in functions)
     options = verbs[0].options(title) if len(verbs) == 1 else evaluate.options(verbs, title)
     defaults = {one.name: one.default for one in options}
 
     @guarded
-    def command(json: bool, **given: Any) -> None:
+    def command(json: bool, verbose: bool, quiet: bool, **given: Any) -> None:
+        if verbose or quiet:
+            say_more(verbose, quiet)
         verb = verbs[0] if len(verbs) == 1 else evaluate.chosen(verbs, given, defaults)
         verb.show(verb.call(title, given), given, json)
 
-    options = sorted([*options, option(JSON, False, title)], key=lambda one: one.default is not EMPTY)
+    shared = [option(one, False, title) for one in (VERBOSE, QUIET, JSON)]
+    options = sorted([*options, *shared], key=lambda one: one.default is not EMPTY)
     command.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
     command.__annotations__ = {one.name: one.annotation for one in options}
     alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")

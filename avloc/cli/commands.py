@@ -11,7 +11,7 @@ from avloc.cli.usage import flowing
 
 #: the headings of `avloc --help`, and the order of the commands below them; a new verb is listed under the last one
 PANELS = {
-    "Start here": ("demo", "recipes"),
+    "Start here": ("demo", "recipes", "doctor"),
     "Data": ("prepare", "data", "weights", "pseudo-labels"),
     "Runs": (
         "train-stage1",

@@ -7,19 +7,18 @@ import logging
 import os
 import re
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from datetime import timedelta
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
 import typer
 
 from avloc import processes
+from avloc.cli import shown_progress
 from avloc.errors import AvlocError, ConfigError
 from avloc.naming import MESSAGE, brief, printable
-from avloc.progress import Progress, untold
 
 
 def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -116,7 +115,13 @@ def table(
     for row in cells:
         shown.add_row(*row)
     screen.width = max(sum(widths) + 2 * len(widths), Text(printable(title)).cell_len, 1)
-    screen.print(shown, crop=False, soft_wrap=False)
+    if screen.is_terminal:
+        screen.print(shown, crop=False)
+        return
+    with screen.capture() as held:
+        screen.print(shown, crop=False)
+    for line in held.get().splitlines():
+        print(line.rstrip())
 
 
 def _widths(rows: list[list[Any]], room: int | None) -> list[int]:
@@ -153,9 +158,10 @@ class _Printable(logging.Formatter):
         return super().formatMessage(record)
 
 
-def start_log(verbose: bool) -> None:
+def start_log(verbose: bool, quiet: bool = False) -> None:
     """The log on stderr: warnings, and with `verbose` everything; without a terminal a line for each, however long.
 
+    quiet: no progress. Under torchrun only the first process warns: all of them would say the same.
     Letters that stdout cannot hold are spelled out from here on, wherever it goes.
     """
     from rich.logging import RichHandler
@@ -170,75 +176,17 @@ def start_log(verbose: bool) -> None:
         handler, form = RichHandler(console=screen, show_path=False, show_time=False, markup=False), "%(message)s"
     handler.setFormatter(_Printable(form))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
-    logging.getLogger("avloc").setLevel(logging.INFO if verbose else logging.WARNING)
-
-
-@contextmanager
-def progress(title: str, many: bool = False) -> Iterator[Progress]:
-    """A progress bar on stderr with elapsed and remaining time; without a terminal a line now and then.
-
-    many: of things so many that those left and how many come in a second are worth saying.
-    """
+    say_more(verbose, quiet)
     if not processes.is_first():
-        yield untold
-        return
-    screen = console(stderr=True)
-    if not screen.is_terminal:
-        yield _ManyLines(title) if many else _Lines(title)
-        return
-    from rich import progress as bars
-
-    text = bars.TextColumn("{task.fields[text]}", markup=False)
-    columns: tuple[bars.ProgressColumn, ...] = (
-        (bars.BarColumn(20), text, bars.TextColumn("ETA"), bars.TimeRemainingColumn())
-        if many
-        else (bars.BarColumn(), bars.MofNCompleteColumn(), bars.TimeElapsedColumn(), bars.TimeRemainingColumn(), text)
-    )
-    with bars.Progress(bars.TextColumn("[bold]{task.description}"), *columns, console=screen) as bar:
-        task = bar.add_task(title, total=None, text="")
-
-        def update(done: int, total: int, text: str) -> None:
-            said = _said(done, total, text, bar.tasks[0].speed) if many else text
-            bar.update(task, completed=done, total=total, text=printable(said))
-
-        yield update
+        warnings.simplefilter("ignore")
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # read when torch is loaded, which was not yet
+        logging.getLogger().setLevel(logging.ERROR)
+        logging.getLogger("avloc").setLevel(logging.ERROR)
 
 
-class _Lines:
-    """Progress for a log file: at most a line every ten seconds, and the last."""
-
-    def __init__(self, title: str) -> None:
-        self.title, self.shown = title, time.monotonic()
-
-    def __call__(self, done: int, total: int, text: str) -> None:
-        if done == total or time.monotonic() - self.shown >= 10:
-            self.shown = time.monotonic()
-            print(printable(f"{self.title}: {self.line(done, total, text)}".rstrip()), file=sys.stderr, flush=True)
-
-    def line(self, done: int, total: int, text: str) -> str:
-        return f"{done}/{total} {text}"
-
-
-class _ManyLines(_Lines):
-    """The same, with those left and how many come in a second; what was done at the first call came from an earlier run."""
-
-    def __init__(self, title: str) -> None:
-        super().__init__(title)
-        self.first: tuple[int, float] | None = None
-
-    def line(self, done: int, total: int, text: str) -> str:
-        assert self.first is not None
-        before, began = self.first
-        speed = (done - before) / max(time.monotonic() - began, 1e-9)
-        rest = f", ETA {timedelta(seconds=round((total - done) / speed))}" if speed > 0 and done < total else ""
-        return _said(done, total, text, speed) + rest
-
-    def __call__(self, done: int, total: int, text: str) -> None:
-        if self.first is None or done < self.first[0]:  # less than before: another count has begun
-            self.first = done, time.monotonic()
-        super().__call__(done, total, text)
-
-
-def _said(done: int, total: int, text: str, speed: float | None) -> str:
-    parts = [f"{done:,} done", text, f"{total - done:,} left", f"{speed:.1f}/s" if speed else ""]
-    return ", ".join(part for part in parts if part)
+def say_more(verbose: bool, quiet: bool) -> None:
+    """How much is said on stderr; AvlocError where both are asked for."""
+    if verbose and quiet:
+        raise AvlocError("--verbose and --quiet ask for opposite things; leave one of them out")
+    logging.getLogger("avloc").setLevel(logging.INFO if verbose else logging.WARNING)
+    shown_progress.QUIET = quiet

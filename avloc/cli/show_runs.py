@@ -70,13 +70,15 @@ def show_demo(done: "Demo") -> None:
         if done.real:
             show_hearing(result.result)
             say()
+    verdicts = ["too small" if done.tiny else "yes" if claim.holds else "NO" for claim in done.claims]
     rows = [
-        ["yes" if claim.holds else "NO", claim.text, f"{100 * claim.value:+.1f}", _interval(claim.ci95_by_video)]
-        for claim in done.claims
+        [verdict, claim.text, f"{100 * claim.value:+.1f}", _interval(claim.ci95_by_video)]
+        for verdict, claim in zip(verdicts, done.claims, strict=True)
     ]
-    table(
-        "Does it listen? (difference in mean IoU, points)", ["", "claim", "more", "95 % over videos"], rows, right=(2,)
-    )
+    title = "Does it listen? (difference in mean IoU, points)"
+    if done.tiny:
+        title = "This world is too small to judge: `avloc demo` answers (difference in mean IoU, points)"
+    table(title, ["", "claim", "more", "95 % over videos"], rows, right=(2,))
     total = sum(done.seconds.values())
     steps = ", ".join(f"{name} {seconds:.0f}" for name, seconds in done.seconds.items())
     say(f"\n{total:.0f} s: {steps}")

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 _COLUMNS = 6  # metrics of a protocol that stand side by side in a table of 100 characters
 
 
-def show_evaluated(found: "Evaluated") -> None:
+def show_evaluated(
+    found: "Evaluated", *, worst: Annotated[int, "also show this many clips with the lowest scores", Ask(least=0)] = 0
+) -> None:
     for one in found.sets.values():
         show_result(one.result, one.set)
         rows = []
@@ -37,6 +39,8 @@ def show_evaluated(found: "Evaluated") -> None:
             table("on the same clips", columns, rows, right=(2, 3, 4))
         if one.sounding is not None:
             _show_sounding(one.sounding)
+        if worst:
+            show_worst(one.result, worst)
         say(f"{one.file}\n")
 
 
@@ -177,7 +181,9 @@ def show_comparison(found: "Compared") -> None:
 
 
 def show_leaderboard(
-    found: "Leaderboard", *, format: Annotated[Literal["md", "csv"], "Markdown tables, or one line per number"] = "md"
+    found: "Leaderboard",
+    *,
+    format: Annotated[Literal["md", "csv", "tex"], "Markdown tables, one line per number, or LaTeX"] = "md",
 ) -> None:
     say(found.text(format), end="")
 

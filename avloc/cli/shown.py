@@ -19,6 +19,7 @@ SHOWN = {
     "Calibrated": "show_models.show_calibrated",
     "Predicted | Overlays": "show_predict.show_predicted",
     "Imported": "show_runs.show_imported",
+    "Doctor": "show_doctor.show_doctor",
     "Demo": "show_runs.show_demo",
     "Evaluated": "show_scores.show_evaluated",
     "Scoring": "show_scores.show_scoring",
@@ -31,4 +32,8 @@ SHOWN = {
 }
 
 #: checks whose failing is exit status 1
-FAILED = {"Checked": "show_data.check_failed", "Matched": "show_runs.matching_failed"}
+FAILED = {
+    "Doctor": "show_doctor.doctor_failed",
+    "Checked": "show_data.check_failed",
+    "Matched": "show_runs.matching_failed",
+}

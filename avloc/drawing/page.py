@@ -29,7 +29,7 @@ SEVERAL = (
 )
 HEARD = (
     f"Below the frames of each cluster are players of the sounds of the same clips, in the same order, up to {LISTEN:g} "
-    "seconds of each. A good cluster holds one kind of object, and sounds alike."
+    "seconds of each. In a good cluster the objects are of one kind and the sounds are alike."
 )
 
 
@@ -149,7 +149,7 @@ class Page:
             '<li><i class="heat"></i>heat map, low to high</li></ul>'
         )
         how = (
-            "Colours run from the lowest to the highest value of each picture, said below it, so a weak map looks as "
+            "Colours run from the lowest to the highest value of each picture, shown below it, so a weak map looks as "
             "strong as a sure one; the maps of single classes share one scale for each clip."
         )
         sets = [shown for shown in self.sets if shown.shown]

@@ -128,17 +128,18 @@ def _tell_leftovers(sources: Sequence[Source], name: str, found: Sequence[SetMap
 
 def _curves(sources: Sequence[Source], name: str, store: Store, found: Sequence[SetMaps]) -> dict[str, Chart]:
     """Precision over recall of pixels: of each run, or of the one run's maps with and without the right sound."""
-    curves = {}
-    if first := not sources[0].several:
-        asked = [(_variant(variant, found[0]), found[0], variant) for variant in found[0].maps]
-    else:
+    if sources[0].several:
         asked = [(source.name, own, "") for source, own in zip(sources, found, strict=True)]
+    else:
+        asked = [(_variant(variant, found[0]), found[0], variant) for variant in found[0].maps]
     shared = set(found[0].ids).intersection(*(own.ids for own in found))
-    ids = found[0].ids if first else [frame for frame in found[0].ids if frame in shared]
+    ids = [frame for frame in found[0].ids if frame in shared]
+    curves = {}
     for words, own, variant in asked:
         maps = own.maps[variant]
-        table = own.table if own.table is not None and own.table.shape[1] == len(maps[ids[0]]) > 1 else None
-        curve = pixel_curve(store, ids, maps, table)
+        # another variant may have other maps, of which nobody says whose they are
+        fits = own.table is not None and own.table.shape[1] == len(maps[ids[0]]) > 1
+        curve = pixel_curve(store, ids, maps, own.table if fits else None)
         if curve is not None:
             curves[words] = curve
     chart = pixel_chart(name, curves)

@@ -55,6 +55,10 @@ def train_stage(
     refuse_without_training(experiment, where, number)
     processes.join()
     device = device_of(stage.train.device)
+    if stage.data.layout == "store":  # weights are downloaded in vain where the data is not there
+        for split in (stage.data.train, stage.data.validation):
+            if split is not None:
+                open_data(experiment, number, split)
     localizer = fresh_stage(experiment, where, number, student=True).to(device)
     refuse_other_view(localizer)
     _channels_last(localizer)

@@ -21,6 +21,8 @@ from avloc.nn.published import UNUSED_OF_EACH, load_published, require
 from avloc.nn.senses import Ears, Eyes
 from avloc.nn.similarity import pairwise_maps, pool_map
 
+MOMENTUM = 0.01  # of the running mean of `contrast`
+
 
 class VisualContext(Localizer):
     """Zhou et al., WACV 2023: both streams, and the reasoning module, `nodes` linear maps over the frame, each with the
@@ -32,9 +34,13 @@ class VisualContext(Localizer):
     foreground, background: how many of the nodes most and least like the sound are told apart, at weight dis_weight;
     divergence: ``js`` or ``kl`` of the foreground's map and the audio-visual map, at weight div_weight.
     scale: where the learned factor of the similarity starts (1 as published; the inverse of a temperature).
-    deaf_nodes: whose mean is the map without sound (None: all). The paper claims purely visual inference; the release
-    has none, so this choice is ours.
+    deaf: the map without sound. The paper claims purely visual inference; the release has none, so both choices are ours.
+    ``mean``: of all node maps, or of `deaf_nodes`. Node maps may be negative on what sounds, those of the background are
+    taught to be, and they outweigh the others on photographs. ``contrast``: each node map counts by how often it was
+    foreground in training, less how often it was background: what is expected of a sound that is not known.
     """
+
+    contrast: Tensor | None
 
     def __init__(
         self,
@@ -55,12 +61,15 @@ class VisualContext(Localizer):
         divergence: Literal["js", "kl"] = "js",
         scale: float = 1.0,
         deaf_nodes: tuple[int, ...] | None = None,
+        deaf: Literal["mean", "contrast"] = "mean",
     ):
         super().__init__()
         wrong = [node for node in deaf_nodes or () if not 0 <= node < nodes]
         if wrong or max(foreground, background) > nodes:
             what = f"deaf_nodes names node {wrong[0]}" if wrong else f"foreground {foreground}, background {background}"
             raise AvlocError(f"{what}: the reasoning module has {nodes} nodes, numbered from 0")
+        if deaf == "contrast" and deaf_nodes is not None:
+            raise AvlocError("deaf is 'contrast', which weighs all nodes; leave deaf_nodes out, or set deaf to mean")
         self.frame, self.sound, self.audio_pool, self.pool = frame, sound, audio_pool, pool
         self.visual, self.audio = visual.build(3, frame), audio.build(1, sound)
         self.scale = nn.Parameter(torch.full((1,), scale))
@@ -69,6 +78,8 @@ class VisualContext(Localizer):
         self.foreground, self.background = foreground, background
         self.dis_weight, self.div_weight, self.divergence = dis_weight, div_weight, divergence
         self.deaf_nodes = deaf_nodes
+        kept = torch.zeros(nodes) if deaf == "contrast" and reasoning else None
+        self.register_buffer("contrast", kept)  # of late batches: share as foreground less share as background
 
     def hear(self, batch: Batch) -> Tensor:
         """Unit vectors (B, C)."""
@@ -92,6 +103,9 @@ class VisualContext(Localizer):
         alike = torch.einsum("bkc,bc->bk", F.normalize(nodes, dim=2), heard)
         terms["discrimination"] = self.dis_weight * hard_negative_cross_entropy(alike, self.foreground, self.background)
         chosen = alike.topk(self.foreground, dim=1).indices
+        if self.contrast is not None and self.training:
+            unlike = (-alike).topk(self.background, dim=1).indices
+            self.contrast.lerp_(_shares(chosen, alike) - _shares(unlike, alike), MOMENTUM)
         seen = torch.stack([maps[clip, rows].mean(0) for clip, rows in enumerate(chosen)])
         own = similarity.diagonal().movedim(-1, 0)
         terms["divergence"] = self.div_weight * map_divergence(seen, own, self.divergence)
@@ -120,11 +134,18 @@ class VisualContext(Localizer):
         return self.reason(self.visual(batch.frame).float()).transpose(0, 1).unsqueeze(2)
 
     def look(self, batch: Batch) -> Tensor | None:
-        """Purely visual inference: the mean of the node maps, (B, 1, h, w); None without the reasoning module."""
+        """Purely visual inference: see `deaf`; (B, 1, h, w), None without the reasoning module."""
         if self.reason is None:
             return None
         maps = self.node_maps(batch)
+        if self.contrast is not None:
+            return torch.einsum("k,kbchw->bchw", self.contrast, maps)
         return (maps if self.deaf_nodes is None else maps[list(self.deaf_nodes)]).mean(0)
+
+
+def _shares(nodes: Tensor, alike: Tensor) -> Tensor:
+    """(K,), the share of the clips that have each node among theirs, (B, n); alike: (B, K)."""
+    return torch.zeros_like(alike).scatter_(1, nodes, 1.0).mean(0).detach().float()
 
 
 STAGES = (VisualContext,)

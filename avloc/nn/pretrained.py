@@ -1,6 +1,8 @@
 """Pretrained weights of an encoder: read, and filled in, or refused in a line."""
 
+import sys
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -74,4 +76,10 @@ def imagenet() -> dict[str, Tensor]:
         return dict(read_plain(kept("resnet18")))
     from torchvision.models.resnet import ResNet18_Weights
 
-    return dict(ResNet18_Weights.IMAGENET1K_V1.get_state_dict(progress=False, check_hash=True))
+    with downloading():
+        return dict(ResNet18_Weights.IMAGENET1K_V1.get_state_dict(progress=False, check_hash=True))
+
+
+def downloading() -> AbstractContextManager[Any]:
+    """torch.hub says on stdout what it downloads, where the result of a command belongs; this sends it to stderr."""
+    return redirect_stdout(sys.stderr)

@@ -1,5 +1,6 @@
 """A pretrained audio tagger as a sound encoder: it hears the waveform, and its tags stand in the place of features."""
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,6 +15,7 @@ from avloc.nn.vggish_tagger import VggishTagger
 from avloc.nn.yamnet import YamnetNet
 
 Name = Literal["yamnet", "cnn14", "cnn14_16k", "mobilenetv2", "vggish"]
+LEAST_ODDS = math.log(1e-4 / (1 - 1e-4))  # of the smallest score that counts
 SMALLEST = 1e-4  # of a score whose log-odds are taken: YAMNet's background is below it, so silence stays quiet
 
 
@@ -25,7 +27,8 @@ class Tagger:
     ``cnn14_16k``, or ``vggish`` (16 kHz, an embedding only).
     weights: a file, or a name that `avloc weights` lists; the default is the tagger's own official file. None starts at random.
     frozen: no gradients, statistics and dropout as in evaluation. YAMNet cannot be trained.
-    output: the ``scores``, their ``logits`` (log-odds of scores of at least 0.0001), or the ``embedding``.
+    output: the ``scores``, their ``logits`` (log-odds of scores of at least 0.0001), their ``levels`` (log-odds above those of
+    the least score: 0 for what is not heard), or the ``embedding``.
     windows: YAMNet hears windows of 0.975 s every 0.48 s and VGGish windows of 0.96 s, of which the ``mean`` or the ``max``
     is taken, or ``each`` stands as a time of its own. The others hear the clip as a whole.
     project: channels of a last linear layer without bias, which is always trained; None: none.
@@ -36,7 +39,7 @@ class Tagger:
     tagger: Name
     weights: str | None = "official"
     frozen: bool = True
-    output: Literal["scores", "logits", "embedding"] = "scores"
+    output: Literal["scores", "logits", "levels", "embedding"] = "scores"
     windows: Literal["mean", "max", "each"] = "mean"
     project: PositiveInt | None = None
 
@@ -141,4 +144,6 @@ class TaggerNet(nn.Module):
         if self.output == "scores":
             return tags.scores
         likely = tags.scores.clamp(SMALLEST, 1 - SMALLEST)
-        return torch.log(likely / (1 - likely))
+        odds = torch.log(likely / (1 - likely))
+        # most classes are not heard: as logits, they are one large number that all sounds share, and nothing is learnt for long
+        return odds if self.output == "logits" else odds - LEAST_ODDS

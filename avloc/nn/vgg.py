@@ -8,7 +8,7 @@ from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from avloc.errors import AvlocError
-from avloc.nn.pretrained import fill, read_plain, read_weights
+from avloc.nn.pretrained import downloading, fill, read_plain, read_weights
 from avloc.weights import kept
 
 DOWNLOAD = "vgg16-397923af.pth"
@@ -76,4 +76,5 @@ def _imagenet() -> dict[str, Tensor]:
         return dict(read_plain(kept("vgg16")))
     from torchvision.models import VGG16_Weights
 
-    return dict(VGG16_Weights.IMAGENET1K_V1.get_state_dict(progress=False, check_hash=True))
+    with downloading():
+        return dict(VGG16_Weights.IMAGENET1K_V1.get_state_dict(progress=False, check_hash=True))

@@ -134,7 +134,7 @@ class AvatarReader:
     fps: float | None
 
     @property
-    def roots(self) -> tuple[Path, Path]:
+    def source_roots(self) -> tuple[Path, Path]:
         """What the names in an item's facts are relative to."""
         return self.root, self.videos
 

@@ -13,6 +13,8 @@ ACL = "swimmiing/ACL-SSL@57f4a6c (Park et al., WACV 2024)"
 C2F = "shvdiwnkozbw/Multi-Source-Sound-Localization@de67ce3 (Qian et al., ECCV 2020)"
 DSOL = "DTaoo/Discriminative-Sounding-Objects-Localization@7f40207 (Hu et al., NeurIPS 2020)"
 
+AVSBENCH = "OpenNLPLab/AVSBench@f7414af (Zhou et al., ECCV 2022)"
+
 _EXTENDED = ("locacc", "auc", "ciou", "precision_all", "ap", "max_f1")
 
 SINGLE = (
@@ -150,5 +152,18 @@ SINGLE = (
         corners="extent",
         missing="drop",
         report=("iou@0.5", "auc", "iou"),
+    ),
+    Protocol(
+        "avsbench",
+        AVSBENCH,
+        unit="batch",
+        resize="bilinear",
+        mask="absolute",
+        strict=True,
+        truth="union",
+        negatives="zero",
+        # 4 videos of 5 frames: test.sh of both subsets
+        batch=20,
+        report=("miou", "fscore"),
     ),
 )

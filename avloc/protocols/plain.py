@@ -148,7 +148,7 @@ def _own_mask(protocol: Protocol, heat: Map, truth: Weights) -> NDArray:
 def judges_masks(protocol: Protocol) -> bool:
     """Whether the rule can judge maps of two values, masks: whether a map that is 1 exactly on the truth and 0 elsewhere
     is taken for what it is, be the truth small or large. Where pixels tie at the threshold, a rule may take all or none."""
-    if protocol.rule is not None or protocol.mask in ("own", "none"):
+    if protocol.rule is not None or protocol.mask in ("own", "none") or protocol.unit == "batch":
         return True
     size = 64
     same = replace(protocol, size=size, ogl_alpha=1.0, mask="absolute" if protocol.mask == "best" else protocol.mask)

@@ -14,8 +14,9 @@ from avloc.protocols import plain
 from avloc.protocols.normalise import top_pixels
 from avloc.protocols.plain_matching import matched
 from avloc.protocols.plain_pixels import of_pixels
-from avloc.protocols.plain_units import Given, Maps, Scores, kept_clips, unit_of, units
+from avloc.protocols.plain_units import Given, Maps, Scores, kept_clips, unit_map, unit_of, unit_truth, units
 from avloc.protocols.protocol import Protocol, canvas_size
+from avloc.protocols.units import units_of
 
 
 def report(protocol: Protocol, given: Given, truth: Truth) -> dict[str, float]:
@@ -25,6 +26,8 @@ def report(protocol: Protocol, given: Given, truth: Truth) -> dict[str, float]:
     kept = kept_clips(protocol, given, truth)
     if protocol.unit == "pixels":
         return of_pixels(protocol, given, truth, kept)
+    if protocol.unit == "batch":
+        return of_batches(protocol, given, truth, kept)
     if protocol.unit == "greedy":
         return of_scores(protocol, matched(protocol, given, truth, kept), given, truth, kept)
     if protocol.mask != "best":
@@ -76,6 +79,25 @@ def of_scores(protocol: Protocol, scores: Scores, given: Given, truth: Truth, ke
     if protocol.unit == "greedy" and "piap" in protocol.report:
         found["piap"] = float(np.nanmean(list(scores.ap_of_clip.values())))
     return found
+
+
+def of_batches(protocol: Protocol, given: Given, truth: Truth, kept: list[int]) -> dict[str, float]:
+    """AVSBench's mIoU and F: the mean over batches; F leaves silent frames out, and is 0 for a wholly silent batch."""
+    every = units_of(truth, "clip")
+    batches = [kept[start : start + protocol.batch] for start in range(0, len(kept), protocol.batch)]
+    iou, f = [], []
+    for batch in batches:
+        frames, curves = [], []
+        for clip in batch:
+            marked, heat = unit_truth(protocol, truth, every, clip) > 0, unit_map(protocol, given, every, clip)
+            silent = np.full(marked.shape, -1.0)  # off everywhere, also at threshold 0
+            whole = np.isfinite(heat).all()
+            values = plain.normalised(protocol, plain.resized(protocol, heat, marked.shape)) if whole else silent
+            frames.append(metrics.mask_iou(values > np.float32(protocol.cut), marked))
+            curves += [metrics.f_curve(values, marked)] if marked.any() else []
+        iou.append(np.mean(frames))
+        f.append(metrics.best_f(curves))
+    return {"miou": float(np.mean(iou)), "fscore": float(np.mean(f))}
 
 
 def of_detection(

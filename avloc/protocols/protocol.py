@@ -12,7 +12,7 @@ from avloc.protocols.normalise import MASK_RULES, NORMALISATIONS
 from avloc.protocols.resize import RESIZES
 
 CHOICES: dict[str, tuple[str, ...]] = {
-    "unit": ("auto", "clip", "source", "class", "greedy", "pixels"),
+    "unit": ("auto", "clip", "source", "class", "greedy", "pixels", "batch"),
     "aggregate": ("pooled", "frame"),
     "canvas": ("frame", "wide", "tall"),
     "resize": RESIZES,
@@ -41,6 +41,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "level": (0, _MOST),
     "nsa_cut": (-_MOST, _MOST),
     "nsa_maps": (0, _MOST),
+    "batch": (1, _MOST),
 }
 
 
@@ -59,8 +60,8 @@ class Protocol:
     #: where it was read: paper or repository@commit
     source: str
     #: what is scored: the clip, each source, each class (of cluster or class maps), maps matched greedily to frames,
-    #: or all pixels of a class; auto is class where an assignment or class names are given, else clip for one map,
-    #: else source
+    #: all pixels of a class, or batches of frames; auto is class where an assignment or class names are given, else
+    #: clip for one map, else source
     unit: str = "clip"
     #: whether a success is counted for each unit (pooled) or for the mean of a frame's units (frame)
     aggregate: str = "pooled"
@@ -110,6 +111,8 @@ class Protocol:
     nsa_maps: int = 0
     #: of a sounding class, leave out only its first map or all of its maps
     nsa_skip: str = "first"
+    #: frames in a batch, where a release takes its metrics batch by batch (unit batch)
+    batch: int = 1
     report: tuple[str, ...] = ("locacc", "auc", "ciou")
     #: axes that differ from the named protocol
     changed: tuple[str, ...] = ()

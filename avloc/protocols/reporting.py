@@ -23,11 +23,11 @@ def reporting(protocol: Protocol, wanted: Sequence[str] | None) -> Protocol:
     report: list[str] = []
     for name in (name.strip().lower() for name in wanted if name.strip()):
         family = [own for own in protocol.report if name in (own, own.partition("@")[0])]
-        if not family and protocol.unit != "pixels" and (name in _ANY or _AT.match(name)):
+        if not family and protocol.unit not in ("pixels", "batch") and (name in _ANY or _AT.match(name)):
             family = [name]
         if not family:
             known = ", ".join(
-                dict.fromkeys((*protocol.report, *(() if protocol.unit == "pixels" else (*_ANY, "ciou@T"))))
+                dict.fromkeys((*protocol.report, *(() if protocol.unit in ("pixels", "batch") else (*_ANY, "ciou@T"))))
             )
             raise ConfigError(f"--metric {name}: protocol {protocol.name} cannot report it; it can report {known}")
         report += family

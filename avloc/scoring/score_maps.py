@@ -83,7 +83,7 @@ def score_all(
 ) -> Results:
     """The same maps under every protocol that can take them, looked at once: `results` by name, and `left_out`, why
     others cannot take them. The arguments are those of `score`."""
-    wanted = list(map(as_protocol, protocols or PROTOCOLS.values()))
+    wanted = list(map(as_protocol, protocols or protocols_for(truth)))
     with_it = {
         "ids": ids,
         "assignment": assignment,
@@ -94,6 +94,12 @@ def score_all(
     }
     found, left_out = _scored(wanted, maps, truth, with_it, resamples, seed, chunk)
     return Results({result.protocol.name: result for result in found}, left_out)
+
+
+def protocols_for(truth: Truth) -> list[Protocol]:
+    """All published protocols; those for pixel masks only where the truth has masks, since beside rules for boxes their
+    numbers would mislead."""
+    return [one for one in PROTOCOLS.values() if one.unit != "batch" or truth.masks is not None]
 
 
 def _scored(
@@ -141,7 +147,11 @@ def resolve(protocol: Protocol, task: Task) -> Protocol:
         unit = "class" if of_classes else "clip" if amount == 1 and not truth.mixed else "source"
         protocol = replace(protocol, unit=unit)
     where = f"protocol {protocol.name}"
-    if unit in ("clip", "pixels") and (amount > 1 or truth.mixed) and not (unit == "pixels" and task.given.named):
+    if (
+        unit in ("clip", "pixels", "batch")
+        and (amount > 1 or truth.mixed)
+        and not (unit == "pixels" and task.given.named)
+    ):
         what = "one map a clip, on one frame" if truth.mixed else "one map a clip"
         raise DataError(
             f"{where} scores {what}; here are {amount} maps a clip and {sources} sources; choose one for sources"
@@ -160,11 +170,11 @@ def resolve(protocol: Protocol, task: Task) -> Protocol:
     if protocol.canvas == "tall" and truth.mixed and maps.shape[2] != sources * maps.shape[3]:
         shape = f"maps of {maps.shape[2]}x{maps.shape[3]}"
         raise DataError(f"{where} looks at {sources} frames one above the other; found {shape}")
-    if protocol.lookup == "partner" and (protocol.unit in ("greedy", "pixels") or truth.partners is None):
+    if protocol.lookup == "partner" and (protocol.unit in ("greedy", "pixels", "batch") or truth.partners is None):
         raise DataError(
             f"{where}: lookup=partner needs clips mixed by a list of pairs, a row for each, and unit source"
         )
-    if protocol.rule is not None and unit in ("greedy", "pixels"):
+    if protocol.rule is not None and unit in ("greedy", "pixels", "batch"):
         raise DataError(f"{where}: a rule of your own makes a mask of one map; unit {unit} is for published rules")
     if protocol.rule is None and protocol.mask == "own":
         raise DataError(f"{where}: mask=own is for a Protocol with a rule of your own; this one has none")

@@ -73,7 +73,8 @@ def count_clips(protocol: Protocol, task: Task) -> tuple[dict[str, Any], Ints, l
         keep &= ~wrong
     negatives = int((keep & ~sounding).sum())
     if negatives and protocol.negatives == "zero":
-        warnings.append(f"{negatives} clips have no box; they score 0 and count, as in the release")
+        how = "a right silence scores 1" if protocol.unit == "batch" else "they score 0 and count"
+        warnings.append(f"{negatives} clips have no box; {how}, as in the release")
     elif negatives and not {"ap", "auroc", "precision_all"} & set(protocol.report):
         dropped["no box"] = negatives
         keep &= sounding

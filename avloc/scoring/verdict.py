@@ -22,6 +22,7 @@ from avloc.scoring.result import Metric, Result
 from avloc.scoring.summary import Scored, detection_metrics, ratios, with_intervals
 from avloc.scoring.task import Ints, OddMaps, Task, count_clips, count_odd_maps, result_of, scored_units
 from avloc.scoring.tells import tells
+from avloc.scoring.verdict_frames import frames_verdict
 from avloc.scoring.verdict_other import GreedyVerdicts, pixels_verdict
 
 
@@ -33,6 +34,8 @@ def verdicts(protocols: list[Protocol], task: Task, resamples: int, seed: int, c
     for number, protocol in enumerate(protocols):
         if protocol.unit == "greedy":
             results[number] = matched.verdict(protocol)
+        elif protocol.unit == "batch":
+            results[number] = frames_verdict(protocol, task, resamples, seed, chunk)
         elif protocol.unit == "pixels":
             results[number] = pixels_verdict(protocol, task, resamples, seed, chunk)
         else:

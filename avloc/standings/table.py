@@ -79,6 +79,8 @@ def label(result: dict[str, Any]) -> str:
 def _own(entry: dict[str, Any]) -> Cell:
     if entry["value"] is None:
         return Cell("-")
+    if "std" in entry:
+        return Cell(f"{100 * entry['value']:.1f} ± {100 * entry['std']:.1f} (n={entry['n']})")
     ends = entry.get("ci95_by_video") or entry.get("ci95")  # over videos, as everywhere
     known = ends if ends and None not in ends else ()
     return Cell(*(f"{100 * number:.1f}" for number in (entry["value"], *known)))
@@ -149,3 +151,25 @@ def as_csv(tables: Sequence[Table]) -> str:
                     [table.benchmark, row.method, metric, rule, cell.value, cell.low, cell.high, row.source]
                 )
     return out.getvalue()
+
+
+def as_latex(table: Table) -> str:
+    """A tabular for each rule, to be pasted into a paper; needs no package."""
+    parts = [f"% {table.benchmark}"]
+    for rule in dict.fromkeys(rule for _, rule in table.columns):
+        metrics = [metric for metric, own in table.columns if own == rule]
+        rows = [row for row in table.rows if any((metric, rule) in row.cells for metric in metrics)]
+        lines = [["method", *metrics]]
+        lines += [[row.method, *(str(row.cells.get((metric, rule), "")) for metric in metrics)] for row in rows]
+        body = [" & ".join(map(_latex, line)) + r" \\" for line in lines]
+        columns = "l" + "r" * len(metrics)
+        head = [f"% {rule}", rf"\begin{{tabular}}{{{columns}}}", r"\hline", body[0], r"\hline"]
+        parts.append("\n".join([*head, *body[1:], r"\hline", r"\end{tabular}"]))
+    return "\n".join(parts) + "\n"
+
+
+def _latex(cell: str) -> str:
+    """Text with the characters that LaTeX reads as commands escaped."""
+    for mark in "&%$#_{}":
+        cell = cell.replace(mark, f"\\{mark}")
+    return cell.replace("±", r"$\pm$")

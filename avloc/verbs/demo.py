@@ -10,11 +10,12 @@ from typing import Annotated, Any
 
 from avloc.engine.claims import Claim, claims_of
 from avloc.options import Ask, verb
-from avloc.progress import Progress, untold
+from avloc.progress import Pace, Progress, untold
 from avloc.verbs.evaluate import SetResult
 
 CONFIG = Path("dsol_synthetic_quick")
 OUT = Path("avloc-demo")  # where the configurations of the synthetic world look for their stores
+TINY_OUT = Path("avloc-demo-tiny")
 #: the splits of each store
 SPLITS = {
     "music": ("solo_training_1", "solo_training_2", "solo_validation", "solo_testing", "pair_testing", "duet_testing"),
@@ -22,6 +23,9 @@ SPLITS = {
     "mosaics": ("train", "validation", "test"),
 }
 MOSAICS = (1600, 200, 400)  # of each split
+#: of `--tiny`: videos, mosaics of each split, and settings that train less
+TINY_VIDEOS, TINY_MOSAICS = 120, (96, 16, 32)
+TINY = ("stage1.train.epochs=6", "stage1.model.init_num=5", "stage1.model.class_iter=2", "stage1.train.warmup=10")
 
 REAL_CONFIG = Path("ez_vsl_composed")
 #: split and protocol of each test set, as in that configuration
@@ -48,7 +52,7 @@ Steps = dict[str, Callable[[Progress], Any]]
 @dataclass(frozen=True)
 class Demo:
     """seconds: of each step of this call. sets: results by test set. claims: see Claim. page: the report. real: of the
-    user's photographs and sounds."""
+    user's photographs and sounds. tiny: the world is too small to judge the claims."""
 
     out: Path
     run: Path
@@ -57,6 +61,7 @@ class Demo:
     claims: list[Claim]
     page: Path
     real: bool = False
+    tiny: bool = False
 
     def to_json(self) -> dict[str, Any]:
         def short(result: SetResult) -> dict[str, Any]:
@@ -80,6 +85,7 @@ class Demo:
         return {
             "out": str(self.out),
             "run": str(self.run),
+            "tiny": self.tiny,
             "seconds": self.seconds,
             "claims": [vars(claim) for claim in self.claims],
             "sets": {name: short(result) for name, result in self.sets.items()},
@@ -89,16 +95,19 @@ class Demo:
 
 @verb
 def demo(
-    out: Annotated[Path, "folder for the videos, the stores and the run"] = OUT,
+    out: Annotated[
+        Path | None, "folder for the videos, the stores and the run; default: avloc-demo, or avloc-demo-tiny"
+    ] = None,
     seed: Annotated[int, "seed of the world and of the training"] = 0,
     real: Annotated[
         tuple[Path, Path] | None,
         "class folders of your own photographs and of sounds, to use instead of the synthetic world",
         Ask(metavar="PICTURES SOUNDS"),
     ] = None,
+    tiny: Annotated[bool, "the same steps on a smaller world, which is too small to judge the method"] = False,
     progress: Progress | None = None,
 ) -> Demo:
-    """The whole pipeline on a synthetic world: about six minutes on two processor cores.
+    """The whole pipeline on a synthetic world: about six minutes on two processor cores, with --tiny one and a half.
 
     Generates videos, prepares them, trains both stages of DSOL with clustering between them, scores the heat maps
     beside baselines that ignore the sound, and draws a report page. If you interrupt it, run it again: it resumes
@@ -112,8 +121,11 @@ def demo(
 
     if seed < 0:
         raise AvlocError(f"seed is {seed}; expected a whole number from 0 on")
+    if tiny and real is not None:
+        raise AvlocError("--tiny is a smaller synthetic world; it does not go with --real")
+    out = out or (TINY_OUT if tiny else OUT)
     if real is None:
-        run, steps = out / "run", _synthetic(out, seed)
+        run, steps = out / "run", _synthetic(out, seed, tiny)
     else:
         run, steps = out / "real" / "run", _real(out / "real", seed, *real)
     found: dict[str, Any] = {}
@@ -126,10 +138,10 @@ def demo(
     tell(len(steps), len(steps), "done")
     sets = found["evaluate"].sets
     claims = claims_of(sets, real is not None)
-    return Demo(out, run, seconds, sets, claims, found["visualize"].report, real is not None)
+    return Demo(out, run, seconds, sets, claims, found["visualize"].report, real is not None, tiny)
 
 
-def _synthetic(out: Path, seed: int) -> Steps:
+def _synthetic(out: Path, seed: int, tiny: bool) -> Steps:
     """DSOL on the synthetic world."""
     from avloc import (
         cluster,
@@ -146,9 +158,12 @@ def _synthetic(out: Path, seed: int) -> Steps:
     world, music, scenes, mosaics, run = (out / name for name in ("world", "music", "scenes", "mosaics", "run"))
     stores = _stores(music, scenes, mosaics)
     settings = [f"seed={seed}", *(f"{key}.store={_quoted(store)}" for key, store in stores.items())]
-    counts = [f"{name}={count}" for name, count in zip(SPLITS["mosaics"], MOSAICS, strict=True)]
+    settings += TINY if tiny else ()
+    size: dict[str, Any] = {"videos": TINY_VIDEOS} if tiny else {}
+    amounts = TINY_MOSAICS if tiny else MOSAICS
+    counts = [f"{name}={count}" for name, count in zip(SPLITS["mosaics"], amounts, strict=True)]
     return {
-        "generate": lambda shown: prepare_synthetic(world, seed=seed, progress=shown),
+        "generate": lambda shown: prepare_synthetic(world, seed=seed, progress=shown, **size),
         "prepare": lambda shown: prepare_music(
             world, music, size=112, frames="raw", splits=SPLITS["music"], progress=shown
         ),
@@ -222,9 +237,12 @@ def _quoted(path: Path) -> str:
 def _part(tell: Progress, number: int, steps: int, name: str) -> Progress:
     """The progress of one step, as that of the whole."""
 
+    pace = Pace()
+
     def shown(done: int, total: int, text: str) -> None:
         share = f"{done}/{total} " if total else ""
-        tell(number, steps, f"{name}: {share}{text}")
+        left = pace(done, total) if total else ""
+        tell(number, steps, f"{name}: {share}{', '.join(part for part in (text, left) if part)}")
 
     shown(0, 0, "")
     return shown

@@ -1,7 +1,7 @@
 """`avloc evaluate --run`: how right a run's maps are on its test sets, beside rules that do not listen."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -140,6 +140,7 @@ def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | 
     number = experiment.number_of(test.stage)
     stage = experiment.stage(number)
     device = device_of(stage.train.device)
+    open_test(experiment, name)  # before weights are fetched for it
     localizer = load_stage(experiment, run, number).to(device)
     see_and_hear(localizer, test, name)
     store = open_test(experiment, name, localizer)
@@ -168,19 +169,25 @@ def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | 
     scored = {
         variant: _score(protocol, maps, frames, table, resamples, experiment.seed) for variant, maps in every.items()
     }
-    for result in scored.values():
-        result.metrics = selected(result.metrics, metric)
     result = scored.pop("model")
+    selected(result.metrics, metric)  # refuses a metric that this protocol does not report
     comparisons = {
         variant: Comparison(other.metrics, _differences(result, other, resamples, experiment.seed))
         for variant, other in scored.items()
     }
-    file = run.results / f"{name}.{protocol.name}.json"
+    file = run.results / f"{name}.{protocol.name.replace(':', '.')}.json"
     heard = _heard(experiment, run, localizer, number, loader, frames, every)
     found = SetResult(name, number, result, comparisons, run.predictions / f"{name}.h5", file, heard)
     run.refuse_moved()
-    write_json(file, found.to_json())
+    write_json(file, found.to_json())  # with all of its metrics, whichever of them are asked for now
+    result.metrics = selected(result.metrics, metric)
+    for variant, one in comparisons.items():
+        comparisons[variant] = Comparison(_only(one.metrics, result.metrics), _only(one.difference, result.metrics))
     return found
+
+
+def _only(values: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    return {name: values[name] for name in names if name in values}
 
 
 def _heard(

@@ -76,15 +76,15 @@ def evaluate_predictions(
     from avloc.errors import ConfigError, DataError
     from avloc.predicted_ids import of_pairs, under_ids_of
     from avloc.predictions import read_predictions
-    from avloc.protocols import PROTOCOLS
     from avloc.scoring import score_all
+    from avloc.scoring.score_maps import protocols_for
 
     if (truth is None) == (benchmark is None or annotations is None):
         raise ConfigError("give --benchmark NAME with --annotations PATH, or --truth FILE (one of the two)")
     real = _truth(benchmark, annotations, truth, ids)
     given = of_pairs(read_predictions(predictions), real)
     given = under_ids_of(given, real, predictions.name, ids is None, strict)
-    names = list(PROTOCOLS) if protocol == "all" else [protocol or _default(benchmark)]
+    names = [one.name for one in protocols_for(real)] if protocol == "all" else [protocol or _default(benchmark)]
     chosen, unable = [], {}
     for name in names:
         on_set = _protocol(name, benchmark, axes or {}, music_boxes)

@@ -10,7 +10,7 @@ from avloc.options import POSITIONAL, Metrics, verb
 if TYPE_CHECKING:
     from avloc.standings import Table
 
-FORMATS = ("md", "csv")
+FORMATS = ("md", "csv", "tex")
 
 
 @dataclass(frozen=True)
@@ -20,13 +20,15 @@ class Leaderboard:
     tables: "list[Table]"
 
     def text(self, format: str = "md") -> str:
-        """Markdown, or csv with one line for each number; ConfigError for another format."""
+        """Markdown, csv with one line for each number, or LaTeX; ConfigError for another format."""
         from avloc.errors import ConfigError
-        from avloc.standings import as_csv, as_markdown
+        from avloc.standings import as_csv, as_latex, as_markdown
 
         if format not in FORMATS:
             raise ConfigError(f"--format {format!r}; expected one of {', '.join(FORMATS)}")
-        return as_csv(self.tables) if format == "csv" else "\n".join(as_markdown(table) for table in self.tables)
+        if format == "csv":
+            return as_csv(self.tables)
+        return "\n".join((as_latex if format == "tex" else as_markdown)(table) for table in self.tables)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -46,27 +48,30 @@ def leaderboard(
 ) -> Leaderboard:
     """Tables of results beside published figures; a column is one metric under one protocol, never two.
 
-    A method is named after its run, or after the file of its results.
+    A run's row has the name of its method and of the run, any other that of the file. Runs of one configuration with
+    different seeds are one row: mean and standard deviation.
     """
     from avloc.annotations import BENCHMARKS
     from avloc.annotations import benchmark as find
     from avloc.errors import ConfigError
     from avloc.standings import PUBLISHED, build_table, read_results
+    from avloc.standings.runs import RunAbout, about_run, grouped
 
     metric = metric or ()
     if benchmark is not None and not results:
         find(benchmark)
     methods = _method_names(results)
-    own: dict[str, list[tuple[str, dict[str, Any]]]] = {}
+    own: dict[str, list[tuple[str, RunAbout | None, dict[str, Any]]]] = {}
     for path in results:
         for result in read_results(path):
-            own.setdefault(result["benchmark"] or "own truth", []).append((methods[path], result))
+            row = (methods[path], about_run(path), result)
+            own.setdefault(result["benchmark"] or "own truth", []).append(row)
     names = (
         [benchmark]
         if benchmark is not None
         else list(own) or [n for n in BENCHMARKS if any(f.benchmark == n for f in PUBLISHED)]
     )
-    tables = [build_table(name, own.get(name, []), published, metric) for name in names]
+    tables = [build_table(name, grouped(own.get(name, [])), published, metric) for name in names]
     tables = [table for table in tables if table.rows]
     if not tables:
         what = f"--metric {','.join(metric)}: no such figure" if metric else "nothing to show"

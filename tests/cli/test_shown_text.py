@@ -29,7 +29,9 @@ PROSE = "a sentence of several words that has room to be broken between them " *
 def test_without_a_terminal_no_cell_is_broken(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "40")
     table("", ["name", "n", "about"], [[PATH, 1, PROSE], ["b", 2, "short"]], right=(1,))
-    head, first, second = capsys.readouterr().out.splitlines()
+    said = capsys.readouterr().out
+    head, first, second = said.splitlines()
+    assert " \n" not in said
     assert head.split() == ["name", "n", "about"] and second.split() == ["b", "2", "short"]
     assert first.split() == [PATH, "1", *PROSE.split()]
 

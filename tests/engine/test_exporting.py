@@ -58,6 +58,10 @@ def test_a_method_that_looks_at_all_frames_is_exported_with_them(tmp_path):
     model = model_of(localizer, "motion", 1)
     write(model, model.card, "torch-export", tmp_path / "m.pt2", batch)
     assert difference(model, "torch-export", tmp_path / "m.pt2", [batch, part(batch, 2)]) < 1e-4
+    pytest.importorskip("onnx", reason="ONNX is an extra")
+    with pytest.raises(AvlocError, match="motion stage 1 cannot be exported as onnx") as error:
+        write(model, model.card, "onnx", tmp_path / "m.onnx", batch)
+    assert "\n" not in str(error.value) and not (tmp_path / "m.onnx").exists()
 
 
 def test_a_file_that_gives_other_maps_is_told(store, tmp_path):

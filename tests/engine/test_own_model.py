@@ -21,6 +21,7 @@ from avloc.nn.tagger import Tagger
 from avloc.nn.timm_encoder import Timm
 from tests.engine.tiny import make_tiny_store, write_config
 from tests.methods.pretrained import VIEW, config, eyes
+from tests.prepare.composing import composed, make_world
 
 RATE = 16_000  # at which the made ear hears
 
@@ -182,3 +183,38 @@ def _tags(sounds):
 
     spectrum = torch.fft.rfft(sounds).abs()[:, :527].unsqueeze(1)
     return Tags(spectrum / (1 + spectrum), None)
+
+
+# all of it
+
+
+def test_two_folders_become_a_model_and_a_card(tmp_path):
+    """The commands of docs/own_model.md on drawn photographs and tones, with small eyes and ears."""
+    world = make_world(tmp_path)
+    store = composed(world, tmp_path / "composed", train_anew=True).store
+    model = {
+        "dim": 8,
+        "frame": VIEW,
+        "visual": eyes(tmp_path, frozen=-1),
+        "audio": {"widths": [8, 16], "blocks": [1, 1], "strides": [1, 2]},
+        "sound": {"rate": 8000, "n_fft": 256, "hop": 160, "mels": 16, "vary": {"mix": [3, 20], "noise": [5, 30]}},
+        "noise_negatives": 4,
+    }
+    settings = {
+        "method": "ez_vsl",
+        "stage1": {
+            "data": {"store": str(store), "train": "train_whole+train_solo"},
+            "model": model,
+            "train": {"epochs": 1, "batch_size": 8, "device": "cpu", "workers": 0},
+        },
+        "evaluate": {
+            "absent": {"store": str(store), "split": "test_solo+test_pair+test_absent", "protocol": "avloc"},
+        },
+    }
+    avloc.train_stage1(write_config(tmp_path / "own.yaml", settings), tmp_path / "run")
+    found = avloc.evaluate(run=tmp_path / "run", resamples=20).sets["absent"].result.extra["negative_sound"]
+    assert {"silence", "noise", "other"} <= set(found)
+    text = (tmp_path / "run" / "card.md").read_text()
+    assert "| class | clips | photographs | recordings |" in text and "composed pictures and sounds" in text
+    assert f"| absent | silence | {found['silence']['clips']} | {found['silence']['auroc']:.3f} |" in text
+    assert "are few to learn from" in text and "eyes: test_efficientnet, pretrained (frozen: -1)" in text

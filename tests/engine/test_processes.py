@@ -136,3 +136,19 @@ def test_with_one_process_every_function_is_the_identity(monkeypatch):
     assert processes.is_first() and processes.world_size() == 1
     processes.leave()
     assert not torch.distributed.is_initialized()
+
+
+def test_only_the_first_process_warns(tmp_path):
+    """What PyTorch warns of, all processes would repeat."""
+    script = tmp_path / "warns.py"
+    script.write_text(
+        "import logging, warnings\n"
+        "from avloc.cli.show import start_log\n"
+        "start_log(False)\n"
+        "warnings.warn('of torch', stacklevel=1)\n"
+        "logging.getLogger('torch').warning('torch says')\n"
+        "logging.getLogger('avloc').warning('avloc says')\n"
+        "logging.getLogger('avloc').error('avloc fails')\n"
+    )
+    said = torchrun(script).stderr
+    assert [said.count(words) for words in ("of torch\n", "torch says", "avloc says", "avloc fails")] == [1, 1, 1, 2]

@@ -414,3 +414,12 @@ def test_without_a_run_the_one_last_started_is_taken_and_named(tmp_path, monkeyp
         os.utime(config, (number, number))
     assert open_run(None, None)[1].path == Path("runs/new")
     assert "no --run given: goes on with runs/new, the run last started here" in caplog.text
+
+
+def test_a_store_that_is_not_there_is_told_before_weights_are_fetched(config, tmp_path, monkeypatch):
+    def fetch(*arguments: object, **options: object) -> None:
+        raise AssertionError("built, and so downloaded, before the data was looked for")
+
+    monkeypatch.setattr("avloc.engine.stages.fresh_stage", fetch)
+    with pytest.raises(AvlocError, match="no store here"):
+        avloc.train_stage1(config, tmp_path / "run", set=[f"stage1.data.store={tmp_path / 'nothing'}"])

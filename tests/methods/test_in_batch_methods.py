@@ -241,6 +241,36 @@ def test_the_authors_checkpoints_fill_our_stages(tmp_path, method, entries, wrap
     assert maps.shape == (1, 1, *((2, 2) if method == "ez_vsl" else (4, 4))) and maps.isfinite().all()
 
 
+def test_visual_contexts_contrast_knows_the_sign_of_nodes_that_the_mean_cancels(batch):
+    """Two nodes, each the negative of the other: the one that fits the sound is foreground, the other background."""
+    method = small(VisualContext, nodes=2, foreground=1, background=1, feature_dropout=0.0, deaf="contrast").train()
+    assert "contrast" in method.state_dict() and not method.contrast.any()
+    with torch.no_grad():
+        row = method.hear(batch).mean(0)[:, None, None]  # a place counts by how well it fits the sounds
+        method.reason.weight.copy_(torch.stack([row, -row]))
+        seen = method.visual(batch.frame)
+        fits = torch.einsum(
+            "bchw,bc->b", torch.einsum("bchw,cij->bhw", seen, row).unsqueeze(1) * seen, method.hear(batch)
+        )
+        before = method.look(batch)
+        method.loss(batch)
+    wins = (fits > 0).float().mean().item()
+    expected = 0.01 * (2 * wins - 1)
+    torch.testing.assert_close(method.contrast, torch.tensor([expected, -expected]))
+    assert not before.any() and (expected == 0 or method.look(batch).any())
+    own = torch.einsum("bchw,cij->bhw", seen, row)[:, None]
+    torch.testing.assert_close(method.look(batch), 2 * expected * own, rtol=1e-4, atol=1e-6)
+    kept = method.contrast.clone()
+    method.eval().loss(batch)  # a validation batch teaches nothing
+    assert torch.equal(method.contrast, kept)
+
+
+def test_visual_contexts_mean_of_nodes_is_kept_as_it_was_and_needs_no_further_weights():
+    assert "contrast" not in small(VisualContext, nodes=4, foreground=2, background=2).state_dict()
+    with pytest.raises(AvlocError, match="deaf is 'contrast', which weighs all nodes"):
+        small(VisualContext, nodes=4, foreground=2, background=2, deaf_nodes=(0,), deaf="contrast")
+
+
 @pytest.mark.parametrize("method", ["hard_way", "visual_context", "ez_vsl"])
 def test_a_checkpoint_of_something_else_is_refused_in_a_line(tmp_path, method):
     path = tmp_path / "other.pth"

@@ -12,7 +12,8 @@ import avloc
 from avloc.data.views import LogMel, Waveform
 from avloc.errors import AvlocError
 from avloc.nn.panns import PannsNet
-from avloc.nn.tagger import Tagger
+from avloc.nn.tagger import Tagger, TaggerNet
+from avloc.nn.tags import Tags
 from tests.engine.tiny import make_tiny_store, write_config
 from tests.methods.pretrained import EAR, METHODS, VIEW, config, eyes
 
@@ -62,6 +63,39 @@ def test_yamnet_hears_windows_of_a_second_every_half():
     assert Tagger("yamnet", str(YAMNET)).build()(noise(1, 100)).shape == (1, 521, 1, 1)  # shorter than a window
 
 
+class Loudness:
+    """An interpreter of a file that also gives the embedding: every number of it is the window's mean, every score its peak."""
+
+    def set_tensor(self, _place, window):
+        self.window = window
+
+    def invoke(self):
+        pass
+
+    def get_tensor(self, place):
+        return (
+            np.full((1, 521), self.window.max()) if place == 7 else np.full((1, 1024), self.window.mean(), np.float32)
+        )
+
+
+def test_a_file_of_yamnet_with_an_embedding_gives_it_window_by_window(tmp_path, monkeypatch):
+    from avloc.nn import yamnet
+
+    (tmp_path / "both.tflite").write_bytes(b"scores and embedding")
+    monkeypatch.setattr(yamnet, "_opened", lambda content, where: (Loudness(), 3, {521: 7, 1024: 8}))
+    sound = noise(2, 15600 + 7680)
+    whole = Tagger("yamnet", str(tmp_path / "both.tflite"), output="embedding", windows="each")
+    heard = whole.build()(sound)
+    assert heard.shape == (2, 1024, 2, 1)
+    for window in range(2):
+        mean = sound[:, window * 7680 : window * 7680 + 15600].mean(1)
+        torch.testing.assert_close(heard[:, 5, window, 0], mean)
+    ear = Tagger("yamnet", str(tmp_path / "both.tflite"), output="embedding", project=6).build()
+    assert ear.kept_channels == 1024 and ear.channels == 6 and ear(sound).shape == (2, 6, 1, 1)
+    scores = Tagger("yamnet", str(tmp_path / "both.tflite"), windows="max").build()(sound)
+    torch.testing.assert_close(scores[:, 0, 0, 0], sound.amax(1))
+
+
 @at_hand
 def test_weights_of_a_run_hold_yamnet_itself(tmp_path):
     pytest.importorskip("ai_edge_litert", reason="ai-edge-litert is not installed")
@@ -70,6 +104,32 @@ def test_weights_of_a_run_hold_yamnet_itself(tmp_path):
     other.load_state_dict(ear.state_dict())
     sound = noise(1, 16_000)
     assert torch.equal(other(sound), ear(sound)) and torch.equal(copy.deepcopy(ear)(sound), ear(sound))
+
+
+def test_levels_are_log_odds_and_nothing_for_what_is_not_heard():
+    scores = torch.tensor([[[0.0, 1e-5, 0.5, 0.99]]])
+    network = Made(scores)
+    levels, logits = (
+        TaggerNet(network, Tagger("cnn14_16k", None, output=kind), False) for kind in ("levels", "logits")
+    )
+    heard = levels.features(torch.zeros(1, 8))[0, :, 0, 0]
+    expected = torch.tensor([0.0, 0.0, 9.2102, 13.8054])  # ln 9999, and ln 99 more
+    torch.testing.assert_close(heard, expected, rtol=0, atol=1e-3)
+    apart = heard - logits.features(torch.zeros(1, 8))[0, :, 0, 0]
+    torch.testing.assert_close(apart, apart[:1].expand(4), rtol=0, atol=1e-5)
+
+
+class Made(torch.nn.Module):
+    """A tagger that says what it was told to say."""
+
+    rate, classes, embedding = 16_000, 4, 2
+
+    def __init__(self, scores: torch.Tensor):
+        super().__init__()
+        self.scores = scores
+
+    def forward(self, sound: torch.Tensor) -> Tags:
+        return Tags(self.scores, None)
 
 
 def test_panns_take_the_published_names_and_shapes(tmp_path):

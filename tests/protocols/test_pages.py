@@ -33,7 +33,7 @@ def example(name: str) -> str:
     rising = np.tile(np.arange(14, dtype=np.float32) - 6.5, (14, 1))
     maps = np.stack([rising] * (amount if protocol.unit == "class" else 1))[None]
     metrics = score(protocol, maps, truth, resamples=0).metrics
-    metric = next(metric for metric in ("ciou", "iou", "best_iou") if metric in metrics)
+    metric = next(metric for metric in ("ciou", "iou", "best_iou", "miou") if metric in metrics)
     return f"the box 0.25, 0, 1, 0.5: `{metric}` {metrics[metric].value:.4f}."
 
 

@@ -78,6 +78,7 @@ SETS = {
     "one above the other": (odd_maps(3, 28, 14, 11), boxes_of(11, sources=2, mixed=True), {}),
     "clusters": (odd_maps(7, 14, 14, 12, 0.3), boxes_of(12, 2, xywh=True), {"assignment": RNG.integers(0, 2, (4, 7))}),
     "class names": (odd_maps(4, 14, 14, 13), boxes_of(13, sources=2), {"classes": ["c", "a", "z", "b"]}),
+    "one map, pixel masks": (odd_maps(1, 14, 14, 15), masks_of(15), {}),
     "pixel masks": (odd_maps(2, 14, 14, 14), masks_of(14), {}),
 }  # fmt: skip
 

@@ -8,7 +8,7 @@ import avloc
 from avloc.engine.experiment import Experiment, Stage, read_experiment
 from avloc.engine.stores import refuse_unheard
 from avloc.verbs import demo as demonstrated
-from tests.commands import printed
+from tests.commands import error_of, printed
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 OF_THE_WORLD = sorted(path.stem for path in CONFIGS.glob("*.yaml") if "synthetic world" in path.read_text("utf-8"))
@@ -101,3 +101,49 @@ def test_a_demo_whose_folder_was_moved_keeps_its_stores(made, monkeypatch):
         assert before == {name: avloc.Store.open(Path("moved") / name).fingerprint for name in demonstrated.SPLITS}
     finally:
         Path("moved").rename("avloc-demo")
+
+
+def test_the_tiny_demo_takes_the_same_steps_on_less(tmp_path, monkeypatch):
+    given: dict[str, dict[str, object]] = {}
+
+    def taken(name: str, result: object = None) -> object:
+        def step(*arguments: object, **options: object) -> object:
+            given[name] = {"arguments": arguments, **options}
+            return result
+
+        return step
+
+    class Done:
+        sets: dict[str, object] = {}
+        report = Path("page")
+
+    for name in ("prepare_synthetic", "prepare_music", "prepare_music_synthetic", "train_stage1", "train_stage2"):
+        monkeypatch.setattr(avloc, name, taken(name), raising=False)
+    for name in ("cluster", "match_clusters", "evaluate", "visualize"):
+        monkeypatch.setattr(avloc, name, taken(name, Done()), raising=False)
+    monkeypatch.setattr(demonstrated, "claims_of", lambda *given: [])
+    monkeypatch.chdir(tmp_path)
+    whole = demonstrated.demo()
+    assert whole.out == Path("avloc-demo") and not whole.tiny and "videos" not in given["prepare_synthetic"]
+    assert not any("epochs" in one for one in given["train_stage1"]["arguments"][2])
+    done = demonstrated.demo(tiny=True)
+    assert done.out == Path("avloc-demo-tiny") and done.tiny and done.to_json()["tiny"]
+    assert given["prepare_synthetic"]["videos"] == 120
+    assert any("stage1.train.epochs" in one for one in given["train_stage1"]["arguments"][2])
+    read_experiment(CONFIGS / "dsol_synthetic_quick.yaml", demonstrated.TINY)  # its settings are settings
+
+
+def test_the_table_of_the_tiny_demo_says_that_it_is_too_small_to_judge(capsys):
+    from avloc.cli.show_runs import show_demo
+
+    claim = demonstrated.Claim("it listens", "pair", "iou", "centre", 0.2, (0.1, 0.3), True)
+    for tiny, words in ((False, "yes"), (True, "too small")):
+        done = demonstrated.Demo(Path("o"), Path("r"), {"generate": 1.0}, {}, [claim], Path("page"), tiny=tiny)
+        show_demo(done)
+        shown = capsys.readouterr().out
+        assert words in shown and ("too small to judge" in shown) == tiny and ("yes" in shown) != tiny
+
+
+def test_tiny_is_of_the_synthetic_world_only(tmp_path):
+    words = ["demo", "--tiny", "--real", tmp_path, tmp_path]
+    assert "does not go with --real" in error_of(*words)

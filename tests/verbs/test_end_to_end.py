@@ -139,6 +139,10 @@ def test_one_metric_may_be_asked_for(done):
     found = printed("evaluate", "--run", done["run"], "--sets", "mosaic", "--metric", "ciou", "--resamples", 20)
     assert set(found["sets"]) == {"mosaic"} and set(found["sets"]["mosaic"]["metrics"]) >= {"ciou@0.3"}
     assert all(name.startswith("ciou") for name in found["sets"]["mosaic"]["metrics"])
+    (file,) = (done["run"] / "results").glob("mosaic.*.json")
+    stored = json.loads(file.read_text())
+    assert {"auc", "nsa"} <= set(stored["metrics"]), "what is stored keeps all of its metrics"
+    assert "auc" in stored["comparisons"]["centre"]["metrics"]
 
 
 def test_without_resamples_there_are_values_and_no_intervals(done, tmp_path):

@@ -45,9 +45,9 @@ def files_of(reader: Reader, items: Iterable[Item]) -> NDArray[np.bytes_]:
 
 
 def roots_of(reader: Reader) -> tuple[Path, ...]:
-    """What the names in items' facts are relative to: the reader's root, or its roots where it has several."""
+    """What the names in items' facts are relative to: the reader's root, or its `source_roots` where it has several."""
     root: Path | None = getattr(reader, "root", None)
-    return tuple(dict.fromkeys(getattr(reader, "roots", () if root is None else (root,))))
+    return tuple(dict.fromkeys(getattr(reader, "source_roots", () if root is None else (root,))))
 
 
 def kept_files(shard: Path) -> dict[str, Known] | None:

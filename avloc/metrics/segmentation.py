@@ -1,0 +1,52 @@
+"""mIoU and F of AVSBench: masks of single frames, some of which are silent. OpenNLPLab/AVSBench@f7414af."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+BETA2 = 0.3
+
+
+def _linspace(steps: int) -> NDArray[np.float32]:
+    """torch.linspace(0, 1, steps): from both ends to the middle, in float32."""
+    step, place = np.float32(1 / (steps - 1)), np.arange(steps)
+    up, down = step * place.astype(np.float32), np.float32(1) - step * (steps - 1 - place).astype(np.float32)
+    return np.where(place < steps // 2, up, down).astype(np.float32)
+
+
+#: the 255 thresholds of the F curve, from 0 to 1
+F_THRESHOLDS: NDArray[np.float32] = _linspace(255)
+
+
+def mask_iou(mask: ArrayLike, truth: ArrayLike) -> float:
+    """IoU of a frame; of a silent one, whose truth marks nothing, the share of pixels that the mask leaves out.
+
+    mask, truth: (H, W) bool. |M & G| / (|M or G| + 1e-7), or |not M| / (H W + 1e-7).
+    """
+    on, marked = np.asarray(mask, bool), np.asarray(truth, bool)
+    if not marked.any():
+        return float(np.count_nonzero(~on) / (on.size + 1e-7))
+    return float(np.count_nonzero(on & marked) / (np.count_nonzero(on | marked) + 1e-7))
+
+
+def f_curve(probability: ArrayLike, truth: ArrayLike) -> Floats:
+    """F at each of the 255 thresholds, for a frame that is not silent: (255,).
+
+    probability: (H, W) in [0, 1], on where it reaches the threshold; truth: (H, W) bool. A negative value is never on, not
+    even at threshold 0. F = 1.3 P R / (0.3 P + R), 0 where it is 0 / 0.
+    """
+    values, marked = np.asarray(probability, np.float32).ravel(), np.asarray(truth, bool).ravel()
+    if not marked.any():
+        raise ValueError("the truth marks no pixel, so there is no F; a silent frame is left out")
+    reached = np.searchsorted(F_THRESHOLDS, values, side="right")  # how many thresholds each pixel reaches
+    length = len(F_THRESHOLDS) + 1
+    on, hits = (np.cumsum(np.bincount(part, minlength=length)[::-1])[::-1][1:] for part in (reached, reached[marked]))
+    precision, recall = hits / (on + 1e-20), hits / (np.count_nonzero(marked) + 1e-20)
+    with np.errstate(invalid="ignore"):
+        return np.nan_to_num((1 + BETA2) * precision * recall / (BETA2 * precision + recall))
+
+
+def best_f(curves: ArrayLike) -> float:
+    """The maximum over thresholds of the mean curve of some frames, (n, 255); 0 where all of them are silent (n = 0)."""
+    found = np.asarray(curves, np.float64).reshape(-1, len(F_THRESHOLDS))
+    return float(found.mean(axis=0).max()) if len(found) else 0.0

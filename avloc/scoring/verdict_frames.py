@@ -1,0 +1,94 @@
+"""Results of AVSBench's mIoU and F: frame by frame, then the mean over batches of frames as its test loader makes them."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avloc.metrics.segmentation import best_f, f_curve, mask_iou
+from avloc.protocols import plain
+from avloc.protocols.protocol import Protocol
+from avloc.protocols.units import units_of
+from avloc.scoring.fast.bit_planes import unpack
+from avloc.scoring.fast.resized_maps import map_pieces
+from avloc.scoring.fast.truth_masks import DrawnTruth
+from avloc.scoring.result import Result
+from avloc.scoring.summary import Ratio, with_intervals
+from avloc.scoring.task import Ints, Task, count_clips, count_odd_maps, odd_maps, result_of
+
+Floats = NDArray[np.float64]
+
+
+def frames_verdict(protocol: Protocol, task: Task, resamples: int, seed: int, chunk: int) -> Result:
+    """Every frame counts for mIoU, silent ones too; F leaves silent frames out, but not wholly silent batches."""
+    truth = task.truth
+    counts, kept, warnings = count_clips(protocol, task)
+    count_odd_maps(protocol, odd_maps(task.given, kept[task.found[kept]]), kept, counts, warnings)
+    drawn = DrawnTruth(truth, units_of(truth, "clip"))
+    drawn.levels(protocol)
+
+    def one(chosen: Ints) -> tuple[list[float], list[Floats], Ints]:
+        found, curves, loud = [], [], []
+        marks = unpack(drawn.of(protocol, chosen).bits[:, 0], protocol.size)
+        for clip, marked in zip(chosen.tolist(), marks, strict=True):
+            values = probability(protocol, task, clip, marked)
+            found.append(mask_iou(values > np.float32(protocol.cut), marked))
+            if marked.any():
+                curves.append(f_curve(values, marked))
+                loud.append(clip)
+        return found, curves, np.array(loud, np.int64)
+
+    pieces = [kept[start : start + chunk] for start in range(0, len(kept), chunk)]
+    parts = list(map_pieces(one, iter(pieces)))
+    iou = np.array([value for found, _, _ in parts for value in found])
+    curve_of = {clip: curve for _, curves, loud in parts for clip, curve in zip(loud.tolist(), curves, strict=True)}
+    batches = [slice(start, start + protocol.batch) for start in range(0, len(kept), protocol.batch)]
+    miou = float(np.mean([iou[batch].mean() for batch in batches]))
+    best = [best_f([curve_of[clip] for clip in kept[batch].tolist() if clip in curve_of]) for batch in batches]
+    fscore = float(np.mean(best))
+
+    inside = np.zeros(len(truth))
+    inside[kept] = 1
+    top = np.zeros(len(truth))
+    top[kept] = iou
+    silent = int((~truth.sounding[kept]).sum())
+    # what the batches' own best thresholds give each frame, so that the interval follows the value to first order
+    of_batch = {clip: number for number, batch in enumerate(batches) for clip in kept[batch].tolist()}
+    places = [_best_place([curve_of[c] for c in kept[batch].tolist() if c in curve_of]) for batch in batches]
+    heard, f_top = np.zeros(len(truth)), np.zeros(len(truth))
+    for clip, curve in curve_of.items():
+        heard[clip], f_top[clip] = 1, curve[places[of_batch[clip]]]
+    ratios = {"miou": Ratio(miou, top, inside), "fscore": Ratio(fscore, f_top, heard)}
+    metrics = with_intervals({k: v for k, v in ratios.items() if k in protocol.report}, truth.videos, resamples, seed)
+    if truth.masks is None:
+        warnings.append(
+            "the truth is boxes; AVSBench's numbers are over pixel masks, so these are not comparable with them"
+        )
+    extra: dict[str, Any] = {"frames": {"batch": protocol.batch, "silent": silent}}
+    result = result_of(protocol, task, counts, metrics, warnings, extra)
+    for clip, value in zip(kept.tolist(), iou.tolist(), strict=True):
+        row: dict[str, Any] = {"id": truth.ids[clip], "video": truth.videos[clip], "ciou": value}
+        result.per_clip.append(row if task.found[clip] else row | {"missing": True})
+    result.baselines = {"all-ones": _all_ones(protocol, drawn, kept, batches)}
+    return result
+
+
+def probability(protocol: Protocol, task: Task, clip: int, marked: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """(H, W) of a frame; one without a map, or with NaN or infinity, is off everywhere."""
+    heat = task.given.maps[clip, 0]
+    if not task.found[clip] or not np.isfinite(heat).all():
+        return np.full(marked.shape, -1, np.float32)
+    return plain.normalised(protocol, plain.resized(protocol, heat, marked.shape))
+
+
+def _best_place(curves: list[Floats]) -> int:
+    return int(np.mean(curves, axis=0).argmax()) if curves else 0
+
+
+def _all_ones(protocol: Protocol, drawn: DrawnTruth, kept: Ints, batches: list[slice]) -> dict[str, float]:
+    """What a map of ones everywhere gets: the share of marked pixels of each frame, and F of that precision."""
+    share = drawn.levels(protocol)[0][kept, 0] / protocol.size**2
+    f = np.where(share > 0, 1.3 * share / (0.3 * share + 1), np.nan)
+    of_batch = [float(np.nanmean(f[batch])) if (share[batch] > 0).any() else 0.0 for batch in batches]
+    found = {"miou": float(np.mean([share[batch].mean() for batch in batches])), "fscore": float(np.mean(of_batch))}
+    return {name: value for name, value in found.items() if name in protocol.report}

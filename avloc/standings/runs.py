@@ -1,0 +1,67 @@
+"""Results of runs: which method and configuration they are of, and several seeds of one configuration as one row."""
+
+import json
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from avloc.standings.table import label
+
+
+@dataclass(frozen=True)
+class RunAbout:
+    """What a run's config.yaml says of it: its method, its seed, and all else as one text."""
+
+    name: str
+    method: str
+    seed: Any
+    rest: str
+
+
+def about_run(path: Path) -> RunAbout | None:
+    """Of a result in RUN/results; None for any other file, or where the run has no readable configuration."""
+    if path.parent.name != "results":
+        return None
+    run = path.parent.parent
+    try:
+        config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return None
+    if not isinstance(config, dict) or not isinstance(config.get("method"), str):
+        return None
+    rest = {key: value for key, value in config.items() if key not in ("seed", "run")}
+    return RunAbout(run.name, config["method"], config.get("seed"), json.dumps(rest, sort_keys=True, default=str))
+
+
+def grouped(
+    results: Sequence[tuple[str, RunAbout | None, dict[str, Any]]],
+) -> list[tuple[str, dict[str, Any]]]:
+    """Rows of a table: results of one configuration, test set and protocol with different seeds become one, with means and
+    standard deviations; the others stay as they are."""
+    groups: dict[tuple, list[tuple[str, RunAbout | None, dict[str, Any]]]] = {}
+    for number, (name, about, result) in enumerate(results):
+        alone = (number,) if about is None else (about.method, about.rest, result.get("set"), label(result))
+        groups.setdefault(alone, []).append((name, about, result))
+    rows = []
+    for members in groups.values():
+        about = members[0][1]
+        seeds = {str(one.seed) for _, one, _ in members if one is not None}
+        if about is None or len(seeds) < len(members) or len(members) == 1:
+            rows += [(name if one is None else f"{one.method} ({name})", result) for name, one, result in members]
+        else:
+            rows.append((f"{about.method}, {len(members)} seeds", _mean([result for _, _, result in members])))
+    return rows
+
+
+def _mean(results: list[dict[str, Any]]) -> dict[str, Any]:
+    """The first result with the means of all in its metrics, and std (of a sample) and n beside them."""
+    metrics = {}
+    for name in results[0]["metrics"]:
+        values = [result["metrics"][name]["value"] for result in results if name in result["metrics"]]
+        if len(values) == len(results) and None not in values:
+            metrics[name] = {"value": statistics.fmean(values), "std": statistics.stdev(values), "n": len(values)}
+    return {**results[0], "metrics": metrics}

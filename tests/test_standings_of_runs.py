@@ -1,0 +1,56 @@
+"""A leaderboard of runs: one interval for one number, seeds of one configuration as one row, and LaTeX."""
+
+import json
+
+import pytest
+
+import avloc
+
+
+def write_run(folder, name, seed, value, method="dsol", lr=0.1):
+    """A run's configuration and one result, as `avloc evaluate` leaves them."""
+    results = folder / name / "results"
+    results.mkdir(parents=True)
+    (folder / name / "config.yaml").write_text(json.dumps({"method": method, "seed": seed, "train": {"lr": lr}}))
+    metric = {"value": value, "ci95": [value - 0.02, value + 0.02], "ci95_by_video": [value - 0.1, value + 0.1]}
+    protocol = {"name": "ez-vsl", "aggregate": "pooled", "grid": True, "strict_success": False}
+    table = {"benchmark": "mine", "protocol": protocol, "annotations_sha256": "ab" * 32, "counts": {"evaluated": 9}}
+    path = results / "test.ez-vsl.json"
+    path.write_text(json.dumps({**table, "set": "test", "metrics": {"locacc": metric}, "per_clip": []}))
+    return path
+
+
+def test_the_interval_is_that_over_videos_as_everywhere(tmp_path):
+    shown = avloc.leaderboard([write_run(tmp_path, "one", 0, 0.7)], published=False).text()
+    assert "70.0 [60.0, 80.0]" in shown and "68.0" not in shown
+    assert "dsol (one)" in shown, "a run is named by its method too"
+
+
+def test_seeds_of_one_configuration_are_one_row_with_mean_and_deviation(tmp_path):
+    paths = [write_run(tmp_path, f"run{seed}", seed, value) for seed, value in enumerate((0.6, 0.7, 0.8))]
+    paths.append(write_run(tmp_path, "other", 0, 0.5, lr=0.2))
+    lines = avloc.leaderboard(paths, published=False).text().splitlines()
+    (row,) = [line for line in lines if "3 seeds" in line]
+    assert "70.0 ± 10.0 (n=3)" in row
+    assert sum("dsol" in line for line in lines) == 2, "another configuration has a row of its own"
+
+
+def test_the_same_seed_twice_is_no_group(tmp_path):
+    paths = [write_run(tmp_path, name, 0, 0.6) for name in ("a", "b")]
+    shown = avloc.leaderboard(paths, published=False).text()
+    assert "dsol (a)" in shown and "dsol (b)" in shown and "±" not in shown
+
+
+def test_latex_escapes_what_it_would_read_as_commands(tmp_path):
+    paths = [write_run(tmp_path, f"my_run{seed}", seed, 0.6 + seed / 10) for seed in range(2)]
+    paths.append(write_run(tmp_path, "an_other", 5, 0.5, method="ez_vsl"))
+    shown = avloc.leaderboard(paths, published=False).text("tex")
+    assert r"\begin{tabular}{lr}" in shown and r"ez\_vsl (an\_other)" in shown
+    assert r"65.0 $\pm$ 7.1 (n=2) \\" in shown
+
+
+@pytest.mark.parametrize("text", ["{", "- a list", "seed: 1"])
+def test_a_run_without_a_readable_configuration_keeps_its_name(tmp_path, text):
+    path = write_run(tmp_path, "one", 0, 0.7)
+    (tmp_path / "one" / "config.yaml").write_text(text)
+    assert "| one " in avloc.leaderboard([path], published=False).text()
