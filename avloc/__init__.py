@@ -31,6 +31,8 @@ _PLACES = {
     "Run": "avloc.engine.run",
     "load": "avloc.engine.loaded",
     "Model": "avloc.engine.loaded",
+    "Found": "avloc.engine.found",
+    "FoundBox": "avloc.engine.found_boxes",
 }
 
 __all__ = ["__version__", *_PLACES]

@@ -9,6 +9,8 @@ from avloc.data.views import LogMel as LogMel
 from avloc.data.views import LogStft as LogStft
 from avloc.data.views import VggishPatches as VggishPatches
 from avloc.data.views import Waveform as Waveform
+from avloc.engine.found import Found as Found
+from avloc.engine.found_boxes import FoundBox as FoundBox
 from avloc.engine.loaded import Model as Model
 from avloc.engine.loaded import load as load
 from avloc.engine.run import Run as Run

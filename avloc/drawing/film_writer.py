@@ -7,6 +7,7 @@ from typing import Any
 
 import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from avloc.drawing.sound_tracks import Piece, copied, copy_of, encoded
@@ -47,6 +48,7 @@ class FilmWriter:
         context.gop_size = max(round(2 * rate), 1)
         if aspect != 1:
             context.sample_aspect_ratio = aspect
+        self._reformatter = VideoReformatter()
         self.copied = False
         self._sound = self._begin_sound(film, waveform)
         self._piece: Piece | None = next(self._sound, None)
@@ -68,6 +70,8 @@ class FilmWriter:
         if any(self._odd):
             image = np.pad(image, ((0, self._odd[1]), (0, self._odd[0]), (0, 0)), mode="edge")
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+        # in one thread: with several the same picture now and then gave other bytes
+        frame = self._reformatter.reformat(frame, format="yuv420p", threads=1)
         stamp = max(round(start * TICKS), self._last + 1)
         self._last = stamp
         frame.pts, frame.time_base = stamp, Fraction(1, TICKS)

@@ -11,18 +11,19 @@ from avloc.engine.run import Run
 from avloc.engine.stages import stage_one_run
 from avloc.engine.stores import open_data
 from avloc.errors import AvlocError
+from avloc.methods.base import Localizer
 from avloc.naming import some
 
 log = logging.getLogger("avloc")
 
 
-def learnt_from(experiment: Experiment, run: Run, number: int) -> str:
+def learnt_from(experiment: Experiment, run: Run, number: int, localizer: Localizer) -> str:
     """The origin of what a stage of a run was trained on: as its weights say, or its store, while that is there."""
     stage = experiment.stage(number)
-    if stage.data is None or not experiment.localizers[number - 1].needs_training:  # type: ignore[attr-defined]
+    if stage.data is None or not localizer.needs_training:
         return ""
     where = stage_one_run(experiment, run) if number == 1 else run
-    said = card_of(where.weights(number, experiment.localizers[number - 1].weights_from)).origin  # type: ignore[attr-defined]
+    said = card_of(where.weights(number, localizer.weights_from)).origin
     if said or stage.data.layout != "store":
         return said
     try:

@@ -61,7 +61,7 @@ def predict_store(
     settings = experiment.stage(number)
     device = device_of(settings.train.device)
     localizer = load_stage(experiment, where, number).to(device)
-    warn_if_foreign(where.path, learnt_from(experiment, where, number), [store])
+    warn_if_foreign(where.path, learnt_from(experiment, where, number, localizer), [store])
     part = open_named(store, split, localizer, f"stage{number}.model.sound.seconds", experiment.method)
     loader = Loader(part, localizer, device, settings.train.workers, settings.train.resident)
     count = len(part) * part.frames_per_clip

@@ -140,12 +140,15 @@ def clusters_id(run: Run) -> str:
     return hashlib.sha256(run.load_clusters()["labels"].astype("<i8").tobytes()).hexdigest()[:16]
 
 
-def weights_of(experiment: Experiment, run: Run, number: int) -> str:
-    """The short hash of the weights that serve a stage; empty for a method without training."""
+def weights_of(experiment: Experiment, run: Run, number: int, localizer: Localizer) -> str:
+    """The short hash of the weights that serve a stage; empty for a method without training.
+
+    localizer: the stage itself, for its arguments may decide which phase's weights serve it.
+    """
     if not _needs_training(experiment, number):
         return ""
     where = stage_one_run(experiment, run) if number == 1 else run
-    return weights_id(where.weights(number, experiment.localizers[number - 1].weights_from))  # type: ignore[attr-defined]
+    return weights_id(where.weights(number, localizer.weights_from))
 
 
 def weights_id(path: Path) -> str:

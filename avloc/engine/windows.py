@@ -17,6 +17,7 @@ from avloc.prepare.streams.source import Source
 from avloc.prepare.streams.tape import SoundTape
 
 TOGETHER = 8  # windows in a batch
+FRAMES = 32  # in a batch, at most: of a method that sees many of each window they are what takes memory
 RATE = 16_000  # Hz at which a method hears that takes any rate
 USUAL = 1.0  # s of sound for a method that does not say how long it listens
 
@@ -121,7 +122,7 @@ def moments(model: Model, source: Source, tape: SoundTape, asked: Asked) -> Iter
         waiting.append(
             _Window(moment, frames, min(int((time - plan.starts[number]) / plan.step), len(frames) - 1), sound)
         )
-        if len(waiting) == TOGETHER:
+        if len(waiting) >= min(TOGETHER, max(FRAMES // listening.frames, 1)):
             yield from (done := _computed(model, waiting, listening, asked))
             shape, waiting = done[-1].maps.shape, []
     if waiting:

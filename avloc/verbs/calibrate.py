@@ -98,7 +98,7 @@ def calibrate(
     about = {"store": part.path.name, "split": split, "fingerprint": part.fingerprint}
     calibration = Calibration(
         score, threshold, aurocs=aurocs, method=experiment.method, stage=number,
-        weights=weights_of(experiment, where, number), seed=experiment.seed, data=about, test=tested,
+        weights=weights_of(experiment, where, number, localizer), seed=experiment.seed, data=about, test=tested,
         **rates_of(found, score, threshold),
     )  # fmt: skip
     keep_config(experiment, where)

@@ -201,7 +201,7 @@ def _heard(
 
     if not run.calibration.exists():
         return None
-    calibration = calibration_of(run, number, weights_of(experiment, run, number))
+    calibration = calibration_of(run, number, weights_of(experiment, run, number, localizer))
     if calibration is None:
         return None
     return sounding_of(calibration, localizer, loader, frames, every, experiment.seed)

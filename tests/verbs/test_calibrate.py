@@ -134,6 +134,18 @@ def test_evaluate_says_how_many_frames_count_as_sounding(run, tmp_path):
     assert "sounding" not in printed("evaluate", "--run", place, "--sets", "solo", "--resamples", 0)["sets"]["solo"]
 
 
+def test_a_stage_that_another_phase_serves_is_calibrated_with_the_weights_that_are_loaded(run, tmp_path):
+    """With `joint`, DSOL's stage one is served by its classification, not by its localization."""
+    store = run.parent / "store"
+    settings = tiny_config(store, joint=True, init_num=1)
+    place = tmp_path / "joint"
+    avloc.train_stage1(write_config(tmp_path / "c.yaml", settings), place, set=["stage1.train.epochs=2"])
+    avloc.calibrate(run=place, stage=1)
+    model = avloc.load(place, stage=1)
+    assert model.weights is not None and model.weights.name == "classify.safetensors"
+    assert model.calibration is not None
+
+
 def test_a_calibration_of_other_weights_is_not_used(run, tmp_path, caplog):
     place = tmp_path / "run"
     shutil.copytree(run, place)

@@ -3,10 +3,12 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -15,6 +17,10 @@ import numpy as np
 import pytest
 
 import avloc
+from avloc.engine.inputs import Input
+from avloc.engine.loaded import load
+from avloc.engine.overlaid import How, identity
+from avloc.engine.overlay_file import overlay_one
 from avloc.predictions import read_predictions
 from avloc.prepare.media.picture import probe, read_frames
 from avloc.prepare.media.sound import read_sound
@@ -342,3 +348,42 @@ def test_after_an_interruption_finished_files_stay_and_the_half_one_goes(tmp_pat
     said = process.communicate(timeout=60)[1]
     assert process.returncode == 130 and "interrupted" in said
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.csv", "a.json", "a.mp4"]
+
+
+def test_a_disc_that_fills_is_one_line_and_leaves_nothing_half_written(tmp_path):
+    disc = tmp_path / "disc"
+    disc.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disc]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("no file system can be mounted here: only root may")
+    try:
+        random = np.random.default_rng(0)
+        images = [random.integers(0, 255, (96, 128, 3), dtype=np.uint8) for _ in range(40)]
+        make_video(tmp_path / "noise.mp4", images, 20, sound=tone(2.0))
+        line = error_of("predict", tmp_path / "noise.mp4", "--weights", "motion", "--out", disc)
+        assert "noise.mp4: cannot be written (No space left on device); free space" in line
+        assert list(disc.iterdir()) == []
+    finally:
+        subprocess.run(["umount", "--lazy", disc], check=True)
+
+
+def test_what_the_calibration_says_comes_from_elsewhere_has_no_map(clips, tmp_path):
+    """A calibrated model that takes nothing in view for the source of any sound."""
+
+    class Strict:
+        needs_fits = False
+
+        def sounding(self, maps, fits=None):
+            return np.array([False] * len(maps))
+
+        def __repr__(self) -> str:
+            return "Strict()"
+
+    model = replace(load("motion", device="cpu"), calibration=Strict())
+    one = Input(clips / "left.mp4", "left")
+    done = overlay_one(model, one, tmp_path, How(), identity(model), lambda share, what: None)
+    assert done.elsewhere_seconds == 3.0 and done.heard == {}
+    told = json.loads(done.json.read_text())
+    assert told["calibrated"] and all(moment["sounding"] is False and not moment["boxes"] for moment in told["moments"])
+    drawn, before = (read_frames(path, [0.8], 96).astype(int)[0, :80] for path in (done.video, clips / "left.mp4"))
+    assert np.abs(drawn - before).mean() < 3

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 import cv2
 import numpy as np
+from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from avloc.data.pictures import read_image
@@ -105,8 +106,11 @@ class VideoSource:
 
     def pictures(self) -> Iterator[Picture]:
         waiting: Picture | None = None
+        reformatter = VideoReformatter()
         for frame, start, spoiled in Frames(self._film):
-            image = np.ascontiguousarray(upright(frame.to_ndarray(format="rgb24"), matrix_of(frame)))
+            # in one thread: with several the same picture now and then came out with other bytes
+            rgb = reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()
+            image = np.ascontiguousarray(upright(rgb, matrix_of(frame)))
             if waiting is not None:
                 yield waiting._replace(stop=start)
             waiting = Picture(image, start, start, spoiled or bool(frame.is_corrupt))
