@@ -103,8 +103,8 @@ def load(what: str | Path, stage: int | None = None, device: str = "auto") -> Mo
     if path.is_file():
         if path.suffix.lower() in CHECKPOINTS:
             raise AvlocError(
-                f"{path}: not a weights file of avloc; `avloc import-weights METHOD STAGE --from {path}` makes a run of an "
-                "authors' checkpoint"
+                f"{path}: not a weights file of avloc; if it is an authors' checkpoint, `avloc import-weights --method NAME "
+                f"--stage 1 --from {path} --run DIR` makes a run of it"
             )
         return _of_file(path, stage, device)
     return _of_name(str(what), device)

@@ -17,7 +17,7 @@ from avloc.data.views import FrameView, LogMel, LogStft, Waveform
 from avloc.methods.base import Localizer
 from avloc.nn.encoders import Backbone, jitter_norms
 from avloc.nn.guidance import build_guide, guided, object_maps, rest
-from avloc.nn.published import load_published, require
+from avloc.nn.published import PROJECTED, load_published, require
 from avloc.nn.senses import Ears, Eyes
 from avloc.nn.similarity import cosine_map, in_full, pairwise_maps, pool_map
 
@@ -112,14 +112,6 @@ STAGES = (EzVsl,)
 CONFIG = "ez_vsl_vggsound_144k"  # whose data an imported run takes
 OWN = ("objects",)  # what a checkpoint of theirs does not hold
 
-# The authors' file holds {"model": state dict, ...}; their encoders are torchvision's without classifier.
-NAMES = {
-    "imgnet.": "visual.",
-    "audnet.": "audio.",
-    "img_proj.": "frame_projection.",
-    "aud_proj.": "sound_projection.",
-}
-
 
 def arguments_of(state: Mapping[str, Tensor]) -> tuple[dict[str, Any]]:
     require(state, ["img_proj.weight", "aud_proj.weight"], "EZ-VSL")
@@ -130,5 +122,5 @@ def import_state(
     state: Mapping[str, Tensor], stage: int, one: EzVsl, two: nn.Module | None = None, dictionary: Any = None
 ) -> EzVsl:
     """The authors' state dict as our stage; AvlocError for what does not fit."""
-    load_published(one, state, NAMES, (), "EZ-VSL", own=("objects.",))
+    load_published(one, state, PROJECTED, (), "EZ-VSL", own=("objects.",))
     return one

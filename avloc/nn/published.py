@@ -14,6 +14,15 @@ UNUSED_OF_EACH = tuple(
     for layer in layers
 )
 
+#: of stoneMo/EZ-VSL and of OpenNLPLab/FNAC_AVL, which grew out of it: torchvision's encoders without their classifiers, and a
+#: projection of each; {"model": state dict, ...}
+PROJECTED = {
+    "imgnet.": "visual.",
+    "audnet.": "audio.",
+    "img_proj.": "frame_projection.",
+    "aud_proj.": "sound_projection.",
+}
+
 
 def load_published(
     module: nn.Module,
