@@ -58,7 +58,7 @@ def test_each_parameter_carries_its_help(path):
 @by_file
 def test_its_options_are_its_parameters(path):
     wanted = set(parameters_of(function_of(path))) - {"progress"}
-    assert {option.name for option in command_of(path).params} == wanted | {"json"}
+    assert {option.name for option in command_of(path).params} == wanted | {"json", "quiet", "verbose"}
 
 
 @by_file
