@@ -2,13 +2,12 @@
 
 python -m tests.bench.predicting [--minutes 10] [--weights see_and_hear]
 
-Two cores that several other programs shared (load 10 to 18), see_and_hear, two maps a second, overlay written:
+Two cores with nothing else to do, see_and_hear, two maps a second, overlay written:
 
-    1 min     35 s of CPU in one thread, 0.59 s for each second of video; peak 1.21 GiB
+    1 min     26 s, 2.34 times real time; 37 s of CPU, 0.62 s for each second of video; peak 1.10 GiB
 
-so that one free core is faster than real time; in this company it took 338 s. 0.81 GiB of the peak are there once the
-model is loaded. Peaks of one process that worked on three videos in turn: 1.06 GiB after 20 s of video, 1.13 GiB after 2 min,
-1.23 GiB in the last pass over 10 min.
+On cores that other programs use too it can be ten times slower by the clock. Peaks of one process that worked on three
+videos in turn: 1.06 GiB after 20 s of video, 1.13 GiB after 2 min, 1.23 GiB in the last pass over 10 min.
 """
 
 import argparse
