@@ -80,8 +80,10 @@ class Hdf5Shard:
 
     def __init__(self, path: Path, form: Form) -> None:
         self.form = form
-        with told():
-            self.file = h5py.File(path, "r", locking=False)
+        with (
+            told()
+        ):  # without a cache of chunks: each is a clip, read whole, and a cache for each of many files adds up
+            self.file = h5py.File(path, "r", locking=False, rdcc_nbytes=0, rdcc_nslots=1)
         try:
             self.sounds = dataset(self.file, "sounds")
             self.frames = self._frames()

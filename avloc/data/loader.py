@@ -4,7 +4,6 @@ A split that fits in memory stays on the model's device and no worker process is
 Both give the same Batches.
 """
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -12,7 +11,6 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from torch import Generator, Tensor
-from torch.utils.data import DataLoader
 
 from avloc import processes
 from avloc.data.as_stored import heard
@@ -21,8 +19,9 @@ from avloc.data.labels import Labels
 from avloc.data.memory import stays_in_memory
 from avloc.data.nothing import nothing
 from avloc.data.plans import Indices, Plan, anew, draw_plan, video_numbers
-from avloc.data.raw_batches import Parts, RawBatch, gathered
+from avloc.data.raw_batches import RawBatch, gathered, received
 from avloc.data.store import Store
+from avloc.data.workers import Job, Workers
 
 
 @dataclass
@@ -84,7 +83,7 @@ class Loader:
     """Batches of one split for one method, on one device.
 
     `resident` keeps the raw split on the device: True (DataError where it does not fit), False, or None to decide by its
-    size against free memory.
+    size against free memory. `workers` read what is not resident: how many, or those of other loaders, which are shared.
     `labels` are pseudo labels of the split's clips. `kept` holds features of frozen encoders, which then take the place of
     `frame`, `negative`, `frames` and `view2`, or of `sound`, in a Batch. `anew` lets each training epoch pair frames and
     sounds of a class anew.
@@ -95,7 +94,7 @@ class Loader:
         store: Store,
         senses: Senses,
         device: torch.device,
-        workers: int = 0,
+        workers: int | Workers = 0,
         resident: bool | None = None,
         labels: Labels | None = None,
         kept: Kept | None = None,
@@ -103,7 +102,7 @@ class Loader:
     ):
         self.anew = anew
         self.store, self.senses, self.device = store, senses, device
-        self.workers = min(workers, os.cpu_count() or 1)  # more only wait for each other
+        self.workers = workers if isinstance(workers, Workers) else Workers(workers)
         self._videos = torch.from_numpy(video_numbers(store)).to(device)
         self._labels = torch.from_numpy(np.asarray(store.labels)).to(device)
         self._scores = None
@@ -122,6 +121,10 @@ class Loader:
                 None if self.kept.frames else torch.from_numpy(store.all_frames()).to(device),
                 None if self.kept.sounds else torch.from_numpy(store.all_sounds()).to(device),
             )
+        elif not everything:
+            every = store.frames_per_clip if senses.every_frame else 0
+            self._job = Job(store.clip_reader, every, self.kept.frames is None, self.kept.sounds is None)
+            self.workers.start()
 
     @property
     def resident(self) -> bool:
@@ -169,15 +172,9 @@ class Loader:
             for part in parts:
                 yield part, gathered(frames, sounds, part, every)
             return
-        reader = DataLoader(
-            Parts(self.store, parts, every, self.kept.frames is None, self.kept.sounds is None),
-            batch_size=None,
-            num_workers=self.workers,
-            pin_memory=self.device.type == "cuda",
-            multiprocessing_context="spawn" if self.workers else None,
-        )
-        for part, raw in zip(parts, reader, strict=True):
-            yield part, raw.to(self.device)
+        borrowed = bool(self.workers.count)
+        for part, arrays in zip(parts, self.workers.read(self._job, parts, str(self.store.path)), strict=True):
+            yield part, received(arrays, self.device, borrowed)
 
     def _batch(self, part: Plan, raw: RawBatch, generator: Generator | None) -> Batch:
         index = torch.from_numpy(part.clips).to(self.device)

@@ -1,10 +1,10 @@
-"""Reading the shards of a store: files are opened when first needed, once per process, and a few stay open."""
+"""Reading the shards of a store: files are opened when first needed, once per process, and as many stay open as may."""
 
 import os
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from errno import ENOENT
+from errno import EMFILE, ENFILE, ENOENT
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 
 from avloc.data import masks
 from avloc.data.clip import BoxTable
+from avloc.data.open_files import most_open
 from avloc.data.pictures import decode_jpeg
 from avloc.data.shard_files import backend, shard_path
 from avloc.data.shard_form import Form
 from avloc.errors import DataError
 from avloc.files import system_error, why
 
-OPEN_FILES = 64
+OPEN_FILES = 1024  # of one split, at most; HDF5 keeps about 0.2 MiB for each
 
 Places = NDArray[np.int64]  # (N,)
 
@@ -31,6 +32,7 @@ class Shards:
         self.store, self.form, self.kind = store, form, kind
         self._open: OrderedDict[int, Any] = OrderedDict()
         self._process = os.getpid()
+        self._most: int | None = None
 
     def __reduce__(self) -> tuple[type["Shards"], tuple[Path, Form, str]]:
         """Another process opens the files for itself."""
@@ -44,9 +46,7 @@ class Shards:
         path = shard_path(self.store, shard, self.kind)
         try:
             if shard not in self._open:
-                self._open[shard] = backend(path)[1](path, self.form)
-                if len(self._open) > OPEN_FILES:
-                    self._open.popitem(last=False)[1].close()
+                self._open[shard] = self._opened(path)
             self._open.move_to_end(shard)
             file = self._open[shard]
             if file.clips < stop:
@@ -54,6 +54,25 @@ class Shards:
             yield file
         except (OSError, ValueError) as error:
             raise DataError(self._told(path, error)) from None
+
+    def _opened(self, path: Path) -> Any:
+        """Those that were read longest ago make room for it."""
+        if self._most is None:
+            self._most = most_open(OPEN_FILES)
+        self._close_down_to(self._most - 1)
+        read = backend(path)[1]
+        try:
+            return read(path, self.form)
+        except OSError as error:
+            if system_error(error) not in (EMFILE, ENFILE) or not self._open:
+                raise
+        self._most = max(1, len(self._open) // 2)  # other parts of the process keep files open, too
+        self._close_down_to(self._most - 1)
+        return read(path, self.form)
+
+    def _close_down_to(self, count: int) -> None:
+        while len(self._open) > count:
+            self._open.popitem(last=False)[1].close()
 
     def _told(self, path: Path, error: Exception) -> str:
         """A shard that the system does not give may be whole: then nobody is told to write it again."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from avloc.data.labels import Labels
     from avloc.data.loader import Loader
     from avloc.data.store import Store
+    from avloc.data.workers import Workers
 
 log = logging.getLogger("avloc.train")
 
@@ -46,6 +47,7 @@ def train_stage(
 ) -> Trained:
     import torch
 
+    from avloc.data.workers import Workers
     from avloc.engine.keeping import digests
     from avloc.engine.stages import clusters_id, fresh_stage, refuse_other_view, refuse_without_training, stage_one_run
     from avloc.engine.trainer import fit
@@ -63,12 +65,15 @@ def train_stage(
     refuse_other_view(localizer)
     _channels_last(localizer)
     _refuse_choosing_on_tests(experiment, stage)
+    workers = Workers(stage.train.workers)
     loaders: dict[str, Loader] = {}
     eyes_and_ears: dict[str, str] = {}
     for name, split in (("train", stage.data.train), ("validation", stage.data.validation)):
         if split is not None:
             augmented = name == "train" or stage.train.val_transform == "train"
-            loaders[name], kept = _loader(experiment, number, split, localizer, device, augmented, progress or untold)
+            loaders[name], kept = _loader(
+                experiment, number, split, localizer, device, augmented, progress or untold, workers
+            )
             eyes_and_ears |= digests(kept)
     _refuse_shared_videos(stage.data, loaders["train"].store.videos, loaders.get("validation"))
     if processes.is_first():
@@ -93,6 +98,7 @@ def train_stage(
         where.refuse_moved,
         metadata_of_training(_started_with(experiment, where), loaders["train"].store, stage.data.train),
     )
+    workers.close()
     if torch.distributed.is_initialized():
         processes.leave()
     phases = list(dict.fromkeys(entry["phase"] for entry in entries))
@@ -117,6 +123,7 @@ def _loader(
     device: "torch.device",
     augmented: bool,
     progress: Progress,
+    workers: "Workers",
 ) -> "tuple[Loader, Kept]":
     """The batches of a split, and what of them is kept."""
     from avloc.data.labels import read_labels
@@ -135,7 +142,7 @@ def _loader(
         )
     kept = keep_features(localizer, store, stage.train, experiment.seed, augmented, progress)
     train = stage.train
-    return Loader(store, localizer, device, train.workers, train.resident, labels, kept=kept, anew=anew), kept
+    return Loader(store, localizer, device, workers, train.resident, labels, kept=kept, anew=anew), kept
 
 
 def refuse_labels(data: Data, split: str, store: "Store", labels: "Labels | None", localizer: Localizer) -> None:
