@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from avloc.data.hdf5_places import Hdf5Places
 from avloc.data.pictures import decode_jpeg
 from avloc.data.shard_form import Form
 from avloc.data.spectrograms import sound_form
@@ -94,6 +95,11 @@ class Hdf5Shard:
         except ValueError:
             self.file.close()
             raise
+
+    def places(self, path: Path) -> Hdf5Places | None:
+        """Where its clips lie in the file, for reading them without HDF5; None where that cannot be told."""
+        with told():
+            return Hdf5Places.of(self.file, path, self.form)
 
     @staticmethod
     def items(path: Path) -> tuple[str, list[str]]:

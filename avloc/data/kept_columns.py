@@ -1,6 +1,6 @@
 """What the shards say of all clips, kept once more in `columns.npz`: a training asks for it without opening every shard.
 
-It counts only while the shards are those that it was read from, by their size and the time they were written; else they are read.
+It counts only while the shards are there and as large as those that it was read from; else they are read.
 """
 
 import os
@@ -24,7 +24,7 @@ NAMES = ("video", "video_names", "video_ends", "labels", "shards_read")
 class KeptColumns:
     """Of N clips: video (N,), the place of its name among those of all videos, which are in order; labels (N, C/8), in bits.
 
-    video_names: UTF-8, one after the other. video_ends: where each ends. shards_read: (n, 3), number, bytes and time of each.
+    video_names: UTF-8, one after the other. video_ends: where each ends. shards_read: (n, 2), number and bytes of each.
     """
 
     video: Ints
@@ -69,18 +69,18 @@ def joined_texts(texts: Iterable[str]) -> tuple[NDArray[np.uint8], Ints]:
     return np.frombuffer(b"".join(each), np.uint8), np.cumsum([len(text) for text in each], dtype=np.int64)
 
 
-def stamps(store: Path, shards: Iterable[int], kind: str) -> Ints:
-    """(n, 3): of each shard its number, its size in bytes and when it was written, ns; OSError where one is not there."""
-    found = [(shard, os.stat(shard_path(store, shard, kind))) for shard in shards]
-    return np.array([(shard, is_.st_size, is_.st_mtime_ns) for shard, is_ in found], np.int64).reshape(-1, 3)
+def sizes(store: Path, shards: Iterable[int], kind: str) -> Ints:
+    """(n, 2): of each shard its number and its size in bytes; OSError where one is not there."""
+    found = [(shard, os.stat(shard_path(store, shard, kind)).st_size) for shard in shards]
+    return np.array(found, np.int64).reshape(-1, 2)
 
 
-def kept_columns(videos: Sequence[str], labels: NDArray[np.bool_], stamps: Ints) -> KeptColumns:
-    """videos: N names. labels: (N, C)."""
+def kept_columns(videos: Sequence[str], labels: NDArray[np.bool_], shards: Ints) -> KeptColumns:
+    """videos: N names. labels: (N, C). shards: see `sizes`."""
     names = sorted(set(videos))
     place = {name: number for number, name in enumerate(names)}
     numbers = np.array([place[name] for name in videos], np.int64)
-    return KeptColumns(numbers, *joined_texts(names), np.packbits(labels, axis=1), stamps)
+    return KeptColumns(numbers, *joined_texts(names), np.packbits(labels, axis=1), shards)
 
 
 def read_kept(file: Path, manifest: str, clips: int, classes: int, kind: str) -> KeptColumns | None:
@@ -95,7 +95,7 @@ def read_kept(file: Path, manifest: str, clips: int, classes: int, kind: str) ->
         kept = KeptColumns(**found)
         if not kept.fit(clips, classes):
             return None
-        now = stamps(file.parent, kept.shards_read[:, 0].tolist(), kind)
+        now = sizes(file.parent, kept.shards_read[:, 0].tolist(), kind)
     except (OSError, ValueError, IndexError):
         return None
     return kept if np.array_equal(now, kept.shards_read) else None

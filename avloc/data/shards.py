@@ -4,7 +4,7 @@ import os
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from errno import EMFILE, ENFILE, ENOENT
+from errno import ENOENT
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,8 @@ from avloc.data.shard_form import Form
 from avloc.errors import DataError
 from avloc.files import system_error, why
 
-OPEN_FILES = 1024  # of one split, at most; HDF5 keeps about 0.2 MiB for each
+OPEN_FILES = 64  # by HDF5 or LMDB; the more HDF5 has open, the longer it takes to close one
+MOST_PLACES = 1 << 15  # shards of which is known where their clips lie, at most
 
 Places = NDArray[np.int64]  # (N,)
 
@@ -32,47 +33,53 @@ class Shards:
         self.store, self.form, self.kind = store, form, kind
         self._open: OrderedDict[int, Any] = OrderedDict()
         self._process = os.getpid()
-        self._most: int | None = None
+        self._places: dict[int, Any] = {}
+        self._room: int | None = None
 
     def __reduce__(self) -> tuple[type["Shards"], tuple[Path, Form, str]]:
         """Another process opens the files for itself."""
         return Shards, (self.store, self.form, self.kind)
 
     @contextmanager
-    def _reading(self, shard: int, stop: int) -> Iterator[Any]:
-        """The open file of a shard, which must have the rows before `stop`."""
+    def _reading(self, shard: int, stop: int, one: bool = False) -> Iterator[Any]:
+        """The open file of a shard, which must have the rows before `stop`.
+
+        one: a single clip is read, for which it is enough to know where it lies; None instead of it where that is not known.
+        """
         if self._process != os.getpid():  # forked: the parent's handles are not ours
             self._open, self._process = OrderedDict(), os.getpid()
         path = shard_path(self.store, shard, self.kind)
         try:
+            if one and shard in self._places and self._places[shard].clips >= stop:
+                yield self._places[shard]
+                return
             if shard not in self._open:
-                self._open[shard] = self._opened(path)
+                self._open[shard] = backend(path)[1](path, self.form)
+                if len(self._open) > OPEN_FILES:
+                    self._open.popitem(last=False)[1].close()
             self._open.move_to_end(shard)
             file = self._open[shard]
             if file.clips < stop:
                 raise ValueError(f"it has {file.clips} clips, not {stop}")
+            if one and shard not in self._places:
+                self._note_places(shard, path, file)
             yield file
         except (OSError, ValueError) as error:
             raise DataError(self._told(path, error)) from None
 
-    def _opened(self, path: Path) -> Any:
-        """Those that were read longest ago make room for it."""
-        if self._most is None:
-            self._most = most_open(OPEN_FILES)
-        self._close_down_to(self._most - 1)
-        read = backend(path)[1]
+    def _note_places(self, shard: int, path: Path, file: Any) -> None:
+        """As many as there may be open files; the others go on being read through HDF5."""
+        if self._room is None:
+            self._room = most_open(MOST_PLACES)
+        if len(self._places) >= self._room:
+            return
         try:
-            return read(path, self.form)
-        except OSError as error:
-            if system_error(error) not in (EMFILE, ENFILE) or not self._open:
-                raise
-        self._most = max(1, len(self._open) // 2)  # other parts of the process keep files open, too
-        self._close_down_to(self._most - 1)
-        return read(path, self.form)
-
-    def _close_down_to(self, count: int) -> None:
-        while len(self._open) > count:
-            self._open.popitem(last=False)[1].close()
+            found = file.places(path)
+        except OSError:  # of the system, which allows no more after all
+            self._room = len(self._places)
+            return
+        if found is not None:
+            self._places[shard] = found
 
     def _told(self, path: Path, error: Exception) -> str:
         """A shard that the system does not give may be whole: then nobody is told to write it again."""
@@ -84,9 +91,15 @@ class Shards:
 
     def frame(self, shard: int, row: int, pick: int) -> NDArray[np.uint8]:
         """(H, W, 3) RGB."""
-        with self._reading(shard, row + 1) as file:
+        with self._reading(shard, row + 1, one=True) as file:
             stored = file.frame(row, pick)
-            return self.form.refuse_frame(decode_jpeg(stored)) if self.form.jpeg else stored
+            if stored is not None:
+                return self._decoded(stored)
+        with self._reading(shard, row + 1) as file:
+            return self._decoded(file.frame(row, pick))
+
+    def _decoded(self, stored: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return self.form.refuse_frame(decode_jpeg(stored)) if self.form.jpeg else stored
 
     def stored(self, shard: int, row: int, pick: int) -> NDArray[np.uint8]:
         """As it lies there, pixels or JPEG bytes."""
@@ -107,6 +120,10 @@ class Shards:
 
     def sound(self, shard: int, row: int) -> NDArray[Any]:
         """(S,) int16, or (T, F) float32."""
+        with self._reading(shard, row + 1, one=True) as file:
+            stored = file.sound(row)
+            if stored is not None:
+                return stored
         with self._reading(shard, row + 1) as file:
             return file.sound(row)
 

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +121,7 @@ class Workers:
         finally:
             for future, block in waiting:  # what is still being read may be written for a while
                 future.cancel()
-                future.add_done_callback(lambda _, block=block: blocks.give_back(block))
+                future.add_done_callback(partial(_given_back, blocks, block))
 
     def _number(self, job: Job) -> int:
         for number, known in self._jobs.items():
@@ -131,6 +132,10 @@ class Workers:
         (self._folder / str(number)).write_bytes(pickle.dumps(job))
         self._jobs[number] = job
         return number
+
+
+def _given_back(blocks: Blocks, block: Block | None, _: Any) -> None:
+    blocks.give_back(block)
 
 
 def _ended(pool: ProcessPoolExecutor, folder: Path, blocks: Blocks) -> None:

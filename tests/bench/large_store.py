@@ -12,13 +12,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
-import torch
 
 from avloc.data.clip import Clip
-from avloc.data.loader import Loader
 from avloc.data.store import Store
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.writing.build import build_store
@@ -41,14 +40,12 @@ class Senses:
     negatives, views, every_frame, proposals = False, 1, False, False
 
     @staticmethod
-    def frame(raw: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
+    def frame(raw: Any, generator: Any = None) -> Any:
         return raw.permute(0, 3, 1, 2).float()
 
-    class sound:
-        rate = RATE
-
-        def __new__(cls, raw: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:  # type: ignore[misc]
-            return raw.float()[:, None]
+    @staticmethod
+    def sound(raw: Any, generator: Any = None) -> Any:
+        return raw.float()[:, None]
 
 
 def make_store(path: Path, clips: int, kind: str) -> None:
@@ -74,6 +71,10 @@ def main() -> None:
     options.add_argument("--epochs", type=int, default=3)
     options.add_argument("--batches", type=int, default=20, help="read of each epoch")
     given = options.parse_args()
+    import torch  # not above: workers import this file, and need no PyTorch
+
+    from avloc.data.loader import Loader
+
     if not (given.store / "store.json").exists():
         began = time.perf_counter()
         make_store(given.store, given.clips, given.kind)

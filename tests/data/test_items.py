@@ -7,6 +7,7 @@ import pytest
 
 from avloc.data import items
 from avloc.data.store import Store
+from avloc.errors import DataError
 from avloc.prepare.writing.build import build_store
 from tests.data.making import SETTINGS, MadeReader, made_listing
 
@@ -88,14 +89,19 @@ def test_names_keep_their_letters_and_lines_their_places(tmp_path):
     assert items.read_items(tmp_path, "digest", {"a": 1, "b": 3}) is None
 
 
-def test_videos_and_labels_come_from_the_columns_while_the_shards_are_those_they_were_read_from(path, tmp_path):
-    store, copy = Store.open(path), Store.open(shutil.copytree(path, tmp_path / "copy", copy_function=shutil.copy))
-    assert store._kept is not None and copy._kept is None  # the copy's files were written later
-    for one, other in ((store, copy), (store.split("even+all"), copy.split("even+all"))):
-        assert one.videos == other.videos and one.labels.tolist() == other.labels.tolist()
-        assert one.video_numbers.tolist() == other.video_numbers.tolist()
-        assert (one.labels.dtype, one.labels.shape) == (other.labels.dtype, other.labels.shape)
-    assert store._shards._open == {} and copy._shards._open
+def test_videos_and_labels_come_from_the_columns_while_the_shards_are_as_large_as_they_were(path, tmp_path):
+    store, other = Store.open(path), Store.open(shutil.copytree(path, tmp_path / "other"))
+    with open(other.path / "shards" / "00001.h5", "ab") as file:
+        file.write(b"more")
+    for one, read in ((store, other), (store.split("even+all"), other.split("even+all"))):
+        assert one._kept is not None and read._kept is None
+        assert one.videos == read.videos and one.labels.tolist() == read.labels.tolist()
+        assert one.video_numbers.tolist() == read.video_numbers.tolist()
+        assert (one.labels.dtype, one.labels.shape) == (read.labels.dtype, read.labels.shape)
+    assert store._shards._open == {} and read._shards._open
+    (other.path / "shards" / "00001.h5").unlink()
+    with pytest.raises(DataError, match=r"00001\.h5: missing"):
+        other.split("all").labels  # noqa: B018
 
 
 def test_what_is_sent_to_a_worker_grows_by_eight_bytes_a_clip(path):

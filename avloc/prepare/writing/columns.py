@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from avloc.data.items import FILE, Items, items_of, read_items, write_items
-from avloc.data.kept_columns import KeptColumns, kept_columns, read_kept, stamps
+from avloc.data.kept_columns import KeptColumns, kept_columns, read_kept, sizes
 from avloc.data.shard_form import form_of
 from avloc.data.shards import Shards
 from avloc.errors import DataError
@@ -35,7 +35,7 @@ def _of_shards(out: Path, settings: Mapping[str, Any], items: Items) -> KeptColu
     shards = Shards(out, form_of(settings), settings["store"])
     places = items.places(np.arange(len(items)))
     try:
-        there = stamps(out, np.unique(items.shard).tolist(), settings["store"])
+        there = sizes(out, np.unique(items.shard).tolist(), settings["store"])
         return kept_columns(shards.texts("videos", *places), shards.column("labels", *places), there)
     except (DataError, OSError):
         return None
