@@ -14,6 +14,7 @@ from avloc.data.plans import Plan
 @dataclass
 class RawBatch:
     """frames, negatives: (B, H, W, 3) uint8. sounds: (B, S) int16, (B, T, F) float32. every: (B, F, H, W, 3), all frames.
+    partners, partner_sounds: as frames and sounds, of the clips' partners.
 
     Frames or sounds are None where their features are kept.
     """
@@ -22,6 +23,8 @@ class RawBatch:
     sounds: Tensor | None
     negatives: Tensor | None = None
     every: Tensor | None = None
+    partners: Tensor | None = None
+    partner_sounds: Tensor | None = None
 
 
 def gathered(frames: Tensor | None, sounds: Tensor | None, part: Plan, every: bool) -> RawBatch:
@@ -32,10 +35,14 @@ def gathered(frames: Tensor | None, sounds: Tensor | None, part: Plan, every: bo
         if part.negative_clips is not None and part.negative_picks is not None:
             others = torch.from_numpy(part.negative_clips), torch.from_numpy(part.negative_picks)
             found.negatives = picked(frames, *others)
+        if part.partner_clips is not None and part.partner_picks is not None:
+            found.partners = picked(frames, torch.from_numpy(part.partner_clips), torch.from_numpy(part.partner_picks))
         if every:
             found.every = frames.index_select(0, clips.to(frames.device))
     if sounds is not None:
         found.sounds = sounds.index_select(0, torch.from_numpy(part.heard).to(sounds.device))
+        if part.partner_sounds is not None:
+            found.partner_sounds = sounds.index_select(0, torch.from_numpy(part.partner_sounds).to(sounds.device))
     return found
 
 

@@ -1,8 +1,6 @@
 """A prepared data set on disk, read lazily; an opened store may be sent to other processes."""
 
 import copy
-import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
@@ -14,18 +12,14 @@ from numpy.typing import NDArray
 
 from avloc.data.clip import BoxTable, Clip
 from avloc.data.clip_reader import ClipReader, Indices, Reads, frames_of
-from avloc.data.items import FILE, Items, digests, items_of, lines_at, read_items
+from avloc.data.items import FILE, Items, lines_at
 from avloc.data.kept_columns import KeptColumns, read_kept
-from avloc.data.manifest import read_manifest
 from avloc.data.masks import MaskTable
+from avloc.data.opening import read_store
 from avloc.data.shard_form import form_of
 from avloc.data.shards import Shards
 from avloc.data.spectrograms import empty_sounds, spectrograms_of
-from avloc.data.store_settings import read_settings, splits_of
-from avloc.errors import DataError
-
-#: where it lies and comes from, and what was not found: not what it holds
-_PLACE = ("source", "beside", "store", "unmatched", "origin")
+from avloc.data.store_settings import splits_of
 
 
 class Store:
@@ -63,26 +57,7 @@ class Store:
     @classmethod
     def open(cls, path: str | Path) -> "Store":
         """Reads the settings and the manifest, no clip; DataError where there is no whole store."""
-        path = Path(path)
-        if not (path / "store.json").is_file():
-            if (path / "building.json").is_file():
-                raise DataError(
-                    f"{path}: this store was not finished; run the `avloc prepare` command that began it again"
-                )
-            raise DataError(
-                f"{path}: no store here (no store.json); `avloc prepare --help` lists what writes one, "
-                "`avloc prepare folder` for videos of your own"
-            )
-        settings = read_settings(path / "store.json")
-        manifest = path / "manifest.jsonl"
-        canonical = json.dumps({key: value for key, value in settings.items() if key not in _PLACE}, sort_keys=True)
-        digest, fingerprint = digests(manifest, canonical.encode())
-        items = read_items(path, digest, settings["splits"])
-        if items is None:
-            rows, text = read_manifest(manifest, settings["splits"])
-            items = items_of(rows, text)
-            fingerprint = hashlib.sha256(canonical.encode() + text).hexdigest()
-        return cls(path, settings, items, fingerprint[:16], digest)
+        return cls(*read_store(Path(path)))
 
     def split(self, name: str) -> "Store":
         """The clips of one list, or of several one after the other: "train_whole+train_solo"."""

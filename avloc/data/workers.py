@@ -47,16 +47,20 @@ class Job:
     sounds: bool = True
 
     def __call__(self, part: Plan) -> Arrays:
-        """frames, negatives (B, H, W, 3) uint8, every (B, F, H, W, 3), sounds (B, S) or (B, T, F)."""
+        """By the names of a RawBatch: frames (B, H, W, 3) or (B, F, H, W, 3) uint8, sounds (B, S) or (B, T, F)."""
         found: Arrays = {}
         if self.frames:
             found["frames"] = self.reader.frames(part.clips, part.picks)
             if part.negative_clips is not None and part.negative_picks is not None:
                 found["negatives"] = self.reader.frames(part.negative_clips, part.negative_picks)
+            if part.partner_clips is not None and part.partner_picks is not None:
+                found["partners"] = self.reader.frames(part.partner_clips, part.partner_picks)
             if self.every:
                 found["every"] = frames_of(self.reader, part.clips, self.every)
         if self.sounds:
             found["sounds"] = self.reader.sounds(part.heard)
+            if part.partner_sounds is not None:
+                found["partner_sounds"] = self.reader.sounds(part.partner_sounds)
         return found
 
 

@@ -28,7 +28,7 @@ def test_a_store_without_its_columns_reads_the_same_from_the_manifest(path, tmp_
     old = shutil.copytree(path, tmp_path / "old")
     (old / items.FILE).unlink()
     with monkeypatch.context() as patched:
-        patched.setattr("avloc.data.store.read_manifest", lambda *_: pytest.fail("the manifest was parsed"))
+        patched.setattr("avloc.data.opening.read_manifest", lambda *_: pytest.fail("the manifest was parsed"))
         with pytest.raises(pytest.fail.Exception):
             Store.open(old)
         new = told(Store.open(path))
