@@ -21,7 +21,8 @@ class LogStft:
 
     log(power + `offset`) / `scale` of ``scipy.signal.spectrogram(waveform, rate, nperseg=window, noverlap=overlap)``:
     Tukey window of 0.25, each window without its mean, density, no padding. `seconds` of each clip are heard, the middle or
-    the first, or in training a ``random`` part; None hears all of it. A clip that is shorter is repeated first. The
+    the first, or in training a ``random`` part; None hears all of it. A clip that is shorter is repeated, and of that its
+    part is heard, or its start where `repeated` is ``first``, as EZ-VSL, SLAVC and FNAC do. The
     defaults are the released spectrograms of Chen et al., CVPR 2021 (257x671 for 10 seconds at 16 kHz, the `first` part) and of
     Zhou et al., WACV 2023 (257x301 for the `middle` 3 seconds at 24 kHz).
 
@@ -38,6 +39,7 @@ class LogStft:
     window: PositiveInt = 512
     overlap: NonNegativeInt = 274
     part: Literal["middle", "first", "random"] = "middle"
+    repeated: Literal["part", "first"] = "part"
     offset: float = 1e-7
     scale: PositiveFloat = 12.0
     shift: float = 0.0
@@ -53,7 +55,10 @@ class LogStft:
             waveforms = varied(waveforms, self.rate, self.shift, self.gain, generator, self.vary)
         if self.seconds is not None:
             samples = int(self.seconds * self.rate) if self.part == "first" else int(self.seconds * self.rate / 2) * 2
-            if self.part == "random" and generator is not None:
+            from_start = self.repeated == "first" and waveforms.shape[1] < samples
+            if from_start:
+                waveforms = excerpt(waveforms, samples, "first")
+            elif self.part == "random" and generator is not None:
                 waveforms = random_excerpt(waveforms, samples, generator)
             else:
                 waveforms = excerpt(waveforms, samples, "first" if self.part == "first" else "middle")

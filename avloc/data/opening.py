@@ -1,4 +1,4 @@
-"""What is read of a store when it is opened: its settings, and what its manifest says, from `columns.npz` where that is there."""
+"""What is read of a store when it is opened: its settings, and what its manifest says, from `columns.npz` if it has that."""
 
 import hashlib
 import json

@@ -37,7 +37,7 @@ class FolderStore(Store):
 
     def __init__(self, root: Path, split: str, rate: int, seconds: float | None = None, frame: int = FRAME) -> None:
         seconds = seconds or SECONDS
-        moments = Moments(SIZE, rate, round(seconds * rate), repeat=True)
+        moments = Moments(SIZE, rate, round(seconds * rate), short="repeat")
         file = next((root / f"{split}{ending}" for ending in ENDINGS if (root / f"{split}{ending}").is_file()), None)
         if file is None:
             there = some((path.name for path in files_in(root, *ENDINGS)), 8) or "none"
