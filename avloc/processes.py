@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torch import Tensor
+    from torch.nn import Module
 
 
 def processors() -> int:
@@ -48,6 +49,19 @@ def leave() -> None:
             distributed.destroy_process_group()
 
 
+def share(count: int) -> range:
+    """Those of `count` numbered pieces of work that this process does."""
+    return range(rank(), count, world_size())
+
+
+def in_turn(values: list[list[Any]]) -> list[Any]:
+    """What each process found of its `share`, put in the order of the pieces."""
+    found: list[Any] = [None] * sum(map(len, values))
+    for number, own in enumerate(values):
+        found[number :: len(values)] = own
+    return found
+
+
 def barrier() -> None:
     if world_size() > 1:
         import torch.distributed as distributed
@@ -64,6 +78,16 @@ def mean(value: "Tensor") -> "Tensor":
     total = value.clone()
     distributed.all_reduce(total)
     return total / world_size()
+
+
+def share_buffers(module: "Module") -> None:
+    """Every process gets the first one's buffers, such as the statistics of batch norms, which each has of its own batches."""
+    if world_size() == 1:
+        return
+    import torch.distributed as distributed
+
+    for buffer in module.buffers():
+        distributed.broadcast(buffer, 0)
 
 
 def gather_rows(rows: "Tensor") -> "Tensor":

@@ -121,6 +121,7 @@ def _epoch(
             sums[name] = sums.get(name, torch.zeros((), device=loader.device)) + term.detach().float()
         if step % 10 == 0:
             report[1](place.done, report[0], f"{phase.name}: step {step + 1} of {steps}")
+    processes.share_buffers(localizer)
     means = {name: float(processes.mean(value / steps)) for name, value in sums.items()}
     if not all(math.isfinite(value) for value in means.values()):
         raise AvlocError(
@@ -164,14 +165,20 @@ def _validate(localizer: Localizer, phase: Phase, loaders: Mapping[str, Loader],
         return {}
     loader = loaders["validation"]
     localizer.eval()
-    sums: dict[str, float] = {}
+    own: list[dict[str, float]] = []
+    steps = processes.share(-(-len(loader.store) // train.batch_size))
     with _autocast(train, loader.device):
-        for batch in loader.in_order(train.batch_size, seed=0, augment=train.val_transform == "train"):
+        for batch in loader.in_order(train.batch_size, 0, train.val_transform == "train", steps):
             terms = phase.objective(batch)
             figures = {"loss": torch.stack([term.float() for term in terms.values()]).sum()}
             figures |= phase.measure(batch) if phase.measure else {}
-            for name, value in figures.items():
-                sums[name] = sums.get(name, 0.0) + float(value) * len(batch)
+            own.append({name: float(value) * len(batch) for name, value in figures.items()})
+        sums: dict[str, float] = {}
+        for figure in processes.in_turn(
+            processes.gather(own)
+        ):  # in their order, so that sums are the same to the last bit
+            for name, value in figure.items():
+                sums[name] = sums.get(name, 0.0) + value
         found = {name: value / len(loader.store) for name, value in sums.items()}
         if len(loader.store.boxes.clip):
             found |= overlaps(localizer, loader, train.batch_size)
