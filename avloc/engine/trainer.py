@@ -4,6 +4,7 @@ import json
 import logging
 import math
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -270,6 +271,8 @@ def _resume(localizer: Localizer, phases: list[Phase], folder: Path, about: Mapp
 def _across_processes(objective: _Objective) -> nn.Module:
     if processes.world_size() == 1:
         return objective
+    # Which parameters a phase leaves out is the method's affair. Where there are none, DDP warns that looking for them is slow.
+    warnings.filterwarnings("ignore", "find_unused_parameters=True was specified")
     return nn.parallel.DistributedDataParallel(objective, find_unused_parameters=True)
 
 

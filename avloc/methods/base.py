@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 import torch
-from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from avloc.data.loader import Batch
@@ -21,7 +21,10 @@ class Train:
     `optimizer` (adam: the decay is an L2 term of the gradient; adamw: decoupled; sgd: with momentum 0.9). warmup: steps of
     linear warm-up (with `warmup_rate`: of that constant factor), and schedule: ``constant`` or ``cosine`` to zero, over
     each phase. milestones: epochs of a phase, from 0, at which its rates are multiplied by `gamma`.
-    precision: fp32 or bf16 (autocast).
+    precision: fp32, or bf16 or fp16 (autocast; fp16 scales the loss and is for GPUs without bf16), or ``auto``: bf16 where the
+    device has it, else fp32. accumulate: batches whose gradients are averaged into one step; contrasts stay within each batch.
+    clip_grad: the longest gradient of a step, by its 2-norm. ema: decay of a moving average of the weights over the steps of a
+    phase; validation sees the average, and the phase leaves it behind.
     select: which epoch's weights a phase leaves behind, judged on the validation split: ``loss`` (lowest), ``accuracy``,
     ``iou`` (of the maps with the validation boxes, highest mean), ``located`` (share of them with an IoU of 0.5 or more),
     or ``last``. resident: keep the split on the device (None: when it fits).
@@ -46,7 +49,10 @@ class Train:
     gamma: float = 0.1
     warmup: NonNegativeInt = 0
     warmup_rate: float | None = None
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Literal["fp32", "bf16", "fp16", "auto"] = "fp32"
+    accumulate: PositiveInt = 1
+    clip_grad: PositiveFloat | None = None
+    ema: Annotated[float, Field(gt=0, lt=1)] | None = None
     select: Literal["loss", "accuracy", "iou", "located", "last"] = "last"
     device: str = "auto"
     workers: NonNegativeInt = 4

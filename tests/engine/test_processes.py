@@ -23,7 +23,7 @@ def trained(tmp_path_factory) -> tuple[Path, str]:
         settings[f"stage{number}"]["train"] |= {"epochs": 2, "batch_size": 3}
     config, run = write_config(folder / "tiny.yaml", settings), folder / "run"
     first = torchrun("-m", "--", "avloc", "train-stage1", "--config", config, "--run", run, "--json")
-    avloc.cluster(run=run)
+    torchrun("-m", "--", "avloc", "cluster", "--run", run)
     torchrun("-m", "--", "avloc", "train-stage2", "--run", run)
     return run, first.stdout
 
@@ -52,6 +52,9 @@ def test_every_clip_has_one_pseudo_label_whatever_the_processes(trained):
     labels = load_file(run / "stage1" / "classify.safetensors")["memory.labels"]
     assert labels.shape == (18,) and set(labels.tolist()) <= {0, 1, 2}
     clusters = np.load(run / "clusters.npz")
+    avloc.cluster(run=run)
+    again = np.load(run / "clusters.npz")
+    assert all(np.array_equal(clusters[name], again[name]) for name in clusters.files)
     assert (
         clusters["labels"].shape == (18,)
         and list(clusters["ids"]) == avloc.Store.open(run.parent / "store").split("train").ids
