@@ -80,13 +80,13 @@ class Store:
         return part
 
     def __len__(self) -> int:
-        return len(self._places[0])
+        return len(self.places[0])
 
     def __repr__(self) -> str:
         return f"Store({str(self.path)!r}, split={self.split_name!r}, {len(self)} clips)"
 
     @cached_property
-    def _places(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def places(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """(N,) shard of each clip, (N,) row in it."""
         return self._items.places(self._chosen)
 
@@ -109,7 +109,7 @@ class Store:
         """N names; clips of one video are not independent of each other."""
         if self._kept is not None:
             return [self._kept.videos[number] for number in self._kept.video[self._clips].tolist()]
-        return self._shards.texts("videos", *self._places)
+        return self._shards.texts("videos", *self.places)
 
     @cached_property
     def video_numbers(self) -> NDArray[np.int64]:
@@ -144,22 +144,22 @@ class Store:
     @cached_property
     def frame_keys(self) -> list[tuple[str, ...]]:
         """N times F names of frames; an empty one where an annotation has no name for it."""
-        return [tuple(keys) for keys in self._shards.texts("keys", *self._places)]
+        return [tuple(keys) for keys in self._shards.texts("keys", *self.places)]
 
     @cached_property
     def boxes(self) -> BoxTable:
         """All boxes, ordered by clip."""
-        return self._shards.boxes(*self._places)
+        return self._shards.boxes(*self.places)
 
     @cached_property
     def masks(self) -> MaskTable:
         """All masks, ordered by clip, none where the store has none; `masks.pixels` reads them."""
-        return self._shards.masks(*self._places, self.size) if self.masked else MaskTable.empty()
+        return self._shards.masks(*self.places, self.size) if self.masked else MaskTable.empty()
 
     @cached_property
     def clip_reader(self) -> Reads:
         """What reads frames and sounds of these clips, in this process or, sent there, in another one."""
-        return ClipReader(self._shards, *self._places)
+        return ClipReader(self._shards, *self.places)
 
     def frames(self, clips: Indices, picks: Indices) -> NDArray[np.uint8]:
         """Of each clip one frame, RGB: (n, H, W, 3)."""
@@ -176,13 +176,13 @@ class Store:
     def all_frames(self) -> NDArray[np.uint8]:
         """(N, F, H, W, 3) RGB, in memory."""
         out = np.empty((len(self), self.frames_per_clip, self.size, self.size, 3), np.uint8)
-        self._shards.fill_frames(out, *self._places)
+        self._shards.fill_frames(out, *self.places)
         return out
 
     def all_sounds(self) -> NDArray[Any]:
         """All of `sounds`, in memory."""
         out = empty_sounds(self.settings, len(self))
-        self._shards.fill_sounds(out, *self._places)
+        self._shards.fill_sounds(out, *self.places)
         return out
 
     @property
@@ -194,7 +194,7 @@ class Store:
     def clip(self, index: int) -> Clip:
         """One clip whole."""
         index = range(len(self))[index]
-        shard, row = (int(places[index]) for places in self._places)
+        shard, row = (int(places[index]) for places in self.places)
         frames = np.stack([self._shards.frame(shard, row, pick) for pick in range(self.frames_per_clip)])
         sound, about = self._shards.sound(shard, row), self.about(index)
         if self.spectrograms is None:
@@ -219,7 +219,7 @@ class Store:
 
     def stored(self, index: int) -> tuple[list[NDArray[np.uint8]], NDArray[Any]]:
         """The frames of a clip as they lie there, pixels or JPEG bytes, and its waveform or spectrogram."""
-        shard, row = (int(places[index]) for places in self._places)
+        shard, row = (int(places[index]) for places in self.places)
         frames = [self._shards.stored(shard, row, pick) for pick in range(self.frames_per_clip)]
         return frames, self._shards.sound(shard, row)
 
@@ -230,7 +230,7 @@ class Store:
         yield from zip(rows, map(range, [0, *stops], stops), strict=False)
 
     def _column(self, name: str) -> NDArray[Any]:
-        return self._shards.column(name, *self._places)
+        return self._shards.column(name, *self.places)
 
 
 _CACHED = {name for name, value in vars(Store).items() if isinstance(value, cached_property)}
