@@ -1,8 +1,9 @@
 """How gradients become steps: at which precision, of how many batches, up to which length, and averaged afterwards."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,9 +20,7 @@ def number_type(precision: str, device: torch.device) -> torch.dtype:
     AvlocError for fp16 without a GPU: processors compute it slowly, and have bf16 or nothing.
     """
     if precision == "auto":
-        found = torch.bfloat16 if has_bf16(device) else torch.float32
-        log.info("precision auto: %s on %s", "bf16" if found == torch.bfloat16 else "fp32", device)
-        return found
+        return torch.bfloat16 if has_bf16(device) else torch.float32
     if precision == "fp16" and device.type != "cuda":
         raise AvlocError(
             f"train.precision is fp16, which needs a GPU, and the device is {device}; set auto, bf16 or fp32"
@@ -37,20 +36,37 @@ def has_bf16(device: torch.device) -> bool:
     return device.type == "cpu" and any(ask is not None and ask() for ask in asked)
 
 
+def autocast(train: Train, device: torch.device) -> torch.autocast:
+    kind = number_type(train.precision, device)
+    half = kind != torch.float32
+    return torch.autocast(device.type, kind if half else torch.bfloat16, enabled=half)
+
+
 class Steps:
     """The steps of one training, on one device.
 
-    scaler: keeps fp16 gradients from vanishing; it does nothing at other precisions.
+    scaler: keeps fp16 gradients from vanishing; it does nothing at other precisions. average: of the weights, see `Average`.
     """
 
     def __init__(self, train: Train, device: torch.device) -> None:
         self.train, self.device = train, device
         self.kind = number_type(train.precision, device)
+        if train.precision == "auto":
+            log.info("train.precision auto: %s on %s", "bf16" if self.kind == torch.bfloat16 else "fp32", device)
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.kind == torch.float16)
+        self.average = Average(train.ema)
 
-    def autocast(self) -> torch.autocast:
-        half = self.kind != torch.float32
-        return torch.autocast(self.device.type, self.kind if half else torch.bfloat16, enabled=half)
+    def to_state(self) -> dict[str, Any]:
+        """What a training must know to go on, as tensors and plain values."""
+        average = {name: value.cpu() for name, value in (self.average.values or {}).items()}
+        return {"scaler": self.scaler.state_dict(), "average": average}
+
+    def from_state(self, state: Mapping[str, Any]) -> None:
+        """A state of an earlier version has neither."""
+        if state.get("scaler"):
+            self.scaler.load_state_dict(state["scaler"])
+        if state.get("average"):
+            self.average.values = {name: value.to(self.device) for name, value in state["average"].items()}
 
     def __call__(
         self, loss: Tensor, optimizers: Sequence[torch.optim.Optimizer], factor: float, step: int, steps: int

@@ -17,6 +17,7 @@ from avloc import processes
 from avloc.data.loader import Batch, Loader, seed_of
 from avloc.engine import checkpoints
 from avloc.engine.collect import Collector
+from avloc.engine.stepping import Steps, autocast
 from avloc.engine.validation import overlaps
 from avloc.errors import AvlocError, RunError
 from avloc.files import write_text
@@ -72,22 +73,25 @@ def fit(
     total = sum(phase.epochs for phase in phases)
     if not total:
         raise AvlocError(f"train.epochs is {train.epochs}, so there is nothing to train; raise it")
-    place = _resume(localizer, phases, folder, about)
+    steps = Steps(train, loaders["train"].device)
+    place = _resume(localizer, phases, folder, about, steps)
     objective = _Objective(localizer)
     stepped = _across_processes(objective)
     while place.phase < len(phases):
         phase = phases[place.phase]
         objective.objective = phase.objective
+        if place.epoch == 0:
+            steps.average.values = None
         if place.epoch == 0 and phase.before is not None:
             progress(place.done, total, f"{phase.name}: preparing")
             phase.before(Collector(localizer, loaders, train.batch_size, seed_of(seed, place.done) % 2**31))
         while place.epoch < phase.epochs:
-            entry = _epoch(localizer, stepped, phase, place, loaders, train, seed, (total, progress))
+            entry = _epoch(localizer, stepped, phase, place, loaders, train, seed, steps, (total, progress))
             place.epoch, place.done = place.epoch + 1, place.done + 1
             place.log.append(entry)
             progress(place.done, total, _summary(entry))
             finished = place.epoch == phase.epochs
-            _keep(localizer, phases, place, finished, train, folder, about, before_writing, card or {})
+            _keep(localizer, phases, place, finished, train, folder, about, before_writing, card or {}, steps)
         place.phase, place.epoch = place.phase + 1, 0
     return place.log
 
@@ -100,6 +104,7 @@ def _epoch(
     loaders: Mapping[str, Loader],
     train: Train,
     seed: int,
+    made: Steps,
     report: tuple[int, Progress],
 ) -> dict[str, Any]:
     started = time.perf_counter()
@@ -110,14 +115,11 @@ def _epoch(
     sums: dict[str, Tensor] = {}
     for step, batch in enumerate(loader.training(train.batch_size, seed, place.done)):
         factor = rate_factor(train, phase, place.epoch * steps + step, phase.epochs * steps)
-        with _autocast(train, loader.device):
+        with autocast(train, loader.device):
             terms = objective(batch)
         loss = torch.stack([term.float() for term in terms.values()]).sum()
-        for optimizer in phase.optimizers:
-            optimizer.zero_grad(set_to_none=train.zero_grad_none)
-        loss.backward()
-        for optimizer in phase.optimizers:
-            _step(optimizer, factor)
+        if made(loss, phase.optimizers, factor, step, steps):
+            made.average.add(localizer)
         for name, term in terms.items():
             sums[name] = sums.get(name, torch.zeros((), device=loader.device)) + term.detach().float()
         if step % 10 == 0:
@@ -130,18 +132,10 @@ def _epoch(
             "the last whole epoch is kept"
         )
     entry: dict[str, Any] = {"phase": phase.name, "epoch": place.done + 1, "loss": sum(means.values()), **means}
-    entry["validation"] = _validate(localizer, phase, loaders, train)
+    with made.average.shown(localizer):
+        entry["validation"] = _validate(localizer, phase, loaders, train)
     entry["seconds"] = round(time.perf_counter() - started, 3)
     return entry
-
-
-def _step(optimizer: torch.optim.Optimizer, factor: float) -> None:
-    rates = [group["lr"] for group in optimizer.param_groups]
-    for group in optimizer.param_groups:
-        group["lr"] *= factor
-    optimizer.step()
-    for group, rate in zip(optimizer.param_groups, rates, strict=True):
-        group["lr"] = rate
 
 
 def rate_factor(train: Train, phase: Phase, step: int, steps: int) -> float:
@@ -155,10 +149,6 @@ def rate_factor(train: Train, phase: Phase, step: int, steps: int) -> float:
     return factor * train.gamma ** sum(epoch >= milestone for milestone in train.milestones)
 
 
-def _autocast(train: Train, device: torch.device) -> torch.autocast:
-    return torch.autocast(device.type, torch.bfloat16, enabled=train.precision == "bf16")
-
-
 @torch.no_grad()
 def _validate(localizer: Localizer, phase: Phase, loaders: Mapping[str, Loader], train: Train) -> dict[str, float]:
     """Means over the validation split: the objective's terms and their sum, the phase's measures, and the maps' IoU."""
@@ -168,7 +158,7 @@ def _validate(localizer: Localizer, phase: Phase, loaders: Mapping[str, Loader],
     localizer.eval()
     own: list[dict[str, float]] = []
     steps = processes.share(-(-len(loader.store) // train.batch_size))
-    with _autocast(train, loader.device):
+    with autocast(train, loader.device):
         for batch in loader.in_order(train.batch_size, 0, train.val_transform == "train", steps):
             terms = phase.objective(batch)
             figures = {"loss": torch.stack([term.float() for term in terms.values()]).sum()}
@@ -196,6 +186,7 @@ def _keep(
     about: Mapping[str, Any],
     before_writing: Callable[[], None],
     card: Mapping[str, str],
+    steps: Steps,
 ) -> None:
     """The selected weights of the phase and the state to go on from; only the first process writes."""
     phase, entry = phases[place.phase], place.log[-1]
@@ -205,7 +196,8 @@ def _keep(
         if processes.is_first():
             path = folder / f"{phase.name}.safetensors"
             before_writing()
-            checkpoints.save_weights(localizer, path, **card, **about, phase=phase.name, epoch=entry["epoch"])
+            with steps.average.shown(localizer):
+                checkpoints.save_weights(localizer, path, **card, **about, phase=phase.name, epoch=entry["epoch"])
     if processes.is_first():
         following = (place.phase + 1, 0) if finished else (place.phase, place.epoch)
         optimizers = _optimizers(phases)
@@ -215,6 +207,7 @@ def _keep(
             "optimizers": {n: o.state_dict() for n, o in optimizers.items() if o.state and _used(o, phases[following[0] :])},
             "weights": {name: value.cpu() for name, value in localizer.state_dict().items()},
             "memory": {name: value.cpu() for name, value in localizer.memory.items()},
+            **steps.to_state(),
         }  # fmt: skip
         before_writing()
         checkpoints.save_state(folder / f"state-{place.done:06d}.pt", state)
@@ -248,7 +241,7 @@ def _used(optimizer: torch.optim.Optimizer, phases: list[Phase]) -> bool:
     return any(optimizer is other for phase in phases for other in phase.optimizers)
 
 
-def _resume(localizer: Localizer, phases: list[Phase], folder: Path, about: Mapping[str, Any]) -> Place:
+def _resume(localizer: Localizer, phases: list[Phase], folder: Path, about: Mapping[str, Any], steps: Steps) -> Place:
     states = sorted(folder.glob("state-*.pt"))
     if not states:
         return Place()
@@ -264,6 +257,7 @@ def _resume(localizer: Localizer, phases: list[Phase], folder: Path, about: Mapp
     optimizers = _optimizers(phases)
     for number, values in state["optimizers"].items():
         optimizers[number].load_state_dict(values)
+    steps.from_state(state)
     log.info("going on after epoch %d", state["done"])
     return Place(state["phase"], state["epoch"], state["done"], state["best"], json.loads(state["log"]))
 

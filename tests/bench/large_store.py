@@ -62,6 +62,12 @@ def mebibytes() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
+def processor_seconds() -> float:
+    """Of this process and its workers."""
+    every = [psutil.Process(), *psutil.Process().children(recursive=True)]
+    return sum(sum(process.cpu_times()[:2]) for process in every)
+
+
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("store", type=Path)
@@ -87,18 +93,17 @@ def main() -> None:
     loader = Loader(store, Senses(), torch.device("cpu"), given.workers, resident=False)
     print(f"Loader: {time.perf_counter() - began:.2f} s")
     for epoch in range(given.epochs):
-        began = time.perf_counter()
+        began, used = time.perf_counter(), processor_seconds()
         batches = loader.training(32, 0, epoch)
         next(batches)
-        first = time.perf_counter() - began
+        first, used = time.perf_counter() - began, processor_seconds() - used
         for _, _ in zip(range(given.batches), batches, strict=False):
             pass
         each = (time.perf_counter() - began - first) / given.batches
         sizes = [child.memory_info().rss / 2**20 for child in psutil.Process().children(recursive=True)]
         workers = ", ".join(f"{size:.0f}" for size in sorted(sizes)[-given.workers :]) if given.workers else "none"
-        print(
-            f"epoch {epoch}: first batch after {first:.2f} s, then {1e3 * each:.1f} ms each; MiB of workers: {workers}"
-        )
+        when = f"first batch after {first:.2f} s ({used:.2f} of processors), then {1e3 * each:.1f} ms each"
+        print(f"epoch {epoch}: {when}; MiB of workers: {workers}")
         batches.close()
 
 

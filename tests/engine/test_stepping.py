@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from avloc.engine import stepping
-from avloc.engine.stepping import Average, Steps, number_type
+from avloc.engine.stepping import Average, Steps, autocast, number_type
 from avloc.errors import AvlocError
 from avloc.methods.base import Train
 
@@ -71,7 +71,7 @@ def test_auto_is_bf16_where_the_device_has_it(monkeypatch):
     for has, kind in ((True, torch.bfloat16), (False, torch.float32)):
         monkeypatch.setattr(stepping, "has_bf16", lambda device, has=has: has)
         assert number_type("auto", CPU) == kind
-        assert Steps(replace(TRAIN, precision="auto"), CPU).autocast().fast_dtype == torch.bfloat16
+        assert autocast(replace(TRAIN, precision="auto"), CPU)._enabled == has
     assert isinstance(stepping.has_bf16(CPU), bool)
 
 
