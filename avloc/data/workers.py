@@ -119,8 +119,8 @@ class Workers:
         except BrokenProcessPool:
             self.close()
             raise DataError(
-                f"{what}: a process that was reading it was ended by the system, perhaps for want of memory; "
-                "lower train.workers, then run the command again"
+                f"{what}: a process that was reading it was killed, perhaps because memory ran out (then lower train.workers), "
+                'or could not start because the script that trains has no `if __name__ == "__main__":`'
             ) from None
         finally:
             for future, block in waiting:  # what is still being read may be written for a while

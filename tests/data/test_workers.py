@@ -106,7 +106,7 @@ def test_a_worker_that_is_killed_ends_the_command_in_one_line(store, workers):
     next(batches)
     for process in workers._pool._processes.values():
         os.kill(process.pid, signal.SIGKILL)
-    with pytest.raises(DataError, match="data/mine: a process that was reading it was ended by the system"):
+    with pytest.raises(DataError, match="data/mine: a process that was reading it was killed"):
         list(batches)
     assert same(copied(workers.read(job, parts(3), "s")), list(map(job, parts(3))))  # started again
 
