@@ -38,7 +38,7 @@ class Hdf5Places:
     @classmethod
     def of(cls, file: h5py.File, path: Path, form: Form) -> "Hdf5Places | None":
         """None where its clips do not lie as avloc writes them. file: open, of that path, and of that form."""
-        if file.userblock_size or file.id.get_create_plist().get_sizes() != (8, 8):
+        if not hasattr(os, "pread") or file.userblock_size or file.id.get_create_plist().get_sizes() != (8, 8):
             return None
         found = [_chunks(file[name].id) for name in ("frames", "sounds")]
         if any(places is None for places in found):

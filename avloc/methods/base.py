@@ -33,6 +33,7 @@ class Train:
     where the view is not random in training; with `versions` N, N random views of each frame and sound are drawn once and kept,
     and a batch shows one of them.
     val_transform: the view of validation frames; ``train`` augments them, as the released DSOL code does by accident.
+    fused: PyTorch's fused form of the optimizer, which is faster and rounds otherwise in the last bits.
     zero_grad_none: False leaves zero gradients, so that unreached parameters go on moving by momentum and decay, as in
     PyTorch before 2.0.
     """
@@ -57,6 +58,7 @@ class Train:
     device: str = "auto"
     workers: NonNegativeInt = 4
     resident: bool | None = None
+    fused: bool = False
     zero_grad_none: bool = True
     keep: Literal["auto", "memory", "store", "never"] = "auto"
     versions: NonNegativeInt = 0
@@ -68,10 +70,11 @@ class Train:
         """parameters: or torch's groups of them, each with settings of its own."""
         groups: Any = list(parameters)
         lr = self.lr if lr is None else lr
+        settings: dict[str, Any] = {"lr": lr, "weight_decay": self.weight_decay, "fused": self.fused or None}
         if self.optimizer == "sgd":
-            return torch.optim.SGD(groups, lr=lr, momentum=0.9, weight_decay=self.weight_decay)
+            return torch.optim.SGD(groups, momentum=0.9, **settings)
         kind = torch.optim.AdamW if self.optimizer == "adamw" else torch.optim.Adam
-        return kind(groups, lr=lr, weight_decay=self.weight_decay)
+        return kind(groups, **settings)
 
 
 class Collect(Protocol):

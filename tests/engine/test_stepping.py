@@ -40,6 +40,14 @@ def test_the_last_batches_make_a_step_of_their_own_size():
     torch.testing.assert_close(trained(replace(TRAIN, accumulate=3), batches), apart.weight.detach())
 
 
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
+def test_a_fused_optimizer_makes_the_same_steps_but_for_rounding(optimizer):
+    batches = torch.randn(6, 4, 3, generator=torch.Generator().manual_seed(1))
+    train = replace(TRAIN, optimizer=optimizer, weight_decay=0.1)
+    torch.testing.assert_close(trained(replace(train, fused=True), batches), trained(train, batches))
+    assert train.make_optimizer([nn.Parameter(torch.ones(1))]).defaults["fused"] is None
+
+
 def test_a_gradient_that_is_too_long_is_cut_and_a_short_one_left():
     for scale, cut in ((100.0, True), (0.01, False)):
         weight = nn.Parameter(torch.tensor([3.0, 4.0]))
