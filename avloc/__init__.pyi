@@ -57,6 +57,8 @@ from avloc.verbs.match_clusters import match_clusters as match_clusters
 from avloc.verbs.predict import predict as predict
 from avloc.verbs.pseudo_labels import pseudo_labels as pseudo_labels
 from avloc.verbs.recipes import recipes as recipes
+from avloc.verbs.run import run as run
+from avloc.verbs.sweep import sweep as sweep
 from avloc.verbs.train_stage1 import train_stage1 as train_stage1
 from avloc.verbs.train_stage2 import train_stage2 as train_stage2
 from avloc.verbs.visualize import visualize as visualize

@@ -31,8 +31,8 @@ def cycle_figures(
     RunError when its weights are not there.
     """
     number = experiment.number_of(test.stage)
-    kind = experiment.localizers[number - 1]
-    drawn = {what: draw for what, (function, draw) in SEVERAL.items() if hasattr(kind, function)}
+    kind: Any = experiment.localizers[number - 1]
+    drawn = {what: draw for what, (function, draw) in SEVERAL.items() if kind.can(function)}
     if not drawn:
         return {}
     stage = experiment.stage(number)

@@ -19,9 +19,21 @@ def stage_one_run(experiment: Experiment, run: Run) -> Run:
     return experiment.other_run("start.stage1", other) if other is not None else run
 
 
+def finds_objects(experiment: Experiment) -> bool:
+    """Whether stage one finds objects that can be clustered."""
+    kind: Any = experiment.localizers[0]
+    return bool(kind.can("object_features"))
+
+
+def clusters_objects(experiment: Experiment) -> bool:
+    """Whether the second stage of an experiment starts from clusters of the objects that its first stage finds."""
+    kind: Any = experiment.localizers[-1]
+    return 2 in experiment.stages and finds_objects(experiment) and bool(kind.uses_clusters)
+
+
 def refuse_without_objects(experiment: Experiment, run: Run) -> None:
     """RunError for a method whose stage one finds no objects to cluster."""
-    if not hasattr(experiment.localizers[0], "object_features"):
+    if not finds_objects(experiment):
         raise RunError(
             f"{run.path}: {experiment.method} clusters no objects; go on with `avloc evaluate --run {run.path}`"
         )
@@ -41,7 +53,7 @@ def last_trained(experiment: Experiment, run: Run) -> int:
 
 def load_stage(experiment: Experiment, run: Run, number: int, phases: tuple[str, ...] | None = None) -> Localizer:
     """A trained stage, from the weights of the first of `phases` (None: those that serve `locate`) that is there."""
-    if not _needs_training(experiment, number):
+    if not needs_training(experiment, number):
         return experiment.build(number).eval()
     localizer = experiment.build(number, pretrained=False)
     before = stage_one_run(experiment, run)
@@ -77,14 +89,16 @@ def fill(experiment: Experiment, localizer: Localizer, number: int, path: Path) 
     return about
 
 
-def _needs_training(experiment: Experiment, number: int) -> bool:
+def needs_training(experiment: Experiment, number: int) -> bool:
+    """Whether a stage learns anything; ConfigError for a number that is not there."""
     experiment.stage(number)  # which refuses a number that is not there
-    return bool(getattr(experiment.localizers[number - 1], "needs_training", True))
+    kind: Any = experiment.localizers[number - 1]
+    return bool(kind.needs_training)
 
 
 def refuse_without_training(experiment: Experiment, run: Run, number: int) -> None:
     """RunError for a stage that has nothing to learn."""
-    if not _needs_training(experiment, number):
+    if not needs_training(experiment, number):
         raise RunError(
             f"{experiment.method} needs no training; go on with "
             f"`avloc evaluate --config {experiment.source.source} --run {run.path}`"
@@ -145,7 +159,7 @@ def weights_of(experiment: Experiment, run: Run, number: int, localizer: Localiz
 
     localizer: the stage itself, for its arguments may decide which phase's weights serve it.
     """
-    if not _needs_training(experiment, number):
+    if not needs_training(experiment, number):
         return ""
     where = stage_one_run(experiment, run) if number == 1 else run
     return weights_id(where.weights(number, localizer.weights_from))

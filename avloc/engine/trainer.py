@@ -204,6 +204,7 @@ def _keep(
         state = {
             "phase": following[0], "epoch": following[1], "done": place.done, "best": place.best, "log": json.dumps(place.log),
             "about": {name: str(value) for name, value in about.items()},
+            "epochs": train.epochs, "finished": following[0] == len(phases),
             "optimizers": {n: o.state_dict() for n, o in optimizers.items() if o.state and _used(o, phases[following[0] :])},
             "weights": {name: value.cpu() for name, value in localizer.state_dict().items()},
             "memory": {name: value.cpu() for name, value in localizer.memory.items()},

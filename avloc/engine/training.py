@@ -177,11 +177,7 @@ def _refuse_choosing_on_tests(experiment: Experiment, stage: Stage) -> None:
     data, select = stage.data, stage.train.select
     if select == "last":
         return
-    tested = [
-        name
-        for name, test in experiment.evaluate.items()
-        if test.split == data.validation and _hold_the_same(test.store, data.store)
-    ]
+    tested = tests_on_validation(experiment, stage)
     if not tested:
         return
     found = f"train.select: {select} chooses the epoch on {data.validation}, which evaluate.{tested[0]} tests"
@@ -191,6 +187,16 @@ def _refuse_choosing_on_tests(experiment: Experiment, stage: Stage) -> None:
             "data.select_on_test: true"
         )
     log.warning("%s: its results will be optimistic", found)
+
+
+def tests_on_validation(experiment: Experiment, stage: Stage) -> list[str]:
+    """Test sets that are the validation split of a stage."""
+    data = stage.data
+    return [
+        name
+        for name, test in experiment.evaluate.items()
+        if data.validation is not None and test.split == data.validation and _hold_the_same(test.store, data.store)
+    ]
 
 
 def _hold_the_same(one: Path, other: Path) -> bool:

@@ -171,6 +171,26 @@ class Localizer(nn.Module):
         """The same of sounds."""
         return None
 
+    def object_features(self, batch: Batch) -> dict[str, Tensor]:
+        """What `avloc cluster` clusters: `objects` (B, C), a row for each clip, and what else a method collects with them.
+
+        A method that has it also has `clusters`, their number.
+        """
+        raise TypeError(f"{type(self).__name__} finds no objects to cluster")
+
+    def cycles(self, batch: Batch) -> Tensor:
+        """The maps of each of T + 1 cycles, (T + 1, B, 1, h, w), of a method that refines its map step by step."""
+        raise TypeError(f"{type(self).__name__} has no cycles")
+
+    def node_maps(self, batch: Batch) -> Tensor:
+        """The maps of each of K nodes of a graph, (K, B, 1, h, w), of a method that makes its map of several."""
+        raise TypeError(f"{type(self).__name__} has no nodes")
+
+    @classmethod
+    def can(cls, ability: str) -> bool:
+        """Whether a method has an optional ability: whether its class defines `object_features`, `cycles` or `node_maps`."""
+        return getattr(cls, ability) is not getattr(Localizer, ability)
+
     def start_from(self, previous: "Localizer", dictionary: Any) -> None:
         """Take what a later stage needs of the stage before it and of the object dictionary (K, C), None for none."""
         raise TypeError(f"{type(self).__name__} starts from no other stage")
