@@ -3,6 +3,7 @@
 from avloc.annotations.truth import Truth as Truth
 from avloc.data.clip import Clip as Clip
 from avloc.data.loader import Batch as Batch
+from avloc.data.needs import Needs as Needs
 from avloc.data.store import Store as Store
 from avloc.data.views import FrameView as FrameView
 from avloc.data.views import LogMel as LogMel
@@ -17,6 +18,7 @@ from avloc.engine.run import Run as Run
 from avloc.errors import AvlocError as AvlocError
 from avloc.methods.base import Localizer as Localizer
 from avloc.methods.base import Phase as Phase
+from avloc.methods.base import Published as Published
 from avloc.methods.base import Train as Train
 from avloc.predictions import write_predictions as write_predictions
 from avloc.prepare.audioset_instrument import prepare_audioset_instrument as prepare_audioset_instrument

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +25,7 @@ def refuse_untrained(experiment: Experiment, run: Run, wanted: Sequence[str]) ->
     for name in wanted:
         number = experiment.number_of(experiment.evaluate[name].stage)
         where = stage_one_run(experiment, run) if number == 1 else run
-        kind: Any = experiment.localizers[number - 1]
+        kind = experiment.localizers[number - 1]
         if not kind.needs_training:
             continue
         try:

@@ -31,7 +31,7 @@ def cycle_figures(
     RunError when its weights are not there.
     """
     number = experiment.number_of(test.stage)
-    kind: Any = experiment.localizers[number - 1]
+    kind = experiment.localizers[number - 1]
     drawn = {what: draw for what, (function, draw) in SEVERAL.items() if kind.can(function)}
     if not drawn:
         return {}

@@ -1,6 +1,5 @@
 """The experiment a configuration describes: its method's stages, its data, its training, checked before anything runs."""
 
-import importlib
 import inspect
 import logging
 from collections.abc import Callable, Container, Sequence
@@ -8,8 +7,9 @@ from dataclasses import dataclass, field, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from avloc import registry
 from avloc.config import Section, check, dump, flat, read_section, suggestion
+from avloc.engine.method_modules import load_method
+from avloc.engine.method_modules import method_names as method_names
 from avloc.engine.places import OPTIONS, Kind, Places
 from avloc.engine.run import Run
 from avloc.engine.settings import ClusterSettings, Data, Start, TestSet, problems_of
@@ -42,7 +42,7 @@ class Experiment:
     method: str
     seed: int
     source: Section
-    localizers: tuple[Callable[..., "Localizer"], ...]
+    localizers: tuple["type[Localizer]", ...]
     stages: dict[int, Stage] = field(default_factory=dict)
     cluster: ClusterSettings = field(default_factory=ClusterSettings)
     start: Start = field(default_factory=Start)
@@ -77,7 +77,8 @@ class Experiment:
         of arguments read those alone."""
         import torch
 
-        localizer, model = self.localizers[number - 1], dict(self.stage(number).model)
+        localizer: Callable[..., Localizer] = self.localizers[number - 1]
+        model = dict(self.stage(number).model)
         if pretrained is not True:
             model = {k: one.default for k, one in inspect.signature(localizer).parameters.items()} | model
         for name, value in model.items():
@@ -90,25 +91,6 @@ class Experiment:
 
 
 SECTIONS = ("method", "seed", "start", "stage1", "cluster", "stage2", "evaluate")
-
-
-def load_method(name: str) -> Any:
-    """The module of a method: a file of avloc.methods, or any importable module by its dotted name."""
-    if "." in name:
-        found: Any = registry.outside(name)
-    elif name in registry.methods():
-        found = importlib.import_module(f"avloc.methods.{name}")
-    else:
-        raise ConfigError(
-            f"method: {name!r} is not known; expected one of {', '.join(method_names())}, or a module's name"
-        )
-    if not hasattr(found, "STAGES"):
-        raise ConfigError(f"method: the module {found.__name__} has no STAGES, the tuple of its Localizers")
-    return found
-
-
-def method_names() -> list[str]:
-    return registry.methods()
 
 
 def read_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
@@ -146,7 +128,7 @@ def experiment_of(section: Section) -> Experiment:
         unknown = [key for key in part.values if key not in ("model", "data", "train")]
         problems += [f"{part.where([key])}: unknown key; expected model, data, train" for key in unknown]
         model = check(part.child("model"), localizer, problems)
-        named = "data" in part.values or getattr(localizer, "needs_training", True)
+        named = "data" in part.values or localizer.needs_training
         data = check(part.child("data"), Data, problems) if named else {}
         train = check(part.child("train"), Train, problems)
         if not problems:

@@ -29,7 +29,7 @@ def names_of_maps(
 def _several(localizer: Localizer, classes: tuple[str, ...]) -> tuple[str, ...] | None:
     """Such a method may be set to fuse its maps into one, of all classes together."""
     apart = getattr(localizer, "maps", "classes") == "classes"
-    return classes if apart and classes and localizer.label_classes in (None, len(classes)) else None
+    return classes if apart and classes and localizer.needs.label_classes in (None, len(classes)) else None
 
 
 def _learnt(experiment: Experiment, number: int) -> tuple[str, ...]:

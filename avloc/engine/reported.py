@@ -103,7 +103,7 @@ def settings_that_differ(sources: Sequence[Source]) -> list[tuple[str, ...]]:
 
 def _trained(experiment: Experiment) -> list[int]:
     """The stages that learn anything."""
-    return [number for number in experiment.stages if experiment.localizers[number - 1].needs_training]  # type: ignore[attr-defined]
+    return [number for number in experiment.stages if experiment.localizers[number - 1].needs_training]
 
 
 def _commands(experiment: Experiment, run: Run) -> list[list[str]]:

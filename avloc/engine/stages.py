@@ -2,7 +2,6 @@
 
 import hashlib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -21,14 +20,12 @@ def stage_one_run(experiment: Experiment, run: Run) -> Run:
 
 def finds_objects(experiment: Experiment) -> bool:
     """Whether stage one finds objects that can be clustered."""
-    kind: Any = experiment.localizers[0]
-    return bool(kind.can("object_features"))
+    return experiment.localizers[0].can("object_features")
 
 
 def clusters_objects(experiment: Experiment) -> bool:
     """Whether the second stage of an experiment starts from clusters of the objects that its first stage finds."""
-    kind: Any = experiment.localizers[-1]
-    return 2 in experiment.stages and finds_objects(experiment) and bool(kind.uses_clusters)
+    return 2 in experiment.stages and finds_objects(experiment) and experiment.localizers[-1].uses_clusters
 
 
 def refuse_without_objects(experiment: Experiment, run: Run) -> None:
@@ -42,7 +39,7 @@ def refuse_without_objects(experiment: Experiment, run: Run) -> None:
 def last_trained(experiment: Experiment, run: Run) -> int:
     """The last stage with weights; the last at all where none has any, which loading then refuses."""
     for number in sorted(experiment.stages, reverse=True):
-        kind: Any = experiment.localizers[number - 1]
+        kind = experiment.localizers[number - 1]
         where = stage_one_run(experiment, run) if number == 1 else run
         if not kind.needs_training or any(
             (where.stage(number) / f"{p}.safetensors").exists() for p in kind.weights_from
@@ -92,8 +89,7 @@ def fill(experiment: Experiment, localizer: Localizer, number: int, path: Path) 
 def needs_training(experiment: Experiment, number: int) -> bool:
     """Whether a stage learns anything; ConfigError for a number that is not there."""
     experiment.stage(number)  # which refuses a number that is not there
-    kind: Any = experiment.localizers[number - 1]
-    return bool(kind.needs_training)
+    return experiment.localizers[number - 1].needs_training
 
 
 def refuse_without_training(experiment: Experiment, run: Run, number: int) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from avloc import processes
 from avloc.data.loader import Batch, Loader, seed_of
-from avloc.engine import checkpoints
+from avloc.engine import checkpoints, contract
 from avloc.engine.collect import Collector
 from avloc.engine.validation import overlaps
 from avloc.errors import AvlocError, RunError
@@ -68,6 +68,7 @@ def fit(
     say of themselves beside `about`.
     """
     phases = localizer.phases(train)
+    contract.refuse_plan(localizer, phases)
     total = sum(phase.epochs for phase in phases)
     if not total:
         raise AvlocError(f"train.epochs is {train.epochs}, so there is nothing to train; raise it")
@@ -109,8 +110,13 @@ def _epoch(
     sums: dict[str, Tensor] = {}
     for step, batch in enumerate(loader.training(train.batch_size, seed, place.done)):
         factor = rate_factor(train, phase, place.epoch * steps + step, phase.epochs * steps)
+        fresh = step == 0 and place.epoch == 0
+        if fresh:
+            contract.try_locate(localizer, batch)
         with _autocast(train, loader.device):
-            terms = objective(batch)
+            terms = _terms(localizer, objective, batch)
+        if fresh:
+            contract.refuse_terms(localizer, phase, terms, loader.device)
         loss = torch.stack([term.float() for term in terms.values()]).sum()
         for optimizer in phase.optimizers:
             optimizer.zero_grad(set_to_none=train.zero_grad_none)
@@ -131,6 +137,14 @@ def _epoch(
     entry["validation"] = _validate(localizer, phase, loaders, train)
     entry["seconds"] = round(time.perf_counter() - started, 3)
     return entry
+
+
+def _terms(localizer: Localizer, objective: nn.Module, batch: Batch) -> dict[str, Tensor]:
+    try:
+        terms: dict[str, Tensor] = objective(batch)
+    except RuntimeError as error:
+        raise contract.on_other_device(localizer, "loss", error) from error
+    return terms
 
 
 def _step(optimizer: torch.optim.Optimizer, factor: float) -> None:

@@ -46,6 +46,7 @@ def train_stage(
 ) -> Trained:
     import torch
 
+    from avloc.engine.contract import refuse_senses
     from avloc.engine.keeping import digests
     from avloc.engine.stages import clusters_id, fresh_stage, refuse_other_view, refuse_without_training, stage_one_run
     from avloc.engine.trainer import fit
@@ -60,6 +61,7 @@ def train_stage(
             if split is not None:
                 open_data(experiment, number, split)
     localizer = fresh_stage(experiment, where, number, student=True).to(device)
+    refuse_senses(localizer)
     refuse_other_view(localizer)
     _channels_last(localizer)
     _refuse_choosing_on_tests(experiment, stage)
@@ -141,13 +143,13 @@ def _loader(
 def refuse_labels(data: Data, split: str, store: "Store", labels: "Labels | None", localizer: Localizer) -> None:
     """Labels of other classes than the model's, or without the proposals that it asks for."""
     what = f"{data.store}, {split}: the labels" + (f" {data.labels}" if data.labels else "")
-    classes, wanted = store.classes if labels is None else labels.classes, localizer.label_classes
+    classes, wanted = store.classes if labels is None else labels.classes, localizer.needs.label_classes
     if wanted is not None and len(classes) != wanted:
         raise DataError(
             f"{what} have {len(classes)} classes, the model {wanted}; set stage1.model.classes to {len(classes)}, or name "
             "other pseudo labels (data.labels)"
         )
-    if not localizer.proposals:
+    if not localizer.needs.proposals:
         return
     if labels is None or labels.proposals is None:
         raise DataError(

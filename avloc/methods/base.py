@@ -1,7 +1,7 @@
 """What a method is: a Localizer that follows its own plan of Phases."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 import torch
@@ -9,6 +9,7 @@ from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 
 from avloc.data.loader import Batch
+from avloc.data.needs import Needs
 
 Objective = Callable[[Batch], dict[str, Tensor]]
 
@@ -92,33 +93,42 @@ class Phase:
     rate: float = 1.0
 
 
+@dataclass(frozen=True)
+class Published:
+    """How the authors' checkpoints become the stages of a method; a method's module has one as ``PUBLISHED``.
+
+    config: the shipped configuration whose data and test sets an imported run takes.
+    arguments_of: a state dict to the arguments of each stage, as far as the weights tell them.
+    import_state: (state, stage, stage one, stage two or None, dictionary or None) to the stage with the weights in it.
+    files: where the authors published several, the name of each and the prefix that its entries get.
+    own: arguments of encoders whose weights a checkpoint of theirs does not hold, so that they are read from elsewhere.
+    """
+
+    config: str
+    arguments_of: Callable[..., Any]
+    import_state: Callable[..., "Localizer"]
+    files: Mapping[str, str] = field(default_factory=dict)
+    own: tuple[str, ...] = ()
+
+
 class Localizer(nn.Module):
     """One stage of a method: it sees a Batch and says where the sound is.
 
-    A method's file lists its stages in ``STAGES``. `frame` and `sound` are its views; `negatives` asks the loader for
-    a frame of another video with every clip, `views` 2 for each frame augmented twice, `every_frame` for all frames of
-    a clip, `proposals` for those of the pseudo labels, `waveform` (in training) for waveforms besides what `sound` makes of
-    them, `noises` (in training) for that many sounds a batch that nothing in view makes. `label_classes` is how many classes
-    its labels must have, None where it learns from none. `memory` holds what phases remember beside weights (pseudo
-    labels); it is saved and restored with them. `weights_from`: the phases whose selected weights serve `locate`, best
+    A method's file lists its stages in ``STAGES``. `frame` and `sound` are its views; `needs` says what else it wants to see
+    and hear. `memory` holds what phases remember beside weights (pseudo labels); it is saved and restored with them.
+    `weights_from`: the phases whose selected weights serve `locate`, best
     first. `looks`: what the maps of `look` are called beside others. `of_classes`: several maps are those of the labels'
     classes, in their order. `uses_clusters`: a later stage starts from the run's clusters too.
     A method without training sets `needs_training` to False; it has no loss and no phases, and is evaluated as it is built.
     `map_names` are the names of its maps where these are of other classes than the store's; see `maps_named`.
     In a video of any length `window` is how many seconds of sound make a map, None for as long as the clips that it learnt
-    from, and `window_frames` how many frames a method of `every_frame` sees meanwhile; `window_needed`: it can do nothing
+    from, and `window_frames` how many frames a method that needs every frame sees meanwhile; `window_needed`: it can do nothing
     with one picture. `sees_probabilities`: what `look` gives are probabilities, one map a class.
     """
 
     frame: Any
     sound: Any
-    negatives: bool = False
-    views: int = 1
-    every_frame: bool = False
-    waveform: bool = False
-    noises: int = 0
-    proposals: bool = False
-    label_classes: int | None = None
+    needs: Needs = Needs()
     looks: str = "without sound"
     of_classes: bool = False
     uses_clusters: bool = True

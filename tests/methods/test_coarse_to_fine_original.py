@@ -371,7 +371,7 @@ def test_layer5_starts_as_a_copy_of_pretrained_weights_and_else_on_its_own(tmp_p
 
 def test_a_window_of_frames_brings_its_part_of_the_sound():
     first, batch = one(frames=2), batch_of(4)
-    assert first.every_frame and not one().every_frame
+    assert first.needs.every_frame and not one().needs.every_frame
     still = first.eval().sense(batch)
     assert torch.equal(still.images, batch.frames[:, :2])
     assert torch.equal(still.sounds, first.sound(batch.waveform[:, :2000]))
@@ -568,7 +568,7 @@ def test_a_mixture_is_named_by_both_its_sounds():
 
 def test_proposals_of_the_store_are_named_too():
     first, batch = one(proposals="given").eval(), batch_of()
-    assert first.proposals and two(first).proposals
+    assert first.needs.proposals and two(first).needs.proposals
     batch.proposals, batch.proposal_classes = torch.rand(B, 1, 5, 4).sort(-1).values, torch.randint(0, C, (B, 1, 5))
     moment = first.sense(batch)
     logits = first.streams.visual.of_proposals(moment.seen.bottom, batch.proposals[:, 0])

@@ -70,9 +70,7 @@ class StageTwo(Localizer):
         self.coarse = copy.deepcopy(previous)
         self.coarse.variant = self.variant or previous.variant
         self.coarse.maps = self.maps  # of the CAM baseline beside this stage's maps
-        self.frame, self.sound, self.every_frame = previous.frame, previous.sound, previous.every_frame
-        self.proposals, self.label_classes = previous.proposals, previous.label_classes
-        self.waveform = previous.waveform
+        self.frame, self.sound, self.needs = previous.frame, previous.sound, previous.needs
 
     def frame_encoder(self) -> nn.Module | None:
         return self.coarse.frame_encoder()

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from avloc.data.loader import Batch
 from avloc.data.views import FrameView
-from avloc.methods.base import Localizer, Phase, Train
+from avloc.methods.base import Localizer, Needs, Phase, Train
 from avloc.methods.dsol.network import Sight, TwoStreams
 from avloc.methods.dsol.stage_one import StageOne
 from avloc.nn.losses import correspondence, distribution_matching
@@ -41,7 +41,7 @@ class StageTwo(Localizer):
     frame: another view for this stage; None keeps stage one's.
     """
 
-    negatives = True
+    needs = Needs(negatives=True)
     weights_from = ("train", "match")
     streams: TwoStreams
     teacher: TwoStreams
@@ -69,7 +69,7 @@ class StageTwo(Localizer):
         frame: FrameView | None = None,
     ):
         super().__init__()
-        self.negatives = negative == "drawn"
+        self.needs = Needs(negatives=negative == "drawn")
         self.masked, self.object_maps, self.obj_init, self.dictionary_use = masked, object_maps, obj_init, dictionary
         self.weight, self.quadrants, self.match, self.match_over = weight, quadrants, match, match_over
         self.match_pool, self.mask_floor = match_pool, mask_floor

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from avloc.data.loader import Batch
 from avloc.data.views import FrameView, Waveform
 from avloc.errors import AvlocError
-from avloc.methods.base import Localizer
+from avloc.methods.base import Localizer, Needs
 from avloc.methods.see_and_hear.categories import FACE, MOTION, plain, read_categories
 from avloc.methods.see_and_hear.faces import Faces, drawn, talking
 from avloc.nn.audioset import audioset_names
@@ -38,7 +38,7 @@ class SeeAndHear(Localizer):
     """
 
     needs_training = False
-    every_frame = True
+    needs = Needs(every_frame=True)
     looks = "seen without sound"
     window = 0.975
     window_frames = 8
