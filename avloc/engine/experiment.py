@@ -150,11 +150,14 @@ def experiment_of(section: Section) -> Experiment:
     )  # fmt: skip
 
 
-def open_run(config: Path | None, run: Path | None, overrides: Sequence[str] = ()) -> tuple[Experiment, Run]:
+def open_run(
+    config: Path | None, run: Path | None, overrides: Sequence[str] = (), longer: bool = False
+) -> tuple[Experiment, Run]:
     """The experiment and the Run of a command: `config` starts one (in runs/<its name>), `run` alone goes on with one,
     and neither with the one last started here, in runs/ or by the demo.
 
     A run keeps the configuration it was started with; another one for the same run is refused, naming what differs.
+    longer: but for more epochs of training, where the schedule allows that; `keep_config` then writes them down.
     """
     if run is None:
         run = _latest_run() if config is None else Path("runs") / Path(config).stem
@@ -168,7 +171,7 @@ def open_run(config: Path | None, run: Path | None, overrides: Sequence[str] = (
     experiment = replace(read, places=Places(where, config))
     if where.config.exists():
         where.hold()
-        _refuse_other_settings(read_section(where.config).values, experiment, where)
+        _refuse_other_settings(read_section(where.config).values, experiment, where, longer)
     return experiment, where
 
 
@@ -188,17 +191,37 @@ def keep_config(experiment: Experiment, run: Run) -> None:
     if not run.config.exists():
         write_text(run.config, dump(experiment.source.values))
         run.hold()
+    elif more := _more_epochs(experiment, run):
+        run.refuse_moved()
+        kept = read_section(run.config, [f"{key}={epochs}" for key, (_, epochs) in more.items()])
+        write_text(run.config, dump(kept.values))
+        run.hold()
     if experiment.places is not None:
         experiment.places.keep()
 
 
-def _refuse_other_settings(before: dict[str, Any], experiment: Experiment, run: Run) -> None:
+def _more_epochs(experiment: Experiment, run: Run) -> dict[str, tuple[int, int]]:
+    from avloc.engine.longer import more_epochs
+
+    return more_epochs(flat(read_section(run.config).values), experiment.stages)
+
+
+def _refuse_other_settings(before: dict[str, Any], experiment: Experiment, run: Run, longer: bool) -> None:
     """Another place of a store or run is no other setting, if what lies there is the same."""
     old, new = flat(before), flat(experiment.source.values)
     differing = [key for key in {**old, **new} if old.get(key) != new.get(key) and not key.startswith("evaluate.")]
     for key in [key for key in differing if key in OPTIONS and old.get(key) and new.get(key)]:
         if experiment.places is not None and experiment.places.moved(key, str(old[key]), Path(new[key])):
             differing.remove(key)
+    if longer:
+        from avloc.engine.longer import refuse_longer
+
+        for key, (had, _) in _more_epochs(experiment, run).items():
+            number = int(key[len("stage")])
+            if differing == [key] or all(one.endswith(".train.epochs") for one in differing):
+                refuse_longer(run.path, number, had, experiment.stage(number).train)
+            if key in differing:
+                differing.remove(key)
     if differing:
         key = differing[0]
         more = f" (and {len(differing) - 1} more)" if len(differing) > 1 else ""

@@ -10,6 +10,7 @@ from avloc import processes
 from avloc.config import read_section
 from avloc.engine.card import metadata_of_training
 from avloc.engine.experiment import Experiment, Stage, device_of, keep_config, open_run
+from avloc.engine.longer import refuse_impatient
 from avloc.engine.run import Run
 from avloc.engine.settings import Data
 from avloc.engine.stores import content_of, open_data
@@ -51,9 +52,10 @@ def train_stage(
     from avloc.engine.stages import clusters_id, fresh_stage, refuse_other_view, refuse_without_training, stage_one_run
     from avloc.engine.trainer import fit
 
-    experiment, where = open_run(config, run, overrides)
+    experiment, where = open_run(config, run, overrides, longer=True)
     stage = experiment.stage(number)
     refuse_without_training(experiment, where, number)
+    refuse_impatient(f"{experiment.source.source}: stage{number}.train", stage.train, stage.data.validation)
     processes.join()
     device = device_of(stage.train.device)
     if stage.data.layout == "store":  # weights are downloaded in vain where the data is not there

@@ -20,12 +20,14 @@ class Train:
 
     epochs: passes of the method's main objective. batch_size: clips a step and process. lr, weight_decay: of
     `optimizer` (adam: the decay is an L2 term of the gradient; adamw: decoupled; sgd: with momentum 0.9). warmup: steps of
-    linear warm-up (with `warmup_rate`: of that constant factor), and schedule: ``constant`` or ``cosine`` to zero, over
-    each phase. milestones: epochs of a phase, from 0, at which its rates are multiplied by `gamma`.
+    linear warm-up (with `warmup_rate`: of that constant factor), and schedule: ``constant``, ``cosine`` to zero over each
+    phase, or ``restarts``: cosine to zero over every `restart` epochs of a phase. With the first and the last, a training
+    can be given more epochs later. milestones: epochs of a phase, from 0, at which its rates are multiplied by `gamma`.
     precision: fp32 or bf16 (autocast).
     select: which epoch's weights a phase leaves behind, judged on the validation split: ``loss`` (lowest), ``accuracy``,
     ``iou`` (of the maps with the validation boxes, highest mean), ``located`` (share of them with an IoU of 0.5 or more),
-    or ``last``. resident: keep the split on the device (None: when it fits).
+    or ``last``. patience: training ends early when no phase has become better for so many epochs; 0 for never.
+    resident: keep the split on the device (None: when it fits).
     keep: what happens to features of frozen encoders (visual, audio), which are the same in every epoch: kept in ``memory``,
     in files beside the ``store``, ``auto`` (in memory, or beside the store where they do not fit) or ``never``. They are kept
     where the view is not random in training; with `versions` N, N random views of each frame and sound are drawn once and kept,
@@ -42,13 +44,15 @@ class Train:
     lr: NonNegativeFloat = 1e-4
     weight_decay: NonNegativeFloat = 1e-4
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
-    schedule: Literal["constant", "cosine"] = "constant"
+    schedule: Literal["constant", "cosine", "restarts"] = "constant"
+    restart: PositiveInt = 10
     milestones: tuple[int, ...] = ()
     gamma: float = 0.1
     warmup: NonNegativeInt = 0
     warmup_rate: float | None = None
     precision: Literal["fp32", "bf16"] = "fp32"
     select: Literal["loss", "accuracy", "iou", "located", "last"] = "last"
+    patience: NonNegativeInt = 0
     device: str = "auto"
     workers: NonNegativeInt = 4
     resident: bool | None = None

@@ -56,9 +56,9 @@ def run(
     Finished steps are skipped, so the same command resumes after an interruption, and repeats the steps whose inputs
     have changed. Data is prepared beforehand, with `avloc prepare`. `avloc calibrate` is not among the steps.
     """
-    from avloc.engine.experiment import keep_config, open_run
+    from avloc.engine.experiment import open_run
 
-    experiment, where = open_run(config, run, set)
+    experiment, where = open_run(config, run, set, longer=True)
     steps = steps_of(experiment, where, config, list(set), figures)
     taken, tell = [], progress or untold
     for number, step in enumerate(steps):
@@ -68,7 +68,6 @@ def run(
         if not skipped:
             step.work(shown)
         taken.append(StepTaken(step.command, "skipped" if skipped else "done", round(time.perf_counter() - started, 1)))
-    keep_config(experiment, where)
     tell(len(steps), len(steps), "done")
     return Ran(where.path, taken, results_of(experiment, where))
 
