@@ -9,7 +9,7 @@ SHOWN = {
     "Fetched": "show_data.show_fetched",
     "PseudoLabels": "show_data.show_labels",
     "Recipes": "show_data.show_recipes",
-    "Trained": "show_runs.show_trained",
+    "Trained | Rehearsed": "show_training.show_training",
     "Ran": "show_sweep.show_ran",
     "Swept": "show_sweep.show_swept",
     "Clustered": "show_runs.show_clusters",

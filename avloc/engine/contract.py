@@ -47,8 +47,8 @@ def refuse_plan(localizer: Localizer, phases: Any) -> None:
             )
 
 
-def refuse_terms(localizer: Localizer, phase: Phase, terms: Any, device: torch.device) -> None:
-    """AvlocError unless an objective gave named finite scalars on the device, one of them with a gradient."""
+def refuse_terms(localizer: Localizer, phase: Phase, terms: Any, device: torch.device, learnt: bool = True) -> None:
+    """AvlocError unless an objective gave named finite scalars on the device; learnt: one of them with a gradient."""
     where = f"{_name(localizer)}.{getattr(phase.objective, '__name__', 'loss')}"
     if not isinstance(terms, Mapping) or not terms:
         raise AvlocError(f"{where} returned {_described(terms)}; expected a dict of named scalar tensors")
@@ -62,7 +62,7 @@ def refuse_terms(localizer: Localizer, phase: Phase, terms: Any, device: torch.d
             raise AvlocError(
                 f"{what} {float(term.detach()):g} on the first batch of phase {phase.name!r}; expected a finite number"
             )
-    if not any(term.requires_grad for term in terms.values()):
+    if learnt and not any(term.requires_grad for term in terms.values()):
         raise AvlocError(f"{where}: no term has a gradient; expected one that hangs on the Localizer's parameters")
 
 

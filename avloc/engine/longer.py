@@ -80,6 +80,8 @@ def refuse_other_plan(
 def place_in(state: Mapping[str, Any], phases: Sequence[Phase]) -> tuple[int, int]:
     """The next phase and epoch of a state: a phase that ended after fewer epochs than it has now goes on."""
     phase, epoch = state["phase"], state["epoch"]
+    if state.get("stopped") and state["finished"]:
+        return len(phases), 0  # more epochs do not bring its patience back
     if phase and not epoch and not state.get("stopped", False):
         before = sum(one.epochs for one in phases[: phase - 1])
         spent = state.get("spent", state["done"] - before)

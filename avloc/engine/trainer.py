@@ -12,30 +12,19 @@ import torch
 from torch import Tensor, nn
 
 from avloc import processes
-from avloc.data.loader import Batch, Loader, seed_of
+from avloc.data.loader import Loader, seed_of
 from avloc.engine import checkpoints, contract
 from avloc.engine.collect import Collector
 from avloc.engine.longer import out_of_patience, phase_after_stop
 from avloc.engine.states import Place, resume, write_state
+from avloc.engine.step import Stepped, across_processes, autocast, rate_factor, train_step
 from avloc.engine.validation import overlaps
 from avloc.errors import AvlocError, RunError
 from avloc.files import write_text
-from avloc.methods.base import Localizer, Objective, Phase, Train
+from avloc.methods.base import Localizer, Phase, Train
 from avloc.progress import Progress, untold
 
 log = logging.getLogger("avloc.train")
-
-
-class _Objective(nn.Module):
-    """An objective as a module's forward, so that DDP can average its gradients."""
-
-    def __init__(self, localizer: Localizer):
-        super().__init__()
-        self.localizer = localizer
-        self.objective: Objective = localizer.loss
-
-    def forward(self, batch: Batch) -> dict[str, Tensor]:
-        return self.objective(batch)
 
 
 def fit(
@@ -63,8 +52,8 @@ def fit(
     if not total:
         raise AvlocError(f"train.epochs is {train.epochs}, so there is nothing to train; raise it")
     place = resume(localizer, phases, folder, about)
-    objective = _Objective(localizer)
-    stepped = _across_processes(objective)
+    objective = Stepped(localizer)
+    stepped = across_processes(objective)
     while place.phase < len(phases):
         phase = phases[place.phase]
         objective.objective = phase.objective
@@ -105,19 +94,10 @@ def _epoch(
     sums: dict[str, Tensor] = {}
     for step, batch in enumerate(loader.training(train.batch_size, seed, place.done)):
         factor = rate_factor(train, phase, place.epoch * steps + step, phase.epochs * steps)
-        fresh = step == 0 and place.epoch == 0
-        if fresh:
+        first = step == 0 and place.epoch == 0
+        if first:
             contract.try_locate(localizer, batch)
-        with _autocast(train, loader.device):
-            terms = _terms(localizer, objective, batch)
-        if fresh:
-            contract.refuse_terms(localizer, phase, terms, loader.device)
-        loss = torch.stack([term.float() for term in terms.values()]).sum()
-        for optimizer in phase.optimizers:
-            optimizer.zero_grad(set_to_none=train.zero_grad_none)
-        loss.backward()
-        for optimizer in phase.optimizers:
-            _step(optimizer, factor)
+        terms = train_step(localizer, objective, phase, batch, train, factor, first)
         for name, term in terms.items():
             sums[name] = sums.get(name, torch.zeros((), device=loader.device)) + term.detach().float()
         if step % 10 == 0:
@@ -134,41 +114,6 @@ def _epoch(
     return entry
 
 
-def _terms(localizer: Localizer, objective: nn.Module, batch: Batch) -> dict[str, Tensor]:
-    try:
-        terms: dict[str, Tensor] = objective(batch)
-    except RuntimeError as error:
-        raise contract.on_other_device(localizer, "loss", error) from error
-    return terms
-
-
-def _step(optimizer: torch.optim.Optimizer, factor: float) -> None:
-    rates = [group["lr"] for group in optimizer.param_groups]
-    for group in optimizer.param_groups:
-        group["lr"] *= factor
-    optimizer.step()
-    for group, rate in zip(optimizer.param_groups, rates, strict=True):
-        group["lr"] = rate
-
-
-def rate_factor(train: Train, phase: Phase, step: int, steps: int) -> float:
-    """On the learning rates in a step of all `steps` of the phase."""
-    factor = phase.rate
-    if step < train.warmup:
-        factor *= (step + 1) / train.warmup if train.warmup_rate is None else train.warmup_rate
-    if train.schedule == "cosine":
-        factor *= 0.5 * (1 + math.cos(math.pi * step / steps))
-    if train.schedule == "restarts":
-        cycle = train.restart * steps // phase.epochs
-        factor *= 0.5 * (1 + math.cos(math.pi * (step % cycle) / cycle))
-    epoch = step * phase.epochs // steps
-    return factor * train.gamma ** sum(epoch >= milestone for milestone in train.milestones)
-
-
-def _autocast(train: Train, device: torch.device) -> torch.autocast:
-    return torch.autocast(device.type, torch.bfloat16, enabled=train.precision == "bf16")
-
-
 @torch.no_grad()
 def _validate(localizer: Localizer, phase: Phase, loaders: Mapping[str, Loader], train: Train) -> dict[str, float]:
     """Means over the validation split: the objective's terms and their sum, the phase's measures, and the maps' IoU."""
@@ -177,7 +122,7 @@ def _validate(localizer: Localizer, phase: Phase, loaders: Mapping[str, Loader],
     loader = loaders["validation"]
     localizer.eval()
     sums: dict[str, float] = {}
-    with _autocast(train, loader.device):
+    with autocast(train, loader.device):
         for batch in loader.in_order(train.batch_size, seed=0, augment=train.val_transform == "train"):
             terms = phase.objective(batch)
             figures = {"loss": torch.stack([term.float() for term in terms.values()]).sum()}
@@ -232,12 +177,6 @@ def _merit(entry: dict[str, Any], select: str) -> float:
             "name a data.validation split (with boxes for iou), or select: last"
         )
     return -entry["validation"]["loss"] if select == "loss" else entry["validation"][select]
-
-
-def _across_processes(objective: _Objective) -> nn.Module:
-    if processes.world_size() == 1:
-        return objective
-    return nn.parallel.DistributedDataParallel(objective, find_unused_parameters=True)
 
 
 def _summary(entry: dict[str, Any]) -> str:

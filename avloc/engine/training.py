@@ -48,14 +48,13 @@ def train_stage(
     import torch
 
     from avloc.engine.contract import refuse_senses
-    from avloc.engine.keeping import digests
     from avloc.engine.stages import clusters_id, fresh_stage, refuse_other_view, refuse_without_training, stage_one_run
     from avloc.engine.trainer import fit
 
     experiment, where = open_run(config, run, overrides, longer=True)
     stage = experiment.stage(number)
     refuse_without_training(experiment, where, number)
-    refuse_impatient(f"{experiment.source.source}: stage{number}.train", stage.train, stage.data.validation)
+    refuse_settings(experiment, stage, number)
     processes.join()
     device = device_of(stage.train.device)
     if stage.data.layout == "store":  # weights are downloaded in vain where the data is not there
@@ -66,15 +65,7 @@ def train_stage(
     refuse_senses(localizer)
     refuse_other_view(localizer)
     _channels_last(localizer)
-    _refuse_choosing_on_tests(experiment, stage)
-    loaders: dict[str, Loader] = {}
-    eyes_and_ears: dict[str, str] = {}
-    for name, split in (("train", stage.data.train), ("validation", stage.data.validation)):
-        if split is not None:
-            augmented = name == "train" or stage.train.val_transform == "train"
-            loaders[name], kept = _loader(experiment, number, split, localizer, device, augmented, progress or untold)
-            eyes_and_ears |= digests(kept)
-    _refuse_shared_videos(stage.data, loaders["train"].store.videos, loaders.get("validation"))
+    loaders, eyes_and_ears = batches_of(experiment, number, localizer, device, progress or untold)
     if processes.is_first():
         keep_config(experiment, where)
     about = {
@@ -105,6 +96,30 @@ def train_stage(
         {phase: where.stage(number) / f"{phase}.safetensors" for phase in phases},
         {phase: [entry for entry in entries if entry["phase"] == phase][-1] for phase in phases},
     )  # fmt: skip
+
+
+def refuse_settings(experiment: Experiment, stage: Stage, number: int) -> None:
+    """ConfigError for settings by which no epoch can be chosen, or only by a test set."""
+    refuse_impatient(f"{experiment.source.source}: stage{number}.train", stage.train, stage.data.validation)
+    _refuse_choosing_on_tests(experiment, stage)
+
+
+def batches_of(
+    experiment: Experiment, number: int, localizer: Localizer, device: "torch.device", progress: Progress
+) -> "tuple[dict[str, Loader], dict[str, str]]":
+    """The loaders ``train`` and, where there is such a split, ``validation``; and whose features are kept, see `digests`."""
+    from avloc.engine.keeping import digests
+
+    stage = experiment.stage(number)
+    loaders: dict[str, Loader] = {}
+    eyes_and_ears: dict[str, str] = {}
+    for name, split in (("train", stage.data.train), ("validation", stage.data.validation)):
+        if split is not None:
+            augmented = name == "train" or stage.train.val_transform == "train"
+            loaders[name], kept = _loader(experiment, number, split, localizer, device, augmented, progress)
+            eyes_and_ears |= digests(kept)
+    _refuse_shared_videos(stage.data, loaders["train"].store.videos, loaders.get("validation"))
+    return loaders, eyes_and_ears
 
 
 def _started_with(experiment: Experiment, run: Run) -> dict[str, Any]:
