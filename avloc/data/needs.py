@@ -13,6 +13,8 @@ class Needs:
     waveform: in training, waveforms beside what `sound` makes of them.
     noises: in training, that many sounds a batch that nothing in view makes.
     proposals: those of the pseudo labels.
+    partners: in training, a frame and a sound of other clips, drawn from the lists ``frame_partners`` and ``sound_partners`` of
+        the method's memory once they are there: (N, k) clips, -1 after the end of a list.
     label_classes: how many classes its labels must have; None where it learns from none.
     """
 
@@ -22,4 +24,5 @@ class Needs:
     waveform: bool = False
     noises: int = 0
     proposals: bool = False
+    partners: bool = False
     label_classes: int | None = None

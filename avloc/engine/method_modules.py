@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from avloc.methods.base import Published
 
 #: flags of a Localizer that are fields of `needs` now
-BEFORE = ("negatives", "views", "every_frame", "waveform", "noises", "proposals", "label_classes")
+BEFORE = ("negatives", "views", "every_frame", "waveform", "noises", "proposals", "partners", "label_classes")
 
 
 def method_names() -> list[str]:

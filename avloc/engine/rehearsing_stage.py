@@ -61,7 +61,7 @@ def rehearse_stage(
     progress: Progress | None,
     profile: bool = False,
 ) -> Rehearsed:
-    """profile: more steps, the share of each of their parts, and RUN/profile/stageN/PHASE.json, a trace that a browser shows."""
+    """profile: more steps, the share of each of their parts, and RUN/profile/stageN/PHASE.json, a trace for a browser."""
     experiment, where = open_run(config, run, overrides, longer=True)
     stage = experiment.stage(number)
     refuse_without_training(experiment, where, number)
@@ -89,7 +89,7 @@ def rehearse_stage(
 
 
 def _stage(experiment: Experiment, run: Run, number: int) -> tuple[Localizer, str]:
-    """The stage that will be trained; where what it starts from is not there yet, from an untrained one and made-up clusters."""
+    """The stage that will be trained, and a note where it starts from an untrained one and made-up clusters meanwhile."""
     if number == 1:
         return fresh_stage(experiment, run, 1), ""
     try:
@@ -106,9 +106,8 @@ def _stage(experiment: Experiment, run: Run, number: int) -> tuple[Localizer, st
         clusters = int(first.clusters)  # type: ignore[arg-type]
         dictionary = np.resize(objects.numpy(), (clusters, objects.shape[1]))
     localizer.start_from(first, dictionary)
-    return localizer, "stage one is not ready: tried with an untrained one" + (
-        " and made-up clusters" * (dictionary is not None)
-    )
+    made_up = "" if dictionary is None else " and made-up clusters"
+    return localizer, f"stage one is not ready: tried with an untrained one{made_up}"
 
 
 def _sets(experiment: Experiment, number: int, localizer: Localizer, device: "torch.device") -> dict[str, SetRehearsed]:

@@ -63,12 +63,13 @@ class _TimedView:
 @contextmanager
 def timed_views(localizer: Localizer, watch: Stopwatch) -> Iterator[None]:
     """The localizer's views, measured meanwhile."""
-    frame, sound = localizer.frame, localizer.sound
+    before = {name: getattr(localizer, name) for name in ("frame", "sound", "frame2", "sound2")}
     # past nn.Module, which takes nothing but modules where it had one
-    object.__setattr__(localizer, "frame", _TimedView(frame, watch))
-    object.__setattr__(localizer, "sound", _TimedView(sound, watch))
+    for name, view in before.items():
+        if view is not None:
+            object.__setattr__(localizer, name, _TimedView(view, watch))
     try:
         yield
     finally:
-        object.__setattr__(localizer, "frame", frame)
-        object.__setattr__(localizer, "sound", sound)
+        for name, view in before.items():
+            object.__setattr__(localizer, name, view)

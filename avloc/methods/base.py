@@ -128,10 +128,13 @@ class Localizer(nn.Module):
     In a video of any length `window` is how many seconds of sound make a map, None for as long as the clips that it learnt
     from, and `window_frames` how many frames a method that needs every frame sees meanwhile; `window_needed`: it can do nothing
     with one picture. `sees_probabilities`: what `look` gives are probabilities, one map a class.
+    `frame2`, `sound2`: further views in which training sees the same frame and hears the same sound.
     """
 
     frame: Any
     sound: Any
+    frame2: Any = None
+    sound2: Any = None
     needs: Needs = Needs()
     looks: str = "without sound"
     of_classes: bool = False
