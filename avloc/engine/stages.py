@@ -3,8 +3,6 @@
 import hashlib
 from pathlib import Path
 
-import numpy as np
-
 from avloc.engine.checkpoints import load_weights, tensor_shape
 from avloc.engine.experiment import Experiment
 from avloc.engine.run import Run
@@ -74,13 +72,10 @@ def load_stage(experiment: Experiment, run: Run, number: int, phases: tuple[str,
 def fill(experiment: Experiment, localizer: Localizer, number: int, path: Path) -> dict[str, str]:
     """Give a freshly built stage the weights of a file; what the file says of itself.
 
-    The file holds all of a later stage, teacher and dictionary too: stage one lends its form alone, so neither a trained
-    stage one nor a run is needed.
+    The file holds all of a later stage; stage one only lends its form, so neither a trained stage one nor a run is needed.
     """
     if number > 1:
-        shape = tensor_shape(path, "dictionary")
-        first = experiment.build(1, pretrained=False)
-        localizer.start_from(first, None if shape is None else np.zeros(shape, np.float32))
+        localizer.take_form(experiment.build(1, pretrained=False), lambda name: tensor_shape(path, name))
     about = load_weights(localizer, path, experiment.method, number)
     refuse_other_view(localizer)
     return about
@@ -119,9 +114,10 @@ def fresh_stage(experiment: Experiment, run: Run, number: int, student: bool = F
         localizer.start_from(first, None)
     if student and experiment.start.stage2 is not None:
         other = experiment.other_run("start.stage2", experiment.start.stage2)
-        teacher = {name: value.clone() for name, value in localizer.state_dict().items() if name.startswith("teacher.")}
+        weights = localizer.state_dict().items()
+        own = {name: value.clone() for name, value in weights if name.startswith(localizer.own_start)}
         load_weights(localizer, other.weights(2, localizer.weights_from), experiment.method, 2)
-        localizer.load_state_dict(teacher, strict=False)
+        localizer.load_state_dict(own, strict=False)
     return localizer
 
 

@@ -123,6 +123,8 @@ class Localizer(nn.Module):
     `weights_from`: the phases whose selected weights serve `locate`, best
     first. `looks`: what the maps of `look` are called beside others. `of_classes`: several maps are those of the labels'
     classes, in their order. `uses_clusters`: a later stage starts from the run's clusters too.
+    `own_start`: beginnings of the names of weights that a stage keeps from its own stage one where it goes on with the stage
+    two of another run (`start.stage2`).
     A method without training sets `needs_training` to False; it has no loss and no phases, and is evaluated as it is built.
     `map_names` are the names of its maps where these are of other classes than the store's; see `maps_named`.
     In a video of any length `window` is how many seconds of sound make a map, None for as long as the clips that it learnt
@@ -140,6 +142,7 @@ class Localizer(nn.Module):
     of_classes: bool = False
     uses_clusters: bool = True
     weights_from: tuple[str, ...] = ("train",)
+    own_start: tuple[str, ...] = ()
     needs_training: bool = True
     window: float | None = None
     window_frames: int = 4
@@ -211,6 +214,22 @@ class Localizer(nn.Module):
     def start_from(self, previous: "Localizer", dictionary: Any) -> None:
         """Take what a later stage needs of the stage before it and of the object dictionary (K, C), None for none."""
         raise TypeError(f"{type(self).__name__} starts from no other stage")
+
+    def take_form(self, previous: "Localizer", shape_of: Callable[[str], tuple[int, ...] | None]) -> None:
+        """Get the tensors of a trained later stage, whose weights will be filled in: of `previous` nothing but the form counts.
+
+        shape_of: the shape of one tensor in the weights by its name, None where they have none of it.
+        """
+        self.start_from(previous, None)
+
+    def dictionary_of_maps(self) -> Tensor | None:
+        """The object dictionary (K, C) whose clusters the maps are of; None where they are of anything else."""
+        return None
+
+    @property
+    def maps_apart(self) -> bool:
+        """Whether a method `of_classes`, with its settings, gives a map of each class, not all fused into one."""
+        return True
 
     def phases(self, train: Train) -> list[Phase]:
         """The plan; by default one phase that minimises `loss`."""

@@ -57,6 +57,10 @@ class StageOne(Localizer):
         self.maps, self.gate, self.double_sigmoid = maps, gate, double_sigmoid
         self.needs = Needs(waveform=bool(mixtures), label_classes=None if correspondence_only else classes)
 
+    @property
+    def maps_apart(self) -> bool:
+        return self.maps == "classes"
+
     def frame_encoder(self) -> nn.Module | None:
         return self.streams.visual
 

@@ -132,6 +132,10 @@ class StageOne(Localizer):
             raise AvlocError("test_peak divides sounds by their peak; the store holds spectrograms; set it to false")
         return replace(self.sound, peak=True)(batch.waveform)
 
+    @property
+    def maps_apart(self) -> bool:
+        return self.maps == "classes"
+
     def frame_encoder(self) -> nn.Module | None:
         return None if self.priors is not None or self.bgr_training else self.streams.encoders()[0]
 

@@ -72,6 +72,10 @@ class StageTwo(Localizer):
         self.coarse.maps = self.maps  # of the CAM baseline beside this stage's maps
         self.frame, self.sound, self.needs = previous.frame, previous.sound, previous.needs
 
+    @property
+    def maps_apart(self) -> bool:
+        return self.maps == "classes"
+
     def frame_encoder(self) -> nn.Module | None:
         return self.coarse.frame_encoder()
 

@@ -1,6 +1,7 @@
 """DSOL stage two: which objects of a cocktail party sound."""
 
 import copy
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
@@ -42,6 +43,7 @@ class StageTwo(Localizer):
     """
 
     needs = Needs(negatives=True)
+    own_start = ("teacher.",)
     weights_from = ("train", "match")
     streams: TwoStreams
     teacher: TwoStreams
@@ -93,6 +95,13 @@ class StageTwo(Localizer):
         self.register_buffer("dictionary", torch.as_tensor(dictionary, dtype=torch.float32))
         if self.obj_init == "fitted" and len(self.dictionary) > 1:
             nn.init.constant_(self.object_scale.weight, 1 / self._spread())
+
+    def take_form(self, previous: Localizer, shape_of: Callable[[str], tuple[int, ...] | None]) -> None:
+        shape = shape_of("dictionary")
+        self.start_from(previous, None if shape is None else np.zeros(shape, np.float32))
+
+    def dictionary_of_maps(self) -> Tensor | None:
+        return self.dictionary if len(self.dictionary) else None
 
     def _spread(self) -> float:
         """The deviation of the inner products of the dictionary's objects; 1 where all are alike, as in an empty one."""
