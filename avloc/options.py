@@ -56,6 +56,10 @@ DryRun = Annotated[
 Profile = Annotated[
     bool, "measure where the time of a step goes, and write traces that chrome://tracing shows; nothing else is kept"
 ]
+LogTo = Annotated[
+    Sequence[Literal["tensorboard", "wandb"]],
+    "also log every epoch to tensorboard (RUN/stageN/tensorboard) or, offline, to wandb (RUN/stageN/wandb); may be repeated",
+]
 Metrics = Annotated[
     Sequence[str] | None,
     "metrics to report, such as ciou,auc,locacc; a bare ciou includes ciou@0.3 and the like",

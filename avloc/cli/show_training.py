@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 
 def show_training(done: "Trained | Rehearsed") -> None:
-    if hasattr(done, "phases"):
+    from avloc.engine.rehearsing_stage import Rehearsed
+
+    if isinstance(done, Rehearsed):
         show_rehearsed(done)
     else:
         show_trained(done)

@@ -37,6 +37,7 @@ def fit(
     progress: Progress = untold,
     before_writing: Callable[[], None] = lambda: None,
     card: Mapping[str, str] | None = None,
+    also: Callable[[dict[str, Any]], None] = lambda entry: None,
 ) -> list[dict[str, Any]]:
     """Train one stage in `folder` and return its log, an entry an epoch.
 
@@ -44,7 +45,7 @@ def fit(
     folder that says otherwise is refused. Each epoch ends in an atomic state: an interrupted training goes on from the
     last one and ends exactly as an uninterrupted one would. Each phase leaves `<phase>.safetensors`, selected by
     `train.select`. before_writing: called before each file is written; what it raises ends the training. card: what the weights
-    say of themselves beside `about`.
+    say of themselves beside `about`. also: told the entry of every epoch, those of an earlier start first.
     """
     phases = localizer.phases(train)
     contract.refuse_plan(localizer, phases)
@@ -52,6 +53,8 @@ def fit(
     if not total:
         raise AvlocError(f"train.epochs is {train.epochs}, so there is nothing to train; raise it")
     place = resume(localizer, phases, folder, about)
+    for entry in place.log:
+        also(entry)
     objective = Stepped(localizer)
     stepped = across_processes(objective)
     while place.phase < len(phases):
@@ -69,6 +72,7 @@ def fit(
             merits = [(one["phase"], _merit(one, train.select)) for one in place.log]
             stopped = out_of_patience(merits, train.patience)
             _keep(localizer, phases, place, stopped, train, folder, about, before_writing, card or {})
+            also(entry)
             if stopped:
                 log.info("no better by %s for %d epochs: phase %s ends", train.select, train.patience, phase.name)
                 break

@@ -43,10 +43,16 @@ class Trained:
 
 
 def train_stage(
-    number: int, config: Path | None, run: Path | None, overrides: Sequence[str], progress: Progress | None
+    number: int,
+    config: Path | None,
+    run: Path | None,
+    overrides: Sequence[str],
+    progress: Progress | None,
+    log_to: Sequence[str] = (),
 ) -> Trained:
     import torch
 
+    from avloc.engine.also_logged import also_logged
     from avloc.engine.contract import refuse_senses
     from avloc.engine.stages import clusters_id, fresh_stage, refuse_other_view, refuse_without_training, stage_one_run
     from avloc.engine.trainer import fit
@@ -77,17 +83,20 @@ def train_stage(
     }
     if number > 1 and localizer.uses_clusters:
         about["clusters"] = clusters_id(stage_one_run(experiment, where))
-    entries = fit(
-        localizer,
-        loaders,
-        stage.train,
-        where.stage(number),
-        experiment.seed,
-        about,
-        progress or untold,
-        where.refuse_moved,
-        metadata_of_training(_started_with(experiment, where), loaders["train"].store, stage.data.train),
-    )
+    name = f"{where.path.name} stage {number}"
+    with also_logged(log_to, where.stage(number), name, experiment.source.values) as told:
+        entries = fit(
+            localizer,
+            loaders,
+            stage.train,
+            where.stage(number),
+            experiment.seed,
+            about,
+            progress or untold,
+            where.refuse_moved,
+            metadata_of_training(_started_with(experiment, where), loaders["train"].store, stage.data.train),
+            told,
+        )
     if torch.distributed.is_initialized():
         processes.leave()
     phases = list(dict.fromkeys(entry["phase"] for entry in entries))

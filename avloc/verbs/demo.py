@@ -173,10 +173,10 @@ def _synthetic(out: Path, seed: int, tiny: bool) -> Steps:
         "mosaics": lambda shown: prepare_music_synthetic(
             music, mosaics, count=counts, seed=seed, size=192, frames="raw", progress=shown
         ),
-        "stage one": lambda shown: train_stage1(CONFIG, run, settings, shown),
+        "stage one": lambda shown: train_stage1(CONFIG, run, settings, progress=shown),
         "cluster": lambda shown: cluster(CONFIG, run, settings),
         "match": lambda shown: match_clusters(CONFIG, run, settings),
-        "stage two": lambda shown: train_stage2(CONFIG, run, settings, shown),
+        "stage two": lambda shown: train_stage2(CONFIG, run, settings, progress=shown),
         "evaluate": lambda shown: evaluate(CONFIG, run, settings, progress=shown),
         "visualize": lambda shown: visualize(CONFIG, [run], settings, progress=shown),
     }
@@ -219,7 +219,7 @@ def _real(out: Path, seed: int, pictures: Path, sounds: Path) -> Steps:
 
     return {
         "compose": compose,
-        "train": lambda shown: train_stage1(REAL_CONFIG, run, settings, shown),
+        "train": lambda shown: train_stage1(REAL_CONFIG, run, settings, progress=shown),
         "evaluate": lambda shown: evaluate(REAL_CONFIG, run, settings, progress=shown),
         "visualize": lambda shown: visualize(REAL_CONFIG, [run], settings, progress=shown),
     }

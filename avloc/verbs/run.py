@@ -1,12 +1,12 @@
 """`avloc run`: all steps of a method, in order; finished ones are skipped."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from avloc.options import POSITIONAL, RunFolder, Set, verb
+from avloc.options import POSITIONAL, LogTo, RunFolder, Set, verb
 from avloc.progress import Progress, part_of, untold
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def run(
     ] = None,
     run: RunFolder = None,
     set: Set = (),
+    log_to: LogTo = (),
     figures: Annotated[bool, "also draw the figures and the report page"] = True,
     progress: Progress | None = None,
 ) -> Ran:
@@ -59,7 +60,7 @@ def run(
     from avloc.engine.experiment import open_run
 
     experiment, where = open_run(config, run, set, longer=True)
-    steps = steps_of(experiment, where, config, list(set), figures)
+    steps = steps_of(experiment, where, config, list(set), figures, log_to)
     taken, tell = [], progress or untold
     for number, step in enumerate(steps):
         shown = part_of(tell, number, len(steps), step.command)
@@ -73,7 +74,12 @@ def run(
 
 
 def steps_of(
-    experiment: "Experiment", where: "Run", config: Path | None, overrides: list[str], figures: bool
+    experiment: "Experiment",
+    where: "Run",
+    config: Path | None,
+    overrides: list[str],
+    figures: bool,
+    log_to: Sequence[str] = (),
 ) -> list[Step]:
     """The steps of an experiment, in order. Steps that another run has taken (`start.stage1`) are not among them."""
     from avloc import cluster, evaluate, match_clusters, train_stage1, train_stage2, visualize
@@ -95,7 +101,7 @@ def steps_of(
                 steps.append(
                     Step("match-clusters", lambda: finished.is_matched(where), lambda shown: match_clusters(*at))
                 )
-        steps.append(_training(experiment, where, number, trains[number], at))
+        steps.append(_training(experiment, where, number, trains[number], at, log_to))
     if experiment.evaluate:
         steps.append(_recorded(experiment, where, "evaluate", lambda shown: evaluate(*at, progress=shown)))
         if figures:
@@ -110,13 +116,15 @@ def steps_of(
     return steps
 
 
-def _training(experiment: "Experiment", where: "Run", number: int, train: Any, at: tuple[Any, ...]) -> Step:
+def _training(
+    experiment: "Experiment", where: "Run", number: int, train: Any, at: tuple[Any, ...], log_to: Sequence[str]
+) -> Step:
     from avloc.engine.finished import is_trained
 
     return Step(
         f"train-stage{number}",
         lambda: is_trained(experiment, where, number),
-        lambda shown: train(*at, shown),
+        lambda shown: train(*at, log_to=log_to, progress=shown),
     )
 
 

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from avloc.engine.training import Trained, train_stage
-from avloc.options import Config, DryRun, Profile, RunFolder, Set, verb
+from avloc.options import Config, DryRun, LogTo, Profile, RunFolder, Set, verb
 from avloc.progress import Progress
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ def train_stage1(
     set: Set = (),
     dry_run: DryRun = False,
     profile: Profile = False,
+    log_to: LogTo = (),
     progress: Progress | None = None,
 ) -> "Trained | Rehearsed":
     """Train the first stage of the configured method; run it again to resume after an interruption.
@@ -27,4 +28,4 @@ def train_stage1(
         from avloc.engine.rehearsing_stage import rehearse_stage
 
         return rehearse_stage(1, config, run, set, progress, profile)
-    return train_stage(1, config, run, set, progress)
+    return train_stage(1, config, run, set, progress, log_to)

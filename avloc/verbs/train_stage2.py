@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from avloc.engine.training import Trained, train_stage
-from avloc.options import Config, DryRun, Profile, RunFolder, Set, verb
+from avloc.options import Config, DryRun, LogTo, Profile, RunFolder, Set, verb
 from avloc.progress import Progress
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ def train_stage2(
     set: Set = (),
     dry_run: DryRun = False,
     profile: Profile = False,
+    log_to: LogTo = (),
     progress: Progress | None = None,
 ) -> "Trained | Rehearsed":
     """Train the second stage from the run's first stage, and from its clusters where the method has any.
@@ -28,4 +29,4 @@ def train_stage2(
         from avloc.engine.rehearsing_stage import rehearse_stage
 
         return rehearse_stage(2, config, run, set, progress, profile)
-    return train_stage(2, config, run, set, progress)
+    return train_stage(2, config, run, set, progress, log_to)
