@@ -15,10 +15,10 @@ def train_stage1(
     config: Config = None,
     run: RunFolder = None,
     set: Set = (),
+    progress: Progress | None = None,
     dry_run: DryRun = False,
     profile: Profile = False,
     log_to: LogTo = (),
-    progress: Progress | None = None,
 ) -> "Trained | Rehearsed":
     """Train the first stage of the configured method; run it again to resume after an interruption.
 

@@ -15,10 +15,10 @@ def train_stage2(
     config: Config = None,
     run: RunFolder = None,
     set: Set = (),
+    progress: Progress | None = None,
     dry_run: DryRun = False,
     profile: Profile = False,
     log_to: LogTo = (),
-    progress: Progress | None = None,
 ) -> "Trained | Rehearsed":
     """Train the second stage from the run's first stage, and from its clusters where the method has any.
 
