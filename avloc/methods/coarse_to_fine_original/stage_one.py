@@ -12,14 +12,11 @@ from avloc.data.views import FrameView, LogMel, Waveform
 from avloc.data.waveforms import with_previous
 from avloc.errors import AvlocError
 from avloc.methods.base import Localizer, Needs, Phase, Train
-from avloc.methods.coarse_to_fine_original.losses import matched, named
+from avloc.methods.coarse_to_fine_original.losses import PER_CATEGORY, matched, named
 from avloc.methods.coarse_to_fine_original.maps import TINY, fused, match_cam
-from avloc.methods.coarse_to_fine_original.moment import Moment, accuracy, match_logits
+from avloc.methods.coarse_to_fine_original.moment import Moment, accuracy, match_logits, window
 from avloc.methods.coarse_to_fine_original.network import Streams
-from avloc.methods.coarse_to_fine_original.pairs import PER_CATEGORY
-from avloc.methods.coarse_to_fine_original.priors import PriorNets, Priors
-from avloc.methods.coarse_to_fine_original.taught import Taught, taught_by
-from avloc.methods.coarse_to_fine_original.window import window
+from avloc.methods.coarse_to_fine_original.taught import PriorNets, Priors, Taught, taught_by
 from avloc.nn.encoders import Backbone
 from avloc.nn.mobile_crnn import MobileCrnn
 from avloc.nn.senses import Eyes
@@ -89,12 +86,8 @@ class StageOne(Localizer):
             raise AvlocError(
                 f"proposals are kept of one frame a clip, but frames is {frames}; set it to 1, or take the grid"
             )
-        self.needs = Needs(
-            every_frame=frames > 1,
-            waveform=bool(mixtures),
-            proposals=proposals == "given",
-            label_classes=None if priors is not None else classes,
-        )
+        given, judged = proposals == "given", None if priors is not None else classes
+        self.needs = Needs(every_frame=frames > 1, waveform=bool(mixtures), proposals=given, label_classes=judged)
         self.classes, self.variant, self.frames, self.mix = classes, variant, frames, mix
         self.priors, self.boxes = priors, proposals
         self._nets: tuple[PriorNets, ...] = ()  # in a tuple, so that they are no part of the weights
