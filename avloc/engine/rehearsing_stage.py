@@ -103,8 +103,7 @@ def _stage(experiment: Experiment, run: Run, number: int) -> tuple[Localizer, st
         store = open_data(experiment, 1, experiment.stage(1).data.train, first, training=True)
         clips = Loader(store, first, device_of("cpu"), resident=False)
         objects = FewRows(first, {"train": clips}, 8, experiment.seed)(first.object_features)["objects"]
-        clusters = int(first.clusters)  # type: ignore[arg-type]
-        dictionary = np.resize(objects.numpy(), (clusters, objects.shape[1]))
+        dictionary = np.resize(objects.numpy(), (first.clusters, objects.shape[1]))
     localizer.start_from(first, dictionary)
     made_up = "" if dictionary is None else " and made-up clusters"
     return localizer, f"stage one is not ready: tried with an untrained one{made_up}"

@@ -140,6 +140,7 @@ class Localizer(nn.Module):
     needs: Needs = Needs()
     looks: str = "without sound"
     of_classes: bool = False
+    clusters: int = 0
     uses_clusters: bool = True
     weights_from: tuple[str, ...] = ("train",)
     own_start: tuple[str, ...] = ()
@@ -182,6 +183,10 @@ class Localizer(nn.Module):
         """Which of its named maps are of a class that a store calls `label`."""
         return [row for row, name in enumerate(self.map_names or ()) if name.casefold() == label.casefold()]
 
+    def do_without(self) -> str:
+        """Set aside the parts whose files are not here, where a method can; what is lost, in words, "" for nothing."""
+        return ""
+
     def frame_encoder(self) -> nn.Module | None:
         """The encoder through which every frame passes and nothing else looks at one, so that its features can be kept
         while it is frozen; None where there is no such encoder."""
@@ -194,7 +199,7 @@ class Localizer(nn.Module):
     def object_features(self, batch: Batch) -> dict[str, Tensor]:
         """What `avloc cluster` clusters: `objects` (B, C), a row for each clip, and what else a method collects with them.
 
-        A method that has it also has `clusters`, their number.
+        A method that has it also sets `clusters`, their number.
         """
         raise TypeError(f"{type(self).__name__} finds no objects to cluster")
 
