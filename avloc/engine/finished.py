@@ -8,13 +8,13 @@ from typing import Any
 from avloc.engine.checkpoints import load_state
 from avloc.engine.experiment import Experiment
 from avloc.engine.run import Run
-from avloc.engine.stages import clusters_id, stage_one_run, weights_of
+from avloc.engine.stages import clusters_id, stage_one_run, weights_id, weights_of
 from avloc.engine.stores import open_data, open_test
 from avloc.errors import AvlocError
 from avloc.files import read_json, write_json
 from avloc.protocols import named
 
-#: steps that `avloc run` takes after the training, by the file of each that says what it was made of
+#: of a run: of each step that `avloc run` took after the training a digest of what it was made of
 RECORD = "steps.json"
 
 
@@ -47,7 +47,7 @@ def is_clustered(experiment: Experiment, run: Run) -> bool:
     localizer = experiment.build(1, pretrained=False)
     try:
         found = run.load_clusters()
-        weights = _id(run.weights(1, tuple(reversed(localizer.weights_from))))
+        weights = weights_id(run.weights(1, tuple(reversed(localizer.weights_from))))
     except AvlocError:
         return False
     data = open_data(experiment, 1, experiment.stage(1).data.train).fingerprint
@@ -56,7 +56,12 @@ def is_clustered(experiment: Experiment, run: Run) -> bool:
 
 def is_matched(run: Run) -> bool:
     """Whether the run's matching is of its clusters."""
-    return run.matching.exists() and run.load_matching().get("clusters") == _clusters(run) != ""
+    if not run.matching.exists():
+        return False
+    try:
+        return run.load_matching().get("clusters") == _clusters(run) != ""
+    except AvlocError:  # damaged: the step is taken again
+        return False
 
 
 def inputs_of_evaluation(experiment: Experiment, run: Run) -> str:
