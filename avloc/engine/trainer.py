@@ -69,8 +69,9 @@ def fit(
             place.epoch, place.done = place.epoch + 1, place.done + 1
             place.log.append(entry)
             progress(place.done, total, _summary(entry))
-            merits = [(one["phase"], _merit(one, train.select)) for one in place.log]
-            stopped = out_of_patience(merits, train.patience)
+            if train.patience:
+                merits = [(one["phase"], _merit(one, train.select)) for one in place.log]
+                stopped = out_of_patience(merits, train.patience)
             _keep(localizer, phases, place, stopped, train, folder, about, before_writing, card or {})
             also(entry)
             if stopped:
