@@ -556,7 +556,7 @@ def test_sounds_may_be_divided_by_their_peak_in_the_test_alone():
 
 def test_a_mixture_is_named_by_both_its_sounds():
     first, batch = one(mixtures=0.7).eval(), batch_of()
-    assert first.waveform and two(first).waveform and not one().waveform
+    assert first.needs.waveform and two(first).needs.waveform and not one().needs.waveform
     heard = []
     hear = first.streams.hear
     first.streams.hear = lambda sounds: heard.append(sounds) or hear(sounds)
