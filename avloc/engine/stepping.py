@@ -68,28 +68,26 @@ class Steps:
         if state.get("average"):
             self.average.values = {name: value.to(self.device) for name, value in state["average"].items()}
 
-    def __call__(
-        self, loss: Tensor, optimizers: Sequence[torch.optim.Optimizer], factor: float, step: int, steps: int
-    ) -> bool:
-        """Backward, and a step after each `accumulate` batches and after the last one; whether there was one.
+    def backward(self, loss: Tensor, optimizers: Sequence[torch.optim.Optimizer], step: int, steps: int) -> bool:
+        """Add to the gradients; whether a step is due: after each `accumulate` batches, and after the last one.
 
-        step: of the `steps` batches of an epoch. factor: on the learning rates.
+        step: of the `steps` batches of an epoch.
         """
         group = self.train.accumulate
-        first, last = step % group == 0, (step + 1) % group == 0 or step + 1 == steps
         batches = min(group, steps - step // group * group)
-        if first:
+        if step % group == 0:
             for optimizer in optimizers:
                 optimizer.zero_grad(set_to_none=self.train.zero_grad_none)
         self.scaler.scale(loss if batches == 1 else loss / batches).backward()
-        if not last:
-            return False
+        return (step + 1) % group == 0 or step + 1 == steps
+
+    def step(self, optimizers: Sequence[torch.optim.Optimizer], factor: float) -> None:
+        """factor: on the learning rates."""
         if self.train.clip_grad is not None:
             self._clip(optimizers, self.train.clip_grad)
         for optimizer in optimizers:
             self._step(optimizer, factor)
         self.scaler.update()
-        return True
 
     def _clip(self, optimizers: Sequence[torch.optim.Optimizer], longest: float) -> None:
         """All gradients together, as one vector."""

@@ -4,9 +4,7 @@ import json
 import logging
 import math
 import time
-import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,40 +12,20 @@ import torch
 from torch import Tensor, nn
 
 from avloc import processes
-from avloc.data.loader import Batch, Loader, seed_of
-from avloc.engine import checkpoints
+from avloc.data.loader import Loader, seed_of
+from avloc.engine import checkpoints, contract
 from avloc.engine.collect import Collector
+from avloc.engine.longer import out_of_patience, phase_after_stop
+from avloc.engine.states import Place, resume, write_state
+from avloc.engine.step import Stepped, across_processes, rate_factor, train_step
 from avloc.engine.stepping import Steps, autocast
 from avloc.engine.validation import overlaps
 from avloc.errors import AvlocError, RunError
 from avloc.files import write_text
-from avloc.methods.base import Localizer, Objective, Phase, Train
+from avloc.methods.base import Localizer, Phase, Train
 from avloc.progress import Progress, untold
 
 log = logging.getLogger("avloc.train")
-
-
-class _Objective(nn.Module):
-    """An objective as a module's forward, so that DDP can average its gradients."""
-
-    def __init__(self, localizer: Localizer):
-        super().__init__()
-        self.localizer = localizer
-        self.objective: Objective = localizer.loss
-
-    def forward(self, batch: Batch) -> dict[str, Tensor]:
-        return self.objective(batch)
-
-
-@dataclass
-class Place:
-    """Where a training stands: the next epoch of which phase, epochs done in all, the log so far, the best so far."""
-
-    phase: int = 0
-    epoch: int = 0
-    done: int = 0
-    best: dict[str, float] = field(default_factory=dict)
-    log: list[dict[str, Any]] = field(default_factory=list)
 
 
 def fit(
@@ -60,6 +38,7 @@ def fit(
     progress: Progress = untold,
     before_writing: Callable[[], None] = lambda: None,
     card: Mapping[str, str] | None = None,
+    also: Callable[[dict[str, Any]], None] = lambda entry: None,
 ) -> list[dict[str, Any]]:
     """Train one stage in `folder` and return its log, an entry an epoch.
 
@@ -67,32 +46,42 @@ def fit(
     folder that says otherwise is refused. Each epoch ends in an atomic state: an interrupted training goes on from the
     last one and ends exactly as an uninterrupted one would. Each phase leaves `<phase>.safetensors`, selected by
     `train.select`. before_writing: called before each file is written; what it raises ends the training. card: what the weights
-    say of themselves beside `about`.
+    say of themselves beside `about`. also: told the entry of every epoch, those of an earlier start first.
     """
     phases = localizer.phases(train)
+    contract.refuse_plan(localizer, phases)
     total = sum(phase.epochs for phase in phases)
     if not total:
         raise AvlocError(f"train.epochs is {train.epochs}, so there is nothing to train; raise it")
-    steps = Steps(train, loaders["train"].device)
-    place = _resume(localizer, phases, folder, about, steps)
-    objective = _Objective(localizer)
-    stepped = _across_processes(objective)
+    made = Steps(train, loaders["train"].device)
+    place = resume(localizer, phases, folder, about, made)
+    for entry in place.log:
+        also(entry)
+    objective = Stepped(localizer)
+    stepped = across_processes(objective)
     while place.phase < len(phases):
         phase = phases[place.phase]
         objective.objective = phase.objective
         if place.epoch == 0:
-            steps.average.values = None
+            made.average.values = None
         if place.epoch == 0 and phase.before is not None:
             progress(place.done, total, f"{phase.name}: preparing")
             phase.before(Collector(localizer, loaders, train.batch_size, seed_of(seed, place.done) % 2**31))
+        stopped = False
         while place.epoch < phase.epochs:
-            entry = _epoch(localizer, stepped, phase, place, loaders, train, seed, steps, (total, progress))
+            entry = _epoch(localizer, stepped, phase, place, loaders, train, seed, made, (total, progress))
             place.epoch, place.done = place.epoch + 1, place.done + 1
             place.log.append(entry)
             progress(place.done, total, _summary(entry))
-            finished = place.epoch == phase.epochs
-            _keep(localizer, phases, place, finished, train, folder, about, before_writing, card or {}, steps)
-        place.phase, place.epoch = place.phase + 1, 0
+            if train.patience:
+                merits = [(one["phase"], _merit(one, train.select)) for one in place.log]
+                stopped = out_of_patience(merits, train.patience)
+            _keep(localizer, phases, place, stopped, train, folder, about, before_writing, card or {}, made)
+            also(entry)
+            if stopped:
+                log.info("no better by %s for %d epochs: phase %s ends", train.select, train.patience, phase.name)
+                break
+        place.phase, place.epoch = phase_after_stop(phases, place.phase) if stopped else place.phase + 1, 0
     return place.log
 
 
@@ -115,11 +104,10 @@ def _epoch(
     sums: dict[str, Tensor] = {}
     for step, batch in enumerate(loader.training(train.batch_size, seed, place.done)):
         factor = rate_factor(train, phase, place.epoch * steps + step, phase.epochs * steps)
-        with autocast(train, loader.device):
-            terms = objective(batch)
-        loss = torch.stack([term.float() for term in terms.values()]).sum()
-        if made(loss, phase.optimizers, factor, step, steps):
-            made.average.add(localizer)
+        first = step == 0 and place.epoch == 0
+        if first:
+            contract.try_locate(localizer, batch)
+        terms = train_step(localizer, objective, phase, batch, made, factor, (step, steps), first)
         for name, term in terms.items():
             sums[name] = sums.get(name, torch.zeros((), device=loader.device)) + term.detach().float()
         if step % 10 == 0:
@@ -136,17 +124,6 @@ def _epoch(
         entry["validation"] = _validate(localizer, phase, loaders, train)
     entry["seconds"] = round(time.perf_counter() - started, 3)
     return entry
-
-
-def rate_factor(train: Train, phase: Phase, step: int, steps: int) -> float:
-    """On the learning rates in a step of all `steps` of the phase."""
-    factor = phase.rate
-    if step < train.warmup:
-        factor *= (step + 1) / train.warmup if train.warmup_rate is None else train.warmup_rate
-    if train.schedule == "cosine":
-        factor *= 0.5 * (1 + math.cos(math.pi * step / steps))
-    epoch = step * phase.epochs // steps
-    return factor * train.gamma ** sum(epoch >= milestone for milestone in train.milestones)
 
 
 @torch.no_grad()
@@ -180,15 +157,18 @@ def _keep(
     localizer: Localizer,
     phases: list[Phase],
     place: Place,
-    finished: bool,
+    stopped: bool,
     train: Train,
     folder: Path,
     about: Mapping[str, Any],
     before_writing: Callable[[], None],
     card: Mapping[str, str],
-    steps: Steps,
+    made: Steps,
 ) -> None:
-    """The selected weights of the phase and the state to go on from; only the first process writes."""
+    """The selected weights of the phase and the state to go on from; only the first process writes.
+
+    stopped: the phase ends here, before its last epoch.
+    """
     phase, entry = phases[place.phase], place.log[-1]
     merit = _merit(entry, train.select)
     if phase.name not in place.best or merit > place.best[phase.name]:
@@ -196,21 +176,10 @@ def _keep(
         if processes.is_first():
             path = folder / f"{phase.name}.safetensors"
             before_writing()
-            with steps.average.shown(localizer):
+            with made.average.shown(localizer):
                 checkpoints.save_weights(localizer, path, **card, **about, phase=phase.name, epoch=entry["epoch"])
     if processes.is_first():
-        following = (place.phase + 1, 0) if finished else (place.phase, place.epoch)
-        optimizers = _optimizers(phases)
-        state = {
-            "phase": following[0], "epoch": following[1], "done": place.done, "best": place.best, "log": json.dumps(place.log),
-            "about": {name: str(value) for name, value in about.items()},
-            "optimizers": {n: o.state_dict() for n, o in optimizers.items() if o.state and _used(o, phases[following[0] :])},
-            "weights": {name: value.cpu() for name, value in localizer.state_dict().items()},
-            "memory": {name: value.cpu() for name, value in localizer.memory.items()},
-            **steps.to_state(),
-        }  # fmt: skip
-        before_writing()
-        checkpoints.save_state(folder / f"state-{place.done:06d}.pt", state)
+        write_state(localizer, phases, place, stopped, train, folder, about, before_writing, made)
         before_writing()
         write_text(folder / "log.jsonl", "".join(json.dumps(line) + "\n" for line in place.log))
         for old in sorted(folder.glob("state-*.pt"))[:-1]:
@@ -228,46 +197,6 @@ def _merit(entry: dict[str, Any], select: str) -> float:
             "name a data.validation split (with boxes for iou), or select: last"
         )
     return -entry["validation"]["loss"] if select == "loss" else entry["validation"][select]
-
-
-def _optimizers(phases: list[Phase]) -> dict[int, torch.optim.Optimizer]:
-    found: list[torch.optim.Optimizer] = []
-    for phase in phases:
-        found += [optimizer for optimizer in phase.optimizers if not any(optimizer is other for other in found)]
-    return dict(enumerate(found))
-
-
-def _used(optimizer: torch.optim.Optimizer, phases: list[Phase]) -> bool:
-    return any(optimizer is other for phase in phases for other in phase.optimizers)
-
-
-def _resume(localizer: Localizer, phases: list[Phase], folder: Path, about: Mapping[str, Any], steps: Steps) -> Place:
-    states = sorted(folder.glob("state-*.pt"))
-    if not states:
-        return Place()
-    state = checkpoints.load_state(states[-1])
-    for name, value in about.items():
-        if state["about"].get(name, str(value)) != str(value):  # an older state does not hold all of them
-            raise RunError(
-                f"{folder} was trained with {name} {state['about'][name]}, now it is {value}; choose another --run"
-            )
-    localizer.load_state_dict(state["weights"])
-    device = next(localizer.parameters()).device
-    localizer.memory = {name: value.to(device) for name, value in state["memory"].items()}
-    optimizers = _optimizers(phases)
-    for number, values in state["optimizers"].items():
-        optimizers[number].load_state_dict(values)
-    steps.from_state(state)
-    log.info("going on after epoch %d", state["done"])
-    return Place(state["phase"], state["epoch"], state["done"], state["best"], json.loads(state["log"]))
-
-
-def _across_processes(objective: _Objective) -> nn.Module:
-    if processes.world_size() == 1:
-        return objective
-    # Which parameters a phase leaves out is the method's affair. Where there are none, DDP warns that looking for them is slow.
-    warnings.filterwarnings("ignore", "find_unused_parameters=True was specified")
-    return nn.parallel.DistributedDataParallel(objective, find_unused_parameters=True)
 
 
 def _summary(entry: dict[str, Any]) -> str:

@@ -18,6 +18,7 @@ import numpy as np
 import psutil
 
 from avloc.data.clip import Clip
+from avloc.data.needs import Needs
 from avloc.data.store import Store
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.writing.build import build_store
@@ -37,7 +38,7 @@ class Made:
 class Senses:
     """Sees and hears what is stored, as numbers."""
 
-    negatives, views, every_frame, proposals = False, 1, False, False
+    needs = Needs()
 
     @staticmethod
     def frame(raw: Any, generator: Any = None) -> Any:

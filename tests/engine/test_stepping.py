@@ -20,7 +20,8 @@ def trained(train: Train, batches: torch.Tensor) -> torch.Tensor:
     optimizer = train.make_optimizer(model.parameters())
     steps = Steps(train, CPU)
     for number, batch in enumerate(batches):
-        steps(model(batch).square().mean(), [optimizer], 1.0, number, len(batches))
+        if steps.backward(model(batch).square().mean(), [optimizer], number, len(batches)):
+            steps.step([optimizer], 1.0)
     return model.weight.detach()
 
 
@@ -36,7 +37,8 @@ def test_the_last_batches_make_a_step_of_their_own_size():
     apart = torch.manual_seed(0) and nn.Linear(3, 1)
     optimizer, steps = TRAIN.make_optimizer(apart.parameters()), Steps(TRAIN, CPU)
     for number, part in enumerate((batches[:3].flatten(0, 1), batches[3:].flatten(0, 1))):
-        steps(apart(part).square().mean(), [optimizer], 1.0, number, 2)
+        assert steps.backward(apart(part).square().mean(), [optimizer], number, 2)
+        steps.step([optimizer], 1.0)
     torch.testing.assert_close(trained(replace(TRAIN, accumulate=3), batches), apart.weight.detach())
 
 
@@ -53,7 +55,8 @@ def test_a_gradient_that_is_too_long_is_cut_and_a_short_one_left():
         weight = nn.Parameter(torch.tensor([3.0, 4.0]))
         optimizer = torch.optim.SGD([weight], lr=1.0)
         steps = Steps(replace(TRAIN, clip_grad=1.0), CPU)
-        assert steps((weight * weight.detach()).sum() * scale, [optimizer], 1.0, 0, 1)
+        assert steps.backward((weight * weight.detach()).sum() * scale, [optimizer], 0, 1)
+        steps.step([optimizer], 1.0)
         moved = torch.tensor([3.0, 4.0]) - weight.detach()
         torch.testing.assert_close(moved, torch.tensor([0.6, 0.8]) if cut else scale * torch.tensor([3.0, 4.0]))
 
