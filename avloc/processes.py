@@ -4,8 +4,9 @@ import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from torch import Tensor
-    from torch.nn import Module
 
 
 def processors() -> int:
@@ -80,14 +81,14 @@ def mean(value: "Tensor") -> "Tensor":
     return total / world_size()
 
 
-def share_buffers(module: "Module") -> None:
-    """Every process gets the first one's buffers, such as the statistics of batch norms, which each has of its own batches."""
+def from_first(tensors: "Iterable[Tensor]") -> None:
+    """Every process gets the values of the first one's tensors."""
     if world_size() == 1:
         return
     import torch.distributed as distributed
 
-    for buffer in module.buffers():
-        distributed.broadcast(buffer, 0)
+    for tensor in tensors:
+        distributed.broadcast(tensor, 0)
 
 
 def gather_rows(rows: "Tensor") -> "Tensor":

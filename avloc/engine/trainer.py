@@ -112,7 +112,9 @@ def _epoch(
             sums[name] = sums.get(name, torch.zeros((), device=loader.device)) + term.detach().float()
         if step % 10 == 0:
             report[1](place.done, report[0], f"{phase.name}: step {step + 1} of {steps}")
-    processes.share_buffers(localizer)
+    # batch norms have statistics of the batches of their own process; all are judged, and go on, with those of the first
+    processes.from_first(localizer.buffers())
+    processes.from_first((made.average.values or {}).values())
     means = {name: float(processes.mean(value / steps)) for name, value in sums.items()}
     if not all(math.isfinite(value) for value in means.values()):
         raise AvlocError(
