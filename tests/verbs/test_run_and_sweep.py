@@ -145,6 +145,14 @@ def test_nothing_is_chosen_by_a_split_that_is_tested_too(swept, place):
     assert found.best is None and "choosing by it would be choosing by test" in found.no_best
 
 
+def test_a_figure_that_no_run_has_costs_nothing_but_the_choice(swept, place):
+    found = avloc.sweep(
+        place / "one.yaml", grid="stage1.train.lr=1e-3,0", seeds="0-1", out=place / "sweep", jobs=0, by="taste"
+    )
+    assert found.best is None and len(found.settings) == 2
+    assert "--by taste: no such validation figure; the runs have " in found.no_best and "iou" in found.no_best
+
+
 def test_print_gives_one_command_a_line_and_starts_nothing(place, tmp_path):
     text = shown("sweep", place / "one.yaml", "--seeds", "0-1", "--out", tmp_path / "it's", "--print")
     assert len(text.splitlines()) == 2 and not (tmp_path / "it's").exists()
