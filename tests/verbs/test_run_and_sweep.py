@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 import avloc
-from avloc.engine import sweep_jobs
+from avloc.engine import finished, sweep_jobs
+from avloc.engine.experiment import open_run
 from tests.commands import error_of, invoke, shown
 from tests.engine.tiny import make_tiny_store, tiny_config, write_config
 
@@ -73,6 +76,18 @@ def test_what_is_lost_is_made_again_and_what_hangs_on_it_judged_anew(again):
 def test_another_test_set_is_scored_without_training_again(again):
     taken = states(again, set=["evaluate.solo.frames=first"])
     assert taken == dict.fromkeys(STEPS, "skipped") | {"evaluate": "done"}
+
+
+def test_imported_weights_are_never_trained_over(again):
+    experiment, run = open_run(None, again)
+    weights = again / "stage2" / "train.safetensors"
+    for state in run.states(2):
+        state.unlink()
+    assert not finished.is_trained(experiment, run, 2)
+    with safe_open(weights, framework="pt") as file:
+        about = file.metadata()
+    save_file(load_file(weights), weights, {**about, "imported_from": "theirs.pth"})
+    assert finished.is_trained(experiment, run, 2)
 
 
 def in_this_process(jobs, at_once, devices, ended):
