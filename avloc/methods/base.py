@@ -19,15 +19,13 @@ class Train:
     """How a stage is trained; shared by all methods.
 
     epochs: passes over the training split with the method's main objective.
-    batch_size: clips per step and per process.
-    lr: learning rate.
+    batch_size: clips per step and per process. lr: learning rate.
     weight_decay: an L2 term of the gradient with adam and sgd, decoupled with adamw.
     optimizer: ``sgd`` has momentum 0.9.
     schedule: of the learning rate: ``constant``, ``cosine`` down to zero over each phase, or ``restarts``: cosine down to zero
     over every `restart` epochs of a phase. With the first and the last, a training can be given more epochs later.
     restart: epochs of one descent with ``restarts``.
-    milestones: epochs of a phase, from 0, at which its learning rates are multiplied by `gamma`.
-    gamma: the factor at each of the `milestones`.
+    milestones: epochs of a phase, from 0, at which its learning rates are multiplied by `gamma`. gamma: that factor.
     warmup: number of steps in which the learning rate rises linearly.
     warmup_rate: a constant factor on the learning rate during warm-up, instead of the linear rise.
     precision: fp32, or bf16 by autocast.
