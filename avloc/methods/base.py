@@ -32,7 +32,7 @@ class Train:
     device has it, else fp32.
     accumulate: batches whose gradients are averaged into one step; contrasts stay within each batch.
     clip_grad: the longest gradient of a step, by its 2-norm.
-    ema: decay of a moving average of the weights over the steps of a phase; validation sees the average, and the phase saves it.
+    ema: decay of a moving average of the weights over the steps of a phase; validation sees it, and the phase saves it.
     select: which epoch's weights a phase leaves behind, judged on the validation split: ``loss`` (lowest), ``accuracy``,
     ``iou`` (of the maps with the validation boxes, highest mean), ``located`` (share of them with an IoU of 0.5 or more),
     or ``last``.
