@@ -53,6 +53,11 @@ Metrics = Annotated[
     Ask(commas=True),
 ]
 Resamples = Annotated[int, "bootstrap resamples for the intervals; 0 for none", Ask(least=0)]
+Negatives = Annotated[
+    Sequence[Literal["silence", "noise", "offscreen"]] | None,
+    "also score the same frames with these sounds, which nothing in view makes: silence,noise,offscreen",
+    Ask(commas=True),
+]
 StorePath = Annotated[Path, "a prepared store"]
 
 

@@ -146,7 +146,17 @@ class Localizer(nn.Module):
         return None
 
     def fits(self, batch: Batch) -> Tensor | None:
-        """How well each frame as a whole fits its sound, (B,), higher is better; None where a method has no such figure."""
+        """How well each frame as a whole fits its sound, (B,), higher is better; None where a method has no such figure.
+
+        By default the cosine of what `embed` gives.
+        """
+        both = self.embed(batch)
+        return None if both is None else (both[0] * both[1]).sum(1)
+
+    def embed(self, batch: Batch) -> tuple[Tensor, Tensor] | None:
+        """A unit vector of each frame as a whole and one of each sound, (B, C) both, in a space that they share, so that
+        either can be searched for with the other; None where a method has no such space. Neither may depend on the other.
+        """
         return None
 
     def locate_and_look(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
