@@ -110,10 +110,7 @@ def parts_of(clips: Mapping[str, Sounder], classes: Mapping[str, str]) -> dict[s
         "audible, not visible": [one is not None and one.labels.get(label) == "A" for one, label in rows],
         "visible, not audible": [one is not None and one.labels.get(label) == "V" for one, label in rows],
         "class not confirmed": [one is not None and label not in one.labels for one, label in rows],
-        "another sound, not visible": [
-            one is not None and any(told == "A" for name, told in one.labels.items() if name != label)
-            for one, label in rows
-        ],
+        "a sound that is not visible": [one is not None and "A" in one.labels.values() for one, _ in rows],
         "still picture": [one is not None and one.flags["static_image"] for one, _ in rows],
         "voice-over": [one is not None and one.flags["voice_over"] for one, _ in rows],
         "background music": [one is not None and one.flags["background_music"] for one, _ in rows],

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from avloc.annotations.truth import Truth
 from avloc.data.loader import Batch, Loader
+from avloc.data.parts import parts_of_store
 from avloc.data.plans import Plan
 from avloc.data.scenes import scenes_of, sounds_of
 from avloc.data.store import Store
@@ -74,6 +75,7 @@ def frames_to_score(store: Store, frames: str, seed: int, name: str) -> Frames:
         scenes=None if scenes is None else [scenes[clip] for clip in clips],
         sound=None if kinds is None else [kinds[clip] for clip in clips],
         votes=store.votes,
+        parts={part: inside[clips] for part, inside in parts_of_store(store).items()},
         name=name,
         sha256=store.fingerprint,
         **drawn,
