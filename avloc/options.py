@@ -49,7 +49,7 @@ Set = Annotated[
 ]
 Metrics = Annotated[
     Sequence[str] | None,
-    "metrics to report, such as ciou,auc,locacc; a bare ciou includes ciou@0.3 and the like",
+    "metrics to report, such as ciou,auc,locacc; a bare ciou includes ciou@0.3 and the like; of a run also retrieval",
     Ask(commas=True),
 ]
 Resamples = Annotated[int, "bootstrap resamples for the intervals; 0 for none", Ask(least=0)]

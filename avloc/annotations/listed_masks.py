@@ -12,7 +12,7 @@ from avloc.annotations.truth import Truth
 from avloc.errors import DataError
 from avloc.joins import match
 from avloc.leftovers import joined
-from avloc.naming import brief, utf8_name
+from avloc.naming import brief, some, utf8_name
 from avloc.walking import files_in
 
 FOLDERS = ("gt_masks", "gray_masks")
@@ -44,10 +44,22 @@ def with_masks(truth: Truth, folder: Path, wanted: Mapping[str, str], least: int
         ambiguous="clips could have either of several masks and are left out",
         shared="clips could have the same mask as another and are left out",
     )
-    part = truth.take(kept) if len(kept) < len(truth) else truth
-    masks = [squared(read_mask(there[found.pairs[wanted[name]]], least), SIZE) for name in part.ids]
-    part = replace(part, masks=np.stack(masks)[:, None], unannotated=len(truth) - len(kept))
+    masks: dict[int, NDArray[np.bool_]] = {}
+    broken: list[str] = []
+    for clip in kept:
+        try:
+            masks[clip] = squared(read_mask(there[found.pairs[wanted[truth.ids[clip]]]], least), SIZE)
+        except DataError:
+            broken.append(truth.ids[clip])
+    if not masks:
+        raise DataError(
+            f"{folder}: none of {len(kept)} masks can be read, such as {brief(broken[0])}; expected pictures"
+        )
+    part = truth.take(list(masks)) if len(masks) < len(truth) else truth
+    part = replace(part, masks=np.stack(list(masks.values()))[:, None], unannotated=len(truth) - len(masks))
     part.warnings = [*truth.warnings, *([str(join)] if join.left else [])]
+    if broken:
+        part.warnings.append(f"{len(broken)} masks cannot be read and their clips are left out: {some(broken, 3)}")
     return boxed(part) if not len(truth.boxes) else replace(part, boxed=True)
 
 

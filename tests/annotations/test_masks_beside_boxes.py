@@ -69,6 +69,16 @@ def test_what_has_no_partner_is_named(is3):
     assert any("only the boxes are read" in line for line in truth.warnings)
 
 
+def test_a_mask_that_cannot_be_read_is_named_and_its_clip_left_out(is3):
+    (is3 / "gt_masks" / f"{CAT}.jpg").write_bytes(b"no picture")
+    truth = read_benchmark("is3", is3)
+    assert truth.ids == [DOG] and truth.unannotated == 1
+    assert f"1 masks cannot be read and their clips are left out: {CAT}" in truth.warnings
+    (is3 / "gt_masks" / f"{DOG}.jpg").write_bytes(b"no picture")
+    with pytest.raises(DataError, match="none of 2 masks can be read"):
+        read_benchmark("is3", is3)
+
+
 def test_a_list_of_masks_names_them_and_without_boxes_they_have_the_box_around_each(tmp_path):
     rows = [
         {"image": "/x/visual_frames/v_1/v_1.mp4_1.png", "audio": "v_1.wav", "gt_box": "/x/gt_masks/test/v_1/v_1_1.png"}
