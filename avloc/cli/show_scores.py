@@ -22,11 +22,17 @@ if TYPE_CHECKING:
 _COLUMNS = 6  # metrics of a protocol that stand side by side in a table of 100 characters
 
 
-def show_evaluated(
-    found: "Evaluated", *, worst: Annotated[int, "also show this many clips with the lowest scores", Ask(least=0)] = 0
-) -> None:
+Worst = Annotated[int, "also show this many clips with the lowest scores", Ask(least=0)]
+By = Annotated[
+    Literal["class", "size"] | None, "also show the scores of each class, or by the size of what sounds; lowest first"
+]
+
+
+def show_evaluated(found: "Evaluated", *, worst: Worst = 0, by: By = None) -> None:
     for one in found.sets.values():
         show_result(one.result, one.set)
+        if by:
+            show_groups(one.result, by)
         rows = []
         for name, comparison in one.comparisons.items():
             for metric, difference in comparison.difference.items():
@@ -57,13 +63,13 @@ def _show_sounding(found: dict[str, Any]) -> None:
     table(title, ["heard with", "frames", "sounding", "errors", "%"], rows, right=(1, 2, 3, 4))
 
 
-def show_scoring(
-    found: "Scoring", *, worst: Annotated[int, "also show this many clips with the lowest scores", Ask(least=0)] = 0
-) -> None:
+def show_scoring(found: "Scoring", *, worst: Worst = 0, by: By = None) -> None:
     if len(found.results) > 1:
         show_spread(found)
     for result in found.results.values() if len(found.results) == 1 else ():
         show_result(result)
+    for result in found.results.values() if by else ():
+        show_groups(result, by)
     if worst:
         show_worst(next(iter(found.results.values())), worst)
 
@@ -91,6 +97,22 @@ def show_result(result: Any, title: str = "") -> None:
             say(f"mean over {len(groups)} {plural}: {', '.join(f'{k} {percent(v)}' for k, v in means.items())}")
     show_hearing(result)
     notes(result.warnings)
+
+
+def show_groups(result: Any, by: str | None) -> None:
+    """A line for each class, or for each size of what sounds."""
+    groups = {
+        name: own for name, own in (result.per_class if by == "class" else result.by_size).items() if own["clips"]
+    }
+    if not groups:
+        say(f"{result.protocol.label} has no scores by {by}")
+        return
+    rows = [
+        [name, own["clips"], *(percent(own[metric]) for metric in ("ciou", "locacc", "auc"))]
+        for name, own in sorted(groups.items(), key=lambda one: one[1]["ciou"])
+    ]
+    columns = [by or "", "clips", *(own_name(result.metrics, metric) for metric in ("ciou", "locacc")), "auc"]
+    table(f"by {by}, {result.protocol.label}, in %", columns, rows, right=(1, 2, 3, 4))
 
 
 def show_hearing(result: Any) -> None:

@@ -42,20 +42,41 @@ def collect(
     plan: Plan,
     batch_size: int,
     augment_seed: int | None = None,
+    tell: Callable[[int], None] | None = None,
+    whole_batches: bool = False,
 ) -> dict[str, Tensor]:
-    """The function's rows for every row of the plan, in its order, on the CPU; the localizer in evaluation mode."""
+    """The function's rows for every row of the plan, in its order, on the CPU; the localizer in evaluation mode.
+
+    tell: is given how many rows are done, now and then. whole_batches: processes share out batches instead of rows, so
+    that a row has the same neighbours, and the same value to the last bit, whatever the number of processes.
+    """
     world, rank = processes.world_size(), processes.rank()
     share = -(-len(plan) // world)
-    # Every process takes as many rows, the last ones repeat the end of the plan and are cut off again.
+    if whole_batches:
+        share = -(-share // batch_size) * batch_size
+    # Every process gives as many rows, the last ones repeat the end of the plan and are cut off again.
     mine = np.minimum(np.arange(rank * share, (rank + 1) * share), len(plan) - 1)
+    if whole_batches:  # without the repeated ones, which would be neighbours of the last rows
+        mine = mine[: max(len(plan) - rank * share, 1)]
     part = Plan(plan.clips[mine], plan.picks[mine], sounds=None if plan.sounds is None else plan.sounds[mine])
     was_training = localizer.training
     localizer.eval()
     try:
         found: dict[str, list[Tensor]] = {}
-        for batch in loader.of(part, batch_size, None if augment_seed is None else augment_seed + rank):
+        batches = loader.of(part, batch_size, None if augment_seed is None else augment_seed + rank)
+        for number, batch in enumerate(batches, start=1):
             for name, rows in function(batch).items():
                 found.setdefault(name, []).append(rows.detach())
+            if tell is not None:
+                tell(min(number * batch_size * world, len(plan)))
     finally:
         localizer.train(was_training)
-    return {name: processes.gather_rows(torch.cat(rows))[: len(plan)].cpu() for name, rows in found.items()}
+    return {name: _gathered(torch.cat(rows), share)[: len(plan)].cpu() for name, rows in found.items()}
+
+
+def _gathered(rows: Tensor, share: int) -> Tensor:
+    """The rows of all processes, of which each holds `share` or fewer; the last row stands for those that lack."""
+    if processes.world_size() == 1:
+        return rows
+    lacking = share - len(rows)
+    return processes.gather_rows(torch.cat([rows, rows[-1:].expand(lacking, *rows.shape[1:])]) if lacking else rows)

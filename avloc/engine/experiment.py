@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 from avloc import registry
 from avloc.config import Section, check, dump, flat, read_section, suggestion
 from avloc.engine.places import OPTIONS, Kind, Places
+from avloc.engine.resolved import fingerprint_of, resolved
 from avloc.engine.run import Run
 from avloc.engine.settings import ClusterSettings, Data, Start, TestSet, problems_of
 from avloc.engine.shipped import config_path
 from avloc.errors import AvlocError, ConfigError, RunError
-from avloc.files import write_text
+from avloc.files import write_json, write_text
+from avloc.made_with import made_with
 
 if TYPE_CHECKING:
     import torch
@@ -186,7 +188,7 @@ def open_run(config: Path | None, run: Path | None, overrides: Sequence[str] = (
     experiment = replace(read, places=Places(where, config))
     if where.config.exists():
         where.hold()
-        _refuse_other_settings(read_section(where.config).values, experiment, where)
+        _refuse_other_settings(read_experiment(where.config), experiment, where)
     return experiment, where
 
 
@@ -202,17 +204,22 @@ def _latest_run() -> Path:
 
 
 def keep_config(experiment: Experiment, run: Run) -> None:
-    """Write the configuration and the places of stores into the run, when a command first leaves something there."""
+    """Write the configuration with all of its values, what makes the run, and the places of stores into the run, when a
+    command first leaves something there."""
     if not run.config.exists():
-        write_text(run.config, dump(experiment.source.values))
+        values = resolved(experiment)
+        device = next((stage.train.device for stage in experiment.stages.values()), "auto")
+        write_json(run.made_with, made_with(str(device_of(device)), configuration=fingerprint_of(values)))
+        write_text(run.config, dump(values))
         run.hold()
     if experiment.places is not None:
         experiment.places.keep()
 
 
-def _refuse_other_settings(before: dict[str, Any], experiment: Experiment, run: Run) -> None:
-    """Another place of a store or run is no other setting, if what lies there is the same."""
-    old, new = flat(before), flat(experiment.source.values)
+def _refuse_other_settings(before: Experiment, experiment: Experiment, run: Run) -> None:
+    """Another place of a store or run is no other setting, if what lies there is the same; nor is a default that only one
+    of two files writes out."""
+    old, new = flat(resolved(before)), flat(resolved(experiment))
     differing = [key for key in {**old, **new} if old.get(key) != new.get(key) and not key.startswith("evaluate.")]
     for key in [key for key in differing if key in OPTIONS and old.get(key) and new.get(key)]:
         if experiment.places is not None and experiment.places.moved(key, str(old[key]), Path(new[key])):

@@ -9,9 +9,12 @@ from numpy.typing import NDArray
 
 from avloc.data.loader import Batch, Loader
 from avloc.data.plans import Plan
-from avloc.engine.calibration import Calibration
+from avloc.engine.calibration import Calibration, calibration_of
 from avloc.engine.collect import collect
+from avloc.engine.experiment import Experiment
 from avloc.engine.predicting import BATCH, Frames, Maps, wrong_sounds
+from avloc.engine.run import Run
+from avloc.engine.stages import weights_of
 from avloc.methods.base import Localizer
 
 
@@ -24,7 +27,26 @@ def fits_of(localizer: Localizer, loader: Loader, plan: Plan) -> NDArray[np.floa
         return {"fits": found.float()}
 
     with torch.inference_mode():
-        return collect(localizer, function, loader, plan, BATCH)["fits"].numpy()
+        return collect(localizer, function, loader, plan, BATCH, whole_batches=True)["fits"].numpy()
+
+
+def heard_by_calibration(
+    experiment: Experiment,
+    run: Run,
+    localizer: Localizer,
+    number: int,
+    loader: Loader,
+    frames: Frames,
+    every: Mapping[str, Maps],
+) -> dict[str, Any] | None:
+    """By the run's calibration: of the frames with their own sound, with each kind that nothing in view makes, and with that
+    of another video, how many count as sounding. None where the run has no calibration of this stage."""
+    if not run.calibration.exists():
+        return None
+    calibration = calibration_of(run, number, weights_of(experiment, run, number, localizer))
+    if calibration is None:
+        return None
+    return sounding_of(calibration, localizer, loader, frames, every, experiment.seed)
 
 
 def sounding_of(

@@ -3,7 +3,7 @@
 from avloc.metrics.curves import THRESHOLDS, auc, auc_of_curve, auc_parts, success_curve, success_rate, successes
 from avloc.metrics.detection import detection_ap, max_f1, precision_recall
 from avloc.metrics.interactive import iauc, iiou
-from avloc.metrics.overlap import adaptive_ciou, adaptive_mask, ciou, ciou_of_counts, iou, mean_by_frame
+from avloc.metrics.overlap import ciou, ciou_of_counts, iou, mean_by_frame
 from avloc.metrics.precision import average_precision
 from avloc.metrics.segmentation import F_THRESHOLDS, best_f, f_curve, mask_iou
 from avloc.metrics.silence import auroc, false_alarm_rate, nsa
@@ -11,8 +11,6 @@ from avloc.metrics.silence import auroc, false_alarm_rate, nsa
 __all__ = [
     "F_THRESHOLDS",
     "THRESHOLDS",
-    "adaptive_ciou",
-    "adaptive_mask",
     "auc",
     "auc_of_curve",
     "auc_parts",

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+from avloc import processes
 from avloc.options import Config, Metrics, Resamples, RunFolder, Set, verb
 from avloc.progress import Progress, untold
 
 if TYPE_CHECKING:
-    from avloc.engine.predicting import Frames, Maps
     from avloc.scoring.result import Metric, Result
 
 log = logging.getLogger("avloc.evaluate")
@@ -93,7 +93,7 @@ def evaluate(
     without sound, stage one's maps, the largest object, colour saliency, the centre, and all ones.
 
     A run's heat maps are kept in predictions/SET.h5, its results in results/SET.PROTOCOL.json. Intervals are
-    bootstraps over videos.
+    bootstraps over videos. Under torchrun the processes share the frames; the results are the same.
 
     From Python: this function scores a run, `avloc.evaluate_predictions` a file of heat maps.
     """
@@ -114,27 +114,39 @@ def evaluate(
             f"{experiment.source.source}: no test set {unknown[0]!r}; it has {', '.join(experiment.evaluate)}"
         )
     refuse_untrained(experiment, where, wanted)
-    keep_config(experiment, where)
-    found, tell = {}, progress or untold
-    for number, name in enumerate(wanted):
-        tell(number, len(wanted), name)
-        found[name] = _evaluate_set(experiment, where, name, metric, resamples)
-    tell(len(wanted), len(wanted), "")
-    write_model_card(experiment, where)
+    processes.join()
+    if processes.is_first():
+        keep_config(experiment, where)
+    processes.barrier()
+    found, told = {}, progress or untold
+    for name in wanted:
+        one = _evaluate_set(experiment, where, name, metric, resamples, told)
+        if one is not None:
+            found[name] = one
+    if processes.is_first():
+        write_model_card(experiment, where)
+    processes.leave()
     return Evaluated(where.path, found)
 
 
-def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | None, resamples: int) -> SetResult:
+def _evaluate_set(
+    experiment: Any, run: Any, name: str, metric: Sequence[str] | None, resamples: int, tell: Progress
+) -> SetResult | None:
+    """None in all processes but the first, which scores what all of them predicted."""
     from avloc.engine.class_maps import class_table, refuse_other_classes, table_of_names
     from avloc.engine.comparing import selected
     from avloc.engine.experiment import device_of
     from avloc.engine.predicting import frames_to_score
+    from avloc.engine.resolved import fingerprint_of, resolved
+    from avloc.engine.sounding import heard_by_calibration
     from avloc.engine.stages import load_stage
     from avloc.engine.stores import open_test
-    from avloc.engine.testing import loader_of, maps_of_all, see_and_hear
-    from avloc.files import write_json
+    from avloc.engine.testing import loader_of, maps_of_all, score_set, see_and_hear
+    from avloc.made_with import made_with
     from avloc.predictions import write_predictions
     from avloc.protocols import named
+    from avloc.scoring.stored import fingerprint_of_maps
+    from avloc.scoring.stored import store as add_to_stored
 
     test = experiment.evaluate[name]
     number = experiment.number_of(test.stage)
@@ -150,8 +162,15 @@ def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | 
     table = class_table(experiment, run, protocol, store, localizer)
     names = localizer.map_names
     shown = table_of_names(localizer, store) if names is not None and table is None else table
-    every = maps_of_all(experiment, run, localizer, number, loader, frames)
+
+    def tell_of_set(done: int, total: int, text: str) -> None:
+        tell(done, total, f"{name}: {text}")
+
+    every = maps_of_all(experiment, run, localizer, number, loader, frames, tell_of_set)
     refuse_other_classes(every["model"], table, localizer, store, test)
+    heard = heard_by_calibration(experiment, run, localizer, number, loader, frames, every)
+    if not processes.is_first():
+        return None
     kept = {**KEPT, localizer.looks: ".deaf"}
     for variant, maps in every.items():
         if variant in kept:
@@ -167,7 +186,7 @@ def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | 
                 attributes={**_about(experiment, test, number), "variant": variant},
             )
     scored = {
-        variant: _score(protocol, maps, frames, table, resamples, experiment.seed) for variant, maps in every.items()
+        variant: score_set(protocol, maps, frames, table, resamples, experiment.seed) for variant, maps in every.items()
     }
     result = scored.pop("model")
     selected(result.metrics, metric)  # refuses a metric that this protocol does not report
@@ -176,10 +195,15 @@ def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | 
         for variant, other in scored.items()
     }
     file = run.results / f"{name}.{protocol.name.replace(':', '.')}.json"
-    heard = _heard(experiment, run, localizer, number, loader, frames, every)
     found = SetResult(name, number, result, comparisons, run.predictions / f"{name}.h5", file, heard)
+    result.made_with = made_with(
+        str(device),
+        configuration=fingerprint_of(resolved(experiment)),
+        store=store.fingerprint,
+        predictions=fingerprint_of_maps(frames.truth.ids, every["model"]),
+    )
     run.refuse_moved()
-    write_json(file, found.to_json())  # with all of its metrics, whichever of them are asked for now
+    add_to_stored(file, found.to_json())  # with all of its metrics, whichever of them are asked for now
     result.metrics = selected(result.metrics, metric)
     for variant, one in comparisons.items():
         comparisons[variant] = Comparison(_only(one.metrics, result.metrics), _only(one.difference, result.metrics))
@@ -188,37 +212,6 @@ def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | 
 
 def _only(values: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
     return {name: values[name] for name in names if name in values}
-
-
-def _heard(
-    experiment: Any, run: Any, localizer: Any, number: int, loader: Any, frames: "Frames", every: "dict[str, Maps]"
-) -> dict[str, Any] | None:
-    """By the run's calibration: of the frames with their own sound, with each kind that nothing in view makes, and with that
-    of another video, how many count as sounding."""
-    from avloc.engine.calibration import calibration_of
-    from avloc.engine.sounding import sounding_of
-    from avloc.engine.stages import weights_of
-
-    if not run.calibration.exists():
-        return None
-    calibration = calibration_of(run, number, weights_of(experiment, run, number, localizer))
-    if calibration is None:
-        return None
-    return sounding_of(calibration, localizer, loader, frames, every, experiment.seed)
-
-
-def _score(protocol: Any, maps: "Maps", frames: "Frames", table: Any, resamples: int, seed: int) -> "Result":
-    """A class-agnostic map stands for every class of a class-aware protocol: it cannot tell them apart."""
-    import numpy as np
-
-    from avloc.scoring import score
-
-    if table is not None and maps.shape[1] != table.shape[1]:
-        maps = np.repeat(maps[:, :1], len(table), axis=1)
-        table = np.eye(len(table), dtype=bool)
-    elif table is None and maps.shape[1] > 1:
-        maps = maps.max(1, keepdims=True)
-    return score(protocol, maps, frames.truth, assignment=table, resamples=resamples, seed=seed)
 
 
 def _differences(result: "Result", other: "Result", resamples: int, seed: int) -> dict[str, Difference]:
