@@ -218,3 +218,15 @@ def test_silent_frames_count_as_avsbench_counts_them(maps):
     assert (values["miou"] > 0.99) == (maps == "knows_silence") and values["miou"] > 0.5
     located = invoke("evaluate", *options[:-1], "--protocol", "avloc")
     assert "5 of them with something to find" in located.stdout or "5 of 10 clips" in located.stdout
+
+
+MASKS = REPOSITORY.parent / "shared" / "cases" / "28_avsbench_masks" / "ms3_data"
+
+
+def test_masks_named_as_those_of_avsbench_are_scored_against_them(tmp_path):
+    if not MASKS.is_dir():
+        pytest.skip(f"{MASKS} is not there")
+    options = ["--predictions", MASKS / "gt_masks" / "test", "--benchmark", "avsbench-ms3", "--annotations", MASKS]
+    found = json.loads(invoke("evaluate", *options, "--protocol", "avsbench", "--resamples", 0, "--json").stdout)
+    assert found["counts"]["found"] == found["counts"]["evaluated"] == 10 and found["counts"]["negatives"] == 3
+    assert {name: round(one["value"], 3) for name, one in found["metrics"].items()} == {"miou": 1.0, "fscore": 1.0}
