@@ -68,7 +68,8 @@ def build_table(
         for figure in PUBLISHED:
             if figure.benchmark == benchmark:
                 rules = dict.fromkeys(label(result) for _, result in results if comparable(result, figure))
-                _add(table, _published(figure, metrics, [rule for rule in rules if rule in own]))
+                for row in _published(figure, metrics, [rule for rule in rules if rule in own]):
+                    _add(table, row)
     return table
 
 
@@ -92,15 +93,18 @@ def _own(entry: dict[str, Any]) -> Cell:
     return Cell(*(f"{100 * number:.1f}" for number in (entry["value"], *known)))
 
 
-def _published(figure: Figure, metrics: Sequence[str], beside: Sequence[str]) -> Row:
-    """beside: the rules of own results that the figure was reached by."""
-    cells = {
-        (metric, rule): Cell(f"{value:g}")
+def _published(figure: Figure, metrics: Sequence[str], beside: Sequence[str]) -> list[Row]:
+    """A row for its setting, and one for each rule of own results that the figure was reached by."""
+    values = {metric: Cell(f"{value:g}") for metric, value in figure.values.items() if not metrics or metric in metrics}
+    return [
+        Row(
+            f"{figure.method} ({figure.year})",
+            {(metric, rule): cell for metric, cell in values.items()},
+            figure.source,
+            published=True,
+        )
         for rule in (*beside, f"{PUBLISHED_AS}{figure.setting}")
-        for metric, value in figure.values.items()
-        if not metrics or metric in metrics
-    }
-    return Row(f"{figure.method} ({figure.year})", cells, figure.source, published=True)
+    ]
 
 
 def _add(table: Table, row: Row) -> None:
