@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from avloc.cli.show import console, say, table
+from avloc.cli.show_sounds import show_hearing, show_sounding
 from avloc.naming import MESSAGE, brief, printable
 from avloc.options import Ask
 from avloc.percents import ends, map_title, mask_title, percent
@@ -24,7 +25,8 @@ _COLUMNS = 6  # metrics of a protocol that stand side by side in a table of 100 
 
 Worst = Annotated[int, "also show this many clips with the lowest scores", Ask(least=0)]
 By = Annotated[
-    Literal["class", "size"] | None, "also show the scores of each class, or by the size of what sounds; lowest first"
+    Literal["class", "size", "flag"] | None,
+    "also show the scores of each class, by the size of what sounds, or by flag (VGGSounder, AVATAR); lowest first",
 ]
 
 
@@ -44,23 +46,10 @@ def show_evaluated(found: "Evaluated", *, worst: Worst = 0, by: By = None) -> No
             columns = ["baseline", "metric", "baseline %", "difference", "95 % over videos"]
             table("on the same clips", columns, rows, right=(2, 3, 4))
         if one.sounding is not None:
-            _show_sounding(one.sounding)
+            show_sounding(one.sounding)
         if worst:
             show_worst(one.result, worst)
         say(f"{one.file}\n")
-
-
-def _show_sounding(found: dict[str, Any]) -> None:
-    rows = []
-    for kind, counts in found["kinds"].items():
-        right = counts["sounding"] if kind == "own" else counts["frames"] - counts["sounding"]
-        wrong = "missed" if kind == "own" else "false alarms"
-        errors = counts["frames"] - right
-        rows.append(
-            [kind, counts["frames"], counts["sounding"], f"{errors} {wrong}", percent(errors / counts["frames"])]
-        )
-    title = f"called sounding from {found['score']} {found['threshold']:.4g} on (`avloc calibrate`)"
-    table(title, ["heard with", "frames", "sounding", "errors", "%"], rows, right=(1, 2, 3, 4))
 
 
 def show_scoring(found: "Scoring", *, worst: Worst = 0, by: By = None) -> None:
@@ -88,7 +77,8 @@ def show_result(result: Any, title: str = "") -> None:
     for name, metric in result.metrics.items():
         of_blind = [percent(result.baselines[kind].get(name)) for kind in blind]
         rows.append([name, percent(metric.value), ends(metric.interval), *of_blind])
-    _filled("", ["metric", "%", f"95 % over {result.resampled}", *map(mask_title, blind)], rows)
+    if rows:
+        _filled("", ["metric", "%", f"95 % over {result.resampled}", *map(mask_title, blind)], rows)
     for groups, kind in ((result.per_class, "class"), (result.per_video, "video")):
         macro = {own_name(result.metrics, k): v for k, v in result.macro.get(f"by_{kind}", {}).items()}
         means = {k: v for k, v in macro.items() if k in result.metrics}
@@ -100,32 +90,19 @@ def show_result(result: Any, title: str = "") -> None:
 
 
 def show_groups(result: Any, by: str | None) -> None:
-    """A line for each class, or for each size of what sounds."""
-    groups = {
-        name: own for name, own in (result.per_class if by == "class" else result.by_size).items() if own["clips"]
-    }
+    """A line for each class, for each size of what sounds, or for each part of the set that a flag marks."""
+    of_kind = {"class": result.per_class, "size": result.by_size, "flag": result.by_part}[by or "class"]
+    groups = {name: own for name, own in of_kind.items() if own["clips"]}
     if not groups:
         say(f"{result.protocol.label} has no scores by {by}")
         return
+    known = [one for one in ("ciou", "locacc", "fscore", "auc") if any(one in own for own in groups.values())]
     rows = [
-        [name, own["clips"], *(percent(own[metric]) for metric in ("ciou", "locacc", "auc"))]
+        [name, own["clips"], *(percent(own.get(metric)) for metric in known)]
         for name, own in sorted(groups.items(), key=lambda one: one[1]["ciou"])
     ]
-    columns = [by or "", "clips", *(own_name(result.metrics, metric) for metric in ("ciou", "locacc")), "auc"]
-    table(f"by {by}, {result.protocol.label}, in %", columns, rows, right=(1, 2, 3, 4))
-
-
-def show_hearing(result: Any) -> None:
-    """How well maps tell sounds that nothing in view makes, and sounding from silent objects; nothing without such."""
-    kinds = result.extra.get("negative_sound", {})
-    if kinds:
-        rows = [[k, v["clips"], percent(v["auroc"]), percent(v["false_alarm_rate"])] for k, v in kinds.items()]
-        columns = ["sound", "clips", "AUROC %", "false alarms %"]
-        table("sounds that nothing in view makes", columns, rows, right=(1, 2, 3))
-    told = result.extra.get("tells")
-    if told:
-        share = percent(told["value"])
-        print(f"what sounds has the higher map in {share} % of {told['pairs']} pairs with a silent object (chance: 50)")
+    columns = [by or "", "clips", *(own_name(result.metrics, metric) for metric in known)]
+    table(f"by {by}, {result.protocol.label}, in %", columns, rows, right=tuple(range(1, len(columns))))
 
 
 def own_name(metrics: Mapping[str, Any], name: str) -> str:

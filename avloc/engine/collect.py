@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -43,40 +42,38 @@ def collect(
     batch_size: int,
     augment_seed: int | None = None,
     tell: Callable[[int], None] | None = None,
-    whole_batches: bool = False,
 ) -> dict[str, Tensor]:
     """The function's rows for every row of the plan, in its order, on the CPU; the localizer in evaluation mode.
 
-    tell: is given how many rows are done, now and then. whole_batches: processes share out batches instead of rows, so
-    that a row has the same neighbours, and the same value to the last bit, whatever the number of processes.
+    The processes take batches in turn, so that each batch is the same however many processes there are.
+    tell: is given how many rows are done, batch after batch.
     """
-    world, rank = processes.world_size(), processes.rank()
-    share = -(-len(plan) // world)
-    if whole_batches:
-        share = -(-share // batch_size) * batch_size
-    # Every process gives as many rows, the last ones repeat the end of the plan and are cut off again.
-    mine = np.minimum(np.arange(rank * share, (rank + 1) * share), len(plan) - 1)
-    if whole_batches:  # without the repeated ones, which would be neighbours of the last rows
-        mine = mine[: max(len(plan) - rank * share, 1)]
-    part = Plan(plan.clips[mine], plan.picks[mine], sounds=None if plan.sounds is None else plan.sounds[mine])
+    count, world = -(-len(plan) // batch_size), processes.world_size()
+    # Every process gathers as many rows: those that have none left repeat the last batch, which is cut off again.
+    steps = [min(step, count - 1) for step in range(processes.rank(), -(-count // world) * world, world)]
     was_training = localizer.training
     localizer.eval()
     try:
         found: dict[str, list[Tensor]] = {}
-        batches = loader.of(part, batch_size, None if augment_seed is None else augment_seed + rank)
-        for number, batch in enumerate(batches, start=1):
+        for number, batch in enumerate(loader.of(plan, batch_size, augment_seed, steps), start=1):
             for name, rows in function(batch).items():
-                found.setdefault(name, []).append(rows.detach())
+                found.setdefault(name, []).append(_filled(rows.detach(), batch_size) if world > 1 else rows.detach())
             if tell is not None:
                 tell(min(number * batch_size * world, len(plan)))
     finally:
         localizer.train(was_training)
-    return {name: _gathered(torch.cat(rows), share)[: len(plan)].cpu() for name, rows in found.items()}
+    return {name: _in_order(torch.cat(rows), batch_size)[: len(plan)].cpu() for name, rows in found.items()}
 
 
-def _gathered(rows: Tensor, share: int) -> Tensor:
-    """The rows of all processes, of which each holds `share` or fewer; the last row stands for those that lack."""
-    if processes.world_size() == 1:
+def _filled(rows: Tensor, count: int) -> Tensor:
+    """The rows of the last batch, which may be smaller, and zeros."""
+    return rows if len(rows) == count else torch.cat([rows, rows.new_zeros(count - len(rows), *rows.shape[1:])])
+
+
+def _in_order(rows: Tensor, batch_size: int) -> Tensor:
+    """The rows of all processes as one process would have them."""
+    world = processes.world_size()
+    if world == 1:
         return rows
-    lacking = share - len(rows)
-    return processes.gather_rows(torch.cat([rows, rows[-1:].expand(lacking, *rows.shape[1:])]) if lacking else rows)
+    every = processes.gather_rows(rows)
+    return every.unflatten(0, (world, -1, batch_size)).transpose(0, 1).flatten(0, 2)

@@ -215,6 +215,7 @@ def _refuse_other_settings(before: Experiment, experiment: Experiment, run: Run,
     """Another place of a store or run is no other setting, if the same lies there; nor is a default that is written out."""
     old, new = flat(resolved(before)), flat(resolved(experiment))
     differing = [key for key in {**old, **new} if old.get(key) != new.get(key) and not key.startswith("evaluate.")]
+    differing = [key for key in differing if not key.endswith(".data.cache")]  # only says where to read
     for key in [key for key in differing if key in OPTIONS and old.get(key) and new.get(key)]:
         if experiment.places is not None and experiment.places.moved(key, str(old[key]), Path(new[key])):
             differing.remove(key)

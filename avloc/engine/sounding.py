@@ -27,7 +27,7 @@ def fits_of(localizer: Localizer, loader: Loader, plan: Plan) -> NDArray[np.floa
         return {"fits": found.float()}
 
     with torch.inference_mode():
-        return collect(localizer, function, loader, plan, BATCH, whole_batches=True)["fits"].numpy()
+        return collect(localizer, function, loader, plan, BATCH)["fits"].numpy()
 
 
 def heard_by_calibration(
@@ -69,6 +69,24 @@ def sounding_of(
     if "wrong sound" in called:
         table["wrong sound"] = _counted(called["wrong sound"])
     return {"score": calibration.score, "threshold": calibration.threshold, "kinds": table}
+
+
+def counted_sounding(
+    experiment: Experiment,
+    run: Run,
+    localizer: Localizer,
+    number: int,
+    loader: Loader,
+    frames: Frames,
+    every: Mapping[str, Maps],
+) -> dict[str, Any] | None:
+    """The same by the run's calibration of a stage; None where it has none, or one of other weights."""
+    if not run.calibration.exists():
+        return None
+    calibration = calibration_of(run, number, weights_of(experiment, run, number, localizer))
+    if calibration is None:
+        return None
+    return sounding_of(calibration, localizer, loader, frames, every, experiment.seed)
 
 
 def _counted(sounding: NDArray[np.bool_]) -> dict[str, int]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from avloc import processes
-from avloc.options import Config, Metrics, Resamples, RunFolder, Set, verb
+from avloc.options import Config, Metrics, Negatives, Resamples, RunFolder, Set, verb
 from avloc.progress import Progress, untold
 
 if TYPE_CHECKING:
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("avloc.evaluate")
 
-#: which maps are kept as predictions, and what is added to the name of the set
-KEPT = {"model": "", "wrong sound": ".wrong-sound", "stage one": ".stage1"}
+#: what is asked for by this name is no metric of the protocol, but of the method's vectors
+RETRIEVAL = "retrieval"
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,7 @@ def evaluate(
     set: Set = (),
     sets: Annotated[Sequence[str] | None, "score only this test set of the run; may be repeated; default: all"] = None,
     metric: Metrics = None,
+    negatives: Negatives = None,
     resamples: Resamples = 2000,
     progress: Progress | None = None,
 ) -> Evaluated:
@@ -120,7 +121,7 @@ def evaluate(
     processes.barrier()
     found, told = {}, progress or untold
     for name in wanted:
-        one = _evaluate_set(experiment, where, name, metric, resamples, told)
+        one = _evaluate_set(experiment, where, name, metric, resamples, negatives or (), told)
         if one is not None:
             found[name] = one
     if processes.is_first():
@@ -130,21 +131,30 @@ def evaluate(
 
 
 def _evaluate_set(
-    experiment: Any, run: Any, name: str, metric: Sequence[str] | None, resamples: int, tell: Progress
+    experiment: Any,
+    run: Any,
+    name: str,
+    metric: Sequence[str] | None,
+    resamples: int,
+    negatives: Sequence[str],
+    tell: Progress,
 ) -> SetResult | None:
     """None in all processes but the first, which scores what all of them predicted."""
     from avloc.engine.class_maps import class_table, refuse_other_classes, table_of_names
     from avloc.engine.comparing import selected
     from avloc.engine.experiment import device_of
+    from avloc.engine.kept_maps import keep_maps
+    from avloc.engine.other_sounds import maps_of_other_sounds
     from avloc.engine.predicting import frames_to_score
     from avloc.engine.resolved import fingerprint_of, resolved
+    from avloc.engine.retrieval import retrieval_of
     from avloc.engine.sounding import heard_by_calibration
     from avloc.engine.stages import load_stage
     from avloc.engine.stores import open_test
     from avloc.engine.testing import loader_of, maps_of_all, score_set, see_and_hear
     from avloc.made_with import made_with
-    from avloc.predictions import write_predictions
     from avloc.protocols import named
+    from avloc.scoring.of_predictions import with_other_sounds
     from avloc.scoring.stored import fingerprint_of_maps
     from avloc.scoring.stored import store as add_to_stored
 
@@ -167,29 +177,25 @@ def _evaluate_set(
         tell(done, total, f"{name}: {text}")
 
     every = maps_of_all(experiment, run, localizer, number, loader, frames, tell_of_set)
+    others = maps_of_other_sounds(localizer, loader, frames.plan, negatives, experiment.seed)
+    found_again = (
+        retrieval_of(localizer, loader, frames, resamples, experiment.seed) if metric and RETRIEVAL in metric else None
+    )
     refuse_other_classes(every["model"], table, localizer, store, test)
     heard = heard_by_calibration(experiment, run, localizer, number, loader, frames, every)
     if not processes.is_first():
         return None
-    kept = {**KEPT, localizer.looks: ".deaf"}
-    for variant, maps in every.items():
-        if variant in kept:
-            path = run.predictions / f"{name}{kept[variant]}.h5"
-            assignment = shown if shown is not None and maps.shape[1] == shown.shape[1] else None
-            run.refuse_moved()
-            write_predictions(
-                path,
-                frames.truth.ids,
-                maps,
-                classes=names if names is not None and len(names) == maps.shape[1] else None,
-                assignment=assignment,
-                attributes={**_about(experiment, test, number), "variant": variant},
-            )
+    keep_maps(experiment, run, localizer, name, frames.truth.ids, every, others, shown)
     scored = {
         variant: score_set(protocol, maps, frames, table, resamples, experiment.seed) for variant, maps in every.items()
     }
     result = scored.pop("model")
-    selected(result.metrics, metric)  # refuses a metric that this protocol does not report
+    if others:
+        with_other_sounds([result], every["model"], frames.truth, {"negative_maps": others, "seed": experiment.seed})
+    wanted = None if metric is None else [name for name in metric if name != RETRIEVAL]
+    result.extra |= {} if found_again is None else {RETRIEVAL: found_again}
+    # refuses what the protocol does not report
+    kept_metrics = {} if metric and not wanted else selected(result.metrics, wanted)
     comparisons = {
         variant: Comparison(other.metrics, _differences(result, other, resamples, experiment.seed))
         for variant, other in scored.items()
@@ -204,7 +210,7 @@ def _evaluate_set(
     )
     run.refuse_moved()
     add_to_stored(file, found.to_json())  # with all of its metrics, whichever of them are asked for now
-    result.metrics = selected(result.metrics, metric)
+    result.metrics = kept_metrics
     for variant, one in comparisons.items():
         comparisons[variant] = Comparison(_only(one.metrics, result.metrics), _only(one.difference, result.metrics))
     return found
@@ -227,13 +233,3 @@ def _differences(result: "Result", other: "Result", resamples: int, seed: int) -
             value, interval = paired_difference(mine[name], theirs[name], videos, resamples, seed)
             found[name] = Difference(value, interval if resamples else None)
     return found
-
-
-def _about(experiment: Any, test: Any, number: int) -> dict[str, Any]:
-    return {
-        "method": experiment.method,
-        "stage": number,
-        "store": str(test.store),
-        "split": test.split,
-        "frames": test.frames,
-    }
