@@ -11,7 +11,7 @@ from avloc.config import Section, check, dump, flat, read_section, suggestion
 from avloc.engine.method_modules import load_method
 from avloc.engine.method_modules import method_names as method_names
 from avloc.engine.places import OPTIONS, Kind, Places
-from avloc.engine.resolved import fingerprint_of, resolved
+from avloc.engine.resolved import fingerprint_of, free_to_change, resolved
 from avloc.engine.run import Run
 from avloc.engine.settings import ClusterSettings, Data, Start, TestSet, problems_of
 from avloc.engine.shipped import config_path
@@ -214,8 +214,7 @@ def _more_epochs(experiment: Experiment, run: Run) -> dict[str, tuple[int, int]]
 def _refuse_other_settings(before: Experiment, experiment: Experiment, run: Run, longer: bool) -> None:
     """Another place of a store or run is no other setting, if the same lies there; nor is a default that is written out."""
     old, new = flat(resolved(before)), flat(resolved(experiment))
-    differing = [key for key in {**old, **new} if old.get(key) != new.get(key) and not key.startswith("evaluate.")]
-    differing = [key for key in differing if not key.endswith(".data.cache")]  # only says where to read
+    differing = [key for key in {**old, **new} if old.get(key) != new.get(key) and not free_to_change(key)]
     for key in [key for key in differing if key in OPTIONS and old.get(key) and new.get(key)]:
         if experiment.places is not None and experiment.places.moved(key, str(old[key]), Path(new[key])):
             differing.remove(key)

@@ -34,6 +34,11 @@ def resolved(experiment: "Experiment") -> dict[str, Any]:
     return found
 
 
+def free_to_change(key: str) -> bool:
+    """Whether a run may go on with another value: test sets, and a cache, which only says where to read."""
+    return key.startswith("evaluate.") or key.endswith(".data.cache")
+
+
 def fingerprint_of(values: Mapping[str, Any]) -> str:
     """Of a configuration, the same on every machine: stores and runs go by their names alone, test sets do not count, nor
     what only says where and how fast it is computed."""
