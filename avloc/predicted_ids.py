@@ -42,8 +42,9 @@ def under_ids_of(given: Predictions, truth: Truth, what: str, whole: bool, stric
 
     whole: the truth was not restricted to a list, so that a prediction for another id is a mistake.
     """
-    found = match(truth.written, given.ids)
-    own = dict(zip(truth.written, truth.ids, strict=True))
+    written, names = _as_frames(truth.written), _as_frames(given.ids)
+    found = match(written, names)
+    own = dict(zip(written, truth.ids, strict=True))
     join = joined(
         what,
         found,
@@ -59,5 +60,14 @@ def under_ids_of(given: Predictions, truth: Truth, what: str, whole: bool, stric
     renamed = {theirs: own[name] for name, theirs in found.pairs.items()}
     taken = set(renamed.values())
     # a prediction that is for no clip must not be taken for one whose short id it happens to have
-    ids = [renamed.get(name) or (f"{name} (for no clip)" if name in taken else name) for name in given.ids]
+    ids = [
+        renamed.get(name) or (f"{theirs} (for no clip)" if theirs in taken else theirs)
+        for name, theirs in zip(names, given.ids, strict=True)
+    ]
     return given if ids == given.ids else replace(given, ids=ids)
+
+
+def _as_frames(names: list[str]) -> list[str]:
+    """Names of frames without the ending of their video: AVSBench calls a frame VIDEO.mp4_3, and its mask VIDEO_3."""
+    plain = [re.sub(r"\.(mp4|mkv|webm|avi|mov)(_\d+)$", r"\2", name) for name in names]
+    return plain if len(set(plain)) == len(set(names)) else names

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 RESAMPLES = 2000
 _BLOCK = 250  # resamples looked at together: bounds memory at 250 x clips
-_KEPT = 30_000_000  # numbers of draws that are kept: 240 MB
+_KEPT = 30_000_000  # numbers of draws that are kept: 60 MB
 Floats = NDArray[np.float64]
 
 
@@ -29,20 +29,23 @@ def draws(groups: int, resamples: int = RESAMPLES, seed: int = 0) -> Iterator[Fl
 
     Sets of the usual size are kept, since every protocol asks for the same draws.
     """
-    if groups * resamples <= _KEPT:
-        return iter(_kept_draws(groups, resamples, seed))
-    return map(_counts, picks(groups, resamples, seed))
+    kept = groups * resamples <= _KEPT
+    blocks = _kept_draws(groups, resamples, seed) if kept else map(_counts, picks(groups, resamples, seed))
+    return (block.astype(np.float64) for block in blocks)
 
 
 @lru_cache(maxsize=3)
-def _kept_draws(groups: int, resamples: int, seed: int) -> list[Floats]:
+def _kept_draws(groups: int, resamples: int, seed: int) -> list[NDArray[np.unsignedinteger]]:
     return [_counts(block) for block in picks(groups, resamples, seed)]
 
 
-def _counts(block: NDArray[np.int32]) -> Floats:
-    rows, groups = block.shape
-    flat = block + (np.arange(rows, dtype=np.int64) * groups)[:, None]
-    return np.bincount(flat.ravel(), minlength=block.size).reshape(rows, groups).astype(np.float64)
+def _counts(block: NDArray[np.int32]) -> NDArray[np.unsignedinteger]:
+    """How often each thing is drawn, (b, groups), in as few bytes as hold all of the draws."""
+    groups = block.shape[1]
+    found = np.empty(block.shape, np.uint16 if groups < 2**16 else np.uint32)
+    for own, drawn in zip(found, block, strict=True):
+        own[:] = np.bincount(drawn, minlength=groups)
+    return found
 
 
 def group_numbers(names: Sequence[str]) -> tuple[NDArray[np.int64], int]:

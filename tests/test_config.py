@@ -297,8 +297,8 @@ def test_a_run_keeps_the_configuration_it_started_with(tmp_path):
     experiment, run = open_run(tmp_path / "e.yaml", tmp_path / "run", ["stage1.model.dim=16"])
     keep_config(experiment, run)
     again, _ = open_run(None, tmp_path / "run")
-    assert again.stage(1).model == {"clusters": 4, "dim": 16} and again.seed == 2
-    with pytest.raises(Exception, match=r"stage1\.model\.dim: 16, now it is None"):
+    assert again.stage(1).model.items() >= {"clusters": 4, "dim": 16}.items() and again.seed == 2
+    with pytest.raises(Exception, match=r"stage1\.model\.dim: 16, now it is 128"):
         open_run(tmp_path / "e.yaml", tmp_path / "run")
 
 

@@ -54,3 +54,20 @@ def test_a_run_without_a_readable_configuration_keeps_its_name(tmp_path, text):
     path = write_run(tmp_path, "one", 0, 0.7)
     (tmp_path / "one" / "config.yaml").write_text(text)
     assert "| one " in avloc.leaderboard([path], published=False).text()
+
+
+def test_a_published_figure_stands_beside_a_result_by_the_very_same_rule(tmp_path):
+    path = write_run(tmp_path, "one", 0, 0.7)
+    value = json.loads(path.read_text())
+    protocol = value["protocol"] | {"name": "dsol-duet"}
+    value |= {"benchmark": "dsol-duet", "protocol": protocol, "metrics": {"auc": {"value": 0.2}}}
+    value["counts"] = {"evaluated": 9, "requested": 9}
+    path.write_text(json.dumps(value))
+    found = avloc.leaderboard([path])
+    own = found.text().partition("### published")[0]
+    assert "### dsol-duet (n=9)" in own and "dsol (one)" in own
+    assert any("DSOL (2020)" in line and "22.1" in line for line in own.splitlines())
+    lines = [line for line in found.text("csv").splitlines() if "DSOL (2020)" in line]
+    assert len(lines) == 3 and all("published, " in line for line in lines), "each number once"
+    path.write_text(json.dumps(value | {"counts": {"evaluated": 8, "requested": 9}}))
+    assert "DSOL" not in avloc.leaderboard([path]).text().partition("### published")[0], "other clips, another column"

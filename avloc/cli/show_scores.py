@@ -23,11 +23,18 @@ if TYPE_CHECKING:
 _COLUMNS = 6  # metrics of a protocol that stand side by side in a table of 100 characters
 
 
-def show_evaluated(
-    found: "Evaluated", *, worst: Annotated[int, "also show this many clips with the lowest scores", Ask(least=0)] = 0
-) -> None:
+Worst = Annotated[int, "also show this many clips with the lowest scores", Ask(least=0)]
+By = Annotated[
+    Literal["class", "size", "flag"] | None,
+    "also show the scores of each class, by the size of what sounds, or by flag (VGGSounder, AVATAR); lowest first",
+]
+
+
+def show_evaluated(found: "Evaluated", *, worst: Worst = 0, by: By = None) -> None:
     for one in found.sets.values():
         show_result(one.result, one.set)
+        if by:
+            show_groups(one.result, by)
         rows = []
         for name, comparison in one.comparisons.items():
             for metric, difference in comparison.difference.items():
@@ -45,13 +52,13 @@ def show_evaluated(
         say(f"{one.file}\n")
 
 
-def show_scoring(
-    found: "Scoring", *, worst: Annotated[int, "also show this many clips with the lowest scores", Ask(least=0)] = 0
-) -> None:
+def show_scoring(found: "Scoring", *, worst: Worst = 0, by: By = None) -> None:
     if len(found.results) > 1:
         show_spread(found)
     for result in found.results.values() if len(found.results) == 1 else ():
         show_result(result)
+    for result in found.results.values() if by else ():
+        show_groups(result, by)
     if worst:
         show_worst(next(iter(found.results.values())), worst)
 
@@ -78,20 +85,24 @@ def show_result(result: Any, title: str = "") -> None:
         if means and 1 < len(groups) < counts["evaluated"]:
             plural = "classes" if kind == "class" else "videos"
             say(f"mean over {len(groups)} {plural}: {', '.join(f'{k} {percent(v)}' for k, v in means.items())}")
-    if result.by_part:
-        _show_parts(result)
     show_hearing(result)
     notes(result.warnings)
 
 
-def _show_parts(result: Any) -> None:
-    """What each part of the set gets; a clip may be in several."""
-    names = [own_name(result.metrics, name) for name in ("locacc", "auc", "ciou")]
+def show_groups(result: Any, by: str | None) -> None:
+    """A line for each class, for each size of what sounds, or for each part of the set that a flag marks."""
+    of_kind = {"class": result.per_class, "size": result.by_size, "flag": result.by_part}[by or "class"]
+    groups = {name: own for name, own in of_kind.items() if own["clips"]}
+    if not groups:
+        say(f"{result.protocol.label} has no scores by {by}")
+        return
+    known = [one for one in ("ciou", "locacc", "fscore", "auc") if any(one in own for own in groups.values())]
     rows = [
-        [part, row["clips"], *(percent(row[name]) for name in ("locacc", "auc", "ciou"))]
-        for part, row in result.by_part.items()
+        [name, own["clips"], *(percent(own.get(metric)) for metric in known)]
+        for name, own in sorted(groups.items(), key=lambda one: one[1]["ciou"])
     ]
-    table("by part of the set; a clip may be in several", ["part", "clips", *names], rows, right=(1, 2, 3, 4))
+    columns = [by or "", "clips", *(own_name(result.metrics, metric) for metric in known)]
+    table(f"by {by}, {result.protocol.label}, in %", columns, rows, right=tuple(range(1, len(columns))))
 
 
 def own_name(metrics: Mapping[str, Any], name: str) -> str:

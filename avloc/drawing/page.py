@@ -12,7 +12,7 @@ from avloc.drawing.colours import class_colours, css
 from avloc.drawing.flags import FLAGS, flags
 from avloc.drawing.markup import Chart, text
 from avloc.drawing.moments import Moment
-from avloc.drawing.per_class import class_table
+from avloc.drawing.per_class import class_table, size_table
 from avloc.drawing.results import meanings, results_table
 from avloc.drawing.style import CSS
 from avloc.drawing.tools import policy, script, tools
@@ -124,6 +124,7 @@ class Page:
                     parts.append(results_table(f"{shown.name}{of_run} (95 % interval)", result))
             parts += shown.compared
             parts.append(class_table(shown.name, self.names, shown.results))
+            parts.append(size_table(shown.name, self.names, shown.results))
         if not parts:
             return markup.paragraph("There are no results.")
         how = (

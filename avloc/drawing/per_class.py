@@ -1,10 +1,11 @@
-"""A table of how well each class is located, the worst first."""
+"""Tables of how well each class is located, and what is small or large."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from avloc.drawing.markup import table, text
 from avloc.drawing.results import metric_name, percent
+from avloc.scoring.breakdown import SIZES
 
 COLUMNS = ("ciou", "locacc", "auc")
 
@@ -13,10 +14,31 @@ def class_table(name: str, runs: Sequence[str], results: Sequence[Mapping[str, A
     """Of a test set, with columns for each run's result; nothing where no result is broken down by class."""
     tables = [(result or {}).get("per_class") or {} for result in results]
     names = sorted({key for own in tables for key in own}, key=lambda key: (_lowest(key, tables), key))
+    return _grouped(f"{name}: class by class, the lowest overlap first", "Class", names, tables, runs, results)
+
+
+def size_table(name: str, runs: Sequence[str], results: Sequence[Mapping[str, Any] | None]) -> str:
+    """The same by the size of what sounds, from small to huge; nothing where all of it is of one size."""
+    tables = [(result or {}).get("by_size") or {} for result in results]
+    found = dict.fromkeys(key for own in tables for key, values in own.items() if values.get("clips"))
+    names = [key for key, _ in SIZES if key in found]
+    if len(names) < 2:
+        return ""
+    return _grouped(f"{name}: by the size of what sounds", "Size", names, tables, runs, results)
+
+
+def _grouped(
+    title: str,
+    kind: str,
+    names: Sequence[str],
+    tables: Sequence[Mapping[str, Any]],
+    runs: Sequence[str],
+    results: Sequence[Mapping[str, Any] | None],
+) -> str:
     if not names:
         return ""
     several = len(runs) > 1
-    columns = ["Class"]
+    columns = [kind]
     for run, result in zip(runs, results, strict=True):
         of_run = f" <small>{text(run)}</small>" if several else ""
         columns += [f"Clips{of_run}", *(f"{text(_named(column, result))}{of_run}" for column in COLUMNS)]
@@ -28,7 +50,7 @@ def class_table(name: str, runs: Sequence[str], results: Sequence[Mapping[str, A
             row.append(f"{values['clips']}" if "clips" in values else "&ndash;")
             row += [_bar(values.get(column)) for column in COLUMNS]
         rows.append(row)
-    return table(f"{name}: class by class, the lowest overlap first", columns, rows, "classes")
+    return table(title, columns, rows, "classes")
 
 
 def _lowest(key: str, tables: Sequence[Mapping[str, Any]]) -> float:

@@ -1,13 +1,13 @@
 """What a weights file says of itself, so that the file is enough to use it."""
 
 import json
-import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from avloc.errors import RunError
+from avloc.made_with import versions
 
 if TYPE_CHECKING:
     from avloc.data.store import Store
@@ -144,21 +144,6 @@ def without_places(config: Mapping[str, Any]) -> dict[str, Any]:
         return value
 
     return {str(key): plain(value, str(key)) for key, value in config.items() if key != "evaluate"}
-
-
-def versions() -> dict[str, str]:
-    """Of avloc, Python and what computes."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    from avloc import __version__
-
-    found = {"avloc": __version__, "python": platform.python_version()}
-    for name in ("torch", "torchvision", "numpy"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def _texts(**parts: Any) -> dict[str, str]:

@@ -41,10 +41,12 @@ def collect(
     plan: Plan,
     batch_size: int,
     augment_seed: int | None = None,
+    tell: Callable[[int], None] | None = None,
 ) -> dict[str, Tensor]:
     """The function's rows for every row of the plan, in its order, on the CPU; the localizer in evaluation mode.
 
     The processes take batches in turn, so that each batch is the same however many processes there are.
+    tell: is given how many rows are done, batch after batch.
     """
     count, world = -(-len(plan) // batch_size), processes.world_size()
     # Every process gathers as many rows: those that have none left repeat the last batch, which is cut off again.
@@ -53,9 +55,11 @@ def collect(
     localizer.eval()
     try:
         found: dict[str, list[Tensor]] = {}
-        for batch in loader.of(plan, batch_size, augment_seed, steps):
+        for number, batch in enumerate(loader.of(plan, batch_size, augment_seed, steps), start=1):
             for name, rows in function(batch).items():
                 found.setdefault(name, []).append(_filled(rows.detach(), batch_size) if world > 1 else rows.detach())
+            if tell is not None:
+                tell(min(number * batch_size * world, len(plan)))
     finally:
         localizer.train(was_training)
     return {name: _in_order(torch.cat(rows), batch_size)[: len(plan)].cpu() for name, rows in found.items()}

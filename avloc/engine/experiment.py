@@ -11,11 +11,13 @@ from avloc.config import Section, check, dump, flat, read_section, suggestion
 from avloc.engine.method_modules import load_method
 from avloc.engine.method_modules import method_names as method_names
 from avloc.engine.places import OPTIONS, Kind, Places
+from avloc.engine.resolved import fingerprint_of, free_to_change, resolved
 from avloc.engine.run import Run
 from avloc.engine.settings import ClusterSettings, Data, Start, TestSet, problems_of
 from avloc.engine.shipped import config_path
 from avloc.errors import AvlocError, ConfigError, RunError
-from avloc.files import write_text
+from avloc.files import write_json, write_text
+from avloc.made_with import made_with
 
 if TYPE_CHECKING:
     import torch
@@ -171,7 +173,7 @@ def open_run(
     experiment = replace(read, places=Places(where, config))
     if where.config.exists():
         where.hold()
-        _refuse_other_settings(read_section(where.config).values, experiment, where, longer)
+        _refuse_other_settings(read_experiment(where.config), experiment, where, longer)
     return experiment, where
 
 
@@ -187,9 +189,12 @@ def _latest_run() -> Path:
 
 
 def keep_config(experiment: Experiment, run: Run) -> None:
-    """Write the configuration and the places of stores into the run, when a command first leaves something there."""
+    """Write all values, what makes the run, and the places of stores into it, when a command first leaves something there."""
     if not run.config.exists():
-        write_text(run.config, dump(experiment.source.values))
+        values = resolved(experiment)
+        device = next((stage.train.device for stage in experiment.stages.values()), "auto")
+        write_json(run.made_with, made_with(str(device_of(device)), configuration=fingerprint_of(values)))
+        write_text(run.config, dump(values))
         run.hold()
     elif more := _more_epochs(experiment, run):
         run.refuse_moved()
@@ -206,11 +211,10 @@ def _more_epochs(experiment: Experiment, run: Run) -> dict[str, tuple[int, int]]
     return more_epochs(flat(read_section(run.config).values), experiment.stages)
 
 
-def _refuse_other_settings(before: dict[str, Any], experiment: Experiment, run: Run, longer: bool) -> None:
-    """Another place of a store or run is no other setting, if what lies there is the same."""
-    old, new = flat(before), flat(experiment.source.values)
-    differing = [key for key in {**old, **new} if old.get(key) != new.get(key) and not key.startswith("evaluate.")]
-    differing = [key for key in differing if not key.endswith(".data.cache")]  # says where to read, and nothing else
+def _refuse_other_settings(before: Experiment, experiment: Experiment, run: Run, longer: bool) -> None:
+    """Another place of a store or run is no other setting, if the same lies there; nor is a default that is written out."""
+    old, new = flat(resolved(before)), flat(resolved(experiment))
+    differing = [key for key in {**old, **new} if old.get(key) != new.get(key) and not free_to_change(key)]
     for key in [key for key in differing if key in OPTIONS and old.get(key) and new.get(key)]:
         if experiment.places is not None and experiment.places.moved(key, str(old[key]), Path(new[key])):
             differing.remove(key)

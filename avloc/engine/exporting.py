@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from avloc.data.loader import Batch
-from avloc.engine.card import Card, metadata_of, versions, without_places
+from avloc.engine.card import Card, metadata_of, without_places
 from avloc.engine.checkpoints import save_weights
 from avloc.engine.experiment import Experiment
 from avloc.engine.loaded import Model, load
 from avloc.errors import AvlocError
 from avloc.files import replacing
+from avloc.made_with import versions
 from avloc.methods.base import Localizer
 
 Format = Literal["safetensors", "torch-export", "onnx"]

@@ -8,13 +8,14 @@ from avloc import registry
 from avloc.config import Section
 from avloc.data.origin import origin_of
 from avloc.engine.calibration import Calibration, calibration_of
-from avloc.engine.card import Card, card_of, versions
+from avloc.engine.card import Card, card_of
 from avloc.engine.experiment import Experiment, device_of, experiment_of, load_method, open_run
 from avloc.engine.map_names import names_of_maps
 from avloc.engine.run import Run
 from avloc.engine.stages import fill, last_trained, load_stage, stage_one_run, weights_id
 from avloc.engine.stores import open_data
 from avloc.errors import AvlocError, RunError
+from avloc.made_with import versions
 from avloc.naming import some
 
 if TYPE_CHECKING:

@@ -141,8 +141,9 @@ def maps_of(
     plan: Plan,
     locate: Callable[[Batch], Tensor] | None = None,
     batch_size: int = BATCH,
+    tell: Callable[[int], None] | None = None,
 ) -> Maps:
-    """Heat maps (n, K, h, w) float32 of every row of the plan."""
+    """Heat maps (n, K, h, w) float32 of every row of the plan; `tell` is given how many are done."""
 
     def located(batch: Batch) -> dict[str, Tensor]:
         maps = localizer.locate(batch) if locate is None else locate(batch)
@@ -151,12 +152,13 @@ def maps_of(
         return {"maps": maps.float()}
 
     with torch.inference_mode():
-        rows = collect(localizer, located, loader, plan, batch_size)
+        rows = collect(localizer, located, loader, plan, batch_size, tell=tell)
     return rows["maps"].numpy()
 
 
-def maps_of_parts(localizer: Localizer, loader: Loader) -> Maps:
-    """Heat maps (N F, K, h, w) of all F frames of every clip, clip by clip, each with its own F-th of the clip's sound."""
+def maps_of_parts(localizer: Localizer, loader: Loader, tell: Callable[[int], None] | None = None) -> Maps:
+    """Heat maps (N F, K, h, w) of all F frames of every clip, clip by clip, each with its own F-th of the clip's sound;
+    `tell` is given how many frames are done."""
     count, samples = loader.store.frames_per_clip, loader.store.samples
     clips = np.arange(len(loader.store))
 
@@ -169,7 +171,8 @@ def maps_of_parts(localizer: Localizer, loader: Loader) -> Maps:
             heard = batch.waveform[:, start:stop]
             return localizer.locate(replace(batch, waveform=heard, sound=localizer.sound(heard)))
 
-        return maps_of(localizer, loader, Plan(clips, np.full(len(clips), pick)), locate)
+        told = None if tell is None else lambda done: tell(pick * len(clips) + done)
+        return maps_of(localizer, loader, Plan(clips, np.full(len(clips), pick)), locate, tell=told)
 
     maps = np.stack([part(pick) for pick in range(count)], axis=1)
     return maps.reshape(-1, *maps.shape[2:])

@@ -66,12 +66,12 @@ def predict_store(
     loader = Loader(part, localizer, device, settings.train.workers, settings.train.resident)
     count = len(part) * part.frames_per_clip
     tell = progress or untold
-    tell(0, 1, f"{count} frames")
+    tell(0, count, "frames")
     if own_sound:
-        maps = maps_of_parts(localizer, loader)
+        maps = maps_of_parts(localizer, loader, lambda done: tell(done, count, "frames"))
     else:
         clips, picks = (axis.ravel() for axis in np.indices((len(part), part.frames_per_clip)))
-        maps = maps_of(localizer, loader, Plan(clips, picks))
+        maps = maps_of(localizer, loader, Plan(clips, picks), tell=lambda done: tell(done, count, "frames"))
     folder = out if out is not None else where.predictions / store.name
     ids = _ids(part)
     about = {"method": experiment.method, "stage": number, "store": str(store), "split": split, "own_sound": own_sound}
@@ -84,7 +84,7 @@ def predict_store(
     write_predictions(predictions, ids, maps, classes, attributes=about)
     _write_table(table, part, ids, maps, classes)
     write_bytes(picture, strips(part, maps, videos, f"{where.path}, stage {number}: {split} of {store}", classes))
-    tell(1, 1, "")
+    tell(count, count, "frames")
     return Predicted(where.path, predictions, table, picture, len(part), count)
 
 

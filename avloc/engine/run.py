@@ -17,7 +17,8 @@ from avloc.plain_arrays import plain_arrays
 class Run:
     """Paths below one folder::
 
-    config.yaml            the resolved configuration
+    config.yaml            the resolved configuration: all values, defaults too
+    made_with.json         versions, device and date of the command that began it
     stores.json            where its stores lie and what they hold
     stage1/ stage2/        weights a phase left behind (PHASE.safetensors), log.jsonl, state of an unfinished training
     clusters.npz           labels of the training clips, centres, dictionary, where they come from
@@ -61,6 +62,10 @@ class Run:
     @property
     def config(self) -> Path:
         return self.path / "config.yaml"
+
+    @property
+    def made_with(self) -> Path:
+        return self.path / "made_with.json"
 
     @property
     def stores(self) -> Path:

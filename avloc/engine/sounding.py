@@ -30,6 +30,25 @@ def fits_of(localizer: Localizer, loader: Loader, plan: Plan) -> NDArray[np.floa
         return collect(localizer, function, loader, plan, BATCH)["fits"].numpy()
 
 
+def heard_by_calibration(
+    experiment: Experiment,
+    run: Run,
+    localizer: Localizer,
+    number: int,
+    loader: Loader,
+    frames: Frames,
+    every: Mapping[str, Maps],
+) -> dict[str, Any] | None:
+    """By the run's calibration: of the frames with their own sound, with each kind that nothing in view makes, and with that
+    of another video, how many count as sounding. None where the run has no calibration of this stage."""
+    if not run.calibration.exists():
+        return None
+    calibration = calibration_of(run, number, weights_of(experiment, run, number, localizer))
+    if calibration is None:
+        return None
+    return sounding_of(calibration, localizer, loader, frames, every, experiment.seed)
+
+
 def sounding_of(
     calibration: Calibration, localizer: Localizer, loader: Loader, frames: Frames, every: Mapping[str, Maps], seed: int
 ) -> dict[str, Any]:

@@ -1,9 +1,14 @@
 """A stage on a test set: how it sees and hears there, and its maps beside those it is compared with."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from avloc import processes
 from avloc.baselines import all_ones, centre, largest_object, saliency
 from avloc.data.loader import Loader
 from avloc.data.plans import Plan
@@ -16,6 +21,10 @@ from avloc.engine.settings import TestSet
 from avloc.engine.stages import fresh_stage, load_stage, stage_one_run
 from avloc.errors import AvlocError
 from avloc.methods.base import Localizer
+from avloc.progress import Progress, untold
+from avloc.protocols import Protocol
+from avloc.scoring import score
+from avloc.scoring.result import Result
 
 
 def see_and_hear(localizer: Localizer, test: TestSet, name: str) -> None:
@@ -51,9 +60,6 @@ def _also_for(localizer: Localizer, loader: Loader) -> Loader:
 def _moving(store: Store, plan: Plan, batch_size: int = 32) -> Maps | None:
     """Where each clip's picture moves with its sound, (n, 1, h, w); None where clips have fewer than 4 frames, or no
     waveforms. It learns nothing and has heard nothing before."""
-    import numpy as np
-    import torch
-
     from avloc.data.waveforms import as_float
     from avloc.nn.motion import LEAST, motion_maps
 
@@ -69,28 +75,68 @@ def _moving(store: Store, plan: Plan, batch_size: int = 32) -> Maps | None:
 
 
 def maps_of_all(
-    experiment: Experiment, run: Run, localizer: Localizer, number: int, loader: Loader, frames: Frames
+    experiment: Experiment,
+    run: Run,
+    localizer: Localizer,
+    number: int,
+    loader: Loader,
+    frames: Frames,
+    tell: Progress = untold,
 ) -> dict[str, Maps]:
-    """By the model, by itself with less to go by, by the stage before, and by rules that do not listen."""
+    """By the model, by itself with less to go by, by the stage before, and by rules that do not listen.
+
+    Frames are shared out among the processes that torchrun started; the rules that need no model are left to the first.
+    """
     plan = frames.plan
-    found = {"model": maps_of(localizer, loader, plan)}
+    passes: dict[str, Callable[..., Maps]] = {"model": partial(maps_of, localizer, loader, plan)}
     if len({loader.store.videos[clip] for clip in plan.clips}) > 1:
-        found["wrong sound"] = maps_of(localizer, loader, wrong_sounds(loader.store, plan, experiment.seed))
+        other = wrong_sounds(loader.store, plan, experiment.seed)
+        passes["wrong sound"] = partial(maps_of, localizer, loader, other)
     if sees_without_sound(localizer, loader, plan):
-        found[localizer.looks] = maps_of(localizer, loader, plan, localizer.look)  # type: ignore[arg-type]  # it does look
+        passes[localizer.looks] = partial(maps_of, localizer, loader, plan, localizer.look)  # type: ignore[arg-type]
     if number > 1 and (not localizer.uses_clusters or stage_one_run(experiment, run).clusters.exists()):
         # with clusters, what stage two starts from: stage one and the dictionary
         start = fresh_stage if localizer.uses_clusters else load_stage
         before = start(experiment, run, number if localizer.uses_clusters else 1)
         before = before.to(next(localizer.parameters()).device).eval()
         before.frame, before.sound = localizer.frame, localizer.sound
-        found["stage one"] = maps_of(before, _also_for(before, loader), plan)
+        passes["stage one"] = partial(maps_of, before, _also_for(before, loader), plan)
+
+    def done(before: int, variant: str, rows: int) -> None:
+        tell(before + rows, len(passes) * len(plan), variant)
+
+    found = {
+        variant: look(tell=partial(done, place * len(plan), variant))
+        for place, (variant, look) in enumerate(passes.items())
+    }
+    return found | _without_model(loader.store, frames) if processes.is_first() else found
+
+
+def _without_model(store: Store, frames: Frames) -> dict[str, Maps]:
+    plan = frames.plan
     boxes, rows = frames.objects()
-    found["largest object"] = largest_object(boxes, rows, len(plan))[:, None]
-    moving = _moving(loader.store, plan)
+    found = {"largest object": largest_object(boxes, rows, len(plan))[:, None]}
+    moving = _moving(store, plan)
     if moving is not None:
         found["motion"] = moving
     found["saliency"] = saliency(frames.images())[:, None]
     found["centre"] = centre(len(plan))[:, None]
     found["all ones"] = all_ones(len(plan))[:, None]
     return found
+
+
+def score_set(
+    protocol: Protocol,
+    maps: Maps,
+    frames: Frames,
+    table: NDArray[np.bool_] | None,
+    resamples: int,
+    seed: int,
+) -> Result:
+    """A class-agnostic map stands for every class of a class-aware protocol: it cannot tell them apart."""
+    if table is not None and maps.shape[1] != table.shape[1]:
+        maps = np.repeat(maps[:, :1], len(table), axis=1)
+        table = np.eye(len(table), dtype=bool)
+    elif table is None and maps.shape[1] > 1:
+        maps = maps.max(1, keepdims=True)
+    return score(protocol, maps, frames.truth, assignment=table, resamples=resamples, seed=seed)

@@ -3,7 +3,7 @@
 from avloc.metrics.curves import THRESHOLDS, auc, auc_of_curve, auc_parts, success_curve, success_rate, successes
 from avloc.metrics.detection import detection_ap, max_f1, precision_recall
 from avloc.metrics.interactive import iauc, iiou
-from avloc.metrics.overlap import adaptive_ciou, adaptive_mask, ciou, ciou_of_counts, iou, mean_by_frame
+from avloc.metrics.overlap import ciou, ciou_of_counts, iou, mean_by_frame
 from avloc.metrics.precision import average_precision
 from avloc.metrics.retrieval import median_rank, ranks, recall_at
 from avloc.metrics.segmentation import F_THRESHOLDS, best_f, class_scores, f_curve, mask_iou
@@ -12,8 +12,6 @@ from avloc.metrics.silence import aoc, aoc_parts, auroc, false_alarm_rate, harmo
 __all__ = [
     "F_THRESHOLDS",
     "THRESHOLDS",
-    "adaptive_ciou",
-    "adaptive_mask",
     "aoc",
     "aoc_parts",
     "auc",

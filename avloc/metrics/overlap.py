@@ -36,23 +36,6 @@ def _iou_without_truth(mask: ArrayLike) -> float:
     return 0.0
 
 
-def adaptive_mask(heat: ArrayLike, truth: ArrayLike, strict: bool = True) -> NDArray[np.bool_]:
-    """The loudest pixels of a map (H, W), about as many as the truth marks; half of them for an empty truth.
-
-    Those above the value at place N - #(truth > 0) of the N sorted pixels, which is one pixel less than the truth has,
-    as published (kaistmm/SSLalignment@e7ae3c5), or, not strict, those that reach it.
-    """
-    values, marked = np.asarray(heat), np.count_nonzero(truth)
-    place = min(values.size - (marked or values.size // 2), values.size - 1)
-    cut = np.partition(values, place, axis=None)[place]
-    return values > cut if strict else values >= cut
-
-
-def adaptive_ciou(heat: ArrayLike, truth: ArrayLike, strict: bool = True) -> float:
-    """Consensus IoU of the loudest pixels of a map, as many as the truth marks; a perfect map of n gets (n - 1) / n."""
-    return ciou(adaptive_mask(heat, truth, strict), truth)
-
-
 def ciou_of_counts(inter: ArrayLike, weight: ArrayLike, false: ArrayLike) -> NDArray[np.float64]:
     """cIoU from what was counted: weight hit, weight in all, pixels of the mask where nobody marked anything.
 

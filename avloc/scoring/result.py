@@ -53,6 +53,8 @@ class Result:
     curve: list[float] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     extra: dict[str, Any] = field(default_factory=dict)
+    #: versions, device, fingerprints and date: avloc.made_with
+    made_with: dict[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return text_table(self._title, *self._table())
@@ -106,6 +108,7 @@ class Result:
             "baselines": plain(self.baselines),
             "success_curve": plain(self.curve),
             "warnings": self.warnings,
+            **({"made_with": self.made_with} if self.made_with else {}),
         }
 
 

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from avloc.standings.published import PUBLISHED, SOURCES, Figure
+from avloc.standings.same_rule import comparable
+
+PUBLISHED_AS = "published, "  # how the columns of published figures begin, before their setting
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,7 @@ class Row:
     method: str
     cells: dict[tuple[str, str], Cell]
     source: str = ""
+    published: bool = False
 
 
 @dataclass
@@ -49,7 +53,7 @@ def build_table(
     benchmark: str, results: Sequence[tuple[str, dict[str, Any]]], published: bool = True, metrics: Sequence[str] = ()
 ) -> Table:
     """Own results (name, result as JSON) above the published figures, each protocol and each setting in columns of
-    its own."""
+    its own; a figure by the very rule of a result stands in that one's columns too."""
     table = Table(benchmark)
     for name, result in results:
         rule = label(result)
@@ -59,10 +63,13 @@ def build_table(
             if not metrics or metric in metrics
         }
         _add(table, Row(name, cells, f"annotations {result.get('annotations_sha256', '')[:8]}"))
+    own = {rule for _, rule in table.columns}
     if published:
         for figure in PUBLISHED:
             if figure.benchmark == benchmark:
-                _add(table, _published(figure, metrics))
+                rules = dict.fromkeys(label(result) for _, result in results if comparable(result, figure))
+                for row in _published(figure, metrics, [rule for rule in rules if rule in own]):
+                    _add(table, row)
     return table
 
 
@@ -86,13 +93,18 @@ def _own(entry: dict[str, Any]) -> Cell:
     return Cell(*(f"{100 * number:.1f}" for number in (entry["value"], *known)))
 
 
-def _published(figure: Figure, metrics: Sequence[str]) -> Row:
-    cells = {
-        (metric, f"published, {figure.setting}"): Cell(f"{value:g}")
-        for metric, value in figure.values.items()
-        if not metrics or metric in metrics
-    }
-    return Row(f"{figure.method} ({figure.year})", cells, figure.source)
+def _published(figure: Figure, metrics: Sequence[str], beside: Sequence[str]) -> list[Row]:
+    """A row for its setting, and one for each rule of own results that the figure was reached by."""
+    values = {metric: Cell(f"{value:g}") for metric, value in figure.values.items() if not metrics or metric in metrics}
+    return [
+        Row(
+            f"{figure.method} ({figure.year})",
+            {(metric, rule): cell for metric, cell in values.items()},
+            figure.source,
+            published=True,
+        )
+        for rule in (*beside, f"{PUBLISHED_AS}{figure.setting}")
+    ]
 
 
 def _add(table: Table, row: Row) -> None:
@@ -147,6 +159,8 @@ def as_csv(tables: Sequence[Table]) -> str:
     for table in tables:
         for row in table.rows:
             for (metric, rule), cell in row.cells.items():
+                if row.published and not rule.startswith(PUBLISHED_AS):
+                    continue  # the same number, beside an own result
                 writer.writerow(
                     [table.benchmark, row.method, metric, rule, cell.value, cell.low, cell.high, row.source]
                 )

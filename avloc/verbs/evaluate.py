@@ -6,19 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+from avloc import processes
 from avloc.options import Config, Metrics, Negatives, Resamples, RunFolder, Set, verb
 from avloc.progress import Progress, untold
 
 if TYPE_CHECKING:
-    from avloc.engine.predicting import Frames, Maps
     from avloc.scoring.result import Metric, Result
 
 log = logging.getLogger("avloc.evaluate")
 
 #: what is asked for by this name is no metric of the protocol, but of the method's vectors
 RETRIEVAL = "retrieval"
-#: which maps are kept as predictions, and what is added to the name of the set
-KEPT = {"model": "", "wrong sound": ".wrong-sound", "stage one": ".stage1"}
 
 
 @dataclass(frozen=True)
@@ -96,7 +94,7 @@ def evaluate(
     without sound, stage one's maps, the largest object, colour saliency, the centre, and all ones.
 
     A run's heat maps are kept in predictions/SET.h5, its results in results/SET.PROTOCOL.json. Intervals are
-    bootstraps over videos.
+    bootstraps over videos. Under torchrun the processes share the frames; the results are the same.
 
     From Python: this function scores a run, `avloc.evaluate_predictions` a file of heat maps.
     """
@@ -117,33 +115,48 @@ def evaluate(
             f"{experiment.source.source}: no test set {unknown[0]!r}; it has {', '.join(experiment.evaluate)}"
         )
     refuse_untrained(experiment, where, wanted)
-    keep_config(experiment, where)
-    found, tell = {}, progress or untold
-    for number, name in enumerate(wanted):
-        tell(number, len(wanted), name)
-        found[name] = _evaluate_set(experiment, where, name, metric, resamples, negatives or ())
-    tell(len(wanted), len(wanted), "")
-    write_model_card(experiment, where)
+    processes.join()
+    if processes.is_first():
+        keep_config(experiment, where)
+    processes.barrier()
+    found, told = {}, progress or untold
+    for name in wanted:
+        one = _evaluate_set(experiment, where, name, metric, resamples, negatives or (), told)
+        if one is not None:
+            found[name] = one
+    if processes.is_first():
+        write_model_card(experiment, where)
+    processes.leave()
     return Evaluated(where.path, found)
 
 
 def _evaluate_set(
-    experiment: Any, run: Any, name: str, metric: Sequence[str] | None, resamples: int, negatives: Sequence[str]
-) -> SetResult:
+    experiment: Any,
+    run: Any,
+    name: str,
+    metric: Sequence[str] | None,
+    resamples: int,
+    negatives: Sequence[str],
+    tell: Progress,
+) -> SetResult | None:
+    """None in all processes but the first, which scores what all of them predicted."""
     from avloc.engine.class_maps import class_table, refuse_other_classes, table_of_names
     from avloc.engine.comparing import selected
     from avloc.engine.experiment import device_of
+    from avloc.engine.kept_maps import keep_maps
     from avloc.engine.other_sounds import maps_of_other_sounds
     from avloc.engine.predicting import frames_to_score
+    from avloc.engine.resolved import fingerprint_of, resolved
     from avloc.engine.retrieval import retrieval_of
-    from avloc.engine.sounding import counted_sounding
+    from avloc.engine.sounding import heard_by_calibration
     from avloc.engine.stages import load_stage
     from avloc.engine.stores import open_test
-    from avloc.engine.testing import loader_of, maps_of_all, see_and_hear
-    from avloc.files import write_json
-    from avloc.predictions import write_predictions
+    from avloc.engine.testing import loader_of, maps_of_all, score_set, see_and_hear
+    from avloc.made_with import made_with
     from avloc.protocols import named
     from avloc.scoring.of_predictions import with_other_sounds
+    from avloc.scoring.stored import fingerprint_of_maps
+    from avloc.scoring.stored import store as add_to_stored
 
     test = experiment.evaluate[name]
     number = experiment.number_of(test.stage)
@@ -159,45 +172,44 @@ def _evaluate_set(
     table = class_table(experiment, run, protocol, store, localizer)
     names = localizer.map_names
     shown = table_of_names(localizer, store) if names is not None and table is None else table
-    every = maps_of_all(experiment, run, localizer, number, loader, frames)
+
+    def tell_of_set(done: int, total: int, text: str) -> None:
+        tell(done, total, f"{name}: {text}")
+
+    every = maps_of_all(experiment, run, localizer, number, loader, frames, tell_of_set)
     others = maps_of_other_sounds(localizer, loader, frames.plan, negatives, experiment.seed)
+    found_again = (
+        retrieval_of(localizer, loader, frames, resamples, experiment.seed) if metric and RETRIEVAL in metric else None
+    )
     refuse_other_classes(every["model"], table, localizer, store, test)
-    kept = {**KEPT, localizer.looks: ".deaf"}
-    for variant, maps in every.items():
-        if variant in kept:
-            path = run.predictions / f"{name}{kept[variant]}.h5"
-            assignment = shown if shown is not None and maps.shape[1] == shown.shape[1] else None
-            run.refuse_moved()
-            write_predictions(
-                path,
-                frames.truth.ids,
-                maps,
-                classes=names if names is not None and len(names) == maps.shape[1] else None,
-                assignment=assignment,
-                negative_maps=others if variant == "model" else None,
-                attributes={**_about(experiment, test, number), "variant": variant},
-            )
+    heard = heard_by_calibration(experiment, run, localizer, number, loader, frames, every)
+    if not processes.is_first():
+        return None
+    keep_maps(experiment, run, localizer, name, frames.truth.ids, every, others, shown)
     scored = {
-        variant: _score(protocol, maps, frames, table, resamples, experiment.seed) for variant, maps in every.items()
+        variant: score_set(protocol, maps, frames, table, resamples, experiment.seed) for variant, maps in every.items()
     }
     result = scored.pop("model")
     if others:
         with_other_sounds([result], every["model"], frames.truth, {"negative_maps": others, "seed": experiment.seed})
     wanted = None if metric is None else [name for name in metric if name != RETRIEVAL]
-    if metric is not None and RETRIEVAL in metric:
-        result.extra[RETRIEVAL] = retrieval_of(localizer, loader, frames, resamples, experiment.seed)
-    kept_metrics = (
-        {} if wanted == [] and metric else selected(result.metrics, wanted)
-    )  # refuses what it does not report
+    result.extra |= {} if found_again is None else {RETRIEVAL: found_again}
+    # refuses what the protocol does not report
+    kept_metrics = {} if metric and not wanted else selected(result.metrics, wanted)
     comparisons = {
         variant: Comparison(other.metrics, _differences(result, other, resamples, experiment.seed))
         for variant, other in scored.items()
     }
     file = run.results / f"{name}.{protocol.name.replace(':', '.')}.json"
-    heard = counted_sounding(experiment, run, localizer, number, loader, frames, every)
     found = SetResult(name, number, result, comparisons, run.predictions / f"{name}.h5", file, heard)
+    result.made_with = made_with(
+        str(device),
+        configuration=fingerprint_of(resolved(experiment)),
+        store=store.fingerprint,
+        predictions=fingerprint_of_maps(frames.truth.ids, every["model"]),
+    )
     run.refuse_moved()
-    write_json(file, found.to_json())  # with all of its metrics, whichever of them are asked for now
+    add_to_stored(file, found.to_json())  # with all of its metrics, whichever of them are asked for now
     result.metrics = kept_metrics
     for variant, one in comparisons.items():
         comparisons[variant] = Comparison(_only(one.metrics, result.metrics), _only(one.difference, result.metrics))
@@ -206,20 +218,6 @@ def _evaluate_set(
 
 def _only(values: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
     return {name: values[name] for name in names if name in values}
-
-
-def _score(protocol: Any, maps: "Maps", frames: "Frames", table: Any, resamples: int, seed: int) -> "Result":
-    """A class-agnostic map stands for every class of a class-aware protocol: it cannot tell them apart."""
-    import numpy as np
-
-    from avloc.scoring import score
-
-    if table is not None and maps.shape[1] != table.shape[1]:
-        maps = np.repeat(maps[:, :1], len(table), axis=1)
-        table = np.eye(len(table), dtype=bool)
-    elif table is None and maps.shape[1] > 1:
-        maps = maps.max(1, keepdims=True)
-    return score(protocol, maps, frames.truth, assignment=table, resamples=resamples, seed=seed)
 
 
 def _differences(result: "Result", other: "Result", resamples: int, seed: int) -> dict[str, Difference]:
@@ -235,13 +233,3 @@ def _differences(result: "Result", other: "Result", resamples: int, seed: int) -
             value, interval = paired_difference(mine[name], theirs[name], videos, resamples, seed)
             found[name] = Difference(value, interval if resamples else None)
     return found
-
-
-def _about(experiment: Any, test: Any, number: int) -> dict[str, Any]:
-    return {
-        "method": experiment.method,
-        "stage": number,
-        "store": str(test.store),
-        "split": test.split,
-        "frames": test.frames,
-    }

@@ -65,7 +65,9 @@ def evaluate_predictions(
     music_boxes: Annotated[
         Literal["xywh", "xyxy-avgn"] | None, "how to read MUSIC's boxes; xyxy-avgn reads them as AVGN's release does"
     ] = None,
-    out: Annotated[Path | None, "also write the result to this JSON file"] = None,
+    out: Annotated[
+        Path | None, "also write the result to this JSON file; what it holds of the same maps is kept"
+    ] = None,
     resamples: Resamples = 2000,
     seed: Annotated[int, "seed of the bootstrap", Ask(least=0)] = 0,
     strict: Annotated[bool, "refuse predictions or clips that have no partner; otherwise they are counted"] = False,
@@ -75,10 +77,12 @@ def evaluate_predictions(
     Needs no torch. Give benchmark and annotations, or truth.
     """
     from avloc.errors import ConfigError, DataError
+    from avloc.made_with import made_with
     from avloc.predicted_ids import of_pairs, under_ids_of
     from avloc.predictions import read_predictions
-    from avloc.scoring.of_predictions import refuse_without_sounds, score_predictions
+    from avloc.scoring.of_predictions import maps_of, refuse_without_sounds, score_predictions
     from avloc.scoring.score_maps import protocols_for
+    from avloc.scoring.stored import fingerprint_of_maps, store
 
     if (truth is None) == (benchmark is None or annotations is None):
         raise ConfigError("give --benchmark NAME with --annotations PATH, or --truth FILE (one of the two)")
@@ -111,11 +115,12 @@ def evaluate_predictions(
         for result in results.values():
             result.counts["not_requested"] = unknown
             result.warnings.append(f"{unknown} predictions are for ids that were not asked for; they are left out")
+    made = made_with("cpu", predictions=fingerprint_of_maps(given.ids, maps_of(given)))
+    for result in results.values():
+        result.made_with = made
     found = Scoring(predictions, results, left_out if protocol == "all" else {})
     if out is not None:
-        from avloc.files import write_json
-
-        write_json(out, found.to_json())
+        store(out, found.to_json())
     return found
 
 

@@ -69,12 +69,10 @@ def import_into_run(
 
     From Python: `avloc.import_weights` returns the model without a run.
     """
-    from avloc.config import dump
     from avloc.engine.card import metadata_of_import
     from avloc.engine.checkpoints import save_weights
-    from avloc.engine.experiment import read_experiment
+    from avloc.engine.experiment import keep_config, read_experiment
     from avloc.engine.run import Run
-    from avloc.files import write_text
 
     published, where = _published(method, stage, path), Run(run)
     fresh = not where.config.exists()
@@ -87,7 +85,7 @@ def import_into_run(
     if file.exists():
         raise AvlocError(f"{file}: there are weights already; choose another --run, or remove them")
     if fresh:
-        write_text(where.config, dump(experiment.source.values))
+        keep_config(experiment, where)
     card = metadata_of_import(experiment.source.values)
     save_weights(localizer, file, **card, method=method, stage=stage, phase=phase, epoch=0, imported_from=path.name)
     return Imported(where.path, method, stage, int(published.arguments[0].get("clusters", 0)), file)

@@ -43,19 +43,31 @@ def recipes(
     copy: Annotated[
         Path | None, "write the configuration to this file, for you to edit, instead of printing it"
     ] = None,
+    resolved: Annotated[bool, "with all values, defaults too, as a run's config.yaml holds them"] = False,
 ) -> Recipes:
     """List the data sets that `prepare` can read and the configurations that come with avloc; print or copy one."""
+    if name is None and resolved:
+        raise AvlocError("--resolved: name the configuration to print; `avloc recipes` lists them")
     if name is None and copy is not None:
         raise AvlocError(f"--copy {copy}: name the configuration to copy; `avloc recipes` lists them")
     if name is None:
         return Recipes(_data(), [_described(path) for path in sorted(configs_folder().glob("*.yaml"))])
-    text = config_path(Path(name)).read_text(encoding="utf-8")
+    path = config_path(Path(name))
+    text = _resolved(path) if resolved else path.read_text(encoding="utf-8")
     if copy is None:
         return Recipes(text=text)
     if copy.exists():
         raise AvlocError(f"{copy}: there is a file already; choose another name for the copy")
     write_text(copy, text)
     return Recipes(text=text, copied=copy)
+
+
+def _resolved(path: Path) -> str:
+    from avloc.config import dump
+    from avloc.engine.experiment import read_experiment
+    from avloc.engine.resolved import resolved
+
+    return dump(resolved(read_experiment(path)))
 
 
 def _described(path: Path) -> ConfigRecipe:

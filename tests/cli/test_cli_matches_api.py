@@ -28,7 +28,7 @@ VERBS: dict[str, tuple[Callable[..., Any], ...]] = {
 }
 SHOWN = {  # options that change what is shown or the exit status, not what is done
     "match-clusters": {"strict"},
-    "evaluate": {"worst"},
+    "evaluate": {"worst", "by"},
     "leaderboard": {"format"},
 }
 SPELT = {("import-weights", "path"): "--from", ("weights fetch", "source"): "--from", ("evaluate", "axes"): "--axis"}

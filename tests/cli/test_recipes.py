@@ -5,6 +5,10 @@ from pathlib import Path
 import pytest
 
 import avloc
+from avloc.config import dump
+from avloc.engine.experiment import read_experiment
+from avloc.engine.resolved import fingerprint_of, resolved
+from avloc.engine.shipped import config_path, configs_folder
 from avloc.errors import AvlocError
 
 
@@ -22,3 +26,22 @@ def test_a_copy_needs_the_name_of_what_is_copied(tmp_path):
         avloc.recipes("nowhere/dsol_music.yaml")
     with pytest.raises(AvlocError, match="there is a file already"):
         avloc.recipes("dsol_music", Path(copied))
+
+
+def test_a_resolved_configuration_holds_all_values_and_reads_as_the_same_experiment(tmp_path):
+    (tmp_path / "all.yaml").write_text(avloc.recipes("dsol_music", resolved=True).text)
+    named, whole = (read_experiment(config_path(Path(name))) for name in ("dsol_music", str(tmp_path / "all.yaml")))
+    assert resolved(whole) == resolved(named) == whole.source.values
+    assert whole.source.values["stage1"]["train"]["gamma"] == 0.1
+    assert "gamma" not in named.source.values["stage1"]["train"]
+    with pytest.raises(AvlocError, match="--resolved: name the configuration"):
+        avloc.recipes(resolved=True)
+
+
+@pytest.mark.parametrize("path", sorted(configs_folder().glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_configuration_survives_being_resolved_and_read_again(path, tmp_path):
+    named = read_experiment(path)
+    (tmp_path / "all.yaml").write_text(dump(resolved(named)))
+    again = read_experiment(tmp_path / "all.yaml")
+    assert resolved(again) == resolved(named) and fingerprint_of(resolved(again)) == fingerprint_of(resolved(named))
+    assert again.evaluate == named.evaluate

@@ -10,6 +10,7 @@ import pytest
 
 from avloc.predictions import write_predictions
 from tests.commands import invoke
+from tests.data.making import REPOSITORY
 
 
 @pytest.fixture
@@ -193,3 +194,39 @@ def test_means_over_classes_have_the_names_of_the_metrics_above_them():
         "iou", "iou@0.5", "auc",
     ]  # fmt: skip
     assert [own_name({"ciou": 1, "locacc": 1}, name) for name in ("ciou", "locacc")] == ["ciou", "locacc"]
+
+
+def test_scores_by_class_and_by_size_are_shown_when_asked_for(folder):
+    options = ["evaluate", "--predictions", folder / "p.h5", "--benchmark", "vggss", "--annotations", folder]
+    by_class, by_size = (invoke(*options, "--resamples", 0, "--by", by).stdout for by in ("class", "size"))
+    assert "by class, ez-vsl" in by_class and "dog" in by_class
+    assert "by size, ez-vsl" in by_size and "huge" in by_size and "small" not in by_size
+
+
+SILENT = REPOSITORY.parent / "shared" / "cases" / "13_silent_frames_avs"
+
+
+@pytest.mark.parametrize("maps", ["knows_silence", "always"])
+def test_silent_frames_count_as_avsbench_counts_them(maps):
+    """Five of ten frames are silent: a map that is silent there has all of mIoU, one that never is loses there only."""
+    if not SILENT.is_dir():
+        pytest.skip(f"{SILENT} is not there")
+    options = ["--predictions", SILENT / f"{maps}.npz", "--truth", SILENT / "truth.json", "--resamples", 0, "--json"]
+    masks = json.loads(invoke("evaluate", *options, "--protocol", "avsbench").stdout)
+    values = {name: one["value"] for name, one in masks["metrics"].items()}
+    assert values["fscore"] > 0.99, "silent frames have no part in F"
+    assert (values["miou"] > 0.99) == (maps == "knows_silence") and values["miou"] > 0.5
+    located = invoke("evaluate", *options[:-1], "--protocol", "avloc")
+    assert "5 of them with something to find" in located.stdout or "5 of 10 clips" in located.stdout
+
+
+MASKS = REPOSITORY.parent / "shared" / "cases" / "28_avsbench_masks" / "ms3_data"
+
+
+def test_masks_named_as_those_of_avsbench_are_scored_against_them(tmp_path):
+    if not MASKS.is_dir():
+        pytest.skip(f"{MASKS} is not there")
+    options = ["--predictions", MASKS / "gt_masks" / "test", "--benchmark", "avsbench-ms3", "--annotations", MASKS]
+    found = json.loads(invoke("evaluate", *options, "--protocol", "avsbench", "--resamples", 0, "--json").stdout)
+    assert found["counts"]["found"] == found["counts"]["evaluated"] == 10 and found["counts"]["negatives"] == 3
+    assert {name: round(one["value"], 3) for name, one in found["metrics"].items()} == {"miou": 1.0, "fscore": 1.0}

@@ -123,13 +123,9 @@ def test_a_run_of_imported_weights_has_a_configuration_that_fits_them(tmp_path, 
     imported = import_into_run("sspl", 1, tmp_path / "theirs", tmp_path / "run")
     assert imported.weights == tmp_path / "run" / "stage1" / "train.safetensors"
     model = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())["stage1"]["model"]
-    assert model == {
-        "visual": {"widths": [4, 6], "blocks": [2, 2]},
-        "audio": {"widths": [2, 3], "blocks": [1, 2], "hidden": 9, "dim": 5},
-        "pcm_cycles": 3,
-        "head_width": 8,
-        "head_bottleneck": 4,
-    }
+    assert model["visual"].items() >= {"widths": [4, 6], "blocks": [2, 2]}.items()
+    assert model["audio"].items() >= {"widths": [2, 3], "blocks": [1, 2], "hidden": 9, "dim": 5}.items()
+    assert model.items() >= {"pcm_cycles": 3, "head_width": 8, "head_bottleneck": 4}.items()
     loaded = load_stage(read_experiment(tmp_path / "run" / "config.yaml"), Run(tmp_path / "run"), 1)
     with torch.no_grad():
         expected = avloc.import_weights("sspl", 1, tmp_path / "theirs").locate(batch)

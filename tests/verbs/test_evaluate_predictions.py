@@ -288,6 +288,37 @@ def test_published_figures_stand_alone():
         leaderboard(benchmark="ave")
 
 
+def test_a_result_file_gains_metrics_and_protocols_and_loses_none(vggss):
+    maps, out = predict(vggss / "p.h5", 6), vggss / "r.json"
+    how = {"benchmark": "vggss", "annotations": vggss, "out": out}
+    evaluate_predictions(maps, **how, metric=["locacc"], resamples=50)
+    (interval,) = [json.loads(out.read_text())["metrics"]["locacc"]["ci95"]]
+    evaluate_predictions(maps, **how, metric=["locacc", "auc"], resamples=0)
+    stored = json.loads(out.read_text())
+    assert set(stored["metrics"]) == {"locacc", "auc"} == set(stored["protocol"]["report"])
+    assert stored["metrics"]["locacc"]["ci95"] == interval, "without resamples the stored interval stays"
+    evaluate_predictions(maps, **how, protocol="hardway", axes={"size": "112"}, resamples=0)
+    stored = json.loads(out.read_text())
+    assert list(stored["protocols"]) == ["ez-vsl", "hardway size=112"]
+    assert {"avloc", "numpy", "python"} <= set(stored["protocols"]["ez-vsl"]["made_with"]["versions"])
+    assert "hardway size=112" in leaderboard([out], published=False).text()
+
+
+def test_a_result_of_other_maps_is_replaced_and_that_is_said(vggss, caplog):
+    how = {"benchmark": "vggss", "annotations": vggss, "out": vggss / "r.json", "resamples": 0}
+    evaluate_predictions(predict(vggss / "p.h5", 6), **how, metric=["locacc"])
+    evaluate_predictions(predict(vggss / "q.h5", 3), **how, metric=["auc"])
+    assert set(json.loads((vggss / "r.json").read_text())["metrics"]) == {"auc"}
+    assert "r.json: replaces the result of other heat maps" in caplog.text
+
+
+def test_a_file_that_holds_no_result_is_not_overwritten(vggss):
+    (vggss / "mine.json").write_text('{"notes": 1}')
+    with pytest.raises(DataError, match=r"mine\.json: holds something else than a result"):
+        evaluate_predictions(predict(vggss / "p.h5", 6), "vggss", vggss, out=vggss / "mine.json", resamples=0)
+    assert (vggss / "mine.json").read_text() == '{"notes": 1}'
+
+
 def test_other_sounds_come_with_a_file_and_stand_beside_any_protocol(vggss):
     right = np.zeros((len(CLIPS), 14, 14), np.float32)
     right[:, :, :7] = 1

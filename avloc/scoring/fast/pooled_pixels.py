@@ -22,6 +22,7 @@ from avloc.scoring.fast.truth_masks import DrawnTruth
 from avloc.scoring.summary import Ratio
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 BINS = 2**16
 COARSE = 2**8
@@ -91,7 +92,7 @@ def pooled_metrics(
     low, high = (0.0, 1.0) if look.mixed else given.ends  # a mixture with object maps is scaled already
     drawn.levels(protocol)
 
-    def histogram(piece: tuple[int, NDArray[np.int64]]) -> tuple[int, NDArray[np.int64], NDArray[np.int64], Floats]:
+    def histogram(piece: tuple[int, Ints]) -> tuple[int, Ints, Ints, NDArray[np.int32]]:
         label, own = piece
         maps = unit_maps(units, own, given, unit)
         silent = ~found[units.clip[own]] | ~np.isfinite(maps).all(axis=(1, 2))
@@ -101,27 +102,24 @@ def pooled_metrics(
         rows = look.rows(maps, objects)
         if silent.any():
             rows[silent] = low
-        bins = _bins(rows, low, high).reshape(len(own), -1)
-        bins |= (
-            marked.reshape(len(own), -1).astype(np.int32) << 16
-        )  # pixels with truth are counted behind those without
-        counts = np.bincount(bins.reshape(-1), minlength=2 * BINS)
-        bins >>= 8  # to coarse ones
-        bins += np.arange(len(own), dtype=np.int32)[:, None] * (2 * COARSE)
-        coarse = np.bincount(bins.reshape(-1), minlength=len(own) * 2 * COARSE).reshape(len(own), -1)
-        return label, own, counts, coarse.astype(np.float64)
+        return label, own, *_histograms(rows, marked.reshape(len(own), -1), low, high)
 
-    whole, known, classes = np.zeros(2 * BINS, np.int64), [], []
+    wanted = [name for name in ("cap", "best_iou") if name in protocol.report]
+    whole, clips, seen = np.zeros(2 * BINS, np.int64), np.zeros(0, np.int64), _Seen(len(chosen), look.pixels)
+    of_classes: list[tuple[NDArray[np.int64], dict[str, tuple[float, Floats]]]] = []
     for _, parts in groupby(map_pieces(histogram, _pieces(units, chosen, chunk)), key=lambda part: part[0]):
         _, owners, counts, coarse = zip(*parts, strict=True)
-        every, clips, seen = sum(counts), units.clip[np.concatenate(owners)], np.concatenate(coarse)
+        every, own, moved = sum(counts), units.clip[np.concatenate(owners)], np.concatenate(coarse)
         whole += every
-        known.append((clips, seen))
+        clips = np.concatenate([clips, own])
+        if "piap" in protocol.report:
+            seen.add(moved)
         if every[BINS:].any():
-            classes.append((Pooled(every[BINS:], every[:BINS]), clips, seen))
-    if not classes:
+            # what a class adds is all that stays of it: its histogram is a MiB
+            pooled = Pooled(every[BINS:], every[:BINS])
+            of_classes.append((own, {name: _of_class(name, pooled, moved) for name in wanted}))
+    if not of_classes:
         return {}
-    clips, seen = np.concatenate([part for part, _ in known]), np.concatenate([part for _, part in known])
     there = np.zeros(len(found))
     there[clips] = 1
 
@@ -131,14 +129,36 @@ def pooled_metrics(
     values: dict[str, Ratio] = {}
     if "piap" in protocol.report:
         pooled = Pooled(whole[BINS:], whole[:BINS])
-        values["piap"] = ratio(pooled.ap, seen @ pooled.ap_slopes(), clips)
-    of_classes = np.concatenate([clips for _, clips, _ in classes])
-    for name, metric, slope in (("cap", "ap", "ap_slopes"), ("best_iou", "best_iou", "iou_slopes")):
-        if name in protocol.report:
-            slopes = np.concatenate([seen @ getattr(pooled, slope)() for pooled, _, seen in classes]) / len(classes)
-            mean = float(np.mean([getattr(pooled, metric) for pooled, _, _ in classes]))
-            values[name] = ratio(mean, slopes, of_classes)
+        values["piap"] = ratio(pooled.ap, seen.moved(pooled.ap_slopes()), clips)
+    where = np.concatenate([own for own, _ in of_classes])
+    for name in wanted:
+        slopes = np.concatenate([one[name][1] for _, one in of_classes]) / len(of_classes)
+        values[name] = ratio(float(np.mean([one[name][0] for _, one in of_classes])), slopes, where)
     return {name: values[name] for name in protocol.report if name in values}
+
+
+def _of_class(name: str, pooled: Pooled, coarse: NDArray[np.int32]) -> tuple[float, Floats]:
+    """A metric of a class, and how much each of its rows moves it."""
+    if name == "cap":
+        return pooled.ap, coarse @ pooled.ap_slopes()
+    return pooled.best_iou, coarse @ pooled.iou_slopes()
+
+
+class _Seen:
+    """The coarse histograms of all rows, in as few bytes as hold them: they are kept until the last row is known."""
+
+    def __init__(self, rows: int, pixels: int) -> None:
+        self.counts = np.empty((rows, 2 * COARSE), np.uint16 if pixels < 2**16 else np.uint32)
+        self.filled = 0
+
+    def add(self, coarse: NDArray[np.int32]) -> None:
+        self.counts[self.filled : self.filled + len(coarse)] = coarse
+        self.filled += len(coarse)
+
+    def moved(self, slopes: Floats) -> Floats:
+        """(rows,) how much each row moves a metric; in blocks, so that not all counts are 8 bytes at once."""
+        starts = range(0, len(self.counts), 4096)
+        return np.concatenate([self.counts[start : start + 4096].astype(np.float64) @ slopes for start in starts])
 
 
 def _pieces(units: Units, todo: NDArray[np.int64], chunk: int) -> Iterator[tuple[int, NDArray[np.int64]]]:
@@ -149,15 +169,31 @@ def _pieces(units: Units, todo: NDArray[np.int64], chunk: int) -> Iterator[tuple
             yield label, members[start : start + chunk]
 
 
-def _bins(rows: NDArray[np.float32], low: float, high: float) -> NDArray[np.int32]:
-    """Bin of every pixel; pixels beyond the range of the raw maps (bicubic overshoot) fall into the outermost bins."""
+def _histograms(
+    rows: NDArray[np.float32], marked: NDArray[np.bool_], low: float, high: float
+) -> tuple[Ints, NDArray[np.int32]]:
+    """Fine bins of all rows (n, P) together (2 BINS,) and coarse ones of each row (n, 2 COARSE).
+
+    Pixels with truth are counted behind those without. Pixels beyond the range of the raw maps (bicubic overshoot) fall
+    into the outermost bins. Row after row, since a row fits the processor's cache and a block of rows does not.
+    """
+    first, last = np.float32(0), np.float32(BINS - 1)
     span = np.float32(high) - np.float32(low)
-    scaled = rows - np.float32(low)
-    if span > 0:
-        scaled /= span
-        scaled *= np.float32(BINS)
-    np.clip(scaled, 0, BINS - 1, out=scaled)
-    return scaled.astype(np.int32)
+    scaled, bins = np.empty(rows.shape[1], np.float32), np.empty(rows.shape, np.int64)
+    for row, inside, own in zip(rows, marked, bins, strict=True):
+        np.subtract(row, np.float32(low), out=scaled)
+        if span > 0:
+            np.divide(scaled, span, out=scaled)
+            np.multiply(scaled, np.float32(BINS), out=scaled)
+        np.clip(scaled, first, last, out=scaled)
+        own[:] = scaled
+        own |= inside.astype(np.int64) << 16
+    fine = np.bincount(bins.reshape(-1), minlength=2 * BINS)
+    coarse = np.empty((len(rows), 2 * COARSE), np.int32)
+    for number, own in enumerate(bins):
+        own >>= 8
+        coarse[number] = np.bincount(own, minlength=2 * COARSE)
+    return fine, coarse
 
 
 def ends_of(maps: NDArray[np.float32]) -> tuple[float, float]:

@@ -1,0 +1,67 @@
+"""The heat maps of a test set as predictions of the run, where other commands find them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avloc.engine.experiment import Experiment
+from avloc.engine.predicting import Maps
+from avloc.engine.run import Run
+from avloc.errors import DataError
+from avloc.methods.base import Localizer
+from avloc.predictions import read_predictions, write_predictions
+
+#: which maps are kept as predictions, and what is added to the name of the set
+KEPT = {"model": "", "wrong sound": ".wrong-sound", "stage one": ".stage1"}
+
+
+def keep_maps(
+    experiment: Experiment,
+    run: Run,
+    localizer: Localizer,
+    name: str,
+    ids: Sequence[str],
+    every: Mapping[str, Maps],
+    others: Mapping[str, Maps],
+    assignment: NDArray[np.bool_] | None,
+) -> None:
+    """Write predictions/NAME.h5 and the like. others: the model's maps with other sounds, by kind; those that are stored
+    beside the same maps stay. assignment: which of as many maps are of which class."""
+    test, names = experiment.evaluate[name], localizer.map_names
+    about = {
+        "method": experiment.method,
+        "stage": experiment.number_of(test.stage),
+        "store": str(test.store),
+        "split": test.split,
+        "frames": test.frames,
+    }
+    kept = {**KEPT, localizer.looks: ".deaf"}
+    for variant, maps in every.items():
+        if variant not in kept:
+            continue
+        path = run.predictions / f"{name}{kept[variant]}.h5"
+        run.refuse_moved()
+        write_predictions(
+            path,
+            ids,
+            maps,
+            classes=names if names is not None and len(names) == maps.shape[1] else None,
+            assignment=assignment if assignment is not None and maps.shape[1] == assignment.shape[1] else None,
+            negative_maps={**_stored(path, ids, maps), **others} if variant == "model" else None,
+            attributes={**about, "variant": variant},
+        )
+
+
+def _stored(path: Path, ids: Sequence[str], maps: Maps) -> dict[str, Any]:
+    """The maps of other sounds in a file of the same maps."""
+    if not path.exists():
+        return {}
+    try:
+        there = read_predictions(path)
+    except DataError:  # it is written anew
+        return {}
+    same = there.ids == list(ids) and np.array_equal(there.maps, maps, equal_nan=True)
+    return there.negative_maps if same else {}

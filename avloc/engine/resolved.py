@@ -1,0 +1,64 @@
+"""A configuration with all of its values: where the file leaves one out, the default that the code has for it."""
+
+import hashlib
+import inspect
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from avloc.engine.card import without_places
+
+if TYPE_CHECKING:
+    from avloc.engine.experiment import Experiment
+
+#: settings of a training that change none of its numbers but by rounding
+_WHERE = ("device", "workers", "resident", "keep")
+
+
+def resolved(experiment: "Experiment") -> dict[str, Any]:
+    """Plain values, as a YAML file holds them; reading them gives the same experiment."""
+    found: dict[str, Any] = {
+        "method": experiment.method,
+        "seed": experiment.seed,
+        "start": _plain(experiment.start),
+    }
+    for number, stage in experiment.stages.items():
+        parts = {"model": _arguments(experiment.localizers[number - 1], stage.model)}
+        if stage.data is not None:
+            parts["data"] = _plain(stage.data)
+        found[f"stage{number}"] = parts | {"train": _plain(stage.train)}
+    found["cluster"] = _plain(experiment.cluster)
+    found["evaluate"] = {name: _plain(test) for name, test in experiment.evaluate.items()}
+    return found
+
+
+def free_to_change(key: str) -> bool:
+    """Whether a run may go on with another value: test sets, and a cache, which only says where to read."""
+    return key.startswith("evaluate.") or key.endswith(".data.cache")
+
+
+def fingerprint_of(values: Mapping[str, Any]) -> str:
+    """Of a configuration, the same on every machine: stores and runs go by their names alone, test sets do not count, nor
+    what only says where and how fast it is computed."""
+    kept = without_places(values)
+    for stage in (part for name, part in kept.items() if name.startswith("stage")):
+        stage["train"] = {key: value for key, value in stage["train"].items() if key not in _WHERE}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _arguments(target: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What a call with the given arguments would bind, defaults too."""
+    parameters = inspect.signature(target).parameters
+    return {name: _plain(given.get(name, one.default)) for name, one in parameters.items()}
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return {one.name: _plain(getattr(value, one.name)) for one in fields(value) if one.init}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value

@@ -1,0 +1,119 @@
+"""Results in files: a new one is added to what is stored of the same heat maps, and takes none of its numbers away."""
+
+import hashlib
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avloc.errors import DataError
+from avloc.files import read_json, write_json
+
+log = logging.getLogger("avloc.evaluate")
+Json = dict[str, Any]
+
+
+def fingerprint_of_maps(ids: Sequence[str], maps: NDArray | Sequence[NDArray]) -> str:
+    """Of heat maps by their ids: the same for the same arrays, wherever and in whatever file they lie."""
+    digest = hashlib.blake2b(digest_size=8)
+    for name, heat in zip(ids, maps, strict=True):
+        array = np.ascontiguousarray(heat)
+        digest.update(f"{name}\0{array.shape}{array.dtype.str}\0".encode(errors="surrogateescape"))
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def store(path: Path, new: Json) -> None:
+    """Write a result (or several, by protocol), with what the file holds of the same heat maps and the same truth.
+
+    DataError where the file holds something else than results. A result of other maps is replaced, and that is logged.
+    """
+    write_json(path, added(path, read_json(path), new) if path.exists() else new)
+
+
+def added(path: Path, old: Any, new: Json) -> Json:
+    """The new result (or results) and what the stored one has beyond it."""
+    before, now = _by_protocol(path, old), _by_protocol(path, new)
+    if not _of_same_maps(next(iter(before.values())), next(iter(now.values()))):
+        log.warning("%s: replaces the result of other heat maps, or of another truth", path)
+        return new
+    both = before | {name: _merged(before[name], one) if name in before else one for name, one in now.items()}
+    if len(both) == 1 and "protocols" not in old and "protocols" not in new:
+        return both.popitem()[1]
+    left_out = old.get("left_out", {}) | new.get("left_out", {})
+    about = {name: value for name, value in new.items() if name in ("benchmark", "predictions")}
+    return about | {"protocols": both, "left_out": {name: why for name, why in left_out.items() if name not in both}}
+
+
+def _by_protocol(path: Path, value: Any) -> dict[str, Json]:
+    """The results in a file, each by its protocol and the axes that were changed."""
+    found = value.get("protocols", {"": value}) if isinstance(value, dict) else {}
+    try:
+        named = {_label(result["protocol"]): result for result in found.values() if result["metrics"] is not None}
+    except (KeyError, TypeError, AttributeError):
+        named = {}
+    if not named:
+        raise DataError(f"{path}: holds something else than a result of `avloc evaluate`; choose another file")
+    return named
+
+
+def _label(protocol: Json) -> str:
+    changed = [f" {axis}={protocol[axis]}" for axis in protocol.get("changed", []) if axis != "report"]
+    return protocol["name"] + "".join(changed)
+
+
+def _of_same_maps(old: Json, new: Json) -> bool:
+    asked = [
+        [one.get("benchmark"), one.get("annotations_sha256"), one["counts"].get("requested")] for one in (old, new)
+    ]
+    if asked[0] != asked[1]:
+        return False
+    before, now = (one.get("made_with", {}).get("fingerprints", {}).get("predictions") for one in (old, new))
+    if before is not None and now is not None:
+        return bool(before == now)
+    scores = [[(row["id"], row.get("ciou")) for row in one.get("per_clip", [])] for one in (old, new)]
+    return bool(scores[0]) and scores[0] == scores[1]
+
+
+def _merged(old: Json, new: Json) -> Json:
+    both = _union(old, new)
+    both["metrics"] = _metrics(old["metrics"], new["metrics"])
+    report = dict.fromkeys([*old["protocol"].get("report", []), *new["protocol"].get("report", [])])
+    both["protocol"] = {**new["protocol"], "report": list(report)}
+    both["warnings"] = list(dict.fromkeys([*new.get("warnings", []), *old.get("warnings", [])]))
+    both["per_clip"] = _rows(old.get("per_clip", []), new.get("per_clip", []))
+    for name in ("per_class", "per_video", "by_size", "macro", "baselines"):
+        both[name] = _union(old.get(name, {}), new.get(name, {}), _union)
+    if "comparisons" in old or "comparisons" in new:
+        both["comparisons"] = _union(old.get("comparisons", {}), new.get("comparisons", {}), _compared)
+    return both
+
+
+def _union(old: Json, new: Json, deeper: Callable[[Any, Any], Any] | None = None) -> Json:
+    """All keys; of those in both the new value, or what `deeper` makes of both."""
+    if deeper is None:
+        return {**old, **new}
+    return {**old, **{name: deeper(old[name], value) if name in old else value for name, value in new.items()}}
+
+
+def _compared(old: Json, new: Json) -> Json:
+    return {part: _metrics(old.get(part, {}), new.get(part, {})) for part in new}
+
+
+def _metrics(old: Mapping[str, Json], new: Mapping[str, Json]) -> dict[str, Json]:
+    """A new value without an interval keeps that of the stored one, if it is the same value."""
+
+    def one(before: Json, now: Json) -> Json:
+        if before.get("value") != now.get("value"):
+            return now
+        return {**before, **{name: value for name, value in now.items() if value is not None}}
+
+    return _union(dict(old), dict(new), one)
+
+
+def _rows(old: Sequence[Json], new: Sequence[Json]) -> list[Json]:
+    before = {row["id"]: row for row in old}
+    return [{**before.get(row["id"], {}), **row} for row in new] if new else list(old)

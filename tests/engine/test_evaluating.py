@@ -1,0 +1,81 @@
+"""Evaluating a run: on two processes, with what made its results, and again."""
+
+import json
+
+import numpy as np
+import pytest
+import yaml
+
+import avloc
+from avloc.engine.experiment import open_run
+from avloc.engine.resolved import resolved
+from avloc.predictions import read_predictions
+from tests.engine.running import torchrun
+from tests.engine.tiny import make_tiny_store, tiny_config, write_config
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("evaluated")
+    settings = tiny_config(make_tiny_store(folder / "store"))
+    settings["stage1"]["train"] |= {"epochs": 1}
+    config = write_config(folder / "tiny.yaml", settings)
+    avloc.train_stage1(config=config, run=folder / "run")
+    return folder / "run", settings
+
+
+def stored(run):
+    return {path.name: json.loads(path.read_text()) for path in sorted((run / "results").glob("*.json"))}
+
+
+def test_two_processes_predict_and_score_what_one_does_to_the_last_bit(trained):
+    run, _ = trained
+    how = {"run": run, "sets": ["solo"], "resamples": 20}
+    told = []
+    avloc.evaluate(**how, progress=lambda *one: told.append(one))
+    alone = stored(run)
+    maps = {path.name: read_predictions(path).maps for path in (run / "predictions").glob("*.h5")}
+    assert told[-1][0] == told[-1][1] and told[-1][1] % len(next(iter(maps.values()))) == 0
+    for path in (run / "results").glob("*.json"):
+        path.unlink()
+    torchrun("-m", "--", "avloc", "evaluate", "--run", run, "--sets", "solo", "--resamples", "20")
+    both = stored(run)
+    for results in (alone, both):
+        for one in results.values():
+            one["made_with"].pop("date")
+    assert both == alone
+    for name, expected in maps.items():
+        assert np.array_equal(read_predictions(run / "predictions" / name).maps, expected)
+
+
+def test_results_and_runs_say_what_made_them(trained):
+    run, _ = trained
+    avloc.evaluate(run=run, sets=["solo"], resamples=20)
+    (result,) = stored(run).values()
+    begun = json.loads((run / "made_with.json").read_text())
+    for one in (result["made_with"], begun):
+        assert {"avloc", "torch", "numpy", "python"} <= set(one["versions"]) and one["device"] and one["date"]
+    assert result["made_with"]["fingerprints"]["configuration"] == begun["fingerprints"]["configuration"]
+    assert {"store", "predictions"} < set(result["made_with"]["fingerprints"])
+
+
+def test_evaluating_again_for_fewer_metrics_and_without_intervals_takes_nothing_away(trained):
+    run, _ = trained
+    how = {"run": run, "sets": ["solo"], "resamples": 20}
+    avloc.evaluate(**how)
+    (before,) = stored(run).values()
+    avloc.evaluate(**how | {"resamples": 0}, metric=[next(iter(before["metrics"]))])
+    (after,) = stored(run).values()
+    assert after["metrics"] == before["metrics"] and after["comparisons"] == before["comparisons"]
+
+
+def test_the_configuration_of_a_run_holds_all_values_and_reads_as_the_one_it_was_started_with(trained):
+    run, settings = trained
+    kept = yaml.safe_load((run / "config.yaml").read_text())
+    experiment, _ = open_run(None, run)
+    assert kept == resolved(experiment)
+    assert kept["stage1"]["train"]["gamma"] == 0.1 and "gamma" not in settings["stage1"]["train"]
+    # the file that it was started with is no other configuration, though it leaves defaults out
+    open_run(run.parent / "tiny.yaml", run)
+    with pytest.raises(avloc.errors.RunError, match=r"stage1\.train\.gamma: 0\.1, now it is 0\.2"):
+        open_run(None, run, ["stage1.train.gamma=0.2"])
