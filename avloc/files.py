@@ -7,7 +7,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,7 @@ def replacing(path: Path) -> Iterator[Path]:
             os.fsync(written.fileno())
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
+        sync_folder(path.parent)
     except (OSError, RuntimeError) as error:
         reason = _of_the_system(error)
         if reason is None:
@@ -49,6 +50,16 @@ def replacing(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def sync_folder(folder: Path) -> None:
+    """Have a new name in a folder outlive a loss of power, where the file system can do that."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
 def with_room(path: Path, size: int) -> Path:
     """`path`; OSError where its disc has no room for `size` bytes more: HDF5 may end the process when a write fails."""
     if shutil.disk_usage(path.parent).free < size + MARGIN:
@@ -56,7 +67,7 @@ def with_room(path: Path, size: int) -> Path:
     return path
 
 
-def _of_the_system(error: Exception) -> str | None:
+def _of_the_system(error: BaseException) -> str | None:
     """What the system says, if it does; HDF5 hides it in a page of its own, under one class or the other."""
     hidden = re.search(r"errno = (\d+)", str(error))
     if hidden:
@@ -76,7 +87,28 @@ def system_error(error: BaseException) -> int | None:
     return number if number in PASSING else None
 
 
-def why(error: Exception) -> str:
+def refused(path: Path, error: BaseException, otherwise: str) -> str:
+    """What is wrong with a file that could not be read. otherwise: what to do where the file itself is at fault.
+
+    What the system refuses says nothing against the file: then nobody is told to remove it or to write it again.
+    """
+    number = system_error(error)
+    if number in (errno.ENOENT, errno.ENOTDIR):
+        return f"{path}: no such file; {otherwise}"
+    if number is not None:
+        return f"{path}: cannot be read ({os.strerror(number)}); nothing is known to be wrong with it{_remedy(number)}"
+    return f"{path}: cannot be read as it was written ({why(error)}); {otherwise}"
+
+
+def _remedy(number: int) -> str:
+    if number in (errno.EMFILE, errno.ENFILE):
+        return ": raise the limit of open files (ulimit -n)"
+    if number == errno.ENOMEM:
+        return ": give the process more memory, or close others"
+    return ""
+
+
+def why(error: BaseException) -> str:
     """Why a file could not be read, in one line: the system's words without its numbers, else the reader's own.
 
     PyTorch and numpy advise to run what is in a file that they do not know; avloc never does.

@@ -1,20 +1,24 @@
 """Predictions on disk: heat maps with the ids of their clips, as HDF5, .npz, or a folder of one map a file."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from errno import ENOMEM
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from avloc.errors import DataError
-from avloc.files import replacing, why, with_room
+from avloc.files import refused, replacing, system_error, why, with_room
 from avloc.naming import brief, first_double, some
 from avloc.plain_arrays import MissingArrays, plain_arrays
 from avloc.predicted_boxes import read_boxes
 from avloc.predicted_maps import maps_of_folder, refuse_channels_last
+
+if TYPE_CHECKING:
+    import h5py
 
 _ENDINGS = ".h5, .hdf5 or .npz with the arrays ids and maps, boxes in .json or .csv, or a folder of ID.npy or ID.png"
 _NEEDED = ("ids", "maps")
@@ -58,7 +62,7 @@ def write_predictions(
         )
     text = h5py.string_dtype("utf-8")
     size = array.nbytes + (0 if object_maps is None else 4 * np.size(object_maps)) + sum(map(len, ids))
-    with replacing(Path(path)) as temporary, h5py.File(with_room(temporary, size), "w") as file:
+    with replacing(Path(path)) as temporary, _sealed_file(with_room(temporary, size)) as file:
         file.create_dataset("ids", data=list(ids), dtype=text)
         chunks = (min(64, len(array)), *array.shape[1:]) if array.size else None
         file.create_dataset("maps", data=array, chunks=chunks)
@@ -72,6 +76,18 @@ def write_predictions(
             file.create_dataset("object_maps", data=np.asarray(object_maps, np.float32))
         for name, value in (attributes or {}).items():
             file.attrs[name] = value
+
+
+@contextmanager
+def _sealed_file(path: Path) -> "Iterator[h5py.File]":
+    """A new HDF5 file that gets its checksum when it is complete."""
+    import h5py
+
+    from avloc.sealed_hdf5 import BLOCK, seal
+
+    with h5py.File(path, "w", userblock_size=BLOCK) as file:
+        yield file
+    seal(path)
 
 
 def read_predictions(path: Path) -> Predictions:
@@ -118,8 +134,10 @@ def _by_id(path: Path, there: Collection[str], take: Callable[[str], NDArray]) -
 
 def _from_hdf5(path: Path) -> Predictions:
     from avloc.plain_hdf5 import dataset, is_group, open_hdf5, told
+    from avloc.sealed_hdf5 import refuse_harmful
 
     try:
+        refuse_harmful(path)
         with open_hdf5(path) as file:
             plain = {name: dataset(file, name, "any") for name in file if not is_group(file, name)}
             known = not plain or set(plain) & {*_NEEDED, *_OPTIONAL}
@@ -133,6 +151,8 @@ def _from_hdf5(path: Path) -> Predictions:
     except (OSError, KeyError, RuntimeError, ValueError) as error:
         if isinstance(error, OSError) and error.errno == ENOMEM:
             raise _too_large(path, error) from None
+        if system_error(error) is not None:
+            raise DataError(refused(path, error, "")) from None
         raise DataError(f"{path}: not a whole HDF5 file ({error}); write the predictions again") from None
     found.attributes = attributes
     return found

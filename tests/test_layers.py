@@ -14,11 +14,13 @@ import avloc
 PACKAGE = Path(avloc.__file__).parent
 GROUND = {
     "errors",
+    "file_names",
     "files",
     "config",
     "processes",
     "progress",
     "naming",
+    "plain_yaml",
     "endings",
     "joins",
     "leftovers",

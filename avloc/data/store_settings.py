@@ -43,7 +43,7 @@ def _wrong(settings: dict[str, Any]) -> tuple[str, str] | None:
     try:
         _model().validate_python(settings)
     except ValidationError as error:
-        return str(error.errors()[0]["loc"][0]), explained(error)
+        return str((*error.errors()[0]["loc"], "")[0]), explained(error)
     try:
         held = spectrograms_of(settings)
     except DataError as error:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from avloc.engine.agreement import refuse_mixed
 from avloc.engine.checkpoints import load_weights, tensor_shape
 from avloc.engine.experiment import Experiment
 from avloc.engine.run import Run
@@ -49,6 +50,7 @@ def load_stage(experiment: Experiment, run: Run, number: int, phases: tuple[str,
     if number > 1 and localizer.uses_clusters and before.clusters.exists():
         _refuse_foreign_clusters(before.load_clusters(), experiment.build(1, pretrained=False), before)
     about = fill(experiment, localizer, number, path)
+    refuse_mixed(path.parent, path, experiment.stage(number).train.select == "last")
     if (
         number > 1
         and localizer.uses_clusters

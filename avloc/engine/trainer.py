@@ -1,11 +1,9 @@
 """The loop that trains: it follows a Localizer's plan of Phases and names no method."""
 
 import json
-import logging
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +13,14 @@ from torch import Tensor, nn
 from avloc import processes
 from avloc.data.loader import Batch, Loader, seed_of
 from avloc.engine import checkpoints
+from avloc.engine.agreement import states_in
 from avloc.engine.collect import Collector
+from avloc.engine.resuming import Place, resume
 from avloc.engine.validation import overlaps
 from avloc.errors import AvlocError, RunError
 from avloc.files import write_text
 from avloc.methods.base import Localizer, Objective, Phase, Train
 from avloc.progress import Progress, untold
-
-log = logging.getLogger("avloc.train")
 
 
 class _Objective(nn.Module):
@@ -35,17 +33,6 @@ class _Objective(nn.Module):
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         return self.objective(batch)
-
-
-@dataclass
-class Place:
-    """Where a training stands: the next epoch of which phase, epochs done in all, the log so far, the best so far."""
-
-    phase: int = 0
-    epoch: int = 0
-    done: int = 0
-    best: dict[str, float] = field(default_factory=dict)
-    log: list[dict[str, Any]] = field(default_factory=list)
 
 
 def fit(
@@ -71,7 +58,7 @@ def fit(
     total = sum(phase.epochs for phase in phases)
     if not total:
         raise AvlocError(f"train.epochs is {train.epochs}, so there is nothing to train; raise it")
-    place = _resume(localizer, phases, folder, about)
+    place = resume(localizer, _optimizers(phases), folder, about, lambda entry: _merit(entry, train.select))
     objective = _Objective(localizer)
     stepped = _across_processes(objective)
     while place.phase < len(phases):
@@ -212,7 +199,7 @@ def _keep(
         checkpoints.save_state(folder / f"state-{place.done:06d}.pt", state)
         before_writing()
         write_text(folder / "log.jsonl", "".join(json.dumps(line) + "\n" for line in place.log))
-        for old in sorted(folder.glob("state-*.pt"))[:-1]:
+        for old in states_in(folder)[: -train.keep_states]:
             old.unlink()
     processes.barrier()
 
@@ -238,26 +225,6 @@ def _optimizers(phases: list[Phase]) -> dict[int, torch.optim.Optimizer]:
 
 def _used(optimizer: torch.optim.Optimizer, phases: list[Phase]) -> bool:
     return any(optimizer is other for phase in phases for other in phase.optimizers)
-
-
-def _resume(localizer: Localizer, phases: list[Phase], folder: Path, about: Mapping[str, Any]) -> Place:
-    states = sorted(folder.glob("state-*.pt"))
-    if not states:
-        return Place()
-    state = checkpoints.load_state(states[-1])
-    for name, value in about.items():
-        if state["about"].get(name, str(value)) != str(value):  # an older state does not hold all of them
-            raise RunError(
-                f"{folder} was trained with {name} {state['about'][name]}, now it is {value}; choose another --run"
-            )
-    localizer.load_state_dict(state["weights"])
-    device = next(localizer.parameters()).device
-    localizer.memory = {name: value.to(device) for name, value in state["memory"].items()}
-    optimizers = _optimizers(phases)
-    for number, values in state["optimizers"].items():
-        optimizers[number].load_state_dict(values)
-    log.info("going on after epoch %d", state["done"])
-    return Place(state["phase"], state["epoch"], state["done"], state["best"], json.loads(state["log"]))
 
 
 def _across_processes(objective: _Objective) -> nn.Module:

@@ -44,13 +44,18 @@ class Trained:
 def train_stage(
     number: int, config: Path | None, run: Path | None, overrides: Sequence[str], progress: Progress | None
 ) -> Trained:
+    experiment, where = open_run(config, run, overrides)
+    with where.claimed("is training in this run"):
+        return _train(number, experiment, where, progress)
+
+
+def _train(number: int, experiment: Experiment, where: Run, progress: Progress | None) -> Trained:
     import torch
 
     from avloc.engine.keeping import digests
     from avloc.engine.stages import clusters_id, fresh_stage, refuse_other_view, refuse_without_training, stage_one_run
     from avloc.engine.trainer import fit
 
-    experiment, where = open_run(config, run, overrides)
     stage = experiment.stage(number)
     refuse_without_training(experiment, where, number)
     processes.join()

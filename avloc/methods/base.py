@@ -29,6 +29,7 @@ class Train:
     in files beside the ``store``, ``auto`` (in memory, or beside the store where they do not fit) or ``never``. They are kept
     where the view is not random in training; with `versions` N, N random views of each frame and sound are drawn once and kept,
     and a batch shows one of them.
+    keep_states: how many states of the last epochs stay; where the newest one is damaged, the training goes on from the next.
     val_transform: the view of validation frames; ``train`` augments them, as the released DSOL code does by accident.
     zero_grad_none: False leaves zero gradients, so that unreached parameters go on moving by momentum and decay, as in
     PyTorch before 2.0.
@@ -54,6 +55,7 @@ class Train:
     zero_grad_none: bool = True
     keep: Literal["auto", "memory", "store", "never"] = "auto"
     versions: NonNegativeInt = 0
+    keep_states: PositiveInt = 2
     val_transform: Literal["test", "train"] = "test"
 
     def make_optimizer(

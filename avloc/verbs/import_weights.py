@@ -69,14 +69,23 @@ def import_into_run(
 
     From Python: `avloc.import_weights` returns the model without a run.
     """
+    from avloc.engine.run import Run
+
+    published, where = _published(method, stage, path), Run(run)
+    with where.claimed("is training in this run, or importing weights into it"):
+        return _import(published, where, dictionary, config, set)
+
+
+def _import(
+    published: "_Published", where: "Run", dictionary: Path | None, config: Path | None, set: Sequence[str]
+) -> Imported:
     from avloc.config import dump
     from avloc.engine.card import metadata_of_import
     from avloc.engine.checkpoints import save_weights
     from avloc.engine.experiment import read_experiment
-    from avloc.engine.run import Run
     from avloc.files import write_text
 
-    published, where = _published(method, stage, path), Run(run)
+    method, stage, path = published.method, published.stage, published.path
     fresh = not where.config.exists()
     if not fresh and (config is not None or set):
         raise AvlocError(f"{where.config}: there is a configuration already; leave --config and --set out")
