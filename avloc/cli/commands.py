@@ -23,6 +23,7 @@ PANELS = {
         "predict",
         "card",
         "info",
+        "verify",
         "export",
         "import-weights",
     ),

@@ -87,7 +87,12 @@ class DamagedState(RunError):
 
 
 def load_state(path: Path) -> dict[str, Any]:
-    """A state, compared with its checksum; those of earlier versions have that of the archive alone.
+    """A state as it was written; errors as those of `checked_state`."""
+    return checked_state(path)[0]
+
+
+def checked_state(path: Path) -> tuple[dict[str, Any], bool]:
+    """A state, compared with its checksum, and whether it has one: those of earlier versions have that of the archive alone.
 
     DamagedState for one that is not what was written; RunError where the system does not give it.
     """
@@ -96,9 +101,10 @@ def load_state(path: Path) -> dict[str, Any]:
             if archive.testzip() is not None:
                 raise ValueError("its bytes are not those of its checksums (CRC-32)")
         found = dict(torch.load(path, map_location="cpu", weights_only=True))
-        if found.pop(NAME, None) not in (None, of_values(found)):
+        known = found.pop(NAME, None)
+        if known not in (None, of_values(found)):
             raise ValueError(DAMAGED)
-        return found
+        return found, known is not None
     except Exception as error:  # torch and zipfile raise a dozen kinds
         if system_error(error) is not None:
             raise RunError(refused(path, error, "run the command again")) from None

@@ -89,8 +89,8 @@ def _place(state: Mapping[str, Any]) -> Place:
     numbers = (found.phase, found.epoch, found.done)
     if any(type(number) is not int or number < 0 for number in numbers) or found.done != len(found.log):
         raise ValueError(f"it is after {found.done} epochs, and its log has {len(found.log)}")
-    if not set(found.best) <= {entry["phase"] for entry in found.log}:
-        raise ValueError("its log lacks a phase")
+    if set(found.best) != {entry["phase"] for entry in found.log} or "method" not in state["about"]:
+        raise ValueError("its log has other phases")
     return found
 
 
