@@ -67,9 +67,9 @@ class Claim:
     def end(self) -> None:
         self._ended.set()
         self._thread.join()
-        with suppress(OSError):
+        with suppress(OSError):  # removed while the lock is held: who opened it meanwhile sees that it is gone
             if _about(self.file).get("mark") == self.mark:
-                _rewrite(self.file, "")
+                Path(self.file.name).unlink()
 
 
 @contextmanager
@@ -82,11 +82,7 @@ def claimed(folder: Path, name: str, busy: str) -> Iterator[Claim]:
     """
     made = not folder.exists()
     try:
-        with _opened(folder, name) as lock:
-            free, found = _lock(lock), _about(lock)
-            gone = os.fstat(lock.fileno()).st_nlink == 0  # with the folder of a command that failed just now
-            if free is False or gone or (found and _lives(folder / name, found, bool(free))):
-                raise RunError(f"{folder}: {_who(found)} {busy}; wait until it has ended")
+        with _taken(folder, name, busy) as lock:
             claim = Claim(folder, lock)
             claim.begin()
             try:
@@ -96,9 +92,20 @@ def claimed(folder: Path, name: str, busy: str) -> Iterator[Claim]:
     finally:
         if made:
             with suppress(OSError):
-                if os.listdir(folder) == [name]:
-                    (folder / name).unlink()
-                    folder.rmdir()
+                folder.rmdir()
+
+
+@contextmanager
+def _taken(folder: Path, name: str, busy: str) -> Iterator[TextIO]:
+    """The lock file, locked; RunError where another command holds it."""
+    while True:
+        with _opened(folder, name) as lock:
+            free, found = _lock(lock), _about(lock)
+            if free is False or (found and _lives(folder / name, found, bool(free))):
+                raise RunError(f"{folder}: {_who(found)} {busy}; wait until it has ended")
+            if os.fstat(lock.fileno()).st_nlink:  # else the command before removed it just now
+                yield lock
+                return
 
 
 @contextmanager

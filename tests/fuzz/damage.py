@@ -1,5 +1,6 @@
 """Ways in which a file can be wrong: bytes that changed, files cut short, values that no key should have, hostile names."""
 
+import copy
 import json
 import random
 from typing import Any
@@ -88,14 +89,14 @@ def json_of(content: bytes, chance: random.Random) -> bytes:
         number = chance.randrange(len(values))
         values[number] = value_of(values[number], chance)
     if several and chance.random() < 0.2:
-        values.append(chance.choice([*values, chance.choice(VALUES)]))
+        values.append(copy.deepcopy(chance.choice([*values, any_value(chance)])))
     return b"\n".join(json.dumps(value).encode() for value in values)
 
 
 def value_of(value: Any, chance: random.Random) -> Any:
     """The value with something within it replaced, dropped, doubled or added."""
     if not isinstance(value, dict | list) or not value or chance.random() < 0.08:
-        return chance.choice(VALUES)
+        return any_value(chance)
     key = chance.choice(list(value)) if isinstance(value, dict) else chance.randrange(len(value))
     kind = chance.random()
     if kind < 0.6:
@@ -103,7 +104,14 @@ def value_of(value: Any, chance: random.Random) -> Any:
     elif kind < 0.75:
         del value[key]
     elif isinstance(value, dict):
-        value[str(chance.choice(VALUES))[:2000]] = value[key]
+        value[str(chance.choice(VALUES))[:2000]] = copy.deepcopy(value[key])
     else:
-        value.insert(chance.randrange(len(value) + 1), value[key] if chance.random() < 0.5 else chance.choice(VALUES))
+        value.insert(
+            chance.randrange(len(value) + 1), copy.deepcopy(value[key]) if chance.random() < 0.5 else any_value(chance)
+        )
     return value
+
+
+def any_value(chance: random.Random) -> Any:
+    """One that nobody else changes."""
+    return copy.deepcopy(chance.choice(VALUES))
