@@ -20,6 +20,7 @@ class Ask:
 
     positional: a word without a dash.
     name: how the option is spelt, such as "--from", which is no name in Python.
+    short: a letter that is the option's name after one dash.
     metavar: what stands for the value in the help.
     least, most: the range of a number.
     commas: several words may be given as one with commas between them.
@@ -28,6 +29,7 @@ class Ask:
 
     positional: bool = False
     name: str | None = None
+    short: str | None = None
     metavar: str | None = None
     least: int | None = None
     most: int | None = None

@@ -1,7 +1,7 @@
 """The processes of this run, as `torchrun` starts them; with one process every function is the identity."""
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -76,3 +76,18 @@ def gather_rows(rows: "Tensor") -> "Tensor":
     parts = [torch.empty_like(rows) for _ in range(world_size())]
     distributed.all_gather(parts, rows.contiguous())
     return torch.cat(parts)
+
+
+def gather(value: Any) -> list[Any]:
+    """The values of all processes, in their order, on every process; waits for the last of them, however long it works."""
+    if world_size() == 1:
+        return [value]
+    from datetime import timedelta
+
+    import torch.distributed as distributed
+
+    if not distributed.is_initialized():
+        distributed.init_process_group("gloo", timeout=timedelta(days=365))
+    found: list[Any] = [None] * world_size()
+    distributed.all_gather_object(found, value)
+    return found

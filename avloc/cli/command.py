@@ -14,13 +14,13 @@ from avloc.options import Ask, Parameter, parameters_of
 Function = Callable[..., Any]
 
 
-def _flag(name: str, help: str) -> Parameter:
-    return Parameter(name, bool, help, Ask(), several=False, pairs=False, optional=False)
+def _flag(name: str, help: str, short: str | None = None) -> Parameter:
+    return Parameter(name, bool, help, Ask(short=short), several=False, pairs=False, optional=False)
 
 
 #: options of every command beside those of its verb; the last two may also stand before the command
-VERBOSE = _flag("verbose", "log progress in detail on stderr")
-QUIET = _flag("quiet", "show no progress on stderr; warnings and errors still appear")
+VERBOSE = _flag("verbose", "log progress in detail on stderr", "v")
+QUIET = _flag("quiet", "show no progress on stderr; warnings and errors still appear", "q")
 JSON = _flag("json", "print the result as JSON on stdout")
 
 

@@ -47,7 +47,8 @@ def option(parameter: Parameter, default: Any, command: str, panel: str | None =
         default = EMPTY if default is EMPTY else list(default) if default else None
     if default is None:
         kind = kind | None
-    shown = typer.Argument(**about) if ask.positional else typer.Option(_with_negative(parameter, default), **about)
+    names = [_with_negative(parameter, default), *([f"-{ask.short}"] if ask.short else [])]
+    shown = typer.Argument(**about) if ask.positional else typer.Option(*names, **about)
     return inspect.Parameter(
         parameter.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, shown]
     )

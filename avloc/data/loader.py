@@ -20,7 +20,7 @@ from avloc.data.kept import Kept
 from avloc.data.labels import Labels
 from avloc.data.memory import stays_in_memory
 from avloc.data.nothing import nothing
-from avloc.data.plans import Indices, Plan, anew, draw_plan, video_numbers
+from avloc.data.plans import Indices, Plan, anew, draw_plan, video_numbers, with_partners
 from avloc.data.raw_batches import Parts, RawBatch, gathered
 from avloc.data.store import Store
 
@@ -31,12 +31,14 @@ class Batch:
 
     frame: (B, 3, H, W) float. sound: (B, 1, T, F) float. waveform: (B, S) float in [-1, 1], None where the store holds
     spectrograms.
-    view2: (B, 3, H, W), the same frame augmented once more. frames: (B, F, 3, H, W), all frames of each clip.
+    view2: (B, 3, H, W), the same frame augmented once more, or as the method's `frame2` sees it. sound2: (B, 1, T, F), the same
+    sound as `sound2` hears it; in training only. frames: (B, F, 3, H, W), all frames of each clip.
     negative: (B, 3, H, W), for each clip a frame of another video. index, negative_index: (B,) into the split.
     video: (B,) the same number for clips of one video. labels: (B, C) bool.
     sound_scores, frame_scores: (B, C) in [0, 1], pseudo labels of what is heard and of what is seen.
     proposals, proposal_classes: (B, 1, R, 4) and (B, 1, R), places of `frame` that may show an object, xyxy in [0, 1], and
     the class of each, -1 if unknown; of all F `frames` where these are there, (B, F, R, ...).
+    partner_frame, partner_sound: for each clip a frame of one that looks alike, the sound of one that sounds alike.
     noise: (n, ...) sounds that nothing in view makes, silence among them, in the form of `sound`; in training only.
     """
 
@@ -55,6 +57,9 @@ class Batch:
     proposals: Tensor | None = None
     proposal_classes: Tensor | None = None
     noise: Tensor | None = None
+    sound2: Tensor | None = None
+    partner_frame: Tensor | None = None
+    partner_sound: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -69,7 +74,9 @@ class Senses(Protocol):
     """The part of a Localizer that the loader needs: how it sees and hears, and what else it wants to see.
 
     negatives: a frame of another video. views: 2 asks for the frame augmented twice. every_frame: all frames of a clip.
-    proposals: those of the pseudo labels. `noises`, where it has that: sounds of nothing in each training batch.
+    proposals: those of the pseudo labels. Where it has them: `noises`, sounds of nothing in each training batch; `frame2` and
+    `sound2`, other views of the same frame and sound for training; `partners`, a frame and a sound of other clips, from its
+    `memory`.
     """
 
     frame: Any
@@ -136,6 +143,11 @@ class Loader:
         plan = draw_plan(self.store, (seed, epoch), self.senses.negatives)
         if self.anew:
             plan = anew(self.store, plan, (seed, epoch))
+        if getattr(self.senses, "partners", False) and "frame_partners" in (
+            lists := getattr(self.senses, "memory", {})
+        ):
+            frames, sounds = (lists[name].cpu().numpy() for name in ("frame_partners", "sound_partners"))
+            plan = with_partners(self.store, plan, frames, sounds, (seed, epoch))
         world, rank = processes.world_size(), processes.rank()
         size = min(batch_size, len(plan) // world) or 1
         starts = [(step * world + rank) * size for step in range(self.steps(batch_size))]
@@ -193,6 +205,8 @@ class Loader:
         )
         if self.senses.views == 2:
             batch.view2 = self._seen(raw.frames, part.clips, part.picks, generator)
+        if generator is not None:
+            self._add_second(batch, part, raw, generator)
         if self.kept.frames and self.senses.every_frame:
             rows = self.kept.frames
             batch.frames = rows.every(part.clips, rows.draw(len(part), generator)).to(self.device)
@@ -213,6 +227,17 @@ class Loader:
             batch.negative = self._seen(raw.negatives, part.negative_clips, part.negative_picks, generator)
             batch.negative_index = torch.from_numpy(part.negative_clips).to(self.device)
         return batch
+
+    def _add_second(self, batch: Batch, part: Plan, raw: RawBatch, generator: Generator) -> None:
+        """The other views that training asks for, and the partners."""
+        frame2, sound2 = (getattr(self.senses, name, None) for name in ("frame2", "sound2"))
+        if frame2 is not None:
+            batch.view2 = frame2(raw.frames, generator)
+        if sound2 is not None and raw.sounds is not None:
+            batch.sound2 = heard(sound2, raw.sounds, generator)[0]
+        if part.partner_clips is not None and part.partner_picks is not None and part.partner_sounds is not None:
+            batch.partner_frame = self._seen(raw.partners, part.partner_clips, part.partner_picks, generator)
+            batch.partner_sound = self._heard(raw.partner_sounds, part.partner_sounds, generator)[0]
 
     def _seen(self, raw: Tensor | None, clips: Indices, picks: Indices, generator: Generator | None) -> Tensor:
         """One frame of each clip as the method sees it, or its kept features."""

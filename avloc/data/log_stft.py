@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 
 from avloc.data.sound_variation import Variation
 from avloc.data.spectra import hidden, log2_, magnitudes, masked, together
-from avloc.data.waveforms import as_float, excerpt, varied
+from avloc.data.waveforms import as_float, excerpt, random_excerpt, varied
 from avloc.errors import AvlocError
 
 
@@ -20,13 +20,12 @@ class LogStft:
     """Waveforms (B, S) to log-power spectrograms (B, 1, window / 2 + 1, T), frequency downwards.
 
     log(power + `offset`) / `scale` of ``scipy.signal.spectrogram(waveform, rate, nperseg=window, noverlap=overlap)``:
-    Tukey window of 0.25, each window without its mean, density, no padding. `seconds` of each clip are heard, the
-    middle or the first; None hears all of it. A clip that is shorter is repeated first. The defaults are the released
-    spectrograms of Chen et al., CVPR 2021 (257x671 for 10 seconds at 16 kHz, the `first` part) and of Zhou et al., WACV
-    2023 (257x301 for the `middle` 3 seconds at 24 kHz).
+    Tukey window of 0.25, each window without its mean, density, no padding. `seconds` of each clip are heard, the middle or
+    the first, or in training a ``random`` part; None hears all of it. A clip that is shorter is repeated first. The
+    defaults are the released spectrograms of Chen et al., CVPR 2021 (257x671 for 10 seconds at 16 kHz, the `first` part) and of
+    Zhou et al., WACV 2023 (257x301 for the `middle` 3 seconds at 24 kHz).
 
     Training may vary the sound, which the published code does not: see `shift`, `gain`, `hide` and `vary` of LogMel.
-    Training may vary the sound, which the published code does not: see `shift`, `gain` and `hide` of LogMel.
     masks: in training, up to so many adjacent frequencies and up to so many adjacent times of each clip become 0, which is loud
     on this scale; FNAC masks (9, 9). mask_starts: whether a mask's start is drawn from its ``own`` axis, or from the other one
     (``swapped``) as in FNAC's release, where a mask may lie partly or wholly beyond the end.
@@ -38,7 +37,7 @@ class LogStft:
     seconds: PositiveFloat | None = None
     window: PositiveInt = 512
     overlap: NonNegativeInt = 274
-    part: Literal["middle", "first"] = "middle"
+    part: Literal["middle", "first", "random"] = "middle"
     offset: float = 1e-7
     scale: PositiveFloat = 12.0
     shift: float = 0.0
@@ -53,8 +52,11 @@ class LogStft:
         if generator is not None:
             waveforms = varied(waveforms, self.rate, self.shift, self.gain, generator, self.vary)
         if self.seconds is not None:
-            samples = int(self.seconds * self.rate / 2) * 2 if self.part == "middle" else int(self.seconds * self.rate)
-            waveforms = excerpt(waveforms, samples, self.part)
+            samples = int(self.seconds * self.rate) if self.part == "first" else int(self.seconds * self.rate / 2) * 2
+            if self.part == "random" and generator is not None:
+                waveforms = random_excerpt(waveforms, samples, generator)
+            else:
+                waveforms = excerpt(waveforms, samples, "first" if self.part == "first" else "middle")
         if self.overlap >= self.window or waveforms.shape[1] < self.window:
             raise AvlocError(
                 f"sound: window {self.window} and overlap {self.overlap} for {waveforms.shape[1]} samples; expected an overlap "

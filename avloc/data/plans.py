@@ -9,6 +9,7 @@ from avloc.data.store import Store
 
 Indices = NDArray[np.int64]
 _ANEW = 0x616E6577  # tells this draw from others of the same seed
+_PARTNERS = 0x70617274
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,8 @@ class Plan:
     """Which clip and which of its frames each row shows, with which negative; every array is (n,).
 
     sounds: the clips to hear instead of the clips' own: for controls with the wrong sound, or another one of its class.
+    partner_clips, partner_picks: the clip whose frame accompanies each row, and which of its frames; partner_sounds: the clip
+    whose sound does.
     """
 
     clips: Indices
@@ -23,6 +26,9 @@ class Plan:
     negative_clips: Indices | None = None
     negative_picks: Indices | None = None
     sounds: Indices | None = None
+    partner_clips: Indices | None = None
+    partner_picks: Indices | None = None
+    partner_sounds: Indices | None = None
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -70,6 +76,26 @@ def anew(store: Store, plan: Plan, seed: tuple[int, ...]) -> Plan:
         clips = np.flatnonzero(alike == number)
         sounds[clips] = random.permutation(clips)
     return replace(plan, sounds=sounds[plan.clips])
+
+
+def with_partners(store: Store, plan: Plan, frames: Indices, sounds: Indices, seed: tuple[int, ...]) -> Plan:
+    """The same rows, each with a frame and a sound of other clips, drawn uniformly from its clip's lists.
+
+    frames, sounds: (N, k) clips of the split that look and sound like clip n, -1 after the end of a list. A clip whose list is
+    empty is its own partner.
+    """
+    random = np.random.default_rng((*seed, _PARTNERS))
+    clips = _one_of(frames[plan.clips], plan.clips, random)
+    heard = _one_of(sounds[plan.clips], plan.clips, random)
+    picks = random.integers(store.frames_per_clip, size=len(plan))
+    return replace(plan, partner_clips=clips, partner_picks=picks, partner_sounds=heard)
+
+
+def _one_of(lists: Indices, otherwise: Indices, random: np.random.Generator) -> Indices:
+    """(n,) an entry of each row of (n, k), without those of -1 at its end; `otherwise` (n,) where there is none."""
+    counts = (lists >= 0).sum(1)
+    chosen = (random.random(len(lists)) * counts).astype(np.int64)
+    return np.where(counts > 0, lists[np.arange(len(lists)), chosen], otherwise)
 
 
 def video_numbers(store: Store) -> Indices:

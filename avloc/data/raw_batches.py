@@ -13,6 +13,7 @@ from avloc.data.store import Store
 @dataclass
 class RawBatch:
     """frames, negatives: (B, H, W, 3) uint8. sounds: (B, S) int16, (B, T, F) float32. every: (B, F, H, W, 3), all frames.
+    partners, partner_sounds: as frames and sounds, of the clips' partners.
 
     Frames or sounds are None where their features are kept.
     """
@@ -21,6 +22,8 @@ class RawBatch:
     sounds: Tensor | None
     negatives: Tensor | None = None
     every: Tensor | None = None
+    partners: Tensor | None = None
+    partner_sounds: Tensor | None = None
 
     def to(self, device: torch.device) -> "RawBatch":
         parts = {name: part.to(device, non_blocking=True) for name, part in vars(self).items() if part is not None}
@@ -35,10 +38,14 @@ def gathered(frames: Tensor | None, sounds: Tensor | None, part: Plan, every: bo
         if part.negative_clips is not None and part.negative_picks is not None:
             others = torch.from_numpy(part.negative_clips), torch.from_numpy(part.negative_picks)
             found.negatives = picked(frames, *others)
+        if part.partner_clips is not None and part.partner_picks is not None:
+            found.partners = picked(frames, torch.from_numpy(part.partner_clips), torch.from_numpy(part.partner_picks))
         if every:
             found.every = frames.index_select(0, clips.to(frames.device))
     if sounds is not None:
         found.sounds = sounds.index_select(0, torch.from_numpy(part.heard).to(sounds.device))
+        if part.partner_sounds is not None:
+            found.partner_sounds = sounds.index_select(0, torch.from_numpy(part.partner_sounds).to(sounds.device))
     return found
 
 
@@ -63,8 +70,12 @@ class Parts(Dataset[RawBatch]):
         if self.frames:
             if part.negative_clips is not None and part.negative_picks is not None:
                 found.negatives = torch.from_numpy(self.store.frames(part.negative_clips, part.negative_picks))
+            if part.partner_clips is not None and part.partner_picks is not None:
+                found.partners = torch.from_numpy(self.store.frames(part.partner_clips, part.partner_picks))
             found.frames = torch.from_numpy(self.store.frames(part.clips, part.picks))
             found.every = torch.from_numpy(self.store.frames_of(part.clips)) if self.every else None
         if self.sounds:
             found.sounds = torch.from_numpy(self.store.sounds(part.heard))
+            if part.partner_sounds is not None:
+                found.partner_sounds = torch.from_numpy(self.store.sounds(part.partner_sounds))
         return found

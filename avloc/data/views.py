@@ -4,10 +4,20 @@ The store keeps frames and waveforms; each method turns them into its own input 
 method. Augmentation draws come from an explicit generator on the CPU: the same seed gives the same views on every device.
 """
 
+from avloc.data.augmented_frame_view import AugmentedFrameView
 from avloc.data.frame_view import IMAGENET_MEAN, IMAGENET_STD, FrameView
 from avloc.data.log_mel import LogMel
 from avloc.data.log_stft import LogStft
 from avloc.data.vggish_patches import VggishPatches
 from avloc.data.waveform_view import Waveform
 
-__all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "FrameView", "LogMel", "LogStft", "VggishPatches", "Waveform"]
+__all__ = [
+    "IMAGENET_MEAN",
+    "IMAGENET_STD",
+    "AugmentedFrameView",
+    "FrameView",
+    "LogMel",
+    "LogStft",
+    "VggishPatches",
+    "Waveform",
+]

@@ -24,6 +24,14 @@ def excerpt(waveforms: Tensor, samples: int, part: Literal["middle", "first"]) -
     return waveforms[:, start : start + samples]
 
 
+def random_excerpt(waveforms: Tensor, samples: int, generator: Generator) -> Tensor:
+    """So many adjacent samples of each clip (B, S), from a start of its own; shorter clips are repeated first."""
+    if waveforms.shape[1] < samples:
+        waveforms = waveforms.repeat(1, samples // waveforms.shape[1] + 1)
+    starts = torch.randint(max(1, waveforms.shape[1] - samples), (len(waveforms),), generator=generator).tolist()
+    return torch.stack([sound[start : start + samples] for sound, start in zip(waveforms, starts, strict=True)])
+
+
 def varied(
     waveforms: Tensor, rate: int, shift: float, gain: float, generator: Generator, vary: Variation | None = None
 ) -> Tensor:

@@ -42,11 +42,11 @@ def keep_features(
     if train.keep == "never":
         return kept
     device = next((parameter.device for parameter in localizer.parameters()), torch.device("cpu"))
-    for kind, encoder, view in (
-        ("frames", localizer.frame_encoder(), localizer.frame),
-        ("sounds", localizer.sound_encoder(), localizer.sound),
+    for kind, encoder, view, second in (
+        ("frames", localizer.frame_encoder(), localizer.frame, localizer.frame2),
+        ("sounds", localizer.sound_encoder(), localizer.sound, localizer.sound2),
     ):
-        if encoder is None or not getattr(encoder, "keeps", False):
+        if encoder is None or second is not None or not getattr(encoder, "keeps", False):
             continue
         if augmented and getattr(view, "random", True) and not train.versions:
             log.warning(

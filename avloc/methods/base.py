@@ -110,12 +110,18 @@ class Localizer(nn.Module):
     In a video of any length `window` is how many seconds of sound make a map, None for as long as the clips that it learnt
     from, and `window_frames` how many frames a method of `every_frame` sees meanwhile; `window_needed`: it can do nothing
     with one picture. `sees_probabilities`: what `look` gives are probabilities, one map a class.
+    `frame2`, `sound2`: further views in which training sees the same frame and hears the same sound. `partners` asks for a
+    frame and a sound of other clips, drawn from the lists ``frame_partners`` and ``sound_partners`` of `memory` once they
+    are there: (N, k) clips, -1 after the end of a list.
     """
 
     frame: Any
     sound: Any
     negatives: bool = False
     views: int = 1
+    frame2: Any = None
+    sound2: Any = None
+    partners: bool = False
     every_frame: bool = False
     waveform: bool = False
     noises: int = 0

@@ -18,7 +18,7 @@ from avloc.nn.encoders import Backbone, jitter_norms
 from avloc.nn.guidance import build_guide, guided, object_maps, rest
 from avloc.nn.published import PROJECTED, load_published, require
 from avloc.nn.senses import Ears, Eyes
-from avloc.nn.similarity import cosine_map, in_full, pairwise_maps
+from avloc.nn.similarity import cosine_map, in_full, pairwise_maps, pool_map
 
 STRIDES = (1, 2, 2, 2)  # an ordinary ResNet-18: maps of 7x7 for frames of 224
 
@@ -31,6 +31,7 @@ class Fnac(Localizer):
     warmup: epochs that train with the contrast only. sound_neighbours, frame_neighbours: weights of the terms that suppress
     false negatives (FNS-1 by sounds, FNS-2 by frames); foregrounds: weight of the term that enhances true negatives (TNS).
     They are means of B x B absolute differences, so their sizes belong to the batch size (256 when published).
+    pool: share of the places whose mean stands for a frame; 0 is the published maximum.
     foreground: what a place's score, scaled to [0, 1] within its map, must exceed to belong to the foreground.
     detach: take the similarities of sounds and of frames as fixed targets (ours); the release lets gradients through both.
     frame_dropout, sound_dropout: share of the encoders' features that are hidden in training.
@@ -47,6 +48,7 @@ class Fnac(Localizer):
         audio: Ears = Backbone(strides=STRIDES),
         dim: PositiveInt = 512,
         tau: PositiveFloat = 0.03,
+        pool: float = 0.0,
         warmup: NonNegativeInt = 5,
         sound_neighbours: NonNegativeFloat = 100.0,
         foregrounds: NonNegativeFloat = 100.0,
@@ -60,7 +62,7 @@ class Fnac(Localizer):
         guided_at: Literal["frame", "map"] = "frame",
     ):
         super().__init__()
-        self.frame, self.sound, self.tau, self.warmup = frame, sound, tau, warmup
+        self.frame, self.sound, self.tau, self.pool, self.warmup = frame, sound, tau, pool, warmup
         self.sound_neighbours, self.foregrounds, self.frame_neighbours = sound_neighbours, foregrounds, frame_neighbours
         self.foreground, self.detach = foreground, detach
         self.alpha, self.guided_at = alpha, guided_at
@@ -112,7 +114,7 @@ class Fnac(Localizer):
         maps = pairwise_maps(frames, sounds) / self.tau  # (B, B, h, w), frame by sound
         means = frames.mean((2, 3))  # not normalised again, so frames whose places differ have small similarities
         fronts = self.fronts(frames, maps.diagonal().movedim(-1, 0))
-        pairs = maps.amax((2, 3)).softmax(1)
+        pairs = pool_map(maps, self.pool).softmax(1)
         alike_sounds, alike_frames = self._alike(sounds), self._alike(means)
         if self.detach:
             alike_sounds, alike_frames = alike_sounds.detach(), alike_frames.detach()
@@ -149,7 +151,7 @@ class Fnac(Localizer):
         return object_maps(self.objects, batch.frame)
 
     def _contrast(self, maps: Tensor) -> dict[str, Tensor]:
-        scores = maps.amax((2, 3))
+        scores = pool_map(maps, self.pool)
         own = torch.arange(len(scores), device=scores.device)
         return {"frames": F.cross_entropy(scores, own), "sounds": F.cross_entropy(scores.T, own)}
 

@@ -19,7 +19,7 @@ from avloc.methods.base import Localizer
 from avloc.nn.encoders import Backbone, jitter_norms
 from avloc.nn.published import UNUSED_OF_EACH, load_published, require
 from avloc.nn.senses import Ears, Eyes
-from avloc.nn.similarity import cosine_map, pairwise_maps, weighted_mean
+from avloc.nn.similarity import cosine_map, log_sure, pairwise_maps, weighted_mean
 
 
 class HardWay(Localizer):
@@ -110,7 +110,7 @@ class HardWay(Localizer):
 
     def _sure(self, similarity: Tensor) -> Tensor:
         """Logarithm of how surely each place is the object."""
-        return F.logsigmoid((similarity - self.positive) / self.sharpness)
+        return log_sure(similarity, self.positive, self.sharpness)
 
 
 STAGES = (HardWay,)

@@ -70,6 +70,14 @@ def weighted_mean(maps: Tensor, log_weights: Tensor) -> Tensor:
     return (maps.flatten(-2) * log_weights.flatten(-2).softmax(-1)).sum(-1)
 
 
+def log_sure(similarity: Tensor, cut: float, sharpness: float) -> Tensor:
+    """Logarithm of how surely a place whose similarity is above `cut` is the object: a soft threshold, 1/2 at the cut.
+
+    sharpness: its width. Chen et al., CVPR 2021.
+    """
+    return F.logsigmoid((similarity - cut) / sharpness)
+
+
 def min_max(maps: Tensor) -> Tensor:
     """Maps (..., h, w) scaled to [0, 1] each; a constant map is 0."""
     low, high = maps.amin((-2, -1), keepdim=True), maps.amax((-2, -1), keepdim=True)

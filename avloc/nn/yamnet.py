@@ -1,6 +1,9 @@
 """YAMNet: which of AudioSet's 521 classes each window of a sound holds, by the published TensorFlow Lite file."""
 
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +82,25 @@ def _read(weights: str) -> bytes:
         raise AvlocError(f"audio weights {weights}: {error.strerror or error}; give YAMNet's .tflite file") from None
 
 
+@contextmanager
+def _without_greeting() -> Iterator[None]:
+    """The library's own "INFO: Created ..." goes nowhere; all else that it writes to stderr meanwhile appears after it."""
+    try:
+        stderr = os.dup(2)
+    except OSError:  # a program without stderr
+        yield
+        return
+    with tempfile.TemporaryFile() as kept:
+        os.dup2(kept.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            kept.seek(0)
+            os.write(2, b"".join(line for line in kept if not line.startswith(b"INFO: ")))
+
+
 def _opened(content: bytes, where: str) -> tuple[Any, int, dict[int, int]]:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
@@ -90,11 +112,12 @@ def _opened(content: bytes, where: str) -> tuple[Any, int, dict[int, int]]:
             "audio.tagger yamnet has no weights; set audio.weights to official or to YAMNet's .tflite file"
         )
     try:
-        run = Interpreter(model_content=content, num_threads=1)
-        (given,) = run.get_input_details()
-        if list(given["shape"]) != [WINDOW]:  # the file that takes sounds of any length
-            run.resize_tensor_input(given["index"], [WINDOW])
-        run.allocate_tensors()
+        with _without_greeting():
+            run = Interpreter(model_content=content, num_threads=1)
+            (given,) = run.get_input_details()
+            if list(given["shape"]) != [WINDOW]:  # the file that takes sounds of any length
+                run.resize_tensor_input(given["index"], [WINDOW])
+            run.allocate_tensors()
         outputs = {int(one["shape"][-1]): one["index"] for one in run.get_output_details()}
     except (ValueError, RuntimeError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__

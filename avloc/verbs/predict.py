@@ -105,6 +105,7 @@ def predict(
     only = {"config": config, "set": set, "own_sound": own_sound, "split": split != "all", "videos": videos != 8}
     _refuse({name: value for name, value in only.items() if value}, "a store, not with videos and pictures")
 
+    from avloc import processes
     from avloc.engine.foreign import warn_if_foreign
     from avloc.engine.found import overlay_of
     from avloc.engine.inputs import find_inputs
@@ -122,10 +123,12 @@ def predict(
     load = _loader(run, weights, stage)
     model = load()
     warn_if_foreign(model.source, model.origin, [one.path for one in mine])
-    overlays, failed = overlay_many(load, mine, folder, how, jobs, tell, model)
+    parts = processes.gather(overlay_many(load, mine, folder, how, jobs, tell, model))
+    overlays, failed = ([one for part in parts for one in part[kind]] for kind in (0, 1))
     if failed and len(failed) == len(found.found):
         raise AvlocError(failed[0].message if len(failed) == 1 else _none_of(failed))
     page = write_page(folder, failed)
+    processes.leave()
     return Overlays(folder, page, str(model.source), _is_calibrated(model), overlays, failed, found.passed)
 
 

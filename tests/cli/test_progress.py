@@ -101,11 +101,14 @@ def test_verbose_may_stand_before_or_after_the_command():
         (["--verbose", "recipes"], logging.INFO),
         (["recipes"], logging.WARNING),  # it is said for one command
         (["recipes", "--verbose"], logging.INFO),
+        (["recipes", "-v"], logging.INFO),
         (["recipes", "--quiet"], logging.WARNING),
+        (["-q", "recipes"], logging.WARNING),
+        (["recipes", "-q"], logging.WARNING),
     ):
         printed(*words)
         assert logging.getLogger("avloc").level == level
-        assert ("--quiet" in words) == show.QUIET
+        assert bool({"--quiet", "-q"} & {*words}) == show.QUIET
     printed("recipes")
     assert not show.QUIET
 

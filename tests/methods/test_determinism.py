@@ -25,6 +25,14 @@ MODELS: dict[str, dict[str, Any]] = {
     "ez_vsl": {**SMALL, "sound": {"rate": RATE}, "dim": 8},
     "fnac": {**SMALL, "sound": {"rate": RATE, "masks": [3, 3]}, "dim": 8, "warmup": 1, "frame_dropout": 0.5},
     "hard_way": {**SMALL, "sound": {"rate": RATE}},
+    "ssl_alignment": {
+        **SMALL,
+        "sound": {"rate": RATE},
+        "frame2": {"size": 24, "resize": 28},
+        "sound2": {"rate": RATE, "seconds": 0.5, "part": "random"},
+        "neighbours": 3,
+        "warmup": 1,
+    },
     "slavc": {**SMALL, "sound": {"rate": RATE}, "dim": 8, "frame_dropout": 0.5, "frame_momentum": 0.9},
     "visual_context": {**SMALL, "sound": {"rate": RATE}, "feature_dropout": 0.5},  # so that chance has a say
     "sspl": {

@@ -359,3 +359,16 @@ def test_the_tagger_is_frozen_and_nothing_of_it_learns():
     assert isinstance(localizer.audio, TaggerNet) and not any(p.requires_grad for p in localizer.audio.parameters())
     localizer.train()
     assert not localizer.visual.training and not localizer.audio.network.training
+
+
+def test_frame_and_sound_fit_where_what_is_heard_is_what_is_seen(monkeypatch):
+    one = small()
+    heard = torch.zeros(3, len(one.categories), 1, 1)
+    seen = torch.zeros(3, len(one.categories), 2, 2)
+    heard[:2, 4] = torch.tensor([0.9, 0.02])[:, None, None]  # loud, faint and nothing at all
+    seen[:, 4, 0, 1] = 0.5
+    monkeypatch.setattr(one, "heard", lambda batch: heard)
+    monkeypatch.setattr(one, "seen", lambda batch, sound: seen)
+    torch.testing.assert_close(one.fits(batch(3)), torch.tensor([1.0, 1.0, 0.0]))
+    seen[:, 5] = 0.5  # and something else, which is not heard
+    torch.testing.assert_close(one.fits(batch(3)), torch.tensor([0.5**0.5, 0.5**0.5, 0.0]))

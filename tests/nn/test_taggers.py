@@ -2,6 +2,7 @@
 
 import copy
 import csv
+import os
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,17 @@ def test_yamnet_names_real_sounds():
         sound = torch.from_numpy(soxr.resample(samples.mean(1), rate, 16_000)[: 5 * 16_000]).float()[None]
         heard[name] = [names[place] for place in ear(sound).flatten().topk(3).indices]
     assert "Train" in heard["train.wav"] and "Trumpet" in heard["trumpet.ogg"] and "Bird" in heard["birds1.wav"]
+
+
+@at_hand
+def test_the_library_s_greeting_is_not_on_stderr_and_its_complaints_are(capfd):
+    from avloc.nn import yamnet
+
+    Tagger("yamnet", str(YAMNET)).build()
+    assert capfd.readouterr().err == ""
+    with yamnet._without_greeting():
+        os.write(2, b"INFO: hello\nERROR: no memory\n")
+    assert capfd.readouterr().err == "ERROR: no memory\n"
 
 
 @at_hand

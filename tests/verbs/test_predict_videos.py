@@ -26,6 +26,7 @@ from avloc.prepare.media.picture import probe, read_frames
 from avloc.prepare.media.sound import read_sound
 from tests.commands import error_of, printed, shown
 from tests.data.making import MEDIA, make_sound, make_video, tone
+from tests.engine.running import torchrun
 from tests.engine.test_finding import RATE, blinking
 from tests.prepare import film
 
@@ -147,6 +148,18 @@ def test_parts_of_the_work_make_the_whole(clips, tmp_path):
     assert sorted(names) == ["deep/mute", "left"] and sum(len(part["failed"]) for part in found) == 1
     assert (tmp_path / "index.html").read_text().count("<video") == 2
     assert "shard is '4/3'" in error_of("predict", clips, "--weights", "motion", "--shard", "4/3")
+
+
+def test_two_processes_share_the_files_and_the_first_tells_of_all(clips, tmp_path):
+    words = ("predict", clips, "--weights", "motion", "--every", "1", "--out")
+    alone = printed(*words, tmp_path / "alone")
+    both = json.loads(torchrun("-m", "--", "avloc", *words, tmp_path / "both", "--json").stdout)
+    assert sorted(one["name"] for one in both["overlays"]) == sorted(one["name"] for one in alone["overlays"])
+    assert both["failed"] == alone["failed"]
+    page = (tmp_path / "both" / "index.html").read_text()
+    assert page.count("<video") == 2 and page.count("broken.mp4") == 1
+    for name in ("left.csv", "deep/mute.csv"):
+        assert (tmp_path / "both" / name).read_bytes() == (tmp_path / "alone" / name).read_bytes()
 
 
 def test_the_terminal_shows_a_line_for_each(clips, tmp_path):

@@ -90,6 +90,11 @@ class SeeAndHear(Localizer):
         maps = self._shown(self.heard(batch) * self.seen(batch, batch.sound, likely))
         return maps, self._shown(self.seen(batch, None, likely))
 
+    def fits(self, batch: Batch) -> Tensor | None:
+        """The cosine of what is heard of each category and what is seen of it anywhere: whether they agree, however loud."""
+        heard, seen = self.heard(batch).flatten(1), self.seen(batch, batch.sound).amax((2, 3))
+        return F.cosine_similarity(heard, seen.to(heard.dtype), dim=1)
+
     def heard(self, batch: Batch) -> Tensor:
         """How much of each category is heard, (B, K, 1, 1) in [0, 1]."""
         scores = self.audio.features(batch.sound).flatten(1)
