@@ -55,6 +55,7 @@ def _train(number: int, experiment: Experiment, where: Run, progress: Progress |
     from avloc.engine.keeping import digests
     from avloc.engine.stages import clusters_id, fresh_stage, refuse_other_view, refuse_without_training, stage_one_run
     from avloc.engine.trainer import fit
+    from avloc.engine.watched_store import refuse_harmful
 
     stage = experiment.stage(number)
     refuse_without_training(experiment, where, number)
@@ -63,7 +64,7 @@ def _train(number: int, experiment: Experiment, where: Run, progress: Progress |
     if stage.data.layout == "store":  # weights are downloaded in vain where the data is not there
         for split in (stage.data.train, stage.data.validation):
             if split is not None:
-                open_data(experiment, number, split)
+                refuse_harmful(open_data(experiment, number, split))
     localizer = fresh_stage(experiment, where, number, student=True).to(device)
     refuse_other_view(localizer)
     _channels_last(localizer)

@@ -4,21 +4,12 @@ result that is believed.
     pytest -m fuzz --examples 50000 --fuzz-seed 7
 """
 
-from pathlib import Path
-
 import pytest
 
 from tests.fuzz.areas import AREAS
 from tests.fuzz.campaign import run_area
-from tests.fuzz.made import Made, make_all
 
 pytestmark = pytest.mark.fuzz
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory) -> Made:
-    folder: Path = tmp_path_factory.mktemp("fuzz")
-    return make_all(folder / "made")
 
 
 @pytest.mark.parametrize("area", AREAS)
