@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from avloc.errors import AvlocError
+from avloc.temporaries import prefix_of, remove_left_behind
 
 MARGIN = 1 << 16  # bytes, for what a file says about itself
 #: errors of the system that say nothing against a file: it may be whole, and readable another time
@@ -19,6 +20,10 @@ PASSING = {
     errno.ENOENT, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE,
     errno.ETIMEDOUT, errno.ENOTCONN, errno.EHOSTDOWN, errno.ENODEV, errno.ENXIO, errno.EREMOTEIO, errno.ENOTDIR,
 }  # fmt: skip
+
+
+class Unreadable(AvlocError):
+    """A file that the system does not give now; nothing speaks against the file itself."""
 
 
 @contextmanager
@@ -31,7 +36,8 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
+        remove_left_behind(path.parent)
+        handle, name = tempfile.mkstemp(prefix=prefix_of(path), suffix=path.suffix, dir=path.parent)
         os.close(handle)
         temporary = Path(name)
         yield temporary
@@ -155,7 +161,9 @@ def read_json(path: Path) -> Any:
         return json.loads(Path(path).read_text(encoding="utf-8-sig"))  # some editors begin a file with a mark
     except FileNotFoundError:
         raise AvlocError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, MemoryError) as error:
+        raise Unreadable(refused(path, error, "give another copy of the file")) from None
+    except UnicodeDecodeError as error:
         raise AvlocError(f"{path}: cannot be read ({error})") from error
     except json.JSONDecodeError as error:
         raise AvlocError(f"{path}:{error.lineno}: not JSON ({error.msg})") from None

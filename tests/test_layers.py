@@ -26,6 +26,7 @@ GROUND = {
     "leftovers",
     "locks",
     "tables",
+    "temporaries",
     "walking",
 }
 LAYERS = ("ground", "parts", "methods", "engine", "verbs", "cli")

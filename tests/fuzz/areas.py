@@ -217,6 +217,40 @@ def _unless_none(whole: Callable[[Any], str | None]) -> Callable[[Any], str | No
     return lambda found: None if found is None else whole(found)
 
 
+def media(made: Made) -> Iterator[Input]:
+    """Recordings that are prepared: items fail or are kept, the command always succeeds."""
+    root = made.folder / "media"
+    for path in sorted(root.iterdir()):
+        out = made.folder / "prepared"
+        words = ("prepare", "folder", "--source", root, "--out", out, "--seconds", 1, "--size", 16, "--jobs", 1)
+        yield Input(path, damage.bytes_of, partial(_anew, out, words))
+
+
+def lists(made: Made) -> Iterator[Input]:
+    root, out = made.folder / "listed", made.folder / "imported"
+    words = (
+        "prepare",
+        "import",
+        "--layout",
+        "folder",
+        "--source",
+        root,
+        "--out",
+        out,
+        "--lists",
+        root / "train.txt",
+        "--jobs",
+        1,
+    )
+    yield Input(root / "train.txt", damage.text_of, partial(_anew, out, words))
+
+
+def verified(made: Made) -> Iterator[Input]:
+    run = Run(made.run)
+    for path in (*sorted(run.stage(1).iterdir()), run.clusters, *sorted(run.predictions.glob("*.h5")), run.config):
+        yield Input(path, damage.bytes_of, partial(command, "verify", made.run))
+
+
 def scores(made: Made) -> Iterator[Input]:
     part = Store.open(made.store).split("test")
     root = made.folder / "scores"
@@ -233,14 +267,17 @@ def checkpoints(made: Made) -> Iterator[Input]:
     for name in ("theirs.pth", "old.pth"):
         yield Input(root / name, damage.bytes_of, partial(read_weights, str(root / name), "weights", {}))
         words = ("import-weights", "--method", "hard_way", "--stage", 1, "--from", root / name, "--run", root / "new")
-        yield Input(root / name, damage.bytes_of, partial(_imported, root / "new", words))
+        yield Input(root / name, damage.bytes_of, partial(_anew, root / "new", words))
     dictionary = root / "dictionary.npy"
     yield Input(dictionary, damage.bytes_of, lambda: read_dictionary(dictionary))
 
 
-def _imported(run: Path, words: tuple[object, ...]) -> None:
-    command(*words)
-    shutil.rmtree(run, ignore_errors=True)
+def _anew(out: Path, words: tuple[object, ...]) -> None:
+    """A command whose result is of no further interest."""
+    try:
+        command(*words)
+    finally:
+        shutil.rmtree(out, ignore_errors=True)
 
 
 #: of each area its share of the examples, and the inputs
@@ -255,4 +292,7 @@ AREAS: dict[str, tuple[float, Callable[[Made], Iterator[Input]]]] = {
     "shards": (0.01, shards),
     "scores": (0.06, scores),
     "checkpoints": (0.03, checkpoints),
+    "verified": (0.02, verified),
+    "media": (0.003, media),
+    "lists": (0.003, lists),
 }

@@ -9,13 +9,14 @@ from typing import Any
 import cv2
 import h5py
 import numpy as np
+import soundfile
 import torch
 
 from avloc.data.store import Store
 from avloc.predictions import write_predictions
 from avloc.prepare.writing.build import build_store
 from tests.commands import shown
-from tests.data.making import SETTINGS, MadeReader, made_listing
+from tests.data.making import SETTINGS, MadeReader, made_listing, make_video, tone
 from tests.engine.tiny import make_tiny_store, tiny_config, write_config
 
 IDS = ("a1_000010", "b2_000020", "c3_000030")
@@ -51,6 +52,7 @@ def make_all(folder: Path) -> Made:
     _maps(folder / "maps")
     _scores(folder / "scores", Store.open(store).split("test"))
     _checkpoints(folder / "checkpoints")
+    _media(folder / "media", folder / "listed")
     return Made(folder, store, stores, run, config)
 
 
@@ -146,3 +148,15 @@ def _checkpoints(root: Path) -> None:
     )
     torch.save({"module.a": torch.ones(2, 2)}, root / "old.pth", _use_new_zipfile_serialization=False)
     np.save(root / "dictionary.npy", np.random.default_rng(2).random((3, 8)).astype(np.float32))
+
+
+def _media(root: Path, listed: Path) -> None:
+    root.mkdir(parents=True)
+    make_video(root / "film.mp4", 20, sound=tone(2))
+    make_video(root / "other.mkv", 20, sound=tone(2))
+    for name in IDS:
+        (listed / "frames").mkdir(parents=True, exist_ok=True)
+        (listed / "audio").mkdir(exist_ok=True)
+        cv2.imwrite(str(listed / "frames" / f"{name}.jpg"), np.full((32, 32, 3), 90, np.uint8))
+        soundfile.write(listed / "audio" / f"{name}.wav", np.full(16_000, 0.1), 16_000)
+    (listed / "train.txt").write_text("\n".join(IDS) + "\n")
