@@ -199,6 +199,7 @@ def _state_of(path: Path) -> "Mapping[str, Tensor]":
     for wrapper in ("state_dict", "model_state_dict", "model"):
         if isinstance(state, Mapping) and isinstance(state.get(wrapper), Mapping):
             state = state[wrapper]
-    if not isinstance(state, Mapping) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+    named = isinstance(state, Mapping) and all(isinstance(name, str) for name in state)
+    if not named or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise AvlocError(f"{path}: holds no state dict (names and tensors); give the authors' checkpoint")
     return state
