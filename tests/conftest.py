@@ -22,7 +22,7 @@ def pytest_sessionstart() -> None:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--examples", type=int, default=2000, help="damaged inputs of the tests marked fuzz, in all")
-    parser.addoption("--kills", type=int, default=6, help="kills of the tests marked fuzz, in all")
+    parser.addoption("--kills", type=int, default=2, help="kills of the tests marked fuzz, in all")
     parser.addoption("--fuzz-seed", type=int, default=0, help="seed of damage and kills; another one is another night")
 
 
