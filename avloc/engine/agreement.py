@@ -62,22 +62,22 @@ def refuse_other_training(
             raise RunError(f"{path} was trained with {other} {said[other]}, not {about.get(other)}; {_ADVICE}")
 
 
-def refuse_mixed(folder: Path, weights: Path, last: bool) -> None:
-    """RunError where the weights that are to be used are not of the training that log and states tell of.
+def refuse_mixed(weights: Path, about: Mapping[str, str], last: bool) -> None:
+    """RunError where the weights that are to be used are not of the training that log and states beside them tell of.
 
-    last: whether the last epoch of a phase is kept, not the best one. What a training that is under way has written only in
+    about: what the weights say of themselves. last: whether the last epoch of a phase is kept, not the best one. What a training that is under way has written only in
     part is looked at again after a moment.
     """
-    if _mixed(folder, weights, last) is not None:
+    if _mixed(weights, about, last) is not None:
         time.sleep(WAIT)
-        found = _mixed(folder, weights, last)
+        _, about = read_weights(weights, "train the stage", "train the stage again")
+        found = _mixed(weights, about, last)
         if found is not None:
             raise RunError(f"{found}; {_ADVICE}")
 
 
-def _mixed(folder: Path, weights: Path, last: bool) -> str | None:
-    log, states = read_log(folder), states_in(folder)
-    _, about = read_weights(weights, "train the stage", "train the stage again")
+def _mixed(weights: Path, about: Mapping[str, str], last: bool) -> str | None:
+    log, states = read_log(weights.parent), states_in(weights.parent)
     said = about.get("epoch", "")
     if not log or not said.isdecimal() or "imported_from" in about:
         return None

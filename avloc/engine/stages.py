@@ -50,7 +50,7 @@ def load_stage(experiment: Experiment, run: Run, number: int, phases: tuple[str,
     if number > 1 and localizer.uses_clusters and before.clusters.exists():
         _refuse_foreign_clusters(before.load_clusters(), experiment.build(1, pretrained=False), before)
     about = fill(experiment, localizer, number, path)
-    refuse_mixed(path.parent, path, experiment.stage(number).train.select == "last")
+    refuse_mixed(path, about, experiment.stage(number).train.select == "last")
     if (
         number > 1
         and localizer.uses_clusters

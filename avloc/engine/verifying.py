@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from avloc.engine.agreement import read_log, refuse_mixed
+from avloc.engine.checked_weights import read_weights
 from avloc.engine.run import Run
 from avloc.errors import AvlocError, DataError
 from avloc.files import refused
@@ -55,7 +56,8 @@ def agreement_of(run: Run) -> Iterator[tuple[str, Verdict]]:
             try:
                 if not read_log(folder):
                     continue  # imported weights have none
-                refuse_mixed(folder, path, last=False)
+                _, about = read_weights(path, "", _DAMAGED)
+                refuse_mixed(path, about, last=False)
                 yield f"{folder.name}: log, states and {path.name}", ("right", "")
             except AvlocError as error:
                 yield f"{folder.name}: log, states and {path.name}", ("damaged", str(error))
