@@ -65,8 +65,8 @@ def refuse_other_training(
 def refuse_mixed(weights: Path, about: Mapping[str, str], last: bool) -> None:
     """RunError where the weights that are to be used are not of the training that log and states beside them tell of.
 
-    about: what the weights say of themselves. last: whether the last epoch of a phase is kept, not the best one. What a training that is under way has written only in
-    part is looked at again after a moment.
+    about: what the weights say of themselves. last: whether the last epoch of a phase is kept, not the best one. What a
+    training that is under way has written only in part is looked at again after a moment.
     """
     if _mixed(weights, about, last) is not None:
         time.sleep(WAIT)
