@@ -95,7 +95,7 @@ def _import(
     phase = localizer.weights_from[0]
     file = where.stage(stage) / f"{phase}.safetensors"
     if file.exists():
-        raise AvlocError(f"{file}: there are weights already; choose another --run, or remove them")
+        raise AvlocError(f"{file}: there are weights already; choose another --run")
     if fresh:
         write_text(where.config, dump(experiment.source.values))
     card = metadata_of_import(experiment.source.values)
