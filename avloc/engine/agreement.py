@@ -9,7 +9,7 @@ from typing import Any
 
 from avloc.engine.checked_weights import read_weights
 from avloc.errors import RunError
-from avloc.files import refused
+from avloc.files import refused, write_text
 
 Entry = dict[str, Any]
 _ADVICE = "two commands may have trained this run, or a file was copied into it: train again in another --run"
@@ -35,6 +35,10 @@ def read_log(folder: Path) -> list[Entry]:
         return []
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise RunError(refused(path, error, "the run's weights are not harmed: move this file away")) from None
+
+
+def write_log(folder: Path, log: Sequence[Entry]) -> None:
+    write_text(folder / "log.jsonl", "".join(json.dumps(line) + "\n" for line in log))
 
 
 def refuse_other_training(

@@ -9,8 +9,9 @@ from typing import Any
 
 import torch
 
+from avloc import processes
 from avloc.engine import checkpoints
-from avloc.engine.agreement import refuse_other_training, states_in
+from avloc.engine.agreement import read_log, refuse_other_training, states_in, write_log
 from avloc.errors import RunError
 from avloc.files import why
 from avloc.methods.base import Localizer
@@ -62,6 +63,8 @@ def resume(
         raise RunError(
             f"{path}: a state of another make than this training ({why(error)}); choose another --run"
         ) from None
+    if processes.is_first() and read_log(folder) != place.log:  # it was killed between the two files
+        write_log(folder, place.log)
     log.info("going on after epoch %d", place.done)
     return place
 

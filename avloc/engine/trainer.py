@@ -13,12 +13,11 @@ from torch import Tensor, nn
 from avloc import processes
 from avloc.data.loader import Batch, Loader, seed_of
 from avloc.engine import checkpoints
-from avloc.engine.agreement import states_in
+from avloc.engine.agreement import states_in, write_log
 from avloc.engine.collect import Collector
 from avloc.engine.resuming import Place, resume
 from avloc.engine.validation import overlaps
 from avloc.errors import AvlocError, RunError
-from avloc.files import write_text
 from avloc.methods.base import Localizer, Objective, Phase, Train
 from avloc.progress import Progress, untold
 
@@ -198,7 +197,7 @@ def _keep(
         before_writing()
         checkpoints.save_state(folder / f"state-{place.done:06d}.pt", state)
         before_writing()
-        write_text(folder / "log.jsonl", "".join(json.dumps(line) + "\n" for line in place.log))
+        write_log(folder, place.log)
         for old in states_in(folder)[: -train.keep_states]:
             old.unlink()
     processes.barrier()

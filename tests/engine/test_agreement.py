@@ -5,12 +5,15 @@ import shutil
 from pathlib import Path
 
 import pytest
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 import avloc
 from avloc.engine.checkpoints import load_state, save_state
 from avloc.engine.experiment import open_run
 from avloc.engine.stages import load_stage
 from avloc.errors import RunError
+from tests.commands import error_of, invoke
 from tests.engine.tiny import make_tiny_store, tiny_config, write_config
 
 EPOCHS = 7
@@ -87,6 +90,13 @@ def test_a_damaged_state_gives_way_to_the_one_before(run, whole, caplog):
     assert load_state(run / "stage1" / "state-000007.pt")["done"] == EPOCHS
 
 
+def test_a_training_killed_before_its_last_log_line_is_completed(run, whole):
+    log = run / "stage1" / "log.jsonl"
+    log.write_text("".join(log.read_text().splitlines(keepends=True)[:-1]))
+    avloc.train_stage1(run=run)
+    assert log.read_text() == (whole / "stage1" / "log.jsonl").read_text()
+
+
 def test_states_that_are_all_damaged_are_not_advised_to_be_removed(run):
     for path in (run / "stage1").glob("state-*.pt"):
         flip(path)
@@ -132,3 +142,31 @@ def test_an_unreadable_state_is_not_called_damaged(run, monkeypatch):
     monkeypatch.setattr(zipfile, "ZipFile", refuse)
     with pytest.raises(RunError, match=r"cannot be read \(Too many open files\); nothing is known to be wrong with it"):
         avloc.train_stage1(run=run)
+
+
+def test_verify_tells_what_is_right_damaged_and_without_a_checksum(run):
+    found = avloc.verify(run)
+    assert not found.wrong and found.unverified == 0
+    assert [one.name for one in found.files if "stage1/" in one.name] == [
+        "stage1/classify.safetensors", "stage1/localize.safetensors", "stage1/state-000006.pt", "stage1/state-000007.pt",
+    ]  # fmt: skip
+    flip(run / "stage1" / "state-000006.pt")
+    path = run / "stage1" / "localize.safetensors"
+    with safe_open(path, framework="pt") as file:
+        about = {name: value for name, value in file.metadata().items() if name not in ("sha256", "verify")}
+    save_file(load_file(path), path, about)
+    ended = invoke("verify", run)
+    assert ended.exit_code == 1 and "stage1/state-000006.pt: " in ended.stdout
+    assert "1 without a checksum" in ended.stdout and "1 wrong" in ended.stdout
+    found = avloc.verify(path)
+    assert (found.right, found.unverified, found.wrong) == (0, 1, [])
+
+
+def test_verify_reads_a_store_and_refuses_what_has_no_checksums(config, tmp_path):
+    store = config.parent / "store"
+    found = avloc.verify(store)
+    assert not found.wrong and {one.state for one in found.files} == {"right"}
+    (tmp_path / "notes.txt").touch()
+    assert "such files carry no checksum" in error_of("verify", tmp_path / "notes.txt")
+    assert "neither a run (config.yaml) nor a store" in error_of("verify", tmp_path)
+    assert "no such file or folder" in error_of("verify", tmp_path / "nothing")
