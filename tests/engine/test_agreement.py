@@ -51,9 +51,11 @@ def run(whole, tmp_path) -> Path:
     return shutil.copytree(whole, tmp_path / "run")
 
 
-def flip(path: Path, at: float = 0.7) -> None:
+def flip(path: Path) -> None:
+    """A bit here and there: single ones may lie between the tensors, where they change nothing."""
     content = bytearray(path.read_bytes())
-    content[int(at * len(content))] ^= 16
+    for part in range(1, 20):
+        content[part * len(content) // 20] ^= 16
     path.write_bytes(content)
 
 
