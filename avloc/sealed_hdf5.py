@@ -69,7 +69,10 @@ def refuse_harmful(path: Path) -> None:
         return
     code = f"import sys; sys.path[:] = {sys.path!r}; from avloc.sealed_hdf5 import _try; _try({str(path)!r})"
     nothing = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    found = subprocess.run([sys.executable, "-c", code], check=False, **nothing)  # type: ignore[call-overload]
+    try:
+        found = subprocess.run([sys.executable, "-c", code], check=False, **nothing)  # type: ignore[call-overload]
+    except OSError:  # where no process can be started, nothing saves this one from the library
+        return
     if found.returncode < 0:
         import signal
 
