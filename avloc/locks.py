@@ -68,8 +68,10 @@ class Claim:
         self._ended.set()
         self._thread.join()
         with suppress(OSError):  # removed while the lock is held: who opened it meanwhile sees that it is gone
-            if _about(self.file).get("mark") == self.mark:
-                Path(self.file.name).unlink()
+            path = Path(self.file.name)
+            there = path.stat().st_ino == os.fstat(self.file.fileno()).st_ino  # the folder may have been moved
+            if there and _about(self.file).get("mark") == self.mark:
+                path.unlink()
 
 
 @contextmanager

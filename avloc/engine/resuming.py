@@ -59,6 +59,8 @@ def resume(
         localizer.memory = {name: value.to(device) for name, value in state["memory"].items()}
         for number, values in state["optimizers"].items():
             optimizers[number].load_state_dict(values)
+    except torch.OutOfMemoryError:
+        raise
     except (KeyError, ValueError, TypeError, AttributeError, IndexError, RuntimeError) as error:
         raise RunError(
             f"{path}: a state of another make than this training ({why(error)}); choose another --run"
