@@ -24,6 +24,7 @@ from avloc.engine.checkpoints import load_state
 from avloc.engine.experiment import open_run, read_experiment
 from avloc.engine.run import Run
 from avloc.engine.stages import load_stage
+from avloc.errors import AvlocError
 from avloc.files import read_json
 from avloc.nn.pretrained import read_weights
 from avloc.predictions import read_predictions
@@ -38,12 +39,16 @@ Damage = Callable[[bytes, random.Random], bytes]
 
 @dataclass(frozen=True)
 class Input:
-    """A whole file, how it is damaged, and what reads it. whole: what is wrong with what was read, see `attempt`."""
+    """A whole file, how it is damaged, and what reads it. whole: what is wrong with what was read, see `attempt`.
+
+    taken: whether it is read when nothing is wrong with it.
+    """
 
     path: Path
     damage: Damage
     read: Callable[[], Any]
     whole: Callable[[Any], str | None] = lambda found: None
+    taken: bool = True
 
 
 def damaged(one: Input, chance: random.Random) -> Callable[[], Any]:
@@ -91,6 +96,8 @@ def command(*words: object) -> None:
     last = found.stderr.strip().splitlines()[-1:] or [""]
     if found.exit_code not in (0, 1, 2) or (found.exit_code == 2 and not last[0].startswith("avloc: ")):
         raise AssertionError(f"status {found.exit_code}: {last[0][:200]}")
+    if found.exit_code == 2:
+        raise AvlocError(last[0])
 
 
 def configurations(made: Made) -> Iterator[Input]:
@@ -110,6 +117,8 @@ def annotations(made: Made) -> Iterator[Input]:
             way = {".json": damage.json_of, ".pkl": damage.bytes_of}.get(path.suffix, damage.text_of)
             alone = root / name if name == "vggsound-duet" else path
             yield Input(path, way, partial(read_benchmark, name, alone))
+    xml = root / "flickr-xml"
+    yield Input(xml / "123.xml", damage.text_of, partial(read_benchmark, "flickr-soundnet", xml))
     yield Input(root / "ids" / "ids.csv", damage.text_of, lambda: id_list(root / "ids" / "ids.csv"))
 
 
@@ -238,7 +247,11 @@ def lists(made: Made) -> Iterator[Input]:
         "--out",
         out,
         "--lists",
-        root / "train.txt",
+        f"all={root}/train.txt",
+        "--seconds",
+        1,
+        "--size",
+        16,
         "--jobs",
         1,
     )
@@ -267,7 +280,7 @@ def checkpoints(made: Made) -> Iterator[Input]:
     for name in ("theirs.pth", "old.pth"):
         yield Input(root / name, damage.bytes_of, partial(read_weights, str(root / name), "weights", {}))
         words = ("import-weights", "--method", "hard_way", "--stage", 1, "--from", root / name, "--run", root / "new")
-        yield Input(root / name, damage.bytes_of, partial(_anew, root / "new", words))
+        yield Input(root / name, damage.bytes_of, partial(_anew, root / "new", words), taken=False)
     dictionary = root / "dictionary.npy"
     yield Input(dictionary, damage.bytes_of, lambda: read_dictionary(dictionary))
 

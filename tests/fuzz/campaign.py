@@ -12,6 +12,8 @@ def run_area(made: Made, area: str, examples: int, seed: int) -> Tally:
     """An area's share of all examples; a number and the seed make one again."""
     share, inputs_of = AREAS[area]
     tally, inputs = Tally(), list(inputs_of(made))
+    for one in (one for one in inputs if one.taken):
+        one.read()  # whole, it must be read: else nothing of this means anything
     with little_memory():
         for number in range(max(round(share * examples), len(inputs))):
             chance = random.Random(f"{seed}/{area}/{number}")

@@ -93,7 +93,7 @@ def _annotations(root: Path) -> None:
     _put(root / "vggsound-duet" / "vggsound_duet_test.csv", f"{IDS[0]},dog,{IDS[1]},cat\n{IDS[1]},cat,{IDS[2]},dog\n")
     pixels = [[0, 64, 128, 256], [64, 64, 192, 256]]
     _put(root / "flickr-soundnet" / "flickr_boxes_256.json", {"123": pixels, "456": pixels})
-    _put(root / "flickr-soundnet" / "123.xml", FLICKR)
+    _put(root / "flickr-xml" / "123.xml", FLICKR)
     entries = {
         0: {
             "visual": "a/123.jpg",
