@@ -17,7 +17,16 @@ from avloc.files import read_json, refused, replacing, why
 from avloc.locks import Claim, claimed
 from avloc.plain_arrays import plain_arrays
 
-_CLUSTERS = ("labels", "centres", "dictionary", "ids", "weights", "clusters")
+
+class _Clusters(dict[str, Any]):
+    """Arrays of a clustering; one that is asked for and not there is a RunError. advice: what to do then."""
+
+    def __init__(self, arrays: dict[str, Any], path: Path, advice: str) -> None:
+        super().__init__(arrays)
+        self.path, self.advice = path, advice
+
+    def __missing__(self, name: str) -> Any:
+        raise RunError(f"{self.path}: it holds no array {name}; {self.advice}")
 
 
 @dataclass(frozen=True)
@@ -141,9 +150,10 @@ class Run:
             raise RunError(f"{self.path} has no clusters.npz; `avloc cluster --run {self.path}` writes it")
         again = f"`avloc cluster --run {self.path}` writes it again"
         try:
-            found = plain_arrays(self.clusters, _CLUSTERS)
+            found = plain_arrays(self.clusters, ("labels", "ids"))
             refuse_damaged(found)
-            return _refuse_other_clusters(found)
+            _refuse_other_clusters(found)
+            return _Clusters(found, self.clusters, again)
         except (OSError, ValueError) as error:
             raise RunError(refused(self.clusters, error, again)) from None
 
@@ -167,18 +177,19 @@ class Run:
         return states_in(self.stage(stage))
 
 
-def _refuse_other_clusters(found: dict[str, Any]) -> dict[str, Any]:
+def _refuse_other_clusters(found: dict[str, Any]) -> None:
     """ValueError for arrays of other types or shapes than a clustering has."""
-    labels, centres, dictionary = found["labels"], found["centres"], found["dictionary"]
+    labels = found["labels"]
     if labels.ndim != 1 or labels.dtype.kind not in "iu" or found["ids"].shape != labels.shape:
         raise ValueError(f"labels are {labels.dtype} {labels.shape}; expected a whole number for each id")
-    if centres.ndim != 2 or centres.shape != dictionary.shape or {centres.dtype.kind, dictionary.dtype.kind} != {"f"}:
-        raise ValueError(f"centres are {centres.shape}, the dictionary {dictionary.shape}; expected numbers (K, C)")
-    if found["clusters"].shape or found["clusters"].dtype.kind not in "iu":
+    for name in ("centres", "dictionary"):
+        if name in found and (found[name].ndim != 2 or found[name].dtype.kind != "f"):
+            raise ValueError(f"{name} is {found[name].dtype} {found[name].shape}; expected numbers (K, C)")
+    if "clusters" in found and (found["clusters"].shape or found["clusters"].dtype.kind not in "iu"):
         raise ValueError("clusters is no whole number")
-    if labels.size and not 0 <= int(labels.min()) <= int(labels.max()) < len(dictionary):
-        raise ValueError(f"labels lie outside 0 to {len(dictionary) - 1}")
-    return found
+    most = len(found["dictionary"]) if "dictionary" in found else None
+    if labels.size and (labels.min() < 0 or (most is not None and labels.max() >= most)):
+        raise ValueError(f"labels lie between {labels.min()} and {labels.max()}; there are {most} clusters")
 
 
 def _matching(found: Any) -> dict[str, Any]:
