@@ -33,6 +33,8 @@ def read_log(folder: Path) -> list[Entry]:
         return found
     except FileNotFoundError:
         return []
+    except json.JSONDecodeError as error:
+        raise RunError(f"{path}: a line is not JSON ({error.msg}); move this file away to leave it out") from None
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise RunError(refused(path, error, "the run's weights are not harmed: move this file away")) from None
 
