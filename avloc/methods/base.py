@@ -33,8 +33,7 @@ class Train:
     ``iou`` (of the maps with the validation boxes, highest mean), ``located`` (share of them with an IoU of 0.5 or more),
     or ``last``.
     patience: training ends early when no phase has become better for that many epochs; 0 for never.
-    device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; auto takes a GPU if there is one.
-    workers: processes that read the store; 0 reads in this process.
+    device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; auto takes a GPU if there is one. workers: that read the store; 0: none.
     resident: keep the training split on the device; None keeps it if it fits.
     keep: what happens to features of frozen encoders (visual, audio), which are the same in every epoch: kept in ``memory``,
     in files beside the ``store``, ``auto`` (in memory, or beside the store where they do not fit) or ``never``. They are kept
