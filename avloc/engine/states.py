@@ -14,6 +14,7 @@ from avloc.engine import checkpoints
 from avloc.engine.agreement import read_log, refuse_other_training, states_in, write_log
 from avloc.engine.longer import extendable, phase_after_stop, place_in, plan_of, refuse_other_plan
 from avloc.engine.resuming import entries_of, kept_epochs, newest_whole, of_this_make
+from avloc.engine.stepping import Steps
 from avloc.errors import RunError
 from avloc.methods.base import Localizer, Phase, Train
 
@@ -40,6 +41,7 @@ def write_state(
     folder: Path,
     about: Mapping[str, Any],
     before_writing: Callable[[], None],
+    made: Steps,
 ) -> None:
     """The state after an epoch. stopped: its phase ended there, before its last epoch."""
     following = (place.phase, place.epoch)
@@ -65,6 +67,7 @@ def write_state(
         "optimizers": {n: o.state_dict() for n, o in optimizers.items() if o.state and _used(o, needed)},
         "weights": {name: value.cpu() for name, value in localizer.state_dict().items()},
         "memory": {name: value.cpu() for name, value in localizer.memory.items()},
+        **made.to_state(),
     }
     before_writing()
     checkpoints.save_state(folder / f"state-{place.done:06d}.pt", state)
@@ -87,8 +90,9 @@ def resume(
     folder: Path,
     about: Mapping[str, Any],
     merit: Callable[[dict[str, Any]], float],
+    made: Steps,
 ) -> Place:
-    """Fill the localizer and its optimizers from the newest whole state of the folder, and say where it stands.
+    """Fill the localizer, its optimizers and `made` from the newest whole state of the folder, and say where it stands.
 
     merit: how good an epoch is, by which weights were kept. A damaged state gives way to the one before, which a line says.
     RunError where none is whole, for a state of another training, and where weights and log are not of the same one.
@@ -111,6 +115,7 @@ def resume(
         optimizers = _optimizers(phases)
         for number, values in state["optimizers"].items():
             optimizers[number].load_state_dict(values)
+        made.from_state(state)
         phase, epoch = place_in(state, phases)
         kept = [optimizers[number] for number in state["optimizers"]]
         place = Place(phase, epoch, state["done"], dict(state["best"]), entries)

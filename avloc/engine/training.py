@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from avloc.data.labels import Labels
     from avloc.data.loader import Loader
     from avloc.data.store import Store
+    from avloc.data.workers import Workers
 
 log = logging.getLogger("avloc.train")
 
@@ -62,7 +63,14 @@ def _train(
 
     from avloc.engine.also_logged import also_logged
     from avloc.engine.contract import refuse_senses
-    from avloc.engine.stages import clusters_id, fresh_stage, refuse_other_view, refuse_without_training, stage_one_run
+    from avloc.engine.stages import (
+        channels_last,
+        clusters_id,
+        fresh_stage,
+        refuse_other_view,
+        refuse_without_training,
+        stage_one_run,
+    )
     from avloc.engine.trainer import fit
     from avloc.engine.watched_store import refuse_harmful
 
@@ -77,7 +85,7 @@ def _train(
     localizer = fresh_stage(experiment, where, number, student=True).to(device)
     refuse_senses(localizer)
     refuse_other_view(localizer)
-    _channels_last(localizer)
+    channels_last(localizer)
     loaders, eyes_and_ears = batches_of(experiment, number, localizer, device, progress or untold)
     if processes.is_first():
         keep_config(experiment, where)
@@ -104,6 +112,7 @@ def _train(
             metadata_of_training(_started_with(experiment, where), loaders["train"].store, stage.data.train),
             told,
         )
+    loaders["train"].workers.close()
     if torch.distributed.is_initialized():
         processes.leave()
     phases = list(dict.fromkeys(entry["phase"] for entry in entries))
@@ -124,15 +133,17 @@ def batches_of(
     experiment: Experiment, number: int, localizer: Localizer, device: "torch.device", progress: Progress
 ) -> "tuple[dict[str, Loader], dict[str, str]]":
     """The loaders ``train`` and, where there is such a split, ``validation``; and whose features are kept, see `digests`."""
+    from avloc.data.workers import Workers
     from avloc.engine.keeping import digests
 
     stage = experiment.stage(number)
+    workers = Workers(stage.train.workers)  # for all splits
     loaders: dict[str, Loader] = {}
     eyes_and_ears: dict[str, str] = {}
     for name, split in (("train", stage.data.train), ("validation", stage.data.validation)):
         if split is not None:
             augmented = name == "train" or stage.train.val_transform == "train"
-            loaders[name], kept = _loader(experiment, number, split, localizer, device, augmented, progress)
+            loaders[name], kept = _loader(experiment, number, split, localizer, device, augmented, progress, workers)
             eyes_and_ears |= digests(kept)
     _refuse_shared_videos(stage.data, loaders["train"].store.videos, loaders.get("validation"))
     return loaders, eyes_and_ears
@@ -152,6 +163,7 @@ def _loader(
     device: "torch.device",
     augmented: bool,
     progress: Progress,
+    workers: "Workers",
 ) -> "tuple[Loader, Kept]":
     """The batches of a split, and what of them is kept."""
     from avloc.data.labels import read_labels
@@ -170,7 +182,7 @@ def _loader(
         )
     kept = keep_features(localizer, store, stage.train, experiment.seed, augmented, progress)
     train = stage.train
-    return Loader(store, localizer, device, train.workers, train.resident, labels, kept=kept, anew=anew), kept
+    return Loader(store, localizer, device, workers, train.resident, labels, kept=kept, anew=anew), kept
 
 
 def refuse_labels(data: Data, split: str, store: "Store", labels: "Labels | None", localizer: Localizer) -> None:
@@ -240,11 +252,3 @@ def _hold_the_same(one: Path, other: Path) -> bool:
         return one == other or content_of(one) == content_of(other)
     except DataError:
         return False
-
-
-def _channels_last(localizer: Localizer) -> None:
-    import torch
-
-    for module in localizer.modules():
-        if isinstance(module, torch.nn.Conv2d):
-            module.to(memory_format=torch.channels_last)

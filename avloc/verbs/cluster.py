@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+from avloc import processes
 from avloc.options import Config, RunFolder, Set, verb
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def _cluster(experiment: Any, own: Any, where: Any, as_trained: bool | None, dic
     from avloc.engine.stores import open_data
     from avloc.errors import RunError
 
+    processes.join()
     stage = experiment.stage(1)
     refuse_without_objects(experiment, where)
     localizer: Any = experiment.build(1, pretrained=False)
@@ -107,11 +109,13 @@ def _cluster(experiment: Any, own: Any, where: Any, as_trained: bool | None, dic
     agreement = 1.0 if trained is None else float((found.labels == trained.cpu().numpy()).mean())
     single = store.labels.sum(1) == 1
     truth, labels = store.labels[single].argmax(1), found.labels[single]
-    keep_config(experiment, own)
-    where.save_clusters(
-        labels=found.labels, centres=found.centres, dictionary=found.dictionary, ids=np.array(store.ids),
-        epoch=about.get("epoch", "0"), clusters=localizer.clusters, weights=weights_id(path), data=store.fingerprint,
-    )  # fmt: skip
+    if processes.is_first():
+        keep_config(experiment, own)
+        where.save_clusters(
+            labels=found.labels, centres=found.centres, dictionary=found.dictionary, ids=np.array(store.ids),
+            epoch=about.get("epoch", "0"), clusters=localizer.clusters, weights=weights_id(path), data=store.fingerprint,
+        )  # fmt: skip
+    processes.leave()
     return Clustered(
         where.path, len(store), localizer.clusters, np.bincount(found.labels, minlength=localizer.clusters).tolist(),
         normalised_mutual_information(truth, labels) if len(truth) else None, purity(truth, labels) if len(truth) else None,
