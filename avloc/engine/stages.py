@@ -162,11 +162,3 @@ def weights_of(experiment: Experiment, run: Run, number: int, localizer: Localiz
 def weights_id(path: Path) -> str:
     """A short hash of a weights file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-
-
-def channels_last(localizer: Localizer) -> None:
-    import torch
-
-    for module in localizer.modules():
-        if isinstance(module, torch.nn.Conv2d):
-            module.to(memory_format=torch.channels_last)

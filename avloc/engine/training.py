@@ -63,14 +63,8 @@ def _train(
 
     from avloc.engine.also_logged import also_logged
     from avloc.engine.contract import refuse_senses
-    from avloc.engine.stages import (
-        channels_last,
-        clusters_id,
-        fresh_stage,
-        refuse_other_view,
-        refuse_without_training,
-        stage_one_run,
-    )
+    from avloc.engine.stages import clusters_id, fresh_stage, refuse_other_view, refuse_without_training, stage_one_run
+    from avloc.engine.step import channels_last
     from avloc.engine.trainer import fit
     from avloc.engine.watched_store import refuse_harmful
 
