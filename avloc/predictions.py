@@ -1,11 +1,10 @@
 """Predictions on disk: heat maps with the ids of their clips, as HDF5, .npz, or a folder of one map a file."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from errno import ENOMEM
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,15 +13,13 @@ from avloc.errors import DataError
 from avloc.files import refused, replacing, system_error, why, with_room
 from avloc.naming import brief, first_double, some
 from avloc.plain_arrays import MissingArrays, plain_arrays
-from avloc.predicted_boxes import read_boxes
+from avloc.predicted_boxes import Framed, read_boxes
 from avloc.predicted_maps import maps_of_folder, refuse_channels_last
-
-if TYPE_CHECKING:
-    import h5py
 
 _ENDINGS = ".h5, .hdf5 or .npz with the arrays ids and maps, boxes in .json or .csv, or a folder of ID.npy or ID.png"
 _NEEDED = ("ids", "maps")
-_OPTIONAL = ("classes", "confidence", "object_maps", "assignment")
+NEGATIVES = {"silence": "maps_silence", "noise": "maps_noise", "offscreen": "maps_offscreen"}
+_OPTIONAL = ("classes", "confidence", "object_maps", "assignment", *NEGATIVES.values())
 
 
 @dataclass
@@ -35,7 +32,9 @@ class Predictions:
     confidence: NDArray[np.float64] | None = None  # (N,) how sure the method is that something in view sounds
     object_maps: NDArray[np.float32] | None = None  # (N, h, w) for object-guided localization
     assignment: NDArray[np.bool_] | None = None  # (C, K) which map belongs to which class
+    negative_maps: dict[str, NDArray[np.float32]] = field(default_factory=dict)  # by kind of sound, (N, K, h, w)
     attributes: dict[str, Any] = field(default_factory=dict)
+    boxes: list[list[Framed]] | None = None  # of each clip, where the file holds boxes, which maps are drawn from
     sized: list[NDArray[np.float32]] | None = (
         None  # (K, h, w) of each clip where their sizes differ; maps is empty then
     )
@@ -50,9 +49,15 @@ def write_predictions(
     assignment: ArrayLike | None = None,
     attributes: dict[str, Any] | None = None,
     object_maps: ArrayLike | None = None,
+    negative_maps: Mapping[str, ArrayLike] | None = None,
 ) -> None:
-    """Write heat maps (N, K, h, w) or (N, h, w), raw, as one HDF5 file; whole or not at all."""
+    """Write heat maps (N, K, h, w) or (N, h, w), raw, as one HDF5 file; whole or not at all.
+
+    negative_maps: those of the same clips with other sounds, {"silence": maps, "noise": maps, "offscreen": maps}.
+    """
     import h5py
+
+    from avloc.sealed_hdf5 import sealed_file
 
     array = np.asarray(maps, np.float32)
     array = array[:, None] if array.ndim == 3 else array
@@ -60,9 +65,17 @@ def write_predictions(
         raise DataError(
             f"{path}: {len(ids)} ids for maps of shape {array.shape}; expected (N, K, h, w), an id for each"
         )
+    others = {kind: _maps(path, np.asarray(maps), len(ids)) for kind, maps in (negative_maps or {}).items()}
+    if not set(others) <= set(NEGATIVES):
+        raise DataError(f"{path}: maps of {', '.join(others)}; expected {', '.join(NEGATIVES)}")
     text = h5py.string_dtype("utf-8")
-    size = array.nbytes + (0 if object_maps is None else 4 * np.size(object_maps)) + sum(map(len, ids))
-    with replacing(Path(path)) as temporary, _sealed_file(with_room(temporary, size)) as file:
+    size = (
+        array.nbytes
+        + sum(maps.nbytes for maps in others.values())
+        + (0 if object_maps is None else 4 * np.size(object_maps))
+        + sum(map(len, ids))
+    )
+    with replacing(Path(path)) as temporary, sealed_file(with_room(temporary, size)) as file:
         file.create_dataset("ids", data=list(ids), dtype=text)
         chunks = (min(64, len(array)), *array.shape[1:]) if array.size else None
         file.create_dataset("maps", data=array, chunks=chunks)
@@ -74,20 +87,10 @@ def write_predictions(
             file.create_dataset("assignment", data=np.asarray(assignment, np.uint8))
         if object_maps is not None:
             file.create_dataset("object_maps", data=np.asarray(object_maps, np.float32))
+        for kind, maps in others.items():
+            file.create_dataset(NEGATIVES[kind], data=maps, chunks=(min(64, len(maps)), *maps.shape[1:]))
         for name, value in (attributes or {}).items():
             file.attrs[name] = value
-
-
-@contextmanager
-def _sealed_file(path: Path) -> "Iterator[h5py.File]":
-    """A new HDF5 file that gets its checksum when it is complete."""
-    import h5py
-
-    from avloc.sealed_hdf5 import BLOCK, seal
-
-    with h5py.File(path, "w", userblock_size=BLOCK) as file:
-        yield file
-    seal(path)
 
 
 def read_predictions(path: Path) -> Predictions:
@@ -105,9 +108,10 @@ def read_predictions(path: Path) -> Predictions:
         drawn = read_boxes(path)
         sure = np.array([drawn.scores.get(name, 0.0) for name in drawn.maps])
         whole = len(drawn.scores) == len(drawn.maps)
-        return Predictions(
-            list(drawn.maps), np.stack(list(drawn.maps.values()))[:, None], confidence=sure if whole else None
-        )
+        found = Predictions(list(drawn.maps), np.stack(list(drawn.maps.values()))[:, None])
+        found.confidence = sure if whole else None
+        found.boxes = [drawn.boxes[name] for name in drawn.maps] if set(drawn.boxes) == set(drawn.maps) else None
+        return found
     raise DataError(f"{path}: {path.suffix or 'a file without ending'} is not read; expected {_ENDINGS}")
 
 
@@ -133,7 +137,7 @@ def _by_id(path: Path, there: Collection[str], take: Callable[[str], NDArray]) -
 
 
 def _from_hdf5(path: Path) -> Predictions:
-    from avloc.plain_hdf5 import dataset, is_group, open_hdf5, told
+    from avloc.plain_hdf5 import dataset, is_group, open_hdf5, told, whole
     from avloc.sealed_hdf5 import refuse_harmful
 
     try:
@@ -141,7 +145,7 @@ def _from_hdf5(path: Path) -> Predictions:
         with open_hdf5(path) as file:
             plain = {name: dataset(file, name, "any") for name in file if not is_group(file, name)}
             known = not plain or set(plain) & {*_NEEDED, *_OPTIONAL}
-            found = (_checked if known else _by_id)(path, plain, lambda name: _hdf5_array(plain[name]))
+            found = (_checked if known else _by_id)(path, plain, lambda name: whole(plain[name]))
             with told():
                 attributes = {
                     name: value.item() if hasattr(value, "item") else value for name, value in file.attrs.items()
@@ -156,15 +160,6 @@ def _from_hdf5(path: Path) -> Predictions:
         raise DataError(f"{path}: not a whole HDF5 file ({error}); write the predictions again") from None
     found.attributes = attributes
     return found
-
-
-def _hdf5_array(data: Any) -> NDArray:
-    import h5py
-
-    from avloc.plain_hdf5 import told
-
-    with told():
-        return data.asstr()[()] if h5py.check_string_dtype(data.dtype) else np.asarray(data[()])
 
 
 def _too_large(path: Path, error: Exception) -> DataError:
@@ -214,20 +209,23 @@ def _checked(path: Path, there: Collection[str], take: Callable[[str], NDArray])
     if "object_maps" in given:
         found.object_maps = _numbers(path, "object_maps", given["object_maps"]).astype(np.float32)
         _expect(path, "object_maps", (*found.object_maps.shape[:1], found.object_maps.ndim), (len(ids), 3), "(N, h, w)")
+    found.negative_maps = {
+        kind: _maps(path, given[name], len(ids), name) for kind, name in NEGATIVES.items() if name in given
+    }
     if "assignment" in given:
         found.assignment = _numbers(path, "assignment", given["assignment"]) != 0
         _expect(path, "assignment", found.assignment.shape[1:], (amount,), "(C, K), K the number of maps")
     return found
 
 
-def _maps(path: Path, array: NDArray, ids: int) -> NDArray[np.float32]:
-    maps = _numbers(path, "maps", array)
+def _maps(path: Path, array: NDArray, ids: int, name: str = "maps") -> NDArray[np.float32]:
+    maps = _numbers(path, name, array)
     maps = maps[:, None] if maps.ndim == 3 else maps
     if maps.ndim != 4 or len(maps) != ids or 0 in maps.shape:
         raise DataError(
-            f"{path}: {ids} ids for maps of shape {array.shape}; expected (N, h, w) or (N, K, h, w), not empty"
+            f"{path}: {ids} ids for {name} of shape {array.shape}; expected (N, h, w) or (N, K, h, w), not empty"
         )
-    refuse_channels_last(f"{path}: maps", maps.shape)
+    refuse_channels_last(f"{path}: {name}", maps.shape)
     with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinity, and such maps are counted
         return maps.astype(np.float32, copy=False)
 

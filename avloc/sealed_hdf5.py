@@ -8,15 +8,30 @@ import hashlib
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from errno import ENOMEM
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from avloc.checksums import DAMAGED
+
+if TYPE_CHECKING:
+    import h5py
 
 BLOCK = 1024  # bytes before the HDF5 file proper, which HDF5 leaves to its users
 LIMIT = 60.0  # s of processor time that reading a foreign file may take
 _TITLE = b"avloc sha256 "
+
+
+@contextmanager
+def sealed_file(path: Path) -> "Iterator[h5py.File]":
+    """A new HDF5 file that gets its checksum when it is complete."""
+    import h5py
+
+    with h5py.File(path, "w", userblock_size=BLOCK) as file:
+        yield file
+    seal(path)
 
 
 def seal(path: Path) -> None:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from avloc.annotations.truth import Truth
 from avloc.protocols.resize import resize
+from avloc.scoring.summary import Ratio
 
 SIZE = 224  # px, at which maps are looked at
 
@@ -15,19 +16,33 @@ def tells(maps: NDArray[np.float32], truth: Truth, kept: NDArray[np.int64]) -> d
     """Of all pairs of a sounding and a silent object of one clip the share in which the map (N, 1, h, w) is higher, in the
     mean over its box, at the one that sounds; equal counts half, so chance is 0.5. Empty where there is no such pair.
     """
+    found = told_pairs(maps, truth, kept)
+    return {} if found is None else {"value": found.value, "pairs": int(found.bottom.sum()), "chance": 0.5}
+
+
+def told_pairs(maps: NDArray[np.float32], truth: Truth, kept: NDArray[np.int64]) -> Ratio | None:
+    """The same as a ratio of sums over clips: pairs told rightly, and pairs. None where there is no pair."""
     if truth.silent_boxes is None or truth.silent_clip is None or maps.shape[1] != 1:
-        return {}
-    right = pairs = 0.0
+        return None
+    right, pairs = np.zeros(len(truth)), np.zeros(len(truth))
+    sounding, silent = _by_clip(truth.box_clip), _by_clip(truth.silent_clip)
     for clip in np.intersect1d(np.intersect1d(truth.box_clip, truth.silent_clip), kept).tolist():
+        pairs[clip] = len(sounding[clip]) * len(silent[clip])
         if not np.isfinite(maps[clip]).all():
-            pairs += (truth.box_clip == clip).sum() * (truth.silent_clip == clip).sum()
             continue
         full = resize(maps[clip], SIZE, SIZE)[0]
-        loud = np.array([_mean(full, box) for box in truth.boxes[truth.box_clip == clip]])
-        quiet = np.array([_mean(full, box) for box in truth.silent_boxes[truth.silent_clip == clip]])
-        right += float((loud[:, None] > quiet).sum() + (loud[:, None] == quiet).sum() / 2)
-        pairs += loud.size * quiet.size
-    return {"value": right / pairs, "pairs": int(pairs), "chance": 0.5} if pairs else {}
+        loud = np.array([_mean(full, box) for box in truth.boxes[sounding[clip]]])
+        quiet = np.array([_mean(full, box) for box in truth.silent_boxes[silent[clip]]])
+        right[clip] = (loud[:, None] > quiet).sum() + (loud[:, None] == quiet).sum() / 2
+    return Ratio(float(right.sum() / pairs.sum()), right, pairs) if pairs.any() else None
+
+
+def _by_clip(clips: NDArray[np.int64]) -> dict[int, list[int]]:
+    """Which boxes each clip has."""
+    found: dict[int, list[int]] = {}
+    for place, clip in enumerate(clips.tolist()):
+        found.setdefault(clip, []).append(place)
+    return found
 
 
 def _mean(full: NDArray[np.float32], box: NDArray[np.floating]) -> float:
