@@ -63,6 +63,7 @@ from avloc.verbs.run import run as run
 from avloc.verbs.sweep import sweep as sweep
 from avloc.verbs.train_stage1 import train_stage1 as train_stage1
 from avloc.verbs.train_stage2 import train_stage2 as train_stage2
+from avloc.verbs.verify import verify as verify
 from avloc.verbs.visualize import visualize as visualize
 from avloc.verbs.weights_fetch import weights_fetch as weights_fetch
 from avloc.verbs.weights_list import weights_list as weights_list

@@ -5,7 +5,6 @@ There is no schema beside the code: a section is checked against the constructor
 
 import difflib
 import inspect
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from pathlib import Path
@@ -15,17 +14,9 @@ from typing import Any, Union, get_args, get_origin
 import yaml
 
 from avloc.errors import ConfigError
-from avloc.naming import words
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML as people write it: 1e-4 is a number, as in YAML 1.2."""
-
-
-_Loader.yaml_implicit_resolvers = {key: list(value) for key, value in yaml.SafeLoader.yaml_implicit_resolvers.items()}
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
-)
+from avloc.files import why
+from avloc.naming import shortened, words
+from avloc.plain_yaml import NotYaml, compose, plain_yaml, value_of
 
 
 @dataclass
@@ -57,16 +48,15 @@ def read_section(path: Path, overrides: Sequence[str] = ()) -> Section:
     """The mapping in a YAML file, with ``key=value`` overrides (dotted keys, values as YAML) laid over it."""
     try:
         text = Path(path).read_text(encoding="utf-8")
-        node = yaml.compose(text, Loader=_Loader)
+        node = compose(text)
     except FileNotFoundError:
         raise ConfigError(
             f"{path}: no such file; `avloc recipes` lists the configurations that come with avloc"
         ) from None
+    except NotYaml as error:
+        raise ConfigError(f"{path}:{error.line}: not YAML ({error})") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read ({error})") from error
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ConfigError(f"{path}:{line}: not YAML ({error.problem})") from None
+        raise ConfigError(f"{path}: cannot be read ({why(error)})") from error
     if not isinstance(node, yaml.MappingNode):
         raise ConfigError(
             f"{path}:1: expected `key: value` lines, found {'nothing' if node is None else 'something else'}"
@@ -92,11 +82,10 @@ def _mapping(node: yaml.MappingNode, path: tuple[str, ...], section: Section, pr
             values[key] = _mapping(value_node, (*path, key), section, problems)
         else:
             try:
-                values[key] = _Loader("").construct_object(value_node, deep=True)
-            except (yaml.MarkedYAMLError, ValueError) as error:
-                what = error.problem if isinstance(error, yaml.MarkedYAMLError) else error
+                values[key] = value_of(value_node)
+            except NotYaml as error:
                 problems.append(
-                    f"{section.source}:{key_node.start_mark.line + 1}: {'.'.join((*path, key))}: not a value ({what})"
+                    f"{section.source}:{key_node.start_mark.line + 1}: {'.'.join((*path, key))}: not a value ({error})"
                 )
     return values
 
@@ -116,8 +105,8 @@ def _override(section: Section, override: str, problems: list[str]) -> None:
             return
         values = values[key]
     try:
-        values[keys[-1]] = yaml.load(text, Loader=_Loader)
-    except yaml.YAMLError:
+        values[keys[-1]] = plain_yaml(text)
+    except NotYaml:
         problems.append(f"--set {override}: {text!r} is not a YAML value")
     for path in [path for path in section.lines if path[: len(keys)] == tuple(keys)]:
         del section.lines[path]
@@ -196,8 +185,8 @@ def _explain(section: Section, parameters: Mapping[str, inspect.Parameter], deta
     if detail["type"] in ("missing", "missing_argument"):
         return f"{where}: missing, and it has no default"
     if detail["type"] in ("dataclass_type", "model_type", "dict_type"):
-        return f"{where}: found {detail['input']!r}; expected a section of `key: value` lines"
-    return f"{where}: found {detail['input']!r}; {detail['msg'][0].lower()}{detail['msg'][1:]}"
+        return f"{where}: found {shortened(detail['input'])}; expected a section of `key: value` lines"
+    return f"{where}: found {shortened(detail['input'])}; {detail['msg'][0].lower()}{detail['msg'][1:]}"
 
 
 def _names_at(parameters: Mapping[str, inspect.Parameter], location: tuple[str | int, ...]) -> list[str]:
@@ -238,5 +227,5 @@ def flat(values: Any, prefix: str = "") -> dict[str, Any]:
 
 
 def read_scalar(text: str) -> Any:
-    """One value as YAML, as `--set` reads it; yaml.YAMLError where it is none."""
-    return yaml.load(text, Loader=_Loader)
+    """One value as YAML, as `--set` reads it; ValueError where it is none."""
+    return plain_yaml(text)

@@ -7,11 +7,12 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from avloc.errors import AvlocError
+from avloc.temporaries import prefix_of, remove_left_behind
 
 MARGIN = 1 << 16  # bytes, for what a file says about itself
 #: errors of the system that say nothing against a file: it may be whole, and readable another time
@@ -19,6 +20,10 @@ PASSING = {
     errno.ENOENT, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE,
     errno.ETIMEDOUT, errno.ENOTCONN, errno.EHOSTDOWN, errno.ENODEV, errno.ENXIO, errno.EREMOTEIO, errno.ENOTDIR,
 }  # fmt: skip
+
+
+class Unreadable(AvlocError):
+    """A file that the system does not give now; nothing speaks against the file itself."""
 
 
 @contextmanager
@@ -31,7 +36,8 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
+        remove_left_behind(path.parent)
+        handle, name = tempfile.mkstemp(prefix=prefix_of(path), suffix=path.suffix, dir=path.parent)
         os.close(handle)
         temporary = Path(name)
         yield temporary
@@ -39,6 +45,7 @@ def replacing(path: Path) -> Iterator[Path]:
             os.fsync(written.fileno())
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
+        sync_folder(path.parent)
     except (OSError, RuntimeError) as error:
         reason = _of_the_system(error)
         if reason is None:
@@ -49,6 +56,16 @@ def replacing(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def sync_folder(folder: Path) -> None:
+    """Have a new name in a folder outlive a loss of power, where the file system can do that."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
 def with_room(path: Path, size: int) -> Path:
     """`path`; OSError where its disc has no room for `size` bytes more: HDF5 may end the process when a write fails."""
     if shutil.disk_usage(path.parent).free < size + MARGIN:
@@ -56,7 +73,7 @@ def with_room(path: Path, size: int) -> Path:
     return path
 
 
-def _of_the_system(error: Exception) -> str | None:
+def _of_the_system(error: BaseException) -> str | None:
     """What the system says, if it does; HDF5 hides it in a page of its own, under one class or the other."""
     hidden = re.search(r"errno = (\d+)", str(error))
     if hidden:
@@ -76,7 +93,28 @@ def system_error(error: BaseException) -> int | None:
     return number if number in PASSING else None
 
 
-def why(error: Exception) -> str:
+def refused(path: Path, error: BaseException, otherwise: str) -> str:
+    """What is wrong with a file that could not be read. otherwise: what to do where the file itself is at fault.
+
+    What the system refuses says nothing against the file: then nobody is told to remove it or to write it again.
+    """
+    number = system_error(error)
+    if number in (errno.ENOENT, errno.ENOTDIR):
+        return f"{path}: no such file; {otherwise}"
+    if number is not None:
+        return f"{path}: cannot be read ({os.strerror(number)}); nothing is known to be wrong with it{_remedy(number)}"
+    return f"{path}: cannot be read as it was written ({why(error)}); {otherwise}"
+
+
+def _remedy(number: int) -> str:
+    if number in (errno.EMFILE, errno.ENFILE):
+        return ": raise the limit of open files (ulimit -n)"
+    if number == errno.ENOMEM:
+        return ": give the process more memory, or close others"
+    return ""
+
+
+def why(error: BaseException) -> str:
     """Why a file could not be read, in one line: the system's words without its numbers, else the reader's own.
 
     PyTorch and numpy advise to run what is in a file that they do not know; avloc never does.
@@ -123,7 +161,9 @@ def read_json(path: Path) -> Any:
         return json.loads(Path(path).read_text(encoding="utf-8-sig"))  # some editors begin a file with a mark
     except FileNotFoundError:
         raise AvlocError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, MemoryError) as error:
+        raise Unreadable(refused(path, error, "give another copy of the file")) from None
+    except UnicodeDecodeError as error:
         raise AvlocError(f"{path}: cannot be read ({error})") from error
     except json.JSONDecodeError as error:
         raise AvlocError(f"{path}:{error.lineno}: not JSON ({error.msg})") from None

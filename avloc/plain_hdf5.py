@@ -93,6 +93,12 @@ def values(file: h5py.File, name: str, kind: str = "number") -> NDArray[Any]:
         return np.asarray(found[()])
 
 
+def whole(found: h5py.Dataset) -> NDArray[Any]:
+    """All of a dataset, text as str; errors as `told` has them."""
+    with told():
+        return found.asstr()[()] if h5py.check_string_dtype(found.dtype) else np.asarray(found[()])
+
+
 def _path(file: h5py.File, name: str) -> str:
     """Where a name leads within the file; an external link is refused before h5py follows it."""
     left, here = [part for part in name.split("/") if part], ""

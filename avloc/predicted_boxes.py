@@ -89,15 +89,15 @@ def rounded_maps(boxes: Sequence[Sequence[Framed]]) -> NDArray[np.float32]:
 
 def _json_rows(path: Path) -> Iterable[tuple[str, Mapping[str, Any]]]:
     value = json_value(path)
-    sizes: dict[Any, Mapping[str, Any]] = {}
+    sizes: dict[str, Mapping[str, Any]] = {}
     if isinstance(value, dict) and isinstance(value.get("annotations"), list):
         images = value.get("images", [])
-        sizes = {image["id"]: image for image in images if isinstance(image, dict) and "id" in image}
+        sizes = {str(image["id"]): image for image in images if isinstance(image, dict) and "id" in image}
         value = value["annotations"]
     if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
         raise DataError(f"{path}: expected {EXPECTED}")
     for number, row in enumerate(value):
-        yield f"{path}: row {number}", {**_about(sizes.get(row.get("image_id"), {})), **row}
+        yield f"{path}: row {number}", {**_about(sizes.get(str(row.get("image_id")), {})), **row}
 
 
 def _about(image: Mapping[str, Any]) -> dict[str, Any]:

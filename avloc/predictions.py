@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from avloc.errors import DataError
-from avloc.files import replacing, why, with_room
+from avloc.files import refused, replacing, system_error, why, with_room
 from avloc.naming import brief, first_double, some
 from avloc.plain_arrays import MissingArrays, plain_arrays
 from avloc.predicted_boxes import Framed, read_boxes
@@ -57,6 +57,8 @@ def write_predictions(
     """
     import h5py
 
+    from avloc.sealed_hdf5 import sealed_file
+
     array = np.asarray(maps, np.float32)
     array = array[:, None] if array.ndim == 3 else array
     if array.ndim != 4 or len(array) != len(ids):
@@ -73,7 +75,7 @@ def write_predictions(
         + (0 if object_maps is None else 4 * np.size(object_maps))
         + sum(map(len, ids))
     )
-    with replacing(Path(path)) as temporary, h5py.File(with_room(temporary, size), "w") as file:
+    with replacing(Path(path)) as temporary, sealed_file(with_room(temporary, size)) as file:
         file.create_dataset("ids", data=list(ids), dtype=text)
         chunks = (min(64, len(array)), *array.shape[1:]) if array.size else None
         file.create_dataset("maps", data=array, chunks=chunks)
@@ -135,13 +137,15 @@ def _by_id(path: Path, there: Collection[str], take: Callable[[str], NDArray]) -
 
 
 def _from_hdf5(path: Path) -> Predictions:
-    from avloc.plain_hdf5 import dataset, is_group, open_hdf5, told
+    from avloc.plain_hdf5 import dataset, is_group, open_hdf5, told, whole
+    from avloc.sealed_hdf5 import refuse_harmful
 
     try:
+        refuse_harmful(path)
         with open_hdf5(path) as file:
             plain = {name: dataset(file, name, "any") for name in file if not is_group(file, name)}
             known = not plain or set(plain) & {*_NEEDED, *_OPTIONAL}
-            found = (_checked if known else _by_id)(path, plain, lambda name: _hdf5_array(plain[name]))
+            found = (_checked if known else _by_id)(path, plain, lambda name: whole(plain[name]))
             with told():
                 attributes = {
                     name: value.item() if hasattr(value, "item") else value for name, value in file.attrs.items()
@@ -151,18 +155,11 @@ def _from_hdf5(path: Path) -> Predictions:
     except (OSError, KeyError, RuntimeError, ValueError) as error:
         if isinstance(error, OSError) and error.errno == ENOMEM:
             raise _too_large(path, error) from None
+        if system_error(error) is not None:
+            raise DataError(refused(path, error, "")) from None
         raise DataError(f"{path}: not a whole HDF5 file ({error}); write the predictions again") from None
     found.attributes = attributes
     return found
-
-
-def _hdf5_array(data: Any) -> NDArray:
-    import h5py
-
-    from avloc.plain_hdf5 import told
-
-    with told():
-        return data.asstr()[()] if h5py.check_string_dtype(data.dtype) else np.asarray(data[()])
 
 
 def _too_large(path: Path, error: Exception) -> DataError:

@@ -2,6 +2,9 @@
 
 import os
 import signal
+from typing import Any
+
+import pytest
 
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = "1"
@@ -15,3 +18,30 @@ def pytest_sessionstart() -> None:
 
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--examples", type=int, default=2000, help="damaged inputs of the tests marked fuzz, in all")
+    parser.addoption("--kills", type=int, default=2, help="kills of the tests marked fuzz, in all")
+    parser.addoption("--fuzz-seed", type=int, default=0, help="seed of damage and kills; another one is another night")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "fuzz: damaged inputs and kills; --examples, --kills and --fuzz-seed say how many"
+    )
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """How many inputs were tried and refused, of the tests marked fuzz."""
+    told = [
+        f"{report.nodeid.rpartition('[')[2].rstrip(']')}: {value}"
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        for name, value in getattr(report, "user_properties", ())
+        if name == "fuzz" and getattr(report, "when", "") == "call"
+    ]
+    if told:
+        terminalreporter.write_sep("-", f"fuzz, seed {config.getoption('--fuzz-seed')}")
+        for line in told:
+            terminalreporter.write_line(line)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from avloc.files import why
+from avloc.files import why, write_json
 
 
 def told(read) -> str:
@@ -30,3 +30,30 @@ def test_nobody_is_advised_to_run_what_is_in_a_file(tmp_path):
 
 def test_an_error_of_many_lines_or_none_is_one():
     assert why(ValueError("first\nsecond")) == "first" and why(EOFError()) == "EOFError"
+
+
+def test_temporary_files_of_ended_processes_go_and_those_of_others_stay(tmp_path):
+    import os
+    import subprocess
+    import sys
+
+    from avloc.temporaries import prefix_of
+
+    ended = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True, check=True
+    )
+    mine = prefix_of(tmp_path / "a.json")
+    dead = mine.replace(f"-{os.getpid()}.", f"-{ended.stdout.strip()}.")
+    elsewhere = f".a.json.00000000-{ended.stdout.strip()}.abcdefgh.json"
+    for name in (
+        f"{mine}abcdefgh.json",
+        f"{dead}abcdefgh.json",
+        f"{dead}abcdefgh",
+        elsewhere,
+        ".a.json.abcdefgh",
+        ".hidden",
+    ):
+        (tmp_path / name).touch()
+    write_json(tmp_path / "a.json", {})
+    left = {f"{mine}abcdefgh.json", elsewhere, ".a.json.abcdefgh", ".hidden", "a.json"}
+    assert {path.name for path in tmp_path.iterdir()} == left

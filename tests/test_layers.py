@@ -14,16 +14,19 @@ import avloc
 PACKAGE = Path(avloc.__file__).parent
 GROUND = {
     "errors",
+    "file_names",
     "files",
     "config",
     "processes",
     "progress",
     "naming",
+    "plain_yaml",
     "endings",
     "joins",
     "leftovers",
     "locks",
     "tables",
+    "temporaries",
     "walking",
 }
 LAYERS = ("ground", "parts", "methods", "engine", "verbs", "cli")

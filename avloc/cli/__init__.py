@@ -4,14 +4,16 @@
 def main() -> None:
     """The console command `avloc`."""
     import gc
+    import sys
 
+    from avloc.cli.faults import Forgiving
+
+    sys.stderr = Forgiving(sys.stderr)
     gc.disable()  # until a command begins: loading modules leaves no garbage, and looking for it takes a tenth of the time
     try:
         from avloc.cli.app import app
 
         app(prog_name="avloc")
     except KeyboardInterrupt:  # while the modules were loaded
-        import sys
-
         print("\navloc: interrupted before anything was done", file=sys.stderr)
         sys.exit(130)

@@ -56,12 +56,13 @@ class Verb:
 
     def show(self, result: Any, given: dict[str, Any], json: bool) -> None:
         """On stdout; ends with status 1 where the result is a check that failed."""
-        from avloc.cli.show import print_json
+        from avloc.cli.show import print_json, shown
 
-        if json or self.shows is None:
-            print_json(result)
+        shows = self.shows
+        if json or shows is None:
+            shown(lambda: print_json(result))
         else:
-            self.shows(result, **_told(self.shows, given))
+            shown(lambda: shows(result, **_told(shows, given)))
         if self.fails is not None and self.fails(result, **_told(self.fails, given)):
             raise typer.Exit(1)
 

@@ -25,6 +25,7 @@ PANELS = {
         "predict",
         "card",
         "info",
+        "verify",
         "export",
         "import-weights",
     ),

@@ -17,6 +17,7 @@ import typer
 
 from avloc import processes
 from avloc.cli import shown_progress
+from avloc.cli.faults import fault_of
 from avloc.errors import AvlocError, ConfigError
 from avloc.naming import MESSAGE, brief, printable
 
@@ -29,17 +30,45 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return command(*arguments, **options)
         except AvlocError as error:
-            for line in str(error).split("\n") if isinstance(error, ConfigError) else [str(error)]:
+            for line in str(error).split("\n") if isinstance(error, ConfigError) else [of_worker(str(error))]:
                 print(f"avloc: {brief(printable(line), MESSAGE)}", file=sys.stderr)
             raise typer.Exit(2) from None
         except KeyboardInterrupt:
             print(f"\navloc: interrupted; nothing is lost, go on with: {_command_line()}", file=sys.stderr)
             raise typer.Exit(130) from None
         except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _give_up_stdout()
             raise typer.Exit(0) from None
+        except Exception as error:
+            fault = fault_of(error)
+            if fault is None:
+                raise
+            print(f"avloc: {brief(printable(fault), MESSAGE)}", file=sys.stderr)
+            raise typer.Exit(2) from None
 
     return guard
+
+
+def shown(work: Callable[[], None]) -> None:
+    """Show a result; AvlocError where stdout takes it not, which is known only when the last of it has left."""
+    try:
+        work()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _give_up_stdout()
+        raise AvlocError(f"stdout: cannot be written ({error.strerror}); what the command made is complete") from None
+
+
+def _give_up_stdout() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def of_worker(message: str) -> str:
+    """The message of an error that a process of the loader raised: torch puts that one's traceback before it."""
+    _, traceback, rest = message.partition("Original Traceback")
+    return rest.strip().splitlines()[-1].partition(": ")[2] if traceback else message
 
 
 def _command_line() -> str:

@@ -31,6 +31,7 @@ SHOWN = {
     "WeightsFetched": "show_weights.show_fetched",
     "WeightsPath": "show_weights.show_path",
     "Listed": "show_scores.show_benchmarks",
+    "Verified": "show_verify.show_verified",
 }
 
 #: checks whose failing is exit status 1
@@ -39,4 +40,5 @@ FAILED = {
     "Doctor": "show_doctor.doctor_failed",
     "Checked": "show_data.check_failed",
     "Matched": "show_runs.matching_failed",
+    "Verified": "show_verify.verify_failed",
 }

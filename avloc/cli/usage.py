@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from avloc.errors import AvlocError
+from avloc.naming import printable
 
 
 class Commands(TyperGroup):
@@ -27,12 +28,12 @@ class Commands(TyperGroup):
             status = super().main(*arguments, **options)
         except Exception as error:
             if isinstance(error, AvlocError):  # before a command began
-                print(f"avloc: {error}", file=sys.stderr)
+                print(f"avloc: {printable(error)}", file=sys.stderr)
                 sys.exit(2)
             if not hasattr(error, "format_message"):  # click's own errors, whichever copy of click typer brings
                 raise
             if type(error).__name__ != "NoArgsIsHelpError":  # the help was shown
-                print(f"avloc: {_one_line(error)}", file=sys.stderr)
+                print(f"avloc: {printable(_one_line(error))}", file=sys.stderr)
             status = error.exit_code if hasattr(error, "exit_code") else 2
         sys.exit(status or 0)
 

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from avloc.checksums import refuse_damaged, with_checksum
 from avloc.data.store import Store
 from avloc.errors import DataError
-from avloc.files import replacing, why
+from avloc.file_names import as_file_name
+from avloc.files import refused, replacing
 from avloc.naming import some
 from avloc.plain_arrays import Arrays, plain_arrays
 
@@ -37,7 +39,8 @@ class Labels:
 
 
 def labels_path(store: Store, name: str) -> Path:
-    return store.path / "labels" / f"{name}.{store.split_name}.npz"
+    split = as_file_name(str(store.split_name), f"{store.path}: the split")
+    return store.path / "labels" / f"{as_file_name(name, 'the pseudo labels')}.{split}.npz"
 
 
 def write_labels(store: Store, name: str, labels: Labels) -> Path:
@@ -52,7 +55,8 @@ def write_labels(store: Store, name: str, labels: Labels) -> Path:
     if labels.proposals is not None and labels.proposal_classes is not None:
         parts |= {"proposals": labels.proposals.astype(np.float32), "proposal_classes": labels.proposal_classes}
     with replacing(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, ids=np.array(store.ids), classes=np.array(labels.classes), **parts)  # type: ignore[arg-type]
+        named = {"ids": np.array(store.ids), "classes": np.array(labels.classes)}
+        np.savez(file, **with_checksum({**named, **parts}))  # type: ignore[arg-type]
     return path
 
 
@@ -60,7 +64,8 @@ def read_labels(store: Store, name: str) -> Labels:
     """The labels of a split in its order; DataError when they are missing, broken, or not of all its clips."""
     path = labels_path(store, name)
     try:
-        found = plain_arrays(path, ("ids", "classes", "sound", "frame"), PROPOSALS)
+        found = plain_arrays(path, ("ids", "classes", "sound", "frame"))
+        refuse_damaged(found)
     except FileNotFoundError:
         there = sorted(other.name.split(".")[0] for other in path.parent.glob(f"*.{store.split_name}.npz"))
         known = f"; it has {some(there, 8)}" if there else ""
@@ -68,7 +73,7 @@ def read_labels(store: Store, name: str) -> Labels:
             f"{path}: no such pseudo labels{known}; `avloc pseudo-labels` with --name {name} writes them"
         ) from None
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({why(error)})") from None
+        raise DataError(refused(path, error, "write them again with `avloc pseudo-labels`")) from None
     except ValueError as error:
         raise DataError(
             f"{path}: not whole pseudo labels ({error}); write them again with `avloc pseudo-labels`"

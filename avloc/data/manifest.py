@@ -15,7 +15,7 @@ import numpy as np
 
 from avloc.errors import DataError
 from avloc.files import why
-from avloc.naming import shortened
+from avloc.naming import printable, shortened
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -88,7 +88,7 @@ def _first_wrong(lines: Sequence[bytes]) -> tuple[int, str]:
 def explained(error: Any) -> str:
     """The first mistake that pydantic found: "key: found VALUE; what was expected"."""
     first = error.errors(include_url=False)[0]
-    told = first["msg"][0].lower() + first["msg"][1:]
+    told = printable(first["msg"][0].lower() + first["msg"][1:])
     if first["type"] == "json_invalid":
         return f"not JSON ({told.partition(': ')[2]})"
     key = ".".join(str(part) for part in first["loc"] if part not in ("ok", "failed"))

@@ -13,6 +13,7 @@ from avloc.errors import DataError
 from avloc.files import why
 from avloc.plain_arrays import plain_arrays
 from avloc.plain_hdf5 import open_hdf5, values
+from avloc.sealed_hdf5 import refuse_harmful
 
 OUTSIDE = 1e-3  # of a frame, that rounding may leave a box outside of it
 EXPECTED = (
@@ -64,6 +65,7 @@ def _read(path: Path) -> tuple[list[str] | None, NDArray[Any]]:
         if path.suffix == ".npz":
             arrays = plain_arrays(path, ("ids", "boxes"))
             return _names(arrays["ids"]), arrays["boxes"]
+        refuse_harmful(path)
         with open_hdf5(path) as file:
             ids = _names(values(file, "ids", "text")) if "ids" in list(file) else None
             return ids, values(file, "roi")

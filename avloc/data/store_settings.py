@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from avloc.data.manifest import explained
 from avloc.data.spectrograms import spectrograms_of
 from avloc.errors import AvlocError, DataError
-from avloc.files import read_json
+from avloc.files import Unreadable, read_json
 from avloc.naming import some
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ def read_settings(file: Path) -> dict[str, Any]:
     """DataError, naming file, line and key, for settings that are missing, broken, of another format, or make no sense."""
     try:
         settings = read_json(file)
+    except Unreadable as error:
+        raise DataError(str(error)) from None
     except AvlocError as error:
         raise DataError(f"{error}; run the `avloc prepare` command of {file.parent} again") from None
     found = settings.get("format") if isinstance(settings, dict) else None
@@ -43,7 +45,7 @@ def _wrong(settings: dict[str, Any]) -> tuple[str, str] | None:
     try:
         _model().validate_python(settings)
     except ValidationError as error:
-        return str(error.errors()[0]["loc"][0]), explained(error)
+        return str((*error.errors()[0]["loc"], "")[0]), explained(error)
     try:
         held = spectrograms_of(settings)
     except DataError as error:

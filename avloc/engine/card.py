@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from avloc.engine.checked_weights import read_weights
 from avloc.errors import RunError
 from avloc.made_with import versions
 
@@ -99,15 +100,7 @@ def metadata_of(card: Card) -> dict[str, str]:
 
 def card_of(path: Path) -> Card:
     """RunError for a file that is no weights of avloc, or of a later format."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="np") as file:
-            about: dict[str, str] = dict(file.metadata() or {})
-    except FileNotFoundError:
-        raise RunError(f"{path}: no such file; expected a .safetensors file of a run") from None
-    except (OSError, SafetensorError) as error:
-        raise RunError(f"{path}: not whole safetensors weights ({error}); give another copy of the file") from None
+    _, about = read_weights(path, "expected a .safetensors file of a run", "give another copy of the file")
     return _card(path, about)
 
 

@@ -1,17 +1,19 @@
 """Weights in safetensors, the state of a training beside them; nothing is unpickled that could run code."""
 
-import json
 import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.torch import load, save
 from torch import Tensor, nn
 
+from avloc.checksums import DAMAGED, NAME, of_values
+from avloc.engine.checked_weights import read_weights, with_checksum
 from avloc.errors import RunError
-from avloc.files import replacing, write_bytes
+from avloc.files import refused, replacing, system_error, why, write_bytes
 
 MEMORY = "memory."
 
@@ -22,28 +24,15 @@ def save_weights(localizer: nn.Module, path: Path, **about: Any) -> None:
     tensors |= {
         MEMORY + name: value.detach().cpu().contiguous() for name, value in getattr(localizer, "memory", {}).items()
     }
-    write_bytes(path, _in_order(save(tensors, {name: str(value) for name, value in about.items()})))
-
-
-def _in_order(content: bytes) -> bytes:
-    """The same file with its metadata in order: safetensors writes it in another one each time."""
-    size = int.from_bytes(content[:8], "little")
-    header = json.loads(content[8 : 8 + size])
-    header["__metadata__"] = dict(sorted(header.get("__metadata__", {}).items()))
-    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
-    text += b" " * (-len(text) % 8)  # tensors begin at a multiple of eight bytes
-    return len(text).to_bytes(8, "little") + text + content[8 + size :]
+    write_bytes(path, with_checksum(save(tensors, {name: str(value) for name, value in about.items()})))
 
 
 def load_weights(localizer: Any, path: Path, method: str, stage: int) -> dict[str, str]:
     """Fill the localizer from `path`; what was said about it. RunError for weights of another method, stage or shape."""
+    content, about = read_weights(path, f"`avloc train-stage{stage}` writes it", f"train stage {stage} again")
     try:
-        with safe_open(path, framework="pt") as file:
-            about = file.metadata() or {}
-            tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except FileNotFoundError:
-        raise RunError(f"{path}: no such file; `avloc train-stage{stage}` writes it") from None
-    except (OSError, SafetensorError) as error:
+        tensors: dict[str, Tensor] = load(content)
+    except (SafetensorError, ValueError, RuntimeError, KeyError, TypeError) as error:
         raise RunError(f"{path}: not whole safetensors weights ({error}); train stage {stage} again") from None
     found = (about.get("method"), about.get("stage"))
     if found != (method, str(stage)):
@@ -66,9 +55,8 @@ def trained_on(folder: Path) -> str | None:
     """The fingerprint of the store that the weights in a stage's folder were trained on; None where none tells."""
     for path in sorted(folder.glob("*.safetensors")):
         try:
-            with safe_open(path, framework="pt") as file:
-                about = file.metadata() or {}
-        except (OSError, SafetensorError):
+            _, about = read_weights(path, "", "")
+        except RunError:
             continue
         if "data" in about:
             return str(about["data"])
@@ -85,19 +73,39 @@ def tensor_shape(path: Path, name: str) -> tuple[int, ...] | None:
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
-    """A training's state, tensors and plain values only."""
+    """A training's state, tensors and plain values only, with its checksum."""
     with replacing(path) as temporary:
         try:
-            torch.save(state, temporary)
+            torch.save({**state, NAME: of_values(state)}, temporary)
         except RuntimeError as error:  # torch's zip writer reports a full disk so
             full = any(words in str(error) for words in ("write", "unexpected pos"))
             raise OSError(os.strerror(28) if full else str(error)) from error
 
 
+class DamagedState(RunError):
+    """A state that is there and can be read, but is not what was written."""
+
+
 def load_state(path: Path) -> dict[str, Any]:
+    """A state as it was written; errors as those of `checked_state`."""
+    return checked_state(path)[0]
+
+
+def checked_state(path: Path) -> tuple[dict[str, Any], bool]:
+    """A state, compared with its checksum, and whether it has one: those of earlier versions have that of the archive alone.
+
+    DamagedState for one that is not what was written; RunError where the system does not give it.
+    """
     try:
-        return dict(torch.load(path, map_location="cpu", weights_only=True))
-    except Exception as error:
-        raise RunError(
-            f"{path}: not a whole training state ({type(error).__name__}); remove it to go on from the one before"
-        ) from error
+        with zipfile.ZipFile(path) as archive:
+            if archive.testzip() is not None:
+                raise ValueError("its bytes are not those of its checksums (CRC-32)")
+        found = dict(torch.load(path, map_location="cpu", weights_only=True))
+        known = found.pop(NAME, None)
+        if known not in (None, of_values(found)):
+            raise ValueError(DAMAGED)
+        return found, known is not None
+    except Exception as error:  # torch and zipfile raise a dozen kinds
+        if system_error(error) is not None:
+            raise RunError(refused(path, error, "run the command again")) from None
+        raise DamagedState(f"{path}: not a whole training state ({why(error)})") from None

@@ -119,7 +119,7 @@ def experiment_of(section: Section) -> Experiment:
         stages = load_method(str(section.values.get("method", ""))).STAGES
     except ConfigError as error:
         raise ConfigError(
-            "\n".join([*problems, f"{section.where(['method'])}: {str(error).partition(': ')[2]}"])
+            "\n".join([*problems, f"{section.where(['method'])}: {str(error).removeprefix('method: ')}"])
         ) from None
 
     checked: dict[int, Stage] = {}

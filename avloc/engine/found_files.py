@@ -124,7 +124,9 @@ class MapsFile:
     def __init__(self, path: Path, name: str, classes: Sequence[str] | None) -> None:
         import h5py
 
-        self._file = h5py.File(path, "w")
+        from avloc.sealed_hdf5 import BLOCK
+
+        self._file = h5py.File(path, "w", userblock_size=BLOCK)
         self._name, self._classes = name, classes
         self._ids: list[str] = []
         self._maps: Any = None
@@ -166,6 +168,8 @@ def maps_file(
     path: Path, name: str, classes: Sequence[str] | None, attributes: Mapping[str, Any]
 ) -> Iterator[MapsFile]:
     """Written whole or not at all."""
+    from avloc.sealed_hdf5 import seal
+
     with replacing(path) as temporary:
         file = MapsFile(temporary, name, classes)
         try:
@@ -173,6 +177,7 @@ def maps_file(
             file.finish(attributes)
         finally:
             file.close()
+        seal(temporary)
 
 
 def _rounded(value: float | NDArray[Any]) -> float:

@@ -1,6 +1,6 @@
 """RUN/card.md: what a run's model learnt from, how right it was where it was evaluated, and what it cannot do."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,9 @@ from avloc.engine.experiment import Experiment
 from avloc.engine.model_limits import COMPARED, SHOWN, limits
 from avloc.engine.run import Run
 from avloc.errors import AvlocError
-from avloc.files import read_json, write_text
+from avloc.files import write_text
+from avloc.naming import printable
+from avloc.standings.results import read_results
 
 if TYPE_CHECKING:
     from avloc.data.store import Store
@@ -25,7 +27,7 @@ def write_model_card(experiment: Experiment, run: Run) -> Path:
 
 
 def model_card(experiment: Experiment, run: Run) -> str:
-    results = list(_results(experiment, run))
+    results, unreadable = _results(experiment, run)
     parts = [
         [
             f"# {run.path.name}: {experiment.method}",
@@ -39,7 +41,7 @@ def model_card(experiment: Experiment, run: Run) -> str:
     counts = {} if store is None else classes_of(store)
     if trained:
         parts.append(_data(experiment, store, counts, problem))
-    parts += [_figures(results), _absent(results), limits(experiment, store, counts, results)]
+    parts += [_figures(results, unreadable), _absent(results), limits(experiment, store, counts, results)]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 
 
@@ -128,24 +130,23 @@ def _data(
     return [*lines, "", *_table(["class", *columns], [[name, *one.values()] for name, one in counts.items()])]
 
 
-def _results(experiment: Experiment, run: Run) -> Iterator[dict[str, Any]]:
-    """The stored results of the run's test sets, in the order of the configuration."""
+def _results(experiment: Experiment, run: Run) -> tuple[list[dict[str, Any]], list[str]]:
+    """The stored results of the run's test sets, in the order of the configuration; what is wrong with other files."""
     order = list(experiment.evaluate)
-    found = []
+    found, unreadable = [], []
     for path in sorted(run.results.glob("*.json")):
         try:
-            result = read_json(path)
-        except AvlocError:
-            continue
-        if isinstance(result, dict) and "metrics" in result and "set" in result:
-            found.append(result)
-    return iter(sorted(found, key=lambda one: order.index(one["set"]) if one["set"] in order else len(order)))
+            found += [one for one in read_results(path) if one.get("set") is not None]
+        except AvlocError as error:
+            unreadable.append(str(error).replace(f"{run.path}/", ""))
+    return sorted(found, key=lambda one: order.index(one["set"]) if one["set"] in order else len(order)), unreadable
 
 
-def _figures(results: list[dict[str, Any]]) -> list[str]:
+def _figures(results: list[dict[str, Any]], unreadable: list[str]) -> list[str]:
     lines = ["## How right it is", ""]
+    lines += [f"* Left out: {printable(line)}" for line in unreadable] + [""] * bool(unreadable)
     if not results:
-        return [*lines, "It was not evaluated; `avloc evaluate` does that."]
+        return [*lines, "Nothing is known." if unreadable else "It was not evaluated; `avloc evaluate` does that."]
     rows = []
     for one in results:
         for name in [name for name in SHOWN if name in one["metrics"]][:2]:

@@ -243,5 +243,5 @@ def _read(file: Path) -> dict[str, Kept]:
         return TypeAdapter(dict[str, Kept]).validate_python(read_json(file))
     except (AvlocError, ValidationError):
         raise RunError(
-            f"{file}: not what avloc writes; remove it, and name stores that were moved with --set stage1.data.store=PLACE"
+            f"{file}: not what avloc writes; move it away, and name stores that were moved with --set stage1.data.store=PLACE"
         ) from None

@@ -51,11 +51,13 @@ def predict_store(
     from avloc.engine.stages import load_stage
     from avloc.engine.stores import open_named
     from avloc.errors import AvlocError
+    from avloc.file_names import as_file_name
     from avloc.files import write_bytes
     from avloc.predictions import write_predictions
 
     if videos < 1:
         raise AvlocError(f"videos is {videos}; expected 1 or more rows of pictures")
+    name = as_file_name(split, f"{store}: the split")
     experiment, where = open_run(config, run, set)
     number = experiment.number_of(stage)
     settings = experiment.stage(number)
@@ -78,7 +80,7 @@ def predict_store(
     classes = localizer.map_names
     if localizer.of_classes:
         classes = _class_names(experiment, number, part, maps.shape[1])
-    predictions, table, picture = (folder / f"{split}{ending}" for ending in (".h5", ".csv", ".png"))
+    predictions, table, picture = (folder / f"{name}{ending}" for ending in (".h5", ".csv", ".png"))
     if out is None:
         where.refuse_moved()
     write_predictions(predictions, ids, maps, classes, attributes=about)

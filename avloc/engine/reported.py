@@ -13,6 +13,7 @@ from avloc.drawing.page import ShownRun
 from avloc.drawing.panels import Row, panel
 from avloc.drawing.settings import differing
 from avloc.drawing.training import training_charts
+from avloc.engine.agreement import read_log
 from avloc.engine.experiment import Experiment
 from avloc.engine.run import Run
 from avloc.engine.stages import finds_objects, stage_one_run
@@ -117,12 +118,7 @@ def _commands(experiment: Experiment, run: Run) -> list[list[str]]:
 
 
 def _log(run: Run, stage: int) -> list[dict[str, Any]]:
-    path = run.log_path(stage)
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    try:
-        return [json.loads(line) for line in lines if line.strip()]
-    except json.JSONDecodeError as error:
-        raise RunError(f"{path}: a line is not JSON ({error.msg}); remove the file to leave it out") from None
+    return read_log(run.stage(stage))
 
 
 def _clusters(source: Source, first: Run, shown: ShownRun, sheet: Sheet) -> None:

@@ -1,16 +1,32 @@
 """The Run: a folder in which every command finds what the earlier ones made."""
 
 import os
-import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from avloc import processes
+from avloc.checksums import refuse_damaged, with_checksum
+from avloc.engine.agreement import states_in
 from avloc.errors import RunError
-from avloc.files import read_json, replacing
+from avloc.files import read_json, refused, replacing, why
+from avloc.locks import Claim, claimed
 from avloc.plain_arrays import plain_arrays
+
+
+class _Clusters(dict[str, Any]):
+    """Arrays of a clustering; one that is asked for and not there is a RunError. advice: what to do then."""
+
+    def __init__(self, arrays: dict[str, Any], path: Path, advice: str) -> None:
+        super().__init__(arrays)
+        self.path, self.advice = path, advice
+
+    def __missing__(self, name: str) -> Any:
+        raise RunError(f"{self.path}: it holds no array {name}; {self.advice}")
 
 
 @dataclass(frozen=True)
@@ -30,19 +46,36 @@ class Run:
 
     path: Path
     _held: tuple[int, int] | None = field(default=None, init=False, repr=False, compare=False)
+    _claim: Claim | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "path", Path(self.path))
+
+    @contextmanager
+    def claimed(self, busy: str) -> Iterator[None]:
+        """Work in the run alone; RunError where another command does. busy: what it is doing, "is training in this run"."""
+        if not processes.is_first():  # the first process of torchrun holds it for all
+            yield
+            return
+        with claimed(self.path, ".lock", busy) as claim:
+            object.__setattr__(self, "_claim", claim)
+            try:
+                yield
+            finally:
+                object.__setattr__(self, "_claim", None)
 
     def hold(self) -> None:
         """Remember which folder this is; `refuse_moved` tells later whether it is still there."""
         object.__setattr__(self, "_held", self._marks())
 
     def refuse_moved(self) -> None:
-        """RunError, before anything is written, where the folder has been moved or removed since it was held.
+        """RunError, before anything is written, where the folder has been moved or removed since it was held, or where another
+        command has taken it over.
 
         Writing would make a second folder of that name, without config.yaml and half of a run.
         """
+        if self._claim is not None:
+            self._claim.refuse_lost()
         now = self._marks()
         if self._held is not None and (now is None or (now[0] != self._held[0] and now[1] != self._held[1])):
             raise RunError(
@@ -114,30 +147,64 @@ class Run:
     def save_clusters(self, **arrays: Any) -> None:
         self.refuse_moved()
         with replacing(self.clusters) as temporary, open(temporary, "wb") as file:
-            np.savez_compressed(file, **arrays)
+            np.savez_compressed(file, **with_checksum(arrays))  # type: ignore[arg-type]
 
     def load_clusters(self) -> dict[str, Any]:
         """Arrays `labels`, `centres`, `dictionary`, `ids`, and `epoch`, `clusters`, `weights` that tell their origin."""
         if not self.clusters.exists():
             raise RunError(f"{self.path} has no clusters.npz; `avloc cluster --run {self.path}` writes it")
+        again = f"`avloc cluster --run {self.path}` writes it again"
         try:
-            return plain_arrays(self.clusters)
+            found = plain_arrays(self.clusters, ("labels", "ids"))
+            refuse_damaged(found)
+            _refuse_other_clusters(found)
+            return _Clusters(found, self.clusters, again)
         except (OSError, ValueError) as error:
-            raise RunError(
-                f"{self.clusters}: cannot be read ({error}); `avloc cluster --run {self.path}` writes it again"
-            ) from None
+            raise RunError(refused(self.clusters, error, again)) from None
 
     def load_matching(self) -> dict[str, Any]:
         """`classes` (C names), `assignment` (C, K) and what `avloc match-clusters` says beside them."""
         if not self.matching.exists():
             raise RunError(f"{self.path} has no matching.json; `avloc match-clusters --run {self.path}` writes it")
-        return dict(read_json(self.matching))
+        found = read_json(self.matching)
+        try:
+            return _matching(found)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise RunError(
+                f"{self.matching}: not what `avloc match-clusters` writes ({why(error)}); run it again"
+            ) from None
 
     def log_path(self, stage: int) -> Path:
         return self.stage(stage) / "log.jsonl"
 
     def states(self, stage: int) -> list[Path]:
         """States of an unfinished or finished training, newest last."""
-        return sorted(
-            path for path in self.stage(stage).glob("state-*.pt") if re.fullmatch(r"state-\d+\.pt", path.name)
-        )
+        return states_in(self.stage(stage))
+
+
+def _refuse_other_clusters(found: dict[str, Any]) -> None:
+    """ValueError for arrays of other types or shapes than a clustering has."""
+    labels = found["labels"]
+    if labels.ndim != 1 or labels.dtype.kind not in "iu" or found["ids"].shape != labels.shape:
+        raise ValueError(f"labels are {labels.dtype} {labels.shape}; expected a whole number for each id")
+    for name in ("centres", "dictionary"):
+        if name in found and (found[name].ndim != 2 or found[name].dtype.kind != "f"):
+            raise ValueError(f"{name} is {found[name].dtype} {found[name].shape}; expected numbers (K, C)")
+    if "clusters" in found and (found["clusters"].shape or found["clusters"].dtype.kind not in "iu"):
+        raise ValueError("clusters is no whole number")
+    most = len(found["dictionary"]) if "dictionary" in found else None
+    if labels.size and (labels.min() < 0 or (most is not None and labels.max() >= most)):
+        raise ValueError(f"labels lie between {labels.min()} and {labels.max()}; there are {most} clusters")
+
+
+def _matching(found: Any) -> dict[str, Any]:
+    """What is read of a matching; ValueError and the like for anything else."""
+    classes, assignment = found["classes"], found["assignment"]
+    if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
+        raise ValueError("classes are no names")
+    table = np.array(assignment)
+    if table.ndim != 2 or len(table) != len(classes) or not np.isin(table, (0, 1)).all():
+        raise ValueError("assignment is no table of 0 and 1 with a row for each class")
+    if not isinstance(found.get("clusters", ""), str):
+        raise ValueError("clusters is no text")
+    return dict(found)

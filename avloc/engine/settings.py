@@ -8,6 +8,7 @@ from pydantic import NonNegativeInt, PositiveInt
 
 from avloc.config import Section
 from avloc.errors import ConfigError
+from avloc.file_names import is_file_name
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,10 @@ def problems_of(part: Section, test: dict[str, Any], stages: int) -> list[str]:
     from avloc.protocols import named
 
     problems = []
+    if not is_file_name(part.path[-1]):
+        problems.append(
+            f"{part.where()}: the name of a test set becomes that of files; expected no slash and no dot before it"
+        )
     if "protocol" in test:
         try:
             protocol = named(test["protocol"])

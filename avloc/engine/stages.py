@@ -3,6 +3,7 @@
 import hashlib
 from pathlib import Path
 
+from avloc.engine.agreement import refuse_mixed
 from avloc.engine.checkpoints import load_weights, tensor_shape
 from avloc.engine.experiment import Experiment
 from avloc.engine.run import Run
@@ -56,6 +57,7 @@ def load_stage(experiment: Experiment, run: Run, number: int, phases: tuple[str,
     if number > 1 and localizer.uses_clusters and before.clusters.exists():
         _refuse_foreign_clusters(before.load_clusters(), experiment.build(1, pretrained=False), before)
     about = fill(experiment, localizer, number, path)
+    refuse_mixed(path, about, experiment.stage(number).train.select == "last")
     if (
         number > 1
         and localizer.uses_clusters

@@ -9,8 +9,11 @@ from typing import Any
 
 import torch
 
+from avloc import processes
 from avloc.engine import checkpoints
+from avloc.engine.agreement import read_log, refuse_other_training, states_in, write_log
 from avloc.engine.longer import extendable, phase_after_stop, place_in, plan_of, refuse_other_plan
+from avloc.engine.resuming import entries_of, kept_epochs, newest_whole, of_this_make
 from avloc.engine.stepping import Steps
 from avloc.errors import RunError
 from avloc.methods.base import Localizer, Phase, Train
@@ -81,35 +84,50 @@ def _used(optimizer: torch.optim.Optimizer, phases: list[Phase]) -> bool:
     return any(optimizer is other for phase in phases for other in phase.optimizers)
 
 
-def resume(localizer: Localizer, phases: list[Phase], folder: Path, about: Mapping[str, Any], made: Steps) -> Place:
-    """The localizer, the optimizers of its phases and `made` as the last state of the folder has them, and where that is."""
-    states = sorted(folder.glob("state-*.pt"))
+def resume(
+    localizer: Localizer,
+    phases: list[Phase],
+    folder: Path,
+    about: Mapping[str, Any],
+    merit: Callable[[dict[str, Any]], float],
+    made: Steps,
+) -> Place:
+    """Fill the localizer, its optimizers and `made` from the newest whole state of the folder, and say where it stands.
+
+    merit: how good an epoch is, by which weights were kept. A damaged state gives way to the one before, which a line says.
+    RunError where none is whole, for a state of another training, and where weights and log are not of the same one.
+    """
+    states = states_in(folder)
     if not states:
         return Place()
-    state = checkpoints.load_state(states[-1])
-    for name, value in about.items():
-        if state["about"].get(name, str(value)) != str(value):  # an older state does not hold all of them
-            raise RunError(
-                f"{folder} was trained with {name} {state['about'][name]}, now it is {value}; choose another --run"
-            )
-    entries = json.loads(state["log"])
-    refuse_other_plan(state, entries, phases, folder)
-    localizer.load_state_dict(state["weights"])
-    device = next(localizer.parameters()).device
-    localizer.memory = {name: value.to(device) for name, value in state["memory"].items()}
-    optimizers = _optimizers(phases)
-    for number, values in state["optimizers"].items():
-        optimizers[number].load_state_dict(values)
-    made.from_state(state)
-    phase, epoch = place_in(state, phases)
+    path, state = newest_whole(states)
+    with of_this_make(path):
+        for name, value in about.items():
+            known = state["about"].get(name, str(value))  # an older state does not hold all of them
+            if known != str(value):
+                raise RunError(f"{folder} was trained with {name} {known}, now it is {value}; choose another --run")
+        entries = entries_of(state)
+        refuse_other_training(folder, entries, kept_epochs(state["best"], entries, merit), about)
+        refuse_other_plan(state, entries, phases, folder)
+        localizer.load_state_dict(state["weights"])
+        device = next(localizer.parameters()).device
+        localizer.memory = {name: value.to(device) for name, value in state["memory"].items()}
+        optimizers = _optimizers(phases)
+        for number, values in state["optimizers"].items():
+            optimizers[number].load_state_dict(values)
+        made.from_state(state)
+        phase, epoch = place_in(state, phases)
+        kept = [optimizers[number] for number in state["optimizers"]]
+        place = Place(phase, epoch, state["done"], dict(state["best"]), entries)
+    if processes.is_first() and read_log(folder) != entries:  # it was killed between the two files
+        write_log(folder, entries)
     if phase < len(phases):
         log.info("going on after epoch %d", state["done"])
-    kept = [optimizers[number] for number in state["optimizers"]]
     if "plan" not in state and any(one not in kept for one in _needed_again(phases, phase, epoch)):
         log.warning("%s: an earlier version finished it and kept no averages of its optimizer: they start anew", folder)
     if phase == len(phases) and state.get("stopped") and state["plan"] != plan_of(phases):
         log.warning("%s: the training was ended by train.patience, so more epochs change nothing", folder)
-    return Place(phase, epoch, state["done"], state["best"], entries)
+    return place
 
 
 def _needed_again(phases: list[Phase], phase: int, epoch: int) -> list[torch.optim.Optimizer]:

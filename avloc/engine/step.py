@@ -88,3 +88,10 @@ def rate_factor(train: Train, phase: Phase, step: int, steps: int) -> float:
         factor *= 0.5 * (1 + math.cos(math.pi * (step % cycle) / cycle))
     epoch = step * phase.epochs // steps
     return factor * train.gamma ** sum(epoch >= milestone for milestone in train.milestones)
+
+
+def channels_last(localizer: nn.Module) -> None:
+    """Convolutions in the memory format that is quicker on most machines."""
+    for module in localizer.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            module.to(memory_format=torch.channels_last)

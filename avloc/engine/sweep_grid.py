@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
 from avloc.config import read_scalar
 from avloc.errors import ConfigError
 
@@ -79,7 +77,7 @@ def _refuse_doubles(text: str, values: list[str]) -> None:
 def _value(text: str, value: str) -> Any:
     try:
         return read_scalar(value)
-    except yaml.YAMLError:
+    except ValueError:
         raise ConfigError(f"--grid {text}: {value!r} is not a YAML value") from None
 
 

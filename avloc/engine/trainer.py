@@ -1,6 +1,5 @@
 """The loop that trains: it follows a Localizer's plan of Phases and names no method."""
 
-import json
 import logging
 import math
 import time
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 from avloc import processes
 from avloc.data.loader import Loader, seed_of
 from avloc.engine import checkpoints, contract
+from avloc.engine.agreement import states_in, write_log
 from avloc.engine.collect import Collector
 from avloc.engine.longer import out_of_patience, phase_after_stop
 from avloc.engine.states import Place, resume, write_state
@@ -21,7 +21,6 @@ from avloc.engine.step import Stepped, across_processes, rate_factor, train_step
 from avloc.engine.stepping import Steps, autocast
 from avloc.engine.validation import overlaps
 from avloc.errors import AvlocError, RunError
-from avloc.files import write_text
 from avloc.methods.base import Localizer, Phase, Train
 from avloc.progress import Progress, untold
 
@@ -54,7 +53,7 @@ def fit(
     if not total:
         raise AvlocError(f"train.epochs is {train.epochs}, so there is nothing to train; raise it")
     made = Steps(train, loaders["train"].device)
-    place = resume(localizer, phases, folder, about, made)
+    place = resume(localizer, phases, folder, about, lambda entry: _merit(entry, train.select), made)
     for entry in place.log:
         also(entry)
     objective = Stepped(localizer)
@@ -183,8 +182,8 @@ def _keep(
     if processes.is_first():
         write_state(localizer, phases, place, stopped, train, folder, about, before_writing, made)
         before_writing()
-        write_text(folder / "log.jsonl", "".join(json.dumps(line) + "\n" for line in place.log))
-        for old in sorted(folder.glob("state-*.pt"))[:-1]:
+        write_log(folder, place.log)
+        for old in states_in(folder)[: -train.keep_states]:
             old.unlink()
     processes.barrier()
 

@@ -51,27 +51,35 @@ def train_stage(
     progress: Progress | None,
     log_to: Sequence[str] = (),
 ) -> Trained:
+    experiment, where = open_run(config, run, overrides, longer=True)
+    with where.claimed("is training in this run"):
+        return _train(number, experiment, where, progress, log_to)
+
+
+def _train(
+    number: int, experiment: Experiment, where: Run, progress: Progress | None, log_to: Sequence[str]
+) -> Trained:
     import torch
 
     from avloc.engine.also_logged import also_logged
     from avloc.engine.contract import refuse_senses
     from avloc.engine.stages import clusters_id, fresh_stage, refuse_other_view, refuse_without_training, stage_one_run
+    from avloc.engine.step import channels_last
     from avloc.engine.trainer import fit
+    from avloc.engine.watched_store import refuse_harmful
 
-    experiment, where = open_run(config, run, overrides, longer=True)
     stage = experiment.stage(number)
     refuse_without_training(experiment, where, number)
     refuse_settings(experiment, stage, number)
     processes.join()
     device = device_of(stage.train.device)
     if stage.data.layout == "store":  # weights are downloaded in vain where the data is not there
-        for split in (stage.data.train, stage.data.validation):
-            if split is not None:
-                open_data(experiment, number, split)
+        for split in filter(None, (stage.data.train, stage.data.validation)):
+            refuse_harmful(open_data(experiment, number, split))
     localizer = fresh_stage(experiment, where, number, student=True).to(device)
     refuse_senses(localizer)
     refuse_other_view(localizer)
-    _channels_last(localizer)
+    channels_last(localizer)
     loaders, eyes_and_ears = batches_of(experiment, number, localizer, device, progress or untold)
     if processes.is_first():
         keep_config(experiment, where)
@@ -238,11 +246,3 @@ def _hold_the_same(one: Path, other: Path) -> bool:
         return one == other or content_of(one) == content_of(other)
     except DataError:
         return False
-
-
-def _channels_last(localizer: Localizer) -> None:
-    import torch
-
-    for module in localizer.modules():
-        if isinstance(module, torch.nn.Conv2d):
-            module.to(memory_format=torch.channels_last)

@@ -37,13 +37,13 @@ class Train:
     ``iou`` (of the maps with the validation boxes, highest mean), ``located`` (share of them with an IoU of 0.5 or more),
     or ``last``.
     patience: training ends early when no phase has become better for that many epochs; 0 for never.
-    device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; auto takes a GPU if there is one.
-    workers: processes that read the store; 0 reads in this process.
+    device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; auto takes a GPU if there is one. workers: that read the store; 0: none.
     resident: keep the training split on the device; None keeps it if it fits.
     keep: what happens to features of frozen encoders (visual, audio), which are the same in every epoch: kept in ``memory``,
     in files beside the ``store``, ``auto`` (in memory, or beside the store where they do not fit) or ``never``. They are kept
     where the view is not random in training, or where `versions` is set.
     versions: draw that many random views of each frame and sound once, and keep their features; a batch shows one of them.
+    keep_states: how many states of the last epochs stay; where the newest one is damaged, the training goes on from the next.
     val_transform: the view of validation frames; ``train`` augments them, as the released DSOL code does by accident.
     fused: PyTorch's fused form of the optimizer, which is faster and rounds otherwise in the last bits.
     zero_grad_none: False leaves zero gradients, so that unreached parameters go on moving by momentum and decay, as in
@@ -76,6 +76,7 @@ class Train:
     zero_grad_none: bool = True
     keep: Literal["auto", "memory", "store", "never"] = "auto"
     versions: NonNegativeInt = 0
+    keep_states: PositiveInt = 2
     val_transform: Literal["test", "train"] = "test"
 
     def make_optimizer(

@@ -8,10 +8,13 @@ from pydantic import BaseModel, Field, ValidationError
 from avloc.errors import AvlocError, DataError
 from avloc.files import read_json
 
+_Ends = tuple[float | None, float | None] | None
+
 
 class _Metric(BaseModel):
     value: float | None
-    ci95: tuple[float | None, float | None] | None = None
+    ci95: _Ends = None
+    ci95_by_video: _Ends = None
 
 
 class _Source(BaseModel):
@@ -40,6 +43,26 @@ class _Counts(BaseModel):
     evaluated: int
 
 
+class _Difference(BaseModel):
+    ci95_by_video: _Ends = None
+
+
+class _Compared(BaseModel):
+    metrics: dict[str, _Metric] = {}
+    difference: dict[str, _Difference | None] = {}
+
+
+class _Absent(BaseModel):
+    clips: int
+    auroc: float
+    false_alarm_rate: float
+
+
+class _Tells(BaseModel):
+    value: float
+    pairs: int
+
+
 class _Result(BaseModel):
     """What is looked at of a result; everything else in it is passed on."""
 
@@ -49,6 +72,10 @@ class _Result(BaseModel):
     counts: _Counts
     metrics: dict[str, _Metric]
     per_clip: list[_Clip]
+    set: str | None = None
+    comparisons: dict[str, _Compared] = {}
+    negative_sound: dict[str, _Absent] = {}
+    tells: _Tells | None = None
 
 
 def read_results(path: Path) -> list[dict[str, Any]]:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from avloc.plain_yaml import plain_yaml
 from avloc.standings.table import label
 
 
@@ -28,8 +27,8 @@ def about_run(path: Path) -> RunAbout | None:
         return None
     run = path.parent.parent
     try:
-        config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        config = plain_yaml((run / "config.yaml").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return None
     if not isinstance(config, dict) or not isinstance(config.get("method"), str):
         return None

@@ -101,6 +101,7 @@ def calibrate(
         weights=weights_of(experiment, where, number, localizer), seed=experiment.seed, data=about, test=tested,
         **rates_of(found, score, threshold),
     )  # fmt: skip
-    keep_config(experiment, where)
-    calibration.save(where)
+    with where.claimed("is training or calibrating in this run"):
+        keep_config(experiment, where)
+        calibration.save(where)
     return Calibrated(where.path, where.calibration, calibration)

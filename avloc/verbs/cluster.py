@@ -47,20 +47,28 @@ def cluster(
     --dictionary the numbers are those of the file, and a clip belongs to the cluster of the nearest direction; maps
     of an imported stage two are of the clusters of its dictionary.
     """
+    from avloc.engine.experiment import open_run
+    from avloc.engine.stages import stage_one_run
+
+    experiment, own = open_run(config, run, set)
+    where = stage_one_run(experiment, own)
+    with where.claimed("is training or clustering in this run"):
+        return _cluster(experiment, own, where, as_trained, dictionary)
+
+
+def _cluster(experiment: Any, own: Any, where: Any, as_trained: bool | None, dictionary: Path | None) -> Clustered:
     import numpy as np
 
     from avloc.clustering import Clusters, by_dictionary, cluster_objects, normalised_mutual_information, purity
     from avloc.data.loader import Loader
     from avloc.engine.checkpoints import load_weights
     from avloc.engine.collect import Collector
-    from avloc.engine.experiment import device_of, keep_config, open_run
-    from avloc.engine.stages import refuse_without_objects, stage_one_run, weights_id
+    from avloc.engine.experiment import device_of, keep_config
+    from avloc.engine.stages import refuse_without_objects, weights_id
     from avloc.engine.stores import open_data
     from avloc.errors import RunError
 
-    experiment, own = open_run(config, run, set)
     processes.join()
-    where = stage_one_run(experiment, own)
     stage = experiment.stage(1)
     refuse_without_objects(experiment, where)
     localizer: Any = experiment.build(1, pretrained=False)

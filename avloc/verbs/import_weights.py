@@ -69,12 +69,21 @@ def import_into_run(
 
     From Python: `avloc.import_weights` returns the model without a run.
     """
-    from avloc.engine.card import metadata_of_import
-    from avloc.engine.checkpoints import save_weights
-    from avloc.engine.experiment import keep_config, read_experiment
     from avloc.engine.run import Run
 
     published, where = _published(method, stage, path), Run(run)
+    with where.claimed("is training in this run, or importing weights into it"):
+        return _import(published, where, dictionary, config, set)
+
+
+def _import(
+    published: "_Published", where: "Run", dictionary: Path | None, config: Path | None, set: Sequence[str]
+) -> Imported:
+    from avloc.engine.card import metadata_of_import
+    from avloc.engine.checkpoints import save_weights
+    from avloc.engine.experiment import keep_config, read_experiment
+
+    method, stage, path = published.method, published.stage, published.path
     fresh = not where.config.exists()
     if not fresh and (config is not None or set):
         raise AvlocError(f"{where.config}: there is a configuration already; leave --config and --set out")
@@ -83,7 +92,7 @@ def import_into_run(
     phase = localizer.weights_from[0]
     file = where.stage(stage) / f"{phase}.safetensors"
     if file.exists():
-        raise AvlocError(f"{file}: there are weights already; choose another --run, or remove them")
+        raise AvlocError(f"{file}: there are weights already; choose another --run")
     if fresh:
         keep_config(experiment, where)
     card = metadata_of_import(experiment.source.values)
@@ -189,6 +198,7 @@ def _state_of(path: Path) -> "Mapping[str, Tensor]":
     for wrapper in ("state_dict", "model_state_dict", "model"):
         if isinstance(state, Mapping) and isinstance(state.get(wrapper), Mapping):
             state = state[wrapper]
-    if not isinstance(state, Mapping) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+    named = isinstance(state, Mapping) and all(isinstance(name, str) for name in state)
+    if not named or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise AvlocError(f"{path}: holds no state dict (names and tensors); give the authors' checkpoint")
     return state

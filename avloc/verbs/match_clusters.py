@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from avloc.options import Config, RunFolder, Set, verb
 
@@ -31,17 +31,24 @@ def match_clusters(
 
     The clusters of the run are matched with the true classes of the training clips. Writes matching.json.
     """
+    from avloc.engine.experiment import open_run
+    from avloc.engine.stages import stage_one_run
+
+    experiment, own = open_run(config, run, set)
+    where = stage_one_run(experiment, own)
+    with where.claimed("is training or clustering in this run"):
+        return _match(experiment, where, random_draws)
+
+
+def _match(experiment: Any, where: Any, random_draws: int | None) -> Matched:
     import numpy as np
 
     from avloc.clustering import match_clusters as match
-    from avloc.engine.experiment import open_run
-    from avloc.engine.stages import clusters_id, refuse_without_objects, stage_one_run
+    from avloc.engine.stages import clusters_id, refuse_without_objects
     from avloc.engine.stores import open_data
     from avloc.errors import DataError, RunError
     from avloc.files import write_json
 
-    experiment, own = open_run(config, run, set)
-    where = stage_one_run(experiment, own)
     stage = experiment.stage(1)
     if not where.clusters.exists():
         refuse_without_objects(experiment, where)

@@ -62,7 +62,7 @@ def again(two, tmp_path) -> Path:
 
 
 def test_a_run_of_an_earlier_version_goes_on_and_says_what_it_lacks(again, caplog):
-    path = next((again / "stage1").glob("state-*.pt"))
+    path = max((again / "stage1").glob("state-*.pt"))
     state = load_state(path)
     for key in ("epochs", "finished", "plan", "spent", "stopped"):
         del state[key]
@@ -125,7 +125,7 @@ def test_a_training_that_gets_no_better_stops_and_stays_so(store, tmp_path, capl
     monkeypatch.setattr(trainer, "_merit", lambda entry, select: merits.get(entry["epoch"], 9.0))
     config = configured(tmp_path, store, 6, select="iou", patience=2)
     assert avloc.train_stage1(config, tmp_path / "run").epochs == 4
-    state = load_state(next((tmp_path / "run" / "stage1").glob("state-*.pt")))
+    state = load_state(max((tmp_path / "run" / "stage1").glob("state-*.pt")))
     assert state["stopped"] and state["finished"]
     assert avloc.train_stage1(run=tmp_path / "run").epochs == 4
     avloc.train_stage1(run=tmp_path / "run", set="stage1.train.epochs=9")

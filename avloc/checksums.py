@@ -1,0 +1,65 @@
+"""SHA-256 of what files hold: written beside the values, and compared when these are read."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: the name of the checksum, beside the arrays of a .npz and in the metadata of weights
+NAME = "sha256"
+DAMAGED = "its content is not what its checksum (SHA-256) says: the file is damaged"
+
+
+def of_arrays(arrays: Mapping[str, NDArray[Any]]) -> str:
+    """Of names, types, shapes and bytes of all arrays but the checksum itself."""
+    found = hashlib.sha256()
+    for name in sorted(arrays):
+        if name != NAME:
+            one = np.ascontiguousarray(arrays[name])
+            found.update(f"{name}\0{one.dtype.str}\0{arrays[name].shape}\0".encode())
+            found.update(one.tobytes())
+    return found.hexdigest()
+
+
+def with_checksum(arrays: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    """The arrays, and that of their checksum."""
+    plain = {name: np.asarray(value) for name, value in arrays.items()}
+    return {**plain, NAME: np.array(of_arrays(plain))}
+
+
+def refuse_damaged(arrays: Mapping[str, NDArray[Any]]) -> bool:
+    """Whether there is a checksum, which earlier versions did not write; ValueError where it is of other arrays."""
+    if NAME not in arrays:
+        return False
+    if str(arrays[NAME]) != of_arrays(arrays):
+        raise ValueError(DAMAGED)
+    return True
+
+
+def of_values(value: Any) -> str:
+    """Of plain values and tensors within dicts, lists and tuples, such as the state of a training."""
+    found = hashlib.sha256()
+    _add(found, value)
+    return found.hexdigest()
+
+
+def _add(found: Any, value: Any) -> None:
+    if isinstance(value, Mapping):
+        found.update(f"{{{len(value)}\0".encode())
+        for name in value:  # in their order, which dicts keep
+            _add(found, name)
+            _add(found, value[name])
+    elif isinstance(value, list | tuple):
+        found.update(f"[{len(value)}\0".encode())
+        for one in value:
+            _add(found, one)
+    elif hasattr(value, "detach"):  # a tensor
+        import torch
+
+        plain = value.detach().cpu().contiguous()
+        found.update(f"tensor\0{plain.dtype}\0{tuple(plain.shape)}\0".encode())
+        found.update(plain.reshape(-1).view(torch.uint8).numpy().tobytes())
+    else:
+        found.update(f"{type(value).__name__}\0{value!r}\0".encode())

@@ -1,0 +1,81 @@
+"""Faults of the machine, in one line each: no memory, no room, too many open files, a terminal that is gone."""
+
+import errno
+import os
+import re
+from typing import Any
+
+from avloc.files import system_error
+
+LOWER = "lower train.batch_size or train.workers, set train.resident: false, or give fewer --jobs"
+_MEMORY = ("can't allocate memory", "std::bad_alloc", "Insufficient memory", "MDB_MAP_FULL", "Cannot allocate memory")
+_GPU = ("CUDA out of memory", "STATUS_ALLOC_FAILED", "CUDA error: out of memory")
+_REMEDIES = {
+    errno.EMFILE: "raise the limit of open files (ulimit -n), or lower train.workers",
+    errno.ENFILE: "the machine has too many open files; end other programs",
+    errno.ENOSPC: "free space, or choose another folder",
+    errno.EDQUOT: "the quota is used up; free space, or choose another folder",
+    errno.EROFS: "the disk is read-only; choose another folder",
+    errno.EAGAIN: "the system starts no further process or thread; give fewer --jobs, or raise ulimit -u",
+}
+_AGAIN = "nothing is known to be wrong with the file; run the command again"
+_TOLD = {
+    errno.EACCES,
+    errno.EPERM,
+    errno.EIO,
+    errno.ESTALE,
+    errno.ETIMEDOUT,
+    errno.EHOSTDOWN,
+    errno.ENOTCONN,
+    errno.EFBIG,
+}
+
+
+def fault_of(error: BaseException) -> str | None:
+    """What the machine lacked, and what to lower; None for any other error, which is a bug of avloc."""
+    text = str(error)
+    if type(error).__name__ == "OutOfMemoryError" or any(words in text for words in _GPU):
+        return "the memory of the GPU is used up; lower train.batch_size, or use train.precision: bf16"
+    if isinstance(error, MemoryError) or (_foreign(error) and any(words in text for words in _MEMORY)):
+        return f"the memory of this machine is used up; {LOWER}"
+    if isinstance(error, RuntimeError) and "DataLoader worker" in text and "exited unexpectedly" in text:
+        return f"a process that reads clips was ended, mostly for want of memory; {LOWER}"
+    if isinstance(error, RuntimeError) and "can't start new thread" in text:
+        return _REMEDIES[errno.EAGAIN]
+    number = getattr(error, "errno", None) if isinstance(error, OSError) else None
+    number = number if number is not None else system_error(error)
+    hidden = re.search(r"Too many open files|\(24\)", text) if isinstance(error, RuntimeError) else None
+    number = errno.EMFILE if hidden else number
+    if number not in _REMEDIES and number not in _TOLD:
+        return None
+    where = getattr(error, "filename", None)
+    place = f"{os.fsdecode(where)}: " if isinstance(where, str | bytes) else ""
+    return f"{place}{os.strerror(number)}; {_REMEDIES.get(number, _AGAIN)}"
+
+
+def _foreign(error: BaseException) -> bool:
+    """Whether it comes from a library that has no class for a want of memory."""
+    return isinstance(error, RuntimeError) or type(error).__module__.split(".")[0] in ("cv2", "lmdb", "av")
+
+
+class Forgiving:
+    """A stream that may fail without harm: whoever reads the progress of a training must not be able to end it."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        try:
+            self._stream.write(text)
+        except (OSError, ValueError):  # a full disk, a terminal that is gone, a stream that was closed
+            return 0
+        return len(text)
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except (OSError, ValueError):
+            return

@@ -1,0 +1,98 @@
+"""Whether weights, log and state of a stage are of one training: two trainings on one run, or a copied file, mix them."""
+
+import json
+import re
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from avloc.engine.checked_weights import read_weights
+from avloc.errors import RunError
+from avloc.files import refused, write_text
+
+Entry = dict[str, Any]
+_ADVICE = "two commands may have trained this run, or a file was copied into it: train again in another --run"
+WAIT = 0.5  # s, in which a training that is under way has written the next of the three files
+
+
+def states_in(folder: Path) -> list[Path]:
+    """States of a training, newest last."""
+    return sorted(path for path in folder.glob("state-*.pt") if re.fullmatch(r"state-\d+\.pt", path.name))
+
+
+def read_log(folder: Path) -> list[Entry]:
+    """Entries of a training's log, none where there is no log; RunError where it is anything else."""
+    path = folder / "log.jsonl"
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        found = [json.loads(line) for line in lines if line.strip()]
+        for entry in found:
+            if not isinstance(entry["epoch"], int) or not isinstance(entry["phase"], str):
+                raise ValueError("an epoch is no number, or a phase no name")
+        return found
+    except FileNotFoundError:
+        return []
+    except json.JSONDecodeError as error:
+        raise RunError(f"{path}: a line is not JSON ({error.msg}); move this file away to leave it out") from None
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        raise RunError(refused(path, error, "the run's weights are not harmed: move this file away")) from None
+
+
+def write_log(folder: Path, log: Sequence[Entry]) -> None:
+    write_text(folder / "log.jsonl", "".join(json.dumps(line) + "\n" for line in log))
+
+
+def refuse_other_training(
+    folder: Path, log: Sequence[Entry], best: Mapping[str, int], about: Mapping[str, Any]
+) -> None:
+    """RunError unless the folder's log and weights are those of a state that a training would go on from.
+
+    log: entries of the state. best: of each phase the epoch whose weights were kept. A training is killed between two files
+    too: weights may be of an epoch after the state, and the log may lack the last one.
+    """
+    written, done = read_log(folder), len(log)
+    common = min(len(written), done)
+    if written and (len(written) < done - 1 or written[:common] != list(log[:common])):
+        raise RunError(f"{folder}/log.jsonl tells of another training than the state of epoch {done}; {_ADVICE}")
+    for phase, epoch in best.items():
+        path = folder / f"{phase}.safetensors"
+        _, said = read_weights(path, f"the state of epoch {done} needs it; {_ADVICE}", f"{_ADVICE}")
+        found = said.get("epoch", "")
+        if found.isdecimal() and int(found) != epoch and int(found) <= done:
+            raise RunError(f"{path} is of epoch {found}, by the state of epoch {done} it is of {epoch}; {_ADVICE}")
+        other = next(
+            (name for name in ("data", "seed") if said.get(name, str(about.get(name))) != str(about.get(name))), None
+        )
+        if other is not None:
+            raise RunError(f"{path} was trained with {other} {said[other]}, not {about.get(other)}; {_ADVICE}")
+
+
+def refuse_mixed(weights: Path, about: Mapping[str, str], last: bool) -> None:
+    """RunError where the weights that are to be used are not of the training that log and states beside them tell of.
+
+    about: what the weights say of themselves. last: whether the last epoch of a phase is kept, not the best one. What a
+    training that is under way has written only in part is looked at again after a moment.
+    """
+    if _mixed(weights, about, last) is not None:
+        time.sleep(WAIT)
+        _, about = read_weights(weights, "train the stage", "train the stage again")
+        found = _mixed(weights, about, last)
+        if found is not None:
+            raise RunError(f"{found}; {_ADVICE}")
+
+
+def _mixed(weights: Path, about: Mapping[str, str], last: bool) -> str | None:
+    log, states = read_log(weights.parent), states_in(weights.parent)
+    said = about.get("epoch", "")
+    if not log or not said.isdecimal() or "imported_from" in about:
+        return None
+    epoch, count = int(said), len(log)
+    newest = int(states[-1].stem.removeprefix("state-")) if states else count
+    if abs(newest - count) > 1:
+        return f"{states[-1]} is of epoch {newest}, but log.jsonl beside it ends with epoch {count}"
+    mine = [entry["epoch"] for entry in log if entry["phase"] == about.get("phase", weights.stem)]
+    if epoch > count + 1 or (last and mine and epoch < mine[-1]) or (epoch <= count and mine and epoch not in mine):
+        expected = mine[-1] if mine else count
+        return f"{weights} is of epoch {epoch}, but log.jsonl beside it says {expected}"
+    return None

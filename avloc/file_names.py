@@ -1,0 +1,28 @@
+"""Names that come out of files and become names of files: one part of a path, which stays in its folder."""
+
+import os
+import unicodedata
+
+from avloc.errors import AvlocError
+from avloc.naming import brief, printable
+
+LONGEST = 150  # bytes, which leaves room for endings and the temporary name beside it
+
+
+def is_file_name(name: str) -> bool:
+    """Whether a text can be one part of a path: no slash, no control character, no dots alone, and not too long."""
+    if not name or name.startswith(".") or "/" in name or "\\" in name:
+        return False
+    if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name):
+        return False
+    return len(os.fsencode(name)) <= LONGEST
+
+
+def as_file_name(name: str, what: str) -> str:
+    """The name, if it can name a file; AvlocError otherwise. what: of which thing it is, "the split"."""
+    if not is_file_name(name):
+        raise AvlocError(
+            f"{what} {brief(printable(name))!r} cannot name a file; expected no slash, no dot at its beginning, no control "
+            f"character, and {LONGEST} bytes at most"
+        )
+    return name

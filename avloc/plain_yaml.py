@@ -1,0 +1,100 @@
+"""YAML that somebody else may have written: its size, depth and aliases are limited, and whatever is wrong is one error."""
+
+import re
+from typing import Any
+
+import yaml
+
+from avloc.files import why
+
+LONGEST = 4 << 20  # characters of a file
+MOST = 100_000  # values of a file, those that aliases repeat counted each time
+DEEPEST = 50
+
+
+class NotYaml(ValueError):
+    """What is wrong, in one line. line: where, counted from 1."""
+
+    def __init__(self, what: str, line: int = 1) -> None:
+        self.line = line
+        super().__init__(what)
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as people write it: 1e-4 is a number, as in YAML 1.2."""
+
+
+_Loader.yaml_implicit_resolvers = {key: list(value) for key, value in yaml.SafeLoader.yaml_implicit_resolvers.items()}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+)
+
+
+def compose(text: str) -> yaml.Node | None:
+    """The root of a document, None where it is empty; NotYaml for anything that is no YAML, or too much of it."""
+    if len(text) > LONGEST:
+        raise NotYaml(f"{len(text)} characters; expected no more than {LONGEST}")
+    try:
+        _refuse_too_much(text)
+        found: yaml.Node | None = yaml.compose(text, Loader=_Loader)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise NotYaml(_line(error.problem or error.context or "cannot be read"), line) from None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise NotYaml(f"the character U+{ord(text[error.position]):04X} is not allowed", line) from None
+    except (ValueError, OverflowError, RecursionError) as error:  # such as an escape beyond Unicode
+        raise NotYaml(_line(error)) from None
+    return found
+
+
+def value_of(node: yaml.Node) -> Any:
+    """What a node stands for, in plain types; NotYaml where it stands for nothing, as ``!!bool abc`` does."""
+    line = node.start_mark.line + 1
+    try:
+        return _Loader("").construct_object(node, deep=True)
+    except yaml.MarkedYAMLError as error:
+        raise NotYaml(_line(error.problem or error.context or "not a value"), line) from None
+    except KeyError:
+        raise NotYaml(f"{node.value!r:.60} is no value of the kind {node.tag.rpartition(':')[2]}", line) from None
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        raise NotYaml(_line(error), line) from None
+
+
+def plain_yaml(text: str) -> Any:
+    """The value of a document, None where it is empty; errors as those of `compose` and `value_of`."""
+    node = compose(text)
+    return None if node is None else value_of(node)
+
+
+def _refuse_too_much(text: str) -> None:
+    """NotYaml for values within values beyond DEEPEST, and for aliases that repeat more than MOST, before anything is built."""
+    sizes: dict[str, int] = {}
+    open_ones: list[
+        tuple[str | None, int]
+    ] = []  # anchors of the collections that are open, and how many values came before
+    count = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        line = event.start_mark.line + 1 if event.start_mark else 1
+        if isinstance(event, yaml.AliasEvent):
+            if any(anchor == event.anchor for anchor, _ in open_ones):
+                raise NotYaml(f"*{event.anchor} is within itself", line)
+            count += sizes.get(event.anchor or "", 0)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            anchor, before = open_ones.pop()
+            if anchor is not None:
+                sizes[anchor] = count - before
+        elif isinstance(event, yaml.NodeEvent):
+            count += 1
+            if isinstance(event, yaml.CollectionStartEvent):
+                open_ones.append((event.anchor, count))
+                if len(open_ones) > DEEPEST:
+                    raise NotYaml(f"values within values, more than {DEEPEST} deep", line)
+            elif event.anchor is not None:
+                sizes[event.anchor] = 1
+        if count > MOST:
+            raise NotYaml(f"more than {MOST} values, those of aliases among them", line)
+
+
+def _line(error: object) -> str:
+    return why(error) if isinstance(error, Exception) else str(error).strip().splitlines()[0]

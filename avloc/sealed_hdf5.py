@@ -1,0 +1,121 @@
+"""HDF5 files of avloc with a checksum before their first byte, and files of others tried in a process of their own.
+
+libhdf5 may crash or never end on damaged bytes. A file whose checksum is right holds what avloc wrote, so it is read at once;
+any other one is read from end to end in another process first.
+"""
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from errno import ENOMEM
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from avloc.checksums import DAMAGED
+
+if TYPE_CHECKING:
+    import h5py
+
+BLOCK = 1024  # bytes before the HDF5 file proper, which HDF5 leaves to its users
+LIMIT = 60.0  # s of processor time that reading a foreign file may take
+_TITLE = b"avloc sha256 "
+
+
+@contextmanager
+def sealed_file(path: Path) -> "Iterator[h5py.File]":
+    """A new HDF5 file that gets its checksum when it is complete."""
+    import h5py
+
+    with h5py.File(path, "w", userblock_size=BLOCK) as file:
+        yield file
+    seal(path)
+
+
+def seal(path: Path) -> None:
+    """Write the checksum of a finished file into its user block, which must have been left free for it (BLOCK bytes)."""
+    with open(path, "r+b") as file:
+        digest = _digest(file)
+        file.seek(0)
+        file.write((_TITLE + digest.encode() + b"\n").ljust(BLOCK, b"\0"))
+
+
+def sealed(path: Path) -> bool:
+    """Whether a file carries the checksum of its content; ValueError where that is of other content.
+
+    OSError where the system does not give the file.
+    """
+    with open(path, "rb") as file:
+        block = file.read(BLOCK)
+        ours = block.startswith(_TITLE)
+        if not ours and not _has_user_block(file):
+            return False
+        if not ours or block != (_TITLE + _digest(file).encode() + b"\n").ljust(BLOCK, b"\0"):
+            raise ValueError(DAMAGED)
+        return True
+
+
+def _has_user_block(file: Any) -> bool:
+    """Whether the HDF5 file begins where a sealed one does."""
+    for start in (0, 512):
+        file.seek(start)
+        if file.read(8) == b"\x89HDF\r\n\x1a\n":
+            return False
+    file.seek(BLOCK)
+    return bool(file.read(8) == b"\x89HDF\r\n\x1a\n")
+
+
+def _digest(file: Any) -> str:
+    found = hashlib.sha256()
+    file.seek(BLOCK)
+    while part := file.read(1 << 20):
+        found.update(part)
+    return found.hexdigest()
+
+
+def refuse_harmful(path: Path) -> None:
+    """ValueError for a file without a right checksum whose reading crashes, or takes LIMIT seconds of processor time.
+
+    What is only wrong in it is told by whoever reads it then. OSError as `sealed` has it.
+    """
+    if sealed(path):
+        return
+    code = f"import sys; sys.path[:] = {sys.path!r}; from avloc.sealed_hdf5 import _try; _try({str(path)!r})"
+    nothing = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    try:
+        found = subprocess.run([sys.executable, "-c", code], check=False, **nothing)  # type: ignore[call-overload]
+    except OSError:  # where no process can be started, nothing saves this one from the library
+        return
+    if found.returncode < 0:
+        import signal
+
+        late = -found.returncode in (signal.SIGXCPU, signal.SIGKILL)
+        how = "does not end" if late else f"crashes ({signal.Signals(-found.returncode).name})"
+        raise ValueError(f"reading it {how}")
+    if found.returncode == ENOMEM:
+        raise OSError(ENOMEM, os.strerror(ENOMEM))
+
+
+def _try(path: str) -> None:
+    """Read all of a file, as a process that may be lost; errors are of no interest here."""
+    import resource
+    from contextlib import suppress
+
+    _, most = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (int(LIMIT), most))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+    from avloc.plain_hdf5 import dataset, is_group, open_hdf5, told
+
+    with suppress(OSError, ValueError, MemoryError), open_hdf5(Path(path)) as file:
+        for name in list(file):
+            with suppress(OSError, ValueError, MemoryError):
+                if not is_group(file, name):
+                    found = dataset(file, name, "any")
+                    with told():
+                        for part in found.iter_chunks() if found.chunks else [()]:
+                            found[part]
+        with suppress(OSError, ValueError), told():
+            dict(file.attrs)

@@ -1,0 +1,51 @@
+"""Temporary files, named after the process that writes them, so that those of a killed one can be removed."""
+
+import hashlib
+import os
+import re
+import socket
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+LONGEST = 160  # bytes of a name that are kept whole, so that the temporary one is not too long
+_OURS = re.compile(r"^\..+\.([0-9a-f]{8})-(\d+)\.[a-z0-9_]{8}(\.[^.]*)?$")
+_CLEANED: set[Path] = set()  # folders that this process has looked through
+
+
+def prefix_of(path: Path) -> str:
+    """How the name of a temporary file of this process begins."""
+    name = path.name if len(os.fsencode(path.name)) <= LONGEST else path.name[: LONGEST // 4]
+    return f".{name}.{_machine()}-{os.getpid()}."
+
+
+def remove_left_behind(folder: Path) -> None:
+    """Remove the temporary files of processes of this machine that have ended; once for each folder and process."""
+    if folder in _CLEANED:
+        return
+    _CLEANED.add(folder)
+    with suppress(OSError):
+        for name in os.listdir(folder):
+            found = _OURS.match(name) if name.startswith(".") else None
+            if found and found[1] == _machine() and not _lives(int(found[2])):
+                (folder / name).unlink(missing_ok=True)
+
+
+@cache
+def _machine() -> str:
+    """Where a number is that of one process: this machine since it was started, and containers apart."""
+    parts = [socket.gethostname()]
+    for place in ("/proc/sys/kernel/random/boot_id", "/proc/self/ns/pid"):
+        with suppress(OSError):
+            parts.append(os.readlink(place) if "ns" in place.split("/") else Path(place).read_text())
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:8]
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True
+    return True

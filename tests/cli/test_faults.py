@@ -1,0 +1,70 @@
+"""What the machine lacks is told in one line with what to lower; bugs of avloc keep their traceback."""
+
+import errno
+import io
+import os
+import sys
+
+import pytest
+import torch
+
+from avloc.cli.faults import Forgiving, fault_of
+from avloc.cli.show import guarded, of_worker
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (MemoryError(), "the memory of this machine is used up; lower train.batch_size"),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), "the memory of this machine"),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), "the memory of the GPU is used up"),
+        (RuntimeError("CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"), "the memory of the GPU is used up"),
+        (OSError(errno.EMFILE, "x", "/a/b"), "/a/b: Too many open files; raise the limit of open files"),
+        (RuntimeError("unable to open shared memory object: Too many open files (24)"), "Too many open files"),
+        (OSError(errno.ENOSPC, "x"), "No space left on device; free space"),
+        (PermissionError(errno.EACCES, "x", "/a"), "/a: Permission denied; nothing is known to be wrong"),
+        (RuntimeError("DataLoader worker (pid 3) exited unexpectedly"), "a process that reads clips was ended"),
+        (RuntimeError("can't start new thread"), "starts no further process"),
+    ],
+)
+def test_a_fault_of_the_machine_is_one_line(error, told):
+    found = fault_of(error)
+    assert found is not None and told in found and "\n" not in found
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("x"), KeyError("y"), RuntimeError("shape mismatch"), FileNotFoundError(2, "x")]
+)
+def test_any_other_error_is_a_bug(error):
+    assert fault_of(error) is None
+
+
+def test_a_command_ends_in_the_line_with_status_2(capsys):
+    @guarded
+    def command() -> None:
+        raise MemoryError
+
+    with pytest.raises(Exception) as error:
+        command()
+    assert getattr(error.value, "exit_code", None) == 2
+    assert capsys.readouterr().err.startswith("avloc: the memory of this machine is used up")
+
+
+class Full(io.StringIO):
+    def write(self, text: str) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def flush(self) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_stream_that_fails_is_forgiven(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Forgiving(Full()))
+    print("progress", file=sys.stderr)
+    assert not sys.stderr.isatty()
+
+
+def test_the_error_of_a_process_of_the_loader_is_its_last_line():
+    told = "Caught DataError in DataLoader worker process 0.\nOriginal Traceback (most recent call last):\n  File\n"
+    assert of_worker(told + "avloc.errors.DataError: a.h5: broken; again\n") == "a.h5: broken; again"
+    assert of_worker("a.h5: broken") == "a.h5: broken"

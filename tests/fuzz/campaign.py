@@ -1,0 +1,43 @@
+"""Many damaged inputs of one area, and what became of them."""
+
+import random
+import time
+
+from tests.fuzz.areas import AREAS, damaged
+from tests.fuzz.made import Made
+from tests.fuzz.outcomes import Tally, attempt, little_memory
+
+
+def run_area(made: Made, area: str, examples: int, seed: int) -> Tally:
+    """An area's share of all examples; a number and the seed make one again."""
+    share, inputs_of = AREAS[area]
+    tally, inputs = Tally(), list(inputs_of(made))
+    for one in (one for one in inputs if one.taken):
+        one.read()  # whole, it must be read: else nothing of this means anything
+    with little_memory():
+        for number in range(max(round(share * examples), len(inputs))):
+            chance = random.Random(f"{seed}/{area}/{number}")
+            one = inputs[number % len(inputs)]
+            attempt(tally, f"seed {seed}, example {number} ({one.path.name})", damaged(one, chance), one.whole)
+    return tally
+
+
+if __name__ == "__main__":
+    import sys
+    import tempfile
+    from pathlib import Path
+
+    from tests.fuzz.made import make_all
+
+    count, start = int(sys.argv[1]), int(sys.argv[2])
+    with tempfile.TemporaryDirectory() as folder:
+        whole = make_all(Path(folder) / "made")
+        for name in sys.argv[3:] or AREAS:
+            began = time.process_time()
+            found = run_area(whole, name, count, start)
+            print(
+                f"{name}: {found.inputs} inputs, {found.refused} refused, {time.process_time() - began:.1f} s",
+                flush=True,
+            )
+            for line in found.lines():
+                print("   ", line, flush=True)

@@ -1,0 +1,22 @@
+"""Every reader and command on damaged files: a right result or one line, never a traceback, a hang, a crash, or a wrong
+result that is believed.
+
+    pytest -m fuzz --examples 50000 --fuzz-seed 7
+"""
+
+import pytest
+
+from tests.fuzz.areas import AREAS
+from tests.fuzz.campaign import run_area
+
+pytestmark = pytest.mark.fuzz
+
+
+@pytest.mark.parametrize("area", AREAS)
+def test_a_damaged_input_is_refused_in_a_line_or_read_as_it_is(made, area, pytestconfig, record_property):
+    examples, seed = pytestconfig.getoption("--examples"), pytestconfig.getoption("--fuzz-seed")
+    found = run_area(made, area, examples, seed)
+    record_property(
+        "fuzz", f"{found.inputs} inputs, {found.refused} refused in a line, {sum(found.count.values())} findings"
+    )
+    assert not found.findings, "\n".join(found.lines())
