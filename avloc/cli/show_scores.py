@@ -102,8 +102,11 @@ def show_hearing(result: Any) -> None:
         table("sounds that nothing in view makes", columns, rows, right=(1, 2, 3))
     told = result.extra.get("tells")
     if told:
-        share = percent(told["value"])
-        print(f"what sounds has the higher map in {share} % of {told['pairs']} pairs with a silent object (chance: 50)")
+        share, within = percent(told["value"]), told.get("ci95_by_video")
+        sure = f" [{percent(within[0])}, {percent(within[1])}]" if within else ""
+        print(
+            f"what sounds has the higher map in {share} %{sure} of {told['pairs']} pairs with a silent object (chance: 50)"
+        )
 
 
 def own_name(metrics: Mapping[str, Any], name: str) -> str:

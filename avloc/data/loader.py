@@ -20,9 +20,11 @@ from avloc.data.kept import Kept
 from avloc.data.labels import Labels
 from avloc.data.memory import stays_in_memory
 from avloc.data.nothing import nothing
+from avloc.data.optical_flow import flow_pictures
 from avloc.data.plans import Indices, Plan, anew, draw_plan, video_numbers, with_partners
 from avloc.data.raw_batches import Parts, RawBatch, gathered
 from avloc.data.store import Store
+from avloc.errors import DataError
 
 
 @dataclass
@@ -39,6 +41,7 @@ class Batch:
     proposals, proposal_classes: (B, 1, R, 4) and (B, 1, R), places of `frame` that may show an object, xyxy in [0, 1], and
     the class of each, -1 if unknown; of all F `frames` where these are there, (B, F, R, ...).
     partner_frame, partner_sound: for each clip a frame of one that looks alike, the sound of one that sounds alike.
+    motion: (B, 2, H, W), the optical flow from each frame to the next one of its clip.
     noise: (n, ...) sounds that nothing in view makes, silence among them, in the form of `sound`; in training only.
     """
 
@@ -59,6 +62,7 @@ class Batch:
     noise: Tensor | None = None
     sound2: Tensor | None = None
     partner_frame: Tensor | None = None
+    motion: Tensor | None = None
     partner_sound: Tensor | None = None
 
     def __len__(self) -> int:
@@ -122,6 +126,11 @@ class Loader:
             boxes, kinds = torch.from_numpy(labels.proposals), torch.from_numpy(labels.proposal_classes)
             self._proposals = boxes.to(device), kinds.to(device)
         self.kept = kept or Kept()
+        self._moves = getattr(senses, "motion", None) is not None
+        if self._moves and store.frames_per_clip < 2:
+            raise DataError(
+                f"{store.path} has one frame for each clip, so no optical flow; prepare it with more, or set model.flow to none"
+            )
         self._raw: tuple[Tensor | None, Tensor | None] | None = None
         everything = self.kept.frames is not None and self.kept.sounds is not None
         if not everything and stays_in_memory(store, device, resident):
@@ -179,10 +188,10 @@ class Loader:
         if self._raw is not None:
             frames, sounds = self._raw
             for part in parts:
-                yield part, gathered(frames, sounds, part, every)
+                yield part, gathered(frames, sounds, part, every, self._moves)
             return
         reader = DataLoader(
-            Parts(self.store, parts, every, self.kept.frames is None, self.kept.sounds is None),
+            Parts(self.store, parts, every, self.kept.frames is None, self.kept.sounds is None, self._moves),
             batch_size=None,
             num_workers=self.workers,
             pin_memory=self.device.type == "cuda",
@@ -193,7 +202,9 @@ class Loader:
 
     def _batch(self, part: Plan, raw: RawBatch, generator: Generator | None) -> Batch:
         index = torch.from_numpy(part.clips).to(self.device)
+        state = None if generator is None else generator.get_state()
         frame = self._seen(raw.frames, part.clips, part.picks, generator)
+        motion = self._moving(raw, generator, state)
         sound, waveform = self._heard(raw.sounds, part.heard, generator)
         batch = Batch(
             frame,
@@ -202,6 +213,7 @@ class Loader:
             index=index,
             video=self._videos[index],
             labels=self._labels[index],
+            motion=motion,
         )
         if self.senses.views == 2:
             batch.view2 = self._seen(raw.frames, part.clips, part.picks, generator)
@@ -227,6 +239,13 @@ class Loader:
             batch.negative = self._seen(raw.negatives, part.negative_clips, part.negative_picks, generator)
             batch.negative_index = torch.from_numpy(part.negative_clips).to(self.device)
         return batch
+
+    def _moving(self, raw: RawBatch, generator: Generator | None, state: Tensor | None) -> Tensor | None:
+        """The flow, seen with the draws of the frame itself, whose generator was in this state."""
+        if raw.before is None or raw.after is None:
+            return None
+        draws = None if state is None else Generator().set_state(state)
+        return self.senses.motion(flow_pictures(raw.before, raw.after), draws)[:, :2]  # type: ignore[attr-defined]  # it moves
 
     def _add_second(self, batch: Batch, part: Plan, raw: RawBatch, generator: Generator) -> None:
         """The other views that training asks for, and the partners."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from avloc import processes
 from avloc.data.loader import Batch, Loader
@@ -58,4 +59,12 @@ def collect(
                 found.setdefault(name, []).append(rows.detach())
     finally:
         localizer.train(was_training)
-    return {name: processes.gather_rows(torch.cat(rows))[: len(plan)].cpu() for name, rows in found.items()}
+    return {name: processes.gather_rows(joined(rows))[: len(plan)].cpu() for name, rows in found.items()}
+
+
+def joined(parts: list[Tensor]) -> Tensor:
+    """Rows of batches one after the other; where the number of maps (n, K, h, w) differs, NaN stands for the missing ones."""
+    if parts[0].ndim != 4 or len({part.shape[1] for part in parts}) == 1:
+        return torch.cat(parts)
+    most = max(part.shape[1] for part in parts)
+    return torch.cat([F.pad(part, (0, 0, 0, 0, 0, most - part.shape[1]), value=float("nan")) for part in parts])

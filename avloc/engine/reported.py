@@ -135,7 +135,7 @@ def _clusters(source: Source, first: Run, shown: ShownRun, sheet: Sheet) -> None
         sheet.warnings += [source.say(f"matching: {doubt}") for doubt in matching.get("doubts", [])]
         sheet.figures["clusters.agreement"] = shown.matrix.light
     if not first.clusters.exists():
-        if not hasattr(experiment.localizers[0], "object_features"):
+        if len(experiment.localizers) == 1:
             return None  # a method without clusters lacks nothing
         return sheet.skip(path, source.say("clusters: the run has no clusters.npz"))
     if not classes:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 
 from avloc.config import Section
 from avloc.errors import ConfigError
@@ -39,6 +39,7 @@ class TestSet:
 
     axes: of the protocol that are to differ, as ``{nsa_maps: 11}``; the result records them.
     size: pixels of the frames the method sees here, instead of its view's own. seconds: of sound it hears here, likewise.
+    maps: the stage's ``own``, or one for each object ``class``: its map divided among the clusters that `avloc cluster` found.
     frames: of each clip ``all`` its annotated frames, the ``first``, or one at ``random`` as the released code does.
     """
 
@@ -51,6 +52,7 @@ class TestSet:
     frames: Literal["all", "first", "random"] = "all"
     size: PositiveInt | None = None
     seconds: float | None = None
+    maps: Literal["own", "class"] = "own"
     axes: dict[str, str | int | float | bool] = field(default_factory=dict)
 
 
@@ -59,6 +61,8 @@ class ClusterSettings:
     """as_trained: take the clustering that the stage's own classification used, as published, instead of a new one.
 
     restarts: of k-means. random_draws: search the match of clusters to classes by that many draws; 0 is exact.
+    clusters: how many, for a method that does not say so itself; None: as many as the training clips have classes.
+    temperature: how sharply class maps decide which cluster a place shows, by the cosine with the clusters' centres.
     """
 
     __pydantic_config__ = {"extra": "forbid"}
@@ -66,6 +70,8 @@ class ClusterSettings:
     as_trained: bool = False
     restarts: PositiveInt = 10
     random_draws: NonNegativeInt = 0
+    clusters: PositiveInt | None = None
+    temperature: PositiveFloat = 0.1
 
 
 @dataclass(frozen=True)

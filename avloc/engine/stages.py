@@ -21,7 +21,8 @@ def stage_one_run(experiment: Experiment, run: Run) -> Run:
 
 def refuse_without_objects(experiment: Experiment, run: Run) -> None:
     """RunError for a method whose stage one finds no objects to cluster."""
-    if not hasattr(experiment.localizers[0], "object_features"):
+    kind: Any = experiment.localizers[0]
+    if not kind.finds_objects():
         raise RunError(
             f"{run.path}: {experiment.method} clusters no objects; go on with `avloc evaluate --run {run.path}`"
         )

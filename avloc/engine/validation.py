@@ -29,7 +29,10 @@ def overlaps(
         truth[row, int(top) : int(np.ceil(bottom)), int(left) : int(np.ceil(right))] = True
     plan = Plan(clips.astype(np.int64), np.zeros(len(clips), np.int64))
     maps = torch.cat(
-        [localizer.locate(batch).float().amax(1, keepdim=True).cpu() for batch in loader.of(plan, batch_size)]
+        [
+            localizer.locate(batch).float().nan_to_num(-torch.inf).amax(1, keepdim=True).cpu()
+            for batch in loader.of(plan, batch_size)
+        ]
     )
     maps = F.interpolate(maps, size=(size, size), mode="bilinear", align_corners=False).squeeze(1)
     low, high = maps.amin((1, 2), keepdim=True), maps.amax((1, 2), keepdim=True)

@@ -7,10 +7,13 @@ from typing import Any, Literal, Protocol
 import torch
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from avloc.data.loader import Batch
+from avloc.nn.similarity import top_share
 
 Objective = Callable[[Batch], dict[str, Tensor]]
+OBJECT_SHARE = 0.1  # of the places of a map, which an object is taken to cover
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,11 @@ class Phase:
     rate: float = 1.0
 
 
+def at_places(maps: Tensor, places: Tensor) -> Tensor:
+    """The highest of maps (B, K, H, W) as means over the cells of features (B, C, h, w): (B, 1, h, w)."""
+    return F.adaptive_avg_pool2d(maps.amax(1, keepdim=True).float(), (places.shape[2], places.shape[3]))
+
+
 class Localizer(nn.Module):
     """One stage of a method: it sees a Batch and says where the sound is.
 
@@ -110,7 +118,8 @@ class Localizer(nn.Module):
     with one picture. `sees_probabilities`: what `look` gives are probabilities, one map a class.
     `frame2`, `sound2`: further views in which training sees the same frame and hears the same sound. `partners` asks for a
     frame and a sound of other clips, drawn from the lists ``frame_partners`` and ``sound_partners`` of `memory` once they
-    are there: (N, k) clips, -1 after the end of a list.
+    are there: (N, k) clips, -1 after the end of a list. `motion`: a view of the optical flow from each
+    frame to the next one of its clip, cut as the frame is.
     """
 
     frame: Any
@@ -120,6 +129,7 @@ class Localizer(nn.Module):
     frame2: Any = None
     sound2: Any = None
     partners: bool = False
+    motion: Any = None
     every_frame: bool = False
     waveform: bool = False
     noises: int = 0
@@ -176,6 +186,28 @@ class Localizer(nn.Module):
     def sound_encoder(self) -> nn.Module | None:
         """The same of sounds."""
         return None
+
+    def place_features(self, batch: Batch) -> Tensor | None:
+        """What each place of a frame shows, whatever sounds: (B, C, h, w), in a space in which objects can be compared by their
+        directions; None where a method offers no such features."""
+        return None
+
+    def object_features(self, batch: Batch) -> dict[str, Tensor]:
+        """Of each clip `objects` (B, C), what its frame shows at the tenth of the places where its map is highest; `labels`
+        (B, classes); `levels` (B, 2), the lowest and highest value of its map."""
+        places = self.place_features(batch)
+        if places is None or batch.labels is None:
+            raise TypeError(f"{type(self).__name__} finds no objects")
+        maps = at_places(self.locate(batch), places)
+        mask = top_share(maps, OBJECT_SHARE)
+        objects = (places * mask).sum((2, 3)) / mask.sum((2, 3))
+        levels = torch.stack([maps.flatten(1).amin(1), maps.flatten(1).amax(1)], dim=1)
+        return {"objects": objects, "labels": batch.labels, "levels": levels}
+
+    @classmethod
+    def finds_objects(cls) -> bool:
+        """Whether `object_features` can be asked for."""
+        return (cls.object_features, cls.place_features) != (Localizer.object_features, Localizer.place_features)
 
     def start_from(self, previous: "Localizer", dictionary: Any) -> None:
         """Take what a later stage needs of the stage before it and of the object dictionary (K, C), None for none."""

@@ -202,6 +202,9 @@ class SslAlignment(Localizer):
         """Where objects are: (B, 1, h, w), the mean absolute feature of the ImageNet encoder."""
         return object_maps(self.objects, batch.frame)
 
+    def place_features(self, batch: Batch) -> Tensor | None:
+        return self.see(batch.frame).places
+
     def fits(self, batch: Batch) -> Tensor | None:
         """Cosine of the whole frame with the whole sound, as in the paper's retrieval; or with the mean of all places."""
         frame, sound = self.see(batch.frame), self.hear(batch.sound)

@@ -84,7 +84,7 @@ def _units(
         if "best" in extra:
             metrics = _with_best_cuts(metrics, extra["best"])
         silent = _negative_sound(scored, truth, kept)
-        told = tells(given.maps, truth, kept)
+        told = tells(given.maps, truth, kept, given.table, resamples, seed)
         extra |= ({"negative_sound": silent} if silent else {}) | ({"tells": told} if told else {})
         result = result_of(protocol, task, counts, metrics, warnings, extra)
         result.baselines = baseline_metrics(protocol, scored, blind, given.maps.shape[1])

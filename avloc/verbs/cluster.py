@@ -41,7 +41,8 @@ def cluster(
 ) -> Clustered:
     """Cluster the objects of the training clips into the dictionary that stage two reads.
 
-    Writes clusters.npz: labels, centres and dictionary. Clusters get the numbers that the class heads of stage one
+    Any method that offers features of places can be clustered: class maps (`maps: class` of a test set) need it too. Writes
+    clusters.npz: labels, centres and dictionary. Clusters get the numbers that the class heads of stage one
     were trained with (the best one-to-one agreement on the same clips), so heads and dictionary fit. With
     --dictionary the numbers are those of the file, and a clip belongs to the cluster of the nearest direction; maps
     of an imported stage two are of the clusters of its dictionary.
@@ -70,7 +71,10 @@ def cluster(
         raise RunError(
             f"{path} was trained on another store than {stage.data.store} is now; prepare that one again, or train again"
         )
-    given = None if dictionary is None else _given(dictionary, localizer.clusters, as_trained)
+    clusters = getattr(localizer, "clusters", None) or experiment.cluster.clusters or len(store.classes)
+    if not clusters:
+        raise RunError(f"{stage.data.store} has no classes to say how many clusters to look for; set cluster.clusters")
+    given = None if dictionary is None else _given(dictionary, clusters, as_trained)
     as_trained = experiment.cluster.as_trained if as_trained is None else as_trained
     if as_trained and given is None:
         if trained is None:
@@ -79,6 +83,7 @@ def cluster(
             )
         memory = {name: value.numpy() for name, value in localizer.memory.items()}
         found = Clusters(memory["labels"], memory["centres"], memory["dictionary"])
+        rows = {}
     else:
         device = device_of(stage.train.device)
         localizer.to(device)
@@ -90,8 +95,8 @@ def cluster(
         if given is not None:
             found = by_dictionary(objects, given)
         else:
-            found = cluster_objects(objects, localizer.clusters, experiment.seed, experiment.cluster.restarts)
-        if trained is None and "imported_from" in about:
+            found = cluster_objects(objects, clusters, experiment.seed, experiment.cluster.restarts)
+        if trained is None and "imported_from" in about and "named" in rows:
             # The authors' heads know their clusters by number, though the clips' labels did not come along.
             trained = rows["named"]
         if trained is not None and given is None:
@@ -102,10 +107,11 @@ def cluster(
     keep_config(experiment, own)
     where.save_clusters(
         labels=found.labels, centres=found.centres, dictionary=found.dictionary, ids=np.array(store.ids),
-        epoch=about.get("epoch", "0"), clusters=localizer.clusters, weights=weights_id(path), data=store.fingerprint,
+        epoch=about.get("epoch", "0"), clusters=clusters, weights=weights_id(path), data=store.fingerprint,
+        **({"levels": rows["levels"].double().mean(0).numpy()} if "levels" in rows else {}),
     )  # fmt: skip
     return Clustered(
-        where.path, len(store), localizer.clusters, np.bincount(found.labels, minlength=localizer.clusters).tolist(),
+        where.path, len(store), clusters, np.bincount(found.labels, minlength=clusters).tolist(),
         normalised_mutual_information(truth, labels) if len(truth) else None, purity(truth, labels) if len(truth) else None,
         agreement,
     )  # fmt: skip

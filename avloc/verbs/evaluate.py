@@ -128,6 +128,7 @@ def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | 
     from avloc.engine.class_maps import class_table, refuse_other_classes, table_of_names
     from avloc.engine.comparing import selected
     from avloc.engine.experiment import device_of
+    from avloc.engine.object_maps import maps_of_objects
     from avloc.engine.predicting import frames_to_score
     from avloc.engine.stages import load_stage
     from avloc.engine.stores import open_test
@@ -143,6 +144,8 @@ def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | 
     open_test(experiment, name)  # before weights are fetched for it
     localizer = load_stage(experiment, run, number).to(device)
     see_and_hear(localizer, test, name)
+    if test.maps == "class":
+        localizer = maps_of_objects(experiment, run, number, localizer).to(device)
     store = open_test(experiment, name, localizer)
     frames = frames_to_score(store, test.frames, experiment.seed, name)
     loader = loader_of(localizer, store, stage, frames.plan, device)
@@ -216,8 +219,8 @@ def _score(protocol: Any, maps: "Maps", frames: "Frames", table: Any, resamples:
     if table is not None and maps.shape[1] != table.shape[1]:
         maps = np.repeat(maps[:, :1], len(table), axis=1)
         table = np.eye(len(table), dtype=bool)
-    elif table is None and maps.shape[1] > 1:
-        maps = maps.max(1, keepdims=True)
+    elif table is None and maps.shape[1] > 1 and protocol.unit != "greedy":  # which matches maps to sources itself
+        maps = np.fmax.reduce(maps, axis=1, keepdims=True)  # NaN: a map that other clips have
     return score(protocol, maps, frames.truth, assignment=table, resamples=resamples, seed=seed)
 
 

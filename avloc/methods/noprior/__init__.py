@@ -1,0 +1,13 @@
+"""NoPrior: localizing an unknown number of sources in a mixture.
+
+Kim et al., CVPR 2024, arXiv 2403.17420; reference VisualAIKHU/NoPrior_MultiSSL @9910fb1, which builds on
+denfed/heartheflow @60ed54d.
+"""
+
+from avloc.methods.noprior.method import NoPrior
+from avloc.methods.noprior.published import arguments_of, import_state
+
+STAGES = (NoPrior,)
+CONFIG = "noprior_music"  # whose data an imported run takes
+
+__all__ = ["CONFIG", "STAGES", "NoPrior", "arguments_of", "import_state"]
