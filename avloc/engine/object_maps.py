@@ -66,7 +66,9 @@ class ObjectMaps(Localizer):
         return self.stage.fits(batch)
 
 
-def maps_of_objects(experiment: Experiment, run: Run, number: int, localizer: Localizer) -> ObjectMaps:
+def maps_of_objects(
+    experiment: Experiment, run: Run, number: int, localizer: Localizer, temperature: float = 0.1
+) -> ObjectMaps:
     """The class maps of a trained stage one, by the clusters of its run; AvlocError where it has none."""
     kind = type(localizer)
     if number != 1 or kind.place_features is Localizer.place_features:
@@ -80,5 +82,4 @@ def maps_of_objects(experiment: Experiment, run: Run, number: int, localizer: Lo
         raise RunError(
             f"{where.clusters} belongs to other weights than {path}; `avloc cluster --run {where.path}` writes it again"
         )
-    settings = experiment.cluster
-    return ObjectMaps(localizer, found["centres"], found["dictionary"], found["levels"], settings.temperature)
+    return ObjectMaps(localizer, found["centres"], found["dictionary"], found["levels"], temperature)

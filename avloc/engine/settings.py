@@ -39,7 +39,8 @@ class TestSet:
 
     axes: of the protocol that are to differ, as ``{nsa_maps: 11}``; the result records them.
     size: pixels of the frames the method sees here, instead of its view's own. seconds: of sound it hears here, likewise.
-    maps: the stage's ``own``, or one for each object ``class``: its map divided among the clusters that `avloc cluster` found.
+    maps: the stage's ``own``, or one for each ``class``: its map divided among the clusters that `avloc cluster` found, by a
+    softmax over the cosines with their centres, divided by `temperature`.
     frames: of each clip ``all`` its annotated frames, the ``first``, or one at ``random`` as the released code does.
     """
 
@@ -53,6 +54,7 @@ class TestSet:
     size: PositiveInt | None = None
     seconds: float | None = None
     maps: Literal["own", "class"] = "own"
+    temperature: PositiveFloat = 0.1
     axes: dict[str, str | int | float | bool] = field(default_factory=dict)
 
 
@@ -62,7 +64,6 @@ class ClusterSettings:
 
     restarts: of k-means. random_draws: search the match of clusters to classes by that many draws; 0 is exact.
     clusters: how many, for a method that does not say so itself; None: as many as the training clips have classes.
-    temperature: how sharply class maps decide which cluster a place shows, by the cosine with the clusters' centres.
     """
 
     __pydantic_config__ = {"extra": "forbid"}
@@ -71,7 +72,6 @@ class ClusterSettings:
     restarts: PositiveInt = 10
     random_draws: NonNegativeInt = 0
     clusters: PositiveInt | None = None
-    temperature: PositiveFloat = 0.1
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,11 @@ def cluster(
     dictionary: Annotated[
         Path | None, "take this object dictionary, a .npy file (K, C) such as the authors', instead of clustering"
     ] = None,
+    clusters: Annotated[
+        int | None,
+        "look for this many clusters, where the method leaves it open; default: cluster.clusters of the configuration, or "
+        "as many as the training clips have classes",
+    ] = None,
 ) -> Clustered:
     """Cluster the objects of the training clips into the dictionary that stage two reads.
 
@@ -71,9 +76,13 @@ def cluster(
         raise RunError(
             f"{path} was trained on another store than {stage.data.store} is now; prepare that one again, or train again"
         )
-    clusters = getattr(localizer, "clusters", None) or experiment.cluster.clusters or len(store.classes)
+    fixed = getattr(localizer, "clusters", None)
+    if clusters is not None and (clusters < 1 or fixed not in (None, clusters)):
+        wanted = "1 or more" if fixed is None else f"{fixed}, as its stage one has, or nothing"
+        raise RunError(f"clusters is {clusters}; expected {wanted}")
+    clusters = clusters or fixed or experiment.cluster.clusters or len(store.classes)
     if not clusters:
-        raise RunError(f"{stage.data.store} has no classes to say how many clusters to look for; set cluster.clusters")
+        raise RunError(f"{stage.data.store} has no classes to say how many clusters to look for; give --clusters")
     given = None if dictionary is None else _given(dictionary, clusters, as_trained)
     as_trained = experiment.cluster.as_trained if as_trained is None else as_trained
     if as_trained and given is None:

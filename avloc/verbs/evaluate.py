@@ -145,7 +145,7 @@ def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | 
     localizer = load_stage(experiment, run, number).to(device)
     see_and_hear(localizer, test, name)
     if test.maps == "class":
-        localizer = maps_of_objects(experiment, run, number, localizer).to(device)
+        localizer = maps_of_objects(experiment, run, number, localizer, test.temperature).to(device)
     store = open_test(experiment, name, localizer)
     frames = frames_to_score(store, test.frames, experiment.seed, name)
     loader = loader_of(localizer, store, stage, frames.plan, device)

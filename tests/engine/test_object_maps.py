@@ -8,6 +8,7 @@ import avloc
 from avloc.engine.object_maps import ObjectMaps
 from avloc.errors import AvlocError
 from avloc.methods.hard_way import HardWay
+from avloc.predictions import read_predictions
 from tests.engine.tiny import BACKBONE, MODEL, make_tiny_store, tiny_config, write_config
 
 
@@ -40,12 +41,14 @@ def test_it_asks_for_clusters_and_then_has_a_map_for_each_class(run):
     assert result.protocol.unit == "class" and "objects without sound" in found["multi"].comparisons
     told = result.extra["tells"]
     assert 0 <= told["ci95_by_video"][0] <= told["value"] <= told["ci95_by_video"][1] <= 1
-    stored = avloc.read_predictions(found["multi"].predictions)
+    stored = read_predictions(found["multi"].predictions)
     assert stored.maps.shape[1] == 3 and (stored.maps >= 0).all() and stored.assignment.sum() == 3
 
 
 def test_more_clusters_than_classes_may_be_asked_for(run):
-    assert avloc.cluster(run=run, set=["cluster.clusters=5"]).clusters == 5
+    assert avloc.cluster(run=run, clusters=5).clusters == 5
+    with pytest.raises(AvlocError, match="clusters is 0; expected 1 or more"):
+        avloc.cluster(run=run, clusters=0)
 
 
 def test_a_class_map_is_the_sounding_map_divided_among_the_objects():
