@@ -3,6 +3,7 @@
 from avloc.annotations.truth import Truth as Truth
 from avloc.data.clip import Clip as Clip
 from avloc.data.loader import Batch as Batch
+from avloc.data.needs import Needs as Needs
 from avloc.data.store import Store as Store
 from avloc.data.views import FrameView as FrameView
 from avloc.data.views import LogMel as LogMel
@@ -17,6 +18,7 @@ from avloc.engine.run import Run as Run
 from avloc.errors import AvlocError as AvlocError
 from avloc.methods.base import Localizer as Localizer
 from avloc.methods.base import Phase as Phase
+from avloc.methods.base import Published as Published
 from avloc.methods.base import Train as Train
 from avloc.predictions import write_predictions as write_predictions
 from avloc.prepare.audioset_instrument import prepare_audioset_instrument as prepare_audioset_instrument
@@ -57,6 +59,8 @@ from avloc.verbs.match_clusters import match_clusters as match_clusters
 from avloc.verbs.predict import predict as predict
 from avloc.verbs.pseudo_labels import pseudo_labels as pseudo_labels
 from avloc.verbs.recipes import recipes as recipes
+from avloc.verbs.run import run as run
+from avloc.verbs.sweep import sweep as sweep
 from avloc.verbs.train_stage1 import train_stage1 as train_stage1
 from avloc.verbs.train_stage2 import train_stage2 as train_stage2
 from avloc.verbs.visualize import visualize as visualize

@@ -235,3 +235,8 @@ def flat(values: Any, prefix: str = "") -> dict[str, Any]:
     return {
         key: value for name, part in values.items() for key, value in flat(part, f"{prefix}.{name}".lstrip(".")).items()
     }
+
+
+def read_scalar(text: str) -> Any:
+    """One value as YAML, as `--set` reads it; yaml.YAMLError where it is none."""
+    return yaml.load(text, Loader=_Loader)

@@ -49,6 +49,17 @@ RunFolder = Annotated[
 Set = Annotated[
     Sequence[str], "KEY=VALUE that overrides the configuration, such as stage1.train.lr=3e-4; may be repeated"
 ]
+DryRun = Annotated[
+    bool,
+    "try two steps of every phase, validation and one batch of evaluation, and estimate time and memory; nothing is kept",
+]
+Profile = Annotated[
+    bool, "measure where the time of a step goes, and write traces that chrome://tracing shows; nothing else is kept"
+]
+LogTo = Annotated[
+    Sequence[Literal["tensorboard", "wandb"]],
+    "also log every epoch to tensorboard (RUN/stageN/tensorboard) or, offline, to wandb (RUN/stageN/wandb); may be repeated",
+]
 Metrics = Annotated[
     Sequence[str] | None,
     "metrics to report, such as ciou,auc,locacc; a bare ciou includes ciou@0.3 and the like",

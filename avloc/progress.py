@@ -33,3 +33,16 @@ class Pace:
             return ""
         rate = f"{speed:.1f}/s" if speed >= 1 else f"{1 / speed:.1f} s each"
         return f"{rate}, ETA {timedelta(seconds=round((total - done) / speed))}" if done < total else rate
+
+
+def part_of(tell: Progress, number: int, steps: int, name: str) -> Progress:
+    """The progress of one of several steps, shown as that of the whole."""
+    pace = Pace()
+
+    def shown(done: int, total: int, text: str) -> None:
+        share = f"{done}/{total} " if total else ""
+        left = pace(done, total) if total else ""
+        tell(number, steps, f"{name}: {share}{', '.join(part for part in (text, left) if part)}")
+
+    shown(0, 0, "")
+    return shown

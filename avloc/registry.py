@@ -5,13 +5,17 @@ What there is, is listed without importing any of it: the command line shows it 
 
 import ast
 import importlib
+import logging
 import os
 import re
 import sys
+import traceback
 from pathlib import Path
 from types import ModuleType
 
 from avloc.errors import ConfigError
+
+log = logging.getLogger("avloc")
 
 PACKAGE = Path(__file__).parent
 
@@ -33,7 +37,10 @@ def methods() -> list[str]:
 
 
 def outside(name: str) -> ModuleType:
-    """Any importable module by its dotted name, also of the current folder; ConfigError where there is none."""
+    """Any importable module by its dotted name, also of the current folder.
+
+    ConfigError where there is none, or it cannot be imported; with `--verbose` the whole traceback is logged.
+    """
     if not all(part.isidentifier() for part in name.split(".")):
         raise ConfigError(f"{name!r} is not the name of a module; expected one such as mypackage.mymodule")
     if os.getcwd() not in sys.path:
@@ -41,11 +48,30 @@ def outside(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
-        if error.name is not None and not f"{name}.".startswith(f"{error.name}."):
-            raise
-        raise ConfigError(
-            f"{name}: no such module; expected a file {name.replace('.', '/')}.py in the current folder, or an installed one"
-        ) from None
+        if error.name is None or f"{name}.".startswith(f"{error.name}."):
+            raise ConfigError(
+                f"{name}: no such module; expected a file {name.replace('.', '/')}.py in the current folder, or an installed "
+                "one"
+            ) from None
+        raise _unimportable(name, error) from error
+    except Exception as error:  # whatever stands in somebody's file
+        raise _unimportable(name, error) from error
+
+
+def _unimportable(name: str, error: Exception) -> ConfigError:
+    """Why a module cannot be imported, with the line of it, or of what it imports, where that went wrong."""
+    if isinstance(error, SyntaxError) and error.filename:
+        where = f"{error.filename}:{error.lineno}"
+        why = error.msg
+    else:
+        steps = traceback.extract_tb(error.__traceback__)
+        outside = [step for step in steps if not step.filename.startswith("<frozen") and step.filename != __file__]
+        own = [step for step in outside if "importlib" not in step.filename]
+        where = f"{own[-1].filename}:{own[-1].lineno}" if own else name
+        why = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    log.info("%s cannot be imported", name, exc_info=error)
+    said = f"{type(error).__name__}: {why}" if why else type(error).__name__
+    return ConfigError(f"{name}: cannot be imported ({where}: {said}); mend the module")
 
 
 def prepare_name(module: str) -> str:

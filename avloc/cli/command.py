@@ -51,7 +51,7 @@ class Verb:
         arguments = arguments_for(self.function, given)
         if "progress" not in self.parameters:
             return self.function(**arguments)
-        with progress(title, many=title.startswith("prepare "), alike=title != "demo") as shown:
+        with progress(title, many=title.startswith("prepare "), alike=title not in ("demo", "run")) as shown:
             return self.function(**arguments, progress=shown)
 
     def show(self, result: Any, given: dict[str, Any], json: bool) -> None:

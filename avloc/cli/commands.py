@@ -14,6 +14,8 @@ PANELS = {
     "Start here": ("demo", "recipes", "doctor"),
     "Data": ("prepare", "data", "weights", "pseudo-labels"),
     "Runs": (
+        "run",
+        "sweep",
         "train-stage1",
         "cluster",
         "match-clusters",

@@ -7,7 +7,6 @@ from avloc.cli.show_scores import show_hearing
 from avloc.percents import map_title
 
 if TYPE_CHECKING:
-    from avloc.engine.training import Trained
     from avloc.scoring.result import Metric
     from avloc.verbs.card import ModelCard
     from avloc.verbs.cluster import Clustered
@@ -16,15 +15,6 @@ if TYPE_CHECKING:
     from avloc.verbs.import_weights import Imported
     from avloc.verbs.match_clusters import Matched
     from avloc.verbs.visualize import Visualized
-
-
-def show_trained(trained: "Trained") -> None:
-    rows = []
-    for phase, entry in trained.last.items():
-        judged = "  ".join(f"{name} {value:.3f}" for name, value in entry["validation"].items())
-        rows.append([phase, entry["epoch"], f"{entry['loss']:.4f}", judged, trained.weights[phase]])
-    table("", ["phase", "epoch", "loss", "validation", "weights"], rows, right=(1, 2))
-    say(f"{trained.run}: stage {trained.stage}, {trained.epochs} epochs in {trained.seconds:.0f} s")
 
 
 def show_clusters(found: "Clustered") -> None:

@@ -9,7 +9,9 @@ SHOWN = {
     "Fetched": "show_data.show_fetched",
     "PseudoLabels": "show_data.show_labels",
     "Recipes": "show_data.show_recipes",
-    "Trained": "show_runs.show_trained",
+    "Trained | Rehearsed": "show_training.show_training",
+    "Ran": "show_sweep.show_ran",
+    "Swept": "show_sweep.show_swept",
     "Clustered": "show_runs.show_clusters",
     "Matched": "show_runs.show_matching",
     "Visualized": "show_runs.show_drawn",
@@ -33,6 +35,7 @@ SHOWN = {
 
 #: checks whose failing is exit status 1
 FAILED = {
+    "Swept": "show_sweep.sweep_failed",
     "Doctor": "show_doctor.doctor_failed",
     "Checked": "show_data.check_failed",
     "Matched": "show_runs.matching_failed",

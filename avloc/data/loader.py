@@ -19,6 +19,7 @@ from avloc.data.as_stored import heard
 from avloc.data.kept import Kept
 from avloc.data.labels import Labels
 from avloc.data.memory import stays_in_memory
+from avloc.data.needs import Needs
 from avloc.data.nothing import nothing
 from avloc.data.optical_flow import flow_pictures
 from avloc.data.plans import Indices, Plan, anew, draw_plan, video_numbers, with_partners
@@ -75,20 +76,15 @@ class Batch:
 
 
 class Senses(Protocol):
-    """The part of a Localizer that the loader needs: how it sees and hears, and what else it wants to see.
+    """The part of a Localizer that the loader needs: how it sees and hears, and what else it wants to.
 
-    negatives: a frame of another video. views: 2 asks for the frame augmented twice. every_frame: all frames of a clip.
-    proposals: those of the pseudo labels. Where it has them: `noises`, sounds of nothing in each training batch; `frame2` and
-    `sound2`, other views of the same frame and sound for training; `partners`, a frame and a sound of other clips, from its
-    `memory`.
+    Where it has them: `frame2` and `sound2`, other views of the same frame and sound for training, and `memory`, which holds
+    the lists of partners.
     """
 
     frame: Any
     sound: Any
-    negatives: bool
-    views: int
-    every_frame: bool
-    proposals: bool
+    needs: Needs
 
 
 class Loader:
@@ -121,7 +117,7 @@ class Loader:
         if labels is not None:
             self._scores = torch.from_numpy(labels.sound).to(device), torch.from_numpy(labels.frame).to(device)
         self._proposals = None
-        if senses.proposals and labels is not None and labels.proposals is not None:
+        if senses.needs.proposals and labels is not None and labels.proposals is not None:
             assert labels.proposal_classes is not None
             boxes, kinds = torch.from_numpy(labels.proposals), torch.from_numpy(labels.proposal_classes)
             self._proposals = boxes.to(device), kinds.to(device)
@@ -149,12 +145,11 @@ class Loader:
 
     def training(self, batch_size: int, seed: int, epoch: int) -> Iterator[Batch]:
         """The Batches of one training epoch for this process, views augmented; a function of its arguments alone."""
-        plan = draw_plan(self.store, (seed, epoch), self.senses.negatives)
+        plan = draw_plan(self.store, (seed, epoch), self.senses.needs.negatives)
         if self.anew:
             plan = anew(self.store, plan, (seed, epoch))
-        if getattr(self.senses, "partners", False) and "frame_partners" in (
-            lists := getattr(self.senses, "memory", {})
-        ):
+        lists = getattr(self.senses, "memory", {})
+        if self.senses.needs.partners and "frame_partners" in lists:
             frames, sounds = (lists[name].cpu().numpy() for name in ("frame_partners", "sound_partners"))
             plan = with_partners(self.store, plan, frames, sounds, (seed, epoch))
         world, rank = processes.world_size(), processes.rank()
@@ -170,7 +165,7 @@ class Loader:
         if seed is None:
             plan = Plan(np.arange(len(self.store)), np.zeros(len(self.store), np.int64))
         else:
-            plan = draw_plan(self.store, (seed,), self.senses.negatives, shuffle=False)
+            plan = draw_plan(self.store, (seed,), self.senses.needs.negatives, shuffle=False)
         yield from self.of(plan, batch_size, None if seed is None or not augment else seed)
 
     def of(self, plan: Plan, batch_size: int, augment_seed: int | None = None) -> Iterator[Batch]:
@@ -181,7 +176,7 @@ class Loader:
             yield self._batch(part, raw, generator)
 
     def _read(self, parts: list[Plan]) -> Iterator[tuple[Plan, RawBatch]]:
-        every = self.senses.every_frame
+        every = self.senses.needs.every_frame
         if self.kept.frames and self.kept.sounds:
             yield from ((part, RawBatch(None, None)) for part in parts)
             return
@@ -215,16 +210,16 @@ class Loader:
             labels=self._labels[index],
             motion=motion,
         )
-        if self.senses.views == 2:
+        if self.senses.needs.views == 2:
             batch.view2 = self._seen(raw.frames, part.clips, part.picks, generator)
         if generator is not None:
             self._add_second(batch, part, raw, generator)
-        if self.kept.frames and self.senses.every_frame:
+        if self.kept.frames and self.senses.needs.every_frame:
             rows = self.kept.frames
             batch.frames = rows.every(part.clips, rows.draw(len(part), generator)).to(self.device)
         elif raw.every is not None:
             batch.frames = self._all_frames(raw.every, generator)
-        if generator is not None and (count := getattr(self.senses, "noises", 0)):
+        if generator is not None and (count := self.senses.needs.noises):
             batch.noise = self._of_nothing(count, generator)
         if self._scores is not None:
             told = torch.from_numpy(part.heard).to(self.device)
@@ -232,7 +227,7 @@ class Loader:
         if self._proposals is not None:
             picks = torch.from_numpy(part.picks).to(self.device)
             batch.proposals, batch.proposal_classes = (
-                found[index] if self.senses.every_frame else found[index, picks].unsqueeze(1)
+                found[index] if self.senses.needs.every_frame else found[index, picks].unsqueeze(1)
                 for found in self._proposals
             )
         if part.negative_clips is not None and part.negative_picks is not None:

@@ -56,9 +56,9 @@ class Spectrograms:
     def _refuse_waveforms(self, place: str, senses: Any) -> None:
         """DataError for a Localizer that in training varies the waveform, or asks for it besides."""
         varied = [key for key in _TRAINING if getattr(senses.sound, key, 0)]
-        noises = getattr(senses, "noises", 0)
-        if varied or senses.waveform or noises:
-            what = "on mixed waveforms" if senses.waveform else f"on {noises} sounds of nothing a batch"
+        needs = senses.needs
+        if varied or needs.waveform or needs.noises:
+            what = "on mixed waveforms" if needs.waveform else f"on {needs.noises} sounds of nothing a batch"
             what = f"with sound.{varied[0]}: {getattr(senses.sound, varied[0])}" if varied else what
             off = "null" if varied[:1] == ["vary"] else "0"
             raise DataError(

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +25,7 @@ def refuse_untrained(experiment: Experiment, run: Run, wanted: Sequence[str]) ->
     for name in wanted:
         number = experiment.number_of(experiment.evaluate[name].stage)
         where = stage_one_run(experiment, run) if number == 1 else run
-        kind: Any = experiment.localizers[number - 1]
+        kind = experiment.localizers[number - 1]
         if not kind.needs_training:
             continue
         try:
@@ -98,8 +97,8 @@ def named_table(localizer: Localizer, store: Store) -> NDArray[np.bool_]:
 
 def _of_clusters(localizer: Localizer, run: Run) -> bool:
     """Whether a stage that carries an object dictionary (imported ones bring their own) has that of the run's clusters."""
-    own = getattr(localizer, "dictionary", None)
-    if own is None or not len(own) or not run.clusters.exists():
+    own = localizer.dictionary_of_maps()
+    if own is None or not run.clusters.exists():
         return True
     known = run.load_clusters()["dictionary"]
     return known.shape == tuple(own.shape) and np.allclose(known, own.cpu().numpy(), rtol=1e-5, atol=1e-6)

@@ -32,7 +32,7 @@ def cycle_figures(
     """
     number = experiment.number_of(test.stage)
     kind = experiment.localizers[number - 1]
-    drawn = {what: draw for what, (function, draw) in SEVERAL.items() if hasattr(kind, function)}
+    drawn = {what: draw for what, (function, draw) in SEVERAL.items() if kind.can(function)}
     if not drawn:
         return {}
     stage = experiment.stage(number)

@@ -1,6 +1,5 @@
 """The experiment a configuration describes: its method's stages, its data, its training, checked before anything runs."""
 
-import importlib
 import inspect
 import logging
 from collections.abc import Callable, Container, Sequence
@@ -8,8 +7,9 @@ from dataclasses import dataclass, field, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from avloc import registry
 from avloc.config import Section, check, dump, flat, read_section, suggestion
+from avloc.engine.method_modules import load_method
+from avloc.engine.method_modules import method_names as method_names
 from avloc.engine.places import OPTIONS, Kind, Places
 from avloc.engine.run import Run
 from avloc.engine.settings import ClusterSettings, Data, Start, TestSet, problems_of
@@ -42,7 +42,7 @@ class Experiment:
     method: str
     seed: int
     source: Section
-    localizers: tuple[Callable[..., "Localizer"], ...]
+    localizers: tuple["type[Localizer]", ...]
     stages: dict[int, Stage] = field(default_factory=dict)
     cluster: ClusterSettings = field(default_factory=ClusterSettings)
     start: Start = field(default_factory=Start)
@@ -77,7 +77,8 @@ class Experiment:
         of arguments read those alone."""
         import torch
 
-        localizer, model = self.localizers[number - 1], dict(self.stage(number).model)
+        localizer: Callable[..., Localizer] = self.localizers[number - 1]
+        model = dict(self.stage(number).model)
         if pretrained is not True:
             model = {k: one.default for k, one in inspect.signature(localizer).parameters.items()} | model
         for name, value in model.items():
@@ -90,25 +91,6 @@ class Experiment:
 
 
 SECTIONS = ("method", "seed", "start", "stage1", "cluster", "stage2", "evaluate")
-
-
-def load_method(name: str) -> Any:
-    """The module of a method: a file of avloc.methods, or any importable module by its dotted name."""
-    if "." in name:
-        found: Any = registry.outside(name)
-    elif name in registry.methods():
-        found = importlib.import_module(f"avloc.methods.{name}")
-    else:
-        raise ConfigError(
-            f"method: {name!r} is not known; expected one of {', '.join(method_names())}, or a module's name"
-        )
-    if not hasattr(found, "STAGES"):
-        raise ConfigError(f"method: the module {found.__name__} has no STAGES, the tuple of its Localizers")
-    return found
-
-
-def method_names() -> list[str]:
-    return registry.methods()
 
 
 def read_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
@@ -146,7 +128,7 @@ def experiment_of(section: Section) -> Experiment:
         unknown = [key for key in part.values if key not in ("model", "data", "train")]
         problems += [f"{part.where([key])}: unknown key; expected model, data, train" for key in unknown]
         model = check(part.child("model"), localizer, problems)
-        named = "data" in part.values or getattr(localizer, "needs_training", True)
+        named = "data" in part.values or localizer.needs_training
         data = check(part.child("data"), Data, problems) if named else {}
         train = check(part.child("train"), Train, problems)
         if not problems:
@@ -168,11 +150,14 @@ def experiment_of(section: Section) -> Experiment:
     )  # fmt: skip
 
 
-def open_run(config: Path | None, run: Path | None, overrides: Sequence[str] = ()) -> tuple[Experiment, Run]:
+def open_run(
+    config: Path | None, run: Path | None, overrides: Sequence[str] = (), longer: bool = False
+) -> tuple[Experiment, Run]:
     """The experiment and the Run of a command: `config` starts one (in runs/<its name>), `run` alone goes on with one,
     and neither with the one last started here, in runs/ or by the demo.
 
     A run keeps the configuration it was started with; another one for the same run is refused, naming what differs.
+    longer: but for more epochs of training, where the schedule allows that; `keep_config` then writes them down.
     """
     if run is None:
         run = _latest_run() if config is None else Path("runs") / Path(config).stem
@@ -186,7 +171,7 @@ def open_run(config: Path | None, run: Path | None, overrides: Sequence[str] = (
     experiment = replace(read, places=Places(where, config))
     if where.config.exists():
         where.hold()
-        _refuse_other_settings(read_section(where.config).values, experiment, where)
+        _refuse_other_settings(read_section(where.config).values, experiment, where, longer)
     return experiment, where
 
 
@@ -206,17 +191,37 @@ def keep_config(experiment: Experiment, run: Run) -> None:
     if not run.config.exists():
         write_text(run.config, dump(experiment.source.values))
         run.hold()
+    elif more := _more_epochs(experiment, run):
+        run.refuse_moved()
+        kept = read_section(run.config, [f"{key}={epochs}" for key, (_, epochs) in more.items()])
+        write_text(run.config, dump(kept.values))
+        run.hold()
     if experiment.places is not None:
         experiment.places.keep()
 
 
-def _refuse_other_settings(before: dict[str, Any], experiment: Experiment, run: Run) -> None:
+def _more_epochs(experiment: Experiment, run: Run) -> dict[str, tuple[int, int]]:
+    from avloc.engine.longer import more_epochs
+
+    return more_epochs(flat(read_section(run.config).values), experiment.stages)
+
+
+def _refuse_other_settings(before: dict[str, Any], experiment: Experiment, run: Run, longer: bool) -> None:
     """Another place of a store or run is no other setting, if what lies there is the same."""
     old, new = flat(before), flat(experiment.source.values)
     differing = [key for key in {**old, **new} if old.get(key) != new.get(key) and not key.startswith("evaluate.")]
     for key in [key for key in differing if key in OPTIONS and old.get(key) and new.get(key)]:
         if experiment.places is not None and experiment.places.moved(key, str(old[key]), Path(new[key])):
             differing.remove(key)
+    if longer:
+        from avloc.engine.longer import refuse_longer
+
+        for key, (had, _) in _more_epochs(experiment, run).items():
+            number = int(key[len("stage")])
+            if differing == [key] or all(one.endswith(".train.epochs") for one in differing):
+                refuse_longer(run.path, number, had, experiment.stage(number).train)
+            if key in differing:
+                differing.remove(key)
     if differing:
         key = differing[0]
         more = f" (and {len(differing) - 1} more)" if len(differing) > 1 else ""

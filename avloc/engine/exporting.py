@@ -47,7 +47,7 @@ class Locate(nn.Module):
 def inputs_of(localizer: Localizer, batch: Batch) -> dict[str, Tensor]:
     """By name, in the order of `Locate.forward`."""
     found = {"frame": batch.frame, "sound": batch.sound}
-    if localizer.every_frame and batch.frames is not None:
+    if localizer.needs.every_frame and batch.frames is not None:
         found["frames"] = batch.frames
     return found
 

@@ -58,7 +58,7 @@ def keep_features(
         versions = 1 + train.versions * (augmented and getattr(view, "random", True))
         work = _Work(localizer, encoder, view, store, kind, versions, seed, device, progress)
         setattr(kept, kind, work.rows(train.keep))
-        if kind == "sounds" and localizer.noises and augmented:
+        if kind == "sounds" and localizer.needs.noises and augmented:
             kept.noises = work.of_nothing()
     return kept
 

@@ -113,7 +113,7 @@ def load(what: str | Path, stage: int | None = None, device: str = "auto") -> Mo
 def _of_run(folder: Path, stage: int | None, device: str) -> Model:
     experiment, run = open_run(None, folder)
     number = experiment.number_of(stage) if stage is not None else last_trained(experiment, run)
-    if not getattr(experiment.localizers[number - 1], "needs_training", True):
+    if not experiment.localizers[number - 1].needs_training:
         return _ready(str(folder), experiment, number, load_stage(experiment, run, number), device, None, run)
     localizer = load_stage(experiment, run, number)
     where = stage_one_run(experiment, run) if number == 1 else run

@@ -22,14 +22,17 @@ def names_of_maps(
         return card.maps
     if localizer.of_classes:
         return _several(localizer, card.classes or _learnt(experiment, number))
-    count = len(getattr(localizer, "dictionary", ()))
-    return _of_clusters(experiment, run, count) if run is not None and count > 1 else None
+    dictionary = localizer.dictionary_of_maps()
+    if run is None or dictionary is None or len(dictionary) < 2:
+        return None
+    return _of_clusters(experiment, run, len(dictionary))
 
 
 def _several(localizer: Localizer, classes: tuple[str, ...]) -> tuple[str, ...] | None:
     """Such a method may be set to fuse its maps into one, of all classes together."""
-    apart = getattr(localizer, "maps", "classes") == "classes"
-    return classes if apart and classes and localizer.label_classes in (None, len(classes)) else None
+    return (
+        classes if localizer.maps_apart and classes and localizer.needs.label_classes in (None, len(classes)) else None
+    )
 
 
 def _learnt(experiment: Experiment, number: int) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ def model_card(experiment: Experiment, run: Run) -> str:
         ],
         _model(experiment, run),
     ]
-    trained = getattr(experiment.localizers[0], "needs_training", True)
+    trained = experiment.localizers[0].needs_training
     store, problem = _training_store(experiment) if trained else (None, "")
     counts = {} if store is None else classes_of(store)
     if trained:

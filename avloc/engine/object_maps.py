@@ -15,7 +15,7 @@ from avloc.methods.base import Localizer, at_places
 from avloc.nn.similarity import in_full
 
 #: what the loader and the commands ask of a stage, which are those of the stage inside
-ASKED = ("frame", "sound", "every_frame", "waveform", "proposals", "window", "window_frames", "window_needed")
+ASKED = ("frame", "sound", "motion", "needs", "window", "window_frames", "window_needed")
 
 
 class ObjectMaps(Localizer):
@@ -51,6 +51,9 @@ class ObjectMaps(Localizer):
         maps = at_places(self.stage.locate(batch), shown)
         return shown * ((maps - self.low) / (self.high - self.low)).clamp(min=0)
 
+    def dictionary_of_maps(self) -> Tensor | None:
+        return self.dictionary
+
     def look(self, batch: Batch) -> Tensor | None:
         """The same of everything in view, without listening: (B, K, h, w), sum 1 at each place."""
         return self.shown(batch)
@@ -70,8 +73,7 @@ def maps_of_objects(
     experiment: Experiment, run: Run, number: int, localizer: Localizer, temperature: float = 0.1
 ) -> ObjectMaps:
     """The class maps of a trained stage one, by the clusters of its run; AvlocError where it has none."""
-    kind = type(localizer)
-    if number != 1 or kind.place_features is Localizer.place_features:
+    if number != 1 or not localizer.can("place_features"):
         raise AvlocError(
             f"maps: class is set, but stage {number} of {experiment.method} offers no features of places; set it to own"
         )

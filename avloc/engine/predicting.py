@@ -14,6 +14,7 @@ from avloc.data.plans import Plan
 from avloc.data.scenes import scenes_of, sounds_of
 from avloc.data.store import Store
 from avloc.engine.collect import collect
+from avloc.engine.contract import refuse_maps
 from avloc.engine.mask_truth import masks_to_score
 from avloc.errors import DataError
 from avloc.methods.base import Localizer
@@ -138,9 +139,15 @@ def maps_of(
     batch_size: int = BATCH,
 ) -> Maps:
     """Heat maps (n, K, h, w) float32 of every row of the plan."""
-    function = locate or localizer.locate
+
+    def located(batch: Batch) -> dict[str, Tensor]:
+        maps = localizer.locate(batch) if locate is None else locate(batch)
+        if locate is None:
+            refuse_maps(localizer, maps, batch)
+        return {"maps": maps.float()}
+
     with torch.inference_mode():
-        rows = collect(localizer, lambda batch: {"maps": function(batch).float()}, loader, plan, batch_size)
+        rows = collect(localizer, located, loader, plan, batch_size)
     return rows["maps"].numpy()
 
 

@@ -15,7 +15,7 @@ from avloc.drawing.settings import differing
 from avloc.drawing.training import training_charts
 from avloc.engine.experiment import Experiment
 from avloc.engine.run import Run
-from avloc.engine.stages import stage_one_run
+from avloc.engine.stages import clusters_objects, stage_one_run
 from avloc.engine.stores import open_data
 from avloc.errors import AvlocError, RunError
 
@@ -103,7 +103,7 @@ def settings_that_differ(sources: Sequence[Source]) -> list[tuple[str, ...]]:
 
 def _trained(experiment: Experiment) -> list[int]:
     """The stages that learn anything."""
-    return [number for number in experiment.stages if experiment.localizers[number - 1].needs_training]  # type: ignore[attr-defined]
+    return [number for number in experiment.stages if experiment.localizers[number - 1].needs_training]
 
 
 def _commands(experiment: Experiment, run: Run) -> list[list[str]]:
@@ -135,7 +135,7 @@ def _clusters(source: Source, first: Run, shown: ShownRun, sheet: Sheet) -> None
         sheet.warnings += [source.say(f"matching: {doubt}") for doubt in matching.get("doubts", [])]
         sheet.figures["clusters.agreement"] = shown.matrix.light
     if not first.clusters.exists():
-        if len(experiment.localizers) == 1:
+        if not clusters_objects(experiment):
             return None  # a method without clusters lacks nothing
         return sheet.skip(path, source.say("clusters: the run has no clusters.npz"))
     if not classes:

@@ -2,9 +2,6 @@
 
 import hashlib
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from avloc.engine.checkpoints import load_weights, tensor_shape
 from avloc.engine.experiment import Experiment
@@ -19,10 +16,20 @@ def stage_one_run(experiment: Experiment, run: Run) -> Run:
     return experiment.other_run("start.stage1", other) if other is not None else run
 
 
+def finds_objects(experiment: Experiment) -> bool:
+    """Whether stage one finds objects that can be clustered."""
+    first = experiment.localizers[0]
+    return first.can("object_features") or first.can("place_features")
+
+
+def clusters_objects(experiment: Experiment) -> bool:
+    """Whether the second stage of an experiment starts from clusters of the objects that its first stage finds."""
+    return 2 in experiment.stages and finds_objects(experiment) and experiment.localizers[-1].uses_clusters
+
+
 def refuse_without_objects(experiment: Experiment, run: Run) -> None:
     """RunError for a method whose stage one finds no objects to cluster."""
-    kind: Any = experiment.localizers[0]
-    if not kind.finds_objects():
+    if not finds_objects(experiment):
         raise RunError(
             f"{run.path}: {experiment.method} clusters no objects; go on with `avloc evaluate --run {run.path}`"
         )
@@ -31,7 +38,7 @@ def refuse_without_objects(experiment: Experiment, run: Run) -> None:
 def last_trained(experiment: Experiment, run: Run) -> int:
     """The last stage with weights; the last at all where none has any, which loading then refuses."""
     for number in sorted(experiment.stages, reverse=True):
-        kind: Any = experiment.localizers[number - 1]
+        kind = experiment.localizers[number - 1]
         where = stage_one_run(experiment, run) if number == 1 else run
         if not kind.needs_training or any(
             (where.stage(number) / f"{p}.safetensors").exists() for p in kind.weights_from
@@ -42,7 +49,7 @@ def last_trained(experiment: Experiment, run: Run) -> int:
 
 def load_stage(experiment: Experiment, run: Run, number: int, phases: tuple[str, ...] | None = None) -> Localizer:
     """A trained stage, from the weights of the first of `phases` (None: those that serve `locate`) that is there."""
-    if not _needs_training(experiment, number):
+    if not needs_training(experiment, number):
         return experiment.build(number).eval()
     localizer = experiment.build(number, pretrained=False)
     before = stage_one_run(experiment, run)
@@ -66,26 +73,24 @@ def load_stage(experiment: Experiment, run: Run, number: int, phases: tuple[str,
 def fill(experiment: Experiment, localizer: Localizer, number: int, path: Path) -> dict[str, str]:
     """Give a freshly built stage the weights of a file; what the file says of itself.
 
-    The file holds all of a later stage, teacher and dictionary too: stage one lends its form alone, so neither a trained
-    stage one nor a run is needed.
+    The file holds all of a later stage; stage one only lends its form, so neither a trained stage one nor a run is needed.
     """
     if number > 1:
-        shape = tensor_shape(path, "dictionary")
-        first = experiment.build(1, pretrained=False)
-        localizer.start_from(first, None if shape is None else np.zeros(shape, np.float32))
+        localizer.take_form(experiment.build(1, pretrained=False), lambda name: tensor_shape(path, name))
     about = load_weights(localizer, path, experiment.method, number)
     refuse_other_view(localizer)
     return about
 
 
-def _needs_training(experiment: Experiment, number: int) -> bool:
+def needs_training(experiment: Experiment, number: int) -> bool:
+    """Whether a stage learns anything; ConfigError for a number that is not there."""
     experiment.stage(number)  # which refuses a number that is not there
-    return bool(getattr(experiment.localizers[number - 1], "needs_training", True))
+    return experiment.localizers[number - 1].needs_training
 
 
 def refuse_without_training(experiment: Experiment, run: Run, number: int) -> None:
     """RunError for a stage that has nothing to learn."""
-    if not _needs_training(experiment, number):
+    if not needs_training(experiment, number):
         raise RunError(
             f"{experiment.method} needs no training; go on with "
             f"`avloc evaluate --config {experiment.source.source} --run {run.path}`"
@@ -110,9 +115,10 @@ def fresh_stage(experiment: Experiment, run: Run, number: int, student: bool = F
         localizer.start_from(first, None)
     if student and experiment.start.stage2 is not None:
         other = experiment.other_run("start.stage2", experiment.start.stage2)
-        teacher = {name: value.clone() for name, value in localizer.state_dict().items() if name.startswith("teacher.")}
+        weights = localizer.state_dict().items()
+        own = {name: value.clone() for name, value in weights if name.startswith(localizer.own_start)}
         load_weights(localizer, other.weights(2, localizer.weights_from), experiment.method, 2)
-        localizer.load_state_dict(teacher, strict=False)
+        localizer.load_state_dict(own, strict=False)
     return localizer
 
 
@@ -146,7 +152,7 @@ def weights_of(experiment: Experiment, run: Run, number: int, localizer: Localiz
 
     localizer: the stage itself, for its arguments may decide which phase's weights serve it.
     """
-    if not _needs_training(experiment, number):
+    if not needs_training(experiment, number):
         return ""
     where = stage_one_run(experiment, run) if number == 1 else run
     return weights_id(where.weights(number, localizer.weights_from))

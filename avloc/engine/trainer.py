@@ -5,7 +5,6 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,39 +12,19 @@ import torch
 from torch import Tensor, nn
 
 from avloc import processes
-from avloc.data.loader import Batch, Loader, seed_of
-from avloc.engine import checkpoints
+from avloc.data.loader import Loader, seed_of
+from avloc.engine import checkpoints, contract
 from avloc.engine.collect import Collector
+from avloc.engine.longer import out_of_patience, phase_after_stop
+from avloc.engine.states import Place, resume, write_state
+from avloc.engine.step import Stepped, across_processes, autocast, rate_factor, train_step
 from avloc.engine.validation import overlaps
 from avloc.errors import AvlocError, RunError
 from avloc.files import write_text
-from avloc.methods.base import Localizer, Objective, Phase, Train
+from avloc.methods.base import Localizer, Phase, Train
 from avloc.progress import Progress, untold
 
 log = logging.getLogger("avloc.train")
-
-
-class _Objective(nn.Module):
-    """An objective as a module's forward, so that DDP can average its gradients."""
-
-    def __init__(self, localizer: Localizer):
-        super().__init__()
-        self.localizer = localizer
-        self.objective: Objective = localizer.loss
-
-    def forward(self, batch: Batch) -> dict[str, Tensor]:
-        return self.objective(batch)
-
-
-@dataclass
-class Place:
-    """Where a training stands: the next epoch of which phase, epochs done in all, the log so far, the best so far."""
-
-    phase: int = 0
-    epoch: int = 0
-    done: int = 0
-    best: dict[str, float] = field(default_factory=dict)
-    log: list[dict[str, Any]] = field(default_factory=list)
 
 
 def fit(
@@ -58,6 +37,7 @@ def fit(
     progress: Progress = untold,
     before_writing: Callable[[], None] = lambda: None,
     card: Mapping[str, str] | None = None,
+    also: Callable[[dict[str, Any]], None] = lambda entry: None,
 ) -> list[dict[str, Any]]:
     """Train one stage in `folder` and return its log, an entry an epoch.
 
@@ -65,29 +45,39 @@ def fit(
     folder that says otherwise is refused. Each epoch ends in an atomic state: an interrupted training goes on from the
     last one and ends exactly as an uninterrupted one would. Each phase leaves `<phase>.safetensors`, selected by
     `train.select`. before_writing: called before each file is written; what it raises ends the training. card: what the weights
-    say of themselves beside `about`.
+    say of themselves beside `about`. also: told the entry of every epoch, those of an earlier start first.
     """
     phases = localizer.phases(train)
+    contract.refuse_plan(localizer, phases)
     total = sum(phase.epochs for phase in phases)
     if not total:
         raise AvlocError(f"train.epochs is {train.epochs}, so there is nothing to train; raise it")
-    place = _resume(localizer, phases, folder, about)
-    objective = _Objective(localizer)
-    stepped = _across_processes(objective)
+    place = resume(localizer, phases, folder, about)
+    for entry in place.log:
+        also(entry)
+    objective = Stepped(localizer)
+    stepped = across_processes(objective)
     while place.phase < len(phases):
         phase = phases[place.phase]
         objective.objective = phase.objective
         if place.epoch == 0 and phase.before is not None:
             progress(place.done, total, f"{phase.name}: preparing")
             phase.before(Collector(localizer, loaders, train.batch_size, seed_of(seed, place.done) % 2**31))
+        stopped = False
         while place.epoch < phase.epochs:
             entry = _epoch(localizer, stepped, phase, place, loaders, train, seed, (total, progress))
             place.epoch, place.done = place.epoch + 1, place.done + 1
             place.log.append(entry)
             progress(place.done, total, _summary(entry))
-            finished = place.epoch == phase.epochs
-            _keep(localizer, phases, place, finished, train, folder, about, before_writing, card or {})
-        place.phase, place.epoch = place.phase + 1, 0
+            if train.patience:
+                merits = [(one["phase"], _merit(one, train.select)) for one in place.log]
+                stopped = out_of_patience(merits, train.patience)
+            _keep(localizer, phases, place, stopped, train, folder, about, before_writing, card or {})
+            also(entry)
+            if stopped:
+                log.info("no better by %s for %d epochs: phase %s ends", train.select, train.patience, phase.name)
+                break
+        place.phase, place.epoch = phase_after_stop(phases, place.phase) if stopped else place.phase + 1, 0
     return place.log
 
 
@@ -109,14 +99,10 @@ def _epoch(
     sums: dict[str, Tensor] = {}
     for step, batch in enumerate(loader.training(train.batch_size, seed, place.done)):
         factor = rate_factor(train, phase, place.epoch * steps + step, phase.epochs * steps)
-        with _autocast(train, loader.device):
-            terms = objective(batch)
-        loss = torch.stack([term.float() for term in terms.values()]).sum()
-        for optimizer in phase.optimizers:
-            optimizer.zero_grad(set_to_none=train.zero_grad_none)
-        loss.backward()
-        for optimizer in phase.optimizers:
-            _step(optimizer, factor)
+        first = step == 0 and place.epoch == 0
+        if first:
+            contract.try_locate(localizer, batch)
+        terms = train_step(localizer, objective, phase, batch, train, factor, first)
         for name, term in terms.items():
             sums[name] = sums.get(name, torch.zeros((), device=loader.device)) + term.detach().float()
         if step % 10 == 0:
@@ -133,30 +119,6 @@ def _epoch(
     return entry
 
 
-def _step(optimizer: torch.optim.Optimizer, factor: float) -> None:
-    rates = [group["lr"] for group in optimizer.param_groups]
-    for group in optimizer.param_groups:
-        group["lr"] *= factor
-    optimizer.step()
-    for group, rate in zip(optimizer.param_groups, rates, strict=True):
-        group["lr"] = rate
-
-
-def rate_factor(train: Train, phase: Phase, step: int, steps: int) -> float:
-    """On the learning rates in a step of all `steps` of the phase."""
-    factor = phase.rate
-    if step < train.warmup:
-        factor *= (step + 1) / train.warmup if train.warmup_rate is None else train.warmup_rate
-    if train.schedule == "cosine":
-        factor *= 0.5 * (1 + math.cos(math.pi * step / steps))
-    epoch = step * phase.epochs // steps
-    return factor * train.gamma ** sum(epoch >= milestone for milestone in train.milestones)
-
-
-def _autocast(train: Train, device: torch.device) -> torch.autocast:
-    return torch.autocast(device.type, torch.bfloat16, enabled=train.precision == "bf16")
-
-
 @torch.no_grad()
 def _validate(localizer: Localizer, phase: Phase, loaders: Mapping[str, Loader], train: Train) -> dict[str, float]:
     """Means over the validation split: the objective's terms and their sum, the phase's measures, and the maps' IoU."""
@@ -165,7 +127,7 @@ def _validate(localizer: Localizer, phase: Phase, loaders: Mapping[str, Loader],
     loader = loaders["validation"]
     localizer.eval()
     sums: dict[str, float] = {}
-    with _autocast(train, loader.device):
+    with autocast(train, loader.device):
         for batch in loader.in_order(train.batch_size, seed=0, augment=train.val_transform == "train"):
             terms = phase.objective(batch)
             figures = {"loss": torch.stack([term.float() for term in terms.values()]).sum()}
@@ -182,14 +144,17 @@ def _keep(
     localizer: Localizer,
     phases: list[Phase],
     place: Place,
-    finished: bool,
+    stopped: bool,
     train: Train,
     folder: Path,
     about: Mapping[str, Any],
     before_writing: Callable[[], None],
     card: Mapping[str, str],
 ) -> None:
-    """The selected weights of the phase and the state to go on from; only the first process writes."""
+    """The selected weights of the phase and the state to go on from; only the first process writes.
+
+    stopped: the phase ends here, before its last epoch.
+    """
     phase, entry = phases[place.phase], place.log[-1]
     merit = _merit(entry, train.select)
     if phase.name not in place.best or merit > place.best[phase.name]:
@@ -199,17 +164,7 @@ def _keep(
             before_writing()
             checkpoints.save_weights(localizer, path, **card, **about, phase=phase.name, epoch=entry["epoch"])
     if processes.is_first():
-        following = (place.phase + 1, 0) if finished else (place.phase, place.epoch)
-        optimizers = _optimizers(phases)
-        state = {
-            "phase": following[0], "epoch": following[1], "done": place.done, "best": place.best, "log": json.dumps(place.log),
-            "about": {name: str(value) for name, value in about.items()},
-            "optimizers": {n: o.state_dict() for n, o in optimizers.items() if o.state and _used(o, phases[following[0] :])},
-            "weights": {name: value.cpu() for name, value in localizer.state_dict().items()},
-            "memory": {name: value.cpu() for name, value in localizer.memory.items()},
-        }  # fmt: skip
-        before_writing()
-        checkpoints.save_state(folder / f"state-{place.done:06d}.pt", state)
+        write_state(localizer, phases, place, stopped, train, folder, about, before_writing)
         before_writing()
         write_text(folder / "log.jsonl", "".join(json.dumps(line) + "\n" for line in place.log))
         for old in sorted(folder.glob("state-*.pt"))[:-1]:
@@ -227,43 +182,6 @@ def _merit(entry: dict[str, Any], select: str) -> float:
             "name a data.validation split (with boxes for iou), or select: last"
         )
     return -entry["validation"]["loss"] if select == "loss" else entry["validation"][select]
-
-
-def _optimizers(phases: list[Phase]) -> dict[int, torch.optim.Optimizer]:
-    found: list[torch.optim.Optimizer] = []
-    for phase in phases:
-        found += [optimizer for optimizer in phase.optimizers if not any(optimizer is other for other in found)]
-    return dict(enumerate(found))
-
-
-def _used(optimizer: torch.optim.Optimizer, phases: list[Phase]) -> bool:
-    return any(optimizer is other for phase in phases for other in phase.optimizers)
-
-
-def _resume(localizer: Localizer, phases: list[Phase], folder: Path, about: Mapping[str, Any]) -> Place:
-    states = sorted(folder.glob("state-*.pt"))
-    if not states:
-        return Place()
-    state = checkpoints.load_state(states[-1])
-    for name, value in about.items():
-        if state["about"].get(name, str(value)) != str(value):  # an older state does not hold all of them
-            raise RunError(
-                f"{folder} was trained with {name} {state['about'][name]}, now it is {value}; choose another --run"
-            )
-    localizer.load_state_dict(state["weights"])
-    device = next(localizer.parameters()).device
-    localizer.memory = {name: value.to(device) for name, value in state["memory"].items()}
-    optimizers = _optimizers(phases)
-    for number, values in state["optimizers"].items():
-        optimizers[number].load_state_dict(values)
-    log.info("going on after epoch %d", state["done"])
-    return Place(state["phase"], state["epoch"], state["done"], state["best"], json.loads(state["log"]))
-
-
-def _across_processes(objective: _Objective) -> nn.Module:
-    if processes.world_size() == 1:
-        return objective
-    return nn.parallel.DistributedDataParallel(objective, find_unused_parameters=True)
 
 
 def _summary(entry: dict[str, Any]) -> str:

@@ -10,6 +10,7 @@ from avloc import processes
 from avloc.config import read_section
 from avloc.engine.card import metadata_of_training
 from avloc.engine.experiment import Experiment, Stage, device_of, keep_config, open_run
+from avloc.engine.longer import refuse_impatient
 from avloc.engine.run import Run
 from avloc.engine.settings import Data
 from avloc.engine.stores import content_of, open_data
@@ -42,17 +43,24 @@ class Trained:
 
 
 def train_stage(
-    number: int, config: Path | None, run: Path | None, overrides: Sequence[str], progress: Progress | None
+    number: int,
+    config: Path | None,
+    run: Path | None,
+    overrides: Sequence[str],
+    progress: Progress | None,
+    log_to: Sequence[str] = (),
 ) -> Trained:
     import torch
 
-    from avloc.engine.keeping import digests
+    from avloc.engine.also_logged import also_logged
+    from avloc.engine.contract import refuse_senses
     from avloc.engine.stages import clusters_id, fresh_stage, refuse_other_view, refuse_without_training, stage_one_run
     from avloc.engine.trainer import fit
 
-    experiment, where = open_run(config, run, overrides)
+    experiment, where = open_run(config, run, overrides, longer=True)
     stage = experiment.stage(number)
     refuse_without_training(experiment, where, number)
+    refuse_settings(experiment, stage, number)
     processes.join()
     device = device_of(stage.train.device)
     if stage.data.layout == "store":  # weights are downloaded in vain where the data is not there
@@ -60,17 +68,10 @@ def train_stage(
             if split is not None:
                 open_data(experiment, number, split)
     localizer = fresh_stage(experiment, where, number, student=True).to(device)
+    refuse_senses(localizer)
     refuse_other_view(localizer)
     _channels_last(localizer)
-    _refuse_choosing_on_tests(experiment, stage)
-    loaders: dict[str, Loader] = {}
-    eyes_and_ears: dict[str, str] = {}
-    for name, split in (("train", stage.data.train), ("validation", stage.data.validation)):
-        if split is not None:
-            augmented = name == "train" or stage.train.val_transform == "train"
-            loaders[name], kept = _loader(experiment, number, split, localizer, device, augmented, progress or untold)
-            eyes_and_ears |= digests(kept)
-    _refuse_shared_videos(stage.data, loaders["train"].store.videos, loaders.get("validation"))
+    loaders, eyes_and_ears = batches_of(experiment, number, localizer, device, progress or untold)
     if processes.is_first():
         keep_config(experiment, where)
     about = {
@@ -82,17 +83,20 @@ def train_stage(
     }
     if number > 1 and localizer.uses_clusters:
         about["clusters"] = clusters_id(stage_one_run(experiment, where))
-    entries = fit(
-        localizer,
-        loaders,
-        stage.train,
-        where.stage(number),
-        experiment.seed,
-        about,
-        progress or untold,
-        where.refuse_moved,
-        metadata_of_training(_started_with(experiment, where), loaders["train"].store, stage.data.train),
-    )
+    name = f"{where.path.name} stage {number}"
+    with also_logged(log_to, where.stage(number), name, experiment.source.values) as told:
+        entries = fit(
+            localizer,
+            loaders,
+            stage.train,
+            where.stage(number),
+            experiment.seed,
+            about,
+            progress or untold,
+            where.refuse_moved,
+            metadata_of_training(_started_with(experiment, where), loaders["train"].store, stage.data.train),
+            told,
+        )
     if torch.distributed.is_initialized():
         processes.leave()
     phases = list(dict.fromkeys(entry["phase"] for entry in entries))
@@ -101,6 +105,30 @@ def train_stage(
         {phase: where.stage(number) / f"{phase}.safetensors" for phase in phases},
         {phase: [entry for entry in entries if entry["phase"] == phase][-1] for phase in phases},
     )  # fmt: skip
+
+
+def refuse_settings(experiment: Experiment, stage: Stage, number: int) -> None:
+    """ConfigError for settings by which no epoch can be chosen, or only by a test set."""
+    refuse_impatient(f"{experiment.source.source}: stage{number}.train", stage.train, stage.data.validation)
+    _refuse_choosing_on_tests(experiment, stage)
+
+
+def batches_of(
+    experiment: Experiment, number: int, localizer: Localizer, device: "torch.device", progress: Progress
+) -> "tuple[dict[str, Loader], dict[str, str]]":
+    """The loaders ``train`` and, where there is such a split, ``validation``; and whose features are kept, see `digests`."""
+    from avloc.engine.keeping import digests
+
+    stage = experiment.stage(number)
+    loaders: dict[str, Loader] = {}
+    eyes_and_ears: dict[str, str] = {}
+    for name, split in (("train", stage.data.train), ("validation", stage.data.validation)):
+        if split is not None:
+            augmented = name == "train" or stage.train.val_transform == "train"
+            loaders[name], kept = _loader(experiment, number, split, localizer, device, augmented, progress)
+            eyes_and_ears |= digests(kept)
+    _refuse_shared_videos(stage.data, loaders["train"].store.videos, loaders.get("validation"))
+    return loaders, eyes_and_ears
 
 
 def _started_with(experiment: Experiment, run: Run) -> dict[str, Any]:
@@ -141,13 +169,13 @@ def _loader(
 def refuse_labels(data: Data, split: str, store: "Store", labels: "Labels | None", localizer: Localizer) -> None:
     """Labels of other classes than the model's, or without the proposals that it asks for."""
     what = f"{data.store}, {split}: the labels" + (f" {data.labels}" if data.labels else "")
-    classes, wanted = store.classes if labels is None else labels.classes, localizer.label_classes
+    classes, wanted = store.classes if labels is None else labels.classes, localizer.needs.label_classes
     if wanted is not None and len(classes) != wanted:
         raise DataError(
             f"{what} have {len(classes)} classes, the model {wanted}; set stage1.model.classes to {len(classes)}, or name "
             "other pseudo labels (data.labels)"
         )
-    if not localizer.proposals:
+    if not localizer.needs.proposals:
         return
     if labels is None or labels.proposals is None:
         raise DataError(
@@ -177,11 +205,7 @@ def _refuse_choosing_on_tests(experiment: Experiment, stage: Stage) -> None:
     data, select = stage.data, stage.train.select
     if select == "last":
         return
-    tested = [
-        name
-        for name, test in experiment.evaluate.items()
-        if test.split == data.validation and _hold_the_same(test.store, data.store)
-    ]
+    tested = tests_on_validation(experiment, stage)
     if not tested:
         return
     found = f"train.select: {select} chooses the epoch on {data.validation}, which evaluate.{tested[0]} tests"
@@ -191,6 +215,16 @@ def _refuse_choosing_on_tests(experiment: Experiment, stage: Stage) -> None:
             "data.select_on_test: true"
         )
     log.warning("%s: its results will be optimistic", found)
+
+
+def tests_on_validation(experiment: Experiment, stage: Stage) -> list[str]:
+    """Test sets that are the validation split of a stage."""
+    data = stage.data
+    return [
+        name
+        for name, test in experiment.evaluate.items()
+        if data.validation is not None and test.split == data.validation and _hold_the_same(test.store, data.store)
+    ]
 
 
 def _hold_the_same(one: Path, other: Path) -> bool:

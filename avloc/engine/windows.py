@@ -92,7 +92,7 @@ def listening_of(model: Model) -> Listening:
     localizer = model.localizer
     rate = getattr(localizer.sound, "rate", None) or RATE
     seconds = localizer.window or model.seconds or getattr(localizer.sound, "seconds", None) or USUAL
-    return Listening(int(rate), float(seconds), localizer.window_frames if localizer.every_frame else 1)
+    return Listening(int(rate), float(seconds), localizer.window_frames if localizer.needs.every_frame else 1)
 
 
 def moments(model: Model, source: Source, tape: SoundTape, asked: Asked) -> Iterator[Moment]:
@@ -103,7 +103,7 @@ def moments(model: Model, source: Source, tape: SoundTape, asked: Asked) -> Iter
     Silent moments are not computed.
     """
     localizer, listening = model.localizer, listening_of(model)
-    if localizer.every_frame and localizer.window_needed and not source.moves:
+    if localizer.needs.every_frame and localizer.window_needed and not source.moves:
         raise AvlocError(f"{source.name}: {model.method} needs moving pictures; give a video, or another method")
     times = np.arange(0, max(source.seconds, 1e-3), asked.every)
     plan = _Plan(source.seconds, listening, times)
@@ -221,7 +221,7 @@ def _maps(
         seen_frames = localizer.frame(every.flatten(0, 1)).unflatten(0, every.shape[:2])
         sound, waveform = heard(localizer.sound, raw, None)
         on_display = seen_frames[torch.arange(len(now)), torch.tensor(now)]
-        batch = Batch(on_display, sound, waveform, frames=seen_frames if localizer.every_frame else None)
+        batch = Batch(on_display, sound, waveform, frames=seen_frames if localizer.needs.every_frame else None)
         if model.classes is not None and localizer.sees_probabilities:
             located, looked = localizer.locate_and_look(batch)
         else:

@@ -1,7 +1,7 @@
 """What a method is: a Localizer that follows its own plan of Phases."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from avloc.data.loader import Batch
+from avloc.data.needs import Needs
 from avloc.nn.similarity import top_share
 
 Objective = Callable[[Batch], dict[str, Tensor]]
@@ -22,12 +23,14 @@ class Train:
 
     epochs: passes of the method's main objective. batch_size: clips a step and process. lr, weight_decay: of
     `optimizer` (adam: the decay is an L2 term of the gradient; adamw: decoupled; sgd: with momentum 0.9). warmup: steps of
-    linear warm-up (with `warmup_rate`: of that constant factor), and schedule: ``constant`` or ``cosine`` to zero, over
-    each phase. milestones: epochs of a phase, from 0, at which its rates are multiplied by `gamma`.
+    linear warm-up (with `warmup_rate`: of that constant factor), and schedule: ``constant``, ``cosine`` to zero over each
+    phase, or ``restarts``: cosine to zero over every `restart` epochs of a phase. With the first and the last, a training
+    can be given more epochs later. milestones: epochs of a phase, from 0, at which its rates are multiplied by `gamma`.
     precision: fp32 or bf16 (autocast).
     select: which epoch's weights a phase leaves behind, judged on the validation split: ``loss`` (lowest), ``accuracy``,
     ``iou`` (of the maps with the validation boxes, highest mean), ``located`` (share of them with an IoU of 0.5 or more),
-    or ``last``. resident: keep the split on the device (None: when it fits).
+    or ``last``. patience: training ends early when no phase has become better for so many epochs; 0 for never.
+    resident: keep the split on the device (None: when it fits).
     keep: what happens to features of frozen encoders (visual, audio), which are the same in every epoch: kept in ``memory``,
     in files beside the ``store``, ``auto`` (in memory, or beside the store where they do not fit) or ``never``. They are kept
     where the view is not random in training; with `versions` N, N random views of each frame and sound are drawn once and kept,
@@ -44,13 +47,15 @@ class Train:
     lr: NonNegativeFloat = 1e-4
     weight_decay: NonNegativeFloat = 1e-4
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
-    schedule: Literal["constant", "cosine"] = "constant"
+    schedule: Literal["constant", "cosine", "restarts"] = "constant"
+    restart: PositiveInt = 10
     milestones: tuple[int, ...] = ()
     gamma: float = 0.1
     warmup: NonNegativeInt = 0
     warmup_rate: float | None = None
     precision: Literal["fp32", "bf16"] = "fp32"
     select: Literal["loss", "accuracy", "iou", "located", "last"] = "last"
+    patience: NonNegativeInt = 0
     device: str = "auto"
     workers: NonNegativeInt = 4
     resident: bool | None = None
@@ -100,45 +105,57 @@ def at_places(maps: Tensor, places: Tensor) -> Tensor:
     return F.adaptive_avg_pool2d(maps.amax(1, keepdim=True).float(), (places.shape[2], places.shape[3]))
 
 
+@dataclass(frozen=True)
+class Published:
+    """How the authors' checkpoints become the stages of a method; a method's module has one as ``PUBLISHED``.
+
+    config: the shipped configuration whose data and test sets an imported run takes.
+    arguments_of: a state dict to the arguments of each stage, as far as the weights tell them.
+    import_state: (state, stage, stage one, stage two or None, dictionary or None) to the stage with the weights in it.
+    files: where the authors published several, the name of each and the prefix that its entries get.
+    own: arguments of encoders whose weights a checkpoint of theirs does not hold, so that they are read from elsewhere.
+    """
+
+    config: str
+    arguments_of: Callable[..., Any]
+    import_state: Callable[..., "Localizer"]
+    files: Mapping[str, str] = field(default_factory=dict)
+    own: tuple[str, ...] = ()
+
+
 class Localizer(nn.Module):
     """One stage of a method: it sees a Batch and says where the sound is.
 
-    A method's file lists its stages in ``STAGES``. `frame` and `sound` are its views; `negatives` asks the loader for
-    a frame of another video with every clip, `views` 2 for each frame augmented twice, `every_frame` for all frames of
-    a clip, `proposals` for those of the pseudo labels, `waveform` (in training) for waveforms besides what `sound` makes of
-    them, `noises` (in training) for that many sounds a batch that nothing in view makes. `label_classes` is how many classes
-    its labels must have, None where it learns from none. `memory` holds what phases remember beside weights (pseudo
-    labels); it is saved and restored with them. `weights_from`: the phases whose selected weights serve `locate`, best
+    A method's file lists its stages in ``STAGES``. `frame` and `sound` are its views; `needs` says what else it wants to see
+    and hear. `memory` holds what phases remember beside weights (pseudo labels); it is saved and restored with them.
+    `weights_from`: the phases whose selected weights serve `locate`, best
     first. `looks`: what the maps of `look` are called beside others. `of_classes`: several maps are those of the labels'
     classes, in their order. `uses_clusters`: a later stage starts from the run's clusters too.
+    `own_start`: beginnings of the names of weights that a stage keeps from its own stage one where it goes on with the stage
+    two of another run (`start.stage2`).
     A method without training sets `needs_training` to False; it has no loss and no phases, and is evaluated as it is built.
     `map_names` are the names of its maps where these are of other classes than the store's; see `maps_named`.
     In a video of any length `window` is how many seconds of sound make a map, None for as long as the clips that it learnt
-    from, and `window_frames` how many frames a method of `every_frame` sees meanwhile; `window_needed`: it can do nothing
+    from, and `window_frames` how many frames a method that needs every frame sees meanwhile; `window_needed`: it can do nothing
     with one picture. `sees_probabilities`: what `look` gives are probabilities, one map a class.
-    `frame2`, `sound2`: further views in which training sees the same frame and hears the same sound. `partners` asks for a
-    frame and a sound of other clips, drawn from the lists ``frame_partners`` and ``sound_partners`` of `memory` once they
-    are there: (N, k) clips, -1 after the end of a list. `motion`: a view of the optical flow from each
-    frame to the next one of its clip, cut as the frame is.
+    `frame2`, `sound2`: further views in which training sees the same frame and hears the same sound. `motion`: a view of the
+    optical flow from each frame to the next one of its clip, cropped as the frame is. `maps_differ`: clips have different numbers
+    of maps; those that a clip has not are NaN.
     """
 
     frame: Any
     sound: Any
-    negatives: bool = False
-    views: int = 1
     frame2: Any = None
     sound2: Any = None
-    partners: bool = False
     motion: Any = None
-    every_frame: bool = False
-    waveform: bool = False
-    noises: int = 0
-    proposals: bool = False
-    label_classes: int | None = None
+    maps_differ: bool = False
+    needs: Needs = Needs()
     looks: str = "without sound"
     of_classes: bool = False
+    clusters: int = 0
     uses_clusters: bool = True
     weights_from: tuple[str, ...] = ("train",)
+    own_start: tuple[str, ...] = ()
     needs_training: bool = True
     window: float | None = None
     window_frames: int = 4
@@ -178,6 +195,10 @@ class Localizer(nn.Module):
         """Which of its named maps are of a class that a store calls `label`."""
         return [row for row, name in enumerate(self.map_names or ()) if name.casefold() == label.casefold()]
 
+    def do_without(self) -> str:
+        """Set aside the parts whose files are not here, where a method can; what is lost, in words, "" for nothing."""
+        return ""
+
     def frame_encoder(self) -> nn.Module | None:
         """The encoder through which every frame passes and nothing else looks at one, so that its features can be kept
         while it is frozen; None where there is no such encoder."""
@@ -193,25 +214,53 @@ class Localizer(nn.Module):
         return None
 
     def object_features(self, batch: Batch) -> dict[str, Tensor]:
-        """Of each clip `objects` (B, C), what its frame shows at the tenth of the places where its map is highest; `labels`
-        (B, classes); `levels` (B, 2), the lowest and highest value of its map."""
+        """What `avloc cluster` clusters: `objects` (B, C), a row for each clip, and what else a method collects with them.
+
+        Here objects are what the frame shows at the tenth of the places where the map is highest, and `levels` (B, 2) the map's
+        lowest and highest value. A method that has its own objects also sets `clusters`, their number.
+        """
         places = self.place_features(batch)
-        if places is None or batch.labels is None:
-            raise TypeError(f"{type(self).__name__} finds no objects")
+        if places is None:
+            raise TypeError(f"{type(self).__name__} finds no objects to cluster")
         maps = at_places(self.locate(batch), places)
         mask = top_share(maps, OBJECT_SHARE)
         objects = (places * mask).sum((2, 3)) / mask.sum((2, 3))
         levels = torch.stack([maps.flatten(1).amin(1), maps.flatten(1).amax(1)], dim=1)
-        return {"objects": objects, "labels": batch.labels, "levels": levels}
+        return {"objects": objects, "levels": levels}
+
+    def cycles(self, batch: Batch) -> Tensor:
+        """The maps of each of T + 1 cycles, (T + 1, B, 1, h, w), of a method that refines its map step by step."""
+        raise TypeError(f"{type(self).__name__} has no cycles")
+
+    def node_maps(self, batch: Batch) -> Tensor:
+        """The maps of each of K nodes of a graph, (K, B, 1, h, w), of a method that makes its map of several."""
+        raise TypeError(f"{type(self).__name__} has no nodes")
 
     @classmethod
-    def finds_objects(cls) -> bool:
-        """Whether `object_features` can be asked for."""
-        return (cls.object_features, cls.place_features) != (Localizer.object_features, Localizer.place_features)
+    def can(cls, ability: str) -> bool:
+        """Whether a method has an optional ability: whether its class defines `object_features`, `place_features`,
+        `cycles` or `node_maps`."""
+        return getattr(cls, ability) is not getattr(Localizer, ability)
 
     def start_from(self, previous: "Localizer", dictionary: Any) -> None:
         """Take what a later stage needs of the stage before it and of the object dictionary (K, C), None for none."""
         raise TypeError(f"{type(self).__name__} starts from no other stage")
+
+    def take_form(self, previous: "Localizer", shape_of: Callable[[str], tuple[int, ...] | None]) -> None:
+        """Get the tensors of a trained later stage, whose weights will be filled in: of `previous` nothing but the form counts.
+
+        shape_of: the shape of one tensor in the weights by its name, None where they have none of it.
+        """
+        self.start_from(previous, None)
+
+    def dictionary_of_maps(self) -> Tensor | None:
+        """The object dictionary (K, C) whose clusters the maps are of; None where they are of anything else."""
+        return None
+
+    @property
+    def maps_apart(self) -> bool:
+        """Whether a method `of_classes`, with its settings, gives a map of each class, not all fused into one."""
+        return True
 
     def phases(self, train: Train) -> list[Phase]:
         """The plan; by default one phase that minimises `loss`."""

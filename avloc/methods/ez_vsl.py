@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from avloc.data.loader import Batch
 from avloc.data.views import FrameView, LogMel, LogStft, Waveform
-from avloc.methods.base import Localizer
+from avloc.methods.base import Localizer, Needs, Published
 from avloc.nn.encoders import Backbone, jitter_norms
 from avloc.nn.guidance import build_guide, guided, object_maps, rest
 from avloc.nn.published import PROJECTED, load_published, require
@@ -53,7 +53,7 @@ class EzVsl(Localizer):
     ):
         super().__init__()
         self.frame, self.sound, self.tau, self.pool, self.alpha = frame, sound, tau, pool, alpha
-        self.guided_at, self.noises = guided_at, noise_negatives
+        self.guided_at, self.needs = guided_at, Needs(noises=noise_negatives)
         self.visual, self.audio = visual.build(3, frame), audio.build(1, sound)
         jitter_norms(self.audio)
         self.frame_projection = nn.Conv2d(self.visual.channels, dim, 1)
@@ -112,8 +112,6 @@ class EzVsl(Localizer):
 
 
 STAGES = (EzVsl,)
-CONFIG = "ez_vsl_vggsound_144k"  # whose data an imported run takes
-OWN = ("objects",)  # what a checkpoint of theirs does not hold
 
 
 def arguments_of(state: Mapping[str, Tensor]) -> tuple[dict[str, Any]]:
@@ -127,3 +125,6 @@ def import_state(
     """The authors' state dict as our stage; AvlocError for what does not fit."""
     load_published(one, state, PROJECTED, (), "EZ-VSL", own=("objects.",))
     return one
+
+
+PUBLISHED = Published("ez_vsl_vggsound_144k", arguments_of, import_state, own=("objects",))

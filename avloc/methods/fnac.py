@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from avloc.data.loader import Batch
 from avloc.data.views import FrameView, LogMel, LogStft, Waveform
-from avloc.methods.base import Localizer, Phase, Train
+from avloc.methods.base import Localizer, Phase, Published, Train
 from avloc.nn.encoders import Backbone, jitter_norms
 from avloc.nn.guidance import build_guide, guided, object_maps, rest
 from avloc.nn.published import PROJECTED, load_published, require
@@ -164,8 +164,6 @@ class Fnac(Localizer):
 
 
 STAGES = (Fnac,)
-CONFIG = "fnac_vggsound_144k"  # whose data an imported run takes
-OWN = ("objects",)  # what a checkpoint of theirs does not hold
 
 
 def arguments_of(state: Mapping[str, Tensor]) -> tuple[dict[str, Any]]:
@@ -179,3 +177,6 @@ def import_state(
     """The authors' state dict as our stage; AvlocError for what does not fit."""
     load_published(one, state, PROJECTED, (), "FNAC", own=("objects.",))
     return one
+
+
+PUBLISHED = Published("fnac_vggsound_144k", arguments_of, import_state, own=("objects",))

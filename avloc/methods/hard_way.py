@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from avloc.data.loader import Batch
 from avloc.data.views import FrameView, LogMel, LogStft, Waveform
-from avloc.methods.base import Localizer
+from avloc.methods.base import Localizer, Needs, Published
 from avloc.nn.contrast import OwnPair, Pool, hard_way_logits
 from avloc.nn.encoders import Backbone, jitter_norms
 from avloc.nn.published import UNUSED_OF_EACH, load_published, require
@@ -54,7 +54,7 @@ class HardWay(Localizer):
         noise_negatives: NonNegativeInt = 0,
     ):
         super().__init__()
-        self.frame, self.sound, self.noises = frame, sound, noise_negatives
+        self.frame, self.sound, self.needs = frame, sound, Needs(noises=noise_negatives)
         self.visual, self.audio = visual.build(3, frame), audio.build(1, sound)
         for network, backbone in ((self.visual, visual), (self.audio, audio)):
             if backbone.weights is None:
@@ -110,7 +110,6 @@ class HardWay(Localizer):
 
 
 STAGES = (HardWay,)
-CONFIG = "hard_way_vggsound_144k"  # whose data an imported run takes
 
 # The authors' 248 entries.
 NAMES = {"imgnet.": "visual.", "audnet.conv1_a.": "audio.conv1.", "audnet.": "audio."}
@@ -127,3 +126,6 @@ def import_state(
     """The authors' state dict as our stage; AvlocError for what does not fit."""
     load_published(one, state, NAMES, UNUSED_OF_EACH, "Hard Way")
     return one
+
+
+PUBLISHED = Published("hard_way_vggsound_144k", arguments_of, import_state)

@@ -10,7 +10,7 @@ from torch import Tensor
 from avloc.data.loader import Batch
 from avloc.data.views import FrameView, Waveform
 from avloc.errors import AvlocError
-from avloc.methods.base import Localizer
+from avloc.methods.base import Localizer, Needs
 from avloc.nn.motion import LEAST, changes, motion_maps
 
 FRAME = FrameView(size=224, resize=224, crop=False, augment=False, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
@@ -27,7 +27,7 @@ class Motion(Localizer):
     """
 
     needs_training = False
-    every_frame = True
+    needs = Needs(every_frame=True)
     looks = "motion without sound"
     window = 2.0
     window_frames = 16

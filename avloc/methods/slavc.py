@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from avloc.data.loader import Batch
 from avloc.data.views import FrameView, LogMel, LogStft, Waveform
-from avloc.methods.base import Localizer
+from avloc.methods.base import Localizer, Published
 from avloc.nn.encoders import Backbone, jitter_norms
 from avloc.nn.guidance import build_guide, object_maps, rest
 from avloc.nn.momentum import follow, start_alike
@@ -174,8 +174,6 @@ class Slavc(Localizer):
 
 
 STAGES = (Slavc,)
-CONFIG = "slavc_vggsound_144k"  # whose data an imported run takes
-OWN = ("objects",)  # what a checkpoint of theirs does not hold
 
 # The authors' file holds {"model": state dict, ...}, 496 entries: the model and its copy, in torchvision's names.
 NAMES = {
@@ -203,3 +201,6 @@ def import_state(
     """The authors' state dict as our stage; AvlocError for what does not fit."""
     load_published(one, state, NAMES, (), "SLAVC", own=("objects.",))
     return one
+
+
+PUBLISHED = Published("slavc_vggsound_144k", arguments_of, import_state, own=("objects",))

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from avloc.data.loader import Batch
 from avloc.data.views import AugmentedFrameView, FrameView, LogMel, LogStft, Waveform
 from avloc.errors import AvlocError
-from avloc.methods.base import Collect, Localizer, Phase, Train
+from avloc.methods.base import Collect, Localizer, Needs, Phase, Published, Train
 from avloc.nn.encoders import Backbone, jitter_norms
 from avloc.nn.guidance import build_guide, guided, object_maps, rest
 from avloc.nn.neighbours import nearest
@@ -85,7 +85,7 @@ class SslAlignment(Localizer):
             raise AvlocError("one of frame_guide and sound_guide is set; give both, or neither")
         self.frame, self.sound, self.frame2, self.sound2 = frame, sound, frame2, sound2
         self.positive, self.sharpness, self.temperature = positive, sharpness, temperature
-        self.both_ways, self.partners, self.neighbours, self.warmup = both_ways, near, neighbours, warmup
+        self.both_ways, self.neighbours, self.warmup = both_ways, neighbours, warmup
         self.alpha, self.guided_at = alpha, guided_at
         self.visual, self.audio = visual.build(3, frame), audio.build(1, sound)
         jitter_norms(self.visual)
@@ -95,9 +95,9 @@ class SslAlignment(Localizer):
         self.objects = build_guide(objects, frame)
         self.frame_guide = build_guide(frame_guide if near else None, frame)
         self.sound_guide = None
+        self.needs = Needs(partners=near, waveform=near and sound_guide is not None)
         if near and sound_guide is not None:
             self.sound_guide = sound_guide.build(1, Waveform(sound.rate)).requires_grad_(False)
-            self.waveform = True
 
     def train(self, mode: bool = True) -> "SslAlignment":
         super().train(mode)
@@ -131,7 +131,11 @@ class SslAlignment(Localizer):
         plan = [
             Phase("warmup", self.loss, [optimizer], warmup),
             Phase(
-                "train", self.loss, [optimizer], train.epochs - warmup, self.find_neighbours if self.partners else None
+                "train",
+                self.loss,
+                [optimizer],
+                train.epochs - warmup,
+                self.find_neighbours if self.needs.partners else None,
             ),
         ]
         return [phase for phase in plan if phase.epochs]
@@ -214,8 +218,6 @@ class SslAlignment(Localizer):
 
 
 STAGES = (SslAlignment,)
-CONFIG = "ssl_alignment_vggsound_144k"  # whose data an imported run takes
-OWN = ("objects", "frame_guide", "sound_guide")  # what a checkpoint of theirs does not hold
 
 # The authors' file holds {"model_state_dict": state dict, ...}, 261 entries, or Hard Way's 248 without projections.
 NAMES = {
@@ -239,3 +241,8 @@ def import_state(
     """The authors' state dict as our stage; AvlocError for what does not fit."""
     load_published(one, state, NAMES, UNUSED, "SSL-Alignment", own=("objects.", "frame_guide.", "sound_guide."))
     return one
+
+
+PUBLISHED = Published(
+    "ssl_alignment_vggsound_144k", arguments_of, import_state, own=("objects", "frame_guide", "sound_guide")
+)

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from avloc.data.loader import Batch
 from avloc.data.views import FrameView, LogMel, LogStft, Waveform
 from avloc.errors import AvlocError
-from avloc.methods.base import Localizer
+from avloc.methods.base import Localizer, Published
 from avloc.nn.encoders import Backbone
 from avloc.nn.losses import hard_negative_cross_entropy, map_divergence
 from avloc.nn.published import UNUSED_OF_EACH, load_published, require
@@ -152,7 +152,6 @@ def _shares(nodes: Tensor, alike: Tensor) -> Tensor:
 
 
 STAGES = (VisualContext,)
-CONFIG = "visual_context_vggsound_144k"  # whose data an imported run takes
 
 # The authors' 250 entries (249 of the base model).
 NAMES = {
@@ -175,3 +174,6 @@ def import_state(
     """The authors' state dict as our stage; AvlocError for what does not fit."""
     load_published(one, state, NAMES, UNUSED_OF_EACH, "visual context")
     return one
+
+
+PUBLISHED = Published("visual_context_vggsound_144k", arguments_of, import_state)

@@ -76,7 +76,7 @@ def cluster(
         raise RunError(
             f"{path} was trained on another store than {stage.data.store} is now; prepare that one again, or train again"
         )
-    fixed = getattr(localizer, "clusters", None)
+    fixed = localizer.clusters or None
     if clusters is not None and (clusters < 1 or fixed not in (None, clusters)):
         wanted = "1 or more" if fixed is None else f"{fixed}, as its stage one has, or nothing"
         raise RunError(f"clusters is {clusters}; expected {wanted}")

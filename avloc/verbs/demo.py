@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from avloc.engine.claims import Claim, claims_of
 from avloc.options import Ask, verb
-from avloc.progress import Pace, Progress, untold
+from avloc.progress import Progress, part_of, untold
 from avloc.verbs.evaluate import SetResult
 
 CONFIG = Path("dsol_synthetic_quick")
@@ -133,7 +133,7 @@ def demo(
     tell = progress or untold
     for number, (name, step) in enumerate(steps.items()):
         started = time.perf_counter()
-        found[name] = step(_part(tell, number, len(steps), name))
+        found[name] = step(part_of(tell, number, len(steps), name))
         seconds[name] = round(time.perf_counter() - started, 1)
     tell(len(steps), len(steps), "done")
     sets = found["evaluate"].sets
@@ -173,10 +173,10 @@ def _synthetic(out: Path, seed: int, tiny: bool) -> Steps:
         "mosaics": lambda shown: prepare_music_synthetic(
             music, mosaics, count=counts, seed=seed, size=192, frames="raw", progress=shown
         ),
-        "stage one": lambda shown: train_stage1(CONFIG, run, settings, shown),
+        "stage one": lambda shown: train_stage1(CONFIG, run, settings, progress=shown),
         "cluster": lambda shown: cluster(CONFIG, run, settings),
         "match": lambda shown: match_clusters(CONFIG, run, settings),
-        "stage two": lambda shown: train_stage2(CONFIG, run, settings, shown),
+        "stage two": lambda shown: train_stage2(CONFIG, run, settings, progress=shown),
         "evaluate": lambda shown: evaluate(CONFIG, run, settings, progress=shown),
         "visualize": lambda shown: visualize(CONFIG, [run], settings, progress=shown),
     }
@@ -219,7 +219,7 @@ def _real(out: Path, seed: int, pictures: Path, sounds: Path) -> Steps:
 
     return {
         "compose": compose,
-        "train": lambda shown: train_stage1(REAL_CONFIG, run, settings, shown),
+        "train": lambda shown: train_stage1(REAL_CONFIG, run, settings, progress=shown),
         "evaluate": lambda shown: evaluate(REAL_CONFIG, run, settings, progress=shown),
         "visualize": lambda shown: visualize(REAL_CONFIG, [run], settings, progress=shown),
     }
@@ -232,17 +232,3 @@ def _stores(music: Path, scenes: Path, mosaics: Path) -> dict[str, Path]:
 
 def _quoted(path: Path) -> str:
     return json.dumps(str(path))
-
-
-def _part(tell: Progress, number: int, steps: int, name: str) -> Progress:
-    """The progress of one step, as that of the whole."""
-
-    pace = Pace()
-
-    def shown(done: int, total: int, text: str) -> None:
-        share = f"{done}/{total} " if total else ""
-        left = pace(done, total) if total else ""
-        tell(number, steps, f"{name}: {share}{', '.join(part for part in (text, left) if part)}")
-
-    shown(0, 0, "")
-    return shown

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from avloc.engine.experiment import Experiment
     from avloc.engine.run import Run
-    from avloc.methods.base import Localizer
+    from avloc.methods.base import Localizer, Published
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,7 @@ def import_into_run(
     if not fresh and (config is not None or set):
         raise AvlocError(f"{where.config}: there is a configuration already; leave --config and --set out")
     experiment = _started(published, where, config, set) if fresh else read_experiment(where.config)
-    own = getattr(published.module, "OWN", ())
-    localizer = published.fill(lambda number: experiment.build(number, pretrained=own), dictionary)
+    localizer = published.fill(lambda number: experiment.build(number, pretrained=published.known.own), dictionary)
     phase = localizer.weights_from[0]
     file = where.stage(stage) / f"{phase}.safetensors"
     if file.exists():
@@ -101,7 +100,7 @@ def _started(published: "_Published", run: "Run", config: Path | None, overrides
     from avloc.engine.shipped import config_path
     from avloc.errors import ConfigError
 
-    usual = config_path(Path(config or str(getattr(published.module, "CONFIG", "dsol_music"))))
+    usual = config_path(Path(config or published.known.config))
     values = read_section(usual).values
     if config is not None and values.get("method") != published.method:
         raise ConfigError(f"{usual}: method is {values.get('method')!r}, but the weights are of {published.method}")
@@ -123,9 +122,11 @@ def _started(published: "_Published", run: "Run", config: Path | None, overrides
 
 @dataclass(frozen=True)
 class _Published:
-    """The authors' weights of a stage. module: of the method. arguments: of its stages, as far as the weights tell them."""
+    """The authors' weights of a stage. module: of the method. known: how its checkpoints are read. arguments: of its stages,
+    as far as the weights tell them."""
 
     module: Any
+    known: "Published"
     method: str
     stage: int
     path: Path
@@ -139,28 +140,28 @@ class _Published:
         known = None if dictionary is None else read_dictionary(dictionary)
         two = build(2) if self.stage == 2 else None
         try:
-            filled: Localizer = self.module.import_state(self.state, self.stage, build(1), two, known)
+            filled: Localizer = self.known.import_state(self.state, self.stage, build(1), two, known)
         except AvlocError as error:
             raise AvlocError(f"{self.path}: {error}") from None
         return filled
 
 
 def _published(method: str, stage: int, path: Path) -> _Published:
-    from avloc.engine.experiment import load_method
+    from avloc.engine.method_modules import load_method, published_of
     from avloc.nn.published import without_wrapper
 
     module = load_method(method)
-    if not hasattr(module, "import_state"):
+    known = published_of(module)
+    if known is None:
         raise AvlocError(f"{method}: no published checkpoints are known for this method")
     if not 1 <= stage <= len(module.STAGES):
         raise AvlocError(f"{method} has {len(module.STAGES)} stages; there is no stage {stage}")
-    files: dict[str, str] = getattr(module, "FILES", {})
-    state = _states_in(path, files) if path.is_dir() and files else _state_of(path)
+    state = _states_in(path, known.files) if path.is_dir() and known.files else _state_of(path)
     try:
-        arguments = module.arguments_of(without_wrapper(state))
+        arguments = known.arguments_of(without_wrapper(state))
     except AvlocError as error:
         raise AvlocError(f"{path}: {error}") from None
-    return _Published(module, method, stage, path, state, arguments)
+    return _Published(module, known, method, stage, path, state, arguments)
 
 
 def _states_in(folder: Path, files: Mapping[str, str]) -> "Mapping[str, Tensor]":

@@ -165,7 +165,7 @@ def _load(what: str | None, stage: int | None) -> Any:
     if what is None:
         _refuse_missing_files()
     model = load(UNTRAINED if what is None else what, stage)
-    return _without_faces(model)
+    return _with_what_is_there(model)
 
 
 def _refuse_missing_files() -> None:
@@ -182,16 +182,11 @@ def _refuse_missing_files() -> None:
             )
 
 
-def _without_faces(model: Any) -> Any:
-    """A method that looks for faces does without where their detector's file is not there; what they say is motion then."""
+def _with_what_is_there(model: Any) -> Any:
+    """The model; what it does without, for want of a file, is said in a warning."""
     import logging
 
-    from avloc import weights
-
-    if getattr(model.localizer, "faces", None) == "yunet" and not weights.kept("yunet").exists():
-        logging.getLogger("avloc").warning(
-            "%s finds no faces without YuNet, speech is looked for by motion; `avloc weights fetch yunet` gets it",
-            model.method,
-        )
-        model.localizer.faces = None
+    lost = model.localizer.do_without()
+    if lost:
+        logging.getLogger("avloc").warning("%s %s", model.method, lost)
     return model

@@ -1,17 +1,32 @@
 """`avloc train-stage2`: train the second stage of a method."""
 
+from typing import TYPE_CHECKING
+
 from avloc.engine.training import Trained, train_stage
-from avloc.options import Config, RunFolder, Set, verb
+from avloc.options import Config, DryRun, LogTo, Profile, RunFolder, Set, verb
 from avloc.progress import Progress
+
+if TYPE_CHECKING:
+    from avloc.engine.rehearsing_stage import Rehearsed
 
 
 @verb
 def train_stage2(
-    config: Config = None, run: RunFolder = None, set: Set = (), progress: Progress | None = None
-) -> Trained:
+    config: Config = None,
+    run: RunFolder = None,
+    set: Set = (),
+    progress: Progress | None = None,
+    dry_run: DryRun = False,
+    profile: Profile = False,
+    log_to: LogTo = (),
+) -> "Trained | Rehearsed":
     """Train the second stage from the run's first stage, and from its clusters where the method has any.
 
     Run it again to resume after an interruption. A missing stage one or missing clusters are reported with the
     command that makes them.
     """
-    return train_stage(2, config, run, set, progress)
+    if dry_run or profile:
+        from avloc.engine.rehearsing_stage import rehearse_stage
+
+        return rehearse_stage(2, config, run, set, progress, profile)
+    return train_stage(2, config, run, set, progress, log_to)

@@ -7,6 +7,7 @@ import torch
 
 from avloc.data.labels import Labels
 from avloc.data.loader import Batch, Loader
+from avloc.data.needs import Needs
 from avloc.data.plans import Plan, draw_plan, video_numbers
 from avloc.data.store import Store
 from avloc.data.views import FrameView, LogMel
@@ -18,26 +19,23 @@ CPU = torch.device("cpu")
 class Listener:
     frame = FrameView(size=32, resize=36)
     sound = LogMel(rate=4000, n_fft=128, hop=80, mels=16)
-    negatives = True
-    views = 1
-    every_frame = False
-    proposals = False
+    needs = Needs(negatives=True)
 
 
 class Alone(Listener):
-    negatives = False
+    needs = Needs()
 
 
 class Twice(Alone):
-    views = 2
+    needs = Needs(views=2)
 
 
 class Proposer(Alone):
-    proposals = True
+    needs = Needs(proposals=True)
 
 
 class Watcher(Alone):
-    every_frame = True
+    needs = Needs(every_frame=True)
 
 
 @pytest.fixture(scope="module")
@@ -236,7 +234,7 @@ def test_proposals_come_with_the_frame_that_is_shown_or_with_all(store):
     (batch,) = Loader(store, Proposer(), CPU, labels=labels).of(plan, 3)
     assert batch.proposals.shape == (3, 1, 5, 4) and batch.proposal_classes.shape == (3, 1, 5)
     assert batch.proposals[:, 0, 0, :2].tolist() == [[3, 1], [0, 0], [7, 1]]
-    every = type("Every", (Watcher,), {"proposals": True})()
+    every = type("Every", (Watcher,), {"needs": Needs(every_frame=True, proposals=True)})()
     (batch,) = Loader(store, every, CPU, labels=labels).of(plan, 3)
     assert batch.proposals[:, 1, 4, 0].tolist() == [3, 0, 7] and batch.proposals[:, :, 0, 1].tolist() == [[0, 1]] * 3
     (batch,) = Loader(store, Alone(), CPU, labels=labels).of(plan, 3)

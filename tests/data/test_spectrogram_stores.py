@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 import avloc
 from avloc.data.clip import Clip
 from avloc.data.loader import Loader
+from avloc.data.needs import Needs
 from avloc.data.spectrograms import Spectrograms
 from avloc.data.store import Store
 from avloc.data.views import FrameView, LogMel, LogStft
@@ -80,11 +81,7 @@ def test_a_store_gives_the_spectrograms_it_was_given(path, sounds):
 class Hears:
     sound: object = VIEW
     frame: object = FRAME
-    negatives: bool = False
-    views: int = 1
-    every_frame: bool = False
-    waveform: bool = False
-    proposals: bool = False
+    needs: Needs = Needs()  # noqa: RUF009, frozen
 
 
 @pytest.mark.parametrize("resident", [True, False], ids=["in memory", "read as needed"])

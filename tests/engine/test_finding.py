@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from avloc.data.needs import Needs
 from avloc.engine.finding import find
 from avloc.engine.found_boxes import boxes_of, run_lengths
 from avloc.engine.loaded import load
@@ -109,7 +110,7 @@ def test_a_picture_with_a_sound_is_looked_at_too():
     class Loud(Motion):
         """The level of the sound at each place as bright as the picture."""
 
-        window, window_needed, every_frame = 1.0, False, False
+        window, window_needed, needs = 1.0, False, Needs()
 
         def locate(self, batch):
             level = batch.sound.square().mean(1).sqrt()

@@ -35,7 +35,7 @@ def hard_way(store: Path, seconds: float | None) -> dict[str, Any]:
 
 
 class Hears:
-    waveform = False
+    needs = avloc.Needs()
 
     def __init__(self, sound: Any) -> None:
         self.sound = sound

@@ -123,7 +123,7 @@ def test_a_frame_that_fits_noise_better_than_its_own_sound_is_taught_otherwise(m
     torch.manual_seed(0)
     sides = {"visual": Backbone((8, 8), (1, 1), (1, 2)), "audio": Backbone((8, 8), (1, 1), (1, 2))}
     localizer = method(**sides, noise_negatives=3)
-    assert localizer.noises == 3 and method(**sides).noises == 0
+    assert localizer.needs.noises == 3 and method(**sides).needs.noises == 0
     batch = Batch(torch.randn(4, 3, 32, 32), torch.randn(4, 1, 33, 20))
     noisy = Batch(batch.frame, batch.sound, noise=batch.sound[:3])
     localizer.eval()

@@ -10,10 +10,17 @@ from avloc.data.loader import Batch
 from avloc.data.views import FrameView, LogMel
 from avloc.errors import AvlocError
 from avloc.methods.base import Train
-from avloc.methods.coarse_to_fine_original import StageOne, StageTwo, evidence, maps
-from avloc.methods.coarse_to_fine_original.losses import aligned, matched, named
+from avloc.methods.coarse_to_fine_original import StageOne, StageTwo, maps
+from avloc.methods.coarse_to_fine_original.losses import (
+    Pairs,
+    aligned,
+    confident_pairs,
+    matched,
+    named,
+    strangers,
+    tagged_pairs,
+)
 from avloc.methods.coarse_to_fine_original.network import MatchHead
-from avloc.methods.coarse_to_fine_original.pairs import Pairs, confident_pairs, strangers, tagged_pairs
 from avloc.methods.coarse_to_fine_original.taught import sure
 from avloc.nn.encoders import Backbone
 from avloc.nn.mobile_crnn import MobileCrnn
@@ -180,7 +187,7 @@ def test_no_pairs_cost_nothing():
 def test_the_sound_of_a_category_is_where_its_gradient_says():
     streams = one().eval().streams
     x = streams.audio.features(batch_of().sound).detach()
-    found = evidence.sound_cams(streams.audio, x)
+    found = maps.sound_cams(streams.audio, x)
     for c in range(C):
         inputs = x.clone().requires_grad_()
         p = streams.audio.rest(inputs).clip[:, c].sum()
@@ -190,7 +197,7 @@ def test_the_sound_of_a_category_is_where_its_gradient_says():
             expected = sum(weights[n, d] * x[n, d] for d in range(x.shape[1]))
             torch.testing.assert_close(found[n, c], expected, rtol=1e-4, atol=1e-6)
     cut = float(found.median())
-    sources = evidence.heard(streams.match, x, found, cut)
+    sources = maps.heard(streams.match, x, found, cut)
     for n in range(B):
         for c in range(C):
             mask = (found[n, c] > cut).float()
@@ -205,8 +212,8 @@ def test_grad_cam_works_where_gradients_are_off():
     sound = batch_of().sound
     with torch.inference_mode():
         features = streams.audio.features(sound)
-        off = evidence.sound_cams(streams.audio, features)
-    torch.testing.assert_close(off, evidence.sound_cams(streams.audio, streams.audio.features(sound)))
+        off = maps.sound_cams(streams.audio, features)
+    torch.testing.assert_close(off, maps.sound_cams(streams.audio, streams.audio.features(sound)))
     assert all(parameter.grad is None for parameter in streams.parameters())
 
 
@@ -214,7 +221,7 @@ def test_the_look_of_a_category_is_a_weighted_mean():
     generator = torch.Generator().manual_seed(0)
     matched_, cams = torch.randn(2, 5, 3, 4, generator=generator), torch.rand(2, C, 3, 4, generator=generator)
     cams[0, 1] = 0
-    found = evidence.seen(matched_, cams)
+    found = maps.seen(matched_, cams)
     for n in range(2):
         for c in range(C):
             expected, weight = torch.zeros(5), 0.0
@@ -229,7 +236,7 @@ def test_the_look_of_a_category_is_a_weighted_mean():
 def test_class_activation_is_the_classifier_on_places_less_a_tenth():
     visual = one().eval().streams.visual
     seen = visual(batch_of().frame)
-    cams = evidence.frame_cams(visual, seen.top, 0.1)
+    cams = maps.frame_cams(visual, seen.top, 0.1)
     for place in ((0, 0), (1, 2)):
         expected = (seen.top[1, :, place[0], place[1]] @ visual.fc.weight.T - 0.1).relu()
         torch.testing.assert_close(cams[1, :, place[0], place[1]], expected.detach(), rtol=1e-4, atol=1e-6)
@@ -371,7 +378,7 @@ def test_layer5_starts_as_a_copy_of_pretrained_weights_and_else_on_its_own(tmp_p
 
 def test_a_window_of_frames_brings_its_part_of_the_sound():
     first, batch = one(frames=2), batch_of(4)
-    assert first.every_frame and not one().every_frame
+    assert first.needs.every_frame and not one().needs.every_frame
     still = first.eval().sense(batch)
     assert torch.equal(still.images, batch.frames[:, :2])
     assert torch.equal(still.sounds, first.sound(batch.waveform[:, :2000]))
@@ -468,7 +475,7 @@ def test_the_maps_of_stage_two_are_those_of_its_projections(variant):
     with torch.no_grad():
         found, heard, seen = stage.locate(batch), streams.hear(batch.sound), streams.visual(batch.frame)
         sources = stage._sources(heard.features)
-        cams = evidence.frame_cams(streams.visual, seen.top, 0.1)
+        cams = maps.frame_cams(streams.visual, seen.top, 0.1)
         for n in range(B):
             a = streams.match.transform_a(sources.vectors[n])[None]
             v = streams.match.transform_v(seen.matched[n].flatten(1).T).T.unflatten(1, seen.matched.shape[2:])[None]
@@ -490,7 +497,7 @@ def test_a_category_may_be_sought_where_it_is_active_itself():
         two(one(variant="tags"), maps="classes", sound_cut=0.0, frame_cut=0.0, activation="own").eval(),
         batch_of(),
     )
-    cams = evidence.frame_cams(stage.coarse.streams.visual, stage.coarse.streams.visual(batch.frame).top, 0.0)
+    cams = maps.frame_cams(stage.coarse.streams.visual, stage.coarse.streams.visual(batch.frame).top, 0.0)
     found = stage.locate(batch)
     assert (found > 0).any() and not found[cams == 0].any()
     stage.activation = "any"
@@ -518,7 +525,7 @@ def test_audiosets_test_may_project_places_by_the_sounds_projection_and_take_bat
         a = streams.match.transform_a(sources.vectors.flatten(0, 1)).unflatten(0, (B, C))
         places = seen.matched.flatten(2).transpose(1, 2)
         v = streams.match.transform_a(places.flatten(0, 1)).unflatten(0, places.shape[:2]).transpose(1, 2)
-        cams = evidence.frame_cams(streams.visual, seen.top, 0.1)
+        cams = maps.frame_cams(streams.visual, seen.top, 0.1)
         active = cams.amax(1, keepdim=True)
         expected = maps.nearest_active(a, v.unflatten(2, seen.matched.shape[2:]), active, 1.0)
     likely = streams.hear(batch.sound).likely[:, :, None, None]
@@ -549,7 +556,7 @@ def test_sounds_may_be_divided_by_their_peak_in_the_test_alone():
 
 def test_a_mixture_is_named_by_both_its_sounds():
     first, batch = one(mixtures=0.7).eval(), batch_of()
-    assert first.waveform and two(first).waveform and not one().waveform
+    assert first.needs.waveform and two(first).needs.waveform and not one().needs.waveform
     heard = []
     hear = first.streams.hear
     first.streams.hear = lambda sounds: heard.append(sounds) or hear(sounds)
@@ -568,7 +575,7 @@ def test_a_mixture_is_named_by_both_its_sounds():
 
 def test_proposals_of_the_store_are_named_too():
     first, batch = one(proposals="given").eval(), batch_of()
-    assert first.proposals and two(first).proposals
+    assert first.needs.proposals and two(first).needs.proposals
     batch.proposals, batch.proposal_classes = torch.rand(B, 1, 5, 4).sort(-1).values, torch.randint(0, C, (B, 1, 5))
     moment = first.sense(batch)
     logits = first.streams.visual.of_proposals(moment.seen.bottom, batch.proposals[:, 0])
@@ -600,7 +607,7 @@ def priors(tmp_path):
     """A tagger of 6 classes and a classifier of 5, for three categories."""
     import numpy as np
 
-    from avloc.methods.coarse_to_fine_original.priors import Priors
+    from avloc.methods.coarse_to_fine_original.taught import Priors
     from avloc.nn.classifier import Classifier
 
     torch.manual_seed(0)

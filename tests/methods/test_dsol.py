@@ -163,7 +163,7 @@ def test_in_training_the_batch_norms_see_positives_and_negatives_together(batch)
 
 def test_all_pairs_score_every_frame_with_every_sound(batch):
     one = small(pairs="all", pool=0.0).eval()
-    assert not one.negatives
+    assert not one.needs.negatives
     with torch.no_grad():
         scores = torch.stack(
             [

@@ -144,7 +144,7 @@ def test_pretrained_guides_find_similar_clips_and_do_not_learn(store):
     learning = {id(p) for group in method.phases(Train())[0].optimizers[0].param_groups for p in group["params"]}
     guides = [*method.frame_guide.parameters(), *method.sound_guide.parameters()]
     assert not any(id(parameter) in learning for parameter in guides)
-    assert not method.train().sound_guide.training and method.waveform
+    assert not method.train().sound_guide.training and method.needs.waveform
     rows = method._to_compare(
         Batch(torch.zeros(2, 3, 24, 24), torch.zeros(2, 1, 257, 9), torch.zeros(2, 32000), video=torch.arange(2))
     )

@@ -11,6 +11,7 @@ import torch
 import avloc
 from avloc import FrameView, LogStft
 from avloc.data.loader import Loader
+from avloc.data.needs import Needs
 from avloc.data.store import Store
 from avloc.errors import DataError
 from avloc.prepare.layouts.folder_store import FolderStore
@@ -21,7 +22,7 @@ from tests.prepare.test_prepare_import import IDS, make_folder
 class Senses:
     frame = FrameView(size=32, resize=36)
     sound = LogStft(rate=8000, seconds=3.0)
-    negatives, views, every_frame, proposals = False, 1, False, False
+    needs = Needs()
 
 
 @pytest.fixture

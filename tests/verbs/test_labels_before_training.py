@@ -104,7 +104,7 @@ def test_a_method_that_asks_for_proposals_gets_them_unchanged_or_not_at_all(stor
 
     part = avloc.Store.open(store).split("train")
     localizer = Localizer()
-    localizer.proposals, localizer.frame = True, avloc.FrameView(size=32)
+    localizer.needs, localizer.frame = avloc.Needs(proposals=True), avloc.FrameView(size=32)
     scores, boxes = np.zeros((18, 3), np.float32), np.zeros((18, 2, 8, 4), np.float32)
     plain = Labels(("a", "b", "c"), scores, scores)
     boxed = Labels(("a", "b", "c"), scores, scores, boxes, np.zeros((18, 2, 8), np.int64))
@@ -120,6 +120,6 @@ def test_a_method_that_asks_for_proposals_gets_them_unchanged_or_not_at_all(stor
     refuse_labels(data, "train", part, boxed, localizer)
     nameless = replace(boxed, proposal_classes=boxed.proposal_classes - 1)
     refuse_labels(data, "train", part, nameless, localizer)
-    localizer.label_classes = 3  # learns from the classes
+    localizer.needs = avloc.Needs(proposals=True, label_classes=3)  # learns from the classes
     with pytest.raises(DataError, match="proposals without classes; `avloc pseudo-labels` with --classifier FILE"):
         refuse_labels(data, "train", part, nameless, localizer)

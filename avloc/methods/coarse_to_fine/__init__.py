@@ -4,11 +4,12 @@ Qian, Hu, Dinkel, Wu, Xu, Lin, *Multiple Sound Sources Localization from Coarse 
 reference shvdiwnkozbw/Multi-Source-Sound-Localization @de67ce3, its simplified version.
 """
 
+from avloc.methods.base import Published
 from avloc.methods.coarse_to_fine.published import arguments_of, import_state
 from avloc.methods.coarse_to_fine.stage_one import StageOne
 from avloc.methods.coarse_to_fine.stage_two import StageTwo
 
 STAGES = (StageOne, StageTwo)
-CONFIG = "coarse_to_fine_flickr"  # whose data an imported run takes
+PUBLISHED = Published("coarse_to_fine_flickr", arguments_of, import_state)
 
-__all__ = ["STAGES", "StageOne", "StageTwo", "arguments_of", "import_state"]
+__all__ = ["PUBLISHED", "STAGES", "StageOne", "StageTwo", "arguments_of", "import_state"]

@@ -10,7 +10,7 @@ from avloc.data.loader import Batch
 from avloc.data.views import FrameView, LogMel, Waveform
 from avloc.data.waveforms import with_previous
 from avloc.errors import AvlocError
-from avloc.methods.base import Localizer, Phase, Train
+from avloc.methods.base import Localizer, Needs, Phase, Train
 from avloc.methods.coarse_to_fine.network import Stream, TwoStreams
 from avloc.nn.encoders import Backbone
 from avloc.nn.pairs import own_and_foreign
@@ -54,15 +54,18 @@ class StageOne(Localizer):
         self.frame, self.sound = frame, sound
         self.streams = TwoStreams(classes, visual, audio, frame, sound)
         self.correspondence_only, self.mixtures = correspondence_only, mixtures
-        self.label_classes = None if correspondence_only else classes
         self.maps, self.gate, self.double_sigmoid = maps, gate, double_sigmoid
-        self.waveform = bool(mixtures)
+        self.needs = Needs(waveform=bool(mixtures), label_classes=None if correspondence_only else classes)
+
+    @property
+    def maps_apart(self) -> bool:
+        return self.maps == "classes"
 
     def frame_encoder(self) -> nn.Module | None:
         return self.streams.visual
 
     def sound_encoder(self) -> nn.Module | None:
-        return None if self.waveform else self.streams.audio
+        return None if self.needs.waveform else self.streams.audio
 
     def locate(self, batch: Batch) -> Tensor:
         """The frame's class activation maps, those of the categories heard: (B, C or 1, h, w)."""

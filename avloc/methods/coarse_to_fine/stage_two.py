@@ -59,8 +59,7 @@ class StageTwo(Localizer):
             )
         self.coarse = copy.deepcopy(previous)
         self.frame, self.sound = self._frame or previous.frame, previous.sound
-        self.waveform = previous.waveform
-        self.label_classes = previous.label_classes
+        self.needs = previous.needs
         streams = self.coarse.streams
         self.project_v = _projection(streams.visual.channels, self.hidden, self.dim)
         self.project_a = _projection(streams.audio.channels, self.hidden, self.dim)

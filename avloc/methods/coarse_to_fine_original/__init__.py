@@ -4,11 +4,12 @@ Qian, Hu, Dinkel, Wu, Xu, Lin, *Multiple Sound Sources Localization from Coarse 
 reference shvdiwnkozbw/Multi-Source-Sound-Localization @de67ce3, the programs in its root.
 """
 
+from avloc.methods.base import Published
 from avloc.methods.coarse_to_fine_original.published import arguments_of, import_state
 from avloc.methods.coarse_to_fine_original.stage_one import StageOne
 from avloc.methods.coarse_to_fine_original.stage_two import StageTwo
 
 STAGES = (StageOne, StageTwo)
-CONFIG = "coarse_to_fine_original_flickr"  # whose data an imported run takes
+PUBLISHED = Published("coarse_to_fine_original_flickr", arguments_of, import_state)
 
-__all__ = ["STAGES", "StageOne", "StageTwo", "arguments_of", "import_state"]
+__all__ = ["PUBLISHED", "STAGES", "StageOne", "StageTwo", "arguments_of", "import_state"]

@@ -1,16 +1,78 @@
-"""Both streams of coarse-to-fine's original version, and the head that tells whether sound and frame belong together."""
+"""Both streams: the sound's network, the encoder of frames and the head that matches them."""
 
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torchvision.models.resnet import BasicBlock
 from torchvision.ops import roi_align
 
-from avloc.methods.coarse_to_fine_original.ears import TaggerSteps, build_ears
-from avloc.methods.coarse_to_fine_original.trunks import TimmTrunk, build_trunk
-from avloc.nn.mobile_crnn import MobileCrnn
+from avloc.errors import AvlocError
+from avloc.nn.encoders import Backbone, ResNet, refuse_waveform
+from avloc.nn.mobile_crnn import SMALLEST, Heard, MobileCrnn, MobileCrnnNet, linear_softmax
 from avloc.nn.senses import Eyes
 from avloc.nn.tagger import Tagger
+
+STEPS = 4  # that the matching head's pools need at least
+
+
+class TaggerSteps(nn.Module):
+    """A tagger in the place of MobileCRNN's convolutions; what follows them is new and trained. Ours.
+
+    `features` are (B, D, T, 2): the vectors of the windows, repeated until there are 4 or more, and alike in both bands,
+    for the matching head expects some times and two bands.
+    """
+
+    def __init__(self, encoder: Any, classes: int, hidden: int = 128):
+        super().__init__()
+        self.encoder, self.channels = encoder, encoder.channels
+        self.gru = nn.GRU(encoder.channels, hidden, batch_first=True, bidirectional=True)
+        self.outputlayer = nn.Linear(2 * hidden, classes)
+
+    def features(self, sounds: Tensor) -> Tensor:
+        heard = self.encoder(sounds)
+        return heard.repeat_interleave(-(-STEPS // heard.shape[2]), 2).expand(-1, -1, -1, 2)
+
+    def rest(self, features: Tensor) -> Heard:
+        """(B, D, T, 2) to probabilities of each step and of the clip."""
+        series = features.mean(3).transpose(1, 2).float()
+        steps = self.outputlayer(self.gru(series)[0]).float().sigmoid().clamp(SMALLEST, 1)
+        return Heard(steps, linear_softmax(steps).clamp(SMALLEST, 1))
+
+
+def build_ears(audio: MobileCrnn | Tagger, classes: int, view: Any) -> MobileCrnnNet | TaggerSteps:
+    if isinstance(audio, Tagger):
+        return TaggerSteps(audio.build(1, view), classes)
+    refuse_waveform(view)
+    return audio.build(classes)
+
+
+class TimmTrunk(nn.Module):
+    """A backbone of timm, whole, and a residual block of its width in the place of the published network's last stage.
+
+    timm's networks cannot be cut in one way, and a frozen one should stay whole; so what the paper copies for matching
+    (layer5) and runs on parts of frames is this block, which starts at random. Ours.
+    """
+
+    stages = ("last",)
+
+    def __init__(self, encoder: Any):
+        super().__init__()
+        self.encoder, self.channels = encoder, encoder.channels
+        self.last = BasicBlock(encoder.channels, encoder.channels)
+
+    def bottom(self, frames: Tensor) -> Tensor:
+        return self.encoder(frames)
+
+    def top(self, features: Tensor) -> Tensor:
+        return self.last(features)
+
+
+def build_trunk(visual: Eyes, view: Any) -> ResNet | TimmTrunk:
+    """AvlocError for a projection, which layer5 has none of."""
+    if visual.project is not None:
+        raise AvlocError(f"visual.project is {visual.project}; layer5 has no projection: leave it out")
+    return visual.build(3, view) if isinstance(visual, Backbone) else TimmTrunk(visual.build(3, view))
 
 
 class Sight(NamedTuple):

@@ -11,15 +11,12 @@ from avloc.data.loader import Batch
 from avloc.data.views import FrameView, LogMel, Waveform
 from avloc.data.waveforms import with_previous
 from avloc.errors import AvlocError
-from avloc.methods.base import Localizer, Phase, Train
-from avloc.methods.coarse_to_fine_original.losses import matched, named
+from avloc.methods.base import Localizer, Needs, Phase, Train
+from avloc.methods.coarse_to_fine_original.losses import PER_CATEGORY, matched, named
 from avloc.methods.coarse_to_fine_original.maps import TINY, fused, match_cam
-from avloc.methods.coarse_to_fine_original.moment import Moment, accuracy, match_logits
+from avloc.methods.coarse_to_fine_original.moment import Moment, accuracy, match_logits, window
 from avloc.methods.coarse_to_fine_original.network import Streams
-from avloc.methods.coarse_to_fine_original.pairs import PER_CATEGORY
-from avloc.methods.coarse_to_fine_original.priors import PriorNets, Priors
-from avloc.methods.coarse_to_fine_original.taught import Taught, taught_by
-from avloc.methods.coarse_to_fine_original.window import window
+from avloc.methods.coarse_to_fine_original.taught import PriorNets, Priors, Taught, taught_by
 from avloc.nn.encoders import Backbone
 from avloc.nn.mobile_crnn import MobileCrnn
 from avloc.nn.senses import Eyes
@@ -89,16 +86,16 @@ class StageOne(Localizer):
             raise AvlocError(
                 f"proposals are kept of one frame a clip, but frames is {frames}; set it to 1, or take the grid"
             )
-        self.label_classes = None if priors is not None else classes
+        given, judged = proposals == "given", None if priors is not None else classes
+        self.needs = Needs(every_frame=frames > 1, waveform=bool(mixtures), proposals=given, label_classes=judged)
         self.classes, self.variant, self.frames, self.mix = classes, variant, frames, mix
-        self.every_frame, self.proposals = frames > 1, proposals == "given"
         self.priors, self.boxes = priors, proposals
         self._nets: tuple[PriorNets, ...] = ()  # in a tuple, so that they are no part of the weights
         self.frame, self.sound = frame, sound
         self.streams = Streams(classes, visual, audio, dim, frame, sound)
         self.mode, self.maps, self.freeze_norms, self.backbone_rate = mode, maps, freeze_norms, backbone_rate
         self.bgr_training, self.test_peak = bgr_training, test_peak
-        self.mixtures, self.waveform = mixtures, bool(mixtures)
+        self.mixtures = mixtures
         if freeze_stem:
             for part in self.streams.stem():
                 part.requires_grad_(False)
@@ -127,6 +124,10 @@ class StageOne(Localizer):
         if batch.waveform is None:
             raise AvlocError("test_peak divides sounds by their peak; the store holds spectrograms; set it to false")
         return replace(self.sound, peak=True)(batch.waveform)
+
+    @property
+    def maps_apart(self) -> bool:
+        return self.maps == "classes"
 
     def frame_encoder(self) -> nn.Module | None:
         return None if self.priors is not None or self.bgr_training else self.streams.encoders()[0]
@@ -168,7 +169,7 @@ class StageOne(Localizer):
         self.prepare()
         if self._nets:
             return self._nets[0].taught(moment.images, moment.sounds, self.proposed(batch, moment))
-        return taught_by(batch, moment.frames, self.classes, self.proposals)
+        return taught_by(batch, moment.frames, self.classes, self.needs.proposals)
 
     def proposed(self, batch: Batch, moment: Moment) -> Tensor | None:
         """Boxes (B x F, R, 4) of the frames."""

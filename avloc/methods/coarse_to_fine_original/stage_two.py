@@ -11,10 +11,9 @@ from torch import Tensor, nn
 from avloc.data.loader import Batch
 from avloc.errors import AvlocError
 from avloc.methods.base import Localizer, Phase, Train
-from avloc.methods.coarse_to_fine_original import evidence, maps
-from avloc.methods.coarse_to_fine_original.losses import aligned
+from avloc.methods.coarse_to_fine_original import maps
+from avloc.methods.coarse_to_fine_original.losses import aligned, confident_pairs, tagged_pairs
 from avloc.methods.coarse_to_fine_original.moment import Moment
-from avloc.methods.coarse_to_fine_original.pairs import confident_pairs, tagged_pairs
 from avloc.methods.coarse_to_fine_original.stage_one import StageOne, Variant
 from avloc.methods.coarse_to_fine_original.taught import Taught
 
@@ -70,9 +69,11 @@ class StageTwo(Localizer):
         self.coarse = copy.deepcopy(previous)
         self.coarse.variant = self.variant or previous.variant
         self.coarse.maps = self.maps  # of the CAM baseline beside this stage's maps
-        self.frame, self.sound, self.every_frame = previous.frame, previous.sound, previous.every_frame
-        self.proposals, self.label_classes = previous.proposals, previous.label_classes
-        self.waveform = previous.waveform
+        self.frame, self.sound, self.needs = previous.frame, previous.sound, previous.needs
+
+    @property
+    def maps_apart(self) -> bool:
+        return self.maps == "classes"
 
     def frame_encoder(self) -> nn.Module | None:
         return self.coarse.frame_encoder()
@@ -96,8 +97,8 @@ class StageTwo(Localizer):
         assert batch.video is not None
         streams = self.coarse.streams
         sources = self._sources(moment.heard.features)
-        cams = evidence.frame_cams(streams.visual, moment.seen.top, self.frame_cut)
-        sights = evidence.seen(moment.seen.matched, cams).unflatten(0, (-1, moment.frames))
+        cams = maps.frame_cams(streams.visual, moment.seen.top, self.frame_cut)
+        sights = maps.seen(moment.seen.matched, cams).unflatten(0, (-1, moment.frames))
         if self.coarse.variant == "tags":
             pairs = tagged_pairs(taught.sound > 0.5, batch.video, moment.frames)
         else:
@@ -107,10 +108,10 @@ class StageTwo(Localizer):
         transforms = streams.match.transform_a, streams.match.transform_v
         return aligned(*pairs, sources.vectors, sights, transforms, self.margin)
 
-    def _sources(self, features: Tensor) -> evidence.Sources:
+    def _sources(self, features: Tensor) -> maps.Sources:
         streams = self.coarse.streams
-        cams = evidence.sound_cams(streams.audio, features)
-        return evidence.heard(streams.match, features, cams, self.sound_cut)
+        cams = maps.sound_cams(streams.audio, features)
+        return maps.heard(streams.match, features, cams, self.sound_cut)
 
     def locate(self, batch: Batch) -> Tensor:
         """Where the frame is like each category of the sound: (B, C or 1, h, w)."""
@@ -124,7 +125,7 @@ class StageTwo(Localizer):
             v = _each(project, seen.matched.flatten(2).transpose(1, 2)).transpose(1, 2)
         v = v.unflatten(2, seen.matched.shape[2:])
         if self.coarse.variant == "tags":
-            active = evidence.frame_cams(streams.visual, seen.top, self.frame_cut)
+            active = maps.frame_cams(streams.visual, seen.top, self.frame_cut)
             active = active.amax(1, keepdim=True) if self.activation == "any" else active
             found = maps.nearest_active(a, v, active, 1.0 if self.sharpness is None else self.sharpness)
             weights = heard.likely

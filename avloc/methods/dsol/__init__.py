@@ -5,11 +5,12 @@ Stage one learns from solo clips which places of a frame belong to its sound, al
 objects found by clustering; stage two meets several objects at once and must say which of them sound.
 """
 
+from avloc.methods.base import Published
 from avloc.methods.dsol.published import arguments_of, import_state
 from avloc.methods.dsol.stage_one import StageOne
 from avloc.methods.dsol.stage_two import StageTwo
 
 STAGES = (StageOne, StageTwo)
-CONFIG = "dsol_music"  # whose data an imported run takes
+PUBLISHED = Published("dsol_music", arguments_of, import_state)
 
-__all__ = ["STAGES", "StageOne", "StageTwo", "arguments_of", "import_state"]
+__all__ = ["PUBLISHED", "STAGES", "StageOne", "StageTwo", "arguments_of", "import_state"]

@@ -13,7 +13,7 @@ from avloc.data.loader import Batch
 from avloc.data.views import FrameView, LogMel, Waveform
 from avloc.data.waveforms import with_previous
 from avloc.errors import AvlocError
-from avloc.methods.base import Collect, Localizer, Phase, Train
+from avloc.methods.base import Collect, Localizer, Needs, Phase, Train
 from avloc.methods.dsol.network import Hearing, Sight, TwoStreams
 from avloc.nn.encoders import Backbone
 from avloc.nn.losses import balanced_correspondence, correspondence
@@ -42,7 +42,7 @@ class StageOne(Localizer):
     frozen_heads: leave the heads as initialised, as the released AudioSet code does by mistake.
     """
 
-    negatives = True
+    needs = Needs(negatives=True)
     weights_from: tuple[str, ...] = ("localize", "classify")
 
     def __init__(
@@ -78,7 +78,7 @@ class StageOne(Localizer):
             raise AvlocError(f"mixed_pairs is {mixed_pairs} with pairs {pairs!r}; mixed sounds need pairs: all")
         self.clusters, self.frame, self.sound = clusters, frame, sound
         self.streams = TwoStreams(clusters, visual, audio, dim, cosine, logit_scale, logit_bias, frame, sound)
-        self.negatives, self.waveform = pairs == "negative", bool(mixtures or mixed_pairs)
+        self.needs = Needs(negatives=pairs == "negative", waveform=bool(mixtures or mixed_pairs))
         self.pool, self.mask, self.dilate, self.mask_top, self.feature_area = pool, mask, dilate, mask_top, feature_area
         self.class_task, self.init_num, self.class_iter, self.class_lr = class_task, init_num, class_iter, class_lr
         self.joint, self.mixtures, self.mixed_pairs = joint, mixtures, mixed_pairs
@@ -90,7 +90,7 @@ class StageOne(Localizer):
         return self.streams.visual
 
     def sound_encoder(self) -> nn.Module | None:
-        return None if self.waveform else self.streams.audio
+        return None if self.needs.waveform else self.streams.audio
 
     def locate(self, batch: Batch) -> Tensor:
         """The published map, sigmoid of the scaled similarity, to `map_power`: (B, 1, h, w)."""
@@ -131,7 +131,7 @@ class StageOne(Localizer):
         )
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
-        if not self.negatives:
+        if not self.needs.negatives:
             return self._all_pairs_loss(batch, self.streams.see(batch.frame), self.streams.hear(batch.sound))
         return {"localization": correspondence(*self._pairs(batch))}
 
@@ -142,7 +142,7 @@ class StageOne(Localizer):
 
     def matching_accuracy(self, batch: Batch) -> dict[str, Tensor]:
         """Share of pairs told apart; with all pairs, of clips whose own frame fits their sound best."""
-        if not self.negatives:
+        if not self.needs.negatives:
             return {"accuracy": own_found(self._scores(self.streams.see(batch.frame), self.streams.hear(batch.sound)))}
         logits, targets = self._pairs(batch)
         return {"accuracy": ((logits > 0).float() == targets).float().mean()}
@@ -205,7 +205,7 @@ class StageOne(Localizer):
         if self.mixtures or self.mixed_pairs:
             terms |= self._mixture_losses(batch, sight, labels)
         if self.joint:
-            terms |= self.loss(batch) if self.negatives else self._all_pairs_loss(batch, sight, hearing)
+            terms |= self.loss(batch) if self.needs.negatives else self._all_pairs_loss(batch, sight, hearing)
         return terms
 
     def _mixture_losses(self, batch: Batch, sight: Sight, labels: Tensor) -> dict[str, Tensor]:

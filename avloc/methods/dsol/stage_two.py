@@ -1,6 +1,7 @@
 """DSOL stage two: which objects of a cocktail party sound."""
 
 import copy
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
@@ -10,7 +11,7 @@ from torch.nn import functional as F
 
 from avloc.data.loader import Batch
 from avloc.data.views import FrameView
-from avloc.methods.base import Localizer, Phase, Train
+from avloc.methods.base import Localizer, Needs, Phase, Train
 from avloc.methods.dsol.network import Sight, TwoStreams
 from avloc.methods.dsol.stage_one import StageOne
 from avloc.nn.losses import correspondence, distribution_matching
@@ -41,7 +42,8 @@ class StageTwo(Localizer):
     frame: another view for this stage; None keeps stage one's.
     """
 
-    negatives = True
+    needs = Needs(negatives=True)
+    own_start = ("teacher.",)
     weights_from = ("train", "match")
     streams: TwoStreams
     teacher: TwoStreams
@@ -69,7 +71,7 @@ class StageTwo(Localizer):
         frame: FrameView | None = None,
     ):
         super().__init__()
-        self.negatives = negative == "drawn"
+        self.needs = Needs(negatives=negative == "drawn")
         self.masked, self.object_maps, self.obj_init, self.dictionary_use = masked, object_maps, obj_init, dictionary
         self.weight, self.quadrants, self.match, self.match_over = weight, quadrants, match, match_over
         self.match_pool, self.mask_floor = match_pool, mask_floor
@@ -93,6 +95,13 @@ class StageTwo(Localizer):
         self.register_buffer("dictionary", torch.as_tensor(dictionary, dtype=torch.float32))
         if self.obj_init == "fitted" and len(self.dictionary) > 1:
             nn.init.constant_(self.object_scale.weight, 1 / self._spread())
+
+    def take_form(self, previous: Localizer, shape_of: Callable[[str], tuple[int, ...] | None]) -> None:
+        shape = shape_of("dictionary")
+        self.start_from(previous, None if shape is None else np.zeros(shape, np.float32))
+
+    def dictionary_of_maps(self) -> Tensor | None:
+        return self.dictionary if len(self.dictionary) else None
 
     def _spread(self) -> float:
         """The deviation of the inner products of the dictionary's objects; 1 where all are alike, as in an empty one."""

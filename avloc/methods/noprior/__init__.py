@@ -5,9 +5,8 @@ denfed/heartheflow @60ed54d.
 """
 
 from avloc.methods.noprior.method import NoPrior
-from avloc.methods.noprior.published import arguments_of, import_state
+from avloc.methods.noprior.published import PUBLISHED
 
 STAGES = (NoPrior,)
-CONFIG = "noprior_music"  # whose data an imported run takes
 
-__all__ = ["CONFIG", "STAGES", "NoPrior", "arguments_of", "import_state"]
+__all__ = ["PUBLISHED", "STAGES", "NoPrior"]

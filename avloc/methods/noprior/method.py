@@ -59,6 +59,7 @@ class NoPrior(Localizer):
         self.frame, self.sound = frame, sound
         self.positive, self.negative, self.sharpness, self.temperature = positive, negative, sharpness, temperature
         self.rows, self.mixture, self.maps, self.moving_norms = rows, mixture, maps, moving_norms
+        self.maps_differ = maps == "objects"
         self.visual, self.audio = visual.build(3, frame), audio.build(1, sound)
         if frozen:
             self.visual.requires_grad_(False)

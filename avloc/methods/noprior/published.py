@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from avloc.methods.base import Published
 from avloc.methods.noprior.method import NoPrior
 from avloc.nn.published import load_published, require
 
@@ -35,3 +36,6 @@ def import_state(
 def without_lightning(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The entries without the ``model.`` that PyTorch Lightning's files have before their names."""
     return {name.removeprefix("model."): value for name, value in state.items()}
+
+
+PUBLISHED = Published("noprior_music", arguments_of, import_state)

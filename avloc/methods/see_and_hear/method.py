@@ -7,10 +7,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from avloc import weights
 from avloc.data.loader import Batch
 from avloc.data.views import FrameView, Waveform
 from avloc.errors import AvlocError
-from avloc.methods.base import Localizer
+from avloc.methods.base import Localizer, Needs
 from avloc.methods.see_and_hear.categories import FACE, MOTION, plain, read_categories
 from avloc.methods.see_and_hear.faces import Faces, drawn, talking
 from avloc.nn.audioset import audioset_names
@@ -38,7 +39,7 @@ class SeeAndHear(Localizer):
     """
 
     needs_training = False
-    every_frame = True
+    needs = Needs(every_frame=True)
     looks = "seen without sound"
     window = 0.975
     window_frames = 8
@@ -80,6 +81,13 @@ class SeeAndHear(Localizer):
         """The category of that name, else those that hear or see a class of that name."""
         own = [row for row, category in enumerate(self.categories) if plain(category.name) == plain(label)]
         return own or [row for row, category in enumerate(self.categories) if plain(label) in category.names]
+
+    def do_without(self) -> str:
+        """Faces, where YuNet's file is not here; what people say with their mouths is looked for by motion then."""
+        if self.faces != "yunet" or weights.kept("yunet").exists():
+            return ""
+        self.faces = None
+        return "finds no faces without YuNet, speech is looked for by motion; `avloc weights fetch yunet` gets it"
 
     def locate(self, batch: Batch) -> Tensor:
         """(B, K, h, w) in [0, 1], K categories in the order of `map_names`, or 1."""

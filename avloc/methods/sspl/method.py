@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from avloc.data.loader import Batch
 from avloc.data.views import FrameView, VggishPatches, Waveform
 from avloc.errors import AvlocError
-from avloc.methods.base import Localizer, Phase, Train
+from avloc.methods.base import Localizer, Needs, Phase, Train
 from avloc.nn.losses import balanced_correspondence, correspondence
 from avloc.nn.pairs import own_and_foreign, own_found
 from avloc.nn.pcm import PredictiveCoding
@@ -48,7 +48,7 @@ class Sspl(Localizer):
     own sound and another's. Pairs are scored by the mean of the highest `warm_up_pool` of the cells.
     """
 
-    views = 2
+    needs = Needs(views=2)
     weights_from = ("train", "warm_up_pcm", "warm_up")
 
     def __init__(

@@ -1,0 +1,118 @@
+"""Which steps of a run are finished: their files are there, and were made of what the run holds now."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from avloc.engine.checkpoints import load_state
+from avloc.engine.experiment import Experiment
+from avloc.engine.run import Run
+from avloc.engine.stages import clusters_id, stage_one_run, weights_id, weights_of
+from avloc.engine.stores import open_data, open_test
+from avloc.errors import AvlocError
+from avloc.files import read_json, write_json
+from avloc.protocols import named
+
+#: of a run: of each step that `avloc run` took after the training a digest of what it was made of
+RECORD = "steps.json"
+
+
+def is_trained(experiment: Experiment, run: Run, number: int) -> bool:
+    """Whether a stage was trained to its end, with its settings and data as they are now.
+
+    A training of an earlier version does not record that it is finished: False, and training it again does nothing.
+    """
+    stage = experiment.stage(number)
+    states = run.states(number)
+    if not states:
+        return False
+    try:
+        run.weights(number, experiment.build(number, pretrained=False).weights_from)
+        state = load_state(states[-1])
+    except AvlocError:
+        return False
+    about = state["about"]
+    if state.get("epochs") != stage.train.epochs or not state.get("finished"):
+        return False
+    if "clusters" in about and about["clusters"] != _clusters(stage_one_run(experiment, run)):
+        return False
+    return bool(about.get("data") == open_data(experiment, number, stage.data.train).fingerprint)
+
+
+def is_clustered(experiment: Experiment, run: Run) -> bool:
+    """Whether the run's clusters are of the weights and clips of its stage one."""
+    if not run.clusters.exists():
+        return False
+    localizer = experiment.build(1, pretrained=False)
+    try:
+        found = run.load_clusters()
+        weights = weights_id(run.weights(1, tuple(reversed(localizer.weights_from))))
+    except AvlocError:
+        return False
+    data = open_data(experiment, 1, experiment.stage(1).data.train).fingerprint
+    return str(found["weights"]) == weights and str(found.get("data", data)) == data
+
+
+def is_matched(run: Run) -> bool:
+    """Whether the run's matching is of its clusters."""
+    if not run.matching.exists():
+        return False
+    try:
+        return run.load_matching().get("clusters") == _clusters(run) != ""
+    except AvlocError:  # damaged: the step is taken again
+        return False
+
+
+def inputs_of_evaluation(experiment: Experiment, run: Run) -> str:
+    """A digest of all that results depend on: test sets and their stores, weights, clusters, matching, calibration."""
+    before = stage_one_run(experiment, run)
+    found: dict[str, Any] = {
+        "clusters": _clusters(before),
+        "matching": _id(before.matching),
+        "calibration": _id(run.calibration),
+        "seed": experiment.seed,
+    }
+    for number in experiment.stages:
+        found[f"stage {number}"] = weights_of(experiment, run, number, experiment.build(number, pretrained=False))
+    for name, test in experiment.evaluate.items():
+        settings = {key: value for key, value in vars(test).items() if key != "store"}
+        found[name] = [settings, open_test(experiment, name).fingerprint]
+    return hashlib.sha256(json.dumps(found, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def result_files(experiment: Experiment, run: Run) -> dict[str, Path]:
+    """Where `avloc evaluate` writes the result of each test set."""
+    return {
+        name: run.results / f"{name}.{named(test.protocol).with_axes(**test.axes).name.replace(':', '.')}.json"
+        for name, test in experiment.evaluate.items()
+    }
+
+
+def is_recorded(run: Run, step: str, inputs: str, files: list[Path]) -> bool:
+    """Whether a step was done with these inputs, and its files are still there."""
+    known = run.path / RECORD
+    if not known.exists() or not all(file.exists() for file in files):
+        return False
+    try:
+        return bool(read_json(known).get(step) == inputs)
+    except (AvlocError, AttributeError):  # damaged: the step is done again
+        return False
+
+
+def record(run: Run, step: str, inputs: str) -> None:
+    path = run.path / RECORD
+    try:
+        known = dict(read_json(path)) if path.exists() else {}
+    except (AvlocError, TypeError, ValueError):
+        known = {}
+    run.refuse_moved()
+    write_json(path, {**known, step: inputs})
+
+
+def _clusters(run: Run) -> str:
+    return clusters_id(run) if run.clusters.exists() else ""
+
+
+def _id(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16] if path.exists() else ""

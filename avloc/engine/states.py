@@ -1,0 +1,113 @@
+"""The state of a training after each epoch: all that is needed to go on as if nothing had interrupted it."""
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from avloc.engine import checkpoints
+from avloc.engine.longer import extendable, phase_after_stop, place_in, plan_of, refuse_other_plan
+from avloc.errors import RunError
+from avloc.methods.base import Localizer, Phase, Train
+
+log = logging.getLogger("avloc.train")
+
+
+@dataclass
+class Place:
+    """Where a training stands: the next epoch of which phase, epochs done in all, the log so far, the best so far."""
+
+    phase: int = 0
+    epoch: int = 0
+    done: int = 0
+    best: dict[str, float] = field(default_factory=dict)
+    log: list[dict[str, Any]] = field(default_factory=list)
+
+
+def write_state(
+    localizer: Localizer,
+    phases: list[Phase],
+    place: Place,
+    stopped: bool,
+    train: Train,
+    folder: Path,
+    about: Mapping[str, Any],
+    before_writing: Callable[[], None],
+) -> None:
+    """The state after an epoch. stopped: its phase ended there, before its last epoch."""
+    following = (place.phase, place.epoch)
+    if stopped:
+        following = (phase_after_stop(phases, place.phase), 0)
+    elif place.epoch == phases[place.phase].epochs:
+        following = (place.phase + 1, 0)
+    optimizers = _optimizers(phases)
+    # whatever a longer plan may step again
+    needed = phases if extendable(train) else phases[following[0] :]
+    state = {
+        "phase": following[0],
+        "epoch": following[1],
+        "done": place.done,
+        "best": place.best,
+        "log": json.dumps(place.log),
+        "about": {name: str(value) for name, value in about.items()},
+        "epochs": train.epochs,
+        "finished": following[0] == len(phases),
+        "plan": plan_of(phases),
+        "spent": place.epoch,
+        "stopped": stopped,
+        "optimizers": {n: o.state_dict() for n, o in optimizers.items() if o.state and _used(o, needed)},
+        "weights": {name: value.cpu() for name, value in localizer.state_dict().items()},
+        "memory": {name: value.cpu() for name, value in localizer.memory.items()},
+    }
+    before_writing()
+    checkpoints.save_state(folder / f"state-{place.done:06d}.pt", state)
+
+
+def _optimizers(phases: list[Phase]) -> dict[int, torch.optim.Optimizer]:
+    found: list[torch.optim.Optimizer] = []
+    for phase in phases:
+        found += [optimizer for optimizer in phase.optimizers if not any(optimizer is other for other in found)]
+    return dict(enumerate(found))
+
+
+def _used(optimizer: torch.optim.Optimizer, phases: list[Phase]) -> bool:
+    return any(optimizer is other for phase in phases for other in phase.optimizers)
+
+
+def resume(localizer: Localizer, phases: list[Phase], folder: Path, about: Mapping[str, Any]) -> Place:
+    states = sorted(folder.glob("state-*.pt"))
+    if not states:
+        return Place()
+    state = checkpoints.load_state(states[-1])
+    for name, value in about.items():
+        if state["about"].get(name, str(value)) != str(value):  # an older state does not hold all of them
+            raise RunError(
+                f"{folder} was trained with {name} {state['about'][name]}, now it is {value}; choose another --run"
+            )
+    entries = json.loads(state["log"])
+    refuse_other_plan(state, entries, phases, folder)
+    localizer.load_state_dict(state["weights"])
+    device = next(localizer.parameters()).device
+    localizer.memory = {name: value.to(device) for name, value in state["memory"].items()}
+    optimizers = _optimizers(phases)
+    for number, values in state["optimizers"].items():
+        optimizers[number].load_state_dict(values)
+    phase, epoch = place_in(state, phases)
+    if phase < len(phases):
+        log.info("going on after epoch %d", state["done"])
+    kept = [optimizers[number] for number in state["optimizers"]]
+    if "plan" not in state and any(one not in kept for one in _needed_again(phases, phase, epoch)):
+        log.warning("%s: an earlier version finished it and kept no averages of its optimizer: they start anew", folder)
+    if phase == len(phases) and state.get("stopped") and state["plan"] != plan_of(phases):
+        log.warning("%s: the training was ended by train.patience, so more epochs change nothing", folder)
+    return Place(phase, epoch, state["done"], state["best"], entries)
+
+
+def _needed_again(phases: list[Phase], phase: int, epoch: int) -> list[torch.optim.Optimizer]:
+    """Optimizers that were stepped before this epoch of this phase, and will be again."""
+    before = phases[: phase + bool(epoch)]
+    return [one for one in _optimizers(phases).values() if _used(one, before) and _used(one, phases[phase:])]

@@ -1,0 +1,98 @@
+"""One step of training: forward, backward, and the optimizers of the phase."""
+
+import math
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from torch import Tensor, nn
+
+from avloc import processes
+from avloc.data.loader import Batch
+from avloc.engine import contract
+from avloc.methods.base import Localizer, Objective, Phase, Train
+
+#: measures a part of a step by its name: forward, backward, optimizer
+Clock = Callable[[str], AbstractContextManager[None]]
+
+
+def no_clock(part: str) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
+class Stepped(nn.Module):
+    """An objective as a module's forward, so that DDP can average its gradients."""
+
+    def __init__(self, localizer: Localizer):
+        super().__init__()
+        self.localizer = localizer
+        self.objective: Objective = localizer.loss
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        return self.objective(batch)
+
+
+def across_processes(objective: Stepped) -> nn.Module:
+    if processes.world_size() == 1:
+        return objective
+    return nn.parallel.DistributedDataParallel(objective, find_unused_parameters=True)
+
+
+def train_step(
+    localizer: Localizer,
+    objective: nn.Module,
+    phase: Phase,
+    batch: Batch,
+    train: Train,
+    factor: float,
+    first: bool = False,
+    clock: Clock = no_clock,
+) -> dict[str, Tensor]:
+    """The objective's terms, after every optimizer of the phase has made its step.
+
+    objective: a `Stepped`, perhaps across processes. factor: on the learning rates. first: the terms are checked.
+    """
+    device = batch.frame.device
+    try:
+        with clock("forward"), autocast(train, device):
+            terms: dict[str, Tensor] = objective(batch)
+    except RuntimeError as error:
+        raise contract.on_other_device(localizer, "loss", error) from error
+    if first:
+        contract.refuse_terms(localizer, phase, terms, device)
+    with clock("backward"):
+        loss = torch.stack([term.float() for term in terms.values()]).sum()
+        for optimizer in phase.optimizers:
+            optimizer.zero_grad(set_to_none=train.zero_grad_none)
+        loss.backward()
+    with clock("optimizer"):
+        for optimizer in phase.optimizers:
+            _step(optimizer, factor)
+    return terms
+
+
+def _step(optimizer: torch.optim.Optimizer, factor: float) -> None:
+    rates = [group["lr"] for group in optimizer.param_groups]
+    for group in optimizer.param_groups:
+        group["lr"] *= factor
+    optimizer.step()
+    for group, rate in zip(optimizer.param_groups, rates, strict=True):
+        group["lr"] = rate
+
+
+def rate_factor(train: Train, phase: Phase, step: int, steps: int) -> float:
+    """On the learning rates in a step of all `steps` of the phase."""
+    factor = phase.rate
+    if step < train.warmup:
+        factor *= (step + 1) / train.warmup if train.warmup_rate is None else train.warmup_rate
+    if train.schedule == "cosine":
+        factor *= 0.5 * (1 + math.cos(math.pi * step / steps))
+    if train.schedule == "restarts":
+        cycle = train.restart * steps // phase.epochs
+        factor *= 0.5 * (1 + math.cos(math.pi * (step % cycle) / cycle))
+    epoch = step * phase.epochs // steps
+    return factor * train.gamma ** sum(epoch >= milestone for milestone in train.milestones)
+
+
+def autocast(train: Train, device: torch.device) -> torch.autocast:
+    return torch.autocast(device.type, torch.bfloat16, enabled=train.precision == "bf16")

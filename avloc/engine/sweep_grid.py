@@ -1,0 +1,110 @@
+"""The grid of a sweep: which runs it has, and in which folders."""
+
+import hashlib
+import itertools
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from avloc.config import read_scalar
+from avloc.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Member:
+    """One run of a sweep. settings: KEY=VALUE of its place in the grid, as given. folder: of its run, below the sweep's."""
+
+    settings: tuple[str, ...]
+    seed: int
+    folder: str
+
+    @property
+    def overrides(self) -> list[str]:
+        return [*self.settings, f"seed={self.seed}"]
+
+
+def members_of(grid: Sequence[str], seeds: Sequence[int]) -> list[Member]:
+    """Every setting of the grid with every seed: settings in the order given, the last key varying first, then seeds.
+
+    grid: ``KEY=VALUE,VALUE`` for each key; a value is YAML, so a comma within brackets or quotes is part of it.
+    ConfigError for a key or a value that is given twice.
+    """
+    keys: dict[str, list[str]] = {}
+    for text in grid:
+        key, equals, values = text.partition("=")
+        found = split_values(values)
+        if not equals or not key or not all(found):
+            raise ConfigError(f"--grid {text}: expected KEY=VALUE,VALUE, as in stage1.train.lr=1e-4,3e-4")
+        if key in keys:
+            raise ConfigError(f"--grid {text}: {key} is given twice; give all of its values in one --grid")
+        if key == "seed":
+            raise ConfigError(f"--grid {text}: seeds are given with --seeds, as in --seeds 0-4")
+        _refuse_doubles(text, found)
+        keys[key] = found
+    settings = [
+        tuple(f"{key}={value}" for key, value in zip(keys, values, strict=True))
+        for values in itertools.product(*keys.values())
+    ]
+    return [Member(one, seed, _folder(one, seed)) for one in settings for seed in seeds]
+
+
+def seeds_of(text: str) -> list[int]:
+    """``0-4``, ``0,3,7`` or both; ConfigError for anything else, and for a seed given twice."""
+    found: list[int] = []
+    for part in text.split(","):
+        ends = re.fullmatch(r"\s*(\d{1,9})(?:-(\d{1,9}))?\s*", part)
+        if ends is None:
+            raise ConfigError(f"--seeds {text}: expected whole numbers from 0 on, as in 0-4 or 0,3,7")
+        first, last = int(ends[1]), int(ends[2] or ends[1])
+        if last < first:
+            raise ConfigError(f"--seeds {text}: {part.strip()} runs backwards; expected the smaller one first")
+        if last - first > 9999:
+            raise ConfigError(f"--seeds {text}: {last - first + 1} seeds; expected at most 10000")
+        found += range(first, last + 1)
+    if len(set(found)) < len(found):
+        raise ConfigError(f"--seeds {text}: a seed is given twice")
+    return found
+
+
+def _refuse_doubles(text: str, values: list[str]) -> None:
+    parsed = [repr(_value(text, value)) for value in values]
+    double = next((value for n, value in enumerate(values) if parsed[n] in parsed[:n]), None)
+    if double is not None:
+        raise ConfigError(f"--grid {text}: the value {double} is given twice")
+
+
+def _value(text: str, value: str) -> Any:
+    try:
+        return read_scalar(value)
+    except yaml.YAMLError:
+        raise ConfigError(f"--grid {text}: {value!r} is not a YAML value") from None
+
+
+def _folder(settings: tuple[str, ...], seed: int) -> str:
+    """The settings themselves where a folder can be called so, else as much of them with a digest behind it."""
+    whole = "_".join((*settings, f"seed={seed}"))
+    plain = re.sub(r"[^\w.=+-]+", "-", whole)
+    if plain == whole and len(whole) <= 160:
+        return whole
+    mark = hashlib.sha256("_".join(settings).encode()).hexdigest()[:8]
+    return f"{plain[:120]}_{mark}_seed={seed}"
+
+
+def split_values(text: str) -> list[str]:
+    """Values with commas between them; a comma within brackets, braces or quotes is part of a value."""
+    found, depth, quote = [""], 0, ""
+    for letter in text:
+        if quote:
+            quote = "" if letter == quote else quote
+        elif letter in "\"'":
+            quote = letter
+        else:
+            depth += (letter in "[{") - (letter in "]}")
+        if letter == "," and not depth and not quote:
+            found.append("")
+        else:
+            found[-1] += letter
+    return [value.strip() for value in found]

@@ -1,0 +1,26 @@
+"""The validation figures of the weights that a trained stage left behind."""
+
+import json
+
+from safetensors import safe_open
+
+from avloc.engine.experiment import Experiment
+from avloc.engine.run import Run
+from avloc.engine.stages import needs_training, stage_one_run
+
+
+def figures_of_run(experiment: Experiment, run: Run) -> dict[str, float]:
+    """Of the last trained stage, in the epoch whose weights serve it; empty without a validation split or a log."""
+    numbers = [number for number in experiment.stages if needs_training(experiment, number)]
+    if not numbers:
+        return {}
+    number = max(numbers)
+    where = stage_one_run(experiment, run) if number == 1 else run
+    localizer = experiment.build(number, pretrained=False)
+    with safe_open(where.weights(number, localizer.weights_from), framework="pt") as file:
+        epoch = (file.metadata() or {}).get("epoch")
+    path = where.log_path(number)
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    entries = [json.loads(line) for line in lines if line.strip()]
+    entry = next((one for one in entries if str(one["epoch"]) == epoch), None)
+    return {} if entry is None else dict(entry["validation"])

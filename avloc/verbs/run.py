@@ -1,0 +1,167 @@
+"""`avloc run`: all steps of a method, in order; finished ones are skipped."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from avloc.options import POSITIONAL, LogTo, RunFolder, Set, verb
+from avloc.progress import Progress, part_of, untold
+
+if TYPE_CHECKING:
+    from avloc.engine.experiment import Experiment
+    from avloc.engine.run import Run
+
+
+@dataclass(frozen=True)
+class StepTaken:
+    """command: the step as it is called on its own. state: whether it was done now or had been before."""
+
+    command: str
+    state: Literal["done", "skipped"]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Ran:
+    """results: by test set its protocol and metrics, as `avloc evaluate` wrote them; metrics are shares in [0, 1]."""
+
+    run: Path
+    steps: list[StepTaken]
+    results: dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Step:
+    command: str
+    finished: Callable[[], bool]
+    work: Callable[[Progress], Any]
+
+
+@verb
+def run(
+    config: Annotated[
+        Path | None,
+        "YAML configuration: a file, or the name of one that comes with avloc; leave it out to continue a run",
+        POSITIONAL,
+    ] = None,
+    run: RunFolder = None,
+    set: Set = (),
+    log_to: LogTo = (),
+    figures: Annotated[bool, "also draw the figures and the report page"] = True,
+    progress: Progress | None = None,
+) -> Ran:
+    """Take all steps of a method in order: train, cluster and match where the method does, evaluate, visualize.
+
+    Finished steps are skipped, so the same command resumes after an interruption, and repeats the steps whose inputs
+    have changed. Data is prepared beforehand, with `avloc prepare`. `avloc calibrate` is not among the steps.
+    """
+    from avloc.engine.experiment import open_run
+
+    experiment, where = open_run(config, run, set, longer=True)
+    steps = steps_of(experiment, where, config, list(set), figures, log_to)
+    taken, tell = [], progress or untold
+    for number, step in enumerate(steps):
+        shown = part_of(tell, number, len(steps), step.command)
+        started = time.perf_counter()
+        skipped = step.finished()
+        if not skipped:
+            step.work(shown)
+        taken.append(StepTaken(step.command, "skipped" if skipped else "done", round(time.perf_counter() - started, 1)))
+    tell(len(steps), len(steps), "done")
+    return Ran(where.path, taken, results_of(experiment, where))
+
+
+def steps_of(
+    experiment: "Experiment",
+    where: "Run",
+    config: Path | None,
+    overrides: list[str],
+    figures: bool,
+    log_to: Sequence[str] = (),
+) -> list[Step]:
+    """The steps of an experiment, in order. Steps that another run has taken (`start.stage1`) are not among them."""
+    from avloc import cluster, evaluate, match_clusters, train_stage1, train_stage2, visualize
+    from avloc.engine import finished
+    from avloc.engine.stages import clusters_objects, needs_training
+
+    at = (config, where.path, overrides)
+    steps = []
+    trains = {1: train_stage1, 2: train_stage2}
+    for number in sorted(experiment.stages):
+        elsewhere = number == 1 and experiment.start.stage1 is not None
+        if elsewhere or not needs_training(experiment, number):
+            continue
+        if number == 2 and clusters_objects(experiment) and experiment.start.stage1 is None:
+            steps.append(
+                Step("cluster", lambda: finished.is_clustered(experiment, where), lambda shown: cluster(*at)),
+            )
+            if _has_solo_clips(experiment):
+                steps.append(
+                    Step("match-clusters", lambda: finished.is_matched(where), lambda shown: match_clusters(*at))
+                )
+        steps.append(_training(experiment, where, number, trains[number], at, log_to))
+    if experiment.evaluate:
+        steps.append(_recorded(experiment, where, "evaluate", lambda shown: evaluate(*at, progress=shown)))
+        if figures:
+            steps.append(
+                _recorded(
+                    experiment,
+                    where,
+                    "visualize",
+                    lambda shown: visualize(config, [where.path], overrides, progress=shown),
+                )
+            )
+    return steps
+
+
+def _training(
+    experiment: "Experiment", where: "Run", number: int, train: Any, at: tuple[Any, ...], log_to: Sequence[str]
+) -> Step:
+    from avloc.engine.finished import is_trained
+
+    return Step(
+        f"train-stage{number}",
+        lambda: is_trained(experiment, where, number),
+        lambda shown: train(*at, log_to=log_to, progress=shown),
+    )
+
+
+def _recorded(experiment: "Experiment", where: "Run", command: str, work: Callable[[Progress], Any]) -> Step:
+    """A step whose files do not say what they were made of: the run records it."""
+    from avloc.engine import finished
+
+    files = [where.report] if command == "visualize" else list(finished.result_files(experiment, where).values())
+
+    def is_finished() -> bool:
+        there = all(file.exists() for file in files)
+        return there and finished.is_recorded(where, command, finished.inputs_of_evaluation(experiment, where), files)
+
+    def take(shown: Progress) -> None:
+        work(shown)
+        finished.record(where, command, finished.inputs_of_evaluation(experiment, where))
+
+    return Step(command, is_finished, take)
+
+
+def _has_solo_clips(experiment: "Experiment") -> bool:
+    """Whether clusters can be matched with classes: by training clips of exactly one class."""
+    from avloc.engine.stores import open_data
+
+    store = open_data(experiment, 1, experiment.stage(1).data.train, direct=False)
+    return bool((store.labels.sum(1) == 1).any())
+
+
+def results_of(experiment: "Experiment", where: "Run") -> dict[str, dict[str, Any]]:
+    """What `avloc evaluate` wrote of each test set: its protocol and the values of its metrics."""
+    from avloc.engine.finished import result_files
+    from avloc.files import read_json
+
+    found = {}
+    for name, file in result_files(experiment, where).items():
+        if file.exists():
+            result = read_json(file)
+            metrics = {metric: one["value"] for metric, one in result["metrics"].items()}
+            found[name] = {"protocol": result["protocol"], "metrics": metrics}
+    return found
