@@ -139,8 +139,8 @@ class Localizer(nn.Module):
     from, and `window_frames` how many frames a method that needs every frame sees meanwhile; `window_needed`: it can do nothing
     with one picture. `sees_probabilities`: what `look` gives are probabilities, one map a class.
     `frame2`, `sound2`: further views in which training sees the same frame and hears the same sound. `motion`: a view of the
-    optical flow from each frame to the next one of its clip, cropped as the frame is. `maps_differ`: clips have different numbers
-    of maps; those that a clip has not are NaN.
+    optical flow from each frame to the next one of its clip, cropped as the frame is. `maps_differ`: clips have different
+    numbers of maps; those that a clip lacks are NaN.
     """
 
     frame: Any
