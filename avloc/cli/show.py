@@ -114,7 +114,8 @@ def table(
         shown.add_column(column, justify=side, width=width)
     for row in cells:
         shown.add_row(*row)
-    screen.width = max(sum(widths) + 2 * len(widths), Text(printable(title)).cell_len, 1)
+    wide = max(sum(widths) + 2 * len(widths), Text(printable(title)).cell_len, 1)
+    screen.size = (wide, screen.height)  # the width alone is not obeyed where TERM is dumb, before rich 15
     if screen.is_terminal:
         screen.print(shown, crop=False)
         return

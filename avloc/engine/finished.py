@@ -10,6 +10,7 @@ from avloc.engine.experiment import Experiment
 from avloc.engine.run import Run
 from avloc.engine.stages import clusters_id, stage_one_run, weights_id, weights_of
 from avloc.engine.stores import open_data, open_test
+from avloc.engine.validated import about_weights
 from avloc.errors import AvlocError
 from avloc.files import read_json, write_json
 from avloc.protocols import named
@@ -19,16 +20,16 @@ RECORD = "steps.json"
 
 
 def is_trained(experiment: Experiment, run: Run, number: int) -> bool:
-    """Whether a stage was trained to its end, with its settings and data as they are now.
+    """Whether a stage was trained to its end, with its settings and data as they are now, or its weights were imported.
 
     A training of an earlier version does not record that it is finished: False, and training it again does nothing.
     """
     stage = experiment.stage(number)
     states = run.states(number)
-    if not states:
-        return False
     try:
-        run.weights(number, experiment.build(number, pretrained=False).weights_from)
+        weights = run.weights(number, experiment.build(number, pretrained=False).weights_from)
+        if not states:
+            return "imported_from" in about_weights(weights)
         state = load_state(states[-1])
     except AvlocError:
         return False

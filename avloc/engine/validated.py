@@ -1,12 +1,23 @@
 """The validation figures of the weights that a trained stage left behind."""
 
 import json
+from pathlib import Path
 
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 
 from avloc.engine.experiment import Experiment
 from avloc.engine.run import Run
 from avloc.engine.stages import needs_training, stage_one_run
+from avloc.errors import RunError
+
+
+def about_weights(path: Path) -> dict[str, str]:
+    """What a weights file says of itself; RunError for one that cannot be read."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return file.metadata() or {}
+    except (OSError, SafetensorError) as error:
+        raise RunError(f"{path}: not whole safetensors weights ({error}); train the stage again") from None
 
 
 def figures_of_run(experiment: Experiment, run: Run) -> dict[str, float]:
@@ -17,8 +28,7 @@ def figures_of_run(experiment: Experiment, run: Run) -> dict[str, float]:
     number = max(numbers)
     where = stage_one_run(experiment, run) if number == 1 else run
     localizer = experiment.build(number, pretrained=False)
-    with safe_open(where.weights(number, localizer.weights_from), framework="pt") as file:
-        epoch = (file.metadata() or {}).get("epoch")
+    epoch = about_weights(where.weights(number, localizer.weights_from)).get("epoch")
     path = where.log_path(number)
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     entries = [json.loads(line) for line in lines if line.strip()]

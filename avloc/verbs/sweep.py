@@ -176,6 +176,7 @@ def _gathered(
     from avloc.engine.experiment import read_experiment
     from avloc.engine.shipped import config_path
     from avloc.engine.sweep_table import choose_figure, settings_of
+    from avloc.errors import ConfigError
     from avloc.files import write_json
 
     found: list[Found] = []
@@ -188,7 +189,10 @@ def _gathered(
         else:
             missing.append(order.name)
     reason = _why_not(read_experiment(config_path(config), orders[0].overrides))
-    figure = choose_figure(found, by)
+    try:
+        figure = choose_figure(found, by)
+    except ConfigError as error:  # after hours of runs, their table is shown all the same
+        figure, reason = None, str(error)
     rows = settings_of(found, figure)
     best = None
     if not reason and figure is None:

@@ -5,9 +5,7 @@ python -m tests.bench.predicting [--minutes 10] [--weights see_and_hear]
 Two cores with nothing else to do, see_and_hear, two maps a second, overlay written:
 
     1 min     26 s, 2.34 times real time; 37 s of CPU, 0.62 s for each second of video; peak 1.10 GiB
-
-On cores that other programs use too it can be ten times slower by the clock. Peaks of one process that worked on three
-videos in turn: 1.06 GiB after 20 s of video, 1.13 GiB after 2 min, 1.23 GiB in the last pass over 10 min.
+   10 min     peak 1.11 GiB; beside many other programs, so 726 s of CPU and 1,881 s by the clock say nothing
 """
 
 import argparse

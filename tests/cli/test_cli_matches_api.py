@@ -165,7 +165,7 @@ def test_an_option_of_the_other_kind_of_evaluation_is_refused(arguments, words):
         (["leaderboard", "--format", "pdf"], ["'md'", "'csv'"]),
         (
             ["import-weights", "--method", "dsol", "--stage", "3", "--from", "x", "--run", "r"],
-            ["'--stage'", "or equal to 2"],
+            ["'--stage'", "2"],
         ),
     ],
 )

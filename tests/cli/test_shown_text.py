@@ -38,7 +38,7 @@ def test_without_a_terminal_no_cell_is_broken(capsys, monkeypatch):
 
 @pytest.mark.parametrize("columns", [10, 40, 160, 400])
 def test_on_a_terminal_sentences_are_broken_between_words_and_names_never(capsys, monkeypatch, columns):
-    for name, value in {"COLUMNS": str(columns), "FORCE_COLOR": "1", "TERM": "dumb"}.items():
+    for name, value in {"COLUMNS": str(columns), "LINES": "25", "FORCE_COLOR": "1", "TERM": "dumb"}.items():
         monkeypatch.setenv(name, value)
     table("", ["name", "n", "about"], [[PATH, 1, PROSE], ["b", 2, "short"]], right=(1,))
     lines = capsys.readouterr().out.splitlines()

@@ -233,7 +233,7 @@ def test_every_method_hears_by_a_tagger_and_its_features_are_kept(method, store,
         "audio": VGGISH,
         "sound": {"waveform": 16_000},
     }
-    if method in ("hard_way", "visual_context"):
+    if method in ("hard_way", "visual_context", "ssl_alignment", "noprior"):
         model["visual"] = {**model["visual"], "project": 8}
         model["audio"] = {**VGGISH, "project": 8}
     trained = avloc.train_stage1(

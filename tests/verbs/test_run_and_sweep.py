@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 import avloc
-from avloc.engine import sweep_jobs
+from avloc.engine import finished, sweep_jobs
+from avloc.engine.experiment import open_run
 from tests.commands import error_of, invoke, shown
 from tests.engine.tiny import make_tiny_store, tiny_config, write_config
 
@@ -73,6 +76,18 @@ def test_what_is_lost_is_made_again_and_what_hangs_on_it_judged_anew(again):
 def test_another_test_set_is_scored_without_training_again(again):
     taken = states(again, set=["evaluate.solo.frames=first"])
     assert taken == dict.fromkeys(STEPS, "skipped") | {"evaluate": "done"}
+
+
+def test_imported_weights_are_never_trained_over(again):
+    experiment, run = open_run(None, again)
+    weights = again / "stage2" / "train.safetensors"
+    for state in run.states(2):
+        state.unlink()
+    assert not finished.is_trained(experiment, run, 2)
+    with safe_open(weights, framework="pt") as file:
+        about = file.metadata()
+    save_file(load_file(weights), weights, {**about, "imported_from": "theirs.pth"})
+    assert finished.is_trained(experiment, run, 2)
 
 
 def in_this_process(jobs, at_once, devices, ended):
@@ -143,6 +158,14 @@ def test_nothing_is_chosen_by_a_split_that_is_tested_too(swept, place):
         set=["evaluate.solo.split=validation"],
     )  # fmt: skip
     assert found.best is None and "choosing by it would be choosing by test" in found.no_best
+
+
+def test_a_figure_that_no_run_has_costs_nothing_but_the_choice(swept, place):
+    found = avloc.sweep(
+        place / "one.yaml", grid="stage1.train.lr=1e-3,0", seeds="0-1", out=place / "sweep", jobs=0, by="taste"
+    )
+    assert found.best is None and len(found.settings) == 2
+    assert "--by taste: no such validation figure; the runs have " in found.no_best and "iou" in found.no_best
 
 
 def test_print_gives_one_command_a_line_and_starts_nothing(place, tmp_path):
