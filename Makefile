@@ -1,5 +1,5 @@
 # The few commands of a contributor; see CONTRIBUTING.md.
-.PHONY: install style types test check package
+.PHONY: install style types test check site package
 
 install:
 	pip install -e '.[dev]'
@@ -15,6 +15,10 @@ test:
 	pytest
 
 check: style types test
+
+# the documentation, in site/
+site:
+	mkdocs build --strict
 
 # wheel and sdist in dist/, each tried in an environment of its own, outside the checkout
 package:

@@ -26,6 +26,7 @@ class AugmentedFrameView:
     flip, upside_down: shares that are mirrored and turned over.
     shift: each moves by up to this share of its sides, black outside.
     grey: this share becomes grey.
+    mean, std, interpolation: see FrameView.
 
     The defaults are those of kaistmm/ssl_kccv @7e178e6, whose factors of at most 0.4 make most frames very dark.
     """

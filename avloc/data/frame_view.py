@@ -22,6 +22,17 @@ class FrameView:
     (saturation), each by a factor in 1 +- the amount; testing resizes to `size`, aspect not kept. Resizing is Pillow's
     (antialias, bilinear or bicubic), without rounding. DSOL changes colours before it resizes, which is the same but for
     clamping at black and white.
+
+    size: side in pixels of what the network sees.
+    resize: side in pixels before the random crop of training.
+    crop: whether training crops; without it frames are resized to `size`.
+    augment: whether training flips frames and changes their colours.
+    flip: the probability of a flip.
+    brightness: how far brightness may change; 0.3 is a factor from 0.7 to 1.3.
+    colour: how far saturation may change, likewise.
+    mean: of each channel, subtracted; the default is ImageNet's.
+    std: of each channel, divided by; the default is ImageNet's.
+    interpolation: how frames are resized.
     """
 
     __pydantic_config__ = {"extra": "forbid"}

@@ -32,6 +32,26 @@ class LogMel:
     seconds either way, `gain` changes its level by up to that many dB, and `hide` covers one stretch of the times and one
     of the bands, each up to that share of them, with the clip's mean (Park et al., SpecAugment, 2019). `vary` mixes clips
     and adds rooms, equalisers and noise.
+
+    rate: sampling rate in Hz, which must be that of the store.
+    n_fft: length of the window in samples.
+    hop: samples between two windows.
+    mels: number of mel bands.
+    fmin: lowest frequency in Hz.
+    fmax: highest frequency in Hz; None for half the rate.
+    power: exponent of the magnitudes; 1 for magnitudes, 2 for power.
+    decibels: take 10 log10; False takes the natural logarithm of mel + `offset`.
+    offset: what is added before the natural logarithm.
+    top_db: the floor in dB below the loudest value of the clip; None for no floor.
+    mean: subtracted from the result.
+    std: divided by.
+    shift: in training, rotate each clip in time by up to that many seconds.
+    gain: in training, change the level by up to that many dB.
+    hide: in training, hide up to that share of the times and of the bands.
+    vary: in training, mix clips and add rooms, equalisers and noise.
+    pad: how the ends are padded: with zeros (``constant``) or by reflection (``reflect``).
+    peak: divide each clip by its largest sample first.
+    double: compute in float64.
     """
 
     __pydantic_config__ = {"extra": "forbid"}

@@ -20,12 +20,18 @@ class LogStft:
     """Waveforms (B, S) to log-power spectrograms (B, 1, window / 2 + 1, T), frequency downwards.
 
     log(power + `offset`) / `scale` of ``scipy.signal.spectrogram(waveform, rate, nperseg=window, noverlap=overlap)``:
-    Tukey window of 0.25, each window without its mean, density, no padding. `seconds` of each clip are heard, the middle or
-    the first, or in training a ``random`` part; None hears all of it. A clip that is shorter is repeated first. The
-    defaults are the released spectrograms of Chen et al., CVPR 2021 (257x671 for 10 seconds at 16 kHz, the `first` part) and of
-    Zhou et al., WACV 2023 (257x301 for the `middle` 3 seconds at 24 kHz).
+    Tukey window of 0.25, each window without its mean, density, no padding. The defaults are the released spectrograms of
+    Chen et al., CVPR 2021 (257x671 for 10 seconds at 16 kHz, the `first` part) and of Zhou et al., WACV 2023 (257x301 for the
+    `middle` 3 seconds at 24 kHz). Training may vary the sound, which the published code does not.
 
-    Training may vary the sound, which the published code does not: see `shift`, `gain`, `hide` and `vary` of LogMel.
+    rate: sampling rate in Hz, which must be that of the store.
+    seconds: how much of each clip is heard; a shorter clip is repeated first; None hears all of it.
+    window: length of the window in samples.
+    overlap: samples that two windows share.
+    part: which part of a longer clip is heard; ``random`` is so in training only.
+    offset: what is added before the logarithm.
+    scale: what the logarithm is divided by.
+    shift, gain, hide, vary: see LogMel.
     masks: in training, up to so many adjacent frequencies and up to so many adjacent times of each clip become 0, which is loud
     on this scale; FNAC masks (9, 9). mask_starts: whether a mask's start is drawn from its ``own`` axis, or from the other one
     (``swapped``) as in FNAC's release, where a mask may lie partly or wholly beyond the end.

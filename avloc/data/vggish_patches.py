@@ -26,7 +26,12 @@ class VggishPatches:
     of each clip, repeated first if it is shorter, None hears all of it; with `stretch`, each clip's lowest sample
     becomes -1 and its highest nearly 1. Computed in float64, as the released code does: stretched silence is loud.
 
-    Training may turn and level the sound, which the published code does not: see `shift`, `gain` and `vary` of LogMel.
+    Training may vary the sound, which the published code does not.
+
+    rate: sampling rate in Hz; VGGish takes 16,000 only.
+    seconds: how much of each clip is heard; None for all of it.
+    stretch: scale each clip so that its lowest sample is -1 and its highest nearly 1.
+    shift, gain, vary: see LogMel.
     """
 
     __pydantic_config__ = {"extra": "forbid"}

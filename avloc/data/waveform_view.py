@@ -15,10 +15,9 @@ class Waveform:
     """Waveforms (B, S) to the samples that are heard of them, (B, S') float in [-1, 1].
 
     waveform: the rate in Hz at which the sound is heard, which must be that of the store; None hears any rate, and all of it.
-    seconds: how much of each clip is heard, its `part` ``middle`` or ``first``; a shorter clip is repeated first; None hears
-    all of it.
-
-    Training may vary the sound: see `shift` and `gain` of LogMel, and Variation for `vary`.
+    seconds: how much of each clip is heard; a shorter clip is repeated first; None hears all of it.
+    part: which part of a longer clip is heard.
+    shift, gain, vary: see LogMel.
     """
 
     __pydantic_config__ = {"extra": "forbid"}

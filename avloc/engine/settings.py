@@ -12,8 +12,11 @@ from avloc.errors import ConfigError
 
 @dataclass(frozen=True)
 class Data:
-    """store: a prepared store. train, validation: its splits that a stage learns from and is judged on meanwhile.
+    """What a stage learns from.
 
+    store: a prepared store.
+    train: the split that the stage learns from.
+    validation: the split that it is judged on during training.
     layout: ``folder`` reads frames and sounds as they lie in the folder `store`, the splits being its lists of ids.
     labels: the name of pseudo labels in the store, as `avloc pseudo-labels` writes them.
     pairs: ``anew`` lets each training epoch pair frames and sounds of the same classes anew, ``stored`` keeps every clip's own
@@ -35,13 +38,18 @@ class Data:
 
 @dataclass(frozen=True)
 class TestSet:
-    """A split to evaluate: which protocol scores it and which stage's maps (None: the last stage).
+    """A split to evaluate.
 
-    axes: of the protocol that are to differ, as ``{nsa_maps: 11}``; the result records them.
-    size: pixels of the frames the method sees here, instead of its view's own. seconds: of sound it hears here, likewise.
-    maps: the stage's ``own``, or one for each ``class``: its map divided among the clusters that `avloc cluster` found, by a
-    softmax over the cosines with their centres, divided by `temperature`.
-    frames: of each clip ``all`` its annotated frames, the ``first``, or one at ``random`` as the released code does.
+    store: a prepared store.
+    split: the split of it to evaluate.
+    protocol: the protocol that scores it.
+    stage: the stage whose heat maps are scored; None for the last one.
+    frames: which annotated frames of each clip are scored: ``all``, the ``first``, or one at ``random``, as released.
+    size: side in pixels of the frames that the method sees here; None for the size of its own view.
+    seconds: how much sound it hears here; None for as much as its own view.
+    maps: the stage's ``own``, or one for each ``class``: its map divided among the clusters that `avloc cluster` found.
+    temperature: of the softmax over the clusters by which a map is divided.
+    axes: axes of the protocol to override, such as ``{nsa_maps: 11}``; the result records them.
     """
 
     __pydantic_config__ = {"extra": "forbid"}
@@ -60,9 +68,11 @@ class TestSet:
 
 @dataclass(frozen=True)
 class ClusterSettings:
-    """as_trained: take the clustering that the stage's own classification used, as published, instead of a new one.
+    """How `avloc cluster` and `avloc match-clusters` work.
 
-    restarts: of k-means. random_draws: search the match of clusters to classes by that many draws; 0 is exact.
+    as_trained: keep the clustering that the stage used during training, as published, instead of computing a new one.
+    restarts: how often k-means is started; the best result is kept.
+    random_draws: search the match of clusters to classes with that many random draws; 0 finds the best match exactly.
     clusters: how many, for a method that does not say so itself; None: as many as the training clips have classes.
     """
 
@@ -76,7 +86,11 @@ class ClusterSettings:
 
 @dataclass(frozen=True)
 class Start:
-    """Other runs to start from. stage1: where stage one and its clusters lie; stage2: whose stage two the student continues."""
+    """Other runs to start from.
+
+    stage1: the run whose stage one and clusters are used.
+    stage2: the run whose stage two is trained further.
+    """
 
     __pydantic_config__ = {"extra": "forbid"}
 

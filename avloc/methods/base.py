@@ -21,20 +21,28 @@ OBJECT_SHARE = 0.1  # of the places of a map, which an object is taken to cover
 class Train:
     """How a stage is trained; shared by all methods.
 
-    epochs: passes of the method's main objective. batch_size: clips a step and process. lr, weight_decay: of
-    `optimizer` (adam: the decay is an L2 term of the gradient; adamw: decoupled; sgd: with momentum 0.9). warmup: steps of
-    linear warm-up (with `warmup_rate`: of that constant factor), and schedule: ``constant``, ``cosine`` to zero over each
-    phase, or ``restarts``: cosine to zero over every `restart` epochs of a phase. With the first and the last, a training
-    can be given more epochs later. milestones: epochs of a phase, from 0, at which its rates are multiplied by `gamma`.
-    precision: fp32 or bf16 (autocast).
+    epochs: passes over the training split with the method's main objective.
+    batch_size: clips per step and per process. lr: learning rate.
+    weight_decay: an L2 term of the gradient with adam and sgd, decoupled with adamw.
+    optimizer: ``sgd`` has momentum 0.9.
+    schedule: of the learning rate: ``constant``, ``cosine`` down to zero over each phase, or ``restarts``: cosine down to zero
+    over every `restart` epochs of a phase. With the first and the last, a training can be given more epochs later.
+    restart: epochs of one descent with ``restarts``.
+    milestones: epochs of a phase, from 0, at which its learning rates are multiplied by `gamma`. gamma: that factor.
+    warmup: number of steps in which the learning rate rises linearly.
+    warmup_rate: a constant factor on the learning rate during warm-up, instead of the linear rise.
+    precision: fp32, or bf16 by autocast.
     select: which epoch's weights a phase leaves behind, judged on the validation split: ``loss`` (lowest), ``accuracy``,
     ``iou`` (of the maps with the validation boxes, highest mean), ``located`` (share of them with an IoU of 0.5 or more),
-    or ``last``. patience: training ends early when no phase has become better for so many epochs; 0 for never.
-    resident: keep the split on the device (None: when it fits).
+    or ``last``.
+    patience: training ends early when no phase has become better for that many epochs; 0 for never.
+    device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; auto takes a GPU if there is one.
+    workers: processes that read the store; 0 reads in this process.
+    resident: keep the training split on the device; None keeps it if it fits.
     keep: what happens to features of frozen encoders (visual, audio), which are the same in every epoch: kept in ``memory``,
     in files beside the ``store``, ``auto`` (in memory, or beside the store where they do not fit) or ``never``. They are kept
-    where the view is not random in training; with `versions` N, N random views of each frame and sound are drawn once and kept,
-    and a batch shows one of them.
+    where the view is not random in training, or where `versions` is set.
+    versions: draw that many random views of each frame and sound once, and keep their features; a batch shows one of them.
     val_transform: the view of validation frames; ``train`` augments them, as the released DSOL code does by accident.
     zero_grad_none: False leaves zero gradients, so that unreached parameters go on moving by momentum and decay, as in
     PyTorch before 2.0.

@@ -28,11 +28,13 @@ class VisualContext(Localizer):
     """Zhou et al., WACV 2023: both streams, and the reasoning module, `nodes` linear maps over the frame, each with the
     sum of the features under it.
 
-    reasoning: False is the base model, which learns by localization alone. map_dropout, feature_dropout: on the maps and
-    on the features that they sum (dropout1, dropout2). pool: share of the places whose mean scores a frame with a sound;
-    0 is the maximum, 1 the mean (loss_pool); audio_pool: ``max`` or ``mean`` over the sound's features.
-    foreground, background: how many of the nodes most and least like the sound are told apart, at weight dis_weight;
-    divergence: ``js`` or ``kl`` of the foreground's map and the audio-visual map, at weight div_weight.
+    reasoning: False is the base model, which learns by localization alone.
+    nodes: linear maps of the reasoning module.
+    map_dropout, feature_dropout: on the maps and on the features that they sum (dropout1, dropout2).
+    pool: share of the places whose mean scores a frame with a sound; 0 is the maximum, 1 the mean (loss_pool).
+    audio_pool: ``max`` or ``mean`` over the sound's features.
+    foreground, background: how many of the nodes most and least like the sound are told apart. dis_weight: of that loss.
+    divergence: ``js`` or ``kl`` of the foreground's map and the audio-visual map. div_weight: of that loss.
     scale: where the learned factor of the similarity starts (1 as published; the inverse of a temperature).
     deaf: the map without sound. The paper claims purely visual inference; the release has none, so both choices are ours.
     ``mean``: of all node maps, or of `deaf_nodes`. Node maps may be negative on what sounds, those of the background are

@@ -18,7 +18,8 @@ DOWNLOAD = "vgg16-397923af.pth"
 class Vgg:
     """The defaults are VGG16 up to its last convolution, without the ReLU and the pool after it: stride 16, signed.
 
-    widths, blocks: channels and convolutions of each stage; 2x2 max pools stand between stages. weights: an ImageNet
+    widths, blocks: channels and convolutions of each stage; 2x2 max pools stand between stages.
+    norms: batch normalisation after each convolution. weights: an ImageNet
     VGG16, as a file of torchvision's state dict (or SSPL's frame_best.pth), or ``imagenet`` for torchvision's
     download; None starts at random.
     """

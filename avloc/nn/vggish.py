@@ -18,7 +18,8 @@ class Vggish:
     """Hershey et al., ICASSP 2017; the defaults are the published network, without PCA and quantisation.
 
     widths, blocks: channels and convolutions of each stage, a 2x2 max pool after each. hidden: width of the two inner
-    linear layers. dim: of the embedding. weights: torchvggish's ``vggish-10086976.pth``; None starts at random.
+    linear layers. dim: of the embedding. norms: batch normalisation after each
+    convolution. weights: torchvggish's ``vggish-10086976.pth``; None starts at random.
     """
 
     __pydantic_config__ = {"extra": "forbid"}

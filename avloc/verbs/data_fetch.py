@@ -27,7 +27,7 @@ class Fetched:
 @verb
 def data_fetch(
     list: Annotated[Path, "ids and start seconds: lines ID_START or ID,START[,END], or vggsound.csv", POSITIONAL],
-    out: Annotated[Path, "folder to write ID_START.mp4 to; run the command again to go on"],
+    out: Annotated[Path, "folder to write ID_START.mp4 to; run the command again to resume"],
     seconds: Annotated[float, "length of a clip where the list has no end"] = 10.0,
     jobs: Annotated[int, "clips fetched at the same time", Ask(least=1)] = 2,
     timeout: Annotated[float, "seconds that yt-dlp may take for a clip"] = 300.0,

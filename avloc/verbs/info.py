@@ -1,4 +1,4 @@
-"""`avloc info`: what weights, a run or a store say of themselves."""
+"""`avloc info`: describes weights, a run or a store."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,7 +27,7 @@ class Info:
 
 @verb
 def info(what: Annotated[Path, "a .safetensors file, the folder of a run, or a store", POSITIONAL]) -> Info:
-    """What weights, a run or a store say of themselves: method, configuration, classes, data, calibration, versions."""
+    """Describe weights, a run or a store: method, configuration, classes, data, calibration, versions."""
     from avloc.errors import AvlocError
 
     if (what / "config.yaml").is_file():

@@ -20,7 +20,7 @@ class WeightsFetched:
 def weights_fetch(
     name: Annotated[str, "which file; `avloc weights list` lists them", POSITIONAL],
     source: Annotated[
-        Path | None, "take the file that is here already instead of downloading it", Ask(name="--from")
+        Path | None, "take a file that you already have instead of downloading it", Ask(name="--from")
     ] = None,
 ) -> WeightsFetched:
     """Download a file of pretrained weights, or take the one at hand, check it and keep it.

@@ -24,9 +24,11 @@ class StageTwo(Localizer):
     dim, hidden: of the projections, 128 and 1024 there. margin: distance that pairs should keep, 1.4; confidence: what
     both categories of a pair must be sure of for it to count, 0.3. weight: of the alignment beside the losses of stage
     one, 1. frame: another view than stage one's; None: the same.
-    Ours, 0 and False as published: places, the weight of a contrast that teaches the places themselves, which the published
-    one knows only through what is active; it asks the highest `place_pool` of them, in frames that show the sound's likeliest
-    category against frames of other videos that do not. activated: `locate` looks only where stage one's categories are active.
+    places: weight of a contrast that teaches the places themselves, which the published loss reaches only through what is
+    active; not published, 0 is off. It compares frames that show the sound's likeliest category with frames of other videos
+    that do not.
+    place_pool: share of the highest places that this contrast compares.
+    activated: `locate` looks only where stage one's categories are active.
     """
 
     of_classes = True

@@ -31,7 +31,7 @@ GRID = tuple((x / 4, y / 2, (x + 1) / 4, (y + 1) / 2) for y in range(2) for x in
 class StageOne(Localizer):
     """Qian et al., ECCV 2020, section 3.1, the original release.
 
-    classes: categories, 7 on Flickr and AVE, 15 on AudioSet. variant: ``labels``, Flickr's and AVE's: pseudo labels
+    dim: of the common space. classes: 7 on Flickr, AVE, 15 on AudioSet. variant: ``labels``, Flickr's and AVE's: pseudo labels
     (``data.labels``), a matching loss of the clips whose sound is sure of a label, each frame with its part of the sound; or
     ``tags``, AudioSet's: the videos' tags for sounds and for every frame, the whole sound with each frame.
     frames: of a clip, 1 or several in a row with their part of the sound. mix: clips of a published sample, so that
