@@ -4,6 +4,8 @@ import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from torch import Tensor
 
 
@@ -48,6 +50,19 @@ def leave() -> None:
             distributed.destroy_process_group()
 
 
+def share(count: int) -> range:
+    """Those of `count` numbered pieces of work that this process does."""
+    return range(rank(), count, world_size())
+
+
+def in_turn(values: list[list[Any]]) -> list[Any]:
+    """What each process found of its `share`, put in the order of the pieces."""
+    found: list[Any] = [None] * sum(map(len, values))
+    for number, own in enumerate(values):
+        found[number :: len(values)] = own
+    return found
+
+
 def barrier() -> None:
     if world_size() > 1:
         import torch.distributed as distributed
@@ -64,6 +79,16 @@ def mean(value: "Tensor") -> "Tensor":
     total = value.clone()
     distributed.all_reduce(total)
     return total / world_size()
+
+
+def from_first(tensors: "Iterable[Tensor]") -> None:
+    """Every process gets the values of the first one's tensors."""
+    if world_size() == 1:
+        return
+    import torch.distributed as distributed
+
+    for tensor in tensors:
+        distributed.broadcast(tensor, 0)
 
 
 def gather_rows(rows: "Tensor") -> "Tensor":

@@ -1,9 +1,18 @@
 import itertools
+import tracemalloc
 
 import numpy as np
 import pytest
 
-from avloc.clustering import cluster_objects, dictionary_of, match_clusters, normalised_mutual_information, purity
+from avloc import clustering
+from avloc.clustering import (
+    Clusters,
+    cluster_objects,
+    dictionary_of,
+    match_clusters,
+    normalised_mutual_information,
+    purity,
+)
 from avloc.errors import AvlocError
 
 NAMES = tuple("abcdefgh")
@@ -40,6 +49,28 @@ def test_new_objects_join_the_nearest_centre():
     features, _ = blobs()
     found = cluster_objects(features, 4)
     np.testing.assert_array_equal(found.predict(features * 3), found.labels)
+
+
+def test_many_objects_are_predicted_in_little_memory_as_by_their_distances():
+    random = np.random.default_rng(0)
+    features = random.normal(size=(9000, 24)).astype(np.float32)
+    centres = random.normal(size=(7, 24)).astype(np.float32) * np.linspace(0.2, 1, 7, dtype=np.float32)[:, None]
+    found = Clusters(np.empty(0, np.int64), centres, centres)
+    unit = features / np.linalg.norm(features, axis=1, keepdims=True)
+    distances = ((unit[:, None].astype(np.float64) - centres[None]) ** 2).sum(2)
+    np.testing.assert_array_equal(found.predict(features), distances.argmin(1))
+    tracemalloc.start()
+    found.predict(features)
+    assert tracemalloc.get_traced_memory()[1] < 2 * clustering.ROWS * 24 * 8
+    tracemalloc.stop()
+
+
+def test_very_many_objects_are_clustered_in_batches_and_that_is_said(caplog):
+    caplog.set_level("INFO")
+    features, truth = blobs(2000)
+    found = cluster_objects(features, 4, many=len(features))
+    assert "k-means takes them in batches" in caplog.text and purity(truth, found.labels) > 0.95
+    np.testing.assert_array_equal(found.labels, cluster_objects(features, 4, many=len(features)).labels)
 
 
 def test_the_same_seed_gives_the_same_clusters():

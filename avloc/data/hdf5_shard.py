@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from avloc.data.hdf5_places import Hdf5Places
 from avloc.data.pictures import decode_jpeg
 from avloc.data.shard_form import Form
 from avloc.data.spectrograms import sound_form
@@ -80,8 +81,10 @@ class Hdf5Shard:
 
     def __init__(self, path: Path, form: Form) -> None:
         self.form = form
-        with told():
-            self.file = h5py.File(path, "r", locking=False)
+        with (
+            told()
+        ):  # without a cache of chunks: each is a clip, read whole, and a cache for each of many files adds up
+            self.file = h5py.File(path, "r", locking=False, rdcc_nbytes=0, rdcc_nslots=1)
         try:
             self.sounds = dataset(self.file, "sounds")
             self.frames = self._frames()
@@ -92,6 +95,11 @@ class Hdf5Shard:
         except ValueError:
             self.file.close()
             raise
+
+    def places(self, path: Path) -> Hdf5Places | None:
+        """Where its clips lie in the file, for reading them without HDF5; None where that cannot be told."""
+        with told():
+            return Hdf5Places.of(self.file, path, self.form)
 
     @staticmethod
     def items(path: Path) -> tuple[str, list[str]]:

@@ -238,6 +238,9 @@ class LmdbShard:
         for n in range(len(out)):
             out[n] = self.sound(row + n)
 
+    def places(self, path: Path) -> None:
+        """A file of LMDB is in memory as it is."""
+
     def close(self) -> None:
         """Give the file up; the last to do so closes it."""
         self._environment = None

@@ -4,18 +4,16 @@ A split that fits in memory stays on the model's device and no worker process is
 Both give the same Batches.
 """
 
-import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Generator, Tensor
-from torch.utils.data import DataLoader
 
 from avloc import processes
 from avloc.data.as_stored import heard
+from avloc.data.batch import Batch
 from avloc.data.kept import Kept
 from avloc.data.labels import Labels
 from avloc.data.memory import stays_in_memory
@@ -23,56 +21,10 @@ from avloc.data.needs import Needs
 from avloc.data.nothing import nothing
 from avloc.data.optical_flow import flow_pictures
 from avloc.data.plans import Indices, Plan, anew, draw_plan, video_numbers, with_partners
-from avloc.data.raw_batches import Parts, RawBatch, gathered
+from avloc.data.raw_batches import RawBatch, gathered, received
 from avloc.data.store import Store
+from avloc.data.workers import Job, Workers
 from avloc.errors import DataError
-
-
-@dataclass
-class Batch:
-    """What a method sees of B clips; a field that the method did not ask for is None.
-
-    frame: (B, 3, H, W) float. sound: (B, 1, T, F) float. waveform: (B, S) float in [-1, 1], None where the store holds
-    spectrograms.
-    view2: (B, 3, H, W), the same frame augmented once more, or as the method's `frame2` sees it. sound2: (B, 1, T, F), the same
-    sound as `sound2` hears it; in training only. frames: (B, F, 3, H, W), all frames of each clip.
-    negative: (B, 3, H, W), for each clip a frame of another video. index, negative_index: (B,) into the split.
-    video: (B,) the same number for clips of one video. labels: (B, C) bool.
-    sound_scores, frame_scores: (B, C) in [0, 1], pseudo labels of what is heard and of what is seen.
-    proposals, proposal_classes: (B, 1, R, 4) and (B, 1, R), places of `frame` that may show an object, xyxy in [0, 1], and
-    the class of each, -1 if unknown; of all F `frames` where these are there, (B, F, R, ...).
-    partner_frame, partner_sound: for each clip a frame of one that looks alike, the sound of one that sounds alike.
-    motion: (B, 2, H, W), the optical flow from each frame to the next one of its clip.
-    noise: (n, ...) sounds that nothing in view makes, silence among them, in the form of `sound`; in training only.
-    """
-
-    frame: Tensor
-    sound: Tensor
-    waveform: Tensor | None = None
-    index: Tensor | None = None
-    video: Tensor | None = None
-    labels: Tensor | None = None
-    negative: Tensor | None = None
-    negative_index: Tensor | None = None
-    view2: Tensor | None = None
-    frames: Tensor | None = None
-    sound_scores: Tensor | None = None
-    frame_scores: Tensor | None = None
-    proposals: Tensor | None = None
-    proposal_classes: Tensor | None = None
-    noise: Tensor | None = None
-    sound2: Tensor | None = None
-    partner_frame: Tensor | None = None
-    motion: Tensor | None = None
-    partner_sound: Tensor | None = None
-
-    def __len__(self) -> int:
-        return len(self.frame)
-
-    @property
-    def sounds(self) -> Tensor:
-        """(B + n, ...), the clips' sounds and then those of nothing."""
-        return self.sound if self.noise is None else torch.cat([self.sound, self.noise])
 
 
 class Senses(Protocol):
@@ -91,7 +43,7 @@ class Loader:
     """Batches of one split for one method, on one device.
 
     `resident` keeps the raw split on the device: True (DataError where it does not fit), False, or None to decide by its
-    size against free memory.
+    size against free memory. `workers` read what is not resident: how many, or those of other loaders, which are shared.
     `labels` are pseudo labels of the split's clips. `kept` holds features of frozen encoders, which then take the place of
     `frame`, `negative`, `frames` and `view2`, or of `sound`, in a Batch. `anew` lets each training epoch pair frames and
     sounds of a class anew.
@@ -102,15 +54,20 @@ class Loader:
         store: Store,
         senses: Senses,
         device: torch.device,
-        workers: int = 0,
+        workers: int | Workers = 0,
         resident: bool | None = None,
         labels: Labels | None = None,
         kept: Kept | None = None,
         anew: bool = False,
     ):
+        self._moves = getattr(senses, "motion", None) is not None
+        if self._moves and store.frames_per_clip < 2:
+            raise DataError(
+                f"{store.path} has one frame for each clip, so no optical flow; prepare it with more, or set model.flow to none"
+            )
         self.anew = anew
         self.store, self.senses, self.device = store, senses, device
-        self.workers = min(workers, os.cpu_count() or 1)  # more only wait for each other
+        self.workers = workers if isinstance(workers, Workers) else Workers(workers)
         self._videos = torch.from_numpy(video_numbers(store)).to(device)
         self._labels = torch.from_numpy(np.asarray(store.labels)).to(device)
         self._scores = None
@@ -122,11 +79,6 @@ class Loader:
             boxes, kinds = torch.from_numpy(labels.proposals), torch.from_numpy(labels.proposal_classes)
             self._proposals = boxes.to(device), kinds.to(device)
         self.kept = kept or Kept()
-        self._moves = getattr(senses, "motion", None) is not None
-        if self._moves and store.frames_per_clip < 2:
-            raise DataError(
-                f"{store.path} has one frame for each clip, so no optical flow; prepare it with more, or set model.flow to none"
-            )
         self._raw: tuple[Tensor | None, Tensor | None] | None = None
         everything = self.kept.frames is not None and self.kept.sounds is not None
         if not everything and stays_in_memory(store, device, resident):
@@ -134,6 +86,11 @@ class Loader:
                 None if self.kept.frames else torch.from_numpy(store.all_frames()).to(device),
                 None if self.kept.sounds else torch.from_numpy(store.all_sounds()).to(device),
             )
+        elif not everything:
+            every = store.frames_per_clip if senses.needs.every_frame else 0
+            moving = store.frames_per_clip if self._moves else 0
+            self._job = Job(store.clip_reader, every, self.kept.frames is None, self.kept.sounds is None, moving)
+            self.workers.start()
 
     @property
     def resident(self) -> bool:
@@ -160,18 +117,29 @@ class Loader:
             generator = Generator().manual_seed(seed_of(seed, epoch, rank, step))
             yield self._batch(part, raw, generator)
 
-    def in_order(self, batch_size: int, seed: int | None = None, augment: bool = False) -> Iterator[Batch]:
-        """Every clip of the split once, in store order; the first frame of each, or a random one if there is a seed."""
+    def in_order(
+        self, batch_size: int, seed: int | None = None, augment: bool = False, steps: Sequence[int] | None = None
+    ) -> Iterator[Batch]:
+        """Every clip of the split once, in store order; the first frame of each, or a random one if there is a seed.
+
+        steps: see `of`.
+        """
         if seed is None:
             plan = Plan(np.arange(len(self.store)), np.zeros(len(self.store), np.int64))
         else:
             plan = draw_plan(self.store, (seed,), self.senses.needs.negatives, shuffle=False)
-        yield from self.of(plan, batch_size, None if seed is None or not augment else seed)
+        yield from self.of(plan, batch_size, None if seed is None or not augment else seed, steps)
 
-    def of(self, plan: Plan, batch_size: int, augment_seed: int | None = None) -> Iterator[Batch]:
-        """The Batches of any plan, in its order, the test view unless there is a seed to augment with."""
-        parts = [plan.rows(start, start + batch_size) for start in range(0, len(plan), batch_size)]
-        for step, (part, raw) in enumerate(self._read(parts)):
+    def of(
+        self, plan: Plan, batch_size: int, augment_seed: int | None = None, steps: Sequence[int] | None = None
+    ) -> Iterator[Batch]:
+        """The Batches of any plan, in its order, the test view unless there is a seed to augment with.
+
+        steps: only these of them, as they would be among all; several processes share the work so.
+        """
+        steps = range(-(-len(plan) // batch_size)) if steps is None else steps
+        parts = [plan.rows(step * batch_size, (step + 1) * batch_size) for step in steps]
+        for step, (part, raw) in zip(steps, self._read(parts), strict=True):
             generator = None if augment_seed is None else Generator().manual_seed(seed_of(augment_seed, step))
             yield self._batch(part, raw, generator)
 
@@ -185,15 +153,9 @@ class Loader:
             for part in parts:
                 yield part, gathered(frames, sounds, part, every, self._moves)
             return
-        reader = DataLoader(
-            Parts(self.store, parts, every, self.kept.frames is None, self.kept.sounds is None, self._moves),
-            batch_size=None,
-            num_workers=self.workers,
-            pin_memory=self.device.type == "cuda",
-            multiprocessing_context="spawn" if self.workers else None,
-        )
-        for part, raw in zip(parts, reader, strict=True):
-            yield part, raw.to(self.device)
+        borrowed = bool(self.workers.count)
+        for part, arrays in zip(parts, self.workers.read(self._job, parts, str(self.store.path)), strict=True):
+            yield part, received(arrays, self.device, borrowed)
 
     def _batch(self, part: Plan, raw: RawBatch, generator: Generator | None) -> Batch:
         index = torch.from_numpy(part.clips).to(self.device)

@@ -29,6 +29,7 @@ class LogStft:
     window: length of the window in samples.
     overlap: samples that two windows share.
     part: which part of a longer clip is heard; ``random`` is so in training only.
+    repeated: what is heard of a clip that was repeated: its `part`, or ``first``, its start, as with EZ-VSL, SLAVC and FNAC.
     offset: what is added before the logarithm.
     scale: what the logarithm is divided by.
     shift, gain, hide, vary: see LogMel.
@@ -44,6 +45,7 @@ class LogStft:
     window: PositiveInt = 512
     overlap: NonNegativeInt = 274
     part: Literal["middle", "first", "random"] = "middle"
+    repeated: Literal["part", "first"] = "part"
     offset: float = 1e-7
     scale: PositiveFloat = 12.0
     shift: float = 0.0
@@ -59,7 +61,10 @@ class LogStft:
             waveforms = varied(waveforms, self.rate, self.shift, self.gain, generator, self.vary)
         if self.seconds is not None:
             samples = int(self.seconds * self.rate) if self.part == "first" else int(self.seconds * self.rate / 2) * 2
-            if self.part == "random" and generator is not None:
+            from_start = self.repeated == "first" and waveforms.shape[1] < samples
+            if from_start:
+                waveforms = excerpt(waveforms, samples, "first")
+            elif self.part == "random" and generator is not None:
                 waveforms = random_excerpt(waveforms, samples, generator)
             else:
                 waveforms = excerpt(waveforms, samples, "first" if self.part == "first" else "middle")

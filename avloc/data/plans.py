@@ -56,7 +56,7 @@ def draw_plan(store: Store, seed: tuple[int, ...], negatives: bool, shuffle: boo
         return Plan(clips, picks)
     videos = video_numbers(store)
     others = random.integers(count, size=count)
-    if len(np.unique(videos)) > 1:
+    if videos.max() > 0:
         while (same := videos[others] == videos[clips]).any():
             others[same] = random.integers(count, size=int(same.sum()))
     return Plan(clips, picks, others, random.integers(store.frames_per_clip, size=count))
@@ -69,8 +69,7 @@ def anew(store: Store, plan: Plan, seed: tuple[int, ...]) -> Plan:
     """
     random = np.random.default_rng((*seed, _ANEW))
     sounds = np.arange(len(store))
-    _, alike = np.unique(store.labels, axis=0, return_inverse=True)
-    alike = alike.reshape(-1)
+    alike = store.class_sets
     named = np.asarray(store.labels).any(1)
     for number in np.unique(alike[named]):
         clips = np.flatnonzero(alike == number)
@@ -98,6 +97,11 @@ def _one_of(lists: Indices, otherwise: Indices, random: np.random.Generator) -> 
     return np.where(counts > 0, lists[np.arange(len(lists)), chosen], otherwise)
 
 
+def first_of_two(part: Plan, count: int) -> Indices:
+    """Which frame of each row's clip is shown, or the last but one, so that another of `count` follows."""
+    return np.minimum(part.picks, count - 2)
+
+
 def video_numbers(store: Store) -> Indices:
     """(N,) the clips' videos as numbers, equal where the video is."""
-    return np.unique(store.videos, return_inverse=True)[1].astype(np.int64)
+    return store.video_numbers

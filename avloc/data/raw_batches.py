@@ -1,14 +1,14 @@
 """The batches of a plan as they are stored, before any view: out of memory, or read from the store's files."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset
 
-from avloc.data.plans import Indices, Plan
-from avloc.data.store import Store
+from avloc.data.plans import Plan, first_of_two
 
 
 @dataclass
@@ -28,10 +28,6 @@ class RawBatch:
     partner_sounds: Tensor | None = None
     before: Tensor | None = None
     after: Tensor | None = None
-
-    def to(self, device: torch.device) -> "RawBatch":
-        parts = {name: part.to(device, non_blocking=True) for name, part in vars(self).items() if part is not None}
-        return RawBatch(**{"frames": None, "sounds": None, **parts})
 
 
 def gathered(frames: Tensor | None, sounds: Tensor | None, part: Plan, every: bool, motion: bool = False) -> RawBatch:
@@ -56,50 +52,17 @@ def gathered(frames: Tensor | None, sounds: Tensor | None, part: Plan, every: bo
     return found
 
 
-def first_of_two(part: Plan, count: int) -> Indices:
-    """Which frame of each row's clip is shown, or the last but one, so that another of `count` follows."""
-    return np.minimum(part.picks, count - 2)
-
-
 def picked(frames: Tensor, clips: Tensor, picks: Tensor) -> Tensor:
     """(N, F, ...) to (n, ...); in one selection, which copies whole frames: three times as fast as two indices."""
     return frames.flatten(0, 1).index_select(0, (clips * frames.shape[1] + picks).to(frames.device))
 
 
-class Parts(Dataset[RawBatch]):
-    """The batches of a plan, read from the store's files; `frames`, `sounds` and `motion` say what of them."""
-
-    def __init__(
-        self,
-        store: Store,
-        parts: list[Plan],
-        every: bool,
-        frames: bool = True,
-        sounds: bool = True,
-        motion: bool = False,
-    ):
-        self.store, self.parts, self.every, self.motion = store, parts, every, motion
-        self.frames, self.sounds = frames, sounds
-
-    def __len__(self) -> int:
-        return len(self.parts)
-
-    def __getitem__(self, number: int) -> RawBatch:
-        part = self.parts[number]
-        found = RawBatch(None, None)
-        if self.frames:
-            if part.negative_clips is not None and part.negative_picks is not None:
-                found.negatives = torch.from_numpy(self.store.frames(part.negative_clips, part.negative_picks))
-            if part.partner_clips is not None and part.partner_picks is not None:
-                found.partners = torch.from_numpy(self.store.frames(part.partner_clips, part.partner_picks))
-            found.frames = torch.from_numpy(self.store.frames(part.clips, part.picks))
-            found.every = torch.from_numpy(self.store.frames_of(part.clips)) if self.every else None
-            if self.motion:
-                first = first_of_two(part, self.store.frames_per_clip)
-                found.before = torch.from_numpy(self.store.frames(part.clips, first))
-                found.after = torch.from_numpy(self.store.frames(part.clips, first + 1))
-        if self.sounds:
-            found.sounds = torch.from_numpy(self.store.sounds(part.heard))
-            if part.partner_sounds is not None:
-                found.partner_sounds = torch.from_numpy(self.store.sounds(part.partner_sounds))
-        return found
+def received(arrays: Mapping[str, NDArray[Any]], device: torch.device, borrowed: bool) -> RawBatch:
+    """What workers read, on the device. borrowed: the arrays are overwritten later, so they are copied."""
+    found = {}
+    for name, array in arrays.items():
+        if device.type == "cuda":
+            found[name] = torch.from_numpy(array).pin_memory().to(device, non_blocking=True)
+        else:
+            found[name] = (torch.tensor(array) if borrowed else torch.from_numpy(array)).to(device)
+    return RawBatch(**{"frames": None, "sounds": None, **found})

@@ -1,4 +1,4 @@
-"""Reading the shards of a store: files are opened when first needed, once per process, and a few stay open."""
+"""Reading the shards of a store: files are opened when first needed, once per process, and as many stay open as may."""
 
 import os
 from collections import OrderedDict
@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 
 from avloc.data import masks
 from avloc.data.clip import BoxTable
+from avloc.data.open_files import most_open
 from avloc.data.pictures import decode_jpeg
 from avloc.data.shard_files import backend, shard_path
 from avloc.data.shard_form import Form
 from avloc.errors import DataError
 from avloc.files import system_error, why
 
-OPEN_FILES = 64
+OPEN_FILES = 64  # by HDF5 or LMDB; the more HDF5 has open, the longer it takes to close one
+MOST_PLACES = 1 << 15  # shards of which is known where their clips lie, at most
 
 Places = NDArray[np.int64]  # (N,)
 
@@ -31,18 +33,26 @@ class Shards:
         self.store, self.form, self.kind = store, form, kind
         self._open: OrderedDict[int, Any] = OrderedDict()
         self._process = os.getpid()
+        self._places: dict[int, Any] = {}
+        self._room: int | None = None
 
     def __reduce__(self) -> tuple[type["Shards"], tuple[Path, Form, str]]:
         """Another process opens the files for itself."""
         return Shards, (self.store, self.form, self.kind)
 
     @contextmanager
-    def _reading(self, shard: int, stop: int) -> Iterator[Any]:
-        """The open file of a shard, which must have the rows before `stop`."""
+    def _reading(self, shard: int, stop: int, one: bool = False) -> Iterator[Any]:
+        """The open file of a shard, which must have the rows before `stop`.
+
+        one: a single clip is read, for which it is enough to know where it lies; None instead of it where that is not known.
+        """
         if self._process != os.getpid():  # forked: the parent's handles are not ours
             self._open, self._process = OrderedDict(), os.getpid()
         path = shard_path(self.store, shard, self.kind)
         try:
+            if one and shard in self._places and self._places[shard].clips >= stop:
+                yield self._places[shard]
+                return
             if shard not in self._open:
                 self._open[shard] = backend(path)[1](path, self.form)
                 if len(self._open) > OPEN_FILES:
@@ -51,9 +61,25 @@ class Shards:
             file = self._open[shard]
             if file.clips < stop:
                 raise ValueError(f"it has {file.clips} clips, not {stop}")
+            if one and shard not in self._places:
+                self._note_places(shard, path, file)
             yield file
         except (OSError, ValueError) as error:
             raise DataError(self._told(path, error)) from None
+
+    def _note_places(self, shard: int, path: Path, file: Any) -> None:
+        """As many as there may be open files; the others go on being read through HDF5."""
+        if self._room is None:
+            self._room = most_open(MOST_PLACES)
+        if len(self._places) >= self._room:
+            return
+        try:
+            found = file.places(path)
+        except OSError:  # of the system, which allows no more after all
+            self._room = len(self._places)
+            return
+        if found is not None:
+            self._places[shard] = found
 
     def _told(self, path: Path, error: Exception) -> str:
         """A shard that the system does not give may be whole: then nobody is told to write it again."""
@@ -65,9 +91,15 @@ class Shards:
 
     def frame(self, shard: int, row: int, pick: int) -> NDArray[np.uint8]:
         """(H, W, 3) RGB."""
-        with self._reading(shard, row + 1) as file:
+        with self._reading(shard, row + 1, one=True) as file:
             stored = file.frame(row, pick)
-            return self.form.refuse_frame(decode_jpeg(stored)) if self.form.jpeg else stored
+            if stored is not None:
+                return self._decoded(stored)
+        with self._reading(shard, row + 1) as file:
+            return self._decoded(file.frame(row, pick))
+
+    def _decoded(self, stored: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return self.form.refuse_frame(decode_jpeg(stored)) if self.form.jpeg else stored
 
     def stored(self, shard: int, row: int, pick: int) -> NDArray[np.uint8]:
         """As it lies there, pixels or JPEG bytes."""
@@ -88,6 +120,10 @@ class Shards:
 
     def sound(self, shard: int, row: int) -> NDArray[Any]:
         """(S,) int16, or (T, F) float32."""
+        with self._reading(shard, row + 1, one=True) as file:
+            stored = file.sound(row)
+            if stored is not None:
+                return stored
         with self._reading(shard, row + 1) as file:
             return file.sound(row)
 

@@ -1,9 +1,7 @@
 """A prepared data set on disk, read lazily; an opened store may be sent to other processes."""
 
 import copy
-import hashlib
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -13,18 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.data.clip import BoxTable, Clip
-from avloc.data.manifest import read_manifest
+from avloc.data.clip_reader import ClipReader, Indices, Reads, frames_of
+from avloc.data.items import FILE, Items, lines_at
+from avloc.data.kept_columns import KeptColumns, read_kept
 from avloc.data.masks import MaskTable
+from avloc.data.opening import read_store
 from avloc.data.shard_form import form_of
 from avloc.data.shards import Shards
 from avloc.data.spectrograms import empty_sounds, spectrograms_of
-from avloc.data.store_settings import read_settings, splits_of
-from avloc.errors import DataError
-
-#: where it lies and comes from, and what was not found: not what it holds
-_PLACE = ("source", "beside", "store", "unmatched", "origin")
-
-Indices = NDArray[np.integer] | Sequence[int]
+from avloc.data.store_settings import splits_of
 
 
 class Store:
@@ -37,7 +32,9 @@ class Store:
     fingerprint: of the settings and the manifest, the same wherever the store lies.
     """
 
-    def __init__(self, path: Path, settings: dict[str, Any], rows: list[dict[str, Any]], fingerprint: str) -> None:
+    def __init__(
+        self, path: Path, settings: dict[str, Any], items: Items | None, fingerprint: str, manifest: str = ""
+    ) -> None:
         self.path = path
         self.classes: tuple[str, ...] = tuple(settings["classes"])
         self.rate: int = settings["rate"]
@@ -51,71 +48,81 @@ class Store:
         self.masked: bool = settings.get("masks", False)
         self.fingerprint = fingerprint
         self.split_name: str | None = None
-        self.settings, self._rows = settings, rows
+        self.settings = settings
+        self._items, self._manifest = Items.none() if items is None else items, manifest
+        self._chosen = np.arange(len(self._items))  # those of the items that belong to this part of the store
         self.form = form_of(settings)
         self._shards = Shards(path, self.form, settings.get("store", "hdf5"))
 
     @classmethod
     def open(cls, path: str | Path) -> "Store":
         """Reads the settings and the manifest, no clip; DataError where there is no whole store."""
-        path = Path(path)
-        if not (path / "store.json").is_file():
-            if (path / "building.json").is_file():
-                raise DataError(
-                    f"{path}: this store was not finished; run the `avloc prepare` command that began it again"
-                )
-            raise DataError(
-                f"{path}: no store here (no store.json); `avloc prepare --help` lists what writes one, "
-                "`avloc prepare folder` for videos of your own"
-            )
-        settings = read_settings(path / "store.json")
-        rows, text = read_manifest(path / "manifest.jsonl", settings["splits"])
-        canonical = json.dumps({key: value for key, value in settings.items() if key not in _PLACE}, sort_keys=True)
-        fingerprint = hashlib.sha256(canonical.encode() + text).hexdigest()[:16]
-        return cls(path, settings, [row for row in rows if row["status"] == "ok"], fingerprint)
+        return cls(*read_store(Path(path)))
 
     def split(self, name: str) -> "Store":
         """The clips of one list, or of several one after the other: "train_whole+train_solo"."""
         names = splits_of(self.path, self.splits, name)
-        part = self._of([row for one in names for row in self._rows if row["split"] == one])
+        part = self._of(np.concatenate([self._items.of_split(one) for one in names]))
         part.split_name = name
         return part
 
     def item_of(self, index: int) -> tuple["Store", int]:
         """The clips of the item that a clip came of, and the clip's number among them; they lie in one shard."""
-        stops = np.cumsum([len(row["clips"]) for row in self._rows])
+        counts = self._items.count[self._chosen]
+        stops = np.cumsum(counts)
         place = int(np.searchsorted(stops, index, "right"))
-        row = self._rows[place]
-        return self._of([row]), index - int(stops[place]) + len(row["clips"])
+        return self._of(self._chosen[place : place + 1]), index - int(stops[place] - counts[place])
 
-    def _of(self, rows: list[dict[str, Any]]) -> "Store":
+    def _of(self, chosen: NDArray[np.int64]) -> "Store":
         part = copy.copy(self)
         part.__dict__ = {key: value for key, value in vars(self).items() if key not in _CACHED}
-        part._rows = rows
+        part._chosen = chosen
         return part
 
     def __len__(self) -> int:
-        return len(self._places[0])
+        return len(self.places[0])
 
     def __repr__(self) -> str:
         return f"Store({str(self.path)!r}, split={self.split_name!r}, {len(self)} clips)"
 
     @cached_property
-    def _places(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def places(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """(N,) shard of each clip, (N,) row in it."""
-        counts = [len(row["clips"]) for row in self._rows]
-        shards = np.repeat(np.array([row["shard"] for row in self._rows], np.int64), counts)
-        starts = [np.arange(row["row"], row["row"] + count) for row, count in zip(self._rows, counts, strict=True)]
-        return shards, np.concatenate([np.empty(0, np.int64), *starts])
+        return self._items.places(self._chosen)
+
+    @cached_property
+    def _clips(self) -> NDArray[np.int64]:
+        """(N,) the number of each clip among those of the whole store."""
+        return self._items.clips_of(self._chosen)
+
+    @cached_property
+    def _kept(self) -> KeptColumns | None:
+        kind, clips = self.settings.get("store", "hdf5"), len(self._items.ends)
+        return read_kept(self.path / FILE, self._manifest, clips, len(self.classes), kind)
 
     @cached_property
     def ids(self) -> list[str]:
-        return [clip for row in self._rows for clip in row["clips"]]
+        return self._items.texts(self._clips)
 
     @cached_property
     def videos(self) -> list[str]:
         """N names; clips of one video are not independent of each other."""
-        return self._shards.texts("videos", *self._places)
+        if self._kept is not None:
+            return [self._kept.videos[number] for number in self._kept.video[self._clips].tolist()]
+        return self._shards.texts("videos", *self.places)
+
+    @cached_property
+    def video_numbers(self) -> NDArray[np.int64]:
+        """(N,) the clips' videos as numbers, equal where the video is."""
+        if self._kept is not None:
+            return np.unique(self._kept.video[self._clips], return_inverse=True)[1].reshape(-1).astype(np.int64)
+        return np.unique(self.videos, return_inverse=True)[1].reshape(-1).astype(np.int64)
+
+    @cached_property
+    def class_sets(self) -> NDArray[np.int64]:
+        """(N,) the same number for clips in which the same classes sound."""
+        packed = np.packbits(self.labels, axis=1)
+        return np.unique(packed, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
 
     @cached_property
     def starts(self) -> NDArray[np.float64]:
@@ -125,6 +132,8 @@ class Store:
     @cached_property
     def labels(self) -> NDArray[np.bool_]:
         """(N, C), the classes that sound."""
+        if self._kept is not None:
+            return self._kept.labels_of(self._clips, len(self.classes))
         return self._column("labels")
 
     @cached_property
@@ -135,49 +144,45 @@ class Store:
     @cached_property
     def frame_keys(self) -> list[tuple[str, ...]]:
         """N times F names of frames; an empty one where an annotation has no name for it."""
-        return [tuple(keys) for keys in self._shards.texts("keys", *self._places)]
+        return [tuple(keys) for keys in self._shards.texts("keys", *self.places)]
 
     @cached_property
     def boxes(self) -> BoxTable:
         """All boxes, ordered by clip."""
-        return self._shards.boxes(*self._places)
+        return self._shards.boxes(*self.places)
 
     @cached_property
     def masks(self) -> MaskTable:
         """All masks, ordered by clip, none where the store has none; `masks.pixels` reads them."""
-        return self._shards.masks(*self._places, self.size) if self.masked else MaskTable.empty()
+        return self._shards.masks(*self.places, self.size) if self.masked else MaskTable.empty()
+
+    @cached_property
+    def clip_reader(self) -> Reads:
+        """What reads frames and sounds of these clips, in this process or, sent there, in another one."""
+        return ClipReader(self._shards, *self.places)
 
     def frames(self, clips: Indices, picks: Indices) -> NDArray[np.uint8]:
         """Of each clip one frame, RGB: (n, H, W, 3)."""
-        out = np.empty((len(clips), self.size, self.size, 3), np.uint8)
-        picks = np.asarray(picks)
-        for n, shard, row in self._ordered(clips):
-            out[n] = self._shards.frame(shard, row, int(picks[n]))
-        return out
+        return self.clip_reader.frames(clips, picks)
 
     def frames_of(self, clips: Indices) -> NDArray[np.uint8]:
         """Of each clip all its frames, RGB: (n, F, H, W, 3)."""
-        count = self.frames_per_clip
-        rows = self.frames(np.repeat(clips, count), np.tile(np.arange(count), len(clips)))
-        return rows.reshape(len(clips), count, *rows.shape[1:])
+        return frames_of(self, clips, self.frames_per_clip)
 
     def sounds(self, clips: Indices) -> NDArray[Any]:
         """(n, S) int16, mono; or spectrograms (n, T, F) float32, where the store has these."""
-        out = empty_sounds(self.settings, len(clips))
-        for n, shard, row in self._ordered(clips):
-            out[n] = self._shards.sound(shard, row)
-        return out
+        return self.clip_reader.sounds(clips)
 
     def all_frames(self) -> NDArray[np.uint8]:
         """(N, F, H, W, 3) RGB, in memory."""
         out = np.empty((len(self), self.frames_per_clip, self.size, self.size, 3), np.uint8)
-        self._shards.fill_frames(out, *self._places)
+        self._shards.fill_frames(out, *self.places)
         return out
 
     def all_sounds(self) -> NDArray[Any]:
         """All of `sounds`, in memory."""
         out = empty_sounds(self.settings, len(self))
-        self._shards.fill_sounds(out, *self._places)
+        self._shards.fill_sounds(out, *self.places)
         return out
 
     @property
@@ -189,7 +194,7 @@ class Store:
     def clip(self, index: int) -> Clip:
         """One clip whole."""
         index = range(len(self))[index]
-        shard, row = (int(places[index]) for places in self._places)
+        shard, row = (int(places[index]) for places in self.places)
         frames = np.stack([self._shards.frame(shard, row, pick) for pick in range(self.frames_per_clip)])
         sound, about = self._shards.sound(shard, row), self.about(index)
         if self.spectrograms is None:
@@ -214,24 +219,18 @@ class Store:
 
     def stored(self, index: int) -> tuple[list[NDArray[np.uint8]], NDArray[Any]]:
         """The frames of a clip as they lie there, pixels or JPEG bytes, and its waveform or spectrogram."""
-        shard, row = (int(places[index]) for places in self._places)
+        shard, row = (int(places[index]) for places in self.places)
         frames = [self._shards.stored(shard, row, pick) for pick in range(self.frames_per_clip)]
         return frames, self._shards.sound(shard, row)
 
     def lines(self) -> Iterator[tuple[dict[str, Any], range]]:
         """The manifest's rows of what could be prepared, each with the clips that came of it."""
-        stops = np.cumsum([len(row["clips"]) for row in self._rows]).tolist()
-        yield from zip(self._rows, map(range, [0, *stops], stops), strict=False)
+        stops = np.cumsum(self._items.count[self._chosen]).tolist()
+        rows = lines_at(self.path / "manifest.jsonl", self._items.line[self._chosen])
+        yield from zip(rows, map(range, [0, *stops], stops), strict=False)
 
     def _column(self, name: str) -> NDArray[Any]:
-        return self._shards.column(name, *self._places)
-
-    def _ordered(self, clips: Indices) -> Iterator[tuple[int, int, int]]:
-        """(position in the request, shard, row), ordered as they lie on disk."""
-        clips = np.asarray(clips, np.int64)
-        shards, rows = (places[clips] for places in self._places)
-        for n in np.lexsort((rows, shards)):
-            yield int(n), int(shards[n]), int(rows[n])
+        return self._shards.column(name, *self.places)
 
 
 _CACHED = {name for name, value in vars(Store).items() if isinstance(value, cached_property)}

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -44,22 +43,37 @@ def collect(
     batch_size: int,
     augment_seed: int | None = None,
 ) -> dict[str, Tensor]:
-    """The function's rows for every row of the plan, in its order, on the CPU; the localizer in evaluation mode."""
-    world, rank = processes.world_size(), processes.rank()
-    share = -(-len(plan) // world)
-    # Every process takes as many rows, the last ones repeat the end of the plan and are cut off again.
-    mine = np.minimum(np.arange(rank * share, (rank + 1) * share), len(plan) - 1)
-    part = Plan(plan.clips[mine], plan.picks[mine], sounds=None if plan.sounds is None else plan.sounds[mine])
+    """The function's rows for every row of the plan, in its order, on the CPU; the localizer in evaluation mode.
+
+    The processes take batches in turn, so that each batch is the same however many processes there are.
+    """
+    count, world = -(-len(plan) // batch_size), processes.world_size()
+    # Every process gathers as many rows: those that have none left repeat the last batch, which is cut off again.
+    steps = [min(step, count - 1) for step in range(processes.rank(), -(-count // world) * world, world)]
     was_training = localizer.training
     localizer.eval()
     try:
         found: dict[str, list[Tensor]] = {}
-        for batch in loader.of(part, batch_size, None if augment_seed is None else augment_seed + rank):
+        for batch in loader.of(plan, batch_size, augment_seed, steps):
             for name, rows in function(batch).items():
-                found.setdefault(name, []).append(rows.detach())
+                found.setdefault(name, []).append(_filled(rows.detach(), batch_size) if world > 1 else rows.detach())
     finally:
         localizer.train(was_training)
-    return {name: processes.gather_rows(joined(rows))[: len(plan)].cpu() for name, rows in found.items()}
+    return {name: _in_order(joined(rows), batch_size)[: len(plan)].cpu() for name, rows in found.items()}
+
+
+def _filled(rows: Tensor, count: int) -> Tensor:
+    """The rows of the last batch, which may be smaller, and zeros."""
+    return rows if len(rows) == count else torch.cat([rows, rows.new_zeros(count - len(rows), *rows.shape[1:])])
+
+
+def _in_order(rows: Tensor, batch_size: int) -> Tensor:
+    """The rows of all processes as one process would have them."""
+    world = processes.world_size()
+    if world == 1:
+        return rows
+    every = processes.gather_rows(rows)
+    return every.unflatten(0, (world, -1, batch_size)).transpose(0, 1).flatten(0, 2)
 
 
 def joined(parts: list[Tensor]) -> Tensor:

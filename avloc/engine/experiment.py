@@ -210,6 +210,7 @@ def _refuse_other_settings(before: dict[str, Any], experiment: Experiment, run: 
     """Another place of a store or run is no other setting, if what lies there is the same."""
     old, new = flat(before), flat(experiment.source.values)
     differing = [key for key in {**old, **new} if old.get(key) != new.get(key) and not key.startswith("evaluate.")]
+    differing = [key for key in differing if not key.endswith(".data.cache")]  # says where to read, and nothing else
     for key in [key for key in differing if key in OPTIONS and old.get(key) and new.get(key)]:
         if experiment.places is not None and experiment.places.moved(key, str(old[key]), Path(new[key])):
             differing.remove(key)

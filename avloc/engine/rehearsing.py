@@ -17,7 +17,8 @@ from avloc.data.loader import Batch, Loader, seed_of
 from avloc.data.plans import Plan
 from avloc.engine import contract
 from avloc.engine.collect import collect
-from avloc.engine.step import Stepped, autocast, rate_factor, train_step
+from avloc.engine.step import Stepped, rate_factor, train_step
+from avloc.engine.stepping import Steps, autocast
 from avloc.engine.stopwatch import Stopwatch, timed_views
 from avloc.files import replacing
 from avloc.methods.base import Localizer, Phase, Train
@@ -103,6 +104,7 @@ def _steps(
     """Seconds of a step, and the trace of the last ones."""
     objective = Stepped(localizer)
     objective.objective = phase.objective
+    made = Steps(train, loader.device)
     torch.manual_seed(seed_of(seed, 0, 0))
     localizer.train()
     batches = chain.from_iterable(loader.training(train.batch_size, seed, epoch) for epoch in count())
@@ -115,7 +117,7 @@ def _steps(
                 batch = next(batches)
             if first and number == 0:
                 contract.try_locate(localizer, batch)
-            train_step(localizer, objective, phase, batch, train, factor, first and number == 0, watch)
+            train_step(localizer, objective, phase, batch, made, factor, first=first and number == 0, clock=watch)
         return (time.perf_counter() - started) / wanted
 
     with timed_views(localizer, watch):

@@ -21,6 +21,7 @@ class Data:
     labels: the name of pseudo labels in the store, as `avloc pseudo-labels` writes them.
     pairs: ``anew`` lets each training epoch pair frames and sounds of the same classes anew, ``stored`` keeps every clip's own
     sound; left out, it is as the store was prepared.
+    cache: a folder on a faster disk, to which the shards that a training reads are copied once.
     select_on_test: let ``train.select`` choose among epochs on a split that is tested on too, as some published results
     were; they are optimistic.
     """
@@ -33,6 +34,7 @@ class Data:
     layout: Literal["store", "folder"] = "store"
     labels: str | None = None
     pairs: Literal["stored", "anew"] | None = None
+    cache: Path | None = None
     select_on_test: bool = False
 
 

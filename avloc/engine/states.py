@@ -11,6 +11,7 @@ import torch
 
 from avloc.engine import checkpoints
 from avloc.engine.longer import extendable, phase_after_stop, place_in, plan_of, refuse_other_plan
+from avloc.engine.stepping import Steps
 from avloc.errors import RunError
 from avloc.methods.base import Localizer, Phase, Train
 
@@ -37,6 +38,7 @@ def write_state(
     folder: Path,
     about: Mapping[str, Any],
     before_writing: Callable[[], None],
+    made: Steps,
 ) -> None:
     """The state after an epoch. stopped: its phase ended there, before its last epoch."""
     following = (place.phase, place.epoch)
@@ -62,6 +64,7 @@ def write_state(
         "optimizers": {n: o.state_dict() for n, o in optimizers.items() if o.state and _used(o, needed)},
         "weights": {name: value.cpu() for name, value in localizer.state_dict().items()},
         "memory": {name: value.cpu() for name, value in localizer.memory.items()},
+        **made.to_state(),
     }
     before_writing()
     checkpoints.save_state(folder / f"state-{place.done:06d}.pt", state)
@@ -78,7 +81,8 @@ def _used(optimizer: torch.optim.Optimizer, phases: list[Phase]) -> bool:
     return any(optimizer is other for phase in phases for other in phase.optimizers)
 
 
-def resume(localizer: Localizer, phases: list[Phase], folder: Path, about: Mapping[str, Any]) -> Place:
+def resume(localizer: Localizer, phases: list[Phase], folder: Path, about: Mapping[str, Any], made: Steps) -> Place:
+    """The localizer, the optimizers of its phases and `made` as the last state of the folder has them, and where that is."""
     states = sorted(folder.glob("state-*.pt"))
     if not states:
         return Place()
@@ -96,6 +100,7 @@ def resume(localizer: Localizer, phases: list[Phase], folder: Path, about: Mappi
     optimizers = _optimizers(phases)
     for number, values in state["optimizers"].items():
         optimizers[number].load_state_dict(values)
+    made.from_state(state)
     phase, epoch = place_in(state, phases)
     if phase < len(phases):
         log.info("going on after epoch %d", state["done"])

@@ -1,6 +1,7 @@
 """One step of training: forward, backward, and the optimizers of the phase."""
 
 import math
+import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from avloc import processes
 from avloc.data.loader import Batch
 from avloc.engine import contract
+from avloc.engine.stepping import Steps, autocast
 from avloc.methods.base import Localizer, Objective, Phase, Train
 
 #: measures a part of a step by its name: forward, backward, optimizer
@@ -35,6 +37,8 @@ class Stepped(nn.Module):
 def across_processes(objective: Stepped) -> nn.Module:
     if processes.world_size() == 1:
         return objective
+    # Which parameters a phase leaves out is the method's affair. Where there are none, DDP warns that looking for them is slow.
+    warnings.filterwarnings("ignore", "find_unused_parameters=True was specified")
     return nn.parallel.DistributedDataParallel(objective, find_unused_parameters=True)
 
 
@@ -43,18 +47,20 @@ def train_step(
     objective: nn.Module,
     phase: Phase,
     batch: Batch,
-    train: Train,
+    made: Steps,
     factor: float,
+    at: tuple[int, int] = (0, 1),
     first: bool = False,
     clock: Clock = no_clock,
 ) -> dict[str, Tensor]:
-    """The objective's terms, after every optimizer of the phase has made its step.
+    """The objective's terms, after every optimizer of the phase has made its step, if one is due.
 
-    objective: a `Stepped`, perhaps across processes. factor: on the learning rates. first: the terms are checked.
+    objective: a `Stepped`, perhaps across processes. factor: on the learning rates. at: which batch of how many in the epoch
+    it is. first: the terms are checked.
     """
     device = batch.frame.device
     try:
-        with clock("forward"), autocast(train, device):
+        with clock("forward"), autocast(made.train, device):
             terms: dict[str, Tensor] = objective(batch)
     except RuntimeError as error:
         raise contract.on_other_device(localizer, "loss", error) from error
@@ -62,22 +68,12 @@ def train_step(
         contract.refuse_terms(localizer, phase, terms, device)
     with clock("backward"):
         loss = torch.stack([term.float() for term in terms.values()]).sum()
-        for optimizer in phase.optimizers:
-            optimizer.zero_grad(set_to_none=train.zero_grad_none)
-        loss.backward()
-    with clock("optimizer"):
-        for optimizer in phase.optimizers:
-            _step(optimizer, factor)
+        due = made.backward(loss, phase.optimizers, *at)
+    if due:
+        with clock("optimizer"):
+            made.step(phase.optimizers, factor)
+            made.average.add(localizer)
     return terms
-
-
-def _step(optimizer: torch.optim.Optimizer, factor: float) -> None:
-    rates = [group["lr"] for group in optimizer.param_groups]
-    for group in optimizer.param_groups:
-        group["lr"] *= factor
-    optimizer.step()
-    for group, rate in zip(optimizer.param_groups, rates, strict=True):
-        group["lr"] = rate
 
 
 def rate_factor(train: Train, phase: Phase, step: int, steps: int) -> float:
@@ -92,7 +88,3 @@ def rate_factor(train: Train, phase: Phase, step: int, steps: int) -> float:
         factor *= 0.5 * (1 + math.cos(math.pi * (step % cycle) / cycle))
     epoch = step * phase.epochs // steps
     return factor * train.gamma ** sum(epoch >= milestone for milestone in train.milestones)
-
-
-def autocast(train: Train, device: torch.device) -> torch.autocast:
-    return torch.autocast(device.type, torch.bfloat16, enabled=train.precision == "bf16")

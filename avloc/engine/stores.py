@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from avloc.data.cached import cached
 from avloc.data.digest import split_digest
 from avloc.data.store import Store
 from avloc.engine.places import Kind
@@ -31,7 +32,8 @@ def open_data(
     store: Store = experiment.find(f"stage{number}.data", data.store, kind)
     if data.layout == "store":
         refuse_unheard(store, senses, f"stage{number}.model.sound.seconds", experiment.method, training)
-    return store.split(split)
+    part = store.split(split)
+    return cached(part, data.cache) if training and data.cache is not None else part
 
 
 def open_test(experiment: "Experiment", name: str, senses: Any = None) -> Store:

@@ -17,7 +17,8 @@ from avloc.engine import checkpoints, contract
 from avloc.engine.collect import Collector
 from avloc.engine.longer import out_of_patience, phase_after_stop
 from avloc.engine.states import Place, resume, write_state
-from avloc.engine.step import Stepped, across_processes, autocast, rate_factor, train_step
+from avloc.engine.step import Stepped, across_processes, rate_factor, train_step
+from avloc.engine.stepping import Steps, autocast
 from avloc.engine.validation import overlaps
 from avloc.errors import AvlocError, RunError
 from avloc.files import write_text
@@ -52,7 +53,8 @@ def fit(
     total = sum(phase.epochs for phase in phases)
     if not total:
         raise AvlocError(f"train.epochs is {train.epochs}, so there is nothing to train; raise it")
-    place = resume(localizer, phases, folder, about)
+    made = Steps(train, loaders["train"].device)
+    place = resume(localizer, phases, folder, about, made)
     for entry in place.log:
         also(entry)
     objective = Stepped(localizer)
@@ -60,19 +62,21 @@ def fit(
     while place.phase < len(phases):
         phase = phases[place.phase]
         objective.objective = phase.objective
+        if place.epoch == 0:
+            made.average.values = None
         if place.epoch == 0 and phase.before is not None:
             progress(place.done, total, f"{phase.name}: preparing")
             phase.before(Collector(localizer, loaders, train.batch_size, seed_of(seed, place.done) % 2**31))
         stopped = False
         while place.epoch < phase.epochs:
-            entry = _epoch(localizer, stepped, phase, place, loaders, train, seed, (total, progress))
+            entry = _epoch(localizer, stepped, phase, place, loaders, train, seed, made, (total, progress))
             place.epoch, place.done = place.epoch + 1, place.done + 1
             place.log.append(entry)
             progress(place.done, total, _summary(entry))
             if train.patience:
                 merits = [(one["phase"], _merit(one, train.select)) for one in place.log]
                 stopped = out_of_patience(merits, train.patience)
-            _keep(localizer, phases, place, stopped, train, folder, about, before_writing, card or {})
+            _keep(localizer, phases, place, stopped, train, folder, about, before_writing, card or {}, made)
             also(entry)
             if stopped:
                 log.info("no better by %s for %d epochs: phase %s ends", train.select, train.patience, phase.name)
@@ -89,6 +93,7 @@ def _epoch(
     loaders: Mapping[str, Loader],
     train: Train,
     seed: int,
+    made: Steps,
     report: tuple[int, Progress],
 ) -> dict[str, Any]:
     started = time.perf_counter()
@@ -102,11 +107,14 @@ def _epoch(
         first = step == 0 and place.epoch == 0
         if first:
             contract.try_locate(localizer, batch)
-        terms = train_step(localizer, objective, phase, batch, train, factor, first)
+        terms = train_step(localizer, objective, phase, batch, made, factor, (step, steps), first)
         for name, term in terms.items():
             sums[name] = sums.get(name, torch.zeros((), device=loader.device)) + term.detach().float()
         if step % 10 == 0:
             report[1](place.done, report[0], f"{phase.name}: step {step + 1} of {steps}")
+    # batch norms have statistics of the batches of their own process; all are judged, and go on, with those of the first
+    processes.from_first(localizer.buffers())
+    processes.from_first((made.average.values or {}).values())
     means = {name: float(processes.mean(value / steps)) for name, value in sums.items()}
     if not all(math.isfinite(value) for value in means.values()):
         raise AvlocError(
@@ -114,7 +122,8 @@ def _epoch(
             "the last whole epoch is kept"
         )
     entry: dict[str, Any] = {"phase": phase.name, "epoch": place.done + 1, "loss": sum(means.values()), **means}
-    entry["validation"] = _validate(localizer, phase, loaders, train)
+    with made.average.shown(localizer):
+        entry["validation"] = _validate(localizer, phase, loaders, train)
     entry["seconds"] = round(time.perf_counter() - started, 3)
     return entry
 
@@ -126,14 +135,20 @@ def _validate(localizer: Localizer, phase: Phase, loaders: Mapping[str, Loader],
         return {}
     loader = loaders["validation"]
     localizer.eval()
-    sums: dict[str, float] = {}
+    own: list[dict[str, float]] = []
+    steps = processes.share(-(-len(loader.store) // train.batch_size))
     with autocast(train, loader.device):
-        for batch in loader.in_order(train.batch_size, seed=0, augment=train.val_transform == "train"):
+        for batch in loader.in_order(train.batch_size, 0, train.val_transform == "train", steps):
             terms = phase.objective(batch)
             figures = {"loss": torch.stack([term.float() for term in terms.values()]).sum()}
             figures |= phase.measure(batch) if phase.measure else {}
-            for name, value in figures.items():
-                sums[name] = sums.get(name, 0.0) + float(value) * len(batch)
+            own.append({name: float(value) * len(batch) for name, value in figures.items()})
+        sums: dict[str, float] = {}
+        for figure in processes.in_turn(
+            processes.gather(own)
+        ):  # in their order, so that sums are the same to the last bit
+            for name, value in figure.items():
+                sums[name] = sums.get(name, 0.0) + value
         found = {name: value / len(loader.store) for name, value in sums.items()}
         if len(loader.store.boxes.clip):
             found |= overlaps(localizer, loader, train.batch_size)
@@ -150,6 +165,7 @@ def _keep(
     about: Mapping[str, Any],
     before_writing: Callable[[], None],
     card: Mapping[str, str],
+    made: Steps,
 ) -> None:
     """The selected weights of the phase and the state to go on from; only the first process writes.
 
@@ -162,9 +178,10 @@ def _keep(
         if processes.is_first():
             path = folder / f"{phase.name}.safetensors"
             before_writing()
-            checkpoints.save_weights(localizer, path, **card, **about, phase=phase.name, epoch=entry["epoch"])
+            with made.average.shown(localizer):
+                checkpoints.save_weights(localizer, path, **card, **about, phase=phase.name, epoch=entry["epoch"])
     if processes.is_first():
-        write_state(localizer, phases, place, stopped, train, folder, about, before_writing)
+        write_state(localizer, phases, place, stopped, train, folder, about, before_writing, made)
         before_writing()
         write_text(folder / "log.jsonl", "".join(json.dumps(line) + "\n" for line in place.log))
         for old in sorted(folder.glob("state-*.pt"))[:-1]:

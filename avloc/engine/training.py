@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from avloc.data.labels import Labels
     from avloc.data.loader import Loader
     from avloc.data.store import Store
+    from avloc.data.workers import Workers
 
 log = logging.getLogger("avloc.train")
 
@@ -97,6 +98,7 @@ def train_stage(
             metadata_of_training(_started_with(experiment, where), loaders["train"].store, stage.data.train),
             told,
         )
+    loaders["train"].workers.close()
     if torch.distributed.is_initialized():
         processes.leave()
     phases = list(dict.fromkeys(entry["phase"] for entry in entries))
@@ -117,15 +119,17 @@ def batches_of(
     experiment: Experiment, number: int, localizer: Localizer, device: "torch.device", progress: Progress
 ) -> "tuple[dict[str, Loader], dict[str, str]]":
     """The loaders ``train`` and, where there is such a split, ``validation``; and whose features are kept, see `digests`."""
+    from avloc.data.workers import Workers
     from avloc.engine.keeping import digests
 
     stage = experiment.stage(number)
+    workers = Workers(stage.train.workers)  # for all splits
     loaders: dict[str, Loader] = {}
     eyes_and_ears: dict[str, str] = {}
     for name, split in (("train", stage.data.train), ("validation", stage.data.validation)):
         if split is not None:
             augmented = name == "train" or stage.train.val_transform == "train"
-            loaders[name], kept = _loader(experiment, number, split, localizer, device, augmented, progress)
+            loaders[name], kept = _loader(experiment, number, split, localizer, device, augmented, progress, workers)
             eyes_and_ears |= digests(kept)
     _refuse_shared_videos(stage.data, loaders["train"].store.videos, loaders.get("validation"))
     return loaders, eyes_and_ears
@@ -145,6 +149,7 @@ def _loader(
     device: "torch.device",
     augmented: bool,
     progress: Progress,
+    workers: "Workers",
 ) -> "tuple[Loader, Kept]":
     """The batches of a split, and what of them is kept."""
     from avloc.data.labels import read_labels
@@ -163,7 +168,7 @@ def _loader(
         )
     kept = keep_features(localizer, store, stage.train, experiment.seed, augmented, progress)
     train = stage.train
-    return Loader(store, localizer, device, train.workers, train.resident, labels, kept=kept, anew=anew), kept
+    return Loader(store, localizer, device, workers, train.resident, labels, kept=kept, anew=anew), kept
 
 
 def refuse_labels(data: Data, split: str, store: "Store", labels: "Labels | None", localizer: Localizer) -> None:

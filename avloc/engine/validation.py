@@ -6,6 +6,7 @@ from torch.nn import functional as F
 
 from avloc.data.loader import Loader
 from avloc.data.plans import Plan
+from avloc.engine.collect import collect
 from avloc.methods.base import Localizer
 
 
@@ -28,12 +29,13 @@ def overlaps(
         row = int(np.searchsorted(clips, clip))
         truth[row, int(top) : int(np.ceil(bottom)), int(left) : int(np.ceil(right))] = True
     plan = Plan(clips.astype(np.int64), np.zeros(len(clips), np.int64))
-    maps = torch.cat(
-        [
-            localizer.locate(batch).float().nan_to_num(-torch.inf).amax(1, keepdim=True).cpu()
-            for batch in loader.of(plan, batch_size)
-        ]
-    )
+    maps = collect(
+        localizer,
+        lambda batch: {"map": localizer.locate(batch).float().nan_to_num(-torch.inf).amax(1, keepdim=True)},
+        loader,
+        plan,
+        batch_size,
+    )["map"]
     maps = F.interpolate(maps, size=(size, size), mode="bilinear", align_corners=False).squeeze(1)
     low, high = maps.amin((1, 2), keepdim=True), maps.amax((1, 2), keepdim=True)
     predicted = (maps - low) / (high - low).clamp(min=1e-12) > cut

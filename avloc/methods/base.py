@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 import torch
-from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -31,7 +31,11 @@ class Train:
     milestones: epochs of a phase, from 0, at which its learning rates are multiplied by `gamma`. gamma: that factor.
     warmup: number of steps in which the learning rate rises linearly.
     warmup_rate: a constant factor on the learning rate during warm-up, instead of the linear rise.
-    precision: fp32, or bf16 by autocast.
+    precision: fp32; bf16 or fp16 by autocast, the latter with a scaled loss for GPUs without bf16; or ``auto``, bf16 where the
+    device has it, else fp32.
+    accumulate: batches whose gradients are averaged into one step; contrasts stay within each batch.
+    clip_grad: the longest gradient of a step, by its 2-norm.
+    ema: decay of a moving average of the weights over the steps of a phase; validation sees it, and the phase saves it.
     select: which epoch's weights a phase leaves behind, judged on the validation split: ``loss`` (lowest), ``accuracy``,
     ``iou`` (of the maps with the validation boxes, highest mean), ``located`` (share of them with an IoU of 0.5 or more),
     or ``last``.
@@ -44,6 +48,7 @@ class Train:
     where the view is not random in training, or where `versions` is set.
     versions: draw that many random views of each frame and sound once, and keep their features; a batch shows one of them.
     val_transform: the view of validation frames; ``train`` augments them, as the released DSOL code does by accident.
+    fused: PyTorch's fused form of the optimizer, which is faster and rounds otherwise in the last bits.
     zero_grad_none: False leaves zero gradients, so that unreached parameters go on moving by momentum and decay, as in
     PyTorch before 2.0.
     """
@@ -61,12 +66,16 @@ class Train:
     gamma: float = 0.1
     warmup: NonNegativeInt = 0
     warmup_rate: float | None = None
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Literal["fp32", "bf16", "fp16", "auto"] = "fp32"
+    accumulate: PositiveInt = 1
+    clip_grad: PositiveFloat | None = None
+    ema: Annotated[float, Field(gt=0, lt=1)] | None = None
     select: Literal["loss", "accuracy", "iou", "located", "last"] = "last"
     patience: NonNegativeInt = 0
     device: str = "auto"
     workers: NonNegativeInt = 4
     resident: bool | None = None
+    fused: bool = False
     zero_grad_none: bool = True
     keep: Literal["auto", "memory", "store", "never"] = "auto"
     versions: NonNegativeInt = 0
@@ -78,10 +87,11 @@ class Train:
         """parameters: or torch's groups of them, each with settings of its own."""
         groups: Any = list(parameters)
         lr = self.lr if lr is None else lr
+        settings: dict[str, Any] = {"lr": lr, "weight_decay": self.weight_decay, "fused": self.fused or None}
         if self.optimizer == "sgd":
-            return torch.optim.SGD(groups, lr=lr, momentum=0.9, weight_decay=self.weight_decay)
+            return torch.optim.SGD(groups, momentum=0.9, **settings)
         kind = torch.optim.AdamW if self.optimizer == "adamw" else torch.optim.Adam
-        return kind(groups, lr=lr, weight_decay=self.weight_decay)
+        return kind(groups, **settings)
 
 
 class Collect(Protocol):

@@ -175,7 +175,7 @@ def prepare_folder(
     root, alone = (source.parent, source.name) if source.is_file() else (source, None)
     truth = read_truth(benchmark, annotations)
     decoding = Decoding(repair, tail, channels)
-    moments = Moments(size, rate, round(seconds * rate), short == "repeat", decoding=decoding)
+    moments = Moments(size, rate, round(seconds * rate), short, decoding=decoding)
     named, told = chosen(read_lists(lists), only, without)
     classes, listing = list_videos(root, named, truth, labels, told, alone)
     if every:

@@ -102,7 +102,7 @@ def prepare_import(
         )
     truth = read_truth(benchmark, annotations)
     decoding = Decoding(repair, channels=channels)
-    moments = Moments(size, rate, round(seconds * rate), short == "repeat", decoding=decoding)
+    moments = Moments(size, rate, round(seconds * rate), short, decoding=decoding)
     classes, listing, reader, held = _opened(layout, source, read_lists(lists), truth, frame, moments)
     settings = {
         "data": layout,

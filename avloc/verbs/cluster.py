@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+from avloc import processes
 from avloc.options import Config, RunFolder, Set, verb
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def cluster(
     from avloc.errors import RunError
 
     experiment, own = open_run(config, run, set)
+    processes.join()
     where = stage_one_run(experiment, own)
     stage = experiment.stage(1)
     refuse_without_objects(experiment, where)
@@ -113,12 +115,14 @@ def cluster(
     agreement = 1.0 if trained is None else float((found.labels == trained.cpu().numpy()).mean())
     single = store.labels.sum(1) == 1
     truth, labels = store.labels[single].argmax(1), found.labels[single]
-    keep_config(experiment, own)
-    where.save_clusters(
-        labels=found.labels, centres=found.centres, dictionary=found.dictionary, ids=np.array(store.ids),
-        epoch=about.get("epoch", "0"), clusters=clusters, weights=weights_id(path), data=store.fingerprint,
-        **({"levels": rows["levels"].double().mean(0).numpy()} if "levels" in rows else {}),
-    )  # fmt: skip
+    if processes.is_first():
+        keep_config(experiment, own)
+        where.save_clusters(
+            labels=found.labels, centres=found.centres, dictionary=found.dictionary, ids=np.array(store.ids),
+            epoch=about.get("epoch", "0"), clusters=clusters, weights=weights_id(path), data=store.fingerprint,
+            **({"levels": rows["levels"].double().mean(0).numpy()} if "levels" in rows else {}),
+        )  # fmt: skip
+    processes.leave()
     return Clustered(
         where.path, len(store), clusters, np.bincount(found.labels, minlength=clusters).tolist(),
         normalised_mutual_information(truth, labels) if len(truth) else None, purity(truth, labels) if len(truth) else None,

@@ -87,7 +87,7 @@ def test_negatives_are_of_another_video_and_of_any_class(store):
 
 def test_a_split_of_one_video_still_has_a_plan(store):
     class One:
-        videos, frames_per_clip = ["a"] * 4, 2
+        video_numbers, frames_per_clip = np.zeros(4, np.int64), 2
 
         def __len__(self) -> int:
             return 4

@@ -85,6 +85,18 @@ def stretched(sound: np.ndarray) -> np.ndarray:
     return (sound / (sound.max() + 0.001) - 0.5) * 2
 
 
+def test_a_clip_that_was_repeated_may_be_heard_from_its_start_and_a_long_one_still_in_its_middle():
+    random = np.random.default_rng(0)
+    short, long = (
+        torch.from_numpy(random.normal(0, 3000, (2, samples)).astype(np.int16)) for samples in (20_000, 60_000)
+    )
+    first, middle = LogStft(seconds=3.0, repeated="first"), LogStft(seconds=3.0)
+    tiled = short.repeat(1, 48_000 // 20_000 + 1)[:, :48_000]
+    torch.testing.assert_close(first(short), middle(tiled), rtol=0, atol=0)
+    assert not torch.equal(first(short), middle(short))
+    assert torch.equal(first(long), middle(long))
+
+
 def test_vggish_patches_are_what_the_description_says():
     waves = sounds(16000, 3.0)
     found = VggishPatches()(torch.from_numpy(waves))

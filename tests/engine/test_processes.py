@@ -23,7 +23,7 @@ def trained(tmp_path_factory) -> tuple[Path, str]:
         settings[f"stage{number}"]["train"] |= {"epochs": 2, "batch_size": 3}
     config, run = write_config(folder / "tiny.yaml", settings), folder / "run"
     first = torchrun("-m", "--", "avloc", "train-stage1", "--config", config, "--run", run, "--json")
-    avloc.cluster(run=run)
+    torchrun("-m", "--", "avloc", "cluster", "--run", run)
     torchrun("-m", "--", "avloc", "train-stage2", "--run", run)
     return run, first.stdout
 
@@ -52,6 +52,9 @@ def test_every_clip_has_one_pseudo_label_whatever_the_processes(trained):
     labels = load_file(run / "stage1" / "classify.safetensors")["memory.labels"]
     assert labels.shape == (18,) and set(labels.tolist()) <= {0, 1, 2}
     clusters = np.load(run / "clusters.npz")
+    avloc.cluster(run=run)
+    again = np.load(run / "clusters.npz")
+    assert all(np.array_equal(clusters[name], again[name]) for name in clusters.files)
     assert (
         clusters["labels"].shape == (18,)
         and list(clusters["ids"]) == avloc.Store.open(run.parent / "store").split("train").ids
@@ -68,7 +71,7 @@ from avloc.data.loader import Loader
 from avloc.data.store import Store
 from avloc.engine.collect import Collector
 from avloc.engine.experiment import read_experiment
-from avloc.engine.trainer import fit
+from avloc.engine.trainer import _validate, fit
 
 processes.join()
 rank = processes.rank()
@@ -80,7 +83,11 @@ rows = Collector(localizer, loaders, 4, 7, augment=False)(
     lambda batch: {"index": batch.index, "video": batch.video, "map": localizer.locate(batch)}
 )
 fit(localizer, loaders, stage.train, folder / "fit", 3, {"method": "dsol", "stage": 1})
-torch.save({"rows": rows, "weights": localizer.state_dict(), "memory": localizer.memory,
+augmented = Collector(localizer, loaders, 4, 7)(lambda batch: {"frame": batch.frame})["frame"]
+test = Loader(Store.open(stage.data.store).split("test"), localizer, torch.device("cpu"))
+validation = _validate(localizer, localizer.phases(stage.train)[0], {"validation": test}, stage.train)
+torch.save({"rows": rows, "augmented": augmented, "validation": validation,
+            "weights": localizer.state_dict(), "memory": localizer.memory,
             "mean": processes.mean(torch.tensor(float(rank))),
             "gathered": processes.gather_rows(torch.full((2, 3), rank))}, folder / f"rank{rank}.pt")
 processes.leave()
@@ -110,13 +117,39 @@ def test_collected_rows_are_in_store_order_and_the_same_in_every_process(ranks):
     localizer = experiment.build(1)
     loader = Loader(avloc.Store.open(experiment.stage(1).data.store).split("train"), localizer, torch.device("cpu"))
     alone = Collector(localizer, {"train": loader}, 4, 7, augment=False)(lambda batch: {"map": localizer.locate(batch)})
-    torch.testing.assert_close(alone["map"], zero["rows"]["map"])
+    assert torch.equal(alone["map"], zero["rows"]["map"])
+    varied = Collector(localizer, {"train": loader}, 4, 7)(lambda batch: {"frame": batch.frame})
+    assert torch.equal(varied["frame"], zero["augmented"]) and torch.equal(varied["frame"], one["augmented"])
+
+
+def test_the_figures_of_validation_are_the_same_whatever_the_processes(ranks):
+    config, (zero, one) = ranks
+    from avloc.data.loader import Loader
+    from avloc.engine.experiment import read_experiment
+    from avloc.engine.trainer import _validate
+
+    experiment = read_experiment(config)
+    localizer, train = experiment.build(1), experiment.stage(1).train
+    localizer.load_state_dict(zero["weights"])
+    localizer.memory = zero["memory"]
+    loader = Loader(avloc.Store.open(experiment.stage(1).data.store).split("test"), localizer, torch.device("cpu"))
+    alone = _validate(localizer, localizer.phases(train)[0], {"validation": loader}, train)
+    assert alone == zero["validation"] == one["validation"] and alone["iou"] > 0
+
+
+def test_what_processes_found_of_their_shares_comes_into_the_order_of_the_pieces(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    shares = []
+    for rank in range(3):
+        monkeypatch.setenv("RANK", str(rank))
+        shares.append([10 * number for number in processes.share(7)])
+    assert processes.in_turn(shares) == [0, 10, 20, 30, 40, 50, 60]
 
 
 def test_both_processes_end_with_the_same_weights_and_labels(ranks):
     _, (zero, one) = ranks
-    trainable = [name for name in zero["weights"] if "running" not in name and "num_batches" not in name]
-    assert len(trainable) > 20 and all(torch.equal(zero["weights"][name], one["weights"][name]) for name in trainable)
+    assert len(zero["weights"]) > 20
+    assert all(torch.equal(zero["weights"][name], one["weights"][name]) for name in zero["weights"])
     assert torch.equal(zero["memory"]["labels"], one["memory"]["labels"])
 
 

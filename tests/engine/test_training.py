@@ -120,6 +120,25 @@ def test_a_training_may_be_interrupted_again_and_again(whole, config, tmp_path):
     assert_same_training(run, whole)
 
 
+def test_averaged_weights_are_left_behind_and_an_interruption_changes_none_of_them(store, tmp_path):
+    settings = tiny_config(store)
+    settings["stage1"]["train"] |= {"epochs": 2, "batch_size": 4}
+    plain = write_config(tmp_path / "plain.yaml", settings)
+    settings["stage1"]["train"] |= {"ema": 0.8, "accumulate": 2, "clip_grad": 0.5}
+    averaged = write_config(tmp_path / "averaged.yaml", settings)
+    for name, config in (("plain", plain), ("averaged", averaged)):
+        avloc.train_stage1(config, tmp_path / name)
+    for done, text in ((1, "localize: step 1"), (3, "classify: step 1")):
+        with pytest.raises(KeyboardInterrupt):
+            avloc.train_stage1(averaged, tmp_path / "again", progress=stop_at(done, text))
+    avloc.train_stage1(averaged, tmp_path / "again")
+    assert_same_training(tmp_path / "again", tmp_path / "averaged")
+    state = torch.load(next((tmp_path / "again" / "stage1").glob("state-*.pt")), weights_only=True)
+    left = load_file(tmp_path / "again" / "stage1" / "classify.safetensors")
+    differs = [name for name in state["average"] if not torch.equal(state["average"][name], state["weights"][name])]
+    assert differs and all(torch.equal(left[name], state["average"][name]) for name in differs)
+
+
 @pytest.mark.parametrize("done", [0, 1])
 def test_stage_two_goes_on_as_exactly(whole, config, tmp_path, done):
     run = tmp_path / "run"
@@ -171,6 +190,7 @@ def test_selection_without_validation_is_refused(store, tmp_path):
         {"optimizer": "adamw", "schedule": "cosine", "warmup": 3},
         {"zero_grad_none": False},
         {"val_transform": "train"},
+        {"precision": "auto", "accumulate": 4, "clip_grad": 0.5, "ema": 0.5},
     ],
 )
 def test_every_way_to_train_stays_finite(store, tmp_path, options):

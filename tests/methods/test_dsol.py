@@ -492,6 +492,22 @@ def test_audioset_first_matches_alone_without_the_sounds_gradient(batch):
     assert [phase.name for phase in audioset().phases(Train(epochs=2))] == ["match"]
 
 
+def test_batch_norms_see_the_negative_frames_while_audioset_matches_alone(batch):
+    two, other = audioset().train(), audioset().train()
+    other.load_state_dict(two.state_dict())
+    found = two.matching_loss(batch)["matching"]
+    other.loss(batch)  # both phases show the same frames
+    for (name, one), (_, same) in zip(
+        two.streams.visual.named_buffers(), other.streams.visual.named_buffers(), strict=True
+    ):
+        torch.testing.assert_close(one, same, msg=name)
+    alone = audioset().train()
+    alone.load_state_dict(other.state_dict())
+    assert found.item() != pytest.approx(
+        alone.matching_loss(replace(batch, negative=None))["matching"].item(), rel=1e-6
+    )
+
+
 def test_objects_start_upright_unless_asked_for_the_published_draw():
     assert small_two().object_scale.weight.item() == 1 and small_two().object_scale.bias.item() == 0
     drawn = []

@@ -150,7 +150,10 @@ class StageTwo(Localizer):
         return {"matching": self._matching(sight, own, batch), "localization": self.weight * 0.5 * location}
 
     def matching_loss(self, batch: Batch) -> dict[str, Tensor]:
-        sight = self.streams.see(batch.frame)
+        shown = batch.frame
+        if batch.negative is not None:  # not matched, but the release shows them to its batch norms too
+            shown = torch.cat([shown, batch.negative])
+        sight = Sight(*(part[: len(batch.frame)] for part in self.streams.see(shown)))
         logits = self.streams.agreement(sight, self.streams.hear(batch.sound)) if self.masked else None
         return {"matching": self._matching(sight, logits, batch)}
 

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.data.clip import BoxTable, Clip
-from avloc.data.store import Indices, Store
+from avloc.data.clip_reader import Indices, Reads
+from avloc.data.store import Store
 from avloc.errors import DataError
 from avloc.naming import some
 from avloc.prepare.layouts.frames_and_sounds import FolderReader, list_folder
@@ -36,7 +37,7 @@ class FolderStore(Store):
 
     def __init__(self, root: Path, split: str, rate: int, seconds: float | None = None, frame: int = FRAME) -> None:
         seconds = seconds or SECONDS
-        moments = Moments(SIZE, rate, round(seconds * rate), repeat=True)
+        moments = Moments(SIZE, rate, round(seconds * rate), short="repeat")
         file = next((root / f"{split}{ending}" for ending in ENDINGS if (root / f"{split}{ending}").is_file()), None)
         if file is None:
             there = some((path.name for path in files_in(root, *ENDINGS)), 8) or "none"
@@ -50,7 +51,7 @@ class FolderStore(Store):
         }  # fmt: skip
         items = list(listing.items.values())
         made_from = [settings, [[item.id, dict(item.facts)] for item in items]]
-        super().__init__(root, settings, [], hashlib.sha256(json.dumps(made_from).encode()).hexdigest()[:16])
+        super().__init__(root, settings, None, hashlib.sha256(json.dumps(made_from).encode()).hexdigest()[:16])
         self.items = self._whole(items, file)
         self.splits = {split: len(self.items)}
         self.split_name = split
@@ -104,6 +105,11 @@ class FolderStore(Store):
 
     def clip(self, index: int) -> Clip:
         return self._read(index, lambda item: next(self.reader.read(item)))
+
+    @property
+    def clip_reader(self) -> Reads:  # type: ignore[override]
+        """The whole folder: its files are found by its list."""
+        return self
 
     def frames(self, clips: Indices, picks: Indices) -> NDArray[np.uint8]:
         return self._each(clips, self.reader.picture, (self.size, self.size, 3), np.uint8)

@@ -22,7 +22,8 @@ AMBIGUOUS = "ambiguous name"  # the reason of an item whose name is that of seve
 class Moments:
     """How pictures and sounds become clips: `size` pixels, the middle `samples` at `rate` Hz.
 
-    repeat: a sound that is too short is repeated, as the published loaders do; otherwise it is counted as too short.
+    short: what becomes of a sound that is too short: ``fail``, it is counted as too short; ``repeat``, it is repeated and its
+    middle taken; ``start``, it is repeated from its start on, as the loaders of EZ-VSL, SLAVC and FNAC do.
     first: the first `samples`, not the middle ones. decoding: how files are decoded; with tail "pad" a sound that is too short
     ends with silence.
     """
@@ -30,13 +31,18 @@ class Moments:
     size: int
     rate: int
     samples: int
-    repeat: bool = False
+    short: str = "fail"
     first: bool = False
     decoding: Decoding = field(default_factory=Decoding)
 
     @property
     def seconds(self) -> float:
         return self.samples / self.rate
+
+    @property
+    def repeats(self) -> bool:
+        """Whether sounds that are too short are repeated."""
+        return self.short != "fail"
 
     def clip(
         self, name: str, path: str, facts: Mapping[str, Any], picture: NDArray, sound: NDArray[np.int16] | None
@@ -69,14 +75,15 @@ class Moments:
         if not len(sound):
             raise MediaError(path, "no sound", "it has no samples")
         lacking = self.samples - len(sound)
-        if lacking > 0 and self.repeat:
+        first = self.first or (lacking > 0 and self.short == "start")
+        if lacking > 0 and self.repeats:
             sound = np.tile(sound, self.samples // len(sound) + 1)
         elif lacking > 0:
             if lacking > WHOLE * self.rate and self.decoding.tail != "pad":
                 found, wanted = (f"{samples / self.rate:.3f} s" for samples in (len(sound), self.samples))
                 raise MediaError(path, "sound too short", f"{found} of {wanted}; --short repeat repeats it")
             sound = np.pad(sound, (0, lacking))
-        start = 0 if self.first else len(sound) // 2 - self.samples // 2
+        start = 0 if first else len(sound) // 2 - self.samples // 2
         return sound[start : start + self.samples]
 
 

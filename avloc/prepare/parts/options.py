@@ -20,7 +20,10 @@ Fps = Annotated[int, "frames stored for each second", Ask(least=1)]
 At = Annotated[float, "position within its part of the second at which a frame is taken, 0 to 1"]
 Pad = Annotated[bool, "fill a last second that is cut short with silence; otherwise leave it out"]
 Part = Annotated[Literal["middle", "first"], "part of the sound that is stored"]
-Short = Annotated[Literal["fail", "repeat"], "what to do with sounds that are too short: fail (counted) or repeat them"]
+Short = Annotated[
+    Literal["fail", "repeat", "start"],
+    "what to do with sounds that are too short: fail (counted), or repeat them and take the middle (repeat) or the start",
+]
 Seed = Annotated[int, "seed for drawing a training split whose list is missing"]
 Frames = Annotated[Literal["jpeg", "raw"], "how frames are stored: jpeg (quality 95) or raw"]
 StoreKind = Annotated[Literal["hdf5", "lmdb"], "file format of the store"]

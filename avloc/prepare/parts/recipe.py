@@ -41,7 +41,7 @@ def moments_of(
         raise DataError(
             f"size is {size}, rate {rate}, seconds {seconds}; expected at least 8 pixels, 1000 Hz and more than 0 s"
         )
-    return Moments(size, rate, round(seconds * rate), short == "repeat", part == "first", decoding or Decoding())
+    return Moments(size, rate, round(seconds * rate), short, part == "first", decoding or Decoding())
 
 
 def find_lists(

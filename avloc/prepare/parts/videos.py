@@ -59,7 +59,7 @@ class VideoReader:
     def _starts(self, item: Item, film: Film | None, heard: Heard) -> list[int]:
         """The first sample of each clip."""
         moments, length = self.moments, len(heard.waveform)
-        if heard.clips(moments.samples) == 0 and not moments.repeat:
+        if heard.clips(moments.samples) == 0 and not moments.repeats:
             moments.middle(item.path, heard.waveform)  # says how short it is, unless it may be padded
         if self.every and length:
             whole = heard.clips(moments.samples)
@@ -92,7 +92,7 @@ class VideoReader:
     def _sound(self, heard: Heard, start: int) -> NDArray[np.int16]:
         """The sound of a clip; of one that is to be repeated what there is."""
         needed = self.moments.samples
-        if self.moments.repeat and len(heard.waveform) < needed:
+        if self.moments.repeats and len(heard.waveform) < needed:
             return heard.waveform
         return heard.cut(start, needed)
 
@@ -103,7 +103,7 @@ class VideoReader:
         if (
             self.moments.decoding.tail == "pad"
             and lacking > PADDED
-            and not (self.moments.repeat and len(heard.waveform) < needed)
+            and not (self.moments.repeats and len(heard.waveform) < needed)
         ):
             account.pad(lacking)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from avloc import locks
+from avloc.data.items import FILE
 from avloc.data.origin import origin_at
 from avloc.data.shard_files import SUFFIXES
 from avloc.errors import DataError
@@ -20,6 +21,7 @@ from avloc.files import read_json, write_json, write_text
 from avloc.leftovers import Join
 from avloc.naming import utf8_name
 from avloc.prepare.parts.items import Listing
+from avloc.prepare.writing.columns import write_columns
 from avloc.prepare.writing.repairs import left_out_of, tallied
 
 logger = logging.getLogger(__name__)
@@ -29,7 +31,7 @@ SHOWN = 20  # failed items named in the log
 PART = "part.json"
 PLACES = ("source", "beside")  # folders that the clips were made from, in store.json; they may be moved
 UNMATCHED = "unmatched"  # what joins of names left over, in store.json
-TEXTS = ("building.json", "store.json", "manifest.jsonl", PART)
+TEXTS = ("building.json", "store.json", "manifest.jsonl", FILE, PART)
 Row = dict[str, Any]
 
 
@@ -197,6 +199,7 @@ def finish(
     if not file.exists() or file.read_text("utf-8") != text:
         (out / "store.json").unlink(missing_ok=True)  # the two are never of different builds
         write_text(file, text)
+    write_columns(out, settings, rows, prepared.splits)
     counts = {"splits": dict(prepared.splits), "ok": prepared.ok, "failed": prepared.failed}
     which = {} if part is None else {"shard": part["shard"]}
     if part is not None:

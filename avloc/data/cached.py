@@ -1,0 +1,75 @@
+"""Copies of a store's shards on a faster disk: made once, and used by every later training there."""
+
+import copy
+import logging
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from avloc.data.shard_files import shard_path
+from avloc.data.shards import Shards
+from avloc.data.store import Store
+from avloc.errors import DataError
+from avloc.files import file_size, replacing, why
+
+log = logging.getLogger("avloc.data")
+
+
+def cached(store: Store, folder: Path) -> Store:
+    """The split, whose shards are read from copies in `folder`; those that are not there yet are copied first.
+
+    Copies lie under the fingerprint of the store, so that several stores may share a folder. A copy of another size than its
+    shard is made again. Other processes that need the same copies wait until they are there.
+    """
+    if store.path == folder or not hasattr(store, "settings") or not store.settings.get("splits"):
+        raise DataError(f"{store.path}: only the shards of a store can be copied; leave out data.cache")
+    own, kind = folder / store.fingerprint, store.settings.get("store", "hdf5")
+    shards = np.unique(store.places[0]).tolist()
+    with _alone(own):
+        missing = [shard for shard in shards if _differ(store.path, own, shard, kind)]
+        if missing:
+            log.warning("%s: copying %d of %d shards to %s", store.path, len(missing), len(shards), own)
+        for shard in missing:
+            _copy(shard_path(store.path, shard, kind), shard_path(own, shard, kind))
+    part = copy.copy(store)
+    part.__dict__ = {name: value for name, value in vars(store).items() if name != "clip_reader"}
+    part._shards = Shards(own, store.form, kind)
+    return part
+
+
+def _differ(store: Path, own: Path, shard: int, kind: str) -> bool:
+    return file_size(shard_path(own, shard, kind)) != file_size(shard_path(store, shard, kind))
+
+
+def _copy(source: Path, target: Path) -> None:
+    with replacing(target) as temporary:
+        try:
+            with open(source, "rb") as file:
+                content = open(temporary, "wb")  # noqa: SIM115, the with statement follows
+                with content:
+                    shutil.copyfileobj(file, content, 1 << 22)
+        except OSError as error:
+            if error.filename and Path(error.filename) == source:
+                raise DataError(f"{source}: cannot be copied to {target.parent} ({why(error)})") from None
+            raise
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One process at a time; the others wait."""
+    try:
+        import fcntl
+    except ImportError:  # Windows: they may copy the same shard twice
+        yield
+        return
+    try:
+        (folder / "shards").mkdir(parents=True, exist_ok=True)
+        lock = open(folder / ".lock", "w")  # noqa: SIM115, the with statement follows
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be written ({why(error)}); choose another data.cache") from None
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,56 @@
+"""Frames and sounds of clips by their number: what is sent of a store to the processes that read for it."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avloc.data.shards import Shards
+
+Indices = NDArray[np.integer] | Sequence[int]
+
+
+class Reads(Protocol):
+    """What reads clips: a ClipReader, or a store that reads its files in a way of its own."""
+
+    def frames(self, clips: Indices, picks: Indices) -> NDArray[np.uint8]: ...
+
+    def sounds(self, clips: Indices) -> NDArray[Any]: ...
+
+
+class ClipReader:
+    """shards: the files. places: (N,) the shard of each clip, and its row in it; 8 bytes a clip are kept of them."""
+
+    def __init__(self, shards: Shards, *places: NDArray[np.int64]) -> None:
+        self.shards = shards
+        self.places = tuple(place.astype(np.int32) for place in places)
+
+    def frames(self, clips: Indices, picks: Indices) -> NDArray[np.uint8]:
+        """Of each clip one frame, RGB: (n, H, W, 3)."""
+        out = np.empty((len(clips), *self.shards.form.frame), np.uint8)
+        picks = np.asarray(picks)
+        for n, shard, row in self._ordered(clips):
+            out[n] = self.shards.frame(shard, row, int(picks[n]))
+        return out
+
+    def sounds(self, clips: Indices) -> NDArray[Any]:
+        """(n, S) int16, mono; or spectrograms (n, T, F) float32."""
+        form = self.shards.form
+        out = np.empty((len(clips), *form.sound), form.sound_type)
+        for n, shard, row in self._ordered(clips):
+            out[n] = self.shards.sound(shard, row)
+        return out
+
+    def _ordered(self, clips: Indices) -> Iterator[tuple[int, int, int]]:
+        """(position in the request, shard, row), ordered as they lie on disk."""
+        clips = np.asarray(clips, np.int64)
+        shards, rows = (place[clips] for place in self.places)
+        for n in np.lexsort((rows, shards)):
+            yield int(n), int(shards[n]), int(rows[n])
+
+
+def frames_of(reader: Reads, clips: Indices, count: int) -> NDArray[np.uint8]:
+    """All `count` frames of each clip: (n, count, H, W, 3)."""
+    rows = reader.frames(np.repeat(clips, count), np.tile(np.arange(count), len(clips)))
+    return rows.reshape(len(clips), count, *rows.shape[1:])
