@@ -62,10 +62,15 @@ LogTo = Annotated[
 ]
 Metrics = Annotated[
     Sequence[str] | None,
-    "metrics to report, such as ciou,auc,locacc; a bare ciou includes ciou@0.3 and the like",
+    "metrics to report, such as ciou,auc,locacc; a bare ciou includes ciou@0.3 and the like; of a run also retrieval",
     Ask(commas=True),
 ]
 Resamples = Annotated[int, "bootstrap resamples for the intervals; 0 for none", Ask(least=0)]
+Negatives = Annotated[
+    Sequence[Literal["silence", "noise", "offscreen"]] | None,
+    "also score the same frames with these sounds, which nothing in view makes: silence,noise,offscreen",
+    Ask(commas=True),
+]
 StorePath = Annotated[Path, "a prepared store"]
 
 

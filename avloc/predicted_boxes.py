@@ -5,7 +5,7 @@ frame is taken to be of that size, and this is logged. What reaches beyond the f
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from avloc.annotations.files import json_value
 from avloc.errors import DataError
 from avloc.naming import brief
+from avloc.protocols.boxes import rounded_corners
 from avloc.tables import read_table
 
 log = logging.getLogger("avloc.predictions")
@@ -25,17 +26,23 @@ _NEAR = 1.5  # beyond this, no fraction is meant
 _ENDINGS = ".jpg", ".jpeg", ".png"
 
 
+#: a box x1, y1, x2, y2 in fractions of its frame, with the frame's width and height in pixels
+Framed = tuple[tuple[float, ...], tuple[int, int]]
+
+
 @dataclass
 class Drawn:
     """Maps (h, w) by clip, and how sure the file is of each where it says so."""
 
     maps: dict[str, NDArray[np.float32]] = field(default_factory=dict)
     scores: dict[str, float] = field(default_factory=dict)
+    boxes: dict[str, list[Framed]] = field(default_factory=dict)
     cut: int = 0
     unsized: int = 0
 
-    def box(self, clip: str, fractions: NDArray[np.float64]) -> None:
-        """Fill a box x1, y1, x2, y2, in fractions of the frame."""
+    def box(self, clip: str, fractions: NDArray[np.float64], size: tuple[int, int] = (SIDE, SIDE)) -> None:
+        """Fill a box x1, y1, x2, y2, in fractions of the frame. size: width and height of the frame in pixels."""
+        self.boxes.setdefault(clip, []).append((tuple(fractions.tolist()), size))
         heat = self.maps.setdefault(clip, np.zeros((SIDE, SIDE), np.float32))
         self.cut += bool(((fractions < -1e-6) | (fractions > 1 + 1e-6)).any())
         x0, y0, x1, y1 = (np.clip(fractions, 0, 1) * SIDE).astype(int)
@@ -68,6 +75,16 @@ EXPECTED = (
     "COCO results (image_id with bbox x, y, w, h in pixels, or segmentation), rows of file_id and bbox_norm_224, or a CSV "
     "with the columns id, x1, y1, x2, y2"
 )
+
+
+def rounded_maps(boxes: Sequence[Sequence[Framed]]) -> NDArray[np.float32]:
+    """(N, 1, SIDE, SIDE): the boxes of each clip as GAR-SSL fills them, corners rounded and included."""
+    maps = np.zeros((len(boxes), 1, SIDE, SIDE), np.float32)
+    for heat, own in zip(maps, boxes, strict=True):
+        for fractions, size in own:
+            for x0, y0, x1, y1 in rounded_corners(np.array([fractions]), size, SIDE).tolist():
+                heat[0, y0:y1, x0:x1] = 1
+    return maps
 
 
 def _json_rows(path: Path) -> Iterable[tuple[str, Mapping[str, Any]]]:
@@ -145,6 +162,8 @@ def _draw(drawn: Drawn, where: str, row: Mapping[str, Any]) -> None:
         if (size <= 0).any():
             raise DataError(f"{where}: size {size.tolist()}; expected width and height above 0")
         corners = corners / np.concatenate([size, size])
+        drawn.box(clip, _ordered(where, corners), (round(size[0]), round(size[1])))
+        return
     drawn.box(clip, _ordered(where, corners))
 
 

@@ -26,7 +26,15 @@ def of_pairs(given: Predictions, truth: Truth) -> Predictions:
         places.setdefault(parts[1], {})[parts[3]] = number
     whole = {name: (pair["0"], pair["1"]) for name, pair in places.items() if len(pair) == 2}
     rows = np.array(list(whole.values()), np.int64).reshape(-1, 2)
-    return replace(given, ids=list(whole), maps=given.maps[rows, 0], confidence=None, object_maps=None, assignment=None)
+    return replace(
+        given,
+        ids=list(whole),
+        maps=given.maps[rows, 0],
+        confidence=None,
+        object_maps=None,
+        assignment=None,
+        negative_maps={},
+    )
 
 
 def under_ids_of(given: Predictions, truth: Truth, what: str, whole: bool, strict: bool) -> Predictions:

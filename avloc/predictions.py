@@ -1,6 +1,6 @@
 """Predictions on disk: heat maps with the ids of their clips, as HDF5, .npz, or a folder of one map a file."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from errno import ENOMEM
 from pathlib import Path
@@ -13,12 +13,13 @@ from avloc.errors import DataError
 from avloc.files import replacing, why, with_room
 from avloc.naming import brief, first_double, some
 from avloc.plain_arrays import MissingArrays, plain_arrays
-from avloc.predicted_boxes import read_boxes
+from avloc.predicted_boxes import Framed, read_boxes
 from avloc.predicted_maps import maps_of_folder, refuse_channels_last
 
 _ENDINGS = ".h5, .hdf5 or .npz with the arrays ids and maps, boxes in .json or .csv, or a folder of ID.npy or ID.png"
 _NEEDED = ("ids", "maps")
-_OPTIONAL = ("classes", "confidence", "object_maps", "assignment")
+NEGATIVES = {"silence": "maps_silence", "noise": "maps_noise", "offscreen": "maps_offscreen"}
+_OPTIONAL = ("classes", "confidence", "object_maps", "assignment", *NEGATIVES.values())
 
 
 @dataclass
@@ -31,7 +32,9 @@ class Predictions:
     confidence: NDArray[np.float64] | None = None  # (N,) how sure the method is that something in view sounds
     object_maps: NDArray[np.float32] | None = None  # (N, h, w) for object-guided localization
     assignment: NDArray[np.bool_] | None = None  # (C, K) which map belongs to which class
+    negative_maps: dict[str, NDArray[np.float32]] = field(default_factory=dict)  # by kind of sound, (N, K, h, w)
     attributes: dict[str, Any] = field(default_factory=dict)
+    boxes: list[list[Framed]] | None = None  # of each clip, where the file holds boxes, which maps are drawn from
     sized: list[NDArray[np.float32]] | None = (
         None  # (K, h, w) of each clip where their sizes differ; maps is empty then
     )
@@ -46,8 +49,12 @@ def write_predictions(
     assignment: ArrayLike | None = None,
     attributes: dict[str, Any] | None = None,
     object_maps: ArrayLike | None = None,
+    negative_maps: Mapping[str, ArrayLike] | None = None,
 ) -> None:
-    """Write heat maps (N, K, h, w) or (N, h, w), raw, as one HDF5 file; whole or not at all."""
+    """Write heat maps (N, K, h, w) or (N, h, w), raw, as one HDF5 file; whole or not at all.
+
+    negative_maps: those of the same clips with other sounds, {"silence": maps, "noise": maps, "offscreen": maps}.
+    """
     import h5py
 
     array = np.asarray(maps, np.float32)
@@ -56,8 +63,16 @@ def write_predictions(
         raise DataError(
             f"{path}: {len(ids)} ids for maps of shape {array.shape}; expected (N, K, h, w), an id for each"
         )
+    others = {kind: _maps(path, np.asarray(maps), len(ids)) for kind, maps in (negative_maps or {}).items()}
+    if not set(others) <= set(NEGATIVES):
+        raise DataError(f"{path}: maps of {', '.join(others)}; expected {', '.join(NEGATIVES)}")
     text = h5py.string_dtype("utf-8")
-    size = array.nbytes + (0 if object_maps is None else 4 * np.size(object_maps)) + sum(map(len, ids))
+    size = (
+        array.nbytes
+        + sum(maps.nbytes for maps in others.values())
+        + (0 if object_maps is None else 4 * np.size(object_maps))
+        + sum(map(len, ids))
+    )
     with replacing(Path(path)) as temporary, h5py.File(with_room(temporary, size), "w") as file:
         file.create_dataset("ids", data=list(ids), dtype=text)
         chunks = (min(64, len(array)), *array.shape[1:]) if array.size else None
@@ -70,6 +85,8 @@ def write_predictions(
             file.create_dataset("assignment", data=np.asarray(assignment, np.uint8))
         if object_maps is not None:
             file.create_dataset("object_maps", data=np.asarray(object_maps, np.float32))
+        for kind, maps in others.items():
+            file.create_dataset(NEGATIVES[kind], data=maps, chunks=(min(64, len(maps)), *maps.shape[1:]))
         for name, value in (attributes or {}).items():
             file.attrs[name] = value
 
@@ -89,9 +106,10 @@ def read_predictions(path: Path) -> Predictions:
         drawn = read_boxes(path)
         sure = np.array([drawn.scores.get(name, 0.0) for name in drawn.maps])
         whole = len(drawn.scores) == len(drawn.maps)
-        return Predictions(
-            list(drawn.maps), np.stack(list(drawn.maps.values()))[:, None], confidence=sure if whole else None
-        )
+        found = Predictions(list(drawn.maps), np.stack(list(drawn.maps.values()))[:, None])
+        found.confidence = sure if whole else None
+        found.boxes = [drawn.boxes[name] for name in drawn.maps] if set(drawn.boxes) == set(drawn.maps) else None
+        return found
     raise DataError(f"{path}: {path.suffix or 'a file without ending'} is not read; expected {_ENDINGS}")
 
 
@@ -194,20 +212,23 @@ def _checked(path: Path, there: Collection[str], take: Callable[[str], NDArray])
     if "object_maps" in given:
         found.object_maps = _numbers(path, "object_maps", given["object_maps"]).astype(np.float32)
         _expect(path, "object_maps", (*found.object_maps.shape[:1], found.object_maps.ndim), (len(ids), 3), "(N, h, w)")
+    found.negative_maps = {
+        kind: _maps(path, given[name], len(ids), name) for kind, name in NEGATIVES.items() if name in given
+    }
     if "assignment" in given:
         found.assignment = _numbers(path, "assignment", given["assignment"]) != 0
         _expect(path, "assignment", found.assignment.shape[1:], (amount,), "(C, K), K the number of maps")
     return found
 
 
-def _maps(path: Path, array: NDArray, ids: int) -> NDArray[np.float32]:
-    maps = _numbers(path, "maps", array)
+def _maps(path: Path, array: NDArray, ids: int, name: str = "maps") -> NDArray[np.float32]:
+    maps = _numbers(path, name, array)
     maps = maps[:, None] if maps.ndim == 3 else maps
     if maps.ndim != 4 or len(maps) != ids or 0 in maps.shape:
         raise DataError(
-            f"{path}: {ids} ids for maps of shape {array.shape}; expected (N, h, w) or (N, K, h, w), not empty"
+            f"{path}: {ids} ids for {name} of shape {array.shape}; expected (N, h, w) or (N, K, h, w), not empty"
         )
-    refuse_channels_last(f"{path}: maps", maps.shape)
+    refuse_channels_last(f"{path}: {name}", maps.shape)
     with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinity, and such maps are counted
         return maps.astype(np.float32, copy=False)
 

@@ -52,6 +52,14 @@ class Shown:
         x, y, w, h = thing.xywh
         return box_mask((x, y, x + w, y + h), self.width, self.height)
 
+    def drawn(self) -> NDArray[np.bool_]:
+        """(height, width): everything that sounds in view."""
+        mask = np.zeros((self.height, self.width), bool)
+        for thing in self.things:
+            if thing.task != UNSEEN:
+                mask |= self.pixels(thing)
+        return mask
+
     def corners(self, thing: Thing) -> tuple[float, float, float, float] | None:
         """The box as shares of the frame, cut at its edges; None where it has none."""
         if thing.xywh is None:

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.annotations.builder import Builder
+from avloc.annotations.listed_masks import SIZE, boxed
 from avloc.annotations.mask_files import read_mask, squared
 from avloc.annotations.truth import Truth
 from avloc.errors import DataError
 from avloc.walking import files_in
 
 FOLDER = "gt_masks"
-SIZE = 224
 ENDING = ".png"
 
 
@@ -37,7 +37,7 @@ def read_mask_tree(folder: Path, name: str) -> Truth:
         masks.append(squared(read_mask(path), SIZE))
     if not masks:
         raise DataError(f"{folder}: no mask in it; expected {FOLDER}/test with a PNG file for each frame")
-    return build.truth(masks=np.stack(masks)[:, None])
+    return boxed(build.truth(masks=np.stack(masks)[:, None]))
 
 
 def _files(root: Path) -> list[Path]:

@@ -1,9 +1,8 @@
 """The benchmarks by name."""
 
-from functools import partial
-
-from avloc.annotations import audioset, flickr, instruments, music, own, small_frames, vgg
+from avloc.annotations import audioset, flickr, instruments, music, own, vgg
 from avloc.annotations.benchmark import Benchmark
+from avloc.annotations.benchmarks_of_frames import OF_SMALL_FRAMES
 
 _SINGLE = ("locacc", "auc")
 _DUET = ("ciou@0.3", "auc", "cap", "piap")
@@ -12,20 +11,11 @@ _COUNTS = {name: {"truth": "counts"} for name in ("avgn", "avgn-rel", "avgn-val"
 _PARTNERS = {name: axes | ({} if name == "tvsl" else {"lookup": "partner"}) for name, axes in _COUNTS.items()}
 _CORNERS = "xmin, ymin, xmax, ymax, fractions"
 _EXTENT = "x, y, width, height, fractions"
-_SMALL = "xmin, ymin, xmax, ymax, pixels of 224 x 224"
 _SLAVC = "stoneMo/SLAVC@05b429c (Apache-2.0)"
 _AVGN = "stoneMo/AVGN@5ab8cab (Apache-2.0)"
-_KAIST = "kaistmm/SSLalignment@e7ae3c5 (no licence stated)"
 _DSOL = "DTaoo/Discriminative-Sounding-Objects-Localization@7f40207 (MIT)"
 _VGGSS = "hche11/Localizing-Visual-Sounds-the-Hard-Way@8fe8cbb (Apache-2.0)"
 _FLICKR = "ardasnck/learning_to_localize_sound_source@89205e9 (research purposes only)"
-
-
-def _small(name: str, title: str, clips: int, metrics: tuple[str, ...] = _SINGLE) -> Benchmark:
-    needs = " or ".join([*small_frames.NAMES[name], *(["a folder gt_masks"] if name.startswith("avs") else [])])
-    read = partial(small_frames.read_small_frames, name=name)
-    where = "image name without ending" + (", with its folders" if name.startswith("avs") else "")
-    return Benchmark(name, title, read, needs, _SMALL, where, clips, "kaist", metrics, _KAIST)
 
 
 BENCHMARKS: dict[str, Benchmark] = {
@@ -221,10 +211,6 @@ BENCHMARKS: dict[str, Benchmark] = {
             _SINGLE,
             "YapengTian/AVE-ECCV18",
         ),
-        _small("is3", "IS3, synthetic scenes with two sounds", 6480, ("locacc", "auc", "iiou", "iauc")),
-        _small("vpo-ss", "VPO, single source", 890),
-        _small("vpo-ms", "VPO, several sources", 2157),
-        _small("avsbench-s4", "AVSBench S4, boxes", 3700),
-        _small("avsbench-ms3", "AVSBench MS3, boxes", 320),
+        *OF_SMALL_FRAMES,
     )
 }

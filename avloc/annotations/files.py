@@ -55,6 +55,13 @@ class Files:
             raise Absent(f"{self.path}: expected {' or '.join(names)} in it or beside it; found {self._sample()}")
         return found
 
+    def beside(self, *names: str) -> Path | None:
+        """A file that only adds to the annotation, here or in a folder next to it; it is no part of the digest."""
+        known = list(self.read)
+        found = self.maybe(*names, beside=True)
+        self.read[:] = known
+        return found
+
     def maybe(self, *names: str, beside: bool = False) -> Path | None:
         root = self._root
         folders = [root, *self._folders]

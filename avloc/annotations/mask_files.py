@@ -15,9 +15,12 @@ AVSS_CLASSES = 70
 LARGEST = 1 << 14  # px, a side of a mask
 
 
-def read_mask(path: Path) -> NDArray[np.bool_]:
-    """(h, w): every pixel that is not black, as AVSBench counts its masks of S4 and MS3."""
-    marked: NDArray[np.bool_] = np.any(_colours(_read(path)) > 0, axis=2)
+def read_mask(path: Path, least: int = 1) -> NDArray[np.bool_]:
+    """(h, w): every pixel with a value of `least` or more in any colour.
+
+    By default every pixel that is not black, as AVSBench counts its masks of S4 and MS3.
+    """
+    marked: NDArray[np.bool_] = np.any(_colours(_read(path)) >= least, axis=2)
     return marked
 
 

@@ -4,6 +4,8 @@ import xml.etree.ElementTree as ET
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import numpy as np
+
 from avloc.annotations.builder import Builder
 from avloc.annotations.files import Absent, Files, fractions_of_pixels, json_object
 from avloc.annotations.truth import Truth
@@ -72,6 +74,8 @@ def read_truth_json(path: Path, table: dict[str, Any], name: str = "") -> Truth:
     sourced = any("source" in box for clip in table["clips"] for box in clip.get("boxes", []))
     sound = kinds if any(kind != "own" for kind in kinds) else None
     truth = build.truth(by_class=not sourced, votes=votes, sound=sound, scenes=scenes if any(scenes) else None)
+    if units == "pixels" and size is not None:
+        truth.picture_sizes = np.full((len(truth), 2), np.round(size), np.int64)
     if truth.warnings:
         raise DataError(f"{path}: {truth.warnings[0].split(';')[0]}; mend them, or leave them out")
     return truth
@@ -116,6 +120,7 @@ def read_coco(path: Path, table: dict[str, Any], name: str = "") -> Truth:
     """COCO's json: boxes x, y, w, h in pixels of their image; ids are the file names without ending, else the image
     ids. Where two files have one name, all ids keep their folders, with slashes."""
     build = Builder(name or path.stem)
+    sizes: list[tuple[int, int]] = []
     labels = {row["id"]: row["name"] for row in table.get("categories", [])}
     boxes: dict[Any, list[dict]] = {}
     for row in table["annotations"]:
@@ -136,13 +141,14 @@ def read_coco(path: Path, table: dict[str, Any], name: str = "") -> Truth:
         ):
             raise DataError(f"{path}: image {image.get('id')}: expected 'id', 'width' and 'height' above 0")
         build.clip(clip, str(image.get("video", clip)))
+        sizes.append((round(image["width"]), round(image["height"])))
         for row in boxes.pop(image["id"], []):
             x, y, w, h = row["bbox"]
             corners = fractions_of_pixels([[x, y, x + w, y + h]], image["width"], image["height"])[0]
             build.box(corners, labels.get(row.get("category_id")))
     if boxes:
         raise DataError(f"{path}: {len(boxes)} images with boxes are not listed, such as {next(iter(boxes))}")
-    return build.truth(by_class=True, long_ids=files)
+    return build.truth(by_class=True, long_ids=files, picture_sizes=np.array(sizes, np.int64).reshape(-1, 2))
 
 
 def _without_ending(file: str) -> str:

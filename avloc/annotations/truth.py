@@ -2,12 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from avloc.errors import DataError
 from avloc.naming import brief, first_double
+
+
+class Drawable(Protocol):
+    """What can draw the pixels of what sounds in one picture: (h, w) bool."""
+
+    def drawn(self) -> NDArray[np.bool_]: ...
 
 
 @dataclass
@@ -38,6 +45,16 @@ class Truth:
     masks: NDArray[np.bool_] | None = None
     #: (N, P) the class of each mask, -1 for none; None: not known
     mask_class: NDArray[np.int64] | None = None
+    #: whether rules for boxes are judged by the boxes although there are masks, which are then for rules of pixels only
+    boxed: bool = False
+    #: (N, h, w) the class of each pixel, one more than its index into `classes`; 0 is the background
+    labels: NDArray[np.uint8] | None = None
+    #: (N,) the pixels of what sounds at the size of each clip's own picture, drawn when they are asked for
+    pictures: "Sequence[Drawable] | None" = None
+    #: (N, 2) width and height of each clip's own picture in pixels, for a rule that rounds in these
+    picture_sizes: NDArray[np.int64] | None = None
+    #: names of parts of the set, with (N,) which clips are in each; a clip may be in several
+    parts: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
     #: (L, 4) xyxy of objects that are in view and do not sound, and (L,) which clip each is on; None where nobody says
     silent_boxes: NDArray[np.floating] | None = None
     silent_clip: NDArray[np.int64] | None = None
@@ -185,6 +202,10 @@ class Truth:
             clip_class=None if self.clip_class is None else self.clip_class[clips],
             masks=None if self.masks is None else self.masks[clips],
             mask_class=None if self.mask_class is None else self.mask_class[clips],
+            labels=None if self.labels is None else self.labels[clips],
+            pictures=None if self.pictures is None else [self.pictures[clip] for clip in clips],
+            picture_sizes=None if self.picture_sizes is None else self.picture_sizes[clips],
+            parts={name: inside[clips] for name, inside in self.parts.items()},
             partners=None if self.partners is None else self.partners.take(clips),
             warnings=list(self.warnings),
         )

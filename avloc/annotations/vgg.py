@@ -6,6 +6,7 @@ import numpy as np
 from avloc.annotations.builder import Builder, restrict, words
 from avloc.annotations.files import Files, csv_rows, id_list, json_list
 from avloc.annotations.truth import Truth
+from avloc.annotations.vggsounder import TABLES, parts_of, read_sounder
 from avloc.errors import DataError
 
 VGGSS = ("vggss.json", "vggss_test_5158.json")
@@ -24,13 +25,21 @@ def _boxes(files: Files, borrowed: bool = False) -> dict[str, dict]:
 
 
 def read_vggss(files: Files, name: str = "vggss", borrowed: bool = False) -> Truth:
-    """vggss.json: {file, class, bbox: [[xmin, ymin, xmax, ymax], ...]} in fractions; all its clips, in its order."""
+    """vggss.json: {file, class, bbox: [[xmin, ymin, xmax, ymax], ...]} in fractions; all its clips, in its order.
+
+    A table of VGGSounder in the folder or in one next to it splits the clips into parts; it changes nothing else.
+    """
     build = Builder(name)
-    for file, row in _boxes(files, borrowed).items():
+    rows = _boxes(files, borrowed)
+    for file, row in rows.items():
         build.clip(file, file[:11], row["class"])
         for box in row["bbox"]:
             build.box(box, row["class"])
-    return build.truth()
+    truth = build.truth()
+    table = files.beside(*TABLES)
+    if table is not None:
+        truth.parts = parts_of(read_sounder(table), {file: row["class"] for file, row in rows.items()})
+    return truth
 
 
 def read_vggss_extended(files: Files) -> Truth:
@@ -52,6 +61,9 @@ def with_silent(truth: Truth, files: Files, table: str) -> Truth:
         raise DataError(f"{path}: no row says non-sounding; expected the columns video, audio, label")
     truth.ids = truth.ids + build.ids
     truth.videos = truth.videos + build.videos
+    truth.parts = {
+        name: np.concatenate([inside, np.zeros(len(build.ids), bool)]) for name, inside in truth.parts.items()
+    }
     if truth.clip_class is not None:
         truth.clip_class = np.concatenate([truth.clip_class, np.full(len(build.ids), -1)])
     truth.__post_init__()

@@ -9,10 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+import numpy as np
+from numpy.typing import NDArray
+
 from avloc.errors import DataError
 from avloc.tables import header_of, plain, read_table
 
-TABLES = ("vggsounder.csv", "vggsounder+background-music.csv")
+TABLES = ("vggsounder+background-music.csv", "vggsounder.csv", "vggsounder_of_vggss.csv")
 COLUMNS = ("video_id", "label", "modality", "background_music", "static_image", "voice_over")
 #: what a clip can be chosen by: audible and visible are properties of its labels, the others of the whole clip
 Flag = Literal["audible", "visible", "static_image", "background_music", "voice_over"]
@@ -94,3 +97,24 @@ def choose(clips: Mapping[str, Sounder], only: Sequence[str], without: Sequence[
         if left:
             found[name] = replace(clip, left=left)
     return found
+
+
+def parts_of(clips: Mapping[str, Sounder], classes: Mapping[str, str]) -> dict[str, NDArray[np.bool_]]:
+    """Parts of a set of clips with one class each, {id: class}: which of its N clips are in each, (N,).
+
+    By what VGGSounder says of the clip's own class, and by the flags of the whole clip. Parts of no clip are left out.
+    """
+    rows = [(clips.get(clip), label) for clip, label in classes.items()]
+    parts: dict[str, list[bool]] = {
+        "audible and visible": [one is not None and one.labels.get(label) == "AV" for one, label in rows],
+        "audible, not visible": [one is not None and one.labels.get(label) == "A" for one, label in rows],
+        "visible, not audible": [one is not None and one.labels.get(label) == "V" for one, label in rows],
+        "class not confirmed": [one is not None and label not in one.labels for one, label in rows],
+        "a sound that is not visible": [one is not None and "A" in one.labels.values() for one, _ in rows],
+        "still picture": [one is not None and one.flags["static_image"] for one, _ in rows],
+        "voice-over": [one is not None and one.flags["voice_over"] for one, _ in rows],
+        "background music": [one is not None and one.flags["background_music"] for one, _ in rows],
+        "none of these flags": [one is not None and not any(one.flags.values()) for one, _ in rows],
+        "not in VGGSounder": [one is None for one, _ in rows],
+    }
+    return {name: np.array(inside) for name, inside in parts.items() if any(inside)}

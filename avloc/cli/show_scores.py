@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from avloc.cli.show import console, say, table
+from avloc.cli.show_sounds import show_hearing, show_sounding
 from avloc.naming import MESSAGE, brief, printable
 from avloc.options import Ask
 from avloc.percents import ends, map_title, mask_title, percent
@@ -38,23 +39,10 @@ def show_evaluated(
             columns = ["baseline", "metric", "baseline %", "difference", "95 % over videos"]
             table("on the same clips", columns, rows, right=(2, 3, 4))
         if one.sounding is not None:
-            _show_sounding(one.sounding)
+            show_sounding(one.sounding)
         if worst:
             show_worst(one.result, worst)
         say(f"{one.file}\n")
-
-
-def _show_sounding(found: dict[str, Any]) -> None:
-    rows = []
-    for kind, counts in found["kinds"].items():
-        right = counts["sounding"] if kind == "own" else counts["frames"] - counts["sounding"]
-        wrong = "missed" if kind == "own" else "false alarms"
-        errors = counts["frames"] - right
-        rows.append(
-            [kind, counts["frames"], counts["sounding"], f"{errors} {wrong}", percent(errors / counts["frames"])]
-        )
-    title = f"called sounding from {found['score']} {found['threshold']:.4g} on (`avloc calibrate`)"
-    table(title, ["heard with", "frames", "sounding", "errors", "%"], rows, right=(1, 2, 3, 4))
 
 
 def show_scoring(
@@ -82,31 +70,28 @@ def show_result(result: Any, title: str = "") -> None:
     for name, metric in result.metrics.items():
         of_blind = [percent(result.baselines[kind].get(name)) for kind in blind]
         rows.append([name, percent(metric.value), ends(metric.interval), *of_blind])
-    _filled("", ["metric", "%", f"95 % over {result.resampled}", *map(mask_title, blind)], rows)
+    if rows:
+        _filled("", ["metric", "%", f"95 % over {result.resampled}", *map(mask_title, blind)], rows)
     for groups, kind in ((result.per_class, "class"), (result.per_video, "video")):
         macro = {own_name(result.metrics, k): v for k, v in result.macro.get(f"by_{kind}", {}).items()}
         means = {k: v for k, v in macro.items() if k in result.metrics}
         if means and 1 < len(groups) < counts["evaluated"]:
             plural = "classes" if kind == "class" else "videos"
             say(f"mean over {len(groups)} {plural}: {', '.join(f'{k} {percent(v)}' for k, v in means.items())}")
+    if result.by_part:
+        _show_parts(result)
     show_hearing(result)
     notes(result.warnings)
 
 
-def show_hearing(result: Any) -> None:
-    """How well maps tell sounds that nothing in view makes, and sounding from silent objects; nothing without such."""
-    kinds = result.extra.get("negative_sound", {})
-    if kinds:
-        rows = [[k, v["clips"], percent(v["auroc"]), percent(v["false_alarm_rate"])] for k, v in kinds.items()]
-        columns = ["sound", "clips", "AUROC %", "false alarms %"]
-        table("sounds that nothing in view makes", columns, rows, right=(1, 2, 3))
-    told = result.extra.get("tells")
-    if told:
-        share, within = percent(told["value"]), told.get("ci95_by_video")
-        sure = f" [{percent(within[0])}, {percent(within[1])}]" if within else ""
-        print(
-            f"what sounds has the higher map in {share} %{sure} of {told['pairs']} pairs with a silent object (chance: 50)"
-        )
+def _show_parts(result: Any) -> None:
+    """What each part of the set gets; a clip may be in several."""
+    names = [own_name(result.metrics, name) for name in ("locacc", "auc", "ciou")]
+    rows = [
+        [part, row["clips"], *(percent(row[name]) for name in ("locacc", "auc", "ciou"))]
+        for part, row in result.by_part.items()
+    ]
+    table("by part of the set; a clip may be in several", ["part", "clips", *names], rows, right=(1, 2, 3, 4))
 
 
 def own_name(metrics: Mapping[str, Any], name: str) -> str:

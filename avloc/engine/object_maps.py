@@ -68,6 +68,9 @@ class ObjectMaps(Localizer):
     def fits(self, batch: Batch) -> Tensor | None:
         return self.stage.fits(batch)
 
+    def embed(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        return self.stage.embed(batch)
+
 
 def maps_of_objects(
     experiment: Experiment, run: Run, number: int, localizer: Localizer, temperature: float = 0.1

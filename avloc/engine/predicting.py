@@ -10,6 +10,7 @@ from torch import Tensor
 
 from avloc.annotations.truth import Truth
 from avloc.data.loader import Batch, Loader
+from avloc.data.parts import parts_of_store
 from avloc.data.plans import Plan
 from avloc.data.scenes import scenes_of, sounds_of
 from avloc.data.store import Store
@@ -76,6 +77,7 @@ def frames_to_score(store: Store, frames: str, seed: int, name: str) -> Frames:
         scenes=None if scenes is None else [scenes[clip] for clip in clips],
         sound=None if kinds is None else [kinds[clip] for clip in clips],
         votes=store.votes,
+        parts={part: inside[clips] for part, inside in parts_of_store(store).items()},
         name=name,
         sha256=store.fingerprint,
         **drawn,
@@ -92,8 +94,10 @@ def _rows_of(store: Store, plan: Plan) -> tuple[NDArray[np.int64], NDArray[np.in
     return rows[kept], kept
 
 
-def wrong_sounds(store: Store, plan: Plan, seed: int) -> Plan:
+def wrong_sounds(store: Store, plan: Plan, seed: int, in_view: NDArray[np.bool_] | None = None) -> Plan:
     """The same frames, each heard with a clip of another video none of whose classes sounds in its own.
+
+    in_view: (N, C), for each clip of the store further classes that must not sound, such as those of silent objects.
 
     Where every other video shares a class (two sources of few classes), any other video's. A clip whose sound nothing in view
     makes has no class, so its sound is not taken: it may be that of a class in view elsewhere.
@@ -108,9 +112,10 @@ def wrong_sounds(store: Store, plan: Plan, seed: int) -> Plan:
         of_video.setdefault(video, []).append(clip)
     heard = np.empty(len(plan), np.int64)
     for row, clip in enumerate(plan.clips):
-        kind = labels[clip].tobytes()
+        seen = labels[clip] if in_view is None else labels[clip] | in_view[clip]
+        kind = seen.tobytes()
         if kind not in apart:
-            apart[kind] = np.flatnonzero(own & ~(labels & labels[clip]).any(1))
+            apart[kind] = np.flatnonzero(own & ~(labels & seen).any(1))
         same = np.array(of_video[store.videos[clip]])
         choice = next((found for found in (apart[kind], everything) if len(found) > len(_places(found, same))), None)
         if choice is None:

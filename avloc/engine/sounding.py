@@ -9,9 +9,12 @@ from numpy.typing import NDArray
 
 from avloc.data.loader import Batch, Loader
 from avloc.data.plans import Plan
-from avloc.engine.calibration import Calibration
+from avloc.engine.calibration import Calibration, calibration_of
 from avloc.engine.collect import collect
+from avloc.engine.experiment import Experiment
 from avloc.engine.predicting import BATCH, Frames, Maps, wrong_sounds
+from avloc.engine.run import Run
+from avloc.engine.stages import weights_of
 from avloc.methods.base import Localizer
 
 
@@ -47,6 +50,24 @@ def sounding_of(
     if "wrong sound" in called:
         table["wrong sound"] = _counted(called["wrong sound"])
     return {"score": calibration.score, "threshold": calibration.threshold, "kinds": table}
+
+
+def counted_sounding(
+    experiment: Experiment,
+    run: Run,
+    localizer: Localizer,
+    number: int,
+    loader: Loader,
+    frames: Frames,
+    every: Mapping[str, Maps],
+) -> dict[str, Any] | None:
+    """The same by the run's calibration of a stage; None where it has none, or one of other weights."""
+    if not run.calibration.exists():
+        return None
+    calibration = calibration_of(run, number, weights_of(experiment, run, number, localizer))
+    if calibration is None:
+        return None
+    return sounding_of(calibration, localizer, loader, frames, every, experiment.seed)
 
 
 def _counted(sounding: NDArray[np.bool_]) -> dict[str, int]:

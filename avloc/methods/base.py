@@ -197,7 +197,11 @@ class Localizer(nn.Module):
         return None
 
     def fits(self, batch: Batch) -> Tensor | None:
-        """How well each frame as a whole fits its sound, (B,), higher is better; None where a method has no such figure."""
+        """How well each frame as a whole fits its sound, (B,), higher is better: the cosine of `embed`; None for none."""
+        return None if (both := self.embed(batch)) is None else (both[0] * both[1]).sum(1)
+
+    def embed(self, batch: Batch) -> tuple[Tensor, Tensor] | None:
+        """Unit vectors (B, C) of frames and of sounds in one space, neither depending on the other; None for none."""
         return None
 
     def locate_and_look(self, batch: Batch) -> tuple[Tensor, Tensor | None]:

@@ -84,9 +84,9 @@ class HardWay(Localizer):
     def place_features(self, batch: Batch) -> Tensor | None:
         return self.see(batch)
 
-    def fits(self, batch: Batch) -> Tensor | None:
-        """Cosine of the sound with the mean of all places."""
-        return (F.normalize(self.see(batch).mean((2, 3)), dim=1) * self.hear(batch)).sum(1)
+    def embed(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The mean of all places, and the sound."""
+        return F.normalize(self.see(batch).mean((2, 3)), dim=1), self.hear(batch)
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         heard = self.hear(replace(batch, sound=batch.sounds))

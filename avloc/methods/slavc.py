@@ -149,10 +149,10 @@ class Slavc(Localizer):
     def place_features(self, batch: Batch) -> Tensor | None:
         return self._seen_and_heard(self.online if self.maps == "online" else self.slow, batch)[0][0]
 
-    def fits(self, batch: Batch) -> Tensor | None:
-        """Cosine of the sound with the mean of all places, in the projection that says which sound a place fits."""
+    def embed(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The mean of all places, and the sound, in the projection that says which sound a place fits."""
         frames, sounds = self._seen_and_heard(self.online if self.maps == "online" else self.slow, batch)
-        return (F.normalize(frames[0].mean((2, 3)), dim=1) * sounds[0]).sum(1)
+        return F.normalize(frames[0].mean((2, 3)), dim=1), sounds[0]
 
     def look(self, batch: Batch) -> Tensor | None:
         """The object map on the scale of `locate`: its fixed range [0, 2.5] becomes [-1 / tau, 1 / tau]."""

@@ -209,12 +209,12 @@ class SslAlignment(Localizer):
     def place_features(self, batch: Batch) -> Tensor | None:
         return self.see(batch.frame).places
 
-    def fits(self, batch: Batch) -> Tensor | None:
-        """Cosine of the whole frame with the whole sound, as in the paper's retrieval; or with the mean of all places."""
+    def embed(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The whole frame and the whole sound, as in the paper's retrieval; or the mean of all places and the sound."""
         frame, sound = self.see(batch.frame), self.hear(batch.sound)
         if frame.whole is not None and sound.whole is not None:
-            return (frame.whole * sound.whole).sum(1)
-        return (F.normalize(frame.places.mean((2, 3)), dim=1) * sound.sound).sum(1)
+            return frame.whole, sound.whole
+        return F.normalize(frame.places.mean((2, 3)), dim=1), sound.sound
 
 
 STAGES = (SslAlignment,)

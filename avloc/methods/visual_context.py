@@ -127,10 +127,10 @@ class VisualContext(Localizer):
     def place_features(self, batch: Batch) -> Tensor | None:
         return F.normalize(self.visual(batch.frame).float(), dim=1)
 
-    def fits(self, batch: Batch) -> Tensor | None:
-        """Cosine of the sound with the mean of all places."""
+    def embed(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The mean of all places, and the sound."""
         seen = F.normalize(self.visual(batch.frame).float(), dim=1).mean((2, 3))
-        return (F.normalize(seen, dim=1) * self.hear(batch)).sum(1)
+        return F.normalize(seen, dim=1), self.hear(batch)
 
     def node_maps(self, batch: Batch) -> Tensor:
         """What each node of the reasoning module sees, without any sound: (K, B, 1, h, w); K is 0 without the module."""

@@ -5,14 +5,17 @@ from avloc.metrics.detection import detection_ap, max_f1, precision_recall
 from avloc.metrics.interactive import iauc, iiou
 from avloc.metrics.overlap import adaptive_ciou, adaptive_mask, ciou, ciou_of_counts, iou, mean_by_frame
 from avloc.metrics.precision import average_precision
-from avloc.metrics.segmentation import F_THRESHOLDS, best_f, f_curve, mask_iou
-from avloc.metrics.silence import auroc, false_alarm_rate, nsa
+from avloc.metrics.retrieval import median_rank, ranks, recall_at
+from avloc.metrics.segmentation import F_THRESHOLDS, best_f, class_scores, f_curve, mask_iou
+from avloc.metrics.silence import aoc, aoc_parts, auroc, false_alarm_rate, harmonic, nsa, universal_thresholds
 
 __all__ = [
     "F_THRESHOLDS",
     "THRESHOLDS",
     "adaptive_ciou",
     "adaptive_mask",
+    "aoc",
+    "aoc_parts",
     "auc",
     "auc_of_curve",
     "auc_parts",
@@ -21,18 +24,24 @@ __all__ = [
     "best_f",
     "ciou",
     "ciou_of_counts",
+    "class_scores",
     "detection_ap",
     "f_curve",
     "false_alarm_rate",
+    "harmonic",
     "iauc",
     "iiou",
     "iou",
     "mask_iou",
     "max_f1",
     "mean_by_frame",
+    "median_rank",
     "nsa",
     "precision_recall",
+    "ranks",
+    "recall_at",
     "success_curve",
     "success_rate",
     "successes",
+    "universal_thresholds",
 ]

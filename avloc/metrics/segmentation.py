@@ -1,4 +1,7 @@
-"""mIoU and F of AVSBench: masks of single frames, some of which are silent. OpenNLPLab/AVSBench@f7414af."""
+"""mIoU and F of AVSBench: masks of single frames, some of which are silent, and classes of pixels.
+
+OpenNLPLab/AVSBench@f7414af.
+"""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -50,3 +53,18 @@ def best_f(curves: ArrayLike) -> float:
     """The maximum over thresholds of the mean curve of some frames, (n, 255); 0 where all of them are silent (n = 0)."""
     found = np.asarray(curves, np.float64).reshape(-1, len(F_THRESHOLDS))
     return float(found.mean(axis=0).max()) if len(found) else 0.0
+
+
+def class_scores(predicted: ArrayLike, truth: ArrayLike, classes: int) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """IoU and F of each class in one frame, and which classes are in it: (C,) each, 0 for the others.
+
+    predicted, truth: (H, W), the class number of each pixel. A class that either of them has is in the frame.
+    F = 1.3 P R / (0.3 P + R), 0 where the two share no pixel. `calc_color_miou_fscore` of AVSBench.
+    """
+    given, real = np.asarray(predicted, np.int64).ravel(), np.asarray(truth, np.int64).ravel()
+    said, there, shared = (np.bincount(part, minlength=classes) for part in (given, real, real[given == real]))
+    inside = said + there > 0
+    with np.errstate(invalid="ignore"):
+        precision, recall = shared / said, shared / there
+        f = (1 + BETA2) * precision * recall / (BETA2 * precision + recall)
+        return np.nan_to_num(shared / (said + there - shared)), np.nan_to_num(f), inside

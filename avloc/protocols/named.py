@@ -5,11 +5,12 @@ from typing import Any
 from avloc.errors import ConfigError
 from avloc.naming import unknown
 from avloc.protocols.named_multi import MULTI
+from avloc.protocols.named_pixels import NEWER
 from avloc.protocols.named_single import SINGLE
 from avloc.protocols.protocol import Protocol, Rule
 from avloc.registry import outside
 
-PROTOCOLS: dict[str, Protocol] = {protocol.name: protocol for protocol in (*SINGLE, *MULTI)}
+PROTOCOLS: dict[str, Protocol] = {protocol.name: protocol for protocol in (*SINGLE, *MULTI, *NEWER)}
 
 
 def named(name: str) -> Protocol:

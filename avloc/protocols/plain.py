@@ -148,7 +148,7 @@ def _own_mask(protocol: Protocol, heat: Map, truth: Weights) -> NDArray:
 def judges_masks(protocol: Protocol) -> bool:
     """Whether the rule can judge maps of two values, masks: whether a map that is 1 exactly on the truth and 0 elsewhere
     is taken for what it is, be the truth small or large. Where pixels tie at the threshold, a rule may take all or none."""
-    if protocol.rule is not None or protocol.mask in ("own", "none") or protocol.unit == "batch":
+    if protocol.rule is not None or protocol.mask in ("own", "none") or protocol.unit in ("batch", "labels"):
         return True
     size = 64
     same = replace(protocol, size=size, ogl_alpha=1.0, mask="absolute" if protocol.mask == "best" else protocol.mask)
@@ -167,18 +167,20 @@ def truth_of_boxes(
     votes: int = 1,
     frames: int = 1,
     source: int = 0,
+    frame: tuple[int, int] | None = None,
 ) -> Weights:
     """The weight of each pixel (H, W), of boxes (M, 4) in fractions of the frame.
 
     xywh: (M, 4), the boxes as corner and extent where the file wrote them so.
     votes: how many boxes must agree on a pixel for its full weight.
     frames, source: on a wide canvas of so many frames the boxes lie in the frame of their source.
+    frame: width and height of the picture in pixels, for corners that are rounded in these.
     """
     height, width = canvas_size(protocol, frames)
     xyxy = boxes if xywh is None or protocol.boxes == "as-written" else xywh
     left = source * protocol.size if protocol.canvas == "wide" else 0
     weights = np.zeros((height, width))
-    for x0, y0, x1, y1 in pixel_corners(xyxy, protocol.corners, protocol.size, xywh):
+    for x0, y0, x1, y1 in pixel_corners(xyxy, protocol.corners, protocol.size, xywh, frame):
         weights[y0:y1, left + x0 : left + x1] += 1
     if protocol.truth == "counts":
         return weights

@@ -12,15 +12,19 @@ from avloc import metrics
 from avloc.annotations.truth import Truth
 from avloc.protocols import plain
 from avloc.protocols.normalise import top_pixels
+from avloc.protocols.plain_labels import of_labels
 from avloc.protocols.plain_matching import matched
+from avloc.protocols.plain_pictures import of_pictures, of_unions, picture_scores, union_scores
 from avloc.protocols.plain_pixels import of_pixels
+from avloc.protocols.plain_sounds import of_sounds
 from avloc.protocols.plain_units import Given, Maps, Scores, kept_clips, unit_map, unit_of, unit_truth, units
 from avloc.protocols.protocol import Protocol, canvas_size
-from avloc.protocols.units import units_of
+from avloc.protocols.units import truth_for, units_of
 
 
 def report(protocol: Protocol, given: Given, truth: Truth) -> dict[str, float]:
     """The numbers of the protocol's report, as fractions in [0, 1]; those that are not defined here are left out."""
+    truth = truth_for(protocol, truth)
     if protocol.lookup == "partner" and truth.partners is not None:
         truth = replace(truth.partners, name=truth.name)
     kept = kept_clips(protocol, given, truth)
@@ -28,6 +32,16 @@ def report(protocol: Protocol, given: Given, truth: Truth) -> dict[str, float]:
         return of_pixels(protocol, given, truth, kept)
     if protocol.unit == "batch":
         return of_batches(protocol, given, truth, kept)
+    if protocol.unit == "labels":
+        return of_labels(protocol, given, truth, kept)
+    if protocol.unit == "sounds":
+        return of_sounds(protocol, given, truth, kept)
+    if protocol.unit == "picture":
+        scores = picture_scores(protocol, given, truth, kept)
+        return of_scores(protocol, scores, given, truth, kept) | of_pictures(protocol, given, truth, scores)
+    if protocol.unit == "union":
+        scores, counts = union_scores(protocol, given, truth, kept)
+        return of_scores(protocol, scores, given, truth, kept) | of_unions(protocol, scores, counts)
     if protocol.unit == "greedy":
         return of_scores(protocol, matched(protocol, given, truth, kept), given, truth, kept)
     if protocol.mask != "best":

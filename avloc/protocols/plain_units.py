@@ -1,6 +1,6 @@
 """What a protocol scores one by one, plainly: which clips count, and the map, the truth and the scores of each unit."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -25,6 +25,8 @@ class Given:
     confidence: Floats | None = None  # (N,)
     named: bool = False  # whether the caller said which map is of which class
     missing: frozenset[int] = frozenset()  # clips without a prediction
+    #: maps (N, K, h, w) of the same frames with other sounds, by kind; NaN throughout where a clip has none
+    negatives: Mapping[str, Maps] = field(default_factory=dict)
 
 
 @dataclass
@@ -42,7 +44,7 @@ class Scores:
 def kept_clips(protocol: Protocol, given: Given, truth: Truth) -> list[int]:
     """The clips that count; those without a box (negatives) only where something is reported of them."""
     kept = []
-    silent = protocol.negatives == "zero" or {"ap", "auroc", "precision_all"} & set(protocol.report)
+    silent = protocol.negatives == "zero" or {"ap", "auroc", "precision_all", "tn_rate"} & set(protocol.report)
     for clip in range(len(truth)):
         classes = set(truth.box_class[truth.box_clip == clip].tolist())
         absent = protocol.missing == "drop" and clip in given.missing

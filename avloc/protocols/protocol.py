@@ -12,7 +12,7 @@ from avloc.protocols.normalise import MASK_RULES, NORMALISATIONS
 from avloc.protocols.resize import RESIZES
 
 CHOICES: dict[str, tuple[str, ...]] = {
-    "unit": ("auto", "clip", "source", "class", "greedy", "pixels", "batch"),
+    "unit": ("auto", "clip", "source", "class", "greedy", "pixels", "batch", "labels", "picture", "union", "sounds"),
     "aggregate": ("pooled", "frame"),
     "canvas": ("frame", "wide", "tall"),
     "resize": RESIZES,
@@ -42,6 +42,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "nsa_cut": (-_MOST, _MOST),
     "nsa_maps": (0, _MOST),
     "batch": (1, _MOST),
+    "padding": (0, _MOST),
 }
 
 
@@ -60,8 +61,9 @@ class Protocol:
     #: where it was read: paper or repository@commit
     source: str
     #: what is scored: the clip, each source, each class (of cluster or class maps), maps matched greedily to frames,
-    #: all pixels of a class, or batches of frames; auto is class where an assignment or class names are given, else
-    #: clip for one map, else source
+    #: all pixels of a class, batches of frames, the class of every pixel (labels), each clip at the size of its own
+    #: picture, the first boxes of all sources together (union), or clips with other sounds (sounds); auto is class
+    #: where an assignment or class names are given, else clip for one map, else source
     unit: str = "clip"
     #: whether a success is counted for each unit (pooled) or for the mean of a frame's units (frame)
     aggregate: str = "pooled"
@@ -113,6 +115,8 @@ class Protocol:
     nsa_skip: str = "first"
     #: frames in a batch, where a release takes its metrics batch by batch (unit batch)
     batch: int = 1
+    #: frames of a video to which a release pads shorter ones with background (unit labels); 0 pads none
+    padding: int = 0
     report: tuple[str, ...] = ("locacc", "auc", "ciou")
     #: axes that differ from the named protocol
     changed: tuple[str, ...] = ()

@@ -7,8 +7,8 @@ from dataclasses import replace
 from avloc.errors import ConfigError
 from avloc.protocols.protocol import Protocol
 
-#: metrics that any protocol with cIoU scores can report
-_ANY = ("ciou", "locacc", "auc", "precision_all", "ap", "max_f1", "auroc")
+#: metrics that any protocol with cIoU scores can report; tells where the truth marks silent objects
+_ANY = ("ciou", "locacc", "auc", "precision_all", "ap", "max_f1", "auroc", "tells")
 _AT = re.compile(r"^(ciou|iou|locacc)@(0?\.\d+|1(\.0+)?)$")
 
 

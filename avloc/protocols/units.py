@@ -1,14 +1,39 @@
 """What a protocol scores one by one: a clip, one of its sources, or one of the classes that sound in it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from avloc.annotations.truth import Truth
+from avloc.protocols.protocol import Protocol
 
 Ints = NDArray[np.int64]
+#: units of protocols that are judged by the pixels of what sounds, and never by boxes where there are masks
+OF_PIXELS = ("batch", "labels", "picture")
+
+
+def truth_for(protocol: Protocol, truth: Truth) -> Truth:
+    """The truth as the protocol is judged by it: by pixels, or by the boxes where a benchmark has both."""
+    if protocol.unit not in OF_PIXELS:
+        return replace(truth, masks=None, mask_class=None, boxed=False) if truth.boxed else truth
+    if protocol.unit == "batch" and truth.masks is None and (truth.labels is not None or truth.pictures is not None):
+        return replace(truth, masks=_foreground(truth, protocol.size)[:, None])
+    return truth
+
+
+def _foreground(truth: Truth, size: int) -> NDArray[np.bool_]:
+    """(N, h, w), everything that sounds in each clip."""
+    if truth.labels is not None:
+        return truth.labels > 0
+    assert truth.pictures is not None
+    masks = np.zeros((len(truth), size, size), bool)
+    for mask, picture in zip(masks, truth.pictures, strict=True):
+        full = picture.drawn().astype(np.uint8)
+        mask[:] = cv2.resize(full, (size, size), interpolation=cv2.INTER_NEAREST_EXACT) > 0
+    return masks
 
 
 @dataclass(frozen=True)

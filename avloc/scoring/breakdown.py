@@ -35,6 +35,7 @@ def breakdown(
     names = ["", *truth.classes]
     result.per_class = _table(scored.score, tuple(names[label + 1] for label in scored.label.tolist()))
     result.per_video = _table(score, tuple(truth.videos[number] for number in clip.tolist()))
+    result.by_part = {name: rows for name, inside in truth.parts.items() if (rows := _part(score, inside[clip]))}
     result.macro = {"by_class": _macro(result.per_class), "by_video": _macro(result.per_video)}
     if area is not None:
         result.by_size = _by_size(scored.score[area > 0], area[area > 0])
@@ -85,6 +86,11 @@ def _table(score: NDArray[np.float64], group: tuple[str, ...]) -> dict[str, dict
     areas = 0.5 * (rates[:, 1:] + rates[:, :-1]) @ np.diff(THRESHOLDS)
     columns = zip(names, clips.tolist(), means.tolist(), rates[:, 10].tolist(), areas.tolist(), strict=True)
     return {name: {"clips": n, "ciou": mean, "locacc": rate, "auc": area} for name, n, mean, rate, area in columns}
+
+
+def _part(score: NDArray[np.float64], inside: NDArray[np.bool_]) -> dict[str, Any]:
+    """Numbers of a part of the set; empty where none of its clips is scored."""
+    return _table(score[inside], ("part",) * int(inside.sum())).get("part", {})
 
 
 def _macro(table: dict[str, dict[str, Any]]) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """Heat maps and what came with them, brought into the order of the clips of a truth."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +13,7 @@ from avloc.naming import some
 from avloc.predicted_maps import refuse_channels_last
 from avloc.scoring.fast.measure import Given
 from avloc.scoring.fast.pooled_pixels import ends_of
+from avloc.scoring.pixel_inputs import known_kinds
 from avloc.scoring.task import Task
 
 
@@ -40,6 +41,7 @@ def task_of(
     object_maps: ArrayLike | None = None,
     videos: Sequence[str] | None = None,
     two_valued: NDArray[np.bool_] | None = None,
+    negative_maps: Mapping[str, ArrayLike] | None = None,
 ) -> Task:
     """What `score` was given, as one value; DataError says what does not fit together."""
     found = as_maps(maps)
@@ -61,7 +63,11 @@ def task_of(
         )
     named = assignment is not None or classes is not None
     masks = None if two_valued is None else _ordered(two_valued, place)
-    given = Given(ordered, table, sure, objects, ends_of(ordered[there]), named, masks)
+    others = {
+        kind: _ordered(as_maps(_as_many(f"maps of {kind}", maps, len(found))), place, np.nan)
+        for kind, maps in known_kinds(negative_maps or {}).items()
+    }
+    given = Given(ordered, table, sure, objects, ends_of(ordered[there]), named, masks, others)
     return Task(given, truth, there)
 
 

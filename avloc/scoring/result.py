@@ -47,6 +47,7 @@ class Result:
     per_class: dict[str, dict[str, Any]] = field(default_factory=dict)
     per_video: dict[str, dict[str, Any]] = field(default_factory=dict)
     by_size: dict[str, dict[str, Any]] = field(default_factory=dict)
+    by_part: dict[str, dict[str, Any]] = field(default_factory=dict)
     macro: dict[str, dict[str, float]] = field(default_factory=dict)
     baselines: dict[str, dict[str, float]] = field(default_factory=dict)
     curve: list[float] = field(default_factory=list)
@@ -100,6 +101,7 @@ class Result:
             "per_class": plain(self.per_class),
             "per_video": plain(self.per_video),
             "by_size": plain(self.by_size),
+            **({"by_part": plain(self.by_part)} if self.by_part else {}),
             "macro": plain(self.macro),
             "baselines": plain(self.baselines),
             "success_curve": plain(self.curve),

@@ -1,6 +1,6 @@
 """Protocol x predictions x truth -> Result. Arrays in, numbers out; no model, no torch, no files."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,9 +11,11 @@ from avloc.annotations.truth import Truth
 from avloc.errors import DataError
 from avloc.protocols.named import PROTOCOLS, as_protocol
 from avloc.protocols.protocol import Protocol, Rule, canvas_size
+from avloc.protocols.units import OF_PIXELS, truth_for
 from avloc.scoring.fast.measure import CHUNK
 from avloc.scoring.inputs import task_of
 from avloc.scoring.own_sizes import at_size, by_size, maps_of_own_sizes, masks_among
+from avloc.scoring.pixel_inputs import refuse_unfit
 from avloc.scoring.result import Result, Results
 from avloc.scoring.task import Task, count_clips
 from avloc.scoring.verdict import verdicts
@@ -33,6 +35,7 @@ def score(
     classes: Sequence[str] | None = None,
     confidence: ArrayLike | None = None,
     object_maps: ArrayLike | None = None,
+    negative_maps: Mapping[str, ArrayLike] | None = None,
     videos: Sequence[str] | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
@@ -48,6 +51,8 @@ def score(
     classes: (K,) names of the maps instead.
     confidence: (N,), for sets with silent clips.
     object_maps: (N, h, w), for object-guided localization.
+    negative_maps: maps of the same clips with other sounds, {"silence": (N, h, w), "noise": ..., "offscreen": ...}, in the
+        order of `maps`.
     videos: the video of each clip of the truth where its own are not to be used.
     resamples: of the bootstrap, 0 for no intervals.
     chunk: how many maps are looked at together; it changes no result.
@@ -58,6 +63,7 @@ def score(
         "classes": classes,
         "confidence": confidence,
         "object_maps": object_maps,
+        "negative_maps": negative_maps,
         "videos": videos,
     }
     results, left_out = _scored([as_protocol(protocol)], maps, truth, with_it, resamples, seed, chunk)
@@ -76,6 +82,7 @@ def score_all(
     classes: Sequence[str] | None = None,
     confidence: ArrayLike | None = None,
     object_maps: ArrayLike | None = None,
+    negative_maps: Mapping[str, ArrayLike] | None = None,
     videos: Sequence[str] | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
@@ -90,6 +97,7 @@ def score_all(
         "classes": classes,
         "confidence": confidence,
         "object_maps": object_maps,
+        "negative_maps": negative_maps,
         "videos": videos,
     }
     found, left_out = _scored(wanted, maps, truth, with_it, resamples, seed, chunk)
@@ -97,9 +105,16 @@ def score_all(
 
 
 def protocols_for(truth: Truth) -> list[Protocol]:
-    """All published protocols; those for pixel masks only where the truth has masks, since beside rules for boxes their
-    numbers would mislead."""
-    return [one for one in PROTOCOLS.values() if one.unit != "batch" or truth.masks is not None]
+    """All published protocols that are for such a truth: those of pixels only where it has them, since beside rules for
+    boxes their numbers would mislead; and none that needs the maps of other sounds."""
+    pixels = truth.masks is not None or truth.labels is not None or truth.pictures is not None
+    fits = {
+        "batch": pixels,
+        "labels": truth.labels is not None or truth.mask_class is not None,
+        "picture": truth.pictures is not None,
+        "sounds": False,
+    }
+    return [one for one in PROTOCOLS.values() if fits.get(one.unit, True)]
 
 
 def _scored(
@@ -127,13 +142,20 @@ def _scored(
 def _of_task(
     protocols: list[Protocol], task: Task, resamples: int, seed: int, chunk: int
 ) -> tuple[list[Result], dict[str, str]]:
-    fit, left_out = [], {}
-    for protocol in protocols:
-        try:
-            fit.append(resolve(protocol, task))
-        except DataError as error:
-            left_out[protocol.name] = str(error)
-    return verdicts(fit, task, resamples, seed, chunk), left_out
+    left_out: dict[str, str] = {}
+    found: dict[int, Result] = {}
+    by_boxes = [number for number, one in enumerate(protocols) if one.unit not in OF_PIXELS]
+    by_pixels = [[number] for number, one in enumerate(protocols) if one.unit in OF_PIXELS]
+    for numbers in (by_boxes, *by_pixels) if by_boxes else by_pixels:
+        own = replace(task, truth=truth_for(protocols[numbers[0]], task.truth))
+        fit: dict[int, Protocol] = {}
+        for number in numbers:
+            try:
+                fit[number] = resolve(protocols[number], own)
+            except DataError as error:
+                left_out[protocols[number].name] = str(error)
+        found |= zip(fit, verdicts(list(fit.values()), own, resamples, seed, chunk), strict=True)
+    return [found[number] for number in sorted(found)], left_out
 
 
 def resolve(protocol: Protocol, task: Task) -> Protocol:
@@ -148,7 +170,7 @@ def resolve(protocol: Protocol, task: Task) -> Protocol:
         protocol = replace(protocol, unit=unit)
     where = f"protocol {protocol.name}"
     if (
-        unit in ("clip", "pixels", "batch")
+        unit in ("clip", "pixels", "batch", "picture")
         and (amount > 1 or truth.mixed)
         and not (unit == "pixels" and task.given.named)
     ):
@@ -156,6 +178,7 @@ def resolve(protocol: Protocol, task: Task) -> Protocol:
         raise DataError(
             f"{where} scores {what}; here are {amount} maps a clip and {sources} sources; choose one for sources"
         )
+    refuse_unfit(protocol, task)
     if unit == "source" and amount != sources and not task.given.named:
         what = f"the predictions have {amount}, the truth {'up to ' if sources > 1 else ''}{sources}"
         raise DataError(f"{where} scores a map for each source; {what}: give as many, or `classes` (K names)")
@@ -170,11 +193,11 @@ def resolve(protocol: Protocol, task: Task) -> Protocol:
     if protocol.canvas == "tall" and truth.mixed and maps.shape[2] != sources * maps.shape[3]:
         shape = f"maps of {maps.shape[2]}x{maps.shape[3]}"
         raise DataError(f"{where} looks at {sources} frames one above the other; found {shape}")
-    if protocol.lookup == "partner" and (protocol.unit in ("greedy", "pixels", "batch") or truth.partners is None):
+    if protocol.lookup == "partner" and (protocol.unit not in ("clip", "source", "class") or truth.partners is None):
         raise DataError(
             f"{where}: lookup=partner needs clips mixed by a list of pairs, a row for each, and unit source"
         )
-    if protocol.rule is not None and unit in ("greedy", "pixels", "batch"):
+    if protocol.rule is not None and unit not in ("clip", "source", "class"):
         raise DataError(f"{where}: a rule of your own makes a mask of one map; unit {unit} is for published rules")
     if protocol.rule is None and protocol.mask == "own":
         raise DataError(f"{where}: mask=own is for a Protocol with a rule of your own; this one has none")

@@ -165,15 +165,15 @@ def detection_metrics(
         def both(drawn: Values) -> Values:
             return np.stack(detection_of_draws(sounds, right, sure, drawn), axis=1)
 
-        found = _of_draws(both, len(sure), names, resamples, seed)
+        found = of_draws(both, len(sure), names, resamples, seed)
         values = {name: one for name, one in zip(("ap", "max_f1"), found, strict=True) if name in wanted}
     if "auroc" in wanted and sounds.any() and not sounds.all():
-        (of_draws,) = _of_draws(_auroc_of_draws(sure, sounds), len(sure), names, resamples, seed)
-        values["auroc"] = replace(of_draws, value=auroc(sure, sounds))
+        (found_auroc,) = of_draws(_auroc_of_draws(sure, sounds), len(sure), names, resamples, seed)
+        values["auroc"] = replace(found_auroc, value=auroc(sure, sounds))
     return values
 
 
-def _of_draws(
+def of_draws(
     statistic: Callable[[Values], Values], clips: int, videos: Sequence[str], resamples: int, seed: int
 ) -> list[Metric]:
     """Each column of a statistic of drawn clips, with intervals over clips and, where clips share videos, over videos."""

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from avloc.annotations.truth import Truth
 from avloc.naming import some
+from avloc.protocols import plain_units
 from avloc.protocols.named import PROTOCOLS
 from avloc.protocols.plain import judges_masks
 from avloc.protocols.protocol import Protocol
@@ -45,6 +46,13 @@ class Task:
         return int(sources.max()) + 1 if len(sources) else 1
 
     @property
+    def plainly(self) -> plain_units.Given:
+        """The maps as the plain definitions take them."""
+        own = self.given
+        missing = frozenset(np.flatnonzero(~self.found).tolist())
+        return plain_units.Given(own.maps, own.table, own.objects, own.confidence, own.named, missing, own.negatives)
+
+    @property
     def of_partners(self) -> "Task":
         """The same maps beside the boxes of each clip's partner."""
         truth = self.truth
@@ -72,10 +80,12 @@ def count_clips(protocol: Protocol, task: Task) -> tuple[dict[str, Any], Ints, l
             dropped[f"not {protocol.level} classes"] = int(wrong.sum())
         keep &= ~wrong
     negatives = int((keep & ~sounding).sum())
-    if negatives and protocol.negatives == "zero":
+    if negatives and protocol.unit == "labels":
+        pass  # a frame of nothing but background is like any other
+    elif negatives and protocol.negatives == "zero":
         how = "a right silence scores 1" if protocol.unit == "batch" else "they score 0 and count"
         warnings.append(f"{negatives} clips have no box; {how}, as in the release")
-    elif negatives and not {"ap", "auroc", "precision_all"} & set(protocol.report):
+    elif negatives and not {"ap", "auroc", "precision_all", "tn_rate"} & set(protocol.report):
         dropped["no box"] = negatives
         keep &= sounding
     counts: dict[str, Any] = {

@@ -7,43 +7,48 @@ from numpy.typing import NDArray
 
 from avloc.annotations.truth import Truth
 from avloc.protocols.resize import resize
-from avloc.statistics import bootstrap_ratios
+from avloc.scoring.summary import Ratio
 
 SIZE = 224  # px, at which maps are looked at
 Maps = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 
-def tells(
-    maps: Maps, truth: Truth, kept: Ints, table: NDArray[np.bool_] | None = None, resamples: int = 0, seed: int = 0
-) -> dict[str, Any]:
+def tells(maps: Maps, truth: Truth, kept: Ints, table: NDArray[np.bool_] | None = None) -> dict[str, Any]:
     """Of all pairs of a sounding and a silent object of one clip the share in which the map (N, 1, h, w) is higher, in the
     mean over its box, at the one that sounds; equal counts half, so chance is 0.5. Empty where there is no such pair.
 
     Of class maps (N, K, h, w), of which `table` (C, K) says which are of which class, each object is looked at in the map of
     its own class: a dog that sounds should have more of a dog's map than the cat that is silent has of a cat's. An object
-    without a class has the highest of all maps. Intervals are of draws of videos.
+    without a class has the highest of all maps.
     """
+    found = told_pairs(maps, truth, kept, table)
+    return {} if found is None else {"value": found.value, "pairs": int(found.bottom.sum()), "chance": 0.5}
+
+
+def told_pairs(maps: Maps, truth: Truth, kept: Ints, table: NDArray[np.bool_] | None = None) -> Ratio | None:
+    """The same as a ratio of sums over clips: pairs told rightly, and pairs. None where there is no pair."""
     if truth.silent_boxes is None or truth.silent_clip is None or (maps.shape[1] != 1 and table is None):
-        return {}
+        return None
     silent_class = np.full(len(truth.silent_clip), -1) if truth.silent_class is None else truth.silent_class
-    right, pairs = np.zeros(len(truth.ids)), np.zeros(len(truth.ids))
+    right, pairs = np.zeros(len(truth)), np.zeros(len(truth))
+    sounding, silent = _by_clip(truth.box_clip), _by_clip(truth.silent_clip)
     for clip in np.intersect1d(np.intersect1d(truth.box_clip, truth.silent_clip), kept).tolist():
-        sounding, silent = truth.box_clip == clip, truth.silent_clip == clip
-        pairs[clip] = sounding.sum() * silent.sum()
+        pairs[clip] = len(sounding[clip]) * len(silent[clip])
         if not np.isfinite(maps[clip]).all():
             continue
-        full = resize(maps[clip], SIZE, SIZE)
-        loud = _levels(full, truth.boxes[sounding], truth.box_class[sounding], table)
-        quiet = _levels(full, truth.silent_boxes[silent], silent_class[silent], table)
-        higher, level = loud[:, None] > quiet, loud[:, None] == quiet
-        right[clip] = float(higher.sum() + level.sum() / 2)
-    if not pairs.sum():
-        return {}
-    found: dict[str, Any] = {"value": float(right.sum() / pairs.sum()), "pairs": int(pairs.sum()), "chance": 0.5}
-    if resamples:
-        within = bootstrap_ratios(right, pairs, truth.videos, resamples, seed)[0]
-        found["ci95_by_video"] = [float(within[0]), float(within[1])]
+        full, one, other = resize(maps[clip], SIZE, SIZE), sounding[clip], silent[clip]
+        loud = _levels(full, truth.boxes[one], truth.box_class[one], table)
+        quiet = _levels(full, truth.silent_boxes[other], silent_class[other], table)
+        right[clip] = (loud[:, None] > quiet).sum() + (loud[:, None] == quiet).sum() / 2
+    return Ratio(float(right.sum() / pairs.sum()), right, pairs) if pairs.any() else None
+
+
+def _by_clip(clips: NDArray[np.int64]) -> dict[int, list[int]]:
+    """Which boxes each clip has."""
+    found: dict[int, list[int]] = {}
+    for place, clip in enumerate(clips.tolist()):
+        found.setdefault(clip, []).append(place)
     return found
 
 

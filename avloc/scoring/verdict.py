@@ -19,11 +19,14 @@ from avloc.scoring.fast.truth_masks import DrawnTruth
 from avloc.scoring.negatives import map_confidence, negative_sound
 from avloc.scoring.own_rule import measure_by_own_rule
 from avloc.scoring.result import Metric, Result
-from avloc.scoring.summary import Scored, detection_metrics, ratios, with_intervals
+from avloc.scoring.summary import Ratio, Scored, detection_metrics, ratios, with_intervals
 from avloc.scoring.task import Ints, OddMaps, Task, count_clips, count_odd_maps, result_of, scored_units
-from avloc.scoring.tells import tells
+from avloc.scoring.tells import told_pairs
 from avloc.scoring.verdict_frames import frames_verdict
+from avloc.scoring.verdict_labels import labels_verdict
 from avloc.scoring.verdict_other import GreedyVerdicts, pixels_verdict
+from avloc.scoring.verdict_pictures import pictures_verdict, union_verdict
+from avloc.scoring.verdict_sounds import sounds_verdict
 
 
 def verdicts(protocols: list[Protocol], task: Task, resamples: int, seed: int, chunk: int) -> list[Result]:
@@ -36,6 +39,14 @@ def verdicts(protocols: list[Protocol], task: Task, resamples: int, seed: int, c
             results[number] = matched.verdict(protocol)
         elif protocol.unit == "batch":
             results[number] = frames_verdict(protocol, task, resamples, seed, chunk)
+        elif protocol.unit == "labels":
+            results[number] = labels_verdict(protocol, task, resamples, seed, chunk)
+        elif protocol.unit == "picture":
+            results[number] = pictures_verdict(protocol, task, resamples, seed, chunk)
+        elif protocol.unit == "union":
+            results[number] = union_verdict(protocol, task, resamples, seed, chunk)
+        elif protocol.unit == "sounds":
+            results[number] = sounds_verdict(protocol, task, resamples, seed)
         elif protocol.unit == "pixels":
             results[number] = pixels_verdict(protocol, task, resamples, seed, chunk)
         else:
@@ -63,6 +74,7 @@ def _units(
     drawn = DrawnTruth(truth, units, frames)
     measuring = Measuring(drawn, given, unit, todo, chunk)
     blinds: dict[tuple, Any] = {}
+    pairs: dict[bytes, Ratio | None] = {}
     results = []
     for protocol, measured in zip(protocols, _measured(protocols, measuring), strict=True):
         counts, kept, warnings = count_clips(protocol, task)
@@ -84,9 +96,15 @@ def _units(
         if "best" in extra:
             metrics = _with_best_cuts(metrics, extra["best"])
         silent = _negative_sound(scored, truth, kept)
-        told = tells(given.maps, truth, kept, given.table, resamples, seed)
-        extra |= ({"negative_sound": silent} if silent else {}) | ({"tells": told} if told else {})
+        if kept.tobytes() not in pairs:
+            pairs[kept.tobytes()] = told_pairs(given.maps, truth, kept, given.table)
+        told = pairs[kept.tobytes()]
+        extra |= {"negative_sound": silent} if silent else {}
         result = result_of(protocol, task, counts, metrics, warnings, extra)
+        if told is not None:
+            result.metrics |= with_intervals({"tells": told}, truth.videos, resamples, seed)
+            about = {"pairs": int(told.bottom.sum()), "chance": 0.5}
+            result.extra["tells"] = result.metrics["tells"].to_json() | about
         result.baselines = baseline_metrics(protocol, scored, blind, given.maps.shape[1])
         pixels = protocol.size**2 * frames
         if protocol.pixel_ap == "pooled" and len(chosen):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from avloc.options import Config, Metrics, Resamples, RunFolder, Set, verb
+from avloc.options import Config, Metrics, Negatives, Resamples, RunFolder, Set, verb
 from avloc.progress import Progress, untold
 
 if TYPE_CHECKING:
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("avloc.evaluate")
 
+#: what is asked for by this name is no metric of the protocol, but of the method's vectors
+RETRIEVAL = "retrieval"
 #: which maps are kept as predictions, and what is added to the name of the set
 KEPT = {"model": "", "wrong sound": ".wrong-sound", "stage one": ".stage1"}
 
@@ -83,6 +85,7 @@ def evaluate(
     set: Set = (),
     sets: Annotated[Sequence[str] | None, "score only this test set of the run; may be repeated; default: all"] = None,
     metric: Metrics = None,
+    negatives: Negatives = None,
     resamples: Resamples = 2000,
     progress: Progress | None = None,
 ) -> Evaluated:
@@ -118,24 +121,30 @@ def evaluate(
     found, tell = {}, progress or untold
     for number, name in enumerate(wanted):
         tell(number, len(wanted), name)
-        found[name] = _evaluate_set(experiment, where, name, metric, resamples)
+        found[name] = _evaluate_set(experiment, where, name, metric, resamples, negatives or ())
     tell(len(wanted), len(wanted), "")
     write_model_card(experiment, where)
     return Evaluated(where.path, found)
 
 
-def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | None, resamples: int) -> SetResult:
+def _evaluate_set(
+    experiment: Any, run: Any, name: str, metric: Sequence[str] | None, resamples: int, negatives: Sequence[str]
+) -> SetResult:
     from avloc.engine.class_maps import class_table, refuse_other_classes, table_of_names
     from avloc.engine.comparing import selected
     from avloc.engine.experiment import device_of
     from avloc.engine.object_maps import maps_of_objects
+    from avloc.engine.other_sounds import maps_of_other_sounds
     from avloc.engine.predicting import frames_to_score
+    from avloc.engine.retrieval import retrieval_of
+    from avloc.engine.sounding import counted_sounding
     from avloc.engine.stages import load_stage
     from avloc.engine.stores import open_test
     from avloc.engine.testing import loader_of, maps_of_all, see_and_hear
     from avloc.files import write_json
     from avloc.predictions import write_predictions
     from avloc.protocols import named
+    from avloc.scoring.of_predictions import with_other_sounds
 
     test = experiment.evaluate[name]
     number = experiment.number_of(test.stage)
@@ -154,6 +163,7 @@ def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | 
     names = localizer.map_names
     shown = table_of_names(localizer, store) if names is not None and table is None else table
     every = maps_of_all(experiment, run, localizer, number, loader, frames)
+    others = maps_of_other_sounds(localizer, loader, frames.plan, negatives, experiment.seed)
     refuse_other_classes(every["model"], table, localizer, store, test)
     kept = {**KEPT, localizer.looks: ".deaf"}
     for variant, maps in every.items():
@@ -167,23 +177,31 @@ def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | 
                 maps,
                 classes=names if names is not None and len(names) == maps.shape[1] else None,
                 assignment=assignment,
+                negative_maps=others if variant == "model" else None,
                 attributes={**_about(experiment, test, number), "variant": variant},
             )
     scored = {
         variant: _score(protocol, maps, frames, table, resamples, experiment.seed) for variant, maps in every.items()
     }
     result = scored.pop("model")
-    selected(result.metrics, metric)  # refuses a metric that this protocol does not report
+    if others:
+        with_other_sounds([result], every["model"], frames.truth, {"negative_maps": others, "seed": experiment.seed})
+    wanted = None if metric is None else [name for name in metric if name != RETRIEVAL]
+    if metric is not None and RETRIEVAL in metric:
+        result.extra[RETRIEVAL] = retrieval_of(localizer, loader, frames, resamples, experiment.seed)
+    kept_metrics = (
+        {} if wanted == [] and metric else selected(result.metrics, wanted)
+    )  # refuses what it does not report
     comparisons = {
         variant: Comparison(other.metrics, _differences(result, other, resamples, experiment.seed))
         for variant, other in scored.items()
     }
     file = run.results / f"{name}.{protocol.name.replace(':', '.')}.json"
-    heard = _heard(experiment, run, localizer, number, loader, frames, every)
+    heard = counted_sounding(experiment, run, localizer, number, loader, frames, every)
     found = SetResult(name, number, result, comparisons, run.predictions / f"{name}.h5", file, heard)
     run.refuse_moved()
     write_json(file, found.to_json())  # with all of its metrics, whichever of them are asked for now
-    result.metrics = selected(result.metrics, metric)
+    result.metrics = kept_metrics
     for variant, one in comparisons.items():
         comparisons[variant] = Comparison(_only(one.metrics, result.metrics), _only(one.difference, result.metrics))
     return found
@@ -191,23 +209,6 @@ def _evaluate_set(experiment: Any, run: Any, name: str, metric: Sequence[str] | 
 
 def _only(values: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
     return {name: values[name] for name in names if name in values}
-
-
-def _heard(
-    experiment: Any, run: Any, localizer: Any, number: int, loader: Any, frames: "Frames", every: "dict[str, Maps]"
-) -> dict[str, Any] | None:
-    """By the run's calibration: of the frames with their own sound, with each kind that nothing in view makes, and with that
-    of another video, how many count as sounding."""
-    from avloc.engine.calibration import calibration_of
-    from avloc.engine.sounding import sounding_of
-    from avloc.engine.stages import weights_of
-
-    if not run.calibration.exists():
-        return None
-    calibration = calibration_of(run, number, weights_of(experiment, run, number, localizer))
-    if calibration is None:
-        return None
-    return sounding_of(calibration, localizer, loader, frames, every, experiment.seed)
 
 
 def _score(protocol: Any, maps: "Maps", frames: "Frames", table: Any, resamples: int, seed: int) -> "Result":

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from avloc.options import Ask, Metrics, Resamples, verb
+from avloc.options import Ask, Metrics, Negatives, Resamples, verb
 
 if TYPE_CHECKING:
     from avloc.annotations import Truth
@@ -59,6 +59,7 @@ def evaluate_predictions(
         Ask(name="--axis"),
     ] = None,
     metric: Metrics = None,
+    negatives: Negatives = None,
     ids: Annotated[Path | None, "score only the clips in this list, one id per line"] = None,
     val_ids: Annotated[Path | None, "clips on which a threshold is chosen; only the others are scored"] = None,
     music_boxes: Annotated[
@@ -76,13 +77,14 @@ def evaluate_predictions(
     from avloc.errors import ConfigError, DataError
     from avloc.predicted_ids import of_pairs, under_ids_of
     from avloc.predictions import read_predictions
-    from avloc.scoring import score_all
+    from avloc.scoring.of_predictions import refuse_without_sounds, score_predictions
     from avloc.scoring.score_maps import protocols_for
 
     if (truth is None) == (benchmark is None or annotations is None):
         raise ConfigError("give --benchmark NAME with --annotations PATH, or --truth FILE (one of the two)")
     real = _truth(benchmark, annotations, truth, ids)
     given = of_pairs(read_predictions(predictions), real)
+    refuse_without_sounds(given, negatives or (), predictions)
     given = under_ids_of(given, real, predictions.name, ids is None, strict)
     names = [one.name for one in protocols_for(real)] if protocol == "all" else [protocol or _default(benchmark)]
     chosen, unable = [], {}
@@ -98,9 +100,7 @@ def evaluate_predictions(
         raise ConfigError(f"--metric {','.join(metric or ())}: no protocol can report it")
     if val_ids is not None:
         chosen, real = _tuned(chosen, given, real, val_ids)
-    results, left_out = score_all(
-        _maps(given), real, protocols=chosen, **_rest(given, real), resamples=resamples, seed=seed
-    )
+    results, left_out = score_predictions(chosen, given, real, negatives or (), resamples, seed)
     if not results:
         raise DataError(next(iter(left_out.values())))
     left_out = unable | left_out
@@ -117,25 +117,6 @@ def evaluate_predictions(
 
         write_json(out, found.to_json())
     return found
-
-
-def _maps(given: "Predictions") -> Any:
-    return given.maps if given.sized is None else given.sized
-
-
-def _rest(given: "Predictions", truth: "Truth") -> dict[str, Any]:
-    """What came with the maps; the rows of an assignment stand for the classes in alphabetical order."""
-    table = given.assignment
-    if table is not None and len(table) == len(truth.classes):
-        rows = sorted(truth.classes)
-        table = table[[rows.index(name) for name in truth.classes]]
-    return {
-        "ids": given.ids,
-        "classes": given.classes,
-        "confidence": given.confidence,
-        "object_maps": given.object_maps,
-        "assignment": table,
-    }
 
 
 def _truth(benchmark: str | None, annotations: Path | None, truth: Path | None, ids: Path | None) -> "Truth":
@@ -193,6 +174,7 @@ def _defined(results: "dict[str, Result]", left_out: dict[str, str]) -> "tuple[d
 
     found = {}
     for name, result in results.items():
+        result.metrics = {metric: one for metric, one in result.metrics.items() if metric in result.protocol.report}
         absent = [metric for metric in result.protocol.report if metric not in result.metrics]
         why = f"{', '.join(absent)}: not defined here, for want of silent clips, scenes, or maps of classes"
         if result.metrics:
@@ -214,6 +196,7 @@ def _tuned(
     from avloc.annotations.files import id_list
     from avloc.errors import DataError
     from avloc.scoring import score
+    from avloc.scoring.of_predictions import maps_of, with_maps
 
     validation = restrict(truth, id_list(val_ids), str(val_ids))
     kept = [number for number, name in enumerate(truth.ids) if name not in set(validation.ids)]
@@ -222,7 +205,7 @@ def _tuned(
     tuned = []
     for protocol in protocols:
         if protocol.mask == "best":
-            found = score(protocol, _maps(given), validation, **_rest(given, validation), resamples=0)
+            found = score(protocol, maps_of(given), validation, **with_maps(given, validation), resamples=0)
             protocol = protocol.with_axes(mask="absolute", cut=found.extra["cuts"]["auc"])
         tuned.append(protocol)
     return tuned, truth.take(kept)

@@ -409,7 +409,7 @@ def test_every_benchmark_is_described():
     names = (
         "vggss vggss-extended vggsound-single vggsound-duet vggsound-instruments vggsound-instruments-multi "
         "flickr-soundnet flickr-soundnet-extended music-solo music-duet dsol-solo dsol-duet dsol-synthetic "
-        "audioset-instrument ave is3 vpo-ss vpo-ms avsbench-s4 avsbench-ms3"
+        "audioset-instrument ave is3 vpo-ss vpo-ms avsbench-s4 avsbench-ms3 avss avatar"
     )
     assert set(BENCHMARKS) == set(names.split())
     assert all(one.title and one.needs and one.ids and one.origin for one in BENCHMARKS.values())

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from avloc.annotations.files import id_list
-from avloc.annotations.vggsounder import choose, is_sounder, read_sounder
+from avloc.annotations.reading import read_benchmark
+from avloc.annotations.vggsounder import choose, is_sounder, parts_of, read_sounder
 from avloc.errors import DataError
 from tests.data.making import ANNOTATIONS
 
@@ -35,6 +36,36 @@ def test_a_clip_has_all_of_its_labels_and_flags(tmp_path):
         "background_music": True,
         "voice_over": False,
     }
+
+
+def test_clips_of_one_class_are_split_by_what_is_heard_and_seen_of_it(tmp_path):
+    classes = {
+        "aaaaaaaaaaa_000010": "male singing",
+        "bbbbbbbbbbb_000010": "dog barking",
+        "ccccccccccc_000010": "owl",
+        "d": "owl",
+    }
+    found = parts_of(read_sounder(table(tmp_path / "v.csv", *ROWS)), classes)
+    assert {name: inside.tolist() for name, inside in found.items()} == {
+        "audible and visible": [False, True, False, False],
+        "audible, not visible": [True, False, False, False],
+        "class not confirmed": [False, False, True, False],
+        "a sound that is not visible": [True, False, False, False],
+        "still picture": [False, False, True, False],
+        "voice-over": [False, True, False, False],
+        "background music": [True, False, False, False],
+        "not in VGGSounder": [False, False, False, True],
+    }
+
+
+def test_the_published_table_splits_vgg_ss_as_counted():
+    if not ANNOTATIONS.is_dir():
+        pytest.skip(f"{ANNOTATIONS} is not there")
+    found = {name: int(inside.sum()) for name, inside in read_benchmark("vggss", ANNOTATIONS / "vggss").parts.items()}
+    assert found["audible and visible"] == 3799 and found["audible, not visible"] == 594
+    assert (found["visible, not audible"], found["class not confirmed"], found["not in VGGSounder"]) == (56, 660, 49)
+    assert (found["still picture"], found["voice-over"], found["background music"]) == (294, 664, 708)
+    assert found["a sound that is not visible"] == 2219
 
 
 def test_flags_are_read_as_any_program_writes_them(tmp_path):

@@ -151,7 +151,7 @@ def test_benchmarks_are_listed(folder):
     assert re.search(r"music-solo +2124 +not there", found.stdout)
     assert max(map(len, invoke("benchmarks").stdout.splitlines())) <= 200
     assert "xmin, ymin, xmax, ymax" in invoke("benchmarks", "vggss").stdout
-    assert len(json.loads(invoke("benchmarks", "--json").stdout)) == 20
+    assert len(json.loads(invoke("benchmarks", "--json").stdout)) == 22
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,17 @@ def store(tree, tmp_path_factory) -> Store:
     return prepare(tree, tmp_path_factory.mktemp("stores") / "s")
 
 
+def test_a_run_is_scored_by_the_scenarios_that_the_store_tells(store):
+    truth = frames_to_score(store.split("all"), "all", 0, "avatar").truth
+    found = {
+        task: [name for name, inside in zip(truth.ids, own, strict=True) if inside] for task, own in truth.parts.items()
+    }
+    assert {task: len(names) for task, names in found.items()} == {
+        "Single-Sound": 1, "Mixed-Sound": 1, "Multi-Entity": 1, "Off-Screen": 2,
+    }  # fmt: skip
+    assert found["Single-Sound"][0].endswith("00015")
+
+
 def test_the_polygon_of_the_published_rule_fills_twelve_pixels(tmp_path):
     """Coordinates are cut to whole pixels and the edge is part of the mask; both examples mark 12 pixels."""
     annotate(tmp_path, 1, [thing("Single-Sound", segmentation=[[1.9, 1.2, 5.9, 1.7, 3.1, 4.8]])], size=(8, 8))

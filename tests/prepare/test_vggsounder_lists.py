@@ -7,6 +7,7 @@ import pytest
 
 import avloc
 from avloc import Store
+from avloc.data.parts import parts_of_store
 from avloc.errors import DataError
 from tests.annotations.test_vggsounder import ROWS, table
 from tests.commands import printed
@@ -40,6 +41,9 @@ def test_a_folder_has_each_clip_once_with_all_that_is_heard(videos, tmp_path):
     rows = {row["id"]: row["vggsounder"] for row, _ in part.lines()}
     assert rows["ccccccccccc_000010"]["visible"] == ["bird chirping, tweeting"]
     assert rows["aaaaaaaaaaa_000010"]["background_music"] is True
+    parts = parts_of_store(part)
+    assert parts["background music"].tolist() == [True, False, False]
+    assert parts["a sound that is not visible"].tolist() == [True, False, False]
 
 
 def test_vggsound_finds_the_table_by_its_name(videos, tmp_path):

@@ -62,6 +62,45 @@ def masks_of(seed: int):
     return truth_of([[]] * CLIPS, classes=("a", "b", "c"), masks=masks, mask_class=rng.integers(0, 3, (CLIPS, 2)))
 
 
+def labels_of(seed: int, numbers: bool):
+    """The class of every pixel of clips of three videos, and maps of class numbers or of scores; odd ones among them."""
+    rng = np.random.default_rng(seed)
+    truth = boxes_of(seed)
+    truth.labels = rng.integers(0, 5, (CLIPS, 20, 20)).astype(np.uint8)
+    truth.ids = [f"v2/{n // 5}/{n % 5}" for n in range(CLIPS)]
+    truth.labels[3] = 0
+    maps = rng.integers(0, 5, (CLIPS, 1, 14, 14)) if numbers else rng.standard_normal((CLIPS, 5, 14, 14)).round(1)
+    maps = maps.astype(np.float32)
+    maps[4, 0, 0, 0], maps[5, 0, 2, 2], maps[6, 0, 3, 3] = np.nan, 0.5, 5
+    return maps, truth, {} if numbers else {"classes": ["c", "background", "a", "d", "b"]}
+
+
+class Picture:
+    """Pixels at the size of a picture of its own; some mark nothing."""
+
+    def __init__(self, seed: int):
+        self.seed = seed
+
+    def drawn(self):
+        rng = np.random.default_rng(self.seed)
+        return rng.random((rng.integers(8, 40), rng.integers(8, 40))) < (0 if self.seed % 6 == 5 else 0.4)
+
+
+def pictures_of(seed: int):
+    truth = boxes_of(seed)
+    parts = {"Single-Sound": np.arange(CLIPS) % 2 == 0, "Multi-Entity": np.arange(CLIPS) % 3 == 0}
+    truth.pictures, truth.parts = [Picture(clip) for clip in range(CLIPS)], parts
+    truth.picture_sizes = np.random.default_rng(seed).integers(20, 500, (CLIPS, 2))
+    return truth
+
+
+def other_sounds(seed: int):
+    """Odd maps of each kind of sound, one of which has none of a clip."""
+    found = {kind: odd_maps(1, 14, 14, seed + n, 0.5) for n, kind in enumerate(("silence", "noise", "offscreen"))}
+    found["silence"][0] = np.nan
+    return found
+
+
 RNG = np.random.default_rng(0)
 OBJECTS = np.abs(RNG.standard_normal((CLIPS, 7, 7))).astype(np.float32)
 SETS = {
@@ -80,6 +119,10 @@ SETS = {
     "class names": (odd_maps(4, 14, 14, 13), boxes_of(13, sources=2), {"classes": ["c", "a", "z", "b"]}),
     "one map, pixel masks": (odd_maps(1, 14, 14, 15), masks_of(15), {}),
     "pixel masks": (odd_maps(2, 14, 14, 14), masks_of(14), {}),
+    "class numbers": labels_of(16, numbers=True),
+    "scores of classes": labels_of(17, numbers=False),
+    "pictures of their own sizes": (odd_maps(1, 14, 14, 18), pictures_of(18), {}),
+    "other sounds": (odd_maps(1, 14, 14, 19), boxes_of(19), {"negative_maps": other_sounds(20)}),
 }  # fmt: skip
 
 
@@ -98,7 +141,7 @@ def test_the_fast_half_of_scoring_gives_what_the_plain_definition_says(kind):
         found = score(protocol, maps, truth, resamples=0, **more)
         missing = frozenset(np.flatnonzero(~task.found).tolist())
         own = task.given
-        given = Given(own.maps, own.table, own.objects, own.confidence, own.named, missing)
+        given = Given(own.maps, own.table, own.objects, own.confidence, own.named, missing, own.negatives)
         expected = plain_report.report(protocol, given, truth)
         assert set(found.metrics) == set(expected), name
         for metric, value in expected.items():

@@ -286,3 +286,42 @@ def test_published_figures_stand_alone():
     assert duet.rows[-1].cells[("nsa", "published, paper's own split and rule")].value == "83.1"
     with pytest.raises(ConfigError, match="nothing to show"):
         leaderboard(benchmark="ave")
+
+
+def test_other_sounds_come_with_a_file_and_stand_beside_any_protocol(vggss):
+    right = np.zeros((len(CLIPS), 14, 14), np.float32)
+    right[:, :, :7] = 1
+    others = {"silence": right * 0.1, "offscreen": right}
+    write_predictions(vggss / "p.h5", CLIPS, right, negative_maps=others)
+    found = evaluate_predictions(vggss / "p.h5", "vggss", vggss, negatives=["silence", "offscreen"], resamples=0)
+    (result,) = found.results.values()
+    kinds = result.extra["negatives"]["kinds"]
+    assert result.protocol.name == "ez-vsl" and set(kinds) == {"silence", "offscreen"}
+    assert (kinds["silence"]["auroc"], kinds["offscreen"]["auroc"]) == (1, 0.5)
+    own = evaluate_predictions(vggss / "p.h5", "vggss", vggss, protocol="vssl-eval", negatives="silence", resamples=0)
+    assert own.results["vssl-eval"].metrics["ciou_max"].value > 0.9
+    with pytest.raises(DataError, match="holds no maps of noise; expected the array maps_noise"):
+        evaluate_predictions(vggss / "p.h5", "vggss", vggss, negatives=["noise"])
+    with pytest.raises(DataError, match="10 ids for maps_silence of shape"):
+        np.savez(vggss / "p.npz", ids=CLIPS, maps=right, maps_silence=right[:3])
+        evaluate_predictions(vggss / "p.npz", "vggss", vggss, negatives=["silence"])
+
+
+def test_boxes_are_drawn_with_both_corners_for_the_rule_of_language_models(vggss):
+    """Half of a frame of 224 pixels is columns 0 to 112 there, 113 of them."""
+    rows = [{"file_id": clip, "bbox_norm_224": [0, 0, 111 / 224, 223 / 224]} for clip in CLIPS]
+    (vggss / "bbox_all.json").write_text(json.dumps(rows))
+    found = evaluate_predictions(vggss / "bbox_all.json", "vggss", vggss, protocol="gar", resamples=0)
+    assert found.results["gar"].metrics["ciou"].value == pytest.approx(112 / 113)
+    assert found.results["gar"].metrics["ciou@0.5"].value == 1
+
+
+def test_flags_of_vggsounder_split_the_scores_and_change_no_other(vggss):
+    plainly = evaluate_predictions(predict(vggss / "p.h5", 6), "vggss", vggss, resamples=0).results["ez-vsl"]
+    lines = ["video_id,label,modality,background_music,static_image,voice_over"]
+    lines += [f"{clip},dog bark,{'AV' if n < 6 else 'A'},False,{n == 0},False" for n, clip in enumerate(CLIPS)]
+    (vggss / "vggsounder.csv").write_text("\n".join(lines))
+    split = evaluate_predictions(vggss / "p.h5", "vggss", vggss, resamples=0).results["ez-vsl"]
+    assert split.by_part["audible and visible"]["locacc"] == 1 and split.by_part["audible, not visible"]["locacc"] == 0
+    assert split.by_part["still picture"]["clips"] == 1 and not plainly.by_part
+    assert split.metrics == plainly.metrics and split.annotations_sha256 == plainly.annotations_sha256

@@ -102,6 +102,11 @@ class StageOne(Localizer):
         logits = self.streams.agreement(self.streams.see(batch.frame), self.streams.hear(batch.sound))
         return pool_map(logits.float(), self.pool).flatten()
 
+    def embed(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The mean of the embeddings of all places, and that of the sound."""
+        seen, heard = self.streams.see(batch.frame).embedding, self.streams.hear(batch.sound).embedding
+        return F.normalize(seen.float().mean((2, 3)), dim=1), F.normalize(heard.float(), dim=1)
+
     def phases(self, train: Train) -> list[Phase]:
         body = train.make_optimizer(self.streams.body())
         plan = []

@@ -7,12 +7,10 @@ loaders say was followed, and a tree that differs is refused.
 import logging
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-from avloc.annotations.files import json_object
-from avloc.annotations.mask_files import AVSS_CLASSES
+from avloc.annotations.avss import COUNTS, FOLDERS, NUMBERS, numbered_classes
 from avloc.errors import DataError
 from avloc.naming import some
 from avloc.prepare.layouts.avsbench_files import (
@@ -35,10 +33,8 @@ TABLES = {
     "ms3": ("ms3_meta_data.csv", "ms3_data"),
     "avss": ("metadata.csv", "v2"),
 }
-#: frames of a video: the n-th stands for second n - 1, as AVSBench takes it 15/16 s into the second
-COUNTS = {"v1s": 5, "v1m": 5, "v2": 10}
+#: frames of a video of S4 and MS3: the n-th stands for second n - 1, as AVSBench takes it 15/16 s into the second
 FRAMES = 5
-AVSS_FOLDERS = ("frames", "labels_semantic", "labels_rgb")
 
 
 def find_tree(source: Path, subset: str | None) -> tuple[str, Path]:
@@ -142,7 +138,7 @@ def _five_frames(found: Shots, data: Path, table: Path, rows: Sequence[Row]) -> 
 
 
 def _avss(root: Path, table: Path, annotations: Path) -> Shots:
-    classes = _numbered_classes(annotations)
+    classes = numbered_classes((annotations.parent if annotations.is_file() else annotations) / NUMBERS)
     found = Shots("avss", root, classes)
     unknown: dict[str, None] = {}
     wanted, rows = Wanted(), []
@@ -162,7 +158,7 @@ def _avss(root: Path, table: Path, annotations: Path) -> Shots:
     found.found.append(folders)
     for video in rows:
         folder = folders.get(video.frames)
-        within = [None if folder is None else os.path.join(folder, name) for name in AVSS_FOLDERS]
+        within = [None if folder is None else os.path.join(folder, name) for name in ("frames", *FOLDERS)]
         numbers = range(COUNTS[video.frames.partition("/")[0]])
         pictures, semantic, coloured = (numbered(root, name, "", numbers) for name in within)
         sound = None if folder is None else os.path.join(folder, "audio.wav")
@@ -172,18 +168,6 @@ def _avss(root: Path, table: Path, annotations: Path) -> Shots:
     if unknown:
         logger.warning("%s: %d names of objects are no class and label nothing: %s", table, len(unknown), some(unknown))
     return found
-
-
-def _numbered_classes(annotations: Path) -> tuple[str, ...]:
-    """The 70 classes after the background, in the order of their numbers in label2idx.json, which begin with 1."""
-    path = (annotations.parent if annotations.is_file() else annotations) / "label2idx.json"
-    numbers: Mapping[str, Any] = json_object(path)
-    if sorted(numbers.values(), key=str) != sorted(range(1, AVSS_CLASSES + 2), key=str):
-        raise DataError(f"{path}: expected names with the numbers 1 to {AVSS_CLASSES + 1}; found {len(numbers)} names")
-    ordered = sorted(numbers, key=numbers.__getitem__)
-    if ordered[0] != "background":
-        raise DataError(f"{path}: number 1 is {ordered[0]!r}; expected 'background'")
-    return tuple(ordered[1:])
 
 
 def _part(table: Path, name: str) -> str:

@@ -1,6 +1,6 @@
 """Running maps through protocols: what every unit scores, with the work shared by all protocols that can share it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -35,6 +35,8 @@ class Given:
     named: bool = False
     #: (N,) which clips have a mask, where that was seen before the maps were resized
     two_valued: NDArray[np.bool_] | None = None
+    #: maps (N, K, h, w) of the same frames with other sounds, by kind; NaN throughout where a clip has none
+    negatives: Mapping[str, Maps] = field(default_factory=dict)
 
 
 @dataclass

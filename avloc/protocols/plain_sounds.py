@@ -1,0 +1,120 @@
+"""Clips with their own sound and with others that nothing in view makes, plainly, at thresholds that all clips share.
+
+A map is looked at as it is, on 224 x 224 pixels; a pixel is on above the threshold. cIoU is of the own sound, pIA of every
+other: the share of pixels that are on. Juanola et al., arXiv 2410.01020; xavijuanola/vssl_eval@e8ebbc9.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avloc import metrics
+from avloc.annotations.truth import Truth
+from avloc.metrics import ciou_of_counts
+from avloc.protocols import plain
+from avloc.protocols.plain_units import Given, Maps, unit_truth
+from avloc.protocols.protocol import Protocol
+from avloc.protocols.resize import resize
+from avloc.protocols.units import units_of
+
+Floats = NDArray[np.float64]
+KINDS = ("silence", "noise", "offscreen")
+#: quantiles of all maxima among which `balanced` is chosen
+STEPS = 33
+
+
+@dataclass(frozen=True)
+class AtThresholds:
+    """At each of R thresholds: cIoU (n, R) of each clip with its own sound, and pIA (n, R) with each other sound, NaN where
+    there is no map."""
+
+    thresholds: dict[str, float]
+    ciou: Floats
+    areas: dict[str, Floats]
+
+
+def at_thresholds(protocol: Protocol, given: Given, truth: Truth, kept: list[int]) -> AtThresholds:
+    """Everything that the metrics are made of, for clips in the order of `kept`."""
+    thresholds, steps = thresholds_of(given, kept)
+    every = np.array([*thresholds.values(), *steps], np.float32)
+    units = units_of(truth, "clip")
+    size = (protocol.size, protocol.size)
+    ciou = np.zeros((len(kept), len(every)))
+    areas = {kind: np.full(ciou.shape, np.nan) for kind in given.negatives}
+    for row, clip in enumerate(kept):
+        marked = unit_truth(protocol, truth, units, clip) > 0
+        own = None if clip in given.missing else _loudest(given.maps[clip])
+        values = None if own is None or not np.isfinite(own).all() else plain.resized(protocol, own, size)
+        ciou[row] = own_scores(values, marked, every)
+        for kind, maps in given.negatives.items():
+            areas[kind][row] = on_share(_loudest(maps[clip]), size, every)
+    best = balanced(ciou[:, len(thresholds) :], {kind: part[:, len(thresholds) :] for kind, part in areas.items()})
+    thresholds["balanced"] = float(every[len(thresholds) + best])
+    chosen = [*range(len(thresholds) - 1), len(thresholds) - 1 + best]
+    return AtThresholds(thresholds, ciou[:, chosen], {kind: part[:, chosen] for kind, part in areas.items()})
+
+
+def thresholds_of(given: Given, kept: list[int]) -> tuple[dict[str, float], Floats]:
+    """The published thresholds, from the maxima of the maps as they are; and those that `balanced` is chosen from."""
+    there = [clip for clip in kept if clip not in given.missing]
+    own = given.maps[there].max(axis=(1, 2, 3))
+    others = {kind: maps[kept].max(axis=(1, 2, 3)) for kind, maps in given.negatives.items()}
+    pool = np.concatenate([own, *others.values()])
+    steps = np.quantile(pool[np.isfinite(pool)], np.linspace(0, 1, STEPS)) if np.isfinite(pool).any() else np.zeros(1)
+    return metrics.universal_thresholds(own, others), steps
+
+
+def own_scores(values: Maps | None, marked: NDArray[np.bool_], thresholds: Maps) -> Floats:
+    """(R,) cIoU at each threshold, NaN where neither truth nor mask marks a pixel; nothing is on without a map."""
+    if values is None:
+        nothing = np.zeros(len(thresholds))
+        return ciou_of_counts(nothing, np.count_nonzero(marked), nothing)
+    inside, outside = above(values[marked], thresholds), above(values[~marked], thresholds)
+    return ciou_of_counts(inside, np.count_nonzero(marked), outside)
+
+
+def on_share(heat: Maps, size: tuple[int, int], thresholds: Maps) -> Floats:
+    """(R,) pIA of a map (h, w); NaN for one that is NaN throughout, which is no map, and 1 for a broken one."""
+    if np.isnan(heat).all():
+        return np.full(len(thresholds), np.nan)
+    if not np.isfinite(heat).all():
+        return np.ones(len(thresholds))
+    return above(resize(heat[None], *size, "cv2-linear"), thresholds) / (size[0] * size[1])
+
+
+def above(values: Maps, thresholds: Maps) -> Floats:
+    """(R,) how many values are above each threshold."""
+    order = np.argsort(thresholds, kind="stable")
+    passed = np.bincount(np.searchsorted(thresholds[order], values.ravel(), side="left"), minlength=len(thresholds) + 1)
+    found = np.empty(len(thresholds))
+    found[order] = np.cumsum(passed[::-1])[::-1][1:]
+    return found
+
+
+def balanced(ciou: Floats, areas: dict[str, Floats]) -> int:
+    """Where the mean cIoU and the mean quiet share with the other sounds have the highest harmonic mean."""
+    quiet = 1 - np.mean([np.nanmean(part, axis=0) for part in areas.values()], axis=0)
+    return int(np.argmax(metrics.harmonic(np.nan_to_num(ciou).mean(axis=0), quiet)))
+
+
+def of_sounds(protocol: Protocol, given: Given, truth: Truth, kept: list[int]) -> dict[str, float]:
+    """The metrics of the report."""
+    found = at_thresholds(protocol, given, truth, kept)
+    values: dict[str, float] = {}
+    for place, rule in enumerate(found.thresholds):
+        values[f"ciou_{rule}"] = float(np.nan_to_num(found.ciou[:, place]).mean())
+        values[f"auc_{rule}"] = metrics.auc(found.ciou[:, place])
+    at = list(found.thresholds).index("maxq3")
+    for kind, areas in found.areas.items():
+        known = areas[~np.isnan(areas[:, at]), at]
+        values |= {f"pia_{kind}": float(known.mean()), f"aoc_{kind}": metrics.aoc(known)}
+    pia, aoc = (np.mean([values[f"{name}_{kind}"] for kind in found.areas]) for name in ("pia", "aoc"))
+    values["f_pos_neg"] = float(metrics.harmonic(values["ciou_maxq3"], 1 - pia))
+    values["f_auc_aoc"] = float(metrics.harmonic(values["auc_maxq3"], aoc))
+    return {name: values[name] for name in protocol.report if name in values}
+
+
+def _loudest(maps: Maps) -> Maps:
+    """(h, w): of several maps of a clip (K, h, w) the highest at each place."""
+    return maps.max(axis=0)

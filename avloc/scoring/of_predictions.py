@@ -1,0 +1,83 @@
+"""Scoring what a file of predictions holds: its maps, what came with them, boxes as they were, and other sounds."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from avloc.annotations.truth import Truth
+from avloc.errors import DataError
+from avloc.predicted_boxes import rounded_maps
+from avloc.predictions import NEGATIVES, Predictions
+from avloc.protocols.protocol import Protocol
+from avloc.scoring.result import Result
+from avloc.scoring.score_maps import score, score_all
+
+UNIVERSAL = "vssl-eval"
+
+
+def score_predictions(
+    protocols: Sequence[Protocol],
+    given: Predictions,
+    truth: Truth,
+    kinds: Sequence[str] = (),
+    resamples: int = 2000,
+    seed: int = 0,
+) -> tuple[dict[str, Result], dict[str, str]]:
+    """Results by protocol, and why others cannot be given. kinds: the other sounds, of which the predictions must have maps.
+
+    A rule for the boxes of language models draws the boxes of a file itself.
+    """
+    others = {kind: given.negative_maps[kind] for kind in kinds}
+    found: dict[str, Result] = {}
+    left_out: dict[str, str] = {}
+    unions = [one for one in protocols if one.unit == "union" and given.boxes]
+    rest = [one for one in protocols if one not in unions]
+    for some, with_boxes in ((rest, False), (unions, True)):
+        if some:
+            maps = rounded_maps(given.boxes or []) if with_boxes else maps_of(given)
+            named = with_maps(given, truth) | {"negative_maps": others or None}
+            results, other = score_all(maps, truth, protocols=some, **named, resamples=resamples, seed=seed)
+            found |= results
+            left_out |= other
+    results = {one.name: found[one.name] for one in protocols if one.name in found}
+    if others and results:
+        named = with_maps(given, truth)
+        with_other_sounds(results.values(), maps_of(given), truth, named | {"negative_maps": others, "seed": seed})
+    return results, left_out
+
+
+def with_other_sounds(results: Iterable[Result], maps: Any, truth: Truth, named: dict[str, Any]) -> None:
+    """Add to each result what the other sounds get, by the rule of vssl-eval. named: further arguments of `score`."""
+    todo = [result for result in results if "negatives" not in result.extra]
+    if not todo:
+        return
+    own = score(UNIVERSAL, maps, truth, **named, resamples=0)
+    for result in todo:
+        result.extra["negatives"] = own.extra["negatives"]
+        result.warnings += [line for line in own.warnings if line not in result.warnings]
+
+
+def refuse_without_sounds(given: Predictions, kinds: Sequence[str], path: Any) -> None:
+    """DataError where the predictions have no maps of a kind of sound."""
+    for kind in kinds:
+        if kind not in given.negative_maps:
+            name = NEGATIVES[kind]
+            raise DataError(f"{path}: holds no maps of {kind}; expected the array {name}, (N, h, w), of the same ids")
+
+
+def maps_of(given: Predictions) -> Any:
+    return given.maps if given.sized is None else given.sized
+
+
+def with_maps(given: Predictions, truth: Truth) -> dict[str, Any]:
+    """What came with the maps; the rows of an assignment stand for the classes in alphabetical order."""
+    table = given.assignment
+    if table is not None and len(table) == len(truth.classes):
+        rows = sorted(truth.classes)
+        table = table[[rows.index(name) for name in truth.classes]]
+    return {
+        "ids": given.ids,
+        "classes": given.classes,
+        "confidence": given.confidence,
+        "object_maps": given.object_maps,
+        "assignment": table,
+    }

@@ -1,0 +1,51 @@
+"""What protocols for pixels and for other sounds ask of maps and truth."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from avloc.errors import DataError
+from avloc.protocols.plain_labels import are_numbers, class_order
+from avloc.protocols.plain_sounds import KINDS
+from avloc.protocols.protocol import Protocol
+from avloc.scoring.task import Task
+
+
+def known_kinds(maps: Mapping[str, ArrayLike]) -> Mapping[str, ArrayLike]:
+    """DataError for a kind of sound that nothing is known of."""
+    for kind in maps:
+        if kind not in KINDS:
+            raise DataError(f"negative maps of {kind!r}; expected {', '.join(KINDS)}")
+    return maps
+
+
+def refuse_unfit(protocol: Protocol, task: Task) -> None:
+    """DataError where the maps or the truth lack what the protocol judges."""
+    where, truth = f"protocol {protocol.name}", task.truth
+    amount, classes = task.given.maps.shape[1], len(truth.classes) + 1
+    if protocol.unit in ("union", "sounds", "labels", "picture") and truth.mixed:
+        raise DataError(f"{where} scores one frame a clip; the clips of this truth are two frames each")
+    if protocol.unit == "labels":
+        if truth.labels is None and truth.mask_class is None:
+            raise DataError(f"{where} scores the class of every pixel; the truth has no masks with classes")
+        if amount not in (1, classes) or (amount > 1 and not len(class_order(task.given.table, amount))):
+            what = f"one map of class numbers, or {classes} maps of scores: the background's and one for each class"
+            raise DataError(f"{where}: {amount} maps a clip; expected {what}")
+        if amount == 1:
+            _refuse_other_numbers(where, task, classes)
+    if protocol.unit == "sounds":
+        if not task.given.negatives:
+            raise DataError(f"{where} compares sounds; give negative_maps, on the command line --negatives")
+        maps = [task.given.maps[task.found], *task.given.negatives.values()]
+        if not all(np.isfinite(one).reshape(len(one), -1).all(axis=1).any() for one in maps if len(one)):
+            raise DataError(f"{where}: a kind of sound has no map without NaN or infinity; nothing can be compared")
+
+
+def _refuse_other_numbers(where: str, task: Task, classes: int) -> None:
+    """DataError where no map of all holds class numbers: heat maps were meant."""
+    maps = task.given.maps[task.found][:, 0]
+    if len(maps) and not any(are_numbers(one, classes) for one in maps if np.isfinite(one).all()):
+        raise DataError(
+            f"{where}: no map holds class numbers, whole from 0 to {classes - 1}; give these, or scores of classes"
+        )
