@@ -11,7 +11,8 @@ from avloc.engine.experiment import Experiment
 from avloc.engine.run import Run
 from avloc.engine.stages import stage_one_run, weights_id
 from avloc.errors import AvlocError, RunError
-from avloc.methods.base import Localizer, at_places
+from avloc.methods.base import Localizer
+from avloc.nn.objects import at_places
 from avloc.nn.similarity import in_full
 
 #: what the loader and the commands ask of a stage, which are those of the stage inside
@@ -68,7 +69,7 @@ class ObjectMaps(Localizer):
     def fits(self, batch: Batch) -> Tensor | None:
         return self.stage.fits(batch)
 
-    def embed(self, batch: Batch) -> tuple[Tensor, Tensor]:
+    def embed(self, batch: Batch) -> tuple[Tensor, Tensor] | None:
         return self.stage.embed(batch)
 
 

@@ -7,14 +7,12 @@ from typing import Annotated, Any, Literal, Protocol
 import torch
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from avloc.data.loader import Batch
 from avloc.data.needs import Needs
-from avloc.nn.similarity import top_share
+from avloc.nn.objects import objects_of
 
 Objective = Callable[[Batch], dict[str, Tensor]]
-OBJECT_SHARE = 0.1  # of the places of a map, which an object is taken to cover
 
 
 @dataclass(frozen=True)
@@ -116,11 +114,6 @@ class Phase:
     before: Callable[[Collect], None] | None = None
     measure: Objective | None = None
     rate: float = 1.0
-
-
-def at_places(maps: Tensor, places: Tensor) -> Tensor:
-    """The highest of maps (B, K, H, W) as means over the cells of features (B, C, h, w): (B, 1, h, w)."""
-    return F.adaptive_avg_pool2d(maps.amax(1, keepdim=True).float(), (places.shape[2], places.shape[3]))
 
 
 @dataclass(frozen=True)
@@ -236,19 +229,12 @@ class Localizer(nn.Module):
         return None
 
     def object_features(self, batch: Batch) -> dict[str, Tensor]:
-        """What `avloc cluster` clusters: `objects` (B, C), a row for each clip, and what else a method collects with them.
-
-        Here objects are what the frame shows at the tenth of the places where the map is highest, and `levels` (B, 2) the map's
-        lowest and highest value. A method that has its own objects also sets `clusters`, their number.
-        """
+        """For `avloc cluster`: `objects` (B, C), and what else is collected, here by `objects_of`; a method with its own sets
+        `clusters`, their number."""
         places = self.place_features(batch)
         if places is None:
             raise TypeError(f"{type(self).__name__} finds no objects to cluster")
-        maps = at_places(self.locate(batch), places)
-        mask = top_share(maps, OBJECT_SHARE)
-        objects = (places * mask).sum((2, 3)) / mask.sum((2, 3))
-        levels = torch.stack([maps.flatten(1).amin(1), maps.flatten(1).amax(1)], dim=1)
-        return {"objects": objects, "levels": levels}
+        return objects_of(places, self.locate(batch))
 
     def cycles(self, batch: Batch) -> Tensor:
         """The maps of each of T + 1 cycles, (T + 1, B, 1, h, w), of a method that refines its map step by step."""
