@@ -105,6 +105,9 @@ class Builder:
             else None,
             silent_boxes=np.array([row[1] for row in self.silent], np.float64) if self.silent else None,
             silent_clip=np.array([row[0] for row in self.silent], np.int64) if self.silent else None,
+            silent_class=np.array([number.get(row[2], -1) if row[2] else -1 for row in self.silent], np.int64)
+            if self.silent
+            else None,
             name=self.name,
             **fields,
         )

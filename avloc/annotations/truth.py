@@ -58,6 +58,8 @@ class Truth:
     #: (L, 4) xyxy of objects that are in view and do not sound, and (L,) which clip each is on; None where nobody says
     silent_boxes: NDArray[np.floating] | None = None
     silent_clip: NDArray[np.int64] | None = None
+    #: (L,) the class of each of them, -1 for none; None where nobody says
+    silent_class: NDArray[np.int64] | None = None
     #: (N,) the scene a clip belongs to, for interactive localization, "" for none; None where clips are on their own
     scenes: list[str] | None = None
     #: (N,) which sound a clip was given: own, or another (silence, noise, ambient, other), which makes it a negative
@@ -171,11 +173,12 @@ class Truth:
         kept = np.flatnonzero(place[self.box_clip] >= 0)
         kept = kept[np.argsort(place[self.box_clip[kept]], kind="stable")]
 
-        silent_boxes, silent_clip = self.silent_boxes, self.silent_clip
+        silent_boxes, silent_clip, silent_class = self.silent_boxes, self.silent_clip, self.silent_class
         if silent_boxes is not None and silent_clip is not None:
             there = np.flatnonzero(place[silent_clip] >= 0)
             there = there[np.argsort(place[silent_clip[there]], kind="stable")]
             silent_boxes, silent_clip = silent_boxes[there], place[silent_clip[there]]
+            silent_class = None if silent_class is None else silent_class[there]
 
         def of_box(values: NDArray | None) -> NDArray | None:
             return None if values is None else np.asarray(values)[kept]
@@ -193,6 +196,7 @@ class Truth:
             xywh=of_box(self.xywh),
             silent_boxes=silent_boxes,
             silent_clip=silent_clip,
+            silent_class=silent_class,
             scenes=None if self.scenes is None else [self.scenes[clip] for clip in clips],
             sound=None if self.sound is None else [self.sound[clip] for clip in clips],
             clip_class=None if self.clip_class is None else self.clip_class[clips],

@@ -20,6 +20,7 @@ class Batch:
     proposals, proposal_classes: (B, 1, R, 4) and (B, 1, R), places of `frame` that may show an object, xyxy in [0, 1], and
     the class of each, -1 if unknown; of all F `frames` where these are there, (B, F, R, ...).
     partner_frame, partner_sound: for each clip a frame of one that looks alike, the sound of one that sounds alike.
+    motion: (B, 2, H, W), the optical flow from each frame to the next one of its clip.
     noise: (n, ...) sounds that nothing in view makes, silence among them, in the form of `sound`; in training only.
     """
 
@@ -40,6 +41,7 @@ class Batch:
     noise: Tensor | None = None
     sound2: Tensor | None = None
     partner_frame: Tensor | None = None
+    motion: Tensor | None = None
     partner_sound: Tensor | None = None
 
     def __len__(self) -> int:

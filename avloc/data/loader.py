@@ -19,10 +19,12 @@ from avloc.data.labels import Labels
 from avloc.data.memory import stays_in_memory
 from avloc.data.needs import Needs
 from avloc.data.nothing import nothing
+from avloc.data.optical_flow import flow_pictures
 from avloc.data.plans import Indices, Plan, anew, draw_plan, video_numbers, with_partners
 from avloc.data.raw_batches import RawBatch, gathered, received
 from avloc.data.store import Store
 from avloc.data.workers import Job, Workers
+from avloc.errors import DataError
 
 
 class Senses(Protocol):
@@ -58,6 +60,11 @@ class Loader:
         kept: Kept | None = None,
         anew: bool = False,
     ):
+        self._moves = getattr(senses, "motion", None) is not None
+        if self._moves and store.frames_per_clip < 2:
+            raise DataError(
+                f"{store.path} has one frame for each clip, so no optical flow; prepare it with more, or set model.flow to none"
+            )
         self.anew = anew
         self.store, self.senses, self.device = store, senses, device
         self.workers = workers if isinstance(workers, Workers) else Workers(workers)
@@ -81,7 +88,8 @@ class Loader:
             )
         elif not everything:
             every = store.frames_per_clip if senses.needs.every_frame else 0
-            self._job = Job(store.clip_reader, every, self.kept.frames is None, self.kept.sounds is None)
+            moving = store.frames_per_clip if self._moves else 0
+            self._job = Job(store.clip_reader, every, self.kept.frames is None, self.kept.sounds is None, moving)
             self.workers.start()
 
     @property
@@ -143,7 +151,7 @@ class Loader:
         if self._raw is not None:
             frames, sounds = self._raw
             for part in parts:
-                yield part, gathered(frames, sounds, part, every)
+                yield part, gathered(frames, sounds, part, every, self._moves)
             return
         borrowed = bool(self.workers.count)
         for part, arrays in zip(parts, self.workers.read(self._job, parts, str(self.store.path)), strict=True):
@@ -151,7 +159,9 @@ class Loader:
 
     def _batch(self, part: Plan, raw: RawBatch, generator: Generator | None) -> Batch:
         index = torch.from_numpy(part.clips).to(self.device)
+        state = None if generator is None else generator.get_state()
         frame = self._seen(raw.frames, part.clips, part.picks, generator)
+        motion = self._moving(raw, generator, state)
         sound, waveform = self._heard(raw.sounds, part.heard, generator)
         batch = Batch(
             frame,
@@ -160,6 +170,7 @@ class Loader:
             index=index,
             video=self._videos[index],
             labels=self._labels[index],
+            motion=motion,
         )
         if self.senses.needs.views == 2:
             batch.view2 = self._seen(raw.frames, part.clips, part.picks, generator)
@@ -185,6 +196,13 @@ class Loader:
             batch.negative = self._seen(raw.negatives, part.negative_clips, part.negative_picks, generator)
             batch.negative_index = torch.from_numpy(part.negative_clips).to(self.device)
         return batch
+
+    def _moving(self, raw: RawBatch, generator: Generator | None, state: Tensor | None) -> Tensor | None:
+        """The flow, seen with the draws of the frame itself, whose generator was in this state."""
+        if raw.before is None or raw.after is None:
+            return None
+        draws = None if state is None else Generator().set_state(state)
+        return self.senses.motion(flow_pictures(raw.before, raw.after), draws)[:, :2]  # type: ignore[attr-defined]  # it moves
 
     def _add_second(self, batch: Batch, part: Plan, raw: RawBatch, generator: Generator) -> None:
         """The other views that training asks for, and the partners."""

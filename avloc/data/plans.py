@@ -97,6 +97,11 @@ def _one_of(lists: Indices, otherwise: Indices, random: np.random.Generator) -> 
     return np.where(counts > 0, lists[np.arange(len(lists)), chosen], otherwise)
 
 
+def first_of_two(part: Plan, count: int) -> Indices:
+    """Which frame of each row's clip is shown, or the last but one, so that another of `count` follows."""
+    return np.minimum(part.picks, count - 2)
+
+
 def video_numbers(store: Store) -> Indices:
     """(N,) the clips' videos as numbers, equal where the video is."""
     return store.video_numbers

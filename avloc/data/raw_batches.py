@@ -8,13 +8,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from avloc.data.plans import Plan
+from avloc.data.plans import Plan, first_of_two
 
 
 @dataclass
 class RawBatch:
     """frames, negatives: (B, H, W, 3) uint8. sounds: (B, S) int16, (B, T, F) float32. every: (B, F, H, W, 3), all frames.
-    partners, partner_sounds: as frames and sounds, of the clips' partners.
+    partners, partner_sounds: as frames and sounds, of the clips' partners. before, after: the frame of each clip and the
+    next one, or the last two.
 
     Frames or sounds are None where their features are kept.
     """
@@ -25,9 +26,11 @@ class RawBatch:
     every: Tensor | None = None
     partners: Tensor | None = None
     partner_sounds: Tensor | None = None
+    before: Tensor | None = None
+    after: Tensor | None = None
 
 
-def gathered(frames: Tensor | None, sounds: Tensor | None, part: Plan, every: bool) -> RawBatch:
+def gathered(frames: Tensor | None, sounds: Tensor | None, part: Plan, every: bool, motion: bool = False) -> RawBatch:
     found = RawBatch(None, None)
     clips, picks = torch.from_numpy(part.clips), torch.from_numpy(part.picks)
     if frames is not None:
@@ -37,6 +40,9 @@ def gathered(frames: Tensor | None, sounds: Tensor | None, part: Plan, every: bo
             found.negatives = picked(frames, *others)
         if part.partner_clips is not None and part.partner_picks is not None:
             found.partners = picked(frames, torch.from_numpy(part.partner_clips), torch.from_numpy(part.partner_picks))
+        if motion:
+            first = torch.from_numpy(first_of_two(part, frames.shape[1]))
+            found.before, found.after = picked(frames, clips, first), picked(frames, clips, first + 1)
         if every:
             found.every = frames.index_select(0, clips.to(frames.device))
     if sounds is not None:

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from avloc import processes
 from avloc.data.clip_reader import Reads, frames_of
-from avloc.data.plans import Plan
+from avloc.data.plans import Plan, first_of_two
 from avloc.data.shared_blocks import Block, Blocks, fetched, left_in
 from avloc.errors import DataError
 
@@ -38,13 +38,15 @@ AHEAD = 2  # batches for each worker that are being read or wait to be used
 class Job:
     """What is read of each part of a plan.
 
-    every: how many frames a clip has, where all of them are wanted, else 0. frames, sounds: which of both are wanted.
+    every: how many frames a clip has, where all of them are wanted, else 0. frames, sounds: which of both are wanted. motion:
+    how many frames a clip has, where two successive ones are wanted for the optical flow, else 0.
     """
 
     reader: Reads
     every: int
     frames: bool = True
     sounds: bool = True
+    motion: int = 0
 
     def __call__(self, part: Plan) -> Arrays:
         """By the names of a RawBatch: frames (B, H, W, 3) or (B, F, H, W, 3) uint8, sounds (B, S) or (B, T, F)."""
@@ -57,6 +59,10 @@ class Job:
                 found["partners"] = self.reader.frames(part.partner_clips, part.partner_picks)
             if self.every:
                 found["every"] = frames_of(self.reader, part.clips, self.every)
+            if self.motion:
+                first = first_of_two(part, self.motion)
+                found["before"] = self.reader.frames(part.clips, first)
+                found["after"] = self.reader.frames(part.clips, first + 1)
         if self.sounds:
             found["sounds"] = self.reader.sounds(part.heard)
             if part.partner_sounds is not None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from avloc import processes
 from avloc.data.loader import Batch, Loader
@@ -62,7 +63,7 @@ def collect(
                 tell(min(number * batch_size * world, len(plan)))
     finally:
         localizer.train(was_training)
-    return {name: _in_order(torch.cat(rows), batch_size)[: len(plan)].cpu() for name, rows in found.items()}
+    return {name: _in_order(joined(rows), batch_size)[: len(plan)].cpu() for name, rows in found.items()}
 
 
 def _filled(rows: Tensor, count: int) -> Tensor:
@@ -77,3 +78,11 @@ def _in_order(rows: Tensor, batch_size: int) -> Tensor:
         return rows
     every = processes.gather_rows(rows)
     return every.unflatten(0, (world, -1, batch_size)).transpose(0, 1).flatten(0, 2)
+
+
+def joined(parts: list[Tensor]) -> Tensor:
+    """Rows of batches one after the other; where the number of maps (n, K, h, w) differs, NaN stands for the missing ones."""
+    if parts[0].ndim != 4 or len({part.shape[1] for part in parts}) == 1:
+        return torch.cat(parts)
+    most = max(part.shape[1] for part in parts)
+    return torch.cat([F.pad(part, (0, 0, 0, 0, 0, most - part.shape[1]), value=float("nan")) for part in parts])

@@ -78,6 +78,8 @@ def refuse_maps(localizer: Localizer, maps: Any, batch: Batch) -> None:
         raise AvlocError(f"{where} returned {maps.dtype}; {wanted} of floats")
     if maps.device.type != batch.frame.device.type:
         raise AvlocError(f"{where} returned maps on {maps.device}; expected {batch.frame.device}, where the batch is")
+    if localizer.maps_differ:
+        maps = maps[~maps.isnan().flatten(2).all(2)]
     if not torch.isfinite(maps).all():
         raise AvlocError(f"{where} returned maps that are not finite (nan or infinity); {wanted} of finite numbers")
 

@@ -73,6 +73,7 @@ def frames_to_score(store: Store, frames: str, seed: int, name: str) -> Frames:
         classes=store.classes,
         silent_boxes=boxes.xyxy[kept][silent] if silent.any() else None,
         silent_clip=rows[silent] if silent.any() else None,
+        silent_class=boxes.label[kept][silent] if silent.any() else None,
         scenes=None if scenes is None else [scenes[clip] for clip in clips],
         sound=None if kinds is None else [kinds[clip] for clip in clips],
         votes=store.votes,

@@ -16,7 +16,7 @@ from avloc.drawing.training import training_charts
 from avloc.engine.agreement import read_log
 from avloc.engine.experiment import Experiment
 from avloc.engine.run import Run
-from avloc.engine.stages import finds_objects, stage_one_run
+from avloc.engine.stages import clusters_objects, stage_one_run
 from avloc.engine.stores import open_data
 from avloc.errors import AvlocError, RunError
 
@@ -131,7 +131,7 @@ def _clusters(source: Source, first: Run, shown: ShownRun, sheet: Sheet) -> None
         sheet.warnings += [source.say(f"matching: {doubt}") for doubt in matching.get("doubts", [])]
         sheet.figures["clusters.agreement"] = shown.matrix.light
     if not first.clusters.exists():
-        if not finds_objects(experiment):
+        if not clusters_objects(experiment):
             return None  # a method without clusters lacks nothing
         return sheet.skip(path, source.say("clusters: the run has no clusters.npz"))
     if not classes:

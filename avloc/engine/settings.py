@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 
 from avloc.config import Section
 from avloc.errors import ConfigError
@@ -50,6 +50,8 @@ class TestSet:
     frames: which annotated frames of each clip are scored: ``all``, the ``first``, or one at ``random``, as released.
     size: side in pixels of the frames that the method sees here; None for the size of its own view.
     seconds: how much sound it hears here; None for as much as its own view.
+    maps: the stage's ``own``, or one for each ``class``: its map divided among the clusters that `avloc cluster` found.
+    temperature: of the softmax over the clusters by which a map is divided.
     axes: axes of the protocol to override, such as ``{nsa_maps: 11}``; the result records them.
     """
 
@@ -62,6 +64,8 @@ class TestSet:
     frames: Literal["all", "first", "random"] = "all"
     size: PositiveInt | None = None
     seconds: float | None = None
+    maps: Literal["own", "class"] = "own"
+    temperature: PositiveFloat = 0.1
     axes: dict[str, str | int | float | bool] = field(default_factory=dict)
 
 
@@ -72,6 +76,7 @@ class ClusterSettings:
     as_trained: keep the clustering that the stage used during training, as published, instead of computing a new one.
     restarts: how often k-means is started; the best result is kept.
     random_draws: search the match of clusters to classes with that many random draws; 0 finds the best match exactly.
+    clusters: how many, for a method that does not say so itself; None: as many as the training clips have classes.
     """
 
     __pydantic_config__ = {"extra": "forbid"}
@@ -79,6 +84,7 @@ class ClusterSettings:
     as_trained: bool = False
     restarts: PositiveInt = 10
     random_draws: NonNegativeInt = 0
+    clusters: PositiveInt | None = None
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,8 @@ def stage_one_run(experiment: Experiment, run: Run) -> Run:
 
 def finds_objects(experiment: Experiment) -> bool:
     """Whether stage one finds objects that can be clustered."""
-    return experiment.localizers[0].can("object_features")
+    first = experiment.localizers[0]
+    return first.can("object_features") or first.can("place_features")
 
 
 def clusters_objects(experiment: Experiment) -> bool:

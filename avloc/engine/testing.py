@@ -137,6 +137,6 @@ def score_set(
     if table is not None and maps.shape[1] != table.shape[1]:
         maps = np.repeat(maps[:, :1], len(table), axis=1)
         table = np.eye(len(table), dtype=bool)
-    elif table is None and maps.shape[1] > 1:
-        maps = maps.max(1, keepdims=True)
+    elif table is None and maps.shape[1] > 1 and protocol.unit != "greedy":  # which matches maps to sources itself
+        maps = np.fmax.reduce(maps, axis=1, keepdims=True)  # NaN: a map that other clips have
     return score(protocol, maps, frames.truth, assignment=table, resamples=resamples, seed=seed)

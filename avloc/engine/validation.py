@@ -31,7 +31,7 @@ def overlaps(
     plan = Plan(clips.astype(np.int64), np.zeros(len(clips), np.int64))
     maps = collect(
         localizer,
-        lambda batch: {"map": localizer.locate(batch).float().amax(1, keepdim=True)},
+        lambda batch: {"map": localizer.locate(batch).float().nan_to_num(-torch.inf).amax(1, keepdim=True)},
         loader,
         plan,
         batch_size,

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from avloc.data.loader import Batch
 from avloc.data.needs import Needs
+from avloc.nn.objects import objects_of
 
 Objective = Callable[[Batch], dict[str, Tensor]]
 
@@ -149,13 +150,17 @@ class Localizer(nn.Module):
     In a video of any length `window` is how many seconds of sound make a map, None for as long as the clips that it learnt
     from, and `window_frames` how many frames a method that needs every frame sees meanwhile; `window_needed`: it can do nothing
     with one picture. `sees_probabilities`: what `look` gives are probabilities, one map a class.
-    `frame2`, `sound2`: further views in which training sees the same frame and hears the same sound.
+    `frame2`, `sound2`: further views in which training sees the same frame and hears the same sound. `motion`: a view of the
+    optical flow from each frame to the next one of its clip, cropped as the frame is. `maps_differ`: clips have different
+    numbers of maps; those that a clip lacks are NaN.
     """
 
     frame: Any
     sound: Any
     frame2: Any = None
     sound2: Any = None
+    motion: Any = None
+    maps_differ: bool = False
     needs: Needs = Needs()
     looks: str = "without sound"
     of_classes: bool = False
@@ -219,9 +224,18 @@ class Localizer(nn.Module):
         """The same of sounds."""
         return None
 
+    def place_features(self, batch: Batch) -> Tensor | None:
+        """What each place of a frame shows, whatever sounds: (B, C, h, w), in a space in which objects can be compared by their
+        directions; None where a method offers no such features."""
+        return None
+
     def object_features(self, batch: Batch) -> dict[str, Tensor]:
-        """For `avloc cluster`: `objects` (B, C), and what else is collected; the method's `clusters` is their number."""
-        raise TypeError(f"{type(self).__name__} finds no objects to cluster")
+        """For `avloc cluster`: `objects` (B, C), and what else is collected, here by `objects_of`; a method with its own sets
+        `clusters`, their number."""
+        places = self.place_features(batch)
+        if places is None:
+            raise TypeError(f"{type(self).__name__} finds no objects to cluster")
+        return objects_of(places, self.locate(batch))
 
     def cycles(self, batch: Batch) -> Tensor:
         """The maps of each of T + 1 cycles, (T + 1, B, 1, h, w), of a method that refines its map step by step."""
@@ -233,7 +247,8 @@ class Localizer(nn.Module):
 
     @classmethod
     def can(cls, ability: str) -> bool:
-        """Whether a method has an optional ability: whether its class defines `object_features`, `cycles` or `node_maps`."""
+        """Whether a method has an optional ability: whether its class defines `object_features`, `place_features`,
+        `cycles` or `node_maps`."""
         return getattr(cls, ability) is not getattr(Localizer, ability)
 
     def start_from(self, previous: "Localizer", dictionary: Any) -> None:

@@ -142,6 +142,9 @@ class Fnac(Localizer):
             return maps
         return guided(maps, objects, self.alpha, batch.frame.shape[2:] if self.guided_at == "frame" else maps.shape[2:])
 
+    def place_features(self, batch: Batch) -> Tensor | None:
+        return self.see(batch)
+
     def embed(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """The mean of all places, and the sound."""
         return F.normalize(self.see(batch).mean((2, 3)), dim=1), self.hear(batch)

@@ -6,7 +6,7 @@ model and the test but neither the loss nor the training: these follow the paper
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from pydantic import NonNegativeInt, PositiveFloat
@@ -16,10 +16,11 @@ from torch.nn import functional as F
 from avloc.data.loader import Batch
 from avloc.data.views import FrameView, LogMel, LogStft, Waveform
 from avloc.methods.base import Localizer, Needs, Published
+from avloc.nn.contrast import OwnPair, Pool, hard_way_logits
 from avloc.nn.encoders import Backbone, jitter_norms
 from avloc.nn.published import UNUSED_OF_EACH, load_published, require
 from avloc.nn.senses import Ears, Eyes
-from avloc.nn.similarity import cosine_map, log_sure, pairwise_maps, weighted_mean
+from avloc.nn.similarity import cosine_map, pairwise_maps
 
 
 class HardWay(Localizer):
@@ -48,8 +49,8 @@ class HardWay(Localizer):
         temperature: PositiveFloat = 0.07,
         tri_map: bool = True,
         hard_negatives: bool = True,
-        easy_pool: Literal["weighted", "mean", "max"] = "weighted",
-        own_pair: Literal["excluded", "published"] = "excluded",
+        easy_pool: Pool = "weighted",
+        own_pair: OwnPair = "excluded",
         noise_negatives: NonNegativeInt = 0,
     ):
         super().__init__()
@@ -80,6 +81,9 @@ class HardWay(Localizer):
         """Cosines (B, 1, h, w)."""
         return cosine_map(self.see(batch), self.hear(batch))
 
+    def place_features(self, batch: Batch) -> Tensor | None:
+        return self.see(batch)
+
     def embed(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """The mean of all places, and the sound."""
         return F.normalize(self.see(batch).mean((2, 3)), dim=1), self.hear(batch)
@@ -93,24 +97,16 @@ class HardWay(Localizer):
         """Of cosines (B, A, h, w), frame by sound, the first B sounds the clips' own: each clip's own score, then its frame
         with every sound, then its background, (B, A + 2); the first should win. Equation 6.
         """
-        own = similarity.diagonal().movedim(-1, 0)  # (B, h, w)
-        score = weighted_mean(own, self._sure(own))
-        if self.easy_pool == "weighted":
-            others = weighted_mean(similarity, self._sure(similarity))
-        else:
-            others = similarity.mean((2, 3)) if self.easy_pool == "mean" else similarity.amax((2, 3))
-        itself = torch.eye(*others.shape, dtype=torch.bool, device=own.device)
-        others = torch.where(itself, -99 * others if self.own_pair == "published" else -torch.inf, others)
-        parts = [score[:, None], others]
-        if self.hard_negatives:
-            cut = self.negative if self.tri_map else self.positive
-            background = F.logsigmoid((cut - own) / self.sharpness)
-            parts.append(weighted_mean(own, background)[:, None])
-        return torch.cat(parts, dim=1) / self.temperature
-
-    def _sure(self, similarity: Tensor) -> Tensor:
-        """Logarithm of how surely each place is the object."""
-        return log_sure(similarity, self.positive, self.sharpness)
+        return hard_way_logits(
+            similarity,
+            self.positive,
+            self.negative if self.tri_map else None,
+            self.sharpness,
+            self.temperature,
+            self.own_pair,
+            self.hard_negatives,
+            self.easy_pool,
+        )
 
 
 STAGES = (HardWay,)

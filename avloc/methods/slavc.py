@@ -146,6 +146,9 @@ class Slavc(Localizer):
         objects = F.interpolate(objects, maps.shape[2:], mode="bilinear", align_corners=True)
         return self.alpha * maps + (1 - self.alpha) * objects
 
+    def place_features(self, batch: Batch) -> Tensor | None:
+        return self._seen_and_heard(self.online if self.maps == "online" else self.slow, batch)[0][0]
+
     def embed(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """The mean of all places, and the sound, in the projection that says which sound a place fits."""
         frames, sounds = self._seen_and_heard(self.online if self.maps == "online" else self.slow, batch)

@@ -206,6 +206,9 @@ class SslAlignment(Localizer):
         """Where objects are: (B, 1, h, w), the mean absolute feature of the ImageNet encoder."""
         return object_maps(self.objects, batch.frame)
 
+    def place_features(self, batch: Batch) -> Tensor | None:
+        return self.see(batch.frame).places
+
     def embed(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """The whole frame and the whole sound, as in the paper's retrieval; or the mean of all places and the sound."""
         frame, sound = self.see(batch.frame), self.hear(batch.sound)

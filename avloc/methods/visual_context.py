@@ -124,6 +124,9 @@ class VisualContext(Localizer):
         seen = F.normalize(self.visual(batch.frame).float(), dim=1)
         return self.scale * torch.einsum("bchw,bc->bhw", seen, self.hear(batch)).unsqueeze(1)
 
+    def place_features(self, batch: Batch) -> Tensor | None:
+        return F.normalize(self.visual(batch.frame).float(), dim=1)
+
     def embed(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """The mean of all places, and the sound."""
         seen = F.normalize(self.visual(batch.frame).float(), dim=1).mean((2, 3))

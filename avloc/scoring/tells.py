@@ -10,29 +10,36 @@ from avloc.protocols.resize import resize
 from avloc.scoring.summary import Ratio
 
 SIZE = 224  # px, at which maps are looked at
+Maps = NDArray[np.float32]
+Ints = NDArray[np.int64]
 
 
-def tells(maps: NDArray[np.float32], truth: Truth, kept: NDArray[np.int64]) -> dict[str, Any]:
+def tells(maps: Maps, truth: Truth, kept: Ints, table: NDArray[np.bool_] | None = None) -> dict[str, Any]:
     """Of all pairs of a sounding and a silent object of one clip the share in which the map (N, 1, h, w) is higher, in the
     mean over its box, at the one that sounds; equal counts half, so chance is 0.5. Empty where there is no such pair.
+
+    Of class maps (N, K, h, w), of which `table` (C, K) says which are of which class, each object is looked at in the map of
+    its own class: a dog that sounds should have more of a dog's map than the cat that is silent has of a cat's. An object
+    without a class has the highest of all maps.
     """
-    found = told_pairs(maps, truth, kept)
+    found = told_pairs(maps, truth, kept, table)
     return {} if found is None else {"value": found.value, "pairs": int(found.bottom.sum()), "chance": 0.5}
 
 
-def told_pairs(maps: NDArray[np.float32], truth: Truth, kept: NDArray[np.int64]) -> Ratio | None:
+def told_pairs(maps: Maps, truth: Truth, kept: Ints, table: NDArray[np.bool_] | None = None) -> Ratio | None:
     """The same as a ratio of sums over clips: pairs told rightly, and pairs. None where there is no pair."""
-    if truth.silent_boxes is None or truth.silent_clip is None or maps.shape[1] != 1:
+    if truth.silent_boxes is None or truth.silent_clip is None or (maps.shape[1] != 1 and table is None):
         return None
+    silent_class = np.full(len(truth.silent_clip), -1) if truth.silent_class is None else truth.silent_class
     right, pairs = np.zeros(len(truth)), np.zeros(len(truth))
     sounding, silent = _by_clip(truth.box_clip), _by_clip(truth.silent_clip)
     for clip in np.intersect1d(np.intersect1d(truth.box_clip, truth.silent_clip), kept).tolist():
         pairs[clip] = len(sounding[clip]) * len(silent[clip])
         if not np.isfinite(maps[clip]).all():
             continue
-        full = resize(maps[clip], SIZE, SIZE)[0]
-        loud = np.array([_mean(full, box) for box in truth.boxes[sounding[clip]]])
-        quiet = np.array([_mean(full, box) for box in truth.silent_boxes[silent[clip]]])
+        full, one, other = resize(maps[clip], SIZE, SIZE), sounding[clip], silent[clip]
+        loud = _levels(full, truth.boxes[one], truth.box_class[one], table)
+        quiet = _levels(full, truth.silent_boxes[other], silent_class[other], table)
         right[clip] = (loud[:, None] > quiet).sum() + (loud[:, None] == quiet).sum() / 2
     return Ratio(float(right.sum() / pairs.sum()), right, pairs) if pairs.any() else None
 
@@ -45,7 +52,17 @@ def _by_clip(clips: NDArray[np.int64]) -> dict[int, list[int]]:
     return found
 
 
-def _mean(full: NDArray[np.float32], box: NDArray[np.floating]) -> float:
+def _levels(full: Maps, boxes: NDArray[np.floating], classes: Ints, table: NDArray[np.bool_] | None) -> NDArray:
+    """The mean over each box of the map of its class, of maps (K, H, W)."""
+    every = full.max(0)
+    found = []
+    for box, number in zip(boxes, classes.tolist(), strict=True):
+        own = full[table[number]] if table is not None and number >= 0 and len(full) > 1 else full
+        found.append(_mean(own.max(0) if len(own) else np.zeros_like(every), box))
+    return np.array(found)
+
+
+def _mean(full: Maps, box: NDArray[np.floating]) -> float:
     left, top = np.floor(np.clip(box[:2], 0, 1) * SIZE).astype(int).clip(max=SIZE - 1)
     right, bottom = np.ceil(np.clip(box[2:], 0, 1) * SIZE).astype(int)
     return float(full[top : max(bottom, top + 1), left : max(right, left + 1)].mean())

@@ -97,7 +97,7 @@ def _units(
             metrics = _with_best_cuts(metrics, extra["best"])
         silent = _negative_sound(scored, truth, kept)
         if kept.tobytes() not in pairs:
-            pairs[kept.tobytes()] = told_pairs(given.maps, truth, kept)
+            pairs[kept.tobytes()] = told_pairs(given.maps, truth, kept, given.table)
         told = pairs[kept.tobytes()]
         extra |= {"negative_sound": silent} if silent else {}
         result = result_of(protocol, task, counts, metrics, warnings, extra)

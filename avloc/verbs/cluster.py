@@ -39,10 +39,16 @@ def cluster(
     dictionary: Annotated[
         Path | None, "take this object dictionary, a .npy file (K, C) such as the authors', instead of clustering"
     ] = None,
+    clusters: Annotated[
+        int | None,
+        "look for this many clusters, where the method leaves it open; default: cluster.clusters of the configuration, or "
+        "as many as the training clips have classes",
+    ] = None,
 ) -> Clustered:
     """Cluster the objects of the training clips into the dictionary that stage two reads.
 
-    Writes clusters.npz: labels, centres and dictionary. Clusters get the numbers that the class heads of stage one
+    Any method that offers features of places can be clustered: class maps (`maps: class` of a test set) need it too. Writes
+    clusters.npz: labels, centres and dictionary. Clusters get the numbers that the class heads of stage one
     were trained with (the best one-to-one agreement on the same clips), so heads and dictionary fit. With
     --dictionary the numbers are those of the file, and a clip belongs to the cluster of the nearest direction; maps
     of an imported stage two are of the clusters of its dictionary.
@@ -53,10 +59,12 @@ def cluster(
     experiment, own = open_run(config, run, set)
     where = stage_one_run(experiment, own)
     with where.claimed("is training or clustering in this run"):
-        return _cluster(experiment, own, where, as_trained, dictionary)
+        return _cluster(experiment, own, where, as_trained, dictionary, clusters)
 
 
-def _cluster(experiment: Any, own: Any, where: Any, as_trained: bool | None, dictionary: Path | None) -> Clustered:
+def _cluster(
+    experiment: Any, own: Any, where: Any, as_trained: bool | None, dictionary: Path | None, clusters: int | None
+) -> Clustered:
     import numpy as np
 
     from avloc.clustering import Clusters, by_dictionary, cluster_objects, normalised_mutual_information, purity
@@ -80,7 +88,14 @@ def _cluster(experiment: Any, own: Any, where: Any, as_trained: bool | None, dic
         raise RunError(
             f"{path} was trained on another store than {stage.data.store} is now; prepare that one again, or train again"
         )
-    given = None if dictionary is None else _given(dictionary, localizer.clusters, as_trained)
+    fixed = localizer.clusters or None
+    if clusters is not None and (clusters < 1 or fixed not in (None, clusters)):
+        wanted = "1 or more" if fixed is None else f"{fixed}, as its stage one has, or nothing"
+        raise RunError(f"clusters is {clusters}; expected {wanted}")
+    clusters = clusters or fixed or experiment.cluster.clusters or len(store.classes)
+    if not clusters:
+        raise RunError(f"{stage.data.store} has no classes to say how many clusters to look for; give --clusters")
+    given = None if dictionary is None else _given(dictionary, clusters, as_trained)
     as_trained = experiment.cluster.as_trained if as_trained is None else as_trained
     if as_trained and given is None:
         if trained is None:
@@ -89,6 +104,7 @@ def _cluster(experiment: Any, own: Any, where: Any, as_trained: bool | None, dic
             )
         memory = {name: value.numpy() for name, value in localizer.memory.items()}
         found = Clusters(memory["labels"], memory["centres"], memory["dictionary"])
+        rows = {}
     else:
         device = device_of(stage.train.device)
         localizer.to(device)
@@ -100,8 +116,8 @@ def _cluster(experiment: Any, own: Any, where: Any, as_trained: bool | None, dic
         if given is not None:
             found = by_dictionary(objects, given)
         else:
-            found = cluster_objects(objects, localizer.clusters, experiment.seed, experiment.cluster.restarts)
-        if trained is None and "imported_from" in about:
+            found = cluster_objects(objects, clusters, experiment.seed, experiment.cluster.restarts)
+        if trained is None and "imported_from" in about and "named" in rows:
             # The authors' heads know their clusters by number, though the clips' labels did not come along.
             trained = rows["named"]
         if trained is not None and given is None:
@@ -113,11 +129,12 @@ def _cluster(experiment: Any, own: Any, where: Any, as_trained: bool | None, dic
         keep_config(experiment, own)
         where.save_clusters(
             labels=found.labels, centres=found.centres, dictionary=found.dictionary, ids=np.array(store.ids),
-            epoch=about.get("epoch", "0"), clusters=localizer.clusters, weights=weights_id(path), data=store.fingerprint,
+            epoch=about.get("epoch", "0"), clusters=clusters, weights=weights_id(path), data=store.fingerprint,
+            **({"levels": rows["levels"].double().mean(0).numpy()} if "levels" in rows else {}),
         )  # fmt: skip
     processes.leave()
     return Clustered(
-        where.path, len(store), localizer.clusters, np.bincount(found.labels, minlength=localizer.clusters).tolist(),
+        where.path, len(store), clusters, np.bincount(found.labels, minlength=clusters).tolist(),
         normalised_mutual_information(truth, labels) if len(truth) else None, purity(truth, labels) if len(truth) else None,
         agreement,
     )  # fmt: skip

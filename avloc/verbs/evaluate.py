@@ -144,6 +144,7 @@ def _evaluate_set(
     from avloc.engine.comparing import selected
     from avloc.engine.experiment import device_of
     from avloc.engine.kept_maps import keep_maps
+    from avloc.engine.object_maps import maps_of_objects
     from avloc.engine.other_sounds import maps_of_other_sounds
     from avloc.engine.predicting import frames_to_score
     from avloc.engine.resolved import fingerprint_of, resolved
@@ -165,6 +166,8 @@ def _evaluate_set(
     open_test(experiment, name)  # before weights are fetched for it
     localizer = load_stage(experiment, run, number).to(device)
     see_and_hear(localizer, test, name)
+    if test.maps == "class":
+        localizer = maps_of_objects(experiment, run, number, localizer, test.temperature).to(device)
     store = open_test(experiment, name, localizer)
     frames = frames_to_score(store, test.frames, experiment.seed, name)
     loader = loader_of(localizer, store, stage, frames.plan, device)

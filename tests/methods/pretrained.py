@@ -32,6 +32,7 @@ METHODS: dict[str, tuple[dict[str, Any], bool]] = {
     "slavc": ({"dim": 8}, False),
     "fnac": ({"dim": 8}, False),
     "hard_way": ({}, False),
+    "noprior": ({"flow": "none"}, False),
     "ssl_alignment": ({"frame2": None, "sound2": None, "neighbours": 3, "warmup": 1}, False),
     "visual_context": ({"nodes": 4, "foreground": 2, "background": 2}, False),
     "dsol": ({"clusters": 3, "dim": 8, "class_iter": 1}, True),
@@ -53,7 +54,7 @@ def stage_one(method: str, folder: Path, **visual: Any) -> dict[str, Any]:
     if method == "coarse_to_fine_original":
         crnn = {"widths": [4, 8, 8, 16], "expand": 2, "hidden": 8}
         return {**model, "audio": crnn, "sound": {**SOUND, "mels": 64, "hop": 16}, "dim": 8}
-    if method in ("hard_way", "visual_context", "ssl_alignment"):
+    if method in ("hard_way", "visual_context", "ssl_alignment", "noprior"):
         model["visual"]["project"] = 8
         return {**model, "audio": {**EAR, "project": 8}, "sound": SOUND}
     return {**model, "audio": EAR, "sound": SOUND}

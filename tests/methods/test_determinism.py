@@ -33,6 +33,7 @@ MODELS: dict[str, dict[str, Any]] = {
         "neighbours": 3,
         "warmup": 1,
     },
+    "noprior": {**SMALL, "sound": {"rate": RATE}, "flow_encoder": BACKBONE, "frozen": False},
     "slavc": {**SMALL, "sound": {"rate": RATE}, "dim": 8, "frame_dropout": 0.5, "frame_momentum": 0.9},
     "visual_context": {**SMALL, "sound": {"rate": RATE}, "feature_dropout": 0.5},  # so that chance has a say
     "sspl": {

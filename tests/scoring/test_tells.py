@@ -65,3 +65,13 @@ def test_a_scene_counts_where_all_its_sounds_are_found_and_clips_of_none_are_lef
     maps[1, :, :, 2:] = 1
     result = score("kaist", maps, truth, resamples=0)
     assert result.metrics["iiou"].value == 0.5
+
+
+def test_each_object_is_looked_at_in_the_map_of_its_own_class():
+    truth = truth_of([[LEFT], [LEFT]], [[RIGHT], [RIGHT]])
+    truth.silent_class = np.array([1, -1])
+    table = np.eye(2, dtype=bool)
+    dogs, cats = halves((0.6, 0.9), (0.6, 0.2)), halves((0.1, 0.5), (0.1, 0.7))
+    found = tells(np.concatenate([dogs, cats], axis=1), truth, np.arange(2), table)
+    assert found["value"] == 0.5  # the cat has 0.5 of its own map; the silent object without a class 0.7 of one of them
+    assert tells(np.concatenate([dogs, cats], axis=1), truth, np.arange(2)) == {}

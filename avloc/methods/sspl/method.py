@@ -108,6 +108,9 @@ class Sspl(Localizer):
         heard = self.hear(batch.sound)
         return cosine_map(self.see(self.visual(batch.frame), heard), heard.query)
 
+    def place_features(self, batch: Batch) -> Tensor | None:
+        return self.visual(batch.frame)
+
     def fits(self, batch: Batch) -> Tensor | None:
         """Cosine of what the sound asks for with the mean of all places."""
         heard = self.hear(batch.sound)

@@ -1,0 +1,161 @@
+"""NoPrior's one stage: Hear the Flow's contrast, and objects that are found one after the other."""
+
+from dataclasses import replace
+from typing import Any, Literal
+
+import torch
+from pydantic import PositiveFloat, PositiveInt
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from avloc.data.loader import Batch
+from avloc.data.views import FrameView, LogMel, LogStft, Waveform
+from avloc.methods.base import Localizer, Phase, Train
+from avloc.methods.noprior.network import FlowAttention
+from avloc.methods.noprior.objects import background, identify, object_loss, object_maps
+from avloc.nn.contrast import hard_way_logits
+from avloc.nn.encoders import Backbone, jitter_norms
+from avloc.nn.senses import Ears, Eyes
+from avloc.nn.similarity import cosine_map, in_full, pairwise_maps
+
+STRIDES = (1, 2, 2, 2)  # an ordinary ResNet-18: maps of 7x7 for frames of 224
+
+
+class NoPrior(Localizer):
+    """Kim et al., CVPR 2024, on Fedorishin et al., WACV 2023.
+
+    flow: the attention's keys are of the optical flow to the next of the clip's ``frames``, as published, or ``none``: of the
+    frame itself (ours).
+    flow_encoder: of the flow; its first layer starts at random, for it has two channels.
+    frozen: the frame encoder gets no gradients. moving_norms: its batch norms average the statistics of training batches all
+    the same, as in the release.
+    positive, negative, sharpness, temperature: as in Hard Way.
+    rows: a clip that has found all its objects goes on with rows of zeros until the last of the batch has, as published
+    (``batch``), or ends (``own``, ours).
+    mixture: that many clips are put one above the other in training, and their spectrograms averaged.
+    maps: what `locate` gives: the similarity of ``all`` places with the sound, or a map of each of the ``objects`` found, whose
+    number differs from clip to clip.
+    """
+
+    def __init__(
+        self,
+        frame: FrameView = FrameView(size=224, resize=246, augment=False, interpolation="bicubic"),
+        sound: LogStft | LogMel | Waveform = LogStft(rate=22_050, seconds=3.0),
+        visual: Eyes = Backbone(strides=STRIDES),
+        audio: Ears = Backbone(strides=STRIDES),
+        flow: Literal["frames", "none"] = "frames",
+        flow_encoder: Backbone = Backbone(strides=STRIDES),
+        frozen: bool = True,
+        moving_norms: bool = True,
+        positive: float = 0.65,
+        negative: float = 0.40,
+        sharpness: PositiveFloat = 0.03,
+        temperature: PositiveFloat = 0.07,
+        rows: Literal["batch", "own"] = "batch",
+        mixture: PositiveInt = 1,
+        maps: Literal["all", "objects"] = "all",
+    ):
+        super().__init__()
+        self.frame, self.sound = frame, sound
+        self.positive, self.negative, self.sharpness, self.temperature = positive, negative, sharpness, temperature
+        self.rows, self.mixture, self.maps, self.moving_norms = rows, mixture, maps, moving_norms
+        self.maps_differ = maps == "objects"
+        self.visual, self.audio = visual.build(3, frame), audio.build(1, sound)
+        if frozen:
+            self.visual.requires_grad_(False)
+        self.still = frozen and not moving_norms
+        jitter_norms(self.audio)
+        self.flow_encoder: nn.Module | None = None
+        channels = self.visual.channels
+        if flow == "frames":
+            self.motion = replace(frame, augment=False, mean=(0.0,) * 3, std=(1.0,) * 3)
+            self.flow_encoder = flow_encoder.build(3)
+            self.flow_encoder.conv1 = nn.Conv2d(2, flow_encoder.widths[0], 7, stride=2, padding=3, bias=False)
+            channels = self.flow_encoder.channels
+        self.attention = FlowAttention(self.visual.channels, channels)
+
+    def train(self, mode: bool = True) -> "NoPrior":
+        super().train(mode)
+        if self.still:
+            self.visual.eval()
+        return self
+
+    def frame_encoder(self) -> nn.Module | None:
+        return self.visual if self.flow_encoder is None else None
+
+    def sound_encoder(self) -> nn.Module | None:
+        return self.audio
+
+    def phases(self, train: Train) -> list[Phase]:
+        learning = [parameter for parameter in self.parameters() if parameter.requires_grad]
+        return [Phase("train", self.loss, [train.make_optimizer(learning)], train.epochs)]
+
+    def see(self, batch: Batch) -> Tensor:
+        """Unit vectors (B, C, h, w): the frame, and what it shows where its motion says."""
+        seen = self.visual(batch.frame)
+        moved = seen if self.flow_encoder is None else self.flow_encoder(batch.motion)
+        return F.normalize(in_full(seen + self.attention(seen, moved)), dim=1)
+
+    def hear(self, batch: Batch) -> Tensor:
+        """Unit vectors (B, C)."""
+        return F.normalize(in_full(self.audio(batch.sound).amax((2, 3))), dim=1)
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Hard Way's contrast, and objects that resemble themselves and neither other objects nor the background."""
+        batch = self.mixed(batch)
+        seen, heard = self.see(batch), self.hear(batch)
+        logits = hard_way_logits(
+            pairwise_maps(seen, heard), self.positive, self.negative, self.sharpness, self.temperature, "published"
+        )
+        own = torch.zeros(len(logits), dtype=torch.long, device=logits.device)
+        return {"contrast": F.cross_entropy(logits, own), "objects": self.of_objects(seen, heard)}
+
+    def of_objects(self, seen: Tensor, heard: Tensor) -> Tensor:
+        """The object loss, mean over the clips."""
+        features, similarity = self._places(seen, heard)
+        behind = background(features, similarity, self.negative, self.sharpness)
+        found = identify(features, similarity, behind)
+        terms = []
+        for clip, rounds in enumerate(found.rounds.tolist()):
+            rows = found.rows[:, clip] if self.rows == "batch" else found.rows[:rounds, clip]
+            terms.append(object_loss(rows, behind[clip]))
+        return torch.stack(terms).mean()
+
+    def mixed(self, batch: Batch) -> Batch:
+        """`mixture` clips as one: their frames, and motion, one above the other, their spectrograms averaged."""
+        if self.mixture == 1:
+            return batch
+        size = len(batch) // self.mixture
+        parts = [slice(number * size, (number + 1) * size) for number in range(self.mixture)]
+
+        def stacked(pictures: Tensor | None) -> Any:
+            return None if pictures is None else torch.cat([pictures[part] for part in parts], dim=2)
+
+        sound = torch.stack([batch.sound[part] for part in parts]).mean(0)
+        return Batch(frame=stacked(batch.frame), sound=sound, motion=stacked(batch.motion))
+
+    def locate(self, batch: Batch) -> Tensor:
+        """Cosines (B, 1, h, w); of objects (B, K, h, w), at most 0, NaN for the maps that a clip has fewer than others."""
+        seen, heard = self.see(batch), self.hear(batch)
+        if self.maps == "all":
+            return cosine_map(seen, heard)
+        features, similarity = self._places(seen, heard)
+        behind = background(features, similarity, self.negative, self.sharpness)
+        found = identify(features, similarity, behind)
+        every = [object_maps(found, clip, behind) for clip in range(len(batch))]
+        most = max(1, *(len(maps) for maps in every))
+        padded = [F.pad(maps, (0, 0, 0, most - len(maps)), value=float("nan")) for maps in every]
+        return torch.stack(padded).unflatten(2, seen.shape[2:])
+
+    def place_features(self, batch: Batch) -> Tensor | None:
+        return self.see(batch)
+
+    def embed(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The mean of all places, and the sound."""
+        return F.normalize(self.see(batch).mean((2, 3)), dim=1), self.hear(batch)
+
+    @staticmethod
+    def _places(seen: Tensor, heard: Tensor) -> tuple[Tensor, Tensor]:
+        """Each place's similarity with the sound (B, P), and its features times that (B, C, P)."""
+        similarity = cosine_map(seen, heard).flatten(1)
+        return seen.flatten(2) * similarity[:, None], similarity

@@ -1,0 +1,25 @@
+"""Hear the Flow's attention: what the frame shows where the optical flow says (Fedorishin et al., WACV 2023)."""
+
+from torch import Tensor, nn
+
+NARROW = 8  # queries and keys have the features' width divided by this
+
+
+class FlowAttention(nn.Module):
+    """Each place of a frame asks the flow where to look, and takes what the frame shows there.
+
+    channels: of the frame's features; flow_channels: of the flow's. There is no scale and no output layer.
+    """
+
+    def __init__(self, channels: int, flow_channels: int):
+        super().__init__()
+        narrow = max(1, channels // NARROW)
+        self.query = nn.Conv2d(channels, narrow, 1)
+        self.key = nn.Conv2d(flow_channels, narrow, 1)
+        self.value = nn.Conv2d(channels, channels, 1)
+
+    def forward(self, frame: Tensor, flow: Tensor) -> Tensor:
+        """(B, C, h, w) of features of the frame (B, C, h, w) and of the flow (B, C', h, w)."""
+        query, key, value = (part.flatten(2) for part in (self.query(frame), self.key(flow), self.value(frame)))
+        weights = (query.mT @ key / query.shape[1] ** 0.5).softmax(-1)
+        return (value @ weights.mT).view_as(frame)
