@@ -2,11 +2,23 @@
 
 
 class AvlocError(Exception):
-    """Root of every error a user can mend; the message says where, what was found, what was expected, what to do."""
+    """Root of every error a user can mend; the message says where, what was found, what was expected, what to do.
+
+    It is one line, whatever the text in it comes from.
+    """
+
+    _kept = ""  # characters that a message may have although no letter
+
+    def __str__(self) -> str:
+        from avloc.naming import printable
+
+        return printable(super().__str__(), self._kept)
 
 
 class ConfigError(AvlocError):
     """One or more mistakes in a YAML configuration, a line each: ``file:line: key: what, did you mean``."""
+
+    _kept = "\n"
 
 
 class DataError(AvlocError):

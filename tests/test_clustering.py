@@ -66,7 +66,7 @@ def test_many_objects_are_predicted_in_little_memory_as_by_their_distances():
 
 
 def test_very_many_objects_are_clustered_in_batches_and_that_is_said(caplog):
-    caplog.set_level("INFO")
+    caplog.set_level("INFO", "avloc")
     features, truth = blobs(2000)
     found = cluster_objects(features, 4, many=len(features))
     assert "k-means takes them in batches" in caplog.text and purity(truth, found.labels) > 0.95

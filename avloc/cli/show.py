@@ -30,7 +30,9 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return command(*arguments, **options)
         except AvlocError as error:
-            for line in str(error).split("\n") if isinstance(error, ConfigError) else [of_worker(str(error))]:
+            for line in (
+                str(error).split("\n") if isinstance(error, ConfigError) else [of_worker(*map(str, error.args[:1]))]
+            ):
                 print(f"avloc: {brief(printable(line), MESSAGE)}", file=sys.stderr)
             raise typer.Exit(2) from None
         except KeyboardInterrupt:
@@ -65,7 +67,7 @@ def _give_up_stdout() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def of_worker(message: str) -> str:
+def of_worker(message: str = "") -> str:
     """The message of an error that a process of the loader raised: torch puts that one's traceback before it."""
     _, traceback, rest = message.partition("Original Traceback")
     return rest.strip().splitlines()[-1].partition(": ")[2] if traceback else message

@@ -132,7 +132,7 @@ class Store:
     @cached_property
     def labels(self) -> NDArray[np.bool_]:
         """(N, C), the classes that sound."""
-        if self._kept is not None:
+        if self._kept is not None and len(self):  # without a clip the shards say what is wrong
             return self._kept.labels_of(self._clips, len(self.classes))
         return self._column("labels")
 

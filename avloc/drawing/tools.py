@@ -17,7 +17,7 @@ KEYS = {
     "o": "show or hide all pictures of the clip",
     "s": "play or pause its sound",
     "h": "show or hide the heat maps",
-    "[, ]": "less or more of the heat maps",
+    "[, ]": "fade the heat maps out or in",
     "/": "find a clip by its id",
     "r": "show all clips again",
 }

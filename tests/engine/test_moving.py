@@ -327,6 +327,6 @@ def test_a_run_that_is_moved_while_it_is_evaluated_ends_in_one_line(project, mon
 @pytest.mark.parametrize("text", ["{", "[]", '{"stage1.data": {"written": 3}}', '{"stage1.data": {}}', ""])
 def test_places_that_are_broken_are_refused_in_one_line(project, text):
     Path("runs/whole/stores.json").write_text(text)
-    with pytest.raises(RunError, match=r"stores\.json: not what avloc writes; remove it") as found:
+    with pytest.raises(RunError, match=r"stores\.json: not what avloc writes; move it away") as found:
         avloc.evaluate(run=Path("runs/whole"), resamples=0)
     assert "\n" not in str(found.value)

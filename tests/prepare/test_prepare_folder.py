@@ -221,7 +221,7 @@ def test_boxes_of_the_users_own_file_are_read(tmp_path):
         ({"seconds": 0.0}, "more than 0 s"),
         ({"seconds": 1e-5}, "more than 0 s"),
         ({"lists": ["a"]}, "expected SPLIT=FILE"),
-        ({"short": "pad"}, "short is 'pad'; expected fail, repeat or start"),
+        ({"short": "pad"}, "short is 'pad'; expected fail or repeat or start"),
         ({"source": "nothing"}, "no such folder"),
         ({"source": "v/one.txt"}, "one.txt: not a video; expected a file ending in .mp4"),
         ({"benchmark": "own"}, "--annotations is missing"),

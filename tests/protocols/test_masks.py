@@ -5,7 +5,6 @@ import plain
 import pytest
 from making import heat_maps, random_truth, truth_of
 
-from avloc.metrics import adaptive_ciou
 from avloc.protocols import PROTOCOLS, named
 from avloc.protocols.normalise import guided
 from avloc.scoring import score
@@ -81,16 +80,6 @@ def test_a_perfect_map_misses_one_pixel_under_kaist_adap_and_none_under_ours():
     pixels = 56 * 112
     assert score("kaist-adap", heat, truth, resamples=0).metrics["ciou"].value == pytest.approx((pixels - 1) / pixels)
     assert score("avloc", heat, truth, resamples=0).metrics["ciou"].value == 1.0
-
-
-def test_the_adaptive_protocol_is_the_adaptive_metric():
-    truth, boxes = random_truth(12, votes=2)
-    maps = heat_maps(12, size=32)
-    protocol = named("kaist-adap").with_axes(size=32)
-    found = [row["ciou"] for row in score(protocol, maps, truth, resamples=0).per_clip]
-    weights = [plain.truth_map(own, 2, 32) for own in boxes]
-    expected = [adaptive_ciou(plain.minmax(heat), own) for heat, own in zip(maps, weights, strict=True)]
-    assert found == pytest.approx(expected)
 
 
 def test_a_constant_map_gets_its_chance_level_under_ours():
