@@ -417,8 +417,8 @@ def test_a_disk_that_fills_up_inside_a_state_is_an_error_in_one_line(config, tmp
 
 def test_a_method_without_objects_is_not_sent_to_cluster_them(tmp_path):
     for verb in (avloc.cluster, avloc.match_clusters):
-        with pytest.raises(RunError, match=r"coarse_to_fine clusters no objects"):
-            verb(Path("coarse_to_fine_synthetic"), tmp_path / "run")
+        with pytest.raises(RunError, match=r"coarse_to_fine_original clusters no objects; go on with `avloc evaluate"):
+            verb(Path("coarse_to_fine_original_synthetic"), tmp_path / "run")
 
 
 def test_a_run_may_be_named_by_text():
