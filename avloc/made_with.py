@@ -1,6 +1,7 @@
 """What made a result or a run: versions, device, fingerprints and the date, so that a number can be traced."""
 
 import platform
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from typing import Any
@@ -8,12 +9,12 @@ from typing import Any
 PACKAGES = ("torch", "torchvision", "numpy")
 
 
-def versions() -> dict[str, str]:
-    """Of avloc, Python and what computes."""
+def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
+    """Of avloc, Python and those of the packages that are installed."""
     from avloc import __version__
 
     found = {"avloc": __version__, "python": platform.python_version()}
-    for name in PACKAGES:
+    for name in packages:
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

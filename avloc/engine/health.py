@@ -1,17 +1,16 @@
 """What `avloc doctor` looks at; each finding is a name, a status and what was found."""
 
 import os
-import platform
 import shutil
 import tempfile
 import time
 from collections.abc import Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
+from avloc import made_with
 from avloc.processes import processors
 
 Found = tuple[str, Literal["ok", "warning", "failed"], str]
@@ -35,15 +34,8 @@ LEAST = 1.0  # GB that should be free
 
 def versions() -> dict[str, str]:
     """Of avloc, Python and each package; "" where it is not installed."""
-    from avloc import __version__
-
-    found = {"avloc": __version__, "python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = ""
-    return found
+    found = made_with.versions(PACKAGES)
+    return {name: found.get(name, "") for name in ("avloc", "python", *PACKAGES)}
 
 
 def pair(torch: str, torchvision: str) -> Found:

@@ -71,23 +71,5 @@ def sounding_of(
     return {"score": calibration.score, "threshold": calibration.threshold, "kinds": table}
 
 
-def counted_sounding(
-    experiment: Experiment,
-    run: Run,
-    localizer: Localizer,
-    number: int,
-    loader: Loader,
-    frames: Frames,
-    every: Mapping[str, Maps],
-) -> dict[str, Any] | None:
-    """The same by the run's calibration of a stage; None where it has none, or one of other weights."""
-    if not run.calibration.exists():
-        return None
-    calibration = calibration_of(run, number, weights_of(experiment, run, number, localizer))
-    if calibration is None:
-        return None
-    return sounding_of(calibration, localizer, loader, frames, every, experiment.seed)
-
-
 def _counted(sounding: NDArray[np.bool_]) -> dict[str, int]:
     return {"frames": len(sounding), "sounding": int(sounding.sum())}

@@ -127,7 +127,7 @@ def _of_any_size(timm: Any, name: str, output_stride: int | None) -> Any:
         try:
             return timm.create_model(name, pretrained=False, **options)
         except (TypeError, AssertionError, NotImplementedError, ValueError):
-            continue  # this model knows no such option
+            continue  # timm raises one of these, by family, for an option that a model does not know
         except RuntimeError as error:
             raise AvlocError(f"visual.timm: {name}: {_first(error)}") from None
     raise AvlocError(f"visual.timm: timm {timm.__version__} cannot make {name}; choose another model")
