@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from avloc.options import POSITIONAL, verb
+from avloc.options import POSITIONAL, FollowLinks, verb
 
 if TYPE_CHECKING:
     from avloc.annotations import Benchmark
@@ -45,6 +45,7 @@ def benchmarks(
     name: Annotated[str | None, "show only this benchmark, in full", POSITIONAL] = None,
     annotations: Annotated[Path | None, "a folder: report for each benchmark whether its files are there"] = None,
     convert: Annotated[Path | None, "write the masks of a distribution, one file each, as this one .npz"] = None,
+    follow_links: FollowLinks = False,
 ) -> list[Listed]:
     """List the test sets that can be scored, and the files that each needs.
 
