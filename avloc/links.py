@@ -22,26 +22,26 @@ class Bounds:
         self._roots: list[str] = []
         self._real: dict[str, str] = {}
         for path in self.given:
-            real = os.path.realpath(path)
+            real = self._end_of(os.fspath(path))
             self._roots.append(real)
             if os.path.isfile(real):
-                self._roots.append(self._folder(os.path.dirname(path)))
+                self._roots.append(self._end_of(os.path.dirname(path)))
 
     def lead_out(self, path: Path | str) -> bool:
         """Whether a path, followed to its end, lies outside. Costs one look at the file; folders are remembered."""
         if self.follow:
             return False
         folder, name = os.path.split(path)
-        place = os.path.join(self._folder(folder), name)
+        place = os.path.join(self._end_of(folder), name)
         if os.path.islink(place) or name in ("..", ".", ""):
             place = os.path.realpath(place)
         return not any(place == root or place.startswith(root.rstrip(os.sep) + os.sep) for root in self._roots)
 
-    def _folder(self, folder: str) -> str:
+    def _end_of(self, folder: str) -> str:
         if folder not in self._real:
             try:
                 self._real[folder] = os.path.realpath(folder)
-            except ValueError:  # a null byte, of a folder that cannot be
+            except ValueError:  # a null byte, of a path that cannot be
                 self._real[folder] = os.path.abspath(folder)
         return self._real[folder]
 
