@@ -12,20 +12,12 @@ OPTION = "--follow-links"
 
 
 class Bounds:
-    """Folders, and the paths below them that lead somewhere else.
-
-    given: files and folders that the user named. A file brings its folder with it, since what has its name lies there.
-    """
+    """Which paths lead out of the files and folders that were given."""
 
     def __init__(self, given: Iterable[Path | str], follow: bool = False) -> None:
         self.given, self.follow = tuple(given), follow
-        self._roots: list[str] = []
         self._real: dict[str, str] = {}
-        for path in self.given:
-            real = self._end_of(os.fspath(path))
-            self._roots.append(real)
-            if os.path.isfile(real):
-                self._roots.append(self._end_of(os.path.dirname(path)))
+        self._roots = [self._end_of(os.fspath(path)) for path in self.given]
 
     def lead_out(self, path: Path | str) -> bool:
         """Whether a path, followed to its end, lies outside. Costs one look at the file; folders are remembered."""

@@ -42,7 +42,7 @@ def test_what_leads_out_is_told_by_where_it_ends(places, name, leads):
 
 
 def test_a_command_may_read_all_that_it_was_given(places):
-    limits = Bounds([places / "in", places / "far" / "b"])  # a file brings its folder with it
+    limits = Bounds([places / "in", places / "far" / "b"])
     assert not limits.lead_out(places / "in" / "out") and limits.lead_out(places / "near" / "c")
     assert not Bounds([places / "in"], follow=True).lead_out(places / "in" / "out")
     (places / "way").symlink_to(places / "in")
@@ -85,6 +85,6 @@ def test_maps_that_are_links_out_are_scored_only_when_links_are_followed(tmp_pat
     (tmp_path / "maps" / "c.npy").symlink_to(tmp_path / "far" / "c.npy")
     given = {"predictions": tmp_path / "maps", "truth": tmp_path / "truth.json", "resamples": 0}
     (result,) = avloc.evaluate_predictions(**given, follow_links=True).results.values()
-    assert result.counts["evaluated"] == 3
+    assert result.counts["found"] == 3
     (result,) = avloc.evaluate_predictions(**given).results.values()
-    assert result.counts["evaluated"] == 2 and "1 links lead out of the folder" in caplog.text
+    assert result.counts["found"] == 2 and "1 links lead out of the folder" in caplog.text

@@ -94,7 +94,7 @@ def commands_of(made: Made, place: Path) -> dict[str, Killed]:
         "prepare music": Killed(lambda at: ["prepare", "music", "--source", music, "--out", at / "store", *small], empty),
         "prepare compose": Killed(
             lambda at: ["prepare", "compose", "--pictures", world["pictures"], "--sounds", world["sounds"], "--out",
-                        at / "store", "--size", 32, "--rate", 8000, "--seconds", 1, "--jobs", 1, *few], empty),
+                        at / "store", "--size", 32, "--rate", 8000, "--seconds", 1, "--min", 2, "--jobs", 1, *few], empty),
         "data merge": Killed(
             lambda at: ["data", "merge", place / "part1", place / "part2", "--out", at / "store"], empty),
         "data export": Killed(
@@ -153,6 +153,11 @@ class Commands:
         chance.shuffle(names)
         yield from enumerate(itertools.cycle(names))
 
+    def folder(self, name: str) -> Path:
+        """A place to run a command in, as deep as all others: runs keep relative paths."""
+        (self.place / name).mkdir(exist_ok=True)
+        return self.place / name / "in"
+
     def start(self, name: str, folder: Path, **how: Any) -> int:
         return self.starter.start(self.named[name].words(folder), folder.with_suffix(".log"), **how)
 
@@ -168,8 +173,7 @@ class Commands:
         if name not in self._known:
             found = []
             for number in range(2):
-                folder = self.place / f"whole {name}" / str(number)
-                folder.parent.mkdir(exist_ok=True)
+                folder = self.folder(f"whole {name} {number}")
                 self.named[name].begin(folder)
                 took = self.complete(name, folder)
                 found.append(content(folder))

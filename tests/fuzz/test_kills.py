@@ -35,9 +35,7 @@ def kill_once(commands: Commands, name: str, folder: Path, delay: float, what: s
     return status
 
 
-def test_what_is_killed_at_any_moment_ends_as_what_nothing_interrupted(
-    commands, tmp_path, pytestconfig, record_property
-):
+def test_what_is_killed_at_any_moment_ends_as_what_nothing_interrupted(commands, pytestconfig, record_property):
     """The moments of a command are drawn from the seed; now and then it is killed twice before it may end."""
     kills, seed = pytestconfig.getoption("--kills"), pytestconfig.getoption("--fuzz-seed")
     chance = random.Random(f"kills {seed}")
@@ -46,7 +44,7 @@ def test_what_is_killed_at_any_moment_ends_as_what_nothing_interrupted(
     for number, name in commands.in_turn(chance):
         if sum(done.values()) >= kills or len(failures) > 50:
             break
-        folder, told = tmp_path / f"killed-{number}", f"seed {seed}, command {number}, {name}"
+        folder, told = commands.folder(f"killed {number}"), f"seed {seed}, command {number}, {name}"
         try:
             took = commands.whole(name).seconds
             commands.named[name].begin(folder)
@@ -59,7 +57,7 @@ def test_what_is_killed_at_any_moment_ends_as_what_nothing_interrupted(
         except (AssertionError, OSError) as error:
             failures.append(f"{told}: {error}")
             print(failures[-1], flush=True)
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder.parent, ignore_errors=True)
     counts = ", ".join(f"{name} {count}" for name, count in sorted(done.items()))
     record_property("fuzz", f"{sum(done.values())} kills ({counts}), {len(failures)} ended otherwise")
     assert not failures, "\n".join(failures)

@@ -72,9 +72,7 @@ TROUBLES = {
 
 
 @pytest.mark.parametrize("what", TROUBLES)
-def test_a_command_in_want_of_something_says_so_and_loses_nothing(
-    commands, tmp_path, pytestconfig, record_property, what
-):
+def test_a_command_in_want_of_something_says_so_and_loses_nothing(commands, pytestconfig, record_property, what):
     count, seed = pytestconfig.getoption("--kills"), pytestconfig.getoption("--fuzz-seed")
     chance = random.Random(f"{what} {seed}")
     done: Counter[str] = Counter()
@@ -82,7 +80,7 @@ def test_a_command_in_want_of_something_says_so_and_loses_nothing(
     for number, name in commands.in_turn(chance):
         if number >= count:
             break
-        folder, told = tmp_path / f"tried-{number}", f"seed {seed}, number {number}, {name}, {what}"
+        folder, told = commands.folder(f"{what} {number}"), f"seed {seed}, number {number}, {name}, {what}"
         try:
             commands.whole(name)
             commands.named[name].begin(folder)
@@ -92,7 +90,7 @@ def test_a_command_in_want_of_something_says_so_and_loses_nothing(
         except (AssertionError, OSError) as error:
             failures.append(f"{told}: {error}")
             print(failures[-1], flush=True)
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder.parent, ignore_errors=True)
     counts = ", ".join(f"status {status}: {count}" for status, count in sorted(done.items()))
     record_property("fuzz", f"{what}: {sum(done.values())} ({counts}), {len(failures)} ended otherwise")
     assert not failures, "\n".join(failures)
@@ -105,8 +103,8 @@ def test_a_disc_that_fills_costs_nothing_that_was_finished(commands, tmp_path, p
     for number, name in commands.in_turn(chance):
         if number >= count:
             break
-        with discs.little_disc(tmp_path / f"disc-{number}", "256m") as disc:
-            folder = disc / "tried"
+        with discs.little_disc(commands.place / f"disc {number}", "256m") as disc:
+            folder = disc / "in"
             told = f"seed {seed}, number {number}, {name}"
             try:
                 commands.whole(name)

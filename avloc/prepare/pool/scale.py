@@ -35,8 +35,8 @@ class Work:
     """jobs: processes, one for each processor where None; 0 works in this process, where nothing ends a decoder that hangs
     or saves the run from one that crashes. shard: "2/8" prepares the second of eight parts, to be merged. timeout: seconds
     that a decoder may take for the next clip. dask: address of a scheduler whose workers do the work; `jobs` is not used
-    then. strict: names that meet files must all have a partner, and one only. follow_links: for the verb, which keeps links
-    within what it was given. progress: called with items done, items in all, and a word on those that failed.
+    then. strict: names that meet files must all have a partner, and one only. follow_links: links may lead out of
+    the source. progress: called with items done, items in all, and a word on those that failed.
     """
 
     jobs: int | None = None

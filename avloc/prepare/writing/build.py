@@ -66,7 +66,7 @@ def build_store(
     settings = json.loads(json.dumps({"format": FORMAT, "store": "hdf5", **settings, "block": block}))  # as read again
     if settings["store"] not in SUFFIXES:
         raise DataError(f"store is {settings['store']!r}; expected {' or '.join(SUFFIXES)}")
-    listing = refuse_linked_out(source, listing, reader)
+    listing = listing if how.follow_links else refuse_linked_out(source, listing, reader)
     items = list(listing.items.values())
     blocks = [items[start : start + block] for start in range(0, len(items), block)]
     number, parts = how.part()

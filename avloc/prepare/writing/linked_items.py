@@ -16,10 +16,8 @@ def refuse_linked_out(source: Path, listing: Listing, reader: Reader) -> Listing
 
     DataError where that is more than half of them: a folder of links, which the user has to ask for.
     """
-    limits = bounds()
-    if limits.follow:
-        return listing
     roots = roots_of(reader) or (source,)
+    limits = bounds(*roots)
     out = {
         item.id: path
         for item in listing.items.values()
