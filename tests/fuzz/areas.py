@@ -233,6 +233,8 @@ AREAS: dict[str, tuple[float, Callable[[Made], Iterator[Input]]]] = {
     "shipped": (0.03, further.shipped),
     "released": (0.008, further.released),
     "foreign": (0.004, further.foreign),
+    "kinds": (0.006, further.kinds),
+    "predicted": (0.004, further.predicted),
     "swapped": (0.004, further.swapped),
     "media": (0.003, media),
     "lists": (0.003, lists),

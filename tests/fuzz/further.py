@@ -9,7 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
+import soundfile
 import torch
 
 from avloc.annotations import read_benchmark, read_own_truth
@@ -20,6 +22,7 @@ from tests.annotations.test_mask_files import made as ms3
 from tests.annotations.test_masks_beside_boxes import avatar_frame, avss, disc, write
 from tests.annotations.test_readers import LAYOUTS
 from tests.commands import invoke
+from tests.data.making import make_video, tone
 from tests.fuzz import damage
 from tests.fuzz.made import Made
 from tests.fuzz.reading import Input, anew, command, same
@@ -59,6 +62,45 @@ def exported(folder: Path) -> None:
     makeexported(store)
     found = invoke("data", "export", store, "--out", folder)
     assert found.exit_code == 0, found.stderr
+
+
+def kinds(made: Made) -> Iterator[Input]:
+    """Recordings of other kinds: films by container, and a picture with the sound of its name."""
+    root = made.folder / "kinds"
+    for ending in ("avi", "mov", "ts", "flv", "webm"):
+        folder = once(lambda at, ending=ending: _film(at, ending), root / ending)
+        yield from (_prepared(path, root / "store") for path in folder.iterdir())
+    for picture, sound in (("jpg", "wav"), ("png", "flac"), ("bmp", "ogg"), ("webp", "mp3")):
+        folder = once(lambda at, one=picture, other=sound: _pair(at, one, other), root / f"{picture} {sound}")
+        yield from (_prepared(path, root / "store") for path in sorted(folder.iterdir()))
+
+
+def _film(folder: Path, ending: str) -> None:
+    make_video(folder / f"film.{ending}", 15, sound=tone(1.5, rate=48_000), sound_rate=48_000)
+
+
+def _pair(folder: Path, picture: str, sound: str) -> None:
+    folder.mkdir()
+    cv2.imwrite(str(folder / f"a.{picture}"), np.random.default_rng(0).integers(0, 255, (40, 60, 3)).astype(np.uint8))
+    soundfile.write(folder / f"a.{sound}", tone(1.5)[0], 22_050)
+
+
+def _prepared(path: Path, out: Path) -> Input:
+    words = ("prepare", "folder", "--source", path.parent, "--out", out, "--seconds", 1, "--size", 16)
+    return Input(path, damage.bytes_of, partial(anew, out, (*words, "--jobs", 1, "--timeout", 10)))
+
+
+def predicted(made: Made) -> Iterator[Input]:
+    """`avloc predict` on a film, and on a picture with its sound."""
+    film, folder = made.folder / "predicted" / "film.mp4", made.folder / "predicted" / "pair"
+    once(lambda at: make_video(at, 15, sound=tone(1.5)), film)
+    once(lambda at: _pair(at, "jpg", "wav"), folder)
+    out = made.folder / "predicted" / "out"
+    words = ("--run", made.run, "--out", out)
+    yield Input(film, damage.bytes_of, partial(anew, out, ("predict", film, *words)))
+    for path in sorted(folder.iterdir()):
+        one = ("predict", folder / "a.jpg", "--sound", folder / "a.wav", *words)
+        yield Input(path, damage.bytes_of, partial(anew, out, one))
 
 
 def benchmarks(made: Made) -> Iterator[Input]:

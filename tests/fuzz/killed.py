@@ -111,7 +111,7 @@ def commands_of(made: Made, place: Path) -> dict[str, Killed]:
             lambda at: ["evaluate", "--run", at, "--resamples", 20, "--sets", "solo"], run_without("predictions", "results")),
         "visualize": Killed(
             lambda at: ["visualize", "--run", at, "--sets", "multi", "--clips", 2], run_without("report", "figures")),
-        "export": Killed(lambda at: ["export", "--run", at, "--format", "torchscript"], run_without()),
+        "export": Killed(lambda at: ["export", "--run", at, "--format", "safetensors"], run_without()),
         "card": Killed(lambda at: ["card", "--run", at], run_without("card.md")),
         "predict": Killed(
             lambda at: ["predict", made.folder / "media" / "film.mp4", "--run", made.run, "--out", at / "found"], empty),
