@@ -104,7 +104,7 @@ def refused(path: Path, error: BaseException, otherwise: str) -> str:
     if path.is_dir():
         return f"{path}: is a folder; expected a file"
     if number is not None:
-        return f"{path}: cannot be read ({os.strerror(number)}); nothing is known to be wrong with it{_remedy(number)}"
+        return f"{path}: cannot be read ({os.strerror(number)}); the file itself may be fine{_remedy(number)}"
     return f"{path}: cannot be read as it was written ({why(error)}); {otherwise}"
 
 

@@ -91,5 +91,5 @@ def test_lists_of_ids(tmp_path):
     assert ids(b"caf\xe9.mp4\ngood.mp4\n") == ["caf%E9", "good"]  # as `ls` writes the name of such a file
     with pytest.raises(DataError, match=r"l.csv:2: no id in ',x'"):
         ids("a\n,x\n")
-    with pytest.raises(DataError, match="empty; expected one id a line"):
+    with pytest.raises(DataError, match="empty; expected one id per line"):
         ids("id\n")

@@ -53,7 +53,7 @@ def read_truth_json(path: Path, table: dict[str, Any], name: str = "") -> Truth:
         raise DataError(f"{path}: 'clips' is empty; expected a list of objects with 'id' and 'boxes'")
     votes = table.get("votes", 1)
     if not isinstance(votes, int) or not _positive(votes):
-        raise DataError(f"{path}: votes {votes!r}; expected a whole number from 1 on")
+        raise DataError(f"{path}: votes {votes!r}; expected a whole number, 1 or more")
     build = Builder(name or str(table.get("name", path.stem)))
     kinds: list[str] = []
     scenes: list[str] = []

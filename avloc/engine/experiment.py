@@ -113,7 +113,7 @@ def experiment_of(section: Section) -> Experiment:
             problems.append(f"{section.where([key])}: found {section.values.pop(key)!r}; expected a section of keys")
     seed = section.values.get("seed", 0)
     if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
-        problems.append(f"{section.where(['seed'])}: found {seed!r}; expected a whole number from 0 on")
+        problems.append(f"{section.where(['seed'])}: found {seed!r}; expected a whole number, 0 or more")
         seed = 0
     try:
         stages = load_method(str(section.values.get("method", ""))).STAGES
@@ -181,10 +181,10 @@ def _latest_run() -> Path:
     found = [*Path("runs").glob("*/config.yaml"), *Path().glob("*/run/config.yaml")]
     if not found:
         raise AvlocError(
-            "no run here (runs/*/config.yaml): give --config FILE to start one, or --run DIR to go on with one"
+            "no run here (runs/*/config.yaml): give --config FILE to start one, or --run DIR to resume one"
         )
     latest = max(found, key=lambda path: path.stat().st_mtime).parent
-    log.warning("no --run given: goes on with %s, the run last started here", latest)
+    log.warning("no --run given: resuming %s, the run that was started last in this folder", latest)
     return latest
 
 
@@ -232,7 +232,7 @@ def _refuse_other_settings(before: Experiment, experiment: Experiment, run: Run,
         more = f" (and {len(differing) - 1} more)" if len(differing) > 1 else ""
         raise RunError(
             f"{run.path} was started with {key}: {old.get(key)!r}, now it is {new.get(key)!r}{more}; "
-            "choose another --run, or leave the setting as it was"
+            "choose another --run, or restore the setting"
         )
 
 

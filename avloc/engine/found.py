@@ -119,7 +119,7 @@ class Found:
             lines.append(f"  silent: {silent:.1f} s")
         if self.calibrated:
             foreign = int((~self.silent & ~self.sounding).sum())
-            lines.append(f"  not from what is seen: {foreign} of {int((~self.silent).sum())} maps")
+            lines.append(f"  not from something in view: {foreign} of {int((~self.silent).sum())} maps")
         best = max(
             ((box, time) for time, boxes in zip(self.times, self.boxes, strict=True) for box in boxes if box.sounding),
             key=lambda pair: pair[0].score,

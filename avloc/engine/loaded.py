@@ -105,7 +105,7 @@ def load(what: str | Path, stage: int | None = None, device: str = "auto") -> Mo
         if path.suffix.lower() in CHECKPOINTS:
             raise AvlocError(
                 f"{path}: not a weights file of avloc; if it is an authors' checkpoint, `avloc import-weights --method NAME "
-                f"--stage 1 --from {path} --run DIR` makes a run of it"
+                f"--stage 1 --from {path} --run DIR` imports it into a run"
             )
         return _of_file(path, stage, device)
     return _of_name(str(what), device)
@@ -126,16 +126,14 @@ def _of_run(folder: Path, stage: int | None, device: str) -> Model:
 def _of_file(path: Path, stage: int | None, device: str) -> Model:
     card = card_of(path)
     if stage is not None and stage != card.stage:
-        raise AvlocError(f"{path}: holds stage {card.stage} of {card.method}, asked for was stage {stage}")
+        raise AvlocError(f"{path}: contains stage {card.stage} of {card.method}, not stage {stage}")
     run = Run(path.parent.parent)
     if card.config is not None:
         experiment = experiment_of(Section(str(path), card.config))
     elif run.config.exists():
         experiment, run = open_run(None, run.path)
     else:
-        raise RunError(
-            f"{path}: weights of an earlier avloc, which say nothing of their configuration; load the run that they came from"
-        )
+        raise RunError(f"{path}: weights of an earlier avloc without a configuration; load the run that they came from")
     localizer = experiment.build(card.stage, pretrained=False)
     fill(experiment, localizer, card.stage, path)
     mine = run if run.config.exists() and path.parent == run.stage(card.stage) else None
@@ -152,7 +150,7 @@ def _of_name(name: str, device: str) -> Model:
     kind: Any = load_method(name).STAGES[0]
     if kind.needs_training:
         raise AvlocError(
-            f"{name} needs training, so its name is no model; give a run or a weights file (methods without training: "
+            f"{name} needs training, so its name alone is not a model; give a run or a weights file (methods without training: "
             f"{', '.join(known)})"
         )
     experiment = experiment_of(Section(name, {"method": name, "stage1": {}}))

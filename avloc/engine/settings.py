@@ -108,7 +108,7 @@ def problems_of(part: Section, test: dict[str, Any], stages: int) -> list[str]:
     problems = []
     if not is_file_name(part.path[-1]):
         problems.append(
-            f"{part.where()}: the name of a test set becomes that of files; expected no slash and no dot before it"
+            f"{part.where()}: the name of a test set is used for files; expected no slash and no leading dot"
         )
     if "protocol" in test:
         try:

@@ -59,7 +59,7 @@ def list_ave(
 ) -> tuple[tuple[str, ...], Listing]:
     """The classes (28 as published), and the videos of each set with their events.
 
-    boxes: truth of one's own (this package's JSON, COCO or Pascal VOC) for clips VIDEOID/SECOND, counted from 0.
+    boxes: the user's own boxes (this package's JSON, COCO or Pascal VOC) for clips VIDEOID/SECOND, counted from 0.
     """
     tree, files = Tree(root, EXPECTED), Files(annotations)
     every = _lines(path) if (path := files.maybe(*ALL)) else []
@@ -103,9 +103,9 @@ def _boxes(path: Path | None, listed: Iterable[str]) -> tuple[dict[str, Rows], t
     join = joined(
         utf8_name(path.name),
         found,
-        missing="annotated ids are no VIDEOID/SECOND of a listed video",
-        ambiguous="annotated ids fit more than one second",
-        shared="annotated ids mean the same second as another",
+        missing="annotated ids are not VIDEOID/SECOND of a listed video",
+        ambiguous="annotated ids match more than one second",
+        shared="annotated ids match the same second as another",
     )
     return {clip: boxes[own[name]] for name, clip in found.pairs.items()}, (join,)
 
@@ -139,13 +139,13 @@ def _ordered(every: list[tuple[str, str, float, float, str]], path: Path) -> lis
         return [every[number] for number in order]
     except (OSError, IndexError, ValueError) as error:
         raise DataError(
-            f"{path}: no order of the {len(every)} lines of Annotations.txt ({why(error)}); fetch both again"
+            f"{path}: does not match the {len(every)} lines of Annotations.txt ({why(error)}); fetch both again"
         ) from None
 
 
 def _known(by_id: Mapping[str, list], name: str, file: Path) -> list:
     if name not in by_id:
-        raise DataError(f"{file}: {name} is not in Annotations.txt, which says what sounds in it")
+        raise DataError(f"{file}: {name} is not in Annotations.txt, so its class is unknown")
     return by_id[name]
 
 
@@ -154,7 +154,7 @@ def _item(tree: Tree, name: str, spans: list[list[Any]], boxed: Mapping[str, Row
     boxes = {}
     for n in range(SECONDS):
         if f"{name}/{n}" in boxed:
-            # boxes of one's own have the class of the second's event
+            # the user's own boxes have the class of the second's event
             label = next((label for label, start, end in spans if start < n + 1 and end > n), spans[0][0])
             boxes[str(n)] = [[*row[:4], label] for row in boxed[f"{name}/{n}"]]
     return Item(
@@ -186,9 +186,9 @@ def prepare_ave(
 ) -> Prepared:
     """AVE: ten one-second clips of each video, labelled with its event. docs/data/ave.md
 
-    SOURCE holds AVE/VIDEOID.mp4, and Annotations.txt, trainSet.txt, valSet.txt and testSet.txt with lines
+    SOURCE contains AVE/VIDEOID.mp4, and Annotations.txt, trainSet.txt, valSet.txt and testSet.txt with lines
     Category&VideoID&Quality&StartTime&EndTime (AVE_Dataset.zip of github.com/YapengTian/AVE-ECCV18). A clip has the
-    class of the event that is seen and heard in it, if any. AVE has no boxes: bring your own to score on it. The
+    class of the event that is seen and heard in it, if any. AVE has no boxes: give your own to score on it. The
     default rate is coarse-to-fine's.
     """
     moments = moments_of(size, rate, seconds, decoding=Decoding(repair, channels=channels))

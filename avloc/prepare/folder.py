@@ -1,6 +1,6 @@
 """Any folder of videos: one clip of each, its middle, or all of it in clips of one length.
 
-A video without sound is heard by the sound file that has its name beside it; a sound file beside a picture of its name is an
+A video without sound uses the sound file of the same name next to it; a sound file next to a picture of its name is an
 item too, which shows that picture.
 """
 
@@ -80,7 +80,7 @@ def list_videos(
         ]
     if not any(splits.values()):
         over = f"; {passed_over(media.passed)}" if media.passed else ""
-        raise DataError(f"{root}: no video in it or in its folders; expected files {EXPECTED}{over}")
+        raise DataError(f"{root}: no video in it or its subfolders; expected files {EXPECTED}{over}")
     names = dict.fromkeys(entry.item for own in splits.values() for entry in own)
 
     def find(name: str) -> tuple[int, Sequence[str]]:
@@ -112,7 +112,7 @@ def list_videos(
         if name in found.ambiguous:
             facts["ambiguous"] = [utf8_name(file) for file in found.ambiguous[name][:2]]
         elif name in found.shared:
-            facts["ambiguous"] = [f"{utf8_name(found.shared[name])}, which another listed id means too"]
+            facts["ambiguous"] = [f"{utf8_name(found.shared[name])}, which another listed id matches too"]
         elif len(beside) > 1:
             facts["either" if film else "ambiguous"] = [utf8_name(file) for file in beside[:2]]
         items[name] = Item(name, utf8_name(path) if path else f"{name}.mp4", facts, notes(told, name))
@@ -129,7 +129,7 @@ def _left_out(listing: Listing) -> Iterator[Join]:
     """Boxes belong to the middle of a video, and the clips of all of it have none: say so."""
     boxed = [name for name, item in listing.items.items() if item.facts["boxes"]]
     if boxed:
-        words = "videos have boxes of their middle, which --every leaves out"
+        words = "videos have boxes for their middle, which --every leaves out"
         yield joined("boxes", Matched({}, (), {}, tuple(boxed)), unused=words)
 
 
@@ -138,16 +138,12 @@ def prepare_folder(
     source: Annotated[Path, "folder of the videos, or a single video"],
     out: Out,
     lists: Lists = (),
-    labels: Annotated[
-        Path | None, "a .csv of ids and classes, one line each; an id with several has several lines"
-    ] = None,
+    labels: Annotated[Path | None, "a .csv file with lines id,class; one line for each class of an id"] = None,
     benchmark: Benchmark = None,
     annotations: Boxes = None,
     seconds: Annotated[float, "length of a clip in seconds"] = 3.0,
     every: Annotated[bool, "store all clips of each video instead of only its middle"] = False,
-    frames_per_clip: Annotated[
-        int, "frames stored for each clip, at the middles of as many equal parts", Ask(least=1)
-    ] = 1,
+    frames_per_clip: Annotated[int, "number of frames stored per clip, spaced evenly", Ask(least=1)] = 1,
     size: Size = 256,
     rate: Rate = 16000,
     short: Short = "fail",
@@ -160,12 +156,12 @@ def prepare_folder(
     without: Without = (),
     **work: Unpack[Scale],
 ) -> Prepared:
-    """Any folder of videos, or a single video; published data sets with lists and boxes have their own commands.
+    """Any folder of videos, or a single video. Published data sets with lists and boxes have their own commands.
 
-    Videos may lie in folders of their own. A listed ID_START is found as ID_START.mp4, ID/START.mp4 or
+    Videos can be in subfolders. A listed ID_START is found as ID_START.mp4, ID/START.mp4 or
     ID_START_END.mp4, with or without zeros before the times; without --lists all videos are in the split "all". A
-    video without sound gets the sound file beside it that has its name. A picture and a sound file of the same name
-    are a clip too. What cannot be read is counted with the reason.
+    video without sound uses the sound file of the same name next to it. A picture and a sound file of the same name
+    form a clip too. Files that cannot be read are counted with the reason.
     """
     if size < 8 or rate < 1000 or frames_per_clip < 1 or not 1 <= seconds * rate < 1e8:
         raise DataError(

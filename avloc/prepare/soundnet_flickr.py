@@ -156,9 +156,9 @@ def prepare_soundnet_flickr(
 ) -> Prepared:
     """SoundNet-Flickr: one frame and some seconds of sound of each video. docs/data/soundnet_flickr.md
 
-    SOURCE holds frames/ID.jpg and audio/ID.wav, or Data/D/ID.jpg and Data/D/ID.wav, or
-    frames/videos2/.../ID.mp4/*.jpg and mp3/videos2/.../*.mp3, or videos. Of several frames the middle one is taken.
-    Each list becomes a split. Lists lie in SOURCE or in --annotations; --splits selects some of them:
+    SOURCE contains frames/ID.jpg and audio/ID.wav, or Data/D/ID.jpg and Data/D/ID.wav, or
+    frames/videos2/.../ID.mp4/*.jpg and mp3/videos2/.../*.mp3, or videos. If there are several frames, the middle one is used.
+    Each list becomes a split. Lists are in SOURCE or in --annotations; --splits selects some of them:
 
     \b
     train_10k, _144k  flickr_10k.txt, flickr_144k.txt

@@ -105,7 +105,9 @@ def list_vggsound(
             entries[split] = [Entry(name) for name in drawn(here, DRAWN[split], split, seed)]
     refuse_missing(annotations, splits, [*entries, *tables], names)
     if not boxed and (needed := [split for split in [*entries, *tables] if split in MARKED]):
-        raise DataError(f"{annotations}: no vggss.json in it or in its folders; the split {needed[0]!r} has its boxes")
+        raise DataError(
+            f"{annotations}: no vggss.json in it or its subfolders; the split {needed[0]!r} needs its boxes"
+        )
     items: dict[str, Item] = {}
     joins = [unmarked(split, [e.item for e in own], known.boxes) for split, own in entries.items() if split in MARKED]
     for own in entries.values():
@@ -221,8 +223,8 @@ def prepare_vggsound(
     annotations: options.Annotations = None,
     lists: options.Lists = (),
     splits: options.Splits = None,
-    at: Annotated[float, "time of the frame in seconds; the boxes of VGG-SS are of the frame at 5.0"] = 5.0,
-    frame: Annotated[int, "which frame to take where a clip is a folder of numbered ones"] = 7,
+    at: Annotated[float, "time of the frame in seconds; the boxes of VGG-SS are for the frame at 5.0"] = 5.0,
+    frame: Annotated[int, "which frame to use if a clip is a folder of numbered frames"] = 7,
     seconds: options.Seconds = 3.0,
     rate: options.Rate = 16000,
     part: options.Part = "middle",
@@ -239,8 +241,8 @@ def prepare_vggsound(
 ) -> Prepared:
     """VGGSound and its test sets: one clip for each listed ID_START. docs/data/vggsound.md
 
-    SOURCE holds ID_START.mp4, ID/START.mp4, or frames/ID_START.jpg and audio/ID_START.wav, in any folder. Each list
-    becomes a split. Lists lie in SOURCE or in --annotations; --splits selects some of them:
+    SOURCE contains ID_START.mp4, ID/START.mp4, or frames/ID_START.jpg and audio/ID_START.wav, in any folder. Each list
+    becomes a split. Lists are in SOURCE or in --annotations; --splits selects some of them:
 
     \b
     train, test       vggsound.csv (robots.ox.ac.uk/~vgg/data/vggsound)
@@ -253,17 +255,17 @@ def prepare_vggsound(
     vggss_extended    vggss_test_plus_silent.csv (stoneMo/SLAVC)
     single, duet      vggsound_single_test.csv, vggsound_duet_test.csv
                       (stoneMo/AVGN)
-    vggsounder        vggsounder.csv (Bizilizi/VGGSounder), all that is
-                      heard in each clip; --only and --without choose
+    vggsounder        vggsounder.csv (Bizilizi/VGGSounder), everything
+                      heard in each clip; --only and --without filter it
     instruments       vgginstruments_test.csv, instruments_multi of
                       vgginstruments_multi_test.csv (stoneMo/AVGN), only
-                      when asked for; frames/sampleNNNN.jpg
+                      if named; frames/sampleNNNN.jpg
 
-    The defaults are those of EZ-VSL and SSPL. Visual context uses 24000 Hz; Hard Way's test the first 10 seconds.
+    The defaults are those of EZ-VSL and SSPL. Visual context uses 24000 Hz; Hard Way's test uses the first 10 seconds.
     """
     moments = moments_of(size, rate, seconds, short, part, Decoding(repair, channels=channels))
     if not 0 <= at < 1e4:
-        raise DataError(f"at is {at}; expected seconds from 0 on")
+        raise DataError(f"at is {at}; expected seconds, 0 or more")
     classes, listing = list_vggsound(source, annotations or source, lists, splits or None, seed, only, without)
     reader = OneMoment(source, moments, at, frame)
     facts = {"at": at, "frame": frame, "part": part, "short": short, "seed": seed}

@@ -1,4 +1,4 @@
-"""`avloc card`: what there is to say about a run's model, on one page."""
+"""`avloc card`: a description of a run's model, on one page."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -343,7 +343,7 @@ def test_weights_that_are_broken_are_refused(whole, tmp_path, content):
 
 def test_a_broken_state_is_refused_by_name(tmp_path):
     (tmp_path / "state-000001.pt").write_bytes(b"PK")
-    with pytest.raises(RunError, match=r"state-000001\.pt: not a whole training state"):
+    with pytest.raises(RunError, match=r"state-000001\.pt: not a complete training state"):
         load_state(tmp_path / "state-000001.pt")
 
 
@@ -417,7 +417,9 @@ def test_a_disk_that_fills_up_inside_a_state_is_an_error_in_one_line(config, tmp
 
 def test_a_method_without_objects_is_not_sent_to_cluster_them(tmp_path):
     for verb in (avloc.cluster, avloc.match_clusters):
-        with pytest.raises(RunError, match=r"coarse_to_fine_original clusters no objects; go on with `avloc evaluate"):
+        with pytest.raises(
+            RunError, match=r"coarse_to_fine_original clusters no objects; continue with `avloc evaluate"
+        ):
             verb(Path("coarse_to_fine_original_synthetic"), tmp_path / "run")
 
 

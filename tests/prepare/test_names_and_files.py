@@ -83,7 +83,8 @@ def test_folders_tell_files_of_one_name_apart(twice, caplog):
     # which of them the label is of cannot be told, so it is given to neither
     assert labels_of(twice / "s") == {"dog/0001": set(), "cat\\0001": set()}
     assert (
-        "1 of 2 ids match no clip: other" in caplog.text and "1 of 2 ids fit more than one clip: 0001 (" in caplog.text
+        "1 of 2 ids match no clip: other" in caplog.text
+        and "1 of 2 ids match more than one clip: 0001 (" in caplog.text
     )
     (twice / "labels.csv").write_text("dog/0001,dog\ncat/0001.mp4,cat\n")
     avloc.prepare_folder(twice / "v", twice / "t", lists, labels, strict=True, **SMALL)
@@ -96,7 +97,7 @@ def test_one_file_is_not_two_listed_videos(tmp_path):
     (tmp_path / "l.txt").write_text("dog/0001\ncat/0001\nx\n")
     found = avloc.prepare_folder(tmp_path / "v", tmp_path / "s", [f"all={tmp_path / 'l.txt'}"], **SMALL)
     assert found.reasons == {"ambiguous name": 2}
-    assert rows(tmp_path / "s")["dog/0001"]["detail"] == "0001.mp4, which another listed id means too"
+    assert rows(tmp_path / "s")["dog/0001"]["detail"] == "0001.mp4, which another listed id matches too"
     assert "l.txt: 2 of 3 listed ids mean the same file as another: dog/0001 (0001.mp4), cat" in str(found.unmatched[0])
 
 
@@ -201,7 +202,7 @@ def test_every_ending_of_the_list_is_read_and_others_are_counted(tmp_path):
     said = shown(
         "prepare", "folder", "--source", root, "--out", tmp_path / "s", "--seconds", 1, "--size", 64, "--frames", "raw"
     )
-    assert "4 files passed over: 2 .txt, 1 .srt, 1 without ending" in said
+    assert "4 files skipped: 2 .txt, 1 .srt, 1 without ending" in said
     assert passed_over(Counter({f".{n}": 1 for n in range(9)})).endswith("1 .4, 4 others")
 
 
@@ -303,7 +304,7 @@ def test_boxes_of_a_users_own_are_found_by_video_and_second(tmp_path, caplog):
     assert boxed("t") == ["RUhOCu3LNXM/3", "RUhOCu3LNXM/4"]
     images[0]["file_name"] = "nosuchvideo/3.jpg"
     assert boxed("u") == ["RUhOCu3LNXM/4"]
-    assert "boxes.json: 1 of 2 annotated ids are no VIDEOID/SECOND of a listed video: nosuchvideo/3" in caplog.text
+    assert "boxes.json: 1 of 2 annotated ids are not VIDEOID/SECOND of a listed video: nosuchvideo/3" in caplog.text
     with pytest.raises(DataError, match=r"boxes.json: 1 of 2 annotated ids .*: nosuchvideo/3; --strict"):
         avloc.prepare_ave(root, tmp_path / "v", boxes=tmp_path / "boxes.json", size=64, jobs=0, strict=True)
 
@@ -372,7 +373,7 @@ def test_no_file_is_named_that_is_not_there(tmp_path, caplog):
     caplog.clear()
     (tmp_path / "l.txt").write_text("".join(f"gone{n}\n" for n in range(25)) + "a\n")
     avloc.prepare_folder(tmp_path / "v", tmp_path / "s", [f"all={tmp_path / 'l.txt'}"], **SMALL)
-    assert f"5 more failed; {tmp_path / 's' / 'manifest.jsonl'} names them all" in caplog.text
+    assert f"5 more failed; {tmp_path / 's' / 'manifest.jsonl'} lists them all" in caplog.text
 
 
 def test_a_tree_never_takes_the_first_of_two(tmp_path):

@@ -66,8 +66,8 @@ def test_what_does_not_make_one_store_is_refused(tmp_path):
         ([one, two, three, shutil.copytree(two, tmp_path / "again")], r"is part 2/3, and so is"),
         ([one, other, three], r"was prepared with data 'other', .*1_of_3 with 'made'"),
         ([one, half, three], r"one of 3|one of 2"),
-        ([one, longer, three], r"lists are not those of"),
-        ([one, two, whole], r"whole: is a whole store; expected parts, prepared with --shard i/n"),
+        ([one, longer, three], r"lists differ from those of"),
+        ([one, two, whole], r"whole: is a complete store; expected parts, prepared with --shard i/n"),
         ([tmp_path / "nothing"], r"no store here"),
     ):
         with pytest.raises(DataError, match=words):

@@ -82,7 +82,7 @@ def test_a_benchmark_and_the_table_together(videos, tmp_path):
 
 
 def test_flags_without_the_table_and_flags_that_leave_nothing_are_refused(videos, tmp_path):
-    with pytest.raises(DataError, match="--only and --without choose by VGGSounder's flags; give its table"):
+    with pytest.raises(DataError, match="--only and --without use VGGSounder's flags; give its table"):
         avloc.prepare_folder(videos / "v", tmp_path / "s", only="audible", jobs=0)
     lists = [f"test={videos / 'vggsounder.csv'}"]
     with pytest.raises(DataError, match="none of its 3 clips is left by --only static_image --without visible"):

@@ -162,7 +162,7 @@ def test_of_several_protocols_those_that_can_report_a_metric_are_kept(vggss):
     assert all(list(result.metrics) == ["cap"] for result in found.results.values())
     assert "hardway" in found.left_out
     assert set(shown("best_iou", "auc").results["denseav"].metrics) == {"best_iou"}
-    with pytest.raises(ConfigError, match="--metric map: no protocol can report it"):
+    with pytest.raises(ConfigError, match="--metric map: no protocol reports it"):
         shown("map")
     with pytest.raises(ConfigError, match="no axis 'resiz'"):
         evaluate_predictions(predictions, "vggss", vggss, protocol="all", axes={"resiz": "x"}, resamples=0)
@@ -204,7 +204,7 @@ def test_a_comparison_without_resamples_has_no_intervals(vggss):
     found = compare(good, bad, metric=["locacc"], resamples=0)
     assert list(found.metrics) == ["locacc"]
     assert found.metrics["locacc"].to_json() == {"a": 0.9, "b": 0.2, "difference": pytest.approx(0.7)}
-    with pytest.raises(ConfigError, match="--metric nsa: not given clip by clip; these are: ciou, auc, locacc"):
+    with pytest.raises(ConfigError, match="--metric nsa: not available per clip; these are: ciou, auc, locacc"):
         compare(good, bad, metric=["nsa"])
     evaluate_predictions(vggss / "good.h5", "vggss", vggss, protocol="denseav", out=vggss / "pixels.json", resamples=0)
     with pytest.raises(DataError, match="pools the pixels of all clips"):

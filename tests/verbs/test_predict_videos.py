@@ -262,7 +262,7 @@ def test_a_very_short_and_a_very_small_video_have_overlays(tmp_path):
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        ([], "nothing to look at"),
+        ([], "no input"),
         (["nowhere.mp4"], "nowhere.mp4: missing file"),
         (["text.mp4"], "text.mp4: not a media file"),
         (["sound.m4a"], "sound.m4a: no picture"),
