@@ -125,8 +125,8 @@ def box_warnings(boxes: NDArray[np.floating]) -> list[str]:
         held = np.clip(np.nan_to_num(boxes), 0, 1)
         empty = ~broken & ((held[:, 2] <= held[:, 0]) | (held[:, 3] <= held[:, 1]))
     kinds = (
-        (broken, "have a broken coordinate; it counts as 0, as in the releases"),
-        (outside, "reach beyond the frame; they are cut at its edge"),
+        (broken, "have an invalid coordinate; it counts as 0, as in the releases"),
+        (outside, "extend beyond the frame; they are clipped"),
         (empty, "have no area; they mark nothing"),
     )
     return [f"{kind.sum()} of {len(boxes)} boxes {what}" for kind, what in kinds if kind.any()]
@@ -170,7 +170,7 @@ def restrict(truth: Truth, ids: Iterable[str], source: str) -> Truth:
     if doubtful:
         name, several = next(iter(doubtful.items()))
         part.warnings.append(
-            f"{len(doubtful)} {what} of the list could each be one of several, such as {brief(name)} "
+            f"{len(doubtful)} {what} of the list match several, such as {brief(name)} "
             f"({some(several)}); they are left out"
         )
     return part

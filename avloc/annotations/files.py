@@ -52,7 +52,7 @@ class Files:
         """A file of one of these names; DataError lists them. `beside`: the folders next to this one count too."""
         found = self.maybe(*names, beside=beside)
         if found is None:
-            raise Absent(f"{self.path}: expected {' or '.join(names)} in it or beside it; found {self._sample()}")
+            raise Absent(f"{self.path}: expected {' or '.join(names)} in it or next to it; found {self._sample()}")
         return found
 
     def beside(self, *names: str) -> Path | None:

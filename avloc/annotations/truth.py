@@ -89,7 +89,7 @@ class Truth:
             )
         if not len(self.boxes) == len(self.box_clip) == len(self.box_class):
             counts = f"{len(self.boxes)} boxes, {len(self.box_clip)} clips, {len(self.box_class)} classes of boxes"
-            raise DataError(f"truth {self.name}: {counts}; there must be as many of each")
+            raise DataError(f"truth {self.name}: {counts}; expected the same number of each")
         if len(self.box_clip) and not (self.box_clip.min() >= 0 and self.box_clip.max() < len(self.ids)):
             raise DataError(f"truth {self.name}: box_clip points outside the {len(self.ids)} clips")
         if len(self.box_class) and not (

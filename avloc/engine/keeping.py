@@ -150,9 +150,7 @@ class _Work:
         processes.barrier()
         found = _whole(path, shape)
         if found is None:
-            raise AvlocError(
-                f"{path}: the features just written cannot be read; free some space, or set train.keep: never"
-            )
+            raise AvlocError(f"{path}: the features just written cannot be read; free space, or set train.keep: never")
         return found
 
     def _fill(self, values: NDArray[np.float32] | None) -> None:

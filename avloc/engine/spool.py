@@ -26,7 +26,7 @@ class Spool(Generic[T]):
             pickle.dump(value, self._file, protocol=pickle.HIGHEST_PROTOCOL)
         except OSError as error:
             raise AvlocError(
-                f"{tempfile.gettempdir()}: cannot be written ({why(error)}); free some space, or set TMPDIR to another folder"
+                f"{tempfile.gettempdir()}: cannot be written ({why(error)}); free space, or set TMPDIR to another folder"
             ) from error
         self._count += 1
 

@@ -253,7 +253,7 @@ class Localizer(nn.Module):
 
     def start_from(self, previous: "Localizer", dictionary: Any) -> None:
         """Take what a later stage needs of the stage before it and of the object dictionary (K, C), None for none."""
-        raise TypeError(f"{type(self).__name__} starts from no other stage")
+        raise TypeError(f"{type(self).__name__} does not start from another stage")
 
     def take_form(self, previous: "Localizer", shape_of: Callable[[str], tuple[int, ...] | None]) -> None:
         """Get the tensors of a trained later stage, whose weights will be filled in: of `previous` nothing but the form counts.

@@ -1,4 +1,4 @@
-"""Hard Way (LVS): localizing visual sounds by contrast with the background of one's own frame.
+"""Hard Way (LVS): localizing visual sounds by contrast with the background of the clip's own frame.
 
 Chen et al., CVPR 2021, arXiv 2104.02691; reference hche11/Localizing-Visual-Sounds-the-Hard-Way @8fe8cbb, which has the
 model and the test but neither the loss nor the training: these follow the paper.

@@ -50,7 +50,8 @@ class Motion(Localizer):
         count = batch.frames.shape[1]
         if count < LEAST:
             raise AvlocError(
-                f"motion needs clips of {LEAST} frames or more, these have {count}: prepare the store with more frames a clip"
+                f"motion needs clips of {LEAST} frames or more, these have {count}: prepare the store with more "
+                "frames per clip"
             )
         return batch.frames
 

@@ -71,7 +71,7 @@ class VisualContext(Localizer):
             what = f"deaf_nodes names node {wrong[0]}" if wrong else f"foreground {foreground}, background {background}"
             raise AvlocError(f"{what}: the reasoning module has {nodes} nodes, numbered from 0")
         if deaf == "contrast" and deaf_nodes is not None:
-            raise AvlocError("deaf is 'contrast', which weighs all nodes; leave deaf_nodes out, or set deaf to mean")
+            raise AvlocError("deaf is 'contrast', which weights all nodes; leave out deaf_nodes, or set deaf to mean")
         self.frame, self.sound, self.audio_pool, self.pool = frame, sound, audio_pool, pool
         self.visual, self.audio = visual.build(3, frame), audio.build(1, sound)
         self.scale = nn.Parameter(torch.full((1,), scale))

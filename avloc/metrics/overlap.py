@@ -21,7 +21,7 @@ def ciou(mask: ArrayLike, truth: ArrayLike) -> float:
     if hears.shape != weight.shape:
         raise ValueError(f"the mask has shape {hears.shape}, the truth {weight.shape}; they must be the same")
     if not weight.any():
-        raise ValueError("the truth marks no pixel, so there is no cIoU; treat the clip as a negative")
+        raise ValueError("the ground truth marks no pixel, so there is no cIoU; treat the clip as a negative")
     return float(ciou_of_counts((hears * weight).sum(), weight.sum(), hears[weight == 0].sum()))
 
 
@@ -32,7 +32,7 @@ def iou(mask: ArrayLike, truth: ArrayLike) -> float:
 
 def _iou_without_truth(mask: ArrayLike) -> float:
     if not np.asarray(mask).any():
-        raise ValueError("mask and truth are both empty, so there is no IoU")
+        raise ValueError("mask and ground truth are both empty, so there is no IoU")
     return 0.0
 
 

@@ -140,7 +140,7 @@ def _own_mask(protocol: Protocol, heat: Map, truth: Weights) -> NDArray:
         what = f"an array of shape {found.shape} and type {found.dtype}"
         raise DataError(f"protocol {protocol.name}: its rule gave {what}; expected a mask of shape {truth.shape}")
     if found.dtype != bool and not ((found >= 0) & (found <= 1)).all():
-        raise DataError(f"protocol {protocol.name}: its rule gave values beyond 0 and 1; expected a mask")
+        raise DataError(f"protocol {protocol.name}: its rule gave values outside [0, 1]; expected a mask")
     return found
 
 

@@ -62,7 +62,7 @@ def frames_verdict(protocol: Protocol, task: Task, resamples: int, seed: int, ch
     metrics = with_intervals({k: v for k, v in ratios.items() if k in protocol.report}, truth.videos, resamples, seed)
     if truth.masks is None:
         warnings.append(
-            "the truth is boxes; AVSBench's numbers are over pixel masks, so these are not comparable with them"
+            "the ground truth is boxes; AVSBench's numbers are over pixel masks, so these are not comparable with them"
         )
     extra: dict[str, Any] = {"frames": {"batch": protocol.batch, "silent": silent}}
     result = result_of(protocol, task, counts, metrics, warnings, extra)

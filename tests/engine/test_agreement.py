@@ -127,7 +127,7 @@ def test_one_bit_in_the_weights_is_noticed(run):
 
 def test_a_log_that_is_no_log_is_one_line(run):
     (run / "stage1" / "log.jsonl").write_text(json.dumps({"epoch": "x"}) + "\n")
-    with pytest.raises(RunError, match=r"log.jsonl: cannot be read as it was written"):
+    with pytest.raises(RunError, match=r"log.jsonl: its content cannot be read"):
         load_stage(*open_run(None, run), 1)
 
 

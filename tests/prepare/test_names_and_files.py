@@ -66,8 +66,8 @@ def test_an_id_that_fits_two_videos_is_neither(twice, caplog):
     found = avloc.prepare_folder(twice / "v", twice / "s", lists, labels, **SMALL)
     assert found.reasons == {"ambiguous name": 1} and level_of(twice / "s") == {"other": pytest.approx(180, abs=3)}
     assert rows(twice / "s")["0001"]["detail"] == "cat/0001.mp4 or dog/0001.mp4"
-    assert "one.txt: 1 of 2 listed ids fit more than one file: 0001 (cat/0001.mp4, dog/0001.mp4)" in caplog.text
-    with pytest.raises(DataError, match=r"one.txt: 1 of 2 listed ids fit more than one file: 0001 .*--strict"):
+    assert "one.txt: 1 of 2 listed ids match more than one file: 0001 (cat/0001.mp4, dog/0001.mp4)" in caplog.text
+    with pytest.raises(DataError, match=r"one.txt: 1 of 2 listed ids match more than one file: 0001 .*--strict"):
         avloc.prepare_folder(twice / "v", twice / "r", lists, labels, strict=True, **SMALL)
     assert not (twice / "r").exists()
 
@@ -98,7 +98,9 @@ def test_one_file_is_not_two_listed_videos(tmp_path):
     found = avloc.prepare_folder(tmp_path / "v", tmp_path / "s", [f"all={tmp_path / 'l.txt'}"], **SMALL)
     assert found.reasons == {"ambiguous name": 2}
     assert rows(tmp_path / "s")["dog/0001"]["detail"] == "0001.mp4, which another listed id matches too"
-    assert "l.txt: 2 of 3 listed ids mean the same file as another: dog/0001 (0001.mp4), cat" in str(found.unmatched[0])
+    assert "l.txt: 2 of 3 listed ids match the same file as another: dog/0001 (0001.mp4), cat" in str(
+        found.unmatched[0]
+    )
 
 
 def test_links_and_copies_of_one_file_are_that_file(twice):
@@ -416,7 +418,7 @@ def test_an_ambiguous_name_of_a_published_set_is_no_clip(tmp_path, caplog):
     found = avloc.prepare_vggsound(tmp_path / "v", tmp_path / "s", lists=lists, splits=["train"], size=64, jobs=0)
     assert found.reasons == {"ambiguous name": 1, "missing file": 1} and found.passed == {".txt": 1}
     assert [str(join) for join in found.unmatched] == [
-        "l.txt: 1 of 3 listed ids match no file: ccdefghijkl_000030; 1 of 3 listed ids fit more than one file: "
+        "l.txt: 1 of 3 listed ids match no file: ccdefghijkl_000030; 1 of 3 listed ids match more than one file: "
         "abcdefghijk_000030 (a/abcdefghijk_000030.mp4, b/abcdefghijk_000030.mp4); 1 video is in no "
         "list: dbcdefghijk_000030.mp4"
     ]
@@ -425,7 +427,7 @@ def test_an_ambiguous_name_of_a_published_set_is_no_clip(tmp_path, caplog):
         "prepare", "vggsound", "--source", tmp_path / "v", "--lists", lists[0], "--splits", "train", "--out", tmp_path / "t",
         "--strict",
     )  # fmt: skip
-    assert said.exit_code == 2 and "--strict allows no names without a partner" in said.stderr
+    assert said.exit_code == 2 and "--strict requires every name to have a match" in said.stderr
 
 
 def test_frames_and_sounds_are_found_whatever_their_endings(tmp_path):
@@ -443,7 +445,7 @@ def test_frames_and_sounds_are_found_whatever_their_endings(tmp_path):
     assert Store.open(tmp_path / "s").split("all").ids == ["a", "b", "d"] and found.reasons == {"ambiguous name": 1}
     assert found.passed == {".txt": 1, "": 1}
     assert [str(join) for join in found.unmatched] == [
-        "audio: 1 of 4 listed ids fit more than one file: c (audio/c.flac, audio/c.wav)"
+        "audio: 1 of 4 listed ids match more than one file: c (audio/c.flac, audio/c.wav)"
     ]
 
 

@@ -314,7 +314,7 @@ def test_a_result_of_other_maps_is_replaced_and_that_is_said(vggss, caplog):
 
 def test_a_file_that_holds_no_result_is_not_overwritten(vggss):
     (vggss / "mine.json").write_text('{"notes": 1}')
-    with pytest.raises(DataError, match=r"mine\.json: holds something else than a result"):
+    with pytest.raises(DataError, match=r"mine\.json: is not a result"):
         evaluate_predictions(predict(vggss / "p.h5", 6), "vggss", vggss, out=vggss / "mine.json", resamples=0)
     assert (vggss / "mine.json").read_text() == '{"notes": 1}'
 

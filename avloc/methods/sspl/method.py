@@ -146,7 +146,7 @@ class Sspl(Localizer):
         """
         assert batch.view2 is not None
         if self.training and len(batch) < 2:
-            raise AvlocError("a step of SSPL has 1 clip; its batch norms need 2 or more: raise train.batch_size")
+            raise AvlocError("a step of SSPL has 1 clip; its batch norms need 2 or more: increase train.batch_size")
         heard = self.hear(batch.sound, frozen=True)
         views = [self._view(frame, heard) for frame in (batch.frame, batch.view2)]
         return {"prediction": negative_cosine(*zip(*views, strict=True))}
@@ -160,7 +160,7 @@ class Sspl(Localizer):
     def phases(self, train: Train) -> list[Phase]:
         if not (self.pretrained or self.warm_up):
             log.warning(
-                "the encoders start at random and stay frozen, so little can be learnt: give visual.weights and "
+                "the encoders start at random and stay frozen, so little can be learned: give visual.weights and "
                 "audio.weights, or warm_up epochs"
             )
         plan, before = [], [*self.query.parameters()]
