@@ -81,9 +81,7 @@ class StageOne(Localizer):
         if test_peak and not isinstance(sound, LogMel):
             raise AvlocError("test_peak divides the sound of a spectrogram by its peak; leave it out with a tagger")
         if proposals == "grid" and priors is None:
-            raise AvlocError(
-                "proposals is 'grid', which needs model.priors for the categories; set them, or set proposals to none"
-            )
+            raise AvlocError("proposals is 'grid', which needs model.priors; set them, or set proposals to none")
         if proposals == "given" and frames > 1:
             raise AvlocError(
                 f"proposals are stored for one frame per clip, but frames is {frames}; set it to 1, or use the grid"
