@@ -18,8 +18,9 @@ from test_docs import CONFIGS, PAGES, ROOT, commands, described, name_of
 
 from avloc.annotations import BENCHMARKS
 from avloc.config import Section, check
-from avloc.engine.experiment import SECTIONS, load_method, method_names, read_experiment
+from avloc.engine.experiment import load_method, method_names, read_experiment
 from avloc.engine.method_modules import published_of
+from avloc.engine.sections import SECTIONS
 from avloc.engine.settings import ClusterSettings, Data, Start
 from avloc.engine.settings import TestSet as Scored
 from avloc.errors import ConfigError

@@ -116,7 +116,7 @@ def _boxes(
     normav.json numbers frames 10 * video + second, by the place of the video among the sorted ids of val_audio.pkl.
     """
     path = files.named(*BOXES[release])
-    with laid_out(Files(path), f"as {path.name} is"):
+    with laid_out(Files(path), path.name):
         truth = read_audioset(Files(path))
     truth.name = path.name
     boxes = boxes_in(truth, classes)

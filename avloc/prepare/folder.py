@@ -5,8 +5,9 @@ item too, which shows that picture.
 """
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Unpack
 
@@ -66,55 +67,28 @@ def list_videos(
     if not root.is_dir():
         raise DataError(f"{root}: no such folder; expected videos {EXPECTED}")
     tags = Tags(labels)
-    media = find_media(root) if alone is None else find_alone(root, alone)
-    if not media.videos and not media.stills and alone is not None:
-        raise DataError(f"{root / alone}: not a video; expected a file {EXPECTED}")
-    stems, sounds, stills = by_stem(media.videos), by_stem(media.sounds), by_stem(media.stills)
-    paired = [path for stem, paths in stills.items() if stem in sounds and stem not in stems for path in paths]
-    films, shown = Found(media.videos), Found([*media.videos, *paired])
+    media = _Media.of(root, alone)
     splits = {split: entries(file, names) for split, (file, names) in lists.items()}
-    splits = splits or {"all": [Entry(name) for name in names_of(media.videos)]}
-    if not lists:
-        splits["all"] += [
-            Entry(name) for name in dict.fromkeys(utf8_name(os.path.splitext(path)[0]) for path in paired)
-        ]
+    splits = splits or {"all": [Entry(name) for name in media.names()]}
     if not any(splits.values()):
         over = f"; {passed_over(media.passed)}" if media.passed else ""
         raise DataError(f"{root}: no video in it or its subfolders; expected files {EXPECTED}{over}")
+
     names = dict.fromkeys(entry.item for own in splits.values() for entry in own)
-
-    def find(name: str) -> tuple[int, Sequence[str]]:
-        """A video comes before a picture that has a sound."""
-        near, paths = films.find(name)
-        near, paths = (near, paths) if paths else shown.find(name)
-        return near, one_of(root, paths) if len(paths) > 1 else paths
-
-    found = match(names, shown.paths.values(), find, alone=False)
+    found = match(names, media.shown.paths.values(), media.find, alone=False)
     marks, given = Marks(truth, splits), tags.give(names)
     heard = {label for clip in told.values() for label in clip.heard}
     others = sorted(heard.union(() if marks.named else tags.classes))
     classes = tuple(dict.fromkeys([*marks.named, *others])) or UNNAMED
+
     items: dict[str, Item] = {}
     for name in names:
         path = found.pairs.get(name)
-        stem = os.path.splitext(path)[0] if path else ""
-        beside, pictures = (one_of(root, own.get(stem, [])) for own in (sounds, stills))
-        film = path if path not in pictures else None
-        sound, still = (own[0] if len(own) == 1 else None for own in (beside, pictures))
-        facts: dict[str, Any] = {
-            "path": film,
-            "sound": sound,
-            "bytes": [file_size(root / file) if file else None for file in (path, sound)],
-            **({"still": still} if still else {}),
+        facts = {
+            **media.facts(name, found),
             "labels": sorted({*tags.of(name, classes), *map(classes.index, heard_in(told, name))}),
             **marks.facts(name),
         }
-        if name in found.ambiguous:
-            facts["ambiguous"] = [utf8_name(file) for file in found.ambiguous[name][:2]]
-        elif name in found.shared:
-            facts["ambiguous"] = [f"{utf8_name(found.shared[name])}, which another listed id matches too"]
-        elif len(beside) > 1:
-            facts["either" if film else "ambiguous"] = [utf8_name(file) for file in beside[:2]]
         items[name] = Item(name, utf8_name(path) if path else f"{name}.mp4", facts, notes(told, name))
     files = joined(
         list_names(lists) or "videos",
@@ -123,6 +97,65 @@ def list_videos(
         aside="videos are in no list" if lists else "",
     )
     return classes, Listing(items, splits, (files, *given, *marks.joins), media.passed)
+
+
+@dataclass(frozen=True)
+class _Media:
+    """What lies in the folder. sounds, stills: by path without ending. films, shown: videos, and with them the pictures
+    that have a sound. paired: those pictures. passed: files that are no media, by ending."""
+
+    root: Path
+    videos: Sequence[str]
+    sounds: Mapping[str, list[str]]
+    stills: Mapping[str, list[str]]
+    paired: Sequence[str]
+    films: Found
+    shown: Found
+    passed: Counter[str]
+
+    @classmethod
+    def of(cls, root: Path, alone: str | None) -> "_Media":
+        media = find_media(root) if alone is None else find_alone(root, alone)
+        if not media.videos and not media.stills and alone is not None:
+            raise DataError(f"{root / alone}: not a video; expected a file {EXPECTED}")
+        videos, sounds, stills = by_stem(media.videos), by_stem(media.sounds), by_stem(media.stills)
+        paired = [path for stem, paths in stills.items() if stem in sounds and stem not in videos for path in paths]
+        films, shown = Found(media.videos), Found([*media.videos, *paired])
+        return cls(root, media.videos, sounds, stills, paired, films, shown, media.passed)
+
+    def names(self) -> list[str]:
+        """The ids of everything, where no list names any."""
+        pictures = dict.fromkeys(utf8_name(os.path.splitext(path)[0]) for path in self.paired)
+        return [*names_of(self.videos), *pictures]
+
+    def find(self, name: str) -> tuple[int, Sequence[str]]:
+        """The files that a name fits, and how nearly; a video comes before a picture that has a sound."""
+        near, paths = self.films.find(name)
+        if not paths:
+            near, paths = self.shown.find(name)
+        return near, one_of(self.root, paths) if len(paths) > 1 else paths
+
+    def facts(self, name: str, found: Matched) -> dict[str, Any]:
+        """What the reader opens for a name: a video or picture, and the sound and picture next to it."""
+        path = found.pairs.get(name)
+        stem = os.path.splitext(path)[0] if path else ""
+        sounds, stills = (one_of(self.root, own.get(stem, [])) for own in (self.sounds, self.stills))
+        film = path if path not in stills else None
+        sound = sounds[0] if len(sounds) == 1 else None
+        facts: dict[str, Any] = {
+            "path": film,
+            "sound": sound,
+            "bytes": [file_size(self.root / file) if file else None for file in (path, sound)],
+        }
+        if len(stills) == 1:
+            facts["still"] = stills[0]
+        if name in found.ambiguous:
+            facts["ambiguous"] = [utf8_name(file) for file in found.ambiguous[name][:2]]
+        elif name in found.shared:
+            facts["ambiguous"] = [f"{utf8_name(found.shared[name])}, which another listed id matches too"]
+        elif len(sounds) > 1:
+            facts["either" if film else "ambiguous"] = [utf8_name(file) for file in sounds[:2]]
+        return facts
 
 
 def _left_out(listing: Listing) -> Iterator[Join]:

@@ -88,7 +88,7 @@ def test_a_damaged_state_gives_way_to_the_one_before(run, whole, caplog):
     flip(run / "stage1" / "state-000007.pt")
     avloc.train_stage1(run=run)
     assert "state-000007.pt: not a complete training state" in caplog.text
-    assert "goes on from the one before, state-000006.pt" in caplog.text
+    assert "training resumes from the previous one, state-000006.pt" in caplog.text
     for name in ("localize.safetensors", "classify.safetensors"):
         assert (run / "stage1" / name).read_bytes() == (whole / "stage1" / name).read_bytes()
     assert load_state(run / "stage1" / "state-000007.pt")["done"] == EPOCHS

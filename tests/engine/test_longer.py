@@ -136,7 +136,7 @@ def test_a_training_that_gets_no_better_stops_and_stays_so(store, tmp_path, capl
     ("train", "said"),
     [
         ({"patience": 3}, "patience is 3, but select: last compares no epochs"),
-        ({"select": "loss"}, "select is 'loss', but there is no validation split to judge by"),
+        ({"select": "loss"}, "select is 'loss', but there is no validation split"),
     ],
 )
 def test_what_cannot_judge_an_epoch_is_refused_before_the_first(train, said, store, tmp_path):

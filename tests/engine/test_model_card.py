@@ -64,7 +64,7 @@ def test_what_the_results_say_against_the_model_is_named(run, tmp_path):
     text = model_card(*open_run(None, run))
     assert "| solo | silence | 9 | 0.550 | 80.0 |" in text
     assert "solo: it often does not notice that nothing in view makes the sound (silence)." in text
-    assert "it is not clearly better than always choosing the largest object" in text
+    assert "it is not significantly better than always choosing the largest object" in text
     assert "colour saliency" not in text
     difference["ci95_by_video"] = [0.05, 0.2]
     result["negative_sound"]["silence"]["auroc"] = 0.95

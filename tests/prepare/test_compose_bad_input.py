@@ -128,10 +128,10 @@ def test_names_of_any_script_are_joined_whatever_their_case_and_spaces(world, tm
 
 def test_a_thing_that_never_sounds_is_no_noise(world, tmp_path):
     make_sounds(tmp_path / "more", ["lamp"])
-    with pytest.raises(DataError, match="'lamp' is both a silent thing and a sound of nothing in view"):
+    with pytest.raises(DataError, match="'lamp' is both a silent object and a sound of nothing in view"):
         composed(world, tmp_path / "store", noise=tmp_path / "more")
     shutil.copytree(world["pictures"] / "owl", world["silent"] / "owl")
-    with pytest.raises(DataError, match="--silent: 'owl' is one of the classes that are seen and heard"):
+    with pytest.raises(DataError, match="--silent: 'owl' is also a class that is seen and heard"):
         composed(world, tmp_path / "store")
 
 
@@ -171,9 +171,7 @@ def test_sources_that_cannot_be_used_are_left_out_named_and_counted(world, tmp_p
 def test_a_class_without_enough_usable_sources_is_named(world, tmp_path):
     for file in sorted((world["sounds"] / "owl").iterdir())[2:]:
         soundfile.write(file, np.zeros(RATE), RATE)
-    with pytest.raises(
-        DataError, match=r"owl has \d sounds that can be used, expected at least 2; .* \(silent sound\)"
-    ):
+    with pytest.raises(DataError, match=r"owl has \d usable sounds, expected at least 2; .* \(silent sound\)"):
         composed(world, tmp_path / "store", count=["train:solo=100"])
 
 

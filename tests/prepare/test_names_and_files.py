@@ -455,7 +455,7 @@ def test_boxes_that_every_leaves_out_are_counted(tmp_path):
     how = {"benchmark": "own", "annotations": tmp_path / "own.json", **SMALL}
     found = avloc.prepare_folder(tmp_path / "v", tmp_path / "s", every=True, **how)
     assert [str(join) for join in found.unmatched] == [
-        "boxes: 1 video has boxes of their middle, which --every leaves out: a"
+        "boxes: 1 video has boxes for their middle, which --every leaves out: a"
     ]
     with pytest.raises(DataError, match="which --every leaves out: a; --strict"):
         avloc.prepare_folder(tmp_path / "v", tmp_path / "t", every=True, strict=True, **how)

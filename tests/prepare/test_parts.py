@@ -91,7 +91,7 @@ def test_a_part_with_a_broken_shard_is_refused_and_merging_can_be_tried_again(tm
 
 def test_another_part_in_the_same_folder_is_refused(tmp_path):
     store = part(tmp_path, "1/2")
-    with pytest.raises(DataError, match=r'holds a store with shard "1/2", asked for was "2/2"'):
+    with pytest.raises(DataError, match=r'contains a store with shard "1/2", not "2/2"'):
         build_store(store, tmp_path, made_listing(), MadeReader(), SETTINGS, block=3, jobs=0, shard="2/2")
 
 

@@ -310,7 +310,7 @@ def test_boxes_that_are_laid_out_otherwise_are_a_mistake_of_their_file(tmp_path)
     root, boxes = make_folder(tmp_path / "data"), tmp_path / "vggss.json"
     boxes.write_text(json.dumps([{"file": "a_000001", "class": "dog", "bbox": 3}]))
     options = {"layout": "folder", "seconds": 3.0, "benchmark": "vggss", "annotations": boxes, "jobs": 1}
-    with pytest.raises(DataError, match="not laid out as vggss is"):
+    with pytest.raises(DataError, match="not in the format of vggss"):
         avloc.prepare_import(root, out=tmp_path / "store", **options)
 
 

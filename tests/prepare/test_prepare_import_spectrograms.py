@@ -212,7 +212,7 @@ def test_pickled_lists_and_labels_of_audioset(tmp_path):
     with pytest.raises(DataError, match="duplicate id"):
         avloc.prepare_import(root, "dsol", tmp_path / "t", [f"train={train}"])
     put(train, Trap())
-    with pytest.raises(DataError, match=r"single_train_data.pkl: refused, it holds the name posix.system"):
+    with pytest.raises(DataError, match=r"single_train_data.pkl: refused, it contains the name posix.system"):
         avloc.prepare_import(root, "dsol", tmp_path / "t", [f"train={train}"])
 
 
@@ -381,7 +381,7 @@ def test_labels_that_are_none_are_left_and_named(tmp_path, caplog):
         ),
         ("list", r"3 rows, but .*names.txt lists 1 clips"),
         ("cut", "not an HDF5 file, or truncated"),
-        ("seconds", "seconds is 2.0, but clips of layout coarse-to-fine are as long as its files say"),
+        ("seconds", "seconds is 2.0, but its files set the length of clips of layout coarse-to-fine"),
         ("rate", "stored at 22050 Hz; leave out --rate"),
     ],
 )

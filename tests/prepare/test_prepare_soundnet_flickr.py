@@ -121,7 +121,7 @@ def test_test_clips_without_boxes_and_splits_that_would_be_lost_are_named(tree, 
     (tmp_path / "l.csv").write_text(f"{TEST[0]}\n{TRAIN[1]}\n")
     avloc.prepare_soundnet_flickr(tree, tmp_path / "s", lists=[f"test={tmp_path / 'l.csv'}"], splits=["test"], jobs=0)
     assert f"1 of 2 clips are in no annotation and cannot be scored: {TRAIN[1]}" in caplog.text
-    with pytest.raises(DataError, match="holds the split 'test', which was not asked for"):
+    with pytest.raises(DataError, match="already has the split 'test'"):
         avloc.prepare_soundnet_flickr(tree, tmp_path / "s", splits=["train_10k"], jobs=0)
 
 
@@ -130,7 +130,7 @@ def test_test_clips_without_boxes_and_splits_that_would_be_lost_are_named(tree, 
     [
         ({"source": "nothing"}, "no such folder; expected frames and sounds"),
         ({"source": "."}, "no list of ids in it or its subfolders; expected flickr_10k.txt"),
-        ({"splits": ["val"]}, "no list for the split 'val'; expected a list of yours"),
+        ({"splits": ["val"]}, "no list for the split 'val'; expected your own list"),
         ({"part": "last"}, "part is 'last'; expected middle or first"),
         ({"seconds": 0.0}, "more than 0 s"),
     ],

@@ -331,7 +331,7 @@ def test_other_sounds_come_with_a_file_and_stand_beside_any_protocol(vggss):
     assert (kinds["silence"]["auroc"], kinds["offscreen"]["auroc"]) == (1, 0.5)
     own = evaluate_predictions(vggss / "p.h5", "vggss", vggss, protocol="vssl-eval", negatives="silence", resamples=0)
     assert own.results["vssl-eval"].metrics["ciou_max"].value > 0.9
-    with pytest.raises(DataError, match="holds no maps of noise; expected the array maps_noise"):
+    with pytest.raises(DataError, match="contains no maps of noise; expected the array maps_noise"):
         evaluate_predictions(vggss / "p.h5", "vggss", vggss, negatives=["noise"])
     with pytest.raises(DataError, match="10 ids for maps_silence of shape"):
         np.savez(vggss / "p.npz", ids=CLIPS, maps=right, maps_silence=right[:3])

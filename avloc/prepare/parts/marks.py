@@ -38,7 +38,7 @@ def read_truth(benchmark: str | None, annotations: Path | None) -> Truth | None:
             f"benchmark {benchmark!r} is unknown; `avloc benchmarks` lists the names, and own is for your own boxes"
         )
     files = Files(annotations)
-    with laid_out(files, f"as {benchmark} is"):
+    with laid_out(files, benchmark):
         return BENCHMARKS[benchmark].read(files)
 
 
