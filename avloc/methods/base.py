@@ -23,31 +23,31 @@ class Train:
     batch_size: clips per step and per process. lr: learning rate.
     weight_decay: an L2 term of the gradient with adam and sgd, decoupled with adamw.
     optimizer: ``sgd`` has momentum 0.9.
-    schedule: of the learning rate: ``constant``, ``cosine`` down to zero over each phase, or ``restarts``: cosine down to zero
-    over every `restart` epochs of a phase. With the first and the last, a training can be given more epochs later.
-    restart: epochs of one descent with ``restarts``.
+    schedule: learning rate schedule: ``constant``, ``cosine`` down to zero over each phase, or ``restarts``: cosine
+    down to zero over every `restart` epochs of a phase. With the first and the last, a training can be extended later.
+    restart: number of epochs between restarts with ``restarts``.
     milestones: epochs of a phase, from 0, at which its learning rates are multiplied by `gamma`. gamma: that factor.
     warmup: number of steps in which the learning rate rises linearly.
     warmup_rate: a constant factor on the learning rate during warm-up, instead of the linear rise.
     precision: fp32; bf16 or fp16 by autocast, the latter with a scaled loss for GPUs without bf16; or ``auto``, bf16 where the
     device has it, else fp32.
     accumulate: batches whose gradients are averaged into one step; contrasts stay within each batch.
-    clip_grad: the longest gradient of a step, by its 2-norm.
-    ema: decay of a moving average of the weights over the steps of a phase; validation sees it, and the phase saves it.
-    select: which epoch's weights a phase leaves behind, judged on the validation split: ``loss`` (lowest), ``accuracy``,
-    ``iou`` (of the maps with the validation boxes, highest mean), ``located`` (share of them with an IoU of 0.5 or more),
+    clip_grad: largest 2-norm of a step's gradient; larger gradients are scaled down.
+    ema: decay of a moving average of the weights over the steps of a phase; validation uses it, and the phase saves it.
+    select: which epoch's weights a phase keeps, by a metric on the validation split: ``loss`` (lowest), ``accuracy``,
+    ``iou`` (highest mean IoU of the maps with the validation boxes), ``located`` (share of maps with an IoU of 0.5 or more),
     or ``last``.
-    patience: training ends early when no phase has become better for that many epochs; 0 for never.
-    device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; auto takes a GPU if there is one. workers: that read the store; 0: none.
+    patience: end the training early if a phase has not improved for this many epochs; 0 for never.
+    device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; auto uses a GPU if there is one. workers: processes that read the store.
     resident: keep the training split on the device; None keeps it if it fits.
-    keep: what happens to features of frozen encoders (visual, audio), which are the same in every epoch: kept in ``memory``,
-    in files beside the ``store``, ``auto`` (in memory, or beside the store where they do not fit) or ``never``. They are kept
-    where the view is not random in training, or where `versions` is set.
-    versions: draw that many random views of each frame and sound once, and keep their features; a batch shows one of them.
-    keep_states: how many states of the last epochs stay; where the newest one is damaged, the training goes on from the next.
+    keep: where to cache features of frozen encoders (visual, audio), which are the same in every epoch: in ``memory``,
+    in files next to the ``store``, ``auto`` (in memory, or next to the store if they do not fit) or ``never``. They
+    are only cached if the view is not random in training, or if `versions` is set.
+    versions: draw this many random views of each frame and sound once, and cache their features; a batch uses one of them.
+    keep_states: number of states of the last epochs to keep; if the newest is damaged, training resumes from the next one.
     val_transform: the view of validation frames; ``train`` augments them, as the released DSOL code does by accident.
-    fused: PyTorch's fused form of the optimizer, which is faster and rounds otherwise in the last bits.
-    zero_grad_none: False leaves zero gradients, so that unreached parameters go on moving by momentum and decay, as in
+    fused: PyTorch's fused optimizer, which is faster and rounds differently in the last bits.
+    zero_grad_none: False keeps zero gradients, so that unused parameters still move by momentum and decay, as in
     PyTorch before 2.0.
     """
 
@@ -103,9 +103,9 @@ class Collect(Protocol):
 
 @dataclass
 class Phase:
-    """One objective, the optimizers it steps, for some epochs; `before` may prepare it (cluster, say).
+    """One objective, the optimizers that it steps, for some epochs; `before` can prepare it, for example by clustering.
 
-    measure: further figures of a validation batch, not minimised. rate: a factor on the learning rates.
+    measure: further metrics of a validation batch, which are not minimised. rate: a factor on the learning rates.
     """
 
     name: str
@@ -121,11 +121,11 @@ class Phase:
 class Published:
     """How the authors' checkpoints become the stages of a method; a method's module has one as ``PUBLISHED``.
 
-    config: the shipped configuration whose data and test sets an imported run takes.
+    config: the shipped configuration whose data and test sets an imported run uses.
     arguments_of: a state dict to the arguments of each stage, as far as the weights tell them.
     import_state: (state, stage, stage one, stage two or None, dictionary or None) to the stage with the weights in it.
-    files: where the authors published several, the name of each and the prefix that its entries get.
-    own: arguments of encoders whose weights a checkpoint of theirs does not hold, so that they are read from elsewhere.
+    files: if the authors published several files, the name of each and the prefix that its entries get.
+    own: arguments of encoders whose weights are not in the authors' checkpoint, so they are read from elsewhere.
     """
 
     config: str
@@ -136,7 +136,7 @@ class Published:
 
 
 class Localizer(nn.Module):
-    """One stage of a method: it sees a Batch and says where the sound is.
+    """One stage of a method: it gets a Batch and says where the sound is.
 
     A method's file lists its stages in ``STAGES``. `frame` and `sound` are its views; `needs` says what else it wants to see
     and hear. `memory` holds what phases remember beside weights (pseudo labels); it is saved and restored with them.

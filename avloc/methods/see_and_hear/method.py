@@ -27,7 +27,7 @@ EYES = Timm("tf_efficientnet_lite0", "package", output_stride=16)
 
 class SeeAndHear(Localizer):
     """A map of each category: the tagger's score of its AudioSet classes, their highest, times the probability of its ImageNet
-    classes at each place, their sum (2020's CAM baseline with networks trained by others).
+    classes at each position, their sum (the CAM baseline of 2020 with pretrained networks).
 
     visual: a convolutional network of timm with its ImageNet head. audio: a tagger of AudioSet's classes; its `windows` says
     whether the mean or the maximum over the clip counts.
