@@ -51,8 +51,8 @@ class SslAlignment(Localizer):
     near: use a similar frame and a similar sound as additional positives, from the `neighbours` most similar
     clips of other videos.
     frame_guide, sound_guide: frozen pretrained networks that find similar clips, once, before the first step ("NN w/ Sup. Pre.
-    Enc."). Without them the method's own encoders find them after `warmup` epochs without these positives (not published). The release
-    does not say which encoders it used.
+    Enc."). Without them the method's own encoders find them after `warmup` epochs without these positives (not
+    published). The release does not say which encoders it used.
     objects, alpha, guided_at: object guidance of the map, as in EZ-VSL.
     """
 
