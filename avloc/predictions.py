@@ -51,9 +51,9 @@ def write_predictions(
     object_maps: ArrayLike | None = None,
     negative_maps: Mapping[str, ArrayLike] | None = None,
 ) -> None:
-    """Write heat maps (N, K, h, w) or (N, h, w), raw, as one HDF5 file; whole or not at all.
+    """Write raw heat maps (N, K, h, w) or (N, h, w) to one HDF5 file, which is complete or missing.
 
-    negative_maps: those of the same clips with other sounds, {"silence": maps, "noise": maps, "offscreen": maps}.
+    negative_maps: maps of the same clips with other sounds, {"silence": maps, "noise": maps, "offscreen": maps}.
     """
     import h5py
 

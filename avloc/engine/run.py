@@ -34,13 +34,13 @@ class Run:
     """Paths below one folder::
 
     config.yaml            the resolved configuration: all values, defaults too
-    made_with.json         versions, device and date of the command that began it
-    stores.json            where its stores lie and what they hold
-    stage1/ stage2/        weights a phase left behind (PHASE.safetensors), log.jsonl, state of an unfinished training
-    clusters.npz           labels of the training clips, centres, dictionary, where they come from
-    matching.json          clusters to classes, with doubts
-    card.md                what the model learnt from, how right it is, what it cannot do
-    calibration.json       from which score on something in view makes the sound, by stage
+    made_with.json         versions, device and date of the command that started it
+    stores.json            where its stores are, and fingerprints of their content
+    stage1/ stage2/        weights of each phase (PHASE.safetensors), log.jsonl, state of an unfinished training
+    clusters.npz           labels of the training clips, centres, dictionary, and their origin
+    matching.json          assignment of clusters to classes, with doubts
+    card.md                what the model was trained on, how good it is, what it cannot do
+    calibration.json       threshold above which something in view makes the sound, by stage
     predictions/<set>.h5   results/<set>.<protocol>.json   figures/   report/index.html
     """
 
@@ -53,7 +53,7 @@ class Run:
 
     @contextmanager
     def claimed(self, busy: str) -> Iterator[None]:
-        """Work in the run alone; RunError where another command does. busy: what it is doing, "is training in this run"."""
+        """Lock the run; RunError if another command has it. busy: what that one is doing, "is training in this run"."""
         if not processes.is_first():  # the first process of torchrun holds it for all
             yield
             return

@@ -139,19 +139,19 @@ class Localizer(nn.Module):
     """One stage of a method: it gets a Batch and says where the sound is.
 
     A method's file lists its stages in ``STAGES``. `frame` and `sound` are its views; `needs` says what else it wants to see
-    and hear. `memory` holds what phases remember beside weights (pseudo labels); it is saved and restored with them.
-    `weights_from`: the phases whose selected weights serve `locate`, best
-    first. `looks`: what the maps of `look` are called beside others. `of_classes`: several maps are those of the labels'
+    and hear. `memory` holds what phases remember besides weights (pseudo labels); it is saved and restored with them.
+    `weights_from`: the phases whose selected weights `locate` uses, best
+    first. `looks`: the name of the maps of `look` in tables. `of_classes`: several maps are those of the labels'
     classes, in their order. `uses_clusters`: a later stage starts from the run's clusters too.
     `own_start`: beginnings of the names of weights that a stage keeps from its own stage one where it goes on with the stage
     two of another run (`start.stage2`).
     A method without training sets `needs_training` to False; it has no loss and no phases, and is evaluated as it is built.
-    `map_names` are the names of its maps where these are of other classes than the store's; see `maps_named`.
-    In a video of any length `window` is how many seconds of sound make a map, None for as long as the clips that it learnt
-    from, and `window_frames` how many frames a method that needs every frame sees meanwhile; `window_needed`: it can do nothing
-    with one picture. `sees_probabilities`: what `look` gives are probabilities, one map a class.
-    `frame2`, `sound2`: further views in which training sees the same frame and hears the same sound. `motion`: a view of the
-    optical flow from each frame to the next one of its clip, cropped as the frame is. `maps_differ`: clips have different
+    `map_names` are the names of its maps if these are for other classes than the store's; see `maps_named`.
+    In a video of any length, `window` is the length in seconds of the sound of a map, None for that of the clips
+    that it was trained on, and `window_frames` the number of frames in it for a method that needs every frame;
+    `window_needed`: it cannot work with a single picture. `sees_probabilities`: the maps of `look` are probabilities,
+    one per class. `frame2`, `sound2`: further views of the same frame and sound in training. `motion`: a view of the
+    optical flow from each frame to the next one of its clip, cropped like the frame. `maps_differ`: clips have different
     numbers of maps; those that a clip lacks are NaN.
     """
 
@@ -183,23 +183,23 @@ class Localizer(nn.Module):
         raise TypeError(f"{type(self).__name__} defines no loss")
 
     def locate(self, batch: Batch) -> Tensor:
-        """Heat maps (B, K, h, w): K = 1, or one a class or cluster; higher is louder."""
+        """Heat maps (B, K, h, w): K = 1, or one per class or cluster; higher is louder."""
         raise TypeError(f"{type(self).__name__} defines no locate")
 
     def look(self, batch: Batch) -> Tensor | None:
-        """The maps of `locate` without the sound, where a method has them: what a deaf model would say."""
+        """The maps of `locate` without the sound, if the method has them."""
         return None
 
     def fits(self, batch: Batch) -> Tensor | None:
-        """How well each frame as a whole fits its sound, (B,), higher is better: the cosine of `embed`; None for none."""
+        """How well each whole frame matches its sound, (B,), higher is better: the cosine of `embed`; None for none."""
         return None if (both := self.embed(batch)) is None else (both[0] * both[1]).sum(1)
 
     def embed(self, batch: Batch) -> tuple[Tensor, Tensor] | None:
-        """Unit vectors (B, C) of frames and of sounds in one space, neither depending on the other; None for none."""
+        """Unit vectors (B, C) of frames and of sounds in one space, computed independently; None if there are none."""
         return None
 
     def locate_and_look(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
-        """Both at once; a method overrides it that can share the work."""
+        """Both at once; a method that can share the work overrides it."""
         return self.locate(batch), self.look(batch)
 
     @property
@@ -212,7 +212,7 @@ class Localizer(nn.Module):
         return [row for row, name in enumerate(self.map_names or ()) if name.casefold() == label.casefold()]
 
     def do_without(self) -> str:
-        """Set aside the parts whose files are not here, where a method can; what is lost, in words, "" for nothing."""
+        """Leave out the parts whose files are missing, if the method can; what is lost, in words, "" for nothing."""
         return ""
 
     def frame_encoder(self) -> nn.Module | None:
@@ -252,7 +252,7 @@ class Localizer(nn.Module):
         return getattr(cls, ability) is not getattr(Localizer, ability)
 
     def start_from(self, previous: "Localizer", dictionary: Any) -> None:
-        """Take what a later stage needs of the stage before it and of the object dictionary (K, C), None for none."""
+        """Take what a later stage needs from the previous stage and the object dictionary (K, C), None for none."""
         raise TypeError(f"{type(self).__name__} does not start from another stage")
 
     def take_form(self, previous: "Localizer", shape_of: Callable[[str], tuple[int, ...] | None]) -> None:

@@ -143,7 +143,7 @@ class Protocol:
 
     @property
     def label(self) -> str:
-        """The name with what was changed, for tables: two results under different labels are not comparable."""
+        """The name with the changed axes, for tables: results with different labels are not comparable."""
         return self.name + "".join(f" {name}={getattr(self, name)}" for name in self.changed if name != "report")
 
 

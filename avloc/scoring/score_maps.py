@@ -41,22 +41,22 @@ def score(
     seed: int = 0,
     chunk: int = CHUNK,
 ) -> Result:
-    """Score heat maps (N, K, h, w) or (N, h, w), raw as the model gives them, against a truth.
+    """Score heat maps (N, K, h, w) or (N, h, w), raw as the model gives them, against the ground truth.
 
     maps: an array, or a list of a map (h, w) or (K, h, w) for each clip, whose sizes may differ; or such maps by the ids of
         their clips, {id: map}.
     protocol: a name (avloc.PROTOCOLS), a Protocol, or your own rule: a function of a heat map (h, w) and a truth
         (H, W), the weight of each pixel, that gives a mask (H, W).
     ids: the clip of each map, in any order; None means the order of the truth.
-    assignment: (C, K), not 0 where one of the K cluster maps belongs to one of the truth's C classes.
+    assignment: (C, K), nonzero where one of the K cluster maps belongs to one of the C classes of the ground truth.
     classes: (K,) names of the maps instead.
     confidence: (N,), for sets with silent clips.
     object_maps: (N, h, w), for object-guided localization.
     negative_maps: maps of the same clips with other sounds, {"silence": (N, h, w), "noise": ..., "offscreen": ...}, in the
         order of `maps`.
-    videos: the video of each clip of the truth where its own are not to be used.
-    resamples: of the bootstrap, 0 for no intervals.
-    chunk: how many maps are looked at together; it changes no result.
+    videos: the video of each clip, to override those of the ground truth.
+    resamples: number of bootstrap resamples, 0 for no intervals.
+    chunk: how many maps are processed together; it changes no result.
     """
     with_it = {
         "ids": ids,
@@ -89,8 +89,8 @@ def score_all(
     seed: int = 0,
     chunk: int = CHUNK,
 ) -> Results:
-    """The same maps under every protocol that can take them, looked at once: `results` by name, and `left_out`, why
-    others cannot take them. The arguments are those of `score`."""
+    """Score the same maps with every protocol that can use them: `results` by name, and `left_out`, why
+    others cannot use them. The arguments are those of `score`."""
     wanted = list(map(as_protocol, protocols or protocols_for(truth)))
     with_it = {
         "ids": ids,
