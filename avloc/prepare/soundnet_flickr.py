@@ -156,7 +156,7 @@ def prepare_soundnet_flickr(
     seed: Seed = 0,
     **work: Unpack[Scale],
 ) -> Prepared:
-    """SoundNet-Flickr: one frame and some seconds of sound of each video. docs/data/soundnet_flickr.md
+    """SoundNet-Flickr: one frame and a few seconds of sound of each video. docs/data/soundnet_flickr.md
 
     SOURCE contains frames/ID.jpg and audio/ID.wav, or Data/D/ID.jpg and Data/D/ID.wav, or
     frames/videos2/.../ID.mp4/*.jpg and mp3/videos2/.../*.mp3, or videos. If there are several frames, the middle one is used.

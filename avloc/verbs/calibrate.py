@@ -38,9 +38,9 @@ def calibrate(
     """Find the threshold above which something in view makes the sound, and measure how often that is right.
 
     Each validation clip is evaluated with its own sound, with silence, with noise as loud as its sound, and with the
-    sound of another video, of another class where the clips have classes. The score of the heat map that tells its own
-    sound from these best, by AUROC, is chosen, and Youden's threshold of it. RUN/calibration.json keeps both with
-    their AUROC and error rates; `avloc predict` and `avloc evaluate` use them. Training is not changed.
+    sound of another video, of another class if the clips have classes. The score of the heat map that best separates its
+    own sound from these, by AUROC, is chosen, with Youden's threshold. RUN/calibration.json stores both with
+    their AUROC and error rates; `avloc predict` and `avloc evaluate` use them. Training is not affected.
     """
     from avloc.data.loader import Loader
     from avloc.engine.calibrating import (

@@ -33,7 +33,7 @@ def cluster(
     set: Set = (),
     as_trained: Annotated[
         bool | None,
-        "take the clustering that stage one was last trained with, as published, instead of a new one with the final "
+        "use the clustering that stage one was last trained with, as published, instead of a new one with the final "
         "weights; default: cluster.as_trained of the configuration",
     ] = None,
     dictionary: Annotated[
@@ -45,13 +45,13 @@ def cluster(
         "as many as the training clips have classes",
     ] = None,
 ) -> Clustered:
-    """Cluster the objects of the training clips into the dictionary that stage two reads.
+    """Cluster the objects of the training clips into the dictionary that stage two uses.
 
     Any method that provides features per position can be clustered; class maps (`maps: class` of a test set) need
     clusters. Writes clusters.npz: labels, centres and dictionary. Clusters get the numbers that the class heads of stage one
-    were trained with (the best one-to-one agreement on the same clips), so heads and dictionary fit. With
-    --dictionary the numbers are those of the file, and a clip belongs to the cluster of the nearest direction; maps
-    of an imported stage two are of the clusters of its dictionary.
+    were trained with (the best one-to-one agreement on the same clips), so heads and dictionary match. With
+    --dictionary, the numbers are those of the file, and a clip belongs to the cluster of the nearest direction; maps
+    of an imported stage two belong to the clusters of its dictionary.
     """
     from avloc.engine.experiment import open_run
     from avloc.engine.stages import stage_one_run

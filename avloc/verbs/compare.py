@@ -63,7 +63,7 @@ def compare(
     resamples: Resamples = 2000,
     seed: Annotated[int, "seed of the bootstrap", Ask(least=0)] = 0,
 ) -> Compared:
-    """Compare two results on the clips they share: difference, interval, p value.
+    """Compare two results on the clips that they share: difference, interval, p value.
 
     Intervals are paired bootstraps over clips and over videos. The p value is from a sign-flip permutation test
     over videos.

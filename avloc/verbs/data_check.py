@@ -77,7 +77,7 @@ class Checked:
 
 @verb
 def data_check(store: Annotated[Path, "a prepared store", POSITIONAL]) -> Checked:
-    """Count what a store holds and look for what is wrong; exit status 1 if anything is.
+    """Count what a store contains and report problems; exit status 1 if there are any.
 
     The whole store is read once. Reported are silent sounds, frozen pictures, boxes without area, clips that appear
     twice in a split or in two splits, splits without clips, invalid settings and manifest lines,

@@ -35,7 +35,7 @@ def data_fetch(
     again: Annotated[bool, "also try clips that an earlier run found private, removed or blocked"] = False,
     progress: Progress | None = None,
 ) -> Fetched:
-    """Fetch the listed clips of YouTube with yt-dlp, which must be installed. docs/data/fetching.md
+    """Download the listed YouTube clips with yt-dlp, which must be installed. docs/data/fetching.md
 
     LIST is vggsound.csv, a csv file of AudioSet, VGGSounder's table, or lines of ID_START or ID,START or ID,START,END in
     seconds. The clips become ID_START.mp4, as `avloc prepare vggsound` finds them. The report fetch.jsonl in the folder

@@ -37,7 +37,7 @@ def export(
         "safetensors for avloc.load, torch-export (.pt2) or onnx for other programs",
     ] = "safetensors",
     out: Annotated[Path | None, "file to write; default: RUN/METHOD-stageN with the ending of the format"] = None,
-    check: Annotated[bool, "run the written file on real clips and compare its maps with the model's"] = False,
+    check: Annotated[bool, "run the exported file on real clips and compare its maps with the model's"] = False,
     store: Annotated[Path | None, "store of these clips; default: the one that the stage was trained on"] = None,
     split: Annotated[str | None, "split of these clips; default: the validation split of the stage"] = None,
     stage: Annotated[int | None, "stage to export; default: the last trained one"] = None,
