@@ -42,10 +42,10 @@ def max_f1(positive: ArrayLike, ciou: ArrayLike, confidence: ArrayLike, success:
 def detection_of_draws(
     sounds: NDArray[np.bool_], right: NDArray[np.bool_], confidence: Floats, drawn: Floats
 ) -> tuple[Floats, Floats]:
-    """AP and max-F1 of many resamples at once, (b,) each; clips (N,) stand by rising confidence.
+    """AP and max-F1 of many resamples at once, (b,) each; clips (N,) are sorted by rising confidence.
 
     sounds: the clip is sounding; right: it is sounding and its cIoU reaches the success threshold; drawn: (b, N), how
-    often each resample holds each clip. Where whole videos were drawn, resamples have more clips or fewer.
+    often each resample contains each clip. If whole videos were drawn, the number of clips differs between resamples.
     """
     totals = drawn.sum(axis=1)
     if len(set(totals.tolist())) > 1:  # where the thresholds lie depends on the number of clips
