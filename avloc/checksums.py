@@ -13,7 +13,7 @@ from avloc.plain_arrays import plain_arrays
 
 #: the name of the checksum, beside the arrays of a .npz and in the metadata of weights
 NAME = "sha256"
-DAMAGED = "its content is not what its checksum (SHA-256) says: the file is damaged"
+DAMAGED = "its content does not match its checksum (SHA-256): the file is damaged"
 
 
 def of_arrays(arrays: Mapping[str, NDArray[Any]]) -> str:

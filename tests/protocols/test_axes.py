@@ -26,7 +26,7 @@ def test_changed_axes_are_recorded():
         ({"size": "inf"}, "expected a whole number from 8 to 4096"),
         ({"tau": "0"}, "expected a number from 1e-06 on"),
         ({"ogl_alpha": "2"}, "expected a number from 0 to 1"),
-        ({"level": "-1"}, "expected a whole number from 0 on"),
+        ({"level": "-1"}, "expected a whole number, 0 or more"),
     ],
 )
 def test_a_wrong_axis_or_value_is_refused(axes, message):

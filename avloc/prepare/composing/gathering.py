@@ -68,7 +68,7 @@ def gather(folders: Folders, shares: Mapping[str, float], seed: int, whole: bool
     pools, left_out = _split(cast, places, roots, folders.groups, shares, seed)
     if twice := [file for file, why in left_out.items() if why == TWICE]:
         logger.warning(
-            "%d files have the bytes of a file of another class and are left out: %s", len(twice), some(twice)
+            "%d files are identical to a file of another class and are left out: %s", len(twice), some(twice)
         )
     photographs = None
     if whole:
