@@ -13,7 +13,7 @@ from avloc.engine.method_modules import method_names as method_names
 from avloc.engine.places import OPTIONS, Kind, Places
 from avloc.engine.resolved import fingerprint_of, free_to_change, resolved
 from avloc.engine.run import Run
-from avloc.engine.settings import ClusterSettings, Data, Start, TestSet, problems_of
+from avloc.engine.settings import ClusterSettings, Data, Inference, Start, TestSet, problems_of
 from avloc.engine.shipped import config_path
 from avloc.errors import AvlocError, ConfigError, RunError
 from avloc.files import write_json, write_text
@@ -49,6 +49,7 @@ class Experiment:
     cluster: ClusterSettings = field(default_factory=ClusterSettings)
     start: Start = field(default_factory=Start)
     evaluate: dict[str, TestSet] = field(default_factory=dict)
+    inference: Inference = field(default_factory=Inference)
     places: Places | None = None
 
     def find(self, role: str, written: Path, kind: Kind, given: bool = False) -> Any:
@@ -92,7 +93,7 @@ class Experiment:
             return localizer(**model)
 
 
-SECTIONS = ("method", "seed", "start", "stage1", "cluster", "stage2", "evaluate")
+SECTIONS = ("method", "seed", "start", "stage1", "cluster", "stage2", "inference", "evaluate")
 
 
 def read_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
@@ -140,6 +141,7 @@ def experiment_of(section: Section) -> Experiment:
             problems.append(f"{section.where([f'stage{number}'])}: this method has {len(stages)} stage")
     cluster = check(section.child("cluster"), ClusterSettings, problems)
     start = check(section.child("start"), Start, problems)
+    inference = check(section.child("inference"), Inference, problems)
     sets = section.child("evaluate")
     tests = {name: check(sets.child(name), TestSet, problems) for name in sets.values}
     for name, test in tests.items():
@@ -149,6 +151,7 @@ def experiment_of(section: Section) -> Experiment:
     return Experiment(
         str(section.values["method"]), seed, section, stages, checked,
         ClusterSettings(**cluster), Start(**start), {name: TestSet(**test) for name, test in tests.items()},
+        Inference(**inference),
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import torch
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
+from avloc import processes
 from avloc.data.loader import Batch
 from avloc.data.needs import Needs
 from avloc.nn.objects import objects_of
@@ -45,8 +46,16 @@ class Train:
     where the view is not random in training, or where `versions` is set.
     versions: draw that many random views of each frame and sound once, and keep their features; a batch shows one of them.
     keep_states: how many states of the last epochs stay; where the newest one is damaged, the training goes on from the next.
+    save_every: steps after which a state is also written within an epoch, so that an interruption costs at most that many;
+    0: only after epochs.
     val_transform: the view of validation frames; ``train`` augments them, as the released DSOL code does by accident.
     fused: PyTorch's fused form of the optimizer, which is faster and rounds otherwise in the last bits.
+    compile: compile each phase's loss (torch.compile): that takes minutes, and then steps are faster. The losses of its first
+    batch are compared with those of the uncompiled loss, which is used instead, after a warning, where they differ or it does
+    not compile.
+    gather: with several processes, contrast the clips of a batch with those of all processes, as one process with all of
+    them would.
+    sync_bn: with several processes, batch norms have the statistics of all processes' batches.
     zero_grad_none: False leaves zero gradients, so that unreached parameters go on moving by momentum and decay, as in
     PyTorch before 2.0.
     """
@@ -74,10 +83,14 @@ class Train:
     workers: NonNegativeInt = 4
     resident: bool | None = None
     fused: bool = False
+    compile: bool = False
+    gather: bool = False
+    sync_bn: bool = False
     zero_grad_none: bool = True
     keep: Literal["auto", "memory", "store", "never"] = "auto"
     versions: NonNegativeInt = 0
     keep_states: PositiveInt = 2
+    save_every: NonNegativeInt = 0
     val_transform: Literal["test", "train"] = "test"
 
     def make_optimizer(
@@ -153,6 +166,9 @@ class Localizer(nn.Module):
     `frame2`, `sound2`: further views in which training sees the same frame and hears the same sound. `motion`: a view of the
     optical flow from each frame to the next one of its clip, cropped as the frame is. `maps_differ`: clips have different
     numbers of maps; those that a clip lacks are NaN.
+    `gathers`: `loss` contrasts clips of a batch with one another, and passes what it compares through `gathered`, so that
+    ``train.gather``, which sets `gather`, can show it those of all processes. `same_parts`: an objective reaches the same
+    parameters in every batch.
     """
 
     frame: Any
@@ -160,6 +176,9 @@ class Localizer(nn.Module):
     frame2: Any = None
     sound2: Any = None
     motion: Any = None
+    gathers: bool = False
+    gather: bool = False
+    same_parts: bool = True
     maps_differ: bool = False
     needs: Needs = Needs()
     looks: str = "without sound"
@@ -181,6 +200,21 @@ class Localizer(nn.Module):
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Named terms, already weighted; their sum is minimised."""
         raise TypeError(f"{type(self).__name__} defines no loss")
+
+    def gathered(self, rows: Tensor, clips: int | None = None) -> Tensor:
+        """Rows (B, ...) of this process's batch, with ``train.gather`` while training those of all processes, (N B, ...).
+
+        clips: B, where further rows follow those of the clips; these then come after the clips' of all processes.
+        """
+        if not (self.gather and self.training):
+            return rows
+        if clips is None or clips == len(rows):
+            return processes.gathered(rows)
+        return torch.cat([processes.gathered(rows[:clips]), processes.gathered(rows[clips:])])
+
+    def own_rows(self, rows: Tensor) -> Tensor:
+        """Of rows that were `gathered`, those of this process's batch."""
+        return processes.own_rows(rows) if self.gather and self.training else rows
 
     def locate(self, batch: Batch) -> Tensor:
         """Heat maps (B, K, h, w): K = 1, or one a class or cluster; higher is louder."""

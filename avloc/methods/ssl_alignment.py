@@ -57,6 +57,7 @@ class SslAlignment(Localizer):
     """
 
     weights_from = ("train", "warmup")
+    gathers = True
 
     def __init__(
         self,
@@ -172,9 +173,9 @@ class SslAlignment(Localizer):
             ("near", batch.partner_frame, batch.partner_sound),
         ):
             if frames is not None:
-                seen[name] = self.see(frames)
+                seen[name] = Seen(*map(self._gathered, self.see(frames)))
             if sounds is not None:
-                heard[name] = self.hear(sounds)
+                heard[name] = Heard(*map(self._gathered, self.hear(sounds)))
         terms = {}
         for x, frame in seen.items():
             for y, sound in heard.items():
@@ -182,6 +183,9 @@ class SslAlignment(Localizer):
                 if frame.whole is not None and sound.whole is not None:
                     terms[f"whole_{x}_{y}"] = self._contrast(frame.whole @ sound.whole.T)
         return terms
+
+    def _gathered(self, part: Tensor | None) -> Tensor | None:
+        return None if part is None else self.gathered(part)
 
     def fit_of_places(self, places: Tensor, sounds: Tensor) -> Tensor:
         """How well each frame (B, C, h, w) fits each sound (A, C), (B, A): mean over places, weighted by how sure they are."""
