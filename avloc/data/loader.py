@@ -101,10 +101,7 @@ class Loader:
         return max(1, len(self.store) // (batch_size * processes.world_size()))
 
     def training(self, batch_size: int, seed: int, epoch: int, begin: int = 0) -> Iterator[Batch]:
-        """The Batches of one training epoch for this process, views augmented; a function of its arguments alone.
-
-        begin: how many of the first ones are left out, because a training had them before it was interrupted.
-        """
+        """Batches of a training epoch for this process, augmented, from number `begin` on; a function of its arguments."""
         plan = draw_plan(self.store, (seed, epoch), self.senses.needs.negatives)
         if self.anew:
             plan = anew(self.store, plan, (seed, epoch))

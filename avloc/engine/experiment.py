@@ -38,8 +38,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Experiment:
-    """A checked configuration. stages: the sections that it has, by number. places: where the run that it belongs to found
-    its stores, None for a configuration without a run."""
+    """A checked configuration. stages: the sections that it has, by number. places: where its run found its stores."""
 
     method: str
     seed: int
@@ -122,7 +121,6 @@ def experiment_of(section: Section) -> Experiment:
         raise ConfigError(
             "\n".join([*problems, f"{section.where(['method'])}: {str(error).removeprefix('method: ')}"])
         ) from None
-
     checked: dict[int, Stage] = {}
     for number, localizer in enumerate(stages, start=1):
         if f"stage{number}" not in section.values:
@@ -149,9 +147,8 @@ def experiment_of(section: Section) -> Experiment:
     if problems:
         raise ConfigError("\n".join(problems))
     return Experiment(
-        str(section.values["method"]), seed, section, stages, checked,
-        ClusterSettings(**cluster), Start(**start), {name: TestSet(**test) for name, test in tests.items()},
-        Inference(**inference),
+        str(section.values["method"]), seed, section, stages, checked, ClusterSettings(**cluster), Start(**start),
+        {name: TestSet(**test) for name, test in tests.items()}, Inference(**inference),
     )  # fmt: skip
 
 

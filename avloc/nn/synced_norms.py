@@ -58,7 +58,7 @@ def together(values: Tensor, dims: list[int]) -> tuple[Tensor, Tensor, int]:
 
 def sync_norms(module: nn.Module) -> int:
     """Let all batch norms of a module see all processes' batches; how many of another make cannot."""
-    kinds = {nn.BatchNorm1d: SyncedNorm1d, nn.BatchNorm2d: SyncedNorm2d}
+    kinds: dict[type[nn.Module], type[nn.Module]] = {nn.BatchNorm1d: SyncedNorm1d, nn.BatchNorm2d: SyncedNorm2d}
     others = 0
     for part in module.modules():
         if type(part) in kinds:

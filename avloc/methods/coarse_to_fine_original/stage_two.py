@@ -13,9 +13,8 @@ from avloc.errors import AvlocError
 from avloc.methods.base import Localizer, Phase, Train
 from avloc.methods.coarse_to_fine_original import maps
 from avloc.methods.coarse_to_fine_original.losses import aligned, confident_pairs, tagged_pairs
-from avloc.methods.coarse_to_fine_original.moment import Moment
+from avloc.methods.coarse_to_fine_original.moment import Moment, Taught
 from avloc.methods.coarse_to_fine_original.stage_one import StageOne, Variant
-from avloc.methods.coarse_to_fine_original.taught import Taught
 
 
 class StageTwo(Localizer):
