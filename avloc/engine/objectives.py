@@ -90,10 +90,8 @@ class Objectives:
                     loss = torch.stack([term.float() for term in terms.values()]).sum()
                     torch.autograd.grad(loss, learning, allow_unused=True)  # its backward compiles only here
         except Exception as error:  # compilers fail in any way
-            reason = (
-                f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'no reason'}"
-            )
-            return self._as_it_is(phase, f"it does not compile ({reason[:200]})")
+            said = str(error).strip() or "no reason"
+            return self._as_it_is(phase, f"it does not compile ({type(error).__name__}: {said.splitlines()[0][:200]})")
         tolerance = TOLERANCE[self.train.precision]
         for name, value in plain.items():
             if not abs(quick.get(name, float("nan")) - value) <= tolerance * max(abs(value), tolerance):
