@@ -137,12 +137,17 @@ def without_trace(localizer: Localizer) -> Iterator[None]:
 def share_batches(localizer: Localizer, train: Train) -> None:
     """Let contrasts and batch norms see all processes' batches, where the settings say so.
 
-    AvlocError for `train.gather` where no loss could use it.
+    AvlocError for `train.gather` where no loss could use it, and for `train.sync_bn` where processes would wait for one another.
     """
     if train.gather and not localizer.gathers:
         raise AvlocError(
             f"train.gather is true, but the loss of {type(localizer).__name__} with these settings contrasts no clips of a "
             "batch with one another; leave it out"
+        )
+    if train.sync_bn and not localizer.same_parts:
+        raise AvlocError(
+            f"train.sync_bn is true, but {type(localizer).__name__} leaves out batch norms in some batches, for which the other "
+            "processes would wait forever; leave it out"
         )
     for part in localizer.modules():
         if isinstance(part, Localizer):

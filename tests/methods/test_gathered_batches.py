@@ -73,6 +73,14 @@ def test_a_loss_without_contrasts_cannot_use_other_processes(store, tmp_path):
         fit(localizer, {"train": loader}, Train(epochs=1, gather=True), tmp_path, 0, {"method": "dsol", "stage": 1})
 
 
+def test_norms_that_are_left_out_in_some_batches_cannot_wait_for_other_processes(store, tmp_path):
+    localizer = small("ez_vsl")
+    localizer.same_parts = False
+    loader = Loader(store, localizer, torch.device("cpu"))
+    with pytest.raises(AvlocError, match=r"train\.sync_bn is true, but EzVsl leaves out batch norms in some batches"):
+        fit(localizer, {"train": loader}, Train(epochs=1, sync_bn=True), tmp_path, 0, {"method": "ez_vsl", "stage": 1})
+
+
 def test_with_one_process_neither_setting_changes_a_number(store, tmp_path):
     plain = trained("hard_way", 1, store, tmp_path / "plain", 6)
     shared = trained("hard_way", 1, store, tmp_path / "shared", 6, gather=True, sync_bn=True)

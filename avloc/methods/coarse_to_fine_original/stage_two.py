@@ -35,6 +35,7 @@ class StageTwo(Localizer):
     looks = "CAM"
     uses_clusters = False
     weights_from = ("fine",)
+    same_parts = False  # the transforms are left out where a batch has too few pairs
 
     def __init__(
         self,
