@@ -247,5 +247,5 @@ def test_a_method_trains_and_an_interrupted_training_ends_alike(tmp_path, monkey
 def test_a_missing_split_and_a_wrong_rate_are_told_in_a_line(exported, tmp_path):
     with pytest.raises(AvlocError, match="no split 'val'; it holds train"):
         trained(tmp_path, foreign(tmp_path / "shards"), "run", train="val")
-    with pytest.raises(DataError, match=f"holds {RATE} Hz; this method listens at 16000 Hz"):
+    with pytest.raises(DataError, match=f"has {RATE} Hz; this method needs 16000 Hz"):
         trained(tmp_path, exported[1], "other", 16000)
