@@ -137,7 +137,7 @@ def without_trace(localizer: Localizer) -> Iterator[None]:
 def share_batches(localizer: Localizer, train: Train) -> None:
     """Let contrasts and batch norms see all processes' batches, where the settings say so.
 
-    AvlocError for `train.gather` where no loss could use it, and for `train.sync_bn` where processes would wait for one another.
+    AvlocError for `train.gather` if no loss can use it, and for `train.sync_bn` if processes would wait for one another.
     """
     if train.gather and not localizer.gathers:
         raise AvlocError(
@@ -146,8 +146,8 @@ def share_batches(localizer: Localizer, train: Train) -> None:
         )
     if train.sync_bn and not localizer.same_parts:
         raise AvlocError(
-            f"train.sync_bn is true, but {type(localizer).__name__} leaves out batch norms in some batches, for which the other "
-            "processes would wait forever; leave it out"
+            f"train.sync_bn is true, but {type(localizer).__name__} leaves out batch norms in some batches, so that processes "
+            "would wait for one another; leave it out"
         )
     for part in localizer.modules():
         if isinstance(part, Localizer):

@@ -64,14 +64,14 @@ def newest_within(folder: Path, done: int) -> tuple[Path, dict[str, Any]] | None
     try:
         state = checkpoints.load_state(path)
     except checkpoints.DamagedState as error:
-        log.warning("%s; the training goes on from the end of epoch %d", error, done)
+        log.warning("%s; training resumes from the end of epoch %d", error, done)
         return None
     if state.get("done", -1) < done:
         return None  # the training was killed before it removed it
     count = len(state.get("within", ()))
     if count != processes.world_size():
         log.warning(
-            "%s is of %d processes, now there are %d, which see other batches: the training goes on from the end of epoch %d",
+            "%s was written by %d processes, now there are %d, with other batches: training resumes from the end of epoch %d",
             path, count, processes.world_size(), done,
         )  # fmt: skip
         return None

@@ -59,7 +59,7 @@ class Step:
 def run(
     config: Annotated[
         Path | None,
-        "YAML configuration: a file, or the name of one that comes with avloc; leave it out to continue a run",
+        "YAML configuration: a file, or the name of one that comes with avloc; leave it out to resume a run",
         POSITIONAL,
     ] = None,
     run: RunFolder = None,
@@ -69,10 +69,10 @@ def run(
     dry_run: DryRun = False,
     progress: Progress | None = None,
 ) -> "Ran | RunRehearsed":
-    """Take all steps of a method in order: train, cluster and match where the method does, evaluate, visualize.
+    """Run all steps of a method in order: train, cluster and match if the method does so, evaluate, visualize.
 
     Finished steps are skipped, so the same command resumes after an interruption, and repeats the steps whose inputs
-    have changed. Data is prepared beforehand, with `avloc prepare`. `avloc calibrate` is not among the steps. Under
+    have changed. Prepare data first, with `avloc prepare`. `avloc calibrate` is not one of the steps. With
     torchrun the processes share training, clustering and evaluation.
     """
     from avloc.engine.experiment import open_run

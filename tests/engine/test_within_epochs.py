@@ -143,7 +143,7 @@ def test_a_state_of_more_processes_costs_the_epoch(config, whole, tmp_path, capl
     state = load_state(run / "stage1" / FILE)
     save_state(run / "stage1" / FILE, {**state, "within": state["within"] * 2})
     avloc.train_stage1(config, run)
-    assert "is of 2 processes, now there are 1" in caplog.text
+    assert "was written by 2 processes, now there are 1" in caplog.text
     assert_ends_alike(run, whole)
 
 
