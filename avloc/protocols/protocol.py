@@ -193,7 +193,9 @@ def _wanted(name: str, kind: type) -> str:
     if name not in _RANGES:
         return "names of metrics"
     what, (low, high) = "a whole number" if kind is int else "a number", _RANGES[name]
-    return f"{what} from {low:g} to {high:g}" if high < _MOST else f"{what}, {low:g} or more"
+    if high < _MOST:
+        return f"{what} from {low:g} to {high:g}"
+    return what if low == -_MOST else f"{what}, {low:g} or more"
 
 
 def _truth_value(value: Any) -> bool:

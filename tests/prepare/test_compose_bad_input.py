@@ -46,7 +46,7 @@ def lines(store: Path) -> list[dict]:
         ({"splits": ["train=0.5", "test=0.2"]}, "the shares add up to 0.7; expected 1"),
         ({"splits": ["train=much"]}, "splits 'train=much': expected PART=SHARE"),
         ({"count": ["train=5"]}, "count 'train=5': expected PART:KIND=COUNT"),
-        ({"count": ["tset:pair=5"]}, "'tset' is none of the parts train, validation, test"),
+        ({"count": ["tset:pair=5"]}, "'tset' is not one of the parts train, validation, test"),
         ({"count": ["test:pairs=5"]}, "no kind 'pairs'; did you mean 'pair'"),
         ({"count": ["test:pair=5", "test:pair=6"]}, "test:pair is given twice"),
         ({"area": "0.3"}, "area is '0.3'; expected LOW:HIGH"),
@@ -98,7 +98,7 @@ def test_a_table_joins_names_and_a_name_that_is_not_there_is_refused(world, tmp_
     with pytest.raises(DataError, match="no column sound among class,picture; expected class,picture,sound"):
         composed(world, tmp_path / "other", classes=table)
     table.write_text("class,picture,sound\nbell,bell,bell\nowl,owl,bell\n")
-    with pytest.raises(DataError, match=r"map.csv:3: 'bell' is of 'bell' already"):
+    with pytest.raises(DataError, match=r"map.csv:3: 'bell' already belongs to 'bell'"):
         composed(world, tmp_path / "other", classes=table)
 
 

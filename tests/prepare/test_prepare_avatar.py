@@ -210,7 +210,7 @@ def test_what_annotations_pictures_and_videos_leave_over_is_said_and_strict_refu
     annotate(root, 20, [thing("Single-Sound")], video="lostlostlos_00000")
     found = avloc.prepare_avatar(root, tmp_path / "s", jobs=0)
     assert [str(join) for join in found.unmatched] == [
-        f"metadata: 1 of 5 annotations have no picture: {VIDEO}/00045.json; 2 files are not annotated frames: "
+        f"metadata: 1 of 5 annotations have no picture: {VIDEO}/00045.json; 2 files match no annotated frame: "
         f"{VIDEO}/frame.json, {VIDEO}/00016.jpg",
         "videos: 1 of 2 annotated videos are not there: lostlostlos_00000; 1 video is not annotated: "
         "videos/otherother1_000000.mp4",

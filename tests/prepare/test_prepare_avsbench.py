@@ -288,7 +288,7 @@ def test_what_the_csv_and_the_tree_leave_over_is_said_and_strict_refuses_it(copi
         "ms3_meta_data.csv: 1 of 3 videos have no frames: gone; 1 frame folder is in no row: zzz",
         "ms3_meta_data.csv: 1 mask folder is in no row: test/zzz",
         "ms3_meta_data.csv: 1 of 3 videos have no sound: train/gone; 1 sound is in no row: test/zzz.wav",
-        "tree: 1 picture is the frame of no second: ms3_data/visual_frames/y_10_15/y_10_15.mp4_6.png",
+        "tree: 1 picture matches no second of a clip: ms3_data/visual_frames/y_10_15/y_10_15.mp4_6.png",
     ]
     (first, *_) = left_over(copied, tmp_path / "t", splits=["test"])
     assert first == "ms3_meta_data.csv: 1 frame folder is in no row: zzz"  # the missing video is of another split

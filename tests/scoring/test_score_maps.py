@@ -192,7 +192,7 @@ def test_what_cannot_be_scored_is_one_line(change, message):
     ("change", "message"),
     [
         ({"videos": ["v"]}, "one video for each"),
-        ({"box_clip": [0, 1]}, "as many of each"),
+        ({"box_clip": [0, 1]}, "the same number of each"),
         ({"box_clip": [0, 1, 7]}, "outside the 3 clips"),
         ({"box_class": [0, 0, 5]}, "outside the 1 classes"),
         ({"ids": ["a", "b", "a"]}, "duplicate id 'a'"),

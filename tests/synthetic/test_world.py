@@ -146,8 +146,8 @@ def _it_resumes(again: Path, world: Path) -> None:
     ("other", "found"),
     [
         ({"seed": 5}, "seed 4, not 5"),
-        ({"preset": "full"}, "preset quick, asked for full"),
-        ({"videos": 13}, "total 12, asked"),
+        ({"preset": "full"}, "preset quick, not full"),
+        ({"videos": 13}, "total 12, not 13"),
     ],
 )
 def test_a_folder_with_another_world_is_refused_in_one_line(world, other, found):

@@ -53,7 +53,7 @@ def annotated_frames(source: Path) -> AnnotatedFrames:
         FOLDER,
         sorted_out(names.values(), bare, several, map(utf8_name, strange)),
         missing="annotations have no picture",
-        unused="files are not annotated frames",
+        unused="files match no annotated frame",
         ambiguous="annotations have several pictures",
     )
     return AnnotatedFrames(frames, pictures, join)

@@ -131,4 +131,4 @@ def numbered(root: Path, folder: str | None, video: str, numbers: range) -> Numb
 
 
 def strange_pictures(what: str, names: Sequence[str]) -> Join:
-    return joined(what, Matched({}, (), {}, tuple(names)), unused="pictures do not belong to any second")
+    return joined(what, Matched({}, (), {}, tuple(names)), unused="pictures match no second of a clip")
