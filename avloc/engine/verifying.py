@@ -77,10 +77,9 @@ def _state(path: Path) -> bool:
 
 
 def _arrays(path: Path) -> bool:
-    from avloc.checksums import refuse_damaged
-    from avloc.plain_arrays import plain_arrays
+    from avloc.checksums import checked_arrays
 
-    return refuse_damaged(plain_arrays(path))
+    return checked_arrays(path)[1]
 
 
 def _maps(path: Path) -> bool:
