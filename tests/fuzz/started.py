@@ -46,7 +46,10 @@ class Starter:
 
     def close(self) -> None:
         self._server.stdin.close()
-        self._server.wait(30)
+        try:
+            self._server.wait(10)
+        except subprocess.TimeoutExpired:
+            self._server.kill()
 
     def _ask(self, what: dict[str, object]) -> int | None:
         self._server.stdin.write(json.dumps(what) + "\n")
@@ -64,6 +67,7 @@ def serve() -> None:
         answer = _wait(asked["wait"], asked["seconds"]) if "wait" in asked else _split(**asked)
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
+    os._exit(0)  # nothing of what was loaded is worth waiting for
 
 
 def _wait(number: int, seconds: float) -> int | None:
