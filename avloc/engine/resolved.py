@@ -35,8 +35,8 @@ def resolved(experiment: "Experiment") -> dict[str, Any]:
 
 
 def free_to_change(key: str) -> bool:
-    """Whether a run may go on with another value: test sets, and a cache, which only says where to read."""
-    return key.startswith("evaluate.") or key.endswith(".data.cache")
+    """Whether a run may go on with another value: test sets, and what only says where and how a store is read."""
+    return key.startswith("evaluate.") or key.endswith((".data.cache", ".data.read_ahead"))
 
 
 def fingerprint_of(values: Mapping[str, Any]) -> str:

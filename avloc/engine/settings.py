@@ -26,6 +26,7 @@ class Data:
     shuffle: draw each training clip at random from a buffer of that many clips, which is filled shard by shard in the order
     in which they lie there; left out, a store is shuffled as a whole, and tar shards with a buffer of 4,096.
     cache: a folder on a faster disk, to which the shards that a training reads are copied once.
+    read_ahead: batches that are fetched from a slow disk before they are needed; 0 for none.
     select_on_test: let ``train.select`` choose among epochs on a split that is tested on too, as some published results
     were; they are optimistic.
     """
@@ -40,6 +41,7 @@ class Data:
     pairs: Literal["stored", "anew"] | None = None
     shuffle: PositiveInt | None = None
     cache: Path | None = None
+    read_ahead: NonNegativeInt = 0
     select_on_test: bool = False
 
 
