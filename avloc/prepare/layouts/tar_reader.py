@@ -77,7 +77,7 @@ class TarReader:
                 out[n] = read(n, clip)
             except MediaError as error:
                 what = MediaError(self._name(clip), error.reason, error.detail)
-                told = "mend it, or take `avloc prepare import --layout webdataset`, which leaves it out"
+                told = "repair it, or use `avloc prepare import --layout webdataset`, which skips it"
                 raise DataError(f"{what}; {told}") from None
         return out
 
@@ -113,9 +113,9 @@ class TarReader:
         try:
             content = _pread(self._file(shard), count, start)
         except OSError as error:
-            raise DataError(f"{path}: cannot be read ({why(error)}); nothing is known to be wrong with it") from None
+            raise DataError(f"{path}: cannot be read now ({why(error)}); it may be intact, so try again") from None
         if len(content) < count:
-            raise MediaError("", "broken shard", "is cut off")
+            raise MediaError("", "broken shard", "is truncated")
         return content
 
     def _file(self, shard: int) -> int:
@@ -131,7 +131,7 @@ class TarReader:
         self._open[shard] = file
         found = os.fstat(file).st_size
         if found != size:
-            raise DataError(f"{self.root / name}: has {found} bytes, not {size} as when it was listed; start again")
+            raise DataError(f"{self.root / name}: now has {found} bytes; it had {size} when it was listed: start again")
         return file
 
     def close(self) -> None:
