@@ -10,6 +10,7 @@ from avloc.data.origin import origin_of
 from avloc.engine.calibration import Calibration, calibration_of
 from avloc.engine.card import Card, card_of
 from avloc.engine.experiment import Experiment, device_of, experiment_of, load_method, open_run
+from avloc.engine.inference import ready
 from avloc.engine.map_names import names_of_maps
 from avloc.engine.run import Run
 from avloc.engine.stages import fill, last_trained, load_stage, stage_one_run, weights_id
@@ -174,7 +175,8 @@ def _ready(
     known = calibration_of(run, number, "" if weights is None else weights_id(weights), card.calibration)
     return Model(
         source, experiment.method, number, names_of_maps(experiment, number, localizer, card, run),
-        view.rate or clips.get("rate"), seconds, localizer.frame.size, there, card, localizer.to(there).eval(),
+        view.rate or clips.get("rate"), seconds, localizer.frame.size, there, card,
+        ready(localizer, experiment.inference, there).eval(),
         card.origin or clips.get("origin", ""), known,
         None if run is None else run.path, weights,
     )  # fmt: skip

@@ -107,6 +107,20 @@ class Start:
     stage2: Path | None = None
 
 
+@dataclass(frozen=True)
+class Inference:
+    """How trained stages compute heat maps; training and its validation have ``train.precision``.
+
+    precision: ``fp32``; ``bf16`` by autocast; or ``auto``, bf16 where the device has it in hardware, else fp32.
+    channels_last: convolutions in the memory format that is quicker on most machines, above all together with bf16.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    precision: Literal["fp32", "bf16", "auto"] = "fp32"
+    channels_last: bool = False
+
+
 def problems_of(part: Section, test: dict[str, Any], stages: int) -> list[str]:
     """What is wrong with a test set apart from the types of its values: its protocol, the protocol's axes, its stage."""
     from avloc.protocols import named

@@ -8,6 +8,7 @@ import torch
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
+from avloc import processes
 from avloc.data.loader import Batch
 from avloc.data.needs import Needs
 from avloc.nn.objects import objects_of
@@ -45,8 +46,14 @@ class Train:
     are only cached if the view is not random in training, or if `versions` is set.
     versions: draw this many random views of each frame and sound once, and cache their features; a batch uses one of them.
     keep_states: number of states of the last epochs to keep; if the newest is damaged, training resumes from the next one.
+    save_every: steps between further states within an epoch, so that an interruption costs at most that many; 0: only after
+    epochs.
     val_transform: the view of validation frames; ``train`` augments them, as the released DSOL code does by accident.
     fused: PyTorch's fused optimizer, which is faster and rounds differently in the last bits.
+    compile: compile the loss of each phase (torch.compile), which takes minutes and speeds up the steps. The losses of the
+    first batch are compared with the uncompiled ones; if they differ or compiling fails, training warns and does without.
+    gather: with several processes, contrast the clips of a batch with those of all processes.
+    sync_bn: with several processes, batch norms use the batches of all processes.
     zero_grad_none: False keeps zero gradients, so that unused parameters still move by momentum and decay, as in
     PyTorch before 2.0.
     """
@@ -74,10 +81,14 @@ class Train:
     workers: NonNegativeInt = 4
     resident: bool | None = None
     fused: bool = False
+    compile: bool = False
+    gather: bool = False
+    sync_bn: bool = False
     zero_grad_none: bool = True
     keep: Literal["auto", "memory", "store", "never"] = "auto"
     versions: NonNegativeInt = 0
     keep_states: PositiveInt = 2
+    save_every: NonNegativeInt = 0
     val_transform: Literal["test", "train"] = "test"
 
     def make_optimizer(
@@ -153,6 +164,9 @@ class Localizer(nn.Module):
     one per class. `frame2`, `sound2`: further views of the same frame and sound in training. `motion`: a view of the
     optical flow from each frame to the next one of its clip, cropped like the frame. `maps_differ`: clips have different
     numbers of maps; those that a clip lacks are NaN.
+    `gathers`: `loss` contrasts clips of a batch with one another, and passes what it compares through `gathered`, so that
+    ``train.gather``, which sets `gather`, can show it those of all processes. `same_parts`: an objective reaches the same
+    parameters in every batch.
     """
 
     frame: Any
@@ -160,6 +174,9 @@ class Localizer(nn.Module):
     frame2: Any = None
     sound2: Any = None
     motion: Any = None
+    gathers: bool = False
+    gather: bool = False
+    same_parts: bool = True
     maps_differ: bool = False
     needs: Needs = Needs()
     looks: str = "without sound"
@@ -181,6 +198,21 @@ class Localizer(nn.Module):
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Named terms, already weighted; their sum is minimised."""
         raise TypeError(f"{type(self).__name__} defines no loss")
+
+    def gathered(self, rows: Tensor, clips: int | None = None) -> Tensor:
+        """Rows (B, ...) of this process's batch, with ``train.gather`` while training those of all processes, (N B, ...).
+
+        clips: B, where further rows follow those of the clips; these then come after the clips' of all processes.
+        """
+        if not (self.gather and self.training):
+            return rows
+        if clips is None or clips == len(rows):
+            return processes.gathered(rows)
+        return torch.cat([processes.gathered(rows[:clips]), processes.gathered(rows[clips:])])
+
+    def own_rows(self, rows: Tensor) -> Tensor:
+        """Of rows that were `gathered`, those of this process's batch."""
+        return processes.own_rows(rows) if self.gather and self.training else rows
 
     def locate(self, batch: Batch) -> Tensor:
         """Heat maps (B, K, h, w): K = 1, or one per class or cluster; higher is louder."""

@@ -3,9 +3,10 @@
 import random
 import time
 
-from tests.fuzz.areas import AREAS, damaged
+from tests.fuzz.areas import AREAS
 from tests.fuzz.made import Made
 from tests.fuzz.outcomes import Tally, attempt, little_memory
+from tests.fuzz.reading import damaged
 
 
 def run_area(made: Made, area: str, examples: int, seed: int) -> Tally:
