@@ -153,5 +153,5 @@ def test_a_published_file_that_hangs_the_library_is_one_line(tmp_path, monkeypat
         raise ValueError("reading it does not end")
 
     monkeypatch.setattr(hdf5_rows, "refuse_harmful", hangs)
-    with pytest.raises(DataError, match=r"Video.h5: not an HDF5 file, or cut off \(reading it does not end\)"):
+    with pytest.raises(DataError, match=r"Video.h5: not an HDF5 file, or truncated \(reading it does not end\)"):
         hdf5_rows.shape_of(tmp_path / "Video.h5", "video", "")

@@ -128,7 +128,7 @@ def batches_of(
     from avloc.engine.keeping import digests
 
     stage = experiment.stage(number)
-    workers = Workers(stage.train.workers)  # for all splits
+    workers = Workers(stage.train.workers, stage.data.read_ahead)  # for all splits
     loaders: dict[str, Loader] = {}
     eyes_and_ears: dict[str, str] = {}
     for name, split in (("train", stage.data.train), ("validation", stage.data.validation)):

@@ -145,9 +145,12 @@ def shards(made: Made) -> Iterator[Input]:
         yield Input(shard, damage.bytes_of, read, _unless_none(same(read())))
 
 
-def _checked(path: Path) -> list[Any] | None:
-    """The clips of a store that `data check` finds nothing wrong with."""
-    if invoke("data", "check", path).exit_code:
+def _checked(path: Path, *command: str) -> list[Any] | None:
+    """The clips of a store that `data check`, or the command, finds nothing wrong with; None where it does."""
+    found = invoke(*(command or ("data", "check")), path)
+    if found.exit_code:
+        if found.exception is not None and not isinstance(found.exception, SystemExit):
+            raise found.exception
         return None
     store = Store.open(path)
     return [vars(part.clip(n)) for part in map(store.split, store.splits) for n in range(len(part))]
@@ -193,6 +196,11 @@ def verified(made: Made) -> Iterator[Input]:
     run = Run(made.run)
     for path in (*sorted(run.stage(1).iterdir()), run.clusters, *sorted(run.predictions.glob("*.h5")), run.config):
         yield Input(path, damage.bytes_of, partial(command, "verify", made.run))
+    for path in made.stores.values():
+        read = partial(_checked, path, "verify")
+        for file in (sorted((path / "shards").iterdir())[0], path / "manifest.jsonl"):
+            way = damage.json_of if file.suffix == ".jsonl" else damage.bytes_of
+            yield Input(file, way, read, _unless_none(same(read())) if way is damage.bytes_of else lambda found: None)
 
 
 def scores(made: Made) -> Iterator[Input]:

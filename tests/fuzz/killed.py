@@ -1,6 +1,5 @@
 """Commands that write, what they need, and what they leave: the same whether or not something interrupted them."""
 
-import itertools
 import json
 import random
 import shutil
@@ -148,10 +147,15 @@ class Commands:
         self._known: dict[str, Whole] = {}
 
     def in_turn(self, chance: random.Random) -> Iterator[tuple[int, str]]:
-        """(number, name), over and over."""
+        """(number, name), over and over, of commands that end well when nothing happens."""
         names = list(self.named)
         chance.shuffle(names)
-        yield from enumerate(itertools.cycle(names))
+        number = 0
+        while self.named:
+            for name in names:
+                if name in self.named:
+                    yield number, name
+                    number += 1
 
     def folder(self, name: str) -> Path:
         """A place to run a command in, as deep as all others: runs keep relative paths."""
@@ -161,30 +165,29 @@ class Commands:
     def start(self, name: str, folder: Path, **how: Any) -> int:
         return self.starter.start(self.named[name].words(folder), folder.with_suffix(".log"), **how)
 
-    def complete(self, name: str, folder: Path) -> float:
+    def _complete(self, one: Killed, folder: Path) -> float:
         """Run the command to its end, which must be a success; the seconds that took."""
-        began = time.monotonic()
-        status = self.starter.wait(self.start(name, folder), PATIENCE)
-        said = folder.with_suffix(".log").read_text()[-2000:]
-        assert status == 0, f"status {status}: {self.named[name].words(folder)}\n{said}"
+        began, log = time.monotonic(), folder.with_suffix(".log")
+        status = self.starter.wait(self.starter.start(one.words(folder), log), PATIENCE)
+        assert status == 0, f"status {status}: {one.words(folder)}\n{log.read_text()[-2000:]}"
         return time.monotonic() - began
 
     def whole(self, name: str) -> Whole:
         if name not in self._known:
-            found = []
+            one, found = self.named.pop(name), []
             for number in range(2):
                 folder = self.folder(f"whole {name} {number}")
-                self.named[name].begin(folder)
-                took = self.complete(name, folder)
+                one.begin(folder)
+                took = self._complete(one, folder)
                 found.append(content(folder))
             assert found[0].keys() == found[1].keys()
             same = {key for key in found[0] if equal(found[0][key], found[1][key])}
-            self._known[name] = Whole(found[0], same, took)
+            self._known[name], self.named[name] = Whole(found[0], same, took), one
         return self._known[name]
 
     def refuse_other(self, name: str, folder: Path) -> None:
         """After whatever happened, the command ends as if nothing had; AssertionError otherwise."""
-        self.complete(name, folder)
+        self._complete(self.named[name], folder)
         whole, found = self.whole(name), content(folder)
         assert found.keys() == whole.found.keys(), sorted(found.keys() ^ whole.found.keys())
         different = [key for key in sorted(whole.same) if not equal(found[key], whole.found[key])]
