@@ -130,5 +130,5 @@ def test_a_folder_that_was_moved_with_its_run_is_found_list_by_list(root, tmp_pa
     experiment, _ = open_run(None, Path("far/run"))
     assert [len(open_data(experiment, 1, name, Senses())) for name in ("two", "one")] == [2, 1]
     (tmp_path / "far" / "data" / "two.txt").write_text("\n".join(IDS[:2]))
-    with pytest.raises(RunError, match=r"far/data holds another folder \(fingerprint [0-9a-f]+\) than far/run reads"):
+    with pytest.raises(RunError, match=r"far/data contains another folder \(fingerprint [0-9a-f]+\) than far/run uses"):
         open_data(open_run(None, Path("far/run"))[0], 1, "two", Senses())
