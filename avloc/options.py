@@ -78,7 +78,7 @@ StorePath = Annotated[Path, "a prepared store"]
 FOLLOW = "follow_links"
 FollowLinks = Annotated[
     bool,
-    "read symbolic links that lead out of the given folders; without it they are counted and left out",
+    "also read symbolic links to files outside the given folders; otherwise they are counted and left out",
     Ask(default=False),
 ]
 

@@ -104,6 +104,6 @@ def files_in(folder: Path, *endings: str, deep: bool = False) -> list[Path]:
     limits = bounds(folder)
     out = [path for path in paths if limits.lead_out(path)]
     if out:
-        text = "%s: %d links lead out of the folder and are left out (%s reads them): %s"
+        text = "%s: %d links to outside the folder are left out (%s reads them): %s"
         logger.warning(text, folder, len(out), OPTION, some(map(target, out)))
     return [path for path in paths if path not in set(out)] if out else paths

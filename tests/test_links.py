@@ -56,7 +56,7 @@ def test_a_command_may_read_all_that_it_was_given(places):
 def test_files_that_are_links_out_are_left_out_and_named(places, caplog):
     found = [path.name for path in files_in(places / "in", deep=True)]
     assert found == ["a", "same", "x"]
-    assert "in: 3 links lead out of the folder and are left out (--follow-links reads them): " in caplog.text
+    assert "in: 3 links to outside the folder are left out (--follow-links reads them): " in caplog.text
     with bounds_of([], follow=True), caplog.at_level(logging.CRITICAL):
         assert len(files_in(places / "in", deep=True)) == 6
 
@@ -66,7 +66,7 @@ def test_an_annotation_that_is_a_link_out_is_refused(tmp_path):
     (tmp_path / "far" / "own.json").write_text("{}")
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "own.json").symlink_to(tmp_path / "far" / "own.json")
-    with pytest.raises(DataError, match="a link out of its folder; copy the file, or add --follow-links"):
+    with pytest.raises(DataError, match="a link to outside its folder; copy the file, or add --follow-links"):
         Files(tmp_path / "in").named("own.json")
     assert Files(tmp_path / "in" / "own.json").main() == tmp_path / "in" / "own.json"  # named by the user
 
@@ -87,4 +87,4 @@ def test_maps_that_are_links_out_are_scored_only_when_links_are_followed(tmp_pat
     (result,) = avloc.evaluate_predictions(**given, follow_links=True).results.values()
     assert result.counts["found"] == 3
     (result,) = avloc.evaluate_predictions(**given).results.values()
-    assert result.counts["found"] == 2 and "1 links lead out of the folder" in caplog.text
+    assert result.counts["found"] == 2 and "1 links to outside the folder" in caplog.text

@@ -87,7 +87,7 @@ class Files:
     def _used(self, path: Path) -> Path:
         root = self._root if path.is_relative_to(self._root) else self._root.parent
         if bounds(self.path, root).lead_out(path):
-            raise DataError(f"{target(path)}: a link out of its folder; copy the file, or add {OPTION}")
+            raise DataError(f"{target(path)}: a link to outside its folder; copy the file, or add {OPTION}")
         if path not in self.read:
             self.read.append(path)
         return path

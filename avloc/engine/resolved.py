@@ -39,9 +39,10 @@ def resolved(experiment: "Experiment") -> dict[str, Any]:
 
 
 def free_to_change(key: str) -> bool:
-    """Whether a run may go on with another value: test sets, how their maps are computed, a cache, which only says where to
-    read, and how often a state is written."""
-    return key.startswith(("evaluate.", "inference.")) or key.endswith((".data.cache", ".train.save_every"))
+    """Whether a run may go on with another value: test sets, how their maps are computed, where and how a store is read, and
+    how often a state is written."""
+    free = (".data.cache", ".data.read_ahead", ".train.save_every")
+    return key.startswith(("evaluate.", "inference.")) or key.endswith(free)
 
 
 def fingerprint_of(values: Mapping[str, Any]) -> str:

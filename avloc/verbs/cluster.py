@@ -69,6 +69,7 @@ def _cluster(
 
     from avloc.clustering import Clusters, by_dictionary, cluster_objects, normalised_mutual_information, purity
     from avloc.data.loader import Loader
+    from avloc.data.workers import Workers
     from avloc.engine.checkpoints import load_weights
     from avloc.engine.collect import Collector
     from avloc.engine.experiment import device_of, keep_config
@@ -108,7 +109,8 @@ def _cluster(
     else:
         device = device_of(stage.train.device)
         localizer.to(device)
-        loader = Loader(store, localizer, device, stage.train.workers, stage.train.resident)
+        workers = Workers(stage.train.workers, stage.data.read_ahead)
+        loader = Loader(store, localizer, device, workers, stage.train.resident)
         rows = Collector(localizer, {"train": loader}, stage.train.batch_size, experiment.seed, augment=False)(
             localizer.object_features
         )

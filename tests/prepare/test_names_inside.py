@@ -92,7 +92,9 @@ def test_a_folder_of_links_is_refused_in_a_line_that_names_the_option(tmp_path):
     (tmp_path / "source").mkdir()
     for kind in ("frames", "audio"):
         (tmp_path / "source" / kind).symlink_to(tmp_path / "disc" / kind)
-    with pytest.raises(DataError, match=r"1 of 1 listed items are links out of the folder.*; add --follow-links to"):
+    with pytest.raises(
+        DataError, match=r"1 of 1 listed items are links to outside the folder.*; add --follow-links to"
+    ):
         imported(tmp_path / "source", tmp_path / "s")
     assert not (tmp_path / "s").exists()
     assert imported(tmp_path / "source", tmp_path / "s", follow_links=True).ok == 1

@@ -23,6 +23,6 @@ def linked_out(source: Path, what: str, paths: Mapping[str, Path]) -> list[str]:
 def refuse_most(source: Path, what: str, out: list[Path], count: int) -> None:
     if 2 * len(out) > count:
         raise DataError(
-            f"{source}: {len(out)} of {count} {what} are links out of the folder, such as {target(out[0])}; add {OPTION} "
+            f"{source}: {len(out)} of {count} {what} are links to outside the folder, such as {target(out[0])}; add {OPTION} "
             "to read them"
         )
