@@ -1,8 +1,12 @@
 """Class maps of a method that clusters no objects of its own accord."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 import avloc
 from avloc.engine.object_maps import ObjectMaps
@@ -49,6 +53,19 @@ def test_more_clusters_than_classes_may_be_asked_for(run):
     assert avloc.cluster(run=run, clusters=5).clusters == 5
     with pytest.raises(AvlocError, match="clusters is 0; expected 1 or more"):
         avloc.cluster(run=run, clusters=0)
+
+
+def test_a_run_that_can_be_evaluated_on_a_store_can_be_clustered_on_it(run, tmp_path, caplog):
+    """Also where nothing but its weights tells that the store was once another: no cluster is remembered clip by clip."""
+    shutil.copytree(run, tmp_path / "run")
+    (tmp_path / "run" / "stores.json").unlink()
+    for path in (tmp_path / "run" / "stage1").glob("*.safetensors"):
+        with safe_open(path, "pt") as file:
+            about = file.metadata()
+        save_file(load_file(path), path, {**about, "data": "0" * 16})
+    with caplog.at_level("WARNING", "avloc.cluster"):
+        assert avloc.cluster(run=tmp_path / "run").clusters == 3
+    assert "was trained on another store (fingerprint 0000000000000000)" in caplog.text
 
 
 def test_a_class_map_is_the_sounding_map_divided_among_the_objects():
