@@ -37,6 +37,7 @@ def keep_maps(
         "store": str(test.store),
         "split": test.split,
         "frames": test.frames,
+        **({"stacked": test.stacked} if test.stacked > 1 else {}),
     }
     kept = {**KEPT, localizer.looks: ".deaf"}
     for variant, maps in every.items():

@@ -37,6 +37,7 @@ def predict_store(
     videos: int,
     out: Path | None,
     own_sound: bool,
+    classes: bool,
     progress: Progress | None,
 ) -> Predicted:
     """A file of heat maps, a table and a picture; see `avloc.predict` for what is asked."""
@@ -47,6 +48,8 @@ def predict_store(
     from avloc.drawing.strips import strips
     from avloc.engine.experiment import device_of, open_run
     from avloc.engine.foreign import learnt_from, warn_if_foreign
+    from avloc.engine.map_names import names_of_clusters
+    from avloc.engine.object_maps import with_classes
     from avloc.engine.predicting import maps_of, maps_of_parts
     from avloc.engine.stages import load_stage
     from avloc.engine.stores import open_named
@@ -64,6 +67,8 @@ def predict_store(
     device = device_of(settings.train.device)
     localizer = load_stage(experiment, where, number).to(device)
     warn_if_foreign(where.path, learnt_from(experiment, where, number, localizer), [store])
+    if classes:
+        localizer = with_classes(experiment, where, number, localizer).to(device)
     part = open_named(store, split, localizer, f"stage{number}.model.sound.seconds", experiment.method)
     loader = Loader(part, localizer, device, settings.train.workers, settings.train.resident)
     count = len(part) * part.frames_per_clip
@@ -77,15 +82,19 @@ def predict_store(
     folder = out if out is not None else where.predictions / store.name
     ids = _ids(part)
     about = {"method": experiment.method, "stage": number, "store": str(store), "split": split, "own_sound": own_sound}
-    classes = localizer.map_names
+    names = localizer.map_names
     if localizer.of_classes:
-        classes = _class_names(experiment, number, part, maps.shape[1])
+        names = _class_names(experiment, number, part, maps.shape[1])
+    elif classes and names is None:
+        names = names_of_clusters(experiment, where, maps.shape[1])
+    # a clip has fewer maps than another where a method finds the number of sounding objects
+    shown = np.fmax.reduce(maps, axis=1, keepdims=True) if localizer.maps_differ else maps
     predictions, table, picture = (folder / f"{name}{ending}" for ending in (".h5", ".csv", ".png"))
     if out is None:
         where.refuse_moved()
-    write_predictions(predictions, ids, maps, classes, attributes=about)
-    _write_table(table, part, ids, maps, classes)
-    write_bytes(picture, strips(part, maps, videos, f"{where.path}, stage {number}: {split} of {store}", classes))
+    write_predictions(predictions, ids, maps, names, attributes=about)
+    _write_table(table, part, ids, shown, names)
+    write_bytes(picture, strips(part, shown, videos, f"{where.path}, stage {number}: {split} of {store}", names))
     tell(count, count, "frames")
     return Predicted(where.path, predictions, table, picture, len(part), count)
 
@@ -133,6 +142,10 @@ def _write_table(
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["id", "video", "start", "stop", "highest", "x", "y", *(["class"] if classes else [])])
     for name, stretch, heats in zip(ids, stretches_of(store), maps, strict=True):
+        if np.isnan(heats).all():  # nothing was found to sound
+            times = [f"{stretch.start:.3f}", f"{stretch.stop:.3f}"]
+            table.writerow([name, store.videos[stretch.clip], *times, "", "", "", *([""] if classes else [])])
+            continue
         kind, row, column = np.unravel_index(heats.argmax(), heats.shape)
         x, y = (column + 0.5) / heats.shape[2], (row + 0.5) / heats.shape[1]
         figures = [f"{stretch.start:.3f}", f"{stretch.stop:.3f}", f"{heats.max():.6g}", f"{x:.4f}", f"{y:.4f}"]

@@ -75,6 +75,7 @@ def _cluster(
     from avloc.engine.checkpoints import load_weights
     from avloc.engine.collect import Collector
     from avloc.engine.experiment import device_of, keep_config
+    from avloc.engine.keeping import keep_features
     from avloc.engine.stages import refuse_without_objects, weights_id
     from avloc.engine.stores import open_data
     from avloc.errors import RunError
@@ -83,7 +84,7 @@ def _cluster(
     stage = experiment.stage(1)
     refuse_without_objects(experiment, where)
     localizer: Any = experiment.build(1, pretrained=False)
-    path = where.weights(1, tuple(reversed(localizer.weights_from)))
+    path = where.weights(1, localizer.starts_a_stage)
     about = load_weights(localizer, path, experiment.method, 1)
     trained = localizer.memory.get("labels")
     known = experiment.places is not None and "stage1.data" in experiment.places.kept
@@ -111,7 +112,10 @@ def _cluster(
     else:
         device = device_of(stage.train.device)
         localizer.to(device)
-        loader = Loader(store, localizer, device, stage.train.workers, stage.train.resident)
+        kept = None
+        if stage.train.keep == "store":  # the training has left the features of its frozen encoders there
+            kept = keep_features(localizer, store, stage.train, experiment.seed, augmented=False)
+        loader = Loader(store, localizer, device, stage.train.workers, stage.train.resident, kept=kept)
         rows = Collector(localizer, {"train": loader}, stage.train.batch_size, experiment.seed, augment=False)(
             localizer.object_features
         )
