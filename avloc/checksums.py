@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 #: the name of the checksum, beside the arrays of a .npz and in the metadata of weights
 NAME = "sha256"
-DAMAGED = "its content is not what its checksum (SHA-256) says: the file is damaged"
+DAMAGED = "its content does not match its checksum (SHA-256): the file is damaged"
 
 
 def of_arrays(arrays: Mapping[str, NDArray[Any]]) -> str:

@@ -51,10 +51,11 @@ Set = Annotated[
 ]
 DryRun = Annotated[
     bool,
-    "try two steps of every phase, validation and one batch of evaluation, and estimate time and memory; nothing is kept",
+    "try two steps of every phase, validation and one batch of evaluation, and estimate time and memory; nothing is "
+    "saved",
 ]
 Profile = Annotated[
-    bool, "measure where the time of a step goes, and write traces that chrome://tracing shows; nothing else is kept"
+    bool, "measure how the time of a step is spent, and write traces for chrome://tracing; nothing else is saved"
 ]
 LogTo = Annotated[
     Sequence[Literal["tensorboard", "wandb"]],
@@ -62,13 +63,13 @@ LogTo = Annotated[
 ]
 Metrics = Annotated[
     Sequence[str] | None,
-    "metrics to report, such as ciou,auc,locacc; a bare ciou includes ciou@0.3 and the like; of a run also retrieval",
+    "metrics to report, such as ciou,auc,locacc; ciou also includes ciou@0.3 and similar; for a run also retrieval",
     Ask(commas=True),
 ]
 Resamples = Annotated[int, "bootstrap resamples for the intervals; 0 for none", Ask(least=0)]
 Negatives = Annotated[
     Sequence[Literal["silence", "noise", "offscreen"]] | None,
-    "also score the same frames with these sounds, which nothing in view makes: silence,noise,offscreen",
+    "also score the same frames with sounds that nothing in view makes: silence,noise,offscreen",
     Ask(commas=True),
 ]
 StorePath = Annotated[Path, "a prepared store"]

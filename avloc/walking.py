@@ -63,7 +63,7 @@ def walk(root: Path | str, skip: Container[str] = ()) -> Iterator[tuple[str, lis
                 waiting += [(*place, name) for name in folders]
                 links += [(*place, name) for name in linked]
     if unreadable:
-        logger.warning("%s: %d folders cannot be read and are passed over: %s", root, len(unreadable), some(unreadable))
+        logger.warning("%s: %d folders cannot be read and are skipped: %s", root, len(unreadable), some(unreadable))
     for place in sorted(found):
         yield os.path.join("", *place), found[place]
 

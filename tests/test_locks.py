@@ -73,7 +73,7 @@ def test_who_was_halted_and_lost_the_claim_writes_nothing_more(tmp_path):
     with claimed(tmp_path, ".lock", BUSY) as claim:
         claim.refuse_lost()
         leave_behind(tmp_path, "elsewhere", 7)
-        with pytest.raises(RunError, match=r"process 7 on elsewhere, since yesterday\) took this run over"):
+        with pytest.raises(RunError, match=r"process 7 on elsewhere, since yesterday\) took over this run"):
             claim.refuse_lost()
 
 

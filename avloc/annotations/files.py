@@ -52,7 +52,7 @@ class Files:
         """A file of one of these names; DataError lists them. `beside`: the folders next to this one count too."""
         found = self.maybe(*names, beside=beside)
         if found is None:
-            raise Absent(f"{self.path}: expected {' or '.join(names)} in it or beside it; found {self._sample()}")
+            raise Absent(f"{self.path}: expected {' or '.join(names)} in it or next to it; found {self._sample()}")
         return found
 
     def beside(self, *names: str) -> Path | None:
@@ -142,7 +142,7 @@ def csv_rows(path: Path, columns: int = 1) -> list[list[str]]:
     names = "one id a line" if columns == 1 else f"{columns} columns"
     table = read_table(path, columns, names, wrong=_WRONG)
     if not table.rows:
-        raise DataError(f"{path}: empty; expected one id a line")
+        raise DataError(f"{path}: empty; expected one id per line")
     return [row for _, row in table.rows]
 
 
@@ -160,7 +160,7 @@ def id_list(path: Path) -> list[str]:
         if len(row) <= column or not row[column].strip():
             raise DataError(f"{path}:{line}: no id in {brief(','.join(row))!r}; expected one in column {column + 1}")
     if not table.rows:
-        raise DataError(f"{path}: empty; expected one id a line")
+        raise DataError(f"{path}: empty; expected one id per line")
     ids = [bare(row[column].strip()) for _, row in table.rows]
     double = first_double(ids)
     if double is not None:

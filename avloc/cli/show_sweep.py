@@ -96,7 +96,7 @@ def _verdict(swept: "Swept") -> str:
         return text
     more = _spread(best.ahead, 1, 3)
     clear = best.ahead.ci95 is not None and best.ahead.ci95[0] > 0
-    doubt = "" if clear else "; these seeds do not show that it is better"
+    doubt = "" if clear else "; with these seeds the difference is not significant"
     return f"{text}; better than {_setting(best.next)} by {more}, seed by seed{doubt}"
 
 

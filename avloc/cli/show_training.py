@@ -58,7 +58,7 @@ def show_rehearsed(tried: "Rehearsed") -> None:
     traces = [one.trace for one in tried.phases if one.trace is not None]
     for trace in traces:
         say(f"open {trace} in chrome://tracing or ui.perfetto.dev")
-    say("this was a profile; only the traces were kept" if traces else "this was a dry run; nothing was kept")
+    say("this was a profile; only the traces were saved" if traces else "this was a dry run; nothing was saved")
 
 
 def _show_shares(phases: "list[PhaseRehearsed]") -> None:

@@ -85,7 +85,7 @@ class Shards:
         """A shard that the system does not give may be whole: then nobody is told to write it again."""
         number = system_error(error)
         if number not in (None, ENOENT):
-            return f"{path}: cannot be read ({os.strerror(number)}); nothing is known to be wrong with it"
+            return f"{path}: cannot be read ({os.strerror(number)}); the file itself may be fine"
         what = "missing" if number == ENOENT else f"broken or of another store ({why(error)})"
         return f"{path}: {what}; run the `avloc prepare` command of {self.store} again"
 

@@ -27,7 +27,7 @@ def refuse_rate(store: Store) -> None:
         store.spectrograms.refuse_others(str(store.path), SOUND)
     if store.rate != SOUND.rate:
         raise DataError(
-            f"{store.path} holds {store.rate} Hz; the audio tagger listens at {SOUND.rate} Hz: prepare it again with "
+            f"{store.path} has {store.rate} Hz; the audio tagger needs {SOUND.rate} Hz: prepare it again with "
             f"--rate {SOUND.rate}, or give --scores FILE"
         )
 

@@ -93,7 +93,7 @@ def maps_of_objects(
     """The class maps of a trained stage one, by the clusters of its run; AvlocError where it has none."""
     if number != 1 or not localizer.can("place_features"):
         raise AvlocError(
-            f"class maps (maps: class, --classes) need features of places, which stage {number} of {experiment.method} lacks"
+            f"class maps (maps: class, --classes) need features per position, which stage {number} of {experiment.method} lacks"
         )
     where = stage_one_run(experiment, run)
     found = where.load_clusters()

@@ -78,9 +78,7 @@ def rehearse_stage(
     refuse_senses(localizer)
     refuse_other_view(localizer)
     if any(getattr(encoder, "keeps", False) for encoder in (localizer.frame_encoder(), localizer.sound_encoder())):
-        notes.append(
-            "frozen encoders are run in every step here; the training may keep their features, which is faster"
-        )
+        notes.append("frozen encoders run in every step here; training may cache their features, which is faster")
     loaders, _ = batches_of(experiment, number, localizer, device, untold)
     traces = where.path / "profile" / f"stage{number}" if profile else None
     phases = rehearse(localizer, loaders, stage.train, experiment.seed, traces, progress or untold)

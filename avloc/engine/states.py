@@ -122,9 +122,11 @@ def resume(
     if processes.is_first() and read_log(folder) != entries:  # it was killed between the two files
         write_log(folder, entries)
     if phase < len(phases):
-        log.info("going on after epoch %d", state["done"])
+        log.info("resuming after epoch %d", state["done"])
     if "plan" not in state and any(one not in kept for one in _needed_again(phases, phase, epoch)):
-        log.warning("%s: an earlier version finished it and kept no averages of its optimizer: they start anew", folder)
+        log.warning(
+            "%s: finished by an earlier version that saved no optimizer state: the optimizer starts anew", folder
+        )
     if phase == len(phases) and state.get("stopped") and state["plan"] != plan_of(phases):
         log.warning("%s: the training was ended by train.patience, so more epochs change nothing", folder)
     return place

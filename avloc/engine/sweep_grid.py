@@ -55,7 +55,7 @@ def seeds_of(text: str) -> list[int]:
     for part in text.split(","):
         ends = re.fullmatch(r"\s*(\d{1,9})(?:-(\d{1,9}))?\s*", part)
         if ends is None:
-            raise ConfigError(f"--seeds {text}: expected whole numbers from 0 on, as in 0-4 or 0,3,7")
+            raise ConfigError(f"--seeds {text}: expected whole numbers, 0 or more, such as 0-4 or 0,3,7")
         first, last = int(ends[1]), int(ends[2] or ends[1])
         if last < first:
             raise ConfigError(f"--seeds {text}: {part.strip()} runs backwards; expected the smaller one first")

@@ -35,8 +35,8 @@ def see_and_hear(localizer: Localizer, test: TestSet, name: str) -> None:
         return
     if not hasattr(localizer.sound, "seconds") or not test.seconds > 0:
         raise AvlocError(
-            f"evaluate.{name}.seconds: {test.seconds} for a {type(localizer.sound).__name__}; only views with `seconds` hear "
-            "a part of a clip"
+            f"evaluate.{name}.seconds: {test.seconds} for a {type(localizer.sound).__name__}; only views with "
+            "`seconds` can use a part of a clip"
         )
     localizer.sound = replace(localizer.sound, seconds=test.seconds)
 

@@ -51,7 +51,7 @@ def fit(
     contract.refuse_plan(localizer, phases)
     total = sum(phase.epochs for phase in phases)
     if not total:
-        raise AvlocError(f"train.epochs is {train.epochs}, so there is nothing to train; raise it")
+        raise AvlocError(f"train.epochs is {train.epochs}, so there is nothing to train; increase it")
     made = Steps(train, loaders["train"].device)
     place = resume(localizer, phases, folder, about, lambda entry: _merit(entry, train.select), made)
     for entry in place.log:
@@ -78,7 +78,7 @@ def fit(
             _keep(localizer, phases, place, stopped, train, folder, about, before_writing, card or {}, made)
             also(entry)
             if stopped:
-                log.info("no better by %s for %d epochs: phase %s ends", train.select, train.patience, phase.name)
+                log.info("no improvement in %s for %d epochs: phase %s ends", train.select, train.patience, phase.name)
                 break
         place.phase, place.epoch = phase_after_stop(phases, place.phase) if stopped else place.phase + 1, 0
     return place.log
@@ -118,7 +118,7 @@ def _epoch(
     if not all(math.isfinite(value) for value in means.values()):
         raise AvlocError(
             f"training diverged in epoch {place.done + 1} ({phase.name}: {means}); lower train.lr or use precision fp32; "
-            "the last whole epoch is kept"
+            "the last complete epoch is kept"
         )
     entry: dict[str, Any] = {"phase": phase.name, "epoch": place.done + 1, "loss": sum(means.values()), **means}
     with made.average.shown(localizer):
@@ -195,7 +195,7 @@ def _merit(entry: dict[str, Any], select: str) -> float:
     if select not in entry["validation"]:
         raise RunError(
             f"train.select is {select!r}, but the validation split gives {', '.join(entry['validation']) or 'nothing'}; "
-            "name a data.validation split (with boxes for iou), or select: last"
+            "set a data.validation split (with boxes for iou), or select: last"
         )
     return -entry["validation"]["loss"] if select == "loss" else entry["validation"][select]
 

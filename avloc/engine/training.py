@@ -172,11 +172,12 @@ def _loader(
     anew = pairs == "anew" and split == stage.data.train
     if anew and not store.labels.any():
         raise DataError(
-            f"{stage.data.store}, {split}: no clip has a class, by which pairs could be drawn anew; set data.pairs: stored"
+            f"{stage.data.store}, {split}: no clip has a class, so pairs cannot be drawn anew; set data.pairs: stored"
         )
     kept = keep_features(localizer, store, stage.train, experiment.seed, augmented, progress)
     train = stage.train
-    return Loader(store, localizer, device, workers, train.resident, labels, kept=kept, anew=anew), kept
+    buffer = stage.data.shuffle
+    return Loader(store, localizer, device, workers, train.resident, labels, kept=kept, anew=anew, buffer=buffer), kept
 
 
 def refuse_labels(data: Data, split: str, store: "Store", labels: "Labels | None", localizer: Localizer) -> None:
@@ -192,7 +193,7 @@ def refuse_labels(data: Data, split: str, store: "Store", labels: "Labels | None
         return
     if labels is None or labels.proposals is None:
         raise DataError(
-            f"{what} have no proposals; `avloc pseudo-labels` with --proposals FILE writes them, for data.labels"
+            f"{what} have no proposals; `avloc pseudo-labels` with --proposals FILE writes them (data.labels)"
         )
     if wanted is not None and -1 in (labels.proposal_classes if labels.proposal_classes is not None else ()):
         raise DataError(
@@ -224,8 +225,8 @@ def _refuse_choosing_on_tests(experiment: Experiment, stage: Stage) -> None:
     found = f"train.select: {select} chooses the epoch on {data.validation}, which evaluate.{tested[0]} tests"
     if not data.select_on_test:
         raise ConfigError(
-            f"{experiment.source.source}: {found}; choose another data.validation, select: last, or to do as published "
-            "data.select_on_test: true"
+            f"{experiment.source.source}: {found}; choose another data.validation, select: last, or, to do as "
+            "published, data.select_on_test: true"
         )
     log.warning("%s: its results will be optimistic", found)
 

@@ -14,25 +14,25 @@ from avloc.files import refused
 State = Literal["right", "unverified", "damaged", "unreadable"]
 Verdict = tuple[State, str]
 ENDINGS = (".safetensors", ".pt", ".npz", ".h5")
-_DAMAGED = "take it from a copy, or make it again"
+_DAMAGED = "restore it from a copy, or make it again"
 
 
 def verdict_of(path: Path) -> Verdict:
     """Whether a file is as avloc wrote it, and what is wrong with it; DataError for a file of a kind without checksums."""
     look = {".safetensors": _weights, ".pt": _state, ".npz": _arrays, ".h5": _maps}.get(path.suffix.lower())
     if look is None:
-        raise DataError(f"{path}: such files carry no checksum; expected {', '.join(ENDINGS)}, a run or a store")
+        raise DataError(f"{path}: such files have no checksum; expected {', '.join(ENDINGS)}, a run or a store")
     try:
         with open(path, "rb") as file:
             file.read(1)
     except OSError as error:
-        return "unreadable", refused(path, error, "nothing is there")
+        return "unreadable", refused(path, error, "missing")
     return _judged(path, look)
 
 
 def _judged(path: Path, look: Callable[[Path], bool]) -> Verdict:
     try:
-        return ("right", "") if look(path) else ("unverified", "an earlier version, or another program, wrote it")
+        return ("right", "") if look(path) else ("unverified", "written by an earlier version or another program")
     except AvlocError as error:
         return "damaged", str(error)
     except (OSError, ValueError, MemoryError) as error:

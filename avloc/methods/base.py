@@ -23,31 +23,31 @@ class Train:
     batch_size: clips per step and per process. lr: learning rate.
     weight_decay: an L2 term of the gradient with adam and sgd, decoupled with adamw.
     optimizer: ``sgd`` has momentum 0.9.
-    schedule: of the learning rate: ``constant``, ``cosine`` down to zero over each phase, or ``restarts``: cosine down to zero
-    over every `restart` epochs of a phase. With the first and the last, a training can be given more epochs later.
-    restart: epochs of one descent with ``restarts``.
+    schedule: learning rate schedule: ``constant``, ``cosine`` down to zero over each phase, or ``restarts``: cosine
+    down to zero over every `restart` epochs of a phase. With the first and the last, a training can be extended later.
+    restart: number of epochs between restarts with ``restarts``.
     milestones: epochs of a phase, from 0, at which its learning rates are multiplied by `gamma`. gamma: that factor.
     warmup: number of steps in which the learning rate rises linearly.
     warmup_rate: a constant factor on the learning rate during warm-up, instead of the linear rise.
     precision: fp32; bf16 or fp16 by autocast, the latter with a scaled loss for GPUs without bf16; or ``auto``, bf16 where the
     device has it, else fp32.
     accumulate: batches whose gradients are averaged into one step; contrasts stay within each batch.
-    clip_grad: the longest gradient of a step, by its 2-norm.
-    ema: decay of a moving average of the weights over the steps of a phase; validation sees it, and the phase saves it.
-    select: which epoch's weights a phase leaves behind, judged on the validation split: ``loss`` (lowest), ``accuracy``,
-    ``iou`` (of the maps with the validation boxes, highest mean), ``located`` (share of them with an IoU of 0.5 or more),
+    clip_grad: largest 2-norm of a step's gradient; larger gradients are scaled down.
+    ema: decay of a moving average of the weights over the steps of a phase; validation uses it, and the phase saves it.
+    select: which epoch's weights a phase keeps, by a metric on the validation split: ``loss`` (lowest), ``accuracy``,
+    ``iou`` (highest mean IoU of the maps with the validation boxes), ``located`` (share of maps with an IoU of 0.5 or more),
     or ``last``.
-    patience: training ends early when no phase has become better for that many epochs; 0 for never.
-    device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; auto takes a GPU if there is one. workers: that read the store; 0: none.
+    patience: end the training early if a phase has not improved for this many epochs; 0 for never.
+    device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; auto uses a GPU if there is one. workers: processes that read the store.
     resident: keep the training split on the device; None keeps it if it fits.
-    keep: what happens to features of frozen encoders (visual, audio), which are the same in every epoch: kept in ``memory``,
-    in files beside the ``store``, ``auto`` (in memory, or beside the store where they do not fit) or ``never``. They are kept
-    where the view is not random in training, or where `versions` is set.
-    versions: draw that many random views of each frame and sound once, and keep their features; a batch shows one of them.
-    keep_states: how many states of the last epochs stay; where the newest one is damaged, the training goes on from the next.
+    keep: where to cache features of frozen encoders (visual, audio), which are the same in every epoch: in ``memory``,
+    in files next to the ``store``, ``auto`` (in memory, or next to the store if they do not fit) or ``never``. They
+    are only cached if the view is not random in training, or if `versions` is set.
+    versions: draw this many random views of each frame and sound once, and cache their features; a batch uses one of them.
+    keep_states: number of states of the last epochs to keep; if the newest is damaged, training resumes from the next one.
     val_transform: the view of validation frames; ``train`` augments them, as the released DSOL code does by accident.
-    fused: PyTorch's fused form of the optimizer, which is faster and rounds otherwise in the last bits.
-    zero_grad_none: False leaves zero gradients, so that unreached parameters go on moving by momentum and decay, as in
+    fused: PyTorch's fused optimizer, which is faster and rounds differently in the last bits.
+    zero_grad_none: False keeps zero gradients, so that unused parameters still move by momentum and decay, as in
     PyTorch before 2.0.
     """
 
@@ -103,9 +103,9 @@ class Collect(Protocol):
 
 @dataclass
 class Phase:
-    """One objective, the optimizers it steps, for some epochs; `before` may prepare it (cluster, say).
+    """One objective, the optimizers that it steps, for some epochs; `before` can prepare it, for example by clustering.
 
-    measure: further figures of a validation batch, not minimised. rate: a factor on the learning rates.
+    measure: further metrics of a validation batch, which are not minimised. rate: a factor on the learning rates.
     """
 
     name: str
@@ -121,11 +121,11 @@ class Phase:
 class Published:
     """How the authors' checkpoints become the stages of a method; a method's module has one as ``PUBLISHED``.
 
-    config: the shipped configuration whose data and test sets an imported run takes.
+    config: the shipped configuration whose data and test sets an imported run uses.
     arguments_of: a state dict to the arguments of each stage, as far as the weights tell them.
     import_state: (state, stage, stage one, stage two or None, dictionary or None) to the stage with the weights in it.
-    files: where the authors published several, the name of each and the prefix that its entries get.
-    own: arguments of encoders whose weights a checkpoint of theirs does not hold, so that they are read from elsewhere.
+    files: if the authors published several files, the name of each and the prefix that its entries get.
+    own: arguments of encoders whose weights are not in the authors' checkpoint, so they are read from elsewhere.
     """
 
     config: str
@@ -136,23 +136,23 @@ class Published:
 
 
 class Localizer(nn.Module):
-    """One stage of a method: it sees a Batch and says where the sound is.
+    """One stage of a method: it gets a Batch and says where the sound is.
 
     A method's file lists its stages in ``STAGES``. `frame` and `sound` are its views; `needs` says what else it wants to see
-    and hear. `memory` holds what phases remember beside weights (pseudo labels); it is saved and restored with them.
-    `weights_from`: the phases whose selected weights serve `locate`, best first. `objects_from`: those whose weights
-    `avloc cluster` and a later stage start from; None: the same. `looks`: what the maps of `look` are called beside others.
-    `of_classes`: several maps are those of the labels' classes, in their order. `uses_clusters`: a later stage starts from the
-    run's clusters too.
+    and hear. `memory` holds what phases remember besides weights (pseudo labels); it is saved and restored with them.
+    `weights_from`: the phases whose selected weights `locate` uses, best first. `objects_from`: those whose weights
+    `avloc cluster` and a later stage use; None: the same. `looks`: the name of the maps of `look` in tables. `of_classes`:
+    several maps are those of the labels' classes, in their order. `uses_clusters`: a later stage starts from the run's clusters
+    too.
     `own_start`: beginnings of the names of weights that a stage keeps from its own stage one where it goes on with the stage
     two of another run (`start.stage2`).
     A method without training sets `needs_training` to False; it has no loss and no phases, and is evaluated as it is built.
-    `map_names` are the names of its maps where these are of other classes than the store's; see `maps_named`.
-    In a video of any length `window` is how many seconds of sound make a map, None for as long as the clips that it learnt
-    from, and `window_frames` how many frames a method that needs every frame sees meanwhile; `window_needed`: it can do nothing
-    with one picture. `sees_probabilities`: what `look` gives are probabilities, one map a class.
-    `frame2`, `sound2`: further views in which training sees the same frame and hears the same sound. `motion`: a view of the
-    optical flow from each frame to the next one of its clip, cropped as the frame is. `maps_differ`: clips have different
+    `map_names` are the names of its maps if these are for other classes than the store's; see `maps_named`.
+    In a video of any length, `window` is the length in seconds of the sound of a map, None for that of the clips
+    that it was trained on, and `window_frames` the number of frames in it for a method that needs every frame;
+    `window_needed`: it cannot work with a single picture. `sees_probabilities`: the maps of `look` are probabilities,
+    one per class. `frame2`, `sound2`: further views of the same frame and sound in training. `motion`: a view of the
+    optical flow from each frame to the next one of its clip, cropped like the frame. `maps_differ`: clips have different
     numbers of maps; those that a clip lacks are NaN.
     """
 
@@ -185,23 +185,23 @@ class Localizer(nn.Module):
         raise TypeError(f"{type(self).__name__} defines no loss")
 
     def locate(self, batch: Batch) -> Tensor:
-        """Heat maps (B, K, h, w): K = 1, or one a class or cluster; higher is louder."""
+        """Heat maps (B, K, h, w): K = 1, or one per class or cluster; higher is louder."""
         raise TypeError(f"{type(self).__name__} defines no locate")
 
     def look(self, batch: Batch) -> Tensor | None:
-        """The maps of `locate` without the sound, where a method has them: what a deaf model would say."""
+        """The maps of `locate` without the sound, if the method has them."""
         return None
 
     def fits(self, batch: Batch) -> Tensor | None:
-        """How well each frame as a whole fits its sound, (B,), higher is better: the cosine of `embed`; None for none."""
+        """How well each whole frame matches its sound, (B,), higher is better: the cosine of `embed`; None for none."""
         return None if (both := self.embed(batch)) is None else (both[0] * both[1]).sum(1)
 
     def embed(self, batch: Batch) -> tuple[Tensor, Tensor] | None:
-        """Unit vectors (B, C) of frames and of sounds in one space, neither depending on the other; None for none."""
+        """Unit vectors (B, C) of frames and of sounds in one space, computed independently; None if there are none."""
         return None
 
     def locate_and_look(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
-        """Both at once; a method overrides it that can share the work."""
+        """Both at once; a method that can share the work overrides it."""
         return self.locate(batch), self.look(batch)
 
     @property
@@ -214,7 +214,7 @@ class Localizer(nn.Module):
         return [row for row, name in enumerate(self.map_names or ()) if name.casefold() == label.casefold()]
 
     def do_without(self) -> str:
-        """Set aside the parts whose files are not here, where a method can; what is lost, in words, "" for nothing."""
+        """Leave out the parts whose files are missing, if the method can; what is lost, in words, "" for nothing."""
         return ""
 
     def frame_encoder(self) -> nn.Module | None:
@@ -259,8 +259,8 @@ class Localizer(nn.Module):
         return self.weights_from if self.objects_from is None else self.objects_from
 
     def start_from(self, previous: "Localizer", dictionary: Any) -> None:
-        """Take what a later stage needs of the stage before it and of the object dictionary (K, C), None for none."""
-        raise TypeError(f"{type(self).__name__} starts from no other stage")
+        """Take what a later stage needs from the previous stage and the object dictionary (K, C), None for none."""
+        raise TypeError(f"{type(self).__name__} does not start from another stage")
 
     def take_form(self, previous: "Localizer", shape_of: Callable[[str], tuple[int, ...] | None]) -> None:
         """Get the tensors of a trained later stage, whose weights will be filled in: of `previous` nothing but the form counts.

@@ -26,15 +26,16 @@ Share = Annotated[float, Field(ge=0, lt=1)]  # of features that dropout hides
 
 
 class Fnac(Localizer):
-    """Sun et al., CVPR 2023. dim: of the common space; tau: temperature.
+    """Sun et al., CVPR 2023. dim: size of the common space; tau: temperature.
 
-    warmup: epochs that train with the contrast only. sound_neighbours, frame_neighbours: weights of the terms that suppress
+    warmup: epochs of training with the contrast only. sound_neighbours, frame_neighbours: weights of the terms that suppress
     false negatives (FNS-1 by sounds, FNS-2 by frames); foregrounds: weight of the term that enhances true negatives (TNS).
-    They are means of B x B absolute differences, so their sizes belong to the batch size (256 when published).
-    pool: share of the places whose mean stands for a frame; 0 is the published maximum.
-    foreground: what a place's score, scaled to [0, 1] within its map, must exceed to belong to the foreground.
-    detach: take the similarities of sounds and of frames as fixed targets (ours); the release lets gradients through both.
-    frame_dropout, sound_dropout: share of the encoders' features that are hidden in training.
+    They are means of B x B absolute differences, so these weights are for the published batch size of 256.
+    pool: share of the positions whose mean scores a frame; 0 is the published maximum.
+    foreground: threshold of the foreground, on the map scaled to [0, 1].
+    detach: use the similarities of sounds and of frames as fixed targets (not published); the release lets gradients
+    through both.
+    frame_dropout, sound_dropout: share of the encoders' features that are dropped in training.
     objects, alpha, guided_at: object guidance of the map, as in EZ-VSL.
     """
 

@@ -61,16 +61,16 @@ class Streams(nn.Module):
 
 
 class Slavc(Localizer):
-    """Mo and Morgado, NeurIPS 2022. dim: of the common spaces; tau: temperature.
+    """Mo and Morgado, NeurIPS 2022. dim: size of the common spaces; tau: temperature.
 
-    frame_dropout, sound_dropout: share of the encoders' features that are hidden in training, element by element.
-    frame_momentum, sound_momentum: of the copy whose features are the targets; it follows in every training batch.
-    maps: whose features `locate` compares. The published tests read the ``online`` model's, the release's validation
+    frame_dropout, sound_dropout: share of the encoders' features that are dropped in training, element by element.
+    frame_momentum, sound_momentum: momentum of the copy whose features are the targets; it is updated in every training batch.
+    maps: whose features `locate` compares. The published tests use the ``online`` model's, the release's validation
     while training the ``momentum`` copy's.
-    over: what the cross entropy of sounds with the copy's frames picks from, the ``sounds`` of the batch as in the release,
-    or its ``frames`` (ours).
-    objects: an ImageNet encoder whose mean absolute features say where objects are; the map is then alpha times the
-    audio-visual map and 1 - alpha times that one, each scaled by a fixed range, and scaled back to that of cosine / tau.
+    over: what the cross entropy of sounds with the copy's frames chooses from: the ``sounds`` of the batch, as in the release,
+    or its ``frames`` (not published).
+    objects: an ImageNet encoder whose mean absolute features show where objects are; the map is then alpha times the
+    audio-visual map plus 1 - alpha times the object map, each scaled by a fixed range, and scaled back to that of cosine / tau.
     """
 
     def __init__(

@@ -44,15 +44,15 @@ class Heard(NamedTuple):
 class SslAlignment(Localizer):
     """Senocak et al., ICCV 2023. A clip is its own frame and sound, another view of both, and both of clips that resemble it.
 
-    frame2, sound2: the other views of the same frame and sound that training has (None: none).
+    frame2, sound2: the other views of the same frame and sound in training (None: none).
     positive, sharpness, temperature: as in Hard Way (0.65, 0.03, 0.07).
     whole: project whole frames and sounds too, and align these (the paper's feature alignment).
-    both_ways: let each sound pick its frame, too (ours); the paper has only frames pick sounds.
-    near: take a frame that looks alike and a sound that sounds alike as further positives, from the `neighbours` most similar
+    both_ways: also let each sound choose its frame (not published); in the paper only frames choose sounds.
+    near: use a similar frame and a similar sound as additional positives, from the `neighbours` most similar
     clips of other videos.
     frame_guide, sound_guide: frozen pretrained networks that find similar clips, once, before the first step ("NN w/ Sup. Pre.
-    Enc."). Without them the method's own encoders find them after `warmup` epochs without these positives (ours). The release
-    does not say which encoders it used.
+    Enc."). Without them the method's own encoders find them after `warmup` epochs without these positives (not
+    published). The release does not say which encoders it used.
     objects, alpha, guided_at: object guidance of the map, as in EZ-VSL.
     """
 

@@ -28,18 +28,20 @@ class VisualContext(Localizer):
     """Zhou et al., WACV 2023: both streams, and the reasoning module, `nodes` linear maps over the frame, each with the
     sum of the features under it.
 
-    reasoning: False is the base model, which learns by localization alone.
+    reasoning: False is the base model, which is trained with the localization loss only.
     nodes: linear maps of the reasoning module.
-    map_dropout, feature_dropout: on the maps and on the features that they sum (dropout1, dropout2).
-    pool: share of the places whose mean scores a frame with a sound; 0 is the maximum, 1 the mean (loss_pool).
+    map_dropout, feature_dropout: dropout of the maps and of the features that they sum (dropout1, dropout2).
+    pool: share of the positions whose mean scores a frame with a sound; 0 is the maximum, 1 the mean (loss_pool).
     audio_pool: ``max`` or ``mean`` over the sound's features.
-    foreground, background: how many of the nodes most and least like the sound are told apart. dis_weight: of that loss.
-    divergence: ``js`` or ``kl`` of the foreground's map and the audio-visual map. div_weight: of that loss.
-    scale: where the learned factor of the similarity starts (1 as published; the inverse of a temperature).
-    deaf: the map without sound. The paper claims purely visual inference; the release has none, so both choices are ours.
-    ``mean``: of all node maps, or of `deaf_nodes`. Node maps may be negative on what sounds, those of the background are
-    taught to be, and they outweigh the others on photographs. ``contrast``: each node map counts by how often it was
-    foreground in training, less how often it was background: what is expected of a sound that is not known.
+    foreground, background: how many of the nodes most and least similar to the sound are contrasted. dis_weight:
+    weight of that loss.
+    divergence: ``js`` or ``kl`` of the foreground's map and the audio-visual map. div_weight: weight of that loss.
+    scale: initial value of the learned factor of the similarity (1 as published; the inverse of a temperature).
+    deaf: the map without sound. The paper claims purely visual inference; the release has none, so both choices are avloc's.
+    ``mean``: the mean of all node maps, or of `deaf_nodes`. Node maps can be negative on what sounds, those of the
+    background are
+    trained to be, and they outweigh the others on photographs. ``contrast``: each node map is weighted by how often it was
+    foreground in training, minus how often it was background: the expected map for an unknown sound.
     """
 
     contrast: Tensor | None
@@ -71,7 +73,7 @@ class VisualContext(Localizer):
             what = f"deaf_nodes names node {wrong[0]}" if wrong else f"foreground {foreground}, background {background}"
             raise AvlocError(f"{what}: the reasoning module has {nodes} nodes, numbered from 0")
         if deaf == "contrast" and deaf_nodes is not None:
-            raise AvlocError("deaf is 'contrast', which weighs all nodes; leave deaf_nodes out, or set deaf to mean")
+            raise AvlocError("deaf is 'contrast', which weights all nodes; leave out deaf_nodes, or set deaf to mean")
         self.frame, self.sound, self.audio_pool, self.pool = frame, sound, audio_pool, pool
         self.visual, self.audio = visual.build(3, frame), audio.build(1, sound)
         self.scale = nn.Parameter(torch.full((1,), scale))

@@ -61,7 +61,9 @@ def refuse_without_sounds(given: Predictions, kinds: Sequence[str], path: Any) -
     for kind in kinds:
         if kind not in given.negative_maps:
             name = NEGATIVES[kind]
-            raise DataError(f"{path}: holds no maps of {kind}; expected the array {name}, (N, h, w), of the same ids")
+            raise DataError(
+                f"{path}: contains no maps of {kind}; expected the array {name}, (N, h, w), of the same ids"
+            )
 
 
 def maps_of(given: Predictions) -> Any:

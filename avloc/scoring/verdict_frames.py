@@ -26,44 +26,22 @@ def frames_verdict(protocol: Protocol, task: Task, resamples: int, seed: int, ch
     count_odd_maps(protocol, odd_maps(task.given, kept[task.found[kept]]), kept, counts, warnings)
     drawn = DrawnTruth(truth, units_of(truth, "clip"))
     drawn.levels(protocol)
+    iou, curve_of = _measured(protocol, task, drawn, kept, chunk)
 
-    def one(chosen: Ints) -> tuple[list[float], list[Floats], Ints]:
-        found, curves, loud = [], [], []
-        marks = unpack(drawn.of(protocol, chosen).bits[:, 0], protocol.size)
-        for clip, marked in zip(chosen.tolist(), marks, strict=True):
-            values = probability(protocol, task, clip, marked)
-            found.append(mask_iou(values > np.float32(protocol.cut), marked))
-            if marked.any():
-                curves.append(f_curve(values, marked))
-                loud.append(clip)
-        return found, curves, np.array(loud, np.int64)
-
-    pieces = [kept[start : start + chunk] for start in range(0, len(kept), chunk)]
-    parts = list(map_pieces(one, iter(pieces)))
-    iou = np.array([value for found, _, _ in parts for value in found])
-    curve_of = {clip: curve for _, curves, loud in parts for clip, curve in zip(loud.tolist(), curves, strict=True)}
     batches = [slice(start, start + protocol.batch) for start in range(0, len(kept), protocol.batch)]
+    iou_of = np.zeros(len(truth))
+    iou_of[kept] = iou
+    scored = np.zeros(len(truth))
+    scored[kept] = 1
     miou = float(np.mean([iou[batch].mean() for batch in batches]))
-    best = [best_f([curve_of[clip] for clip in kept[batch].tolist() if clip in curve_of]) for batch in batches]
-    fscore = float(np.mean(best))
-
-    inside = np.zeros(len(truth))
-    inside[kept] = 1
-    top = np.zeros(len(truth))
-    top[kept] = iou
-    silent = int((~truth.sounding[kept]).sum())
-    # what the batches' own best thresholds give each frame, so that the interval follows the value to first order
-    of_batch = {clip: number for number, batch in enumerate(batches) for clip in kept[batch].tolist()}
-    places = [_best_place([curve_of[c] for c in kept[batch].tolist() if c in curve_of]) for batch in batches]
-    heard, f_top = np.zeros(len(truth)), np.zeros(len(truth))
-    for clip, curve in curve_of.items():
-        heard[clip], f_top[clip] = 1, curve[places[of_batch[clip]]]
-    ratios = {"miou": Ratio(miou, top, inside), "fscore": Ratio(fscore, f_top, heard)}
+    curves_of = [[curve_of[clip] for clip in kept[batch].tolist() if clip in curve_of] for batch in batches]
+    ratios = {"miou": Ratio(miou, iou_of, scored), "fscore": _fscore(curve_of, curves_of, kept, batches, len(truth))}
     metrics = with_intervals({k: v for k, v in ratios.items() if k in protocol.report}, truth.videos, resamples, seed)
     if truth.masks is None:
         warnings.append(
-            "the truth is boxes; AVSBench's numbers are over pixel masks, so these are not comparable with them"
+            "the ground truth is boxes; AVSBench's numbers are over pixel masks, so these are not comparable with them"
         )
+    silent = int((~truth.sounding[kept]).sum())
     extra: dict[str, Any] = {"frames": {"batch": protocol.batch, "silent": silent}}
     result = result_of(protocol, task, counts, metrics, warnings, extra)
     for clip, value in zip(kept.tolist(), iou.tolist(), strict=True):
@@ -71,6 +49,48 @@ def frames_verdict(protocol: Protocol, task: Task, resamples: int, seed: int, ch
         result.per_clip.append(row if task.found[clip] else row | {"missing": True})
     result.baselines = {"all-ones": _all_ones(protocol, drawn, kept, batches)}
     return result
+
+
+def _measured(
+    protocol: Protocol, task: Task, drawn: DrawnTruth, kept: Ints, chunk: int
+) -> tuple[Floats, dict[int, Floats]]:
+    """The IoU of each kept frame, and by clip the F curve of those that are not silent."""
+
+    def one(chosen: Ints) -> tuple[list[float], dict[int, Floats]]:
+        found, curves = [], {}
+        marks = unpack(drawn.of(protocol, chosen).bits[:, 0], protocol.size)
+        for clip, marked in zip(chosen.tolist(), marks, strict=True):
+            values = probability(protocol, task, clip, marked)
+            found.append(mask_iou(values > np.float32(protocol.cut), marked))
+            if marked.any():
+                curves[clip] = f_curve(values, marked)
+        return found, curves
+
+    pieces = [kept[start : start + chunk] for start in range(0, len(kept), chunk)]
+    iou: list[float] = []
+    curve_of: dict[int, Floats] = {}
+    for found, curves in map_pieces(one, iter(pieces)):
+        iou += found
+        curve_of |= curves
+    return np.array(iou), curve_of
+
+
+def _fscore(
+    curve_of: dict[int, Floats], curves_of: list[list[Floats]], kept: Ints, batches: list[slice], clips: int
+) -> Ratio:
+    """The mean over batches of the best F of each batch's mean curve; curves_of: the curves of each batch.
+
+    A frame counts with its F at the best threshold of its batch, so that the interval follows the value to first order.
+    """
+    value = float(np.mean([best_f(curves) for curves in curves_of]))
+    heard, f_of = np.zeros(clips), np.zeros(clips)
+    for batch, curves in zip(batches, curves_of, strict=True):
+        best = _best_place(curves)
+        for clip in kept[batch].tolist():
+            if clip in curve_of:
+                heard[clip] = 1
+                f_of[clip] = curve_of[clip][best]
+    return Ratio(value, f_of, heard)
 
 
 def probability(protocol: Protocol, task: Task, clip: int, marked: NDArray[np.bool_]) -> NDArray[np.float32]:

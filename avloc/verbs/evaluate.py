@@ -1,4 +1,4 @@
-"""`avloc evaluate --run`: how right a run's maps are on its test sets, beside rules that do not listen."""
+"""`avloc evaluate --run`: scores a run's maps on its test sets, next to baselines that ignore the sound."""
 
 import logging
 from collections.abc import Iterable, Sequence
@@ -21,7 +21,7 @@ RETRIEVAL = "retrieval"
 
 @dataclass(frozen=True)
 class Difference:
-    """How much more the model has than a comparison on the same clips, with its 95 % interval over videos (None: no
+    """The difference between the model and a baseline on the same clips, with its 95 % interval over videos (None: no
     resamples were asked for)."""
 
     value: float
@@ -29,7 +29,7 @@ class Difference:
 
     @property
     def clear(self) -> bool:
-        """Whether the interval leaves zero out."""
+        """Whether the interval excludes zero."""
         return self.ci95_by_video is not None and (self.ci95_by_video[0] > 0 or self.ci95_by_video[1] < 0)
 
 
@@ -90,13 +90,13 @@ def evaluate(
     """Score heat maps: those of a run on its test sets, or any model's against a benchmark or your own boxes.
 
     Every published protocol has a name and axes that can be changed; --protocol all shows how much the choice
-    matters. Baselines that ignore the sound are scored on the same frames: the model with a wrong sound, its maps
+    matters. Baselines are scored on the same frames: the model with a wrong sound, its maps
     without sound, stage one's maps, the largest object, colour saliency, the centre, and all ones.
 
     A run's heat maps are kept in predictions/SET.h5, its results in results/SET.PROTOCOL.json. Intervals are
     bootstraps over videos. Under torchrun the processes share the frames; the results are the same.
 
-    From Python: this function scores a run, `avloc.evaluate_predictions` a file of heat maps.
+    From Python: this function scores a run; `avloc.evaluate_predictions` scores a file of heat maps.
     """
     from avloc.engine.class_maps import refuse_untrained
     from avloc.engine.experiment import keep_config, open_run
@@ -224,9 +224,9 @@ def _only(values: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
 
 
 def _differences(result: "Result", other: "Result", resamples: int, seed: int) -> dict[str, Difference]:
-    """Model less comparison, clip by clip, in every metric that both report.
+    """Model minus baseline, clip by clip, in every metric that both report.
 
-    On the clips that both have: some protocols leave out those for which a method gives no map.
+    Only clips that both have count: some protocols leave out those for which a method gives no map.
     """
     from avloc.engine.comparing import clip_values
     from avloc.statistics import paired_difference

@@ -1,4 +1,4 @@
-"""`avloc evaluate --predictions`: score anybody's heat maps against a benchmark or a truth of one's own. Needs no
+"""`avloc evaluate --predictions`: score any model's heat maps against a benchmark or your own boxes. Needs no
 torch."""
 
 import logging
@@ -61,16 +61,16 @@ def evaluate_predictions(
     metric: Metrics = None,
     negatives: Negatives = None,
     ids: Annotated[Path | None, "score only the clips in this list, one id per line"] = None,
-    val_ids: Annotated[Path | None, "clips on which a threshold is chosen; only the others are scored"] = None,
+    val_ids: Annotated[Path | None, "ids of the clips to choose a threshold on; only the others are scored"] = None,
     music_boxes: Annotated[
         Literal["xywh", "xyxy-avgn"] | None, "how to read MUSIC's boxes; xyxy-avgn reads them as AVGN's release does"
     ] = None,
     out: Annotated[
-        Path | None, "also write the result to this JSON file; what it holds of the same maps is kept"
+        Path | None, "also write the result to this JSON file; results for the same maps that it already has are kept"
     ] = None,
     resamples: Resamples = 2000,
     seed: Annotated[int, "seed of the bootstrap", Ask(least=0)] = 0,
-    strict: Annotated[bool, "refuse predictions or clips that have no partner; otherwise they are counted"] = False,
+    strict: Annotated[bool, "make predictions or clips without a match an error; by default they are counted"] = False,
 ) -> Scoring:
     """Score the heat maps in a file or folder by a published protocol, with intervals and baselines that ignore the sound.
 
@@ -101,7 +101,7 @@ def evaluate_predictions(
                 raise
             unable[name] = str(error).partition("; ")[0].partition(": ")[2]
     if not chosen:
-        raise ConfigError(f"--metric {','.join(metric or ())}: no protocol can report it")
+        raise ConfigError(f"--metric {','.join(metric or ())}: no protocol reports it")
     if val_ids is not None:
         chosen, real = _tuned(chosen, given, real, val_ids)
     results, left_out = score_predictions(chosen, given, real, negatives or (), resamples, seed)
@@ -114,7 +114,7 @@ def evaluate_predictions(
     if unknown:
         for result in results.values():
             result.counts["not_requested"] = unknown
-            result.warnings.append(f"{unknown} predictions are for ids that were not asked for; they are left out")
+            result.warnings.append(f"{unknown} predictions have ids that are not scored; they are left out")
     made = made_with("cpu", predictions=fingerprint_of_maps(given.ids, maps_of(given)))
     for result in results.values():
         result.made_with = made
@@ -181,7 +181,7 @@ def _defined(results: "dict[str, Result]", left_out: dict[str, str]) -> "tuple[d
     for name, result in results.items():
         result.metrics = {metric: one for metric, one in result.metrics.items() if metric in result.protocol.report}
         absent = [metric for metric in result.protocol.report if metric not in result.metrics]
-        why = f"{', '.join(absent)}: not defined here, for want of silent clips, scenes, or maps of classes"
+        why = f"{', '.join(absent)}: not defined here; this needs silent clips, scenes, or class maps"
         if result.metrics:
             found[name] = result
             result.warnings += [why] if absent else []
@@ -206,7 +206,7 @@ def _tuned(
     validation = restrict(truth, id_list(val_ids), str(val_ids))
     kept = [number for number, name in enumerate(truth.ids) if name not in set(validation.ids)]
     if not kept:
-        raise DataError(f"{val_ids}: names every clip of the truth; nothing is left to score")
+        raise DataError(f"{val_ids}: lists every clip of the ground truth; nothing is left to score")
     tuned = []
     for protocol in protocols:
         if protocol.mask == "best":

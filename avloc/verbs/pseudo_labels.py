@@ -1,4 +1,4 @@
-"""`avloc pseudo-labels`: how much each class is heard and seen in the clips of a split, kept in the store."""
+"""`avloc pseudo-labels`: how strongly each class is heard and seen in the clips of a split, saved in the store."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,12 +33,12 @@ class PseudoLabels:
 def pseudo_labels(
     store: StorePath,
     split: Annotated[str, "split of the store"],
-    name: Annotated[str, "name of the labels; a stage learns from them with data.labels: NAME"],
+    name: Annotated[str, "name of the labels; a stage is trained on them with data.labels: NAME"],
     tags: Annotated[bool, "use the store's own labels"] = False,
     scores: Annotated[
         Path | None, "scores of sounds: .csv (id,CLASS,...), .npz, or .npy in the order of the split"
     ] = None,
-    run: Annotated[Path | None, "use the clusters of this run, whose clusters.npz is of this split"] = None,
+    run: Annotated[Path | None, "use the clusters of this run, whose clusters.npz was made from this split"] = None,
     frame_scores: Annotated[Path | None, "scores of frames, if they have their own"] = None,
     tagger: Annotated[Path | None, "score sounds with this audio tagger, mobilecrnn_v2.pth"] = None,
     classifier: Annotated[
@@ -49,19 +49,19 @@ def pseudo_labels(
     frame_mapping: Annotated[Path | None, "categories of the classifier's classes: .npy or .csv"] = None,
     image_scores: Annotated[Literal["softmax", "logits"], "classifier output that is summed per category"] = "softmax",
     proposals: Annotated[Path | None, "a detector's boxes of each frame: .npz, .json or Roi.h5"] = None,
-    device: Annotated[str, "where networks run: auto, cpu or cuda"] = "auto",
+    device: Annotated[str, "device of the networks: auto, cpu or cuda"] = "auto",
     batch_size: Annotated[int, "clips, or frames, per batch"] = 32,
     progress: Progress | None = None,
 ) -> PseudoLabels:
     """Record which classes are heard and seen in each clip, for methods that learn categories first.
 
-    Labels come from one source: --tags, --run, or scores of sounds and of frames. What scores only sounds, or only
-    frames, also serves the other where that has nothing of its own. Scores lie in [0, 1], a row for each clip; a
-    .npz has ids (N,), classes (C,), and sound and frame (N, C) or one of them. With proposals and a classifier each
-    box is named, and a class counts as likely as in the frame or in any of its boxes. Nothing is written where
-    clips are missing or scores are not in [0, 1].
+    Labels come from one source: --tags, --run, or scores of sounds and of frames. If only sounds or only frames have
+    scores, these are used for both. Scores are in [0, 1], with a row for each clip; a .npz has ids (N,),
+    classes (C,), and sound and frame (N, C) or one of them. With proposals and a classifier, each box is classified,
+    and the probability of a class is the maximum over the frame and its boxes. Nothing is written if clips are
+    missing or scores are not in [0, 1].
 
-    From Python: the clusters of a run are named by its matching.json where that is one-to-one; only names and order
+    From Python: the clusters of a run are named by its matching.json if that is one-to-one; only names and order
     come from the true classes. Mappings are as ``cluster_a.npy`` and ``cluster_v3.npy``, see
     `avloc.data.categories`; ``logits`` is what the release seems to sum, also for `frame_scores`; proposals: see
     `avloc.data.proposals`.
@@ -119,7 +119,9 @@ def _of_clusters(store: "Store", path: Path) -> "Labels":
     run = Run(path)
     found = run.load_clusters()
     if [str(name) for name in found["ids"]] != store.ids:
-        raise DataError(f"{run.clusters} is of other clips than {store.path}, {store.split_name}; cluster that split")
+        raise DataError(
+            f"{run.clusters} was made from other clips than {store.path}, {store.split_name}; cluster that split"
+        )
     count = int(found["clusters"])
     order, names = list(range(count)), [f"cluster {number}" for number in range(count)]
     if run.matching.exists():

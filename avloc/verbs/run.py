@@ -43,7 +43,7 @@ class Step:
 def run(
     config: Annotated[
         Path | None,
-        "YAML configuration: a file, or the name of one that comes with avloc; leave it out to continue a run",
+        "YAML configuration: a file, or the name of one that comes with avloc; leave it out to resume a run",
         POSITIONAL,
     ] = None,
     run: RunFolder = None,
@@ -52,10 +52,10 @@ def run(
     figures: Annotated[bool, "also draw the figures and the report page"] = True,
     progress: Progress | None = None,
 ) -> Ran:
-    """Take all steps of a method in order: train, cluster and match where the method does, evaluate, visualize.
+    """Run all steps of a method in order: train, cluster and match if the method does so, evaluate, visualize.
 
     Finished steps are skipped, so the same command resumes after an interruption, and repeats the steps whose inputs
-    have changed. Data is prepared beforehand, with `avloc prepare`. `avloc calibrate` is not among the steps.
+    have changed. Prepare data first, with `avloc prepare`. `avloc calibrate` is not one of the steps.
     """
     from avloc.engine.experiment import open_run
 

@@ -12,7 +12,8 @@ import yaml
 from tables import code, sentence, table
 
 from avloc.config import _plain
-from avloc.engine.experiment import SECTIONS, load_method, method_names
+from avloc.engine.experiment import load_method, method_names
+from avloc.engine.sections import SECTIONS
 from avloc.engine.settings import ClusterSettings, Data, Start, TestSet
 from avloc.methods.base import Train
 

@@ -117,7 +117,7 @@ def test_a_name_that_can_name_a_file_stays_in_its_folder(count, tmp_path):
     @given(st.text(max_size=40) | hostile | st.lists(hostile, max_size=3).map("/".join))
     def check(name: str) -> None:
         if not is_file_name(name):
-            with pytest.raises(AvlocError, match="cannot name a file") as error:
+            with pytest.raises(AvlocError, match="cannot be a file name") as error:
                 as_file_name(name, "the set")
             assert "\n" not in str(error.value)
             return

@@ -159,7 +159,7 @@ def test_the_release_of_dsol_from_videos_trains_two_steps_and_is_scored(tmp_path
         ),
         (lambda root: write_pickle(root / "val_audio.pkl", ["a"]), r"holds a list; expected \{id: numbers\}"),
         (lambda root: write_pickle(root / "train_audio.pkl", {"a": np.ones(9)}), "a has 9 numbers; expected 15"),
-        (lambda root: np.save(root / "audioset_train_effv2.npy", np.array([7])), "no places among the 4 ids"),
+        (lambda root: np.save(root / "audioset_train_effv2.npy", np.array([7])), "not indices into the 4 ids"),
         (lambda root: (root / "utils" / "normav.json").unlink(), r"expected normav.json or normav_compact.json"),
         (lambda root: (root / "val_audio.pkl").write_bytes(b"cos\nsystem\n(S'true'\ntR."), "val_audio.pkl"),
     ],
@@ -194,7 +194,9 @@ def test_a_video_with_other_tags_in_a_second_list_is_reported(tmp_path, caplog):
         write_pickle(root / f"{split}_data_label.pkl", {"a": np.eye(13)[label]})
     avloc.prepare_audioset_instrument(root, tmp_path / "s", release="dsol", size=32, jobs=0)
     assert Store.open(tmp_path / "s").split("multi_train").labels[0].nonzero()[0].tolist() == [3]
-    assert "1 videos have other tags in a second list, such as a; those of the first count" in caplog.text
+    assert (
+        "1 videos have different tags in a second list, such as a; the tags of the first list are used" in caplog.text
+    )
 
 
 @pytest.mark.skipif(not ANNOTATIONS.is_dir(), reason=f"no published boxes at {ANNOTATIONS}")

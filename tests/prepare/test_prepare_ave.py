@@ -96,7 +96,7 @@ def test_a_video_in_two_sets_has_the_events_of_both_and_is_named(tree, tmp_path,
     ("text", "message"),
     [
         ("Bark&3jS8tWfLJxI&good&7", r"trainSet.txt:1: found 'Bark&3jS8tWfLJxI&good&7'; expected Category&VideoID"),
-        (None, r"no list of ids in it or in its folders; expected trainSet.txt, valSet.txt, testSet.txt"),
+        (None, r"no list of ids in it or its subfolders; expected trainSet.txt, valSet.txt, testSet.txt"),
     ],
 )
 def test_mistakes_are_one_line(tree, tmp_path, text, message):

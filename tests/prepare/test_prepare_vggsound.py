@@ -183,7 +183,7 @@ def test_boxes_are_needed_where_a_split_is_scored_by_them(tree, tmp_path):
     lists = tmp_path / "lists"
     lists.mkdir()
     (lists / "vggss_test.csv").write_text(f"{NAMES[3]}\n")
-    with pytest.raises(DataError, match=r"no vggss.json in it or in its folders; the split 'vggss' has its boxes"):
+    with pytest.raises(DataError, match=r"no vggss.json in it or its subfolders; the split 'vggss' needs its boxes"):
         avloc.prepare_vggsound(tree, tmp_path / "s", annotations=lists, jobs=0)
     (lists / "vggss_test.csv").unlink()
     (lists / "vggsound.csv").write_text("abcdefghijk,x,dog,train\n")
@@ -191,7 +191,7 @@ def test_boxes_are_needed_where_a_split_is_scored_by_them(tree, tmp_path):
         avloc.prepare_vggsound(tree, tmp_path / "s", annotations=lists, jobs=0)
     (lists / "vggsound.csv").unlink()
     write_json(lists / "vggss.json", [{"file": NAMES[3], "class": "dog", "bbox": 3}])
-    with pytest.raises(DataError, match=r"vggss.json: not laid out as vggss.json is \(TypeError") as refused:
+    with pytest.raises(DataError, match=r"vggss.json: not in the format of vggss.json \(TypeError") as refused:
         avloc.prepare_vggsound(tree, tmp_path / "s", annotations=lists, jobs=0)
     assert "\n" not in str(refused.value)
 

@@ -36,6 +36,19 @@ def test_ids_in_another_order_are_found():
     assert [round(row["ciou"]) for row in result.per_clip] == [0, 1, 1, 1]
 
 
+def test_maps_may_be_given_by_the_ids_of_their_clips():
+    maps = left_maps()
+    maps[0] = maps[0, :, ::-1]
+    by_id = {f"c{3 - number}": one for number, one in enumerate(maps[::-1])}
+    assert score("kaist-adap", by_id, simple(), resamples=0).per_clip == (
+        score("kaist-adap", maps, simple(), resamples=0).per_clip
+    )
+    sizes = by_id | {"c0": maps[0].repeat(2, 0)}  # a map of another size
+    assert list(score_all(sizes, simple(), protocols=["avloc"], resamples=0).results) == ["avloc"]
+    with pytest.raises(DataError, match="give the ids once"):
+        score("kaist-adap", by_id, simple(), ids=list(by_id), resamples=0)
+
+
 def test_missing_clips_are_scored_zero_or_left_out_and_counted():
     result = score("kaist-adap", left_maps(3), simple(), ids=["c0", "c1", "c9"], resamples=0)
     assert result.metrics["locacc"].value == 0.5
@@ -152,7 +165,7 @@ def test_the_result_holds_what_the_contract_says():
         ({"maps": np.zeros((3, 4, 4))}, "3 heat maps for 4 clips"),
         ({"ids": ["a"]}, "1 ids for 4 heat maps"),
         ({"ids": ["c0", "c0", "c1", "c2"]}, "duplicate id 'c0'"),
-        ({"ids": ["p", "q", "r", "s"]}, "no id of the predictions is in the truth"),
+        ({"ids": ["p", "q", "r", "s"]}, "no id of the predictions is in the ground truth"),
         ({"assignment": np.eye(3)}, "expected 1 classes x 1 maps"),
         ({"classes": ["x", "y"]}, "2 class names for 1 maps"),
         ({"confidence": [0.5]}, "confidence has 1 rows"),
@@ -179,7 +192,7 @@ def test_what_cannot_be_scored_is_one_line(change, message):
     ("change", "message"),
     [
         ({"videos": ["v"]}, "one video for each"),
-        ({"box_clip": [0, 1]}, "as many of each"),
+        ({"box_clip": [0, 1]}, "the same number of each"),
         ({"box_clip": [0, 1, 7]}, "outside the 3 clips"),
         ({"box_class": [0, 0, 5]}, "outside the 1 classes"),
         ({"ids": ["a", "b", "a"]}, "duplicate id 'a'"),

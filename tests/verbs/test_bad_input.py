@@ -325,7 +325,7 @@ def test_interrupted_it_says_how_to_go_on_and_does(tmp_path, good):
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert "Traceback" not in err and err.strip().splitlines()[-1].startswith(
-        "avloc: interrupted; nothing is lost, go on with"
+        "avloc: interrupted; nothing is lost, resume with"
     )
     again = CliRunner().invoke(app, [*told, "--json"])
     assert again.exit_code == 0 and json.loads(again.stdout)["kept"] >= 16

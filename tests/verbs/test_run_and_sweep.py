@@ -157,7 +157,7 @@ def test_nothing_is_chosen_by_a_split_that_is_tested_too(swept, place):
         place / "one.yaml", grid="stage1.train.lr=1e-3,0", seeds="0-1", out=place / "sweep", jobs=0,
         set=["evaluate.solo.split=validation"],
     )  # fmt: skip
-    assert found.best is None and "choosing by it would be choosing by test" in found.no_best
+    assert found.best is None and "choosing by it would mean choosing on test data" in found.no_best
 
 
 def test_a_figure_that_no_run_has_costs_nothing_but_the_choice(swept, place):
@@ -190,7 +190,7 @@ def test_a_run_that_fails_is_named_and_the_others_go_on(place, tmp_path):
     ("words", "said"),
     [
         (["--grid", "stage1.train.foo=1,2"], "--set stage1.train.foo: unknown key"),
-        (["--set", "seed=1", "--seeds", "0-1"], "both give seeds"),
+        (["--set", "seed=1", "--seeds", "0-1"], "both set the seed"),
         (["--seeds", "4-0"], "runs backwards"),
     ],
 )

@@ -24,13 +24,15 @@ SOUND = LogMel(rate=22050, n_fft=882, hop=441, power=2.0, decibels=False, offset
 class StageOne(Localizer):
     """Qian et al., ECCV 2020, section 3.1, the simplified release.
 
-    classes: categories (7 there). Targets are the stage's pseudo labels (``data.labels``), else the store's own labels
-    for both streams, as the AudioSet variant uses its tags. correspondence_only: no categories are learnt, for a warm-up
+    classes: number of categories (7 there). Targets are the stage's pseudo labels (``data.labels``), otherwise the
+    store's own labels
+    for both streams, as the AudioSet variant uses its tags. correspondence_only: train without categories, for a warm-up
     whose features are clustered into pseudo labels.
-    maps: of `locate`, one a category (``classes``) or their mean weighted by what is heard (``fused``, as published).
-    gate: categories count whose probability is higher, and always the likeliest. double_sigmoid: the released test takes
-    the sigmoid twice, so that every category counts nearly alike.
-    mixtures: weight of naming the sounds of two clips mixed (ours, 0: as published).
+    maps: the output of `locate`: one per category (``classes``) or their mean weighted by what is heard (``fused``, as
+    published).
+    gate: categories count if their probability is higher, and always the most likely one. double_sigmoid: the released
+    test applies the sigmoid twice, so that every category counts nearly the same.
+    mixtures: weight of classifying the mixed sounds of two clips (not published; 0 is off).
     """
 
     of_classes = True

@@ -21,14 +21,15 @@ from avloc.nn.similarity import pairwise_maps, pool_map
 class StageTwo(Localizer):
     """Qian et al., ECCV 2020, section 3.2, the simplified release.
 
-    dim, hidden: of the projections, 128 and 1024 there. margin: distance that pairs should keep, 1.4; confidence: what
-    both categories of a pair must be sure of for it to count, 0.3. weight: of the alignment beside the losses of stage
-    one, 1. frame: another view than stage one's; None: the same.
-    places: weight of a contrast that teaches the places themselves, which the published loss reaches only through what is
-    active; not published, 0 is off. It compares frames that show the sound's likeliest category with frames of other videos
+    dim, hidden: sizes of the projections, 128 and 1024 there. margin: distance that pairs should keep, 1.4;
+    confidence: the probability that
+    both categories of a pair need for it to count, 0.3. weight: weight of the alignment next to the losses of stage
+    one, 1. frame: another view than that of stage one; None: the same.
+    places: weight of a contrast that trains the positions themselves, which the published loss only reaches through what is
+    active; not published, 0 is off. It compares frames that show the sound's most likely category with frames of other videos
     that do not.
-    place_pool: share of the highest places that this contrast compares.
-    activated: `locate` looks only where stage one's categories are active.
+    place_pool: share of the highest positions that this contrast compares.
+    activated: `locate` only uses positions where stage one's categories are active.
     """
 
     of_classes = True

@@ -23,7 +23,7 @@ def window(batch: Batch, count: int, sound: LogMel | Waveform, draw: bool) -> tu
     assert batch.frames is not None and batch.waveform is not None
     there = batch.frames.shape[1]
     if there < count:
-        raise AvlocError(f"the clips have {there} frames, the model wants {count}; set model.frames to {there} or less")
+        raise AvlocError(f"the clips have {there} frames, the model needs {count}; set model.frames to {there} or less")
     if there == count:
         return batch.frames, batch.sound
     clips = torch.arange(len(batch))[:, None]

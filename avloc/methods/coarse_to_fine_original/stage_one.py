@@ -81,10 +81,10 @@ class StageOne(Localizer):
         if test_peak and not isinstance(sound, LogMel):
             raise AvlocError("test_peak divides the sound of a spectrogram by its peak; leave it out with a tagger")
         if proposals == "grid" and priors is None:
-            raise AvlocError("proposals is 'grid', whose categories model.priors tell; name them, or set it to none")
+            raise AvlocError("proposals is 'grid', which needs model.priors; set them, or set proposals to none")
         if proposals == "given" and frames > 1:
             raise AvlocError(
-                f"proposals are kept of one frame a clip, but frames is {frames}; set it to 1, or take the grid"
+                f"proposals are stored for one frame per clip, but frames is {frames}; set it to 1, or use the grid"
             )
         given, judged = proposals == "given", None if priors is not None else classes
         self.needs = Needs(every_frame=frames > 1, waveform=bool(mixtures), proposals=given, label_classes=judged)
@@ -122,7 +122,7 @@ class StageOne(Localizer):
         if not self.test_peak:
             return batch.sound
         if batch.waveform is None:
-            raise AvlocError("test_peak divides sounds by their peak; the store holds spectrograms; set it to false")
+            raise AvlocError("test_peak divides sounds by their peak, but the store has spectrograms; set it to false")
         return replace(self.sound, peak=True)(batch.waveform)
 
     @property

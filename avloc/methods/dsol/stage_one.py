@@ -29,17 +29,17 @@ class StageOne(Localizer):
     """Hu et al., NeurIPS 2020, section 3.2. The defaults are the released MUSIC code, but for the frame encoder's
     ImageNet weights; each argument says what was not published.
 
-    clusters: K of the object dictionary. dim: of the common space. cosine, logit_scale, logit_bias: see TwoStreams.
+    clusters: K of the object dictionary. dim: size of the common space. cosine, logit_scale, logit_bias: see TwoStreams.
     pairs: ``negative`` contrasts each clip with one other frame, as published; ``all`` with every frame of the batch.
-    pool: share of the cells whose mean scores a map; 0 is the published maximum.
-    mask: the map's threshold for object features, then dilated if `dilate`; mask_top takes that share of the cells
+    pool: share of the positions whose mean scores a map; 0 is the published maximum.
+    mask: the map's threshold for object features, then dilated if `dilate`; mask_top uses this share of the positions
     instead. feature_area: object features are divided by the whole ``map``, as published, or by the ``mask``.
-    class_task: alternate with classification, from epoch init_num (counted from 0) on, class_iter epochs each, heads at
-    learning rate class_lr; class_rate: a factor on all rates meanwhile. joint: keep minimising the localization loss
-    meanwhile (not published).
-    mixtures, mixed_pairs: while classifying, weights of teaching the sound head both sources of mixed clips, and the map
+    class_task: alternate with classification, starting with epoch init_num (counted from 0), class_iter epochs each, heads at
+    learning rate class_lr; class_rate: a factor on all rates during classification. joint: keep minimising the
+    localization loss during classification (not published).
+    mixtures, mixed_pairs: during classification, weights of training the sound head on both sources of mixed clips, and the map
     to find both of their frames (not published; 0 is off; mixed_pairs needs pairs ``all``).
-    map_power: the map that `locate` shows is the sigmoid to that power (1 as published).
+    map_power: the output of `locate` is the sigmoid to this power (1 as published).
     frozen_heads: leave the heads as initialised, as the released AudioSet code does by mistake.
     """
 

@@ -39,17 +39,17 @@ class Sspl(Localizer):
 
     frame, sound: the released views, 224 px out of 246 and the middle three seconds as VGGish's patches.
     visual, audio: the encoders, frozen while SSPL learns; released: ImageNet's VGG16 and AudioSet's VGGish.
-    pcm_cycles: of predictive coding; 0 leaves it out.
-    head_width, head_bottleneck: of the SimSiam head.
-    pcm_lr: learning rate of predictive coding (released under the name lr_frame); ``train.lr`` is that of the layers behind
+    pcm_cycles: number of cycles of predictive coding; 0 leaves it out.
+    head_width, head_bottleneck: sizes of the SimSiam head.
+    pcm_lr: learning rate of predictive coding (called lr_frame in the release); ``train.lr`` is that of the layers after
     VGGish.
     head_lr: learning rate of the head.
-    warm_up: epochs of the encoders before SSPL begins; 0 as released.
-    warm_up_pcm: epochs of predictive coding behind the frozen encoders, before SSPL begins; 0 as released.
+    warm_up: epochs of training the encoders before SSPL starts; 0 as released.
+    warm_up_pcm: epochs of training predictive coding after the frozen encoders, before SSPL starts; 0 as released.
     warm_up_lr: learning rate of both.
-    warm_up_pool: share of the highest cells whose mean scores a pair in both.
+    warm_up_pool: share of the highest positions whose mean scores a pair in both.
 
-    Where no pretrained encoders are to be had, frozen ones would know nothing. Two phases of ours then come first, both
+    Without pretrained encoders, frozen ones would know nothing. Two additional phases (not published) then come first, both
     telling which sounds belong to which frames at rate `warm_up_lr`: `warm_up` epochs of the encoders, over all pairs of
     a batch by their own maps, and `warm_up_pcm` epochs of predictive coding behind the frozen encoders, with each frame's
     own sound and another's. Pairs are scored by the mean of the highest `warm_up_pool` of the cells.
@@ -146,7 +146,7 @@ class Sspl(Localizer):
         """
         assert batch.view2 is not None
         if self.training and len(batch) < 2:
-            raise AvlocError("a step of SSPL has 1 clip; its batch norms need 2 or more: raise train.batch_size")
+            raise AvlocError("a step of SSPL has 1 clip; its batch norms need 2 or more: increase train.batch_size")
         heard = self.hear(batch.sound, frozen=True)
         views = [self._view(frame, heard) for frame in (batch.frame, batch.view2)]
         return {"prediction": negative_cosine(*zip(*views, strict=True))}
@@ -160,7 +160,7 @@ class Sspl(Localizer):
     def phases(self, train: Train) -> list[Phase]:
         if not (self.pretrained or self.warm_up):
             log.warning(
-                "the encoders start at random and stay frozen, so little can be learnt: give visual.weights and "
+                "the encoders start at random and stay frozen, so little can be learned: give visual.weights and "
                 "audio.weights, or warm_up epochs"
             )
         plan, before = [], [*self.query.parameters()]

@@ -65,7 +65,7 @@ def gather(folders: Folders, shares: Mapping[str, float], seed: int, whole: bool
     pools, twice = _split(cast, places, roots, folders.groups, shares, seed)
     if twice:
         logger.warning(
-            "%d files have the bytes of a file of another class and are left out: %s", len(twice), some(twice)
+            "%d files are identical to a file of another class and are left out: %s", len(twice), some(twice)
         )
     photographs = None
     if whole:

@@ -39,7 +39,7 @@ def shape_of(path: Path, name: str, missing: str) -> tuple[int, ...]:
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({why(error)})") from None
     except ValueError as error:
-        raise DataError(f"{path}: not an HDF5 file, or cut off ({why(error)}); fetch it again") from None
+        raise DataError(f"{path}: not an HDF5 file, or truncated ({why(error)}); fetch it again") from None
 
 
 @lru_cache(maxsize=4)

@@ -69,16 +69,20 @@ def is_shard(name: str) -> bool:
 
 
 def read_index(path: Path) -> Index:
-    """Reads the headers and the short texts once; what is damaged ends the index, and is said in `broken`."""
+    """Reads the headers and the short texts once; what is damaged ends the index, and is said in `broken`.
+
+    Of a plain file nothing else is read: a shard on a slow disk is listed without its pictures and sounds.
+    """
     index = Index()
     try:
-        with tarfile.open(path, "r|*", tarinfo=_Member, errors="surrogateescape") as tar:
+        mode: Any = "r:" if path.suffix.lower() == ".tar" else "r|*"
+        with tarfile.open(path, mode, tarinfo=_Member, errors="surrogateescape") as tar:
             for member in tar:
                 _add(index, tar, member)
                 tar.members = []  # type: ignore[attr-defined]  # or every header would be kept in memory
             ended = getattr(tar, "ended_by", None)
             if not isinstance(ended, tarfile.EOFHeaderError):  # type: ignore[attr-defined]
-                index.broken = f"no end of the archive after {len(index.samples)} samples: cut off or damaged"
+                index.broken = f"no end of the archive after {len(index.samples)} samples: truncated or damaged"
             elif _more(tar):
                 index.broken = f"more data after the end of the archive, which has {len(index.samples)} samples"
     except (tarfile.TarError, EOFError, OSError, zlib.error, ValueError) as error:
@@ -148,7 +152,7 @@ class ShardBytes:
         except (OSError, EOFError, zlib.error) as error:
             raise DataError(f"{self.path}: cannot be read ({error})") from None
         if len(content) < size:
-            raise DataError(f"{self.path}: is cut off")
+            raise DataError(f"{self.path}: is truncated")
         return content
 
     def close(self) -> None:

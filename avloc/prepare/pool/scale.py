@@ -17,14 +17,14 @@ class Scale(TypedDict, total=False):
 
     jobs: Annotated[
         int | None,
-        "worker processes; default: one per processor; 0 works in this process, without time-outs",
+        "worker processes; default: one per CPU core; 0 works in this process, without time-outs",
         Ask(least=0),
     ]
-    shard: Annotated[str | None, "prepare part i of n into a store of its own, to be merged later", Ask(metavar="i/n")]
-    timeout: Annotated[float, "seconds a decoder may take for the next clip", Ask(default=TIMEOUT)]
+    shard: Annotated[str | None, "prepare part i of n into a separate store, to be merged later", Ask(metavar="i/n")]
+    timeout: Annotated[float, "time limit in seconds for a decoder to produce the next clip", Ask(default=TIMEOUT)]
     dask: Annotated[str | None, "let the workers of this Dask scheduler do the work, such as tcp://host:8786"]
     strict: Annotated[
-        bool, "refuse names in lists, labels or boxes that have no partner or several", Ask(default=False)
+        bool, "make it an error if names in lists, labels or boxes have no match, or several", Ask(default=False)
     ]
     progress: Progress | None
 
@@ -47,7 +47,7 @@ class Work:
 
     def __post_init__(self) -> None:
         if self.jobs is not None and self.jobs < 0:
-            raise DataError(f"jobs is {self.jobs}; expected processes, or 0 to work in this one")
+            raise DataError(f"jobs is {self.jobs}; expected a number of processes, or 0 to work in this one")
         if not self.timeout > 0:
             raise DataError(f"timeout is {self.timeout}; expected seconds, more than 0")
         self.part()
