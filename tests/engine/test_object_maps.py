@@ -9,12 +9,14 @@ from safetensors.torch import load_file, save
 
 import avloc
 from avloc.engine.checked_weights import read_weights, with_checksum
+from avloc.engine.experiment import open_run
 from avloc.engine.object_maps import ObjectMaps
 from avloc.engine.stages import weights_id
 from avloc.errors import AvlocError
 from avloc.methods.base import Localizer
 from avloc.methods.hard_way import HardWay
 from avloc.predictions import read_predictions
+from avloc.verbs.run import steps_of
 from tests.engine.tiny import BACKBONE, CLASSES, MODEL, make_tiny_store, tiny_config, write_config
 
 
@@ -73,6 +75,12 @@ def test_class_maps_are_refused_without_a_run(run):
         avloc.load("motion", classes=True)
     with pytest.raises(AvlocError, match=r"--classes goes with --run"):
         avloc.predict(["clip.mp4"], weights="motion", classes=True)
+
+
+def test_all_steps_of_such_a_run_include_clustering(run):
+    experiment, where = open_run(None, run)
+    steps = [step.command for step in steps_of(experiment, where, None, [], False)]
+    assert steps == ["train-stage1", "cluster", "match-clusters", "evaluate"]
 
 
 def test_more_clusters_than_classes_may_be_asked_for(run):
