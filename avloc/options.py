@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union, Unpack, cast, get_args, get_origin, get_type_hints
 
 from avloc.errors import DataError
+from avloc.links import bounds_of
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,13 @@ Negatives = Annotated[
     Ask(commas=True),
 ]
 StorePath = Annotated[Path, "a prepared store"]
+#: the name of the parameter in every verb that has it: what the verb reads stays below the paths that it was given
+FOLLOW = "follow_links"
+FollowLinks = Annotated[
+    bool,
+    "also read symbolic links to files outside the given folders; otherwise they are counted and left out",
+    Ask(default=False),
+]
 
 
 @dataclass(frozen=True)
@@ -152,7 +160,12 @@ def verb(function: F) -> F:
         fitted = [_fitting(described[name], value) for name, value in zip(names, arguments, strict=False)]
         rest = arguments[len(names) :]  # too many, which Python says itself
         named = {name: _fitting(described.get(name), value) for name, value in options.items()}
-        return function(*fitted, *rest, **named)
+        if FOLLOW not in described:
+            return function(*fitted, *rest, **named)
+        every = {**dict(zip(names, fitted, strict=False)), **named}
+        given = [value for name, value in every.items() if isinstance(value, Path) and name != "out"]
+        with bounds_of(given, bool(named.get(FOLLOW))):
+            return function(*fitted, *rest, **named)
 
     return cast(F, called)
 

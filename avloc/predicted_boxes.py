@@ -148,7 +148,7 @@ def _draw(drawn: Drawn, where: str, row: Mapping[str, Any]) -> None:
     if normal:
         return
     if "x1" in row:
-        corners = _numbers(where, "box", [row[name] for name in ("x1", "y1", "x2", "y2")], 4)
+        corners = _numbers(where, "box", [row.get(name) for name in ("x1", "y1", "x2", "y2")], 4)
         pixels = bool(np.abs(corners).max() > _NEAR)
     elif "bbox" in row:
         x, y, width, height = _numbers(where, "bbox", row["bbox"], 4)

@@ -21,13 +21,20 @@ from avloc.config import Section, check
 from avloc.engine.experiment import load_method, method_names, read_experiment
 from avloc.engine.method_modules import published_of
 from avloc.engine.sections import SECTIONS
-from avloc.engine.settings import ClusterSettings, Data, Start
+from avloc.engine.settings import ClusterSettings, Data, Inference, Start
 from avloc.engine.settings import TestSet as Scored
 from avloc.errors import ConfigError
 from avloc.methods.base import Train
 from avloc.protocols import PROTOCOLS
 
-FIXED = {"data": Data, "train": Train, "cluster": ClusterSettings, "start": Start, "evaluate": Scored}
+FIXED = {
+    "data": Data,
+    "train": Train,
+    "cluster": ClusterSettings,
+    "start": Start,
+    "inference": Inference,
+    "evaluate": Scored,
+}
 PLACEHOLDER = re.compile(r"^[A-Z/.]+$|^FILE\b|^DIR\b")
 TOP = ("stage1", "stage2", "stageN", "model", *FIXED)
 

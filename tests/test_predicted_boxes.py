@@ -84,6 +84,8 @@ def test_a_box_a_little_past_the_frame_is_cut_counted_and_told_in_every_format(t
         ("b.json", [1, 2], "expected COCO results"),
         ("b.json", "{", "JSON"),
         ("b.csv", "id,x1,y1,x2,y2\na,0,0,one,1\n", "expected a number"),
+        ("b.csv", "id,score,x1,y1,x2,y2\na,1,0,0,1\n", "expected 4 numbers"),
+        ("b.json", [{"image_id": "a", "x1": 0.5}], "expected 4 numbers"),
         ("b.csv", "clip,a,b,c,d\na,0,0,1,1\n", "expected id, x1, y1, x2, y2"),
         ("b.json", [{"image_id": "a", "segmentation": [[1, 2]]}], "expected run lengths"),
     ],

@@ -15,6 +15,7 @@ from avloc.annotations.vggsounder import is_sounder, read_sounder
 from avloc.endings import bare
 from avloc.errors import AvlocError, DataError
 from avloc.files import read_json
+from avloc.links import OPTION, bounds, target
 from avloc.naming import brief, first_double, some, utf8_name
 from avloc.tables import IDS, read_table
 from avloc.walking import listed, visible, walk
@@ -84,6 +85,9 @@ class Files:
             return sorted(Path(entry.path) for entry in found if visible(entry.name) and entry.is_dir())
 
     def _used(self, path: Path) -> Path:
+        root = self._root if path.is_relative_to(self._root) else self._root.parent
+        if bounds(self.path, root).lead_out(path):
+            raise DataError(f"{target(path)}: a link to outside its folder; copy the file, or add {OPTION}")
         if path not in self.read:
             self.read.append(path)
         return path

@@ -14,7 +14,7 @@ from avloc.engine.places import OPTIONS, Kind, Places
 from avloc.engine.resolved import fingerprint_of, free_to_change, resolved
 from avloc.engine.run import Run
 from avloc.engine.sections import check_sections, checked_seed
-from avloc.engine.settings import ClusterSettings, Data, Start, TestSet, problems_of
+from avloc.engine.settings import ClusterSettings, Data, Inference, Start, TestSet, problems_of
 from avloc.engine.shipped import config_path
 from avloc.errors import AvlocError, ConfigError, RunError
 from avloc.files import write_json, write_text
@@ -39,8 +39,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Experiment:
-    """A checked configuration. stages: the sections that it has, by number. places: where the run that it belongs to found
-    its stores, None for a configuration without a run."""
+    """A checked configuration. stages: the sections that it has, by number. places: where its run found its stores."""
 
     method: str
     seed: int
@@ -50,6 +49,7 @@ class Experiment:
     cluster: ClusterSettings = field(default_factory=ClusterSettings)
     start: Start = field(default_factory=Start)
     evaluate: dict[str, TestSet] = field(default_factory=dict)
+    inference: Inference = field(default_factory=Inference)
     places: Places | None = None
 
     def find(self, role: str, written: Path, kind: Kind, given: bool = False) -> Any:
@@ -109,7 +109,6 @@ def experiment_of(section: Section) -> Experiment:
         raise ConfigError(
             "\n".join([*problems, f"{section.where(['method'])}: {str(error).removeprefix('method: ')}"])
         ) from None
-
     checked: dict[int, Stage] = {}
     for number, localizer in enumerate(stages, start=1):
         if f"stage{number}" in section.values:
@@ -121,6 +120,7 @@ def experiment_of(section: Section) -> Experiment:
             problems.append(f"{section.where([f'stage{number}'])}: this method has {len(stages)} stage")
     cluster = check(section.child("cluster"), ClusterSettings, problems)
     start = check(section.child("start"), Start, problems)
+    inference = check(section.child("inference"), Inference, problems)
     sets = section.child("evaluate")
     tests = {name: check(sets.child(name), TestSet, problems) for name in sets.values}
     for name, test in tests.items():
@@ -128,8 +128,8 @@ def experiment_of(section: Section) -> Experiment:
     if problems:
         raise ConfigError("\n".join(problems))
     return Experiment(
-        str(section.values["method"]), seed, section, stages, checked,
-        ClusterSettings(**cluster), Start(**start), {name: TestSet(**test) for name, test in tests.items()},
+        str(section.values["method"]), seed, section, stages, checked, ClusterSettings(**cluster), Start(**start),
+        {name: TestSet(**test) for name, test in tests.items()}, Inference(**inference),
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.engine.experiment import Experiment
+from avloc.engine.inference import told
 from avloc.engine.predicting import Maps
 from avloc.engine.run import Run
 from avloc.errors import DataError
@@ -39,6 +40,8 @@ def keep_maps(
         "frames": test.frames,
         **({"stacked": test.stacked} if test.stacked > 1 else {}),
     }
+    if inference := told(experiment.inference):
+        about["inference"] = inference
     kept = {**KEPT, localizer.looks: ".deaf"}
     for variant, maps in every.items():
         if variant not in kept:

@@ -11,6 +11,7 @@ from avloc.data.origin import origin_of
 from avloc.engine.calibration import Calibration, calibration_of
 from avloc.engine.card import Card, card_of
 from avloc.engine.experiment import Experiment, device_of, experiment_of, load_method, open_run
+from avloc.engine.inference import ready
 from avloc.engine.map_names import names_of_maps
 from avloc.engine.object_maps import ObjectMaps, with_classes
 from avloc.engine.run import Run
@@ -186,7 +187,8 @@ def _ready(
         known = None
     return Model(
         source, experiment.method, number, names_of_maps(experiment, number, localizer, card, run),
-        view.rate or clips.get("rate"), seconds, localizer.frame.size, there, card, localizer.to(there).eval(),
+        view.rate or clips.get("rate"), seconds, localizer.frame.size, there, card,
+        ready(localizer, experiment.inference, there).eval(),
         card.origin or clips.get("origin", ""), known,
         None if run is None else run.path, weights,
     )  # fmt: skip

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from avloc.data.loader import Batch
 from avloc.engine.experiment import Experiment
+from avloc.engine.inference import ready
 from avloc.engine.map_names import names_of_clusters
 from avloc.engine.run import Run
 from avloc.engine.stages import load_stage, stage_one_run, weights_id
@@ -104,7 +105,8 @@ def maps_of_objects(
         )
     if path != where.weights(1, localizer.weights_from):  # features and centres are of the same weights
         views = localizer.frame, localizer.sound
-        localizer = load_stage(experiment, run, 1, localizer.starts_a_stage)
+        device = next(localizer.parameters()).device
+        localizer = ready(load_stage(experiment, run, 1, localizer.starts_a_stage), experiment.inference, device)
         localizer.frame, localizer.sound = views
     return ObjectMaps(localizer, found["centres"], found["dictionary"], found["levels"], temperature)
 

@@ -48,6 +48,7 @@ def predict_store(
     from avloc.drawing.strips import strips
     from avloc.engine.experiment import device_of, open_run
     from avloc.engine.foreign import learnt_from, warn_if_foreign
+    from avloc.engine.inference import ready, told
     from avloc.engine.map_names import names_of_clusters
     from avloc.engine.object_maps import with_classes
     from avloc.engine.predicting import maps_of, maps_of_parts
@@ -65,7 +66,7 @@ def predict_store(
     number = experiment.number_of(stage)
     settings = experiment.stage(number)
     device = device_of(settings.train.device)
-    localizer = load_stage(experiment, where, number).to(device)
+    localizer = ready(load_stage(experiment, where, number), experiment.inference, device)
     warn_if_foreign(where.path, learnt_from(experiment, where, number, localizer), [store])
     if classes:
         localizer = with_classes(experiment, where, number, localizer).to(device)
@@ -82,6 +83,8 @@ def predict_store(
     folder = out if out is not None else where.predictions / store.name
     ids = _ids(part)
     about = {"method": experiment.method, "stage": number, "store": str(store), "split": split, "own_sound": own_sound}
+    if inference := told(experiment.inference):
+        about["inference"] = inference
     names = localizer.map_names
     if localizer.of_classes:
         names = _class_names(experiment, number, part, maps.shape[1])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from avloc import processes
 from avloc.data.loader import Loader
 from avloc.engine.contract import refuse_senses
 from avloc.engine.experiment import Experiment, device_of, open_run
@@ -64,6 +65,7 @@ def rehearse_stage(
 ) -> Rehearsed:
     """profile: more steps, the share of each of their parts, and RUN/profile/stageN/PHASE.json, a trace for a browser."""
     experiment, where = open_run(config, run, overrides, longer=True)
+    processes.join()
     stage = experiment.stage(number)
     refuse_without_training(experiment, where, number)
     refuse_settings(experiment, stage, number)
@@ -83,6 +85,8 @@ def rehearse_stage(
     traces = where.path / "profile" / f"stage{number}" if profile else None
     phases = rehearse(localizer, loaders, stage.train, experiment.seed, traces, progress or untold)
     sets = _sets(experiment, number, localizer, device)
+    loaders["train"].workers.close()
+    processes.leave()
     total = sum(phase.total for phase in phases)
     return Rehearsed(where.path, number, str(device), phases, total, memory(), sets, notes)
 

@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 
 from avloc import processes
-from avloc.checksums import refuse_damaged, with_checksum
+from avloc.checksums import checked_arrays, with_checksum
 from avloc.engine.agreement import states_in
 from avloc.errors import RunError
 from avloc.files import read_json, refused, replacing, why
 from avloc.locks import Claim, claimed
-from avloc.plain_arrays import plain_arrays
 
 
 class _Clusters(dict[str, Any]):
@@ -155,8 +154,7 @@ class Run:
             raise RunError(f"{self.path} has no clusters.npz; `avloc cluster --run {self.path}` writes it")
         again = f"`avloc cluster --run {self.path}` writes it again"
         try:
-            found = plain_arrays(self.clusters, ("labels", "ids"))
-            refuse_damaged(found)
+            found, _ = checked_arrays(self.clusters, ("labels", "ids"))
             _refuse_other_clusters(found)
             return _Clusters(found, self.clusters, again)
         except (OSError, ValueError) as error:

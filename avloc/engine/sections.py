@@ -2,7 +2,7 @@
 
 from avloc.config import Section, suggestion
 
-SECTIONS = ("method", "seed", "start", "stage1", "cluster", "stage2", "evaluate")
+SECTIONS = ("method", "seed", "start", "stage1", "cluster", "stage2", "inference", "evaluate")
 
 
 def check_sections(section: Section, problems: list[str]) -> None:

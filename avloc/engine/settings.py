@@ -23,9 +23,10 @@ class Data:
     labels: the name of pseudo labels in the store, written by `avloc pseudo-labels`.
     pairs: ``anew`` pairs frames and sounds of the same classes anew in each training epoch, ``stored`` keeps every clip's own
     sound; by default, the store's setting is used.
-    shuffle: draw each training clip at random from a buffer of that many clips, which is filled shard by shard in the order
-    in which they lie there; left out, a store is shuffled as a whole, and tar shards with a buffer of 4,096.
+    shuffle: draw each training clip at random from a buffer of this many clips, which is filled shard by shard; by default,
+    a store is shuffled as a whole, and tar shards are shuffled with a buffer of 4,096.
     cache: a folder on a faster disk; the shards that a training reads are copied there once.
+    read_ahead: how many batches to fetch from a slow disk before they are needed; 0 for none.
     select_on_test: let ``train.select`` choose the epoch on a split that is also a test set, as some published results
     did; such results are optimistic.
     """
@@ -40,6 +41,7 @@ class Data:
     pairs: Literal["stored", "anew"] | None = None
     shuffle: PositiveInt | None = None
     cache: Path | None = None
+    read_ahead: NonNegativeInt = 0
     select_on_test: bool = False
 
 
@@ -106,6 +108,20 @@ class Start:
 
     stage1: Path | None = None
     stage2: Path | None = None
+
+
+@dataclass(frozen=True)
+class Inference:
+    """How trained stages compute heat maps; training and its validation have ``train.precision``.
+
+    precision: ``fp32``; ``bf16`` by autocast; or ``auto``, bf16 where the device has it in hardware, else fp32.
+    channels_last: convolutions in the memory format that is quicker on most machines, above all together with bf16.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    precision: Literal["fp32", "bf16", "auto"] = "fp32"
+    channels_last: bool = False
 
 
 def problems_of(part: Section, test: dict[str, Any], stages: int) -> list[str]:

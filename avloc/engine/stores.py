@@ -35,6 +35,8 @@ def open_data(
     store: Store = experiment.find(f"stage{number}.data", data.store, kind)
     if data.layout != "folder":
         refuse_unheard(store, senses, f"stage{number}.model.sound.seconds", experiment.method, training)
+    if data.read_ahead and store.settings.get("store") == "lmdb":
+        raise DataError(f"{store.path}: LMDB shards cannot be read ahead; leave out data.read_ahead, or set data.cache")
     part = store.split(split)
     return cached(part, data.cache) if training and data.cache is not None else part
 

@@ -59,8 +59,6 @@ def train_stage(
 def _train(
     number: int, experiment: Experiment, where: Run, progress: Progress | None, log_to: Sequence[str]
 ) -> Trained:
-    import torch
-
     from avloc.engine.also_logged import also_logged
     from avloc.engine.contract import refuse_senses
     from avloc.engine.stages import clusters_id, fresh_stage, refuse_other_view, refuse_without_training, stage_one_run
@@ -107,8 +105,7 @@ def _train(
             told,
         )
     loaders["train"].workers.close()
-    if torch.distributed.is_initialized():
-        processes.leave()
+    processes.leave()
     phases = list(dict.fromkeys(entry["phase"] for entry in entries))
     return Trained(
         where.path, number, len(entries), round(sum(entry["seconds"] for entry in entries), 1),
@@ -131,7 +128,7 @@ def batches_of(
     from avloc.engine.keeping import digests
 
     stage = experiment.stage(number)
-    workers = Workers(stage.train.workers)  # for all splits
+    workers = Workers(stage.train.workers, stage.data.read_ahead)  # for all splits
     loaders: dict[str, Loader] = {}
     eyes_and_ears: dict[str, str] = {}
     for name, split in (("train", stage.data.train), ("validation", stage.data.validation)):

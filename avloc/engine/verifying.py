@@ -7,6 +7,7 @@ from typing import Literal
 from avloc.engine.agreement import read_log, refuse_mixed
 from avloc.engine.checked_weights import read_weights
 from avloc.engine.run import Run
+from avloc.engine.within_epoch import FILE as WITHIN_EPOCH
 from avloc.errors import AvlocError, DataError
 from avloc.files import refused
 
@@ -43,7 +44,7 @@ def files_of(run: Run) -> Iterator[Path]:
     """All files of a run that carry a checksum."""
     for folder in sorted(path for path in run.path.glob("stage*") if path.is_dir()):
         yield from sorted(folder.glob("*.safetensors"))
-        yield from sorted(folder.glob("state-*.pt"))
+        yield from sorted([*folder.glob("state-*.pt"), *folder.glob(WITHIN_EPOCH)])
     if run.clusters.exists():
         yield run.clusters
     yield from sorted(run.predictions.rglob("*.h5"))
@@ -76,10 +77,9 @@ def _state(path: Path) -> bool:
 
 
 def _arrays(path: Path) -> bool:
-    from avloc.checksums import refuse_damaged
-    from avloc.plain_arrays import plain_arrays
+    from avloc.checksums import checked_arrays
 
-    return refuse_damaged(plain_arrays(path))
+    return checked_arrays(path)[1]
 
 
 def _maps(path: Path) -> bool:

@@ -1,96 +1,19 @@
 """What a method is: a Localizer that follows its own plan of Phases."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, Protocol
+from typing import Any, Protocol
 
 import torch
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
+from avloc import processes
 from avloc.data.loader import Batch
 from avloc.data.needs import Needs
 from avloc.nn.objects import objects_of
+from avloc.nn.training import Train as Train
 
 Objective = Callable[[Batch], dict[str, Tensor]]
-
-
-@dataclass(frozen=True)
-class Train:
-    """How a stage is trained; shared by all methods.
-
-    epochs: passes over the training split with the method's main objective.
-    batch_size: clips per step and per process. lr: learning rate.
-    weight_decay: an L2 term of the gradient with adam and sgd, decoupled with adamw.
-    optimizer: ``sgd`` has momentum 0.9.
-    schedule: learning rate schedule: ``constant``, ``cosine`` down to zero over each phase, or ``restarts``: cosine
-    down to zero over every `restart` epochs of a phase. With the first and the last, a training can be extended later.
-    restart: number of epochs between restarts with ``restarts``.
-    milestones: epochs of a phase, from 0, at which its learning rates are multiplied by `gamma`. gamma: that factor.
-    warmup: number of steps in which the learning rate rises linearly.
-    warmup_rate: a constant factor on the learning rate during warm-up, instead of the linear rise.
-    precision: fp32; bf16 or fp16 by autocast, the latter with a scaled loss for GPUs without bf16; or ``auto``, bf16 where the
-    device has it, else fp32.
-    accumulate: batches whose gradients are averaged into one step; contrasts stay within each batch.
-    clip_grad: largest 2-norm of a step's gradient; larger gradients are scaled down.
-    ema: decay of a moving average of the weights over the steps of a phase; validation uses it, and the phase saves it.
-    select: which epoch's weights a phase keeps, by a metric on the validation split: ``loss`` (lowest), ``accuracy``,
-    ``iou`` (highest mean IoU of the maps with the validation boxes), ``located`` (share of maps with an IoU of 0.5 or more),
-    or ``last``.
-    patience: end the training early if a phase has not improved for this many epochs; 0 for never.
-    device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; auto uses a GPU if there is one. workers: processes that read the store.
-    resident: keep the training split on the device; None keeps it if it fits.
-    keep: where to cache features of frozen encoders (visual, audio), which are the same in every epoch: in ``memory``,
-    in files next to the ``store``, ``auto`` (in memory, or next to the store if they do not fit) or ``never``. They
-    are only cached if the view is not random in training, or if `versions` is set.
-    versions: draw this many random views of each frame and sound once, and cache their features; a batch uses one of them.
-    keep_states: number of states of the last epochs to keep; if the newest is damaged, training resumes from the next one.
-    val_transform: the view of validation frames; ``train`` augments them, as the released DSOL code does by accident.
-    fused: PyTorch's fused optimizer, which is faster and rounds differently in the last bits.
-    zero_grad_none: False keeps zero gradients, so that unused parameters still move by momentum and decay, as in
-    PyTorch before 2.0.
-    """
-
-    __pydantic_config__ = {"extra": "forbid"}
-
-    epochs: NonNegativeInt = 15
-    batch_size: PositiveInt = 32
-    lr: NonNegativeFloat = 1e-4
-    weight_decay: NonNegativeFloat = 1e-4
-    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
-    schedule: Literal["constant", "cosine", "restarts"] = "constant"
-    restart: PositiveInt = 10
-    milestones: tuple[int, ...] = ()
-    gamma: float = 0.1
-    warmup: NonNegativeInt = 0
-    warmup_rate: float | None = None
-    precision: Literal["fp32", "bf16", "fp16", "auto"] = "fp32"
-    accumulate: PositiveInt = 1
-    clip_grad: PositiveFloat | None = None
-    ema: Annotated[float, Field(gt=0, lt=1)] | None = None
-    select: Literal["loss", "accuracy", "iou", "located", "last"] = "last"
-    patience: NonNegativeInt = 0
-    device: str = "auto"
-    workers: NonNegativeInt = 4
-    resident: bool | None = None
-    fused: bool = False
-    zero_grad_none: bool = True
-    keep: Literal["auto", "memory", "store", "never"] = "auto"
-    versions: NonNegativeInt = 0
-    keep_states: PositiveInt = 2
-    val_transform: Literal["test", "train"] = "test"
-
-    def make_optimizer(
-        self, parameters: Iterable[nn.Parameter] | Iterable[dict[str, Any]], lr: float | None = None
-    ) -> torch.optim.Optimizer:
-        """parameters: or torch's groups of them, each with settings of its own."""
-        groups: Any = list(parameters)
-        lr = self.lr if lr is None else lr
-        settings: dict[str, Any] = {"lr": lr, "weight_decay": self.weight_decay, "fused": self.fused or None}
-        if self.optimizer == "sgd":
-            return torch.optim.SGD(groups, momentum=0.9, **settings)
-        kind = torch.optim.AdamW if self.optimizer == "adamw" else torch.optim.Adam
-        return kind(groups, **settings)
 
 
 class Collect(Protocol):
@@ -154,6 +77,9 @@ class Localizer(nn.Module):
     one per class. `frame2`, `sound2`: further views of the same frame and sound in training. `motion`: a view of the
     optical flow from each frame to the next one of its clip, cropped like the frame. `maps_differ`: clips have different
     numbers of maps; those that a clip lacks are NaN.
+    `gathers`: `loss` contrasts clips of a batch with one another, and passes what it compares through `gathered`, so that
+    ``train.gather``, which sets `gather`, can show it those of all processes. `same_parts`: an objective reaches the same
+    parameters in every batch.
     """
 
     frame: Any
@@ -161,6 +87,9 @@ class Localizer(nn.Module):
     frame2: Any = None
     sound2: Any = None
     motion: Any = None
+    gathers: bool = False
+    gather: bool = False
+    same_parts: bool = True
     maps_differ: bool = False
     needs: Needs = Needs()
     looks: str = "without sound"
@@ -183,6 +112,21 @@ class Localizer(nn.Module):
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Named terms, already weighted; their sum is minimised."""
         raise TypeError(f"{type(self).__name__} defines no loss")
+
+    def gathered(self, rows: Tensor, clips: int | None = None) -> Tensor:
+        """Rows (B, ...) of this process's batch, with ``train.gather`` while training those of all processes, (N B, ...).
+
+        clips: B, where further rows follow those of the clips; these then come after the clips' of all processes.
+        """
+        if not (self.gather and self.training):
+            return rows
+        if clips is None or clips == len(rows):
+            return processes.gathered(rows)
+        return torch.cat([processes.gathered(rows[:clips]), processes.gathered(rows[clips:])])
+
+    def own_rows(self, rows: Tensor) -> Tensor:
+        """Of rows that were `gathered`, those of this process's batch."""
+        return processes.own_rows(rows) if self.gather and self.training else rows
 
     def locate(self, batch: Batch) -> Tensor:
         """Heat maps (B, K, h, w): K = 1, or one per class or cluster; higher is louder."""

@@ -37,6 +37,8 @@ class EzVsl(Localizer):
     has none.
     """
 
+    gathers = True
+
     def __init__(
         self,
         frame: FrameView = FrameView(size=224, resize=246, brightness=0.0, colour=0.0, interpolation="bicubic"),
@@ -86,8 +88,8 @@ class EzVsl(Localizer):
 
         Sounds of nothing have no frame, so only the frames meet them.
         """
-        heard = self.hear(replace(batch, sound=batch.sounds))
-        scores = pool_map(pairwise_maps(self.see(batch), heard), self.pool) / self.tau
+        heard = self.gathered(self.hear(replace(batch, sound=batch.sounds)), len(batch))
+        scores = pool_map(pairwise_maps(self.gathered(self.see(batch)), heard), self.pool) / self.tau
         own = torch.arange(len(scores), device=scores.device)
         return {"frames": F.cross_entropy(scores, own), "sounds": F.cross_entropy(scores[:, : len(own)].T, own)}
 

@@ -40,6 +40,7 @@ class Fnac(Localizer):
     """
 
     weights_from = ("train", "warmup")
+    gathers = True
 
     def __init__(
         self,
@@ -107,11 +108,12 @@ class Fnac(Localizer):
 
     def contrast(self, batch: Batch) -> dict[str, Tensor]:
         """EZ-VSL's: each frame's best place should fit its own sound best of the batch, and each sound its own frame."""
-        return self._contrast(pairwise_maps(self.see(batch), self.hear(batch)) / self.tau)
+        frames, sounds = self.gathered(self.see(batch)), self.gathered(self.hear(batch))
+        return self._contrast(pairwise_maps(frames, sounds) / self.tau)
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """The contrast, and what each row of its probabilities should resemble: which sounds, and which frames, are alike."""
-        frames, sounds = self.see(batch), self.hear(batch)
+        frames, sounds = self.gathered(self.see(batch)), self.gathered(self.hear(batch))
         maps = pairwise_maps(frames, sounds) / self.tau  # (B, B, h, w), frame by sound
         means = frames.mean((2, 3))  # not normalised again, so frames whose places differ have small similarities
         fronts = self.fronts(frames, maps.diagonal().movedim(-1, 0))

@@ -37,6 +37,8 @@ class HardWay(Localizer):
     none.
     """
 
+    gathers = True
+
     def __init__(
         self,
         frame: FrameView = FrameView(size=224, resize=246, brightness=0.0, colour=0.0, interpolation="bicubic"),
@@ -89,8 +91,8 @@ class HardWay(Localizer):
         return F.normalize(self.see(batch).mean((2, 3)), dim=1), self.hear(batch)
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
-        heard = self.hear(replace(batch, sound=batch.sounds))
-        logits = self.logits(pairwise_maps(self.see(batch), heard))
+        heard = self.gathered(self.hear(replace(batch, sound=batch.sounds)), len(batch))
+        logits = self.logits(pairwise_maps(self.gathered(self.see(batch)), heard))
         return {"contrast": F.cross_entropy(logits, torch.zeros(len(logits), dtype=torch.long, device=logits.device))}
 
     def logits(self, similarity: Tensor) -> Tensor:

@@ -73,6 +73,8 @@ class Slavc(Localizer):
     audio-visual map plus 1 - alpha times the object map, each scaled by a fixed range, and scaled back to that of cosine / tau.
     """
 
+    gathers = True
+
     def __init__(
         self,
         frame: FrameView = FrameView(size=224, resize=246, brightness=0.0, colour=0.0, interpolation="bicubic"),
@@ -113,12 +115,12 @@ class Slavc(Localizer):
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Each online side should fit the copy's other side of its own clip best of the batch."""
-        frames, sounds = self._seen_and_heard(self.online, batch)
+        frames, sounds = (self._gathered(pair) for pair in self._seen_and_heard(self.online, batch))
         if self.training:
             self._follow()
         with torch.no_grad():
-            slow_frames, slow_sounds = self._seen_and_heard(self.slow, batch)
-        own = torch.arange(len(batch), device=frames[0].device)
+            slow_frames, slow_sounds = (self._gathered(pair) for pair in self._seen_and_heard(self.slow, batch))
+        own = torch.arange(len(frames[0]), device=frames[0].device)
         to_sounds = self.scores(frames, slow_sounds)
         if self.over == "sounds":  # the release picks among sounds both times
             from_sounds = self.scores(slow_frames, sounds)
@@ -161,6 +163,9 @@ class Slavc(Localizer):
 
     def _seen_and_heard(self, streams: Streams, batch: Batch) -> tuple[Pair, Pair]:
         return streams.see(batch.frame, self.frame_dropout), streams.hear(batch.sound, self.sound_dropout)
+
+    def _gathered(self, pair: Pair) -> Pair:
+        return self.gathered(pair[0]), self.gathered(pair[1])
 
     def _follow(self) -> None:
         """One step of the copy towards the weights that the last optimizer step left; frozen encoders are equal anyway."""

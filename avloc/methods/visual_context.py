@@ -11,6 +11,7 @@ from pydantic import PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from avloc import processes
 from avloc.data.loader import Batch
 from avloc.data.views import FrameView, LogMel, LogStft, Waveform
 from avloc.errors import AvlocError
@@ -45,6 +46,7 @@ class VisualContext(Localizer):
     """
 
     contrast: Tensor | None
+    gathers = True
 
     def __init__(
         self,
@@ -98,7 +100,8 @@ class VisualContext(Localizer):
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         features, heard = self.visual(batch.frame).float(), self.hear(batch)
-        similarity = self.scale * pairwise_maps(F.normalize(features, dim=1), heard)
+        seen = self.gathered(F.normalize(features, dim=1))
+        similarity = self.scale * pairwise_maps(seen, self.gathered(heard))
         scores = pool_map(similarity, self.pool)
         terms = {"localization": F.cross_entropy(scores, torch.arange(len(scores), device=scores.device))}
         if self.reason is None:
@@ -109,10 +112,11 @@ class VisualContext(Localizer):
         chosen = alike.topk(self.foreground, dim=1).indices
         if self.contrast is not None and self.training:
             unlike = (-alike).topk(self.background, dim=1).indices
-            self.contrast.lerp_(_shares(chosen, alike) - _shares(unlike, alike), MOMENTUM)
-        seen = torch.stack([maps[clip, rows].mean(0) for clip, rows in enumerate(chosen)])
-        own = similarity.diagonal().movedim(-1, 0)
-        terms["divergence"] = self.div_weight * map_divergence(seen, own, self.divergence)
+            shares = _shares(chosen, alike) - _shares(unlike, alike)
+            self.contrast.lerp_(processes.mean(shares) if self.gather else shares, MOMENTUM)
+        front = torch.stack([maps[clip, rows].mean(0) for clip, rows in enumerate(chosen)])
+        own = self.own_rows(similarity.diagonal().movedim(-1, 0))
+        terms["divergence"] = self.div_weight * map_divergence(front, own, self.divergence)
         return terms
 
     def frame_encoder(self) -> nn.Module | None:

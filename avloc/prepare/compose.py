@@ -99,7 +99,7 @@ def prepare_compose(
     parts = [part for part in shares if any(part == asked for asked, _ in counts)]
     refuse_few(found.pools, found.classes, parts, min)
     looks = Looks(found.roots, rate)
-    looks.bad |= {file: ("", MediaError(file, "in two classes")) for file in found.twice}
+    looks.bad |= {file: ("", MediaError(file, why)) for file, why in found.left_out.items()}
     listing = list_scenes(
         counts, found.pools, frame, looks, seed, min, tuple(count) != COUNTS, found.photographs, work.get("progress")
     )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from avloc.options import POSITIONAL, verb
+from avloc.options import POSITIONAL, FollowLinks, verb
 
 if TYPE_CHECKING:
     from avloc.annotations import Benchmark
@@ -45,6 +45,7 @@ def benchmarks(
     name: Annotated[str | None, "show only this benchmark, in full", POSITIONAL] = None,
     annotations: Annotated[Path | None, "a folder: report for each benchmark whether it contains the files"] = None,
     convert: Annotated[Path | None, "convert masks that come as one file each into this single .npz file"] = None,
+    follow_links: FollowLinks = False,
 ) -> list[Listed]:
     """List the test sets that can be scored, and the files that each needs.
 

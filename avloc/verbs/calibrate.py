@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+from avloc import processes
 from avloc.engine.calibration import Calibration
 from avloc.options import Ask, Config, RunFolder, Set, verb
 from avloc.progress import Progress, untold
@@ -40,7 +41,8 @@ def calibrate(
     Each validation clip is evaluated with its own sound, with silence, with noise as loud as its sound, and with the
     sound of another video, of another class if the clips have classes. The score of the heat map that best separates its
     own sound from these, by AUROC, is chosen, with Youden's threshold. RUN/calibration.json stores both with
-    their AUROC and error rates; `avloc predict` and `avloc evaluate` use them. Training is not affected.
+    their AUROC and error rates; `avloc predict` and `avloc evaluate` use them. Training is not affected. With
+    torchrun the processes share the clips; the result is the same.
     """
     from avloc.data.loader import Loader
     from avloc.engine.calibrating import (
@@ -52,11 +54,13 @@ def calibrate(
         threshold_of,
     )
     from avloc.engine.experiment import device_of, keep_config, open_run
+    from avloc.engine.inference import ready
     from avloc.engine.stages import last_trained, load_stage, weights_of
     from avloc.engine.stores import open_data, open_named
     from avloc.errors import AvlocError, DataError
 
     experiment, where = open_run(config, run, set)
+    processes.join()
     number = last_trained(experiment, where) if stage is None else stage
     settings = experiment.stage(number)
     data = settings.data
@@ -70,7 +74,7 @@ def calibrate(
     if test == split:
         raise AvlocError(f"--test {test} is also the split to choose on; name another one without its videos")
     device = device_of(settings.train.device)
-    localizer = load_stage(experiment, where, number).to(device)
+    localizer = ready(load_stage(experiment, where, number), experiment.inference, device)
     tell = progress or untold
 
     def opened(name: str) -> Any:
@@ -101,7 +105,9 @@ def calibrate(
         weights=weights_of(experiment, where, number, localizer), seed=experiment.seed, data=about, test=tested,
         **rates_of(found, score, threshold),
     )  # fmt: skip
-    with where.claimed("is training or calibrating in this run"):
-        keep_config(experiment, where)
-        calibration.save(where)
+    if processes.is_first():
+        with where.claimed("is training or calibrating in this run"):
+            keep_config(experiment, where)
+            calibration.save(where)
+    processes.leave()
     return Calibrated(where.path, where.calibration, calibration)

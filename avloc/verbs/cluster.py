@@ -72,6 +72,7 @@ def _cluster(
 
     from avloc.clustering import Clusters, by_dictionary, cluster_objects, normalised_mutual_information, purity
     from avloc.data.loader import Loader
+    from avloc.data.workers import Workers
     from avloc.engine.checkpoints import load_weights
     from avloc.engine.collect import Collector
     from avloc.engine.experiment import device_of, keep_config
@@ -112,10 +113,11 @@ def _cluster(
     else:
         device = device_of(stage.train.device)
         localizer.to(device)
+        workers = Workers(stage.train.workers, stage.data.read_ahead)
         kept = None
         if stage.train.keep == "store":  # the training has left the features of its frozen encoders there
             kept = keep_features(localizer, store, stage.train, experiment.seed, augmented=False)
-        loader = Loader(store, localizer, device, stage.train.workers, stage.train.resident, kept=kept)
+        loader = Loader(store, localizer, device, workers, stage.train.resident, kept=kept)
         rows = Collector(localizer, {"train": loader}, stage.train.batch_size, experiment.seed, augment=False)(
             localizer.object_features
         )

@@ -143,6 +143,7 @@ def _evaluate_set(
     from avloc.engine.class_maps import class_table, refuse_other_classes, table_of_names
     from avloc.engine.comparing import selected
     from avloc.engine.experiment import device_of
+    from avloc.engine.inference import ready, told
     from avloc.engine.kept_maps import keep_maps
     from avloc.engine.object_maps import maps_of_objects
     from avloc.engine.other_sounds import maps_of_other_sounds
@@ -164,7 +165,7 @@ def _evaluate_set(
     stage = experiment.stage(number)
     device = device_of(stage.train.device)
     open_test(experiment, name)  # before weights are fetched for it
-    localizer = load_stage(experiment, run, number).to(device)
+    localizer = ready(load_stage(experiment, run, number), experiment.inference, device)
     see_and_hear(localizer, test, name)
     if test.maps == "class":
         localizer = maps_of_objects(experiment, run, number, localizer, test.temperature).to(device)
@@ -211,6 +212,8 @@ def _evaluate_set(
         store=store.fingerprint,
         predictions=fingerprint_of_maps(frames.truth.ids, every["model"]),
     )
+    if inference := told(experiment.inference):
+        result.made_with["inference"] = inference
     run.refuse_moved()
     add_to_stored(file, found.to_json())  # with all of its metrics, whichever of them are asked for now
     result.metrics = kept_metrics

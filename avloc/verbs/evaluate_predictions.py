@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from avloc.options import Ask, Metrics, Negatives, Resamples, verb
+from avloc.options import Ask, FollowLinks, Metrics, Negatives, Resamples, verb
 
 if TYPE_CHECKING:
     from avloc.annotations import Truth
@@ -71,6 +71,7 @@ def evaluate_predictions(
     resamples: Resamples = 2000,
     seed: Annotated[int, "seed of the bootstrap", Ask(least=0)] = 0,
     strict: Annotated[bool, "make predictions or clips without a match an error; by default they are counted"] = False,
+    follow_links: FollowLinks = False,
 ) -> Scoring:
     """Score the heat maps in a file or folder by a published protocol, with intervals and baselines that ignore the sound.
 

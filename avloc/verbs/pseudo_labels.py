@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
+from avloc import processes
 from avloc.errors import DataError
 from avloc.options import StorePath, verb
 from avloc.progress import Progress, untold
@@ -59,14 +60,14 @@ def pseudo_labels(
     scores, these are used for both. Scores are in [0, 1], with a row for each clip; a .npz has ids (N,),
     classes (C,), and sound and frame (N, C) or one of them. With proposals and a classifier, each box is classified,
     and the probability of a class is the maximum over the frame and its boxes. Nothing is written if clips are
-    missing or scores are not in [0, 1].
+    missing or scores are not in [0, 1]. With torchrun the processes share the clips; the labels are the same.
 
     From Python: the clusters of a run are named by its matching.json if that is one-to-one; only names and order
     come from the true classes. Mappings are as ``cluster_a.npy`` and ``cluster_v3.npy``, see
     `avloc.data.categories`; ``logits`` is what the release seems to sum, also for `frame_scores`; proposals: see
     `avloc.data.proposals`.
     """
-    from avloc.data.labels import write_labels
+    from avloc.data.labels import labels_path, write_labels
     from avloc.data.proposals import read_proposals
     from avloc.data.store import Store
     from avloc.engine.labelling import Streams, of_streams, refuse_sources
@@ -78,6 +79,7 @@ def pseudo_labels(
         sound_mapping, frame_mapping, image_scores, device, batch_size, progress or untold,
     )  # fmt: skip
     refuse_sources(streams, tags, run, proposals is not None)
+    processes.join()
     part = Store.open(store).split(split)
     boxes = None if proposals is None else read_proposals(proposals, part)
     if tags:
@@ -90,7 +92,8 @@ def pseudo_labels(
         import numpy as np
 
         found = replace(found, proposals=boxes, proposal_classes=np.full(boxes.shape[:3], -1, np.int64))
-    file = write_labels(part, name, found)
+    file = write_labels(part, name, found) if processes.is_first() else labels_path(part, name)
+    processes.leave()
     heard, seen = (float((values > 0.5).sum(1).mean()) for values in (found.sound, found.frame))
     count = 0 if boxes is None else boxes.shape[2]
     return PseudoLabels(store, split, name, found.classes, len(part), heard, seen, count, file)

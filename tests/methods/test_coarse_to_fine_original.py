@@ -20,8 +20,8 @@ from avloc.methods.coarse_to_fine_original.losses import (
     strangers,
     tagged_pairs,
 )
+from avloc.methods.coarse_to_fine_original.moment import sure
 from avloc.methods.coarse_to_fine_original.network import MatchHead
-from avloc.methods.coarse_to_fine_original.taught import sure
 from avloc.nn.encoders import Backbone
 from avloc.nn.mobile_crnn import MobileCrnn
 from tests.methods import plain_coarse_to_fine as plain
@@ -607,7 +607,7 @@ def priors(tmp_path):
     """A tagger of 6 classes and a classifier of 5, for three categories."""
     import numpy as np
 
-    from avloc.methods.coarse_to_fine_original.taught import Priors
+    from avloc.methods.coarse_to_fine_original.moment import Priors
     from avloc.nn.classifier import Classifier
 
     torch.manual_seed(0)

@@ -10,6 +10,7 @@ from PIL import Image
 
 from avloc.data.store import Store
 from avloc.errors import DataError
+from avloc.prepare.parts.linked_out import LINKED_OUT
 from tests.prepare.composing import (
     CLASSES,
     RATE,
@@ -272,6 +273,16 @@ def test_a_name_that_is_not_utf_8_is_passed_over_and_named_and_a_link_that_leads
     (world["pictures"] / "bell" / "back").symlink_to(world["pictures"])
     assert composed(world, tmp_path / "store", count=["train:whole=20"]).failed == 0
     assert "1 names are not UTF-8, rename them: bell/caf" in caplog.text
+
+
+def test_a_picture_that_is_a_link_out_of_the_folder_is_counted_and_named(world, tmp_path):
+    picture = world["pictures"] / "bell" / "bell_00.png"
+    picture.rename(tmp_path / "private.png")
+    picture.symlink_to(tmp_path / "private.png")
+    found = composed(world, tmp_path / "store", count=["train:whole=20"])
+    assert found.reasons == {LINKED_OUT: 1}
+    assert "private" not in (tmp_path / "store" / "manifest.jsonl").read_text()
+    assert composed(world, tmp_path / "other", count=["train:whole=20"], follow_links=True).failed == 0
 
 
 def test_a_mosaic_of_too_few_classes_is_refused(world, tmp_path):

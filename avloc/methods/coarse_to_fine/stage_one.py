@@ -101,6 +101,7 @@ class StageOne(Localizer):
         return [Phase("coarse", self.loss, [train.make_optimizer(self.parameters())], train.epochs)]
 
     weights_from = ("coarse",)
+    gathers = True
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         return self.coarse(batch, self.streams.see(batch.frame), self.streams.hear(batch.sound))
@@ -123,9 +124,10 @@ class StageOne(Localizer):
         where every clip is of another video. A batch of one has its own frame alone (published: NaN).
         """
         assert batch.video is not None
-        logits = self.streams.correspondence(seen.features.mean((2, 3)).float(), heard.features.mean((2, 3)).float())
+        frames, sounds = (self.gathered(part.features.mean((2, 3)).float()) for part in (seen, heard))
+        logits = self.streams.correspondence(frames, sounds)
         own = -logits.diagonal().movedim(-1, 0).log_softmax(1)[:, 1].mean()
-        _, foreign = own_and_foreign(batch.video)
+        _, foreign = own_and_foreign(self.gathered(batch.video))
         if not foreign.any():
             return own
         return 0.5 * own - 0.5 * logits[foreign].log_softmax(1)[:, 0].mean()

@@ -36,6 +36,7 @@ class StageTwo(Localizer):
     looks = "CAM"
     uses_clusters = False
     weights_from = ("fine",)
+    gathers = True
 
     def __init__(
         self,
@@ -95,10 +96,12 @@ class StageTwo(Localizer):
         _, frame = self.coarse.targets(batch)
         likeliest = heard.logits.argmax(1)
         sources = disentangled(heard, self.project_a)[torch.arange(len(batch), device=likeliest.device), likeliest]
-        scores = pool_map(pairwise_maps(self.embedded(seen.features), sources), self.place_pool)
+        places, sources = self.gathered(self.embedded(seen.features)), self.gathered(sources)
+        scores = pool_map(pairwise_maps(places, sources), self.place_pool)
         logits = self.agreement(scores.unsqueeze(2)).squeeze(2)  # frame by sound
-        own, foreign = own_and_foreign(batch.video)
-        return balanced_correspondence(logits, own, foreign & (frame[:, likeliest] < self.confidence))
+        own, foreign = own_and_foreign(self.gathered(batch.video))
+        shown = self.gathered(frame)[:, self.gathered(likeliest)]
+        return balanced_correspondence(logits, own, foreign & (shown < self.confidence))
 
     def embedded(self, features: Tensor) -> Tensor:
         """Unit vectors of the places: (B, D, h, w) to (B, dim, h, w)."""
@@ -110,9 +113,12 @@ class StageTwo(Localizer):
 
         Only pairs of confident categories count. The published sums have 1e-10 a pair in their denominators.
         """
-        v, a = disentangled(seen, self.project_v).flatten(0, 1), disentangled(heard, self.project_a).flatten(0, 1)
+        v = self.gathered(disentangled(seen, self.project_v)).flatten(0, 1)
+        a = self.gathered(disentangled(heard, self.project_a)).flatten(0, 1)
         with torch.no_grad():
-            sure_a, sure_v = ((part.logits.sigmoid() > self.confidence).flatten() for part in (heard, seen))
+            sure_a, sure_v = (
+                (self.gathered(part.logits).sigmoid() > self.confidence).flatten() for part in (heard, seen)
+            )
             counted = (sure_a[:, None] & sure_v[None, :]).float()
         own = torch.eye(len(a), device=a.device)
         squared = (2 - 2 * a @ v.T).clamp(min=1e-12)  # rounding may leave it negative, its root then is no number

@@ -81,6 +81,7 @@ class StageOne(Localizer):
         self.clusters, self.frame, self.sound = clusters, frame, sound
         self.streams = TwoStreams(clusters, visual, audio, dim, cosine, logit_scale, logit_bias, frame, sound)
         self.needs = Needs(negatives=pairs == "negative", waveform=bool(mixtures or mixed_pairs))
+        self.gathers = pairs == "all"
         self.pool, self.mask, self.dilate, self.mask_top, self.feature_area = pool, mask, dilate, mask_top, feature_area
         self.class_task, self.init_num, self.class_iter, self.class_lr = class_task, init_num, class_iter, class_lr
         self.joint, self.mixtures, self.mixed_pairs = joint, mixtures, mixed_pairs
@@ -138,9 +139,9 @@ class StageOne(Localizer):
             self.classification_loss,
             optimizers,
             self.class_iter,
-            before=self.recluster,
-            measure=self.class_accuracy,
-            rate=self.class_rate,
+            self.recluster,
+            self.class_accuracy,
+            self.class_rate,
         )
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
@@ -150,8 +151,10 @@ class StageOne(Localizer):
 
     def _all_pairs_loss(self, batch: Batch, sight: Sight, hearing: Hearing) -> dict[str, Tensor]:
         assert batch.video is not None
-        scores = self._scores(sight, hearing)
-        return {"localization": balanced_correspondence(scores, *own_and_foreign(batch.video))}
+        sight = sight._replace(embedding=self.gathered(sight.embedding))
+        hearing = hearing._replace(embedding=self.gathered(hearing.embedding))
+        pairs = own_and_foreign(self.gathered(batch.video))
+        return {"localization": balanced_correspondence(self._scores(sight, hearing), *pairs)}
 
     def matching_accuracy(self, batch: Batch) -> dict[str, Tensor]:
         """Share of pairs told apart; with all pairs, of clips whose own frame fits their sound best."""

@@ -38,6 +38,8 @@ class NoPrior(Localizer):
     number differs from clip to clip.
     """
 
+    gathers = True
+
     def __init__(
         self,
         frame: FrameView = FrameView(size=224, resize=246, augment=False, interpolation="bicubic"),
@@ -104,7 +106,7 @@ class NoPrior(Localizer):
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Hard Way's contrast, and objects that resemble themselves and neither other objects nor the background."""
         batch = self.mixed(batch)
-        seen, heard = self.see(batch), self.hear(batch)
+        seen, heard = self.gathered(self.see(batch)), self.gathered(self.hear(batch))
         logits = hard_way_logits(
             pairwise_maps(seen, heard), self.positive, self.negative, self.sharpness, self.temperature, "published"
         )

@@ -82,6 +82,7 @@ class Sspl(Localizer):
         self.frame, self.sound = frame, sound
         self.pcm_lr, self.head_lr = pcm_lr, head_lr
         self.warm_up, self.warm_up_pcm, self.warm_up_lr, self.pool = warm_up, warm_up_pcm, warm_up_lr, warm_up_pool
+        self.gathers = warm_up > 0  # the other phases contrast no clips with one another
         self.pretrained = visual.weights is not None and audio.weights is not None
         self.visual, self.audio = visual.build(3, frame), audio.build(1, sound)
         channels = self.visual.channels
@@ -194,7 +195,8 @@ class Sspl(Localizer):
     def all_pairs_loss(self, batch: Batch) -> dict[str, Tensor]:
         """Each sound belongs to its own frame and to none of another video."""
         assert batch.video is not None
-        return {"correspondence": balanced_correspondence(self._scores(batch), *own_and_foreign(batch.video))}
+        pairs = own_and_foreign(self.gathered(batch.video))
+        return {"correspondence": balanced_correspondence(self._scores(batch), *pairs)}
 
     def matching_accuracy(self, batch: Batch) -> dict[str, Tensor]:
         """Share of the clips whose own frame fits their sound best."""
@@ -202,7 +204,8 @@ class Sspl(Localizer):
 
     def _scores(self, batch: Batch) -> Tensor:
         """Logits (B, B) that a frame (row), without predictive coding, shows the source of a sound (column)."""
-        seen, query = F.normalize(self.visual(batch.frame), dim=1), F.normalize(self.hear(batch.sound).query, dim=1)
+        seen = self.gathered(F.normalize(self.visual(batch.frame), dim=1))
+        query = self.gathered(F.normalize(self.hear(batch.sound).query, dim=1))
         return self.agreement(pool_map(pairwise_maps(seen, query), self.pool).unsqueeze(2)).squeeze(2)
 
     def two_sounds_loss(self, batch: Batch) -> dict[str, Tensor]:

@@ -14,6 +14,7 @@ from avloc.errors import DataError
 from avloc.files import replacing
 from avloc.plain_arrays import plain_array
 from avloc.plain_hdf5 import open_hdf5, values
+from avloc.sealed_hdf5 import refuse_harmful
 
 logger = logging.getLogger(__name__)
 
@@ -76,6 +77,7 @@ def _keep_proposals(path: Path, kept: Path, part: Store, rows: list[tuple[int, i
         logger.info("%s: missing, so there are no proposals", path)
         return
     try:
+        refuse_harmful(path)
         with open_hdf5(path) as file:
             boxes = values(file, "roi")
         boxes = boxes if boxes.ndim == 4 else boxes[:, None]

@@ -52,6 +52,19 @@ class TarReader:
         """(n, S), mono."""
         return self._each(clips, (self.moments.samples,), np.int16, lambda n, clip: self._sound(clip))
 
+    def fetch_frame(self, clip: int, pick: int) -> None:
+        place = self.places[clip, pick]
+        self._bytes(clip, self.places[clip, -2] if place[0] < 0 else place)
+
+    def fetch_sound(self, clip: int) -> None:
+        film, sound = self.places[clip, -2:]
+        self._bytes(clip, film if sound[0] < 0 else sound)
+
+    def for_thread(self, threads: int) -> "TarReader":
+        reader = TarReader(self.root, self.files, self.shard, self.places, self.moments)
+        reader._room = most_open(MOST_SHARDS) // threads
+        return reader
+
     def _each(
         self, clips: Indices, shape: tuple[int, ...], kind: Any, read: Callable[[int, int], NDArray]
     ) -> NDArray[Any]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, TypedDict
 
 from avloc.errors import DataError
-from avloc.options import Ask
+from avloc.options import Ask, FollowLinks
 from avloc.processes import processors
 from avloc.progress import Progress
 
@@ -26,6 +26,7 @@ class Scale(TypedDict, total=False):
     strict: Annotated[
         bool, "make it an error if names in lists, labels or boxes have no match, or several", Ask(default=False)
     ]
+    follow_links: FollowLinks
     progress: Progress | None
 
 
@@ -34,8 +35,8 @@ class Work:
     """jobs: processes, one for each processor where None; 0 works in this process, where nothing ends a decoder that hangs
     or saves the run from one that crashes. shard: "2/8" prepares the second of eight parts, to be merged. timeout: seconds
     that a decoder may take for the next clip. dask: address of a scheduler whose workers do the work; `jobs` is not used
-    then. strict: names that meet files must all have a partner, and one only. progress: called with items done, items in
-    all, and a word on those that failed.
+    then. strict: names that meet files must all have a partner, and one only. follow_links: links may lead out of
+    the source. progress: called with items done, items in all, and a word on those that failed.
     """
 
     jobs: int | None = None
@@ -43,6 +44,7 @@ class Work:
     timeout: float = TIMEOUT
     dask: str | None = None
     strict: bool = False
+    follow_links: bool = False
     progress: Progress | None = None
 
     def __post_init__(self) -> None:
