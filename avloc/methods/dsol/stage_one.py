@@ -134,15 +134,9 @@ class StageOne(Localizer):
         optimizers = [body]
         if not self.frozen_heads:
             optimizers.append(train.make_optimizer(self.streams.heads(), self.class_lr))
-        return Phase(
-            "classify",
-            self.classification_loss,
-            optimizers,
-            self.class_iter,
-            self.recluster,
-            self.class_accuracy,
-            self.class_rate,
-        )
+        phase = Phase("classify", self.classification_loss, optimizers, self.class_iter, before=self.recluster)
+        phase.measure, phase.rate = self.class_accuracy, self.class_rate
+        return phase
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         if not self.needs.negatives:
