@@ -188,13 +188,13 @@ def _evaluate_set(
     heard = heard_by_calibration(experiment, run, localizer, number, loader, frames, every)
     if not processes.is_first():
         return None
-    keep_maps(experiment, run, localizer, name, frames.truth.ids, every, others, shown)
+    stored = keep_maps(experiment, run, localizer, name, frames.truth.ids, every, others, shown)
     scored = {
         variant: score_set(protocol, maps, frames, table, resamples, experiment.seed) for variant, maps in every.items()
     }
     result = scored.pop("model")
-    if others:
-        with_other_sounds([result], every["model"], frames.truth, {"negative_maps": others, "seed": experiment.seed})
+    if others:  # beside kinds that were evaluated earlier: the thresholds are those of all kinds together
+        with_other_sounds([result], every["model"], frames.truth, {"negative_maps": stored, "seed": experiment.seed})
     wanted = None if metric is None else [name for name in metric if name != RETRIEVAL]
     result.extra |= {} if found_again is None else {RETRIEVAL: found_again}
     # refuses what the protocol does not report

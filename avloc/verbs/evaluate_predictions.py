@@ -82,7 +82,7 @@ def evaluate_predictions(
     from avloc.predictions import read_predictions
     from avloc.scoring.of_predictions import maps_of, refuse_without_sounds, score_predictions
     from avloc.scoring.score_maps import protocols_for
-    from avloc.scoring.stored import fingerprint_of_maps, store
+    from avloc.scoring.stored import fingerprint_of_maps, store, stored_kinds
 
     if (truth is None) == (benchmark is None or annotations is None):
         raise ConfigError("give --benchmark NAME with --annotations PATH, or --truth FILE (one of the two)")
@@ -104,7 +104,12 @@ def evaluate_predictions(
         raise ConfigError(f"--metric {','.join(metric or ())}: no protocol can report it")
     if val_ids is not None:
         chosen, real = _tuned(chosen, given, real, val_ids)
-    results, left_out = score_predictions(chosen, given, real, negatives or (), resamples, seed)
+    made = made_with("cpu", predictions=fingerprint_of_maps(given.ids, maps_of(given)))
+    kinds = list(negatives or ())
+    if kinds:
+        before = stored_kinds(out, made["fingerprints"]["predictions"])
+        kinds += [kind for kind in before if kind in given.negative_maps and kind not in kinds]
+    results, left_out = score_predictions(chosen, given, real, kinds, resamples, seed)
     if not results:
         raise DataError(next(iter(left_out.values())))
     left_out = unable | left_out
@@ -115,7 +120,6 @@ def evaluate_predictions(
         for result in results.values():
             result.counts["not_requested"] = unknown
             result.warnings.append(f"{unknown} predictions are for ids that were not asked for; they are left out")
-    made = made_with("cpu", predictions=fingerprint_of_maps(given.ids, maps_of(given)))
     for result in results.values():
         result.made_with = made
     found = Scoring(predictions, results, left_out if protocol == "all" else {})

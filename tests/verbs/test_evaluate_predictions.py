@@ -338,6 +338,19 @@ def test_other_sounds_come_with_a_file_and_stand_beside_any_protocol(vggss):
         evaluate_predictions(vggss / "p.npz", "vggss", vggss, negatives=["silence"])
 
 
+def test_a_second_kind_of_other_sound_is_added_to_the_first(vggss):
+    maps = np.random.default_rng(0).random((len(CLIPS), 14, 14))
+    write_predictions(vggss / "p.h5", CLIPS, maps, negative_maps={"silence": maps * 0.5, "noise": maps * 0.8})
+    how = {"benchmark": "vggss", "annotations": vggss, "resamples": 0}
+    for kind in ("silence", "noise"):
+        evaluate_predictions(vggss / "p.h5", **how, negatives=[kind], out=vggss / "r.json")
+    evaluate_predictions(vggss / "p.h5", **how, metric=["auc"], out=vggss / "r.json")
+    both = evaluate_predictions(vggss / "p.h5", **how, negatives=["noise", "silence"]).results["ez-vsl"]
+    stored = json.loads((vggss / "r.json").read_text())["negatives"]
+    assert stored["rules"]["max"]["threshold"] == both.extra["negatives"]["rules"]["max"]["threshold"]
+    assert set(stored["kinds"]) == {"silence", "noise"}
+
+
 def test_boxes_are_drawn_with_both_corners_for_the_rule_of_language_models(vggss):
     """Half of a frame of 224 pixels is columns 0 to 112 there, 113 of them."""
     rows = [{"file_id": clip, "bbox_norm_224": [0, 0, 111 / 224, 223 / 224]} for clip in CLIPS]
