@@ -60,9 +60,11 @@ LogTo = Annotated[
     Sequence[Literal["tensorboard", "wandb"]],
     "also log every epoch to tensorboard (RUN/stageN/tensorboard) or, offline, to wandb (RUN/stageN/wandb); may be repeated",
 ]
+#: this name asks for no metric of a protocol, but for a search among the vectors of the clips
+RETRIEVAL = "retrieval"
 Metrics = Annotated[
     Sequence[str] | None,
-    "metrics to report, such as ciou,auc,locacc; a bare ciou includes ciou@0.3 and the like; of a run also retrieval",
+    "metrics to report, such as ciou,auc,locacc; a bare ciou includes ciou@0.3 and the like; also retrieval",
     Ask(commas=True),
 ]
 Resamples = Annotated[int, "bootstrap resamples for the intervals; 0 for none", Ask(least=0)]

@@ -4,7 +4,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
-_PARTS = 128
+_STEPS = 2**16
+_SHORT = 2**13
 
 
 def average_precision(truth: ArrayLike, score: ArrayLike) -> float:
@@ -53,21 +54,19 @@ def average_precisions(truth: NDArray[np.bool_], score: NDArray) -> Floats:
 
 
 def _sorted(keys: NDArray[np.int32], row: NDArray[np.float32]) -> NDArray[np.int32]:
-    """The sorted keys, which rise with the values of the row: parted by value first, then each part sorted.
+    """The sorted keys, which rise with the values of the row.
 
-    numpy sorts short arrays in registers: all parts together take a third less time than the whole.
+    First by 65,536 steps of the value, which numpy sorts digit by digit; the stable sort of what is almost in order then
+    takes little more time than looking at it. Both together take less than half of the time of sorting the keys.
     """
     low = row.min()
-    scale = np.float32(_PARTS - 1) / np.maximum(row.max() - low, np.float32(1e-30))
-    if len(keys) < 64 * _PARTS or not scale > 0:
+    scale = np.float32(_STEPS - 1) / np.maximum(row.max() - low, np.float32(1e-30))
+    if len(keys) < _SHORT or not scale > 0:
         return np.sort(keys)
-    part = row - low
-    part *= scale
-    numbers = part.astype(np.uint8)
-    found, begin = keys.take(numbers.argsort(kind="stable")), 0
-    for amount in np.bincount(numbers).tolist():
-        found[begin : begin + amount].sort()
-        begin += amount
+    step = row - low
+    step *= scale
+    found = keys.take(step.astype(np.uint16).argsort(kind="stable"))
+    found.sort(kind="stable")
     return found
 
 

@@ -1,5 +1,6 @@
 """Results of AVSBench's mIoU and F: frame by frame, then the mean over batches of frames as its test loader makes them."""
 
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,26 +27,8 @@ def frames_verdict(protocol: Protocol, task: Task, resamples: int, seed: int, ch
     count_odd_maps(protocol, odd_maps(task.given, kept[task.found[kept]]), kept, counts, warnings)
     drawn = DrawnTruth(truth, units_of(truth, "clip"))
     drawn.levels(protocol)
-
-    def one(chosen: Ints) -> tuple[list[float], list[Floats], Ints]:
-        found, curves, loud = [], [], []
-        marks = unpack(drawn.of(protocol, chosen).bits[:, 0], protocol.size)
-        for clip, marked in zip(chosen.tolist(), marks, strict=True):
-            values = probability(protocol, task, clip, marked)
-            found.append(mask_iou(values > np.float32(protocol.cut), marked))
-            if marked.any():
-                curves.append(f_curve(values, marked))
-                loud.append(clip)
-        return found, curves, np.array(loud, np.int64)
-
-    pieces = [kept[start : start + chunk] for start in range(0, len(kept), chunk)]
-    parts = list(map_pieces(one, iter(pieces)))
-    iou = np.array([value for found, _, _ in parts for value in found])
-    curve_of = {clip: curve for _, curves, loud in parts for clip, curve in zip(loud.tolist(), curves, strict=True)}
-    batches = [slice(start, start + protocol.batch) for start in range(0, len(kept), protocol.batch)]
-    miou = float(np.mean([iou[batch].mean() for batch in batches]))
-    best = [best_f([curve_of[clip] for clip in kept[batch].tolist() if clip in curve_of]) for batch in batches]
-    fscore = float(np.mean(best))
+    frames = _scored(protocol, task, drawn, kept, chunk)
+    iou, curve_of, batches = frames.iou, frames.curve_of, frames.batches
 
     inside = np.zeros(len(truth))
     inside[kept] = 1
@@ -58,19 +41,79 @@ def frames_verdict(protocol: Protocol, task: Task, resamples: int, seed: int, ch
     heard, f_top = np.zeros(len(truth)), np.zeros(len(truth))
     for clip, curve in curve_of.items():
         heard[clip], f_top[clip] = 1, curve[places[of_batch[clip]]]
-    ratios = {"miou": Ratio(miou, top, inside), "fscore": Ratio(fscore, f_top, heard)}
+    ratios = {"miou": Ratio(frames.mean_of(iou), top, inside), "fscore": Ratio(frames.fscore, f_top, heard)}
     metrics = with_intervals({k: v for k, v in ratios.items() if k in protocol.report}, truth.videos, resamples, seed)
     if truth.masks is None:
         warnings.append(
             "the truth is boxes; AVSBench's numbers are over pixel masks, so these are not comparable with them"
         )
     extra: dict[str, Any] = {"frames": {"batch": protocol.batch, "silent": silent}}
+    if task.given.negatives:
+        extra["frames_with_other_sounds"] = _with_other_sounds(protocol, task, drawn, kept, chunk)
     result = result_of(protocol, task, counts, metrics, warnings, extra)
     for clip, value in zip(kept.tolist(), iou.tolist(), strict=True):
         row: dict[str, Any] = {"id": truth.ids[clip], "video": truth.videos[clip], "ciou": value}
         result.per_clip.append(row if task.found[clip] else row | {"missing": True})
     result.baselines = {"all-ones": _all_ones(protocol, drawn, kept, batches)}
     return result
+
+
+@dataclass(frozen=True)
+class _Frames:
+    """Frames in the order of their batches: IoU (n,), the share of pixels that are on (n,), and the F curve of those that
+    are not silent, by clip."""
+
+    clips: Ints
+    iou: Floats
+    on: Floats
+    curve_of: dict[int, Floats]
+    batches: list[slice]
+
+    def mean_of(self, values: Floats) -> float:
+        return float(np.mean([values[batch].mean() for batch in self.batches]))
+
+    @property
+    def fscore(self) -> float:
+        curves = [[self.curve_of[c] for c in self.clips[one].tolist() if c in self.curve_of] for one in self.batches]
+        return float(np.mean([best_f(own) for own in curves]))
+
+
+def _scored(protocol: Protocol, task: Task, drawn: DrawnTruth, clips: Ints, chunk: int) -> _Frames:
+    def one(chosen: Ints) -> tuple[list[float], list[float], list[Floats], Ints]:
+        found, share, curves, loud = [], [], [], []
+        marks = unpack(drawn.of(protocol, chosen).bits[:, 0], protocol.size)
+        for clip, marked in zip(chosen.tolist(), marks, strict=True):
+            values = probability(protocol, task, clip, marked)
+            on = values > np.float32(protocol.cut)
+            found.append(mask_iou(on, marked))
+            share.append(float(np.count_nonzero(on) / (on.size + 1e-7)))
+            if marked.any():
+                curves.append(f_curve(values, marked))
+                loud.append(clip)
+        return found, share, curves, np.array(loud, np.int64)
+
+    pieces = [clips[start : start + chunk] for start in range(0, len(clips), chunk)]
+    parts = list(map_pieces(one, iter(pieces)))
+    iou, on = (np.array([value for part in parts for value in part[place]]) for place in (0, 1))
+    curve_of = {clip: curve for part in parts for clip, curve in zip(part[3].tolist(), part[2], strict=True)}
+    batches = [slice(start, start + protocol.batch) for start in range(0, len(clips), protocol.batch)]
+    return _Frames(clips, iou, on, curve_of, batches)
+
+
+def _with_other_sounds(
+    protocol: Protocol, task: Task, drawn: DrawnTruth, kept: Ints, chunk: int
+) -> dict[str, dict[str, float]]:
+    """Of each kind of other sound mIoU and F against the clips' own masks, and the share of pixels that are on: best all
+    low. Frames without such a map are left out. jiali-home/AVSBench-Robust@03e925d."""
+    found = {}
+    for kind, maps in task.given.negatives.items():
+        clips = kept[~np.isnan(maps[kept]).all(axis=(1, 2, 3))]
+        if len(clips):
+            own = replace(task, given=replace(task.given, maps=maps), found=np.ones(len(task.truth), bool))
+            frames = _scored(protocol, own, drawn, clips, chunk)
+            scores = {"miou": frames.mean_of(frames.iou), "fscore": frames.fscore, "fpr": frames.mean_of(frames.on)}
+            found[kind] = {"frames": len(clips), **scores}
+    return found
 
 
 def probability(protocol: Protocol, task: Task, clip: int, marked: NDArray[np.bool_]) -> NDArray[np.float32]:

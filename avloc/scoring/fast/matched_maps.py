@@ -20,7 +20,7 @@ from avloc.protocols.protocol import Protocol, canvas_size
 from avloc.protocols.resize import resize
 from avloc.protocols.units import Units
 from avloc.scoring.fast.bit_planes import Planes, count, pack
-from avloc.scoring.fast.measure import Given
+from avloc.scoring.fast.given import Given
 from avloc.scoring.fast.order_statistics import values_at
 from avloc.scoring.fast.resized_maps import Survey, map_pieces
 from avloc.scoring.fast.thresholds import cuts_of, rank_place

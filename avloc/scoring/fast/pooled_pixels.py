@@ -16,7 +16,7 @@ from avloc.metrics.precision import average_precision_of_histogram
 from avloc.protocols.protocol import Protocol, canvas_size
 from avloc.protocols.units import Units
 from avloc.scoring.fast.bit_planes import unpack
-from avloc.scoring.fast.measure import Given, unit_maps
+from avloc.scoring.fast.given import Given, unit_maps
 from avloc.scoring.fast.resized_maps import look_of, map_pieces
 from avloc.scoring.fast.truth_masks import DrawnTruth
 from avloc.scoring.summary import Ratio
