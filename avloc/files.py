@@ -101,6 +101,8 @@ def refused(path: Path, error: BaseException, otherwise: str) -> str:
     number = system_error(error)
     if number in (errno.ENOENT, errno.ENOTDIR):
         return f"{path}: no such file; {otherwise}"
+    if path.is_dir():
+        return f"{path}: is a folder; expected a file"
     if number is not None:
         return f"{path}: cannot be read ({os.strerror(number)}); nothing is known to be wrong with it{_remedy(number)}"
     return f"{path}: cannot be read as it was written ({why(error)}); {otherwise}"

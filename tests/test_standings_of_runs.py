@@ -5,6 +5,7 @@ import json
 import pytest
 
 import avloc
+from avloc.errors import AvlocError, DataError
 
 
 def write_run(folder, name, seed, value, method="dsol", lr=0.1):
@@ -39,6 +40,20 @@ def test_the_same_seed_twice_is_no_group(tmp_path):
     paths = [write_run(tmp_path, name, 0, 0.6) for name in ("a", "b")]
     shown = avloc.leaderboard(paths, published=False).text()
     assert "dsol (a)" in shown and "dsol (b)" in shown and "±" not in shown
+
+
+def test_a_run_stands_for_all_its_results(tmp_path):
+    path = write_run(tmp_path, "one", 0, 0.7)
+    by_run = avloc.leaderboard([tmp_path / "one"], published=False).text()
+    assert by_run == avloc.leaderboard([path], published=False).text()
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match=r"empty: no results/\*.json in this folder"):
+        avloc.leaderboard([tmp_path / "empty"])
+
+
+def test_a_folder_in_the_place_of_a_file_is_called_one(tmp_path):
+    with pytest.raises(AvlocError, match="is a folder; expected a file"):
+        avloc.compare(tmp_path, tmp_path)
 
 
 def test_latex_escapes_what_it_would_read_as_commands(tmp_path):

@@ -28,10 +28,8 @@ from avloc.errors import DataError
 
 
 class Senses(Protocol):
-    """The part of a Localizer that the loader needs: how it sees and hears, and what else it wants to.
-
-    Where it has them: `frame2` and `sound2`, other views of the same frame and sound for training, and `memory`, which holds
-    the lists of partners.
+    """The part of a Localizer that the loader needs: how it sees and hears, and what else it wants to. It may have `frame2`
+    and `sound2`, other views of the same frame and sound for training, and `memory`, which holds the lists of partners.
     """
 
     frame: Any
@@ -46,7 +44,7 @@ class Loader:
     size against free memory. `workers` read what is not resident: how many, or those of other loaders, which are shared.
     `labels` are pseudo labels of the split's clips. `kept` holds features of frozen encoders, which then take the place of
     `frame`, `negative`, `frames` and `view2`, or of `sound`, in a Batch. `anew` lets each training epoch pair frames and
-    sounds of a class anew.
+    sounds of a class anew. `buffer` is that of `plans.through_buffer`; None for the store's own.
     """
 
     def __init__(
@@ -59,13 +57,14 @@ class Loader:
         labels: Labels | None = None,
         kept: Kept | None = None,
         anew: bool = False,
+        buffer: int | None = None,
     ):
         self._moves = getattr(senses, "motion", None) is not None
         if self._moves and store.frames_per_clip < 2:
             raise DataError(
                 f"{store.path} has one frame for each clip, so no optical flow; prepare it with more, or set model.flow to none"
             )
-        self.anew = anew
+        self.anew, self.buffer = anew, buffer or store.buffer
         self.store, self.senses, self.device = store, senses, device
         self.workers = workers if isinstance(workers, Workers) else Workers(workers)
         self._videos = torch.from_numpy(video_numbers(store)).to(device)
@@ -102,7 +101,7 @@ class Loader:
 
     def training(self, batch_size: int, seed: int, epoch: int) -> Iterator[Batch]:
         """The Batches of one training epoch for this process, views augmented; a function of its arguments alone."""
-        plan = draw_plan(self.store, (seed, epoch), self.senses.needs.negatives)
+        plan = draw_plan(self.store, (seed, epoch), self.senses.needs.negatives, True, self.buffer)
         if self.anew:
             plan = anew(self.store, plan, (seed, epoch))
         lists = getattr(self.senses, "memory", {})

@@ -43,14 +43,22 @@ class Plan:
         return Plan(**parts)
 
 
-def draw_plan(store: Store, seed: tuple[int, ...], negatives: bool, shuffle: bool = True) -> Plan:
+def draw_plan(
+    store: Store, seed: tuple[int, ...], negatives: bool, shuffle: bool = True, buffer: int | None = None
+) -> Plan:
     """One epoch over a split: every clip once, a frame of it at random, and (if asked) a random frame of another video.
 
     A negative clip is drawn uniformly over the split until its video differs, as DSOL does; it may be of the same class.
+    buffer: see `through_buffer`; None shuffles the split as a whole.
     """
     random = np.random.default_rng(seed)
     count = len(store)
-    clips = random.permutation(count) if shuffle else np.arange(count)
+    if not shuffle:
+        clips = np.arange(count)
+    elif buffer is None:
+        clips = random.permutation(count)
+    else:
+        clips = through_buffer(store.places[0], buffer, random)
     picks = random.integers(store.frames_per_clip, size=count)
     if not negatives:
         return Plan(clips, picks)
@@ -60,6 +68,26 @@ def draw_plan(store: Store, seed: tuple[int, ...], negatives: bool, shuffle: boo
         while (same := videos[others] == videos[clips]).any():
             others[same] = random.integers(count, size=int(same.sum()))
     return Plan(clips, picks, others, random.integers(store.frames_per_clip, size=count))
+
+
+def through_buffer(shards: Indices, size: int, random: np.random.Generator) -> Indices:
+    """(N,) every clip once, nearly in the order in which they lie: shards come in random order, their clips one after the
+    other, and each next clip is drawn from a buffer of `size` clips, in whose place the following one enters.
+
+    shards: (N,) that of each clip.
+    """
+    numbers, of_clip = np.unique(shards, return_inverse=True)
+    turn = random.permutation(len(numbers))[of_clip.reshape(-1)]
+    coming = np.argsort(turn, kind="stable")
+    size = min(size, len(coming))
+    buffer = coming[:size].tolist()
+    found: list[int] = []
+    for draw, clip in zip(
+        random.integers(max(size, 1), size=len(coming) - size).tolist(), coming[size:].tolist(), strict=True
+    ):
+        found.append(buffer[draw])
+        buffer[draw] = clip
+    return np.concatenate([np.array(found, np.int64), random.permutation(np.array(buffer, np.int64))])
 
 
 def anew(store: Store, plan: Plan, seed: tuple[int, ...]) -> Plan:

@@ -29,8 +29,11 @@ class Store:
     splits: clips in each. votes: how many boxes must agree on a place for its full weight.
     spectrograms: what the clips have instead of waveforms, None where they have these. masked: whether clips have masks.
     form: what its shards must hold.
+    buffer: how many clips of those that lie together a training shuffles; None for all.
     fingerprint: of the settings and the manifest, the same wherever the store lies.
     """
+
+    buffer: int | None = None
 
     def __init__(
         self, path: Path, settings: dict[str, Any], items: Items | None, fingerprint: str, manifest: str = ""

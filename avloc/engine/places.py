@@ -126,7 +126,7 @@ class Places:
         from avloc.engine.stores import store_kind
 
         role, stage = OPTIONS[option], option.startswith("stage")
-        kind = store_kind() if stage else RUN
+        kind = store_kind(now) if stage else RUN
         if role not in self.kept:
             folder = self.run.stage(int(option[len("stage")])) if stage else self.run.path
             content = trained_on(folder) if stage else None

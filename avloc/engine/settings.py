@@ -18,10 +18,13 @@ class Data:
     store: a prepared store.
     train: the split that the stage learns from.
     validation: the split that it is judged on during training.
-    layout: ``folder`` reads frames and sounds as they lie in the folder `store`, the splits being its lists of ids.
+    layout: ``folder`` reads frames and sounds as they lie in the folder `store`, the splits being its lists of ids;
+    ``webdataset`` reads tar shards, `store` being a folder of them, one of them, or a pattern such as train-{000..099}.tar.
     labels: the name of pseudo labels in the store, as `avloc pseudo-labels` writes them.
     pairs: ``anew`` lets each training epoch pair frames and sounds of the same classes anew, ``stored`` keeps every clip's own
     sound; left out, it is as the store was prepared.
+    shuffle: draw each training clip at random from a buffer of that many clips, which is filled shard by shard in the order
+    in which they lie there; left out, a store is shuffled as a whole, and tar shards with a buffer of 4,096.
     cache: a folder on a faster disk, to which the shards that a training reads are copied once.
     select_on_test: let ``train.select`` choose among epochs on a split that is tested on too, as some published results
     were; they are optimistic.
@@ -32,9 +35,10 @@ class Data:
     store: Path
     train: str
     validation: str | None = None
-    layout: Literal["store", "folder"] = "store"
+    layout: Literal["store", "folder", "webdataset"] = "store"
     labels: str | None = None
     pairs: Literal["stored", "anew"] | None = None
+    shuffle: PositiveInt | None = None
     cache: Path | None = None
     select_on_test: bool = False
 

@@ -10,6 +10,7 @@ from avloc.data.digest import split_digest
 from avloc.data.store import Store
 from avloc.engine.places import Kind
 from avloc.errors import AvlocError, DataError
+from avloc.walking import listed
 
 if TYPE_CHECKING:
     from avloc.engine.experiment import Experiment
@@ -27,10 +28,12 @@ def open_data(
     data = experiment.stage(number).data
     if direct and data.layout == "folder":
         kind = folder_kind(split, senses)
+    elif data.layout == "webdataset":
+        kind = webdataset_kind([name for name in (data.train, data.validation) if name is not None], senses)
     else:
         kind = _stores([name for name in (data.train, data.validation) if name is not None])
     store: Store = experiment.find(f"stage{number}.data", data.store, kind)
-    if data.layout == "store":
+    if data.layout != "folder":
         refuse_unheard(store, senses, f"stage{number}.model.sound.seconds", experiment.method, training)
     part = store.split(split)
     return cached(part, data.cache) if training and data.cache is not None else part
@@ -72,20 +75,43 @@ def content_of(path: Path) -> str:
     return Store.open(path).fingerprint
 
 
-def store_kind() -> Kind:
-    """Stores of which nothing but the fingerprint is asked."""
-    return _stores([])
+def store_kind(path: Path) -> Kind:
+    """What lies there, a store or tar shards; nothing but its fingerprint is asked."""
+    from avloc.prepare.layouts.tar_shards import is_shard
+
+    names = listed(path) if path.is_dir() else [path.name]
+    return _stores([]) if "store.json" in names or not any(map(is_shard, names)) else webdataset_kind([], None)
+
+
+def _digests(store: Store, names: Sequence[str]) -> dict[str, str]:
+    parts = {name: store.split(name) for name in names if name in store.splits}
+    return {name: split_digest(store.settings, (row for row, _ in part.lines())) for name, part in parts.items()}
 
 
 def _stores(names: Sequence[str]) -> Kind:
-    def splits(store: Store) -> dict[str, str]:
-        parts = {name: store.split(name) for name in names if name in store.splits}
-        return {name: split_digest(store.settings, (row for row, _ in part.lines())) for name, part in parts.items()}
-
     def there(path: Path) -> bool:
         return (path / "store.json").is_file()
 
-    return Kind("store", there, Store.open, lambda store: store.fingerprint, splits)
+    return Kind("store", there, Store.open, lambda store: store.fingerprint, lambda store: _digests(store, names))
+
+
+def webdataset_kind(names: Sequence[str], senses: Any) -> Kind:
+    """Tar shards that are read directly."""
+    from avloc.prepare.layouts.tar_shards import is_shard
+    from avloc.prepare.layouts.tar_store import TarStore
+
+    view = getattr(senses, "sound", None)
+
+    def there(path: Path) -> bool:
+        return path.is_dir() or (is_shard(path.name) and path.parent.is_dir())
+
+    def open_shards(path: Path) -> Store:
+        return TarStore.of(path, getattr(view, "rate", None), getattr(view, "seconds", None))
+
+    def splits(store: Store) -> dict[str, str]:
+        return _digests(store, names)
+
+    return Kind("shards", there, open_shards, lambda store: store.fingerprint, splits)
 
 
 def folder_kind(split: str, senses: Any) -> Kind:

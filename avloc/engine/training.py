@@ -176,7 +176,8 @@ def _loader(
         )
     kept = keep_features(localizer, store, stage.train, experiment.seed, augmented, progress)
     train = stage.train
-    return Loader(store, localizer, device, workers, train.resident, labels, kept=kept, anew=anew), kept
+    buffer = stage.data.shuffle
+    return Loader(store, localizer, device, workers, train.resident, labels, kept=kept, anew=anew, buffer=buffer), kept
 
 
 def refuse_labels(data: Data, split: str, store: "Store", labels: "Labels | None", localizer: Localizer) -> None:

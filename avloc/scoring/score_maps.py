@@ -28,7 +28,7 @@ _MATCHED = ("rank", "rank-or-one", "absolute", "relative")
 
 def score(
     protocol: str | Protocol | Rule,
-    maps: ArrayLike | Sequence[ArrayLike],
+    maps: ArrayLike | Sequence[ArrayLike] | Mapping[str, ArrayLike],
     truth: Truth,
     *,
     ids: Sequence[str] | None = None,
@@ -45,7 +45,8 @@ def score(
 ) -> Result:
     """Score heat maps (N, K, h, w) or (N, h, w), raw as the model gives them, against a truth.
 
-    maps: an array, or a list of a map (h, w) or (K, h, w) for each clip, whose sizes may differ.
+    maps: an array, or a list of a map (h, w) or (K, h, w) for each clip, whose sizes may differ; or such maps by the ids of
+        their clips, {id: map}.
     protocol: a name (avloc.PROTOCOLS), a Protocol, or your own rule: a function of a heat map (h, w) and a truth
         (H, W), the weight of each pixel, that gives a mask (H, W).
     ids: the clip of each map, in any order; None means the order of the truth.
@@ -78,7 +79,7 @@ def score(
 
 
 def score_all(
-    maps: ArrayLike | Sequence[ArrayLike],
+    maps: ArrayLike | Sequence[ArrayLike] | Mapping[str, ArrayLike],
     truth: Truth,
     *,
     protocols: Sequence[str | Protocol | Rule] | None = None,
@@ -128,6 +129,10 @@ def _scored(
     protocols: list[Protocol], maps: Any, truth: Truth, with_it: dict[str, Any], resamples: int, seed: int, chunk: int
 ) -> tuple[list[Result], dict[str, str]]:
     """The results of the protocols that fit, in their order, with what made them; and why others do not."""
+    if isinstance(maps, Mapping):
+        if with_it["ids"] is not None:
+            raise DataError("heat maps by id, and ids besides; give the ids once")
+        maps, with_it = list(maps.values()), with_it | {"ids": list(maps)}
     sized = maps_of_own_sizes(maps)
     if sized is None:
         results, left_out = _of_task(protocols, task_of(maps, truth, **with_it), resamples, seed, chunk)

@@ -40,7 +40,10 @@ class Leaderboard:
 @verb
 def leaderboard(
     results: Annotated[
-        Sequence[Path], "results: RUN/results/*.json, or files that `avloc evaluate --out` wrote", POSITIONAL
+        Sequence[Path],
+        "runs, all of whose results are taken; or single results: RUN/results/*.json, or files that "
+        "`avloc evaluate --out` wrote",
+        POSITIONAL,
     ] = (),
     benchmark: Annotated[str | None, "only this benchmark; without results, its published figures"] = None,
     published: Annotated[bool, "include the published figures, with their sources"] = True,
@@ -58,6 +61,7 @@ def leaderboard(
     from avloc.standings.runs import RunAbout, about_run, grouped
 
     metric = metric or ()
+    results = _files(results)
     if benchmark is not None and not results:
         find(benchmark)
     methods = _method_names(results)
@@ -77,6 +81,19 @@ def leaderboard(
         what = f"--metric {','.join(metric)}: no such figure" if metric else "nothing to show"
         raise ConfigError(f"{what} for {', '.join(names)}; give results of `avloc evaluate --out`")
     return Leaderboard(tables)
+
+
+def _files(results: Sequence[Path]) -> list[Path]:
+    """The files of results: of a run all that it has; DataError for a folder that has none."""
+    from avloc.errors import DataError
+
+    files: list[Path] = []
+    for path in results:
+        found = sorted((path / "results").glob("*.json")) if path.is_dir() else [path]
+        if not found:
+            raise DataError(f"{path}: no results/*.json in this folder; give a run that `avloc evaluate` has scored")
+        files += found
+    return files
 
 
 def _method_names(paths: Sequence[Path]) -> dict[Path, str]:

@@ -36,6 +36,19 @@ def test_ids_in_another_order_are_found():
     assert [round(row["ciou"]) for row in result.per_clip] == [0, 1, 1, 1]
 
 
+def test_maps_may_be_given_by_the_ids_of_their_clips():
+    maps = left_maps()
+    maps[0] = maps[0, :, ::-1]
+    by_id = {f"c{3 - number}": one for number, one in enumerate(maps[::-1])}
+    assert score("kaist-adap", by_id, simple(), resamples=0).per_clip == (
+        score("kaist-adap", maps, simple(), resamples=0).per_clip
+    )
+    sizes = by_id | {"c0": maps[0].repeat(2, 0)}  # a map of another size
+    assert list(score_all(sizes, simple(), protocols=["avloc"], resamples=0).results) == ["avloc"]
+    with pytest.raises(DataError, match="give the ids once"):
+        score("kaist-adap", by_id, simple(), ids=list(by_id), resamples=0)
+
+
 def test_missing_clips_are_scored_zero_or_left_out_and_counted():
     result = score("kaist-adap", left_maps(3), simple(), ids=["c0", "c1", "c9"], resamples=0)
     assert result.metrics["locacc"].value == 0.5

@@ -76,6 +76,11 @@ class FolderStore(Store):
         return len(self.items)
 
     @cached_property
+    def places(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """As if the list were one shard."""
+        return np.zeros(len(self.items), np.int64), np.arange(len(self.items))
+
+    @cached_property
     def ids(self) -> list[str]:
         return [item.id for item in self.items]
 

@@ -69,10 +69,14 @@ def is_shard(name: str) -> bool:
 
 
 def read_index(path: Path) -> Index:
-    """Reads the headers and the short texts once; what is damaged ends the index, and is said in `broken`."""
+    """Reads the headers and the short texts once; what is damaged ends the index, and is said in `broken`.
+
+    Of a plain file nothing else is read: a shard on a slow disk is listed without its pictures and sounds.
+    """
     index = Index()
     try:
-        with tarfile.open(path, "r|*", tarinfo=_Member, errors="surrogateescape") as tar:
+        mode: Any = "r:" if path.suffix.lower() == ".tar" else "r|*"
+        with tarfile.open(path, mode, tarinfo=_Member, errors="surrogateescape") as tar:
             for member in tar:
                 _add(index, tar, member)
                 tar.members = []  # type: ignore[attr-defined]  # or every header would be kept in memory

@@ -1,28 +1,18 @@
 """Clips out of the samples of tar shards; nothing is unpacked, a member that a decoder needs is held in memory."""
 
-import io
-import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
 from avloc.annotations.mask_files import squared
 from avloc.data.clip import Box, Clip, Mask
 from avloc.errors import DataError
 from avloc.prepare.layouts.sample_about import pixels_of
+from avloc.prepare.layouts.sample_media import decoded, film_in, sound_in
 from avloc.prepare.layouts.tar_shards import ShardBytes
 from avloc.prepare.media.container import MediaError
-from avloc.prepare.media.film import open_film
-from avloc.prepare.media.picture import squares_at
-from avloc.prepare.media.sound import Heard, hear, read_sound
-from avloc.prepare.parts.account import Account
 from avloc.prepare.parts.items import Clips, Item
 from avloc.prepare.parts.moments import Moments
 
@@ -89,7 +79,7 @@ class WebdatasetReader:
         if heard is None:
             raise MediaError(item.path, "missing sound")
         contents = [np.frombuffer(self._bytes(item, place), np.uint8) for place in facts["pictures"]]
-        pictures = [_decoded(item.path, content) for content in contents]
+        pictures = [decoded(item.path, content) for content in contents]
         whole = all(picture.shape[:2] == (moments.size, moments.size) for picture in pictures)
         encoded = all(part.rpartition(".")[2] in ("jpg", "jpeg") for part, *_ in facts["pictures"])
         frames = np.stack([moments.square(picture) for picture in pictures])
@@ -100,41 +90,14 @@ class WebdatasetReader:
         return start, tuple(contents) if whole and encoded else (), frames, middle
 
     def _film(self, item: Item) -> tuple[float, tuple[()], NDArray[np.uint8], NDArray[np.int16], dict[str, Any]]:
-        """The middle of a video, as `avloc prepare folder` takes it, and what there is to say of it."""
-        facts, moments = item.facts, self.moments
-        with as_file(self._bytes(item, facts["film"])) as path:
-            try:
-                with open_film(path) as film:
-                    if facts["sound"]:
-                        heard = Heard(self._sound(item, facts["sound"]), moments.rate)
-                    else:
-                        heard = hear(film, moments.rate, moments.decoding.channels)
-                    waveform = moments.middle(item.path, heard.waveform)
-                    begin = max(len(heard.waveform) // 2 - moments.samples // 2, 0) / moments.rate
-                    length = min(len(heard.waveform), moments.samples) / moments.rate
-                    times = [begin + length * (n + 0.5) / self.frames for n in range(self.frames)]
-                    seen = list(squares_at(film, times, moments.size))
-                    if len(seen) < self.frames:
-                        raise MediaError(item.path, "picture too short", f"it ends before {times[-1]:.2f} s")
-                    account = Account([heard], film, moments.decoding)
-                    if not account.keep(item.id, begin, length, seen):
-                        raise account.refusal(item.path, MediaError(item.path, "no picture"))
-            except MediaError as error:
-                raise MediaError(item.path, error.reason, error.detail) from None
-        frames = np.stack([frame.image for frame in seen if frame.image is not None])
-        return facts["start"] + begin, (), frames, waveform, account.notes()
+        facts = item.facts
+        content = self._bytes(item, facts["film"])
+        sound = self._sound(item, facts["sound"]) if facts["sound"] else None
+        begin, frames, waveform, notes = film_in(item.path, item.id, content, sound, self.moments, self.frames)
+        return facts["start"] + begin, (), frames, waveform, notes
 
     def _sound(self, item: Item, place: list[Any]) -> NDArray[np.int16]:
-        """As it is, bit by bit, where it is 16-bit mono of the right rate; otherwise decoded like any file."""
-        content = self._bytes(item, place)
-        exact = _exact(content, self.moments.rate)
-        if exact is not None:
-            return exact
-        with as_file(content) as path:
-            try:
-                return read_sound(path, self.moments.rate, self.moments.decoding.channels)
-            except MediaError as error:
-                raise MediaError(item.path, error.reason, error.detail) from None
+        return sound_in(item.path, self._bytes(item, place), self.moments)
 
     def _bytes(self, item: Item, place: list[Any]) -> bytes:
         path = self.root / item.facts["shard"]
@@ -152,45 +115,3 @@ class WebdatasetReader:
         if self._open is not None:
             self._open.close()
             self._open = None
-
-
-def _decoded(path: str, content: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    try:
-        picture = cv2.imdecode(content, cv2.IMREAD_COLOR) if len(content) else None
-    except cv2.error:
-        picture = None
-    if picture is None:
-        raise MediaError(path, "not a picture")
-    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
-
-
-def _exact(content: bytes, rate: int) -> NDArray[np.int16] | None:
-    """(S,) of 16-bit mono wav or flac at this rate, None for any other sound."""
-    try:
-        with soundfile.SoundFile(io.BytesIO(content)) as file:
-            if (file.format, file.subtype, file.channels, file.samplerate) not in (
-                ("WAV", "PCM_16", 1, rate),
-                ("FLAC", "PCM_16", 1, rate),
-            ):
-                return None
-            return file.read(dtype="int16")
-    except (soundfile.LibsndfileError, RuntimeError):
-        return None
-
-
-@contextmanager
-def as_file(content: bytes) -> Iterator[Path]:
-    """A path that decoders can open: a file in memory where the system has such, else a temporary one."""
-    if hasattr(os, "memfd_create") and os.path.isdir("/proc/self/fd"):
-        descriptor = os.memfd_create("sample")
-        try:
-            with os.fdopen(os.dup(descriptor), "wb") as file:
-                file.write(content)
-            yield Path(f"/proc/self/fd/{descriptor}")
-        finally:
-            os.close(descriptor)
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "sample")
-        path.write_bytes(content)
-        yield path

@@ -1,0 +1,107 @@
+"""What the members of a sample hold, out of their bytes: a picture, a sound, or the middle of a video."""
+
+import io
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from avloc.prepare.media.container import MediaError
+from avloc.prepare.media.film import open_film
+from avloc.prepare.media.picture import squares_at
+from avloc.prepare.media.sound import Heard, hear, read_sound
+from avloc.prepare.parts.account import Account
+from avloc.prepare.parts.moments import Moments
+
+
+def sound_in(path: str, content: bytes, moments: Moments) -> NDArray[np.int16]:
+    """(S,) mono: as it is, bit by bit, where it is 16-bit mono of the right rate; otherwise decoded like any file.
+
+    path: what a MediaError names.
+    """
+    exact = _exact(content, moments.rate)
+    if exact is not None:
+        return exact
+    with as_file(content) as file:
+        try:
+            return read_sound(file, moments.rate, moments.decoding.channels)
+        except MediaError as error:
+            raise MediaError(path, error.reason, error.detail) from None
+
+
+def film_in(
+    path: str, name: str, content: bytes, sound: NDArray[np.int16] | None, moments: Moments, count: int
+) -> tuple[float, NDArray[np.uint8], NDArray[np.int16], dict[str, Any]]:
+    """The middle of a video, as `avloc prepare folder` takes it: when it begins (s), `count` frames (F, H, W, 3), the sound
+    (S,), and what there is to say of it.
+
+    name: of the clip. sound: what is heard instead of the video's own sound.
+    """
+    with as_file(content) as file:
+        try:
+            with open_film(file) as film:
+                heard = Heard(sound, moments.rate) if sound is not None else None
+                heard = heard or hear(film, moments.rate, moments.decoding.channels)
+                waveform = moments.middle(path, heard.waveform)
+                begin = max(len(heard.waveform) // 2 - moments.samples // 2, 0) / moments.rate
+                length = min(len(heard.waveform), moments.samples) / moments.rate
+                times = [begin + length * (n + 0.5) / count for n in range(count)]
+                seen = list(squares_at(film, times, moments.size))
+                if len(seen) < count:
+                    raise MediaError(path, "picture too short", f"it ends before {times[-1]:.2f} s")
+                account = Account([heard], film, moments.decoding)
+                if not account.keep(name, begin, length, seen):
+                    raise account.refusal(path, MediaError(path, "no picture"))
+        except MediaError as error:
+            raise MediaError(path, error.reason, error.detail) from None
+    frames = np.stack([frame.image for frame in seen if frame.image is not None])
+    return begin, frames, waveform, account.notes()
+
+
+def decoded(path: str, content: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    try:
+        picture = cv2.imdecode(content, cv2.IMREAD_COLOR) if len(content) else None
+    except cv2.error:
+        picture = None
+    if picture is None:
+        raise MediaError(path, "not a picture")
+    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+
+
+def _exact(content: bytes, rate: int) -> NDArray[np.int16] | None:
+    """(S,) of 16-bit mono wav or flac at this rate, None for any other sound."""
+    try:
+        with soundfile.SoundFile(io.BytesIO(content)) as file:
+            if (file.format, file.subtype, file.channels, file.samplerate) not in (
+                ("WAV", "PCM_16", 1, rate),
+                ("FLAC", "PCM_16", 1, rate),
+            ):
+                return None
+            return file.read(dtype="int16")
+    except (soundfile.LibsndfileError, RuntimeError):
+        return None
+
+
+@contextmanager
+def as_file(content: bytes) -> Iterator[Path]:
+    """A path that decoders can open: a file in memory where the system has such, else a temporary one."""
+    if hasattr(os, "memfd_create") and os.path.isdir("/proc/self/fd"):
+        descriptor = os.memfd_create("sample")
+        try:
+            with os.fdopen(os.dup(descriptor), "wb") as file:
+                file.write(content)
+            yield Path(f"/proc/self/fd/{descriptor}")
+        finally:
+            os.close(descriptor)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "sample")
+        path.write_bytes(content)
+        yield path

@@ -1,0 +1,206 @@
+"""Tar shards as arrays: which samples there are, where their members lie, and what they say of themselves."""
+
+import logging
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avloc.data.clip import BoxTable
+from avloc.endings import SOUNDS, STILLS, VIDEOS
+from avloc.errors import DataError
+from avloc.files import file_size
+from avloc.naming import some
+from avloc.prepare.layouts.sample_about import About
+from avloc.prepare.layouts.shard_names import LAYOUT, find_shards, split_of, stem_of
+from avloc.prepare.layouts.tar_samples import Found, first_of, parts_of, samples_of
+from avloc.prepare.layouts.tar_shards import Place
+from avloc.prepare.parts.marks import UNNAMED
+
+log = logging.getLogger("avloc.data")
+NOWHERE: Place = (-1, -1)
+
+
+@dataclass(frozen=True)
+class Columns:
+    """N samples with a picture and a sound, in the order of their shards.
+
+    root, shards: the files, relative to the root. sizes: bytes of each. told: dataset.json where an export left it, else empty.
+    splits: names. split, shard, row: (N,) the split, the shard and the place in it of each sample.
+    places: (N, F + 2, 2) where the F pictures, the video and the sound of each begin and how many bytes they are; -1 where
+    there is none.
+    ids, videos, keys: names, keys (N, F). starts: (N,) s. labels: (N, C) bool. annotated: (N, F) bool.
+    """
+
+    root: Path
+    shards: tuple[str, ...]
+    sizes: tuple[int, ...]
+    told: dict[str, Any]
+    classes: tuple[str, ...]
+    splits: tuple[str, ...]
+    split: NDArray[np.int64]
+    shard: NDArray[np.int64]
+    row: NDArray[np.int64]
+    places: NDArray[np.int64]
+    ids: list[str]
+    videos: list[str]
+    keys: list[tuple[str, ...]]
+    starts: NDArray[np.float64]
+    labels: NDArray[np.bool_]
+    annotated: NDArray[np.bool_]
+    boxes: BoxTable
+
+
+@dataclass(slots=True)
+class _Row:
+    """One sample. pictures, film, sound: where its bytes lie. about: what its JSON says. wrong: why it cannot be used."""
+
+    shard: int
+    row: int
+    split: str
+    key: str
+    id: str
+    pictures: tuple[Place, ...]
+    film: Place
+    sound: Place
+    about: About
+    wrong: str
+
+
+def read_columns(source: Path) -> Columns:
+    """Lists a folder of shards, one shard, or a pattern of them, without reading pictures or sounds.
+
+    Samples without a picture or a sound, or with a broken annotation, are left out, counted and named in the log. DataError
+    for a shard that is missing, compressed, cut off or damaged: nobody knows what it lacks.
+    """
+    root, shards, told = find_shards(source)
+    splits = {name: split for split, own in told.get("splits", {}).items() for name in own["shards"]}
+    rows: list[_Row] = []
+    passed: Counter[str] = Counter()
+    for number, shard in enumerate(shards):
+        if not shard.lower().endswith(".tar"):
+            raise DataError(
+                f"{root / shard}: compressed, so samples cannot be read where they lie; expected plain tar: decompress it, "
+                "or take `avloc prepare import --layout webdataset`"
+            )
+        found = list(samples_of(root, shard, splits.get(shard) or split_of(shard), passed))
+        if found and not found[-1].sample.key:  # stands for what could not be read
+            raise DataError(
+                f"{root / shard}: {found[-1].sample.wrong}; get the shard again, or take "
+                "`avloc prepare import --layout webdataset`, which leaves out what it lacks"
+            )
+        rows += [_row(number, place, one) for place, one in enumerate(found)]
+    for why, count in sorted(passed.items()):
+        log.warning("%s: %d members are no part of a sample: %s", source, count, why)
+    _name(rows, shards)
+    frames = told.get("frames_per_clip") or _usual_frames(rows)
+    return _columns(root, shards, told, _whole(source, rows, frames), frames)
+
+
+def _row(shard: int, row: int, found: Found) -> _Row:
+    parts = found.sample.parts
+    pictures = tuple(parts[part] for _, part in parts_of(found.sample, STILLS))
+    film, sound = (_place(first_of(found.sample, kind)) for kind in (VIDEOS, SOUNDS))
+    about = found.about
+    about.masks = []  # training asks for none, and they are long
+    return _Row(
+        shard, row, found.split, found.sample.key, about.id or "", pictures, film, sound, about, found.sample.wrong
+    )
+
+
+def _place(member: list[Any] | None) -> Place:
+    return NOWHERE if member is None else (member[1], member[2])
+
+
+def _name(rows: list[_Row], shards: list[str]) -> None:
+    """As an import does: keys where samples bring no id, with the shard before them where keys come back in another one."""
+    keys = Counter(row.key for row in rows if not row.id)
+    double = any(count > 1 for count in keys.values())
+    for row in rows:
+        row.id = row.id or (f"{stem_of(shards[row.shard])}/{row.key}" if double else row.key)
+
+
+def _usual_frames(rows: list[_Row]) -> int:
+    """How many pictures most samples have; of two numbers that are as frequent the smaller."""
+    counts = Counter(len(row.pictures) for row in rows if not row.wrong)
+    counts.pop(0, None)  # videos, whose frames are taken
+    return min(counts, key=lambda number: (-counts[number], number), default=1)
+
+
+def _whole(source: Path, rows: list[_Row], frames: int) -> list[_Row]:
+    """Those that can be used."""
+    kept: list[_Row] = []
+    left: dict[str, list[str]] = {}
+    seen: set[tuple[str, str]] = set()
+    for row in rows:
+        why = row.wrong.partition(":")[0] or _lacks(row, frames)
+        if not why and (row.split, row.id) in seen:
+            why = "id twice"
+        seen.add((row.split, row.id))
+        if why:
+            left.setdefault(why, []).append(row.id)
+        else:
+            kept.append(row)
+    reasons = "; ".join(f"{why}: {some(ids, 5)}" for why, ids in left.items())
+    count = sum(map(len, left.values()))
+    if not kept:
+        raise DataError(f"{source}: none of its {count} samples can be used ({reasons or 'there is none'}); {LAYOUT}")
+    if left:
+        log.warning("%s: %d of %d samples are left out: %s", source, count, len(rows), reasons)
+    return kept
+
+
+def _lacks(row: _Row, frames: int) -> str:
+    """Why a sample cannot be used, empty where it can."""
+    if not row.pictures and row.film == NOWHERE:
+        return "missing frame"
+    if row.pictures and len(row.pictures) != frames:
+        return "another number of frames"
+    if row.sound == NOWHERE and row.film == NOWHERE:
+        return "missing sound"
+    about = row.about
+    counts = [len(given) for given in (about.frame_keys, about.annotated) if given]
+    wrong = any(box[1] >= frames for box in about.boxes) or any(count != frames for count in counts)
+    return "broken annotation" if wrong else ""
+
+
+def _columns(root: Path, shards: list[str], told: Mapping[str, Any], rows: list[_Row], frames: int) -> Columns:
+    count = len(rows)
+    own = {name for row in rows for name in row.about.classes}
+    classes = tuple(dict.fromkeys((*told.get("classes", sorted(own)), *sorted(own)))) or UNNAMED
+    number = {name: place for place, name in enumerate(classes)}
+    splits = tuple(dict.fromkeys(row.split for row in rows))
+    of_split = {name: place for place, name in enumerate(splits)}
+    places = np.full((count, frames + 2, 2), -1, np.int64)
+    labels, annotated = np.zeros((count, len(classes)), bool), np.zeros((count, frames), bool)
+    boxes: list[tuple[int, int, int, bool, list[float]]] = []
+    for n, row in enumerate(rows):
+        about = row.about
+        places[n, : len(row.pictures)] = row.pictures or -1
+        places[n, -2:] = row.film, row.sound
+        # where a sample names no classes, they are those of what is marked as sounding
+        marked = [box[2] for box in about.boxes if box[3] and box[2] is not None]
+        labels[n, [number[name] for name in (*about.labels, *(() if about.stated else marked))]] = True
+        if about.annotated is not None:
+            annotated[n] = about.annotated or True
+        boxes += [(n, box[1], -1 if box[2] is None else number[box[2]], box[3], box[0]) for box in about.boxes]
+    table = BoxTable(
+        np.array([box[0] for box in boxes], np.int64), np.array([box[1] for box in boxes], np.int64),
+        np.array([box[2] for box in boxes], np.int64), np.array([box[3] for box in boxes], bool),
+        np.array([box[4] for box in boxes], np.float32).reshape(-1, 4),
+    )  # fmt: skip
+    return Columns(
+        root, tuple(shards), tuple(file_size(root / shard) or 0 for shard in shards), dict(told), classes, splits,
+        np.array([of_split[row.split] for row in rows], np.int64), np.array([row.shard for row in rows], np.int64),
+        np.array([row.row for row in rows], np.int64), places, [row.id for row in rows],
+        [row.about.video or row.id for row in rows], [_keys(row, frames) for row in rows],
+        np.array([row.about.start for row in rows], np.float64), labels, annotated, table,
+    )  # fmt: skip
+
+
+def _keys(row: _Row, frames: int) -> tuple[str, ...]:
+    return tuple(row.about.frame_keys or ([row.id] if frames == 1 else [""] * frames))

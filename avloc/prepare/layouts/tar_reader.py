@@ -1,0 +1,147 @@
+"""Frames and sounds of samples, read where they lie in their tar shards."""
+
+import os
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avloc.data.clip_reader import Indices
+from avloc.data.open_files import most_open
+from avloc.errors import DataError
+from avloc.files import why
+from avloc.naming import printable
+from avloc.prepare.layouts.sample_media import decoded, film_in, sound_in
+from avloc.prepare.media.container import MediaError
+from avloc.prepare.parts.moments import Moments
+
+MOST_SHARDS = 4096  # open at once
+HEADER, NAME = 512, 100  # bytes of a header, and of the name at its beginning
+
+
+class TarReader:
+    """What is sent to the processes that read; each opens the shards for itself.
+
+    files: name and bytes of each shard. shard: (N,) that of each clip. places: (N, F + 2, 2), see `Columns`.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        files: tuple[tuple[str, int], ...],
+        shard: NDArray[np.int32],
+        places: NDArray[np.int64],
+        moments: Moments,
+    ) -> None:
+        self.root, self.files, self.shard, self.places, self.moments = root, files, shard, places, moments
+        self._open: OrderedDict[int, int] = OrderedDict()
+        self._room = 0
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return TarReader, (self.root, self.files, self.shard, self.places, self.moments)
+
+    def frames(self, clips: Indices, picks: Indices) -> NDArray[np.uint8]:
+        """Of each clip one frame, RGB: (n, H, W, 3)."""
+        size, picks = self.moments.size, np.asarray(picks)
+        return self._each(clips, (size, size, 3), np.uint8, lambda n, clip: self._frame(clip, int(picks[n])))
+
+    def sounds(self, clips: Indices) -> NDArray[np.int16]:
+        """(n, S), mono."""
+        return self._each(clips, (self.moments.samples,), np.int16, lambda n, clip: self._sound(clip))
+
+    def _each(
+        self, clips: Indices, shape: tuple[int, ...], kind: Any, read: Callable[[int, int], NDArray]
+    ) -> NDArray[Any]:
+        """In the order in which they lie on the disk."""
+        clips = np.asarray(clips, np.int64)
+        out = np.empty((len(clips), *shape), kind)
+        for n in np.lexsort((self.places[clips].max((1, 2)), self.shard[clips])).tolist():
+            clip = int(clips[n])
+            try:
+                out[n] = read(n, clip)
+            except MediaError as error:
+                what = MediaError(self._name(clip), error.reason, error.detail)
+                told = "mend it, or take `avloc prepare import --layout webdataset`, which leaves it out"
+                raise DataError(f"{what}; {told}") from None
+        return out
+
+    def _frame(self, clip: int, pick: int) -> NDArray[np.uint8]:
+        place = self.places[clip, pick]
+        if place[0] < 0:
+            return self._film(clip)[1][pick]
+        return self.moments.square(decoded("", np.frombuffer(self._bytes(clip, place), np.uint8)))
+
+    def _sound(self, clip: int) -> NDArray[np.int16]:
+        film, sound = self.places[clip, -2:]
+        if self.places[clip, 0, 0] < 0:
+            return self._film(clip)[2]
+        content = self._bytes(clip, film if sound[0] < 0 else sound)
+        return self.moments.middle("", sound_in("", content, self.moments))
+
+    def _film(self, clip: int) -> tuple[float, NDArray[np.uint8], NDArray[np.int16], dict[str, Any]]:
+        film, sound = self.places[clip, -2:]
+        own = None if sound[0] < 0 else sound_in("", self._bytes(clip, sound), self.moments)
+        return film_in("", "", self._bytes(clip, film), own, self.moments, self.places.shape[1] - 2)
+
+    def _name(self, clip: int) -> str:
+        """The shard, and the name of a member of the sample, which stands in the header before its bytes."""
+        starts, shard = self.places[clip, :, 0], int(self.shard[clip])
+        header = _pread(self._file(shard), NAME, int(starts.max()) - HEADER)
+        member = header.partition(b"\0")[0].decode(errors="replace")
+        return f"{self.root / self.files[shard][0]}: {printable(member)}"
+
+    def _bytes(self, clip: int, place: NDArray[np.int64]) -> bytes:
+        start, count = place.tolist()
+        shard = int(self.shard[clip])
+        path = self.root / self.files[shard][0]
+        try:
+            content = _pread(self._file(shard), count, start)
+        except OSError as error:
+            raise DataError(f"{path}: cannot be read ({why(error)}); nothing is known to be wrong with it") from None
+        if len(content) < count:
+            raise MediaError("", "broken shard", "is cut off")
+        return content
+
+    def _file(self, shard: int) -> int:
+        """The open file of a shard; DataError where it is another one than was listed."""
+        if shard in self._open:
+            self._open.move_to_end(shard)
+            return self._open[shard]
+        self._room = self._room or most_open(MOST_SHARDS)
+        while len(self._open) >= self._room:
+            os.close(self._open.popitem(last=False)[1])
+        name, size = self.files[shard]
+        file = os.open(self.root / name, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0))
+        self._open[shard] = file
+        found = os.fstat(file).st_size
+        if found != size:
+            raise DataError(f"{self.root / name}: has {found} bytes, not {size} as when it was listed; start again")
+        return file
+
+    def close(self) -> None:
+        while self._open:
+            os.close(self._open.popitem()[1])
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def _pread(file: int, count: int, start: int) -> bytes:
+    """Also more than the system gives in one call."""
+    parts = []
+    while count > 0:
+        part = os.pread(file, count, start) if hasattr(os, "pread") else _sought(file, count, start)
+        if not part:
+            break
+        parts.append(part)
+        start, count = start + len(part), count - len(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _sought(file: int, count: int, start: int) -> bytes:
+    """Windows has no pread."""
+    os.lseek(file, start, os.SEEK_SET)
+    return os.read(file, count)

@@ -1,0 +1,152 @@
+"""Tar shards read directly, as if they had been imported into a store of raw frames."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avloc.data.clip import BoxTable, Clip
+from avloc.data.clip_reader import Reads, frames_of
+from avloc.data.items import Items
+from avloc.data.kept_columns import KeptColumns, joined_texts, kept_columns
+from avloc.data.store import Store
+from avloc.prepare.layouts.shard_names import find_shards
+from avloc.prepare.layouts.tar_columns import Columns, read_columns
+from avloc.prepare.layouts.tar_reader import TarReader
+from avloc.prepare.parts.moments import Moments
+
+SIZE, RATE, SECONDS = 256, 16_000, 3.0
+BUFFER = 4096  # clips: four shards of an export
+_listed: dict[tuple[Any, ...], Columns] = {}  # of the sources that this process listed last
+
+
+class TarStore(Store):
+    """All splits of the shards; a sample is decoded whenever it is asked for.
+
+    A sample that turns out to be broken when it is read ends the command, as nothing could stand in for it. Boxes are there,
+    masks are not.
+    """
+
+    buffer = BUFFER
+
+    def __init__(self, source: Path, columns: Columns, rate: int | None = None, seconds: float | None = None) -> None:
+        told = columns.told
+        # an export says what it holds; the sound of other shards is what the method listens to
+        rate, seconds = told.get("rate") or rate or RATE, told.get("seconds") or seconds or SECONDS
+        counts = np.bincount(columns.split, minlength=len(columns.splits)).tolist()
+        settings = {
+            "classes": columns.classes, "rate": rate, "seconds": seconds, "samples": round(seconds * rate),
+            "frames_per_clip": columns.places.shape[1] - 2, "size": told.get("size", SIZE), "frames": "raw",
+            "votes": told.get("votes", 1), "splits": dict(zip(columns.splits, counts, strict=True)),
+        }  # fmt: skip
+        ones, names = np.ones(len(columns.ids), np.int64), np.array(columns.splits, np.str_)
+        items = Items(
+            names, columns.split, columns.shard, columns.row, ones, 0 * ones, *joined_texts(iter(columns.ids))
+        )
+        super().__init__(source, settings, items, _fingerprint(columns))
+        self._columns = columns
+        self._moments = Moments(self.size, rate, self.samples, short="repeat")
+
+    @classmethod
+    def of(cls, source: Path, rate: int | None = None, seconds: float | None = None) -> "TarStore":
+        """The shards of a folder, of one file, or of a pattern; rate and seconds of what a method hears of shards that no
+        export wrote."""
+        root, shards, _ = find_shards(source)
+        known = (source.resolve(), *(_stamp(root / shard) for shard in shards))
+        if known not in _listed:
+            columns = read_columns(source)
+            while len(_listed) >= 2:
+                _listed.pop(next(iter(_listed)))
+            _listed[known] = columns
+        return cls(source, _listed[known], rate, seconds)
+
+    @cached_property
+    def _kept(self) -> KeptColumns:
+        return kept_columns(self._columns.videos, self._columns.labels, np.empty((0, 2), np.int64))
+
+    @cached_property
+    def starts(self) -> NDArray[np.float64]:
+        return self._columns.starts[self._clips]
+
+    @cached_property
+    def annotated(self) -> NDArray[np.bool_]:
+        return self._columns.annotated[self._clips]
+
+    @cached_property
+    def frame_keys(self) -> list[tuple[str, ...]]:
+        return [self._columns.keys[clip] for clip in self._clips.tolist()]
+
+    @cached_property
+    def boxes(self) -> BoxTable:
+        table = self._columns.boxes
+        place = np.full(len(self._columns.ids), -1, np.int64)
+        place[self._clips] = np.arange(len(self))
+        clips = place[table.clip]
+        rows = np.flatnonzero(clips >= 0)
+        rows = rows[np.argsort(clips[rows], kind="stable")]
+        return BoxTable(clips[rows], table.frame[rows], table.label[rows], table.sounding[rows], table.xyxy[rows])
+
+    @cached_property
+    def clip_reader(self) -> Reads:
+        columns = self._columns
+        files = tuple(zip(columns.shards, columns.sizes, strict=True))
+        clips = self._clips
+        return TarReader(
+            columns.root, files, columns.shard[clips].astype(np.int32), columns.places[clips], self._moments
+        )
+
+    def all_frames(self) -> NDArray[np.uint8]:
+        return frames_of(self.clip_reader, np.arange(len(self)), self.frames_per_clip)
+
+    def all_sounds(self) -> NDArray[Any]:
+        return self.clip_reader.sounds(np.arange(len(self)))
+
+    def clip(self, index: int) -> Clip:
+        index = range(len(self))[index]
+        frames, waveform = self.stored(index)
+        about = vars(self.about(index)) | {"frames": np.stack(frames), "waveform": waveform}
+        return Clip(**about)
+
+    def stored(self, index: int) -> tuple[list[NDArray[np.uint8]], NDArray[Any]]:
+        return list(self.frames_of([index])[0]), self.sounds([index])[0]
+
+    def lines(self) -> Iterator[tuple[dict[str, Any], range]]:
+        """A line for each sample, as a manifest would have it."""
+        columns = self._columns
+        for place, clip in enumerate(self._clips.tolist()):
+            name = columns.ids[clip]
+            where = columns.shards[columns.shard[clip]]
+            row = {"id": name, "split": columns.splits[columns.split[clip]], "status": "ok", "clips": [name]}
+            members = hashlib.sha256(columns.places[clip, :, 1].tobytes() + columns.labels[clip].tobytes())
+            yield {**row, "where": where, "sha256": members.hexdigest()}, range(place, place + 1)
+
+
+def _stamp(path: Path) -> tuple[str, int, int] | str:
+    try:
+        found = os.stat(path)
+    except OSError:  # whoever lists it says so
+        return str(path)
+    return str(path), found.st_size, found.st_mtime_ns
+
+
+def _fingerprint(columns: Columns) -> str:
+    """Of the samples, wherever they lie and whatever is heard of them: names, what their annotation says, and sizes.
+
+    The bytes of pictures and sounds are not read for it.
+    """
+    table = columns.boxes
+    said = [columns.told, columns.classes, columns.splits, columns.ids, columns.videos, columns.keys]
+    digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
+    arrays = (
+        columns.split, columns.places[:, :, 1], columns.starts, columns.labels, columns.annotated,
+        table.clip, table.frame, table.label, table.sounding, table.xyxy,
+    )  # fmt: skip
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:16]
