@@ -4,8 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
-_STEPS = 2**16
-_SHORT = 2**13
+_PARTS = 256
 
 
 def average_precision(truth: ArrayLike, score: ArrayLike) -> float:
@@ -33,6 +32,7 @@ def average_precisions(truth: NDArray[np.bool_], score: NDArray) -> Floats:
     that bit alone count as tied.
     """
     found = np.zeros(len(truth))
+    same = np.zeros(score.shape[1], bool)  # which pixels have the score of the one below
     for number, (marked, row) in enumerate(zip(truth, score, strict=True)):
         keys = _rising(row)
         keys &= np.int32(~1)
@@ -43,7 +43,8 @@ def average_precisions(truth: NDArray[np.bool_], score: NDArray) -> Floats:
             continue
         keys >>= 1
         hits, reached = np.arange(len(places), 0, -1), len(keys) - places
-        tied = np.flatnonzero((keys[places] == keys[places - 1]) & (places > 0))
+        np.equal(keys[1:], keys[:-1], out=same[1:])
+        tied = np.flatnonzero(same[places])
         if len(tied):
             # equal scores count from the first of them on
             begins = np.searchsorted(keys, keys[places[tied]])
@@ -54,19 +55,21 @@ def average_precisions(truth: NDArray[np.bool_], score: NDArray) -> Floats:
 
 
 def _sorted(keys: NDArray[np.int32], row: NDArray[np.float32]) -> NDArray[np.int32]:
-    """The sorted keys, which rise with the values of the row.
+    """The sorted keys, which rise with the values of the row: parted by value first, then each part sorted.
 
-    First by 65,536 steps of the value, which numpy sorts digit by digit; the stable sort of what is almost in order then
-    takes little more time than looking at it. Both together take less than half of the time of sorting the keys.
+    numpy sorts short arrays in registers: all parts together take a third less time than the whole.
     """
     low = row.min()
-    scale = np.float32(_STEPS - 1) / np.maximum(row.max() - low, np.float32(1e-30))
-    if len(keys) < _SHORT or not scale > 0:
+    scale = np.float32(_PARTS - 1) / np.maximum(row.max() - low, np.float32(1e-30))
+    if len(keys) < 64 * _PARTS or not scale > 0:
         return np.sort(keys)
-    step = row - low
-    step *= scale
-    found = keys.take(step.astype(np.uint16).argsort(kind="stable"))
-    found.sort(kind="stable")
+    part = row - low
+    part *= scale
+    numbers = part.astype(np.uint8)
+    found, begin = keys.take(numbers.argsort(kind="stable")), 0
+    for amount in np.bincount(numbers).tolist():
+        found[begin : begin + amount].sort()
+        begin += amount
     return found
 
 

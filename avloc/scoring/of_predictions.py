@@ -99,8 +99,8 @@ def retrieval_of(given: Predictions, truth: Truth, path: Any, resamples: int, se
         raise DataError(
             f"{path}: {bad.sum()} clips have a vector of zeros, or with NaN or infinity: {which}; leave them out"
         )
-    units = (part[rows] / length for part, length in zip((frames, sounds), lengths, strict=True))
-    return retrieval(*units, [truth.videos[clip] for clip in own], resamples, seed)
+    seen, heard = frames[rows] / lengths[0], sounds[rows] / lengths[1]
+    return retrieval(seen, heard, [truth.videos[clip] for clip in own], resamples, seed)
 
 
 def _own_sound(truth: Truth, clip: int) -> bool:

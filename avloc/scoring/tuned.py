@@ -32,8 +32,8 @@ def tuned(
             found = score(protocol, maps, validation, **named, resamples=0)
             protocol = protocol.with_axes(mask="absolute", cut=found.extra["cuts"]["auc"])
         elif protocol.unit != "sounds":
-            what = f"the {len(validation)} validation clips are left out, and nothing is chosen on them"
-            notes[protocol.name] = f"{protocol.name} has no threshold to choose: {what}"
+            left_out = f"the {len(validation)} validation clips are only left out"
+            notes[protocol.name] = f"{protocol.name} has no threshold to choose; {left_out}"
         chosen.append(protocol)
     thresholds = None
     if kinds:

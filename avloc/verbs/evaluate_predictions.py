@@ -110,7 +110,8 @@ def evaluate_predictions(
     if kinds:
         before = stored_kinds(out, made["fingerprints"]["predictions"])
         kinds += [kind for kind in before if kind in given.negative_maps and kind not in kinds]
-    thresholds, notes = None, {}
+    thresholds: dict[str, float] | None = None
+    notes: dict[str, str] = {}
     if val_ids is not None:
         chosen, real, thresholds, notes = tuned(chosen, given, real, val_ids, kinds)
     results, left_out = score_predictions(chosen, given, real, kinds, resamples, seed, thresholds)

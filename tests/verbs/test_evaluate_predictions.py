@@ -374,8 +374,9 @@ def test_a_second_kind_of_other_sound_is_added_to_the_first(vggss):
 def test_vectors_in_the_file_are_searched_for_with_one_another(vggss):
     """Sounds 0 to 7 point at their own frame; 8 and 9 at each other's."""
     frames = np.eye(10)
-    sounds = 3 * frames[[*range(8), 9, 8]]
-    maps = np.random.default_rng(0).random((10, 7, 7))
+    rng = np.random.default_rng(0)
+    maps, faint = rng.random((10, 7, 7)), 0.01 * rng.random((10, 10))  # without it all others would tie
+    sounds = 3 * (frames[[*range(8), 9, 8]] + faint)
     write_predictions(vggss / "p.h5", CLIPS, maps, frame_vectors=frames, sound_vectors=sounds)
     how = {"benchmark": "vggss", "annotations": vggss, "resamples": 20}
     result = evaluate_predictions(vggss / "p.h5", **how, metric="retrieval", out=vggss / "r.json").results["ez-vsl"]

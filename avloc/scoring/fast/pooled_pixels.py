@@ -179,15 +179,18 @@ def _histograms(
     """
     first, last = np.float32(0), np.float32(BINS - 1)
     span = np.float32(high) - np.float32(low)
-    scaled, bins = np.empty(rows.shape[1], np.float32), np.empty(rows.shape, np.int64)
+    scaled, bins = np.empty(rows.shape[1], np.float32), np.empty(rows.shape, np.int32)
+    high_bit = np.empty(rows.shape[1], np.int32)
     for row, inside, own in zip(rows, marked, bins, strict=True):
         np.subtract(row, np.float32(low), out=scaled)
         if span > 0:
             np.divide(scaled, span, out=scaled)
             np.multiply(scaled, np.float32(BINS), out=scaled)
         np.clip(scaled, first, last, out=scaled)
-        own[:] = scaled
-        own |= inside.astype(np.int64) << 16
+        own[:] = scaled  # 32 bits: processors convert these many times as fast as 64
+        high_bit[:] = inside
+        high_bit <<= 16
+        own |= high_bit
     fine = np.bincount(bins.reshape(-1), minlength=2 * BINS)
     coarse = np.empty((len(rows), 2 * COARSE), np.int32)
     for number, own in enumerate(bins):

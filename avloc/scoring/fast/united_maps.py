@@ -61,5 +61,5 @@ def union_masks(protocol: Protocol, given: Given, clips: Ints) -> Bits:
     known.look_at(np.arange(len(rows)), rows, {})
     heard = rows >= cuts_of(protocol, known, look.pixels, (), given.ends)[0][:, None]
     heard[broken] = False
-    together = heard.reshape(*maps.shape[:2], look.height, look.width).any(axis=1)
-    return pack(together)
+    together = heard.reshape(*maps.shape[:2], look.height, look.width)
+    return pack(np.logical_or.reduce(together, axis=1))
