@@ -49,6 +49,7 @@ class Measuring:
     def __init__(self, drawn: DrawnTruth, given: Given, unit: str, todo: Ints, chunk: int) -> None:
         self.drawn, self.given, self.unit = drawn, given, unit
         self.units, self.todo, self.chunk = drawn.units, todo, chunk
+        self.sure: set[Look] = set()  # looks of which some protocol reports a metric of confidences
         self.broken, self.constant, self.two_valued = (np.zeros(len(self.units), bool) for _ in range(3))
         for chosen, maps in self._maps():
             pixels = maps.reshape(len(maps), -1)
@@ -75,8 +76,12 @@ class Measuring:
         """What each protocol gives each unit; units without prediction score 0, broken maps hear nothing."""
         found: list[Measured | None] = [None] * len(protocols)
         looks: dict[Look, list[int]] = {}
+        self.sure = {
+            self._named(protocol) for protocol in protocols if {"ap", "auroc", "max_f1"} & set(protocol.report)
+        }
         for number, protocol in enumerate(protocols):
-            looks.setdefault(look_of(protocol, canvas_size(protocol, self.drawn.frames)), []).append(number)
+            look = look_of(protocol, canvas_size(protocol, self.drawn.frames), self.given.maps.shape[2:])
+            looks.setdefault(look, []).append(number)
         for look, numbers in looks.items():
             members = [protocols[number] for number in numbers]
             for number, measured in zip(numbers, self._look(look, members), strict=True):
@@ -94,8 +99,12 @@ class Measuring:
                 places.update(median_places(look.pixels))
             elif protocol.mask in ("area", "top"):
                 areas[self.drawn.key(protocol)] = self.drawn.levels(protocol)[0][:, 0]
-        sure = any({"ap", "auroc", "max_f1"} & set(protocol.report) for protocol in protocols)
+        sure = any(self._named(protocol) in self.sure for protocol in protocols)
         return Survey.empty(len(self.units), places, areas, sure and self.given.confidence is None), areas
+
+    def _named(self, protocol: Protocol) -> Look:
+        """The look as the protocol names it, whatever size the maps have; a confidence is given to all of such a look."""
+        return look_of(protocol, canvas_size(protocol, self.drawn.frames))
 
     def _look(self, look: Look, protocols: list[Protocol]) -> list[Measured]:
         """Cut the maps once for all protocols of a look that cut and draw alike, and score what was cut."""
@@ -190,7 +199,7 @@ class Measuring:
         if "smooth_iou" in protocol.report:
             inter = hits[:, -1, 0]
             measured.of_unit["smooth_iou"] = (inter + 1e-4) / (mask[:, -1] + area - inter + 1e-4)
-        if known.confidence is not None:
+        if known.confidence is not None and self._named(protocol) in self.sure:
             fixed = protocol.normalise.startswith("fixed") and protocol.ogl_alpha >= 1
             sure = (known.confidence + 1 / protocol.tau) / (2 / protocol.tau) if fixed else known.confidence
             measured.confidence = np.where(self.broken, -np.inf, sure)

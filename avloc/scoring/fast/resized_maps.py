@@ -54,11 +54,13 @@ class Look:
         return resize(maps, self.height, self.width, kind, align_corners).reshape(len(maps), -1)
 
 
-def look_of(protocol: Protocol, size: tuple[int, int]) -> Look:
+def look_of(protocol: Protocol, size: tuple[int, int], given: tuple[int, ...] = ()) -> Look:
+    """given: height and width of the maps; where they have the size already, all ways of resizing are one look."""
+    how = ("none", False) if given == size else (protocol.resize, protocol.align_corners)
     if protocol.ogl_alpha >= 1:
-        return Look(*size, protocol.resize, protocol.align_corners)
+        return Look(*size, *how)
     mixed = (protocol.normalise, protocol.ogl_alpha, protocol.tau)
-    return Look(*size, protocol.resize, protocol.align_corners, mixed, object_resize(protocol))
+    return Look(*size, *how, mixed, object_resize(protocol))
 
 
 @dataclass
