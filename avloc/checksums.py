@@ -1,15 +1,19 @@
 """SHA-256 of what files hold: written beside the values, and compared when these are read."""
 
 import hashlib
-from collections.abc import Mapping
+import io
+from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from avloc.plain_arrays import plain_arrays
+
 #: the name of the checksum, beside the arrays of a .npz and in the metadata of weights
 NAME = "sha256"
-DAMAGED = "its content is not what its checksum (SHA-256) says: the file is damaged"
+DAMAGED = "its content does not match its checksum (SHA-256): the file is damaged"
 
 
 def of_arrays(arrays: Mapping[str, NDArray[Any]]) -> str:
@@ -29,13 +33,21 @@ def with_checksum(arrays: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
     return {**plain, NAME: np.array(of_arrays(plain))}
 
 
-def refuse_damaged(arrays: Mapping[str, NDArray[Any]]) -> bool:
-    """Whether there is a checksum, which earlier versions did not write; ValueError where it is of other arrays."""
+def checked_arrays(path: Path, needed: Collection[str] = ()) -> tuple[dict[str, NDArray[Any]], bool]:
+    """The arrays of a .npz, and whether there is a checksum, which earlier versions did not write.
+
+    Errors as `plain_arrays` has them, and ValueError where the checksum is of other arrays, or has been lost: the directory
+    of an archive does not say that an entry is missing, but the entry is still in the file.
+    """
+    content = path.read_bytes()
+    arrays = plain_arrays(io.BytesIO(content), needed)
     if NAME not in arrays:
-        return False
+        if f"{NAME}.npy".encode() in content:
+            raise ValueError(DAMAGED)
+        return arrays, False
     if str(arrays[NAME]) != of_arrays(arrays):
         raise ValueError(DAMAGED)
-    return True
+    return arrays, True
 
 
 def of_values(value: Any) -> str:

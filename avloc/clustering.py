@@ -52,7 +52,7 @@ def cluster_objects(features: Floats, clusters: int, seed: int = 0, restarts: in
 
     if len(features) < clusters:
         raise AvlocError(
-            f"clustering: {len(features)} clips are fewer than {clusters} clusters; add clips or ask for fewer"
+            f"clustering: {len(features)} clips are fewer than {clusters} clusters; add clips or use fewer clusters"
         )
     features = np.asarray(features, dtype=np.float32)
     if not np.isfinite(features).all():
@@ -61,14 +61,14 @@ def cluster_objects(features: Floats, clusters: int, seed: int = 0, restarts: in
     if len(features) < many:
         model = KMeans(clusters, tol=1e-4, **how)
     else:
-        log.info("clustering: %d clips, so k-means takes them in batches of %d", len(features), ROWS)
+        log.info("clustering: %d clips, so k-means processes them in batches of %d", len(features), ROWS)
         model = MiniBatchKMeans(clusters, batch_size=ROWS, **how)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # of fewer objects than clusters: said below in our words
         labels = model.fit_predict(_unit(features)).astype(np.int64)
     empty = clusters - len(np.unique(labels))
     if empty:
-        log.warning("clustering: %d of %d clusters hold no clip, for too many objects are alike", empty, clusters)
+        log.warning("clustering: %d of %d clusters have no clip, because too many objects are alike", empty, clusters)
     return Clusters(labels, model.cluster_centers_.astype(np.float32), dictionary_of(features, labels, clusters))
 
 
@@ -192,13 +192,15 @@ def _doubts(counts: Floats, agreement: Floats, owner: Ints, classes: tuple[str, 
             doubts.append(f"{name}: no clip of this class, so its cluster is a guess")
         elif favourites[number] not in own:
             taken_by = classes[owner[favourites[number]]]
-            doubts.append(f"{name}: most of its clips lie in cluster {favourites[number]}, which went to {taken_by}")
+            doubts.append(
+                f"{name}: most of its clips are in cluster {favourites[number]}, which was assigned to {taken_by}"
+            )
         if len(own) > 1:
             doubts.append(f"{name}: {len(own)} clusters ({', '.join(map(str, own))})")
     for cluster in np.flatnonzero(counts.sum(0) > 0):
         share = counts[:, cluster].max() / counts[:, cluster].sum()
         if share < 0.5:
-            doubts.append(f"cluster {cluster}: no class holds half of it (purity {share:.2f})")
+            doubts.append(f"cluster {cluster}: no class has half of its clips (purity {share:.2f})")
     return doubts
 
 

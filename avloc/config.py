@@ -101,7 +101,7 @@ def _override(section: Section, override: str, problems: list[str]) -> None:
         if values.get(key) is None:
             values[key] = {}
         if not isinstance(values[key], dict):
-            problems.append(f"--set {override}: {key} holds a value, not a section")
+            problems.append(f"--set {override}: {key} is a value, not a section")
             return
         values = values[key]
     try:

@@ -2,9 +2,9 @@
 
 
 class AvlocError(Exception):
-    """Root of every error a user can mend; the message says where, what was found, what was expected, what to do.
+    """Root of every error that a user can fix; the message says where, what was found, what was expected, what to do.
 
-    It is one line, whatever the text in it comes from.
+    It is one line, whatever text it quotes.
     """
 
     _kept = ""  # characters that a message may have although no letter

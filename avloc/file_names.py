@@ -22,7 +22,7 @@ def as_file_name(name: str, what: str) -> str:
     """The name, if it can name a file; AvlocError otherwise. what: of which thing it is, "the split"."""
     if not is_file_name(name):
         raise AvlocError(
-            f"{what} {brief(printable(name))!r} cannot name a file; expected no slash, no dot at its beginning, no control "
-            f"character, and {LONGEST} bytes at most"
+            f"{what} {brief(printable(name))!r} cannot be a file name; expected no slash, no leading dot, no "
+            f"control character, and at most {LONGEST} bytes"
         )
     return name

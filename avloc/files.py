@@ -104,8 +104,8 @@ def refused(path: Path, error: BaseException, otherwise: str) -> str:
     if path.is_dir():
         return f"{path}: is a folder; expected a file"
     if number is not None:
-        return f"{path}: cannot be read ({os.strerror(number)}); nothing is known to be wrong with it{_remedy(number)}"
-    return f"{path}: cannot be read as it was written ({why(error)}); {otherwise}"
+        return f"{path}: cannot be read ({os.strerror(number)}); the file itself may be fine{_remedy(number)}"
+    return f"{path}: its content cannot be read ({why(error)}); {otherwise}"
 
 
 def _remedy(number: int) -> str:
@@ -123,9 +123,9 @@ def why(error: BaseException) -> str:
     """
     said = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
     if said.startswith("Object arrays"):
-        return "it holds pickled objects, which are refused: they are never run"
+        return "it contains pickled objects, which avloc never executes"
     if "weights_only" in said or "allow_pickle" in said:
-        return "of another format, or with pickled objects, which are never run"
+        return "of another format, or with pickled objects, which avloc never executes"
     return said.strip().splitlines()[0]
 
 
@@ -170,6 +170,6 @@ def read_json(path: Path) -> Any:
     except json.JSONDecodeError as error:
         raise AvlocError(f"{path}:{error.lineno}: not JSON ({error.msg})") from None
     except RecursionError:
-        raise AvlocError(f"{path}: not JSON that can be read (nested too deep)") from None
+        raise AvlocError(f"{path}: unreadable JSON (nested too deep)") from None
     except ValueError as error:  # a whole number of thousands of digits
-        raise AvlocError(f"{path}: not JSON that can be read ({why(error)})") from None
+        raise AvlocError(f"{path}: unreadable JSON ({why(error)})") from None

@@ -32,12 +32,17 @@ class Left:
 
     def __str__(self) -> str:
         dots = ", ..." if self.count > min(len(self.names), SHOWN) else ""
-        words = re.sub(r"^((?:\w+ )?\w+)s (are|have) ", _in_singular, self.words) if self.count == 1 else self.words
+        words = (
+            re.sub(r"^((?:\w+ )?\w+)s (are|have|match) ", _in_singular, self.words) if self.count == 1 else self.words
+        )
         return f"{self.count} {words}: {', '.join(self.names[:SHOWN])}{dots}"
 
 
+_SINGULAR = {"are": "is", "have": "has", "match": "matches"}
+
+
 def _in_singular(plural: "re.Match[str]") -> str:
-    return f"{plural[1]} {'is' if plural[2] == 'are' else 'has'} "
+    return f"{plural[1]} {_SINGULAR[plural[2]]} "
 
 
 @dataclass(frozen=True)
@@ -81,9 +86,9 @@ def joined(
     matched: Matched,
     missing: str = "",
     unused: str = "",
-    ambiguous: str = "listed ids fit more than one file",
+    ambiguous: str = "listed ids match more than one file",
     aside: str = "",
-    shared: str = "listed ids mean the same file as another",
+    shared: str = "listed ids match the same file as another",
 ) -> Join:
     """The join of a file or folder `what` in words: each says what is true of the names, "ids match no video".
 
@@ -118,7 +123,7 @@ def told(joins: Iterable[Join], strict: bool = False) -> tuple[Join, ...]:
     left = tuple(join for join in joins if join.left)
     for join in left:
         if join.wrong and strict:
-            raise DataError(f"{join.warning()}; --strict allows no names without a partner")
+            raise DataError(f"{join.warning()}; --strict requires every name to have a match")
         if join.wrong:
             logger.warning("%s", join.warning())
         else:

@@ -61,7 +61,8 @@ class Claim:
         found = _about(self.file)
         if found and found.get("mark") != self.mark:
             raise RunError(
-                f"{self.folder}: {_who(found)} took this run over while this command was halted; nothing more is written"
+                f"{self.folder}: {_who(found)} took over this run while this command was suspended; nothing more is "
+                "written"
             )
 
     def end(self) -> None:
@@ -138,7 +139,7 @@ def _lives(path: Path, found: dict[str, Any], locks: bool) -> bool:
     """Whether who left a claim may still be at work, though the system refuses no lock. locks: there are such here at all."""
     if locks and found.get("host") == socket.gethostname():
         return False  # the lock of a process on this machine ends with it
-    logger.warning("%s: %s held it; looks for %g s whether it still does", path, _who(found), SILENCE)
+    logger.warning("%s: locked by %s; waiting %g s to see if it is still alive", path, _who(found), SILENCE)
     before, stop = _seen(path), time.monotonic() + SILENCE
     while time.monotonic() < stop:
         time.sleep(min(1.0, SILENCE))

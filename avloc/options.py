@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union, Unpack, cast, get_args, get_origin, get_type_hints
 
 from avloc.errors import DataError
+from avloc.links import bounds_of
 
 
 @dataclass(frozen=True)
@@ -51,10 +52,11 @@ Set = Annotated[
 ]
 DryRun = Annotated[
     bool,
-    "try two steps of every phase, validation and one batch of evaluation, and estimate time and memory; nothing is kept",
+    "try two steps of every phase, validation and one batch of evaluation, and estimate time and memory; nothing is "
+    "saved",
 ]
 Profile = Annotated[
-    bool, "measure where the time of a step goes, and write traces that chrome://tracing shows; nothing else is kept"
+    bool, "measure how the time of a step is spent, and write traces for chrome://tracing; nothing else is saved"
 ]
 LogTo = Annotated[
     Sequence[Literal["tensorboard", "wandb"]],
@@ -64,16 +66,23 @@ LogTo = Annotated[
 RETRIEVAL = "retrieval"
 Metrics = Annotated[
     Sequence[str] | None,
-    "metrics to report, such as ciou,auc,locacc; a bare ciou includes ciou@0.3 and the like; also retrieval",
+    "metrics to report, such as ciou,auc,locacc; ciou also includes ciou@0.3 and similar; also retrieval",
     Ask(commas=True),
 ]
 Resamples = Annotated[int, "bootstrap resamples for the intervals; 0 for none", Ask(least=0)]
 Negatives = Annotated[
     Sequence[Literal["silence", "noise", "offscreen"]] | None,
-    "also score the same frames with these sounds, which nothing in view makes: silence,noise,offscreen",
+    "also score the same frames with sounds that nothing in view makes: silence,noise,offscreen",
     Ask(commas=True),
 ]
 StorePath = Annotated[Path, "a prepared store"]
+#: the name of the parameter in every verb that has it: what the verb reads stays below the paths that it was given
+FOLLOW = "follow_links"
+FollowLinks = Annotated[
+    bool,
+    "also read symbolic links to files outside the given folders; otherwise they are counted and left out",
+    Ask(default=False),
+]
 
 
 @dataclass(frozen=True)
@@ -153,7 +162,12 @@ def verb(function: F) -> F:
         fitted = [_fitting(described[name], value) for name, value in zip(names, arguments, strict=False)]
         rest = arguments[len(names) :]  # too many, which Python says itself
         named = {name: _fitting(described.get(name), value) for name, value in options.items()}
-        return function(*fitted, *rest, **named)
+        if FOLLOW not in described:
+            return function(*fitted, *rest, **named)
+        every = {**dict(zip(names, fitted, strict=False)), **named}
+        given = [value for name, value in every.items() if isinstance(value, Path) and name != "out"]
+        with bounds_of(given, bool(named.get(FOLLOW))):
+            return function(*fitted, *rest, **named)
 
     return cast(F, called)
 

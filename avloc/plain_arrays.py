@@ -73,6 +73,6 @@ def _told() -> Iterator[None]:
 def _line(error: Exception) -> str:
     """A KeyError tells only the key, and some errors tell nothing."""
     if isinstance(error, MemoryError):
-        return "it claims more than fits in memory"
+        return "it is too large for memory"
     text = why(error)
     return text if not isinstance(error, KeyError) else f"no {text} in it"

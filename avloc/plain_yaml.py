@@ -56,7 +56,7 @@ def value_of(node: yaml.Node) -> Any:
     except yaml.MarkedYAMLError as error:
         raise NotYaml(_line(error.problem or error.context or "not a value"), line) from None
     except KeyError:
-        raise NotYaml(f"{node.value!r:.60} is no value of the kind {node.tag.rpartition(':')[2]}", line) from None
+        raise NotYaml(f"{node.value!r:.60} is not a value of the type {node.tag.rpartition(':')[2]}", line) from None
     except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise NotYaml(_line(error), line) from None
 
@@ -89,7 +89,7 @@ def _refuse_too_much(text: str) -> None:
             if isinstance(event, yaml.CollectionStartEvent):
                 open_ones.append((event.anchor, count))
                 if len(open_ones) > DEEPEST:
-                    raise NotYaml(f"values within values, more than {DEEPEST} deep", line)
+                    raise NotYaml(f"nested more than {DEEPEST} levels deep", line)
             elif event.anchor is not None:
                 sizes[event.anchor] = 1
         if count > MOST:

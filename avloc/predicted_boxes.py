@@ -61,12 +61,12 @@ def read_boxes(path: Path) -> Drawn:
     for where, row in rows:
         _draw(drawn, where, row)
     if not drawn.maps:
-        raise DataError(f"{path}: holds no boxes; expected {EXPECTED}")
+        raise DataError(f"{path}: contains no boxes; expected {EXPECTED}")
     if drawn.cut:
-        log.warning("%s: %d boxes reach beyond the frame; they are cut at its edge", path, drawn.cut)
+        log.warning("%s: %d boxes extend beyond the frame; they are clipped", path, drawn.cut)
     if drawn.unsized:
         log.warning(
-            "%s: %d boxes in pixels without the size of their frame; taken for %d x %d", path, drawn.unsized, SIDE, SIDE
+            "%s: %d boxes in pixels without the size of their frame; assuming %d x %d", path, drawn.unsized, SIDE, SIDE
         )
     return drawn
 
@@ -148,7 +148,7 @@ def _draw(drawn: Drawn, where: str, row: Mapping[str, Any]) -> None:
     if normal:
         return
     if "x1" in row:
-        corners = _numbers(where, "box", [row[name] for name in ("x1", "y1", "x2", "y2")], 4)
+        corners = _numbers(where, "box", [row.get(name) for name in ("x1", "y1", "x2", "y2")], 4)
         pixels = bool(np.abs(corners).max() > _NEAR)
     elif "bbox" in row:
         x, y, width, height = _numbers(where, "bbox", row["bbox"], 4)

@@ -49,13 +49,13 @@ def under_ids_of(given: Predictions, truth: Truth, what: str, whole: bool, stric
     join = joined(
         what,
         found,
-        missing="clips of the truth have no prediction",
-        unused="predictions are for no clip of the truth" if whole else "",
-        ambiguous="clips of the truth could have either of several predictions",
-        shared="clips of the truth could have the same prediction as another",
+        missing="clips of the ground truth have no prediction",
+        unused="predictions match no clip of the ground truth" if whole else "",
+        ambiguous="clips of the ground truth match several predictions",
+        shared="clips of the ground truth match the same prediction as another",
     )
     if found.doubtful and not found.pairs:
-        raise DataError(f"{join}; write the ids as the truth does")
+        raise DataError(f"{join}; write the ids as in the ground truth")
     if found.pairs:
         told([join], strict)
     renamed = {theirs: own[name] for name, theirs in found.pairs.items()}

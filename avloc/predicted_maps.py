@@ -27,7 +27,7 @@ def maps_of_folder(path: Path) -> tuple[list[str], list[NDArray[np.float32]]]:
     taken as they are."""
     files = files_in(path, ".npy", *_PICTURES, deep=True)
     if not files:
-        raise DataError(f"{path}: no .npy or .png or .jpg files; expected one map a clip, named after its id")
+        raise DataError(f"{path}: no .npy or .png or .jpg files; expected one map per clip, named after its id")
     ids = [utf8_name(file.relative_to(path).with_suffix("").as_posix()) for file in files]
     return ids, [_one_map(file) for file in files]
 

@@ -54,9 +54,9 @@ def write_predictions(
     frame_vectors: ArrayLike | None = None,
     sound_vectors: ArrayLike | None = None,
 ) -> None:
-    """Write heat maps (N, K, h, w) or (N, h, w), raw, as one HDF5 file; whole or not at all.
+    """Write raw heat maps (N, K, h, w) or (N, h, w) to one HDF5 file, which is complete or missing.
 
-    negative_maps: those of the same clips with other sounds, {"silence": maps, "noise": maps, "offscreen": maps}.
+    negative_maps: maps of the same clips with other sounds, {"silence": maps, "noise": maps, "offscreen": maps}.
     frame_vectors, sound_vectors: (N, C), embeddings of each clip's frame and sound in one space, for retrieval.
     """
     import h5py
@@ -119,7 +119,7 @@ def read_predictions(path: Path) -> Predictions:
         found.confidence = sure if whole else None
         found.boxes = [drawn.boxes[name] for name in drawn.maps] if set(drawn.boxes) == set(drawn.maps) else None
         return found
-    raise DataError(f"{path}: {path.suffix or 'a file without ending'} is not read; expected {_ENDINGS}")
+    raise DataError(f"{path}: {path.suffix or 'a file without ending'} is not supported; expected {_ENDINGS}")
 
 
 def of_maps(path: Path, ids: list[str], maps: list[NDArray[np.float32]]) -> Predictions:
@@ -130,7 +130,7 @@ def of_maps(path: Path, ids: list[str], maps: list[NDArray[np.float32]]) -> Pred
     other = next((number for number, one in enumerate(maps) if len(one) != len(maps[0])), None)
     if other is not None:
         found = f"{len(maps[other])} maps of {brief(ids[other])!r}, but {len(maps[0])} of {brief(ids[0])!r}"
-        raise DataError(f"{path}: {found}; expected as many of each clip")
+        raise DataError(f"{path}: {found}; expected the same number for each clip")
     return Predictions(ids, np.zeros((0, 0, 0, 0), np.float32), sized=maps)
 
 
@@ -164,7 +164,7 @@ def _from_hdf5(path: Path) -> Predictions:
             raise _too_large(path, error) from None
         if system_error(error) is not None:
             raise DataError(refused(path, error, "")) from None
-        raise DataError(f"{path}: not a whole HDF5 file ({error}); write the predictions again") from None
+        raise DataError(f"{path}: not a complete HDF5 file ({error}); write the predictions again") from None
     found.attributes = attributes
     return found
 
@@ -185,7 +185,9 @@ def _from_npz(path: Path) -> Predictions:
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({why(error)})") from None
     except ValueError as error:
-        raise DataError(f"{path}: not a whole .npz file ({why(error)}); expected plain arrays, ids as text") from None
+        raise DataError(
+            f"{path}: not a complete .npz file ({why(error)}); expected plain arrays, ids as text"
+        ) from None
     return _checked(path, arrays, lambda name: arrays[name])
 
 

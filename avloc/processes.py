@@ -1,6 +1,8 @@
 """The processes of this run, as `torchrun` starts them; with one process every function is the identity."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -26,12 +28,35 @@ def is_first() -> bool:
     return rank() == 0
 
 
+_held = False  # whether the group outlives the verbs that leave it
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """One process group for several verbs, each of which joins and leaves one."""
+    global _held
+    join()
+    _held = True
+    try:
+        yield
+    finally:
+        _held = False
+        leave()
+
+
+def first_says(value: Any) -> Any:
+    """The first process's value, in all of them."""
+    return gather(value if is_first() else None)[0]
+
+
 def join() -> None:
     """Enter the process group that torchrun's variables describe: NCCL where there is a GPU per process, else gloo."""
+    if world_size() == 1:
+        return
     import torch
     import torch.distributed as distributed
 
-    if world_size() == 1 or distributed.is_initialized():
+    if distributed.is_initialized():
         return
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))
@@ -39,7 +64,7 @@ def join() -> None:
 
 
 def leave() -> None:
-    if world_size() > 1:
+    if world_size() > 1 and not _held:
         import gc
 
         import torch.distributed as distributed
@@ -101,6 +126,36 @@ def gather_rows(rows: "Tensor") -> "Tensor":
     parts = [torch.empty_like(rows) for _ in range(world_size())]
     distributed.all_gather(parts, rows.contiguous())
     return torch.cat(parts)
+
+
+def gathered(rows: "Tensor") -> "Tensor":
+    """As `gather_rows`, with gradients: each process's rows get the sum of those that all processes have for them.
+
+    Where every process computes the same loss of all rows, the mean of their gradients is that of one process with all rows.
+    """
+    if world_size() == 1:
+        return rows
+    import torch
+    import torch.distributed as distributed
+
+    class Gathered(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, own: "Tensor") -> "Tensor":
+            return gather_rows(own)
+
+        @staticmethod
+        def backward(ctx: Any, gradient: "Tensor") -> "Tensor":  # type: ignore[override]
+            total = gradient.contiguous().clone()
+            distributed.all_reduce(total)
+            return own_rows(total)
+
+    return Gathered.apply(rows) if len(rows) else rows  # type: ignore[no-any-return, no-untyped-call]
+
+
+def own_rows(rows: "Tensor") -> "Tensor":
+    """This process's rows among those that were gathered."""
+    count = len(rows) // world_size()
+    return rows[rank() * count : (rank() + 1) * count]
 
 
 def gather(value: Any) -> list[Any]:

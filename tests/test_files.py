@@ -23,7 +23,7 @@ def test_the_system_is_quoted_without_its_numbers(tmp_path):
 def test_nobody_is_advised_to_run_what_is_in_a_file(tmp_path):
     (tmp_path / "some.npy").write_text("id,class")
     (tmp_path / "some.pth").write_bytes(pickle.dumps(np.float64(3), protocol=2))
-    expected = "of another format, or with pickled objects, which are never run"
+    expected = "of another format, or with pickled objects, which avloc never executes"
     assert told(lambda: np.load(tmp_path / "some.npy", allow_pickle=False)) == expected
     assert told(lambda: torch.load(tmp_path / "some.pth", weights_only=True)) == expected
 

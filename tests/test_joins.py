@@ -57,7 +57,7 @@ def test_the_nearest_spelling_counts():
 def test_one_file_is_not_given_to_two_names():
     both = match(["a/x", "b/x"], ["x"])
     assert both == Matched({}, (), {}, (), {"a/x": "x", "b/x": "x"})
-    line = "l: 2 of 2 listed ids mean the same file as another: a/x (x), b/x (x)"
+    line = "l: 2 of 2 listed ids match the same file as another: a/x (x), b/x (x)"
     assert str(joined("l", both)) == line and set(both.doubtful) == {"a/x", "b/x"}
     assert match(["x", "b/x"], ["x"]) == Matched({"x": "x"}, ("b/x",), {}, ())
     assert match(["a.mp4", "a.wav"], ["a"]).pairs == {}
@@ -134,7 +134,7 @@ def test_strict_refuses_what_is_left_over():
         told([labels()], strict=True)
     both = joined("l.txt", match(["0001"], ["dog/0001.mp4", "cat/0001.mp4"]))
     with pytest.raises(
-        DataError, match=r"1 of 1 listed ids fit more than one file: 0001 \(dog/0001.mp4, cat/0001.mp4\)"
+        DataError, match=r"1 of 1 listed ids match more than one file: 0001 \(dog/0001.mp4, cat/0001.mp4\)"
     ):
         told([both], strict=True)
 

@@ -24,6 +24,7 @@ GROUND = {
     "endings",
     "joins",
     "leftovers",
+    "links",
     "locks",
     "tables",
     "temporaries",

@@ -1,5 +1,6 @@
 """One command at a time in a folder: on this machine by the system's lock, on another one by signs of life."""
 
+import errno
 import json
 import os
 import socket
@@ -73,7 +74,7 @@ def test_who_was_halted_and_lost_the_claim_writes_nothing_more(tmp_path):
     with claimed(tmp_path, ".lock", BUSY) as claim:
         claim.refuse_lost()
         leave_behind(tmp_path, "elsewhere", 7)
-        with pytest.raises(RunError, match=r"process 7 on elsewhere, since yesterday\) took this run over"):
+        with pytest.raises(RunError, match=r"process 7 on elsewhere, since yesterday\) took over this run"):
             claim.refuse_lost()
 
 
@@ -100,3 +101,18 @@ def test_a_lock_file_that_holds_anything_else_is_no_claim_of_this_machine(tmp_pa
     (tmp_path / ".lock").write_text(content)
     with claimed(tmp_path, ".lock", BUSY):
         assert json.loads((tmp_path / ".lock").read_text())["process"] == os.getpid()
+
+
+def test_where_the_file_system_has_no_locks_signs_of_life_decide(tmp_path, monkeypatch, caplog):
+    def none(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(locks.fcntl, "flock", none)
+    monkeypatch.setattr(locks, "SILENCE", 0.4)
+    monkeypatch.setattr(locks, "BEAT", 0.05)
+    with claimed(tmp_path, ".lock", BUSY), pytest.raises(RunError, match=BUSY), claimed(tmp_path, ".lock", BUSY):
+        pass
+    assert "cannot be locked (No locks available); make sure that no other command works in it" in caplog.text
+    leave_behind(tmp_path, socket.gethostname())  # of a process that was killed here
+    with claimed(tmp_path, ".lock", BUSY) as claim:
+        claim.refuse_lost()

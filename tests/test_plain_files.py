@@ -2,14 +2,18 @@
 
 import io
 import random
+import re
 import zipfile
 
 import h5py
 import numpy as np
 import pytest
 
+from avloc.checksums import DAMAGED, checked_arrays, with_checksum
+from avloc.errors import DataError
 from avloc.plain_arrays import mapped_array, plain_array, plain_arrays
 from avloc.plain_hdf5 import dataset, open_hdf5, values
+from avloc.prepare.layouts import hdf5_rows
 
 
 def test_arrays_are_read_by_name(tmp_path):
@@ -41,7 +45,7 @@ def test_pickled_objects_are_not_made(tmp_path):
     np.save(tmp_path / "a.npy", np.array([{}], object), allow_pickle=True)
     np.savez(tmp_path / "a.npz", x=np.array([print], object))
     for name in ("a.npy", "a.npz"):
-        with pytest.raises(ValueError, match="never run"):
+        with pytest.raises(ValueError, match="never executes"):
             plain_arrays(tmp_path / name)
 
 
@@ -123,3 +127,31 @@ def test_a_file_that_is_no_hdf5_and_one_that_is_not_there(tmp_path):
         pass
     with pytest.raises(FileNotFoundError), open_hdf5(tmp_path / "b.h5"):
         pass
+
+
+def test_a_checksum_that_an_archive_lost_is_missed(tmp_path):
+    """One bit of its directory makes the last entry a comment of the one before."""
+    path = tmp_path / "a.npz"
+    np.savez(path, **with_checksum({"x": np.arange(3)}))
+    assert checked_arrays(path)[1]
+    content = bytearray(path.read_bytes())
+    entry = content.index(b"PK\x01\x02")  # the first, whose comment's length stands 32 bytes on
+    content[entry + 32] = len(content) - content.index(b"PK\x01\x02", entry + 4) - 22
+    path.write_bytes(content)
+    with zipfile.ZipFile(path) as archive:
+        assert archive.namelist() == ["x.npy"]
+    with pytest.raises(ValueError, match=re.escape(DAMAGED)):
+        checked_arrays(path)
+    np.savez(path, x=np.arange(3))  # of an earlier version
+    assert not checked_arrays(path)[1]
+
+
+def test_a_published_file_that_hangs_the_library_is_one_line(tmp_path, monkeypatch):
+    (tmp_path / "Video.h5").write_bytes(b"")
+
+    def hangs(path, ends):
+        raise ValueError("reading it does not end")
+
+    monkeypatch.setattr(hdf5_rows, "refuse_harmful", hangs)
+    with pytest.raises(DataError, match=r"Video.h5: not an HDF5 file, or truncated \(reading it does not end\)"):
+        hdf5_rows.shape_of(tmp_path / "Video.h5", "video", "")

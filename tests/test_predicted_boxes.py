@@ -66,7 +66,7 @@ def test_two_sources_of_a_frame_are_their_union(tmp_path):
 def test_a_box_a_little_past_the_frame_is_cut_counted_and_told_in_every_format(tmp_path, caplog, name, value):
     found = read_predictions(written(tmp_path, name, value))
     assert (found.maps[0, 0] == one_box(0, 0, 224, 112)).all()
-    assert "1 boxes reach beyond the frame" in caplog.text
+    assert "1 boxes extend beyond the frame" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -80,10 +80,12 @@ def test_a_box_a_little_past_the_frame_is_cut_counted_and_told_in_every_format(t
         ("b.json", [{"file_id": "a", "bbox_norm_224": [0.5, 0, 0.1, 1]}], "far corner is before the near one"),
         ("b.json", [{"bbox": [0, 0, 1, 1]}], "names no clip"),
         ("b.json", [{"image_id": "a"}], "expected COCO results"),
-        ("b.json", [], "holds no boxes"),
+        ("b.json", [], "contains no boxes"),
         ("b.json", [1, 2], "expected COCO results"),
         ("b.json", "{", "JSON"),
         ("b.csv", "id,x1,y1,x2,y2\na,0,0,one,1\n", "expected a number"),
+        ("b.csv", "id,score,x1,y1,x2,y2\na,1,0,0,1\n", "expected 4 numbers"),
+        ("b.json", [{"image_id": "a", "x1": 0.5}], "expected 4 numbers"),
         ("b.csv", "clip,a,b,c,d\na,0,0,1,1\n", "expected id, x1, y1, x2, y2"),
         ("b.json", [{"image_id": "a", "segmentation": [[1, 2]]}], "expected run lengths"),
     ],

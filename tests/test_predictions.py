@@ -49,7 +49,7 @@ def test_a_folder_of_maps(tmp_path):
     sized = read_predictions(tmp_path / "maps").sized
     assert sized is not None and {one.shape for one in sized} == {(1, 4, 4), (1, 5, 4)}, "each frame's own size"
     np.save(tmp_path / "maps" / "two_maps.npy", np.zeros((2, 5, 4)))
-    with pytest.raises(DataError, match="expected as many of each clip"):
+    with pytest.raises(DataError, match="expected the same number for each clip"):
         read_predictions(tmp_path / "maps")
 
 
@@ -67,7 +67,10 @@ def test_a_folder_of_maps(tmp_path):
         ({"ids": IDS, "maps": np.ones((3, 4, 4)), "confidence": [1.0, np.nan, 0.0]}, "NaN"),
         ({"ids": IDS, "maps": np.ones((3, 2, 4, 4)), "assignment": np.eye(3)}, "K the number of maps"),
         ({"ids": IDS, "maps": np.ones((3, 4, 4)), "object_maps": np.ones((2, 4, 4))}, "object_maps has shape"),
-        ({"ids": np.array([{}], dtype=object), "maps": np.ones((1, 4, 4))}, "pickled objects, which are refused"),
+        (
+            {"ids": np.array([{}], dtype=object), "maps": np.ones((1, 4, 4))},
+            "pickled objects, which avloc never executes",
+        ),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused_in_one_line(tmp_path, arrays, message):
@@ -106,7 +109,11 @@ def test_files_that_are_not_what_their_name_says(tmp_path):
     with h5py.File(tmp_path / "huge.h5", "w") as file:
         file["ids"] = IDS
         file.create_dataset("maps", (10**6, 3, 1000, 1000), "f8")  # announced, not written
-    for name, message in (("one array.npz", "not a whole"), ("nothing.h5", "expected"), ("huge.h5", "fit into memory")):
+    for name, message in (
+        ("one array.npz", "not a complete"),
+        ("nothing.h5", "expected"),
+        ("huge.h5", "fit into memory"),
+    ):
         with pytest.raises(DataError, match=message) as error:
             read_predictions(tmp_path / name)
         assert name in str(error.value)

@@ -55,9 +55,12 @@ def test_every_relative_link_of_a_page_beside_readme_leads_somewhere(page):
 
 def test_the_build_server_and_the_workflow_run_the_same():
     jobs = yaml.safe_load(text(".github/workflows/tests.yml"))["jobs"]
-    assert {"run": ".ci/run"} in jobs["tests"]["steps"] and {"run": ".ci/package dist"} in jobs["package"]["steps"]
+    for job, command in (("tests", ".ci/run"), ("oldest", ".ci/oldest"), ("package", ".ci/package dist")):
+        assert {"run": command} in jobs[job]["steps"]
     lowest = tomllib.loads(text("pyproject.toml"))["project"]["requires-python"].removeprefix(">=")
     assert jobs["tests"]["strategy"]["matrix"]["python"][0] == lowest
+    setup = next(step for step in jobs["oldest"]["steps"] if "setup-python" in step.get("uses", ""))
+    assert setup["with"]["python-version"] == lowest
 
 
 def test_forms_and_hooks_are_whole_yaml():
@@ -70,7 +73,7 @@ def test_forms_and_hooks_are_whole_yaml():
     assert {"ruff-check", "ruff-format", "mypy"} <= {hook["id"] for repo in hooks for hook in repo["hooks"]}
 
 
-@pytest.mark.parametrize("script", [".ci/run", ".ci/package"])
+@pytest.mark.parametrize("script", [".ci/run", ".ci/oldest", ".ci/package"])
 def test_scripts_are_whole(script):
     assert (ROOT / script).stat().st_mode & 0o111
     subprocess.run(["bash", "-n", ROOT / script], check=True)

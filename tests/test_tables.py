@@ -67,7 +67,7 @@ def test_a_first_row_is_a_header_if_it_names_columns(row, header):
     ("content", "expected"),
     [
         ("a,dog\nb\n", r"t.csv:2: found 'b'; expected a table"),
-        ('a,dog\nb,"cat\nc,cow\n', r"t.csv:2: a quote is opened and never closed"),
+        ('a,dog\nb,"cat\nc,cow\n', r"t.csv:2: a quote is never closed"),
         ("a," + "x" * 140_000, r"t.csv:1: cannot be read \(field larger than field limit"),
         (b"a,caf\xe9\n", r"t.csv:1: not UTF-8; save it as CSV UTF-8"),
         (b"\xff\xfea", r"t.csv: cannot be read \(.*utf-16"),
@@ -91,5 +91,5 @@ def test_lists_of_ids(tmp_path):
     assert ids(b"caf\xe9.mp4\ngood.mp4\n") == ["caf%E9", "good"]  # as `ls` writes the name of such a file
     with pytest.raises(DataError, match=r"l.csv:2: no id in ',x'"):
         ids("a\n,x\n")
-    with pytest.raises(DataError, match="empty; expected one id a line"):
+    with pytest.raises(DataError, match="empty; expected one id per line"):
         ids("id\n")

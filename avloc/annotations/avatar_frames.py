@@ -42,7 +42,7 @@ def read_avatar(files: Files) -> Truth:
         shown.append(frame)
         _add(build, path, frame)
     if not shown:
-        raise Absent(f"{root}: no annotated frame; expected {FOLDER}/VIDEO/FRAME.json{_first(broken)}")
+        raise Absent(f"{root}: no annotated frames; expected {FOLDER}/VIDEO/FRAME.json{_first(broken)}")
     truth = build.truth(
         by_class=True,
         pictures=shown,

@@ -30,13 +30,13 @@ def read_mask_tree(folder: Path, name: str) -> Truth:
         video, _, number = path.stem.rpartition("_")
         if len(parts) != wanted or parts[-2] != video or not number.isdecimal():
             expected = "test/CATEGORY/VIDEO/VIDEO_n.png" if wanted == 3 else "test/VIDEO/VIDEO_n.png"
-            raise DataError(f"{path}: not where a mask of {name} lies; expected {FOLDER}/{expected}")
+            raise DataError(f"{path}: not the path of a mask of {name}; expected {FOLDER}/{expected}")
         ms3 = name == "avsbench-ms3"
         label = None if ms3 else parts[0]
         build.clip(f"{video}/{video}.mp4_{number}" if ms3 else "/".join((*parts[:-1], path.stem)), video, label)
         masks.append(squared(read_mask(path), SIZE))
     if not masks:
-        raise DataError(f"{folder}: no mask in it; expected {FOLDER}/test with a PNG file for each frame")
+        raise DataError(f"{folder}: contains no mask; expected {FOLDER}/test with a PNG file for each frame")
     return boxed(build.truth(masks=np.stack(masks)[:, None]))
 
 

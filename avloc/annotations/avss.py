@@ -1,6 +1,6 @@
 """AVSS, the part of AVSBench whose masks name the class of every pixel: metadata.csv, label2idx.json and a folder a video.
 
-OpenNLPLab/AVSBench@f7414af. The data are given out on request; the tree is as the release's loader reads it.
+OpenNLPLab/AVSBench@f7414af. The data is available on request; the folders are those that the release's loader reads.
 """
 
 from collections.abc import Mapping
@@ -70,7 +70,7 @@ def read_avss(files: Files) -> Truth:
     truth = build.truth(by_class=True, labels=np.stack(labels), unannotated=len(broken))
     truth.warnings += [str(join)] if join.left else []
     if broken:
-        truth.warnings.append(f"{len(broken)} frames have no mask that can be read and are left out: {some(broken, 3)}")
+        truth.warnings.append(f"{len(broken)} frames have no readable mask and are left out: {some(broken, 3)}")
     return truth
 
 

@@ -35,7 +35,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         ),
         Benchmark(
             "vggss-extended",
-            "VGG-SS and as many silent clips",
+            "VGG-SS with an equal number of silent clips",
             vgg.read_vggss_extended,
             "vggss.json, vggss_test_plus_silent.csv",
             _CORNERS,
@@ -113,7 +113,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         ),
         Benchmark(
             "flickr-soundnet-extended",
-            "Flickr-SoundNet and as many silent clips",
+            "Flickr-SoundNet with an equal number of silent clips",
             flickr.read_flickr_extended,
             "as flickr-soundnet, flickr_test_plus_silent.csv",
             "as flickr-soundnet",
@@ -201,9 +201,9 @@ BENCHMARKS: dict[str, Benchmark] = {
         ),
         Benchmark(
             "ave",
-            "AVE: no boxes are published, so it is scored with boxes of one's own",
+            "AVE: no boxes are published, so it is scored with your own boxes",
             own.read_own,
-            "truth of one's own, COCO json, or Pascal VOC xml",
+            "your own boxes: avloc's JSON, COCO json, or Pascal VOC xml",
             "as the file says",
             "as the file says",
             0,

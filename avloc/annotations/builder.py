@@ -1,7 +1,7 @@
 """Putting a truth together row by row, and saying what is wrong with its boxes."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -80,41 +80,56 @@ class Builder:
 
         by_class: the sources of a clip are the classes that sound in it, whatever sources its boxes were given.
         """
-        labels = (*self.labels, *(row[3] for row in self.rows), *(row[2] for row in self.silent))
-        names = {label for label in labels if label is not None}
-        classes = tuple(self.classes) if self.classes is not None else tuple(sorted(names))
+        classes = self._all_classes()
         number = {label: place for place, label in enumerate(classes)}
-        unknown = sorted(names - set(classes))
-        if unknown:
-            raise DataError(f"{self.name}: class {brief(unknown[0])!r} is not one of {some(classes, 8)}")
-        boxes = np.array([row[1] for row in self.rows], np.float64).reshape(-1, 4)
-        has_extent = bool(self.rows) and all(row[2] is not None for row in self.rows)
+
+        # rows: (clip, corners, extent, class, source, annotator); silent: (clip, corners, class)
+        clips, corners, extents, labels, sources, annotators = zip(*self.rows, strict=True) if self.rows else [()] * 6
+        has_extent = bool(extents) and all(extent is not None for extent in extents)
         labelled = any(label is not None for label in self.labels)
+        silent: dict[str, Any] = {}
+        if self.silent:
+            silent_clips, silent_corners, silent_labels = zip(*self.silent, strict=True)
+            silent["silent_boxes"] = np.array(silent_corners, np.float64)
+            silent["silent_clip"] = np.array(silent_clips, np.int64)
+            silent["silent_class"] = np.array([_number(number, label) for label in silent_labels], np.int64)
+
         truth = Truth(
             ids=self.ids,
             videos=self.videos,
-            boxes=boxes,
-            box_clip=np.array([row[0] for row in self.rows], np.int64),
-            box_class=np.array([number.get(row[3], -1) if row[3] else -1 for row in self.rows], np.int64),
+            boxes=np.array(corners, np.float64).reshape(-1, 4),
+            box_clip=np.array(clips, np.int64),
+            box_class=np.array([_number(number, label) for label in labels], np.int64),
             classes=classes,
-            box_source=None if by_class else np.array([row[4] for row in self.rows], np.int64),
-            box_annotator=np.array([row[5] for row in self.rows], np.int64),
-            xywh=np.array([row[2] for row in self.rows], np.float64).reshape(-1, 4) if has_extent else None,
+            box_source=None if by_class else np.array(sources, np.int64),
+            box_annotator=np.array(annotators, np.int64),
+            xywh=np.array(extents, np.float64).reshape(-1, 4) if has_extent else None,
             clip_class=np.array([-1 if label is None else number[label] for label in self.labels])
             if labelled
             else None,
-            silent_boxes=np.array([row[1] for row in self.silent], np.float64) if self.silent else None,
-            silent_clip=np.array([row[0] for row in self.silent], np.int64) if self.silent else None,
-            silent_class=np.array([number.get(row[2], -1) if row[2] else -1 for row in self.silent], np.int64)
-            if self.silent
-            else None,
             name=self.name,
+            **silent,
             **fields,
         )
         truth.warnings += box_warnings(truth.boxes)
         if truth.silent_boxes is not None:
             truth.warnings += [f"of silent objects {warning}" for warning in box_warnings(truth.silent_boxes)]
         return truth
+
+    def _all_classes(self) -> tuple[str, ...]:
+        """The given classes, or all names that were seen, sorted; DataError for a name that is not among the given."""
+        labels = (*self.labels, *(row[3] for row in self.rows), *(row[2] for row in self.silent))
+        names = {label for label in labels if label is not None}
+        classes = tuple(self.classes) if self.classes is not None else tuple(sorted(names))
+        unknown = sorted(names - set(classes))
+        if unknown:
+            raise DataError(f"{self.name}: class {brief(unknown[0])!r} is not one of {some(classes, 8)}")
+        return classes
+
+
+def _number(numbers: Mapping[str, int], label: str | None) -> int:
+    """The number of a box's class, -1 for a box without one."""
+    return numbers.get(label, -1) if label else -1
 
 
 def box_warnings(boxes: NDArray[np.floating]) -> list[str]:
@@ -125,8 +140,8 @@ def box_warnings(boxes: NDArray[np.floating]) -> list[str]:
         held = np.clip(np.nan_to_num(boxes), 0, 1)
         empty = ~broken & ((held[:, 2] <= held[:, 0]) | (held[:, 3] <= held[:, 1]))
     kinds = (
-        (broken, "have a broken coordinate; it counts as 0, as in the releases"),
-        (outside, "reach beyond the frame; they are cut at its edge"),
+        (broken, "have an invalid coordinate; it counts as 0, as in the releases"),
+        (outside, "extend beyond the frame; they are clipped"),
         (empty, "have no area; they mark nothing"),
     )
     return [f"{kind.sum()} of {len(boxes)} boxes {what}" for kind, what in kinds if kind.any()]
@@ -170,7 +185,7 @@ def restrict(truth: Truth, ids: Iterable[str], source: str) -> Truth:
     if doubtful:
         name, several = next(iter(doubtful.items()))
         part.warnings.append(
-            f"{len(doubtful)} {what} of the list could each be one of several, such as {brief(name)} "
+            f"{len(doubtful)} {what} of the list match several, such as {brief(name)} "
             f"({some(several)}); they are left out"
         )
     return part

@@ -15,6 +15,7 @@ from avloc.annotations.vggsounder import is_sounder, read_sounder
 from avloc.endings import bare
 from avloc.errors import AvlocError, DataError
 from avloc.files import read_json
+from avloc.links import OPTION, bounds, target
 from avloc.naming import brief, first_double, some, utf8_name
 from avloc.tables import IDS, read_table
 from avloc.walking import listed, visible, walk
@@ -52,7 +53,7 @@ class Files:
         """A file of one of these names; DataError lists them. `beside`: the folders next to this one count too."""
         found = self.maybe(*names, beside=beside)
         if found is None:
-            raise Absent(f"{self.path}: expected {' or '.join(names)} in it or beside it; found {self._sample()}")
+            raise Absent(f"{self.path}: expected {' or '.join(names)} in it or next to it; found {self._sample()}")
         return found
 
     def beside(self, *names: str) -> Path | None:
@@ -84,6 +85,9 @@ class Files:
             return sorted(Path(entry.path) for entry in found if visible(entry.name) and entry.is_dir())
 
     def _used(self, path: Path) -> Path:
+        root = self._root if path.is_relative_to(self._root) else self._root.parent
+        if bounds(self.path, root).lead_out(path):
+            raise DataError(f"{target(path)}: a link to outside its folder; copy the file, or add {OPTION}")
         if path not in self.read:
             self.read.append(path)
         return path
@@ -142,7 +146,7 @@ def csv_rows(path: Path, columns: int = 1) -> list[list[str]]:
     names = "one id a line" if columns == 1 else f"{columns} columns"
     table = read_table(path, columns, names, wrong=_WRONG)
     if not table.rows:
-        raise DataError(f"{path}: empty; expected one id a line")
+        raise DataError(f"{path}: empty; expected one id per line")
     return [row for _, row in table.rows]
 
 
@@ -160,7 +164,7 @@ def id_list(path: Path) -> list[str]:
         if len(row) <= column or not row[column].strip():
             raise DataError(f"{path}:{line}: no id in {brief(','.join(row))!r}; expected one in column {column + 1}")
     if not table.rows:
-        raise DataError(f"{path}: empty; expected one id a line")
+        raise DataError(f"{path}: empty; expected one id per line")
     ids = [bare(row[column].strip()) for _, row in table.rows]
     double = first_double(ids)
     if double is not None:

@@ -93,7 +93,7 @@ def _from_xml(folder: Path) -> dict[str, Any]:
         except (ET.ParseError, ValueError) as error:
             raise DataError(f"{path}: not a Flickr-SoundNet annotation ({error})") from None
         if any(len(box) != 4 for box in found[utf8_name(path.stem)]):
-            raise DataError(f"{path}: a bbox has not five children; expected a label and four pixels")
+            raise DataError(f"{path}: a bbox does not have five children; expected a label and four pixels")
     if not found:
         raise DataError(f"{folder}: no XML files; expected one for each clip")
     return found

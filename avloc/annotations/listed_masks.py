@@ -41,8 +41,8 @@ def with_masks(truth: Truth, folder: Path, wanted: Mapping[str, str], least: int
         found,
         missing="clips have no mask and are left out",
         unused="masks are for no clip",
-        ambiguous="clips could have either of several masks and are left out",
-        shared="clips could have the same mask as another and are left out",
+        ambiguous="clips match several masks and are left out",
+        shared="clips match the same mask as another and are left out",
     )
     masks: dict[int, NDArray[np.bool_]] = {}
     broken: list[str] = []

@@ -99,7 +99,7 @@ def _read(path: Path) -> NDArray[Any]:
     except cv2.error:  # larger than OpenCV reads
         picture = None
     if picture is None or max(picture.shape[:2]) > LARGEST:
-        raise DataError(f"{path}: not a mask that can be read; expected a picture, such as PNG")
+        raise DataError(f"{path}: not a readable mask; expected a picture, such as PNG")
     return picture
 
 

@@ -1,4 +1,4 @@
-"""Truth of one's own: the JSON of this package, COCO's json, or a folder of Pascal VOC XML files."""
+"""The user's own ground truth: the JSON of this package, COCO's json, or a folder of Pascal VOC XML files."""
 
 import xml.etree.ElementTree as ET
 from pathlib import Path, PurePosixPath
@@ -29,7 +29,7 @@ def read_own(files: Files, name: str = "") -> Truth:
         return read_truth_json(path, table, name)
     if {"images", "annotations"} <= set(table):
         return read_coco(path, table, name)
-    raise DataError(f"{path}: expected 'clips' (truth of one's own) or 'images' and 'annotations' (COCO)")
+    raise DataError(f"{path}: expected 'clips' (your own boxes) or 'images' and 'annotations' (COCO)")
 
 
 def read_truth_json(path: Path, table: dict[str, Any], name: str = "") -> Truth:
@@ -53,7 +53,7 @@ def read_truth_json(path: Path, table: dict[str, Any], name: str = "") -> Truth:
         raise DataError(f"{path}: 'clips' is empty; expected a list of objects with 'id' and 'boxes'")
     votes = table.get("votes", 1)
     if not isinstance(votes, int) or not _positive(votes):
-        raise DataError(f"{path}: votes {votes!r}; expected a whole number from 1 on")
+        raise DataError(f"{path}: votes {votes!r}; expected a whole number, 1 or more")
     build = Builder(name or str(table.get("name", path.stem)))
     kinds: list[str] = []
     scenes: list[str] = []
@@ -77,7 +77,7 @@ def read_truth_json(path: Path, table: dict[str, Any], name: str = "") -> Truth:
     if units == "pixels" and size is not None:
         truth.picture_sizes = np.full((len(truth), 2), np.round(size), np.int64)
     if truth.warnings:
-        raise DataError(f"{path}: {truth.warnings[0].split(';')[0]}; mend them, or leave them out")
+        raise DataError(f"{path}: {truth.warnings[0].split(';')[0]}; fix or remove them")
     return truth
 
 

@@ -102,7 +102,7 @@ def read_plain_pickle(path: Path) -> Any:
         return _plain(_Inert(io.BytesIO(path.read_bytes()), encoding="latin1").load(), {})
     except Exception as error:  # a hostile pickle can raise anything while it is taken apart
         what = repr(str(error) or type(error).__name__)[1:-1]
-        raise DataError(f"{path}: refused, it holds {what}; expected plain values and arrays") from None
+        raise DataError(f"{path}: refused, it contains {what}; expected plain values and arrays") from None
 
 
 def _plain(value: Any, known: dict[int, Any]) -> Any:

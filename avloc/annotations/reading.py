@@ -22,7 +22,7 @@ def laid_out(files: Files, how: str) -> Iterator[None]:
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
         where = files.read[-1] if files.read else files.path
         what = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise DataError(f"{where}: not laid out {how} ({what}); see the benchmark's page") from error
+        raise DataError(f"{where}: not in the format of {how} ({what}); see the benchmark's page") from error
 
 
 def benchmark(name: str) -> Benchmark:
@@ -35,7 +35,7 @@ def benchmark(name: str) -> Benchmark:
 def read_benchmark(name: str, path: Path, ids: Path | None = None) -> Truth:
     """The truth of a benchmark from its annotation files; `ids` restricts it to a list, in the order of the list."""
     one, files = benchmark(name), Files(path)
-    with laid_out(files, f"as {name} is"):
+    with laid_out(files, name):
         truth = one.read(files)
     truth.name = name
     if ids is not None:
@@ -47,9 +47,9 @@ def read_benchmark(name: str, path: Path, ids: Path | None = None) -> Truth:
 
 
 def read_own_truth(path: Path, name: str = "", ids: Path | None = None) -> Truth:
-    """A truth of one's own: this package's JSON, COCO json or Pascal VOC xml."""
+    """The user's own boxes: this package's JSON, COCO json or Pascal VOC xml."""
     files = Files(path)
-    with laid_out(files, "as truth of one's own, COCO json or Pascal VOC xml"):
+    with laid_out(files, "avloc's JSON, COCO json or Pascal VOC xml"):
         truth = read_own(files, name)
     if ids is not None:
         truth = restrict(truth, id_list(ids), str(ids))

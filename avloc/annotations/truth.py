@@ -19,7 +19,7 @@ class Drawable(Protocol):
 
 @dataclass
 class Truth:
-    """Boxes of N clips (a clip here is whatever one prediction is for: a frame, or a frame with its sound).
+    """The ground truth: boxes of N clips. A clip here is what one prediction is for: a frame, or a frame with its sound.
 
     ids, videos: (N,) names; boxes: (M, 4) xyxy, fractions of the frame; box_clip: (M,) which clip each box is on;
     box_class: (M,) index into `classes`, -1 for none; a clip without boxes is a negative.
@@ -89,7 +89,7 @@ class Truth:
             )
         if not len(self.boxes) == len(self.box_clip) == len(self.box_class):
             counts = f"{len(self.boxes)} boxes, {len(self.box_clip)} clips, {len(self.box_class)} classes of boxes"
-            raise DataError(f"truth {self.name}: {counts}; there must be as many of each")
+            raise DataError(f"truth {self.name}: {counts}; expected the same number of each")
         if len(self.box_clip) and not (self.box_clip.min() >= 0 and self.box_clip.max() < len(self.ids)):
             raise DataError(f"truth {self.name}: box_clip points outside the {len(self.ids)} clips")
         if len(self.box_class) and not (
@@ -111,7 +111,7 @@ class Truth:
         videos: Mapping[str, str] | None = None,
         votes: int = 1,
     ) -> "Truth":
-        """A truth of the boxes of each clip: {id: [[x1, y1, x2, y2], ...]}, fractions of the frame.
+        """A ground truth from the boxes of each clip: {id: [[x1, y1, x2, y2], ...]}, fractions of the frame.
 
         A clip without boxes is a negative. classes, videos: of each clip, by its id. votes: how many boxes must agree on a
         pixel for its full weight.
@@ -143,7 +143,7 @@ class Truth:
 
     @property
     def sounding(self) -> NDArray[np.bool_]:
-        """(N,) whether the clip has a truth at all; False is a negative."""
+        """(N,) whether something sounds in the clip; False is a negative."""
         marked = np.bincount(self.box_clip, minlength=len(self)) > 0
         return marked if self.masks is None else marked | self.masks.any(axis=(1, 2, 3))
 
@@ -166,7 +166,7 @@ class Truth:
         return labels
 
     def take(self, clips: Sequence[int] | NDArray[np.int64]) -> "Truth":
-        """The same truth for these clips alone, in this order."""
+        """The ground truth of only these clips, in this order."""
         clips = np.asarray(clips, np.int64)
         place = np.full(len(self), -1, np.int64)
         place[clips] = np.arange(len(clips))

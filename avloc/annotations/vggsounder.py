@@ -76,9 +76,9 @@ def _add(found: dict[str, Sounder], row: Mapping[str, str], where: str) -> None:
     told = {column: value.lower() == "true" for column, value in flags.items()}
     known = found.setdefault(name, Sounder({}, told))
     if known.flags != told:
-        raise DataError(f"{where}: {name} has other flags than in the rows before; expected the same in each")
+        raise DataError(f"{where}: {name} has other flags than in previous rows; expected the same in each")
     if known.labels.get(label, modality) != modality:
-        raise DataError(f"{where}: {name}: {label!r} is {modality}, in a row before {known.labels[label]}")
+        raise DataError(f"{where}: {name}: {label!r} is {modality}, in a previous row {known.labels[label]}")
     found[name] = replace(known, labels={**known.labels, label: modality})
 
 

@@ -34,12 +34,12 @@ PANELS = {
 }
 #: verbs named GROUP_NAME are the commands of a group
 GROUPS = {
-    "data": "Look at a prepared store: what it holds, what is wrong, one clip; join its parts, export it; fetch videos.",
-    "weights": "Official files of pretrained encoders and taggers: which there are, and one folder that keeps them.",
+    "data": "Check a prepared store, show one clip, join its parts or export it; fetch videos.",
+    "weights": "Official files of pretrained encoders and taggers: list them, download them, find them.",
 }
 PREPARE = (
     "Turn a data set into a store that every method can read, or make a synthetic one.\n\n"
-    "A data set of your own is one file: `avloc prepare mypackage.birds` runs the function prepare_birds of "
+    "Your own data set is one file: `avloc prepare mypackage.birds` runs the function prepare_birds of "
     "mypackage/birds.py, in the current folder or installed."
 )
 #: the second verb of a command that has two, and functions that are not called as their module
@@ -111,7 +111,7 @@ class DataSets(TyperGroup):
 
 
 def lazy(title: str, panel: str | None, module: str, *functions: str) -> Lazy:
-    """The command of a verb of avloc. functions: of the module; a second one lies in the module of its own name."""
+    """The command of a verb of avloc. functions: of the module; a second one is in the module of its own name."""
     first, *others = functions
 
     def load() -> tuple[Function, ...]:

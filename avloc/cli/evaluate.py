@@ -1,4 +1,4 @@
-"""`avloc evaluate`: one command of two verbs, a run's heat maps on its test sets, or a file of anybody's heat maps."""
+"""`avloc evaluate`: one command for two verbs: a run's heat maps on its test sets, or a file of any model's heat maps."""
 
 import inspect
 from collections.abc import Mapping, Sequence

@@ -7,18 +7,18 @@ from typing import Any
 
 from avloc.files import system_error
 
-LOWER = "lower train.batch_size or train.workers, set train.resident: false, or give fewer --jobs"
+LOWER = "lower train.batch_size or train.workers, set train.resident: false, or use fewer --jobs"
 _MEMORY = ("can't allocate memory", "std::bad_alloc", "Insufficient memory", "MDB_MAP_FULL", "Cannot allocate memory")
 _GPU = ("CUDA out of memory", "STATUS_ALLOC_FAILED", "CUDA error: out of memory")
 _REMEDIES = {
     errno.EMFILE: "raise the limit of open files (ulimit -n), or lower train.workers",
-    errno.ENFILE: "the machine has too many open files; end other programs",
+    errno.ENFILE: "the machine has too many open files; close other programs",
     errno.ENOSPC: "free space, or choose another folder",
     errno.EDQUOT: "the quota is used up; free space, or choose another folder",
     errno.EROFS: "the disk is read-only; choose another folder",
-    errno.EAGAIN: "the system starts no further process or thread; give fewer --jobs, or raise ulimit -u",
+    errno.EAGAIN: "the system cannot start another process or thread; use fewer --jobs, or raise ulimit -u",
 }
-_AGAIN = "nothing is known to be wrong with the file; run the command again"
+_AGAIN = "the file itself may be fine; run the command again"
 _TOLD = {
     errno.EACCES,
     errno.EPERM,
@@ -35,11 +35,11 @@ def fault_of(error: BaseException) -> str | None:
     """What the machine lacked, and what to lower; None for any other error, which is a bug of avloc."""
     text = str(error)
     if type(error).__name__ == "OutOfMemoryError" or any(words in text for words in _GPU):
-        return "the memory of the GPU is used up; lower train.batch_size, or use train.precision: bf16"
+        return "the GPU is out of memory; lower train.batch_size, or use train.precision: bf16"
     if isinstance(error, MemoryError) or (_foreign(error) and any(words in text for words in _MEMORY)):
-        return f"the memory of this machine is used up; {LOWER}"
+        return f"this machine is out of memory; {LOWER}"
     if isinstance(error, RuntimeError) and "DataLoader worker" in text and "exited unexpectedly" in text:
-        return f"a process that reads clips was ended, mostly for want of memory; {LOWER}"
+        return f"a process that reads clips was killed, usually because memory ran out; {LOWER}"
     if isinstance(error, RuntimeError) and "can't start new thread" in text:
         return _REMEDIES[errno.EAGAIN]
     number = getattr(error, "errno", None) if isinstance(error, OSError) else None

@@ -36,7 +36,7 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
                 print(f"avloc: {brief(printable(line), MESSAGE)}", file=sys.stderr)
             raise typer.Exit(2) from None
         except KeyboardInterrupt:
-            print(f"\navloc: interrupted; nothing is lost, go on with: {_command_line()}", file=sys.stderr)
+            print(f"\navloc: interrupted; nothing is lost, resume with: {_command_line()}", file=sys.stderr)
             raise typer.Exit(130) from None
         except BrokenPipeError:
             _give_up_stdout()
@@ -60,7 +60,7 @@ def shown(work: Callable[[], None]) -> None:
         raise
     except OSError as error:
         _give_up_stdout()
-        raise AvlocError(f"stdout: cannot be written ({error.strerror}); what the command made is complete") from None
+        raise AvlocError(f"stdout: cannot be written ({error.strerror}); the command's files are complete") from None
 
 
 def _give_up_stdout() -> None:
@@ -219,6 +219,6 @@ def start_log(verbose: bool, quiet: bool = False) -> None:
 def say_more(verbose: bool, quiet: bool) -> None:
     """How much is said on stderr; AvlocError where both are asked for."""
     if verbose and quiet:
-        raise AvlocError("--verbose and --quiet ask for opposite things; leave one of them out")
+        raise AvlocError("--verbose and --quiet contradict each other; leave one of them out")
     logging.getLogger("avloc").setLevel(logging.INFO if verbose else logging.WARNING)
     shown_progress.QUIET = quiet

@@ -21,10 +21,15 @@ def show_calibrated(found: "Calibrated") -> None:
     table("", ["score", *kinds], rows, right=tuple(range(1, len(kinds) + 1)))
     show_rates(calibration)
     say(
-        f"{found.file}: stage {calibration.stage} counts as sounding from {calibration.score} {calibration.threshold:.4g} on"
+        f"{found.file}: stage {calibration.stage} counts as sounding if {calibration.score} is at least "
+        f"{calibration.threshold:.4g}"
     )
     if calibration.test is None:
-        notes(["these are the clips it was chosen on, so the figures are optimistic; --test SPLIT measures others"])
+        notes(
+            [
+                "the threshold was chosen on these clips, so the figures are optimistic; --test SPLIT measures it on others"
+            ]
+        )
 
 
 def show_rates(calibration: "Calibration") -> None:
@@ -38,7 +43,7 @@ def show_rates(calibration: "Calibration") -> None:
         for kind in rates["auroc"]
     ]
     title = f"{calibration.score}, threshold {calibration.threshold:.4g} (Youden)"
-    table(title, ["clips", "heard with", "n", "AUROC %", "called sounding %"], rows, right=(2, 3, 4))
+    table(title, ["clips", "sound", "n", "AUROC %", "counted as sounding %"], rows, right=(2, 3, 4))
     for clips, rates in measured:
         say(f"{clips}: {percent(rates['missed'])} % of {rates['clips']['own']} clips with their own sound are missed")
 

@@ -32,7 +32,7 @@ def _show_overlays(found: "Overlays") -> None:
         f"{done} {'overlay' if done == 1 else 'overlays'} by {found.model}{earlier}: {seconds:.1f} s, silent {silent:.1f} s"
     )
     if not found.calibrated and done:
-        say(f"{found.model} is not calibrated: a sound from outside the picture gets a heat map, too")
+        say(f"{found.model} is not calibrated: a sound from outside the picture gets a heat map too")
     if found.failed:
         from avloc.engine.overlay_many import reasons
 

@@ -65,9 +65,9 @@ def show_demo(done: "Demo") -> None:
         [verdict, claim.text, f"{100 * claim.value:+.1f}", _interval(claim.ci95_by_video)]
         for verdict, claim in zip(verdicts, done.claims, strict=True)
     ]
-    title = "Does it listen? (difference in mean IoU, points)"
+    title = "Does it use the sound? (difference in mean IoU, points)"
     if done.tiny:
-        title = "This world is too small to judge: `avloc demo` answers (difference in mean IoU, points)"
+        title = "Does it use the sound? Too few clips to tell; run `avloc demo` (difference in mean IoU, points)"
     table(title, ["", "claim", "more", "95 % over videos"], rows, right=(2,))
     total = sum(done.seconds.values())
     steps = ", ".join(f"{name} {seconds:.0f}" for name, seconds in done.seconds.items())

@@ -1,4 +1,4 @@
-"""Tables of results for people: values in percent, with intervals and what blind methods get."""
+"""Tables of results for people: values in percent, with intervals and baselines."""
 
 import textwrap
 from collections.abc import Iterable, Mapping
@@ -169,7 +169,7 @@ def show_worst(result: Any, amount: int) -> None:
 
 def show_comparison(found: "Compared") -> None:
     heading = f"{found.benchmark or 'own truth'} by {found.protocol}"
-    say(f"{heading}: {found.shared} clips in both, {found.only_a} only in A, {found.only_b} only in B")
+    say(f"{heading}: {found.shared} shared clips, {found.only_a} only in A, {found.only_b} only in B")
     rows = []
     for name, d in found.metrics.items():
         values = [percent(d.a), percent(d.b), f"{100 * d.difference:+.2f}"]

@@ -15,8 +15,8 @@ def show_sounding(found: dict[str, Any]) -> None:
         rows.append(
             [kind, counts["frames"], counts["sounding"], f"{errors} {wrong}", percent(errors / counts["frames"])]
         )
-    title = f"called sounding from {found['score']} {found['threshold']:.4g} on (`avloc calibrate`)"
-    table(title, ["heard with", "frames", "sounding", "errors", "%"], rows, right=(1, 2, 3, 4))
+    title = f"counted as sounding: {found['score']} of at least {found['threshold']:.4g} (`avloc calibrate`)"
+    table(title, ["sound", "frames", "sounding", "errors", "%"], rows, right=(1, 2, 3, 4))
 
 
 def show_hearing(result: Any) -> None:
@@ -38,7 +38,8 @@ def show_hearing(result: Any) -> None:
         within = ends(told.get("ci95_by_video") or told.get("ci95"))
         within = f" (95 %: {within})" if within else ""
         say(
-            f"what sounds has the higher map in {share} %{within} of {told['pairs']} pairs with a silent object; chance: 50"
+            f"the sounding object has the higher map in {share} %{within} of {told['pairs']} pairs with a silent object; "
+            "chance: 50"
         )
 
 

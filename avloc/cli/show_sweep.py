@@ -3,19 +3,25 @@
 from typing import TYPE_CHECKING
 
 from avloc.cli.show import say, table
+from avloc.cli.show_training import clock, show_rehearsed
 from avloc.percents import percent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from avloc.engine.sweep_table import Setting, Spread
-    from avloc.verbs.run import Ran
+    from avloc.verbs.run import Ran, RunRehearsed
     from avloc.verbs.sweep import Swept
 
 MOST = 6  # metrics of a test set in one line
 
 
-def show_ran(ran: "Ran") -> None:
+def show_ran(ran: "Ran | RunRehearsed") -> None:
+    from avloc.verbs.run import RunRehearsed
+
+    if isinstance(ran, RunRehearsed):
+        _show_tried(ran)
+        return
     rows = [[step.command, step.state, f"{step.seconds:.0f}"] for step in ran.steps]
     table("", ["step", "", "seconds"], rows, right=(2,))
     for name, result in ran.results.items():
@@ -23,6 +29,16 @@ def show_ran(ran: "Ran") -> None:
         more = ", ..." if len(figures) > MOST else ""
         say(f"{name} ({result['protocol']['name']}, %): {', '.join(figures[:MOST])}{more}")
     say(ran.run)
+
+
+def _show_tried(tried: "RunRehearsed") -> None:
+    for number, one in tried.stages.items():
+        say(f"stage {number}")
+        show_rehearsed(one)
+        say()
+    rows = [[command, "would be skipped" if state == "skip" else "to do"] for command, state in tried.steps.items()]
+    table("", ["step", ""], rows)
+    say(f"{tried.run}: training will take about {clock(tried.seconds)}")
 
 
 def show_swept(swept: "Swept") -> None:
@@ -96,7 +112,7 @@ def _verdict(swept: "Swept") -> str:
         return text
     more = _spread(best.ahead, 1, 3)
     clear = best.ahead.ci95 is not None and best.ahead.ci95[0] > 0
-    doubt = "" if clear else "; these seeds do not show that it is better"
+    doubt = "" if clear else "; with these seeds the difference is not significant"
     return f"{text}; better than {_setting(best.next)} by {more}, seed by seed{doubt}"
 
 

@@ -38,7 +38,7 @@ def show_rehearsed(tried: "Rehearsed") -> None:
             f"{one.seconds:.3f}",
             f"{one.validation:.1f}",
             f"{one.before:.0f}" if one.before else "",
-            _clock(one.total),
+            clock(one.total),
         ]
         for one in tried.phases
     ]
@@ -54,11 +54,11 @@ def show_rehearsed(tried: "Rehearsed") -> None:
     for note in tried.notes:
         say(f"note: {note}")
     held = ", ".join(f"{2**-30 * size:.2f} GiB of the {name}" for name, size in tried.memory.items())
-    say(f"{tried.run}: stage {tried.stage} on {tried.device} will take about {_clock(tried.seconds)} and {held}")
+    say(f"{tried.run}: stage {tried.stage} on {tried.device} will take about {clock(tried.seconds)} and {held}")
     traces = [one.trace for one in tried.phases if one.trace is not None]
     for trace in traces:
         say(f"open {trace} in chrome://tracing or ui.perfetto.dev")
-    say("this was a profile; only the traces were kept" if traces else "this was a dry run; nothing was kept")
+    say("this was a profile; only the traces were saved" if traces else "this was a dry run; nothing was saved")
 
 
 def _show_shares(phases: "list[PhaseRehearsed]") -> None:
@@ -67,5 +67,5 @@ def _show_shares(phases: "list[PhaseRehearsed]") -> None:
     table("share of a step, %", ["phase", *parts], rows, right=tuple(range(1, len(parts) + 1)))
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
     return str(timedelta(seconds=round(seconds)))

@@ -13,12 +13,8 @@ def show_verified(found: "Verified") -> None:
     for one in found.wrong:
         say(f"{one.name}: {one.problem}")
     if found.unverified:
-        say(f"{found.unverified} without a checksum: an earlier version, or another program, wrote them")
-    say(
-        f"{len(found.wrong)} wrong, {found.right} as they were written"
-        if found.files
-        else "nothing here carries a checksum"
-    )
+        say(f"{found.unverified} without a checksum, from an earlier version or another program")
+    say(f"{len(found.wrong)} wrong, {found.right} correct" if found.files else "nothing here has a checksum")
 
 
 def verify_failed(found: "Verified") -> bool:

@@ -10,7 +10,7 @@ SHOWN = {
     "PseudoLabels": "show_data.show_labels",
     "Recipes": "show_data.show_recipes",
     "Trained | Rehearsed": "show_training.show_training",
-    "Ran": "show_sweep.show_ran",
+    "Ran | RunRehearsed": "show_sweep.show_ran",
     "Swept": "show_sweep.show_swept",
     "Clustered": "show_runs.show_clusters",
     "Matched": "show_runs.show_matching",

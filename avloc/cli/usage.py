@@ -53,7 +53,7 @@ def _one_line(error: Any) -> str:
     option = str(getattr(error, "option_name", ""))
     takes_words = any(parameter.param_type_name == "argument" for parameter in context.command.params)
     dash = "; put -- before words that begin with a dash" if takes_words and option[:1] == "-" != option[1:2] else ""
-    return f"{message}{dash}; `{context.command_path} --help` shows what there is"
+    return f"{message}{dash}; `{context.command_path} --help` shows the options"
 
 
 def flowing(text: str | None) -> str:

@@ -1,6 +1,5 @@
 """Copies of a store's shards on a faster disk: made once, and used by every later training there."""
 
-import copy
 import logging
 import shutil
 from collections.abc import Iterator
@@ -9,8 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from avloc.data.shard_files import shard_path
-from avloc.data.shards import Shards
 from avloc.data.store import Store
 from avloc.errors import DataError
 from avloc.files import file_size, replacing, why
@@ -26,22 +23,15 @@ def cached(store: Store, folder: Path) -> Store:
     """
     if store.path == folder or not hasattr(store, "settings") or not store.settings.get("splits"):
         raise DataError(f"{store.path}: only the shards of a store can be copied; leave out data.cache")
-    own, kind = folder / store.fingerprint, store.settings.get("store", "hdf5")
-    shards = np.unique(store.places[0]).tolist()
+    own = folder / store.fingerprint
+    shards = [store.shard_file(shard) for shard in np.unique(store.places[0]).tolist()]
     with _alone(own):
-        missing = [shard for shard in shards if _differ(store.path, own, shard, kind)]
+        missing = [name for name in shards if file_size(own / name) != file_size(store.root / name)]
         if missing:
             log.warning("%s: copying %d of %d shards to %s", store.path, len(missing), len(shards), own)
-        for shard in missing:
-            _copy(shard_path(store.path, shard, kind), shard_path(own, shard, kind))
-    part = copy.copy(store)
-    part.__dict__ = {name: value for name, value in vars(store).items() if name != "clip_reader"}
-    part._shards = Shards(own, store.form, kind)
-    return part
-
-
-def _differ(store: Path, own: Path, shard: int, kind: str) -> bool:
-    return file_size(shard_path(own, shard, kind)) != file_size(shard_path(store, shard, kind))
+        for name in missing:
+            _copy(store.root / name, own / name)
+    return store.read_from(own)
 
 
 def _copy(source: Path, target: Path) -> None:

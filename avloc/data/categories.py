@@ -38,7 +38,7 @@ def category_names(count: int) -> tuple[str, ...]:
 def read_mapping(path: Path, classes: int, what: str) -> Mapping:
     """The categories of `classes` classes: a .npy, classes by categories or the other way round, as the authors'
     ``cluster_a.npy`` (7, 527) and ``cluster_v3.npy`` (1000, 7); or a .csv with a header "class,category" and a row for
-    each class, by its number from 0 on, and category.
+    each class, by its number, from 0, and category.
 
     what: the network in words, for the error.
     """

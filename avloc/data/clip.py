@@ -45,13 +45,13 @@ class Clip:
     split: the list that names the video; empty until the clip stands in a store.
     start: seconds from the first frame of the video.
     frames: (F, H, W, 3) uint8, RGB.
-    frame_keys: F names under which an annotation may know the frame, empty where there is none.
+    frame_keys: F names of the frames in an annotation, empty where there is none.
     waveform: (S,) int16, mono.
     labels: indices into the store's classes: the classes that sound.
-    annotated: F flags, whether somebody looked for boxes or masks in the frame, found or not.
-    spectrogram: (T, F) float32 in place of the waveform, which then is empty.
-    masks: pixels of objects, beside their boxes; only in stores whose settings say that they hold masks.
-    jpegs: the F frames as JPEG bytes, where a store of JPEG frames should keep these bytes instead of encoding again.
+    annotated: F flags, whether the frame was annotated, even if nothing was found in it.
+    spectrogram: (T, F) float32 instead of the waveform, which is then empty.
+    masks: pixels of objects, in addition to their boxes; only in stores whose settings say so.
+    jpegs: the F frames as JPEG bytes, if a store of JPEG frames should keep these bytes instead of encoding again.
     """
 
     id: str

@@ -19,12 +19,24 @@ class Reads(Protocol):
     def sounds(self, clips: Indices) -> NDArray[Any]: ...
 
 
+class Fetches(Protocol):
+    """A reader that can have the system read the bytes of a frame or a sound, which it finds in memory later."""
+
+    def fetch_frame(self, clip: int, pick: int) -> None: ...
+
+    def fetch_sound(self, clip: int) -> None: ...
+
+    def for_thread(self, threads: int) -> "Fetches":
+        """Another one, for one of so many threads; together they keep as many files open as this one may."""
+        ...
+
+
 class ClipReader:
     """shards: the files. places: (N,) the shard of each clip, and its row in it; 8 bytes a clip are kept of them."""
 
-    def __init__(self, shards: Shards, *places: NDArray[np.int64]) -> None:
+    def __init__(self, shards: Shards, *places: NDArray[np.integer]) -> None:
         self.shards = shards
-        self.places = tuple(place.astype(np.int32) for place in places)
+        self.places = tuple(place.astype(np.int32, copy=False) for place in places)
 
     def frames(self, clips: Indices, picks: Indices) -> NDArray[np.uint8]:
         """Of each clip one frame, RGB: (n, H, W, 3)."""
@@ -41,6 +53,15 @@ class ClipReader:
         for n, shard, row in self._ordered(clips):
             out[n] = self.shards.sound(shard, row)
         return out
+
+    def fetch_frame(self, clip: int, pick: int) -> None:
+        self.shards.fetch_frame(int(self.places[0][clip]), int(self.places[1][clip]), pick)
+
+    def fetch_sound(self, clip: int) -> None:
+        self.shards.sound(int(self.places[0][clip]), int(self.places[1][clip]))
+
+    def for_thread(self, threads: int) -> "ClipReader":
+        return ClipReader(self.shards.for_thread(threads), *self.places)
 
     def _ordered(self, clips: Indices) -> Iterator[tuple[int, int, int]]:
         """(position in the request, shard, row), ordered as they lie on disk."""

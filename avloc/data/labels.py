@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from avloc.checksums import refuse_damaged, with_checksum
+from avloc.checksums import checked_arrays, with_checksum
 from avloc.data.store import Store
 from avloc.errors import DataError
 from avloc.file_names import as_file_name
 from avloc.files import refused, replacing
 from avloc.naming import some
-from avloc.plain_arrays import Arrays, plain_arrays
+from avloc.plain_arrays import Arrays
 
 Scores = NDArray[np.float32]
 PROPOSALS = ("proposals", "proposal_classes")
@@ -64,8 +64,7 @@ def read_labels(store: Store, name: str) -> Labels:
     """The labels of a split in its order; DataError when they are missing, broken, or not of all its clips."""
     path = labels_path(store, name)
     try:
-        found = plain_arrays(path, ("ids", "classes", "sound", "frame"))
-        refuse_damaged(found)
+        found, _ = checked_arrays(path, ("ids", "classes", "sound", "frame"))
     except FileNotFoundError:
         there = sorted(other.name.split(".")[0] for other in path.parent.glob(f"*.{store.split_name}.npz"))
         known = f"; it has {some(there, 8)}" if there else ""

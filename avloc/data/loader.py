@@ -99,8 +99,8 @@ class Loader:
         """Training batches an epoch for each process; the last clips that fill no batch wait for another epoch."""
         return max(1, len(self.store) // (batch_size * processes.world_size()))
 
-    def training(self, batch_size: int, seed: int, epoch: int) -> Iterator[Batch]:
-        """The Batches of one training epoch for this process, views augmented; a function of its arguments alone."""
+    def training(self, batch_size: int, seed: int, epoch: int, begin: int = 0) -> Iterator[Batch]:
+        """Batches of a training epoch for this process, augmented, from number `begin` on; a function of its arguments."""
         plan = draw_plan(self.store, (seed, epoch), self.senses.needs.negatives, True, self.buffer)
         if self.anew:
             plan = anew(self.store, plan, (seed, epoch))
@@ -110,9 +110,9 @@ class Loader:
             plan = with_partners(self.store, plan, frames, sounds, (seed, epoch))
         world, rank = processes.world_size(), processes.rank()
         size = min(batch_size, len(plan) // world) or 1
-        starts = [(step * world + rank) * size for step in range(self.steps(batch_size))]
+        starts = [(step * world + rank) * size for step in range(begin, self.steps(batch_size))]
         parts = [plan.rows(start, start + size) for start in starts]
-        for step, (part, raw) in enumerate(self._read(parts)):
+        for step, (part, raw) in enumerate(self._read(parts), start=begin):
             generator = Generator().manual_seed(seed_of(seed, epoch, rank, step))
             yield self._batch(part, raw, generator)
 

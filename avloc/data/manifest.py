@@ -34,7 +34,7 @@ def read_manifest(path: Path, splits: Mapping[str, int]) -> tuple[list[Row], byt
     except FileNotFoundError:
         raise DataError(f"{path}: missing; {again}") from None
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({why(error)}); nothing is known to be wrong with it") from None
+        raise DataError(f"{path}: cannot be read ({why(error)}); the file itself may be fine") from None
     lines = content.splitlines()
     rows = _rows(lines)
     if rows is None:

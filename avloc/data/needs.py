@@ -10,12 +10,12 @@ class Needs:
     negatives: a frame of another video with every clip.
     views: 2 for each frame augmented twice.
     every_frame: all frames of a clip.
-    waveform: in training, waveforms beside what `sound` makes of them.
-    noises: in training, that many sounds a batch that nothing in view makes.
+    waveform: in training, the waveforms in addition to the output of `sound`.
+    noises: in training, this many sounds per batch that nothing in view makes.
     proposals: those of the pseudo labels.
     partners: in training, a frame and a sound of other clips, drawn from the lists ``frame_partners`` and ``sound_partners`` of
         the method's memory once they are there: (N, k) clips, -1 after the end of a list.
-    label_classes: how many classes its labels must have; None where it learns from none.
+    label_classes: how many classes its labels must have; None if it uses no labels.
     """
 
     negatives: bool = False

@@ -85,7 +85,7 @@ class Shards:
         """A shard that the system does not give may be whole: then nobody is told to write it again."""
         number = system_error(error)
         if number not in (None, ENOENT):
-            return f"{path}: cannot be read ({os.strerror(number)}); nothing is known to be wrong with it"
+            return f"{path}: cannot be read ({os.strerror(number)}); the file itself may be fine"
         what = "missing" if number == ENOENT else f"broken or of another store ({why(error)})"
         return f"{path}: {what}; run the `avloc prepare` command of {self.store} again"
 
@@ -97,6 +97,17 @@ class Shards:
                 return self._decoded(stored)
         with self._reading(shard, row + 1) as file:
             return self._decoded(file.frame(row, pick))
+
+    def fetch_frame(self, shard: int, row: int, pick: int) -> None:
+        """Read and forget it: the system keeps it in memory."""
+        with self._reading(shard, row + 1, one=True) as file:
+            file.frame(row, pick)
+
+    def for_thread(self, threads: int) -> "Shards":
+        """The same shards for one of so many threads; together they keep as many files open as one process may."""
+        shards = Shards(self.store, self.form, self.kind)
+        shards._room = most_open(MOST_PLACES) // threads
+        return shards
 
     def _decoded(self, stored: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return self.form.refuse_frame(decode_jpeg(stored)) if self.form.jpeg else stored

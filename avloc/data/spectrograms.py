@@ -49,8 +49,8 @@ class Spectrograms:
         if name != self.view or other:
             apart = f" (they differ in {', '.join(other)})" if name == self.view else ""
             raise DataError(
-                f"{place} holds spectrograms, {self}; this method listens by {_called(name, own)}: take a method that "
-                f"listens alike{apart}, or prepare a store of sounds"
+                f"{place} holds spectrograms, {self}; this method needs {_called(name, own)}: use a method that "
+                f"needs the same{apart}, or prepare a store with sounds"
             )
 
     def _refuse_waveforms(self, place: str, senses: Any) -> None:
@@ -63,7 +63,7 @@ class Spectrograms:
             off = "null" if varied[:1] == ["vary"] else "0"
             raise DataError(
                 f"{place} holds spectrograms, {self}, but this method trains {what}, which takes waveforms: set it to {off}, "
-                "or prepare a store of sounds"
+                "or prepare a store with sounds"
             )
 
 

@@ -16,6 +16,7 @@ from avloc.data.items import FILE, Items, lines_at
 from avloc.data.kept_columns import KeptColumns, read_kept
 from avloc.data.masks import MaskTable
 from avloc.data.opening import read_store
+from avloc.data.shard_files import shard_path
 from avloc.data.shard_form import form_of
 from avloc.data.shards import Shards
 from avloc.data.spectrograms import empty_sounds, spectrograms_of
@@ -25,11 +26,11 @@ from avloc.data.store_settings import splits_of
 class Store:
     """The clips of a store, or of one of its splits, in the order of the lists they were prepared from.
 
+    root: the folder that its shards are read from, which is another than its path where they were copied.
     classes: names, in the order of the labels. rate: Hz. seconds: length of a clip. size: pixels, frames are square.
     splits: clips in each. votes: how many boxes must agree on a place for its full weight.
     spectrograms: what the clips have instead of waveforms, None where they have these. masked: whether clips have masks.
-    form: what its shards must hold.
-    buffer: how many clips of those that lie together a training shuffles; None for all.
+    form: what its shards must hold. buffer: how many clips that lie together a training shuffles; None for all.
     fingerprint: of the settings and the manifest, the same wherever the store lies.
     """
 
@@ -38,7 +39,7 @@ class Store:
     def __init__(
         self, path: Path, settings: dict[str, Any], items: Items | None, fingerprint: str, manifest: str = ""
     ) -> None:
-        self.path = path
+        self.path = self.root = path
         self.classes: tuple[str, ...] = tuple(settings["classes"])
         self.rate: int = settings["rate"]
         self.seconds: float = settings["seconds"]
@@ -100,8 +101,8 @@ class Store:
 
     @cached_property
     def _kept(self) -> KeptColumns | None:
-        kind, clips = self.settings.get("store", "hdf5"), len(self._items.ends)
-        return read_kept(self.path / FILE, self._manifest, clips, len(self.classes), kind)
+        clips = len(self._items.ends)
+        return read_kept(self.path / FILE, self._manifest, clips, len(self.classes), self._shards.kind)
 
     @cached_property
     def ids(self) -> list[str]:
@@ -164,12 +165,22 @@ class Store:
         """What reads frames and sounds of these clips, in this process or, sent there, in another one."""
         return ClipReader(self._shards, *self.places)
 
+    def shard_file(self, shard: int) -> Path:
+        """Within `root`."""
+        return shard_path(Path(), shard, self._shards.kind)
+
+    def read_from(self, root: Path) -> "Store":
+        """The same clips, read from other files of the same names."""
+        part = self._of(self._chosen)
+        part.root, part._shards = root, Shards(root, self.form, self._shards.kind)
+        return part
+
     def frames(self, clips: Indices, picks: Indices) -> NDArray[np.uint8]:
         """Of each clip one frame, RGB: (n, H, W, 3)."""
         return self.clip_reader.frames(clips, picks)
 
     def frames_of(self, clips: Indices) -> NDArray[np.uint8]:
-        """Of each clip all its frames, RGB: (n, F, H, W, 3)."""
+        """Of each clip all its frames: (n, F, H, W, 3)."""
         return frames_of(self, clips, self.frames_per_clip)
 
     def sounds(self, clips: Indices) -> NDArray[Any]:

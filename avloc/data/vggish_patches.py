@@ -45,7 +45,7 @@ class VggishPatches:
 
     def __post_init__(self) -> None:
         if self.rate != _RATE:
-            raise ValueError(f"rate is {self.rate} Hz; VGGish listens at {_RATE} Hz only")
+            raise ValueError(f"rate is {self.rate} Hz; VGGish needs {_RATE} Hz")
 
     def __call__(self, waveforms: Tensor, generator: Generator | None = None) -> Tensor:
         """Waveforms are int16, or float in [-1, 1]; a generator asks for the training view, None for the test view."""

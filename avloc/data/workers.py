@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from avloc import processes
 from avloc.data.clip_reader import Reads, frames_of
 from avloc.data.plans import Plan, first_of_two
+from avloc.data.read_ahead import ReadAhead
 from avloc.data.shared_blocks import Block, Blocks, fetched, left_in
 from avloc.errors import DataError
 
@@ -71,9 +72,13 @@ class Job:
 
 
 class Workers:
-    """`count` processes, at most one for each processor; with 0 everything is read where it is asked for."""
+    """`count` processes, at most one for each processor; with 0 everything is read where it is asked for.
 
-    def __init__(self, count: int) -> None:
+    ahead: batches that are fetched from the disk beyond those that are being read, see `ReadAhead`.
+    """
+
+    def __init__(self, count: int, ahead: int = 0) -> None:
+        self.ahead = ReadAhead(ahead)
         self.count = min(count, processes.processors())  # more only wait for each other
         self._jobs: dict[int, Job] = {}
         self._pool: ProcessPoolExecutor | None = None
@@ -93,6 +98,7 @@ class Workers:
 
     def close(self) -> None:
         """End the processes; they are started again when something is read."""
+        self.ahead.close()
         if self._end is not None:
             self._end()
             self._pool = self._folder = self._end = None
@@ -103,6 +109,7 @@ class Workers:
 
         what: named where a process ends of which nobody asked it.
         """
+        parts = self.ahead.follow(job, parts)
         if not self.count:
             yield from map(job, parts)
             return

@@ -74,7 +74,7 @@ def matched_words(matching: Mapping[str, Any]) -> str:
     clusters, classes = len(matching["assignment"][0]), len(matching["classes"])
     purity = f"; purity {100 * matching['purity']:.1f} %" if "purity" in matching else ""
     return (
-        f"{clusters} clusters of sounding objects, found without labels. Afterwards, for the scores alone, they were "
+        f"{clusters} clusters of sounding objects, found without labels. Afterwards, only for the scores, they were "
         f"matched with {classes} classes{purity}."
     )
 

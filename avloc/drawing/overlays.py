@@ -36,7 +36,7 @@ def truth_overlays(moment: Moment) -> list[Overlay]:
     """The bare frame, and the frame with boxes of its objects."""
     objects = f"sounding: {moment.names(moment.heard)}; silent: {moment.names(moment.silent)}"
     others = int((moment.labels < 0).sum())
-    objects += f"; {others} of no class" if others else ""
+    objects += f"; {others} without class" if others else ""
     everything = tuple(range(len(moment.boxes)))
     return [
         Overlay("Frame", "as it is stored", f"The frame {moment.choice.id}"),
@@ -69,8 +69,8 @@ def class_overlays(moment: Moment) -> list[Overlay]:
     asked = [(number, "sounding") for number in moment.heard] + [(number, "silent") for number in moment.silent]
     absent = [number for number in range(len(heats)) if number not in moment.heard + moment.silent]
     if absent:
-        asked.append((max(absent, key=lambda number: value_range(heats[number])[1]), "loudest of the others"))
-    words = f"each place in the hue of its loudest class; shared scale {limits[0]:.3g} to {limits[1]:.3g}"
+        asked.append((max(absent, key=lambda number: value_range(heats[number])[1]), "highest of the others"))
+    words = f"each position in the hue of its highest class; shared scale {limits[0]:.3g} to {limits[1]:.3g}"
     alt, hues = f"The maps of all classes in one, {words}", tuple(class_colours(len(heats)))
     found = [Overlay("All classes", words, alt, heats, limits, hues, _known(moment), tagged=True)]
     for number, what in asked:

@@ -19,18 +19,18 @@ from avloc.drawing.style import CSS
 from avloc.drawing.tools import policy, script, tools
 
 WHAT = (
-    "A method was shown frames of videos together with their sound, and asked where in the picture the sound comes "
-    "from. Its answer is a heat map. Here are the numbers of this run beside those of baselines that ignore the sound, "
-    "the heat maps of some clips with their sound (the best, the median and the worst by score, and others drawn at "
-    "random), how the training went, which objects were found without being told their names, and with what settings."
+    "A method gets frames of videos together with their sound, and finds where in the picture the sound comes from. Its "
+    "answer is a heat map. This page shows the scores of the run and of baselines that ignore the sound, the heat maps "
+    "of some clips with their sound (the best, the median and the worst by score, and a random sample), the training "
+    "curves, the object clusters, which were found without labels, and the settings."
 )
 SEVERAL = (
-    "Several runs on the same clips. Their numbers stand side by side, and so do their heat maps: of the best and the "
-    "worst clips by the score of the first run, of those on which the runs differ most, and of others drawn at random."
+    "Several runs on the same clips. Their scores are shown side by side, and so are their heat maps: for the best and "
+    "the worst clips by the score of the first run, for those on which the runs differ most, and for a random sample."
 )
 HEARD = (
     f"Below the frames of each cluster are players of the sounds of the same clips, in the same order, up to {LISTEN:g} "
-    "seconds of each. In a good cluster the objects are of one kind and the sounds are alike."
+    "seconds of each. In a good cluster, the objects are of one kind and the sounds are similar."
 )
 
 
@@ -131,13 +131,14 @@ class Page:
         if not parts:
             return markup.paragraph("There are no results.")
         how = (
-            "Intervals are 95 % bootstrap intervals that draw whole videos. Below each comparison stands how much "
-            "higher the model is on the same frames: ▲ and ▼ mark differences whose interval leaves out zero, ≈ those "
-            "that this test set cannot tell apart. Rows called a mask score a fixed shape and have no interval."
+            "Intervals are 95 % bootstrap intervals over videos. Below each baseline is the difference between the model "
+            "and this baseline on the same frames: ▲ and ▼ mark differences that are significant (their interval "
+            "excludes zero), ≈ those that are not. Rows named mask score a fixed shape and have no interval."
         )
         pixels = (
-            "Precision and recall of pixels show the maps at every threshold. They are no part of the protocol: each "
-            "frame's maps run from their lowest value to their highest, and the truth is the boxes of what sounds."
+            "Precision and recall of pixels show the maps at every threshold. They are not part of the protocol: each "
+            "frame's maps are scaled from their lowest to their highest value, and the ground truth is the boxes of the "
+            "sounding objects."
         )
         return (
             "".join(parts)
@@ -147,14 +148,14 @@ class Page:
 
     def _clips(self) -> str:
         key = (
-            '<ul class="key"><li><i class="sounding"></i>sounding object (whole line)</li>'
+            '<ul class="key"><li><i class="sounding"></i>sounding object (solid line)</li>'
             '<li><i class="silent"></i>silent object (dashed)</li>'
-            '<li><i class="other"></i>object of no class (dotted)</li>'
+            '<li><i class="other"></i>object without class (dotted)</li>'
             '<li><i class="heat"></i>heat map, low to high</li></ul>'
         )
         how = (
             "Colours run from the lowest to the highest value of each picture, shown below it, so a weak map looks as "
-            "strong as a sure one; the maps of single classes share one scale for each clip."
+            "strong as a confident one; the maps of single classes share one scale for each clip."
         )
         sets = [shown for shown in self.sets if shown.shown]
         moments = [moment for shown in sets for clip in shown.shown for moment in clip]
@@ -181,7 +182,9 @@ class Page:
             [f"<code>{text(key).replace('.', '.<wbr>')}</code>", *map(text, values)] for key, *values in self.differing
         ]
         columns = ["Setting", *map(text, self.names)]
-        told = markup.paragraph("What is set differently in these runs:" if rows else "All are set alike.")
+        told = markup.paragraph(
+            "Settings that differ between these runs:" if rows else "All runs have the same settings."
+        )
         return told + (markup.table("Settings that differ", columns, rows, "plain") if rows else "")
 
 
@@ -210,9 +213,9 @@ def _cluster(shown: ShownCluster) -> str:
 def _settings(run: ShownRun) -> str:
     names = [f"<code>{text(key).replace('.', '.<wbr>')}</code>" for key, _, _ in run.deviations]
     rows = [[name, text(here), text(usual)] for name, (_, here, usual) in zip(names, run.deviations, strict=True)]
-    told = "What differs here from the method's defaults. Its documentation says which of them are as published."
+    told = "Settings that differ from the method's defaults. Its documentation says which of the defaults are as published."
     listed = markup.table("Settings of the method", ["Setting", "Here", "Default"], rows, "plain")
-    dump = f"<details><summary>The whole config.yaml</summary><pre>{text(run.config)}</pre></details>"
+    dump = f"<details><summary>The complete config.yaml</summary><pre>{text(run.config)}</pre></details>"
     return markup.paragraph(told) + (listed if rows else markup.paragraph("Nothing.")) + dump
 
 

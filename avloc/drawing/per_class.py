@@ -14,7 +14,7 @@ def class_table(name: str, runs: Sequence[str], results: Sequence[Mapping[str, A
     """Of a test set, with columns for each run's result; nothing where no result is broken down by class."""
     tables = [(result or {}).get("per_class") or {} for result in results]
     names = sorted({key for own in tables for key in own}, key=lambda key: (_lowest(key, tables), key))
-    return _grouped(f"{name}: class by class, the lowest overlap first", "Class", names, tables, runs, results)
+    return _grouped(f"{name}: per class, the lowest overlap first", "Class", names, tables, runs, results)
 
 
 def size_table(name: str, runs: Sequence[str], results: Sequence[Mapping[str, Any] | None]) -> str:
@@ -24,7 +24,7 @@ def size_table(name: str, runs: Sequence[str], results: Sequence[Mapping[str, An
     names = [key for key, _ in SIZES if key in found]
     if len(names) < 2:
         return ""
-    return _grouped(f"{name}: by the size of what sounds", "Size", names, tables, runs, results)
+    return _grouped(f"{name}: by the size of the sounding object", "Size", names, tables, runs, results)
 
 
 def flag_table(name: str, runs: Sequence[str], results: Sequence[Mapping[str, Any] | None]) -> str:

@@ -15,8 +15,8 @@ OWN = """
 .players video { display: block; width: 100%; max-height: 22rem; background: #000; border-radius: 4px; }
 """
 WHAT = (
-    "Each video has the heat map of the place where its sound comes from, and its own sound. The strip at the lower edge shows "
-    "the waveform; where it is a flat line nothing sounds, and no heat map is shown."
+    "Each video has its own sound and a heat map of where the sound comes from. The strip at the bottom shows the waveform; "
+    "where it is a flat line, the sound is silent and no heat map is shown."
 )
 
 

@@ -11,11 +11,11 @@ from avloc.percents import map_title, mask_title
 
 NAMES = {"iou": "IoU", "ciou": "CIoU", "auc": "AUC", "nsa": "NSA", "locacc": "LocAcc", "ap": "AP"}
 MEANINGS = {
-    "iou": "IoU@t: share of frames whose mask and truth have an intersection over union of at least t. IoU: its mean.",
+    "iou": "IoU@t: share of frames whose mask and ground truth have an intersection over union of at least t. IoU: the mean.",
     "ciou": "CIoU@t, CIoU: the same, where the overlap of a frame is the mean over its sounding classes.",
     "locacc": "LocAcc: share of frames whose overlap reaches one half.",
     "auc": "AUC: area under the share of successes over all thresholds t.",
-    "nsa": "NSA: share of the picture that the maps of silent classes leave quiet; a method that is mute gets 100 %.",
+    "nsa": "NSA: share of the picture where the maps of silent classes stay low; a method that marks nothing gets 100 %.",
 }
 UP, DOWN, LEVEL = "&#9650;", "&#9660;", "&asymp;"
 
@@ -55,7 +55,7 @@ def verdict(difference: Mapping[str, Any]) -> tuple[str, str]:
     low, high = found
     if low > 0:
         return UP, "model higher"
-    return (DOWN, "model lower") if high < 0 else (LEVEL, "not told apart")
+    return (DOWN, "model lower") if high < 0 else (LEVEL, "not significant")
 
 
 def results_table(caption: str, result: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ KEYS = {
     "o": "show or hide all pictures of the clip",
     "s": "play or pause its sound",
     "h": "show or hide the heat maps",
-    "[, ]": "fade the heat maps out or in",
+    "[, ]": "make the heat maps more or less transparent",
     "/": "find a clip by its id",
     "r": "show all clips again",
 }

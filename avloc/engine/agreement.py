@@ -29,14 +29,14 @@ def read_log(folder: Path) -> list[Entry]:
         found = [json.loads(line) for line in lines if line.strip()]
         for entry in found:
             if not isinstance(entry["epoch"], int) or not isinstance(entry["phase"], str):
-                raise ValueError("an epoch is no number, or a phase no name")
+                raise ValueError("an epoch is not a number, or a phase is not a name")
         return found
     except FileNotFoundError:
         return []
     except json.JSONDecodeError as error:
         raise RunError(f"{path}: a line is not JSON ({error.msg}); move this file away to leave it out") from None
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
-        raise RunError(refused(path, error, "the run's weights are not harmed: move this file away")) from None
+        raise RunError(refused(path, error, "the run's weights are not affected: move this file away")) from None
 
 
 def write_log(folder: Path, log: Sequence[Entry]) -> None:
@@ -54,13 +54,15 @@ def refuse_other_training(
     written, done = read_log(folder), len(log)
     common = min(len(written), done)
     if written and (len(written) < done - 1 or written[:common] != list(log[:common])):
-        raise RunError(f"{folder}/log.jsonl tells of another training than the state of epoch {done}; {_ADVICE}")
+        raise RunError(f"{folder}/log.jsonl is from another training than the state of epoch {done}; {_ADVICE}")
     for phase, epoch in best.items():
         path = folder / f"{phase}.safetensors"
         _, said = read_weights(path, f"the state of epoch {done} needs it; {_ADVICE}", f"{_ADVICE}")
         found = said.get("epoch", "")
         if found.isdecimal() and int(found) != epoch and int(found) <= done:
-            raise RunError(f"{path} is of epoch {found}, by the state of epoch {done} it is of {epoch}; {_ADVICE}")
+            raise RunError(
+                f"{path} is from epoch {found}, but according to the state of epoch {done} it is from {epoch}; {_ADVICE}"
+            )
         other = next(
             (name for name in ("data", "seed") if said.get(name, str(about.get(name))) != str(about.get(name))), None
         )
@@ -90,9 +92,9 @@ def _mixed(weights: Path, about: Mapping[str, str], last: bool) -> str | None:
     epoch, count = int(said), len(log)
     newest = int(states[-1].stem.removeprefix("state-")) if states else count
     if abs(newest - count) > 1:
-        return f"{states[-1]} is of epoch {newest}, but log.jsonl beside it ends with epoch {count}"
+        return f"{states[-1]} is of epoch {newest}, but log.jsonl next to it ends with epoch {count}"
     mine = [entry["epoch"] for entry in log if entry["phase"] == about.get("phase", weights.stem)]
     if epoch > count + 1 or (last and mine and epoch < mine[-1]) or (epoch <= count and mine and epoch not in mine):
         expected = mine[-1] if mine else count
-        return f"{weights} is of epoch {epoch}, but log.jsonl beside it says {expected}"
+        return f"{weights} is of epoch {epoch}, but log.jsonl next to it says {expected}"
     return None

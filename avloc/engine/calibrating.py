@@ -61,7 +61,7 @@ def scores_of_kinds(localizer: Localizer, loader: Loader, plan: Plan, seed: int,
     if len(found) < 2:
         raise DataError(
             f"{store.path}: spectrograms of one video; there is no silence, noise or other sound to compare with: "
-            "give a store of sounds"
+            "give a store with sounds"
         )
     return found
 
@@ -127,7 +127,7 @@ def threshold_of(scores: Scores, name: str) -> float:
     values = np.unique(np.concatenate([of[name] for of in scores.values()]))
     values = values[np.isfinite(values)]
     if not len(values):
-        raise DataError("no heat map is a number, so nothing can be calibrated; train the run again")
+        raise DataError("all heat maps are NaN or infinite, so nothing can be calibrated; train the run again")
     cuts = np.concatenate([values[:1], (values[1:] + values[:-1]) / 2])
     gain = _above(scores[OWN][name], cuts)
     others = [_above(of[name], cuts) for kind, of in scores.items() if kind != OWN]

@@ -27,7 +27,7 @@ SCORES = {
     "top": "the mean of its highest quarter",
     "contrast": "its highest value less its mean",
     "sharpness": "the same in standard deviations of the map",
-    FITS: "how well the whole frame fits the sound, by the method itself",
+    FITS: "how well the whole frame matches the sound, according to the method",
 }
 
 
@@ -97,11 +97,9 @@ class Calibration:
         try:
             found = TypeAdapter(cls).validate_python(dict(values))
         except (ValidationError, TypeError, ValueError):
-            raise RunError(
-                f"{where}: holds no calibration that can be read; `avloc calibrate` writes it again"
-            ) from None
+            raise RunError(f"{where}: contains no readable calibration; `avloc calibrate` writes it again") from None
         if found.score not in SCORES:
-            raise RunError(f"{where}: score {found.score!r} is not known; expected one of {', '.join(SCORES)}")
+            raise RunError(f"{where}: score {found.score!r} is unknown; expected one of {', '.join(SCORES)}")
         return found
 
     def save(self, run: Run) -> None:
@@ -119,7 +117,8 @@ class Calibration:
         found = scores_of(maps, fits)
         if self.score not in found:
             raise AvlocError(
-                f"the calibration of {self.method} looks at {self.score!r}, {SCORES[self.score]}, which heat maps do not tell"
+                f"the calibration of {self.method} uses {self.score!r}, {SCORES[self.score]}, which cannot be "
+                "computed from heat maps"
             )
         return found[self.score]
 
@@ -142,7 +141,7 @@ def calibration_of(
     if found is not None and weights is not None and found.weights != weights:
         assert run is not None
         log.warning(
-            "%s is of other weights than stage %d has now and is not used; `avloc calibrate --run %s` makes it again",
+            "%s was made for other weights than those of stage %d and is not used; run `avloc calibrate --run %s` again",
             run.calibration, stage, run.path,
         )  # fmt: skip
         found = None
@@ -152,5 +151,5 @@ def calibration_of(
 def _stages(path: Path) -> dict[str, Any]:
     found = read_json(path)
     if not isinstance(found, dict) or found.get("format") != FORMAT or not isinstance(found.get("stages"), dict):
-        raise RunError(f"{path}: not what `avloc calibrate` writes; run it again, or remove the file")
+        raise RunError(f"{path}: not written by `avloc calibrate`; run it again, or remove the file")
     return dict(found["stages"])

@@ -108,10 +108,10 @@ def _card(path: Path, about: dict[str, str]) -> Card:
     try:
         form = int(about.pop("format", "1")) if about.get("method") else 1
         if form > FORMAT:
-            raise RunError(f"{path}: weights of format {form}, this avloc reads up to {FORMAT}; install a later avloc")
+            raise RunError(f"{path}: weights of format {form}, this avloc reads up to {FORMAT}; install a newer avloc")
         if not about.get("method"):
             raise RunError(
-                f"{path}: safetensors that avloc did not write; the authors' checkpoints come in by `avloc import-weights`"
+                f"{path}: safetensors not written by avloc; use `avloc import-weights` for the authors' checkpoints"
             )
         parts = {name: json.loads(about.pop(name)) for name in PARTS if name in about}
         plain = {name: about.pop(name, default) for name, default in (("phase", ""), ("epoch", "0"))}
@@ -121,7 +121,7 @@ def _card(path: Path, about: dict[str, str]) -> Card:
             parts.get("data_from", {}), parts.get("versions", {}), parts.get("calibration"), about,
         )  # fmt: skip
     except (ValueError, TypeError) as error:
-        raise RunError(f"{path}: what the file says of itself cannot be read ({error}); give another copy") from None
+        raise RunError(f"{path}: the description in the file cannot be read ({error}); give another copy") from None
 
 
 def without_places(config: Mapping[str, Any]) -> dict[str, Any]:

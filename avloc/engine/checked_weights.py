@@ -39,7 +39,7 @@ def read_weights(path: Path, missing: str, otherwise: str) -> tuple[bytes, dict[
     except (OSError, MemoryError) as error:
         raise RunError(refused(path, error, otherwise)) from None
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise RunError(f"{path}: not whole safetensors weights ({error}); {otherwise}") from None
+        raise RunError(f"{path}: not complete safetensors weights ({error}); {otherwise}") from None
 
 
 def metadata(content: bytes) -> tuple[dict[str, str], bool]:
@@ -47,7 +47,7 @@ def metadata(content: bytes) -> tuple[dict[str, str], bool]:
     header, tensors = _parts(content)
     about = header.get(_HEADER, {})
     if not isinstance(about, dict) or not all(isinstance(value, str) for value in about.values()):
-        raise ValueError("its metadata is no text")
+        raise ValueError("its metadata is not text")
     given = about.get(NAME)
     if given is None and not MARK.items() & about.items():
         return about, False
@@ -59,10 +59,10 @@ def metadata(content: bytes) -> tuple[dict[str, str], bool]:
 def _parts(content: bytes) -> tuple[dict[str, Any], bytes]:
     size = int.from_bytes(content[:8], "little")
     if len(content) < 8 or size > len(content) - 8:
-        raise ValueError("it is cut short")
+        raise ValueError("it is truncated")
     header = json.loads(content[8 : 8 + size])
     if not isinstance(header, dict):
-        raise ValueError("its header is no object")
+        raise ValueError("its header is not an object")
     return header, content[8 + size :]
 
 

@@ -33,7 +33,7 @@ def load_weights(localizer: Any, path: Path, method: str, stage: int) -> dict[st
     try:
         tensors: dict[str, Tensor] = load(content)
     except (SafetensorError, ValueError, RuntimeError, KeyError, TypeError) as error:
-        raise RunError(f"{path}: not whole safetensors weights ({error}); train stage {stage} again") from None
+        raise RunError(f"{path}: not complete safetensors weights ({error}); train stage {stage} again") from None
     found = (about.get("method"), about.get("stage"))
     if found != (method, str(stage)):
         raise RunError(
@@ -99,7 +99,7 @@ def checked_state(path: Path) -> tuple[dict[str, Any], bool]:
     try:
         with zipfile.ZipFile(path) as archive:
             if archive.testzip() is not None:
-                raise ValueError("its bytes are not those of its checksums (CRC-32)")
+                raise ValueError("its contents do not match its checksums (CRC-32)")
         found = dict(torch.load(path, map_location="cpu", weights_only=True))
         known = found.pop(NAME, None)
         if known not in (None, of_values(found)):
@@ -108,4 +108,4 @@ def checked_state(path: Path) -> tuple[dict[str, Any], bool]:
     except Exception as error:  # torch and zipfile raise a dozen kinds
         if system_error(error) is not None:
             raise RunError(refused(path, error, "run the command again")) from None
-        raise DamagedState(f"{path}: not a whole training state ({why(error)})") from None
+        raise DamagedState(f"{path}: not a complete training state ({why(error)})") from None

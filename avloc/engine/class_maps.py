@@ -34,7 +34,7 @@ def refuse_untrained(experiment: Experiment, run: Run, wanted: Sequence[str]) ->
             missing[name] = error
     if missing:
         rest = [f"--sets {name}" for name in wanted if name not in missing]
-        more = f"; what is trained can be scored by {' '.join(rest)}" if rest else ""
+        more = f"; score the trained stages with {' '.join(rest)}" if rest else ""
         raise RunError(f"{next(iter(missing.values()))}{more}")
 
 
@@ -52,16 +52,16 @@ def class_table(
     matching = where.load_matching()
     if where.clusters.exists() and matching.get("clusters", "") not in ("", clusters_id(where)):
         raise RunError(
-            f"{where.matching} is of other clusters; `avloc match-clusters --run {where.path}` writes it again"
+            f"{where.matching} is for other clusters; `avloc match-clusters --run {where.path}` writes it again"
         )
     if not _of_clusters(localizer, where):
         raise RunError(
-            f"{where.clusters} is of another object dictionary than the maps of this stage, so no map has a class; "
-            f"`avloc cluster --run {where.path} --dictionary FILE.npy` takes theirs, then `avloc match-clusters`"
+            f"{where.clusters} uses another object dictionary than the maps of this stage, so no map has a class; "
+            f"`avloc cluster --run {where.path} --dictionary FILE.npy` uses theirs, then run `avloc match-clusters`"
         )
     if tuple(matching["classes"]) != store.classes:
         raise RunError(
-            f"{where.matching} knows the classes {', '.join(matching['classes'])}, but {store.path} has "
+            f"{where.matching} has the classes {', '.join(matching['classes'])}, but {store.path} has "
             f"{', '.join(store.classes)}; evaluate on a store with the classes of the training store"
         )
     return np.array(matching["assignment"], dtype=bool)
@@ -84,12 +84,12 @@ def named_table(localizer: Localizer, store: Store) -> NDArray[np.bool_]:
     without = [store.classes[row] for row in np.flatnonzero(~table.any(axis=1))]
     if len(without) == len(store.classes):
         raise AvlocError(
-            f"{store.path}: none of its classes ({some(without)}) is a category of this method; name them in a CSV of your own "
-            "(model.categories)"
+            f"{store.path}: none of its classes ({some(without)}) is a category of this method; add them in your "
+            "own CSV (model.categories)"
         )
     if without:
         log.warning(
-            "%s: %d of %d classes have no map (%s); model.categories adds some",
+            "%s: %d of %d classes have no map (%s); you can add categories with model.categories",
             store.path, len(without), len(store.classes), some(without),
         )  # fmt: skip
     return table
@@ -110,6 +110,7 @@ def refuse_other_classes(
     """AvlocError when maps of one store's classes are to be scored, class by class, on a store that has others."""
     if localizer.of_classes and table is not None and maps.shape[1] not in (1, len(store.classes)):
         raise AvlocError(
-            f"{test.store}: {len(store.classes)} classes, but the model has maps of {maps.shape[1]}; {test.protocol} scores "
-            "class by class: evaluate on a store of the classes it learnt, or by a protocol that is not, such as avloc"
+            f"{test.store}: {len(store.classes)} classes, but the model has maps of {maps.shape[1]}; "
+            f"{test.protocol} scores per class: evaluate on a store with the trained classes, or use another "
+            "protocol, such as avloc"
         )

@@ -1,13 +1,13 @@
 """What frozen networks hear and see in the clips of a split, as categories."""
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
+from avloc import processes
 from avloc.data.as_stored import as_stored
 from avloc.data.store import Store
 from avloc.data.views import FrameView, LogMel
@@ -27,7 +27,7 @@ def refuse_rate(store: Store) -> None:
         store.spectrograms.refuse_others(str(store.path), SOUND)
     if store.rate != SOUND.rate:
         raise DataError(
-            f"{store.path} holds {store.rate} Hz; the audio tagger listens at {SOUND.rate} Hz: prepare it again with "
+            f"{store.path} has {store.rate} Hz; the audio tagger needs {SOUND.rate} Hz: prepare it again with "
             f"--rate {SOUND.rate}, or give --scores FILE"
         )
 
@@ -42,8 +42,8 @@ def hear_categories(
     for clips in _parts(store, batch_size, progress, "clips heard"):
         sounds = torch.from_numpy(store.sounds(clips)).to(device)
         levels = SOUND(sounds) if store.spectrograms is None else as_stored(SOUND, sounds)
-        found.append(heard_categories(tagger(levels).clip, table).cpu())
-    return torch.cat(found).numpy()
+        found.append(heard_categories(tagger(levels).clip, table).cpu().numpy())
+    return _of_all(found)
 
 
 @torch.inference_mode()
@@ -64,8 +64,8 @@ def see_categories(
     """
     classifier, table = classifier.to(device), torch.from_numpy(mapping).to(device)
     count = store.frames_per_clip
-    found: list[Tensor] = []
-    categories: list[Tensor] = []
+    found: list[Scores] = []
+    categories: list[NDArray[np.int64]] = []
     for clips in _parts(store, max(1, batch_size // count), progress, "clips seen"):
         frames = FRAME(torch.from_numpy(store.frames_of(clips)).flatten(0, 1).to(device))
         scores = classifier(frames)
@@ -75,14 +75,20 @@ def see_categories(
             of_parts, boxes = proposals
             places = torch.from_numpy(boxes[clips]).to(device).flatten(0, 1)
             likely = of_parts.to(device).of_proposals(frames, places).softmax(2)
-            categories.append(seen_in_proposals(likely, table).argmax(2).unflatten(0, (-1, count)).cpu())
+            categories.append(seen_in_proposals(likely, table).argmax(2).unflatten(0, (-1, count)).cpu().numpy())
             scores = torch.maximum(scores, likely.amax(1))
-        found.append(seen_categories(scores, table).unflatten(0, (-1, count)).mean(1).cpu())
-    return torch.cat(found).numpy(), torch.cat(categories).numpy() if categories else None
+        found.append(seen_categories(scores, table).unflatten(0, (-1, count)).mean(1).cpu().numpy())
+    return _of_all(found), None if proposals is None else _of_all(categories)
 
 
 def _parts(store: Store, size: int, progress: Progress, what: str) -> Iterator[NDArray[np.int64]]:
-    for start in range(0, len(store), size):
-        progress(start, len(store), what)
-        yield np.arange(start, min(start + size, len(store)))
+    """The clips of each batch that this process works on; every batch is the same however many processes there are."""
+    for part in processes.share(-(-len(store) // size)):
+        progress(part * size, len(store), what)
+        yield np.arange(part * size, min((part + 1) * size, len(store)))
     progress(len(store), len(store), what)
+
+
+def _of_all(found: list[NDArray[Any]]) -> NDArray[Any]:
+    """Rows of all batches, in their order, on every process."""
+    return np.concatenate(processes.in_turn(processes.gather(found)))

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from avloc.config import Section, check, dump, flat, read_section, suggestion
+from avloc.config import Section, check, dump, flat, read_section
 from avloc.engine.method_modules import load_method
 from avloc.engine.method_modules import method_names as method_names
 from avloc.engine.places import OPTIONS, Kind, Places
 from avloc.engine.resolved import fingerprint_of, free_to_change, resolved
 from avloc.engine.run import Run
-from avloc.engine.settings import ClusterSettings, Data, Start, TestSet, problems_of
+from avloc.engine.sections import check_sections, checked_seed
+from avloc.engine.settings import ClusterSettings, Data, Inference, Start, TestSet, problems_of
 from avloc.engine.shipped import config_path
 from avloc.errors import AvlocError, ConfigError, RunError
 from avloc.files import write_json, write_text
@@ -38,8 +39,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Experiment:
-    """A checked configuration. stages: the sections that it has, by number. places: where the run that it belongs to found
-    its stores, None for a configuration without a run."""
+    """A checked configuration. stages: the sections that it has, by number. places: where its run found its stores."""
 
     method: str
     seed: int
@@ -49,6 +49,7 @@ class Experiment:
     cluster: ClusterSettings = field(default_factory=ClusterSettings)
     start: Start = field(default_factory=Start)
     evaluate: dict[str, TestSet] = field(default_factory=dict)
+    inference: Inference = field(default_factory=Inference)
     places: Places | None = None
 
     def find(self, role: str, written: Path, kind: Kind, given: bool = False) -> Any:
@@ -92,9 +93,6 @@ class Experiment:
             return localizer(**model)
 
 
-SECTIONS = ("method", "seed", "start", "stage1", "cluster", "stage2", "evaluate")
-
-
 def read_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
     """The whole file checked before any data is opened; ConfigError with all mistakes, a line each."""
     return experiment_of(read_section(path, overrides))
@@ -102,44 +100,27 @@ def read_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
 
 def experiment_of(section: Section) -> Experiment:
     """The same of settings that were read already, such as those that a weights file carries."""
-    from avloc.methods.base import Train
-
     problems: list[str] = []
-    for key in section.values:
-        if key not in SECTIONS:
-            problems.append(f"{section.where([key])}: unknown key{suggestion(key, list(SECTIONS))}")
-    for key in SECTIONS[2:]:
-        if not isinstance(section.values.get(key), dict | None):
-            problems.append(f"{section.where([key])}: found {section.values.pop(key)!r}; expected a section of keys")
-    seed = section.values.get("seed", 0)
-    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
-        problems.append(f"{section.where(['seed'])}: found {seed!r}; expected a whole number from 0 on")
-        seed = 0
+    check_sections(section, problems)
+    seed = checked_seed(section, problems)
     try:
         stages = load_method(str(section.values.get("method", ""))).STAGES
     except ConfigError as error:
         raise ConfigError(
             "\n".join([*problems, f"{section.where(['method'])}: {str(error).removeprefix('method: ')}"])
         ) from None
-
     checked: dict[int, Stage] = {}
     for number, localizer in enumerate(stages, start=1):
-        if f"stage{number}" not in section.values:
-            continue
-        part = section.child(f"stage{number}")
-        unknown = [key for key in part.values if key not in ("model", "data", "train")]
-        problems += [f"{part.where([key])}: unknown key; expected model, data, train" for key in unknown]
-        model = check(part.child("model"), localizer, problems)
-        named = "data" in part.values or localizer.needs_training
-        data = check(part.child("data"), Data, problems) if named else {}
-        train = check(part.child("train"), Train, problems)
-        if not problems:
-            checked[number] = Stage(model, Data(**data) if named else None, Train(**train))  # type: ignore[arg-type]
+        if f"stage{number}" in section.values:
+            stage = _checked_stage(section.child(f"stage{number}"), localizer, problems)
+            if stage is not None:
+                checked[number] = stage
     for number in range(len(stages) + 1, 3):
         if f"stage{number}" in section.values:
             problems.append(f"{section.where([f'stage{number}'])}: this method has {len(stages)} stage")
     cluster = check(section.child("cluster"), ClusterSettings, problems)
     start = check(section.child("start"), Start, problems)
+    inference = check(section.child("inference"), Inference, problems)
     sets = section.child("evaluate")
     tests = {name: check(sets.child(name), TestSet, problems) for name in sets.values}
     for name, test in tests.items():
@@ -147,9 +128,24 @@ def experiment_of(section: Section) -> Experiment:
     if problems:
         raise ConfigError("\n".join(problems))
     return Experiment(
-        str(section.values["method"]), seed, section, stages, checked,
-        ClusterSettings(**cluster), Start(**start), {name: TestSet(**test) for name, test in tests.items()},
+        str(section.values["method"]), seed, section, stages, checked, ClusterSettings(**cluster), Start(**start),
+        {name: TestSet(**test) for name, test in tests.items()}, Inference(**inference),
     )  # fmt: skip
+
+
+def _checked_stage(part: Section, localizer: type["Localizer"], problems: list[str]) -> Stage | None:
+    """The settings of one stage; None where anything so far is wrong. A method without training needs no data."""
+    from avloc.methods.base import Train
+
+    unknown = [key for key in part.values if key not in ("model", "data", "train")]
+    problems += [f"{part.where([key])}: unknown key; expected model, data, train" for key in unknown]
+    model = check(part.child("model"), localizer, problems)
+    named = "data" in part.values or localizer.needs_training
+    data = check(part.child("data"), Data, problems) if named else {}
+    train = check(part.child("train"), Train, problems)
+    if problems:
+        return None
+    return Stage(model, Data(**data) if named else None, Train(**train))  # type: ignore[arg-type]
 
 
 def open_run(
@@ -181,10 +177,10 @@ def _latest_run() -> Path:
     found = [*Path("runs").glob("*/config.yaml"), *Path().glob("*/run/config.yaml")]
     if not found:
         raise AvlocError(
-            "no run here (runs/*/config.yaml): give --config FILE to start one, or --run DIR to go on with one"
+            "no run here (runs/*/config.yaml): give --config FILE to start one, or --run DIR to resume one"
         )
     latest = max(found, key=lambda path: path.stat().st_mtime).parent
-    log.warning("no --run given: goes on with %s, the run last started here", latest)
+    log.warning("no --run given: resuming %s, the run that was started last in this folder", latest)
     return latest
 
 
@@ -232,7 +228,7 @@ def _refuse_other_settings(before: Experiment, experiment: Experiment, run: Run,
         more = f" (and {len(differing) - 1} more)" if len(differing) > 1 else ""
         raise RunError(
             f"{run.path} was started with {key}: {old.get(key)!r}, now it is {new.get(key)!r}{more}; "
-            "choose another --run, or leave the setting as it was"
+            "choose another --run, or restore the setting"
         )
 
 

@@ -71,7 +71,7 @@ def write(model: Model, card: Card, form: Format, out: Path, batch: Batch | None
     """AvlocError, in one line, where the method cannot be exported so. batch: real inputs, for all but safetensors."""
     if form == "safetensors":
         if not model.localizer.needs_training:
-            raise AvlocError(f"{model.method} needs no training, so it has no weights of its own: load it by its name")
+            raise AvlocError(f"{model.method} needs no training, so it has no weights: load it by its name")
         save_weights(model.localizer, out, **metadata_of(card))
         return
     assert batch is not None

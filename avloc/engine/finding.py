@@ -94,14 +94,14 @@ def _opened(video: Any, image: Any, sound: Any, rate: int | None, track: int | N
         )
     if video is not None:
         if sound is not None or rate is not None:
-            raise AvlocError("a video has its own sound; sound and rate go with image")
+            raise AvlocError("a video has its own sound; give sound and rate only with image")
         return partial(open_video, Path(video), track), None
     if sound is None:
         raise AvlocError("image needs its sound: a file, or an array with its rate")
     pictured = isinstance(image, str | Path)
     if isinstance(sound, str | Path):
         if rate is not None:
-            raise AvlocError("a sound file says its own rate; rate goes with an array")
+            raise AvlocError("a sound file contains its rate; give rate only with an array")
         if pictured:
             return partial(open_still, Path(image), Path(sound), track), None
         return partial(_still_of_file, image_array(image), Path(sound), track), None

@@ -7,6 +7,7 @@ from typing import Any
 
 from avloc.engine.checkpoints import load_state
 from avloc.engine.experiment import Experiment, read_experiment
+from avloc.engine.inference import told
 from avloc.engine.run import Run
 from avloc.engine.stages import clusters_id, stage_one_run, weights_id, weights_of
 from avloc.engine.stores import open_data, open_test
@@ -74,6 +75,8 @@ def inputs_of_evaluation(experiment: Experiment, run: Run) -> str:
         "calibration": _id(run.calibration),
         "seed": experiment.seed,
     }
+    if inference := told(experiment.inference):
+        found["inference"] = inference
     for number in experiment.stages:
         found[f"stage {number}"] = weights_of(experiment, run, number, experiment.build(number, pretrained=False))
     for name, test in experiment.evaluate.items():

@@ -40,6 +40,4 @@ def warn_if_foreign(source: object, learnt: str, inputs: Iterable[Path]) -> None
     strange = [path for path in inputs if origin_at(path) != "synthetic"]
     if strange:
         what = some((str(path) for path in strange), 3)
-        log.warning(
-            "%s was trained on %s, and %s is not of it: its heat maps mean little there", source, WORDS[learnt], what
-        )
+        log.warning("%s was trained on %s, and %s is not: its heat maps mean little there", source, WORDS[learnt], what)

@@ -42,10 +42,10 @@ class Shown:
 class Found:
     """N heat maps of one video or picture.
 
-    times: (N,) s. maps: (N, K, h, w), higher is louder, zeros where it is silent; K maps, named by `classes` where they have
-    names. boxes: of each time those that stand out, the surest first. silent: (N,) bool, nothing is heard. sounding: (N,)
-    bool, something is heard, and, where the model is calibrated, it comes from what is seen. levels: (N,) dBFS.
-    quiet: from when to when (s) it is silent. scale: the values of the maps that are drawn darkest and brightest.
+    times: (N,) s. maps: (N, K, h, w), higher is louder, zeros where it is silent; K maps, named by `classes` if they have
+    names. boxes: for each time those that stand out, most confident first. silent: (N,) bool, nothing is heard. sounding: (N,)
+    bool, something is heard and, if the model is calibrated, it comes from something in view. levels: (N,) dBFS.
+    quiet: the silent intervals (s). scale: the values of the maps at the ends of the colour scale.
     """
 
     name: str
@@ -68,7 +68,7 @@ class Found:
     _waveform: tuple[NDArray[np.float32], int] | None = field(repr=False, default=None)
 
     def save(self, path: str | Path, view: View = "heat", colours: Colours = "inferno", opacity: float = 0.6) -> Path:
-        """Write the video with its maps and its own sound as MP4; the whole file or none."""
+        """Write the video with its maps and its own sound as MP4; the file is complete or missing."""
         path = Path(path)
         if path.suffix.lower() != ".mp4":
             raise AvlocError(f"{path}: expected a name that ends in .mp4")
@@ -83,7 +83,7 @@ class Found:
         return path
 
     def show(self, pictures: int = PICTURES, view: View = "heat") -> Shown:
-        """Some pictures in the order of time under their maps, and the sound, for a notebook or `.save(...)`."""
+        """Some pictures with their maps, in order of time, and the sound, for a notebook or `.save(...)`."""
         from avloc.drawing.panels import Picture, Row, panel
 
         picks = np.unique(np.linspace(0, len(self.times) - 1, min(max(pictures, 1), len(self.times))).astype(int))
@@ -119,7 +119,7 @@ class Found:
             lines.append(f"  silent: {silent:.1f} s")
         if self.calibrated:
             foreign = int((~self.silent & ~self.sounding).sum())
-            lines.append(f"  not from what is seen: {foreign} of {int((~self.silent).sum())} maps")
+            lines.append(f"  not from something in view: {foreign} of {int((~self.silent).sum())} maps")
         best = max(
             ((box, time) for time, boxes in zip(self.times, self.boxes, strict=True) for box in boxes if box.sounding),
             key=lambda pair: pair[0].score,

@@ -19,9 +19,9 @@ Map = NDArray[np.floating]
 
 @dataclass(frozen=True)
 class FoundBox:
-    """box: xyxy in [0, 1]. score: the highest value of its map inside. name: of the class, None where maps have no names.
+    """box: xyxy in [0, 1]. score: the highest value of its map inside. name: the class, None if maps have no names.
 
-    sounding: False for an object that is seen and not heard. mask: (H, W) bool, None where masks were not asked for.
+    sounding: False for an object that is seen but not heard. mask: (H, W) bool, None unless masks were requested.
     """
 
     box: tuple[float, float, float, float]

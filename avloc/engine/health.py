@@ -51,7 +51,7 @@ def pair(torch: str, torchvision: str) -> Found:
         return (
             name,
             "failed",
-            f"torch {torch} goes with torchvision {wanted}, here is {torchvision}: install the pair anew",
+            f"torch {torch} needs torchvision {wanted}, found {torchvision}: reinstall both",
         )
     return name, "ok", f"torch {torch}, torchvision {torchvision}"
 
@@ -75,10 +75,10 @@ def devices() -> list[Found]:
     import torch
 
     found: list[Found] = [
-        ("processors", "ok", f"{processors()} for this process, {torch.get_num_threads()} threads of torch")
+        ("processors", "ok", f"{processors()} for this process, {torch.get_num_threads()} torch threads")
     ]
     if not torch.cuda.is_available():
-        return [*found, ("GPU", "ok", "none; everything runs on the processor")]
+        return [*found, ("GPU", "ok", "none; everything runs on the CPU")]
     for number in range(torch.cuda.device_count()):
         about = torch.cuda.get_device_properties(number)
         try:
@@ -118,7 +118,7 @@ def room(folders: Sequence[Path]) -> list[Found]:
         free = shutil.disk_usage(there).free / 1e9
         detail = f"{free:.1f} GB free"
         if not os.access(there, os.W_OK):
-            found.append((f"disk {path}", "warning", f"{detail}; may not be written: work in another folder"))
+            found.append((f"disk {path}", "warning", f"{detail}; is not writable: work in another folder"))
         else:
             low = free < LEAST
             found.append((f"disk {path}", "warning" if low else "ok", detail + ("; free some" if low else "")))
@@ -152,9 +152,13 @@ def self_test() -> tuple[Found, float]:
             return (
                 name,
                 "failed",
-                f"the heat is {left:.2f} where it should be, {right:.2f} elsewhere; reinstall av",
+                f"the heat map is {left:.2f} where it should be high, {right:.2f} elsewhere; reinstall av",
             ), seconds
-        return (name, "ok", f"a film was written, decoded and its sound found, in {seconds:.1f} s"), seconds
+        return (
+            name,
+            "ok",
+            f"a video was written and decoded, and its sound was localized, in {seconds:.1f} s",
+        ), seconds
     except Exception as error:  # a broken installation raises anything
         return (name, "failed", f"{type(error).__name__}: {_first(error)}"), time.perf_counter() - began
 

@@ -48,7 +48,7 @@ def find_inputs(words: Sequence[str | Path], sound: Path | None, out: Path) -> I
         else:
             places.setdefault(path, path.stem if path.suffix else path.name)
     if not places:
-        raise AvlocError("- was given, but stdin holds no paths; expected one path a line")
+        raise AvlocError("- was given, but stdin contains no paths; expected one path per line")
     pictures = [path for path in places if path.suffix.lower() in STILLS]
     if sound is not None and (len(places) > 1 or not pictures):
         other = next(path for path in places if len(places) > 1 or path not in pictures)

@@ -50,8 +50,8 @@ def keep_features(
             continue
         if augmented and getattr(view, "random", True) and not train.versions:
             log.warning(
-                "%s of %s are seen anew in each epoch, so the features of the frozen encoder are not kept: set "
-                "train.versions, or a view that does not vary them (crop: false, augment: false)",
+                "%s of %s are different in each epoch, so the features of the frozen encoder are not cached: set "
+                "train.versions, or a view without augmentation (crop: false, augment: false)",
                 kind, store.split_name or "the store",
             )  # fmt: skip
             continue
@@ -138,7 +138,7 @@ class _Work:
         key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:24]
         path = Path(f"{self.store.path}.features") / f"{key}.npy"
         if processes.is_first() and _whole(path, shape) is None:
-            log.info("%s: features of %d clips are kept here", path, len(self.store))
+            log.info("%s: features of %d clips are cached here", path, len(self.store))
         if _whole(path, shape) is None:
             if processes.is_first():
                 with replacing(path) as temporary:

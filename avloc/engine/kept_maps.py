@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.engine.experiment import Experiment
+from avloc.engine.inference import told
 from avloc.engine.predicting import Maps
 from avloc.engine.run import Run
 from avloc.errors import DataError
@@ -40,6 +41,8 @@ def keep_maps(
         "split": test.split,
         "frames": test.frames,
     }
+    if inference := told(experiment.inference):
+        about["inference"] = inference
     kept = {**KEPT, localizer.looks: ".deaf"}
     stored = {**_stored(run.predictions / f"{name}.h5", ids, every["model"]), **others}
     for variant, maps in every.items():

@@ -49,7 +49,7 @@ def refuse_sources(streams: Streams, tags: bool, run: Path | None, boxes: bool) 
     """DataError unless there is one source for each stream, and a mapping for each network."""
     sounds, frames = (streams.scores, streams.tagger), (streams.frame_scores, streams.classifier)
     if sum((tags, run is not None, any(sounds + frames))) != 1 or all(sounds) or all(frames):
-        raise DataError(f"pseudo-labels are made of one thing: give {SOURCES}")
+        raise DataError(f"pseudo-labels come from one source: give {SOURCES}")
     if streams.batch_size < 1:
         raise DataError(f"batch_size is {streams.batch_size}; expected 1 or more")
     for network, mapping, option in (
@@ -57,11 +57,11 @@ def refuse_sources(streams: Streams, tags: bool, run: Path | None, boxes: bool) 
         (streams.classifier, streams.frame_mapping, "--frame-mapping"),
     ):
         if network and mapping is None:
-            raise DataError(f"{network} knows classes, not categories: give {option} FILE, which says whose they are")
+            raise DataError(f"{network} has classes, not categories: give {option} FILE, which maps them to categories")
     if boxes and streams.classifier and streams.image_scores == "logits":
-        raise DataError("proposals raise probabilities, not logits: leave --image-scores at softmax")
+        raise DataError("proposals need probabilities, not logits: leave --image-scores at softmax")
     if (tags or run) and (streams.sound_mapping or streams.frame_mapping):
-        raise DataError("a mapping is for a network's classes or scores of them; tags and clusters are classes already")
+        raise DataError("a mapping is for a network's classes or their scores; tags and clusters already are classes")
 
 
 def of_streams(store: Store, streams: Streams, boxes: Scores | None) -> Labels:

@@ -10,6 +10,7 @@ from avloc.data.origin import origin_of
 from avloc.engine.calibration import Calibration, calibration_of
 from avloc.engine.card import Card, card_of
 from avloc.engine.experiment import Experiment, device_of, experiment_of, load_method, open_run
+from avloc.engine.inference import ready
 from avloc.engine.map_names import names_of_maps
 from avloc.engine.run import Run
 from avloc.engine.stages import fill, last_trained, load_stage, stage_one_run, weights_id
@@ -29,14 +30,14 @@ CHECKPOINTS = (".pth", ".pt", ".ckpt", ".tar", ".npy")  # endings of files that 
 
 @dataclass(frozen=True)
 class Model:
-    """A stage of a method that is ready to be used.
+    """A trained stage of a method, ready to use.
 
-    source: what was loaded. classes: names of the classes of its maps, in their order; None where its maps have none.
-    rate: Hz of the sound that it hears, None for any. seconds: how much sound it hears at once, None where it takes any
-    length. size: pixels of the side of the square frames that it sees. card: what its weights say of themselves.
+    source: what was loaded. classes: names of the classes of its maps, in order; None if its maps have none.
+    rate: sampling rate of its sound in Hz, None for any. seconds: length of its sound, None for any
+    length. size: side of its square frames in pixels. card: the description in its weights.
     localizer: the network, an `avloc.Localizer`, in evaluation mode on `device`.
-    origin: what it learnt from: the ``synthetic`` world, ``composed`` scenes, or what was ``recorded``; empty where nothing
-    tells. calibration: from when on something in view makes the sound, None where `avloc calibrate` was not run.
+    origin: what it was trained on: the ``synthetic`` world, ``composed`` scenes, or what was ``recorded``; empty if
+    unknown. calibration: the threshold above which something in view makes the sound, None without `avloc calibrate`.
     run, weights: the folder and the file that it came from.
     """
 
@@ -91,12 +92,12 @@ class Model:
 
 
 def load(what: str | Path, stage: int | None = None, device: str = "auto") -> Model:
-    """A model, ready to be used.
+    """A model, ready to use.
 
-    what: the folder of a run (``runs/mine``), a .safetensors file of one, which is enough, or the name of a method without
+    what: the folder of a run (``runs/mine``), a single .safetensors file of one, or the name of a method without
     training (``see_and_hear``, ``motion``).
-    stage: of a run; None: the last that is trained. device: ``auto``, ``cpu`` or ``cuda``.
-    AvlocError, in one line, for anything else.
+    stage: the stage of a run; None: the last trained one. device: ``auto``, ``cpu`` or ``cuda``.
+    Anything else raises an AvlocError of one line.
     """
     path = Path(what)
     if path.is_dir():
@@ -105,7 +106,7 @@ def load(what: str | Path, stage: int | None = None, device: str = "auto") -> Mo
         if path.suffix.lower() in CHECKPOINTS:
             raise AvlocError(
                 f"{path}: not a weights file of avloc; if it is an authors' checkpoint, `avloc import-weights --method NAME "
-                f"--stage 1 --from {path} --run DIR` makes a run of it"
+                f"--stage 1 --from {path} --run DIR` imports it into a run"
             )
         return _of_file(path, stage, device)
     return _of_name(str(what), device)
@@ -126,16 +127,14 @@ def _of_run(folder: Path, stage: int | None, device: str) -> Model:
 def _of_file(path: Path, stage: int | None, device: str) -> Model:
     card = card_of(path)
     if stage is not None and stage != card.stage:
-        raise AvlocError(f"{path}: holds stage {card.stage} of {card.method}, asked for was stage {stage}")
+        raise AvlocError(f"{path}: contains stage {card.stage} of {card.method}, not stage {stage}")
     run = Run(path.parent.parent)
     if card.config is not None:
         experiment = experiment_of(Section(str(path), card.config))
     elif run.config.exists():
         experiment, run = open_run(None, run.path)
     else:
-        raise RunError(
-            f"{path}: weights of an earlier avloc, which say nothing of their configuration; load the run that they came from"
-        )
+        raise RunError(f"{path}: weights of an earlier avloc without a configuration; load the run that they came from")
     localizer = experiment.build(card.stage, pretrained=False)
     fill(experiment, localizer, card.stage, path)
     mine = run if run.config.exists() and path.parent == run.stage(card.stage) else None
@@ -152,7 +151,7 @@ def _of_name(name: str, device: str) -> Model:
     kind: Any = load_method(name).STAGES[0]
     if kind.needs_training:
         raise AvlocError(
-            f"{name} needs training, so its name is no model; give a run or a weights file (methods without training: "
+            f"{name} needs training, so its name alone is not a model; give a run or a weights file (methods without training: "
             f"{', '.join(known)})"
         )
     experiment = experiment_of(Section(name, {"method": name, "stage1": {}}))
@@ -176,7 +175,8 @@ def _ready(
     known = calibration_of(run, number, "" if weights is None else weights_id(weights), card.calibration)
     return Model(
         source, experiment.method, number, names_of_maps(experiment, number, localizer, card, run),
-        view.rate or clips.get("rate"), seconds, localizer.frame.size, there, card, localizer.to(there).eval(),
+        view.rate or clips.get("rate"), seconds, localizer.frame.size, there, card,
+        ready(localizer, experiment.inference, there).eval(),
         card.origin or clips.get("origin", ""), known,
         None if run is None else run.path, weights,
     )  # fmt: skip

@@ -72,8 +72,8 @@ def refuse_other_plan(
         fits = [entry["phase"] for entry in log] == names[: len(log)]
     if not fits:
         raise RunError(
-            f"{folder} was trained by another plan of phases than the method has with these settings; choose another --run, or "
-            "leave train.epochs as it was"
+            f"{folder} was trained with other phases than the method has with these settings; choose another --run, "
+            "or restore train.epochs"
         )
 
 
@@ -115,11 +115,11 @@ def refuse_impatient(where: str, train: Train, validation: str | None) -> None:
     """ConfigError for settings by which no epoch can be judged better than another."""
     if train.select == "last" and train.patience:
         raise ConfigError(
-            f"{where}.patience is {train.patience}, but select: last judges no epoch; set {where}.select to loss, accuracy, "
+            f"{where}.patience is {train.patience}, but select: last compares no epochs; set {where}.select to loss, accuracy, "
             "iou or located"
         )
     if train.select != "last" and validation is None:
         raise ConfigError(
-            f"{where}.select is {train.select!r}, but there is no validation split to judge by; name data.validation, or set "
+            f"{where}.select is {train.select!r}, but there is no validation split; set data.validation, or set "
             "select: last"
         )

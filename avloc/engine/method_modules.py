@@ -26,7 +26,7 @@ def load_method(name: str) -> Any:
         found = importlib.import_module(f"avloc.methods.{name}")
     else:
         raise ConfigError(
-            f"method: {name!r} is not known; expected one of {', '.join(method_names())}, or a module's dotted name"
+            f"method: {name!r} is unknown; expected one of {', '.join(method_names())}, or a module's dotted name"
         )
     _refuse_stages(found)
     return found

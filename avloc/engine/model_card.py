@@ -95,7 +95,7 @@ def _model(experiment: Experiment, run: Run) -> list[str]:
 
 def _sense(name: str, given: Any) -> str:
     if not isinstance(given, Mapping):
-        return f"{name}: the method's own"
+        return f"{name}: the method's default"
     kind = given.get("timm") or given.get("tagger")
     if kind is None:
         weights = f" with the weights {Path(str(given['weights'])).name}" if given.get("weights") else ", from scratch"
@@ -118,9 +118,9 @@ def _data(
     from avloc.data.origin import WORDS, origin_of
 
     data = experiment.stage(min(experiment.stages, default=1)).data
-    lines = ["## Learnt from", ""]
+    lines = ["## Trained on", ""]
     if store is None:
-        return [*lines, f"The store is not where it was, so nothing is known of it: {problem}"]
+        return [*lines, f"The store was not found, so nothing is known about it: {problem}"]
     lines.append(
         f"{len(store)} clips of {store.path.name} ({data.train}), {WORDS[origin_of(store.settings)]}, {store.seconds:g} s of "
         f"sound at {store.rate} Hz each."
@@ -144,10 +144,10 @@ def _results(experiment: Experiment, run: Run) -> tuple[list[dict[str, Any]], li
 
 
 def _figures(results: list[dict[str, Any]], unreadable: list[str]) -> list[str]:
-    lines = ["## How right it is", ""]
+    lines = ["## Results", ""]
     lines += [f"* Left out: {printable(line)}" for line in unreadable] + [""] * bool(unreadable)
     if not results:
-        return [*lines, "Nothing is known." if unreadable else "It was not evaluated; `avloc evaluate` does that."]
+        return [*lines, "Nothing is known." if unreadable else "It was not evaluated; run `avloc evaluate`."]
     rows = []
     for one in results:
         for name in [name for name in SHOWN if name in one["metrics"]][:2]:
@@ -161,8 +161,8 @@ def _figures(results: list[dict[str, Any]], unreadable: list[str]) -> list[str]:
     lines += _table(["set", "protocol", "clips", "metric", "%", "95 % interval", *COMPARED], rows)
     told = [(one["set"], one["tells"]) for one in results if one.get("tells")]
     for name, tells in told:
-        lines += ["", f"{name}: what sounds has the higher map in {100 * tells['value']:.1f} % of {tells['pairs']} pairs with "
-                  "a silent object (chance: 50)."]  # fmt: skip
+        share = f"{100 * tells['value']:.1f} % of {tells['pairs']} pairs"
+        lines += ["", f"{name}: the sounding object has the higher map in {share} with a silent object (chance: 50)."]
     return lines
 
 
@@ -176,8 +176,8 @@ def _absent(results: list[dict[str, Any]]) -> list[str]:
         return []
     columns = ["set", "sound", "clips", "AUROC", "false alarms %"]
     about = (
-        "How well a map's level tells clips whose sound is in view from clips with such a sound; 1 is perfect, 0.5 is "
-        "chance."
+        "How well a map's level separates clips whose sound is in view from clips with such a sound; 1 is perfect, "
+        "0.5 is chance."
     )
     return ["## Sounds that nothing in view makes", "", about, "", *_table(columns, rows)]
 

@@ -26,12 +26,14 @@ def limits(
     lines = ["## What it cannot do", ""]
     origin = "" if store is None else origin_of(store.settings)
     if counts:
-        lines.append(f"* It has learnt {len(counts)} classes. What its maps show of any other sound is a guess.")
+        lines.append(f"* It was trained on {len(counts)} classes. Its maps for any other sound are a guess.")
     if origin == "synthetic":
-        lines.append("* It learnt from drawn pictures and made sounds, so its maps of real videos mean nothing.")
+        lines.append(
+            "* It was trained on drawn pictures and synthetic sounds, so its maps of real videos mean nothing."
+        )
     if origin == "composed":
         lines.append(
-            "* It learnt from objects pasted into pictures. How well that carries over to real videos is open."
+            "* It was trained on objects pasted into pictures. Whether that transfers to real videos was not tested."
         )
         lines.append("* Scenes share photographs and recordings, so the intervals are too narrow.")
     few = {
@@ -40,18 +42,18 @@ def limits(
     }
     for name, found in few.items():
         if found:
-            lines.append(f"* {name}: {' and '.join(found)} are few to learn from.")
+            lines.append(f"* {name}: {' and '.join(found)} are few for training.")
     same = [one["set"] for one in results if store is not None and _of_store(experiment, one["set"], store)]
     if results and len(same) == len(results):
         lines.append(
-            "* All test sets are of the store that it learnt from; pictures and sounds of other origin were not tried."
+            "* All test sets come from the store that it was trained on; data from other sources was not tested."
         )
     kinds = [(one["set"], kind, found) for one in results for kind, found in one.get("negative_sound", {}).items()]
     for name, kind, found in kinds:
         if found["auroc"] < LOW:
             lines.append(f"* {name}: it often does not notice that nothing in view makes the sound ({kind}).")
     if not kinds:
-        lines.append("* Whether it stays dark for sounds that nothing in view makes was not measured.")
+        lines.append("* Whether its maps stay low for sounds that nothing in view makes was not measured.")
     blind = [
         (one["set"], kind)
         for one in results
@@ -60,7 +62,7 @@ def limits(
         if not _clearly_above(one, kind, name)
     ]
     for name, kind in blind:
-        lines.append(f"* {name}: it is not clearly better than {_baseline(kind)}.")
+        lines.append(f"* {name}: it is not significantly better than {_baseline(kind)}.")
     return lines
 
 
@@ -74,7 +76,7 @@ def _clearly_above(result: Mapping[str, Any], kind: str, metric: str) -> bool:
 def _baseline(kind: str) -> str:
     names = {
         "wrong sound": "itself with a wrong sound",
-        "largest object": "always choosing the largest object (its box is given)",
+        "largest object": "always choosing the largest object (using its ground-truth box)",
     }
     return names.get(kind, f"colour {kind}")
 

@@ -79,7 +79,7 @@ def maps_of_objects(
     """The class maps of a trained stage one, by the clusters of its run; AvlocError where it has none."""
     if number != 1 or not localizer.can("place_features"):
         raise AvlocError(
-            f"maps: class is set, but stage {number} of {experiment.method} offers no features of places; set it to own"
+            f"maps: class is set, but stage {number} of {experiment.method} provides no features per position; set it to own"
         )
     where = stage_one_run(experiment, run)
     found = where.load_clusters()

@@ -46,7 +46,7 @@ def off_screen(store: Store, plan: Plan, seed: int) -> Plan:
 def _of_waveforms(localizer: Localizer, loader: Loader, plan: Plan, silent: bool, seed: int) -> Maps:
     if loader.store.spectrograms is not None:
         raise DataError(
-            f"{loader.store.path} holds spectrograms; silence and noise are made of waveforms: leave them out"
+            f"{loader.store.path} contains spectrograms, but silence and noise need waveforms: leave them out"
         )
     # features that are kept of a frozen encoder are those of the clips' own sounds
     own = Loader(loader.store, localizer, loader.device, loader.workers) if loader.kept.sounds is not None else loader

@@ -61,7 +61,7 @@ def overlay_one(model: Model, one: Input, out: Path, how: How, who: Mapping[str,
                 scale.add(moment)
                 elsewhere += moment.sounding is False and not moment.silent
                 spool.add(kept(moment))
-                tell(int(frames * 0.5 * moment.time / source.seconds), frames, "looking and listening")
+                tell(int(frames * 0.5 * moment.time / source.seconds), frames, "computing heat maps")
         if how.maps:
             written.append(place[".h5"])
         tape.finish()

@@ -37,7 +37,7 @@ def share_of(inputs: Sequence[Input], shard: str | None) -> list[Input]:
         if not (slash and first.isdigit() and last.isdigit() and 1 <= int(first) <= int(last)):
             raise AvlocError(f"shard is {shard!r}; expected i/n, such as 2/4 for the second of four parts")
         if count > 1:
-            raise AvlocError("--shard cannot be given under torchrun, which shares the inputs out itself")
+            raise AvlocError("--shard cannot be used under torchrun, which already divides the inputs")
         number, count = int(first), int(last)
     return list(inputs[number - 1 :: count])
 
@@ -144,8 +144,8 @@ def _side_by_side(
                 yield number, one.result()
     except BrokenProcessPool:
         raise AvlocError(
-            f"a process that worked on {some([str(inputs[n].path) for n in left], 1)} was ended from outside, perhaps for "
-            f"want of memory; run the command again with fewer --jobs than {jobs}: it resumes and skips finished files"
+            f"a process that worked on {some([str(inputs[n].path) for n in left], 1)} was killed, perhaps because "
+            f"memory ran out; run the command again with fewer --jobs than {jobs}: it resumes and skips finished files"
         ) from None
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

@@ -42,7 +42,7 @@ def lines_of(head: dict[str, Any]) -> list[str]:
     if head["elsewhere_seconds"]:
         lines.append(f"a sound from elsewhere for {head['elsewhere_seconds']:.1f} s")
     if head["sound_tracks"] > 1:
-        lines.append(f"{head['sound_tracks']} sound tracks, of which one was heard")
+        lines.append(f"{head['sound_tracks']} sound tracks, of which one was used")
     if head["heard"]:
         lines.append("heard: " + ", ".join(f"{name} ({100 * share:.0f} %)" for name, share in head["heard"].items()))
     if head["broken_pictures"]:

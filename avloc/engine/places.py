@@ -171,7 +171,7 @@ class Places:
         if before is not None and before.written != str(written) and not kind.same(found, before):
             return  # another test set, for this command alone
         if before is None and path != written:
-            log.warning("%s: not here; reads %s", written, path)
+            log.warning("%s: not found; using %s", written, path)
         known = before is not None and content != "" and before.content == content and before.absolute != ""
         splits = before.splits if before is not None and known else kind.splits(found)
         if before is not None and not content:
@@ -194,8 +194,8 @@ class Places:
         else:
             instead = "or choose another --run"
         return RunError(
-            f"{path} holds another {kind.what} (fingerprint {found}) than {self.run.path} reads as {role} (fingerprint "
-            f"{wanted}); give the place of that one with --set {_option(role)}=PLACE; {instead}"
+            f"{path} contains another {kind.what} (fingerprint {found}) than {self.run.path} uses as {role} "
+            f"(fingerprint {wanted}); give the path of that one with --set {_option(role)}=PLACE; {instead}"
         )
 
     def _lost(self, role: str, written: Path, kept: Kept | None, kind: Kind) -> AvlocError:
@@ -205,10 +205,10 @@ class Places:
             if kept is None or not kept.absolute:
                 return error
             return type(error)(
-                f"{written}: no {kind.what} here, nor at {kept.absolute} where {self.run.path} read it last; "
-                f"if it was moved, give its place with --set {_option(role)}=PLACE"
+                f"{written}: no {kind.what} here, nor at {kept.absolute} where {self.run.path} last used it; if it "
+                f"was moved, give its path with --set {_option(role)}=PLACE"
             )
-        return RunError(f"{written}: no {kind.what} here; give its place with --set {_option(role)}=PLACE")
+        return RunError(f"{written}: no {kind.what} here; give its path with --set {_option(role)}=PLACE")
 
 
 def settings_digest(config: Path) -> str:
@@ -243,5 +243,5 @@ def _read(file: Path) -> dict[str, Kept]:
         return TypeAdapter(dict[str, Kept]).validate_python(read_json(file))
     except (AvlocError, ValidationError):
         raise RunError(
-            f"{file}: not what avloc writes; move it away, and name stores that were moved with --set stage1.data.store=PLACE"
+            f"{file}: not written by avloc; move it away, and give the path of moved stores with --set stage1.data.store=PLACE"
         ) from None

@@ -168,7 +168,9 @@ def maps_of_parts(localizer: Localizer, loader: Loader, tell: Callable[[int], No
 
         def locate(batch: Batch) -> Tensor:
             if batch.waveform is None:
-                raise DataError(f"{loader.store.path} holds no waveforms, of which each frame could hear its part")
+                raise DataError(
+                    f"{loader.store.path} contains no waveforms, so frames cannot use their own parts of the sound"
+                )
             heard = batch.waveform[:, start:stop]
             return localizer.locate(replace(batch, waveform=heard, sound=localizer.sound(heard)))
 

@@ -47,6 +47,7 @@ def predict_store(
     from avloc.drawing.strips import strips
     from avloc.engine.experiment import device_of, open_run
     from avloc.engine.foreign import learnt_from, warn_if_foreign
+    from avloc.engine.inference import ready, told
     from avloc.engine.predicting import maps_of, maps_of_parts
     from avloc.engine.stages import load_stage
     from avloc.engine.stores import open_named
@@ -62,7 +63,7 @@ def predict_store(
     number = experiment.number_of(stage)
     settings = experiment.stage(number)
     device = device_of(settings.train.device)
-    localizer = load_stage(experiment, where, number).to(device)
+    localizer = ready(load_stage(experiment, where, number), experiment.inference, device)
     warn_if_foreign(where.path, learnt_from(experiment, where, number, localizer), [store])
     part = open_named(store, split, localizer, f"stage{number}.model.sound.seconds", experiment.method)
     loader = Loader(part, localizer, device, settings.train.workers, settings.train.resident)
@@ -77,6 +78,8 @@ def predict_store(
     folder = out if out is not None else where.predictions / store.name
     ids = _ids(part)
     about = {"method": experiment.method, "stage": number, "store": str(store), "split": split, "own_sound": own_sound}
+    if inference := told(experiment.inference):
+        about["inference"] = inference
     classes = localizer.map_names
     if localizer.of_classes:
         classes = _class_names(experiment, number, part, maps.shape[1])

@@ -13,11 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from avloc import processes
 from avloc.data.loader import Batch, Loader, seed_of
 from avloc.data.plans import Plan
 from avloc.engine import contract
 from avloc.engine.collect import collect
-from avloc.engine.step import Stepped, rate_factor, train_step
+from avloc.engine.objectives import Objectives, share_batches
+from avloc.engine.step import rate_factor, train_step
 from avloc.engine.stepping import Steps, autocast
 from avloc.engine.stopwatch import Stopwatch, timed_views
 from avloc.files import replacing
@@ -59,6 +61,7 @@ def rehearse(
 
     The localizer's weights are changed; nothing is written but traces.
     """
+    share_batches(localizer, train)
     plan = localizer.phases(train)
     contract.refuse_plan(localizer, plan)
     names = dict.fromkeys(phase.name for phase in plan)
@@ -102,8 +105,7 @@ def _steps(
     traces: Path | None,
 ) -> tuple[float, Path | None]:
     """Seconds of a step, and the trace of the last ones."""
-    objective = Stepped(localizer)
-    objective.objective = phase.objective
+    objectives = Objectives(localizer, train)
     made = Steps(train, loader.device)
     torch.manual_seed(seed_of(seed, 0, 0))
     localizer.train()
@@ -117,7 +119,16 @@ def _steps(
                 batch = next(batches)
             if first and number == 0:
                 contract.try_locate(localizer, batch)
-            train_step(localizer, objective, phase, batch, made, factor, first=first and number == 0, clock=watch)
+            train_step(
+                localizer,
+                objectives.of(phase, batch),
+                phase,
+                batch,
+                made,
+                factor,
+                first=first and number == 0,
+                clock=watch,
+            )
         return (time.perf_counter() - started) / wanted
 
     with timed_views(localizer, watch):
@@ -132,8 +143,9 @@ def _steps(
         with torch.profiler.profile(activities=_activities(loader.device), acc_events=True) as profiler:
             steps(2)
         watch.seconds = kept
-    with replacing(trace) as temporary:
-        profiler.export_chrome_trace(str(temporary))
+    if processes.is_first():
+        with replacing(trace) as temporary:
+            profiler.export_chrome_trace(str(temporary))
     return seconds, trace
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from avloc import processes
 from avloc.data.loader import Loader
 from avloc.engine.contract import refuse_senses
 from avloc.engine.experiment import Experiment, device_of, open_run
@@ -63,6 +64,7 @@ def rehearse_stage(
 ) -> Rehearsed:
     """profile: more steps, the share of each of their parts, and RUN/profile/stageN/PHASE.json, a trace for a browser."""
     experiment, where = open_run(config, run, overrides, longer=True)
+    processes.join()
     stage = experiment.stage(number)
     refuse_without_training(experiment, where, number)
     refuse_settings(experiment, stage, number)
@@ -77,13 +79,13 @@ def rehearse_stage(
     refuse_senses(localizer)
     refuse_other_view(localizer)
     if any(getattr(encoder, "keeps", False) for encoder in (localizer.frame_encoder(), localizer.sound_encoder())):
-        notes.append(
-            "frozen encoders are run in every step here; the training may keep their features, which is faster"
-        )
+        notes.append("frozen encoders run in every step here; training may cache their features, which is faster")
     loaders, _ = batches_of(experiment, number, localizer, device, untold)
     traces = where.path / "profile" / f"stage{number}" if profile else None
     phases = rehearse(localizer, loaders, stage.train, experiment.seed, traces, progress or untold)
     sets = _sets(experiment, number, localizer, device)
+    loaders["train"].workers.close()
+    processes.leave()
     total = sum(phase.total for phase in phases)
     return Rehearsed(where.path, number, str(device), phases, total, memory(), sets, notes)
 

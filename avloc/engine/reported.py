@@ -135,14 +135,14 @@ def _clusters(source: Source, first: Run, shown: ShownRun, sheet: Sheet) -> None
             return None  # a method without clusters lacks nothing
         return sheet.skip(path, source.say("clusters: the run has no clusters.npz"))
     if not classes:
-        sheet.skip(path, source.say("names of clusters: the run has no matching.json"))
+        sheet.skip(path, source.say("cluster names: the run has no matching.json"))
     found, data = first.load_clusters(), experiment.stage(1).data
     try:
         store = open_data(experiment, 1, data.train, direct=False)
     except AvlocError as error:
         return sheet.skip(path, source.say(f"frames of clusters ({error})"))
     if store.ids != [str(name) for name in found["ids"]]:
-        line = f"frames of clusters: {first.clusters} is of other clips than {data.store} holds"
+        line = f"frames of clusters: {first.clusters} is for other clips than those of {data.store}"
         return sheet.skip(path, source.say(line))
     shown.clusters = shown_clusters(store, found["labels"], int(found["clusters"]), classes, experiment.seed)
     rows = [Row("", [one.strip]) for one in shown.clusters]

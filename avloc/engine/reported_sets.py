@@ -108,7 +108,7 @@ def _pictures(
     of_runs = [set_moments(store, maps, chosen) for maps in found]
     for source, own in zip(sources, of_runs, strict=True):
         if own[0].assignment is None and len(own[0].maps[""]) > 1:
-            line = f"{name}: no maps of classes, for its predictions do not say which map is of which class"
+            line = f"{name}: no class maps, because its predictions do not say which map belongs to which class"
             sheet.skip(source.run.path, source.say(line))
     if not first.several:
         test, few = first.experiment.evaluate[name], of_runs[0][:clips]

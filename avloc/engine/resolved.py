@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from avloc.engine.card import without_places
+from avloc.engine.settings import Inference
 
 if TYPE_CHECKING:
     from avloc.engine.experiment import Experiment
 
 #: settings of a training that change none of its numbers but by rounding
-_WHERE = ("device", "workers", "resident", "keep")
+_WHERE = ("device", "workers", "resident", "keep", "save_every", "compile")
+#: settings that came later: where they are as before they came, a configuration keeps its fingerprint
+_LATER = {"gather": False, "sync_bn": False}
 
 
 def resolved(experiment: "Experiment") -> dict[str, Any]:
@@ -30,21 +33,27 @@ def resolved(experiment: "Experiment") -> dict[str, Any]:
             parts["data"] = _plain(stage.data)
         found[f"stage{number}"] = parts | {"train": _plain(stage.train)}
     found["cluster"] = _plain(experiment.cluster)
+    found["inference"] = _plain(experiment.inference)
     found["evaluate"] = {name: _plain(test) for name, test in experiment.evaluate.items()}
     return found
 
 
 def free_to_change(key: str) -> bool:
-    """Whether a run may go on with another value: test sets, and a cache, which only says where to read."""
-    return key.startswith("evaluate.") or key.endswith(".data.cache")
+    """Whether a run may go on with another value: test sets, how their maps are computed, where and how a store is read, and
+    how often a state is written."""
+    free = (".data.cache", ".data.read_ahead", ".train.save_every")
+    return key.startswith(("evaluate.", "inference.")) or key.endswith(free)
 
 
 def fingerprint_of(values: Mapping[str, Any]) -> str:
     """Of a configuration, the same on every machine: stores and runs go by their names alone, test sets do not count, nor
     what only says where and how fast it is computed."""
     kept = without_places(values)
+    if kept.get("inference") == _plain(Inference()):
+        del kept["inference"]
     for stage in (part for name, part in kept.items() if name.startswith("stage")):
-        stage["train"] = {key: value for key, value in stage["train"].items() if key not in _WHERE}
+        train = {key: value for key, value in stage["train"].items() if key not in _WHERE}
+        stage["train"] = {key: value for key, value in train.items() if key not in _LATER or value != _LATER[key]}
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
 
 

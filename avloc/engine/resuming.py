@@ -27,11 +27,11 @@ def newest_whole(states: Sequence[Path]) -> tuple[Path, dict[str, Any]]:
             damaged.append(str(error))
             continue
         if damaged:
-            log.warning("%s; the training goes on from the one before, %s", damaged[0], path.name)
+            log.warning("%s; training resumes from the previous one, %s", damaged[0], path.name)
         return path, found
     raise RunError(
-        f"{damaged[0]}, and no other state is left; the weights beside it can be used as they are, to train on choose another "
-        "--run"
+        f"{damaged[0]}, and no other state is left; the weights can be used, but to continue training choose "
+        "another --run"
     )
 
 
@@ -43,16 +43,14 @@ def of_this_make(path: Path) -> Iterator[None]:
     except torch.OutOfMemoryError:
         raise
     except (KeyError, ValueError, TypeError, AttributeError, IndexError, RuntimeError) as error:
-        raise RunError(
-            f"{path}: a state of another make than this training ({why(error)}); choose another --run"
-        ) from None
+        raise RunError(f"{path}: not a state of this training ({why(error)}); choose another --run") from None
 
 
 def entries_of(state: Mapping[str, Any]) -> list[Entry]:
     """The log of a state; ValueError and the like where the state makes no sense."""
     entries: list[Entry] = json.loads(state["log"])
     if any(type(state[name]) is not int or state[name] < 0 for name in ("phase", "epoch", "done")):
-        raise ValueError("its phase, epoch or done is no number")
+        raise ValueError("its phase, epoch or done is not a number")
     if state["done"] != len(entries):
         raise ValueError(f"it is after {state['done']} epochs, and its log has {len(entries)}")
     if set(dict(state["best"])) != {entry["phase"] for entry in entries} or "method" not in state["about"]:

@@ -28,7 +28,7 @@ def retrieval_of(localizer: Localizer, loader: Loader, frames: Frames, resamples
         both = localizer.embed(batch)
         if both is None:
             name = type(localizer).__name__
-            raise AvlocError(f"--metric retrieval: {name} has no vectors of frame and sound in one space; leave it out")
+            raise AvlocError(f"--metric retrieval: {name} does not embed frame and sound in one space; leave it out")
         return {"frames": both[0].float(), "sounds": both[1].float()}
 
     with torch.inference_mode():

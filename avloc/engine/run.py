@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 
 from avloc import processes
-from avloc.checksums import refuse_damaged, with_checksum
+from avloc.checksums import checked_arrays, with_checksum
 from avloc.engine.agreement import states_in
 from avloc.errors import RunError
 from avloc.files import read_json, refused, replacing, why
 from avloc.locks import Claim, claimed
-from avloc.plain_arrays import plain_arrays
 
 
 class _Clusters(dict[str, Any]):
@@ -26,7 +25,7 @@ class _Clusters(dict[str, Any]):
         self.path, self.advice = path, advice
 
     def __missing__(self, name: str) -> Any:
-        raise RunError(f"{self.path}: it holds no array {name}; {self.advice}")
+        raise RunError(f"{self.path}: no array {name} in it; {self.advice}")
 
 
 @dataclass(frozen=True)
@@ -34,13 +33,13 @@ class Run:
     """Paths below one folder::
 
     config.yaml            the resolved configuration: all values, defaults too
-    made_with.json         versions, device and date of the command that began it
-    stores.json            where its stores lie and what they hold
-    stage1/ stage2/        weights a phase left behind (PHASE.safetensors), log.jsonl, state of an unfinished training
-    clusters.npz           labels of the training clips, centres, dictionary, where they come from
-    matching.json          clusters to classes, with doubts
-    card.md                what the model learnt from, how right it is, what it cannot do
-    calibration.json       from which score on something in view makes the sound, by stage
+    made_with.json         versions, device and date of the command that started it
+    stores.json            where its stores are, and fingerprints of their content
+    stage1/ stage2/        weights of each phase (PHASE.safetensors), log.jsonl, state of an unfinished training
+    clusters.npz           labels of the training clips, centres, dictionary, and their origin
+    matching.json          assignment of clusters to classes, with doubts
+    card.md                what the model was trained on, how good it is, what it cannot do
+    calibration.json       threshold above which something in view makes the sound, by stage
     predictions/<set>.h5   results/<set>.<protocol>.json   figures/   report/index.html
     """
 
@@ -53,7 +52,7 @@ class Run:
 
     @contextmanager
     def claimed(self, busy: str) -> Iterator[None]:
-        """Work in the run alone; RunError where another command does. busy: what it is doing, "is training in this run"."""
+        """Lock the run; RunError if another command has it. busy: what that one is doing, "is training in this run"."""
         if not processes.is_first():  # the first process of torchrun holds it for all
             yield
             return
@@ -79,8 +78,8 @@ class Run:
         now = self._marks()
         if self._held is not None and (now is None or (now[0] != self._held[0] and now[1] != self._held[1])):
             raise RunError(
-                f"{self.path} was moved or removed while this command worked in it; nothing more is written. "
-                "Run the command again with --run PLACE: it resumes from what was finished"
+                f"{self.path} was moved or removed while this command used it; nothing more is written. Run the "
+                "command again with --run DIR: it resumes"
             )
 
     def _marks(self) -> tuple[int, int] | None:
@@ -155,8 +154,7 @@ class Run:
             raise RunError(f"{self.path} has no clusters.npz; `avloc cluster --run {self.path}` writes it")
         again = f"`avloc cluster --run {self.path}` writes it again"
         try:
-            found = plain_arrays(self.clusters, ("labels", "ids"))
-            refuse_damaged(found)
+            found, _ = checked_arrays(self.clusters, ("labels", "ids"))
             _refuse_other_clusters(found)
             return _Clusters(found, self.clusters, again)
         except (OSError, ValueError) as error:
@@ -171,7 +169,7 @@ class Run:
             return _matching(found)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise RunError(
-                f"{self.matching}: not what `avloc match-clusters` writes ({why(error)}); run it again"
+                f"{self.matching}: not written by `avloc match-clusters` ({why(error)}); run it again"
             ) from None
 
     def log_path(self, stage: int) -> Path:
@@ -191,7 +189,7 @@ def _refuse_other_clusters(found: dict[str, Any]) -> None:
         if name in found and (found[name].ndim != 2 or found[name].dtype.kind != "f"):
             raise ValueError(f"{name} is {found[name].dtype} {found[name].shape}; expected numbers (K, C)")
     if "clusters" in found and (found["clusters"].shape or found["clusters"].dtype.kind not in "iu"):
-        raise ValueError("clusters is no whole number")
+        raise ValueError("clusters is not a whole number")
     most = len(found["dictionary"]) if "dictionary" in found else None
     if labels.size and (labels.min() < 0 or (most is not None and labels.max() >= most)):
         raise ValueError(f"labels lie between {labels.min()} and {labels.max()}; there are {most} clusters")
@@ -201,10 +199,10 @@ def _matching(found: Any) -> dict[str, Any]:
     """What is read of a matching; ValueError and the like for anything else."""
     classes, assignment = found["classes"], found["assignment"]
     if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
-        raise ValueError("classes are no names")
+        raise ValueError("classes are not names")
     table = np.array(assignment)
     if table.ndim != 2 or len(table) != len(classes) or not np.isin(table, (0, 1)).all():
-        raise ValueError("assignment is no table of 0 and 1 with a row for each class")
+        raise ValueError("assignment is not a table of 0 and 1 with a row for each class")
     if not isinstance(found.get("clusters", ""), str):
-        raise ValueError("clusters is no text")
+        raise ValueError("clusters is not text")
     return dict(found)

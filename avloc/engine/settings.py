@@ -1,4 +1,4 @@
-"""The sections of a configuration beside model and train, as typed settings."""
+"""The sections of a configuration other than model and train, as typed settings."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,21 +13,22 @@ from avloc.file_names import is_file_name
 
 @dataclass(frozen=True)
 class Data:
-    """What a stage learns from.
+    """The data of a stage.
 
     store: a prepared store.
-    train: the split that the stage learns from.
-    validation: the split that it is judged on during training.
-    layout: ``folder`` reads frames and sounds as they lie in the folder `store`, the splits being its lists of ids;
-    ``webdataset`` reads tar shards, `store` being a folder of them, one of them, or a pattern such as train-{000..099}.tar.
-    labels: the name of pseudo labels in the store, as `avloc pseudo-labels` writes them.
-    pairs: ``anew`` lets each training epoch pair frames and sounds of the same classes anew, ``stored`` keeps every clip's own
-    sound; left out, it is as the store was prepared.
-    shuffle: draw each training clip at random from a buffer of that many clips, which is filled shard by shard in the order
-    in which they lie there; left out, a store is shuffled as a whole, and tar shards with a buffer of 4,096.
-    cache: a folder on a faster disk, to which the shards that a training reads are copied once.
-    select_on_test: let ``train.select`` choose among epochs on a split that is tested on too, as some published results
-    were; they are optimistic.
+    train: the split that the stage is trained on.
+    validation: the split that it is evaluated on during training.
+    layout: ``folder`` reads frames and sounds directly from the folder `store`, with its lists of ids as splits;
+    ``webdataset`` reads tar shards, where `store` is a folder of them, a single one, or a pattern such as train-{000..099}.tar.
+    labels: the name of pseudo labels in the store, written by `avloc pseudo-labels`.
+    pairs: ``anew`` pairs frames and sounds of the same classes anew in each training epoch, ``stored`` keeps every clip's own
+    sound; by default, the store's setting is used.
+    shuffle: draw each training clip at random from a buffer of this many clips, which is filled shard by shard; by default,
+    a store is shuffled as a whole, and tar shards are shuffled with a buffer of 4,096.
+    cache: a folder on a faster disk; the shards that a training reads are copied there once.
+    read_ahead: how many batches to fetch from a slow disk before they are needed; 0 for none.
+    select_on_test: let ``train.select`` choose the epoch on a split that is also a test set, as some published results
+    did; such results are optimistic.
     """
 
     __pydantic_config__ = {"extra": "forbid"}
@@ -40,6 +41,7 @@ class Data:
     pairs: Literal["stored", "anew"] | None = None
     shuffle: PositiveInt | None = None
     cache: Path | None = None
+    read_ahead: NonNegativeInt = 0
     select_on_test: bool = False
 
 
@@ -52,10 +54,10 @@ class TestSet:
     protocol: the protocol that scores it.
     stage: the stage whose heat maps are scored; None for the last one.
     frames: which annotated frames of each clip are scored: ``all``, the ``first``, or one at ``random``, as released.
-    size: side in pixels of the frames that the method sees here; None for the size of its own view.
-    seconds: how much sound it hears here; None for as much as its own view.
-    maps: the stage's ``own``, or one for each ``class``: its map divided among the clusters that `avloc cluster` found.
-    temperature: of the softmax over the clusters by which a map is divided.
+    size: side of the frames in pixels for this test set; None for the size of the method's view.
+    seconds: length of the sound for this test set; None for that of the method's view.
+    maps: the stage's ``own``, or one per ``class``: its map divided among the clusters that `avloc cluster` found.
+    temperature: temperature of the softmax over the clusters by which a map is divided.
     axes: axes of the protocol to override, such as ``{nsa_maps: 11}``; the result records them.
     """
 
@@ -78,9 +80,9 @@ class ClusterSettings:
     """How `avloc cluster` and `avloc match-clusters` work.
 
     as_trained: keep the clustering that the stage used during training, as published, instead of computing a new one.
-    restarts: how often k-means is started; the best result is kept.
-    random_draws: search the match of clusters to classes with that many random draws; 0 finds the best match exactly.
-    clusters: how many, for a method that does not say so itself; None: as many as the training clips have classes.
+    restarts: number of k-means runs; the best result is kept.
+    random_draws: match clusters to classes with this many random draws; 0 finds the best match exactly.
+    clusters: number of clusters, for methods that do not fix it; None: the number of classes in the training clips.
     """
 
     __pydantic_config__ = {"extra": "forbid"}
@@ -96,7 +98,7 @@ class Start:
     """Other runs to start from.
 
     stage1: the run whose stage one and clusters are used.
-    stage2: the run whose stage two is trained further.
+    stage2: the run whose stage two is the starting point.
     """
 
     __pydantic_config__ = {"extra": "forbid"}
@@ -105,14 +107,28 @@ class Start:
     stage2: Path | None = None
 
 
+@dataclass(frozen=True)
+class Inference:
+    """How trained stages compute heat maps; training and its validation have ``train.precision``.
+
+    precision: ``fp32``; ``bf16`` by autocast; or ``auto``, bf16 where the device has it in hardware, else fp32.
+    channels_last: convolutions in the memory format that is quicker on most machines, above all together with bf16.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    precision: Literal["fp32", "bf16", "auto"] = "fp32"
+    channels_last: bool = False
+
+
 def problems_of(part: Section, test: dict[str, Any], stages: int) -> list[str]:
-    """What is wrong with a test set beside the types of its values: its protocol, that one's axes, its stage."""
+    """What is wrong with a test set apart from the types of its values: its protocol, the protocol's axes, its stage."""
     from avloc.protocols import named
 
     problems = []
     if not is_file_name(part.path[-1]):
         problems.append(
-            f"{part.where()}: the name of a test set becomes that of files; expected no slash and no dot before it"
+            f"{part.where()}: the name of a test set is used for files; expected no slash and no leading dot"
         )
     if "protocol" in test:
         try:

@@ -32,7 +32,7 @@ def refuse_without_objects(experiment: Experiment, run: Run) -> None:
     """RunError for a method whose stage one finds no objects to cluster."""
     if not finds_objects(experiment):
         raise RunError(
-            f"{run.path}: {experiment.method} clusters no objects; go on with `avloc evaluate --run {run.path}`"
+            f"{run.path}: {experiment.method} clusters no objects; continue with `avloc evaluate --run {run.path}`"
         )
 
 
@@ -66,7 +66,7 @@ def load_stage(experiment: Experiment, run: Run, number: int, phases: tuple[str,
         and about.get("clusters", "") not in ("", clusters_id(before))
     ):
         raise RunError(
-            f"{path} was trained with other clusters than {before.clusters} holds now; train stage {number} again in "
+            f"{path} was trained with other clusters than those in {before.clusters}; train stage {number} again in "
             "another --run"
         )
     return localizer.eval()
@@ -94,7 +94,7 @@ def refuse_without_training(experiment: Experiment, run: Run, number: int) -> No
     """RunError for a stage that has nothing to learn."""
     if not needs_training(experiment, number):
         raise RunError(
-            f"{experiment.method} needs no training; go on with "
+            f"{experiment.method} needs no training; continue with "
             f"`avloc evaluate --config {experiment.source.source} --run {run.path}`"
         )
 
@@ -131,7 +131,7 @@ def refuse_other_view(localizer: Localizer) -> None:
         view = getattr(module, "view", None)
         if isinstance(view, tuple) and view != own:
             raise AvlocError(
-                f"frame.mean and frame.std of this stage are {own}, but its encoder expects {view}: set them alike"
+                f"frame.mean and frame.std of this stage are {own}, but its encoder expects {view}: set them to the same values"
             )
 
 

@@ -1,4 +1,4 @@
-"""The state of a training after each epoch: all that is needed to go on as if nothing had interrupted it."""
+"""The state of a training after each epoch, or within one: all that is needed to go on as if nothing had interrupted it."""
 
 import json
 import logging
@@ -10,11 +10,12 @@ from typing import Any
 import torch
 
 from avloc import processes
-from avloc.engine import checkpoints
+from avloc.engine import checkpoints, within_epoch
 from avloc.engine.agreement import read_log, refuse_other_training, states_in, write_log
 from avloc.engine.longer import extendable, phase_after_stop, place_in, plan_of, refuse_other_plan
 from avloc.engine.resuming import entries_of, kept_epochs, newest_whole, of_this_make
 from avloc.engine.stepping import Steps
+from avloc.engine.within_epoch import Within
 from avloc.errors import RunError
 from avloc.methods.base import Localizer, Phase, Train
 
@@ -23,13 +24,17 @@ log = logging.getLogger("avloc.train")
 
 @dataclass
 class Place:
-    """Where a training stands: the next epoch of which phase, epochs done in all, the log so far, the best so far."""
+    """Where a training stands: the next epoch of which phase, epochs done in all, the log so far, the best so far.
+
+    within: where in that epoch, None at its start.
+    """
 
     phase: int = 0
     epoch: int = 0
     done: int = 0
     best: dict[str, float] = field(default_factory=dict)
     log: list[dict[str, Any]] = field(default_factory=list)
+    within: Within | None = None
 
 
 def write_state(
@@ -43,7 +48,13 @@ def write_state(
     before_writing: Callable[[], None],
     made: Steps,
 ) -> None:
-    """The state after an epoch. stopped: its phase ended there, before its last epoch."""
+    """The state after an epoch, or within the one that `place.within` tells; every process must call it, the first writes.
+
+    stopped: the phase ended with the epoch, before its last one.
+    """
+    within = None if place.within is None else within_epoch.to_state(place.within)
+    if not processes.is_first():
+        return
     following = (place.phase, place.epoch)
     if stopped:
         following = (phase_after_stop(phases, place.phase), 0)
@@ -67,10 +78,18 @@ def write_state(
         "optimizers": {n: o.state_dict() for n, o in optimizers.items() if o.state and _used(o, needed)},
         "weights": {name: value.cpu() for name, value in localizer.state_dict().items()},
         "memory": {name: value.cpu() for name, value in localizer.memory.items()},
+        # where gradients are kept as zeros, parameters that have one move even if the next phase does not reach them
+        "zeroed": []
+        if train.zero_grad_none
+        else [n for n, one in localizer.named_parameters() if one.grad is not None],
         **made.to_state(),
     }
     before_writing()
+    if within is not None:
+        checkpoints.save_state(folder / within_epoch.FILE, {**state, "within": within})
+        return
     checkpoints.save_state(folder / f"state-{place.done:06d}.pt", state)
+    (folder / within_epoch.FILE).unlink(missing_ok=True)
 
 
 def _optimizers(phases: list[Phase]) -> dict[int, torch.optim.Optimizer]:
@@ -97,10 +116,10 @@ def resume(
     merit: how good an epoch is, by which weights were kept. A damaged state gives way to the one before, which a line says.
     RunError where none is whole, for a state of another training, and where weights and log are not of the same one.
     """
-    states = states_in(folder)
-    if not states:
+    found = _newest(folder)
+    if found is None:
         return Place()
-    path, state = newest_whole(states)
+    path, state = found
     with of_this_make(path):
         for name, value in about.items():
             known = state["about"].get(name, str(value))  # an older state does not hold all of them
@@ -115,19 +134,37 @@ def resume(
         optimizers = _optimizers(phases)
         for number, values in state["optimizers"].items():
             optimizers[number].load_state_dict(values)
+        parameters = dict(localizer.named_parameters())
+        for name in state.get("zeroed", ()):  # an earlier version did not know them
+            parameters[name].grad = torch.zeros_like(parameters[name])
         made.from_state(state)
         phase, epoch = place_in(state, phases)
         kept = [optimizers[number] for number in state["optimizers"]]
-        place = Place(phase, epoch, state["done"], dict(state["best"]), entries)
+        within = within_epoch.from_state(state["within"], device) if "within" in state else None
+        place = Place(phase, epoch, state["done"], dict(state["best"]), entries, within)
     if processes.is_first() and read_log(folder) != entries:  # it was killed between the two files
         write_log(folder, entries)
-    if phase < len(phases):
-        log.info("going on after epoch %d", state["done"])
+    if place.within is not None:
+        log.info("resuming after step %d of epoch %d", place.within.step, state["done"] + 1)
+    elif phase < len(phases):
+        log.info("resuming after epoch %d", state["done"])
     if "plan" not in state and any(one not in kept for one in _needed_again(phases, phase, epoch)):
-        log.warning("%s: an earlier version finished it and kept no averages of its optimizer: they start anew", folder)
+        log.warning(
+            "%s: finished by an earlier version that saved no optimizer state: the optimizer starts anew", folder
+        )
     if phase == len(phases) and state.get("stopped") and state["plan"] != plan_of(phases):
         log.warning("%s: the training was ended by train.patience, so more epochs change nothing", folder)
     return place
+
+
+def _newest(folder: Path) -> tuple[Path, dict[str, Any]] | None:
+    """The newest whole state: within the epoch that was not finished, else after the last one that was."""
+    states = states_in(folder)
+    done = int(states[-1].stem.removeprefix("state-")) if states else 0
+    within = within_epoch.newest_within(folder, done)
+    if within is not None or not states:
+        return within
+    return newest_whole(states)
 
 
 def _needed_again(phases: list[Phase], phase: int, epoch: int) -> list[torch.optim.Optimizer]:

@@ -1,18 +1,17 @@
 """One step of training: forward, backward, and the optimizers of the phase."""
 
 import math
-import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor, nn
 
-from avloc import processes
 from avloc.data.loader import Batch
 from avloc.engine import contract
+from avloc.engine.objectives import on_other_parts
 from avloc.engine.stepping import Steps, autocast
-from avloc.methods.base import Localizer, Objective, Phase, Train
+from avloc.methods.base import Localizer, Phase, Train
 
 #: measures a part of a step by its name: forward, backward, optimizer
 Clock = Callable[[str], AbstractContextManager[None]]
@@ -20,26 +19,6 @@ Clock = Callable[[str], AbstractContextManager[None]]
 
 def no_clock(part: str) -> AbstractContextManager[None]:
     return nullcontext()
-
-
-class Stepped(nn.Module):
-    """An objective as a module's forward, so that DDP can average its gradients."""
-
-    def __init__(self, localizer: Localizer):
-        super().__init__()
-        self.localizer = localizer
-        self.objective: Objective = localizer.loss
-
-    def forward(self, batch: Batch) -> dict[str, Tensor]:
-        return self.objective(batch)
-
-
-def across_processes(objective: Stepped) -> nn.Module:
-    if processes.world_size() == 1:
-        return objective
-    # Which parameters a phase leaves out is the method's affair. Where there are none, DDP warns that looking for them is slow.
-    warnings.filterwarnings("ignore", "find_unused_parameters=True was specified")
-    return nn.parallel.DistributedDataParallel(objective, find_unused_parameters=True)
 
 
 def train_step(
@@ -55,7 +34,7 @@ def train_step(
 ) -> dict[str, Tensor]:
     """The objective's terms, after every optimizer of the phase has made its step, if one is due.
 
-    objective: a `Stepped`, perhaps across processes. factor: on the learning rates. at: which batch of how many in the epoch
+    objective: see `Objectives`. factor: on the learning rates. at: which batch of how many in the epoch
     it is. first: the terms are checked.
     """
     device = batch.frame.device
@@ -63,7 +42,7 @@ def train_step(
         with clock("forward"), autocast(made.train, device):
             terms: dict[str, Tensor] = objective(batch)
     except RuntimeError as error:
-        raise contract.on_other_device(localizer, "loss", error) from error
+        raise on_other_parts(localizer, phase, contract.on_other_device(localizer, "loss", error)) from error
     if first:
         contract.refuse_terms(localizer, phase, terms, device)
     with clock("backward"):

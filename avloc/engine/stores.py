@@ -35,6 +35,8 @@ def open_data(
     store: Store = experiment.find(f"stage{number}.data", data.store, kind)
     if data.layout != "folder":
         refuse_unheard(store, senses, f"stage{number}.model.sound.seconds", experiment.method, training)
+    if data.read_ahead and store.settings.get("store") == "lmdb":
+        raise DataError(f"{store.path}: LMDB shards cannot be read ahead; leave out data.read_ahead, or set data.cache")
     part = store.split(split)
     return cached(part, data.cache) if training and data.cache is not None else part
 
@@ -142,14 +144,14 @@ def refuse_unheard(store: Store, senses: Any, setting: str, method: str, trainin
     view = senses.sound
     if view.rate not in (None, store.rate):
         raise DataError(
-            f"{store.path} holds {store.rate} Hz; this method listens at {view.rate} Hz: prepare it again with "
+            f"{store.path} has {store.rate} Hz; this method needs {view.rate} Hz: prepare it again with "
             f"--rate {view.rate}"
         )
     seconds = getattr(view, "seconds", None)
     if seconds is None:
         _refuse_too_short(store, view)
         return
-    heard = f"{store.path} holds clips of {store.seconds:g} s; {method} listens to {seconds:g} s"
+    heard = f"{store.path} has clips of {store.seconds:g} s; {method} needs {seconds:g} s"
     if store.samples < int(seconds * view.rate / 2) * 2:
         mend = f"prepare it again with --seconds {seconds:g}, or set {setting} to {store.seconds:g}"
         if training:
@@ -167,4 +169,4 @@ def _refuse_too_short(store: Store, view: Any) -> None:
         view(torch.zeros(1, store.samples, dtype=torch.int16))
     except (AvlocError, RuntimeError) as error:
         why = error if isinstance(error, AvlocError) else f"too short for {type(view).__name__}; prepare longer clips"
-        raise DataError(f"{store.path} holds clips of {store.seconds:g} s: {why}") from None
+        raise DataError(f"{store.path} has clips of {store.seconds:g} s: {why}") from None

@@ -9,6 +9,7 @@ from typing import Any
 
 from avloc.config import read_scalar
 from avloc.errors import ConfigError
+from avloc.naming import brief, printable
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,13 @@ def members_of(grid: Sequence[str], seeds: Sequence[int]) -> list[Member]:
         key, equals, values = text.partition("=")
         found = split_values(values)
         if not equals or not key or not all(found):
-            raise ConfigError(f"--grid {text}: expected KEY=VALUE,VALUE, as in stage1.train.lr=1e-4,3e-4")
+            raise ConfigError(f"--grid {_shown(text)}: expected KEY=VALUE,VALUE, as in stage1.train.lr=1e-4,3e-4")
         if key in keys:
-            raise ConfigError(f"--grid {text}: {key} is given twice; give all of its values in one --grid")
+            raise ConfigError(
+                f"--grid {_shown(text)}: {_shown(key)} is given twice; give all of its values in one --grid"
+            )
         if key == "seed":
-            raise ConfigError(f"--grid {text}: seeds are given with --seeds, as in --seeds 0-4")
+            raise ConfigError(f"--grid {_shown(text)}: seeds are given with --seeds, as in --seeds 0-4")
         _refuse_doubles(text, found)
         keys[key] = found
     settings = [
@@ -55,30 +58,36 @@ def seeds_of(text: str) -> list[int]:
     for part in text.split(","):
         ends = re.fullmatch(r"\s*(\d{1,9})(?:-(\d{1,9}))?\s*", part)
         if ends is None:
-            raise ConfigError(f"--seeds {text}: expected whole numbers from 0 on, as in 0-4 or 0,3,7")
+            raise ConfigError(f"--seeds {_shown(text)}: expected whole numbers, 0 or more, such as 0-4 or 0,3,7")
         first, last = int(ends[1]), int(ends[2] or ends[1])
         if last < first:
-            raise ConfigError(f"--seeds {text}: {part.strip()} runs backwards; expected the smaller one first")
+            raise ConfigError(
+                f"--seeds {_shown(text)}: {_shown(part.strip())} runs backwards; expected the smaller one first"
+            )
         if last - first > 9999:
-            raise ConfigError(f"--seeds {text}: {last - first + 1} seeds; expected at most 10000")
+            raise ConfigError(f"--seeds {_shown(text)}: {last - first + 1} seeds; expected at most 10000")
         found += range(first, last + 1)
     if len(set(found)) < len(found):
-        raise ConfigError(f"--seeds {text}: a seed is given twice")
+        raise ConfigError(f"--seeds {_shown(text)}: a seed is given twice")
     return found
+
+
+def _shown(text: str) -> str:
+    return brief(printable(text), 100)
 
 
 def _refuse_doubles(text: str, values: list[str]) -> None:
     parsed = [repr(_value(text, value)) for value in values]
     double = next((value for n, value in enumerate(values) if parsed[n] in parsed[:n]), None)
     if double is not None:
-        raise ConfigError(f"--grid {text}: the value {double} is given twice")
+        raise ConfigError(f"--grid {_shown(text)}: the value {_shown(double)} is given twice")
 
 
 def _value(text: str, value: str) -> Any:
     try:
         return read_scalar(value)
     except ValueError:
-        raise ConfigError(f"--grid {text}: {value!r} is not a YAML value") from None
+        raise ConfigError(f"--grid {_shown(text)}: {_shown(value)!r} is not a YAML value") from None
 
 
 def _folder(settings: tuple[str, ...], seed: int) -> str:

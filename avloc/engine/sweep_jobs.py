@@ -65,7 +65,16 @@ def _start(job: Job, surroundings: Mapping[str, str]) -> subprocess.Popen:
             stderr=log,
             env={**os.environ, **surroundings},
             start_new_session=True,
+            preexec_fn=_end_with_parent,
         )
+
+
+def _end_with_parent() -> None:
+    """In the new process: where the sweep is killed outright, its jobs are interrupted; only Linux can do that."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(1, signal.SIGINT)  # PR_SET_PDEATHSIG of <sys/prctl.h>
 
 
 def _surroundings(place: int, at_once: int, devices: int) -> dict[str, str]:

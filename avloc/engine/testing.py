@@ -14,6 +14,7 @@ from avloc.data.loader import Loader
 from avloc.data.plans import Plan
 from avloc.data.store import Store
 from avloc.engine.experiment import Experiment, Stage
+from avloc.engine.inference import ready
 from avloc.engine.keeping import fits, keep_features
 from avloc.engine.predicting import Frames, Maps, maps_of, sees_without_sound, wrong_sounds
 from avloc.engine.run import Run
@@ -35,8 +36,8 @@ def see_and_hear(localizer: Localizer, test: TestSet, name: str) -> None:
         return
     if not hasattr(localizer.sound, "seconds") or not test.seconds > 0:
         raise AvlocError(
-            f"evaluate.{name}.seconds: {test.seconds} for a {type(localizer.sound).__name__}; only views with `seconds` hear "
-            "a part of a clip"
+            f"evaluate.{name}.seconds: {test.seconds} for a {type(localizer.sound).__name__}; only views with "
+            "`seconds` can use a part of a clip"
         )
     localizer.sound = replace(localizer.sound, seconds=test.seconds)
 
@@ -98,7 +99,7 @@ def maps_of_all(
         # with clusters, what stage two starts from: stage one and the dictionary
         start = fresh_stage if localizer.uses_clusters else load_stage
         before = start(experiment, run, number if localizer.uses_clusters else 1)
-        before = before.to(next(localizer.parameters()).device).eval()
+        before = ready(before, experiment.inference, next(localizer.parameters()).device).eval()
         before.frame, before.sound = localizer.frame, localizer.sound
         passes["stage one"] = partial(maps_of, before, _also_for(before, loader), plan)
 

@@ -16,10 +16,12 @@ from avloc.engine import checkpoints, contract
 from avloc.engine.agreement import states_in, write_log
 from avloc.engine.collect import Collector
 from avloc.engine.longer import out_of_patience, phase_after_stop
+from avloc.engine.objectives import Objectives, share_batches
 from avloc.engine.states import Place, resume, write_state
-from avloc.engine.step import Stepped, across_processes, rate_factor, train_step
+from avloc.engine.step import rate_factor, train_step
 from avloc.engine.stepping import Steps, autocast
 from avloc.engine.validation import overlaps
+from avloc.engine.within_epoch import within_now
 from avloc.errors import AvlocError, RunError
 from avloc.methods.base import Localizer, Phase, Train
 from avloc.progress import Progress, untold
@@ -42,34 +44,39 @@ def fit(
     """Train one stage in `folder` and return its log, an entry an epoch.
 
     loaders: ``train`` and, where there is one, ``validation``. about: method, stage and data fingerprint; a state in the
-    folder that says otherwise is refused. Each epoch ends in an atomic state: an interrupted training goes on from the
-    last one and ends exactly as an uninterrupted one would. Each phase leaves `<phase>.safetensors`, selected by
-    `train.select`. before_writing: called before each file is written; what it raises ends the training. card: what the weights
-    say of themselves beside `about`. also: told the entry of every epoch, those of an earlier start first.
+    folder that says otherwise is refused. Each epoch ends in an atomic state, and `train.save_every` writes one within it:
+    an interrupted training goes on from the last one and ends exactly as an uninterrupted one would. Each phase leaves
+    `<phase>.safetensors`, selected by `train.select`. before_writing: called before each file is written; what it raises
+    ends the training. card: what the weights say of themselves beside `about`. also: told the entry of every epoch, those of
+    an earlier start first.
     """
+    share_batches(localizer, train)
     phases = localizer.phases(train)
     contract.refuse_plan(localizer, phases)
     total = sum(phase.epochs for phase in phases)
     if not total:
-        raise AvlocError(f"train.epochs is {train.epochs}, so there is nothing to train; raise it")
+        raise AvlocError(f"train.epochs is {train.epochs}, so there is nothing to train; increase it")
     made = Steps(train, loaders["train"].device)
     place = resume(localizer, phases, folder, about, lambda entry: _merit(entry, train.select), made)
     for entry in place.log:
         also(entry)
-    objective = Stepped(localizer)
-    stepped = across_processes(objective)
+    objectives = Objectives(localizer, train)
     while place.phase < len(phases):
         phase = phases[place.phase]
-        objective.objective = phase.objective
-        if place.epoch == 0:
+        begins = place.epoch == 0 and place.within is None
+        if begins:
             made.average.values = None
-        if place.epoch == 0 and phase.before is not None:
+        if begins and phase.before is not None:
             progress(place.done, total, f"{phase.name}: preparing")
             phase.before(Collector(localizer, loaders, train.batch_size, seed_of(seed, place.done) % 2**31))
+
+        def save() -> None:
+            write_state(localizer, phases, place, False, train, folder, about, before_writing, made)
+
         stopped = False
         while place.epoch < phase.epochs:
-            entry = _epoch(localizer, stepped, phase, place, loaders, train, seed, made, (total, progress))
-            place.epoch, place.done = place.epoch + 1, place.done + 1
+            entry = _epoch(localizer, objectives, phase, place, loaders, train, seed, made, (total, progress), save)
+            place.epoch, place.done, place.within = place.epoch + 1, place.done + 1, None
             place.log.append(entry)
             progress(place.done, total, _summary(entry))
             if train.patience:
@@ -78,7 +85,7 @@ def fit(
             _keep(localizer, phases, place, stopped, train, folder, about, before_writing, card or {}, made)
             also(entry)
             if stopped:
-                log.info("no better by %s for %d epochs: phase %s ends", train.select, train.patience, phase.name)
+                log.info("no improvement in %s for %d epochs: phase %s ends", train.select, train.patience, phase.name)
                 break
         place.phase, place.epoch = phase_after_stop(phases, place.phase) if stopped else place.phase + 1, 0
     return place.log
@@ -86,7 +93,7 @@ def fit(
 
 def _epoch(
     localizer: Localizer,
-    objective: nn.Module,
+    objectives: Objectives,
     phase: Phase,
     place: Place,
     loaders: Mapping[str, Loader],
@@ -94,23 +101,40 @@ def _epoch(
     seed: int,
     made: Steps,
     report: tuple[int, Progress],
+    save: Callable[[], None],
 ) -> dict[str, Any]:
+    """The log entry of the rest of an epoch. save: writes a state within it."""
     started = time.perf_counter()
     loader = loaders["train"]
     steps = loader.steps(train.batch_size)
     torch.manual_seed(seed_of(seed, place.done, processes.rank()))
-    localizer.train()
     sums: dict[str, Tensor] = {}
-    for step, batch in enumerate(loader.training(train.batch_size, seed, place.done)):
+    begin = 0
+    if place.within is not None:
+        started -= place.within.seconds
+        begin, sums = place.within.step, place.within.sums
+        place.within.restore_random(loader.device)
+    saved = begin
+    localizer.train()
+    objective: nn.Module | None = None
+    for step, batch in enumerate(loader.training(train.batch_size, seed, place.done, begin), start=begin):
         factor = rate_factor(train, phase, place.epoch * steps + step, phase.epochs * steps)
         first = step == 0 and place.epoch == 0
         if first:
             contract.try_locate(localizer, batch)
+        if objective is None:
+            objective = objectives.of(phase, batch)
         terms = train_step(localizer, objective, phase, batch, made, factor, (step, steps), first)
         for name, term in terms.items():
             sums[name] = sums.get(name, torch.zeros((), device=loader.device)) + term.detach().float()
         if step % 10 == 0:
             report[1](place.done, report[0], f"{phase.name}: step {step + 1} of {steps}")
+        after = step + 1
+        # only where no gradients wait for further batches (`accumulate`)
+        if train.save_every and after - saved >= train.save_every and after % train.accumulate == 0 and after < steps:
+            place.within = within_now(after, time.perf_counter() - started, sums, loader.device)
+            save()
+            saved = after
     # batch norms have statistics of the batches of their own process; all are judged, and go on, with those of the first
     processes.from_first(localizer.buffers())
     processes.from_first((made.average.values or {}).values())
@@ -118,7 +142,7 @@ def _epoch(
     if not all(math.isfinite(value) for value in means.values()):
         raise AvlocError(
             f"training diverged in epoch {place.done + 1} ({phase.name}: {means}); lower train.lr or use precision fp32; "
-            "the last whole epoch is kept"
+            "the last complete epoch is kept"
         )
     entry: dict[str, Any] = {"phase": phase.name, "epoch": place.done + 1, "loss": sum(means.values()), **means}
     with made.average.shown(localizer):
@@ -179,8 +203,8 @@ def _keep(
             before_writing()
             with made.average.shown(localizer):
                 checkpoints.save_weights(localizer, path, **card, **about, phase=phase.name, epoch=entry["epoch"])
+    write_state(localizer, phases, place, stopped, train, folder, about, before_writing, made)
     if processes.is_first():
-        write_state(localizer, phases, place, stopped, train, folder, about, before_writing, made)
         before_writing()
         write_log(folder, place.log)
         for old in states_in(folder)[: -train.keep_states]:
@@ -195,7 +219,7 @@ def _merit(entry: dict[str, Any], select: str) -> float:
     if select not in entry["validation"]:
         raise RunError(
             f"train.select is {select!r}, but the validation split gives {', '.join(entry['validation']) or 'nothing'}; "
-            "name a data.validation split (with boxes for iou), or select: last"
+            "set a data.validation split (with boxes for iou), or select: last"
         )
     return -entry["validation"]["loss"] if select == "loss" else entry["validation"][select]
 

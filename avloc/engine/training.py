@@ -59,8 +59,6 @@ def train_stage(
 def _train(
     number: int, experiment: Experiment, where: Run, progress: Progress | None, log_to: Sequence[str]
 ) -> Trained:
-    import torch
-
     from avloc.engine.also_logged import also_logged
     from avloc.engine.contract import refuse_senses
     from avloc.engine.stages import clusters_id, fresh_stage, refuse_other_view, refuse_without_training, stage_one_run
@@ -107,8 +105,7 @@ def _train(
             told,
         )
     loaders["train"].workers.close()
-    if torch.distributed.is_initialized():
-        processes.leave()
+    processes.leave()
     phases = list(dict.fromkeys(entry["phase"] for entry in entries))
     return Trained(
         where.path, number, len(entries), round(sum(entry["seconds"] for entry in entries), 1),
@@ -131,7 +128,7 @@ def batches_of(
     from avloc.engine.keeping import digests
 
     stage = experiment.stage(number)
-    workers = Workers(stage.train.workers)  # for all splits
+    workers = Workers(stage.train.workers, stage.data.read_ahead)  # for all splits
     loaders: dict[str, Loader] = {}
     eyes_and_ears: dict[str, str] = {}
     for name, split in (("train", stage.data.train), ("validation", stage.data.validation)):
@@ -172,7 +169,7 @@ def _loader(
     anew = pairs == "anew" and split == stage.data.train
     if anew and not store.labels.any():
         raise DataError(
-            f"{stage.data.store}, {split}: no clip has a class, by which pairs could be drawn anew; set data.pairs: stored"
+            f"{stage.data.store}, {split}: no clip has a class, so pairs cannot be drawn anew; set data.pairs: stored"
         )
     kept = keep_features(localizer, store, stage.train, experiment.seed, augmented, progress)
     train = stage.train
@@ -193,7 +190,7 @@ def refuse_labels(data: Data, split: str, store: "Store", labels: "Labels | None
         return
     if labels is None or labels.proposals is None:
         raise DataError(
-            f"{what} have no proposals; `avloc pseudo-labels` with --proposals FILE writes them, for data.labels"
+            f"{what} have no proposals; `avloc pseudo-labels` with --proposals FILE writes them (data.labels)"
         )
     if wanted is not None and -1 in (labels.proposal_classes if labels.proposal_classes is not None else ()):
         raise DataError(
@@ -225,8 +222,8 @@ def _refuse_choosing_on_tests(experiment: Experiment, stage: Stage) -> None:
     found = f"train.select: {select} chooses the epoch on {data.validation}, which evaluate.{tested[0]} tests"
     if not data.select_on_test:
         raise ConfigError(
-            f"{experiment.source.source}: {found}; choose another data.validation, select: last, or to do as published "
-            "data.select_on_test: true"
+            f"{experiment.source.source}: {found}; choose another data.validation, select: last, or, to do as "
+            "published, data.select_on_test: true"
         )
     log.warning("%s: its results will be optimistic", found)
 

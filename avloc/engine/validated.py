@@ -17,7 +17,7 @@ def about_weights(path: Path) -> dict[str, str]:
         with safe_open(path, framework="pt") as file:
             return file.metadata() or {}
     except (OSError, SafetensorError) as error:
-        raise RunError(f"{path}: not whole safetensors weights ({error}); train the stage again") from None
+        raise RunError(f"{path}: not complete safetensors weights ({error}); train the stage again") from None
 
 
 def figures_of_run(experiment: Experiment, run: Run) -> dict[str, float]:

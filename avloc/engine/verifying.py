@@ -7,6 +7,7 @@ from typing import Literal
 from avloc.engine.agreement import read_log, refuse_mixed
 from avloc.engine.checked_weights import read_weights
 from avloc.engine.run import Run
+from avloc.engine.within_epoch import FILE as WITHIN_EPOCH
 from avloc.errors import AvlocError, DataError
 from avloc.files import refused
 
@@ -14,25 +15,25 @@ from avloc.files import refused
 State = Literal["right", "unverified", "damaged", "unreadable"]
 Verdict = tuple[State, str]
 ENDINGS = (".safetensors", ".pt", ".npz", ".h5")
-_DAMAGED = "take it from a copy, or make it again"
+_DAMAGED = "restore it from a copy, or make it again"
 
 
 def verdict_of(path: Path) -> Verdict:
     """Whether a file is as avloc wrote it, and what is wrong with it; DataError for a file of a kind without checksums."""
     look = {".safetensors": _weights, ".pt": _state, ".npz": _arrays, ".h5": _maps}.get(path.suffix.lower())
     if look is None:
-        raise DataError(f"{path}: such files carry no checksum; expected {', '.join(ENDINGS)}, a run or a store")
+        raise DataError(f"{path}: such files have no checksum; expected {', '.join(ENDINGS)}, a run or a store")
     try:
         with open(path, "rb") as file:
             file.read(1)
     except OSError as error:
-        return "unreadable", refused(path, error, "nothing is there")
+        return "unreadable", refused(path, error, "missing")
     return _judged(path, look)
 
 
 def _judged(path: Path, look: Callable[[Path], bool]) -> Verdict:
     try:
-        return ("right", "") if look(path) else ("unverified", "an earlier version, or another program, wrote it")
+        return ("right", "") if look(path) else ("unverified", "written by an earlier version or another program")
     except AvlocError as error:
         return "damaged", str(error)
     except (OSError, ValueError, MemoryError) as error:
@@ -43,7 +44,7 @@ def files_of(run: Run) -> Iterator[Path]:
     """All files of a run that carry a checksum."""
     for folder in sorted(path for path in run.path.glob("stage*") if path.is_dir()):
         yield from sorted(folder.glob("*.safetensors"))
-        yield from sorted(folder.glob("state-*.pt"))
+        yield from sorted([*folder.glob("state-*.pt"), *folder.glob(WITHIN_EPOCH)])
     if run.clusters.exists():
         yield run.clusters
     yield from sorted(run.predictions.rglob("*.h5"))
@@ -76,10 +77,9 @@ def _state(path: Path) -> bool:
 
 
 def _arrays(path: Path) -> bool:
-    from avloc.checksums import refuse_damaged
-    from avloc.plain_arrays import plain_arrays
+    from avloc.checksums import checked_arrays
 
-    return refuse_damaged(plain_arrays(path))
+    return checked_arrays(path)[1]
 
 
 def _maps(path: Path) -> bool:

@@ -14,7 +14,6 @@ from avloc.files import why
 from avloc.prepare.pool.process import Tell
 from avloc.prepare.writing.watched import LIMIT, broken, watched
 
-SMALL = 256 << 20  # bytes of a shard up to which all of its clips are read, beyond it the first and the last
 _SEEN: set[tuple[str, int, int]] = set()  # shards that this process has had read: path, size, when it was written
 
 
@@ -58,10 +57,9 @@ def _look(
     shards = Shards(store, form, kind)
     problem = shards.broken({shard: stop}).get(shard, "")
     if not problem and stop:
-        rows = range(stop) if path.stat().st_size <= SMALL else (0, stop - 1)
         file = backend(path)[1](path, form)
         try:
-            for row in rows:
+            for row in range(stop):  # all of them: the library may hang at any, and the training reads them next anyway
                 for pick in range(form.frames):
                     file.frame(row, pick)
                 file.sound(row)

@@ -104,7 +104,7 @@ def moments(model: Model, source: Source, tape: SoundTape, asked: Asked) -> Iter
     """
     localizer, listening = model.localizer, listening_of(model)
     if localizer.needs.every_frame and localizer.window_needed and not source.moves:
-        raise AvlocError(f"{source.name}: {model.method} needs moving pictures; give a video, or another method")
+        raise AvlocError(f"{source.name}: {model.method} needs a moving picture; give a video, or use another method")
     times = np.arange(0, max(source.seconds, 1e-3), asked.every)
     plan = _Plan(source.seconds, listening, times)
     pictures = _Pictures(source.squares(plan.frame_times, localizer.frame.size))

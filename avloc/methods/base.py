@@ -1,96 +1,19 @@
 """What a method is: a Localizer that follows its own plan of Phases."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, Protocol
+from typing import Any, Protocol
 
 import torch
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
+from avloc import processes
 from avloc.data.loader import Batch
 from avloc.data.needs import Needs
 from avloc.nn.objects import objects_of
+from avloc.nn.training import Train as Train
 
 Objective = Callable[[Batch], dict[str, Tensor]]
-
-
-@dataclass(frozen=True)
-class Train:
-    """How a stage is trained; shared by all methods.
-
-    epochs: passes over the training split with the method's main objective.
-    batch_size: clips per step and per process. lr: learning rate.
-    weight_decay: an L2 term of the gradient with adam and sgd, decoupled with adamw.
-    optimizer: ``sgd`` has momentum 0.9.
-    schedule: of the learning rate: ``constant``, ``cosine`` down to zero over each phase, or ``restarts``: cosine down to zero
-    over every `restart` epochs of a phase. With the first and the last, a training can be given more epochs later.
-    restart: epochs of one descent with ``restarts``.
-    milestones: epochs of a phase, from 0, at which its learning rates are multiplied by `gamma`. gamma: that factor.
-    warmup: number of steps in which the learning rate rises linearly.
-    warmup_rate: a constant factor on the learning rate during warm-up, instead of the linear rise.
-    precision: fp32; bf16 or fp16 by autocast, the latter with a scaled loss for GPUs without bf16; or ``auto``, bf16 where the
-    device has it, else fp32.
-    accumulate: batches whose gradients are averaged into one step; contrasts stay within each batch.
-    clip_grad: the longest gradient of a step, by its 2-norm.
-    ema: decay of a moving average of the weights over the steps of a phase; validation sees it, and the phase saves it.
-    select: which epoch's weights a phase leaves behind, judged on the validation split: ``loss`` (lowest), ``accuracy``,
-    ``iou`` (of the maps with the validation boxes, highest mean), ``located`` (share of them with an IoU of 0.5 or more),
-    or ``last``.
-    patience: training ends early when no phase has become better for that many epochs; 0 for never.
-    device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; auto takes a GPU if there is one. workers: that read the store; 0: none.
-    resident: keep the training split on the device; None keeps it if it fits.
-    keep: what happens to features of frozen encoders (visual, audio), which are the same in every epoch: kept in ``memory``,
-    in files beside the ``store``, ``auto`` (in memory, or beside the store where they do not fit) or ``never``. They are kept
-    where the view is not random in training, or where `versions` is set.
-    versions: draw that many random views of each frame and sound once, and keep their features; a batch shows one of them.
-    keep_states: how many states of the last epochs stay; where the newest one is damaged, the training goes on from the next.
-    val_transform: the view of validation frames; ``train`` augments them, as the released DSOL code does by accident.
-    fused: PyTorch's fused form of the optimizer, which is faster and rounds otherwise in the last bits.
-    zero_grad_none: False leaves zero gradients, so that unreached parameters go on moving by momentum and decay, as in
-    PyTorch before 2.0.
-    """
-
-    __pydantic_config__ = {"extra": "forbid"}
-
-    epochs: NonNegativeInt = 15
-    batch_size: PositiveInt = 32
-    lr: NonNegativeFloat = 1e-4
-    weight_decay: NonNegativeFloat = 1e-4
-    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
-    schedule: Literal["constant", "cosine", "restarts"] = "constant"
-    restart: PositiveInt = 10
-    milestones: tuple[int, ...] = ()
-    gamma: float = 0.1
-    warmup: NonNegativeInt = 0
-    warmup_rate: float | None = None
-    precision: Literal["fp32", "bf16", "fp16", "auto"] = "fp32"
-    accumulate: PositiveInt = 1
-    clip_grad: PositiveFloat | None = None
-    ema: Annotated[float, Field(gt=0, lt=1)] | None = None
-    select: Literal["loss", "accuracy", "iou", "located", "last"] = "last"
-    patience: NonNegativeInt = 0
-    device: str = "auto"
-    workers: NonNegativeInt = 4
-    resident: bool | None = None
-    fused: bool = False
-    zero_grad_none: bool = True
-    keep: Literal["auto", "memory", "store", "never"] = "auto"
-    versions: NonNegativeInt = 0
-    keep_states: PositiveInt = 2
-    val_transform: Literal["test", "train"] = "test"
-
-    def make_optimizer(
-        self, parameters: Iterable[nn.Parameter] | Iterable[dict[str, Any]], lr: float | None = None
-    ) -> torch.optim.Optimizer:
-        """parameters: or torch's groups of them, each with settings of its own."""
-        groups: Any = list(parameters)
-        lr = self.lr if lr is None else lr
-        settings: dict[str, Any] = {"lr": lr, "weight_decay": self.weight_decay, "fused": self.fused or None}
-        if self.optimizer == "sgd":
-            return torch.optim.SGD(groups, momentum=0.9, **settings)
-        kind = torch.optim.AdamW if self.optimizer == "adamw" else torch.optim.Adam
-        return kind(groups, **settings)
 
 
 class Collect(Protocol):
@@ -103,9 +26,9 @@ class Collect(Protocol):
 
 @dataclass
 class Phase:
-    """One objective, the optimizers it steps, for some epochs; `before` may prepare it (cluster, say).
+    """One objective, the optimizers that it steps, for some epochs; `before` can prepare it, for example by clustering.
 
-    measure: further figures of a validation batch, not minimised. rate: a factor on the learning rates.
+    measure: further metrics of a validation batch, which are not minimised. rate: a factor on the learning rates.
     """
 
     name: str
@@ -121,11 +44,11 @@ class Phase:
 class Published:
     """How the authors' checkpoints become the stages of a method; a method's module has one as ``PUBLISHED``.
 
-    config: the shipped configuration whose data and test sets an imported run takes.
+    config: the shipped configuration whose data and test sets an imported run uses.
     arguments_of: a state dict to the arguments of each stage, as far as the weights tell them.
     import_state: (state, stage, stage one, stage two or None, dictionary or None) to the stage with the weights in it.
-    files: where the authors published several, the name of each and the prefix that its entries get.
-    own: arguments of encoders whose weights a checkpoint of theirs does not hold, so that they are read from elsewhere.
+    files: if the authors published several files, the name of each and the prefix that its entries get.
+    own: arguments of encoders whose weights are not in the authors' checkpoint, so they are read from elsewhere.
     """
 
     config: str
@@ -136,23 +59,26 @@ class Published:
 
 
 class Localizer(nn.Module):
-    """One stage of a method: it sees a Batch and says where the sound is.
+    """One stage of a method: it gets a Batch and says where the sound is.
 
     A method's file lists its stages in ``STAGES``. `frame` and `sound` are its views; `needs` says what else it wants to see
-    and hear. `memory` holds what phases remember beside weights (pseudo labels); it is saved and restored with them.
-    `weights_from`: the phases whose selected weights serve `locate`, best
-    first. `looks`: what the maps of `look` are called beside others. `of_classes`: several maps are those of the labels'
+    and hear. `memory` holds what phases remember besides weights (pseudo labels); it is saved and restored with them.
+    `weights_from`: the phases whose selected weights `locate` uses, best
+    first. `looks`: the name of the maps of `look` in tables. `of_classes`: several maps are those of the labels'
     classes, in their order. `uses_clusters`: a later stage starts from the run's clusters too.
     `own_start`: beginnings of the names of weights that a stage keeps from its own stage one where it goes on with the stage
     two of another run (`start.stage2`).
     A method without training sets `needs_training` to False; it has no loss and no phases, and is evaluated as it is built.
-    `map_names` are the names of its maps where these are of other classes than the store's; see `maps_named`.
-    In a video of any length `window` is how many seconds of sound make a map, None for as long as the clips that it learnt
-    from, and `window_frames` how many frames a method that needs every frame sees meanwhile; `window_needed`: it can do nothing
-    with one picture. `sees_probabilities`: what `look` gives are probabilities, one map a class.
-    `frame2`, `sound2`: further views in which training sees the same frame and hears the same sound. `motion`: a view of the
-    optical flow from each frame to the next one of its clip, cropped as the frame is. `maps_differ`: clips have different
+    `map_names` are the names of its maps if these are for other classes than the store's; see `maps_named`.
+    In a video of any length, `window` is the length in seconds of the sound of a map, None for that of the clips
+    that it was trained on, and `window_frames` the number of frames in it for a method that needs every frame;
+    `window_needed`: it cannot work with a single picture. `sees_probabilities`: the maps of `look` are probabilities,
+    one per class. `frame2`, `sound2`: further views of the same frame and sound in training. `motion`: a view of the
+    optical flow from each frame to the next one of its clip, cropped like the frame. `maps_differ`: clips have different
     numbers of maps; those that a clip lacks are NaN.
+    `gathers`: `loss` contrasts clips of a batch with one another, and passes what it compares through `gathered`, so that
+    ``train.gather``, which sets `gather`, can show it those of all processes. `same_parts`: an objective reaches the same
+    parameters in every batch.
     """
 
     frame: Any
@@ -160,6 +86,9 @@ class Localizer(nn.Module):
     frame2: Any = None
     sound2: Any = None
     motion: Any = None
+    gathers: bool = False
+    gather: bool = False
+    same_parts: bool = True
     maps_differ: bool = False
     needs: Needs = Needs()
     looks: str = "without sound"
@@ -182,24 +111,39 @@ class Localizer(nn.Module):
         """Named terms, already weighted; their sum is minimised."""
         raise TypeError(f"{type(self).__name__} defines no loss")
 
+    def gathered(self, rows: Tensor, clips: int | None = None) -> Tensor:
+        """Rows (B, ...) of this process's batch, with ``train.gather`` while training those of all processes, (N B, ...).
+
+        clips: B, where further rows follow those of the clips; these then come after the clips' of all processes.
+        """
+        if not (self.gather and self.training):
+            return rows
+        if clips is None or clips == len(rows):
+            return processes.gathered(rows)
+        return torch.cat([processes.gathered(rows[:clips]), processes.gathered(rows[clips:])])
+
+    def own_rows(self, rows: Tensor) -> Tensor:
+        """Of rows that were `gathered`, those of this process's batch."""
+        return processes.own_rows(rows) if self.gather and self.training else rows
+
     def locate(self, batch: Batch) -> Tensor:
-        """Heat maps (B, K, h, w): K = 1, or one a class or cluster; higher is louder."""
+        """Heat maps (B, K, h, w): K = 1, or one per class or cluster; higher is louder."""
         raise TypeError(f"{type(self).__name__} defines no locate")
 
     def look(self, batch: Batch) -> Tensor | None:
-        """The maps of `locate` without the sound, where a method has them: what a deaf model would say."""
+        """The maps of `locate` without the sound, if the method has them."""
         return None
 
     def fits(self, batch: Batch) -> Tensor | None:
-        """How well each frame as a whole fits its sound, (B,), higher is better: the cosine of `embed`; None for none."""
+        """How well each whole frame matches its sound, (B,), higher is better: the cosine of `embed`; None for none."""
         return None if (both := self.embed(batch)) is None else (both[0] * both[1]).sum(1)
 
     def embed(self, batch: Batch) -> tuple[Tensor, Tensor] | None:
-        """Unit vectors (B, C) of frames and of sounds in one space, neither depending on the other; None for none."""
+        """Unit vectors (B, C) of frames and of sounds in one space, computed independently; None if there are none."""
         return None
 
     def locate_and_look(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
-        """Both at once; a method overrides it that can share the work."""
+        """Both at once; a method that can share the work overrides it."""
         return self.locate(batch), self.look(batch)
 
     @property
@@ -212,7 +156,7 @@ class Localizer(nn.Module):
         return [row for row, name in enumerate(self.map_names or ()) if name.casefold() == label.casefold()]
 
     def do_without(self) -> str:
-        """Set aside the parts whose files are not here, where a method can; what is lost, in words, "" for nothing."""
+        """Leave out the parts whose files are missing, if the method can; what is lost, in words, "" for nothing."""
         return ""
 
     def frame_encoder(self) -> nn.Module | None:
@@ -252,8 +196,8 @@ class Localizer(nn.Module):
         return getattr(cls, ability) is not getattr(Localizer, ability)
 
     def start_from(self, previous: "Localizer", dictionary: Any) -> None:
-        """Take what a later stage needs of the stage before it and of the object dictionary (K, C), None for none."""
-        raise TypeError(f"{type(self).__name__} starts from no other stage")
+        """Take what a later stage needs from the previous stage and the object dictionary (K, C), None for none."""
+        raise TypeError(f"{type(self).__name__} does not start from another stage")
 
     def take_form(self, previous: "Localizer", shape_of: Callable[[str], tuple[int, ...] | None]) -> None:
         """Get the tensors of a trained later stage, whose weights will be filled in: of `previous` nothing but the form counts.

@@ -25,17 +25,19 @@ STRIDES = (1, 2, 2, 2)  # an ordinary ResNet-18: maps of 7x7 for frames of 224
 
 
 class EzVsl(Localizer):
-    """Mo and Morgado, ECCV 2022, sections 3.2 to 3.4. dim: of the common space; tau: temperature.
+    """Mo and Morgado, ECCV 2022, sections 3.2 to 3.4. dim: size of the common space; tau: temperature.
 
-    pool: share of the places whose mean stands for a frame; 0 is the published maximum.
-    objects: an ImageNet encoder whose mean absolute features say where objects are, whatever they sound like; the map is
-    then alpha times the audio-visual map and 1 - alpha times that one, each scaled to [0, 1] (section 3.4). None leaves the
-    audio-visual map alone.
+    pool: share of the positions whose mean scores a frame; 0 is the published maximum.
+    objects: an ImageNet encoder whose mean absolute features show where objects are, without using the sound; the map is
+    then alpha times the audio-visual map plus 1 - alpha times the object map, each scaled to [0, 1] (section 3.4). None: only
+    the audio-visual map.
     guided_at: both are scaled and added at the size of the ``frame``, as in the code, or of the ``map``: smaller files, the
-    same but for peaks that lie between the pixels of the frame (a tenth of a percent of the pixels of the mask).
-    noise_negatives: that many sounds of nothing, noise and silence, are further negatives of every frame of a batch; the paper
+    same except for peaks between the pixels of the frame (a tenth of a percent of the mask's pixels).
+    noise_negatives: this many sounds of noise and silence are additional negatives of every frame of a batch; the paper
     has none.
     """
+
+    gathers = True
 
     def __init__(
         self,
@@ -86,8 +88,8 @@ class EzVsl(Localizer):
 
         Sounds of nothing have no frame, so only the frames meet them.
         """
-        heard = self.hear(replace(batch, sound=batch.sounds))
-        scores = pool_map(pairwise_maps(self.see(batch), heard), self.pool) / self.tau
+        heard = self.gathered(self.hear(replace(batch, sound=batch.sounds)), len(batch))
+        scores = pool_map(pairwise_maps(self.gathered(self.see(batch)), heard), self.pool) / self.tau
         own = torch.arange(len(scores), device=scores.device)
         return {"frames": F.cross_entropy(scores, own), "sounds": F.cross_entropy(scores[:, : len(own)].T, own)}
 

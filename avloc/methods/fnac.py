@@ -26,19 +26,21 @@ Share = Annotated[float, Field(ge=0, lt=1)]  # of features that dropout hides
 
 
 class Fnac(Localizer):
-    """Sun et al., CVPR 2023. dim: of the common space; tau: temperature.
+    """Sun et al., CVPR 2023. dim: size of the common space; tau: temperature.
 
-    warmup: epochs that train with the contrast only. sound_neighbours, frame_neighbours: weights of the terms that suppress
+    warmup: epochs of training with the contrast only. sound_neighbours, frame_neighbours: weights of the terms that suppress
     false negatives (FNS-1 by sounds, FNS-2 by frames); foregrounds: weight of the term that enhances true negatives (TNS).
-    They are means of B x B absolute differences, so their sizes belong to the batch size (256 when published).
-    pool: share of the places whose mean stands for a frame; 0 is the published maximum.
-    foreground: what a place's score, scaled to [0, 1] within its map, must exceed to belong to the foreground.
-    detach: take the similarities of sounds and of frames as fixed targets (ours); the release lets gradients through both.
-    frame_dropout, sound_dropout: share of the encoders' features that are hidden in training.
+    They are means of B x B absolute differences, so these weights are for the published batch size of 256.
+    pool: share of the positions whose mean scores a frame; 0 is the published maximum.
+    foreground: threshold of the foreground, on the map scaled to [0, 1].
+    detach: use the similarities of sounds and of frames as fixed targets (not published); the release lets gradients
+    through both.
+    frame_dropout, sound_dropout: share of the encoders' features that are dropped in training.
     objects, alpha, guided_at: object guidance of the map, as in EZ-VSL.
     """
 
     weights_from = ("train", "warmup")
+    gathers = True
 
     def __init__(
         self,
@@ -106,11 +108,12 @@ class Fnac(Localizer):
 
     def contrast(self, batch: Batch) -> dict[str, Tensor]:
         """EZ-VSL's: each frame's best place should fit its own sound best of the batch, and each sound its own frame."""
-        return self._contrast(pairwise_maps(self.see(batch), self.hear(batch)) / self.tau)
+        frames, sounds = self.gathered(self.see(batch)), self.gathered(self.hear(batch))
+        return self._contrast(pairwise_maps(frames, sounds) / self.tau)
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """The contrast, and what each row of its probabilities should resemble: which sounds, and which frames, are alike."""
-        frames, sounds = self.see(batch), self.hear(batch)
+        frames, sounds = self.gathered(self.see(batch)), self.gathered(self.hear(batch))
         maps = pairwise_maps(frames, sounds) / self.tau  # (B, B, h, w), frame by sound
         means = frames.mean((2, 3))  # not normalised again, so frames whose places differ have small similarities
         fronts = self.fronts(frames, maps.diagonal().movedim(-1, 0))

@@ -1,4 +1,4 @@
-"""Hard Way (LVS): localizing visual sounds by contrast with the background of one's own frame.
+"""Hard Way (LVS): localizing visual sounds by contrast with the background of the clip's own frame.
 
 Chen et al., CVPR 2021, arXiv 2104.02691; reference hche11/Localizing-Visual-Sounds-the-Hard-Way @8fe8cbb, which has the
 model and the test but neither the loss nor the training: these follow the paper.
@@ -24,18 +24,20 @@ from avloc.nn.similarity import cosine_map, pairwise_maps
 
 
 class HardWay(Localizer):
-    """Chen et al., CVPR 2021, section 3.3: sure object, sure background, and between them a zone that teaches nothing.
+    """Chen et al., CVPR 2021, section 3.3: certain object, certain background, and an ignored zone between them.
 
     positive, negative: similarities above and below which a place is object or background (epsilon of the code, 0.65 and
-    0.40); sharpness: width of these soft cuts (tau, 0.03); temperature: of the logits (0.07).
-    tri_map: with it the background lies under `negative`, else it is whatever is not object. hard_negatives: contrast
-    with that background too. easy_pool: a frame meets the other sounds by its places ``weighted`` by how sure they are,
+    0.40); sharpness: width of these soft thresholds (tau, 0.03); temperature: temperature of the logits (0.07).
+    tri_map: the background is what is below `negative`; otherwise it is everything that is not object. hard_negatives: contrast
+    with that background too. easy_pool: a frame is scored with the other sounds by its positions ``weighted`` by confidence,
     as in the code, by their ``mean``, as in the paper's formula, or by its ``max``.
-    own_pair: how a clip's own pair is kept out of the other sounds: ``excluded``, or ``published``, multiplied by -99, so
+    own_pair: how a clip's own pair is removed from the other sounds: ``excluded``, or ``published``, multiplied by -99, so
     that a clip whose own score is negative has a huge loss.
-    noise_negatives: that many sounds of nothing, noise and silence, are further sounds that every frame meets; the paper has
+    noise_negatives: this many sounds of noise and silence are additional negatives of every frame; the paper has
     none.
     """
+
+    gathers = True
 
     def __init__(
         self,
@@ -89,8 +91,8 @@ class HardWay(Localizer):
         return F.normalize(self.see(batch).mean((2, 3)), dim=1), self.hear(batch)
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
-        heard = self.hear(replace(batch, sound=batch.sounds))
-        logits = self.logits(pairwise_maps(self.see(batch), heard))
+        heard = self.gathered(self.hear(replace(batch, sound=batch.sounds)), len(batch))
+        logits = self.logits(pairwise_maps(self.gathered(self.see(batch)), heard))
         return {"contrast": F.cross_entropy(logits, torch.zeros(len(logits), dtype=torch.long, device=logits.device))}
 
     def logits(self, similarity: Tensor) -> Tensor:

@@ -20,10 +20,10 @@ class Motion(Localizer):
     """Correlation over a clip's frames, 1999 and 2005's idea in its plainest form: of how much each cell of a grid changes
     from frame to frame, and how loud the sound is meanwhile.
 
-    Hershey and Movellan take the mutual information of both as Gaussians, which ranks places as the size of this
-    correlation does; a place that moves when it is quiet counts as dark here. Kidron et al. look for a sparse combination of
-    wavelet coefficients instead of single places.
-    cells: of the grid, along each side. Every clip needs 4 frames or more. sound: None of its rate matters.
+    Hershey and Movellan use the mutual information of both as Gaussians, which ranks positions like the magnitude of this
+    correlation; here a position that moves when the sound is quiet stays dark. Kidron et al. look for a sparse combination of
+    wavelet coefficients instead of single positions.
+    cells: number of cells along each side of the grid. Every clip needs 4 frames or more. sound: any rate works.
     """
 
     needs_training = False
@@ -50,7 +50,8 @@ class Motion(Localizer):
         count = batch.frames.shape[1]
         if count < LEAST:
             raise AvlocError(
-                f"motion needs clips of {LEAST} frames or more, these have {count}: prepare the store with more frames a clip"
+                f"motion needs clips of {LEAST} frames or more, these have {count}: prepare the store with more "
+                "frames per clip"
             )
         return batch.frames
 

@@ -61,17 +61,19 @@ class Streams(nn.Module):
 
 
 class Slavc(Localizer):
-    """Mo and Morgado, NeurIPS 2022. dim: of the common spaces; tau: temperature.
+    """Mo and Morgado, NeurIPS 2022. dim: size of the common spaces; tau: temperature.
 
-    frame_dropout, sound_dropout: share of the encoders' features that are hidden in training, element by element.
-    frame_momentum, sound_momentum: of the copy whose features are the targets; it follows in every training batch.
-    maps: whose features `locate` compares. The published tests read the ``online`` model's, the release's validation
+    frame_dropout, sound_dropout: share of the encoders' features that are dropped in training, element by element.
+    frame_momentum, sound_momentum: momentum of the copy whose features are the targets; it is updated in every training batch.
+    maps: whose features `locate` compares. The published tests use the ``online`` model's, the release's validation
     while training the ``momentum`` copy's.
-    over: what the cross entropy of sounds with the copy's frames picks from, the ``sounds`` of the batch as in the release,
-    or its ``frames`` (ours).
-    objects: an ImageNet encoder whose mean absolute features say where objects are; the map is then alpha times the
-    audio-visual map and 1 - alpha times that one, each scaled by a fixed range, and scaled back to that of cosine / tau.
+    over: what the cross entropy of sounds with the copy's frames chooses from: the ``sounds`` of the batch, as in the release,
+    or its ``frames`` (not published).
+    objects: an ImageNet encoder whose mean absolute features show where objects are; the map is then alpha times the
+    audio-visual map plus 1 - alpha times the object map, each scaled by a fixed range, and scaled back to that of cosine / tau.
     """
+
+    gathers = True
 
     def __init__(
         self,
@@ -113,12 +115,12 @@ class Slavc(Localizer):
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Each online side should fit the copy's other side of its own clip best of the batch."""
-        frames, sounds = self._seen_and_heard(self.online, batch)
+        frames, sounds = (self._gathered(pair) for pair in self._seen_and_heard(self.online, batch))
         if self.training:
             self._follow()
         with torch.no_grad():
-            slow_frames, slow_sounds = self._seen_and_heard(self.slow, batch)
-        own = torch.arange(len(batch), device=frames[0].device)
+            slow_frames, slow_sounds = (self._gathered(pair) for pair in self._seen_and_heard(self.slow, batch))
+        own = torch.arange(len(frames[0]), device=frames[0].device)
         to_sounds = self.scores(frames, slow_sounds)
         if self.over == "sounds":  # the release picks among sounds both times
             from_sounds = self.scores(slow_frames, sounds)
@@ -161,6 +163,9 @@ class Slavc(Localizer):
 
     def _seen_and_heard(self, streams: Streams, batch: Batch) -> tuple[Pair, Pair]:
         return streams.see(batch.frame, self.frame_dropout), streams.hear(batch.sound, self.sound_dropout)
+
+    def _gathered(self, pair: Pair) -> Pair:
+        return self.gathered(pair[0]), self.gathered(pair[1])
 
     def _follow(self) -> None:
         """One step of the copy towards the weights that the last optimizer step left; frozen encoders are equal anyway."""

@@ -44,19 +44,20 @@ class Heard(NamedTuple):
 class SslAlignment(Localizer):
     """Senocak et al., ICCV 2023. A clip is its own frame and sound, another view of both, and both of clips that resemble it.
 
-    frame2, sound2: the other views of the same frame and sound that training has (None: none).
+    frame2, sound2: the other views of the same frame and sound in training (None: none).
     positive, sharpness, temperature: as in Hard Way (0.65, 0.03, 0.07).
     whole: project whole frames and sounds too, and align these (the paper's feature alignment).
-    both_ways: let each sound pick its frame, too (ours); the paper has only frames pick sounds.
-    near: take a frame that looks alike and a sound that sounds alike as further positives, from the `neighbours` most similar
+    both_ways: also let each sound choose its frame (not published); in the paper only frames choose sounds.
+    near: use a similar frame and a similar sound as additional positives, from the `neighbours` most similar
     clips of other videos.
     frame_guide, sound_guide: frozen pretrained networks that find similar clips, once, before the first step ("NN w/ Sup. Pre.
-    Enc."). Without them the method's own encoders find them after `warmup` epochs without these positives (ours). The release
-    does not say which encoders it used.
+    Enc."). Without them the method's own encoders find them after `warmup` epochs without these positives (not
+    published). The release does not say which encoders it used.
     objects, alpha, guided_at: object guidance of the map, as in EZ-VSL.
     """
 
     weights_from = ("train", "warmup")
+    gathers = True
 
     def __init__(
         self,
@@ -113,30 +114,26 @@ class SslAlignment(Localizer):
 
     def see(self, frames: Tensor) -> Seen:
         features = in_full(self.visual(frames))
+        places = self.gathered(F.normalize(features, dim=1))
         if self.frame_projection is None:
-            return Seen(F.normalize(features, dim=1), None)
-        whole = in_full(self.frame_projection(features.amax((2, 3))))  # of the features before they get length one
-        return Seen(F.normalize(features, dim=1), F.normalize(whole, dim=1))
+            return Seen(places, None)
+        whole = in_full(self.frame_projection(features.amax((2, 3))))  # before they get length one
+        return Seen(places, self.gathered(F.normalize(whole, dim=1)))
 
     def hear(self, sounds: Tensor) -> Heard:
         features = in_full(self.audio(sounds).amax((2, 3)))
-        if self.sound_projection is None:
-            return Heard(F.normalize(features, dim=1), None)
-        return Heard(F.normalize(features, dim=1), F.normalize(in_full(self.sound_projection(features)), dim=1))
+        project, whole = self.sound_projection, None
+        if project is not None:
+            whole = self.gathered(F.normalize(in_full(project(features)), dim=1))
+        return Heard(self.gathered(F.normalize(features, dim=1)), whole)
 
     def phases(self, train: Train) -> list[Phase]:
         """`warmup` epochs without similar clips, then all terms; one optimizer, whose moments go on."""
-        learning = [parameter for parameter in self.parameters() if parameter.requires_grad]
-        optimizer, warmup = train.make_optimizer(learning), min(self.warmup, train.epochs)
+        optimizer = train.make_optimizer(one for one in self.parameters() if one.requires_grad)
+        warmup, near = min(self.warmup, train.epochs), self.needs.partners
         plan = [
             Phase("warmup", self.loss, [optimizer], warmup),
-            Phase(
-                "train",
-                self.loss,
-                [optimizer],
-                train.epochs - warmup,
-                self.find_neighbours if self.needs.partners else None,
-            ),
+            Phase("train", self.loss, [optimizer], train.epochs - warmup, self.find_neighbours if near else None),
         ]
         return [phase for phase in plan if phase.epochs]
 

@@ -11,6 +11,7 @@ from pydantic import PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from avloc import processes
 from avloc.data.loader import Batch
 from avloc.data.views import FrameView, LogMel, LogStft, Waveform
 from avloc.errors import AvlocError
@@ -28,21 +29,24 @@ class VisualContext(Localizer):
     """Zhou et al., WACV 2023: both streams, and the reasoning module, `nodes` linear maps over the frame, each with the
     sum of the features under it.
 
-    reasoning: False is the base model, which learns by localization alone.
+    reasoning: False is the base model, which is trained with the localization loss only.
     nodes: linear maps of the reasoning module.
-    map_dropout, feature_dropout: on the maps and on the features that they sum (dropout1, dropout2).
-    pool: share of the places whose mean scores a frame with a sound; 0 is the maximum, 1 the mean (loss_pool).
+    map_dropout, feature_dropout: dropout of the maps and of the features that they sum (dropout1, dropout2).
+    pool: share of the positions whose mean scores a frame with a sound; 0 is the maximum, 1 the mean (loss_pool).
     audio_pool: ``max`` or ``mean`` over the sound's features.
-    foreground, background: how many of the nodes most and least like the sound are told apart. dis_weight: of that loss.
-    divergence: ``js`` or ``kl`` of the foreground's map and the audio-visual map. div_weight: of that loss.
-    scale: where the learned factor of the similarity starts (1 as published; the inverse of a temperature).
-    deaf: the map without sound. The paper claims purely visual inference; the release has none, so both choices are ours.
-    ``mean``: of all node maps, or of `deaf_nodes`. Node maps may be negative on what sounds, those of the background are
-    taught to be, and they outweigh the others on photographs. ``contrast``: each node map counts by how often it was
-    foreground in training, less how often it was background: what is expected of a sound that is not known.
+    foreground, background: how many of the nodes most and least similar to the sound are contrasted. dis_weight:
+    weight of that loss.
+    divergence: ``js`` or ``kl`` of the foreground's map and the audio-visual map. div_weight: weight of that loss.
+    scale: initial value of the learned factor of the similarity (1 as published; the inverse of a temperature).
+    deaf: the map without sound. The paper claims purely visual inference; the release has none, so both choices are avloc's.
+    ``mean``: the mean of all node maps, or of `deaf_nodes`. Node maps can be negative on what sounds, those of the
+    background are
+    trained to be, and they outweigh the others on photographs. ``contrast``: each node map is weighted by how often it was
+    foreground in training, minus how often it was background: the expected map for an unknown sound.
     """
 
     contrast: Tensor | None
+    gathers = True
 
     def __init__(
         self,
@@ -71,7 +75,7 @@ class VisualContext(Localizer):
             what = f"deaf_nodes names node {wrong[0]}" if wrong else f"foreground {foreground}, background {background}"
             raise AvlocError(f"{what}: the reasoning module has {nodes} nodes, numbered from 0")
         if deaf == "contrast" and deaf_nodes is not None:
-            raise AvlocError("deaf is 'contrast', which weighs all nodes; leave deaf_nodes out, or set deaf to mean")
+            raise AvlocError("deaf is 'contrast', which weights all nodes; leave out deaf_nodes, or set deaf to mean")
         self.frame, self.sound, self.audio_pool, self.pool = frame, sound, audio_pool, pool
         self.visual, self.audio = visual.build(3, frame), audio.build(1, sound)
         self.scale = nn.Parameter(torch.full((1,), scale))
@@ -96,7 +100,8 @@ class VisualContext(Localizer):
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         features, heard = self.visual(batch.frame).float(), self.hear(batch)
-        similarity = self.scale * pairwise_maps(F.normalize(features, dim=1), heard)
+        seen = self.gathered(F.normalize(features, dim=1))
+        similarity = self.scale * pairwise_maps(seen, self.gathered(heard))
         scores = pool_map(similarity, self.pool)
         terms = {"localization": F.cross_entropy(scores, torch.arange(len(scores), device=scores.device))}
         if self.reason is None:
@@ -107,10 +112,11 @@ class VisualContext(Localizer):
         chosen = alike.topk(self.foreground, dim=1).indices
         if self.contrast is not None and self.training:
             unlike = (-alike).topk(self.background, dim=1).indices
-            self.contrast.lerp_(_shares(chosen, alike) - _shares(unlike, alike), MOMENTUM)
-        seen = torch.stack([maps[clip, rows].mean(0) for clip, rows in enumerate(chosen)])
-        own = similarity.diagonal().movedim(-1, 0)
-        terms["divergence"] = self.div_weight * map_divergence(seen, own, self.divergence)
+            shares = _shares(chosen, alike) - _shares(unlike, alike)
+            self.contrast.lerp_(processes.mean(shares) if self.gather else shares, MOMENTUM)
+        front = torch.stack([maps[clip, rows].mean(0) for clip, rows in enumerate(chosen)])
+        own = self.own_rows(similarity.diagonal().movedim(-1, 0))
+        terms["divergence"] = self.div_weight * map_divergence(front, own, self.divergence)
         return terms
 
     def frame_encoder(self) -> nn.Module | None:

@@ -1,4 +1,4 @@
-"""Measurements as functions of numpy arrays; which threshold or mask goes in is the protocol's business."""
+"""Metrics as functions of numpy arrays; which threshold or mask they get is up to the protocol."""
 
 from avloc.metrics.curves import THRESHOLDS, auc, auc_of_curve, auc_parts, success_curve, success_rate, successes
 from avloc.metrics.detection import detection_ap, max_f1, precision_recall

@@ -42,35 +42,66 @@ def max_f1(positive: ArrayLike, ciou: ArrayLike, confidence: ArrayLike, success:
 def detection_of_draws(
     sounds: NDArray[np.bool_], right: NDArray[np.bool_], confidence: Floats, drawn: Floats
 ) -> tuple[Floats, Floats]:
-    """AP and max-F1 of many resamples at once, (b,) each; clips (N,) stand by rising confidence.
+    """AP and max-F1 of many resamples at once, (b,) each; clips (N,) are sorted by rising confidence.
 
     sounds: the clip is sounding; right: it is sounding and its cIoU reaches the success threshold; drawn: (b, N), how
-    often each resample holds each clip. Where whole videos were drawn, resamples have more clips or fewer.
+    often each resample contains each clip. If whole videos were drawn, the number of clips differs between resamples.
     """
     totals = drawn.sum(axis=1)
     if len(set(totals.tolist())) > 1:  # where the thresholds lie depends on the number of clips
         rows = [detection_of_draws(sounds, right, confidence, row[None]) for row in drawn]
         return np.concatenate([ap for ap, _ in rows]), np.concatenate([f1 for _, f1 in rows])
     clips = int(totals[0])
-    first = np.arange(len(confidence))
-    first[1:][confidence[1:] == confidence[:-1]] = 0
-    first = np.maximum.accumulate(first)  # of the clips that are as sure
-    before, sounding, found = (_sums(drawn * flags) for flags in (1.0, sounds, right))
-    falling = np.arange(clips - 1)[:: -max(1, clips // 200)]
-    places = np.concatenate([falling, np.arange(clips)[:: max(1, clips // 10)]])
-    # the clip that stands at each of the places of each resample, whose confidence is the threshold
-    at = np.stack([np.searchsorted(row, places, side="right") for row in before[:, 1:]])
-    below, missed, unsure = (np.take_along_axis(sums, first[at], axis=1) for sums in (before, sounding, found))
-    hits, sure = found[:, -1:] - unsure, clips - below
+
+    # The two strides of the release, as ranks among the clips of a resample by rising confidence.
+    ap_ranks = np.arange(clips - 1)[:: -max(1, clips // 200)]
+    f1_ranks = np.arange(clips)[:: max(1, clips // 10)]
+    ranks = np.concatenate([ap_ranks, f1_ranks])
+    precision, recall = _precision_recall_at(ranks, sounds, right, confidence, drawn)
+
+    cut = len(ap_ranks)
+    return _ap(precision[:, :cut], recall[:, :cut]), _best_f1(precision[:, cut:], recall[:, cut:])
+
+
+def _precision_recall_at(
+    ranks: NDArray[np.int64],
+    sounds: NDArray[np.bool_],
+    right: NDArray[np.bool_],
+    confidence: Floats,
+    drawn: Floats,
+) -> tuple[Floats, Floats]:
+    """Precision and recall (b, R) of each resample, with the confidence of its clip of each rank as the threshold."""
+    clips = int(drawn[0].sum())
+    before = _sums(drawn)
+    sounding_before = _sums(drawn * sounds)
+    right_before = _sums(drawn * right)
+
+    # Clips of equal confidence reach the threshold together, so counting starts at the first of them.
+    first_equal = np.arange(len(confidence))
+    first_equal[1:][confidence[1:] == confidence[:-1]] = 0
+    first_equal = np.maximum.accumulate(first_equal)
+
+    clip_at = np.stack([np.searchsorted(row, ranks, side="right") for row in before[:, 1:]])
+    start = first_equal[clip_at]
+    sure = clips - np.take_along_axis(before, start, axis=1)
+    missed = np.take_along_axis(sounding_before, start, axis=1)
+    hits = right_before[:, -1:] - np.take_along_axis(right_before, start, axis=1)
+
     precision = np.divide(hits, sure, out=np.ones_like(hits), where=sure > 0)
     recall = np.divide(hits, hits + missed, out=np.ones_like(hits), where=hits + missed > 0)
-    cut = len(falling)
-    highest = np.maximum.accumulate(precision[:, :cut][:, ::-1], axis=1)[:, ::-1]
-    ap = (highest[:, :-1] * np.diff(recall[:, :cut], axis=1)).sum(axis=1)
-    precision, recall = precision[:, cut:], recall[:, cut:]
+    return precision, recall
+
+
+def _ap(precision: Floats, recall: Floats) -> Floats:
+    """(b,) from points of falling confidence; precision is made monotone from the right."""
+    highest = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
+    return (highest[:, :-1] * np.diff(recall, axis=1)).sum(axis=1)
+
+
+def _best_f1(precision: Floats, recall: Floats) -> Floats:
     both = precision + recall
     f1 = np.divide(2 * precision * recall, both, out=np.zeros_like(both), where=both > 0)
-    return ap, f1.max(axis=1)
+    return f1.max(axis=1)
 
 
 def _sums(drawn: Floats) -> Floats:

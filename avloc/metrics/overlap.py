@@ -1,6 +1,6 @@
-"""How well a mask covers what was marked: consensus IoU and plain IoU, of one clip or of many clips at once.
+"""How well a mask matches the ground truth: consensus IoU and plain IoU, for one clip or for many clips at once.
 
-Arrays: a mask is bool (H, W), True where the method hears the sound; a truth is (H, W), the weight of each pixel.
+Arrays: a mask is bool (H, W), True where the method hears the sound; a ground truth is (H, W), the weight of each pixel.
 """
 
 import numpy as np
@@ -10,18 +10,18 @@ from numpy.typing import ArrayLike, NDArray
 def ciou(mask: ArrayLike, truth: ArrayLike) -> float:
     """Consensus IoU of one mask against the weights of the annotators, in [0, 1].
 
-    mask: (H, W) bool, or the share of each pixel in [0, 1] where pixels at the threshold share what is left.
+    mask: (H, W) bool, or the share of each pixel in [0, 1] if pixels that tie at the threshold share the remaining number.
     truth: (H, W), 0 where nobody marked the pixel, 1 where enough annotators did.
     sum(M G) / (sum(G) + sum(M [G = 0])): a pixel that only some annotators marked is never a false alarm.
-    Equal to the IoU where the truth is binary. Senocak et al., CVPR 2018; the released evaluator of
-    hche11/Localizing-Visual-Sounds-the-Hard-Way@8fe8cbb. A truth without any weight has no cIoU: ValueError.
+    Equal to the IoU if the ground truth is binary. Senocak et al., CVPR 2018; the released evaluator of
+    hche11/Localizing-Visual-Sounds-the-Hard-Way@8fe8cbb. A ground truth without any weight has no cIoU: ValueError.
     """
     given, weight = np.asarray(mask), np.asarray(truth, np.float64)
     hears = given.astype(np.float64) if given.dtype.kind == "f" else given.astype(bool).astype(np.float64)
     if hears.shape != weight.shape:
         raise ValueError(f"the mask has shape {hears.shape}, the truth {weight.shape}; they must be the same")
     if not weight.any():
-        raise ValueError("the truth marks no pixel, so there is no cIoU; treat the clip as a negative")
+        raise ValueError("the ground truth marks no pixel, so there is no cIoU; treat the clip as a negative")
     return float(ciou_of_counts((hears * weight).sum(), weight.sum(), hears[weight == 0].sum()))
 
 
@@ -32,14 +32,14 @@ def iou(mask: ArrayLike, truth: ArrayLike) -> float:
 
 def _iou_without_truth(mask: ArrayLike) -> float:
     if not np.asarray(mask).any():
-        raise ValueError("mask and truth are both empty, so there is no IoU")
+        raise ValueError("mask and ground truth are both empty, so there is no IoU")
     return 0.0
 
 
 def ciou_of_counts(inter: ArrayLike, weight: ArrayLike, false: ArrayLike) -> NDArray[np.float64]:
-    """cIoU from what was counted: weight hit, weight in all, pixels of the mask where nobody marked anything.
+    """cIoU from counts: weight hit, total weight, pixels of the mask where nobody marked anything.
 
-    Any shape; NaN where there is neither truth nor mask (0/0), 0 where there is a mask without truth.
+    Any shape; NaN where ground truth and mask are both empty (0/0), 0 where only the ground truth is empty.
     """
     inter, weight, false = (np.asarray(value, np.float64) for value in (inter, weight, false))
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -5,10 +5,10 @@ from numpy.typing import ArrayLike, NDArray
 
 
 def ranks(similarity: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """For each query, a row, the places (from 0) in its falling order that hold the value of its own, and the queries of these.
+    """The ranks (from 0) of each query's own candidate in its row, sorted in descending order, and the queries of these ranks.
 
-    similarity: (Q, Q), query i belongs to column i. A query has a place more for each entry that equals its own exactly: as
-    edsonroteia/cav-mae-sync@21d15c2 counts them. A query that is NaN in its own column has the last place.
+    similarity: (Q, Q), query i belongs to column i. A query has one more rank for each entry that equals its own exactly, as
+    edsonroteia/cav-mae-sync@21d15c2 counts them. A query that is NaN in its own column has the last rank.
     """
     scores = np.asarray(similarity)
     if scores.ndim != 2 or scores.shape[0] != scores.shape[1] or not len(scores):
@@ -29,10 +29,10 @@ def ranks_among(similarity: NDArray, own: NDArray[np.int64]) -> tuple[NDArray[np
 
 
 def recall_at(similarity: ArrayLike, k: int) -> float:
-    """Share of places below k: of (.5 .5 .1 / .2 .6 .1 / .3 .3 .3) at k = 1 it is 3 of the 6 places 0 1 0 0 1 2."""
+    """Share of ranks below k: for (.5 .5 .1 / .2 .6 .1 / .3 .3 .3) and k = 1, it is 3 of the 6 ranks 0 1 0 0 1 2."""
     return float(np.mean(ranks(similarity)[0] < k))
 
 
 def median_rank(similarity: ArrayLike) -> float:
-    """Median place, counted from 1."""
+    """Median rank, counted from 1."""
     return float(np.median(ranks(similarity)[0]) + 1)

@@ -40,7 +40,7 @@ def f_curve(probability: ArrayLike, truth: ArrayLike) -> Floats:
     """
     values, marked = np.asarray(probability, np.float32).ravel(), np.asarray(truth, bool).ravel()
     if not marked.any():
-        raise ValueError("the truth marks no pixel, so there is no F; a silent frame is left out")
+        raise ValueError("the ground truth marks no pixel, so there is no F; leave out silent frames")
     reached = np.searchsorted(F_THRESHOLDS, values, side="right")  # how many thresholds each pixel reaches
     length = len(F_THRESHOLDS) + 1
     on, hits = (np.cumsum(np.bincount(part, minlength=length)[::-1])[::-1][1:] for part in (reached, reached[marked]))

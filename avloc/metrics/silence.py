@@ -1,4 +1,4 @@
-"""What a method hears where there is nothing to hear: silent maps and negative sounds."""
+"""Metrics for silent maps and for sounds that nothing in view makes."""
 
 from collections.abc import Mapping
 
@@ -30,7 +30,7 @@ def false_alarm_rate(confidence: ArrayLike, threshold: float) -> float:
 
 
 def auroc(confidence: ArrayLike, positive: ArrayLike) -> float:
-    """Area under the ROC curve of a confidence: the chance that a positive clip is above a negative one, ties half.
+    """Area under the ROC curve of a confidence: the probability that a positive clip is above a negative one, ties half.
 
     confidence: (N,); positive: (N,) bool. Needs both kinds: ValueError otherwise.
     """
@@ -86,7 +86,7 @@ def aoc_parts(areas: ArrayLike) -> NDArray[np.float64]:
 
 
 def harmonic(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
-    """2 a b / (a + b), 0 where both are 0: of what is right with the own sound and what is quiet with another."""
+    """2 a b / (a + b), 0 where both are 0: combines the score with the own sound and the quietness with others."""
     first, second = np.asarray(a, np.float64), np.asarray(b, np.float64)
     with np.errstate(invalid="ignore"):
         return np.nan_to_num(2 * first * second / (first + second))

@@ -13,7 +13,7 @@ from avloc.errors import AvlocError
 from avloc.files import why
 from avloc.weights import kept, located
 
-AT_RANDOM = ", or null to start at random"
+AT_RANDOM = ", or null to start from random weights"
 
 
 def read_plain(path: Path) -> Any:
@@ -66,7 +66,9 @@ def fill(module: nn.Module, state: Mapping[str, Tensor], what: str) -> None:
     for name, value in module.state_dict().items():
         found = "missing" if name not in state else tuple(getattr(state[name], "shape", ("no tensor",)))
         if found != tuple(value.shape):
-            raise AvlocError(f"{what}: {name} is {found}; expected {tuple(value.shape)}: they are of another network")
+            raise AvlocError(
+                f"{what}: {name} is {found}; expected {tuple(value.shape)}: the weights are for another network"
+            )
     module.load_state_dict(dict(state))
 
 

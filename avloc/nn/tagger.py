@@ -59,17 +59,15 @@ class Tagger:
             network = PannsNet(self.tagger, weights)
         if view is not None and not hasattr(view, "waveform"):
             raise AvlocError(
-                f"audio.tagger {self.tagger} hears waveforms, not the spectrograms of this sound: set model.sound to "
+                f"audio.tagger {self.tagger} needs waveforms, not the spectrograms of this sound: set model.sound to "
                 f"{{waveform: {network.rate}}}"
             )
         if view is not None and view.rate != network.rate:
             raise AvlocError(
-                f"sound.waveform is {view.rate} Hz, but {self.tagger} hears {network.rate} Hz: set it to {network.rate}"
+                f"sound.waveform is {view.rate} Hz, but {self.tagger} needs {network.rate} Hz: set it to {network.rate}"
             )
         if self.output != "embedding" and not network.classes:
-            raise AvlocError(
-                f"audio.output is {self.output!r}, but {self.tagger} names no classes: set it to embedding"
-            )
+            raise AvlocError(f"audio.output is {self.output!r}, but {self.tagger} has no classes: set it to embedding")
         return TaggerNet(network, self, weights is not None)
 
 
@@ -136,8 +134,8 @@ class TaggerNet(nn.Module):
         if self.output == "embedding":
             if tags.embedding is None:
                 raise AvlocError(
-                    "audio.output is 'embedding', but this file of YAMNet gives scores only; set it to scores or logits, or "
-                    "give the file that offers the embedding"
+                    "audio.output is 'embedding', but this file of YAMNet gives scores only; set it to scores or "
+                    "logits, or give a file with the embedding"
                 )
             return tags.embedding
         assert tags.scores is not None

@@ -41,7 +41,7 @@ class Timm:
         AvlocError where timm, the model or its weights are missing, do not fit, or give no grid of features.
         """
         if channels != 3:
-            raise AvlocError(f"audio.timm is {self.timm}: timm's backbones look at frames; use it for visual")
+            raise AvlocError(f"audio.timm is {self.timm}: timm's backbones are for frames; use it for visual")
         created = timm_models.create(self.timm, self.output_stride, getattr(view, "size", 224))
         if self.weights is not None:
             timm_models.load(created, self.weights)
@@ -132,5 +132,5 @@ class TimmNet(nn.Module):
         except AssertionError as error:  # how timm refuses a size
             size = "x".join(map(str, frames.shape[2:]))
             raise AvlocError(
-                f"frames of {size} pixels: this timm backbone refuses them ({error}); set frame.size"
+                f"frames of {size} pixels: this timm backbone does not accept them ({error}); set frame.size"
             ) from None

@@ -36,7 +36,7 @@ def library() -> Any:
     try:
         import timm
     except ImportError:
-        raise AvlocError("timm is not installed, which visual.timm needs: pip install 'avloc[timm]'") from None
+        raise AvlocError("timm is not installed, but visual.timm needs it: pip install 'avloc[timm]'") from None
     found = tuple(int(part) for part in timm.__version__.split(".")[:3] if part.isdigit())
     if found < OLDEST:
         oldest = ".".join(map(str, OLDEST))
@@ -65,7 +65,7 @@ def create(name: str, output_stride: int | None, size: int) -> Created:
             shape = grid(network, torch.zeros(1, 3, size, size)).shape
     except (AssertionError, RuntimeError, ValueError) as error:
         raise AvlocError(
-            f"visual.timm: {name} refuses frames of {size} pixels ({_first(error)}); set frame.size"
+            f"visual.timm: {name} does not accept frames of {size} pixels ({_first(error)}); set frame.size"
         ) from None
     if min(shape[2:]) < 2:
         raise AvlocError(f"visual.timm: {name} gives no grid but {shape[2]}x{shape[3]} for frames of {size} pixels")
@@ -130,7 +130,7 @@ def _of_any_size(timm: Any, name: str, output_stride: int | None) -> Any:
             continue  # timm raises one of these, by family, for an option that a model does not know
         except RuntimeError as error:
             raise AvlocError(f"visual.timm: {name}: {_first(error)}") from None
-    raise AvlocError(f"visual.timm: timm {timm.__version__} cannot make {name}; choose another model")
+    raise AvlocError(f"visual.timm: timm {timm.__version__} cannot create {name}; choose another model")
 
 
 def _head_names(created: Created) -> set[str]:
@@ -152,7 +152,7 @@ def _downloaded(created: Created) -> dict[str, Tensor]:
     except Exception as error:  # timm, its hub and the network below raise anything
         raise AvlocError(
             f"visual weights download: timm could not download {created.name} ({_first(error)[:80]}); give the path of its "
-            "weights, weights: package for tf_efficientnet_lite0, or null to start at random"
+            "weights, weights: package for tf_efficientnet_lite0, or null to start from random weights"
         ) from None
 
 

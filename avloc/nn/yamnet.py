@@ -106,7 +106,7 @@ def _opened(content: bytes, where: str) -> tuple[Any, int, dict[int, int]]:
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError:
-        raise AvlocError("ai-edge-litert is not installed, which YAMNet needs: pip install 'avloc[real]'") from None
+        raise AvlocError("ai-edge-litert is not installed, but YAMNet needs it: pip install 'avloc[real]'") from None
     if not content:
         raise AvlocError(
             "audio.tagger yamnet has no weights; set audio.weights to official or to YAMNet's .tflite file"

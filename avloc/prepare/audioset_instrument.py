@@ -1,9 +1,9 @@
-"""AudioSet-instrument: ten seconds of each video, a frame a second, with the tags of the video and boxes of a detector.
+"""AudioSet-instrument: ten seconds of each video, one frame per second, with the tags of the video and a detector's boxes.
 
 Two releases of the same videos. Coarse-to-fine (shvdiwnkozbw/Multi-Source-Sound-Localization@de67ce3): 15 classes,
 train_audio.pkl and val_audio.pkl {id: 15 numbers}, audioset_train_effv2.npy, normav.json, frames SET/ID/0000.jpg and sounds
 SET/audio/ID.wav. DSOL (DTaoo/Discriminative-Sounding-Objects-Localization@7f40207): 13 classes, SPLIT_data.pkl [id],
-SPLIT_data_label.pkl {id: numbers}, audioset_box.json. Pickles are read without running anything that they say.
+SPLIT_data_label.pkl {id: numbers}, audioset_box.json. Pickles are parsed, never executed.
 """
 
 import logging
@@ -86,13 +86,15 @@ def _firstread_tags(tags: Mapping[str, Mapping[str, list[int]]]) -> dict[str, li
     if other:
         some = min(other)
         logger.warning(
-            "%d videos have other tags in a second list, such as %s; those of the first count", len(other), some
+            "%d videos have different tags in a second list, such as %s; the tags of the first list are used",
+            len(other),
+            some,
         )
     return found
 
 
 def _used(found: Mapping[str, Any], files: Files, split: str) -> list[str]:
-    """Of training videos those that the release uses, by their places among the sorted ids."""
+    """The training videos that the release uses, by their index among the sorted ids."""
     names = sorted(found) if split in ("train", "test") else list(found)
     path = files.maybe(*USED) if split == "train" else None
     if path is None:
@@ -101,7 +103,7 @@ def _used(found: Mapping[str, Any], files: Files, split: str) -> list[str]:
         places = plain_array(path)
         used = [names[int(place)] for place in places]
     except (OSError, ValueError, IndexError, TypeError) as error:
-        raise DataError(f"{path}: no places among the {len(names)} ids of train_audio.pkl ({error})") from None
+        raise DataError(f"{path}: not indices into the {len(names)} ids of train_audio.pkl ({error})") from None
     logger.info("train: %d of %d videos are used, by %s", len(used), len(names), path.name)
     return used
 
@@ -114,7 +116,7 @@ def _boxes(
     normav.json numbers frames 10 * video + second, by the place of the video among the sorted ids of val_audio.pkl.
     """
     path = files.named(*BOXES[release])
-    with laid_out(Files(path), f"as {path.name} is"):
+    with laid_out(Files(path), path.name):
         truth = read_audioset(Files(path))
     truth.name = path.name
     boxes = boxes_in(truth, classes)
@@ -126,7 +128,7 @@ def _boxes(
             place, second = int(key) // SECONDS, str(int(key) % SECONDS)
             if place >= len(tested):
                 raise DataError(
-                    f"{path}: frame {key} is of video {place}, but val_audio.pkl names {len(tested)}; they belong together"
+                    f"{path}: frame {key} is of video {place}, but val_audio.pkl has {len(tested)}; use files of one release"
                 )
             video = tested[place]
         found.setdefault(video, {})[str(int(second))] = key, rows
@@ -173,7 +175,7 @@ def prepare_audioset_instrument(
     """AudioSet-instrument: ten one-second clips of each video. docs/data/audioset_instrument.md
 
     SOURCE holds train/ID/0000.jpg to 0009.jpg with train/audio/ID.wav, the same in val/, or ID.mp4. A clip has the
-    tags of its video and the boxes of its second. The lists, tags and boxes of a release lie in SOURCE or in
+    tags of its video and the boxes of its second. The lists, tags and boxes of a release are in SOURCE or in
     --annotations:
 
     \b
@@ -184,8 +186,8 @@ def prepare_audioset_instrument(
                     audioset_box.json (github.com/DTaoo/
                     Discriminative-Sounding-Objects-Localization)
 
-    With --seconds 10 a video stays whole, with its ten frames, as coarse-to-fine's original version takes it. The
-    releases do not say at which moment of a second their frames were taken.
+    With --seconds 10, a video is one clip with ten frames, as in coarse-to-fine's original version. The
+    releases do not say at which time within a second their frames were taken.
     """
     decoding = Decoding(repair, channels=channels)
     moments = moments_of(size, RATES[release] if rate is None else rate, seconds, decoding=decoding)

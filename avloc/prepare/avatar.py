@@ -120,7 +120,7 @@ def _report_boxes(frames: Mapping[str, tuple[str, Path, Shown | str]]) -> None:
         if isinstance(shown, Shown) and any(thing.task != UNSEEN and not thing.polygons for thing in shown.things)
     ]
     if bare:
-        logger.warning("%d frames have objects without segmentation; their boxes are taken: %s", len(bare), some(bare))
+        logger.warning("%d frames have objects without segmentation; their boxes are used: %s", len(bare), some(bare))
 
 
 @dataclass(frozen=True)
@@ -183,8 +183,8 @@ def prepare_avatar(
     out: Out = Path("data/avatar"),
     videos: Annotated[Path | None, "folder of VGGSound's videos ID_START.mp4, for the sound; default: SOURCE"] = None,
     splits: Splits = None,
-    fps: Annotated[float | None, "frames a second that the frame numbers count; default: the video's own"] = None,
-    seconds: Annotated[float, "seconds of sound stored with each frame, around its moment"] = 3.0,
+    fps: Annotated[float | None, "frame rate that the frame numbers refer to; default: the video's own"] = None,
+    seconds: Annotated[float, "seconds of sound stored with each frame, around its time"] = 3.0,
     rate: Rate = 16000,
     short: Short = "fail",
     size: Annotated[int, "side of the stored frames and masks in pixels; the aspect ratio is not kept"] = 256,
@@ -196,15 +196,15 @@ def prepare_avatar(
 ) -> Prepared:
     """AVATAR with its boxes and masks: each annotated frame with the sound around it. docs/data/avatar.md
 
-    SOURCE holds metadata/VIDEO/FRAME.json with FRAME.jpg beside it, VIDEO being ID_START of VGGSound.
+    SOURCE contains metadata/VIDEO/FRAME.json and FRAME.jpg next to it, where VIDEO is ID_START of VGGSound.
 
     The splits are all, and the scenarios single-sound, mixed-sound, multi-entity and off-screen: each has the frames
-    with an object of it, so a frame may be in several. What is heard but not seen has no mask, and a frame with nothing
-    else is a negative.
+    with such an object, so a frame can be in several. An object that is heard but not seen has no mask, and a frame
+    with nothing else is a negative.
     """
     moments = moments_of(size, rate, seconds, short, decoding=Decoding(repair, channels=channels))
     if fps is not None and not 1 <= fps <= 1000:
-        raise DataError(f"fps is {fps}; expected frames a second, 1 to 1000")
+        raise DataError(f"fps is {fps}; expected frames per second, 1 to 1000")
     classes, listing = list_avatar(source, videos, splits or None)
     reader = AvatarReader(source, videos or source, moments, classes, fps)
     facts = {"fps": fps, "short": short, "masks": True}

@@ -6,7 +6,7 @@ Category&VideoID&Quality&StartTime&EndTime. It has no boxes.
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Unpack
+from typing import Annotated, Any, NamedTuple, Unpack
 
 from avloc.annotations.files import Files
 from avloc.annotations.reading import read_own_truth
@@ -54,43 +54,69 @@ LISTS = {
 _HEADER = "Category"
 
 
+class Line(NamedTuple):
+    """An event of a video, in seconds, and the line of the file that names it."""
+
+    label: str
+    video: str
+    start: float
+    end: float
+    where: str
+
+
 def list_ave(
     root: Path, annotations: Path, given: Sequence[str], splits: Sequence[str] | None, boxes: Path | None
 ) -> tuple[tuple[str, ...], Listing]:
     """The classes (28 as published), and the videos of each set with their events.
 
-    boxes: truth of one's own (this package's JSON, COCO or Pascal VOC) for clips VIDEOID/SECOND, counted from 0.
+    boxes: the user's own boxes (this package's JSON, COCO or Pascal VOC) for clips VIDEOID/SECOND, counted from 0.
     """
     tree, files = Tree(root, EXPECTED), Files(annotations)
-    every = _lines(path) if (path := files.maybe(*ALL)) else []
-    sets: dict[str, list[tuple[str, str, float, float, str]]] = {}
-    for split, names in LISTS.items():
-        if (path := files.maybe(*names)) and (splits is None or split in splits):
-            sets[split] = _ordered(every, path) if path.suffix == ".h5" else _lines(path)
-    by_id: dict[str, list[tuple[str, str, float, float, str]]] = {}
-    for line in every:
-        by_id.setdefault(line[1], []).append(line)
-    for split, (file, ids) in read_lists(given).items():
-        sets[split] = [line for name in ids for line in _known(by_id, name, file)]
-    if not sets and every and splits is None:
-        sets["all"] = every
-    if splits is not None:
-        sets = {split: sets[split] for split in dict.fromkeys(splits) if split in sets}
+    path = files.maybe(*ALL)
+    every = _lines(path) if path else []
+    sets = _sets(files, every, given, splits)
     refuse_missing(annotations, splits, sets, LISTS)
-    classes = tuple(sorted({line[0] for lines in (every, *sets.values()) for line in lines}))
+
+    lines = [line for own in (*sets.values(), every) for line in own]
+    classes = tuple(sorted({line.label for line in lines}))
     events: dict[str, list[list[Any]]] = {}
-    for label, name, start, end, _ in (line for lines in (*sets.values(), every) for line in lines):
-        span = [classes.index(label), start, end]
-        if span not in events.setdefault(name, []):
-            events[name].append(span)
-    entries: dict[str, list[Entry]] = {}
-    for split, lines in sets.items():
-        first = {line[1]: line[4] for line in reversed(lines)}  # a video with several events has a line for each
-        entries[split] = [Entry(name, first[name]) for name in dict.fromkeys(line[1] for line in lines)]
+    for line in lines:
+        span = [classes.index(line.label), line.start, line.end]
+        if span not in events.setdefault(line.video, []):
+            events[line.video].append(span)
+
+    entries = {split: _entries(own) for split, own in sets.items()}
     listed = dict.fromkeys(entry.item for own in entries.values() for entry in own)
     boxed, joins = _boxes(boxes, listed)
     items = {name: _item(tree, name, events[name], boxed) for name in listed}
     return classes, tree.listing(items, entries, joins)
+
+
+def _sets(files: Files, every: list[Line], given: Sequence[str], splits: Sequence[str] | None) -> dict[str, list[Line]]:
+    """The lines of each split: published lists, then the user's; without any list, all of Annotations.txt."""
+    sets: dict[str, list[Line]] = {}
+    for split, names in LISTS.items():
+        path = files.maybe(*names)
+        if path and (splits is None or split in splits):
+            sets[split] = _ordered(every, path) if path.suffix == ".h5" else _lines(path)
+
+    of_video: dict[str, list[Line]] = {}
+    for line in every:
+        of_video.setdefault(line.video, []).append(line)
+    for split, (file, ids) in read_lists(given).items():
+        sets[split] = [line for name in ids for line in _known(of_video, name, file)]
+
+    if splits is not None:
+        return {split: sets[split] for split in dict.fromkeys(splits) if split in sets}
+    return sets if sets or not every else {"all": every}
+
+
+def _entries(lines: list[Line]) -> list[Entry]:
+    """Each video once, with the first of its lines: it has a line for each of its events."""
+    first: dict[str, str] = {}
+    for line in lines:
+        first.setdefault(line.video, line.where)
+    return [Entry(video, where) for video, where in first.items()]
 
 
 def _boxes(path: Path | None, listed: Iterable[str]) -> tuple[dict[str, Rows], tuple[Join, ...]]:
@@ -103,15 +129,14 @@ def _boxes(path: Path | None, listed: Iterable[str]) -> tuple[dict[str, Rows], t
     join = joined(
         utf8_name(path.name),
         found,
-        missing="annotated ids are no VIDEOID/SECOND of a listed video",
-        ambiguous="annotated ids fit more than one second",
-        shared="annotated ids mean the same second as another",
+        missing="annotated ids are not VIDEOID/SECOND of a listed video",
+        ambiguous="annotated ids match more than one second",
+        shared="annotated ids match the same second as another",
     )
     return {clip: boxes[own[name]] for name, clip in found.pairs.items()}, (join,)
 
 
-def _lines(path: Path) -> list[tuple[str, str, float, float, str]]:
-    """(class, id, s from, s to, where) of each line."""
+def _lines(path: Path) -> list[Line]:
     found = []
     try:
         lines = path.read_text("utf-8-sig").splitlines()
@@ -123,7 +148,7 @@ def _lines(path: Path) -> list[tuple[str, str, float, float, str]]:
             continue
         try:
             label, name, _, start, end = parts
-            found.append((label, name, float(start), float(end), f"{path.name}:{number}"))
+            found.append(Line(label, name, float(start), float(end), f"{path.name}:{number}"))
         except ValueError:
             raise DataError(
                 f"{path}:{number}: found {line!r}; expected Category&VideoID&Quality&StartTime&EndTime"
@@ -131,7 +156,7 @@ def _lines(path: Path) -> list[tuple[str, str, float, float, str]]:
     return found
 
 
-def _ordered(every: list[tuple[str, str, float, float, str]], path: Path) -> list[tuple[str, str, float, float, str]]:
+def _ordered(every: list[Line], path: Path) -> list[Line]:
     """The lines of Annotations.txt that a published order picks, by number."""
     try:
         with open_hdf5(path) as file:
@@ -139,14 +164,14 @@ def _ordered(every: list[tuple[str, str, float, float, str]], path: Path) -> lis
         return [every[number] for number in order]
     except (OSError, IndexError, ValueError) as error:
         raise DataError(
-            f"{path}: no order of the {len(every)} lines of Annotations.txt ({why(error)}); fetch both again"
+            f"{path}: does not match the {len(every)} lines of Annotations.txt ({why(error)}); fetch both again"
         ) from None
 
 
-def _known(by_id: Mapping[str, list], name: str, file: Path) -> list:
-    if name not in by_id:
-        raise DataError(f"{file}: {name} is not in Annotations.txt, which says what sounds in it")
-    return by_id[name]
+def _known(of_video: Mapping[str, list[Line]], name: str, file: Path) -> list[Line]:
+    if name not in of_video:
+        raise DataError(f"{file}: {name} is not in Annotations.txt, so its class is unknown")
+    return of_video[name]
 
 
 def _item(tree: Tree, name: str, spans: list[list[Any]], boxed: Mapping[str, Rows]) -> Item:
@@ -154,7 +179,7 @@ def _item(tree: Tree, name: str, spans: list[list[Any]], boxed: Mapping[str, Row
     boxes = {}
     for n in range(SECONDS):
         if f"{name}/{n}" in boxed:
-            # boxes of one's own have the class of the second's event
+            # the user's own boxes have the class of the second's event
             label = next((label for label, start, end in spans if start < n + 1 and end > n), spans[0][0])
             boxes[str(n)] = [[*row[:4], label] for row in boxed[f"{name}/{n}"]]
     return Item(
@@ -186,9 +211,9 @@ def prepare_ave(
 ) -> Prepared:
     """AVE: ten one-second clips of each video, labelled with its event. docs/data/ave.md
 
-    SOURCE holds AVE/VIDEOID.mp4, and Annotations.txt, trainSet.txt, valSet.txt and testSet.txt with lines
+    SOURCE contains AVE/VIDEOID.mp4, and Annotations.txt, trainSet.txt, valSet.txt and testSet.txt with lines
     Category&VideoID&Quality&StartTime&EndTime (AVE_Dataset.zip of github.com/YapengTian/AVE-ECCV18). A clip has the
-    class of the event that is seen and heard in it, if any. AVE has no boxes: bring your own to score on it. The
+    class of the event that is seen and heard in it, if any. AVE has no boxes: give your own to score on it. The
     default rate is coarse-to-fine's.
     """
     moments = moments_of(size, rate, seconds, decoding=Decoding(repair, channels=channels))

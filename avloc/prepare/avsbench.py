@@ -49,7 +49,7 @@ def list_avsbench(
             item = _item(shots, shot, classes)
             if items.setdefault(item.id, item).facts != item.facts:
                 raise DataError(
-                    f"{source}: {shot.video} is in two splits with different files; leave one out ({shot.where})"
+                    f"{source}: {shot.video} is in two splits with different files; remove one ({shot.where})"
                 )
     entries = {split: [Entry(shot.key, shot.where) for shot in shots.splits[split]] for split in chosen}
     return shots, Listing(items, entries, shots.joins(chosen))
@@ -114,7 +114,9 @@ class FrameReader:
 def prepare_avsbench(
     source: Source,
     out: Out = Path("data/avsbench"),
-    subset: Annotated[Literal["s4", "ms3", "avss"] | None, "which part it is; default: found by its csv file"] = None,
+    subset: Annotated[
+        Literal["s4", "ms3", "avss"] | None, "which part it is; default: detected from its csv file"
+    ] = None,
     annotations: Annotated[Path | None, "folder of the csv file; default: SOURCE"] = None,
     splits: Splits = None,
     seconds: Annotated[float, "seconds of sound stored with each frame, around the middle of its second"] = 1.0,
@@ -129,14 +131,14 @@ def prepare_avsbench(
 ) -> Prepared:
     """AVSBench (S4, MS3, AVSS) with its pixel masks: each frame with the sound of its second. docs/data/avsbench.md
 
-    SOURCE is the folder of one part, or holds it:
+    SOURCE is the folder of one part, or contains it:
 
     \b
     s4    s4_meta_data.csv, s4_data/visual_frames, gt_masks, audio_wav
     ms3   ms3_meta_data.csv, ms3_data/visual_frames, gt_masks, audio_wav
     avss  metadata.csv, label2idx.json, and the folders v1s, v1m and v2
 
-    The splits are those of the csv file. A frame without a mask is stored and not annotated; an empty mask is a silent
+    The splits are those of the csv file. A frame without a mask is stored without annotation; an empty mask means a silent
     frame. Pickled spectrograms are never read.
     """
     moments = moments_of(size, rate, seconds, short, decoding=Decoding(repair, channels=channels))

@@ -1,4 +1,4 @@
-"""`avloc prepare compose`: scenes of your own photographs and sounds, with exact truth of what sounds where."""
+"""`avloc prepare compose`: scenes of your own photographs and sounds, with exact ground truth."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ from avloc.prepare.writing.build import Prepared, build_store
 logger = logging.getLogger(__name__)
 
 BLOCK = 64  # scenes a shard
-FEW = 5000  # training clips; fewer fixed pairs of picture and sound are learnt by heart
+FEW = 5000  # training clips; fewer fixed pairs of picture and sound can be memorised
 
 
 @verb
@@ -34,48 +34,52 @@ def prepare_compose(
     sounds: Annotated[Path, "sounds by class: class folders, ESC-50, FSD50K, UrbanSound8K or VGGSound"],
     out: Out = Path("data/composed"),
     classes: Annotated[
-        Path | None, "table class,picture,sound that joins names; default: equal names are joined"
+        Path | None, "table class,picture,sound that defines the classes; default: match equal names"
     ] = None,
-    backgrounds: Annotated[Path | None, "pictures to put objects on; default: backgrounds are drawn"] = None,
-    silent: Annotated[Path | None, "class folders of pictures of things that never sound"] = None,
-    noise: Annotated[Path | None, "class folders of sounds of nothing that is ever in view"] = None,
-    groups: Annotated[Path | None, "table file,group of files that must lie in one part, such as one person's"] = None,
+    backgrounds: Annotated[Path | None, "pictures to put objects on; default: generated backgrounds"] = None,
+    silent: Annotated[Path | None, "class folders of pictures of objects that never sound"] = None,
+    noise: Annotated[Path | None, "class folders of sounds that nothing in view ever makes"] = None,
+    groups: Annotated[
+        Path | None, "table file,group of files that must stay in the same part, such as one person's"
+    ] = None,
     splits: Annotated[Sequence[str], "PART=SHARE of all photographs and recordings; may be repeated"] = SHARES,
     count: Annotated[Sequence[str], "PART:KIND=NUMBER of scenes; may be repeated"] = COUNTS,
     seed: Annotated[int, "seed for the parts and the scenes"] = 0,
     seconds: Seconds = 3.0,
     size: Annotated[int, "side of a scene in pixels"] = 256,
     rate: Rate = 16000,
-    area: Annotated[str, "LOW:HIGH share of the frame that an object takes"] = "0.07:0.33",
+    area: Annotated[str, "LOW:HIGH share of the frame that an object takes up"] = "0.07:0.33",
     level: Annotated[str, "LOW:HIGH loudness of a clip, RMS in dB of full scale"] = "-28:-14",
     short: Annotated[
         Literal["pad", "repeat"], "what to do with short sounds: pad them with silence or repeat them"
     ] = "pad",
-    min: Annotated[int, "photographs and recordings that each class must have in a part", Ask(least=1)] = 4,
-    whole: Annotated[bool, "show photographs with marked objects as they are, as in VPO"] = False,
-    picture_layout: Annotated[PictureLayout, "how the pictures lie"] = "auto",
-    sound_layout: Annotated[SoundLayout, "how the sounds lie"] = "auto",
-    masks: Annotated[bool, "store the pixels of cut-outs beside their boxes; scores then go by these pixels"] = False,
-    train_anew: Annotated[bool, "let training pair pictures and sounds of a class anew each epoch"] = False,
+    min: Annotated[int, "minimum number of photographs and recordings of each class in each part", Ask(least=1)] = 4,
+    whole: Annotated[bool, "show photographs with marked objects unchanged, as in VPO"] = False,
+    picture_layout: Annotated[PictureLayout, "layout of the pictures"] = "auto",
+    sound_layout: Annotated[SoundLayout, "layout of the sounds"] = "auto",
+    masks: Annotated[bool, "store the pixels of cut-outs too; scores then use these pixels"] = False,
+    train_anew: Annotated[bool, "pair pictures and sounds of a class anew in each training epoch"] = False,
     export_truth: Annotated[
-        bool, "write the truth of all but training as JSON, to score any model's heat maps"
+        bool, "write the ground truth of all splits but training as JSON, to score any model's heat maps"
     ] = False,
-    videos: Annotated[Path | None, "folder for an mp4 file of each clip, all but training"] = None,
+    videos: Annotated[Path | None, "folder for an mp4 file of each clip, except those for training"] = None,
     motion: Annotated[
-        Literal["still", "moving"], "whether the picture of these videos stands still or moves slowly"
+        Literal["still", "moving"], "whether the picture of these videos is still or moves slowly"
     ] = "still",
     frames: Frames = "jpeg",
     store: StoreKind = "hdf5",
     **work: Unpack[Scale],
 ) -> Prepared:
-    """Scenes of your own photographs and sounds, with exact truth of what sounds where. docs/data/compose.md
+    """Scenes of your own photographs and sounds, with exact ground truth. docs/data/compose.md
 
-    Kinds: whole (a picture fills the frame), solo (one source, up to two silent things), pair (one sounds, one of another
+    Kinds: whole (a picture fills the frame), solo (one source, up to two silent objects), pair (one sounds, one of another
     class is silent), duet (both sound), mosaic (four pictures, two sound), interactive (a pair with each of its sounds),
-    absent (nothing in view sounds). A photograph, a recording and a background are in one part only.
+    absent (nothing in view sounds). Each photograph, recording and background is used in only one part.
     """
     if size < 32 or size % 2 or seed < 0:
-        raise DataError(f"size is {size}, seed {seed}; expected an even size from 32 pixels on, and a seed from 0 on")
+        raise DataError(
+            f"size is {size}, seed {seed}; expected an even size of at least 32 pixels, and a seed of 0 or more"
+        )
     moments = moments_of(size, rate, seconds)
     frame = Frame(size, rate, moments.samples, _range("area", area, 0.001, 0.5), _range("level", level, -80, -3))
     shares = read_shares(splits)
@@ -95,7 +99,7 @@ def prepare_compose(
     parts = [part for part in shares if any(part == asked for asked, _ in counts)]
     refuse_few(found.pools, found.classes, parts, min)
     looks = Looks(found.roots, rate)
-    looks.bad |= {file: ("", MediaError(file, "in two classes")) for file in found.twice}
+    looks.bad |= {file: ("", MediaError(file, why)) for file, why in found.left_out.items()}
     listing = list_scenes(
         counts, found.pools, frame, looks, seed, min, tuple(count) != COUNTS, found.photographs, work.get("progress")
     )
@@ -143,7 +147,7 @@ def _warn_of_few(counts: Mapping[tuple[str, Kind], int], anew: bool) -> None:
     train = sum(number for (part, _), number in counts.items() if part.startswith("train"))
     if 0 < train < FEW and not anew:
         logger.warning(
-            "%d training clips with fixed pairs of picture and sound are learnt by heart; --train-anew pairs them anew "
+            "%d training clips with fixed pairs of picture and sound can be memorised; --train-anew pairs them anew in "
             "each epoch",
             train,
         )

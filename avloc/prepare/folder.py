@@ -1,12 +1,13 @@
 """Any folder of videos: one clip of each, its middle, or all of it in clips of one length.
 
-A video without sound is heard by the sound file that has its name beside it; a sound file beside a picture of its name is an
+A video without sound uses the sound file of the same name next to it; a sound file next to a picture of its name is an
 item too, which shows that picture.
 """
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Unpack
 
@@ -66,55 +67,28 @@ def list_videos(
     if not root.is_dir():
         raise DataError(f"{root}: no such folder; expected videos {EXPECTED}")
     tags = Tags(labels)
-    media = find_media(root) if alone is None else find_alone(root, alone)
-    if not media.videos and not media.stills and alone is not None:
-        raise DataError(f"{root / alone}: not a video; expected a file {EXPECTED}")
-    stems, sounds, stills = by_stem(media.videos), by_stem(media.sounds), by_stem(media.stills)
-    paired = [path for stem, paths in stills.items() if stem in sounds and stem not in stems for path in paths]
-    films, shown = Found(media.videos), Found([*media.videos, *paired])
+    media = _Media.of(root, alone)
     splits = {split: entries(file, names) for split, (file, names) in lists.items()}
-    splits = splits or {"all": [Entry(name) for name in names_of(media.videos)]}
-    if not lists:
-        splits["all"] += [
-            Entry(name) for name in dict.fromkeys(utf8_name(os.path.splitext(path)[0]) for path in paired)
-        ]
+    splits = splits or {"all": [Entry(name) for name in media.names()]}
     if not any(splits.values()):
         over = f"; {passed_over(media.passed)}" if media.passed else ""
-        raise DataError(f"{root}: no video in it or in its folders; expected files {EXPECTED}{over}")
+        raise DataError(f"{root}: no video in it or its subfolders; expected files {EXPECTED}{over}")
+
     names = dict.fromkeys(entry.item for own in splits.values() for entry in own)
-
-    def find(name: str) -> tuple[int, Sequence[str]]:
-        """A video comes before a picture that has a sound."""
-        near, paths = films.find(name)
-        near, paths = (near, paths) if paths else shown.find(name)
-        return near, one_of(root, paths) if len(paths) > 1 else paths
-
-    found = match(names, shown.paths.values(), find, alone=False)
+    found = match(names, media.shown.paths.values(), media.find, alone=False)
     marks, given = Marks(truth, splits), tags.give(names)
     heard = {label for clip in told.values() for label in clip.heard}
     others = sorted(heard.union(() if marks.named else tags.classes))
     classes = tuple(dict.fromkeys([*marks.named, *others])) or UNNAMED
+
     items: dict[str, Item] = {}
     for name in names:
         path = found.pairs.get(name)
-        stem = os.path.splitext(path)[0] if path else ""
-        beside, pictures = (one_of(root, own.get(stem, [])) for own in (sounds, stills))
-        film = path if path not in pictures else None
-        sound, still = (own[0] if len(own) == 1 else None for own in (beside, pictures))
-        facts: dict[str, Any] = {
-            "path": film,
-            "sound": sound,
-            "bytes": [file_size(root / file) if file else None for file in (path, sound)],
-            **({"still": still} if still else {}),
+        facts = {
+            **media.facts(name, found),
             "labels": sorted({*tags.of(name, classes), *map(classes.index, heard_in(told, name))}),
             **marks.facts(name),
         }
-        if name in found.ambiguous:
-            facts["ambiguous"] = [utf8_name(file) for file in found.ambiguous[name][:2]]
-        elif name in found.shared:
-            facts["ambiguous"] = [f"{utf8_name(found.shared[name])}, which another listed id means too"]
-        elif len(beside) > 1:
-            facts["either" if film else "ambiguous"] = [utf8_name(file) for file in beside[:2]]
         items[name] = Item(name, utf8_name(path) if path else f"{name}.mp4", facts, notes(told, name))
     files = joined(
         list_names(lists) or "videos",
@@ -125,11 +99,70 @@ def list_videos(
     return classes, Listing(items, splits, (files, *given, *marks.joins), media.passed)
 
 
+@dataclass(frozen=True)
+class _Media:
+    """What lies in the folder. sounds, stills: by path without ending. films, shown: videos, and with them the pictures
+    that have a sound. paired: those pictures. passed: files that are no media, by ending."""
+
+    root: Path
+    videos: Sequence[str]
+    sounds: Mapping[str, list[str]]
+    stills: Mapping[str, list[str]]
+    paired: Sequence[str]
+    films: Found
+    shown: Found
+    passed: Counter[str]
+
+    @classmethod
+    def of(cls, root: Path, alone: str | None) -> "_Media":
+        media = find_media(root) if alone is None else find_alone(root, alone)
+        if not media.videos and not media.stills and alone is not None:
+            raise DataError(f"{root / alone}: not a video; expected a file {EXPECTED}")
+        videos, sounds, stills = by_stem(media.videos), by_stem(media.sounds), by_stem(media.stills)
+        paired = [path for stem, paths in stills.items() if stem in sounds and stem not in videos for path in paths]
+        films, shown = Found(media.videos), Found([*media.videos, *paired])
+        return cls(root, media.videos, sounds, stills, paired, films, shown, media.passed)
+
+    def names(self) -> list[str]:
+        """The ids of everything, where no list names any."""
+        pictures = dict.fromkeys(utf8_name(os.path.splitext(path)[0]) for path in self.paired)
+        return [*names_of(self.videos), *pictures]
+
+    def find(self, name: str) -> tuple[int, Sequence[str]]:
+        """The files that a name fits, and how nearly; a video comes before a picture that has a sound."""
+        near, paths = self.films.find(name)
+        if not paths:
+            near, paths = self.shown.find(name)
+        return near, one_of(self.root, paths) if len(paths) > 1 else paths
+
+    def facts(self, name: str, found: Matched) -> dict[str, Any]:
+        """What the reader opens for a name: a video or picture, and the sound and picture next to it."""
+        path = found.pairs.get(name)
+        stem = os.path.splitext(path)[0] if path else ""
+        sounds, stills = (one_of(self.root, own.get(stem, [])) for own in (self.sounds, self.stills))
+        film = path if path not in stills else None
+        sound = sounds[0] if len(sounds) == 1 else None
+        facts: dict[str, Any] = {
+            "path": film,
+            "sound": sound,
+            "bytes": [file_size(self.root / file) if file else None for file in (path, sound)],
+        }
+        if len(stills) == 1:
+            facts["still"] = stills[0]
+        if name in found.ambiguous:
+            facts["ambiguous"] = [utf8_name(file) for file in found.ambiguous[name][:2]]
+        elif name in found.shared:
+            facts["ambiguous"] = [f"{utf8_name(found.shared[name])}, which another listed id matches too"]
+        elif len(sounds) > 1:
+            facts["either" if film else "ambiguous"] = [utf8_name(file) for file in sounds[:2]]
+        return facts
+
+
 def _left_out(listing: Listing) -> Iterator[Join]:
     """Boxes belong to the middle of a video, and the clips of all of it have none: say so."""
     boxed = [name for name, item in listing.items.items() if item.facts["boxes"]]
     if boxed:
-        words = "videos have boxes of their middle, which --every leaves out"
+        words = "videos have boxes for their middle, which --every leaves out"
         yield joined("boxes", Matched({}, (), {}, tuple(boxed)), unused=words)
 
 
@@ -138,16 +171,12 @@ def prepare_folder(
     source: Annotated[Path, "folder of the videos, or a single video"],
     out: Out,
     lists: Lists = (),
-    labels: Annotated[
-        Path | None, "a .csv of ids and classes, one line each; an id with several has several lines"
-    ] = None,
+    labels: Annotated[Path | None, "a .csv file with lines id,class; one line for each class of an id"] = None,
     benchmark: Benchmark = None,
     annotations: Boxes = None,
     seconds: Annotated[float, "length of a clip in seconds"] = 3.0,
     every: Annotated[bool, "store all clips of each video instead of only its middle"] = False,
-    frames_per_clip: Annotated[
-        int, "frames stored for each clip, at the middles of as many equal parts", Ask(least=1)
-    ] = 1,
+    frames_per_clip: Annotated[int, "number of frames stored per clip, spaced evenly", Ask(least=1)] = 1,
     size: Size = 256,
     rate: Rate = 16000,
     short: Short = "fail",
@@ -160,12 +189,12 @@ def prepare_folder(
     without: Without = (),
     **work: Unpack[Scale],
 ) -> Prepared:
-    """Any folder of videos, or a single video; published data sets with lists and boxes have their own commands.
+    """Any folder of videos, or a single video. Published data sets with lists and boxes have their own commands.
 
-    Videos may lie in folders of their own. A listed ID_START is found as ID_START.mp4, ID/START.mp4 or
+    Videos can be in subfolders. A listed ID_START is found as ID_START.mp4, ID/START.mp4 or
     ID_START_END.mp4, with or without zeros before the times; without --lists all videos are in the split "all". A
-    video without sound gets the sound file beside it that has its name. A picture and a sound file of the same name
-    are a clip too. What cannot be read is counted with the reason.
+    video without sound uses the sound file of the same name next to it. A picture and a sound file of the same name
+    form a clip too. Files that cannot be read are counted with the reason.
     """
     if size < 8 or rate < 1000 or frames_per_clip < 1 or not 1 <= seconds * rate < 1e8:
         raise DataError(

@@ -38,7 +38,7 @@ def prepare_import(
     source: Source,
     layout: Annotated[
         Literal["folder", "sspl", "visual-context", "dsol", "coarse-to-fine", "webdataset"],
-        "how the data is laid out, see above",
+        "layout of the data, see above",
     ],
     out: Out,
     lists: Lists = (),
@@ -46,11 +46,9 @@ def prepare_import(
     annotations: Boxes = None,
     seconds: Annotated[float | None, "seconds of sound stored, from the middle; default: the layout's"] = None,
     rate: Annotated[int | None, "sampling rate of the stored sound in Hz; default: the layout's, or 16000"] = None,
-    frame: Annotated[int, "which of several numbered frames (layouts folder and visual-context)"] = 7,
+    frame: Annotated[int, "which frame to use if there are several (layouts folder and visual-context)"] = 7,
     short: Short = "fail",
-    size: Annotated[
-        int | None, "side of the stored frames in pixels; default: 256, or that of an exported store"
-    ] = None,
+    size: Annotated[int | None, "side of the stored frames in pixels; default: 256, or as in an exported store"] = None,
     frames: Annotated[
         Literal["jpeg", "raw"] | None, "how frames are stored; default: jpeg, or as in an exported store"
     ] = None,
@@ -61,7 +59,7 @@ def prepare_import(
 ) -> Prepared:
     """Data prepared for a published program, or frames and sounds in two folders.
 
-    Each name becomes a clip of one frame and the middle of its sound; DSOL's and AVE's videos give a clip for each
+    Each name becomes a clip with one frame and the middle of its sound; DSOL's and AVE's videos give a clip for each
     second.
 
     \b
@@ -72,11 +70,11 @@ def prepare_import(
     dsol            audio_frames/STEM/000.pkl and video_frames/STEM/frame_000,
                     or the folders of MUSIC-synthetic
     coarse-to-fine  Video.h5, Spec.h5, and Roi.h5, labels_a.npy, labels_v.npy
-                    where they are there
+                    if they exist
     webdataset      tar files of KEY.jpg or KEY.mp4, KEY.wav, KEY.json; SOURCE
                     is a folder, a file, or shards-{000..009}.tar
 
-    Where there are spectrograms and no sounds, the store holds spectrograms, and only methods that use the same
+    If there are spectrograms but no sounds, the store contains spectrograms, and only methods that use the same
     spectrograms can read it. Without --lists the splits are those of the layout. Items that cannot be used are
     counted with the reason.
     """
@@ -88,10 +86,10 @@ def prepare_import(
     if rate is None:
         rate = fixed or told.get("rate", 16_000)
     if fixed not in (None, rate):
-        raise DataError(f"rate is {rate}, but the sounds of layout {layout} are stored at {fixed} Hz; leave --rate out")
+        raise DataError(f"rate is {rate}, but the sounds of layout {layout} are stored at {fixed} Hz; leave out --rate")
     if length is None and seconds is not None:
         raise DataError(
-            f"seconds is {seconds}, but clips of layout {layout} are as long as its files say; leave it out"
+            f"seconds is {seconds}, but its files set the length of clips of layout {layout}; leave out --seconds"
         )
     seconds = told.get("seconds", length or 1.0) if seconds is None else seconds
     if rate < 1000 or not 1 <= seconds * rate < 1e8:
@@ -159,6 +157,6 @@ def _dsol(source: Path, lists: Ids, truth: Truth | None, moments: Moments) -> Op
         form, taken, reader = spectrograms, True, dsol_mosaics.MosaicReader(source, moments)
     if taken and moments.rate != dsol_levels.RATE:
         raise DataError(
-            f"rate is {moments.rate}, but DSOL's spectrograms are of {dsol_levels.RATE} Hz; leave --rate out"
+            f"rate is {moments.rate}, but DSOL's spectrograms are for {dsol_levels.RATE} Hz; leave out --rate"
         )
     return classes, listing, reader, form

@@ -109,13 +109,13 @@ def prepare_music(
 ) -> Prepared:
     """MUSIC (solo and duet), or the synthetic world, which has the same layout. docs/data/music.md
 
-    SOURCE holds MUSIC_solo_videos.json and MUSIC_duet_videos.json (class: video ids), lists such as
+    SOURCE contains MUSIC_solo_videos.json and MUSIC_duet_videos.json (class: video ids), lists such as
     solo_training_1.txt (lines of "<id>_0_1000.flac <id>_0_1000.mp4"), videos/<id>_0_1000.mp4, and, for the boxes,
     solotest.json and duettest.json. Each second becomes a clip. Videos that cannot be read are counted with the
-    reason. Running the command again finishes what was interrupted and adds videos that were missing.
+    reason. Run the command again to finish an interrupted one or to add videos that were missing.
     """
     if not 1 <= fps <= GRID:
-        raise DataError(f"fps is {fps}; expected 1 to {GRID} frames a second")
+        raise DataError(f"fps is {fps}; expected 1 to {GRID} frames per second")
     if size < 8 or rate < 1000:
         raise DataError(f"size is {size} and rate is {rate}; expected at least 8 pixels and 1000 Hz")
     decoding = Decoding(repair, tail, channels)
@@ -149,7 +149,7 @@ def _report_unseen_boxes(out: Path, listing: Listing, reader: MusicReader) -> No
     unseen = asked - {key for keys in store.frame_keys for key in keys}
     if unseen:
         logger.warning(
-            "%s: %d of %d annotated frames are in no clip, such as %s; kept of each second are the frames %s",
+            "%s: %d of %d annotated frames are in no clip, such as %s; the stored frames of each second are %s",
             out,
             len(unseen),
             len(asked),

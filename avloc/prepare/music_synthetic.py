@@ -23,7 +23,7 @@ BLOCK = 256  # mosaics a shard
 
 @verb
 def prepare_music_synthetic(
-    source: Annotated[Path, "a store that `avloc prepare music` wrote"],
+    source: Annotated[Path, "a store written by `avloc prepare music`"],
     out: Out = Path("data/music-synthetic"),
     pool: Annotated[
         Sequence[str], "SPLIT=SOURCE_SPLIT: the split of SOURCE that the tiles of a split come from; may be repeated"
@@ -34,7 +34,7 @@ def prepare_music_synthetic(
         "split whose sounds get random gains; may be repeated; default: those whose name begins with train",
     ] = None,
     seed: Annotated[int, "seed for drawing the mosaics"] = 0,
-    size: Annotated[int, "side of a mosaic in pixels; its cells have half of it"] = 256,
+    size: Annotated[int, "side of a mosaic in pixels; each cell has half of it"] = 256,
     jitter: Annotated[float, "training gains are drawn from 1 - jitter to 1 + jitter"] = 0.5,
     frames: Frames = "jpeg",
     store: StoreKind = "hdf5",
@@ -42,27 +42,25 @@ def prepare_music_synthetic(
 ) -> Prepared:
     """MUSIC-synthetic: 2x2 mosaics of solo clips of four classes, two of which sound. docs/data/music.md
 
-    Outside the training splits, mosaics are made of frames with a sounding box where there are any, within groups
-    that share no video; the group is the mosaic's video.
+    Outside the training splits, mosaics use frames with a sounding box if there are any, within groups
+    that share no video; in statistics, the group is the mosaic's video.
     """
     if size < 16 or size % 2:
-        raise DataError(
-            f"size is {size}; expected an even number of pixels from 16 on, for two cells beside each other"
-        )
+        raise DataError(f"size is {size}; expected an even number of at least 16 pixels, for two cells side by side")
     if not 0 <= jitter <= 1:
         raise DataError(f"jitter is {jitter}; expected 0 to 1")
     pools = _pools(pool, count, training)
     solos = Store.open(source)
     if solos.spectrograms is not None:
         raise DataError(
-            f"{source} holds spectrograms, {solos.spectrograms}; mosaics mix waveforms: give a store of sounds"
+            f"{source} holds spectrograms, {solos.spectrograms}; mosaics mix waveforms, so give a store with sounds"
         )
     for (one, other), videos in shared_videos(solos, pools).items():
         logger.warning(
-            "%s and %s share %d videos: what is chosen on one is not tested by the other", one, other, videos
+            "%s and %s share %d videos: do not choose settings on one and test on the other", one, other, videos
         )
     if seed < 0:
-        raise DataError(f"seed is {seed}; expected a whole number from 0 on")
+        raise DataError(f"seed is {seed}; expected a whole number, 0 or more")
     listing = list_mosaics(solos, pools, seed, jitter)
     settings = {
         "data": "music-synthetic",
@@ -91,7 +89,7 @@ def _pools(pool: Sequence[str], count: Sequence[str], training: Sequence[str] | 
     asked = [*training] if tuple(count) == COUNTS else [*training, *counts]
     for name in asked:
         if name not in sources:
-            raise DataError(f"{name!r} is none of the pools {', '.join(sources)}")
+            raise DataError(f"{name!r} is not one of the pools {', '.join(sources)}")
     pools = []
     for name, split in sources.items():
         number = counts.get(name, "")

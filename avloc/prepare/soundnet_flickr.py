@@ -77,27 +77,29 @@ def list_soundnet_flickr(
     tree, files = Tree(root, EXPECTED), Files(annotations)
     lists = find_lists(files, LISTS, given, splits)
     extended = files.maybe(*EXTENDED) if splits is None or "test_extended" in splits else None
+    to_draw = [split for split in splits or () if split in DRAWN and split not in lists]
+    found = [*lists, *to_draw, *(["test_extended"] if extended else [])]
+    refuse_missing(annotations, splits, found, {**LISTS, "test_extended": EXTENDED})
+
     tested = [split for split in lists if split.startswith("test")]
-    wants_draw = [split for split in splits or () if split in DRAWN and split not in lists]
-    refuse_missing(
-        annotations,
-        splits,
-        [*lists, *wants_draw, *(["test_extended"] if extended else [])],
-        {**LISTS, "test_extended": EXTENDED},
-    )
     boxes = _boxes(files) if tested or extended else {}
-    known = set(boxes) | {Path(name).name for split in tested for name in lists[split][1]}
-    for split in wants_draw:
-        names = drawn((name for name in tree.names if name not in known and name in tree), DRAWN[split], split, seed)
-        lists[split] = Path(f"drawn by seed {seed}"), names
     joins = [unmarked(split, lists[split][1], boxes) for split in tested]
+    annotated = set(boxes) | {Path(name).name for split in tested for name in lists[split][1]}
+    for split in to_draw:
+        free = (name for name in tree.names if name not in annotated and name in tree)
+        lists[split] = Path(f"drawn by seed {seed}"), drawn(free, DRAWN[split], split, seed)
+
     items: dict[str, Item] = {}
-    for name in (name for _, names in lists.values() for name in names):
-        item = _item(tree, name, boxes)
-        items[item.id] = _either(items.get(item.id, item), item)
+    for _, names in lists.values():
+        for name in names:
+            item = _item(tree, name, boxes)
+            items[item.id] = _either(items.get(item.id, item), item)
+
     entries = entries_of(lists)
     if extended:
-        ids = lists["test"][1] if "test" in lists else find_lists(files, LISTS, (), ["test"]).get("test", (None, []))[1]
+        # the test list, and as many of its frames with the sound of another clip
+        test = lists if "test" in lists else find_lists(files, LISTS, (), ["test"])
+        ids = test["test"][1] if "test" in test else []
         items |= {name: _item(tree, name, boxes) for name in ids if name not in items}
         silent = {f"{row[0]}+{row[1]}": _silent(tree, row[0], row[1]) for row in csv_rows(extended, 3)}
         items |= silent
@@ -106,7 +108,7 @@ def list_soundnet_flickr(
 
 
 def _boxes(files: Files) -> dict[str, Rows]:
-    with laid_out(files, "as the boxes of Flickr-SoundNet are"):
+    with laid_out(files, "Flickr-SoundNet's boxes"):
         return boxes_in(read_flickr_pool(files), UNNAMED)
 
 
@@ -154,11 +156,11 @@ def prepare_soundnet_flickr(
     seed: Seed = 0,
     **work: Unpack[Scale],
 ) -> Prepared:
-    """SoundNet-Flickr: one frame and some seconds of sound of each video. docs/data/soundnet_flickr.md
+    """SoundNet-Flickr: one frame and a few seconds of sound of each video. docs/data/soundnet_flickr.md
 
-    SOURCE holds frames/ID.jpg and audio/ID.wav, or Data/D/ID.jpg and Data/D/ID.wav, or
-    frames/videos2/.../ID.mp4/*.jpg and mp3/videos2/.../*.mp3, or videos. Of several frames the middle one is taken.
-    Each list becomes a split. Lists lie in SOURCE or in --annotations; --splits selects some of them:
+    SOURCE contains frames/ID.jpg and audio/ID.wav, or Data/D/ID.jpg and Data/D/ID.wav, or
+    frames/videos2/.../ID.mp4/*.jpg and mp3/videos2/.../*.mp3, or videos. If there are several frames, the middle one is used.
+    Each list becomes a split. Lists are in SOURCE or in --annotations; --splits selects some of them:
 
     \b
     train_10k, _144k  flickr_10k.txt, flickr_144k.txt

@@ -1,217 +1,22 @@
 """VGGSound and the test sets made from it: VGG-SS, its extension by silent clips, single and mixed clips, instruments.
 
-Chen et al., ICASSP 2020 (vggsound.csv: YouTube id, start second, class, train or test), CVPR 2021 (vggss.json); lists of
-stoneMo/EZ-VSL@95ff5bf, SLAVC@05b429c and AVGN@5ab8cab, zjsong/SSPL@d1af4c7.
+Chen et al., ICASSP 2020 (vggsound.csv: YouTube id, start second, class, train or test), CVPR 2021 (vggss.json); for the
+lists see `avloc.prepare.parts.vggsound_lists`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Unpack
 
-from avloc.annotations.files import Files, csv_rows
-from avloc.annotations.reading import laid_out
-from avloc.annotations.truth import Truth
-from avloc.annotations.vgg import VGGSS, read_vggss
-from avloc.annotations.vggsounder import TABLES as SOUNDER
-from avloc.annotations.vggsounder import Flag, Sounder
 from avloc.errors import DataError
-from avloc.leftovers import Join
-from avloc.naming import brief
 from avloc.options import verb
 from avloc.prepare.parts import options
 from avloc.prepare.parts.decoding import Decoding
-from avloc.prepare.parts.id_lists import entries as numbered
-from avloc.prepare.parts.items import Entry, Item, Listing
-from avloc.prepare.parts.marks import UNNAMED, Rows
 from avloc.prepare.parts.one_moment import OneMoment
-from avloc.prepare.parts.recipe import Recipe, boxes_in, drawn, find_lists, moments_of, refuse_missing, unmarked
-from avloc.prepare.parts.sounders import Only, Without, chosen, notes
-from avloc.prepare.parts.tree import Tree, shown_file
+from avloc.prepare.parts.recipe import Recipe, moments_of
+from avloc.prepare.parts.sounders import Only, Without
+from avloc.prepare.parts.vggsound_lists import list_vggsound
 from avloc.prepare.pool.scale import Scale
 from avloc.prepare.writing.store_folder import Prepared
-from avloc.tables import read_table
-
-EXPECTED = "videos ID_START.mp4, or frames and sounds under such names"
-TABLE, COLUMNS = ("vggsound.csv",), "YouTube id, start second, class, split"
-LISTS = {
-    "train_10k": ("vggss_10k.txt",),
-    "train_144k": ("vggss_144k.txt",),
-    "train_heard": ("vggss_heard.txt",),
-    "vggss": ("vggss_test.csv", "vggss_test_5158.csv"),
-    "vggss_4692": ("vggss_test_4692.csv",),
-    "vggss_heard": ("vggss_heard_test.csv",),
-    "vggss_unheard": ("vggss_unheard_test.csv",),
-    "single": ("vggsound_single_test.csv",),
-    "vggsounder": SOUNDER,
-}
-#: tables of pairs, each row a clip or two
-PAIRS = {"vggss_extended": ("vggss_test_plus_silent.csv",), "duet": ("vggsound_duet_test.csv",)}
-#: only when asked for: its samples are a distribution of their own
-INSTRUMENTS = {
-    "instruments": ("vgginstruments_test.csv",),
-    "instruments_multi": ("vgginstruments_multi_test.csv",),
-}
-MARKED = ("vggss", "vggss_4692", "vggss_heard", "vggss_unheard", "single", "vggss_extended", "duet")
-DRAWN = {"train_10k": 10_000, "train_144k": 144_000}
-
-
-@dataclass
-class _Known:
-    """Class names and split by id, of vggsound.csv; boxes and class of VGG-SS; what VGGSounder tells of its clips."""
-
-    told: Mapping[str, Sounder] = field(default_factory=dict)
-    labels: dict[str, str] = field(default_factory=dict)
-    splits: dict[str, list[Entry]] = field(default_factory=dict)
-    boxes: dict[str, Rows] = field(default_factory=dict)
-    classes: tuple[str, ...] = ()
-
-
-def list_vggsound(
-    root: Path,
-    annotations: Path,
-    given: Sequence[str],
-    splits: Sequence[str] | None,
-    seed: int,
-    only: Sequence[Flag] = (),
-    without: Sequence[Flag] = (),
-) -> tuple[tuple[str, ...], Listing]:
-    """The classes, and a split for each list that is there or asked for; see LISTS, PAIRS, INSTRUMENTS, train and test.
-
-    Where no list names them, vggss is all that vggss.json marks, and a training split that is asked for is drawn from the
-    training rows of vggsound.csv that are there. only, without: flags that choose among the clips of VGGSounder.
-    """
-    tree, files = Tree(root, EXPECTED), Files(annotations)
-    names = {**LISTS, **PAIRS, **(INSTRUMENTS if splits is not None else {}), "train": TABLE, "test": TABLE}
-    lists, told = chosen(find_lists(files, LISTS, given, splits), only, without)
-    tables = {
-        split: path
-        for split, wanted in {**PAIRS, **INSTRUMENTS}.items()
-        if ((splits is None and split in PAIRS) or (splits is not None and split in splits))
-        and (path := files.maybe(*wanted)) is not None
-    }
-    table, boxed = files.maybe(*TABLE), files.maybe(*VGGSS)
-    instruments = [tables[split] for split in INSTRUMENTS if split in tables]
-    known = _known(table, files if boxed else None, instruments, told)
-    entries = {split: numbered(file, ids) for split, (file, ids) in lists.items()}
-    asked = splits if splits is not None else [*known.splits, *(["vggss"] if boxed else [])]
-    for split in asked:
-        if split not in entries and split in known.splits:
-            entries[split] = known.splits[split]
-        elif split == "vggss" and split not in entries and boxed:
-            entries[split] = [Entry(name, boxed.name) for name in known.boxes]
-        elif split in DRAWN and split not in entries and table is not None:
-            here = [entry.item for entry in known.splits.get("train", ()) if entry.item in tree]
-            entries[split] = [Entry(name) for name in drawn(here, DRAWN[split], split, seed)]
-    refuse_missing(annotations, splits, [*entries, *tables], names)
-    if not boxed and (needed := [split for split in [*entries, *tables] if split in MARKED]):
-        raise DataError(f"{annotations}: no vggss.json in it or in its folders; the split {needed[0]!r} has its boxes")
-    items: dict[str, Item] = {}
-    joins = [unmarked(split, [e.item for e in own], known.boxes) for split, own in entries.items() if split in MARKED]
-    for own in entries.values():
-        items |= {entry.item: _item(tree, known, entry.item) for entry in own if entry.item not in items}
-    for split, path in tables.items():
-        entries[split], more = _of_table(tree, known, split, path, entries, joins)
-        items |= more
-    order = [*entries] if splits is None else list(dict.fromkeys(splits))
-    return known.classes or UNNAMED, tree.listing(items, {split: entries[split] for split in order}, joins)
-
-
-def _known(table: Path | None, boxes: Files | None, instruments: Sequence[Path], told: Mapping[str, Sounder]) -> _Known:
-    known = _Known(told)
-    for number, row in read_table(table, 4, COLUMNS).rows if table else ():
-        if not row[1].strip().isdecimal():
-            raise DataError(f"{table}:{number}: found {brief(','.join(row))!r}; expected {COLUMNS}")
-        name = f"{row[0].strip()}_{int(row[1]):06d}"
-        known.labels[name] = row[2].strip()
-        known.splits.setdefault(row[3].strip(), []).append(Entry(name, f"vggsound.csv:{number}"))
-    for row in (row for path in instruments for row in csv_rows(path, 2)):
-        for name, label in zip(row[::2], row[1::2], strict=False):
-            known.labels[name.strip()] = label.strip()
-    truth = _marked(boxes) if boxes else None
-    heard = {label for clip in told.values() for label in clip.heard}
-    known.classes = tuple(sorted({*known.labels.values(), *(truth.classes if truth else ()), *heard}))
-    known.boxes = boxes_in(truth, known.classes) if truth else {}
-    return known
-
-
-def _marked(files: Files) -> Truth:
-    with laid_out(files, "as vggss.json is"):
-        return read_vggss(files)
-
-
-def _item(tree: Tree, known: _Known, name: str) -> Item:
-    facts = tree.find(name)
-    return Item(
-        name,
-        shown_file(facts, f"{name}.mp4"),
-        {**facts, "video": _video(name), "labels": _labels(known, name), "boxes": known.boxes.get(name)},
-        notes(known.told, name),
-    )
-
-
-def _video(name: str) -> str:
-    """The YouTube id; clips of one video are not independent."""
-    video, under, start = name.rpartition("_")
-    return video if under and start.isdecimal() else name
-
-
-def _labels(known: _Known, name: str) -> list[int]:
-    if name in known.told:
-        return sorted(known.classes.index(label) for label in known.told[name].heard)
-    label = known.labels.get(name)
-    return [known.classes.index(label)] if label is not None else sorted({row[4] for row in known.boxes.get(name, ())})
-
-
-def _of_table(
-    tree: Tree, known: _Known, split: str, path: Path, entries: Mapping[str, list[Entry]], joins: list[Join]
-) -> tuple[list[Entry], dict[str, Item]]:
-    rows = list(enumerate(csv_rows(path, 2 if split == "instruments" else 3), 1))
-    if split == "instruments":
-        plain = [(number, _item(tree, known, row[0].strip())) for number, row in rows]
-        return _listed(path, plain)
-    if split == "instruments_multi":
-        return _listed(path, ((number, item) for number, row in rows for item in _duet(tree, known, row[0], row[2])))
-    if split == "duet":
-        joins.append(unmarked(split, sorted({row[0] for _, row in rows} | {row[2] for _, row in rows}), known.boxes))
-        return _listed(path, ((number, item) for number, row in rows for item in _duet(tree, known, row[0], row[2])))
-    # all of VGG-SS, and as many frames whose own objects are silent
-    listed, items = _listed(
-        path, [(number, _silent(tree, row[0], row[1])) for number, row in rows if row[2].strip() == "non-sounding"]
-    )
-    ids = [entry.item for entry in entries["vggss"]] if "vggss" in entries else list(known.boxes)
-    items |= {name: _item(tree, known, name) for name in ids}
-    return [*(Entry(name) for name in ids), *listed], items
-
-
-def _listed(path: Path, items: "Sequence[tuple[int, Item]] | Iterator[tuple[int, Item]]") -> tuple[list[Entry], dict]:
-    rows = list(items)
-    return [Entry(item.id, f"{path.name}:{number}") for number, item in rows], {item.id: item for _, item in rows}
-
-
-def _silent(tree: Tree, seen: str, heard: str) -> Item:
-    """The frame of one clip with the sound of another; nothing in the frame sounds."""
-    facts = {**tree.find(seen), "video": _video(seen), "boxes": []}
-    if heard != seen:
-        facts["sounds"] = [tree.find(heard)]
-    return Item(f"{seen}+{heard}", shown_file(facts, f"{seen}.mp4"), facts)
-
-
-def _duet(tree: Tree, known: _Known, first: str, second: str) -> Iterator[Item]:
-    """Two clips: the frame of each source, with both sounds; each is scored on its own frame, as AVGN does it."""
-    sounds = [tree.find(first), tree.find(second)]
-    for place, (name, facts) in enumerate(zip((first, second), sounds, strict=True)):
-        yield Item(
-            f"{first}+{second}/{place}",
-            shown_file(facts, f"{name}.mp4"),
-            {
-                **facts,
-                "sounds": sounds,
-                "video": f"{first}+{second}",
-                "labels": sorted({*_labels(known, first), *_labels(known, second)}),
-                "boxes": known.boxes.get(name),
-            },
-        )
 
 
 @verb
@@ -221,8 +26,8 @@ def prepare_vggsound(
     annotations: options.Annotations = None,
     lists: options.Lists = (),
     splits: options.Splits = None,
-    at: Annotated[float, "time of the frame in seconds; the boxes of VGG-SS are of the frame at 5.0"] = 5.0,
-    frame: Annotated[int, "which frame to take where a clip is a folder of numbered ones"] = 7,
+    at: Annotated[float, "time of the frame in seconds; the boxes of VGG-SS are for the frame at 5.0"] = 5.0,
+    frame: Annotated[int, "which frame to use if a clip is a folder of numbered frames"] = 7,
     seconds: options.Seconds = 3.0,
     rate: options.Rate = 16000,
     part: options.Part = "middle",
@@ -239,8 +44,8 @@ def prepare_vggsound(
 ) -> Prepared:
     """VGGSound and its test sets: one clip for each listed ID_START. docs/data/vggsound.md
 
-    SOURCE holds ID_START.mp4, ID/START.mp4, or frames/ID_START.jpg and audio/ID_START.wav, in any folder. Each list
-    becomes a split. Lists lie in SOURCE or in --annotations; --splits selects some of them:
+    SOURCE contains ID_START.mp4, ID/START.mp4, or frames/ID_START.jpg and audio/ID_START.wav, in any folder. Each list
+    becomes a split. Lists are in SOURCE or in --annotations; --splits selects some of them:
 
     \b
     train, test       vggsound.csv (robots.ox.ac.uk/~vgg/data/vggsound)
@@ -253,17 +58,17 @@ def prepare_vggsound(
     vggss_extended    vggss_test_plus_silent.csv (stoneMo/SLAVC)
     single, duet      vggsound_single_test.csv, vggsound_duet_test.csv
                       (stoneMo/AVGN)
-    vggsounder        vggsounder.csv (Bizilizi/VGGSounder), all that is
-                      heard in each clip; --only and --without choose
+    vggsounder        vggsounder.csv (Bizilizi/VGGSounder), everything
+                      heard in each clip; --only and --without filter it
     instruments       vgginstruments_test.csv, instruments_multi of
                       vgginstruments_multi_test.csv (stoneMo/AVGN), only
-                      when asked for; frames/sampleNNNN.jpg
+                      if named; frames/sampleNNNN.jpg
 
-    The defaults are those of EZ-VSL and SSPL. Visual context uses 24000 Hz; Hard Way's test the first 10 seconds.
+    The defaults are those of EZ-VSL and SSPL. Visual context uses 24000 Hz; Hard Way's test uses the first 10 seconds.
     """
     moments = moments_of(size, rate, seconds, short, part, Decoding(repair, channels=channels))
     if not 0 <= at < 1e4:
-        raise DataError(f"at is {at}; expected seconds from 0 on")
+        raise DataError(f"at is {at}; expected seconds, 0 or more")
     classes, listing = list_vggsound(source, annotations or source, lists, splits or None, seed, only, without)
     reader = OneMoment(source, moments, at, frame)
     facts = {"at": at, "frame": frame, "part": part, "short": short, "seed": seed}

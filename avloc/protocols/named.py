@@ -45,7 +45,7 @@ def _outside(name: str) -> Protocol:
     if isinstance(found, Protocol):
         return found
     if not callable(found) or isinstance(found, type):
-        what = "has no such name" if found is None else f"is {type(found).__name__} there"
+        what = "does not exist" if found is None else f"is a {type(found).__name__}"
         raise ConfigError(
             f"protocol {name}: {attribute!r} {what}; expected a function of heat map and truth, or a Protocol"
         )

@@ -1,12 +1,12 @@
-"""What every rule says, for one clip and as plainly as it can be written: the definition of all protocols.
+"""The definition of all protocols, for one clip and written as plainly as possible.
 
     values = normalised(protocol, resized(protocol, heat, truth.shape))
     mask = threshold(protocol, values, truth)
     ciou(mask, truth)
 
-That is how one heat map becomes one number; `plain_report` makes the numbers of a whole test set out of it. What
-`avloc evaluate` runs is avloc.scoring.fast, which gives the same for thousands of maps at once; a test holds the two
-equal, protocol by protocol. A rule of your own (Protocol.rule) has no fast half: it is scored here.
+This is how one heat map becomes one number; `plain_report` computes the numbers of a whole test set.
+`avloc evaluate` runs avloc.scoring.fast, which gives the same numbers for thousands of maps at once; a test checks that
+both agree for every protocol. The user's own rule (Protocol.rule) has no fast version: it is scored here.
 """
 
 from dataclasses import replace
@@ -25,9 +25,9 @@ from avloc.protocols.protocol import Protocol, canvas_size
 from avloc.protocols.resize import resize
 
 Map = NDArray[np.float32]  # (h, w), or (H, W) at the size at which it is judged
-Weights = NDArray[np.float64]  # (H, W), how much each pixel of a truth counts
+Weights = NDArray[np.float64]  # (H, W), how much each pixel of the ground truth counts
 
-#: the cuts that the rule best chooses from, on the test set: swimmiing/ACL-SSL@57f4a6c
+#: the thresholds that the rule `best` chooses from, on the test set: swimmiing/ACL-SSL@57f4a6c
 CUTS = tuple(round(0.05 * i, 2) for i in range(1, 20))
 #: the option iou_thr of enyac-group/T-VSL@2cddbbb
 SMOOTH_CUT = 0.3
@@ -36,12 +36,12 @@ SMOOTH_CUT = 0.3
 def heard(
     protocol: Protocol, heat: Map, truth: Weights, objects: Map | None = None, ends: tuple[float, float] = (0.0, 1.0)
 ) -> NDArray:
-    """Where the protocol says that a method hears the sound: (H, W) bool, or the share of each pixel in [0, 1].
+    """The mask of a heat map under a protocol: (H, W) bool, or the share of each pixel in [0, 1].
 
-    heat: (h, w), as the model gives it. A map with NaN or infinity hears nothing.
-    truth: (H, W) weights; its shape is the size at which the map is judged.
+    heat: (h, w), as the model gives it. A map with NaN or infinity marks nothing.
+    truth: (H, W) weights; its shape is the size at which the map is scored.
     objects: (h, w), the object map of object-guided localization.
-    ends: the least and greatest value of the whole set, which `minmax-set` normalises by.
+    ends: the minimum and maximum of the whole set, for `minmax-set`.
     """
     heat = np.asarray(heat, np.float32)
     if not np.isfinite(heat).all():
@@ -53,7 +53,7 @@ def heard(
 
 
 def resized(protocol: Protocol, heat: Map, size: tuple[int, ...], objects: Map | None = None) -> Map:
-    """The map at the size (H, W) at which it is judged, mixed with the object map where the protocol does that."""
+    """The map at the size (H, W) at which it is scored, mixed with the object map if the protocol does so."""
     height, width = size
     full = resize(heat[None], height, width, protocol.resize, protocol.align_corners)
     if objects is None or protocol.ogl_alpha >= 1:
@@ -79,7 +79,7 @@ def normalisation(protocol: Protocol) -> str:
 
 
 def normalised(protocol: Protocol, values: Map, ends: tuple[float, float] = (0.0, 1.0)) -> Map:
-    """The pixels (H, W) on the scale on which the protocol cuts them."""
+    """The pixels (H, W) on the scale of the protocol's threshold."""
     kind, row = normalisation(protocol), values.reshape(1, -1)
     low, high = extremes(row)
     if kind == "minmax-set":
@@ -91,9 +91,9 @@ def normalised(protocol: Protocol, values: Map, ends: tuple[float, float] = (0.0
 def threshold(protocol: Protocol, values: Map, truth: Weights) -> NDArray:
     """The mask (H, W) of normalised pixels; under the rule top, the share of each pixel.
 
-    rank: the value at place int(N * cut) of the N sorted pixels; rank-or-one also keeps pixels of 1. median: the mean
-    of the two middle ones. absolute: the value `cut`. relative: that share of the maximum. area: as many pixels as the
-    truth marks. top: the same, but pixels that tie at the threshold share what is left of that number.
+    rank: the value at index int(N * cut) of the N sorted pixels; rank-or-one also keeps pixels equal to 1. median: the mean
+    of the two middle ones. absolute: the value `cut`. relative: this share of the maximum. area: as many pixels as the
+    ground truth marks. top: the same, but pixels that tie at the threshold share the remaining number equally.
     """
     cut = _cut(protocol, np.sort(values, axis=None), truth)
     if protocol.mask == "top":
@@ -127,7 +127,7 @@ def _loudest(values: Map, cut: np.floating, marked: int) -> NDArray[np.float64]:
 
 
 def _own_mask(protocol: Protocol, heat: Map, truth: Weights) -> NDArray:
-    """What a rule of the caller's own says, which must be a mask of the size of the truth."""
+    """The mask of the user's own rule, which must have the size of the ground truth."""
     assert protocol.rule is not None
     try:
         found = np.asarray(protocol.rule(heat.copy(), truth.copy()))  # it may write into what it gets
@@ -140,14 +140,14 @@ def _own_mask(protocol: Protocol, heat: Map, truth: Weights) -> NDArray:
         what = f"an array of shape {found.shape} and type {found.dtype}"
         raise DataError(f"protocol {protocol.name}: its rule gave {what}; expected a mask of shape {truth.shape}")
     if found.dtype != bool and not ((found >= 0) & (found <= 1)).all():
-        raise DataError(f"protocol {protocol.name}: its rule gave values beyond 0 and 1; expected a mask")
+        raise DataError(f"protocol {protocol.name}: its rule gave values outside [0, 1]; expected a mask")
     return found
 
 
 @cache
 def judges_masks(protocol: Protocol) -> bool:
-    """Whether the rule can judge maps of two values, masks: whether a map that is 1 exactly on the truth and 0 elsewhere
-    is taken for what it is, be the truth small or large. Where pixels tie at the threshold, a rule may take all or none."""
+    """Whether the protocol can score maps of two values, masks: whether a map that is 1 exactly on the truth and 0 elsewhere
+    gives this mask, for a small and for a large truth. Where pixels tie at the threshold, a protocol may mark all or none."""
     if protocol.rule is not None or protocol.mask in ("own", "none") or protocol.unit in ("batch", "labels"):
         return True
     size = 64

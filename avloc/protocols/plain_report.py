@@ -4,6 +4,7 @@ Together with `plain` this is the definition of every protocol, of all that is i
 without intervals, baselines or tables; avloc.scoring gives those as well, and the same numbers.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -57,42 +58,64 @@ def report(protocol: Protocol, given: Given, truth: Truth) -> dict[str, float]:
 def of_scores(protocol: Protocol, scores: Scores, given: Given, truth: Truth, kept: list[int]) -> dict[str, float]:
     """What is reported of the scores of units."""
     found: dict[str, float] = {}
-    ciou, clip = np.array(scores.ciou), np.array(scores.clip, np.int64)
-    of_frame = metrics.mean_by_frame(ciou, clip, len(truth))
-    items = ciou if protocol.aggregate == "pooled" else of_frame[np.unique(clip)]
-    ap = np.array(scores.ap)
     for name in protocol.report:
-        kind, _, at = name.partition("@")
-        if kind in ("ciou", "iou") and not at:
-            found[name] = float(np.nan_to_num(items).mean())
-        elif kind in ("ciou", "iou", "locacc"):
-            found[name] = float(
-                metrics.successes(items, float(at or 0.5), protocol.grid, protocol.strict_success).mean()
-            )
-        elif name == "auc":
-            found[name] = metrics.auc(items)
+        if name.partition("@")[0] in ("ciou", "iou", "locacc", "auc"):
+            found[name] = _of_overlaps(protocol, name, scores, truth)
+        elif name in ("pixel_ap", "piap", "cap"):
+            found |= _of_pixel_ap(protocol, name, scores)
         elif name == "smooth_iou":
             found[name] = float(np.mean(scores.smooth_iou))
-        elif name == ("pixel_ap" if protocol.pixel_ap == "continuous" else "piap") and len(ap):
-            found[name] = float(np.nanmean(ap))
-        elif name == "cap" and protocol.unit == "greedy":
-            found[name] = float(ap.mean())
-        elif name == "cap" and len(ap):
-            label = np.array(scores.label)
-            found[name] = float(np.mean([ap[label == one].mean() for one in np.unique(label)]))
         elif name in ("iiou", "iauc") and truth.scenes is not None:
-            inside = [place for place, one in enumerate(scores.clip) if truth.scenes[one]]
-            rate = metrics.iiou if name == "iiou" else metrics.iauc
-            found[name] = rate(np.nan_to_num(ciou, nan=-1.0)[inside], [truth.scenes[clip[place]] for place in inside])
+            found[name] = _of_scenes(name, scores, truth.scenes)
         elif name == "precision_all":
-            found[name] = float(np.count_nonzero(ciou >= 0.5) / len(truth))
+            found[name] = float(np.count_nonzero(np.array(scores.ciou) >= 0.5) / len(truth))
         elif name == "nsa" and given.table is not None:
             found[name] = float(np.nanmean([no_sounding_area(protocol, given, truth, one) for one in kept]))
         elif name in ("ap", "max_f1", "auroc"):
             found |= of_detection(protocol, name, scores, given, truth, kept)
-    if protocol.unit == "greedy" and "piap" in protocol.report:
-        found["piap"] = float(np.nanmean(list(scores.ap_of_clip.values())))
     return found
+
+
+def _of_overlaps(protocol: Protocol, name: str, scores: Scores, truth: Truth) -> float:
+    """A mean (ciou), a share of successes (ciou@0.3, locacc) or the area under the success curve (auc).
+
+    Taken over units, or over frames, each with the mean of its units.
+    """
+    overlaps = np.array(scores.ciou)
+    if protocol.aggregate != "pooled":
+        clip = np.array(scores.clip, np.int64)
+        overlaps = metrics.mean_by_frame(overlaps, clip, len(truth))[np.unique(clip)]
+    kind, _, at = name.partition("@")
+    if kind == "auc":
+        return metrics.auc(overlaps)
+    if kind != "locacc" and not at:
+        return float(np.nan_to_num(overlaps).mean())
+    reached = metrics.successes(overlaps, float(at or 0.5), protocol.grid, protocol.strict_success)
+    return float(reached.mean())
+
+
+def _of_pixel_ap(protocol: Protocol, name: str, scores: Scores) -> dict[str, float]:
+    """The average precision of pixels: the mean over units, or as `cap` over classes. Empty where there is none."""
+    ap = np.array(scores.ap)
+    if protocol.unit == "greedy" and name == "cap":
+        return {name: float(ap.mean())}
+    if protocol.unit == "greedy" and name == "piap":
+        return {name: float(np.nanmean(list(scores.ap_of_clip.values())))}
+    if not len(ap):
+        return {}
+    if name == "cap":
+        label = np.array(scores.label)
+        return {name: float(np.mean([ap[label == one].mean() for one in np.unique(label)]))}
+    usual = "pixel_ap" if protocol.pixel_ap == "continuous" else "piap"
+    return {name: float(np.nanmean(ap))} if name == usual else {}
+
+
+def _of_scenes(name: str, scores: Scores, scenes: Sequence[str]) -> float:
+    """IIoU or IAUC, over the units of clips that belong to a scene."""
+    units = [unit for unit, clip in enumerate(scores.clip) if scenes[clip]]
+    overlaps = np.nan_to_num(np.array(scores.ciou), nan=-1.0)[units]
+    rate = metrics.iiou if name == "iiou" else metrics.iauc
+    return rate(overlaps, [scenes[scores.clip[unit]] for unit in units])
 
 
 def of_batches(protocol: Protocol, given: Given, truth: Truth, kept: list[int]) -> dict[str, float]:

@@ -29,7 +29,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "undefined": ("zero", "nan"),
     "nsa_skip": ("first", "class"),
 }
-#: the axes that a rule of one's own stands in for
+#: the axes that the user's own rule replaces
 _OF_MASKS = ("resize", "align_corners", "normalise", "tau", "ogl_alpha", "object_resize", "mask", "cut", "strict")
 _MOST = 1e9
 #: least and greatest value of the axes that are numbers; whether a cut is a share is up to the mask
@@ -137,13 +137,13 @@ class Protocol:
         values = {name: _read(self.name, name, value) for name, value in axes.items()}
         idle = [name for name in values if self.rule is not None and name in _OF_MASKS]
         if idle:
-            raise ConfigError(f"protocol {self.name} makes masks by its own rule; the axis {idle[0]} changes nothing")
+            raise ConfigError(f"protocol {self.name} makes masks with its own rule; the axis {idle[0]} has no effect")
         changed = {name for name, value in values.items() if value != getattr(self, name)}
         return replace(self, **values, changed=tuple(sorted({*self.changed, *changed})))
 
     @property
     def label(self) -> str:
-        """The name with what was changed, for tables: two results under different labels are not comparable."""
+        """The name with the changed axes, for tables: results with different labels are not comparable."""
         return self.name + "".join(f" {name}={getattr(self, name)}" for name in self.changed if name != "report")
 
 
@@ -193,7 +193,9 @@ def _wanted(name: str, kind: type) -> str:
     if name not in _RANGES:
         return "names of metrics"
     what, (low, high) = "a whole number" if kind is int else "a number", _RANGES[name]
-    return f"{what} from {low:g} to {high:g}" if high < _MOST else f"{what} from {low:g} on"
+    if high < _MOST:
+        return f"{what} from {low:g} to {high:g}"
+    return what if low == -_MOST else f"{what}, {low:g} or more"
 
 
 def _truth_value(value: Any) -> bool:

@@ -108,7 +108,8 @@ def baseline_warnings(protocol: Protocol, values: dict[str, float], table: dict[
                     "only maps with many equal pixels can do this" if protocol.strict else "this should not be possible"
                 )
                 lines.append(
-                    f"{name} {values[name]:.4f} is above {most:.4f}, what a mask of half the area can get: {how}"
+                    f"{name} {values[name]:.4f} is above {most:.4f}, the most that a mask of half the area can get: "
+                    f"{how}"
                 )
     beaten: dict[str, list[str]] = {}
     for blind in ("centre", "all-ones"):
@@ -120,6 +121,6 @@ def baseline_warnings(protocol: Protocol, values: dict[str, float], table: dict[
         if below:
             beaten.setdefault(", ".join(below), []).append(f"the {blind} mask")
     for names, masks in beaten.items():
-        sees = "which sees and hears nothing" if len(masks) == 1 else "which see and hear nothing"
+        sees = "which uses neither picture nor sound" if len(masks) == 1 else "which use neither picture nor sound"
         lines.append(f"{names}: below {' and '.join(masks)}, {sees}")
     return lines

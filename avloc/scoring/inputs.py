@@ -95,7 +95,7 @@ def _class_table(
         table = np.asarray(assignment) != 0
         if table.shape != (count, amount):
             raise DataError(
-                f"assignment of shape {table.shape}; expected {count} classes x {amount} maps, one row a class"
+                f"assignment of shape {table.shape}; expected {count} classes x {amount} maps, one row per class"
             )
         return table
     if classes is not None:
@@ -121,7 +121,7 @@ def _places(truth: Truth, amount: int, ids: Sequence[str] | None) -> NDArray[np.
             raise DataError(f"predictions: duplicate id {name!r}; expected each id once")
     place = np.array([stands.get(name, -1) for name in truth.ids], np.int64)
     if not len(place) or (place < 0).all():
-        raise DataError(f"no id of the predictions is in the truth: {_sample(ids)} against {_sample(truth.ids)}")
+        raise DataError(f"no id of the predictions is in the ground truth: {_sample(ids)} against {_sample(truth.ids)}")
     return place
 
 

@@ -73,7 +73,9 @@ def refuse_without_sounds(given: Predictions, kinds: Sequence[str], path: Any) -
     for kind in kinds:
         if kind not in given.negative_maps:
             name = NEGATIVES[kind]
-            raise DataError(f"{path}: holds no maps of {kind}; expected the array {name}, (N, h, w), of the same ids")
+            raise DataError(
+                f"{path}: contains no maps of {kind}; expected the array {name}, (N, h, w), of the same ids"
+            )
 
 
 def retrieval_of(given: Predictions, truth: Truth, path: Any, resamples: int, seed: int) -> dict[str, Any]:
@@ -91,7 +93,8 @@ def retrieval_of(given: Predictions, truth: Truth, path: Any, resamples: int, se
     own = [clip for clip, name in enumerate(truth.ids) if name in place and _own_sound(truth, clip)]
     rows = np.array([place[truth.ids[clip]] for clip in own], np.int64)
     if len(rows) < LEAST:
-        raise DataError(f"{path}: {len(rows)} clips of the truth with their own sound; retrieval needs {LEAST} or more")
+        what = f"{len(rows)} clips of the ground truth have a prediction and their own sound"
+        raise DataError(f"{path}: {what}; retrieval needs {LEAST} or more")
     lengths = [np.linalg.norm(part[rows], axis=1, keepdims=True) for part in (frames, sounds)]
     bad = ~np.all([np.isfinite(length) & (length > 0) for length in lengths], axis=0).reshape(-1)
     if bad.any():

@@ -1,4 +1,4 @@
-"""Maps scored by a rule of one's own: one after the other, by the plain definition, since a rule has no fast half."""
+"""Maps scored with the user's own rule, one by one and by the plain definition, since such a rule has no fast version."""
 
 import numpy as np
 

@@ -30,7 +30,9 @@ def maps_of_own_sizes(maps: Any) -> list[Maps] | None:
     found = [one.astype(np.float32).reshape(-1, *one.shape[-2:]) for one in every]
     amounts = {len(one) for one in found}
     if len(amounts) > 1:
-        raise DataError(f"heat maps with {min(amounts)} to {max(amounts)} maps a clip; expected as many of each clip")
+        raise DataError(
+            f"heat maps with {min(amounts)} to {max(amounts)} maps per clip; expected the same number for each"
+        )
     return found
 
 

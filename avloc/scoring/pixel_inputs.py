@@ -37,10 +37,10 @@ def refuse_unfit(protocol: Protocol, task: Task) -> None:
     where, truth = f"protocol {protocol.name}", task.truth
     amount, classes = task.given.maps.shape[1], len(truth.classes) + 1
     if protocol.unit in ("union", "sounds", "labels", "picture") and truth.mixed:
-        raise DataError(f"{where} scores one frame a clip; the clips of this truth are two frames each")
+        raise DataError(f"{where} scores one frame per clip; the clips of this ground truth have two frames each")
     if protocol.unit == "labels":
         if truth.labels is None and truth.mask_class is None:
-            raise DataError(f"{where} scores the class of every pixel; the truth has no masks with classes")
+            raise DataError(f"{where} scores the class of every pixel; the ground truth has no masks with classes")
         if amount not in (1, classes) or (amount > 1 and not len(class_order(task.given.table, amount))):
             what = f"one map of class numbers, or {classes} maps of scores: the background's and one for each class"
             raise DataError(f"{where}: {amount} maps a clip; expected {what}")
@@ -51,7 +51,9 @@ def refuse_unfit(protocol: Protocol, task: Task) -> None:
             raise DataError(f"{where} compares sounds; give negative_maps, on the command line --negatives")
         maps = [task.given.maps[task.found], *task.given.negatives.values()]
         if not all(np.isfinite(one).reshape(len(one), -1).all(axis=1).any() for one in maps if len(one)):
-            raise DataError(f"{where}: a kind of sound has no map without NaN or infinity; nothing can be compared")
+            raise DataError(
+                f"{where}: for one kind of sound, all maps contain NaN or infinity; nothing can be compared"
+            )
 
 
 def _refuse_other_numbers(where: str, task: Task, classes: int) -> None:
@@ -59,5 +61,6 @@ def _refuse_other_numbers(where: str, task: Task, classes: int) -> None:
     maps = task.given.maps[task.found][:, 0]
     if len(maps) and not any(are_numbers(one, classes) for one in maps if np.isfinite(one).all()):
         raise DataError(
-            f"{where}: no map holds class numbers, whole from 0 to {classes - 1}; give these, or scores of classes"
+            f"{where}: no map contains class numbers (integers from 0 to {classes - 1}); give these, or scores per "
+            "class"
         )

@@ -43,24 +43,24 @@ def score(
     seed: int = 0,
     chunk: int = CHUNK,
 ) -> Result:
-    """Score heat maps (N, K, h, w) or (N, h, w), raw as the model gives them, against a truth.
+    """Score heat maps (N, K, h, w) or (N, h, w), raw as the model gives them, against the ground truth.
 
     maps: an array, or a list of a map (h, w) or (K, h, w) for each clip, whose sizes may differ; or such maps by the ids of
         their clips, {id: map}.
     protocol: a name (avloc.PROTOCOLS), a Protocol, or your own rule: a function of a heat map (h, w) and a truth
         (H, W), the weight of each pixel, that gives a mask (H, W).
     ids: the clip of each map, in any order; None means the order of the truth.
-    assignment: (C, K), not 0 where one of the K cluster maps belongs to one of the truth's C classes.
+    assignment: (C, K), nonzero where one of the K cluster maps belongs to one of the C classes of the ground truth.
     classes: (K,) names of the maps instead.
     confidence: (N,), for sets with silent clips.
     object_maps: (N, h, w), for object-guided localization.
     negative_maps: maps of the same clips with other sounds, {"silence": (N, h, w), "noise": ..., "offscreen": ...}, in the
         order of `maps`.
-    thresholds: those that all clips share (vssl-eval), by name, chosen on other clips: {"maxq3": 0.4}; None chooses them
-        on the clips that are scored.
-    videos: the video of each clip of the truth where its own are not to be used.
-    resamples: of the bootstrap, 0 for no intervals.
-    chunk: how many maps are looked at together; it changes no result.
+    thresholds: the thresholds that all clips share (vssl-eval), by name, chosen on other clips: {"maxq3": 0.4}; None chooses
+        them on the scored clips.
+    videos: the video of each clip, to override those of the ground truth.
+    resamples: number of bootstrap resamples, 0 for no intervals.
+    chunk: how many maps are processed together; it changes no result.
     """
     with_it = {
         "ids": ids,
@@ -95,8 +95,8 @@ def score_all(
     seed: int = 0,
     chunk: int = CHUNK,
 ) -> Results:
-    """The same maps under every protocol that can take them, looked at once: `results` by name, and `left_out`, why
-    others cannot take them. The arguments are those of `score`."""
+    """Score the same maps with every protocol that can use them: `results` by name, and `left_out`, why
+    others cannot use them. The arguments are those of `score`."""
     wanted = list(map(as_protocol, protocols or protocols_for(truth)))
     with_it = {
         "ids": ids,
@@ -153,7 +153,9 @@ def _of_own_sizes(
     for (size, kind, align_corners), members in by_size(protocols).items():
         fit = [one for one in members if one.canvas == "frame" or not truth.mixed]
         left_out |= {
-            one.name: f"protocol {one.name}: maps of own sizes show one frame each" for one in members if one not in fit
+            one.name: f"protocol {one.name}: maps of different sizes must show one frame each"
+            for one in members
+            if one not in fit
         }
         task = task_of(at_size(sized, size, kind, align_corners), truth, **with_it, two_valued=masks)
         results, others = _of_task(fit, task, resamples, seed, chunk)
@@ -211,19 +213,19 @@ def resolve(protocol: Protocol, task: Task) -> Protocol:
     if protocol.canvas == "wide" and maps.shape[3] != sources * maps.shape[2]:
         shape = f"maps of {maps.shape[2]}x{maps.shape[3]}"
         raise DataError(
-            f"{where} looks at {sources} frames side by side; found {shape}; canvas=frame scores single frames"
+            f"{where} needs maps of {sources} frames side by side; found {shape}; canvas=frame scores single frames"
         )
     if protocol.canvas == "tall" and truth.mixed and maps.shape[2] != sources * maps.shape[3]:
         shape = f"maps of {maps.shape[2]}x{maps.shape[3]}"
-        raise DataError(f"{where} looks at {sources} frames one above the other; found {shape}")
+        raise DataError(f"{where} needs maps of {sources} frames stacked vertically; found {shape}")
     if protocol.lookup == "partner" and (protocol.unit not in ("clip", "source", "class") or truth.partners is None):
         raise DataError(
             f"{where}: lookup=partner needs clips mixed by a list of pairs, a row for each, and unit source"
         )
     if protocol.rule is not None and unit not in ("clip", "source", "class"):
-        raise DataError(f"{where}: a rule of your own makes a mask of one map; unit {unit} is for published rules")
+        raise DataError(f"{where}: your own rule makes a mask from one map; unit {unit} is for published rules")
     if protocol.rule is None and protocol.mask == "own":
-        raise DataError(f"{where}: mask=own is for a Protocol with a rule of your own; this one has none")
+        raise DataError(f"{where}: mask=own is for a Protocol with your own rule; this one has none")
     if protocol.unit == "greedy" and (protocol.mask not in _MATCHED or protocol.ogl_alpha < 1):
         found = f"mask={protocol.mask}, ogl_alpha={protocol.ogl_alpha:g}"
         raise DataError(f"{where}: {found}; matched maps are cut by {', '.join(_MATCHED)}, without object maps")
@@ -234,7 +236,7 @@ def resolve(protocol: Protocol, task: Task) -> Protocol:
     if protocol.mask in ("rank", "rank-or-one") and not 0 <= protocol.cut <= 1:
         raise DataError(f"{where}: cut {protocol.cut:g}; a rank is a share of the pixels, from 0 to 1")
     if protocol.level and not len(truth.classes):
-        raise DataError(f"{where} counts the classes of a frame; the truth names none")
+        raise DataError(f"{where} counts the classes of a frame; the ground truth has none")
     if protocol.ogl_alpha < 1 and task.given.objects is None:
         raise DataError(f"{where}: ogl_alpha {protocol.ogl_alpha} needs object maps; the predictions have none")
     if protocol.ogl_alpha < 1 and not _finite(task.given.objects):

@@ -54,7 +54,7 @@ def added(path: Path, old: Any, new: Json) -> Json:
     """The new result (or results) and what the stored one has beyond it."""
     before, now = _by_protocol(path, old), _by_protocol(path, new)
     if not _of_same_maps(next(iter(before.values())), next(iter(now.values()))):
-        log.warning("%s: replaces the result of other heat maps, or of another truth", path)
+        log.warning("%s: replaces the result of other heat maps or another ground truth", path)
         return new
     both = before | {name: _merged(before[name], one) if name in before else one for name, one in now.items()}
     if len(both) == 1 and "protocols" not in old and "protocols" not in new:
@@ -72,7 +72,7 @@ def _by_protocol(path: Path, value: Any) -> dict[str, Json]:
     except (KeyError, TypeError, AttributeError):
         named = {}
     if not named:
-        raise DataError(f"{path}: holds something else than a result of `avloc evaluate`; choose another file")
+        raise DataError(f"{path}: is not a result of `avloc evaluate`; choose another file")
     return named
 
 

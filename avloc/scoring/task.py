@@ -22,7 +22,7 @@ _THRESHOLDS = {
     "rank": "a place among the sorted pixels",
     "rank-or-one": "a place among the sorted pixels",
     "median": "the median",
-    "area": "as many pixels as the truth has, less one",
+    "area": "as many pixels as the ground truth has, less one",
     "absolute": "a fixed value",
     "relative": "a share of the maximum",
 }
@@ -141,11 +141,11 @@ def odd_maps(given: Given, todo: Ints) -> OddMaps:
 def count_odd_maps(protocol: Protocol, odd: OddMaps, kept: Ints, counts: dict[str, Any], warnings: list[str]) -> None:
     """Count the kept clips that have an odd map, and say what the rule makes of such maps."""
     kinds = [
-        ("broken_maps", odd.broken, "maps with NaN or infinity; such maps hear nothing and score 0"),
+        ("broken_maps", odd.broken, "maps with NaN or infinity; these count as predicting nothing and score 0"),
         (
             "constant_maps",
             odd.constant,
-            "constant maps; whether such a map hears everything or nothing is up to the rule",
+            "constant maps; it depends on the protocol whether such a map predicts everything or nothing",
         ),
     ]
     if not judges_masks(protocol):

@@ -31,17 +31,25 @@ def told_pairs(maps: Maps, truth: Truth, kept: Ints, table: NDArray[np.bool_] | 
     if truth.silent_boxes is None or truth.silent_clip is None or (maps.shape[1] != 1 and table is None):
         return None
     silent_class = np.full(len(truth.silent_clip), -1) if truth.silent_class is None else truth.silent_class
-    right, pairs = np.zeros(len(truth)), np.zeros(len(truth))
     sounding, silent = _by_clip(truth.box_clip), _by_clip(truth.silent_clip)
-    for clip in np.intersect1d(np.intersect1d(truth.box_clip, truth.silent_clip), kept).tolist():
-        pairs[clip] = len(sounding[clip]) * len(silent[clip])
+    with_both = np.intersect1d(truth.box_clip, truth.silent_clip)
+
+    right, pairs = np.zeros(len(truth)), np.zeros(len(truth))
+    for clip in np.intersect1d(with_both, kept).tolist():
+        loud_boxes, quiet_boxes = sounding[clip], silent[clip]
+        pairs[clip] = len(loud_boxes) * len(quiet_boxes)
         if not np.isfinite(maps[clip]).all():
-            continue
-        full, one, other = resize(maps[clip], SIZE, SIZE), sounding[clip], silent[clip]
-        loud = _levels(full, truth.boxes[one], truth.box_class[one], table)
-        quiet = _levels(full, truth.silent_boxes[other], silent_class[other], table)
-        right[clip] = (loud[:, None] > quiet).sum() + (loud[:, None] == quiet).sum() / 2
-    return Ratio(float(right.sum() / pairs.sum()), right, pairs) if pairs.any() else None
+            continue  # such a map is never right
+        full = resize(maps[clip], SIZE, SIZE)
+        loud = _levels(full, truth.boxes[loud_boxes], truth.box_class[loud_boxes], table)
+        quiet = _levels(full, truth.silent_boxes[quiet_boxes], silent_class[quiet_boxes], table)
+        higher = (loud[:, None] > quiet).sum()
+        ties = (loud[:, None] == quiet).sum()
+        right[clip] = higher + ties / 2
+
+    if not pairs.any():
+        return None
+    return Ratio(float(right.sum() / pairs.sum()), right, pairs)
 
 
 def _by_clip(clips: NDArray[np.int64]) -> dict[int, list[int]]:

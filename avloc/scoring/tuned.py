@@ -24,7 +24,7 @@ def tuned(
     known = set(validation.ids)
     kept = [number for number, name in enumerate(truth.ids) if name not in known]
     if not kept:
-        raise DataError(f"{val_ids}: names every clip of the truth; nothing is left to score")
+        raise DataError(f"{val_ids}: lists every clip of the ground truth; nothing is left to score")
     maps, named = maps_of(given), with_maps(given, validation)
     chosen, notes = [], {}
     for protocol in protocols:

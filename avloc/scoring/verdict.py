@@ -116,7 +116,7 @@ def _units(
 
 
 def _measured(protocols: list[Protocol], measuring: Measuring) -> list[Measured]:
-    """Rules of one's own are measured one by one; all others together."""
+    """The user's own rules are measured one by one, all others together."""
     published = iter(measuring.measure([protocol for protocol in protocols if protocol.rule is None]))
     return [
         next(published) if protocol.rule is None else measure_by_own_rule(protocol, measuring) for protocol in protocols

@@ -34,7 +34,6 @@ def frames_verdict(protocol: Protocol, task: Task, resamples: int, seed: int, ch
     inside[kept] = 1
     top = np.zeros(len(truth))
     top[kept] = iou
-    silent = int((~truth.sounding[kept]).sum())
     # what the batches' own best thresholds give each frame, so that the interval follows the value to first order
     of_batch = {clip: number for number, batch in enumerate(batches) for clip in kept[batch].tolist()}
     places = [_best_place([curve_of[c] for c in kept[batch].tolist() if c in curve_of]) for batch in batches]
@@ -45,8 +44,9 @@ def frames_verdict(protocol: Protocol, task: Task, resamples: int, seed: int, ch
     metrics = with_intervals({k: v for k, v in ratios.items() if k in protocol.report}, truth.videos, resamples, seed)
     if truth.masks is None:
         warnings.append(
-            "the truth is boxes; AVSBench's numbers are over pixel masks, so these are not comparable with them"
+            "the ground truth is boxes; AVSBench's numbers are over pixel masks, so these are not comparable with them"
         )
+    silent = int((~truth.sounding[kept]).sum())
     extra: dict[str, Any] = {"frames": {"batch": protocol.batch, "silent": silent}}
     if task.given.negatives:
         extra["frames_with_other_sounds"] = _with_other_sounds(protocol, task, drawn, kept, chunk)

@@ -32,7 +32,7 @@ def labels_verdict(protocol: Protocol, task: Task, resamples: int, seed: int, ch
         for column in (iou, f, frames):
             column[:, 0] += each  # so that draws have about as many of them as the set
         warnings.append(
-            f"{padded} frames of background fill videos up to {protocol.padding} frames, as in the release, and count as "
+            f"{padded} background frames pad videos to {protocol.padding} frames, as in the release, and count as "
             "predicted right; avss-real leaves them out"
         )
     _count_odd(task, kept, classes, counts, warnings)
@@ -83,7 +83,8 @@ def _count_odd(task: Task, kept: Ints, classes: int, counts: dict[str, Any], war
     if odd:
         what = f"whole numbers from 0 to {classes - 1}"
         warnings.append(
-            f"{len(odd)} maps hold anything but {what}, such as {odd[0]}; they count as background everywhere"
+            f"{len(odd)} maps contain something other than {what}, such as {odd[0]}; they count as background "
+            "everywhere"
         )
 
 

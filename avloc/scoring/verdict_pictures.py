@@ -44,7 +44,7 @@ def pictures_verdict(protocol: Protocol, task: Task, resamples: int, seed: int, 
         counts["off_screen"] = {"true_negatives": right, "false_positives": len(quiet) - right}
     if truth.pictures is None and truth.masks is None:
         warnings.append(
-            "the truth is boxes; AVATAR's numbers are over pixel masks, so these are not comparable with them"
+            "the ground truth is boxes; AVATAR's numbers are over pixel masks, so these are not comparable with them"
         )
     result = result_of(protocol, task, counts, metrics, warnings, {})
     blind = ratios(protocol, _scored(task, scores, {}, share))
@@ -83,7 +83,7 @@ def union_verdict(protocol: Protocol, task: Task, resamples: int, seed: int, chu
         warnings.append(f"{several} boxes are not the first of their source and are left out, as in the release")
     if truth.masks is None and truth.picture_sizes is None:
         warnings.append(
-            "the sizes of the pictures are not known; corners are rounded as in pictures of "
+            "the sizes of the pictures are unknown; corners are rounded as in pictures of "
             f"{protocol.size} x {protocol.size}, which moves some of them by a pixel"
         )
     result = result_of(protocol, task, counts, metrics, warnings, {})

@@ -103,12 +103,12 @@ def _claim(out: Path, settings: dict[str, Any], plans: list[PlannedVideo]) -> No
         for name, value in settings.items():
             if not isinstance(there, dict) or there.get(name) != value:
                 had = there.get(name) if isinstance(there, dict) else None
-                raise AvlocError(f"{path}: holds a world with {name} {had}, asked for {value}: choose another folder")
+                raise AvlocError(f"{path}: contains a world with {name} {had}, not {value}: choose another folder")
         return
     if out.exists() and not out.is_dir():
         raise AvlocError(f"{out}: is a file, expected a folder: choose another place for the world")
     if out.exists() and any(not there.name.startswith(".") for there in out.iterdir()):
-        raise AvlocError(f"{out}: is not empty and holds no world.json: choose another folder")
+        raise AvlocError(f"{out}: is not empty and has no world.json: choose another folder")
     kinds = {plan.stem: {"list": plan.list_name, "kind": plan.kind, "labels": list(plan.labels)} for plan in plans}
     write_json(path, settings | {"videos": kinds})
 
@@ -120,4 +120,6 @@ def _each(out: Path, plans: list[PlannedVideo], workers: int) -> Generator[tuple
 
 
 def _blame(arguments: tuple[Any, ...], number: int, reason: str, detail: str) -> tuple[Any, ...]:
-    raise AvlocError(f"{arguments[0]}: a process that makes videos died ({detail}); start again, what is done is kept")
+    raise AvlocError(
+        f"{arguments[0]}: a process that makes videos died ({detail}); run the command again, finished videos are kept"
+    )

@@ -1,1 +1,1 @@
-"""One module a command, with one function of the same name: what `avloc X` does, callable as `avloc.X`."""
+"""One module per command, with a function of the same name: what `avloc X` does, callable as `avloc.X`."""

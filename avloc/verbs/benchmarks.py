@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from avloc.options import POSITIONAL, verb
+from avloc.options import POSITIONAL, FollowLinks, verb
 
 if TYPE_CHECKING:
     from avloc.annotations import Benchmark
@@ -43,12 +43,13 @@ class Listed:
 @verb
 def benchmarks(
     name: Annotated[str | None, "show only this benchmark, in full", POSITIONAL] = None,
-    annotations: Annotated[Path | None, "a folder: report for each benchmark whether its files are there"] = None,
-    convert: Annotated[Path | None, "write the masks of a distribution, one file each, as this one .npz"] = None,
+    annotations: Annotated[Path | None, "a folder: report for each benchmark whether it contains the files"] = None,
+    convert: Annotated[Path | None, "convert masks that come as one file each into this single .npz file"] = None,
+    follow_links: FollowLinks = False,
 ) -> list[Listed]:
     """List the test sets that can be scored, and the files that each needs.
 
-    With --annotations the files are also read, so that a broken one is found. With --convert nothing in pickled
+    With --annotations the files are also read, which finds broken ones. With --convert, nothing in pickled
     masks is executed.
     """
     from avloc.annotations import BENCHMARKS, benchmark, read_benchmark

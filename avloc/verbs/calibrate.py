@@ -1,9 +1,10 @@
-"""`avloc calibrate`: which score, from which value on, tells that something in view makes the sound."""
+"""`avloc calibrate`: the score and threshold above which something in view makes the sound."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+from avloc import processes
 from avloc.engine.calibration import Calibration
 from avloc.options import Ask, Config, RunFolder, Set, verb
 from avloc.progress import Progress, untold
@@ -26,21 +27,22 @@ def calibrate(
     config: Config = None,
     run: RunFolder = None,
     set: Set = (),
-    stage: Annotated[int | None, "stage to calibrate; default: the last that is trained"] = None,
+    stage: Annotated[int | None, "stage to calibrate; default: the last trained one"] = None,
     store: Annotated[
-        Path | None, "store of the clips to choose on; default: the one that the stage learnt from"
+        Path | None, "store of the clips to choose on; default: the one that the stage was trained on"
     ] = None,
     split: Annotated[str | None, "split of these clips; default: the validation split of the stage"] = None,
-    test: Annotated[str | None, "another split of the store, on which the choice is measured again"] = None,
-    clips: Annotated[int, "clips to take of a split, drawn by the seed", Ask(least=2)] = 500,
+    test: Annotated[str | None, "another split of the store, to measure the result on"] = None,
+    clips: Annotated[int, "number of clips to use from a split, drawn by the seed", Ask(least=2)] = 500,
     progress: Progress | None = None,
 ) -> Calibrated:
-    """Choose when a run says that something in view makes the sound, and measure how often it is right.
+    """Find the threshold above which something in view makes the sound, and measure how often that is right.
 
-    Each validation clip is heard with its own sound, with silence, with noise as loud as its sound, and with the
-    sound of another video, of another class where the clips have classes. The score of the heat map that tells its own
-    sound from these best, by AUROC, is chosen, and Youden's threshold of it. RUN/calibration.json keeps both with
-    their AUROC and error rates; `avloc predict` and `avloc evaluate` use them. Training is not changed.
+    Each validation clip is evaluated with its own sound, with silence, with noise as loud as its sound, and with the
+    sound of another video, of another class if the clips have classes. The score of the heat map that best separates its
+    own sound from these, by AUROC, is chosen, with Youden's threshold. RUN/calibration.json stores both with
+    their AUROC and error rates; `avloc predict` and `avloc evaluate` use them. Training is not affected. With
+    torchrun the processes share the clips; the result is the same.
     """
     from avloc.data.loader import Loader
     from avloc.engine.calibrating import (
@@ -52,25 +54,27 @@ def calibrate(
         threshold_of,
     )
     from avloc.engine.experiment import device_of, keep_config, open_run
+    from avloc.engine.inference import ready
     from avloc.engine.stages import last_trained, load_stage, weights_of
     from avloc.engine.stores import open_data, open_named
     from avloc.errors import AvlocError, DataError
 
     experiment, where = open_run(config, run, set)
+    processes.join()
     number = last_trained(experiment, where) if stage is None else stage
     settings = experiment.stage(number)
     data = settings.data
     if store is None and data is None:
         raise AvlocError(
-            f"{where.path}: {experiment.method} learns from no store; name the clips with --store and --split"
+            f"{where.path}: {experiment.method} is not trained on a store; name the clips with --store and --split"
         )
     split = split or (data.validation if data is not None and store is None else None)
     if split is None:
-        raise AvlocError(f"{where.path}: no validation split is known; name one with --split, not the training split")
+        raise AvlocError(f"{where.path}: there is no validation split; name one with --split, not the training split")
     if test == split:
-        raise AvlocError(f"--test {test} is the split that is chosen on; name another, whose videos are not in it")
+        raise AvlocError(f"--test {test} is also the split to choose on; name another one without its videos")
     device = device_of(settings.train.device)
-    localizer = load_stage(experiment, where, number).to(device)
+    localizer = ready(load_stage(experiment, where, number), experiment.inference, device)
     tell = progress or untold
 
     def opened(name: str) -> Any:
@@ -88,7 +92,7 @@ def calibrate(
     if shared:
         raise DataError(
             f"{part.path}: splits {split} and {test} share {len(shared)} videos ({min(shared)} ...); "
-            "clips that were chosen on test nothing"
+            "choose a test split without them"
         )
     found = scores(part)
     aurocs = aurocs_of(found)
@@ -101,7 +105,9 @@ def calibrate(
         weights=weights_of(experiment, where, number, localizer), seed=experiment.seed, data=about, test=tested,
         **rates_of(found, score, threshold),
     )  # fmt: skip
-    with where.claimed("is training or calibrating in this run"):
-        keep_config(experiment, where)
-        calibration.save(where)
+    if processes.is_first():
+        with where.claimed("is training or calibrating in this run"):
+            keep_config(experiment, where)
+            calibration.save(where)
+    processes.leave()
     return Calibrated(where.path, where.calibration, calibration)

@@ -1,4 +1,4 @@
-"""`avloc card`: what there is to say about a run's model, on one page."""
+"""`avloc card`: a description of a run's model, on one page."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +17,9 @@ class ModelCard:
 
 @verb
 def card(run: RunFolder = None) -> ModelCard:
-    """Write RUN/card.md: what the run's model learnt from, how right it is as far as it was evaluated, and what it cannot do.
+    """Write RUN/card.md: what the run's model was trained on, its results, and what it cannot do.
 
-    `avloc evaluate` writes it too, each time that it has scored the run.
+    `avloc evaluate` also writes it, each time that it scores the run.
     """
     from avloc.engine.experiment import open_run
     from avloc.engine.model_card import write_model_card

@@ -33,25 +33,25 @@ def cluster(
     set: Set = (),
     as_trained: Annotated[
         bool | None,
-        "take the clustering that stage one was last trained with, as published, instead of a new one with the final "
+        "use the clustering that stage one was last trained with, as published, instead of a new one with the final "
         "weights; default: cluster.as_trained of the configuration",
     ] = None,
     dictionary: Annotated[
-        Path | None, "take this object dictionary, a .npy file (K, C) such as the authors', instead of clustering"
+        Path | None, "use this object dictionary, a .npy file (K, C) such as the authors', instead of clustering"
     ] = None,
     clusters: Annotated[
         int | None,
-        "look for this many clusters, where the method leaves it open; default: cluster.clusters of the configuration, or "
+        "number of clusters, if the method does not fix it; default: cluster.clusters of the configuration, or "
         "as many as the training clips have classes",
     ] = None,
 ) -> Clustered:
-    """Cluster the objects of the training clips into the dictionary that stage two reads.
+    """Cluster the objects of the training clips into the dictionary that stage two uses.
 
-    Any method that offers features of places can be clustered: class maps (`maps: class` of a test set) need it too. Writes
-    clusters.npz: labels, centres and dictionary. Clusters get the numbers that the class heads of stage one
-    were trained with (the best one-to-one agreement on the same clips), so heads and dictionary fit. With
-    --dictionary the numbers are those of the file, and a clip belongs to the cluster of the nearest direction; maps
-    of an imported stage two are of the clusters of its dictionary.
+    Any method that provides features per position can be clustered; class maps (`maps: class` of a test set) need
+    clusters. Writes clusters.npz: labels, centres and dictionary. Clusters get the numbers that the class heads of stage one
+    were trained with (the best one-to-one agreement on the same clips), so heads and dictionary match. With
+    --dictionary, the numbers are those of the file, and a clip belongs to the cluster of the nearest direction; maps
+    of an imported stage two belong to the clusters of its dictionary.
     """
     from avloc.engine.experiment import open_run
     from avloc.engine.stages import stage_one_run
@@ -69,6 +69,7 @@ def _cluster(
 
     from avloc.clustering import Clusters, by_dictionary, cluster_objects, normalised_mutual_information, purity
     from avloc.data.loader import Loader
+    from avloc.data.workers import Workers
     from avloc.engine.checkpoints import load_weights
     from avloc.engine.collect import Collector
     from avloc.engine.experiment import device_of, keep_config
@@ -94,13 +95,13 @@ def _cluster(
         raise RunError(f"clusters is {clusters}; expected {wanted}")
     clusters = clusters or fixed or experiment.cluster.clusters or len(store.classes)
     if not clusters:
-        raise RunError(f"{stage.data.store} has no classes to say how many clusters to look for; give --clusters")
+        raise RunError(f"{stage.data.store} has no classes to derive the number of clusters from; give --clusters")
     given = None if dictionary is None else _given(dictionary, clusters, as_trained)
     as_trained = experiment.cluster.as_trained if as_trained is None else as_trained
     if as_trained and given is None:
         if trained is None:
             raise RunError(
-                f"{path} was trained without the class task: it has no clustering of its own; leave out --as-trained"
+                f"{path} was trained without the class task: it has no clustering to reuse; leave out --as-trained"
             )
         memory = {name: value.numpy() for name, value in localizer.memory.items()}
         found = Clusters(memory["labels"], memory["centres"], memory["dictionary"])
@@ -108,7 +109,8 @@ def _cluster(
     else:
         device = device_of(stage.train.device)
         localizer.to(device)
-        loader = Loader(store, localizer, device, stage.train.workers, stage.train.resident)
+        workers = Workers(stage.train.workers, stage.data.read_ahead)
+        loader = Loader(store, localizer, device, workers, stage.train.resident)
         rows = Collector(localizer, {"train": loader}, stage.train.batch_size, experiment.seed, augment=False)(
             localizer.object_features
         )
@@ -145,7 +147,7 @@ def _given(path: Path, clusters: int, as_trained: bool | None) -> Any:
     from avloc.errors import AvlocError
 
     if as_trained:
-        raise AvlocError("--as-trained and --dictionary name two dictionaries; leave one of them out")
+        raise AvlocError("--as-trained and --dictionary exclude each other; leave one of them out")
     found = read_dictionary(path)
     if len(found) != clusters:
         raise AvlocError(

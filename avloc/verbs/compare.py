@@ -58,12 +58,12 @@ class Compared:
 def compare(
     a: Annotated[Path, "a result: RUN/results/*.json, or a file that `avloc evaluate --out` wrote", POSITIONAL],
     b: Annotated[Path, "another result, of the same benchmark and protocol", POSITIONAL],
-    protocol: Annotated[str | None, "which protocol, where the files hold several"] = None,
+    protocol: Annotated[str | None, "which protocol, if the files contain several"] = None,
     metric: Metrics = None,
     resamples: Resamples = 2000,
     seed: Annotated[int, "seed of the bootstrap", Ask(least=0)] = 0,
 ) -> Compared:
-    """Compare two results on the clips they share: difference, interval, p value.
+    """Compare two results on the clips that they share: difference, interval, p value.
 
     Intervals are paired bootstraps over clips and over videos. The p value is from a sign-flip permutation test
     over videos.
@@ -77,7 +77,7 @@ def compare(
     for path, result in ((a, first), (b, second)):
         if not result["per_clip"]:
             name = result["protocol"]["name"]
-            raise DataError(f"{path}: protocol {name} pools the pixels of all clips; it has no clips to be paired")
+            raise DataError(f"{path}: protocol {name} pools the pixels of all clips, so it has no scores per clip")
     rows = [{row["id"]: row for row in result["per_clip"] if _scored(row)} for result in (first, second)]
     shared = [name for name in rows[0] if name in rows[1]]
     if not shared:
@@ -88,7 +88,7 @@ def compare(
     common = [name for name in values[0] if name in values[1]]
     names = [name for name in common if not metric or {name, name.partition("@")[0]} & {one.lower() for one in metric}]
     if not names:
-        raise ConfigError(f"--metric {','.join(metric or ())}: not given clip by clip; these are: {', '.join(common)}")
+        raise ConfigError(f"--metric {','.join(metric or ())}: not available per clip; these are: {', '.join(common)}")
     metrics = {name: _difference(values[0][name], values[1][name], videos, resamples, seed) for name in names}
     gap = values[0]["ciou"] - values[1]["ciou"]
     return Compared(
@@ -119,7 +119,7 @@ def _difference(a: "Values", b: "Values", videos: list[str], resamples: int, see
 
 
 def _scored(row: dict[str, Any]) -> bool:
-    """Whether a clip had a prediction and something to find; clips scored 0 for want of a prediction are not shared."""
+    """Whether a clip had a prediction and something to find; clips scored 0 because they have no prediction are not shared."""
     return row.get("ciou") is not None and not row.get("missing")
 
 
@@ -147,6 +147,6 @@ def _same_rule(first: dict[str, Any], second: dict[str, Any], a: Path, b: Path) 
         f"{axis} {axes[0][axis]} and {axes[1].get(axis)}" for axis in axes[0] if axes[0][axis] != axes[1].get(axis)
     ]
     if other:
-        raise DataError(f"{a} and {b} are of different protocols ({', '.join(other[:3])}); score both by one")
+        raise DataError(f"{a} and {b} use different protocols ({', '.join(other[:3])}); score both with the same")
     if first["annotations_sha256"] != second["annotations_sha256"]:
-        raise DataError(f"{a} and {b} were scored against different annotation files; score both against one")
+        raise DataError(f"{a} and {b} were scored against different annotation files; score both against the same")

@@ -77,12 +77,12 @@ class Checked:
 
 @verb
 def data_check(store: Annotated[Path, "a prepared store", POSITIONAL]) -> Checked:
-    """Count what a store holds and look for what is wrong; exit status 1 if anything is.
+    """Count what a store contains and report problems; exit status 1 if there are any.
 
     The whole store is read once. Reported are silent sounds, frozen pictures, boxes without area, clips that appear
-    twice in a split or in two splits, splits without clips, settings and lines of the manifest that make no sense,
+    twice in a split or in two splits, splits without clips, invalid settings and manifest lines,
     shards that are missing or broken or whose reading hangs, and items whose SHA-256 is not the one in the manifest.
-    What was repaired and what names had no partner when the store was prepared is listed, and is no error.
+    Repairs, and names that had no match when the store was prepared, are listed but do not count as errors.
     """
     from avloc.data.manifest import read_manifest
     from avloc.data.scenes import shared_files
@@ -162,11 +162,11 @@ def _problems(splits: dict[str, SplitCheck], across: dict[str, list[str]], shard
                 yield f"{name}: {len(ids)} of {split.clips} clips {what}: {some(ids)}"
         if split.changed:
             yield (
-                f"{name}: {len(split.changed)} items are not what was prepared (another SHA-256, or broken): "
+                f"{name}: {len(split.changed)} items have changed since they were prepared (another SHA-256, or broken): "
                 f"{some(split.changed)}"
             )
         if not split.clips and shard is None:
-            yield f"{name}: no clip is there"
+            yield f"{name}: has no clips"
     for pair, ids in across.items():
         yield f"{pair}: {len(ids)} clips are in both: {some(ids)}"
 

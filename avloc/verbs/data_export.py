@@ -24,8 +24,8 @@ def data_export(
     """Write a store as webdataset shards: KEY.jpg, KEY.wav and KEY.json for each clip, in SPLIT-000000.tar and so on.
 
     JPEG frames are copied as they are stored; raw frames become PNG files. The JSON holds the id, the classes, boxes and
-    masks. `avloc prepare import --layout webdataset` makes an equal store of the shards. A store of spectrograms has no
-    sound to export and is refused.
+    masks. `avloc prepare import --layout webdataset` makes an identical store from the shards. A store of spectrograms has no
+    sound to export, which is an error.
     """
     from avloc.data.store import Store
     from avloc.errors import DataError
@@ -33,7 +33,7 @@ def data_export(
 
     opened = Store.open(store)
     if opened.spectrograms is not None:
-        raise DataError(f"{store}: holds spectrograms and no sounds; an export needs sounds, so prepare it from these")
+        raise DataError(f"{store}: contains spectrograms and no sounds; prepare a store with sounds to export it")
     part = opened.settings.get("shard")
     if part is not None:
         raise DataError(

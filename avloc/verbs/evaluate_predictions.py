@@ -1,4 +1,4 @@
-"""`avloc evaluate --predictions`: score anybody's heat maps against a benchmark or a truth of one's own. Needs no
+"""`avloc evaluate --predictions`: score any model's heat maps against a benchmark or your own boxes. Needs no
 torch."""
 
 import logging
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from avloc.options import RETRIEVAL, Ask, Metrics, Negatives, Resamples, verb
+from avloc.options import RETRIEVAL, Ask, FollowLinks, Metrics, Negatives, Resamples, verb
 
 if TYPE_CHECKING:
     from avloc.annotations import Truth
@@ -60,16 +60,17 @@ def evaluate_predictions(
     metric: Metrics = None,
     negatives: Negatives = None,
     ids: Annotated[Path | None, "score only the clips in this list, one id per line"] = None,
-    val_ids: Annotated[Path | None, "clips on which thresholds are chosen; only the others are scored"] = None,
+    val_ids: Annotated[Path | None, "ids of the clips to choose thresholds on; only the others are scored"] = None,
     music_boxes: Annotated[
         Literal["xywh", "xyxy-avgn"] | None, "how to read MUSIC's boxes; xyxy-avgn reads them as AVGN's release does"
     ] = None,
     out: Annotated[
-        Path | None, "also write the result to this JSON file; what it holds of the same maps is kept"
+        Path | None, "also write the result to this JSON file; results for the same maps that it already has are kept"
     ] = None,
     resamples: Resamples = 2000,
     seed: Annotated[int, "seed of the bootstrap", Ask(least=0)] = 0,
-    strict: Annotated[bool, "refuse predictions or clips that have no partner; otherwise they are counted"] = False,
+    strict: Annotated[bool, "make predictions or clips without a match an error; by default they are counted"] = False,
+    follow_links: FollowLinks = False,
 ) -> Scoring:
     """Score the heat maps in a file or folder by a published protocol, with intervals and baselines that ignore the sound.
 
@@ -104,7 +105,7 @@ def evaluate_predictions(
                 raise
             unable[name] = str(error).partition("; ")[0].partition(": ")[2]
     if not chosen:
-        raise ConfigError(f"--metric {','.join(metric or ())}: no protocol can report it")
+        raise ConfigError(f"--metric {','.join(metric or ())}: no protocol reports it")
     made = made_with("cpu", predictions=fingerprint_of_maps(given.ids, maps_of(given)))
     kinds: list[str] = list(negatives or ())
     if kinds:
@@ -127,7 +128,7 @@ def evaluate_predictions(
     if unknown:
         for result in results.values():
             result.counts["not_requested"] = unknown
-            result.warnings.append(f"{unknown} predictions are for ids that were not asked for; they are left out")
+            result.warnings.append(f"{unknown} predictions have ids that are not scored; they are left out")
     for result in results.values():
         result.made_with = made
     if searched:
@@ -199,7 +200,7 @@ def _defined(results: "dict[str, Result]", left_out: dict[str, str]) -> "tuple[d
     for name, result in results.items():
         result.metrics = {metric: one for metric, one in result.metrics.items() if metric in result.protocol.report}
         absent = [metric for metric in result.protocol.report if metric not in result.metrics]
-        why = f"{', '.join(absent)}: not defined here, for want of silent clips, scenes, or maps of classes"
+        why = f"{', '.join(absent)}: not defined here; this needs silent clips, scenes, or class maps"
         if result.metrics:
             found[name] = result
             result.warnings += [why] if absent else []

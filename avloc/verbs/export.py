@@ -37,15 +37,15 @@ def export(
         "safetensors for avloc.load, torch-export (.pt2) or onnx for other programs",
     ] = "safetensors",
     out: Annotated[Path | None, "file to write; default: RUN/METHOD-stageN with the ending of the format"] = None,
-    check: Annotated[bool, "run the written file on real clips and compare its maps with the model's"] = False,
-    store: Annotated[Path | None, "store of these clips; default: the one that the stage learnt from"] = None,
-    split: Annotated[str | None, "split of them; default: the validation split of the stage"] = None,
-    stage: Annotated[int | None, "stage to export; default: the last that is trained"] = None,
+    check: Annotated[bool, "run the exported file on real clips and compare its maps with the model's"] = False,
+    store: Annotated[Path | None, "store of these clips; default: the one that the stage was trained on"] = None,
+    split: Annotated[str | None, "split of these clips; default: the validation split of the stage"] = None,
+    stage: Annotated[int | None, "stage to export; default: the last trained one"] = None,
 ) -> ModelFile:
-    """Write a trained model as one file that says what it is: for avloc.load, for torch.export or for ONNX.
+    """Write a trained model as one file with a description: for avloc.load, for torch.export or for ONNX.
 
-    The file holds names of maps and the calibration, too. Inputs of torch-export and onnx are what the method's views
-    make of frames and sound; `avloc info` of the run shows these views. With --check the outputs are compared.
+    The file also contains the names of the maps and the calibration. Inputs of torch-export and onnx are the
+    outputs of the method's views; `avloc info` of the run shows these views. With --check the outputs are compared.
     """
     from avloc.engine.exporting import ENDINGS, difference, full_card, inputs_of, write
     from avloc.engine.loaded import load
@@ -58,7 +58,7 @@ def export(
     name = f"{model.method}-stage{model.stage}{ENDINGS[format]}"
     file = out or (Path(name) if run is None else run / name)
     if model.weights is not None and file.exists() and file.samefile(model.weights):
-        raise AvlocError(f"{file}: is what is exported; choose another --out")
+        raise AvlocError(f"{file}: is the input itself; choose another --out")
     batches = []
     if check or format != "safetensors":
         batches = _batches(model, experiment, store, split)
@@ -109,7 +109,7 @@ def _batches(model: "Model", experiment: "Experiment | None", store: Path | None
         name = split or "all"
         part = open_named(store, name, model.localizer, "sound.seconds", model.method)
     elif experiment is None or data is None:
-        raise AvlocError("no store is known whose clips could be looked at; name one with --store, and --split")
+        raise AvlocError("no store with clips is known; name one with --store and --split")
     else:
         part = open_data(experiment, model.stage, split or data.validation or data.train, model.localizer)
     loader = Loader(part, model.localizer, model.device, resident=False)

@@ -1,4 +1,4 @@
-"""`avloc import-weights`: the authors' published checkpoints as our stages."""
+"""`avloc import-weights`: the authors' published checkpoints as stages of avloc."""
 
 import re
 import tempfile
@@ -54,18 +54,18 @@ def import_into_run(
     path: Annotated[
         Path, "the authors' checkpoint, a .pth file; nothing in it is executed when it is read", Ask(name="--from")
     ],
-    run: Annotated[Path, "run that gets the weights; started if it does not exist"],
+    run: Annotated[Path, "run to write the weights to; created if it does not exist"],
     dictionary: Annotated[Path | None, "the authors' object dictionary for stage two, a .npy file (K, 512)"] = None,
     config: Annotated[
         Path | None,
-        "configuration whose data and test sets a new run takes; default: the method's published configuration",
+        "configuration whose data and test sets a new run uses; default: the method's published configuration",
     ] = None,
     set: Set = (),
 ) -> Imported:
     """Import the authors' published weights into a run, for evaluate, visualize and stage two.
 
-    The model of a new run is that of the weights. --set overrides the configuration of a new run, or settings of
-    the model that the weights do not reveal.
+    The model of a new run follows the weights. --set overrides the configuration of a new run, or settings of
+    the model that cannot be inferred from the weights.
 
     From Python: `avloc.import_weights` returns the model without a run.
     """
@@ -86,13 +86,13 @@ def _import(
     method, stage, path = published.method, published.stage, published.path
     fresh = not where.config.exists()
     if not fresh and (config is not None or set):
-        raise AvlocError(f"{where.config}: there is a configuration already; leave --config and --set out")
+        raise AvlocError(f"{where.config}: exists already; leave out --config and --set")
     experiment = _started(published, where, config, set) if fresh else read_experiment(where.config)
     localizer = published.fill(lambda number: experiment.build(number, pretrained=published.known.own), dictionary)
     phase = localizer.weights_from[0]
     file = where.stage(stage) / f"{phase}.safetensors"
     if file.exists():
-        raise AvlocError(f"{file}: there are weights already; choose another --run")
+        raise AvlocError(f"{file}: exists already; choose another --run")
     if fresh:
         keep_config(experiment, where)
     card = metadata_of_import(experiment.source.values)
@@ -110,7 +110,7 @@ def _started(published: "_Published", run: "Run", config: Path | None, overrides
     usual = config_path(Path(config or published.known.config))
     values = read_section(usual).values
     if config is not None and values.get("method") != published.method:
-        raise ConfigError(f"{usual}: method is {values.get('method')!r}, but the weights are of {published.method}")
+        raise ConfigError(f"{usual}: method is {values.get('method')!r}, but the weights are for {published.method}")
     values.pop("start", None)  # what it starts from was started from by the authors
     data = next(values[key]["data"] for key in ("stage1", "stage2") if key in values)
     for number, model in enumerate(published.arguments, start=1):
@@ -200,5 +200,5 @@ def _state_of(path: Path) -> "Mapping[str, Tensor]":
             state = state[wrapper]
     named = isinstance(state, Mapping) and all(isinstance(name, str) for name in state)
     if not named or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise AvlocError(f"{path}: holds no state dict (names and tensors); give the authors' checkpoint")
+        raise AvlocError(f"{path}: contains no state dict (names and tensors); give the authors' checkpoint")
     return state

@@ -49,7 +49,7 @@ def leaderboard(
     published: Annotated[bool, "include the published figures, with their sources"] = True,
     metric: Metrics = None,
 ) -> Leaderboard:
-    """Tables of results beside published figures; a column is one metric under one protocol, never two.
+    """Tables of results and published figures; a column is one metric under one protocol, never two.
 
     A run's row has the name of its method and of the run, any other that of the file. Runs of one configuration with
     different seeds are one row: mean and standard deviation.

@@ -27,9 +27,9 @@ def match_clusters(
         int | None, "search with this many random draws, as the authors do; 0 is exact; default: as configured"
     ] = None,
 ) -> Matched:
-    """Find out which cluster is which class, for the class-aware scores; training never sees it.
+    """Assign clusters to classes, for class-aware scores; training never sees the result.
 
-    The clusters of the run are matched with the true classes of the training clips. Writes matching.json.
+    The clusters of the run are matched with the labels of the training clips. Writes matching.json.
     """
     from avloc.engine.experiment import open_run
     from avloc.engine.stages import stage_one_run
@@ -56,7 +56,7 @@ def _match(experiment: Any, where: Any, random_draws: int | None) -> Matched:
     store = open_data(experiment, 1, stage.data.train, direct=False)
     if list(found["ids"]) != store.ids:
         raise RunError(
-            f"{where.clusters} is of other clips than {stage.data.store} holds; `avloc cluster --run {where.path}` again"
+            f"{where.clusters} is for other clips than those of {stage.data.store}; repeat `avloc cluster --run {where.path}`"
         )
     single = store.labels.sum(1) == 1
     if not single.any():
@@ -65,7 +65,7 @@ def _match(experiment: Any, where: Any, random_draws: int | None) -> Matched:
         )
     draws = experiment.cluster.random_draws if random_draws is None else random_draws
     if draws < 0:
-        raise DataError(f"random_draws is {draws}; expected 0, for the exact match, or how many to draw")
+        raise DataError(f"random_draws is {draws}; expected 0, for the exact match, or the number of draws")
     truth = store.labels[single].argmax(1)
     matching = match(truth, found["labels"][single], store.classes, int(found["clusters"]), draws, experiment.seed)
     classes = {name: np.flatnonzero(row).tolist() for name, row in zip(store.classes, matching.assignment, strict=True)}

@@ -42,55 +42,55 @@ def predict(
         "videos, folders of videos, patterns such as 'clips/*.mp4', a picture with --sound, a store, or - for paths on stdin",
         Ask(positional=True, metavar="[INPUT]..."),
     ] = (),
-    store: Annotated[StorePath | None, "a prepared store in place of inputs"] = None,
+    store: Annotated[StorePath | None, "a prepared store instead of inputs"] = None,
     config: Config = None,
     run: RunFolder = None,
     weights: Annotated[
         str | None,
-        "in place of a run a .safetensors file, or a method that needs no training: see_and_hear (default) or motion",
+        "a .safetensors file instead of a run, or a method that needs no training: see_and_hear (default) or motion",
     ] = None,
     set: Set = (),
     split: Annotated[str, "split of the store"] = "all",
     stage: Annotated[int | None, "stage whose heat maps to compute; default: the last"] = None,
-    videos: Annotated[int, "number of a store's videos to draw"] = 8,
+    videos: Annotated[int, "number of videos of a store to draw"] = 8,
     out: Annotated[
         Path | None, "folder to write; default: avloc-predict, for a store RUN/predictions/NAME of the store"
     ] = None,
-    own_sound: Annotated[bool, "hear each frame of a store with its own part of the clip's sound"] = False,
-    sound: Annotated[Path | None, "file with the sound of a picture"] = None,
+    own_sound: Annotated[bool, "combine each frame of a store with its own part of the clip's sound"] = False,
+    sound: Annotated[Path | None, "sound file for a picture"] = None,
     track: Annotated[int | None, "sound track, counted from 1; default: the first", Ask(least=1)] = None,
     every: Annotated[float, "seconds between two heat maps; between them the overlay interpolates"] = 0.5,
     quiet_below: Annotated[float, "level in dBFS (RMS) below which the sound counts as silence"] = -60.0,
-    view: Annotated[Literal["heat", "boxes", "contour", "none"], "what is drawn over the video"] = "heat",
+    view: Annotated[Literal["heat", "boxes", "contour", "none"], "what to draw over the video"] = "heat",
     colours: Annotated[
         Literal["inferno", "turbo", "viridis", "magma", "jet", "hot"], "colours of the heat map"
     ] = "inferno",
-    opacity: Annotated[float, "opacity of the hottest place, from 0 to 1"] = 0.6,
+    opacity: Annotated[float, "opacity of the hottest position, from 0 to 1"] = 0.6,
     frames: Annotated[bool, "write a still of each heat map, NAME.frames/SECONDS.jpg"] = False,
     maps: Annotated[bool, "write all heat maps, NAME.h5"] = False,
     masks: Annotated[bool, "add the mask of each box to the JSON, as run lengths"] = False,
-    jobs: Annotated[int, "inputs to work on at a time", Ask(least=1)] = 1,
-    shard: Annotated[str | None, "i/n: only every n-th input, from the i-th on, for one of n machines"] = None,
+    jobs: Annotated[int, "number of inputs to process at a time", Ask(least=1)] = 1,
+    shard: Annotated[str | None, "i/n: only every n-th input, starting with the i-th, for one of n machines"] = None,
     progress: Progress | None = None,
 ) -> "Predicted | Overlays":
     """Show where the sound comes from in any video: the video with a heat map over it and its own sound.
 
-    Of each input NAME, OUT/NAME.mp4 is the video with its overlay, OUT/NAME.json and OUT/NAME.csv say when and where
-    something sounds and when nothing does, and OUT/index.html shows all of them. Files that an earlier call finished are
+    For each input NAME, OUT/NAME.mp4 is the video with its overlay, OUT/NAME.json and OUT/NAME.csv say when and where
+    something sounds and when it is silent, and OUT/index.html shows all of them. Files that an earlier call finished are
     skipped; files that cannot be used are counted and named.
 
-    Of a store, OUT/SPLIT.h5 holds the heat maps, which `avloc evaluate --predictions` reads (ids are the frames' keys, or
-    CLIP#FRAME), OUT/SPLIT.csv lists when each is and where its map is highest, and OUT/SPLIT.png shows the first videos.
+    For a store, OUT/SPLIT.h5 contains the heat maps, which `avloc evaluate --predictions` reads (ids are the frames' keys, or
+    CLIP#FRAME), OUT/SPLIT.csv their times and the positions of their peaks, and OUT/SPLIT.png shows the first videos.
     """
     from avloc.errors import AvlocError
 
     tell = progress or untold
     own = [path for path in map(Path, inputs) if (path / "store.json").is_file()]
     if own and (store is not None or len(inputs) > 1):
-        raise AvlocError(f"{own[0]} is a store; it goes alone, without other inputs")
+        raise AvlocError(f"{own[0]} is a store; give it alone, without other inputs")
     if own or store is not None:
         if inputs and not own:
-            raise AvlocError("--store goes without other inputs; give the one or the others")
+            raise AvlocError("--store cannot be combined with other inputs; give one or the other")
         only: dict[str, Any] = {
             "weights": weights, "sound": sound, "track": track, "frames": frames, "maps": maps, "masks": masks, "shard": shard,
         }  # fmt: skip
@@ -101,7 +101,7 @@ def predict(
         assert chosen is not None
         return predict_store(chosen, config, run, set, split, stage, videos, out, own_sound, progress)
     if not inputs:
-        raise AvlocError("nothing to look at: give a video, a folder, a picture with --sound FILE, or --store STORE")
+        raise AvlocError("no input: give a video, a folder, a picture with --sound FILE, or --store STORE")
     only = {"config": config, "set": set, "own_sound": own_sound, "split": split != "all", "videos": videos != 8}
     _refuse({name: value for name, value in only.items() if value}, "a store, not with videos and pictures")
 
@@ -169,7 +169,7 @@ def _load(what: str | None, stage: int | None) -> Any:
 
 
 def _refuse_missing_files() -> None:
-    """AvlocError, which says how to get them, where the method that is taken by itself lacks its files."""
+    """AvlocError, which says how to get them, if the default method lacks its files."""
     from avloc import weights
     from avloc.errors import AvlocError
 
@@ -178,12 +178,12 @@ def _refuse_missing_files() -> None:
         if not path.exists():
             how = weights.how_to_get(weights.known(name), path)
             raise AvlocError(
-                f"{UNTRAINED}, the default, lacks {name}: {how}; or take --weights motion, which needs no files"
+                f"{UNTRAINED}, the default, lacks {name}: {how}; or use --weights motion, which needs no files"
             )
 
 
 def _with_what_is_there(model: Any) -> Any:
-    """The model; what it does without, for want of a file, is said in a warning."""
+    """The model; a warning says which parts it lacks because a file is missing."""
     import logging
 
     lost = model.localizer.do_without()

@@ -1,9 +1,10 @@
-"""`avloc pseudo-labels`: how much each class is heard and seen in the clips of a split, kept in the store."""
+"""`avloc pseudo-labels`: how strongly each class is heard and seen in the clips of a split, saved in the store."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
+from avloc import processes
 from avloc.errors import DataError
 from avloc.options import StorePath, verb
 from avloc.progress import Progress, untold
@@ -33,12 +34,12 @@ class PseudoLabels:
 def pseudo_labels(
     store: StorePath,
     split: Annotated[str, "split of the store"],
-    name: Annotated[str, "name of the labels; a stage learns from them with data.labels: NAME"],
+    name: Annotated[str, "name of the labels; a stage is trained on them with data.labels: NAME"],
     tags: Annotated[bool, "use the store's own labels"] = False,
     scores: Annotated[
         Path | None, "scores of sounds: .csv (id,CLASS,...), .npz, or .npy in the order of the split"
     ] = None,
-    run: Annotated[Path | None, "use the clusters of this run, whose clusters.npz is of this split"] = None,
+    run: Annotated[Path | None, "use the clusters of this run, whose clusters.npz was made from this split"] = None,
     frame_scores: Annotated[Path | None, "scores of frames, if they have their own"] = None,
     tagger: Annotated[Path | None, "score sounds with this audio tagger, mobilecrnn_v2.pth"] = None,
     classifier: Annotated[
@@ -49,24 +50,24 @@ def pseudo_labels(
     frame_mapping: Annotated[Path | None, "categories of the classifier's classes: .npy or .csv"] = None,
     image_scores: Annotated[Literal["softmax", "logits"], "classifier output that is summed per category"] = "softmax",
     proposals: Annotated[Path | None, "a detector's boxes of each frame: .npz, .json or Roi.h5"] = None,
-    device: Annotated[str, "where networks run: auto, cpu or cuda"] = "auto",
+    device: Annotated[str, "device of the networks: auto, cpu or cuda"] = "auto",
     batch_size: Annotated[int, "clips, or frames, per batch"] = 32,
     progress: Progress | None = None,
 ) -> PseudoLabels:
     """Record which classes are heard and seen in each clip, for methods that learn categories first.
 
-    Labels come from one source: --tags, --run, or scores of sounds and of frames. What scores only sounds, or only
-    frames, also serves the other where that has nothing of its own. Scores lie in [0, 1], a row for each clip; a
-    .npz has ids (N,), classes (C,), and sound and frame (N, C) or one of them. With proposals and a classifier each
-    box is named, and a class counts as likely as in the frame or in any of its boxes. Nothing is written where
-    clips are missing or scores are not in [0, 1].
+    Labels come from one source: --tags, --run, or scores of sounds and of frames. If only sounds or only frames have
+    scores, these are used for both. Scores are in [0, 1], with a row for each clip; a .npz has ids (N,),
+    classes (C,), and sound and frame (N, C) or one of them. With proposals and a classifier, each box is classified,
+    and the probability of a class is the maximum over the frame and its boxes. Nothing is written if clips are
+    missing or scores are not in [0, 1]. With torchrun the processes share the clips; the labels are the same.
 
-    From Python: the clusters of a run are named by its matching.json where that is one-to-one; only names and order
+    From Python: the clusters of a run are named by its matching.json if that is one-to-one; only names and order
     come from the true classes. Mappings are as ``cluster_a.npy`` and ``cluster_v3.npy``, see
     `avloc.data.categories`; ``logits`` is what the release seems to sum, also for `frame_scores`; proposals: see
     `avloc.data.proposals`.
     """
-    from avloc.data.labels import write_labels
+    from avloc.data.labels import labels_path, write_labels
     from avloc.data.proposals import read_proposals
     from avloc.data.store import Store
     from avloc.engine.labelling import Streams, of_streams, refuse_sources
@@ -78,6 +79,7 @@ def pseudo_labels(
         sound_mapping, frame_mapping, image_scores, device, batch_size, progress or untold,
     )  # fmt: skip
     refuse_sources(streams, tags, run, proposals is not None)
+    processes.join()
     part = Store.open(store).split(split)
     boxes = None if proposals is None else read_proposals(proposals, part)
     if tags:
@@ -90,7 +92,8 @@ def pseudo_labels(
         import numpy as np
 
         found = replace(found, proposals=boxes, proposal_classes=np.full(boxes.shape[:3], -1, np.int64))
-    file = write_labels(part, name, found)
+    file = write_labels(part, name, found) if processes.is_first() else labels_path(part, name)
+    processes.leave()
     heard, seen = (float((values > 0.5).sum(1).mean()) for values in (found.sound, found.frame))
     count = 0 if boxes is None else boxes.shape[2]
     return PseudoLabels(store, split, name, found.classes, len(part), heard, seen, count, file)
@@ -119,7 +122,9 @@ def _of_clusters(store: "Store", path: Path) -> "Labels":
     run = Run(path)
     found = run.load_clusters()
     if [str(name) for name in found["ids"]] != store.ids:
-        raise DataError(f"{run.clusters} is of other clips than {store.path}, {store.split_name}; cluster that split")
+        raise DataError(
+            f"{run.clusters} was made from other clips than {store.path}, {store.split_name}; cluster that split"
+        )
     count = int(found["clusters"])
     order, names = list(range(count)), [f"cluster {number}" for number in range(count)]
     if run.matching.exists():

@@ -41,9 +41,9 @@ class Recipes:
 def recipes(
     name: Annotated[str | None, "configuration to print; default: list all", POSITIONAL] = None,
     copy: Annotated[
-        Path | None, "write the configuration to this file, for you to edit, instead of printing it"
+        Path | None, "write the configuration to this file instead of printing it, so that you can edit it"
     ] = None,
-    resolved: Annotated[bool, "with all values, defaults too, as a run's config.yaml holds them"] = False,
+    resolved: Annotated[bool, "with all values, including defaults, as in a run's config.yaml"] = False,
 ) -> Recipes:
     """List the data sets that `prepare` can read and the configurations that come with avloc; print or copy one."""
     if name is None and resolved:
@@ -57,7 +57,7 @@ def recipes(
     if copy is None:
         return Recipes(text=text)
     if copy.exists():
-        raise AvlocError(f"{copy}: there is a file already; choose another name for the copy")
+        raise AvlocError(f"{copy}: exists already; choose another name for the copy")
     write_text(copy, text)
     return Recipes(text=text, copied=copy)
 

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from avloc.options import POSITIONAL, LogTo, RunFolder, Set, verb
+from avloc import processes
+from avloc.options import POSITIONAL, DryRun, LogTo, RunFolder, Set, verb
 from avloc.progress import Progress, part_of, untold
 
 if TYPE_CHECKING:
     from avloc.engine.experiment import Experiment
+    from avloc.engine.rehearsing_stage import Rehearsed
     from avloc.engine.run import Run
 
 
@@ -33,44 +35,86 @@ class Ran:
 
 
 @dataclass(frozen=True)
+class RunRehearsed:
+    """What `avloc run --dry-run` tried. steps: all commands of the run, by state: what would be skipped, what would be done.
+    stages: those that would be trained, by number. seconds: how long training them will take."""
+
+    run: Path
+    steps: dict[str, Literal["skip", "do"]]
+    stages: "dict[int, Rehearsed]"
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Step:
+    """shared: under torchrun all processes work on it, else the first one does."""
+
     command: str
     finished: Callable[[], bool]
     work: Callable[[Progress], Any]
+    shared: bool = True
 
 
 @verb
 def run(
     config: Annotated[
         Path | None,
-        "YAML configuration: a file, or the name of one that comes with avloc; leave it out to continue a run",
+        "YAML configuration: a file, or the name of one that comes with avloc; leave it out to resume a run",
         POSITIONAL,
     ] = None,
     run: RunFolder = None,
     set: Set = (),
     log_to: LogTo = (),
     figures: Annotated[bool, "also draw the figures and the report page"] = True,
+    dry_run: DryRun = False,
     progress: Progress | None = None,
-) -> Ran:
-    """Take all steps of a method in order: train, cluster and match where the method does, evaluate, visualize.
+) -> "Ran | RunRehearsed":
+    """Run all steps of a method in order: train, cluster and match if the method does so, evaluate, visualize.
 
     Finished steps are skipped, so the same command resumes after an interruption, and repeats the steps whose inputs
-    have changed. Data is prepared beforehand, with `avloc prepare`. `avloc calibrate` is not among the steps.
+    have changed. Prepare data first, with `avloc prepare`. `avloc calibrate` is not one of the steps. With
+    torchrun the processes share training, clustering and evaluation.
     """
     from avloc.engine.experiment import open_run
 
     experiment, where = open_run(config, run, set, longer=True)
     steps = steps_of(experiment, where, config, list(set), figures, log_to)
+    if dry_run:
+        return _rehearse(experiment, where, config, list(set), steps, progress)
     taken, tell = [], progress or untold
-    for number, step in enumerate(steps):
-        shown = part_of(tell, number, len(steps), step.command)
-        started = time.perf_counter()
-        skipped = step.finished()
-        if not skipped:
-            step.work(shown)
-        taken.append(StepTaken(step.command, "skipped" if skipped else "done", round(time.perf_counter() - started, 1)))
+    with processes.together():
+        for number, step in enumerate(steps):
+            shown = part_of(tell, number, len(steps), step.command)
+            started = time.perf_counter()
+            # the first process decides: the others may look while it still writes
+            skipped = processes.first_says(processes.is_first() and step.finished())
+            if not skipped and (step.shared or processes.is_first()):
+                step.work(shown)
+            seconds = round(time.perf_counter() - started, 1)
+            taken.append(StepTaken(step.command, "skipped" if skipped else "done", seconds))
+        processes.barrier()
     tell(len(steps), len(steps), "done")
     return Ran(where.path, taken, results_of(experiment, where))
+
+
+def _rehearse(
+    experiment: "Experiment",
+    where: "Run",
+    config: Path | None,
+    overrides: list[str],
+    steps: list[Step],
+    progress: Progress | None,
+) -> RunRehearsed:
+    """Try every stage that is not trained yet."""
+    from avloc.engine.rehearsing_stage import rehearse_stage
+
+    todo: dict[str, Literal["skip", "do"]] = {one.command: "skip" if one.finished() else "do" for one in steps}
+    numbers = [number for number in experiment.stages if todo.get(f"train-stage{number}") == "do"]
+    tell, stages = progress or untold, {}
+    for place, number in enumerate(numbers):
+        shown = part_of(tell, place, len(numbers), f"train-stage{number}")
+        stages[number] = rehearse_stage(number, config, where.path, overrides, shown)
+    return RunRehearsed(where.path, todo, stages, sum(one.seconds for one in stages.values()))
 
 
 def steps_of(
@@ -99,7 +143,7 @@ def steps_of(
             )
             if _has_solo_clips(experiment):
                 steps.append(
-                    Step("match-clusters", lambda: finished.is_matched(where), lambda shown: match_clusters(*at))
+                    Step("match-clusters", lambda: finished.is_matched(where), lambda shown: match_clusters(*at), False)
                 )
         steps.append(_training(experiment, where, number, trains[number], at, log_to))
     if experiment.evaluate:
@@ -140,9 +184,10 @@ def _recorded(experiment: "Experiment", where: "Run", command: str, work: Callab
 
     def take(shown: Progress) -> None:
         work(shown)
-        finished.record(where, command, finished.inputs_of_evaluation(experiment, where))
+        if processes.is_first():
+            finished.record(where, command, finished.inputs_of_evaluation(experiment, where))
 
-    return Step(command, is_finished, take)
+    return Step(command, is_finished, take, shared=command != "visualize")
 
 
 def _has_solo_clips(experiment: "Experiment") -> bool:

@@ -61,21 +61,21 @@ def sweep(
     set: Set = (),
     out: Annotated[Path | None, "folder of the sweep; default: runs/NAME.sweep of the configuration"] = None,
     jobs: Annotated[
-        int, "runs at a time; 0 starts none and shows the table of those that are finished", Ask(least=0)
+        int, "number of runs at a time; 0 starts none and shows the table of finished runs", Ask(least=0)
     ] = 1,
     by: Annotated[
         str | None,
-        "validation figure by which the best setting is chosen; default: iou, accuracy or loss, the first that there is",
+        "validation metric to choose the best setting by; default: the first of iou, accuracy and loss that exists",
     ] = None,
     metric: Metrics = None,
-    print: Annotated[bool, "start nothing; print the command of each run, one a line"] = False,
+    print: Annotated[bool, "start nothing; print the command of each run, one per line"] = False,
     progress: Progress | None = None,
 ) -> Swept:
     """Train and evaluate every setting of a grid with every seed, and compare the settings over their seeds.
 
-    Each run has its own folder in OUT and takes all steps of `avloc run`, without figures. Run the same command again
-    to resume: finished runs are skipped, failed ones are tried again, and the grid or the seeds may have grown. The
-    best setting is chosen by a validation figure, never by a test set. OUT/sweep.json keeps the table.
+    Each run has its own folder in OUT and runs all steps of `avloc run`, without figures. Run the same command again
+    to resume: finished runs are skipped, failed ones are retried, and you can add settings and seeds. The
+    best setting is chosen by a validation metric, never by a test set. OUT/sweep.json contains the table.
 
     On a cluster, --print gives the commands for a job array; afterwards --jobs 0 shows the table.
     """
@@ -88,13 +88,13 @@ def sweep(
 
     if processes.world_size() > 1:
         raise AvlocError(
-            "a sweep starts its own processes: start it without torchrun, or give the commands of --print to it"
+            "a sweep starts its own processes: start it without torchrun, or run the commands of --print under torchrun"
         )
     if jobs < 0:
         raise AvlocError(f"jobs is {jobs}; expected 0 or more")
     where = config_path(Path(config))
     if any(one.partition("=")[0] == "seed" for one in set) and seeds is not None:
-        raise AvlocError("--set seed and --seeds both give seeds; leave one of them out")
+        raise AvlocError("--set seed and --seeds both set the seed; leave one of them out")
     first = read_experiment(where, list(set))
     members = members_of(list(grid), [first.seed] if seeds is None else seeds_of(seeds))
     for one in members:
@@ -196,7 +196,7 @@ def _gathered(
     rows = settings_of(found, figure)
     best = None
     if not reason and figure is None:
-        reason = "no run is finished" if not found else "the runs have no validation figure: name a validation split"
+        reason = "no run is finished" if not found else "the runs have no validation metric: set a validation split"
     if not reason and figure is not None:
         best = _best(rows, figure)
     swept = Swept(place, rows, best, reason, failed, missing, [], place / "sweep.json")
@@ -230,10 +230,12 @@ def _why_not(experiment: "Experiment") -> str:
 
     numbers = [number for number in experiment.stages if needs_training(experiment, number)]
     if not numbers:
-        return f"{experiment.method} learns nothing, so there is no validation"
+        return f"{experiment.method} is not trained, so there is no validation"
     tested = tests_on_validation(experiment, experiment.stage(max(numbers)))
     return (
-        f"the validation split is the test set {tested[0]}: choosing by it would be choosing by test" if tested else ""
+        f"the validation split is the test set {tested[0]}: choosing by it would mean choosing on test data"
+        if tested
+        else ""
     )
 
 

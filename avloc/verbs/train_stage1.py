@@ -22,7 +22,7 @@ def train_stage1(
 ) -> "Trained | Rehearsed":
     """Train the first stage of the configured method; run it again to resume after an interruption.
 
-    A run that was started before needs only --run. What does not fit is reported before any training.
+    To resume a run, give only --run. Mistakes in data and settings are reported before any training.
     """
     if dry_run or profile:
         from avloc.engine.rehearsing_stage import rehearse_stage

@@ -20,9 +20,9 @@ def train_stage2(
     profile: Profile = False,
     log_to: LogTo = (),
 ) -> "Trained | Rehearsed":
-    """Train the second stage from the run's first stage, and from its clusters where the method has any.
+    """Train the second stage from the run's first stage, and from its clusters if the method has any.
 
-    Run it again to resume after an interruption. A missing stage one or missing clusters are reported with the
+    Run it again to resume after an interruption. If stage one or the clusters are missing, the error names the
     command that makes them.
     """
     if dry_run or profile:

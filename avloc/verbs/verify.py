@@ -1,4 +1,4 @@
-"""`avloc verify`: whether files are as avloc wrote them, by the checksums that they carry."""
+"""`avloc verify`: checks files against the checksums stored in them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,11 +36,11 @@ class Verified:
 
 @verb
 def verify(what: Annotated[Path, "a run, a store, or a file of one", POSITIONAL]) -> Verified:
-    """Compare a run, a store or a file with the checksums written beside the values; exit status 1 if one is wrong.
+    """Check a run, a store or a file against its stored checksums; exit status 1 if one is wrong.
 
-    Of a run: weights, states of training, clusters and heat maps, and whether log, states and weights of each stage
-    are of one training. Of a store: every clip, as `avloc data check` reads it, and its pseudo labels. A file of an
-    earlier version carries no checksum: it is listed as unverified, which is not an error. Nothing is changed.
+    Checked in a run: weights, training states, clusters and heat maps, and whether log, states and weights of each stage
+    belong to the same training. In a store: every clip, as in `avloc data check`, and its pseudo labels. A file of an
+    earlier version has no checksum: it is listed as unverified, which is not an error. Nothing is changed.
     """
     from avloc.errors import DataError
 
@@ -81,8 +81,7 @@ def _of_store(folder: Path) -> list[FileCheck]:
         found += [FileCheck("store", "damaged", problem) for problem in whole.problems]
     for name, split in whole.splits.items():
         found += [
-            FileCheck(f"{name}: {item}", "damaged", "its clips are not what its checksum says")
-            for item in split.changed
+            FileCheck(f"{name}: {item}", "damaged", "its clips do not match its checksum") for item in split.changed
         ]
         if split.verified:
             found.append(FileCheck(f"{name}: {split.verified:,} items", "right"))

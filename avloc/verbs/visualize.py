@@ -1,4 +1,4 @@
-"""`avloc visualize`: figures and a page of what a run holds, or a page of several runs side by side."""
+"""`avloc visualize`: figures and a page of a run, or one page of several runs side by side."""
 
 import re
 from collections.abc import Sequence
@@ -40,18 +40,18 @@ def visualize(
         int, "clips of each test set in the figures: best, median and worst, the others at random", Ask(least=1)
     ] = 8,
     extremes: Annotated[
-        int, "how many of the best and of the worst clips of each test set are on the page beside those", Ask(least=0)
+        int, "number of best and of worst clips of each test set to add to the page", Ask(least=0)
     ] = 24,
     progress: Progress | None = None,
 ) -> Visualized:
     """Draw a run: heat maps, clusters, training curves, and a report page that shows them with sound.
 
-    The page holds the clips of the figures and the best and the worst ones of each test set. It sorts and filters
-    them in the browser and needs no other file. What the run does not hold is left out and named on the page. Writes
+    The page shows the clips of the figures and the best and worst ones of each test set. It sorts and filters
+    them in the browser and needs no other file. It names the parts that the run does not have. Writes
     figures/*.png and report/index.html.
 
-    Of several runs it makes one page, report/with-OTHER.html of the first run, and no figures: the same clips, the
-    heat maps of all runs beside each other, and how much the numbers differ.
+    With several runs it makes one page, report/with-OTHER.html in the first run, and no figures: the same clips, the
+    heat maps of all runs next to each other, and the differences in scores.
     """
     from avloc.errors import AvlocError
     from avloc.files import write_bytes, write_text
@@ -91,7 +91,7 @@ def _sources(config: Path | None, runs: Sequence[Path] | None, set: Sequence[str
     from avloc.errors import ConfigError
 
     if config is not None and runs is not None and len(runs) > 1:
-        raise ConfigError(f"--config {config}: belongs to one run; leave it out, {len(runs)} runs bring their own")
+        raise ConfigError(f"--config {config}: is for a single run; leave it out, the {len(runs)} runs have their own")
     opened = [open_run(config, run, set) for run in runs or (None,)]
     names = names_of([run.path for _, run in opened])
     several = len(opened) > 1

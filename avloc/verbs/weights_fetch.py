@@ -23,10 +23,10 @@ def weights_fetch(
         Path | None, "take a file that you already have instead of downloading it", Ask(name="--from")
     ] = None,
 ) -> WeightsFetched:
-    """Download a file of pretrained weights, or take the one at hand, check it and keep it.
+    """Download a file of pretrained weights, or use one that you have; check it and store it.
 
-    It goes into the folder AVLOC_WEIGHTS, else avloc/weights in your cache folder.
-    Nothing is kept that is not what its publisher released, where that is known.
+    It is stored in the folder AVLOC_WEIGHTS if that is set, otherwise in avloc/weights in your cache folder.
+    If the publisher's checksum is known, a file that does not match it is not kept.
     """
     from avloc.weights import known, take, verify
 

@@ -29,7 +29,7 @@ class WeightsListed:
 
 @verb
 def weights_list() -> WeightsListed:
-    """List the official files of pretrained weights: what each is for, its licence, and whether it is here."""
+    """List the official files of pretrained weights: what each is for, its licence, and whether you have it."""
     from avloc.weights import FILES, folder, kept
 
     found = []

@@ -15,7 +15,7 @@ class WeightsPath:
 
 @verb
 def weights_path(name: Annotated[str, "which file; `avloc weights list` lists them", POSITIONAL]) -> WeightsPath:
-    """Print where a file of pretrained weights is; one that is missing is an error that says how to get it."""
+    """Print the path of a file of pretrained weights. If it is missing, the error says how to get it."""
     from avloc.weights import known, located
 
     known(name)

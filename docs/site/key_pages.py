@@ -12,8 +12,9 @@ import yaml
 from tables import code, sentence, table
 
 from avloc.config import _plain
-from avloc.engine.experiment import SECTIONS, load_method, method_names
-from avloc.engine.settings import ClusterSettings, Data, Start, TestSet
+from avloc.engine.experiment import load_method, method_names
+from avloc.engine.sections import SECTIONS
+from avloc.engine.settings import ClusterSettings, Data, Inference, Start, TestSet
 from avloc.methods.base import Train
 
 #: the sections that all methods share, and what each is for
@@ -22,6 +23,7 @@ FIXED: dict[str, tuple[str, Callable[..., Any]]] = {
     "train": ("`stage1.train`, `stage2.train`", Train),
     "cluster": ("`cluster`", ClusterSettings),
     "start": ("`start`", Start),
+    "inference": ("`inference`", Inference),
     "evaluate": ("`evaluate.NAME`, one for each test set", TestSet),
 }
 #: keys of a model that mean the same in every method

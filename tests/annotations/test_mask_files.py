@@ -62,10 +62,10 @@ def test_categories_of_s4_are_classes(tmp_path):
 
 def test_a_mask_that_lies_elsewhere_is_named(tmp_path):
     write(tmp_path / "gt_masks" / "test" / "v" / "w_1.png", square())
-    with pytest.raises(DataError, match=r"w_1\.png: not where a mask of avsbench-ms3 lies"):
+    with pytest.raises(DataError, match=r"w_1\.png: not the path of a mask of avsbench-ms3"):
         read_benchmark("avsbench-ms3", tmp_path)
     (tmp_path / "e" / "gt_masks").mkdir(parents=True)
-    with pytest.raises(DataError, match="no mask in it"):
+    with pytest.raises(DataError, match="contains no mask"):
         read_benchmark("avsbench-ms3", tmp_path / "e")
 
 
@@ -85,7 +85,7 @@ def test_every_pixel_that_is_not_black_counts(tmp_path, kind):
 
 def test_what_is_no_picture_is_refused(tmp_path):
     (tmp_path / "m.png").write_bytes(b"")
-    with pytest.raises(DataError, match="not a mask that can be read"):
+    with pytest.raises(DataError, match="not a readable mask"):
         read_mask(tmp_path / "m.png")
 
 

@@ -280,8 +280,8 @@ def test_truth_of_ones_own_says_what_is_silent_which_scene_a_clip_is_of_and_whic
         ({"clips": [{"id": "a"}, {"id": "a"}]}, "duplicate id 'a'"),
         ({"clips": [{"id": "a", "boxes": [{"box": [1, 2, 3]}]}]}, "four numbers"),
         ({"clips": [{"id": "a", "boxes": [{"box": [10, 10, 0, 5]}]}]}, "have no area"),
-        ({"clips": [{"id": "a", "boxes": [{"box": [150, 10, 100, 5]}]}]}, "reach beyond the frame"),
-        ({"clips": [{"id": "a", "boxes": [{"box": [1e300, 10, 100, 5]}]}]}, "broken coordinate"),
+        ({"clips": [{"id": "a", "boxes": [{"box": [150, 10, 100, 5]}]}]}, "extend beyond the frame"),
+        ({"clips": [{"id": "a", "boxes": [{"box": [1e300, 10, 100, 5]}]}]}, "invalid coordinate"),
         ({"clips": [{"id": "a", "sound": "loud"}]}, "expected one of own, silence"),
         ({"clips": [{"id": "a", "scene": 3}]}, "clip a: scene 3; expected text"),
         (

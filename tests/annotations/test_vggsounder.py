@@ -98,7 +98,7 @@ def test_flags_choose_labels_and_clips_that_have_one(tmp_path, only, without, le
         (",dog,A,True,False,False", ":3: found ''"),
         ("x,dog,A,yes,False,False", ":3: background_music is 'yes'"),
         ("aaaaaaaaaaa_000010,dog,A,False,False,False", ":3: aaaaaaaaaaa_000010 has other flags"),
-        ("aaaaaaaaaaa_000010,male singing,V,True,False,False", "'male singing' is V, in a row before A"),
+        ("aaaaaaaaaaa_000010,male singing,V,True,False,False", "'male singing' is V, in a previous row A"),
         ("x,dog", ":3: found 'x', 'dog', ''"),
     ],
 )

@@ -137,7 +137,7 @@ def test_every_verb_is_a_command_with_a_heading_of_its_own():
 def test_the_commands_of_the_help_are_under_their_headings():
     text = shown("--help", width=80)
     assert all(heading in text for heading, names in PANELS.items() if names)
-    assert "Find out which cluster is which class" in text and "More" not in text
+    assert "Assign clusters to classes" in text and "More" not in text
 
 
 @pytest.mark.parametrize(

@@ -15,16 +15,16 @@ from avloc.cli.show import guarded, of_worker
 @pytest.mark.parametrize(
     ("error", "told"),
     [
-        (MemoryError(), "the memory of this machine is used up; lower train.batch_size"),
-        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), "the memory of this machine"),
-        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), "the memory of the GPU is used up"),
-        (RuntimeError("CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"), "the memory of the GPU is used up"),
+        (MemoryError(), "this machine is out of memory; lower train.batch_size"),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), "this machine is out of memory"),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), "the GPU is out of memory"),
+        (RuntimeError("CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"), "the GPU is out of memory"),
         (OSError(errno.EMFILE, "x", "/a/b"), "/a/b: Too many open files; raise the limit of open files"),
         (RuntimeError("unable to open shared memory object: Too many open files (24)"), "Too many open files"),
         (OSError(errno.ENOSPC, "x"), "No space left on device; free space"),
-        (PermissionError(errno.EACCES, "x", "/a"), "/a: Permission denied; nothing is known to be wrong"),
-        (RuntimeError("DataLoader worker (pid 3) exited unexpectedly"), "a process that reads clips was ended"),
-        (RuntimeError("can't start new thread"), "starts no further process"),
+        (PermissionError(errno.EACCES, "x", "/a"), "/a: Permission denied; the file itself may be fine"),
+        (RuntimeError("DataLoader worker (pid 3) exited unexpectedly"), "a process that reads clips was killed"),
+        (RuntimeError("can't start new thread"), "cannot start another process"),
     ],
 )
 def test_a_fault_of_the_machine_is_one_line(error, told):
@@ -47,7 +47,7 @@ def test_a_command_ends_in_the_line_with_status_2(capsys):
     with pytest.raises(Exception) as error:
         command()
     assert getattr(error.value, "exit_code", None) == 2
-    assert capsys.readouterr().err.startswith("avloc: the memory of this machine is used up")
+    assert capsys.readouterr().err.startswith("avloc: this machine is out of memory")
 
 
 class Full(io.StringIO):

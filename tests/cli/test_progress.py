@@ -115,7 +115,7 @@ def test_verbose_may_stand_before_or_after_the_command():
 
 def test_quiet_and_verbose_together_are_refused(told):
     found = subprocess.run([*told, "--quiet", "--verbose"], capture_output=True, text=True, cwd=REPOSITORY)
-    assert found.returncode == 2 and found.stderr.count("\n") == 1 and "opposite" in found.stderr
+    assert found.returncode == 2 and found.stderr.count("\n") == 1 and "contradict" in found.stderr
 
 
 def test_what_torch_hub_says_of_a_download_is_not_on_stdout(capsys, monkeypatch):

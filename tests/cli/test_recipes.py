@@ -24,7 +24,7 @@ def test_a_copy_needs_the_name_of_what_is_copied(tmp_path):
     assert copied == tmp_path / "mine.yaml" and copied.read_text() == avloc.recipes("dsol_music").text
     with pytest.raises(AvlocError, match=r"nowhere/dsol_music.yaml: no such file; `avloc recipes` lists"):
         avloc.recipes("nowhere/dsol_music.yaml")
-    with pytest.raises(AvlocError, match="there is a file already"):
+    with pytest.raises(AvlocError, match="exists already"):
         avloc.recipes("dsol_music", Path(copied))
 
 

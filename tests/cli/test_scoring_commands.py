@@ -138,7 +138,7 @@ def test_compare_and_leaderboard(folder):
     options = ["--predictions", folder / "p.h5", "--benchmark", "vggss", "--annotations", folder, "--resamples", 50]
     invoke("evaluate", *options, "--out", folder / "a.json")
     found = invoke("compare", folder / "a.json", folder / "a.json")
-    assert "6 clips in both, 0 only in A" in found.stdout
+    assert "6 shared clips, 0 only in A" in found.stdout
     assert json.loads(invoke("compare", folder / "a.json", folder / "a.json", "--json").stdout)["shared"] == 6
     assert re.search(r"\| a +\| +66\.7", invoke("leaderboard", folder / "a.json").stdout)
     assert invoke("leaderboard", folder / "a.json", "--no-published", "--format", "csv").stdout.startswith(

@@ -133,7 +133,7 @@ main()
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        (["demo", "--seed", "-1"], "seed is -1; expected a whole number from 0 on"),
+        (["demo", "--seed", "-1"], "seed is -1; expected a whole number, 0 or more"),
         (
             ["pseudo-labels", "--store", "s", "--split", "a", "--name", "../x", "--tags"],
             "name is '../x'; expected a word",

@@ -52,6 +52,18 @@ def test_a_cache_that_cannot_be_written_is_refused_in_a_line(path, tmp_path):
         cached(Store.open(path).split("all"), tmp_path / "file")
 
 
+def test_tar_shards_are_copied_too(path, tmp_path):
+    import avloc
+    from avloc.prepare.layouts.tar_store import TarStore
+
+    avloc.data_export(path, tmp_path / "slow", clips=9)
+    part = TarStore.of(tmp_path / "slow").split("all")
+    fast, expected = cached(part, tmp_path / "fast"), part.all_sounds()
+    for shard in (tmp_path / "slow").glob("*.tar"):
+        shard.unlink()
+    assert (fast.all_sounds() == expected).all() and fast.ids == part.ids and fast.fingerprint == part.fingerprint
+
+
 def test_copied_arrays_are_those_of_the_store(path, tmp_path):
     part = Store.open(path).split("all")
     fast = cached(part, tmp_path)

@@ -254,5 +254,5 @@ def test_a_shard_that_the_system_does_not_give_is_not_called_broken(tmp_path, mo
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(h5py, "File", refused)
-    with pytest.raises(DataError, match=r"\.h5: cannot be read \(Permission denied\); nothing is known"):
+    with pytest.raises(DataError, match=r"\.h5: cannot be read \(Permission denied\); the file itself may be fine"):
         Store.open(store).split("all").all_frames()

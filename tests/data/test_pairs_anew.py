@@ -133,7 +133,7 @@ def test_pairs_cannot_be_drawn_anew_without_classes(tmp_path):
     settings = tiny_config(tmp_path / "store")
     settings["stage1"]["model"]["sound"]["rate"] = 8000
     settings["stage1"]["data"] = {"store": str(tmp_path / "store"), "train": "train_absent", "pairs": "anew"}
-    with pytest.raises(DataError, match="no clip has a class, by which pairs could be drawn anew"):
+    with pytest.raises(DataError, match="no clip has a class, so pairs cannot be drawn anew"):
         avloc.train_stage1(write_config(tmp_path / "c.yaml", settings), tmp_path / "run")
 
 

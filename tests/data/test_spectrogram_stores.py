@@ -123,8 +123,8 @@ def test_a_method_learns_and_is_scored_as_on_sounds(sounds, tmp_path):
     [
         (
             {"sound": {**MODEL["sound"], "n_fft": 256, "mels": 20}},
-            r"holds spectrograms, LogMel\(rate=4000, n_fft=128, .*; this method listens by LogMel\(rate=4000, n_fft=256, .*"
-            r"mels=20.*: take a method that listens alike \(they differ in n_fft, mels\), or prepare a store of sounds",
+            r"holds spectrograms, LogMel\(rate=4000, n_fft=128, .*; this method needs LogMel\(rate=4000, n_fft=256, .*"
+            r"mels=20.*: use a method that needs the same \(they differ in n_fft, mels\), or prepare a store with sounds",
         ),
         ({"sound": {**MODEL["sound"], "shift": 0.2}}, r"trains with sound.shift: 0.2, which takes waveforms"),
         ({"mixtures": 1.0}, "trains on mixed waveforms, which takes waveforms: set it to 0"),
@@ -139,7 +139,7 @@ def test_a_method_that_hears_otherwise_is_refused_before_training(path, tmp_path
 
 
 def test_another_kind_of_view_is_refused_and_both_are_named(path):
-    with pytest.raises(DataError, match=r"LogMel\(rate=4000, .*; this method listens by LogStft\(rate=4000, seconds=3"):
+    with pytest.raises(DataError, match=r"LogMel\(rate=4000, .*; this method needs LogStft\(rate=4000, seconds=3"):
         open_split(path, "test", Hears(LogStft(rate=RATE, seconds=3.0)))
 
 

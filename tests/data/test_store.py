@@ -194,7 +194,7 @@ def test_lmdb_and_hdf5_hold_the_same(tmp_path, frames):
 
 def test_a_store_is_not_begun_as_one_kind_and_finished_as_another(tmp_path):
     make(tmp_path, "raw", "lmdb")
-    with pytest.raises(DataError, match='holds a store with store "lmdb", asked for was "hdf5"'):
+    with pytest.raises(DataError, match='contains a store with store "lmdb", not "hdf5"'):
         make(tmp_path, "raw", "hdf5")
     with pytest.raises(DataError, match="store is 'zip'; expected hdf5 or lmdb"):
         make(tmp_path / "other", "raw", "zip")

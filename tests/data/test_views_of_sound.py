@@ -125,7 +125,7 @@ def test_vggish_patches_hear_the_middle_three_seconds_of_a_clip_repeated_if_shor
 
 
 def test_vggish_listens_at_16_khz_only():
-    with pytest.raises(ValueError, match="rate is 24000 Hz; VGGish listens at 16000 Hz"):
+    with pytest.raises(ValueError, match="rate is 24000 Hz; VGGish needs 16000 Hz"):
         VggishPatches(rate=24000)
 
 

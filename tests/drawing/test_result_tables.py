@@ -43,7 +43,7 @@ def test_metrics_have_their_names():
     [
         ([0.1, 0.2], "model higher"),
         ([-0.2, -0.1], "model lower"),
-        ([-0.1, 0.1], "not told apart"),
+        ([-0.1, 0.1], "not significant"),
         (None, "no interval"),
     ],
 )

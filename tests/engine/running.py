@@ -10,12 +10,12 @@ import avloc
 ROOT = Path(avloc.__file__).parents[1]
 
 
-def torchrun(*arguments: object) -> subprocess.CompletedProcess:
-    """Two gloo processes of the same command.
+def torchrun(*arguments: object, restarts: int = 0) -> subprocess.CompletedProcess:
+    """Two gloo processes of the same command. restarts: how often all are started again when one dies.
 
     The two dashes keep torchrun from taking avloc's --run for an abbreviation of its own --run-path.
     """
-    start = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    start = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--max-restarts", str(restarts)]
     where = {**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
     found = subprocess.run(
         [sys.executable, *start, *map(str, arguments)],

@@ -62,17 +62,19 @@ def flip(path: Path) -> None:
 def test_a_run_that_two_trainings_wrote_is_refused_to_trainer_and_reader(run, early):
     shutil.copy(early / "stage1" / "log.jsonl", run / "stage1" / "log.jsonl")
     shutil.copy(early / "stage1" / "localize.safetensors", run / "stage1" / "localize.safetensors")
-    with pytest.raises(RunError, match="tells of another training than the state of epoch 7"):
+    with pytest.raises(RunError, match="is from another training than the state of epoch 7"):
         avloc.train_stage1(run=run)
-    with pytest.raises(RunError, match=r"state-000007.pt is of epoch 7, but log.jsonl beside it ends with epoch 1"):
+    with pytest.raises(RunError, match=r"state-000007.pt is of epoch 7, but log.jsonl next to it ends with epoch 1"):
         load_stage(*open_run(None, run), 1)
 
 
 def test_weights_of_an_earlier_epoch_are_refused(run, early):
     shutil.copy(early / "stage1" / "localize.safetensors", run / "stage1" / "localize.safetensors")
-    with pytest.raises(RunError, match=r"localize.safetensors is of epoch 1, by the state of epoch 7 it is of 5"):
+    with pytest.raises(
+        RunError, match=r"localize.safetensors is from epoch 1, but according to the state of epoch 7 it is from 5"
+    ):
         avloc.train_stage1(run=run)
-    with pytest.raises(RunError, match=r"localize.safetensors is of epoch 1, but log.jsonl beside it says 5"):
+    with pytest.raises(RunError, match=r"localize.safetensors is of epoch 1, but log.jsonl next to it says 5"):
         load_stage(*open_run(None, run), 1, ("localize",))
 
 
@@ -85,8 +87,8 @@ def test_weights_that_are_gone_are_no_finished_training(run):
 def test_a_damaged_state_gives_way_to_the_one_before(run, whole, caplog):
     flip(run / "stage1" / "state-000007.pt")
     avloc.train_stage1(run=run)
-    assert "state-000007.pt: not a whole training state" in caplog.text
-    assert "goes on from the one before, state-000006.pt" in caplog.text
+    assert "state-000007.pt: not a complete training state" in caplog.text
+    assert "training resumes from the previous one, state-000006.pt" in caplog.text
     for name in ("localize.safetensors", "classify.safetensors"):
         assert (run / "stage1" / name).read_bytes() == (whole / "stage1" / name).read_bytes()
     assert load_state(run / "stage1" / "state-000007.pt")["done"] == EPOCHS
@@ -102,7 +104,7 @@ def test_a_training_killed_before_its_last_log_line_is_completed(run, whole):
 def test_states_that_are_all_damaged_are_not_advised_to_be_removed(run):
     for path in (run / "stage1").glob("state-*.pt"):
         flip(path)
-    with pytest.raises(RunError, match="no other state is left; the weights beside it can be used") as error:
+    with pytest.raises(RunError, match="no other state is left; the weights can be used") as error:
         avloc.train_stage1(run=run)
     assert "remove" not in str(error.value)
 
@@ -119,13 +121,13 @@ def test_a_whole_state_of_another_make_is_one_line(run, part, value):
 
 def test_one_bit_in_the_weights_is_noticed(run):
     flip(run / "stage1" / "classify.safetensors")
-    with pytest.raises(RunError, match="not whole safetensors weights"):
+    with pytest.raises(RunError, match="not complete safetensors weights"):
         load_stage(*open_run(None, run), 1, ("classify",))
 
 
 def test_a_log_that_is_no_log_is_one_line(run):
     (run / "stage1" / "log.jsonl").write_text(json.dumps({"epoch": "x"}) + "\n")
-    with pytest.raises(RunError, match=r"log.jsonl: cannot be read as it was written"):
+    with pytest.raises(RunError, match=r"log.jsonl: its content cannot be read"):
         load_stage(*open_run(None, run), 1)
 
 
@@ -142,7 +144,7 @@ def test_an_unreadable_state_is_not_called_damaged(run, monkeypatch):
         raise OSError(24, "Too many open files")
 
     monkeypatch.setattr(zipfile, "ZipFile", refuse)
-    with pytest.raises(RunError, match=r"cannot be read \(Too many open files\); nothing is known to be wrong with it"):
+    with pytest.raises(RunError, match=r"cannot be read \(Too many open files\); the file itself may be fine"):
         avloc.train_stage1(run=run)
 
 
@@ -169,6 +171,6 @@ def test_verify_reads_a_store_and_refuses_what_has_no_checksums(config, tmp_path
     found = avloc.verify(store)
     assert not found.wrong and {one.state for one in found.files} == {"right"}
     (tmp_path / "notes.txt").touch()
-    assert "such files carry no checksum" in error_of("verify", tmp_path / "notes.txt")
+    assert "such files have no checksum" in error_of("verify", tmp_path / "notes.txt")
     assert "neither a run (config.yaml) nor a store" in error_of("verify", tmp_path)
     assert "no such file or folder" in error_of("verify", tmp_path / "nothing")

@@ -93,10 +93,10 @@ WRONG = [  # what of the good file is replaced, by what, and what is said of it
     (
         "import torch\n",
         "import torchh\n",
-        "method.py:2: ModuleNotFoundError: No module named 'torchh'); mend the module",
+        "method.py:2: ModuleNotFoundError: No module named 'torchh'); fix the module",
     ),
-    ("import torch\n", "import torch\n1 / 0\n", "method.py:3: ZeroDivisionError: division by zero); mend the module"),
-    ("class Mine(", "class Mine((", "SyntaxError: invalid syntax); mend the module"),
+    ("import torch\n", "import torch\n1 / 0\n", "method.py:3: ZeroDivisionError: division by zero); fix the module"),
+    ("class Mine(", "class Mine((", "SyntaxError: invalid syntax); fix the module"),
     (
         "    def loss",
         "    def phases(self, train):\n        return [Phase('train', self.loss, [], 1)]\n\n    def loss",

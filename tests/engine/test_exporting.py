@@ -128,10 +128,10 @@ def _silence(run: Path) -> np.ndarray:
 
 def test_what_cannot_be_exported_is_refused_in_one_line(run, tmp_path):
     assert "either --run or --weights" in error_of("export")
-    assert "no weights of its own" in error_of("export", "--weights", "motion", "--out", tmp_path / "m.safetensors")
+    assert "no weights" in error_of("export", "--weights", "motion", "--out", tmp_path / "m.safetensors")
     assert "--store" in error_of("export", "--weights", "motion", "--format", "onnx", "--out", tmp_path / "m.onnx")
     weights = run / "stage2" / "train.safetensors"
-    assert "is what is exported" in error_of("export", "--weights", weights, "--out", weights)
+    assert "is the input itself" in error_of("export", "--weights", weights, "--out", weights)
     assert not list(tmp_path.iterdir())
 
 
@@ -148,7 +148,7 @@ def test_info_prints_what_weights_runs_and_stores_say(run, tmp_path):
     assert "neither a run" in error_of("info", tmp_path)
     assert "no such file" in error_of("info", tmp_path / "nothing")
     (tmp_path / "text.safetensors").write_text("x")
-    assert "not whole safetensors" in error_of("info", tmp_path / "text.safetensors")
+    assert "not complete safetensors" in error_of("info", tmp_path / "text.safetensors")
 
 
 def test_locate_of_an_export_is_locate(store):

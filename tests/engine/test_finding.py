@@ -140,7 +140,7 @@ def test_a_picture_with_a_sound_is_looked_at_too():
         ({"image": np.zeros((4, 4, 3), np.uint8), "sound": np.full(9, 300.0), "rate": 8000}, "reaches 300"),
         ({"image": np.zeros((4, 4, 3), np.uint8), "sound": np.full(9, np.nan), "rate": 8000}, "NaN"),
         ({"image": np.zeros((4, 4, 3), np.uint8), "sound": np.zeros(9, np.int32), "rate": 8000}, "type int32"),
-        ({"image": np.zeros((4, 4, 3), np.uint8), "sound": np.zeros(9000), "rate": 8000}, "moving pictures"),
+        ({"image": np.zeros((4, 4, 3), np.uint8), "sound": np.zeros(9000), "rate": 8000}, "a moving picture"),
         ({"video": "a.mp4", "every": 0}, "every is 0"),
         ({"video": "a.mp4", "quiet_below": 3}, "quiet_below is 3"),
         ({"video": "nowhere.mp4"}, "nowhere.mp4: missing file"),

@@ -22,7 +22,7 @@ def store(tmp_path_factory) -> Path:
 
 
 def hard_way(store: Path, seconds: float | None) -> dict[str, Any]:
-    """It listens to three seconds unless it is told otherwise."""
+    """It needs three seconds unless it is told otherwise."""
     config = tiny_config(store)
     model = {
         "frame": {"size": 32, "resize": 36}, "visual": SMALL, "audio": SMALL,
@@ -46,7 +46,7 @@ def test_training_on_clips_shorter_than_the_method_hears_is_refused(store, tmp_p
     with pytest.raises(DataError) as found:
         avloc.train_stage1(config, tmp_path / "run")
     assert str(found.value) == (
-        f"{store} holds clips of 1 s; hard_way listens to 3 s: prepare it again with --seconds 3, or set "
+        f"{store} has clips of 1 s; hard_way needs 3 s: prepare it again with --seconds 3, or set "
         "stage1.model.sound.seconds to 1"
     )
     assert not (tmp_path / "run").exists()
@@ -62,16 +62,16 @@ def test_short_test_clips_are_repeated_and_said(store, tmp_path, caplog):
     config = write_config(tmp_path / "c.yaml", hard_way(store, 1.0))
     avloc.train_stage1(config, tmp_path / "run")
     avloc.evaluate(run=tmp_path / "run", set=["evaluate.solo.seconds=2"], resamples=0)
-    assert "holds clips of 1 s; hard_way listens to 2 s, so each is repeated" in caplog.text
+    assert "has clips of 1 s; hard_way needs 2 s, so each is repeated" in caplog.text
     caplog.clear()
     avloc.evaluate(run=tmp_path / "run", resamples=0)
-    assert "listens" not in caplog.text
+    assert "needs" not in caplog.text
 
 
 def test_a_longer_clip_is_cut_and_the_log_says_so(store, tmp_path, caplog):
     with caplog.at_level(logging.INFO, logger="avloc.data"):
         avloc.train_stage1(write_config(tmp_path / "c.yaml", hard_way(store, 0.5)), tmp_path / "run")
-    assert "holds clips of 1 s; hard_way listens to 0.5 s of each, its middle" in caplog.text
+    assert "has clips of 1 s; hard_way needs 0.5 s of each, its middle" in caplog.text
 
 
 def test_views_of_any_length_take_any_clip(store):
@@ -82,10 +82,10 @@ def test_views_of_any_length_take_any_clip(store):
 @pytest.mark.parametrize(
     ("view", "rate", "said"),
     [
-        (LogStft(rate=RATE, window=5000), RATE, "holds clips of 1 s: sound: window 5000"),
+        (LogStft(rate=RATE, window=5000), RATE, "has clips of 1 s: sound: window 5000"),
         (LogMel(rate=RATE, n_fft=9000, hop=100, pad="reflect"), RATE, "too short for LogMel; prepare longer clips"),
         (VggishPatches(seconds=None), 16_000, None),
-        (VggishPatches(seconds=3.0), 16_000, r"listens to 3 s: prepare it again with --seconds 3"),
+        (VggishPatches(seconds=3.0), 16_000, r"needs 3 s: prepare it again with --seconds 3"),
     ],
 )
 def test_clips_that_fill_no_window_are_refused_before_anything_is_read(tmp_path, view, rate, said):

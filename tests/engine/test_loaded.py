@@ -95,9 +95,9 @@ def test_what_is_no_model_is_refused_in_one_line(trained, tmp_path):
         ("see_and_her", "no run, no weights file and no method"),
         (tmp_path / "missing.safetensors", "no run, no weights file"),
         (tmp_path / "theirs.pth", "import-weights"),
-        (tmp_path / "text.safetensors", "not whole safetensors"),
+        (tmp_path / "text.safetensors", "not complete safetensors"),
         (tmp_path / "empty", "is not a run"),
-        (tmp_path / "other.safetensors", "avloc did not write"),
+        (tmp_path / "other.safetensors", "not written by avloc"),
         (tmp_path / "later.safetensors", "format 9"),
         (tmp_path / "broken.safetensors", "cannot be read"),
     ):
@@ -175,4 +175,4 @@ def test_weights_of_the_synthetic_world_warn_about_anything_else(tmp_path, caplo
     model = replace(avloc.load("motion"), origin="synthetic")
     make_video(other, 12, sound=tone(1.2))
     model.predict(other)
-    assert "is not of it" in caplog.text
+    assert "is not: its" in caplog.text

@@ -70,7 +70,7 @@ def test_a_run_of_an_earlier_version_goes_on_and_says_what_it_lacks(again, caplo
     before = log(again)
     avloc.train_stage1(run=again, set="stage1.train.epochs=3")
     assert log(again)[:2] == before and len(log(again)) == 3
-    assert "kept no averages of its optimizer" in caplog.text
+    assert "saved no optimizer state" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -135,8 +135,8 @@ def test_a_training_that_gets_no_better_stops_and_stays_so(store, tmp_path, capl
 @pytest.mark.parametrize(
     ("train", "said"),
     [
-        ({"patience": 3}, "patience is 3, but select: last judges no epoch"),
-        ({"select": "loss"}, "select is 'loss', but there is no validation split to judge by"),
+        ({"patience": 3}, "patience is 3, but select: last compares no epochs"),
+        ({"select": "loss"}, "select is 'loss', but there is no validation split"),
     ],
 )
 def test_what_cannot_judge_an_epoch_is_refused_before_the_first(train, said, store, tmp_path):

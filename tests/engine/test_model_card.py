@@ -36,10 +36,10 @@ def run(tmp_path_factory):
 def test_before_any_evaluation_the_card_says_that_nothing_was_measured(run):
     text = avloc.card(run).text
     assert (run / "card.md").read_text() == text
-    assert "It was not evaluated; `avloc evaluate` does that." in text
+    assert "It was not evaluated; run `avloc evaluate`." in text
     assert "18 clips of store (train), recordings, 1 s of sound at 4000 Hz each." in text
-    assert "| harp | 6 |" in text and "It has learnt 3 classes." in text
-    assert "Whether it stays dark for sounds that nothing in view makes was not measured." in text
+    assert "| harp | 6 |" in text and "It was trained on 3 classes." in text
+    assert "Whether its maps stay low for sounds that nothing in view makes was not measured." in text
     assert str(run.parent) not in text  # no places of one machine
 
 
@@ -48,8 +48,8 @@ def test_evaluating_writes_the_figures_into_the_card(run):
     text = (run / "card.md").read_text()
     value = found.sets["solo"].result.metrics["ciou"].value
     assert f"| solo | avloc | {found.sets['solo'].result.counts['evaluated']} | ciou | {100 * value:.1f} |" in text
-    assert "All test sets are of the store that it learnt from" in text
-    assert "what sounds has the higher map in" in text and "Trained for 1 epochs" in text
+    assert "All test sets come from the store that it was trained on" in text
+    assert "the sounding object has the higher map in" in text and "Trained for 1 epochs" in text
 
 
 def test_what_the_results_say_against_the_model_is_named(run, tmp_path):
@@ -64,13 +64,13 @@ def test_what_the_results_say_against_the_model_is_named(run, tmp_path):
     text = model_card(*open_run(None, run))
     assert "| solo | silence | 9 | 0.550 | 80.0 |" in text
     assert "solo: it often does not notice that nothing in view makes the sound (silence)." in text
-    assert "it is not clearly better than always choosing the largest object" in text
+    assert "it is not significantly better than always choosing the largest object" in text
     assert "colour saliency" not in text
     difference["ci95_by_video"] = [0.05, 0.2]
     result["negative_sound"]["silence"]["auroc"] = 0.95
     file.write_text(json.dumps(result))
     text = model_card(*open_run(None, run))
-    assert "often does not notice" not in text and "largest object (its box" not in text
+    assert "often does not notice" not in text and "largest object (using its" not in text
 
 
 def test_a_store_that_is_gone_and_results_that_are_broken_do_not_stop_the_card(run, tmp_path):
@@ -82,4 +82,4 @@ def test_a_store_that_is_gone_and_results_that_are_broken_do_not_stop_the_card(r
     (other / "stores.json").unlink(missing_ok=True)
     text = (other / "config.yaml").read_text()
     (other / "config.yaml").write_text(text.replace(str(run.parent / "store"), str(tmp_path / "gone")))
-    assert "The store is not where it was" in avloc.card(other).text
+    assert "The store was not found" in avloc.card(other).text

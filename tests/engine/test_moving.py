@@ -293,7 +293,7 @@ def test_a_run_that_is_moved_while_it_trains_ends_in_one_line_and_makes_no_secon
         if done == 2 and "step 1 " in what:
             Path("runs/new").rename("moved")
 
-    with pytest.raises(RunError, match=r"runs/new was moved or removed .*--run PLACE") as found:
+    with pytest.raises(RunError, match=r"runs/new was moved or removed .*--run DIR") as found:
         avloc.train_stage1(Path("tiny.yaml"), Path("runs/new"), progress=move)
     assert "\n" not in str(found.value) and not Path("runs/new").exists()
     avloc.train_stage1(run=Path("moved"))
@@ -327,6 +327,6 @@ def test_a_run_that_is_moved_while_it_is_evaluated_ends_in_one_line(project, mon
 @pytest.mark.parametrize("text", ["{", "[]", '{"stage1.data": {"written": 3}}', '{"stage1.data": {}}', ""])
 def test_places_that_are_broken_are_refused_in_one_line(project, text):
     Path("runs/whole/stores.json").write_text(text)
-    with pytest.raises(RunError, match=r"stores\.json: not what avloc writes; move it away") as found:
+    with pytest.raises(RunError, match=r"stores\.json: not written by avloc; move it away") as found:
         avloc.evaluate(run=Path("runs/whole"), resamples=0)
     assert "\n" not in str(found.value)

@@ -92,7 +92,7 @@ def test_frames_and_sounds_are_searched_for_with_one_another(run, evaluated, mon
     assert not evaluated.result.metrics, "only what was asked for is shown"
     assert "locacc" in json.loads(evaluated.file.read_text())["metrics"], "and all is stored"
     monkeypatch.setattr(HardWay, "embed", lambda self, batch: None)
-    with pytest.raises(AvlocError, match="--metric retrieval: HardWay has no vectors"):
+    with pytest.raises(AvlocError, match="--metric retrieval: HardWay does not embed"):
         avloc.evaluate(run=run, metric=["retrieval"], resamples=0)
 
 

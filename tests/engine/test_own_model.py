@@ -217,4 +217,4 @@ def test_two_folders_become_a_model_and_a_card(tmp_path):
     text = (tmp_path / "run" / "card.md").read_text()
     assert "| class | clips | photographs | recordings |" in text and "composed pictures and sounds" in text
     assert f"| absent | silence | {found['silence']['clips']} | {found['silence']['auroc']:.3f} |" in text
-    assert "are few to learn from" in text and "eyes: test_efficientnet, pretrained (frozen: -1)" in text
+    assert "are few for training" in text and "eyes: test_efficientnet, pretrained (frozen: -1)" in text

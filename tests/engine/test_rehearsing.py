@@ -39,7 +39,7 @@ def test_stage_two_can_be_tried_before_stage_one_is_trained(place):
     before = files(place)
     text = shown("train-stage2", "--config", place / "c.yaml", "--run", place / "run", "--dry-run", "--quiet")
     assert "stage one is not ready: tried with an untrained one and made-up clusters" in text
-    assert "multi: maps 4 x 3 x 4 x 4, not scored" in text and "nothing was kept" in text
+    assert "multi: maps 4 x 3 x 4 x 4, not scored" in text and "nothing was saved" in text
     assert files(place) == before
 
 

@@ -312,7 +312,7 @@ def test_no_epochs_at_all_is_no_training(config, tmp_path):
 def test_what_is_not_trained_is_said_before_anything_is_scored(store, tmp_path):
     config = write_config(tmp_path / "tiny.yaml", tiny_config(store))
     avloc.train_stage1(config, tmp_path / "run")
-    with pytest.raises(RunError, match=r"has no trained stage 2; .* trained can be scored by --sets solo$"):
+    with pytest.raises(RunError, match=r"has no trained stage 2; .* score the trained stages with --sets solo$"):
         avloc.evaluate(run=tmp_path / "run", resamples=0)
     assert not (tmp_path / "run" / "results").exists()
     assert list(avloc.evaluate(run=tmp_path / "run", sets=["solo"], resamples=0).sets) == ["solo"]
@@ -343,7 +343,7 @@ def test_weights_that_are_broken_are_refused(whole, tmp_path, content):
 
 def test_a_broken_state_is_refused_by_name(tmp_path):
     (tmp_path / "state-000001.pt").write_bytes(b"PK")
-    with pytest.raises(RunError, match=r"state-000001\.pt: not a whole training state"):
+    with pytest.raises(RunError, match=r"state-000001\.pt: not a complete training state"):
         load_state(tmp_path / "state-000001.pt")
 
 
@@ -417,7 +417,9 @@ def test_a_disk_that_fills_up_inside_a_state_is_an_error_in_one_line(config, tmp
 
 def test_a_method_without_objects_is_not_sent_to_cluster_them(tmp_path):
     for verb in (avloc.cluster, avloc.match_clusters):
-        with pytest.raises(RunError, match=r"coarse_to_fine_original clusters no objects; go on with `avloc evaluate"):
+        with pytest.raises(
+            RunError, match=r"coarse_to_fine_original clusters no objects; continue with `avloc evaluate"
+        ):
             verb(Path("coarse_to_fine_original_synthetic"), tmp_path / "run")
 
 
@@ -433,7 +435,7 @@ def test_without_a_run_the_one_last_started_is_taken_and_named(tmp_path, monkeyp
         config.write_text("method: dsol\n")
         os.utime(config, (number, number))
     assert open_run(None, None)[1].path == Path("runs/new")
-    assert "no --run given: goes on with runs/new, the run last started here" in caplog.text
+    assert "no --run given: resuming runs/new, the run that was started last in this folder" in caplog.text
 
 
 def test_a_store_that_is_not_there_is_told_before_weights_are_fetched(config, tmp_path, monkeypatch):

@@ -1,15 +1,11 @@
-"""What is fuzzed: files of each kind, how they are damaged, what reads them, and what must not be believed."""
+"""What is fuzzed: files of each kind, how they are damaged, and what reads them."""
 
-import random
-import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from avloc.annotations import read_benchmark, read_own_truth
 from avloc.annotations.files import id_list
@@ -24,80 +20,15 @@ from avloc.engine.checkpoints import load_state
 from avloc.engine.experiment import open_run, read_experiment
 from avloc.engine.run import Run
 from avloc.engine.stages import load_stage
-from avloc.errors import AvlocError
 from avloc.files import read_json
 from avloc.nn.pretrained import read_weights
 from avloc.predictions import read_predictions
 from avloc.standings.results import read_results
 from avloc.standings.runs import about_run
 from tests.commands import invoke
-from tests.fuzz import damage
+from tests.fuzz import damage, further
 from tests.fuzz.made import Made
-
-Damage = Callable[[bytes, random.Random], bytes]
-
-
-@dataclass(frozen=True)
-class Input:
-    """A whole file, how it is damaged, and what reads it. whole: what is wrong with what was read, see `attempt`.
-
-    taken: whether it is read when nothing is wrong with it.
-    """
-
-    path: Path
-    damage: Damage
-    read: Callable[[], Any]
-    whole: Callable[[Any], str | None] = lambda found: None
-    taken: bool = True
-
-
-def damaged(one: Input, chance: random.Random) -> Callable[[], Any]:
-    """Reads the file with something wrong in it; it is whole again afterwards."""
-    content = one.path.read_bytes()
-
-    def work() -> Any:
-        one.path.write_bytes(one.damage(content, chance))
-        try:
-            return one.read()
-        finally:
-            one.path.write_bytes(content)
-
-    return work
-
-
-def same(expected: Any) -> Callable[[Any], str | None]:
-    """What was read must be what was written: for files that carry a checksum."""
-
-    def whole(found: Any) -> str | None:
-        return None if equal(expected, found) else "it holds other values than were written"
-
-    return whole
-
-
-def equal(one: Any, other: Any) -> bool:
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(equal(one[name], other[name]) for name in one)
-    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
-        return len(one) == len(other) and all(map(equal, one, other))
-    if isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor):
-        return (
-            one.dtype == other.dtype and one.shape == other.shape and one.numpy().tobytes() == other.numpy().tobytes()
-        )
-    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
-        return one.dtype == other.dtype and one.shape == other.shape and one.tobytes() == other.tobytes()
-    return type(one) is type(other) and bool(one == other)
-
-
-def command(*words: object) -> None:
-    """A command must succeed, end in a line and status 2, or find something wrong, status 1."""
-    found = invoke(*words)
-    if found.exception is not None and not isinstance(found.exception, SystemExit):
-        raise found.exception
-    last = found.stderr.strip().splitlines()[-1:] or [""]
-    if found.exit_code not in (0, 1, 2) or (found.exit_code == 2 and not last[0].startswith("avloc: ")):
-        raise AssertionError(f"status {found.exit_code}: {last[0][:200]}")
-    if found.exit_code == 2:
-        raise AvlocError(last[0])
+from tests.fuzz.reading import Input, anew, command, same
 
 
 def configurations(made: Made) -> Iterator[Input]:
@@ -214,9 +145,12 @@ def shards(made: Made) -> Iterator[Input]:
         yield Input(shard, damage.bytes_of, read, _unless_none(same(read())))
 
 
-def _checked(path: Path) -> list[Any] | None:
-    """The clips of a store that `data check` finds nothing wrong with."""
-    if invoke("data", "check", path).exit_code:
+def _checked(path: Path, *command: str) -> list[Any] | None:
+    """The clips of a store that `data check`, or the command, finds nothing wrong with; None where it does."""
+    found = invoke(*(command or ("data", "check")), path)
+    if found.exit_code:
+        if found.exception is not None and not isinstance(found.exception, SystemExit):
+            raise found.exception
         return None
     store = Store.open(path)
     return [vars(part.clip(n)) for part in map(store.split, store.splits) for n in range(len(part))]
@@ -232,7 +166,7 @@ def media(made: Made) -> Iterator[Input]:
     for path in sorted(root.iterdir()):
         out = made.folder / "prepared"
         words = ("prepare", "folder", "--source", root, "--out", out, "--seconds", 1, "--size", 16, "--jobs", 1)
-        yield Input(path, damage.bytes_of, partial(_anew, out, words))
+        yield Input(path, damage.bytes_of, partial(anew, out, words))
 
 
 def lists(made: Made) -> Iterator[Input]:
@@ -255,13 +189,18 @@ def lists(made: Made) -> Iterator[Input]:
         "--jobs",
         1,
     )
-    yield Input(root / "train.txt", damage.text_of, partial(_anew, out, words))
+    yield Input(root / "train.txt", damage.text_of, partial(anew, out, words))
 
 
 def verified(made: Made) -> Iterator[Input]:
     run = Run(made.run)
     for path in (*sorted(run.stage(1).iterdir()), run.clusters, *sorted(run.predictions.glob("*.h5")), run.config):
         yield Input(path, damage.bytes_of, partial(command, "verify", made.run))
+    for path in made.stores.values():
+        read = partial(_checked, path, "verify")
+        for file in (sorted((path / "shards").iterdir())[0], path / "manifest.jsonl"):
+            way = damage.json_of if file.suffix == ".jsonl" else damage.bytes_of
+            yield Input(file, way, read, _unless_none(same(read())) if way is damage.bytes_of else lambda found: None)
 
 
 def scores(made: Made) -> Iterator[Input]:
@@ -280,32 +219,31 @@ def checkpoints(made: Made) -> Iterator[Input]:
     for name in ("theirs.pth", "old.pth"):
         yield Input(root / name, damage.bytes_of, partial(read_weights, str(root / name), "weights", {}))
         words = ("import-weights", "--method", "hard_way", "--stage", 1, "--from", root / name, "--run", root / "new")
-        yield Input(root / name, damage.bytes_of, partial(_anew, root / "new", words), taken=False)
+        yield Input(root / name, damage.bytes_of, partial(anew, root / "new", words), taken=False)
     dictionary = root / "dictionary.npy"
     yield Input(dictionary, damage.bytes_of, lambda: read_dictionary(dictionary))
 
 
-def _anew(out: Path, words: tuple[object, ...]) -> None:
-    """A command whose result is of no further interest."""
-    try:
-        command(*words)
-    finally:
-        shutil.rmtree(out, ignore_errors=True)
-
-
 #: of each area its share of the examples, and the inputs
 AREAS: dict[str, tuple[float, Callable[[Made], Iterator[Input]]]] = {
-    "configurations": (0.16, configurations),
-    "annotations": (0.21, annotations),
+    "configurations": (0.14, configurations),
+    "annotations": (0.15, annotations),
     "predictions": (0.14, predictions),
     "hdf5": (0.02, hdf5),
     "trained": (0.15, trained),
     "tables": (0.08, tables),
-    "stores": (0.14, stores),
+    "stores": (0.12, stores),
     "shards": (0.01, shards),
     "scores": (0.06, scores),
     "checkpoints": (0.03, checkpoints),
     "verified": (0.02, verified),
+    "benchmarks": (0.08, further.benchmarks),
+    "shipped": (0.03, further.shipped),
+    "released": (0.008, further.released),
+    "foreign": (0.004, further.foreign),
+    "kinds": (0.006, further.kinds),
+    "predicted": (0.004, further.predicted),
+    "swapped": (0.004, further.swapped),
     "media": (0.003, media),
     "lists": (0.003, lists),
 }

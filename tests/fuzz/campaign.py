@@ -3,19 +3,24 @@
 import random
 import time
 
-from tests.fuzz.areas import AREAS, damaged
+from tests.fuzz.areas import AREAS
 from tests.fuzz.made import Made
 from tests.fuzz.outcomes import Tally, attempt, little_memory
+from tests.fuzz.reading import damaged
+
+LEAST = 4  # examples of an area
 
 
 def run_area(made: Made, area: str, examples: int, seed: int) -> Tally:
-    """An area's share of all examples; a number and the seed make one again."""
+    """An area's share of all examples; a number and the seed make one again. Few examples take few of the files."""
     share, inputs_of = AREAS[area]
     tally, inputs = Tally(), list(inputs_of(made))
-    for one in (one for one in inputs if one.taken):
+    random.Random(f"{seed}/{area}").shuffle(inputs)
+    count = max(round(share * examples), min(len(inputs), LEAST))
+    for one in (one for one in inputs[:count] if one.taken):
         one.read()  # whole, it must be read: else nothing of this means anything
     with little_memory():
-        for number in range(max(round(share * examples), len(inputs))):
+        for number in range(count):
             chance = random.Random(f"{seed}/{area}/{number}")
             one = inputs[number % len(inputs)]
             attempt(tally, f"seed {seed}, example {number} ({one.path.name})", damaged(one, chance), one.whole)

@@ -49,7 +49,7 @@ def test_an_array_that_does_not_fit_into_memory_is_one_line(made, tmp_path):
     config["stage1"].setdefault("train", {})["resident"] = False
     file = write_config(tmp_path / "config.yaml", config)
     found = ended("train-stage1", "--config", file, "--run", tmp_path / "run", limits={resource.RLIMIT_AS: 6 << 30})
-    assert "the memory of this machine is used up; lower train.batch_size" in one_line(found)
+    assert "this machine is out of memory; lower train.batch_size" in one_line(found)
 
 
 def test_a_terminal_that_cannot_be_written_to_ends_no_training(made, tmp_path):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from avloc.cli.show import say
 from avloc.engine.experiment import read_experiment
+from avloc.engine.sweep_grid import members_of
 from avloc.errors import AvlocError, ConfigError
 from avloc.file_names import as_file_name, is_file_name
 from avloc.naming import brief, printable, some
@@ -117,7 +118,7 @@ def test_a_name_that_can_name_a_file_stays_in_its_folder(count, tmp_path):
     @given(st.text(max_size=40) | hostile | st.lists(hostile, max_size=3).map("/".join))
     def check(name: str) -> None:
         if not is_file_name(name):
-            with pytest.raises(AvlocError, match="cannot name a file") as error:
+            with pytest.raises(AvlocError, match="cannot be a file name") as error:
                 as_file_name(name, "the set")
             assert "\n" not in str(error.value)
             return
@@ -125,5 +126,21 @@ def test_a_name_that_can_name_a_file_stays_in_its_folder(count, tmp_path):
         path.write_bytes(b"")
         assert path.resolve().parent == tmp_path.resolve()
         path.unlink()
+
+    examples(check, count)
+
+
+def test_the_grid_of_a_sweep_takes_any_text(count):
+    keys = st.sampled_from(["stage1.train.lr", "seed", "", "a.b", "=", "stage1"]) | st.text(max_size=12)
+    told = LEAVES.map(str) | TREES.map(json.dumps)
+
+    @given(keys, st.lists(told, max_size=3).map(",".join), st.sampled_from(["=", "", "=="]))
+    def check(key: str, value: str, between: str) -> None:
+        try:
+            members = members_of([f"{key}{between}{value}"], [0, 1])
+            assert len({member.folder for member in members}) == len(members)
+            assert all(".." not in Path(member.folder).parts for member in members)
+        except ConfigError as error:
+            assert str(error).strip() and "\n" not in str(error)
 
     examples(check, count)

@@ -20,8 +20,8 @@ from avloc.methods.coarse_to_fine_original.losses import (
     strangers,
     tagged_pairs,
 )
+from avloc.methods.coarse_to_fine_original.moment import sure
 from avloc.methods.coarse_to_fine_original.network import MatchHead
-from avloc.methods.coarse_to_fine_original.taught import sure
 from avloc.nn.encoders import Backbone
 from avloc.nn.mobile_crnn import MobileCrnn
 from tests.methods import plain_coarse_to_fine as plain
@@ -389,7 +389,7 @@ def test_a_window_of_frames_brings_its_part_of_the_sound():
         assert torch.equal(drawn.images[n], batch.frames[n, start : start + 2])
         part = batch.waveform[n : n + 1, start * 1000 : start * 1000 + 2000]
         torch.testing.assert_close(drawn.sounds[n : n + 1], first.sound(part))
-    with pytest.raises(AvlocError, match="clips have 4 frames, the model wants 5"):
+    with pytest.raises(AvlocError, match="clips have 4 frames, the model needs 5"):
         one(frames=5).sense(batch)
 
 
@@ -550,7 +550,7 @@ def test_sounds_may_be_divided_by_their_peak_in_the_test_alone():
     assert not torch.allclose(first.test_sound(batch), batch.sound)
     assert one().test_sound(batch) is batch.sound
     batch.waveform = None
-    with pytest.raises(AvlocError, match=r"the store holds spectrograms; set it to false"):
+    with pytest.raises(AvlocError, match=r"but the store has spectrograms; set it to false"):
         first.test_sound(batch)
 
 
@@ -587,9 +587,9 @@ def test_proposals_of_the_store_are_named_too():
 
 
 def test_what_proposals_cannot_be_is_refused():
-    with pytest.raises(AvlocError, match=r"'grid', whose categories model\.priors tell"):
+    with pytest.raises(AvlocError, match=r"'grid', which needs model\.priors"):
         one(proposals="grid")
-    with pytest.raises(AvlocError, match="kept of one frame a clip, but frames is 2"):
+    with pytest.raises(AvlocError, match="stored for one frame per clip, but frames is 2"):
         one(proposals="given", frames=2)
     with pytest.raises(AvlocError, match="mix 0; expected at least 1"):
         one(mix=0)
@@ -607,7 +607,7 @@ def priors(tmp_path):
     """A tagger of 6 classes and a classifier of 5, for three categories."""
     import numpy as np
 
-    from avloc.methods.coarse_to_fine_original.taught import Priors
+    from avloc.methods.coarse_to_fine_original.moment import Priors
     from avloc.nn.classifier import Classifier
 
     torch.manual_seed(0)

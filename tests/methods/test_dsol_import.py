@@ -183,7 +183,7 @@ def test_weights_in_a_run_are_those_of_the_file(tmp_path, batch):
     with torch.no_grad():
         expected = plain_dsol.stage_one(state, batch.frame, batch.sound)["map"]
         torch.testing.assert_close(localizer.locate(batch), expected, rtol=1e-4, atol=1e-4)
-    with pytest.raises(AvlocError, match="weights already"):
+    with pytest.raises(AvlocError, match="exists already"):
         import_into_run("dsol", 1, tmp_path / "theirs.pth", tmp_path / "run")
 
 

@@ -267,7 +267,7 @@ def test_visual_contexts_contrast_knows_the_sign_of_nodes_that_the_mean_cancels(
 
 def test_visual_contexts_mean_of_nodes_is_kept_as_it_was_and_needs_no_further_weights():
     assert "contrast" not in small(VisualContext, nodes=4, foreground=2, background=2).state_dict()
-    with pytest.raises(AvlocError, match="deaf is 'contrast', which weighs all nodes"):
+    with pytest.raises(AvlocError, match="deaf is 'contrast', which weights all nodes"):
         small(VisualContext, nodes=4, foreground=2, background=2, deaf_nodes=(0,), deaf="contrast")
 
 

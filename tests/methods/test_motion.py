@@ -121,7 +121,7 @@ def test_it_is_evaluated_predicted_and_drawn_without_any_training(store, tmp_pat
 def test_training_it_is_refused_with_what_to_do(store, tmp_path):
     path = write_config(tmp_path / "c.yaml", config(store))
     said = error_of("train-stage1", "--config", path, "--run", tmp_path / "run")
-    assert "motion needs no training; go on with `avloc evaluate" in said
+    assert "motion needs no training; continue with `avloc evaluate" in said
     assert not (tmp_path / "run").exists()
 
 

@@ -283,7 +283,7 @@ def test_yunet_finds_a_small_face_beside_a_large_one():
 
 def test_faces_without_their_file_are_refused_in_a_line(tmp_path, monkeypatch):
     monkeypatch.setenv("AVLOC_WEIGHTS", str(tmp_path))
-    with pytest.raises(AvlocError, match=r"weights yunet: .* is missing; `avloc weights fetch yunet`"):
+    with pytest.raises(AvlocError, match=r"weights yunet: .* is missing; download it with `avloc weights fetch yunet`"):
         Faces("yunet")
     (tmp_path / "a.onnx").write_bytes(b"no network")
     with pytest.raises(AvlocError, match=r"a\.onnx: OpenCV .* cannot read it as YuNet") as refused:

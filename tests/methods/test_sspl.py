@@ -119,7 +119,7 @@ def test_one_clip_alone_is_located_as_among_others_and_has_a_loss_in_evaluation(
 
 
 def test_a_training_step_of_one_clip_is_refused_in_a_line(batch):
-    with pytest.raises(AvlocError, match=r"^a step of SSPL has 1 clip; [^\n]*raise train.batch_size$"):
+    with pytest.raises(AvlocError, match=r"^a step of SSPL has 1 clip; [^\n]*increase train.batch_size$"):
         small().train().loss(part_of(batch, slice(1)))
 
 

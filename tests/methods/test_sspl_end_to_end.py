@@ -154,7 +154,7 @@ def test_a_batch_of_one_is_answered_in_one_line_and_leaves_the_run_as_it_was(sto
     ]
     said = refused("train-stage1", "--config", config, "--run", where, *options)
     (line,) = [line for line in said.splitlines() if line.startswith("avloc: ")]
-    assert "batch norms need 2 or more: raise train.batch_size" in line
+    assert "batch norms need 2 or more: increase train.batch_size" in line
     assert not list(where.rglob("*.safetensors"))
 
 

@@ -157,7 +157,7 @@ def test_panns_take_the_published_names_and_shapes(tmp_path):
         torch.save({"iteration": 1, "model": {**constants, **state}}, tmp_path / f"{kind}.pth")
         found = PannsNet(kind, str(tmp_path / f"{kind}.pth")).state_dict()
         assert all(torch.equal(found[name], state[name]) for name in state)
-    with pytest.raises(AvlocError, match=r"for cnn14: conv_block1.* is missing.*of another network"):
+    with pytest.raises(AvlocError, match=r"for cnn14: conv_block1.* is missing.*for another network"):
         PannsNet("cnn14", str(tmp_path / "mobilenetv2.pth"))
 
 
@@ -176,9 +176,9 @@ def test_panns_hear_a_clip_whole_and_may_learn():
     [
         (Tagger("yamnet", "nowhere.tflite"), None, r"audio weights nowhere\.tflite: No such file"),
         (Tagger("yamnet", None, frozen=False), None, r"cannot be trained"),
-        (Tagger("mobilenetv2", None), LogMel(), r"hears waveforms.*model\.sound to \{waveform: 32000\}"),
+        (Tagger("mobilenetv2", None), LogMel(), r"needs waveforms.*model\.sound to \{waveform: 32000\}"),
         (Tagger("mobilenetv2", None), Waveform(16_000), r"sound\.waveform is 16000 Hz, but mobilenetv2 hears 32000 Hz"),
-        (Tagger("vggish", None), None, r"names no classes: set it to embedding"),
+        (Tagger("vggish", None), None, r"has no classes: set it to embedding"),
         (
             Tagger("cnn14", "yamnet"),
             None,

@@ -91,7 +91,7 @@ def test_full_precision_whatever_the_training_has():
         (Timm(MODEL, "nowhere.pth"), r"weights nowhere\.pth: no such file"),
         (Timm("test_vit", None, 8), r"output_stride is 8, but test_vit keeps its 16: leave it out"),
         (Timm(MODEL, None, frozen=99), r"frozen is 99, but test_efficientnet has \d groups"),
-        (Timm("test_vit", "WEIGHTS"), r"for test_vit: .* is missing; expected .*: they are of another network"),
+        (Timm("test_vit", "WEIGHTS"), r"for test_vit: .* is missing; expected .*: the weights are for another network"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused_in_a_line(settings, message, tmp_path):
@@ -120,7 +120,7 @@ def test_timm_that_is_missing_or_too_old_is_named_with_what_to_install(monkeypat
 
 
 def test_a_backbone_is_for_frames():
-    with pytest.raises(AvlocError, match="look at frames"):
+    with pytest.raises(AvlocError, match="are for frames"):
         Timm(MODEL, None).build(1)
 
 

@@ -139,7 +139,7 @@ def test_a_damaged_shard_is_written_again(tmp_path):
 def test_a_store_of_other_settings_is_refused(tmp_path):
     build(tmp_path / "store")
     before = content(tmp_path / "store")
-    with pytest.raises(DataError, match=r"holds a store with size 16, asked for was 32; choose another folder"):
+    with pytest.raises(DataError, match=r"contains a store with size 16, not 32; choose another folder"):
         build(tmp_path / "store", settings={"size": 32})
     assert content(tmp_path / "store") == before
 
@@ -147,7 +147,7 @@ def test_a_store_of_other_settings_is_refused(tmp_path):
 def test_a_folder_of_other_things_is_refused(tmp_path):
     (tmp_path / "store").mkdir()
     (tmp_path / "store" / "thesis.txt").write_text("dear")
-    with pytest.raises(DataError, match=r"is not empty and no store \(it holds thesis.txt\)"):
+    with pytest.raises(DataError, match=r"is not empty and not a store \(it contains thesis.txt\)"):
         build(tmp_path / "store")
     assert [path.name for path in (tmp_path / "store").iterdir()] == ["thesis.txt"]
     (tmp_path / "file").write_text("")

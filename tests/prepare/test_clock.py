@@ -190,7 +190,7 @@ def tree_of(films: Path, root: Path, name: str = "{}") -> Path:
     root.mkdir(parents=True, exist_ok=True)
     for film, own in HARD.items():
         ending = FILMS[film][0]
-        (root / f"{name.format(own)}.{ending}").symlink_to(films / f"{film}.{ending}")
+        (root / f"{name.format(own)}.{ending}").hardlink_to(films / f"{film}.{ending}")
     return root
 
 

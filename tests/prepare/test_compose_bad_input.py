@@ -10,6 +10,7 @@ from PIL import Image
 
 from avloc.data.store import Store
 from avloc.errors import DataError
+from avloc.prepare.parts.linked_out import LINKED_OUT
 from tests.prepare.composing import (
     CLASSES,
     RATE,
@@ -42,17 +43,17 @@ def lines(store: Path) -> list[dict]:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"splits": ["train=0.5", "test=0.2"]}, "the shares sum up to 0.7; expected 1"),
+        ({"splits": ["train=0.5", "test=0.2"]}, "the shares add up to 0.7; expected 1"),
         ({"splits": ["train=much"]}, "splits 'train=much': expected PART=SHARE"),
         ({"count": ["train=5"]}, "count 'train=5': expected PART:KIND=COUNT"),
-        ({"count": ["tset:pair=5"]}, "'tset' is none of the parts train, validation, test"),
+        ({"count": ["tset:pair=5"]}, "'tset' is not one of the parts train, validation, test"),
         ({"count": ["test:pairs=5"]}, "no kind 'pairs'; did you mean 'pair'"),
         ({"count": ["test:pair=5", "test:pair=6"]}, "test:pair is given twice"),
         ({"area": "0.3"}, "area is '0.3'; expected LOW:HIGH"),
         ({"area": "0.4:0.2"}, "area is '0.4:0.2'; expected LOW:HIGH"),
         ({"level": "loud"}, "level is 'loud'; expected LOW:HIGH"),
         ({"size": 63}, "size is 63"),
-        ({"seed": -1}, "seed -1; expected an even size from 32 pixels on, and a seed from 0 on"),
+        ({"seed": -1}, "seed -1; expected an even size of at least 32 pixels, and a seed of 0 or more"),
         ({"min": 9}, r"bell has 2 pictures in validation \(and .* more such\); expected at least 9 of each class"),
         ({"pictures": Path("nowhere")}, "nowhere: no such folder; expected a folder for each class with pictures"),
         ({"sounds": Path("nowhere")}, "nowhere: no such folder; expected a folder for each class with sounds"),
@@ -97,7 +98,7 @@ def test_a_table_joins_names_and_a_name_that_is_not_there_is_refused(world, tmp_
     with pytest.raises(DataError, match="no column sound among class,picture; expected class,picture,sound"):
         composed(world, tmp_path / "other", classes=table)
     table.write_text("class,picture,sound\nbell,bell,bell\nowl,owl,bell\n")
-    with pytest.raises(DataError, match=r"map.csv:3: 'bell' is of 'bell' already"):
+    with pytest.raises(DataError, match=r"map.csv:3: 'bell' already belongs to 'bell'"):
         composed(world, tmp_path / "other", classes=table)
 
 
@@ -128,17 +129,17 @@ def test_names_of_any_script_are_joined_whatever_their_case_and_spaces(world, tm
 
 def test_a_thing_that_never_sounds_is_no_noise(world, tmp_path):
     make_sounds(tmp_path / "more", ["lamp"])
-    with pytest.raises(DataError, match="'lamp' is both a silent thing and a sound of nothing in view"):
+    with pytest.raises(DataError, match="'lamp' is both a silent object and a sound of nothing in view"):
         composed(world, tmp_path / "store", noise=tmp_path / "more")
     shutil.copytree(world["pictures"] / "owl", world["silent"] / "owl")
-    with pytest.raises(DataError, match="--silent: 'owl' is one of the classes that are seen and heard"):
+    with pytest.raises(DataError, match="--silent: 'owl' is also a class that is seen and heard"):
         composed(world, tmp_path / "store")
 
 
 def test_what_has_no_partner_is_said(world, tmp_path, caplog):
     shutil.rmtree(world["sounds"] / "owl")
     composed(world, tmp_path / "store", count=FEW)
-    assert "pictures without sounds, shown as silent things: owl" in caplog.text
+    assert "pictures without sounds, shown as silent objects: owl" in caplog.text
     assert "sounds without pictures, heard as noise: wind" in caplog.text
     assert Store.open(tmp_path / "store").classes == tuple(name for name in CLASSES if name != "owl")
 
@@ -171,9 +172,7 @@ def test_sources_that_cannot_be_used_are_left_out_named_and_counted(world, tmp_p
 def test_a_class_without_enough_usable_sources_is_named(world, tmp_path):
     for file in sorted((world["sounds"] / "owl").iterdir())[2:]:
         soundfile.write(file, np.zeros(RATE), RATE)
-    with pytest.raises(
-        DataError, match=r"owl has \d sounds that can be used, expected at least 2; .* \(silent sound\)"
-    ):
+    with pytest.raises(DataError, match=r"owl has \d usable sounds, expected at least 2; .* \(silent sound\)"):
         composed(world, tmp_path / "store", count=["train:solo=100"])
 
 
@@ -224,7 +223,7 @@ def test_a_sound_at_another_rate_is_resampled(world, tmp_path):
 def test_a_file_in_two_classes_is_left_out_of_both_and_named(world, tmp_path, caplog):
     shutil.copy(world["pictures"] / "bell" / "bell_03.png", world["pictures"] / "owl" / "copy.png")
     composed(world, tmp_path / "store", count=["train:whole=200"], splits=["train=1"])
-    assert "2 files have the bytes of a file of another class and are left out" in caplog.text
+    assert "2 files are identical to a file of another class and are left out" in caplog.text
     rows = lines(tmp_path / "store")
     failed = {row["source"] for row in rows if row["status"] == "failed" and row["reason"] == "in two classes"}
     assert failed == {"pictures:bell/bell_03.png", "pictures:owl/copy.png"}
@@ -251,7 +250,7 @@ def test_equal_files_and_files_of_a_group_stay_in_one_part(world, tmp_path):
 def test_a_group_of_no_file_is_refused(world, tmp_path):
     groups = tmp_path / "groups.csv"
     groups.write_text("owls/*,ada\n")
-    with pytest.raises(DataError, match=r"groups.csv:1: no file 'owls/\*'; expected a path within its folder, such as"):
+    with pytest.raises(DataError, match=r"groups.csv:1: no file 'owls/\*'; expected a path inside its folder, such as"):
         composed(world, tmp_path / "store", groups=groups)
     groups.write_text("owl/owl_01.png\n")
     with pytest.raises(DataError, match=r"groups.csv:1: found 'owl/owl_01.png'; expected file,group"):
@@ -276,10 +275,20 @@ def test_a_name_that_is_not_utf_8_is_passed_over_and_named_and_a_link_that_leads
     assert "1 names are not UTF-8, rename them: bell/caf" in caplog.text
 
 
+def test_a_picture_that_is_a_link_out_of_the_folder_is_counted_and_named(world, tmp_path):
+    picture = world["pictures"] / "bell" / "bell_00.png"
+    picture.rename(tmp_path / "private.png")
+    picture.symlink_to(tmp_path / "private.png")
+    found = composed(world, tmp_path / "store", count=["train:whole=20"])
+    assert found.reasons == {LINKED_OUT: 1}
+    assert "private" not in (tmp_path / "store" / "manifest.jsonl").read_text()
+    assert composed(world, tmp_path / "other", count=["train:whole=20"], follow_links=True).failed == 0
+
+
 def test_a_mosaic_of_too_few_classes_is_refused(world, tmp_path):
     for name in ("owl", "horn"):
         shutil.rmtree(world["pictures"] / name)
-    with pytest.raises(DataError, match="test:mosaic: needs 4 classes, here are 3; leave it out of --count"):
+    with pytest.raises(DataError, match="test:mosaic: needs 4 classes, found 3; remove it from --count"):
         composed(world, tmp_path / "store", count=["test:mosaic=4"])
 
 
@@ -290,4 +299,4 @@ def test_a_kind_that_nobody_asked_for_is_left_out_where_there_are_too_few_classe
     monkeypatch.setattr("avloc.prepare.compose.COUNTS", few)
     prepared = composed(world, tmp_path / "store", count=few)
     assert prepared.splits == {"train_solo": 4, "test_pair": 4}
-    assert "left out: test:mosaic: needs 4 classes, here are 3" in caplog.text
+    assert "left out: test:mosaic: needs 4 classes, found 3" in caplog.text

@@ -106,7 +106,7 @@ def test_what_coco_marks_badly_is_counted(tmp_path, caplog):
     _, found = list_pictures(make_coco(tmp_path))
     assert found.left_out == {
         "crowds": 1, "empty masks": 1, "boxes without area": 1, "boxes outside their picture": 1, "objects under 32 px": 1,
-        "pictures that are not there": 1,
+        "missing pictures": 1,
     }  # fmt: skip
     assert "left out: 1 boxes outside their picture, 1 boxes without area, 1 crowds, 1 empty masks" in caplog.text
 
@@ -153,8 +153,8 @@ def compressed(counts: list[int]) -> str:
 
 
 DAMAGED = [
-    ("coco", "annotations/instances_train2017.json", '{"images": []}', "not laid out as COCO"),
-    ("coco", "train2017", None, "none of its 13 pictures is there"),
+    ("coco", "annotations/instances_train2017.json", '{"images": []}', "not in the format of COCO"),
+    ("coco", "train2017", None, "none of its 13 pictures was found"),
     ("voc", "Annotations/000003.xml", "<annotation>", "000003.xml: not a Pascal VOC"),
     ("open-images", "train-annotations-bbox.csv", "ImageID,Source\na,b\n", "no column LabelName"),
     ("open-images", "class-descriptions-boxable.csv", "/m/cat,Cat\n", "'/m/owl' is not in"),
@@ -266,7 +266,7 @@ def test_esc_50_knows_the_recording_that_a_clip_was_cut_from(tmp_path):
     (tmp_path / "meta" / "esc50.csv").write_text("\n".join(rows))
     _, found = list_sounds(tmp_path)
     assert groups(found) == {"dog": {"freesound:100032"}, "rooster": {"freesound:7"}}
-    assert found.left_out == {"listed sounds that are not there": 1}
+    assert found.left_out == {"missing sounds": 1}
 
 
 def test_class_folders_with_names_of_esc_50_know_the_recording_too(tmp_path):
@@ -318,7 +318,7 @@ def test_vggsound_is_grouped_by_video_and_may_be_sounds_of_any_folder(tmp_path):
     (tmp_path / "vggsound.csv").write_text("\n".join(rows))
     _, found = list_sounds(tmp_path)
     assert groups(found) == {"playing violin, fiddle": {"youtube:abcdefghijk"}}
-    assert found.left_out == {"listed sounds that are not there": 1}
+    assert found.left_out == {"missing sounds": 1}
 
 
 def test_a_table_of_sounds_with_other_columns_is_refused(tmp_path):

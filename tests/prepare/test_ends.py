@@ -59,7 +59,7 @@ def test_a_rest_that_no_clip_has_is_said(tmp_path):
     assert rows(tmp_path / "s")["a"]["rest"] == 0.6 and "rest" not in rows(tmp_path / "s")["b"]
     assert found.repaired == {"rest": 1, "rest_seconds": 0.6}
     table = shown("prepare", "folder", "--source", tmp_path / "v", "--out", tmp_path / "t", "--every", "--seconds", 1)
-    assert "0.6 s at the end of 1 item not used, too short for a clip" in table
+    assert "0.6 s at the end of 1 item not used (too short for a clip)" in table
 
 
 @pytest.mark.parametrize(("sound", "frames"), [(3.6, 36), (3.6, 60), (6.0, 36)])

@@ -200,7 +200,7 @@ def test_two_commands_do_not_fetch_into_one_folder(fake):
 def test_a_report_of_something_else_is_refused(fake):
     (fake / "out").mkdir()
     (fake / "out" / "fetch.jsonl").write_text('{"a": 1}\n{"b": 2}\n')
-    with pytest.raises(DataError, match=r"fetch\.jsonl:1: not a line that `avloc data fetch` wrote"):
+    with pytest.raises(DataError, match=r"fetch\.jsonl:1: not a line written by `avloc data fetch`"):
         avloc.data_fetch(write_list(fake, f"{video('good')},0"), fake / "out")
 
 
@@ -242,8 +242,8 @@ def test_lists_of_all_published_kinds(tmp_path):
         ("a,1\na,-5\n", "l.csv:2"),
         ("a,1\na,nan\n", "l.csv:2"),
         ("a,1,5\na,1,6\n", "ends at 6 s, in l.csv:1 at 5 s"),
-        ("id,start\n", "no clip in it"),
-        ("", "no clip in it"),
+        ("id,start\n", "contains no clip"),
+        ("", "contains no clip"),
     ],
 )
 def test_a_line_of_another_form_is_named(tmp_path, text, message):

@@ -70,7 +70,7 @@ def test_a_broken_file_is_named_when_it_is_read(root):
     (root / "video_frames" / IDS[2] / "007.jpg").write_text("no picture")
     store = FolderStore(root, "every", 8000, 3.0)
     assert store.frames([0, 1], [0, 0]).shape == (2, 256, 256, 3)
-    with pytest.raises(DataError, match=f"not a picture; mend it, or take {IDS[2]} out of the list"):
+    with pytest.raises(DataError, match=f"not a picture; fix it, or remove {IDS[2]} from the list"):
         store.all_frames()
 
 

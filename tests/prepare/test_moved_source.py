@@ -101,7 +101,7 @@ def test_videos_that_are_not_the_same_are_refused_and_nothing_is_touched(place, 
     (place / "old").rename(place / "new")
     change(place / "new" / "some" / "v03.mp4")
     with pytest.raises(
-        DataError, match=rf"was prepared from .*old, and .*new holds other files \(1 of \d+ .*{said}"
+        DataError, match=rf"was prepared from .*old, and .*new contains other files \(1 of \d+ .*{said}"
     ) as it:
         avloc.prepare_folder(place / "new", place / "store", **OPTIONS)
     assert "\n" not in str(it.value) and len(str(it.value)) < 600 and content(place / "store") == before
@@ -150,7 +150,7 @@ def test_a_store_of_an_earlier_version_is_compared_by_names_and_sizes(place):
 def test_a_store_is_still_refused_for_other_settings(place):
     avloc.prepare_folder(place / "old", place / "store", **OPTIONS)
     (place / "old").rename(place / "new")
-    with pytest.raises(DataError, match="holds a store with size 16, asked for was 32"):
+    with pytest.raises(DataError, match="contains a store with size 16, not 32"):
         avloc.prepare_folder(place / "new", place / "store", **{**OPTIONS, "size": 32})
 
 
@@ -176,7 +176,7 @@ def test_mosaics_go_on_with_the_store_at_its_new_place_but_not_with_another(tmp_
     (tmp_path / "world").rename(tmp_path / "world2")
     assert avloc.prepare_music(tmp_path / "world2", tmp_path / "moved", size=16, jobs=0).kept == 4
     avloc.prepare_music(tmp_path / "world2", tmp_path / "others", size=16, rate=8000, jobs=0)
-    with pytest.raises(DataError, match="holds a store with rate 16000, asked for was 8000"):
+    with pytest.raises(DataError, match="contains a store with rate 16000, not 8000"):
         avloc.prepare_music_synthetic(tmp_path / "others", tmp_path / "mosaics", **options)
 
 

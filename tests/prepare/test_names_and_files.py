@@ -66,8 +66,8 @@ def test_an_id_that_fits_two_videos_is_neither(twice, caplog):
     found = avloc.prepare_folder(twice / "v", twice / "s", lists, labels, **SMALL)
     assert found.reasons == {"ambiguous name": 1} and level_of(twice / "s") == {"other": pytest.approx(180, abs=3)}
     assert rows(twice / "s")["0001"]["detail"] == "cat/0001.mp4 or dog/0001.mp4"
-    assert "one.txt: 1 of 2 listed ids fit more than one file: 0001 (cat/0001.mp4, dog/0001.mp4)" in caplog.text
-    with pytest.raises(DataError, match=r"one.txt: 1 of 2 listed ids fit more than one file: 0001 .*--strict"):
+    assert "one.txt: 1 of 2 listed ids match more than one file: 0001 (cat/0001.mp4, dog/0001.mp4)" in caplog.text
+    with pytest.raises(DataError, match=r"one.txt: 1 of 2 listed ids match more than one file: 0001 .*--strict"):
         avloc.prepare_folder(twice / "v", twice / "r", lists, labels, strict=True, **SMALL)
     assert not (twice / "r").exists()
 
@@ -83,7 +83,8 @@ def test_folders_tell_files_of_one_name_apart(twice, caplog):
     # which of them the label is of cannot be told, so it is given to neither
     assert labels_of(twice / "s") == {"dog/0001": set(), "cat\\0001": set()}
     assert (
-        "1 of 2 ids match no clip: other" in caplog.text and "1 of 2 ids fit more than one clip: 0001 (" in caplog.text
+        "1 of 2 ids match no clip: other" in caplog.text
+        and "1 of 2 ids match more than one clip: 0001 (" in caplog.text
     )
     (twice / "labels.csv").write_text("dog/0001,dog\ncat/0001.mp4,cat\n")
     avloc.prepare_folder(twice / "v", twice / "t", lists, labels, strict=True, **SMALL)
@@ -96,8 +97,10 @@ def test_one_file_is_not_two_listed_videos(tmp_path):
     (tmp_path / "l.txt").write_text("dog/0001\ncat/0001\nx\n")
     found = avloc.prepare_folder(tmp_path / "v", tmp_path / "s", [f"all={tmp_path / 'l.txt'}"], **SMALL)
     assert found.reasons == {"ambiguous name": 2}
-    assert rows(tmp_path / "s")["dog/0001"]["detail"] == "0001.mp4, which another listed id means too"
-    assert "l.txt: 2 of 3 listed ids mean the same file as another: dog/0001 (0001.mp4), cat" in str(found.unmatched[0])
+    assert rows(tmp_path / "s")["dog/0001"]["detail"] == "0001.mp4, which another listed id matches too"
+    assert "l.txt: 2 of 3 listed ids match the same file as another: dog/0001 (0001.mp4), cat" in str(
+        found.unmatched[0]
+    )
 
 
 def test_links_and_copies_of_one_file_are_that_file(twice):
@@ -201,7 +204,7 @@ def test_every_ending_of_the_list_is_read_and_others_are_counted(tmp_path):
     said = shown(
         "prepare", "folder", "--source", root, "--out", tmp_path / "s", "--seconds", 1, "--size", 64, "--frames", "raw"
     )
-    assert "4 files passed over: 2 .txt, 1 .srt, 1 without ending" in said
+    assert "4 files skipped: 2 .txt, 1 .srt, 1 without ending" in said
     assert passed_over(Counter({f".{n}": 1 for n in range(9)})).endswith("1 .4, 4 others")
 
 
@@ -303,7 +306,7 @@ def test_boxes_of_a_users_own_are_found_by_video_and_second(tmp_path, caplog):
     assert boxed("t") == ["RUhOCu3LNXM/3", "RUhOCu3LNXM/4"]
     images[0]["file_name"] = "nosuchvideo/3.jpg"
     assert boxed("u") == ["RUhOCu3LNXM/4"]
-    assert "boxes.json: 1 of 2 annotated ids are no VIDEOID/SECOND of a listed video: nosuchvideo/3" in caplog.text
+    assert "boxes.json: 1 of 2 annotated ids are not VIDEOID/SECOND of a listed video: nosuchvideo/3" in caplog.text
     with pytest.raises(DataError, match=r"boxes.json: 1 of 2 annotated ids .*: nosuchvideo/3; --strict"):
         avloc.prepare_ave(root, tmp_path / "v", boxes=tmp_path / "boxes.json", size=64, jobs=0, strict=True)
 
@@ -372,7 +375,7 @@ def test_no_file_is_named_that_is_not_there(tmp_path, caplog):
     caplog.clear()
     (tmp_path / "l.txt").write_text("".join(f"gone{n}\n" for n in range(25)) + "a\n")
     avloc.prepare_folder(tmp_path / "v", tmp_path / "s", [f"all={tmp_path / 'l.txt'}"], **SMALL)
-    assert f"5 more failed; {tmp_path / 's' / 'manifest.jsonl'} names them all" in caplog.text
+    assert f"5 more failed; {tmp_path / 's' / 'manifest.jsonl'} lists them all" in caplog.text
 
 
 def test_a_tree_never_takes_the_first_of_two(tmp_path):
@@ -415,7 +418,7 @@ def test_an_ambiguous_name_of_a_published_set_is_no_clip(tmp_path, caplog):
     found = avloc.prepare_vggsound(tmp_path / "v", tmp_path / "s", lists=lists, splits=["train"], size=64, jobs=0)
     assert found.reasons == {"ambiguous name": 1, "missing file": 1} and found.passed == {".txt": 1}
     assert [str(join) for join in found.unmatched] == [
-        "l.txt: 1 of 3 listed ids match no file: ccdefghijkl_000030; 1 of 3 listed ids fit more than one file: "
+        "l.txt: 1 of 3 listed ids match no file: ccdefghijkl_000030; 1 of 3 listed ids match more than one file: "
         "abcdefghijk_000030 (a/abcdefghijk_000030.mp4, b/abcdefghijk_000030.mp4); 1 video is in no "
         "list: dbcdefghijk_000030.mp4"
     ]
@@ -424,7 +427,7 @@ def test_an_ambiguous_name_of_a_published_set_is_no_clip(tmp_path, caplog):
         "prepare", "vggsound", "--source", tmp_path / "v", "--lists", lists[0], "--splits", "train", "--out", tmp_path / "t",
         "--strict",
     )  # fmt: skip
-    assert said.exit_code == 2 and "--strict allows no names without a partner" in said.stderr
+    assert said.exit_code == 2 and "--strict requires every name to have a match" in said.stderr
 
 
 def test_frames_and_sounds_are_found_whatever_their_endings(tmp_path):
@@ -442,7 +445,7 @@ def test_frames_and_sounds_are_found_whatever_their_endings(tmp_path):
     assert Store.open(tmp_path / "s").split("all").ids == ["a", "b", "d"] and found.reasons == {"ambiguous name": 1}
     assert found.passed == {".txt": 1, "": 1}
     assert [str(join) for join in found.unmatched] == [
-        "audio: 1 of 4 listed ids fit more than one file: c (audio/c.flac, audio/c.wav)"
+        "audio: 1 of 4 listed ids match more than one file: c (audio/c.flac, audio/c.wav)"
     ]
 
 
@@ -452,7 +455,7 @@ def test_boxes_that_every_leaves_out_are_counted(tmp_path):
     how = {"benchmark": "own", "annotations": tmp_path / "own.json", **SMALL}
     found = avloc.prepare_folder(tmp_path / "v", tmp_path / "s", every=True, **how)
     assert [str(join) for join in found.unmatched] == [
-        "boxes: 1 video has boxes of their middle, which --every leaves out: a"
+        "boxes: 1 video has boxes for their middle, which --every leaves out: a"
     ]
     with pytest.raises(DataError, match="which --every leaves out: a; --strict"):
         avloc.prepare_folder(tmp_path / "v", tmp_path / "t", every=True, strict=True, **how)

@@ -66,8 +66,8 @@ def test_what_does_not_make_one_store_is_refused(tmp_path):
         ([one, two, three, shutil.copytree(two, tmp_path / "again")], r"is part 2/3, and so is"),
         ([one, other, three], r"was prepared with data 'other', .*1_of_3 with 'made'"),
         ([one, half, three], r"one of 3|one of 2"),
-        ([one, longer, three], r"lists are not those of"),
-        ([one, two, whole], r"whole: is a whole store; expected parts, prepared with --shard i/n"),
+        ([one, longer, three], r"lists differ from those of"),
+        ([one, two, whole], r"whole: is a complete store; expected parts, prepared with --shard i/n"),
         ([tmp_path / "nothing"], r"no store here"),
     ):
         with pytest.raises(DataError, match=words):
@@ -91,7 +91,7 @@ def test_a_part_with_a_broken_shard_is_refused_and_merging_can_be_tried_again(tm
 
 def test_another_part_in_the_same_folder_is_refused(tmp_path):
     store = part(tmp_path, "1/2")
-    with pytest.raises(DataError, match=r'holds a store with shard "1/2", asked for was "2/2"'):
+    with pytest.raises(DataError, match=r'contains a store with shard "1/2", not "2/2"'):
         build_store(store, tmp_path, made_listing(), MadeReader(), SETTINGS, block=3, jobs=0, shard="2/2")
 
 

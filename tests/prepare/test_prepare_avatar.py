@@ -125,7 +125,7 @@ def test_what_is_heard_but_not_seen_is_a_negative(store):
 
 def test_an_object_without_polygons_is_marked_by_its_box(tree, tmp_path, caplog):
     part = prepare(tree, tmp_path / "s").split("multi-entity")
-    assert "1 frames have objects without segmentation; their boxes are taken" in caplog.text
+    assert "1 frames have objects without segmentation; their boxes are used" in caplog.text
     marked = part.clip(0).masks[0].pixels
     rows, columns = np.flatnonzero(marked.any(1)), np.flatnonzero(marked.any(0))
     assert (rows[0], rows[-1], columns[0], columns[-1]) == (44, 222, 50, 149)
@@ -210,7 +210,7 @@ def test_what_annotations_pictures_and_videos_leave_over_is_said_and_strict_refu
     annotate(root, 20, [thing("Single-Sound")], video="lostlostlos_00000")
     found = avloc.prepare_avatar(root, tmp_path / "s", jobs=0)
     assert [str(join) for join in found.unmatched] == [
-        f"metadata: 1 of 5 annotations have no picture: {VIDEO}/00045.json; 2 files are no annotated frame: "
+        f"metadata: 1 of 5 annotations have no picture: {VIDEO}/00045.json; 2 files match no annotated frame: "
         f"{VIDEO}/frame.json, {VIDEO}/00016.jpg",
         "videos: 1 of 2 annotated videos are not there: lostlostlos_00000; 1 video is not annotated: "
         "videos/otherother1_000000.mp4",

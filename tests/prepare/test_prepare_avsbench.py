@@ -183,7 +183,7 @@ def test_frames_of_ms3_have_the_ids_of_the_benchmark_and_silent_ones_are_negativ
 def test_avss_keeps_a_mask_for_each_class(avss, tmp_path, caplog):
     store = prepare(avss, tmp_path / "s", size=90)
     assert store.classes == tuple(NAMES[1:]) and store.splits == {"train": 5, "test": 20}
-    assert "1 names of objects are no class and label nothing: ghost" in caplog.text
+    assert "1 object names are not classes and label nothing: ghost" in caplog.text
     train, test = store.split("train"), store.split("test")
     assert train.annotated[:, 0].tolist() == [True, False, False, False, False]
     for clip in (*range(5), 12):
@@ -230,10 +230,10 @@ def test_a_mask_of_a_class_that_avss_does_not_have_fails(avss, tmp_path):
     ("change", "message"),
     [
         (lambda root: (root / "ms3_meta_data.csv").write_text("video_id\nx_0_5\n"), "no column 'split'"),
-        (lambda root: (root / "ms3_meta_data.csv").write_text("video_id,split\n,test\n"), "is no name of a folder"),
-        (lambda root: (root / "ms3_meta_data.csv").write_text("video_id,split\n../../x,test\n"), "is no name of a folder"),
+        (lambda root: (root / "ms3_meta_data.csv").write_text("video_id,split\n,test\n"), "is not a folder name"),
+        (lambda root: (root / "ms3_meta_data.csv").write_text("video_id,split\n../../x,test\n"), "is not a folder name"),
         (lambda root: (root / "ms3_meta_data.csv").write_bytes(b"\xff\xfe\x00"), "cannot be read"),
-        (lambda root: (root / "ms3_meta_data.csv").unlink(), "expected the metadata of AVSBench"),
+        (lambda root: (root / "ms3_meta_data.csv").unlink(), "expected AVSBench's metadata"),
         (lambda root: (root / "s4_meta_data.csv").write_text("name,category,split\n"), "ms3 and s4; choose one with --subset"),
     ],
 )  # fmt: skip
@@ -249,7 +249,7 @@ def test_another_tree_is_refused_in_one_line(ms3, tmp_path, change, message):
 def test_an_unknown_split_and_an_empty_folder_are_named(s4, tmp_path):
     with pytest.raises(DataError, match="no split 'dev'; its csv has train, test"):
         avloc.prepare_avsbench(s4, tmp_path / "s", splits="dev", jobs=0)
-    with pytest.raises(DataError, match="no tree of AVSBench"):
+    with pytest.raises(DataError, match="not AVSBench"):
         avloc.prepare_avsbench(tmp_path, tmp_path / "s", jobs=0)
     with pytest.raises(DataError, match=r"expected avsbench|metadata.csv in it"):
         avloc.prepare_avsbench(s4, tmp_path / "s", subset="avss", jobs=0)
@@ -288,7 +288,7 @@ def test_what_the_csv_and_the_tree_leave_over_is_said_and_strict_refuses_it(copi
         "ms3_meta_data.csv: 1 of 3 videos have no frames: gone; 1 frame folder is in no row: zzz",
         "ms3_meta_data.csv: 1 mask folder is in no row: test/zzz",
         "ms3_meta_data.csv: 1 of 3 videos have no sound: train/gone; 1 sound is in no row: test/zzz.wav",
-        "tree: 1 picture is the frame of no second: ms3_data/visual_frames/y_10_15/y_10_15.mp4_6.png",
+        "tree: 1 picture matches no second of a clip: ms3_data/visual_frames/y_10_15/y_10_15.mp4_6.png",
     ]
     (first, *_) = left_over(copied, tmp_path / "t", splits=["test"])
     assert first == "ms3_meta_data.csv: 1 frame folder is in no row: zzz"  # the missing video is of another split
@@ -317,4 +317,4 @@ def test_two_files_that_could_be_one_frame_are_never_settled_by_chance(copied, t
     shutil.copy(copied / "ms3_data/audio_wav/train/x_0_5.wav", copied / "ms3_data/audio_wav/train/x_0_5.flac")
     prepared = avloc.prepare_avsbench(copied, tmp_path / "s", jobs=0)
     assert prepared.reasons == {"ambiguous name": 6} and prepared.splits == {"train": 0, "test": 4}
-    assert any("1 of 2 rows fit more than one of them: train/x_0_5 (" in str(join) for join in prepared.unmatched)
+    assert any("1 of 2 rows match more than one of them: train/x_0_5 (" in str(join) for join in prepared.unmatched)

@@ -196,7 +196,7 @@ def test_another_seed_makes_other_scenes_and_is_refused_in_the_same_folder(world
     composed(world, tmp_path / "store", seed=1)
     other = Store.open(tmp_path / "store")
     assert not (other.split("test_pair").all_frames() == store.split("test_pair").all_frames()).all()
-    with pytest.raises(DataError, match="holds a store with seed 1, asked for was 0"):
+    with pytest.raises(DataError, match="contains a store with seed 1, not 0"):
         composed(world, tmp_path / "store")
 
 
@@ -254,10 +254,10 @@ def test_a_run_is_scored_on_scenes_and_on_absent_sounds_as_the_exported_truth_is
 def test_few_fixed_pairs_are_warned_of_and_pairs_anew_are_noted_in_the_store(world, store, tmp_path, caplog):
     assert store.settings["pairs"] == "stored"
     composed(world, tmp_path / "fixed", count=["train:solo=4"])
-    assert "4 training clips with fixed pairs of picture and sound are learnt by heart; --train-anew" in caplog.text
+    assert "4 training clips with fixed pairs of picture and sound can be memorised; --train-anew" in caplog.text
     caplog.clear()
     composed(world, tmp_path / "anew", count=["train:solo=4"], train_anew=True)
-    assert "learnt by heart" not in caplog.text
+    assert "can be memorised" not in caplog.text
     assert Store.open(tmp_path / "anew").settings["pairs"] == "anew"
 
 
@@ -355,5 +355,5 @@ def test_pictures_that_were_moved_are_known_and_others_of_their_size_are_refused
         content = bytearray(file.read_bytes())
         content[-1] ^= 1
         file.write_bytes(content)
-    with pytest.raises(DataError, match=r"was prepared from .*moved, and .*other holds other files"):
+    with pytest.raises(DataError, match=r"was prepared from .*moved, and .*other contains other files"):
         composed({**world, "pictures": other}, tmp_path / "store", count=["train:solo=20"])

@@ -227,12 +227,12 @@ def test_boxes_of_the_users_own_file_are_read(tmp_path):
         ({"benchmark": "own"}, "--annotations is missing"),
         (
             {"benchmark": "mine", "annotations": "x.json"},
-            "benchmark 'mine' is not known; `avloc benchmarks` lists them",
+            "benchmark 'mine' is unknown; `avloc benchmarks` lists the names",
         ),
         ({"lists": ["a=nothing.txt"]}, r"nothing.txt: not a readable csv file \(No such file or directory\)"),
         ({"lists": "a=nothing.txt"}, r"nothing.txt: not a readable csv file \(No such file or directory\)"),
         ({"labels": Path("nothing.csv")}, r"nothing.csv: cannot be read \(No such file or directory\)"),
-        ({}, "no video in it or in its folders"),
+        ({}, "no video in it or its subfolders"),
     ],
 )
 def test_mistakes_are_one_line(tmp_path, options, expected):

@@ -205,7 +205,7 @@ def test_a_row_of_zeros_and_one_that_is_not_finite_are_counted(tmp_path):
         ("shape", r"train_frames has the shape \(3, 128, 128, 3\); expected \(N, 256, 256, 3\)"),
         ("name", r"no dataset train_frames \(it holds frames\)"),
         ("rows", r"h5py_train_frames_10k.h5: 2 rows, but h5py_train_audios_10k.h5 has 3"),
-        ("cut", "not an HDF5 file, or cut off"),
+        ("cut", "not an HDF5 file, or truncated"),
         ("missing", "h5py_train_frames_10k.h5: missing"),
         ("list", "3 rows, but .*vggss_test_4692.csv lists 2 clips"),
         ("no list", "give --lists test=FILE"),
@@ -278,7 +278,7 @@ def test_a_folder_that_is_not_whole_is_refused_in_one_line(tmp_path, damage):
         file.unlink()
     else:
         file.write_bytes(file.read_bytes()[: 200_000 if damage == "cut" else 0])
-    with pytest.raises(DataError, match=r"train_audios\.lmdb: not a whole LMDB folder") as refused:
+    with pytest.raises(DataError, match=r"train_audios\.lmdb: not a complete LMDB folder") as refused:
         avloc.prepare_import(root, "visual-context", tmp_path / "store", jobs=1)
     assert "\n" not in str(refused.value)
 
@@ -290,7 +290,7 @@ def test_a_folder_that_is_not_whole_is_refused_in_one_line(tmp_path, damage):
     ("options", "expected"),
     [
         ({"layout": "zip"}, "layout is 'zip'; expected one of folder, sspl, visual-context"),
-        ({"layout": "sspl", "rate": 8000}, "stored at 16000 Hz; leave --rate out"),
+        ({"layout": "sspl", "rate": 8000}, "stored at 16000 Hz; leave out --rate"),
         ({"layout": "sspl", "seconds": 4.0}, "seconds is 4.0, but the sounds of layout sspl have 3.0"),
         ({"short": "tile"}, "short is 'tile'"),
         ({"benchmark": "vggss"}, "--annotations is missing"),
@@ -310,7 +310,7 @@ def test_boxes_that_are_laid_out_otherwise_are_a_mistake_of_their_file(tmp_path)
     root, boxes = make_folder(tmp_path / "data"), tmp_path / "vggss.json"
     boxes.write_text(json.dumps([{"file": "a_000001", "class": "dog", "bbox": 3}]))
     options = {"layout": "folder", "seconds": 3.0, "benchmark": "vggss", "annotations": boxes, "jobs": 1}
-    with pytest.raises(DataError, match="not laid out as vggss is"):
+    with pytest.raises(DataError, match="not in the format of vggss"):
         avloc.prepare_import(root, out=tmp_path / "store", **options)
 
 

@@ -212,7 +212,7 @@ def test_pickled_lists_and_labels_of_audioset(tmp_path):
     with pytest.raises(DataError, match="duplicate id"):
         avloc.prepare_import(root, "dsol", tmp_path / "t", [f"train={train}"])
     put(train, Trap())
-    with pytest.raises(DataError, match=r"single_train_data.pkl: refused, it holds the name posix.system"):
+    with pytest.raises(DataError, match=r"single_train_data.pkl: refused, it contains the name posix.system"):
         avloc.prepare_import(root, "dsol", tmp_path / "t", [f"train={train}"])
 
 
@@ -239,7 +239,7 @@ def test_music_synthetic_as_it_is_published(tmp_path):
     assert test.annotated.all() and not train.annotated.any() and test.boxes.clip.tolist() == [0, 0, 1, 1]
     assert {test.classes[n] for n in np.flatnonzero(test.labels[0])} == {"acoustic_guitar", "flute"}
     (root / "test1" / "audio" / "a1.pkl").unlink()
-    with pytest.raises(DataError, match="1 spectrograms, 2 pictures and 2 boxes; they belong together by their place"):
+    with pytest.raises(DataError, match="1 spectrograms, 2 pictures and 2 boxes; they are matched by position"):
         avloc.prepare_import(root, "dsol", tmp_path / "t")
 
 
@@ -248,7 +248,7 @@ def test_a_method_with_published_settings_reads_the_store(tmp_path):
 
     avloc.prepare_import(make_mosaics(tmp_path / "d"), "dsol", tmp_path / "s", size=32, jobs=0)
     assert len(open_split(tmp_path / "s", "train", StageOne(), training=True)) == 3
-    with pytest.raises(DataError, match=r"LogMel\(rate=16000, .*listens by LogMel\(rate=22050"):
+    with pytest.raises(DataError, match=r"LogMel\(rate=16000, .*needs LogMel\(rate=22050"):
         open_split(tmp_path / "s", "train", type("Other", (), {"sound": SOUND, "waveform": False}))
 
 
@@ -330,7 +330,7 @@ def test_the_tagger_hears_stored_spectrograms_as_it_hears_their_sounds(tmp_path)
     assert found.shape == (3, 5) and np.ptp(found) > 1e-4
     np.testing.assert_allclose(found, expected, atol=1e-5)
     avloc.prepare_import(make_mosaics(tmp_path / "m"), "dsol", tmp_path / "t", size=32, jobs=0)
-    with pytest.raises(DataError, match=r"LogMel\(rate=16000, .*listens by LogMel\(rate=22050"):
+    with pytest.raises(DataError, match=r"LogMel\(rate=16000, .*needs LogMel\(rate=22050"):
         refuse_rate(Store.open(tmp_path / "t"))
 
 
@@ -345,7 +345,7 @@ def test_seconds_of_ave_are_clips_and_what_is_not_there_is_said(tmp_path, caplog
     assert part.ids == [f"000001/{second:03d}" for second in range(10)] and set(part.videos) == {"000001"}
     assert (part.seconds, part.spectrograms.times) == (1.0, 51) and part.starts.tolist() == list(range(10))
     assert (part.all_sounds()[7] == levels(1, SOUND)).all()
-    assert "labels_a.npy: not there, so there are no pseudo labels of it" in caplog.text
+    assert "labels_a.npy: missing, so there are no pseudo labels from it" in caplog.text
     with np.load(tmp_path / "s" / "proposals.all.npz") as kept:
         np.testing.assert_allclose(kept["boxes"][0, 0, 0], [0.1, 0.2, 0.9, 0.8])
 
@@ -365,8 +365,8 @@ def test_labels_that_are_none_are_left_and_named(tmp_path, caplog):
     np.save(root / "labels_v.npy", np.full((3, 7), 1.5))
     (root / "Roi.h5").write_bytes(b"cut off")
     avloc.prepare_import(root, "coarse-to-fine", tmp_path / "s", size=32, jobs=0)
-    assert "score of row 0, class 0 is 1.5; expected 0 to 1; the pseudo labels are not taken" in caplog.text
-    assert "Roi.h5: not taken" in caplog.text and not list((tmp_path / "s").glob("proposals*"))
+    assert "score of row 0, class 0 is 1.5; expected 0 to 1; the pseudo labels are not used" in caplog.text
+    assert "Roi.h5: not used" in caplog.text and not list((tmp_path / "s").glob("proposals*"))
 
 
 @pytest.mark.parametrize(
@@ -380,9 +380,9 @@ def test_labels_that_are_none_are_left_and_named(tmp_path, caplog):
             r"video has the shape \(3, 256, 256, 3\) and audio \(2, 251, 64\); expected a spectrogram for each frame",
         ),
         ("list", r"3 rows, but .*names.txt lists 1 clips"),
-        ("cut", "not an HDF5 file, or cut off"),
-        ("seconds", "seconds is 2.0, but clips of layout coarse-to-fine are as long as its files say"),
-        ("rate", "stored at 22050 Hz; leave --rate out"),
+        ("cut", "not an HDF5 file, or truncated"),
+        ("seconds", "seconds is 2.0, but its files set the length of clips of layout coarse-to-fine"),
+        ("rate", "stored at 22050 Hz; leave out --rate"),
     ],
 )
 def test_files_that_are_not_as_published_are_refused_in_one_line(tmp_path, damage, expected):

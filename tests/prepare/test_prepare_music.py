@@ -91,7 +91,7 @@ def test_a_video_that_was_missing_is_taken_up_later(music, tmp_path):
 
 def test_asking_for_one_list_does_not_shrink_a_store_of_all(music, tmp_path):
     prepare_music(music, tmp_path / "store", size=16, jobs=1)
-    with pytest.raises(DataError, match=r'holds a store with lists null, asked for was \["solo_testing"\]'):
+    with pytest.raises(DataError, match=r'contains a store with lists null, not \["solo_testing"\]'):
         prepare_music(music, tmp_path / "store", size=16, splits=["solo_testing"], jobs=1)
     assert Store.open(tmp_path / "store").splits["solo_validation"] == 4
 
@@ -106,7 +106,7 @@ def test_a_list_that_was_added_extends_the_store(music, tmp_path):
 def test_annotated_frames_that_are_not_kept_are_reported(music, tmp_path, caplog):
     prepare_music(music, tmp_path / "store", fps=2, size=16, jobs=1)
     assert "24 of 32 annotated frames are in no clip" in caplog.text
-    assert "kept of each second are the frames 0, 15" in caplog.text
+    assert "the stored frames of each second are 0, 15" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def test_more_mosaics_extend_a_store_and_another_seed_is_refused(music, tmp_path
     first = Store.open(tmp_path / "store").split("train").all_frames()
     prepare_music_synthetic(music, tmp_path / "store", **{**SMALL, "count": ["train=9", "test=4"]})
     assert (Store.open(tmp_path / "store").split("train").all_frames()[:6] == first).all()
-    with pytest.raises(DataError, match="holds a store with seed 0, asked for was 1"):
+    with pytest.raises(DataError, match="contains a store with seed 0, not 1"):
         prepare_music_synthetic(music, tmp_path / "store", **SMALL, seed=1)
 
 
@@ -79,7 +79,7 @@ def test_pools_that_share_videos_are_warned_of(music, tmp_path, caplog):
         ({"count": ["train=6"]}, "count of 'test' is not given"),
         ({"count": ["train=six", "test=1"]}, "count of 'train' is six"),
         ({"count": ["train=6", "test=1", "tset=1"]}, "'tset' is none of the pools train, test"),
-        ({"seed": -1}, "seed is -1; expected a whole number from 0 on"),
+        ({"seed": -1}, "seed is -1; expected a whole number, 0 or more"),
         ({"training": ["trian"]}, "'trian' is none of the pools"),
         ({"pool": ["test=solo_validation"], "count": ["test=1"]}, "videos of 3 classes"),
     ],

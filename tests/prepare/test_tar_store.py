@@ -163,7 +163,7 @@ def test_a_shard_that_is_cut_off_is_refused_in_a_line(tmp_path, cut):
     source = shard(tmp_path / "a.tar", [part for n in range(4) for part in sample(f"k{n}", n)])
     whole = source.read_bytes().rstrip(b"\0")
     source.write_bytes(whole[: int(len(whole) * cut)])
-    with pytest.raises(DataError, match=r"a\.tar: broken shard: .*; get the shard again, or take") as caught:
+    with pytest.raises(DataError, match=r"a\.tar: broken shard: .*; download the shard again, or use") as caught:
         TarStore.of(source)
     assert "\n" not in str(caught.value)
 
@@ -173,7 +173,7 @@ def test_what_is_no_shard_or_compressed_or_missing_is_refused_in_a_line(tmp_path
     with pytest.raises(DataError, match=r"a\.tar\.gz: compressed, .*expected plain tar"):
         TarStore.of(tmp_path / "z")
     shard(tmp_path / "p" / "a-0.tar", sample("k"))
-    with pytest.raises(DataError, match=r"a-1\.tar: missing shard; get the shard again"):
+    with pytest.raises(DataError, match=r"a-1\.tar: missing shard; download the shard again"):
         TarStore.of(tmp_path / "p" / "a-{0..1}.tar")
     with pytest.raises(DataError, match="none of its 1 samples can be used"):
         TarStore.of(shard(tmp_path / "e.tar", [("x.jpg", b"")]))
@@ -186,7 +186,7 @@ def test_a_sample_whose_content_is_broken_is_named_when_it_is_read(tmp_path):
     source = shard(tmp_path / "a.tar", [*sample("good"), *sample("bad", jpg=b"text"), *sample("mute", wav=b"text")])
     part = TarStore.of(source, RATE, 1.0).split("a")
     assert part.frames([0], [0]).shape == (1, 256, 256, 3)
-    with pytest.raises(DataError, match=r"a\.tar: bad\.\w+: not a picture; mend it, or take `avloc prepare import"):
+    with pytest.raises(DataError, match=r"a\.tar: bad\.\w+: not a picture; repair it, or use `avloc prepare import"):
         part.frames([0, 1], [0, 0])
     with pytest.raises(DataError, match=r"a\.tar: mute\.\w+: not a media file"):
         part.sounds([2])
@@ -196,7 +196,7 @@ def test_a_shard_that_changed_since_it_was_listed_is_refused(tmp_path):
     source = shard(tmp_path / "a.tar", sample("k"))
     part = TarStore.of(source, RATE, 1.0).split("a")
     shard(source, [*sample("k"), *sample("l")])
-    with pytest.raises(DataError, match=r"a\.tar: has \d+ bytes, not \d+ as when it was listed"):
+    with pytest.raises(DataError, match=r"a\.tar: now has \d+ bytes; it had \d+ when it was listed"):
         part.sounds([0])
     assert len(TarStore.of(source, RATE, 1.0).split("a")) == 2  # listed again
 
@@ -247,5 +247,5 @@ def test_a_method_trains_and_an_interrupted_training_ends_alike(tmp_path, monkey
 def test_a_missing_split_and_a_wrong_rate_are_told_in_a_line(exported, tmp_path):
     with pytest.raises(AvlocError, match="no split 'val'; it holds train"):
         trained(tmp_path, foreign(tmp_path / "shards"), "run", train="val")
-    with pytest.raises(DataError, match=f"holds {RATE} Hz; this method listens at 16000 Hz"):
+    with pytest.raises(DataError, match=f"has {RATE} Hz; this method needs 16000 Hz"):
         trained(tmp_path, exported[1], "other", 16000)

@@ -82,10 +82,10 @@ def test_a_benchmark_and_the_table_together(videos, tmp_path):
 
 
 def test_flags_without_the_table_and_flags_that_leave_nothing_are_refused(videos, tmp_path):
-    with pytest.raises(DataError, match="--only and --without choose by VGGSounder's flags; give its table"):
+    with pytest.raises(DataError, match="--only and --without use VGGSounder's flags; give its table"):
         avloc.prepare_folder(videos / "v", tmp_path / "s", only="audible", jobs=0)
     lists = [f"test={videos / 'vggsounder.csv'}"]
-    with pytest.raises(DataError, match="none of its 3 clips is left by --only static_image --without visible"):
+    with pytest.raises(DataError, match="none of its 3 clips remains after --only static_image --without visible"):
         avloc.prepare_folder(videos / "v", tmp_path / "s", lists, only=["static_image"], without=["visible"], jobs=0)
     with pytest.raises(DataError, match="only is 'loud'; expected one of audible, visible"):
         avloc.prepare_folder(videos / "v", tmp_path / "s", lists, only=["loud"], jobs=0)

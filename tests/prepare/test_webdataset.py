@@ -133,11 +133,11 @@ def test_the_same_store_gives_the_same_bytes_and_an_interrupted_export_is_finish
     (tmp_path / "two" / ".test-000001.tar.abc.tar").write_bytes(b"half")
     found = avloc.data_export(store, tmp_path / "two", clips=2)
     assert content(tmp_path / "two") == whole and found.kept == found.shards - 1
-    with pytest.raises(DataError, match="holds another export"):
+    with pytest.raises(DataError, match="contains another export"):
         avloc.data_export(store, tmp_path / "two", clips=3)
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "mine.txt").write_text("mine")
-    with pytest.raises(DataError, match=r"is not empty and no export \(it holds mine.txt\)"):
+    with pytest.raises(DataError, match=r"is not empty and not an export \(it contains mine.txt\)"):
         avloc.data_export(store, tmp_path / "other")
 
 
@@ -246,9 +246,9 @@ def test_patterns_name_shards_and_missing_ones_are_counted(tmp_path):
         tmp_path / "set-{000..003}.tar", "webdataset", tmp_path / "s", jobs=0, seconds=1, rate=RATE
     )
     assert prepared.splits == {"set": 3} and prepared.reasons == {"missing shard": 1}
-    with pytest.raises(DataError, match="none of the 2 files of this pattern is there"):
+    with pytest.raises(DataError, match="none of the 2 files of this pattern exists"):
         imported(tmp_path / "set-{7..8}.tar", tmp_path / "t")
-    with pytest.raises(DataError, match="names no files"):
+    with pytest.raises(DataError, match="matches no files"):
         imported(tmp_path / "set-{8..7}.tar", tmp_path / "t")
     with pytest.raises(DataError, match="no such file or folder"):
         imported(tmp_path / "none.tar", tmp_path / "t")
@@ -353,8 +353,8 @@ def test_names_are_only_keys_and_links_are_not_followed(tmp_path, caplog):
     assert prepared.reasons == {"missing sound": 1}
     assert Store.open(tmp_path / "s").split("a").ids == ["../../up", "/etc/passwd"]
     assert sorted(path for path in tmp_path.rglob("*") if tmp_path / "s" not in (path, *path.parents)) == before
-    assert "3 members are no part of a sample: link, device or sparse file" in caplog.text
-    assert "2 members are no part of a sample: hidden file" in caplog.text
+    assert "3 members do not belong to a sample: link, device or sparse file" in caplog.text
+    assert "2 members do not belong to a sample: hidden file" in caplog.text
 
 
 def test_archives_that_were_joined_or_end_without_their_mark_are_said_to(tmp_path):
@@ -408,7 +408,7 @@ def test_a_damaged_dataset_json_is_refused(tmp_path):
     told = json.loads(path.read_text())
     for key, value in (("classes", 3), ("splits", [1]), ("rate", "x"), ("size", -1), ("frames", "gif"), ("votes", 1.5)):
         path.write_text(json.dumps({**told, key: value}))
-        with pytest.raises(DataError, match=r"dataset\.json: not as `avloc data export` writes it"):
+        with pytest.raises(DataError, match=r"dataset\.json: not written by `avloc data export`"):
             avloc.prepare_import(tmp_path / "out", "webdataset", tmp_path / "x", jobs=0)
     path.write_text(json.dumps({**told, "splits": {"train": {"shards": ["../../x.tar"]}}}))
     with pytest.raises(DataError, match="not as"):
@@ -421,7 +421,7 @@ def test_what_cannot_be_exported_is_refused(tmp_path):
     shutil.copytree(store, tmp_path / "t")
     told = json.loads((tmp_path / "t" / "store.json").read_text())
     (tmp_path / "t" / "store.json").write_text(json.dumps({**told, "sound": sound}))
-    with pytest.raises(DataError, match="holds spectrograms and no sounds"):
+    with pytest.raises(DataError, match="contains spectrograms and no sounds"):
         avloc.data_export(tmp_path / "t", tmp_path / "out")
     (tmp_path / "t" / "store.json").write_text(json.dumps({**told, "shard": "1/2"}))
     with pytest.raises(DataError, match="is part 1/2 of a store"):

@@ -151,7 +151,7 @@ def test_killed_at_any_moment_with_two_processes_it_ends_in_the_same_store(tmp_p
 @pytest.mark.parametrize(
     ("work", "words"),
     [
-        ({"jobs": -1}, "jobs is -1; expected processes"),
+        ({"jobs": -1}, "jobs is -1; expected a number of processes"),
         ({"timeout": 0}, "timeout is 0; expected seconds, more than 0"),
         ({"shard": "0/4"}, "shard is '0/4'; expected i/n, i from 1 to n"),
         ({"shard": "5/4"}, "shard is '5/4'"),

@@ -65,7 +65,7 @@ def test_a_method_that_knows_silence_gets_all_and_one_that_never_does_gets_less(
     assert found["knows"].metrics["miou"].value == pytest.approx(1, abs=1e-6)
     assert found["always"].metrics["miou"].value == pytest.approx(0.5 + 0.5 * (1 - 90 * 90 / 224**2), abs=1e-6)
     assert all(one.metrics["fscore"].value == pytest.approx(1) for one in found.values()), "F leaves silent frames out"
-    assert any("the truth is boxes" in line for line in found["knows"].warnings)
+    assert any("the ground truth is boxes" in line for line in found["knows"].warnings)
 
 
 def test_negative_values_are_never_on():

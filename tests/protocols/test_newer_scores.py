@@ -44,7 +44,7 @@ def test_classes_by_the_protocol_from_numbers_or_scores_and_with_padding(scores)
     assert score(protocol, maps, truth, resamples=0).metrics["miou"].value == pytest.approx(0.38802, abs=5e-6)
     padded = score(protocol.with_axes(padding=5), maps, truth, resamples=0)
     assert padded.metrics["miou"].value == pytest.approx(0.41146, abs=5e-6)
-    assert padded.extra["frames"]["padded"] == 3 and any("3 frames of background" in line for line in padded.warnings)
+    assert padded.extra["frames"]["padded"] == 3 and any("3 background frames" in line for line in padded.warnings)
 
 
 def test_ciou_and_auc_of_avatar_are_a_mean_and_a_trapezoid():

@@ -203,7 +203,7 @@ def test_a_map_for_each_source_is_asked_for():
         score("avgn", maps[:, :1], truth)
     with pytest.raises(DataError, match="the predictions have 3, the truth up to 2: give as many, or `classes`"):
         score("avgn", np.zeros((9, 3, 4, 4)), truth)
-    with pytest.raises(DataError, match="2 frames one above the other; found maps of 14x14"):
+    with pytest.raises(DataError, match="2 frames stacked vertically; found maps of 14x14"):
         score("noprior", maps, two_sources(mixed=True)[0])
     with pytest.raises(DataError, match="one map a clip"):
         score("hardway", maps, truth)

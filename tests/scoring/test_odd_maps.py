@@ -71,5 +71,5 @@ def test_a_mask_of_its_own_size_is_known_as_a_mask_after_it_was_resized():
 
 
 def test_clips_with_different_numbers_of_maps_are_refused():
-    with pytest.raises(DataError, match="1 to 2 maps a clip"):
+    with pytest.raises(DataError, match="1 to 2 maps per clip"):
         score("avloc", [np.zeros((1, 7, 7)), np.zeros((2, 8, 8))], TRUTH)

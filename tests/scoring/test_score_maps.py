@@ -166,7 +166,7 @@ def test_the_result_holds_what_the_contract_says():
         ({"maps": np.zeros((3, 4, 4))}, "3 heat maps for 4 clips"),
         ({"ids": ["a"]}, "1 ids for 4 heat maps"),
         ({"ids": ["c0", "c0", "c1", "c2"]}, "duplicate id 'c0'"),
-        ({"ids": ["p", "q", "r", "s"]}, "no id of the predictions is in the truth"),
+        ({"ids": ["p", "q", "r", "s"]}, "no id of the predictions is in the ground truth"),
         ({"assignment": np.eye(3)}, "expected 1 classes x 1 maps"),
         ({"classes": ["x", "y"]}, "2 class names for 1 maps"),
         ({"confidence": [0.5]}, "confidence has 1 rows"),
@@ -193,7 +193,7 @@ def test_what_cannot_be_scored_is_one_line(change, message):
     ("change", "message"),
     [
         ({"videos": ["v"]}, "one video for each"),
-        ({"box_clip": [0, 1]}, "as many of each"),
+        ({"box_clip": [0, 1]}, "the same number of each"),
         ({"box_clip": [0, 1, 7]}, "outside the 3 clips"),
         ({"box_class": [0, 0, 5]}, "outside the 1 classes"),
         ({"ids": ["a", "b", "a"]}, "duplicate id 'a'"),

@@ -145,9 +145,9 @@ def _it_resumes(again: Path, world: Path) -> None:
 @pytest.mark.parametrize(
     ("other", "found"),
     [
-        ({"seed": 5}, "seed 4, asked for 5"),
-        ({"preset": "full"}, "preset quick, asked for full"),
-        ({"videos": 13}, "total 12, asked"),
+        ({"seed": 5}, "seed 4, not 5"),
+        ({"preset": "full"}, "preset quick, not full"),
+        ({"videos": 13}, "total 12, not 13"),
     ],
 )
 def test_a_folder_with_another_world_is_refused_in_one_line(world, other, found):
@@ -158,7 +158,7 @@ def test_a_folder_with_another_world_is_refused_in_one_line(world, other, found)
 
 def test_a_folder_of_other_things_is_refused_and_left_alone(tmp_path):
     (tmp_path / "thesis.tex").write_text("precious")
-    with pytest.raises(AvlocError, match=r"is not empty and holds no world\.json"):
+    with pytest.raises(AvlocError, match=r"is not empty and has no world\.json"):
         prepare_synthetic(tmp_path, VIDEOS)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 

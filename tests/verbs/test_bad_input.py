@@ -24,6 +24,7 @@ from avloc.cli.app import app
 from avloc.errors import AvlocError
 from avloc.predictions import write_predictions
 from avloc.prepare.writing.build import build_store
+from tests import discs
 from tests.data.making import (
     MEDIA,
     REPOSITORY,
@@ -166,13 +167,8 @@ def test_files_that_may_not_be_read_are_counted(good):
 @pytest.fixture
 def little_disc(tmp_path):
     """A file system of 1 MiB; `grow` gives it more."""
-    disc = tmp_path / "disc"
-    disc.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disc]
-    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("no file system can be mounted here: only root may")
-    yield disc
-    subprocess.run(["umount", "--lazy", disc], check=True)
+    with discs.little_disc(tmp_path / "disc", "1m") as disc:
+        yield disc
 
 
 def fill(disc: Path, left: int) -> None:
@@ -181,7 +177,7 @@ def fill(disc: Path, left: int) -> None:
 
 
 def grow(disc: Path) -> None:
-    subprocess.run(["mount", "-o", "remount,size=64m", disc], check=True)
+    discs.enlarge(disc)
 
 
 @pytest.mark.parametrize("kind", ["hdf5", "lmdb"])
@@ -325,7 +321,7 @@ def test_interrupted_it_says_how_to_go_on_and_does(tmp_path, good):
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert "Traceback" not in err and err.strip().splitlines()[-1].startswith(
-        "avloc: interrupted; nothing is lost, go on with"
+        "avloc: interrupted; nothing is lost, resume with"
     )
     again = CliRunner().invoke(app, [*told, "--json"])
     assert again.exit_code == 0 and json.loads(again.stdout)["kept"] >= 16

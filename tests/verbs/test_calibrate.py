@@ -115,7 +115,7 @@ def test_a_run_keeps_its_calibration_and_the_other_stage_s(run, tmp_path):
     avloc.calibrate(run=place, test="test")
     assert (place / "calibration.json").read_bytes() == first  # the same seed, the same choice
     assert avloc.load(place).calibration == kept
-    assert "called sounding" in shown("calibrate", "--run", place)
+    assert "counted as sounding" in shown("calibrate", "--run", place)
 
 
 def test_evaluate_says_how_many_frames_count_as_sounding(run, tmp_path):
@@ -174,7 +174,7 @@ def test_heat_maps_alone_do_not_serve_a_score_of_the_method(run):
     about = {"auroc": {}, "alarms": {}, "missed": 0.0, "clips": {}, "aurocs": {}, "method": "dsol", "stage": 1}
     calibration = Calibration(FITS, 0.5, **about)
     assert calibration.sounding(np.zeros((2, 1, 2, 2)), np.array([0.4, 0.6])).tolist() == [False, True]
-    with pytest.raises(AvlocError, match="do not tell"):
+    with pytest.raises(AvlocError, match="cannot be computed from heat maps"):
         calibration.sounding(np.zeros((2, 1, 2, 2), np.float32))
 
 

@@ -107,7 +107,8 @@ def test_whatever_changes_in_a_shard_is_found_by_its_digest(tmp_path, what):
     found = avloc.data_check(store)
     assert found.splits["train"].changed == ["flat"] and found.splits["train"].verified == 1
     assert any(
-        "1 items are not what was prepared (another SHA-256, or broken): flat" in line for line in found.problems
+        "1 items have changed since they were prepared (another SHA-256, or broken): flat" in line
+        for line in found.problems
     )
 
 

@@ -61,7 +61,7 @@ def test_it_composes_trains_scores_and_draws(small, files):
     lines = text.splitlines()
     for name, clips in (("solo", 10), ("pair", 10), ("interactive", 12), ("absent", 30)):
         assert any(line.startswith(f"{name}: ") and f"{clips} frames" in line for line in lines)
-    assert "AUROC" in text and "what sounds has the higher map" in text
+    assert "AUROC" in text and "the sounding object has the higher map" in text
     assert text.count("on pairs it finds the one of two objects that sounds") == 1 and "instruments" not in text
     assert lines[-1] == "open out/real/run/report/index.html" and Path("out/real/run/report/index.html").exists()
     assert len(Store.open(Path("out/real/composed")).split("train_whole+train_solo")) == 48

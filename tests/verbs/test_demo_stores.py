@@ -141,9 +141,9 @@ def test_the_table_of_the_tiny_demo_says_that_it_is_too_small_to_judge(capsys):
         done = demonstrated.Demo(Path("o"), Path("r"), {"generate": 1.0}, {}, [claim], Path("page"), tiny=tiny)
         show_demo(done)
         shown = capsys.readouterr().out
-        assert words in shown and ("too small to judge" in shown) == tiny and ("yes" in shown) != tiny
+        assert words in shown and ("Too few clips to tell" in shown) == tiny and ("yes" in shown) != tiny
 
 
 def test_tiny_is_of_the_synthetic_world_only(tmp_path):
     words = ["demo", "--tiny", "--real", tmp_path, tmp_path]
-    assert "does not go with --real" in error_of(*words)
+    assert "cannot be combined with --real" in error_of(*words)

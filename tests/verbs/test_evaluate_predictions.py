@@ -182,7 +182,7 @@ def test_of_several_protocols_those_that_can_report_a_metric_are_kept(vggss):
     assert all(list(result.metrics) == ["cap"] for result in found.results.values())
     assert "hardway" in found.left_out
     assert set(shown("best_iou", "auc").results["denseav"].metrics) == {"best_iou"}
-    with pytest.raises(ConfigError, match="--metric map: no protocol can report it"):
+    with pytest.raises(ConfigError, match="--metric map: no protocol reports it"):
         shown("map")
     with pytest.raises(ConfigError, match="no axis 'resiz'"):
         evaluate_predictions(predictions, "vggss", vggss, protocol="all", axes={"resiz": "x"}, resamples=0)
@@ -224,7 +224,7 @@ def test_a_comparison_without_resamples_has_no_intervals(vggss):
     found = compare(good, bad, metric=["locacc"], resamples=0)
     assert list(found.metrics) == ["locacc"]
     assert found.metrics["locacc"].to_json() == {"a": 0.9, "b": 0.2, "difference": pytest.approx(0.7)}
-    with pytest.raises(ConfigError, match="--metric nsa: not given clip by clip; these are: ciou, auc, locacc"):
+    with pytest.raises(ConfigError, match="--metric nsa: not available per clip; these are: ciou, auc, locacc"):
         compare(good, bad, metric=["nsa"])
     evaluate_predictions(vggss / "good.h5", "vggss", vggss, protocol="denseav", out=vggss / "pixels.json", resamples=0)
     with pytest.raises(DataError, match="pools the pixels of all clips"):
@@ -334,7 +334,7 @@ def test_a_result_of_other_maps_is_replaced_and_that_is_said(vggss, caplog):
 
 def test_a_file_that_holds_no_result_is_not_overwritten(vggss):
     (vggss / "mine.json").write_text('{"notes": 1}')
-    with pytest.raises(DataError, match=r"mine\.json: holds something else than a result"):
+    with pytest.raises(DataError, match=r"mine\.json: is not a result"):
         evaluate_predictions(predict(vggss / "p.h5", 6), "vggss", vggss, out=vggss / "mine.json", resamples=0)
     assert (vggss / "mine.json").read_text() == '{"notes": 1}'
 
@@ -351,7 +351,7 @@ def test_other_sounds_come_with_a_file_and_stand_beside_any_protocol(vggss):
     assert (kinds["silence"]["auroc"], kinds["offscreen"]["auroc"]) == (1, 0.5)
     own = evaluate_predictions(vggss / "p.h5", "vggss", vggss, protocol="vssl-eval", negatives="silence", resamples=0)
     assert own.results["vssl-eval"].metrics["ciou_max"].value > 0.9
-    with pytest.raises(DataError, match="holds no maps of noise; expected the array maps_noise"):
+    with pytest.raises(DataError, match="contains no maps of noise; expected the array maps_noise"):
         evaluate_predictions(vggss / "p.h5", "vggss", vggss, negatives=["noise"])
     with pytest.raises(DataError, match="10 ids for maps_silence of shape"):
         np.savez(vggss / "p.npz", ids=CLIPS, maps=right, maps_silence=right[:3])

@@ -70,7 +70,7 @@ def test_what_does_not_fit_is_refused_and_nothing_is_written(theirs, tmp_path, c
 
 def test_a_run_that_has_a_configuration_keeps_it(theirs, tmp_path):
     write_config(tmp_path / "config.yaml", {"method": "visual_context"})
-    with pytest.raises(AvlocError, match="there is a configuration already; leave --config and --set out"):
+    with pytest.raises(AvlocError, match="exists already; leave out --config and --set"):
         import_into_run("visual_context", 1, theirs, tmp_path, None, None, ["seed=1"])
 
 
@@ -183,7 +183,7 @@ def test_a_dictionary_that_does_not_fit_is_refused(imported, tmp_path):
     }.items():
         with pytest.raises(AvlocError, match=match):
             avloc.cluster(run=run, dictionary=tmp_path / name)
-    with pytest.raises(AvlocError, match="name two dictionaries"):
+    with pytest.raises(AvlocError, match="exclude each other"):
         avloc.cluster(run=run, as_trained=True, dictionary=dictionary)
     assert not (run / "clusters.npz").exists()
 

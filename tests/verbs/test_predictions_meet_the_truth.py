@@ -49,7 +49,7 @@ def test_frames_of_videos_are_told_apart_by_their_folders(tmp_path, slash):
     assert score(tmp_path / "maps", truth) > 0.9
     write_predictions(tmp_path / "bare.h5", ["000066"], np.array(maps[:1]))
     with pytest.raises(
-        DataError, match=r"2 of 2 clips of the truth could have the same prediction as another.*write the ids"
+        DataError, match=r"2 of 2 clips of the ground truth match the same prediction as another.*write the ids"
     ):
         score(tmp_path / "bare.h5", truth)
 
@@ -69,7 +69,7 @@ def test_a_prediction_of_another_folder_is_not_taken(tmp_path, caplog):
     truth = coco(tmp_path / "t.json", {"videoA/000066.png": LEFT})
     write_predictions(tmp_path / "p.h5", ["videoA/000066", "000066"], np.array([heat("left"), heat("right")]))
     assert score(tmp_path / "p.h5", truth) > 0.9
-    assert "p.h5: 1 prediction is for no clip of the truth: 000066" in caplog.text
+    assert "p.h5: 1 prediction matches no clip of the ground truth: 000066" in caplog.text
 
 
 def own(path, ids):
@@ -80,13 +80,16 @@ def own(path, ids):
 def test_what_has_no_partner_is_told_once_and_refused_when_strict(tmp_path, caplog):
     truth = own(tmp_path / "t.json", ["a", "b", "c", "caf\u00e9"])
     write_predictions(tmp_path / "p.h5", ["a.mp4", "cafe\u0301", "x"], np.array([heat("left")] * 3))
-    line = "p.h5: 2 of 4 clips of the truth have no prediction: b, c; 1 prediction is for no clip of the truth: x"
+    line = (
+        "p.h5: 2 of 4 clips of the ground truth have no prediction: b, c; 1 prediction matches no clip of the ground "
+        "truth: x"
+    )
     with caplog.at_level(logging.WARNING):
         found = evaluate_predictions(tmp_path / "p.h5", truth=truth, resamples=0)
     assert [record.getMessage() for record in caplog.records if record.name == "avloc.leftovers"] == [line]
     (result,) = found.results.values()
     assert result.counts["not_requested"] == 1 and result.metrics["locacc"].value == 0.5
-    with pytest.raises(DataError, match=r"p.h5: 2 of 4 clips of the truth have no prediction: b, c; .*--strict"):
+    with pytest.raises(DataError, match=r"p.h5: 2 of 4 clips of the ground truth have no prediction: b, c; .*--strict"):
         evaluate_predictions(tmp_path / "p.h5", truth=truth, resamples=0, strict=True)
     assert "--strict" in error_of("evaluate", "--predictions", tmp_path / "p.h5", "--truth", truth, "--strict")
     assert printed("evaluate", "--predictions", tmp_path / "p.h5", "--truth", truth)["counts"]["not_requested"] == 1

@@ -163,9 +163,9 @@ C, F = ["--classifier", "resnet.pth"], ["--frame-mapping", "v.npy"]
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (T, "knows classes, not categories: give --sound-mapping FILE"),
-        (C, "knows classes, not categories: give --frame-mapping FILE"),
-        ([*T, *S, "--scores", "few.npy"], "made of one thing"),
+        (T, "has classes, not categories: give --sound-mapping FILE"),
+        (C, "has classes, not categories: give --frame-mapping FILE"),
+        ([*T, *S, "--scores", "few.npy"], "come from one source"),
         ([*C, "--frame-mapping", "a.npy"], "found (7, 20); expected (30, categories)"),
         (["--tagger", "none.pth", *S], "no such file; give the audio tagger's mobilecrnn_v2.pth"),
         (["--tagger", "resnet.pth", *S], "not the audio tagger's mobilecrnn_v2.pth"),
@@ -200,7 +200,7 @@ def test_what_does_not_fit_is_one_line_and_leaves_nothing(place, monkeypatch, op
 def test_a_store_of_another_rate_is_refused_naming_both(place, tmp_path):
     make_tiny_store(tmp_path / "store")
     said = command(tmp_path, "--tagger", place / "tagger.pth", "--sound-mapping", place / "a.npy", status=2)
-    assert "holds 4000 Hz; the audio tagger listens at 22050 Hz: prepare it again with --rate 22050" in said
+    assert "has 4000 Hz; the audio tagger needs 22050 Hz: prepare it again with --rate 22050" in said
 
 
 def test_published_spectrograms_and_proposals_are_heard_and_seen(place, tmp_path):

@@ -75,7 +75,7 @@ def test_a_bad_table_is_one_line_and_leaves_nothing(store, tmp_path, change, exp
 
 def test_one_source_is_wanted(store):
     for options in ({}, {"tags": True, "run": store}):
-        with pytest.raises(DataError, match="made of one thing: give --tags, --run DIR, or"):
+        with pytest.raises(DataError, match="come from one source: give --tags, --run DIR, or"):
             avloc.pseudo_labels(store, "train", "mine", **options)
 
 

@@ -2,6 +2,9 @@
 
 import json
 import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,8 @@ from safetensors.torch import load_file, save_file
 import avloc
 from avloc.engine import finished, sweep_jobs
 from avloc.engine.experiment import open_run
+from avloc.engine.run import Run
+from avloc.errors import RunError
 from tests.commands import error_of, invoke, shown
 from tests.engine.tiny import make_tiny_store, tiny_config, write_config
 
@@ -157,7 +162,7 @@ def test_nothing_is_chosen_by_a_split_that_is_tested_too(swept, place):
         place / "one.yaml", grid="stage1.train.lr=1e-3,0", seeds="0-1", out=place / "sweep", jobs=0,
         set=["evaluate.solo.split=validation"],
     )  # fmt: skip
-    assert found.best is None and "choosing by it would be choosing by test" in found.no_best
+    assert found.best is None and "choosing by it would mean choosing on test data" in found.no_best
 
 
 def test_a_figure_that_no_run_has_costs_nothing_but_the_choice(swept, place):
@@ -186,11 +191,45 @@ def test_a_run_that_fails_is_named_and_the_others_go_on(place, tmp_path):
     assert f"stage1.data.store={place / 'store'}" in found.stdout
 
 
+def test_a_sweep_that_is_killed_goes_on_where_it_was_and_repeats_no_finished_run(place, tmp_path, monkeypatch):
+    """Killed outright in the middle of the second of three runs, whose process ends with it."""
+    out, config = tmp_path / "sweep", place / "one.yaml"
+    words = ["sweep", config, "--seeds", "0-2", "--out", out, "--set", "stage1.train.epochs=30", "--quiet"]
+    process = subprocess.Popen([sys.executable, "-m", "avloc", *map(str, words)], stderr=subprocess.PIPE)
+    first, second = out / "seed=0", out / "seed=1"
+    until = time.monotonic() + 120
+    while not list(second.glob("stage1/state-*.pt")) and process.poll() is None and time.monotonic() < until:
+        time.sleep(0.05)
+    process.kill()
+    process.communicate()
+    assert (first / "steps.json").exists() and not (second / "steps.json").exists()
+    weights = (first / "stage1" / "localize.safetensors").stat().st_mtime_ns
+    while time.monotonic() < until:  # until the run that was under way has ended, too
+        try:
+            with Run(second).claimed("is looked at"):
+                break
+        except RunError:
+            time.sleep(0.05)
+    begun = len((second / "stage1" / "log.jsonl").read_text().splitlines())
+    assert 1 <= begun < 30
+    started = []
+
+    def run_all(jobs, *rest):
+        started.extend(job.name for job in jobs)
+        return in_this_process(jobs, *rest)
+
+    monkeypatch.setattr(sweep_jobs, "run_all", run_all)
+    found = avloc.sweep(config, seeds="0-2", out=out, set=["stage1.train.epochs=30"])
+    assert started == ["seed=1", "seed=2"] and not found.failed and not found.missing
+    assert found.settings[0].seeds == [0, 1, 2]
+    assert (first / "stage1" / "localize.safetensors").stat().st_mtime_ns == weights
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (["--grid", "stage1.train.foo=1,2"], "--set stage1.train.foo: unknown key"),
-        (["--set", "seed=1", "--seeds", "0-1"], "both give seeds"),
+        (["--set", "seed=1", "--seeds", "0-1"], "both set the seed"),
         (["--seeds", "4-0"], "runs backwards"),
     ],
 )

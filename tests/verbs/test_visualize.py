@@ -148,7 +148,7 @@ def test_maps_of_classes_that_nobody_named_are_drawn_as_one(run):
     for variant in ("wrong-sound", "deaf"):
         (run.predictions / f"solo.{variant}.h5").unlink()
     words = Reading(visualize(run=run.path, sets=["solo"]).report.read_text(encoding="utf-8")).words
-    assert "solo: no maps of classes" in words and "1 everywhere" in words
+    assert "solo: no class maps" in words and "1 everywhere" in words
 
 
 def test_results_under_another_protocol_are_shown_too(run):
@@ -248,7 +248,7 @@ def test_the_same_run_twice_is_refused(run):
 
 
 def test_a_configuration_for_several_runs_is_refused(run, other):
-    with pytest.raises(AvlocError, match="belongs to one run; leave it out, 2 runs bring their own"):
+    with pytest.raises(AvlocError, match="is for a single run; leave it out, the 2 runs have their own"):
         visualize(run.config, [run.path, other.path])
 
 

@@ -128,7 +128,9 @@ def test_a_configuration_finds_weights_by_their_name(folder, monkeypatch):
     for name in ("resnet18", "imagenet"):
         assert torch.equal(Backbone(weights=name).build(3).conv1.weight, state["conv1.weight"])
     (folder / "kept" / "resnet18-f37072fd.pth").unlink()
-    with pytest.raises(avloc.AvlocError, match=r"weights resnet18: .* is missing; `avloc weights fetch resnet18`"):
+    with pytest.raises(
+        avloc.AvlocError, match=r"weights resnet18: .* is missing; download it with `avloc weights fetch resnet18`"
+    ):
         Backbone(weights="resnet18").build(3)
 
 

@@ -24,13 +24,15 @@ SOUND = LogMel(rate=22050, n_fft=882, hop=441, power=2.0, decibels=False, offset
 class StageOne(Localizer):
     """Qian et al., ECCV 2020, section 3.1, the simplified release.
 
-    classes: categories (7 there). Targets are the stage's pseudo labels (``data.labels``), else the store's own labels
-    for both streams, as the AudioSet variant uses its tags. correspondence_only: no categories are learnt, for a warm-up
+    classes: number of categories (7 there). Targets are the stage's pseudo labels (``data.labels``), otherwise the
+    store's own labels
+    for both streams, as the AudioSet variant uses its tags. correspondence_only: train without categories, for a warm-up
     whose features are clustered into pseudo labels.
-    maps: of `locate`, one a category (``classes``) or their mean weighted by what is heard (``fused``, as published).
-    gate: categories count whose probability is higher, and always the likeliest. double_sigmoid: the released test takes
-    the sigmoid twice, so that every category counts nearly alike.
-    mixtures: weight of naming the sounds of two clips mixed (ours, 0: as published).
+    maps: the output of `locate`: one per category (``classes``) or their mean weighted by what is heard (``fused``, as
+    published).
+    gate: categories count if their probability is higher, and always the most likely one. double_sigmoid: the released
+    test applies the sigmoid twice, so that every category counts nearly the same.
+    mixtures: weight of classifying the mixed sounds of two clips (not published; 0 is off).
     """
 
     of_classes = True
@@ -99,6 +101,7 @@ class StageOne(Localizer):
         return [Phase("coarse", self.loss, [train.make_optimizer(self.parameters())], train.epochs)]
 
     weights_from = ("coarse",)
+    gathers = True
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         return self.coarse(batch, self.streams.see(batch.frame), self.streams.hear(batch.sound))
@@ -121,9 +124,10 @@ class StageOne(Localizer):
         where every clip is of another video. A batch of one has its own frame alone (published: NaN).
         """
         assert batch.video is not None
-        logits = self.streams.correspondence(seen.features.mean((2, 3)).float(), heard.features.mean((2, 3)).float())
+        frames, sounds = (self.gathered(part.features.mean((2, 3)).float()) for part in (seen, heard))
+        logits = self.streams.correspondence(frames, sounds)
         own = -logits.diagonal().movedim(-1, 0).log_softmax(1)[:, 1].mean()
-        _, foreign = own_and_foreign(batch.video)
+        _, foreign = own_and_foreign(self.gathered(batch.video))
         if not foreign.any():
             return own
         return 0.5 * own - 0.5 * logits[foreign].log_softmax(1)[:, 0].mean()

@@ -21,20 +21,22 @@ from avloc.nn.similarity import pairwise_maps, pool_map
 class StageTwo(Localizer):
     """Qian et al., ECCV 2020, section 3.2, the simplified release.
 
-    dim, hidden: of the projections, 128 and 1024 there. margin: distance that pairs should keep, 1.4; confidence: what
-    both categories of a pair must be sure of for it to count, 0.3. weight: of the alignment beside the losses of stage
-    one, 1. frame: another view than stage one's; None: the same.
-    places: weight of a contrast that teaches the places themselves, which the published loss reaches only through what is
-    active; not published, 0 is off. It compares frames that show the sound's likeliest category with frames of other videos
+    dim, hidden: sizes of the projections, 128 and 1024 there. margin: distance that pairs should keep, 1.4;
+    confidence: the probability that
+    both categories of a pair need for it to count, 0.3. weight: weight of the alignment next to the losses of stage
+    one, 1. frame: another view than that of stage one; None: the same.
+    places: weight of a contrast that trains the positions themselves, which the published loss only reaches through what is
+    active; not published, 0 is off. It compares frames that show the sound's most likely category with frames of other videos
     that do not.
-    place_pool: share of the highest places that this contrast compares.
-    activated: `locate` looks only where stage one's categories are active.
+    place_pool: share of the highest positions that this contrast compares.
+    activated: `locate` only uses positions where stage one's categories are active.
     """
 
     of_classes = True
     looks = "CAM"
     uses_clusters = False
     weights_from = ("fine",)
+    gathers = True
 
     def __init__(
         self,
@@ -94,10 +96,12 @@ class StageTwo(Localizer):
         _, frame = self.coarse.targets(batch)
         likeliest = heard.logits.argmax(1)
         sources = disentangled(heard, self.project_a)[torch.arange(len(batch), device=likeliest.device), likeliest]
-        scores = pool_map(pairwise_maps(self.embedded(seen.features), sources), self.place_pool)
+        places, sources = self.gathered(self.embedded(seen.features)), self.gathered(sources)
+        scores = pool_map(pairwise_maps(places, sources), self.place_pool)
         logits = self.agreement(scores.unsqueeze(2)).squeeze(2)  # frame by sound
-        own, foreign = own_and_foreign(batch.video)
-        return balanced_correspondence(logits, own, foreign & (frame[:, likeliest] < self.confidence))
+        own, foreign = own_and_foreign(self.gathered(batch.video))
+        shown = self.gathered(frame)[:, self.gathered(likeliest)]
+        return balanced_correspondence(logits, own, foreign & (shown < self.confidence))
 
     def embedded(self, features: Tensor) -> Tensor:
         """Unit vectors of the places: (B, D, h, w) to (B, dim, h, w)."""
@@ -109,9 +113,12 @@ class StageTwo(Localizer):
 
         Only pairs of confident categories count. The published sums have 1e-10 a pair in their denominators.
         """
-        v, a = disentangled(seen, self.project_v).flatten(0, 1), disentangled(heard, self.project_a).flatten(0, 1)
+        v = self.gathered(disentangled(seen, self.project_v)).flatten(0, 1)
+        a = self.gathered(disentangled(heard, self.project_a)).flatten(0, 1)
         with torch.no_grad():
-            sure_a, sure_v = ((part.logits.sigmoid() > self.confidence).flatten() for part in (heard, seen))
+            sure_a, sure_v = (
+                (self.gathered(part.logits).sigmoid() > self.confidence).flatten() for part in (heard, seen)
+            )
             counted = (sure_a[:, None] & sure_v[None, :]).float()
         own = torch.eye(len(a), device=a.device)
         squared = (2 - 2 * a @ v.T).clamp(min=1e-12)  # rounding may leave it negative, its root then is no number

@@ -188,6 +188,17 @@ class Streams(nn.Module):
             last.append(self.audio.gru)
         return [self.match, self.visual.layer5, self.visual.fc, self.audio.outputlayer, *last]
 
+    def groups(self, whole: nn.Module, rate: float, slower: float) -> list[dict[str, Any]]:
+        """Parameters that learn, of `whole`, which has these streams; those of the encoders at `slower` times the rate."""
+        own = {id(parameter) for part in self.heads() for parameter in part.parameters()}
+        fast: list[nn.Parameter] = []
+        slow: list[nn.Parameter] = []
+        for parameter in whole.parameters():
+            if parameter.requires_grad:
+                (fast if slower == 1 or id(parameter) in own else slow).append(parameter)
+        found: list[dict[str, Any]] = [{"params": fast}, {"params": slow, "lr": rate * slower}]
+        return [group for group in found if group["params"]]
+
     def fix_statistics(self) -> None:
         """Batch norms keep their statistics but for those of `layer5` and of the matching head, as the authors train."""
         self.eval()

@@ -71,5 +71,7 @@ def _without_aliases(state: dict[str, Tensor]) -> dict[str, Tensor]:
             differing += target in found and not torch.equal(found[target], value)
             found[target] = value
     if differing:
-        log.warning("%d copies of parameters in the checkpoint differ from the first; the last copies count", differing)
+        log.warning(
+            "%d copies of parameters in the checkpoint differ from the first; the last copies are used", differing
+        )
     return found

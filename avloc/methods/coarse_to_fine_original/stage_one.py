@@ -1,7 +1,7 @@
 """Stage one: categories of what is seen and of what is heard, and which sounds belong to which frames."""
 
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -14,9 +14,17 @@ from avloc.errors import AvlocError
 from avloc.methods.base import Localizer, Needs, Phase, Train
 from avloc.methods.coarse_to_fine_original.losses import PER_CATEGORY, matched, named
 from avloc.methods.coarse_to_fine_original.maps import TINY, fused, match_cam
-from avloc.methods.coarse_to_fine_original.moment import Moment, accuracy, match_logits, window
+from avloc.methods.coarse_to_fine_original.moment import (
+    Moment,
+    PriorNets,
+    Priors,
+    Taught,
+    accuracy,
+    match_logits,
+    taught_by,
+    window,
+)
 from avloc.methods.coarse_to_fine_original.network import Streams
-from avloc.methods.coarse_to_fine_original.taught import PriorNets, Priors, Taught, taught_by
 from avloc.nn.encoders import Backbone
 from avloc.nn.mobile_crnn import MobileCrnn
 from avloc.nn.senses import Eyes
@@ -81,10 +89,10 @@ class StageOne(Localizer):
         if test_peak and not isinstance(sound, LogMel):
             raise AvlocError("test_peak divides the sound of a spectrogram by its peak; leave it out with a tagger")
         if proposals == "grid" and priors is None:
-            raise AvlocError("proposals is 'grid', whose categories model.priors tell; name them, or set it to none")
+            raise AvlocError("proposals is 'grid', which needs model.priors; set them, or set proposals to none")
         if proposals == "given" and frames > 1:
             raise AvlocError(
-                f"proposals are kept of one frame a clip, but frames is {frames}; set it to 1, or take the grid"
+                f"proposals are stored for one frame per clip, but frames is {frames}; set it to 1, or use the grid"
             )
         given, judged = proposals == "given", None if priors is not None else classes
         self.needs = Needs(every_frame=frames > 1, waveform=bool(mixtures), proposals=given, label_classes=judged)
@@ -122,7 +130,7 @@ class StageOne(Localizer):
         if not self.test_peak:
             return batch.sound
         if batch.waveform is None:
-            raise AvlocError("test_peak divides sounds by their peak; the store holds spectrograms; set it to false")
+            raise AvlocError("test_peak divides sounds by their peak, but the store has spectrograms; set it to false")
         return replace(self.sound, peak=True)(batch.waveform)
 
     @property
@@ -137,7 +145,6 @@ class StageOne(Localizer):
         return None if else_heard else self.streams.encoders()[1]
 
     # the plan
-
     def phases(self, train: Train) -> list[Phase]:
         self.prepare()
         return [Phase("coarse", self.loss, [self.optimizer(self, train)], train.epochs, measure=self.matches)]
@@ -149,14 +156,7 @@ class StageOne(Localizer):
 
     def optimizer(self, whole: nn.Module, train: Train) -> torch.optim.Optimizer:
         """Of all that learns in `whole`, this stage or the one that has it; see `backbone_rate`."""
-        own = {id(parameter) for part in self.streams.heads() for parameter in part.parameters()}
-        fast: list[nn.Parameter] = []
-        slow: list[nn.Parameter] = []
-        for parameter in whole.parameters():
-            if parameter.requires_grad:
-                (fast if self.backbone_rate == 1 or id(parameter) in own else slow).append(parameter)
-        groups: list[dict[str, Any]] = [{"params": fast}, {"params": slow, "lr": train.lr * self.backbone_rate}]
-        return train.make_optimizer([group for group in groups if group["params"]])
+        return train.make_optimizer(self.streams.groups(whole, train.lr, self.backbone_rate))
 
     # the losses
 

@@ -13,9 +13,8 @@ from avloc.errors import AvlocError
 from avloc.methods.base import Localizer, Phase, Train
 from avloc.methods.coarse_to_fine_original import maps
 from avloc.methods.coarse_to_fine_original.losses import aligned, confident_pairs, tagged_pairs
-from avloc.methods.coarse_to_fine_original.moment import Moment
+from avloc.methods.coarse_to_fine_original.moment import Moment, Taught
 from avloc.methods.coarse_to_fine_original.stage_one import StageOne, Variant
-from avloc.methods.coarse_to_fine_original.taught import Taught
 
 
 class StageTwo(Localizer):
@@ -36,6 +35,7 @@ class StageTwo(Localizer):
     looks = "CAM"
     uses_clusters = False
     weights_from = ("fine",)
+    same_parts = False  # the transforms are left out where a batch has too few pairs
 
     def __init__(
         self,

@@ -29,8 +29,9 @@ class Sight(NamedTuple):
 class TwoStreams(nn.Module):
     """A frame and a sound encoder, their projections to a common space, and a class head each.
 
-    cosine: compare normalised embeddings (AudioSet: plain inner products). logit_scale: where the learned factor of the
-    similarity starts (None: at random). logit_bias: learn an offset too. frame, sound: the views that feed the encoders.
+    cosine: compare normalised embeddings (AudioSet: plain inner products). logit_scale: initial value of the learned
+    factor of the
+    similarity (None: random). logit_bias: learn an offset too. frame, sound: the views that feed the encoders.
     """
 
     def __init__(

@@ -28,17 +28,17 @@ class StageOne(Localizer):
     """Hu et al., NeurIPS 2020, section 3.2. The defaults are the released MUSIC code, but for the frame encoder's
     ImageNet weights; each argument says what was not published.
 
-    clusters: K of the object dictionary. dim: of the common space. cosine, logit_scale, logit_bias: see TwoStreams.
+    clusters: K of the object dictionary. dim: size of the common space. cosine, logit_scale, logit_bias: see TwoStreams.
     pairs: ``negative`` contrasts each clip with one other frame, as published; ``all`` with every frame of the batch.
-    pool: share of the cells whose mean scores a map; 0 is the published maximum.
-    mask: the map's threshold for object features, then dilated if `dilate`; mask_top takes that share of the cells
+    pool: share of the positions whose mean scores a map; 0 is the published maximum.
+    mask: the map's threshold for object features, then dilated if `dilate`; mask_top uses this share of the positions
     instead. feature_area: object features are divided by the whole ``map``, as published, or by the ``mask``.
-    class_task: alternate with classification, from epoch init_num (counted from 0) on, class_iter epochs each, heads at
-    learning rate class_lr; class_rate: a factor on all rates meanwhile. joint: keep minimising the localization loss
-    meanwhile (not published).
-    mixtures, mixed_pairs: while classifying, weights of teaching the sound head both sources of mixed clips, and the map
+    class_task: alternate with classification, starting with epoch init_num (counted from 0), class_iter epochs each, heads at
+    learning rate class_lr; class_rate: a factor on all rates during classification. joint: keep minimising the
+    localization loss during classification (not published).
+    mixtures, mixed_pairs: during classification, weights of training the sound head on both sources of mixed clips, and the map
     to find both of their frames (not published; 0 is off; mixed_pairs needs pairs ``all``).
-    map_power: the map that `locate` shows is the sigmoid to that power (1 as published).
+    map_power: the output of `locate` is the sigmoid to this power (1 as published).
     frozen_heads: leave the heads as initialised, as the released AudioSet code does by mistake.
     """
 
@@ -79,6 +79,7 @@ class StageOne(Localizer):
         self.clusters, self.frame, self.sound = clusters, frame, sound
         self.streams = TwoStreams(clusters, visual, audio, dim, cosine, logit_scale, logit_bias, frame, sound)
         self.needs = Needs(negatives=pairs == "negative", waveform=bool(mixtures or mixed_pairs))
+        self.gathers = pairs == "all"
         self.pool, self.mask, self.dilate, self.mask_top, self.feature_area = pool, mask, dilate, mask_top, feature_area
         self.class_task, self.init_num, self.class_iter, self.class_lr = class_task, init_num, class_iter, class_lr
         self.joint, self.mixtures, self.mixed_pairs = joint, mixtures, mixed_pairs
@@ -142,8 +143,10 @@ class StageOne(Localizer):
 
     def _all_pairs_loss(self, batch: Batch, sight: Sight, hearing: Hearing) -> dict[str, Tensor]:
         assert batch.video is not None
-        scores = self._scores(sight, hearing)
-        return {"localization": balanced_correspondence(scores, *own_and_foreign(batch.video))}
+        sight = sight._replace(embedding=self.gathered(sight.embedding))
+        hearing = hearing._replace(embedding=self.gathered(hearing.embedding))
+        pairs = own_and_foreign(self.gathered(batch.video))
+        return {"localization": balanced_correspondence(self._scores(sight, hearing), *pairs)}
 
     def matching_accuracy(self, batch: Batch) -> dict[str, Tensor]:
         """Share of pairs told apart; with all pairs, of clips whose own frame fits their sound best."""

@@ -28,17 +28,17 @@ class StageTwo(Localizer):
     start negative and then inverts every map; or the factor is ``fitted`` to the dictionary, so that its objects' inner
     products have a deviation of 1 (not published: where features are large, products in the hundreds make a hard softmax
     that learns nothing). dictionary: raw inner products, or ``centred`` cosines (not published).
-    weight: of the localization loss. quadrants: each quarter of a negative frame must be silent (AudioSet: the frame).
+    weight: weight of the localization loss. quadrants: each quarter of a negative frame must be silent (AudioSet: the frame).
     negative: another video's frame ``drawn`` for each clip, as published, or the next clip's frame of the ``batch``, unless
     that is of the same video.
     match: ``kl`` or, AudioSet, ``bce``; match_over: see distribution_matching; match_scale, score_scale: factors of the
     matching loss and of its scores (1 as published). match_pool: what is matched is the ``mean`` of the masked object
     maps, as published, or the mean of what each of the ``places`` shows (a softmax over clusters), weighted by the mask,
-    which then learns nothing from it: else it may look for places that suit the sound instead of its source.
-    teacher_temperature: of the target. match_first: epochs of matching alone (AudioSet 50).
-    test_temperature: the maps are softmax over clusters of that factor times the masked object maps, as published;
-    mask_floor: or times the object maps alone, and the softmax is multiplied by the sounding map plus that floor.
-    freeze_norms: keep the batch statistics of stage one, whose solo scenes are fewer objects (not published).
+    which then gets no gradient from it: otherwise it may look for positions that suit the sound instead of its source.
+    teacher_temperature: temperature of the target. match_first: epochs of matching only (AudioSet 50).
+    test_temperature: the maps are the softmax over clusters of this factor times the masked object maps, as published;
+    mask_floor: or times the unmasked object maps, with the softmax multiplied by the sounding map plus this floor.
+    freeze_norms: keep the batch statistics of stage one, whose solo scenes have fewer objects (not published).
     frame: another view for this stage; None keeps stage one's.
     """
 

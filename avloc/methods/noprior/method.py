@@ -26,16 +26,18 @@ class NoPrior(Localizer):
 
     flow: the attention's keys are of the optical flow to the next of the clip's ``frames``, as published, or ``none``: of the
     frame itself (ours).
-    flow_encoder: of the flow; its first layer starts at random, for it has two channels.
+    flow_encoder: encoder of the flow; its first layer starts from random weights, because it has two channels.
     frozen: the frame encoder gets no gradients. moving_norms: its batch norms average the statistics of training batches all
     the same, as in the release.
     positive, negative, sharpness, temperature: as in Hard Way.
     rows: a clip that has found all its objects goes on with rows of zeros until the last of the batch has, as published
     (``batch``), or ends (``own``, ours).
-    mixture: that many clips are put one above the other in training, and their spectrograms averaged.
+    mixture: this many clips are stacked vertically in training, and their spectrograms averaged.
     maps: what `locate` gives: the similarity of ``all`` places with the sound, or a map of each of the ``objects`` found, whose
     number differs from clip to clip.
     """
+
+    gathers = True
 
     def __init__(
         self,
@@ -103,7 +105,7 @@ class NoPrior(Localizer):
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Hard Way's contrast, and objects that resemble themselves and neither other objects nor the background."""
         batch = self.mixed(batch)
-        seen, heard = self.see(batch), self.hear(batch)
+        seen, heard = self.gathered(self.see(batch)), self.gathered(self.hear(batch))
         logits = hard_way_logits(
             pairwise_maps(seen, heard), self.positive, self.negative, self.sharpness, self.temperature, "published"
         )

@@ -27,7 +27,7 @@ EYES = Timm("tf_efficientnet_lite0", "package", output_stride=16)
 
 class SeeAndHear(Localizer):
     """A map of each category: the tagger's score of its AudioSet classes, their highest, times the probability of its ImageNet
-    classes at each place, their sum (2020's CAM baseline with networks trained by others).
+    classes at each position, their sum (the CAM baseline of 2020 with pretrained networks).
 
     visual: a convolutional network of timm with its ImageNet head. audio: a tagger of AudioSet's classes; its `windows` says
     whether the mean or the maximum over the clip counts.
@@ -64,7 +64,7 @@ class SeeAndHear(Localizer):
         self._detector: Faces | None = None
         self.visual, self.audio = PlaceClassifier(visual, frame), audio.build(1, sound)
         if not self.audio.network.classes:
-            raise AvlocError(f"audio.tagger is {audio.tagger}, which names no classes; choose yamnet, cnn14 or another")
+            raise AvlocError(f"audio.tagger is {audio.tagger}, which has no classes; choose yamnet, cnn14 or another")
         sounds, sights = audioset_names(self.audio.network.classes), _imagenet_names()
         self.categories = read_categories(categories, sounds, sights)
         self.faces = faces
@@ -87,7 +87,7 @@ class SeeAndHear(Localizer):
         if self.faces != "yunet" or weights.kept("yunet").exists():
             return ""
         self.faces = None
-        return "finds no faces without YuNet, speech is looked for by motion; `avloc weights fetch yunet` gets it"
+        return "finds no faces without YuNet and uses motion for speech; get it with `avloc weights fetch yunet`"
 
     def locate(self, batch: Batch) -> Tensor:
         """(B, K, h, w) in [0, 1], K categories in the order of `map_names`, or 1."""

@@ -39,17 +39,17 @@ class Sspl(Localizer):
 
     frame, sound: the released views, 224 px out of 246 and the middle three seconds as VGGish's patches.
     visual, audio: the encoders, frozen while SSPL learns; released: ImageNet's VGG16 and AudioSet's VGGish.
-    pcm_cycles: of predictive coding; 0 leaves it out.
-    head_width, head_bottleneck: of the SimSiam head.
-    pcm_lr: learning rate of predictive coding (released under the name lr_frame); ``train.lr`` is that of the layers behind
+    pcm_cycles: number of cycles of predictive coding; 0 leaves it out.
+    head_width, head_bottleneck: sizes of the SimSiam head.
+    pcm_lr: learning rate of predictive coding (called lr_frame in the release); ``train.lr`` is that of the layers after
     VGGish.
     head_lr: learning rate of the head.
-    warm_up: epochs of the encoders before SSPL begins; 0 as released.
-    warm_up_pcm: epochs of predictive coding behind the frozen encoders, before SSPL begins; 0 as released.
+    warm_up: epochs of training the encoders before SSPL starts; 0 as released.
+    warm_up_pcm: epochs of training predictive coding after the frozen encoders, before SSPL starts; 0 as released.
     warm_up_lr: learning rate of both.
-    warm_up_pool: share of the highest cells whose mean scores a pair in both.
+    warm_up_pool: share of the highest positions whose mean scores a pair in both.
 
-    Where no pretrained encoders are to be had, frozen ones would know nothing. Two phases of ours then come first, both
+    Without pretrained encoders, frozen ones would know nothing. Two additional phases (not published) then come first, both
     telling which sounds belong to which frames at rate `warm_up_lr`: `warm_up` epochs of the encoders, over all pairs of
     a batch by their own maps, and `warm_up_pcm` epochs of predictive coding behind the frozen encoders, with each frame's
     own sound and another's. Pairs are scored by the mean of the highest `warm_up_pool` of the cells.
@@ -82,6 +82,7 @@ class Sspl(Localizer):
         self.frame, self.sound = frame, sound
         self.pcm_lr, self.head_lr = pcm_lr, head_lr
         self.warm_up, self.warm_up_pcm, self.warm_up_lr, self.pool = warm_up, warm_up_pcm, warm_up_lr, warm_up_pool
+        self.gathers = warm_up > 0  # the other phases contrast no clips with one another
         self.pretrained = visual.weights is not None and audio.weights is not None
         self.visual, self.audio = visual.build(3, frame), audio.build(1, sound)
         channels = self.visual.channels
@@ -146,7 +147,7 @@ class Sspl(Localizer):
         """
         assert batch.view2 is not None
         if self.training and len(batch) < 2:
-            raise AvlocError("a step of SSPL has 1 clip; its batch norms need 2 or more: raise train.batch_size")
+            raise AvlocError("a step of SSPL has 1 clip; its batch norms need 2 or more: increase train.batch_size")
         heard = self.hear(batch.sound, frozen=True)
         views = [self._view(frame, heard) for frame in (batch.frame, batch.view2)]
         return {"prediction": negative_cosine(*zip(*views, strict=True))}
@@ -160,7 +161,7 @@ class Sspl(Localizer):
     def phases(self, train: Train) -> list[Phase]:
         if not (self.pretrained or self.warm_up):
             log.warning(
-                "the encoders start at random and stay frozen, so little can be learnt: give visual.weights and "
+                "the encoders start at random and stay frozen, so little can be learned: give visual.weights and "
                 "audio.weights, or warm_up epochs"
             )
         plan, before = [], [*self.query.parameters()]
@@ -194,7 +195,8 @@ class Sspl(Localizer):
     def all_pairs_loss(self, batch: Batch) -> dict[str, Tensor]:
         """Each sound belongs to its own frame and to none of another video."""
         assert batch.video is not None
-        return {"correspondence": balanced_correspondence(self._scores(batch), *own_and_foreign(batch.video))}
+        pairs = own_and_foreign(self.gathered(batch.video))
+        return {"correspondence": balanced_correspondence(self._scores(batch), *pairs)}
 
     def matching_accuracy(self, batch: Batch) -> dict[str, Tensor]:
         """Share of the clips whose own frame fits their sound best."""
@@ -202,7 +204,8 @@ class Sspl(Localizer):
 
     def _scores(self, batch: Batch) -> Tensor:
         """Logits (B, B) that a frame (row), without predictive coding, shows the source of a sound (column)."""
-        seen, query = F.normalize(self.visual(batch.frame), dim=1), F.normalize(self.hear(batch.sound).query, dim=1)
+        seen = self.gathered(F.normalize(self.visual(batch.frame), dim=1))
+        query = self.gathered(F.normalize(self.hear(batch.sound).query, dim=1))
         return self.agreement(pool_map(pairwise_maps(seen, query), self.pool).unsqueeze(2)).squeeze(2)
 
     def two_sounds_loss(self, batch: Batch) -> dict[str, Tensor]:

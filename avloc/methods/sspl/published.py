@@ -53,7 +53,9 @@ def arguments_of(state: Mapping[str, Tensor]) -> tuple[dict[str, Any]]:
     """Arguments that fit the published weights: the number of cycles, and every size, read off their names and shapes."""
     for file, prefix in list(FILES.items())[:3]:
         if not any(name.startswith(prefix) for name in state):
-            raise AvlocError(f"no {file} here; give the folder of {', '.join(FILES)} (the last where there is one)")
+            raise AvlocError(
+                f"no {file} here; give the folder of {', '.join(FILES)} (the last one with predictive coding)"
+            )
     require(state, _SIZES, "SSPL")
     width, bottleneck = state[_SIZES[2]].shape[1], state[_SIZES[2]].shape[0]
     arguments: dict[str, Any] = {

@@ -64,13 +64,13 @@ def join_classes(pictures: Found, sounds: Found, silent: Found, noise: Found, ta
             noises[labels[0]] = [*noises.get(labels[0], ()), *own]
     if several:
         logger.warning("%d sounds have labels of more than one class; they are left out", several)
-    _report("pictures without sounds, shown as silent things", things)
+    _report("pictures without sounds, shown as silent objects", things)
     _report("sounds without pictures, heard as noise", noises)
     _add(things, silent, cast_pictures, "--silent")
     _add(noises, noise, cast_sounds, "--noise")
     if both := sorted(set(things) & set(noises)):
         raise DataError(
-            f"{both[0]!r} is both a silent thing and a sound of nothing in view; take it out of one of them"
+            f"{both[0]!r} is both a silent object and a sound of nothing in view; remove it from one of them"
         )
     named = {name: of for name in pictures.by_name if (of := of_picture.get(plain(name), "")) in cast_pictures}
     cast = Cast(classes, cast_pictures, cast_sounds, things, noises, named)
@@ -101,7 +101,9 @@ def _read(table: Path, shown: Mapping[str, str], heard: Mapping[str, str]) -> tu
                 hint = f"; did you mean {there[near[0]]!r}?" if near else f"; there are {names_of(there.values())}"
                 raise DataError(f"{table}:{line}: no {what} of {given!r}{hint}")
             if of.setdefault(plain(given), plain(name)) != plain(name):
-                raise DataError(f"{table}:{line}: {given!r} is of {of[plain(given)]!r} already; a name is of one class")
+                raise DataError(
+                    f"{table}:{line}: {given!r} already belongs to {of[plain(given)]!r}; a name can have only one class"
+                )
     return of_picture, of_sound
 
 
@@ -119,7 +121,7 @@ def _no_class(pictures: Found, sounds: Found, table: Path | None) -> str:
     )
     hint = f"; nearest are {near[0]!r} and {near[1]!r}" if near else ""
     return (
-        f"{where}no class has both pictures and sounds: pictures of {mine}; sounds of {theirs}{hint}; join them with "
+        f"{where}no class has both pictures and sounds: pictures of {mine}; sounds of {theirs}{hint}; match them with "
         "--classes, a table class,picture,sound"
     )
 
@@ -127,9 +129,7 @@ def _no_class(pictures: Found, sounds: Found, table: Path | None) -> str:
 def _add(to: dict[str, list[Source]], more: Found, classes: Mapping[str, object], option: str) -> None:
     for name, own in more.by_name.items():
         if plain(name) in classes:
-            raise DataError(
-                f"{option}: {name!r} is one of the classes that are seen and heard; take it out of one of them"
-            )
+            raise DataError(f"{option}: {name!r} is also a class that is seen and heard; remove it from one of them")
         to[plain(name)] = [*to.get(plain(name), ()), *own]
 
 

@@ -10,7 +10,7 @@ from avloc.prepare.composing.boxes import add_object
 from avloc.prepare.composing.masks import polygons_or_runs
 from avloc.prepare.composing.sources import Found, files_with
 
-EXPECTED = "pictures beside COCO's annotations/instances_*.json"
+EXPECTED = "pictures and COCO's annotations/instances_*.json"
 
 
 def annotations(path: Path) -> list[Path]:
@@ -50,9 +50,9 @@ def _read(file: Path, role: str, there: dict[str, str], found: Found) -> None:
         rows = table["annotations"]
         missing = [name for name, _, _ in pictures.values() if _place(there, name) is None]
         if len(missing) == len(pictures):
-            raise DataError(f"{file}: none of its {len(missing)} pictures is there, such as {some(missing, 1)}")
+            raise DataError(f"{file}: none of its {len(missing)} pictures was found, such as {some(missing, 1)}")
         if missing:
-            found.left_out["pictures that are not there"] = len(missing)
+            found.left_out["missing pictures"] = len(missing)
         for row in rows:
             name, width, height = pictures[row["image_id"]]
             path = _place(there, name)
@@ -72,7 +72,7 @@ def _read(file: Path, role: str, there: dict[str, str], found: Found) -> None:
             add_object(found, where, names[row["category_id"]], (x, y, x + w, y + h), (width, height), mask)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DataError(
-            f"{file}: not laid out as COCO's instances ({type(error).__name__}: {error}); expected images, categories, "
+            f"{file}: not in the format of COCO's instances ({type(error).__name__}: {error}); expected images, categories, "
             "annotations with image_id, category_id and bbox"
         ) from None
 

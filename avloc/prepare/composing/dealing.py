@@ -78,7 +78,7 @@ class Dealer:
         if len(own) - len(unusable) < least:
             file, (_, error) = next(item for item in self.looks.bad.items() if item[0] == unusable[0].file)
             raise DataError(
-                f"{self.part}: {name} has {len(own) - len(unusable)} {what} that can be used, expected at least {least}; "
+                f"{self.part}: {name} has {len(own) - len(unusable)} usable {what}, expected at least {least}; "
                 f"{len(unusable)} cannot, such as {file} ({error.reason})"
             )
 
@@ -95,6 +95,6 @@ def refuse_few(pools: Mapping[str, Parts], classes: Sequence[str], parts: Sequen
     if short:
         more = f" (and {len(short) - 1} more such)" if len(short) > 1 else ""
         raise DataError(
-            f"{short[0]}{more}; expected at least {least} of each class: bring more, change --splits, leave the class out "
+            f"{short[0]}{more}; expected at least {least} of each class: add more, change --splits, leave the class out "
             "with --classes, or lower --min"
         )

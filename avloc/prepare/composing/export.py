@@ -116,4 +116,6 @@ def _moving(frame: NDArray[np.uint8], count: int, seed: int) -> Iterator[NDArray
 
 
 def _blame(arguments: tuple[Any, ...], number: int, reason: str, detail: str) -> tuple[Any, ...]:
-    raise DataError(f"{arguments[0]}: a process that makes videos died ({detail}); run it again, what is done is kept")
+    raise DataError(
+        f"{arguments[0]}: a process that makes videos died ({detail}); run the command again, finished videos are kept"
+    )

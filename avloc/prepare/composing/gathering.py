@@ -8,14 +8,17 @@ from pathlib import Path
 from avloc.endings import STILLS
 from avloc.naming import some
 from avloc.prepare.composing.classes import Cast, join_classes
-from avloc.prepare.composing.groups import grouped
+from avloc.prepare.composing.groups import grouped, located
 from avloc.prepare.composing.natural import Marked, marked_photographs
 from avloc.prepare.composing.pictures import PictureLayout, list_pictures
 from avloc.prepare.composing.sounds import SoundLayout, list_sounds
-from avloc.prepare.composing.sources import Found, Source, files_with
+from avloc.prepare.composing.sources import Found, Source, files_with, flat
 from avloc.prepare.composing.splitting import Parts, split_up
+from avloc.prepare.parts.linked_out import LINKED_OUT, linked_out
 
 logger = logging.getLogger(__name__)
+
+TWICE = "in two classes"
 
 
 @dataclass(frozen=True)
@@ -36,14 +39,14 @@ class Folders:
 @dataclass(frozen=True)
 class Gathered:
     """classes: that are seen and heard. roots: where the files of each role lie. pools: what -> part -> name -> sources, of
-    pictures, things, sounds, noises and backgrounds; with photographs also "photographs". twice: files left out, since
-    they are in two classes."""
+    pictures, things, sounds, noises and backgrounds; with photographs also "photographs". left_out:
+    files that are not used, and why."""
 
     classes: tuple[str, ...]
     roots: Mapping[str, Path]
     pools: Mapping[str, Parts]
     photographs: Mapping[str, Marked] | None
-    twice: Sequence[str]
+    left_out: Mapping[str, str]
 
 
 def gather(folders: Folders, shares: Mapping[str, float], seed: int, whole: bool) -> Gathered:
@@ -62,15 +65,15 @@ def gather(folders: Folders, shares: Mapping[str, float], seed: int, whole: bool
         files = [f"backgrounds:{file}" for file in files_with(folders.backgrounds, STILLS, "pictures of places")]
         places = [Source(file, "backgrounds", file) for file in files]
     cast = join_classes(shown, heard, things, noises, folders.classes)
-    pools, twice = _split(cast, places, roots, folders.groups, shares, seed)
-    if twice:
+    pools, left_out = _split(cast, places, roots, folders.groups, shares, seed)
+    if twice := [file for file, why in left_out.items() if why == TWICE]:
         logger.warning(
-            "%d files have the bytes of a file of another class and are left out: %s", len(twice), some(twice)
+            "%d files are identical to a file of another class and are left out: %s", len(twice), some(twice)
         )
     photographs = None
     if whole:
         photographs, pools["photographs"] = marked_photographs(shown, cast.of_picture, pools)
-    return Gathered(cast.classes, roots, pools, photographs, twice)
+    return Gathered(cast.classes, roots, pools, photographs, left_out)
 
 
 def _split(
@@ -80,10 +83,13 @@ def _split(
     groups: Path | None,
     shares: Mapping[str, float],
     seed: int,
-) -> tuple[dict[str, Parts], list[str]]:
+) -> tuple[dict[str, Parts], dict[str, str]]:
     """Classes, and what stands beside them, are split as one, so that equal files are found across both."""
     both = [_together(cast.pictures, cast.things), _together(cast.sounds, cast.noises), {"backgrounds": places}]
-    (seen, audible, behind), twice = grouped(both, roots, groups)
+    files = {source.file: located(source.file, roots) for pool in both for source in flat(pool)}
+    linked = set(linked_out(roots["pictures"], "files", files))
+    within = [{name: [one for one in own if one.file not in linked] for name, own in pool.items()} for pool in both]
+    (seen, audible, behind), twice = grouped(within, roots, groups)
     known: dict[str, str] = {}
     of_seen = split_up(seen, shares, known, seed, in_order=True)
     of_audible = split_up(audible, shares, known, seed, in_order=False)
@@ -94,7 +100,7 @@ def _split(
         "noises": _of(of_audible, "beside "),
         "backgrounds": split_up(behind, shares, known, seed, in_order=True),
     }
-    return pools, twice
+    return pools, {**dict.fromkeys(sorted(linked), LINKED_OUT), **dict.fromkeys(twice, TWICE)}
 
 
 def _together(

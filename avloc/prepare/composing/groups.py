@@ -66,7 +66,7 @@ def _given(files: Sequence[str], table: Path | None) -> list[tuple[str, str]]:
         named = [file for file in files if inside[file] == pattern or fnmatch.fnmatchcase(inside[file], pattern)]
         if not named:
             near = some(inside.values(), 1)
-            raise DataError(f"{table}:{line}: no file {pattern!r}; expected a path within its folder, such as {near}")
+            raise DataError(f"{table}:{line}: no file {pattern!r}; expected a path inside its folder, such as {near}")
         found += [(file, group) for file in named]
     return found
 

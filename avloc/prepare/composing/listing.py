@@ -35,7 +35,9 @@ def read_counts(texts: Sequence[str], parts: Sequence[str]) -> dict[tuple[str, K
         if not (equals and colon and number.isdecimal() and int(number) > 0):
             raise DataError(f"count {text!r}: expected PART:KIND=COUNT, such as test:pair=300")
         if part not in parts:
-            raise DataError(f"count {text!r}: {part!r} is none of the parts {', '.join(parts)}; name it with --splits")
+            raise DataError(
+                f"count {text!r}: {part!r} is not one of the parts {', '.join(parts)}; add it with --splits"
+            )
         kind = next((one for one in KINDS if one == name), None)
         if kind is None:
             raise DataError(f"count {text!r}: {unknown('kind', name, KINDS)}")
@@ -89,9 +91,11 @@ def list_scenes(
             splits[split].append(Entry(name))
             done += 1
             if done % 50 == 0:
-                told(done, total, "looking at pictures and sounds")
+                told(done, total, "reading pictures and sounds")
     if not splits:
-        raise DataError("nothing to compose: no kind of scene is left; bring more classes, or name kinds with --count")
+        raise DataError(
+            "nothing to compose: no kind of scene is possible; add more classes, or name kinds with --count"
+        )
     for file, (split, why) in looks.bad.items():
         items[file] = Item(file, file, {"unusable": [why.reason, why.detail]})
         splits[split if split in splits else next(iter(splits))].append(Entry(file))

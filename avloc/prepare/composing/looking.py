@@ -99,7 +99,7 @@ def _trimmed(name: str, picture: Picture) -> Picture:
     part = np.s_[ys[0] : ys[-1] + 1, xs[0] : xs[-1] + 1]
     width, height = len(range(xs[0], xs[-1] + 1)), len(range(ys[0], ys[-1] + 1))
     if min(width, height) < 8:
-        raise MediaError(name, "picture too small", f"{width}x{height} of it shows")
+        raise MediaError(name, "picture too small", f"{width}x{height} of it is visible")
     return Picture(picture.rgb[part], picture.alpha[part])
 
 
@@ -110,7 +110,7 @@ def hear(source: Source | str, roots: Mapping[str, Path], rate: int) -> NDArray[
         with np.errstate(invalid="raise"):
             sound = read_sound(located(file, roots), rate)
     except FloatingPointError:
-        raise MediaError(file, "sound with NaN", "some of its samples are no numbers") from None
+        raise MediaError(file, "sound with NaN", "some of its samples are not numbers") from None
     except MediaError as error:
         raise MediaError(file, error.reason, error.detail) from None
     if not len(sound) or int(np.abs(sound.astype(np.int32)).max()) < SILENT:

@@ -36,7 +36,7 @@ class NaturalScenes(Scenes):
         self.classes = [name for name in self.classes if f"{self.sort}/{name}" in dealer.names("photographs")]
         if not self.classes:
             what = {"one": "one class", "several": "two classes or more", "any": "any class"}[self.sort]
-            raise TooFew(f"{dealer.part}:{kind}: no photograph has objects of {what}; leave it out of --count")
+            raise TooFew(f"{dealer.part}:{kind}: no photograph has objects of {what}; remove it from --count")
 
     def _whole(self, random: Generator, level: float) -> dict[str, Any]:
         own, shown = self._photograph(random)
@@ -97,7 +97,7 @@ def marked_photographs(
         for file, own in sorted(objects.items())
     }
     if not marked:
-        raise DataError("--whole: no picture has marked objects; it is for COCO, Pascal VOC and Open Images")
+        raise DataError("--whole: no picture has marked objects; use it with COCO, Pascal VOC or Open Images")
     parts: Parts = {part: {} for part in pools["pictures"]}
     for part, own in pools["pictures"].items():
         for file in dict.fromkeys(source.file for source in flat(own)):

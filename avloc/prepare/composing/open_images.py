@@ -29,7 +29,7 @@ def list_open_images(path: Path, role: str) -> tuple[Path, Found]:
         for number, row in named_rows(file, *NEEDED):
             picture = there.get(row["ImageID"])
             if picture is None:
-                found.leave_out("boxes whose picture is not there")
+                found.leave_out("boxes whose picture is missing")
                 continue
             if row.get("IsGroupOf") == "1":
                 found.leave_out("groups of objects")
@@ -46,7 +46,7 @@ def list_open_images(path: Path, role: str) -> tuple[Path, Found]:
             try:
                 x0, x1, y0, y1 = (float(row[key]) for key in NEEDED[2:])
             except ValueError:
-                raise DataError(f"{file}:{number}: a box that is no numbers; expected XMin,XMax,YMin,YMax") from None
+                raise DataError(f"{file}:{number}: a box without numbers; expected XMin,XMax,YMin,YMax") from None
             width, height = size
             corners = (x0 * width, y0 * height, x1 * width, y1 * height)
             add_object(found, f"{role}:{picture}", names[row["LabelName"]], corners, size)

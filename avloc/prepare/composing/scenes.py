@@ -57,8 +57,8 @@ class Scenes:
         needed = CLASSES_NEEDED.get(kind, 1)
         if len(self.classes) < needed:
             raise TooFew(
-                f"{dealer.part}:{kind}: needs {needed} classes, here are {len(self.classes)}; leave it out of --count, or "
-                "bring more classes"
+                f"{dealer.part}:{kind}: needs {needed} classes, found {len(self.classes)}; remove it from --count, or "
+                "add more classes"
             )
         self._turns: list[str] = []
 

@@ -121,4 +121,4 @@ def _take(
     if name in there:
         found.add(Source(f"{role}:{there[name]}", label.strip(), group))
     else:
-        found.leave_out("listed sounds that are not there")
+        found.leave_out("missing sounds")

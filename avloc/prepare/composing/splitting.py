@@ -26,7 +26,7 @@ def read_shares(texts: Sequence[str]) -> dict[str, float]:
         shares[part] = share
     if not 0.999 < sum(shares.values()) < 1.001:
         total = sum(shares.values())
-        raise DataError(f"splits {' '.join(texts)}: the shares sum up to {total:g}; expected 1")
+        raise DataError(f"splits {' '.join(texts)}: the shares add up to {total:g}; expected 1")
     return shares
 
 

@@ -27,7 +27,7 @@ def list_voc(path: Path, role: str) -> tuple[Path, Found]:
             name = root.findtext("filename") or f"{file.stem}.jpg"
             picture = next((one for one in (name, f"{file.stem}.jpg") if (path / "JPEGImages" / one).is_file()), None)
             if picture is None:
-                found.leave_out("pictures that are not there")
+                found.leave_out("missing pictures")
                 continue
             where = f"{role}:JPEGImages/{picture}"
             for item in root.iter("object"):

@@ -55,9 +55,9 @@ def read_moments(path: Path, seconds: float) -> list[Wanted]:
         known = found.setdefault(wanted.name, wanted)
         if known.end != wanted.end:
             told = f"{wanted.name} ends at {wanted.end:g} s, in {known.where} at {known.end:g} s"
-            raise DataError(f"{path}:{line}: {told}; expected one clip of this start")
+            raise DataError(f"{path}:{line}: {told}; expected only one clip with this start")
     if not found:
-        raise DataError(f"{path}: no clip in it; {EXPECTED}")
+        raise DataError(f"{path}: contains no clip; {EXPECTED}")
     return list(found.values())
 
 

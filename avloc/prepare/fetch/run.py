@@ -56,7 +56,7 @@ def fetch_all(
     reasons = Counter(row["reason"] for row in failed)
     passing = sum(not row["final"] for row in failed)
     if failed:
-        logger.info("%d of %d clips are not there: %s", len(failed), len(wanted), some(row["clip"] for row in failed))
+        logger.info("%d of %d clips are missing: %s", len(failed), len(wanted), some(row["clip"] for row in failed))
     new = len(wanted) - len(before) - len(failed)
     return len(wanted), new, len(before), len(failed), passing, report, dict(reasons.most_common())
 
@@ -139,7 +139,7 @@ def _read(report: Path) -> dict[str, Row]:
                 report.write_bytes(text[: len(text) - len(line)])
                 break
             raise DataError(
-                f"{report}:{number}: not a line that `avloc data fetch` wrote; remove the file to look at all clips again"
+                f"{report}:{number}: not a line written by `avloc data fetch`; remove the file to check all clips again"
             ) from None
         found[row["clip"]] = row
     return found

@@ -11,7 +11,7 @@ from avloc.naming import utf8_name
 from avloc.walking import files_in, listed
 
 FOLDER = "metadata"
-EXPECTED = "metadata/VIDEO/FRAME.json with FRAME.jpg beside, VIDEO being ID_START"
+EXPECTED = "metadata/VIDEO/FRAME.json and FRAME.jpg next to it, where VIDEO is ID_START"
 STILLS = (".jpg", ".jpeg", ".png")
 
 
@@ -53,7 +53,7 @@ def annotated_frames(source: Path) -> AnnotatedFrames:
         FOLDER,
         sorted_out(names.values(), bare, several, map(utf8_name, strange)),
         missing="annotations have no picture",
-        unused="files are no annotated frame",
+        unused="files match no annotated frame",
         ambiguous="annotations have several pictures",
     )
     return AnnotatedFrames(frames, pictures, join)

@@ -58,8 +58,8 @@ class Found:
                 {name: own for name, own in found.shared.items() if name in chosen},
             ),
             *self._words,
-            ambiguous="rows fit more than one of them",
-            shared="rows mean the same one as another",
+            ambiguous="rows match more than one of them",
+            shared="rows match the same one as another",
         )
 
 
@@ -131,4 +131,4 @@ def numbered(root: Path, folder: str | None, video: str, numbers: range) -> Numb
 
 
 def strange_pictures(what: str, names: Sequence[str]) -> Join:
-    return joined(what, Matched({}, (), {}, tuple(names)), unused="pictures are the frame of no second")
+    return joined(what, Matched({}, (), {}, tuple(names)), unused="pictures match no second of a clip")

@@ -1,7 +1,7 @@
 """The three trees of AVSBench (S4, MS3, AVSS) as a list of frames with their mask, sound and labels.
 
-OpenNLPLab/AVSBench@f7414af reads them so. The data are given out on request, and were not at hand: what the release's
-loaders say was followed, and a tree that differs is refused.
+OpenNLPLab/AVSBench@f7414af reads them so. The data is available on request, and was not available here: this follows
+what the release's loaders read, and a tree that differs is refused.
 """
 
 import logging
@@ -40,7 +40,7 @@ FRAMES = 5
 def find_tree(source: Path, subset: str | None) -> tuple[str, Path]:
     """Which subset lies here, and its folder: `source` or a folder in it. DataError for none, and for several."""
     if not source.is_dir():
-        raise DataError(f"{source}: no such folder; expected a tree of AVSBench (S4, MS3 or AVSS)")
+        raise DataError(f"{source}: no such folder; expected the folders of AVSBench (S4, MS3 or AVSS)")
     folders = [source, *sorted(path for path in source.iterdir() if path.is_dir())]
     found = [
         (name, folder)
@@ -51,7 +51,7 @@ def find_tree(source: Path, subset: str | None) -> tuple[str, Path]:
     if not found:
         wanted = ", ".join(TABLES[name][0] for name in ([subset] if subset else SUBSETS))
         there = some(sorted(path.name for path in source.iterdir()), 5) or "nothing"
-        raise DataError(f"{source}: no tree of AVSBench; expected {wanted} in it or in a folder of it; found {there}")
+        raise DataError(f"{source}: not AVSBench; expected {wanted} in it or in a subfolder; found {there}")
     names = sorted({name for name, _ in found})
     if len(names) > 1:
         raise DataError(f"{source}: holds {' and '.join(names)}; choose one with --subset")
@@ -70,7 +70,9 @@ def read_tree(source: Path, subset: str | None, annotations: Path | None) -> Sho
 def _table(where: Path, name: str) -> Path:
     path = where if where.is_file() else where / name
     if not path.is_file():
-        raise DataError(f"{path}: no such file; expected the metadata of AVSBench, {name}; --annotations says where")
+        raise DataError(
+            f"{path}: no such file; expected AVSBench's metadata {name}; give its folder with --annotations"
+        )
     return path
 
 
@@ -166,12 +168,12 @@ def _avss(root: Path, table: Path, annotations: Path) -> Shots:
         marks = semantic if semantic.pictures else coloured
         found.add(video.split, video, pictures, marks, sound, numbers, folders.several(video.frames))
     if unknown:
-        logger.warning("%s: %d names of objects are no class and label nothing: %s", table, len(unknown), some(unknown))
+        logger.warning("%s: %d object names are not classes and label nothing: %s", table, len(unknown), some(unknown))
     return found
 
 
 def _part(table: Path, name: str) -> str:
     """A name of the csv that becomes part of a path; DataError where it would lead elsewhere."""
     if name in ("", ".", "..") or re.search(r"[/\\\0]", name) or len(name) > 200:
-        raise DataError(f"{table}: {name[:60]!r} is no name of a folder")
+        raise DataError(f"{table}: {name[:60]!r} is not a folder name")
     return name

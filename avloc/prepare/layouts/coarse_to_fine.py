@@ -58,7 +58,7 @@ def list_coarse_to_fine(
         raise DataError(f"{root}: no such folder; {LAYOUT}")
     held = _held(root)
     if len(lists) > 1:
-        raise DataError(f"{root}: the rows of its files are one split; give one --lists SPLIT=FILE that names them all")
+        raise DataError(f"{root}: its files are a single split; give one --lists SPLIT=FILE with all of its ids")
     split, (file, names) = (
         next(iter(lists.items())) if lists else ("all", (root, [f"{n:06d}" for n in range(held.rows)]))
     )

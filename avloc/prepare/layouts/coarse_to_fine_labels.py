@@ -14,6 +14,7 @@ from avloc.errors import DataError
 from avloc.files import replacing
 from avloc.plain_arrays import plain_array
 from avloc.plain_hdf5 import open_hdf5, values
+from avloc.sealed_hdf5 import refuse_harmful
 
 logger = logging.getLogger(__name__)
 
@@ -38,9 +39,9 @@ def keep_labels(source: Path, out: Path) -> None:
                     f"{source}: labels_a.npy has {sound.shape[1]} categories, labels_v.npy {frame.shape[1]}"
                 )
             path = write_labels(part, NAME, Labels(category_names(sound.shape[1]), sound, frame))
-            logger.info("%s: pseudo labels of %d clips; data.labels: %s learns from them", path, len(part), NAME)
+            logger.info("%s: pseudo labels of %d clips; data.labels: %s trains on them", path, len(part), NAME)
         except DataError as error:
-            logger.warning("%s; the pseudo labels are not taken", error)
+            logger.warning("%s; the pseudo labels are not used", error)
     _keep_proposals(source / "Roi.h5", out / f"proposals.{part.split_name}.npz", part, rows)
 
 
@@ -58,7 +59,7 @@ def _items(lines: list[dict]) -> list[str]:
 def _scores(path: Path, rows: list[tuple[int, int]]) -> NDArray[np.float32] | None:
     """(clips, C), None where there are none to be had."""
     if not path.is_file():
-        logger.info("%s: not there, so there are no pseudo labels of it", path)
+        logger.info("%s: missing, so there are no pseudo labels from it", path)
         return None
     try:
         scores = plain_array(path)
@@ -66,16 +67,17 @@ def _scores(path: Path, rows: list[tuple[int, int]]) -> NDArray[np.float32] | No
             raise ValueError(f"{scores.dtype} {scores.shape}; expected a row of categories for each row of Video.h5")
         return scores[[row for row, _ in rows]].astype(np.float32)
     except (OSError, ValueError) as error:
-        logger.warning("%s: not taken, %s", path, str(error).splitlines()[0])
+        logger.warning("%s: not used, %s", path, str(error).splitlines()[0])
         return None
 
 
 def _keep_proposals(path: Path, kept: Path, part: Store, rows: list[tuple[int, int]]) -> None:
     """ids (n,) and boxes (n, 1, 8, 4), left, top, right, bottom as shares of the frame."""
     if not path.is_file():
-        logger.info("%s: not there, so there are no proposals", path)
+        logger.info("%s: missing, so there are no proposals", path)
         return
     try:
+        refuse_harmful(path)
         with open_hdf5(path) as file:
             boxes = values(file, "roi")
         boxes = boxes if boxes.ndim == 4 else boxes[:, None]
@@ -83,9 +85,9 @@ def _keep_proposals(path: Path, kept: Path, part: Store, rows: list[tuple[int, i
             raise ValueError(f"roi has the shape {boxes.shape}; expected boxes for each row of Video.h5")
         mine = np.stack([boxes[row, second] for row, second in rows])[:, None].astype(np.float32)
         if not ((mine >= 0) & (mine <= 1)).all():
-            raise ValueError("boxes leave the frame; expected left, top, right, bottom in [0, 1]")
+            raise ValueError("boxes extend beyond the frame; expected left, top, right, bottom in [0, 1]")
     except (OSError, IndexError, ValueError) as error:
-        logger.warning("%s: not taken, %s", path, str(error).splitlines()[0])
+        logger.warning("%s: not used, %s", path, str(error).splitlines()[0])
         return
     with replacing(kept) as temporary, temporary.open("wb") as file:
         np.savez(file, ids=np.array(part.ids), boxes=mine)

@@ -73,7 +73,7 @@ def list_dsol(
     taken = levels is not None and bool(without)
     if taken and len(without) < len(names):
         few = f"{len(names) - len(without)} of {len(names)} listed videos have a sound file"
-        logger.warning("%s: %s (%s has none); spectrograms are taken of all", root, few, without[0])
+        logger.warning("%s: %s (%s has none); spectrograms are used for all", root, few, without[0])
     levels = levels if taken else None
     classes, labels = _labels(root, lists, truth)
     boxes, joins = _boxes_by_video(truth, names)
@@ -141,7 +141,7 @@ def _labels(
     classes = (truth.classes if truth is not None else ()) or known
     strange = sorted({name for names in named.values() for name in names} - set(classes))
     if strange:
-        raise DataError(f"{root}: the labels know the class {strange[0]!r}, the annotation has {some(classes, 8)}")
+        raise DataError(f"{root}: the labels have the class {strange[0]!r}, the annotation has {some(classes, 8)}")
     return classes or UNNAMED, {video: sorted(map(classes.index, names)) for video, names in named.items()}
 
 

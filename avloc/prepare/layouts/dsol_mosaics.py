@@ -28,7 +28,7 @@ def list_mosaics(
 ) -> tuple[tuple[str, ...], Listing]:
     """A split for each folder that holds audio and video, under its name; boxes are those in its folder box."""
     if lists:
-        raise DataError(f"{root}: its splits are its folders; leave --lists out")
+        raise DataError(f"{root}: its splits are its folders; leave out --lists")
     items: dict[str, Item] = {}
     splits: dict[str, list[Entry]] = {}
     classes: tuple[str, ...] = truth.classes if truth is not None else ()
@@ -36,7 +36,7 @@ def list_mosaics(
         split = folder.name if folder != root else "all"
         if split in splits:
             raise DataError(
-                f"{root}: two folders named {split} hold audio and video; give the one above them as --source"
+                f"{root}: two folders named {split} contain audio and video; give the one above them as --source"
             )
         marks = truth
         if truth is None and (folder / "box").is_dir():
@@ -46,7 +46,7 @@ def list_mosaics(
         heard, seen, marked_names = (listed(folder / kind) for kind in ("audio", "video", "box"))
         if len(heard) != len(seen) or len(marked_names) not in (0, len(seen)):
             found = f"{len(heard)} spectrograms, {len(seen)} pictures and {len(marked_names)} boxes"
-            raise DataError(f"{folder}: {found}; they belong together by their place, so expected as many of each")
+            raise DataError(f"{folder}: {found}; they are matched by position, so expected the same number of each")
         within = os.path.relpath(folder, root)
         for sound, picture, mark in zip(heard, seen, marked_names or seen, strict=True):
             key, name = os.path.splitext(mark)[0], f"{split}/{os.path.splitext(picture)[0]}"

@@ -42,7 +42,7 @@ class FolderStore(Store):
         if file is None:
             there = some((path.name for path in files_in(root, *ENDINGS)), 8) or "none"
             raise DataError(
-                f"{root}: no list {split}.txt or {split}.csv (lists there: {there}); expected one id a line"
+                f"{root}: no list {split}.txt or {split}.csv (lists there: {there}); expected one id per line"
             )
         classes, listing = list_folder(root, read_lists([f"{split}={file}"]), None, frame)
         settings = {
@@ -132,7 +132,7 @@ class FolderStore(Store):
         try:
             return read(self.items[index])
         except MediaError as error:
-            raise DataError(f"{self.path}: {error}; mend it, or take {self.ids[index]} out of the list") from None
+            raise DataError(f"{self.path}: {error}; fix it, or remove {self.ids[index]} from the list") from None
 
     def all_frames(self) -> NDArray[np.uint8]:
         every = np.arange(len(self))

@@ -12,6 +12,7 @@ from avloc.errors import DataError
 from avloc.files import why
 from avloc.plain_hdf5 import dataset, open_hdf5, told
 from avloc.prepare.media.container import MediaError
+from avloc.sealed_hdf5 import refuse_harmful
 
 
 def read_row(path: Path, name: str, row: int, clip: str | Path) -> NDArray[Any]:
@@ -30,8 +31,12 @@ def read_row(path: Path, name: str, row: int, clip: str | Path) -> NDArray[Any]:
 
 
 def shape_of(path: Path, name: str, missing: str) -> tuple[int, ...]:
-    """Shape of a dataset of numbers. DataError where it cannot be read; where there is none, with the words `missing`."""
+    """Shape of a dataset of numbers. DataError where it cannot be read; where there is none, with the words `missing`.
+
+    The file is opened in another process first: the library may crash or hang on a damaged one.
+    """
     try:
+        refuse_harmful(path, ends=True)
         with open_hdf5(path) as file:
             if name not in list(file):
                 raise DataError(f"{path}: no dataset {name} {missing.format(', '.join(file) or 'nothing')}")
@@ -39,7 +44,7 @@ def shape_of(path: Path, name: str, missing: str) -> tuple[int, ...]:
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({why(error)})") from None
     except ValueError as error:
-        raise DataError(f"{path}: not an HDF5 file, or cut off ({why(error)}); fetch it again") from None
+        raise DataError(f"{path}: not an HDF5 file, or truncated ({why(error)}); fetch it again") from None
 
 
 @lru_cache(maxsize=4)

@@ -89,7 +89,7 @@ def read_about(content: bytes) -> About:
     for row in _rows(value, "boxes"):
         box = row.get("box")
         if not isinstance(box, list) or len(box) != 4 or not all(_number(n) and abs(n) <= 10 for n in box):
-            raise DataError(f"box {_short(box)}; expected left, top, right, bottom as shares of the frame")
+            raise DataError(f"box {_short(box)}; expected left, top, right, bottom as fractions of the frame")
         about.boxes.append(([float(number) for number in box], *_common(row)))
     for row in _rows(value, "masks"):
         about.masks.append((*_run_lengths(row), *_common(row)))

@@ -28,15 +28,15 @@ def find_shards(source: Path) -> tuple[Path, list[str], Mapping[str, Any]]:
         found = [os.path.join(folder, name) for folder, names in walk(source) for name in names if is_shard(name)]
         if not found:
             there = some(listed(source), 5) or "nothing"
-            raise DataError(f"{source}: no tar file in it or in its folders (it holds {there}); {LAYOUT}")
+            raise DataError(f"{source}: no tar file in it or its subfolders (it contains {there}); {LAYOUT}")
         return source, sorted(found), {}
     names = list(_expanded(source.name))
     if not source.parent.is_dir() or (len(names) == 1 and not source.is_file()):
         raise DataError(f"{source}: no such file or folder; {LAYOUT}")
     if not all(is_shard(name) for name in names):
-        raise DataError(f"{source}: no shard of a kind that is read; expected {', '.join(ENDINGS)}")
+        raise DataError(f"{source}: not a supported file type; expected {', '.join(ENDINGS)}")
     if not any((source.parent / name).is_file() for name in names):
-        raise DataError(f"{source}: none of the {len(names)} files of this pattern is there, such as {names[0]}")
+        raise DataError(f"{source}: none of the {len(names)} files of this pattern exists, such as {names[0]}")
     return source.parent, names, {}
 
 
@@ -49,7 +49,7 @@ def _expanded(pattern: str) -> Iterator[str]:
     first, last = int(match[1]), int(match[2])
     if not first <= last < first + MOST_SHARDS:
         raise DataError(
-            f"{pattern}: {match[0]} names no files; expected {{first..last}}, at most {MOST_SHARDS} of them"
+            f"{pattern}: {match[0]} matches no files; expected {{first..last}}, at most {MOST_SHARDS} of them"
         )
     for number in range(first, last + 1):
         yield from _expanded(f"{pattern[: match.start()]}{number:0{len(match[1])}d}{pattern[match.end() :]}")
@@ -67,7 +67,7 @@ def exported(source: Path) -> dict[str, Any]:
     if not isinstance(told, dict) or told.get("format") != FORMAT:
         return {}  # somebody else's file of that name
     if not _as_written(told):
-        raise DataError(f"{path}: not as `avloc data export` writes it; remove it to read the shards without it")
+        raise DataError(f"{path}: not written by `avloc data export`; remove it to read the shards without it")
     return told
 
 

@@ -38,9 +38,7 @@ def list_sspl(
     if not root.is_dir():
         raise DataError(f"{root}: no such folder; {LAYOUT}")
     if strange := [split for split in lists if split != "test"]:
-        raise DataError(
-            f"{root}: a list of {strange[0]!r}, but only the rows of the test have names; give --lists test=FILE"
-        )
+        raise DataError(f"{root}: a list for {strange[0]!r}, but only the test rows have names; give --lists test=FILE")
     items: dict[str, Item] = {}
     splits: dict[str, list[Entry]] = {}
     for size, files in (("10k", [""]), ("144k", [f"_{n}" for n in range(1, 11)])):
@@ -66,13 +64,13 @@ def list_sspl(
     for row, entry in enumerate(splits.get("test", ())):
         items[entry.item] = _item(root, entry.item, pair, "test", row, marks.facts(entry.item))
     if not splits:
-        raise DataError(f"{root}: no tree of SSPL here; {LAYOUT}")
+        raise DataError(f"{root}: not SSPL's files; {LAYOUT}")
     return marks.classes, Listing(items, splits, marks.joins)
 
 
 def _own_list(root: Path) -> tuple[Path, list[str]]:
     if not (root / _TEST).is_file():
-        raise DataError(f"{root}: no {_TEST} to name the rows of the test; give --lists test=FILE")
+        raise DataError(f"{root}: no {_TEST} with the names of the test rows; give --lists test=FILE")
     return root / _TEST, id_list(root / _TEST)
 
 
@@ -86,13 +84,13 @@ def _rows(pair: tuple[Path, ...], kind: str) -> int:
     counts = []
     for path, name, shape in zip(pair, (f"{kind}_frames", f"{kind}_audios"), (_FRAME, _SOUND), strict=True):
         if not path.is_file():
-            raise DataError(f"{path}: missing; frames and sounds come in a file each")
+            raise DataError(f"{path}: missing; expected one file of frames and one of sounds")
         found = shape_of(path, name, f"(it holds {{}}); expected (N, {', '.join(map(str, shape))})")
         if found[1:] != shape:
             raise DataError(f"{path}: {name} has the shape {found}; expected (N, {', '.join(map(str, shape))})")
         counts.append(found[0])
     if counts[0] != counts[1]:
-        raise DataError(f"{pair[0]}: {counts[0]} rows, but {pair[1].name} has {counts[1]}; expected as many")
+        raise DataError(f"{pair[0]}: {counts[0]} rows, but {pair[1].name} has {counts[1]}; expected the same number")
     return counts[0]
 
 

@@ -84,18 +84,18 @@ def read_columns(source: Path) -> Columns:
     for number, shard in enumerate(shards):
         if not shard.lower().endswith(".tar"):
             raise DataError(
-                f"{root / shard}: compressed, so samples cannot be read where they lie; expected plain tar: decompress it, "
-                "or take `avloc prepare import --layout webdataset`"
+                f"{root / shard}: compressed, so single samples cannot be read; expected plain tar: decompress it, "
+                "or use `avloc prepare import --layout webdataset`"
             )
         found = list(samples_of(root, shard, splits.get(shard) or split_of(shard), passed))
         if found and not found[-1].sample.key:  # stands for what could not be read
             raise DataError(
-                f"{root / shard}: {found[-1].sample.wrong}; get the shard again, or take "
-                "`avloc prepare import --layout webdataset`, which leaves out what it lacks"
+                f"{root / shard}: {found[-1].sample.wrong}; download the shard again, or use "
+                "`avloc prepare import --layout webdataset`, which skips the missing samples"
             )
         rows += [_row(number, place, one) for place, one in enumerate(found)]
     for why, count in sorted(passed.items()):
-        log.warning("%s: %d members are no part of a sample: %s", source, count, why)
+        log.warning("%s: %d members do not belong to a sample: %s", source, count, why)
     _name(rows, shards)
     frames = told.get("frames_per_clip") or _usual_frames(rows)
     return _columns(root, shards, told, _whole(source, rows, frames), frames)
@@ -148,7 +148,9 @@ def _whole(source: Path, rows: list[_Row], frames: int) -> list[_Row]:
     reasons = "; ".join(f"{why}: {some(ids, 5)}" for why, ids in left.items())
     count = sum(map(len, left.values()))
     if not kept:
-        raise DataError(f"{source}: none of its {count} samples can be used ({reasons or 'there is none'}); {LAYOUT}")
+        raise DataError(
+            f"{source}: none of its {count} samples can be used ({reasons or 'it contains none'}); {LAYOUT}"
+        )
     if left:
         log.warning("%s: %d of %d samples are left out: %s", source, count, len(rows), reasons)
     return kept

@@ -52,6 +52,19 @@ class TarReader:
         """(n, S), mono."""
         return self._each(clips, (self.moments.samples,), np.int16, lambda n, clip: self._sound(clip))
 
+    def fetch_frame(self, clip: int, pick: int) -> None:
+        place = self.places[clip, pick]
+        self._bytes(clip, self.places[clip, -2] if place[0] < 0 else place)
+
+    def fetch_sound(self, clip: int) -> None:
+        film, sound = self.places[clip, -2:]
+        self._bytes(clip, film if sound[0] < 0 else sound)
+
+    def for_thread(self, threads: int) -> "TarReader":
+        reader = TarReader(self.root, self.files, self.shard, self.places, self.moments)
+        reader._room = most_open(MOST_SHARDS) // threads
+        return reader
+
     def _each(
         self, clips: Indices, shape: tuple[int, ...], kind: Any, read: Callable[[int, int], NDArray]
     ) -> NDArray[Any]:
@@ -64,7 +77,7 @@ class TarReader:
                 out[n] = read(n, clip)
             except MediaError as error:
                 what = MediaError(self._name(clip), error.reason, error.detail)
-                told = "mend it, or take `avloc prepare import --layout webdataset`, which leaves it out"
+                told = "repair it, or use `avloc prepare import --layout webdataset`, which skips it"
                 raise DataError(f"{what}; {told}") from None
         return out
 
@@ -100,9 +113,9 @@ class TarReader:
         try:
             content = _pread(self._file(shard), count, start)
         except OSError as error:
-            raise DataError(f"{path}: cannot be read ({why(error)}); nothing is known to be wrong with it") from None
+            raise DataError(f"{path}: cannot be read now ({why(error)}); it may be intact, so try again") from None
         if len(content) < count:
-            raise MediaError("", "broken shard", "is cut off")
+            raise MediaError("", "broken shard", "is truncated")
         return content
 
     def _file(self, shard: int) -> int:
@@ -118,7 +131,7 @@ class TarReader:
         self._open[shard] = file
         found = os.fstat(file).st_size
         if found != size:
-            raise DataError(f"{self.root / name}: has {found} bytes, not {size} as when it was listed; start again")
+            raise DataError(f"{self.root / name}: now has {found} bytes; it had {size} when it was listed: start again")
         return file
 
     def close(self) -> None:

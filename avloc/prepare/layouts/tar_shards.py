@@ -82,7 +82,7 @@ def read_index(path: Path) -> Index:
                 tar.members = []  # type: ignore[attr-defined]  # or every header would be kept in memory
             ended = getattr(tar, "ended_by", None)
             if not isinstance(ended, tarfile.EOFHeaderError):  # type: ignore[attr-defined]
-                index.broken = f"no end of the archive after {len(index.samples)} samples: cut off or damaged"
+                index.broken = f"no end of the archive after {len(index.samples)} samples: truncated or damaged"
             elif _more(tar):
                 index.broken = f"more data after the end of the archive, which has {len(index.samples)} samples"
     except (tarfile.TarError, EOFError, OSError, zlib.error, ValueError) as error:
@@ -152,7 +152,7 @@ class ShardBytes:
         except (OSError, EOFError, zlib.error) as error:
             raise DataError(f"{self.path}: cannot be read ({error})") from None
         if len(content) < size:
-            raise DataError(f"{self.path}: is cut off")
+            raise DataError(f"{self.path}: is truncated")
         return content
 
     def close(self) -> None:

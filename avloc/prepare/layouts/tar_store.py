@@ -50,7 +50,7 @@ class TarStore(Store):
             names, columns.split, columns.shard, columns.row, ones, 0 * ones, *joined_texts(iter(columns.ids))
         )
         super().__init__(source, settings, items, _fingerprint(columns))
-        self._columns = columns
+        self._columns, self.root = columns, columns.root
         self._moments = Moments(self.size, rate, self.samples, short="repeat")
 
     @classmethod
@@ -97,9 +97,15 @@ class TarStore(Store):
         columns = self._columns
         files = tuple(zip(columns.shards, columns.sizes, strict=True))
         clips = self._clips
-        return TarReader(
-            columns.root, files, columns.shard[clips].astype(np.int32), columns.places[clips], self._moments
-        )
+        return TarReader(self.root, files, columns.shard[clips].astype(np.int32), columns.places[clips], self._moments)
+
+    def shard_file(self, shard: int) -> Path:
+        return Path(self._columns.shards[shard])
+
+    def read_from(self, root: Path) -> Store:
+        part = self._of(self._chosen)
+        part.root = root
+        return part
 
     def all_frames(self) -> NDArray[np.uint8]:
         return frames_of(self.clip_reader, np.arange(len(self)), self.frames_per_clip)

@@ -44,7 +44,7 @@ def list_visual_context(
         split = images.name.removesuffix("_images.lmdb")
         audios = images.with_name(f"{split}_audios.lmdb")
         if not audios.is_dir():
-            raise DataError(f"{audios}: missing; images and sounds come in a folder each")
+            raise DataError(f"{audios}: missing; expected one folder of images and one of sounds")
         of_split[split] = images
         with _open(audios).begin() as reading, reading.cursor() as cursor:
             names = [key.decode("utf-8", "replace") for key in cursor.iternext(values=False)]
@@ -75,7 +75,7 @@ def _open(path: Path) -> lmdb.Environment:
     try:
         return whole_environment(path / "data.mdb")
     except (ValueError, OSError) as error:
-        raise DataError(f"{path}: not a whole LMDB folder ({error}); fetch it again") from None
+        raise DataError(f"{path}: not a complete LMDB folder ({error}); fetch it again") from None
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ def list_webdataset(source: Path, lists: Mapping[str, tuple[Path, list[str]]], t
     for shard in shards:
         found += samples_of(root, shard, splits.get(shard) or split_of(shard), passed)
     for why, count in sorted(passed.items()):
-        logger.warning("%s: %d members are no part of a sample: %s", source, count, why)
+        logger.warning("%s: %d members do not belong to a sample: %s", source, count, why)
     _name(found)
     of_splits: dict[str, list[Entry]] = {split: [Entry(name) for name in ids] for split, (_, ids) in lists.items()}
     for one in found if not lists else ():
@@ -104,8 +104,8 @@ def _listing(
     wanted = dict.fromkeys(entry.item for own in chosen.values() for entry in own)
     samples = match(wanted, places, alone=False)
     join = joined(
-        list_names(lists), samples, "listed ids match no sample", ambiguous="listed ids fit more than one sample",
-        aside="samples are in no list", shared="listed ids mean the same sample as another",
+        list_names(lists), samples, "listed ids match no sample", ambiguous="listed ids match more than one sample",
+        aside="samples are in no list", shared="listed ids match the same sample as another",
     )  # fmt: skip
     doubtful = samples.doubtful
     kept: dict[str, Item] = {name: items[name] for name in items if name in wanted}

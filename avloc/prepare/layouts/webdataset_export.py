@@ -90,14 +90,14 @@ def _begin(out: Path, about: dict[str, Any]) -> None:
         raise DataError(f"{out}: cannot be written ({error.strerror}); choose another folder") from None
     known = next((name for name in (BEGUN, DATASET) if name in there), None)
     if known is None and there:
-        raise DataError(f"{out}: is not empty and no export (it holds {there[0]}); choose another folder")
+        raise DataError(f"{out}: is not empty and not an export (it contains {there[0]}); choose another folder")
     if known is not None:
         try:
             same = read_json(out / known) == json.loads(json.dumps(about))
         except AvlocError:
             same = False
         if not same:
-            raise DataError(f"{out}: holds another export (see {known}); choose another folder, or remove this one")
+            raise DataError(f"{out}: contains another export (see {known}); choose another folder, or remove this one")
     for path in out.glob(".*.tar.*"):  # what a killed process had begun
         path.unlink(missing_ok=True)
     write_json(out / BEGUN, about)

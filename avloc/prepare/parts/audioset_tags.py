@@ -26,7 +26,7 @@ def tags_of_dsol(path: Path, files: Files) -> dict[str, list[int]]:
         raise DataError(f"{path}: holds a {type(names).__name__}; expected a list of ids")
     labels = path.with_name(f"{path.stem}_label.pkl")
     if not labels.is_file():
-        raise DataError(f"{labels}: missing; it says what sounds in the videos of {path.name}")
+        raise DataError(f"{labels}: missing; it has the labels of the videos of {path.name}")
     found = _labels(labels, read_plain_pickle(labels), DSOL_CLASSES)
     unlabelled = [name for name in map(text_of, names) if name not in found]
     if unlabelled:
@@ -43,11 +43,13 @@ def _labels(path: Path, table: Any, classes: Sequence[str]) -> dict[str, list[in
         vector = np.atleast_1d(np.asarray(value, float)).ravel()
         names = classes if len(vector) == len(classes) else CLASSES
         if len(vector) != len(names) or not np.isfinite(vector).all():
-            raise DataError(f"{path}: {text_of(name)} has {len(vector)} numbers; expected {len(classes)}, a class each")
+            raise DataError(
+                f"{path}: {text_of(name)} has {len(vector)} numbers; expected {len(classes)}, one per class"
+            )
         tags = [names[place] for place in np.flatnonzero(vector > 0).tolist()]
         unknown = [tag for tag in tags if tag not in classes]
         if unknown:
-            raise DataError(f"{path}: {text_of(name)} is a {unknown[0]}, which is none of this release's classes")
+            raise DataError(f"{path}: {text_of(name)} is a {unknown[0]}, which is not a class of this release")
         found[text_of(name)] = [classes.index(tag) for tag in tags]
     return found
 

@@ -20,7 +20,7 @@ def read_lists(lists: Sequence[str]) -> dict[str, tuple[Path, list[str]]]:
             raise DataError(f"lists {text!r}: expected SPLIT=FILE, each split once")
         found[split] = Path(file), _pickled_ids(Path(file)) if file.endswith(".pkl") else id_list(Path(file))
         if not found[split][1]:
-            raise DataError(f"{file}: no id in it; expected one a line")
+            raise DataError(f"{file}: contains no id; expected one per line")
     return found
 
 

@@ -1,6 +1,6 @@
 """Names that lists give and that become paths: none leads out of the source.
 
-Media that are linked into the source from another disc are read; a list alone cannot name what lies elsewhere.
+Links in the source that lead out of it are another matter, see `linked_out`.
 """
 
 import os

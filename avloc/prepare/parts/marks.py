@@ -28,15 +28,17 @@ def read_truth(benchmark: str | None, annotations: Path | None) -> Truth | None:
     """The boxes of a benchmark, or for "own" those of the user's own file; None where none is asked for."""
     if (benchmark is None) != (annotations is None):
         missing = "annotations" if annotations is None else "benchmark"
-        raise DataError(f"--{missing} is missing; a benchmark's name and the place of its boxes are given together")
+        raise DataError(f"--{missing} is missing; give a benchmark's name and the path of its boxes together")
     if benchmark is None or annotations is None:
         return None
     if benchmark == OWN:
         return read_own_truth(annotations)
     if benchmark not in BENCHMARKS:
-        raise DataError(f"benchmark {benchmark!r} is not known; `avloc benchmarks` lists them, own is yours")
+        raise DataError(
+            f"benchmark {benchmark!r} is unknown; `avloc benchmarks` lists the names, and own is for your own boxes"
+        )
     files = Files(annotations)
-    with laid_out(files, f"as {benchmark} is"):
+    with laid_out(files, benchmark):
         return BENCHMARKS[benchmark].read(files)
 
 
@@ -92,6 +94,6 @@ def marked_join(what: str, found: Matched, splits: Mapping[str, Sequence[Entry]]
         replace(found, unused=unused),
         missing="annotated ids match no clip",
         unused="clips have no annotation",
-        ambiguous="annotated ids fit more than one clip",
-        shared="annotated ids mean the same clip as another",
+        ambiguous="annotated ids match more than one clip",
+        shared="annotated ids match the same clip as another",
     )

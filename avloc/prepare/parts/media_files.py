@@ -46,7 +46,7 @@ def count_endings(names: Iterable[str]) -> Counter[str]:
 
 
 def passed_over(passed: Mapping[str, int]) -> str:
-    """ "17 files passed over: 12 .txt, 5 .srt"; "" where there are none."""
+    """ "17 files skipped: 12 .txt, 5 .srt"; "" where there are none."""
     if not passed:
         return ""
     ranked = sorted(passed.items(), key=lambda one: (-one[1], not one[0], one[0]))
@@ -54,7 +54,7 @@ def passed_over(passed: Mapping[str, int]) -> str:
     rest = sum(count for _, count in ranked[KINDS:])
     total = sum(passed.values())
     files = "file" if total == 1 else "files"
-    return f"{total} {files} passed over: {', '.join(named)}{f', {rest} others' if rest else ''}"
+    return f"{total} {files} skipped: {', '.join(named)}{f', {rest} others' if rest else ''}"
 
 
 def find_alone(root: Path, file: str) -> MediaFiles:

@@ -81,7 +81,7 @@ class Moments:
         elif lacking > 0:
             if lacking > WHOLE * self.rate and self.decoding.tail != "pad":
                 found, wanted = (f"{samples / self.rate:.3f} s" for samples in (len(sound), self.samples))
-                raise MediaError(path, "sound too short", f"{found} of {wanted}; --short repeat repeats it")
+                raise MediaError(path, "sound too short", f"{found} of {wanted}; use --short repeat to repeat it")
             sound = np.pad(sound, (0, lacking))
         start = 0 if first else len(sound) // 2 - self.samples // 2
         return sound[start : start + self.samples]

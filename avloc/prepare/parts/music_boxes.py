@@ -37,7 +37,7 @@ def read_boxes(root: Path, classes: tuple[str, ...]) -> dict[str, dict[str, list
             if not match:
                 raise DataError(f"{file}: found key {key!r}, expected '<stem>/frame_<sss>/<ccccc>.jpg'")
             if key in seen:
-                raise DataError(f"{file}: {key} is in {seen[key].name} too; keep one of the two files")
+                raise DataError(f"{file}: {key} is also in {seen[key].name}; keep one of the two files")
             seen[key] = file
             try:
                 rows = list(_rows(entry, categories, classes))
@@ -81,5 +81,5 @@ def _rows(entry: Any, categories: dict[int, str], classes: tuple[str, ...]) -> I
 def _name(category: Any, categories: dict[int, str]) -> str:
     if category not in categories:
         known = some((f"{number} {name}" for number, name in categories.items()), 16)
-        raise DataError(f"unknown category id {category!r}; known are {known}; categories.json can say others")
+        raise DataError(f"unknown category id {category!r}; known are {known}; add others in categories.json")
     return categories[category]

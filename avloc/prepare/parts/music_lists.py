@@ -46,7 +46,7 @@ def read_music_lists(root: Path, splits: Sequence[str] | None) -> dict[str, list
         lines = [(n, line.strip()) for n, line in enumerate(file.read_text("utf-8-sig", "replace").splitlines(), 1)]
         lines = [(n, line) for n, line in lines if line]
         if not lines or not _LINE.fullmatch(lines[0][1]):
-            logger.info("%s does not begin as a list of videos and is left alone", file)
+            logger.info("%s does not start like a list of videos and is ignored", file)
             continue
         lists[file.stem] = []
         for number, line in lines:

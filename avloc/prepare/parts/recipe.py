@@ -67,25 +67,25 @@ def refuse_missing(
     there = list(found)
     for split in splits or ():
         if split not in there:
-            names = " or ".join(published.get(split, ())) or "a list of yours, --lists SPLIT=FILE"
+            names = " or ".join(published.get(split, ())) or "your own list, --lists SPLIT=FILE"
             raise DataError(f"{where}: no list for the split {split!r}; expected {names}")
     if not there:
         names = ", ".join(name for names in published.values() for name in names[:1])
-        raise DataError(f"{where}: no list of ids in it or in its folders; expected {names}, or --lists SPLIT=FILE")
+        raise DataError(f"{where}: no list of ids in it or its subfolders; expected {names}, or --lists SPLIT=FILE")
 
 
 def drawn(names: Iterable[str], number: int, split: str, seed: int) -> list[str]:
     """So many of the names, the same whenever the same are there; fewer, with a warning, where there are fewer."""
     ranked = sorted(names, key=lambda name: hashlib.sha256(f"{seed}/{name}".encode()).digest())
     logger.warning(
-        "%s: no list, so %d of the %d recordings that are here were drawn by seed %d; they are not the authors'",
+        "%s: no list, so %d of the %d available recordings were drawn by seed %d; they are not the authors'",
         split,
         min(number, len(ranked)),
         len(ranked),
         seed,
     )
     if not ranked:
-        raise DataError(f"{split}: no recording to draw it from; its list is missing, and so is the media")
+        raise DataError(f"{split}: no recording to draw it from; both its list and its media are missing")
     return sorted(ranked[:number])
 
 
@@ -171,6 +171,4 @@ class Recipe:
                 split for split in read_json(out / "store.json").get("splits", ()) if split not in self.listing.splits
             ]
             if lost:
-                raise DataError(
-                    f"{out}: holds the split {lost[0]!r}, which was not asked for; name it too, or choose another folder"
-                )
+                raise DataError(f"{out}: already has the split {lost[0]!r}; name it too, or choose another folder")

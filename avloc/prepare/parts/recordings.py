@@ -43,7 +43,7 @@ def see(
             numbered.setdefault(int(stem), []).append(name)
     for pictures in (numbered.get(number, []) for number in numbers if number is not None):
         if len(pictures) > 1:
-            raise MediaError(facts["folder"], AMBIGUOUS, f"{pictures[0]} and {pictures[1]} have one number")
+            raise MediaError(facts["folder"], AMBIGUOUS, f"{pictures[0]} and {pictures[1]} have the same number")
     names = [
         there[len(there) // 2] if number is None else numbered.get(number, [None])[0]  # type: ignore[list-item]
         for number in numbers
@@ -92,7 +92,7 @@ class EachSecond:
                 raise MediaError(item.path, "no sound", "it has no samples")
             if film is None and self.fps > 1:
                 raise MediaError(
-                    item.path, "one frame a second", f"its pictures are no video, and {self.fps} were asked for"
+                    item.path, "one frame a second", f"its pictures are not a video; --fps asks for {self.fps}"
                 )
             whole, rest = heard.clips(samples), len(heard.waveform) % samples
             count = min(self.count, len(heard.waveform) // samples + bool(rest)) if self.pad else min(self.count, whole)

@@ -35,15 +35,13 @@ def chosen(lists: Lists, only: Sequence[str], without: Sequence[str]) -> tuple[L
         left = choose(clips, only, without)
         asked = " ".join([*(f"--only {flag}" for flag in only), *(f"--without {flag}" for flag in without)])
         if not left:
-            raise DataError(f"{path}: none of its {len(clips)} clips is left by {asked}; choose fewer flags")
+            raise DataError(f"{path}: none of its {len(clips)} clips remains after {asked}; choose fewer flags")
         if asked:
             logger.warning("%s: %s leaves %d of %d clips of %s", split, asked, len(left), len(clips), path.name)
         kept[split] = path, [name for name in ids if name in left]
         told |= left
     if (only or without) and not told:
-        raise DataError(
-            "--only and --without choose by VGGSounder's flags; give its table, --lists SPLIT=vggsounder.csv"
-        )
+        raise DataError("--only and --without use VGGSounder's flags; give its table, --lists SPLIT=vggsounder.csv")
     return kept, told
 
 

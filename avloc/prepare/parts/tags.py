@@ -26,8 +26,8 @@ class Tags:
         found = match(self._table, names, alone=False)
         for name, own in found.pairs.items():
             self._of.setdefault(own, []).extend(self._table[name])
-        words = ("ids match no clip", "clips have no label", "ids fit more than one clip")
-        return (joined(utf8_name(self.path.name), found, *words, shared="ids mean the same clip as another"),)
+        words = ("ids match no clip", "clips have no label", "ids match more than one clip")
+        return (joined(utf8_name(self.path.name), found, *words, shared="ids match the same clip as another"),)
 
     def of(self, name: str, classes: Sequence[str]) -> list[int]:
         """Numbers of the classes of a clip; DataError for one that is not among them."""
@@ -35,7 +35,7 @@ class Tags:
         unknown = sorted(own - set(classes))
         if unknown:
             raise DataError(
-                f"{name}: its class {brief(unknown[0])!r} is none of the benchmark's; leave --labels or --benchmark out"
+                f"{name}: its class {brief(unknown[0])!r} is not a class of the benchmark; leave out --labels or --benchmark"
             )
         return sorted(classes.index(label) for label in own)
 

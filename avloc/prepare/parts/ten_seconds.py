@@ -26,7 +26,7 @@ class Cutting:
     def __post_init__(self) -> None:
         if not 1 <= self.fps <= 60 or not 0 <= self.at <= 1:
             raise DataError(
-                f"fps is {self.fps} and at is {self.at}; expected 1 to 60 frames a second, and a place from 0 to 1"
+                f"fps is {self.fps} and at is {self.at}; expected 1 to 60 frames per second, and a position from 0 to 1"
             )
         if not 1 <= self.seconds <= SECONDS:
             raise DataError(f"seconds is {self.seconds}; expected whole seconds of a clip, 1 to {SECONDS}")

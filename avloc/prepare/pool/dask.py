@@ -48,7 +48,7 @@ def run_on_dask(
             if type(error).__module__.split(".")[0] != "distributed" and not isinstance(error, ImportError | OSError):
                 raise
             raise DataError(
-                f"dask {address}: {_short(error)}; what is finished is kept: run the command again when the workers are up, "
+                f"dask {address}: {_short(error)}; finished work is kept: run the command again when the workers are up, "
                 "with avloc in their environment"
             ) from None
 
@@ -66,13 +66,13 @@ def _client(address: str) -> Any:
         from distributed import Client
     except ImportError as error:
         raise AvlocError(
-            f"--dask needs {error.name}; `pip install 'avloc[dask]'` brings it, here and for the workers"
+            f"--dask needs {error.name}; `pip install 'avloc[dask]'` installs it, here and for the workers"
         ) from None
     try:
         return Client(address, timeout=WAIT, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
         raise DataError(
-            f"dask {address}: no scheduler answers ({_short(error)}); expected such as tcp://host:8786"
+            f"dask {address}: no scheduler answers ({_short(error)}); expected an address such as tcp://host:8786"
         ) from None
 
 
@@ -82,7 +82,7 @@ def _there(
     """On the worker. folder: where the paths of the tasks begin, if they are relative."""
     if not Path(folder).is_dir():
         raise DataError(
-            f"{folder}: is not there for a Dask worker; start the command in a folder that all workers share"
+            f"{folder}: does not exist on a Dask worker; start the command in a folder that all workers share"
         )
     return list(run_tasks(work, tasks, 1, timeout, mend, folder=folder))
 

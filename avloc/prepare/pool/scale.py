@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, TypedDict
 
 from avloc.errors import DataError
-from avloc.options import Ask
+from avloc.options import Ask, FollowLinks
 from avloc.processes import processors
 from avloc.progress import Progress
 
@@ -17,15 +17,16 @@ class Scale(TypedDict, total=False):
 
     jobs: Annotated[
         int | None,
-        "worker processes; default: one per processor; 0 works in this process, without time-outs",
+        "worker processes; default: one per CPU core; 0 works in this process, without time-outs",
         Ask(least=0),
     ]
-    shard: Annotated[str | None, "prepare part i of n into a store of its own, to be merged later", Ask(metavar="i/n")]
-    timeout: Annotated[float, "seconds a decoder may take for the next clip", Ask(default=TIMEOUT)]
+    shard: Annotated[str | None, "prepare part i of n into a separate store, to be merged later", Ask(metavar="i/n")]
+    timeout: Annotated[float, "time limit in seconds for a decoder to produce the next clip", Ask(default=TIMEOUT)]
     dask: Annotated[str | None, "let the workers of this Dask scheduler do the work, such as tcp://host:8786"]
     strict: Annotated[
-        bool, "refuse names in lists, labels or boxes that have no partner or several", Ask(default=False)
+        bool, "make it an error if names in lists, labels or boxes have no match, or several", Ask(default=False)
     ]
+    follow_links: FollowLinks
     progress: Progress | None
 
 
@@ -34,8 +35,8 @@ class Work:
     """jobs: processes, one for each processor where None; 0 works in this process, where nothing ends a decoder that hangs
     or saves the run from one that crashes. shard: "2/8" prepares the second of eight parts, to be merged. timeout: seconds
     that a decoder may take for the next clip. dask: address of a scheduler whose workers do the work; `jobs` is not used
-    then. strict: names that meet files must all have a partner, and one only. progress: called with items done, items in
-    all, and a word on those that failed.
+    then. strict: names that meet files must all have a partner, and one only. follow_links: links may lead out of
+    the source. progress: called with items done, items in all, and a word on those that failed.
     """
 
     jobs: int | None = None
@@ -43,11 +44,12 @@ class Work:
     timeout: float = TIMEOUT
     dask: str | None = None
     strict: bool = False
+    follow_links: bool = False
     progress: Progress | None = None
 
     def __post_init__(self) -> None:
         if self.jobs is not None and self.jobs < 0:
-            raise DataError(f"jobs is {self.jobs}; expected processes, or 0 to work in this one")
+            raise DataError(f"jobs is {self.jobs}; expected a number of processes, or 0 to work in this one")
         if not self.timeout > 0:
             raise DataError(f"timeout is {self.timeout}; expected seconds, more than 0")
         self.part()

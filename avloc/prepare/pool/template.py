@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection, Pipe
 from avloc.errors import DataError
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-DIED = "a worker process died, perhaps for want of memory; what is finished is kept: run the command again, with fewer jobs"
+DIED = "a worker process died, perhaps because memory ran out; finished work is kept: run the command again with fewer jobs"
 _ASKED, _ANSWERED = struct.Struct("!cq"), struct.Struct("!cqq")
 
 

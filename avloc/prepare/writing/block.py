@@ -51,7 +51,7 @@ def read_outcome(path: Path) -> tuple[str, list[Outcome]] | None:
     except OSError as error:
         if system_error(error) is None:
             return None
-        raise DataError(f"{path}: cannot be read ({why(error)}); nothing is known to be wrong with it") from None
+        raise DataError(f"{path}: cannot be read ({why(error)}); the file itself may be fine") from None
     except ValueError:
         return None
 

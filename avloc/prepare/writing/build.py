@@ -24,6 +24,7 @@ from avloc.prepare.pool.scale import Scale, Work
 from avloc.prepare.pool.tasks import run_tasks
 from avloc.prepare.writing.block import sparing, write_items
 from avloc.prepare.writing.dealing import WHOLE, deal
+from avloc.prepare.writing.linked_items import refuse_linked_out
 from avloc.prepare.writing.looking import Looked, look
 from avloc.prepare.writing.moved_source import refuse_other_source
 from avloc.prepare.writing.reading import Outcome
@@ -65,6 +66,7 @@ def build_store(
     settings = json.loads(json.dumps({"format": FORMAT, "store": "hdf5", **settings, "block": block}))  # as read again
     if settings["store"] not in SUFFIXES:
         raise DataError(f"store is {settings['store']!r}; expected {' or '.join(SUFFIXES)}")
+    listing = listing if how.follow_links else refuse_linked_out(source, listing, reader)
     items = list(listing.items.values())
     blocks = [items[start : start + block] for start in range(0, len(items), block)]
     number, parts = how.part()

@@ -62,7 +62,7 @@ def merge_stores(stores: Sequence[Path], out: Path) -> Prepared:
     rows = {number: row for part in parts for number, row in part.rows.items()}
     if len(rows) != first.lines:
         raise DataError(
-            f"{first.path}: its lists have {first.lines} lines, the parts {len(rows)}; prepare the parts again"
+            f"{first.path}: its lists have {first.lines} lines, but the parts have {len(rows)}; prepare the parts again"
         )
     with locked(out):
         begin(out, first.settings, first.places, None)
@@ -83,7 +83,7 @@ def merge_stores(stores: Sequence[Path], out: Path) -> Prepared:
 def _read(path: Path) -> _Part:
     settings = Store.open(path).settings
     if settings.get("shard") is None:
-        raise DataError(f"{path}: is a whole store; expected parts, prepared with --shard i/n")
+        raise DataError(f"{path}: is a complete store; expected parts, prepared with --shard i/n")
     number, count = map(int, settings["shard"].split("/"))
     try:
         part = read_json(path / PART)
@@ -103,7 +103,7 @@ def _read(path: Path) -> _Part:
 def _fit(parts: Sequence[_Part]) -> None:
     """Refuse what does not make one store."""
     if not parts:
-        raise DataError("no part is given; expected the stores that `avloc prepare ... --shard i/n` wrote")
+        raise DataError("no part given; expected stores written by `avloc prepare ... --shard i/n`")
     first = parts[0]
     for part in parts[1:]:
         for key in sorted({*first.settings, *part.settings} - {"origin"}):  # earlier versions noted none
@@ -113,7 +113,7 @@ def _fit(parts: Sequence[_Part]) -> None:
         if part.count != first.count:
             raise DataError(f"{part.path}: is one of {part.count} parts, {first.path} one of {first.count}")
         if (part.digest, part.lines) != (first.digest, first.lines):
-            raise DataError(f"{part.path}: its lists are not those of {first.path}; prepare one of them again")
+            raise DataError(f"{part.path}: its lists differ from those of {first.path}; prepare one of them again")
     numbers: dict[int, Path] = {}
     for part in parts:
         if part.number in numbers:

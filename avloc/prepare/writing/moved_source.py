@@ -42,8 +42,8 @@ def refuse_other_source(
         checked.update(files)
     if differing:
         raise DataError(
-            f"{out}: was prepared from {before}, and {source} holds other files ({len(differing)} of {len(checked)} "
-            f"compared): {some(sorted(differing), 2)}; give the folder that holds the same files, or choose another --out"
+            f"{out}: was prepared from {before}, and {source} contains other files ({len(differing)} of {len(checked)} "
+            f"compared): {some(sorted(differing), 2)}; give the folder with the same files, or choose another --out"
         )
 
 

@@ -50,7 +50,7 @@ def in_words(repaired: Mapping[str, float], left_out: Mapping[str, int]) -> list
         lines.append(f"{_many(padded, 'item')} with a clip padded with silence")
     if rest := repaired.get("rest"):
         lines.append(
-            f"{repaired['rest_seconds']:.1f} s at the end of {_many(rest, 'item')} not used, too short for a clip"
+            f"{repaired['rest_seconds']:.1f} s at the end of {_many(rest, 'item')} not used (too short for a clip)"
         )
     if cancelled := repaired.get("cancelled"):
         lines.append(

@@ -53,7 +53,7 @@ class SourceWatch:
     def _refuse(self, lost: int, count: int) -> None:
         why = ", ".join(f"{reason}: {number}" for reason, number in self.reasons.most_common(3))
         raise DataError(
-            f"{self.source}: {lost} of {count} listed files cannot be read any more ({why}); is it mounted? What is finished "
+            f"{self.source}: {lost} of {count} listed files cannot be read any more ({why}); is it mounted? Finished work "
             "is kept: run the command again when they are back"
         )
 

@@ -31,17 +31,22 @@ def files_of(reader: Reader, items: Iterable[Item]) -> NDArray[np.bytes_]:
     `reader.files(item)` names where the reader has that. Nothing for a reader without a root.
     """
     roots = roots_of(reader)
-    named = getattr(reader, "files", lambda item: ())
     found: dict[str, Known] = {}
     for item in items if roots else ():
-        folders = {item.path, *(item.facts.get(key) for key in FOLDERS), *named(item)}
-        for path in {*_texts(item.facts), *folders} - {None}:
-            if path not in found and _within(path):
-                known = look_in(roots, path, path in folders)
+        for path, folder in named_by(reader, item).items():
+            if path not in found:
+                known = look_in(roots, path, folder)
                 if known is not None:
                     found[path] = known
     lines = [json.dumps([path, *known]).encode() for path, known in sorted(found.items())]
     return np.array(lines or np.empty(0, "S1"), "S")
+
+
+def named_by(reader: Reader, item: Item) -> dict[str, bool]:
+    """Texts of an item that may be paths below the roots, and whether each may be that of a folder."""
+    named = getattr(reader, "files", lambda item: ())
+    folders = {item.path, *(item.facts.get(key) for key in FOLDERS), *named(item)} - {None}
+    return {path: path in folders for path in sorted({*_texts(item.facts), *folders}) if _within(path)}
 
 
 def roots_of(reader: Reader) -> tuple[Path, ...]:

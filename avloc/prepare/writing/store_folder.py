@@ -87,14 +87,14 @@ def begin(
         strangers = sorted(path.name for path in out.iterdir() if path.name != ".lock")
         if strangers:
             (out / ".lock").unlink(missing_ok=True)  # ours, and the folder is not
-            raise DataError(f"{out}: is not empty and no store (it holds {strangers[0]}); choose another folder")
+            raise DataError(f"{out}: is not empty and not a store (it contains {strangers[0]}); choose another folder")
     else:
         there = read_json(known)
         for key, value in asked.items():
             if key not in places and there.get(key, "hdf5" if key == "store" else None) != value:
                 raise DataError(
-                    f"{out}: holds a store with {key} {_short(there.get(key))}, asked for was {_short(value)}; "
-                    "choose another folder, or remove this one to prepare it anew"
+                    f"{out}: contains a store with {key} {_short(there.get(key))}, not {_short(value)}; "
+                    "choose another folder, or remove this one to prepare it again"
                 )
         before = {key: there.get(key) for key in PLACES}
         if before != {key: asked.get(key) for key in PLACES}:
@@ -167,10 +167,10 @@ def summary(
         logger.warning("%s: %s: %s%s", row["where"] or row["split"], row["source"], row["reason"], detail)
     passing = sum(bool(row.get("passing")) for row in failed)
     if passing:
-        logger.warning("%d of those that failed may be whole; the same command tries them again", passing)
+        logger.warning("%d of the failed items may be fine; run the same command again to retry them", passing)
     reasons = Counter(row["reason"] for row in failed)
     if len(failed) > SHOWN:  # without one good item there will be no store to name them
-        where = f"; {out / 'manifest.jsonl'} names them all" if whole or len(failed) < len(rows) else ""
+        where = f"; {out / 'manifest.jsonl'} lists them all" if whole or len(failed) < len(rows) else ""
         logger.warning("%d more failed%s", len(failed) - SHOWN, where)
     ok, why = len(rows) - len(failed), dict(reasons.most_common())
     left_out, repaired = left_out_of(rows), tallied(rows)

@@ -1,0 +1,85 @@
+"""Reading ahead from a slow disk: threads have the system read what coming batches need, so that it is in memory by then."""
+
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avloc.data.clip_reader import Fetches, Indices
+from avloc.data.plans import Plan
+
+THREADS = 8  # that wait for the disk; they compute nothing
+
+
+class ReadAhead:
+    """`batches`: how many, beyond those that are being read; 0 for none.
+
+    What the threads read they throw away: it stays in the system's cache of files, where every worker process finds it.
+    """
+
+    def __init__(self, batches: int) -> None:
+        self.batches = batches
+        self.threads = min(batches, THREADS)
+        self._pool: ThreadPoolExecutor | None = None
+        self._own = threading.local()
+
+    def follow(self, job: Any, parts: Iterable[Plan]) -> Iterator[Plan]:
+        """The parts as they are, each when those after it are on their way.
+
+        job: a `workers.Job`, what is read of each part.
+        """
+        if not self.batches or not hasattr(job.reader, "fetch_frame"):
+            yield from parts
+            return
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self.threads, "read ahead")
+        left = iter(parts)
+        coming: deque[tuple[Plan, Future[None]]] = deque()
+        try:
+            for part in islice(left, self.batches):
+                coming.append((part, self._pool.submit(self._fetch, job, part)))
+            while coming:
+                part, _ = coming.popleft()
+                for following in islice(left, 1):
+                    coming.append((following, self._pool.submit(self._fetch, job, following)))
+                yield part
+        finally:
+            for _, fetching in coming:
+                fetching.cancel()
+
+    def close(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool, self._own = None, threading.local()
+
+    def _fetch(self, job: Any, part: Plan) -> None:
+        """What is broken here is broken when the batch itself is read, which says so: nobody asks for this result."""
+        known = getattr(self._own, "readers", None)
+        if known is None:
+            known = self._own.readers = {}
+        if id(job) not in known:  # the job is kept too, so that no other one can have its number
+            known[id(job)] = job, replace(job, reader=_Fetching(job.reader.for_thread(self.threads)))
+        known[id(job)][1](part)
+
+
+class _Fetching:
+    """Has the system read what a reader would, and decodes nothing: instead of frames and sounds there is a row for each."""
+
+    def __init__(self, reader: Fetches) -> None:
+        self.reader = reader
+
+    def frames(self, clips: Indices, picks: Indices) -> NDArray[np.uint8]:
+        for clip, pick in zip(np.asarray(clips).tolist(), np.asarray(picks).tolist(), strict=True):
+            self.reader.fetch_frame(clip, pick)
+        return np.empty((len(clips), 1), np.uint8)
+
+    def sounds(self, clips: Indices) -> NDArray[np.int16]:
+        for clip in np.asarray(clips).tolist():
+            self.reader.fetch_sound(clip)
+        return np.empty((len(clips), 1), np.int16)

@@ -1,0 +1,48 @@
+"""How heat maps are computed from a trained stage: at which precision, and in which memory format."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from avloc.engine.step import channels_last
+from avloc.engine.stepping import has_bf16
+from avloc.methods.base import Localizer
+
+if TYPE_CHECKING:
+    from avloc.engine.settings import Inference
+
+#: what is asked of a trained stage; the views before it stay in single precision
+ASKED = ("locate", "look", "locate_and_look", "fits", "embed", "place_features", "cycles", "node_maps")
+
+
+def ready(localizer: Localizer, inference: "Inference", device: torch.device) -> Localizer:
+    """The trained stage on its device, which answers as the settings say."""
+    localizer = localizer.to(device)
+    if inference.channels_last:
+        channels_last(localizer)
+    if computes_half(inference, device):
+        for name in ASKED:
+            setattr(localizer, name, _half(getattr(localizer, name), device))
+    return localizer
+
+
+def computes_half(inference: "Inference", device: torch.device) -> bool:
+    """Whether bf16 is used: asked for, or ``auto`` on a device that has it in hardware."""
+    return inference.precision == "bf16" or (inference.precision == "auto" and has_bf16(device))
+
+
+def told(inference: "Inference") -> str:
+    """What a result says of it, empty for the defaults."""
+    half = "" if inference.precision == "fp32" else inference.precision
+    return ", ".join(filter(None, [half, "channels_last" if inference.channels_last else ""]))
+
+
+def _half(function: Callable[..., Any], device: torch.device) -> Callable[..., Any]:
+    @wraps(function)
+    def cast(*arguments: Any) -> Any:
+        with torch.autocast(device.type, torch.bfloat16):
+            return function(*arguments)
+
+    return cast

@@ -1,0 +1,24 @@
+"""The top level of a configuration: its sections and its seed."""
+
+from avloc.config import Section, suggestion
+
+SECTIONS = ("method", "seed", "start", "stage1", "cluster", "stage2", "inference", "evaluate")
+
+
+def check_sections(section: Section, problems: list[str]) -> None:
+    """Note unknown sections, and those that are not sections; the latter are removed."""
+    for key in section.values:
+        if key not in SECTIONS:
+            problems.append(f"{section.where([key])}: unknown key{suggestion(key, list(SECTIONS))}")
+    for key in SECTIONS[2:]:
+        if not isinstance(section.values.get(key), dict | None):
+            problems.append(f"{section.where([key])}: found {section.values.pop(key)!r}; expected a section of keys")
+
+
+def checked_seed(section: Section, problems: list[str]) -> int:
+    """The seed; 0 where it is wrong, which is noted."""
+    seed = section.values.get("seed", 0)
+    if isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0:
+        return seed
+    problems.append(f"{section.where(['seed'])}: found {seed!r}; expected a whole number, 0 or more")
+    return 0
