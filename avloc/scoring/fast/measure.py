@@ -17,7 +17,7 @@ from avloc.scoring.fast.thresholds import cuts_of, masks_of, median_places, rank
 from avloc.scoring.fast.truth_masks import DrawnTruth
 
 CHUNK = 16  # maps looked at together: what stays in the caches at 224 x 224
-BLOCK = 128  # maps that are kept at full size until all of their thresholds are known
+BLOCK = 64  # maps that are kept at full size until all of their thresholds are known
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -51,26 +51,26 @@ class Measuring:
         self.units, self.todo, self.chunk = drawn.units, todo, chunk
         self.sure: set[Look] = set()  # looks of which some protocol reports a metric of confidences
         self.broken, self.constant, self.two_valued = (np.zeros(len(self.units), bool) for _ in range(3))
-        for chosen, maps in self._maps():
+        for chosen in self._chunks():
+            maps = unit_maps(self.units, chosen, given, unit)
             pixels = maps.reshape(len(maps), -1)
             self.broken[chosen] = np.logical_not(np.isfinite(pixels).all(axis=1))
             self.constant[chosen] = pixels.min(axis=1) == pixels.max(axis=1)
             known = given.two_valued
             self.two_valued[chosen] = has_two_values(pixels) if known is None else known[self.units.clip[chosen]]
 
-    def _maps(self) -> Iterator[tuple[Ints, Maps]]:
-        for start in range(0, len(self.todo), self.chunk):
-            chosen = self.todo[start : start + self.chunk]
-            yield chosen, unit_maps(self.units, chosen, self.given, self.unit)
+    def _chunks(self) -> Iterator[Ints]:
+        return (self.todo[start : start + self.chunk] for start in range(0, len(self.todo), self.chunk))
 
     def pieces(self) -> Iterator[tuple[Ints, Maps, Maps | None]]:
         """Units, their maps with broken ones cleared, and their object maps."""
-        objects = self.given.objects
-        for chosen, maps in self._maps():
-            clean = (
-                np.where(self.broken[chosen, None, None], np.float32(0), maps) if self.broken[chosen].any() else maps
-            )
-            yield chosen, clean, None if objects is None else objects[self.units.clip[chosen]]
+        return ((chosen, *self._cleared(chosen)) for chosen in self._chunks())
+
+    def _cleared(self, chosen: Ints) -> tuple[Maps, Maps | None]:
+        maps, objects = unit_maps(self.units, chosen, self.given, self.unit), self.given.objects
+        if self.broken[chosen].any():
+            maps = np.where(self.broken[chosen, None, None], np.float32(0), maps)
+        return maps, None if objects is None else objects[self.units.clip[chosen]]
 
     def measure(self, protocols: list[Protocol]) -> list[Measured]:
         """What each protocol gives each unit; units without prediction score 0, broken maps hear nothing."""
@@ -118,8 +118,8 @@ class Measuring:
             if protocol.pixel_ap == "continuous":
                 aps[rule[0]] = np.full(len(self.units), np.nan)
 
-        def block(pieces: list[tuple[Ints, Maps, Maps | None]]) -> None:
-            resized = [(chosen, look.rows(maps, objects)) for chosen, maps, objects in pieces]
+        def block(chunks: list[Ints]) -> None:
+            resized = [(chosen, look.rows(*self._cleared(chosen))) for chosen in chunks]
             for chosen, rows in resized:
                 known.look_at(chosen, rows, areas)
             every = np.concatenate([chosen for chosen, _ in resized])
@@ -131,7 +131,7 @@ class Measuring:
                 part = slice(number * self.chunk, number * self.chunk + len(chosen))
                 self._count(look, chosen, rows, counts, {rule: cut[:, part] for rule, cut in cuts.items()}, aps)
 
-        over_pieces(block, in_blocks(self.pieces(), max(1, BLOCK // self.chunk)))
+        over_pieces(block, in_blocks(self._chunks(), max(1, BLOCK // self.chunk)))
         return [
             self._scores(protocol, counts[rule], look.pixels, known, aps.get(rule[0]))
             for protocol, rule in zip(protocols, rules, strict=True)
