@@ -56,6 +56,12 @@ def replacing(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def user_cache(name: str) -> Path:
+    """A folder for what can be made again, in the user's cache folder."""
+    given = os.environ.get("XDG_CACHE_HOME")
+    return (Path(given) if given else Path.home() / ".cache") / "avloc" / name
+
+
 def sync_folder(folder: Path) -> None:
     """Have a new name in a folder outlive a loss of power, where the file system can do that."""
     with suppress(OSError):

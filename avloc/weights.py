@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from avloc.errors import AvlocError
-from avloc.files import replacing
+from avloc.files import replacing, user_cache
 from avloc.naming import unknown
 
 
@@ -80,10 +80,7 @@ FILES = {
 def folder() -> Path:
     """Where the files are kept: ``AVLOC_WEIGHTS``, else avloc/weights in the user's cache folder."""
     given = os.environ.get("AVLOC_WEIGHTS")
-    if given:
-        return Path(given)
-    cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "avloc" / "weights"
+    return Path(given) if given else user_cache("weights")
 
 
 def known(name: str) -> WeightFile:

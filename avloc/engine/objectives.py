@@ -154,7 +154,7 @@ def share_batches(localizer: Localizer, train: Train) -> None:
             part.gather = train.gather
     others = sync_norms(localizer) if train.sync_bn else 0
     if others:
-        log.warning("train.sync_bn: %d batch norms of another make keep the batches of their own process", others)
+        log.warning("train.sync_bn: %d batch norms of other types only use the batches of their own process", others)
 
 
 def on_other_parts(localizer: Localizer, phase: Phase, error: Exception) -> Exception:

@@ -72,7 +72,9 @@ def calibrate(
     if split is None:
         raise AvlocError(f"{where.path}: there is no validation split; name one with --split, not the training split")
     if test == split:
-        raise AvlocError(f"--test {test} is also the split to choose on; name another one without its videos")
+        raise AvlocError(
+            f"--test {test} is the split that the confidence is chosen on; use another split, without its videos"
+        )
     device = device_of(settings.train.device)
     localizer = ready(load_stage(experiment, where, number), experiment.inference, device)
     tell = progress or untold

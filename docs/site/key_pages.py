@@ -34,8 +34,8 @@ SENSES = {
     "audio": "the sound encoder",
 }
 BASES = {int: "whole number", float: "number", bool: "true or false", str: "text", Path: "path", type(None): "null"}
-NAMES = {"PositiveInt": "whole number from 1", "NonNegativeInt": "whole number from 0",
-         "PositiveFloat": "number above 0", "NonNegativeFloat": "number from 0"}  # fmt: skip
+NAMES = {"PositiveInt": "whole number, 1 or more", "NonNegativeInt": "whole number, 0 or more",
+         "PositiveFloat": "number above 0", "NonNegativeFloat": "number, 0 or more"}  # fmt: skip
 
 CONFIGURATION = """# Configuration
 

@@ -122,7 +122,7 @@ def test_a_damaged_state_within_an_epoch_costs_that_epoch_and_is_named(config, w
     path = run / "stage1" / FILE
     path.write_bytes(path.read_bytes()[:-100])
     avloc.train_stage1(config, run)
-    assert f"{path}: not a whole training state" in caplog.text and "from the end of epoch 1" in caplog.text
+    assert f"{path}: not a complete training state" in caplog.text and "from the end of epoch 1" in caplog.text
     assert_ends_alike(run, whole)
 
 
@@ -152,6 +152,6 @@ def test_a_state_of_another_make_is_one_line(config, tmp_path):
     interrupted(config, run, 3)
     state = load_state(run / "stage1" / FILE)
     save_state(run / "stage1" / FILE, {**state, "within": [{"step": 1}]})
-    with pytest.raises(RunError, match=r"within-epoch\.pt: a state of another make than this training") as found:
+    with pytest.raises(RunError, match=r"within-epoch\.pt: not a state of this training") as found:
         avloc.train_stage1(config, run)
     assert "\n" not in str(found.value)

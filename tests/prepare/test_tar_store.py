@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -199,6 +200,32 @@ def test_a_shard_that_changed_since_it_was_listed_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"a\.tar: now has \d+ bytes; it had \d+ when it was listed"):
         part.sounds([0])
     assert len(TarStore.of(source, RATE, 1.0).split("a")) == 2  # listed again
+
+
+def test_the_listing_of_many_samples_is_kept_until_a_shard_changes(exported, tmp_path, monkeypatch):
+    from avloc.prepare.layouts import tar_listing, tar_store
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(tar_listing, "LARGE", 1)
+    source = shutil.copytree(exported[1], tmp_path / "shards")
+    listed = tar_store.read_columns
+    for damage in (False, True):
+        tar_store._listed.clear()
+        first = TarStore.of(source)
+        (file,) = (tmp_path / "cache").rglob("*.npz")
+        tar_store._listed.clear()
+        if damage:
+            file.write_bytes(file.read_bytes()[:-100])
+        else:
+            monkeypatch.setattr(tar_store, "read_columns", lambda _: pytest.fail("it was listed again"))
+        again = TarStore.of(source)
+        monkeypatch.setattr(tar_store, "read_columns", listed)
+        assert again.fingerprint == first.fingerprint and again.settings == first.settings
+        part, other = first.split("train"), again.split("train")
+        assert part.ids == other.ids and part.videos == other.videos and part.frame_keys == other.frame_keys
+        assert (part.all_sounds() == other.all_sounds()).all() and part.boxes.of_clip(2) == other.boxes.of_clip(2)
+    shard(source / "train-000000.tar", sample("k"))
+    assert len(TarStore.of(source).split("train")) == 2  # of the other shard
 
 
 def trained(folder: Path, source: Path, run: str, rate: int = RATE, **data: object) -> Path:

@@ -1,7 +1,6 @@
 """Tar shards read directly, as if they had been imported into a store of raw frames."""
 
 import hashlib
-import json
 import os
 from collections.abc import Iterator
 from functools import cached_property
@@ -18,6 +17,7 @@ from avloc.data.kept_columns import KeptColumns, joined_texts, kept_columns
 from avloc.data.store import Store
 from avloc.prepare.layouts.shard_names import find_shards
 from avloc.prepare.layouts.tar_columns import Columns, read_columns
+from avloc.prepare.layouts.tar_listing import keep_listing, kept_listing
 from avloc.prepare.layouts.tar_reader import TarReader
 from avloc.prepare.parts.moments import Moments
 
@@ -49,7 +49,7 @@ class TarStore(Store):
         items = Items(
             names, columns.split, columns.shard, columns.row, ones, 0 * ones, *joined_texts(iter(columns.ids))
         )
-        super().__init__(source, settings, items, _fingerprint(columns))
+        super().__init__(source, settings, items, columns.fingerprint)
         self._columns, self.root = columns, columns.root
         self._moments = Moments(self.size, rate, self.samples, short="repeat")
 
@@ -58,9 +58,13 @@ class TarStore(Store):
         """The shards of a folder, of one file, or of a pattern; rate and seconds of what a method hears of shards that no
         export wrote."""
         root, shards, _ = find_shards(source)
-        known = (source.resolve(), *(_stamp(root / shard) for shard in shards))
+        stamps = [_stamp(root / shard) for shard in shards]
+        known = (source.resolve(), *stamps)
         if known not in _listed:
-            columns = read_columns(source)
+            columns = kept_listing(source, stamps)
+            if columns is None:
+                columns = read_columns(source)
+                keep_listing(source, stamps, columns)
             while len(_listed) >= 2:
                 _listed.pop(next(iter(_listed)))
             _listed[known] = columns
@@ -139,20 +143,3 @@ def _stamp(path: Path) -> tuple[str, int, int] | str:
     except OSError:  # whoever lists it says so
         return str(path)
     return str(path), found.st_size, found.st_mtime_ns
-
-
-def _fingerprint(columns: Columns) -> str:
-    """Of the samples, wherever they lie and whatever is heard of them: names, what their annotation says, and sizes.
-
-    The bytes of pictures and sounds are not read for it.
-    """
-    table = columns.boxes
-    said = [columns.told, columns.classes, columns.splits, columns.ids, columns.videos, columns.keys]
-    digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
-    arrays = (
-        columns.split, columns.places[:, :, 1], columns.starts, columns.labels, columns.annotated,
-        table.clip, table.frame, table.label, table.sounding, table.xyxy,
-    )  # fmt: skip
-    for array in arrays:
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()[:16]
