@@ -69,7 +69,7 @@ def task_of(
         for kind, maps in known_kinds(negative_maps or {}).items()
     }
     shared = None if thresholds is None else known_thresholds(thresholds)
-    given = Given(ordered, table, sure, objects, ends_of(ordered[there]), named, masks, others, shared)
+    given = Given(ordered, table, sure, objects, ends_of(ordered, there), named, masks, others, shared)
     return Task(given, truth, there)
 
 

@@ -26,7 +26,7 @@ _THRESHOLDS = {
     "absolute": "a fixed value",
     "relative": "a share of the maximum",
 }
-_STEP = 256
+_STEP = 64
 
 
 @dataclass(frozen=True)

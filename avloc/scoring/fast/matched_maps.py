@@ -58,9 +58,11 @@ def match(protocol: Protocol, truth: Truth, given: Given, todo: NDArray[np.int64
     units, frames = frames_of(truth, protocol)
     single = protocol.with_axes(canvas="frame")
     of_clip = np.full(len(truth), np.nan)
-    pixels = given.maps.reshape(*given.maps.shape[:2], -1)
-    there = np.logical_not(np.isnan(pixels).all(axis=2))
-    broken = np.logical_and(there, np.logical_not(np.isfinite(pixels).all(axis=2)))
+    there, broken = np.zeros((2, *given.maps.shape[:2]), bool)
+    for clips in _parts(np.arange(len(given.maps)), 4 * chunk):
+        pixels = given.maps[clips].reshape(len(clips), given.maps.shape[1], -1)
+        there[clips] = np.logical_not(np.isnan(pixels).all(axis=2))
+        broken[clips] = np.logical_and(there[clips], np.logical_not(np.isfinite(pixels).all(axis=2)))
 
     def piece(clips: NDArray[np.int64]) -> Floats:
         chosen = (clips[:, None] * frames + np.arange(frames)).reshape(-1)

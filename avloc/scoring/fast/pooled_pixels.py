@@ -199,11 +199,11 @@ def _histograms(
     return fine, coarse
 
 
-def ends_of(maps: NDArray[np.float32]) -> tuple[float, float]:
-    """Least and greatest finite value of all maps."""
+def ends_of(maps: NDArray[np.float32], there: NDArray[np.bool_]) -> tuple[float, float]:
+    """Least and greatest finite value of the maps that are there (N,); a block of maps at a time, so that none is copied."""
     low, high = np.inf, -np.inf
-    for start in range(0, len(maps), 256):
-        part = maps[start : start + 256]
+    for start in range(0, len(maps), 64):
+        part = maps[start : start + 64][there[start : start + 64]]
         part = part[np.isfinite(part)]
         if part.size:
             low, high = min(low, float(part.min())), max(high, float(part.max()))
