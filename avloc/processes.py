@@ -29,6 +29,7 @@ def is_first() -> bool:
 
 
 _held = False  # whether the group outlives the verbs that leave it
+_groups = 0  # that this process entered so far
 
 
 @contextmanager
@@ -60,7 +61,24 @@ def join() -> None:
         return
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))
-    distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    _enter("nccl" if torch.cuda.is_available() else "gloo")
+
+
+def _enter(backend: str, **settings: Any) -> None:
+    """Enter a group of all processes, under keys of its own.
+
+    torchrun keeps its store when it starts processes again, and in it the addresses of those that died. On one machine the
+    number of restarts tells the groups apart; agents of several machines count them differently.
+    """
+    global _groups
+    import torch.distributed as distributed
+
+    _groups += 1
+    one_machine = os.environ.get("LOCAL_WORLD_SIZE") == os.environ.get("WORLD_SIZE")
+    restarts = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") if one_machine else "0"
+    store, number, size = next(distributed.rendezvous("env://"))  # type: ignore[no-untyped-call]
+    mine = distributed.PrefixStore(f"avloc/{restarts}/{_groups}", store)
+    distributed.init_process_group(backend, store=mine, rank=number, world_size=size, **settings)
 
 
 def leave() -> None:
@@ -167,7 +185,7 @@ def gather(value: Any) -> list[Any]:
     import torch.distributed as distributed
 
     if not distributed.is_initialized():
-        distributed.init_process_group("gloo", timeout=timedelta(days=365))
+        _enter("gloo", timeout=timedelta(days=365))
     found: list[Any] = [None] * world_size()
     distributed.all_gather_object(found, value)
     return found

@@ -1,4 +1,4 @@
-"""Reading ahead from a slow disk: threads have the system read what coming batches need, so that it is in memory by then."""
+"""Reading ahead from a slow disk: threads read what the next batches need, so that the system has it in memory by then."""
 
 import threading
 from collections import deque
@@ -20,7 +20,7 @@ THREADS = 8  # that wait for the disk; they compute nothing
 class ReadAhead:
     """`batches`: how many, beyond those that are being read; 0 for none.
 
-    What the threads read they throw away: it stays in the system's cache of files, where every worker process finds it.
+    The threads discard what they read. It stays in the system's file cache, where every worker process finds it.
     """
 
     def __init__(self, batches: int) -> None:
@@ -30,7 +30,7 @@ class ReadAhead:
         self._own = threading.local()
 
     def follow(self, job: Any, parts: Iterable[Plan]) -> Iterator[Plan]:
-        """The parts as they are, each when those after it are on their way.
+        """The same parts; when one is given out, those after it are already being fetched.
 
         job: a `workers.Job`, what is read of each part.
         """
@@ -59,7 +59,7 @@ class ReadAhead:
             self._pool, self._own = None, threading.local()
 
     def _fetch(self, job: Any, part: Plan) -> None:
-        """What is broken here is broken when the batch itself is read, which says so: nobody asks for this result."""
+        """Errors stay in the future, which nobody reads: reading the batch itself reports the same error."""
         known = getattr(self._own, "readers", None)
         if known is None:
             known = self._own.readers = {}

@@ -27,7 +27,7 @@ def open_data(
     """
     data = experiment.stage(number).data
     if direct and data.layout == "folder":
-        kind = folder_kind(split, senses)
+        kind = folder_kind(split, senses or experiment.build(number, pretrained=False))
     elif data.layout == "webdataset":
         kind = webdataset_kind([name for name in (data.train, data.validation) if name is not None], senses)
     else:

@@ -115,8 +115,13 @@ def _train(
 
 
 def refuse_settings(experiment: Experiment, stage: Stage, number: int) -> None:
-    """ConfigError for settings by which no epoch can be chosen, or only by a test set."""
+    """ConfigError for settings by which no epoch can be chosen, or only by a test set, and for labels that cannot be there."""
     refuse_impatient(f"{experiment.source.source}: stage{number}.train", stage.train, stage.data.validation)
+    if stage.data.labels is not None and stage.data.layout == "webdataset":
+        raise ConfigError(
+            f"{experiment.source.source}: stage{number}.data.labels is {stage.data.labels!r}, but tar shards have no pseudo "
+            "labels; make a store of them with `avloc prepare import --layout webdataset`"
+        )
     _refuse_choosing_on_tests(experiment, stage)
 
 

@@ -191,6 +191,7 @@ def test_a_store_that_was_given_more_splits_is_still_that_of_the_run(project):
     assert fingerprint(Path("data/store")) != ours
     avloc.evaluate(run=Path("runs/whole"), resamples=0)
     avloc.match_clusters(run=Path("runs/whole"))
+    avloc.cluster(run=Path("runs/whole"))
 
 
 def test_a_run_of_an_earlier_version_is_found_too(project, tmp_path, monkeypatch):
@@ -212,6 +213,15 @@ def test_a_run_of_an_earlier_version_knows_by_its_weights_what_it_was_trained_on
         avloc.train_stage1(run=run, set=["stage1.data.store=other"])
     avloc.train_stage1(run=run, set=["stage1.data.store=kept"])
     avloc.cluster(run=run)
+
+
+def test_the_clusters_of_a_training_are_not_those_of_the_clips_of_another_store(project):
+    run = Path("runs/whole")
+    (run / "stores.json").unlink()
+    shutil.rmtree("data/store")
+    other_store(Path("data/store"))
+    with pytest.raises(RunError, match=r"was trained on another store .* remembers the clusters of its clips"):
+        avloc.cluster(run=run)
 
 
 def test_where_nothing_tells_what_a_run_was_trained_on_another_place_is_another_setting(project):

@@ -82,6 +82,9 @@ def test_a_missing_list_is_answered_with_those_there(root):
 
 
 def test_a_method_trains_on_it(root, tmp_path):
+    from avloc.engine.experiment import open_run
+    from avloc.engine.finished import is_trained
+
     small = {"widths": [8, 16], "blocks": [1, 1], "strides": [2, 2]}
     (tmp_path / "c.yaml").write_text(
         f"""
@@ -96,7 +99,9 @@ stage1:
   train: {{epochs: 1, batch_size: 3, lr: 1e-3, device: cpu, workers: 0}}
 """
     )
-    trained = avloc.train_stage1(tmp_path / "c.yaml", tmp_path / "run")
+    ahead = ["stage1.data.read_ahead=2", "stage1.train.resident=false"]
+    trained = avloc.train_stage1(tmp_path / "c.yaml", tmp_path / "run", set=ahead)
+    assert is_trained(*open_run(None, tmp_path / "run"), 1)
     assert trained.epochs == 1 and all(np.isfinite(entry["loss"]) for entry in trained.last.values())
 
 
@@ -125,5 +130,5 @@ def test_a_folder_that_was_moved_with_its_run_is_found_list_by_list(root, tmp_pa
     experiment, _ = open_run(None, Path("far/run"))
     assert [len(open_data(experiment, 1, name, Senses())) for name in ("two", "one")] == [2, 1]
     (tmp_path / "far" / "data" / "two.txt").write_text("\n".join(IDS[:2]))
-    with pytest.raises(RunError, match=r"far/data holds another folder \(fingerprint [0-9a-f]+\) than far/run reads"):
+    with pytest.raises(RunError, match=r"far/data contains another folder \(fingerprint [0-9a-f]+\) than far/run uses"):
         open_data(open_run(None, Path("far/run"))[0], 1, "two", Senses())

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import avloc
 from avloc import FrameView, LogMel
@@ -169,6 +171,22 @@ def test_a_shard_that_is_cut_off_is_refused_in_a_line(tmp_path, cut):
     assert "\n" not in str(caught.value)
 
 
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_a_damaged_shard_never_ends_in_a_traceback(tmp_path_factory, data):
+    members = [*sample("a"), *sample("b", json=b'{"labels": ["x"], "boxes": [{"box": [0, 0, 1, 1]}]}')]
+    path = shard(tmp_path_factory.mktemp("damaged") / "a.tar", members)
+    whole = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 6))):
+        whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
+    path.write_bytes(whole[: data.draw(st.integers(len(whole) // 4, len(whole)))])
+    try:
+        part = TarStore.of(path, RATE, 1.0).split("a")
+        assert len(part.all_frames()) == len(part.all_sounds()) == len(part)
+    except AvlocError as error:
+        assert "\n" not in str(error) and str(path) in str(error)
+
+
 def test_what_is_no_shard_or_compressed_or_missing_is_refused_in_a_line(tmp_path):
     shard(tmp_path / "z" / "a.tar.gz", sample("k"))
     with pytest.raises(DataError, match=r"a\.tar\.gz: compressed, .*expected plain tar"):
@@ -276,3 +294,5 @@ def test_a_missing_split_and_a_wrong_rate_are_told_in_a_line(exported, tmp_path)
         trained(tmp_path, foreign(tmp_path / "shards"), "run", train="val")
     with pytest.raises(DataError, match=f"has {RATE} Hz; this method needs 16000 Hz"):
         trained(tmp_path, exported[1], "other", 16000)
+    with pytest.raises(AvlocError, match=r"stage1\.data\.labels is 'published', but tar shards have no pseudo labels"):
+        trained(tmp_path, tmp_path / "shards", "labels", labels="published")

@@ -194,7 +194,7 @@ def test_a_run_that_fails_is_named_and_the_others_go_on(place, tmp_path):
 def test_a_sweep_that_is_killed_goes_on_where_it_was_and_repeats_no_finished_run(place, tmp_path, monkeypatch):
     """Killed outright in the middle of the second of three runs, whose process ends with it."""
     out, config = tmp_path / "sweep", place / "one.yaml"
-    words = ["sweep", config, "--seeds", "0-2", "--out", out, "--set", "stage1.train.epochs=30", "--quiet"]
+    words = ["sweep", config, "--seeds", "0-2", "--out", out, "--set", "stage1.train.epochs=15", "--quiet"]
     process = subprocess.Popen([sys.executable, "-m", "avloc", *map(str, words)], stderr=subprocess.PIPE)
     first, second = out / "seed=0", out / "seed=1"
     until = time.monotonic() + 120
@@ -211,7 +211,7 @@ def test_a_sweep_that_is_killed_goes_on_where_it_was_and_repeats_no_finished_run
         except RunError:
             time.sleep(0.05)
     begun = len((second / "stage1" / "log.jsonl").read_text().splitlines())
-    assert 1 <= begun < 30
+    assert 1 <= begun < 15
     started = []
 
     def run_all(jobs, *rest):
@@ -219,7 +219,7 @@ def test_a_sweep_that_is_killed_goes_on_where_it_was_and_repeats_no_finished_run
         return in_this_process(jobs, *rest)
 
     monkeypatch.setattr(sweep_jobs, "run_all", run_all)
-    found = avloc.sweep(config, seeds="0-2", out=out, set=["stage1.train.epochs=30"])
+    found = avloc.sweep(config, seeds="0-2", out=out, set=["stage1.train.epochs=15"])
     assert started == ["seed=1", "seed=2"] and not found.failed and not found.missing
     assert found.settings[0].seeds == [0, 1, 2]
     assert (first / "stage1" / "localize.safetensors").stat().st_mtime_ns == weights

@@ -122,6 +122,21 @@ class FolderStore(Store):
     def sounds(self, clips: Indices) -> NDArray[np.int16]:
         return self._each(clips, self.reader.heard, (self.samples,), np.int16)
 
+    def fetch_frame(self, clip: int, pick: int) -> None:
+        self._fetch(self.items[clip].facts["picture"])
+
+    def fetch_sound(self, clip: int) -> None:
+        self._fetch(self.items[clip].facts["sound"])
+
+    def for_thread(self, threads: int) -> "FolderStore":
+        """It keeps no file open."""
+        return self
+
+    def _fetch(self, name: str) -> None:
+        with open(self.path / name, "rb") as file:
+            while file.read(1 << 20):
+                pass
+
     def _each(self, clips: Indices, read: Callable[[Item], Any], shape: tuple[int, ...], kind: Any) -> NDArray[Any]:
         out = np.empty((len(clips), *shape), kind)
         for n, clip in enumerate(np.asarray(clips, np.int64).tolist()):
