@@ -165,11 +165,11 @@ def test_another_store_is_refused_with_both_fingerprints(project):
         with pytest.raises(RunError) as found:
             verb(run=run, set=[f"{stage}.data.store=other"])
         assert ours in str(found.value) and theirs in str(found.value) and "\n" not in str(found.value)
-        assert "other holds another store" in str(found.value) and "choose another --run" in str(found.value)
+        assert "other contains another store" in str(found.value) and "choose another --run" in str(found.value)
     shutil.rmtree("data/store")
     Path("other").rename("data/store")
     for verb in (avloc.train_stage1, avloc.cluster, avloc.match_clusters):
-        with pytest.raises(RunError, match=rf"data/store holds another store \(fingerprint {theirs}\) .*{ours}"):
+        with pytest.raises(RunError, match=rf"data/store contains another store \(fingerprint {theirs}\) .*{ours}"):
             verb(run=run)
 
 
@@ -178,7 +178,7 @@ def test_a_test_set_that_has_changed_is_refused_until_it_is_named(project):
     rows = [json.loads(line) for line in Path("data/store/manifest.jsonl").read_text().splitlines()]
     changed = [{**row, "sha256": "0" * 64} if row["split"] == "test" else row for row in rows]
     Path("data/store/manifest.jsonl").write_text("".join(json.dumps(row) + "\n" for row in changed))
-    with pytest.raises(RunError, match=r"reads as evaluate\.solo .*--set evaluate\.solo\.store=data/store"):
+    with pytest.raises(RunError, match=r"uses as evaluate\.solo .*--set evaluate\.solo\.store=data/store"):
         avloc.evaluate(run=run, sets=["solo"], resamples=0)
     avloc.evaluate(run=run, sets=["solo"], set=["evaluate.solo.store=data/store"], resamples=0)
     avloc.evaluate(run=run, sets=["solo"], resamples=0)
@@ -268,7 +268,7 @@ def test_another_run_to_start_from_is_refused(project):
     write_config(Path("second.yaml"), settings)
     avloc.train_stage2(Path("second.yaml"), Path("runs/second"))
     avloc.train_stage1(Path("tiny.yaml"), Path("runs/other"), set=["stage1.train.epochs=1"])
-    with pytest.raises(RunError, match=r"runs/other holds another run .*fingerprint"):
+    with pytest.raises(RunError, match=r"runs/other contains another run .*fingerprint"):
         avloc.evaluate(run=Path("runs/second"), set=["start.stage1=runs/other"], resamples=0)
 
 
