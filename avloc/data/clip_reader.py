@@ -26,8 +26,8 @@ class Fetches(Protocol):
 
     def fetch_sound(self, clip: int) -> None: ...
 
-    def for_thread(self, threads: int) -> "Fetches":
-        """Another one, for one of so many threads; together they keep as many files open as this one may."""
+    def twin(self) -> "Fetches":
+        """Another one with files of its own, which several threads may use at once."""
         ...
 
 
@@ -55,13 +55,13 @@ class ClipReader:
         return out
 
     def fetch_frame(self, clip: int, pick: int) -> None:
-        self.shards.fetch_frame(int(self.places[0][clip]), int(self.places[1][clip]), pick)
+        self.shards.fetch(int(self.places[0][clip]), int(self.places[1][clip]), pick)
 
     def fetch_sound(self, clip: int) -> None:
-        self.shards.sound(int(self.places[0][clip]), int(self.places[1][clip]))
+        self.shards.fetch(int(self.places[0][clip]), int(self.places[1][clip]), None)
 
-    def for_thread(self, threads: int) -> "ClipReader":
-        return ClipReader(self.shards.for_thread(threads), *self.places)
+    def twin(self) -> "ClipReader":
+        return ClipReader(self.shards.twin(), *self.places)
 
     def _ordered(self, clips: Indices) -> Iterator[tuple[int, int, int]]:
         """(position in the request, shard, row), ordered as they lie on disk."""

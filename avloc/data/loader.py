@@ -5,6 +5,7 @@ Both give the same Batches.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any, Protocol
 
 import numpy as np
@@ -22,6 +23,7 @@ from avloc.data.nothing import nothing
 from avloc.data.optical_flow import flow_pictures
 from avloc.data.plans import Indices, Plan, anew, draw_plan, video_numbers, with_partners
 from avloc.data.raw_batches import RawBatch, gathered, received
+from avloc.data.stacking import one_above_the_other
 from avloc.data.store import Store
 from avloc.data.workers import Job, Workers
 from avloc.errors import DataError
@@ -137,10 +139,11 @@ class Loader:
         steps: only these of them, as they would be among all; several processes share the work so.
         """
         steps = range(-(-len(plan) // batch_size)) if steps is None else steps
-        parts = [plan.rows(step * batch_size, (step + 1) * batch_size) for step in steps]
-        for step, (part, raw) in zip(steps, self._read(parts), strict=True):
+        parts = [plan.rows(step * batch_size, (step + 1) * batch_size).layers for step in steps]
+        read = self._read([layer for layers in parts for layer in layers])
+        for step, layers in zip(steps, parts, strict=True):
             generator = None if augment_seed is None else Generator().manual_seed(seed_of(augment_seed, step))
-            yield self._batch(part, raw, generator)
+            yield one_above_the_other([self._batch(*found, generator) for found in islice(read, len(layers))])
 
     def _read(self, parts: list[Plan]) -> Iterator[tuple[Plan, RawBatch]]:
         every = self.senses.needs.every_frame
@@ -163,13 +166,7 @@ class Loader:
         motion = self._moving(raw, generator, state)
         sound, waveform = self._heard(raw.sounds, part.heard, generator)
         batch = Batch(
-            frame,
-            sound,
-            waveform,
-            index=index,
-            video=self._videos[index],
-            labels=self._labels[index],
-            motion=motion,
+            frame, sound, waveform, index=index, video=self._videos[index], labels=self._labels[index], motion=motion
         )
         if self.senses.needs.views == 2:
             batch.view2 = self._seen(raw.frames, part.clips, part.picks, generator)

@@ -19,6 +19,7 @@ class Plan:
     sounds: the clips to hear instead of the clips' own: for controls with the wrong sound, or another one of its class.
     partner_clips, partner_picks: the clip whose frame accompanies each row, and which of its frames; partner_sounds: the clip
     whose sound does.
+    under: plans of as many rows, whose frames stand below these and whose sounds are mixed with theirs: rows of mixtures.
     """
 
     clips: Indices
@@ -29,6 +30,7 @@ class Plan:
     partner_clips: Indices | None = None
     partner_picks: Indices | None = None
     partner_sounds: Indices | None = None
+    under: "tuple[Plan, ...]" = ()
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -38,9 +40,18 @@ class Plan:
         """The clips whose sound each row hears."""
         return self.clips if self.sounds is None else self.sounds
 
+    @property
+    def layers(self) -> "list[Plan]":
+        """The rows themselves, and those below them."""
+        return [replace(self, under=()), *self.under]
+
     def rows(self, start: int, stop: int) -> "Plan":
-        parts = {name: array[start:stop] for name, array in vars(self).items() if array is not None}
-        return Plan(**parts)
+        return self.of(slice(start, stop))
+
+    def of(self, rows: "Indices | slice") -> "Plan":
+        """These rows of it."""
+        parts = {name: array[rows] for name, array in vars(self).items() if isinstance(array, np.ndarray)}
+        return Plan(**parts, under=tuple(plan.of(rows) for plan in self.under))
 
 
 def draw_plan(

@@ -27,7 +27,7 @@ class ReadAhead:
         self.batches = batches
         self.threads = min(batches, THREADS)
         self._pool: ThreadPoolExecutor | None = None
-        self._own = threading.local()
+        self._lock, self._known = threading.Lock(), dict[int, tuple[Any, Any]]()
 
     def follow(self, job: Any, parts: Iterable[Plan]) -> Iterator[Plan]:
         """The same parts; when one is given out, those after it are already being fetched.
@@ -56,16 +56,14 @@ class ReadAhead:
     def close(self) -> None:
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
-            self._pool, self._own = None, threading.local()
+            self._pool, self._known = None, {}
 
     def _fetch(self, job: Any, part: Plan) -> None:
         """Errors stay in the future, which nobody reads: reading the batch itself reports the same error."""
-        known = getattr(self._own, "readers", None)
-        if known is None:
-            known = self._own.readers = {}
-        if id(job) not in known:  # the job is kept too, so that no other one can have its number
-            known[id(job)] = job, replace(job, reader=_Fetching(job.reader.for_thread(self.threads)))
-        known[id(job)][1](part)
+        with self._lock:
+            if id(job) not in self._known:  # the job is kept too, so that no other one can have its number
+                self._known[id(job)] = job, replace(job, reader=_Fetching(job.reader.twin()))
+        self._known[id(job)][1](part)
 
 
 class _Fetching:

@@ -1,6 +1,7 @@
 """Reading the shards of a store: files are opened when first needed, once per process, and as many stay open as may."""
 
 import os
+import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -35,6 +36,7 @@ class Shards:
         self._process = os.getpid()
         self._places: dict[int, Any] = {}
         self._room: int | None = None
+        self._lock = threading.Lock()
 
     def __reduce__(self) -> tuple[type["Shards"], tuple[Path, Form, str]]:
         """Another process opens the files for itself."""
@@ -98,16 +100,21 @@ class Shards:
         with self._reading(shard, row + 1) as file:
             return self._decoded(file.frame(row, pick))
 
-    def fetch_frame(self, shard: int, row: int, pick: int) -> None:
-        """Read and forget it: the system keeps it in memory."""
-        with self._reading(shard, row + 1, one=True) as file:
-            file.frame(row, pick)
+    def fetch(self, shard: int, row: int, pick: int | None) -> None:
+        """Read a frame, or the sound, and forget it: the system keeps it in memory. Several threads may do so at once."""
+        with self._lock:  # HDF5 does one thing at a time anyway
+            if shard not in self._places:
+                with self._reading(shard, row + 1) as file:
+                    self._note_places(shard, shard_path(self.store, shard, self.kind), file)
+                    if shard not in self._places:
+                        _read_of(file, row, pick)
+                        return
+            places = self._places[shard]
+        _read_of(places, row, pick)
 
-    def for_thread(self, threads: int) -> "Shards":
-        """The same shards for one of so many threads; together they keep as many files open as one process may."""
-        shards = Shards(self.store, self.form, self.kind)
-        shards._room = most_open(MOST_PLACES) // threads
-        return shards
+    def twin(self) -> "Shards":
+        """The same shards, with files of its own."""
+        return Shards(self.store, self.form, self.kind)
 
     def _decoded(self, stored: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return self.form.refuse_frame(decode_jpeg(stored)) if self.form.jpeg else stored
@@ -205,6 +212,13 @@ class Shards:
         """(size, size), the pixels of one mask of a shard."""
         with self._reading(shard, 0) as file:
             return masks.read_one(file, number, size)
+
+
+def _read_of(file: Any, row: int, pick: int | None) -> None:
+    if pick is None:
+        file.sound(row)
+    else:
+        file.frame(row, pick)
 
 
 def _rows(file: Any, name: str, first: int, last: int) -> NDArray[Any]:

@@ -69,7 +69,7 @@ def _picture(
 ) -> Picture:
     frame = store.frames([stretch.clip], [stretch.pick])[0]
     highest = maps.max((1, 2))
-    words = f"highest {highest.max():.3g}"
+    words = "nothing found" if np.isnan(highest).all() else f"highest {highest.max():.3g}"
     if classes is not None and len(classes) > 1:
         words += f", {classes[int(highest.argmax())]}"
     return Picture(str(stretch), heat_picture(frame, maps.max(0), limits, SIDE), words, f"{stretch}, {words}")

@@ -34,15 +34,23 @@ SCORES = {
 def scores_of(maps: NDArray[np.float32], fits: NDArray[np.floating] | None = None) -> dict[str, NDArray[np.float64]]:
     """(n,) of each score, of heat maps (n, K, h, w), of several the loudest counts; -inf where a map has NaN or infinity.
 
+    A map that is NaN throughout is none; -inf where a clip has no map.
+
     fits: (n,) of `Localizer.fits`, where the method has it.
     """
-    values = np.asarray(maps, np.float64)
+    maps = np.asarray(maps, np.float32)
+    there: NDArray[np.bool_] = np.asarray(~np.isnan(maps).all(axis=(2, 3)))
+    if not there.all():  # of a method that finds the number of sounding objects: the loudest that a clip has
+        loudest = np.where(there[..., None, None], maps, -np.inf).max(axis=1, keepdims=True)
+        some: NDArray[np.bool_] = np.asarray(there.any(axis=1))
+        maps = np.where(some[:, None, None, None], loudest, np.nan).astype(np.float32)
+    values = maps.astype(np.float64)
     whole: NDArray[np.bool_] = np.asarray(np.isfinite(values).reshape(len(values), -1).all(axis=1))
     flat = np.where(whole[:, None, None, None], values, 0.0).max(axis=1).reshape(len(values), -1)
     peak, mean, spread = flat.max(axis=1), flat.mean(axis=1), flat.std(axis=1)
     found = {
         "peak": peak,
-        "top": map_confidence(np.asarray(maps, np.float32)),
+        "top": map_confidence(maps),
         "contrast": peak - mean,
         "sharpness": (peak - mean) / np.maximum(spread, 1e-12),
     }

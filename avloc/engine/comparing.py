@@ -45,9 +45,19 @@ def clip_values(
             found[name] = mean(np.nan_to_num(scores))
         elif kind == "auc":
             found[name] = mean(auc_parts(scores))
+        elif name == "tells":
+            found[name] = _told(rows)
         elif any(name in row for row in rows):
             found[name] = np.array([np.nan if row.get(name) is None else row[name] for row in rows], np.float64)
     return found
+
+
+def _told(rows: Sequence[Mapping[str, Any]]) -> Values:
+    """The share of pairs that each clip tells rightly, weighted by its pairs: the mean over clips is that over all pairs."""
+    pairs = np.array([row.get("pairs", 0) for row in rows], np.float64)
+    shares = np.array([row.get("tells", 0.0) for row in rows], np.float64)
+    mean = pairs.sum() / max((pairs > 0).sum(), 1)
+    return np.where(pairs > 0, shares * pairs / (mean or 1), np.nan)
 
 
 def selected(metrics: dict[str, Metric], wanted: Sequence[str] | None) -> dict[str, Metric]:

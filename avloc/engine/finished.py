@@ -49,7 +49,7 @@ def is_clustered(experiment: Experiment, run: Run) -> bool:
     localizer = experiment.build(1, pretrained=False)
     try:
         found = run.load_clusters()
-        weights = weights_id(run.weights(1, tuple(reversed(localizer.weights_from))))
+        weights = weights_id(run.weights(1, localizer.starts_a_stage))
     except AvlocError:
         return False
     data = open_data(experiment, 1, experiment.stage(1).data.train).fingerprint

@@ -38,6 +38,7 @@ def keep_maps(
         "store": str(test.store),
         "split": test.split,
         "frames": test.frames,
+        **({"stacked": test.stacked} if test.stacked > 1 else {}),
     }
     if inference := told(experiment.inference):
         about["inference"] = inference

@@ -1,5 +1,6 @@
 """`avloc.load`: a model out of a run, a weights file or a method's name, ready to look at pictures and listen."""
 
+import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from avloc.engine.card import Card, card_of
 from avloc.engine.experiment import Experiment, device_of, experiment_of, load_method, open_run
 from avloc.engine.inference import ready
 from avloc.engine.map_names import names_of_maps
+from avloc.engine.object_maps import ObjectMaps, with_classes
 from avloc.engine.run import Run
 from avloc.engine.stages import fill, last_trained, load_stage, stage_one_run, weights_id
 from avloc.engine.stores import open_data
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
     from avloc.engine.found import Found
     from avloc.methods.base import Localizer
+
+log = logging.getLogger("avloc")
 
 CHECKPOINTS = (".pth", ".pt", ".ckpt", ".tar", ".npy")  # endings of files that authors publish
 
@@ -91,17 +95,20 @@ class Model:
         return f"<{self.method} stage {self.stage}{where}: {length} at {rate}, {self.size} px, {self.device}{classes}>"
 
 
-def load(what: str | Path, stage: int | None = None, device: str = "auto") -> Model:
+def load(what: str | Path, stage: int | None = None, device: str = "auto", classes: bool = False) -> Model:
     """A model, ready to use.
 
     what: the folder of a run (``runs/mine``), a single .safetensors file of one, or the name of a method without
     training (``see_and_hear``, ``motion``).
     stage: the stage of a run; None: the last trained one. device: ``auto``, ``cpu`` or ``cuda``.
+    classes: one map per class instead of one map of everything that sounds; for a run that was clustered and matched.
     Anything else raises an AvlocError of one line.
     """
     path = Path(what)
     if path.is_dir():
-        return _of_run(path, stage, device)
+        return _of_run(path, stage, device, classes)
+    if classes:
+        raise AvlocError(f"{what}: class maps need the clusters of a run; give its folder (--run DIR)")
     if path.is_file():
         if path.suffix.lower() in CHECKPOINTS:
             raise AvlocError(
@@ -112,12 +119,14 @@ def load(what: str | Path, stage: int | None = None, device: str = "auto") -> Mo
     return _of_name(str(what), device)
 
 
-def _of_run(folder: Path, stage: int | None, device: str) -> Model:
+def _of_run(folder: Path, stage: int | None, device: str, classes: bool) -> Model:
     experiment, run = open_run(None, folder)
     number = experiment.number_of(stage) if stage is not None else last_trained(experiment, run)
     if not experiment.localizers[number - 1].needs_training:
         return _ready(str(folder), experiment, number, load_stage(experiment, run, number), device, None, run)
     localizer = load_stage(experiment, run, number)
+    if classes:
+        localizer = with_classes(experiment, run, number, localizer)
     where = stage_one_run(experiment, run) if number == 1 else run
     return _ready(
         str(folder), experiment, number, localizer, device, where.weights(number, localizer.weights_from), run
@@ -173,6 +182,9 @@ def _ready(
     clips = card.views or _clips(experiment, number)
     seconds = getattr(view, "seconds", None) or clips.get("seconds")
     known = calibration_of(run, number, "" if weights is None else weights_id(weights), card.calibration)
+    if known is not None and isinstance(localizer, ObjectMaps) and not known.needs_fits:
+        log.warning("%s: its calibration is of the map of all that sounds, so class maps are shown without it", source)
+        known = None
     return Model(
         source, experiment.method, number, names_of_maps(experiment, number, localizer, card, run),
         view.rate or clips.get("rate"), seconds, localizer.frame.size, there, card,

@@ -25,7 +25,7 @@ def names_of_maps(
     dictionary = localizer.dictionary_of_maps()
     if run is None or dictionary is None or len(dictionary) < 2:
         return None
-    return _of_clusters(experiment, run, len(dictionary))
+    return names_of_clusters(experiment, run, len(dictionary))
 
 
 def _several(localizer: Localizer, classes: tuple[str, ...]) -> tuple[str, ...] | None:
@@ -50,7 +50,8 @@ def _learnt(experiment: Experiment, number: int) -> tuple[str, ...]:
         return ()
 
 
-def _of_clusters(experiment: Experiment, run: Run, count: int) -> tuple[str, ...] | None:
+def names_of_clusters(experiment: Experiment, run: Run, count: int) -> tuple[str, ...] | None:
+    """Of the clusters of a run, by its matching; None where it has none of these clusters."""
     where = stage_one_run(experiment, run)
     if not where.matching.exists() or not where.clusters.exists():
         return None

@@ -1,4 +1,4 @@
-"""Class maps of any stage that offers features of places: its map, divided among the clusters of objects."""
+"""Class maps of any stage that offers features of places: where an object of each cluster is, and how much it sounds."""
 
 from typing import Any
 
@@ -8,8 +8,10 @@ from torch.nn import functional as F
 
 from avloc.data.loader import Batch
 from avloc.engine.experiment import Experiment
+from avloc.engine.inference import ready
+from avloc.engine.map_names import names_of_clusters
 from avloc.engine.run import Run
-from avloc.engine.stages import stage_one_run, weights_id
+from avloc.engine.stages import load_stage, stage_one_run, weights_id
 from avloc.errors import AvlocError, RunError
 from avloc.methods.base import Localizer
 from avloc.nn.objects import at_places
@@ -18,12 +20,20 @@ from avloc.nn.similarity import in_full
 #: what the loader and the commands ask of a stage, which are those of the stage inside
 ASKED = ("frame", "sound", "motion", "needs", "window", "window_frames", "window_needed")
 
+TINY = 1e-12  # for a method whose maps are the same everywhere
+
 
 class ObjectMaps(Localizer):
-    """A map for each cluster: how much each place sounds, times how surely it shows an object of that cluster.
+    """A map for each cluster, the product of three: how surely each place shows an object of that cluster, the square root of
+    how much the place sounds, and how much the object sounds.
 
-    stage: whose map and features are taken. centres, dictionary: (K, C) of the clusters. levels: the map's values that count as
-    silent and as fully sounding. temperature: of the softmax over the clusters.
+    The last is the mean over all places, weighted by the square of the first: what sounds is an object, not a place, and the
+    mean tells better than single places which of two objects it is. The root lets an object's quieter parts belong to it.
+
+    stage: whose map and features are taken. centres, dictionary: (K, C) of the clusters. levels: of the map of a training clip
+    the lowest value, the median and the highest. A place is silent at the lowest, an object at the median, since less than half
+    of a frame sounds; both fully sound at the highest. Clusters of an earlier version have no median: the lowest serves.
+    temperature: of the softmax over the clusters.
     """
 
     looks = "objects without sound"
@@ -36,7 +46,8 @@ class ObjectMaps(Localizer):
             if hasattr(stage, name):
                 setattr(self, name, getattr(stage, name))
         self.stage, self.temperature = stage, temperature
-        self.low, self.high = (float(level) for level in levels)
+        known = [float(level) for level in levels]
+        self.low, self.middle, self.high = known[0], known[-2], known[-1]
         self.register_buffer("centres", F.normalize(torch.as_tensor(centres).float(), dim=1))
         self.register_buffer("dictionary", torch.as_tensor(dictionary).float())
 
@@ -50,7 +61,11 @@ class ObjectMaps(Localizer):
         """(B, K, h, w), 0 where nothing sounds and about 1 where an object of the cluster surely does."""
         shown = self.shown(batch)
         maps = at_places(self.stage.locate(batch), shown)
-        return shown * ((maps - self.low) / (self.high - self.low)).clamp(min=0)
+        place = (maps - self.low) / max(self.high - self.low, TINY)
+        heard = ((maps - self.middle) / max(self.high - self.middle, TINY)).clamp(min=0)
+        weights = shown.square()
+        whole = (weights * heard).sum((2, 3), keepdim=True) / weights.sum((2, 3), keepdim=True)
+        return shown * place.clamp(min=0).sqrt() * whole
 
     def dictionary_of_maps(self) -> Tensor | None:
         return self.dictionary
@@ -79,13 +94,32 @@ def maps_of_objects(
     """The class maps of a trained stage one, by the clusters of its run; AvlocError where it has none."""
     if number != 1 or not localizer.can("place_features"):
         raise AvlocError(
-            f"maps: class is set, but stage {number} of {experiment.method} provides no features per position; set it to own"
+            f"class maps (maps: class, --classes) need features per position, which stage {number} of {experiment.method} lacks"
         )
     where = stage_one_run(experiment, run)
     found = where.load_clusters()
-    path = where.weights(1, tuple(reversed(localizer.weights_from)))
+    path = where.weights(1, localizer.starts_a_stage)
     if str(found["weights"]) != weights_id(path) or "levels" not in found:
         raise RunError(
             f"{where.clusters} belongs to other weights than {path}; `avloc cluster --run {where.path}` writes it again"
         )
+    if path != where.weights(1, localizer.weights_from):  # features and centres are of the same weights
+        views = localizer.frame, localizer.sound
+        device = next(localizer.parameters()).device
+        localizer = ready(load_stage(experiment, run, 1, localizer.starts_a_stage), experiment.inference, device)
+        localizer.frame, localizer.sound = views
     return ObjectMaps(localizer, found["centres"], found["dictionary"], found["levels"], temperature)
+
+
+def with_classes(experiment: Experiment, run: Run, number: int, localizer: Localizer) -> Localizer:
+    """A stage with a map for each class that the run's matching knows; itself where its maps are of classes or clusters."""
+    if localizer.map_names is not None or localizer.of_classes or localizer.dictionary_of_maps() is not None:
+        return localizer
+    found = maps_of_objects(experiment, run, number, localizer)
+    where = stage_one_run(experiment, run)
+    where.load_matching()
+    if names_of_clusters(experiment, run, len(found.dictionary)) is None:
+        raise RunError(
+            f"{where.matching} is of other clusters; `avloc match-clusters --run {where.path}` writes it again"
+        )
+    return found

@@ -26,7 +26,10 @@ BATCH = 64
 
 @dataclass(frozen=True)
 class Frames:
-    """The frames of a split that a protocol scores: plan (n rows), names, and the truth of the sounding objects."""
+    """The frames of a split that a protocol scores: plan (n rows), names, and the truth of the sounding objects.
+
+    Of mixtures the frames of a row stand one above the other; `layers` has those of each height.
+    """
 
     store: Store
     plan: Plan
@@ -39,6 +42,10 @@ class Frames:
         """Boxes (M, 4) of all objects, silent ones too, and the row (M,) that each is in."""
         rows, kept = _rows_of(self.store, self.plan)
         return self.store.boxes.xyxy[kept], rows
+
+    @property
+    def layers(self) -> "list[Frames]":
+        return [Frames(self.store, plan, self.truth) for plan in self.plan.layers]
 
 
 def frames_to_score(store: Store, frames: str, seed: int, name: str) -> Frames:
@@ -103,29 +110,32 @@ def wrong_sounds(store: Store, plan: Plan, seed: int, in_view: NDArray[np.bool_]
     makes has no class, so its sound is not taken: it may be that of a class in view elsewhere.
     """
     random = np.random.default_rng(seed)
-    labels, kinds = np.asarray(store.labels), sounds_of(store)
+    labels, kinds, layers = np.asarray(store.labels), sounds_of(store), plan.layers
+    around = labels if in_view is None else labels | in_view
     own = np.ones(len(store), bool) if kinds is None else np.array(kinds) == "own"
     everything = np.flatnonzero(own)
     apart: dict[bytes, NDArray[np.int64]] = {}  # clips of none of the classes, which many clips have in common
     of_video: dict[str, list[int]] = {}
     for clip, video in enumerate(store.videos):
         of_video.setdefault(video, []).append(clip)
-    heard = np.empty(len(plan), np.int64)
-    for row, clip in enumerate(plan.clips):
-        seen = labels[clip] if in_view is None else labels[clip] | in_view[clip]
+    heard = np.empty((len(layers), len(plan)), np.int64)
+    for row, clips in enumerate(zip(*(layer.clips.tolist() for layer in layers), strict=True)):
+        seen = around[list(clips)].any(0)
         kind = seen.tobytes()
         if kind not in apart:
             apart[kind] = np.flatnonzero(own & ~(labels & seen).any(1))
-        same = np.array(of_video[store.videos[clip]])
+        same = np.array(sorted({clip for one in clips for clip in of_video[store.videos[one]]}))
         choice = next((found for found in (apart[kind], everything) if len(found) > len(_places(found, same))), None)
         if choice is None:
             raise DataError(f"{store.path}: split {store.split_name} has one video; a wrong sound needs another")
         left_out = _places(choice, same)
-        place = int(random.choice(len(choice) - len(left_out)))
-        for other in left_out:  # in rising order: the clips of the same video are skipped
-            place += place >= other
-        heard[row] = choice[place]
-    return Plan(plan.clips, plan.picks, sounds=heard)
+        for number in range(len(layers)):
+            place = int(random.choice(len(choice) - len(left_out)))
+            for other in left_out:  # in rising order: the clips of the same video are skipped
+                place += place >= other
+            heard[number, row] = choice[place]
+    first, *under = (Plan(layer.clips, layer.picks, sounds=sounds) for layer, sounds in zip(layers, heard, strict=True))
+    return replace(first, under=tuple(under))
 
 
 def _places(clips: NDArray[np.int64], some: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -37,6 +37,7 @@ def predict_store(
     videos: int,
     out: Path | None,
     own_sound: bool,
+    classes: bool,
     progress: Progress | None,
 ) -> Predicted:
     """A file of heat maps, a table and a picture; see `avloc.predict` for what is asked."""
@@ -48,6 +49,8 @@ def predict_store(
     from avloc.engine.experiment import device_of, open_run
     from avloc.engine.foreign import learnt_from, warn_if_foreign
     from avloc.engine.inference import ready, told
+    from avloc.engine.map_names import names_of_clusters
+    from avloc.engine.object_maps import with_classes
     from avloc.engine.predicting import maps_of, maps_of_parts
     from avloc.engine.stages import load_stage
     from avloc.engine.stores import open_named
@@ -65,6 +68,8 @@ def predict_store(
     device = device_of(settings.train.device)
     localizer = ready(load_stage(experiment, where, number), experiment.inference, device)
     warn_if_foreign(where.path, learnt_from(experiment, where, number, localizer), [store])
+    if classes:
+        localizer = with_classes(experiment, where, number, localizer).to(device)
     part = open_named(store, split, localizer, f"stage{number}.model.sound.seconds", experiment.method)
     loader = Loader(part, localizer, device, settings.train.workers, settings.train.resident)
     count = len(part) * part.frames_per_clip
@@ -80,15 +85,19 @@ def predict_store(
     about = {"method": experiment.method, "stage": number, "store": str(store), "split": split, "own_sound": own_sound}
     if inference := told(experiment.inference):
         about["inference"] = inference
-    classes = localizer.map_names
+    names = localizer.map_names
     if localizer.of_classes:
-        classes = _class_names(experiment, number, part, maps.shape[1])
+        names = _class_names(experiment, number, part, maps.shape[1])
+    elif classes and names is None:
+        names = names_of_clusters(experiment, where, maps.shape[1])
+    # a clip has fewer maps than another where a method finds the number of sounding objects
+    shown = np.fmax.reduce(maps, axis=1, keepdims=True) if localizer.maps_differ else maps
     predictions, table, picture = (folder / f"{name}{ending}" for ending in (".h5", ".csv", ".png"))
     if out is None:
         where.refuse_moved()
-    write_predictions(predictions, ids, maps, classes, attributes=about)
-    _write_table(table, part, ids, maps, classes)
-    write_bytes(picture, strips(part, maps, videos, f"{where.path}, stage {number}: {split} of {store}", classes))
+    write_predictions(predictions, ids, maps, names, attributes=about)
+    _write_table(table, part, ids, shown, names)
+    write_bytes(picture, strips(part, shown, videos, f"{where.path}, stage {number}: {split} of {store}", names))
     tell(count, count, "frames")
     return Predicted(where.path, predictions, table, picture, len(part), count)
 
@@ -136,6 +145,10 @@ def _write_table(
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["id", "video", "start", "stop", "highest", "x", "y", *(["class"] if classes else [])])
     for name, stretch, heats in zip(ids, stretches_of(store), maps, strict=True):
+        if np.isnan(heats).all():  # nothing was found to sound
+            times = [f"{stretch.start:.3f}", f"{stretch.stop:.3f}"]
+            table.writerow([name, store.videos[stretch.clip], *times, "", "", "", *([""] if classes else [])])
+            continue
         kind, row, column = np.unravel_index(heats.argmax(), heats.shape)
         x, y = (column + 0.5) / heats.shape[2], (row + 0.5) / heats.shape[1]
         figures = [f"{stretch.start:.3f}", f"{stretch.stop:.3f}", f"{heats.max():.6g}", f"{x:.4f}", f"{y:.4f}"]

@@ -12,9 +12,10 @@ from avloc import processes
 from avloc.data.loader import Loader
 from avloc.engine.contract import refuse_senses
 from avloc.engine.experiment import Experiment, device_of, open_run
-from avloc.engine.predicting import frames_to_score, maps_of
+from avloc.engine.predicting import maps_of
 from avloc.engine.rehearsing import FewRows, PhaseRehearsed, memory, rehearse
 from avloc.engine.run import Run
+from avloc.engine.stacked import to_score
 from avloc.engine.stages import fresh_stage, refuse_other_view, refuse_without_training, stage_one_run
 from avloc.engine.stores import open_data, open_test
 from avloc.engine.testing import see_and_hear
@@ -121,7 +122,7 @@ def _sets(experiment: Experiment, number: int, localizer: Localizer, device: "to
             continue
         see_and_hear(localizer, test, name)
         store = open_test(experiment, name, localizer)
-        frames = frames_to_score(store, test.frames, experiment.seed, name)
+        frames = to_score(store, test, experiment.seed, name)
         rows = np.arange(min(stage.train.batch_size, len(frames.plan)))
         started = time.perf_counter()
         maps = maps_of(localizer, Loader(store, localizer, device, resident=False), frames.plan.rows(0, len(rows)))

@@ -89,6 +89,9 @@ def _pictures(
 ) -> tuple[list[list[Moment]], dict[str, Chart]]:
     """The clips, a moment for each run, and curves of their pixels; nothing where a store cannot be opened."""
     first = sources[0]
+    if any(source.experiment.evaluate[name].stacked > 1 for source in sources):
+        sheet.skip(first.run.path, f"{name}: no pictures (its frames are mixtures of several clips)")
+        return [], {}
     try:
         stores = [open_test(source.experiment, name) for source in sources]
     except AvlocError as error:

@@ -19,6 +19,10 @@ LEAST = 2  # clips to search among
 def retrieval_of(localizer: Localizer, loader: Loader, frames: Frames, resamples: int, seed: int) -> dict[str, Any]:
     """Recall both ways over the first scored frame of every clip that has its own sound; AvlocError where the method does
     not embed both."""
+    if frames.plan.under:
+        raise AvlocError(
+            "--metric retrieval: mixtures (stacked) are no clips that could be found; leave one of them out"
+        )
     _, first = np.unique(frames.plan.clips, return_index=True)
     kinds = frames.truth.sound
     rows = np.array([row for row in np.sort(first).tolist() if kinds is None or kinds[row] == "own"], np.int64)

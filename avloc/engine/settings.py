@@ -58,6 +58,8 @@ class TestSet:
     seconds: length of the sound for this test set; None for that of the method's view.
     maps: the stage's ``own``, or one per ``class``: its map divided among the clusters that `avloc cluster` found.
     temperature: temperature of the softmax over the clusters by which a map is divided.
+    stacked: number of clips in one mixture, with their frames stacked vertically and their spectrograms averaged, as NoPrior is
+    tested; for the protocols noprior and noprior-fixed, which match maps to frames.
     axes: axes of the protocol to override, such as ``{nsa_maps: 11}``; the result records them.
     """
 
@@ -72,6 +74,7 @@ class TestSet:
     seconds: float | None = None
     maps: Literal["own", "class"] = "own"
     temperature: PositiveFloat = 0.1
+    stacked: PositiveInt = 1
     axes: dict[str, str | int | float | bool] = field(default_factory=dict)
 
 
@@ -136,6 +139,11 @@ def problems_of(part: Section, test: dict[str, Any], stages: int) -> list[str]:
         except ConfigError as error:
             problems.append(f"{part.where(['protocol'])}: {error}")
         else:
+            if isinstance(test.get("stacked"), int) and test["stacked"] > 1 and protocol.canvas != "tall":
+                problems.append(
+                    f"{part.where(['stacked'])}: found {test['stacked']}, but {protocol.name} scores single frames; "
+                    "expected 1, or protocol: noprior or noprior-fixed"
+                )
             for axis, value in test.get("axes", {}).items():
                 try:
                     protocol.with_axes(**{axis: value})

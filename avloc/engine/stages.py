@@ -108,7 +108,7 @@ def fresh_stage(experiment: Experiment, run: Run, number: int, student: bool = F
     if number == 1:
         return localizer
     before = stage_one_run(experiment, run)
-    first = load_stage(experiment, run, 1, tuple(reversed(experiment.build(1, pretrained=False).weights_from)))
+    first = load_stage(experiment, run, 1, experiment.build(1, pretrained=False).starts_a_stage)
     if localizer.uses_clusters:
         clusters = before.load_clusters()
         _refuse_foreign_clusters(clusters, first, before)
@@ -137,7 +137,7 @@ def refuse_other_view(localizer: Localizer) -> None:
 
 def _refuse_foreign_clusters(clusters: dict, first: Localizer, run: Run) -> None:
     """Cluster numbers mean something only beside the weights whose heads were trained with them."""
-    path = run.weights(1, tuple(reversed(first.weights_from)))
+    path = run.weights(1, first.starts_a_stage)
     if str(clusters["weights"]) != weights_id(path):
         raise RunError(
             f"{run.clusters} belongs to other weights than {path}; `avloc cluster --run {run.path}` writes it again"

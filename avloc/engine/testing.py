@@ -44,9 +44,10 @@ def see_and_hear(localizer: Localizer, test: TestSet, name: str) -> None:
 
 def loader_of(localizer: Localizer, store: Store, stage: Stage, plan: Plan, device: torch.device) -> Loader:
     """Batches of a test set. Each frame is seen more than once, with its own sound and with another, so the features of
-    frozen encoders are kept, as ``stage.train.keep`` says; not where most frames of the store are not in the plan."""
+    frozen encoders are kept, as ``stage.train.keep`` says; not where most frames of the store are not in the plan, nor where
+    frames stand one above the other, whose features are not those of the frames by themselves."""
     kept = None
-    if 2 * len(plan) > len(store) * store.frames_per_clip:
+    if not plan.under and 2 * len(plan) > len(store) * store.frames_per_clip:
         kept = keep_features(localizer, store, stage.train, seed=0, augmented=False)
     return Loader(store, localizer, device, stage.train.workers, stage.train.resident, kept=kept)
 
@@ -60,11 +61,13 @@ def _also_for(localizer: Localizer, loader: Loader) -> Loader:
 
 def _moving(store: Store, plan: Plan, batch_size: int = 32) -> Maps | None:
     """Where each clip's picture moves with its sound, (n, 1, h, w); None where clips have fewer than 4 frames, or no
-    waveforms. It learns nothing and has heard nothing before."""
+    waveforms, and for mixtures. It learns nothing and has heard nothing before."""
     from avloc.data.waveforms import as_float
     from avloc.nn.motion import LEAST, motion_maps
 
     if store.frames_per_clip < LEAST or store.spectrograms is not None:
+        return None
+    if plan.under:
         return None
     clips, rows = np.unique(plan.clips, return_inverse=True)
     found = []
@@ -90,7 +93,7 @@ def maps_of_all(
     """
     plan = frames.plan
     passes: dict[str, Callable[..., Maps]] = {"model": partial(maps_of, localizer, loader, plan)}
-    if len({loader.store.videos[clip] for clip in plan.clips}) > 1:
+    if len({loader.store.videos[clip] for layer in plan.layers for clip in layer.clips}) > len(plan.layers):
         other = wrong_sounds(loader.store, plan, experiment.seed)
         passes["wrong sound"] = partial(maps_of, localizer, loader, other)
     if sees_without_sound(localizer, loader, plan):
@@ -115,14 +118,18 @@ def maps_of_all(
 
 def _without_model(store: Store, frames: Frames) -> dict[str, Maps]:
     plan = frames.plan
-    boxes, rows = frames.objects()
-    found = {"largest object": largest_object(boxes, rows, len(plan))[:, None]}
+
+    def of_each(look: Callable[[Frames], Maps]) -> Maps:
+        """Of mixtures the maps of each frame by itself, one above the other."""
+        return np.concatenate([look(layer) for layer in frames.layers], axis=1)[:, None]
+
+    found = {"largest object": of_each(lambda one: largest_object(*one.objects(), len(plan)))}
     moving = _moving(store, plan)
     if moving is not None:
         found["motion"] = moving
-    found["saliency"] = saliency(frames.images())[:, None]
-    found["centre"] = centre(len(plan))[:, None]
-    found["all ones"] = all_ones(len(plan))[:, None]
+    found["saliency"] = of_each(lambda one: saliency(one.images()))
+    found["centre"] = of_each(lambda one: centre(len(plan)))
+    found["all ones"] = of_each(lambda one: all_ones(len(plan)))
     return found
 
 

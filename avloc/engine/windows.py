@@ -226,6 +226,8 @@ def _maps(
             located, looked = localizer.locate_and_look(batch)
         else:
             located, looked = localizer.locate(batch), None
+        if localizer.maps_differ:
+            located = loudest_of(located)
         maps = located.float().cpu().numpy()
         seen = None if looked is None else looked.float().cpu().numpy()
         fits = None
@@ -235,3 +237,14 @@ def _maps(
     if not np.isfinite(maps).all():
         raise AvlocError(f"{model.method}: a heat map holds NaN or infinity; the weights may be damaged")
     return maps, seen, fits
+
+
+def loudest_of(maps: torch.Tensor) -> torch.Tensor:
+    """Of maps (B, K, h, w) of as many objects as were found the highest at each place, (B, 1, h, w).
+
+    NaN is a map that others have. Where nothing was found the map is the lowest of the batch everywhere: no place stands out.
+    """
+    there = maps[~maps.isnan()]
+    low = there.min() if len(there) else 0.0
+    highest = maps.nan_to_num(nan=-torch.inf).amax(1, keepdim=True)
+    return torch.where(maps.isnan().flatten(1).all(1)[:, None, None, None], low, highest)

@@ -63,9 +63,10 @@ class Localizer(nn.Module):
 
     A method's file lists its stages in ``STAGES``. `frame` and `sound` are its views; `needs` says what else it wants to see
     and hear. `memory` holds what phases remember besides weights (pseudo labels); it is saved and restored with them.
-    `weights_from`: the phases whose selected weights `locate` uses, best
-    first. `looks`: the name of the maps of `look` in tables. `of_classes`: several maps are those of the labels'
-    classes, in their order. `uses_clusters`: a later stage starts from the run's clusters too.
+    `weights_from`: the phases whose selected weights `locate` uses, best first. `objects_from`: those whose weights
+    `avloc cluster` and a later stage use; None: the same. `looks`: the name of the maps of `look` in tables. `of_classes`:
+    several maps are those of the labels' classes, in their order. `uses_clusters`: a later stage starts from the run's clusters
+    too.
     `own_start`: beginnings of the names of weights that a stage keeps from its own stage one where it goes on with the stage
     two of another run (`start.stage2`).
     A method without training sets `needs_training` to False; it has no loss and no phases, and is evaluated as it is built.
@@ -96,6 +97,7 @@ class Localizer(nn.Module):
     clusters: int = 0
     uses_clusters: bool = True
     weights_from: tuple[str, ...] = ("train",)
+    objects_from: tuple[str, ...] | None = None
     own_start: tuple[str, ...] = ()
     needs_training: bool = True
     window: float | None = None
@@ -194,6 +196,11 @@ class Localizer(nn.Module):
         """Whether a method has an optional ability: whether its class defines `object_features`, `place_features`,
         `cycles` or `node_maps`."""
         return getattr(cls, ability) is not getattr(Localizer, ability)
+
+    @property
+    def starts_a_stage(self) -> tuple[str, ...]:
+        """The phases whose weights objects are found with and a later stage starts from, best first."""
+        return self.weights_from if self.objects_from is None else self.objects_from
 
     def start_from(self, previous: "Localizer", dictionary: Any) -> None:
         """Take what a later stage needs from the previous stage and the object dictionary (K, C), None for none."""

@@ -16,9 +16,14 @@ def at_places(maps: Tensor, places: Tensor) -> Tensor:
 
 def objects_of(places: Tensor, maps: Tensor) -> dict[str, Tensor]:
     """Of features (B, C, h, w) and maps (B, K, H, W): `objects` (B, C), the mean features of the tenth of the places where the
-    map is highest, and `levels` (B, 2), its lowest and highest value."""
+    map is highest, and `levels` (B, 3), see `levels_of`."""
     loudest = at_places(maps, places)
     mask = top_share(loudest, SHARE)
     objects = (places * mask).sum((2, 3)) / mask.sum((2, 3))
-    levels = torch.stack([loudest.flatten(1).amin(1), loudest.flatten(1).amax(1)], dim=1)
-    return {"objects": objects, "levels": levels}
+    return {"objects": objects, "levels": levels_of(loudest)}
+
+
+def levels_of(maps: Tensor) -> Tensor:
+    """The lowest value, the median and the highest value of maps (B, 1, h, w): (B, 3)."""
+    flat = maps.flatten(1).float()
+    return torch.stack([flat.amin(1), flat.median(1).values, flat.amax(1)], dim=1)

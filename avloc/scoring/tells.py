@@ -1,5 +1,6 @@
 """Whether a map tells what sounds from what does not: sounding and silent objects of one picture, side by side."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,13 @@ def told_pairs(maps: Maps, truth: Truth, kept: Ints, table: NDArray[np.bool_] | 
     if not pairs.any():
         return None
     return Ratio(float(right.sum() / pairs.sum()), right, pairs)
+
+
+def add_pairs(rows: Sequence[dict[str, Any]], found: Ratio, kept: Ints) -> None:
+    """Give the rows of the clips `kept` that have pairs the share that is told rightly, and how many pairs there are."""
+    for row, clip in zip(rows, kept.tolist(), strict=True):
+        if found.bottom[clip]:
+            row |= {"tells": float(found.top[clip] / found.bottom[clip]), "pairs": int(found.bottom[clip])}
 
 
 def _by_clip(clips: NDArray[np.int64]) -> dict[int, list[int]]:

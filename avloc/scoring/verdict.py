@@ -21,7 +21,7 @@ from avloc.scoring.own_rule import measure_by_own_rule
 from avloc.scoring.result import Metric, Result
 from avloc.scoring.summary import Ratio, Scored, detection_metrics, ratios, with_intervals
 from avloc.scoring.task import Ints, OddMaps, Task, count_clips, count_odd_maps, result_of, scored_units
-from avloc.scoring.tells import told_pairs
+from avloc.scoring.tells import add_pairs, told_pairs
 from avloc.scoring.verdict_frames import frames_verdict
 from avloc.scoring.verdict_labels import labels_verdict
 from avloc.scoring.verdict_other import GreedyVerdicts, pixels_verdict
@@ -111,6 +111,8 @@ def _units(
             result.baselines["all-ones"] |= prevalence(protocol, units.label[chosen], area / pixels)
         result.warnings += baseline_warnings(protocol, {n: m.value for n, m in metrics.items()}, result.baselines)
         breakdown(result, truth, scored, kept, task.found, area * (224 / protocol.size) ** 2)
+        if told is not None:
+            add_pairs(result.per_clip, told, kept)
         results.append(result)
     return results
 

@@ -1,5 +1,6 @@
 """`avloc cluster`: the object dictionary of a trained stage one."""
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,6 +10,8 @@ from avloc.options import Config, RunFolder, Set, verb
 
 if TYPE_CHECKING:
     from avloc.clustering import Clusters, Ints
+
+log = logging.getLogger("avloc.cluster")
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,7 @@ def _cluster(
     from avloc.engine.checkpoints import load_weights
     from avloc.engine.collect import Collector
     from avloc.engine.experiment import device_of, keep_config
+    from avloc.engine.keeping import keep_features
     from avloc.engine.stages import refuse_without_objects, weights_id
     from avloc.engine.stores import open_data
     from avloc.errors import RunError
@@ -81,14 +85,14 @@ def _cluster(
     stage = experiment.stage(1)
     refuse_without_objects(experiment, where)
     localizer: Any = experiment.build(1, pretrained=False)
-    path = where.weights(1, tuple(reversed(localizer.weights_from)))
+    path = where.weights(1, localizer.starts_a_stage)
     about = load_weights(localizer, path, experiment.method, 1)
     trained = localizer.memory.get("labels")
+    known = experiment.places is not None and "stage1.data" in experiment.places.kept
     store = open_data(experiment, 1, stage.data.train, localizer, training=True)
-    if "data" in about and about["data"] != store.fingerprint:
-        raise RunError(
-            f"{path} was trained on another store than {stage.data.store} is now; prepare that one again, or train again"
-        )
+    if not known and about.get("data", store.fingerprint) != store.fingerprint:
+        # a run that kept the place of its store was just held to the splits it read; of this one only the weights tell
+        _refuse_other_clips(path, about["data"], store, trained is not None)
     fixed = localizer.clusters or None
     if clusters is not None and (clusters < 1 or fixed not in (None, clusters)):
         wanted = "1 or more" if fixed is None else f"{fixed}, as its stage one has, or nothing"
@@ -110,7 +114,10 @@ def _cluster(
         device = device_of(stage.train.device)
         localizer.to(device)
         workers = Workers(stage.train.workers, stage.data.read_ahead)
-        loader = Loader(store, localizer, device, workers, stage.train.resident)
+        kept = None
+        if stage.train.keep == "store":  # the training has left the features of its frozen encoders there
+            kept = keep_features(localizer, store, stage.train, experiment.seed, augmented=False)
+        loader = Loader(store, localizer, device, workers, stage.train.resident, kept=kept)
         rows = Collector(localizer, {"train": loader}, stage.train.batch_size, experiment.seed, augment=False)(
             localizer.object_features
         )
@@ -140,6 +147,16 @@ def _cluster(
         normalised_mutual_information(truth, labels) if len(truth) else None, purity(truth, labels) if len(truth) else None,
         agreement,
     )  # fmt: skip
+
+
+def _refuse_other_clips(path: Path, before: str, store: Any, by_clip: bool) -> None:
+    """RunError where stage one remembers a cluster for each clip of another store; a warning where it remembers none."""
+    from avloc.errors import RunError
+
+    found = f"{path} was trained on another store (fingerprint {before}) than {store.path} (fingerprint {store.fingerprint})"
+    if by_clip:
+        raise RunError(f"{found} and remembers the clusters of its clips; prepare that one again, or train again")
+    log.warning("%s; the objects of this one are clustered", found)
 
 
 def _given(path: Path, clusters: int, as_trained: bool | None) -> Any:

@@ -147,10 +147,10 @@ def _evaluate_set(
     from avloc.engine.kept_maps import keep_maps
     from avloc.engine.object_maps import maps_of_objects
     from avloc.engine.other_sounds import maps_of_other_sounds
-    from avloc.engine.predicting import frames_to_score
     from avloc.engine.resolved import fingerprint_of, resolved
     from avloc.engine.retrieval import retrieval_of
     from avloc.engine.sounding import heard_by_calibration
+    from avloc.engine.stacked import to_score
     from avloc.engine.stages import load_stage
     from avloc.engine.stores import open_test
     from avloc.engine.testing import loader_of, maps_of_all, score_set, see_and_hear
@@ -170,7 +170,7 @@ def _evaluate_set(
     if test.maps == "class":
         localizer = maps_of_objects(experiment, run, number, localizer, test.temperature).to(device)
     store = open_test(experiment, name, localizer)
-    frames = frames_to_score(store, test.frames, experiment.seed, name)
+    frames = to_score(store, test, experiment.seed, name)
     loader = loader_of(localizer, store, stage, frames.plan, device)
     protocol = named(test.protocol).with_axes(**test.axes)
     table = class_table(experiment, run, protocol, store, localizer)
@@ -227,13 +227,19 @@ def _only(values: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
 
 
 def _differences(result: "Result", other: "Result", resamples: int, seed: int) -> dict[str, Difference]:
-    """Model minus baseline, clip by clip, in every metric that both report."""
+    """Model minus baseline, clip by clip, in every metric that both report.
+
+    Only clips that both have count: some protocols leave out those for which a method gives no map.
+    """
     from avloc.engine.comparing import clip_values
     from avloc.statistics import paired_difference
 
     found = {}
-    mine, theirs = (clip_values(one.per_clip, one.protocol.axes(), one.metrics) for one in (result, other))
-    videos = [row["video"] for row in result.per_clip]
+    known = {row["id"]: row for row in other.per_clip}
+    rows = [row for row in result.per_clip if row["id"] in known]
+    mine = clip_values(rows, result.protocol.axes(), result.metrics)
+    theirs = clip_values([known[row["id"]] for row in rows], other.protocol.axes(), other.metrics)
+    videos = [row["video"] for row in rows]
     for name in result.metrics:
         if name in mine and name in theirs:
             value, interval = paired_difference(mine[name], theirs[name], videos, resamples, seed)

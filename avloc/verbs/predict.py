@@ -56,6 +56,9 @@ def predict(
     out: Annotated[
         Path | None, "folder to write; default: avloc-predict, for a store RUN/predictions/NAME of the store"
     ] = None,
+    classes: Annotated[
+        bool, "one named map per class, for a run that `avloc cluster` and `avloc match-clusters` have processed"
+    ] = False,
     own_sound: Annotated[bool, "combine each frame of a store with its own part of the clip's sound"] = False,
     sound: Annotated[Path | None, "sound file for a picture"] = None,
     track: Annotated[int | None, "sound track, counted from 1; default: the first", Ask(least=1)] = None,
@@ -99,7 +102,7 @@ def predict(
 
         chosen = own[0] if own else store
         assert chosen is not None
-        return predict_store(chosen, config, run, set, split, stage, videos, out, own_sound, progress)
+        return predict_store(chosen, config, run, set, split, stage, videos, out, own_sound, classes, progress)
     if not inputs:
         raise AvlocError("no input: give a video, a folder, a picture with --sound FILE, or --store STORE")
     only = {"config": config, "set": set, "own_sound": own_sound, "split": split != "all", "videos": videos != 8}
@@ -120,7 +123,7 @@ def predict(
     found = find_inputs(inputs, sound, folder)
     mine = share_of(found.found, shard)
     how = How(every, quiet_below, track, view, colours, opacity, frames, maps, masks)
-    load = _loader(run, weights, stage)
+    load = _loader(run, weights, stage, classes)
     model = load()
     warn_if_foreign(model.source, model.origin, [one.path for one in mine])
     parts = processes.gather(overlay_many(load, mine, folder, how, jobs, tell, model))
@@ -149,22 +152,24 @@ def _is_calibrated(model: Any) -> bool:
     return getattr(model, "calibration", None) is not None
 
 
-def _loader(run: Path | None, weights: str | None, stage: int | None) -> Any:
+def _loader(run: Path | None, weights: str | None, stage: int | None, classes: bool) -> Any:
     """A function that loads the model, which other processes can be sent."""
     from avloc.errors import AvlocError
 
     if run is not None and weights is not None:
         raise AvlocError("give --run or --weights, not both")
+    if classes and run is None:
+        raise AvlocError("--classes goes with --run: class maps need the clusters of a run")
     what = str(run) if run is not None else weights
-    return partial(_load, what, stage)
+    return partial(_load, what, stage, classes)
 
 
-def _load(what: str | None, stage: int | None) -> Any:
+def _load(what: str | None, stage: int | None, classes: bool = False) -> Any:
     from avloc.engine.loaded import load
 
     if what is None:
         _refuse_missing_files()
-    model = load(UNTRAINED if what is None else what, stage)
+    model = load(UNTRAINED if what is None else what, stage, classes=classes)
     return _with_what_is_there(model)
 
 

@@ -126,8 +126,7 @@ def steps_of(
     log_to: Sequence[str] = (),
 ) -> list[Step]:
     """The steps of an experiment, in order. Steps that another run has taken (`start.stage1`) are not among them."""
-    from avloc import cluster, evaluate, match_clusters, train_stage1, train_stage2, visualize
-    from avloc.engine import finished
+    from avloc import evaluate, train_stage1, train_stage2, visualize
     from avloc.engine.stages import clusters_objects, needs_training
 
     at = (config, where.path, overrides)
@@ -137,15 +136,11 @@ def steps_of(
         elsewhere = number == 1 and experiment.start.stage1 is not None
         if elsewhere or not needs_training(experiment, number):
             continue
-        if number == 2 and clusters_objects(experiment) and experiment.start.stage1 is None:
-            steps.append(
-                Step("cluster", lambda: finished.is_clustered(experiment, where), lambda shown: cluster(*at)),
-            )
-            if _has_solo_clips(experiment):
-                steps.append(
-                    Step("match-clusters", lambda: finished.is_matched(where), lambda shown: match_clusters(*at), False)
-                )
+        if number == 2 and clusters_objects(experiment):
+            steps += _clustering(experiment, where, at)
         steps.append(_training(experiment, where, number, trains[number], at, log_to))
+    if any(test.maps == "class" for test in experiment.evaluate.values()) and not clusters_objects(experiment):
+        steps += _clustering(experiment, where, at)
     if experiment.evaluate:
         steps.append(_recorded(experiment, where, "evaluate", lambda shown: evaluate(*at, progress=shown)))
         if figures:
@@ -157,6 +152,19 @@ def steps_of(
                     lambda shown: visualize(config, [where.path], overrides, progress=shown),
                 )
             )
+    return steps
+
+
+def _clustering(experiment: "Experiment", where: "Run", at: tuple[Any, ...]) -> list[Step]:
+    """None where the clusters are those of another run."""
+    from avloc import cluster, match_clusters
+    from avloc.engine.finished import is_clustered, is_matched
+
+    if experiment.start.stage1 is not None:
+        return []
+    steps = [Step("cluster", lambda: is_clustered(experiment, where), lambda shown: cluster(*at))]
+    if _has_solo_clips(experiment):
+        steps.append(Step("match-clusters", lambda: is_matched(where), lambda shown: match_clusters(*at), False))
     return steps
 
 

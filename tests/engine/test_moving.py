@@ -165,11 +165,11 @@ def test_another_store_is_refused_with_both_fingerprints(project):
         with pytest.raises(RunError) as found:
             verb(run=run, set=[f"{stage}.data.store=other"])
         assert ours in str(found.value) and theirs in str(found.value) and "\n" not in str(found.value)
-        assert "other holds another store" in str(found.value) and "choose another --run" in str(found.value)
+        assert "other contains another store" in str(found.value) and "choose another --run" in str(found.value)
     shutil.rmtree("data/store")
     Path("other").rename("data/store")
     for verb in (avloc.train_stage1, avloc.cluster, avloc.match_clusters):
-        with pytest.raises(RunError, match=rf"data/store holds another store \(fingerprint {theirs}\) .*{ours}"):
+        with pytest.raises(RunError, match=rf"data/store contains another store \(fingerprint {theirs}\) .*{ours}"):
             verb(run=run)
 
 
@@ -178,7 +178,7 @@ def test_a_test_set_that_has_changed_is_refused_until_it_is_named(project):
     rows = [json.loads(line) for line in Path("data/store/manifest.jsonl").read_text().splitlines()]
     changed = [{**row, "sha256": "0" * 64} if row["split"] == "test" else row for row in rows]
     Path("data/store/manifest.jsonl").write_text("".join(json.dumps(row) + "\n" for row in changed))
-    with pytest.raises(RunError, match=r"reads as evaluate\.solo .*--set evaluate\.solo\.store=data/store"):
+    with pytest.raises(RunError, match=r"uses as evaluate\.solo .*--set evaluate\.solo\.store=data/store"):
         avloc.evaluate(run=run, sets=["solo"], resamples=0)
     avloc.evaluate(run=run, sets=["solo"], set=["evaluate.solo.store=data/store"], resamples=0)
     avloc.evaluate(run=run, sets=["solo"], resamples=0)
@@ -191,6 +191,7 @@ def test_a_store_that_was_given_more_splits_is_still_that_of_the_run(project):
     assert fingerprint(Path("data/store")) != ours
     avloc.evaluate(run=Path("runs/whole"), resamples=0)
     avloc.match_clusters(run=Path("runs/whole"))
+    avloc.cluster(run=Path("runs/whole"))
 
 
 def test_a_run_of_an_earlier_version_is_found_too(project, tmp_path, monkeypatch):
@@ -212,6 +213,15 @@ def test_a_run_of_an_earlier_version_knows_by_its_weights_what_it_was_trained_on
         avloc.train_stage1(run=run, set=["stage1.data.store=other"])
     avloc.train_stage1(run=run, set=["stage1.data.store=kept"])
     avloc.cluster(run=run)
+
+
+def test_the_clusters_of_a_training_are_not_those_of_the_clips_of_another_store(project):
+    run = Path("runs/whole")
+    (run / "stores.json").unlink()
+    shutil.rmtree("data/store")
+    other_store(Path("data/store"))
+    with pytest.raises(RunError, match=r"was trained on another store .* remembers the clusters of its clips"):
+        avloc.cluster(run=run)
 
 
 def test_where_nothing_tells_what_a_run_was_trained_on_another_place_is_another_setting(project):
@@ -258,7 +268,7 @@ def test_another_run_to_start_from_is_refused(project):
     write_config(Path("second.yaml"), settings)
     avloc.train_stage2(Path("second.yaml"), Path("runs/second"))
     avloc.train_stage1(Path("tiny.yaml"), Path("runs/other"), set=["stage1.train.epochs=1"])
-    with pytest.raises(RunError, match=r"runs/other holds another run .*fingerprint"):
+    with pytest.raises(RunError, match=r"runs/other contains another run .*fingerprint"):
         avloc.evaluate(run=Path("runs/second"), set=["start.stage1=runs/other"], resamples=0)
 
 

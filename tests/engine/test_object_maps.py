@@ -1,15 +1,23 @@
 """Class maps of a method that clusters no objects of its own accord."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save
 
 import avloc
+from avloc.engine.checked_weights import read_weights, with_checksum
+from avloc.engine.experiment import open_run
 from avloc.engine.object_maps import ObjectMaps
+from avloc.engine.stages import weights_id
 from avloc.errors import AvlocError
+from avloc.methods.base import Localizer
 from avloc.methods.hard_way import HardWay
 from avloc.predictions import read_predictions
-from tests.engine.tiny import BACKBONE, MODEL, make_tiny_store, tiny_config, write_config
+from avloc.verbs.run import steps_of
+from tests.engine.tiny import BACKBONE, CLASSES, MODEL, make_tiny_store, tiny_config, write_config
 
 
 @pytest.fixture(scope="module")
@@ -45,21 +53,105 @@ def test_it_asks_for_clusters_and_then_has_a_map_for_each_class(run):
     assert stored.maps.shape[1] == 3 and (stored.maps >= 0).all() and stored.assignment.sum() == 3
 
 
+def test_a_model_of_a_matched_run_has_maps_with_the_names_of_classes(run, tmp_path):
+    avloc.cluster(run=run)
+    with pytest.raises(AvlocError, match=r"matching\.json is of other clusters|has no matching\.json"):
+        (run / "matching.json").unlink(missing_ok=True)
+        avloc.load(run, classes=True)
+    avloc.match_clusters(run=run)
+    model = avloc.load(run, classes=True)
+    assert model.classes is not None and set(CLASSES) == set(model.classes)
+    picture = np.random.default_rng(0).integers(0, 255, (40, 40, 3)).astype(np.uint8)
+    found = model.predict(image=picture, sound=np.sin(np.arange(4000) * 0.9).astype(np.float32), rate=4000)
+    assert found.maps.shape[1] == 3 and found.classes == model.classes
+    assert avloc.load(run).classes is None
+    stored = avloc.predict(store=run.parent / "store", run=run, split="test", classes=True, out=tmp_path)
+    assert read_predictions(stored.predictions).classes == model.classes
+    assert stored.table.read_text().splitlines()[0].endswith(",class")
+
+
+def test_class_maps_are_refused_without_a_run(run):
+    with pytest.raises(AvlocError, match=r"class maps need the clusters of a run; give its folder"):
+        avloc.load("motion", classes=True)
+    with pytest.raises(AvlocError, match=r"--classes goes with --run"):
+        avloc.predict(["clip.mp4"], weights="motion", classes=True)
+
+
+def test_all_steps_of_such_a_run_include_clustering(run):
+    experiment, where = open_run(None, run)
+    steps = [step.command for step in steps_of(experiment, where, None, [], False)]
+    assert steps == ["train-stage1", "cluster", "match-clusters", "evaluate"]
+
+
 def test_more_clusters_than_classes_may_be_asked_for(run):
     assert avloc.cluster(run=run, clusters=5).clusters == 5
     with pytest.raises(AvlocError, match="clusters is 0; expected 1 or more"):
         avloc.cluster(run=run, clusters=0)
 
 
-def test_a_class_map_is_the_sounding_map_divided_among_the_objects():
+def test_a_run_that_can_be_evaluated_on_a_store_can_be_clustered_on_it(run, tmp_path, caplog):
+    """Also where nothing but its weights tells that the store was once another: no cluster is remembered clip by clip."""
+    shutil.copytree(run, tmp_path / "run")
+    (tmp_path / "run" / "stores.json").unlink()
+    for path in (tmp_path / "run" / "stage1").glob("*.safetensors"):
+        _, about = read_weights(path, "", "")
+        path.write_bytes(with_checksum(save(load_file(path), {**about, "data": "0" * 16})))
+    with caplog.at_level("WARNING", "avloc.cluster"):
+        assert avloc.cluster(run=tmp_path / "run").clusters == 3
+    assert "was trained on another store (fingerprint 0000000000000000)" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("method", "more", "phase"), [("fnac", {"dim": 8, "warmup": 1}, "train"), ("dsol", {}, "classify")]
+)
+def test_objects_are_those_of_the_weights_that_learnt_most(run, tmp_path, method, more, phase):
+    """Not of a warm-up; of DSOL's classification, which goes on where its localization ended."""
+    config = tiny_config(run.parent / "store")
+    del config["stage2"]
+    config["method"] = method
+    if method == "fnac":
+        config["stage1"]["model"] = {name: MODEL[name] for name in ("frame", "sound", "visual", "audio")} | more
+    config["stage1"]["train"]["epochs"] = 2
+    config["evaluate"] = {"solo": config["evaluate"]["solo"] | {"maps": "class"}}
+    avloc.train_stage1(write_config(tmp_path / "c.yaml", config), tmp_path / "run")
+    avloc.cluster(run=tmp_path / "run")
+    found = np.load(tmp_path / "run" / "clusters.npz")
+    assert str(found["weights"]) == weights_id(tmp_path / "run" / "stage1" / f"{phase}.safetensors")
+    solo = avloc.evaluate(run=tmp_path / "run", resamples=10).sets["solo"]
+    assert read_predictions(solo.predictions).maps.shape[1] == 3
+
+
+class Given(Localizer):
+    """Its features and its map are those of the batch: frame (B, C, h, w), sound (B, 1, h, w)."""
+
+    def locate(self, batch):
+        return batch.sound
+
+    def place_features(self, batch):
+        return batch.frame
+
+
+@pytest.mark.parametrize(
+    ("levels", "objects"),
+    [((0, 2, 4), (0.9 * 1 + 0.1 * 0, 0.1 * 1 + 0.9 * 0)), ((0, 4), (0.9 * 1 + 0.1 * 0.25, 0.1 * 1 + 0.9 * 0.25))],
+)
+def test_a_class_map_is_where_an_object_is_times_how_much_all_of_it_sounds(levels, objects):
+    """Two places: the first shows cluster 0 with probability 3/4 and sounds fully, the second shows cluster 1 and is quiet."""
+    temperature = 1 / np.log(
+        3
+    )  # cosines 1 and 0 become 3/4 and 1/4; their squares, 9/16 and 1/16, are weights of 0.9 and 0.1
+    batch = avloc.Batch(frame=torch.eye(2).reshape(1, 2, 1, 2), sound=torch.tensor([[[[4.0, 1.0]]]]))
+    maps = ObjectMaps(Given(), np.eye(2), np.eye(2), levels, temperature).locate(batch)
+    expected = [[[0.75 * objects[0], 0.25 * 0.5 * objects[0]]], [[0.25 * objects[1], 0.75 * 0.5 * objects[1]]]]
+    torch.testing.assert_close(maps[0], torch.tensor(expected, dtype=torch.float32))
+
+
+def test_without_sound_a_class_map_is_what_each_place_shows():
     torch.manual_seed(0)
     stage = HardWay(visual=avloc.nn.encoders.Backbone(**BACKBONE), audio=avloc.nn.encoders.Backbone(**BACKBONE)).eval()
     batch = avloc.Batch(frame=torch.randn(2, 3, 32, 32), sound=torch.randn(2, 1, 40, 40))
     with torch.no_grad():
-        own = stage.locate(batch)
-        low, high = float(own.min()), float(own.max())
-        maps = ObjectMaps(stage, np.eye(4, 16), np.eye(4, 16), (low, high), 0.1)
-        torch.testing.assert_close(maps.locate(batch).sum(1, keepdim=True), (own - low) / (high - low))
-        torch.testing.assert_close(maps.look(batch).sum(1), torch.ones(2, *own.shape[2:]))
+        maps = ObjectMaps(stage, np.eye(4, 16), np.eye(4, 16), (0, 0.5, 1), 0.1)
+        torch.testing.assert_close(maps.look(batch).sum(1), torch.ones(2, *stage.locate(batch).shape[2:]))
         places = stage.place_features(batch)
         assert torch.equal(maps.look(batch).argmax(1), places[:, :4].argmax(1))

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from avloc.annotations.truth import Truth
+from avloc.engine.comparing import clip_values
 from avloc.scoring import score
 from avloc.scoring.tells import tells
+from avloc.statistics import paired_difference
 
 LEFT, RIGHT = (0.0, 0.25, 0.5, 0.75), (0.5, 0.0, 1.0, 1.0)  # the right one is the larger
 
@@ -75,3 +77,13 @@ def test_each_object_is_looked_at_in_the_map_of_its_own_class():
     found = tells(np.concatenate([dogs, cats], axis=1), truth, np.arange(2), table)
     assert found["value"] == 0.5  # the cat has 0.5 of its own map; the silent object without a class 0.7 of one of them
     assert tells(np.concatenate([dogs, cats], axis=1), truth, np.arange(2)) == {}
+
+
+def test_two_methods_are_compared_by_the_pairs_of_each_clip():
+    """The first clip has two pairs, so it counts twice."""
+    truth = truth_of([[LEFT], [LEFT]], [[RIGHT, RIGHT], [RIGHT]])
+    one, other = (score("avloc", halves(*own), truth, resamples=0) for own in ([(1, 0), (0, 1)], [(0, 1), (1, 0)]))
+    assert [row["pairs"] for row in one.per_clip] == [2, 1] and one.metrics["tells"].value == pytest.approx(2 / 3)
+    values = [clip_values(found.per_clip, found.protocol.axes(), ["tells"])["tells"] for found in (one, other)]
+    assert values[0].mean() == pytest.approx(2 / 3)
+    assert paired_difference(*values, resamples=10)[0] == pytest.approx(2 / 3 - 1 / 3)

@@ -17,6 +17,7 @@ from avloc.methods.base import Collect, Localizer, Needs, Phase, Train
 from avloc.methods.dsol.network import Hearing, Sight, TwoStreams
 from avloc.nn.encoders import Backbone
 from avloc.nn.losses import balanced_correspondence, correspondence
+from avloc.nn.objects import levels_of
 from avloc.nn.pairs import own_and_foreign, own_found
 from avloc.nn.senses import Ears, Eyes
 from avloc.nn.similarity import cross_dilation, pairwise_maps, pool_map, top_share
@@ -44,6 +45,7 @@ class StageOne(Localizer):
 
     needs = Needs(negatives=True)
     weights_from: tuple[str, ...] = ("localize", "classify")
+    objects_from: tuple[str, ...] | None = ("classify", "localize")  # classification is the last that learns
 
     def __init__(
         self,
@@ -85,7 +87,7 @@ class StageOne(Localizer):
         self.joint, self.mixtures, self.mixed_pairs = joint, mixtures, mixed_pairs
         self.map_power, self.frozen_heads, self.class_rate = map_power, frozen_heads, class_rate
         if class_task and joint:  # then classification goes on learning to locate, and ends with the better maps
-            self.weights_from = ("classify",)
+            self.weights_from = self.objects_from = ("classify",)
 
     def frame_encoder(self) -> nn.Module | None:
         return self.streams.visual
@@ -95,8 +97,14 @@ class StageOne(Localizer):
 
     def locate(self, batch: Batch) -> Tensor:
         """The published map, sigmoid of the scaled similarity, to `map_power`: (B, 1, h, w)."""
-        logits = self.streams.agreement(self.streams.see(batch.frame), self.streams.hear(batch.sound))
-        return logits.sigmoid() if self.map_power == 1 else logits.float().sigmoid() ** self.map_power
+        return self._map(self.streams.see(batch.frame), self.streams.hear(batch.sound))
+
+    def _map(self, sight: Sight, hearing: Hearing) -> Tensor:
+        maps = self.streams.agreement(sight, hearing)
+        return maps.sigmoid() if self.map_power == 1 else maps.float().sigmoid() ** self.map_power
+
+    def place_features(self, batch: Batch) -> Tensor | None:
+        return self.streams.see(batch.frame).features
 
     def fits(self, batch: Batch) -> Tensor | None:
         """The logit that training asks whether frame and sound belong together."""
@@ -126,15 +134,9 @@ class StageOne(Localizer):
         optimizers = [body]
         if not self.frozen_heads:
             optimizers.append(train.make_optimizer(self.streams.heads(), self.class_lr))
-        return Phase(
-            "classify",
-            self.classification_loss,
-            optimizers,
-            self.class_iter,
-            before=self.recluster,
-            measure=self.class_accuracy,
-            rate=self.class_rate,
-        )
+        phase = Phase("classify", self.classification_loss, optimizers, self.class_iter, before=self.recluster)
+        phase.measure, phase.rate = self.class_accuracy, self.class_rate
+        return phase
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         if not self.needs.negatives:
@@ -171,18 +173,17 @@ class StageOne(Localizer):
         return logits, (torch.arange(len(logits), device=logits.device) < len(batch)).float()
 
     def object_features(self, batch: Batch) -> dict[str, Tensor]:
-        """`objects` (B, C): what the frame shows where the map hears its sound; the clips' `labels` (B, C);
-        and `named` (B,), what the sound's head calls them."""
+        """`objects` (B, C): what the frame shows where its map is high; `labels` (B, C); `named` (B,) by the sound's head."""
         sight, hearing = self.streams.see(batch.frame), self.streams.hear(batch.sound)
         maps = self.streams.agreement(sight, hearing).sigmoid()
+        mask = cross_dilation(maps > self.mask) if self.dilate else maps > self.mask
         if self.mask_top is not None:
             mask = top_share(maps, self.mask_top)
-        else:
-            mask = cross_dilation(maps > self.mask) if self.dilate else maps > self.mask
         total = (sight.features * mask).sum((2, 3))
         area = maps[0].numel() if self.feature_area == "map" else mask.sum((2, 3)).clamp(min=1)
         assert batch.labels is not None
-        return {"objects": total / area, "labels": batch.labels, "named": hearing.logits.argmax(1)}
+        levels = levels_of(self._map(sight, hearing))
+        return {"objects": total / area, "labels": batch.labels, "named": hearing.logits.argmax(1), "levels": levels}
 
     def recluster(self, collect: Collect) -> None:
         """Cluster the objects as the map sees them now; their clusters are the pseudo labels of the next epochs."""

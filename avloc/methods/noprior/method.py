@@ -1,7 +1,7 @@
 """NoPrior's one stage: Hear the Flow's contrast, and objects that are found one after the other."""
 
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from pydantic import PositiveFloat, PositiveInt
@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from avloc.data.loader import Batch
+from avloc.data.stacking import one_above_the_other
 from avloc.data.views import FrameView, LogMel, LogStft, Waveform
 from avloc.methods.base import Localizer, Phase, Train
 from avloc.methods.noprior.network import FlowAttention
@@ -129,12 +130,11 @@ class NoPrior(Localizer):
             return batch
         size = len(batch) // self.mixture
         parts = [slice(number * size, (number + 1) * size) for number in range(self.mixture)]
-
-        def stacked(pictures: Tensor | None) -> Any:
-            return None if pictures is None else torch.cat([pictures[part] for part in parts], dim=2)
-
-        sound = torch.stack([batch.sound[part] for part in parts]).mean(0)
-        return Batch(frame=stacked(batch.frame), sound=sound, motion=stacked(batch.motion))
+        moved = batch.motion
+        clips = [
+            Batch(batch.frame[part], batch.sound[part], motion=None if moved is None else moved[part]) for part in parts
+        ]
+        return one_above_the_other(clips)
 
     def locate(self, batch: Batch) -> Tensor:
         """Cosines (B, 1, h, w); of objects (B, K, h, w), at most 0, NaN for the maps that a clip has fewer than others."""

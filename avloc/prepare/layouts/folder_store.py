@@ -128,8 +128,8 @@ class FolderStore(Store):
     def fetch_sound(self, clip: int) -> None:
         self._fetch(self.items[clip].facts["sound"])
 
-    def for_thread(self, threads: int) -> "FolderStore":
-        """It keeps no file open."""
+    def twin(self) -> "FolderStore":
+        """Itself: it keeps no file open."""
         return self
 
     def _fetch(self, name: str) -> None:

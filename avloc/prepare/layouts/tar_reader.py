@@ -1,6 +1,7 @@
 """Frames and sounds of samples, read where they lie in their tar shards."""
 
 import os
+import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
@@ -39,6 +40,7 @@ class TarReader:
         self.root, self.files, self.shard, self.places, self.moments = root, files, shard, places, moments
         self._open: OrderedDict[int, int] = OrderedDict()
         self._room = 0
+        self._lock = threading.Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return TarReader, (self.root, self.files, self.shard, self.places, self.moments)
@@ -60,10 +62,9 @@ class TarReader:
         film, sound = self.places[clip, -2:]
         self._bytes(clip, film if sound[0] < 0 else sound)
 
-    def for_thread(self, threads: int) -> "TarReader":
-        reader = TarReader(self.root, self.files, self.shard, self.places, self.moments)
-        reader._room = most_open(MOST_SHARDS) // threads
-        return reader
+    def twin(self) -> "TarReader":
+        """Another one with files of its own, which several threads may use at once."""
+        return TarReader(self.root, self.files, self.shard, self.places, self.moments)
 
     def _each(
         self, clips: Indices, shape: tuple[int, ...], kind: Any, read: Callable[[int, int], NDArray]
@@ -111,7 +112,10 @@ class TarReader:
         shard = int(self.shard[clip])
         path = self.root / self.files[shard][0]
         try:
-            content = _pread(self._file(shard), count, start)
+            with self._lock:
+                file = self._file(shard)
+            # a file that another thread closes meanwhile fails a fetch, whose result nobody needs
+            content = _pread(file, count, start)
         except OSError as error:
             raise DataError(f"{path}: cannot be read now ({why(error)}); it may be intact, so try again") from None
         if len(content) < count:
