@@ -5,7 +5,7 @@ from typing import Any
 
 from avloc import registry
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _PLACES = {
     **{registry.prepare_name(module): module for module in registry.data_sets().values()},

@@ -210,22 +210,27 @@ def steps(authors: Path, tree: Path, store: Store, experiment: Experiment, batch
         loop.location_model_train(model, torch.utils.data.DataLoader(chosen, batch), optimizer, criterion)
         sys.stdout = kept
 
-    localizer = trained(experiment)
-    phase = localizer.phases(experiment.stage(1).train)[0]
-    loader = Loader(store, localizer, torch.device("cpu"), 0, resident=False)
     epoch = iter(range(1000))
 
-    def my_step(half: bool) -> None:
-        batches = loader.training(batch, 0, next(epoch))
-        with torch.autocast("cpu", torch.bfloat16, enabled=half):
-            loss = torch.stack([term.float() for term in phase.objective(next(batches)).values()]).sum()
-        for one in phase.optimizers:
-            one.zero_grad(set_to_none=True)
-        loss.backward()
-        for one in phase.optimizers:
-            one.step()
+    def mine(half: bool, fused: bool) -> Callable[[], None]:
+        localizer = trained(experiment)
+        phase = localizer.phases(replace(experiment.stage(1).train, fused=fused))[0]
+        loader = Loader(store, localizer, torch.device("cpu"), 0, resident=False)
 
-    ways = {"authors": their_step, "avloc, fp32": lambda: my_step(False), "avloc, bf16": lambda: my_step(True)}
+        def step() -> None:
+            batches = loader.training(batch, 0, next(epoch))
+            with torch.autocast("cpu", torch.bfloat16, enabled=half):
+                loss = torch.stack([term.float() for term in phase.objective(next(batches)).values()]).sum()
+            for one in phase.optimizers:
+                one.zero_grad(set_to_none=True)
+            loss.backward()
+            for one in phase.optimizers:
+                one.step()
+
+        return step
+
+    ways = {"authors": their_step, "avloc, fp32": mine(False, False), "avloc, fp32, fused": mine(False, True)}
+    ways |= {"avloc, bf16": mine(True, False), "avloc, bf16, fused": mine(True, True)}
     compare(f"a step of {batch} clips", least(ways, rounds))
 
 

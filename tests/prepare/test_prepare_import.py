@@ -102,7 +102,7 @@ def test_bad_items_are_counted_and_named(tmp_path):
         "has no samples": reasons["has no samples"], "is well": None,
     }  # fmt: skip
     assert reasons["has no samples"] in ("no sound", "no sound track")
-    assert "1.000 s of 3.000 s; --short repeat" in rows[IDS[2]]["detail"]
+    assert "1.000 s of 3.000 s; use --short repeat" in rows[IDS[2]]["detail"]
     assert (prepared.ok, prepared.failed) == (1, 5)
     again = avloc.prepare_import(
         root, "folder", tmp_path / "other", lists, seconds=3.0, rate=8000, short="repeat", jobs=1
@@ -294,7 +294,7 @@ def test_a_folder_that_is_not_whole_is_refused_in_one_line(tmp_path, damage):
         ({"layout": "sspl", "seconds": 4.0}, "seconds is 4.0, but the sounds of layout sspl have 3.0"),
         ({"short": "tile"}, "short is 'tile'"),
         ({"benchmark": "vggss"}, "--annotations is missing"),
-        ({"benchmark": "vgg", "annotations": Path("x")}, "benchmark 'vgg' is not known"),
+        ({"benchmark": "vgg", "annotations": Path("x")}, "benchmark 'vgg' is unknown"),
         ({"lists": ["train"]}, "lists 'train': expected SPLIT=FILE"),
         ({"frame": 3}, "none of 3 listed items could be prepared .missing frame: 3"),
     ],

@@ -110,7 +110,7 @@ def test_maps_of_other_classes_are_not_scored_class_by_class(store, tmp_path):
     avloc.train_stage1(config, tmp_path / "run")
     avloc.train_stage2(config, tmp_path / "run")
     avloc.evaluate(config, tmp_path / "run", sets=["agnostic"], resamples=0)
-    with pytest.raises(AvlocError, match=r"3 classes, but the model has maps of 4; c2f-class scores class by class"):
+    with pytest.raises(AvlocError, match=r"3 classes, but the model has maps of 4; c2f-class scores per class"):
         avloc.evaluate(config, tmp_path / "run", sets=["classes"], resamples=0)
 
 

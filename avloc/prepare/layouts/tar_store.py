@@ -43,7 +43,8 @@ class TarStore(Store):
         settings = {
             "classes": columns.classes, "rate": rate, "seconds": seconds, "samples": round(seconds * rate),
             "frames_per_clip": columns.places.shape[1] - 2, "size": told.get("size", SIZE), "frames": "raw",
-            "votes": told.get("votes", 1), "splits": dict(zip(columns.splits, counts, strict=True)),
+            "votes": told.get("votes", 1), "data": told.get("data", "webdataset"),
+            "splits": dict(zip(columns.splits, counts, strict=True)),
         }  # fmt: skip
         ones, names = np.ones(len(columns.ids), np.int64), np.array(columns.splits, np.str_)
         items = Items(
