@@ -3,6 +3,7 @@
 import platform
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import cache
 from importlib import metadata
 from typing import Any
 
@@ -14,12 +15,16 @@ def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
     from avloc import __version__
 
     found = {"avloc": __version__, "python": platform.python_version()}
-    for name in packages:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+    known = {name: _version(name) for name in packages}
+    return found | {name: version for name, version in known.items() if version is not None}
+
+
+@cache
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def made_with(device: str, **fingerprints: str) -> dict[str, Any]:

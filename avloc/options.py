@@ -62,9 +62,11 @@ LogTo = Annotated[
     Sequence[Literal["tensorboard", "wandb"]],
     "also log every epoch to tensorboard (RUN/stageN/tensorboard) or, offline, to wandb (RUN/stageN/wandb); may be repeated",
 ]
+#: this name asks for no metric of a protocol, but for a search among the vectors of the clips
+RETRIEVAL = "retrieval"
 Metrics = Annotated[
     Sequence[str] | None,
-    "metrics to report, such as ciou,auc,locacc; ciou also includes ciou@0.3 and similar; for a run also retrieval",
+    "metrics to report, such as ciou,auc,locacc; ciou also includes ciou@0.3 and similar; also retrieval",
     Ask(commas=True),
 ]
 Resamples = Annotated[int, "bootstrap resamples for the intervals; 0 for none", Ask(least=0)]

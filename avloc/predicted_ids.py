@@ -34,6 +34,7 @@ def of_pairs(given: Predictions, truth: Truth) -> Predictions:
         object_maps=None,
         assignment=None,
         negative_maps={},
+        vectors={},
     )
 
 

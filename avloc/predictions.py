@@ -13,13 +13,13 @@ from avloc.errors import DataError
 from avloc.files import refused, replacing, system_error, why, with_room
 from avloc.naming import brief, first_double, some
 from avloc.plain_arrays import MissingArrays, plain_arrays
+from avloc.predicted_arrays import NEGATIVES, VECTORS, checked_maps, expect, numbers
 from avloc.predicted_boxes import Framed, read_boxes
-from avloc.predicted_maps import maps_of_folder, refuse_channels_last
+from avloc.predicted_maps import maps_of_folder
 
 _ENDINGS = ".h5, .hdf5 or .npz with the arrays ids and maps, boxes in .json or .csv, or a folder of ID.npy or ID.png"
 _NEEDED = ("ids", "maps")
-NEGATIVES = {"silence": "maps_silence", "noise": "maps_noise", "offscreen": "maps_offscreen"}
-_OPTIONAL = ("classes", "confidence", "object_maps", "assignment", *NEGATIVES.values())
+_OPTIONAL = ("classes", "confidence", "object_maps", "assignment", *VECTORS, *NEGATIVES.values())
 
 
 @dataclass
@@ -33,6 +33,7 @@ class Predictions:
     object_maps: NDArray[np.float32] | None = None  # (N, h, w) for object-guided localization
     assignment: NDArray[np.bool_] | None = None  # (C, K) which map belongs to which class
     negative_maps: dict[str, NDArray[np.float32]] = field(default_factory=dict)  # by kind of sound, (N, K, h, w)
+    vectors: dict[str, NDArray[np.float32]] = field(default_factory=dict)  # (N, C) each, by the names in VECTORS
     attributes: dict[str, Any] = field(default_factory=dict)
     boxes: list[list[Framed]] | None = None  # of each clip, where the file holds boxes, which maps are drawn from
     sized: list[NDArray[np.float32]] | None = (
@@ -50,10 +51,13 @@ def write_predictions(
     attributes: dict[str, Any] | None = None,
     object_maps: ArrayLike | None = None,
     negative_maps: Mapping[str, ArrayLike] | None = None,
+    frame_vectors: ArrayLike | None = None,
+    sound_vectors: ArrayLike | None = None,
 ) -> None:
     """Write raw heat maps (N, K, h, w) or (N, h, w) to one HDF5 file, which is complete or missing.
 
     negative_maps: maps of the same clips with other sounds, {"silence": maps, "noise": maps, "offscreen": maps}.
+    frame_vectors, sound_vectors: (N, C), embeddings of each clip's frame and sound in one space, for retrieval.
     """
     import h5py
 
@@ -65,7 +69,7 @@ def write_predictions(
         raise DataError(
             f"{path}: {len(ids)} ids for maps of shape {array.shape}; expected (N, K, h, w), an id for each"
         )
-    others = {kind: _maps(path, np.asarray(maps), len(ids)) for kind, maps in (negative_maps or {}).items()}
+    others = {kind: checked_maps(path, np.asarray(maps), len(ids)) for kind, maps in (negative_maps or {}).items()}
     if not set(others) <= set(NEGATIVES):
         raise DataError(f"{path}: maps of {', '.join(others)}; expected {', '.join(NEGATIVES)}")
     text = h5py.string_dtype("utf-8")
@@ -87,6 +91,9 @@ def write_predictions(
             file.create_dataset("assignment", data=np.asarray(assignment, np.uint8))
         if object_maps is not None:
             file.create_dataset("object_maps", data=np.asarray(object_maps, np.float32))
+        for name, vectors in zip(VECTORS, (frame_vectors, sound_vectors), strict=True):
+            if vectors is not None:
+                file.create_dataset(name, data=np.asarray(vectors, np.float32))
         for kind, maps in others.items():
             file.create_dataset(NEGATIVES[kind], data=maps, chunks=(min(64, len(maps)), *maps.shape[1:]))
         for name, value in (attributes or {}).items():
@@ -194,7 +201,7 @@ def _checked(path: Path, there: Collection[str], take: Callable[[str], NDArray])
     if any(name not in there for name in _NEEDED):
         raise _lacking(path, there)
     ids = [name.decode() if isinstance(name, bytes) else str(name) for name in take("ids").reshape(-1).tolist()]
-    maps = _maps(path, take("maps"), len(ids))
+    maps = checked_maps(path, take("maps"), len(ids))
     given = {name: take(name) for name in _OPTIONAL if name in there}
     amount = maps.shape[1]
     found = Predictions(ids, maps)
@@ -202,45 +209,25 @@ def _checked(path: Path, there: Collection[str], take: Callable[[str], NDArray])
     if "classes" in given:
         names = given["classes"].reshape(-1).tolist()
         found.classes = tuple(name.decode() if isinstance(name, bytes) else str(name) for name in names)
-        _expect(path, "classes", (len(found.classes),), (amount,), "a name for each of the K maps")
+        expect(path, "classes", (len(found.classes),), (amount,), "a name for each of the K maps")
     if "confidence" in given:
-        found.confidence = _numbers(path, "confidence", given["confidence"]).astype(np.float64)
-        _expect(path, "confidence", found.confidence.shape, (len(ids),), "a number for each id")
+        found.confidence = numbers(path, "confidence", given["confidence"]).astype(np.float64)
+        expect(path, "confidence", found.confidence.shape, (len(ids),), "a number for each id")
         if not np.isfinite(found.confidence).all():
             raise DataError(f"{path}: confidence holds NaN or infinity; expected a number for each id")
     if "object_maps" in given:
-        found.object_maps = _numbers(path, "object_maps", given["object_maps"]).astype(np.float32)
-        _expect(path, "object_maps", (*found.object_maps.shape[:1], found.object_maps.ndim), (len(ids), 3), "(N, h, w)")
+        found.object_maps = numbers(path, "object_maps", given["object_maps"]).astype(np.float32)
+        expect(path, "object_maps", (*found.object_maps.shape[:1], found.object_maps.ndim), (len(ids), 3), "(N, h, w)")
     found.negative_maps = {
-        kind: _maps(path, given[name], len(ids), name) for kind, name in NEGATIVES.items() if name in given
+        kind: checked_maps(path, given[name], len(ids), name) for kind, name in NEGATIVES.items() if name in given
     }
+    found.vectors = {name: numbers(path, name, given[name]).astype(np.float32) for name in VECTORS if name in given}
+    for name, vectors in found.vectors.items():
+        expect(path, name, (*vectors.shape[:1], vectors.ndim), (len(ids), 2), "(N, C)")
     if "assignment" in given:
-        found.assignment = _numbers(path, "assignment", given["assignment"]) != 0
-        _expect(path, "assignment", found.assignment.shape[1:], (amount,), "(C, K), K the number of maps")
+        found.assignment = numbers(path, "assignment", given["assignment"]) != 0
+        expect(path, "assignment", found.assignment.shape[1:], (amount,), "(C, K), K the number of maps")
     return found
-
-
-def _maps(path: Path, array: NDArray, ids: int, name: str = "maps") -> NDArray[np.float32]:
-    maps = _numbers(path, name, array)
-    maps = maps[:, None] if maps.ndim == 3 else maps
-    if maps.ndim != 4 or len(maps) != ids or 0 in maps.shape:
-        raise DataError(
-            f"{path}: {ids} ids for {name} of shape {array.shape}; expected (N, h, w) or (N, K, h, w), not empty"
-        )
-    refuse_channels_last(f"{path}: {name}", maps.shape)
-    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinity, and such maps are counted
-        return maps.astype(np.float32, copy=False)
-
-
-def _numbers(path: Path, name: str, array: NDArray) -> NDArray:
-    if array.dtype.kind not in "fiub":
-        raise DataError(f"{path}: {name} are of type {array.dtype}; expected numbers")
-    return array
-
-
-def _expect(path: Path, name: str, found: tuple, expected: tuple, what: str) -> None:
-    if tuple(found) != tuple(expected):
-        raise DataError(f"{path}: {name} has shape {found}; expected {what}, {expected}")
 
 
 def _refuse_doubles(path: Path, ids: list[str]) -> None:

@@ -30,6 +30,8 @@ def show_hearing(result: Any) -> None:
         _show_retrieval(result.extra["retrieval"])
     if "negatives" in result.extra:
         _show_other_sounds(result.extra["negatives"])
+    if result.extra.get("frames_with_other_sounds"):
+        _show_frames(result.extra["frames_with_other_sounds"])
     told = result.extra.get("tells")
     if told:
         share = percent(told["value"])
@@ -59,6 +61,20 @@ def _show_retrieval(found: dict[str, Any]) -> None:
     table(f"among {found['queries']} clips", columns, rows, right=tuple(range(1, len(columns))))
 
 
+def _show_frames(found: dict[str, Any]) -> None:
+    """Masks with other sounds against those of the clips' own, as AVSBench-Robust prints them."""
+    rows = [
+        [kind, own["frames"], *(percent(own[name]) for name in ("miou", "fscore", "fpr"))]
+        for kind, own in found.items()
+    ]
+    table(
+        "masks with other sounds, lower is better, in %",
+        ["sound", "frames", "miou", "fscore", "fpr"],
+        rows,
+        right=(1, 2, 3, 4),
+    )
+
+
 def _show_other_sounds(found: dict[str, Any]) -> None:
     """The same frames with sounds that nothing in view makes, at thresholds that all clips share."""
     kinds = list(found["kinds"])
@@ -86,7 +102,13 @@ def _show_other_sounds(found: dict[str, Any]) -> None:
         *(f"on {kind}" for kind in kinds),
         "F",
     ]
-    table("other sounds, thresholds that all clips share, in %", columns, rows, right=tuple(range(1, len(columns))))
+    chosen = f", chosen on {found['thresholds_of']}" if "thresholds_of" in found else ""
+    table(
+        f"other sounds, thresholds that all clips share{chosen}, in %",
+        columns,
+        rows,
+        right=tuple(range(1, len(columns))),
+    )
     levels = [
         [kind, row["clips"], percent(row["auroc"]), percent(row["false_alarm_rate"])]
         for kind, row in found["kinds"].items()

@@ -12,7 +12,8 @@ from avloc.drawing.colours import class_colours, css
 from avloc.drawing.flags import FLAGS, flags
 from avloc.drawing.markup import Chart, text
 from avloc.drawing.moments import Moment
-from avloc.drawing.per_class import class_table, size_table
+from avloc.drawing.other_sounds import sounds_tables
+from avloc.drawing.per_class import class_table, flag_table, size_table
 from avloc.drawing.results import meanings, results_table
 from avloc.drawing.style import CSS
 from avloc.drawing.tools import policy, script, tools
@@ -122,9 +123,11 @@ class Page:
                     metrics |= dict.fromkeys(result.get("metrics", {}))
                     of_run = f": {run}" if len(self.runs) > 1 else ""
                     parts.append(results_table(f"{shown.name}{of_run} (95 % interval)", result))
+                    parts.append(sounds_tables(f"{shown.name}{of_run}", result))
             parts += shown.compared
             parts.append(class_table(shown.name, self.names, shown.results))
             parts.append(size_table(shown.name, self.names, shown.results))
+            parts.append(flag_table(shown.name, self.names, shown.results))
         if not parts:
             return markup.paragraph("There are no results.")
         how = (

@@ -27,6 +27,13 @@ def size_table(name: str, runs: Sequence[str], results: Sequence[Mapping[str, An
     return _grouped(f"{name}: by the size of the sounding object", "Size", names, tables, runs, results)
 
 
+def flag_table(name: str, runs: Sequence[str], results: Sequence[Mapping[str, Any] | None]) -> str:
+    """The same by the parts of the set that flags mark (VGGSounder, AVATAR); a clip may be in several."""
+    tables = [(result or {}).get("by_part") or {} for result in results]
+    names = list(dict.fromkeys(key for own in tables for key in own))
+    return _grouped(f"{name}: by flag; a clip may have several", "Flag", names, tables, runs, results)
+
+
 def _grouped(
     title: str,
     kind: str,

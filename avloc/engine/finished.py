@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from avloc.engine.checkpoints import load_state
-from avloc.engine.experiment import Experiment
+from avloc.engine.experiment import Experiment, read_experiment
 from avloc.engine.inference import told
 from avloc.engine.run import Run
 from avloc.engine.stages import clusters_id, stage_one_run, weights_id, weights_of
@@ -87,10 +87,21 @@ def inputs_of_evaluation(experiment: Experiment, run: Run) -> str:
 
 def result_files(experiment: Experiment, run: Run) -> dict[str, Path]:
     """Where `avloc evaluate` writes the result of each test set."""
-    return {
-        name: run.results / f"{name}.{named(test.protocol).with_axes(**test.axes).name.replace(':', '.')}.json"
-        for name, test in experiment.evaluate.items()
-    }
+    return {name: result_file(experiment, run, name) for name in experiment.evaluate}
+
+
+def result_file(experiment: Experiment, run: Run, name: str) -> Path:
+    """RUN/results/SET.PROTOCOL.json; with the axes in its name that are not those of the run's own configuration, so that
+    two rules never share a file."""
+    test = experiment.evaluate[name]
+    protocol = named(test.protocol).with_axes(**test.axes)
+    stem = f"{name}.{protocol.name.replace(':', '.')}"
+    before = read_experiment(run.config).evaluate.get(name) if run.config.exists() else None
+    if before is not None and before.protocol == test.protocol:
+        usual, now = named(before.protocol).with_axes(**before.axes).axes(), protocol.axes()
+        other = [axis for axis in now if now[axis] != usual[axis] and axis not in ("report", "changed")]
+        stem += "." * bool(other) + ",".join(f"{axis}={now[axis]}" for axis in other)
+    return run.results / f"{stem}.json"
 
 
 def is_recorded(run: Run, step: str, inputs: str, files: list[Path]) -> bool:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,9 +27,12 @@ def keep_maps(
     every: Mapping[str, Maps],
     others: Mapping[str, Maps],
     assignment: NDArray[np.bool_] | None,
-) -> None:
-    """Write predictions/NAME.h5 and the like. others: the model's maps with other sounds, by kind; those that are stored
-    beside the same maps stay. assignment: which of as many maps are of which class."""
+) -> dict[str, Maps]:
+    """Write predictions/NAME.h5 and the like; returns the model's maps with other sounds that are now stored, by kind.
+
+    others: new maps with other sounds. Those stored earlier beside the same maps stay.
+    assignment: which of as many maps are of which class.
+    """
     test, names = experiment.evaluate[name], localizer.map_names
     about = {
         "method": experiment.method,
@@ -43,6 +45,7 @@ def keep_maps(
     if inference := told(experiment.inference):
         about["inference"] = inference
     kept = {**KEPT, localizer.looks: ".deaf"}
+    stored = {**_stored(run.predictions / f"{name}.h5", ids, every["model"]), **others}
     for variant, maps in every.items():
         if variant not in kept:
             continue
@@ -54,12 +57,13 @@ def keep_maps(
             maps,
             classes=names if names is not None and len(names) == maps.shape[1] else None,
             assignment=assignment if assignment is not None and maps.shape[1] == assignment.shape[1] else None,
-            negative_maps={**_stored(path, ids, maps), **others} if variant == "model" else None,
+            negative_maps=stored if variant == "model" else None,
             attributes={**about, "variant": variant},
         )
+    return stored
 
 
-def _stored(path: Path, ids: Sequence[str], maps: Maps) -> dict[str, Any]:
+def _stored(path: Path, ids: Sequence[str], maps: Maps) -> dict[str, Maps]:
     """The maps of other sounds in a file of the same maps."""
     if not path.exists():
         return {}

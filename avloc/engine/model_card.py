@@ -13,6 +13,7 @@ from avloc.errors import AvlocError
 from avloc.files import write_text
 from avloc.naming import printable
 from avloc.standings.results import read_results
+from avloc.standings.table import rule_of
 
 if TYPE_CHECKING:
     from avloc.data.store import Store
@@ -154,7 +155,7 @@ def _figures(results: list[dict[str, Any]], unreadable: list[str]) -> list[str]:
             others = [one.get("comparisons", {}).get(kind, {}).get("metrics", {}).get(name) for kind in COMPARED]
             ends = metric.get("ci95_by_video") or metric.get("ci95")
             rows.append(
-                [one["set"], one["protocol"]["name"], one["counts"]["evaluated"], name, _percent(metric), _ends(ends)]
+                [one["set"], rule_of(one), one["counts"]["evaluated"], name, _percent(metric), _ends(ends)]
                 + [_percent(other) for other in others]
             )
     lines += _table(["set", "protocol", "clips", "metric", "%", "95 % interval", *COMPARED], rows)

@@ -83,10 +83,10 @@ class Objectives:
             compiled: Objective = torch.compile(phase.objective, options={"fallback_random": True})
             with autocast(self.train, batch.frame.device):
                 with without_trace(self.localizer):
-                    plain = {name: float(term) for name, term in phase.objective(batch).items()}
+                    plain = {name: float(term.detach()) for name, term in phase.objective(batch).items()}
                 with without_trace(self.localizer):
                     terms = compiled(batch)
-                    quick = {name: float(term) for name, term in terms.items()}
+                    quick = {name: float(term.detach()) for name, term in terms.items()}
                     loss = torch.stack([term.float() for term in terms.values()]).sum()
                     torch.autograd.grad(loss, learning, allow_unused=True)  # its backward compiles only here
         except Exception as error:  # compilers fail in any way

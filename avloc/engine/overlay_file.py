@@ -24,7 +24,9 @@ from avloc.prepare.media.container import refuse_unreadable
 from avloc.prepare.streams.source import Source, open_still, open_video
 from avloc.prepare.streams.tape import SoundTape
 
-Tell = Callable[[float, str], None]  # share that is done, in [0, 1], and what is being done
+#: frames that are done, all frames of the video, and what is being done; a frame is looked at first and drawn later, and
+#: each counts half
+Tell = Callable[[int, int, str], None]
 NAMED = 5  # classes of an input that are named in its summary
 
 
@@ -44,6 +46,7 @@ def overlay_one(model: Model, one: Input, out: Path, how: How, who: Mapping[str,
         spool: Spool[Kept] = stack.enter_context(Spool())
         asked = Asked(how.every, how.quiet_below, source.size if how.masks else None)
         tape = SoundTape(source.sound(listening.rate), listening.rate)
+        frames = max(round(source.seconds * float(source.frame_rate)), 1)
         scale = Scale()
         heard: Counter[str] = Counter()
         elsewhere = 0
@@ -58,7 +61,7 @@ def overlay_one(model: Model, one: Input, out: Path, how: How, who: Mapping[str,
                 scale.add(moment)
                 elsewhere += moment.sounding is False and not moment.silent
                 spool.add(kept(moment))
-                tell(0.5 * moment.time / source.seconds, "computing heat maps")
+                tell(int(frames * 0.5 * moment.time / source.seconds), frames, "computing heat maps")
         if how.maps:
             written.append(place[".h5"])
         tape.finish()
@@ -70,7 +73,7 @@ def overlay_one(model: Model, one: Input, out: Path, how: How, who: Mapping[str,
 
             def seen(image: Any, time: float) -> None:
                 still(image, time)
-                tell(0.5 + 0.5 * time / source.seconds, "drawing")
+                tell(int(frames * (0.5 + 0.5 * time / source.seconds)), frames, "drawing")
 
             with replacing(place[".mp4"]) as temporary:
                 drawn = write_overlay(temporary, source, between, how.overlay(), tape.loudness, quiet, tell=seen)

@@ -16,7 +16,7 @@ from avloc.engine.overlay_file import overlay_one
 from avloc.errors import AvlocError
 from avloc.naming import printable, some
 from avloc.prepare.media.container import MediaError
-from avloc.progress import Progress
+from avloc.progress import Progress, untold
 
 
 @dataclass(frozen=True)
@@ -85,13 +85,16 @@ def overlay_many(
 def _one_by_one(
     model: Any, who: Mapping[str, Any], inputs: Sequence[Input], left: list[int], out: Path, how: How, tell: Progress
 ) -> Iterator[tuple[int, Overlaid | Failed]]:
-    alone = len(inputs) == 1
+    for place, number in enumerate(left, len(inputs) - len(left)):
+        name = printable(inputs[number].name)
 
-    def told(share: float, what: str) -> None:
-        if alone:
-            tell(min(int(100 * share), 99), 100, f"% of {printable(inputs[0].name)}: {what}")
+        def told(frames: int, of: int, what: str, place: int = place, name: str = name) -> None:
+            frames = min(frames, of - 1)
+            if len(inputs) == 1:
+                tell(frames, of, f"frames of {name}: {what}")
+            else:
+                tell(place, len(inputs), f"{name}: {frames}/{of} frames")
 
-    for number in left:
         yield number, _tried(model, inputs[number], out, how, who, told)
 
 
@@ -116,7 +119,7 @@ def _begin(load: Callable[[], Any], threads: int) -> None:
 
 
 def _work(one: Input, out: Path, how: How, who: Mapping[str, Any]) -> Overlaid | Failed:
-    return _tried(_MODEL, one, out, how, who, lambda share, what: None)
+    return _tried(_MODEL, one, out, how, who, untold)
 
 
 def _side_by_side(

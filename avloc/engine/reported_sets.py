@@ -188,6 +188,6 @@ def results_of(run: Run, name: str) -> dict[str, Result]:
         result = read_json(path)
         protocol = result.get("protocol", {}) if isinstance(result, dict) else {}
         known = protocol.get("name", "") if isinstance(protocol, dict) else str(protocol)
-        if path.name == f"{name}.{known}.json":
+        if path.name == f"{name}.{known.replace(':', '.')}.json":
             found[known] = result
     return found

@@ -11,9 +11,7 @@ from avloc.engine.collect import collect
 from avloc.engine.predicting import BATCH, Frames
 from avloc.errors import AvlocError
 from avloc.methods.base import Localizer
-from avloc.scoring.retrieval import retrieval
-
-LEAST = 2  # clips to search among
+from avloc.scoring.retrieval import LEAST, retrieval
 
 
 def retrieval_of(localizer: Localizer, loader: Loader, frames: Frames, resamples: int, seed: int) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
-_PARTS = 128
+_PARTS = 256
 
 
 def average_precision(truth: ArrayLike, score: ArrayLike) -> float:
@@ -32,6 +32,7 @@ def average_precisions(truth: NDArray[np.bool_], score: NDArray) -> Floats:
     that bit alone count as tied.
     """
     found = np.zeros(len(truth))
+    same = np.zeros(score.shape[1], bool)  # which pixels have the score of the one below
     for number, (marked, row) in enumerate(zip(truth, score, strict=True)):
         keys = _rising(row)
         keys &= np.int32(~1)
@@ -42,7 +43,8 @@ def average_precisions(truth: NDArray[np.bool_], score: NDArray) -> Floats:
             continue
         keys >>= 1
         hits, reached = np.arange(len(places), 0, -1), len(keys) - places
-        tied = np.flatnonzero((keys[places] == keys[places - 1]) & (places > 0))
+        np.equal(keys[1:], keys[:-1], out=same[1:])
+        tied = np.flatnonzero(same[places])
         if len(tied):
             # equal scores count from the first of them on
             begins = np.searchsorted(keys, keys[places[tied]])

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
+Frame = tuple[int, int] | Ints
 CORNERS = ("clip", "below", "extent", "extent-split", "one-based", "centre", "rounded")
 
 
@@ -12,7 +13,7 @@ def pixel_corners(
     rule: str,
     size: int,
     xywh: NDArray[np.floating] | None = None,
-    frame: tuple[int, int] | None = None,
+    frame: Frame | None = None,
 ) -> Ints:
     """Boxes (M, 4), xyxy fractions of a frame of size x size, as pixel slices (M, 4) x0 y0 x1 y1, ends excluded.
 
@@ -20,11 +21,11 @@ def pixel_corners(
     both corners (the Flickr boxes of coarse-to-fine). extent: int(x*size) to int(x*size + w*size) (dsol,
     coarse-to-fine); extent-split: int(x*size) to int(x*size) + int(w*size) (noprior); these two need the corner and
     extent of the file (`xywh`) and truncate the far corner where it is not known. centre: the pixels whose centre
-    lies in the box (avloc). rounded: rounded in pixels of the frame (`frame`, width and height; None: that size), then at
-    this size, both corners included (gar).
+    lies in the box (avloc). rounded: rounded in pixels of the frame (`frame`, width and height, of all boxes or (M, 2) of each;
+    None: that size), then at this size, both corners included (gar).
     """
     if rule == "rounded":
-        return rounded_corners(boxes, frame or (size, size), size)
+        return rounded_corners(boxes, (size, size) if frame is None else frame, size)
     if rule.startswith("extent") and xywh is not None:
         scaled = np.asarray(xywh, np.float64) * size
         near, extent = scaled[:, :2], scaled[:, 2:]
@@ -43,13 +44,13 @@ def pixel_corners(
     return np.clip(np.trunc(corners), 0, size).astype(np.int64)
 
 
-def rounded_corners(boxes: NDArray[np.floating], frame: tuple[int, int], size: int) -> Ints:
+def rounded_corners(boxes: NDArray[np.floating], frame: Frame, size: int) -> Ints:
     """Boxes (M, 4), xyxy fractions, as pixel slices (M, 4) x0 y0 x1 y1, ends excluded, as VisualAIKHU/GAR-SSL fills them.
 
-    frame: width and height of the picture in pixels. Halves are rounded to the even number, and each box keeps at least
-    one pixel beyond its first corner where there is one.
+    frame: width and height of the picture in pixels, or (M, 2) of each box's picture. Halves are rounded to the even number,
+    and each box keeps at least one pixel beyond its first corner where there is one.
     """
-    ends = np.array([*frame, *frame], np.float64)
+    ends = np.tile(np.asarray(frame, np.float64), 2)  # (4,) or (M, 4)
     corners = _ordered(np.rint(np.nan_to_num(np.asarray(boxes, np.float64)) * ends), ends)
     at_size = _ordered(np.rint(corners * (size / ends)), np.full(4, float(size)))
     at_size[:, 2:] += 1
@@ -60,5 +61,5 @@ def _ordered(corners: NDArray[np.float64], ends: NDArray[np.float64]) -> NDArray
     """Whole pixels within the frame, the near corner first, and the far one apart from it."""
     held = np.trunc(np.clip(corners, 0, ends - 1))
     near, far = np.minimum(held[:, :2], held[:, 2:]), np.maximum(held[:, :2], held[:, 2:])
-    far = np.where(near == far, np.minimum(near + 1, ends[2:] - 1), far)
+    far = np.where(near == far, np.minimum(near + 1, ends[..., 2:] - 1), far)
     return np.concatenate([near, far], axis=1)

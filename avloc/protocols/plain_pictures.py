@@ -82,7 +82,8 @@ def union_truth(protocol: Protocol, truth: Truth, clip: int) -> Masks:
     if truth.masks is not None:
         return plain.truth_of_mask(protocol, truth.masks[clip].any(axis=0)) > 0
     own = np.flatnonzero(truth.box_clip == clip)
-    _, first = np.unique(truth.sources[own], return_index=True)
+    sources = truth.box_source[own] if truth.box_source is not None else truth.box_class[own]
+    _, first = np.unique(sources, return_index=True)
     size = (
         None if truth.picture_sizes is None else (int(truth.picture_sizes[clip, 0]), int(truth.picture_sizes[clip, 1]))
     )

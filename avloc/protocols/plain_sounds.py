@@ -20,6 +20,10 @@ from avloc.protocols.units import units_of
 
 Floats = NDArray[np.float64]
 KINDS = ("silence", "noise", "offscreen")
+#: the thresholds that all clips share
+RULES = ("max", "max10", "maxq3", "maxq3-apart", "ownq1", "balanced")
+#: the one at which pIA, AOC and F are reported
+SHOWN = "maxq3"
 #: quantiles of all maxima among which `balanced` is chosen
 STEPS = 33
 
@@ -36,7 +40,7 @@ class AtThresholds:
 
 def at_thresholds(protocol: Protocol, given: Given, truth: Truth, kept: list[int]) -> AtThresholds:
     """Everything that the metrics are made of, for clips in the order of `kept`."""
-    thresholds, steps = thresholds_of(given, kept)
+    thresholds, steps = thresholds_of(given, kept) if given.thresholds is None else (dict(given.thresholds), [])
     every = np.array([*thresholds.values(), *steps], np.float32)
     units = units_of(truth, "clip")
     size = (protocol.size, protocol.size)
@@ -49,20 +53,22 @@ def at_thresholds(protocol: Protocol, given: Given, truth: Truth, kept: list[int
         ciou[row] = own_scores(values, marked, every)
         for kind, maps in given.negatives.items():
             areas[kind][row] = on_share(_loudest(maps[clip]), size, every)
+    if given.thresholds is not None:
+        return AtThresholds(thresholds, ciou, areas)
     best = balanced(ciou[:, len(thresholds) :], {kind: part[:, len(thresholds) :] for kind, part in areas.items()})
     thresholds["balanced"] = float(every[len(thresholds) + best])
     chosen = [*range(len(thresholds) - 1), len(thresholds) - 1 + best]
     return AtThresholds(thresholds, ciou[:, chosen], {kind: part[:, chosen] for kind, part in areas.items()})
 
 
-def thresholds_of(given: Given, kept: list[int]) -> tuple[dict[str, float], Floats]:
+def thresholds_of(given: Given, kept: list[int]) -> tuple[dict[str, float], list[float]]:
     """The published thresholds, from the maxima of the maps as they are; and those that `balanced` is chosen from."""
     there = [clip for clip in kept if clip not in given.missing]
     own = given.maps[there].max(axis=(1, 2, 3))
     others = {kind: maps[kept].max(axis=(1, 2, 3)) for kind, maps in given.negatives.items()}
     pool = np.concatenate([own, *others.values()])
     steps = np.quantile(pool[np.isfinite(pool)], np.linspace(0, 1, STEPS)) if np.isfinite(pool).any() else np.zeros(1)
-    return metrics.universal_thresholds(own, others), steps
+    return metrics.universal_thresholds(own, others), steps.tolist()
 
 
 def own_scores(values: Maps | None, marked: NDArray[np.bool_], thresholds: Maps) -> Floats:
@@ -105,7 +111,7 @@ def of_sounds(protocol: Protocol, given: Given, truth: Truth, kept: list[int]) -
     for place, rule in enumerate(found.thresholds):
         values[f"ciou_{rule}"] = float(np.nan_to_num(found.ciou[:, place]).mean())
         values[f"auc_{rule}"] = metrics.auc(found.ciou[:, place])
-    at = list(found.thresholds).index("maxq3")
+    at = list(found.thresholds).index(SHOWN)
     for kind, areas in found.areas.items():
         known = areas[~np.isnan(areas[:, at]), at]
         values |= {f"pia_{kind}": float(known.mean()), f"aoc_{kind}": metrics.aoc(known)}

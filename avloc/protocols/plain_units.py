@@ -27,6 +27,8 @@ class Given:
     missing: frozenset[int] = frozenset()  # clips without a prediction
     #: maps (N, K, h, w) of the same frames with other sounds, by kind; NaN throughout where a clip has none
     negatives: Mapping[str, Maps] = field(default_factory=dict)
+    #: thresholds that all clips share, by name, where they were chosen on other clips
+    thresholds: Mapping[str, float] | None = None
 
 
 @dataclass

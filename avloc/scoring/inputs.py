@@ -11,9 +11,9 @@ from avloc.annotations.truth import Truth
 from avloc.errors import DataError
 from avloc.naming import some
 from avloc.predicted_maps import refuse_channels_last
-from avloc.scoring.fast.measure import Given
+from avloc.scoring.fast.given import Given
 from avloc.scoring.fast.pooled_pixels import ends_of
-from avloc.scoring.pixel_inputs import known_kinds
+from avloc.scoring.pixel_inputs import known_kinds, known_thresholds
 from avloc.scoring.task import Task
 
 
@@ -42,6 +42,7 @@ def task_of(
     videos: Sequence[str] | None = None,
     two_valued: NDArray[np.bool_] | None = None,
     negative_maps: Mapping[str, ArrayLike] | None = None,
+    thresholds: Mapping[str, float] | None = None,
 ) -> Task:
     """What `score` was given, as one value; DataError says what does not fit together."""
     found = as_maps(maps)
@@ -67,7 +68,8 @@ def task_of(
         kind: _ordered(as_maps(_as_many(f"maps of {kind}", maps, len(found))), place, np.nan)
         for kind, maps in known_kinds(negative_maps or {}).items()
     }
-    given = Given(ordered, table, sure, objects, ends_of(ordered[there]), named, masks, others)
+    shared = None if thresholds is None else known_thresholds(thresholds)
+    given = Given(ordered, table, sure, objects, ends_of(ordered, there), named, masks, others, shared)
     return Task(given, truth, there)
 
 

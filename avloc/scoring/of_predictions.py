@@ -1,14 +1,19 @@
 """Scoring what a file of predictions holds: its maps, what came with them, boxes as they were, and other sounds."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from avloc.annotations.truth import Truth
 from avloc.errors import DataError
+from avloc.naming import some
+from avloc.predicted_arrays import NEGATIVES, VECTORS
 from avloc.predicted_boxes import rounded_maps
-from avloc.predictions import NEGATIVES, Predictions
+from avloc.predictions import Predictions
 from avloc.protocols.protocol import Protocol
 from avloc.scoring.result import Result
+from avloc.scoring.retrieval import LEAST, retrieval
 from avloc.scoring.score_maps import score, score_all
 
 UNIVERSAL = "vssl-eval"
@@ -21,8 +26,10 @@ def score_predictions(
     kinds: Sequence[str] = (),
     resamples: int = 2000,
     seed: int = 0,
+    thresholds: Mapping[str, float] | None = None,
 ) -> tuple[dict[str, Result], dict[str, str]]:
     """Results by protocol, and why others cannot be given. kinds: the other sounds, of which the predictions must have maps.
+    thresholds: those that all clips share, where they were chosen on other clips.
 
     A rule for the boxes of language models draws the boxes of a file itself.
     """
@@ -31,17 +38,22 @@ def score_predictions(
     left_out: dict[str, str] = {}
     unions = [one for one in protocols if one.unit == "union" and given.boxes]
     rest = [one for one in protocols if one not in unions]
-    for some, with_boxes in ((rest, False), (unions, True)):
-        if some:
+    for chosen, with_boxes in ((rest, False), (unions, True)):
+        if chosen:
             maps = rounded_maps(given.boxes or []) if with_boxes else maps_of(given)
-            named = with_maps(given, truth) | {"negative_maps": others or None}
-            results, other = score_all(maps, truth, protocols=some, **named, resamples=resamples, seed=seed)
+            named = with_maps(given, truth) | {"negative_maps": others or None, "thresholds": thresholds}
+            results, other = score_all(maps, truth, protocols=chosen, **named, resamples=resamples, seed=seed)
             found |= results
             left_out |= other
     results = {one.name: found[one.name] for one in protocols if one.name in found}
     if others and results:
         named = with_maps(given, truth)
-        with_other_sounds(results.values(), maps_of(given), truth, named | {"negative_maps": others, "seed": seed})
+        with_other_sounds(
+            results.values(),
+            maps_of(given),
+            truth,
+            named | {"negative_maps": others, "thresholds": thresholds, "seed": seed},
+        )
     return results, left_out
 
 
@@ -64,6 +76,38 @@ def refuse_without_sounds(given: Predictions, kinds: Sequence[str], path: Any) -
             raise DataError(
                 f"{path}: contains no maps of {kind}; expected the array {name}, (N, h, w), of the same ids"
             )
+
+
+def retrieval_of(given: Predictions, truth: Truth, path: Any, resamples: int, seed: int) -> dict[str, Any]:
+    """Recall both ways by the vectors that came with the maps, over the clips of the truth; DataError without them."""
+    missing = [name for name in VECTORS if name not in given.vectors]
+    if missing:
+        raise DataError(
+            f"{path}: --metric retrieval needs the array {missing[0]}, (N, C), of the same ids; it has none"
+        )
+    frames, sounds = (given.vectors[name] for name in VECTORS)
+    if frames.shape != sounds.shape:
+        shapes = f"frame_vectors of shape {frames.shape} and sound_vectors of shape {sounds.shape}"
+        raise DataError(f"{path}: {shapes}; expected two of one shape, in one space")
+    place = {name: number for number, name in enumerate(given.ids)}
+    own = [clip for clip, name in enumerate(truth.ids) if name in place and _own_sound(truth, clip)]
+    rows = np.array([place[truth.ids[clip]] for clip in own], np.int64)
+    if len(rows) < LEAST:
+        what = f"{len(rows)} clips of the ground truth have a prediction and their own sound"
+        raise DataError(f"{path}: {what}; retrieval needs {LEAST} or more")
+    lengths = [np.linalg.norm(part[rows], axis=1, keepdims=True) for part in (frames, sounds)]
+    bad = ~np.all([np.isfinite(length) & (length > 0) for length in lengths], axis=0).reshape(-1)
+    if bad.any():
+        which = some([given.ids[row] for row in rows[bad]])
+        raise DataError(
+            f"{path}: {bad.sum()} clips have a vector of zeros, or with NaN or infinity: {which}; leave them out"
+        )
+    seen, heard = frames[rows] / lengths[0], sounds[rows] / lengths[1]
+    return retrieval(seen, heard, [truth.videos[clip] for clip in own], resamples, seed)
+
+
+def _own_sound(truth: Truth, clip: int) -> bool:
+    return truth.sound is None or truth.sound[clip] == "own"
 
 
 def maps_of(given: Predictions) -> Any:

@@ -10,7 +10,7 @@ from avloc.errors import DataError
 from avloc.predicted_maps import refuse_channels_last
 from avloc.protocols.protocol import Protocol
 from avloc.protocols.resize import resize
-from avloc.scoring.fast.measure import has_two_values
+from avloc.scoring.fast.given import has_two_values
 
 Maps = NDArray[np.float32]
 

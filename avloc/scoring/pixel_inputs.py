@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from avloc.errors import DataError
 from avloc.protocols.plain_labels import are_numbers, class_order
-from avloc.protocols.plain_sounds import KINDS
+from avloc.protocols.plain_sounds import KINDS, RULES, SHOWN
 from avloc.protocols.protocol import Protocol
 from avloc.scoring.task import Task
 
@@ -18,6 +18,18 @@ def known_kinds(maps: Mapping[str, ArrayLike]) -> Mapping[str, ArrayLike]:
         if kind not in KINDS:
             raise DataError(f"negative maps of {kind!r}; expected {', '.join(KINDS)}")
     return maps
+
+
+def known_thresholds(values: Mapping[str, float]) -> dict[str, float]:
+    """DataError for a threshold that nothing is known of, and where the one of the report is missing."""
+    for name, value in values.items():
+        if name not in RULES:
+            raise DataError(f"thresholds: {name!r}; expected {', '.join(RULES)}")
+        if not np.isfinite(value):
+            raise DataError(f"thresholds: {name} is {value}; expected a number")
+    if SHOWN not in values:
+        raise DataError(f"thresholds: no {SHOWN}, which pIA is reported at; give it too")
+    return {name: float(value) for name, value in values.items()}
 
 
 def refuse_unfit(protocol: Protocol, task: Task) -> None:

@@ -16,6 +16,7 @@ from avloc.scoring.summary import Ratio, with_intervals
 from avloc.statistics import RESAMPLES
 
 AT = (1, 5, 10)
+LEAST = 2  # clips to search among
 _STEP = 512  # queries looked at together
 Vectors = NDArray[np.float32]
 

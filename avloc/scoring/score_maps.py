@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from avloc.annotations.truth import Truth
 from avloc.errors import DataError
+from avloc.made_with import made_with
 from avloc.protocols.named import PROTOCOLS, as_protocol
 from avloc.protocols.protocol import Protocol, Rule, canvas_size
 from avloc.protocols.units import OF_PIXELS, truth_for
@@ -36,6 +37,7 @@ def score(
     confidence: ArrayLike | None = None,
     object_maps: ArrayLike | None = None,
     negative_maps: Mapping[str, ArrayLike] | None = None,
+    thresholds: Mapping[str, float] | None = None,
     videos: Sequence[str] | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
@@ -54,6 +56,8 @@ def score(
     object_maps: (N, h, w), for object-guided localization.
     negative_maps: maps of the same clips with other sounds, {"silence": (N, h, w), "noise": ..., "offscreen": ...}, in the
         order of `maps`.
+    thresholds: the thresholds that all clips share (vssl-eval), by name, chosen on other clips: {"maxq3": 0.4}; None chooses
+        them on the scored clips.
     videos: the video of each clip, to override those of the ground truth.
     resamples: number of bootstrap resamples, 0 for no intervals.
     chunk: how many maps are processed together; it changes no result.
@@ -65,6 +69,7 @@ def score(
         "confidence": confidence,
         "object_maps": object_maps,
         "negative_maps": negative_maps,
+        "thresholds": thresholds,
         "videos": videos,
     }
     results, left_out = _scored([as_protocol(protocol)], maps, truth, with_it, resamples, seed, chunk)
@@ -84,6 +89,7 @@ def score_all(
     confidence: ArrayLike | None = None,
     object_maps: ArrayLike | None = None,
     negative_maps: Mapping[str, ArrayLike] | None = None,
+    thresholds: Mapping[str, float] | None = None,
     videos: Sequence[str] | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
@@ -99,6 +105,7 @@ def score_all(
         "confidence": confidence,
         "object_maps": object_maps,
         "negative_maps": negative_maps,
+        "thresholds": thresholds,
         "videos": videos,
     }
     found, left_out = _scored(wanted, maps, truth, with_it, resamples, seed, chunk)
@@ -121,14 +128,25 @@ def protocols_for(truth: Truth) -> list[Protocol]:
 def _scored(
     protocols: list[Protocol], maps: Any, truth: Truth, with_it: dict[str, Any], resamples: int, seed: int, chunk: int
 ) -> tuple[list[Result], dict[str, str]]:
-    """The results of the protocols that fit, in their order, and why others do not."""
+    """The results of the protocols that fit, in their order, with what made them; and why others do not."""
     if isinstance(maps, Mapping):
         if with_it["ids"] is not None:
             raise DataError("heat maps by id, and ids besides; give the ids once")
         maps, with_it = list(maps.values()), with_it | {"ids": list(maps)}
     sized = maps_of_own_sizes(maps)
     if sized is None:
-        return _of_task(protocols, task_of(maps, truth, **with_it), resamples, seed, chunk)
+        results, left_out = _of_task(protocols, task_of(maps, truth, **with_it), resamples, seed, chunk)
+    else:
+        results, left_out = _of_own_sizes(protocols, sized, truth, with_it, resamples, seed, chunk)
+    made = {key: value for key, value in made_with("cpu").items() if key != "date"}  # the same call, the same result
+    for result in results:
+        result.made_with = made
+    return results, left_out
+
+
+def _of_own_sizes(
+    protocols: list[Protocol], sized: Any, truth: Truth, with_it: dict[str, Any], resamples: int, seed: int, chunk: int
+) -> tuple[list[Result], dict[str, str]]:
     left_out: dict[str, str] = {}
     found: dict[str, Result] = {}
     masks = masks_among(sized)

@@ -34,6 +34,22 @@ def store(path: Path, new: Json) -> None:
     write_json(path, added(path, read_json(path), new) if path.exists() else new)
 
 
+def stored_kinds(path: Path | None, fingerprint: str) -> list[str]:
+    """The other sounds whose figures a file holds already, for heat maps with this fingerprint.
+
+    Thresholds are chosen on all kinds together, so figures of one kind cannot be added to stored ones of another kind:
+    all of them are scored again.
+    """
+    if path is None or not path.exists():
+        return []
+    of_maps = [
+        result
+        for result in _by_protocol(path, read_json(path)).values()
+        if result.get("made_with", {}).get("fingerprints", {}).get("predictions") == fingerprint
+    ]
+    return list(dict.fromkeys(kind for one in of_maps for kind in one.get("negatives", {}).get("kinds", {})))
+
+
 def added(path: Path, old: Any, new: Json) -> Json:
     """The new result (or results) and what the stored one has beyond it."""
     before, now = _by_protocol(path, old), _by_protocol(path, new)

@@ -14,7 +14,7 @@ from avloc.protocols.named import PROTOCOLS
 from avloc.protocols.plain import judges_masks
 from avloc.protocols.protocol import Protocol
 from avloc.protocols.units import Units
-from avloc.scoring.fast.measure import Given, has_two_values
+from avloc.scoring.fast.given import Given, has_two_values
 from avloc.scoring.result import Metric, Result
 
 Ints = NDArray[np.int64]
@@ -26,7 +26,7 @@ _THRESHOLDS = {
     "absolute": "a fixed value",
     "relative": "a share of the maximum",
 }
-_STEP = 256
+_STEP = 64
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,9 @@ class Task:
         """The maps as the plain definitions take them."""
         own = self.given
         missing = frozenset(np.flatnonzero(~self.found).tolist())
-        return plain_units.Given(own.maps, own.table, own.objects, own.confidence, own.named, missing, own.negatives)
+        return plain_units.Given(
+            own.maps, own.table, own.objects, own.confidence, own.named, missing, own.negatives, own.thresholds
+        )
 
     @property
     def of_partners(self) -> "Task":

@@ -1,5 +1,6 @@
 """Results of AVSBench's mIoU and F: frame by frame, then the mean over batches of frames as its test loader makes them."""
 
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,16 +27,20 @@ def frames_verdict(protocol: Protocol, task: Task, resamples: int, seed: int, ch
     count_odd_maps(protocol, odd_maps(task.given, kept[task.found[kept]]), kept, counts, warnings)
     drawn = DrawnTruth(truth, units_of(truth, "clip"))
     drawn.levels(protocol)
-    iou, curve_of = _measured(protocol, task, drawn, kept, chunk)
+    frames = _scored(protocol, task, drawn, kept, chunk)
+    iou, curve_of, batches = frames.iou, frames.curve_of, frames.batches
 
-    batches = [slice(start, start + protocol.batch) for start in range(0, len(kept), protocol.batch)]
-    iou_of = np.zeros(len(truth))
-    iou_of[kept] = iou
-    scored = np.zeros(len(truth))
-    scored[kept] = 1
-    miou = float(np.mean([iou[batch].mean() for batch in batches]))
-    curves_of = [[curve_of[clip] for clip in kept[batch].tolist() if clip in curve_of] for batch in batches]
-    ratios = {"miou": Ratio(miou, iou_of, scored), "fscore": _fscore(curve_of, curves_of, kept, batches, len(truth))}
+    inside = np.zeros(len(truth))
+    inside[kept] = 1
+    top = np.zeros(len(truth))
+    top[kept] = iou
+    # what the batches' own best thresholds give each frame, so that the interval follows the value to first order
+    of_batch = {clip: number for number, batch in enumerate(batches) for clip in kept[batch].tolist()}
+    places = [_best_place([curve_of[c] for c in kept[batch].tolist() if c in curve_of]) for batch in batches]
+    heard, f_top = np.zeros(len(truth)), np.zeros(len(truth))
+    for clip, curve in curve_of.items():
+        heard[clip], f_top[clip] = 1, curve[places[of_batch[clip]]]
+    ratios = {"miou": Ratio(frames.mean_of(iou), top, inside), "fscore": Ratio(frames.fscore, f_top, heard)}
     metrics = with_intervals({k: v for k, v in ratios.items() if k in protocol.report}, truth.videos, resamples, seed)
     if truth.masks is None:
         warnings.append(
@@ -43,6 +48,8 @@ def frames_verdict(protocol: Protocol, task: Task, resamples: int, seed: int, ch
         )
     silent = int((~truth.sounding[kept]).sum())
     extra: dict[str, Any] = {"frames": {"batch": protocol.batch, "silent": silent}}
+    if task.given.negatives:
+        extra["frames_with_other_sounds"] = _with_other_sounds(protocol, task, drawn, kept, chunk)
     result = result_of(protocol, task, counts, metrics, warnings, extra)
     for clip, value in zip(kept.tolist(), iou.tolist(), strict=True):
         row: dict[str, Any] = {"id": truth.ids[clip], "video": truth.videos[clip], "ciou": value}
@@ -51,46 +58,62 @@ def frames_verdict(protocol: Protocol, task: Task, resamples: int, seed: int, ch
     return result
 
 
-def _measured(
-    protocol: Protocol, task: Task, drawn: DrawnTruth, kept: Ints, chunk: int
-) -> tuple[Floats, dict[int, Floats]]:
-    """The IoU of each kept frame, and by clip the F curve of those that are not silent."""
+@dataclass(frozen=True)
+class _Frames:
+    """Frames in the order of their batches: IoU (n,), the share of pixels that are on (n,), and the F curve of those that
+    are not silent, by clip."""
 
-    def one(chosen: Ints) -> tuple[list[float], dict[int, Floats]]:
-        found, curves = [], {}
+    clips: Ints
+    iou: Floats
+    on: Floats
+    curve_of: dict[int, Floats]
+    batches: list[slice]
+
+    def mean_of(self, values: Floats) -> float:
+        return float(np.mean([values[batch].mean() for batch in self.batches]))
+
+    @property
+    def fscore(self) -> float:
+        curves = [[self.curve_of[c] for c in self.clips[one].tolist() if c in self.curve_of] for one in self.batches]
+        return float(np.mean([best_f(own) for own in curves]))
+
+
+def _scored(protocol: Protocol, task: Task, drawn: DrawnTruth, clips: Ints, chunk: int) -> _Frames:
+    def one(chosen: Ints) -> tuple[list[float], list[float], list[Floats], Ints]:
+        found, share, curves, loud = [], [], [], []
         marks = unpack(drawn.of(protocol, chosen).bits[:, 0], protocol.size)
         for clip, marked in zip(chosen.tolist(), marks, strict=True):
             values = probability(protocol, task, clip, marked)
-            found.append(mask_iou(values > np.float32(protocol.cut), marked))
+            on = values > np.float32(protocol.cut)
+            found.append(mask_iou(on, marked))
+            share.append(float(np.count_nonzero(on) / (on.size + 1e-7)))
             if marked.any():
-                curves[clip] = f_curve(values, marked)
-        return found, curves
+                curves.append(f_curve(values, marked))
+                loud.append(clip)
+        return found, share, curves, np.array(loud, np.int64)
 
-    pieces = [kept[start : start + chunk] for start in range(0, len(kept), chunk)]
-    iou: list[float] = []
-    curve_of: dict[int, Floats] = {}
-    for found, curves in map_pieces(one, iter(pieces)):
-        iou += found
-        curve_of |= curves
-    return np.array(iou), curve_of
+    pieces = [clips[start : start + chunk] for start in range(0, len(clips), chunk)]
+    parts = list(map_pieces(one, iter(pieces)))
+    iou, on = (np.array([value for part in parts for value in part[place]]) for place in (0, 1))
+    curve_of = {clip: curve for part in parts for clip, curve in zip(part[3].tolist(), part[2], strict=True)}
+    batches = [slice(start, start + protocol.batch) for start in range(0, len(clips), protocol.batch)]
+    return _Frames(clips, iou, on, curve_of, batches)
 
 
-def _fscore(
-    curve_of: dict[int, Floats], curves_of: list[list[Floats]], kept: Ints, batches: list[slice], clips: int
-) -> Ratio:
-    """The mean over batches of the best F of each batch's mean curve; curves_of: the curves of each batch.
-
-    A frame counts with its F at the best threshold of its batch, so that the interval follows the value to first order.
-    """
-    value = float(np.mean([best_f(curves) for curves in curves_of]))
-    heard, f_of = np.zeros(clips), np.zeros(clips)
-    for batch, curves in zip(batches, curves_of, strict=True):
-        best = _best_place(curves)
-        for clip in kept[batch].tolist():
-            if clip in curve_of:
-                heard[clip] = 1
-                f_of[clip] = curve_of[clip][best]
-    return Ratio(value, f_of, heard)
+def _with_other_sounds(
+    protocol: Protocol, task: Task, drawn: DrawnTruth, kept: Ints, chunk: int
+) -> dict[str, dict[str, float]]:
+    """Of each kind of other sound mIoU and F against the clips' own masks, and the share of pixels that are on: best all
+    low. Frames without such a map are left out. jiali-home/AVSBench-Robust@03e925d."""
+    found = {}
+    for kind, maps in task.given.negatives.items():
+        clips = kept[~np.isnan(maps[kept]).all(axis=(1, 2, 3))]
+        if len(clips):
+            own = replace(task, given=replace(task.given, maps=maps), found=np.ones(len(task.truth), bool))
+            frames = _scored(protocol, own, drawn, clips, chunk)
+            scores = {"miou": frames.mean_of(frames.iou), "fscore": frames.fscore, "fpr": frames.mean_of(frames.on)}
+            found[kind] = {"frames": len(clips), **scores}
+    return found
 
 
 def probability(protocol: Protocol, task: Task, clip: int, marked: NDArray[np.bool_]) -> NDArray[np.float32]:

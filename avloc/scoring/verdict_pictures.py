@@ -12,6 +12,7 @@ from avloc.protocols.plain_units import Scores
 from avloc.protocols.protocol import Protocol
 from avloc.scoring.breakdown import breakdown
 from avloc.scoring.fast.resized_maps import map_pieces
+from avloc.scoring.fast.united_maps import RULES, first_boxes, union_counts
 from avloc.scoring.result import Result
 from avloc.scoring.summary import Ratio, Scored, of_draws, ratios, with_intervals
 from avloc.scoring.task import Ints, Task, count_clips, count_odd_maps, odd_maps, result_of
@@ -68,8 +69,7 @@ def union_verdict(protocol: Protocol, task: Task, resamples: int, seed: int, chu
     counts, kept, warnings = count_clips(protocol, task)
     count_odd_maps(protocol, odd_maps(task.given, kept[task.found[kept]]), kept, counts, warnings)
     pieces = [kept[start : start + chunk].tolist() for start in range(0, len(kept), chunk)]
-    parts = list(map_pieces(partial(plain_pictures.union_scores, protocol, given, truth), iter(pieces)))
-    scores, pixels = _joined([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+    scores, pixels = _of_unions(protocol, task, given, pieces)
     ap = np.array(scores.ap)
     scored = _scored(task, scores, {"cap": ap})
     found = ratios(protocol, scored)
@@ -92,6 +92,25 @@ def union_verdict(protocol: Protocol, task: Task, resamples: int, seed: int, chu
     result.baselines = {"all-ones": {name: one.value for name, one in blind.items()}}
     breakdown(result, truth, scored, kept, task.found, pixels[:, 2] * (224 / protocol.size) ** 2)
     return result
+
+
+def _of_unions(protocol: Protocol, task: Task, given: Any, pieces: list[list[int]]) -> tuple[Scores, Floats]:
+    """Scores of the union of every clip; and (n, 3) the pixels shared, in the mask and in the truth."""
+    if protocol.mask not in RULES:
+        parts = list(map_pieces(partial(plain_pictures.union_scores, protocol, given, task.truth), iter(pieces)))
+        return _joined([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+    firsts = first_boxes(task.truth)
+
+    def one(piece: list[int]) -> Ints:
+        return union_counts(protocol, task.truth, task.given, firsts, np.array(piece, np.int64))
+
+    clips = np.concatenate(pieces)
+    shared, inside, area = np.concatenate(list(map_pieces(one, iter(pieces)))).T
+    ciou = shared / np.maximum(area + inside - shared, 1)
+    ap = average_precision_of_mask(shared, inside, area, protocol.size**2)
+    label = task.truth.reported_class[clips]
+    found = Scores(clip=clips.tolist(), label=label.tolist(), ciou=ciou.tolist(), ap=ap.tolist())
+    return found, np.stack([shared, inside, area], axis=1).astype(np.float64)
 
 
 def _pooled(pixels: Floats, size: int, drawn: Floats) -> Floats:

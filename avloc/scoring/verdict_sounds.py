@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from avloc.metrics import aoc_parts, auc, auc_parts, harmonic
 from avloc.protocols import plain_sounds
-from avloc.protocols.plain_sounds import AtThresholds
+from avloc.protocols.plain_sounds import SHOWN, AtThresholds
 from avloc.protocols.protocol import Protocol
 from avloc.scoring.negatives import map_confidence, negative_sound
 from avloc.scoring.result import Result, plain
@@ -35,9 +35,10 @@ def sounds_verdict(protocol: Protocol, task: Task, resamples: int, seed: int) ->
     wanted = [number for number, name in enumerate(names) if name in protocol.report]
     drawn = of_draws(lambda draws: statistic(draws)[:, wanted], len(kept), videos, resamples, seed)
     metrics = {names[number]: one for number, one in zip(wanted, drawn, strict=True)}
-    extra = {"negatives": {"rules": _rules(at), "kinds": _kinds(task, kept)}}
+    about = {"thresholds_of": "the clips that are scored" if task.given.thresholds is None else "other clips"}
+    extra = {"negatives": {**about, "rules": _rules(at), "kinds": _kinds(task, kept)}}
     result = result_of(protocol, task, counts, metrics, warnings, extra)
-    place = list(at.thresholds).index("maxq3")
+    place = list(at.thresholds).index(SHOWN)
     for row, clip in enumerate(kept.tolist()):
         areas = {f"pia_{kind}": plain(part[row, place]) for kind, part in at.areas.items()}
         own = float(np.nan_to_num(at.ciou[row, place]))
@@ -65,7 +66,7 @@ def _metrics(at: AtThresholds) -> tuple[list[str], Any]:
     for place, rule in enumerate(at.thresholds):
         columns[f"ciou_{rule}"] = np.nan_to_num(at.ciou[:, place])
         columns[f"auc_{rule}"] = auc_parts(at.ciou[:, place])
-    shown = list(at.thresholds).index("maxq3")
+    shown = list(at.thresholds).index(SHOWN)
     for kind, areas in at.areas.items():
         columns[f"pia_{kind}"] = areas[:, shown]
         columns[f"aoc_{kind}"] = np.where(np.isnan(areas[:, shown]), np.nan, aoc_parts(areas[:, shown]))
@@ -77,7 +78,10 @@ def _metrics(at: AtThresholds) -> tuple[list[str], Any]:
         with np.errstate(invalid="ignore"):
             means = draws @ np.nan_to_num(values) / (draws @ there)
         pia, aoc = (means[:, [place_of[f"{name}_{kind}"] for kind in at.areas]].mean(axis=1) for name in ("pia", "aoc"))
-        both = [harmonic(means[:, place_of["ciou_maxq3"]], 1 - pia), harmonic(means[:, place_of["auc_maxq3"]], aoc)]
+        both = [
+            harmonic(means[:, place_of[f"ciou_{SHOWN}"]], 1 - pia),
+            harmonic(means[:, place_of[f"auc_{SHOWN}"]], aoc),
+        ]
         return np.concatenate([means, np.stack(both, axis=1)], axis=1)
 
     return [*columns, "f_pos_neg", "f_auc_aoc"], statistic

@@ -75,12 +75,19 @@ def build_table(
 
 def label(result: dict[str, Any]) -> str:
     """Protocol with what was changed, and how much was left out or missing: the head of its columns."""
-    protocol, counts = result["protocol"], result["counts"]
+    return f"{rule_of(result)} (n={result['counts']['evaluated']})"
+
+
+def rule_of(result: dict[str, Any]) -> str:
+    """Protocol with what was changed."""
+    protocol = result["protocol"]
     parts = [
         protocol["name"],
         *(f"{axis}={protocol[axis]}" for axis in protocol.get("changed", []) if axis != "report"),
     ]
-    return " ".join(parts) + f" (n={counts['evaluated']})"
+    if protocol.get("unit") == "sounds" and result.get("negatives", {}).get("thresholds_of") == "other clips":
+        parts.append("thresholds of other clips")
+    return " ".join(parts)
 
 
 def _own(entry: dict[str, Any]) -> Cell:

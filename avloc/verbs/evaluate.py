@@ -7,16 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from avloc import processes
-from avloc.options import Config, Metrics, Negatives, Resamples, RunFolder, Set, verb
+from avloc.options import RETRIEVAL, Config, Metrics, Negatives, Resamples, RunFolder, Set, verb
 from avloc.progress import Progress, untold
 
 if TYPE_CHECKING:
     from avloc.scoring.result import Metric, Result
 
 log = logging.getLogger("avloc.evaluate")
-
-#: what is asked for by this name is no metric of the protocol, but of the method's vectors
-RETRIEVAL = "retrieval"
 
 
 @dataclass(frozen=True)
@@ -143,6 +140,7 @@ def _evaluate_set(
     from avloc.engine.class_maps import class_table, refuse_other_classes, table_of_names
     from avloc.engine.comparing import selected
     from avloc.engine.experiment import device_of
+    from avloc.engine.finished import result_file
     from avloc.engine.inference import ready, told
     from avloc.engine.kept_maps import keep_maps
     from avloc.engine.object_maps import maps_of_objects
@@ -189,13 +187,13 @@ def _evaluate_set(
     heard = heard_by_calibration(experiment, run, localizer, number, loader, frames, every)
     if not processes.is_first():
         return None
-    keep_maps(experiment, run, localizer, name, frames.truth.ids, every, others, shown)
+    stored = keep_maps(experiment, run, localizer, name, frames.truth.ids, every, others, shown)
     scored = {
         variant: score_set(protocol, maps, frames, table, resamples, experiment.seed) for variant, maps in every.items()
     }
     result = scored.pop("model")
-    if others:
-        with_other_sounds([result], every["model"], frames.truth, {"negative_maps": others, "seed": experiment.seed})
+    if others:  # beside kinds that were evaluated earlier: the thresholds are those of all kinds together
+        with_other_sounds([result], every["model"], frames.truth, {"negative_maps": stored, "seed": experiment.seed})
     wanted = None if metric is None else [name for name in metric if name != RETRIEVAL]
     result.extra |= {} if found_again is None else {RETRIEVAL: found_again}
     # refuses what the protocol does not report
@@ -204,7 +202,7 @@ def _evaluate_set(
         variant: Comparison(other.metrics, _differences(result, other, resamples, experiment.seed))
         for variant, other in scored.items()
     }
-    file = run.results / f"{name}.{protocol.name.replace(':', '.')}.json"
+    file = result_file(experiment, run, name)
     found = SetResult(name, number, result, comparisons, run.predictions / f"{name}.h5", file, heard)
     result.made_with = made_with(
         str(device),

@@ -7,11 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from avloc.options import Ask, FollowLinks, Metrics, Negatives, Resamples, verb
+from avloc.options import RETRIEVAL, Ask, FollowLinks, Metrics, Negatives, Resamples, verb
 
 if TYPE_CHECKING:
     from avloc.annotations import Truth
-    from avloc.predictions import Predictions
     from avloc.protocols import Protocol
     from avloc.scoring.result import Result
 
@@ -61,7 +60,7 @@ def evaluate_predictions(
     metric: Metrics = None,
     negatives: Negatives = None,
     ids: Annotated[Path | None, "score only the clips in this list, one id per line"] = None,
-    val_ids: Annotated[Path | None, "ids of the clips to choose a threshold on; only the others are scored"] = None,
+    val_ids: Annotated[Path | None, "ids of the clips to choose thresholds on; only the others are scored"] = None,
     music_boxes: Annotated[
         Literal["xywh", "xyxy-avgn"] | None, "how to read MUSIC's boxes; xyxy-avgn reads them as AVGN's release does"
     ] = None,
@@ -81,9 +80,10 @@ def evaluate_predictions(
     from avloc.made_with import made_with
     from avloc.predicted_ids import of_pairs, under_ids_of
     from avloc.predictions import read_predictions
-    from avloc.scoring.of_predictions import maps_of, refuse_without_sounds, score_predictions
+    from avloc.scoring.of_predictions import maps_of, refuse_without_sounds, retrieval_of, score_predictions
     from avloc.scoring.score_maps import protocols_for
-    from avloc.scoring.stored import fingerprint_of_maps, store
+    from avloc.scoring.stored import fingerprint_of_maps, store, stored_kinds
+    from avloc.scoring.tuned import tuned
 
     if (truth is None) == (benchmark is None or annotations is None):
         raise ConfigError("give --benchmark NAME with --annotations PATH, or --truth FILE (one of the two)")
@@ -91,6 +91,9 @@ def evaluate_predictions(
     given = of_pairs(read_predictions(predictions), real)
     refuse_without_sounds(given, negatives or (), predictions)
     given = under_ids_of(given, real, predictions.name, ids is None, strict)
+    searched = RETRIEVAL in (metric or ())
+    only_searched = searched and all(name == RETRIEVAL for name in metric or ())
+    metric = [name for name in metric or () if name != RETRIEVAL]
     names = [one.name for one in protocols_for(real)] if protocol == "all" else [protocol or _default(benchmark)]
     chosen, unable = [], {}
     for name in names:
@@ -103,9 +106,19 @@ def evaluate_predictions(
             unable[name] = str(error).partition("; ")[0].partition(": ")[2]
     if not chosen:
         raise ConfigError(f"--metric {','.join(metric or ())}: no protocol reports it")
+    made = made_with("cpu", predictions=fingerprint_of_maps(given.ids, maps_of(given)))
+    kinds: list[str] = list(negatives or ())
+    if kinds:
+        before = stored_kinds(out, made["fingerprints"]["predictions"])
+        kinds += [kind for kind in before if kind in given.negative_maps and kind not in kinds]
+    thresholds: dict[str, float] | None = None
+    notes: dict[str, str] = {}
     if val_ids is not None:
-        chosen, real = _tuned(chosen, given, real, val_ids)
-    results, left_out = score_predictions(chosen, given, real, negatives or (), resamples, seed)
+        chosen, real, thresholds, notes = tuned(chosen, given, real, val_ids, kinds)
+    results, left_out = score_predictions(chosen, given, real, kinds, resamples, seed, thresholds)
+    for name, note in notes.items():
+        if name in results:
+            results[name].warnings.append(note)
     if not results:
         raise DataError(next(iter(left_out.values())))
     left_out = unable | left_out
@@ -116,12 +129,17 @@ def evaluate_predictions(
         for result in results.values():
             result.counts["not_requested"] = unknown
             result.warnings.append(f"{unknown} predictions have ids that are not scored; they are left out")
-    made = made_with("cpu", predictions=fingerprint_of_maps(given.ids, maps_of(given)))
     for result in results.values():
         result.made_with = made
+    if searched:
+        vectors = retrieval_of(given, real, predictions, resamples, seed)
+        for result in results.values():
+            result.extra[RETRIEVAL] = vectors
     found = Scoring(predictions, results, left_out if protocol == "all" else {})
     if out is not None:
         store(out, found.to_json())
+    for result in results.values() if only_searched else ():
+        result.metrics = {}  # what was not asked for is stored, not shown
     return found
 
 
@@ -191,27 +209,3 @@ def _defined(results: "dict[str, Result]", left_out: dict[str, str]) -> "tuple[d
     if not found:
         raise DataError(next(reversed(left_out.values())))
     return found, left_out
-
-
-def _tuned(
-    protocols: "list[Protocol]", given: "Predictions", truth: "Truth", val_ids: Path
-) -> "tuple[list[Protocol], Truth]":
-    """Protocols that pick a threshold, with the one that is best on the validation clips, and the truth without
-    those."""
-    from avloc.annotations.builder import restrict
-    from avloc.annotations.files import id_list
-    from avloc.errors import DataError
-    from avloc.scoring import score
-    from avloc.scoring.of_predictions import maps_of, with_maps
-
-    validation = restrict(truth, id_list(val_ids), str(val_ids))
-    kept = [number for number, name in enumerate(truth.ids) if name not in set(validation.ids)]
-    if not kept:
-        raise DataError(f"{val_ids}: lists every clip of the ground truth; nothing is left to score")
-    tuned = []
-    for protocol in protocols:
-        if protocol.mask == "best":
-            found = score(protocol, maps_of(given), validation, **with_maps(given, validation), resamples=0)
-            protocol = protocol.with_axes(mask="absolute", cut=found.extra["cuts"]["auc"])
-        tuned.append(protocol)
-    return tuned, truth.take(kept)

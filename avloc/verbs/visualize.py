@@ -119,10 +119,11 @@ def _compared(sources: "list[Source]", name: str) -> list[str]:
     """A table for each other run: the first one's lead over it, on the clips they share."""
     from avloc.drawing.markup import paragraph
     from avloc.drawing.results import compared_table
+    from avloc.engine.finished import result_file
     from avloc.errors import AvlocError
     from avloc.verbs.compare import compare
 
-    files = [s.run.results / f"{name}.{s.experiment.evaluate[name].protocol}.json" for s in sources]
+    files = [result_file(s.experiment, s.run, name) for s in sources]
     tables = []
     for source, file in zip(sources[1:], files[1:], strict=True):
         both = f"{name}: {sources[0].name} and {source.name}"

@@ -1,6 +1,6 @@
 """Speed of scoring: every protocol over 5,158 heat maps of 14 x 14 with 2,000 resamples, beside loops over clips.
 
-    python tests/bench/scoring.py [--clips N] [--repeats N] [--each]
+    python tests/bench/scoring.py [--clips N] [--size N] [--repeats N] [--each] [--against FOLDER]
 
 What is compared: the time that a protocol takes here, when all that fit are scored together (and, with --each, alone),
 and a plain loop over clips for one protocol with the same resamples. The loop is what published evaluators do, clip by
@@ -10,6 +10,8 @@ cheaper, `plain`, is the rule of EZ-VSL (with OpenCV's resize, which is faster t
 sklearn's average precision over the pixels of every clip, as the evaluators of AVGN and T-VSL do. Ratios are a loop's time
 to ours; everything runs in processes of their own, in turns, and medians are printed, in seconds of the clock and of the
 processor: on a busy machine the two differ. The loops use one core, scoring as many as there are, up to four.
+
+--against: another checkout of avloc, whose scoring of all protocols runs in turns with this one; no loops then.
 """
 
 import argparse
@@ -35,7 +37,7 @@ RESAMPLES = 2000
 LOOPS = {"plain": False, "plain with AP": True}
 
 
-def made_up(clips: int) -> tuple[np.ndarray, list[list[list[float]]], Truth]:
+def made_up(clips: int, size: int = 14) -> tuple[np.ndarray, list[list[list[float]]], Truth]:
     """Maps, boxes and truth like those of VGG-SS: one to three boxes, a quarter of the frame in the middle, 220
     classes."""
     rng = np.random.default_rng(0)
@@ -52,7 +54,9 @@ def made_up(clips: int) -> tuple[np.ndarray, list[list[list[float]]], Truth]:
     label = np.arange(clips) % 220
     ids = [f"clip{number}" for number in range(clips)]
     classes = tuple(f"class{number:03d}" for number in range(220))
-    maps = rng.standard_normal((clips, 14, 14)).astype(np.float32)
+    maps = rng.standard_normal((clips, size, size), np.float32 if size > 14 else np.float64).astype(
+        np.float32, copy=False
+    )
     return maps, boxes, Truth(ids, ids, flat, clip, label[clip], classes)
 
 
@@ -102,14 +106,18 @@ def loop(maps: np.ndarray, boxes: list[list[list[float]]], pixel_ap: bool = Fals
     evaluator.finish()
 
 
-def measured(what: str, clips: int) -> dict[str, float]:
+def measured(what: str, clips: int, size: int, checkout: str = "") -> dict[str, float]:
     """In a process of its own, so that its memory is its own: seconds of clock and processor, peak memory in MiB."""
-    command = [sys.executable, __file__, "--only", what, "--clips", str(clips)]
-    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    command = [sys.executable, os.path.abspath(__file__), "--only", what, "--clips", str(clips), "--size", str(size)]
+    place = {"PYTHONPATH": checkout} if checkout else {}
+    found = subprocess.run(
+        command, capture_output=True, text=True, check=True, env={**os.environ, **place}, cwd=checkout or None
+    )
+    return json.loads(found.stdout)
 
 
-def only(what: str, clips: int) -> dict[str, float]:
-    maps, boxes, truth = made_up(clips)
+def only(what: str, clips: int, size: int) -> dict[str, float]:
+    maps, boxes, truth = made_up(clips, size)
     score("ez-vsl", maps[:64], truth.take(np.arange(64)), resamples=10)  # imports and first calls
     amount = 1
     clock, processor = time.perf_counter(), time.process_time()
@@ -129,18 +137,39 @@ def fitting() -> list[str]:
     return list(score_all(maps, truth, resamples=0)[0])
 
 
+def compare_with(checkout: str, clips: int, size: int, repeats: int) -> None:
+    """All protocols here and by another checkout, in turns."""
+    pairs = [
+        (measured("all", clips, size), measured("all", clips, size, os.path.abspath(checkout))) for _ in range(repeats)
+    ]
+    for name, found in zip(("here", checkout), zip(*pairs, strict=True), strict=True):
+        middle = {kind: statistics.median(one[kind] for one in found) for kind in found[0]}
+        print(
+            f"{name}: processor {middle['processor']:.2f} s, {middle['protocols']:.0f} protocols, peak {middle['peak']:.0f} MiB"
+        )
+    ratios = [here["processor"] / there["processor"] for here, there in pairs]
+    print(
+        f"{clips} clips of {size} x {size}: {statistics.median(ratios):.2f} of its processor time (of {repeats} pairs)"
+    )
+
+
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--clips", type=int, default=5158)
+    options.add_argument("--size", type=int, default=14, help="side of a heat map")
+    options.add_argument("--against", default="", help="another checkout of avloc to compare with")
     options.add_argument("--repeats", type=int, default=3)
     options.add_argument("--each", action="store_true", help="also every protocol alone")
     options.add_argument("--only", help=argparse.SUPPRESS)
     chosen = options.parse_args()
     if chosen.only:
-        print(json.dumps(only(chosen.only, chosen.clips)))
+        print(json.dumps(only(chosen.only, chosen.clips, chosen.size)))
+        return
+    if chosen.against:
+        compare_with(chosen.against, chosen.clips, chosen.size, chosen.repeats)
         return
     names = [*LOOPS, "all", *(fitting() if chosen.each else [])]
-    runs = [{name: measured(name, chosen.clips) for name in names} for _ in range(chosen.repeats)]
+    runs = [{name: measured(name, chosen.clips, chosen.size) for name in names} for _ in range(chosen.repeats)]
     kinds = ("clock", "processor", "protocols", "peak")
     found = {name: {kind: statistics.median(run[name][kind] for run in runs) for kind in kinds} for name in names}
     print(

@@ -1,5 +1,9 @@
+import re
+
 import pytest
 
+from avloc.drawing.other_sounds import sounds_tables
+from avloc.drawing.per_class import flag_table
 from avloc.drawing.results import metric_name, percent, results_chart, results_table, verdict
 
 RESULT = {
@@ -69,3 +73,35 @@ def test_a_result_without_comparisons_has_no_chart():
 def test_an_undefined_metric_is_a_dash(undefined):
     table = results_table("x", {"metrics": {"auc": {"value": undefined, "ci95": [undefined, undefined]}}})
     assert "&ndash;" in table and "nan" not in table
+
+
+def shown_rows(page):
+    """The text of each row of all tables."""
+    rows = re.findall(r"<tr>(.*?)</tr>", page)
+    return [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in rows]
+
+
+def test_other_sounds_and_retrieval_are_tables_of_the_page():
+    kind = {"pia": 0.125, "aoc": 0.8, "false_alarms": 0.5, "f": 0.4}
+    level = {"clips": 8, "auroc": 0.75, "false_alarm_rate": 0.25, "threshold": 1}
+    rules = {"max": {"threshold": 0.37, "ciou": 0.3, "auc": 0.31, "f": 0.45, "kinds": {"<noise>": kind}}}
+    way = {key: {"value": 0.5, "ci95": [0.25, 0.75]} for key in ("r@1", "r@5")} | {"median_rank": 1.5}
+    result = {
+        "negatives": {"rules": rules, "kinds": {"<noise>": level}, "thresholds_of": "other clips"},
+        "retrieval": {"queries": 8, "chance": {"r@1": 0.125, "r@5": 0.625}, "sound to frame": way},
+        "tells": {"value": 0.75, "pairs": 4},
+    }
+    page = sounds_tables("solo", result)
+    rows = shown_rows(page)
+    assert ["max", "0.37", "30.0", "31.0", "12.5", "50.0", "45.0"] in rows
+    assert ["&lt;noise&gt;", "8", "75.0", "25.0"] in rows
+    assert rows[-2][1].startswith("50.0 <small>(25.0 to 75.0)") and rows[-1] == ["chance", "12.5", "62.5", "4.5"]
+    assert "chosen on other clips" in page and "4 pairs" in page
+    assert sounds_tables("solo", {"metrics": {}}) == ""
+
+
+def test_parts_of_a_set_are_a_table():
+    part = {"still picture": {"clips": 3, "ciou": 0.5, "locacc": 0.25, "auc": 0.4}}
+    page = flag_table("solo", ["one"], [{"by_part": part, "metrics": {"ciou": {}}}])
+    assert shown_rows(page)[1][:2] == ["still picture", "3"] and "50.0" in page
+    assert flag_table("solo", ["one"], [None]) == ""

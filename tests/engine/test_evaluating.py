@@ -69,6 +69,18 @@ def test_evaluating_again_for_fewer_metrics_and_without_intervals_takes_nothing_
     assert after["metrics"] == before["metrics"] and after["comparisons"] == before["comparisons"]
 
 
+def test_a_changed_axis_has_a_result_file_of_its_own_and_leaves_the_other_as_it_was(trained):
+    run, _ = trained
+    before = stored(run) or (avloc.evaluate(run=run, sets=["solo"], resamples=0) and stored(run))
+    changed = avloc.evaluate(run=run, sets=["solo"], set=["evaluate.solo.axes.size=112"], resamples=0).sets["solo"]
+    after = stored(run)
+    assert changed.file.name in after and ".size=112." in changed.file.name
+    assert {name: one for name, one in after.items() if name != changed.file.name} == before
+    table = avloc.leaderboard(sorted((run / "results").glob("*.json")), published=False).tables[0]
+    assert len({rule for _, rule in table.columns}) == 2, "two rules, two columns"
+    changed.file.unlink()
+
+
 def test_the_configuration_of_a_run_holds_all_values_and_reads_as_the_one_it_was_started_with(trained):
     run, settings = trained
     kept = yaml.safe_load((run / "config.yaml").read_text())

@@ -54,6 +54,19 @@ def test_the_maps_of_other_sounds_are_kept_and_score_the_same_again(run, store, 
     assert again.extra["negatives"]["rules"] == evaluated.result.extra["negatives"]["rules"]
 
 
+def test_evaluating_again_takes_no_maps_and_no_figures_of_other_sounds_away(run, evaluated):
+    before = json.loads(evaluated.file.read_text())
+    avloc.evaluate(run=run, resamples=0)
+    kept, after = read_predictions(evaluated.predictions), json.loads(evaluated.file.read_text())
+    assert set(kept.negative_maps) == set(KINDS)
+    assert {name: after[name] for name in ("negatives", "retrieval")} == {
+        name: before[name] for name in ("negatives", "retrieval")
+    }
+    again = avloc.evaluate(run=run, negatives=["noise"], resamples=0).sets["solo"]
+    assert again.result.extra["negatives"] == evaluated.result.extra["negatives"], "beside the kinds that are stored"
+    assert json.loads(evaluated.file.read_text())["negatives"] == before["negatives"]
+
+
 def test_the_sound_off_screen_is_of_no_class_in_view(store):
     part = Store.open(store).split("test")
     plan = frames_to_score(part, "all", 1, "solo").plan

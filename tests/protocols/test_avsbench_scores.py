@@ -31,6 +31,20 @@ def test_the_worked_example_by_batches(batch, miou, fscore):
     assert found.extra["frames"] == {"batch": batch, "silent": 1}
 
 
+@pytest.mark.parametrize(("batch", "miou", "fpr"), [(3, 0.45, 0.1875), (2, 0.3375, 0.15625)])
+def test_other_sounds_against_the_clips_own_masks_by_batches(batch, miou, fpr):
+    """The same maps as if with noise, and one frame without a map of silence: 4, 4 and 1 of 16 pixels are on."""
+    protocol = named("avsbench").with_axes(size=8, batch=batch)
+    maps = MAPS.repeat(2, axis=1).repeat(2, axis=2)
+    silence = np.zeros_like(maps)
+    silence[0] = np.nan
+    found = score(protocol, maps, TRUTH, negative_maps={"noise": maps, "silence": silence}, resamples=0)
+    others = found.extra["frames_with_other_sounds"]
+    assert (others["noise"]["miou"], others["noise"]["fpr"]) == pytest.approx((miou, fpr), abs=1e-6)
+    assert others["noise"]["fscore"] == found.metrics["fscore"].value
+    assert (others["silence"]["frames"], others["silence"]["fpr"]) == (2, 0)
+
+
 def test_a_frame_and_its_curve_by_hand():
     assert mask_iou(MAPS[0] > 0.5, MASKS[0, 0]) == pytest.approx(0.6)
     assert mask_iou(MAPS[1] > 0.5, MASKS[1, 0]) == pytest.approx(0.75), "a silent frame: the share that is left out"

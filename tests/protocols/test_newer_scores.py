@@ -122,6 +122,22 @@ def test_universal_thresholds_by_hand():
     assert found == pytest.approx(expected)
 
 
+def test_thresholds_from_elsewhere_give_the_example_as_a_whole():
+    truth = truth_of([[[0.25, 0.25, 1, 0.75]]])
+    others = {"silence": np.full((4, 4), 0.1), "noise": np.full((4, 4), 0.2), "offscreen": np.full((4, 4), 0.1)}
+    others["noise"].flat[:3], others["offscreen"].flat[:4] = 0.5, 0.6
+    larger = {kind: one.repeat(2, 0).repeat(2, 1)[None] for kind, one in others.items()}  # each pixel four times
+    how = {"truth": truth, "negative_maps": larger, "resamples": 0}
+    protocol = named("vssl-eval").with_axes(size=8, resize="none")
+    result = score(protocol, OWN.repeat(2, 0).repeat(2, 1)[None], **how, thresholds={"maxq3": 0.35})
+    found = {name: one.value for name, one in result.metrics.items()}
+    assert found["ciou_maxq3"] == pytest.approx(4 / 7) and found["f_pos_neg"] == pytest.approx(0.68476, abs=5e-6)
+    assert found["f_auc_aoc"] == pytest.approx(0.69133, abs=5e-6) and "ciou_max" not in found
+    for wrong, message in (({"max": 0.3}, "no maxq3"), ({"q": 1}, "'q'; expected max"), ({"maxq3": np.nan}, "is nan")):
+        with pytest.raises(DataError, match=message):
+            score(protocol, OWN[None], **how, thresholds=wrong)
+
+
 def test_a_method_that_listens_is_told_from_one_that_does_not():
     truth = truth_of([[[0, 0, 0.5, 0.5]]] * 6)
     maps = np.zeros((6, 8, 8), np.float32)

@@ -154,6 +154,7 @@ def test_the_result_holds_what_the_contract_says():
     assert set(value["metrics"]["auc"]) == {"value", "ci95", "ci95_by_video"}
     assert value["protocol"]["name"] == "slavc"
     assert {"requested", "found", "evaluated", "dropped"} <= set(value["counts"])
+    assert {"avloc", "numpy", "python"} <= set(value["made_with"]["versions"])
 
 
 @pytest.mark.parametrize(

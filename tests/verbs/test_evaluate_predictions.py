@@ -89,6 +89,26 @@ def test_a_threshold_is_picked_on_other_clips(vggss):
     assert "mask" in result.protocol.changed
 
 
+def test_thresholds_that_all_clips_share_are_chosen_on_validation_clips(vggss):
+    """On the first four clips the other sound has maxima of 0.2, on the six that are scored 0.6."""
+    right = np.zeros((10, 14, 14), np.float32)
+    right[:, :, :7] = 1
+    quiet = right * np.where(np.arange(10) < 4, 0.2, 0.6)[:, None, None]
+    write_predictions(vggss / "p.h5", CLIPS, right, negative_maps={"silence": quiet})
+    (vggss / "val.txt").write_text("\n".join(CLIPS[:4]))
+    how = {"benchmark": "vggss", "annotations": vggss, "negatives": ["silence"], "resamples": 0}
+    for protocol in ("vssl-eval", "ez-vsl"):
+        found = evaluate_predictions(vggss / "p.h5", **how, protocol=protocol, val_ids=vggss / "val.txt")
+        result = found.results[protocol]
+        negatives = result.extra["negatives"]
+        assert negatives["rules"]["max"]["threshold"] == pytest.approx(0.2) and result.counts["evaluated"] == 6
+        assert negatives["rules"]["max"]["kinds"]["silence"]["false_alarms"] == 1, "0.6 is above 0.2"
+        assert negatives["thresholds_of"] == "other clips"
+        assert any("ez-vsl has no threshold to choose" in line for line in result.warnings) == (protocol == "ez-vsl")
+    own = evaluate_predictions(vggss / "p.h5", **how, protocol="vssl-eval").results["vssl-eval"]
+    assert own.extra["negatives"]["thresholds_of"] == "the clips that are scored"
+
+
 def test_music_boxes_can_be_read_as_the_release_reads_them(tmp_path):
     rows = [{"file": "abcdefghijk_000_00000", "class": "flute", "bbox": [0.5, 0.5, 0.25, 0.25]}]
     (tmp_path / "music_solo.json").write_text(json.dumps(rows))
@@ -336,6 +356,42 @@ def test_other_sounds_come_with_a_file_and_stand_beside_any_protocol(vggss):
     with pytest.raises(DataError, match="10 ids for maps_silence of shape"):
         np.savez(vggss / "p.npz", ids=CLIPS, maps=right, maps_silence=right[:3])
         evaluate_predictions(vggss / "p.npz", "vggss", vggss, negatives=["silence"])
+
+
+def test_a_second_kind_of_other_sound_is_added_to_the_first(vggss):
+    maps = np.random.default_rng(0).random((len(CLIPS), 14, 14))
+    write_predictions(vggss / "p.h5", CLIPS, maps, negative_maps={"silence": maps * 0.5, "noise": maps * 0.8})
+    how = {"benchmark": "vggss", "annotations": vggss, "resamples": 0}
+    for kind in ("silence", "noise"):
+        evaluate_predictions(vggss / "p.h5", **how, negatives=[kind], out=vggss / "r.json")
+    evaluate_predictions(vggss / "p.h5", **how, metric=["auc"], out=vggss / "r.json")
+    both = evaluate_predictions(vggss / "p.h5", **how, negatives=["noise", "silence"]).results["ez-vsl"]
+    stored = json.loads((vggss / "r.json").read_text())["negatives"]
+    assert stored["rules"]["max"]["threshold"] == both.extra["negatives"]["rules"]["max"]["threshold"]
+    assert set(stored["kinds"]) == {"silence", "noise"}
+
+
+def test_vectors_in_the_file_are_searched_for_with_one_another(vggss):
+    """Sounds 0 to 7 point at their own frame; 8 and 9 at each other's."""
+    frames = np.eye(10)
+    rng = np.random.default_rng(0)
+    maps, faint = rng.random((10, 7, 7)), 0.01 * rng.random((10, 10))  # without it all others would tie
+    sounds = 3 * (frames[[*range(8), 9, 8]] + faint)
+    write_predictions(vggss / "p.h5", CLIPS, maps, frame_vectors=frames, sound_vectors=sounds)
+    how = {"benchmark": "vggss", "annotations": vggss, "resamples": 20}
+    result = evaluate_predictions(vggss / "p.h5", **how, metric="retrieval", out=vggss / "r.json").results["ez-vsl"]
+    found = result.extra["retrieval"]
+    assert found["queries"] == 10 and not result.metrics
+    assert [found[way]["r@1"]["value"] for way in ("sound to frame", "frame to sound")] == [0.8, 0.8]
+    stored = json.loads((vggss / "r.json").read_text())
+    assert stored["retrieval"]["chance"]["r@1"] == 0.1 and "locacc" in stored["metrics"]
+    write_predictions(
+        vggss / "q.h5", CLIPS, maps, frame_vectors=frames, sound_vectors=sounds * (np.arange(10) > 0)[:, None]
+    )
+    with pytest.raises(DataError, match=f"1 clips have a vector of zeros, or with NaN or infinity: {CLIPS[0]}"):
+        evaluate_predictions(vggss / "q.h5", **how, metric="retrieval")
+    with pytest.raises(DataError, match=r"retrieval needs the array frame_vectors, \(N, C\)"):
+        evaluate_predictions(predict(vggss / "r.h5", 6), **how, metric=["retrieval", "auc"])
 
 
 def test_boxes_are_drawn_with_both_corners_for_the_rule_of_language_models(vggss):

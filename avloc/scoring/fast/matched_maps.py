@@ -20,7 +20,7 @@ from avloc.protocols.protocol import Protocol, canvas_size
 from avloc.protocols.resize import resize
 from avloc.protocols.units import Units
 from avloc.scoring.fast.bit_planes import Planes, count, pack
-from avloc.scoring.fast.measure import Given
+from avloc.scoring.fast.given import Given
 from avloc.scoring.fast.order_statistics import values_at
 from avloc.scoring.fast.resized_maps import Survey, map_pieces
 from avloc.scoring.fast.thresholds import cuts_of, rank_place
@@ -58,9 +58,11 @@ def match(protocol: Protocol, truth: Truth, given: Given, todo: NDArray[np.int64
     units, frames = frames_of(truth, protocol)
     single = protocol.with_axes(canvas="frame")
     of_clip = np.full(len(truth), np.nan)
-    pixels = given.maps.reshape(*given.maps.shape[:2], -1)
-    there = np.logical_not(np.isnan(pixels).all(axis=2))
-    broken = np.logical_and(there, np.logical_not(np.isfinite(pixels).all(axis=2)))
+    there, broken = np.zeros((2, *given.maps.shape[:2]), bool)
+    for clips in _parts(np.arange(len(given.maps)), 4 * chunk):
+        pixels = given.maps[clips].reshape(len(clips), given.maps.shape[1], -1)
+        there[clips] = np.logical_not(np.isnan(pixels).all(axis=2))
+        broken[clips] = np.logical_and(there[clips], np.logical_not(np.isfinite(pixels).all(axis=2)))
 
     def piece(clips: NDArray[np.int64]) -> Floats:
         chosen = (clips[:, None] * frames + np.arange(frames)).reshape(-1)

@@ -1,6 +1,6 @@
 """Running maps through protocols: what every unit scores, with the work shared by all protocols that can share it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,33 +10,16 @@ from avloc.metrics import ciou_of_counts
 from avloc.metrics.precision import average_precision_of_levels, average_precision_of_mask, average_precisions
 from avloc.protocols.normalise import Rows
 from avloc.protocols.protocol import Protocol, canvas_size
-from avloc.protocols.units import Units
 from avloc.scoring.fast.bit_planes import Planes, count, pack, unpack
-from avloc.scoring.fast.resized_maps import Look, Survey, look_of, over_pieces, survey
-from avloc.scoring.fast.thresholds import cuts_of, median_places, rank_place, rule_key
+from avloc.scoring.fast.given import Given, Maps, has_two_values, unit_maps
+from avloc.scoring.fast.resized_maps import Look, Survey, in_blocks, look_of, over_pieces
+from avloc.scoring.fast.thresholds import cuts_of, masks_of, median_places, rank_place, rule_key
 from avloc.scoring.fast.truth_masks import DrawnTruth
 
 CHUNK = 16  # maps looked at together: what stays in the caches at 224 x 224
-Maps = NDArray[np.float32]
+BLOCK = 64  # maps that are kept at full size until all of their thresholds are known
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Given:
-    """What is scored: maps (N, K, h, w) in the order of the truth's clips, and what came with them."""
-
-    maps: Maps
-    table: NDArray[np.bool_] | None = None  # (C, K)
-    confidence: Floats | None = None  # (N,)
-    objects: Maps | None = None  # (N, h, w)
-    ends: tuple[float, float] = (0.0, 1.0)
-    #: whether the caller said which map is of which class; sources then take the map of their class
-    named: bool = False
-    #: (N,) which clips have a mask, where that was seen before the maps were resized
-    two_valued: NDArray[np.bool_] | None = None
-    #: maps (N, K, h, w) of the same frames with other sounds, by kind; NaN throughout where a clip has none
-    negatives: Mapping[str, Maps] = field(default_factory=dict)
 
 
 @dataclass
@@ -56,7 +39,6 @@ class Counts:
     """Pixels of the masks of one rule (U, M): in each mask, and of each mask in each level of a truth (U, M, L)."""
 
     protocol: Protocol  # any of those that cut and draw alike
-    cuts: list[Rows]  # M times (U,)
     mask: Ints
     hits: Ints
 
@@ -67,42 +49,47 @@ class Measuring:
     def __init__(self, drawn: DrawnTruth, given: Given, unit: str, todo: Ints, chunk: int) -> None:
         self.drawn, self.given, self.unit = drawn, given, unit
         self.units, self.todo, self.chunk = drawn.units, todo, chunk
+        self.sure: set[Look] = set()  # looks of which some protocol reports a metric of confidences
         self.broken, self.constant, self.two_valued = (np.zeros(len(self.units), bool) for _ in range(3))
-        for chosen, maps in self._maps():
+        for chosen in self._chunks():
+            maps = unit_maps(self.units, chosen, given, unit)
             pixels = maps.reshape(len(maps), -1)
             self.broken[chosen] = np.logical_not(np.isfinite(pixels).all(axis=1))
             self.constant[chosen] = pixels.min(axis=1) == pixels.max(axis=1)
             known = given.two_valued
             self.two_valued[chosen] = has_two_values(pixels) if known is None else known[self.units.clip[chosen]]
 
-    def _maps(self) -> Iterator[tuple[Ints, Maps]]:
-        for start in range(0, len(self.todo), self.chunk):
-            chosen = self.todo[start : start + self.chunk]
-            yield chosen, unit_maps(self.units, chosen, self.given, self.unit)
+    def _chunks(self) -> Iterator[Ints]:
+        return (self.todo[start : start + self.chunk] for start in range(0, len(self.todo), self.chunk))
 
     def pieces(self) -> Iterator[tuple[Ints, Maps, Maps | None]]:
         """Units, their maps with broken ones cleared, and their object maps."""
-        objects = self.given.objects
-        for chosen, maps in self._maps():
-            clean = (
-                np.where(self.broken[chosen, None, None], np.float32(0), maps) if self.broken[chosen].any() else maps
-            )
-            yield chosen, clean, None if objects is None else objects[self.units.clip[chosen]]
+        return ((chosen, *self._cleared(chosen)) for chosen in self._chunks())
+
+    def _cleared(self, chosen: Ints) -> tuple[Maps, Maps | None]:
+        maps, objects = unit_maps(self.units, chosen, self.given, self.unit), self.given.objects
+        if self.broken[chosen].any():
+            maps = np.where(self.broken[chosen, None, None], np.float32(0), maps)
+        return maps, None if objects is None else objects[self.units.clip[chosen]]
 
     def measure(self, protocols: list[Protocol]) -> list[Measured]:
         """What each protocol gives each unit; units without prediction score 0, broken maps hear nothing."""
         found: list[Measured | None] = [None] * len(protocols)
         looks: dict[Look, list[int]] = {}
+        self.sure = {
+            self._named(protocol) for protocol in protocols if {"ap", "auroc", "max_f1"} & set(protocol.report)
+        }
         for number, protocol in enumerate(protocols):
-            looks.setdefault(look_of(protocol, canvas_size(protocol, self.drawn.frames)), []).append(number)
+            look = look_of(protocol, canvas_size(protocol, self.drawn.frames), self.given.maps.shape[2:])
+            looks.setdefault(look, []).append(number)
         for look, numbers in looks.items():
             members = [protocols[number] for number in numbers]
-            known = self._survey(look, members)
-            for number, measured in zip(numbers, self._look(look, members, known), strict=True):
+            for number, measured in zip(numbers, self._look(look, members), strict=True):
                 found[number] = measured
         return [measured for measured in found if measured is not None]
 
-    def _survey(self, look: Look, protocols: list[Protocol]) -> Survey:
+    def _unknown(self, look: Look, protocols: list[Protocol]) -> tuple[Survey, dict[tuple, Ints]]:
+        """An empty survey of all that these protocols ask for, and the areas of their truths."""
         places: set[int] = set()
         areas: dict[tuple, Ints] = {}
         for protocol in protocols:
@@ -112,51 +99,76 @@ class Measuring:
                 places.update(median_places(look.pixels))
             elif protocol.mask in ("area", "top"):
                 areas[self.drawn.key(protocol)] = self.drawn.levels(protocol)[0][:, 0]
-        sure = any({"ap", "auroc", "max_f1"} & set(protocol.report) for protocol in protocols)
-        return survey(look, len(self.units), self.pieces, places, areas, sure and self.given.confidence is None)
+        sure = any(self._named(protocol) in self.sure for protocol in protocols)
+        return Survey.empty(len(self.units), places, areas, sure and self.given.confidence is None), areas
 
-    def _look(self, look: Look, protocols: list[Protocol], known: Survey) -> list[Measured]:
+    def _named(self, protocol: Protocol) -> Look:
+        """The look as the protocol names it, whatever size the maps have; a confidence is given to all of such a look."""
+        return look_of(protocol, canvas_size(protocol, self.drawn.frames))
+
+    def _look(self, look: Look, protocols: list[Protocol]) -> list[Measured]:
         """Cut the maps once for all protocols of a look that cut and draw alike, and score what was cut."""
+        known, areas = self._unknown(look, protocols)
         rules = [(self.drawn.key(protocol), *rule_key(protocol)) for protocol in protocols]
         counts: dict[tuple, Counts] = {}
         aps: dict[tuple, Floats] = {}
         for protocol, rule in zip(protocols, rules, strict=True):
             if rule not in counts:
-                counts[rule] = self._uncounted(look, protocol, known)
+                counts[rule] = self._uncounted(protocol)
             if protocol.pixel_ap == "continuous":
                 aps[rule[0]] = np.full(len(self.units), np.nan)
 
-        def one(piece: tuple[Ints, Maps, Maps | None]) -> None:
-            chosen, maps, objects = piece
-            rows = look.rows(maps, objects)
-            broken = np.flatnonzero(self.broken[chosen])
-            heard = np.empty(rows.shape, bool)
-            planes: dict[tuple, Planes] = {}
-            for (key, *_), into in counts.items():
-                if key not in planes:
-                    planes[key] = self.drawn.of(into.protocol, chosen)
-                    if key in aps:
-                        marked = unpack(planes[key].bits[:, 0], look.width).reshape(len(chosen), -1)
-                        aps[key][chosen] = average_precisions(marked, rows)
-                for number, cut in enumerate(into.cuts):
-                    np.greater_equal(rows, cut[chosen, None], out=heard)
-                    heard[broken] = False
-                    mask = pack(heard.reshape(-1, look.height, look.width))
-                    into.mask[chosen, number] = count(mask)
-                    for level, shared in enumerate(planes[key].shared(mask)):
-                        into.hits[chosen, number, level] = shared
+        def block(chunks: list[Ints]) -> None:
+            resized = [(chosen, look.rows(*self._cleared(chosen))) for chosen in chunks]
+            for chosen, rows in resized:
+                known.look_at(chosen, rows, areas)
+            every = np.concatenate([chosen for chosen, _ in resized])
+            own, ends = known.of(every), self.given.ends
+            cuts = {
+                rule: np.stack(cuts_of(into.protocol, own, look.pixels, rule[0], ends)) for rule, into in counts.items()
+            }
+            for number, (chosen, rows) in enumerate(resized):
+                part = slice(number * self.chunk, number * self.chunk + len(chosen))
+                self._count(look, chosen, rows, counts, {rule: cut[:, part] for rule, cut in cuts.items()}, aps)
 
-        over_pieces(one, self.pieces())
+        over_pieces(block, in_blocks(self._chunks(), max(1, BLOCK // self.chunk)))
         return [
             self._scores(protocol, counts[rule], look.pixels, known, aps.get(rule[0]))
             for protocol, rule in zip(protocols, rules, strict=True)
         ]
 
-    def _uncounted(self, look: Look, protocol: Protocol, known: Survey) -> Counts:
-        cuts = cuts_of(protocol, known, look.pixels, self.drawn.key(protocol), self.given.ends)
-        shape = (len(self.units), len(cuts))
+    def _count(
+        self,
+        look: Look,
+        chosen: Ints,
+        rows: Rows,
+        counts: dict[tuple, Counts],
+        cuts: dict[tuple, Rows],
+        aps: dict[tuple, Floats],
+    ) -> None:
+        """Count the pixels of every mask of some maps, and take the AP of their values where it is asked for."""
+        broken = np.flatnonzero(self.broken[chosen])
+        heard = np.empty(rows.shape, bool)
+        planes: dict[tuple, Planes] = {}
+        for rule, into in counts.items():
+            key = rule[0]
+            if key not in planes:
+                planes[key] = self.drawn.of(into.protocol, chosen)
+                if key in aps:
+                    marked = unpack(planes[key].bits[:, 0], look.width).reshape(len(chosen), -1)
+                    aps[key][chosen] = average_precisions(marked, rows)
+            for number, cut in enumerate(cuts[rule]):
+                np.greater_equal(rows, cut[:, None], out=heard)
+                heard[broken] = False
+                mask = pack(heard.reshape(-1, look.height, look.width))
+                into.mask[chosen, number] = count(mask)
+                for level, shared in enumerate(planes[key].shared(mask)):
+                    into.hits[chosen, number, level] = shared
+
+    def _uncounted(self, protocol: Protocol) -> Counts:
+        shape = (len(self.units), masks_of(protocol))
         levels = len(self.drawn.levels(protocol)[1])
-        return Counts(protocol, cuts, np.zeros(shape, np.int64), np.zeros((*shape, levels), np.int64))
+        return Counts(protocol, np.zeros(shape, np.int64), np.zeros((*shape, levels), np.int64))
 
     def _scores(self, protocol: Protocol, counts: Counts, pixels: int, known: Survey, aps: Floats | None) -> Measured:
         """cIoU and what else a protocol reports of a unit, from counts of pixels."""
@@ -187,7 +199,7 @@ class Measuring:
         if "smooth_iou" in protocol.report:
             inter = hits[:, -1, 0]
             measured.of_unit["smooth_iou"] = (inter + 1e-4) / (mask[:, -1] + area - inter + 1e-4)
-        if known.confidence is not None:
+        if known.confidence is not None and self._named(protocol) in self.sure:
             fixed = protocol.normalise.startswith("fixed") and protocol.ogl_alpha >= 1
             sure = (known.confidence + 1 / protocol.tau) / (2 / protocol.tau) if fixed else known.confidence
             measured.confidence = np.where(self.broken, -np.inf, sure)
@@ -209,26 +221,3 @@ class Measuring:
             values[overlap] = np.nan
             measured.overlaps = int(overlap.sum())
         measured.of_unit["pixel_ap"] = values
-
-
-def unit_maps(units: Units, chosen: Ints, given: Given, unit: str) -> Maps:
-    """The map of each chosen unit (u, h, w) out of (N, K, h, w): the clip's, the source's, or the sum of the
-    class's."""
-    clip, part = units.clip[chosen], units.part[chosen]
-    if unit == "source" and given.named:
-        part = units.label[chosen]
-    elif unit != "class":
-        return given.maps[clip, part]
-    assert given.table is not None
-    summed = np.zeros((len(clip), *given.maps.shape[2:]), np.float32)
-    for label in np.unique(part):
-        rows = np.flatnonzero(part == label)
-        for cluster in np.flatnonzero(given.table[label]):
-            summed[rows] += given.maps[clip[rows], cluster]
-    return summed
-
-
-def has_two_values(pixels: Maps) -> NDArray[np.bool_]:
-    """Whether all pixels (..., P) of a map are its least or its greatest value, and these differ: a mask."""
-    low, high = pixels.min(axis=-1, keepdims=True), pixels.max(axis=-1, keepdims=True)
-    return np.logical_and(low < high, np.logical_or(pixels == low, pixels == high).all(axis=-1, keepdims=True))[..., 0]

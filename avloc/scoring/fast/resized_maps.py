@@ -4,9 +4,11 @@ Protocols share a look where they resize alike, so the work of resizing and orde
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,67 +54,72 @@ class Look:
         return resize(maps, self.height, self.width, kind, align_corners).reshape(len(maps), -1)
 
 
-def look_of(protocol: Protocol, size: tuple[int, int]) -> Look:
+def look_of(protocol: Protocol, size: tuple[int, int], given: tuple[int, ...] = ()) -> Look:
+    """given: height and width of the maps; where they have the size already, all ways of resizing are one look."""
+    how = ("none", False) if given == size else (protocol.resize, protocol.align_corners)
     if protocol.ogl_alpha >= 1:
-        return Look(*size, protocol.resize, protocol.align_corners)
+        return Look(*size, *how)
     mixed = (protocol.normalise, protocol.ogl_alpha, protocol.tau)
-    return Look(*size, protocol.resize, protocol.align_corners, mixed, object_resize(protocol))
+    return Look(*size, *how, mixed, object_resize(protocol))
 
 
 @dataclass
 class Survey:
-    """What is known of each map under one look; arrays over all units, and of which places order statistics are
-    wanted."""
+    """What is known of each of U maps under one look: extremes, the order statistics that rules ask for, confidence."""
 
     low: Rows
     high: Rows
+    #: the value at a place among the sorted pixels, by place
     order: dict[int, Rows] = field(default_factory=dict)
-    #: by the rule for areas: the value at the place that the area of the unit's truth gives
+    #: the value at the place that the area of the unit's truth gives, by the key of that truth
     of_area: dict[tuple, Rows] = field(default_factory=dict)
     confidence: NDArray[np.float64] | None = None
 
+    @classmethod
+    def empty(cls, units: int, places: Iterable[int], areas: Iterable[tuple], confidence: bool) -> "Survey":
+        """Nothing known yet."""
+        return cls(
+            np.zeros(units, np.float32),
+            np.zeros(units, np.float32),
+            {place: np.zeros(units, np.float32) for place in places},
+            {key: np.zeros(units, np.float32) for key in areas},
+            np.full(units, -np.inf) if confidence else None,
+        )
 
-def survey(
-    look: Look,
-    units: int,
-    pieces: Callable[[], Iterator[tuple[Ints, Maps, Maps | None]]],
-    places: set[int],
-    areas: dict[tuple, Ints],
-    confidence: bool,
-) -> Survey:
-    """Extremes, order statistics and confidence of every map; `areas` are pixels (U,) by the key of their truth."""
-    found = Survey(np.zeros(units, np.float32), np.zeros(units, np.float32))
-    found.order = {place: np.zeros(units, np.float32) for place in places}
-    found.of_area = {key: np.zeros(units, np.float32) for key in areas}
-    if confidence:
-        found.confidence = np.full(units, -np.inf)
-
-    quarter = look.pixels - top_pixels(look.pixels)
-    fixed = sorted({*places, *((quarter,) if confidence else ())})
-
-    def one(piece: tuple[Ints, Maps, Maps | None]) -> None:
-        chosen, maps, objects = piece
-        rows = look.rows(maps, objects)
-        found.low[chosen], found.high[chosen] = rows.min(axis=1), rows.max(axis=1)
+    def look_at(self, chosen: Ints, rows: Rows, areas: Mapping[tuple, Ints]) -> None:
+        """Fill in the maps `chosen`, whose pixels are `rows` (n, P). areas: pixels (U,) of the truth, by its key."""
+        pixels = rows.shape[1]
+        self.low[chosen], self.high[chosen] = rows.min(axis=1), rows.max(axis=1)
+        quarter = pixels - top_pixels(pixels)
+        fixed = sorted({*self.order, *(() if self.confidence is None else (quarter,))})
         wanted = [np.full(len(rows), place) for place in fixed]
-        wanted += [_area_places(area[chosen], look.pixels) for area in areas.values()]
+        wanted += [_area_places(areas[key][chosen], pixels) for key in self.of_area]
         if not wanted:
             return
         values = values_at(rows, np.stack(wanted, axis=1))
-        for place in places:
-            found.order[place][chosen] = values[:, fixed.index(place)]
-        for number, key in enumerate(areas, len(fixed)):
-            found.of_area[key][chosen] = values[:, number]
-        if found.confidence is not None:
-            found.confidence[chosen] = means_above(rows, quarter, values[:, fixed.index(quarter)])
+        for place, into in self.order.items():
+            into[chosen] = values[:, fixed.index(place)]
+        for number, into in enumerate(self.of_area.values(), len(fixed)):
+            into[chosen] = values[:, number]
+        if self.confidence is not None:
+            self.confidence[chosen] = means_above(rows, quarter, values[:, fixed.index(quarter)])
 
-    over_pieces(one, pieces())
-    return found
+    def of(self, chosen: Ints) -> "Survey":
+        """The same of some maps; without their confidence, which no threshold needs."""
+        order = {place: values[chosen] for place, values in self.order.items()}
+        of_area = {key: values[chosen] for key, values in self.of_area.items()}
+        return Survey(self.low[chosen], self.high[chosen], order, of_area)
 
 
 def _area_places(area: Ints, pixels: int) -> Ints:
     """Where the least of the loudest pixels stands that are as many as a truth marks; half of all for an empty one."""
     return np.minimum(pixels - np.where(area > 0, area, pixels // 2), pixels - 1)
+
+
+def in_blocks(pieces: Iterator[Any], amount: int) -> Iterator[list[Any]]:
+    """So many pieces at a time."""
+    while block := list(islice(pieces, amount)):
+        yield block
 
 
 def over_pieces(work: Callable, pieces: Iterator) -> None:

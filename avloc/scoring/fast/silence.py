@@ -7,7 +7,7 @@ from avloc.annotations.truth import Truth
 from avloc.protocols.protocol import Protocol
 from avloc.protocols.resize import resize
 from avloc.protocols.units import Units
-from avloc.scoring.fast.measure import Given
+from avloc.scoring.fast.given import Given
 from avloc.scoring.fast.resized_maps import over_pieces
 
 

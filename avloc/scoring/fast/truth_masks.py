@@ -12,7 +12,7 @@ from avloc.protocols.protocol import Protocol, canvas_size
 from avloc.protocols.units import Units
 from avloc.scoring.fast.bit_planes import Planes, draw, pack
 
-_ROOM = 2**27  # bytes of bit planes that are kept: 20,000 frames of 224 x 224
+_ROOM = 2**26  # bytes of bit planes that are kept: 10,000 frames of 224 x 224
 _STEP = 256
 Ints = NDArray[np.int64]
 

@@ -1,0 +1,36 @@
+"""The arrays that a file of predictions may hold beside its heat maps, and what is asked of each."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avloc.errors import DataError
+from avloc.predicted_maps import refuse_channels_last
+
+NEGATIVES = {"silence": "maps_silence", "noise": "maps_noise", "offscreen": "maps_offscreen"}
+#: one vector a clip of its frame and of its sound, in one space, for retrieval
+VECTORS = ("frame_vectors", "sound_vectors")
+
+
+def checked_maps(path: Path, array: NDArray, ids: int, name: str = "maps") -> NDArray[np.float32]:
+    maps = numbers(path, name, array)
+    maps = maps[:, None] if maps.ndim == 3 else maps
+    if maps.ndim != 4 or len(maps) != ids or 0 in maps.shape:
+        raise DataError(
+            f"{path}: {ids} ids for {name} of shape {array.shape}; expected (N, h, w) or (N, K, h, w), not empty"
+        )
+    refuse_channels_last(f"{path}: {name}", maps.shape)
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinity, and such maps are counted
+        return maps.astype(np.float32, copy=False)
+
+
+def numbers(path: Path, name: str, array: NDArray) -> NDArray:
+    if array.dtype.kind not in "fiub":
+        raise DataError(f"{path}: {name} are of type {array.dtype}; expected numbers")
+    return array
+
+
+def expect(path: Path, name: str, found: tuple, expected: tuple, what: str) -> None:
+    if tuple(found) != tuple(expected):
+        raise DataError(f"{path}: {name} has shape {found}; expected {what}, {expected}")

@@ -1,0 +1,43 @@
+"""Thresholds chosen on validation clips, for protocols that would choose them on the clips they score."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from avloc.annotations.builder import restrict
+from avloc.annotations.files import id_list
+from avloc.annotations.truth import Truth
+from avloc.errors import DataError
+from avloc.predictions import Predictions
+from avloc.protocols.protocol import Protocol
+from avloc.scoring.of_predictions import UNIVERSAL, maps_of, with_maps
+from avloc.scoring.score_maps import score
+
+
+def tuned(
+    protocols: Sequence[Protocol], given: Predictions, truth: Truth, val_ids: Path, kinds: Sequence[str] = ()
+) -> tuple[list[Protocol], Truth, dict[str, float] | None, dict[str, str]]:
+    """Protocols with the cut that is best on the validation clips, the truth without these, the thresholds that all clips
+    share (where maps of other sounds, `kinds`, are scored), and a note for each protocol that chooses no threshold."""
+    validation = restrict(truth, id_list(val_ids), str(val_ids))
+    known = set(validation.ids)
+    kept = [number for number, name in enumerate(truth.ids) if name not in known]
+    if not kept:
+        raise DataError(f"{val_ids}: lists every clip of the ground truth; nothing is left to score")
+    maps, named = maps_of(given), with_maps(given, validation)
+    chosen, notes = [], {}
+    for protocol in protocols:
+        if protocol.mask == "best":
+            found = score(protocol, maps, validation, **named, resamples=0)
+            protocol = protocol.with_axes(mask="absolute", cut=found.extra["cuts"]["auc"])
+        elif protocol.unit != "sounds":
+            left_out = f"the {len(validation)} validation clips are only left out"
+            notes[protocol.name] = f"{protocol.name} has no threshold to choose; {left_out}"
+        chosen.append(protocol)
+    thresholds = None
+    if kinds:
+        others = {kind: given.negative_maps[kind] for kind in kinds}
+        found = score(UNIVERSAL, maps, validation, **named, negative_maps=others, resamples=0)
+        thresholds = {name: row["threshold"] for name, row in found.extra["negatives"]["rules"].items()}
+    return chosen, truth.take(np.array(kept)), thresholds, notes
