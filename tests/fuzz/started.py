@@ -17,6 +17,8 @@ LOADED = (
     "av",
     "h5py",
     "lmdb",
+    "safetensors.torch",
+    "torchvision",
     "sklearn.cluster",
     "matplotlib.pyplot",
     "avloc.engine.training",
