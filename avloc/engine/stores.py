@@ -113,7 +113,7 @@ def webdataset_kind(names: Sequence[str], senses: Any) -> Kind:
     def splits(store: Store) -> dict[str, str]:
         return _digests(store, names)
 
-    return Kind("shards", there, open_shards, lambda store: store.fingerprint, splits)
+    return Kind("set of shards", there, open_shards, lambda store: store.fingerprint, splits)
 
 
 def folder_kind(split: str, senses: Any) -> Kind:
