@@ -72,11 +72,27 @@ def sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
-def with_room(path: Path, size: int) -> Path:
-    """`path`; OSError where its disc has no room for `size` bytes more: HDF5 may end the process when a write fails."""
+def with_room(path: Path, size: int, held: int = 0) -> Path:
+    """`path`; OSError where its disc, or the limit of the process on files, has no room for `size` bytes more.
+
+    HDF5 may end the process when a write fails. held: bytes that were written before, of which not all need be on the disc.
+    """
     if shutil.disk_usage(path.parent).free < size + MARGIN:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    most = _largest_file()
+    if most is not None and max(file_size(path) or 0, held) + size + MARGIN > most:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
     return path
+
+
+def _largest_file() -> int | None:
+    """Bytes that a file may have here (ulimit -f); None: as many as the disc has."""
+    try:
+        import resource
+    except ImportError:  # on Windows
+        return None
+    most = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+    return None if most == resource.RLIM_INFINITY else most
 
 
 def _of_the_system(error: BaseException) -> str | None:

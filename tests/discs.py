@@ -25,6 +25,18 @@ def little_disc(place: Path, size: str) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", place], check=True)
 
 
+@contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    """Nobody, not even root, may write below a folder that is there."""
+    if not own_mounts() or _mount("--bind", folder, folder):
+        pytest.skip("no file system can be mounted here: only root may")
+    try:
+        assert _mount("-o", "remount,bind,ro", folder) == 0
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
 def enlarge(disc: Path, size: str = "64m") -> None:
     assert _mount("-o", f"remount,size={size}", disc) == 0
 

@@ -3,6 +3,8 @@
 import io
 import random
 import re
+import subprocess
+import sys
 import zipfile
 
 import h5py
@@ -155,3 +157,25 @@ def test_a_published_file_that_hangs_the_library_is_one_line(tmp_path, monkeypat
     monkeypatch.setattr(hdf5_rows, "refuse_harmful", hangs)
     with pytest.raises(DataError, match=r"Video.h5: not an HDF5 file, or truncated \(reading it does not end\)"):
         hdf5_rows.shape_of(tmp_path / "Video.h5", "video", "")
+
+
+def test_a_file_that_cannot_be_written_is_one_error_and_does_not_end_the_process(tmp_path):
+    """As under a quota, which nothing tells beforehand."""
+    code = """
+import resource, sys
+from pathlib import Path
+import numpy as np
+from avloc.errors import AvlocError
+from avloc.predictions import write_predictions
+resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000))
+try:
+    write_predictions(Path(sys.argv[1]), list("abc"), np.ones((3, 1, 40, 40)))
+except AvlocError as error:
+    print(error)
+"""
+    found = subprocess.run([sys.executable, "-c", code, tmp_path / "a.h5"], capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stderr) == (0, "") and list(tmp_path.iterdir()) == []
+    assert (
+        found.stdout
+        == f"{tmp_path / 'a.h5'}: cannot be written (File too large); free space or choose another folder\n"
+    )

@@ -28,6 +28,7 @@ class Hdf5Writer:
 
     def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
         self.path, self.file, self.rows = path, h5py.File(path, "w", locking=False), 0
+        self.held = 0  # bytes of frames and sounds
         size, self.jpeg = settings["size"], settings["frames"] == "jpeg"
         frame, kind = ((), h5py.vlen_dtype(np.uint8)) if self.jpeg else ((size, size, 3), np.uint8)
         self.kind = h5py.h5t.py_create(h5py.vlen_dtype(np.uint8))
@@ -40,7 +41,9 @@ class Hdf5Writer:
     def add(self, frames: Sequence[NDArray[np.uint8]], sound: NDArray[Any]) -> None:
         """The frames as they are to be stored, pixels or JPEG bytes."""
         row = self.rows
-        with_room(self.path, sum(frame.nbytes for frame in frames) + sound.nbytes + ABOUT * row)
+        size = sum(frame.nbytes for frame in frames) + sound.nbytes
+        with_room(self.path, size + ABOUT * row, self.held)
+        self.held += size
         if row == len(self.sounds):
             self._resize(row + STEP)
         if self.jpeg:
@@ -66,7 +69,7 @@ class Hdf5Writer:
     def finish(self, columns: Mapping[str, NDArray[Any]], items: Sequence[str], key: str) -> None:
         sizes = [rows.nbytes for rows in columns.values()] + [len(item) for item in items]
         self._resize(self.rows)
-        with_room(self.path, sum(sizes) + ABOUT * self.rows)
+        with_room(self.path, sum(sizes) + ABOUT * self.rows, self.held)
         for name, rows in columns.items():
             self.file[name] = rows
         self.file["items"] = list(items)

@@ -14,7 +14,8 @@ import avloc
 from avloc.errors import AvlocError, ConfigError
 
 PACKAGE = Path(avloc.__file__).parent
-SLOW = 20  # s that one input may take
+SLOW = 20  # s of processor time that one input may take
+SILENT = 300  # s that it may take on a machine that is busy with other things, or wait for something
 
 
 class Hung(BaseException):
@@ -73,18 +74,21 @@ def _place(error: BaseException) -> str:
 
 @contextmanager
 def limited() -> Iterator[None]:
-    """No more than SLOW seconds."""
+    """No more than SLOW seconds of work, and SILENT seconds in all."""
 
     def late(*_: Any) -> None:
         raise Hung
 
-    before = signal.signal(signal.SIGALRM, late)
-    signal.alarm(SLOW)
+    before = [signal.signal(one, late) for one in (signal.SIGALRM, signal.SIGPROF)]
+    signal.alarm(SILENT)
+    signal.setitimer(signal.ITIMER_PROF, SLOW)
     try:
         yield
     finally:
         signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        for one, handler in zip((signal.SIGALRM, signal.SIGPROF), before, strict=True):
+            signal.signal(one, handler)
 
 
 @contextmanager

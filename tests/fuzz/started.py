@@ -33,9 +33,9 @@ class Starter:
             [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
-    def start(self, words: list[object], log: Path, limits: dict[int, int] | None = None, user: int = 0) -> int:
+    def start(self, words: list[object], log: Path, limits: dict[int, int] | None = None) -> int:
         """The number of the process. log: for all that it prints. limits: by resource, of memory beyond what is in use."""
-        asked = {"words": [str(word) for word in words], "log": str(log), "limits": limits or {}, "user": user}
+        asked = {"words": [str(word) for word in words], "log": str(log), "limits": limits or {}}
         number: int = self._ask(asked)
         return number
 
@@ -46,7 +46,10 @@ class Starter:
 
     def close(self) -> None:
         self._server.stdin.close()
-        self._server.wait(30)
+        try:
+            self._server.wait(10)
+        except subprocess.TimeoutExpired:
+            self._server.kill()
 
     def _ask(self, what: dict[str, object]) -> int | None:
         self._server.stdin.write(json.dumps(what) + "\n")
@@ -64,6 +67,7 @@ def serve() -> None:
         answer = _wait(asked["wait"], asked["seconds"]) if "wait" in asked else _split(**asked)
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
+    os._exit(0)  # nothing of what was loaded is worth waiting for
 
 
 def _wait(number: int, seconds: float) -> int | None:
@@ -77,7 +81,7 @@ def _wait(number: int, seconds: float) -> int | None:
         time.sleep(0.005)
 
 
-def _split(words: list[str], log: str, limits: dict[str, int], user: int) -> int:
+def _split(words: list[str], log: str, limits: dict[str, int]) -> int:
     number = os.fork()
     if number:
         return number
@@ -91,9 +95,6 @@ def _split(words: list[str], log: str, limits: dict[str, int], user: int) -> int
             used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
             most += used if int(what) == resource.RLIMIT_AS else 0
             resource.setrlimit(int(what), (most, most))
-        if user:
-            os.setgid(user)
-            os.setuid(user)
         sys.argv = ["avloc", *words]
         status = _command()
     finally:
