@@ -78,7 +78,7 @@ def test_pools_that_share_videos_are_warned_of(music, tmp_path, caplog):
         ({"pool": ["train=nowhere"], "count": ["train=1"]}, "no split 'nowhere'; it holds solo_testing"),
         ({"count": ["train=6"]}, "count of 'test' is not given"),
         ({"count": ["train=six", "test=1"]}, "count of 'train' is six"),
-        ({"count": ["train=6", "test=1", "tset=1"]}, "'tset' is none of the pools train, test"),
+        ({"count": ["train=6", "test=1", "tset=1"]}, "'tset' is not one of the pools train, test"),
         ({"seed": -1}, "seed is -1; expected a whole number, 0 or more"),
         ({"training": ["trian"]}, "'trian' is not one of the pools"),
         ({"pool": ["test=solo_validation"], "count": ["test=1"]}, "videos of 3 classes"),

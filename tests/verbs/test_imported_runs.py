@@ -57,7 +57,7 @@ def test_another_configuration_and_other_values_may_be_named(theirs, tmp_path):
 @pytest.mark.parametrize(
     ("config", "values", "match"),
     [
-        ("dsol_music", [], "method is 'dsol', but the weights are of visual_context"),
+        ("dsol_music", [], "method is 'dsol', but the weights are for visual_context"),
         ("visual_context_flikr_10k", [], "did you mean 'visual_context_flickr_10k'"),
         (None, ["stage1.train.batch_size=0"], r"^--set stage1.train.batch_size: found 0"),
     ],

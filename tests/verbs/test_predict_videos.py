@@ -165,7 +165,7 @@ def test_two_processes_share_the_files_and_the_first_tells_of_all(clips, tmp_pat
 def test_the_terminal_shows_a_line_for_each(clips, tmp_path):
     text = shown("predict", clips, "--weights", "motion", "--out", tmp_path, "--every", "2")
     assert "left.mp4" in text and "1 could not be used: 1 not a media file" in text and "no sound track" in text
-    assert "motion is not calibrated" in text and "index.html" in text and "1 file passed over" in text
+    assert "motion is not calibrated" in text and "index.html" in text and "1 file skipped" in text
 
 
 def test_a_picture_with_a_sound_needs_a_method_that_does_without_motion(tmp_path):
@@ -387,7 +387,7 @@ def test_what_the_calibration_says_comes_from_elsewhere_has_no_map(clips, tmp_pa
 
     model = replace(load("motion", device="cpu"), calibration=Strict())
     one = Input(clips / "left.mp4", "left")
-    done = overlay_one(model, one, tmp_path, How(), identity(model), lambda share, what: None)
+    done = overlay_one(model, one, tmp_path, How(), identity(model), lambda *_: None)
     assert done.elsewhere_seconds == 3.0 and done.heard == {}
     told = json.loads(done.json.read_text())
     assert told["calibrated"] and all(moment["sounding"] is False and not moment["boxes"] for moment in told["moments"])

@@ -36,13 +36,13 @@ def union_truths(protocol: Protocol, truth: Truth, firsts: Ints, clips: Ints) ->
     """(n, H, W/8) bit planes: the first box of each source of a clip, together; of pixel masks all of them."""
     if truth.masks is not None:
         return draw_truth(protocol, truth, units_of(truth, "clip"), clips).bits[:, 0]
-    place = np.full(len(truth), -1)
-    place[clips] = np.arange(len(clips))
-    own = firsts[place[truth.box_clip[firsts]] >= 0]
-    clip = truth.box_clip[own]
-    frames = None if truth.picture_sizes is None else truth.picture_sizes[clip]
+    of_clip = truth.box_clip[firsts]  # rising, so that the boxes of a clip are found without a look at all others
+    begins, ends = np.searchsorted(of_clip, clips, side="left"), np.searchsorted(of_clip, clips, side="right")
+    own = np.concatenate([firsts[begin:end] for begin, end in zip(begins, ends, strict=True)])
+    row = np.repeat(np.arange(len(clips)), ends - begins)
+    frames = None if truth.picture_sizes is None else truth.picture_sizes[truth.box_clip[own]]
     corners = pixel_corners(truth.boxes[own], protocol.corners, protocol.size, None, frames)
-    return draw(corners, place[clip], len(clips), *canvas_size(protocol, 1), 1)[:, 0]
+    return draw(corners, row, len(clips), *canvas_size(protocol, 1), 1)[:, 0]
 
 
 def union_masks(protocol: Protocol, given: Given, clips: Ints) -> Bits:
