@@ -70,6 +70,8 @@ def place(tmp_path_factory) -> Path:
     }
     (folder / "c.yaml").write_text(yaml.safe_dump(settings))
     avloc.train_stage1(folder / "c.yaml", folder / "runs" / "mine")
+    avloc.cluster(run=folder / "runs" / "mine")
+    avloc.match_clusters(run=folder / "runs" / "mine")
     return folder
 
 

@@ -61,7 +61,7 @@ def vggss():
 
 
 def test_vgg_ss_has_twelve_broken_boxes_and_two_empty_truths(vggss):
-    assert any(line.startswith("12 of 5941 boxes have a broken coordinate") for line in vggss.warnings)
+    assert any(line.startswith("12 of 5941 boxes have an invalid coordinate") for line in vggss.warnings)
     assert [row["id"] for row in vggss.per_clip if row["ciou"] == 0] == ["M1P1xla8rg0_000000", "MKC9LvRivTM_000030"]
 
 

@@ -179,7 +179,7 @@ def test_two_processes_augment_differently(store, monkeypatch):
         loader = Loader(store, Listener(), CPU)
         monkeypatch.setattr(
             "avloc.data.loader.draw_plan",
-            lambda *_: Plan(*(np.tile(a[:3], 6) for a in vars(plan).values() if a is not None)),
+            lambda *_: Plan(*(np.tile(a[:3], 6) for a in vars(plan).values() if isinstance(a, np.ndarray))),
         )
         seen.append(next(loader.training(3, 5, 2)))
     assert torch.equal(seen[0].index, seen[1].index) and not torch.equal(seen[0].frame, seen[1].frame)

@@ -245,7 +245,7 @@ def test_a_state_of_another_seed_method_or_store_is_refused(whole, config, tmp_p
 
 def test_a_store_of_another_rate_is_refused_with_both_rates(tmp_path):
     other = make_tiny_store(tmp_path / "store", rate=8000)
-    with pytest.raises(DataError, match=r"holds 8000 Hz.*4000 Hz.*--rate 4000"):
+    with pytest.raises(DataError, match=r"has 8000 Hz.*4000 Hz.*--rate 4000"):
         avloc.train_stage1(write_config(tmp_path / "tiny.yaml", tiny_config(other)), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
@@ -300,7 +300,9 @@ def test_clusters_that_are_cut_off_are_refused_in_one_line(whole, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(whole, run)
     (run / "clusters.npz").write_bytes((whole / "clusters.npz").read_bytes()[:60])
-    with pytest.raises(RunError, match=r"clusters.npz: cannot be read .*`avloc cluster --run .*` writes it again"):
+    with pytest.raises(
+        RunError, match=r"clusters.npz: its content cannot be read .*`avloc cluster --run .*` writes it again"
+    ):
         avloc.match_clusters(run=run)
 
 

@@ -177,7 +177,7 @@ def test_panns_hear_a_clip_whole_and_may_learn():
         (Tagger("yamnet", "nowhere.tflite"), None, r"audio weights nowhere\.tflite: No such file"),
         (Tagger("yamnet", None, frozen=False), None, r"cannot be trained"),
         (Tagger("mobilenetv2", None), LogMel(), r"needs waveforms.*model\.sound to \{waveform: 32000\}"),
-        (Tagger("mobilenetv2", None), Waveform(16_000), r"sound\.waveform is 16000 Hz, but mobilenetv2 hears 32000 Hz"),
+        (Tagger("mobilenetv2", None), Waveform(16_000), r"sound\.waveform is 16000 Hz, but mobilenetv2 needs 32000 Hz"),
         (Tagger("vggish", None), None, r"has no classes: set it to embedding"),
         (
             Tagger("cnn14", "yamnet"),

@@ -411,7 +411,7 @@ def test_a_damaged_dataset_json_is_refused(tmp_path):
         with pytest.raises(DataError, match=r"dataset\.json: not written by `avloc data export`"):
             avloc.prepare_import(tmp_path / "out", "webdataset", tmp_path / "x", jobs=0)
     path.write_text(json.dumps({**told, "splits": {"train": {"shards": ["../../x.tar"]}}}))
-    with pytest.raises(DataError, match="not as"):
+    with pytest.raises(DataError, match="not written by"):
         avloc.prepare_import(tmp_path / "out", "webdataset", tmp_path / "x", jobs=0)
 
 
