@@ -14,17 +14,14 @@ from avloc.engine.resolved import fingerprint_of
 from avloc.engine.settings import Inference
 from avloc.predictions import read_predictions
 from tests.commands import error_of
-from tests.engine.tiny import make_tiny_store, tiny_config, write_config
+from tests.engine.tiny import train_tiny
 
 HALF = ["inference.precision=bf16", "inference.channels_last=true"]
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("inference")
-    settings = tiny_config(make_tiny_store(folder / "store"), class_task=False)
-    avloc.train_stage1(write_config(folder / "c.yaml", settings), folder / "run", set=["stage1.train.epochs=1"])
-    return folder / "run"
+    return train_tiny(tmp_path_factory.mktemp("inference"))
 
 
 def test_a_trained_run_is_scored_in_bf16_and_its_results_say_so(run):

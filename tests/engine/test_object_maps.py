@@ -17,19 +17,14 @@ from avloc.methods.base import Localizer
 from avloc.methods.hard_way import HardWay
 from avloc.predictions import read_predictions
 from avloc.verbs.run import steps_of
-from tests.engine.tiny import BACKBONE, CLASSES, MODEL, make_tiny_store, tiny_config, write_config
+from tests.engine.tiny import BACKBONE, CLASSES, MODEL, make_tiny_store, tiny_config, tiny_one_stage, write_config
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A trained, clustered and matched Hard Way."""
     folder = tmp_path_factory.mktemp("objects")
-    config = tiny_config(make_tiny_store(folder / "store"))
-    del config["stage2"]
-    config["method"] = "hard_way"
-    names = ("frame", "sound", "visual", "audio")
-    config["stage1"]["model"] = {name: MODEL[name] for name in names}
-    config["stage1"]["train"]["epochs"] = 1
+    config = tiny_one_stage(make_tiny_store(folder / "store"), "hard_way")
     for name in config["evaluate"]:
         config["evaluate"][name]["maps"] = "class"
     config["evaluate"]["multi"] = {**config["evaluate"]["multi"], "stage": 1}

@@ -15,23 +15,14 @@ from avloc.engine.windows import loudest_of
 from avloc.errors import AvlocError
 from avloc.methods.noprior import NoPrior
 from avloc.predictions import read_predictions
-from tests.engine.tiny import BACKBONE, MODEL, make_tiny_store, tiny_config, write_config
+from tests.engine.tiny import BACKBONE, make_tiny_store, tiny_one_stage, write_config
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A trained NoPrior with a test set of pairs."""
     folder = tmp_path_factory.mktemp("stacked")
-    config = tiny_config(make_tiny_store(folder / "store"))
-    del config["stage2"]
-    config["method"] = "noprior"
-    config["stage1"]["model"] = {
-        **{name: MODEL[name] for name in ("frame", "sound", "visual", "audio")},
-        "flow": "none",
-        "frozen": False,
-        "maps": "objects",
-    }
-    config["stage1"]["train"]["epochs"] = 1
+    config = tiny_one_stage(make_tiny_store(folder / "store"), "noprior", flow="none", frozen=False, maps="objects")
     test = {"store": str(folder / "store"), "split": "test"}
     config["evaluate"] = {
         "pairs": {**test, "protocol": "noprior", "stacked": 2},

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+import avloc
 from avloc.data.clip import Box, Clip
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.writing.build import build_store
@@ -109,6 +110,23 @@ def tiny_config(store: Path, **stage_one: Any) -> dict[str, Any]:
             },
         }
     )
+
+
+def tiny_one_stage(store: Path, method: str, **model: Any) -> dict[str, Any]:
+    """One epoch of a method that has one stage."""
+    config = tiny_config(store)
+    del config["stage2"]
+    config["method"] = method
+    config["stage1"]["model"] = {**{name: MODEL[name] for name in ("frame", "sound", "visual", "audio")}, **model}
+    config["stage1"]["train"]["epochs"] = 1
+    return config
+
+
+def train_tiny(folder: Path) -> Path:
+    """The run of a DSOL whose first stage was trained for one epoch, without classes."""
+    settings = tiny_config(make_tiny_store(folder / "store"), class_task=False)
+    avloc.train_stage1(write_config(folder / "c.yaml", settings), folder / "run", set=["stage1.train.epochs=1"])
+    return folder / "run"
 
 
 def write_config(path: Path, config: dict[str, Any]) -> Path:

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -32,6 +33,10 @@ class Killed:
     begin: Callable[[Path], object]
 
 
+#: two runs within one second have the same
+DATE = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+00:00")
+
+
 def content(folder: Path) -> dict[str, Any]:
     """What the files of a folder hold, without times and the place where they lie."""
     found: dict[str, Any] = {}
@@ -49,7 +54,7 @@ def content(folder: Path) -> dict[str, Any]:
         elif path.parent.name == "results":
             found[name] = json.loads(path.read_text())["metrics"]
         else:
-            found[name] = path.read_bytes().replace(str(folder).encode(), b"FOLDER")
+            found[name] = DATE.sub(b"DATE", path.read_bytes().replace(str(folder).encode(), b"FOLDER"))
     return found
 
 
@@ -184,6 +189,24 @@ class Commands:
             same = {key for key in found[0] if equal(found[0][key], found[1][key])}
             self._known[name], self.named[name] = Whole(found[0], same, took), one
         return self._known[name]
+
+    def disturbed(self, name: str, folder: Path, told: list[str], disturb: Callable[[Path], None]) -> str | None:
+        """Run a command in a new folder, disturb it, and run it to its end; None if it ends as if nothing had happened.
+
+        disturb: runs the command in the folder, and adds to `told` what it did. Otherwise what was told and what is wrong.
+        """
+        try:
+            self.whole(name)
+            self.named[name].begin(folder)
+            disturb(folder)
+            self.refuse_other(name, folder)
+        except (AssertionError, OSError) as error:
+            failure = f"{', '.join(told)}: {error}"
+            print(failure, flush=True)
+            return failure
+        finally:
+            shutil.rmtree(folder.parent, ignore_errors=True)
+        return None
 
     def refuse_other(self, name: str, folder: Path) -> None:
         """After whatever happened, the command ends as if nothing had; AssertionError otherwise."""

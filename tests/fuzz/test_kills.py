@@ -5,7 +5,6 @@ pytest -m fuzz tests/fuzz/test_kills.py --kills 300 --fuzz-seed 7
 
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -44,20 +43,17 @@ def test_what_is_killed_at_any_moment_ends_as_what_nothing_interrupted(commands,
     for number, name in commands.in_turn(chance):
         if sum(done.values()) >= kills or len(failures) > 50:
             break
-        folder, told = commands.folder(f"killed {number}"), f"seed {seed}, command {number}, {name}"
-        try:
-            took = commands.whole(name).seconds
-            commands.named[name].begin(folder)
+        told = [f"seed {seed}", f"command {number}", name]
+
+        def kill(folder: Path, name: str = name, told: list[str] = told) -> None:
             for _ in range(chance.choice([1, 1, 1, 2])):
-                delay, what = chance.uniform(0.02, 1.0) * took, chance.choice(SIGNALS)
+                delay, what = chance.uniform(0.02, 1.0) * commands.whole(name).seconds, chance.choice(SIGNALS)
                 status = kill_once(commands, name, folder, delay, what)
                 done[name] += 1
-                told += f", {what.name} after {delay:.3f} s (status {status})"
-            commands.refuse_other(name, folder)
-        except (AssertionError, OSError) as error:
-            failures.append(f"{told}: {error}")
-            print(failures[-1], flush=True)
-        shutil.rmtree(folder.parent, ignore_errors=True)
+                told.append(f"{what.name} after {delay:.3f} s (status {status})")
+
+        failure = commands.disturbed(name, commands.folder(f"killed {number}"), told, kill)
+        failures += filter(None, [failure])
     counts = ", ".join(f"{name} {count}" for name, count in sorted(done.items()))
     record_property("fuzz", f"{sum(done.values())} kills ({counts}), {len(failures)} ended otherwise")
     assert not failures, "\n".join(failures)

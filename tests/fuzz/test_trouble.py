@@ -76,17 +76,14 @@ def test_a_command_in_want_of_something_says_so_and_loses_nothing(commands, pyte
     for number, name in commands.in_turn(chance):
         if number >= count:
             break
-        folder, told = commands.folder(f"{what} {number}"), f"seed {seed}, number {number}, {name}, {what}"
-        try:
-            commands.whole(name)
-            commands.named[name].begin(folder)
-            told += f", {TROUBLES[what](commands, name, folder, chance)}"
-            done[told.rpartition("status ")[2]] += 1
-            commands.refuse_other(name, folder)
-        except (AssertionError, OSError) as error:
-            failures.append(f"{told}: {error}")
-            print(failures[-1], flush=True)
-        shutil.rmtree(folder.parent, ignore_errors=True)
+        told = [f"seed {seed}", f"number {number}", name, what]
+
+        def trouble(folder: Path, name: str = name, told: list[str] = told) -> None:
+            told.append(TROUBLES[what](commands, name, folder, chance))
+            done[told[-1].rpartition("status ")[2]] += 1
+
+        failure = commands.disturbed(name, commands.folder(f"{what} {number}"), told, trouble)
+        failures += filter(None, [failure])
     counts = ", ".join(f"status {status}: {count}" for status, count in sorted(done.items()))
     record_property("fuzz", f"{what}: {sum(done.values())} ({counts}), {len(failures)} ended otherwise")
     assert not failures, "\n".join(failures)

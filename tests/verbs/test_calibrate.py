@@ -15,15 +15,12 @@ from avloc.engine.calibrating import aurocs_of, best, clips_of, rates_of, scores
 from avloc.engine.calibration import FITS, Calibration, scores_of
 from avloc.errors import AvlocError, DataError
 from tests.commands import error_of, printed, shown
-from tests.engine.tiny import make_tiny_store, tiny_config, write_config
+from tests.engine.tiny import tiny_config, train_tiny, write_config
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("calibrate")
-    settings = tiny_config(make_tiny_store(folder / "store"), class_task=False)
-    avloc.train_stage1(write_config(folder / "c.yaml", settings), folder / "run", set=["stage1.train.epochs=1"])
-    return folder / "run"
+    return train_tiny(tmp_path_factory.mktemp("calibrate"))
 
 
 def test_scores_are_what_they_are_called():
