@@ -6,7 +6,7 @@ def main() -> None:
     import gc
     import sys
 
-    from avloc.cli.faults import Forgiving
+    from avloc.cli.faults import Forgiving, fault_of
 
     sys.stderr = Forgiving(sys.stderr)
     gc.disable()  # until a command begins: loading modules leaves no garbage, and looking for it takes a tenth of the time
@@ -17,3 +17,8 @@ def main() -> None:
     except KeyboardInterrupt:  # while the modules were loaded
         print("\navloc: interrupted before anything was done", file=sys.stderr)
         sys.exit(130)
+    except (ImportError, MemoryError) as error:
+        if (fault := fault_of(error)) is None:
+            raise
+        print(f"avloc: {fault}", file=sys.stderr)
+        sys.exit(2)

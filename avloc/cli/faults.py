@@ -9,6 +9,7 @@ from avloc.files import system_error
 
 LOWER = "lower train.batch_size or train.workers, set train.resident: false, or use fewer --jobs"
 _MEMORY = ("can't allocate memory", "std::bad_alloc", "Insufficient memory", "MDB_MAP_FULL", "Cannot allocate memory")
+_LIBRARY = ("failed to map segment from shared object", "annot allocate memory")  # of one that does not fit
 _GPU = ("CUDA out of memory", "STATUS_ALLOC_FAILED", "CUDA error: out of memory")
 _REMEDIES = {
     errno.EMFILE: "raise the limit of open files (ulimit -n), or lower train.workers",
@@ -36,6 +37,8 @@ def fault_of(error: BaseException) -> str | None:
     text = str(error)
     if type(error).__name__ == "OutOfMemoryError" or any(words in text for words in _GPU):
         return "the GPU is out of memory; lower train.batch_size, or use train.precision: bf16"
+    if isinstance(error, ImportError) and any(words in text for words in _LIBRARY):
+        return "this machine is out of memory: the libraries that avloc needs cannot be loaded; close other programs"
     if isinstance(error, MemoryError) or (_foreign(error) and any(words in text for words in _MEMORY)):
         return f"this machine is out of memory; {LOWER}"
     if isinstance(error, RuntimeError) and "DataLoader worker" in text and "exited unexpectedly" in text:

@@ -8,6 +8,7 @@ import sys
 import pytest
 import torch
 
+from avloc.cli import main
 from avloc.cli.faults import Forgiving, fault_of
 from avloc.cli.show import guarded, of_worker
 
@@ -25,6 +26,7 @@ from avloc.cli.show import guarded, of_worker
         (PermissionError(errno.EACCES, "x", "/a"), "/a: Permission denied; the file itself may be fine"),
         (RuntimeError("DataLoader worker (pid 3) exited unexpectedly"), "a process that reads clips was killed"),
         (RuntimeError("can't start new thread"), "cannot start another process"),
+        (ImportError("x.so: failed to map segment from shared object"), "this machine is out of memory: the libraries"),
     ],
 )
 def test_a_fault_of_the_machine_is_one_line(error, told):
@@ -33,7 +35,8 @@ def test_a_fault_of_the_machine_is_one_line(error, told):
 
 
 @pytest.mark.parametrize(
-    "error", [ValueError("x"), KeyError("y"), RuntimeError("shape mismatch"), FileNotFoundError(2, "x")]
+    "error",
+    [ValueError("x"), KeyError("y"), RuntimeError("shape mismatch"), FileNotFoundError(2, "x"), ImportError("no soxr")],
 )
 def test_any_other_error_is_a_bug(error):
     assert fault_of(error) is None
@@ -48,6 +51,18 @@ def test_a_command_ends_in_the_line_with_status_2(capsys):
         command()
     assert getattr(error.value, "exit_code", None) == 2
     assert capsys.readouterr().err.startswith("avloc: this machine is out of memory")
+
+
+def test_a_library_that_cannot_be_loaded_ends_the_program_in_one_line(capsys, monkeypatch):
+    def fail(prog_name):
+        raise ImportError("x.so: failed to map segment from shared object")
+
+    monkeypatch.setattr("gc.disable", lambda: None)
+    monkeypatch.setattr("avloc.cli.app.app", fail)
+    monkeypatch.setattr(sys, "stderr", sys.stderr)
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2 and capsys.readouterr().err.startswith("avloc: this machine is out of memory")
 
 
 class Full(io.StringIO):
