@@ -26,7 +26,7 @@ def decode_jpeg(buffer: NDArray[np.uint8]) -> NDArray[np.uint8]:
     except cv2.error:  # no bytes at all, or a header that claims an impossible size
         frame = None
     if frame is None:
-        raise ValueError("a frame that is no JPEG")
+        raise ValueError("a frame that is not a JPEG")
     return cv2.cvtColor(frame, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
 
 

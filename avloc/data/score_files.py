@@ -68,7 +68,7 @@ def rows_of(path: Path, store: Store, ids: list[str]) -> NDArray[np.int64]:
     if found.doubtful:
         clip, several = next(iter(found.doubtful.items()))
         raise DataError(f"{path}: {brief(clip)} could be any of {some(several)}; write the ids as the store does")
-    told([joined(path.name, found, unused=f"ids are no clip of {store.split_name}")])
+    told([joined(path.name, found, unused=f"ids are not clips of {store.split_name}")])
     return np.array([place[found.pairs[clip]] for clip in store.ids], np.int64)
 
 
@@ -86,7 +86,7 @@ def _table(path: Path, kind: str) -> Read:
     try:
         values = np.array([[float(value) for value in row[1:]] for row in rows], np.float64).reshape(len(rows), -1)
     except ValueError as error:
-        raise DataError(f"{path}: a score is no number ({error})") from None
+        raise DataError(f"{path}: a score is not a number ({error})") from None
     return [row[0].strip() for row in rows], table.header[1:], {kind: values}
 
 
@@ -104,7 +104,7 @@ def _arrays(path: Path, kind: str) -> Read:
     try:
         arrays = plain_arrays(path, ("ids", "classes"), ("sound", "frame"))
         if any(arrays[name].ndim != 1 or arrays[name].dtype.kind != "U" for name in ("ids", "classes")):
-            raise ValueError("its ids or classes are no names, one after the other")
+            raise ValueError("its ids or classes are not lists of names")
     except (OSError, ValueError) as error:
         raise DataError(
             f"{path}: cannot be read ({why(error)}); expected a .csv, a .npy, or a .npz with ids, classes, sound, frame"

@@ -174,7 +174,7 @@ class Shards:
             return np.char.decode(stored, "utf-8").tolist()
         except UnicodeDecodeError as error:
             again = f"run the `avloc prepare` command of {self.store} again"
-            raise DataError(f"{self.store}: {name} are no text ({error.reason}); {again}") from None
+            raise DataError(f"{self.store}: {name} are not text ({error.reason}); {again}") from None
 
     def boxes(self, shards: Places, rows: Places) -> BoxTable:
         """The boxes of the N clips, ordered by clip."""

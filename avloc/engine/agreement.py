@@ -92,9 +92,9 @@ def _mixed(weights: Path, about: Mapping[str, str], last: bool) -> str | None:
     epoch, count = int(said), len(log)
     newest = int(states[-1].stem.removeprefix("state-")) if states else count
     if abs(newest - count) > 1:
-        return f"{states[-1]} is of epoch {newest}, but log.jsonl next to it ends with epoch {count}"
+        return f"{states[-1]} is from epoch {newest}, but log.jsonl next to it ends with epoch {count}"
     mine = [entry["epoch"] for entry in log if entry["phase"] == about.get("phase", weights.stem)]
     if epoch > count + 1 or (last and mine and epoch < mine[-1]) or (epoch <= count and mine and epoch not in mine):
         expected = mine[-1] if mine else count
-        return f"{weights} is of epoch {epoch}, but log.jsonl next to it says {expected}"
+        return f"{weights} is from epoch {epoch}, but log.jsonl next to it says {expected}"
     return None

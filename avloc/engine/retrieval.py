@@ -18,9 +18,7 @@ def retrieval_of(localizer: Localizer, loader: Loader, frames: Frames, resamples
     """Recall both ways over the first scored frame of every clip that has its own sound; AvlocError where the method does
     not embed both."""
     if frames.plan.under:
-        raise AvlocError(
-            "--metric retrieval: mixtures (stacked) are no clips that could be found; leave one of them out"
-        )
+        raise AvlocError("--metric retrieval: mixtures (stacked) cannot be retrieved; leave out one of the two")
     _, first = np.unique(frames.plan.clips, return_index=True)
     kinds = frames.truth.sound
     rows = np.array([row for row in np.sort(first).tolist() if kinds is None or kinds[row] == "own"], np.int64)

@@ -51,7 +51,7 @@ def from_state(entries: list[dict[str, Any]], device: torch.device) -> Within:
     """This process's own entry."""
     found = Within(**entries[processes.rank()])
     if type(found.step) is not int or found.step < 1:
-        raise ValueError("its step is no number from 1 on")
+        raise ValueError("its step is not a positive whole number")
     found.sums = {name: value.to(device) for name, value in found.sums.items()}
     return found
 

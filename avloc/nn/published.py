@@ -70,7 +70,7 @@ def refuse_other_stage(state: Mapping[str, Tensor], stage: int, mark: str, what:
     if (stage == 2) != (mark in state):
         other, found = (1, "missing") if stage == 2 else (2, "there")
         raise AvlocError(
-            f"{what} is of stage {other} ({mark.partition('.')[0]} is {found}); import it with --stage {other}"
+            f"{what} is from stage {other} ({mark.partition('.')[0]} is {found}); import it with --stage {other}"
         )
 
 

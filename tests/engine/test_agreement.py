@@ -64,7 +64,7 @@ def test_a_run_that_two_trainings_wrote_is_refused_to_trainer_and_reader(run, ea
     shutil.copy(early / "stage1" / "localize.safetensors", run / "stage1" / "localize.safetensors")
     with pytest.raises(RunError, match="is from another training than the state of epoch 7"):
         avloc.train_stage1(run=run)
-    with pytest.raises(RunError, match=r"state-000007.pt is of epoch 7, but log.jsonl next to it ends with epoch 1"):
+    with pytest.raises(RunError, match=r"state-000007.pt is from epoch 7, but log.jsonl next to it ends with epoch 1"):
         load_stage(*open_run(None, run), 1)
 
 
@@ -74,7 +74,7 @@ def test_weights_of_an_earlier_epoch_are_refused(run, early):
         RunError, match=r"localize.safetensors is from epoch 1, but according to the state of epoch 7 it is from 5"
     ):
         avloc.train_stage1(run=run)
-    with pytest.raises(RunError, match=r"localize.safetensors is of epoch 1, but log.jsonl next to it says 5"):
+    with pytest.raises(RunError, match=r"localize.safetensors is from epoch 1, but log.jsonl next to it says 5"):
         load_stage(*open_run(None, run), 1, ("localize",))
 
 

@@ -114,7 +114,7 @@ def test_a_protocol_of_single_frames_is_refused_for_mixtures(run):
         AvlocError, match="stacked: found 2, but avloc scores single frames; expected 1, or protocol: nop"
     ):
         avloc.evaluate(run=run, set=["evaluate.pairs.protocol=avloc"])
-    with pytest.raises(AvlocError, match=r"mixtures .* no clips that could be found"):
+    with pytest.raises(AvlocError, match=r"mixtures .* cannot be retrieved"):
         avloc.evaluate(run=run, sets=["pairs"], metric=["retrieval"])
 
 

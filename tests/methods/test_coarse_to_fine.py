@@ -291,7 +291,7 @@ def test_the_authors_checkpoint_is_read_and_computed(keys, number, name):
 
 def test_a_checkpoint_of_the_other_stage_is_refused(keys):
     state = filled(keys["simplified_MTask"])
-    with pytest.raises(AvlocError, match=r"this checkpoint is of stage 1 .*import it with --stage 1"):
+    with pytest.raises(AvlocError, match=r"this checkpoint is from stage 1 .*import it with --stage 1"):
         import_state(state, 2, StageOne(), StageTwo())
     with pytest.raises(AvlocError, match="no coarse-to-fine"):
         arguments_of({"weight": torch.zeros(1)})

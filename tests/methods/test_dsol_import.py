@@ -130,7 +130,7 @@ def test_heads_that_their_code_never_used_are_left_out(tmp_path):
 @pytest.mark.parametrize("stage", [1, 2])
 def test_a_checkpoint_of_the_other_stage_is_refused_in_one_line(tmp_path, stage):
     path = saved(tmp_path / "theirs.pth", published_state("music", 3 - stage))
-    with pytest.raises(AvlocError, match=f"is of stage {3 - stage}.*--stage {3 - stage}") as found:
+    with pytest.raises(AvlocError, match=f"is from stage {3 - stage}.*--stage {3 - stage}") as found:
         avloc.import_weights("dsol", stage, path)
     assert "\n" not in str(found.value) and str(path) in str(found.value)
 

@@ -60,7 +60,7 @@ def test_arrays_of_both_streams(store, tmp_path):
         (lambda rows: rows[:-1], "1 of 18 clips of train are missing, such as video_00008"),
         (lambda rows: [rows[0].replace("0.5", "nan"), *rows[1:]], "sound score nan; expected 0 to 1"),
         (lambda rows: [rows[0].replace("0.5", "1.5"), *rows[1:]], "sound score 1.5; expected 0 to 1"),
-        (lambda rows: [rows[0].replace("0.5", "much"), *rows[1:]], "a score is no number"),
+        (lambda rows: [rows[0].replace("0.5", "much"), *rows[1:]], "a score is not a number"),
         (lambda rows: [rows[0] + ",1", *rows[1:]], r"s.csv:2: 4 fields, the header has 3"),
         (lambda rows: [rows[0], *rows], "duplicate id"),
     ],
