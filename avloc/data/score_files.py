@@ -68,7 +68,7 @@ def rows_of(path: Path, store: Store, ids: list[str]) -> NDArray[np.int64]:
     if found.doubtful:
         clip, several = next(iter(found.doubtful.items()))
         raise DataError(f"{path}: {brief(clip)} could be any of {some(several)}; write the ids as the store does")
-    told([joined(path.name, found, unused=f"ids are not clips of {store.split_name}")])
+    told([joined(path.name, found, unused=f"ids are not in {store.split_name}")])
     return np.array([place[found.pairs[clip]] for clip in store.ids], np.int64)
 
 

@@ -37,7 +37,7 @@ def test_a_table_in_any_order(store, tmp_path, caplog):
     rows = [f"{clip},{number / 100},{1 - number / 100}" for number, clip in enumerate(ids)]
     (tmp_path / "s.csv").write_text("\ufeff" + "\r\n".join(["id,low,high", *reversed(rows), "another,0.5,0.5"]))
     avloc.pseudo_labels(store, "train", "mine", scores=tmp_path / "s.csv")
-    assert "s.csv: 1 id is no clip of train: another" in caplog.text
+    assert "s.csv: 1 id is not in train: another" in caplog.text
     labels = read_labels(train(store), "mine")
     assert labels.classes == ("low", "high")
     np.testing.assert_allclose(labels.sound[:, 0], np.arange(18) / 100, atol=1e-6)
