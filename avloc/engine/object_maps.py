@@ -120,6 +120,6 @@ def with_classes(experiment: Experiment, run: Run, number: int, localizer: Local
     where.load_matching()
     if names_of_clusters(experiment, run, len(found.dictionary)) is None:
         raise RunError(
-            f"{where.matching} is of other clusters; `avloc match-clusters --run {where.path}` writes it again"
+            f"{where.matching} belongs to other clusters; `avloc match-clusters --run {where.path}` writes it again"
         )
     return found

@@ -50,7 +50,7 @@ def test_it_asks_for_clusters_and_then_has_a_map_for_each_class(run):
 
 def test_a_model_of_a_matched_run_has_maps_with_the_names_of_classes(run, tmp_path):
     avloc.cluster(run=run)
-    with pytest.raises(AvlocError, match=r"matching\.json is of other clusters|has no matching\.json"):
+    with pytest.raises(AvlocError, match=r"matching\.json belongs to other clusters|has no matching\.json"):
         (run / "matching.json").unlink(missing_ok=True)
         avloc.load(run, classes=True)
     avloc.match_clusters(run=run)
