@@ -183,7 +183,9 @@ def _ready(
     seconds = getattr(view, "seconds", None) or clips.get("seconds")
     known = calibration_of(run, number, "" if weights is None else weights_id(weights), card.calibration)
     if known is not None and isinstance(localizer, ObjectMaps) and not known.needs_fits:
-        log.warning("%s: its calibration is for the map of everything that sounds, so class maps are shown without it", source)
+        log.warning(
+            "%s: its calibration is for the map of everything that sounds, so class maps are shown without it", source
+        )
         known = None
     return Model(
         source, experiment.method, number, names_of_maps(experiment, number, localizer, card, run),
