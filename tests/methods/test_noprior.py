@@ -7,8 +7,11 @@ import pytest
 import torch
 
 import avloc
+from avloc.data.batch import Batch
 from avloc.data.loader import Loader
 from avloc.data.optical_flow import flow_pictures
+from avloc.data.plans import Plan
+from avloc.data.stacking import one_above_the_other
 from avloc.data.views import FrameView, LogMel
 from avloc.engine.collect import joined
 from avloc.errors import DataError
@@ -126,6 +129,10 @@ def test_flow_pictures_hold_whole_pixels_of_motion_to_the_right_and_down_only():
     left = flow_pictures(first, first.roll(-3, 2))[0, 32:64, 32:64]
     assert right[..., 0].float().median() == 3 and right[..., 2].max() == 0
     assert left[..., 0].float().median() == 0
+    right, left = (
+        flow_pictures(first, first.roll(by, 2), signed=True)[0, 32:64, 32:64, 0].float().median() for by in (3, -3)
+    )
+    assert right == 128 + 3 * 8 and left == 128 - 3 * 8  # with a sign, in eighths of a pixel
 
 
 @pytest.fixture(scope="module")
@@ -166,6 +173,56 @@ def test_mixtures_put_frames_one_above_the_other_and_average_spectrograms(store)
     torch.testing.assert_close(mixed.sound[1], (batch.sound[1] + batch.sound[3] + batch.sound[5]) / 3)
     assert torch.equal(mixed.frame[0, :, 32:64], batch.frame[2])
     assert set(method.loss(batch)) == {"contrast", "objects"}
+
+
+def test_signed_flow_is_zero_where_nothing_moves_and_negative_to_the_left():
+    view, still = small(flow="signed").motion, torch.full((1, 40, 40, 3), 128, dtype=torch.uint8)
+    assert view(still)[:, :2].abs().max() < 1e-6 and view(still - 8)[:, :2].max() < -0.03
+    assert small(flow="frames").motion(still).min() > 0.5
+    assert small(flow="signed").signed_motion and not small().signed_motion
+
+
+def test_mixtures_may_be_heard_as_their_mixed_waveforms_in_training_and_in_tests(store):
+    method = small(mixture=3, mix="waveforms")
+    batch = next(Loader(store, method, torch.device("cpu")).training(7, 0, 0))
+    mixed = method.mixed(batch)
+    torch.testing.assert_close(mixed.sound, method.sound(mixed.waveform))
+    torch.testing.assert_close(mixed.waveform[1], (batch.waveform[1] + batch.waveform[3] + batch.waveform[5]) / 3)
+    assert not torch.allclose(mixed.sound, one_above_the_other([batch, batch]).sound[:2])
+    rows = [Plan(np.array([clip]), np.zeros(1, np.int64)) for clip in (0, 3)]
+    plan = Plan(rows[0].clips, rows[0].picks, under=(rows[1],))
+    (tested,) = Loader(store, method, torch.device("cpu")).of(plan, 1)
+    (other,) = Loader(store, small(), torch.device("cpu")).of(plan, 1)
+    torch.testing.assert_close(tested.sound, method.sound(other.waveform))
+    assert torch.equal(tested.frame, other.frame) and not torch.allclose(tested.sound, other.sound)
+    assert method.sound_encoder() is None  # features of single sounds cannot be those of mixed waveforms
+    bare = Batch(batch.frame, batch.sound)
+    with pytest.raises(DataError, match=r"model\.mix is waveforms, but the store holds spectrograms: set it to spectr"):
+        method.mixed(bare)
+
+
+def test_a_short_background_can_be_told_to_call_nothing_background():
+    features, similarity, behind = places_of([[1, 0, 0], [0, 1, 0], [0, 0, 1]], [0.6, 0.8, 0])
+    found = identify(features, similarity, behind)
+    rows = found.rows[:, 0]
+    assert behind[0].norm() < 3e-4 and groups(rows, behind[0]) == [(0, [0])]
+    assert groups(rows, behind[0], least=3e-4) == [(0, [0]), (1, [1])]
+    assert object_loss(rows, behind[0], least=3e-4) != object_loss(rows, behind[0])
+    assert len(object_maps(found, 0, behind, least=3e-4)) == 2 and len(object_maps(found, 0, behind)) == 1
+
+
+@pytest.mark.parametrize(
+    ("warmup", "expected"), [(0, [("train", 6)]), (2, [("warmup", 2), ("train", 4)]), (9, [("warmup", 6)])]
+)
+def test_a_warm_up_trains_the_contrast_only(store, warmup, expected):
+    method = small(warmup=warmup)
+    plan = method.phases(Train(epochs=6))
+    assert [(phase.name, phase.epochs) for phase in plan] == expected
+    assert len({id(optimizer) for phase in plan for optimizer in phase.optimizers}) == 1
+    batch = next(Loader(store, method, torch.device("cpu")).training(5, 0, 0))
+    terms = plan[0].objective(batch)
+    assert set(terms) == ({"contrast"} if warmup else {"contrast", "objects"})
+    torch.testing.assert_close(terms["contrast"], method.loss(batch)["contrast"])
 
 
 def test_frozen_eyes_learn_nothing_and_their_norms_move_as_released_unless_told_not_to(store):
