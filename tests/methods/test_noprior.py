@@ -12,7 +12,7 @@ from avloc.data.loader import Loader
 from avloc.data.optical_flow import flow_pictures
 from avloc.data.plans import Plan
 from avloc.data.stacking import one_above_the_other
-from avloc.data.views import FrameView, LogMel
+from avloc.data.views import FrameView, LogMel, LogStft
 from avloc.engine.collect import joined
 from avloc.errors import DataError
 from avloc.methods.base import Train
@@ -113,6 +113,22 @@ def test_clips_that_have_ended_add_rows_of_zeros_that_count_among_the_others():
     assert object_loss(found.rows[:1, 1], back[0]) == 0 < object_loss(found.rows[:, 1], back[0])
 
 
+@pytest.mark.parametrize("zeros", [0, 2])
+def test_an_object_of_several_finds_is_drawn_to_their_mean_and_away_from_the_mean_of_all_others(zeros):
+    rows, apart = chain({(0, 1): 0.65, (0, 2): 0.3, (1, 2): 0.3}), torch.tensor([0.0, 0.0, -0.1], dtype=torch.float64)
+    rows = torch.cat([rows, torch.zeros(zeros, 3, dtype=torch.float64)])
+    assert groups(rows, apart)[:2] == [(1, [0, 1]), (2, [2])]
+
+    def pull(anchor, own, others):
+        unit = [torch.nn.functional.normalize(part, dim=0) for part in (anchor, own, others + apart)]
+        return 1 - unit[0] @ unit[1] + unit[0] @ unit[2]
+
+    count = 1 + zeros  # rows of zeros are among the others, and objects without a loss
+    first = pull(rows[1], (rows[0] + rows[1]) / 2, rows[2] / count)
+    second = pull(rows[2], rows[2], (rows[0] + rows[1]) / (2 + zeros))
+    torch.testing.assert_close(object_loss(rows, apart), first + second)
+
+
 def test_without_queries_the_attention_is_the_mean_of_the_frame():
     attention = FlowAttention(16, 3)
     for parameter in attention.query.parameters():
@@ -122,13 +138,20 @@ def test_without_queries_the_attention_is_the_mean_of_the_frame():
     torch.testing.assert_close(attention(frame, torch.randn(2, 3, 3, 4)), expected)
 
 
-def test_flow_pictures_hold_whole_pixels_of_motion_to_the_right_and_down_only():
+def test_flow_pictures_hold_whole_pixels_of_motion_to_the_right_and_down_only(monkeypatch):
     noise = np.random.default_rng(0).integers(0, 256, (24, 24)).astype(np.uint8)
     first = torch.from_numpy(np.kron(noise, np.ones((4, 4), np.uint8))[None, :, :, None].repeat(3, 3))
     right = flow_pictures(first, first.roll(3, 2))[0, 32:64, 32:64]
     left = flow_pictures(first, first.roll(-3, 2))[0, 32:64, 32:64]
     assert right[..., 0].float().median() == 3 and right[..., 2].max() == 0
     assert left[..., 0].float().median() == 0
+    moved = np.full((96, 96, 2), (-3.2, 2.6), np.float32)
+    monkeypatch.setattr("cv2.calcOpticalFlowFarneback", lambda *_: moved)
+    assert flow_pictures(first, first)[0, 0, 0].tolist() == [0, 3, 0]  # of whole pixels, none to the left
+    assert flow_pictures(first, first, signed=True)[0, 0, 0].tolist() == [128 - 26, 128 + 21, 0]
+    seen = small().motion(torch.full((1, 40, 40, 3), 3, dtype=torch.uint8))
+    assert seen.mean().item() == pytest.approx(3 / 255, abs=1e-6)
+    monkeypatch.undo()
     right, left = (
         flow_pictures(first, first.roll(by, 2), signed=True)[0, 32:64, 32:64, 0].float().median() for by in (3, -3)
     )
@@ -235,6 +258,15 @@ def test_frozen_eyes_learn_nothing_and_their_norms_move_as_released_unless_told_
         assert torch.equal(before, method.visual.bn1.running_mean) != moving
         learning = method.phases(Train())[0].optimizers[0].param_groups[0]["params"]
         assert all(parameter.requires_grad for parameter in learning)
+
+
+def test_a_ten_second_clip_is_heard_in_its_middle():
+    view = LogStft(rate=22_050, seconds=3.0)
+    sounds = torch.from_numpy(np.random.default_rng(0).normal(0, 0.1, (1, 220_500)).astype(np.float32))
+    assert view(sounds).shape == (1, 1, 257, 276)
+    torch.testing.assert_close(view(sounds), view(sounds[:, 77_175:143_325]))
+    silent, loud = torch.full((1, 1, 2, 2), -24 / 12), torch.zeros(1, 1, 2, 2)
+    assert one_above_the_other([Batch(loud, silent), Batch(loud, loud)]).sound.unique().tolist() == [-1]
 
 
 def test_clips_have_as_many_maps_as_objects_and_nan_for_the_rest(store):
