@@ -21,14 +21,18 @@ def one_above_the_other(batches: Sequence[Batch], listen: Callable[[Tensor], Ten
     if len(batches) == 1:
         return first
     waveform = _joined([batch.waveform for batch in batches], lambda parts: torch.stack(parts).mean(0))
-    if listen is not None and waveform is None:
+    if listen is None:
+        sound = torch.stack([batch.sound for batch in batches]).mean(0)
+    elif waveform is None:
         raise DataError(
             "model.mix is waveforms, but the store holds spectrograms: set it to spectrograms, or prepare a store with sounds"
         )
+    else:
+        sound = listen(waveform)
     return replace(
         first,
         frame=torch.cat([batch.frame for batch in batches], dim=2),
-        sound=torch.stack([batch.sound for batch in batches]).mean(0) if listen is None else listen(waveform),
+        sound=sound,
         motion=_joined([batch.motion for batch in batches], lambda parts: torch.cat(parts, dim=2)),
         waveform=waveform,
         labels=_joined([batch.labels for batch in batches], lambda parts: torch.stack(parts).any(0)),
