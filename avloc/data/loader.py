@@ -143,7 +143,10 @@ class Loader:
         read = self._read([layer for layers in parts for layer in layers])
         for step, layers in zip(steps, parts, strict=True):
             generator = None if augment_seed is None else Generator().manual_seed(seed_of(augment_seed, step))
-            yield one_above_the_other([self._batch(*found, generator) for found in islice(read, len(layers))])
+            clips = [self._batch(*found, generator) for found in islice(read, len(layers))]
+            yield one_above_the_other(
+                clips, self.senses.sound if getattr(self.senses, "mixes_waveforms", False) else None
+            )
 
     def _read(self, parts: list[Plan]) -> Iterator[tuple[Plan, RawBatch]]:
         every = self.senses.needs.every_frame
@@ -198,7 +201,8 @@ class Loader:
         if raw.before is None or raw.after is None:
             return None
         draws = None if state is None else Generator().set_state(state)
-        return self.senses.motion(flow_pictures(raw.before, raw.after), draws)[:, :2]  # type: ignore[attr-defined]  # it moves
+        pictures = flow_pictures(raw.before, raw.after, getattr(self.senses, "signed_motion", False))
+        return self.senses.motion(pictures, draws)[:, :2]  # type: ignore[attr-defined]  # it moves
 
     def _add_second(self, batch: Batch, part: Plan, raw: RawBatch, generator: Generator) -> None:
         """The other views that training asks for, and the partners."""
