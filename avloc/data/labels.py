@@ -75,7 +75,7 @@ def read_labels(store: Store, name: str) -> Labels:
         raise DataError(refused(path, error, "write them again with `avloc pseudo-labels`")) from None
     except ValueError as error:
         raise DataError(
-            f"{path}: not whole pseudo labels ({error}); write them again with `avloc pseudo-labels`"
+            f"{path}: incomplete pseudo labels ({error}); write them again with `avloc pseudo-labels`"
         ) from None
     _check_names(path, found)
     place = {clip: row for row, clip in enumerate(found["ids"].tolist())}

@@ -121,7 +121,7 @@ class _Environment:
             pages = self.lmdb.info()["last_pgno"] + 1
             if os.path.getsize(path) < pages * self.lmdb.stat()["psize"]:  # reading what is not there ends the process
                 self.lmdb.close()
-                raise ValueError("it is cut off")
+                raise ValueError("it is truncated")
             self.reading = self.lmdb.begin(buffers=True)
         except lmdb.MemoryError:
             raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)) from None
@@ -191,7 +191,7 @@ class LmdbShard:
             about, lines = shard._json(b"about"), shard._json(b"items")
         key = about.get("key") if isinstance(about, dict) else None
         if not isinstance(key, str) or not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
-            raise ValueError("about and items are not as they are written")
+            raise ValueError("about and items are not in the form that avloc writes")
         return key, lines
 
     def _get(self, key: bytes) -> memoryview:

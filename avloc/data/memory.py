@@ -24,7 +24,7 @@ def stays_in_memory(store: Store, device: torch.device, resident: bool | None) -
         return needed < SHARE * free
     if needed > free:
         raise DataError(f"{what}; set train.resident: false, or prepare it smaller")
-    log.warning("%s: kept in memory, as asked for", what)
+    log.warning("%s: kept in memory, as requested", what)
     return True
 
 

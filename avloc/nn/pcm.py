@@ -103,6 +103,6 @@ def _refuse_grid(frame: Tensor) -> None:
     height, width = frame.shape[2:]
     if height % 4 != 2 or width % 4 != 2 or min(height, width) < 6:
         raise AvlocError(
-            f"the frame encoder gives {height}x{width} places; predictive coding needs sides of 6, 10, 14, 18 ... "
-            "places (published: 14, of 224 px): choose frame.size accordingly, or pcm_cycles: 0"
+            f"the frame encoder gives {height}x{width} positions; predictive coding needs sides of 6, 10, 14, 18 ... "
+            "positions (published: 14, of 224 px): choose frame.size accordingly, or pcm_cycles: 0"
         )
