@@ -76,7 +76,8 @@ def read_index(path: Path) -> Index:
     """
     index = Index()
     try:
-        with _opened(path) as tar:
+        mode: Any = "r:" if path.suffix.lower() == ".tar" else "r|*"
+        with tarfile.open(path, mode, tarinfo=_Member, errors="surrogateescape") as tar:
             for member in tar:
                 _add(index, tar, member)
                 tar.members = []  # type: ignore[attr-defined]  # or every header would be kept in memory
@@ -88,14 +89,6 @@ def read_index(path: Path) -> Index:
     except (tarfile.TarError, EOFError, OSError, zlib.error, ValueError) as error:
         index.broken = f"after {len(index.samples)} samples: {str(error) or type(error).__name__}"[:200]
     return index
-
-
-def _opened(path: Path) -> tarfile.TarFile:
-    mode: Any = "r:" if path.suffix.lower() == ".tar" else "r|*"
-    try:
-        return tarfile.open(path, mode, tarinfo=_Member, errors="surrogateescape")
-    except TypeError:  # Python's reader of gzip headers, at the end of the file
-        raise tarfile.ReadError("truncated gzip header") from None
 
 
 def _more(tar: Any) -> bool:
