@@ -78,7 +78,7 @@ def _refuse_too_much(text: str) -> None:
         line = event.start_mark.line + 1 if event.start_mark else 1
         if isinstance(event, yaml.AliasEvent):
             if any(anchor == event.anchor for anchor, _ in open_ones):
-                raise NotYaml(f"*{event.anchor} is within itself", line)
+                raise NotYaml(f"*{event.anchor} refers to itself", line)
             count += sizes.get(event.anchor or "", 0)
         elif isinstance(event, yaml.CollectionEndEvent):
             anchor, before = open_ones.pop()
@@ -93,7 +93,7 @@ def _refuse_too_much(text: str) -> None:
             elif event.anchor is not None:
                 sizes[event.anchor] = 1
         if count > MOST:
-            raise NotYaml(f"more than {MOST} values, those of aliases among them", line)
+            raise NotYaml(f"more than {MOST} values, counting those of aliases", line)
 
 
 def _line(error: object) -> str:

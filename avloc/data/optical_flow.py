@@ -1,17 +1,18 @@
-"""Where a picture moves: optical flow between two frames, as pictures."""
+"""Optical flow between two frames, as pictures."""
 
 import numpy as np
 import torch
 from torch import Tensor
 
-ZERO, LEVELS = 128, 8  # of signed pictures: the level of no motion, and levels for each pixel of motion
+ZERO, LEVELS = 128, 8  # of signed pictures: the level of no motion, and levels per pixel of motion
 
 
 def flow_pictures(frames: Tensor, after: Tensor, signed: bool = False) -> Tensor:
-    """Frames (B, H, W, 3) uint8 and those that follow them to flow pictures of the same form: motion to the right, down, and 0.
+    """Frames (B, H, W, 3) uint8 and the next ones to flow pictures of the same form: motion to the right, down, and 0.
 
-    Farneback's algorithm with the settings of denfed/heartheflow @60ed54d, whose pictures hold whole pixels from 0 to 255, so
-    motion to the left and up is lost. `signed` pictures (ours) hold 16 pixels either way, in eighths of a pixel.
+    Farneback's algorithm with the settings of denfed/heartheflow @60ed54d, whose pictures have whole pixels from 0 to
+    255, so motion to the left and up is lost. `signed` pictures (ours) cover 16 pixels either way, in eighths of a
+    pixel.
     """
     import cv2
 

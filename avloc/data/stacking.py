@@ -1,4 +1,4 @@
-"""Clips as one: their frames one above the other, their sounds mixed."""
+"""Several clips as one: frames stacked vertically, sounds mixed."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -11,11 +11,11 @@ from avloc.errors import DataError
 
 
 def one_above_the_other(batches: Sequence[Batch], listen: Callable[[Tensor], Tensor] | None = None) -> Batch:
-    """Batches of B clips each as one of B mixtures: frames and motion one above the other, (B, 3, n H, W).
+    """Batches of B clips each as one of B mixtures: frames and motion are stacked vertically, (B, 3, n H, W).
 
-    Spectrograms are averaged, as Kim et al. (CVPR 2024) release it, and so are waveforms. `listen`, a sound view, is given the
-    mixed waveforms instead (ours): their spectrogram is another one. A mixture has the labels of all its clips, and the index
-    and video of the first.
+    Spectrograms are averaged, as Kim et al. (CVPR 2024) release it, and so are waveforms. If `listen`, a sound view, is
+    given, it gets the mixed waveforms instead (ours), whose spectrogram differs. A mixture has the labels of all its
+    clips, and the index and video of the first.
     """
     first = batches[0]
     if len(batches) == 1:

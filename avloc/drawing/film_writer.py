@@ -44,6 +44,7 @@ class FilmWriter:
         video.pix_fmt = "yuv420p"
         context: Any = self._video.codec_context
         context.time_base = Fraction(1, TICKS)
+        context.thread_count = 1  # x264's sliced threads gave other bytes for the same pictures about once in 15 files
         context.max_b_frames = 0  # so that players need no edit list to keep the sound in sync
         context.gop_size = max(round(2 * rate), 1)
         if aspect != 1:

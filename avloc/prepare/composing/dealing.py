@@ -79,7 +79,7 @@ class Dealer:
             file, (_, error) = next(item for item in self.looks.bad.items() if item[0] == unusable[0].file)
             raise DataError(
                 f"{self.part}: {name} has {len(own) - len(unusable)} usable {what}, expected at least {least}; "
-                f"{len(unusable)} cannot, such as {file} ({error.reason})"
+                f"{len(unusable)} are unusable, such as {file} ({error.reason})"
             )
 
 

@@ -95,7 +95,7 @@ def _trimmed(name: str, picture: Picture) -> Picture:
     shown = picture.alpha > 127
     xs, ys = np.flatnonzero(shown.any(0)), np.flatnonzero(shown.any(1))
     if not len(xs):
-        raise MediaError(name, "empty mask", "nothing of it shows")
+        raise MediaError(name, "empty mask", "no pixel of it is visible")
     part = np.s_[ys[0] : ys[-1] + 1, xs[0] : xs[-1] + 1]
     width, height = len(range(xs[0], xs[-1] + 1)), len(range(ys[0], ys[-1] + 1))
     if min(width, height) < 8:

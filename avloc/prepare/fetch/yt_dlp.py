@@ -78,7 +78,7 @@ class Fetcher:
                 return meaning(_tail(log), status)
             made = [path for path in Path(folder).iterdir() if path.suffix not in PARTIAL and path.stat().st_size]
             if len(made) != 1:
-                return Outcome(reason="no file", detail=f"{PROGRAM} ended well and left {len(made)} files")
+                return Outcome(reason="no file", detail=f"{PROGRAM} succeeded, but wrote {len(made)} files")
             name = f"{wanted.name}{made[0].suffix}"
             with made[0].open("rb") as file:
                 os.fsync(file.fileno())

@@ -194,7 +194,7 @@ class DsolReader:
             read += 1
             yield self._clip(item, second, names[:FRAMES], None if heard is None else heard.cut(second * rate, rate))
         if not read:
-            few = MediaError(item.path, "too short", "not one second has both frames and sound")
+            few = MediaError(item.path, "too short", "no second has both frames and sound")
             raise account.refusal(item.path, few)
         return account.notes()
 

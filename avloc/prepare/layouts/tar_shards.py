@@ -76,8 +76,10 @@ def read_index(path: Path) -> Index:
     """
     index = Index()
     try:
-        mode: Any = "r:" if path.suffix.lower() == ".tar" else "r|*"
-        with tarfile.open(path, mode, tarinfo=_Member, errors="surrogateescape") as tar:
+        with (
+            _opened(path) as content,
+            tarfile.open(fileobj=content, mode=_mode(path), tarinfo=_Member, errors="surrogateescape") as tar,
+        ):
             for member in tar:
                 _add(index, tar, member)
                 tar.members = []  # type: ignore[attr-defined]  # or every header would be kept in memory
@@ -89,6 +91,19 @@ def read_index(path: Path) -> Index:
     except (tarfile.TarError, EOFError, OSError, zlib.error, ValueError) as error:
         index.broken = f"after {len(index.samples)} samples: {str(error) or type(error).__name__}"[:200]
     return index
+
+
+def _plain(path: Path) -> bool:
+    return path.suffix.lower() == ".tar"
+
+
+def _opened(path: Path) -> Any:
+    # not tarfile's own gzip reader: it checks no CRC, and a file of three bytes is a TypeError in it
+    return open(path, "rb") if _plain(path) else gzip.open(path)
+
+
+def _mode(path: Path) -> Any:
+    return "r:" if _plain(path) else "r|"
 
 
 def _more(tar: Any) -> bool:
@@ -140,7 +155,7 @@ class ShardBytes:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.file: Any = open(path, "rb") if path.suffix.lower() == ".tar" else gzip.open(path)  # noqa: SIM115
+        self.file = _opened(path)
 
     def part(self, place: Place) -> bytes:
         """DataError if the file is too short."""

@@ -113,7 +113,7 @@ def all_frames(film: Film, times: Iterable[float]) -> Iterator[Shown]:
     frames = iter(made)
     current = next(frames, None)
     if current is None:
-        raise MediaError(film.path, "no picture", "not one frame could be decoded")
+        raise MediaError(film.path, "no picture", "no frame could be decoded")
     since = current[1]
     following = next(frames, None)
     period, ends = film.clock.period, film.clock.picture_to or 0.0

@@ -115,7 +115,7 @@ def _join(tracks: Sequence[Track], restarts: Sequence[list[int]]) -> None:
     """Let each recording of a concatenated file start where the one before ended, with one shift for picture and sound."""
     counts = {len(found) for found in restarts}
     if len(counts) > 1:
-        raise Jump("the stamps of picture and sound jump, and not together")
+        raise Jump("the time stamps of picture and sound jump by different amounts")
     bounds = [[0, *found, len(track)] for track, found in zip(tracks, restarts, strict=True)]
     end = 0.0
     for part in range(counts.pop() + 1):
@@ -123,7 +123,7 @@ def _join(tracks: Sequence[Track], restarts: Sequence[list[int]]) -> None:
         spans = [_span(track, piece) for track, piece in zip(tracks, pieces, strict=True)]
         starts, ends = [start for start, _ in spans], [stop for _, stop in spans]
         if max(starts) - min(starts) > APART or (part + 1 < len(bounds[0]) - 1 and max(ends) - min(ends) > APART):
-            raise Jump("the stamps jump, and picture and sound do not go together there")
+            raise Jump("the time stamps jump, and picture and sound do not match there")
         step = end - min(starts) if part else 0.0
         for track, piece in zip(tracks, pieces, strict=True):
             _move(track, piece, step)
@@ -134,7 +134,7 @@ def _span(track: Track, piece: slice) -> tuple[float, float]:
     """s when a part of a track starts and ends."""
     stamps = track.seconds(np.where(track.pts[piece] != NONE, track.pts[piece], track.dts[piece]))
     if not np.isfinite(stamps).any():
-        raise Jump("the stamps jump, and some are missing")
+        raise Jump("the time stamps jump, and some are missing")
     last = int(np.nanargmax(stamps))
     length = float(track.duration[piece][last]) * track.tick or _period(stamps)
     return float(np.nanmin(stamps)), float(stamps[last]) + length

@@ -59,7 +59,7 @@ class MusicReader:
                 frames = np.stack([frame.image for frame in seen if frame.image is not None])
                 yield self._clip(item, second, frames, heard.cut(second * self.rate, self.rate))
             if not made:
-                few = MediaError(item.path, "too short", "not one whole second has both sound and picture")
+                few = MediaError(item.path, "too short", "no whole second has both sound and picture")
                 raise account.refusal(item.path, few)
             return account.notes(whole=True)
 

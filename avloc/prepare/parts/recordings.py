@@ -109,7 +109,7 @@ class EachSecond:
                     made += 1
                     yield self._clip(item, n, frames, heard.cut(n * samples, samples))
             if not made:
-                few = f"not one clip of {self.seconds} s has both sound and picture"
+                few = f"no clip of {self.seconds} s has both sound and picture"
                 raise account.refusal(item.path, MediaError(item.path, "too short", few))
             return account.notes(whole=count < self.count)
 

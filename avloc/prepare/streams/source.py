@@ -78,7 +78,7 @@ class VideoSource:
         film.begin(film.video, "no picture")
         first = next(iter(Frames(film)), None)
         if first is None:
-            raise MediaError(film.path, "no picture", "not one frame could be decoded")
+            raise MediaError(film.path, "no picture", "no frame could be decoded")
         frame = first[0]
         matrix = matrix_of(frame)
         turned = matrix is not None and abs(matrix[0]) + abs(matrix[3]) < abs(matrix[1]) + abs(matrix[2])

@@ -56,7 +56,7 @@ def stored_as(
 def _packed(mask: Mask, settings: Mapping[str, Any]) -> bytes:
     masked, size = settings.get("masks", False), settings["size"]
     if not masked or mask.pixels.shape != (size, size):
-        expected = f"{size} x {size} pixels" if masked else "none: its settings do not say masks"
+        expected = f"{size} x {size} pixels" if masked else "none, because its settings have no masks"
         raise ValueError(f"a mask of {mask.pixels.shape} for a store of {expected}")
     return masks.packed(mask.pixels)
 
@@ -71,7 +71,7 @@ class _Plain(pickle.Unpickler):
             found = super().find_class(module, name)
             if isinstance(found, type) and is_dataclass(found):
                 return found
-        raise pickle.UnpicklingError(f"{module}.{name} is no part of a clip")
+        raise pickle.UnpicklingError(f"{module}.{name} is not part of a clip")
 
 
 class Kept:
