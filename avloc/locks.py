@@ -57,7 +57,13 @@ class Claim:
                 os.utime(self.file.fileno())
 
     def refuse_lost(self) -> None:
-        """RunError where another command has taken the folder over, as one does that heard nothing of this one for long."""
+        """RunError where another command has taken the folder over, as one does that heard nothing of this one for long, or
+        where the lock was removed."""
+        if not os.fstat(self.file.fileno()).st_nlink:
+            raise RunError(
+                f"{self.file.name} was removed while this command held it, and another command may have worked in this run "
+                "since; nothing more is written. Run the command again: it resumes"
+            )
         found = _about(self.file)
         if found and found.get("mark") != self.mark:
             raise RunError(
