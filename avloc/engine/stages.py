@@ -58,7 +58,6 @@ def load_stage(experiment: Experiment, run: Run, number: int, phases: tuple[str,
     if number > 1 and localizer.uses_clusters and before.clusters.exists():
         _refuse_foreign_clusters(before.load_clusters(), experiment.build(1, pretrained=False), before)
     about = fill(experiment, localizer, number, path)
-    refuse_mixed(path, about, experiment.stage(number).train.select == "last")
     if (
         number > 1
         and localizer.uses_clusters
@@ -80,8 +79,15 @@ def fill(experiment: Experiment, localizer: Localizer, number: int, path: Path) 
     """
     if number > 1:
         localizer.take_form(experiment.build(1, pretrained=False), lambda name: tensor_shape(path, name))
-    about = load_weights(localizer, path, experiment.method, number)
+    about = weights_into(experiment, localizer, number, path)
     refuse_other_view(localizer)
+    return about
+
+
+def weights_into(experiment: Experiment, localizer: Localizer, number: int, path: Path) -> dict[str, str]:
+    """Load weights that agree with the log and the states beside them; what they say of themselves."""
+    about = load_weights(localizer, path, experiment.method, number)
+    refuse_mixed(path, about, experiment.stage(number).train.select == "last")
     return about
 
 
@@ -120,7 +126,8 @@ def fresh_stage(experiment: Experiment, run: Run, number: int, student: bool = F
         other = experiment.other_run("start.stage2", experiment.start.stage2)
         weights = localizer.state_dict().items()
         own = {name: value.clone() for name, value in weights if name.startswith(localizer.own_start)}
-        load_weights(localizer, other.weights(2, localizer.weights_from), experiment.method, 2)
+        path = other.weights(2, localizer.weights_from)
+        refuse_mixed(path, load_weights(localizer, path, experiment.method, 2), last=False)
         localizer.load_state_dict(own, strict=False)
     return localizer
 

@@ -1,6 +1,6 @@
 """Compares files of a run, or single files, with the checksums in them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -50,10 +50,10 @@ def files_of(run: Run) -> Iterator[Path]:
     yield from sorted(run.predictions.rglob("*.h5"))
 
 
-def agreement_of(run: Run) -> Iterator[tuple[str, Verdict]]:
-    """Whether the log of each stage, its states and each of its weights belong to one training."""
+def agreement_of(run: Run, right: Container[Path]) -> Iterator[tuple[str, Verdict]]:
+    """Whether the log of each stage, its states and its weights belong to one training. right: undamaged weights."""
     for folder in sorted(path for path in run.path.glob("stage*") if path.is_dir()):
-        for path in sorted(folder.glob("*.safetensors")):
+        for path in sorted(one for one in folder.glob("*.safetensors") if one in right):
             try:
                 if not read_log(folder):
                     continue  # imported weights have none
