@@ -64,11 +64,16 @@ def read_section(path: Path, overrides: Sequence[str] = ()) -> Section:
     section = Section(str(path), {})
     problems: list[str] = []
     section.values = _mapping(node, (), section, problems)
-    for override in words(overrides):
-        _override(section, override, problems)
+    lay_over(section, overrides, problems)
     if problems:
         raise ConfigError("\n".join(problems))
     return section
+
+
+def lay_over(section: Section, overrides: Sequence[str], problems: list[str]) -> None:
+    """Give a section what ``key=value`` overrides say; what is none is added to `problems`."""
+    for override in words(overrides):
+        _override(section, override, problems)
 
 
 def _mapping(node: yaml.MappingNode, path: tuple[str, ...], section: Section, problems: list[str]) -> dict[str, Any]:
