@@ -1,4 +1,4 @@
-"""The command line: parse, call the verb of the same name, show what it returns."""
+"""The command line: parse, call the verb of the same name, show its result."""
 
 
 def main() -> None:
@@ -9,12 +9,12 @@ def main() -> None:
     from avloc.cli.faults import Forgiving, fault_of
 
     sys.stderr = Forgiving(sys.stderr)
-    gc.disable()  # until a command begins: loading modules leaves no garbage, and looking for it takes a tenth of the time
+    gc.disable()  # until a command starts: loading modules creates no garbage, and looking for it takes a tenth of the time
     try:
         from avloc.cli.app import app
 
         app(prog_name="avloc")
-    except KeyboardInterrupt:  # while the modules were loaded
+    except KeyboardInterrupt:  # created while the modules were loaded
         print("\navloc: interrupted before anything was done", file=sys.stderr)
         sys.exit(130)
     except (ImportError, MemoryError) as error:

@@ -42,8 +42,8 @@ def refuse_plan(localizer: Localizer, phases: Any) -> None:
         stepped = [one for optimizer in phase.optimizers for group in optimizer.param_groups for one in group["params"]]
         if any(id(parameter) not in own for parameter in stepped):
             raise AvlocError(
-                f"{where}: phase {phase.name!r} steps a parameter that is not the Localizer's; register it as one, so that "
-                "it is saved"
+                f"{where}: phase {phase.name!r} steps a parameter that is not the Localizer's; assign it to the "
+                "Localizer, so that it is saved"
             )
 
 
@@ -63,7 +63,7 @@ def refuse_terms(localizer: Localizer, phase: Phase, terms: Any, device: torch.d
                 f"{what} {float(term.detach()):g} on the first batch of phase {phase.name!r}; expected a finite number"
             )
     if learnt and not any(term.requires_grad for term in terms.values()):
-        raise AvlocError(f"{where}: no term has a gradient; expected one that hangs on the Localizer's parameters")
+        raise AvlocError(f"{where}: no term has a gradient; expected one that depends on the Localizer's parameters")
 
 
 def refuse_maps(localizer: Localizer, maps: Any, batch: Batch) -> None:

@@ -37,7 +37,7 @@ def computes_half(inference: "Inference", device: torch.device) -> bool:
 
 
 def overridden(inference: "Inference", settings: Sequence[str]) -> "Inference":
-    """The same with ``inference.key=value`` laid over it; ConfigError for any other key: it is too late to change those."""
+    """The settings with ``inference.key=value`` overrides applied; ConfigError for other keys: the model is already trained."""
     section, problems = Section("--set", {"inference": asdict(inference)}), list[str]()
     lay_over(section, settings, problems)
     problems += [

@@ -18,7 +18,17 @@ from avloc.nn.objects import at_places
 from avloc.nn.similarity import in_full
 
 #: what the loader and the commands ask of a stage, which are those of the stage inside
-ASKED = ("frame", "sound", "motion", "needs", "window", "window_frames", "window_needed")
+ASKED = (
+    "frame",
+    "sound",
+    "motion",
+    "signed_motion",
+    "mixes_waveforms",
+    "needs",
+    "window",
+    "window_frames",
+    "window_needed",
+)
 
 TINY = 1e-12  # for a method whose maps are the same everywhere
 

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FileCheck:
-    """name: of the file, or of what was compared. state: see `avloc.engine.verifying`. problem: in words, empty where there
-    is none."""
+    """name: of the file, or of the comparison. state: see `avloc.engine.verifying`. problem: a description, empty if
+    there is none.
+    """
 
     name: str
     state: "State"
@@ -22,7 +23,7 @@ class FileCheck:
 
 @dataclass(frozen=True)
 class Verified:
-    """files: what was compared, in order. right, unverified: how many are as written, and how many carry no checksum."""
+    """files: all checks, in order. right, unverified: how many are correct, and how many have no checksum."""
 
     path: Path
     files: list[FileCheck]

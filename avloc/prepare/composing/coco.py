@@ -21,7 +21,7 @@ def annotations(path: Path) -> list[Path]:
 def list_coco(path: Path, role: str) -> tuple[Path, Found]:
     """Objects by category. Crowds, boxes without area and empty masks are counted and left out.
 
-    A single file that is named itself has its pictures in the folder that the folder `annotations` lies in, or beside it.
+    If a single file is given, its pictures are in the parent of the folder `annotations`, or beside the file.
     """
     files = [path] if path.is_file() else annotations(path)
     if not files:

@@ -11,7 +11,7 @@ EXPECTED = "Pascal VOC, Annotations/ID.xml beside JPEGImages/ID.jpg"
 
 
 def list_voc(path: Path, role: str) -> tuple[Path, Found]:
-    """Objects by class; pixels count from 1 and the far corner is included. Pictures that are not there are counted."""
+    """Objects by class; pixels count from 1 and the far corner is included. Missing pictures are counted."""
     found = Found()
     files = sorted((path / "Annotations").glob("*.xml"), key=lambda file: natural(file.name))
     if not files:
