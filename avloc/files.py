@@ -116,6 +116,10 @@ def system_error(error: BaseException) -> int | None:
     return number if number in PASSING else None
 
 
+#: in the message for a file that the system does not give, which says nothing against its content
+UNREADABLE = ": cannot be read ("
+
+
 def refused(path: Path, error: BaseException, otherwise: str) -> str:
     """Why a file could not be read. otherwise: what to do if the file itself is at fault.
 
@@ -127,7 +131,7 @@ def refused(path: Path, error: BaseException, otherwise: str) -> str:
     if path.is_dir():
         return f"{path}: is a folder; expected a file"
     if number is not None:
-        return f"{path}: cannot be read ({os.strerror(number)}); the file itself may be fine{_remedy(number)}"
+        return f"{path}{UNREADABLE}{os.strerror(number)}); the file itself may be fine{_remedy(number)}"
     return f"{path}: its content cannot be read ({why(error)}); {otherwise}"
 
 

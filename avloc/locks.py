@@ -57,7 +57,13 @@ class Claim:
                 os.utime(self.file.fileno())
 
     def refuse_lost(self) -> None:
-        """RunError if another command has taken the folder over because it saw no heartbeat for a long time."""
+        """RunError if another command has taken the folder over because it saw no heartbeat for a long time, or if the lock
+        file was removed."""
+        if not os.fstat(self.file.fileno()).st_nlink:
+            raise RunError(
+                f"{self.file.name} was removed while this command held it, and another command may have worked in this run "
+                "since; nothing more is written. Run the command again: it resumes"
+            )
         found = _about(self.file)
         if found and found.get("mark") != self.mark:
             raise RunError(

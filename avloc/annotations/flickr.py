@@ -3,7 +3,6 @@
 ardasnck/learning_to_localize_sound_source@89205e9; every published evaluator counts boxes, not annotators.
 """
 
-import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from avloc.annotations.truth import Truth
 from avloc.annotations.vgg import with_silent
 from avloc.errors import DataError
 from avloc.naming import utf8_name
+from avloc.plain_xml import xml_root
 from avloc.walking import files_in
 
 FRAME = 256
@@ -88,11 +88,11 @@ def _from_xml(folder: Path) -> dict[str, Any]:
     """One file per clip: root > annotator > bbox > five children, first a label, then xmin, ymin, xmax, ymax."""
     found = {}
     for path in files_in(folder, ".xml"):
+        root = xml_root(path, "a Flickr-SoundNet annotation")
         try:
-            root = ET.parse(path).getroot()
             marked = [box for annotator in root for box in annotator if box.tag == "bbox"]
             found[utf8_name(path.stem)] = [[int(float(part.text or "")) for part in list(box)[1:5]] for box in marked]
-        except (ET.ParseError, ValueError) as error:
+        except (ValueError, OverflowError) as error:
             raise DataError(f"{path}: not a Flickr-SoundNet annotation ({error})") from None
         if any(len(box) != 4 for box in found[utf8_name(path.stem)]):
             raise DataError(f"{path}: a bbox does not have five children; expected a label and four pixels")

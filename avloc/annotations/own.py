@@ -1,6 +1,5 @@
 """The user's own ground truth: the JSON of this package, COCO's json, or a folder of Pascal VOC XML files."""
 
-import xml.etree.ElementTree as ET
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -11,6 +10,7 @@ from avloc.annotations.files import Absent, Files, fractions_of_pixels, json_obj
 from avloc.annotations.truth import Truth
 from avloc.errors import DataError
 from avloc.naming import brief, utf8_name
+from avloc.plain_xml import xml_root
 from avloc.walking import files_in
 
 SOUNDS = ("own", "silence", "noise", "ambient", "other")
@@ -168,8 +168,8 @@ def read_voc(path: Path, name: str = "") -> Truth:
         raise Absent(f"{path}: no XML files; expected one Pascal VOC file for each clip")
     build = Builder(name or path.stem)
     for file in paths:
+        root = xml_root(file, "a Pascal VOC annotation")
         try:
-            root = ET.parse(file).getroot()
             width, height = (float(root.findtext(f"size/{side}") or 0) for side in ("width", "height"))
             if width <= 0 or height <= 0:
                 raise ValueError("no <size> with width and height")
@@ -178,6 +178,6 @@ def read_voc(path: Path, name: str = "") -> Truth:
             for item in root.iter("object"):
                 x0, y0, x1, y1 = (float(item.findtext(f"bndbox/{c}") or "") for c in ("xmin", "ymin", "xmax", "ymax"))
                 build.box(fractions_of_pixels([[x0 - 1, y0 - 1, x1, y1]], width, height)[0], item.findtext("name"))
-        except (ET.ParseError, ValueError) as error:
+        except (ValueError, OverflowError) as error:
             raise DataError(f"{file}: not a Pascal VOC annotation ({error})") from None
     return build.truth(by_class=True)

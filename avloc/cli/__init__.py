@@ -6,8 +6,9 @@ def main() -> None:
     import gc
     import sys
 
-    from avloc.cli.faults import Forgiving, fault_of
+    from avloc.cli.faults import Forgiving, fault_of, open_streams
 
+    open_streams()
     sys.stderr = Forgiving(sys.stderr)
     gc.disable()  # until a command starts: loading modules creates no garbage, and looking for it takes a tenth of the time
     try:

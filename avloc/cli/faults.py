@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+import sys
 from typing import Any
 
 from avloc.files import system_error
@@ -59,6 +60,23 @@ def fault_of(error: BaseException) -> str | None:
 def _foreign(error: BaseException) -> bool:
     """Whether it comes from a library that has no exception class for a lack of memory."""
     return isinstance(error, RuntimeError) or type(error).__module__.split(".")[0] in ("cv2", "lmdb", "av")
+
+
+def open_streams() -> None:
+    """Give stdin, stdout and stderr that the caller closed (`>&-`) to /dev/null.
+
+    Otherwise the next file that is opened would get the number of the stream, and the messages of libraries be written into it.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            nothing = os.open(os.devnull, os.O_RDWR)
+            if nothing != number:
+                os.dup2(nothing, number)
+                os.close(nothing)
+            mode = "r" if number == 0 else "w"
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115, open to the end
 
 
 class Forgiving:

@@ -34,6 +34,7 @@ class Shards:
         self.store, self.form, self.kind = store, form, kind
         self._open: OrderedDict[int, Any] = OrderedDict()
         self._process = os.getpid()
+        self._sizes: dict[int, tuple[int, int]] = {}
         self._places: dict[int, Any] = {}
         self._room: int | None = None
         self._lock = threading.Lock()
@@ -60,6 +61,7 @@ class Shards:
                 if len(self._open) > OPEN_FILES:
                     self._open.popitem(last=False)[1].close()
             self._open.move_to_end(shard)
+            self._refuse_shorter(shard, path)
             file = self._open[shard]
             if file.clips < stop:
                 raise ValueError(f"it has {file.clips} clips, not {stop}")
@@ -68,6 +70,16 @@ class Shards:
             yield file
         except (OSError, ValueError) as error:
             raise DataError(self._told(path, error)) from None
+
+    def _refuse_shorter(self, shard: int, path: Path) -> None:
+        """ValueError for a file whose end was cut off since it was opened: HDF5 would read zeros there, LMDB would crash."""
+        try:
+            now = os.stat(path)
+        except OSError:  # removed, which harms nobody who has it open
+            return
+        number, size = self._sizes.setdefault(shard, (now.st_ino, now.st_size))
+        if now.st_ino == number and now.st_size < size:
+            raise ValueError(f"cut from {size} bytes to {now.st_size} while it was used")
 
     def _note_places(self, shard: int, path: Path, file: Any) -> None:
         """# as many as files may be open; the others are still read through HDF5"""

@@ -73,11 +73,10 @@ def _cluster(
     from avloc.clustering import Clusters, by_dictionary, cluster_objects, normalised_mutual_information, purity
     from avloc.data.loader import Loader
     from avloc.data.workers import Workers
-    from avloc.engine.checkpoints import load_weights
     from avloc.engine.collect import Collector
     from avloc.engine.experiment import device_of, keep_config
     from avloc.engine.keeping import keep_features
-    from avloc.engine.stages import refuse_without_objects, weights_id
+    from avloc.engine.stages import refuse_without_objects, weights_id, weights_into
     from avloc.engine.stores import open_data
     from avloc.errors import RunError
 
@@ -86,7 +85,7 @@ def _cluster(
     refuse_without_objects(experiment, where)
     localizer: Any = experiment.build(1, pretrained=False)
     path = where.weights(1, localizer.starts_a_stage)
-    about = load_weights(localizer, path, experiment.method, 1)
+    about = weights_into(experiment, localizer, 1, path)
     trained = localizer.memory.get("labels")
     known = experiment.places is not None and "stage1.data" in experiment.places.kept
     store = open_data(experiment, 1, stage.data.train, localizer, training=True)

@@ -70,7 +70,7 @@ def _read(file: Path, role: str, there: dict[str, str], found: Found) -> None:
                 continue
             x, y, w, h = (float(number) for number in row["bbox"])
             add_object(found, where, names[row["category_id"]], (x, y, x + w, y + h), (width, height), mask)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise DataError(
             f"{file}: not in the format of COCO's instances ({type(error).__name__}: {error}); expected images, categories, "
             "annotations with image_id, category_id and bbox"
