@@ -1,4 +1,4 @@
-"""A clip at the size of its own picture, and the boxes of all its sources together, plainly: AVATAR and GAR-SSL."""
+"""Clips at the size of their own picture, and the union of all sources' boxes, plain version: AVATAR and GAR-SSL."""
 
 from collections.abc import Sequence
 
@@ -14,12 +14,12 @@ from avloc.protocols.protocol import Protocol
 
 Floats = NDArray[np.float64]
 Masks = NDArray[np.bool_]
-#: the part of the set that a metric of one scenario is over
+#: the part of the set for a metric of one scenario
 SCENARIOS = {"ciou_single": "Single-Sound", "ciou_mixed": "Mixed-Sound", "ciou_multi": "Multi-Entity"}
 
 
 def picture_truth(protocol: Protocol, truth: Truth, clip: int) -> Masks:
-    """(H, W): what sounds in a clip, at the size of its picture, else of its mask, else of the protocol."""
+    """(H, W): the sounding pixels of a clip, at the size of its picture, else of its mask, else of the protocol."""
     if truth.pictures is not None:
         return truth.pictures[clip].drawn()
     if truth.masks is not None:
@@ -29,7 +29,7 @@ def picture_truth(protocol: Protocol, truth: Truth, clip: int) -> Masks:
 
 
 def picture_mask(protocol: Protocol, heat: Maps | None, marked: Masks) -> Masks:
-    """(H, W): where a map (h, w) is above the cut at the size of the picture; nothing without a map, or with NaN."""
+    """(H, W): where a map (h, w) is above the cut at the size of the picture; empty without a map, or with NaN."""
     if heat is None or not np.isfinite(heat).all():
         return np.zeros(marked.shape, bool)
     values = plain.normalised(protocol, plain.resized(protocol, heat, marked.shape))
