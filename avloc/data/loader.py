@@ -20,7 +20,7 @@ from avloc.data.labels import Labels
 from avloc.data.memory import stays_in_memory
 from avloc.data.needs import Needs
 from avloc.data.nothing import nothing
-from avloc.data.optical_flow import flow_pictures
+from avloc.data.optical_flow import motion_of
 from avloc.data.plans import Indices, Plan, anew, draw_plan, video_numbers, with_partners
 from avloc.data.raw_batches import RawBatch, gathered, received
 from avloc.data.stacking import one_above_the_other
@@ -201,8 +201,7 @@ class Loader:
         if raw.before is None or raw.after is None:
             return None
         draws = None if state is None else Generator().set_state(state)
-        pictures = flow_pictures(raw.before, raw.after, getattr(self.senses, "signed_motion", False))
-        return self.senses.motion(pictures, draws)[:, :2]  # type: ignore[attr-defined]  # it moves
+        return motion_of(self.senses, raw.before, raw.after, draws)
 
     def _add_second(self, batch: Batch, part: Plan, raw: RawBatch, generator: Generator) -> None:
         """The second views for training, and the partners."""

@@ -1,10 +1,18 @@
 """Optical flow between two frames, as pictures."""
 
+from typing import Any
+
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 ZERO, LEVELS = 128, 8  # of signed pictures: the level of no motion, and levels per pixel of motion
+
+
+def motion_of(senses: Any, before: Tensor, after: Tensor, generator: Generator | None = None) -> Tensor:
+    """The flow from frames (B, H, W, 3) uint8 to those that follow them, through a method's view `motion`: (B, 2, H, W)."""
+    seen: Tensor = senses.motion(flow_pictures(before, after, getattr(senses, "signed_motion", False)), generator)
+    return seen[:, :2]
 
 
 def flow_pictures(frames: Tensor, after: Tensor, signed: bool = False) -> Tensor:

@@ -28,3 +28,14 @@ def levels_of(maps: Tensor) -> Tensor:
     """The lowest value, the median and the highest value of maps (B, 1, h, w): (B, 3)."""
     flat = maps.flatten(1).float()
     return torch.stack([flat.amin(1), flat.median(1).values, flat.amax(1)], dim=1)
+
+
+def loudest_of(maps: Tensor) -> Tensor:
+    """Of maps (B, K, h, w) of as many objects as were found the highest at each place, (B, 1, h, w).
+
+    NaN is a map that others have. Where nothing was found the map is the lowest of the batch everywhere: no place stands out.
+    """
+    there = maps[~maps.isnan()]
+    low = there.min() if len(there) else 0.0
+    highest = maps.nan_to_num(nan=-torch.inf).amax(1, keepdim=True)
+    return torch.where(maps.isnan().flatten(1).all(1)[:, None, None, None], low, highest)
