@@ -37,8 +37,9 @@ def picture_mask(protocol: Protocol, heat: Maps | None, marked: Masks) -> Masks:
 
 
 def of_pictures(protocol: Protocol, given: Given, truth: Truth, scores: Scores) -> dict[str, float]:
-    """What AVATAR has beside the scores of all clips: the mean of each scenario, and of the silent clips the share of
-    those in which no pixel is on."""
+    """AVATAR's further metrics besides the scores of all clips: the mean of each scenario, and the share of silent
+    clips in which no pixel is on.
+    """
     found = {}
     for name, part in SCENARIOS.items():
         inside = [
@@ -56,7 +57,7 @@ def of_pictures(protocol: Protocol, given: Given, truth: Truth, scores: Scores) 
 
 
 def is_quiet(protocol: Protocol, given: Given, truth: Truth, clip: int) -> bool:
-    """Whether a map marks nothing at all; a clip without a map does not count as quiet, nor one with NaN."""
+    """Whether a map marks nothing at all; a clip without a map, or with NaN, does not count as quiet."""
     heat = None if clip in given.missing else given.maps[clip, 0]
     if heat is None or not np.isfinite(heat).all():
         return False
@@ -78,7 +79,7 @@ def picture_scores(protocol: Protocol, given: Given, truth: Truth, kept: Sequenc
 
 
 def union_truth(protocol: Protocol, truth: Truth, clip: int) -> Masks:
-    """(H, W): the first box of each source of a clip, together; of pixel masks all of them."""
+    """(H, W): the first box of each source of a clip, together; for pixel masks, all of them."""
     if truth.masks is not None:
         return plain.truth_of_mask(protocol, truth.masks[clip].any(axis=0)) > 0
     own = np.flatnonzero(truth.box_clip == clip)
@@ -97,7 +98,7 @@ def union_mask(protocol: Protocol, maps: Maps) -> Masks:
 
 
 def union_scores(protocol: Protocol, given: Given, truth: Truth, kept: Sequence[int]) -> tuple[Scores, Floats]:
-    """cIoU and AP of the union of every clip; and (n, 3) the pixels shared, in the mask and in the truth."""
+    """cIoU and AP of the union of every clip; and (n, 3) the pixels in both, in the mask and in the ground truth."""
     found, counts = Scores(), []
     for clip in kept:
         marked = union_truth(protocol, truth, clip)
