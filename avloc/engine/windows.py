@@ -207,9 +207,7 @@ def _computed(
 
 
 def _filled(sound: NDArray[np.int16], model: Model, listening: Listening) -> NDArray[np.int16]:
-    """The sound of a short video is repeated, as published tests do with short clips; not for a method that accepts any
-    length.
-    """
+    """The sound of a short video is repeated, as in published tests; not for a method that accepts any length."""
     samples = round(listening.seconds * listening.rate)
     if len(sound) >= samples or getattr(model.localizer.sound, "rate", None) is None:
         return sound
