@@ -41,7 +41,7 @@ __all__ = ["__version__", *_PLACES]
 
 
 def __getattr__(name: str) -> Any:
-    """Public names are imported when they are first used, so that `import avloc` is quick."""
+    """Public names are imported on first use, so that `import avloc` is fast."""
     if name not in _PLACES:
         raise AttributeError(f"module 'avloc' has no attribute {name!r}")
     value = getattr(importlib.import_module(_PLACES[name]), name)

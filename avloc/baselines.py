@@ -1,4 +1,4 @@
-"""Rules that never listen, as heat maps: what any method must beat before it is said to hear."""
+"""Baselines that ignore the sound, as heat maps: any method must beat them before one can claim that it hears."""
 
 import cv2
 import numpy as np
@@ -34,8 +34,8 @@ def saliency(frames: NDArray[np.uint8], size: int = 56) -> Maps:
 def largest_object(boxes: NDArray[np.floating], clips: NDArray[np.integer], count: int, size: int = 112) -> Maps:
     """The box of the largest object of each clip filled with 1, whether it sounds or not: (N, size, size).
 
-    boxes: (M, 4) xyxy in [0, 1] of all objects, clips: (M,) which of the `count` clips each is in. It knows the objects'
-    boxes, so it is an oracle that is only deaf; a clip without objects has an empty map.
+    boxes: (M, 4) xyxy in [0, 1] of all objects, clips: (M,) which of the `count` clips each is in. It knows the
+    objects' boxes: an oracle that ignores the sound. A clip without objects has an empty map.
     """
     maps = np.zeros((count, size, size), np.float32)
     areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])

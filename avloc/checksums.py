@@ -1,4 +1,4 @@
-"""SHA-256 of what files hold: written beside the values, and compared when these are read."""
+"""SHA-256 of the contents of files: stored with the values, and checked when these are read."""
 
 import hashlib
 import io
@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from avloc.plain_arrays import plain_arrays
 
-#: the name of the checksum, beside the arrays of a .npz and in the metadata of weights
+#: the name of the checksum among the arrays of a .npz and in the metadata of weights
 NAME = "sha256"
 DAMAGED = "its content does not match its checksum (SHA-256): the file is damaged"
 
 
 def of_arrays(arrays: Mapping[str, NDArray[Any]]) -> str:
-    """Of names, types, shapes and bytes of all arrays but the checksum itself."""
+    """Of names, types, shapes and bytes of all arrays except the checksum itself."""
     found = hashlib.sha256()
     for name in sorted(arrays):
         if name != NAME:
@@ -28,7 +28,7 @@ def of_arrays(arrays: Mapping[str, NDArray[Any]]) -> str:
 
 
 def with_checksum(arrays: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
-    """The arrays, and that of their checksum."""
+    """The arrays with their checksum."""
     plain = {name: np.asarray(value) for name, value in arrays.items()}
     return {**plain, NAME: np.array(of_arrays(plain))}
 
@@ -36,8 +36,8 @@ def with_checksum(arrays: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
 def checked_arrays(path: Path, needed: Collection[str] = ()) -> tuple[dict[str, NDArray[Any]], bool]:
     """The arrays of a .npz, and whether there is a checksum, which earlier versions did not write.
 
-    Errors as `plain_arrays` has them, and ValueError where the checksum is of other arrays, or has been lost: the directory
-    of an archive does not say that an entry is missing, but the entry is still in the file.
+    Errors as in `plain_arrays`, and ValueError if the checksum does not match, or was lost: if an archive's directory
+    lacks an entry, the entry itself is still in the file.
     """
     content = path.read_bytes()
     arrays = plain_arrays(io.BytesIO(content), needed)
@@ -51,7 +51,7 @@ def checked_arrays(path: Path, needed: Collection[str] = ()) -> tuple[dict[str, 
 
 
 def of_values(value: Any) -> str:
-    """Of plain values and tensors within dicts, lists and tuples, such as the state of a training."""
+    """Of plain values and tensors in dicts, lists and tuples, such as the state of a training."""
     found = hashlib.sha256()
     _add(found, value)
     return found.hexdigest()
@@ -60,7 +60,7 @@ def of_values(value: Any) -> str:
 def _add(found: Any, value: Any) -> None:
     if isinstance(value, Mapping):
         found.update(f"{{{len(value)}\0".encode())
-        for name in value:  # in their order, which dicts keep
+        for name in value:  # in insertion order
             _add(found, name)
             _add(found, value[name])
     elif isinstance(value, list | tuple):

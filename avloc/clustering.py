@@ -15,8 +15,8 @@ from avloc.plain_arrays import plain_arrays
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.int64]
-ROWS = 4096  # that are predicted at a time
-MANY = 100_000  # clips from which k-means takes them in batches
+ROWS = 4096  # rows predicted at a time
+MANY = 100_000  # clips from which on k-means uses mini-batches
 log = logging.getLogger("avloc.cluster")
 
 
@@ -31,7 +31,7 @@ class Clusters:
     dictionary: Floats
 
     def predict(self, features: Floats) -> Ints:
-        """The nearest centre of each row of raw features (N, C); a few MiB are taken besides them."""
+        """The nearest centre of each row of raw features (N, C); needs only a few MiB of extra memory."""
         half = (self.centres.astype(np.float64) ** 2).sum(1) / 2
         found = np.empty(len(features), np.int64)
         for start in range(0, len(features), ROWS):
@@ -64,7 +64,9 @@ def cluster_objects(features: Floats, clusters: int, seed: int = 0, restarts: in
         log.info("clustering: %d clips, so k-means processes them in batches of %d", len(features), ROWS)
         model = MiniBatchKMeans(clusters, batch_size=ROWS, **how)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # of fewer objects than clusters: said below in our words
+        warnings.simplefilter(
+            "ignore", ConvergenceWarning
+        )  # with fewer objects than clusters, we raise our own error below
         labels = model.fit_predict(_unit(features)).astype(np.int64)
     empty = clusters - len(np.unique(labels))
     if empty:
@@ -86,7 +88,7 @@ def read_dictionary(path: Path) -> Floats:
 
 
 def by_dictionary(features: Floats, dictionary: Floats) -> Clusters:
-    """The clusters of a dictionary that is given: each row of features (N, C) is in that of the nearest direction."""
+    """The clusters of a given dictionary: each row of features (N, C) goes to the nearest direction."""
     if dictionary.shape[1] != features.shape[1]:
         raise AvlocError(
             f"the object dictionary is {dictionary.shape}, but the model's objects have {features.shape[1]} channels; "
@@ -118,8 +120,8 @@ def purity(truth: Ints, labels: Ints) -> float:
 
 @dataclass(frozen=True)
 class Matching:
-    """assignment: (C, K) of 0 and 1, every cluster in one class, every class with a cluster. agreement: (C, K),
-    P(cluster | class). score: sum of their product. purity: see the function. doubts: sentences for a person to check.
+    """assignment: (C, K) of 0 and 1: every cluster has one class, every class has a cluster. agreement: (C, K),
+    P(cluster | class). score: sum of their product. purity: see the function. doubts: warnings for a person to check.
     """
 
     assignment: Ints
@@ -132,11 +134,11 @@ class Matching:
 def match_clusters(
     truth: Ints, labels: Ints, classes: tuple[str, ...], clusters: int, draws: int = 0, seed: int = 0
 ) -> Matching:
-    """The assignment of clusters to classes that agrees best with truth (N,) and cluster labels (N,).
+    """The assignment of clusters to classes with the best agreement between truth (N,) and cluster labels (N,).
 
-    Exact: the assignment problem with further clusters free to join any class. `draws` > 0 instead searches that many
-    random assignments, as the authors do with a million (DTaoo/Discriminative-Sounding-Objects-Localization @7f40207),
-    which is far from optimal. Ties go to the lowest index. AvlocError for fewer clusters than classes.
+    It solves the assignment problem exactly; further clusters can join any class. `draws` > 0 instead searches that
+    many random assignments, as the authors do with a million (DTaoo/Discriminative-Sounding-Objects-Localization
+    @7f40207), which is far from optimal. Ties go to the lowest index. AvlocError for fewer clusters than classes.
     """
     count = len(classes)
     if clusters < count:
@@ -160,7 +162,7 @@ def match_clusters(
 
 
 def _best_owner(agreement: Floats) -> Ints:
-    """The class of each cluster: rows of classes, and K - C further rows that offer each cluster its favourite class."""
+    """The class of each cluster: rows of classes, and K - C further rows that offer each cluster its best class."""
     from scipy.optimize import linear_sum_assignment
 
     count, clusters = agreement.shape

@@ -1,6 +1,6 @@
 """YAML sections bound to the signatures they configure; every mistake at once, each with file, line, key and a suggestion.
 
-There is no schema beside the code: a section is checked against the constructor or the settings class that will receive it.
+There is no separate schema: a section is checked against the constructor or the settings class that receives it.
 """
 
 import difflib
@@ -21,8 +21,9 @@ from avloc.plain_yaml import NotYaml, compose, plain_yaml, value_of
 
 @dataclass
 class Section:
-    """A YAML mapping that knows where each of its keys stands: `lines` is keyed by the path below this section, and holds 0
-    for what `--set` gave."""
+    """A YAML mapping that knows the line of each of its keys: `lines` is keyed by the path below this section, and is 0
+    for values from `--set`.
+    """
 
     source: str
     values: dict[str, Any]
@@ -45,7 +46,7 @@ class Section:
 
 
 def read_section(path: Path, overrides: Sequence[str] = ()) -> Section:
-    """The mapping in a YAML file, with ``key=value`` overrides (dotted keys, values as YAML) laid over it."""
+    """The mapping in a YAML file, with ``key=value`` overrides (dotted keys, values as YAML)."""
     try:
         text = Path(path).read_text(encoding="utf-8")
         node = compose(text)
@@ -114,7 +115,7 @@ def _override(section: Section, override: str, problems: list[str]) -> None:
 
 
 def check(section: Section, target: Callable[..., Any], problems: list[str]) -> dict[str, Any]:
-    """The keyword arguments of `target` that the section gives, typed; what does not fit is added to `problems`.
+    """The section as typed keyword arguments of `target`; mistakes are added to `problems`.
 
     Types are enforced by pydantic from the annotations of the signature; unknown keys are refused with the nearest name.
     """
@@ -148,9 +149,10 @@ def _parameters(target: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
 
 
 def _of_its_kind(parameter: inspect.Parameter, value: Any) -> inspect.Parameter:
-    """A parameter that takes sections of several kinds, as the kind that the section's keys name: ``{timm: ...}`` a Timm.
+    """For a parameter that accepts several kinds of section, the kind that the section's keys select: ``{timm: ...}``
+    is a Timm.
 
-    Such a kind has a key without default. Its mistakes are then told as those of one kind.
+    Such a kind has a key without default. Mistakes are then reported for this kind only.
     """
     kinds = get_args(parameter.annotation) if get_origin(parameter.annotation) in (Union, UnionType) else ()
     if not isinstance(value, Mapping) or not kinds:
@@ -199,7 +201,7 @@ def _names_at(parameters: Mapping[str, inspect.Parameter], location: tuple[str |
 
 
 def suggestion(name: str, known: list[str]) -> str:
-    """The end of an error about an unknown name: the known one nearest to it, else all of them."""
+    """The end of an error about an unknown name: the most similar known one, or else all of them."""
     near = difflib.get_close_matches(name, known, n=1)
     return f"; did you mean '{near[0]}'?" if near else f"; expected one of {', '.join(known)}" if known else ""
 
@@ -227,5 +229,5 @@ def flat(values: Any, prefix: str = "") -> dict[str, Any]:
 
 
 def read_scalar(text: str) -> Any:
-    """One value as YAML, as `--set` reads it; ValueError where it is none."""
+    """One value as YAML, as `--set` reads it; ValueError if it is invalid."""
     return plain_yaml(text)

@@ -1,13 +1,13 @@
-"""The errors a user can cause. The command line shows the message alone, exit status 2; any other exception is a bug."""
+"""Errors that a user can cause. The command line shows only the message, with status 2; any other exception is a bug."""
 
 
 class AvlocError(Exception):
-    """Root of every error that a user can fix; the message says where, what was found, what was expected, what to do.
+    """Base of every error that a user can fix; the message says where, what was found, what was expected, what to do.
 
-    It is one line, whatever text it quotes.
+    It is one line, whatever it quotes.
     """
 
-    _kept = ""  # characters that a message may have although no letter
+    _kept = ""  # format characters that are part of words, kept although not printable
 
     def __str__(self) -> str:
         from avloc.naming import printable
@@ -22,8 +22,8 @@ class ConfigError(AvlocError):
 
 
 class DataError(AvlocError):
-    """Videos, sounds, annotations or a store that are missing, unreadable or do not fit."""
+    """Videos, sounds, annotations or a store that are missing, unreadable or inconsistent."""
 
 
 class RunError(AvlocError):
-    """A run folder that lacks what an earlier command writes, or holds what does not belong together."""
+    """A run folder that lacks the output of an earlier command, or has inconsistent contents."""

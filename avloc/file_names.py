@@ -1,4 +1,4 @@
-"""Names that come out of files and become names of files: one part of a path, which stays in its folder."""
+"""Names read from files that become file names: one part of a path, which stays in its folder."""
 
 import os
 import unicodedata
@@ -6,11 +6,11 @@ import unicodedata
 from avloc.errors import AvlocError
 from avloc.naming import brief, printable
 
-LONGEST = 150  # bytes, which leaves room for endings and the temporary name beside it
+LONGEST = 150  # bytes; leaves room for suffixes and for the temporary name
 
 
 def is_file_name(name: str) -> bool:
-    """Whether a text can be one part of a path: no slash, no control character, no dots alone, and not too long."""
+    """Whether a text can be one part of a path: no slash, no control character, not only dots, and not too long."""
     if not name or name.startswith(".") or "/" in name or "\\" in name:
         return False
     if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name):
@@ -19,7 +19,7 @@ def is_file_name(name: str) -> bool:
 
 
 def as_file_name(name: str, what: str) -> str:
-    """The name, if it can name a file; AvlocError otherwise. what: of which thing it is, "the split"."""
+    """The name, if it can be a file name; AvlocError otherwise. what: the kind of name, such as "the split"."""
     if not is_file_name(name):
         raise AvlocError(
             f"{what} {brief(printable(name))!r} cannot be a file name; expected no slash, no leading dot, no "

@@ -1,4 +1,4 @@
-"""Whole files or none: every file that a command leaves behind is written under a temporary name and renamed."""
+"""Atomic writing: every file that a command writes gets a temporary name first and is then renamed."""
 
 import errno
 import json
@@ -14,8 +14,8 @@ from typing import Any
 from avloc.errors import AvlocError
 from avloc.temporaries import prefix_of, remove_left_behind
 
-MARGIN = 1 << 16  # bytes, for what a file says about itself
-#: errors of the system that say nothing against a file: it may be whole, and readable another time
+MARGIN = 1 << 16  # bytes, for a file's own metadata
+#: system errors that are not the fault of a file: it may be intact, and readable later
 PASSING = {
     errno.ENOENT, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE,
     errno.ETIMEDOUT, errno.ENOTCONN, errno.EHOSTDOWN, errno.ENODEV, errno.ENXIO, errno.EREMOTEIO, errno.ENOTDIR,
@@ -23,14 +23,14 @@ PASSING = {
 
 
 class Unreadable(AvlocError):
-    """A file that the system does not give now; nothing speaks against the file itself."""
+    """The system cannot read a file now; the file itself may be intact."""
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it is fsynced and takes the name, on failure it is removed.
 
-    A full disk or a folder that may not be written becomes an AvlocError naming `path`; what stood there stays.
+    A full disk or a folder without write permission becomes an AvlocError naming `path`; an existing file is kept.
     """
     path = Path(path)
     temporary = None
@@ -57,13 +57,13 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def user_cache(name: str) -> Path:
-    """A folder for what can be made again, in the user's cache folder."""
+    """A folder for things that can be recreated, in the user's cache folder."""
     given = os.environ.get("XDG_CACHE_HOME")
     return (Path(given) if given else Path.home() / ".cache") / "avloc" / name
 
 
 def sync_folder(folder: Path) -> None:
-    """Have a new name in a folder outlive a loss of power, where the file system can do that."""
+    """Make a new name in a folder survive a power failure, if the file system supports it."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
         try:
@@ -73,9 +73,10 @@ def sync_folder(folder: Path) -> None:
 
 
 def with_room(path: Path, size: int, held: int = 0) -> Path:
-    """`path`; OSError where its disc, or the limit of the process on files, has no room for `size` bytes more.
+    """`path`; OSError if its disk, or the process's limit on file size, has no room for `size` more bytes.
 
-    HDF5 may end the process when a write fails. held: bytes that were written before, of which not all need be on the disc.
+    This is checked because HDF5 can crash when a write fails. held: bytes written before, some of which may not be on
+    disk yet.
     """
     if shutil.disk_usage(path.parent).free < size + MARGIN:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -86,7 +87,7 @@ def with_room(path: Path, size: int, held: int = 0) -> Path:
 
 
 def _largest_file() -> int | None:
-    """Bytes that a file may have here (ulimit -f); None: as many as the disc has."""
+    """The largest file allowed here in bytes (ulimit -f); None: only the disk limits it."""
     try:
         import resource
     except ImportError:  # on Windows
@@ -96,7 +97,7 @@ def _largest_file() -> int | None:
 
 
 def _of_the_system(error: BaseException) -> str | None:
-    """What the system says, if it does; HDF5 hides it in a page of its own, under one class or the other."""
+    """The system's message, if it is a system error; HDF5 hides it in a page of text, under one class or another."""
     hidden = re.search(r"errno = (\d+)", str(error))
     if hidden:
         return os.strerror(int(hidden[1]))
@@ -104,9 +105,9 @@ def _of_the_system(error: BaseException) -> str | None:
 
 
 def system_error(error: BaseException) -> int | None:
-    """The number of the system's error where it says nothing against the file itself (see PASSING), else None.
+    """The errno of a system error that is not the fault of the file (see PASSING), else None.
 
-    HDF5 hides it in a page of its own; a want of memory is the system's too.
+    HDF5 hides it in its text; a lack of memory also counts.
     """
     if isinstance(error, MemoryError):
         return errno.ENOMEM
@@ -115,10 +116,14 @@ def system_error(error: BaseException) -> int | None:
     return number if number in PASSING else None
 
 
-def refused(path: Path, error: BaseException, otherwise: str) -> str:
-    """What is wrong with a file that could not be read. otherwise: what to do where the file itself is at fault.
+#: in the message for a file that the system does not give, which says nothing against its content
+UNREADABLE = ": cannot be read ("
 
-    What the system refuses says nothing against the file: then nobody is told to remove it or to write it again.
+
+def refused(path: Path, error: BaseException, otherwise: str) -> str:
+    """Why a file could not be read. otherwise: what to do if the file itself is at fault.
+
+    A system error is not the fault of the file: then the message does not advise to remove or rewrite it.
     """
     number = system_error(error)
     if number in (errno.ENOENT, errno.ENOTDIR):
@@ -126,7 +131,7 @@ def refused(path: Path, error: BaseException, otherwise: str) -> str:
     if path.is_dir():
         return f"{path}: is a folder; expected a file"
     if number is not None:
-        return f"{path}: cannot be read ({os.strerror(number)}); the file itself may be fine{_remedy(number)}"
+        return f"{path}{UNREADABLE}{os.strerror(number)}); the file itself may be fine{_remedy(number)}"
     return f"{path}: its content cannot be read ({why(error)}); {otherwise}"
 
 
@@ -139,9 +144,9 @@ def _remedy(number: int) -> str:
 
 
 def why(error: BaseException) -> str:
-    """Why a file could not be read, in one line: the system's words without its numbers, else the reader's own.
+    """Why a file could not be read, in one line: the system's message without its number, else the reader's own.
 
-    PyTorch and numpy advise to run what is in a file that they do not know; avloc never does.
+    PyTorch and numpy advise to execute the contents of unknown files; avloc never does.
     """
     said = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
     if said.startswith("Object arrays"):
@@ -164,7 +169,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 def write_text(path: Path, text: str) -> None:
     with replacing(path) as temporary:
-        temporary.write_bytes(text.encode("utf-8", "backslashreplace"))  # of names that are not UTF-8
+        temporary.write_bytes(text.encode("utf-8", "backslashreplace"))  # from names that are not UTF-8
 
 
 def write_json(path: Path, value: Any, indent: int | None = 1) -> None:
@@ -172,17 +177,17 @@ def write_json(path: Path, value: Any, indent: int | None = 1) -> None:
 
 
 def file_size(path: Path) -> int | None:
-    """Bytes; None where no file is there, such as a link to nothing or to itself."""
+    """Bytes; None if there is no file, for example for a link to nothing or to itself."""
     try:
         return os.stat(path).st_size
-    except (OSError, ValueError):  # ValueError: no name that a file of this system could have
+    except (OSError, ValueError):  # ValueError: this cannot be a file name on this system
         return None
 
 
 def read_json(path: Path) -> Any:
-    """The value in a JSON file; AvlocError naming file and line where it is missing or is not JSON."""
+    """The value in a JSON file; AvlocError naming file and line if it is missing or is not JSON."""
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8-sig"))  # some editors begin a file with a mark
+        return json.loads(Path(path).read_text(encoding="utf-8-sig"))  # some editors write a byte order mark
     except FileNotFoundError:
         raise AvlocError(f"{path}: no such file") from None
     except (OSError, MemoryError) as error:
@@ -193,5 +198,5 @@ def read_json(path: Path) -> Any:
         raise AvlocError(f"{path}:{error.lineno}: not JSON ({error.msg})") from None
     except RecursionError:
         raise AvlocError(f"{path}: unreadable JSON (nested too deep)") from None
-    except ValueError as error:  # a whole number of thousands of digits
+    except ValueError as error:  # an integer with thousands of digits
         raise AvlocError(f"{path}: unreadable JSON ({why(error)})") from None

@@ -1,8 +1,8 @@
-"""Names that meet files: which belong together, what has no partner on either side, and what could be either of two.
+"""Matches names with files: the pairs, the unmatched names of either side, and the ambiguous ones.
 
-A name is found as others spell it: after Unicode normalisation (NFC) and with either slash, with or without the ending of its
-media, with as many of its folders as are needed. Of two spellings the one nearest to the text counts; what fits two names
-equally well is ambiguous and belongs to neither.
+Different spellings match: after Unicode normalisation (NFC), with either slash, with or without the suffix of the
+media, with any number of its folders. Of two matches, the more similar spelling wins; a name that matches two equally
+well is ambiguous and gets neither.
 """
 
 import unicodedata
@@ -12,33 +12,33 @@ from typing import Any
 
 from avloc.endings import bare
 
-#: how near a spelling is. OTHERWISE: as whoever looks for files may know. From FOLDERS on one side leaves folders out.
+#: how similar a spelling is. OTHERWISE: by rules of the caller. From FOLDERS on, one side omits folders.
 EXACT, SPELLED, ENDINGS, OTHERWISE, FOLDERS, FEWER, NOT = range(7)
 ALL = -1
 
 
 def spelled(name: str) -> str:
-    """The name in Unicode's NFC, with slashes as Unix has them."""
+    """The name in Unicode NFC, with forward slashes."""
     text = name if name.isascii() else unicodedata.normalize("NFC", name)
     return text.replace("\\", "/").removeprefix("./")
 
 
 def _key(name: str) -> str:
-    """Folders and the name without ending, as they are compared."""
+    """Folders and the name without suffix, in the form used for comparison."""
     return bare(spelled(name))
 
 
 class Index:
-    """Names that can be found by other spellings of them, in constant time each."""
+    """Finds names by other spellings, in constant time each."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self.names: Mapping[str, Any] = names if isinstance(names, dict) else dict.fromkeys(names)
-        #: number of folders -> the last part of a name with so many of its folders -> such names; of all names, whatever
-        #: folders they have, under ALL
+        #: number of folders -> the end of a name with that many folders -> such names; under ALL, of all names,
+        #: however many folders they have
         self._levels: dict[int, dict[str, list[str]]] = {}
 
     def find(self, name: str) -> tuple[int, list[str]]:
-        """How near the nearest names are (EXACT to NOT), and all that are that near."""
+        """How similar the best matches are (EXACT to NOT), and all names that match as well."""
         if name in self.names:
             return EXACT, [name]
         key = _key(name)
@@ -49,14 +49,14 @@ class Index:
         folders = key.count("/")
         if deeper := self._level(folders).get(key, []):
             return FOLDERS, deeper
-        for _ in range(folders):  # its last parts are the whole of a name here
+        for _ in range(folders):  # its end is the whole of a name here
             key = key.partition("/")[2]
             if fewer := self._level(ALL).get(key, []):
                 return FEWER, fewer
         return NOT, []
 
     def _level(self, folders: int) -> dict[str, list[str]]:
-        """Names by their key; by its last part and so many folders, those that have more."""
+        """Names by their key; by the name and this many folders, for those that have more."""
         if folders not in self._levels:
             level = self._levels[folders] = {}
             for name in self.names:
@@ -68,14 +68,15 @@ class Index:
         return self._levels[folders]
 
 
-#: how near the nearest are, and all that are that near, of what a name may mean
+#: finds how similar the best matches of a name are, and all of them
 Find = Callable[[str], tuple[int, Sequence[str]]]
 
 
 @dataclass(frozen=True)
 class Matched:
-    """pairs: name -> the one that it means. missing: names that mean nothing. ambiguous: name -> those that it could mean.
-    unused: what nothing means. shared: name -> the one that it could mean, and another name just as well."""
+    """pairs: name -> its match. missing: names without a match. ambiguous: name -> its several matches. unused: files
+    without a name. shared: name -> its match, which another name matches equally well.
+    """
 
     pairs: Mapping[str, str]
     missing: tuple[str, ...]
@@ -85,16 +86,16 @@ class Matched:
 
     @property
     def doubtful(self) -> dict[str, tuple[str, ...]]:
-        """Names that have no partner because of several that could be meant, or that could mean one: name -> these."""
+        """Names without a match because of several candidates, or of a rival for one: name -> these."""
         return {**self.ambiguous, **{name: (own,) for name, own in self.shared.items()}}
 
 
 def match(asked: Iterable[str], there: Iterable[str], find: Find | None = None, alone: bool = True) -> Matched:
-    """Which of the names `there` each of those `asked` for means.
+    """Match each of the names `asked` with one of those `there`.
 
-    find: how, by default as `Index(there)` does. alone: what is there belongs to one name at most; of several that mean it
-    the nearest spelling counts, and where they are equally near, none has it. Otherwise several spellings of one name may
-    mean it, but names that differ in their folders never do.
+    find: the rule, by default that of `Index(there)`. alone: each of those `there` matches at most one name; the most
+    similar spelling wins, and if several are equally similar, none does. Otherwise several spellings of one name can
+    match it, but never names that differ in their folders.
     """
     there = dict.fromkeys(there)
     find = find or Index(there).find
@@ -132,7 +133,7 @@ def match(asked: Iterable[str], there: Iterable[str], find: Find | None = None, 
 def sorted_out(
     names: Iterable[str], missing: Container[str], ambiguous: Mapping[str, tuple[str, ...]], unused: Iterable[str] = ()
 ) -> Matched:
-    """A join whose partners were looked for elsewhere: all names but the missing and the ambiguous have one."""
+    """A join whose matches were found elsewhere: all names but the missing and the ambiguous have one."""
     left = [name for name in names if name not in ambiguous]
     pairs = {name: name for name in left if name not in missing}
     return Matched(pairs, tuple(name for name in left if name not in pairs), ambiguous, tuple(unused))

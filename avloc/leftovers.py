@@ -1,4 +1,4 @@
-"""What a join of names left over, in one line: told in the log, kept in a store, refused where it must not be."""
+"""The unmatched names of a join in one line: logged, stored with a store, or refused."""
 
 import logging
 import re
@@ -13,16 +13,16 @@ from avloc.naming import brief, printable, some
 
 logger = logging.getLogger(__name__)
 
-SHOWN = 3  # names in a line
-KEPT = 5  # names in a store
+SHOWN = 3  # names per line
+KEPT = 5  # names kept in a store
 ASIDE = "set aside"
 
 
 @dataclass(frozen=True)
 class Left:
-    """Names of one kind that a join left over: how many, in words, the first of them.
+    """Unmatched names of one kind: their number, a description, the first of them.
 
-    kind: "missing", "unused" or "ambiguous"; "set aside" where a list chooses others, which is no mistake.
+    kind: "missing", "unused" or "ambiguous"; "set aside" if a list selects others, which is no mistake.
     """
 
     kind: str
@@ -47,7 +47,7 @@ def _in_singular(plural: "re.Match[str]") -> str:
 
 @dataclass(frozen=True)
 class Join:
-    """What a join of names left over. what: the file or folder that names come from. matched: names with a partner."""
+    """The unmatched names of a join. what: the file or folder that names come from. matched: number of matched names."""
 
     what: str
     matched: int
@@ -57,7 +57,7 @@ class Join:
         return f"{self.what}: {'; '.join(map(str, self.left))}"
 
     def warning(self) -> str:
-        """Without what was set aside."""
+        """Without names that were set aside."""
         return f"{self.what}: {'; '.join(str(one) for one in self.left if one.kind != ASIDE)}"
 
     @property
@@ -90,9 +90,9 @@ def joined(
     aside: str = "",
     shared: str = "listed ids match the same file as another",
 ) -> Join:
-    """The join of a file or folder `what` in words: each says what is true of the names, "ids match no video".
+    """The join of a file or folder `what`, described by texts such as "ids match no video".
 
-    Kinds without words are not told, where they are as they should be. aside: of what is unused because it was not chosen.
+    Kinds without a text are expected and not reported. aside: the text for names that were deliberately not selected.
     """
     total = len(matched.pairs) + len(matched.missing) + len(matched.ambiguous) + len(matched.shared)
     left = []
@@ -119,7 +119,7 @@ def _name(name: str) -> str:
 
 
 def told(joins: Iterable[Join], strict: bool = False) -> tuple[Join, ...]:
-    """Those that left something over, each in one line of the log; with `strict` the first is a DataError instead."""
+    """Log the joins with unmatched names, one line each; with `strict` the first is a DataError instead."""
     left = tuple(join for join in joins if join.left)
     for join in left:
         if join.wrong and strict:

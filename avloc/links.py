@@ -1,4 +1,4 @@
-"""Symbolic links that lead out of what a command was given: they are not followed unless the user asks for it."""
+"""Symbolic links that lead out of a command's files and folders: they are not followed unless the user asks for it."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -20,7 +20,7 @@ class Bounds:
         self._roots = [self._end_of(os.fspath(path)) for path in self.given]
 
     def lead_out(self, path: Path | str) -> bool:
-        """Whether a path, followed to its end, lies outside. Costs one look at the file; folders are remembered."""
+        """Whether a path, fully resolved, is outside. Costs one access to the file; folders are cached."""
         if self.follow:
             return False
         folder, name = os.path.split(path)
@@ -33,7 +33,7 @@ class Bounds:
         if folder not in self._real:
             try:
                 self._real[folder] = os.path.realpath(folder)
-            except ValueError:  # a null byte, of a path that cannot be
+            except ValueError:  # a null byte: it cannot be a path
                 self._real[folder] = os.path.abspath(folder)
         return self._real[folder]
 
@@ -43,7 +43,7 @@ _BOUNDS: ContextVar[Bounds | None] = ContextVar("bounds", default=None)
 
 @contextmanager
 def bounds_of(given: Iterable[Path | str], follow: bool) -> Iterator[None]:
-    """What a command was given, and whether it follows links that lead out of that."""
+    """The files and folders given to a command, and whether it follows links that lead out of them."""
     token = _BOUNDS.set(Bounds(given, follow))
     try:
         yield
@@ -52,7 +52,7 @@ def bounds_of(given: Iterable[Path | str], follow: bool) -> Iterator[None]:
 
 
 def bounds(*given: Path | str) -> Bounds:
-    """Those of the command under way, and what else was given; without a command and anything given, no link leads out."""
+    """Those of the current command, and further paths; if there are neither, no link leads out."""
     found = _BOUNDS.get()
     if found is None:
         return Bounds(given, follow=not given)

@@ -19,15 +19,15 @@ from avloc.errors import DataError, RunError
 from avloc.naming import brief
 
 logger = logging.getLogger(__name__)
-BEAT = 5.0  # s between two signs of life of who holds a claim
-SILENCE = 30.0  # s without one, after which a claim of another machine counts as left behind
+BEAT = 5.0  # s between two heartbeats of a claim
+SILENCE = 30.0  # s without one, after which a claim of another machine counts as abandoned
 
 
 @contextmanager
 def locked(folder: Path, name: str, busy: str) -> Iterator[None]:
-    """Make the folder if it is missing, and hold the lock file `name` in it; DataError where another command does.
+    """Make the folder if it is missing, and hold the lock file `name` in it; DataError if another command holds it.
 
-    busy: what that one is doing, "is preparing this store".
+    busy: what the other command is doing, "is preparing this store".
     """
     with _opened(folder, name) as lock:
         if _lock(lock) is False:
@@ -36,7 +36,7 @@ def locked(folder: Path, name: str, busy: str) -> Iterator[None]:
 
 
 class Claim:
-    """That this command works in a folder. It is written in the lock file and renewed until it is given back."""
+    """Records that this command works in a folder: written to the lock file and renewed until it is released."""
 
     def __init__(self, folder: Path, file: TextIO) -> None:
         self.folder, self.file, self.mark = folder, file, uuid4().hex
@@ -57,7 +57,13 @@ class Claim:
                 os.utime(self.file.fileno())
 
     def refuse_lost(self) -> None:
-        """RunError where another command has taken the folder over, as one does that heard nothing of this one for long."""
+        """RunError if another command has taken the folder over because it saw no heartbeat for a long time, or if the lock
+        file was removed."""
+        if not os.fstat(self.file.fileno()).st_nlink:
+            raise RunError(
+                f"{self.file.name} was removed while this command held it, and another command may have worked in this run "
+                "since; nothing more is written. Run the command again: it resumes"
+            )
         found = _about(self.file)
         if found and found.get("mark") != self.mark:
             raise RunError(
@@ -68,7 +74,7 @@ class Claim:
     def end(self) -> None:
         self._ended.set()
         self._thread.join()
-        with suppress(OSError):  # removed while the lock is held: who opened it meanwhile sees that it is gone
+        with suppress(OSError):  # removed while the lock is held: if another command opened it meanwhile, it notices
             path = Path(self.file.name)
             there = path.stat().st_ino == os.fstat(self.file.fileno()).st_ino  # the folder may have been moved
             if there and _about(self.file).get("mark") == self.mark:
@@ -77,11 +83,12 @@ class Claim:
 
 @contextmanager
 def claimed(folder: Path, name: str, busy: str) -> Iterator[Claim]:
-    """As `locked`, also where several machines share a folder whose locks hold on each machine alone; RunError.
+    """Like `locked`, but also works if several machines share a folder whose locks only apply per machine; raises
+    RunError.
 
-    Who holds the claim gives a sign of life every BEAT seconds. One left behind by a command that was killed is noticed: on
-    this machine at once, on another one after SILENCE seconds without a sign. A folder that was made for the lock is removed
-    if nothing came into it.
+    The holder of the claim writes a heartbeat every BEAT seconds. The claim of a killed command is recognised: on this
+    machine at once, on another one after SILENCE seconds without a heartbeat. A folder made for the lock is removed if
+    it stays empty.
     """
     made = not folder.exists()
     try:
@@ -100,13 +107,13 @@ def claimed(folder: Path, name: str, busy: str) -> Iterator[Claim]:
 
 @contextmanager
 def _taken(folder: Path, name: str, busy: str) -> Iterator[TextIO]:
-    """The lock file, locked; RunError where another command holds it."""
+    """The lock file, locked; RunError if another command holds it."""
     while True:
         with _opened(folder, name) as lock:
             free, found = _lock(lock), _about(lock)
             if free is False or (found and _lives(folder / name, found, bool(free))):
                 raise RunError(f"{folder}: {_who(found)} {busy}; wait until it has ended")
-            if os.fstat(lock.fileno()).st_nlink:  # else the command before removed it just now
+            if os.fstat(lock.fileno()).st_nlink:  # otherwise the previous command has just removed it
                 yield lock
                 return
 
@@ -123,12 +130,12 @@ def _opened(folder: Path, name: str) -> Iterator[TextIO]:
 
 
 def _lock(file: TextIO) -> bool | None:
-    """Whether the system gives the lock; None, with a warning, where the file system has none."""
+    """Whether the system grants the lock; None, with a warning, if the file system has no locks."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except OSError as error:  # some file systems of clusters have no locks
+    except OSError as error:  # some cluster file systems have no locks
         folder = Path(file.name).parent
         logger.warning("%s: cannot be locked (%s); make sure that no other command works in it", folder, error.strerror)
         return None
@@ -136,9 +143,9 @@ def _lock(file: TextIO) -> bool | None:
 
 
 def _lives(path: Path, found: dict[str, Any], locks: bool) -> bool:
-    """Whether who left a claim may still be at work, though the system refuses no lock. locks: there are such here at all."""
+    """Whether the owner of a claim may still be running although the lock is free. locks: the file system has locks."""
     if locks and found.get("host") == socket.gethostname():
-        return False  # the lock of a process on this machine ends with it
+        return False  # a lock of a process on this machine ends with the process
     logger.warning("%s: locked by %s; waiting %g s to see if it is still alive", path, _who(found), SILENCE)
     before, stop = _seen(path), time.monotonic() + SILENCE
     while time.monotonic() < stop:
@@ -149,13 +156,13 @@ def _lives(path: Path, found: dict[str, Any], locks: bool) -> bool:
 
 
 def _seen(path: Path) -> int:
-    """When a sign of life was given; opened anew, for a network file system then asks its server."""
+    """The time of the last heartbeat; the file is reopened, because then a network file system asks its server."""
     with open(path, encoding="utf-8") as file:
         return os.fstat(file.fileno()).st_mtime_ns
 
 
 def _about(file: TextIO) -> dict[str, Any]:
-    """What a lock file says of who holds it; nothing where it is empty or anything else."""
+    """What a lock file tells about its holder; empty if the file is empty or anything else."""
     try:
         file.seek(0)
         found = json.loads(file.read() or "{}")

@@ -11,7 +11,7 @@ PACKAGES = ("torch", "torchvision", "numpy")
 
 
 def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
-    """Of avloc, Python and those of the packages that are installed."""
+    """Of avloc, Python and the installed packages among those it uses."""
     from avloc import __version__
 
     found = {"avloc": __version__, "python": platform.python_version()}
@@ -29,7 +29,7 @@ def _version(package: str) -> str | None:
 
 def made_with(device: str, **fingerprints: str) -> dict[str, Any]:
     """Plain values for a JSON file. device: cpu or cuda. fingerprints: of the configuration, the store, the predictions;
-    they depend on contents, not on places or machines."""
+    they depend on contents, not on paths or machines."""
     return {
         "versions": versions(),
         "device": device,

@@ -1,4 +1,4 @@
-"""Names of clips and files: how they are stored, how they are shown in messages, and a few of many."""
+"""Names of clips and files: how they are stored, shown in messages, and abbreviated."""
 
 import difflib
 import os
@@ -8,13 +8,13 @@ from collections.abc import Iterable, Sequence
 
 LONGEST = 60  # characters of one name in a message
 MESSAGE = 400  # characters of one line of a message
-MOST = 40  # names that one could have meant
+MOST = 40  # suggestions for a name
 
 
 def utf8_name(name: str) -> str:
-    """The name of a file as text that can be stored: bytes that are not UTF-8 become %E9 and the like.
+    """The name of a file as text that can be stored: bytes that are not UTF-8 become %E9 and so on.
 
-    Where Python reads names in another encoding (LANG=C), a name that is UTF-8 on disk is that text again.
+    If Python reads names in another encoding (LANG=C), a name that is UTF-8 on disk still becomes that text.
     """
     if name.isascii():
         return name
@@ -31,7 +31,7 @@ def _is_escaped(name: str) -> bool:
 
 
 def _on_disk(name: str) -> bytes:
-    """The bytes of a name; of text that no file here could be named, its UTF-8."""
+    """The bytes of a name; UTF-8 for text that cannot be a file name here."""
     try:
         return os.fsencode(name)
     except UnicodeEncodeError:
@@ -39,8 +39,9 @@ def _on_disk(name: str) -> bytes:
 
 
 def printable(text: object, kept: str = "") -> str:
-    """Text from files as a terminal may be given it: what could move its cursor, colour it or turn its direction is spelled
-    out, as \\x1b, and so is a byte that is no letter. kept: characters that stay, such as line ends."""
+    """Text from files, safe for a terminal: characters that could move its cursor or change its colour or text direction
+    are escaped, as \\x1b, and so are undecodable bytes. kept: characters that stay, such as line ends.
+    """
     said = str(text)
     return said if said.isprintable() else "".join(letter if letter in kept else _spelled(letter) for letter in said)
 
@@ -53,13 +54,13 @@ def _spelled(letter: str) -> str:
     return repr(letter)[1:-1]
 
 
-#: control characters, marks of direction, halves of letters, ends of lines and paragraphs
+#: control and direction characters, surrogates, line and paragraph separators
 _UNSAFE = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
-_JOINERS = "\u200c\u200d"  # within words of some scripts, and in emoji
+_JOINERS = "\u200c\u200d"  # used within words in some scripts, and in emoji
 
 
 def brief(text: str, most: int = LONGEST) -> str:
-    """The text, its middle left out where it is longer than `most` characters: beginning and end say the most."""
+    """The text, shortened in the middle if it is longer than `most` characters: start and end tell the most."""
     if len(text) <= most:
         return text
     head = (most - 3) * 2 // 3
@@ -67,22 +68,22 @@ def brief(text: str, most: int = LONGEST) -> str:
 
 
 def some(names: Iterable[str], most: int = 3) -> str:
-    """The first few names, and dots where there are more."""
+    """The first few names, and dots if there are more."""
     listed = list(names)
     return ", ".join(brief(printable(name)) for name in listed[:most]) + (", ..." if len(listed) > most else "")
 
 
 def shortened(value: object, most: int = 60) -> str:
-    """A value as Python writes it, cut where it is long."""
+    """A value as Python writes it, cut if it is long."""
     try:
         text = repr(value)
-    except (ValueError, RecursionError):  # a number of thousands of digits, lists within lists
+    except (ValueError, RecursionError):  # an integer with thousands of digits, nested lists
         return f"a {type(value).__name__} too long to show"
     return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def first_double(names: Iterable[str]) -> str | None:
-    """The first name that stood there before; None where all differ."""
+    """The first name that occurs twice; None if all differ."""
     seen: set[str] = set()
     for name in names:
         if name in seen:
@@ -92,7 +93,7 @@ def first_double(names: Iterable[str]) -> str | None:
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> str:
-    """The error about a name that is none of those known, with the one nearest to it. what: one of them in words."""
+    """The error about an unknown name, with the most similar known one. what: the kind of name."""
     names = list(known)
     near = difflib.get_close_matches(name, names, 1)
     hint = f"did you mean {near[0]!r}? The {what}s are" if near else f"the {what}s are"
@@ -100,5 +101,5 @@ def unknown(what: str, name: str, known: Iterable[str]) -> str:
 
 
 def words(given: Sequence[str]) -> Sequence[str]:
-    """What was given where several words may be: a lone text is one word, not its letters."""
+    """The words given for a parameter that takes several: a single text is one word, not its letters."""
     return (given,) if isinstance(given, str) else given

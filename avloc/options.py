@@ -1,7 +1,7 @@
-"""What a parameter of a verb says beside its type, and the check of arguments that all verbs share.
+"""The annotations of a verb's parameters, and the check of arguments that all verbs share.
 
-A parameter carries its help where it is declared: ``size: Annotated[int, "side of the stored frames in pixels"] = 256``. The
-command line is made of that. `Ask` says the little that type, default and help do not.
+A parameter has its help where it is declared: ``size: Annotated[int, "side of the stored frames in pixels"] = 256``.
+The command line is generated from that. `Ask` adds what type, default and help cannot express.
 """
 
 import functools
@@ -17,15 +17,15 @@ from avloc.links import bounds_of
 
 @dataclass(frozen=True)
 class Ask:
-    """How the command line asks for a parameter, where that does not follow from its type.
+    """How a parameter appears on the command line, if that does not follow from its type.
 
     positional: a word without a dash.
-    name: how the option is spelt, such as "--from", which is no name in Python.
-    short: a letter that is the option's name after one dash.
-    metavar: what stands for the value in the help.
+    name: the option, if it cannot be a name in Python, such as "--from".
+    short: the option's letter after one dash.
+    metavar: the placeholder of the value in the help.
     least, most: the range of a number.
-    commas: several words may be given as one with commas between them.
-    default: of a key of a TypedDict, which has no other place for it.
+    commas: several words can be given as one, separated by commas.
+    default: of a key of a TypedDict, which cannot have one otherwise.
     """
 
     positional: bool = False
@@ -62,7 +62,7 @@ LogTo = Annotated[
     Sequence[Literal["tensorboard", "wandb"]],
     "also log every epoch to tensorboard (RUN/stageN/tensorboard) or, offline, to wandb (RUN/stageN/wandb); may be repeated",
 ]
-#: this name asks for no metric of a protocol, but for a search among the vectors of the clips
+#: this name is not a metric of a protocol but requests retrieval with the vectors of the clips
 RETRIEVAL = "retrieval"
 Metrics = Annotated[
     Sequence[str] | None,
@@ -76,7 +76,7 @@ Negatives = Annotated[
     Ask(commas=True),
 ]
 StorePath = Annotated[Path, "a prepared store"]
-#: the name of the parameter in every verb that has it: what the verb reads stays below the paths that it was given
+#: the name of this parameter in all verbs: without it, the verb only reads below the given paths
 FOLLOW = "follow_links"
 FollowLinks = Annotated[
     bool,
@@ -87,10 +87,10 @@ FollowLinks = Annotated[
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter as its annotation describes it; `kind` is its type without None and without the list around it.
+    """A parameter as described by its annotation; `kind` is its type without None and without the list around it.
 
-    several: it takes a sequence. pairs: it takes a mapping. optional: None is a value of it. fixed: how many values a tuple
-    of that length takes, which follow one option; 0 for everything else.
+    several: it takes a sequence. pairs: it takes a mapping. optional: it can be None. fixed: the length of a tuple,
+    whose values follow one option; 0 for everything else.
     """
 
     name: str
@@ -108,7 +108,7 @@ class Parameter:
 
 
 def parameters_of(function: Callable[..., Any]) -> dict[str, Parameter]:
-    """The parameters of a function by name, the keys of ``**work: Unpack[SomeTypedDict]`` after all others."""
+    """The parameters of a function by name, followed by the keys of ``**work: Unpack[SomeTypedDict]``."""
     return _described(function.__annotations__, getattr(function, "__wrapped__", function).__globals__)
 
 
@@ -132,7 +132,7 @@ def _parameter(name: str, hint: Any) -> Parameter:
     members = get_args(kind) if get_origin(kind) in (Union, types.UnionType) else (kind,)
     optional = type(None) in members
     kind = next(member for member in members if member is not type(None))
-    if get_origin(kind) is Annotated:  # an option of all commands, widened by None
+    if get_origin(kind) is Annotated:  # an option of all commands, made optional
         return _parameter(
             name, Annotated[(kind.__origin__ | None if optional else kind.__origin__, *kind.__metadata__)]
         )
@@ -147,10 +147,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def verb(function: F) -> F:
-    """A function that takes from Python what its command takes from a command line.
+    """A function that accepts from Python what its command accepts from a command line.
 
-    A path may be a string, and one value may be given where several are expected. DataError for a value that is none of the
-    choices of its parameter, a Literal.
+    A path can be a string, and a single value is accepted for a list. DataError for a value that is not among the
+    choices of a Literal.
     """
     described: dict[str, Parameter] = {}
     names = function.__code__.co_varnames[: function.__code__.co_argcount]
@@ -160,7 +160,7 @@ def verb(function: F) -> F:
         if not described:
             described.update(parameters_of(function))
         fitted = [_fitting(described[name], value) for name, value in zip(names, arguments, strict=False)]
-        rest = arguments[len(names) :]  # too many, which Python says itself
+        rest = arguments[len(names) :]  # too many arguments: Python's own error
         named = {name: _fitting(described.get(name), value) for name, value in options.items()}
         if FOLLOW not in described:
             return function(*fitted, *rest, **named)

@@ -1,4 +1,4 @@
-"""Arrays of numpy files that somebody else may have written: nothing in them is run, and whatever is wrong is one error."""
+"""Arrays of numpy files that others may have written: nothing in them is executed, and any problem is one error."""
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ Arrays = dict[str, NDArray[Any]]
 
 
 class MissingArrays(ValueError):
-    """A file lacks an array that must be there. there: the names of those that it holds."""
+    """A file lacks a required array. there: the names of those that it has."""
 
     def __init__(self, missing: str, there: Collection[str]) -> None:
         self.there = tuple(there)
@@ -26,9 +26,9 @@ def plain_arrays(
 ) -> Arrays:
     """The arrays of a .npz by name; the array of a .npy under the empty name.
 
-    needed: names that must be there. wanted: further names to read if they are there, all where None.
-    OSError where the system does not give the file. ValueError, in one line, for everything else: a file that is damaged or
-    of another format, pickled objects, a name that is missing (MissingArrays).
+    needed: required names. wanted: further names to read if they exist, None: all. OSError if the system cannot read
+    the file. ValueError, in one line, for everything else: a file that is damaged or of another format, pickled
+    objects, a name that is missing (MissingArrays).
     """
     with _told():
         found = np.load(source, allow_pickle=False)
@@ -44,7 +44,7 @@ def plain_arrays(
 
 
 def plain_array(source: Path | BinaryIO) -> NDArray[Any]:
-    """The one array of a .npy; errors as `plain_arrays` has them."""
+    """The one array of a .npy; errors as in `plain_arrays`."""
     arrays = plain_arrays(source)
     if list(arrays) != [""]:
         raise ValueError("it is an archive of arrays (.npz), not one array")
@@ -52,14 +52,14 @@ def plain_array(source: Path | BinaryIO) -> NDArray[Any]:
 
 
 def mapped_array(path: Path) -> NDArray[Any]:
-    """The array of a .npy, left on disk until it is used; errors as `plain_arrays` has them."""
+    """The array of a .npy, left on disk until it is used; errors as in `plain_arrays`."""
     with _told():
         return np.lib.format.open_memmap(path, mode="r")
 
 
 @contextmanager
 def _told() -> Iterator[None]:
-    """What numpy raises for damaged bytes becomes a ValueError of one line."""
+    """numpy's exceptions for damaged bytes become a ValueError of one line."""
     try:
         yield
     except MissingArrays:
@@ -71,7 +71,7 @@ def _told() -> Iterator[None]:
 
 
 def _line(error: Exception) -> str:
-    """A KeyError tells only the key, and some errors tell nothing."""
+    """A KeyError has only the key, and some errors have no message."""
     if isinstance(error, MemoryError):
         return "it is too large for memory"
     text = why(error)

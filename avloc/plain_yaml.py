@@ -1,4 +1,4 @@
-"""YAML that somebody else may have written: its size, depth and aliases are limited, and whatever is wrong is one error."""
+"""YAML that others may have written: its size, depth and aliases are limited, and any problem is one error."""
 
 import re
 from typing import Any
@@ -7,13 +7,13 @@ import yaml
 
 from avloc.files import why
 
-LONGEST = 4 << 20  # characters of a file
-MOST = 100_000  # values of a file, those that aliases repeat counted each time
+LONGEST = 4 << 20  # characters per file
+MOST = 100_000  # values per file, counting those repeated by aliases each time
 DEEPEST = 50
 
 
 class NotYaml(ValueError):
-    """What is wrong, in one line. line: where, counted from 1."""
+    """The problem in one line. line: its line, counted from 1."""
 
     def __init__(self, what: str, line: int = 1) -> None:
         self.line = line
@@ -31,7 +31,7 @@ _Loader.add_implicit_resolver(
 
 
 def compose(text: str) -> yaml.Node | None:
-    """The root of a document, None where it is empty; NotYaml for anything that is no YAML, or too much of it."""
+    """The root of a document, None if it is empty; NotYaml for anything that is not YAML, or too much of it."""
     if len(text) > LONGEST:
         raise NotYaml(f"{len(text)} characters; expected no more than {LONGEST}")
     try:
@@ -43,13 +43,13 @@ def compose(text: str) -> yaml.Node | None:
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise NotYaml(f"the character U+{ord(text[error.position]):04X} is not allowed", line) from None
-    except (ValueError, OverflowError, RecursionError) as error:  # such as an escape beyond Unicode
+    except (ValueError, OverflowError, RecursionError) as error:  # such as an escape outside Unicode
         raise NotYaml(_line(error)) from None
     return found
 
 
 def value_of(node: yaml.Node) -> Any:
-    """What a node stands for, in plain types; NotYaml where it stands for nothing, as ``!!bool abc`` does."""
+    """The value of a node, in plain types; NotYaml if it has none, as in ``!!bool abc``."""
     line = node.start_mark.line + 1
     try:
         return _Loader("").construct_object(node, deep=True)
@@ -62,23 +62,23 @@ def value_of(node: yaml.Node) -> Any:
 
 
 def plain_yaml(text: str) -> Any:
-    """The value of a document, None where it is empty; errors as those of `compose` and `value_of`."""
+    """The value of a document, None if it is empty; errors as in `compose` and `value_of`."""
     node = compose(text)
     return None if node is None else value_of(node)
 
 
 def _refuse_too_much(text: str) -> None:
-    """NotYaml for values within values beyond DEEPEST, and for aliases that repeat more than MOST, before anything is built."""
+    """NotYaml for nesting deeper than DEEPEST, and for aliases that repeat more than MOST values, before anything is built."""
     sizes: dict[str, int] = {}
     open_ones: list[
         tuple[str | None, int]
-    ] = []  # anchors of the collections that are open, and how many values came before
+    ] = []  # anchors of the open collections, and the number of values before them
     count = 0
     for event in yaml.parse(text, Loader=_Loader):
         line = event.start_mark.line + 1 if event.start_mark else 1
         if isinstance(event, yaml.AliasEvent):
             if any(anchor == event.anchor for anchor, _ in open_ones):
-                raise NotYaml(f"*{event.anchor} is within itself", line)
+                raise NotYaml(f"*{event.anchor} refers to itself", line)
             count += sizes.get(event.anchor or "", 0)
         elif isinstance(event, yaml.CollectionEndEvent):
             anchor, before = open_ones.pop()
@@ -93,7 +93,7 @@ def _refuse_too_much(text: str) -> None:
             elif event.anchor is not None:
                 sizes[event.anchor] = 1
         if count > MOST:
-            raise NotYaml(f"more than {MOST} values, those of aliases among them", line)
+            raise NotYaml(f"more than {MOST} values, counting those of aliases", line)
 
 
 def _line(error: object) -> str:

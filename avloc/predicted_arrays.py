@@ -1,4 +1,4 @@
-"""The arrays that a file of predictions may hold beside its heat maps, and what is asked of each."""
+"""The arrays that a file of predictions can contain besides its heat maps, and the checks of each."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from avloc.errors import DataError
 from avloc.predicted_maps import refuse_channels_last
 
 NEGATIVES = {"silence": "maps_silence", "noise": "maps_noise", "offscreen": "maps_offscreen"}
-#: one vector a clip of its frame and of its sound, in one space, for retrieval
+#: one vector per clip for its frame and its sound, in one space, for retrieval
 VECTORS = ("frame_vectors", "sound_vectors")
 
 
@@ -21,7 +21,7 @@ def checked_maps(path: Path, array: NDArray, ids: int, name: str = "maps") -> ND
             f"{path}: {ids} ids for {name} of shape {array.shape}; expected (N, h, w) or (N, K, h, w), not empty"
         )
     refuse_channels_last(f"{path}: {name}", maps.shape)
-    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinity, and such maps are counted
+    with np.errstate(over="ignore"):  # values beyond float32 become infinity, and such maps are counted
         return maps.astype(np.float32, copy=False)
 
 

@@ -1,7 +1,8 @@
-"""Boxes and masks as predictions: COCO's results, GAR-SSL's bbox_all.json, and CSV. A box becomes a map that is 1 inside it.
+"""Boxes and masks as predictions: COCO's results, GAR-SSL's bbox_all.json, and CSV. A box becomes a map that is 1
+inside it.
 
-Boxes in pixels need the size of their frame, since maps are drawn on SIDE x SIDE pixels; where a file does not say it, the
-frame is taken to be of that size, and this is logged. What reaches beyond the frame is cut at its edge and counted.
+Boxes in pixels need the size of their frame, since maps are drawn on SIDE x SIDE pixels; if the file lacks it, the
+frame is assumed to have that size, and this is logged. Boxes beyond the frame are clipped and counted.
 """
 
 import logging
@@ -22,7 +23,7 @@ from avloc.tables import read_table
 
 log = logging.getLogger("avloc.predictions")
 SIDE = 224
-_NEAR = 1.5  # beyond this, no fraction is meant
+_NEAR = 1.5  # larger values cannot be fractions
 _ENDINGS = ".jpg", ".jpeg", ".png"
 
 
@@ -32,7 +33,7 @@ Framed = tuple[tuple[float, ...], tuple[int, int]]
 
 @dataclass
 class Drawn:
-    """Maps (h, w) by clip, and how sure the file is of each where it says so."""
+    """Maps (h, w) by clip, and the confidence of each if the file has it."""
 
     maps: dict[str, NDArray[np.float32]] = field(default_factory=dict)
     scores: dict[str, float] = field(default_factory=dict)
@@ -55,7 +56,7 @@ class Drawn:
 
 
 def read_boxes(path: Path) -> Drawn:
-    """The boxes of a .json or .csv file; DataError says which row is not one."""
+    """The boxes of a .json or .csv file; DataError names a row that is not one."""
     drawn = Drawn()
     rows = _csv_rows(path) if path.suffix.lower() == ".csv" else _json_rows(path)
     for where, row in rows:
@@ -143,7 +144,7 @@ def _draw(drawn: Drawn, where: str, row: Mapping[str, Any]) -> None:
     ]
     for name in normal:
         corners = _numbers(where, name, row[name], 4)
-        # written in pixels of 224, or divided by it
+        # either in pixels of 224, or divided by 224
         drawn.box(clip, _ordered(where, corners if corners.max() <= _NEAR else corners / SIDE))
     if normal:
         return
@@ -182,7 +183,7 @@ def _clip(where: str, row: Mapping[str, Any]) -> str:
 
 
 def _names(row: Mapping[str, Any], key: str) -> bool:
-    """COCO numbers its annotations by `id`, so that it names no clip where there is an image."""
+    """COCO numbers its annotations by `id`, so that is not the clip if there is an image."""
     return key in row and not (key == "id" and "image_id" in row)
 
 

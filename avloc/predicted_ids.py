@@ -1,4 +1,4 @@
-"""Which clip of a truth each prediction is for."""
+"""Which clip of a ground truth each prediction belongs to."""
 
 import re
 from dataclasses import replace
@@ -13,9 +13,9 @@ from avloc.predictions import Predictions
 
 
 def of_pairs(given: Predictions, truth: Truth) -> Predictions:
-    """A benchmark of mixed clips wants two maps a row: they are those of the clips ID+PARTNER/0 and /1, as a store has them.
+    """A benchmark of mixed clips needs two maps per row: those of the clips ID+PARTNER/0 and /1, as in a store.
 
-    A row of which one clip is missing has no prediction. Other ids are left as they are.
+    A row with a missing clip has no prediction. Other ids are unchanged.
     """
     found = [re.fullmatch(r"(.+)\+(.+)/([01])", name) for name in given.ids]
     if not truth.mixed or not found or given.sized is not None or given.maps.shape[1] != 1 or not all(found):
@@ -39,9 +39,9 @@ def of_pairs(given: Predictions, truth: Truth) -> Predictions:
 
 
 def under_ids_of(given: Predictions, truth: Truth, what: str, whole: bool, strict: bool) -> Predictions:
-    """The predictions under the ids of the truth, however they spell them; what finds no partner is told, or refused.
+    """The predictions under the ids of the ground truth, in any accepted spelling; unmatched ones are logged or refused.
 
-    whole: the truth was not restricted to a list, so that a prediction for another id is a mistake.
+    whole: the ground truth was not restricted to a list, so that a prediction for another id is a mistake.
     """
     written, names = _as_frames(truth.written), _as_frames(given.ids)
     found = match(written, names)
@@ -60,7 +60,7 @@ def under_ids_of(given: Predictions, truth: Truth, what: str, whole: bool, stric
         told([join], strict)
     renamed = {theirs: own[name] for name, theirs in found.pairs.items()}
     taken = set(renamed.values())
-    # a prediction that is for no clip must not be taken for one whose short id it happens to have
+    # a prediction without a clip must not be matched by a short id it happens to have
     ids = [
         renamed.get(name) or (f"{theirs} (for no clip)" if theirs in taken else theirs)
         for name, theirs in zip(names, given.ids, strict=True)
@@ -69,6 +69,6 @@ def under_ids_of(given: Predictions, truth: Truth, what: str, whole: bool, stric
 
 
 def _as_frames(names: list[str]) -> list[str]:
-    """Names of frames without the ending of their video: AVSBench calls a frame VIDEO.mp4_3, and its mask VIDEO_3."""
+    """Names of frames without the suffix of their video: AVSBench calls a frame VIDEO.mp4_3, and its mask VIDEO_3."""
     plain = [re.sub(r"\.(mp4|mkv|webm|avi|mov)(_\d+)$", r"\2", name) for name in names]
     return plain if len(set(plain)) == len(set(names)) else names

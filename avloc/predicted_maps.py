@@ -1,4 +1,4 @@
-"""Heat maps or masks as files, one a clip, and shapes that are not what they seem."""
+"""Heat maps or masks as one file per clip, and shapes that are easily confused."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ _PICTURES = (".png", ".jpg", ".jpeg")
 
 
 def refuse_channels_last(what: str, shape: tuple[int, ...]) -> None:
-    """DataError for (N, h, w, 1): it would be taken for h maps a clip of one column each."""
+    """DataError for (N, h, w, 1): it would be read as h maps per clip with one column each."""
     if len(shape) == 4 and shape[3] == 1 < min(shape[1:3]):
         raise DataError(
             f"{what} of shape {shape} have their channel last; expected (N, h, w) or (N, K, h, w): give maps[..., 0]"
@@ -23,8 +23,9 @@ def refuse_channels_last(what: str, shape: tuple[int, ...]) -> None:
 
 
 def maps_of_folder(path: Path) -> tuple[list[str], list[NDArray[np.float32]]]:
-    """One file a clip, its id the path without ending: .npy (h, w) or (K, h, w), or a grey picture whose values are
-    taken as they are."""
+    """One file per clip, with the path without suffix as its id: .npy (h, w) or (K, h, w), or a grey picture, whose
+    values are used unchanged.
+    """
     files = files_in(path, ".npy", *_PICTURES, deep=True)
     if not files:
         raise DataError(f"{path}: no .npy or .png or .jpg files; expected one map per clip, named after its id")

@@ -1,4 +1,4 @@
-"""Predictions on disk: heat maps with the ids of their clips, as HDF5, .npz, or a folder of one map a file."""
+"""Predictions on disk: heat maps with the ids of their clips, as HDF5, .npz, or a folder with one file per map."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,21 +24,19 @@ _OPTIONAL = ("classes", "confidence", "object_maps", "assignment", *VECTORS, *NE
 
 @dataclass
 class Predictions:
-    """Raw heat maps of N clips: maps (N, K, h, w) float32, and what may come with them."""
+    """Raw heat maps of N clips: maps (N, K, h, w) float32, and optional further arrays."""
 
     ids: list[str]
     maps: NDArray[np.float32]
     classes: tuple[str, ...] | None = None  # names of the K maps
-    confidence: NDArray[np.float64] | None = None  # (N,) how sure the method is that something in view sounds
+    confidence: NDArray[np.float64] | None = None  # (N,) confidence that something in view sounds
     object_maps: NDArray[np.float32] | None = None  # (N, h, w) for object-guided localization
     assignment: NDArray[np.bool_] | None = None  # (C, K) which map belongs to which class
     negative_maps: dict[str, NDArray[np.float32]] = field(default_factory=dict)  # by kind of sound, (N, K, h, w)
     vectors: dict[str, NDArray[np.float32]] = field(default_factory=dict)  # (N, C) each, by the names in VECTORS
     attributes: dict[str, Any] = field(default_factory=dict)
-    boxes: list[list[Framed]] | None = None  # of each clip, where the file holds boxes, which maps are drawn from
-    sized: list[NDArray[np.float32]] | None = (
-        None  # (K, h, w) of each clip where their sizes differ; maps is empty then
-    )
+    boxes: list[list[Framed]] | None = None  # of each clip, if the file has boxes, from which maps are drawn
+    sized: list[NDArray[np.float32]] | None = None  # (K, h, w) of each clip if their sizes differ; then maps is empty
 
 
 def write_predictions(
@@ -54,7 +52,7 @@ def write_predictions(
     frame_vectors: ArrayLike | None = None,
     sound_vectors: ArrayLike | None = None,
 ) -> None:
-    """Write raw heat maps (N, K, h, w) or (N, h, w) to one HDF5 file, which is complete or missing.
+    """Write raw heat maps (N, K, h, w) or (N, h, w) to one HDF5 file, written atomically.
 
     negative_maps: maps of the same clips with other sounds, {"silence": maps, "noise": maps, "offscreen": maps}.
     frame_vectors, sound_vectors: (N, C), embeddings of each clip's frame and sound in one space, for retrieval.
@@ -101,7 +99,7 @@ def write_predictions(
 
 
 def read_predictions(path: Path) -> Predictions:
-    """Read predictions of any kind; DataError says what is missing or does not fit. Nothing is unpickled."""
+    """Read predictions of any kind; DataError tells what is missing or does not fit. Nothing is unpickled."""
     path = Path(path)
     if not path.exists():
         raise DataError(f"{path}: no such file; expected predictions: {_ENDINGS}")
@@ -123,7 +121,7 @@ def read_predictions(path: Path) -> Predictions:
 
 
 def of_maps(path: Path, ids: list[str], maps: list[NDArray[np.float32]]) -> Predictions:
-    """Predictions of a map (K, h, w) for each id, whose sizes may differ, but not how many maps there are of a clip."""
+    """Predictions from a map (K, h, w) for each id; their sizes may differ, but not the number of maps per clip."""
     _refuse_doubles(path, ids)
     if len({one.shape for one in maps}) == 1:
         return Predictions(ids, np.stack(maps))
@@ -135,7 +133,7 @@ def of_maps(path: Path, ids: list[str], maps: list[NDArray[np.float32]]) -> Pred
 
 
 def _by_id(path: Path, there: Collection[str], take: Callable[[str], NDArray]) -> Predictions:
-    """A file of one array for each clip, under its id."""
+    """A file with one array for each clip, under its id."""
     ids = list(there)
     maps = [take(name) for name in ids]
     if any(one.ndim not in (2, 3) or one.dtype.kind not in "fiub" or not one.size for one in maps):

@@ -1,4 +1,4 @@
-"""The processes of this run, as `torchrun` starts them; with one process every function is the identity."""
+"""The processes of this run, as started by `torchrun`; with one process every function is the identity."""
 
 import os
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def processors() -> int:
-    """Those that this process may use."""
+    """The number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -29,12 +29,12 @@ def is_first() -> bool:
 
 
 _held = False  # whether the group outlives the verbs that leave it
-_groups = 0  # that this process entered so far
+_groups = 0  # how many this process has entered so far
 
 
 @contextmanager
 def together() -> Iterator[None]:
-    """One process group for several verbs, each of which joins and leaves one."""
+    """Share one process group between several verbs, each of which joins and leaves one."""
     global _held
     join()
     _held = True
@@ -46,12 +46,12 @@ def together() -> Iterator[None]:
 
 
 def first_says(value: Any) -> Any:
-    """The first process's value, in all of them."""
+    """The first process's value, in all processes."""
     return gather(value if is_first() else None)[0]
 
 
 def join() -> None:
-    """Enter the process group that torchrun's variables describe: NCCL where there is a GPU per process, else gloo."""
+    """Enter the process group described by torchrun's variables: NCCL if there is a GPU per process, else gloo."""
     if world_size() == 1:
         return
     import torch
@@ -65,10 +65,10 @@ def join() -> None:
 
 
 def _enter(backend: str, **settings: Any) -> None:
-    """Enter a group of all processes, under keys of its own.
+    """Enter a group of all processes, under separate keys.
 
-    torchrun keeps its store when it starts processes again, and in it the addresses of those that died. On one machine the
-    number of restarts tells the groups apart; agents of several machines count them differently.
+    torchrun keeps its store when it restarts processes, including the addresses of dead ones. On one machine the number
+    of restarts distinguishes the groups; agents of several machines count restarts differently.
     """
     global _groups
     import torch.distributed as distributed
@@ -88,18 +88,18 @@ def leave() -> None:
         import torch.distributed as distributed
 
         if distributed.is_initialized():
-            # A DistributedDataParallel that lives on to the interpreter's end now and then aborts the process there.
+            # a DistributedDataParallel that lives until the interpreter exits sometimes aborts the process there
             gc.collect()
             distributed.destroy_process_group()
 
 
 def share(count: int) -> range:
-    """Those of `count` numbered pieces of work that this process does."""
+    """Those of `count` numbered pieces of work that belong to this process."""
     return range(rank(), count, world_size())
 
 
 def in_turn(values: list[list[Any]]) -> list[Any]:
-    """What each process found of its `share`, put in the order of the pieces."""
+    """The results of all processes' `share`, in the order of the pieces."""
     found: list[Any] = [None] * sum(map(len, values))
     for number, own in enumerate(values):
         found[number :: len(values)] = own
@@ -135,7 +135,7 @@ def from_first(tensors: "Iterable[Tensor]") -> None:
 
 
 def gather_rows(rows: "Tensor") -> "Tensor":
-    """Rows (n, ...) of every process, process after process; every process must hold the same number of rows."""
+    """Rows (n, ...) of every process, process after process; every process must have the same number of rows."""
     if world_size() == 1:
         return rows
     import torch
@@ -147,9 +147,10 @@ def gather_rows(rows: "Tensor") -> "Tensor":
 
 
 def gathered(rows: "Tensor") -> "Tensor":
-    """As `gather_rows`, with gradients: each process's rows get the sum of those that all processes have for them.
+    """Like `gather_rows`, with gradients: each process's rows get the sum of all processes' gradients for them.
 
-    Where every process computes the same loss of all rows, the mean of their gradients is that of one process with all rows.
+    If every process computes the same loss of all rows, the mean of their gradients equals that of one process with all
+    rows.
     """
     if world_size() == 1:
         return rows
@@ -171,13 +172,13 @@ def gathered(rows: "Tensor") -> "Tensor":
 
 
 def own_rows(rows: "Tensor") -> "Tensor":
-    """This process's rows among those that were gathered."""
+    """This process's rows among the gathered ones."""
     count = len(rows) // world_size()
     return rows[rank() * count : (rank() + 1) * count]
 
 
 def gather(value: Any) -> list[Any]:
-    """The values of all processes, in their order, on every process; waits for the last of them, however long it works."""
+    """The values of all processes, in order, on every process; waits for the last of them, however long it takes."""
     if world_size() == 1:
         return [value]
     from datetime import timedelta

@@ -1,33 +1,33 @@
-"""How a command that takes long tells how far it is."""
+"""How a long command reports its progress."""
 
 import time
 from collections.abc import Callable
 from datetime import timedelta
 
-#: things done, things in all, and in words what is being done
+#: items done, the total, and a description of the current work
 Progress = Callable[[int, int, str], None]
 
 
 def untold(done: int, total: int, text: str) -> None:
-    """The progress that nobody asked for."""
+    """The progress function that does nothing."""
 
 
 class Pace:
-    """How quickly things come, counted from the first call on: what was done by then came from an earlier run."""
+    """The rate of items, counted from the first call on: items done before that came from an earlier run."""
 
     def __init__(self) -> None:
         self._first: tuple[int, float] | None = None
 
     def speed(self, done: int) -> float:
-        """Things a second; 0 where none was done yet."""
+        """Items per second; 0 if none is done yet."""
         now = time.monotonic()
-        if self._first is None or done < self._first[0]:  # less than before: another count has begun
+        if self._first is None or done < self._first[0]:  # fewer than before: a new count has started
             self._first = done, now
         before, began = self._first
         return (done - before) / max(now - began, 1e-9) if done > before else 0.0
 
     def __call__(self, done: int, total: int) -> str:
-        """Rate and time left in words, such as "2.5/s, ETA 0:00:12" or "30.1 s each, ETA 0:05:01"; "" before the first."""
+        """Rate and time left as text, such as "2.5/s, ETA 0:00:12" or "30.1 s each, ETA 0:05:01"; "" before the first."""
         speed = self.speed(done)
         if not speed:
             return ""
@@ -36,7 +36,7 @@ class Pace:
 
 
 def part_of(tell: Progress, number: int, steps: int, name: str) -> Progress:
-    """The progress of one of several steps, shown as that of the whole."""
+    """The progress of one of several steps, shown as part of the whole."""
     pace = Pace()
 
     def shown(done: int, total: int, text: str) -> None:

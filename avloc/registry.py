@@ -1,6 +1,6 @@
-"""What there is by the names of files: a file of avloc/prepare is a data set, a file of avloc/verbs a command.
+"""Finds commands, data sets and methods by file name: a file in avloc/prepare is a data set, one in avloc/verbs a command.
 
-What there is, is listed without importing any of it: the command line shows it before it knows which of it is wanted.
+They are listed without importing them, because the command line shows the list before one is selected.
 """
 
 import ast
@@ -31,20 +31,20 @@ def verbs() -> dict[str, str]:
 
 
 def methods() -> list[str]:
-    """The names of the methods: a file or a folder of avloc/methods each."""
+    """The names of the methods: each is a file or a folder in avloc/methods."""
     found = [name.removesuffix(".py") for name in sorted(os.listdir(PACKAGE / "methods")) if not name.startswith("_")]
     return [name for name in found if name != "base" and "." not in name]
 
 
 def outside(name: str) -> ModuleType:
-    """Any importable module by its dotted name, also of the current folder.
+    """Any importable module by its dotted name, including those in the current folder.
 
-    ConfigError where there is none, or it cannot be imported; with `--verbose` the whole traceback is logged.
+    ConfigError if it does not exist or cannot be imported; with `--verbose` the whole traceback is logged.
     """
     if not all(part.isidentifier() for part in name.split(".")):
         raise ConfigError(f"{name!r} is not the name of a module; expected one such as mypackage.mymodule")
     if os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())  # last, so that nothing here takes the place of what is installed
+        sys.path.append(os.getcwd())  # last, so that nothing here hides installed modules
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
@@ -54,12 +54,12 @@ def outside(name: str) -> ModuleType:
                 "one"
             ) from None
         raise _unimportable(name, error) from error
-    except Exception as error:  # whatever stands in somebody's file
+    except Exception as error:  # any exception of a user's module
         raise _unimportable(name, error) from error
 
 
 def _unimportable(name: str, error: Exception) -> ConfigError:
-    """Why a module cannot be imported, with the line of it, or of what it imports, where that went wrong."""
+    """Why a module cannot be imported, with the line that failed, in it or in what it imports."""
     if isinstance(error, SyntaxError) and error.filename:
         where = f"{error.filename}:{error.lineno}"
         why = error.msg
@@ -85,10 +85,10 @@ def _files(folder: str) -> list[str]:
 
 
 def docstring(module: str, function: str) -> str:
-    """What the function of a module of avloc says of itself, read from the file without importing it.
+    """The docstring of a function in a module of avloc, read from the file without importing it.
 
-    Only the text between the function's name and the end of its docstring is looked at: parsing whole files would take
-    longer than `avloc --help` may.
+    Only the text between the function's name and the end of its docstring is read: parsing whole files would make
+    `avloc --help` too slow.
     """
     text = (PACKAGE.parent / Path(*module.split("."))).with_suffix(".py").read_text(encoding="utf-8")
     found = re.search(rf'^def {function}\(.*?\n    (r?"""(?:[^\\]|\\.)*?""")', text, re.M | re.S)

@@ -83,20 +83,25 @@ def refuse_harmful(path: Path, ends: bool = False) -> None:
     """
     if sealed(path):
         return
-    code = f"import sys; sys.path[:] = {sys.path!r}; from avloc.sealed_hdf5 import _try; _try({str(path)!r}, {ends})"
-    nothing = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     try:
-        found = subprocess.run([sys.executable, "-c", code], check=False, **nothing)  # type: ignore[call-overload]
+        status = tried(path, ends)
     except OSError:  # where no process can be started, nothing saves this one from the library
         return
-    if found.returncode < 0:
+    if status < 0:
         import signal
 
-        late = -found.returncode in (signal.SIGXCPU, signal.SIGKILL)
-        how = "does not end" if late else f"crashes ({signal.Signals(-found.returncode).name})"
+        late = -status in (signal.SIGXCPU, signal.SIGKILL)
+        how = "does not end" if late else f"crashes ({signal.Signals(-status).name})"
         raise ValueError(f"reading it {how}")
-    if found.returncode == ENOMEM:
+    if status == ENOMEM:
         raise OSError(ENOMEM, os.strerror(ENOMEM))
+
+
+def tried(path: Path, ends: bool) -> int:
+    """The status of a process that reads a file; OSError where none can be started."""
+    code = f"import sys; sys.path[:] = {sys.path!r}; from avloc.sealed_hdf5 import _try; _try({str(path)!r}, {ends})"
+    nothing: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+    return subprocess.run([sys.executable, "-c", code], check=False, **nothing).returncode
 
 
 def _try(path: str, ends: bool = False) -> None:

@@ -1,8 +1,8 @@
 """How sure a number is: bootstrap intervals over clips and over videos, and paired comparisons of two methods.
 
 Everything is seeded: the same values, resamples and seed give the same interval. Most statistics here are ratios of
-sums, sum(numerator) / sum(denominator) over the clips, which covers every rate, mean and AUC of this package; drawing
-anew then is one matrix product with how often each clip was drawn.
+sums, sum(numerator) / sum(denominator) over the clips, which covers every rate, mean and AUC of this package; a
+resample then is one matrix product with the number of times each clip was drawn.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -12,22 +12,22 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 RESAMPLES = 2000
-_BLOCK = 250  # resamples looked at together: bounds memory at 250 x clips
-_KEPT = 30_000_000  # numbers of draws that are kept: 60 MB
+_BLOCK = 250  # resamples at a time: bounds memory at 250 x clips
+_KEPT = 30_000_000  # numbers of cached draws: 60 MB
 Floats = NDArray[np.float64]
 
 
 def picks(groups: int, resamples: int = RESAMPLES, seed: int = 0) -> Iterator[NDArray[np.int32]]:
-    """Which of `groups` things each resample draws with replacement, in blocks of (at most 250, groups)."""
+    """Which of `groups` items each resample draws with replacement, in blocks of (at most 250, groups)."""
     rng = np.random.default_rng(seed)
     sizes = [min(_BLOCK, resamples - start) for start in range(0, resamples, _BLOCK)]
     return (rng.integers(0, groups, size=(size, groups), dtype=np.int32) for size in sizes)
 
 
 def draws(groups: int, resamples: int = RESAMPLES, seed: int = 0) -> Iterator[Floats]:
-    """How often each of `groups` things is drawn in each resample, in blocks of (at most 250, groups).
+    """How often each of `groups` items is drawn in each resample, in blocks of (at most 250, groups).
 
-    Sets of the usual size are kept, since every protocol asks for the same draws.
+    Draws for sets of the usual size are cached, since every protocol needs the same.
     """
     kept = groups * resamples <= _KEPT
     blocks = _kept_draws(groups, resamples, seed) if kept else map(_counts, picks(groups, resamples, seed))
@@ -40,7 +40,7 @@ def _kept_draws(groups: int, resamples: int, seed: int) -> list[NDArray[np.unsig
 
 
 def _counts(block: NDArray[np.int32]) -> NDArray[np.unsignedinteger]:
-    """How often each thing is drawn, (b, groups), in as few bytes as hold all of the draws."""
+    """How often each item is drawn, (b, groups), in the smallest integer type that can hold the counts."""
     groups = block.shape[1]
     found = np.empty(block.shape, np.uint16 if groups < 2**16 else np.uint32)
     for own, drawn in zip(found, block, strict=True):
@@ -65,8 +65,8 @@ def bootstrap_ratios(
 ) -> Floats:
     """Percentile intervals of sum(numerator) / sum(denominator): (N, m) or (N,) in, (m, 2) out.
 
-    Draws clips, or whole videos (a cluster bootstrap) where `videos` names the video of each clip. A resample whose
-    denominator is 0 is left out; NaN where there is none left.
+    Draws clips, or whole videos (a cluster bootstrap) if `videos` names the video of each clip. A resample whose
+    denominator is 0 is left out; NaN if none is left.
     """
     return _percentiles(ratios_of_resamples(numerators, denominators, videos, resamples, seed), level)
 
@@ -94,8 +94,9 @@ def bootstrap_statistic(
     seed: int = 0,
     videos: Sequence[str] | None = None,
 ) -> Floats:
-    """Percentile interval(s) of any statistic of drawn clips: it gets how often each is drawn, (b, N), and returns
-    (b,) or (b, m) values. Draws whole videos where `videos` names the video of each clip."""
+    """Percentile interval(s) of any statistic of drawn clips, a function of how often each is drawn, (b, N), that
+    returns (b,) or (b, m) values. Draws whole videos if `videos` names the video of each clip.
+    """
     numbers, groups = (np.arange(clips), clips) if videos is None else group_numbers(videos)
     values = [np.asarray(statistic(block[:, numbers]), np.float64) for block in draws(groups, resamples, seed)]
     return _percentiles(_columns(np.concatenate(values)), 0.95)
@@ -114,9 +115,9 @@ def bootstrap_mean(
 def paired_difference(
     a: ArrayLike, b: ArrayLike, videos: Sequence[str] | None = None, resamples: int = RESAMPLES, seed: int = 0
 ) -> tuple[float, tuple[float, float]]:
-    """Mean of a - b over the same clips and its 95 % interval, drawing whole videos where they are named.
+    """Mean of a - b over the same clips and its 95 % interval, drawing whole videos if they are given.
 
-    a, b: (N,), the values of two methods clip by clip; a pair of which either is NaN is left out.
+    a, b: (N,), the values of two methods clip by clip; pairs with a NaN are left out.
     """
     difference = _differences(a, b)
     return float(np.nanmean(difference)), bootstrap_mean(difference, videos, resamples, seed)

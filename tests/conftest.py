@@ -4,6 +4,7 @@ import os
 import signal
 from typing import Any
 
+import hypothesis
 import pytest
 
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -27,6 +28,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # the same examples in every run: a submission is not refused for what it did not change; nights draw other ones
+    hypothesis.settings.register_profile("repeatable", derandomize=True)
+    if not config.getoption("--fuzz-seed"):
+        hypothesis.settings.load_profile("repeatable")
     config.addinivalue_line(
         "markers", "fuzz: damaged inputs and kills; --examples, --kills and --fuzz-seed say how many"
     )

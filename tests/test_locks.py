@@ -116,3 +116,10 @@ def test_where_the_file_system_has_no_locks_signs_of_life_decide(tmp_path, monke
     leave_behind(tmp_path, socket.gethostname())  # of a process that was killed here
     with claimed(tmp_path, ".lock", BUSY) as claim:
         claim.refuse_lost()
+
+
+def test_who_finds_the_lock_removed_writes_nothing_more(tmp_path):
+    with claimed(tmp_path, ".lock", BUSY) as claim:
+        (tmp_path / ".lock").unlink()
+        with pytest.raises(RunError, match=r"\.lock was removed while this command held it.* it resumes"):
+            claim.refuse_lost()

@@ -1,4 +1,4 @@
-"""Benchmarks and the files that describe them: what is true of a test set."""
+"""Benchmarks and their annotation files: the ground truth of test sets."""
 
 from avloc.annotations.benchmark import Benchmark
 from avloc.annotations.benchmarks import BENCHMARKS

@@ -1,4 +1,4 @@
-"""AudioSet-instrument: detector boxes on frames of one a second. shvdiwnkozbw/...@de67ce3 and the DSOL release."""
+"""AudioSet-instrument: a detector's boxes on one frame per second. shvdiwnkozbw/...@de67ce3 and the DSOL release."""
 
 from avloc.annotations.builder import Builder
 from avloc.annotations.files import Files, json_object
@@ -11,7 +11,7 @@ DSOL_CLASSES = tuple(_DSOL_NAMES.split())
 
 
 def read_audioset(files: Files) -> Truth:
-    """normav.json (as published in COCO's layout, or converted) or audioset_box.json of DSOL; x, y, w, h in fractions.
+    """normav.json (published in COCO's layout, or converted) or audioset_box.json of DSOL; x, y, w, h in fractions.
 
     Ids: the image id, 10 * video index + frame, of normav.json; <video>/<second> of audioset_box.json.
     """
@@ -30,7 +30,7 @@ def read_audioset(files: Files) -> Truth:
 
 
 def _normav(path: str, table: dict) -> Truth:
-    """Frames in the order of their first annotation, as the released evaluator goes through them."""
+    """Frames in the order of their first annotation, as in the released evaluator."""
     names = [row["name"] if isinstance(row, dict) else row for row in table["categories"]]
     build = Builder("audioset-instrument", names)
     boxes: dict[int, list[tuple[int, list[float]]]] = {}

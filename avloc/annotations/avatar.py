@@ -1,6 +1,6 @@
-"""AVATAR's annotation of one frame: what sounds in it, as boxes and polygons, and which task each object belongs to.
+"""AVATAR's annotation of one frame: its sounding objects as boxes and polygons, and the task of each object.
 
-ICCV 2025, arXiv 2507.04667; the layout as third-party readers have it (see docs/data/avatar.md for what was not verified).
+ICCV 2025, arXiv 2507.04667; the layout follows third-party readers (docs/data/avatar.md lists what was not verified).
 """
 
 import json
@@ -18,12 +18,12 @@ from avloc.files import read_json
 
 TASKS = ("Single-Sound", "Mixed-Sound", "Multi-Entity", "Off-Screen")
 UNSEEN = "Off-Screen"
-MOST = 1000  # objects in a frame, polygons of an object
+MOST = 1000  # objects per frame, polygons per object
 
 
 @dataclass(frozen=True)
 class Thing:
-    """One object of a frame. xywh: its box in pixels. polygons: flat lists of x, y in pixels, empty where there are none."""
+    """One object of a frame. xywh: its box in pixels. polygons: flat lists of x, y in pixels, possibly none."""
 
     task: str
     category: str
@@ -33,7 +33,7 @@ class Thing:
 
 @dataclass(frozen=True)
 class Shown:
-    """A frame's annotation. width, height: of the picture that boxes and polygons are measured in, pixels."""
+    """A frame's annotation. width, height: of the annotated picture, in pixels."""
 
     width: int
     height: int
@@ -41,11 +41,11 @@ class Shown:
 
     @property
     def tasks(self) -> tuple[str, ...]:
-        """Those of its objects, in the order of TASKS."""
+        """The tasks of its objects, in the order of TASKS."""
         return tuple(task for task in TASKS if any(thing.task == task for thing in self.things))
 
     def pixels(self, thing: Thing) -> NDArray[np.bool_]:
-        """(height, width): its polygons together; where it has none its box, edges included."""
+        """(height, width): the union of its polygons; without any, its box including the edges."""
         if thing.polygons:
             return polygon_mask(thing.polygons, self.width, self.height)
         assert thing.xywh is not None
@@ -53,7 +53,7 @@ class Shown:
         return box_mask((x, y, x + w, y + h), self.width, self.height)
 
     def drawn(self) -> NDArray[np.bool_]:
-        """(height, width): everything that sounds in view."""
+        """(height, width): all sounding objects in view."""
         mask = np.zeros((self.height, self.width), bool)
         for thing in self.things:
             if thing.task != UNSEEN:
@@ -61,7 +61,7 @@ class Shown:
         return mask
 
     def corners(self, thing: Thing) -> tuple[float, float, float, float] | None:
-        """The box as shares of the frame, cut at its edges; None where it has none."""
+        """The box in [0, 1], clipped to the frame; None if it has none."""
         if thing.xywh is None:
             return None
         x, y, w, h = thing.xywh
@@ -71,7 +71,7 @@ class Shown:
 
 
 def read_frame(path: Path) -> Shown:
-    """DataError in a few words, without the path, for a file that is not such an annotation."""
+    """DataError with a short reason, without the path, for a file that is not such an annotation."""
     try:
         value = read_json(path)
     except (AvlocError, ValueError) as error:
@@ -115,7 +115,7 @@ def _thing(row: Any, number: int) -> Thing:
 
 
 def _numbers(values: Any, number: int, name: str) -> tuple[float, ...]:
-    """Finite numbers that fit a picture many times over, so that cutting them to whole pixels is safe."""
+    """Finite numbers of reasonable size, so that truncating them to whole pixels is safe."""
     plain = isinstance(values, list) and all(
         isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= 1e6 for value in values
     )

@@ -1,7 +1,7 @@
-"""AVATAR's annotated frames as a truth: metadata/VIDEO/FRAME.json, VIDEO being ID_START of VGGSound.
+"""AVATAR's annotated frames as a ground truth: metadata/VIDEO/FRAME.json, where VIDEO is ID_START of VGGSound.
 
-A frame is in the part of every task that one of its objects has. What is heard off screen has neither box nor mask, so
-that a frame with nothing else is a negative.
+A frame is in the part of every task that one of its objects has. Off-screen sounds have neither box nor mask, so that a
+frame with nothing else is a negative.
 """
 
 from pathlib import Path
@@ -23,10 +23,10 @@ FOLDER = "metadata"
 def read_avatar(files: Files) -> Truth:
     """Every frame with its boxes, and with its masks at the size of its picture; ids are VIDEO_FRAME.
 
-    Frames whose file is no annotation are counted and named in the warnings, and left out.
+    Frames whose file is not a valid annotation are left out, counted and named in the warnings.
     """
     root = files.path if files.path.name == FOLDER else files.named(FOLDER)
-    files.read.clear()  # the digest is of the annotations, not of the pictures beside them
+    files.read.clear()  # the digest covers the annotations, not the pictures next to them
     build = Builder("avatar")
     shown: list[Shown] = []
     broken: list[str] = []

@@ -1,4 +1,4 @@
-"""The masks of AVSBench's test set as a truth: gt_masks/test/[CATEGORY/]VIDEO/VIDEO_n.png, one mask a frame.
+"""The masks of AVSBench's test set as a ground truth: gt_masks/test/[CATEGORY/]VIDEO/VIDEO_n.png, one mask per frame.
 
 Ids are those of the box lists: VIDEO/VIDEO.mp4_n in MS3, CATEGORY/VIDEO/VIDEO_n in S4. An empty mask is a silent frame.
 """
@@ -20,7 +20,7 @@ ENDING = ".png"
 
 
 def read_mask_tree(folder: Path, name: str) -> Truth:
-    """All masks of the folder `gt_masks`, of its split `test` where it has splits, in the order of their paths."""
+    """All masks of the folder `gt_masks`, or of its split `test` if it has splits, in the order of their paths."""
     root = folder / "test" if (folder / "test").is_dir() else folder
     build = Builder(name)
     masks: list[NDArray[np.bool_]] = []
@@ -41,6 +41,6 @@ def read_mask_tree(folder: Path, name: str) -> Truth:
 
 
 def _files(root: Path) -> list[Path]:
-    """Numbered frames in the order of their numbers; hidden files are not there."""
+    """Numbered frames in numerical order; hidden files are ignored."""
     found = files_in(root, ENDING, deep=True)
     return sorted(found, key=lambda path: (path.parent, len(path.stem), path.stem))

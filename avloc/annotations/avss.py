@@ -1,4 +1,4 @@
-"""AVSS, the part of AVSBench whose masks name the class of every pixel: metadata.csv, label2idx.json and a folder a video.
+"""AVSS, the part of AVSBench with a class for every pixel: metadata.csv, label2idx.json and one folder per video.
 
 OpenNLPLab/AVSBench@f7414af. The data is available on request; the folders are those that the release's loader reads.
 """
@@ -24,17 +24,17 @@ from avloc.tables import read_table
 from avloc.walking import listed
 
 TABLE, NUMBERS = "metadata.csv", "label2idx.json"
-#: frames of a video by the part it is of
+#: frames per video in each part
 COUNTS = {"v1s": 5, "v1m": 5, "v2": 10}
-#: masks of class numbers, or coloured by them
+#: masks of class numbers, or in the colours of the classes
 FOLDERS = ("labels_semantic", "labels_rgb")
 
 
 def read_avss(files: Files) -> Truth:
     """The frames of the split test, with the class of every pixel at 224 x 224 and the box around each class.
 
-    Ids are PART/UID/k. Videos without folder, and masks that are not there or cannot be read, are counted and named in the
-    warnings, and left out.
+    Ids are PART/UID/k. Videos without a folder, and masks that are missing or unreadable, are left out, counted and
+    named in the warnings.
     """
     table = files.main(TABLE)
     root = table.parent
@@ -75,7 +75,7 @@ def read_avss(files: Files) -> Truth:
 
 
 def _test_videos(table: Path) -> dict[str, str]:
-    """PART/UID of each test video, and the video that it is cut from."""
+    """PART/UID of each test video, and the video that it was cut from."""
     rows = read_table(table, 1, "a csv file with a header", headed=True)
     missing = [name for name in ("uid", "label", "split") if name not in rows.header]
     if missing:
@@ -96,7 +96,7 @@ def _test_videos(table: Path) -> dict[str, str]:
 
 
 def _mask(folder: Path, number: int) -> Path:
-    """That of class numbers, else the coloured one, of a frame."""
+    """The mask of class numbers of a frame, else the coloured one."""
     paths = [folder / kind / f"{number}.png" for kind in FOLDERS]
     return next((path for path in paths if path.exists()), paths[0])
 
@@ -110,7 +110,7 @@ def _numbers(path: Path) -> NDArray[np.uint8]:
 
 
 def numbered_classes(path: Path) -> tuple[str, ...]:
-    """The 70 classes after the background, in the order of their numbers in label2idx.json, which begin with 1."""
+    """The 70 classes after the background, in the order of their numbers in label2idx.json, starting with 1."""
     numbers: Mapping[str, Any] = json_object(path)
     if sorted(numbers.values(), key=str) != sorted(range(1, AVSS_CLASSES + 2), key=str):
         raise DataError(f"{path}: expected names with the numbers 1 to {AVSS_CLASSES + 1}; found {len(numbers)} names")

@@ -1,4 +1,4 @@
-"""A benchmark as a value: how to read it, what it needs on disk, and how it is scored where nothing else is said."""
+"""A benchmark as a value: how to read it, which files it needs, and how it is scored by default."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from avloc.annotations.truth import Truth
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A test set: how to read it and how it is scored where nothing else is said."""
+    """A test set: how to read it and how it is scored by default."""
 
     name: str
     title: str
@@ -20,14 +20,14 @@ class Benchmark:
     needs: str
     #: how boxes are written in the file
     boxes: str
-    #: what an id of the predictions names
+    #: what an id of the predictions refers to
     ids: str
     clips: int
     protocol: str
     metrics: tuple[str, ...]
     origin: str
     sources: int = 1
-    #: writes the files of the distribution as one file that is read faster, and says how many things it holds
+    #: converts the files of the distribution into one file that is faster to read, and returns the number of entries
     convert: Callable[[Path, Path], int] | None = None
     #: axes that a protocol takes on this benchmark, because the release behaves differently on it
     axes: dict[str, dict[str, Any]] = field(default_factory=dict)

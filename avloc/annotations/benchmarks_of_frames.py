@@ -1,4 +1,4 @@
-"""The benchmarks of single frames that have masks beside boxes, or only masks."""
+"""Benchmarks of single frames that have masks, with or without boxes."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""Putting a truth together row by row, and saying what is wrong with its boxes."""
+"""Builds a ground truth row by row, and reports problems of its boxes."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,12 +13,12 @@ from avloc.errors import DataError
 from avloc.joins import match
 from avloc.naming import brief, some
 
-_MOST = 1e300  # beyond what a float holds, a number is not a broken coordinate but a broken file
+_MOST = 1e300  # a number beyond this is not a broken coordinate but a broken file
 
 
 @dataclass
 class Builder:
-    """Collects clips and their boxes; class names are collected as they come, unless given."""
+    """Collects clips and their boxes; class names are collected on the way, unless given."""
 
     name: str
     classes: Sequence[str] | None = None
@@ -46,19 +46,19 @@ class Builder:
         source: int = 0,
         annotator: int = 0,
     ) -> None:
-        """A box of the latest clip, in fractions of its frame."""
+        """A box of the last clip, in [0, 1]."""
         self._named(self.ids[-1], label)
         self._numbers(xyxy)
         self.rows.append((len(self.ids) - 1, xyxy, xywh, label, source, annotator))
 
     def silent_box(self, xyxy: Sequence[float] | NDArray[np.float64], label: str | None = None) -> None:
-        """A box of the latest clip around something that does not sound, in fractions of its frame."""
+        """A box of the last clip around a silent object, in [0, 1]."""
         self._named(self.ids[-1], label)
         self._numbers(xyxy)
         self.silent.append((len(self.ids) - 1, xyxy, label))
 
     def xywh(self, xywh: Sequence[float], label: str | None = None, source: int = 0) -> None:
-        """A box written as corner and extent."""
+        """A box given by corner, width and height."""
         self._numbers(xywh)
         x, y, w, h = xywh
         self.box((x, y, x + w, y + h), label, xywh, source)
@@ -76,9 +76,9 @@ class Builder:
             raise DataError(f"{self.name}: clip {self.ids[-1]}: box {str(box)[:60]}; expected four finite numbers")
 
     def truth(self, by_class: bool = False, **fields: Any) -> Truth:
-        """The truth, with a warning for each kind of box that marks nothing or lies outside its frame.
+        """The ground truth, with a warning for each kind of box that is empty or outside its frame.
 
-        by_class: the sources of a clip are the classes that sound in it, whatever sources its boxes were given.
+        by_class: the sources of a clip are its sounding classes, whatever sources its boxes were given.
         """
         classes = self._all_classes()
         number = {label: place for place, label in enumerate(classes)}
@@ -117,7 +117,7 @@ class Builder:
         return truth
 
     def _all_classes(self) -> tuple[str, ...]:
-        """The given classes, or all names that were seen, sorted; DataError for a name that is not among the given."""
+        """The given classes, or all names found, sorted; DataError for a name that is not among the given ones."""
         labels = (*self.labels, *(row[3] for row in self.rows), *(row[2] for row in self.silent))
         names = {label for label in labels if label is not None}
         classes = tuple(self.classes) if self.classes is not None else tuple(sorted(names))
@@ -128,12 +128,12 @@ class Builder:
 
 
 def _number(numbers: Mapping[str, int], label: str | None) -> int:
-    """The number of a box's class, -1 for a box without one."""
+    """The index of a box's class, -1 for a box without one."""
     return numbers.get(label, -1) if label else -1
 
 
 def box_warnings(boxes: NDArray[np.floating]) -> list[str]:
-    """How many boxes are broken, beyond the frame, or without area."""
+    """The number of boxes that are invalid, beyond the frame, or without area."""
     with np.errstate(invalid="ignore"):
         broken = (~np.isfinite(boxes) | (np.abs(boxes) > 100)).any(axis=1)
         outside = ~broken & ((boxes < -1e-6) | (boxes > 1 + 1e-6)).any(axis=1)
@@ -148,15 +148,15 @@ def box_warnings(boxes: NDArray[np.floating]) -> list[str]:
 
 
 def words(name: str) -> str:
-    """A class name for comparing: lower case, runs of anything else than letters and digits as one underscore."""
+    """A class name for comparison: lower case, with one underscore for each run of other characters than letters and digits."""
     return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
 
 
 def restrict(truth: Truth, ids: Iterable[str], source: str) -> Truth:
-    """The truth of a list of ids, in the order of the list; names without annotation are counted.
+    """The ground truth of a list of ids, in the order of the list; names without annotation are counted.
 
-    A name may leave out the ending of an id that has one (the .jpg of the DSOL frames), as `id_list` does. Where no
-    name of the list is that of a clip, they may name videos, which stand for all of their clips.
+    A name can omit the suffix of an id (the .jpg of the DSOL frames), as in `id_list`. If no name is that of a clip,
+    they can be names of videos, which mean all of their clips.
     """
     wanted, what = list(ids), "ids"
     number = {name: place for place, name in enumerate(truth.written)}

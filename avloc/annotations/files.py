@@ -1,4 +1,4 @@
-"""Finding and reading annotation files: one path, a file or a folder, and the names a benchmark's files go by."""
+"""Finds and reads annotation files: a path to a file or a folder, and the file names of a benchmark."""
 
 import hashlib
 import os
@@ -24,15 +24,15 @@ _WRONG = "not a readable csv file"
 
 
 class Absent(DataError):
-    """No file of the names that were looked for."""
+    """None of the expected files exists."""
 
 
 @dataclass
 class Files:
     """The files of one benchmark under a path; remembers which were read, for the digest in the result.
 
-    A file given itself stands for the main annotation, which otherwise is in the folder or in a folder of it; files
-    that a benchmark borrows from another may also be in the folders next to it.
+    If the path is a file, it is the main annotation; otherwise that is in the folder or in a folder below it. Files
+    that a benchmark borrows from another one can also be in folders next to it.
     """
 
     path: Path
@@ -44,7 +44,7 @@ class Files:
             raise DataError(f"{self.path}: no such file or folder; expected annotations")
 
     def main(self, *names: str, beside: bool = False) -> Path:
-        """The main annotation: the path itself if it is a file, else the first of the names that is there."""
+        """The main annotation: the path itself if it is a file, else the first of the names that exists."""
         if self.path.is_file():
             return self._used(self.path)
         return self.named(*names, beside=beside)
@@ -57,7 +57,7 @@ class Files:
         return found
 
     def beside(self, *names: str) -> Path | None:
-        """A file that only adds to the annotation, here or in a folder next to it; it is no part of the digest."""
+        """An optional addition to the annotation, here or in a folder next to it; it is not part of the digest."""
         known = list(self.read)
         found = self.maybe(*names, beside=True)
         self.read[:] = known
@@ -80,7 +80,7 @@ class Files:
 
     @cached_property
     def _folders(self) -> list[Path]:
-        """Those in it; there may be hundreds of thousands of files beside them."""
+        """Its subfolders; there may be hundreds of thousands of files besides them."""
         with os.scandir(self._root) as found:
             return sorted(Path(entry.path) for entry in found if visible(entry.name) and entry.is_dir())
 
@@ -97,7 +97,7 @@ class Files:
 
     @property
     def sha256(self) -> str:
-        """Digest of what was read: of the file itself, or of the names and digests of several."""
+        """Digest of the files read: of the file itself, or of the names and digests of several."""
         whole = [path for used in self.read for path in (_in_folder(used) if used.is_dir() else [used])]
         digests = [
             (utf8_name(path.name), hashlib.sha256(path.read_bytes()).hexdigest()) for path in whole if path.is_file()
@@ -132,7 +132,7 @@ def json_object(path: Path) -> dict[str, Any]:
 
 
 def json_value(path: Path) -> Any:
-    """What a JSON file holds; DataError where it is missing or is not JSON."""
+    """The value in a JSON file; DataError if it is missing or is not JSON."""
     try:
         return read_json(path)
     except DataError:
@@ -142,7 +142,7 @@ def json_value(path: Path) -> Any:
 
 
 def csv_rows(path: Path, columns: int = 1) -> list[list[str]]:
-    """Rows of a csv file as text, without its header; DataError where a row has too few columns, or there is none."""
+    """Rows of a csv file as text, without its header; DataError if a row has too few columns, or there are none."""
     names = "one id a line" if columns == 1 else f"{columns} columns"
     table = read_table(path, columns, names, wrong=_WRONG)
     if not table.rows:
@@ -151,9 +151,9 @@ def csv_rows(path: Path, columns: int = 1) -> list[list[str]]:
 
 
 def id_list(path: Path) -> list[str]:
-    """The ids of a list: its column of ids, the first where no header names one, without the endings of media.
+    """The ids of a list: its column of ids (the first if no header names one), without suffixes of media.
 
-    A doubled id is an error. A line of DSOL's lists, NAME.flac NAME.mp4, is one id. VGGSounder's table has a row for each
+    A duplicate id is an error. A line of DSOL's lists, NAME.flac NAME.mp4, is one id. VGGSounder's table has a row for each
     label: each clip counts once.
     """
     if is_sounder(path):
@@ -174,7 +174,7 @@ def id_list(path: Path) -> list[str]:
 
 
 def fractions_of_pixels(pixels: Sequence[Sequence[float]], width: float, height: float) -> NDArray[np.float64]:
-    """Boxes in pixels (M, 4) as fractions that, times the size, truncate to the same pixels again."""
+    """Boxes in pixels (M, 4) as fractions that, multiplied by the size, truncate to the same pixels again."""
     boxes = np.asarray(pixels, np.float64).reshape(-1, 4)
     size = np.array([width, height, width, height], np.float64)
     fractions = boxes / size

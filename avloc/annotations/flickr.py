@@ -1,9 +1,8 @@
-"""Flickr-SoundNet: boxes of several annotators in a frame of 256 x 256; two that agree give a pixel its full weight.
+"""Flickr-SoundNet: boxes of several annotators in a frame of 256 x 256; a pixel has its full weight if two agree.
 
 ardasnck/learning_to_localize_sound_source@89205e9; every published evaluator counts boxes, not annotators.
 """
 
-import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from avloc.annotations.truth import Truth
 from avloc.annotations.vgg import with_silent
 from avloc.errors import DataError
 from avloc.naming import utf8_name
+from avloc.plain_xml import xml_root
 from avloc.walking import files_in
 
 FRAME = 256
@@ -24,15 +24,16 @@ _MAIN = ("flickr_boxes_256.json", "gtdata.pkl", "dataset.pkl", "Annotations")
 
 
 def read_flickr(files: Files, name: str = "flickr-soundnet", borrowed: bool = False) -> Truth:
-    """The compact json {id: boxes}, the pickle of coarse-to-fine, or a folder of XML files; the 250 of the list if it
-    is there."""
+    """The compact json {id: boxes}, the pickle of coarse-to-fine, or a folder of XML files; only the 250 clips of the
+    list if it exists.
+    """
     truth = read_flickr_pool(files, name, borrowed)
     table = files.maybe(*_LISTS, beside=borrowed)
     return truth if table is None else restrict(truth, id_list(table), str(table))
 
 
 def read_flickr_pool(files: Files, name: str = "flickr-soundnet", borrowed: bool = False) -> Truth:
-    """All that was annotated, whatever list of test clips is there."""
+    """All annotated clips, even if there is a list of test clips."""
     if files.path.is_dir() and files_in(files.path, ".xml"):
         boxes = _from_xml(files.path)
         files.read.append(files.path)
@@ -49,8 +50,9 @@ def read_flickr_pool(files: Files, name: str = "flickr-soundnet", borrowed: bool
 
 
 def read_flickr_extended(files: Files) -> Truth:
-    """Flickr-SoundNet and as many silent clips, flickr_test_plus_silent.csv of stoneMo/SLAVC@05b429c; ids are
-    VIDEO+AUDIO."""
+    """Flickr-SoundNet and the same number of silent clips, flickr_test_plus_silent.csv of stoneMo/SLAVC@05b429c; ids
+    are VIDEO+AUDIO.
+    """
     return with_silent(
         read_flickr(files, "flickr-soundnet-extended", borrowed=True), files, "flickr_test_plus_silent.csv"
     )
@@ -83,14 +85,14 @@ def _from_pickle(path: Path) -> dict[str, Any]:
 
 
 def _from_xml(folder: Path) -> dict[str, Any]:
-    """One file a clip: root > annotator > bbox > five children, the first a label, then xmin, ymin, xmax, ymax."""
+    """One file per clip: root > annotator > bbox > five children, first a label, then xmin, ymin, xmax, ymax."""
     found = {}
     for path in files_in(folder, ".xml"):
+        root = xml_root(path, "a Flickr-SoundNet annotation")
         try:
-            root = ET.parse(path).getroot()
             marked = [box for annotator in root for box in annotator if box.tag == "bbox"]
             found[utf8_name(path.stem)] = [[int(float(part.text or "")) for part in list(box)[1:5]] for box in marked]
-        except (ET.ParseError, ValueError) as error:
+        except (ValueError, OverflowError) as error:
             raise DataError(f"{path}: not a Flickr-SoundNet annotation ({error})") from None
         if any(len(box) != 4 for box in found[utf8_name(path.stem)]):
             raise DataError(f"{path}: a bbox does not have five children; expected a label and four pixels")

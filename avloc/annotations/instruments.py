@@ -1,7 +1,8 @@
-"""VGGSound-Instruments: a pixel mask for each sample, pickled in the distribution and read here without running anything.
+"""VGGSound-Instruments: a pixel mask for each sample, pickled in the distribution and read here without executing
+anything.
 
-Lists of stoneMo/AVGN@5ab8cab; the masks come with Mix-and-Localize, a file for each sample in a folder `anno`. Converted
-masks stand in masks.npz: ids (N,), masks (N, h, w) 0 or 1.
+Lists of stoneMo/AVGN@5ab8cab; the masks come with Mix-and-Localize, a file for each sample in a folder `anno`.
+Converted masks are in masks.npz: ids (N,), masks (N, h, w) 0 or 1.
 """
 
 from pathlib import Path
@@ -24,7 +25,7 @@ from avloc.plain_arrays import plain_arrays
 from avloc.walking import files_in
 
 _MASKS = ("masks.npz", "vgginstruments_masks.npz", "anno", "masks")
-#: masks of a folder are brought to this size as the released loader does it, nearest neighbour
+#: masks of a folder are resized to this size as in the released loader, with nearest neighbours
 SIZE = 224
 
 
@@ -39,7 +40,7 @@ def read_instruments_multi(files: Files) -> Truth:
 
 
 def read_masks(path: Path) -> dict[str, NDArray[np.bool_]]:
-    """Masks (h, w) by sample, of one size: of masks.npz, or of a folder with a file for each sample.
+    """Masks (h, w) by sample, all of one size: from masks.npz, or of a folder with a file for each sample.
 
     Files of a folder are pickles, plain .npy or .npz, or images; DataError names one that is anything else.
     """
@@ -71,7 +72,7 @@ def write_masks(path: Path, masks: dict[str, NDArray[np.bool_]]) -> None:
 
 
 def convert_masks(annotations: Path, out: Path) -> int:
-    """Write the masks of a distribution, found as the benchmark finds them, to `out`; how many there are."""
+    """Write the masks of a distribution, found in the same way as by the benchmark, to `out`; returns their number."""
     files = Files(annotations)
     masks = read_masks(files.path if _is_masks(files.path) else files.named(*reversed(_MASKS)))
     write_masks(out, masks)
@@ -100,7 +101,7 @@ def _read(files: Files, name: str, table: str) -> Truth:
 
 
 def _bring(path: Path) -> NDArray[np.bool_]:
-    """The mask of one file, at 224 x 224."""
+    """The mask in one file, at 224 x 224."""
     if path.suffix.lower() == ".png":
         mask: Any = read_image(path)
     elif path.suffix in (".npy", ".npz"):

@@ -1,4 +1,4 @@
-"""Masks in a folder beside a list of clips, as the pixels of its truth."""
+"""Masks in a folder next to a list of clips, as the pixels of its ground truth."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,14 +17,15 @@ from avloc.walking import files_in
 
 FOLDERS = ("gt_masks", "gray_masks")
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp")
-SIZE = 224  # px, at which the published masks are
+SIZE = 224  # px, size of the published masks
 
 
 def with_masks(truth: Truth, folder: Path, wanted: Mapping[str, str], least: int) -> Truth:
-    """The clips of a truth that have a mask, with it; a truth without any box also gets the box around each mask.
+    """The clips of a ground truth that have a mask, with their masks; a ground truth without boxes also gets the box
+    around each mask.
 
-    wanted: the name of the mask of each clip, by id. least: from which value on a pixel is marked.
-    Clips without a mask, and masks of no clip, are counted and named in the warnings.
+    wanted: the name of the mask of each clip, by id. least: the smallest value of a marked pixel. Clips without a mask,
+    and masks without a clip, are counted and named in the warnings.
     """
     root = folder / "test" if (folder / "test").is_dir() else folder
     there = {utf8_name(path.relative_to(root).as_posix()): path for path in files_in(root, *ENDINGS, deep=True)}
@@ -64,7 +65,7 @@ def with_masks(truth: Truth, folder: Path, wanted: Mapping[str, str], least: int
 
 
 def boxed(truth: Truth) -> Truth:
-    """A truth of one mask a clip, with the box around each for the rules that are judged by boxes."""
+    """A ground truth of one mask per clip, with the box around each mask for box protocols."""
     assert truth.masks is not None
     boxes, clips = boxes_around(truth.masks[:, 0])
     label = truth.reported_class[clips] if truth.clip_class is not None else np.full(len(clips), -1)
@@ -75,6 +76,6 @@ def boxed(truth: Truth) -> Truth:
 
 
 def boxes_around(masks: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """The box (M, 4) around each of N masks that is not empty, and which of them each is around (M,)."""
+    """The box (M, 4) around each of N masks that is not empty, and the mask of each box (M,)."""
     found = {number: box for number, mask in enumerate(masks) if (box := box_of(mask)) is not None}
     return np.array(list(found.values()), np.float64).reshape(-1, 4), np.array(list(found), np.int64)

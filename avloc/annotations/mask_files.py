@@ -1,4 +1,4 @@
-"""Masks that a data set keeps as picture files or polygons, as arrays."""
+"""Reads masks that a data set stores as picture files or polygons into arrays."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 
 from avloc.errors import DataError
 
-#: the classes of AVSS beside the background: their numbers in a mask are 1 to 70
+#: the classes of AVSS besides the background: numbers 1 to 70 in a mask
 AVSS_CLASSES = 70
-LARGEST = 1 << 14  # px, a side of a mask
+LARGEST = 1 << 14  # px, largest side of a mask
 
 
 def read_mask(path: Path, least: int = 1) -> NDArray[np.bool_]:
-    """(h, w): every pixel with a value of `least` or more in any colour.
+    """(h, w): every pixel with a value of `least` or more in any channel.
 
-    By default every pixel that is not black, as AVSBench counts its masks of S4 and MS3.
+    By default every pixel that is not black, as in AVSBench for S4 and MS3.
     """
     marked: NDArray[np.bool_] = np.any(_colours(_read(path)) >= least, axis=2)
     return marked
@@ -27,7 +27,7 @@ def read_mask(path: Path, least: int = 1) -> NDArray[np.bool_]:
 def read_classes(path: Path) -> NDArray[np.int64]:
     """(h, w), the class number of each pixel in a mask of AVSS; 0 is the background.
 
-    A grey picture holds the numbers. A coloured one uses the palette of PASCAL VOC; as in the released loader, a colour
+    A grey picture contains the numbers. A coloured one uses the palette of PASCAL VOC; as in the released loader, a colour
     that the palette does not have is background.
     """
     picture = _colours(_read(path))
@@ -52,8 +52,9 @@ def voc_palette(classes: int) -> NDArray[np.uint8]:
 
 
 def polygon_mask(polygons: Sequence[Sequence[float]], width: int, height: int) -> NDArray[np.bool_]:
-    """(height, width): flat lists of x, y in pixels, cut to whole numbers and filled together with their edge, as AVATAR's
-    masks are drawn."""
+    """(height, width): flat lists of x, y in pixels, truncated to integers and filled together with their edge, like
+    AVATAR's masks.
+    """
     mask = np.zeros((height, width), np.uint8)
     for flat in polygons:
         corners = np.trunc(np.asarray(flat, np.float64).reshape(-1, 2)).astype(np.int32)
@@ -62,7 +63,7 @@ def polygon_mask(polygons: Sequence[Sequence[float]], width: int, height: int) -
 
 
 def box_mask(corners: Sequence[float], width: int, height: int) -> NDArray[np.bool_]:
-    """(height, width): a box left, top, right, bottom in pixels, filled, its edges included."""
+    """(height, width): a box left, top, right, bottom in pixels, filled, including its edges."""
     left, top, right, bottom = np.trunc(np.asarray(corners, np.float64)).astype(int)
     mask = np.zeros((height, width), bool)
     mask[max(top, 0) : max(bottom + 1, 0), max(left, 0) : max(right + 1, 0)] = True
@@ -70,7 +71,7 @@ def box_mask(corners: Sequence[float], width: int, height: int) -> NDArray[np.bo
 
 
 def box_of(mask: NDArray[np.bool_]) -> tuple[float, float, float, float] | None:
-    """The smallest box around a mask, left, top, right, bottom as shares of the frame; None for an empty mask."""
+    """The smallest box around a mask, left, top, right, bottom in [0, 1]; None for an empty mask."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not len(rows):
         return None
@@ -82,14 +83,14 @@ def box_of(mask: NDArray[np.bool_]) -> tuple[float, float, float, float] | None:
 
 
 def squared(mask: NDArray[np.bool_], size: int) -> NDArray[np.bool_]:
-    """A mask at the size of a store's frames: the nearest pixel by its centre, as Pillow resizes masks."""
+    """A mask at the size of a store's frames: the pixel nearest to each centre, as Pillow resizes masks."""
     if mask.shape == (size, size):
         return mask
     return cv2.resize(mask.astype(np.uint8), (size, size), interpolation=cv2.INTER_NEAREST_EXACT) > 0
 
 
 def _read(path: Path) -> NDArray[Any]:
-    """(h, w) or (h, w, channels) as stored; DataError where it is no picture."""
+    """(h, w) or (h, w, channels) as stored; DataError if it is not a picture."""
     try:
         content = np.fromfile(path, np.uint8)
     except OSError as error:
@@ -104,7 +105,7 @@ def _read(path: Path) -> NDArray[Any]:
 
 
 def _colours(picture: NDArray[Any]) -> NDArray[Any]:
-    """(h, w, 1) or (h, w, 3) RGB; what is not opaque stays as it is, since masks do not use it."""
+    """(h, w, 1) or (h, w, 3) RGB; alpha is ignored, since masks do not use it."""
     if picture.ndim == 2:
         return picture[:, :, None]
     channels = picture.shape[2]

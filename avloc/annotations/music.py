@@ -13,7 +13,7 @@ from avloc.errors import DataError
 from avloc.plain_arrays import plain_array
 from avloc.walking import files_in
 
-#: the detector's numbers in the published annotation; it knows no more of the classes:
+#: the detector's numbers in the published annotation; it has no others of the classes:
 #: DTaoo/Discriminative-Sounding-Objects-Localization@7f40207
 CATEGORIES: dict[int, str] = {
     1: "cello",
@@ -38,8 +38,7 @@ def read_music_solo(files: Files) -> Truth:
 
 
 def read_music_duet(files: Files) -> Truth:
-    """music_duet.json of stoneMo/AVGN@5ab8cab: {file, class_src1, bbox_src1, class_src2, bbox_src2}, sources in this
-    order."""
+    """music_duet.json of stoneMo/AVGN@5ab8cab: {file, class_src1, bbox_src1, class_src2, bbox_src2}, sources in that order."""
     build = Builder("music-duet")
     keys = ("file", "class_src1", "bbox_src1", "class_src2", "bbox_src2")
     for row in json_list(files.main("music_duet.json"), *keys):

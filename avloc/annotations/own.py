@@ -1,6 +1,5 @@
 """The user's own ground truth: the JSON of this package, COCO's json, or a folder of Pascal VOC XML files."""
 
-import xml.etree.ElementTree as ET
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -11,13 +10,14 @@ from avloc.annotations.files import Absent, Files, fractions_of_pixels, json_obj
 from avloc.annotations.truth import Truth
 from avloc.errors import DataError
 from avloc.naming import brief, utf8_name
+from avloc.plain_xml import xml_root
 from avloc.walking import files_in
 
 SOUNDS = ("own", "silence", "noise", "ambient", "other")
 
 
 def read_own(files: Files, name: str = "") -> Truth:
-    """Whichever of the three a path holds."""
+    """Detects which of the three a path contains."""
     if files.path.is_dir():
         files.read.append(files.path)
         return read_voc(files.path, name)
@@ -36,10 +36,10 @@ def read_truth_json(path: Path, table: dict[str, Any], name: str = "") -> Truth:
     """{"name", "boxes": "xyxy"|"xywh", "units": "fraction"|"pixels", "size": [W, H], "clips": [{"id", "video"?,
     "boxes"}]}.
 
-    A box is {"box": [4], "class"?, "sounding"?, "annotator"?, "source"?}; one with "sounding" false is of an object that is
-    seen and not heard. A clip without sounding boxes is a negative, and may say with "sound" which sound it was given.
-    Clips with the same "scene" show one picture, each with another of its sounds. "votes" (1) asks how many boxes must
-    agree for the full weight of a pixel.
+    A box is {"box": [4], "class"?, "sounding"?, "annotator"?, "source"?}; one with "sounding" false is around a silent
+    object. A clip without sounding boxes is a negative, and can name the sound it was given in "sound". Clips with the
+    same "scene" show one picture, each with another of its sounds. "votes" (1) is the number of boxes that must agree
+    for the full weight of a pixel.
     """
     layout, units = table.get("boxes", "xyxy"), table.get("units", "fraction")
     if layout not in ("xyxy", "xywh"):
@@ -117,8 +117,9 @@ def _positive(value: Any) -> bool:
 
 
 def read_coco(path: Path, table: dict[str, Any], name: str = "") -> Truth:
-    """COCO's json: boxes x, y, w, h in pixels of their image; ids are the file names without ending, else the image
-    ids. Where two files have one name, all ids keep their folders, with slashes."""
+    """COCO's json: boxes x, y, w, h in pixels of their image; ids are the file names without suffix, else the image
+    ids. If two files have the same name, all ids keep their folders, with slashes.
+    """
     build = Builder(name or path.stem)
     sizes: list[tuple[int, int]] = []
     labels = {row["id"]: row["name"] for row in table.get("categories", [])}
@@ -152,7 +153,7 @@ def read_coco(path: Path, table: dict[str, Any], name: str = "") -> Truth:
 
 
 def _without_ending(file: str) -> str:
-    """videoA/000066 of videoA/000066.png, whichever slash is written."""
+    """videoA/000066 for videoA/000066.png, with either slash."""
     path = PurePosixPath(file.replace("\\", "/"))
     return path.with_suffix("").as_posix() if path.stem else file
 
@@ -160,15 +161,15 @@ def _without_ending(file: str) -> str:
 def read_voc(path: Path, name: str = "") -> Truth:
     """Pascal VOC: <annotation> with <size> and <object>; pixels count from 1 and the far corner is included.
 
-    Ids are the names of the files without ending; where all lie in folders of `path`, with these folders.
+    Ids are the file names without suffix, with their folders if all files are in folders of `path`.
     """
     paths = (files_in(path, ".xml") or files_in(path, ".xml", deep=True)) if path.is_dir() else [path]
     if not paths:
         raise Absent(f"{path}: no XML files; expected one Pascal VOC file for each clip")
     build = Builder(name or path.stem)
     for file in paths:
+        root = xml_root(file, "a Pascal VOC annotation")
         try:
-            root = ET.parse(file).getroot()
             width, height = (float(root.findtext(f"size/{side}") or 0) for side in ("width", "height"))
             if width <= 0 or height <= 0:
                 raise ValueError("no <size> with width and height")
@@ -177,6 +178,6 @@ def read_voc(path: Path, name: str = "") -> Truth:
             for item in root.iter("object"):
                 x0, y0, x1, y1 = (float(item.findtext(f"bndbox/{c}") or "") for c in ("xmin", "ymin", "xmax", "ymax"))
                 build.box(fractions_of_pixels([[x0 - 1, y0 - 1, x1, y1]], width, height)[0], item.findtext("name"))
-        except (ET.ParseError, ValueError) as error:
+        except (ValueError, OverflowError) as error:
             raise DataError(f"{file}: not a Pascal VOC annotation ({error})") from None
     return build.truth(by_class=True)

@@ -1,8 +1,6 @@
-"""Reading a pickled annotation without running anything that it says: only numbers, text, lists, dicts and plain
-arrays.
+"""Reads a pickled annotation without executing anything: only numbers, text, lists, dicts and plain arrays.
 
-The names that numpy's arrays are pickled with are answered by stand-ins that copy bytes; any other name is
-refused.
+The names used in pickles of numpy arrays are replaced by stand-ins that copy bytes; any other name is refused.
 """
 
 import io
@@ -49,24 +47,24 @@ class _Array:
 
 
 def _scalar(kind: Any, content: Any) -> Any:
-    """One number of an array, as numpy.float64(1) is pickled."""
+    """One number of an array, pickled as numpy.float64(1)."""
     if not isinstance(kind, _Kind) or not isinstance(content, bytes):
         raise pickle.UnpicklingError("a number of an unknown type")
     return np.frombuffer(content, kind.dtype)[0].item()
 
 
 def _of_buffer(content: Any, kind: Any, shape: Any, order: Any) -> _Array:
-    """An array as the fifth version of pickles holds it."""
+    """An array in pickle protocol 5."""
     array = _Array()
     array.__setstate__((1, shape, kind, order == "F", bytes(content)))
     return array
 
 
 class _Inert(pickle._Unpickler):
-    """Python's own reader written in Python: unlike the one in C, a place in its memo takes no memory by being named."""
+    """Python's own unpickler written in Python: unlike the one in C, a large memo index takes no memory."""
 
     def load_bytearray8(self) -> None:
-        """As it is, but what is announced and not there takes no memory."""
+        """As in the base class, but bytes that are announced and missing take no memory."""
         (length,) = struct.unpack("<Q", self.read(8))  # type: ignore[attr-defined]
         self.append(bytearray(self.read(length)))  # type: ignore[attr-defined]
 
@@ -82,9 +80,9 @@ class _Inert(pickle._Unpickler):
             return _of_buffer
         if (module, name) == ("collections", "OrderedDict"):
             return dict
-        if (module, name) == ("_codecs", "encode"):  # how older pickles hold raw bytes
+        if (module, name) == ("_codecs", "encode"):  # how older pickles store raw bytes
             return lambda text, *_: text.encode("latin1")
-        if (module, name) in (("__builtin__", "bytes"), ("builtins", "bytes")):  # and how they hold none
+        if (module, name) in (("__builtin__", "bytes"), ("builtins", "bytes")):  # and how they store none
             return lambda: b""
         if (module, name) == ("numpy", "ndarray"):
             return _Array
@@ -97,22 +95,22 @@ class _Inert(pickle._Unpickler):
 
 
 def read_plain_pickle(path: Path) -> Any:
-    """What a pickle of plain values holds; DataError where it asks for anything else, and nothing of it is run."""
+    """The value in a pickle of plain values; DataError if it needs anything else. Nothing in it is executed."""
     try:
         return _plain(_Inert(io.BytesIO(path.read_bytes()), encoding="latin1").load(), {})
-    except Exception as error:  # a hostile pickle can raise anything while it is taken apart
+    except Exception as error:  # a hostile pickle can raise anything while it is parsed
         what = repr(str(error) or type(error).__name__)[1:-1]
         raise DataError(f"{path}: refused, it contains {what}; expected plain values and arrays") from None
 
 
 def _plain(value: Any, known: dict[int, Any]) -> Any:
-    """The value without stand-ins; what is held in many places is looked at once."""
+    """The value without stand-ins; shared parts are converted once."""
     if isinstance(value, _Array):
         return value.value
     if not isinstance(value, dict | list | tuple):
         return value
     if id(value) not in known:
-        known[id(value)] = None  # a value within itself is cut off
+        known[id(value)] = None  # a value that contains itself is cut off
         if isinstance(value, dict):
             known[id(value)] = {key: _plain(item, known) for key, item in value.items()}
         else:

@@ -1,4 +1,4 @@
-"""Reading the truth of a benchmark, or one's own, from a path."""
+"""Reads the ground truth of a benchmark, or the user's own, from a path."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ from avloc.naming import unknown
 
 @contextmanager
 def laid_out(files: Files, how: str) -> Iterator[None]:
-    """A value that is of another kind than its place asks for is a mistake in the file: DataError names the file."""
+    """A value of the wrong kind is a mistake in the file: DataError names the file."""
     try:
         yield
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
@@ -33,7 +33,7 @@ def benchmark(name: str) -> Benchmark:
 
 
 def read_benchmark(name: str, path: Path, ids: Path | None = None) -> Truth:
-    """The truth of a benchmark from its annotation files; `ids` restricts it to a list, in the order of the list."""
+    """The ground truth of a benchmark from its annotation files; `ids` restricts it to a list, in the order of the list."""
     one, files = benchmark(name), Files(path)
     with laid_out(files, name):
         truth = one.read(files)

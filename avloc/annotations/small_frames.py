@@ -1,7 +1,8 @@
-"""IS3, VPO and AVSBench: one record for each image and sound, with a box in pixels of a frame of 224 x 224, a mask, or both.
+"""IS3, VPO and AVSBench: one record for each image and sound, with a box in pixels of a frame of 224 x 224, a mask, or
+both.
 
-kaistmm/SSLalignment@e7ae3c5. An all-zero box means that no object sounds: the clip is a negative. Where there are masks,
-rules for pixels are judged by these and rules for boxes by the boxes: those of the list, else the box around each mask.
+kaistmm/SSLalignment@e7ae3c5. An all-zero box means that no object sounds: the clip is a negative. If there are masks,
+pixel protocols use them, and box protocols use the boxes: those of the list, else the box around each mask.
 """
 
 from pathlib import Path
@@ -22,7 +23,7 @@ NAMES = {
     "avsbench-s4": ("s4_box.json", "s4_box_compact.json"),
     "avsbench-ms3": ("ms3_box.json", "ms3_box_compact.json"),
 }
-#: lists of the same records with the path of a mask in the place of the box
+#: lists of the same records with the path of a mask instead of the box
 MASK_LISTS = {
     "is3": "synthetic3240_seg.json",
     "vpo-ss": "vpo_ss_seg.json",
@@ -30,17 +31,17 @@ MASK_LISTS = {
     "avsbench-s4": "s4_seg.json",
     "avsbench-ms3": "ms3_seg.json",
 }
-#: how many parts of the image's path make its id
+#: how many parts of the image's path form its id
 _PARTS = {"avsbench-s4": 3, "avsbench-ms3": 2}
 
 
 def read_small_frames(files: Files, name: str) -> Truth:
-    """[{image, audio, gt_box}] as published, or [[image, audio, xmin, ymin, xmax, ymax]] as converted; and the masks in a
-    folder gt_masks (VPO: gray_masks), which a list *_seg.json may name.
+    """[{image, audio, gt_box}] as published, or [[image, audio, xmin, ymin, xmax, ymax]] as converted; and the masks in
+    a folder gt_masks (VPO: gray_masks), which a list *_seg.json can name.
 
-    Ids are the image's name without ending (for AVSBench with its folders). In IS3 the last word of the name is the
-    class and what stands before it the scene, for interactive localization; the other object of the scene is silent. Of
-    AVSBench, where there is no list, the tree of its masks is read.
+    Ids are the image's name without suffix (for AVSBench with its folders). In IS3 the last word of the name is the
+    class and the part before it the scene, for interactive localization; the other object of the scene is silent. For
+    AVSBench without a list, the folder tree of its masks is read.
     """
     folder, listed, boxes = _found(files, name)
     if folder is not None and listed is None and boxes is None and name in _PARTS:
@@ -53,12 +54,12 @@ def read_small_frames(files: Files, name: str) -> Truth:
     if folder is None:
         return truth
     wanted = {clip: named.get(clip, clip) if named else _mask_name(clip, name) for clip in truth.ids}
-    # masks of IS3 and VPO are JPEG pictures, whose black and white are blurred; AVSBench counts what is not black
+    # masks of IS3 and VPO are JPEGs, in which black and white are blurred; AVSBench counts everything that is not black
     return with_masks(truth, folder, wanted, least=1 if name in _PARTS else 128)
 
 
 def _found(files: Files, name: str) -> tuple[Path | None, Path | None, Path | None]:
-    """The folder of masks, the list of masks and the list of boxes, each where it is there."""
+    """The folder of masks, the list of masks and the list of boxes, if they exist."""
     if files.path.is_dir() and files.path.name in FOLDERS:
         files.read.append(files.path)
         return files.path, None, None
@@ -99,7 +100,7 @@ def _four(path: Path | None, clip: str, box: list[int]) -> list[int]:
 
 
 def _mask_name(clip: str, name: str) -> str:
-    """AVSBench's frames of MS3 have the ending of their video within the name, its masks have not."""
+    """AVSBench's frames of MS3 include the suffix of their video in their name, its masks do not."""
     return clip.replace(".mp4_", "_") if name == "avsbench-ms3" else clip
 
 
@@ -109,7 +110,7 @@ def _video(name: str, clip: str, scene: str) -> str:
 
 
 def _rows(path: Path, name: str) -> list[tuple[str, Any]]:
-    """Clip by clip the box in pixels, or the name of the mask."""
+    """For each clip the box in pixels, or the name of the mask."""
     rows = json_value(path)
     try:
         if isinstance(rows[0], dict):

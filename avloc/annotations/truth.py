@@ -1,4 +1,4 @@
-"""What is true of a test set, as plain arrays: which clips, which boxes, which classes."""
+"""The ground truth of a test set as plain arrays: its clips, boxes and classes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,14 +12,14 @@ from avloc.naming import brief, first_double
 
 
 class Drawable(Protocol):
-    """What can draw the pixels of what sounds in one picture: (h, w) bool."""
+    """Can draw the pixels of sounding objects in one picture: (h, w) bool."""
 
     def drawn(self) -> NDArray[np.bool_]: ...
 
 
 @dataclass
 class Truth:
-    """The ground truth: boxes of N clips. A clip here is what one prediction is for: a frame, or a frame with its sound.
+    """The ground truth: boxes of N clips. A clip here is the unit of prediction: a frame, or a frame with its sound.
 
     ids, videos: (N,) names; boxes: (M, 4) xyxy, fractions of the frame; box_clip: (M,) which clip each box is on;
     box_class: (M,) index into `classes`, -1 for none; a clip without boxes is a negative.
@@ -33,42 +33,42 @@ class Truth:
     classes: tuple[str, ...] = ()
     #: (M,) who drew the box; only kept, since the published consensus counts boxes and not annotators
     box_annotator: NDArray[np.int64] | None = None
-    #: (M,) which of the clip's sources the box is of, 0 for the first; None: one source for each class of the clip
+    #: (M,) which of the clip's sources the box belongs to, 0 for the first; None: one source for each class of the clip
     box_source: NDArray[np.int64] | None = None
     #: (M, 4) the corner and extent as the file wrote them, for protocols that truncate x*size + w*size
     xywh: NDArray[np.floating] | None = None
     #: how many boxes must agree on a pixel for its full weight; 1 is the union, Flickr-SoundNet has 2
     votes: int = 1
-    #: (N,) the class a clip is reported under, -1 for none; None: the class of its boxes
+    #: (N,) the class under which a clip is reported, -1 for none; None: the class of its boxes
     clip_class: NDArray[np.int64] | None = None
-    #: (N, P, h, w) bool, pixel masks of the sources where the annotation has masks; boxes beside them draw nothing
+    #: (N, P, h, w) bool, pixel masks of the sources, if annotated; then boxes are not drawn
     masks: NDArray[np.bool_] | None = None
-    #: (N, P) the class of each mask, -1 for none; None: not known
+    #: (N, P) the class of each mask, -1 for none; None: unknown
     mask_class: NDArray[np.int64] | None = None
-    #: whether rules for boxes are judged by the boxes although there are masks, which are then for rules of pixels only
+    #: whether box protocols use the boxes although there are masks, which then are for pixel protocols only
     boxed: bool = False
     #: (N, h, w) the class of each pixel, one more than its index into `classes`; 0 is the background
     labels: NDArray[np.uint8] | None = None
-    #: (N,) the pixels of what sounds at the size of each clip's own picture, drawn when they are asked for
+    #: (N,) the pixels of sounding objects at the size of each clip's own picture, drawn when needed
     pictures: "Sequence[Drawable] | None" = None
-    #: (N, 2) width and height of each clip's own picture in pixels, for a rule that rounds in these
+    #: (N, 2) width and height of each clip's own picture in pixels, for a protocol that rounds in these
     picture_sizes: NDArray[np.int64] | None = None
     #: names of parts of the set, with (N,) which clips are in each; a clip may be in several
     parts: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
-    #: (L, 4) xyxy of objects that are in view and do not sound, and (L,) which clip each is on; None where nobody says
+    #: (L, 4) xyxy of silent objects in view, and (L,) which clip each is on; None if unknown
     silent_boxes: NDArray[np.floating] | None = None
     silent_clip: NDArray[np.int64] | None = None
-    #: (L,) the class of each of them, -1 for none; None where nobody says
+    #: (L,) the class of each of them, -1 for none; None if unknown
     silent_class: NDArray[np.int64] | None = None
-    #: (N,) the scene a clip belongs to, for interactive localization, "" for none; None where clips are on their own
+    #: (N,) the scene a clip belongs to, for interactive localization, "" for none; None if there are no scenes
     scenes: list[str] | None = None
-    #: (N,) which sound a clip was given: own, or another (silence, noise, ambient, other), which makes it a negative
+    #: (N,) the sound of a clip: own, or another (silence, noise, ambient, other), which makes it a negative
     sound: list[str] | None = None
-    #: whether each source stands on a frame of its own (two mixed clips) or all on one frame
+    #: whether each source has its own frame (two mixed clips) or all are on one frame
     mixed: bool = False
     #: the same clips with the boxes of their partners' rows, where clips are mixed by a list of pairs
     partners: "Truth | None" = None
-    #: (N,) the ids with all their folders, where the file wrote more of them than tells the clips apart
+    #: (N,) the ids with all their folders, if the file has more folders than needed to distinguish the clips
     long_ids: list[str] | None = None
     #: ids of the list that the annotation does not have
     unannotated: int = 0
@@ -138,18 +138,18 @@ class Truth:
 
     @property
     def written(self) -> list[str]:
-        """(N,) the ids with all that is known of their folders: by these the clips are found."""
+        """(N,) the ids with all known folders, by which the clips are matched."""
         return self.ids if self.long_ids is None else self.long_ids
 
     @property
     def sounding(self) -> NDArray[np.bool_]:
-        """(N,) whether something sounds in the clip; False is a negative."""
+        """(N,) whether something sounds in the clip; False for a negative."""
         marked = np.bincount(self.box_clip, minlength=len(self)) > 0
         return marked if self.masks is None else marked | self.masks.any(axis=(1, 2, 3))
 
     @property
     def sources(self) -> NDArray[np.int64]:
-        """(M,) which source of its clip each box is of, in order of first appearance of the class."""
+        """(M,) the source of its clip that each box belongs to, in order of first appearance of the class."""
         if self.box_source is not None:
             return np.asarray(self.box_source, np.int64)
         seen: dict[int, dict[int, int]] = {}

@@ -13,7 +13,7 @@ VGGSS = ("vggss.json", "vggss_test_5158.json")
 
 
 def _boxes(files: Files, borrowed: bool = False) -> dict[str, dict]:
-    """The rows of vggss.json by id; a borrowed one may lie in a folder next to the benchmark's own."""
+    """The rows of vggss.json by id; if borrowed, it can be in a folder next to the benchmark's own."""
     own_table = borrowed and files.path.suffix == ".csv"
     path = files.named(*VGGSS, beside=True) if own_table else files.main(*VGGSS, beside=borrowed)
     rows = json_list(path, "file", "class", "bbox")
@@ -27,7 +27,7 @@ def _boxes(files: Files, borrowed: bool = False) -> dict[str, dict]:
 def read_vggss(files: Files, name: str = "vggss", borrowed: bool = False) -> Truth:
     """vggss.json: {file, class, bbox: [[xmin, ymin, xmax, ymax], ...]} in fractions; all its clips, in its order.
 
-    A table of VGGSounder in the folder or in one next to it splits the clips into parts; it changes nothing else.
+    A table of VGGSounder in the folder or in one next to it divides the clips into parts; it changes nothing else.
     """
     build = Builder(name)
     rows = _boxes(files, borrowed)
@@ -43,7 +43,7 @@ def read_vggss(files: Files, name: str = "vggss", borrowed: bool = False) -> Tru
 
 
 def read_vggss_extended(files: Files) -> Truth:
-    """VGG-SS and as many silent clips: vggss_test_plus_silent.csv (video, audio, label) of stoneMo/SLAVC@05b429c.
+    """VGG-SS and the same number of silent clips: vggss_test_plus_silent.csv (video, audio, label) of stoneMo/SLAVC@05b429c.
 
     A silent clip's id is VIDEO+AUDIO: the frame of one clip with the sound of another.
     """
@@ -51,7 +51,7 @@ def read_vggss_extended(files: Files) -> Truth:
 
 
 def with_silent(truth: Truth, files: Files, table: str) -> Truth:
-    """The truth and, as clips without boxes, the rows of a table (video, audio, label) that are non-sounding."""
+    """The ground truth with the non-sounding rows of a table (video, audio, label) as clips without boxes."""
     path = files.named(table, beside=True)
     build = Builder(truth.name, truth.classes)
     for row in csv_rows(path, 3):
@@ -78,11 +78,11 @@ def read_single(files: Files) -> Truth:
 
 
 def read_duet(files: Files) -> Truth:
-    """VGGSound-Duet: each row mixes two clips, and each source is looked for on its own frame.
+    """VGGSound-Duet: each row mixes two clips, and each source is located on its own frame.
 
-    vggsound_duet_test.csv (id, class, mix_id, mix_class) of stoneMo/AVGN@5ab8cab, boxes of vggss.json. The first
-    source is the row's clip, the second its partner; the released loader of AVGN takes the boxes of the partner's row
-    instead, which are kept beside.
+    vggsound_duet_test.csv (id, class, mix_id, mix_class) of stoneMo/AVGN@5ab8cab, boxes of vggss.json. The first source
+    is the row's clip, the second its partner; the released loader of AVGN uses the boxes of the partner's row instead,
+    which are kept separately.
     """
     given_table = files.path.is_file() and files.path.suffix == ".csv"
     table = files.main() if given_table else files.named("vggsound_duet_test.csv", beside=True)

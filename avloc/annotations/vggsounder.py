@@ -1,4 +1,4 @@
-"""VGGSounder's tables: what is heard and seen in clips of VGGSound, a row for each label of each clip.
+"""VGGSounder's tables: what is audible and visible in clips of VGGSound, with a row for each label of each clip.
 
 Bizilizi/VGGSounder@5a91bf6: vggsounder.csv with the columns video_id, label, modality (A: heard only, V: seen only, AV: both)
 and the flags background_music, static_image and voice_over of the whole clip.
@@ -17,14 +17,14 @@ from avloc.tables import header_of, plain, read_table
 
 TABLES = ("vggsounder+background-music.csv", "vggsounder.csv", "vggsounder_of_vggss.csv")
 COLUMNS = ("video_id", "label", "modality", "background_music", "static_image", "voice_over")
-#: what a clip can be chosen by: audible and visible are properties of its labels, the others of the whole clip
+#: flags for selecting clips: audible and visible are properties of its labels, the others of the whole clip
 Flag = Literal["audible", "visible", "static_image", "background_music", "voice_over"]
 OF_CLIP = ("static_image", "background_music", "voice_over")
 
 
 @dataclass(frozen=True)
 class Sounder:
-    """One clip. labels: name -> modality, A, V or AV. flags: of OF_CLIP. left: the labels that were chosen; None: all."""
+    """One clip. labels: name -> modality, A, V or AV. flags: of OF_CLIP. left: the selected labels; None: all."""
 
     labels: Mapping[str, str]
     flags: Mapping[str, bool]
@@ -32,7 +32,7 @@ class Sounder:
 
     @property
     def heard(self) -> tuple[str, ...]:
-        """The classes that sound, of those that were chosen."""
+        """The sounding classes among the selected ones."""
         return tuple(label for label in (self.labels if self.left is None else self.left) if self.has(label, "audible"))
 
     def has(self, label: str, flag: str) -> bool:
@@ -42,7 +42,7 @@ class Sounder:
         return ("A" if flag == "audible" else "V") in self.labels[label]
 
     def note(self) -> dict[str, Any]:
-        """What the manifest of a store says of the clip: all of its labels, chosen or not."""
+        """The clip's entry in the manifest of a store: all of its labels, selected or not."""
         parts = {flag: [label for label in self.labels if self.has(label, flag)] for flag in ("audible", "visible")}
         return {**parts, **self.flags}
 
@@ -53,7 +53,7 @@ def is_sounder(path: Path) -> bool:
 
 
 def read_sounder(path: Path) -> dict[str, Sounder]:
-    """Clips by id, in the order of the table; DataError, with the line, for a row that says something else."""
+    """Clips by id, in the order of the table; DataError, with the line, for an invalid row."""
     table = read_table(path, 1, "VGGSounder's table", headed=True)
     names = [plain(name) for name in table.header]
     missing = [name for name in COLUMNS if name not in names]
@@ -83,7 +83,7 @@ def _add(found: dict[str, Sounder], row: Mapping[str, str], where: str) -> None:
 
 
 def choose(clips: Mapping[str, Sounder], only: Sequence[str], without: Sequence[str]) -> dict[str, Sounder]:
-    """The clips that have labels with every flag of `only` and none of `without`, these being `left`."""
+    """The clips that have labels with every flag of `only` and none of `without`; `left` keeps these labels."""
     for flag in (*only, *without):
         if flag not in get_args(Flag):
             raise DataError(f"no flag {flag!r}; VGGSounder has {', '.join(get_args(Flag))}")
@@ -102,7 +102,7 @@ def choose(clips: Mapping[str, Sounder], only: Sequence[str], without: Sequence[
 def parts_of(clips: Mapping[str, Sounder], classes: Mapping[str, str]) -> dict[str, NDArray[np.bool_]]:
     """Parts of a set of clips with one class each, {id: class}: which of its N clips are in each, (N,).
 
-    By what VGGSounder says of the clip's own class, and by the flags of the whole clip. Parts of no clip are left out.
+    By VGGSounder's modality of the clip's own class, and by the flags of the whole clip. Empty parts are left out.
     """
     rows = [(clips.get(clip), label) for clip, label in classes.items()]
     parts: dict[str, list[bool]] = {

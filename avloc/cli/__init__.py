@@ -1,4 +1,4 @@
-"""The command line: parse, call the verb of the same name, show what it returns."""
+"""The command line: parse, call the verb of the same name, show its result."""
 
 
 def main() -> None:
@@ -6,15 +6,16 @@ def main() -> None:
     import gc
     import sys
 
-    from avloc.cli.faults import Forgiving, fault_of
+    from avloc.cli.faults import Forgiving, fault_of, open_streams
 
+    open_streams()
     sys.stderr = Forgiving(sys.stderr)
-    gc.disable()  # until a command begins: loading modules leaves no garbage, and looking for it takes a tenth of the time
+    gc.disable()  # until a command starts: loading modules creates no garbage, and looking for it takes a tenth of the time
     try:
         from avloc.cli.app import app
 
         app(prog_name="avloc")
-    except KeyboardInterrupt:  # while the modules were loaded
+    except KeyboardInterrupt:  # created while the modules were loaded
         print("\navloc: interrupted before anything was done", file=sys.stderr)
         sys.exit(130)
     except (ImportError, MemoryError) as error:

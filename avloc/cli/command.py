@@ -1,4 +1,4 @@
-"""A command made of a verb: its options, the call by keyword, and how the result is shown."""
+"""Builds a command from a verb: its options, the call by keyword, and how the result is shown."""
 
 import importlib
 import inspect
@@ -18,17 +18,17 @@ def _flag(name: str, help: str, short: str | None = None) -> Parameter:
     return Parameter(name, bool, help, Ask(short=short), several=False, pairs=False, optional=False)
 
 
-#: options of every command beside those of its verb; the last two may also stand before the command
+#: options of every command besides those of its verb; the last two are also accepted before the command
 VERBOSE = _flag("verbose", "log progress in detail on stderr", "v")
 QUIET = _flag("quiet", "show no progress on stderr; warnings and errors still appear", "q")
 JSON = _flag("json", "print the result as JSON on stdout")
 
 
 class Verb:
-    """A function, the functions that show its result, and what it takes from the command line.
+    """A function, the functions that show its result, and its command-line parameters.
 
-    shows, fails: None where nothing but JSON is shown, and where the exit status is always 0. Their keyword parameters are
-    options too, unless the verb has a parameter of the name: then they are told its value.
+    shows: None if only JSON is shown. fails: None if the exit status is always 0. Their keyword parameters are options
+    too, unless the verb has a parameter of that name: then they get its value.
     """
 
     def __init__(self, function: Function) -> None:
@@ -55,7 +55,7 @@ class Verb:
             return self.function(**arguments, progress=shown)
 
     def show(self, result: Any, given: dict[str, Any], json: bool) -> None:
-        """On stdout; ends with status 1 where the result is a check that failed."""
+        """On stdout; exits with status 1 if the result is a failed check."""
         from avloc.cli.show import print_json, shown
 
         shows = self.shows
@@ -93,7 +93,7 @@ def build(title: str, name: str, functions: tuple[Function, ...], help: str, pan
 
 
 def _result(function: Function) -> str:
-    """The name of the type that a function returns, of its items where it is a list."""
+    """The name of the type that a function returns, or of its items if it returns a list."""
     kind = function.__annotations__.get("return")
     for inner in get_args(kind):
         kind = inner
@@ -109,7 +109,7 @@ def _function(place: str | None) -> Function | None:
 
 
 def _keywords(function: Function) -> Function:
-    """The same with no parameters but those after the star."""
+    """The same with only the parameters after the star."""
     names = [one.name for one in inspect.signature(function).parameters.values() if one.kind is one.KEYWORD_ONLY]
 
     def only() -> None: ...

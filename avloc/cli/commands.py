@@ -1,4 +1,4 @@
-"""Which commands there are: by the files of avloc/verbs and avloc/prepare. A verb is imported when its command is wanted."""
+"""The commands: files of avloc/verbs and avloc/prepare. A verb is imported when its command is used."""
 
 from collections.abc import Callable
 from typing import Any
@@ -42,7 +42,7 @@ PREPARE = (
     "Your own data set is one file: `avloc prepare mypackage.birds` runs the function prepare_birds of "
     "mypackage/birds.py, in the current folder or installed."
 )
-#: the second verb of a command that has two, and functions that are not called as their module
+#: the second verb of a command that has two, and functions whose name differs from their module's
 SECOND = {"evaluate": "evaluate_predictions"}
 FUNCTIONS = {"import_weights": "import_into_run"}
 
@@ -50,7 +50,7 @@ Function = Callable[..., Any]
 
 
 class Lazy(TyperCommand):
-    """A command that reads its help from the verb's file, and imports the verb when its options are asked for."""
+    """A command that reads its help from the verb's file, and imports the verb when its options are needed."""
 
     def __init__(
         self, title: str, panel: str | None, help: Callable[[], str], load: Callable[[], tuple[Function, ...]]
@@ -67,7 +67,7 @@ class Lazy(TyperCommand):
         return self._built
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Refuses an option given twice that takes one value: the first one would be dropped in silence."""
+        """Refuses a single-value option that is given twice: the first value would be dropped silently."""
         if not ctx.resilient_parsing:
             order: list[Any] = self.make_parser(ctx).parse_args(args=list(args))[2]
             for one in order:
@@ -82,7 +82,7 @@ class Lazy(TyperCommand):
 
     @help.setter
     def help(self, value: str | None) -> None:
-        """Stands in the file."""
+        """Read from the file."""
 
     @property  # type: ignore[override]
     def params(self) -> list[Any]:
@@ -91,7 +91,7 @@ class Lazy(TyperCommand):
 
     @params.setter
     def params(self, value: list[Any]) -> None:
-        """Follow from the verb."""
+        """Derived from the verb."""
 
     @property  # type: ignore[override]
     def callback(self) -> Any:
@@ -99,11 +99,11 @@ class Lazy(TyperCommand):
 
     @callback.setter
     def callback(self, value: Any) -> None:
-        """Follows from the verb."""
+        """Derived from the verb."""
 
 
 class DataSets(TyperGroup):
-    """The commands of `avloc prepare`: those of avloc, and any module by its dotted name."""
+    """The commands of `avloc prepare`: avloc's own, and any module by its dotted name."""
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         found = super().get_command(ctx, cmd_name)
@@ -111,7 +111,7 @@ class DataSets(TyperGroup):
 
 
 def lazy(title: str, panel: str | None, module: str, *functions: str) -> Lazy:
-    """The command of a verb of avloc. functions: of the module; a second one is in the module of its own name."""
+    """The lazy command of a verb of avloc. functions: of the module; a second one is in the module of the same name."""
     first, *others = functions
 
     def load() -> tuple[Function, ...]:
@@ -124,7 +124,7 @@ def lazy(title: str, panel: str | None, module: str, *functions: str) -> Lazy:
 
 
 def outside(name: str) -> Lazy:
-    """`avloc prepare NAME` of a module that is not avloc's; AvlocError where there is none, or no function prepare_..."""
+    """`avloc prepare NAME` of a module outside avloc; AvlocError if it does not exist, or has no function prepare_..."""
     module = registry.outside(name)
     wanted = registry.prepare_name(name)
     function = getattr(module, wanted, None)

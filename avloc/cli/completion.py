@@ -1,4 +1,4 @@
-"""The values that a shell completes: names of configurations, protocols, benchmarks, methods, and splits of a store."""
+"""Shell completion of values: names of configurations, protocols, benchmarks, methods, and splits of a store."""
 
 import glob
 import json
@@ -15,7 +15,7 @@ Complete = Callable[[typer.Context, str], list[str]]
 
 
 def values_of(command: str, parameter: Parameter) -> Complete | None:
-    """The completion of a parameter, None where the shell completes files or nothing."""
+    """The completion of a parameter, None if the shell completes files or nothing."""
     names = NAMES.get(f"{command} {parameter.name}") or NAMES.get(parameter.name)
     if names is None:
         return None
@@ -68,10 +68,10 @@ def _splits(given: dict[str, Any], incomplete: str) -> list[str]:
     try:
         return list(json.loads((Path(store) / "store.json").read_text(encoding="utf-8"))["splits"]) if store else []
     except (OSError, ValueError, KeyError, TypeError):
-        return []  # a store that cannot be read has no names; the command says why
+        return []  # no names from an unreadable store; the command reports the error
 
 
-#: by the parameter's name, or by the command's and the parameter's
+#: by the parameter's name, or by those of command and parameter
 NAMES: dict[str, Callable[[dict[str, Any], str], Iterable[str]]] = {
     "config": _configs,
     "protocol": _protocols,

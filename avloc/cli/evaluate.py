@@ -1,4 +1,4 @@
-"""`avloc evaluate`: one command for two verbs: a run's heat maps on its test sets, or a file of any model's heat maps."""
+"""`avloc evaluate` is one command for two verbs: a run's heat maps on its test sets, or a file of any model's heat maps."""
 
 import inspect
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ OF_RUN, OF_PREDICTIONS = "To score a run", "To score predictions"
 
 
 def options(verbs: "Sequence[Verb]", command: str) -> list[inspect.Parameter]:
-    """Those of both; what only one of them takes is under a heading of its own, and nothing is required."""
+    """The options of both; those of only one are under separate headings, and none is required."""
     run, predictions = (
         {one.name: one for one in verb.options(command, panel)}
         for verb, panel in zip(verbs, (OF_RUN, OF_PREDICTIONS), strict=True)
@@ -33,7 +33,7 @@ def _or_none(annotated: Any) -> Any:
 
 
 def chosen(verbs: "Sequence[Verb]", given: Mapping[str, Any], defaults: Mapping[str, Any]) -> "Verb":
-    """The verb that is meant. An option that it would ignore is a mistake, such as a forgotten --predictions."""
+    """The selected verb. An option that it would ignore is an error, because e.g. --predictions may have been forgotten."""
     from avloc.errors import AvlocError
 
     of_run, of_predictions = verbs

@@ -1,15 +1,16 @@
-"""Faults of the machine, in one line each: no memory, no room, too many open files, a terminal that is gone."""
+"""Faults of the machine, in one line each: no memory, no disk space, too many open files, a closed terminal."""
 
 import errno
 import os
 import re
+import sys
 from typing import Any
 
 from avloc.files import system_error
 
 LOWER = "lower train.batch_size or train.workers, set train.resident: false, or use fewer --jobs"
 _MEMORY = ("can't allocate memory", "std::bad_alloc", "Insufficient memory", "MDB_MAP_FULL", "Cannot allocate memory")
-_LIBRARY = ("failed to map segment from shared object", "annot allocate memory")  # of one that does not fit
+_LIBRARY = ("failed to map segment from shared object", "annot allocate memory")  # of a file over the size limit
 _GPU = ("CUDA out of memory", "STATUS_ALLOC_FAILED", "CUDA error: out of memory")
 _REMEDIES = {
     errno.EMFILE: "raise the limit of open files (ulimit -n), or lower train.workers",
@@ -33,7 +34,7 @@ _TOLD = {
 
 
 def fault_of(error: BaseException) -> str | None:
-    """What the machine lacked, and what to lower; None for any other error, which is a bug of avloc."""
+    """The resource that ran out, and what to reduce; None for any other error, which is a bug in avloc."""
     text = str(error)
     if type(error).__name__ == "OutOfMemoryError" or any(words in text for words in _GPU):
         return "the GPU is out of memory; lower train.batch_size, or use train.precision: bf16"
@@ -57,12 +58,29 @@ def fault_of(error: BaseException) -> str | None:
 
 
 def _foreign(error: BaseException) -> bool:
-    """Whether it comes from a library that has no class for a want of memory."""
+    """Whether it comes from a library that has no exception class for a lack of memory."""
     return isinstance(error, RuntimeError) or type(error).__module__.split(".")[0] in ("cv2", "lmdb", "av")
 
 
+def open_streams() -> None:
+    """Give stdin, stdout and stderr that the caller closed (`>&-`) to /dev/null.
+
+    Otherwise the next file that is opened would get the number of the stream, and the messages of libraries be written into it.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            nothing = os.open(os.devnull, os.O_RDWR)
+            if nothing != number:
+                os.dup2(nothing, number)
+                os.close(nothing)
+            mode = "r" if number == 0 else "w"
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115, open to the end
+
+
 class Forgiving:
-    """A stream that may fail without harm: whoever reads the progress of a training must not be able to end it."""
+    """A stream whose errors are ignored: the reader of a training's progress must not be able to end the training."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -73,7 +91,7 @@ class Forgiving:
     def write(self, text: str) -> int:
         try:
             self._stream.write(text)
-        except (OSError, ValueError):  # a full disk, a terminal that is gone, a stream that was closed
+        except (OSError, ValueError):  # a full disk, a closed terminal, a closed stream
             return 0
         return len(text)
 

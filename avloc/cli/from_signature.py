@@ -1,4 +1,4 @@
-"""A function's parameters as options: name, type, choices, default and help stand with each parameter, and only there."""
+"""Turns a function's parameters into options: name, type, choices, default and help are only declared with the parameter."""
 
 import inspect
 from collections.abc import Callable, Iterator
@@ -14,9 +14,10 @@ EMPTY = inspect.Parameter.empty
 
 
 def options_of(function: Callable[..., Any], command: str, panel: str | None = None) -> Iterator[inspect.Parameter]:
-    """What typer makes the options of a command of; `progress` is none of them, for the command line shows it itself.
+    """The parameters from which typer makes the options of a command; without `progress`, which the command line shows
+    itself.
 
-    panel: under which heading the help lists them.
+    panel: the heading in the help.
     """
     declared = inspect.signature(function).parameters
     for name, parameter in parameters_of(function).items():
@@ -28,7 +29,7 @@ def options_of(function: Callable[..., Any], command: str, panel: str | None = N
 
 
 def option(parameter: Parameter, default: Any, command: str, panel: str | None = None) -> inspect.Parameter:
-    """One parameter; `default` is `EMPTY` where it has none."""
+    """One parameter; `default` is `EMPTY` if it has none."""
     ask, kind = parameter.ask, parameter.kind
     help = f"{parameter.help[:1].upper()}{parameter.help[1:]}."
     completion = values_of(command, parameter)
@@ -59,13 +60,13 @@ def spelt(parameter: Parameter) -> str:
 
 
 def _with_negative(parameter: Parameter, default: Any) -> str:
-    """A flag that is off unless it is given needs no --no-NAME."""
+    """A flag that is off by default needs no --no-NAME."""
     name = spelt(parameter)
     return f"{name}/--no-{name.removeprefix('--')}" if parameter.kind is bool and default is not False else name
 
 
 def arguments_for(function: Callable[..., Any], given: dict[str, Any]) -> dict[str, Any]:
-    """What a command line gave, as keyword arguments of a function: those that are its own and were given."""
+    """The values of a command line as keyword arguments of a function: only its own parameters, and only those given."""
     found = {}
     for name, parameter in parameters_of(function).items():
         if name not in given:

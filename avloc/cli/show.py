@@ -1,4 +1,4 @@
-"""What a command shows: results on stdout (a table, or JSON), log and progress on stderr; errors in one line."""
+"""The output of a command: results on stdout (a table, or JSON), log and progress on stderr; errors in one line."""
 
 import dataclasses
 import functools
@@ -23,7 +23,7 @@ from avloc.naming import MESSAGE, brief, printable
 
 
 def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
-    """A command whose AvlocErrors end in their message and status 2, and Ctrl-C in how to go on and status 130."""
+    """A command whose AvlocErrors exit with their message and status 2, and Ctrl-C with a hint how to resume and status 130."""
 
     @functools.wraps(command)
     def guard(*arguments: Any, **options: Any) -> Any:
@@ -52,7 +52,7 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def shown(work: Callable[[], None]) -> None:
-    """Show a result; AvlocError where stdout takes it not, which is known only when the last of it has left."""
+    """Show a result; AvlocError if stdout does not accept it, which is only known after the last byte is flushed."""
     try:
         work()
         sys.stdout.flush()
@@ -68,7 +68,7 @@ def _give_up_stdout() -> None:
 
 
 def of_worker(message: str = "") -> str:
-    """The message of an error that a process of the loader raised: torch puts that one's traceback before it."""
+    """The message of an error raised in a worker process of the loader: torch prefixes it with the traceback."""
     _, traceback, rest = message.partition("Original Traceback")
     return rest.strip().splitlines()[-1].partition(": ")[2] if traceback else message
 
@@ -95,12 +95,12 @@ def plain(value: Any) -> Any:
 def print_json(value: Any) -> None:
     if processes.is_first():
         text = json.dumps(plain(value), indent=1, ensure_ascii=False)
-        # JSON leaves them as they are, and a terminal would obey the first of them
+        # JSON leaves them unescaped, and a terminal would obey the first of them
         print(re.sub("[\x7f-\x9f\ud800-\udfff]", lambda letter: f"\\u{ord(letter[0]):04x}", text))
 
 
 def say(text: object = "", end: str = "\n") -> None:
-    """Text on stdout, from the first process alone; what a terminal would obey in it is spelled out."""
+    """Text on stdout, only from the first process; control characters are escaped."""
     if processes.is_first():
         print(printable(text, "\n\t"), end=end)
 
@@ -110,7 +110,7 @@ def console(stderr: bool = False) -> Any:
 
     class Piped(Console):
         def on_broken_pipe(self) -> None:
-            raise BrokenPipeError  # as print does; rich would end the process with status 1
+            raise BrokenPipeError  # like print; rich would end the process with status 1
 
     return Piped(stderr=stderr, highlight=False)
 
@@ -121,10 +121,10 @@ def table(
     rows: list[list[Any]],
     right: tuple[int, ...] = (),
 ) -> None:
-    """A table on stdout; columns whose numbers are in `right` hold figures.
+    """A table on stdout; columns whose indices are in `right` contain numbers.
 
-    Names and paths are never broken, however narrow the terminal. Sentences are wrapped between words where they would not
-    fit, on a terminal only: a file or a program that reads stdout gets one line for each line of a cell.
+    Names and paths are never broken, however narrow the terminal. Long sentences are wrapped between words, but only on
+    a terminal: a file or a program that reads stdout gets one line for each line of a cell.
     """
     from rich.table import Table
     from rich.text import Text
@@ -132,7 +132,7 @@ def table(
     if not processes.is_first():
         return
     heading = [Text(printable(column)) for column in columns]
-    # as text, not as the markup of rich: ids and classes come from files
+    # as plain text, not rich markup: ids and classes come from files
     cells = [[Text("" if cell is None else printable(cell, "\n")) for cell in row] for row in rows]
     screen = console()
     widths = _widths([heading, *cells], screen.width if screen.is_terminal else None)
@@ -146,7 +146,7 @@ def table(
     for row in cells:
         shown.add_row(*row)
     wide = max(sum(widths) + 2 * len(widths), Text(printable(title)).cell_len, 1)
-    screen.size = (wide, screen.height)  # the width alone is not obeyed where TERM is dumb, before rich 15
+    screen.size = (wide, screen.height)  # before version 15, rich ignores the width alone if TERM is dumb
     if screen.is_terminal:
         screen.print(shown, crop=False)
         return
@@ -157,8 +157,7 @@ def table(
 
 
 def _widths(rows: list[list[Any]], room: int | None) -> list[int]:
-    """The width of each column: its longest line, or less for columns of sentences where `room` does not suffice, but never
-    less than its longest word."""
+    """The width of each column: its longest line, or less for sentences if `room` is small, at least its longest word."""
     lines = [[line for cell in column for line in cell.split("\n")] for column in zip(*rows, strict=True)]
     widest = [max(line.cell_len for line in column) for column in lines]
     words = [max((word.cell_len for line in column for word in line.split(" ")), default=0) for column in lines]
@@ -166,7 +165,7 @@ def _widths(rows: list[list[Any]], room: int | None) -> list[int]:
         return widest
     found = list(widest)
     while sum(found) + 2 * (len(found) - 1) > room:
-        # the column that is widest beyond its longest word gives way
+        # shrink the column that exceeds its longest word most
         give = max(range(len(found)), key=lambda n: (found[n] > words[n], found[n]))
         if found[give] <= words[give]:
             break
@@ -175,15 +174,15 @@ def _widths(rows: list[list[Any]], room: int | None) -> list[int]:
 
 
 class _Lined(logging.Handler):
-    """Writes to whatever stderr is when something is said."""
+    """Writes to the stderr of the moment."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        with suppress(OSError):  # a full disc, or nobody reads it: no reason to end a training
+        with suppress(OSError):  # a full disk or a closed pipe is no reason to end a training
             print(self.format(record), file=sys.stderr, flush=True)
 
 
 class _Printable(logging.Formatter):
-    """Each message in one line of no more than a few hundred characters, without anything that a terminal obeys."""
+    """Each message in one line of at most a few hundred characters, with control characters escaped."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         record.message = brief(printable(record.message), MESSAGE)
@@ -191,10 +190,10 @@ class _Printable(logging.Formatter):
 
 
 def start_log(verbose: bool, quiet: bool = False) -> None:
-    """The log on stderr: warnings, and with `verbose` everything; without a terminal a line for each, however long.
+    """The log on stderr: warnings, and with `verbose` everything; without a terminal one line each, however long.
 
-    quiet: no progress. Under torchrun only the first process warns: all of them would say the same.
-    Letters that stdout cannot hold are spelled out from here on, wherever it goes.
+    quiet: no progress. Under torchrun only the first process warns, since all would give the same warnings. From here
+    on, characters that the encoding of stdout cannot represent are escaped.
     """
     from rich.logging import RichHandler
 
@@ -211,13 +210,13 @@ def start_log(verbose: bool, quiet: bool = False) -> None:
     say_more(verbose, quiet)
     if not processes.is_first():
         warnings.simplefilter("ignore")
-        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # read when torch is loaded, which was not yet
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # read when torch is loaded, which has not happened yet
         logging.getLogger().setLevel(logging.ERROR)
         logging.getLogger("avloc").setLevel(logging.ERROR)
 
 
 def say_more(verbose: bool, quiet: bool) -> None:
-    """How much is said on stderr; AvlocError where both are asked for."""
+    """Set how much is logged on stderr; AvlocError if both are given."""
     if verbose and quiet:
         raise AvlocError("--verbose and --quiet contradict each other; leave one of them out")
     logging.getLogger("avloc").setLevel(logging.INFO if verbose else logging.WARNING)

@@ -1,4 +1,4 @@
-"""How the commands that make and look at stores show what they found."""
+"""Shows the results of commands that make and check stores."""
 
 from typing import TYPE_CHECKING
 
@@ -67,7 +67,7 @@ def show_check(found: "Checked") -> None:
             say(
                 f"{name}: {split.masks:,} masks; in {split.silent_frames:,} of {split.annotated:,} frames nothing sounds"
             )
-        if any(split.classes.values()):  # videos without labels have one class, which none is of
+        if any(split.classes.values()):  # videos without labels share one class without members
             say(f"{name}: " + ", ".join(f"{label} {count:,}" for label, count in split.classes.items()))
     for name, split in found.splits.items():
         for line in in_words(split.repaired, split.left_out):

@@ -1,4 +1,4 @@
-"""How `avloc doctor` shows what it found."""
+"""Shows the result of `avloc doctor`."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""How the commands about trained models show what they found: calibrate, info, export."""
+"""Shows the results of commands about trained models: calibrate, info, export."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +33,7 @@ def show_calibrated(found: "Calibrated") -> None:
 
 
 def show_rates(calibration: "Calibration") -> None:
-    """Of the chosen score: on the clips it was chosen on, and on others where there are any."""
+    """Of the chosen score: on the clips it was chosen on, and on others if there are any."""
     measured: list[tuple[str, dict[str, Any]]] = [("chosen on", calibration.to_json())]
     if calibration.test is not None:
         measured.append((str(calibration.test["split"]), calibration.test))
@@ -49,7 +49,7 @@ def show_rates(calibration: "Calibration") -> None:
 
 
 def show_info(found: "Info") -> None:
-    """Key and value, a line each, as they would be written in YAML."""
+    """One key and value per line, in YAML syntax."""
     from avloc.config import dump
 
     say(f"{found.path}: {found.kind}")

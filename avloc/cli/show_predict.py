@@ -1,4 +1,4 @@
-"""How `avloc predict` shows what it found: in videos and pictures, and in a store."""
+"""Shows the results of `avloc predict`: for videos and pictures, and for a store."""
 
 from typing import TYPE_CHECKING, cast
 

@@ -1,4 +1,4 @@
-"""How the commands that work in a run show what they did, and the demo its table and claims."""
+"""Shows the results of commands that work in a run, and the demo's table and claims."""
 
 from typing import TYPE_CHECKING, Annotated
 

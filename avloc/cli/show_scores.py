@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from avloc.verbs.evaluate_predictions import Scoring
     from avloc.verbs.leaderboard import Leaderboard
 
-_COLUMNS = 6  # metrics of a protocol that stand side by side in a table of 100 characters
+_COLUMNS = 6  # metrics of a protocol side by side in a table of 100 characters
 
 
 Worst = Annotated[int, "also show this many clips with the lowest scores", Ask(least=0)]
@@ -90,7 +90,7 @@ def show_result(result: Any, title: str = "") -> None:
 
 
 def show_groups(result: Any, by: str | None) -> None:
-    """A line for each class, for each size of what sounds, or for each part of the set that a flag marks."""
+    """A line for each class, for each size of the sounding object, or for each part of the set that a flag marks."""
     of_kind = {"class": result.per_class, "size": result.by_size, "flag": result.by_part}[by or "class"]
     groups = {name: own for name, own in of_kind.items() if own["clips"]}
     if not groups:
@@ -106,21 +106,20 @@ def show_groups(result: Any, by: str | None) -> None:
 
 
 def own_name(metrics: Mapping[str, Any], name: str) -> str:
-    """What a protocol whose metrics are these calls ``ciou`` and ``locacc``: of one unnamed source ``iou``, ``iou@0.5``."""
+    """The name of ``ciou`` and ``locacc`` in a protocol with these metrics: with one unnamed source ``iou`` and ``iou@0.5``."""
     other = {"ciou": "iou", "locacc": "iou@0.5"}.get(name, name)
     return other if other in metrics and name not in metrics else name
 
 
 def _filled(title: str, columns: list[str], rows: list[list[Any]]) -> None:
-    """A table of figures without the columns that are empty throughout."""
+    """A table of numbers without columns that are empty throughout."""
     kept = [place for place in range(len(columns)) if place < 2 or any(row[place] for row in rows)]
     shown = [[row[place] for place in kept] for row in rows]
     table(title, [columns[place] for place in kept], shown, right=tuple(range(1, len(kept))))
 
 
 def show_spread(found: Any) -> None:
-    """One line a protocol: the metrics that most of them share, and at least one of every protocol; then what blind
-    methods get by one of them."""
+    """One line per protocol: the metrics that most share, at least one each; then the blind baselines by one of them."""
     from avloc.scoring.baselines import half_area
     from avloc.scoring.task import UNJUDGED
 
@@ -160,7 +159,7 @@ def _value(result: Any, name: str) -> float | None:
 
 def show_worst(result: Any, amount: int) -> None:
     scored = [row for row in result.per_clip if row.get("ciou") is not None]
-    scored.sort(key=lambda row: (row.get("missing", False), row["ciou"]))  # a map that is there tells more
+    scored.sort(key=lambda row: (row.get("missing", False), row["ciou"]))  # an existing map tells more
     if not scored:
         notes([f"{result.protocol.name} gives no score to single clips"])
         return
@@ -195,7 +194,7 @@ def show_leaderboard(
 def show_benchmarks(
     found: "list[Listed]", *, name: str | None = None, annotations: Path | None = None, convert: Path | None = None
 ) -> None:
-    """A line for each benchmark with what it needs on disk; one benchmark in full; or what was converted."""
+    """One line per benchmark with the files it needs; one benchmark in full; or what was converted."""
     if convert is not None:
         say(f"{convert}: {found[0].clips} masks")
     elif name is not None:

@@ -1,4 +1,4 @@
-"""Tables of what a method does with sounds: its own, others, and those of silent objects."""
+"""Tables of other sounds: a method with its own sounds, with others, and with those of silent objects."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ def show_sounding(found: dict[str, Any]) -> None:
 
 
 def show_hearing(result: Any) -> None:
-    """How well maps tell sounds that nothing in view makes, and sounding from silent objects; nothing without such."""
+    """How well maps distinguish sounds that nothing in view makes, and sounding from silent objects, if measured."""
     kinds = result.extra.get("negative_sound", {})
     if kinds:
         rows = [[k, v["clips"], percent(v["auroc"]), percent(v["false_alarm_rate"])] for k, v in kinds.items()]
@@ -49,7 +49,7 @@ def _with_ends(metric: dict[str, Any]) -> str:
 
 
 def _show_retrieval(found: dict[str, Any]) -> None:
-    """How often the sound of a clip finds its frame among all, and the frame its sound."""
+    """How often the sound of a clip retrieves its frame among all, and the frame its sound."""
     ways = [name for name in found if name not in ("queries", "chance")]
     rows = [
         [name, *map(_with_ends, values), f"{found[name]['median_rank']:g}"]
@@ -62,7 +62,7 @@ def _show_retrieval(found: dict[str, Any]) -> None:
 
 
 def _show_frames(found: dict[str, Any]) -> None:
-    """Masks with other sounds against those of the clips' own, as AVSBench-Robust prints them."""
+    """Masks with other sounds compared with those of the clips' own sounds, in the form of AVSBench-Robust."""
     rows = [
         [kind, own["frames"], *(percent(own[name]) for name in ("miou", "fscore", "fpr"))]
         for kind, own in found.items()

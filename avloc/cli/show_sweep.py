@@ -1,4 +1,4 @@
-"""How `avloc run` and `avloc sweep` show what they did."""
+"""Shows the results of `avloc run` and `avloc sweep`."""
 
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from avloc.verbs.run import Ran, RunRehearsed
     from avloc.verbs.sweep import Swept
 
-MOST = 6  # metrics of a test set in one line
+MOST = 6  # metrics of a test set per line
 
 
 def show_ran(ran: "Ran | RunRehearsed") -> None:
@@ -78,7 +78,7 @@ def _table(swept: "Swept") -> None:
 
 
 def _shown(rows: "list[Setting]", wanted: "Sequence[str]") -> list[tuple[str, str]]:
-    """Test sets and metrics of the table, in the order in which they were scored."""
+    """Test sets and metrics of the table, in the order of scoring."""
     every = dict.fromkeys((name, metric) for row in rows for name, metrics in row.test.items() for metric in metrics)
     if wanted:
         return [(name, metric) for name, metric in every if {metric, metric.partition("@")[0]} & set(wanted)]

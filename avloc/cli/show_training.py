@@ -1,4 +1,4 @@
-"""How the commands that train show what they did, or tried."""
+"""Shows the results of commands that train or try a training."""
 
 from datetime import timedelta
 from typing import TYPE_CHECKING

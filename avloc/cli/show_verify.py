@@ -1,4 +1,4 @@
-"""How `avloc verify` shows what it found."""
+"""Shows the result of `avloc verify`."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""How the commands about pretrained weights show what they found."""
+"""Shows the results of commands about pretrained weights."""
 
 from typing import TYPE_CHECKING
 

@@ -34,7 +34,7 @@ SHOWN = {
     "Verified": "show_verify.show_verified",
 }
 
-#: checks whose failing is exit status 1
+#: checks whose failure gives exit status 1
 FAILED = {
     "Swept": "show_sweep.sweep_failed",
     "Doctor": "show_doctor.doctor_failed",

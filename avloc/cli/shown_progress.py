@@ -1,4 +1,4 @@
-"""How far a command is, on stderr: a bar on a terminal, lines without one, nothing with --quiet."""
+"""Progress of a command on stderr: a bar on a terminal, lines otherwise, nothing with --quiet."""
 
 import sys
 import time
@@ -15,10 +15,10 @@ QUIET = False  # set by --quiet, for the process
 
 @contextmanager
 def progress(title: str, many: bool = False, alike: bool = True) -> Iterator[Progress]:
-    """A progress bar on stderr with elapsed and remaining time; without a terminal a line now and then.
+    """A progress bar on stderr with elapsed and remaining time; without a terminal, occasional lines.
 
-    many: of things so many that those left and how many come in a second are worth saying. alike: they take about as long
-    as each other, so that their pace tells the time to come.
+    many: there are so many items that the number left and the rate are worth showing. alike: all take about the same
+    time, so that the rate predicts the time left.
     """
     if QUIET or not processes.is_first():
         yield untold
@@ -64,7 +64,7 @@ class _Lines:
 
 
 class _ManyLines(_Lines):
-    """The same, with those left and how many come in a second; what was done at the first call came from an earlier run."""
+    """The same, with the number left and the rate; items done at the first call came from an earlier run."""
 
     def line(self, done: int, total: int, text: str) -> str:
         speed = self.pace.speed(done)

@@ -1,4 +1,4 @@
-"""How the command line answers a misspelt command line, Ctrl-C while it starts, and how its help texts flow."""
+"""Errors of a misspelt command line, Ctrl-C during start-up, and the layout of help texts."""
 
 import re
 import sys
@@ -12,7 +12,7 @@ from avloc.naming import printable
 
 
 class Commands(TyperGroup):
-    """The application's commands: a mistake in the line is answered in one line, like any other, with status 2."""
+    """The application's commands: a mistake in the command line gives one line, like any other error, and status 2."""
 
     def __init__(self, **settings: Any) -> None:
         from avloc.cli.commands import commands
@@ -27,10 +27,10 @@ class Commands(TyperGroup):
         try:
             status = super().main(*arguments, **options)
         except Exception as error:
-            if isinstance(error, AvlocError):  # before a command began
+            if isinstance(error, AvlocError):  # before a command started
                 print(f"avloc: {printable(error)}", file=sys.stderr)
                 sys.exit(2)
-            if not hasattr(error, "format_message"):  # click's own errors, whichever copy of click typer brings
+            if not hasattr(error, "format_message"):  # click's own errors, from whichever copy of click typer uses
                 raise
             if type(error).__name__ != "NoArgsIsHelpError":  # the help was shown
                 print(f"avloc: {printable(_one_line(error))}", file=sys.stderr)
@@ -59,7 +59,7 @@ def _one_line(error: Any) -> str:
 def flowing(text: str | None) -> str:
     r"""A docstring for `--help`, whose paragraphs fit any width; those that begin with a line of \b keep their lines.
 
-    What begins with "From Python:" is for those who call the function, and left out.
+    Paragraphs that begin with "From Python:" are for callers of the function, and left out.
     """
     import inspect
 
@@ -68,4 +68,4 @@ def flowing(text: str | None) -> str:
         paragraph.removeprefix("\b\n") if paragraph.startswith("\b\n") else " ".join(paragraph.split())
         for paragraph in paragraphs
     )
-    return re.sub(r"\[(?=[a-zA-Z/#@])", r"\\[", flat)  # rich would take it for its markup
+    return re.sub(r"\[(?=[a-zA-Z/#@])", r"\\[", flat)  # rich would take it for markup

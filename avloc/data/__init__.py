@@ -1,1 +1,1 @@
-"""What reads a store: clips, batches, and views, which turn them into what a network sees and hears."""
+"""Reads stores: clips, batches, and views, which turn them into the input of a network."""

@@ -1,4 +1,4 @@
-"""What a method hears of a store: its view of waveforms, or of spectrograms that are there already these themselves."""
+"""The sound input of a method: its view of the waveforms, or the stored spectrograms unchanged."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from avloc.data.waveforms import as_float
 
 
 def heard(view: Any, stored: Tensor, generator: Generator | None) -> tuple[Tensor, Tensor | None]:
-    """Stored sounds (B, S) int16 or (B, T, F) float to what the view makes of them, and waveforms in [-1, 1] or None."""
+    """Stored sounds (B, S) int16 or (B, T, F) float to the output of the view, and waveforms in [-1, 1] or None."""
     if stored.ndim == 3:
         return as_stored(view, stored, generator), None
     waveform = as_float(stored)
@@ -17,7 +17,7 @@ def heard(view: Any, stored: Tensor, generator: Generator | None) -> tuple[Tenso
 
 
 def as_stored(view: Any, stored: Tensor, generator: Generator | None = None) -> Tensor:
-    """Stored (B, T, F) to (B, 1, T, F): standardised by the view's `mean` and `std`, in training partly hidden."""
+    """Stored (B, T, F) to (B, 1, T, F): standardised by the view's `mean` and `std`, and partly hidden in training."""
     log = stored.sub(view.mean).div_(view.std)
     if generator is not None:
         log = hidden(log, view.hide, (2, 1), generator)

@@ -1,4 +1,4 @@
-"""How a method sees a frame that is changed strongly for training: turned, recoloured, blurred, moved."""
+"""The frame view of methods with strong augmentation in training: rotation, colour changes, blur, shift."""
 
 from dataclasses import dataclass
 
@@ -10,23 +10,19 @@ from torchvision.transforms import functional as change
 from avloc.data.frame_view import IMAGENET_MEAN, IMAGENET_STD, FrameView, Interpolation
 
 Range = tuple[float, float]
-BLUR = 3  # pixels of the Gaussian kernel
+BLUR = 3  # pixels, size of the Gaussian kernel
 
 
 @dataclass(frozen=True)
 class AugmentedFrameView:
     """Frames (B, H, W, 3) uint8 to (B, 3, size, size) float; the test view is that of FrameView.
 
-    In training, in this order:
-    turn: each frame is turned by 0, 90, 180 or 270 degrees.
-    recolour: of this share, brightness, contrast and saturation are multiplied by factors from their ranges, and the hue moves
-    by a part of the colour circle, in random order.
-    blur: this share is blurred by a Gaussian of 3 pixels, its sigma from a range.
-    resize: to so many pixels, of which `size` are cropped at random.
-    flip, upside_down: shares that are mirrored and turned over.
-    shift: each moves by up to this share of its sides, black outside.
-    grey: this share becomes grey.
-    mean, std, interpolation: see FrameView.
+    In training, in this order: turn: each frame is turned by 0, 90, 180 or 270 degrees. recolour: in this share,
+    brightness, contrast and saturation are multiplied by factors from their ranges, and the hue is shifted by a part of
+    the colour circle, in random order. blur: this share is blurred by a Gaussian of 3 pixels, with sigma from a range.
+    resize: resize to this many pixels, of which `size` are cropped at random. flip, upside_down: shares that are
+    mirrored horizontally and vertically. shift: each moves by up to this share of its sides, black outside. grey: this
+    share becomes grey. mean, std, interpolation: see FrameView.
 
     The defaults are those of kaistmm/ssl_kccv @7e178e6, whose factors of at most 0.4 make most frames very dark.
     """
@@ -52,7 +48,7 @@ class AugmentedFrameView:
     interpolation: Interpolation = "bicubic"
 
     def __call__(self, frames: Tensor, generator: Generator | None = None) -> Tensor:
-        """A generator asks for the training view, None for the test view."""
+        """With a generator, the training view; with None, the test view."""
         if generator is None:
             return FrameView(self.size, self.resize, mean=self.mean, std=self.std, interpolation=self.interpolation)(
                 frames
@@ -83,7 +79,7 @@ class AugmentedFrameView:
         return image
 
     def _placed(self, image: Tensor, generator: Generator) -> Tensor:
-        """(3, size, size) flipped, turned over, moved and made grey."""
+        """(3, size, size) flipped, shifted and made grey."""
         flipped, over, across, down, grey = torch.rand(5, generator=generator).tolist()
         if flipped < self.flip:
             image = image.flip(2)
@@ -99,14 +95,14 @@ def _between(limits: Range, draw: float) -> float:
 
 
 def _turned(image: Tensor, quarters: int) -> Tensor:
-    """(3, H, W) by so many right angles; the size stays, so that other than square ones lose corners."""
+    """(3, H, W) rotated by right angles; the size stays, so that a frame that is not square loses its ends."""
     if image.shape[1] == image.shape[2]:
         return image.rot90(quarters, (1, 2))
     return change.rotate(image, 90.0 * quarters)
 
 
 def _moved(image: Tensor, down: int, right: int) -> Tensor:
-    """(3, H, W) by whole pixels, black where nothing was."""
+    """(3, H, W) shifted by whole pixels, black outside."""
     height, width = image.shape[1:]
     moved = torch.zeros_like(image)
     moved[:, max(down, 0) : height + min(down, 0), max(right, 0) : width + min(right, 0)] = image[

@@ -1,4 +1,4 @@
-"""Copies of a store's shards on a faster disk: made once, and used by every later training there."""
+"""Copies of a store's shards on a faster disk, made once and reused by later trainings."""
 
 import logging
 import shutil
@@ -16,10 +16,10 @@ log = logging.getLogger("avloc.data")
 
 
 def cached(store: Store, folder: Path) -> Store:
-    """The split, whose shards are read from copies in `folder`; those that are not there yet are copied first.
+    """The split, whose shards are read from copies in `folder`; missing copies are made first.
 
-    Copies lie under the fingerprint of the store, so that several stores may share a folder. A copy of another size than its
-    shard is made again. Other processes that need the same copies wait until they are there.
+    Copies are stored under the fingerprint of the store, so that several stores can share a folder. A copy whose size
+    differs from its shard's is made again. Other processes that need the same copies wait for them.
     """
     if store.path == folder or not hasattr(store, "settings") or not store.settings.get("splits"):
         raise DataError(f"{store.path}: only the shards of a store can be copied; leave out data.cache")
@@ -52,7 +52,7 @@ def _alone(folder: Path) -> Iterator[None]:
     """One process at a time; the others wait."""
     try:
         import fcntl
-    except ImportError:  # Windows: they may copy the same shard twice
+    except ImportError:  # on Windows, two processes may copy the same shard
         yield
         return
     try:

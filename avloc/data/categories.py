@@ -1,4 +1,4 @@
-"""Which class of a tagger or classifier is of which category, from a file."""
+"""Which class of a tagger or classifier belongs to which category, from a file."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +40,7 @@ def read_mapping(path: Path, classes: int, what: str) -> Mapping:
     ``cluster_a.npy`` (7, 527) and ``cluster_v3.npy`` (1000, 7); or a .csv with a header "class,category" and a row for
     each class, by its number, from 0, and category.
 
-    what: the network in words, for the error.
+    what: the name of the network, for errors.
     """
     found = _table(path, classes, what) if path.suffix == ".csv" else _array(path, classes, what)
     if not np.isin(found.table, (0, 1)).all():

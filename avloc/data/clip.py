@@ -1,4 +1,4 @@
-"""Clip, Box and Mask: one stored moment and what was marked in it."""
+"""Clip, Box and Mask: one stored moment and its annotation."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 class Box:
     """One object in one frame of a clip.
 
-    xyxy: left, top, right, bottom as shares of the frame, in [0, 1].
+    xyxy: left, top, right, bottom, in [0, 1].
     frame: which of the clip's frames, from 0.
     label: index into the store's classes; -1 is an object of none of them.
     """
@@ -38,19 +38,19 @@ class Mask:
 
 @dataclass(frozen=True, eq=False)
 class Clip:
-    """One moment of a video: F frames and the S samples heard meanwhile.
+    """One moment of a video: F frames and S samples of sound.
 
     id: unique within a split.
     video: the video or, for composed clips, the group that shares sources; clips of one `video` are not independent.
-    split: the list that names the video; empty until the clip stands in a store.
+    split: the list that names the video; empty until the clip is in a store.
     start: seconds from the first frame of the video.
     frames: (F, H, W, 3) uint8, RGB.
-    frame_keys: F names of the frames in an annotation, empty where there is none.
+    frame_keys: F names of the frames in an annotation, empty if there is none.
     waveform: (S,) int16, mono.
     labels: indices into the store's classes: the classes that sound.
     annotated: F flags, whether the frame was annotated, even if nothing was found in it.
     spectrogram: (T, F) float32 instead of the waveform, which is then empty.
-    masks: pixels of objects, in addition to their boxes; only in stores whose settings say so.
+    masks: pixels of objects, in addition to their boxes; only in stores with masks.
     jpegs: the F frames as JPEG bytes, if a store of JPEG frames should keep these bytes instead of encoding again.
     """
 
@@ -71,10 +71,10 @@ class Clip:
 
 @dataclass(frozen=True, eq=False)
 class BoxTable:
-    """The boxes of many clips, one array a column, ordered by clip.
+    """The boxes of many clips, with one array per column, ordered by clip.
 
     clip: (M,) int64, position of the clip in its split. frame, label: (M,) int64. sounding: (M,) bool.
-    xyxy: (M, 4) float32, shares of the frame.
+    xyxy: (M, 4) float32, in [0, 1].
     """
 
     clip: NDArray[np.int64]

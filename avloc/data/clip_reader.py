@@ -1,4 +1,4 @@
-"""Frames and sounds of clips by their number: what is sent of a store to the processes that read for it."""
+"""Frames and sounds of clips by index: the part of a store that is sent to its reader processes."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
@@ -12,7 +12,7 @@ Indices = NDArray[np.integer] | Sequence[int]
 
 
 class Reads(Protocol):
-    """What reads clips: a ClipReader, or a store that reads its files in a way of its own."""
+    """Reads clips: a ClipReader, or a store that reads its files in its own way."""
 
     def frames(self, clips: Indices, picks: Indices) -> NDArray[np.uint8]: ...
 
@@ -20,26 +20,26 @@ class Reads(Protocol):
 
 
 class Fetches(Protocol):
-    """A reader that can have the system read the bytes of a frame or a sound, which it finds in memory later."""
+    """A reader that can make the system load the bytes of a frame or a sound, so that they are read from memory later."""
 
     def fetch_frame(self, clip: int, pick: int) -> None: ...
 
     def fetch_sound(self, clip: int) -> None: ...
 
     def twin(self) -> "Fetches":
-        """Another one with files of its own, which several threads may use at once."""
+        """Another reader with its own files, which several threads can use at once."""
         ...
 
 
 class ClipReader:
-    """shards: the files. places: (N,) the shard of each clip, and its row in it; 8 bytes a clip are kept of them."""
+    """shards: the files. places: (N,) the shard of each clip, and its row in it; takes 8 bytes per clip."""
 
     def __init__(self, shards: Shards, *places: NDArray[np.integer]) -> None:
         self.shards = shards
         self.places = tuple(place.astype(np.int32, copy=False) for place in places)
 
     def frames(self, clips: Indices, picks: Indices) -> NDArray[np.uint8]:
-        """Of each clip one frame, RGB: (n, H, W, 3)."""
+        """One frame of each clip, RGB: (n, H, W, 3)."""
         out = np.empty((len(clips), *self.shards.form.frame), np.uint8)
         picks = np.asarray(picks)
         for n, shard, row in self._ordered(clips):
@@ -64,7 +64,7 @@ class ClipReader:
         return ClipReader(self.shards.twin(), *self.places)
 
     def _ordered(self, clips: Indices) -> Iterator[tuple[int, int, int]]:
-        """(position in the request, shard, row), ordered as they lie on disk."""
+        """(position in the request, shard, row), in the order on disk."""
         clips = np.asarray(clips, np.int64)
         shards, rows = (place[clips] for place in self.places)
         for n in np.lexsort((rows, shards)):

@@ -1,4 +1,4 @@
-"""How a method sees: raw frames to a network's input."""
+"""From raw frames to the input of a network."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -19,9 +19,9 @@ class FrameView:
     """Frames (B, H, W, 3) uint8 to (B, 3, size, size) float.
 
     Training resizes to `resize`, crops `size` at random and, with `augment`, flips, changes brightness, then colour
-    (saturation), each by a factor in 1 +- the amount; testing resizes to `size`, aspect not kept. Resizing is Pillow's
-    (antialias, bilinear or bicubic), without rounding. DSOL changes colours before it resizes, which is the same but for
-    clamping at black and white.
+    (saturation), each by a factor in 1 +- the amount; testing resizes to `size`, without keeping the aspect ratio.
+    Resizing is Pillow's (antialias, bilinear or bicubic), without rounding. DSOL changes colours before it resizes,
+    which is the same except for clamping at black and white.
 
     size: side in pixels of what the network sees.
     resize: side in pixels before the random crop of training.
@@ -55,13 +55,13 @@ class FrameView:
         return cropped or (self.augment and bool(self.flip or self.brightness or self.colour))
 
     def __call__(self, frames: Tensor, generator: Generator | None = None) -> Tensor:
-        """A generator asks for the training view, None for the test view."""
+        """With a generator, the training view; with None, the test view."""
         if generator is None or not self.crop:
             frames = _resized(frames, self.size, self.interpolation)
         else:
             frames = _resized(frames, max(self.resize, self.size), self.interpolation)
             frames = _random_crop(frames, self.size, generator)
-        images = frames.float().div_(255)  # colours stay last, and in their memory: new memory is slow
+        images = frames.float().div_(255)  # keep colours last, and the same memory: new memory is slow
         if generator is not None and self.augment:
             images = self._augmented(images, generator)
         mean, std = (torch.tensor(values, device=images.device).repeat(self.size) for values in (self.mean, self.std))
@@ -81,25 +81,27 @@ class FrameView:
         )
         images.mul_(brightness).clamp_(0, 1)
         red, green, blue = images.unbind(3)
-        grey = torch.empty_like(images)  # in all three colours: broadcasting over them is ten times as slow
+        grey = torch.empty_like(
+            images
+        )  # expanded to all three channels first: broadcasting over them is ten times as slow
         grey[..., 0] = (0.299 * red).add_(0.587 * green).add_(0.114 * blue)
         grey[..., 1], grey[..., 2] = grey[..., 0], grey[..., 0]
         return grey.lerp_(images, colour).clamp_(0, 1)
 
 
 def _resized(frames: Tensor, size: int, interpolation: Interpolation) -> Tensor:
-    """Frames (B, H, W, 3) to (B, size, size, 3); those of that size stay the bytes they are."""
+    """Frames (B, H, W, 3) to (B, size, size, 3); those that already have that size are returned unchanged."""
     if frames.shape[1:3] == (size, size):
         return frames
     images = frames.permute(0, 3, 1, 2).float()
-    for shape in ((images.shape[2], size), (size, size)):  # across, then down, as Pillow does
+    for shape in ((images.shape[2], size), (size, size)):  # horizontally, then vertically, like Pillow
         images = F.interpolate(images, size=shape, mode=interpolation, align_corners=False, antialias=True)
         images = images.clamp_(0, 255) if interpolation == "bicubic" else images
     return images.permute(0, 2, 3, 1)
 
 
 def _random_crop(frames: Tensor, size: int, generator: Generator) -> Tensor:
-    """A square of each frame (B, H, H, 3); a slice each copies much faster than one gather."""
+    """A random square of each frame (B, H, H, 3); one slice per frame copies much faster than one gather."""
     offsets = torch.randint(0, frames.shape[1] - size + 1, (2, len(frames)), generator=generator).tolist()
     cropped = frames.new_empty(len(frames), size, size, frames.shape[3])
     for number, (row, column) in enumerate(zip(*offsets, strict=True)):

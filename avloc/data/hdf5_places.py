@@ -1,9 +1,9 @@
-"""Where the clips of an HDF5 shard lie in its file, so that they can be read without HDF5.
+"""The byte positions of clips in an HDF5 shard, so that they can be read without HDF5.
 
-HDF5 needs a fifth of a mebibyte for an open file, and the more are open the longer it takes to close one. With the places of
-what was written once and never moves, a file descriptor is enough for random reading. Whatever is not as avloc writes it is
-left to HDF5: filters, another layout, a heap that looks otherwise. Followed is the HDF5 File Format Specification, version 3.0,
-III.E (global heap) and IV.A.2.d (variable-length data).
+HDF5 needs about 0.2 MiB for each open file, and closing a file takes longer the more are open. Shards never change, so
+with the positions a file descriptor is enough for random reading. Anything that avloc would not write (filters, another
+layout, an unusual heap) is left to HDF5. This follows the HDF5 File Format Specification, version 3.0, III.E (global
+heap) and IV.A.2.d (variable-length data).
 """
 
 import os
@@ -19,14 +19,14 @@ from avloc.data.shard_form import Form
 
 _ELEMENT = struct.Struct(
     "<IQI"
-)  # of a variable-length value: how long it is, the address of its heap, its number in that
+)  # of a variable-length value: its length, the address of its heap, its index in the heap
 _HEAP = struct.Struct("<4sB3xQ")  # signature, version and size of a heap, before its objects
-_OBJECT = struct.Struct("<HH4xQ")  # number, count of references and size of an object, before its bytes
-_START = 4096  # bytes of a heap that are read to find an object; most JPEG files are larger, and alone in theirs
+_OBJECT = struct.Struct("<HH4xQ")  # index, reference count and size of an object, before its bytes
+_START = 4096  # bytes of a heap that are read to find an object; most JPEG files are larger, and alone in their heap
 
 
 class Hdf5Places:
-    """frames, sounds: (n,) the byte at which each clip's lie."""
+    """frames, sounds: (n,) the byte positions of each clip's data."""
 
     def __init__(self, path: Path, form: Form, frames: NDArray[np.int64], sounds: NDArray[np.int64]) -> None:
         self.form, self.frames, self.sounds, self.clips = form, frames, sounds, len(sounds)
@@ -37,7 +37,7 @@ class Hdf5Places:
 
     @classmethod
     def of(cls, file: h5py.File, path: Path, form: Form) -> "Hdf5Places | None":
-        """None where its clips do not lie as avloc writes them. file: open, of that path, and of that form."""
+        """None if its clips are not stored as avloc writes them. file: open, of that path, and of that form."""
         if not hasattr(os, "pread") or file.userblock_size or file.id.get_create_plist().get_sizes() != (8, 8):
             return None
         found = [_chunks(file[name].id) for name in ("frames", "sounds")]
@@ -50,7 +50,7 @@ class Hdf5Places:
         return None if content is None else np.frombuffer(content, self.form.sound_type).reshape(self.form.sound)
 
     def frame(self, row: int, pick: int) -> NDArray[np.uint8] | None:
-        """As it is stored, pixels or JPEG bytes; None where HDF5 has to be asked."""
+        """As stored, pixels or JPEG bytes; None if HDF5 has to read it."""
         start = int(self.frames[row])
         if self.form.jpeg:
             return self._of_heap(self._bytes(start + pick * _ELEMENT.size, _ELEMENT.size))
@@ -86,7 +86,7 @@ class Hdf5Places:
         return None
 
     def _bytes(self, start: int, count: int) -> bytes | None:
-        """None where the file is not so long."""
+        """None if the file is too short."""
         if start < 0 or start + count > self.size:
             return None
         content = os.pread(self.file, count, start)
@@ -102,7 +102,7 @@ class Hdf5Places:
 
 
 def _chunks(data: h5py.h5d.DatasetID) -> NDArray[np.int64] | None:
-    """(n,) the byte at which each row begins; None where rows are not chunks, or filtered, or were not all written."""
+    """(n,) the byte position of each row; None if rows are not chunks, are filtered, or were not all written."""
     shape, settings = data.shape, data.get_create_plist()
     if settings.get_layout() != h5py.h5d.CHUNKED or settings.get_nfilters() or not hasattr(data, "chunk_iter"):
         return None

@@ -1,7 +1,7 @@
 """A shard as an HDF5 file.
 
-frames (n, F, H, W, 3) uint8, or (n, F) JPEG bytes; sounds (n, S) int16, or (n, T, F) float32 spectrograms; a dataset for
-each column; items: JSON, one an item; the attribute `key`.
+frames (n, F, H, W, 3) uint8, or (n, F) JPEG bytes; sounds (n, S) int16, or (n, T, F) float32 spectrograms; a dataset
+for each column; items: JSON, one per item; the attribute `key`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,8 +19,8 @@ from avloc.data.spectrograms import sound_form
 from avloc.files import with_room
 from avloc.plain_hdf5 import dataset, fits, open_hdf5, told, values
 
-STEP = 64  # rows that a file grows by
-ABOUT = 512  # bytes a clip of what HDF5 keeps for itself until a file is closed
+STEP = 64  # rows by which a file grows
+ABOUT = 512  # bytes per clip that HDF5 needs until a file is closed
 
 
 class Hdf5Writer:
@@ -39,7 +39,7 @@ class Hdf5Writer:
         return self.file.create_dataset(name, (0, *shape), kind, maxshape=(None, *shape), chunks=(1, *shape))
 
     def add(self, frames: Sequence[NDArray[np.uint8]], sound: NDArray[Any]) -> None:
-        """The frames as they are to be stored, pixels or JPEG bytes."""
+        """The frames as they will be stored, pixels or JPEG bytes."""
         row = self.rows
         size = sum(frame.nbytes for frame in frames) + sound.nbytes
         with_room(self.path, size + ABOUT * row, self.held)
@@ -54,7 +54,7 @@ class Hdf5Writer:
         self.rows = row + 1
 
     def _add_bytes(self, row: int, frames: Sequence[NDArray[np.uint8]]) -> None:
-        """All in one call, below h5py's own, which takes arrays of equal lengths for a table."""
+        """All in one low-level call, because h5py would turn arrays of equal length into a table."""
         together = np.empty((1, len(frames)), object)
         for pick, frame in enumerate(frames):
             together[0, pick] = frame
@@ -80,13 +80,11 @@ class Hdf5Writer:
 
 
 class Hdf5Shard:
-    """An open file. What is missing or broken in it, or does not fit the store, raises OSError or ValueError."""
+    """An open file. Anything in it that is missing or damaged, or does not fit the store, raises OSError or ValueError."""
 
     def __init__(self, path: Path, form: Form) -> None:
         self.form = form
-        with (
-            told()
-        ):  # without a cache of chunks: each is a clip, read whole, and a cache for each of many files adds up
+        with told():  # no chunk cache: each chunk is a clip and is read as a whole, and caches of many files add up
             self.file = h5py.File(path, "r", locking=False, rdcc_nbytes=0, rdcc_nslots=1)
         try:
             self.sounds = dataset(self.file, "sounds")
@@ -100,7 +98,7 @@ class Hdf5Shard:
             raise
 
     def places(self, path: Path) -> Hdf5Places | None:
-        """Where its clips lie in the file, for reading them without HDF5; None where that cannot be told."""
+        """The positions of its clips in the file, for reading them without HDF5; None if unknown."""
         with told():
             return Hdf5Places.of(self.file, path, self.form)
 
@@ -114,7 +112,7 @@ class Hdf5Shard:
 
     @staticmethod
     def sources(path: Path) -> list[bytes]:
-        """The column of the files that were read."""
+        """The column of the source files."""
         with open_hdf5(path) as file:
             return values(file, "sources", "text").ravel().tolist()
 
@@ -130,7 +128,7 @@ class Hdf5Shard:
         return found
 
     def frame(self, row: int, pick: int) -> NDArray[np.uint8]:
-        """As it is stored, pixels or JPEG bytes."""
+        """As stored, pixels or JPEG bytes."""
         with told():
             return self.frames[row, pick]
 

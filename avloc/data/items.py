@@ -1,7 +1,7 @@
-"""What a manifest says of its clips, as arrays: a store of hundreds of thousands opens without parsing as many lines.
+"""The clips of a manifest as arrays, so that a store of hundreds of thousands opens without parsing that many lines.
 
-`columns.npz` beside the manifest keeps them, with the SHA-256 of the manifest that they belong to. A store without that file,
-or with one of another manifest, is read from its manifest.
+They are stored in `columns.npz` next to the manifest, with the SHA-256 of the manifest. If that file is missing or
+belongs to another manifest, the manifest itself is read.
 """
 
 import hashlib
@@ -25,11 +25,11 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Items:
-    """The n lines of a manifest that could be prepared, in its order, and their N clips.
+    """The n prepared lines of a manifest, in order, and their N clips.
 
-    names: of the splits. split: (n,) place of the line's split in `names`. shard, row, count: (n,) where its clips are: `count`
-    rows of `shard` from `row` on. line: (n,) byte of the manifest at which the line begins.
-    ids: the UTF-8 bytes of all clip ids, one after the other. ends: (N,) where each id ends.
+    names: of the splits. split: (n,) index of the line's split in `names`. shard, row, count: (n,) position of its
+    clips: `count` rows of `shard` from `row` on. line: (n,) byte of the manifest at which the line starts. ids: the
+    UTF-8 bytes of all clip ids, one after the other. ends: (N,) where each id ends.
     """
 
     names: NDArray[np.str_]
@@ -54,7 +54,7 @@ class Items:
         return np.flatnonzero(self.names[self.split] == name) if len(self.names) else np.empty(0, np.int64)
 
     def clips_of(self, chosen: Ints) -> Ints:
-        """The clips of lines, by their number among all N."""
+        """The clips of lines, by their index among all N."""
         return ranges(np.cumsum(self.count)[chosen] - self.count[chosen], self.count[chosen])
 
     def places(self, chosen: Ints) -> tuple[Ints, Ints]:
@@ -69,7 +69,7 @@ class Items:
 
 
 def ranges(starts: Ints, counts: Ints) -> Ints:
-    """The numbers from each start on, as many as its count, one after the other."""
+    """The numbers from each start on, as many as its count, concatenated."""
     before = np.cumsum(counts) - counts
     return np.repeat(starts - before, counts) + np.arange(int(counts.sum()))
 
@@ -98,7 +98,7 @@ def items_of(rows: Sequence[Mapping[str, Any]], text: bytes) -> Items:
 
 
 def write_items(folder: Path, items: Items, manifest: str, kept: KeptColumns | None = None) -> None:
-    """manifest: SHA-256 of the manifest, in hexadecimal. kept: what the shards say."""
+    """manifest: SHA-256 of the manifest, in hexadecimal. kept: the columns of the shards."""
     arrays = {field.name: getattr(items, field.name) for field in fields(items)}
     if kept is not None:
         arrays |= {field.name: getattr(kept, field.name) for field in fields(kept)}
@@ -107,7 +107,7 @@ def write_items(folder: Path, items: Items, manifest: str, kept: KeptColumns | N
 
 
 def read_items(folder: Path, manifest: str, splits: Mapping[str, int]) -> Items | None:
-    """Those of a folder; None where there are none, or they are damaged or of another manifest.
+    """Those of a folder; None if there are none, or they are damaged or belong to another manifest.
 
     splits: clips of each split, as store.json counts them.
     """
@@ -139,7 +139,7 @@ def _fit(items: Items, splits: Mapping[str, int]) -> bool:
 
 
 def lines_at(manifest: Path, starts: Ints) -> Iterator[dict[str, Any]]:
-    """The lines of a manifest that begin at these bytes; DataError where they no longer do."""
+    """The lines of a manifest that start at these bytes; DataError if they no longer do."""
     try:
         with open(manifest, "rb") as file:
             for start in starts.tolist():
@@ -151,13 +151,13 @@ def lines_at(manifest: Path, starts: Ints) -> Iterator[dict[str, Any]]:
 
 
 def digests(manifest: Path, settings: bytes) -> tuple[str, str]:
-    """SHA-256, in hexadecimal, of a manifest, and of the settings followed by it; both "" where it cannot be read."""
+    """SHA-256, in hexadecimal, of a manifest, and of the settings followed by it; both "" if it cannot be read."""
     alone, together = hashlib.sha256(), hashlib.sha256(settings)
     try:
         with open(manifest, "rb") as file:
             while piece := file.read(1 << 20):
                 alone.update(piece)
                 together.update(piece)
-    except OSError:  # whoever reads its lines tells why
+    except OSError:  # reading its lines will raise the error
         return "", ""
     return alone.hexdigest(), together.hexdigest()

@@ -1,4 +1,4 @@
-"""Features of frozen encoders in the place of frames and sounds: looked up for a batch instead of computed again."""
+"""Cached features of frozen encoders, which replace frames and sounds: they are looked up instead of computed."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ Indices = NDArray[np.int64]
 class Rows:
     """Features of all clips of a split, (versions, N, F, ...) float32, in memory or in a file that is read as needed.
 
-    Version 0 is of the test view; a training batch draws each clip's version among the others, where there are any. F is the
+    Version 0 is the test view; a training batch draws each clip's version among the others, if there are any. F is the
     number of frames of a clip, 1 for sounds. digest: of the weights that computed them.
     """
 
@@ -22,7 +22,7 @@ class Rows:
     digest: str
 
     def draw(self, count: int, generator: Generator | None) -> Indices:
-        """A version for each of so many clips; the test view without a generator."""
+        """A random version for each of `count` clips; the test view without a generator."""
         versions = len(self.values) - 1
         if generator is None or not versions:
             return np.zeros(count, np.int64)
@@ -39,7 +39,7 @@ class Rows:
 
 @dataclass
 class Kept:
-    """What a loader finds here it reads no more: frames, sounds or both. noises: (M, ...) features of sounds of nothing."""
+    """What a loader finds here, it does not read: frames, sounds or both. noises: (M, ...) features of noise sounds."""
 
     frames: Rows | None = None
     sounds: Rows | None = None

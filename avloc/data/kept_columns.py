@@ -1,6 +1,6 @@
-"""What the shards say of all clips, kept once more in `columns.npz`: a training asks for it without opening every shard.
+"""Columns of all shards, stored again in `columns.npz`, so that a training gets them without opening every shard.
 
-It counts only while the shards are there and as large as those that it was read from; else they are read.
+They are valid while all shards exist and have the same sizes as before; otherwise the shards are read.
 """
 
 import os
@@ -22,9 +22,9 @@ NAMES = ("video", "video_names", "video_ends", "labels", "shards_read")
 
 @dataclass(frozen=True)
 class KeptColumns:
-    """Of N clips: video (N,), the place of its name among those of all videos, which are in order; labels (N, C/8), in bits.
+    """Of N clips: video (N,), the index of its name among the sorted names of all videos; labels (N, C/8), in bits.
 
-    video_names: UTF-8, one after the other. video_ends: where each ends. shards_read: (n, 2), number and bytes of each.
+    video_names: UTF-8, concatenated. video_ends: the end of each. shards_read: (n, 2), number and bytes of each.
     """
 
     video: Ints
@@ -57,20 +57,20 @@ class KeptColumns:
 
 
 def split_texts(content: bytes, ends: Ints) -> list[str]:
-    """The UTF-8 texts that lie one after the other, by where each ends."""
+    """The UTF-8 texts in a concatenation, given the end of each."""
     stops = ends.tolist()
     starts = [0, *stops[:-1]]
     return [content[start:stop].decode("utf-8", "surrogatepass") for start, stop in zip(starts, stops, strict=True)]
 
 
 def joined_texts(texts: Iterable[str]) -> tuple[NDArray[np.uint8], Ints]:
-    """The opposite of `split_texts`."""
+    """The inverse of `split_texts`."""
     each = [text.encode("utf-8", "surrogatepass") for text in texts]
     return np.frombuffer(b"".join(each), np.uint8), np.cumsum([len(text) for text in each], dtype=np.int64)
 
 
 def sizes(store: Path, shards: Iterable[int], kind: str) -> Ints:
-    """(n, 2): of each shard its number and its size in bytes; OSError where one is not there."""
+    """(n, 2): the number and size in bytes of each shard; OSError if one does not exist."""
     found = [(shard, os.stat(shard_path(store, shard, kind)).st_size) for shard in shards]
     return np.array(found, np.int64).reshape(-1, 2)
 
@@ -84,7 +84,7 @@ def kept_columns(videos: Sequence[str], labels: NDArray[np.bool_], shards: Ints)
 
 
 def read_kept(file: Path, manifest: str, clips: int, classes: int, kind: str) -> KeptColumns | None:
-    """Those of a store; None where there are none, or they are damaged, of another manifest or of other shards.
+    """Those of a store; None if there are none, or they are damaged or belong to another manifest or other shards.
 
     manifest: its SHA-256. clips: of the whole store. kind: of its shards.
     """

@@ -1,6 +1,6 @@
-"""Pseudo labels of a store's clips: how much each class is heard and seen, kept beside the shards.
+"""Pseudo labels of a store's clips: how likely each class is heard and seen, stored next to the shards.
 
-With them may lie proposals: places of each frame that may show an object, whatever it is, and the class of each.
+They can include proposals: boxes in each frame that may show an object of any kind, with the class of each.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ class Labels:
     """classes: C names. sound, frame: (N, C) in [0, 1], rows in the order of the split.
 
     proposals: (N, F, R, 4), R boxes in each of a clip's F frames, xyxy in [0, 1]. proposal_classes: (N, F, R), -1: not
-    known. Both are None where there are no proposals.
+    known. Both are None if there are no proposals.
     """
 
     classes: tuple[str, ...]
@@ -44,7 +44,7 @@ def labels_path(store: Store, name: str) -> Path:
 
 
 def write_labels(store: Store, name: str, labels: Labels) -> Path:
-    """Keep the labels of a split under a name; DataError for scores that are none."""
+    """Store the labels of a split under a name; DataError for invalid scores."""
     path = labels_path(store, name)
     for kind, scores in (("sound", labels.sound), ("frame", labels.frame)):
         _check(path, kind, scores, (len(store), len(labels.classes)))
@@ -61,7 +61,7 @@ def write_labels(store: Store, name: str, labels: Labels) -> Path:
 
 
 def read_labels(store: Store, name: str) -> Labels:
-    """The labels of a split in its order; DataError when they are missing, broken, or not of all its clips."""
+    """The labels of a split in its order; DataError if they are missing, damaged, or incomplete."""
     path = labels_path(store, name)
     try:
         found, _ = checked_arrays(path, ("ids", "classes", "sound", "frame"))
@@ -75,7 +75,7 @@ def read_labels(store: Store, name: str) -> Labels:
         raise DataError(refused(path, error, "write them again with `avloc pseudo-labels`")) from None
     except ValueError as error:
         raise DataError(
-            f"{path}: not whole pseudo labels ({error}); write them again with `avloc pseudo-labels`"
+            f"{path}: incomplete pseudo labels ({error}); write them again with `avloc pseudo-labels`"
         ) from None
     _check_names(path, found)
     place = {clip: row for row, clip in enumerate(found["ids"].tolist())}
@@ -103,7 +103,7 @@ def _check_names(path: Path, found: Arrays) -> None:
 
 
 def _proposals(path: Path, found: Arrays, frames: int) -> tuple[NDArray[np.float32] | None, NDArray[np.int64] | None]:
-    """The boxes and their classes, if both are there."""
+    """The boxes and their classes, if the file has both."""
     boxes, kinds = (found.get(key) for key in PROPOSALS)
     if boxes is None or kinds is None:
         return None, None

@@ -24,19 +24,19 @@ from avloc.data.spectrograms import sound_form, spectrograms_of
 from avloc.naming import shortened
 from avloc.plain_arrays import plain_array
 
-ROOM = 1 << 25  # bytes of address space that a file begins with; it grows by a quarter, and by this much
+ROOM = 1 << 25  # bytes of address space of a new file; it grows by a quarter plus this much
 SPARE = 1 << 20  # bytes that stay free for the pages of its index
-PAGE, OF_A_VALUE = 4096, 64  # bytes, and those that LMDB keeps beside a value
+PAGE, OF_A_VALUE = 4096, 64  # bytes of a value, and of LMDB's overhead per value
 
 
 class LmdbWriter:
     """Appends clips to a new file; the columns come at the end.
 
-    It maps little more than it holds: a fixed map of the largest size ends where address space is limited.
+    It maps little more than it contains, because a fixed map of the largest size would fail if address space is limited.
     """
 
     def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
-        path.unlink(missing_ok=True)  # an empty file, made for its name, is no environment
+        path.unlink(missing_ok=True)  # an empty file, created to reserve the name, is not an environment
         self.room, self.used = ROOM, SPARE
         with _system():
             self.environment = lmdb.open(str(path), subdir=False, lock=False, map_size=ROOM, sync=False)
@@ -51,7 +51,7 @@ class LmdbWriter:
         self.rows = 0
 
     def add(self, frames: Sequence[NDArray[np.uint8]], sound: NDArray[Any]) -> None:
-        """The frames as they are to be stored, pixels or JPEG bytes."""
+        """The frames as they will be stored, pixels or JPEG bytes."""
         for pick, frame in enumerate(frames):
             self._put(_frame_key(self.rows, pick), frame.tobytes())
         shape, kind = self.sound
@@ -93,7 +93,7 @@ class LmdbWriter:
 
 @contextmanager
 def _system() -> Iterator[None]:
-    """LMDB says in its own way that the disk is full, or that there is no memory."""
+    """LMDB has its own exceptions for a full disk and a lack of memory."""
     try:
         yield
     except lmdb.MemoryError:
@@ -111,7 +111,7 @@ def _sound_key(row: int) -> bytes:
 
 
 class _Environment:
-    """An open file and one look at the whole of it, for as long as it is open."""
+    """An open file with one transaction over the whole of it, for as long as it is open."""
 
     def __init__(self, path: Path) -> None:
         try:
@@ -119,9 +119,11 @@ class _Environment:
                 str(path), subdir=False, readonly=True, lock=False, readahead=False, meminit=False, create=False
             )
             pages = self.lmdb.info()["last_pgno"] + 1
-            if os.path.getsize(path) < pages * self.lmdb.stat()["psize"]:  # reading what is not there ends the process
+            if (
+                os.path.getsize(path) < pages * self.lmdb.stat()["psize"]
+            ):  # reading beyond the end of the file would crash the process
                 self.lmdb.close()
-                raise ValueError("it is cut off")
+                raise ValueError("it is truncated")
             self.reading = self.lmdb.begin(buffers=True)
         except lmdb.MemoryError:
             raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)) from None
@@ -131,7 +133,7 @@ class _Environment:
     def __del__(self) -> None:
         if hasattr(self, "reading"):
             self.reading.abort()
-            self.lmdb.close()  # said aloud, else a forked process could not open the file again
+            self.lmdb.close()  # closed explicitly, otherwise a forked process could not open the file again
 
 
 _open: WeakValueDictionary[tuple[int, int, int], _Environment] = WeakValueDictionary()
@@ -139,7 +141,7 @@ _kept: dict[Path, _Environment] = {}
 
 
 def _environment(path: Path) -> _Environment:
-    """LMDB allows each process to open a file once, so those who read it share it."""
+    """LMDB allows each process to open a file only once, so its readers share it."""
     there = os.stat(path)
     name = there.st_dev, there.st_ino, there.st_mtime_ns
     found = _open.get(name)
@@ -149,13 +151,13 @@ def _environment(path: Path) -> _Environment:
 
 
 def whole_environment(path: Path) -> lmdb.Environment:
-    """A file of somebody else's, opened once and kept open; ValueError or OSError where it is not whole."""
+    """Another program's file, opened once and kept open; ValueError or OSError if it is incomplete."""
     _kept[path] = _environment(path)
     return _kept[path].lmdb
 
 
 class LmdbShard:
-    """An open file. What is missing or broken in it, or does not fit the store, raises OSError or ValueError."""
+    """An open file. Anything in it that is missing or damaged, or does not fit the store, raises OSError or ValueError."""
 
     def __init__(self, path: Path, form: Form) -> None:
         self.form = form
@@ -170,7 +172,7 @@ class LmdbShard:
     @classmethod
     @contextmanager
     def _unchecked(cls, path: Path) -> "Iterator[LmdbShard]":
-        """The file, whatever store it is of."""
+        """The file, without checking that it fits the store."""
         shard = cls.__new__(cls)
         shard._environment = _environment(path)
         try:
@@ -180,7 +182,7 @@ class LmdbShard:
 
     @staticmethod
     def sources(path: Path) -> list[bytes]:
-        """The column of the files that were read."""
+        """The column of the source files."""
         with LmdbShard._unchecked(path) as shard:
             return plain_array(io.BytesIO(bytes(shard._get(b"column/sources")))).ravel().tolist()
 
@@ -191,7 +193,7 @@ class LmdbShard:
             about, lines = shard._json(b"about"), shard._json(b"items")
         key = about.get("key") if isinstance(about, dict) else None
         if not isinstance(key, str) or not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
-            raise ValueError("about and items are not as they are written")
+            raise ValueError("about and items are not in the form that avloc writes")
         return key, lines
 
     def _get(self, key: bytes) -> memoryview:
@@ -211,7 +213,7 @@ class LmdbShard:
             raise ValueError(f"{key.decode()}: nested too deep") from None
 
     def frame(self, row: int, pick: int) -> NDArray[np.uint8]:
-        """As it is stored, pixels or JPEG bytes."""
+        """As stored, pixels or JPEG bytes."""
         stored = np.frombuffer(self._get(_frame_key(row, pick)), np.uint8)
         return stored if self.form.jpeg else stored.reshape(self.form.frame)
 
@@ -239,8 +241,8 @@ class LmdbShard:
             out[n] = self.sound(row + n)
 
     def places(self, path: Path) -> None:
-        """A file of LMDB is in memory as it is."""
+        """A file of LMDB is mapped into memory anyway."""
 
     def close(self) -> None:
-        """Give the file up; the last to do so closes it."""
+        """Release the file; the last user closes it."""
         self._environment = None

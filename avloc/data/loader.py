@@ -1,4 +1,4 @@
-"""From a store to Batches: an epoch is drawn as a plan of indices first, then read, so that it can be repeated exactly.
+"""From a store to Batches: an epoch is first drawn as a plan of indices and then read, so that it can be repeated exactly.
 
 A split that fits in memory stays on the model's device and no worker process is used; a larger one is read by workers.
 Both give the same Batches.
@@ -20,7 +20,7 @@ from avloc.data.labels import Labels
 from avloc.data.memory import stays_in_memory
 from avloc.data.needs import Needs
 from avloc.data.nothing import nothing
-from avloc.data.optical_flow import flow_pictures
+from avloc.data.optical_flow import motion_of
 from avloc.data.plans import Indices, Plan, anew, draw_plan, video_numbers, with_partners
 from avloc.data.raw_batches import RawBatch, gathered, received
 from avloc.data.stacking import one_above_the_other
@@ -30,8 +30,8 @@ from avloc.errors import DataError
 
 
 class Senses(Protocol):
-    """The part of a Localizer that the loader needs: how it sees and hears, and what else it wants to. It may have `frame2`
-    and `sound2`, other views of the same frame and sound for training, and `memory`, which holds the lists of partners.
+    """The part of a Localizer that the loader needs: its views and its `needs`. It can have `frame2` and `sound2`,
+    other views of the same frame and sound for training, and `memory`, which contains the lists of partners.
     """
 
     frame: Any
@@ -42,11 +42,11 @@ class Senses(Protocol):
 class Loader:
     """Batches of one split for one method, on one device.
 
-    `resident` keeps the raw split on the device: True (DataError where it does not fit), False, or None to decide by its
-    size against free memory. `workers` read what is not resident: how many, or those of other loaders, which are shared.
-    `labels` are pseudo labels of the split's clips. `kept` holds features of frozen encoders, which then take the place of
-    `frame`, `negative`, `frames` and `view2`, or of `sound`, in a Batch. `anew` lets each training epoch pair frames and
-    sounds of a class anew. `buffer` is that of `plans.through_buffer`; None for the store's own.
+    `resident` keeps the raw split on the device: True (DataError if it does not fit), False, or None to decide by its
+    size and the free memory. `workers` read what is not resident: their number, or the workers of another loader, which
+    are then shared. `labels` are pseudo labels of the split's clips. `kept` contains features of frozen encoders, which
+    then replace `frame`, `negative`, `frames` and `view2`, or of `sound`, in a Batch. `anew` lets each training epoch
+    pair frames and sounds of a class anew. `buffer` is that of `plans.through_buffer`; None for the store's own.
     """
 
     def __init__(
@@ -98,11 +98,11 @@ class Loader:
         return self._raw is not None
 
     def steps(self, batch_size: int) -> int:
-        """Training batches an epoch for each process; the last clips that fill no batch wait for another epoch."""
+        """Training batches per epoch and process; the last clips that do not fill a batch are left out of the epoch."""
         return max(1, len(self.store) // (batch_size * processes.world_size()))
 
     def training(self, batch_size: int, seed: int, epoch: int, begin: int = 0) -> Iterator[Batch]:
-        """Batches of a training epoch for this process, augmented, from number `begin` on; a function of its arguments."""
+        """Batches of a training epoch for this process, augmented, from index `begin` on; depends only on its arguments."""
         plan = draw_plan(self.store, (seed, epoch), self.senses.needs.negatives, True, self.buffer)
         if self.anew:
             plan = anew(self.store, plan, (seed, epoch))
@@ -134,16 +134,19 @@ class Loader:
     def of(
         self, plan: Plan, batch_size: int, augment_seed: int | None = None, steps: Sequence[int] | None = None
     ) -> Iterator[Batch]:
-        """The Batches of any plan, in its order, the test view unless there is a seed to augment with.
+        """The Batches of any plan, in order, in the test view unless there is a seed for augmentation.
 
-        steps: only these of them, as they would be among all; several processes share the work so.
+        steps: only these, exactly as they would be among all; this is how several processes share the work.
         """
         steps = range(-(-len(plan) // batch_size)) if steps is None else steps
         parts = [plan.rows(step * batch_size, (step + 1) * batch_size).layers for step in steps]
         read = self._read([layer for layers in parts for layer in layers])
         for step, layers in zip(steps, parts, strict=True):
             generator = None if augment_seed is None else Generator().manual_seed(seed_of(augment_seed, step))
-            yield one_above_the_other([self._batch(*found, generator) for found in islice(read, len(layers))])
+            clips = [self._batch(*found, generator) for found in islice(read, len(layers))]
+            yield one_above_the_other(
+                clips, self.senses.sound if getattr(self.senses, "mixes_waveforms", False) else None
+            )
 
     def _read(self, parts: list[Plan]) -> Iterator[tuple[Plan, RawBatch]]:
         every = self.senses.needs.every_frame
@@ -194,14 +197,14 @@ class Loader:
         return batch
 
     def _moving(self, raw: RawBatch, generator: Generator | None, state: Tensor | None) -> Tensor | None:
-        """The flow, seen with the draws of the frame itself, whose generator was in this state."""
+        """The optical flow, augmented with the same draws as the frame, whose generator was in this state."""
         if raw.before is None or raw.after is None:
             return None
         draws = None if state is None else Generator().set_state(state)
-        return self.senses.motion(flow_pictures(raw.before, raw.after), draws)[:, :2]  # type: ignore[attr-defined]  # it moves
+        return motion_of(self.senses, raw.before, raw.after, draws)
 
     def _add_second(self, batch: Batch, part: Plan, raw: RawBatch, generator: Generator) -> None:
-        """The other views that training asks for, and the partners."""
+        """The second views for training, and the partners."""
         frame2, sound2 = (getattr(self.senses, name, None) for name in ("frame2", "sound2"))
         if frame2 is not None:
             batch.view2 = frame2(raw.frames, generator)
@@ -212,7 +215,7 @@ class Loader:
             batch.partner_sound = self._heard(raw.partner_sounds, part.partner_sounds, generator)[0]
 
     def _seen(self, raw: Tensor | None, clips: Indices, picks: Indices, generator: Generator | None) -> Tensor:
-        """One frame of each clip as the method sees it, or its kept features."""
+        """The view of one frame of each clip, or its cached features."""
         rows = self.kept.frames
         if rows is not None:
             return rows.of(clips, picks, rows.draw(len(clips), generator)).to(self.device)
@@ -226,14 +229,14 @@ class Loader:
         return heard(self.senses.sound, raw, generator)
 
     def _of_nothing(self, count: int, generator: Generator) -> Tensor:
-        """Sounds that nothing makes as the method hears them, or their kept features."""
+        """The view of noise sounds, or their cached features."""
         kept = self.kept.noises
         if kept is not None:
             return kept[torch.randint(len(kept), (count,), generator=generator)].to(self.device)
         return self.senses.sound(nothing(count, self.store.samples, generator).to(self.device), None)
 
     def _all_frames(self, frames: Tensor, generator: Generator | None) -> Tensor:
-        """(B, F, H, W, 3) uint8 to (B, F, 3, H, W); the frames of a clip are augmented alike."""
+        """(B, F, H, W, 3) uint8 to (B, F, 3, H, W); all frames of a clip are augmented in the same way."""
         if generator is None:
             return self.senses.frame(frames.flatten(0, 1)).unflatten(0, frames.shape[:2])
         state = generator.get_state()
@@ -242,5 +245,5 @@ class Loader:
 
 
 def seed_of(*numbers: int) -> int:
-    """One 63-bit seed out of several numbers."""
+    """One 63-bit seed from several numbers."""
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))

@@ -21,16 +21,16 @@ class LogMel:
 
     As librosa computes it (Slaney scale and area normalisation, periodic Hann, centred frames padded with zeros, or by
     reflection as librosa before 0.9 did): `power` 1 takes magnitudes, `decibels` gives 10 log10 (so a magnitude halves
-    the scale, as published), floored `top_db` under the loudest value of the clip; without `decibels` it is the natural
+    the scale, as published), floored at `top_db` below the loudest value of the clip; without `decibels` it is the natural
     logarithm of mel + `offset`. `peak` divides each clip by its largest sample first. `mean` and `std` standardise the
     result; the published input has none.
 
     `double` transforms in float64, as librosa does, and agrees with it in every band of any sound. Without it the faintest
     bands, 50 dB and more below the loudest of their frame, have fewer digits, in half the time: see docs/stores.md.
 
-    Training may vary the sound, which the published code does not: `shift` turns each clip around by up to that many
-    seconds either way, `gain` changes its level by up to that many dB, and `hide` covers one stretch of the times and one
-    of the bands, each up to that share of them, with the clip's mean (Park et al., SpecAugment, 2019). `vary` mixes clips
+    Training can vary the sound, unlike the published code: `shift` rotates each clip in time by up to that many seconds
+    either way, `gain` changes its level by up to that many dB, and `hide` replaces one stretch of the times and one of
+    the bands, each up to that share of them, by the clip's mean (Park et al., SpecAugment, 2019). `vary` mixes clips
     and adds rooms, equalisers and noise.
 
     rate: sampling rate in Hz, which must be that of the store.
@@ -77,20 +77,20 @@ class LogMel:
     double: bool = False
 
     def __call__(self, waveforms: Tensor, generator: Generator | None = None) -> Tensor:
-        """Waveforms are int16, or float in [-1, 1]; a generator asks for the training view, None for the test view."""
+        """Waveforms are int16, or float in [-1, 1]; with a generator, the training view; with None, the test view."""
         if self.peak:
             waveforms = as_float(waveforms)
             waveforms = waveforms / (waveforms.abs().amax(dim=1, keepdim=True) + torch.finfo(torch.float64).eps)
         if generator is not None:
             waveforms = varied(waveforms, self.rate, self.shift, self.gain, generator, self.vary)
-        with torch.autocast(waveforms.device.type, enabled=False):  # a tenth of a decibel is finer than bf16 holds
+        with torch.autocast(waveforms.device.type, enabled=False):  # bf16 is coarser than a tenth of a decibel
             log = self._levels(waveforms)
         if generator is not None:
             log = hidden(log, self.hide, (2, 1), generator)
         return log.unsqueeze(1)
 
     def _levels(self, waveforms: Tensor) -> Tensor:
-        """(B, T, mels), a few clips at a time."""
+        """(B, T, mels), computed for a few clips at a time."""
         count, samples = waveforms.shape
         levels = torch.empty(count, self._times(samples), self.mels, device=waveforms.device)
         few = together(waveforms, self._times(samples) * self.n_fft)
@@ -114,7 +114,7 @@ class LogMel:
         return torch.float64 if self.double else torch.float32
 
     def _window_and_bank(self, waveforms: Tensor) -> tuple[Tensor, list[Part]]:
-        """The window scales integers, too."""
+        """The window also scales integers."""
         bank = self.rate, self.n_fft, self.mels, self.fmin, self.fmax
         return _mel_tensors(*bank, FULL_SCALE if waveforms.dtype == torch.int16 else 1.0, self._kind, waveforms.device)
 
@@ -130,7 +130,7 @@ class LogMel:
         return _Room(padded, cut, frames, loudness, listening(loudness, bank))
 
     def _pad(self, waveforms: Tensor, padded: Tensor) -> None:
-        """Fill the middle of `padded`, and its ends if they are not zeros."""
+        """Fill the middle of `padded`, and its ends unless they are zeros."""
         half = self.n_fft // 2
         middle = padded[:, half : half + waveforms.shape[1]].copy_(waveforms)
         if self.pad == "reflect":
@@ -150,10 +150,10 @@ class LogMel:
 
 
 class _Room(NamedTuple):
-    """Memory for some clips, used again and again, because new memory is slow.
+    """Memory for some clips that is reused, because new memory is slow.
 
     padded: (B, S'). cut: (B, T, n_fft), its overlapping windows. frames: the same, weighted. loudness: (B, T, bins).
-    ears: its bins, as the parts of the bank hear them.
+    ears: its bins, for the parts of the bank.
     """
 
     padded: Tensor
@@ -174,11 +174,11 @@ def _mel_tensors(
     kind: torch.dtype,
     device: torch.device,
 ) -> tuple[Tensor, list[Part]]:
-    """The window, divided by `scale`, and the bank in parts. torch's own window in float32 is off in its seventh digit."""
+    """The window, divided by `scale`, and the bank in parts. torch's own float32 window is wrong in the seventh digit."""
     from librosa.filters import mel
 
     with warnings.catch_warnings():
-        # DSOL's own bank has two filters without a bin: no news at every start
+        # DSOL's own bank has two empty filters; do not warn about them at every start
         warnings.filterwarnings("ignore", "Empty filters detected")
         bank = torch.from_numpy(mel(sr=rate, n_fft=n_fft, n_mels=mels, fmin=fmin, fmax=fmax).T.copy())
     window = torch.hann_window(n_fft, periodic=True, dtype=torch.float64) / scale

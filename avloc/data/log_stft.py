@@ -20,22 +20,18 @@ class LogStft:
     """Waveforms (B, S) to log-power spectrograms (B, 1, window / 2 + 1, T), frequency downwards.
 
     log(power + `offset`) / `scale` of ``scipy.signal.spectrogram(waveform, rate, nperseg=window, noverlap=overlap)``:
-    Tukey window of 0.25, each window without its mean, density, no padding. The defaults are the released spectrograms of
-    Chen et al., CVPR 2021 (257x671 for 10 seconds at 16 kHz, the `first` part) and of Zhou et al., WACV 2023 (257x301 for the
-    `middle` 3 seconds at 24 kHz). Training may vary the sound, which the published code does not.
+    Tukey window of 0.25, the mean of each window removed, density, no padding. The defaults are the released
+    spectrograms of Chen et al., CVPR 2021 (257x671 for 10 seconds at 16 kHz, the `first` part) and of Zhou et al., WACV
+    2023 (257x301 for the `middle` 3 seconds at 24 kHz). Training can vary the sound, unlike the published code.
 
-    rate: sampling rate in Hz, which must be that of the store.
-    seconds: how much of each clip is heard; a shorter clip is repeated first; None hears all of it.
-    window: length of the window in samples.
-    overlap: samples that two windows share.
-    part: which part of a longer clip is heard; ``random`` is so in training only.
-    repeated: what is heard of a clip that was repeated: its `part`, or ``first``, its start, as with EZ-VSL, SLAVC and FNAC.
-    offset: what is added before the logarithm.
-    scale: what the logarithm is divided by.
-    shift, gain, hide, vary: see LogMel.
-    masks: in training, up to so many adjacent frequencies and up to so many adjacent times of each clip become 0, which is loud
-    on this scale; FNAC masks (9, 9). mask_starts: whether a mask's start is drawn from its ``own`` axis, or from the other one
-    (``swapped``) as in FNAC's release, where a mask may lie partly or wholly beyond the end.
+    rate: sampling rate in Hz, which must be that of the store. seconds: how much of each clip is used; a shorter clip
+    is repeated first; None uses all of it. window: length of the window in samples. overlap: samples that two windows
+    share. part: which part of a longer clip is used; ``random`` applies in training only. repeated: which part of a
+    repeated clip is used: its `part`, or ``first``, its start, as in EZ-VSL, SLAVC and FNAC. offset: added before the
+    logarithm. scale: what the logarithm is divided by. shift, gain, hide, vary: see LogMel. masks: in training, up to
+    this many adjacent frequencies and times of each clip become 0, which is loud on this scale; FNAC masks (9, 9).
+    mask_starts: whether a mask's start is drawn from its ``own`` axis, or from the other one (``swapped``) as in FNAC's
+    release, where a mask can be partly or wholly beyond the end.
     """
 
     __pydantic_config__ = {"extra": "forbid"}
@@ -56,7 +52,7 @@ class LogStft:
     mask_starts: Literal["own", "swapped"] = "own"
 
     def __call__(self, waveforms: Tensor, generator: Generator | None = None) -> Tensor:
-        """Waveforms are int16, or float in [-1, 1]; a generator asks for the training view, None for the test view."""
+        """Waveforms are int16, or float in [-1, 1]; with a generator, the training view; with None, the test view."""
         if generator is not None:
             waveforms = varied(waveforms, self.rate, self.shift, self.gain, generator, self.vary)
         if self.seconds is not None:
@@ -83,7 +79,7 @@ class LogStft:
         return log.unsqueeze(1)
 
     def _levels(self, waveforms: Tensor) -> Tensor:
-        """(B, window / 2 + 1, T), a few clips at a time in the same memory."""
+        """(B, window / 2 + 1, T), computed for a few clips at a time in the same memory."""
         window, weights = _tukey(self.rate, self.window, waveforms.device)
         (count, samples), device, hop = waveforms.shape, waveforms.device, self.window - self.overlap
         times, bins = (samples - self.overlap) // hop, self.window // 2 + 1

@@ -1,6 +1,6 @@
-"""manifest.jsonl: a line of JSON for each line of each list, what became of it, and where its clips lie.
+"""manifest.jsonl: a line of JSON for each line of each list, with its outcome and the position of its clips.
 
-A line of what could be prepared has `row` and `shard`: its clips are the rows from `row` on of that shard.
+A prepared line has `row` and `shard`: its clips are the rows from `row` on of that shard.
 """
 
 import gc
@@ -24,7 +24,7 @@ Row = dict[str, Any]
 
 
 def read_manifest(path: Path, splits: Mapping[str, int]) -> tuple[list[Row], bytes]:
-    """The rows of a store's manifest, and the file as it is; DataError, naming line and key, where they are not as written.
+    """The rows of a store's manifest, and the file's text; DataError, naming line and key, if they are invalid.
 
     splits: clips of each split, as store.json counts them. The keys of a row are not in the order of the file.
     """
@@ -57,15 +57,17 @@ def read_manifest(path: Path, splits: Mapping[str, int]) -> tuple[list[Row], byt
 
 
 def checked_outcomes(lines: Sequence[str]) -> list[Row]:
-    """What a shard says became of its items, JSON each, keys in their order; ValueError where it is not as written."""
+    """The outcomes of a shard's items, one JSON each, with their keys in order; ValueError if one is invalid."""
     for line in lines:
         _adapter("outcome").validate_json(line)
     return [json.loads(line) for line in lines]
 
 
 def _rows(lines: Sequence[bytes]) -> list[Row] | None:
-    """All of them at once, which takes half the time of one by one; None where something is wrong in one."""
-    with _no_collection():  # hundreds of thousands of small values that stay make its search slow, and in vain
+    """All of them at once, which takes half the time of one by one; None if one is invalid."""
+    with (
+        _no_collection()
+    ):  # hundreds of thousands of small lasting objects would slow the garbage collector down for nothing
         try:
             rows = _adapter("lines").validate_json(b"[" + b",".join(lines) + b"]")
         except ValueError:
@@ -74,7 +76,7 @@ def _rows(lines: Sequence[bytes]) -> list[Row] | None:
 
 
 def _first_wrong(lines: Sequence[bytes]) -> tuple[int, str]:
-    """Number of the first line that is wrong, and why."""
+    """Index of the first invalid line, and the reason."""
     from pydantic import ValidationError
 
     for number, line in enumerate(lines, 1):
@@ -86,7 +88,7 @@ def _first_wrong(lines: Sequence[bytes]) -> tuple[int, str]:
 
 
 def explained(error: Any) -> str:
-    """The first mistake that pydantic found: "key: found VALUE; what was expected"."""
+    """The first mistake that pydantic found: "key: found VALUE; expected ..."."""
     first = error.errors(include_url=False)[0]
     told = printable(first["msg"][0].lower() + first["msg"][1:])
     if first["type"] == "json_invalid":
@@ -98,7 +100,7 @@ def explained(error: Any) -> str:
 
 
 def _overlap(rows: Sequence[Row]) -> int | None:
-    """Place of a row whose clips are rows of a shard that another item has too; splits may share an item whole."""
+    """Index of a row whose clips are rows of a shard that belong to another item too; splits may share whole items."""
     good = [n for n, row in enumerate(rows) if row["status"] == "ok" and row["clips"]]
     if not good:
         return None
@@ -123,7 +125,7 @@ def _no_collection() -> Iterator[None]:
 
 @cache
 def _adapter(which: str) -> "TypeAdapter[Any]":
-    """Of all "lines", of one "line", or of an "outcome", which is a line before it is known what lists it."""
+    """For all "lines", one "line", or an "outcome", which is a line before it is known which list names it."""
     from pydantic import TypeAdapter
 
     from avloc.data.manifest_line import Line, Outcome

@@ -1,4 +1,4 @@
-"""A line of manifest.jsonl, as pydantic checks it: keys and types of what is known; further keys may be anything."""
+"""A line of manifest.jsonl, as checked by pydantic: keys and types of known keys; other keys can be anything."""
 
 from typing import Annotated, Literal, NotRequired
 
@@ -12,7 +12,7 @@ _Span = Annotated[list[_Seconds], Field(min_length=2, max_length=2)]
 
 
 class Repaired(TypedDict):
-    """silence: s that was filled in. packets: broken ones. offset: s from the start of the picture to that of the sound."""
+    """silence: s that were filled in. packets: broken ones. offset: s from the start of the picture to that of the sound."""
 
     __pydantic_config__ = _OPEN  # type: ignore[misc]
     silence: NotRequired[_Seconds]
@@ -21,15 +21,15 @@ class Repaired(TypedDict):
 
 
 class LeftOut(TypedDict):
-    """A clip that could not be kept."""
+    """A clip that was left out."""
 
     __pydantic_config__ = _OPEN  # type: ignore[misc]
     reason: str
 
 
 class Prepared(TypedDict):
-    """clips: their ids. times: from when to when each lies in its source, s. sha256: of all of them; both are missing in
-    stores of early versions. repaired, left_out, rest, padded: of the recording, where there is something to say; s.
+    """clips: their ids. times: start and end of each in its source, s. sha256: of all of them; both are missing in
+    stores of early versions. repaired, left_out, rest, padded: of the recording, if there is something to report; s.
     """
 
     __pydantic_config__ = _OPEN  # type: ignore[misc]
@@ -46,7 +46,7 @@ class Prepared(TypedDict):
 
 
 class Failed(TypedDict):
-    """passing: the same command tries the item again, for it was not the file's own fault."""
+    """passing: the same command tries the item again, because it was not the file's fault."""
 
     __pydantic_config__ = _OPEN  # type: ignore[misc]
     id: str
@@ -58,7 +58,7 @@ class Failed(TypedDict):
 
 
 class PreparedLine(Prepared):
-    """split: the list. where: its file and line. source: the file that a reader should look at."""
+    """split: the list. where: its file and line. source: the item's file, for readers."""
 
     split: str
     source: NotRequired[str]

@@ -1,7 +1,7 @@
-"""Pixel masks as a store keeps them: one bit a pixel, compressed, one mask after the other in a column of bytes.
+"""Stored pixel masks: one bit per pixel, compressed, concatenated in a column of bytes.
 
 Columns of a shard: masks/clip (row of the clip), masks/frame, masks/label, masks/sounding, masks/end (where the bytes of
-each mask end) and masks/bits (all bytes). Stores whose settings do not say ``masks`` have none of them.
+each mask end) and masks/bits (all bytes). Stores without ``masks`` in their settings have none of these columns.
 """
 
 import zlib
@@ -23,11 +23,11 @@ def packed(pixels: NDArray[np.bool_]) -> bytes:
 
 
 def unpacked(stored: bytes, size: int) -> NDArray[np.bool_]:
-    """Compressed bits to (size, size) bool; ValueError where they are not the bits of one such mask."""
+    """Compressed bits to (size, size) bool; ValueError if they are not the bits of one such mask."""
     expected = (size * size + 7) // 8
     unpacker = zlib.decompressobj()
     try:
-        bits = unpacker.decompress(stored, expected + 1)  # never more, whatever the bytes claim
+        bits = unpacker.decompress(stored, expected + 1)  # at most this many, whatever the bytes claim
     except zlib.error as error:
         raise ValueError(f"a mask that cannot be unpacked ({error})") from None
     if len(bits) != expected or not unpacker.eof:
@@ -49,7 +49,7 @@ def columns(rows: Sequence[tuple[int, Mask, bytes]]) -> dict[str, NDArray[Any]]:
 
 
 def read_one(file: Any, place: int, size: int) -> NDArray[np.bool_]:
-    """The pixels of the mask number `place` of an open shard."""
+    """The pixels of the mask with index `place` of an open shard."""
     ends = file.column("masks/end", max(place - 1, 0), place + 1)
     if len(ends) != min(place, 1) + 1:
         raise ValueError(f"mask {place} has no end")
@@ -61,10 +61,10 @@ def read_one(file: Any, place: int, size: int) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True, eq=False)
 class MaskTable:
-    """The masks of many clips, one array a column, ordered by clip; their pixels are read when they are asked for.
+    """The masks of many clips, with one array per column, ordered by clip; pixels are read when needed.
 
     clip: (M,) int64, position of the clip in its split. frame, label: (M,) int64. sounding: (M,) bool.
-    shard, number: (M,) int64, where the pixels lie: number counts the masks of a shard. shards: what reads them.
+    shard, number: (M,) int64, the position of the pixels: number is the index among the masks of a shard. shards: their reader.
     size: side of the frames in pixels.
     """
 
@@ -86,7 +86,7 @@ class MaskTable:
         return len(self.clip)
 
     def pixels(self, rows: Sequence[int] | NDArray[np.integer]) -> NDArray[np.bool_]:
-        """(n, H, W), the pixels of these masks; DataError where a shard is missing or broken."""
+        """(n, H, W), the pixels of these masks; DataError if a shard is missing or damaged."""
         out = np.empty((len(rows), self.size, self.size), bool)
         for place, row in enumerate(rows):
             out[place] = self.shards.mask(int(self.shard[row]), int(self.number[row]), self.size)

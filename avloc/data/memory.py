@@ -1,4 +1,4 @@
-"""Whether a split stays in memory: asked for, refused, or decided by what there is."""
+"""Whether a split stays in memory: requested, refused, or decided by the available memory."""
 
 import logging
 
@@ -9,12 +9,12 @@ from avloc.data.store import Store
 from avloc.errors import DataError
 
 log = logging.getLogger("avloc.data")
-SHARE = 0.5  # of the free memory, that a split may take unasked
+SHARE = 0.5  # of the free memory that a split may take by default
 GIB = 2**30
 
 
 def stays_in_memory(store: Store, device: torch.device, resident: bool | None) -> bool:
-    """`resident` as it is given, None: where it fits well; DataError where it is asked for and does not fit."""
+    """`resident` as given; None: whether it fits well. DataError if it is requested and does not fit."""
     if resident is False:
         return False
     needed, free = store.nbytes, free_memory(device)
@@ -24,12 +24,12 @@ def stays_in_memory(store: Store, device: torch.device, resident: bool | None) -
         return needed < SHARE * free
     if needed > free:
         raise DataError(f"{what}; set train.resident: false, or prepare it smaller")
-    log.warning("%s: kept in memory, as asked for", what)
+    log.warning("%s: kept in memory, as requested", what)
     return True
 
 
 def free_memory(device: torch.device) -> int:
-    """Bytes to be had; of the host also what it would give back from its cache of files."""
+    """Bytes that are available; on the host, this includes the cache of files, which it would free."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     return psutil.virtual_memory().available

@@ -1,4 +1,4 @@
-"""What a method wants to see and hear of a clip beside one frame and its sound."""
+"""What a method needs of a clip besides one frame and its sound."""
 
 from dataclasses import dataclass
 

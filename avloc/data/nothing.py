@@ -1,11 +1,11 @@
-"""Sounds that nothing in any picture makes: silence, and noise of all colors and levels."""
+"""Sounds that nothing in any picture makes: silence, and noise of all colours and levels."""
 
 import torch
 from torch import Generator, Tensor
 
 from avloc.data.sound_variation import noises
 
-SILENT = 4  # every so many of them is silence
+SILENT = 4  # every n-th of them is silence
 LEVELS = (-50.0, -10.0)  # dB of full scale, RMS
 
 

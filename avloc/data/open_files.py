@@ -1,17 +1,17 @@
-"""How many shards may stay open in a process: opening one takes longer than reading a clip of it."""
+"""How many shards can stay open in a process: opening one takes longer than reading a clip from it."""
 
 try:
     import resource
 except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
-FEW = 64  # where the system allows hardly any, or does not say
+FEW = 64  # if the system allows hardly any, or gives no limit
 RESERVED = 256  # file descriptors left to everything else
 SHARE = 3  # a training reads up to three splits in one process
 
 
 def most_open(cap: int) -> int:
-    """Files that one split may keep open, at most `cap`; a soft limit of the process is raised towards the hard one."""
+    """Number of files that one split may keep open, at most `cap`; raises the soft limit of the process if needed."""
     if resource is None or cap <= FEW:
         return min(cap, FEW)
     wanted = cap * SHARE + RESERVED
@@ -21,7 +21,7 @@ def most_open(cap: int) -> int:
         try:
             resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
             soft = allowed
-        except (OSError, ValueError):  # some systems allow less than they say
+        except (OSError, ValueError):  # some systems allow less than they claim
             pass
     if soft == resource.RLIM_INFINITY:
         return cap

@@ -1,4 +1,4 @@
-"""What is read of a store when it is opened: its settings, and what its manifest says, from `columns.npz` if it has that."""
+"""What is read when a store is opened: its settings, and the contents of its manifest, from `columns.npz` if it exists."""
 
 import hashlib
 import json
@@ -10,12 +10,12 @@ from avloc.data.manifest import read_manifest
 from avloc.data.store_settings import read_settings
 from avloc.errors import DataError
 
-#: where it lies and comes from, and what was not found: not what it holds
+#: paths and unmatched names, which are not part of the contents
 _PLACE = ("source", "beside", "store", "unmatched", "origin")
 
 
 def read_store(path: Path) -> tuple[Path, dict[str, Any], Items, str, str]:
-    """The path, the settings, the items, the fingerprint, and the SHA-256 of the manifest; DataError for no whole store."""
+    """The path, the settings, the items, the fingerprint, and the SHA-256 of the manifest; DataError if incomplete."""
     if not (path / "store.json").is_file():
         if (path / "building.json").is_file():
             raise DataError(f"{path}: this store was not finished; run the `avloc prepare` command that began it again")

@@ -1,4 +1,4 @@
-"""Where the clips of a store come from: the synthetic world, pictures and sounds composed together, or recordings."""
+"""The origin of a store's clips: the synthetic world, composed pictures and sounds, or recordings."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +9,7 @@ from avloc.files import read_json
 
 Origin = Literal["synthetic", "composed", "recorded"]
 
-#: what each is called in a sentence
+#: their names in a sentence
 WORDS: dict[str, str] = {
     "synthetic": "the synthetic world",
     "composed": "composed pictures and sounds",
@@ -18,7 +18,7 @@ WORDS: dict[str, str] = {
 
 
 def origin_of(settings: Mapping[str, Any]) -> Origin:
-    """Of a store, by its settings. Stores prepared before avloc noted the origin tell it by their source, while that exists."""
+    """From a store's settings. Early stores do not record it and are recognised by their source, if it exists."""
     noted = settings.get("origin")
     if noted == "synthetic" or noted == "composed" or noted == "recorded":
         return noted
@@ -29,13 +29,13 @@ def origin_of(settings: Mapping[str, Any]) -> Origin:
 
 
 def origin_at(path: Path) -> Origin:
-    """Of a file, a folder or a store: a folder of the synthetic world holds world.json."""
+    """Of a file, a folder or a store: a folder of the synthetic world contains world.json."""
     try:
         if any((folder / "world.json").is_file() for folder in (path, path.parent, path.parent.parent)):
             return "synthetic"
         if (path / "store.json").is_file():
             settings = read_json(path / "store.json")
-            # of itself, a store can only say so by mistake
+            # a store that names itself as its source is a mistake
             return origin_of({**settings, "source": _other(settings.get("source"), path)})
     except (AvlocError, OSError, TypeError, ValueError):
         pass

@@ -1,4 +1,4 @@
-"""Parts of a test set that the manifest of a store knows: AVATAR's scenarios, and what VGGSounder says of a clip."""
+"""Parts of a test set in the manifest of a store: AVATAR's scenarios, and VGGSounder's flags."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from avloc.data.store import Store
 
 
 def parts_of_store(store: Store) -> dict[str, NDArray[np.bool_]]:
-    """Which of the N clips are in each part, (N,); a clip may be in several. Empty for a store that knows of none."""
+    """Which of the N clips are in each part, (N,); a clip can be in several. Empty for a store without parts."""
     tasks: dict[str, NDArray[np.bool_]] = {task: np.zeros(len(store), bool) for task in TASKS}
     told: dict[str, Sounder] = {}
     for row, clips in store.lines():
@@ -27,7 +27,7 @@ def parts_of_store(store: Store) -> dict[str, NDArray[np.bool_]]:
 
 
 def _sounder(note: dict[str, Any]) -> Sounder:
-    """What `Sounder.note` wrote."""
+    """The entry written by `Sounder.note`."""
     heard, seen = (set(note.get(flag) or ()) for flag in ("audible", "visible"))
     labels = {label: "A" * (label in heard) + "V" * (label in seen) for label in sorted(heard | seen)}
     return Sounder(labels, {flag: bool(note.get(flag)) for flag in ("static_image", "background_music", "voice_over")})

@@ -20,10 +20,10 @@ def encode_jpeg(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def decode_jpeg(buffer: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """JPEG bytes to (H, W, 3) RGB; ValueError for bytes that are no picture. Any other format that OpenCV knows will do."""
+    """JPEG bytes to (H, W, 3) RGB; ValueError for bytes that are not a picture. Other formats that OpenCV supports work too."""
     try:
         frame = cv2.imdecode(buffer, cv2.IMREAD_COLOR)
-    except cv2.error:  # no bytes at all, or a header that claims an impossible size
+    except cv2.error:  # no bytes, or a header with an impossible size
         frame = None
     if frame is None:
         raise ValueError("a frame that is not a JPEG")
@@ -31,8 +31,8 @@ def decode_jpeg(buffer: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def read_image(path: Path) -> NDArray[Any] | None:
-    """A picture of any kind as it is stored, (h, w) or (h, w, c) BGR; None for any other file."""
-    stored = np.fromfile(path, np.uint8)  # OpenCV itself finds no file whose name is not UTF-8
+    """A picture of any kind as stored, (h, w) or (h, w, c) BGR; None for any other file."""
+    stored = np.fromfile(path, np.uint8)  # OpenCV cannot open names that are not UTF-8
     try:
         return cv2.imdecode(stored, cv2.IMREAD_UNCHANGED) if stored.size else None
     except cv2.error:

@@ -1,4 +1,4 @@
-"""Which clips a pass over a split shows, in which order, drawn before anything is read."""
+"""The clips of a pass over a split and their order, drawn before anything is read."""
 
 from dataclasses import dataclass, replace
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from avloc.data.store import Store
 
 Indices = NDArray[np.int64]
-_ANEW = 0x616E6577  # tells this draw from others of the same seed
+_ANEW = 0x616E6577  # separates this draw from others with the same seed
 _PARTNERS = 0x70617274
 
 
@@ -16,10 +16,10 @@ _PARTNERS = 0x70617274
 class Plan:
     """Which clip and which of its frames each row shows, with which negative; every array is (n,).
 
-    sounds: the clips to hear instead of the clips' own: for controls with the wrong sound, or another one of its class.
+    sounds: clips whose sounds replace the clips' own: for controls with the wrong sound, or with another one of its class.
     partner_clips, partner_picks: the clip whose frame accompanies each row, and which of its frames; partner_sounds: the clip
     whose sound does.
-    under: plans of as many rows, whose frames stand below these and whose sounds are mixed with theirs: rows of mixtures.
+    under: plans of as many rows, whose frames are placed below these and whose sounds are mixed with theirs, for mixtures.
     """
 
     clips: Indices
@@ -37,19 +37,19 @@ class Plan:
 
     @property
     def heard(self) -> Indices:
-        """The clips whose sound each row hears."""
+        """The clips whose sound each row uses."""
         return self.clips if self.sounds is None else self.sounds
 
     @property
     def layers(self) -> "list[Plan]":
-        """The rows themselves, and those below them."""
+        """The rows themselves, followed by those below them."""
         return [replace(self, under=()), *self.under]
 
     def rows(self, start: int, stop: int) -> "Plan":
         return self.of(slice(start, stop))
 
     def of(self, rows: "Indices | slice") -> "Plan":
-        """These rows of it."""
+        """The plan restricted to these rows."""
         parts = {name: array[rows] for name, array in vars(self).items() if isinstance(array, np.ndarray)}
         return Plan(**parts, under=tuple(plan.of(rows) for plan in self.under))
 
@@ -57,7 +57,7 @@ class Plan:
 def draw_plan(
     store: Store, seed: tuple[int, ...], negatives: bool, shuffle: bool = True, buffer: int | None = None
 ) -> Plan:
-    """One epoch over a split: every clip once, a frame of it at random, and (if asked) a random frame of another video.
+    """One epoch over a split: every clip once, a random frame of it, and (if requested) a random frame of another video.
 
     A negative clip is drawn uniformly over the split until its video differs, as DSOL does; it may be of the same class.
     buffer: see `through_buffer`; None shuffles the split as a whole.
@@ -82,10 +82,10 @@ def draw_plan(
 
 
 def through_buffer(shards: Indices, size: int, random: np.random.Generator) -> Indices:
-    """(N,) every clip once, nearly in the order in which they lie: shards come in random order, their clips one after the
-    other, and each next clip is drawn from a buffer of `size` clips, in whose place the following one enters.
+    """(N,) every clip once, roughly in the order on disk: shards in random order, their clips in sequence, and each
+    next clip is drawn from a buffer of `size` clips and replaced by the following one.
 
-    shards: (N,) that of each clip.
+    shards: (N,) the shard of each clip.
     """
     numbers, of_clip = np.unique(shards, return_inverse=True)
     turn = random.permutation(len(numbers))[of_clip.reshape(-1)]
@@ -102,9 +102,9 @@ def through_buffer(shards: Indices, size: int, random: np.random.Generator) -> I
 
 
 def anew(store: Store, plan: Plan, seed: tuple[int, ...]) -> Plan:
-    """The same frames, each heard with the sound of a clip in which the same classes sound, every sound once.
+    """The same frames, each with the sound of a clip with the same sounding classes; every sound is used once.
 
-    Clips without a class keep their sound: another's may well be heard of something in view.
+    Clips without a class keep their sound, because another's could match something in view.
     """
     random = np.random.default_rng((*seed, _ANEW))
     sounds = np.arange(len(store))
@@ -119,8 +119,8 @@ def anew(store: Store, plan: Plan, seed: tuple[int, ...]) -> Plan:
 def with_partners(store: Store, plan: Plan, frames: Indices, sounds: Indices, seed: tuple[int, ...]) -> Plan:
     """The same rows, each with a frame and a sound of other clips, drawn uniformly from its clip's lists.
 
-    frames, sounds: (N, k) clips of the split that look and sound like clip n, -1 after the end of a list. A clip whose list is
-    empty is its own partner.
+    frames, sounds: (N, k) clips of the split similar to clip n in frame and sound, -1 after the end of a list. A clip
+    whose list is empty is its own partner.
     """
     random = np.random.default_rng((*seed, _PARTNERS))
     clips = _one_of(frames[plan.clips], plan.clips, random)
@@ -130,17 +130,17 @@ def with_partners(store: Store, plan: Plan, frames: Indices, sounds: Indices, se
 
 
 def _one_of(lists: Indices, otherwise: Indices, random: np.random.Generator) -> Indices:
-    """(n,) an entry of each row of (n, k), without those of -1 at its end; `otherwise` (n,) where there is none."""
+    """(n,) a random entry of each row of (n, k), ignoring the -1 at its end; `otherwise` (n,) for empty rows."""
     counts = (lists >= 0).sum(1)
     chosen = (random.random(len(lists)) * counts).astype(np.int64)
     return np.where(counts > 0, lists[np.arange(len(lists)), chosen], otherwise)
 
 
 def first_of_two(part: Plan, count: int) -> Indices:
-    """Which frame of each row's clip is shown, or the last but one, so that another of `count` follows."""
+    """Which frame of each row's clip is shown; the last but one instead of the last, so that another of `count` follows."""
     return np.minimum(part.picks, count - 2)
 
 
 def video_numbers(store: Store) -> Indices:
-    """(N,) the clips' videos as numbers, equal where the video is."""
+    """(N,) the clips' videos as numbers, equal for clips of one video."""
     return store.video_numbers

@@ -1,4 +1,4 @@
-"""Places that may show an object, from a detector's file: checked and put in the order of a split."""
+"""Boxes that may show an object, from a detector's file: checked and put in the order of a split."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ from avloc.plain_arrays import plain_arrays
 from avloc.plain_hdf5 import open_hdf5, values
 from avloc.sealed_hdf5 import refuse_harmful
 
-OUTSIDE = 1e-3  # of a frame, that rounding may leave a box outside of it
+OUTSIDE = 1e-3  # of a frame, by which rounding may put a box outside of it
 EXPECTED = (
     "a .json {ID: [[[l, t, r, b], ...], ...]}, a .npz with ids and boxes, or a .h5 with roi, and ids unless in order"
 )
@@ -24,9 +24,10 @@ EXPECTED = (
 def read_proposals(path: Path, store: Store) -> NDArray[np.float32]:
     """(N, F, R, 4): R boxes in each of the F frames of every clip, xyxy in [0, 1].
 
-    A .npz with ids (n,) and boxes (n, F, R, 4); a .json {ID: [[[left, top, right, bottom], ...], ...]}; a .h5 with ``roi``
-    (n, F, R, 4), as the published ``Roi.h5``, and ids if it is not in the order of the split. With one frame a clip the
-    axis F may be left out. DataError for missing clips, NaN, and boxes that are none or lie outside the frame.
+    A .npz with ids (n,) and boxes (n, F, R, 4); a .json {ID: [[[left, top, right, bottom], ...], ...]}; a .h5 with
+    ``roi`` (n, F, R, 4), like the published ``Roi.h5``, and ids if it is not in the order of the split. With one frame
+    per clip, the axis F can be left out. DataError for missing clips, NaN, and boxes that are invalid or outside the
+    frame.
     """
     ids, boxes = _read(path)
     one = boxes.ndim == 3
@@ -74,7 +75,7 @@ def _read(path: Path) -> tuple[list[str] | None, NDArray[Any]]:
 
 
 def _names(ids: NDArray[Any]) -> list[str]:
-    """ValueError for what is no row of names."""
+    """ValueError for anything but a row of names."""
     if ids.ndim != 1:
         raise ValueError(f"its ids have the shape {ids.shape}")
     return [name.decode() if isinstance(name, bytes) else str(name) for name in ids.tolist()]

@@ -1,4 +1,4 @@
-"""The batches of a plan as they are stored, before any view: out of memory, or read from the store's files."""
+"""The batches of a plan as stored, before any view: from memory, or read from the store's files."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class RawBatch:
     partners, partner_sounds: as frames and sounds, of the clips' partners. before, after: the frame of each clip and the
     next one, or the last two.
 
-    Frames or sounds are None where their features are kept.
+    Frames or sounds are None if their features are cached.
     """
 
     frames: Tensor | None
@@ -53,12 +53,12 @@ def gathered(frames: Tensor | None, sounds: Tensor | None, part: Plan, every: bo
 
 
 def picked(frames: Tensor, clips: Tensor, picks: Tensor) -> Tensor:
-    """(N, F, ...) to (n, ...); in one selection, which copies whole frames: three times as fast as two indices."""
+    """(N, F, ...) to (n, ...) in a single selection, which copies whole frames: three times as fast as two indices."""
     return frames.flatten(0, 1).index_select(0, (clips * frames.shape[1] + picks).to(frames.device))
 
 
 def received(arrays: Mapping[str, NDArray[Any]], device: torch.device, borrowed: bool) -> RawBatch:
-    """What workers read, on the device. borrowed: the arrays are overwritten later, so they are copied."""
+    """The output of workers, on the device. borrowed: the arrays will be overwritten, so they are copied."""
     found = {}
     for name, array in arrays.items():
         if device.type == "cuda":

@@ -1,4 +1,4 @@
-"""Reading ahead from a slow disk: threads read what the next batches need, so that the system has it in memory by then."""
+"""Reads ahead from a slow disk: threads read the data of the next batches into the system's memory."""
 
 import threading
 from collections import deque
@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from avloc.data.clip_reader import Fetches, Indices
 from avloc.data.plans import Plan
 
-THREADS = 8  # that wait for the disk; they compute nothing
+THREADS = 8  # threads that wait for the disk; they compute nothing
 
 
 class ReadAhead:
-    """`batches`: how many, beyond those that are being read; 0 for none.
+    """`batches`: how many beyond those being read; 0 for none.
 
     The threads discard what they read. It stays in the system's file cache, where every worker process finds it.
     """
@@ -30,9 +30,9 @@ class ReadAhead:
         self._lock, self._known = threading.Lock(), dict[int, tuple[Any, Any]]()
 
     def follow(self, job: Any, parts: Iterable[Plan]) -> Iterator[Plan]:
-        """The same parts; when one is given out, those after it are already being fetched.
+        """Yields the same parts; by then, the parts after each are already being fetched.
 
-        job: a `workers.Job`, what is read of each part.
+        job: a `workers.Job`, what to read of each part.
         """
         if not self.batches or not hasattr(job.reader, "fetch_frame"):
             yield from parts
@@ -59,15 +59,15 @@ class ReadAhead:
             self._pool, self._known = None, {}
 
     def _fetch(self, job: Any, part: Plan) -> None:
-        """Errors stay in the future, which nobody reads: reading the batch itself reports the same error."""
+        """Errors stay in the future, which nobody checks: reading the batch itself raises the same error."""
         with self._lock:
-            if id(job) not in self._known:  # the job is kept too, so that no other one can have its number
+            if id(job) not in self._known:  # keep the job alive too, so that its id is not reused
                 self._known[id(job)] = job, replace(job, reader=_Fetching(job.reader.twin()))
         self._known[id(job)][1](part)
 
 
 class _Fetching:
-    """Has the system read what a reader would, and decodes nothing: instead of frames and sounds there is a row for each."""
+    """Makes the system read what a reader would, without decoding: in place of frames and sounds there is one row for each."""
 
     def __init__(self, reader: Fetches) -> None:
         self.reader = reader

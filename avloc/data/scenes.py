@@ -1,4 +1,4 @@
-"""What the manifest of a composed store says of its clips beside what its shards hold."""
+"""Information about the clips of a composed store that is only in its manifest."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
@@ -8,13 +8,13 @@ from avloc.data.store import Store
 
 
 def scenes_of(store: Store) -> list[str] | None:
-    """The scene of each clip, "" for clips on their own; None where no clip has one."""
+    """The scene of each clip, "" for clips without one; None if no clip has one."""
     found = _of_clips(store, "scene", "")
     return found if any(found) else None
 
 
 def sounds_of(store: Store) -> list[str] | None:
-    """Which sound each clip was given: its own, or another that nothing in view makes; None where all have their own."""
+    """The kind of sound of each clip: its own, or another that nothing in view makes; None if all have their own."""
     found: list[str] = []
     for row, clips in store.lines():
         kinds = {str(one["clip"]): str(one["sound"]) for one in heard_of(row)}
@@ -23,14 +23,14 @@ def sounds_of(store: Store) -> list[str] | None:
 
 
 def heard_of(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """What each clip of a composed line hears: its ``clip``, ``sound`` and ``parts``; none of a line that says it otherwise."""
+    """The sound of each clip of a composed line: its ``clip``, ``sound`` and ``parts``; empty if the line has another form."""
     heard = row.get("heard")
     named = heard if isinstance(heard, list) else []
     return [one for one in named if isinstance(one, dict) and {"clip", "sound"} <= one.keys()]
 
 
 def files_of(row: Mapping[str, Any]) -> Iterator[str]:
-    """The files that a line of the manifest says its clips were composed of."""
+    """The files that the clips of a manifest line were composed of."""
     for part in (
         row.get("background"),
         row.get("picture"),
@@ -49,7 +49,7 @@ def _files_in(part: Any) -> Iterator[str]:
 
 
 def shared_files(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
-    """ "train, test" -> files that clips of both parts were composed of, which should be none."""
+    """ "train, test" -> files used in clips of both parts; there should be none."""
     parts: dict[str, dict[str, None]] = {}
     for row in rows:
         if isinstance(row.get("part"), str) and row["status"] == "ok":

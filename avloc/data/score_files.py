@@ -1,4 +1,4 @@
-"""Scores of clips that somebody else computed: tables and arrays, checked and put in the order of a split."""
+"""Scores of clips from other programs: tables and arrays, checked and put in the order of a split."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,9 @@ Scores = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class ScoreFile:
-    """classes: C names, None where the file has none. kinds: ``sound`` or ``frame``, or both, (N, C), rows as the split's."""
+    """classes: C names, None if the file has none. kinds: ``sound`` or ``frame``, or both, (N, C), rows in the order of
+    the split.
+    """
 
     classes: tuple[str, ...] | None
     kinds: dict[str, Scores]
@@ -30,7 +32,7 @@ class ScoreFile:
 def read_scores(path: Path, store: Store, kind: str = "sound", bounded: bool = True) -> ScoreFile:
     """A .csv ("id,CLASS,..."), a .npz (ids, classes, and sound or frame or both), or a .npy (N, C) in the order of the split.
 
-    kind: what scores without a name are of. bounded: they must lie in [0, 1]. DataError for missing clips, NaN, or scores
+    kind: the kind of unnamed scores. bounded: they must be in [0, 1]. DataError for missing clips, NaN, or scores
     out of bounds.
     """
     read = {".csv": _table, ".npy": _array}.get(path.suffix, _arrays)
@@ -54,7 +56,7 @@ def read_scores(path: Path, store: Store, kind: str = "sound", bounded: bool = T
 
 
 def rows_of(path: Path, store: Store, ids: list[str]) -> NDArray[np.int64]:
-    """Of each clip of the split its row in the file."""
+    """The row in the file for each clip of the split."""
     place = {clip: row for row, clip in enumerate(ids)}
     double = first_double(ids)
     if double is not None:

@@ -1,4 +1,4 @@
-"""store.json, as pydantic checks it: keys, types and ranges of what every store has; further keys may be anything."""
+"""store.json, as checked by pydantic: keys, types and ranges of known keys; other keys can be anything."""
 
 from typing import Annotated, Any, Literal, NotRequired
 
@@ -16,7 +16,7 @@ class Left(TypedDict):
 
 
 class Unmatched(TypedDict):
-    """What a join of names left over; see `avloc.leftovers`."""
+    """Unmatched names; see `avloc.leftovers`."""
 
     what: str
     matched: _Count
@@ -24,9 +24,9 @@ class Unmatched(TypedDict):
 
 
 class Settings(TypedDict):
-    """rate: Hz. seconds: of a clip. samples: of its waveform, 0 where it has a spectrogram (`sound`). size: pixels. splits:
-    clips of each. votes: how many boxes must agree on a place for its full weight. block: items a shard. shard: "2/8" of a
-    part.
+    """rate: Hz. seconds: of a clip. samples: of its waveform, 0 if it has a spectrogram (`sound`). size: pixels.
+    splits: clips of each. votes: how many boxes must agree on a pixel for its full weight. block: items per shard.
+    shard: "2/8" for a part.
     """
 
     __pydantic_config__ = ConfigDict(extra="allow", strict=True)  # type: ignore[misc]

@@ -12,7 +12,7 @@ def shard_path(store: Path, shard: int, kind: str = "hdf5") -> Path:
 
 
 def backend(path: Path) -> tuple[Any, Any]:
-    """The classes that write and read a shard of this name."""
+    """The classes that write and read a shard with this file name."""
     if path.suffix == ".lmdb":
         module = import_module("avloc.data.lmdb_shard")
         return module.LmdbWriter, module.LmdbShard

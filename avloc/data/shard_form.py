@@ -1,8 +1,9 @@
-"""What a shard must hold to fit its store: shapes and types of its frames, its sounds and its columns.
+"""The required form of a shard: shapes and types of its frames, sounds and columns.
 
 n clips, m boxes: labels (n, C) bool; starts (n,) s; annotated (n, F) bool; ids, videos (n,) and keys (n, F) bytes;
-boxes/clip (m,), the row, in order; boxes/frame, boxes/label (m,); boxes/sounding (m,) bool; boxes/xyxy (m, 4). In stores of
-masks those of `avloc.data.masks`. Shards may have sources (k,) bytes, the files that were read; early versions had none.
+boxes/clip (m,), the row, in order; boxes/frame, boxes/label (m,); boxes/sounding (m,) bool; boxes/xyxy (m, 4). In
+stores with masks, also those of `avloc.data.masks`. Shards can have sources (k,) bytes, the files that were read; early
+versions had none.
 """
 
 from collections.abc import Mapping
@@ -55,16 +56,16 @@ class Form:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Those that a shard must have."""
+        """The required columns."""
         return (*COLUMNS, *(OF_MASKS if self.masked else ()))
 
     def axes(self, name: str) -> tuple[int, ...]:
-        """Of a column, after the first."""
+        """The axes of a column after the first."""
         sizes = {"C": self.classes, "F": self.frames}
         return tuple(size if isinstance(size, int) else sizes[size] for size in _ALL[name][1])
 
     def refuse_column(self, name: str, shape: tuple[int, ...], kind: str, clips: int) -> None:
-        """ValueError for a column of another shape or type. kind: of numpy's type."""
+        """ValueError for a column with a wrong shape or type. kind: of numpy's type."""
         expected, axes = _ALL[name][0], self.axes(name)
         count = "m" if "/" in name or name == "sources" else clips
         if kind not in expected or shape[1:] != axes or not shape or (count == clips and shape[0] != clips):
@@ -77,13 +78,13 @@ class Form:
             raise ValueError(f"sounds are {kind} {shape}, store.json expects {np.dtype(self.sound_type)} (n, {wanted})")
 
     def refuse_frame(self, frame: NDArray[Any]) -> NDArray[np.uint8]:
-        """The frame, if it is one."""
+        """The frame, or ValueError."""
         if frame.shape != self.frame or frame.dtype != np.uint8:
             raise ValueError(f"a frame is {frame.dtype} {frame.shape}, store.json expects uint8 {self.frame}")
         return frame
 
     def refuse_values(self, name: str, values: NDArray[Any], clips: int) -> None:
-        """ValueError for frames, classes or clips that are not there, and for times and places that are no numbers."""
+        """ValueError for indices of frames, classes or clips that do not exist, and for times and boxes that are not finite."""
         limits = {"clip": (0, clips), "frame": (0, self.frames), "label": (-1, self.classes), "end": (0, 1 << 62)}
         what = name.partition("/")[2]
         if what in limits and len(values):

@@ -1,4 +1,4 @@
-"""Reading the shards of a store: files are opened when first needed, once per process, and as many stay open as may."""
+"""Reads the shards of a store: files are opened on first use, once per process, and as many stay open as possible."""
 
 import os
 import threading
@@ -21,8 +21,8 @@ from avloc.data.shard_form import Form
 from avloc.errors import DataError
 from avloc.files import system_error, why
 
-OPEN_FILES = 64  # by HDF5 or LMDB; the more HDF5 has open, the longer it takes to close one
-MOST_PLACES = 1 << 15  # shards of which is known where their clips lie, at most
+OPEN_FILES = 64  # opened by HDF5 or LMDB; the more files HDF5 has open, the longer it takes to close one
+MOST_PLACES = 1 << 15  # shards whose clip positions are remembered, at most
 
 Places = NDArray[np.int64]  # (N,)
 
@@ -34,21 +34,22 @@ class Shards:
         self.store, self.form, self.kind = store, form, kind
         self._open: OrderedDict[int, Any] = OrderedDict()
         self._process = os.getpid()
+        self._sizes: dict[int, tuple[int, int]] = {}
         self._places: dict[int, Any] = {}
         self._room: int | None = None
         self._lock = threading.Lock()
 
     def __reduce__(self) -> tuple[type["Shards"], tuple[Path, Form, str]]:
-        """Another process opens the files for itself."""
+        """Another process opens its own files."""
         return Shards, (self.store, self.form, self.kind)
 
     @contextmanager
     def _reading(self, shard: int, stop: int, one: bool = False) -> Iterator[Any]:
         """The open file of a shard, which must have the rows before `stop`.
 
-        one: a single clip is read, for which it is enough to know where it lies; None instead of it where that is not known.
+        one: only a single clip is read, for which its position is enough; None if the position is unknown.
         """
-        if self._process != os.getpid():  # forked: the parent's handles are not ours
+        if self._process != os.getpid():  # after a fork, the handles belong to the parent
             self._open, self._process = OrderedDict(), os.getpid()
         path = shard_path(self.store, shard, self.kind)
         try:
@@ -60,6 +61,7 @@ class Shards:
                 if len(self._open) > OPEN_FILES:
                     self._open.popitem(last=False)[1].close()
             self._open.move_to_end(shard)
+            self._refuse_shorter(shard, path)
             file = self._open[shard]
             if file.clips < stop:
                 raise ValueError(f"it has {file.clips} clips, not {stop}")
@@ -69,22 +71,32 @@ class Shards:
         except (OSError, ValueError) as error:
             raise DataError(self._told(path, error)) from None
 
+    def _refuse_shorter(self, shard: int, path: Path) -> None:
+        """ValueError for a file whose end was cut off since it was opened: HDF5 would read zeros there, LMDB would crash."""
+        try:
+            now = os.stat(path)
+        except OSError:  # removed, which harms nobody who has it open
+            return
+        number, size = self._sizes.setdefault(shard, (now.st_ino, now.st_size))
+        if now.st_ino == number and now.st_size < size:
+            raise ValueError(f"cut from {size} bytes to {now.st_size} while it was used")
+
     def _note_places(self, shard: int, path: Path, file: Any) -> None:
-        """As many as there may be open files; the others go on being read through HDF5."""
+        """# as many as files may be open; the others are still read through HDF5"""
         if self._room is None:
             self._room = most_open(MOST_PLACES)
         if len(self._places) >= self._room:
             return
         try:
             found = file.places(path)
-        except OSError:  # of the system, which allows no more after all
+        except OSError:  # the system allows no more open files
             self._room = len(self._places)
             return
         if found is not None:
             self._places[shard] = found
 
     def _told(self, path: Path, error: Exception) -> str:
-        """A shard that the system does not give may be whole: then nobody is told to write it again."""
+        """If the system cannot read a shard, it may be intact: then the message does not advise to rewrite it."""
         number = system_error(error)
         if number not in (None, ENOENT):
             return f"{path}: cannot be read ({os.strerror(number)}); the file itself may be fine"
@@ -101,8 +113,8 @@ class Shards:
             return self._decoded(file.frame(row, pick))
 
     def fetch(self, shard: int, row: int, pick: int | None) -> None:
-        """Read a frame, or the sound, and forget it: the system keeps it in memory. Several threads may do so at once."""
-        with self._lock:  # HDF5 does one thing at a time anyway
+        """Read a frame, or the sound, and discard it: the system keeps it in memory. Several threads can do so at once."""
+        with self._lock:  # HDF5 is single-threaded anyway
             if shard not in self._places:
                 with self._reading(shard, row + 1) as file:
                     self._note_places(shard, shard_path(self.store, shard, self.kind), file)
@@ -113,19 +125,19 @@ class Shards:
         _read_of(places, row, pick)
 
     def twin(self) -> "Shards":
-        """The same shards, with files of its own."""
+        """The same shards with separate files."""
         return Shards(self.store, self.form, self.kind)
 
     def _decoded(self, stored: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return self.form.refuse_frame(decode_jpeg(stored)) if self.form.jpeg else stored
 
     def stored(self, shard: int, row: int, pick: int) -> NDArray[np.uint8]:
-        """As it lies there, pixels or JPEG bytes."""
+        """As stored, pixels or JPEG bytes."""
         with self._reading(shard, row + 1) as file:
             return file.frame(row, pick)
 
     def broken(self, clips: Mapping[int, int]) -> dict[int, str]:
-        """Shards that cannot be read, or have fewer clips than they should, and why."""
+        """Shards that are unreadable or have too few clips, and the reason."""
         found = {}
         for shard, stop in sorted(clips.items()):
             try:
@@ -222,7 +234,7 @@ def _read_of(file: Any, row: int, pick: int | None) -> None:
 
 
 def _rows(file: Any, name: str, first: int, last: int) -> NDArray[Any]:
-    """Rows of a column; ValueError where it has fewer."""
+    """Rows of a column; ValueError if it has too few."""
     found = file.column(name, first, last)
     if len(found) != last - first:
         raise ValueError(f"{name} has fewer rows than {name.partition('/')[0]}/clip")
@@ -230,7 +242,7 @@ def _rows(file: Any, name: str, first: int, last: int) -> NDArray[Any]:
 
 
 def _runs(shards: Places, rows: Places) -> Iterator[tuple[int, int, int, int]]:
-    """(shard, start, stop, row): clips start..stop-1 lie in `shard` one after the other from `row` on."""
+    """(shard, start, stop, row): clips start..stop-1 are consecutive rows of `shard` from `row` on."""
     if not len(shards):
         return
     breaks = np.flatnonzero((np.diff(shards) != 0) | (np.diff(rows) != 1)) + 1

@@ -1,4 +1,4 @@
-"""Blocks of shared memory through which worker processes hand over what they have read."""
+"""Blocks of shared memory through which worker processes return what they have read."""
 
 import os
 import shutil
@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 Arrays = dict[str, NDArray[Any]]
 Block = SharedMemory
-ROOM = "/dev/shm"  # where Linux keeps them; writing more than there is room for would end the process
+ROOM = "/dev/shm"  # their folder on Linux; writing more than fits would crash the process
 ALIGNED = 64  # bytes
 
 
 @dataclass(frozen=True)
 class Left:
-    """Where an array lies in a block."""
+    """The position of an array in a block."""
 
     start: int
     shape: tuple[int, ...]
@@ -27,7 +27,7 @@ class Left:
 
 
 class Blocks:
-    """At most `most` blocks, each as large as the largest batch seen so far; none while that is not known."""
+    """At most `most` blocks, each as large as the largest batch seen so far; none before the first batch."""
 
     def __init__(self, most: int) -> None:
         self.most, self.size = most, 0
@@ -35,7 +35,7 @@ class Blocks:
         self.every: list[Block] = []
 
     def take(self) -> Block | None:
-        """A block to write a batch into; None where the batch has to come another way."""
+        """A block for a batch; None if the batch has to be sent in another way."""
         if not self.size:
             return None
         while self.free:
@@ -58,7 +58,7 @@ class Blocks:
             self.free.append(block)
 
     def seen(self, arrays: Arrays) -> Arrays:
-        """The same arrays; blocks that are made from now on have room for as much."""
+        """The same arrays; blocks created from now on have room for this much."""
         self.size = max(self.size, _places(arrays)[1])
         return arrays
 
@@ -69,12 +69,12 @@ class Blocks:
 
 
 def _room_for(size: int) -> bool:
-    """Twice as much, as others may be taking some of it."""
+    """Twice as much, because others may be using some of it."""
     return not os.path.isdir(ROOM) or shutil.disk_usage(ROOM).free > 2 * size
 
 
 def _remove(block: Block) -> None:
-    with suppress(BufferError):  # an array that somebody holds lies there still; its memory goes with it
+    with suppress(BufferError):  # an array in it is still in use; its memory is freed with the array
         block.close()
     block.unlink()
 
@@ -83,7 +83,7 @@ _attached: dict[str, Block] = {}
 
 
 def left_in(name: str | None, arrays: Arrays) -> dict[str, Left] | Arrays:
-    """In a worker: copy the arrays into a block and say where they lie; the arrays themselves where they do not fit."""
+    """In a worker: copy the arrays into a block and return their positions; the arrays themselves if they do not fit."""
     if name is None:
         return arrays
     places, size = _places(arrays)
@@ -98,7 +98,7 @@ def left_in(name: str | None, arrays: Arrays) -> dict[str, Left] | Arrays:
 
 
 def fetched(told: dict[str, Left] | Arrays, block: Block | None) -> Arrays:
-    """What a worker left in a block, without copying it, or handed over itself."""
+    """What a worker left in a block, without copying it, or sent itself."""
     return {key: _view(block, one) if isinstance(one, Left) and block else one for key, one in told.items()}  # type: ignore[misc]
 
 
@@ -107,7 +107,7 @@ def _view(block: Block, left: Left) -> NDArray[Any]:
 
 
 def _places(arrays: Arrays) -> tuple[dict[str, Left], int]:
-    """Where arrays lie one after the other, and the bytes of all."""
+    """Positions of concatenated arrays, and their total bytes."""
     places, start = {}, 0
     for key, array in arrays.items():
         places[key] = Left(start, array.shape, array.dtype.str)

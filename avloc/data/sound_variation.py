@@ -1,7 +1,7 @@
-"""How training may make a sound another recording of the same thing: other company, another room, another microphone, noise.
+"""Sound augmentation that imitates another recording of the same thing: other sounds, another room or microphone, noise.
 
-Each step is a function of waveforms (B, S) in [-1, 1] and of what was drawn for each clip. Draws come from a generator on the
-processor, so they are the same on every device.
+Each step is a function of waveforms (B, S) in [-1, 1] and of random values for each clip. These come from a generator
+on the CPU, so they are the same on every device.
 """
 
 import math
@@ -11,20 +11,20 @@ import torch
 from torch import Generator, Tensor
 
 Range = tuple[float, float]
-LOWEST_BAND = 62.5  # Hz, the first of the equaliser's bands, which are an octave apart
-QUIET = 1e-5  # RMS of full scale under which a clip counts as silent: it has no level to compare with
-DIRECT = 0.005  # seconds after which a room's reverberation begins
+LOWEST_BAND = 62.5  # Hz, the first band of the equaliser; bands are an octave apart
+QUIET = 1e-5  # RMS of full scale below which a clip counts as silent and has no level to compare with
+DIRECT = 0.005  # seconds after which a room's reverberation starts
 
 
 @dataclass(frozen=True)
 class Variation:
-    """What training does to the sound of a clip, one after the other; everything is off by default.
+    """Changes to the sound of a clip in training, in this order; everything is off by default.
 
-    mix: another clip of the batch is added; its level is drawn between these two numbers of dB below the clip's own.
-    reverb: a room is added whose reverberation takes up to so many seconds to fall by 60 dB.
-    equalize: every octave is made louder or softer by up to so many dB.
-    noise: noise between white and brown is added, at a signal-to-noise ratio drawn between these two numbers of dB.
-    share: how many of the clips each of them happens to, drawn for each one on its own.
+    mix: another clip of the batch is added; its level is drawn between these two values, in dB below the clip's own.
+    reverb: a room is added whose reverberation takes up to this many seconds to decay by 60 dB. equalize: every octave
+    is made louder or softer by up to this many dB. noise: noise between white and brown is added, at a signal-to-noise
+    ratio drawn between these two values in dB. share: the share of clips that each of them applies to, drawn
+    independently.
 
     A clip that is silent stays silent; a clip whose peak would pass full scale is made softer as a whole.
     """
@@ -48,12 +48,12 @@ class Variation:
             raise ValueError("reverb is in seconds and equalize in dB; expected 0 or more")
 
     def __call__(self, waveforms: Tensor, rate: int, generator: Generator) -> Tensor:
-        """Waveforms (B, S), float in [-1, 1], as training hears them."""
+        """Waveforms (B, S), float in [-1, 1], augmented for training."""
         count = len(waveforms)
         if self.mix is not None and count > 1:
             order = torch.randperm(count, generator=generator)
             others = torch.empty_like(order)
-            others[order] = order.roll(1)  # never a clip itself
+            others[order] = order.roll(1)  # never the clip itself
             below, chosen = self._drawn(count, generator, *self.mix)
             mixed = mixed_with(waveforms, waveforms[others.to(waveforms.device)], below.to(waveforms.device))
             waveforms = _where(chosen, mixed, waveforms)
@@ -73,7 +73,7 @@ class Variation:
         return waveforms / waveforms.abs().amax(1, keepdim=True).clamp(min=1)
 
     def _drawn(self, count: int, generator: Generator, low: float, high: float) -> tuple[Tensor, Tensor]:
-        """A value between both for each clip, and which clips it happens to."""
+        """A random value between both for each clip, and a mask of the clips that it applies to."""
         draws = torch.rand(2, count, generator=generator)
         return low + (high - low) * draws[0], draws[1] < self.share
 
@@ -90,7 +90,7 @@ def level(waveforms: Tensor) -> Tensor:
 def mixed_with(waveforms: Tensor, others: Tensor, below: Tensor) -> Tensor:
     """Each clip (B, S) with another sound added that is `below` (B,) dB softer than it, by RMS.
 
-    A silent clip has no level to compare with and stays as it is; so does one whose other sound is silent.
+    A silent clip has no level to compare with and stays unchanged; so does one whose other sound is silent.
     """
     own, other = level(waveforms), level(others)
     factor = own / other.clamp(min=QUIET) * 10 ** (-below[:, None] / 20)
@@ -98,13 +98,14 @@ def mixed_with(waveforms: Tensor, others: Tensor, below: Tensor) -> Tensor:
 
 
 def octaves(rate: int) -> int:
-    """How many of the equaliser's bands lie below half the rate."""
+    """How many of the equaliser's bands are below half the sampling rate."""
     return max(1, math.floor(math.log2(rate / 2 / LOWEST_BAND)) + 1)
 
 
 def equalized(waveforms: Tensor, rate: int, gains: Tensor) -> Tensor:
-    """Each clip (B, S) through an equaliser: `gains` (B, bands) in dB at 62.5 Hz, 125 Hz ..., between them as a straight line
-    over the logarithm of the frequency. Its phase stays as it is."""
+    """Each clip (B, S) through an equaliser: `gains` (B, bands) in dB at 62.5 Hz, 125 Hz ..., interpolated linearly
+    over the logarithm of the frequency. The phase stays unchanged.
+    """
     count, samples = waveforms.shape
     frequencies = torch.fft.rfftfreq(samples, 1 / rate, device=waveforms.device)
     place = torch.log2(frequencies.clamp(min=LOWEST_BAND) / LOWEST_BAND).clamp(max=gains.shape[1] - 1)
@@ -115,18 +116,18 @@ def equalized(waveforms: Tensor, rate: int, gains: Tensor) -> Tensor:
 
 
 def room_responses(seconds: Tensor, rate: int, generator: Generator) -> Tensor:
-    """(B, T) impulse responses: the sound itself, then noise whose energy falls by 60 dB in so many `seconds` (B,)."""
+    """(B, T) impulse responses: the sound itself, then noise whose energy decays by 60 dB within `seconds` (B,)."""
     length = max(2, round(float(seconds.max()) * rate))
     time = torch.arange(length) / rate
     tail = torch.randn(len(seconds), length, generator=generator) * 10 ** (-3 * time / seconds[:, None])
     tail = tail * (time >= DIRECT)
-    tail = tail / tail.square().sum(1, keepdim=True).sqrt().clamp(min=QUIET)  # as much energy as the sound itself
+    tail = tail / tail.square().sum(1, keepdim=True).sqrt().clamp(min=QUIET)  # as much energy as the direct sound
     tail[:, 0] = 1.0
     return tail
 
 
 def reverberated(waveforms: Tensor, responses: Tensor) -> Tensor:
-    """Each clip (B, S) heard in its room (B, T), at the level it had before; what rings on after the clip's end is cut."""
+    """Each clip (B, S) in its room (B, T), at its original level; reverberation after the clip's end is cut."""
     samples = waveforms.shape[1]
     size = samples + responses.shape[1] - 1
     spectrum = torch.fft.rfft(waveforms, size) * torch.fft.rfft(responses, size)
@@ -135,8 +136,9 @@ def reverberated(waveforms: Tensor, responses: Tensor) -> Tensor:
 
 
 def noises(count: int, samples: int, generator: Generator) -> Tensor:
-    """(count, samples) noise at an RMS of 1, each clip's somewhere between white (equal power at all frequencies) and brown
-    (power falls with the square of the frequency)."""
+    """(count, samples) noise with an RMS of 1, each between white (equal power at all frequencies) and brown (power
+    falls with the square of the frequency).
+    """
     tilt = torch.rand(count, 1, generator=generator)
     spectrum = torch.fft.rfft(torch.randn(count, samples, generator=generator))
     bins = torch.arange(spectrum.shape[1]).clamp(min=1)

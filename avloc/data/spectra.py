@@ -1,4 +1,4 @@
-"""What the sound views do with spectra: magnitudes and logarithms, a few clips at a time, and stretches hidden in training."""
+"""Shared by the sound views: magnitudes and logarithms, a few clips at a time, and stretches hidden in training."""
 
 import numpy as np
 import torch
@@ -6,18 +6,18 @@ from torch import Generator, Tensor
 
 Part = tuple[slice, slice, Tensor]
 Ear = tuple[Tensor, slice, Tensor]
-_CACHED = 600_000  # numbers of windowed sound at most: with their spectra, what a processor's cache holds
-_BANDS = 16  # of a small matrix product
+_CACHED = 600_000  # largest number of windowed samples: with their spectra, they fit a processor's cache
+_BANDS = 16  # values of a small matrix product
 
 
 def together(waveforms: Tensor, numbers: int) -> int:
-    """How many of the clips to work on at a time when each comes to so many `numbers` on the way: all, on a GPU."""
+    """How many clips to process at a time if each needs this many intermediate `numbers`; on a GPU, all."""
     count = len(waveforms) or 1
     return min(count, max(1, _CACHED // numbers)) if waveforms.device.type == "cpu" else count
 
 
 def magnitudes(spectrum: Tensor, out: Tensor) -> Tensor:
-    """Absolute values of complex numbers; on the processor numpy's, which take a tenth of the time of torch's."""
+    """Absolute values of complex numbers; on the CPU with numpy, which takes a tenth of torch's time."""
     if spectrum.device.type != "cpu":
         return torch.abs(spectrum, out=out)
     np.abs(spectrum.numpy(), out=out.numpy())
@@ -25,7 +25,7 @@ def magnitudes(spectrum: Tensor, out: Tensor) -> Tensor:
 
 
 def log2_(values: Tensor) -> Tensor:
-    """Logarithms to base 2 in place; on the processor numpy's, which take a fifth of the time of torch's natural ones."""
+    """Logarithms to base 2 in place; on the CPU with numpy, which takes a fifth of the time of torch's natural ones."""
     if values.device.type != "cpu":
         return values.log2_()
     array = values.numpy()
@@ -36,7 +36,7 @@ def log2_(values: Tensor) -> Tensor:
 def bank_parts(bank: Tensor, device: torch.device) -> list[Part]:
     """A mel bank (bins, bands) in parts: bins, bands, weights (bins, bands).
 
-    A band hears few bins: on the processor, bands are taken some at a time and the bins beyond them left out.
+    A band uses few bins: on the CPU, a few bands are computed at a time, without the bins outside them.
     """
     parts = []
     for bands in torch.arange(bank.shape[1]).split(_BANDS if device.type == "cpu" else bank.shape[1]):
@@ -47,7 +47,7 @@ def bank_parts(bank: Tensor, device: torch.device) -> list[Part]:
 
 
 def listening(loudness: Tensor, parts: list[Part]) -> list[Ear]:
-    """What `hear` takes for the same memory again and again: loudness (..., bins), contiguous, cut by the bins of each part."""
+    """The reusable inputs of `hear`: loudness (..., bins), contiguous, sliced by the bins of each part."""
     rows = loudness.flatten(0, -2)
     return [(rows[:, bins], bands, weights) for bins, bands, weights in parts]
 
@@ -60,7 +60,7 @@ def hear(ears: list[Ear], out: Tensor) -> None:
 
 
 def hidden(log: Tensor, share: float, axes: tuple[int, int], generator: Generator) -> Tensor:
-    """One stretch of the bands and one of the times, `axes` of (B, ..., ...) in this order, covered with the clip's mean.
+    """One stretch of the bands and one of the times, `axes` of (B, ..., ...) in this order, replaced by the clip's mean.
 
     Each is up to that share long. Park et al., SpecAugment, 2019.
     """
@@ -76,7 +76,7 @@ def hidden(log: Tensor, share: float, axes: tuple[int, int], generator: Generato
 
 
 def masked(log: Tensor, axis: int, widest: int, starts: int, generator: Generator) -> Tensor:
-    """Levels (B, F, T) with one stretch of `axis` set to 0 in each clip: up to `widest` long, starting below `starts`."""
+    """Levels (B, F, T) with one stretch of `axis` set to 0 in each clip: up to `widest` long, starting before `starts`."""
     if not widest:
         return log
     start = torch.randint(starts, (len(log), 1), generator=generator).to(log.device)

@@ -1,4 +1,4 @@
-"""Sound that a store holds as the spectrograms somebody else computed, because the waveforms are not there."""
+"""Stores with spectrograms from another program, because their source has no waveforms."""
 
 import math
 from collections.abc import Mapping
@@ -15,9 +15,9 @@ _TRAINING = ("shift", "gain", "vary")  # how a view varies the waveform
 
 @dataclass(frozen=True)
 class Spectrograms:
-    """What each clip of a store has instead of a waveform: (times, bands) float32.
+    """The form of the spectrograms that a store has instead of waveforms: (times, bands) float32.
 
-    view: the name of the view that hears as much. settings: of that view, as far as they are known; rate in Hz.
+    view: the name of the view that computes the same. settings: of that view, as far as they are known; rate in Hz.
     """
 
     times: int
@@ -35,13 +35,13 @@ class Spectrograms:
         return _called(self.view, self.settings)
 
     def refuse(self, place: str, senses: Any, training: bool) -> None:
-        """DataError, before anything is read, for a Localizer that cannot learn from these, or listen to them."""
+        """DataError, before anything is read, for a Localizer that cannot train on these, or use them."""
         self.refuse_others(place, senses.sound)
         if training:
             self._refuse_waveforms(place, senses)
 
     def refuse_others(self, place: str, view: Any) -> None:
-        """DataError for a view that would hear something else; what it does afterwards (mean, std) is free."""
+        """DataError for a view that computes something else; its later steps (mean, std) may differ."""
         name, own = type(view).__name__, {key: getattr(view, key, None) for key in self.settings}
         other = [key for key, value in self.settings.items() if not _same(key, value, own[key], self.settings)]
         if name != self.view:
@@ -54,7 +54,7 @@ class Spectrograms:
             )
 
     def _refuse_waveforms(self, place: str, senses: Any) -> None:
-        """DataError for a Localizer that in training varies the waveform, or asks for it besides."""
+        """DataError for a Localizer that varies the waveform in training, or needs it otherwise."""
         varied = [key for key in _TRAINING if getattr(senses.sound, key, 0)]
         needs = senses.needs
         if varied or needs.waveform or needs.noises:
@@ -80,7 +80,7 @@ def _same(key: str, stored: Any, asked: Any, settings: Mapping[str, Any]) -> boo
 
 
 def spectrograms_of(settings: Mapping[str, Any]) -> Spectrograms | None:
-    """What the settings of a store say, None where it holds waveforms."""
+    """From the settings of a store; None if it has waveforms."""
     sound = settings.get("sound")
     if sound is None:
         return None
@@ -99,6 +99,6 @@ def sound_form(settings: Mapping[str, Any]) -> tuple[tuple[int, ...], str]:
 
 
 def empty_sounds(settings: Mapping[str, Any], count: int) -> NDArray[Any]:
-    """Room for the sounds of so many clips."""
+    """An array for the sounds of `count` clips."""
     shape, kind = sound_form(settings)
     return np.empty((count, *shape), kind)

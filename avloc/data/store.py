@@ -1,4 +1,4 @@
-"""A prepared data set on disk, read lazily; an opened store may be sent to other processes."""
+"""A prepared data set on disk, read lazily; an opened store can be sent to other processes."""
 
 import copy
 from collections.abc import Iterator
@@ -26,12 +26,12 @@ from avloc.data.store_settings import splits_of
 class Store:
     """The clips of a store, or of one of its splits, in the order of the lists they were prepared from.
 
-    root: the folder that its shards are read from, which is another than its path where they were copied.
-    classes: names, in the order of the labels. rate: Hz. seconds: length of a clip. size: pixels, frames are square.
-    splits: clips in each. votes: how many boxes must agree on a place for its full weight.
-    spectrograms: what the clips have instead of waveforms, None where they have these. masked: whether clips have masks.
-    form: what its shards must hold. buffer: how many clips that lie together a training shuffles; None for all.
-    fingerprint: of the settings and the manifest, the same wherever the store lies.
+    root: the folder that its shards are read from; it differs from its path if they were copied. classes: names, in the
+    order of the labels. rate: Hz. seconds: length of a clip. size: pixels, frames are square. splits: clips in each.
+    votes: how many boxes must agree on a pixel for its full weight. spectrograms: their form, None if clips have
+    waveforms. masked: whether clips have masks. form: the required form of its shards. buffer: size of the shuffle
+    buffer in clips; None to shuffle all. fingerprint: of the settings and the manifest, independent of the store's
+    path.
     """
 
     buffer: int | None = None
@@ -54,24 +54,24 @@ class Store:
         self.split_name: str | None = None
         self.settings = settings
         self._items, self._manifest = Items.none() if items is None else items, manifest
-        self._chosen = np.arange(len(self._items))  # those of the items that belong to this part of the store
+        self._chosen = np.arange(len(self._items))  # those of the items in this part of the store
         self.form = form_of(settings)
         self._shards = Shards(path, self.form, settings.get("store", "hdf5"))
 
     @classmethod
     def open(cls, path: str | Path) -> "Store":
-        """Reads the settings and the manifest, no clip; DataError where there is no whole store."""
+        """Reads the settings and the manifest, but no clip; DataError if there is no complete store."""
         return cls(*read_store(Path(path)))
 
     def split(self, name: str) -> "Store":
-        """The clips of one list, or of several one after the other: "train_whole+train_solo"."""
+        """The clips of one list, or of several concatenated ones: "train_whole+train_solo"."""
         names = splits_of(self.path, self.splits, name)
         part = self._of(np.concatenate([self._items.of_split(one) for one in names]))
         part.split_name = name
         return part
 
     def item_of(self, index: int) -> tuple["Store", int]:
-        """The clips of the item that a clip came of, and the clip's number among them; they lie in one shard."""
+        """The clips of the item that a clip belongs to, and the clip's index among them; they are in one shard."""
         counts = self._items.count[self._chosen]
         stops = np.cumsum(counts)
         place = int(np.searchsorted(stops, index, "right"))
@@ -96,7 +96,7 @@ class Store:
 
     @cached_property
     def _clips(self) -> NDArray[np.int64]:
-        """(N,) the number of each clip among those of the whole store."""
+        """(N,) the index of each clip among those of the whole store."""
         return self._items.clips_of(self._chosen)
 
     @cached_property
@@ -117,14 +117,14 @@ class Store:
 
     @cached_property
     def video_numbers(self) -> NDArray[np.int64]:
-        """(N,) the clips' videos as numbers, equal where the video is."""
+        """(N,) the clips' videos as numbers, equal for clips of one video."""
         if self._kept is not None:
             return np.unique(self._kept.video[self._clips], return_inverse=True)[1].reshape(-1).astype(np.int64)
         return np.unique(self.videos, return_inverse=True)[1].reshape(-1).astype(np.int64)
 
     @cached_property
     def class_sets(self) -> NDArray[np.int64]:
-        """(N,) the same number for clips in which the same classes sound."""
+        """(N,) the same number for clips with the same sounding classes."""
         packed = np.packbits(self.labels, axis=1)
         return np.unique(packed, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
 
@@ -136,18 +136,18 @@ class Store:
     @cached_property
     def labels(self) -> NDArray[np.bool_]:
         """(N, C), the classes that sound."""
-        if self._kept is not None and len(self):  # without a clip the shards say what is wrong
+        if self._kept is not None and len(self):  # without a clip, the shards tell what is wrong
             return self._kept.labels_of(self._clips, len(self.classes))
         return self._column("labels")
 
     @cached_property
     def annotated(self) -> NDArray[np.bool_]:
-        """(N, F), the frames that stand in the annotation, also where no box was found."""
+        """(N, F), frames that are in the annotation, including those without a box."""
         return self._column("annotated")
 
     @cached_property
     def frame_keys(self) -> list[tuple[str, ...]]:
-        """N times F names of frames; an empty one where an annotation has no name for it."""
+        """N times F names of frames; empty if the annotation has no name for it."""
         return [tuple(keys) for keys in self._shards.texts("keys", *self.places)]
 
     @cached_property
@@ -157,34 +157,34 @@ class Store:
 
     @cached_property
     def masks(self) -> MaskTable:
-        """All masks, ordered by clip, none where the store has none; `masks.pixels` reads them."""
+        """All masks, ordered by clip, none if the store has none; `masks.pixels` reads them."""
         return self._shards.masks(*self.places, self.size) if self.masked else MaskTable.empty()
 
     @cached_property
     def clip_reader(self) -> Reads:
-        """What reads frames and sounds of these clips, in this process or, sent there, in another one."""
+        """Reads frames and sounds of these clips, in this process or in another one that it is sent to."""
         return ClipReader(self._shards, *self.places)
 
     def shard_file(self, shard: int) -> Path:
-        """Within `root`."""
+        """The path relative to `root`."""
         return shard_path(Path(), shard, self._shards.kind)
 
     def read_from(self, root: Path) -> "Store":
-        """The same clips, read from other files of the same names."""
+        """The same clips, read from other files with the same names."""
         part = self._of(self._chosen)
         part.root, part._shards = root, Shards(root, self.form, self._shards.kind)
         return part
 
     def frames(self, clips: Indices, picks: Indices) -> NDArray[np.uint8]:
-        """Of each clip one frame, RGB: (n, H, W, 3)."""
+        """One frame of each clip, RGB: (n, H, W, 3)."""
         return self.clip_reader.frames(clips, picks)
 
     def frames_of(self, clips: Indices) -> NDArray[np.uint8]:
-        """Of each clip all its frames: (n, F, H, W, 3)."""
+        """All frames of each clip: (n, F, H, W, 3)."""
         return frames_of(self, clips, self.frames_per_clip)
 
     def sounds(self, clips: Indices) -> NDArray[Any]:
-        """(n, S) int16, mono; or spectrograms (n, T, F) float32, where the store has these."""
+        """(n, S) int16, mono; or spectrograms (n, T, F) float32, if the store has these."""
         return self.clip_reader.sounds(clips)
 
     def all_frames(self) -> NDArray[np.uint8]:
@@ -201,12 +201,12 @@ class Store:
 
     @property
     def nbytes(self) -> int:
-        """What all_frames and all_sounds would take together."""
+        """Bytes of all_frames and all_sounds together."""
         sound = empty_sounds(self.settings, 1).nbytes
         return len(self) * (self.frames_per_clip * self.size * self.size * 3 + sound)
 
     def clip(self, index: int) -> Clip:
-        """One clip whole."""
+        """One complete clip."""
         index = range(len(self))[index]
         shard, row = (int(places[index]) for places in self.places)
         frames = np.stack([self._shards.frame(shard, row, pick) for pick in range(self.frames_per_clip)])
@@ -232,13 +232,13 @@ class Store:
         )
 
     def stored(self, index: int) -> tuple[list[NDArray[np.uint8]], NDArray[Any]]:
-        """The frames of a clip as they lie there, pixels or JPEG bytes, and its waveform or spectrogram."""
+        """The frames of a clip as stored, pixels or JPEG bytes, and its waveform or spectrogram."""
         shard, row = (int(places[index]) for places in self.places)
         frames = [self._shards.stored(shard, row, pick) for pick in range(self.frames_per_clip)]
         return frames, self._shards.sound(shard, row)
 
     def lines(self) -> Iterator[tuple[dict[str, Any], range]]:
-        """The manifest's rows of what could be prepared, each with the clips that came of it."""
+        """The manifest's rows of prepared items, each with its clips."""
         stops = np.cumsum(self._items.count[self._chosen]).tolist()
         rows = lines_at(self.path / "manifest.jsonl", self._items.line[self._chosen])
         yield from zip(rows, map(range, [0, *stops], stops), strict=False)

@@ -1,4 +1,4 @@
-"""store.json: what a store says of itself."""
+"""store.json: the settings of a store."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ FRAMES = ("jpeg", "raw")  # how they are kept
 
 
 def read_settings(file: Path) -> dict[str, Any]:
-    """DataError, naming file, line and key, for settings that are missing, broken, of another format, or make no sense."""
+    """DataError, naming file, line and key, for settings that are missing, damaged, of another format, or invalid."""
     try:
         settings = read_json(file)
     except Unreadable as error:
@@ -39,7 +39,7 @@ def read_settings(file: Path) -> dict[str, Any]:
 
 
 def _wrong(settings: dict[str, Any]) -> tuple[str, str] | None:
-    """The first key that is wrong, and how."""
+    """The first invalid key, and why."""
     from pydantic import ValidationError
 
     try:
@@ -66,20 +66,20 @@ def _model() -> "TypeAdapter[Any]":
 
 
 def _place(file: Path, key: str) -> str:
-    """The file, and the line of a key where it begins one."""
+    """The file, with the line of a key if it starts one."""
     lines = file.read_text("utf-8-sig").splitlines()
     number = next((n for n, line in enumerate(lines, 1) if re.match(rf'\s*"{re.escape(key)}"\s*:', line)), None)
     return f"{file}:{number}" if number else str(file)
 
 
 def refuse_other(option: str, value: str, choices: Sequence[str]) -> None:
-    """DataError unless the value of an option is one of its choices."""
+    """DataError unless the value of an option is among its choices."""
     if value not in choices:
         raise DataError(f"{option} is {value!r}; expected {' or '.join(map(repr, choices))}")
 
 
 def splits_of(path: Path, splits: Mapping[str, int], name: str) -> list[str]:
-    """The splits that a name with pluses joins, "train_whole+train_solo"; DataError for one that is not there.
+    """The splits that a name with pluses joins, "train_whole+train_solo"; DataError for an unknown one.
 
     splits: clips in each split of the store at `path`.
     """

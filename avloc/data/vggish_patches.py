@@ -1,4 +1,4 @@
-"""Log-mel examples as VGGish takes them, a batch at a time."""
+"""Log-mel examples as VGGish needs them, a batch at a time."""
 
 import math
 from dataclasses import dataclass
@@ -21,15 +21,16 @@ _OFFSET = 0.01
 class VggishPatches:
     """Waveforms (B, S) at 16 kHz to VGGish's examples (B, P, 1, 96, 64) of 0.96 seconds each, time downwards.
 
-    Windows of 25 ms every 10 ms, magnitudes, 64 mel bands from 125 to 7500 Hz, log(mel + 0.01); frames that fill no
-    example are dropped (Hershey et al., ICASSP 2017). As SSPL (Song et al., CVPR 2022) hears it: the middle `seconds`
-    of each clip, repeated first if it is shorter, None hears all of it; with `stretch`, each clip's lowest sample
-    becomes -1 and its highest nearly 1. Computed in float64, as the released code does: stretched silence is loud.
+    Windows of 25 ms every 10 ms, magnitudes, 64 mel bands from 125 to 7500 Hz, log(mel + 0.01); frames that do not fill
+    an example are dropped (Hershey et al., ICASSP 2017). As in SSPL (Song et al., CVPR 2022), the middle `seconds` of
+    each clip are used, repeated first if it is shorter; None uses all of it; with `stretch`, each clip's lowest sample
+    becomes -1 and its highest nearly 1. It computes in float64 like the released code, because stretched silence is
+    loud.
 
-    Training may vary the sound, which the published code does not.
+    Training can vary the sound, unlike the published code.
 
     rate: sampling rate in Hz; VGGish takes 16,000 only.
-    seconds: how much of each clip is heard; None for all of it.
+    seconds: how much of each clip is used; None for all of it.
     stretch: scale each clip so that its lowest sample is -1 and its highest nearly 1.
     shift, gain, vary: see LogMel.
     """
@@ -48,7 +49,7 @@ class VggishPatches:
             raise ValueError(f"rate is {self.rate} Hz; VGGish needs {_RATE} Hz")
 
     def __call__(self, waveforms: Tensor, generator: Generator | None = None) -> Tensor:
-        """Waveforms are int16, or float in [-1, 1]; a generator asks for the training view, None for the test view."""
+        """Waveforms are int16, or float in [-1, 1]; with a generator, the training view; with None, the test view."""
         waveforms = as_float(waveforms)
         if generator is not None:
             waveforms = varied(waveforms, self.rate, self.shift, self.gain, generator, self.vary)
@@ -65,7 +66,7 @@ class VggishPatches:
         return self._levels(waveforms)
 
     def _levels(self, waveforms: Tensor) -> Tensor:
-        """(B, P, 1, 96, 64), a few clips at a time in the same memory."""
+        """(B, P, 1, 96, 64), computed for a few clips at a time in the same memory."""
         window, parts = _tensors(waveforms.device)
         (count, samples), device = waveforms.shape, waveforms.device
         patches = (samples - _WINDOW + _HOP) // _HOP // _FRAMES
@@ -87,7 +88,7 @@ class VggishPatches:
 
 @lru_cache(maxsize=4)
 def _tensors(device: torch.device) -> tuple[Tensor, list[Part]]:
-    """The periodic Hann window and the mel bank in parts: triangles in mel, not normalised, none hears bin 0."""
+    """The periodic Hann window and the mel bank in parts: triangles in mel, not normalised; none uses bin 0."""
     bins = _mel(torch.linspace(0, _RATE / 2, _FFT // 2 + 1, dtype=torch.float64)).unsqueeze(1)
     lowest, highest = _mel(torch.tensor([_LOWEST, _HIGHEST], dtype=torch.float64)).tolist()
     edges = torch.linspace(lowest, highest, _BANDS + 2, dtype=torch.float64)

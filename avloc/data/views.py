@@ -1,7 +1,7 @@
-"""How a method sees and hears: pure, batched functions of raw tensors that run on the model's device.
+"""The views of methods: pure, batched functions of raw tensors that run on the model's device.
 
-The store keeps frames and waveforms; each method turns them into its own input with a view, so one store serves every
-method. Augmentation draws come from an explicit generator on the CPU: the same seed gives the same views on every device.
+The store has frames and waveforms; each method turns them into its own input with a view, so one store serves every
+method. Random values come from an explicit generator on the CPU: the same seed gives the same views on every device.
 """
 
 from avloc.data.augmented_frame_view import AugmentedFrameView

@@ -1,4 +1,4 @@
-"""The sound itself as a view, for networks that compute their own spectrogram."""
+"""The waveform itself as a view, for networks that compute their own spectrogram."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -12,12 +12,11 @@ from avloc.data.waveforms import as_float, excerpt, varied
 
 @dataclass(frozen=True)
 class Waveform:
-    """Waveforms (B, S) to the samples that are heard of them, (B, S') float in [-1, 1].
+    """Waveforms (B, S) to the used samples, (B, S') float in [-1, 1].
 
-    waveform: the rate in Hz at which the sound is heard, which must be that of the store; None hears any rate, and all of it.
-    seconds: how much of each clip is heard; a shorter clip is repeated first; None hears all of it.
-    part: which part of a longer clip is heard.
-    shift, gain, vary: see LogMel.
+    waveform: the sampling rate in Hz, which must be that of the store; None accepts any rate, and uses all of the
+    sound. seconds: how much of each clip is used; a shorter clip is repeated first; None uses all of it. part: which
+    part of a longer clip is used. shift, gain, vary: see LogMel.
     """
 
     __pydantic_config__ = {"extra": "forbid"}
@@ -45,7 +44,7 @@ class Waveform:
         return bool(self.shift or self.gain or self.vary)
 
     def __call__(self, waveforms: Tensor, generator: Generator | None = None) -> Tensor:
-        """Waveforms are int16, or float in [-1, 1]; a generator asks for the training view, None for the test view."""
+        """Waveforms are int16, or float in [-1, 1]; with a generator, the training view; with None, the test view."""
         if self.rate is None:
             return as_float(waveforms)
         if generator is not None:

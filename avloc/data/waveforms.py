@@ -1,4 +1,4 @@
-"""What the sound views do with waveforms: levels, excerpts, and how training may vary a sound."""
+"""Shared by the sound views: levels, excerpts, and variation of a sound in training."""
 
 from typing import Literal
 
@@ -11,12 +11,12 @@ FULL_SCALE = 32767.0  # of the int16 sound in a store
 
 
 def as_float(waveforms: Tensor) -> Tensor:
-    """int16, or float in [-1, 1] already, to float32."""
+    """int16, or float in [-1, 1], to float32 in [-1, 1]."""
     return waveforms.float().div_(FULL_SCALE) if waveforms.dtype == torch.int16 else waveforms.float()
 
 
 def excerpt(waveforms: Tensor, samples: int, part: Literal["middle", "first"]) -> Tensor:
-    """So many samples of each clip (B, S); one that is too short is repeated often enough to be longer first."""
+    """`samples` samples of each clip (B, S); a shorter clip is repeated until it is long enough."""
     length = waveforms.shape[1]
     if length < samples:
         waveforms = waveforms.repeat(1, samples // length + 1)
@@ -25,7 +25,7 @@ def excerpt(waveforms: Tensor, samples: int, part: Literal["middle", "first"]) -
 
 
 def random_excerpt(waveforms: Tensor, samples: int, generator: Generator) -> Tensor:
-    """So many adjacent samples of each clip (B, S), from a start of its own; shorter clips are repeated first."""
+    """`samples` adjacent samples of each clip (B, S), from a random start; shorter clips are repeated first."""
     if waveforms.shape[1] < samples:
         waveforms = waveforms.repeat(1, samples // waveforms.shape[1] + 1)
     starts = torch.randint(max(1, waveforms.shape[1] - samples), (len(waveforms),), generator=generator).tolist()
@@ -35,8 +35,9 @@ def random_excerpt(waveforms: Tensor, samples: int, generator: Generator) -> Ten
 def varied(
     waveforms: Tensor, rate: int, shift: float, gain: float, generator: Generator, vary: Variation | None = None
 ) -> Tensor:
-    """Each clip turned around by up to `shift` seconds either way and made louder or softer by up to `gain` dB, then changed
-    as `vary` says."""
+    """Each clip rotated in time by up to `shift` seconds either way and made louder or softer by up to `gain` dB, then
+    changed by `vary`.
+    """
     turned = _turned(waveforms, rate, shift, gain, generator) if shift or gain else waveforms
     return turned if vary is None else vary(as_float(turned), rate, generator)
 
@@ -59,8 +60,9 @@ def _turned(waveforms: Tensor, rate: int, shift: float, gain: float, generator: 
 
 
 def with_previous(waveforms: Tensor) -> Tensor:
-    """Each clip's sound (B, S) mixed with that of the clip before it: both at one level, then gains within 3 dB, which
-    torch's own generator draws."""
+    """Each clip's sound (B, S) mixed with that of the clip before it: both at the same level, then with gains within 3
+    dB, drawn by torch's global generator.
+    """
     gains = 10 ** (torch.empty(2, len(waveforms), 1, device=waveforms.device).uniform_(-3, 3) / 20)
     levels = waveforms.square().mean(1, keepdim=True).sqrt().clamp(min=1e-4)
     sources = waveforms / levels * 0.05

@@ -1,8 +1,8 @@
 """Worker processes that read clips. They are started once for a training, whatever splits and phases it has.
 
-They load neither PyTorch nor a manifest: what reads a split lies in a file that each of them opens when it first needs it, and
-what to read comes as a few rows of a plan. What was read comes back through shared memory, or through a pipe where the system
-has no room for that.
+They load neither PyTorch nor a manifest: the reader of a split is in a file that each of them opens on first use, and
+requests are a few rows of a plan. Results come back through shared memory, or through a pipe if there is no room for
+that.
 """
 
 import multiprocessing
@@ -32,15 +32,15 @@ from avloc.data.shared_blocks import Block, Blocks, fetched, left_in
 from avloc.errors import DataError
 
 Arrays = dict[str, NDArray[Any]]
-AHEAD = 2  # batches for each worker that are being read or wait to be used
+AHEAD = 2  # batches per worker that are being read or wait to be used
 
 
 @dataclass(frozen=True)
 class Job:
-    """What is read of each part of a plan.
+    """What to read for each part of a plan.
 
-    every: how many frames a clip has, where all of them are wanted, else 0. frames, sounds: which of both are wanted. motion:
-    how many frames a clip has, where two successive ones are wanted for the optical flow, else 0.
+    every: frames per clip if all of them are needed, else 0. frames, sounds: which of both are needed. motion: frames
+    per clip if two successive ones are needed for the optical flow, else 0.
     """
 
     reader: Reads
@@ -72,14 +72,14 @@ class Job:
 
 
 class Workers:
-    """`count` processes, at most one for each processor; with 0 everything is read where it is asked for.
+    """`count` processes, at most one for each processor; with 0 everything is read in the calling process.
 
-    ahead: batches that are fetched from the disk beyond those that are being read, see `ReadAhead`.
+    ahead: batches that are fetched from the disk beyond those being read, see `ReadAhead`.
     """
 
     def __init__(self, count: int, ahead: int = 0) -> None:
         self.ahead = ReadAhead(ahead)
-        self.count = min(count, processes.processors())  # more only wait for each other
+        self.count = min(count, processes.processors())  # more would only wait for each other
         self._jobs: dict[int, Job] = {}
         self._pool: ProcessPoolExecutor | None = None
         self._folder: Path | None = None
@@ -87,7 +87,7 @@ class Workers:
         self._end: Any = None
 
     def start(self) -> None:
-        """Begin to start them, if there are any: by the time that the first batch is asked for they are there."""
+        """Start the processes in the background, if there are any, so that they are ready for the first batch."""
         if self.count and self._pool is None:
             self._folder = Path(tempfile.mkdtemp(prefix="avloc-workers-"))
             context = multiprocessing.get_context("spawn")
@@ -105,9 +105,9 @@ class Workers:
             self._jobs, self._blocks = {}, Blocks(AHEAD * self.count)
 
     def read(self, job: Job, parts: Iterable[Plan], what: str) -> Iterator[Arrays]:
-        """What the job reads of each part, in order. The arrays are overwritten when the next ones are asked for.
+        """The result of the job for each part, in order. The arrays are overwritten by the next ones.
 
-        what: named where a process ends of which nobody asked it.
+        what: named in the error if a process ends unexpectedly.
         """
         parts = self.ahead.follow(job, parts)
         if not self.count:
@@ -136,7 +136,7 @@ class Workers:
                 'or could not start because the script that trains has no `if __name__ == "__main__":`'
             ) from None
         finally:
-            for future, block in waiting:  # what is still being read may be written for a while
+            for future, block in waiting:  # running reads may still write for a while
                 future.cancel()
                 future.add_done_callback(partial(_given_back, blocks, block))
 
@@ -166,7 +166,7 @@ _known: dict[int, Job] = {}
 
 
 def _begin(folder: Path) -> None:
-    """In a worker: Ctrl-C is for the command, and with the command the worker ends."""
+    """In a worker: the command handles Ctrl-C, and the worker ends with the command."""
     global _folder
     _folder = folder
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -182,7 +182,7 @@ def _end_with(parent: Any, folder: Path) -> None:
 
 
 def _read(number: int, part: Plan, block: str | None) -> Any:
-    """In a worker: where the arrays lie in a shared block, or, where they do not fit, they themselves."""
+    """In a worker: the positions of the arrays in a shared block, or the arrays themselves if they do not fit."""
     if number not in _known:
         _known[number] = pickle.loads((_folder / str(number)).read_bytes())
     return left_in(block, _known[number](part))

@@ -1,1 +1,1 @@
-"""Drawing: what a run found, as pictures, charts and one HTML page. Arrays in, pixels and markup out; no torch."""
+"""Draws the results of a run as pictures, charts and one HTML page. Arrays in, pixels and markup out; no torch."""

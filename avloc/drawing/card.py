@@ -1,4 +1,4 @@
-"""One clip on the page: its truth and heat map, its sound, and behind a click all its other maps."""
+"""One clip on the page: its ground truth and heat map, its sound, and behind a click all its other maps."""
 
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote
@@ -13,14 +13,14 @@ from avloc.drawing.sets import heading
 
 
 def anchor(name: str, clip: str) -> str:
-    """The `id` of a clip on the page: clip-SET/ID; what cannot be printed becomes a blank, as everywhere on the page."""
+    """The `id` of a clip on the page: clip-SET/ID; unprintable characters become blanks, as everywhere on the page."""
     return "".join(mark if mark.isprintable() else " " for mark in f"clip-{name}/{clip}")
 
 
 def card(name: str, moments: Sequence[Moment], runs: Sequence[str], classes: Mapping[str, int], place: int) -> str:
-    """A clip of the test set `name`, the page's number `place`; a moment for each run of the page.
+    """A clip of the test set `name`, with index `place` on the page; one moment for each run of the page.
 
-    classes: the numbers by which the page's filter knows the classes.
+    classes: their numbers in the page's filter.
     """
     first, several = moments[0], len(moments) > 1
     found = [flags(moment) for moment in moments]
@@ -70,6 +70,6 @@ def _score(moment: Moment) -> str:
 
 
 def _flag(flag: str, found: Sequence[Sequence[str]], runs: Sequence[str]) -> str:
-    """A flag, with the runs that it is of where it is not of all."""
+    """A flag, with the runs that have it unless all do."""
     own = [run for run, flags in zip(runs, found, strict=True) if flag in flags]
     return flag if len(own) == len(runs) else f"{flag} ({', '.join(own)})"

@@ -1,6 +1,6 @@
 """Charts as PNG bytes: training curves, agreement of clusters and classes, scores with their intervals.
 
-Drawn by matplotlib without pyplot and without the user's settings; the same input gives the same bytes.
+Drawn with matplotlib, but without pyplot and the user's settings; the same input gives the same bytes.
 """
 
 import colorsys
@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 
 from avloc.drawing.colours import LIGHT, Theme, css
 
-DPI = 100  # pixels an inch at scale 1; charts are written at twice that
+DPI = 100  # pixels per inch at scale 1; charts are written at twice that
 Dash = str | tuple[float, tuple[float, ...]]
 _DASHES: tuple[Dash, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)))
 
 
 @contextmanager
 def canvas(width: float, height: float, theme: Theme, scale: int = 2) -> Iterator[tuple[Any, list[bytes]]]:
-    """A figure of `width` x `height` px at `scale`, and a list that holds its PNG when the block has ended."""
+    """A figure of `width` x `height` px at `scale`, and a list that contains its PNG after the block."""
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -61,18 +61,18 @@ def clean(text: object) -> str:
 
 
 def line_colour(number: int, theme: Theme) -> str:
-    """A colour that no other line of a chart has: the theme's own first, then hues between them, ever paler or darker."""
+    """A distinct colour for each line of a chart: first the theme's, then hues between them, gradually paler or darker."""
     if number < len(theme.lines):
         return theme.lines[number]
     more = number - len(theme.lines)
-    hue = (0.73 + 0.618034 * more) % 1  # the golden section spreads any number of hues
+    hue = (0.73 + 0.618034 * more) % 1  # multiples of the golden ratio spread any number of hues
     low, high = (0.30, 0.52) if theme is LIGHT else (0.62, 0.84)
     red, green, blue = colorsys.hls_to_rgb(hue, (low, high, (low + high) / 2)[more % 3], 0.75)
     return css((round(255 * red), round(255 * green), round(255 * blue)))
 
 
 def line_dash(number: int) -> Dash:
-    """A dash that no other line of a chart has: after the usual ones, a long stroke and ever more dots."""
+    """A distinct dash for each line of a chart: after the usual ones, a long stroke with more and more dots."""
     if number < len(_DASHES):
         return _DASHES[number]
     dots, long = divmod(number - len(_DASHES), 3)
@@ -86,7 +86,7 @@ def curves(
     percent: bool = False,
     theme: Theme = LIGHT,
 ) -> bytes:
-    """Lines over epochs 1.., a value or None each; `phases` names the phase of every epoch, marked where it changes."""
+    """Lines over epochs 1, 2, ..., one value or None each; `phases` names the phase of every epoch, marked where it changes."""
     names = list(dict.fromkeys(phases))
     entries = len(lines) + len(names) - 1
     legend_rows = -(-entries // 3)
@@ -119,7 +119,7 @@ def curves(
 
 
 def _mark_phases(axes: Any, phases: Sequence[str], theme: Theme) -> None:
-    """A rule where a phase ends, its name above where there is room; phases but the first have a shade of their own."""
+    """A vertical line at the end of a phase, with its name above if there is room; all phases but the first are shaded."""
     names = list(dict.fromkeys(phases))
     starts = [n for n in range(len(phases)) if n == 0 or phases[n] != phases[n - 1]]
     for start, end in zip(starts, [*starts[1:], len(phases)], strict=True):
@@ -139,7 +139,7 @@ def _mark_phases(axes: Any, phases: Sequence[str], theme: Theme) -> None:
 def agreement_matrix(
     classes: Sequence[str], agreement: NDArray[np.floating], assignment: NDArray[np.integer], theme: Theme = LIGHT
 ) -> bytes:
-    """P(cluster | class) (C, K) in percent; the cells that were matched are outlined."""
+    """P(cluster | class) (C, K) in percent; matched cells are outlined."""
     count, clusters = agreement.shape
     names = [clean(name) for name in classes]
     left = 30 + 6.2 * max([len(name) for name in names] + [5])
@@ -174,7 +174,7 @@ def _outline(column: int, row: int, theme: Theme) -> Any:
 
 
 def intervals(title: str, rows: Sequence[tuple[str, float, float | None, float | None]], theme: Theme = LIGHT) -> bytes:
-    """Rows (name, value, low, high), fractions, drawn in percent from top to bottom; the first one stands out."""
+    """Rows (name, value, low, high) of fractions, drawn in percent from top to bottom; the first one is highlighted."""
     width, height = 480, 74 + 24 * len(rows)
     names = [clean(name) for name, *_ in rows]
     left = min(0.45, (30 + 6.4 * max(len(name) for name in names)) / width)

@@ -1,4 +1,4 @@
-"""Which clips to show: the best, the median and the worst by score, others at random, so that a page cannot flatter."""
+"""Which clips to show: the best, the median and the worst by score, and random ones, so that a page cannot flatter."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,8 +8,9 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Choice:
-    """id: of a scored frame. why: best, median, worst, random, or differs, of clips on which runs differ most. score: a
-    fraction, None where it was not scored. kinds: everything that it was chosen for, `why` among them."""
+    """id: of a scored frame. why: best, median, worst, random, or differs (where runs differ most). score: a fraction,
+    None if it was not scored. kinds: all reasons, including `why`.
+    """
 
     id: str
     why: str
@@ -20,8 +21,8 @@ class Choice:
 def choose(
     ids: Sequence[str], videos: Sequence[str], scores: Mapping[str, float], clips: int, seed: int = 0
 ) -> list[Choice]:
-    """At most `clips` of the ids: best, median and worst (where any is scored), then random ones, of videos not yet
-    shown as long as there are such. Ties go to the id that comes first; the median is the lower one.
+    """At most `clips` of the ids: best, median and worst (if any are scored), then random ones, preferring videos not
+    yet shown. Ties go to the first id; of two medians, the lower one is used.
     """
     video_of = dict(zip(ids, videos, strict=True))
     ranked = _ranked(ids, scores)
@@ -51,9 +52,9 @@ def with_extremes(
     extremes: int,
     spread: Mapping[str, float] | None = None,
 ) -> list[Choice]:
-    """The chosen clips, and after them those of the `extremes` best and worst that are not among them.
+    """The chosen clips, followed by the other clips among the `extremes` best and worst.
 
-    spread: how far runs differ on a clip; the clips on which they differ most, if at all, follow in the same number.
+    spread: how much runs differ on a clip; the same number of clips on which they differ most follow.
     """
     ranked = _ranked(ids, scores)
     groups = {"best": ranked[:extremes], "worst": ranked[::-1][:extremes]}
@@ -71,5 +72,5 @@ def with_extremes(
 
 
 def _ranked(ids: Sequence[str], scores: Mapping[str, float]) -> list[str]:
-    """Highest first; ties in the order of their names."""
+    """Highest first; ties in alphabetical order."""
     return sorted((name for name in ids if name in scores), key=lambda name: (-scores[name], name))

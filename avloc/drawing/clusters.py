@@ -1,4 +1,4 @@
-"""What the clusters hold: a few frames of each, and how they agree with the true classes."""
+"""What is in the clusters: a few frames of each, and their agreement with the true classes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,14 +14,15 @@ from avloc.drawing.markup import Chart
 from avloc.drawing.panels import Picture
 from avloc.drawing.pictures import scaled
 
-SIDE, FRAMES = 112, 6  # px of a frame, frames a cluster
+SIDE, FRAMES = 112, 6  # px of a frame, frames per cluster
 LISTEN = 5.0  # seconds of a sound
 
 
 @dataclass(frozen=True)
 class ShownCluster:
-    """Frames of some clips of a cluster in one strip, and the sound of each, waveforms (S,) at `rate` Hz; sounds that are
-    stored as spectrograms, which cannot be played, are not among them."""
+    """Frames of some clips of a cluster in one strip, and the sound of each, waveforms (S,) at `rate` Hz; stored
+    spectrograms cannot be played and are left out.
+    """
 
     strip: Picture
     clips: list[str]
@@ -32,9 +33,9 @@ class ShownCluster:
 def shown_clusters(
     store: Store, labels: NDArray[np.integer], clusters: int, classes_of: Mapping[int, str], seed: int = 0
 ) -> list[ShownCluster]:
-    """Of each cluster the first frames of some of its clips, drawn at random, of different videos where there are such.
+    """For each cluster, the first frames of some random clips, from different videos if possible.
 
-    labels: (N,) cluster of each clip of the split. classes_of: names of the classes that clusters were matched with.
+    labels: (N,) cluster of each clip of the split. classes_of: names of the classes matched with the clusters.
     """
     random = np.random.default_rng(seed)
     videos, found = np.array(store.videos), []

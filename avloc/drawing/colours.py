@@ -1,4 +1,4 @@
-"""The colours of all drawings: truth, heat, one hue a class, and the two themes of charts."""
+"""The colours of all drawings: ground truth, heat, one hue per class, and the two themes of charts."""
 
 from dataclasses import dataclass
 
@@ -10,14 +10,14 @@ Image = NDArray[np.uint8]  # (H, W, 3) RGB
 Colour = tuple[int, int, int]
 
 SOUNDING: Colour = (46, 204, 82)  # solid lines
-SILENT: Colour = (240, 62, 62)  # dashed, so that the meaning does not rest on colour alone
-OTHER: Colour = (196, 200, 208)  # dotted: an object of none of the classes
-CASING: Colour = (12, 14, 18)  # beneath every line, so that it shows on any frame
+SILENT: Colour = (240, 62, 62)  # dashed, so that the meaning does not depend on colour only
+OTHER: Colour = (196, 200, 208)  # dotted: an object outside the known classes
+CASING: Colour = (12, 14, 18)  # under every line, so that it is visible on any frame
 
 
 @dataclass(frozen=True)
 class Theme:
-    """Colours of a chart as matplotlib knows them. lines: told apart on this background also without red or green."""
+    """Colours of a chart for matplotlib. lines: distinguishable on this background, also for colour-blind readers."""
 
     name: str
     background: str
@@ -44,7 +44,7 @@ def heat_colours(values: NDArray[np.floating]) -> Image:
 
 
 def class_colours(count: int) -> list[Colour]:
-    """One hue a class, evenly spaced; neighbours also differ in lightness."""
+    """One hue per class, evenly spaced; neighbours also differ in lightness."""
     hues = np.arange(count) * 180.0 / max(count, 1)
     light = np.where(np.arange(count) % 2 == 0, 255, 205)
     hsv = np.stack([np.rint(hues), np.full(count, 215), light], axis=1).astype(np.uint8).reshape(-1, 1, 3)

@@ -10,13 +10,13 @@ from avloc.drawing.panels import Picture, Row, panel
 from avloc.drawing.pictures import heat_picture, value_range
 from avloc.drawing.sets import row_heading
 
-TOGETHER = 8  # nodes of a row
+TOGETHER = 8  # nodes per row
 
 
 def cycles_panel(title: str, shown: Sequence[Moment], maps: NDArray[np.floating]) -> bytes:
-    """A row for each moment, a picture for the initialisation and for each cycle, as PNG; maps: (n, T + 1, h, w).
+    """One row per moment, with a picture for the initialisation and for each cycle, as PNG; maps: (n, T + 1, h, w).
 
-    The pictures of a row share one scale, so that one sees a map grow.
+    The pictures of a row share one scale, which shows how a map grows.
     """
     titles = ["Initialisation", *(f"Cycle {cycle}" for cycle in range(1, maps.shape[1]))]
     rows = [
@@ -27,9 +27,9 @@ def cycles_panel(title: str, shown: Sequence[Moment], maps: NDArray[np.floating]
 
 
 def nodes_panel(title: str, shown: Sequence[Moment], maps: NDArray[np.floating]) -> bytes:
-    """Rows for each moment, a picture for each node's map of the frame alone, as PNG; maps: (n, K, h, w).
+    """Rows for each moment, with a picture of each node's map of the frame (without sound), as PNG; maps: (n, K, h, w).
 
-    The pictures of a moment share one scale, so that one sees which nodes answer to this frame.
+    The pictures of a moment share one scale, which shows the nodes that respond to this frame.
     """
     titles = [f"Node {number}" for number in range(maps.shape[1])]
     rows = []

@@ -1,4 +1,4 @@
-"""Writing a video: pictures one by one as H.264, and the sound of another file, copied where MP4 can hold it."""
+"""Writes a video: pictures one by one as H.264, and the sound of another file, copied if MP4 supports it."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 
 from avloc.drawing.sound_tracks import Piece, copied, copy_of, encoded
 
-TICKS = 90_000  # a second; rates of film, PAL and NTSC are whole numbers of them
+TICKS = 90_000  # per second; frame rates of film, PAL and NTSC divide it
 CODECS = ("libx264", "libopenh264", "mpeg4")
 Image = NDArray[np.uint8]
 
 
 class FilmWriter:
-    """An MP4 file that is being written; pictures must come in their order. Use it in a `with`.
+    """An MP4 file that is being written; pictures must arrive in order. Use it in a `with` statement.
 
-    size: (width, height); an odd one gets one more row or column, a copy of the last, since H.264 wants even sizes. aspect:
-    width of a pixel by its height. film: the open file whose sound is taken, None for silence or for `waveform`.
-    waveform: (samples in [-1, 1] of shape (S,), Hz).
+    size: (width, height); H.264 needs even sizes, so an odd one gets a copy of its last row or column. aspect: width of
+    a pixel divided by its height. film: the open file that has the sound, None for silence or for `waveform`. waveform:
+    (samples in [-1, 1] of shape (S,), Hz).
     """
 
     def __init__(
@@ -44,7 +44,8 @@ class FilmWriter:
         video.pix_fmt = "yuv420p"
         context: Any = self._video.codec_context
         context.time_base = Fraction(1, TICKS)
-        context.max_b_frames = 0  # so that no player has to read an edit list to keep the sound in time
+        context.thread_count = 1  # x264's sliced threads gave other bytes for the same pictures about once in 15 files
+        context.max_b_frames = 0  # so that players need no edit list to keep the sound in sync
         context.gop_size = max(round(2 * rate), 1)
         if aspect != 1:
             context.sample_aspect_ratio = aspect
@@ -70,7 +71,7 @@ class FilmWriter:
         if any(self._odd):
             image = np.pad(image, ((0, self._odd[1]), (0, self._odd[0]), (0, 0)), mode="edge")
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
-        # in one thread: with several the same picture now and then gave other bytes
+        # one thread: with several, some pictures occasionally gave other bytes
         frame = self._reformatter.reformat(frame, format="yuv420p", threads=1)
         stamp = max(round(start * TICKS), self._last + 1)
         self._last = stamp
@@ -84,7 +85,7 @@ class FilmWriter:
             self._piece = next(self._sound, None)
 
     def finish(self) -> None:
-        """All sound that is left, and the end of the file."""
+        """Write the rest of the sound and the end of the file."""
         self._container.mux(self._video.encode())
         self._write_sound(float("inf"))
         self._container.close()
@@ -98,5 +99,5 @@ class FilmWriter:
             return
         try:
             self._container.close()
-        except Exception:  # the first error is the one to tell
+        except Exception:  # the first error is the one to report
             return

@@ -1,4 +1,4 @@
-"""What is remarkable about one clip's map: the flags by which a report can be filtered."""
+"""Flags for notable properties of one clip's map, by which a report can be filtered."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from avloc.drawing.choose import Choice
 from avloc.drawing.moments import Moment, loudest
 
-#: every flag, in the order in which it is offered, and what it means
+#: every flag, in the order of the menu, with its meaning
 FLAGS = {
     "best": "among the best of its test set",
     "median": "the median of its test set",
@@ -64,7 +64,7 @@ def _ends(heat: NDArray[np.floating]) -> tuple[float, float]:
 
 
 def _peak(heat: NDArray[np.floating]) -> tuple[float, float]:
-    """The centre of the highest cell, (x, y) in [0, 1]; of several the first, row by row."""
+    """The centre of the highest cell, (x, y) in [0, 1]; of several, the first in row order."""
     height, width = heat.shape
     row, column = divmod(int(np.where(np.isfinite(heat), heat, -np.inf).argmax()), width)
     return (column + 0.5) / width, (row + 0.5) / height

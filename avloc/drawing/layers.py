@@ -1,6 +1,6 @@
 """An overlay as the page shows it: the clip's frame once, a heat map as a small picture above it, boxes as lines.
 
-The heat map is a layer of its own, so that its opacity can be changed, and it needs 1 to 4 kB instead of a whole picture.
+The heat map is a separate layer, so that its opacity can be changed and it needs only 1 to 4 kB.
 """
 
 import io
@@ -17,17 +17,17 @@ from avloc.drawing.pictures import scaled, truth_colours, unit_map
 SMALL, LARGE = (
     64,
     160,
-)  # px of a layer, of maps up to 32 cells wide and of larger ones; the browser smooths between them
+)  # px of a layer, for maps up to 32 cells wide and for larger ones; the browser interpolates
 UNITS = 256  # of the drawing of the boxes
 
 
 def frame_property(frame: Image) -> str:
-    """The frame for the `style` of a clip; every picture of the clip shows the same one."""
+    """The frame as a CSS property of a clip; all pictures of the clip use the same one."""
     return f"--frame:url({jpeg(scaled(frame))})"
 
 
 def layered(moment: Moment, overlay: Overlay, title: str = "") -> str:
-    """A figure; `title` in place of the overlay's own."""
+    """A figure; `title` replaces the overlay's own."""
     words = f"<figcaption><b>{text(title or overlay.title)}</b> {text(overlay.caption)}</figcaption>"
     boxes = _boxes(moment, overlay)
     if overlay.heats is None:
@@ -41,12 +41,11 @@ def layered(moment: Moment, overlay: Overlay, title: str = "") -> str:
 
 
 def heat_layer(overlay: Overlay, size: int) -> bytes:
-    """PNG of a map in the colours of heat, more opaque where it is high: at three quarters of its strength it looks as in
-    the figures."""
+    """PNG of a map in heat colours, more opaque where it is high: at 75 % opacity it looks as in the figures."""
     assert overlay.heats is not None
     levels = np.rint(unit_map(overlay.heats[0], overlay.limits, size) * 127).astype(
         np.uint8
-    )  # 128 levels: a sixth smaller
+    )  # 128 levels: one sixth smaller
     ramp = np.arange(128) / 127
     picture = Png.fromarray(levels)
     picture.putpalette(heat_colours(ramp[None])[0].tobytes())
@@ -57,7 +56,7 @@ def heat_layer(overlay: Overlay, size: int) -> bytes:
 
 
 def hue_layer(overlay: Overlay, size: int) -> bytes:
-    """PNG of maps of all classes in one, each place in the hue of its loudest: `class_picture` without its frame."""
+    """PNG of the maps of all classes, each position in the hue of its loudest class: `class_picture` without the frame."""
     assert overlay.heats is not None
     values = np.stack([unit_map(heat, overlay.limits, size) for heat in overlay.heats])
     strength = 0.85 * values.max(0)

@@ -1,4 +1,4 @@
-"""Curves over a share from 0 to 1: success over thresholds, precision over recall."""
+"""Curves over a fraction from 0 to 1: success over thresholds, precision over recall."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,7 +14,7 @@ Line = tuple[Sequence[float], Sequence[float]]
 
 
 def success_chart(title: str, curves: Mapping[str, Sequence[float]]) -> Chart | None:
-    """Success curves by name, 21 shares each; None where there is none."""
+    """Success curves by name, 21 values each; None if there are none."""
     lines: dict[str, Line] = {
         name: (THRESHOLDS.tolist(), curve) for name, curve in curves.items() if len(curve) == len(THRESHOLDS)
     }
@@ -25,7 +25,7 @@ def success_chart(title: str, curves: Mapping[str, Sequence[float]]) -> Chart | 
 
 
 def pixel_chart(title: str, curves: Mapping[str, PixelCurve]) -> Chart | None:
-    """Precision over recall of pixels, by name; None where there is none."""
+    """Precision over recall of pixels, by name; None if there are none."""
     lines: dict[str, Line] = {}
     words = []
     for name, curve in curves.items():
@@ -38,7 +38,7 @@ def pixel_chart(title: str, curves: Mapping[str, PixelCurve]) -> Chart | None:
 
 
 def detection_chart(title: str, rows: Mapping[str, Sequence[Mapping[str, object]]]) -> Chart | None:
-    """Precision over recall of clips, where results hold clips without a source and how sure the method is of each.
+    """Precision over recall of clips, if results include clips without a source and a confidence for each clip.
 
     rows: the clips of a result, by name; see `avloc.metrics.detection`.
     """
@@ -65,7 +65,7 @@ def _chart(title: str, lines: Mapping[str, Line], across: str, up: str, words: S
 
 
 def share_lines(title: str, lines: Mapping[str, Line], across: str, up: str, theme: Theme = LIGHT) -> bytes:
-    """Lines of shares (y, drawn in percent) over shares (x), as PNG."""
+    """Lines of fractions (y, drawn in percent) over fractions (x), as PNG."""
     rows = -(-len(lines) // 2)
     height = 278 + 17 * rows
     with canvas(480, height, theme) as (figure, written):

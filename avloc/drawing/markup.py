@@ -1,4 +1,4 @@
-"""Pieces of HTML. Whatever comes from a file passes through `text`; pictures and sounds travel inside the page."""
+"""Pieces of HTML. Everything that comes from a file goes through `text`; pictures and sounds are embedded."""
 
 import base64
 import html
@@ -17,7 +17,7 @@ from avloc.drawing.sound import sound_file, sound_picture
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart twice, for a light and for a dark page, as PNG bytes, and what one sees in it."""
+    """The same chart for a light and a dark page, as PNG bytes, with a text alternative."""
 
     light: bytes
     dark: bytes
@@ -25,7 +25,7 @@ class Chart:
 
 
 def text(value: object) -> str:
-    """Text as HTML shows it, also between quotation marks; control characters become blanks."""
+    """Text escaped for HTML, including quotation marks; control characters become blanks."""
     return html.escape("".join(mark if mark.isprintable() or mark == "\n" else " " for mark in str(value)), quote=True)
 
 
@@ -52,7 +52,7 @@ def picture(shown: Picture) -> str:
 
 
 def chart(shown: Chart) -> str:
-    # a PNG says its size there; charts are drawn at twice the size that they are shown at
+    # a PNG has its size there; charts are drawn at twice the size at which they are shown
     width, height = (int.from_bytes(shown.light[at : at + 4], "big") // 2 for at in (16, 20))
     dark = f'<source srcset="{data_uri(shown.dark, "image/png")}" media="screen and (prefers-color-scheme: dark)">'
     light = image(data_uri(shown.light, "image/png"), shown.alt, width, height)
@@ -60,7 +60,7 @@ def chart(shown: Chart) -> str:
 
 
 def player(waveform: NDArray[Any], rate: int, name: str) -> str:
-    """A player of samples (S,); nothing for a spectrogram (T, F), which cannot be played."""
+    """A player of samples (S,); empty for a spectrogram (T, F), which cannot be played."""
     if waveform.ndim == 2:
         return ""
     label = text(f"Sound of {name}")
@@ -69,7 +69,7 @@ def player(waveform: NDArray[Any], rate: int, name: str) -> str:
 
 
 def sound_figure(waveform: NDArray[Any], rate: int, name: str) -> str:
-    """The picture of a clip's sound, and what it shows."""
+    """The picture of a clip's sound, with a description."""
     shown = sound_picture(waveform, rate, 320)
     height, width = shown.shape[:2]
     if waveform.ndim == 2:
@@ -92,7 +92,7 @@ def section(identity: str, heading: str, *content: str) -> str:
 
 
 def items(lines: Iterable[str]) -> str:
-    """A list of plain texts; nothing where there are none."""
+    """A list of plain texts; empty if there are none."""
     entries = "".join(f"<li>{text(line)}</li>" for line in lines)
     return f"<ul>{entries}</ul>" if entries else ""
 
@@ -102,7 +102,7 @@ def paragraph(words: str, kind: str = "") -> str:
 
 
 def table(caption: str, columns: Sequence[str], rows: Sequence[Sequence[str]], kind: str = "") -> str:
-    """Cells are HTML already; the first one of a row is its heading. It scrolls sideways where it is too wide."""
+    """Cells are HTML already; the first one of a row is its heading. A wide table scrolls sideways."""
     head = "".join(f'<th scope="col">{column}</th>' for column in columns)
     filled = [(first, "".join(f"<td>{cell}</td>" for cell in rest)) for first, *rest in rows]
     body = "\n".join(f'<tr><th scope="row">{first}</th>{rest}</tr>' for first, rest in filled)

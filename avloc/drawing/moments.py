@@ -1,4 +1,4 @@
-"""What is shown of one scored frame: the frame, its truth, the maps laid over it, and its sound."""
+"""What is shown for one scored frame: the frame, its ground truth, the maps over it, and its sound."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,11 +22,11 @@ VARIANTS = {
 
 @dataclass(frozen=True)
 class Moment:
-    """One frame and what was heard with it. boxes: (n, 4) xyxy in [0, 1], labels: (n,), sounding: (n,).
+    """One frame and its sound. boxes: (n, 4) xyxy in [0, 1], labels: (n,), sounding: (n,).
 
-    maps: variant ("" is the model's) -> (K, h, w). deaf: what the variant of that name is called. assignment: (C, K) bool,
-    which maps belong to which class, None where the maps have no classes. heard: the classes that sound, by number. waveform:
-    (S,) int16, or the spectrogram (T, F) that the store has instead.
+    maps: variant ("" is the model's) -> (K, h, w). deaf: titles of the variants. assignment: (C, K) bool, which maps
+    belong to which class, None if the maps have no classes. heard: indices of the sounding classes. waveform: (S,)
+    int16, or the spectrogram (T, F) if the store has that instead.
     """
 
     choice: Choice
@@ -54,7 +54,7 @@ class Moment:
 
 
 def frame_places(store: Store) -> dict[str, tuple[int, int]]:
-    """Where each frame of a split stands, (clip, frame), by its key and by ``<clip id>#<frame>``."""
+    """The position of each frame of a split, (clip, frame), by its key and by ``<clip id>#<frame>``."""
     places: dict[str, tuple[int, int]] = {}
     for clip, (name, keys) in enumerate(zip(store.ids, store.frame_keys, strict=True)):
         for pick, key in enumerate(keys):
@@ -99,7 +99,7 @@ def moments(
 
 
 def class_maps(moment: Moment) -> NDArray[np.float32]:
-    """(C, h, w): of each class the loudest of its maps; a class without a map has the lowest value everywhere."""
+    """(C, h, w): for each class, the maximum of its maps; a class without a map has the lowest value everywhere."""
     heats = moment.maps[""]
     assert moment.assignment is not None
     lowest = np.full(heats.shape[1:], value_range(heats)[0], np.float32)
@@ -107,5 +107,5 @@ def class_maps(moment: Moment) -> NDArray[np.float32]:
 
 
 def loudest(maps: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Of several maps (K, h, w) the highest value at each place; values that are not finite count as none."""
+    """The maximum of several maps (K, h, w) at each position, ignoring values that are not finite."""
     return np.where(np.isfinite(maps), maps, -np.inf).max(0)

@@ -1,4 +1,4 @@
-"""Tables of what is measured beside the protocol: other sounds, silent objects in view, and retrieval."""
+"""Tables of other measurements besides the protocol: other sounds, silent objects in view, and retrieval."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,7 +19,7 @@ FOUND = "R@k: share of queries whose partner is among the first k of all clips. 
 
 
 def sounds_tables(name: str, result: Mapping[str, Any]) -> str:
-    """HTML of all that a result holds of these; empty where it holds none."""
+    """HTML of all such measurements in a result; empty if there are none."""
     negatives = result.get("negatives") or {}
     parts = []
     if negatives.get("rules"):

@@ -18,7 +18,7 @@ def with_outlines(image: Image, masks: Sequence[NDArray[np.bool_]], colours: Seq
     for mask, colour in zip(masks, colours, strict=True):
         full = cv2.resize(mask.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
         square = np.ones((2 * WIDTH + 1, 2 * WIDTH + 1), np.uint8)
-        # what lies beyond the picture counts as mask: an object that is cut off has no edge there
+        # the outside counts as mask, so that a truncated object has no edge there
         inner = cv2.erode(full, square, borderType=cv2.BORDER_CONSTANT, borderValue=1)
         outer = cv2.dilate(full, np.ones((3, 3), np.uint8))
         out[(outer > 0) & (full == 0)] = CASING

@@ -14,12 +14,12 @@ from avloc.drawing.colours import CASING, SILENT, SOUNDING, Colour, Image
 
 View = Literal["heat", "boxes", "contour", "none"]
 Colours = Literal["inferno", "turbo", "viridis", "magma", "jet", "hot"]
-LEVELS = (0.5, 0.8)  # of the scale, where contour lines run
-LEAST = 0.08  # of the scale; below it the picture stays as it is
+LEVELS = (0.5, 0.8)  # of the scale; levels of the contour lines
+LEAST = 0.08  # of the scale; below it the picture is unchanged
 
 
 class Tag(NamedTuple):
-    """A box, xyxy in [0, 1], with its words; green where it sounds, red and dashed where it is silent."""
+    """A box, xyxy in [0, 1], with its text; green if it sounds, red and dashed if it is silent."""
 
     box: tuple[float, float, float, float]
     words: str
@@ -28,16 +28,16 @@ class Tag(NamedTuple):
 
 @dataclass(frozen=True)
 class Overlay:
-    """How heat is drawn. opacity: of the hottest place, from 0 to 1."""
+    """How heat is drawn. opacity: of the hottest position, from 0 to 1."""
 
     view: View = "heat"
     colours: Colours = "inferno"
     opacity: float = 0.6
 
     def __call__(self, image: Image, heat: NDArray[np.floating] | None, tags: Sequence[Tag] = ()) -> Image:
-        """A picture (H, W, 3) with a map (h, w) of values in [0, 1], stretched over it; None leaves it as it is.
+        """A picture (H, W, 3) with a map (h, w) of values in [0, 1], stretched over it; None leaves it unchanged.
 
-        Boxes are drawn in each view but ``none``.
+        Boxes are drawn in all views but ``none``.
         """
         if self.view == "none" or heat is None:
             return image
@@ -52,14 +52,14 @@ class Overlay:
         levels = np.rint(np.clip(heat, 0, 1) * 255).astype(np.uint8)
         big = cv2.resize(levels, (width, height), interpolation=cv2.INTER_LINEAR)
         colours, clear = _tables(self.colours, self.opacity)
-        # cv2's own loops: a picture of 640x360 in a millisecond
+        # cv2's own loops: 640x360 in a millisecond
         under = cv2.multiply(image, cv2.applyColorMap(big, clear), scale=1 / 255)
         return cv2.add(under, cv2.applyColorMap(big, colours)).astype(np.uint8, copy=False)
 
 
 @lru_cache(maxsize=16)
 def _tables(colours: str, opacity: float) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """For each level the colour times its opacity (256, 1, 3) RGB, and 255 times what is left of the picture."""
+    """For each level, the colour times its opacity (256, 1, 3) RGB, and 255 times the remaining share of the picture."""
     ramp: Any = np.arange(256, dtype=np.uint8)[:, None]
     names = {name: getattr(cv2, f"COLORMAP_{name.upper()}") for name in Colours.__args__}  # type: ignore[attr-defined]
     rgb = cv2.applyColorMap(ramp, names[colours])[..., ::-1].astype(np.float32)
@@ -82,12 +82,12 @@ def _with_contours(image: Image, heat: NDArray[np.floating]) -> Image:
 
 
 def line_width(image: Image) -> int:
-    """px of a line that is seen well in a picture of this size."""
+    """px; a line width that is clearly visible in a picture of this size."""
     return max(1, round(min(image.shape[:2]) / 180))
 
 
 def with_tags(image: Image, tags: Sequence[Tag]) -> Image:
-    """A copy with boxes and their words; those that sound are drawn last."""
+    """A copy with boxes and their texts; sounding ones are drawn last."""
     out = np.ascontiguousarray(image).copy()
     height, width = out.shape[:2]
     thick = line_width(out)
@@ -115,7 +115,7 @@ def _dashed(out: Image, corners: tuple[tuple[int, int], tuple[int, int]], thick:
 
 
 def _write(out: Image, words: str, at: tuple[int, int], colour: Colour) -> None:
-    """Words on a dark ground, moved to stay in the picture; nothing where it is too small for them."""
+    """Text on a dark background, shifted to stay in the picture; nothing if the picture is too small."""
     height, width = out.shape[:2]
     label = lettered(words, max(round(height / 26), 9), colour)
     if label.shape[0] > height // 2 or label.shape[1] > width:
@@ -127,7 +127,7 @@ def _write(out: Image, words: str, at: tuple[int, int], colour: Colour) -> None:
 
 @lru_cache(maxsize=256)
 def lettered(words: str, size: int, colour: Colour) -> Image:
-    """Words of any language that DejaVu knows, `size` px high, on a dark ground: (h, w, 3)."""
+    """Text in any script that DejaVu supports, `size` px high, on a dark background: (h, w, 3)."""
     import matplotlib
     from PIL import Image as Pillow
     from PIL import ImageDraw, ImageFont

@@ -1,4 +1,4 @@
-"""What is laid over the frame of a moment: truth, heat maps, maps of classes; as pictures with everything in them."""
+"""What is drawn over the frame of a moment: ground truth, heat maps, maps of classes; as complete pictures."""
 
 from dataclasses import dataclass
 
@@ -15,11 +15,9 @@ from avloc.drawing.pictures import class_picture, heat_picture, scaled, truth_co
 class Overlay:
     """One picture of a moment, not yet drawn.
 
-    title, caption, alt: as of a Picture.
-    heats: (n, h, w); none over the bare frame, one in the colours of heat, or one for each of `hues`.
-    limits: the values at which colours begin and end.
-    objects: the boxes that are outlined, by number.
-    tagged: whether the boxes have the names of their classes.
+    title, caption, alt: as of a Picture. heats: (n, h, w); none for the frame only, one in heat colours, or one for
+    each of `hues`. limits: the values of the first and the last colour. objects: indices of the boxes that are
+    outlined. tagged: whether the boxes have the names of their classes.
     """
 
     title: str
@@ -33,7 +31,7 @@ class Overlay:
 
 
 def truth_overlays(moment: Moment) -> list[Overlay]:
-    """The bare frame, and the frame with boxes of its objects."""
+    """The frame, and the frame with the boxes of its objects."""
     objects = f"sounding: {moment.names(moment.heard)}; silent: {moment.names(moment.silent)}"
     others = int((moment.labels < 0).sum())
     objects += f"; {others} without class" if others else ""
@@ -45,7 +43,7 @@ def truth_overlays(moment: Moment) -> list[Overlay]:
 
 
 def map_overlays(moment: Moment) -> list[Overlay]:
-    """The map of every variant that is there, the model's first; of several maps a place shows its loudest."""
+    """The map of every variant, the model's first; of several maps, each position shows the maximum."""
     found = []
     for variant, usual in VARIANTS.items():
         if variant in moment.maps:
@@ -58,9 +56,9 @@ def map_overlays(moment: Moment) -> list[Overlay]:
 
 
 def class_overlays(moment: Moment) -> list[Overlay]:
-    """The maps of the classes that sound, of those in view and silent, of the loudest other one, and all in one.
+    """The maps of sounding classes, of silent classes in view, of the loudest other class, and all in one.
 
-    All of them share one scale, so a class that the method does not hear stays dark. None where maps have no classes.
+    They share one scale, so a class that the method does not hear stays dark. None if maps have no classes.
     """
     if moment.assignment is None:
         return []
@@ -81,7 +79,7 @@ def class_overlays(moment: Moment) -> list[Overlay]:
 
 
 def pictures(moment: Moment) -> list[Picture]:
-    """Frame, truth and the map of every variant, drawn."""
+    """Frame, ground truth and the map of every variant, drawn."""
     return [drawn(moment, overlay) for overlay in truth_overlays(moment) + map_overlays(moment)]
 
 
@@ -106,13 +104,13 @@ def drawn(moment: Moment, overlay: Overlay) -> Picture:
 
 
 def tags(moment: Moment, overlay: Overlay) -> list[str]:
-    """The names of an overlay's boxes, empty for objects of no class."""
+    """The names of an overlay's boxes, empty for objects without a class."""
     labels = moment.labels[list(overlay.objects)].tolist()
     return [moment.classes[label] if label >= 0 else "" for label in labels]
 
 
 def _known(moment: Moment) -> tuple[int, ...]:
-    """The objects that have a class; the others would only clutter a map."""
+    """The objects with a class; the others would only clutter a map."""
     return tuple(np.flatnonzero(moment.labels >= 0).tolist())
 
 

@@ -1,4 +1,4 @@
-"""The report: one HTML page that needs nothing but itself, of one run or of several side by side."""
+"""The report: one self-contained HTML page of one run, or of several side by side."""
 
 import shlex
 from collections.abc import Mapping, Sequence
@@ -36,8 +36,9 @@ HEARD = (
 
 @dataclass(frozen=True)
 class ShownSet:
-    """A test set. about: where its clips come from. shown: its chosen clips, a moment for each run; none where only numbers
-    are there. results: of each run, None where it has none. charts: of the results. compared: what runs differ by, tables.
+    """A test set. about: the source of its clips. shown: its chosen clips, a moment for each run; empty if there are
+    only numbers. results: of each run, None if it has none. charts: of the results. compared: tables of differences
+    between runs.
     """
 
     name: str
@@ -50,7 +51,7 @@ class ShownSet:
 
 @dataclass
 class ShownRun:
-    """One run of the page. deviations: (key, value here, the method's default). commands: how to run it again."""
+    """One run of the page. deviations: (key, value here, the method's default). commands: how to reproduce it."""
 
     name: str
     method: str
@@ -65,8 +66,9 @@ class ShownRun:
 
 @dataclass
 class Page:
-    """What the report says. left_out: what the runs do not hold, a line each. differing: settings that are not the same in
-    all runs, the key and a value for each run."""
+    """The contents of the report. left_out: lines about what is missing in the runs. differing: settings that differ
+    between runs: the key and a value for each run.
+    """
 
     runs: list[ShownRun]
     sets: list[ShownSet]
@@ -104,7 +106,7 @@ class Page:
         )
 
     def _of_runs(self, draw: Any) -> str:
-        """A part for each run, under its name where there are several."""
+        """A section for each run, with its name if there are several."""
         if len(self.runs) == 1:
             return str(draw(self.runs[0]))
         return "".join(f"<h3>{text(run.name)}</h3>{draw(run)}" for run in self.runs)

@@ -1,4 +1,4 @@
-"""Figures of many pictures: rows of clips with a heading each, every picture shown pixel for pixel."""
+"""Figures of many pictures: rows of clips with a heading each; every picture is shown pixel by pixel."""
 
 import textwrap
 from collections.abc import Sequence
@@ -9,12 +9,12 @@ from avloc.drawing.charts import canvas, clean
 from avloc.drawing.colours import LIGHT, Colour, Image, Theme, css
 
 GAP, MARGIN, TITLE, HEADING, CAPTION, LEGEND = 10, 16, 40, 24, 32, 28  # px
-LINE = 44  # characters of a caption's line at a picture 256 px wide
+LINE = 44  # characters per line of a caption under a picture 256 px wide
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture with its words. title: a few words, what it is. caption: what to know. alt: what one sees."""
+    """One picture with its texts. title: a few words. caption: explanation. alt: text alternative."""
 
     title: str
     image: Image
@@ -24,14 +24,14 @@ class Picture:
 
 @dataclass(frozen=True)
 class Row:
-    """heading: of a clip; empty for none."""
+    """heading: of a clip; may be empty."""
 
     heading: str
     pictures: Sequence[Picture]
 
 
 def panel(title: str, rows: Sequence[Row], legend: Sequence[tuple[str, Colour]] = (), theme: Theme = LIGHT) -> bytes:
-    """Rows of pictures under their headings, with titles above and captions below them, as PNG bytes."""
+    """Rows of pictures under their headings, with titles above and captions below, as PNG bytes."""
     sizes = [[(picture.image.shape[1], picture.image.shape[0]) for picture in row.pictures] for row in rows]
     widest = max([sum(width + GAP for width, _ in row) - GAP for row in sizes if row] + [480])
     headings = [HEADING if row.heading else 0 for row in rows]

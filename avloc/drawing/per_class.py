@@ -1,4 +1,4 @@
-"""Tables of how well each class is located, and what is small or large."""
+"""Tables of how well each class is located, and of small and large objects."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,14 +11,14 @@ COLUMNS = ("ciou", "locacc", "auc")
 
 
 def class_table(name: str, runs: Sequence[str], results: Sequence[Mapping[str, Any] | None]) -> str:
-    """Of a test set, with columns for each run's result; nothing where no result is broken down by class."""
+    """Of a test set, with columns for each run's result; empty if no result is broken down by class."""
     tables = [(result or {}).get("per_class") or {} for result in results]
     names = sorted({key for own in tables for key in own}, key=lambda key: (_lowest(key, tables), key))
     return _grouped(f"{name}: per class, the lowest overlap first", "Class", names, tables, runs, results)
 
 
 def size_table(name: str, runs: Sequence[str], results: Sequence[Mapping[str, Any] | None]) -> str:
-    """The same by the size of what sounds, from small to huge; nothing where all of it is of one size."""
+    """The same by the size of the sounding objects, from small to huge; empty if all have one size."""
     tables = [(result or {}).get("by_size") or {} for result in results]
     found = dict.fromkeys(key for own in tables for key, values in own.items() if values.get("clips"))
     names = [key for key, _ in SIZES if key in found]
@@ -28,7 +28,7 @@ def size_table(name: str, runs: Sequence[str], results: Sequence[Mapping[str, An
 
 
 def flag_table(name: str, runs: Sequence[str], results: Sequence[Mapping[str, Any] | None]) -> str:
-    """The same by the parts of the set that flags mark (VGGSounder, AVATAR); a clip may be in several."""
+    """The same by the parts of the set that flags mark (VGGSounder, AVATAR); a clip can be in several."""
     tables = [(result or {}).get("by_part") or {} for result in results]
     names = list(dict.fromkeys(key for own in tables for key in own))
     return _grouped(f"{name}: by flag; a clip may have several", "Flag", names, tables, runs, results)
@@ -66,7 +66,7 @@ def _lowest(key: str, tables: Sequence[Mapping[str, Any]]) -> float:
 
 
 def _named(column: str, result: Mapping[str, Any] | None) -> str:
-    """The column under the name that the metrics of the result have for it."""
+    """The column of a metric, under the name that the result uses for it."""
     metrics = (result or {}).get("metrics", {})
     other = {"ciou": "iou", "locacc": "iou@0.5"}.get(column, column)
     return metric_name(other if other in metrics and column not in metrics else column)

@@ -1,4 +1,4 @@
-"""Small pictures: a frame, its truth, a heat map over it, the maps of several classes in one."""
+"""Small pictures: a frame, its ground truth, a heat map over it, the maps of several classes in one."""
 
 from collections.abc import Sequence
 
@@ -10,24 +10,24 @@ from avloc.drawing.colours import CASING, OTHER, SILENT, SOUNDING, Colour, Image
 
 SIZE = 256  # px, side of a picture
 Map = NDArray[np.floating]
-_DASHES: dict[Colour, int] = {SOUNDING: 0, SILENT: 8, OTHER: 4}  # px of a dash; 0 is a whole line
+_DASHES: dict[Colour, int] = {SOUNDING: 0, SILENT: 8, OTHER: 4}  # px of a dash; 0 is a solid line
 
 
 def scaled(frame: Image, size: int = SIZE) -> Image:
-    """A frame (H, W, 3) at the size of a picture, aspect not kept, as methods see it."""
+    """A frame (H, W, 3) at the size of a picture; the aspect ratio is not kept, as methods see it."""
     shrink = max(frame.shape[:2]) > size
     way = cv2.INTER_AREA if shrink else cv2.INTER_CUBIC
     return cv2.resize(frame, (size, size), interpolation=way).astype(np.uint8, copy=False)
 
 
 def value_range(maps: Map) -> tuple[float, float]:
-    """The least and the greatest finite value; (0, 0) where there is none."""
+    """The smallest and the largest finite value; (0, 0) if there is none."""
     finite = maps[np.isfinite(maps)]
     return (float(finite.min()) + 0.0, float(finite.max()) + 0.0) if finite.size else (0.0, 0.0)  # no -0
 
 
 def unit_map(heat: Map, limits: tuple[float, float], size: int = SIZE) -> Map:
-    """A map (h, w), bilinear at `size`, with `limits` at 0 and 1; what is not finite, or has no range, is 0."""
+    """A map (h, w), bilinear at `size`, with `limits` at 0 and 1; values that are not finite, or without range, are 0."""
     low, high = limits
     values = np.where(np.isfinite(heat), heat, low).astype(np.float32)
     big = cv2.resize(values, (size, size), interpolation=cv2.INTER_LINEAR)
@@ -35,7 +35,7 @@ def unit_map(heat: Map, limits: tuple[float, float], size: int = SIZE) -> Map:
 
 
 def heat_picture(frame: Image, heat: Map, limits: tuple[float, float], size: int = SIZE) -> Image:
-    """A map (h, w) laid over its frame: dark where it is low, bright yellow where it is high."""
+    """A map (h, w) over its frame: dark where it is low, bright yellow where it is high."""
     values = unit_map(heat, limits, size)
     under = grey(scaled(frame, size))
     strength = (0.5 + 0.25 * values)[..., None]
@@ -43,9 +43,9 @@ def heat_picture(frame: Image, heat: Map, limits: tuple[float, float], size: int
 
 
 def class_picture(frame: Image, heats: Map, colours: Sequence[Colour], size: int = SIZE) -> Image:
-    """Maps (C, h, w) of all classes in one: each place in the hue of its loudest class, as strong as that is loud.
+    """Maps (C, h, w) of all classes in one: each position in the hue of its loudest class, with a strength by its value.
 
-    Strength runs from the least to the greatest value of all maps together.
+    Strength goes from the smallest to the largest value of all maps together.
     """
     limits = value_range(heats)
     values = np.stack([unit_map(heat, limits, size) for heat in heats])
@@ -66,9 +66,9 @@ def with_boxes(
     names: Sequence[str] | None = None,
     width: int = 3,
 ) -> Image:
-    """A copy with boxes (n, 4), xyxy in [0, 1], each a line of `width` px along the inside of its edge.
+    """A copy with boxes (n, 4), xyxy in [0, 1], each a line of `width` px inside its edge.
 
-    Green lines are whole, red ones dashed, grey ones dotted; green is drawn last, and names last of all.
+    Green lines are solid, red ones dashed, grey ones dotted; green is drawn after them, and names last.
     """
     out = image.copy()
     order = sorted(range(len(boxes)), key=lambda n: -_DASHES.get(colours[n], 0) + 100 * (colours[n] == SOUNDING))
@@ -81,7 +81,7 @@ def with_boxes(
 
 
 def truth_colours(labels: NDArray[np.integer], sounding: NDArray[np.bool_]) -> list[Colour]:
-    """The colour of each object's box: of no class, sounding, silent."""
+    """The colour of each object's box: without class, sounding, silent."""
     return [
         OTHER if label < 0 else SOUNDING if sounds else SILENT for label, sounds in zip(labels, sounding, strict=True)
     ]
@@ -96,7 +96,7 @@ def _corners(image: Image, box: NDArray[np.floating]) -> tuple[int, int, int, in
 
 def _line(image: Image, box: NDArray[np.floating], colour: Colour, width: int) -> None:
     left, top, right, bottom = _corners(image, box)
-    if colour == OTHER:  # thinner: it matters less
+    if colour == OTHER:  # thinner: less important
         width = 2
     image[_ring(image.shape[:2], (left - 1, top - 1, right + 1, bottom + 1), width + 2)] = CASING
     ring = _ring(image.shape[:2], (left, top, right, bottom), width)
@@ -120,7 +120,7 @@ def _ring(shape: tuple[int, ...], corners: tuple[int, int, int, int], width: int
 
 
 def _name(image: Image, box: NDArray[np.floating], name: str) -> None:
-    """A tag inside the upper left corner of the box, shifted to stay in the picture."""
+    """A label in the upper left corner of the box, shifted to stay in the picture."""
     if not name:
         return
     left, top, _, _ = _corners(image, box)

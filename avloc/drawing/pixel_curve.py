@@ -1,7 +1,7 @@
-"""Precision over recall of the pixels of a test set, as a threshold passes over its maps.
+"""Precision over recall of the pixels of a test set, for all thresholds.
 
-This shows what a map is worth at any threshold. It is no protocol's number: every frame's maps run from 0, their lowest
-value, to 1, and the truth are the boxes of what sounds, on a grid of 64 x 64.
+This is not the metric of any protocol: each frame's maps are scaled from 0 (their lowest value) to 1, and the ground
+truth is the boxes of sounding objects on a grid of 64 x 64.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,8 +20,9 @@ GRID, LEVELS = 64, 256
 
 @dataclass(frozen=True)
 class PixelCurve:
-    """precision and recall at falling thresholds; ap: average precision; share: of the pixels that are truth, which is the
-    precision of chance."""
+    """precision and recall at falling thresholds; ap: average precision; share: of pixels inside the ground truth,
+    which is the precision of chance.
+    """
 
     precision: list[float]
     recall: list[float]
@@ -32,10 +33,10 @@ class PixelCurve:
 def pixel_curve(
     store: Store, ids: Sequence[str], maps: Mapping[str, NDArray[np.float32]], table: NDArray[np.bool_] | None
 ) -> PixelCurve | None:
-    """Of the frames `ids` with boxes of sounding objects; None where there are none.
+    """Of the frames `ids` with boxes of sounding objects; None if there are none.
 
-    maps: id -> (K, h, w). table: (C, K); where it is given, the map of a class is held against the boxes of the class, else
-    the loudest of the maps against all boxes of sounding objects.
+    maps: id -> (K, h, w). table: (C, K); if given, the map of a class is compared with the boxes of the class,
+    otherwise the maximum of the maps with all boxes of sounding objects.
     """
     inside, outside = np.zeros(LEVELS, np.int64), np.zeros(LEVELS, np.int64)
     for heat, truth in _pairs(store, ids, maps, table):
@@ -55,7 +56,7 @@ def pixel_curve(
 def _pairs(
     store: Store, ids: Sequence[str], maps: Mapping[str, NDArray[np.float32]], table: NDArray[np.bool_] | None
 ) -> Iterator[tuple[NDArray[np.floating], NDArray[np.bool_]]]:
-    """Maps in [0, 1] and their truth, both (GRID, GRID)."""
+    """Maps in [0, 1] and their ground truth, both (GRID, GRID)."""
     places, boxes = frame_places(store), store.boxes
     of_frame: dict[tuple[int, int], list[int]] = {}
     for number in np.flatnonzero(boxes.sounding).tolist():
@@ -69,14 +70,14 @@ def _pairs(
             rows = np.ones(len(maps[name]), bool) if label is None or table is None else table[label]
             known = [number for number in own if label is None or boxes.label[number] == label]
             if label is not None and (label < 0 or not rows.any()):
-                heat = np.zeros((GRID, GRID), np.float32)  # no map could have found it
+                heat = np.zeros((GRID, GRID), np.float32)  # outside the grid: no map could find it
             else:
                 heat = unit_map(loudest(maps[name][rows]), (low, high), GRID)
             yield heat, _drawn(boxes.xyxy[known])
 
 
 def _drawn(boxes: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """(GRID, GRID): the cells whose centre lies in one of the boxes."""
+    """(GRID, GRID): the cells whose centre is in one of the boxes."""
     centres = (np.arange(GRID) + 0.5) / GRID
     across = (boxes[:, :1] <= centres) & (centres < boxes[:, 2:3])
     down = (boxes[:, 1:2] <= centres) & (centres < boxes[:, 3:4])

@@ -1,4 +1,4 @@
-"""A page with the overlays of many videos side by side. The videos lie beside it; nothing else is loaded."""
+"""A page with the overlays of many videos side by side. The videos are next to it; nothing else is loaded."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,8 +22,7 @@ WHAT = (
 
 @dataclass(frozen=True)
 class Player:
-    """video, files: places relative to the page. files: of what was written besides, by what they are called. lines: what to
-    know."""
+    """video, files: paths relative to the page. files: the other outputs, by title. lines: information about the video."""
 
     title: str
     video: str
@@ -32,7 +31,7 @@ class Player:
 
 
 def players_page(title: str, players: Sequence[Player], failed: Sequence[str] = ()) -> str:
-    """failed: a line for each input that could not be used."""
+    """failed: a line for each unusable input."""
     cards = "\n".join(map(_card, players))
     left_out = f'<div class="notes"><b>Could not be used</b>{markup.items(failed)}</div>' if failed else ""
     key = (
@@ -60,5 +59,5 @@ def _card(player: Player) -> str:
 
 
 def _address(place: str) -> str:
-    """A relative path as an address; a name such as "a:b.mp4" is no scheme."""
+    """A relative path as a URL; the colon of a name such as "a:b.mp4" must not look like a scheme."""
     return text("./" + quote(place.encode("utf-8", "surrogateescape")))

@@ -1,4 +1,4 @@
-"""The numbers of a result beside those of its comparisons, as a table and a chart."""
+"""The numbers of a result next to those of its comparisons, as a table and a chart."""
 
 import math
 from collections.abc import Mapping
@@ -26,13 +26,13 @@ def metric_name(metric: str) -> str:
 
 
 def meanings(metrics: list[str]) -> list[str]:
-    """What the metrics of a table mean, those that are known."""
+    """Explanations of the metrics of a table, as far as they are known."""
     bases = dict.fromkeys(metric.partition("@")[0] for metric in metrics)
     return [MEANINGS[base] for base in bases if base in MEANINGS]
 
 
 def percent(value: float | None, sign: bool = False) -> str:
-    """``63.2`` of a fraction, as HTML; a dash for none."""
+    """``63.2`` for a fraction, as HTML; a dash for none."""
     if value is None or not math.isfinite(value):
         return "&ndash;"
     shown = f"{100 * value:+.1f}" if sign else f"{100 * value:.1f}"
@@ -40,7 +40,7 @@ def percent(value: float | None, sign: bool = False) -> str:
 
 
 def interval(metric: Mapping[str, Any]) -> tuple[float, float] | None:
-    """The 95 % interval over videos, or over clips where there is no other."""
+    """The 95 % interval over videos, or over clips if there is no other."""
     low, high = metric.get("ci95_by_video") or metric.get("ci95") or (None, None)
     if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
         return None
@@ -59,7 +59,7 @@ def verdict(difference: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def results_table(caption: str, result: Mapping[str, Any]) -> str:
-    """The model first, then the comparisons with the model's difference from each, then rules without an interval."""
+    """The model first, then the comparisons with the model's difference from each, then baselines without an interval."""
     metrics = list(result.get("metrics", {}))
     comparisons = result.get("comparisons") or {}
     rows = [["<b>model</b>", *(_value(result["metrics"][metric]) for metric in metrics)]]
@@ -99,7 +99,7 @@ def _difference(difference: Mapping[str, Any] | None) -> str:
 
 
 def results_chart(title: str, result: Mapping[str, Any]) -> Chart | None:
-    """The first metric of the model and of everything it is compared with."""
+    """The first metric of the model and of all comparisons."""
     metrics = list(result.get("metrics", {}))
     if not metrics:
         return None
@@ -119,7 +119,7 @@ def results_chart(title: str, result: Mapping[str, Any]) -> Chart | None:
 
 
 def runs_chart(title: str, results: Mapping[str, Mapping[str, Any]]) -> Chart | None:
-    """The first metric that all of several runs have, by run; None where they have none in common."""
+    """The first metric that several runs have in common, by run; None if there is none."""
     metrics = [list(result.get("metrics", {})) for result in results.values()]
     first = next((name for name in metrics[0] if all(name in own for own in metrics)), None)
     if first is None:
@@ -137,7 +137,7 @@ def runs_chart(title: str, results: Mapping[str, Mapping[str, Any]]) -> Chart | 
 
 
 def compared_table(caption: str, first: str, other: str, metrics: Mapping[str, Any]) -> str:
-    """Differences of two runs on the clips they share; values are of `avloc.verbs.compare.Difference`."""
+    """Differences of two runs on the clips that they share; values are `avloc.verbs.compare.Difference`."""
     rows = []
     for name, found in metrics.items():
         ends = {"value": found.difference, "ci95_by_video": found.ci95_by_video}

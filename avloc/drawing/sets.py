@@ -1,4 +1,4 @@
-"""A test set's predictions as moments to show, and the figures of them."""
+"""A test set's predictions as moments to show, and their figures."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,10 +20,9 @@ from avloc.predictions import Predictions, read_predictions
 
 @dataclass(frozen=True)
 class SetMaps:
-    """What a run found of a test set: maps, variant -> id -> (K, h, w), and scores by id.
+    """A run's results on a test set: maps, variant -> id -> (K, h, w), and scores by id.
 
-    table: (C, K) bool, which maps belong to which class, None where that is not known. deaf: what the variant of that name
-    is called.
+    table: (C, K) bool, which maps belong to which class, None if unknown. deaf: titles of the variants.
     """
 
     ids: list[str]
@@ -34,9 +33,9 @@ class SetMaps:
 
 
 def read_set(store: Store, folder: Path, name: str, per_clip: Sequence[Mapping[str, Any]], again: str) -> SetMaps:
-    """The maps that `folder` holds of a test set: ``<name>.h5`` and its variants.
+    """The maps of a test set in `folder`: ``<name>.h5`` and its variants.
 
-    per_clip: entries of a result with ``id`` and ``ciou``. again: the command that writes the predictions, named where
+    per_clip: entries of a result with ``id`` and ``ciou``. again: the command that writes the predictions, named if
     they do not fit (RunError).
     """
     files = {variant: folder / f"{name}{variant and f'.{variant}'}.h5" for variant in VARIANTS}
@@ -53,13 +52,13 @@ def read_set(store: Store, folder: Path, name: str, per_clip: Sequence[Mapping[s
     maps = {variant: dict(zip(part.ids, part.maps, strict=True)) for variant, part in found.items()}
     table = class_table(found[""], store.classes)
     scores = {row["id"]: row["ciou"] for row in per_clip if row.get("ciou") is not None}
-    # what `evaluate` calls them
+    # the names that `evaluate` gives them
     deaf = str(found["deaf"].attributes.get("variant", VARIANTS["deaf"])) if "deaf" in found else VARIANTS["deaf"]
     return SetMaps(list(ids), maps, table, scores, deaf[:1].upper() + deaf[1:])
 
 
 def choose_clips(store: Store, sets: Sequence[SetMaps], clips: int, extremes: int, seed: int) -> list[Choice]:
-    """Clips that all of `sets`, one for each run, hold: see `choose` and `with_extremes`; scores are the first run's."""
+    """Clips that all of `sets`, one for each run, contain: see `choose` and `with_extremes`; scores are the first run's."""
     first, *others = sets
     shared = set(first.ids).intersection(*(other.ids for other in others))
     ids, places = [name for name in first.ids if name in shared], frame_places(store)
@@ -78,7 +77,7 @@ def set_moments(store: Store, found: SetMaps, chosen: Sequence[Choice]) -> list[
 
 
 def class_table(found: Predictions, classes: Sequence[str]) -> NDArray[np.bool_] | None:
-    """(C, K), which maps belong to which of the classes: as the predictions say, or by the names of their maps."""
+    """(C, K), which maps belong to which of the classes: from the predictions, or by the names of their maps."""
     amount = found.maps.shape[1]
     if found.assignment is not None and found.assignment.shape == (len(classes), amount):
         return np.asarray(found.assignment) > 0
@@ -88,7 +87,7 @@ def class_table(found: Predictions, classes: Sequence[str]) -> NDArray[np.bool_]
 
 
 def set_figures(name: str, title: str, shown: Sequence[Moment]) -> dict[str, bytes]:
-    """PNGs: ``<name>.panels`` and, where the maps have classes, ``<name>.classes``."""
+    """PNGs: ``<name>.panels`` and, if the maps have classes, ``<name>.classes``."""
     rows = [Row(row_heading(moment), pictures(moment)) for moment in shown]
     figures = {f"{name}.panels": panel(title, rows)}
     if shown[0].assignment is not None:

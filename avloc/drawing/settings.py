@@ -1,4 +1,4 @@
-"""Settings beside the defaults of what they configure."""
+"""Settings that differ from the defaults."""
 
 import inspect
 import json
@@ -7,9 +7,9 @@ from typing import Any
 
 
 def differing(target: Callable[..., Any], values: Mapping[str, Any], prefix: str) -> list[tuple[str, str, str]]:
-    """(dotted key, value, default) of each of the values that is not the default of `target`'s parameter.
+    """(dotted key, value, default) of each value that differs from the default of `target`'s parameter.
 
-    A mapping configures an object: its keys are compared with the attributes of the default one, if there is one.
+    A mapping configures an object: its keys are compared with the attributes of the default object, if any.
     """
     parameters, found = inspect.signature(target).parameters, []
     for key, value in values.items():
@@ -22,7 +22,7 @@ def differing(target: Callable[..., Any], values: Mapping[str, Any], prefix: str
 
 
 def _short(value: Any) -> str:
-    """A value on one line; nothing for a parameter without a default."""
+    """A value on one line; empty for a parameter without a default."""
     if value is inspect.Parameter.empty:
         return ""
     if value is None or isinstance(value, str):

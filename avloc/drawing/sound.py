@@ -16,19 +16,19 @@ BANDS = 64
 RANGE = 70.0  # dB shown below the loudest
 MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 LOWEST_RATE = 3000  # Hz that Chromium plays
-FLOOR = 1e-10  # energy, full scale 1: what is less is silence
+FLOOR = 1e-10  # energy, full scale 1; less is silence
 
 
 def sound_file(waveform: NDArray[np.int16], rate: int) -> tuple[bytes, str]:
     """A mono file to listen to of samples (S,) at `rate` Hz, and its media type.
 
-    MP3, a sixth of the size, where the system's libsndfile writes it at this rate; else FLAC, without loss.
+    MP3, a sixth of the size, if libsndfile can write it at this rate; otherwise FLAC, without loss.
     """
     import soundfile
 
     samples = np.asarray(waveform, np.int16)
     times = -(-LOWEST_RATE // rate)
-    if times > 1:  # browsers play nothing slower
+    if times > 1:  # browsers play no lower rates
         samples, rate = np.repeat(samples, times), rate * times
     if rate in MP3_RATES and "MP3" in soundfile.available_formats():
         return _written(samples, rate, "MP3"), "audio/mpeg"
@@ -46,7 +46,7 @@ def _written(samples: NDArray[np.int16], rate: int, kind: str) -> bytes:
 def log_mel(waveform: NDArray[np.int16], rate: int, columns: int = 256) -> NDArray[np.float32]:
     """(BANDS, columns) dB below the loudest cell, low bands first; 64 Slaney bands up to rate / 2, window 32 ms.
 
-    Of silence every cell is `RANGE` below.
+    Silence has `RANGE` below everywhere.
     """
     from librosa.filters import mel
 
@@ -56,7 +56,7 @@ def log_mel(waveform: NDArray[np.int16], rate: int, columns: int = 256) -> NDArr
     padded = np.pad(samples, (window // 2, window // 2 + 1))
     pieces = padded[centres[:, None] + np.arange(window)] * np.hanning(window).astype(np.float32)
     power = np.abs(np.fft.rfft(pieces, axis=1)) ** 2
-    with warnings.catch_warnings():  # at low rates some bands lie between two bins and stay empty: a dark line, no more
+    with warnings.catch_warnings():  # at low rates some bands lie between two bins and stay empty: just a dark line
         warnings.simplefilter("ignore", UserWarning)
         bank = mel(sr=rate, n_fft=window, n_mels=BANDS)
     energy = bank @ power.T
@@ -69,7 +69,7 @@ def log_mel(waveform: NDArray[np.int16], rate: int, columns: int = 256) -> NDArr
 def sound_picture(waveform: NDArray[Any], rate: int, width: int = 512) -> Image:
     """The waveform (48 px, its peak touches the edge) above its log-mel spectrogram (128 px): (184, width, 3).
 
-    A spectrogram (T, F) in place of the waveform is drawn as it is: (128, width, 3).
+    A spectrogram (T, F) instead of the waveform is drawn unchanged: (128, width, 3).
     """
     if waveform.ndim == 2:
         return _coloured(_between(waveform, *level_range(waveform)).T, width)
@@ -86,7 +86,7 @@ def sound_picture(waveform: NDArray[Any], rate: int, width: int = 512) -> Image:
 
 
 def level_range(spectrogram: NDArray[np.floating]) -> tuple[float, float]:
-    """The values that are drawn darkest and brightest: all but the lowest twentieth have a colour of their own."""
+    """The values drawn darkest and brightest; only the lowest 5 % are clipped."""
     return float(np.percentile(spectrogram, 5)), float(spectrogram.max())
 
 

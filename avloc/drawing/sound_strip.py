@@ -1,4 +1,4 @@
-"""A strip along the bottom of a video: the sound around now, where it is silent, and a cursor."""
+"""A strip at the bottom of a video: the sound around the current time, its silences, and a cursor."""
 
 from collections.abc import Callable, Sequence
 
@@ -13,12 +13,12 @@ from avloc.drawing.sound import WAVE_COLOUR
 PAGE = 30.0  # s shown at once of a longer sound
 SMALLEST = 64  # px; a lower picture has no strip
 CURSOR: Colour = (255, 255, 255)
-QUIET: Colour = (88, 92, 100)  # of the line where nothing sounds
+QUIET: Colour = (88, 92, 100)  # of the line during silence
 Outline = Callable[[float, float, int], NDArray[np.float32]]
 
 
 class SoundStrip:
-    """outline: see `Loudness.outline`. quiet: from when to when (s) nothing sounds. seconds: of the whole."""
+    """outline: see `Loudness.outline`. quiet: start and end (s) of silences. seconds: of the whole."""
 
     def __init__(
         self, outline: Outline, quiet: Sequence[tuple[float, float]], seconds: float, size: tuple[int, int]
@@ -29,7 +29,7 @@ class SoundStrip:
         self._page: tuple[int, Image] | None = None
 
     def __call__(self, image: Image, time: float) -> Image:
-        """The picture (H, W, 3) with the strip of this moment in its lower edge."""
+        """The picture (H, W, 3) with the strip of this moment at its lower edge."""
         if not self.shown:
             return image
         length = self.seconds if self.seconds <= 2 * PAGE else PAGE

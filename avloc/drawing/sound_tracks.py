@@ -1,4 +1,4 @@
-"""The sound of one file as packets for another: copied as they are, or coded anew as AAC with gaps filled by silence."""
+"""Writes the sound of one file to another: packets are copied, or encoded as AAC with gaps filled by silence."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -13,26 +13,26 @@ from avloc.prepare.media.film import Broken, Film
 from avloc.prepare.media.packets import NONE
 from avloc.prepare.media.timeline import JITTER
 
-#: codecs that MP4 holds and FFmpeg writes there without further ado
+#: codecs that FFmpeg can write to MP4 directly
 HELD = ("aac", "mp3", "ac3", "eac3", "opus", "flac", "alac")
-#: rates that AAC knows, Hz
+#: rates that AAC supports, Hz
 AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
 
 
 class Piece(NamedTuple):
-    """Packets, and when the first of them is heard (s)."""
+    """Packets, and the time of the first (s)."""
 
     time: float
     packets: list[Packet]
 
 
 def copied(film: Film) -> bool:
-    """Whether the packets of the sound can be copied: MP4 holds the codec, and their stamps leave no gap and go on evenly."""
+    """Whether the packets of the sound can be copied: MP4 supports the codec, and their time stamps have no gaps."""
     track, stream = film.sound, film.audio
     assert track is not None and stream is not None
     if stream.codec_context is None or stream.codec_context.name.removesuffix("float") not in HELD:
         return False
-    if film.video is None:  # of a sound alone the first sample counts, whatever its stamp
+    if film.video is None:  # a file with sound only starts with its first sample, whatever its time stamp
         return False
     if track.changed or (track.pts == NONE).any() or not (track.duration > 0).all():
         return False
@@ -59,7 +59,7 @@ def _copy(film: Film, out: Any) -> Iterator[Piece]:
         for place, packet in packets:
             if not packet.size:
                 continue
-            # a packet of its own, for writing one changes it, and the film may be read again
+            # a separate packet, because writing changes it, and the film may be read again
             again = Packet(bytes(packet))
             again.time_base = track.base
             again.pts = again.dts = int(track.pts[place]) - zero
@@ -85,7 +85,7 @@ def encoded(source: Any, container: Any) -> Iterator[Piece]:
 
 
 def _of_film(film: Film) -> Iterator[tuple[float | None, Any]]:
-    """(when it is heard in s, None: after the one before; the frame)."""
+    """(time in s, None: right after the one before; the frame)."""
     track = film.sound
     assert track is not None
     alone: float | None = None
@@ -109,7 +109,7 @@ def _of_array(samples: NDArray[np.float32], rate: int) -> Iterator[tuple[float |
 
 
 def _encode(out: Any, frames: Iterator[tuple[float | None, Any]], rate: int, layout: str) -> Iterator[Piece]:
-    """Samples are counted as `Placer` counts them: a gap becomes silence, and what overlaps is left out."""
+    """Samples are counted as in `Placer`: a gap becomes silence, and overlaps are dropped."""
     resample: Any = None
     kind: Any = None
     made = 0  # samples so far

@@ -1,4 +1,4 @@
-"""Heat maps over time: a strip of frames for each video, and its sound below."""
+"""Heat maps over time: a strip of frames for each video, with its sound below."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from avloc.drawing.panels import Picture, Row, panel
 from avloc.drawing.pictures import heat_picture, value_range
 from avloc.drawing.sound import sound_picture
 
-COLUMNS, SIDE, GAP = 10, 160, 10  # pictures in a strip, px of each, px between them
+COLUMNS, SIDE, GAP = 10, 160, 10  # pictures per strip, px of each, px between them
 MARK = (255, 255, 255)
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """The stretch of a video that one frame of a clip stands for, in seconds: its part of the clip's time."""
+    """The stretch of a video that one frame of a clip represents, in seconds: its share of the clip's time."""
 
     clip: int
     pick: int
@@ -41,10 +41,10 @@ def stretches_of(store: Store) -> list[Stretch]:
 def strips(
     store: Store, maps: NDArray[np.float32], videos: int, title: str, classes: Sequence[str] | None = None
 ) -> bytes:
-    """A row for each of the first `videos` videos: frames in the order of time under their maps, and the sound, as PNG.
+    """A row for each of the first `videos` videos: frames in order of time with their maps, and the sound, as PNG.
 
-    maps: (M, K, h, w) of all frames, clip by clip. The maps of a video share one scale; of several maps a place shows the
-    loudest. Of many frames ten are shown, and marked in the sound. classes: the names of the maps.
+    maps: (M, K, h, w) of all frames, clip by clip. The maps of a video share one scale; of several maps, each position
+    shows the maximum. Of many frames, ten are shown and marked in the sound. classes: the names of the maps.
     """
     stretches = stretches_of(store)
     rows = []
@@ -76,7 +76,7 @@ def _picture(
 
 
 def _sound(store: Store, own: Sequence[Stretch], marks: Sequence[Stretch], width: int) -> Picture:
-    """The sound of a video's clips, one after the other, with a line where each of `marks` begins."""
+    """The sound of a video's clips, one after the other, with a line at each of `marks`."""
     clips = list(dict.fromkeys(stretch.clip for stretch in own))
     image = sound_picture(np.concatenate(list(store.sounds(clips))), store.rate, width)
     for stretch in marks:
@@ -88,5 +88,5 @@ def _sound(store: Store, own: Sequence[Stretch], marks: Sequence[Stretch], width
 
 
 def _times(start: float, stop: float) -> str:
-    """To a hundredth of a second, as the four frames a second of a store need."""
+    """To a hundredth of a second, as needed for four frames per second."""
     return f"{round(start, 2):g} to {round(stop, 2):g} s"

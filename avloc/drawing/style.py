@@ -1,4 +1,4 @@
-"""The page's style sheet: system fonts, light and dark, from 360 px upwards, and print."""
+"""The page's style sheet: system fonts, light and dark, from 360 px width, and print."""
 
 CSS = """
 :root { color-scheme: light dark; --ground: #f7f8fa; --card: #ffffff; --text: #1d2430; --faint: #5b6675;

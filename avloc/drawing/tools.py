@@ -1,6 +1,6 @@
-"""What makes the page answer: the tools above the clips, and the script that works them.
+"""The interactive part of the page: the tools above the clips, and their script.
 
-The page is whole without them: the tools stay hidden until the script has begun.
+The page is complete without them: the tools stay hidden until the script runs.
 """
 
 import base64
@@ -29,7 +29,7 @@ def script() -> str:
 
 
 def policy() -> str:
-    """What the browser allows the page: pictures and sounds from inside it, and this one script; nothing from outside."""
+    """What the browser allows on the page: embedded pictures and sounds, and this one script; nothing external."""
     digest = base64.b64encode(hashlib.sha256(script().encode()).digest()).decode()
     return (
         "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; "
@@ -38,7 +38,7 @@ def policy() -> str:
 
 
 def tools(sets: Sequence[str], classes: Sequence[str], used: Sequence[str], runs: Sequence[str]) -> str:
-    """The tools for clips of these test sets, sounding classes and flags; values of the options are numbers."""
+    """The tools for clips of these test sets, sounding classes and flags; option values are numbers."""
     order = [("chosen", "as chosen")]
     for number, run in enumerate(runs):
         of_run = f" of {run}" if len(runs) > 1 else ""

@@ -1,4 +1,4 @@
-"""How a training went: its losses and what the validation split said, epoch by epoch."""
+"""Charts of a training: its losses and validation metrics by epoch."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ Lines = dict[str, list[float | None]]
 
 
 def training_charts(stage: int, log: Sequence[Mapping[str, Any]]) -> dict[str, Chart]:
-    """Charts by name, ``loss`` and, where there are such figures, ``validation``; log: an entry an epoch."""
+    """Charts by name: ``loss``, and ``validation`` if there are such values; log: an entry per epoch."""
     if not log:
         return {}
     phases = [str(entry.get("phase", "")) for entry in log]

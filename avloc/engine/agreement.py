@@ -1,4 +1,4 @@
-"""Whether weights, log and state of a stage are of one training: two trainings on one run, or a copied file, mix them."""
+"""Whether weights, log and state of a stage belong to one training; two trainings in one run, or a copied file, mix them."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from avloc.files import refused, write_text
 
 Entry = dict[str, Any]
 _ADVICE = "two commands may have trained this run, or a file was copied into it: train again in another --run"
-WAIT = 0.5  # s, in which a training that is under way has written the next of the three files
+WAIT = 0.5  # s within which a running training has written the next of the three files
 
 
 def states_in(folder: Path) -> list[Path]:
@@ -22,7 +22,7 @@ def states_in(folder: Path) -> list[Path]:
 
 
 def read_log(folder: Path) -> list[Entry]:
-    """Entries of a training's log, none where there is no log; RunError where it is anything else."""
+    """Entries of a training's log, none if there is no log; RunError if it is anything else."""
     path = folder / "log.jsonl"
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -46,10 +46,10 @@ def write_log(folder: Path, log: Sequence[Entry]) -> None:
 def refuse_other_training(
     folder: Path, log: Sequence[Entry], best: Mapping[str, int], about: Mapping[str, Any]
 ) -> None:
-    """RunError unless the folder's log and weights are those of a state that a training would go on from.
+    """RunError unless the folder's log and weights match the state from which a training would resume.
 
-    log: entries of the state. best: of each phase the epoch whose weights were kept. A training is killed between two files
-    too: weights may be of an epoch after the state, and the log may lack the last one.
+    log: entries of the state. best: for each phase, the epoch whose weights were kept. A training can be killed between
+    two files, so weights may be from the epoch after the state, and the log may lack the last epoch.
     """
     written, done = read_log(folder), len(log)
     common = min(len(written), done)
@@ -71,10 +71,10 @@ def refuse_other_training(
 
 
 def refuse_mixed(weights: Path, about: Mapping[str, str], last: bool) -> None:
-    """RunError where the weights that are to be used are not of the training that log and states beside them tell of.
+    """RunError if the weights do not belong to the same training as the log and states next to them.
 
-    about: what the weights say of themselves. last: whether the last epoch of a phase is kept, not the best one. What a
-    training that is under way has written only in part is looked at again after a moment.
+    about: the metadata of the weights. last: whether the last epoch of a phase is kept, not the best one. If a running
+    training has only written some of the files, they are checked again after a moment.
     """
     if _mixed(weights, about, last) is not None:
         time.sleep(WAIT)

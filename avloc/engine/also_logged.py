@@ -1,4 +1,4 @@
-"""The log of a training in TensorBoard and W&B too; log.jsonl stays what counts."""
+"""The log of a training in TensorBoard and W&B; log.jsonl remains the reference."""
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,10 +15,10 @@ Told = Callable[[Entry], None]
 
 @contextmanager
 def also_logged(to: Sequence[str], folder: Path, name: str, settings: Mapping[str, Any]) -> Iterator[Told]:
-    """What each epoch's entry is told to, those of an earlier start of the same training first.
+    """The loggers that get each epoch's entry, after those of an earlier start of the same training.
 
-    to: ``tensorboard`` writes folder/tensorboard, anew each time; ``wandb`` writes an offline run into folder/wandb, which
-    `wandb sync` uploads. AvlocError where a package is missing.
+    to: ``tensorboard`` rewrites folder/tensorboard each time; ``wandb`` writes an offline run into folder/wandb, which
+    `wandb sync` uploads. AvlocError if a package is missing.
     """
     with ExitStack() as opened:
         sinks = [opened.enter_context(SINKS[one](folder, name, settings)) for one in to] if processes.is_first() else []
@@ -31,7 +31,7 @@ def also_logged(to: Sequence[str], folder: Path, name: str, settings: Mapping[st
 
 
 def figures(entry: Entry) -> dict[str, float]:
-    """The numbers of an epoch by name: phase/loss and the like, phase/validation/iou and the like, seconds."""
+    """The numbers of an epoch by name: phase/loss and so on, phase/validation/iou and so on, seconds."""
     phase = entry["phase"]
     found = {
         f"{phase}/{name}": float(value)

@@ -1,4 +1,4 @@
-"""Choosing a score and a threshold that tell a clip's own sound from silence, noise and other videos' sounds."""
+"""Chooses a score and a threshold that separate a clip's own sound from silence, noise and other videos' sounds."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -23,13 +23,13 @@ from avloc.progress import Progress, untold
 
 OWN = "own"
 BATCH = 32
-NOISE = 0.1  # RMS of the noise where a clip itself is silent; else as loud as the clip
+NOISE = 0.1  # RMS of the noise if a clip itself is silent; otherwise it is as loud as the clip
 
-Scores = dict[str, dict[str, NDArray[np.float64]]]  # of each kind of sound, each score, (n,)
+Scores = dict[str, dict[str, NDArray[np.float64]]]  # for each kind of sound and each score, (n,)
 
 
 def clips_of(store: Store, amount: int, seed: int) -> Plan:
-    """One frame of each of so many clips that have their own sound, drawn by the seed, in store order."""
+    """One frame of each of `count` clips that have their own sound, drawn by the seed, in store order."""
     kinds = sounds_of(store)
     own = np.arange(len(store)) if kinds is None else np.flatnonzero(np.array(kinds) == OWN)
     if not len(own):
@@ -42,8 +42,8 @@ def clips_of(store: Store, amount: int, seed: int) -> Plan:
 def scores_of_kinds(localizer: Localizer, loader: Loader, plan: Plan, seed: int, progress: Progress = untold) -> Scores:
     """The scores of the same frames with their own sound, with silence and noise, and with another video's sound.
 
-    The last is called ``other class`` where the clips' classes tell that the sound's source is not in view, else
-    ``other video``. Spectrograms leave out silence and noise: they are stored without the waveforms.
+    The last is called ``other class`` if the clips' classes show that the sound's source is not in view, else ``other
+    video``. For stored spectrograms, silence and noise are left out, because there are no waveforms.
     """
     store = loader.store
     wanted: dict[str, tuple[Plan, Callable[[Batch], Batch]]] = {OWN: (plan, _as_it_is)}
@@ -91,7 +91,7 @@ def _hearing(localizer: Localizer, batch: Batch, sound: Callable[[Tensor], Tenso
 
 
 def _noise(waveforms: Tensor, batch: Batch, seed: int) -> Tensor:
-    """White noise as loud as each sound, its own for every clip, whatever the batch it is in."""
+    """White noise as loud as each sound, different for every clip, independent of its batch."""
     assert batch.index is not None
     rows = [
         np.random.default_rng((seed, int(clip))).standard_normal(waveforms.shape[1], np.float32) for clip in batch.index
@@ -102,7 +102,7 @@ def _noise(waveforms: Tensor, batch: Batch, seed: int) -> Tensor:
 
 
 def aurocs_of(scores: Scores) -> dict[str, dict[str, float]]:
-    """Of each score, by kind: how well it tells a clip's own sound from the others."""
+    """For each score, by kind: how well it separates a clip's own sound from the others."""
     own = scores[OWN]
     return {
         name: {kind: _auroc(own[name], others[name]) for kind, others in scores.items() if kind != OWN} for name in own
@@ -115,14 +115,15 @@ def _auroc(own: NDArray[np.float64], others: NDArray[np.float64]) -> float:
 
 
 def best(aurocs: Mapping[str, Mapping[str, float]]) -> str:
-    """The score with the highest mean AUROC over the kinds; of equals the first."""
+    """The score with the highest mean AUROC over the kinds; the first of equal ones."""
     return max(aurocs, key=lambda name: float(np.mean(list(aurocs[name].values()))))
 
 
 def threshold_of(scores: Scores, name: str) -> float:
-    """Youden's: where the share of own sounds above it, less the mean share over the kinds of others above it, is highest.
+    """Youden's threshold: it maximizes the share of own sounds above it minus the mean share, over the kinds, of other
+    sounds above it.
 
-    Every kind counts alike however many clips it has. The threshold lies in the middle between two scores that occur.
+    Every kind has the same weight whatever its number of clips. The threshold is halfway between two scores that occur.
     """
     values = np.unique(np.concatenate([of[name] for of in scores.values()]))
     values = values[np.isfinite(values)]
@@ -139,7 +140,7 @@ def _above(values: NDArray[np.float64], cuts: NDArray[np.float64]) -> NDArray[np
 
 
 def rates_of(scores: Scores, name: str, threshold: float) -> dict[str, Any]:
-    """AUROC and false alarms by kind, and the share of own sounds that are missed, of one score at a threshold."""
+    """AUROC and false alarms by kind, and the share of own sounds that are missed, for one score and threshold."""
     return {
         "auroc": aurocs_of(scores)[name],
         "alarms": {kind: float(np.mean(of[name] >= threshold)) for kind, of in scores.items() if kind != OWN},

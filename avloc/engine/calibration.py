@@ -1,6 +1,6 @@
 """Whether anything in view makes the sound: a score of each heat map, and the threshold that it must reach.
 
-`avloc calibrate` chooses both on validation clips (see `avloc.engine.calibrating`) and keeps them in RUN/calibration.json.
+`avloc calibrate` chooses both on validation clips (see `avloc.engine.calibrating`) and stores them in RUN/calibration.json.
 """
 
 import logging
@@ -20,8 +20,8 @@ from avloc.scoring.negatives import map_confidence
 log = logging.getLogger("avloc")
 
 FORMAT = 1
-FITS = "fits"  # the method's own figure for a whole frame and its sound
-#: what each score is
+FITS = "fits"  # the method's own score of a whole frame and its sound
+#: descriptions of the scores
 SCORES = {
     "peak": "the highest value of the heat map",
     "top": "the mean of its highest quarter",
@@ -32,15 +32,18 @@ SCORES = {
 
 
 def scores_of(maps: NDArray[np.float32], fits: NDArray[np.floating] | None = None) -> dict[str, NDArray[np.float64]]:
-    """(n,) of each score, of heat maps (n, K, h, w), of several the loudest counts; -inf where a map has NaN or infinity.
+    """(n,) for each score, from heat maps (n, K, h, w), of which the highest score counts; -inf if a map has NaN or
+    infinity.
 
-    A map that is NaN throughout is none; -inf where a clip has no map.
+    A map that is all NaN does not exist; a clip without maps has -inf.
 
-    fits: (n,) of `Localizer.fits`, where the method has it.
+    fits: (n,) of `Localizer.fits`, if the method has it.
     """
     maps = np.asarray(maps, np.float32)
     there: NDArray[np.bool_] = np.asarray(~np.isnan(maps).all(axis=(2, 3)))
-    if not there.all():  # of a method that finds the number of sounding objects: the loudest that a clip has
+    if (
+        not there.all()
+    ):  # for a method that determines the number of sounding objects: the highest score among the clip's maps
         loudest = np.where(there[..., None, None], maps, -np.inf).max(axis=1, keepdims=True)
         some: NDArray[np.bool_] = np.asarray(there.any(axis=1))
         maps = np.where(some[:, None, None, None], loudest, np.nan).astype(np.float32)
@@ -61,13 +64,13 @@ def scores_of(maps: NDArray[np.float32], fits: NDArray[np.floating] | None = Non
 
 @dataclass(frozen=True)
 class Calibration:
-    """A clip counts as sounding where its `score` reaches `threshold`.
+    """A clip counts as sounding if its `score` reaches `threshold`.
 
-    aurocs: of each score, and each kind of sound that nothing in view makes. auroc, alarms: of the chosen score by kind;
-    alarms: the share of such clips that count as sounding all the same. missed: share of clips with their own sound that do
-    not. clips: how many of each, ``own`` among them. All of these were measured on the clips that score and threshold were
-    chosen on, so they are optimistic; `test` holds the same figures of other clips, where a split was named for it.
-    weights: hash of the file that was calibrated. data: store, split and fingerprint of the clips.
+    aurocs: of each score, and each kind of sound that nothing in view makes. auroc, alarms: of the chosen score by
+    kind; alarms: the share of such clips that count as sounding. missed: share of clips with their own sound that do
+    not. clips: how many of each, including ``own``. All of these were measured on the clips on which score and
+    threshold were chosen, so they are optimistic; `test` has the same values for other clips, if a split was given for
+    it. weights: hash of the calibrated file. data: store, split and fingerprint of the clips.
     """
 
     score: str
@@ -87,7 +90,7 @@ class Calibration:
 
     @classmethod
     def load(cls, run: Run | Path | str, stage: int | None = None) -> "Calibration | None":
-        """Of a stage of a run, the last that has one where None; None where nothing was calibrated."""
+        """Of a stage of a run, None: the last calibrated one; returns None if nothing was calibrated."""
         run = run if isinstance(run, Run) else Run(Path(run))
         if not run.calibration.exists():
             return None
@@ -99,7 +102,7 @@ class Calibration:
 
     @classmethod
     def of(cls, values: Mapping[str, Any], where: object) -> "Calibration":
-        """Out of JSON; RunError naming `where` for anything that is no calibration."""
+        """From JSON; RunError naming `where` for anything that is not a calibration."""
         from pydantic import TypeAdapter, ValidationError
 
         try:
@@ -111,7 +114,7 @@ class Calibration:
         return found
 
     def save(self, run: Run) -> None:
-        """Beside those of the run's other stages."""
+        """Write it next to those of the run's other stages."""
         stages = _stages(run.calibration) if run.calibration.exists() else {}
         run.refuse_moved()
         write_json(run.calibration, {"format": FORMAT, "stages": {**stages, str(self.stage): asdict(self)}})
@@ -121,7 +124,7 @@ class Calibration:
         return self.score == FITS
 
     def values(self, maps: NDArray[np.float32], fits: NDArray[np.floating] | None = None) -> NDArray[np.float64]:
-        """(n,) the score of heat maps (n, K, h, w). fits: (n,) of `Localizer.fits`, needed where `needs_fits`."""
+        """(n,) the score of heat maps (n, K, h, w). fits: (n,) of `Localizer.fits`, required if `needs_fits`."""
         found = scores_of(maps, fits)
         if self.score not in found:
             raise AvlocError(
@@ -141,7 +144,7 @@ class Calibration:
 def calibration_of(
     run: Run | None, stage: int, weights: str | None, carried: Mapping[str, Any] | None = None
 ) -> Calibration | None:
-    """That of the run, if it is of these weights; else what a weights file carries; None where there is none.
+    """That of the run if it belongs to these weights, else that in the weights file; None if there is none.
 
     weights: their short hash, empty for a method without training.
     """

@@ -1,4 +1,4 @@
-"""What a weights file says of itself, so that the file is enough to use it."""
+"""The metadata of a weights file, which make the file usable on its own."""
 
 import json
 from collections.abc import Mapping
@@ -13,19 +13,19 @@ from avloc.made_with import versions
 if TYPE_CHECKING:
     from avloc.data.store import Store
 
-#: 1, of the first versions, said method, stage, seed and the data's fingerprint; 2 says all of a Card
+#: format 1, of the first versions, has method, stage, seed and the data's fingerprint; 2 has all fields of a Card
 FORMAT = 2
-#: entries of the metadata that are JSON; all others are plain text
+#: metadata entries that are JSON; all others are plain text
 PARTS = ("config", "classes", "maps", "views", "data_from", "versions", "calibration")
 
 
 @dataclass(frozen=True)
 class Card:
-    """format: 1 where the file is of the first versions. config: all sections but the test sets, stores by their names;
-    None where the file says nothing of it. classes: of the labels that it learnt from. maps: names of the classes of its
-    maps, in their order; empty where they have none. views: rate in Hz, seconds, frames and size in pixels of the clips
-    that it learnt from. data: name, split, fingerprint and origin of the store. versions: of what trained it.
-    calibration: see `avloc.engine.calibration`. other: what else the metadata holds.
+    """format: 1 for files of the first versions. config: all sections except the test sets, stores by name; None if it
+    is not in the file. classes: of the labels that it was trained on. maps: names of the classes of its maps, in order;
+    empty if they have none. views: rate in Hz, seconds, frames and size in pixels of the training clips. data: name,
+    split, fingerprint and origin of the store. versions: of the software that trained it. calibration: see
+    `avloc.engine.calibration`. other: further metadata.
     """
 
     method: str
@@ -44,7 +44,7 @@ class Card:
 
     @property
     def origin(self) -> str:
-        """``synthetic``, ``composed`` or ``recorded``; empty where it is not known."""
+        """``synthetic``, ``composed`` or ``recorded``; empty if unknown."""
         return str(self.data.get("origin", ""))
 
     def to_json(self) -> dict[str, Any]:
@@ -52,9 +52,9 @@ class Card:
 
 
 def metadata_of_training(config: Mapping[str, Any], store: "Store", split: str) -> dict[str, str]:
-    """The entries of a training: no place and no time, so that the same training gives the same file.
+    """The entries of a training, without paths and times, so that the same training gives the same file.
 
-    config: the values of the configuration that the run was started with.
+    config: the values of the configuration with which the run was started.
     """
     from avloc.data.origin import origin_of
 
@@ -79,7 +79,7 @@ def metadata_of_training(config: Mapping[str, Any], store: "Store", split: str) 
 
 
 def metadata_of_import(config: Mapping[str, Any]) -> dict[str, str]:
-    """The entries of weights that others trained: of what they learnt from nothing is known."""
+    """The entries of imported weights, whose training data is unknown."""
     return _texts(config=without_places(config), versions=versions())
 
 
@@ -99,7 +99,7 @@ def metadata_of(card: Card) -> dict[str, str]:
 
 
 def card_of(path: Path) -> Card:
-    """RunError for a file that is no weights of avloc, or of a later format."""
+    """RunError for a file that is not avloc weights, or has a later format."""
     _, about = read_weights(path, "expected a .safetensors file of a run", "give another copy of the file")
     return _card(path, about)
 
@@ -125,7 +125,7 @@ def _card(path: Path, about: dict[str, str]) -> Card:
 
 
 def without_places(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A configuration as it goes with weights: without test sets, and stores and runs by their names alone."""
+    """A configuration for the metadata of weights: without test sets, and with stores and runs by name only."""
 
     def plain(value: Any, key: str = "") -> Any:
         if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""The bytes of a weights file: safetensors whose metadata holds a SHA-256 of all the rest of it."""
+"""The bytes of a weights file: safetensors whose metadata contain a SHA-256 of everything else."""
 
 import hashlib
 import json
@@ -10,26 +10,26 @@ from avloc.checksums import DAMAGED, NAME
 from avloc.errors import RunError
 from avloc.files import refused
 
-#: said beside the checksum, so that its loss is noticed too
+#: stored with the checksum, so that a lost checksum is noticed too
 MARK = {"verify": NAME}
 _HEADER = "__metadata__"
 
 
 def with_checksum(content: bytes) -> bytes:
-    """The same file with a checksum, and with its metadata in order: safetensors writes it in another one each time."""
+    """The same file with a checksum and sorted metadata: safetensors writes them in a different order each time."""
     header, tensors = _parts(content)
     about = {name: value for name, value in header.get(_HEADER, {}).items() if name != NAME} | MARK
     header[_HEADER] = about
     header[_HEADER] = dict(sorted({**about, NAME: _digest(header, tensors)}.items()))
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
-    text += b" " * (-len(text) % 8)  # tensors begin at a multiple of eight bytes
+    text += b" " * (-len(text) % 8)  # tensors start at a multiple of eight bytes
     return len(text).to_bytes(8, "little") + text + tensors
 
 
 def read_weights(path: Path, missing: str, otherwise: str) -> tuple[bytes, dict[str, str]]:
-    """The bytes of a file and its metadata, compared with its checksum where it has one; RunError in one line.
+    """The bytes of a file and its metadata, compared with its checksum if it has one; RunError of one line.
 
-    missing: what to do where there is no file. otherwise: what to do where it is damaged.
+    missing: what to do if there is no file. otherwise: what to do if it is damaged.
     """
     try:
         content = Path(path).read_bytes()
@@ -43,7 +43,7 @@ def read_weights(path: Path, missing: str, otherwise: str) -> tuple[bytes, dict[
 
 
 def metadata(content: bytes) -> tuple[dict[str, str], bool]:
-    """What a file says of itself, without its checksum, and whether it has one; ValueError where that is of other content."""
+    """The metadata of a file without its checksum, and whether it has one; ValueError if it does not match."""
     header, tensors = _parts(content)
     about = header.get(_HEADER, {})
     if not isinstance(about, dict) or not all(isinstance(value, str) for value in about.values()):
@@ -67,7 +67,7 @@ def _parts(content: bytes) -> tuple[dict[str, Any], bytes]:
 
 
 def _digest(header: Mapping[str, Any], tensors: bytes) -> str:
-    """Of the header in one spelling, without the checksum, and of the tensors."""
+    """Of the header in canonical form, without the checksum, and of the tensors."""
     about = {name: value for name, value in header.get(_HEADER, {}).items() if name != NAME}
     found = hashlib.sha256(json.dumps({**header, _HEADER: about}, sort_keys=True).encode())
     found.update(tensors)

@@ -1,4 +1,4 @@
-"""Weights in safetensors, the state of a training beside them; nothing is unpickled that could run code."""
+"""Weights in safetensors, with the state of a training next to them; nothing is unpickled that could run code."""
 
 import os
 import zipfile
@@ -19,7 +19,7 @@ MEMORY = "memory."
 
 
 def save_weights(localizer: nn.Module, path: Path, **about: Any) -> None:
-    """The localizer's state dict and memory, with `about` (method, stage, epoch ...) as text beside them."""
+    """The localizer's state dict and memory, with `about` (method, stage, epoch ...) as text metadata."""
     tensors = {name: value.detach().cpu().contiguous() for name, value in localizer.state_dict().items()}
     tensors |= {
         MEMORY + name: value.detach().cpu().contiguous() for name, value in getattr(localizer, "memory", {}).items()
@@ -28,7 +28,7 @@ def save_weights(localizer: nn.Module, path: Path, **about: Any) -> None:
 
 
 def load_weights(localizer: Any, path: Path, method: str, stage: int) -> dict[str, str]:
-    """Fill the localizer from `path`; what was said about it. RunError for weights of another method, stage or shape."""
+    """Load the localizer from `path`; returns the metadata. RunError for weights of another method, stage or shape."""
     content, about = read_weights(path, f"`avloc train-stage{stage}` writes it", f"train stage {stage} again")
     try:
         tensors: dict[str, Tensor] = load(content)
@@ -52,7 +52,7 @@ def load_weights(localizer: Any, path: Path, method: str, stage: int) -> dict[st
 
 
 def trained_on(folder: Path) -> str | None:
-    """The fingerprint of the store that the weights in a stage's folder were trained on; None where none tells."""
+    """The fingerprint of the store that the weights in a stage's folder were trained on; None if unknown."""
     for path in sorted(folder.glob("*.safetensors")):
         try:
             _, about = read_weights(path, "", "")
@@ -64,7 +64,7 @@ def trained_on(folder: Path) -> str | None:
 
 
 def tensor_shape(path: Path, name: str) -> tuple[int, ...] | None:
-    """The shape of one tensor in a weights file; None where it has none of that name, or cannot be read at all."""
+    """The shape of one tensor in a weights file; None if it does not have it, or cannot be read at all."""
     try:
         with safe_open(path, framework="pt") as file:
             return tuple(file.get_slice(name).get_shape()) if name in file.keys() else None  # noqa: SIM118
@@ -73,28 +73,28 @@ def tensor_shape(path: Path, name: str) -> tuple[int, ...] | None:
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
-    """A training's state, tensors and plain values only, with its checksum."""
+    """A training's state, only tensors and plain values, with its checksum."""
     with replacing(path) as temporary:
         try:
             torch.save({**state, NAME: of_values(state)}, temporary)
-        except RuntimeError as error:  # torch's zip writer reports a full disk so
+        except RuntimeError as error:  # how torch's zip writer reports a full disk
             full = any(words in str(error) for words in ("write", "unexpected pos"))
             raise OSError(os.strerror(28) if full else str(error)) from error
 
 
 class DamagedState(RunError):
-    """A state that is there and can be read, but is not what was written."""
+    """A state that can be read, but differs from what was written."""
 
 
 def load_state(path: Path) -> dict[str, Any]:
-    """A state as it was written; errors as those of `checked_state`."""
+    """A state as written; errors as in `checked_state`."""
     return checked_state(path)[0]
 
 
 def checked_state(path: Path) -> tuple[dict[str, Any], bool]:
-    """A state, compared with its checksum, and whether it has one: those of earlier versions have that of the archive alone.
+    """A state, compared with its checksum, and whether it has one: those of earlier versions only have the archive's.
 
-    DamagedState for one that is not what was written; RunError where the system does not give it.
+    DamagedState for a state that differs from what was written; RunError if the system cannot read it.
     """
     try:
         with zipfile.ZipFile(path) as archive:

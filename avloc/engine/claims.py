@@ -1,13 +1,13 @@
-"""What a demo must show: claims that hold only for a model that sees, hears and tells objects apart."""
+"""Claims that a demo checks: they only hold for a model that sees, hears and distinguishes objects."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-#: text, test set, metric, and what the model must be better than
+#: text, test set, metric, and the baseline that the model must beat
 CLAIMS = (
     ("on pairs it finds the one of two instruments that sounds, better than the centre", "pair", "iou", "centre"),
-    ("... better than what catches the eye", "pair", "iou", "saliency"),
+    ("... better than saliency", "pair", "iou", "saliency"),
     ("... better than the largest object, whose box is given", "pair", "iou", "largest object"),
     ("... and loses it when it hears another sound", "pair", "iou", "wrong sound"),
     (
@@ -21,7 +21,7 @@ CLAIMS = (
 )
 REAL_CLAIMS = (
     ("on pairs it finds the one of two objects that sounds, better than the centre", "pair", "ciou", "centre"),
-    ("... better than what catches the eye", "pair", "ciou", "saliency"),
+    ("... better than saliency", "pair", "ciou", "saliency"),
     ("... better than the largest object, whose box is given", "pair", "ciou", "largest object"),
     ("... and loses it when it hears another sound", "pair", "ciou", "wrong sound"),
     (
@@ -36,9 +36,9 @@ REAL_CLAIMS = (
 
 @dataclass(frozen=True)
 class Claim:
-    """What the demo must show: that the model has more of a metric than something that does not listen (as well).
+    """A claim of the demo: the model has a higher metric than a baseline that hears nothing, or less.
 
-    value, ci95_by_video: of the difference; holds: whether its interval lies above zero.
+    value, ci95_by_video: of the difference; holds: whether its interval is above zero.
     """
 
     text: str
@@ -51,11 +51,11 @@ class Claim:
 
 
 def claims_of(sets: Mapping[str, Any], real: bool = False) -> list[Claim]:
-    """Of results by test set, as `avloc evaluate` returns them; honest where a claim does not hold."""
+    """From results by test set, as `avloc evaluate` returns them; claims that do not hold are included."""
     claims = []
     for text, name, metric, than in REAL_CLAIMS if real else CLAIMS:
         difference = sets[name].comparisons[than].difference[metric]
-        assert difference.ci95_by_video is not None  # evaluate resamples unless it is told not to
+        assert difference.ci95_by_video is not None  # evaluate resamples by default
         low, high = difference.ci95_by_video
         claims.append(Claim(text, name, metric, than, difference.value, (low, high), low > 0))
     return claims

@@ -1,4 +1,4 @@
-"""Which maps of a run can be scored, and which of them is of which class."""
+"""Which maps of a run can be scored, and the class of each."""
 
 import logging
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ log = logging.getLogger("avloc.evaluate")
 
 
 def refuse_untrained(experiment: Experiment, run: Run, wanted: Sequence[str]) -> None:
-    """RunError before anything is scored when a stage is missing; which of the sets can be scored is said with it."""
+    """RunError before anything is scored if a stage is missing; it names the sets that can be scored."""
     missing: dict[str, RunError] = {}
     for name in wanted:
         number = experiment.number_of(experiment.evaluate[name].stage)
@@ -41,7 +41,7 @@ def refuse_untrained(experiment: Experiment, run: Run, wanted: Sequence[str]) ->
 def class_table(
     experiment: Experiment, run: Run, protocol: Protocol, store: Store, localizer: Localizer
 ) -> NDArray[np.bool_] | None:
-    """(C, K) for protocols that score class by class: of the matching, or map by map where the maps are of classes."""
+    """(C, K) for protocols that score per class: from the matching, or one map per class if the maps have classes."""
     if protocol.unit != "class":
         return None
     if localizer.map_names is not None:
@@ -68,7 +68,7 @@ def class_table(
 
 
 def table_of_names(localizer: Localizer, store: Store) -> NDArray[np.bool_]:
-    """(C, K): which of a localizer's named maps are of each of the store's classes; none where no name is known."""
+    """(C, K): which of a localizer's named maps belong to each of the store's classes; none for unknown names."""
     table = np.zeros((len(store.classes), len(localizer.map_names or ())), bool)
     for row, label in enumerate(store.classes):
         table[row, localizer.maps_named(label)] = True
@@ -76,9 +76,9 @@ def table_of_names(localizer: Localizer, store: Store) -> NDArray[np.bool_]:
 
 
 def named_table(localizer: Localizer, store: Store) -> NDArray[np.bool_]:
-    """The same for a protocol that scores class by class.
+    """The same for a protocol that scores per class.
 
-    Classes without a map are named in the log; AvlocError where no class has one.
+    Classes without a map are named in the log; AvlocError if no class has one.
     """
     table = table_of_names(localizer, store)
     without = [store.classes[row] for row in np.flatnonzero(~table.any(axis=1))]
@@ -96,7 +96,7 @@ def named_table(localizer: Localizer, store: Store) -> NDArray[np.bool_]:
 
 
 def _of_clusters(localizer: Localizer, run: Run) -> bool:
-    """Whether a stage that carries an object dictionary (imported ones bring their own) has that of the run's clusters."""
+    """Whether a stage with an object dictionary (imported ones have their own) uses that of the run's clusters."""
     own = localizer.dictionary_of_maps()
     if own is None or not run.clusters.exists():
         return True
@@ -107,7 +107,7 @@ def _of_clusters(localizer: Localizer, run: Run) -> bool:
 def refuse_other_classes(
     maps: NDArray[np.float32], table: NDArray[np.bool_] | None, localizer: Localizer, store: Store, test: TestSet
 ) -> None:
-    """AvlocError when maps of one store's classes are to be scored, class by class, on a store that has others."""
+    """AvlocError if maps of one store's classes would be scored per class on a store with other classes."""
     if localizer.of_classes and table is not None and maps.shape[1] not in (1, len(store.classes)):
         raise AvlocError(
             f"{test.store}: {len(store.classes)} classes, but the model has maps of {maps.shape[1]}; "

@@ -59,8 +59,8 @@ def see_categories(
 ) -> tuple[Scores, NDArray[np.int64] | None]:
     """(N, K) of what the classifier sees, the mean over each clip's frames.
 
-    proposals: a classifier for the parts of frames and their boxes (N, F, R, 4). A class is then as likely as in the whole
-    frame or in the part where it is likeliest, and the parts' categories (N, F, R) come along.
+    proposals: a classifier for the parts of frames and their boxes (N, F, R, 4). The likelihood of a class is then the
+    maximum over the whole frame and its parts, and the parts' categories (N, F, R) are returned too.
     """
     classifier, table = classifier.to(device), torch.from_numpy(mapping).to(device)
     count = store.frames_per_clip
@@ -82,7 +82,7 @@ def see_categories(
 
 
 def _parts(store: Store, size: int, progress: Progress, what: str) -> Iterator[NDArray[np.int64]]:
-    """The clips of each batch that this process works on; every batch is the same however many processes there are."""
+    """The clips of each batch that this process works on; batches are the same with any number of processes."""
     for part in processes.share(-(-len(store) // size)):
         progress(part * size, len(store), what)
         yield np.arange(part * size, min((part + 1) * size, len(store)))
@@ -90,5 +90,5 @@ def _parts(store: Store, size: int, progress: Progress, what: str) -> Iterator[N
 
 
 def _of_all(found: list[NDArray[Any]]) -> NDArray[Any]:
-    """Rows of all batches, in their order, on every process."""
+    """Rows of all batches, in order, on every process."""
     return np.concatenate(processes.in_turn(processes.gather(found)))

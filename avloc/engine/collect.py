@@ -1,4 +1,4 @@
-"""Run a function over every clip of a split, in store order, whatever the number of processes."""
+"""Runs a function over every clip of a split, in store order, with any number of processes."""
 
 from collections.abc import Callable, Mapping
 
@@ -12,7 +12,7 @@ from avloc.data.plans import Plan, draw_plan
 
 
 class Collector:
-    """Collect rows over the splits of a training; a function of its seed.
+    """Collects rows over the splits of a training; depends only on its seed.
 
     Frames are drawn at random and augmented as in training, which is how DSOL's released code extracts its features,
     unless `augment` is False. The loaders are keyed ``train`` and ``validation``.
@@ -25,11 +25,11 @@ class Collector:
         self.seed, self.augment = seed, augment
 
     def __call__(self, function: Callable[[Batch], dict[str, Tensor]], split: str = "train") -> dict[str, Tensor]:
-        """Rows on the CPU, by name; nothing for a split that is not there."""
+        """Rows on the CPU, by name; nothing for a missing split."""
         if split not in self.loaders:
             return {}
         loader = self.loaders[split]
-        # The frames are drawn before the negatives, so the plan shows the same frames with and without these.
+        # frames are drawn before the negatives, so the plan shows the same frames with and without these
         plan = draw_plan(loader.store, (self.seed,), negatives=False, shuffle=False)
         return collect(self.localizer, function, loader, plan, self.batch_size, self.seed if self.augment else None)
 
@@ -44,13 +44,13 @@ def collect(
     augment_seed: int | None = None,
     tell: Callable[[int], None] | None = None,
 ) -> dict[str, Tensor]:
-    """The function's rows for every row of the plan, in its order, on the CPU; the localizer in evaluation mode.
+    """The function's rows for every row of the plan, in order, on the CPU; the localizer is in evaluation mode.
 
-    The processes take batches in turn, so that each batch is the same however many processes there are.
-    tell: is given how many rows are done, batch after batch.
+    The processes take batches in turn, so that batches are the same with any number of processes. tell: called with the
+    number of finished rows, batch by batch.
     """
     count, world = -(-len(plan) // batch_size), processes.world_size()
-    # Every process gathers as many rows: those that have none left repeat the last batch, which is cut off again.
+    # every process gathers the same number of rows: those without any left repeat the last batch, which is cut off again
     steps = [min(step, count - 1) for step in range(processes.rank(), -(-count // world) * world, world)]
     was_training = localizer.training
     localizer.eval()
@@ -67,12 +67,12 @@ def collect(
 
 
 def _filled(rows: Tensor, count: int) -> Tensor:
-    """The rows of the last batch, which may be smaller, and zeros."""
+    """The rows of the last batch, which may be smaller, padded with zeros."""
     return rows if len(rows) == count else torch.cat([rows, rows.new_zeros(count - len(rows), *rows.shape[1:])])
 
 
 def _in_order(rows: Tensor, batch_size: int) -> Tensor:
-    """The rows of all processes as one process would have them."""
+    """The rows of all processes in the order of a single process."""
     world = processes.world_size()
     if world == 1:
         return rows
@@ -81,7 +81,7 @@ def _in_order(rows: Tensor, batch_size: int) -> Tensor:
 
 
 def joined(parts: list[Tensor]) -> Tensor:
-    """Rows of batches one after the other; where the number of maps (n, K, h, w) differs, NaN stands for the missing ones."""
+    """Rows of batches concatenated; if the number of maps (n, K, h, w) differs, missing ones are NaN."""
     if parts[0].ndim != 4 or len({part.shape[1] for part in parts}) == 1:
         return torch.cat(parts)
     most = max(part.shape[1] for part in parts)

@@ -1,4 +1,4 @@
-"""What each clip adds to a protocol's metrics, so that two methods can be compared on the same clips."""
+"""The contribution of each clip to a protocol's metrics, so that two methods can be compared on the same clips."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -16,10 +16,10 @@ Values = NDArray[np.float64]
 def clip_values(
     rows: Sequence[Mapping[str, Any]], protocol: Mapping[str, Any], names: Iterable[str]
 ) -> dict[str, Values]:
-    """Of each of the metrics that is a mean over clips its value for every clip, (N,); NaN where a clip has none.
+    """For each metric that is a mean over clips, its value for every clip, (N,); NaN for a clip without one.
 
-    rows: ``per_clip`` of a result. protocol: its axes. Where sources count one by one, not by the mean of their frame, a
-    clip has the mean of what its sources count.
+    rows: ``per_clip`` of a result. protocol: its axes. If sources count individually instead of by the mean of their
+    frame, a clip has the mean over its sources.
     """
     if not rows:
         return {}
@@ -53,7 +53,9 @@ def clip_values(
 
 
 def _told(rows: Sequence[Mapping[str, Any]]) -> Values:
-    """The share of pairs that each clip tells rightly, weighted by its pairs: the mean over clips is that over all pairs."""
+    """The share of pairs of each clip that are ranked correctly, weighted by its pairs: the mean over clips is that
+    over all pairs.
+    """
     pairs = np.array([row.get("pairs", 0) for row in rows], np.float64)
     shares = np.array([row.get("tells", 0.0) for row in rows], np.float64)
     mean = pairs.sum() / max((pairs > 0).sum(), 1)
@@ -61,9 +63,9 @@ def _told(rows: Sequence[Mapping[str, Any]]) -> Values:
 
 
 def selected(metrics: dict[str, Metric], wanted: Sequence[str] | None) -> dict[str, Metric]:
-    """The metrics asked for; a bare name stands for its thresholds too, so ``ciou`` finds ``ciou@0.3``.
+    """The requested metrics; a bare name also means its thresholds, so ``ciou`` finds ``ciou@0.3``.
 
-    A protocol of one unnamed source calls ``iou`` what others call ``ciou``; either name finds it.
+    A protocol with one unnamed source uses ``iou`` for what others call ``ciou``; either name finds it.
     """
     if wanted is None:
         return metrics

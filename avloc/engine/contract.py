@@ -1,4 +1,4 @@
-"""What the trainer asks of a Localizer, checked on the first batch: before an epoch is spent on something that is wrong."""
+"""What the trainer requires of a Localizer, checked on the first batch, before an epoch is spent on something wrong."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ from avloc.naming import shortened
 
 
 def refuse_senses(localizer: Localizer) -> None:
-    """AvlocError for a Localizer without its views, which say how it sees and hears, or with a flag that `needs` replaced."""
+    """AvlocError for a Localizer without its views, or with a flag that `needs` replaced."""
     for flag, value in vars(localizer).items():
         if flag in BEFORE and isinstance(value, bool | int):
             raise AvlocError(
@@ -31,7 +31,7 @@ def refuse_senses(localizer: Localizer) -> None:
 
 
 def refuse_plan(localizer: Localizer, phases: Any) -> None:
-    """AvlocError for a plan that is no list of phases, each with optimizers of the Localizer's own parameters."""
+    """AvlocError for a plan that is not a list of phases, each with optimizers of the Localizer's own parameters."""
     where = f"{_name(localizer)}.phases"
     if not isinstance(phases, Sequence) or not all(isinstance(phase, Phase) for phase in phases):
         raise AvlocError(f"{where} returned {_described(phases)}; expected a list of avloc.Phase")
@@ -42,13 +42,13 @@ def refuse_plan(localizer: Localizer, phases: Any) -> None:
         stepped = [one for optimizer in phase.optimizers for group in optimizer.param_groups for one in group["params"]]
         if any(id(parameter) not in own for parameter in stepped):
             raise AvlocError(
-                f"{where}: phase {phase.name!r} steps a parameter that is not the Localizer's; register it as one, so that "
-                "it is saved"
+                f"{where}: phase {phase.name!r} steps a parameter that is not the Localizer's; assign it to the "
+                "Localizer, so that it is saved"
             )
 
 
 def refuse_terms(localizer: Localizer, phase: Phase, terms: Any, device: torch.device, learnt: bool = True) -> None:
-    """AvlocError unless an objective gave named finite scalars on the device; learnt: one of them with a gradient."""
+    """AvlocError unless an objective returned named finite scalars on the device; learnt: at least one with a gradient."""
     where = f"{_name(localizer)}.{getattr(phase.objective, '__name__', 'loss')}"
     if not isinstance(terms, Mapping) or not terms:
         raise AvlocError(f"{where} returned {_described(terms)}; expected a dict of named scalar tensors")
@@ -63,11 +63,11 @@ def refuse_terms(localizer: Localizer, phase: Phase, terms: Any, device: torch.d
                 f"{what} {float(term.detach()):g} on the first batch of phase {phase.name!r}; expected a finite number"
             )
     if learnt and not any(term.requires_grad for term in terms.values()):
-        raise AvlocError(f"{where}: no term has a gradient; expected one that hangs on the Localizer's parameters")
+        raise AvlocError(f"{where}: no term has a gradient; expected one that depends on the Localizer's parameters")
 
 
 def refuse_maps(localizer: Localizer, maps: Any, batch: Batch) -> None:
-    """AvlocError unless `locate` gave finite heat maps (B, K, h, w) of the batch, on its device."""
+    """AvlocError unless `locate` returned finite heat maps (B, K, h, w) of the batch, on its device."""
     where, clips = f"{_name(localizer)}.locate", len(batch)
     wanted = f"expected heat maps (B, K, h, w) with B = {clips}"
     if not isinstance(maps, Tensor):

@@ -1,4 +1,4 @@
-"""The experiment a configuration describes: its method's stages, its data, its training, checked before anything runs."""
+"""The experiment that a configuration describes: its method's stages, data and training, checked before anything runs."""
 
 import inspect
 import logging
@@ -39,7 +39,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Experiment:
-    """A checked configuration. stages: the sections that it has, by number. places: where its run found its stores."""
+    """A checked configuration. stages: its sections, by number. places: where its run found its stores."""
 
     method: str
     seed: int
@@ -53,15 +53,15 @@ class Experiment:
     places: Places | None = None
 
     def find(self, role: str, written: Path, kind: Kind, given: bool = False) -> Any:
-        """A store or run that the configuration names, wherever it lies now: see `Places.find`."""
+        """A store or run that the configuration names, at its present place: see `Places.find`."""
         return kind.open(written) if self.places is None else self.places.find(role, written, kind, given)
 
     def other_run(self, role: str, written: Path) -> Run:
-        """A run that this one starts from; where none is there, the commands that read it say what is missing."""
+        """A run that this one starts from; if it does not exist, the commands that read it report what is missing."""
         return Run(written) if self.places is None else self.places.other_run(role, written)
 
     def number_of(self, stage: int | None) -> int:
-        """Which stage is meant: the one of that number, the last one where None."""
+        """The number of a stage; None: the last one."""
         return max(self.stages, default=1) if stage is None else stage
 
     def stage(self, number: int) -> Stage:
@@ -76,8 +76,9 @@ class Experiment:
         return self.stages[number]
 
     def build(self, number: int, pretrained: bool | Container[str] = True) -> "Localizer":
-        """A fresh Localizer of a stage, initialised from the seed; pretrained False leaves encoders' weights unread, names
-        of arguments read those alone."""
+        """A fresh Localizer of a stage, initialised from the seed; pretrained: False does not read the encoders'
+        weights; names of arguments read only those.
+        """
         import torch
 
         localizer: Callable[..., Localizer] = self.localizers[number - 1]
@@ -99,7 +100,7 @@ def read_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
 
 
 def experiment_of(section: Section) -> Experiment:
-    """The same of settings that were read already, such as those that a weights file carries."""
+    """The same for settings that were already read, such as those in a weights file."""
     problems: list[str] = []
     check_sections(section, problems)
     seed = checked_seed(section, problems)
@@ -134,7 +135,7 @@ def experiment_of(section: Section) -> Experiment:
 
 
 def _checked_stage(part: Section, localizer: type["Localizer"], problems: list[str]) -> Stage | None:
-    """The settings of one stage; None where anything so far is wrong. A method without training needs no data."""
+    """The settings of one stage; None if there was any mistake so far. A method without training needs no data."""
     from avloc.methods.base import Train
 
     unknown = [key for key in part.values if key not in ("model", "data", "train")]
@@ -151,11 +152,12 @@ def _checked_stage(part: Section, localizer: type["Localizer"], problems: list[s
 def open_run(
     config: Path | None, run: Path | None, overrides: Sequence[str] = (), longer: bool = False
 ) -> tuple[Experiment, Run]:
-    """The experiment and the Run of a command: `config` starts one (in runs/<its name>), `run` alone goes on with one,
-    and neither with the one last started here, in runs/ or by the demo.
+    """The experiment and the Run of a command: `config` starts one (in runs/<its name>), only `run` resumes one, and
+    neither resumes the one last started here, in runs/ or by the demo.
 
-    A run keeps the configuration it was started with; another one for the same run is refused, naming what differs.
-    longer: but for more epochs of training, where the schedule allows that; `keep_config` then writes them down.
+    A run keeps the configuration it was started with; a different one for the same run is an error that names the
+    difference. longer: except for more epochs of training, if the schedule allows them; `keep_config` then records
+    them.
     """
     if run is None:
         run = _latest_run() if config is None else Path("runs") / Path(config).stem
@@ -185,7 +187,7 @@ def _latest_run() -> Path:
 
 
 def keep_config(experiment: Experiment, run: Run) -> None:
-    """Write all values, what makes the run, and the places of stores into it, when a command first leaves something there."""
+    """Write all values, the versions and the places of stores into the run, when a command first writes something there."""
     if not run.config.exists():
         values = resolved(experiment)
         device = next((stage.train.device for stage in experiment.stages.values()), "auto")
@@ -208,7 +210,7 @@ def _more_epochs(experiment: Experiment, run: Run) -> dict[str, tuple[int, int]]
 
 
 def _refuse_other_settings(before: Experiment, experiment: Experiment, run: Run, longer: bool) -> None:
-    """Another place of a store or run is no other setting, if the same lies there; nor is a default that is written out."""
+    """A store or run in another place is no difference if it has the same contents; nor is a default that is written out."""
     old, new = flat(resolved(before)), flat(resolved(experiment))
     differing = [key for key in {**old, **new} if old.get(key) != new.get(key) and not free_to_change(key)]
     for key in [key for key in differing if key in OPTIONS and old.get(key) and new.get(key)]:
@@ -233,7 +235,7 @@ def _refuse_other_settings(before: Experiment, experiment: Experiment, run: Run,
 
 
 def device_of(name: str) -> "torch.device":
-    """``auto`` takes a GPU where there is one; AvlocError for a device that is not there."""
+    """``auto`` uses a GPU if there is one; AvlocError for a device that does not exist."""
     import torch
 
     if name == "auto":

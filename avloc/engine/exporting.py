@@ -29,20 +29,23 @@ Format = Literal["safetensors", "torch-export", "onnx"]
 ENDINGS: dict[str, str] = {"safetensors": ".safetensors", "torch-export": ".pt2", "onnx": ".onnx"}
 CLIPS = 3  # that the network is looked at with while it is exported; the file takes any number
 OPSET = 18
+NONE: dict[str, Any] = {"frames": None, "motion": None}  # what most methods do not look at
 #: how far outputs may be apart, as a share of the largest value of the maps
 CLOSE = 1e-3
 
 
 class Locate(nn.Module):
     """`locate` as a function of plain tensors: frame (B, 3, H, W) and sound as the method's view gives it, and, of a method
-    that looks at all frames of a clip, frames (B, F, 3, H, W)."""
+    that looks at all frames of a clip, frames (B, F, 3, H, W), of one that looks at the optical flow, motion (B, 2, H, W)."""
 
     def __init__(self, localizer: Localizer):
         super().__init__()
         self.localizer = localizer
 
-    def forward(self, frame: Tensor, sound: Tensor, frames: Tensor | None = None) -> Tensor:
-        return self.localizer.locate(Batch(frame, sound, frames=frames)).float()
+    def forward(
+        self, frame: Tensor, sound: Tensor, frames: Tensor | None = None, motion: Tensor | None = None
+    ) -> Tensor:
+        return self.localizer.locate(Batch(frame, sound, frames=frames, motion=motion)).float()
 
 
 def inputs_of(localizer: Localizer, batch: Batch) -> dict[str, Tensor]:
@@ -50,6 +53,8 @@ def inputs_of(localizer: Localizer, batch: Batch) -> dict[str, Tensor]:
     found = {"frame": batch.frame, "sound": batch.sound}
     if localizer.needs.every_frame and batch.frames is not None:
         found["frames"] = batch.frames
+    if batch.motion is not None:
+        found["motion"] = batch.motion
     return found
 
 
@@ -94,8 +99,8 @@ def write(model: Model, card: Card, form: Format, out: Path, batch: Batch | None
 
 
 def _write_torch(locate: nn.Module, inputs: dict[str, Tensor], path: Path, say: str) -> None:
-    free: dict[str, Any] = {"frames": None, **{name: {0: torch.export.Dim.AUTO} for name in inputs}}
-    program = torch.export.export(locate, (), kwargs={"frames": None, **inputs}, dynamic_shapes=free, strict=False)
+    free: dict[str, Any] = NONE | {name: {0: torch.export.Dim.AUTO} for name in inputs}
+    program = torch.export.export(locate, (), kwargs=NONE | inputs, dynamic_shapes=free, strict=False)
     torch.export.save(program, path, extra_files={"avloc.json": say})
 
 
@@ -103,7 +108,7 @@ def _write_onnx(locate: nn.Module, inputs: dict[str, Tensor], path: Path, say: s
     onnx = _module("onnx")
     names = list(inputs)
     torch.onnx.export(
-        locate, tuple(inputs.values()), str(path), input_names=names, output_names=["maps"], opset_version=OPSET,
+        locate, (), str(path), kwargs=dict(inputs), input_names=names, output_names=["maps"], opset_version=OPSET,
         dynamic_axes={name: {0: "clips"} for name in [*names, "maps"]}, dynamo=False,
     )  # fmt: skip
     model = onnx.load(str(path))
@@ -121,7 +126,7 @@ def outputs(form: Format, path: Path, model: Model, batch: Batch) -> NDArray[np.
             return Locate(again)(**inputs).cpu().numpy()
         if form == "torch-export":
             program = torch.export.load(path).module()
-            return program(**{"frames": None, **inputs}).cpu().numpy()
+            return program(**(NONE | inputs)).cpu().numpy()
     session = _module("onnxruntime").InferenceSession(str(path), providers=["CPUExecutionProvider"])
     found: NDArray[np.float32] = session.run(["maps"], {name: value.cpu().numpy() for name, value in inputs.items()})[0]
     return found

@@ -1,4 +1,4 @@
-"""Where the sound of one video, or of a picture with a sound, comes from: `find(model, "clip.mp4")`."""
+"""Localizes the sound of one video, or of a picture with a sound: `find(model, "clip.mp4")`."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -17,7 +17,7 @@ from avloc.errors import AvlocError
 from avloc.prepare.streams.source import Source, StillSource, open_still, open_video
 from avloc.prepare.streams.tape import SoundTape
 
-CHANNELS = 32  # no sound has more; an array of more is the wrong way round
+CHANNELS = 32  # no sound has more; an array with more is transposed
 
 
 def find(
@@ -34,12 +34,12 @@ def find(
 ) -> Found:
     """Where the sound comes from in a video file, or in a picture with a sound.
 
-    video: a file. image: in place of it a picture, a file or an array (H, W, 3) uint8 RGB. sound: its sound, a file or an
-    array (S,) or (channels, S), int16 or float in [-1, 1]. rate: Hz, of an array. every: s between two maps. quiet_below:
-    dBFS; what is less loud is silent. track: which sound track of a file, counted from 1. masks: boxes have masks, too.
-    AvlocError for files that cannot be read, and for arrays of another shape, type or rate.
+    video: a file. image: instead of a video, a picture: a file or an array (H, W, 3) uint8 RGB. sound: its sound, a
+    file or an array (S,) or (channels, S), int16 or float in [-1, 1]. rate: Hz, of an array. every: s between two maps.
+    quiet_below: dBFS; anything below is silent. track: the sound track of a file, counted from 1. masks: add masks to
+    boxes. AvlocError for files that cannot be read, and for arrays of another shape, type or rate.
     """
-    Asked(every, quiet_below)  # which refuses what cannot be, before a file is opened
+    Asked(every, quiet_below)  # this refuses invalid values before a file is opened
     opened, waveform = _opened(video, image, sound, rate, track)
     given = [Path(one) for one in (video, image) if isinstance(one, str | Path)]
     warn_if_foreign(getattr(model, "source", model.method), getattr(model, "origin", ""), given)
@@ -78,7 +78,7 @@ def find(
 
 
 def _of_one_shape(found: list[Moment], model: Model) -> list[Moment]:
-    """What was silent before the first map was made gets its shape; (K, 1, 1) where all is silent."""
+    """Gives silent moments before the first map its shape; (K, 1, 1) if everything is silent."""
     from dataclasses import replace
 
     shape = next((one.maps.shape for one in found if not one.silent), (len(model.classes or "1"), 1, 1))
@@ -144,7 +144,7 @@ def image_array(image: Any) -> NDArray[np.uint8]:
 
 
 def sound_array(sound: Any) -> NDArray[np.float32]:
-    """(S,) in [-1, 1], channels averaged; AvlocError for anything else than (S,) or (channels, S), int16 or float."""
+    """(S,) in [-1, 1], channels averaged; AvlocError for anything but (S,) or (channels, S), int16 or float."""
     array = np.asarray(sound)
     if array.ndim not in (1, 2) or 0 in array.shape:
         raise AvlocError(f"sound has shape {array.shape}; expected (S,) or (channels, S)")
@@ -158,7 +158,7 @@ def sound_array(sound: Any) -> NDArray[np.float32]:
     if not np.isfinite(array).all():
         raise AvlocError("sound holds NaN or infinity; expected numbers in [-1, 1]")
     peak = float(np.abs(array).max())
-    if peak > 2:  # a little above 1 is what resampling leaves
+    if peak > 2:  # resampling can leave values slightly above 1
         raise AvlocError(f"sound reaches {peak:g}; expected float in [-1, 1]: divide it by its full scale")
     mono: NDArray[np.float32] = array if array.ndim == 1 else array.mean(0)
     return mono

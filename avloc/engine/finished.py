@@ -1,4 +1,4 @@
-"""Which steps of a run are finished: their files are there, and were made of what the run holds now."""
+"""Which steps of a run are finished: their files exist, and were made from the present contents of the run."""
 
 import hashlib
 import json
@@ -16,14 +16,14 @@ from avloc.errors import AvlocError
 from avloc.files import read_json, write_json
 from avloc.protocols import named
 
-#: of a run: of each step that `avloc run` took after the training a digest of what it was made of
+#: in a run: for each step that `avloc run` did after the training, a digest of its inputs
 RECORD = "steps.json"
 
 
 def is_trained(experiment: Experiment, run: Run, number: int) -> bool:
-    """Whether a stage was trained to its end, with its settings and data as they are now, or its weights were imported.
+    """Whether a stage was trained to the end with its present settings and data, or its weights were imported.
 
-    A training of an earlier version does not record that it is finished: False, and training it again does nothing.
+    A training of an earlier version did not record that it finished: this gives False, and training again does nothing.
     """
     stage = experiment.stage(number)
     states = run.states(number)
@@ -43,7 +43,7 @@ def is_trained(experiment: Experiment, run: Run, number: int) -> bool:
 
 
 def is_clustered(experiment: Experiment, run: Run) -> bool:
-    """Whether the run's clusters are of the weights and clips of its stage one."""
+    """Whether the run's clusters belong to the weights and clips of its stage one."""
     if not run.clusters.exists():
         return False
     localizer = experiment.build(1, pretrained=False)
@@ -57,17 +57,17 @@ def is_clustered(experiment: Experiment, run: Run) -> bool:
 
 
 def is_matched(run: Run) -> bool:
-    """Whether the run's matching is of its clusters."""
+    """Whether the run's matching belongs to its clusters."""
     if not run.matching.exists():
         return False
     try:
         return run.load_matching().get("clusters") == _clusters(run) != ""
-    except AvlocError:  # damaged: the step is taken again
+    except AvlocError:  # damaged: the step is repeated
         return False
 
 
 def inputs_of_evaluation(experiment: Experiment, run: Run) -> str:
-    """A digest of all that results depend on: test sets and their stores, weights, clusters, matching, calibration."""
+    """A digest of everything that results depend on: test sets and their stores, weights, clusters, matching, calibration."""
     before = stage_one_run(experiment, run)
     found: dict[str, Any] = {
         "clusters": _clusters(before),
@@ -86,13 +86,14 @@ def inputs_of_evaluation(experiment: Experiment, run: Run) -> str:
 
 
 def result_files(experiment: Experiment, run: Run) -> dict[str, Path]:
-    """Where `avloc evaluate` writes the result of each test set."""
+    """The result files that `avloc evaluate` writes for each test set."""
     return {name: result_file(experiment, run, name) for name in experiment.evaluate}
 
 
 def result_file(experiment: Experiment, run: Run, name: str) -> Path:
-    """RUN/results/SET.PROTOCOL.json; with the axes in its name that are not those of the run's own configuration, so that
-    two rules never share a file."""
+    """RUN/results/SET.PROTOCOL.json; its name includes axes that differ from the run's own configuration, so that two
+    rules never share a file.
+    """
     test = experiment.evaluate[name]
     protocol = named(test.protocol).with_axes(**test.axes)
     stem = f"{name}.{protocol.name.replace(':', '.')}"
@@ -105,13 +106,13 @@ def result_file(experiment: Experiment, run: Run, name: str) -> Path:
 
 
 def is_recorded(run: Run, step: str, inputs: str, files: list[Path]) -> bool:
-    """Whether a step was done with these inputs, and its files are still there."""
+    """Whether a step was done with these inputs, and its files still exist."""
     known = run.path / RECORD
     if not known.exists() or not all(file.exists() for file in files):
         return False
     try:
         return bool(read_json(known).get(step) == inputs)
-    except (AvlocError, AttributeError):  # damaged: the step is done again
+    except (AvlocError, AttributeError):  # damaged: the step is repeated
         return False
 
 

@@ -1,4 +1,4 @@
-"""A warning where weights that know only the synthetic world are asked about anything else."""
+"""Warns if weights that were only trained on the synthetic world are used on anything else."""
 
 import logging
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ log = logging.getLogger("avloc")
 
 
 def learnt_from(experiment: Experiment, run: Run, number: int, localizer: Localizer) -> str:
-    """The origin of what a stage of a run was trained on: as its weights say, or its store, while that is there."""
+    """The origin of a stage's training data: from its weights, or from its store, if that exists."""
     stage = experiment.stage(number)
     if stage.data is None or not localizer.needs_training:
         return ""
@@ -33,8 +33,9 @@ def learnt_from(experiment: Experiment, run: Run, number: int, localizer: Locali
 
 
 def warn_if_foreign(source: object, learnt: str, inputs: Iterable[Path]) -> None:
-    """One line in the log. source: the run or file of the weights. learnt: the origin of what they were trained on, empty
-    where it is not known."""
+    """One line in the log. source: the run or file of the weights. learnt: the origin of their training data, empty if
+    unknown.
+    """
     if learnt != "synthetic":
         return
     strange = [path for path in inputs if origin_at(path) != "synthetic"]

@@ -1,4 +1,4 @@
-"""What a model found in one video or picture: heat maps over time, boxes, and when nothing sounds."""
+"""What a model found in one video or picture: heat maps over time, boxes, and silent intervals."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -19,7 +19,7 @@ from avloc.naming import brief, printable
 from avloc.prepare.streams.loudness import Loudness, Span
 from avloc.prepare.streams.source import Source
 
-PICTURES = 6  # of `show`
+PICTURES = 6  # pictures of `show`
 
 
 class Shown:
@@ -134,7 +134,7 @@ class Found:
 
 
 def overlay_of(view: str, colours: str, opacity: float) -> Overlay:
-    """AvlocError for a view, colours or an opacity that there is not."""
+    """AvlocError for an unknown view, colours or opacity."""
     from typing import get_args
 
     for name, value, known in (("view", view, get_args(View)), ("colours", colours, get_args(Colours))):

@@ -1,4 +1,4 @@
-"""From heat maps to boxes: what stands out of a map, with a score, a name where there is one, and its mask."""
+"""From heat maps to boxes: the peaks of a map, with a score, a class if there is one, and a mask."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-MOST = 5  # boxes of a moment that sound
-NEAR = 0.5  # share of the way from the median of a map to its peak, from which on a place belongs to the object
-RIVAL = 0.75  # share of the strongest peak that another one must have to be named beside it
-SEEN = 0.8  # probability of a place from which on an object is in view for sure
-SEEN_AREA = 0.02  # of the picture that it must take up then: the classifier is sure of something at many single places
+MOST = 5  # sounding boxes of a moment
+NEAR = 0.5  # of the way from the median of a map to its peak; positions above it belong to the object
+RIVAL = 0.75  # share of the strongest peak that another one needs to be listed with it
+SEEN = 0.8  # probability of a position from which on an object is certainly in view
+SEEN_AREA = 0.02  # of the picture that it must then cover: the classifier is certain at many single positions
 SEEN_MOST = 2
 Map = NDArray[np.floating]
 
@@ -34,11 +34,11 @@ class FoundBox:
 def boxes_of(
     maps: Map, names: Sequence[str] | None, seen: Map | None = None, mask_size: tuple[int, int] | None = None
 ) -> list[FoundBox]:
-    """Boxes of one moment, the surest first.
+    """Boxes of one moment, most confident first.
 
-    maps: (K, h, w). Without names their maximum is looked at, and each of its separate peaks has a box. With names each map
-    whose peak is near the highest has one. seen: maps of probabilities (K, h, w) of what is in view, heard or not; what is
-    seen for sure and does not sound has a box that is not `sounding`. mask_size: (width, height) of masks.
+    maps: (K, h, w). Without names, each separate peak of their maximum has a box. With names, each map whose peak is
+    near the highest has one. seen: probabilities (K, h, w) of what is in view, heard or not; an object that is
+    certainly seen but does not sound has a box that is not `sounding`. mask_size: (width, height) of masks.
     """
     if names is None or len(maps) == 1:
         name = names[0] if names is not None else None
@@ -83,7 +83,7 @@ def _box(heat: Map, name: str | None, sounding: bool, mask_size: tuple[int, int]
 
 
 def _around_peak(heat: Map) -> NDArray[np.bool_]:
-    """The connected places around the peak that are nearer to it than to the median."""
+    """The connected positions around the peak whose values are nearer to the peak than to the median."""
     middle, peak = float(np.median(heat)), float(heat.max())
     near = heat >= middle + NEAR * (peak - middle)
     labels = cv2.connectedComponents(near.astype(np.uint8), connectivity=4)[1]
@@ -92,7 +92,7 @@ def _around_peak(heat: Map) -> NDArray[np.bool_]:
 
 
 def run_lengths(mask: NDArray[np.bool_]) -> dict[str, Any]:
-    """A mask as COCO's uncompressed run lengths: down the columns, the first run is of zeros."""
+    """A mask as COCO's uncompressed run lengths: column by column, starting with zeros."""
     flat = np.asarray(mask, bool).ravel(order="F")
     edges = np.flatnonzero(np.diff(flat)) + 1
     counts = np.diff(np.concatenate([[0], edges, [flat.size]])).tolist()

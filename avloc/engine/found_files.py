@@ -1,4 +1,4 @@
-"""What is written about one input: NAME.json, NAME.csv and NAME.h5, each as it comes, in little memory."""
+"""The files about one input: NAME.json, NAME.csv and NAME.h5, written as results arrive, in little memory."""
 
 import csv
 import json
@@ -22,7 +22,7 @@ COLUMNS = ("time", "silent", "sounding", "level_dbfs", "class", "heard", "score"
 
 @dataclass(frozen=True)
 class Kept:
-    """A Moment as it is put aside: its maps as one, and the masks of its boxes as run lengths."""
+    """A Moment for later: its maps merged into one, and the masks of its boxes as run lengths."""
 
     moment: Moment
     masks: tuple[dict[str, Any] | None, ...]
@@ -35,7 +35,7 @@ def kept(moment: Moment) -> Kept:
 
 
 def marked(one: Kept, scale: Scale) -> list[tuple[FoundBox, dict[str, Any] | None]]:
-    """The boxes of a moment that are marked, with their masks; none where nothing sounds."""
+    """The boxes of a moment that are drawn, with their masks; none if nothing sounds."""
     if not one.moment.shown:
         return []
     strong = set(map(id, scale.strong(one.moment.boxes)))
@@ -43,7 +43,7 @@ def marked(one: Kept, scale: Scale) -> list[tuple[FoundBox, dict[str, Any] | Non
 
 
 def write_found_json(path: Path, about: Mapping[str, Any], moments: Iterator[Kept], scale: Scale) -> None:
-    """A head, then a line for each moment; see docs/predict.md for what the keys mean."""
+    """A head, then a line for each moment; docs/predict.md explains the keys."""
     head = {"format": FORMAT, "version": VERSION, **about}
     with replacing(path) as temporary, open(temporary, "w", encoding="utf-8", errors="backslashreplace") as file:
         file.write("{\n")
@@ -57,7 +57,7 @@ def write_found_json(path: Path, about: Mapping[str, Any], moments: Iterator[Kep
 
 
 def read_head(path: Path) -> dict[str, Any]:
-    """What such a file says before its moments, without reading those. ValueError for any other file."""
+    """The head of such a file, without reading the moments. ValueError for any other file."""
     lines: list[str] = []
     with open(path, encoding="utf-8") as file:
         for line in file:
@@ -98,7 +98,7 @@ def _told(one: Kept, scale: Scale) -> dict[str, Any]:
 
 
 def write_found_table(path: Path, moments: Iterator[Kept], scale: Scale) -> None:
-    """A row for each box, and for each moment without one."""
+    """A row for each box, and one for each moment without a box."""
     with (
         replacing(path) as temporary,
         open(temporary, "w", encoding="utf-8", newline="", errors="backslashreplace") as f,
@@ -119,7 +119,7 @@ def write_found_table(path: Path, moments: Iterator[Kept], scale: Scale) -> None
 
 
 class MapsFile:
-    """Heat maps that are written as they come, as `avloc evaluate --predictions` reads them."""
+    """Heat maps that are written as they arrive, in the format of `avloc evaluate --predictions`."""
 
     def __init__(self, path: Path, name: str, classes: Sequence[str] | None) -> None:
         import h5py
@@ -130,7 +130,7 @@ class MapsFile:
         self._name, self._classes = name, classes
         self._ids: list[str] = []
         self._maps: Any = None
-        self._silent = 0  # moments before the first map, whose shape is not known yet
+        self._silent = 0  # moments before the first map, whose shape is unknown until then
 
     def add(self, moment: Moment) -> None:
         self._ids.append(f"{self._name}@{moment.time:g}")
@@ -167,7 +167,7 @@ class MapsFile:
 def maps_file(
     path: Path, name: str, classes: Sequence[str] | None, attributes: Mapping[str, Any]
 ) -> Iterator[MapsFile]:
-    """Written whole or not at all."""
+    """Written atomically."""
     from avloc.sealed_hdf5 import seal
 
     with replacing(path) as temporary:

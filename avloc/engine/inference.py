@@ -1,4 +1,4 @@
-"""How heat maps are computed from a trained stage: at which precision, and in which memory format."""
+"""How heat maps are computed from a trained stage: the precision and the memory format."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -13,12 +13,12 @@ from avloc.methods.base import Localizer
 if TYPE_CHECKING:
     from avloc.engine.settings import Inference
 
-#: what is asked of a trained stage; the views before it stay in single precision
+#: what is called on a trained stage; the views before it stay in single precision
 ASKED = ("locate", "look", "locate_and_look", "fits", "embed", "place_features", "cycles", "node_maps")
 
 
 def ready(localizer: Localizer, inference: "Inference", device: torch.device) -> Localizer:
-    """The trained stage on its device, which answers as the settings say."""
+    """The trained stage on its device, with the settings applied."""
     localizer = localizer.to(device)
     if inference.channels_last:
         channels_last(localizer)
@@ -29,12 +29,12 @@ def ready(localizer: Localizer, inference: "Inference", device: torch.device) ->
 
 
 def computes_half(inference: "Inference", device: torch.device) -> bool:
-    """Whether bf16 is used: asked for, or ``auto`` on a device that has it in hardware."""
+    """Whether bf16 is used: requested, or ``auto`` on a device that has it in hardware."""
     return inference.precision == "bf16" or (inference.precision == "auto" and has_bf16(device))
 
 
 def told(inference: "Inference") -> str:
-    """What a result says of it, empty for the defaults."""
+    """The note in a result, empty for the defaults."""
     half = "" if inference.precision == "fp32" else inference.precision
     return ", ".join(filter(None, [half, "channels_last" if inference.channels_last else ""]))
 

@@ -1,4 +1,4 @@
-"""What a user points at: files, folders, patterns and paths on stdin, as a list of things to look at, each with a name."""
+"""A user's files, folders, patterns and paths on stdin, as a list of inputs, each with a name."""
 
 import glob
 import os
@@ -17,7 +17,7 @@ from avloc.walking import walk
 
 @dataclass(frozen=True)
 class Input:
-    """path: a video, or a picture with the file of its sound. name: of what is written about it, within the output folder."""
+    """path: a video, or a picture with its sound file. name: of the output files, relative to the output folder."""
 
     path: Path
     name: str
@@ -26,17 +26,17 @@ class Input:
 
 @dataclass
 class Inputs:
-    """passed: files of the folders that are no videos, in words; "" where there are none."""
+    """passed: a text about files in the folders that are not videos; "" if there are none."""
 
     found: list[Input] = field(default_factory=list)
     passed: str = ""
 
 
 def find_inputs(words: Sequence[str | Path], sound: Path | None, out: Path) -> Inputs:
-    """words: files, folders, patterns with * ? [], or ``-`` for a path in each line of stdin. out: is not searched.
+    """words: files, folders, patterns with * ? [], or ``-`` for a path per line on stdin. out: is not searched.
 
-    A file that is given twice counts once. AvlocError where nothing is to be looked at, and where a sound is given for
-    something else than one picture.
+    A file that is given twice counts once. AvlocError if there are no inputs, or if a sound is given for anything but
+    one picture.
     """
     places: dict[Path, str] = {}  # path -> name
     passed: Counter[str] = Counter()
@@ -79,7 +79,7 @@ def _spread(words: Sequence[str | Path]) -> list[str]:
 
 
 def _videos_in(folder: Path, out: Path, passed: Counter[str]) -> list[str]:
-    """The videos of a folder by their paths within it; those in the output folder are ours."""
+    """The videos of a folder by their relative paths; those in the output folder are ours."""
     media = find_media(folder)
     ours = out.resolve()
     videos = [place for place in media.videos if ours not in (folder / place).resolve().parents]
@@ -95,7 +95,7 @@ def _videos_in(folder: Path, out: Path, passed: Counter[str]) -> list[str]:
 
 
 def _told_apart(places: dict[Path, str]) -> dict[Path, str]:
-    """Files of one name keep their ending, and where that is the same, the folders that tell them apart."""
+    """Files of the same name keep their suffix, and if that is equal too, the folders that distinguish them."""
     names = dict(places)
     for longer in (lambda path: f"{places[path]}{path.suffix}", _with_folders):
         often = Counter(name.casefold() for name in names.values())

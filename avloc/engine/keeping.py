@@ -1,4 +1,4 @@
-"""Features of frozen encoders, computed once before a training: in memory, or in files beside the store."""
+"""Features of frozen encoders, computed once before a training: in memory, or in files next to the store."""
 
 import hashlib
 import json
@@ -25,18 +25,18 @@ from avloc.plain_arrays import mapped_array
 from avloc.progress import Progress, untold
 
 log = logging.getLogger("avloc.train")
-BATCH = 32  # frames or sounds that an encoder gets at once; always as many, so that the features are always the same
-NOISES = 128  # sounds of nothing, of which each batch draws some
-SHARE = 0.5  # of the free memory that features may take unasked
+BATCH = 32  # frames or sounds that an encoder gets at once; always the same number, so that the features are always the same
+NOISES = 128  # noise sounds, of which each batch draws some
+SHARE = 0.5  # of the free memory that features may take by default
 FORMAT = 1
 
 
 def keep_features(
     localizer: Localizer, store: Store, train: Train, seed: int, augmented: bool, progress: Progress = untold
 ) -> Kept:
-    """What of a split can be kept for a localizer; nothing where no encoder is frozen, or its view is random.
+    """The features of a split that can be cached for a localizer; none if no encoder is frozen, or its view is random.
 
-    augmented: the split is seen by the training view, of which ``train.versions`` random ones are kept.
+    augmented: use the training view, and cache ``train.versions`` random versions.
     """
     kept = Kept()
     if train.keep == "never":
@@ -64,7 +64,7 @@ def keep_features(
 
 
 def fits(kept: Kept, localizer: Localizer) -> bool:
-    """Whether what was kept for one localizer is what the encoders of another would compute: these are frozen and equal."""
+    """Whether cached features of one localizer equal those of another: their encoders are frozen and equal."""
     pairs = ((kept.frames, localizer.frame_encoder()), (kept.sounds, localizer.sound_encoder()))
     return all(
         rows is None or (getattr(encoder, "frozen", False) and weights_digest(encoder) == rows.digest)
@@ -73,13 +73,13 @@ def fits(kept: Kept, localizer: Localizer) -> bool:
 
 
 def digests(kept: Kept) -> dict[str, str]:
-    """Whose features are kept, for what a training says of itself: a resumed one must have the same."""
+    """Digests of cached features, for the metadata of a training: a resumed one must have the same."""
     named = {"eyes": kept.frames, "ears": kept.sounds}
     return {name: rows.digest for name, rows in named.items() if rows is not None}
 
 
 def weights_digest(encoder: Any) -> str:
-    """Of what is frozen of the encoder: names, shapes and values of all weights, and how it uses them."""
+    """Of the frozen part of the encoder: names, shapes and values of all weights, and its settings."""
     found = hashlib.sha256(encoder.signature.encode())
     for name, value in sorted(encoder.kept_state().items()):
         found.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
@@ -115,7 +115,7 @@ class _Work:
         return Rows(self._in_file(shape), self.digest)
 
     def of_nothing(self) -> Tensor:
-        """(NOISES, ...) features of sounds of nothing, the same in every process."""
+        """(NOISES, ...) features of noise sounds, the same in every process."""
         generator = Generator().manual_seed(seed_of(self.seed, NOISES))
         sounds = nothing(NOISES, self.store.samples, generator).to(self.device)
         self.encoder.eval()
@@ -124,7 +124,7 @@ class _Work:
         return torch.cat(parts)
 
     def _in_file(self, shape: tuple[int, ...]) -> NDArray[np.float32]:
-        """The features of an earlier training where they are of the same encoder, view and clips; else they are computed."""
+        """The features of an earlier training if they have the same encoder, view and clips; otherwise they are computed."""
         about = {
             "format": FORMAT,
             "kind": self.kind,
@@ -154,7 +154,7 @@ class _Work:
         return found
 
     def _fill(self, values: NDArray[np.float32] | None) -> None:
-        """All features; each process computes its share of every batch. values: None throws them away."""
+        """All features; each process computes its share of every batch. values: None discards them."""
         count = len(self.store) * self.frames
         total, done = self.versions * count, 0
         world, rank = processes.world_size(), processes.rank()
@@ -172,8 +172,9 @@ class _Work:
                 self.progress(done, total, f"features of {self.kind}: {done} of {total}")
 
     def _order(self, version: int, count: int) -> NDArray[np.int64]:
-        """Which frames or sounds go through the encoder one after the other. Sounds that are mixed with one another are
-        shuffled, for neighbours in a store may be of one video."""
+        """The order in which frames or sounds go through the encoder. Sounds that are mixed with each other are
+        shuffled, because neighbours in a store can be from one video.
+        """
         mixed = version and getattr(getattr(self.view, "vary", None), "mix", None) is not None
         return np.random.default_rng((self.seed, version)).permutation(count) if mixed else np.arange(count)
 

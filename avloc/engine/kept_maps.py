@@ -1,4 +1,4 @@
-"""The heat maps of a test set as predictions of the run, where other commands find them."""
+"""The heat maps of a test set, stored as predictions of the run, where other commands find them."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ from avloc.errors import DataError
 from avloc.methods.base import Localizer
 from avloc.predictions import read_predictions, write_predictions
 
-#: which maps are kept as predictions, and what is added to the name of the set
+#: which maps are stored as predictions, and the suffix of the set's name
 KEPT = {"model": "", "wrong sound": ".wrong-sound", "stage one": ".stage1"}
 
 
@@ -28,10 +28,10 @@ def keep_maps(
     others: Mapping[str, Maps],
     assignment: NDArray[np.bool_] | None,
 ) -> dict[str, Maps]:
-    """Write predictions/NAME.h5 and the like; returns the model's maps with other sounds that are now stored, by kind.
+    """Write predictions/NAME.h5 and so on; returns the model's stored maps with other sounds, by kind.
 
-    others: new maps with other sounds. Those stored earlier beside the same maps stay.
-    assignment: which of as many maps are of which class.
+    others: new maps with other sounds; stored ones of the same maps are kept. assignment: which map belongs to which
+    class.
     """
     test, names = experiment.evaluate[name], localizer.map_names
     about = {
@@ -69,7 +69,7 @@ def _stored(path: Path, ids: Sequence[str], maps: Maps) -> dict[str, Maps]:
         return {}
     try:
         there = read_predictions(path)
-    except DataError:  # it is written anew
+    except DataError:  # it is rewritten
         return {}
     same = there.ids == list(ids) and np.array_equal(there.maps, maps, equal_nan=True)
     return there.negative_maps if same else {}

@@ -1,4 +1,4 @@
-"""Labels of a split's sounds and frames, each from scores of somebody else's or from a frozen network."""
+"""Labels of a split's sounds and frames, each from given scores or from a frozen network."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from avloc.nn.mobile_crnn import read_tagger
 from avloc.progress import Progress
 
 Scores = NDArray[np.float32]
-Names = tuple[str, ...] | None  # None where a file has none
+Names = tuple[str, ...] | None  # None if a file has none
 Named = tuple[Names, Scores]  # (N, C)
 SOURCES = (
     "--tags, --run DIR, or for sounds --scores FILE or --tagger FILE, for frames --frame-scores FILE or --classifier"
@@ -31,7 +31,7 @@ SOURCES = (
 
 @dataclass(frozen=True)
 class Streams:
-    """From what sounds and frames are labelled: see `avloc pseudo-labels`."""
+    """Sources of the labels of sounds and frames: see `avloc pseudo-labels`."""
 
     scores: Path | None
     frame_scores: Path | None
@@ -65,7 +65,7 @@ def refuse_sources(streams: Streams, tags: bool, run: Path | None, boxes: bool) 
 
 
 def of_streams(store: Store, streams: Streams, boxes: Scores | None) -> Labels:
-    """Labels of sounds and of frames, each from its own file or network; what is missing is taken from the other."""
+    """Labels of sounds and of frames, each from its own file or network; a missing one is copied from the other."""
     files: dict[str, Named] = {}
     if streams.scores is not None:
         files |= _of_scores(store, streams, Path(streams.scores), "sound")
@@ -73,7 +73,7 @@ def of_streams(store: Store, streams: Streams, boxes: Scores | None) -> Labels:
         files |= _of_scores(store, streams, Path(streams.frame_scores), "frame")
     device = device_of(streams.device)
     hear, see = _hear(store, streams, device), _see(store, streams, device, boxes)
-    # all that can be refused is read by now; the networks take long
+    # check everything that can be an error first, because the networks take long
     names = {kind: named[0] for kind, named in files.items()}
     names |= {"sound": hear[0]} if hear else {}
     names |= {"frame": see[0]} if see else {}
@@ -103,7 +103,7 @@ def _refuse_unlike(heard: Names, seen: Names, of_sound: int, of_frame: int) -> N
 
 
 def _of_scores(store: Store, streams: Streams, path: Path, kind: str) -> dict[str, Named]:
-    """By kind, sounds and frames where a file of sounds has both."""
+    """By kind: sounds, and frames if a file of sounds has both."""
     raw = kind == "frame" and streams.image_scores == "logits" and streams.frame_mapping is not None
     read = read_scores(path, store, kind, bounded=not raw)
     if kind == "frame" and "frame" not in read.kinds:
@@ -113,7 +113,7 @@ def _of_scores(store: Store, streams: Streams, path: Path, kind: str) -> dict[st
 
 
 def _mapped(streams: Streams, path: Path, classes: Names, kind: str, values: Scores) -> Named:
-    """Scores of classes as categories, where their kind has a mapping."""
+    """Scores of classes as categories, if their kind has a mapping."""
     file = streams.sound_mapping if kind == "sound" else streams.frame_mapping
     if file is None:
         return classes, values
@@ -123,7 +123,7 @@ def _mapped(streams: Streams, path: Path, classes: Names, kind: str, values: Sco
 
 
 def _hear(store: Store, streams: Streams, device: torch.device) -> tuple[tuple[str, ...], Callable[[], Scores]] | None:
-    """The categories that the tagger knows, and what hears them."""
+    """The categories of the tagger, and the function that hears them."""
     if streams.tagger is None:
         return None
     refuse_rate(store)
@@ -137,7 +137,7 @@ def _hear(store: Store, streams: Streams, device: torch.device) -> tuple[tuple[s
 def _see(
     store: Store, streams: Streams, device: torch.device, boxes: Scores | None
 ) -> tuple[tuple[str, ...], Callable[[], tuple[Scores, NDArray[np.int64] | None]]] | None:
-    """The categories that the classifier knows, and what sees them; with `boxes` in these too."""
+    """The categories of the classifier, and the function that sees them; with `boxes`, in these too."""
     if streams.classifier is None:
         return None
     classifier = read_classifier(streams.classifier)

@@ -1,4 +1,4 @@
-"""`avloc.load`: a model out of a run, a weights file or a method's name, ready to look at pictures and listen."""
+"""`avloc.load`: a model from a run, a weights file or a method's name, ready to use."""
 
 import logging
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("avloc")
 
-CHECKPOINTS = (".pth", ".pt", ".ckpt", ".tar", ".npy")  # endings of files that authors publish
+CHECKPOINTS = (".pth", ".pt", ".ckpt", ".tar", ".npy")  # suffixes of files that authors publish
 
 
 @dataclass(frozen=True)
@@ -197,7 +197,7 @@ def _ready(
 
 
 def _clips(experiment: Experiment, number: int) -> dict[str, Any]:
-    """What a run of an earlier version learnt from, whose weights do not say it: of its store, while that is there."""
+    """The training clips of a run of an earlier version whose weights do not describe them: from its store, if that exists."""
     stage = experiment.stage(number)
     if experiment.places is None or stage.data is None or stage.data.layout != "store":
         return {}

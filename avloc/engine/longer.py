@@ -1,4 +1,4 @@
-"""Training that goes on beyond the epochs it was started with, and training that stops before them."""
+"""Training that continues beyond the epochs it was started with, and training that stops early."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,13 +7,13 @@ from typing import Any
 from avloc.errors import ConfigError, RunError
 from avloc.methods.base import Phase, Train
 
-Plan = list[list[Any]]  # of each phase its name, epochs and rate
+Plan = list[list[Any]]  # name, epochs and rate of each phase
 
 
 def more_epochs(before: Mapping[str, Any], stages: Mapping[int, Any]) -> dict[str, tuple[int, int]]:
-    """Of each stage whose epochs differ from those of its run, by setting: those it had, and those it shall have.
+    """For each stage whose epochs differ from those of its run, by setting: the old and the new number.
 
-    before: the run's settings by dotted key. stages: the sections of the configuration as it is now.
+    before: the run's settings by dotted key. stages: the sections of the present configuration.
     """
     found = {}
     for number, stage in stages.items():
@@ -25,12 +25,12 @@ def more_epochs(before: Mapping[str, Any], stages: Mapping[int, Any]) -> dict[st
 
 
 def extendable(train: Train) -> bool:
-    """Whether the learning rate of an epoch is the same however many epochs follow it."""
+    """Whether the learning rate of an epoch does not depend on the number of epochs after it."""
     return train.schedule != "cosine"
 
 
 def refuse_longer(run: Path, number: int, before: int, train: Train) -> None:
-    """RunError where a training of `before` epochs cannot become one of `train.epochs`."""
+    """RunError if a training of `before` epochs cannot become one of `train.epochs`."""
     if train.epochs < before:
         raise RunError(
             f"{run} was started with stage{number}.train.epochs: {before}, now it is {train.epochs}: a training can only be "
@@ -51,17 +51,17 @@ def plan_of(phases: Sequence[Phase]) -> Plan:
 def refuse_other_plan(
     state: Mapping[str, Any], log: Sequence[Mapping[str, Any]], phases: Sequence[Phase], folder: Path
 ) -> None:
-    """RunError where what was trained is not the beginning of the plan as it is now.
+    """RunError if the finished part is not the start of the present plan.
 
-    A state of an earlier version does not hold its plan, but the log has the phase of each epoch.
+    A state of an earlier version does not contain its plan, but the log has the phase of each epoch.
     """
     now = plan_of(phases)
     if "plan" in state:
-        ended = state["phase"]  # these phases ended; the one after them may have begun
+        ended = state["phase"]  # these phases ended; the one after them may have started
         old, new = state["plan"], now
         same = [one == other for one, other in zip(old[:ended], new, strict=False)]
         if ended and len(same) == ended and not same[-1] and ended == len(old):
-            # the last phase of all may have become longer
+            # only the last phase may have become longer
             (name, epochs, rate), (wanted, more, other) = old[ended - 1], new[ended - 1]
             same[-1] = name == wanted and rate == other and more >= epochs
         fits = len(same) == ended and all(same) and [one[0] for one in old[ended : ended + 1]] in (
@@ -78,10 +78,10 @@ def refuse_other_plan(
 
 
 def place_in(state: Mapping[str, Any], phases: Sequence[Phase]) -> tuple[int, int]:
-    """The next phase and epoch of a state: a phase that ended after fewer epochs than it has now goes on."""
+    """The next phase and epoch of a state; a phase that ended after fewer epochs than it has now continues."""
     phase, epoch = state["phase"], state["epoch"]
     if state.get("stopped") and state["finished"]:
-        return len(phases), 0  # more epochs do not bring its patience back
+        return len(phases), 0  # more epochs do not restore its patience
     if phase and not epoch and not state.get("stopped", False):
         before = sum(one.epochs for one in phases[: phase - 1])
         spent = state.get("spent", state["done"] - before)
@@ -91,10 +91,10 @@ def place_in(state: Mapping[str, Any], phases: Sequence[Phase]) -> tuple[int, in
 
 
 def out_of_patience(merits: Sequence[tuple[str, float]], patience: int) -> bool:
-    """Whether for the last `patience` epochs none was the best of its phase so far; never where it is 0.
+    """Whether none of the last `patience` epochs was the best of its phase so far; never if it is 0.
 
-    merits: of each epoch the name of its phase and how good it was, higher is better. Phases of one name count as one, as
-    they leave one file of weights.
+    merits: for each epoch the name of its phase and its merit, higher is better. Phases of one name count as one,
+    because they write one file of weights.
     """
     best: dict[str, float] = {}
     last = 0
@@ -105,14 +105,15 @@ def out_of_patience(merits: Sequence[tuple[str, float]], patience: int) -> bool:
 
 
 def phase_after_stop(phases: Sequence[Phase], stopped: int) -> int:
-    """Where a training goes on that ran out of patience in phase number `stopped`: in the first later one of another name than
-    all before it; at the end of the plan where there is none."""
+    """Where a training continues that ran out of patience in phase number `stopped`: in the first later phase with a
+    new name, or at the end of the plan if there is none.
+    """
     begun = {phase.name for phase in phases[: stopped + 1]}
     return next((n for n in range(stopped + 1, len(phases)) if phases[n].name not in begun), len(phases))
 
 
 def refuse_impatient(where: str, train: Train, validation: str | None) -> None:
-    """ConfigError for settings by which no epoch can be judged better than another."""
+    """ConfigError for settings with which epochs cannot be compared."""
     if train.select == "last" and train.patience:
         raise ConfigError(
             f"{where}.patience is {train.patience}, but select: last compares no epochs; set {where}.select to loss, accuracy, "

@@ -1,4 +1,4 @@
-"""What the maps of a stage are of: the names of classes, in the order of the maps."""
+"""The class names of a stage's maps, in order."""
 
 from avloc.engine.card import Card
 from avloc.engine.experiment import Experiment
@@ -11,10 +11,10 @@ from avloc.methods.base import Localizer
 def names_of_maps(
     experiment: Experiment, number: int, localizer: Localizer, card: Card, run: Run | None
 ) -> tuple[str, ...] | None:
-    """None where a stage has a single map of all that sounds, or nothing tells which map is of what.
+    """None if a stage has a single map of everything that sounds, or if the classes of its maps are unknown.
 
-    Its own names; what its weights say; the classes that it learnt, of a method with a map for each; else, of maps of
-    clusters, what `avloc match-clusters` found, where a cluster without a class is called by its number.
+    In this order: its own names; those in its weights; its training classes, for a method with a map for each; for maps
+    of clusters, the result of `avloc match-clusters`, where a cluster without a class is named by its number.
     """
     if localizer.map_names is not None:
         return localizer.map_names
@@ -29,7 +29,7 @@ def names_of_maps(
 
 
 def _several(localizer: Localizer, classes: tuple[str, ...]) -> tuple[str, ...] | None:
-    """Such a method may be set to fuse its maps into one, of all classes together."""
+    """Such a method can be set to merge its maps into one for all classes."""
     return (
         classes if localizer.maps_apart and classes and localizer.needs.label_classes in (None, len(classes)) else None
     )
@@ -51,7 +51,7 @@ def _learnt(experiment: Experiment, number: int) -> tuple[str, ...]:
 
 
 def names_of_clusters(experiment: Experiment, run: Run, count: int) -> tuple[str, ...] | None:
-    """Of the clusters of a run, by its matching; None where it has none of these clusters."""
+    """Of the clusters of a run, by its matching; None if it has no such clusters."""
     where = stage_one_run(experiment, run)
     if not where.matching.exists() or not where.clusters.exists():
         return None

@@ -1,4 +1,4 @@
-"""The masks of a store's frames as a truth: one for each class that sounds in a frame."""
+"""The masks of a store's frames as ground truth: one for each class that sounds in a frame."""
 
 from typing import Any
 
@@ -8,14 +8,15 @@ from numpy.typing import NDArray
 from avloc.data.plans import Plan
 from avloc.data.store import Store
 
-Pair = tuple[int, int]  # a row of the plan, a class
+Pair = tuple[int, int]  # a row of the plan, and a class
 
 
 def masks_to_score(store: Store, plan: Plan) -> dict[str, Any]:
-    """The fields of a `Truth` that hold the pixels of what sounds in the n frames of a plan.
+    """The fields of a `Truth` with the pixels of the sounding objects in the n frames of a plan.
 
-    masks: (n, P, H, W), P the most classes that sound in one frame; objects of one class are one mask. mask_class: (n, P), -1
-    where there is none. clip_class: (n,) the first of them. A class of which a frame has boxes and no mask is marked by these.
+    masks: (n, P, H, W), where P is the largest number of sounding classes in a frame; objects of one class are one
+    mask. mask_class: (n, P), -1 for none. clip_class: (n,) the first of them. If a frame has boxes but no mask of a
+    class, the boxes are used.
     """
     place = np.full((len(store), store.frames_per_clip), -1, np.int64)
     place[plan.clips, plan.picks] = np.arange(len(plan))
@@ -50,7 +51,7 @@ def _planes(found: dict[Pair, list[NDArray[Any]]], count: int, size: int) -> dic
 
 
 def _filled(xyxy: NDArray[np.floating], size: int) -> NDArray[np.bool_]:
-    """A box as pixels: those that it touches."""
+    """A box as pixels: all those that it touches."""
     left, top, right, bottom = np.clip(np.asarray(xyxy, np.float64) * size, 0, size)
     mask = np.zeros((size, size), bool)
     mask[int(top) : int(np.ceil(bottom)), int(left) : int(np.ceil(right))] = True

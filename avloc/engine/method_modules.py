@@ -1,4 +1,4 @@
-"""The module of a method by its name: a file of avloc/methods, or any module that Python can import."""
+"""The module of a method by its name: a file of avloc/methods, or any importable module."""
 
 import importlib
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ def method_names() -> list[str]:
 
 
 def load_method(name: str) -> Any:
-    """The module; ConfigError where there is none, it cannot be imported, or its STAGES are no Localizers."""
+    """The module; ConfigError if it does not exist, cannot be imported, or its STAGES are not Localizers."""
     if "." in name:
         found: Any = registry.outside(name)
     elif name in method_names():
@@ -33,7 +33,7 @@ def load_method(name: str) -> Any:
 
 
 def published_of(module: Any) -> "Published | None":
-    """What a method's module says of the authors' checkpoints; None where it knows of none."""
+    """The description of the authors' checkpoints in a method's module; None if it has none."""
     known: Published | None = getattr(module, "PUBLISHED", None)
     return known
 
@@ -60,7 +60,7 @@ def _refuse_stages(module: Any) -> None:
 
 
 def _missing(kind: Any, base: Any) -> str:
-    """What a class must have and lacks, in words."""
+    """What a class must have and lacks, as text."""
     if kind.locate is base.locate:
         return "defines no locate; expected a method locate(batch) that returns heat maps (B, K, h, w)"
     if kind.needs_training and kind.loss is base.loss and kind.phases is base.phases:

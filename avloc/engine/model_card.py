@@ -1,4 +1,4 @@
-"""RUN/card.md: what a run's model learnt from, how right it was where it was evaluated, and what it cannot do."""
+"""RUN/card.md: a run's training data, its results, and what the model cannot do."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def write_model_card(experiment: Experiment, run: Run) -> Path:
-    """Write the card and return its path; a part of which nothing is known says so."""
+    """Write the card and return its path; unknown parts are stated as such."""
     path = run.path / "card.md"
     run.refuse_moved()
     write_text(path, model_card(experiment, run))
@@ -47,7 +47,7 @@ def model_card(experiment: Experiment, run: Run) -> str:
 
 
 def classes_of(store: "Store") -> dict[str, dict[str, int]]:
-    """Of each class the clips in which it sounds and, in composed scenes, the photographs and recordings they are made of."""
+    """For each class, the clips in which it sounds and, in composed scenes, the photographs and recordings in them."""
     found: dict[str, dict[str, int]] = {
         name: {"clips": int(count)} for name, count in zip(store.classes, np.asarray(store.labels).sum(0), strict=True)
     }
@@ -132,7 +132,7 @@ def _data(
 
 
 def _results(experiment: Experiment, run: Run) -> tuple[list[dict[str, Any]], list[str]]:
-    """The stored results of the run's test sets, in the order of the configuration; what is wrong with other files."""
+    """The stored results of the run's test sets, in the order of the configuration; and problems of other files."""
     order = list(experiment.evaluate)
     found, unreadable = [], []
     for path in sorted(run.results.glob("*.json")):

@@ -1,4 +1,4 @@
-"""What a model cannot do, as far as its data and its stored results tell."""
+"""What a model cannot do, as far as its data and its stored results show."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -8,9 +8,9 @@ from avloc.engine.experiment import Experiment
 if TYPE_CHECKING:
     from avloc.data.store import Store
 
-FEW = 20  # photographs or recordings of a class: with fewer, a model has seen little of what it may look or sound like
-LOW = 0.8  # AUROC under which a kind of absent sound is named
-SHOWN = ("ciou", "iou", "locacc", "iou@0.5", "auc", "map", "nsa")  # metrics of the card, where a protocol has them
+FEW = 20  # photographs or recordings per class; with fewer, a model has seen little of its variety
+LOW = 0.8  # AUROC below which a kind of absent sound is named
+SHOWN = ("ciou", "iou", "locacc", "iou@0.5", "auc", "map", "nsa")  # metrics of the card, if a protocol has them
 COMPARED = ("wrong sound", "largest object", "saliency")
 
 
@@ -20,7 +20,7 @@ def limits(
     counts: Mapping[str, Mapping[str, int]],
     results: list[dict[str, Any]],
 ) -> list[str]:
-    """The section of the card about what the model cannot do, and what is not known of it."""
+    """The section of the card about what the model cannot do, and what is unknown."""
     from avloc.data.origin import origin_of
 
     lines = ["## What it cannot do", ""]
@@ -67,7 +67,7 @@ def limits(
 
 
 def _clearly_above(result: Mapping[str, Any], kind: str, metric: str) -> bool:
-    """Whether the interval of the difference lies above zero; True too where there is none to judge by."""
+    """Whether the interval of the difference is above zero; also True if there is no interval."""
     found = result.get("comparisons", {}).get(kind, {}).get("difference", {}).get(metric)
     ends = (found or {}).get("ci95_by_video")
     return ends is None or ends[0] > 0

@@ -1,4 +1,4 @@
-"""The overlay of a whole video: every picture with the map of its time, written as it goes."""
+"""The overlay of a whole video: every picture with the map of its time, written as it is decoded."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,13 +16,13 @@ from avloc.engine.windows import Moment
 from avloc.prepare.streams.loudness import Loudness, Span
 from avloc.prepare.streams.source import Source
 
-WEAK = 0.25  # of the scale of a video; what peaks below it is not marked
+WEAK = 0.25  # of the scale of a video; peaks below it are not marked
 SURE = 99.0  # percentile of the peaks of a video that is the top of its scale
 
 
 @dataclass
 class Scale:
-    """The colour scale of a video: 0 at the usual value of its maps, 1 at the highest ones. It is one for all of it."""
+    """The colour scale of a whole video: 0 at the typical value of its maps, 1 near the highest ones."""
 
     middles: list[float] = field(default_factory=list)
     peaks: list[float] = field(default_factory=list)
@@ -34,14 +34,14 @@ class Scale:
 
     @property
     def limits(self) -> tuple[float, float]:
-        """(0, 1) where nothing was heard."""
+        """(0, 1) if nothing was heard."""
         if not self.peaks:
             return 0.0, 1.0
         low, high = float(np.median(self.middles)), float(np.percentile(self.peaks, SURE))
         return low, max(high, low + 1e-6)
 
     def strong(self, boxes: Sequence[FoundBox]) -> tuple[FoundBox, ...]:
-        """Those that are marked: not the weak ones, nor silent ones where nothing sounds."""
+        """The boxes that are marked: without weak ones, and without silent ones if nothing sounds."""
         low, high = self.limits
         least = low + WEAK * (high - low)
         return tuple(box for box in boxes if not box.sounding or box.score >= least)
@@ -49,14 +49,14 @@ class Scale:
 
 @dataclass(frozen=True)
 class Drawn:
-    """What is drawn at one time. heat: (h, w) in [0, 1], None where nothing sounds."""
+    """What is drawn at one time. heat: (h, w) in [0, 1], None if nothing sounds."""
 
     heat: NDArray[np.float32] | None
     tags: tuple[Tag, ...]
 
 
 class Between:
-    """Maps and boxes between two moments; times must rise."""
+    """Interpolates maps and boxes between two moments; times must rise."""
 
     def __init__(self, moments: Iterator[Moment], scale: Scale, quiet: Sequence[Span]) -> None:
         self._moments, self._scale, self._quiet = moments, scale, list(quiet)
@@ -85,7 +85,7 @@ class Between:
 
 
 def _tag(box: FoundBox, other: Moment, weight: float) -> Tag:
-    """The box, moved towards where the other moment has the same object: of its name, and where the two overlap."""
+    """The box, moved towards the same object in the other moment: one with the same name that overlaps."""
     edges = np.asarray(box.box)
     for one in other.boxes if weight else ():
         if one.name == box.name and one.sounding == box.sounding and _overlap(one.box, box.box):
@@ -133,8 +133,9 @@ def write_overlay(
 
 @dataclass(frozen=True)
 class Written:
-    """pictures: how many were written, broken: how many of them build on what could not be decoded. copied: the sound was
-    copied, not coded anew."""
+    """pictures: how many were written, broken: how many of them depend on pictures that could not be decoded. copied:
+    the sound was copied, not encoded again.
+    """
 
     pictures: int
     broken: int

@@ -1,4 +1,4 @@
-"""Class maps of any stage that offers features of places: where an object of each cluster is, and how much it sounds."""
+"""Class maps of any stage with features per position: where an object of each cluster is, and how much it sounds."""
 
 from typing import Any
 
@@ -17,23 +17,34 @@ from avloc.methods.base import Localizer
 from avloc.nn.objects import at_places
 from avloc.nn.similarity import in_full
 
-#: what the loader and the commands ask of a stage, which are those of the stage inside
-ASKED = ("frame", "sound", "motion", "needs", "window", "window_frames", "window_needed")
+#: attributes that the loader and the commands use, taken from the stage inside
+ASKED = (
+    "frame",
+    "sound",
+    "motion",
+    "signed_motion",
+    "mixes_waveforms",
+    "needs",
+    "window",
+    "window_frames",
+    "window_needed",
+)
 
-TINY = 1e-12  # for a method whose maps are the same everywhere
+TINY = 1e-12  # for a method whose maps are constant
 
 
 class ObjectMaps(Localizer):
-    """A map for each cluster, the product of three: how surely each place shows an object of that cluster, the square root of
-    how much the place sounds, and how much the object sounds.
+    """A map for each cluster, the product of three factors: how likely each position shows an object of that cluster,
+    the square root of how much the position sounds, and how much the object sounds.
 
-    The last is the mean over all places, weighted by the square of the first: what sounds is an object, not a place, and the
-    mean tells better than single places which of two objects it is. The root lets an object's quieter parts belong to it.
+    The last is the mean over all positions, weighted by the square of the first: what sounds is an object, not a
+    position, and the mean distinguishes two objects better than single positions do. The root keeps the quieter parts
+    of an object in it.
 
-    stage: whose map and features are taken. centres, dictionary: (K, C) of the clusters. levels: of the map of a training clip
-    the lowest value, the median and the highest. A place is silent at the lowest, an object at the median, since less than half
-    of a frame sounds; both fully sound at the highest. Clusters of an earlier version have no median: the lowest serves.
-    temperature: of the softmax over the clusters.
+    stage: provides map and features. centres, dictionary: (K, C) of the clusters. levels: lowest value, median and
+    highest value of the map of a training clip. A position is silent at the lowest, an object at the median, since less
+    than half of a frame sounds; both fully sound at the highest. Clusters of an earlier version have no median: the
+    lowest is used instead. temperature: of the softmax over the clusters.
     """
 
     looks = "objects without sound"
@@ -58,7 +69,7 @@ class ObjectMaps(Localizer):
         return self.stage.sound_encoder()
 
     def locate(self, batch: Batch) -> Tensor:
-        """(B, K, h, w), 0 where nothing sounds and about 1 where an object of the cluster surely does."""
+        """(B, K, h, w), 0 where nothing sounds and about 1 where an object of the cluster certainly does."""
         shown = self.shown(batch)
         maps = at_places(self.stage.locate(batch), shown)
         place = (maps - self.low) / max(self.high - self.low, TINY)
@@ -71,11 +82,11 @@ class ObjectMaps(Localizer):
         return self.dictionary
 
     def look(self, batch: Batch) -> Tensor | None:
-        """The same of everything in view, without listening: (B, K, h, w), sum 1 at each place."""
+        """The same for everything in view, without sound: (B, K, h, w), which sum to 1 at each position."""
         return self.shown(batch)
 
     def shown(self, batch: Batch) -> Tensor:
-        """How surely each place shows an object of each cluster, (B, K, h, w)."""
+        """The probability that each position shows an object of each cluster, (B, K, h, w)."""
         places = self.stage.place_features(batch)
         assert places is not None
         alike = F.conv2d(F.normalize(in_full(places), dim=1), self.centres[:, :, None, None])
@@ -91,7 +102,7 @@ class ObjectMaps(Localizer):
 def maps_of_objects(
     experiment: Experiment, run: Run, number: int, localizer: Localizer, temperature: float = 0.1
 ) -> ObjectMaps:
-    """The class maps of a trained stage one, by the clusters of its run; AvlocError where it has none."""
+    """The class maps of a trained stage one, by the clusters of its run; AvlocError if it has none."""
     if number != 1 or not localizer.can("place_features"):
         raise AvlocError(
             f"class maps (maps: class, --classes) need features per position, which stage {number} of {experiment.method} lacks"
@@ -103,7 +114,7 @@ def maps_of_objects(
         raise RunError(
             f"{where.clusters} belongs to other weights than {path}; `avloc cluster --run {where.path}` writes it again"
         )
-    if path != where.weights(1, localizer.weights_from):  # features and centres are of the same weights
+    if path != where.weights(1, localizer.weights_from):  # features and centres come from the same weights
         views = localizer.frame, localizer.sound
         device = next(localizer.parameters()).device
         localizer = ready(load_stage(experiment, run, 1, localizer.starts_a_stage), experiment.inference, device)
@@ -112,7 +123,7 @@ def maps_of_objects(
 
 
 def with_classes(experiment: Experiment, run: Run, number: int, localizer: Localizer) -> Localizer:
-    """A stage with a map for each class that the run's matching knows; itself where its maps are of classes or clusters."""
+    """A stage with a map for each class in the run's matching; itself if its maps already have classes or clusters."""
     if localizer.map_names is not None or localizer.of_classes or localizer.dictionary_of_maps() is not None:
         return localizer
     found = maps_of_objects(experiment, run, number, localizer)

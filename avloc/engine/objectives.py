@@ -1,4 +1,4 @@
-"""The objective of each phase as the steps of a training call it: compiled if the settings say so, and across processes."""
+"""The objective of each phase as training steps call it: compiled if the settings say so, and across processes."""
 
 import logging
 import time
@@ -17,7 +17,7 @@ from avloc.methods.base import Localizer, Objective, Phase, Train
 from avloc.nn.synced_norms import sync_norms
 
 log = logging.getLogger("avloc.train")
-TOLERANCE = {"fp32": 1e-3, "bf16": 5e-2, "fp16": 5e-2, "auto": 5e-2}  # relative, of a compiled loss
+TOLERANCE = {"fp32": 1e-3, "bf16": 5e-2, "fp16": 5e-2, "auto": 5e-2}  # relative tolerance of a compiled loss
 
 
 class Stepped(nn.Module):
@@ -33,7 +33,7 @@ class Stepped(nn.Module):
 
 
 class Objectives:
-    """Of one training. What is found out about a phase is found out on its first batch, and holds for all of that name."""
+    """The objectives of one training. What is determined on a phase's first batch applies to all phases of that name."""
 
     def __init__(self, localizer: Localizer, train: Train) -> None:
         self.localizer, self.train = localizer, train
@@ -44,7 +44,7 @@ class Objectives:
         self._looking = False  # whether it looks for parameters without gradients
 
     def of(self, phase: Phase, batch: Batch) -> nn.Module:
-        """batch: the first that this process sees of the phase, where it was not seen before."""
+        """batch: the first one of the phase in this process, if the phase is new."""
         self.stepped.objective = phase.objective
         if self.train.compile:
             if phase.name not in self._compiled:
@@ -53,17 +53,17 @@ class Objectives:
         return self.stepped if processes.world_size() == 1 else self._across(phase, batch)
 
     def _across(self, phase: Phase, batch: Batch) -> nn.Module:
-        """Gradients are averaged over the processes.
+        """Average gradients over the processes.
 
-        Those that never come must be looked for in every step, or all processes wait for them; but only in phases that leave
-        parameters out: looking for nothing costs time, and PyTorch warns of it.
+        Parameters without gradients must be searched for in every step, otherwise all processes wait for them; but only
+        in phases that leave parameters out, because an empty search costs time and makes PyTorch warn.
         """
         if phase.name not in self._leaves_out:
             found = not self.localizer.same_parts or self._leaves_parts_out(phase, batch)
             self._leaves_out[phase.name] = any(processes.gather(found))
         looking = self._leaves_out[phase.name]
         if self._averaging is None or looking != self._looking:
-            self._averaging, self._looking = None, looking  # the old one lets go of the parameters first
+            self._averaging, self._looking = None, looking  # the old wrapper releases the parameters first
             self._averaging = nn.parallel.DistributedDataParallel(self.stepped, find_unused_parameters=looking)
         return self._averaging
 
@@ -75,11 +75,11 @@ class Objectives:
         return any(one.requires_grad and id(one) not in reached for one in self.localizer.parameters())
 
     def _compile(self, phase: Phase, batch: Batch) -> Objective:
-        """The compiled objective, or the objective itself where compiling fails or changes its losses."""
+        """The compiled objective, or the objective itself if compiling fails or changes its losses."""
         started = time.perf_counter()
         learning = [one for one in self.localizer.parameters() if one.requires_grad]
         try:
-            # dropout then draws the same numbers as without compiling
+            # so that dropout draws the same numbers as without compiling
             compiled: Objective = torch.compile(phase.objective, options={"fallback_random": True})
             with autocast(self.train, batch.frame.device):
                 with without_trace(self.localizer):
@@ -88,8 +88,8 @@ class Objectives:
                     terms = compiled(batch)
                     quick = {name: float(term.detach()) for name, term in terms.items()}
                     loss = torch.stack([term.float() for term in terms.values()]).sum()
-                    torch.autograd.grad(loss, learning, allow_unused=True)  # its backward compiles only here
-        except Exception as error:  # compilers fail in any way
+                    torch.autograd.grad(loss, learning, allow_unused=True)  # the backward pass is only compiled here
+        except Exception as error:  # compilers can fail in any way
             said = str(error).strip() or "no reason"
             return self._as_it_is(phase, f"it does not compile ({type(error).__name__}: {said.splitlines()[0][:200]})")
         tolerance = TOLERANCE[self.train.precision]
@@ -122,7 +122,7 @@ def reached_by(terms: Iterable[Tensor]) -> set[int]:
 
 @contextmanager
 def without_trace(localizer: Localizer) -> Iterator[None]:
-    """What is done within changes no weights, statistics, memory or random numbers."""
+    """Changes to weights, statistics, memory or random numbers inside are undone."""
     kept = {name: value.clone() for name, value in localizer.state_dict().items()}
     memory = dict(localizer.memory)
     device = next(localizer.parameters()).device
@@ -135,7 +135,7 @@ def without_trace(localizer: Localizer) -> Iterator[None]:
 
 
 def share_batches(localizer: Localizer, train: Train) -> None:
-    """Let contrasts and batch norms see all processes' batches, where the settings say so.
+    """Let contrasts and batch norms use all processes' batches, if the settings say so.
 
     AvlocError for `train.gather` if no loss can use it, and for `train.sync_bn` if processes would wait for one another.
     """
@@ -158,7 +158,7 @@ def share_batches(localizer: Localizer, train: Train) -> None:
 
 
 def on_other_parts(localizer: Localizer, phase: Phase, error: Exception) -> Exception:
-    """An AvlocError where the processes wait for gradients that did not come; any other error as it is."""
+    """An AvlocError if the processes wait for gradients that did not come; any other error unchanged."""
     if "Expected to have finished reduction in the prior iteration" not in str(error):
         return error
     return AvlocError(

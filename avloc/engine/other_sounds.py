@@ -14,7 +14,7 @@ from avloc.engine.predicting import Maps, maps_of, wrong_sounds
 from avloc.errors import DataError
 from avloc.methods.base import Localizer
 
-_NOISE = 0x6E6F6973  # tells this draw from others of the same seed
+_NOISE = 0x6E6F6973  # separates this draw from others with the same seed
 
 
 def maps_of_other_sounds(
@@ -35,7 +35,7 @@ def maps_of_other_sounds(
 
 
 def off_screen(store: Store, plan: Plan, seed: int) -> Plan:
-    """The same frames with the sound of a clip none of whose classes sounds or is seen in them."""
+    """The same frames with the sound of a clip none of whose classes sounds or is visible in them."""
     seen = np.zeros((len(store), len(store.classes)), bool)
     boxes = store.boxes
     known = boxes.label >= 0
@@ -48,7 +48,7 @@ def _of_waveforms(localizer: Localizer, loader: Loader, plan: Plan, silent: bool
         raise DataError(
             f"{loader.store.path} contains spectrograms, but silence and noise need waveforms: leave them out"
         )
-    # features that are kept of a frozen encoder are those of the clips' own sounds
+    # cached features of a frozen encoder belong to the clips' own sounds
     own = Loader(loader.store, localizer, loader.device, loader.workers) if loader.kept.sounds is not None else loader
 
     def locate(batch: Batch) -> torch.Tensor:
@@ -60,7 +60,7 @@ def _of_waveforms(localizer: Localizer, loader: Loader, plan: Plan, silent: bool
 
 
 def _noise(batch: Batch, seed: int) -> torch.Tensor:
-    """(B, S), drawn for each clip by itself."""
+    """(B, S), drawn separately for each clip."""
     assert batch.waveform is not None and batch.index is not None
     samples = batch.waveform.shape[1]
     rows: list[NDArray[np.float32]] = [

@@ -1,4 +1,4 @@
-"""What is asked of an input and what is told of it, and by which an earlier result is known to be the same."""
+"""The settings for an input and the summary of its result; they also identify an earlier result."""
 
 import os
 from collections.abc import Mapping
@@ -14,8 +14,9 @@ from avloc.errors import AvlocError
 
 @dataclass(frozen=True)
 class How:
-    """What is made of an input. every, quiet_below: see `Asked`. track: the sound track, from 1. frames, maps, masks: stills,
-    an .h5 of all maps, and masks in the JSON are wanted."""
+    """Settings for an input. every, quiet_below: see `Asked`. track: the sound track, from 1. frames, maps, masks: also
+    write stills, an .h5 of all maps, and masks in the JSON.
+    """
 
     every: float = 0.5
     quiet_below: float = -60.0
@@ -33,11 +34,12 @@ class How:
 
 @dataclass(frozen=True)
 class Overlaid:
-    """One input that is done.
+    """One finished input.
 
-    seconds: of the picture, of it `silent_seconds` without sound, and `elsewhere_seconds` with a sound that the calibration
-    says comes from elsewhere. heard: the classes that sound, the most frequent first, each with the share of the maps where it
-    does. broken: pictures that build on what could not be decoded. fresh: False for one that an earlier call finished.
+    seconds: of the picture, including `silent_seconds` without sound, and `elsewhere_seconds` with a sound from
+    elsewhere according to the calibration. heard: the sounding classes, most frequent first, each with its share of the
+    maps. broken: pictures that depend on data that could not be decoded. fresh: False for one finished by an earlier
+    call.
     """
 
     name: str
@@ -56,7 +58,7 @@ class Overlaid:
 
 
 def identity(model: Any) -> dict[str, Any]:
-    """What tells one model from another: where it came from, and the bytes of its weights."""
+    """Identifies a model: its source, and the bytes of its weights."""
     from avloc.weights import digest
 
     weights = getattr(model, "weights", None)
@@ -69,7 +71,7 @@ def identity(model: Any) -> dict[str, Any]:
 
 
 def made_with(one: Input, how: How, model: Mapping[str, Any]) -> dict[str, Any]:
-    """By which an earlier result is known to be the same: settings, model, and size and age of the files."""
+    """Identifies an earlier result: settings, model, and sizes and times of the files."""
     files = {}
     for path in filter(None, (one.path, one.sound)):
         state = os.stat(path)
@@ -78,7 +80,7 @@ def made_with(one: Input, how: How, model: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def finished(one: Input, out: Path, made: Mapping[str, Any]) -> Overlaid | None:
-    """What an earlier call left of this input with these settings; None where it is not all there."""
+    """The result of an earlier call for this input with these settings; None if any of it is missing."""
     path = out / f"{one.name}.json"
     try:
         told = read_head(path)

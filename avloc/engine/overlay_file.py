@@ -1,4 +1,4 @@
-"""One input from beginning to end: its maps, then its video with the overlay, its JSON, table, stills and maps."""
+"""One input from start to end: its maps, then its video with the overlay, its JSON, table, stills and maps."""
 
 import os
 import shutil
@@ -24,16 +24,16 @@ from avloc.prepare.media.container import refuse_unreadable
 from avloc.prepare.streams.source import Source, open_still, open_video
 from avloc.prepare.streams.tape import SoundTape
 
-#: frames that are done, all frames of the video, and what is being done; a frame is looked at first and drawn later, and
+#: frames done, frames of the video, and a description; a frame is first analysed and later drawn, and
 #: each counts half
 Tell = Callable[[int, int, str], None]
-NAMED = 5  # classes of an input that are named in its summary
+NAMED = 5  # classes of an input that its summary names
 
 
 def overlay_one(model: Model, one: Input, out: Path, how: How, who: Mapping[str, Any], tell: Tell) -> Overlaid:
-    """Everything about one input below `out`; the JSON comes last, so that what has one is whole.
+    """Write everything about one input below `out`; the JSON is written last and marks it as complete.
 
-    MediaError where the input cannot be used; then nothing of it is left.
+    MediaError if the input cannot be used; then none of its files are left.
     """
     for path in filter(None, (one.path, one.sound)):
         refuse_unreadable(path)
@@ -114,7 +114,7 @@ def overlay_one(model: Model, one: Input, out: Path, how: How, who: Mapping[str,
 
 @contextmanager
 def _all_or_none(written: list[Path]) -> Iterator[None]:
-    """Removes what was written so far when the rest fails or is interrupted."""
+    """Removes the files written so far if the rest fails or is interrupted."""
     try:
         yield
     except BaseException:
@@ -139,7 +139,7 @@ def _times(how: How, source: Source) -> list[float]:
 
 @contextmanager
 def _stills(folder: Path | None, times: Iterator[float]) -> Iterator[Callable[[Any, float], None]]:
-    """A function that keeps the pictures of some times as JPEG; the folder takes its name when all are there."""
+    """A function that stores the pictures of some times as JPEG; the folder gets its name when all are there."""
     if folder is None:
         yield lambda image, time: None
         return

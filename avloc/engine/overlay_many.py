@@ -1,4 +1,4 @@
-"""Many inputs: which of them are this process's share, which are done already, several at a time, and which failed and why."""
+"""Many inputs: this process's share, those already finished, several at a time, and those that failed."""
 
 import multiprocessing
 from collections import Counter
@@ -21,7 +21,7 @@ from avloc.progress import Progress, untold
 
 @dataclass(frozen=True)
 class Failed:
-    """An input that cannot be used. reason: one of a few, to be counted; message: the line that says all."""
+    """An input that cannot be used. reason: one of a few, for counting; message: the complete line."""
 
     source: Path
     reason: str
@@ -29,8 +29,9 @@ class Failed:
 
 
 def share_of(inputs: Sequence[Input], shard: str | None) -> list[Input]:
-    """The inputs of one of several machines or processes: every n-th, from the i-th on. shard: "i/n", from 1; None: those of
-    this process among those that torchrun started, so all where it started none."""
+    """The inputs of one of several machines or processes: every n-th, from the i-th on. shard: "i/n", from 1; None: the
+    share of this process under torchrun, all without it.
+    """
     number, count = processes.rank() + 1, processes.world_size()
     if shard is not None:
         first, slash, last = shard.partition("/")
@@ -51,10 +52,10 @@ def overlay_many(
     progress: Progress,
     model: Any,
 ) -> tuple[list[Overlaid], list[Failed]]:
-    """Overlays of all inputs below `out`, in the order of the inputs, and those that cannot be used.
+    """Overlays of all inputs below `out`, in the order of the inputs, and the unusable ones.
 
-    load: gives the `model` in other processes, to which it is sent where `jobs` is more than 1. Inputs that an
-    earlier call finished with the same settings are passed over. Ends with the first error that is not of one input only.
+    load: returns the `model` in other processes, to which it is sent if `jobs` is more than 1. Inputs that an earlier
+    call finished with the same settings are skipped. The first error that does not concern only one input is raised.
     """
     who = identity(model)
     done: dict[int, Overlaid] = {}
@@ -63,7 +64,7 @@ def overlay_many(
     for number, one in enumerate(inputs):
         try:
             earlier = finished(one, out, made_with(one, how, who))
-        except (OSError, ValueError):  # the file is not there, which is said when its turn comes
+        except (OSError, ValueError):  # a missing file is reported when its turn comes
             earlier = None
         if earlier is None:
             left.append(number)

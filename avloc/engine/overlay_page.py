@@ -1,4 +1,4 @@
-"""The page of an output folder: all inputs whose overlays lie there, whichever call or process made them."""
+"""The page of an output folder: all inputs with overlays in it, from any call or process."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ def write_page(out: Path, failed: Sequence[Failed]) -> Path:
             head = read_head(path)
             players.append(_player(head, path, out))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            continue  # some other JSON
+            continue  # another program's JSON
     page = out / "index.html"
     write_text(page, players_page("Where does the sound come from?", players, [one.message for one in failed]))
     return page
@@ -33,7 +33,7 @@ def _player(head: dict[str, Any], path: Path, out: Path) -> Player:
 
 
 def lines_of(head: dict[str, Any]) -> list[str]:
-    """What a reader wants to know of one input."""
+    """Information about one input for the reader."""
     lines = [f"{head['seconds']:.1f} s, {head['method']}, a map every {head['every']:g} s"]
     if head["sound_tracks"] == 0:
         lines.append("no sound track")

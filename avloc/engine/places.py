@@ -1,4 +1,4 @@
-"""Where the stores and other runs that a run reads lie, and what they hold: kept in the run, so that all may be moved."""
+"""Paths and contents of the stores and other runs that a run reads, recorded in the run, so that all can be moved."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ from avloc.files import read_json, write_json
 
 log = logging.getLogger("avloc")
 
-#: settings of a configuration that are places; what lies there may be moved, its content may not change
+#: settings of a configuration that are paths; the data there can be moved, but its content must not change
 OPTIONS = {
     "stage1.data.store": "stage1.data", "stage2.data.store": "stage2.data",
     "start.stage1": "start.stage1", "start.stage2": "start.stage2",
@@ -26,10 +26,11 @@ OPTIONS = {
 
 @dataclass(frozen=True)
 class Kept:
-    """What a run knows of a store or run that it reads.
+    """A run's record of a store or run that it reads.
 
-    written: its place as the configuration has it. relative, absolute: where it was read last, from the run's folder and
-    from the root. content: fingerprint of the store, or of the other run's settings. splits: fingerprints of the splits read.
+    written: its path in the configuration. relative, absolute: its last known path, relative to the run's folder and
+    absolute. content: fingerprint of the store, or of the other run's settings. splits: fingerprints of the splits
+    read.
     """
 
     written: str
@@ -43,8 +44,8 @@ class Kept:
 class Kind:
     """How stores, or runs, are recognised.
 
-    what: the word for one. there: whether a folder may be one. open: it, or AvlocError. content: its fingerprint, "" where
-    the whole has none. splits: fingerprints of its splits that are read.
+    what: the word for one. there: whether a folder can be one. open: opens it, or raises AvlocError. content: its
+    fingerprint, "" if it has none as a whole. splits: fingerprints of the splits that are read.
     """
 
     what: str
@@ -54,9 +55,9 @@ class Kind:
     splits: Callable[[Any], dict[str, str]] = lambda found: {}
 
     def same(self, found: Any, kept: Kept) -> bool:
-        """Whether all is equal, or at least the splits that are read: a store may be given more splits later.
+        """Whether everything is equal, or at least the splits that are read, since splits can be added to a store later.
 
-        Where nothing of both is known, nothing speaks against it.
+        If nothing is known about both, they count as the same.
         """
         content = self.content(found)
         if content and content == kept.content:
@@ -72,11 +73,12 @@ class Kind:
 
 
 class Places:
-    """Finds what the configuration of a run names, from any folder and after it was moved.
+    """Finds the stores and runs in a configuration, from any folder and after they were moved.
 
-    Tried in turn: the place as it is written, from the current folder; where it was read last, seen from the run and
-    from the root; the place as written, from the configuration's folder, the run and the two folders above it; its name
-    beside the run. Where the run knows the content, only the same content is taken; AvlocError names both if it differs.
+    It tries in turn: the written path, relative to the current folder; its last known path, relative to the run and
+    absolute; the written path, relative to the configuration's folder, the run and the two folders above it; its name
+    next to the run. If the run knows the content, only the same content is accepted; AvlocError names both if it
+    differs.
     """
 
     def __init__(self, run: Run, config: Path) -> None:
@@ -87,9 +89,9 @@ class Places:
         self._folders = [config.resolve().parent, here, *here.parents[:2]]
 
     def find(self, role: str, written: Path, kind: Kind, given: bool = False) -> Any:
-        """The opened store or run. role: ``stage1.data`` ... given: the user named this place for this command."""
+        """The opened store or run. role: ``stage1.data`` ... given: the user gave this path for this command."""
         kept = self.kept.get(role)
-        # test sets may change: another place of one, or one that was just given, may hold anything
+        # test sets may change: another path, or one that was just given, can have any content
         free = kept is None or (role.startswith("evaluate.") and (given or kept.written != str(written)))
         other: tuple[Path, Any] | None = None
         problem: AvlocError | None = None
@@ -110,17 +112,17 @@ class Places:
         raise self._refused(role, other[0], kind.fingerprint(other[1]), kept, kind)
 
     def other_run(self, role: str, written: Path) -> Run:
-        """A run to start from; the one written where none is there."""
+        """A run to start from; the written path if it does not exist."""
         if any(RUN.there(path) for path in self._candidates(written, self.kept.get(role))):
             found: Run = self.find(role, written, RUN)
             return found
         return Run(written)
 
     def moved(self, option: str, before: str, now: Path) -> bool:
-        """Whether `now`, named for an option that the run was started with as `before`, holds the same.
+        """Whether `now`, the new value of a path that was `before` when the run was started, has the same content.
 
-        RunError where it holds something else, False where nothing tells what a trained stage learnt from: runs of earlier
-        versions kept no places, but mostly their weights say so.
+        RunError if it has other content, False if the training data of a stage is unknown: runs of earlier versions
+        recorded no paths, but in most cases their weights do.
         """
         from avloc.engine.checkpoints import trained_on
         from avloc.engine.stores import store_kind
@@ -140,7 +142,7 @@ class Places:
         return True
 
     def keep(self) -> None:
-        """Write what was found into the run, if it is one by now and this is the process that writes."""
+        """Write what was found into the run, if it is a run by now and this process is the one that writes."""
         if self._new and processes.is_first() and self.run.config.exists():
             self.run.refuse_moved()
             there = {**_read(self.run.stores), **self._new}
@@ -152,8 +154,8 @@ class Places:
         here = self.run.path.resolve()
         if kept is not None:
             if kept.written != str(written):
-                return  # the user names another place, and means it
-            # a store is mostly read as several things, and may have been found as one of them
+                return  # the user deliberately gives another path
+            # one store is often read in several roles, and may have been found in one of them
             others = [
                 other for other in self.kept.values() if other is not kept and other.content == kept.content != ""
             ]
@@ -166,10 +168,10 @@ class Places:
             yield _shown(here.parent / written.name)
 
     def _found(self, role: str, written: Path, path: Path, found: Any, kind: Kind) -> None:
-        """Remember the place, which is the run's own however the user has named it."""
+        """Remember the path, relative to the run however the user wrote it."""
         before, content = self.kept.get(role), kind.content(found)
         if before is not None and before.written != str(written) and not kind.same(found, before):
-            return  # another test set, for this command alone
+            return  # another test set, for this command only
         if before is None and path != written:
             log.warning("%s: not found; using %s", written, path)
         known = before is not None and content != "" and before.content == content and before.absolute != ""
@@ -184,7 +186,7 @@ class Places:
         self.kept[role] = self._new[role] = kept
         try:
             self.keep()
-        except AvlocError as error:  # a run that may only be read
+        except AvlocError as error:  # a read-only run
             log.info("%s", error)
 
     def _refused(self, role: str, path: Path, found: str, kept: Kept, kind: Kind) -> RunError:
@@ -212,7 +214,7 @@ class Places:
 
 
 def settings_digest(config: Path) -> str:
-    """Fingerprint of the settings in a run's config.yaml that decide what is trained; "" where it has none."""
+    """Fingerprint of the settings in a run's config.yaml that affect training; "" if it has none."""
     if not config.exists():
         return ""
     values = flat(read_section(config).values)
@@ -228,7 +230,7 @@ def _option(role: str) -> str:
 
 
 def _shown(path: Path) -> Path:
-    """Without dots, and from the current folder where it lies below that."""
+    """Without dots, and relative to the current folder if it is below it."""
     whole = Path(os.path.normpath(path))
     here = Path.cwd()
     return whole.relative_to(here) if whole.is_relative_to(here) else whole

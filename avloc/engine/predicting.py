@@ -1,4 +1,4 @@
-"""Heat maps of a test set: by a stage as it is, with the wrong sound, and without any."""
+"""Heat maps of a test set: by a stage with the right sound, with the wrong sound, and without any."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -28,7 +28,7 @@ BATCH = 64
 class Frames:
     """The frames of a split that a protocol scores: plan (n rows), names, and the truth of the sounding objects.
 
-    Of mixtures the frames of a row stand one above the other; `layers` has those of each height.
+    In mixtures, the frames of a row are stacked vertically; `layers` has those at each position.
     """
 
     store: Store
@@ -39,7 +39,7 @@ class Frames:
         return self.store.frames(self.plan.clips, self.plan.picks)
 
     def objects(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Boxes (M, 4) of all objects, silent ones too, and the row (M,) that each is in."""
+        """Boxes (M, 4) of all objects, including silent ones, and the row (M,) of each."""
         rows, kept = _rows_of(self.store, self.plan)
         return self.store.boxes.xyxy[kept], rows
 
@@ -49,9 +49,10 @@ class Frames:
 
 
 def frames_to_score(store: Store, frames: str, seed: int, name: str) -> Frames:
-    """Of each clip its annotated frames: ``all``, the ``first``, or one at ``random``; the truth has a row for each.
+    """The annotated frames of each clip: ``all``, the ``first``, or one at ``random``; the ground truth has a row for
+    each.
 
-    Frames that the annotation does not know are left out; DataError when it knows none. A store of masks is scored on these.
+    Frames without annotation are left out; DataError if none are annotated. A store with masks is scored on its masks.
     """
     clips, picks = np.nonzero(store.annotated)
     if frames != "all":
@@ -93,7 +94,7 @@ def frames_to_score(store: Store, frames: str, seed: int, name: str) -> Frames:
 
 
 def _rows_of(store: Store, plan: Plan) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The plan's row of each box, and which boxes of the store these are."""
+    """The plan's row of each box, and the indices of these boxes in the store."""
     place = np.full((len(store), store.frames_per_clip), -1, np.int64)
     place[plan.clips, plan.picks] = np.arange(len(plan))
     rows = place[store.boxes.clip, store.boxes.frame]
@@ -102,19 +103,19 @@ def _rows_of(store: Store, plan: Plan) -> tuple[NDArray[np.int64], NDArray[np.in
 
 
 def wrong_sounds(store: Store, plan: Plan, seed: int, in_view: NDArray[np.bool_] | None = None) -> Plan:
-    """The same frames, each heard with a clip of another video none of whose classes sounds in its own.
+    """The same frames, each with the sound of another video's clip that shares none of its sounding classes.
 
-    in_view: (N, C), for each clip of the store further classes that must not sound, such as those of silent objects.
+    in_view: (N, C), further classes for each clip of the store that must not sound, such as those of silent objects.
 
-    Where every other video shares a class (two sources of few classes), any other video's. A clip whose sound nothing in view
-    makes has no class, so its sound is not taken: it may be that of a class in view elsewhere.
+    If every other video shares a class (two sources of few classes), any other video is used. A clip whose sound
+    nothing in view makes has no class, so its sound is not used: it could match a class in view elsewhere.
     """
     random = np.random.default_rng(seed)
     labels, kinds, layers = np.asarray(store.labels), sounds_of(store), plan.layers
     around = labels if in_view is None else labels | in_view
     own = np.ones(len(store), bool) if kinds is None else np.array(kinds) == "own"
     everything = np.flatnonzero(own)
-    apart: dict[bytes, NDArray[np.int64]] = {}  # clips of none of the classes, which many clips have in common
+    apart: dict[bytes, NDArray[np.int64]] = {}  # clips without a class, which many clips have in common
     of_video: dict[str, list[int]] = {}
     for clip, video in enumerate(store.videos):
         of_video.setdefault(video, []).append(clip)
@@ -131,7 +132,7 @@ def wrong_sounds(store: Store, plan: Plan, seed: int, in_view: NDArray[np.bool_]
         left_out = _places(choice, same)
         for number in range(len(layers)):
             place = int(random.choice(len(choice) - len(left_out)))
-            for other in left_out:  # in rising order: the clips of the same video are skipped
+            for other in left_out:  # in rising order, to skip the clips of the same video
                 place += place >= other
             heard[number, row] = choice[place]
     first, *under = (Plan(layer.clips, layer.picks, sounds=sounds) for layer, sounds in zip(layers, heard, strict=True))
@@ -139,7 +140,7 @@ def wrong_sounds(store: Store, plan: Plan, seed: int, in_view: NDArray[np.bool_]
 
 
 def _places(clips: NDArray[np.int64], some: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Where some clips are among others; both rise."""
+    """Positions of some clips among others; both rise."""
     places = np.searchsorted(clips, some)
     there = places < len(clips)
     there[there] = clips[places[there]] == some[there]
@@ -154,7 +155,7 @@ def maps_of(
     batch_size: int = BATCH,
     tell: Callable[[int], None] | None = None,
 ) -> Maps:
-    """Heat maps (n, K, h, w) float32 of every row of the plan; `tell` is given how many are done."""
+    """Heat maps (n, K, h, w) float32 of every row of the plan; `tell` is called with the number of finished ones."""
 
     def located(batch: Batch) -> dict[str, Tensor]:
         maps = localizer.locate(batch) if locate is None else locate(batch)
@@ -169,7 +170,8 @@ def maps_of(
 
 def maps_of_parts(localizer: Localizer, loader: Loader, tell: Callable[[int], None] | None = None) -> Maps:
     """Heat maps (N F, K, h, w) of all F frames of every clip, clip by clip, each with its own F-th of the clip's sound;
-    `tell` is given how many frames are done."""
+    `tell` is called with the number of finished frames.
+    """
     count, samples = loader.store.frames_per_clip, loader.store.samples
     clips = np.arange(len(loader.store))
 
@@ -192,6 +194,6 @@ def maps_of_parts(localizer: Localizer, loader: Loader, tell: Callable[[int], No
 
 
 def sees_without_sound(localizer: Localizer, loader: Loader, plan: Plan) -> bool:
-    """Whether the localizer, with the arguments it has, offers maps without the sound."""
+    """Whether the localizer, with its arguments, provides maps without sound."""
     with torch.inference_mode():
         return localizer.look(next(iter(loader.of(plan.rows(0, 1), 1)))) is not None

@@ -1,4 +1,4 @@
-"""Heat maps of any store's clips, annotated or not, as `avloc predict --store` writes them."""
+"""Heat maps of any store's clips, annotated or not, as written by `avloc predict --store`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Predicted:
-    """predictions: the file of heat maps. table: when each is, and where it is highest. strips: the picture. clips, frames:
-    how many were looked at."""
+    """predictions: the file of heat maps. table: the time and peak of each. strips: the picture. clips, frames: numbers."""
 
     run: Path
     predictions: Path
@@ -40,7 +39,7 @@ def predict_store(
     classes: bool,
     progress: Progress | None,
 ) -> Predicted:
-    """A file of heat maps, a table and a picture; see `avloc.predict` for what is asked."""
+    """Write a file of heat maps, a table and a picture; see `avloc.predict` for the arguments."""
     import numpy as np
 
     from avloc.data.loader import Loader
@@ -90,7 +89,7 @@ def predict_store(
         names = _class_names(experiment, number, part, maps.shape[1])
     elif classes and names is None:
         names = names_of_clusters(experiment, where, maps.shape[1])
-    # a clip has fewer maps than another where a method finds the number of sounding objects
+    # clips can have different numbers of maps if a method determines the number of sounding objects
     shown = np.fmax.reduce(maps, axis=1, keepdims=True) if localizer.maps_differ else maps
     predictions, table, picture = (folder / f"{name}{ending}" for ending in (".h5", ".csv", ".png"))
     if out is None:
@@ -103,8 +102,9 @@ def predict_store(
 
 
 def _class_names(experiment: "Experiment", number: int, store: "Store", maps: int) -> tuple[str, ...] | None:
-    """Of the maps of a method that has one a class: of the classes it learnt, else, where these are not to be had, of the
-    store's; None for any other number of maps."""
+    """For a method with a map per class: its training classes, or if these are unknown, the store's; None for any other
+    number of maps.
+    """
     from avloc.data.labels import read_labels
     from avloc.engine.stores import open_data
     from avloc.errors import AvlocError
@@ -120,7 +120,7 @@ def _class_names(experiment: "Experiment", number: int, store: "Store", maps: in
 
 
 def _ids(store: "Store") -> list[str]:
-    """Keys of the frames where they have any, which are not those of other frames."""
+    """Keys of the frames if they have any that are unique."""
     ids, taken = [], set()
     for clip, keys in zip(store.ids, store.frame_keys, strict=True):
         for pick, key in enumerate(keys):

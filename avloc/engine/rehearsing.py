@@ -1,4 +1,4 @@
-"""A few steps of every phase, validation and one batch of evaluation: what would go wrong later, and how long it will take."""
+"""A few steps of every phase, validation and one batch of evaluation, to find later problems and estimate the time."""
 
 import math
 import resource
@@ -28,14 +28,15 @@ from avloc.progress import Progress
 
 STEPS = 2  # of every phase in a dry run
 PROFILED = 8  # of every phase in a profile, after the first two
-ROWS = 64  # clips that stand for the whole split where a phase is prepared
+ROWS = 64  # clips that represent the whole split when a phase is prepared
 
 
 @dataclass(frozen=True)
 class PhaseRehearsed:
-    """epochs: of all phases of that name. steps: an epoch. seconds: a step, without the first, which warms up. before: how
-    long preparing the phase will take, by what a few clips took. validation: seconds that judging an epoch will take.
-    total: seconds of all its epochs. shares: of each part in a step, in [0, 1], of a profile only. trace: its file.
+    """epochs: of all phases of that name. steps: per epoch. seconds: per step, without the first, which warms up.
+    before: how long preparing the phase will take, estimated from a few clips. validation: seconds to validate an
+    epoch. total: seconds of all its epochs. shares: of each part in a step, in [0, 1], of a profile only. trace: its
+    file.
     """
 
     phase: str
@@ -57,9 +58,10 @@ def rehearse(
     traces: Path | None,
     progress: Progress,
 ) -> list[PhaseRehearsed]:
-    """Phases of one name count as one; the first of them is tried. traces: the folder of a profile's traces, None for none.
+    """Phases of one name count as one; the first of them is tried. traces: the folder of a profile's traces, None for
+    none.
 
-    The localizer's weights are changed; nothing is written but traces.
+    The localizer's weights are changed; only traces are written.
     """
     share_batches(localizer, train)
     plan = localizer.phases(train)
@@ -104,7 +106,7 @@ def _steps(
     watch: Stopwatch,
     traces: Path | None,
 ) -> tuple[float, Path | None]:
-    """Seconds of a step, and the trace of the last ones."""
+    """Seconds per step, and the trace of the last ones."""
     objectives = Objectives(localizer, train)
     made = Steps(train, loader.device)
     torch.manual_seed(seed_of(seed, 0, 0))
@@ -156,7 +158,7 @@ def _activities(device: torch.device) -> list[torch.profiler.ProfilerActivity]:
 
 @torch.no_grad()
 def _judge(localizer: Localizer, loaders: Mapping[str, Loader], phase: Phase, train: Train) -> float:
-    """Seconds that the validation of an epoch will take, by one batch of it."""
+    """Seconds that the validation of an epoch will take, estimated from one batch."""
     if "validation" not in loaders:
         return 0.0
     loader = loaders["validation"]
@@ -167,7 +169,7 @@ def _judge(localizer: Localizer, loaders: Mapping[str, Loader], phase: Phase, tr
         contract.refuse_terms(localizer, phase, phase.objective(batch), loader.device, learnt=False)
         if phase.measure is not None:
             for value in phase.measure(batch).values():
-                float(value)  # a measure is one number of each name
+                float(value)  # a measure is one number per name
     seconds = (time.perf_counter() - started) * math.ceil(len(loader.store) / len(batch))
     boxed = len(np.unique(loader.store.boxes.clip))
     if boxed:
@@ -178,7 +180,7 @@ def _judge(localizer: Localizer, loaders: Mapping[str, Loader], phase: Phase, tr
 
 
 class FewRows:
-    """A `Collect` that looks at a few clips and repeats their rows for all others."""
+    """A `Collect` that uses a few clips and repeats their rows for all others."""
 
     def __init__(self, localizer: Localizer, loaders: Mapping[str, Loader], batch_size: int, seed: int):
         self.localizer, self.loaders, self.batch_size, self.seed = localizer, loaders, batch_size, seed

@@ -1,4 +1,4 @@
-"""`--dry-run` and `--profile` of a training: everything is opened and tried as the training will, and nothing is kept."""
+"""`--dry-run` and `--profile` of a training: everything is opened and tried as in the training, and nothing is kept."""
 
 import time
 from collections.abc import Sequence
@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SetRehearsed:
-    """maps: shape of one batch. seconds: how long the model's maps of the whole set will take. scored: whether the batch was
-    scored too; a protocol that scores class by class needs clusters or classes first."""
+    """maps: shape for one batch. seconds: how long the model's maps of the whole set will take. scored: whether the
+    batch was scored too; a protocol that scores per class first needs clusters or classes.
+    """
 
     maps: tuple[int, ...]
     seconds: float
@@ -42,8 +43,9 @@ class SetRehearsed:
 
 @dataclass(frozen=True)
 class Rehearsed:
-    """seconds: how long the training will take, by the steps that were tried. memory: peak bytes, of the processor and of the
-    GPU. sets: test sets of the stage. notes: what differs from the training itself, a sentence each."""
+    """seconds: how long the training will take, estimated from the tried steps. memory: peak bytes, of the CPU and of
+    the GPU. sets: test sets of the stage. notes: differences from the training itself, one sentence each.
+    """
 
     run: Path
     stage: int
@@ -92,7 +94,7 @@ def rehearse_stage(
 
 
 def _stage(experiment: Experiment, run: Run, number: int) -> tuple[Localizer, str]:
-    """The stage that will be trained, and a note where it starts from an untrained one and made-up clusters meanwhile."""
+    """The stage to be trained, and a note if it starts from an untrained one and made-up clusters."""
     if number == 1:
         return fresh_stage(experiment, run, 1), ""
     try:
@@ -113,7 +115,7 @@ def _stage(experiment: Experiment, run: Run, number: int) -> tuple[Localizer, st
 
 
 def _sets(experiment: Experiment, number: int, localizer: Localizer, device: "torch.device") -> dict[str, SetRehearsed]:
-    """One batch of each test set that the stage serves."""
+    """One batch of each test set that the stage is used for."""
     stage = experiment.stage(number)
     frame, sound = localizer.frame, localizer.sound
     found = {}

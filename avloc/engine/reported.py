@@ -1,4 +1,4 @@
-"""One run as a report shows it: what it holds of training, clusters and settings, and what it lacks."""
+"""One run in a report: its training, clusters and settings, and what is missing."""
 
 import json
 import logging
@@ -25,7 +25,7 @@ log = logging.getLogger("avloc.visualize")
 
 @dataclass
 class Sheet:
-    """What gathers meanwhile: PNGs by name, a line for everything that is left out, and warnings of the results."""
+    """Collects PNGs by name, a line for everything that is left out, and warnings of the results."""
 
     figures: dict[str, bytes] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
@@ -38,7 +38,7 @@ class Sheet:
 
 @dataclass(frozen=True)
 class Source:
-    """A run that is reported. name: what the page calls it; several: whether there are others beside it."""
+    """A run in a report. name: its name on the page; several: whether there are others."""
 
     experiment: Experiment
     run: Run
@@ -54,9 +54,9 @@ class Source:
 
 
 def names_of(paths: Sequence[Path]) -> list[str]:
-    """What runs are called beside each other: the shortest ends of their paths that tell them apart.
+    """The names of several runs: the shortest ends of their paths that are distinct.
 
-    RunError where two of them are the same folder.
+    RunError if two of them are the same folder.
     """
     parts = [path.resolve().parts for path in paths]
     for number, own in enumerate(parts):
@@ -71,7 +71,7 @@ def names_of(paths: Sequence[Path]) -> list[str]:
 
 
 def reported(source: Source, sheet: Sheet) -> ShownRun:
-    """Its training, clusters and settings; figures of them go to the sheet."""
+    """Its training, clusters and settings; their figures are added to the sheet."""
     experiment, run = source.experiment, source.run
     first = stage_one_run(experiment, run)
     shown = ShownRun(source.name if source.several else str(run.path), experiment.method)
@@ -91,7 +91,7 @@ def reported(source: Source, sheet: Sheet) -> ShownRun:
 
 
 def settings_that_differ(sources: Sequence[Source]) -> list[tuple[str, ...]]:
-    """(dotted key, the value in each run) of all settings that are not the same in all of them; places of stores are none."""
+    """(dotted key, the value in each run) of all settings that differ between runs, except paths of stores."""
     values = [flat(source.experiment.source.values) for source in sources]
     keys = dict.fromkeys(key for own in values for key in own)
     found: list[tuple[str, ...]] = []
@@ -103,12 +103,12 @@ def settings_that_differ(sources: Sequence[Source]) -> list[tuple[str, ...]]:
 
 
 def _trained(experiment: Experiment) -> list[int]:
-    """The stages that learn anything."""
+    """The stages with training."""
     return [number for number in experiment.stages if experiment.localizers[number - 1].needs_training]
 
 
 def _commands(experiment: Experiment, run: Run) -> list[list[str]]:
-    """What makes the run once more, in a new folder."""
+    """The commands that reproduce the run in a new folder."""
     steps = [f"train-stage{number}" for number in _trained(experiment)]
     if run.clusters.exists():
         steps[1:1] = ["cluster", "match-clusters"]

@@ -1,4 +1,4 @@
-"""The test sets of a report: which of them runs hold predictions and results of, and the clips that are shown."""
+"""The test sets of a report: those with predictions and results, and the clips that are shown."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -25,7 +25,7 @@ Result = dict[str, Any]
 
 
 def chosen_sets(sources: Sequence[Source], sets: Sequence[str] | None, sheet: Sheet) -> list[str]:
-    """The test sets to show, those that all runs have predictions of, in the order of the first run's configuration."""
+    """The test sets to show, those for which all runs have predictions, in the order of the first run's configuration."""
     held = [_held(source, sets, sheet) for source in sources]
     shared = [name for name in held[0] if all(name in own for own in held)]
     for source, own in zip(sources, held, strict=True):
@@ -54,7 +54,7 @@ def _held(source: Source, sets: Sequence[str] | None, sheet: Sheet) -> list[str]
 
 
 def shown_set(sources: Sequence[Source], name: str, clips: int, extremes: int, sheet: Sheet) -> list[ShownSet]:
-    """The set with its clips, and after it its results under other protocols."""
+    """The set with its clips, followed by its results under other protocols."""
     first = sources[0]
     test, all_results = first.experiment.evaluate[name], [results_of(source.run, name) for source in sources]
     results = [
@@ -87,7 +87,7 @@ def shown_set(sources: Sequence[Source], name: str, clips: int, extremes: int, s
 def _pictures(
     sources: Sequence[Source], name: str, results: Sequence[Result | None], clips: int, extremes: int, sheet: Sheet
 ) -> tuple[list[list[Moment]], dict[str, Chart]]:
-    """The clips, a moment for each run, and curves of their pixels; nothing where a store cannot be opened."""
+    """The clips, a moment for each run, and curves of their pixels; nothing if a store cannot be opened."""
     first = sources[0]
     if any(source.experiment.evaluate[name].stacked > 1 for source in sources):
         sheet.skip(first.run.path, f"{name}: no pictures (its frames are mixtures of several clips)")
@@ -101,7 +101,7 @@ def _pictures(
     found = []
     for source, other, result in zip(sources, stores, results, strict=True):
         maps = read_set(other, source.run.predictions, name, (result or {}).get("per_clip", []), source.again)
-        # the table of another list of classes says nothing about the classes of this one
+        # a table for another list of classes does not apply to the classes of this one
         found.append(maps if other.classes == store.classes else replace(maps, table=None))
     chosen = choose_clips(store, found, clips, extremes, first.experiment.seed)
     _tell_leftovers(sources, name, found, sheet)
@@ -130,7 +130,7 @@ def _tell_leftovers(sources: Sequence[Source], name: str, found: Sequence[SetMap
 
 
 def _curves(sources: Sequence[Source], name: str, store: Store, found: Sequence[SetMaps]) -> dict[str, Chart]:
-    """Precision over recall of pixels: of each run, or of the one run's maps with and without the right sound."""
+    """Precision over recall of pixels: of each run, or of a single run's maps with the right and the wrong sound."""
     if sources[0].several:
         asked = [(source.name, own, "") for source, own in zip(sources, found, strict=True)]
     else:
@@ -140,7 +140,7 @@ def _curves(sources: Sequence[Source], name: str, store: Store, found: Sequence[
     curves = {}
     for words, own, variant in asked:
         maps = own.maps[variant]
-        # another variant may have other maps, of which nobody says whose they are
+        # another variant can have other maps, whose classes are unknown
         fits = own.table is not None and own.table.shape[1] == len(maps[ids[0]]) > 1
         curve = pixel_curve(store, ids, maps, own.table if fits else None)
         if curve is not None:
@@ -156,7 +156,7 @@ def _variant(variant: str, found: SetMaps) -> str:
 
 
 def _result_charts(sources: Sequence[Source], name: str, results: Sequence[Result | None]) -> dict[str, Chart]:
-    """Charts of the numbers: against the baselines or of the runs side by side, success, and detection where it is scored."""
+    """Charts of the numbers: against the baselines or of several runs, success, and detection if it is scored."""
     known: dict[str, Mapping[str, Any]] = {}
     known |= {source.name: result for source, result in zip(sources, results, strict=True) if result is not None}
     if not known:

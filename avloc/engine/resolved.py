@@ -1,4 +1,4 @@
-"""A configuration with all of its values: where the file leaves one out, the default that the code has for it."""
+"""A configuration with all of its values: missing ones are filled with the defaults of the code."""
 
 import hashlib
 import inspect
@@ -14,14 +14,14 @@ from avloc.engine.settings import Inference
 if TYPE_CHECKING:
     from avloc.engine.experiment import Experiment
 
-#: settings of a training that change none of its numbers but by rounding
+#: settings of a training that change its numbers only by rounding
 _WHERE = ("device", "workers", "resident", "keep", "save_every", "compile")
-#: settings that came later: where they are as before they came, a configuration keeps its fingerprint
+#: settings of later versions: at these values, which mean the earlier behaviour, a configuration keeps its fingerprint
 _LATER = {"gather": False, "sync_bn": False}
 
 
 def resolved(experiment: "Experiment") -> dict[str, Any]:
-    """Plain values, as a YAML file holds them; reading them gives the same experiment."""
+    """Plain values, as in a YAML file; reading them gives the same experiment."""
     found: dict[str, Any] = {
         "method": experiment.method,
         "seed": experiment.seed,
@@ -39,15 +39,17 @@ def resolved(experiment: "Experiment") -> dict[str, Any]:
 
 
 def free_to_change(key: str) -> bool:
-    """Whether a run may go on with another value: test sets, how their maps are computed, where and how a store is read, and
-    how often a state is written."""
+    """Whether a run can resume with another value: test sets, how their maps are computed, where and how a store is
+    read, and how often a state is written.
+    """
     free = (".data.cache", ".data.read_ahead", ".train.save_every")
     return key.startswith(("evaluate.", "inference.")) or key.endswith(free)
 
 
 def fingerprint_of(values: Mapping[str, Any]) -> str:
-    """Of a configuration, the same on every machine: stores and runs go by their names alone, test sets do not count, nor
-    what only says where and how fast it is computed."""
+    """Of a configuration, the same on every machine: stores and runs count by name only; test sets and settings that
+    only affect where and how fast it runs do not count.
+    """
     kept = without_places(values)
     if kept.get("inference") == _plain(Inference()):
         del kept["inference"]
@@ -58,7 +60,7 @@ def fingerprint_of(values: Mapping[str, Any]) -> str:
 
 
 def _arguments(target: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """What a call with the given arguments would bind, defaults too."""
+    """The arguments that a call would bind, including defaults."""
     parameters = inspect.signature(target).parameters
     return {name: _plain(given.get(name, one.default)) for name, one in parameters.items()}
 

@@ -1,4 +1,4 @@
-"""Which state a training goes on from: the newest that is whole and of the make that is expected."""
+"""The state from which a training resumes: the newest that is complete and has the expected form."""
 
 import json
 import logging
@@ -18,7 +18,7 @@ Entry = dict[str, Any]
 
 
 def newest_whole(states: Sequence[Path]) -> tuple[Path, dict[str, Any]]:
-    """The newest of the states, oldest first, that is not damaged; RunError where there is none."""
+    """The newest of the states, oldest first, that is not damaged; RunError if there is none."""
     damaged: list[str] = []
     for path in reversed(states):
         try:
@@ -37,7 +37,7 @@ def newest_whole(states: Sequence[Path]) -> tuple[Path, dict[str, Any]]:
 
 @contextmanager
 def of_this_make(path: Path) -> Iterator[None]:
-    """What a state of another make lacks or has too much becomes a RunError of one line."""
+    """If a state lacks something or has too much, the error becomes a RunError of one line."""
     try:
         yield
     except torch.OutOfMemoryError:
@@ -47,7 +47,7 @@ def of_this_make(path: Path) -> Iterator[None]:
 
 
 def entries_of(state: Mapping[str, Any]) -> list[Entry]:
-    """The log of a state; ValueError and the like where the state makes no sense."""
+    """The log in a state; ValueError or similar if the state is inconsistent."""
     entries: list[Entry] = json.loads(state["log"])
     if any(type(state[name]) is not int or state[name] < 0 for name in ("phase", "epoch", "done")):
         raise ValueError("its phase, epoch or done is not a number")
@@ -59,7 +59,7 @@ def entries_of(state: Mapping[str, Any]) -> list[Entry]:
 
 
 def kept_epochs(best: Mapping[str, float], entries: Sequence[Entry], merit: Callable[[Entry], float]) -> dict[str, int]:
-    """Of each phase the epoch whose weights were kept: the first one that no later one beats."""
+    """For each phase, the epoch whose weights were kept: the first one that no later one beats."""
     kept: dict[str, int] = {}
     highest: dict[str, float] = {}
     for entry in entries:

@@ -1,4 +1,4 @@
-"""Whether a stage's embeddings of frames and sounds find each other on a test set."""
+"""Whether a stage's embeddings of frames and sounds retrieve each other on a test set."""
 
 from typing import Any
 
@@ -15,8 +15,9 @@ from avloc.scoring.retrieval import LEAST, retrieval
 
 
 def retrieval_of(localizer: Localizer, loader: Loader, frames: Frames, resamples: int, seed: int) -> dict[str, Any]:
-    """Recall both ways over the first scored frame of every clip that has its own sound; AvlocError where the method does
-    not embed both."""
+    """Recall in both directions over the first scored frame of every clip with its own sound; AvlocError if the method
+    does not embed both.
+    """
     if frames.plan.under:
         raise AvlocError("--metric retrieval: mixtures (stacked) cannot be retrieved; leave out one of the two")
     _, first = np.unique(frames.plan.clips, return_index=True)

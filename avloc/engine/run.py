@@ -1,4 +1,4 @@
-"""The Run: a folder in which every command finds what the earlier ones made."""
+"""The Run: a folder in which every command finds the output of the earlier ones."""
 
 import os
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from avloc.locks import Claim, claimed
 
 
 class _Clusters(dict[str, Any]):
-    """Arrays of a clustering; one that is asked for and not there is a RunError. advice: what to do then."""
+    """Arrays of a clustering; a missing one is a RunError. advice: what to do then."""
 
     def __init__(self, arrays: dict[str, Any], path: Path, advice: str) -> None:
         super().__init__(arrays)
@@ -64,14 +64,14 @@ class Run:
                 object.__setattr__(self, "_claim", None)
 
     def hold(self) -> None:
-        """Remember which folder this is; `refuse_moved` tells later whether it is still there."""
+        """Remember which folder this is; `refuse_moved` checks later that it still exists."""
         object.__setattr__(self, "_held", self._marks())
 
     def refuse_moved(self) -> None:
-        """RunError, before anything is written, where the folder has been moved or removed since it was held, or where another
-        command has taken it over.
+        """RunError, before anything is written, if the folder has been moved or removed since it was held, or if
+        another command has taken it over.
 
-        Writing would make a second folder of that name, without config.yaml and half of a run.
+        Writing would create a second folder of that name with an incomplete run.
         """
         if self._claim is not None:
             self._claim.refuse_lost()
@@ -83,8 +83,8 @@ class Run:
             )
 
     def _marks(self) -> tuple[int, int] | None:
-        """By which a run is known, None where there is none: the number of its folder, which stays when it is renamed, and
-        when its configuration was written. Some network file systems change the one, an editor the other.
+        """Identifies a run, None if there is none: the inode of its folder, which does not change when it is renamed,
+        and the time its configuration was written. Some network file systems change the one, an editor the other.
         """
         try:
             return os.stat(self.path).st_ino, os.stat(self.config).st_mtime_ns
@@ -135,7 +135,7 @@ class Run:
         return self.path / f"stage{number}"
 
     def weights(self, stage: int, phases: tuple[str, ...]) -> Path:
-        """The first of the phases' weights that is there; RunError naming the command that trains it."""
+        """The first existing file of the phases' weights; RunError naming the command that trains it."""
         for phase in phases:
             if (path := self.stage(stage) / f"{phase}.safetensors").exists():
                 return path
@@ -149,7 +149,7 @@ class Run:
             np.savez_compressed(file, **with_checksum(arrays))  # type: ignore[arg-type]
 
     def load_clusters(self) -> dict[str, Any]:
-        """Arrays `labels`, `centres`, `dictionary`, `ids`, and `epoch`, `clusters`, `weights` that tell their origin."""
+        """Arrays `labels`, `centres`, `dictionary`, `ids`, and `epoch`, `clusters`, `weights`, which record their origin."""
         if not self.clusters.exists():
             raise RunError(f"{self.path} has no clusters.npz; `avloc cluster --run {self.path}` writes it")
         again = f"`avloc cluster --run {self.path}` writes it again"
@@ -161,7 +161,7 @@ class Run:
             raise RunError(refused(self.clusters, error, again)) from None
 
     def load_matching(self) -> dict[str, Any]:
-        """`classes` (C names), `assignment` (C, K) and what `avloc match-clusters` says beside them."""
+        """`classes` (C names), `assignment` (C, K) and the other entries of `avloc match-clusters`."""
         if not self.matching.exists():
             raise RunError(f"{self.path} has no matching.json; `avloc match-clusters --run {self.path}` writes it")
         found = read_json(self.matching)
@@ -196,7 +196,7 @@ def _refuse_other_clusters(found: dict[str, Any]) -> None:
 
 
 def _matching(found: Any) -> dict[str, Any]:
-    """What is read of a matching; ValueError and the like for anything else."""
+    """The contents of a matching; ValueError or similar for anything else."""
     classes, assignment = found["classes"], found["assignment"]
     if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
         raise ValueError("classes are not names")

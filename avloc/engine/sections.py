@@ -6,7 +6,7 @@ SECTIONS = ("method", "seed", "start", "stage1", "cluster", "stage2", "inference
 
 
 def check_sections(section: Section, problems: list[str]) -> None:
-    """Note unknown sections, and those that are not sections; the latter are removed."""
+    """Report unknown sections, and those that are not mappings; the latter are removed."""
     for key in section.values:
         if key not in SECTIONS:
             problems.append(f"{section.where([key])}: unknown key{suggestion(key, list(SECTIONS))}")
@@ -16,7 +16,7 @@ def check_sections(section: Section, problems: list[str]) -> None:
 
 
 def checked_seed(section: Section, problems: list[str]) -> int:
-    """The seed; 0 where it is wrong, which is noted."""
+    """The seed; 0 if it is invalid, which is reported."""
     seed = section.values.get("seed", 0)
     if isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0:
         return seed

@@ -125,7 +125,7 @@ class Inference:
 
 
 def problems_of(part: Section, test: dict[str, Any], stages: int) -> list[str]:
-    """What is wrong with a test set apart from the types of its values: its protocol, the protocol's axes, its stage."""
+    """Mistakes in a test set apart from the types of its values: its protocol, the protocol's axes, its stage."""
     from avloc.protocols import named
 
     problems = []

@@ -1,4 +1,4 @@
-"""The configurations that come with avloc: in the wheel beside the code, in a checkout beside the package."""
+"""The configurations that come with avloc: inside the package in a wheel, next to the package in a checkout."""
 
 import difflib
 from pathlib import Path
@@ -14,7 +14,7 @@ def configs_folder() -> Path:
 
 
 def config_path(config: Path) -> Path:
-    """The file itself where there is one; else the shipped configuration of that name (``dsol_music``)."""
+    """The file itself if it exists; else the shipped configuration of that name (``dsol_music``)."""
     if config.exists() and not config.is_dir():
         return config
     shipped = configs_folder() / f"{config.name.removesuffix('.yaml')}.yaml"

@@ -39,8 +39,9 @@ def heard_by_calibration(
     frames: Frames,
     every: Mapping[str, Maps],
 ) -> dict[str, Any] | None:
-    """By the run's calibration: of the frames with their own sound, with each kind that nothing in view makes, and with that
-    of another video, how many count as sounding. None where the run has no calibration of this stage."""
+    """How many frames count as sounding by the run's calibration: with their own sound, with each kind that nothing in
+    view makes, and with that of another video. None if the run has no calibration of this stage.
+    """
     if not run.calibration.exists():
         return None
     calibration = calibration_of(run, number, weights_of(experiment, run, number, localizer))
@@ -52,10 +53,10 @@ def heard_by_calibration(
 def sounding_of(
     calibration: Calibration, localizer: Localizer, loader: Loader, frames: Frames, every: Mapping[str, Maps], seed: int
 ) -> dict[str, Any]:
-    """``score``, ``threshold``, and ``kinds``: frames and how many of them count as sounding, of each kind of sound.
+    """``score``, ``threshold``, and ``kinds``: for each kind of sound, frames and how many of them count as sounding.
 
-    Kinds: ``own``, those that the store says nothing in view makes, and ``wrong sound``, that of another video.
-    every: heat maps of the frames, ``model`` and ``wrong sound`` among them.
+    Kinds: ``own``, those of the store that nothing in view makes, and ``wrong sound``, that of another video. every:
+    heat maps of the frames, including ``model`` and ``wrong sound``.
     """
     plans = {"model": frames.plan}
     if "wrong sound" in every:

@@ -1,4 +1,4 @@
-"""Values put aside on disk and read again in their order: a video of ten hours has more moments than memory should hold."""
+"""Values stored on disk and read again in order: a video of ten hours has more moments than memory should hold."""
 
 import pickle
 import tempfile
@@ -12,9 +12,9 @@ T = TypeVar("T")
 
 
 class Spool(Generic[T]):
-    """A temporary file without a name, gone with the process, however that ends. Use it in a `with`.
+    """A temporary file without a name that disappears with the process. Use it in a `with` statement.
 
-    Written once, then read as often as needed; only this process has it, so that its pickles are its own.
+    It is written once, then read as often as needed; only this process has access to it, so its pickles are our own.
     """
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class Spool(Generic[T]):
         return self._count
 
     def __iter__(self) -> Iterator[T]:
-        """From the first on; two of these at a time would disturb one another."""
+        """From the first one on; two iterations at the same time would interfere."""
         self._file.seek(0)
         for _ in range(self._count):
             yield pickle.load(self._file)

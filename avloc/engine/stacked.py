@@ -1,4 +1,4 @@
-"""Test frames of mixtures: several clips of a split, one frame above the other, with one mixed sound."""
+"""Test frames of mixtures: several clips of a split, with frames stacked vertically and one mixed sound."""
 
 import logging
 from collections.abc import Sequence
@@ -26,10 +26,11 @@ def to_score(store: Store, test: TestSet, seed: int, name: str) -> Frames:
 
 
 def mixtures_to_score(store: Store, count: int, frames: str, seed: int, name: str) -> Frames:
-    """`count` clips at a time as one: item i of len // count holds the clips i, i + len // count ... of the sorted list.
+    """`count` clips at a time as one: item i of len // count has the clips i, i + len // count ... of the sorted list.
 
-    As Kim et al. (CVPR 2024) release it, so partners are always the same. A clip gives one frame, the ``first`` annotated one
-    or one at ``random``. Clips in which nothing sounds, and those that are left over, are counted and named in the log.
+    This is as released by Kim et al. (CVPR 2024), so partners are always the same. A clip gives one frame, the
+    ``first`` annotated one or one at ``random``. Clips in which nothing sounds, and remaining ones, are counted and
+    named in the log.
     """
     single = frames_to_score(store, "random" if frames == "random" else "first", seed, name)
     sounding = single.truth.sounding
@@ -51,14 +52,14 @@ def mixtures_to_score(store: Store, count: int, frames: str, seed: int, name: st
 
 
 def partners(order: Sequence[int], count: int) -> list[Rows]:
-    """Which rows are the first clip of each mixture, which the second, and so on; what fills no mixture is left over."""
+    """Which rows are the first clip of each mixture, which the second, and so on; incomplete mixtures are left out."""
     items = len(order) // count
     starts = [number * len(order) // count for number in range(count)]
     return [np.array(order[start : start + items], np.int64) for start in starts]
 
 
 def _truth(truth: Truth, layers: list[Rows]) -> Truth:
-    """Of mixtures of the clips whose rows are `layers`: the boxes of each, as a source of its own, in its own frame."""
+    """Of mixtures of the clips with rows `layers`: the boxes of each clip, as a separate source, in its own frame."""
     place, source = np.full(len(truth), -1, np.int64), np.zeros(len(truth), np.int64)
     for number, rows in enumerate(layers):
         place[rows], source[rows] = np.arange(len(rows)), number

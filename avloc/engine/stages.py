@@ -1,4 +1,4 @@
-"""Stages of a run as Localizers: built from the configuration, filled from what the run holds."""
+"""Stages of a run as Localizers: built from the configuration, loaded from the run."""
 
 import hashlib
 from pathlib import Path
@@ -12,7 +12,7 @@ from avloc.methods.base import Localizer
 
 
 def stage_one_run(experiment: Experiment, run: Run) -> Run:
-    """The run whose stage one and clusters this run builds on: itself, unless ``start.stage1`` names another."""
+    """The run with the stage one and clusters that this run builds on: itself, unless ``start.stage1`` names another."""
     other = experiment.start.stage1
     return experiment.other_run("start.stage1", other) if other is not None else run
 
@@ -37,7 +37,7 @@ def refuse_without_objects(experiment: Experiment, run: Run) -> None:
 
 
 def last_trained(experiment: Experiment, run: Run) -> int:
-    """The last stage with weights; the last at all where none has any, which loading then refuses."""
+    """The last stage with weights; the last of all if none has any, and loading then fails."""
     for number in sorted(experiment.stages, reverse=True):
         kind = experiment.localizers[number - 1]
         where = stage_one_run(experiment, run) if number == 1 else run
@@ -49,7 +49,7 @@ def last_trained(experiment: Experiment, run: Run) -> int:
 
 
 def load_stage(experiment: Experiment, run: Run, number: int, phases: tuple[str, ...] | None = None) -> Localizer:
-    """A trained stage, from the weights of the first of `phases` (None: those that serve `locate`) that is there."""
+    """A trained stage, from the first existing weights of `phases` (None: those for `locate`)."""
     if not needs_training(experiment, number):
         return experiment.build(number).eval()
     localizer = experiment.build(number, pretrained=False)
@@ -58,7 +58,6 @@ def load_stage(experiment: Experiment, run: Run, number: int, phases: tuple[str,
     if number > 1 and localizer.uses_clusters and before.clusters.exists():
         _refuse_foreign_clusters(before.load_clusters(), experiment.build(1, pretrained=False), before)
     about = fill(experiment, localizer, number, path)
-    refuse_mixed(path, about, experiment.stage(number).train.select == "last")
     if (
         number > 1
         and localizer.uses_clusters
@@ -73,25 +72,33 @@ def load_stage(experiment: Experiment, run: Run, number: int, phases: tuple[str,
 
 
 def fill(experiment: Experiment, localizer: Localizer, number: int, path: Path) -> dict[str, str]:
-    """Give a freshly built stage the weights of a file; what the file says of itself.
+    """Load the weights of a file into a newly built stage; returns the file's metadata.
 
-    The file holds all of a later stage; stage one only lends its form, so neither a trained stage one nor a run is needed.
+    The file contains all of a later stage; only the structure of stage one is needed, so neither a trained stage one
+    nor a run is required.
     """
     if number > 1:
         localizer.take_form(experiment.build(1, pretrained=False), lambda name: tensor_shape(path, name))
-    about = load_weights(localizer, path, experiment.method, number)
+    about = weights_into(experiment, localizer, number, path)
     refuse_other_view(localizer)
     return about
 
 
+def weights_into(experiment: Experiment, localizer: Localizer, number: int, path: Path) -> dict[str, str]:
+    """Load weights that agree with the log and the states beside them; what they say of themselves."""
+    about = load_weights(localizer, path, experiment.method, number)
+    refuse_mixed(path, about, experiment.stage(number).train.select == "last")
+    return about
+
+
 def needs_training(experiment: Experiment, number: int) -> bool:
-    """Whether a stage learns anything; ConfigError for a number that is not there."""
-    experiment.stage(number)  # which refuses a number that is not there
+    """Whether a stage is trained at all; ConfigError for a number that does not exist."""
+    experiment.stage(number)  # this refuses a number that does not exist
     return experiment.localizers[number - 1].needs_training
 
 
 def refuse_without_training(experiment: Experiment, run: Run, number: int) -> None:
-    """RunError for a stage that has nothing to learn."""
+    """RunError for a stage without training."""
     if not needs_training(experiment, number):
         raise RunError(
             f"{experiment.method} needs no training; continue with "
@@ -119,13 +126,14 @@ def fresh_stage(experiment: Experiment, run: Run, number: int, student: bool = F
         other = experiment.other_run("start.stage2", experiment.start.stage2)
         weights = localizer.state_dict().items()
         own = {name: value.clone() for name, value in weights if name.startswith(localizer.own_start)}
-        load_weights(localizer, other.weights(2, localizer.weights_from), experiment.method, 2)
+        path = other.weights(2, localizer.weights_from)
+        refuse_mixed(path, load_weights(localizer, path, experiment.method, 2), last=False)
         localizer.load_state_dict(own, strict=False)
     return localizer
 
 
 def refuse_other_view(localizer: Localizer) -> None:
-    """AvlocError where an encoder takes back another mean and deviation than the frames of this stage were given."""
+    """AvlocError if an encoder undoes another mean and deviation than those applied to the frames of this stage."""
     own = tuple(localizer.frame.mean), tuple(localizer.frame.std)
     for module in localizer.modules():
         view = getattr(module, "view", None)
@@ -136,7 +144,7 @@ def refuse_other_view(localizer: Localizer) -> None:
 
 
 def _refuse_foreign_clusters(clusters: dict, first: Localizer, run: Run) -> None:
-    """Cluster numbers mean something only beside the weights whose heads were trained with them."""
+    """Cluster numbers are only meaningful for the weights whose heads were trained with them."""
     path = run.weights(1, first.starts_a_stage)
     if str(clusters["weights"]) != weights_id(path):
         raise RunError(
@@ -145,14 +153,14 @@ def _refuse_foreign_clusters(clusters: dict, first: Localizer, run: Run) -> None
 
 
 def clusters_id(run: Run) -> str:
-    """A short hash of which clip is in which cluster; cluster numbers of another clustering mean something else."""
+    """A short hash of the cluster of each clip; numbers of another clustering mean something else."""
     return hashlib.sha256(run.load_clusters()["labels"].astype("<i8").tobytes()).hexdigest()[:16]
 
 
 def weights_of(experiment: Experiment, run: Run, number: int, localizer: Localizer) -> str:
-    """The short hash of the weights that serve a stage; empty for a method without training.
+    """The short hash of the weights that a stage uses; empty for a method without training.
 
-    localizer: the stage itself, for its arguments may decide which phase's weights serve it.
+    localizer: the stage itself, because its arguments can determine which phase's weights it uses.
     """
     if not needs_training(experiment, number):
         return ""

@@ -1,4 +1,4 @@
-"""The state of a training after each epoch, or within one: all that is needed to go on as if nothing had interrupted it."""
+"""The state of a training after each epoch, or within one: everything needed to resume as if it had not been interrupted."""
 
 import json
 import logging
@@ -24,9 +24,9 @@ log = logging.getLogger("avloc.train")
 
 @dataclass
 class Place:
-    """Where a training stands: the next epoch of which phase, epochs done in all, the log so far, the best so far.
+    """The position of a training: the next epoch and its phase, total epochs done, the log so far, the best so far.
 
-    within: where in that epoch, None at its start.
+    within: the position in that epoch, None at its start.
     """
 
     phase: int = 0
@@ -48,7 +48,7 @@ def write_state(
     before_writing: Callable[[], None],
     made: Steps,
 ) -> None:
-    """The state after an epoch, or within the one that `place.within` tells; every process must call it, the first writes.
+    """Write the state after an epoch, or at `place.within` in one; every process must call it, the first one writes.
 
     stopped: the phase ended with the epoch, before its last one.
     """
@@ -61,7 +61,7 @@ def write_state(
     elif place.epoch == phases[place.phase].epochs:
         following = (place.phase + 1, 0)
     optimizers = _optimizers(phases)
-    # whatever a longer plan may step again
+    # everything that a longer plan may step again
     needed = phases if extendable(train) else phases[following[0] :]
     state = {
         "phase": following[0],
@@ -78,7 +78,7 @@ def write_state(
         "optimizers": {n: o.state_dict() for n, o in optimizers.items() if o.state and _used(o, needed)},
         "weights": {name: value.cpu() for name, value in localizer.state_dict().items()},
         "memory": {name: value.cpu() for name, value in localizer.memory.items()},
-        # where gradients are kept as zeros, parameters that have one move even if the next phase does not reach them
+        # if gradients are kept as zeros, parameters that have one move even if the next phase does not use them
         "zeroed": []
         if train.zero_grad_none
         else [n for n, one in localizer.named_parameters() if one.grad is not None],
@@ -111,10 +111,11 @@ def resume(
     merit: Callable[[dict[str, Any]], float],
     made: Steps,
 ) -> Place:
-    """Fill the localizer, its optimizers and `made` from the newest whole state of the folder, and say where it stands.
+    """Load the localizer, its optimizers and `made` from the newest complete state in the folder, and return its position.
 
-    merit: how good an epoch is, by which weights were kept. A damaged state gives way to the one before, which a line says.
-    RunError where none is whole, for a state of another training, and where weights and log are not of the same one.
+    merit: of an epoch, by which weights were kept. If a state is damaged, the previous one is used, with a warning.
+    RunError if none is complete, for a state of another training, and if weights and log do not belong to the same
+    training.
     """
     found = _newest(folder)
     if found is None:
@@ -122,7 +123,7 @@ def resume(
     path, state = found
     with of_this_make(path):
         for name, value in about.items():
-            known = state["about"].get(name, str(value))  # an older state does not hold all of them
+            known = state["about"].get(name, str(value))  # an older state does not have all of them
             if known != str(value):
                 raise RunError(f"{folder} was trained with {name} {known}, now it is {value}; choose another --run")
         entries = entries_of(state)
@@ -135,14 +136,14 @@ def resume(
         for number, values in state["optimizers"].items():
             optimizers[number].load_state_dict(values)
         parameters = dict(localizer.named_parameters())
-        for name in state.get("zeroed", ()):  # an earlier version did not know them
+        for name in state.get("zeroed", ()):  # an earlier version did not have them
             parameters[name].grad = torch.zeros_like(parameters[name])
         made.from_state(state)
         phase, epoch = place_in(state, phases)
         kept = [optimizers[number] for number in state["optimizers"]]
         within = within_epoch.from_state(state["within"], device) if "within" in state else None
         place = Place(phase, epoch, state["done"], dict(state["best"]), entries, within)
-    if processes.is_first() and read_log(folder) != entries:  # it was killed between the two files
+    if processes.is_first() and read_log(folder) != entries:  # killed between the two files
         write_log(folder, entries)
     if place.within is not None:
         log.info("resuming after step %d of epoch %d", place.within.step, state["done"] + 1)
@@ -158,7 +159,7 @@ def resume(
 
 
 def _newest(folder: Path) -> tuple[Path, dict[str, Any]] | None:
-    """The newest whole state: within the epoch that was not finished, else after the last one that was."""
+    """The newest complete state: within the unfinished epoch, else after the last finished one."""
     states = states_in(folder)
     done = int(states[-1].stem.removeprefix("state-")) if states else 0
     within = within_epoch.newest_within(folder, done)

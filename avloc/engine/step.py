@@ -34,8 +34,8 @@ def train_step(
 ) -> dict[str, Tensor]:
     """The objective's terms, after every optimizer of the phase has made its step, if one is due.
 
-    objective: see `Objectives`. factor: on the learning rates. at: which batch of how many in the epoch
-    it is. first: the terms are checked.
+    objective: see `Objectives`. factor: of the learning rates. at: index of the batch in the epoch, and their number.
+    first: check the terms.
     """
     device = batch.frame.device
     try:
@@ -56,7 +56,7 @@ def train_step(
 
 
 def rate_factor(train: Train, phase: Phase, step: int, steps: int) -> float:
-    """On the learning rates in a step of all `steps` of the phase."""
+    """The factor of the learning rates in a step, out of `steps` of the phase."""
     factor = phase.rate
     if step < train.warmup:
         factor *= (step + 1) / train.warmup if train.warmup_rate is None else train.warmup_rate
@@ -70,7 +70,7 @@ def rate_factor(train: Train, phase: Phase, step: int, steps: int) -> float:
 
 
 def channels_last(localizer: nn.Module) -> None:
-    """Convolutions in the memory format that is quicker on most machines."""
+    """Use the memory format for convolutions that is faster on most machines."""
     for module in localizer.modules():
         if isinstance(module, torch.nn.Conv2d):
             module.to(memory_format=torch.channels_last)

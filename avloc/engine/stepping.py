@@ -1,4 +1,4 @@
-"""How gradients become steps: at which precision, of how many batches, up to which length, and averaged afterwards."""
+"""How gradients become steps: the precision, accumulation over batches, clipping, and averaging of weights."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,9 +15,9 @@ log = logging.getLogger("avloc.train")
 
 
 def number_type(precision: str, device: torch.device) -> torch.dtype:
-    """The type that a precision computes with; ``auto`` is bf16 where the device has it in hardware, else fp32.
+    """The type of a precision; ``auto`` is bf16 if the device has it in hardware, else fp32.
 
-    AvlocError for fp16 without a GPU: processors compute it slowly, and have bf16 or nothing.
+    AvlocError for fp16 without a GPU: CPUs compute it slowly; they have bf16 or neither.
     """
     if precision == "auto":
         return torch.bfloat16 if has_bf16(device) else torch.float32
@@ -29,7 +29,7 @@ def number_type(precision: str, device: torch.device) -> torch.dtype:
 
 
 def has_bf16(device: torch.device) -> bool:
-    """Whether the device multiplies bf16 in hardware. Of a processor, PyTorch tells it only on x86."""
+    """Whether the device multiplies bf16 in hardware. For a CPU, PyTorch only reports this on x86."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     asked = [getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported")]
@@ -57,7 +57,7 @@ class Steps:
         self.average = Average(train.ema)
 
     def to_state(self) -> dict[str, Any]:
-        """What a training must know to go on, as tensors and plain values."""
+        """What a training needs to resume, as tensors and plain values."""
         average = {name: value.cpu() for name, value in (self.average.values or {}).items()}
         return {"scaler": self.scaler.state_dict(), "average": average}
 
@@ -69,7 +69,7 @@ class Steps:
             self.average.values = {name: value.to(self.device) for name, value in state["average"].items()}
 
     def backward(self, loss: Tensor, optimizers: Sequence[torch.optim.Optimizer], step: int, steps: int) -> bool:
-        """Add to the gradients; whether a step is due: after each `accumulate` batches, and after the last one.
+        """Add to the gradients; returns whether a step is due: after each `accumulate` batches, and after the last one.
 
         step: of the `steps` batches of an epoch.
         """
@@ -82,7 +82,7 @@ class Steps:
         return (step + 1) % group == 0 or step + 1 == steps
 
     def step(self, optimizers: Sequence[torch.optim.Optimizer], factor: float) -> None:
-        """factor: on the learning rates."""
+        """factor: of the learning rates."""
         if self.train.clip_grad is not None:
             self._clip(optimizers, self.train.clip_grad)
         for optimizer in optimizers:
@@ -107,7 +107,7 @@ class Steps:
 
 
 class Average:
-    """A moving average of a module's weights over the steps of a phase; nothing where `decay` is None.
+    """A moving average of a module's weights over the steps of a phase; disabled if `decay` is None.
 
     values: the average, None before the first step.
     """
@@ -118,7 +118,7 @@ class Average:
 
     @torch.no_grad()
     def add(self, module: nn.Module) -> None:
-        """After a step. What is no floating-point number, such as a count of batches, is taken as it is."""
+        """After a step. Values that are not floating-point, such as a count of batches, are copied."""
         if self.decay is None:
             return
         now = module.state_dict()
@@ -133,7 +133,7 @@ class Average:
 
     @contextmanager
     def shown(self, module: nn.Module) -> Iterator[None]:
-        """The module has the average as its weights meanwhile, where there is one."""
+        """Inside, the module has the average as its weights, if there is one."""
         if self.values is None:
             yield
             return

@@ -1,4 +1,4 @@
-"""Where the time of training steps goes: data, views, forward, backward, optimizer."""
+"""How the time of training steps is divided: data, views, forward, backward, optimizer."""
 
 import time
 from collections.abc import Iterator
@@ -13,12 +13,12 @@ PARTS = ("data", "views", "forward", "backward", "optimizer")
 
 
 class Stopwatch:
-    """Seconds by part; a part within another one is not counted twice. A GPU is waited for at both ends of each."""
+    """Seconds by part; nested parts are not counted twice. It waits for the GPU at both ends of each."""
 
     def __init__(self, device: torch.device):
         self.device = device
         self.seconds = dict.fromkeys(PARTS, 0.0)
-        self._open: list[list[Any]] = []  # name, since when
+        self._open: list[list[Any]] = []  # name, and start time
 
     @contextmanager
     def __call__(self, part: str) -> Iterator[None]:
@@ -47,7 +47,7 @@ class Stopwatch:
 
 
 class _TimedView:
-    """A view whose calls are measured; all else is the view's own."""
+    """A view whose calls are timed; everything else is the view's own."""
 
     def __init__(self, view: Any, watch: Stopwatch):
         self._view, self._watch = view, watch
@@ -62,9 +62,9 @@ class _TimedView:
 
 @contextmanager
 def timed_views(localizer: Localizer, watch: Stopwatch) -> Iterator[None]:
-    """The localizer's views, measured meanwhile."""
+    """Inside, the localizer's views are timed."""
     before = {name: getattr(localizer, name) for name in ("frame", "sound", "frame2", "sound2")}
-    # past nn.Module, which takes nothing but modules where it had one
+    # bypasses nn.Module, which accepts only modules for an attribute that was one
     for name, view in before.items():
         if view is not None:
             object.__setattr__(localizer, name, _TimedView(view, watch))

@@ -1,4 +1,4 @@
-"""The stores of an experiment, found where they lie now, and refused where its method cannot hear them."""
+"""The stores of an experiment, found at their present paths, and refused if the method cannot use their sound."""
 
 import logging
 from collections.abc import Sequence
@@ -21,9 +21,9 @@ log = logging.getLogger("avloc.data")
 def open_data(
     experiment: "Experiment", number: int, split: str, senses: Any = None, training: bool = False, direct: bool = True
 ) -> Store:
-    """A split that a stage learns from; a list of a folder where its `layout` says so and `direct` allows it.
+    """A split that a stage is trained on; a list of a folder if its `layout` says so and `direct` allows it.
 
-    senses: the Localizer that will see and hear it, else nothing is refused. training: it learns from the split.
+    senses: the Localizer that will use it; without one, nothing is refused. training: it is trained on the split.
     """
     data = experiment.stage(number).data
     if direct and data.layout == "folder":
@@ -58,14 +58,14 @@ def open_named(
     method: str = "this method",
     training: bool = False,
 ) -> Store:
-    """A split of a store that a user names, not the configuration."""
+    """A split of a store that the user gives, not the configuration."""
     store = Store.open(path)
     refuse_unheard(store, senses, setting, method, training)
     return store.split(split)
 
 
 def open_split(store: Path, split: str, senses: Any = None, layout: str = "store", training: bool = False) -> Store:
-    """A split of a store, or a list of a folder, at a place that is not looked for."""
+    """A split of a store, or a list of a folder, at exactly this path."""
     if layout == "folder":
         found: Store = folder_kind(split, senses).open(store)
         return found
@@ -78,7 +78,7 @@ def content_of(path: Path) -> str:
 
 
 def store_kind(path: Path) -> Kind:
-    """What lies there, a store or tar shards; nothing but its fingerprint is asked."""
+    """What is at the path, a store or tar shards; only its fingerprint is used."""
     from avloc.prepare.layouts.tar_shards import is_shard
 
     names = listed(path) if path.is_dir() else [path.name]
@@ -130,11 +130,11 @@ def folder_kind(split: str, senses: Any) -> Kind:
 
 
 def refuse_unheard(store: Store, senses: Any, setting: str, method: str, training: bool = False) -> None:
-    """DataError for sound that a method cannot hear: of another rate, too short, or a spectrogram that its view would not
-    compute or could not vary in training.
+    """DataError for sound that a method cannot use: with another rate, too short, or a spectrogram that differs from
+    its view's or that training would have to vary.
 
-    setting: the one that says how long it hears. Clips shorter than that are refused in training; in tests they are
-    repeated, as the published loaders do, and a warning says so.
+    setting: the setting of its length. Shorter clips are refused in training; in tests they are repeated, as in the
+    published loaders, with a warning.
     """
     if senses is None:
         return
@@ -162,7 +162,7 @@ def refuse_unheard(store: Store, senses: Any, setting: str, method: str, trainin
 
 
 def _refuse_too_short(store: Store, view: Any) -> None:
-    """The view itself says whether so short a sound fills one of its windows."""
+    """The view itself decides whether such a short sound fills one of its windows."""
     import torch
 
     try:

@@ -1,4 +1,4 @@
-"""The grid of a sweep: which runs it has, and in which folders."""
+"""The grid of a sweep: its runs and their folders."""
 
 import hashlib
 import itertools
@@ -14,7 +14,7 @@ from avloc.naming import brief, printable
 
 @dataclass(frozen=True)
 class Member:
-    """One run of a sweep. settings: KEY=VALUE of its place in the grid, as given. folder: of its run, below the sweep's."""
+    """One run of a sweep. settings: KEY=VALUE of its point in the grid, as given. folder: of its run, below the sweep's."""
 
     settings: tuple[str, ...]
     seed: int
@@ -28,7 +28,7 @@ class Member:
 def members_of(grid: Sequence[str], seeds: Sequence[int]) -> list[Member]:
     """Every setting of the grid with every seed: settings in the order given, the last key varying first, then seeds.
 
-    grid: ``KEY=VALUE,VALUE`` for each key; a value is YAML, so a comma within brackets or quotes is part of it.
+    grid: ``KEY=VALUE,VALUE`` for each key; a value is YAML, so a comma inside brackets or quotes belongs to it.
     ConfigError for a key or a value that is given twice.
     """
     keys: dict[str, list[str]] = {}
@@ -91,7 +91,7 @@ def _value(text: str, value: str) -> Any:
 
 
 def _folder(settings: tuple[str, ...], seed: int) -> str:
-    """The settings themselves where a folder can be called so, else as much of them with a digest behind it."""
+    """The settings themselves if they can name a folder, else as much of them as possible, with a digest."""
     whole = "_".join((*settings, f"seed={seed}"))
     plain = re.sub(r"[^\w.=+-]+", "-", whole)
     if plain == whole and len(whole) <= 160:
@@ -101,7 +101,7 @@ def _folder(settings: tuple[str, ...], seed: int) -> str:
 
 
 def split_values(text: str) -> list[str]:
-    """Values with commas between them; a comma within brackets, braces or quotes is part of a value."""
+    """Comma-separated values; a comma inside brackets, braces or quotes belongs to a value."""
     found, depth, quote = [""], 0, ""
     for letter in text:
         if quote:

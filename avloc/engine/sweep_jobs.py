@@ -1,4 +1,4 @@
-"""The runs of a sweep as processes of their own, a few at a time."""
+"""The runs of a sweep as separate processes, a few at a time."""
 
 import os
 import signal
@@ -11,12 +11,12 @@ from pathlib import Path
 
 from avloc.processes import processors
 
-GRACE = 60  # seconds that an interrupted run has to write what it finished
+GRACE = 60  # seconds that an interrupted run has to finish writing
 
 
 @dataclass(frozen=True)
 class Job:
-    """run: its folder. overrides: of the configuration. words: of the command, after `avloc`. log: what it says goes there."""
+    """run: its folder. overrides: of the configuration. words: of the command, after `avloc`. log: the file for its output."""
 
     name: str
     run: Path
@@ -26,10 +26,10 @@ class Job:
 
 
 def run_all(jobs: Sequence[Job], at_once: int, devices: int, ended: Callable[[str], None]) -> dict[str, str]:
-    """Run every job, at most `at_once` at a time, and say why those failed that did, by name.
+    """Run every job, at most `at_once` at a time; returns the reasons of failed ones, by name.
 
-    devices: GPUs of this machine; of several, each job gets one. ended: told of each job that ended. Where this process is
-    interrupted, so are the jobs, and they are waited for.
+    devices: GPUs of this machine; if there are several, each job gets one. ended: called with each finished job. If
+    this process is interrupted, it interrupts the jobs and waits for them.
     """
     waiting = list(jobs)
     free = list(range(at_once))
@@ -55,7 +55,7 @@ def run_all(jobs: Sequence[Job], at_once: int, devices: int, ended: Callable[[st
 
 
 def _start(job: Job, surroundings: Mapping[str, str]) -> subprocess.Popen:
-    """In a session of its own: Ctrl-C reaches this process, which then interrupts each job once."""
+    """In a separate session: Ctrl-C reaches this process, which then interrupts each job once."""
     job.log.parent.mkdir(parents=True, exist_ok=True)
     with open(job.log, "wb") as log:
         return subprocess.Popen(
@@ -70,7 +70,7 @@ def _start(job: Job, surroundings: Mapping[str, str]) -> subprocess.Popen:
 
 
 def _end_with_parent() -> None:
-    """In the new process: where the sweep is killed outright, its jobs are interrupted; only Linux can do that."""
+    """In the new process: if the sweep is killed, its jobs are interrupted; only Linux can do that."""
     if sys.platform == "linux":
         import ctypes
 
@@ -78,7 +78,7 @@ def _end_with_parent() -> None:
 
 
 def _surroundings(place: int, at_once: int, devices: int) -> dict[str, str]:
-    """Jobs side by side share the processors evenly, unless OMP_NUM_THREADS says otherwise, and the GPUs in turn."""
+    """Parallel jobs share the CPU cores evenly, unless OMP_NUM_THREADS is set, and get the GPUs in turn."""
     found = {}
     if at_once > 1 and "OMP_NUM_THREADS" not in os.environ:
         found["OMP_NUM_THREADS"] = str(max(1, processors() // at_once))
@@ -103,7 +103,7 @@ def _end(processes: Sequence[subprocess.Popen]) -> None:
 
 
 def _why(job: Job, status: int) -> str:
-    """The last line that it said, without the name of the program."""
+    """The last line of its output, without the name of the program."""
     text = job.log.read_text(encoding="utf-8", errors="replace")
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if status < 0:

@@ -1,4 +1,4 @@
-"""What the runs of a sweep found, setting by setting: mean, spread and interval over seeds, and the best by validation."""
+"""The results of a sweep's runs, per setting: mean, spread and interval over seeds, and the best by validation."""
 
 import math
 import statistics
@@ -13,9 +13,10 @@ from avloc.naming import some
 
 @dataclass(frozen=True)
 class Spread:
-    """A figure over the seeds of one setting. n: how many seeds have it. std: of a sample, None of a single seed.
+    """A metric over the seeds of one setting. n: how many seeds have it. std: sample standard deviation, None for a
+    single seed.
 
-    ci95: of the mean, by Student's t, None of a single seed.
+    ci95: of the mean, by Student's t, None for a single seed.
     """
 
     mean: float
@@ -40,7 +41,7 @@ def spread(values: Mapping[int, float]) -> Spread:
 
 @dataclass
 class Setting:
-    """What the runs of one setting found. validation: None where no run has the figure. test: by test set and metric."""
+    """The results of one setting. validation: None if no run has the metric. test: by test set and metric."""
 
     settings: tuple[str, ...]
     validation: Spread | None = None
@@ -52,7 +53,7 @@ Found = tuple[Member, dict[str, float], dict[str, dict[str, Any]]]
 
 
 def settings_of(found: Sequence[Found], figure: str | None) -> list[Setting]:
-    """The finished runs, each with its validation figures and its results, gathered by setting."""
+    """The finished runs, with their validation metrics and their results, grouped by setting."""
     together: dict[tuple[str, ...], list[Found]] = {}
     for one in found:
         together.setdefault(one[0].settings, []).append(one)
@@ -70,7 +71,7 @@ def settings_of(found: Sequence[Found], figure: str | None) -> list[Setting]:
 
 
 def _tested(runs: Sequence[Found]) -> Iterator[tuple[str, str, dict[int, float]]]:
-    """Test set, metric, and its value by seed; a metric that is undefined in a run is left out of it."""
+    """Test set, metric, and its value by seed; a metric that is undefined in a run is left out there."""
     names = dict.fromkeys(
         (name, metric) for _, _, sets in runs for name, one in sets.items() for metric in one["metrics"]
     )
@@ -85,7 +86,7 @@ def _tested(runs: Sequence[Found]) -> Iterator[tuple[str, str, dict[int, float]]
 
 
 def better_first(rows: Sequence[Setting], figure: str) -> list[Setting]:
-    """Those with the validation figure, the best mean first; of a loss, less is better."""
+    """Those with the validation metric, best mean first; for a loss, lower is better."""
     known = [row for row in rows if row.validation is not None]
     sign = 1 if lower_is_better(figure) else -1
     return sorted(known, key=lambda row: sign * row.validation.mean if row.validation else 0.0)
@@ -96,9 +97,9 @@ def lower_is_better(figure: str) -> bool:
 
 
 def choose_figure(found: Sequence[Found], wanted: str | None) -> str | None:
-    """The validation figure to choose by: the one asked for, else iou, accuracy or loss, the first that every run has.
+    """The validation metric to choose by: the requested one, else iou, accuracy or loss, the first that every run has.
 
-    None where runs have none; ConfigError where the one asked for is not there.
+    None if runs have none; ConfigError if the requested one is missing.
     """
     every = [set(figures) for _, figures, _ in found]
     shared = set.intersection(*every) if every else set()

@@ -1,4 +1,4 @@
-"""A stage on a test set: how it sees and hears there, and its maps beside those it is compared with."""
+"""A stage on a test set: its views there, and its maps with those of its comparisons."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -29,7 +29,7 @@ from avloc.scoring.result import Result
 
 
 def see_and_hear(localizer: Localizer, test: TestSet, name: str) -> None:
-    """With frames of the size, and sounds of the length, that the test set asks for."""
+    """Set the frame size and sound length of the test set."""
     if test.size is not None:
         localizer.frame = replace(localizer.frame, size=test.size)
     if test.seconds is None:
@@ -43,9 +43,10 @@ def see_and_hear(localizer: Localizer, test: TestSet, name: str) -> None:
 
 
 def loader_of(localizer: Localizer, store: Store, stage: Stage, plan: Plan, device: torch.device) -> Loader:
-    """Batches of a test set. Each frame is seen more than once, with its own sound and with another, so the features of
-    frozen encoders are kept, as ``stage.train.keep`` says; not where most frames of the store are not in the plan, nor where
-    frames stand one above the other, whose features are not those of the frames by themselves."""
+    """Batches of a test set. Each frame is used more than once, with its own sound and with another, so the features of
+    frozen encoders are cached, according to ``stage.train.keep``; but not if most frames of the store are not in the
+    plan, nor if frames are stacked, because features of a stack differ from those of its frames.
+    """
     kept = None
     if not plan.under and 2 * len(plan) > len(store) * store.frames_per_clip:
         kept = keep_features(localizer, store, stage.train, seed=0, augmented=False)
@@ -53,15 +54,16 @@ def loader_of(localizer: Localizer, store: Store, stage: Stage, plan: Plan, devi
 
 
 def _also_for(localizer: Localizer, loader: Loader) -> Loader:
-    """The loader, for another localizer: the stage before may have other encoders than those whose features are kept."""
+    """The loader for another localizer: the stage before may have other encoders than those with cached features."""
     if fits(loader.kept, localizer):
         return loader
     return Loader(loader.store, localizer, loader.device, loader.workers)
 
 
 def _moving(store: Store, plan: Plan, batch_size: int = 32) -> Maps | None:
-    """Where each clip's picture moves with its sound, (n, 1, h, w); None where clips have fewer than 4 frames, or no
-    waveforms, and for mixtures. It learns nothing and has heard nothing before."""
+    """Where each clip's picture moves with its sound, (n, 1, h, w); None if clips have fewer than 4 frames, or no
+    waveforms, and for mixtures. This baseline is not trained.
+    """
     from avloc.data.waveforms import as_float
     from avloc.nn.motion import LEAST, motion_maps
 
@@ -87,9 +89,9 @@ def maps_of_all(
     frames: Frames,
     tell: Progress = untold,
 ) -> dict[str, Maps]:
-    """By the model, by itself with less to go by, by the stage before, and by rules that do not listen.
+    """Maps of the model, of the model with less information, of the stage before, and of baselines that ignore the sound.
 
-    Frames are shared out among the processes that torchrun started; the rules that need no model are left to the first.
+    Under torchrun the processes share the frames; the first one computes the baselines without a model.
     """
     plan = frames.plan
     passes: dict[str, Callable[..., Maps]] = {"model": partial(maps_of, localizer, loader, plan)}
@@ -99,7 +101,7 @@ def maps_of_all(
     if sees_without_sound(localizer, loader, plan):
         passes[localizer.looks] = partial(maps_of, localizer, loader, plan, localizer.look)  # type: ignore[arg-type]
     if number > 1 and (not localizer.uses_clusters or stage_one_run(experiment, run).clusters.exists()):
-        # with clusters, what stage two starts from: stage one and the dictionary
+        # with clusters, the starting point of stage two: stage one with the dictionary
         start = fresh_stage if localizer.uses_clusters else load_stage
         before = start(experiment, run, number if localizer.uses_clusters else 1)
         before = ready(before, experiment.inference, next(localizer.parameters()).device).eval()
@@ -120,7 +122,7 @@ def _without_model(store: Store, frames: Frames) -> dict[str, Maps]:
     plan = frames.plan
 
     def of_each(look: Callable[[Frames], Maps]) -> Maps:
-        """Of mixtures the maps of each frame by itself, one above the other."""
+        """For mixtures, the maps of each frame by itself, stacked vertically."""
         return np.concatenate([look(layer) for layer in frames.layers], axis=1)[:, None]
 
     found = {"largest object": of_each(lambda one: largest_object(*one.objects(), len(plan)))}
@@ -141,10 +143,10 @@ def score_set(
     resamples: int,
     seed: int,
 ) -> Result:
-    """A class-agnostic map stands for every class of a class-aware protocol: it cannot tell them apart."""
+    """For a class-aware protocol, a class-agnostic map is used for every class, because it cannot distinguish them."""
     if table is not None and maps.shape[1] != table.shape[1]:
         maps = np.repeat(maps[:, :1], len(table), axis=1)
         table = np.eye(len(table), dtype=bool)
-    elif table is None and maps.shape[1] > 1 and protocol.unit != "greedy":  # which matches maps to sources itself
-        maps = np.fmax.reduce(maps, axis=1, keepdims=True)  # NaN: a map that other clips have
+    elif table is None and maps.shape[1] > 1 and protocol.unit != "greedy":  # these match maps to sources themselves
+        maps = np.fmax.reduce(maps, axis=1, keepdims=True)  # NaN: a map that only other clips have
     return score(protocol, maps, frames.truth, assignment=table, resamples=resamples, seed=seed)

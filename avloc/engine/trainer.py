@@ -1,4 +1,4 @@
-"""The loop that trains: it follows a Localizer's plan of Phases and names no method."""
+"""The training loop: it follows a Localizer's plan of Phases and does not know any method."""
 
 import logging
 import math
@@ -41,14 +41,14 @@ def fit(
     card: Mapping[str, str] | None = None,
     also: Callable[[dict[str, Any]], None] = lambda entry: None,
 ) -> list[dict[str, Any]]:
-    """Train one stage in `folder` and return its log, an entry an epoch.
+    """Train one stage in `folder` and return its log, one entry per epoch.
 
-    loaders: ``train`` and, where there is one, ``validation``. about: method, stage and data fingerprint; a state in the
-    folder that says otherwise is refused. Each epoch ends in an atomic state, and `train.save_every` writes one within it:
-    an interrupted training goes on from the last one and ends exactly as an uninterrupted one would. Each phase leaves
-    `<phase>.safetensors`, selected by `train.select`. before_writing: called before each file is written; what it raises
-    ends the training. card: what the weights say of themselves beside `about`. also: told the entry of every epoch, those of
-    an earlier start first.
+    loaders: ``train`` and, if there is one, ``validation``. about: method, stage and data fingerprint; a state in the
+    folder with other values is refused. Each epoch ends with an atomic state, and `train.save_every` writes further
+    ones within it: an interrupted training resumes from the last one and ends exactly like an uninterrupted one. Each
+    phase leaves `<phase>.safetensors`, selected by `train.select`. before_writing: called before each file is written;
+    its exceptions end the training. card: metadata of the weights besides `about`. also: called with the entry of every
+    epoch, starting with those of an earlier start.
     """
     share_batches(localizer, train)
     phases = localizer.phases(train)
@@ -130,12 +130,12 @@ def _epoch(
         if step % 10 == 0:
             report[1](place.done, report[0], f"{phase.name}: step {step + 1} of {steps}")
         after = step + 1
-        # only where no gradients wait for further batches (`accumulate`)
+        # only when no gradients wait for further batches (`accumulate`)
         if train.save_every and after - saved >= train.save_every and after % train.accumulate == 0 and after < steps:
             place.within = within_now(after, time.perf_counter() - started, sums, loader.device)
             save()
             saved = after
-    # batch norms have statistics of the batches of their own process; all are judged, and go on, with those of the first
+    # batch norms have statistics of their own process's batches; those of the first process are used from here on
     processes.from_first(localizer.buffers())
     processes.from_first((made.average.values or {}).values())
     means = {name: float(processes.mean(value / steps)) for name, value in sums.items()}
@@ -167,9 +167,7 @@ def _validate(localizer: Localizer, phase: Phase, loaders: Mapping[str, Loader],
             figures |= phase.measure(batch) if phase.measure else {}
             own.append({name: float(value) * len(batch) for name, value in figures.items()})
         sums: dict[str, float] = {}
-        for figure in processes.in_turn(
-            processes.gather(own)
-        ):  # in their order, so that sums are the same to the last bit
+        for figure in processes.in_turn(processes.gather(own)):  # in order, so that sums are identical to the last bit
             for name, value in figure.items():
                 sums[name] = sums.get(name, 0.0) + value
         found = {name: value / len(loader.store) for name, value in sums.items()}
@@ -190,7 +188,7 @@ def _keep(
     card: Mapping[str, str],
     made: Steps,
 ) -> None:
-    """The selected weights of the phase and the state to go on from; only the first process writes.
+    """Write the selected weights of the phase and the state to resume from; only the first process writes.
 
     stopped: the phase ends here, before its last epoch.
     """
@@ -213,7 +211,7 @@ def _keep(
 
 
 def _merit(entry: dict[str, Any], select: str) -> float:
-    """How good an epoch is, higher is better; RunError when the validation split cannot tell."""
+    """The merit of an epoch, higher is better; RunError if the validation split does not provide it."""
     if select == "last":
         return float(entry["epoch"])
     if select not in entry["validation"]:

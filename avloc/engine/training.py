@@ -1,4 +1,4 @@
-"""Training one stage of a run: what `train-stage1` and `train-stage2` share."""
+"""Training one stage of a run, shared by `train-stage1` and `train-stage2`."""
 
 import logging
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ log = logging.getLogger("avloc.train")
 
 @dataclass(frozen=True)
 class Trained:
-    """run: the folder. stage, epochs, seconds: what was trained. weights: files left behind, by phase. last: the last log
+    """run: the folder. stage, epochs, seconds: what was trained. weights: the written files, by phase. last: the last log
     entry of each phase."""
 
     run: Path
@@ -71,7 +71,7 @@ def _train(
     refuse_settings(experiment, stage, number)
     processes.join()
     device = device_of(stage.train.device)
-    if stage.data.layout == "store":  # weights are downloaded in vain where the data is not there
+    if stage.data.layout == "store":  # first find the data, because otherwise weights might be downloaded in vain
         for split in filter(None, (stage.data.train, stage.data.validation)):
             refuse_harmful(open_data(experiment, number, split))
     localizer = fresh_stage(experiment, where, number, student=True).to(device)
@@ -115,7 +115,7 @@ def _train(
 
 
 def refuse_settings(experiment: Experiment, stage: Stage, number: int) -> None:
-    """ConfigError for settings by which no epoch can be chosen, or only by a test set, and for labels that cannot be there."""
+    """ConfigError for settings with which no epoch can be chosen, or only on a test set, and for labels that cannot exist."""
     refuse_impatient(f"{experiment.source.source}: stage{number}.train", stage.train, stage.data.validation)
     if stage.data.labels is not None and stage.data.layout == "webdataset":
         raise ConfigError(
@@ -128,12 +128,12 @@ def refuse_settings(experiment: Experiment, stage: Stage, number: int) -> None:
 def batches_of(
     experiment: Experiment, number: int, localizer: Localizer, device: "torch.device", progress: Progress
 ) -> "tuple[dict[str, Loader], dict[str, str]]":
-    """The loaders ``train`` and, where there is such a split, ``validation``; and whose features are kept, see `digests`."""
+    """The loaders ``train`` and, if there is such a split, ``validation``; and digests of cached features, see `digests`."""
     from avloc.data.workers import Workers
     from avloc.engine.keeping import digests
 
     stage = experiment.stage(number)
-    workers = Workers(stage.train.workers, stage.data.read_ahead)  # for all splits
+    workers = Workers(stage.train.workers, stage.data.read_ahead)  # shared by all splits
     loaders: dict[str, Loader] = {}
     eyes_and_ears: dict[str, str] = {}
     for name, split in (("train", stage.data.train), ("validation", stage.data.validation)):
@@ -146,7 +146,7 @@ def batches_of(
 
 
 def _started_with(experiment: Experiment, run: Run) -> dict[str, Any]:
-    """What the weights say of the configuration is what the run was started with, also where a store was moved since."""
+    """The configuration recorded in the weights is the one that the run was started with, even if a store was moved since."""
     kept = read_section(run.config).values if run.config.exists() else experiment.source.values
     return dict(kept)
 
@@ -161,7 +161,7 @@ def _loader(
     progress: Progress,
     workers: "Workers",
 ) -> "tuple[Loader, Kept]":
-    """The batches of a split, and what of them is kept."""
+    """The batches of a split, and its cached features."""
     from avloc.data.labels import read_labels
     from avloc.data.loader import Loader
     from avloc.engine.keeping import keep_features
@@ -183,7 +183,7 @@ def _loader(
 
 
 def refuse_labels(data: Data, split: str, store: "Store", labels: "Labels | None", localizer: Localizer) -> None:
-    """Labels of other classes than the model's, or without the proposals that it asks for."""
+    """DataError for labels with other classes than the model's, or without the proposals that it needs."""
     what = f"{data.store}, {split}: the labels" + (f" {data.labels}" if data.labels else "")
     classes, wanted = store.classes if labels is None else labels.classes, localizer.needs.label_classes
     if wanted is not None and len(classes) != wanted:
@@ -244,7 +244,7 @@ def tests_on_validation(experiment: Experiment, stage: Stage) -> list[str]:
 
 
 def _hold_the_same(one: Path, other: Path) -> bool:
-    """Whether two places are one store, or copies of it; places that cannot be read now differ if they are written so."""
+    """Whether two paths lead to one store, or to copies of it; if they cannot be read now, their text decides."""
     try:
         return one == other or content_of(one) == content_of(other)
     except DataError:

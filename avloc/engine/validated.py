@@ -1,4 +1,4 @@
-"""The validation figures of the weights that a trained stage left behind."""
+"""The validation metrics of a trained stage's weights."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ from avloc.errors import RunError
 
 
 def about_weights(path: Path) -> dict[str, str]:
-    """What a weights file says of itself; RunError for one that cannot be read."""
+    """The metadata of a weights file; RunError if it cannot be read."""
     try:
         with safe_open(path, framework="pt") as file:
             return file.metadata() or {}
@@ -21,7 +21,7 @@ def about_weights(path: Path) -> dict[str, str]:
 
 
 def figures_of_run(experiment: Experiment, run: Run) -> dict[str, float]:
-    """Of the last trained stage, in the epoch whose weights serve it; empty without a validation split or a log."""
+    """Of the last trained stage, in the epoch whose weights it uses; empty without a validation split or a log."""
     numbers = [number for number in experiment.stages if needs_training(experiment, number)]
     if not numbers:
         return {}

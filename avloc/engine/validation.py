@@ -1,4 +1,4 @@
-"""A quick look at the maps during training: their overlap with the boxes of the validation split."""
+"""A quick check of the maps during training: their overlap with the boxes of the validation split."""
 
 import numpy as np
 import torch
@@ -14,10 +14,11 @@ from avloc.methods.base import Localizer
 def overlaps(
     localizer: Localizer, loader: Loader, batch_size: int, cut: float = 0.5, size: int = 56
 ) -> dict[str, float]:
-    """``iou``, its mean over clips whose first frame has boxes, and ``located``, the share of them where it is 0.5 or more.
+    """``iou``, the mean over clips whose first frame has boxes, and ``located``, the share of them with an IoU of at
+    least 0.5.
 
-    IoU of the sounding boxes' union with where the loudest map, scaled to [0, 1], is above `cut`; at `size` pixels. Only
-    for choosing among epochs: protocols score results.
+    The IoU is that of the union of sounding boxes and the region where the maximum of the maps, scaled to [0, 1], is
+    above `cut`, at `size` pixels. It is only for choosing epochs: results are scored by protocols.
     """
     boxes = loader.store.boxes
     wanted = boxes.sounding & (boxes.frame == 0)

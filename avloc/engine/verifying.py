@@ -1,6 +1,6 @@
-"""Comparing files of a run, or single ones, with the checksums that they carry."""
+"""Compares files of a run, or single files, with the checksums in them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -11,7 +11,7 @@ from avloc.engine.within_epoch import FILE as WITHIN_EPOCH
 from avloc.errors import AvlocError, DataError
 from avloc.files import refused
 
-#: as written; of an earlier version, without a checksum; not as written; the system does not give it
+#: as written; without a checksum, from an earlier version; not as written; the system cannot read it
 State = Literal["right", "unverified", "damaged", "unreadable"]
 Verdict = tuple[State, str]
 ENDINGS = (".safetensors", ".pt", ".npz", ".h5")
@@ -19,7 +19,7 @@ _DAMAGED = "restore it from a copy, or make it again"
 
 
 def verdict_of(path: Path) -> Verdict:
-    """Whether a file is as avloc wrote it, and what is wrong with it; DataError for a file of a kind without checksums."""
+    """Whether a file is as avloc wrote it, and what is wrong with it; DataError for kinds of files without checksums."""
     look = {".safetensors": _weights, ".pt": _state, ".npz": _arrays, ".h5": _maps}.get(path.suffix.lower())
     if look is None:
         raise DataError(f"{path}: such files have no checksum; expected {', '.join(ENDINGS)}, a run or a store")
@@ -41,7 +41,7 @@ def _judged(path: Path, look: Callable[[Path], bool]) -> Verdict:
 
 
 def files_of(run: Run) -> Iterator[Path]:
-    """All files of a run that carry a checksum."""
+    """All files of a run that have a checksum."""
     for folder in sorted(path for path in run.path.glob("stage*") if path.is_dir()):
         yield from sorted(folder.glob("*.safetensors"))
         yield from sorted([*folder.glob("state-*.pt"), *folder.glob(WITHIN_EPOCH)])
@@ -50,10 +50,10 @@ def files_of(run: Run) -> Iterator[Path]:
     yield from sorted(run.predictions.rglob("*.h5"))
 
 
-def agreement_of(run: Run) -> Iterator[tuple[str, Verdict]]:
-    """Whether the log of each stage, its states and each of its weights are of one training."""
+def agreement_of(run: Run, right: Container[Path]) -> Iterator[tuple[str, Verdict]]:
+    """Whether the log of each stage, its states and its weights belong to one training. right: undamaged weights."""
     for folder in sorted(path for path in run.path.glob("stage*") if path.is_dir()):
-        for path in sorted(folder.glob("*.safetensors")):
+        for path in sorted(one for one in folder.glob("*.safetensors") if one in right):
             try:
                 if not read_log(folder):
                     continue  # imported weights have none

@@ -1,4 +1,4 @@
-"""Opening a store's shards in watched processes before a training does: a damaged one may keep its library busy for ever."""
+"""Opens a store's shards in watched processes before a training does, because a damaged one can make its library hang."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +14,7 @@ from avloc.files import why
 from avloc.prepare.pool.process import Tell
 from avloc.prepare.writing.watched import LIMIT, broken, watched
 
-_SEEN: set[tuple[str, int, int]] = set()  # shards that this process has had read: path, size, when it was written
+_SEEN: set[tuple[str, int, int]] = set()  # shards that this process has had read: path, size, modification time
 
 
 def refuse_harmful(store: Any) -> None:
@@ -49,7 +49,7 @@ def _mark(path: Path) -> tuple[str, int, int] | None:
 def _look(
     store: Path, form: Form, kind: str, shard: int, stop: int, spared: Mapping[int, tuple[str, str]], tell: Tell
 ) -> str:
-    """What is wrong with a shard, empty where nothing is. stop: clips that it must have."""
+    """What is wrong with a shard, empty if nothing is. stop: clips that it must have."""
     path, again = shard_path(store, shard, kind), f"run the `avloc prepare` command of {store} again"
     if spared:
         return broken(path, spared, again)
@@ -59,7 +59,7 @@ def _look(
     if not problem and stop:
         file = backend(path)[1](path, form)
         try:
-            for row in range(stop):  # all of them: the library may hang at any, and the training reads them next anyway
+            for row in range(stop):  # all of them: the library can hang at any, and the training reads them next anyway
                 for pick in range(form.frames):
                     file.frame(row, pick)
                 file.sound(row)

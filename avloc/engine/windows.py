@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from avloc.data.as_stored import heard
 from avloc.data.loader import Batch
+from avloc.data.optical_flow import motion_of
 from avloc.engine.found_boxes import FoundBox, boxes_of
 from avloc.errors import AvlocError
 from avloc.methods.base import Localizer
+from avloc.nn.objects import loudest_of
 from avloc.prepare.streams.source import Source
 from avloc.prepare.streams.tape import SoundTape
 
@@ -92,7 +94,8 @@ def listening_of(model: Model) -> Listening:
     localizer = model.localizer
     rate = getattr(localizer.sound, "rate", None) or RATE
     seconds = localizer.window or model.seconds or getattr(localizer.sound, "seconds", None) or USUAL
-    return Listening(int(rate), float(seconds), localizer.window_frames if localizer.needs.every_frame else 1)
+    several = localizer.needs.every_frame or localizer.motion is not None
+    return Listening(int(rate), float(seconds), localizer.window_frames if several else 1)
 
 
 def moments(model: Model, source: Source, tape: SoundTape, asked: Asked) -> Iterator[Moment]:
@@ -220,8 +223,13 @@ def _maps(
         raw = torch.from_numpy(sounds).to(device)
         seen_frames = localizer.frame(every.flatten(0, 1)).unflatten(0, every.shape[:2])
         sound, waveform = heard(localizer.sound, raw, None)
-        on_display = seen_frames[torch.arange(len(now)), torch.tensor(now)]
-        batch = Batch(on_display, sound, waveform, frames=seen_frames if localizer.needs.every_frame else None)
+        rows, shown = torch.arange(len(now)), torch.tensor(now)
+        batch = Batch(seen_frames[rows, shown], sound, waveform)
+        if localizer.needs.every_frame:
+            batch.frames = seen_frames
+        if localizer.motion is not None:
+            first = shown.clamp(max=every.shape[1] - 2)  # as in stores: of the last frame, the motion that led to it
+            batch.motion = motion_of(localizer, every[rows, first], every[rows, first + 1])
         if model.classes is not None and localizer.sees_probabilities:
             located, looked = localizer.locate_and_look(batch)
         else:
@@ -237,14 +245,3 @@ def _maps(
     if not np.isfinite(maps).all():
         raise AvlocError(f"{model.method}: a heat map holds NaN or infinity; the weights may be damaged")
     return maps, seen, fits
-
-
-def loudest_of(maps: torch.Tensor) -> torch.Tensor:
-    """Of maps (B, K, h, w) of as many objects as were found the highest at each place, (B, 1, h, w).
-
-    NaN is a map that others have. Where nothing was found the map is the lowest of the batch everywhere: no place stands out.
-    """
-    there = maps[~maps.isnan()]
-    low = there.min() if len(there) else 0.0
-    highest = maps.nan_to_num(nan=-torch.inf).amax(1, keepdim=True)
-    return torch.where(maps.isnan().flatten(1).all(1)[:, None, None, None], low, highest)

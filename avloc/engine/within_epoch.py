@@ -1,4 +1,4 @@
-"""A state in the middle of an epoch (`train.save_every`): what a training must know there beside its weights and optimizers."""
+"""A state within an epoch (`train.save_every`): what a training needs there besides its weights and optimizers."""
 
 import logging
 from collections.abc import Mapping
@@ -13,15 +13,15 @@ from avloc import processes
 from avloc.engine import checkpoints
 
 log = logging.getLogger("avloc.train")
-FILE = "within-epoch.pt"  # one of them, in the stage's folder; the state after the epoch replaces it
+FILE = "within-epoch.pt"  # a single one, in the stage's folder; the state after the epoch replaces it
 
 
 @dataclass
 class Within:
-    """A place within an epoch, of one process.
+    """A position within an epoch, of one process.
 
-    step: batches done. seconds: what they took. sums: of each loss over these batches. random: states of PyTorch's
-    generators, from which dropout draws; views draw from seeds of their own for each batch.
+    step: batches done. seconds: their duration. sums: of each loss over these batches. random: states of PyTorch's
+    generators, used by dropout; views have a separate seed for each batch.
     """
 
     step: int
@@ -43,7 +43,7 @@ def within_now(step: int, seconds: float, sums: Mapping[str, Tensor], device: to
 
 
 def to_state(within: Within) -> list[dict[str, Any]]:
-    """Plain values and tensors, an entry for each process; every process must call it."""
+    """Plain values and tensors, with an entry for each process; every process must call it."""
     return processes.gather(vars(within))
 
 
@@ -57,7 +57,7 @@ def from_state(entries: list[dict[str, Any]], device: torch.device) -> Within:
 
 
 def newest_within(folder: Path, done: int) -> tuple[Path, dict[str, Any]] | None:
-    """The state within the epoch after `done` epochs; None where there is none, or none that can be used, which a line says."""
+    """The state within the epoch after `done` epochs; None if there is none, or none that can be used, which is logged."""
     path = folder / FILE
     if not path.exists():
         return None

@@ -76,7 +76,8 @@ class Localizer(nn.Module):
     `window_needed`: it cannot work with a single picture. `sees_probabilities`: the maps of `look` are probabilities,
     one per class. `frame2`, `sound2`: further views of the same frame and sound in training. `motion`: a view of the
     optical flow from each frame to the next one of its clip, cropped like the frame. `maps_differ`: clips have different
-    numbers of maps; those that a clip lacks are NaN.
+    numbers of maps; those that a clip lacks are NaN. `signed_motion`: of flow to the left and up too. `mixes_waveforms`:
+    mixtures of clips are heard as their mixed waveforms, not as the mean of their spectrograms.
     `gathers`: `loss` contrasts clips of a batch with one another, and passes what it compares through `gathered`, so that
     ``train.gather``, which sets `gather`, can show it those of all processes. `same_parts`: an objective reaches the same
     parameters in every batch.
@@ -87,6 +88,8 @@ class Localizer(nn.Module):
     frame2: Any = None
     sound2: Any = None
     motion: Any = None
+    signed_motion: bool = False
+    mixes_waveforms: bool = False
     gathers: bool = False
     gather: bool = False
     same_parts: bool = True

@@ -1,4 +1,4 @@
-"""Metrics as functions of numpy arrays; which threshold or mask they get is up to the protocol."""
+"""Metrics as functions of numpy arrays; the protocol decides which threshold or mask they get."""
 
 from avloc.metrics.curves import THRESHOLDS, auc, auc_of_curve, auc_parts, success_curve, success_rate, successes
 from avloc.metrics.detection import detection_ap, max_f1, precision_recall

@@ -18,7 +18,7 @@ def success_rate(scores: ArrayLike, threshold: float = 0.5, strict: bool = False
 
 
 def successes(scores: ArrayLike, threshold: float, grid: bool = True, strict: bool = False) -> NDArray[np.float64]:
-    """1 for each score that reaches the threshold (or exceeds it, if strict), else 0, also where it is undefined (NaN).
+    """1 for each score that reaches the threshold (or exceeds it, if strict), else 0, including undefined ones (NaN).
 
     grid: thresholds are the float products of the published loops, so that 0.3 is 6 * 0.05, not 0.3 itself.
     """
@@ -48,7 +48,7 @@ def auc(scores: ArrayLike) -> float:
 
 
 def auc_parts(scores: ArrayLike) -> NDArray[np.float64]:
-    """What each score adds to the AUC: (N,) whose mean is the AUC, so that an interval can be bootstrapped."""
+    """The contribution of each score to the AUC: (N,) whose mean is the AUC, so that an interval can be bootstrapped."""
     passed = (np.asarray(scores, np.float64)[:, None] >= THRESHOLDS).astype(np.float64)
     heights = np.diff(THRESHOLDS)
     return (0.5 * (passed[:, 1:] + passed[:, :-1]) * heights).sum(axis=1)

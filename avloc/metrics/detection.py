@@ -48,12 +48,12 @@ def detection_of_draws(
     often each resample contains each clip. If whole videos were drawn, the number of clips differs between resamples.
     """
     totals = drawn.sum(axis=1)
-    if len(set(totals.tolist())) > 1:  # where the thresholds lie depends on the number of clips
+    if len(set(totals.tolist())) > 1:  # the positions of the thresholds depend on the number of clips
         rows = [detection_of_draws(sounds, right, confidence, row[None]) for row in drawn]
         return np.concatenate([ap for ap, _ in rows]), np.concatenate([f1 for _, f1 in rows])
     clips = int(totals[0])
 
-    # The two strides of the release, as ranks among the clips of a resample by rising confidence.
+    # the two strides of the release, as ranks among the clips of a resample by rising confidence
     ap_ranks = np.arange(clips - 1)[:: -max(1, clips // 200)]
     f1_ranks = np.arange(clips)[:: max(1, clips // 10)]
     ranks = np.concatenate([ap_ranks, f1_ranks])
@@ -70,13 +70,13 @@ def _precision_recall_at(
     confidence: Floats,
     drawn: Floats,
 ) -> tuple[Floats, Floats]:
-    """Precision and recall (b, R) of each resample, with the confidence of its clip of each rank as the threshold."""
+    """Precision and recall (b, R) of each resample, with the confidence of the clip at each rank as the threshold."""
     clips = int(drawn[0].sum())
     before = _sums(drawn)
     sounding_before = _sums(drawn * sounds)
     right_before = _sums(drawn * right)
 
-    # Clips of equal confidence reach the threshold together, so counting starts at the first of them.
+    # clips of equal confidence reach the threshold together, so counting starts at the first of them
     first_equal = np.arange(len(confidence))
     first_equal[1:][confidence[1:] == confidence[:-1]] = 0
     first_equal = np.maximum.accumulate(first_equal)
@@ -105,7 +105,7 @@ def _best_f1(precision: Floats, recall: Floats) -> Floats:
 
 
 def _sums(drawn: Floats) -> Floats:
-    """(b, N + 1): how many were drawn of the clips before each."""
+    """(b, N + 1): how many of the clips before each were drawn."""
     sums = np.zeros((len(drawn), drawn.shape[1] + 1))
     np.cumsum(drawn, axis=1, out=sums[:, 1:])
     return sums

@@ -1,4 +1,4 @@
-"""How well a mask matches the ground truth: consensus IoU and plain IoU, for one clip or for many clips at once.
+"""Agreement of a mask with the ground truth: consensus IoU and plain IoU, for one clip or for many clips at once.
 
 Arrays: a mask is bool (H, W), True where the method hears the sound; a ground truth is (H, W), the weight of each pixel.
 """
@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 def ciou(mask: ArrayLike, truth: ArrayLike) -> float:
     """Consensus IoU of one mask against the weights of the annotators, in [0, 1].
 
-    mask: (H, W) bool, or the share of each pixel in [0, 1] if pixels that tie at the threshold share the remaining number.
+    mask: (H, W) bool, or the share of each pixel in [0, 1] if pixels tied at the threshold share the remaining area.
     truth: (H, W), 0 where nobody marked the pixel, 1 where enough annotators did.
     sum(M G) / (sum(G) + sum(M [G = 0])): a pixel that only some annotators marked is never a false alarm.
     Equal to the IoU if the ground truth is binary. Senocak et al., CVPR 2018; the released evaluator of
@@ -26,7 +26,7 @@ def ciou(mask: ArrayLike, truth: ArrayLike) -> float:
 
 
 def iou(mask: ArrayLike, truth: ArrayLike) -> float:
-    """Intersection over union of two bool masks (H, W), in [0, 1]; ValueError where both are empty."""
+    """Intersection over union of two bool masks (H, W), in [0, 1]; ValueError if both are empty."""
     return ciou(mask, np.asarray(truth) > 0) if np.asarray(truth).any() else _iou_without_truth(mask)
 
 
@@ -39,7 +39,7 @@ def _iou_without_truth(mask: ArrayLike) -> float:
 def ciou_of_counts(inter: ArrayLike, weight: ArrayLike, false: ArrayLike) -> NDArray[np.float64]:
     """cIoU from counts: weight hit, total weight, pixels of the mask where nobody marked anything.
 
-    Any shape; NaN where ground truth and mask are both empty (0/0), 0 where only the ground truth is empty.
+    Any shape; NaN if ground truth and mask are both empty (0/0), 0 if only the ground truth is empty.
     """
     inter, weight, false = (np.asarray(value, np.float64) for value in (inter, weight, false))
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -24,14 +24,13 @@ def average_precision(truth: ArrayLike, score: ArrayLike) -> float:
 
 
 def average_precisions(truth: NDArray[np.bool_], score: NDArray) -> Floats:
-    """(n,) average precision of each row of float32 scores (n, P) for its truth (n, P); 0 where the truth marks
-    nothing.
+    """(n,) average precision of each row of float32 scores (n, P) for its truth (n, P); 0 if the truth is empty.
 
-    Score and truth are sorted as one whole number, the truth in the last bit of the score: two scores that differ in
-    that bit alone count as tied.
+    Score and truth are sorted as one integer, with the truth in the last bit of the score: two scores that differ only
+    in that bit count as tied.
     """
     found = np.zeros(len(truth))
-    same = np.zeros(score.shape[1], bool)  # which pixels have the score of the one below
+    same = np.zeros(score.shape[1], bool)  # pixels with the same score as the one before
     for number, (marked, row) in enumerate(zip(truth, score, strict=True)):
         keys = _rising(row)
         keys &= np.int32(~1)
@@ -45,7 +44,7 @@ def average_precisions(truth: NDArray[np.bool_], score: NDArray) -> Floats:
         np.equal(keys[1:], keys[:-1], out=same[1:])
         tied = np.flatnonzero(same[places])
         if len(tied):
-            # equal scores count from the first of them on
+            # of equal scores, counting starts at the first
             begins = np.searchsorted(keys, keys[places[tied]])
             reached[tied] = len(keys) - begins
             hits[tied] = len(places) - np.searchsorted(places, begins)
@@ -54,9 +53,8 @@ def average_precisions(truth: NDArray[np.bool_], score: NDArray) -> Floats:
 
 
 def _rising(row: NDArray[np.float32]) -> NDArray[np.int32]:
-    """Scores as whole numbers in the same order: the bits of a positive one, minus those without sign of a negative
-    one."""
-    keys = (np.asarray(row, np.float32) + np.float32(0)).view(np.int32)  # + 0 makes one zero of two
+    """Scores as integers in the same order: the bits of a positive one, and minus those (without sign) of a negative one."""
+    keys = (np.asarray(row, np.float32) + np.float32(0)).view(np.int32)  # + 0 merges the two zeros
     sign = keys >> 31
     keys &= np.int32(0x7FFFFFFF)
     keys ^= sign
@@ -65,7 +63,7 @@ def _rising(row: NDArray[np.float32]) -> NDArray[np.int32]:
 
 
 def average_precision_of_mask(hits: ArrayLike, mask: ArrayLike, truth: ArrayLike, pixels: int) -> Floats:
-    """AP where the score is a mask: R * P + (1 - R) * prevalence, from counts of pixels; 0 where the truth is empty.
+    """AP where the score is a mask: R * P + (1 - R) * prevalence, from counts of pixels; 0 if the truth is empty.
 
     hits: in both; mask: in the mask; truth: in the truth; any shape. 16 pixels, 4 of truth, 8 of mask, 3 of both:
     0.34375.
@@ -77,7 +75,7 @@ def average_precision_of_mask(hits: ArrayLike, mask: ArrayLike, truth: ArrayLike
 
 
 def average_precision_of_levels(hits: list, levels: list, mask: ArrayLike, pixels: int) -> Floats:
-    """AP with truth and score swapped: the mask is the truth, and how many boxes marked a pixel is the score.
+    """AP with truth and score swapped: the mask is the truth, and the number of boxes that cover a pixel is the score.
 
     hits, levels: for each level, (n,) pixels of it in the mask and in all. What stoneMo/AVGN@5ab8cab prints as PIAP
     and AP; for one level average_precision_of_mask with mask and truth exchanged (0.59375 in its example).

@@ -1,14 +1,15 @@
-"""Cross-modal retrieval: whether the sound of a clip finds its frame among all others, and the frame its sound."""
+"""Cross-modal retrieval: whether the sound of a clip retrieves its frame among all others, and the frame its sound."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 
 def ranks(similarity: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The ranks (from 0) of each query's own candidate in its row, sorted in descending order, and the queries of these ranks.
+    """The ranks (from 0) of each query's own candidate in its row, sorted in descending order, and the queries of these
+    ranks.
 
-    similarity: (Q, Q), query i belongs to column i. A query has one more rank for each entry that equals its own exactly, as
-    edsonroteia/cav-mae-sync@21d15c2 counts them. A query that is NaN in its own column has the last rank.
+    similarity: (Q, Q), query i belongs to column i. A query has one more rank for each entry that equals its own
+    exactly, as in edsonroteia/cav-mae-sync@21d15c2. A query that is NaN in its own column has the last rank.
     """
     scores = np.asarray(similarity)
     if scores.ndim != 2 or scores.shape[0] != scores.shape[1] or not len(scores):
@@ -17,7 +18,7 @@ def ranks(similarity: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 
 def ranks_among(similarity: NDArray, own: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The same of some queries (q, Q), whose own columns are `own` (q,)."""
+    """The same for some queries (q, Q), whose own columns are `own` (q,)."""
     scores = np.asarray(similarity)
     value = scores[np.arange(len(scores)), own][:, None]
     above, equal = (scores > value).sum(axis=1), (scores == value).sum(axis=1)

@@ -22,7 +22,7 @@ F_THRESHOLDS: NDArray[np.float32] = _linspace(255)
 
 
 def mask_iou(mask: ArrayLike, truth: ArrayLike) -> float:
-    """IoU of a frame; of a silent one, whose truth marks nothing, the share of pixels that the mask leaves out.
+    """IoU of a frame; for a silent one, whose truth is empty, the share of pixels outside the mask.
 
     mask, truth: (H, W) bool. |M & G| / (|M or G| + 1e-7), or |not M| / (H W + 1e-7).
     """
@@ -35,13 +35,13 @@ def mask_iou(mask: ArrayLike, truth: ArrayLike) -> float:
 def f_curve(probability: ArrayLike, truth: ArrayLike) -> Floats:
     """F at each of the 255 thresholds, for a frame that is not silent: (255,).
 
-    probability: (H, W) in [0, 1], on where it reaches the threshold; truth: (H, W) bool. A negative value is never on, not
-    even at threshold 0. F = 1.3 P R / (0.3 P + R), 0 where it is 0 / 0.
+    probability: (H, W) in [0, 1], a pixel is on if it reaches the threshold; truth: (H, W) bool. A negative value is
+    never on, even at threshold 0. F = 1.3 P R / (0.3 P + R), 0 where it is 0 / 0.
     """
     values, marked = np.asarray(probability, np.float32).ravel(), np.asarray(truth, bool).ravel()
     if not marked.any():
         raise ValueError("the ground truth marks no pixel, so there is no F; leave out silent frames")
-    reached = np.searchsorted(F_THRESHOLDS, values, side="right")  # how many thresholds each pixel reaches
+    reached = np.searchsorted(F_THRESHOLDS, values, side="right")  # the number of thresholds that each pixel reaches
     length = len(F_THRESHOLDS) + 1
     on, hits = (np.cumsum(np.bincount(part, minlength=length)[::-1])[::-1][1:] for part in (reached, reached[marked]))
     precision, recall = hits / (on + 1e-20), hits / (np.count_nonzero(marked) + 1e-20)
@@ -50,7 +50,7 @@ def f_curve(probability: ArrayLike, truth: ArrayLike) -> Floats:
 
 
 def best_f(curves: ArrayLike) -> float:
-    """The maximum over thresholds of the mean curve of some frames, (n, 255); 0 where all of them are silent (n = 0)."""
+    """The maximum over thresholds of the mean curve of some frames, (n, 255); 0 if all of them are silent (n = 0)."""
     found = np.asarray(curves, np.float64).reshape(-1, len(F_THRESHOLDS))
     return float(found.mean(axis=0).max()) if len(found) else 0.0
 

@@ -11,9 +11,9 @@ from avloc.metrics.curves import THRESHOLDS
 def nsa(silent: ArrayLike, cut: float = 0.2) -> float:
     """No-sounding area: the share of the pixels of silent maps that stay at or below `cut`, in [0, 1].
 
-    silent: (H, W) or (K, H, W), the maps of the classes (clusters) that do not sound, compared in float32.
-    mean over k of #(map_k <= cut) / area. A uniform softmax over more than 1/cut clusters gets 1.0, so print it only
-    beside that baseline. Hu et al., NeurIPS 2020; DTaoo/Discriminative-Sounding-Objects-Localization@7f40207.
+    silent: (H, W) or (K, H, W), the maps of the classes (clusters) that do not sound, compared in float32. mean over k
+    of #(map_k <= cut) / area. A uniform softmax over more than 1/cut clusters gets 1.0, so only print it next to that
+    baseline. Hu et al., NeurIPS 2020; DTaoo/Discriminative-Sounding-Objects-Localization@7f40207.
     """
     maps = np.asarray(silent, np.float32)
     if not maps.size:
@@ -74,19 +74,19 @@ def _known(values: ArrayLike) -> NDArray[np.float64]:
 def aoc(areas: ArrayLike) -> float:
     """Area over the curve: of the share of clips whose pIA is at most t, over the 21 thresholds t from 0 to 1.
 
-    areas: (n,) pIA, the share of the pixels of a map that are on although nothing in view sounds. 0, .05, .3, 1 give .68125.
+    areas: (n,) pIA, the share of pixels that are on although nothing in view sounds. 0, .05, .3, 1 give .68125.
     """
     return float(aoc_parts(areas).mean())
 
 
 def aoc_parts(areas: ArrayLike) -> NDArray[np.float64]:
-    """What each pIA adds to the AOC: (n,), whose mean is the AOC."""
+    """The contribution of each pIA to the AOC: (n,), whose mean is the AOC."""
     passed = (np.asarray(areas, np.float64)[:, None] <= THRESHOLDS).astype(np.float64)
     return (0.5 * (passed[:, 1:] + passed[:, :-1]) * np.diff(THRESHOLDS)).sum(axis=1)
 
 
 def harmonic(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
-    """2 a b / (a + b), 0 where both are 0: combines the score with the own sound and the quietness with others."""
+    """2 a b / (a + b), 0 if both are 0: combines the score with the own sound and the rejection of other sounds."""
     first, second = np.asarray(a, np.float64), np.asarray(b, np.float64)
     with np.errstate(invalid="ignore"):
         return np.nan_to_num(2 * first * second / (first + second))

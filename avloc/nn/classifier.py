@@ -1,4 +1,4 @@
-"""A residual network with its classes, as ImageNet's, for what whole frames and parts of them show."""
+"""A residual network with its classification head, such as ImageNet's, for whole frames and parts of them."""
 
 from torch import Tensor, nn
 from torchvision.ops import roi_align
@@ -13,7 +13,7 @@ EXPECTED = "a torchvision state dict of ResNet-18 or 34, such as resnet18-f37072
 class Classifier(nn.Module):
     """Frames (B, 3, H, W), standardised, to logits (B, J); its parameters have torchvision's names.
 
-    last_stride: of the last stage, 2 as ImageNet's networks were trained; coarse-to-fine looks at proposals with 1.
+    last_stride: of the last stage, 2 as in ImageNet training; coarse-to-fine uses 1 for proposals.
     """
 
     def __init__(self, widths: tuple[int, ...], blocks: tuple[int, ...], classes: int, last_stride: int = 2):
@@ -35,9 +35,10 @@ class Classifier(nn.Module):
 
 
 def read_classifier(weights: str, last_stride: int = 2) -> Classifier:
-    """The network of a file, or torchvision's download (``imagenet``); widths, depth and classes are read off the weights.
+    """The network of a file, or torchvision's download (``imagenet``); widths, depth and classes are inferred from the
+    weights.
 
-    AvlocError when they are not to be had or not of such a network.
+    AvlocError if they are not available or belong to another network.
     """
     state = read_weights(weights, EXPECTED, {"imagenet": imagenet}, "")
     blocks: list[int] = []

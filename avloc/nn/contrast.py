@@ -22,10 +22,11 @@ def hard_way_logits(
     hard_negatives: bool = True,
     easy_pool: Pool = "weighted",
 ) -> Tensor:
-    """Of cosines (B, A, h, w), frame by sound, the first B sounds the clips' own: each clip's own score, then its frame with
-    every sound, then its background, (B, A + 2); the first should win. Chen et al., CVPR 2021, equation 6.
+    """From cosines (B, A, h, w), frame by sound, where the first B sounds are the clips' own: each clip's own score,
+    then its frame with every sound, then its background, (B, A + 2); the first should be the highest. Chen et al., CVPR
+    2021, equation 6.
 
-    positive, negative: see HardWay; negative None: the background is whatever is not object.
+    positive, negative: see HardWay; negative None: the background is everything but the object.
     """
     own = similarity.diagonal().movedim(-1, 0)  # (B, h, w)
     score = weighted_mean(own, log_sure(own, positive, sharpness))

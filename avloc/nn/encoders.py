@@ -18,7 +18,7 @@ EXPECTED = "a ResNet-18 state dict, such as torchvision's resnet18-f37072fd.pth 
 class Backbone:
     """A ResNet of basic blocks; the defaults are ResNet-18 whose last stage keeps its resolution (stride 1).
 
-    widths, blocks, strides: one value a stage. project: channels of a last 1x1 convolution without bias or ReLU, so that
+    widths, blocks, strides: one value per stage. project: channels of a last 1x1 convolution without bias or ReLU, so that
     features have signs (no published encoder has it; None: none). weights: an ImageNet ResNet-18 for a frame encoder, as
     a file of torchvision's state dict or ``imagenet`` for torchvision's download; None starts at random.
     """
@@ -32,9 +32,9 @@ class Backbone:
     weights: str | None = None
 
     def build(self, channels: int, view: Any = None) -> "ResNet":
-        """An encoder of (B, channels, H, W); AvlocError when the weights are not to be had or do not fit.
+        """An encoder of (B, channels, H, W); AvlocError if the weights are not available or do not fit.
 
-        view: whose frames or spectrograms it will get; a ResNet takes any but a waveform.
+        view: of the frames or spectrograms that it will get; a ResNet accepts anything but a waveform.
         """
         refuse_waveform(view)
         if not len(self.widths) == len(self.blocks) == len(self.strides):
@@ -91,7 +91,7 @@ class ResNet(nn.Module):
         return getattr(self, self.stages[-1])(features)
 
     def load_imagenet(self, weights: str) -> None:
-        """Take a torchvision ResNet-18 state dict; its classifier is left out. AvlocError naming what does not fit."""
+        """Load a torchvision ResNet-18 state dict without its classifier. AvlocError naming what does not fit."""
         state = read_weights(weights, EXPECTED, {"imagenet": imagenet})
         state = {name: value for name, value in state.items() if not name.startswith("fc.")}
         try:
@@ -110,7 +110,7 @@ def _stage(before: int, width: int, count: int, stride: int) -> nn.Sequential:
 
 
 def refuse_waveform(view: Any) -> None:
-    """AvlocError where an encoder of spectrograms would get a waveform, which only taggers hear."""
+    """AvlocError if an encoder of spectrograms would get a waveform, which only taggers accept."""
     if hasattr(view, "waveform"):
         raise AvlocError(
             "sound is a waveform, which this audio encoder cannot hear: give model.audio a tagger, or model.sound the "
@@ -119,7 +119,7 @@ def refuse_waveform(view: Any) -> None:
 
 
 def jitter_norms(network: nn.Module) -> None:
-    """Start batch norms at weights N(1, 0.02), as Hard Way and EZ-VSL do; a network that has been pretrained stays as it is."""
+    """Start batch norms at weights N(1, 0.02), as Hard Way and EZ-VSL do; a pretrained network stays unchanged."""
     if getattr(network, "pretrained", False):
         return
     for module in network.modules():

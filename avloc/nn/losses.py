@@ -13,8 +13,8 @@ def correspondence(logits: Tensor, targets: Tensor) -> Tensor:
 
 
 def balanced_correspondence(logits: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
-    """Correspondence over the pairs of a batch: logits (B, A), bool masks of the pairs that belong together and of those
-    that do not, which weigh half each however many they are; a pair in neither mask is left out.
+    """Correspondence over the pairs of a batch: logits (B, A), and bool masks of matching and of other pairs, each with
+    half of the weight whatever their number; a pair in neither mask is left out.
     """
     loss = 0.5 * F.softplus(-logits[positive]).mean()
     if negative.any():
@@ -33,7 +33,7 @@ def distribution_matching(scores: Tensor, target: Tensor, over: str = "entries")
 
 
 def hard_negative_cross_entropy(similarity: Tensor, positives: int, negatives: int) -> Tensor:
-    """Contrast the regions most like the sound with those least like it; similarity is (B, nodes). Zhou et al., WACV 2023."""
+    """Contrast the regions most and least similar to the sound; similarity is (B, nodes). Zhou et al., WACV 2023."""
     ranked = similarity.sort(dim=1, descending=True).values
     pair = torch.stack([ranked[:, :positives].mean(1), ranked[:, -negatives:].mean(1)], dim=1)
     return F.cross_entropy(pair, torch.zeros(len(pair), dtype=torch.long, device=pair.device))

@@ -1,4 +1,4 @@
-"""MobileCRNN-v2: which classes a sound holds, and when; inverted residuals, then a recurrent layer over time."""
+"""MobileCRNN-v2: which classes are in a sound, and when; inverted residuals, then a recurrent layer over time."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from avloc.errors import AvlocError
 from avloc.nn.pretrained import fill, read_weights
 
 EXPECTED = "the audio tagger's mobilecrnn_v2.pth"
-SMALLEST = 1e-7  # probabilities are kept above it, so that logarithms and quotients are finite
+SMALLEST = 1e-7  # lower bound of probabilities, so that logarithms and quotients are finite
 
 
 class Heard(NamedTuple):
@@ -24,8 +24,9 @@ class Heard(NamedTuple):
 class MobileCrnn:
     """The network of the sound in coarse-to-fine's original version, and its audio tagger; the defaults are published.
 
-    widths: channels of the four groups of blocks. expand: times a block widens inside. hidden: of the recurrent layer,
-    each way. bands: mel bands of the spectrogram. weights: the tagger's ``mobilecrnn_v2.pth``; None starts at random.
+    widths: channels of the four groups of blocks. expand: expansion factor of a block. hidden: of the recurrent layer,
+    per direction. bands: mel bands of the spectrogram. weights: the tagger's ``mobilecrnn_v2.pth``; None starts at
+    random.
     """
 
     __pydantic_config__ = {"extra": "forbid"}
@@ -37,9 +38,9 @@ class MobileCrnn:
     weights: str | None = None
 
     def build(self, classes: int, head: bool = False) -> "MobileCrnnNet":
-        """A network of `classes`; head: the weights' last layer is taken too, else it starts at random.
+        """A network of `classes`; head: the weights' last layer is used too, otherwise it starts at random.
 
-        AvlocError when the weights are not to be had or do not fit.
+        AvlocError if the weights are not available or do not fit.
         """
         network = MobileCrnnNet(classes, self.widths, self.expand, self.hidden, self.bands)
         if self.weights is not None:
@@ -53,7 +54,7 @@ class MobileCrnn:
 
 
 def read_tagger(weights: str) -> "MobileCrnnNet":
-    """The audio tagger of a file, its widths and classes read off it; AvlocError when it is not one."""
+    """The audio tagger in a file, with widths and classes inferred from it; AvlocError if it is not one."""
     state = read_weights(weights, EXPECTED, {}, "")
     try:
         widths = tuple(
@@ -70,7 +71,7 @@ def read_tagger(weights: str) -> "MobileCrnnNet":
 class MobileCrnnNet(nn.Module):
     """Log-mel spectrograms (B, 1, T, F) to probabilities; its parameters have the published names.
 
-    `features` are (B, widths[3], T', F'), with 251 frames and 64 bands (B, 512, 63, 2); `rest` goes on from them.
+    `features` are (B, widths[3], T', F'), with 251 frames and 64 bands (B, 512, 63, 2); `rest` continues from them.
     """
 
     def __init__(self, classes: int, widths: tuple[int, int, int, int], expand: int, hidden: int, bands: int):

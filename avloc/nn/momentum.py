@@ -1,11 +1,11 @@
-"""A slowly following copy of a network, as contrastive methods use for targets (He et al., MoCo, CVPR 2020)."""
+"""A momentum copy of a network, as contrastive methods use for targets (He et al., MoCo, CVPR 2020)."""
 
 import torch
 from torch import nn
 
 
 def start_alike(copy: nn.Module, network: nn.Module) -> None:
-    """Give `copy`, of the same architecture, the parameters and buffers of `network`, and take its gradients away."""
+    """Give `copy`, of the same architecture, the parameters and buffers of `network`, and disable its gradients."""
     copy.load_state_dict(network.state_dict())
     copy.requires_grad_(False)
 
@@ -14,8 +14,9 @@ def start_alike(copy: nn.Module, network: nn.Module) -> None:
 def follow(copy: nn.Module, network: nn.Module, momentum: float) -> None:
     """Each parameter of `copy` becomes momentum * itself + (1 - momentum) * that of `network`.
 
-    Parameters of `network` that are not trained are the same in both, and are not touched: following would round them.
-    Buffers are left alone: a batch norm of the copy in training mode averages the statistics of its own inputs.
+    Parameters of `network` that are not trained are equal in both and left unchanged, because following would round
+    them. Buffers are left unchanged: a batch norm of the copy in training mode averages the statistics of its own
+    inputs.
     """
     for slow, fast in zip(copy.parameters(), network.parameters(), strict=True):
         if fast.requires_grad:

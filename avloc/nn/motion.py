@@ -1,4 +1,4 @@
-"""Where a picture changes when the sound does: temporal change of each place, correlated with the sound's level."""
+"""Where a picture changes when the sound does: the temporal change at each position, correlated with the sound's level."""
 
 from itertools import pairwise
 
@@ -6,16 +6,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-LEAST = 4  # frames of a clip: fewer than three changes correlate with anything
-FLOOR = 0.01  # of full scale: changes below it are the camera's noise
-QUIET = 0.001  # of full scale: a sound whose level varies less does not vary
+LEAST = 4  # frames per clip: fewer than three changes correlate with anything
+FLOOR = 0.01  # of full scale: changes below it are camera noise
+QUIET = 0.001  # of full scale: a level that varies less counts as constant
 
 
 def levels(waveforms: Tensor, frames: int) -> Tensor:
-    """How loud a sound (B, S) is around each of the changes between `frames` frames: RMS, (B, frames - 1).
+    """The level of a sound (B, S) around each of the changes between `frames` frames: RMS, (B, frames - 1).
 
-    The frames share the clip's time evenly; the change from one to the next is heard from the middle of the one to the
-    middle of the other.
+    Frames are evenly spaced over the clip; the change from one to the next covers the time between their middles.
     """
     samples = waveforms.shape[1]
     steps = [round((frame + 0.5) * samples / frames) for frame in range(frames)]
@@ -32,8 +31,8 @@ def changes(frames: Tensor, cells: int) -> Tensor:
 def correlation(changed: Tensor, loud: Tensor, floor: float = FLOOR) -> Tensor:
     """Pearson's correlation over time of changes (B, T, ...) with levels (B, T), in [0, 1): (B, ...). Negative is 0.
 
-    `floor` is added to the deviation of the changes, so that places that hardly change stay dark, and so do all places
-    where the level does not vary.
+    `floor` is added to the deviation of the changes, so that positions that hardly change stay dark, and so does
+    everything if the level does not vary.
     """
     shape = (*loud.shape, *(1,) * (changed.ndim - 2))
     sound = (loud - loud.mean(1, keepdim=True)).view(shape)
@@ -45,7 +44,7 @@ def correlation(changed: Tensor, loud: Tensor, floor: float = FLOOR) -> Tensor:
 
 
 def motion_maps(frames: Tensor, waveforms: Tensor, cells: int = 28) -> Tensor:
-    """(B, cells, cells) in [0, 1) of frames (B, F, 3, H, W) in [0, 1] and sounds (B, S); zeros with fewer than 4 frames."""
+    """(B, cells, cells) in [0, 1) from frames (B, F, 3, H, W) in [0, 1] and sounds (B, S); zeros with fewer than 4 frames."""
     if frames.shape[1] < LEAST:
         return frames.new_zeros(len(frames), cells, cells)
     return correlation(changes(frames, cells), levels(waveforms, frames.shape[1]))

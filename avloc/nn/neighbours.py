@@ -4,13 +4,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-TOGETHER = 1024  # clips that are compared with all others at once
+TOGETHER = 1024  # clips compared with all others at once
 
 
 def nearest(features: Tensor, videos: Tensor, count: int) -> Tensor:
     """The `count` clips most similar to each one by the cosine of features (N, C), best first: (N, count) int32.
 
-    Clips of the same video (N,), the clip itself among them, are left out; -1 stands where no more are there.
+    Clips of the same video (N,), including the clip itself, are left out; missing entries are -1.
     """
     unit = F.normalize(features.float(), dim=1)
     wanted = min(count, len(unit))

@@ -1,4 +1,4 @@
-"""What a frame shows where a map is high."""
+"""The object that a frame shows where a map is high."""
 
 import torch
 from torch import Tensor
@@ -6,17 +6,18 @@ from torch.nn import functional as F
 
 from avloc.nn.similarity import top_share
 
-SHARE = 0.1  # of the places of a map, which an object is taken to cover
+SHARE = 0.1  # of the positions of a map, which an object is assumed to cover
 
 
 def at_places(maps: Tensor, places: Tensor) -> Tensor:
-    """The highest of maps (B, K, H, W) as means over the cells of features (B, C, h, w): (B, 1, h, w)."""
+    """The maximum over maps (B, K, H, W), averaged over the cells of features (B, C, h, w): (B, 1, h, w)."""
     return F.adaptive_avg_pool2d(maps.amax(1, keepdim=True).float(), (places.shape[2], places.shape[3]))
 
 
 def objects_of(places: Tensor, maps: Tensor) -> dict[str, Tensor]:
-    """Of features (B, C, h, w) and maps (B, K, H, W): `objects` (B, C), the mean features of the tenth of the places where the
-    map is highest, and `levels` (B, 3), see `levels_of`."""
+    """From features (B, C, h, w) and maps (B, K, H, W): `objects` (B, C), the mean features of the tenth of the
+    positions where the map is highest, and `levels` (B, 3), see `levels_of`.
+    """
     loudest = at_places(maps, places)
     mask = top_share(loudest, SHARE)
     objects = (places * mask).sum((2, 3)) / mask.sum((2, 3))
@@ -27,3 +28,14 @@ def levels_of(maps: Tensor) -> Tensor:
     """The lowest value, the median and the highest value of maps (B, 1, h, w): (B, 3)."""
     flat = maps.flatten(1).float()
     return torch.stack([flat.amin(1), flat.median(1).values, flat.amax(1)], dim=1)
+
+
+def loudest_of(maps: Tensor) -> Tensor:
+    """Of maps (B, K, h, w) of as many objects as were found the highest at each place, (B, 1, h, w).
+
+    NaN is a map that others have. Where nothing was found the map is the lowest of the batch everywhere: no place stands out.
+    """
+    there = maps[~maps.isnan()]
+    low = there.min() if len(there) else 0.0
+    highest = maps.nan_to_num(nan=-torch.inf).amax(1, keepdim=True)
+    return torch.where(maps.isnan().flatten(1).all(1)[:, None, None, None], low, highest)

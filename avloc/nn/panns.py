@@ -1,7 +1,7 @@
-"""PANNs: CNN14 and MobileNetV2, which of AudioSet's 527 classes a clip holds.
+"""PANNs: CNN14 and MobileNetV2, taggers of AudioSet's 527 classes.
 
-Kong et al., IEEE/ACM TASLP 2020, arXiv 1912.10211; reference qiuqiangkong/audioset_tagging_cnn @d2f4b8c, whose names the
-parameters have. Its augmentation of spectrograms is left out.
+Kong et al., IEEE/ACM TASLP 2020, arXiv 1912.10211; reference qiuqiangkong/audioset_tagging_cnn @d2f4b8c, which has the
+same parameter names. Its augmentation of spectrograms is left out.
 """
 
 import torch
@@ -19,7 +19,7 @@ VIEWS = {
     "cnn14_16k": LogMel(16_000, 512, 160, 64, 50.0, 8_000.0, power=2.0, top_db=None, pad="reflect"),
 }
 VIEWS["mobilenetv2"] = VIEWS["cnn14"]
-UNUSED = ("spectrogram_extractor.", "logmel_extractor.")  # constants of theirs, which LogMel computes
+UNUSED = ("spectrogram_extractor.", "logmel_extractor.")  # constants in their files, which LogMel computes
 
 
 class PannsNet(nn.Module):
@@ -85,7 +85,7 @@ class _Block(nn.Module):
 
 
 class _Inverted(nn.Module):
-    """MobileNetV2's block, whose stride is an average pool."""
+    """MobileNetV2's block, with an average pool as its stride."""
 
     def __init__(self, before: int, after: int, stride: int, expand: int):
         super().__init__()

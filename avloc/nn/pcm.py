@@ -12,12 +12,12 @@ LAYERS = 3
 
 
 class PredictiveCoding(nn.Module):
-    """Frame features (B, C, h, w) changed by what is heard with them (B, sound): the same shape.
+    """Frame features (B, C, h, w) modified by their sound (B, sound): the same shape.
 
-    Three layers hold representations r of the frame, at h, h/2 and h/4; below them stands the sound. Feedback predicts
-    each layer from the one above it, feedforward carries the errors of the predictions up again; `cycles` such rounds
-    follow the initialisation. Operators and rates are shared by the cycles, batch norms are not.
-    Layers are numbered as in zjsong/SSPL @d1af4c7: 0 is next to the sound, 2 holds the frame.
+    Three layers have representations r of the frame, at h, h/2 and h/4; below them is the sound. Feedback predicts each
+    layer from the one above it, feedforward carries the errors of the predictions up again; `cycles` such rounds follow
+    the initialisation. Operators and rates are shared by the cycles, batch norms are not. Layers are numbered as in
+    zjsong/SSPL @d1af4c7: 0 is next to the sound, 2 represents the frame.
     """
 
     def __init__(self, channels: int = 512, sound: int = 128, cycles: int = 4):
@@ -41,7 +41,7 @@ class PredictiveCoding(nn.Module):
         self.predicted, self.corrected = _norms(channels, 2 * cycles), _norms(channels, 3 * cycles)
 
     def rates(self) -> list[Tensor]:
-        """The parameters that are no weights of a layer: published without weight decay."""
+        """The parameters that are not weights of a layer: published without weight decay."""
         return [*self.feedback_rates, *self.error_rates]
 
     def forward(self, frame: Tensor, sound: Tensor) -> Tensor:
@@ -51,7 +51,7 @@ class PredictiveCoding(nn.Module):
         return self.out(state)
 
     def steps(self, frame: Tensor, sound: Tensor) -> list[Tensor]:
-        """What `forward` would give after the initialisation and after each cycle: cycles + 1 of (B, C, h, w)."""
+        """The result of `forward` after the initialisation and after each cycle: cycles + 1 of (B, C, h, w)."""
         return [self.out(state) for state in self._states(frame, sound)]
 
     def _states(self, frame: Tensor, sound: Tensor) -> Iterator[Tensor]:
@@ -89,7 +89,7 @@ class PredictiveCoding(nn.Module):
         return F.relu(self.error_rates[layer]) * self.correct[layer](error)
 
     def _sound_error(self, sound: Tensor, representation: Tensor) -> Tensor:
-        """How the sound differs from what layer 0 predicts of it, the same at every place."""
+        """The difference between the sound and layer 0's prediction of it, the same at every position."""
         predicted = F.gelu(self.predict[0](representation)).mean((2, 3))
         return F.relu(self.error_rates[0]) * self.correct[0]((sound - predicted)[:, :, None, None])
 
@@ -99,10 +99,10 @@ def _norms(channels: int, count: int) -> nn.ModuleList:
 
 
 def _refuse_grid(frame: Tensor) -> None:
-    """Halving twice and going back up twice must meet: 14 -> 7 -> 3 -> 7 -> 14, not 16 -> 8 -> 4 -> 9."""
+    """Halving twice and doubling twice must give the same size: 14 -> 7 -> 3 -> 7 -> 14, not 16 -> 8 -> 4 -> 9."""
     height, width = frame.shape[2:]
     if height % 4 != 2 or width % 4 != 2 or min(height, width) < 6:
         raise AvlocError(
-            f"the frame encoder gives {height}x{width} places; predictive coding needs sides of 6, 10, 14, 18 ... "
-            "places (published: 14, of 224 px): choose frame.size accordingly, or pcm_cycles: 0"
+            f"the frame encoder gives {height}x{width} positions; predictive coding needs sides of 6, 10, 14, 18 ... "
+            "positions (published: 14, of 224 px): choose frame.size accordingly, or pcm_cycles: 0"
         )

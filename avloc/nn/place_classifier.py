@@ -1,4 +1,4 @@
-"""An ImageNet classifier asked at each place of a frame, instead of once for all of it."""
+"""An ImageNet classifier applied at each position of a frame, instead of once to the whole frame."""
 
 import torch
 from torch import Tensor, nn
@@ -7,14 +7,14 @@ from avloc.errors import AvlocError
 from avloc.nn import timm_models
 from avloc.nn.timm_encoder import Timm, TimmNet
 
-CLASSES = 1000  # of ImageNet
+CLASSES = 1000  # classes of ImageNet
 
 
 class PlaceClassifier(nn.Module):
-    """Frames (B, 3, H, W) to the probabilities of ImageNet's classes at each place, (B, 1000, h, w).
+    """Frames (B, 3, H, W) to the probabilities of ImageNet's classes at each position, (B, 1000, h, w).
 
-    settings: a convolutional network of timm with its head; the head's pooling is left out. view: the FrameView whose frames
-    it sees. AvlocError for a transformer, whose head was never trained on single patches, and for other classes.
+    settings: a convolutional network of timm with its head; the head's pooling is left out. view: the FrameView of its
+    frames. AvlocError for a transformer, whose head was never trained on single patches, and for other classes.
     """
 
     def __init__(self, settings: Timm, view: object):
@@ -31,11 +31,11 @@ class PlaceClassifier(nn.Module):
         if settings.weights is not None:
             timm_models.load(created, settings.weights, head=True)
         self.eyes = TimmNet(created, True, None, settings.weights is not None, view)
-        self.eyes.to(memory_format=torch.channels_last)  # a sixth faster on a processor
+        self.eyes.to(memory_format=torch.channels_last)  # a sixth faster on a CPU
         self.eval()
 
     def train(self, mode: bool = True) -> "PlaceClassifier":
-        return super().train(False)  # it only ever looks
+        return super().train(False)  # it is never trained
 
     @torch.no_grad()
     def forward(self, frames: Tensor) -> Tensor:

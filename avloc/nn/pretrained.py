@@ -1,4 +1,4 @@
-"""Pretrained weights of an encoder: read, and filled in, or refused in a line."""
+"""Pretrained weights of an encoder: read and loaded, or refused with a one-line error."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -17,9 +17,9 @@ AT_RANDOM = ", or null to start from random weights"
 
 
 def read_plain(path: Path) -> Any:
-    """What torch saved in a file, tensors and plain values, of which nothing is executed.
+    """The tensors and plain values that torch saved in a file; nothing in it is executed.
 
-    OSError where the file cannot be opened, ValueError, in a line, for any other file.
+    OSError if the file cannot be opened, ValueError of one line for any other file.
     """
     try:
         if path.suffix == ".safetensors":
@@ -29,7 +29,7 @@ def read_plain(path: Path) -> Any:
         return torch.load(path, map_location="cpu", weights_only=True)
     except OSError:
         raise
-    except Exception as error:  # torch and pickle raise anything over files that are not theirs
+    except Exception as error:  # torch and pickle can raise anything for files of another kind
         raise ValueError(why(error)) from error
 
 
@@ -39,10 +39,10 @@ def read_weights(
     downloads: Mapping[str, Callable[[], dict[str, Tensor]]],
     otherwise: str = AT_RANDOM,
 ) -> dict[str, Tensor]:
-    """A state dict from a file, from the download of that name, or from the file that `avloc weights` keeps under it.
+    """A state dict from a file, from the download of that name, or from the file that `avloc weights` stores under it.
 
-    A file may hold the state dict under ``model`` or ``state_dict``; wrappers' ``module.`` is taken off its names. expected,
-    otherwise: for the errors, which file is wanted and what else can be given.
+    A file can have the state dict under ``model`` or ``state_dict``; the prefix ``module.`` of wrappers is removed.
+    expected, otherwise: for errors, which file is expected and the alternatives.
     """
     if weights in downloads:
         try:
@@ -62,7 +62,7 @@ def read_weights(
 
 
 def fill(module: nn.Module, state: Mapping[str, Tensor], what: str) -> None:
-    """Load all of a module's parameters; AvlocError naming the first that is missing or of another shape."""
+    """Load all of a module's parameters; AvlocError naming the first that is missing or has another shape."""
     for name, value in module.state_dict().items():
         found = "missing" if name not in state else tuple(getattr(state[name], "shape", ("no tensor",)))
         if found != tuple(value.shape):
@@ -73,7 +73,7 @@ def fill(module: nn.Module, state: Mapping[str, Tensor], what: str) -> None:
 
 
 def imagenet() -> dict[str, Tensor]:
-    """Torchvision's ResNet-18 of ImageNet, from the folder of `avloc weights` or downloaded; OSError where neither is."""
+    """Torchvision's ResNet-18 for ImageNet, from the folder of `avloc weights` or downloaded; OSError if neither works."""
     if kept("resnet18").exists():
         return dict(read_plain(kept("resnet18")))
     from torchvision.models.resnet import ResNet18_Weights
@@ -83,5 +83,5 @@ def imagenet() -> dict[str, Tensor]:
 
 
 def downloading() -> AbstractContextManager[Any]:
-    """torch.hub says on stdout what it downloads, where the result of a command belongs; this sends it to stderr."""
+    """Sends torch.hub's message about a download to stderr, because stdout is for the result of a command."""
     return redirect_stdout(sys.stderr)

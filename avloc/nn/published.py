@@ -1,4 +1,4 @@
-"""Loading the state dicts of published code into our modules by a table of names."""
+"""Loads the state dicts of published code into our modules by a table of names."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,8 +6,8 @@ from torch import Tensor, nn
 
 from avloc.errors import AvlocError
 
-#: of the networks that hche11/Localizing-Visual-Sounds-the-Hard-Way released, and others took over: each owns the first
-#: convolutions of every modality, and a classifier
+#: of the networks that hche11/Localizing-Visual-Sounds-the-Hard-Way released and others reused: each has the first
+#: convolutions of both modalities, and a classifier
 UNUSED_OF_EACH = tuple(
     f"{network}.{layer}."
     for network, layers in (("imgnet", ("conv1_a", "conv1_flow", "fc")), ("audnet", ("conv1", "conv1_flow", "fc")))
@@ -32,10 +32,10 @@ def load_published(
     what: str,
     own: tuple[str, ...] = (),
 ) -> None:
-    """Fill `module` from a published state dict; AvlocError naming what is missing, unknown or of another shape.
+    """Load a published state dict into `module`; AvlocError naming what is missing, unknown or of another shape.
 
-    names: beginnings of their names and of ours, the first that fits counts. unused: beginnings of their entries that no
-    forward pass uses. own: beginnings of our entries that theirs lack. what: the checkpoint in words, for the error.
+    names: prefixes of their names and of ours; the first match counts. unused: prefixes of their entries that no
+    forward pass uses. own: prefixes of our entries that theirs lack. what: a description of the checkpoint, for errors.
     """
     state = without_wrapper(state)
     renamed = {_ours(name, names): value for name, value in state.items() if not name.startswith(unused)}
@@ -53,20 +53,21 @@ def load_published(
 
 
 def without_wrapper(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The entries without the ``module.`` that data-parallel wrappers put before their names."""
+    """The entries without the prefix ``module.`` of data-parallel wrappers."""
     return {name.removeprefix("module."): value for name, value in state.items()}
 
 
 def require(state: Mapping[str, Tensor], names: Sequence[str], what: str) -> None:
-    """AvlocError unless the state dict has these entries, by which the checkpoint is known."""
+    """AvlocError unless the state dict has these entries, which identify the checkpoint."""
     missing = [name for name in names if name not in state]
     if missing:
         raise AvlocError(f"this is no {what} checkpoint: it has no {missing[0]}; give the authors' .pth file")
 
 
 def refuse_other_stage(state: Mapping[str, Tensor], stage: int, mark: str, what: str) -> None:
-    """AvlocError unless the state dict is of this stage of two. mark: an entry that stage two alone has. what: the
-    checkpoint in words, for the error."""
+    """AvlocError unless the state dict is of this one of two stages. mark: an entry that only stage two has. what: a
+    description of the checkpoint, for errors.
+    """
     if (stage == 2) != (mark in state):
         other, found = (1, "missing") if stage == 2 else (2, "there")
         raise AvlocError(

@@ -1,4 +1,4 @@
-"""What can stand as a method's frame encoder and as its sound encoder, as configurations give them."""
+"""The types of frame encoder and sound encoder that a configuration can select."""
 
 from avloc.nn.encoders import Backbone
 from avloc.nn.tagger import Tagger

@@ -1,4 +1,4 @@
-"""Where in a frame its features agree with a sound, and one score out of such a map."""
+"""Maps of the similarity between a frame's features and a sound, and one score of such a map."""
 
 import torch
 from torch import Tensor
@@ -6,17 +6,17 @@ from torch.nn import functional as F
 
 
 def in_full(features: Tensor) -> Tensor:
-    """Features in single precision at least: autocast leaves half precision, in which norms and temperatures are too coarse."""
+    """Features in at least single precision: autocast gives half precision, which is too coarse for norms and temperatures."""
     return features.float() if features.dtype in (torch.bfloat16, torch.float16) else features
 
 
 def cosine_map(vision: Tensor, sound: Tensor) -> Tensor:
-    """Similarity of each place (B, C, h, w) with its clip's sound (B, C), in [-1, 1]: (B, 1, h, w)."""
+    """Similarity of each position (B, C, h, w) with its clip's sound (B, C), in [-1, 1]: (B, 1, h, w)."""
     return dot_map(F.normalize(vision, dim=1), F.normalize(sound, dim=1))
 
 
 def dot_map(vision: Tensor, sound: Tensor) -> Tensor:
-    """Inner product of each place (B, C, h, w) with its clip's sound (B, C): (B, 1, h, w)."""
+    """Inner product of each position (B, C, h, w) with its clip's sound (B, C): (B, 1, h, w)."""
     return (vision * sound[:, :, None, None]).sum(1, keepdim=True)
 
 
@@ -26,7 +26,7 @@ def pairwise_maps(vision: Tensor, sound: Tensor) -> Tensor:
 
 
 def pool_map(maps: Tensor, share: float = 0.0) -> Tensor:
-    """One score a map, (..., h, w) to (...): the mean over its highest `share` of cells, the maximum when share is 0."""
+    """One score per map, (..., h, w) to (...): the mean over the highest `share` of its cells, or the maximum if share is 0."""
     cells = maps.flatten(-2)
     if share <= 0:
         return cells.amax(-1)
@@ -34,9 +34,9 @@ def pool_map(maps: Tensor, share: float = 0.0) -> Tensor:
 
 
 def attended(features: Tensor, maps: Tensor) -> Tensor:
-    """(B, C): the sum of the places (B, C, h, w), each weighted by its map (B, 1, h, w) scaled to [0, 1] clip by clip.
+    """(B, C): the sum over positions (B, C, h, w), weighted by the map (B, 1, h, w) scaled to [0, 1] per clip.
 
-    Song et al., CVPR 2022. Of equal extremes one alone gets the gradient, as in zjsong/SSPL @d1af4c7.
+    Song et al., CVPR 2022. Of equal extremes, only one gets the gradient, as in zjsong/SSPL @d1af4c7.
     """
     cells = maps.flatten(1)
     low, high = cells.min(1, keepdim=True).values, cells.max(1, keepdim=True).values
@@ -66,12 +66,14 @@ def cross_dilation(mask: Tensor) -> Tensor:
 
 
 def weighted_mean(maps: Tensor, log_weights: Tensor) -> Tensor:
-    """Mean over the cells of maps (..., h, w), weighted: (...). Logarithms of weights, for these may vanish in float32."""
+    """Weighted mean over the cells of maps (..., h, w): (...). Takes logarithms of the weights, because these can
+    vanish in float32.
+    """
     return (maps.flatten(-2) * log_weights.flatten(-2).softmax(-1)).sum(-1)
 
 
 def log_sure(similarity: Tensor, cut: float, sharpness: float) -> Tensor:
-    """Logarithm of how surely a place whose similarity is above `cut` is the object: a soft threshold, 1/2 at the cut.
+    """Logarithm of the soft decision that a position belongs to the object: a soft threshold of the similarity, 1/2 at `cut`.
 
     sharpness: its width. Chen et al., CVPR 2021.
     """

@@ -5,7 +5,7 @@ from torch.nn import functional as F
 
 
 class SimSiamHead(nn.Module):
-    """(B, channels) to a projection (B, width), and from it to a prediction of the other view's projection."""
+    """(B, channels) to a projection (B, width), and from that a prediction of the other view's projection."""
 
     def __init__(self, channels: int = 512, width: int = 2048, bottleneck: int = 512):
         super().__init__()

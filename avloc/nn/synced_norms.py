@@ -1,6 +1,6 @@
-"""Batch norms that have the statistics of all processes' batches, on any device.
+"""Batch norms that use the batches of all processes, on any device.
 
-PyTorch's SyncBatchNorm needs a GPU, and is no BatchNorm2d, which methods look for when they freeze their norms.
+PyTorch's SyncBatchNorm needs a GPU, and is not a BatchNorm2d, which methods look for when they freeze their norms.
 """
 
 import torch
@@ -10,7 +10,7 @@ from avloc import processes
 
 
 class _SyncedNorm(nn.modules.batchnorm._BatchNorm):
-    """In training mean and variance are those of the batches of all processes together; with one process nothing changes."""
+    """In training, mean and variance are those of all processes' batches together; with one process nothing changes."""
 
     def forward(self, input: Tensor) -> Tensor:
         if not self.training or processes.world_size() == 1:
@@ -44,7 +44,7 @@ class SyncedNorm2d(_SyncedNorm, nn.BatchNorm2d):
 
 
 def together(values: Tensor, dims: list[int]) -> tuple[Tensor, Tensor, int]:
-    """Mean and variance (C,), not corrected, of (B, C, ...) over `dims` and over all processes, and of how many values."""
+    """Mean and (uncorrected) variance (C,) of (B, C, ...) over `dims` and all processes, and the number of values."""
     count = values.numel() // values.shape[1]
     means = values.mean(dims)
     variances = (values - means.view(1, -1, *[1] * (values.ndim - 2))).square().mean(dims)
@@ -57,12 +57,12 @@ def together(values: Tensor, dims: list[int]) -> tuple[Tensor, Tensor, int]:
 
 
 def sync_norms(module: nn.Module) -> int:
-    """Let all batch norms of a module see all processes' batches; how many of another make cannot."""
+    """Let all batch norms of a module use all processes' batches; returns how many of another type cannot."""
     kinds: dict[type[nn.Module], type[nn.Module]] = {nn.BatchNorm1d: SyncedNorm1d, nn.BatchNorm2d: SyncedNorm2d}
     others = 0
     for part in module.modules():
         if type(part) in kinds:
-            part.__class__ = kinds[type(part)]  # a change of forward alone: parameters, buffers and their names stay
+            part.__class__ = kinds[type(part)]  # only forward changes: parameters, buffers and their names stay
         elif isinstance(part, nn.modules.batchnorm._BatchNorm) and not isinstance(part, _SyncedNorm):
             others += 1
     return others

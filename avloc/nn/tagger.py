@@ -1,4 +1,4 @@
-"""A pretrained audio tagger as a sound encoder: it hears the waveform, and its tags stand in the place of features."""
+"""A pretrained audio tagger as a sound encoder: its input is the waveform, and its tags serve as features."""
 
 import math
 from dataclasses import dataclass
@@ -15,23 +15,22 @@ from avloc.nn.vggish_tagger import VggishTagger
 from avloc.nn.yamnet import YamnetNet
 
 Name = Literal["yamnet", "cnn14", "cnn14_16k", "mobilenetv2", "vggish"]
-LEAST_ODDS = math.log(1e-4 / (1 - 1e-4))  # of the smallest score that counts
-SMALLEST = 1e-4  # of a score whose log-odds are taken: YAMNet's background is below it, so silence stays quiet
+LEAST_ODDS = math.log(1e-4 / (1 - 1e-4))  # the smallest score that counts
+SMALLEST = 1e-4  # the smallest score whose log-odds are used: YAMNet's background is below it, so silence stays quiet
 
 
 @dataclass(frozen=True)
 class Tagger:
-    """A pretrained tagger in place of a method's sound encoder; `sound` is then ``{waveform: RATE}``.
+    """A pretrained tagger instead of a method's sound encoder; `sound` is then ``{waveform: RATE}``.
 
     tagger: ``yamnet`` (16 kHz, 521 classes of AudioSet), PANNs' ``cnn14`` and ``mobilenetv2`` (32 kHz, 527 classes) and
-    ``cnn14_16k``, or ``vggish`` (16 kHz, an embedding only).
-    weights: a file, or a name that `avloc weights` lists; the default is the tagger's own official file. None starts at random.
-    frozen: no gradients, statistics and dropout as in evaluation. YAMNet cannot be trained.
-    output: the ``scores``, their ``logits`` (log-odds of scores of at least 0.0001), their ``levels`` (log-odds above those of
-    the least score: 0 for what is not heard), or the ``embedding``.
-    windows: YAMNet hears windows of 0.975 s every 0.48 s and VGGish windows of 0.96 s, of which the ``mean`` or the ``max``
-    is taken, or ``each`` stands as a time of its own. The others hear the clip as a whole.
-    project: channels of a last linear layer without bias, which is always trained; None: none.
+    ``cnn14_16k``, or ``vggish`` (16 kHz, an embedding only). weights: a file, or a name that `avloc weights` lists; the
+    default is the tagger's own official file. None starts at random. frozen: no gradients, statistics and dropout as in
+    evaluation. YAMNet cannot be trained. output: the ``scores``, their ``logits`` (log-odds of scores of at least
+    0.0001), their ``levels`` (log-odds above those of the smallest score: 0 for what is not heard), or the
+    ``embedding``. windows: YAMNet uses windows of 0.975 s every 0.48 s and VGGish windows of 0.96 s; take their
+    ``mean`` or ``max``, or keep ``each`` as a separate time. The others use the whole clip. project: channels of a last
+    linear layer without bias, which is always trained; None: none.
     """
 
     __pydantic_config__ = {"extra": "forbid"}
@@ -44,7 +43,7 @@ class Tagger:
     project: PositiveInt | None = None
 
     def build(self, channels: int = 1, view: Any = None) -> "TaggerNet":
-        """An encoder of waveforms (B, S); AvlocError where weights or settings do not fit. view: the sound view it will get."""
+        """An encoder of waveforms (B, S); AvlocError if weights or settings do not fit. view: the sound view of its input."""
         weights = self.tagger if self.weights == "official" else self.weights
         network: Any
         if self.tagger == "yamnet":
@@ -72,9 +71,9 @@ class Tagger:
 
 
 class TaggerNet(nn.Module):
-    """Waveforms (B, S) to features (B, channels, T, 1), a vector a window (T = 1 unless `windows` is ``each``).
+    """Waveforms (B, S) to features (B, channels, T, 1), one vector per window (T = 1 unless `windows` is ``each``).
 
-    Features that were computed before, (B, kept_channels, T, 1), are taken as they are and only projected.
+    Cached features, (B, kept_channels, T, 1), are used unchanged and only projected.
     """
 
     def __init__(self, network: Any, settings: Tagger, pretrained: bool):
@@ -98,7 +97,7 @@ class TaggerNet(nn.Module):
         return self.frozen
 
     def kept_state(self) -> dict[str, Tensor]:
-        """The weights that `features` come of."""
+        """The weights that `features` depend on."""
         return self.network.state_dict()
 
     @property
@@ -124,7 +123,7 @@ class TaggerNet(nn.Module):
         return heard.transpose(1, 2).unsqueeze(3)
 
     def tags(self, sound: Tensor) -> Tags:
-        """What the tagger says of waveforms (B, S)."""
+        """The tagger's output for waveforms (B, S)."""
         if not self.frozen:
             return self.network(sound)
         with torch.no_grad(), torch.autocast(sound.device.type, enabled=False):
@@ -143,5 +142,5 @@ class TaggerNet(nn.Module):
             return tags.scores
         likely = tags.scores.clamp(SMALLEST, 1 - SMALLEST)
         odds = torch.log(likely / (1 - likely))
-        # most classes are not heard: as logits, they are one large number that all sounds share, and nothing is learnt for long
+        # most classes are not heard: as logits they would be one large constant shared by all sounds, and training would stall
         return odds if self.output == "logits" else odds - LEAST_ODDS

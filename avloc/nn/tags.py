@@ -1,4 +1,4 @@
-"""What a tagger says of sounds."""
+"""The output of a tagger."""
 
 from typing import NamedTuple
 
@@ -6,9 +6,9 @@ from torch import Tensor
 
 
 class Tags(NamedTuple):
-    """scores: (B, T, J), probabilities of the tagger's classes in each of T windows; None for one that names no classes.
+    """scores: (B, T, J), probabilities of the tagger's classes in each of T windows; None for one without classes.
 
-    embedding: (B, T, D), what it names them by; None where its file does not offer it.
+    embedding: (B, T, D), the features before its classifier; None if its file does not provide them.
     """
 
     scores: Tensor | None

@@ -14,17 +14,16 @@ from avloc.nn.timm_models import Created
 
 @dataclass(frozen=True)
 class Timm:
-    """A backbone of timm in place of a ResNet-18 or VGG16, for frames only.
+    """A backbone of timm instead of a ResNet-18 or VGG16, for frames only.
 
-    timm: its name, such as ``tf_efficientnet_lite0`` or ``vit_small_patch14_reg4_dinov2.lvd142m``. A convolutional network
-    gives its last feature map; a vision transformer gives its grid of patches, without class and register tokens.
-    weights: ``download`` lets timm download them; ``package`` takes them from an installed package (only
-    tf_efficientnet_lite0); or a file, or a name that `avloc weights` lists. None starts at random.
-    output_stride: pixels of the frame for each place of the map; None leaves the network as it is (most have 32, vision
-    transformers have their patch size).
-    frozen: True freezes every layer, False none. A number N freezes the first N groups of layers, as timm counts them from
-    the input; -N leaves the last N free. Frozen layers keep their batch statistics and get no gradients.
-    project: channels of a last 1x1 convolution without bias, which is always trained; None: none.
+    timm: its name, such as ``tf_efficientnet_lite0`` or ``vit_small_patch14_reg4_dinov2.lvd142m``. A convolutional
+    network gives its last feature map; a vision transformer gives its grid of patches, without class and register
+    tokens. weights: ``download`` lets timm download them; ``package`` takes them from an installed package (only
+    tf_efficientnet_lite0); or a file, or a name that `avloc weights` lists. None starts at random. output_stride:
+    pixels of the frame per position of the map; None leaves the network unchanged (most have 32, vision transformers
+    have their patch size). frozen: True freezes every layer, False none. A number N freezes the first N groups of
+    layers, as timm counts them from the input; -N leaves the last N free. Frozen layers keep their batch statistics and
+    get no gradients. project: channels of a last 1x1 convolution without bias, which is always trained; None: none.
     """
 
     __pydantic_config__ = {"extra": "forbid"}
@@ -36,9 +35,9 @@ class Timm:
     project: PositiveInt | None = None
 
     def build(self, channels: int = 3, view: Any = None) -> "TimmNet":
-        """An encoder of (B, 3, H, W). view: the FrameView whose frames it will see.
+        """An encoder of (B, 3, H, W). view: the FrameView of its frames.
 
-        AvlocError where timm, the model or its weights are missing, do not fit, or give no grid of features.
+        AvlocError if timm, the model or its weights are missing or do not fit, or if there is no grid of features.
         """
         if channels != 3:
             raise AvlocError(f"audio.timm is {self.timm}: timm's backbones are for frames; use it for visual")
@@ -52,11 +51,12 @@ class Timm:
 class TimmNet(nn.Module):
     """Frames (B, 3, H, W), standardised by their view, to features (B, channels, h, w).
 
-    The network was trained on frames standardised in its own way, so the view's mean and deviation are taken back and the
-    network's own applied: any FrameView will do. `pretrained`: its weights were read from a file, so nothing may redraw them.
+    The network was trained on frames standardised in its own way, so the view's mean and deviation are undone and the
+    network's own applied: any FrameView works. `pretrained`: its weights were read from a file and must not be
+    reinitialised.
 
-    Where the network is frozen, or its first layers are and it runs step by step, `keeps` says that `features` are the same
-    in every epoch; features that were computed before, (B, kept_channels, h, w), are taken in the place of frames.
+    If the network is frozen, or its first layers are and it runs step by step, `keeps` is true: `features` are the same
+    in every epoch, and cached features, (B, kept_channels, h, w), are accepted instead of frames.
     """
 
     scale: Tensor
@@ -103,9 +103,10 @@ class TimmNet(nn.Module):
         return self.project(features)
 
     def features(self, frames: Tensor) -> Tensor:
-        """What can be kept of frames, (B, kept_channels, h, w): what the frozen layers see, of a network that is free all.
+        """The features of frames that can be cached, (B, kept_channels, h, w): the output of the frozen layers; for a
+        network without frozen layers, of all.
 
-        Frozen layers compute in full precision, so that what is kept of them does not depend on the training.
+        Frozen layers compute in full precision, so that cached features do not depend on the training.
         """
         if frames.shape[1] == self.kept_channels:
             return frames
@@ -118,7 +119,7 @@ class TimmNet(nn.Module):
             return self._grid(frames)
 
     def kept_state(self) -> dict[str, Tensor]:
-        """The weights that `features` come of."""
+        """The weights that `features` depend on."""
         state = self.network.state_dict()
         if not self._first:
             return state
@@ -129,7 +130,7 @@ class TimmNet(nn.Module):
     def _grid(self, frames: Tensor) -> Tensor:
         try:
             return timm_models.grid(self.network, frames * self.scale + self.shift)
-        except AssertionError as error:  # how timm refuses a size
+        except AssertionError as error:  # how timm rejects a size
             size = "x".join(map(str, frames.shape[2:]))
             raise AvlocError(
                 f"frames of {size} pixels: this timm backbone does not accept them ({error}); set frame.size"

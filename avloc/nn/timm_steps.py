@@ -1,4 +1,4 @@
-"""A backbone of timm as steps that run one after the other, so that what its frozen ones give can be kept."""
+"""A backbone of timm as a sequence of steps, so that the output of its frozen steps can be cached."""
 
 from typing import Any
 
@@ -9,10 +9,11 @@ from avloc.nn import timm_models
 
 
 def steps_of(network: Any, size: int) -> list[str]:
-    """The names of modules that, run one after the other, give the network's grid; empty where they do not.
+    """The names of modules that, run in sequence, give the network's grid; empty if there are none.
 
-    They are the network's children, those named blocks or stages taken apart. Whether this is all that the network does, timm
-    does not say, so it is tried on a frame of noise: a vision transformer, which adds positions in between, has no such steps.
+    They are the network's children, with those named blocks or stages split further. timm does not tell whether this is
+    all that the network does, so it is tried on a frame of noise: a vision transformer, which adds positions in
+    between, has no such steps.
     """
     frames = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0))
     names, found = [], frames
@@ -33,7 +34,7 @@ def steps_of(network: Any, size: int) -> list[str]:
 
 
 def frozen_steps(network: Any, steps: list[str]) -> list[str]:
-    """The first steps that nothing trains, if any of them has parameters."""
+    """The first steps without trained parameters, if any of them has parameters."""
     count = 0
     while count < len(steps) and not any(p.requires_grad for p in network.get_submodule(steps[count]).parameters()):
         count += 1

@@ -87,7 +87,7 @@ class Train:
     def make_optimizer(
         self, parameters: Iterable[nn.Parameter] | Iterable[dict[str, Any]], lr: float | None = None
     ) -> torch.optim.Optimizer:
-        """parameters: or torch's groups of them, each with settings of its own."""
+        """parameters: the parameters, or torch's groups of them, each with its own settings."""
         groups: Any = list(parameters)
         lr = self.lr if lr is None else lr
         settings: dict[str, Any] = {"lr": lr, "weight_decay": self.weight_decay, "fused": self.fused or None}

@@ -18,10 +18,9 @@ DOWNLOAD = "vgg16-397923af.pth"
 class Vgg:
     """The defaults are VGG16 up to its last convolution, without the ReLU and the pool after it: stride 16, signed.
 
-    widths, blocks: channels and convolutions of each stage; 2x2 max pools stand between stages.
-    norms: batch normalisation after each convolution. weights: an ImageNet
-    VGG16, as a file of torchvision's state dict (or SSPL's frame_best.pth), or ``imagenet`` for torchvision's
-    download; None starts at random.
+    widths, blocks: channels and convolutions of each stage; there are 2x2 max pools between stages. norms: batch
+    normalisation after each convolution. weights: an ImageNet VGG16, as a file of torchvision's state dict (or SSPL's
+    frame_best.pth), or ``imagenet`` for torchvision's download; None starts at random.
     """
 
     __pydantic_config__ = {"extra": "forbid"}
@@ -32,7 +31,7 @@ class Vgg:
     weights: str | None = None
 
     def build(self, channels: int = 3, view: Any = None) -> "VggNet":
-        """An encoder of frames; AvlocError when the weights are not to be had or do not fit."""
+        """An encoder of frames; AvlocError if the weights are not available or do not fit."""
         encoder = VggNet(self.widths, self.blocks, self.norms)
         if self.weights is not None:
             what = f"visual weights {self.weights}"

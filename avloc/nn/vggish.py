@@ -1,4 +1,4 @@
-"""VGGish: what a patch of 0.96 seconds sounds like."""
+"""VGGish: an embedding of patches of 0.96 seconds."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -32,7 +32,7 @@ class Vggish:
     weights: str | None = None
 
     def build(self, channels: int = 1, view: Any = None) -> "VggishNet":
-        """An encoder of patches; AvlocError when the weights are not to be had or do not fit."""
+        """An encoder of patches; AvlocError if the weights are not available or do not fit."""
         refuse_waveform(view)
         encoder = VggishNet(self.widths, self.blocks, self.hidden, self.dim, self.norms)
         if self.weights is not None:
@@ -43,7 +43,7 @@ class Vggish:
 
 
 class VggishNet(nn.Module):
-    """Patches (n, 1, 96, 64) to embeddings (n, dim), not negative; its parameters have torchvggish's names."""
+    """Patches (n, 1, 96, 64) to nonnegative embeddings (n, dim); its parameters have torchvggish's names."""
 
     def __init__(self, widths: tuple[int, ...], blocks: tuple[int, ...], hidden: int, dim: int, norms: bool):
         super().__init__()

@@ -1,4 +1,4 @@
-"""VGGish as a pretrained ear: what windows of 0.96 seconds sound like."""
+"""VGGish as a pretrained tagger: an embedding of windows of 0.96 seconds."""
 
 from torch import Tensor, nn
 
@@ -8,9 +8,9 @@ from avloc.nn.vggish import Vggish
 
 
 class VggishTagger(nn.Module):
-    """Waveforms (B, S) at 16 kHz to the embedding (B, T, 128) of their windows; it names no classes.
+    """Waveforms (B, S) at 16 kHz to the embedding (B, T, 128) of their windows; it has no classes.
 
-    weights: torchvggish's file; None starts at random. The sound is heard as it is, not stretched as SSPL does.
+    weights: torchvggish's file; None starts at random. The sound is used unchanged, not stretched as in SSPL.
     """
 
     rate, classes, embedding = 16_000, 0, 128

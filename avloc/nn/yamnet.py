@@ -1,4 +1,4 @@
-"""YAMNet: which of AudioSet's 521 classes each window of a sound holds, by the published TensorFlow Lite file."""
+"""YAMNet: AudioSet's 521 classes for each window of a sound, from the published TensorFlow Lite file."""
 
 import os
 import tempfile
@@ -20,10 +20,10 @@ CLASSES, EMBEDDING = 521, 1024
 
 
 class YamnetNet(nn.Module):
-    """Waveforms (B, S) at 16 kHz to the tags of their windows, by ai-edge-litert on the processor.
+    """Waveforms (B, S) at 16 kHz to the tags of their windows, with ai-edge-litert on the CPU.
 
-    Windows of 0.975 s begin every 0.48 s; zeros are appended until the last one is whole, as in the released code. The file
-    itself is a buffer, so weights of a run hold it. It cannot be trained.
+    Windows of 0.975 s start every 0.48 s; zeros are appended to complete the last one, as in the released code. The
+    file itself is a buffer, so the weights of a run contain it. It cannot be trained.
     """
 
     rate, classes, embedding = RATE, CLASSES, EMBEDDING
@@ -38,7 +38,7 @@ class YamnetNet(nn.Module):
         self.where = weights
         self._runner: tuple[Any, int, dict[int, int]] | None = None
         if weights is not None:
-            self._interpreter()  # a file of another kind is refused now
+            self._interpreter()  # refuse a file of another kind now
 
     def forward(self, waveforms: Tensor) -> Tags:
         count, samples = waveforms.shape
@@ -84,7 +84,7 @@ def _read(weights: str) -> bytes:
 
 @contextmanager
 def _without_greeting() -> Iterator[None]:
-    """The library's own "INFO: Created ..." goes nowhere; all else that it writes to stderr meanwhile appears after it."""
+    """Suppresses the library's own "INFO: Created ..."; everything else that it writes to stderr appears afterwards."""
     try:
         stderr = os.dup(2)
     except OSError:  # a program without stderr
@@ -115,7 +115,7 @@ def _opened(content: bytes, where: str) -> tuple[Any, int, dict[int, int]]:
         with _without_greeting():
             run = Interpreter(model_content=content, num_threads=1)
             (given,) = run.get_input_details()
-            if list(given["shape"]) != [WINDOW]:  # the file that takes sounds of any length
+            if list(given["shape"]) != [WINDOW]:  # the file that accepts sounds of any length
                 run.resize_tensor_input(given["index"], [WINDOW])
             run.allocate_tensors()
         outputs = {int(one["shape"][-1]): one["index"] for one in run.get_output_details()}

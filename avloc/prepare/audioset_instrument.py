@@ -49,7 +49,7 @@ TESTED = ("test", "single_val", "multi_val")
 def list_audioset(
     root: Path, annotations: Path, release: str, splits: Sequence[str] | None
 ) -> tuple[tuple[str, ...], Listing]:
-    """The classes of a release, and the splits whose lists are there (or asked for), with tags and boxes."""
+    """The classes of a release, and the splits whose lists exist (or were asked for), with tags and boxes."""
     tree, files = Tree(root, EXPECTED), Files(annotations)
     published = LISTS[release]
     lists = {
@@ -80,7 +80,7 @@ def list_audioset(
 
 
 def _firstread_tags(tags: Mapping[str, Mapping[str, list[int]]]) -> dict[str, list[int]]:
-    """A video that two lists tag differently has the tags of the first, and is reported."""
+    """If two lists tag a video differently, the first one wins and the video is reported."""
     found: dict[str, list[int]] = {}
     other = {name for own in tags.values() for name, value in own.items() if found.setdefault(name, value) != value}
     if other:
@@ -94,7 +94,7 @@ def _firstread_tags(tags: Mapping[str, Mapping[str, list[int]]]) -> dict[str, li
 
 
 def _used(found: Mapping[str, Any], files: Files, split: str) -> list[str]:
-    """The training videos that the release uses, by their index among the sorted ids."""
+    """The training videos that the release uses, by their index in the sorted ids."""
     names = sorted(found) if split in ("train", "test") else list(found)
     path = files.maybe(*USED) if split == "train" else None
     if path is None:
@@ -113,7 +113,7 @@ def _boxes(
 ) -> dict[str, dict[str, tuple[str, Rows]]]:
     """Id -> second -> (the frame's name in the annotation, its boxes).
 
-    normav.json numbers frames 10 * video + second, by the place of the video among the sorted ids of val_audio.pkl.
+    normav.json numbers frames 10 * video + second, where `video` is the index in the sorted ids of val_audio.pkl.
     """
     path = files.named(*BOXES[release])
     with laid_out(Files(path), path.name):
@@ -137,7 +137,7 @@ def _boxes(
 
 def _item(tree: Tree, name: str, tags: list[int], boxes: Mapping[str, dict[str, tuple[str, Rows]]]) -> Item:
     marked = boxes.get(name, {})
-    facts = tree.find(name, still=False)  # its frames are numbered, whatever else has the name
+    facts = tree.find(name, still=False)  # frames are numbered; ignore other files in the folder
     return Item(
         name,
         shown_file(facts, f"{name}.mp4"),

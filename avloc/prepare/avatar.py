@@ -1,6 +1,6 @@
-"""AVATAR: annotated frames of VGGSound videos, with boxes and masks of what sounds, in four scenarios.
+"""AVATAR: annotated frames of VGGSound videos, with boxes and masks of the sounding objects, in four scenarios.
 
-ICCV 2025, arXiv 2507.04667. The frames and their annotation come with the data set, the sound with VGGSound's videos.
+ICCV 2025, arXiv 2507.04667. The data set has the frames and their annotation; the sound is in VGGSound's videos.
 """
 
 import logging
@@ -35,7 +35,7 @@ SPLITS = {ALL: "", **{task.lower(): task for task in TASKS}}
 
 
 def list_avatar(source: Path, videos: Path | None, splits: Sequence[str] | None) -> tuple[tuple[str, ...], Listing]:
-    """Each annotated frame is an item; the split of a task has the frames with an object of it, `all` has every frame."""
+    """Each annotated frame is an item. A task's split has the frames with an object of that task; `all` has every frame."""
     chosen = list(SPLITS) if splits is None else list(dict.fromkeys(splits))
     for split in chosen:
         if split not in SPLITS:
@@ -60,7 +60,7 @@ def list_avatar(source: Path, videos: Path | None, splits: Sequence[str] | None)
         tasks = shown.tasks if isinstance(shown, Shown) else ()
         mine = [split for split in chosen if split == ALL or SPLITS[split] in tasks]
         if isinstance(shown, str) and not mine:
-            mine = chosen[:1]  # whose frame it would be is not known; it is counted once
+            mine = chosen[:1]  # it is not known which of the two this frame is; it is counted once
         for split in mine:
             entries[split].append(Entry(name, str(path.relative_to(source))))
         if mine:
@@ -72,7 +72,7 @@ def list_avatar(source: Path, videos: Path | None, splits: Sequence[str] | None)
 
 
 def _heard(sounds: Tree, video: str) -> dict[str, Any]:
-    """Where the video or its sound lies; pictures of its name are of the annotation."""
+    """The video, or its sound; a picture of the same name belongs to the annotation."""
     found = sounds.find(video, still=False)
     return {**found, "folder": None}
 
@@ -86,7 +86,7 @@ def _item(
     shown: Shown | str,
     classes: Sequence[str],
 ) -> Item:
-    """heard: see `_heard`. pictures: of each JSON file. Path and sound are relative to `videos`, all else to the source."""
+    """heard: see `_heard`. pictures: of each JSON file. Paths and sounds are relative to `videos`, the rest to the source."""
     own, video = pictures[path], path.parent.name
     still = str(own[0].relative_to(source)) if len(own) == 1 else None
     annotation = str(path.relative_to(source))
@@ -113,7 +113,7 @@ def _item(
 
 
 def _report_boxes(frames: Mapping[str, tuple[str, Path, Shown | str]]) -> None:
-    """An object without polygons is marked by its box, as other readers of AVATAR have it: say so."""
+    """Log objects without polygons: they are marked by their box, as other readers of AVATAR do."""
     bare = [
         name
         for name, (_, _, shown) in frames.items()
@@ -125,7 +125,7 @@ def _report_boxes(frames: Mapping[str, tuple[str, Path, Shown | str]]) -> None:
 
 @dataclass(frozen=True)
 class AvatarReader:
-    """videos: the folder of what is heard. fps: frames a second that the frame numbers count; None: those of the video."""
+    """videos: the folder with the videos or sounds. fps: frame rate of the frame numbers; None: that of the video."""
 
     root: Path
     videos: Path
@@ -135,7 +135,7 @@ class AvatarReader:
 
     @property
     def source_roots(self) -> tuple[Path, Path]:
-        """What the names in an item's facts are relative to."""
+        """The folders that the names in an item's facts are relative to."""
         return self.root, self.videos
 
     def read(self, item: Item) -> Clips:
@@ -172,7 +172,7 @@ class AvatarReader:
 
 @lru_cache(maxsize=4)
 def _about(path: str, told: str) -> tuple[float | None, float]:
-    """Frames a second and seconds. told: the sizes of its files, so that another one is looked at again."""
+    """Frame rate and seconds. told: the sizes of its files, so that a changed file is opened again."""
     found = probe(path)
     return found.frame_rate, found.duration
 

@@ -55,7 +55,7 @@ _HEADER = "Category"
 
 
 class Line(NamedTuple):
-    """An event of a video, in seconds, and the line of the file that names it."""
+    """An event of a video, in seconds, and the line of the file that lists it."""
 
     label: str
     video: str
@@ -93,7 +93,7 @@ def list_ave(
 
 
 def _sets(files: Files, every: list[Line], given: Sequence[str], splits: Sequence[str] | None) -> dict[str, list[Line]]:
-    """The lines of each split: published lists, then the user's; without any list, all of Annotations.txt."""
+    """The lines of each split: published lists, then the user's; all of Annotations.txt if there is no list."""
     sets: dict[str, list[Line]] = {}
     for split, names in LISTS.items():
         path = files.maybe(*names)
@@ -112,7 +112,7 @@ def _sets(files: Files, every: list[Line], given: Sequence[str], splits: Sequenc
 
 
 def _entries(lines: list[Line]) -> list[Entry]:
-    """Each video once, with the first of its lines: it has a line for each of its events."""
+    """Each video once, with the first of its lines (there is one for each event)."""
     first: dict[str, str] = {}
     for line in lines:
         first.setdefault(line.video, line.where)
@@ -120,7 +120,7 @@ def _entries(lines: list[Line]) -> list[Entry]:
 
 
 def _boxes(path: Path | None, listed: Iterable[str]) -> tuple[dict[str, Rows], tuple[Join, ...]]:
-    """Boxes by VIDEOID/SECOND of the listed videos, and the join that finds them."""
+    """Boxes by VIDEOID/SECOND of the listed videos, and the join that matches them."""
     if path is None:
         return {}, ()
     truth = read_own_truth(path)
@@ -157,7 +157,7 @@ def _lines(path: Path) -> list[Line]:
 
 
 def _ordered(every: list[Line], path: Path) -> list[Line]:
-    """The lines of Annotations.txt that a published order picks, by number."""
+    """The lines of Annotations.txt that a published order selects by number."""
     try:
         with open_hdf5(path) as file:
             order = values(file, "order", "whole number").ravel().tolist()
@@ -179,7 +179,7 @@ def _item(tree: Tree, name: str, spans: list[list[Any]], boxed: Mapping[str, Row
     boxes = {}
     for n in range(SECONDS):
         if f"{name}/{n}" in boxed:
-            # the user's own boxes have the class of the second's event
+            # the user's own boxes get the class of the event in that second
             label = next((label for label, start, end in spans if start < n + 1 and end > n), spans[0][0])
             boxes[str(n)] = [[*row[:4], label] for row in boxed[f"{name}/{n}"]]
     return Item(

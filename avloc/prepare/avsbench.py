@@ -1,4 +1,4 @@
-"""AVSBench: frames with pixel masks of what sounds, in three parts (S4, MS3 and AVSS).
+"""AVSBench: frames with pixel masks of the sounding objects, in three parts (S4, MS3 and AVSS).
 
 Zhou et al., ECCV 2022 and IJCV 2024 (OpenNLPLab/AVSBench@f7414af).
 """
@@ -28,7 +28,7 @@ from avloc.prepare.writing.store_folder import Prepared
 
 logger = logging.getLogger(__name__)
 
-FRAME = 224  # px, as published: masks of this size are kept pixel by pixel
+FRAME = 224  # px, as published: masks of this size are stored pixel by pixel
 
 
 def list_avsbench(
@@ -71,7 +71,7 @@ def _item(shots: Shots, shot: Shot, classes: Sequence[str]) -> Item:
 
 
 def _report_unmarked(split: str, shots: Sequence[Shot]) -> None:
-    """Of training videos only the first frame has a mask; other frames without one cannot be scored: say so."""
+    """Log frames that cannot be scored: those without a mask. (Training videos have one for the first frame only.)"""
     missing = [shot.key for shot in shots if shot.mask is None and shot.picture is not None]
     if missing and split != "train":
         text = "%s: %d of %d frames have no mask and cannot be scored: %s"
@@ -92,7 +92,7 @@ class FrameReader:
         marked = Marked(mask is not None)
         if mask is not None:
             marked = self._marked(mask, labels)
-            labels = [label for label, *_ in marked.objects]  # of this frame, not of its video
+            labels = [label for label, *_ in marked.objects]  # of this frame, not of its whole video
         return (yield from frame_clip(self.root, item, self.moments, marked, labels))
 
     def _marked(self, mask: str, labels: Sequence[int]) -> Marked:

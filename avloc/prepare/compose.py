@@ -25,7 +25,7 @@ from avloc.prepare.writing.build import Prepared, build_store
 logger = logging.getLogger(__name__)
 
 BLOCK = 64  # scenes a shard
-FEW = 5000  # training clips; fewer fixed pairs of picture and sound can be memorised
+FEW = 5000  # training clips; with fewer, fixed pairs of picture and sound could be memorised
 
 
 @verb

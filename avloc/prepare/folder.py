@@ -1,7 +1,7 @@
-"""Any folder of videos: one clip of each, its middle, or all of it in clips of one length.
+"""Any folder of videos: one clip from the middle of each, or all of it in clips of equal length.
 
-A video without sound uses the sound file of the same name next to it; a sound file next to a picture of its name is an
-item too, which shows that picture.
+A video without sound uses the sound file of the same name next to it. A picture and a sound file of the same name are
+an item too.
 """
 
 import os
@@ -57,12 +57,13 @@ def list_videos(
     told: Mapping[str, Sounder],
     alone: str | None = None,
 ) -> tuple[tuple[str, ...], Listing]:
-    """The classes, and a split for each list; without lists every video is of the split "all", under its path without ending.
+    """The classes, and a split for each list; without lists every video is in the split "all", named by its path
+    without suffix.
 
-    A listed name ID_START is found as ID_START.mp4, ID/START.mp4 or ID_START_END.mp4, with zeros before the times or without,
-    in any folder (see `names`). One that is missing, or could be any of several files, stays in the listing and fails when
-    it is read. labels: a table of ids and classes. told: what VGGSounder says of clips. alone: the only file of the folder
-    that is meant, and what has its name.
+    A listed name ID_START is found as ID_START.mp4, ID/START.mp4 or ID_START_END.mp4, with or without leading zeros in
+    the times, in any folder (see `names`). One that is missing or ambiguous stays in the listing and fails when it is
+    read. labels: a table of ids and classes. told: VGGSounder's flags of clips. alone: use only this file of the
+    folder, and those of the same name.
     """
     if not root.is_dir():
         raise DataError(f"{root}: no such folder; expected videos {EXPECTED}")
@@ -101,8 +102,9 @@ def list_videos(
 
 @dataclass(frozen=True)
 class _Media:
-    """What lies in the folder. sounds, stills: by path without ending. films, shown: videos, and with them the pictures
-    that have a sound. paired: those pictures. passed: files that are no media, by ending."""
+    """The media of a folder. sounds, stills: by path without suffix. films: videos. shown: videos and pictures with a
+    sound. paired: those pictures. passed: other files, by suffix.
+    """
 
     root: Path
     videos: Sequence[str]
@@ -124,12 +126,12 @@ class _Media:
         return cls(root, media.videos, sounds, stills, paired, films, shown, media.passed)
 
     def names(self) -> list[str]:
-        """The ids of everything, where no list names any."""
+        """The ids of all items, if no list names them."""
         pictures = dict.fromkeys(utf8_name(os.path.splitext(path)[0]) for path in self.paired)
         return [*names_of(self.videos), *pictures]
 
     def find(self, name: str) -> tuple[int, Sequence[str]]:
-        """The files that a name fits, and how nearly; a video comes before a picture that has a sound."""
+        """The files that match a name, best matches first; a video comes before a picture with a sound."""
         near, paths = self.films.find(name)
         if not paths:
             near, paths = self.shown.find(name)
@@ -159,7 +161,7 @@ class _Media:
 
 
 def _left_out(listing: Listing) -> Iterator[Join]:
-    """Boxes belong to the middle of a video, and the clips of all of it have none: say so."""
+    """Log boxes that are left out: they belong to the middle of a video, which --every does not use."""
     boxed = [name for name, item in listing.items.items() if item.facts["boxes"]]
     if boxed:
         words = "videos have boxes for their middle, which --every leaves out"

@@ -20,7 +20,7 @@ from avloc.prepare.parts.options import Benchmark, Boxes, Channel, Lists, Out, R
 from avloc.prepare.pool.scale import Scale
 from avloc.prepare.writing.build import Prepared, build_store
 
-#: rate (Hz) and seconds that a layout's sounds have; None: they are files of any rate, clips as long as the files say
+#: rate (Hz) and seconds of a layout's sounds; None: files of any rate and length
 LAYOUTS: dict[str, tuple[int | None, float | None]] = {
     "folder": (None, 10.0),
     "sspl": (sspl.RATE, sspl.SECONDS),
@@ -120,7 +120,7 @@ def prepare_import(
     }
     root = reader.root if isinstance(reader, WebdatasetReader) else source
     prepared = build_store(out, root, listing, reader, settings, **work)
-    if layout == "coarse-to-fine" and prepared.shard is None:  # of parts, once they are merged and this is run again
+    if layout == "coarse-to-fine" and prepared.shard is None:  # available once parts are merged and this is run again
         keep_labels(source, out)
     return prepared
 

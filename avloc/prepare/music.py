@@ -1,7 +1,7 @@
 """MUSIC as DSOL lays it out: lists of videos, videos, labels by YouTube id, boxes by frame.
 
-Format: DTaoo/Discriminative-Sounding-Objects-Localization@7f40207 (music-exp). One clip is one second; its frames stand
-on a grid of 30 a second whatever the rate of the video, because the published boxes are named by it.
+Format: DTaoo/Discriminative-Sounding-Objects-Localization@7f40207 (music-exp). One clip is one second; its frames are
+on a grid of 30 per second whatever the rate of the video, because the published boxes use it.
 """
 
 import logging
@@ -40,7 +40,7 @@ from avloc.prepare.writing.build import Prepared, build_store
 
 logger = logging.getLogger(__name__)
 
-_NO_MEDIA = {"video_frames", "audio_frames"}  # the extracted frames of a million files
+_NO_MEDIA = {"video_frames", "audio_frames"}  # there can be a million extracted frames
 
 
 def list_music(root: Path, splits: Sequence[str] | None = None) -> tuple[tuple[str, ...], Listing]:
@@ -123,7 +123,7 @@ def prepare_music(
     logger.info("%s: %d videos in %d lists, %d classes", source, len(listing.items), len(listing.splits), len(classes))
     settings = {
         "data": "music",
-        "lists": splits and list(splits),  # so that asking for one list does not shrink a store of all
+        "lists": splits and list(splits),  # so that asking for one list does not shrink a store with all lists
         "classes": classes,
         "rate": rate,
         "seconds": 1.0,
@@ -142,7 +142,7 @@ def prepare_music(
 
 
 def _report_unseen_boxes(out: Path, listing: Listing, reader: MusicReader) -> None:
-    """An annotated frame that no clip holds cannot be scored: say so."""
+    """Log annotated frames that are in no clip: they cannot be scored."""
     store = Store.open(out)
     prepared = set(store.videos)
     asked = {key for item in listing.items.values() if item.id in prepared for key in item.facts["boxes"]}

@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 POOLS = ("train=solo_training_2", "validation=solo_validation", "test=solo_testing")
 COUNTS = ("train=3000", "validation=400", "test=800")
-BLOCK = 256  # mosaics a shard
+BLOCK = 256  # mosaics per shard
 
 
 @verb

@@ -70,9 +70,10 @@ DRAWN = {"train_10k": 10_000, "train_144k": 144_000}
 def list_soundnet_flickr(
     root: Path, annotations: Path, given: Sequence[str], splits: Sequence[str] | None, seed: int
 ) -> tuple[tuple[str, ...], Listing]:
-    """One class, and a split for each list that is there or asked for: train_10k, train_144k, test, test_extended, and `given`.
+    """One class, and a split for each list that exists or is asked for: train_10k, train_144k, test, test_extended, and
+    `given`.
 
-    A training split that is asked for and has no list is drawn from the recordings that are there and not annotated.
+    A requested training split without a list is drawn from the recordings that are not annotated.
     """
     tree, files = Tree(root, EXPECTED), Files(annotations)
     lists = find_lists(files, LISTS, given, splits)
@@ -97,7 +98,7 @@ def list_soundnet_flickr(
 
     entries = entries_of(lists)
     if extended:
-        # the test list, and as many of its frames with the sound of another clip
+        # the test list, and the same number of its frames with the sound of another clip
         test = lists if "test" in lists else find_lists(files, LISTS, (), ["test"])
         ids = test["test"][1] if "test" in test else []
         items |= {name: _item(tree, name, boxes) for name in ids if name not in items}
@@ -113,14 +114,14 @@ def _boxes(files: Files) -> dict[str, Rows]:
 
 
 def _item(tree: Tree, name: str, boxes: dict) -> Item:
-    """SSPL's lists name videos by their path; a sound lies in the folder of that path, under any name."""
+    """SSPL's lists name videos by their path; the sound is in the folder of that path, under any name."""
     short, folder = Path(name).name, os.path.dirname(name)
     facts = tree.find(short, os.path.join("mp3", folder) if folder else "")
     return Item(short, shown_file(facts, short), {**facts, "video": short, "boxes": boxes.get(short)})
 
 
 def _either(first: Item, second: Item) -> Item:
-    """One recording that two lists name; ambiguous, where the paths that they give it lead to different files."""
+    """One recording that two lists name; ambiguous if their paths lead to different files."""
     if {**first.facts, "name": ""} == {**second.facts, "name": ""}:
         return first
     files = [shown_file(item.facts, item.id) + f" with {item.facts['sound']}" for item in (first, second)]

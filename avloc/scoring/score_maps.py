@@ -131,7 +131,7 @@ def _scored(
     """The results of the protocols that fit, in their order, with what made them; and why others do not."""
     if isinstance(maps, Mapping):
         if with_it["ids"] is not None:
-            raise DataError("heat maps by id, and ids besides; give the ids once")
+            raise DataError("the heat maps have ids already; give the ids once")
         maps, with_it = list(maps.values()), with_it | {"ids": list(maps)}
     sized = maps_of_own_sizes(maps)
     if sized is None:

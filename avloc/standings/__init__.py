@@ -1,4 +1,4 @@
-"""Published figures with where they were seen, and tables that never put two protocols in one column."""
+"""Published figures with their sources, and tables that never put two protocols in one column."""
 
 from avloc.standings.published import PUBLISHED, SOURCES, Figure
 from avloc.standings.results import read_results

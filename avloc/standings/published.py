@@ -1,7 +1,7 @@
-"""Figures that were seen in a paper's tables, a repository's README or a page that quotes them; none is from memory.
+"""Figures from a paper's tables, a repository's README or a page that quotes them; none is from memory.
 
-A setting says under which rule or training a figure was reached: figures of two settings are not comparable, and none
-of them was reached by this package. Values are percent, as printed.
+A setting is the evaluation or training behind a figure: figures of two settings are not comparable, and none of them
+was produced by this package. Values are percent, as printed.
 """
 
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ OWN = "paper's own split and rule"
 
 @dataclass(frozen=True)
 class Figure:
-    """What one method reached on one benchmark, as printed: metric to percent."""
+    """The results of one method on one benchmark, as printed: metric to percent."""
 
     benchmark: str
     method: str
@@ -43,7 +43,7 @@ class Figure:
 
 
 def _figures(benchmark: str, metrics: str, rows: str) -> list[Figure]:
-    """Rows `method | year | setting | values | source`, one a line; a dash is a value that was not printed."""
+    """Rows `method | year | setting | values | source`, one per line; a dash is a value that was not printed."""
     names = metrics.split()
     found = []
     for line in rows.strip().splitlines():

@@ -1,4 +1,4 @@
-"""Reading result files, as `avloc evaluate --out` and runs write them, and saying what is wrong with one."""
+"""Reads result files, as `avloc evaluate --out` and runs write them, and reports invalid ones."""
 
 from pathlib import Path
 from typing import Any
@@ -64,7 +64,7 @@ class _Tells(BaseModel):
 
 
 class _Result(BaseModel):
-    """What is looked at of a result; everything else in it is passed on."""
+    """The fields of a result that are checked; everything else in it is passed on."""
 
     benchmark: str
     protocol: _Protocol

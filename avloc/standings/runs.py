@@ -1,4 +1,4 @@
-"""Results of runs: which method and configuration they are of, and several seeds of one configuration as one row."""
+"""Results of runs: their methods and configurations, and several seeds of one configuration as one row."""
 
 import json
 import statistics
@@ -13,7 +13,7 @@ from avloc.standings.table import label
 
 @dataclass(frozen=True)
 class RunAbout:
-    """What a run's config.yaml says of it: its method, its seed, and all else as one text."""
+    """From a run's config.yaml: its method, its seed, and everything else as one text."""
 
     name: str
     method: str
@@ -22,7 +22,7 @@ class RunAbout:
 
 
 def about_run(path: Path) -> RunAbout | None:
-    """Of a result in RUN/results; None for any other file, or where the run has no readable configuration."""
+    """Of a result in RUN/results; None for any other file, or if the run has no readable configuration."""
     if path.parent.name != "results":
         return None
     run = path.parent.parent
@@ -40,7 +40,7 @@ def grouped(
     results: Sequence[tuple[str, RunAbout | None, dict[str, Any]]],
 ) -> list[tuple[str, dict[str, Any]]]:
     """Rows of a table: results of one configuration, test set and protocol with different seeds become one, with means and
-    standard deviations; the others stay as they are."""
+    standard deviations; the others stay unchanged."""
     groups: dict[tuple, list[tuple[str, RunAbout | None, dict[str, Any]]]] = {}
     for number, (name, about, result) in enumerate(results):
         alone = (number,) if about is None else (about.method, about.rest, result.get("set"), label(result))
@@ -57,7 +57,7 @@ def grouped(
 
 
 def _mean(results: list[dict[str, Any]]) -> dict[str, Any]:
-    """The first result with the means of all in its metrics, and std (of a sample) and n beside them."""
+    """The first result with the means of all in its metrics, plus their (sample) std and n."""
     metrics = {}
     for name in results[0]["metrics"]:
         values = [result["metrics"][name]["value"] for result in results if name in result["metrics"]]

@@ -9,12 +9,12 @@ from typing import Any
 from avloc.standings.published import PUBLISHED, SOURCES, Figure
 from avloc.standings.same_rule import comparable
 
-PUBLISHED_AS = "published, "  # how the columns of published figures begin, before their setting
+PUBLISHED_AS = "published, "  # prefix of the columns of published figures, before their setting
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A value and, where it is known, its 95 % interval, as text in percent."""
+    """A value and, if known, its 95 % interval, as text in percent."""
 
     value: str
     low: str = ""
@@ -52,8 +52,9 @@ class Table:
 def build_table(
     benchmark: str, results: Sequence[tuple[str, dict[str, Any]]], published: bool = True, metrics: Sequence[str] = ()
 ) -> Table:
-    """Own results (name, result as JSON) above the published figures, each protocol and each setting in columns of
-    its own; a figure by the very rule of a result stands in that one's columns too."""
+    """Own results (name, result as JSON) above the published figures, each protocol and each setting in separate
+    columns; a figure with exactly the rule of a result is in that result's columns too.
+    """
     table = Table(benchmark)
     for name, result in results:
         rule = label(result)
@@ -74,12 +75,12 @@ def build_table(
 
 
 def label(result: dict[str, Any]) -> str:
-    """Protocol with what was changed, and how much was left out or missing: the head of its columns."""
+    """The protocol with its changes, and how much was left out or missing: the heading of its columns."""
     return f"{rule_of(result)} (n={result['counts']['evaluated']})"
 
 
 def rule_of(result: dict[str, Any]) -> str:
-    """Protocol with what was changed."""
+    """The protocol with its changes."""
     protocol = result["protocol"]
     parts = [
         protocol["name"],
@@ -101,7 +102,7 @@ def _own(entry: dict[str, Any]) -> Cell:
 
 
 def _published(figure: Figure, metrics: Sequence[str], beside: Sequence[str]) -> list[Row]:
-    """A row for its setting, and one for each rule of own results that the figure was reached by."""
+    """A row for its setting, and one for each rule of own results that the figure follows."""
     values = {metric: Cell(f"{value:g}") for metric, value in figure.values.items() if not metrics or metric in metrics}
     return [
         Row(
@@ -121,7 +122,7 @@ def _add(table: Table, row: Row) -> None:
 
 
 def as_markdown(table: Table) -> str:
-    """A heading; for each rule (protocol or published setting) a table of its own; what the source marks stand for."""
+    """A heading; a table for each rule (protocol or published setting); the meaning of the source marks."""
     parts = [f"## {table.benchmark}"]
     for rule in dict.fromkeys(rule for _, rule in table.columns):
         metrics = [metric for metric, own in table.columns if own == rule]
@@ -137,7 +138,7 @@ def as_markdown(table: Table) -> str:
 
 
 def _aligned(lines: list[list[str]]) -> str:
-    """A markdown table that is also good to read as it is: head and rows, figures to the right."""
+    """A markdown table that is also readable as text: head and rows, numbers to the right."""
     lines = [[_escaped(cell) for cell in line] for line in lines]
     widths = [max(3, *(len(line[place]) for line in lines)) for place in range(len(lines[0]))]
     figures = range(1, len(widths) - 1)
@@ -158,8 +159,7 @@ def _escaped(cell: str) -> str:
 
 
 def as_csv(tables: Sequence[Table]) -> str:
-    """One line for each number: benchmark, method, metric, protocol or setting, value and interval in percent,
-    source."""
+    """One line per number: benchmark, method, metric, protocol or setting, value and interval in percent, source."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["benchmark", "method", "metric", "protocol", "value", "low", "high", "source"])
@@ -167,7 +167,7 @@ def as_csv(tables: Sequence[Table]) -> str:
         for row in table.rows:
             for (metric, rule), cell in row.cells.items():
                 if row.published and not rule.startswith(PUBLISHED_AS):
-                    continue  # the same number, beside an own result
+                    continue  # the same number, next to an own result
                 writer.writerow(
                     [table.benchmark, row.method, metric, rule, cell.value, cell.low, cell.high, row.source]
                 )
@@ -190,7 +190,7 @@ def as_latex(table: Table) -> str:
 
 
 def _latex(cell: str) -> str:
-    """Text with the characters that LaTeX reads as commands escaped."""
+    """Text with LaTeX's special characters escaped."""
     for mark in "&%$#_{}":
         cell = cell.replace(mark, f"\\{mark}")
     return cell.replace("±", r"$\pm$")

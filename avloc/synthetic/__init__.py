@@ -1,1 +1,1 @@
-"""The built-in world: real mp4 files of instruments that look and sound like themselves, with exact truth."""
+"""The built-in world: real mp4 files of instruments with typical looks and sounds, and exact ground truth."""

@@ -1,14 +1,14 @@
-"""A small drawing board on which a sprite is put together out of signed distances.
+"""A small canvas on which a sprite is composed from signed distances.
 
-Coordinates run over [-1, 1] in x (right) and y (down). A distance is negative inside a shape; masks are soft over one
-pixel.
+Coordinates run over [-1, 1] in x (right) and y (down). A distance is negative inside a shape; edges of masks are one
+pixel wide.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-SIZE = 192  # px; drawn larger than it is ever shown
-X = ((np.arange(SIZE, dtype=np.float32) + 0.5) / SIZE * 2 - 1)[None]  # (1, SIZE), against Y it broadcasts
+SIZE = 192  # px; larger than any sprite is shown
+X = ((np.arange(SIZE, dtype=np.float32) + 0.5) / SIZE * 2 - 1)[None]  # (1, SIZE), broadcasts against Y
 Y = X.T.copy()
 
 Plane = NDArray[np.floating]
@@ -21,7 +21,7 @@ def ellipse(cx: float, cy: float, rx: float, ry: float) -> Plane:
 
 
 def box(cx: float, cy: float, hx: float, hy: float, corner: float = 0.0) -> Plane:
-    """Distance to a rectangle of half sides hx, hy with rounded corners."""
+    """Distance to a rectangle with half sides hx, hy and rounded corners."""
     qx, qy = np.abs(X - cx) - hx + corner, np.abs(Y - cy) - hy + corner
     outside = np.sqrt(np.maximum(qx, 0) ** 2 + np.maximum(qy, 0) ** 2)
     return outside + np.minimum(np.maximum(qx, qy), 0) - corner
@@ -48,18 +48,18 @@ def union(*shapes: Plane) -> Plane:
 
 
 def mask(distance: Plane) -> Plane:
-    """Coverage in [0, 1] of the shape within each pixel."""
+    """Coverage in [0, 1] of each pixel by the shape."""
     return np.clip(0.5 - distance * (SIZE / 2), 0, 1)
 
 
 def stripes(phase: Plane, share: float = 0.5) -> Plane:
-    """A square wave of `phase` (one stripe a unit), with edges softened against jagged lines."""
+    """A square wave of `phase` (one stripe per unit) with antialiased edges."""
     saw = np.abs((phase % 1) - 0.5) * 2
     return np.clip((share - saw) * 8 + 0.5, 0, 1)
 
 
 class Canvas:
-    """Colour and coverage of one sprite; everything outside the shape has the colour of the rim."""
+    """Colour and coverage of one sprite; outside the shape, the colour is that of the rim."""
 
     def __init__(self, rim: Colour) -> None:
         self.colour = np.empty((SIZE, SIZE, 3), np.float32)
@@ -73,7 +73,7 @@ class Canvas:
         self.alpha = np.maximum(self.alpha, cover)
 
     def detail(self, cover: Plane, colour: Colour) -> None:
-        """Paint on the object only, where `cover` is in [0, 1]."""
+        """Paint only on the object, where `cover` is in [0, 1]."""
         self._blend(cover * self.alpha, colour)
 
     def _blend(self, cover: Plane, colour: Colour) -> None:

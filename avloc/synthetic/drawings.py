@@ -1,7 +1,8 @@
-"""What the things in the synthetic world look like: eight instruments and five things that never sound.
+"""Draws the objects of the synthetic world: eight instruments and five things that never sound.
 
-A kind is told by its shape and texture alone: colours are handed in at random, and `sprites` takes away what is left of
-size, aspect, filled area, brightness and contrast. Each drawing varies its own proportions a little.
+A kind can only be recognised by its shape and texture: colours are random, and `sprites` removes the remaining
+differences in size, aspect ratio, filled area, brightness and contrast. Each drawing varies its own proportions a
+little.
 """
 
 from collections.abc import Callable
@@ -27,7 +28,7 @@ def guitar(canvas: Canvas, paint: Palette, rng: Generator) -> None:
 
 
 def drum(canvas: Canvas, paint: Palette, rng: Generator) -> None:
-    """A tapering shell laced with one zigzag, and a plain skin."""
+    """A tapering shell with one zigzag of lacing, and a plain skin."""
     foot = rng.uniform(0.4, 0.5)
     shell = polygon((-0.82, -0.5), (0.82, -0.5), (foot, 0.72), (-foot, 0.72))
     canvas.shape(union(shell, ellipse(0, 0.72, foot, 0.16)), paint["main"])
@@ -50,7 +51,7 @@ def flute(canvas: Canvas, paint: Palette, rng: Generator) -> None:
 
 
 def marimba(canvas: Canvas, paint: Palette, rng: Generator) -> None:
-    """A row of bars that grow shorter, in turn dark and light, over two rails."""
+    """A row of bars of decreasing length, alternately dark and light, over two rails."""
     bars = int(rng.integers(6, 8))
     short = rng.uniform(0.34, 0.46)
     canvas.shape(polygon((-0.95, -0.6), (0.95, -0.3), (0.95, -0.16), (-0.95, -0.44)), paint["dark"])
@@ -63,7 +64,7 @@ def marimba(canvas: Canvas, paint: Palette, rng: Generator) -> None:
 
 
 def horn(canvas: Canvas, paint: Palette, rng: Generator) -> None:
-    """A cone with hoops bent along it and a dark bell."""
+    """A cone with curved hoops and a dark bell."""
     thin = rng.uniform(0.3, 0.38)
     along = np.clip((X + 0.95) / 1.7, 0, 1)
     cone = np.maximum(np.abs(Y) - (thin + (0.9 - thin) * along**1.3), np.abs(X + 0.1) - 0.85)
@@ -74,7 +75,7 @@ def horn(canvas: Canvas, paint: Palette, rng: Generator) -> None:
 
 
 def accordion(canvas: Canvas, paint: Palette, rng: Generator) -> None:
-    """Close pleats between two blocks, one with a keyboard and one with buttons, hung askew."""
+    """Close pleats between two blocks, one with a keyboard and one with buttons, slightly skewed."""
     bend = rng.uniform(0.2, 0.26)
     y = Y - bend * np.sin(X * 1.7)
     body = np.maximum(np.abs(X) - 0.92, np.abs(y) - 0.56)
@@ -101,7 +102,7 @@ def harp(canvas: Canvas, paint: Palette, rng: Generator) -> None:
 
 
 def gong(canvas: Canvas, paint: Palette, rng: Generator) -> None:
-    """A disc of rings that hangs in an open stand."""
+    """A disc of rings hanging in an open stand."""
     canvas.shape(union(box(-0.86, 0, 0.09, 0.92), box(0.86, 0, 0.09, 0.92), box(0, -0.86, 0.95, 0.08)), paint["dark"])
     disc = ellipse(0, 0.08, 0.76, 0.8)
     canvas.shape(disc, paint["main"])
@@ -121,7 +122,7 @@ def ball(canvas: Canvas, paint: Palette, rng: Generator) -> None:
 
 
 def crate(canvas: Canvas, paint: Palette, rng: Generator) -> None:
-    """A cube seen from a corner, a cross on one face."""
+    """A cube seen from a corner, with a cross on one face."""
     drop = rng.uniform(0.4, 0.5)
     top = polygon((0, -0.95), (0.85, -0.95 + drop), (0, -0.95 + 2 * drop), (-0.85, -0.95 + drop))
     left = polygon((-0.85, -0.95 + drop), (0, -0.95 + 2 * drop), (0, 0.95), (-0.85, 0.95 - drop))
@@ -161,7 +162,7 @@ def lamp(canvas: Canvas, paint: Palette, rng: Generator) -> None:
 
 
 def mug(canvas: Canvas, paint: Palette, rng: Generator) -> None:
-    """A round-bottomed cup with an ear and one wavy band."""
+    """A round-bottomed cup with a handle and one wavy band."""
     canvas.shape(np.abs(ellipse(0.5, 0.05, 0.36, 0.4)) - 0.09, paint["dark"])
     canvas.shape(union(box(-0.2, 0.08, 0.66, 0.82, 0.36), box(-0.2, -0.3, 0.66, 0.4)), paint["main"])
     wave = np.abs(Y - 0.25 - 0.1 * np.sin(X * rng.uniform(5, 7)))

@@ -1,4 +1,4 @@
-"""A planned video made real: its picture, its boxes and its sound."""
+"""A planned video: its pictures, boxes and sound."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ DISTRACTOR_COUNTS = {"solo": (1, 2), "pair": (0, 1), "duet": (0, 1), "mosaic": (
 
 @dataclass(frozen=True)
 class Film:
-    """A video's one scene, or for a mosaic its four, row by row: each as a solo's, at half the size."""
+    """The one scene of a video, or the four of a mosaic, row by row: each like a solo's, at half the size."""
 
     plan: PlannedVideo
     scenes: tuple[Scene, ...]

@@ -1,4 +1,4 @@
-"""Melodies: what every object plays or moves to. All kinds draw from the same distribution, so rhythm tells nothing."""
+"""Melodies: what every object plays, or moves to. All kinds share one distribution, so rhythm reveals nothing."""
 
 from dataclasses import dataclass
 
@@ -7,12 +7,12 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 MAJOR = np.array([0, 2, 4, 5, 7, 9, 11])
-FADE = 0.25  # s in which the swelling of a note falls to 1/e
+FADE = 0.25  # s in which a note's swelling decays to 1/e
 
 
 @dataclass(frozen=True)
 class Melody:
-    """Notes one after another. onsets, lengths: s; pitches: Hz; accents in [0, 1], 0 for a rest."""
+    """A sequence of notes. onsets, lengths: s; pitches: Hz; accents in [0, 1], 0 for a rest."""
 
     onsets: NDArray[np.float64]
     lengths: NDArray[np.float64]
@@ -21,7 +21,7 @@ class Melody:
 
 
 def random_melody(seconds: float, rng: Generator) -> Melody:
-    """A random walk on a major scale over a root of 130 to 330 Hz, 2 to 4 notes a second, some of them rests."""
+    """A random walk on a major scale over a root of 130 to 330 Hz, 2 to 4 notes per second, some of them rests."""
     beat = 1 / rng.uniform(2.0, 4.0)
     count = int(np.ceil(seconds / beat * 2)) + 2
     lengths = beat * rng.choice([0.5, 1.0, 1.0, 1.5], count)
@@ -35,7 +35,7 @@ def random_melody(seconds: float, rng: Generator) -> Melody:
 
 
 def pulse(melody: Melody, times: NDArray) -> NDArray[np.float64]:
-    """How far an object swells at each time (s), in [0, 1]: up with each note, then falling."""
+    """How much an object swells at each time (s), in [0, 1]: up with each note, then decaying."""
     since = times[:, None] + 0.05 - melody.onsets
     rise = np.where(since >= 0, melody.accents * np.exp(-np.maximum(since, 0) / FADE), 0)
     return rise.max(1)

@@ -1,4 +1,4 @@
-"""From melodies to the recorded sound: room, noise, and a level that tells neither class nor number of sources."""
+"""From melodies to the recorded sound: room, noise, and a level that reveals neither class nor number of sources."""
 
 from collections.abc import Sequence
 
@@ -31,7 +31,7 @@ def _levelled(wave: Wave) -> Wave:
 
 
 def _softened(wave: Wave) -> Wave:
-    """Peaks pressed below about 3.5 times the RMS, so that a drum can be as loud as an accordion without clipping."""
+    """Peaks compressed below about 3.5 times the RMS, so that a drum can be as loud as an accordion without clipping."""
     return np.tanh(wave / np.float32(3.5)) * np.float32(3.5)
 
 
@@ -42,7 +42,7 @@ def _at_level(wave: Wave, level: float) -> Wave:
 
 
 def _reverberated(wave: Wave, rng: Generator) -> Wave:
-    """A tail of decaying noise, .1 to .35 s to 1/1000, mixed in at random strength."""
+    """A tail of decaying noise, 0.1 to 0.35 s to 1/1000, mixed in at random strength."""
     decay = rng.uniform(0.1, 0.35)
     tail = np.arange(round(decay * SOUND_RATE), dtype=np.float32) / np.float32(SOUND_RATE)
     room = rng.standard_normal(len(tail), np.float32) * np.exp(tail * np.float32(-6.9 / decay))
@@ -53,7 +53,7 @@ def _reverberated(wave: Wave, rng: Generator) -> Wave:
 
 
 def _noise(count: int, rng: Generator) -> Wave:
-    """Coloured noise of RMS 1, in three of ten cases with mains hum."""
+    """Coloured noise of RMS 1, in 30 % of cases with mains hum."""
     size = next_fast_len(count, real=True)
     frequency = np.maximum(rfftfreq(size, 1 / SOUND_RATE), 20).astype(np.float32)
     spectrum = rfft(rng.standard_normal(size, np.float32)) * frequency ** np.float32(-rng.uniform(0, 1))

@@ -1,6 +1,6 @@
-"""Which videos a world holds: its lists, their sizes, and for each video its id, its kind and its instruments.
+"""The videos of a world: its lists, their sizes, and for each video its id, its kind and its instruments.
 
-All of it follows from (seed, list, index): a video is the same in a world of twenty videos and of seven thousand.
+Everything follows from (seed, list, index): a video is the same in a world of twenty videos and of seven thousand.
 """
 
 import base64
@@ -15,7 +15,7 @@ from avloc.errors import AvlocError
 from avloc.synthetic.drawings import INSTRUMENTS
 
 CLASSES = tuple(sorted(INSTRUMENTS))
-# list: its kind, and how many videos it has in each preset
+# list: its kind, and its number of videos in each preset
 LISTS: dict[str, tuple[str, dict[str, int]]] = {
     "solo_training_1": ("solo", {"quick": 320, "full": 3200}),
     "solo_training_2": ("solo", {"quick": 112, "full": 1120}),
@@ -42,7 +42,7 @@ KINDS: dict[str, tuple[bool, ...]] = {
 
 @dataclass(frozen=True)
 class PlannedVideo:
-    """One video to be made. instruments: (class, sounding), all of different classes."""
+    """One video of the plan. instruments: (class, sounding), all of different classes."""
 
     seed: int
     list_name: str
@@ -52,7 +52,7 @@ class PlannedVideo:
 
     @property
     def id(self) -> str:
-        """Eleven letters and digits."""
+        """Eleven letters and digits, like YouTube's."""
         digest = hashlib.sha256(f"avloc world/{self.seed}/{self.list_name}/{self.index}".encode()).digest()
         return base64.b64encode(digest, altchars=b"xy").decode()[:11]
 
@@ -70,13 +70,13 @@ class PlannedVideo:
 
 
 def stream(*names: object) -> Generator:
-    """Random numbers that depend on the names alone."""
+    """Random numbers that depend only on the names."""
     digest = hashlib.sha256("/".join(map(str, names)).encode()).digest()
     return np.random.default_rng(np.frombuffer(digest, np.uint32))
 
 
 def counts(preset: str = "quick", videos: int | None = None) -> dict[str, int]:
-    """Videos a list; `videos` scales all lists of the preset alike (largest remainder), at least one each."""
+    """Videos per list; `videos` scales all lists of the preset equally (largest remainder), at least one each."""
     if preset not in PRESETS:
         raise AvlocError(f"preset {preset!r}: unknown; choose {' or '.join(PRESETS)}")
     full = {name: sizes[preset] for name, (_, sizes) in LISTS.items() if sizes[preset]}
@@ -100,9 +100,9 @@ def planned_videos(sizes: dict[str, int], seed: int) -> Iterator[PlannedVideo]:
 
 
 def planned_video(seed: int, list_name: str, index: int) -> PlannedVideo:
-    """In each block of eight videos every class takes every role once; all lists take the classes in the same order.
+    """In each block of eight videos every class has every role once; all lists use the classes in the same order.
 
-    So a list of n videos has min(n, 8) classes in its first role, and a short test list knows only classes of the
+    So a list of n videos has min(n, 8) classes in its first role, and a short test list only has classes of the
     (longer) training list.
     """
     kind = LISTS[list_name][0]

@@ -1,6 +1,6 @@
-"""One moving picture: what stands where, how it moves, and the exact boxes.
+"""One moving picture: positions and motion of its objects, and the exact boxes.
 
-Every draw that places, sizes, moves or paints an object is made without looking at what it is or whether it sounds.
+Position, size, motion and colours of an object are drawn independently of what it is and whether it sounds.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,12 +18,12 @@ from avloc.synthetic.sprites import Xyxy, make_sprite, tight_box
 
 WIDTH, HEIGHT, RATE, SECONDS = 256, 192, 10, 4
 FRAMES = RATE * SECONDS
-PAN = 12  # px of background beyond each edge
+PAN = 12  # px of background outside each edge
 
 
 @dataclass(frozen=True)
 class Part:
-    """One object of a scene. Paths have one row a frame; melody moves the object, and is heard if it sounds."""
+    """One object of a scene. Paths have one row per frame; melody moves the object, and is heard if it sounds."""
 
     name: str
     sounding: bool
@@ -34,7 +34,7 @@ class Part:
     angles: NDArray[np.float64]
 
     def layer(self, frame: int) -> tuple[NDArray, int, int]:
-        """The part at a frame: premultiplied RGBA cut to the picture, and the px where its corner lies (x, y)."""
+        """The part at a frame: premultiplied RGBA cropped to the picture, and the px of its corner (x, y)."""
         h, w = self.sprite.shape[:2]
         cos, sin = np.cos(self.angles[frame]) * self.scales[frame], np.sin(self.angles[frame]) * self.scales[frame]
         linear = np.array([[cos, -sin], [sin, cos]])
@@ -49,7 +49,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Scene:
-    """A picture of FRAMES frames; parts lie in drawing order, the last one in front."""
+    """A picture of FRAMES frames; parts are in drawing order, the last one in front."""
 
     parts: tuple[Part, ...]
     background: NDArray[np.uint8]
@@ -65,7 +65,7 @@ class Scene:
         for part in self.parts:
             layer, x, y = part.layer(index)
             place = picture[y : y + layer.shape[0], x : x + layer.shape[1]]
-            # in three colours first: broadcasting over them takes several times as long
+            # expanded to three colours first: broadcasting takes several times as long
             place *= cv2.cvtColor(1 - layer[..., 3], cv2.COLOR_GRAY2RGB)
             colour: NDArray[Any] = cv2.cvtColor(layer, cv2.COLOR_RGBA2RGB)
             colour *= np.float32(255)
@@ -76,7 +76,7 @@ class Scene:
         return cv2.convertScaleAbs(np.maximum(picture, 0, out=picture))
 
     def boxes(self, index: int) -> Iterator[tuple[Part, Xyxy]]:
-        """Each part with the tight box (px, end exclusive) of its own coverage > .5, whatever lies in front of it."""
+        """Each part with the tight box (px, end exclusive) of its own coverage > 0.5, ignoring what is in front of it."""
         for part in self.parts:
             layer, x, y = part.layer(index)
             x0, y0, x1, y1 = tight_box(layer[..., 3])
@@ -107,14 +107,14 @@ def make_scene(names: Sequence[str], sounding: Sequence[bool], rng: Generator) -
 
 
 def _box_sizes(count: int, rng: Generator) -> NDArray[np.int64]:
-    """(count, 2) width and height in px: log-uniform aspect, uniform geometric mean, whatever the number of objects."""
+    """(count, 2) width and height in px: log-uniform aspect ratio, uniform geometric mean, for any number of objects."""
     side = rng.uniform(0.4, 0.68, count) * HEIGHT
     stretch = np.exp(rng.uniform(-0.14, 0.14, count))
     return np.rint(np.column_stack([side * stretch, side / stretch])).astype(np.int64)
 
 
 def _layout(sizes: NDArray, rng: Generator) -> NDArray[np.float64]:
-    """Centres (count, 2) in px, no box over 8 % outside: of 200 layouts the first with little overlap, or the best."""
+    """Centres (count, 2) in px, no box more than 8 % outside: the first of 200 layouts with little overlap, or the best."""
     slack = 0.42 * sizes
     centres = rng.uniform(slack, np.array([WIDTH, HEIGHT]) - slack, (200, *sizes.shape))
     low, high = centres - sizes / 2, centres + sizes / 2
@@ -129,7 +129,7 @@ def _layout(sizes: NDArray, rng: Generator) -> NDArray[np.float64]:
 
 
 def _motion(centre: NDArray, size: NDArray, melody: Melody, rng: Generator) -> tuple[NDArray, NDArray, NDArray]:
-    """Centres (FRAMES, 2) px, scales and angles (rad): a slow drift and sway, a hop and a swelling with every note."""
+    """Centres (FRAMES, 2) px, scales and angles (rad): slow drift and sway, a hop and a swelling with every note."""
     t = np.arange(FRAMES) / RATE
     beat = pulse(melody, t)
     drift = rng.uniform(-5, 5, 2) * (t[:, None] / SECONDS - 0.5)

@@ -1,7 +1,6 @@
-"""Eight timbres. Each turns a melody into a waveform; every one keeps to the notes' times and accents.
+"""Eight timbres. Each turns a melody into a waveform and follows the times and accents of its notes.
 
-A source is written in one piece: a clock holds, for every sample, the pitch of the current note, the time since it
-began and the like.
+A source is computed at once: for every sample, a clock has the pitch of the current note, the time since its onset, and so on.
 """
 
 from collections.abc import Sequence
@@ -19,7 +18,7 @@ Wave = NDArray[np.floating]
 
 @dataclass(frozen=True)
 class Clock:
-    """Per sample: time t (s), time since the note began (s), its share gone, its accent, its pitch (Hz)."""
+    """Per sample: time t (s), time since the onset of the note (s), elapsed share of the note, its accent, its pitch (Hz)."""
 
     t: Wave
     since: Wave
@@ -28,12 +27,12 @@ class Clock:
     pitch: Wave
 
     def phase(self, factor: float = 1.0, bend: Wave | float = 1.0) -> Wave:
-        """Cycles times 2 pi of a tone at `factor` times the pitch, bent by a ratio a sample."""
+        """Phase (2 pi per cycle) of a tone at `factor` times the pitch, modulated by a ratio per sample."""
         cycles = np.cumsum(self.pitch.astype(np.float64) * bend) * (factor / SOUND_RATE)
         return (2 * np.pi * (cycles % 1)).astype(np.float32)
 
     def envelope(self, attack: float, decay: float) -> Wave:
-        """Rise in `attack` s, fall to 1/e in `decay` s, and let go over the last tenth of the note."""
+        """Rise in `attack` s, decay to 1/e in `decay` s, and release over the last tenth of the note."""
         rise = np.minimum(self.since / np.float32(attack), 1)
         release = np.clip((1 - self.gone) * 10, 0, 1)
         return self.accent * rise * release * np.exp(self.since * np.float32(-1 / decay))
@@ -66,7 +65,7 @@ def _hiss(count: int, rng: Generator) -> Wave:
 
 
 def guitar(clock: Clock, rng: Generator) -> Wave:
-    """Twenty harmonics, all there when plucked, the higher the sooner gone."""
+    """Twenty harmonics, all present when plucked; higher ones decay faster."""
     fade = np.exp(clock.since * np.float32(-1.3))
     amplitudes, current = [], clock.envelope(0.003, 0.5)
     for k in range(1, 21):
@@ -84,14 +83,14 @@ def drum(clock: Clock, rng: Generator) -> Wave:
 
 
 def flute(clock: Clock, rng: Generator) -> Wave:
-    """Nearly one sine, high, with vibrato and breath."""
+    """Almost a sine, high, with vibrato and breath."""
     phase = clock.phase(4, _vibrato(clock, rng.uniform(4.5, 6), 0.012, rng))
     breath = np.diff(_hiss(len(clock.t), rng), prepend=np.float32(0))
     return (np.sin(phase) + 0.08 * np.sin(2 * phase) + 0.06 * breath) * clock.envelope(0.04, 0.4)
 
 
 def marimba(clock: Clock, rng: Generator) -> Wave:
-    """Three partials of a struck bar, soon gone."""
+    """Three partials of a struck bar, with a fast decay."""
     rest = clock.envelope(0.002, 0.13)
     return (
         np.sin(clock.phase(2)) * rest
@@ -101,7 +100,7 @@ def marimba(clock: Clock, rng: Generator) -> Wave:
 
 
 def horn(clock: Clock, rng: Generator) -> Wave:
-    """Seventeen harmonics of a low tone, that brighten as it begins."""
+    """Seventeen harmonics of a low tone that get brighter at the onset."""
     bright = np.float32(0.4) + np.float32(0.42) * np.minimum(clock.since / np.float32(0.12), 1) * clock.accent
     amplitudes, current = [], clock.envelope(0.03, 0.4)
     for _ in range(17):
@@ -111,7 +110,7 @@ def horn(clock: Clock, rng: Generator) -> Wave:
 
 
 def accordion(clock: Clock, rng: Generator) -> Wave:
-    """Two beating reeds of odd harmonics, with a third and a fifth, in a tremolo."""
+    """Two beating reeds with odd harmonics, a third and a fifth, and tremolo."""
     tremolo = 1 + 0.35 * np.sin(np.float32(2 * np.pi * rng.uniform(5.5, 6.5)) * clock.t)
     odd = [k**-0.6 if k % 2 else 0.0 for k in range(1, 14)]
     reeds = [_partials(clock.phase(2 * f), odd) for f in (1.0, 1.007, 1.26, 1.5)]
@@ -119,7 +118,7 @@ def accordion(clock: Clock, rng: Generator) -> Wave:
 
 
 def harp(clock: Clock, rng: Generator) -> Wave:
-    """Harmonics under two formants, slow to begin, with vibrato."""
+    """Harmonics under two formants, with a slow onset and vibrato."""
     bend = _vibrato(clock, rng.uniform(5, 7), 0.008, rng)
     amplitudes = []
     for k in range(1, 19):
@@ -130,7 +129,7 @@ def harp(clock: Clock, rng: Generator) -> Wave:
 
 
 def gong(clock: Clock, rng: Generator) -> Wave:
-    """Frequency modulation at 1 : 1.414, rich when struck."""
+    """Frequency modulation at 1 : 1.414, rich at the onset."""
     index = np.float32(5) * np.exp(clock.since * np.float32(-2.5))
     return np.sin(clock.phase(1.0) + index * np.sin(clock.phase(1.414))) * clock.envelope(0.006, 0.7)
 

@@ -1,7 +1,7 @@
-"""From a drawing to a sprite whose size, aspect, filled area, colour and contrast tell nothing about its kind.
+"""From a drawing to a sprite whose size, aspect ratio, filled area, colour and contrast do not depend on its kind.
 
-The pose comes first, then the posed shape is fitted to a given box, then it is thickened by a rim or its corners are
-rounded until it fills a given share of that box. So all these measures follow the distribution of the caller's draws.
+The drawing is posed and fitted to a given box; then a rim is added or corners are rounded until it fills a given share
+of that box. So all these measures follow the distribution that the caller draws from.
 """
 
 import cv2
@@ -14,13 +14,13 @@ from avloc.synthetic.drawings import DISTRACTORS, INSTRUMENTS, Palette
 
 DRAWINGS = INSTRUMENTS | DISTRACTORS
 Xyxy = tuple[int, int, int, int]  # px, end exclusive
-MARGIN = 3  # px of nothing around a sprite, so that interpolation finds a soft edge
+MARGIN = 3  # px of empty border around a sprite, for soft edges under interpolation
 
 
 def make_sprite(kind: str, width: int, height: int, fill: float, rng: Generator) -> NDArray[np.float32]:
     """RGBA in [0, 1], colours premultiplied, of a shape width x height px large and a MARGIN around it.
 
-    fill: the share of its box which the shape covers; reached within a few hundredths.
+    fill: the share of its box that the shape covers, reached within a few hundredths.
     """
     canvas = Canvas(rim := _colour(rng))
     DRAWINGS[kind](canvas, _palette(rng, rim), rng)
@@ -41,7 +41,7 @@ def _colour(rng: Generator) -> Colour:
 
 
 def _palette(rng: Generator, rim: Colour) -> Palette:
-    """Random colours; only their order of brightness is fixed: dark < main, second < light."""
+    """Random colours; only the order of brightness is fixed: dark < main, second < light."""
     tones = {"main": rng.uniform(0.4, 0.6), "second": rng.uniform(0.3, 0.7), "dark": 0.1, "light": 0.95}
     paint = {name: np.clip(_colour(rng) * 0.7 - 0.35 + tone, 0, 1).astype(np.float32) for name, tone in tones.items()}
     return paint | {"rim": rim}
@@ -55,21 +55,21 @@ def _pose(rng: Generator) -> NDArray[np.float64]:
 
 
 def _about_centre(linear: NDArray[np.float64], target: tuple[float, float]) -> NDArray[np.float64]:
-    """Affine map that sends the canvas centre to `target` (px)."""
+    """The affine map that sends the canvas centre to `target` (px)."""
     shift = np.array(target) - linear @ np.full(2, (SIZE - 1) / 2)
     return np.column_stack([linear, shift])
 
 
 def tight_box(alpha: NDArray) -> Xyxy:
-    """The box of alpha > .5; all zero where nothing shows."""
+    """The box of alpha > 0.5; all zero if nothing is visible."""
     shown = alpha > 0.5
     xs, ys = np.flatnonzero(shown.any(0)), np.flatnonzero(shown.any(1))
     return (int(xs[0]), int(ys[0]), int(xs[-1]) + 1, int(ys[-1]) + 1) if len(xs) else (0, 0, 0, 0)
 
 
 def _fit(alpha: NDArray, pose: NDArray, width: int, height: int, fill: float) -> tuple[float, NDArray[np.float64]]:
-    """The rim (px) that brings the shape to `fill`, and the map from canvas to sprite that leaves room for it."""
-    small = pose * 0.7  # room for the turned corners
+    """The rim (px) with which the shape reaches `fill`, and the map from canvas to sprite that leaves room for it."""
+    small = pose * 0.7  # room for the rotated corners
     centre = (SIZE - 1) / 2
     x0, y0, x1, y1 = tight_box(cv2.warpAffine(alpha, _about_centre(small, (centre, centre)), (SIZE, SIZE)))
     middle = np.array([(x0 + x1 - 1) / 2 - centre, (y0 + y1 - 1) / 2 - centre])
@@ -92,13 +92,13 @@ def _fit(alpha: NDArray, pose: NDArray, width: int, height: int, fill: float) ->
 
 
 def _grown(alpha: NDArray, rim: float) -> NDArray:
-    """The shape with a rim of so many px around it."""
+    """The shape with a rim of this many px."""
     away = cv2.distanceTransform((alpha <= 0.5).astype(np.uint8), cv2.DIST_L2, 5)
     return np.maximum(alpha, np.clip(rim + 1 - away, 0, 1)) if rim >= 0.5 else alpha
 
 
 def _rounded(alpha: NDArray, width: int, height: int, fill: float) -> NDArray:
-    """Round the corners off (by a superellipse) where the shape fills more of its box than it should."""
+    """Round the corners (with a superellipse) if the shape fills more of its box than it should."""
     x = np.abs(np.arange(alpha.shape[1], dtype=np.float32) - (alpha.shape[1] - 1) / 2) / (width / 2)
     y = np.abs(np.arange(alpha.shape[0], dtype=np.float32) - (alpha.shape[0] - 1) / 2)[:, None] / (height / 2)
 
@@ -119,7 +119,7 @@ def _rounded(alpha: NDArray, width: int, height: int, fill: float) -> NDArray:
 
 
 def _onto_box(found: Xyxy, width: int, height: int) -> NDArray[np.float64]:
-    """Affine map that stretches the found box over the whole of the sprite's own."""
+    """The affine map that stretches the given box to the sprite's full size."""
     x0, y0, x1, y1 = found
     sx, sy = width / (x1 - x0), height / (y1 - y0)
     return np.array([[sx, 0, MARGIN - 0.5 + sx * (0.5 - x0)], [0, sy, MARGIN - 0.5 + sy * (0.5 - y0)]])
@@ -134,10 +134,10 @@ def _texture(size: tuple[int, int], rng: Generator) -> NDArray:
 
 
 def _normalised(colour: NDArray, alpha: NDArray, rng: Generator) -> NDArray:
-    """Give the shape a mean colour and a contrast that are drawn regardless of its kind."""
+    """Give the shape a mean colour and a contrast that are drawn independently of its kind."""
     weight = alpha / alpha.sum()
     target, contrast = rng.uniform(0.32, 0.62, 3), rng.uniform(0.17, 0.22)
-    for _ in range(3):  # again, for what the clipping took
+    for _ in range(3):  # again, to correct for clipping
         mean = np.tensordot(weight, colour, 2)
         spread = np.sqrt(np.tensordot(weight, (colour - mean).mean(2) ** 2, 2))
         colour = np.clip(target + (colour - mean) * (contrast / (spread + 1e-6)), 0, 1)

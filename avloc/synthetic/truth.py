@@ -1,4 +1,4 @@
-"""The text files of a world, in the layout of the MUSIC data set: lists, labels, annotations and the full truth."""
+"""The text files of a world, in the layout of the MUSIC data set: lists, labels, annotations and the full ground truth."""
 
 from pathlib import Path
 from typing import Any
@@ -9,9 +9,9 @@ from avloc.synthetic.film import Film
 from avloc.synthetic.plan import CLASSES, PlannedVideo
 from avloc.synthetic.scenes import HEIGHT, RATE, SECONDS, WIDTH
 
-KEY_RATE, KEY_OFFSETS = 30, (0, 7, 14, 21)  # the annotations' own clock, whatever the rate of the video
-NO_CATEGORY = -1  # of what never sounds
-# annotation file: the list whose sounding boxes it holds
+KEY_RATE, KEY_OFFSETS = 30, (0, 7, 14, 21)  # the annotations' own frame rate, whatever that of the video
+NO_CATEGORY = -1  # of things that never sound
+# annotation file: the list whose sounding boxes it contains
 ANNOTATIONS = {
     "solotest.json": "solo_testing",
     "pairtest.json": "pair_testing",
@@ -26,7 +26,7 @@ Truth = dict[str, dict[str, Any]]
 
 
 def key_frames(stem: str) -> list[tuple[str, int]]:
-    """The key of every annotated frame, and the frame on display at that time."""
+    """The key of every annotated frame, and the frame shown at that time."""
     counters = [(second, KEY_RATE * second + offset) for second in range(SECONDS) for offset in KEY_OFFSETS]
     return [
         (f"{stem}/frame_{second:03d}/{counter:05d}.jpg", int(counter / KEY_RATE * RATE + 1e-6))
@@ -38,7 +38,7 @@ def film_truth(film: Film) -> Truth:
     """Every object of every key frame in the published schema, with its class and whether it sounds."""
     truth: Truth = {}
     for key, index in key_frames(film.plan.stem):
-        # "wdith" is how the published annotation spells it
+        # "wdith" is the spelling in the published annotation
         truth[key] = {"bbox": [_box(*found) for found in film.boxes(index)], "wdith": WIDTH, "height": HEIGHT}
     return truth
 
@@ -61,7 +61,7 @@ def _sounding_only(frame: dict[str, Any]) -> dict[str, Any]:
 
 
 def write_texts(out: Path, plans: list[PlannedVideo], truth: Truth) -> None:
-    """All but the videos and world.json; the lists come last, so a world that has them is whole."""
+    """Everything but the videos and world.json; the lists are written last, so a world that has them is complete."""
     by_list: dict[str, list[PlannedVideo]] = {}
     for plan in plans:
         by_list.setdefault(plan.list_name, []).append(plan)

@@ -1,4 +1,4 @@
-"""Frames and a waveform to an mp4 file: H.264 (yuv420p) and AAC, made in memory."""
+"""Writes frames and a waveform to an mp4 file: H.264 (yuv420p) and AAC, made in memory."""
 
 import io
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 def encode_mp4(frames: Iterable[NDArray[np.uint8]], rate: int, waveform: NDArray[np.float32], sound_rate: int) -> bytes:
-    """frames: RGB (H, W, 3) with even sides, `rate` a second; waveform: mono in [-1, 1] at sound_rate Hz."""
+    """frames: RGB (H, W, 3) with even sides, `rate` per second; waveform: mono in [-1, 1] at sound_rate Hz."""
     held = io.BytesIO()
     with av.open(held, "w", format="mp4", container_options={"fflags": "+bitexact"}) as container:
         picture = container.add_stream("libx264", rate=rate)

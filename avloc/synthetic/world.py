@@ -1,4 +1,4 @@
-"""Write a world: settings first, then every video once, over processes, then the texts."""
+"""Writes a world: first the settings, then every video once, in parallel processes, then the text files."""
 
 import logging
 from collections.abc import Generator
@@ -22,13 +22,13 @@ from avloc.synthetic.sounds import SOUND_RATE
 from avloc.synthetic.truth import Truth, film_truth, write_texts
 from avloc.synthetic.video import encode_mp4
 
-GENERATOR = 1  # raise it when the same seed would give other videos
+GENERATOR = 1  # increase it when the same seed would give different videos
 log = logging.getLogger("avloc.synthetic")
 
 
 @dataclass(frozen=True)
 class SyntheticWorld:
-    """A world on disk. seconds: of all videos together; counts: videos a list."""
+    """A world on disk. seconds: of all videos together; counts: videos per list."""
 
     out: Path
     videos: int
@@ -63,13 +63,13 @@ def write_world(
 
 
 def _sweep(out: Path) -> None:
-    """Remove what ended processes had begun to write."""
+    """Remove unfinished files of ended processes."""
     for left_over in (out / "videos").glob(".*.mp4"):
         left_over.unlink()
 
 
 def make_video(out: Path, plan: PlannedVideo, tell: Tell) -> tuple[str, Truth]:
-    """Write the video unless it is there (files appear whole), and tell its truth, which needs no file."""
+    """Write the video unless it exists (files appear atomically), and return its ground truth, which needs no file."""
     tell("at", 0)
     film = make_film(plan)
     path = out / "videos" / f"{plan.stem}.mp4"
@@ -96,7 +96,7 @@ def _settings(seed: int, preset: str, sizes: dict[str, int]) -> dict[str, Any]:
 
 
 def _claim(out: Path, settings: dict[str, Any], plans: list[PlannedVideo]) -> None:
-    """Write world.json, or find it there with the same settings; anything else in the folder is refused."""
+    """Write world.json, or find it with the same settings; anything else in the folder is an error."""
     path = out / "world.json"
     if path.exists():
         there = read_json(path)
@@ -114,7 +114,7 @@ def _claim(out: Path, settings: dict[str, Any], plans: list[PlannedVideo]) -> No
 
 
 def _each(out: Path, plans: list[PlannedVideo], workers: int) -> Generator[tuple[int, tuple[str, Truth]], None, None]:
-    """As they are made, by (number, (stem, truth)); one process is this one, where no decoder of strangers' files runs."""
+    """In order of completion, (number, (stem, truth)); one worker means this process, as no foreign file is decoded."""
     tasks = {number: (out, plan) for number, plan in enumerate(plans)}
     return run_tasks(make_video, tasks, workers if workers > 1 else 0, inf, _blame)
 

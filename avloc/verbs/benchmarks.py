@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Listed:
-    """A benchmark and, where a folder was given, what is there: the number of clips, or why they cannot be read."""
+    """A benchmark and, if a folder was given, its contents: the number of clips, or why they cannot be read."""
 
     benchmark: "Benchmark"
     clips: int | None = None
     problem: str = ""
-    missing: bool = False  # the problem is that a file is not there
+    missing: bool = False  # the problem is a missing file
 
     def to_json(self) -> dict[str, Any]:
         one = self.benchmark

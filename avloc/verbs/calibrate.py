@@ -12,7 +12,7 @@ from avloc.progress import Progress, untold
 
 @dataclass(frozen=True)
 class Calibrated:
-    """run: the folder. file: calibration.json in it. calibration: what was chosen and how well it works."""
+    """run: the folder. file: calibration.json in it. calibration: the chosen score and how well it works."""
 
     run: Path
     file: Path

@@ -8,7 +8,7 @@ from avloc.options import RunFolder, verb
 
 @dataclass(frozen=True)
 class ModelCard:
-    """file: RUN/card.md. text: what it says."""
+    """file: RUN/card.md. text: its contents."""
 
     run: Path
     file: Path

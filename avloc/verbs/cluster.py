@@ -16,8 +16,8 @@ log = logging.getLogger("avloc.cluster")
 
 @dataclass(frozen=True)
 class Clustered:
-    """run, clips, clusters: what was clustered. sizes: clips of each. nmi, purity: with the true classes, None where the
-    clips have none or several. agreement: share of clips that keep the cluster their stage trained with.
+    """run, clips, clusters: what was clustered. sizes: clips of each. nmi, purity: with the true classes, None if the
+    clips have none or several. agreement: share of clips that keep the cluster used in training their stage.
     """
 
     run: Path
@@ -73,11 +73,10 @@ def _cluster(
     from avloc.clustering import Clusters, by_dictionary, cluster_objects, normalised_mutual_information, purity
     from avloc.data.loader import Loader
     from avloc.data.workers import Workers
-    from avloc.engine.checkpoints import load_weights
     from avloc.engine.collect import Collector
     from avloc.engine.experiment import device_of, keep_config
     from avloc.engine.keeping import keep_features
-    from avloc.engine.stages import refuse_without_objects, weights_id
+    from avloc.engine.stages import refuse_without_objects, weights_id, weights_into
     from avloc.engine.stores import open_data
     from avloc.errors import RunError
 
@@ -86,12 +85,12 @@ def _cluster(
     refuse_without_objects(experiment, where)
     localizer: Any = experiment.build(1, pretrained=False)
     path = where.weights(1, localizer.starts_a_stage)
-    about = load_weights(localizer, path, experiment.method, 1)
+    about = weights_into(experiment, localizer, 1, path)
     trained = localizer.memory.get("labels")
     known = experiment.places is not None and "stage1.data" in experiment.places.kept
     store = open_data(experiment, 1, stage.data.train, localizer, training=True)
     if not known and about.get("data", store.fingerprint) != store.fingerprint:
-        # a run that kept the place of its store was just held to the splits it read; of this one only the weights tell
+        # if the run remembers its store, its splits were checked above; otherwise only the weights tell
         _refuse_other_clips(path, about["data"], store, trained is not None)
     fixed = localizer.clusters or None
     if clusters is not None and (clusters < 1 or fixed not in (None, clusters)):
@@ -115,7 +114,7 @@ def _cluster(
         localizer.to(device)
         workers = Workers(stage.train.workers, stage.data.read_ahead)
         kept = None
-        if stage.train.keep == "store":  # the training has left the features of its frozen encoders there
+        if stage.train.keep == "store":  # the training has saved the features of its frozen encoders there
             kept = keep_features(localizer, store, stage.train, experiment.seed, augmented=False)
         loader = Loader(store, localizer, device, workers, stage.train.resident, kept=kept)
         rows = Collector(localizer, {"train": loader}, stage.train.batch_size, experiment.seed, augment=False)(
@@ -127,7 +126,7 @@ def _cluster(
         else:
             found = cluster_objects(objects, clusters, experiment.seed, experiment.cluster.restarts)
         if trained is None and "imported_from" in about and "named" in rows:
-            # The authors' heads know their clusters by number, though the clips' labels did not come along.
+            # the authors' heads know their clusters by number, although the clips' labels were not released
             trained = rows["named"]
         if trained is not None and given is None:
             found = _renumbered(found, trained.cpu().numpy())
@@ -150,7 +149,7 @@ def _cluster(
 
 
 def _refuse_other_clips(path: Path, before: str, store: Any, by_clip: bool) -> None:
-    """RunError where stage one remembers a cluster for each clip of another store; a warning where it remembers none."""
+    """RunError if stage one remembers the clusters of another store's clips; a warning if it remembers none."""
     from avloc.errors import RunError
 
     found = f"{path} was trained on another store (fingerprint {before}) than {store.path} (fingerprint {store.fingerprint})"

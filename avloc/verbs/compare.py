@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Difference:
     """One metric on the shared clips: A, B, A - B with 95 % intervals over clips and videos, p of no difference.
 
-    Without resamples there are no intervals and no p.
+    Without resamples there are neither intervals nor p.
     """
 
     a: float
@@ -83,7 +83,7 @@ def compare(
     if not shared:
         raise DataError(f"{a} and {b} share no clip; expected results on the same test set")
     videos = [rows[0][name].get("video") or name for name in shared]
-    reported = ["ciou", "auc", "locacc", *(name for name in first["metrics"] if name != "iou")]  # which is its ciou
+    reported = ["ciou", "auc", "locacc", *(name for name in first["metrics"] if name != "iou")]  # which equals its ciou
     values = [clip_values([own[name] for name in shared], first["protocol"], reported) for own in rows]
     common = [name for name in values[0] if name in values[1]]
     names = [name for name in common if not metric or {name, name.partition("@")[0]} & {one.lower() for one in metric}]
@@ -119,7 +119,7 @@ def _difference(a: "Values", b: "Values", videos: list[str], resamples: int, see
 
 
 def _scored(row: dict[str, Any]) -> bool:
-    """Whether a clip had a prediction and something to find; clips scored 0 because they have no prediction are not shared."""
+    """Whether a clip had a prediction and something to find; clips scored 0 for lack of a prediction are not shared."""
     return row.get("ciou") is not None and not row.get("missing")
 
 

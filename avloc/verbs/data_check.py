@@ -1,4 +1,4 @@
-"""`avloc data check`: what a store holds, and what is wrong with it."""
+"""`avloc data check`: the contents of a store, and its problems."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,15 +21,14 @@ NO_SOUND = {"no sound track", "no sound", "missing sound"}
 @dataclass(frozen=True)
 class SplitCheck:
     """One split. listed, ok: lines of its list, and those that could be prepared. reasons: why others could not. clips,
-    hours: of sound. classes: clips in which each sounds. boxes, annotated: boxes, and frames somebody looked at. no_sound:
-    listed items without any sound. silent: ids of clips whose sound never exceeds a thousandth of full scale, or whose
-    spectrogram is one value. frozen: ids of clips whose frames are all the same, or, where clips have one frame, those of a
-    video whose clips all show the same. flat: ids of clips with a box that has no area or leaves the frame. doubles: pairs of
-    ids with the same frames and sound.
-    masks: pixel masks of objects. silent_frames: annotated frames in which nothing is marked as sounding. hollow: ids of
-    clips with a mask that marks no pixel.
-    verified, bare: items whose content has the SHA-256 of the manifest, items without one (of earlier versions). changed: ids
-    of items whose content is another, or cannot be read. repaired, left_out: see `Prepared`. mended: ids of items that were
+    hours: of sound. classes: clips in which each sounds. boxes, annotated: number of boxes, and of annotated frames.
+    no_sound: listed items without any sound. silent: ids of clips whose sound never exceeds a thousandth of full scale,
+    or whose spectrogram is constant. frozen: ids of clips whose frames are all equal, or, if clips have one frame,
+    those of a video whose clips all show the same. flat: ids of clips with a box that has no area or leaves the frame.
+    doubles: pairs of ids with the same frames and sound. masks: pixel masks of objects. silent_frames: annotated frames
+    in which nothing is marked as sounding. hollow: ids of clips with a mask without pixels. verified, bare: items whose
+    content matches the SHA-256 in the manifest, items without one (of earlier versions). changed: ids of items whose
+    content does not match or is unreadable. repaired, left_out: see `Prepared`. mended: ids of items that were
     repaired, or lost a clip.
     """
 
@@ -59,10 +58,10 @@ class SplitCheck:
 
 @dataclass(frozen=True)
 class Checked:
-    """splits: see SplitCheck. across: "A, B" -> ids of clips of B that A holds too. files: "train, test" -> files that
-    composed clips of both parts were made of. broken: shards that are missing or cannot
-    be read, with why; their clips are in no other figure but the counts of the lists. shard: "2/8" where the store is a part.
-    problems: what is wrong, in words. unmatched: what names of lists, labels and boxes left over when it was prepared.
+    """splits: see SplitCheck. across: "A, B" -> ids of clips of B that are also in A. files: "train, test" -> files
+    that composed clips of both parts were made of. broken: shards that are missing or unreadable, with the reason;
+    their clips are only in the counts of the lists. shard: "2/8" if the store is a part. problems: descriptions.
+    unmatched: names of lists, labels and boxes without a match when it was prepared.
     """
 
     store: Path
@@ -114,7 +113,7 @@ def data_check(store: Annotated[Path, "a prepared store", POSITIONAL]) -> Checke
 def _split(
     store: "Store", looked: Mapping[tuple[int, int], "Looked"], lines: list[dict[str, Any]]
 ) -> tuple[SplitCheck, dict[bytes, str]]:
-    """What is found, and the clip of each content."""
+    """Results of a split, and the clip of each content."""
     import numpy as np
 
     from avloc.prepare.writing.checking import Found
@@ -165,14 +164,14 @@ def _problems(splits: dict[str, SplitCheck], across: dict[str, list[str]], shard
                 f"{name}: {len(split.changed)} items have changed since they were prepared (another SHA-256, or broken): "
                 f"{some(split.changed)}"
             )
-        if not split.clips and shard is None:
+        if not split.clips and not split.ok and shard is None:  # else its shards cannot be read, which is told above
             yield f"{name}: has no clips"
     for pair, ids in across.items():
         yield f"{pair}: {len(ids)} clips are in both: {some(ids)}"
 
 
 def find_clip(store: Path, clip: str, split: str | None) -> tuple["Store", int]:
-    """The split that holds a clip, and its number there; DataError when none does."""
+    """The split that contains a clip, and its index there; DataError if none does."""
     from avloc.data.store import Store
 
     whole = Store.open(store)

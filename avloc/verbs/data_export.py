@@ -43,5 +43,5 @@ def data_export(
         raise DataError(f"clips is {clips}; expected at least 1 in each shard")
     chosen = list(dict.fromkeys(splits)) if splits else list(opened.splits)
     for name in chosen:
-        opened.split(name)  # an unknown one is refused with those that are there
+        opened.split(name)  # an unknown one is an error that lists the existing ones
     return export_store(opened, out, chosen, clips, sound, progress or untold)

@@ -1,4 +1,4 @@
-"""`avloc data fetch`: the videos of a list, by an installed yt-dlp."""
+"""`avloc data fetch`: downloads the videos of a list with an installed yt-dlp."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,8 +10,8 @@ from avloc.progress import Progress, untold
 
 @dataclass(frozen=True)
 class Fetched:
-    """out: the folder. listed: clips of the list. fetched: by this run. there: by earlier ones. failed: not there now, counted
-    in `reasons`; passing: those of them that the same command tries again. report: a JSON line for each clip.
+    """out: the folder. listed: clips of the list. fetched: by this run. there: by earlier ones. failed: missing now,
+    counted in `reasons`; passing: those of them that the same command tries again. report: a JSON line for each clip.
     """
 
     out: Path

@@ -1,4 +1,4 @@
-"""`avloc data merge`: the parts of a store, prepared by many jobs, into one."""
+"""`avloc data merge`: joins the parts of a store, prepared by many jobs."""
 
 from collections.abc import Sequence
 from pathlib import Path

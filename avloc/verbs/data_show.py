@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from avloc.data.store import Store
     from avloc.drawing.panels import Picture
 
-ACROSS, GAP = 4, 10  # frames in a row, px between them
-SETTINGS = 4  # of a stored spectrogram that are named: as many as fit
+ACROSS, GAP = 4, 10  # frames per row, px between them
+SETTINGS = 4  # labelled axis values of a stored spectrogram: as many as fit
 
 
 @dataclass(frozen=True)

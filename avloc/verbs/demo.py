@@ -1,5 +1,6 @@
-"""`avloc demo`: the whole pipeline on its own world, or on the user's photographs and sounds, through the same verbs
-and a shipped configuration."""
+"""`avloc demo`: the whole pipeline on a synthetic world, or on the user's photographs and sounds, with the usual verbs
+and a shipped configuration.
+"""
 
 import json
 import time
@@ -14,7 +15,7 @@ from avloc.progress import Progress, part_of, untold
 from avloc.verbs.evaluate import SetResult
 
 CONFIG = Path("dsol_synthetic_quick")
-OUT = Path("avloc-demo")  # where the configurations of the synthetic world look for their stores
+OUT = Path("avloc-demo")  # where the configurations of the synthetic world expect their stores
 TINY_OUT = Path("avloc-demo-tiny")
 #: the splits of each store
 SPLITS = {
@@ -51,8 +52,9 @@ Steps = dict[str, Callable[[Progress], Any]]
 
 @dataclass(frozen=True)
 class Demo:
-    """seconds: of each step of this call. sets: results by test set. claims: see Claim. page: the report. real: of the
-    user's photographs and sounds. tiny: the world is too small to judge the claims."""
+    """seconds: of each step of this call. sets: results by test set. claims: see Claim. page: the report. real: made
+    from the user's photographs and sounds. tiny: the world is too small to check the claims.
+    """
 
     out: Path
     run: Path
@@ -183,7 +185,7 @@ def _synthetic(out: Path, seed: int, tiny: bool) -> Steps:
 
 
 def _real(out: Path, seed: int, pictures: Path, sounds: Path) -> Steps:
-    """EZ-VSL on scenes composed of the user's photographs and sounds. AvlocError where its pretrained eyes are missing."""
+    """EZ-VSL on scenes composed of the user's photographs and sounds. AvlocError if its pretrained encoder is missing."""
     from avloc import evaluate, prepare_compose, train_stage1, visualize
     from avloc.engine.experiment import read_experiment
     from avloc.engine.shipped import config_path
@@ -197,7 +199,7 @@ def _real(out: Path, seed: int, pictures: Path, sounds: Path) -> Steps:
     settings = [
         f"seed={seed}",
         f"stage1.data.store={_quoted(composed)}",
-        "stage1.data.validation=null",  # nothing is chosen by it, and more photographs are left to learn from
+        "stage1.data.validation=null",  # it selects nothing, and leaves more photographs to learn from
         f"evaluate={json.dumps(sets)}",
     ]
     experiment = read_experiment(config_path(REAL_CONFIG), settings)

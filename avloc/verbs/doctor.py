@@ -11,7 +11,7 @@ Status = Literal["ok", "warning", "failed"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at. detail: what was found, and what to do where it is not ok."""
+    """One check. detail: what was found, and what to do if it is not ok."""
 
     name: str
     status: Status
@@ -20,7 +20,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Doctor:
-    """versions: of each package, "" where it is not installed. findings: all that was looked at, in order. seconds: of the
+    """versions: of each package, "" if it is not installed. findings: all checks, in order. seconds: of the
     self-test."""
 
     versions: dict[str, str]

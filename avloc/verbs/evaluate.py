@@ -18,8 +18,9 @@ log = logging.getLogger("avloc.evaluate")
 
 @dataclass(frozen=True)
 class Difference:
-    """The difference between the model and a baseline on the same clips, with its 95 % interval over videos (None: no
-    resamples were asked for)."""
+    """The difference between the model and a baseline on the same clips, with its 95 % interval over videos (None
+    without resamples).
+    """
 
     value: float
     ci95_by_video: tuple[float, float] | None
@@ -38,9 +39,10 @@ class Comparison:
 
 @dataclass(frozen=True)
 class SetResult:
-    """One test set: the model's result and what each comparison gets on the same frames by the same protocol.
+    """One test set: the results of the model and of each comparison, on the same frames with the same protocol.
 
-    sounding: how many frames count as sounding by the run's calibration, of each kind of sound; None without one.
+    sounding: number of frames that the run's calibration counts as sounding, for each kind of sound; None without
+    calibration.
     """
 
     set: str
@@ -136,7 +138,7 @@ def _evaluate_set(
     negatives: Sequence[str],
     tell: Progress,
 ) -> SetResult | None:
-    """None in all processes but the first, which scores what all of them predicted."""
+    """None in all processes but the first, which scores the predictions of all."""
     from avloc.engine.class_maps import class_table, refuse_other_classes, table_of_names
     from avloc.engine.comparing import selected
     from avloc.engine.experiment import device_of
@@ -162,7 +164,7 @@ def _evaluate_set(
     number = experiment.number_of(test.stage)
     stage = experiment.stage(number)
     device = device_of(stage.train.device)
-    open_test(experiment, name)  # before weights are fetched for it
+    open_test(experiment, name)  # before any weights are downloaded for it
     localizer = ready(load_stage(experiment, run, number), experiment.inference, device)
     see_and_hear(localizer, test, name)
     if test.maps == "class":
@@ -192,11 +194,11 @@ def _evaluate_set(
         variant: score_set(protocol, maps, frames, table, resamples, experiment.seed) for variant, maps in every.items()
     }
     result = scored.pop("model")
-    if others:  # beside kinds that were evaluated earlier: the thresholds are those of all kinds together
+    if others:  # including kinds evaluated earlier: thresholds depend on all kinds together
         with_other_sounds([result], every["model"], frames.truth, {"negative_maps": stored, "seed": experiment.seed})
     wanted = None if metric is None else [name for name in metric if name != RETRIEVAL]
     result.extra |= {} if found_again is None else {RETRIEVAL: found_again}
-    # refuses what the protocol does not report
+    # an error if the protocol does not report it
     kept_metrics = {} if metric and not wanted else selected(result.metrics, wanted)
     comparisons = {
         variant: Comparison(other.metrics, _differences(result, other, resamples, experiment.seed))
@@ -213,7 +215,7 @@ def _evaluate_set(
     if inference := told(experiment.inference):
         result.made_with["inference"] = inference
     run.refuse_moved()
-    add_to_stored(file, found.to_json())  # with all of its metrics, whichever of them are asked for now
+    add_to_stored(file, found.to_json())  # with all of its metrics, whichever are shown now
     result.metrics = kept_metrics
     for variant, one in comparisons.items():
         comparisons[variant] = Comparison(_only(one.metrics, result.metrics), _only(one.difference, result.metrics))
@@ -227,7 +229,7 @@ def _only(values: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
 def _differences(result: "Result", other: "Result", resamples: int, seed: int) -> dict[str, Difference]:
     """Model minus baseline, clip by clip, in every metric that both report.
 
-    Only clips that both have count: some protocols leave out those for which a method gives no map.
+    Only clips that both have count: some protocols leave out clips for which a method gives no map.
     """
     from avloc.engine.comparing import clip_values
     from avloc.statistics import paired_difference

@@ -139,7 +139,7 @@ def evaluate_predictions(
     if out is not None:
         store(out, found.to_json())
     for result in results.values() if only_searched else ():
-        result.metrics = {}  # what was not asked for is stored, not shown
+        result.metrics = {}  # metrics that were not requested are stored, not shown
     return found
 
 
@@ -159,7 +159,7 @@ def _default(benchmark: str | None) -> str:
 
 
 def _protocol(name: str, benchmark: str | None, axes: Mapping[str, str], music_boxes: str | None) -> "Protocol":
-    """The named protocol as it is on this benchmark, its usual metrics first, with the axes that were asked for."""
+    """The named protocol on this benchmark, its usual metrics first, with the requested axes."""
     from avloc.annotations import BENCHMARKS
     from avloc.protocols import named
 
@@ -175,14 +175,14 @@ def _protocol(name: str, benchmark: str | None, axes: Mapping[str, str], music_b
 
 
 def _reporting(protocol: "Protocol", metric: Sequence[str] | None, several: bool) -> "Protocol":
-    """The protocol with the metrics asked for: all of them, or, of several protocols, those that it can report."""
+    """The protocol with the requested metrics: all of them, or, with several protocols, those that it can report."""
     from avloc.errors import ConfigError
     from avloc.protocols.reporting import reporting
 
     if not several:
         return reporting(protocol, metric)
     able: list[str] = []
-    # side by side, every rule also reports the three numbers that all of them can
+    # side by side, every protocol also reports the three metrics that all of them have
     for name in metric or (*_COMMON, *protocol.report):
         try:
             able += reporting(protocol, [name]).report
@@ -193,7 +193,7 @@ def _reporting(protocol: "Protocol", metric: Sequence[str] | None, several: bool
 
 
 def _defined(results: "dict[str, Result]", left_out: dict[str, str]) -> "tuple[dict[str, Result], dict[str, str]]":
-    """The results that have a metric that was asked for; a metric that is not defined on this set is noted."""
+    """The results with a requested metric; a metric that is not defined on this set is noted."""
     from avloc.errors import DataError
 
     found = {}

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ModelFile:
-    """file: what was written. inputs: name and shape of each, "B" for the number of clips. difference: the largest between
-    its maps and the model's on `clips` real clips, as a share of their largest value; None where it was not checked."""
+    """file: the exported file. inputs: name and shape of each, "B" for the number of clips. difference: the largest one
+    between its maps and the model's on `clips` real clips, relative to their largest value; None if it was not checked.
+    """
 
     file: Path
     format: str
@@ -73,7 +74,7 @@ def export(
         try:
             found = difference(model, format, file, batches)
         except AvlocError:
-            file.unlink(missing_ok=True)  # no file that does not do what it says
+            file.unlink(missing_ok=True)  # leave no file that does not work as described
             raise
     return ModelFile(
         file,
@@ -94,7 +95,7 @@ def _experiment(model: "Model") -> "Experiment":
 
 
 def _batches(model: "Model", experiment: "Experiment | None", store: Path | None, split: str | None) -> list[Any]:
-    """Two batches of different size of real clips."""
+    """Two batches of real clips with different sizes."""
     import numpy as np
 
     from avloc.data.loader import Loader

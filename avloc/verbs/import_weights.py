@@ -30,11 +30,12 @@ class Imported:
 def import_weights(method: str, stage: int, path: Path | str, dictionary: Path | str | None = None) -> "Localizer":
     """A stage of a method with the authors' weights, in evaluation mode.
 
-    path: their .pth file, or the folder of them where the authors published several; read without executing anything
-    in them; prefixes of wrappers (``module.``, ``state_dict``) are understood, the number of clusters and the variant
-    are inferred. dictionary: their .npy of the object dictionary (K, C), for stage two; without it stage two's `locate`
-    gives the map of all sounding places.
-    AvlocError for a file that is no such checkpoint or of the other stage, naming what does not fit.
+    path: their .pth file, or a folder if the authors published several; nothing in them is executed; prefixes of
+    wrappers (``module.``, ``state_dict``) are removed, and the number of clusters and the variant are inferred.
+    dictionary: their .npy of the object dictionary (K, C), for stage two; without it stage two's `locate` gives one map
+    of all sounding positions.
+
+    AvlocError for a file that is not such a checkpoint or is of the other stage, naming the mismatch.
     """
     from avloc.config import Section, bind
 
@@ -101,7 +102,7 @@ def _import(
 
 
 def _started(published: "_Published", run: "Run", config: Path | None, overrides: Sequence[str]) -> "Experiment":
-    """The experiment of a new run: data and test sets of a configuration, the model of the weights; checked as any other."""
+    """The experiment of a new run: data and test sets of a configuration, the model of the weights; checked like any other."""
     from avloc.config import dump, read_section
     from avloc.engine.experiment import read_experiment
     from avloc.engine.shipped import config_path
@@ -111,7 +112,7 @@ def _started(published: "_Published", run: "Run", config: Path | None, overrides
     values = read_section(usual).values
     if config is not None and values.get("method") != published.method:
         raise ConfigError(f"{usual}: method is {values.get('method')!r}, but the weights are for {published.method}")
-    values.pop("start", None)  # what it starts from was started from by the authors
+    values.pop("start", None)  # the authors' weights already include what it would start from
     data = next(values[key]["data"] for key in ("stage1", "stage2") if key in values)
     for number, model in enumerate(published.arguments, start=1):
         section = values.get(f"stage{number}") or {"data": data, "train": {}}
@@ -123,14 +124,15 @@ def _started(published: "_Published", run: "Run", config: Path | None, overrides
         try:
             return read_experiment(draft, overrides)
         except ConfigError as error:
-            # the draft's lines are of no use: nobody can look at it
+            # lines of the draft are of no use, since nobody can see the draft
             raise ConfigError(re.sub(rf"{re.escape(str(draft))}(:\d+)?", str(run.config), str(error))) from None
 
 
 @dataclass(frozen=True)
 class _Published:
-    """The authors' weights of a stage. module: of the method. known: how its checkpoints are read. arguments: of its stages,
-    as far as the weights tell them."""
+    """The authors' weights of a stage. module: of the method. known: how its checkpoints are read. arguments: of its
+    stages, as inferred from the weights.
+    """
 
     module: Any
     known: "Published"
@@ -141,7 +143,7 @@ class _Published:
     arguments: tuple[dict[str, Any], ...]
 
     def fill(self, build: "Callable[[int], Localizer]", dictionary: Path | None) -> "Localizer":
-        """The stage that `build` makes of its number, with the weights in it."""
+        """The stage that `build` makes of its number, with the weights loaded."""
         from avloc.clustering import read_dictionary
 
         known = None if dictionary is None else read_dictionary(dictionary)
@@ -172,7 +174,7 @@ def _published(method: str, stage: int, path: Path) -> _Published:
 
 
 def _states_in(folder: Path, files: Mapping[str, str]) -> "Mapping[str, Tensor]":
-    """One state dict out of several files, the names of each behind its prefix."""
+    """One state dict from several files, with a prefix for the names of each."""
     missing = [name for name in files if not (folder / name).is_file()]
     if len(missing) == len(files):
         raise AvlocError(f"{folder}: no checkpoint here; expected {', '.join(files)}")

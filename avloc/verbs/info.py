@@ -11,8 +11,10 @@ Kind = Literal["run", "weights", "store"]
 
 @dataclass(frozen=True)
 class Info:
-    """kind: what lies there. about: what it says, by name, in the order in which it is shown. files: of a run, the same of
-    each weights file, by its place in the run. config: the configuration, None of a store and where nothing tells it."""
+    """kind: weights, run or store. about: its description by name, in the order of the output. files: of a run, the
+    description of each weights file, by its path in the run. config: the configuration, None for a store or if it is
+    unknown.
+    """
 
     path: Path
     kind: Kind
@@ -91,11 +93,11 @@ def _of_store(folder: Path) -> Info:
 
 
 def _said(card: Any) -> dict[str, Any]:
-    """What a card says, without its configuration and without what it leaves open."""
+    """The entries of a card, without its configuration and without empty ones."""
     from avloc.data.origin import WORDS
 
     other = dict(card.other)
-    fingerprint = other.pop("data", None)  # all that the first versions said of it
+    fingerprint = other.pop("data", None)  # all that the first versions recorded
     data = dict(card.data) or ({"fingerprint": fingerprint} if fingerprint else {})
     if "origin" in data:
         data["origin"] = WORDS.get(data["origin"], data["origin"])
@@ -117,5 +119,5 @@ def _said(card: Any) -> dict[str, Any]:
 
 
 def _calibration(values: dict[str, Any]) -> dict[str, Any]:
-    """The choice and its figures; the other scores, which were not chosen, are in calibration.json."""
+    """The chosen score with its metrics; the other scores are in calibration.json."""
     return {key: values.get(key) for key in ("score", "threshold", "auroc", "alarms", "missed", "clips", "test")}

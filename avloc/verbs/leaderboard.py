@@ -20,7 +20,7 @@ class Leaderboard:
     tables: "list[Table]"
 
     def text(self, format: str = "md") -> str:
-        """Markdown, csv with one line for each number, or LaTeX; ConfigError for another format."""
+        """Markdown, csv with one line per number, or LaTeX; ConfigError for another format."""
         from avloc.errors import ConfigError
         from avloc.standings import as_csv, as_latex, as_markdown
 
@@ -84,7 +84,7 @@ def leaderboard(
 
 
 def _files(results: Sequence[Path]) -> list[Path]:
-    """The files of results: of a run all that it has; DataError for a folder that has none."""
+    """The result files: all of a run; DataError for a folder without any."""
     from avloc.errors import DataError
 
     files: list[Path] = []
@@ -97,7 +97,7 @@ def _files(results: Sequence[Path]) -> list[Path]:
 
 
 def _method_names(paths: Sequence[Path]) -> dict[Path, str]:
-    """A name for each file that tells it from the others: the run's or the file's, with its folder where two agree."""
+    """A distinct name for each file: the run's or the file's, with its folder if two are equal."""
     names = {path: path.parent.parent.name if path.parent.name == "results" else path.stem for path in paths}
     double = {name for name in names.values() if list(names.values()).count(name) > 1}
     return {path: f"{name}, {path.parent.name}/{path.stem}" if name in double else name for path, name in names.items()}

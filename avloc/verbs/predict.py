@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from avloc.engine.overlay_many import Failed
     from avloc.engine.predicting_stores import Predicted
 
-UNTRAINED = "see_and_hear"  # the method that is taken where neither a run nor weights are given
-FILES = ("yamnet", "efficientnet_lite0")  # what it cannot do without
+UNTRAINED = "see_and_hear"  # the default method if neither a run nor weights are given
+FILES = ("yamnet", "efficientnet_lite0")  # its required files
 
 
 @dataclass(frozen=True)
 class Overlays:
-    """What `avloc predict` made of videos and pictures.
+    """The results of `avloc predict` for videos and pictures.
 
-    overlays: an entry for each that could be used. failed: those that could not. passed: files of the folders that are no
-    videos, in words. calibrated: the model knows which sounds come from what is seen.
+    overlays: an entry for each usable input. failed: the others. passed: a text about files in the folders that are not
+    videos. calibrated: the model can tell whether something in view makes the sound.
     """
 
     out: Path
@@ -117,7 +117,7 @@ def predict(
     from avloc.engine.overlay_page import write_page
     from avloc.engine.windows import Asked
 
-    Asked(every, quiet_below)  # which refuse what cannot be before anything is opened
+    Asked(every, quiet_below)  # these raise errors before anything is opened
     overlay_of(view, colours, opacity)
     folder = Path("avloc-predict") if out is None else out
     found = find_inputs(inputs, sound, folder)
@@ -153,7 +153,7 @@ def _is_calibrated(model: Any) -> bool:
 
 
 def _loader(run: Path | None, weights: str | None, stage: int | None, classes: bool) -> Any:
-    """A function that loads the model, which other processes can be sent."""
+    """A function that loads the model and can be sent to other processes."""
     from avloc.errors import AvlocError
 
     if run is not None and weights is not None:
@@ -174,7 +174,7 @@ def _load(what: str | None, stage: int | None, classes: bool = False) -> Any:
 
 
 def _refuse_missing_files() -> None:
-    """AvlocError, which says how to get them, if the default method lacks its files."""
+    """AvlocError with instructions if files of the default method are missing."""
     from avloc import weights
     from avloc.errors import AvlocError
 
@@ -188,7 +188,7 @@ def _refuse_missing_files() -> None:
 
 
 def _with_what_is_there(model: Any) -> Any:
-    """The model; a warning says which parts it lacks because a file is missing."""
+    """The model; a warning lists the parts that it lacks because of missing files."""
     import logging
 
     lost = model.localizer.do_without()

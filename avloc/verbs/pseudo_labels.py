@@ -1,4 +1,4 @@
-"""`avloc pseudo-labels`: how strongly each class is heard and seen in the clips of a split, saved in the store."""
+"""`avloc pseudo-labels`: how likely each class is heard and seen in the clips of a split, saved in the store."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PseudoLabels:
-    """store, split, name: whose labels these are. classes: their names. clips: how many. sound, frame: mean number of
-    classes a clip that are likelier than not. proposals: boxes kept of each frame. file: where they lie."""
+    """store, split, name: of the labels. classes: their names. clips: how many. sound, frame: mean number of classes
+    per clip with a probability above one half. proposals: boxes kept for each frame. file: the file of the labels.
+    """
 
     store: Path
     split: str

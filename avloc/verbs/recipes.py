@@ -1,4 +1,4 @@
-"""`avloc recipes`: what can be prepared, and the configurations that come with avloc."""
+"""`avloc recipes`: data sets that can be prepared, and the configurations that come with avloc."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +13,7 @@ from avloc.options import POSITIONAL, verb
 
 @dataclass(frozen=True)
 class DataRecipe:
-    """name: of `avloc prepare NAME`. title: what it makes."""
+    """name: of `avloc prepare NAME`. title: the first line of its help."""
 
     name: str
     title: str
@@ -21,7 +21,7 @@ class DataRecipe:
 
 @dataclass(frozen=True)
 class ConfigRecipe:
-    """name: for --config. title: its first comment line. path: where the file is."""
+    """name: for --config. title: its first comment line. path: the file."""
 
     name: str
     method: str

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StepTaken:
-    """command: the step as it is called on its own. state: whether it was done now or had been before."""
+    """command: the step as a separate command. state: whether it was done now or before."""
 
     command: str
     state: Literal["done", "skipped"]
@@ -27,7 +27,7 @@ class StepTaken:
 
 @dataclass(frozen=True)
 class Ran:
-    """results: by test set its protocol and metrics, as `avloc evaluate` wrote them; metrics are shares in [0, 1]."""
+    """results: by test set, protocol and metrics as written by `avloc evaluate`; metrics are in [0, 1]."""
 
     run: Path
     steps: list[StepTaken]
@@ -36,8 +36,9 @@ class Ran:
 
 @dataclass(frozen=True)
 class RunRehearsed:
-    """What `avloc run --dry-run` tried. steps: all commands of the run, by state: what would be skipped, what would be done.
-    stages: those that would be trained, by number. seconds: how long training them will take."""
+    """The result of `avloc run --dry-run`. steps: all commands of the run, by state: would be skipped or done. stages:
+    those that would be trained, by number. seconds: the estimated time of training them.
+    """
 
     run: Path
     steps: dict[str, Literal["skip", "do"]]
@@ -47,7 +48,7 @@ class RunRehearsed:
 
 @dataclass(frozen=True)
 class Step:
-    """shared: under torchrun all processes work on it, else the first one does."""
+    """shared: under torchrun all processes work on it, otherwise only the first one does."""
 
     command: str
     finished: Callable[[], bool]
@@ -86,7 +87,7 @@ def run(
         for number, step in enumerate(steps):
             shown = part_of(tell, number, len(steps), step.command)
             started = time.perf_counter()
-            # the first process decides: the others may look while it still writes
+            # the first process decides: the others may look while it is still writing
             skipped = processes.first_says(processes.is_first() and step.finished())
             if not skipped and (step.shared or processes.is_first()):
                 step.work(shown)
@@ -125,7 +126,7 @@ def steps_of(
     figures: bool,
     log_to: Sequence[str] = (),
 ) -> list[Step]:
-    """The steps of an experiment, in order. Steps that another run has taken (`start.stage1`) are not among them."""
+    """The steps of an experiment, in order, without steps that another run has done (`start.stage1`)."""
     from avloc import evaluate, train_stage1, train_stage2, visualize
     from avloc.engine.stages import clusters_objects, needs_training
 
@@ -156,7 +157,7 @@ def steps_of(
 
 
 def _clustering(experiment: "Experiment", where: "Run", at: tuple[Any, ...]) -> list[Step]:
-    """None where the clusters are those of another run."""
+    """None if the clusters are those of another run."""
     from avloc import cluster, match_clusters
     from avloc.engine.finished import is_clustered, is_matched
 
@@ -181,7 +182,7 @@ def _training(
 
 
 def _recorded(experiment: "Experiment", where: "Run", command: str, work: Callable[[Progress], Any]) -> Step:
-    """A step whose files do not say what they were made of: the run records it."""
+    """A step whose files do not tell what they were made from: the run records it."""
     from avloc.engine import finished
 
     files = [where.report] if command == "visualize" else list(finished.result_files(experiment, where).values())
@@ -199,7 +200,7 @@ def _recorded(experiment: "Experiment", where: "Run", command: str, work: Callab
 
 
 def _has_solo_clips(experiment: "Experiment") -> bool:
-    """Whether clusters can be matched with classes: by training clips of exactly one class."""
+    """Whether clusters can be matched with classes: there are training clips of exactly one class."""
     from avloc.engine.stores import open_data
 
     store = open_data(experiment, 1, experiment.stage(1).data.train, direct=False)
@@ -207,7 +208,7 @@ def _has_solo_clips(experiment: "Experiment") -> bool:
 
 
 def results_of(experiment: "Experiment", where: "Run") -> dict[str, dict[str, Any]]:
-    """What `avloc evaluate` wrote of each test set: its protocol and the values of its metrics."""
+    """The protocol and metrics that `avloc evaluate` wrote for each test set."""
     from avloc.engine.finished import result_files
     from avloc.files import read_json
 

@@ -1,4 +1,4 @@
-"""`avloc sweep`: one run for each setting of a grid and each seed, and one table of what they found."""
+"""`avloc sweep`: one run for each setting of a grid and each seed, and one table of the results."""
 
 import shlex
 from collections.abc import Sequence
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 class Best:
     """The setting that a sweep chooses, by validation.
 
-    figure: the validation figure. others: how much better it is than the next setting over the seeds that both have, None
-    where there is no other or they share no seeds.
+    figure: the validation metric. others: its lead over the next setting on the seeds that both have, None if there is
+    no other or they share no seeds.
     """
 
     figure: str
@@ -32,11 +32,12 @@ class Best:
 
 @dataclass(frozen=True)
 class Swept:
-    """out: the folder of the sweep. settings: the rows of the table. best: None where nothing can be chosen; no_best says why.
+    """out: the folder of the sweep. settings: the rows of the table. best: None if nothing can be chosen; no_best is
+    the reason.
 
-    failed: why runs failed, by name. missing: runs that are not finished and did not fail. commands: the command of each
-    run, filled with `print` only. file: sweep.json, None with `print`.
-    metric: those of the test sets that the table shows, () for the first of each set.
+    failed: reasons of failed runs, by name. missing: runs that neither finished nor failed. commands: the command of
+    each run, only with `print`. file: sweep.json, None with `print`. metric: the metrics shown in the table, () for the
+    first of each test set.
     """
 
     out: Path
@@ -98,7 +99,7 @@ def sweep(
     first = read_experiment(where, list(set))
     members = members_of(list(grid), [first.seed] if seeds is None else seeds_of(seeds))
     for one in members:
-        read_experiment(where, [*set, *one.overrides])  # all mistakes before anything is started
+        read_experiment(where, [*set, *one.overrides])  # report all mistakes before anything starts
     place = out or Path("runs") / f"{where.stem}.sweep"
     orders = [_order(config, place, one, list(set)) for one in members]
     if print:
@@ -112,7 +113,7 @@ def sweep(
 
 
 def _refuse_unknown(wanted: Sequence[str], found: Swept) -> None:
-    """AvlocError for a metric that no test set reports; a bare ciou stands for ciou@0.3 and the like."""
+    """AvlocError for a metric that no test set reports; a bare ciou also means ciou@0.3 and so on."""
     from avloc.errors import AvlocError
 
     known = dict.fromkeys(metric for row in found.settings for metrics in row.test.values() for metric in metrics)
@@ -154,7 +155,7 @@ def _run_missing(config: Path, orders: "list[Job]", jobs: int, tell: Progress) -
 
 
 def _is_finished(order: "Job", config: Path) -> bool:
-    """Whether every step of a run is finished, with these settings; False for a run that `avloc run` would refuse."""
+    """Whether every step of a run is finished with these settings; False for a run that `avloc run` would refuse."""
     from avloc.engine.experiment import open_run
     from avloc.engine.run import Run
     from avloc.errors import AvlocError
@@ -191,7 +192,7 @@ def _gathered(
     reason = _why_not(read_experiment(config_path(config), orders[0].overrides))
     try:
         figure = choose_figure(found, by)
-    except ConfigError as error:  # after hours of runs, their table is shown all the same
+    except ConfigError as error:  # after hours of runs, show their table all the same
         figure, reason = None, str(error)
     rows = settings_of(found, figure)
     best = None
@@ -214,7 +215,7 @@ def to_json(swept: Swept) -> dict[str, Any]:
 
 
 def _figures(order: "Job", config: Path) -> tuple[dict[str, float], dict[str, dict[str, Any]]]:
-    """The validation figures of the epoch whose weights serve the last stage, and what was scored."""
+    """The validation metrics of the epoch whose weights the last stage uses, and the test results."""
     from avloc.engine.experiment import open_run
     from avloc.engine.validated import figures_of_run
     from avloc.verbs.run import results_of
@@ -224,7 +225,7 @@ def _figures(order: "Job", config: Path) -> tuple[dict[str, float], dict[str, di
 
 
 def _why_not(experiment: "Experiment") -> str:
-    """Why no setting may be chosen: the validation split is a test set too. "" where it may."""
+    """Why no setting may be chosen: the validation split is also a test set. "" if one may."""
     from avloc.engine.stages import needs_training
     from avloc.engine.training import tests_on_validation
 

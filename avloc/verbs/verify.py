@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FileCheck:
-    """name: of the file, or of what was compared. state: see `avloc.engine.verifying`. problem: in words, empty where there
-    is none."""
+    """name: of the file, or of the comparison. state: see `avloc.engine.verifying`. problem: a description, empty if
+    there is none.
+    """
 
     name: str
     state: "State"
@@ -22,7 +23,7 @@ class FileCheck:
 
 @dataclass(frozen=True)
 class Verified:
-    """files: what was compared, in order. right, unverified: how many are as written, and how many carry no checksum."""
+    """files: all checks, in order. right, unverified: how many are correct, and how many have no checksum."""
 
     path: Path
     files: list[FileCheck]
@@ -68,17 +69,18 @@ def _of_run(folder: Path) -> list[FileCheck]:
     from avloc.engine.verifying import agreement_of, files_of
 
     run = Run(folder)
-    found = [_of_file(path, str(path.relative_to(folder))) for path in files_of(run)]
-    return found + [FileCheck(name, *verdict) for name, verdict in agreement_of(run)]
+    found = {path: _of_file(path, str(path.relative_to(folder))) for path in files_of(run)}
+    whole = {path for path, one in found.items() if one.state in ("right", "unverified")}
+    return [*found.values(), *(FileCheck(name, *verdict) for name, verdict in agreement_of(run, whole))]
 
 
 def _of_store(folder: Path) -> list[FileCheck]:
     from avloc.verbs.data_check import data_check
 
     whole = data_check(folder)
-    found = [FileCheck("shard", "damaged", problem) for problem in whole.broken]
+    found = [FileCheck("shard", _state_of(problem), problem) for problem in whole.broken]
     if not whole.splits:
-        found += [FileCheck("store", "damaged", problem) for problem in whole.problems]
+        found += [FileCheck("store", _state_of(problem), problem) for problem in whole.problems]
     for name, split in whole.splits.items():
         found += [
             FileCheck(f"{name}: {item}", "damaged", "its clips do not match its checksum") for item in split.changed
@@ -88,3 +90,9 @@ def _of_store(folder: Path) -> list[FileCheck]:
         if split.bare:
             found.append(FileCheck(f"{name}: {split.bare:,} items", "unverified", "an earlier version prepared them"))
     return found + [_of_file(path, str(path.relative_to(folder))) for path in sorted((folder / "labels").glob("*.npz"))]
+
+
+def _state_of(problem: str) -> "State":
+    from avloc.files import UNREADABLE
+
+    return "unreadable" if UNREADABLE in problem else "damaged"

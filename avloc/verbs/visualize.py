@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Visualized:
-    """run: the first of the runs, in which everything was written. figures: the PNG files, none of several runs. report: the
-    page, which needs no other file."""
+    """run: the first run, in which everything is written. figures: the PNG files, none for several runs. report: the
+    self-contained page.
+    """
 
     run: Path
     figures: list[Path]
@@ -107,7 +108,7 @@ def _page(sources: "list[Source]", sets: "list[ShownSet]", sheet: "Sheet") -> "P
 
 
 def _report(sources: "list[Source]") -> Path:
-    """report/index.html; of several runs, a name that says which others are on the page."""
+    """report/index.html; for several runs, a name that includes the others on the page."""
     first, *others = sources
     if not others:
         return first.run.report
@@ -116,7 +117,7 @@ def _report(sources: "list[Source]") -> Path:
 
 
 def _compared(sources: "list[Source]", name: str) -> list[str]:
-    """A table for each other run: the first one's lead over it, on the clips they share."""
+    """A table for each other run: the first run's lead over it, on the clips that they share."""
     from avloc.drawing.markup import paragraph
     from avloc.drawing.results import compared_table
     from avloc.engine.finished import result_file
@@ -131,7 +132,7 @@ def _compared(sources: "list[Source]", name: str) -> list[str]:
             continue
         try:
             found = compare(files[0], file)
-        except AvlocError as error:  # two rules, or two truths: their numbers cannot be set against each other
+        except AvlocError as error:  # different protocols or ground truths: their numbers are not comparable
             tables.append(paragraph(f"{both} are not compared: {error}.", "faint"))
         else:
             caption = f"{both} on the {found.shared} clips in both (95 % interval over videos)"

@@ -1,4 +1,4 @@
-"""`avloc weights fetch`: one official file of pretrained weights into the folder that keeps them."""
+"""`avloc weights fetch`: puts one official file of pretrained weights into the folder that stores them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +9,7 @@ from avloc.options import POSITIONAL, Ask, verb
 
 @dataclass(frozen=True)
 class WeightsFetched:
-    """verified: whether the file has the size and SHA-256 that are pinned; False where none is."""
+    """verified: whether the file has the pinned size and SHA-256; False if none is pinned."""
 
     name: str
     path: Path

@@ -8,8 +8,9 @@ from avloc.options import verb
 
 @dataclass(frozen=True)
 class KnownWeights:
-    """One file. there: whether it is on this machine, at `path`. pinned: whether its SHA-256, or the publisher's beginning of
-    it, is known and was or will be checked. size: bytes, 0 where unknown. url: empty for a file that a package brings."""
+    """One file. there: whether it is on this machine, at `path`. pinned: whether its SHA-256, or the part of it that
+    the publisher gives, is known and checked. size: bytes, 0 if unknown. url: empty for a file that comes in a package.
+    """
 
     name: str
     what: str

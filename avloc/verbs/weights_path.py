@@ -1,4 +1,4 @@
-"""`avloc weights path`: where one file of pretrained weights is kept."""
+"""`avloc weights path`: the path of one file of pretrained weights."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -56,7 +56,8 @@ def test_values_are_completed(tmp_path, line, wanted):
 
 
 def test_the_script_for_bash_is_printed():
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    # without this, typer asks which shell started the tests, and there may be none
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
     program = [sys.executable, "-c", "from avloc.cli import main; main()", "--show-completion", "bash"]
     found = subprocess.run(program, env=environment, capture_output=True, text=True, check=True)
     assert "_AVLOC_COMPLETE=complete_bash" in found.stdout and "complete -o default" in found.stdout

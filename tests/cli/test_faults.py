@@ -3,6 +3,7 @@
 import errno
 import io
 import os
+import subprocess
 import sys
 
 import pytest
@@ -83,3 +84,14 @@ def test_the_error_of_a_process_of_the_loader_is_its_last_line():
     told = "Caught DataError in DataLoader worker process 0.\nOriginal Traceback (most recent call last):\n  File\n"
     assert of_worker(told + "avloc.errors.DataError: a.h5: broken; again\n") == "a.h5: broken; again"
     assert of_worker("a.h5: broken") == "a.h5: broken"
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_stream_that_is_closed_is_no_fault_and_no_file_gets_its_number(tmp_path, closed):
+    code = (
+        "from avloc.cli.faults import open_streams; open_streams(); file = open('f', 'w'); print(1); "
+        "file.write(str(file.fileno()))"
+    )
+    line = f'{sys.executable} -c "{code}" {closed}'
+    found = subprocess.run(line, shell=True, capture_output=True, cwd=tmp_path, check=False)
+    assert (found.returncode, found.stderr) == (0, b"") and int((tmp_path / "f").read_text()) > 2

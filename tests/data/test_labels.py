@@ -60,7 +60,7 @@ def test_scores_of_another_shape_are_refused(store):
 def test_a_truncated_file_is_refused(store):
     path = write_labels(store, "tags", Labels(("a", "b", "c"), scores_for(store), scores_for(store)))
     path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(DataError, match="not whole pseudo labels"):
+    with pytest.raises(DataError, match="incomplete pseudo labels"):
         read_labels(store, "tags")
 
 

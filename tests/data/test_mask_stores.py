@@ -153,7 +153,7 @@ def test_an_empty_mask_is_counted_as_wrong(tmp_path):
 
 
 def test_masks_of_another_size_or_in_a_store_of_none_are_a_mistake_of_the_recipe(tmp_path):
-    with pytest.raises(ValueError, match="its settings do not say masks"):
+    with pytest.raises(ValueError, match="its settings have no masks"):
         build_store(tmp_path / "s", tmp_path, made_listing(), Masked(), SETTINGS, jobs=0)
 
     @dataclass(frozen=True)

@@ -30,7 +30,7 @@ def test_asked_for_the_estimate_comes_first(store, monkeypatch, caplog):
     with caplog.at_level(logging.INFO, logger="avloc.data"):
         assert stays_in_memory(store, CPU, True)
     assert (
-        f"train: {store.nbytes / GIB:.2f} GiB raw, 3.0 GiB are free on cpu: kept in memory, as asked for" in caplog.text
+        f"train: {store.nbytes / GIB:.2f} GiB raw, 3.0 GiB are free on cpu: kept in memory, as requested" in caplog.text
     )
 
 

@@ -1,5 +1,6 @@
 import json
 import multiprocessing
+import os
 import pickle
 import shutil
 from pathlib import Path
@@ -175,6 +176,19 @@ def test_a_broken_shard_is_named_when_it_is_read(path, tmp_path, damage):
         part.all_frames()
         part.frames(range(len(part)), [0] * len(part))
     assert shard.name in str(refused.value) and "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("kind", ["hdf5", "lmdb"])
+@pytest.mark.parametrize("one", [True, False])
+def test_a_shard_that_loses_its_end_while_it_is_used_gives_no_zeros(tmp_path, kind, one):
+    """HDF5 reads zeros beyond the end of a file, and LMDB crashes."""
+    part = Store.open(make(tmp_path, "raw", kind)).split("all")
+    part.all_sounds()
+    part.frames([0], [0])
+    for shard in (part.path / "shards").iterdir():
+        os.truncate(shard, shard.stat().st_size // 3)
+    with pytest.raises(DataError, match=r"cut from \d+ bytes to \d+ while it was used"):
+        part.frames(range(len(part)), [0] * len(part)) if one else part.all_frames()
 
 
 @pytest.mark.parametrize("frames", ["raw", "jpeg"])

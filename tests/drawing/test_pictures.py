@@ -63,7 +63,7 @@ def test_a_sounding_box_is_drawn_over_a_silent_one():
 def test_a_name_stands_in_the_corner_of_its_box():
     out = with_boxes(np.full((256, 256, 3), 255, np.uint8), HALF, [SOUNDING], ["harp"])
     tag = out[68:80, 68:90]
-    assert drawn(tag, CASING).mean() > 0.3 and tag.max() == 255
+    assert drawn(tag, CASING).mean() > 0.3 and tag.max() > 240
 
 
 def test_objects_are_green_red_or_grey():

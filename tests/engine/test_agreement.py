@@ -66,6 +66,8 @@ def test_a_run_that_two_trainings_wrote_is_refused_to_trainer_and_reader(run, ea
         avloc.train_stage1(run=run)
     with pytest.raises(RunError, match=r"state-000007.pt is from epoch 7, but log.jsonl next to it ends with epoch 1"):
         load_stage(*open_run(None, run), 1)
+    with pytest.raises(RunError, match=r"state-000007.pt is from epoch 7, but log.jsonl next to it ends with epoch 1"):
+        avloc.cluster(run=run)
 
 
 def test_weights_of_an_earlier_epoch_are_refused(run, early):

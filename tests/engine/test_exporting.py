@@ -17,7 +17,7 @@ from tests.engine.tiny import make_tiny_store, tiny_config, write_config
 from tests.methods.test_contract import STAGES, batch_of, stage
 
 #: stages that networks of other kinds than tensors hold, and what they are answered with
-REFUSED = {("coarse_to_fine_original", 2), ("noprior", 1)}
+REFUSED = {("coarse_to_fine_original", 2)}
 FORMATS = ["torch-export", "onnx"]
 
 

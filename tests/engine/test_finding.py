@@ -7,11 +7,14 @@ import numpy as np
 import pytest
 
 from avloc.data.needs import Needs
+from avloc.data.views import FrameView, LogMel
 from avloc.engine.finding import find
 from avloc.engine.found_boxes import boxes_of, run_lengths
 from avloc.engine.loaded import load
 from avloc.errors import AvlocError
 from avloc.methods.motion import Motion
+from avloc.methods.noprior import NoPrior
+from avloc.nn.encoders import Backbone
 from avloc.prepare.media.sound import read_sound
 from tests.data.making import make_video
 
@@ -172,3 +175,41 @@ def test_run_lengths_are_those_of_coco():
     mask = np.array([[0, 1, 1], [0, 1, 0]], bool)
     assert run_lengths(mask) == {"size": [2, 3], "counts": [2, 3, 1]}
     assert run_lengths(~mask)["counts"] == [0, 2, 3, 1]
+
+
+@pytest.mark.parametrize("flow", ["frames", "signed"])
+def test_a_method_that_looks_at_the_flow_sees_that_of_the_frames_around_each_map(video, flow):
+    seen = []
+
+    class Flows(NoPrior):
+        """Its map is the flow itself, to the right."""
+
+        def locate(self, batch):
+            seen.append(batch.motion.shape)
+            return batch.motion[:, :1]
+
+    small = Backbone((4, 8), (1, 1), (1, 2))
+    localizer = Flows(
+        frame=FrameView(size=32, crop=False, augment=False), sound=LogMel(n_fft=512, hop=160), visual=small, audio=small,
+        flow_encoder=small, flow=flow,
+    ).eval()  # fmt: skip
+    model = replace(MOTION, method="noprior", localizer=localizer, seconds=1.0)
+    found = find(model, video)
+    assert all(shape[1:] == (2, 32, 32) for shape in seen) and found.maps.shape == (12, 1, 32, 32)
+    still = np.full((40, 60, 3), 90, np.uint8)
+    loud = np.sin(np.arange(RATE)).astype(np.float32) * 0.5
+    alone = find(model, image=still, sound=loud, rate=RATE)
+    assert abs(alone.maps).max() < 1e-6  # nothing moves in a picture
+
+
+def test_a_flow_of_a_method_of_its_own_locates_in_a_video(video):
+    small = Backbone((4, 8), (1, 1), (1, 2))
+    localizer = NoPrior(
+        frame=FrameView(size=32, augment=False),
+        sound=LogMel(n_fft=512, hop=160),
+        visual=small,
+        audio=small,
+        flow_encoder=small,
+    ).eval()
+    found = find(replace(MOTION, method="noprior", localizer=localizer, seconds=1.0), video)
+    assert np.ptp(found.maps[found.sounding]) > 0

@@ -15,6 +15,8 @@ from avloc.engine.stages import weights_id
 from avloc.errors import AvlocError
 from avloc.methods.base import Localizer
 from avloc.methods.hard_way import HardWay
+from avloc.methods.noprior import NoPrior
+from avloc.nn.encoders import Backbone
 from avloc.predictions import read_predictions
 from avloc.verbs.run import steps_of
 from tests.engine.tiny import BACKBONE, CLASSES, MODEL, make_tiny_store, tiny_config, tiny_one_stage, write_config
@@ -143,10 +145,17 @@ def test_a_class_map_is_where_an_object_is_times_how_much_all_of_it_sounds(level
 
 def test_without_sound_a_class_map_is_what_each_place_shows():
     torch.manual_seed(0)
-    stage = HardWay(visual=avloc.nn.encoders.Backbone(**BACKBONE), audio=avloc.nn.encoders.Backbone(**BACKBONE)).eval()
+    stage = HardWay(visual=Backbone(**BACKBONE), audio=Backbone(**BACKBONE)).eval()
     batch = avloc.Batch(frame=torch.randn(2, 3, 32, 32), sound=torch.randn(2, 1, 40, 40))
     with torch.no_grad():
         maps = ObjectMaps(stage, np.eye(4, 16), np.eye(4, 16), (0, 0.5, 1), 0.1)
         torch.testing.assert_close(maps.look(batch).sum(1), torch.ones(2, *stage.locate(batch).shape[2:]))
         places = stage.place_features(batch)
         assert torch.equal(maps.look(batch).argmax(1), places[:, :4].argmax(1))
+
+
+def test_class_maps_see_move_and_hear_as_their_stage_does():
+    stage = NoPrior(flow="signed", mix="waveforms", visual=Backbone(**BACKBONE), audio=Backbone(**BACKBONE))
+    maps = ObjectMaps(stage, np.eye(4, 16), np.eye(4, 16), (0, 0.5, 1), 0.1)
+    for name in ("frame", "sound", "motion", "signed_motion", "mixes_waveforms", "needs"):
+        assert getattr(maps, name) == getattr(stage, name) != getattr(Given(), name, None), name

@@ -11,9 +11,9 @@ from avloc.data.stacking import one_above_the_other
 from avloc.engine.calibration import scores_of
 from avloc.engine.predicting import wrong_sounds
 from avloc.engine.stacked import mixtures_to_score, partners
-from avloc.engine.windows import loudest_of
 from avloc.errors import AvlocError
 from avloc.methods.noprior import NoPrior
+from avloc.nn.objects import loudest_of
 from avloc.predictions import read_predictions
 from tests.engine.tiny import BACKBONE, make_tiny_store, tiny_one_stage, write_config
 

@@ -26,7 +26,7 @@ from avloc.predictions import read_predictions
 from avloc.standings.results import read_results
 from avloc.standings.runs import about_run
 from tests.commands import invoke
-from tests.fuzz import damage, further
+from tests.fuzz import damage, further, sources
 from tests.fuzz.made import Made
 from tests.fuzz.reading import Input, anew, command, same
 
@@ -239,6 +239,8 @@ AREAS: dict[str, tuple[float, Callable[[Made], Iterator[Input]]]] = {
     "verified": (0.02, verified),
     "benchmarks": (0.08, further.benchmarks),
     "shipped": (0.03, further.shipped),
+    "marked": (0.02, sources.marked),
+    "described": (0.008, sources.described),
     "released": (0.008, further.released),
     "foreign": (0.004, further.foreign),
     "kinds": (0.006, further.kinds),

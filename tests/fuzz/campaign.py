@@ -2,8 +2,10 @@
 
 import random
 import time
+from contextlib import ExitStack
 
 from tests.fuzz.areas import AREAS
+from tests.fuzz.kept import kept_processes
 from tests.fuzz.made import Made
 from tests.fuzz.outcomes import Tally, attempt, little_memory
 from tests.fuzz.reading import damaged
@@ -19,8 +21,10 @@ def run_area(made: Made, area: str, examples: int, seed: int) -> Tally:
     count = max(round(share * examples), min(len(inputs), LEAST))
     for one in (one for one in inputs[:count] if one.taken):
         one.read()  # whole, it must be read: else nothing of this means anything
-    with little_memory():
+    with little_memory(), ExitStack() as cheaper:
         for number in range(count):
+            if number == max(LEAST, count // 20):  # until here with processes as commands start them
+                cheaper.enter_context(kept_processes())
             chance = random.Random(f"{seed}/{area}/{number}")
             one = inputs[number % len(inputs)]
             attempt(tally, f"seed {seed}, example {number} ({one.path.name})", damaged(one, chance), one.whole)

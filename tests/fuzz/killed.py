@@ -1,5 +1,6 @@
 """Commands that write, what they need, and what they leave: the same whether or not something interrupted them."""
 
+import hashlib
 import json
 import random
 import re
@@ -15,6 +16,7 @@ from tests.commands import shown
 from tests.data.making import make_music
 from tests.engine.tiny import tiny_config, write_config
 from tests.fuzz.further import exported, once
+from tests.fuzz.killed_too import more_words
 from tests.fuzz.made import Made
 from tests.fuzz.reading import equal
 from tests.fuzz.started import Starter
@@ -23,6 +25,7 @@ from tests.prepare.composing import COUNTS, make_world
 #: what stays beside a store or run on purpose, empty or of whoever holds it
 LOCKS = (".lock",)
 PATIENCE = 300  # s that a command may take
+LARGE = 4 << 20  # bytes of a file, of which only the checksum is kept
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,8 @@ def content(folder: Path) -> dict[str, Any]:
             found[name] = [{key: value for key, value in line.items() if key != "seconds"} for line in lines]
         elif path.parent.name == "results":
             found[name] = json.loads(path.read_text())["metrics"]
+        elif path.stat().st_size > LARGE:
+            found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
         else:
             found[name] = DATE.sub(b"DATE", path.read_bytes().replace(str(folder).encode(), b"FOLDER"))
     return found
@@ -66,8 +71,6 @@ def commands_of(made: Made, place: Path) -> dict[str, Killed]:
     tar = once(exported, place / "tar")
     for number in (1, 2):
         _prepared_folder(made, place / f"part{number}", "--shard", f"{number}/2")
-    grid = place / "grid.yaml"
-    grid.write_text("stage1.train.lr: [0.001, 0.002]\n")
 
     def empty(folder: Path) -> None:
         folder.mkdir()
@@ -122,6 +125,7 @@ def commands_of(made: Made, place: Path) -> dict[str, Killed]:
         "evaluate --predictions": Killed(
             lambda at: ["evaluate", *maps, "--out", at / "result.json", "--resamples", 200], empty),
         "run": Killed(lambda at: ["run", config, "--run", at, "--no-figures"], lambda at: None),
+        **{name: Killed(words, empty) for name, words in more_words(made, place).items()},
     }  # fmt: skip
 
 
@@ -168,12 +172,16 @@ class Commands:
         return self.place / name / "in"
 
     def start(self, name: str, folder: Path, **how: Any) -> int:
-        return self.starter.start(self.named[name].words(folder), folder.with_suffix(".log"), **how)
+        return self._started(self.named[name], folder, **how)
+
+    def _started(self, one: Killed, folder: Path, **how: Any) -> int:
+        kept = folder / "kept" if "fetch" in one.words(folder) else None
+        return self.starter.start(one.words(folder), folder.with_suffix(".log"), kept=kept, **how)
 
     def _complete(self, one: Killed, folder: Path) -> float:
         """Run the command to its end, which must be a success; the seconds that took."""
         began, log = time.monotonic(), folder.with_suffix(".log")
-        status = self.starter.wait(self.starter.start(one.words(folder), log), PATIENCE)
+        status = self.starter.wait(self._started(one, folder), PATIENCE)
         assert status == 0, f"status {status}: {one.words(folder)}\n{log.read_text()[-2000:]}"
         return time.monotonic() - began
 
@@ -185,6 +193,7 @@ class Commands:
                 one.begin(folder)
                 took = self._complete(one, folder)
                 found.append(content(folder))
+                shutil.rmtree(folder)
             assert found[0].keys() == found[1].keys()
             same = {key for key in found[0] if equal(found[0][key], found[1][key])}
             self._known[name], self.named[name] = Whole(found[0], same, took), one

@@ -35,9 +35,17 @@ class Starter:
             [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
-    def start(self, words: list[object], log: Path, limits: dict[int, int] | None = None) -> int:
-        """The number of the process. log: for all that it prints. limits: by resource, of memory beyond what is in use."""
-        asked = {"words": [str(word) for word in words], "log": str(log), "limits": limits or {}}
+    def start(
+        self, words: list[object], log: Path, limits: dict[int, int] | None = None, kept: Path | None = None
+    ) -> int:
+        """The number of the process. log: for all that it prints. limits: by resource, of memory beyond what is in use. kept:
+        where it keeps pretrained weights."""
+        asked = {
+            "words": [str(word) for word in words],
+            "log": str(log),
+            "limits": limits or {},
+            "kept": str(kept or ""),
+        }
         number: int = self._ask(asked)
         return number
 
@@ -83,7 +91,7 @@ def _wait(number: int, seconds: float) -> int | None:
         time.sleep(0.005)
 
 
-def _split(words: list[str], log: str, limits: dict[str, int]) -> int:
+def _split(words: list[str], log: str, limits: dict[str, int], kept: str) -> int:
     number = os.fork()
     if number:
         return number
@@ -98,6 +106,7 @@ def _split(words: list[str], log: str, limits: dict[str, int]) -> int:
             most += used if int(what) == resource.RLIMIT_AS else 0
             resource.setrlimit(int(what), (most, most))
         sys.argv = ["avloc", *words]
+        os.environ |= {"AVLOC_WEIGHTS": kept} if kept else {}
         status = _command()
     finally:
         os._exit(status)

@@ -68,6 +68,11 @@ def test_clips_that_are_all_alike_have_only_the_contrast():
     assert terms["sound_neighbours"] == terms["foregrounds"] == terms["frame_neighbours"] == 0.0
 
 
+def test_a_term_is_largest_where_rows_have_nothing_in_common():
+    terms = terms_of(given([[[0, 1]], [[1, 0]]], [[1, 0], [0, 1]]), tau=0.001)  # each frame is the other's sound
+    assert terms["sound_neighbours"] == pytest.approx(100 * 2 / 2)  # 2 / B times the weight
+
+
 @pytest.mark.parametrize(("values", "places"), [((1, 0.6, 0), 1), ((1, 0.60002, 0), 2), ((0.5, 0.5, 0.5), 0)])
 def test_the_foreground_exceeds_the_threshold_of_the_scaled_map(values, places):
     frames, maps = torch.ones(1, 2, 1, 3, dtype=torch.float64), torch.tensor([[values]], dtype=torch.float64)

@@ -7,9 +7,12 @@ import pytest
 import torch
 
 import avloc
+from avloc.data.batch import Batch
 from avloc.data.loader import Loader
 from avloc.data.optical_flow import flow_pictures
-from avloc.data.views import FrameView, LogMel
+from avloc.data.plans import Plan
+from avloc.data.stacking import one_above_the_other
+from avloc.data.views import FrameView, LogMel, LogStft
 from avloc.engine.collect import joined
 from avloc.errors import DataError
 from avloc.methods.base import Train
@@ -110,6 +113,22 @@ def test_clips_that_have_ended_add_rows_of_zeros_that_count_among_the_others():
     assert object_loss(found.rows[:1, 1], back[0]) == 0 < object_loss(found.rows[:, 1], back[0])
 
 
+@pytest.mark.parametrize("zeros", [0, 2])
+def test_an_object_of_several_finds_is_drawn_to_their_mean_and_away_from_the_mean_of_all_others(zeros):
+    rows, apart = chain({(0, 1): 0.65, (0, 2): 0.3, (1, 2): 0.3}), torch.tensor([0.0, 0.0, -0.1], dtype=torch.float64)
+    rows = torch.cat([rows, torch.zeros(zeros, 3, dtype=torch.float64)])
+    assert groups(rows, apart)[:2] == [(1, [0, 1]), (2, [2])]
+
+    def pull(anchor, own, others):
+        unit = [torch.nn.functional.normalize(part, dim=0) for part in (anchor, own, others + apart)]
+        return 1 - unit[0] @ unit[1] + unit[0] @ unit[2]
+
+    count = 1 + zeros  # rows of zeros are among the others, and objects without a loss
+    first = pull(rows[1], (rows[0] + rows[1]) / 2, rows[2] / count)
+    second = pull(rows[2], rows[2], (rows[0] + rows[1]) / (2 + zeros))
+    torch.testing.assert_close(object_loss(rows, apart), first + second)
+
+
 def test_without_queries_the_attention_is_the_mean_of_the_frame():
     attention = FlowAttention(16, 3)
     for parameter in attention.query.parameters():
@@ -119,13 +138,24 @@ def test_without_queries_the_attention_is_the_mean_of_the_frame():
     torch.testing.assert_close(attention(frame, torch.randn(2, 3, 3, 4)), expected)
 
 
-def test_flow_pictures_hold_whole_pixels_of_motion_to_the_right_and_down_only():
+def test_flow_pictures_hold_whole_pixels_of_motion_to_the_right_and_down_only(monkeypatch):
     noise = np.random.default_rng(0).integers(0, 256, (24, 24)).astype(np.uint8)
     first = torch.from_numpy(np.kron(noise, np.ones((4, 4), np.uint8))[None, :, :, None].repeat(3, 3))
     right = flow_pictures(first, first.roll(3, 2))[0, 32:64, 32:64]
     left = flow_pictures(first, first.roll(-3, 2))[0, 32:64, 32:64]
     assert right[..., 0].float().median() == 3 and right[..., 2].max() == 0
     assert left[..., 0].float().median() == 0
+    moved = np.full((96, 96, 2), (-3.2, 2.6), np.float32)
+    monkeypatch.setattr("cv2.calcOpticalFlowFarneback", lambda *_: moved)
+    assert flow_pictures(first, first)[0, 0, 0].tolist() == [0, 3, 0]  # of whole pixels, none to the left
+    assert flow_pictures(first, first, signed=True)[0, 0, 0].tolist() == [128 - 26, 128 + 21, 0]
+    seen = small().motion(torch.full((1, 40, 40, 3), 3, dtype=torch.uint8))
+    assert seen.mean().item() == pytest.approx(3 / 255, abs=1e-6)
+    monkeypatch.undo()
+    right, left = (
+        flow_pictures(first, first.roll(by, 2), signed=True)[0, 32:64, 32:64, 0].float().median() for by in (3, -3)
+    )
+    assert right == 128 + 3 * 8 and left == 128 - 3 * 8  # with a sign, in eighths of a pixel
 
 
 @pytest.fixture(scope="module")
@@ -168,6 +198,56 @@ def test_mixtures_put_frames_one_above_the_other_and_average_spectrograms(store)
     assert set(method.loss(batch)) == {"contrast", "objects"}
 
 
+def test_signed_flow_is_zero_where_nothing_moves_and_negative_to_the_left():
+    view, still = small(flow="signed").motion, torch.full((1, 40, 40, 3), 128, dtype=torch.uint8)
+    assert view(still)[:, :2].abs().max() < 1e-6 and view(still - 8)[:, :2].max() < -0.03
+    assert small(flow="frames").motion(still).min() > 0.5
+    assert small(flow="signed").signed_motion and not small().signed_motion
+
+
+def test_mixtures_may_be_heard_as_their_mixed_waveforms_in_training_and_in_tests(store):
+    method = small(mixture=3, mix="waveforms")
+    batch = next(Loader(store, method, torch.device("cpu")).training(7, 0, 0))
+    mixed = method.mixed(batch)
+    torch.testing.assert_close(mixed.sound, method.sound(mixed.waveform))
+    torch.testing.assert_close(mixed.waveform[1], (batch.waveform[1] + batch.waveform[3] + batch.waveform[5]) / 3)
+    assert not torch.allclose(mixed.sound, one_above_the_other([batch, batch]).sound[:2])
+    rows = [Plan(np.array([clip]), np.zeros(1, np.int64)) for clip in (0, 3)]
+    plan = Plan(rows[0].clips, rows[0].picks, under=(rows[1],))
+    (tested,) = Loader(store, method, torch.device("cpu")).of(plan, 1)
+    (other,) = Loader(store, small(), torch.device("cpu")).of(plan, 1)
+    torch.testing.assert_close(tested.sound, method.sound(other.waveform))
+    assert torch.equal(tested.frame, other.frame) and not torch.allclose(tested.sound, other.sound)
+    assert method.sound_encoder() is None  # features of single sounds cannot be those of mixed waveforms
+    bare = Batch(batch.frame, batch.sound)
+    with pytest.raises(DataError, match=r"model\.mix is waveforms, but the store holds spectrograms: set it to spectr"):
+        method.mixed(bare)
+
+
+def test_a_short_background_can_be_told_to_call_nothing_background():
+    features, similarity, behind = places_of([[1, 0, 0], [0, 1, 0], [0, 0, 1]], [0.6, 0.8, 0])
+    found = identify(features, similarity, behind)
+    rows = found.rows[:, 0]
+    assert behind[0].norm() < 3e-4 and groups(rows, behind[0]) == [(0, [0])]
+    assert groups(rows, behind[0], least=3e-4) == [(0, [0]), (1, [1])]
+    assert object_loss(rows, behind[0], least=3e-4) != object_loss(rows, behind[0])
+    assert len(object_maps(found, 0, behind, least=3e-4)) == 2 and len(object_maps(found, 0, behind)) == 1
+
+
+@pytest.mark.parametrize(
+    ("warmup", "expected"), [(0, [("train", 6)]), (2, [("warmup", 2), ("train", 4)]), (9, [("warmup", 6)])]
+)
+def test_a_warm_up_trains_the_contrast_only(store, warmup, expected):
+    method = small(warmup=warmup)
+    plan = method.phases(Train(epochs=6))
+    assert [(phase.name, phase.epochs) for phase in plan] == expected
+    assert len({id(optimizer) for phase in plan for optimizer in phase.optimizers}) == 1
+    batch = next(Loader(store, method, torch.device("cpu")).training(5, 0, 0))
+    terms = plan[0].objective(batch)
+    assert set(terms) == ({"contrast"} if warmup else {"contrast", "objects"})
+    torch.testing.assert_close(terms["contrast"], method.loss(batch)["contrast"])
+
+
 def test_frozen_eyes_learn_nothing_and_their_norms_move_as_released_unless_told_not_to(store):
     batch = next(Loader(store, small(), torch.device("cpu")).training(5, 0, 0))
     for moving in (True, False):
@@ -178,6 +258,15 @@ def test_frozen_eyes_learn_nothing_and_their_norms_move_as_released_unless_told_
         assert torch.equal(before, method.visual.bn1.running_mean) != moving
         learning = method.phases(Train())[0].optimizers[0].param_groups[0]["params"]
         assert all(parameter.requires_grad for parameter in learning)
+
+
+def test_a_ten_second_clip_is_heard_in_its_middle():
+    view = LogStft(rate=22_050, seconds=3.0)
+    sounds = torch.from_numpy(np.random.default_rng(0).normal(0, 0.1, (1, 220_500)).astype(np.float32))
+    assert view(sounds).shape == (1, 1, 257, 276)
+    torch.testing.assert_close(view(sounds), view(sounds[:, 77_175:143_325]))
+    silent, loud = torch.full((1, 1, 2, 2), -24 / 12), torch.zeros(1, 1, 2, 2)
+    assert one_above_the_other([Batch(loud, silent), Batch(loud, loud)]).sound.unique().tolist() == [-1]
 
 
 def test_clips_have_as_many_maps_as_objects_and_nan_for_the_rest(store):

@@ -51,9 +51,17 @@ def test_scores_are_those_worked_out_by_hand(which, where, expected):
     assert found[0].tolist() == pytest.approx(expected, abs=1e-5)
 
 
-@pytest.mark.parametrize(("target", "expected"), [(0, 0.553698), (1, 0.855243)])
-def test_the_cross_entropy_normalises_scores_that_do_not_sum_to_one(target, expected):
-    frames, sounds = zip(with_products([[1, 0], [0, 1]]), with_products([[2, 0], [0, 0]]), strict=True)
+@pytest.mark.parametrize(
+    ("which", "where", "target", "expected"),
+    [
+        ([[1], [0]], [[0], [0]], 0, 0.313262),
+        ([[1, 0], [0, 1]], [[1, 0], [0, 1]], 0, math.log(2)),  # of probabilities 0.606776 both, 1.213552 together
+        ([[1, 0], [0, 1]], [[2, 0], [0, 0]], 0, 0.553698),
+        ([[1, 0], [0, 1]], [[2, 0], [0, 0]], 1, 0.855243),
+    ],
+)
+def test_the_cross_entropy_normalises_scores_that_do_not_sum_to_one(which, where, target, expected):
+    frames, sounds = zip(with_products(which), with_products(where), strict=True)
     scores = small(tau=1.0).scores(frames, sounds)
     assert F.cross_entropy(scores, torch.tensor([target])).item() == pytest.approx(expected, abs=1e-5)
 
@@ -66,6 +74,9 @@ def test_scores_stay_finite_where_the_product_of_probabilities_underflows():
     assert found.isfinite().all()
     low = small(tau=1.0).scores((torch.tensor([[[[-66.0]], [[0.0]]]]), torch.zeros(1, 2, 1, 1)), (torch.eye(2),) * 2)
     assert low[0].tolist() == pytest.approx([-66.0, 0.0])
+    which = torch.tensor([[[[-66.0, -1000.0]], [[0.0, 0.0]]]])  # in the only place that matters, which is unlikely too
+    far = small(tau=1.0).scores((which, torch.tensor([[[[-66.0, 0.0]]]])), (torch.eye(2), torch.ones(2, 1)))
+    assert far[0, 0].item() == pytest.approx(-132.0) and math.exp(-132) < torch.finfo(torch.float32).tiny
 
 
 def test_clips_that_are_all_alike_have_a_loss_of_two_logarithms():
@@ -144,6 +155,37 @@ def test_the_map_is_the_mean_of_both_cosines_over_tau(batch):
         maps = method.locate(batch)
     torch.testing.assert_close(maps[:, 0], (one + two) / 2 / 0.03)
     assert maps.abs().max() <= 1 / 0.03
+
+
+class Told(Slavc):
+    """Cosines of 0.5 and 0.1 between frame and sound in the two projections, and objects of 1.0, everywhere."""
+
+    cosines = (0.5, 0.1)
+
+    def _seen_and_heard(self, streams, batch):
+        frames = [torch.tensor([cosine, (1 - cosine**2) ** 0.5]).reshape(1, 2, 1, 1) for cosine in self.cosines]
+        return tuple(frames), (torch.tensor([[1.0, 0.0]]),) * 2
+
+
+def test_the_map_and_the_guided_map_have_the_values_worked_out_by_hand():
+    batch = Batch(frame=torch.ones(1, 3, 8, 8), sound=torch.ones(1, 1, 8, 8))
+    method = Told(visual=SMALL, audio=SMALL, dim=2)
+    assert method.locate(batch).item() == pytest.approx(10, abs=1e-5)
+    method.cosines, method.objects = (
+        (0.2, 0.2),
+        torch.nn.Identity(),
+    )  # 0.6 of the map's range, 0.4 of that of the objects
+    assert method.locate(batch).item() == pytest.approx(2 / 0.03 * (0.9 * 0.6 + 0.1 * 0.4) - 1 / 0.03, abs=1e-4)
+    assert method.locate(batch).item() == pytest.approx(5.3333, abs=1e-4)
+
+
+def test_dropout_keeps_a_tenth_of_the_features_ten_times_as_large_and_is_shared_by_both_projections():
+    dropped = Slavc(visual=SMALL, audio=SMALL).train().frame_dropout(torch.ones(100_000))
+    assert dropped.unique().tolist() == pytest.approx([0, 10]) and (dropped > 0).float().mean() == pytest.approx(
+        0.1, abs=0.01
+    )
+    plain = small(frame_dropout=0.0)
+    assert torch.equal(plain.train().frame_dropout(torch.ones(9)), torch.ones(9))
 
 
 def test_maps_may_be_those_of_the_copy(batch):

@@ -9,10 +9,12 @@ from torch.nn import functional as F
 import avloc
 from avloc.data.loader import Batch, Loader
 from avloc.data.views import AugmentedFrameView, FrameView, LogStft
+from avloc.data.waveforms import excerpt, random_excerpt
 from avloc.errors import AvlocError
 from avloc.methods.base import Train
 from avloc.methods.ssl_alignment import SslAlignment
 from avloc.nn.encoders import Backbone
+from avloc.nn.similarity import log_sure
 from avloc.nn.tagger import Tagger
 from tests.engine.tiny import RATE, make_tiny_store
 from tests.methods.published_states import filled, resnet_state
@@ -47,6 +49,8 @@ def test_a_frame_fits_a_sound_by_the_places_that_are_sure():
     fit = small().fit_of_places
     assert fit(*with_cosines([[[0.8, 0.5]]], 2)).item() == pytest.approx(0.797992, abs=1e-6)
     assert fit(*with_cosines([[[0.3, 0.3]]], 2)).item() == pytest.approx(0.3, abs=1e-9)
+    sure = log_sure(torch.tensor([0.65, 0.65 + 0.03 * math.log(3)], dtype=torch.float64), 0.65, 0.03).exp()
+    assert sure.tolist() == pytest.approx([0.5, 0.75])
 
 
 def test_frames_pick_sounds_and_sounds_pick_frames_only_when_asked():
@@ -78,6 +82,19 @@ def test_views_that_are_not_there_have_no_terms(gone, whole, expected):
     for name in gone:
         setattr(batch, name, None)
     assert len(small(whole=whole).loss(batch)) == expected
+
+
+def test_whole_vectors_that_are_alike_have_a_logit_of_one_by_the_temperature():
+    class Alike(SslAlignment):
+        def _contrast(self, similarity):
+            return similarity.diagonal().min() / self.temperature
+
+    method = Alike(visual=SMALL, audio=SMALL, near=False).eval()
+    method.audio, method.sound_projection = method.visual, method.frame_projection
+    frames = batch_of().frame
+    terms = method.loss(Batch(frame=frames, sound=frames))
+    assert terms["whole_own_own"].item() == pytest.approx(14.2857, abs=1e-3)
+    assert terms["places_own_own"].item() < 14.2857
 
 
 def test_each_view_passes_through_the_networks_by_itself():
@@ -159,6 +176,10 @@ def test_a_ten_second_clip_is_heard_from_any_of_its_samples_in_training_and_in_i
     assert view(ramp).shape == (4, 1, 257, 299)
     torch.testing.assert_close(view(ramp), LogStft(seconds=3.0, overlap=353)(ramp))
     assert not torch.equal(view(ramp, torch.Generator().manual_seed(0)), view(ramp))
+    numbers = torch.arange(160_000.0).expand(3000, -1)
+    starts = random_excerpt(numbers, 48_000, torch.Generator().manual_seed(0))[:, 0]
+    assert 0 <= starts.min() < 200 and 111_800 < starts.max() <= 111_999
+    assert excerpt(numbers[:1], 48_000, "middle")[0, [0, -1]].tolist() == [56_000, 103_999]
 
 
 def state_of(projections: bool) -> dict[str, torch.Tensor]:

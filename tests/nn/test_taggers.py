@@ -21,7 +21,7 @@ from tests.methods.pretrained import EAR, METHODS, VIEW, config, eyes
 WEIGHTS = Path(avloc.__file__).parents[2] / "shared" / "weights"
 YAMNET = WEIGHTS / "yamnet.tflite"
 at_hand = pytest.mark.skipif(not YAMNET.exists(), reason="../shared/weights/yamnet.tflite is not here")
-VGGISH = {"tagger": "vggish", "weights": None, "output": "embedding"}
+SMALL = {"tagger": "mobilenetv2", "weights": None, "output": "embedding"}  # 20 MB in each file of a run
 
 
 def noise(count: int, samples: int) -> torch.Tensor:
@@ -216,26 +216,24 @@ def test_networks_of_spectrograms_refuse_waveforms():
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
-    return make_tiny_store(tmp_path_factory.mktemp("ears") / "store", 16_000)
+    return make_tiny_store(tmp_path_factory.mktemp("ears") / "store", 32_000)
 
 
 @pytest.mark.parametrize("method", sorted(METHODS))
 def test_every_method_hears_by_a_tagger_and_its_features_are_kept(method, store, tmp_path, monkeypatch):
-    from avloc.nn.vggish_tagger import VggishTagger
-
     heard: list[int] = []
-    whole = VggishTagger.forward
-    monkeypatch.setattr(VggishTagger, "forward", lambda self, sound: heard.append(len(sound)) or whole(self, sound))
+    whole = PannsNet.forward
+    monkeypatch.setattr(PannsNet, "forward", lambda self, sound: heard.append(len(sound)) or whole(self, sound))
     model = {
         **METHODS[method][0],
         "frame": VIEW,
         "visual": eyes(tmp_path),
-        "audio": VGGISH,
-        "sound": {"waveform": 16_000},
+        "audio": SMALL,
+        "sound": {"waveform": 32_000},
     }
     if method in ("hard_way", "visual_context", "ssl_alignment", "noprior"):
         model["visual"] = {**model["visual"], "project": 8}
-        model["audio"] = {**VGGISH, "project": 8}
+        model["audio"] = {**SMALL, "project": 8}
     trained = avloc.train_stage1(
         write_config(tmp_path / "c.yaml", config(method, store, model, epochs=2)), tmp_path / "run"
     )
@@ -250,7 +248,7 @@ def test_the_audio_encoder_stays_free_to_be_a_network_of_spectrograms(store, tmp
         "frame": VIEW,
         "visual": eyes(tmp_path),
         "audio": EAR,
-        "sound": {"rate": 16_000, "n_fft": 400, "mels": 16},
+        "sound": {"rate": 32_000, "n_fft": 800, "mels": 16},
     }
     assert (
         avloc.train_stage1(write_config(tmp_path / "c.yaml", config("ez_vsl", store, model)), tmp_path / "run").epochs

@@ -386,6 +386,22 @@ def test_bombs_are_not_read(tmp_path):
     assert "a header of 1073741824 bytes" in read_index(tmp_path / "name.tar.gz").broken
 
 
+@pytest.mark.parametrize("length", range(0, 24))
+def test_a_compressed_shard_cut_in_its_header_is_broken(tmp_path, length):
+    whole = shard(tmp_path / "a.tar.gz", sample("a")).read_bytes()
+    (tmp_path / "cut.tar.gz").write_bytes(whole[:length])
+    index = read_index(tmp_path / "cut.tar.gz")
+    assert index.broken and not index.samples
+
+
+def test_a_flipped_bit_that_only_the_checksum_shows_is_seen(tmp_path):
+    path = shard(tmp_path / "a.tar.gz", sample("a"))
+    whole = bytearray(path.read_bytes())
+    whole[-6] ^= 1  # of the CRC at the end
+    path.write_bytes(whole)
+    assert "CRC" in read_index(path).broken
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_a_damaged_shard_never_ends_in_a_traceback(tmp_path_factory, data):

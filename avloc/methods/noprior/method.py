@@ -4,14 +4,15 @@ from dataclasses import replace
 from typing import Literal
 
 import torch
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from avloc.data.loader import Batch
+from avloc.data.optical_flow import ZERO
 from avloc.data.stacking import one_above_the_other
 from avloc.data.views import FrameView, LogMel, LogStft, Waveform
-from avloc.methods.base import Localizer, Phase, Train
+from avloc.methods.base import Localizer, Needs, Phase, Train
 from avloc.methods.noprior.network import FlowAttention
 from avloc.methods.noprior.objects import background, identify, object_loss, object_maps
 from avloc.nn.contrast import hard_way_logits
@@ -25,19 +26,23 @@ STRIDES = (1, 2, 2, 2)  # an ordinary ResNet-18: maps of 7x7 for frames of 224
 class NoPrior(Localizer):
     """Kim et al., CVPR 2024, on Fedorishin et al., WACV 2023.
 
-    flow: the attention's keys are of the optical flow to the next of the clip's ``frames``, as published, or ``none``: of the
-    frame itself (ours).
+    flow: the attention's keys are of the optical flow to the next of the clip's ``frames``, as published;
+    of ``signed`` flow, to the left and up too (ours); or, with ``none``, of the frame itself (ours).
     flow_encoder: encoder of the flow; its first layer starts from random weights, because it has two channels.
     frozen: the frame encoder gets no gradients. moving_norms: its batch norms average the statistics of training batches all
     the same, as in the release.
     positive, negative, sharpness, temperature: as in Hard Way.
     rows: a clip that has found all its objects goes on with rows of zeros until the last of the batch has, as published
     (``batch``), or ends (``own``, ours).
-    mixture: this many clips are stacked vertically in training, and their spectrograms averaged.
+    least_background: a background vector shorter than this calls no find background (ours; published: 0).
+    warmup: epochs with the contrast only (ours; published: 0).
+    mixture: this many clips are stacked vertically in training, and their sounds mixed.
+    mix: what is averaged in a mixture, in training and in tests: ``spectrograms``, as released, or ``waveforms`` (ours).
     maps: what `locate` gives: the similarity of ``all`` places with the sound, or a map of each of the ``objects`` found, whose
     number differs from clip to clip.
     """
 
+    weights_from = ("train", "warmup")
     gathers = True
 
     def __init__(
@@ -46,7 +51,7 @@ class NoPrior(Localizer):
         sound: LogStft | LogMel | Waveform = LogStft(rate=22_050, seconds=3.0),
         visual: Eyes = Backbone(strides=STRIDES),
         audio: Ears = Backbone(strides=STRIDES),
-        flow: Literal["frames", "none"] = "frames",
+        flow: Literal["frames", "signed", "none"] = "frames",
         flow_encoder: Backbone = Backbone(strides=STRIDES),
         frozen: bool = True,
         moving_norms: bool = True,
@@ -55,14 +60,20 @@ class NoPrior(Localizer):
         sharpness: PositiveFloat = 0.03,
         temperature: PositiveFloat = 0.07,
         rows: Literal["batch", "own"] = "batch",
+        least_background: NonNegativeFloat = 0.0,
+        warmup: NonNegativeInt = 0,
         mixture: PositiveInt = 1,
+        mix: Literal["spectrograms", "waveforms"] = "spectrograms",
         maps: Literal["all", "objects"] = "all",
     ):
         super().__init__()
         self.frame, self.sound = frame, sound
         self.positive, self.negative, self.sharpness, self.temperature = positive, negative, sharpness, temperature
         self.rows, self.mixture, self.maps, self.moving_norms = rows, mixture, maps, moving_norms
+        self.least_background, self.warmup = least_background, warmup
         self.maps_differ = maps == "objects"
+        self.mixes_waveforms = mix == "waveforms"
+        self.needs = Needs(waveform=self.mixes_waveforms)
         self.visual, self.audio = visual.build(3, frame), audio.build(1, sound)
         if frozen:
             self.visual.requires_grad_(False)
@@ -70,8 +81,10 @@ class NoPrior(Localizer):
         jitter_norms(self.audio)
         self.flow_encoder: nn.Module | None = None
         channels = self.visual.channels
-        if flow == "frames":
-            self.motion = replace(frame, augment=False, mean=(0.0,) * 3, std=(1.0,) * 3)
+        if flow != "none":
+            self.signed_motion = flow == "signed"
+            zero = ZERO / 255 if self.signed_motion else 0.0
+            self.motion = replace(frame, augment=False, mean=(zero,) * 3, std=(1.0,) * 3)
             self.flow_encoder = flow_encoder.build(3)
             self.flow_encoder.conv1 = nn.Conv2d(2, flow_encoder.widths[0], 7, stride=2, padding=3, bias=False)
             channels = self.flow_encoder.channels
@@ -87,11 +100,17 @@ class NoPrior(Localizer):
         return self.visual if self.flow_encoder is None else None
 
     def sound_encoder(self) -> nn.Module | None:
-        return self.audio
+        return None if self.mixes_waveforms else self.audio
 
     def phases(self, train: Train) -> list[Phase]:
+        """`warmup` epochs with the contrast only, then both losses; one optimizer, whose moments go on."""
         learning = [parameter for parameter in self.parameters() if parameter.requires_grad]
-        return [Phase("train", self.loss, [train.make_optimizer(learning)], train.epochs)]
+        optimizer, warmup = train.make_optimizer(learning), min(self.warmup, train.epochs)
+        plan = [
+            Phase("warmup", self.contrast, [optimizer], warmup),
+            Phase("train", self.loss, [optimizer], train.epochs - warmup),
+        ]
+        return [phase for phase in plan if phase.epochs]
 
     def see(self, batch: Batch) -> Tensor:
         """Unit vectors (B, C, h, w): the frame, and what it shows where its motion says."""
@@ -105,13 +124,23 @@ class NoPrior(Localizer):
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Hard Way's contrast, and objects that resemble themselves and neither other objects nor the background."""
+        seen, heard = self._seen_and_heard(batch)
+        return {"contrast": self._contrast(seen, heard), "objects": self.of_objects(seen, heard)}
+
+    def contrast(self, batch: Batch) -> dict[str, Tensor]:
+        """Hard Way's contrast only."""
+        return {"contrast": self._contrast(*self._seen_and_heard(batch))}
+
+    def _seen_and_heard(self, batch: Batch) -> tuple[Tensor, Tensor]:
         batch = self.mixed(batch)
-        seen, heard = self.gathered(self.see(batch)), self.gathered(self.hear(batch))
+        return self.gathered(self.see(batch)), self.gathered(self.hear(batch))
+
+    def _contrast(self, seen: Tensor, heard: Tensor) -> Tensor:
         logits = hard_way_logits(
             pairwise_maps(seen, heard), self.positive, self.negative, self.sharpness, self.temperature, "published"
         )
         own = torch.zeros(len(logits), dtype=torch.long, device=logits.device)
-        return {"contrast": F.cross_entropy(logits, own), "objects": self.of_objects(seen, heard)}
+        return F.cross_entropy(logits, own)
 
     def of_objects(self, seen: Tensor, heard: Tensor) -> Tensor:
         """The object loss, mean over the clips."""
@@ -121,20 +150,26 @@ class NoPrior(Localizer):
         terms = []
         for clip, rounds in enumerate(found.rounds.tolist()):
             rows = found.rows[:, clip] if self.rows == "batch" else found.rows[:rounds, clip]
-            terms.append(object_loss(rows, behind[clip]))
+            terms.append(object_loss(rows, behind[clip], self.least_background))
         return torch.stack(terms).mean()
 
     def mixed(self, batch: Batch) -> Batch:
-        """`mixture` clips as one: their frames, and motion, one above the other, their spectrograms averaged."""
+        """`mixture` clips as one: their frames, and motion, one above the other, their sounds mixed."""
         if self.mixture == 1:
             return batch
         size = len(batch) // self.mixture
         parts = [slice(number * size, (number + 1) * size) for number in range(self.mixture)]
-        moved = batch.motion
+        moved, waveform = batch.motion, batch.waveform
         clips = [
-            Batch(batch.frame[part], batch.sound[part], motion=None if moved is None else moved[part]) for part in parts
+            Batch(
+                batch.frame[part],
+                batch.sound[part],
+                None if waveform is None else waveform[part],
+                motion=None if moved is None else moved[part],
+            )
+            for part in parts
         ]
-        return one_above_the_other(clips)
+        return one_above_the_other(clips, self.sound if self.mixes_waveforms else None)
 
     def locate(self, batch: Batch) -> Tensor:
         """Cosines (B, 1, h, w); of objects (B, K, h, w), at most 0, NaN for the maps that a clip has fewer than others."""
@@ -144,7 +179,7 @@ class NoPrior(Localizer):
         features, similarity = self._places(seen, heard)
         behind = background(features, similarity, self.negative, self.sharpness)
         found = identify(features, similarity, behind)
-        every = [object_maps(found, clip, behind) for clip in range(len(batch))]
+        every = [object_maps(found, clip, behind, self.least_background) for clip in range(len(batch))]
         most = max(1, *(len(maps) for maps in every))
         padded = [F.pad(maps, (0, 0, 0, most - len(maps)), value=float("nan")) for maps in every]
         return torch.stack(padded).unflatten(2, seen.shape[2:])

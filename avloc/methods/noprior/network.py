@@ -21,5 +21,5 @@ class FlowAttention(nn.Module):
     def forward(self, frame: Tensor, flow: Tensor) -> Tensor:
         """(B, C, h, w) of features of the frame (B, C, h, w) and of the flow (B, C', h, w)."""
         query, key, value = (part.flatten(2) for part in (self.query(frame), self.key(flow), self.value(frame)))
-        weights = (query.mT @ key / query.shape[1] ** 0.5).softmax(-1)
-        return (value @ weights.mT).view_as(frame)
+        weights = (query.transpose(1, 2) @ key / query.shape[1] ** 0.5).softmax(-1)  # ONNX does not know `mT`
+        return (value @ weights.transpose(1, 2)).view_as(frame)

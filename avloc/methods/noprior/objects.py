@@ -59,14 +59,16 @@ def identify(features: Tensor, similarity: Tensor, behind: Tensor) -> Found:
     return Found(torch.stack(rows), torch.stack(maps).to(features.dtype), rounds)
 
 
-def groups(rows: Tensor, behind: Tensor) -> list[tuple[int, list[int]]]:
+def groups(rows: Tensor, behind: Tensor, least: float = 0.0) -> list[tuple[int, list[int]]]:
     """Which of a clip's rows (N, C) are one object: each object's name, one of its rows, and its rows in order.
 
     Rows that resemble the background `behind` (C,) are none, but may join two others, with later rows only, as in the release.
+    A background shorter than `least` has no direction that counts, and no row is background (ours).
     """
     unit = F.normalize(rows.detach().double(), dim=1, eps=1e-8)
     alike = (unit @ unit.T).tolist()
-    is_none = (unit @ F.normalize(behind.detach().double(), dim=0, eps=1e-8) > LIKE_BACKGROUND).tolist()
+    back = behind.detach().double()
+    is_none = ((unit @ F.normalize(back, dim=0, eps=1e-8) > LIKE_BACKGROUND) & (back.norm() >= least)).tolist()
     parent = list(range(len(rows)))
     for later in range(len(rows)):
         if is_none[later]:
@@ -89,14 +91,14 @@ def _root(parent: list[int], row: int) -> int:
     return row
 
 
-def object_loss(rows: Tensor, behind: Tensor) -> Tensor:
+def object_loss(rows: Tensor, behind: Tensor, least: float = 0.0) -> Tensor:
     """Pull the rows (N, C) of each object of a clip together, and away from all other rows and the background (C,)."""
-    terms = [rows.new_zeros(()), *_object_terms(rows, behind)]
+    terms = [rows.new_zeros(()), *_object_terms(rows, behind, least)]
     return torch.stack(terms).sum()
 
 
-def _object_terms(rows: Tensor, behind: Tensor) -> Iterator[Tensor]:
-    for name, own in groups(rows, behind):
+def _object_terms(rows: Tensor, behind: Tensor, least: float) -> Iterator[Tensor]:
+    for name, own in groups(rows, behind, least):
         anchor = rows[name]
         others = sorted(set(range(len(rows))) - set(own))
         if not others or anchor.sum() == 0:
@@ -109,9 +111,9 @@ def _object_terms(rows: Tensor, behind: Tensor) -> Iterator[Tensor]:
         yield 1 - anchor @ together + anchor @ apart
 
 
-def object_maps(found: Found, clip: int, behind: Tensor) -> Tensor:
+def object_maps(found: Found, clip: int, behind: Tensor, least: float = 0.0) -> Tensor:
     """(K, P): of each object of a clip the mean of its finds' maps; behind: (B, C). K is 0 where all finds are background."""
     own = int(found.rounds[clip])
-    members = [rows for _, rows in groups(found.rows[:own, clip], behind[clip])]
+    members = [rows for _, rows in groups(found.rows[:own, clip], behind[clip], least)]
     maps = [found.maps[rows, clip].mean(0) for rows in members]
     return torch.stack(maps) if maps else found.maps.new_zeros(0, found.maps.shape[2])

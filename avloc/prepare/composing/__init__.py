@@ -1,1 +1,1 @@
-"""The parts of `avloc prepare compose`: what pictures and sounds there are, who is with whom, scenes drawn and rendered."""
+"""The parts of `avloc prepare compose`: pictures and sounds, their classes and splits, drawing and rendering."""

@@ -1,19 +1,19 @@
-"""What the readers of marked pictures share: which boxes are fit to be cut out."""
+"""Used by all readers of annotated pictures: which boxes can be cut out."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from avloc.prepare.composing.sources import Found, Source
 
-SMALLEST = 32  # px, of a picture and of an object
+SMALLEST = 32  # px, the smallest side of a picture and of an object
 
 
 def add_object(
     found: Found, file: str, name: str, corners: Sequence[float], size: tuple[int, int], mask: Any = None
 ) -> None:
-    """An object by its box in pixels, cut at the edges of its picture of `size` (width, height).
+    """An object by its box in pixels, clipped to its picture of `size` (width, height).
 
-    Boxes without area or outside are counted and left out; one that is too small to be cut out is kept apart.
+    Boxes without area or outside the picture are counted and left out; those too small to be cut out are returned separately.
     """
     left, right = (min(max(corners[side], 0.0), float(size[0])) for side in (0, 2))
     top, bottom = (min(max(corners[side], 0.0), float(size[1])) for side in (1, 3))

@@ -1,4 +1,4 @@
-"""Which pictures and which sounds are of one class: by equal names, or by a table class,picture,sound."""
+"""Which pictures and sounds have the same class: those with equal names, or those in a table class,picture,sound."""
 
 import difflib
 import logging
@@ -17,10 +17,10 @@ COLUMNS = ("class", "picture", "sound")
 
 @dataclass(frozen=True)
 class Cast:
-    """Who may appear. classes: names that have pictures and sounds, sorted.
+    """The classes of a composition. classes: names that have pictures and sounds, sorted.
 
-    pictures, sounds: of each class. things: pictures of what never sounds, by name. noises: sounds of nothing that is
-    ever in view, by name. of_picture: the class of each name of pictures.
+    pictures, sounds: of each class. things: pictures of silent objects, by name. noises: sounds whose object is never
+    in view, by name. of_picture: the class of each name of pictures.
     """
 
     classes: tuple[str, ...]
@@ -32,10 +32,11 @@ class Cast:
 
 
 def join_classes(pictures: Found, sounds: Found, silent: Found, noise: Found, table: Path | None) -> Cast:
-    """The cast; DataError where no class has both. What has no partner is said in the log.
+    """The cast; DataError if no class has both. Names without a match are logged.
 
-    A sound with several labels ("Bark|Dog|Animal") is of the one class that its labels name; of several classes, it is left
-    out. A name that has pictures and sounds and is no class of the table is left out too: neither a silent thing nor noise.
+    A sound with several labels ("Bark|Dog|Animal") gets the class that its labels name; if they name several classes,
+    it is left out. A name with pictures and sounds that is not a class in the table is left out too: it can be neither
+    a silent thing nor noise.
     """
     shown = {plain(name): name for name in pictures.by_name}
     heard = {plain(label): label for name in sounds.by_name for label in name.split(SEVERAL)}
@@ -86,7 +87,7 @@ def _by_name(shown: Mapping[str, str], heard: Mapping[str, str]) -> tuple[dict[s
 
 
 def _read(table: Path, shown: Mapping[str, str], heard: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Class of each picture name and of each sound name; DataError for a name that is not there, with the nearest."""
+    """Class of each picture name and of each sound name; DataError for an unknown name, with the closest match."""
     of_picture: dict[str, str] = {}
     of_sound: dict[str, str] = {}
     for line, row in named_rows(table, *COLUMNS):

@@ -21,7 +21,7 @@ def annotations(path: Path) -> list[Path]:
 def list_coco(path: Path, role: str) -> tuple[Path, Found]:
     """Objects by category. Crowds, boxes without area and empty masks are counted and left out.
 
-    A single file that is named itself has its pictures in the folder that the folder `annotations` lies in, or beside it.
+    If a single file is given, its pictures are in the parent of the folder `annotations`, or beside the file.
     """
     files = [path] if path.is_file() else annotations(path)
     if not files:
@@ -70,7 +70,7 @@ def _read(file: Path, role: str, there: dict[str, str], found: Found) -> None:
                 continue
             x, y, w, h = (float(number) for number in row["bbox"])
             add_object(found, where, names[row["category_id"]], (x, y, x + w, y + h), (width, height), mask)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise DataError(
             f"{file}: not in the format of COCO's instances ({type(error).__name__}: {error}); expected images, categories, "
             "annotations with image_id, category_id and bbox"

@@ -1,4 +1,4 @@
-"""Tables with named columns, a row at a time, as the data sets of pictures and sounds bring them."""
+"""Reads tables with named columns, row by row, as data sets of pictures and sounds provide them."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +8,7 @@ from avloc.tables import read_table
 
 
 def named_rows(file: Path, *needed: str) -> Iterator[tuple[int, dict[str, str]]]:
-    """(line, value by column) of each row; DataError where a column is missing, or a row is too short for one."""
+    """(line, value by column) of each row; DataError if a column is missing or a row is too short."""
     what = ",".join(needed)
     table = read_table(file, 2, what, headed=True)
     missing = [name for name in needed if name not in table.header]

@@ -1,4 +1,4 @@
-"""Dealing sources: in shuffled rounds, so that all are used alike; one that cannot be used is left out and named."""
+"""Deals sources in shuffled rounds, so that all are used equally often. Unusable sources are left out and named."""
 
 import logging
 import zlib
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class Looks:
-    """Opens each source once. bad: sources that cannot be used, with the split that was being drawn."""
+    """Opens each source once. bad: unusable sources, with the split that was being drawn."""
 
     roots: Mapping[str, Path]
     rate: int
@@ -37,9 +37,9 @@ class Looks:
 
 
 class Dealer:
-    """The sources of the parts, dealt for one kind of scene; the same whatever other kinds are drawn.
+    """The sources of the parts, dealt for one kind of scene, independently of the other kinds.
 
-    least: how many usable sources each class must have in a part.
+    least: the number of usable sources that each class needs in a part.
     """
 
     def __init__(self, pools: Mapping[str, Parts], looks: Looks, part: str, split: str, seed: int, least: int) -> None:
@@ -49,11 +49,11 @@ class Dealer:
         self._numbers: dict[tuple[str, str], int] = {}
 
     def names(self, what: str) -> list[str]:
-        """The names that have sources of this sort in the part."""
+        """The names with sources of this sort in the part."""
         return sorted(name for name, own in self.pools[what][self.part].items() if own)
 
     def deal(self, what: str, name: str) -> tuple[Source, Look]:
-        """The next source; DataError where too few of them can be used."""
+        """The next source; DataError if too few are usable."""
         key = what, name
         while True:
             if not self._rounds.get(key):
@@ -79,12 +79,12 @@ class Dealer:
             file, (_, error) = next(item for item in self.looks.bad.items() if item[0] == unusable[0].file)
             raise DataError(
                 f"{self.part}: {name} has {len(own) - len(unusable)} usable {what}, expected at least {least}; "
-                f"{len(unusable)} cannot, such as {file} ({error.reason})"
+                f"{len(unusable)} are unusable, such as {file} ({error.reason})"
             )
 
 
 def refuse_few(pools: Mapping[str, Parts], classes: Sequence[str], parts: Sequence[str], least: int) -> None:
-    """DataError for a class with too few pictures or sounds in a part that is composed, with all there are in words."""
+    """DataError for a class with too few pictures or sounds in a composed part; the message lists all such classes."""
     short = [
         f"{name} has {count} {what} in {part}"
         for what in ("pictures", "sounds")

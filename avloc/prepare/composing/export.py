@@ -1,4 +1,4 @@
-"""What else a composed store can be written as: truth for any model's heat maps, and videos."""
+"""The other outputs of a composed store: ground truth for any model's heat maps, and videos."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -20,13 +20,13 @@ from avloc.processes import processors
 from avloc.progress import Progress, untold
 from avloc.synthetic.video import encode_mp4
 
-RATE = 10  # frames a second of the videos
-SWAY, SWELL = 0.04, 0.05  # how far a moving picture is shifted, in frame widths, and how much it grows
-AT_ONCE = 16  # videos of a task
+RATE = 10  # frames per second of the videos
+SWAY, SWELL = 0.04, 0.05  # how far a moving picture shifts, in frame widths, and how much it grows
+AT_ONCE = 16  # videos per task
 
 
 def write_truth(out: Path, splits: Sequence[str]) -> None:
-    """truth.json with all clips of these splits, and truth/SPLIT.json for each, in this package's own schema."""
+    """truth.json with all clips of these splits, and truth/SPLIT.json for each, in this package's own format."""
     store = Store.open(out)
     every: list[dict[str, Any]] = []
     for split in splits:
@@ -65,9 +65,9 @@ def _clips(part: Store) -> Iterator[dict[str, Any]]:
 def write_videos(
     out: Path, splits: Sequence[str], folder: Path, moving: bool, jobs: int | None, progress: Progress | None
 ) -> None:
-    """FOLDER/SPLIT/CLIP.mp4 of each clip, with its sound; files that are there are kept.
+    """FOLDER/SPLIT/CLIP.mp4 of each clip, with its sound; existing files are kept.
 
-    moving: the picture sways and swells slowly, and in the middle of the video is as it is in the store.
+    moving: the picture slowly shifts and grows; in the middle of the video it equals the stored one.
     """
     store, tell = Store.open(out), progress or untold
     todo = [
@@ -90,7 +90,7 @@ def write_videos(
 
 
 def make_videos(out: Path, some: Sequence[tuple[str, int, Path]], moving: bool, tell: Tell) -> int:
-    """Write these videos, and return how many they are."""
+    """Write these videos and return their number."""
     store, parts = Store.open(out), dict[str, Store]()
     for split, number, path in some:
         part = parts.setdefault(split, store.split(split))
@@ -103,7 +103,7 @@ def make_videos(out: Path, some: Sequence[tuple[str, int, Path]], moving: bool, 
 
 
 def _moving(frame: NDArray[np.uint8], count: int, seed: int) -> Iterator[NDArray[np.uint8]]:
-    """Beyond its edges a picture is mirrored."""
+    """Outside its edges, a picture is mirrored."""
     size = frame.shape[0]
     direction = np.random.default_rng(seed).uniform(0, 2 * np.pi)
     for number in range(count):

@@ -1,4 +1,4 @@
-"""From folders to who may appear in which part: the sources of every role, joined by class, grouped and split."""
+"""From folders to the sources of each part: the sources of every role are joined by class, grouped and split."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ TWICE = "in two classes"
 
 @dataclass(frozen=True)
 class Folders:
-    """Where sources lie, and how; None where a role has no folder. classes, groups: the user's tables."""
+    """Folders of the sources, with their settings; None if a role has no folder. classes, groups: the user's tables."""
 
     pictures: Path
     sounds: Path
@@ -38,9 +38,10 @@ class Folders:
 
 @dataclass(frozen=True)
 class Gathered:
-    """classes: that are seen and heard. roots: where the files of each role lie. pools: what -> part -> name -> sources, of
-    pictures, things, sounds, noises and backgrounds; with photographs also "photographs". left_out:
-    files that are not used, and why."""
+    """classes: those with pictures and sounds. roots: the folder of each role's files. pools: what -> part -> name ->
+    sources, of pictures, things, sounds, noises and backgrounds; with photographs also "photographs". left_out: files
+    that are not used, with the reason.
+    """
 
     classes: tuple[str, ...]
     roots: Mapping[str, Path]
@@ -50,7 +51,7 @@ class Gathered:
 
 
 def gather(folders: Folders, shares: Mapping[str, float], seed: int, whole: bool) -> Gathered:
-    """whole: photographs with marked objects are shown as they are."""
+    """whole: photographs with marked objects are shown unchanged."""
     roots: dict[str, Path] = {}
     roots["pictures"], shown = list_pictures(folders.pictures, folders.picture_layout)
     roots["sounds"], heard = list_sounds(folders.sounds, folders.sound_layout)
@@ -84,7 +85,7 @@ def _split(
     shares: Mapping[str, float],
     seed: int,
 ) -> tuple[dict[str, Parts], dict[str, str]]:
-    """Classes, and what stands beside them, are split as one, so that equal files are found across both."""
+    """Classes, silent things and noises are split together, so that equal files are found across all of them."""
     both = [_together(cast.pictures, cast.things), _together(cast.sounds, cast.noises), {"backgrounds": places}]
     files = {source.file: located(source.file, roots) for pool in both for source in flat(pool)}
     linked = set(linked_out(roots["pictures"], "files", files))

@@ -1,4 +1,4 @@
-"""What must lie in one part: files of one recording or one user's group, and files of the same bytes."""
+"""What must be in the same part: files of one recording or one of the user's groups, and files with the same bytes."""
 
 import fnmatch
 import hashlib
@@ -29,10 +29,10 @@ def read_groups(path: Path) -> list[tuple[int, str, str]]:
 def grouped(
     pools: Sequence[Pool], roots: Mapping[str, Path], table: Path | None
 ) -> tuple[list[dict[str, list[Source]]], list[str]]:
-    """The pools with final groups, and files that are left out since their bytes are in two classes of a pool.
+    """The pools with final groups, and files that are left out because their bytes are in two classes of a pool.
 
-    A group of the data set, the groups of the user's table and equal bytes are joined where they share a file. Only files
-    of equal size are read.
+    Groups of the data set, groups of the user's table and groups of equal files are merged if they share a file. Only
+    files of equal size are read.
     """
     files = sorted({source.file for pool in pools for source in flat(pool)})
     same = _equal_files(files, roots)
@@ -72,7 +72,7 @@ def _given(files: Sequence[str], table: Path | None) -> list[tuple[str, str]]:
 
 
 def _in_two_classes(pool: Pool, same: Mapping[str, str]) -> set[str]:
-    """Files whose bytes stand under two names; objects cut out of one picture may be of several classes."""
+    """Files whose bytes are in two classes. Objects cut out of one picture may be of several classes."""
     names: dict[str, set[str]] = {}
     for name, own in pool.items():
         for source in own:
@@ -83,7 +83,7 @@ def _in_two_classes(pool: Pool, same: Mapping[str, str]) -> set[str]:
 
 
 def _equal_files(files: Sequence[str], roots: Mapping[str, Path]) -> dict[str, str]:
-    """Digest of each file that has the bytes of another."""
+    """Digest of each file that has the same bytes as another."""
     by_size: dict[int, list[str]] = {}
     for file in files:
         by_size.setdefault(file_size(located(file, roots)) or 0, []).append(file)
@@ -95,19 +95,19 @@ def _equal_files(files: Sequence[str], roots: Mapping[str, Path]) -> dict[str, s
             try:
                 digest = hashlib.sha256(located(file, roots).read_bytes()).hexdigest()
             except OSError:
-                continue  # found out, and counted, when it is opened
+                continue  # unreadable: it is counted when it is opened
             digests.setdefault(digest, []).append(file)
     return {file: digest for digest, alike in digests.items() if len(alike) > 1 for file in alike}
 
 
 def located(file: str, roots: Mapping[str, Path]) -> Path:
-    """Where "ROLE:path" lies."""
+    """The path of "ROLE:path"."""
     role, _, inside = file.partition(":")
     return roots[role] / inside
 
 
 class _Joined:
-    """Sets of keys that belong together, each named by its smallest key."""
+    """Merges sets of keys that belong together; each set is named by its smallest key."""
 
     def __init__(self) -> None:
         self.parent: dict[str, str] = {}

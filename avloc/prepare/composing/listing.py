@@ -1,4 +1,4 @@
-"""The recipes of all clips as a listing that `build_store` takes; sources that cannot be used are listed as failed."""
+"""The recipes of all clips, as a listing for `build_store`; unusable sources are listed as failed."""
 
 import logging
 import zlib
@@ -27,7 +27,7 @@ COUNTS = (
 
 
 def read_counts(texts: Sequence[str], parts: Sequence[str]) -> dict[tuple[str, Kind], int]:
-    """ "PART:KIND=COUNT" in their order; DataError for a part that --splits does not name."""
+    """ "PART:KIND=COUNT" in the given order; DataError for a part that --splits does not have."""
     counts: dict[tuple[str, Kind], int] = {}
     for text in texts:
         where, equals, number = text.partition("=")
@@ -60,11 +60,11 @@ def list_scenes(
     photographs: Mapping[str, Marked] | None = None,
     tell: Progress | None = None,
 ) -> Listing:
-    """A split PART_KIND for each count. A scene depends on the seed, its split and its number, and on the scenes before it
-    in its split, whose files it does not repeat before all were used.
+    """A split PART_KIND for each count. A scene depends on the seed, its split, its number and the earlier scenes of
+    its split: no file is used again before all have been used.
 
-    asked: a kind that cannot be drawn for want of classes is refused, not left out. photographs: what is marked in each,
-    where scenes are photographs as they are.
+    asked: a kind with too few classes is an error instead of being left out. photographs: the marked objects of each,
+    if scenes are whole photographs.
     """
     items: dict[str, Item] = {}
     splits: dict[str, list[Entry]] = {}
@@ -103,7 +103,7 @@ def list_scenes(
 
 
 def _item(name: str, part: str, kind: Kind, seed: int, recipe: dict[str, Any]) -> Item:
-    """The recipe is in the manifest too, but for masks, which may be long."""
+    """The recipe is in the manifest too, except for masks, which can be long."""
     note: dict[str, Any] = {"part": part, "kind": kind, "seed": seed}
     if kind == "interactive":
         note["scene"] = name

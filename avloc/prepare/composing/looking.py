@@ -1,4 +1,4 @@
-"""Opening sources: a picture upright with its alpha, a sound as a waveform; and what can be said of them before drawing."""
+"""Opens sources: an upright picture with its alpha, or a sound as a waveform, and measures what drawing needs."""
 
 import struct
 import zlib
@@ -18,9 +18,9 @@ from avloc.prepare.composing.sources import Source
 from avloc.prepare.media.container import MediaError
 from avloc.prepare.media.sound import read_sound
 
-HOP = 0.1  # s, of a sound's loudness profile
+HOP = 0.1  # s, step of a sound's loudness profile
 SILENT = 33  # of 32767
-# what Pillow raises for files that are no pictures, cut off, or made to do harm
+# what Pillow raises for files that are not pictures, truncated or malicious
 _BROKEN = (
     OSError, SyntaxError, ValueError, KeyError, IndexError, TypeError, EOFError, struct.error, zlib.error,
     OverflowError, MemoryError, Image.DecompressionBombError,
@@ -29,16 +29,16 @@ _BROKEN = (
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """rgb: (h, w, 3) uint8. alpha: (h, w) uint8, None where all of it counts."""
+    """rgb: (h, w, 3) uint8. alpha: (h, w) uint8, None if all of it is opaque."""
 
     rgb: NDArray[np.uint8]
     alpha: NDArray[np.uint8] | None
 
 
 def read_picture(source: Source, roots: Mapping[str, Path]) -> Picture:
-    """A picture as a viewer shows it, or the object that is cut out of it; MediaError where it cannot be used.
+    """A picture as a viewer shows it, or the object cut out of it; MediaError if it is unusable.
 
-    Boxes and masks are marked in the upright picture, or, where only its stored size is that of the annotation, in that.
+    Boxes and masks refer to the upright picture, unless only the stored orientation has the size in the annotation.
     """
     picture = _opened(source.file, located(source.file, roots), source.size)
     height, width = picture.rgb.shape[:2]
@@ -81,7 +81,7 @@ def _pixels(picture: Image.Image) -> Picture:
         both = np.array(picture.convert("RGBA"))
         alpha = both[..., 3]
         return Picture(np.ascontiguousarray(both[..., :3]), None if alpha.min() == 255 else alpha)
-    if picture.mode.startswith("I"):  # 16 bits a pixel
+    if picture.mode.startswith("I"):  # 16 bits per channel
         grey = np.array(picture).astype(np.float64)
         wide = grey / 257 if grey.max() > 255 else grey
         return Picture(np.repeat(np.clip(np.rint(wide), 0, 255).astype(np.uint8)[..., None], 3, axis=2), None)
@@ -89,13 +89,13 @@ def _pixels(picture: Image.Image) -> Picture:
 
 
 def _trimmed(name: str, picture: Picture) -> Picture:
-    """Cut to the box of what shows (alpha above a half)."""
+    """Cropped to the box of the visible part (alpha above a half)."""
     if picture.alpha is None:
         return picture
     shown = picture.alpha > 127
     xs, ys = np.flatnonzero(shown.any(0)), np.flatnonzero(shown.any(1))
     if not len(xs):
-        raise MediaError(name, "empty mask", "nothing of it shows")
+        raise MediaError(name, "empty mask", "no pixel of it is visible")
     part = np.s_[ys[0] : ys[-1] + 1, xs[0] : xs[-1] + 1]
     width, height = len(range(xs[0], xs[-1] + 1)), len(range(ys[0], ys[-1] + 1))
     if min(width, height) < 8:
@@ -104,7 +104,7 @@ def _trimmed(name: str, picture: Picture) -> Picture:
 
 
 def hear(source: Source | str, roots: Mapping[str, Path], rate: int) -> NDArray[np.int16]:
-    """(S,) at `rate` Hz; MediaError where it cannot be used, is silent or holds values that are no numbers."""
+    """(S,) at `rate` Hz; MediaError if it is unusable, silent, or contains values that are not finite."""
     file = source if isinstance(source, str) else source.file
     try:
         with np.errstate(invalid="raise"):
@@ -120,7 +120,7 @@ def hear(source: Source | str, roots: Mapping[str, Path], rate: int) -> NDArray[
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """What is known of a source that can be used.
+    """Measurements of a usable source.
 
     aspect: width by height of a picture or object. samples: of a sound. profile: energy of each tenth of a second of it.
     """
@@ -131,7 +131,7 @@ class Look:
 
 
 def look_at(source: Source, roots: Mapping[str, Path], rate: int) -> Look:
-    """Open a source once; MediaError where it cannot be used."""
+    """Open a source once; MediaError if it is unusable."""
     if source.file.partition(":")[0] in ("sounds", "noise"):
         return _profiled(hear(source, roots, rate), rate)
     height, width = read_picture(source, roots).rgb.shape[:2]
@@ -145,7 +145,7 @@ def _profiled(sound: NDArray[np.int16], rate: int) -> Look:
 
 
 def facts_of(source: Source, roots: Mapping[str, Path]) -> dict[str, Any]:
-    """What a reader needs to find a source again; a file of another size is another file."""
+    """What a reader needs to find a source again; if its size changed, it is another file."""
     path = located(source.file, roots)
     found: dict[str, Any] = {"file": source.file, "bytes": path.stat().st_size if path.is_file() else None}
     if source.crop is not None:
@@ -158,7 +158,7 @@ def facts_of(source: Source, roots: Mapping[str, Path]) -> dict[str, Any]:
 
 
 def source_of(facts: Mapping[str, Any]) -> Source:
-    """The source that `facts_of` tells of."""
+    """The source that `facts_of` describes."""
     crop, size = facts.get("crop"), facts.get("size")
     return Source(
         facts["file"], "", "", None if crop is None else tuple(crop), None if size is None else tuple(size),

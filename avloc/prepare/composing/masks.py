@@ -6,18 +6,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-_SHIFT = 16  # polygons are drawn to a sixteenth of a pixel
+_SHIFT = 16  # polygons are drawn with a precision of 1/16 pixel
 
 
 def polygons_or_runs(mask: Any) -> bool:
-    """Whether a segmentation marks anything: a polygon of three corners or more, or runs."""
+    """Whether a segmentation marks anything: a polygon with at least three corners, or runs."""
     if isinstance(mask, dict):
         return bool(mask.get("counts")) and len(mask.get("size", ())) == 2
     return isinstance(mask, list) and any(isinstance(one, list) and len(one) >= 6 for one in mask)
 
 
 def drawn_mask(mask: Any, width: int, height: int) -> NDArray[np.uint8]:
-    """(height, width), 255 where the segmentation is. ValueError for runs that do not fill the picture."""
+    """(height, width), 255 inside the segmentation. ValueError for runs that do not fill the picture."""
     if isinstance(mask, dict):
         return _of_runs(mask, width, height)
     canvas = np.zeros((height, width), np.uint8)
@@ -39,8 +39,8 @@ def _of_runs(mask: dict[str, Any], width: int, height: int) -> NDArray[np.uint8]
 
 
 def _decompressed(text: str) -> list[int]:
-    """Run lengths of COCO's compressed form: five bits a character from the lowest on, the sixth says that more follow;
-    from the third run on, each is the difference to the one two before."""
+    """Run lengths of COCO's compressed form: five bits a character from the lowest on, the sixth is set if more follow;
+    from the third run on, each is the difference to the run two before it."""
     runs: list[int] = []
     place = 0
     while place < len(text):

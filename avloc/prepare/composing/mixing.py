@@ -1,4 +1,4 @@
-"""The sound of a scene: a part of each recording at one loudness, mixed, and brought to the level that was drawn."""
+"""The sound of a scene: a part of each recording, brought to equal loudness, mixed, and scaled to the drawn level."""
 
 from collections.abc import Sequence
 
@@ -6,17 +6,17 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-QUIET = 0.25  # of the energy of the loudest part, that a part must have to be heard
-ROUNDS = 40  # of bisection, for the gain that gives the level
+QUIET = 0.25  # share of the loudest part's energy that a part needs to be audible
+ROUNDS = 40  # bisection steps, for the gain that gives the level
 
 Wave = NDArray[np.float64]
 
 
 def draw_start(profile: NDArray[np.float64], hop: float, length: float, seconds: float, draw: float) -> float:
-    """Where in a recording a clip begins, in seconds, drawn uniformly where enough is heard.
+    """Where a clip begins in a recording, in seconds, drawn uniformly from the audible parts.
 
-    profile: energy of each `hop` seconds. length: of the recording, in s; a shorter one begins before 0 or at 0, so that
-    silence comes before and after it. draw: from [0, 1).
+    profile: energy of each `hop` seconds. length: of the recording, in s; if it is shorter than the clip, the start is
+    0 or below, so that silence pads both ends. draw: from [0, 1).
     """
     if length <= seconds:
         return -draw * (seconds - length)
@@ -31,7 +31,7 @@ def draw_start(profile: NDArray[np.float64], hop: float, length: float, seconds:
 
 
 def cut_out(sound: NDArray[np.int16], start: float, samples: int, rate: int, repeat: bool) -> Wave:
-    """(samples,) in [-1, 1] from `start` (s) on; what lies outside the recording is silence, or the recording again."""
+    """(samples,) in [-1, 1] from `start` (s) on; outside the recording there is silence, or the recording repeated."""
     wave = sound.astype(np.float64) / 32767
     if repeat and len(wave) < samples:
         return np.resize(wave, samples)
@@ -45,7 +45,7 @@ def cut_out(sound: NDArray[np.int16], start: float, samples: int, rate: int, rep
 
 
 def mixed(waves: Sequence[Wave], gains: Sequence[float], level: float) -> Wave:
-    """Sounds brought to one loudness, then by `gains` (dB) to another, added, and brought to `level` (dB of full scale)."""
+    """Sounds brought to equal loudness, weighted by `gains` (dB), added, and brought to `level` (dB of full scale)."""
     total = np.zeros(len(waves[0]))
     for wave, gain in zip(waves, gains, strict=True):
         total += wave / max(rms(wave), 1e-9) * 10 ** (gain / 20)
@@ -55,8 +55,8 @@ def mixed(waves: Sequence[Wave], gains: Sequence[float], level: float) -> Wave:
 def levelled(wave: Wave, level: float) -> Wave:
     """A sound at `level` in RMS, dB of full scale, within [-1, 1].
 
-    What would exceed full scale is bent smoothly, at a gain for which the level is right all the same: were sounds with
-    high peaks left softer, loudness would tell the class.
+    Peaks beyond full scale are compressed smoothly, with a gain that still gives the level: if sounds with high peaks
+    were left softer, loudness would reveal the class.
     """
     target = 10 ** (level / 20)
     scaled = wave * (target / max(rms(wave), 1e-12))
@@ -72,7 +72,7 @@ def levelled(wave: Wave, level: float) -> Wave:
 
 
 def noise(samples: int, tilt: float, random: Generator) -> Wave:
-    """White noise for a tilt of 0; its power falls with frequency to the power of the tilt."""
+    """White noise for a tilt of 0; its power falls as frequency to the power of -tilt."""
     spectrum = np.fft.rfft(random.standard_normal(samples))
     frequency = np.arange(len(spectrum), dtype=np.float64)
     frequency[0] = 1.0

@@ -1,4 +1,4 @@
-"""Scenes that are photographs as they are, with the objects that were marked in them: as VPO's, for `--whole`."""
+"""Scenes that are unchanged photographs with their marked objects, as in VPO, for `--whole`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ from avloc.prepare.composing.splitting import Parts
 
 @dataclass(frozen=True)
 class Marked:
-    """A photograph: (class or name of a thing, object) of all that is marked in it, and which classes these are."""
+    """A photograph: (class or name of a thing, object) of everything marked in it, and the set of its classes."""
 
     objects: tuple[tuple[str, Source], ...]
     classes: tuple[str, ...]
 
 
 class NaturalScenes(Scenes):
-    """The kinds of `Scenes` out of marked photographs; mosaics are made of cut-out objects all the same."""
+    """The kinds of `Scenes`, made from marked photographs; mosaics are still made of cut-out objects."""
 
     def __init__(
         self, kind: Kind, frame: Frame, dealer: Dealer, roots: Mapping[str, Any], photographs: Mapping[str, Marked]
@@ -60,7 +60,7 @@ class NaturalScenes(Scenes):
         return set(self.photographs[shown.file].classes), self._natural(shown, [])
 
     def _photograph(self, random: Generator) -> tuple[str, Source]:
-        """The class whose turn it is, and a photograph of it."""
+        """The class whose turn it is, with a photograph of it."""
         own = self._turn(random)
         return own, self.dealer.deal("photographs", f"{self.sort}/{own}")[0]
 
@@ -68,7 +68,7 @@ class NaturalScenes(Scenes):
         return str(random.choice([name for name in self.photographs[shown.file].classes if name != own]))
 
     def _natural(self, shown: Source, heard: list[dict[str, Any]]) -> dict[str, Any]:
-        """Boxes in pixels of the frame; the whole of a class sounds."""
+        """Boxes in pixels of the frame; all objects of a sounding class sound."""
         assert shown.size is not None
         scale = [self.frame.size / side for side in shown.size] * 2
         objects = []
@@ -82,8 +82,8 @@ class NaturalScenes(Scenes):
 def marked_photographs(
     found: Found, of_class: Mapping[str, str], pools: Mapping[str, Parts]
 ) -> tuple[dict[str, Marked], Parts]:
-    """Every photograph all of whose objects are marked, and in each part the photographs that show a class: under
-    "any/CLASS", "one/CLASS" where it is the only class, and "several/CLASS".
+    """All fully annotated photographs, and for each part the photographs that show a class: under "any/CLASS",
+    "one/CLASS" if it is the only class, and "several/CLASS".
 
     of_class: the class of each name; other names are silent things.
     """

@@ -18,7 +18,7 @@ NEEDED = ("ImageID", "LabelName", "XMin", "XMax", "YMin", "YMax")
 
 
 def list_open_images(path: Path, role: str) -> tuple[Path, Found]:
-    """Objects by the name of their class; groups of objects are counted and left out, as COCO's crowds are."""
+    """Objects by class name; groups of objects are counted and left out, like COCO's crowds."""
     names = {row[0]: row[1] for row in csv_rows(path / NAMES, 2)}
     there = {name.rpartition("/")[2].rpartition(".")[0]: name for name in files_with(path, STILLS, EXPECTED)}
     files = sorted(path.glob(BOXES))
@@ -54,7 +54,7 @@ def list_open_images(path: Path, role: str) -> tuple[Path, Found]:
 
 
 def _size(path: Path) -> tuple[int, int] | None:
-    """Width and height as a viewer shows it, from the header."""
+    """Width and height as a viewer shows it, read from the header."""
     try:
         with Image.open(path) as picture:
             turned = picture.getexif().get(274) in (5, 6, 7, 8)

@@ -1,4 +1,4 @@
-"""Pictures by class: class folders, or a data set whose annotation marks objects in pictures."""
+"""Pictures by class: class folders, or a data set with annotated objects."""
 
 from pathlib import Path
 from typing import Literal
@@ -12,7 +12,7 @@ EXPECTED = f"a folder for each class with pictures ({', '.join(STILLS)}), COCO, 
 
 
 def list_pictures(path: Path, layout: PictureLayout = "auto", role: str = "pictures") -> tuple[Path, Found]:
-    """The folder that files are named in, and its pictures or objects by class."""
+    """The root that file names are relative to, and its pictures or objects by class."""
     readers = {"coco": coco.list_coco, "voc": voc.list_voc, "open-images": open_images.list_open_images}
     kind = layout if layout != "auto" else recognised(path)
     if kind in readers:
@@ -24,7 +24,7 @@ def list_pictures(path: Path, layout: PictureLayout = "auto", role: str = "pictu
 
 
 def recognised(path: Path) -> PictureLayout:
-    """Which layout lies there."""
+    """The layout that was found."""
     if path.suffix.lower() == ".json" or coco.annotations(path):
         return "coco"
     if (path / "Annotations").is_dir() and (path / "JPEGImages").is_dir():

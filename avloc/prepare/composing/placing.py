@@ -1,4 +1,4 @@
-"""Where objects stand in a scene: sizes and candidate places are drawn first, before anything is known of the objects."""
+"""Where objects are placed in a scene: sizes and candidate places are drawn first, before the objects are known."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,36 +7,36 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-WIDEST = 2.4  # sides of a tile are at most so unequal; a longer picture loses its ends
-FULLEST = 0.55  # of the frame, that all objects of a scene may take together
+WIDEST = 2.4  # largest ratio of a tile's sides; a longer picture is cropped
+FULLEST = 0.55  # of the frame, that all objects of a scene may cover together
 TRIES = 60  # candidate places of each object
-SHRINK = 0.85  # of all areas, where the objects cannot be placed side by side
+SHRINK = 0.85  # shrinks all areas, if the objects cannot be placed side by side
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels
 
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """What is drawn of n objects before these are known. areas: (n,) shares of the frame. places: (n, TRIES, 2) in [0, 1]."""
+    """Drawn for n objects before they are known. areas: (n,) shares of the frame. places: (n, TRIES, 2) in [0, 1]."""
 
     areas: NDArray[np.float64]
     places: NDArray[np.float64]
 
 
 def draw_layout(count: int, area: tuple[float, float], random: Generator) -> Layout:
-    """Areas log-uniform; all are reduced alike where together they would fill too much of the frame."""
+    """Log-uniform areas; all are reduced equally if together they would cover too much of the frame."""
     areas = np.exp(random.uniform(np.log(area[0]), np.log(area[1]), count))
     areas *= min(1.0, FULLEST / areas.sum())
     return Layout(areas, random.random((count, TRIES, 2)))
 
 
 def kept_aspect(aspect: float) -> float:
-    """The aspect of the tile that a picture becomes."""
+    """The aspect ratio of the tile made from a picture."""
     return min(max(aspect, 1 / WIDEST), WIDEST)
 
 
 def placed(layout: Layout, aspects: Sequence[float], size: int) -> list[Box]:
-    """A box for each object, none overlaps another; each takes the first of its places that is free."""
+    """A box for each object, without overlap; each takes the first of its candidate places that is free."""
     areas = layout.areas
     while True:
         boxes: list[Box] = []

@@ -24,8 +24,9 @@ DRAWN = (256, 192)  # px, at which backgrounds are drawn
 
 
 class Shown(NamedTuple):
-    """An object of a scene. box: as shares of the frame. label: -1 for a silent thing. pixels: (size, size) bool of what is
-    cut out along an alpha or a mask, None for a tile or a bare box."""
+    """An object of a scene. box: in [0, 1]. label: -1 for a silent thing. pixels: (size, size) bool of an object cut
+    out by alpha or mask, None for a tile or a box only.
+    """
 
     box: tuple[float, float, float, float]
     label: int
@@ -34,8 +35,9 @@ class Shown(NamedTuple):
 
 @dataclass(frozen=True)
 class SceneReader:
-    """roots: where each role's files lie. classes: of the store. repeat: short sounds, rather than padding them. masks: keep
-    the pixels of cut-outs beside their boxes."""
+    """roots: folder of each role's files. classes: of the store. repeat: repeat short sounds instead of padding them.
+    masks: also store the pixels of cut-outs.
+    """
 
     roots: Mapping[str, Path]
     classes: tuple[str, ...]
@@ -45,18 +47,18 @@ class SceneReader:
 
     @property
     def root(self) -> Path:
-        """Where the pictures lie: the source of the store."""
+        """The folder of the pictures: the source of the store."""
         return self.roots["pictures"]
 
     def files(self, item: Item) -> list[str]:
-        """The pictures of a scene below `root`, by which a source that was moved is known."""
+        """The pictures of a scene, relative to `root`; they identify a source that was moved."""
         recipe = item.facts
         shown = [recipe.get("picture"), *recipe.get("objects", ())]
         named = [one["file"].partition(":") for one in shown if one and "file" in one]
         return [inside for role, _, inside in named if role == "pictures"]
 
     def read(self, item: Item) -> Iterator[Clip]:
-        """A clip for each sound of the scene; its objects are the same in all."""
+        """One clip for each sound of the scene; its objects are the same in all."""
         recipe = item.facts
         if "unusable" in recipe:
             raise MediaError(item.path, *recipe["unusable"])
@@ -107,8 +109,9 @@ class SceneReader:
         return canvas, objects
 
     def _marked(self, mask: Any, whole: tuple[int, int]) -> NDArray[np.bool_] | None:
-        """A segmentation of a photograph of that width and height, in the frame; None where it cannot be used, or is lost
-        when the photograph shrinks: then its box is all there is."""
+        """A segmentation of a photograph of that width and height, in the frame; None if it is unusable or vanishes
+        when the photograph shrinks: then only its box is stored.
+        """
         if mask is None or not self.masks:
             return None
         try:

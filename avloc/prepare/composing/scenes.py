@@ -1,6 +1,6 @@
-"""What happens in a scene of each kind: which objects, which of them sounds, and what else may be heard.
+"""What happens in a scene of each kind: which objects, which of them sound, and which other sounds are heard.
 
-Number and size of objects, their places, the level and which place sounds are drawn before any class or file.
+Number and size of objects, their places, the level and the sounding place are drawn before any class or file.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,16 +21,16 @@ Kind = Literal["whole", "solo", "pair", "duet", "mosaic", "interactive", "absent
 KINDS: tuple[Kind, ...] = get_args(Kind)
 CLASSES_NEEDED = {"pair": 2, "duet": 2, "mosaic": 4, "interactive": 2, "absent": 2}
 THINGS = 2  # silent things beside a source, at most
-#: how often an absent sound is of each sort: of a class that is not in view, a recording of nothing that is ever in view,
+#: relative frequency of each kind of absent sound: a class that is not in view, a recording whose object is never in view,
 #: white or tilted noise, silence
 ABSENT = {"other": 10, "ambient": 5, "noise": 3, "silence": 3}
-APART = 3.0  # dB, that one of two sounds may be louder than the other, either way
+APART = 3.0  # dB, largest difference in level of two sounds
 CELLS = ((0, 0), (1, 0), (0, 1), (1, 1))
 
 
 @dataclass(frozen=True)
 class Frame:
-    """How scenes are drawn. size: pixels. samples at rate Hz. area: least and largest share of the frame. level: dB."""
+    """size: pixels. samples at rate Hz. area: smallest and largest share of the frame. level: dB."""
 
     size: int
     rate: int
@@ -44,7 +44,7 @@ class Frame:
 
 
 class TooFew(DataError):
-    """A kind of scene that there are not enough classes for."""
+    """There are too few classes for this kind of scene."""
 
 
 class Scenes:
@@ -63,9 +63,8 @@ class Scenes:
         self._turns: list[str] = []
 
     def draw(self, name: str, random: Generator) -> dict[str, Any]:
-        """The recipe of a scene: its background, its objects with their boxes in pixels, and what is heard with it.
-
-        name: of the clip, of an interactive scene what stands before its classes.
+        """The recipe of a scene: its background, its objects with their boxes in pixels, and its sound. name: of the
+        clip; for interactive scenes, the prefix before its classes.
         """
         level = float(random.uniform(*self.frame.level))
         scene: Callable[[Generator, float], dict[str, Any]] = getattr(self, f"_{self.kind}")
@@ -130,7 +129,7 @@ class Scenes:
     # their parts
 
     def _absent_objects(self, random: Generator) -> tuple[set[str], dict[str, Any]]:
-        """What is seen, as in a solo or a pair, so that a picture does not tell that nothing of it sounds."""
+        """Draw the objects as in a solo or a pair, so that the picture does not reveal that none of them sounds."""
         objects = self._with_things(random) if random.random() < 0.5 else self._two(random)
         return {name for name, _, _ in objects}, self._scene(random, objects, [])
 
@@ -140,7 +139,7 @@ class Scenes:
         return str(random.choice(list(weights), p=[weight / total for weight in weights.values()]))
 
     def _with_things(self, random: Generator) -> list[tuple[str, Source, Box]]:
-        """One object of a class and up to two silent things, in places that know nothing of which is which."""
+        """One object of a class and up to two silent things; their places are independent of which is which."""
         count = int(random.integers(THINGS + 1)) if self.things else 0
         layout = draw_layout(count + 1, self.frame.area, random)
         own = int(random.integers(count + 1))
@@ -163,13 +162,13 @@ class Scenes:
         return [(name, source, box) for (_, name), (source, _), box in zip(wanted, dealt, boxes, strict=True)]
 
     def _turn(self, random: Generator) -> str:
-        """Classes take turns, in rounds that are shuffled anew."""
+        """Classes take turns, in rounds that are shuffled each time."""
         if not self._turns:
             self._turns = [str(name) for name in random.permutation(self.classes)]
         return self._turns.pop()
 
     def _own(self, names: list[str], level: float, random: Generator) -> dict[str, Any]:
-        """What is heard where these classes sound."""
+        """The sounds of these classes."""
         apart = random.uniform(-APART, APART, len(names)) if len(names) > 1 else np.zeros(1)
         parts = [self._part("sounds", name, float(gain), random) for name, gain in zip(names, apart, strict=True)]
         return {"sound": "own", "level": round(level, 3), "parts": parts}
@@ -187,7 +186,7 @@ class Scenes:
     def _scene(
         self, random: Generator, objects: list[tuple[str, Source, Box]], heard: list[dict[str, Any]]
     ) -> dict[str, Any]:
-        """Without pictures for it the background is drawn, from its own seed; tiles that fill the frame hide it."""
+        """If there are no pictures for it, the background is drawn, from its own seed; tiles that fill the frame cover it."""
         drawn = int(random.integers(2**31))
         background: dict[str, Any] = {"seed": drawn}
         if self.dealer.names("backgrounds") and self.kind not in ("whole", "mosaic"):

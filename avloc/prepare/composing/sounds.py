@@ -1,4 +1,4 @@
-"""Sounds by class: class folders, ESC-50, FSD50K, UrbanSound8K or VGGSound, each with what must lie in one split."""
+"""Sounds by class: class folders, ESC-50, FSD50K, UrbanSound8K or VGGSound, with groups that stay in one split."""
 
 import re
 from collections.abc import Callable
@@ -13,13 +13,13 @@ from avloc.prepare.composing.sources import SEVERAL, Found, Source, class_of, fi
 
 SoundLayout = Literal["auto", "folders", "esc50", "fsd50k", "urbansound8k", "vggsound"]
 EXPECTED = f"a folder for each class with sounds ({', '.join(SOUNDS)}), ESC-50, FSD50K, UrbanSound8K or VGGSound"
-# FOLD-RECORDING-TAKE, with a prefix or the class behind it or not: a recording of Freesound was cut into takes
+# FOLD-RECORDING-TAKE, with or without a prefix and a class: takes cut from one recording of Freesound
 _ESC = re.compile(r"(?:^|_)[1-5]-(\d+)-[A-Z](?:-\d+)?$")
 _FSD50K = ("dev", "eval")
 
 
 def list_sounds(path: Path, layout: SoundLayout = "auto", role: str = "sounds") -> tuple[Path, Found]:
-    """The folder that files are named in, and its sounds by class."""
+    """The root that file names are relative to, and its sounds by class."""
     kind = layout if layout != "auto" else recognised(path)
     readers: dict[str, Callable[[Path, str, Found], None]] = {
         "esc50": _esc50,
@@ -34,7 +34,7 @@ def list_sounds(path: Path, layout: SoundLayout = "auto", role: str = "sounds") 
 
 
 def recognised(path: Path) -> SoundLayout:
-    """Which layout lies there."""
+    """The layout that was found."""
     if (path / "meta" / "esc50.csv").is_file():
         return "esc50"
     if (path / "FSD50K.ground_truth").is_dir():
@@ -52,7 +52,7 @@ def _class_folders(path: Path, role: str, found: Found) -> None:
 
 
 def _recording(role: str, file: str) -> str:
-    """The recording that a file named as in ESC-50 was cut from, else the file itself."""
+    """The recording that a file named as in ESC-50 was cut from; otherwise the file itself."""
     esc = _ESC.search(file.rpartition("/")[2].rpartition(".")[0])
     return f"freesound:{esc[1]}" if esc else f"{role}:{file}"
 
@@ -74,7 +74,7 @@ def _urbansound8k(path: Path, role: str, found: Found) -> None:
 
 
 def _fsd50k(path: Path, role: str, found: Found) -> None:
-    """fname and labels; an uploader's sounds lie in one split where the metadata names the uploaders."""
+    """fname and labels; the sounds of an uploader stay in one split if the metadata names the uploaders."""
     there = _by_name(path)
     files = [path / "FSD50K.ground_truth" / f"{part}.csv" for part in _FSD50K]
     if not any(file.is_file() for file in files):
@@ -89,13 +89,13 @@ def _fsd50k(path: Path, role: str, found: Found) -> None:
             known = about.get(name)
             uploader = known.get("uploader") if isinstance(known, dict) else None
             group = f"uploader:{uploader}" if uploader else f"freesound:{name}"
-            # labels of different depth stand side by side: which one counts is known when classes are joined
+            # labels of different depth are listed together: which one counts is decided when classes are joined
             labels = row["labels"].replace(",", SEVERAL)
             _take(found, role, there, f"{name}.wav", labels, group, table, line)
 
 
 def _vggsound(path: Path, role: str, found: Found) -> None:
-    """id, second, label, split; a clip is named ID_000030, and may be a sound or a video."""
+    """id, second, label, split; a clip is called ID_000030, and can be a sound or a video."""
     table = path / "vggsound.csv"
     there = _by_name(path, (*SOUNDS, *VIDEOS), ending=False)
     for line, row in enumerate(csv_rows(table, 3), 1):

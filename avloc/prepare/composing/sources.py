@@ -1,4 +1,4 @@
-"""What scenes are composed of: a file, or one object in a picture, with its class and the group that it must not leave."""
+"""What scenes are made of: a file or one object in a picture, with its class and the group that keeps it in one split."""
 
 import logging
 import os
@@ -15,18 +15,18 @@ from avloc.walking import walk
 
 logger = logging.getLogger(__name__)
 
-#: the folders that a composition reads; a file is named "ROLE:path in the folder"
+#: the folders that a composition reads; files are written "ROLE:path in the folder"
 ROLES = ("pictures", "silent", "backgrounds", "sounds", "noise")
-SEVERAL = "|"  # between the labels of a sound that has several
+SEVERAL = "|"  # between the labels of a sound with several
 
 
 @dataclass(frozen=True)
 class Source:
     """A picture, an object in a picture, a sound or a background.
 
-    file: "ROLE:path". name: its class, as the data set calls it. group: what must lie in one split.
-    crop: left, top, right, bottom in pixels of the picture, None: all of it. size: width and height of the picture that
-    the crop was marked in. mask: COCO's segmentation, along which the crop is cut.
+    file: "ROLE:path". name: its class, as named in the data set. group: sources that must be in the same split. crop:
+    left, top, right, bottom in pixels of the picture, None: all of it. size: width and height of the picture in which
+    the crop was marked. mask: COCO's segmentation, which cuts out the object.
     """
 
     file: str
@@ -39,10 +39,10 @@ class Source:
 
 @dataclass
 class Found:
-    """The sources of one data set by the name of their class, and what was left out: a reason and how often.
+    """The sources of one data set by the name of their class, and how many were left out for each reason.
 
-    small: objects that are too small to be cut out, but stand in their pictures. unclear: pictures that show objects which
-    are not marked one by one.
+    small: objects too small to be cut out, but visible in their pictures. unclear: pictures with objects that are not
+    marked individually.
     """
 
     by_name: dict[str, list[Source]] = field(default_factory=dict)
@@ -57,21 +57,21 @@ class Found:
         self.left_out[reason] = self.left_out.get(reason, 0) + 1
 
     def report(self, where: Path) -> None:
-        """What was left out, in one line of the log."""
+        """Log what was left out, in one line."""
         if self.left_out:
             counts = ", ".join(f"{count} {reason}" for reason, count in sorted(self.left_out.items()))
             logger.warning("%s: left out: %s", where, counts)
 
 
 def natural(path: str) -> list[Any]:
-    """A key to sort by, in which 9 comes before 10."""
+    """A sort key for natural order: 9 comes before 10."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path)]
 
 
 def files_with(root: Path, endings: Sequence[str], expected: str) -> list[str]:
-    """Files with these endings under a folder, "a/b.jpg", in natural order; hidden and system files are passed over.
+    """Files with these endings under a folder, "a/b.jpg", in natural order; hidden and system files are skipped.
 
-    DataError where there is no such folder. Names that are not UTF-8 are passed over too, and the log says how many.
+    DataError if the folder does not exist. Names that are not UTF-8 are skipped and counted in the log.
     """
     if not root.is_dir():
         what = "a file" if root.exists() else "no such folder"
@@ -97,7 +97,7 @@ def _is_text(path: str) -> bool:
 
 
 def class_of(path: str) -> str:
-    """The class of a file in class folders: its folder, or, beside all folders, its name without a number at the end."""
+    """The class of a file in class folders: its folder, or for a file outside any, its name without a number at the end."""
     inside = PurePosixPath(path)
     if inside.parent.name:
         return inside.parent.name
@@ -105,7 +105,7 @@ def class_of(path: str) -> str:
 
 
 def plain(name: str) -> str:
-    """A name for comparing: lower case, and one underscore for whatever is neither letter nor digit, in any script."""
+    """A name for comparison: lower case, anything but letters and digits (of any script) as one underscore."""
     return re.sub(r"[\W_]+", "_", unicodedata.normalize("NFC", name).casefold()).strip("_") or name
 
 

@@ -1,4 +1,4 @@
-"""Which part (train, validation, test) a source belongs to; whole groups are dealt, so that nothing is in two parts."""
+"""Splits sources into train, validation and test, in whole groups, so that nothing is in two parts."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,7 +13,7 @@ SHARES = ("train=0.6", "validation=0.15", "test=0.25")
 
 
 def read_shares(texts: Sequence[str]) -> dict[str, float]:
-    """ "PART=SHARE" of all sources; DataError unless they sum up to 1."""
+    """ "PART=SHARE" of all sources; DataError unless the shares add up to 1."""
     shares: dict[str, float] = {}
     for text in texts:
         part, equals, number = text.partition("=")
@@ -33,8 +33,8 @@ def read_shares(texts: Sequence[str]) -> dict[str, float]:
 def split_up(pool: Pool, shares: Mapping[str, float], known: dict[str, str], seed: int, in_order: bool) -> Parts:
     """Each name's sources dealt to the parts by their shares, whole groups at a time.
 
-    known: the part of each group that has one already; it is filled. in_order: neighbours, which are often one person or
-    one place, mostly stay together, from a first one that the seed draws; else groups are shuffled.
+    known: the part of each group that already has one; it is extended. in_order: neighbours, which often show one
+    person or place, mostly stay together, starting from a random one; otherwise groups are shuffled.
     """
     parts: Parts = {part: {} for part in shares}
     for name, own in sorted(pool.items(), key=lambda item: (len(item[1]), item[0])):
@@ -65,7 +65,7 @@ def _deal(
         first = int(random.integers(len(left)))
         left = left[first:] + left[:first]
     else:
-        # large groups first: what fits beside them is easier to find
+        # large groups first: it is easier to fit small ones in afterwards
         shuffled = [left[number] for number in random.permutation(len(left))]
         left = sorted(shuffled, key=lambda group: -len(groups[group]))
     for group in left:

@@ -1,17 +1,18 @@
 """Objects of Pascal VOC: Annotations/ID.xml beside JPEGImages/ID.jpg."""
 
-import xml.etree.ElementTree as ET
 from pathlib import Path
 
 from avloc.errors import DataError
+from avloc.plain_xml import xml_root
 from avloc.prepare.composing.boxes import add_object
 from avloc.prepare.composing.sources import Found, natural
+from avloc.prepare.parts.inside import inside
 
 EXPECTED = "Pascal VOC, Annotations/ID.xml beside JPEGImages/ID.jpg"
 
 
 def list_voc(path: Path, role: str) -> tuple[Path, Found]:
-    """Objects by class; pixels count from 1 and the far corner is included. Pictures that are not there are counted."""
+    """Objects by class; pixels count from 1 and the far corner is included. Missing pictures are counted."""
     found = Found()
     files = sorted((path / "Annotations").glob("*.xml"), key=lambda file: natural(file.name))
     if not files:
@@ -19,13 +20,15 @@ def list_voc(path: Path, role: str) -> tuple[Path, Found]:
     for file in files:
         if file.name.startswith("."):
             continue
+        root = xml_root(file, "a Pascal VOC annotation")
         try:
-            root = ET.parse(file).getroot()
             width, height = (int(float(root.findtext(f"size/{side}") or 0)) for side in ("width", "height"))
             if width <= 0 or height <= 0:
                 raise ValueError("no <size> with width and height")
             name = root.findtext("filename") or f"{file.stem}.jpg"
-            picture = next((one for one in (name, f"{file.stem}.jpg") if (path / "JPEGImages" / one).is_file()), None)
+            pictures = path / "JPEGImages"
+            named = [one for one in (name, f"{file.stem}.jpg") if inside(pictures, one) is not None]
+            picture = next((one for one in named if (pictures / one).is_file()), None)
             if picture is None:
                 found.leave_out("missing pictures")
                 continue
@@ -33,6 +36,6 @@ def list_voc(path: Path, role: str) -> tuple[Path, Found]:
             for item in root.iter("object"):
                 x0, y0, x1, y1 = (float(item.findtext(f"bndbox/{c}") or "") for c in ("xmin", "ymin", "xmax", "ymax"))
                 add_object(found, where, item.findtext("name") or "", (x0 - 1, y0 - 1, x1, y1), (width, height))
-        except (ET.ParseError, ValueError, OSError) as error:
+        except (ValueError, OverflowError) as error:
             raise DataError(f"{file}: not a Pascal VOC annotation ({error})") from None
     return path, found

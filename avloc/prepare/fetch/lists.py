@@ -1,4 +1,4 @@
-"""Which moments of which videos a list asks for."""
+"""Parses a list of moments in videos."""
 
 import math
 import re
@@ -17,7 +17,7 @@ EXPECTED = "expected ID_START, or ID,START or ID,START,END in seconds"
 
 @dataclass(frozen=True)
 class Wanted:
-    """A clip of a video from `start` to `end` (s). where: the line that asks for it."""
+    """A clip of a video from `start` to `end` (s). where: its line in the list."""
 
     id: str
     start: float
@@ -26,7 +26,7 @@ class Wanted:
 
     @property
     def name(self) -> str:
-        """As VGGSound's mirrors name it, the second in six digits: ID_000030."""
+        """The name used by VGGSound's mirrors, with the second in six digits: ID_000030."""
         whole = self.start == int(self.start)
         return f"{self.id}_{int(self.start):06d}" if whole else f"{self.id}_{self.start:.3f}".rstrip("0")
 
@@ -36,7 +36,7 @@ class Wanted:
 
 
 def read_moments(path: Path, seconds: float) -> list[Wanted]:
-    """The clips of a list, each once, in its order; `seconds` long where the list has no end.
+    """The clips of a list, each once, in order; `seconds` long if the list has no end times.
 
     Lines that begin with # are comments, as in AudioSet's files, and the first line may be a header. DataError for any other
     line, with its number.
@@ -62,7 +62,7 @@ def read_moments(path: Path, seconds: float) -> list[Wanted]:
 
 
 def _wanted(row: Sequence[str], seconds: float, where: str) -> Wanted | None:
-    """None where a row is none of the forms."""
+    """None if the row has none of the accepted forms."""
     named = _NAMED.fullmatch(row[0])
     start = _number(row[1]) if len(row) > 1 else None
     if start is not None:

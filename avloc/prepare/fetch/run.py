@@ -1,7 +1,7 @@
-"""All clips of a list into a folder, with a report that says of each whether it is there, and why not.
+"""Downloads all clips of a list into a folder, with a report: which clips were downloaded, and why others failed.
 
-The report is the archive too: a line is added as soon as a clip is done, so that an interrupted run goes on where it was. At
-the end the lines are put in the order of the list.
+The report is also used to resume: each clip adds its line when it is done. At the end the lines are sorted into the
+order of the list.
 """
 
 import json
@@ -34,7 +34,7 @@ Row = dict[str, Any]
 def fetch_all(
     wanted: Sequence[Wanted], out: Path, jobs: int, timeout: float, format: str, again: bool, progress: Progress
 ) -> tuple[int, int, int, int, int, Path, dict[str, int]]:
-    """(listed, fetched now, there before, failed, of these worth another try, report, why clips failed)."""
+    """(listed, downloaded now, already there, failed, how many of these are worth a retry, report, reasons for failures)."""
     if jobs < 1 or not timeout > 0:
         raise DataError(f"jobs is {jobs} and timeout {timeout}; expected at least 1 and more than 0 s")
     with _locked(out):
@@ -81,14 +81,14 @@ def _fetch(
                     _append(lines, row)
                     done, failed = done + 1, failed + (row["status"] != "ok")
                     progress(done, len(todo), f"{failed} failed" if failed else "")
-        finally:  # after Ctrl-C nothing goes on behind it
+        finally:  # after Ctrl-C nothing keeps running in the background
             fetcher.stop()
 
 
 def _outcome(future: "Future[Outcome]", out: Path) -> Outcome:
     try:
         return future.result()
-    except OSError as error:  # a full disk, or a folder that went away
+    except OSError as error:  # a full disk, or the folder was removed
         raise AvlocError(f"{out}: cannot be written ({error.strerror}); free space and run the command again") from None
 
 
@@ -118,7 +118,7 @@ def _append(lines: IO[str], row: Row) -> None:
 
 
 def _read(report: Path) -> dict[str, Row]:
-    """The last line of each clip; a line that was being written when the machine stopped is left out."""
+    """The last line of each clip; an incomplete last line is ignored."""
     try:
         text = report.read_bytes()
     except FileNotFoundError:
@@ -135,7 +135,7 @@ def _read(report: Path) -> dict[str, Row]:
             if not isinstance(row["clip"], str) or not isinstance(row["final"], bool) or "reason" not in row:
                 raise ValueError
         except (ValueError, TypeError, KeyError):
-            if number == len(lines):  # without its end
+            if number == len(lines):  # incomplete
                 report.write_bytes(text[: len(text) - len(line)])
                 break
             raise DataError(
@@ -146,7 +146,7 @@ def _read(report: Path) -> dict[str, Row]:
 
 
 def _there(out: Path) -> dict[str, str]:
-    """Videos by their name without ending; empty ones are not there."""
+    """Videos by their name without suffix; empty files do not count."""
     with os.scandir(out) as entries:
         files = sorted(entry.name for entry in entries if entry.is_file() and entry.stat().st_size)
     return {os.path.splitext(name)[0]: name for name in files if name.lower().endswith(VIDEOS) and visible(name)}
@@ -154,7 +154,7 @@ def _there(out: Path) -> dict[str, str]:
 
 @contextmanager
 def _locked(out: Path) -> Iterator[None]:
-    """One command at a time; what a killed one left is removed."""
+    """One command at a time; what a killed one left behind is removed."""
     with locked(out, ".fetch.lock", "is fetching into this folder"):
         for folder in out.glob(f"{WORK}*"):
             if folder.is_dir():

@@ -1,4 +1,4 @@
-"""One clip by yt-dlp, as a process that is ended when it takes too long; and what its error messages mean."""
+"""Downloads one clip with yt-dlp, in a process that is killed if it takes too long, and interprets its error messages."""
 
 import os
 import re
@@ -15,10 +15,10 @@ from avloc.errors import DataError
 from avloc.prepare.fetch.lists import Wanted
 
 PROGRAM = "yt-dlp"
-WORK = ".fetch-"  # how folders of clips that are under way begin
+WORK = ".fetch-"  # prefix of the folders of unfinished clips
 PARTIAL = (".part", ".ytdl", ".temp", ".log", ".json")
-TAIL = 1 << 16  # bytes of its messages that are looked at
-#: (what a message has, the reason, whether trying again is in vain); the first that fits counts
+TAIL = 1 << 16  # bytes of its messages that are kept
+#: (part of a message, the reason, whether a retry is useless); the first match counts
 REASONS: tuple[tuple[str, str, bool], ...] = (
     (r"requested format", "no such format", False),
     (r"not a bot|try again later|too many requests|HTTP Error 429|rate.?limit", "too many requests", False),
@@ -38,7 +38,7 @@ REASONS: tuple[tuple[str, str, bool], ...] = (
 
 @dataclass(frozen=True)
 class Outcome:
-    """file: the name of the clip, empty where there is none, and why. final: trying again is in vain."""
+    """file: the name of the clip, empty if it failed, and the reason. final: a retry is useless."""
 
     file: str = ""
     reason: str = ""
@@ -47,7 +47,7 @@ class Outcome:
 
 
 def program() -> str:
-    """The path of yt-dlp; DataError where it is not installed."""
+    """The path of yt-dlp; DataError if it is not installed."""
     found = shutil.which(PROGRAM)
     if found is None:
         raise DataError(
@@ -57,7 +57,7 @@ def program() -> str:
 
 
 class Fetcher:
-    """Fetches clips into a folder, from several threads; `stop` ends what is under way."""
+    """Downloads clips into a folder, from several threads; `stop` ends running downloads."""
 
     def __init__(self, out: Path, timeout: float, format: str) -> None:
         self.out, self.timeout, self.format = out, timeout, format
@@ -66,7 +66,7 @@ class Fetcher:
         self._lock, self._stopped = threading.Lock(), False
 
     def fetch(self, wanted: Wanted) -> Outcome:
-        """The clip appears under its name when it is whole, or not at all."""
+        """The clip gets its name only when it is complete."""
         if not wanted.of_youtube:
             return Outcome(reason="no YouTube id", detail=wanted.id[:80], final=True)
         with tempfile.TemporaryDirectory(prefix=WORK, dir=self.out, ignore_cleanup_errors=True) as folder:
@@ -78,7 +78,7 @@ class Fetcher:
                 return meaning(_tail(log), status)
             made = [path for path in Path(folder).iterdir() if path.suffix not in PARTIAL and path.stat().st_size]
             if len(made) != 1:
-                return Outcome(reason="no file", detail=f"{PROGRAM} ended well and left {len(made)} files")
+                return Outcome(reason="no file", detail=f"{PROGRAM} succeeded, but wrote {len(made)} files")
             name = f"{wanted.name}{made[0].suffix}"
             with made[0].open("rb") as file:
                 os.fsync(file.fileno())
@@ -86,7 +86,7 @@ class Fetcher:
             return Outcome(file=name)
 
     def _run(self, wanted: Wanted, folder: str, log: Path) -> int | None:
-        """Its exit status; None where it was ended for taking too long."""
+        """The exit status; None if it was killed for taking too long."""
         command = [
             self.program, "--no-playlist", "--no-progress", "--format", self.format,
             "--download-sections", f"*{wanted.start:g}-{wanted.end:g}", "--force-keyframes-at-cuts",
@@ -108,7 +108,7 @@ class Fetcher:
         with self._lock:
             if self._stopped:
                 raise KeyboardInterrupt
-            # a group of its own: ffmpeg, which it starts, is ended with it
+            # a process group, so that the ffmpeg it starts is ended with it
             try:
                 process = subprocess.Popen(
                     command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=messages,  # type: ignore[call-overload]
@@ -128,7 +128,7 @@ class Fetcher:
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
-    """The whole group, also what outlives the process itself."""
+    """Kill the whole group, including what outlives the process itself."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -141,7 +141,7 @@ def _tail(log: Path) -> str:
 
 
 def meaning(messages: str, status: int) -> Outcome:
-    """What the last error says."""
+    """Interpret the last error."""
     lines = [line.strip() for line in messages.splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith("ERROR")]
     told = (errors or lines or [f"it ended with status {status}"])[-1]

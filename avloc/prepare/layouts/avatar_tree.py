@@ -17,7 +17,7 @@ STILLS = (".jpg", ".jpeg", ".png")
 
 @dataclass(frozen=True)
 class AnnotatedFrames:
-    """frames: (video, JSON file) in order. pictures: those of each JSON file, by its path. join: what both left over."""
+    """frames: (video, JSON file) in order. pictures: those of each JSON file, by its path. join: unmatched files of both."""
 
     frames: list[tuple[str, Path]]
     pictures: Mapping[Path, Sequence[Path]]
@@ -40,7 +40,7 @@ def annotated_frames(source: Path) -> AnnotatedFrames:
                 stills.setdefault(path.stem, []).append(path)
             elif path.stem.isdecimal():
                 own.append(path)
-            elif root != source:  # a data set's other files may lie beside, but not among the annotations
+            elif root != source:  # other files of the data set can be beside the annotations, but not among them
                 strange.append(f"{video}/{path.name}")
         frames += [(video, path) for path in own]
         pictures |= {path: stills.pop(path.stem, []) for path in own}

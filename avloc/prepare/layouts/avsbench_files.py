@@ -1,4 +1,4 @@
-"""Which folders and sounds of an AVSBench tree the rows of its csv mean, and what either side leaves over."""
+"""Matches the rows of AVSBench's csv with folders and sounds, and reports what is unmatched on either side."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ class Wanted:
 
 
 class Found:
-    """What lies there, by its place, and what of it each wanted name means.
+    """Files or folders by path, and those that match each wanted name.
 
     what, missing, unused: for the message; see `joined`.
     """
@@ -41,11 +41,11 @@ class Found:
         return None if own is None else self._there[own]
 
     def several(self, name: str) -> tuple[str, ...]:
-        """The places of which it cannot be said which one a name means."""
+        """The paths of names with several matches."""
         return self.matched.doubtful.get(name, ())
 
     def join(self, splits: Sequence[str]) -> Join:
-        """What was left over, of the rows of these splits."""
+        """The unmatched names of these splits."""
         chosen = {name for name, own in self._wanted.splits.items() if own.intersection(splits)}
         found = self.matched
         return joined(
@@ -64,7 +64,7 @@ class Found:
 
 
 def folders_of_pictures(root: Path, folder: Path) -> dict[str, str]:
-    """Place below `folder` -> path below the root, of folders with pictures."""
+    """Path below `folder` -> path below the root, of folders with pictures."""
     return {
         utf8_name(place): os.path.relpath(folder / place, root)
         for place, names in _walk(folder)
@@ -73,7 +73,7 @@ def folders_of_pictures(root: Path, folder: Path) -> dict[str, str]:
 
 
 def sounds_in(root: Path, folder: Path) -> dict[str, str]:
-    """The same of sounds."""
+    """The same for sounds."""
     return {
         utf8_name(os.path.join(place, name)): os.path.relpath(folder / place / name, root)
         for place, names in _walk(folder)
@@ -83,7 +83,7 @@ def sounds_in(root: Path, folder: Path) -> dict[str, str]:
 
 
 def folders_in(root: Path, names: Sequence[str]) -> dict[str, str]:
-    """Those one level below folders of these names, with anything in them: "v2/UID" -> the same."""
+    """Those one level below folders of these names that are not empty: "v2/UID" -> the same."""
     found: dict[str, str] = {}
     for name in names:
         for place, files in _walk(root / name):
@@ -99,7 +99,7 @@ def _walk(folder: Path) -> Sequence[tuple[str, list[str]]]:
 
 @dataclass
 class Numbered:
-    """Pictures of one folder by their number. strange: those that have none of the numbers asked for."""
+    """Pictures of one folder by number. strange: those without one of the requested numbers."""
 
     pictures: dict[int, list[str]] = field(default_factory=dict)
     strange: list[str] = field(default_factory=list)
@@ -113,7 +113,7 @@ class Numbered:
 
 
 def numbered(root: Path, folder: str | None, video: str, numbers: range) -> Numbered:
-    """Pictures VIDEO_n.png, VIDEO.mp4_n.png, or where `video` is empty n.png; none where there is no folder."""
+    """Pictures VIDEO_n.png, VIDEO.mp4_n.png, or n.png if `video` is empty; none if the folder does not exist."""
     found = Numbered()
     for name in [] if folder is None else listed(root / folder):
         stem, ending = os.path.splitext(name)

@@ -10,7 +10,7 @@ from avloc.prepare.layouts.avsbench_files import Found, Numbered, strange_pictur
 
 @dataclass(frozen=True)
 class Row:
-    """A video of the csv: where it lies, and the id of its n-th frame but for n."""
+    """A video of the csv: its folder, and the id of its n-th frame without n."""
 
     where: str
     split: str
@@ -24,8 +24,9 @@ class Row:
 
 @dataclass(frozen=True)
 class Shot:
-    """One frame: second counts from 0. picture, mask: relative paths, None where there is no such file. labels: of the
-    video, by name; key: the id. ambiguous: files or folders of which it cannot be said which one is the frame's."""
+    """One frame: second counts from 0. picture, mask: relative paths, None if there is no such file. labels: of the
+    video, by name; key: the id. ambiguous: files or folders that all match the frame.
+    """
 
     key: str
     video: str
@@ -40,8 +41,8 @@ class Shot:
 
 @dataclass
 class Shots:
-    """All frames by split, in the order of the csv; classes of the store; root: what paths are relative to. found: what the
-    rows meant. strange: pictures in the folders of the rows that are no frame.
+    """All frames by split, in the order of the csv; classes of the store; root: paths are relative to it. found:
+    matches of the rows. strange: pictures in the folders that are not frames.
     """
 
     subset: str
@@ -61,7 +62,7 @@ class Shots:
         numbers: range,
         unclear: Sequence[str],
     ) -> None:
-        """The frames of a video. unclear: places of which each could be the video's."""
+        """The frames of a video. unclear: paths that could all be the video's."""
         self.strange += [*pictures.strange, *masks.strange]
         for second, number in enumerate(numbers):
             own = next((own for own in (pictures.several(number), masks.several(number)) if len(own) > 1), unclear)
@@ -72,5 +73,5 @@ class Shots:
             self.splits.setdefault(split, []).append(shot)
 
     def joins(self, splits: Sequence[str]) -> tuple[Join, ...]:
-        """What the rows of these splits, and the files, left over."""
+        """The unmatched rows of these splits, and the unmatched files."""
         return (*(found.join(splits) for found in self.found), strange_pictures(self.root.name, self.strange))

@@ -1,7 +1,7 @@
 """The three trees of AVSBench (S4, MS3, AVSS) as a list of frames with their mask, sound and labels.
 
-OpenNLPLab/AVSBench@f7414af reads them so. The data is available on request, and was not available here: this follows
-what the release's loaders read, and a tree that differs is refused.
+This is how OpenNLPLab/AVSBench@f7414af reads them. The data is available on request; we did not have it, so this
+follows the loaders of the release, and a tree that differs is an error.
 """
 
 import logging
@@ -33,12 +33,12 @@ TABLES = {
     "ms3": ("ms3_meta_data.csv", "ms3_data"),
     "avss": ("metadata.csv", "v2"),
 }
-#: frames of a video of S4 and MS3: the n-th stands for second n - 1, as AVSBench takes it 15/16 s into the second
+#: frames of a video of S4 and MS3: the n-th shows second n - 1, since AVSBench takes it 15/16 s into the second
 FRAMES = 5
 
 
 def find_tree(source: Path, subset: str | None) -> tuple[str, Path]:
-    """Which subset lies here, and its folder: `source` or a folder in it. DataError for none, and for several."""
+    """Which subset this is, and its folder: `source` or a folder in it. DataError for none or several."""
     if not source.is_dir():
         raise DataError(f"{source}: no such folder; expected the folders of AVSBench (S4, MS3 or AVSS)")
     folders = [source, *sorted(path for path in source.iterdir() if path.is_dir())]
@@ -77,7 +77,7 @@ def _table(where: Path, name: str) -> Path:
 
 
 def _rows(table: Path, *columns: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """(where, row by column name); DataError where the header lacks a column or a row a value."""
+    """(where, row by column name); DataError if the header lacks a column or a row lacks a value."""
     found = read_table(table, 1, "a csv file with a header", headed=True)
     missing = [name for name in columns if name not in found.header]
     if missing:
@@ -105,18 +105,18 @@ def _s4(root: Path, table: Path) -> Shots:
 
 
 def _ms3(root: Path, table: Path) -> Shots:
-    """The video is the first column, whatever its name; MS3 names no classes."""
+    """The video is the first column, whatever its name; MS3 has no class names."""
     rows = []
     for where, row in _rows(table, "split"):
         video, split = _part(table, next(iter(row.values()))), _part(table, row["split"])
         place = f"{split}/{video}"
-        # the published frames have the ending of their video within the name, and so have the ids of the benchmark
+        # published frames include the suffix of their video in their name, and so do the ids of the benchmark
         rows.append(Row(where, split, video, video, place, place, f"{video}/{video}.mp4_"))
     return _five_frames(Shots("ms3", root, ()), _data(root, TABLES["ms3"][1]), table, rows)
 
 
 def _five_frames(found: Shots, data: Path, table: Path, rows: Sequence[Row]) -> Shots:
-    """S4 and MS3: a folder of frames, one of masks, and a sound for each video."""
+    """S4 and MS3: a folder of frames, a folder of masks, and a sound for each video."""
     shown, marked, heard = Wanted(), Wanted(), Wanted()
     for row in rows:
         shown.add(row.frames, row.split)
@@ -173,7 +173,7 @@ def _avss(root: Path, table: Path, annotations: Path) -> Shots:
 
 
 def _part(table: Path, name: str) -> str:
-    """A name of the csv that becomes part of a path; DataError where it would lead elsewhere."""
+    """A name from the csv that becomes part of a path; DataError if it would lead elsewhere."""
     if name in ("", ".", "..") or re.search(r"[/\\\0]", name) or len(name) > 200:
         raise DataError(f"{table}: {name[:60]!r} is not a folder name")
     return name

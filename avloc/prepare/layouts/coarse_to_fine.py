@@ -1,8 +1,10 @@
-"""HDF5 files of coarse-to-fine (Qian et al., ECCV 2020): Video.h5, Spec.h5, and with them Roi.h5, labels_a.npy, labels_v.npy.
+"""HDF5 files of coarse-to-fine (Qian et al., ECCV 2020): Video.h5, Spec.h5, and optionally Roi.h5, labels_a.npy,
+labels_v.npy.
 
-Frames: dataset ``video``, uint8 (N, 256, 256, 3) RGB. Sounds: ``audio``, float32 (N, T, 64), the natural logarithm of mel
-powers of 22,050 Hz. AVE has an axis of ten seconds after N; each second becomes a clip. How the release pads the ends of a
-sound depends on the librosa that wrote it and cannot be seen: the first and last of T may differ from what a view computes.
+Frames: dataset ``video``, uint8 (N, 256, 256, 3) RGB. Sounds: ``audio``, float32 (N, T, 64), the natural logarithm of
+mel powers of 22,050 Hz. AVE has an axis of ten seconds after N; each second becomes a clip. The padding at the ends of
+a sound depends on the version of librosa that wrote it, which is not recorded: the first and last of T may differ from
+those that a view computes.
 """
 
 from collections.abc import Iterator, Mapping
@@ -34,7 +36,7 @@ _KNOWN = {
 
 @dataclass(frozen=True)
 class Held:
-    """rows: N. seconds: clips of each row, 0 where the files have no axis of them. times: T."""
+    """rows: N. seconds: clips per row, 0 if the files have no such axis. times: T."""
 
     rows: int
     seconds: int
@@ -53,7 +55,7 @@ class Held:
 def list_coarse_to_fine(
     root: Path, lists: Mapping[str, tuple[Path, list[str]]], truth: Truth | None
 ) -> tuple[tuple[str, ...], Listing, Held]:
-    """The rows as items: one list with a name for each row, which is one split, or the split "all" of rows by number."""
+    """The rows as items: a list with a name for each row makes one split; else rows are numbered in the split "all"."""
     if not root.is_dir():
         raise DataError(f"{root}: no such folder; {LAYOUT}")
     held = _held(root)
@@ -102,7 +104,7 @@ class CoarseToFineReader:
     moments: Moments
 
     def files(self, item: Item) -> tuple[str, ...]:
-        """What all items are read from."""
+        """The files that all items are read from."""
         return "Video.h5", "Spec.h5"
 
     def read(self, item: Item) -> Iterator[Clip]:

@@ -1,4 +1,4 @@
-"""What lies beside coarse-to-fine's frames and sounds: pseudo labels and a detector's proposals, row by row."""
+"""The other files of coarse-to-fine: pseudo labels and a detector's proposals, row by row."""
 
 import logging
 from pathlib import Path
@@ -24,7 +24,7 @@ NAME = "published"
 def keep_labels(source: Path, out: Path) -> None:
     """labels_a.npy and labels_v.npy (N, C) as the labels "published" of the split, Roi.h5 (N, 8, 4) as proposals.SPLIT.npz.
 
-    Where one of them is missing or is not as published, the log says what is not taken.
+    A file that is missing or differs from the published form is logged and not used.
     """
     part = Store.open(out)
     part = part.split(next(iter(part.splits)))
@@ -46,7 +46,7 @@ def keep_labels(source: Path, out: Path) -> None:
 
 
 def _rows(out: Path, part: Store) -> list[tuple[int, int]]:
-    """Of each clip the row of the files, and its second."""
+    """The row of the files and the second, of each clip."""
     lines, _ = read_manifest(out / "manifest.jsonl", part.splits)
     row_of = {line["id"]: int(line["source"].rpartition(":")[2]) for line in lines}
     return [(row_of[video], round(start)) for video, start in zip(_items(lines), part.starts.tolist(), strict=True)]
@@ -57,7 +57,7 @@ def _items(lines: list[dict]) -> list[str]:
 
 
 def _scores(path: Path, rows: list[tuple[int, int]]) -> NDArray[np.float32] | None:
-    """(clips, C), None where there are none to be had."""
+    """(clips, C), None if there are none."""
     if not path.is_file():
         logger.info("%s: missing, so there are no pseudo labels from it", path)
         return None
@@ -72,7 +72,7 @@ def _scores(path: Path, rows: list[tuple[int, int]]) -> NDArray[np.float32] | No
 
 
 def _keep_proposals(path: Path, kept: Path, part: Store, rows: list[tuple[int, int]]) -> None:
-    """ids (n,) and boxes (n, 1, 8, 4), left, top, right, bottom as shares of the frame."""
+    """ids (n,) and boxes (n, 1, 8, 4): left, top, right, bottom in [0, 1]."""
     if not path.is_file():
         logger.info("%s: missing, so there are no proposals", path)
         return

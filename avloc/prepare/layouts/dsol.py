@@ -1,10 +1,10 @@
-"""Frame folders and spectrogram pickles as DSOL's scripts leave them.
+"""Frame folders and spectrogram pickles as DSOL's scripts write them.
 
 DTaoo/Discriminative-Sounding-Objects-Localization@7f40207:
 
-audio_frames/STEM/SSS.pkl, the log-mel (201, 64) of a whole second; video_frames/STEM/frame_SSS/CCCCC.jpg, up to four frames
-of it. Each second that has both becomes a clip. Pickles are taken apart, not run: anything but one array of numbers in
-them is refused. Where every listed video has its sound file (audio/STEM.wav or .flac) the waveforms are taken instead.
+audio_frames/STEM/SSS.pkl, the log-mel (201, 64) of a whole second; video_frames/STEM/frame_SSS/CCCCC.jpg, up to four
+frames of it. Each second that has both becomes a clip. Pickles are parsed, not executed: anything but one array of
+numbers is an error. If every listed video has a sound file (audio/STEM.wav or .flac), the waveforms are used instead.
 """
 
 import logging
@@ -57,7 +57,7 @@ def is_frame_tree(root: Path) -> bool:
 def list_dsol(
     root: Path, lists: Mapping[str, tuple[Path, list[str]]], truth: Truth | None
 ) -> tuple[tuple[str, ...], Listing, bool]:
-    """The classes, a split for each list (without lists all videos are "all"), and whether spectrograms are taken.
+    """The classes, a split for each list (without lists all videos are "all"), and whether spectrograms are used.
 
     Classes come from MUSIC_*_videos.json in `root`, from LIST_label.pkl beside a list, or from the annotation.
     """
@@ -107,7 +107,7 @@ def list_dsol(
 
 
 def _sounds(root: Path) -> dict[str, list[str]]:
-    """Stem -> paths within `root`."""
+    """Stem -> paths in `root`."""
     found: dict[str, list[str]] = {}
     for folder in HEARD:
         for name in listed(root / folder):
@@ -118,7 +118,7 @@ def _sounds(root: Path) -> dict[str, list[str]]:
 
 
 def _seconds(frames: Path, levels: Path | None) -> list[int]:
-    """Those that have a folder of frames and, where spectrograms are taken, one of them."""
+    """The seconds with a folder of frames, and with a spectrogram if these are used."""
     seen = {name[6:] for name in listed(frames) if name.startswith("frame_")}
     if levels is not None:
         seen &= {name[:-4] for name in listed(levels) if name.endswith(".pkl")}
@@ -156,7 +156,7 @@ def _label_vectors(path: Path) -> dict[str, list[str]]:
 
 
 def _boxes_by_video(truth: Truth | None, names: list[str]) -> tuple[dict[str, dict[str, list[Any]]], tuple[Join, ...]]:
-    """STEM -> name of a frame, or second, within it -> boxes; and the join that finds the videos."""
+    """STEM -> name of a frame, or second in it -> boxes; and the join that matches the videos."""
     found: dict[str, dict[str, list[Any]]] = {}
     for key, rows in marked(truth).items():
         video, _, within = key.partition("/")
@@ -170,7 +170,7 @@ def _boxes_by_video(truth: Truth | None, names: list[str]) -> tuple[dict[str, di
 
 @dataclass(frozen=True)
 class DsolReader:
-    """Clips of whole seconds, of the first four frames each; where there are fewer, the last is shown again."""
+    """Clips of whole seconds with the first four frames of each; if there are fewer, the last one is repeated."""
 
     root: Path
     moments: Moments
@@ -194,7 +194,7 @@ class DsolReader:
             read += 1
             yield self._clip(item, second, names[:FRAMES], None if heard is None else heard.cut(second * rate, rate))
         if not read:
-            few = MediaError(item.path, "too short", "not one second has both frames and sound")
+            few = MediaError(item.path, "too short", "no second has both frames and sound")
             raise account.refusal(item.path, few)
         return account.notes()
 
@@ -209,7 +209,7 @@ class DsolReader:
     def _clip(self, item: Item, second: int, names: list[str], waveform: NDArray[np.int16] | None) -> Clip:
         folder, boxes = f"frame_{second:03d}", item.facts["boxes"]
         frames = [self.moments.square(read_picture(self.root, f"{item.path}/{folder}/{name}")) for name in names]
-        # AudioSet's boxes are of a second, those of MUSIC of a frame
+        # AudioSet's boxes belong to a second, those of MUSIC to a frame
         marks = [
             boxes.get(f"{folder}/{name}", boxes.get(str(second)) if not pick else None)
             for pick, name in enumerate(names)

@@ -1,4 +1,4 @@
-"""The spectrogram pickles that DSOL's scripts leave: the log-mel (201, 64) of a whole second each."""
+"""The spectrogram pickles that DSOL's scripts write: the log-mel (201, 64) of a whole second each."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from avloc.errors import DataError
 from avloc.prepare.media.container import MediaError, refuse_unreadable
 
 RATE = 16_000
-#: what the published script computes: magnitudes through a mel bank, as if they were powers
+#: as in the published script: magnitudes go through a mel bank as if they were powers
 HELD = Spectrograms(
     201, 64, "LogMel",
     {"rate": RATE, "n_fft": 160, "hop": 80, "mels": 64, "fmin": 0.0, "fmax": None, "power": 1.0, "decibels": True,

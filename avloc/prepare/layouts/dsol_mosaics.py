@@ -1,7 +1,7 @@
 """DSOL's MUSIC-synthetic as it is published (zenodo.org/record/4079386): flat folders of spectrograms, mosaics and boxes.
 
-SPLIT/audio/NAME.pkl, SPLIT/video/NAME.jpg and, for tests, SPLIT/box/NAME.npy. As the released loader does, files belong
-together by their place in the sorted folders.
+SPLIT/audio/NAME.pkl, SPLIT/video/NAME.jpg and, for tests, SPLIT/box/NAME.npy. As in the released loader, files are
+matched by their position in the sorted folders.
 """
 
 import os
@@ -26,7 +26,7 @@ from avloc.walking import listed
 def list_mosaics(
     root: Path, lists: Mapping[str, tuple[Path, list[str]]], truth: Truth | None
 ) -> tuple[tuple[str, ...], Listing]:
-    """A split for each folder that holds audio and video, under its name; boxes are those in its folder box."""
+    """A split for each folder that contains audio and video, with its name; boxes are in its folder box."""
     if lists:
         raise DataError(f"{root}: its splits are its folders; leave out --lists")
     items: dict[str, Item] = {}
@@ -65,7 +65,7 @@ def list_mosaics(
 
 
 def _folders(root: Path) -> list[Path]:
-    """Those that hold audio and video, no deeper than train/train."""
+    """Those that contain audio and video, no deeper than train/train."""
     below = [root / name for name in listed(root) if (root / name).is_dir()]
     around = [root, *below, *(folder / name for folder in below for name in listed(folder))]
     return [path for path in around if (path / "audio").is_dir() and (path / "video").is_dir()]

@@ -29,10 +29,10 @@ ENDINGS = (".txt", ".csv")
 
 
 class FolderStore(Store):
-    """One list of a folder; files are decoded whenever a clip is asked for.
+    """One list of a folder; files are decoded when a clip is requested.
 
-    A listed clip without its frame or its sound is left out, counted and named in the log; a file that turns out to be
-    broken when it is read ends the command, as nothing could stand in for it.
+    A listed clip without frame or sound is left out, counted and named in the log. A file that turns out to be damaged
+    when it is read ends the command, since it cannot be replaced.
     """
 
     def __init__(self, root: Path, split: str, rate: int, seconds: float | None = None, frame: int = FRAME) -> None:
@@ -77,7 +77,7 @@ class FolderStore(Store):
 
     @cached_property
     def places(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """As if the list were one shard."""
+        """The list is treated as a single shard."""
         return np.zeros(len(self.items), np.int64), np.arange(len(self.items))
 
     @cached_property
@@ -113,7 +113,7 @@ class FolderStore(Store):
 
     @property
     def clip_reader(self) -> Reads:  # type: ignore[override]
-        """The whole folder: its files are found by its list."""
+        """Reads the whole folder, because files are found through its list."""
         return self
 
     def frames(self, clips: Indices, picks: Indices) -> NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""Frames and sounds that lie in two folders under the same names, as four publications have them.
+"""Frames and sounds in two folders under the same names, as in four publications.
 
 video_frames/ID/007.jpg and audios/ID.wav, or images/ID.jpg and audios/ID.wav (Zhou et al., WACV 2023), frames/ID.jpg and
 audio/ID.wav (Chen et al., CVPR 2021), Data/frames/ID.jpg and Data/audio/ID.wav (Song et al., CVPR 2022).
@@ -40,10 +40,11 @@ LAYOUT = "expected video_frames/ID/007.jpg, frames/ID.jpg or images/ID.jpg, and 
 def list_folder(
     root: Path, lists: Mapping[str, tuple[Path, list[str]]], truth: Truth | None, frame: int
 ) -> tuple[tuple[str, ...], Listing]:
-    """The classes of the annotation, and a split for each list; without lists, all that has a sound is the split "all".
+    """The classes of the annotation, and a split for each list; without lists, everything with a sound is in the split
+    "all".
 
-    frame: which numbered frame to take of those that a name has a folder of. A listed name whose frame or sound is
-    missing stays in the listing and fails when it is read.
+    frame: the numbered frame to use if a name has a folder of frames. A listed name whose frame or sound is missing
+    stays in the listing and fails when it is read.
     """
     if not root.is_dir():
         raise DataError(f"{root}: no such folder; {LAYOUT}")
@@ -94,26 +95,26 @@ def list_folder(
 
 
 class _Names:
-    """What lies in a folder, by names: its files of these endings, and its folders."""
+    """The contents of a folder, by name: files with these suffixes, and folders."""
 
     def __init__(self, folder: Path, endings: tuple[str, ...]) -> None:
         self.folder = folder
         there = listed(folder)
         self.files = {utf8_name(name): name for name in there if name.lower().endswith(endings)}
-        #: files of other endings; folders are those of numbered pictures
+        #: files with other suffixes; folders are those of numbered pictures
         self.passed = count_endings(n for n in there if not n.lower().endswith(endings) and (folder / n).is_file())
         self.index = Index(self.files)
 
     def find(self, name: str) -> list[Path]:
-        """The files that a name may mean, the one of exactly this path first; of copies the first."""
+        """The files that a name can mean: the one with exactly this path first; of copies, the first."""
         paths = one_of(self.folder, [self.files[found] for found in self.index.find(name)[1]])
-        if not paths and file_size(self.folder / f"{name}.wav") is not None:  # in a folder of it
+        if not paths and file_size(self.folder / f"{name}.wav") is not None:  # in a folder
             return [self.folder / f"{name}.wav"]
         return [self.folder / path for path in paths]
 
 
 def _pictures(folder: Path, seen: _Names, name: str, frame: int) -> list[Path]:
-    """The picture of a name, or of its folder of them the numbered one."""
+    """The picture of a name, or the numbered one in its folder."""
     if (folder / name).is_dir():
         picture = folder / name / f"{frame:03d}.jpg"
         if file_size(picture) is not None:
@@ -139,16 +140,16 @@ class FolderReader:
         return account.notes()
 
     def picture(self, item: Item) -> NDArray[np.uint8]:
-        """The frame alone, as the clip has it."""
+        """Only the frame, as in the clip."""
         return self.moments.square(self._picture(item))
 
     def heard(self, item: Item) -> NDArray[np.int16]:
-        """The sound alone, as the clip has it."""
+        """Only the sound, as in the clip."""
         return self.moments.middle(item.path, self._heard(item).waveform)
 
     def _picture(self, item: Item) -> NDArray[np.uint8]:
         refuse_ambiguous(item.path, item.facts)
-        if item.facts["bytes"][0] is None:  # not one that has gone away since it was listed
+        if item.facts["bytes"][0] is None:  # do not blame the name if the file was removed since it was listed
             raise MediaError(item.facts["picture"], "missing frame")
         return read_picture(self.root, item.facts["picture"])
 

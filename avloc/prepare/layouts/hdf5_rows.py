@@ -1,4 +1,4 @@
-"""Rows of the HDF5 files that authors release: one clip's picture or sound each."""
+"""Rows of the HDF5 files that authors release: each is the picture or the sound of one clip."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -16,12 +16,12 @@ from avloc.sealed_hdf5 import refuse_harmful
 
 
 def read_row(path: Path, name: str, row: int, clip: str | Path) -> NDArray[Any]:
-    """One row of a dataset; MediaError about `clip` where it cannot be read or holds NaN or infinity."""
+    """One row of a dataset; MediaError about `clip` if it cannot be read or contains NaN or infinity."""
     try:
         stored = dataset(_opened(path), name)
         with told():
             found = stored[row]
-    except OSError as error:  # the system's, not the file's
+    except OSError as error:  # an error of the system, not of the file
         raise MediaError(clip, "cannot be read", why(error), passing=True) from None
     except ValueError as error:
         raise MediaError(clip, "cannot be read", why(error)) from None
@@ -31,9 +31,9 @@ def read_row(path: Path, name: str, row: int, clip: str | Path) -> NDArray[Any]:
 
 
 def shape_of(path: Path, name: str, missing: str) -> tuple[int, ...]:
-    """Shape of a dataset of numbers. DataError where it cannot be read; where there is none, with the words `missing`.
+    """Shape of a dataset of numbers. DataError if it cannot be read, or with the text `missing` if it does not exist.
 
-    The file is opened in another process first: the library may crash or hang on a damaged one.
+    The file is first opened in another process, because the library can crash or hang on a damaged one.
     """
     try:
         refuse_harmful(path, ends=True)

@@ -1,9 +1,9 @@
-"""What KEY.json of a webdataset says of a clip, as avloc writes and reads it.
+"""KEY.json of a webdataset: the description of a clip, as avloc writes and reads it.
 
-{"id", "video", "start", "labels": [class, ...], "boxes": [{"box": [left, top, right, bottom], "frame", "class", "sounding"}],
-"masks": [{"size": [h, w], "counts": [...], "frame", "class", "sounding"}], "annotated": [...], "frame_keys": [...]}. Boxes are
-shares of the frame, masks run lengths as COCO has them: column by column, the first run is of zeros. Everything may be
-missing; other keys are not read.
+{"id", "video", "start", "labels": [class, ...], "boxes": [{"box": [left, top, right, bottom], "frame", "class",
+"sounding"}], "masks": [{"size": [h, w], "counts": [...], "frame", "class", "sounding"}], "annotated": [...],
+"frame_keys": [...]}. Boxes are in [0, 1]; masks are run lengths as in COCO: column by column, starting with a run of
+zeros. All keys are optional; other keys are ignored.
 """
 
 import json
@@ -23,8 +23,8 @@ MOST = 10_000  # boxes or masks of a clip
 
 @dataclass
 class About:
-    """See the module. stated: whether the file names classes at all. boxes: (corners, frame, class or None, sounding). masks:
-    (h, w, run lengths, frame, class, sounding). annotated: None where the file does not say, empty for every frame.
+    """See the module. stated: whether the file has classes at all. boxes: (corners, frame, class or None, sounding). masks:
+    (h, w, run lengths, frame, class, sounding). annotated: None if it is not in the file, empty for every frame.
     """
 
     id: str | None = None
@@ -73,7 +73,7 @@ def write_about(clip: Clip, classes: Sequence[str]) -> bytes:
 
 
 def read_about(content: bytes) -> About:
-    """DataError in a few words for what is of another form."""
+    """DataError with a short text for anything in another form."""
     try:
         value = json.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
@@ -103,14 +103,14 @@ def read_about(content: bytes) -> About:
 
 
 def runs_of(pixels: NDArray[np.bool_]) -> list[int]:
-    """Run lengths of a mask (h, w), column by column, beginning with zeros."""
+    """Run lengths of a mask (h, w), column by column, starting with zeros."""
     flat = np.concatenate([[False], pixels.T.ravel(), [not pixels.T.ravel()[-1]]])
     changes = np.flatnonzero(flat[1:] != flat[:-1])
     return np.diff(np.concatenate([[0], changes])).tolist()
 
 
 def pixels_of(height: int, width: int, runs: Sequence[int]) -> NDArray[np.bool_]:
-    """The mask (h, w) of run lengths that add up to it."""
+    """The mask (h, w) of these run lengths."""
     values = np.arange(len(runs)) % 2 == 1
     return np.repeat(values, runs).reshape(width, height).T
 

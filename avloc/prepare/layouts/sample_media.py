@@ -1,4 +1,4 @@
-"""What the members of a sample hold, out of their bytes: a picture, a sound, or the middle of a video."""
+"""Decodes the members of a sample from their bytes: a picture, a sound, or the middle of a video."""
 
 import io
 import os
@@ -22,9 +22,9 @@ from avloc.prepare.parts.moments import Moments
 
 
 def sound_in(path: str, content: bytes, moments: Moments) -> NDArray[np.int16]:
-    """(S,) mono: as it is, bit by bit, where it is 16-bit mono of the right rate; otherwise decoded like any file.
+    """(S,) mono: unchanged if it is 16-bit mono at the right rate; otherwise decoded like any file.
 
-    path: what a MediaError names.
+    path: named in a MediaError.
     """
     exact = _exact(content, moments.rate)
     if exact is not None:
@@ -39,10 +39,10 @@ def sound_in(path: str, content: bytes, moments: Moments) -> NDArray[np.int16]:
 def film_in(
     path: str, name: str, content: bytes, sound: NDArray[np.int16] | None, moments: Moments, count: int
 ) -> tuple[float, NDArray[np.uint8], NDArray[np.int16], dict[str, Any]]:
-    """The middle of a video, as `avloc prepare folder` takes it: when it begins (s), `count` frames (F, H, W, 3), the sound
-    (S,), and what there is to say of it.
+    """The middle of a video, as in `avloc prepare folder`: its start (s), `count` frames (F, H, W, 3), the sound (S,),
+    and notes on repairs.
 
-    name: of the clip. sound: what is heard instead of the video's own sound.
+    name: of the clip. sound: used instead of the video's own sound.
     """
     with as_file(content) as file:
         try:
@@ -76,7 +76,7 @@ def decoded(path: str, content: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _exact(content: bytes, rate: int) -> NDArray[np.int16] | None:
-    """(S,) of 16-bit mono wav or flac at this rate, None for any other sound."""
+    """(S,) of 16-bit mono wav or flac at this rate; None for any other sound."""
     try:
         with soundfile.SoundFile(io.BytesIO(content)) as file:
             if (file.format, file.subtype, file.channels, file.samplerate) not in (
@@ -91,7 +91,7 @@ def _exact(content: bytes, rate: int) -> NDArray[np.int16] | None:
 
 @contextmanager
 def as_file(content: bytes) -> Iterator[Path]:
-    """A path that decoders can open: a file in memory where the system has such, else a temporary one."""
+    """A path that decoders can open: a file in memory if the system supports it, otherwise a temporary one."""
     if hasattr(os, "memfd_create") and os.path.isdir("/proc/self/fd"):
         descriptor = os.memfd_create("sample")
         try:

@@ -1,4 +1,4 @@
-"""Which tar files a source names, which split each is of, and what an export says of them all."""
+"""Which tar files a source means, the split of each, and the export's description of all."""
 
 import os
 import re
@@ -19,8 +19,9 @@ _BRACES = re.compile(r"\{(\d{1,9})\.\.(\d{1,9})\}")
 
 
 def find_shards(source: Path) -> tuple[Path, list[str], Mapping[str, Any]]:
-    """(root, shards relative to it in order, dataset.json or nothing) of a folder, of one tar file, or of a pattern such as
-    shards-{000..009}.tar, whose missing files stay in the list."""
+    """(root, shards relative to it in order, contents of dataset.json if any) of a folder, of one tar file, or of a
+    pattern such as shards-{000..009}.tar, whose missing files stay in the list.
+    """
     if source.is_dir():
         told = exported(source)
         if told:
@@ -41,7 +42,7 @@ def find_shards(source: Path) -> tuple[Path, list[str], Mapping[str, Any]]:
 
 
 def _expanded(pattern: str) -> Iterator[str]:
-    """shards-{000..009}.tar: zeros before the first number say how wide all are."""
+    """shards-{000..009}.tar: leading zeros of the first number set the width of all."""
     match = _BRACES.search(pattern)
     if match is None:
         yield pattern
@@ -56,7 +57,7 @@ def _expanded(pattern: str) -> Iterator[str]:
 
 
 def exported(source: Path) -> dict[str, Any]:
-    """dataset.json of an export, empty where there is none; DataError where it is there and not whole."""
+    """dataset.json of an export, empty if there is none; DataError if it is incomplete."""
     path = source / DATASET
     if not path.is_file():
         return {}
@@ -65,7 +66,7 @@ def exported(source: Path) -> dict[str, Any]:
     except AvlocError as error:
         raise DataError(str(error)) from None
     if not isinstance(told, dict) or told.get("format") != FORMAT:
-        return {}  # somebody else's file of that name
+        return {}  # another program's file of that name
     if not _as_written(told):
         raise DataError(f"{path}: not written by `avloc data export`; remove it to read the shards without it")
     return told

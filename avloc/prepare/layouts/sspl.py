@@ -1,7 +1,7 @@
 """SSPL's HDF5 trees: a file of frames and one of sounds, row by row. zjsong/SSPL@d1af4c7.
 
-Sounds were levelled when the trees were made (lowest sample -1, highest nearly 1); the method's view levels again, which
-changes them by less than 0.1 %.
+Sounds were normalized when the trees were made (lowest sample -1, highest almost 1); the method's view normalizes
+again, which changes them by less than 0.1 %.
 """
 
 from collections.abc import Iterator, Mapping
@@ -31,9 +31,9 @@ _TEST = "vggss_test_4692.csv"
 def list_sspl(
     root: Path, lists: Mapping[str, tuple[Path, list[str]]], truth: Truth | None
 ) -> tuple[tuple[str, ...], Listing]:
-    """The splits train_10k, train_144k and test, whichever are there; rows of training are named by their number.
+    """The splits train_10k, train_144k and test, if they exist; training rows are named by number.
 
-    The rows of the test are those of vggss_test_4692.csv, or of the list named test.
+    The rows of the test set are those of vggss_test_4692.csv, or of the list named test.
     """
     if not root.is_dir():
         raise DataError(f"{root}: no such folder; {LAYOUT}")
@@ -80,7 +80,7 @@ def _item(root: Path, name: str, pair: tuple[Path, ...], kind: str, row: int, fa
 
 
 def _rows(pair: tuple[Path, ...], kind: str) -> int:
-    """Rows of a pair of files, after both are as published."""
+    """Rows of a pair of files, after checking that both have the published form."""
     counts = []
     for path, name, shape in zip(pair, (f"{kind}_frames", f"{kind}_audios"), (_FRAME, _SOUND), strict=True):
         if not path.is_file():

@@ -1,4 +1,4 @@
-"""Tar shards as arrays: which samples there are, where their members lie, and what they say of themselves."""
+"""Tar shards as arrays: the samples, the positions of their members, and their descriptions."""
 
 import hashlib
 import json
@@ -32,10 +32,9 @@ NOWHERE: Place = (-1, -1)
 class Columns:
     """N samples with a picture and a sound, in the order of their shards.
 
-    root, shards: the files, relative to the root. sizes: bytes of each. told: dataset.json where an export left it, else empty.
-    splits: names. split, shard, row: (N,) the split, the shard and the place in it of each sample.
-    places: (N, F + 2, 2) where the F pictures, the video and the sound of each begin and how many bytes they are; -1 where
-    there is none.
+    root, shards: the files, relative to the root. sizes: bytes of each. told: dataset.json of an export, else empty.
+    splits: names. split, shard, row: (N,) the split, the shard and the position in it of each sample.
+    places: (N, F + 2, 2) offset and number of bytes of the F pictures, the video and the sound of each; -1 for none.
     ids, videos, keys: names, keys (N, F). starts: (N,) s. labels: (N, C) bool. annotated: (N, F) bool.
     """
 
@@ -59,9 +58,10 @@ class Columns:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Of the samples, wherever they lie and whatever is heard of them: names, what their annotation says, and sizes.
+        """Identifies the samples by names, annotation and sizes, independently of their folder and of the settings of
+        sound.
 
-        The bytes of pictures and sounds are not read for it.
+        The bytes of pictures and sounds are not read.
         """
         table = self.boxes
         said = [self.told, self.classes, self.splits, self.ids, self.videos, self.keys]
@@ -77,7 +77,7 @@ class Columns:
 
 @dataclass(slots=True)
 class _Row:
-    """One sample. pictures, film, sound: where its bytes lie. about: what its JSON says. wrong: why it cannot be used."""
+    """One sample. pictures, film, sound: positions of its bytes. about: from its JSON. wrong: why it is unusable."""
 
     shard: int
     row: int
@@ -94,8 +94,8 @@ class _Row:
 def read_columns(source: Path) -> Columns:
     """Lists a folder of shards, one shard, or a pattern of them, without reading pictures or sounds.
 
-    Samples without a picture or a sound, or with a broken annotation, are left out, counted and named in the log. DataError
-    for a shard that is missing, compressed, cut off or damaged: nobody knows what it lacks.
+    Samples without a picture or a sound, or with a broken annotation, are left out, counted and named in the log.
+    DataError for a shard that is missing, compressed, truncated or damaged: its contents are unknown.
     """
     root, shards, told = find_shards(source)
     splits = {name: split for split, own in told.get("splits", {}).items() for name in own["shards"]}
@@ -108,7 +108,7 @@ def read_columns(source: Path) -> Columns:
                 "or use `avloc prepare import --layout webdataset`"
             )
         found = list(samples_of(root, shard, splits.get(shard) or split_of(shard), passed))
-        if found and not found[-1].sample.key:  # stands for what could not be read
+        if found and not found[-1].sample.key:  # stands for the part that could not be read
             raise DataError(
                 f"{root / shard}: {found[-1].sample.wrong}; download the shard again, or use "
                 "`avloc prepare import --layout webdataset`, which skips the missing samples"
@@ -126,7 +126,7 @@ def _row(shard: int, row: int, found: Found) -> _Row:
     pictures = tuple(parts[part] for _, part in parts_of(found.sample, STILLS))
     film, sound = (_place(first_of(found.sample, kind)) for kind in (VIDEOS, SOUNDS))
     about = found.about
-    about.masks = []  # training asks for none, and they are long
+    about.masks = []  # training does not need masks, and they are long
     return _Row(
         shard, row, found.split, found.sample.key, about.id or "", pictures, film, sound, about, found.sample.wrong
     )
@@ -137,7 +137,7 @@ def _place(member: list[Any] | None) -> Place:
 
 
 def _name(rows: list[_Row], shards: list[str]) -> None:
-    """As an import does: keys where samples bring no id, with the shard before them where keys come back in another one."""
+    """As in an import: keys if samples have no id, prefixed by the shard if keys occur in several shards."""
     keys = Counter(row.key for row in rows if not row.id)
     double = any(count > 1 for count in keys.values())
     for row in rows:
@@ -145,14 +145,14 @@ def _name(rows: list[_Row], shards: list[str]) -> None:
 
 
 def _usual_frames(rows: list[_Row]) -> int:
-    """How many pictures most samples have; of two numbers that are as frequent the smaller."""
+    """The most frequent number of pictures per sample; of equally frequent ones, the smaller."""
     counts = Counter(len(row.pictures) for row in rows if not row.wrong)
-    counts.pop(0, None)  # videos, whose frames are taken
+    counts.pop(0, None)  # of videos, from which frames are taken
     return min(counts, key=lambda number: (-counts[number], number), default=1)
 
 
 def _whole(source: Path, rows: list[_Row], frames: int) -> list[_Row]:
-    """Those that can be used."""
+    """The usable ones."""
     kept: list[_Row] = []
     left: dict[str, list[str]] = {}
     seen: set[tuple[str, str]] = set()
@@ -177,7 +177,7 @@ def _whole(source: Path, rows: list[_Row], frames: int) -> list[_Row]:
 
 
 def _lacks(row: _Row, frames: int) -> str:
-    """Why a sample cannot be used, empty where it can."""
+    """Why a sample is unusable; empty if it is usable."""
     if not row.pictures and row.film == NOWHERE:
         return "missing frame"
     if row.pictures and len(row.pictures) != frames:
@@ -204,7 +204,7 @@ def _columns(root: Path, shards: list[str], told: Mapping[str, Any], rows: list[
         about = row.about
         places[n, : len(row.pictures)] = row.pictures or -1
         places[n, -2:] = row.film, row.sound
-        # where a sample names no classes, they are those of what is marked as sounding
+        # a sample without classes has those of its sounding boxes and masks
         marked = [box[2] for box in about.boxes if box[3] and box[2] is not None]
         labels[n, [number[name] for name in (*about.labels, *(() if about.stated else marked))]] = True
         if about.annotated is not None:

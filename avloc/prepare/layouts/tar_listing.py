@@ -1,6 +1,6 @@
 """The listing of many tar shards, kept in the user's cache folder: a later command reads it instead of every header.
 
-It counts only while all shards have the sizes and times of change that they had; else they are listed again.
+It is valid while all shards keep their sizes and modification times; otherwise they are listed again.
 """
 
 import hashlib
@@ -22,13 +22,13 @@ from avloc.prepare.layouts.tar_columns import Columns
 
 log = logging.getLogger("avloc.data")
 VERSION = 1
-LARGE = 10_000  # samples: fewer are listed in about a second
+LARGE = 10_000  # samples; fewer are listed in about a second
 ARRAYS = ("split", "shard", "row", "places", "starts", "labels", "annotated")
 TEXTS = ("ids", "videos", "keys")
 
 
 def kept_listing(source: Path, stamps: Sequence[Any]) -> Columns | None:
-    """That of a source whose shards have these stamps; None where there is none, or it is damaged."""
+    """The listing of a source whose shards have these stamps; None if there is none or it is damaged."""
     try:
         found = plain_arrays(_file(source), ["stamps", "about"])
         if str(found["stamps"]) != _digest(stamps):
@@ -48,7 +48,7 @@ def kept_listing(source: Path, stamps: Sequence[Any]) -> Columns | None:
 
 
 def keep_listing(source: Path, stamps: Sequence[Any], columns: Columns) -> None:
-    """Write it, if there is much in it; where that is not possible, the shards are listed each time."""
+    """Write it if it is large enough; if that fails, the shards are listed each time."""
     if len(columns.ids) < LARGE:
         return
     about = {

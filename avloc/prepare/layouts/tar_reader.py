@@ -1,4 +1,4 @@
-"""Frames and sounds of samples, read where they lie in their tar shards."""
+"""Frames and sounds of samples, read directly from their tar shards."""
 
 import os
 import threading
@@ -19,14 +19,14 @@ from avloc.prepare.layouts.sample_media import decoded, film_in, sound_in
 from avloc.prepare.media.container import MediaError
 from avloc.prepare.parts.moments import Moments
 
-MOST_SHARDS = 4096  # open at once
-HEADER, NAME = 512, 100  # bytes of a header, and of the name at its beginning
+MOST_SHARDS = 4096  # files open at once
+HEADER, NAME = 512, 100  # bytes of a header, and of the name at its start
 
 
 class TarReader:
-    """What is sent to the processes that read; each opens the shards for itself.
+    """Sent to the reader processes; each opens the shards itself.
 
-    files: name and bytes of each shard. shard: (N,) that of each clip. places: (N, F + 2, 2), see `Columns`.
+    files: name and bytes of each shard. shard: (N,) the shard of each clip. places: (N, F + 2, 2), see `Columns`.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class TarReader:
         return TarReader, (self.root, self.files, self.shard, self.places, self.moments)
 
     def frames(self, clips: Indices, picks: Indices) -> NDArray[np.uint8]:
-        """Of each clip one frame, RGB: (n, H, W, 3)."""
+        """One frame of each clip, RGB: (n, H, W, 3)."""
         size, picks = self.moments.size, np.asarray(picks)
         return self._each(clips, (size, size, 3), np.uint8, lambda n, clip: self._frame(clip, int(picks[n])))
 
@@ -63,13 +63,13 @@ class TarReader:
         self._bytes(clip, film if sound[0] < 0 else sound)
 
     def twin(self) -> "TarReader":
-        """Another one with files of its own, which several threads may use at once."""
+        """Another reader with its own files, which several threads can use at once."""
         return TarReader(self.root, self.files, self.shard, self.places, self.moments)
 
     def _each(
         self, clips: Indices, shape: tuple[int, ...], kind: Any, read: Callable[[int, int], NDArray]
     ) -> NDArray[Any]:
-        """In the order in which they lie on the disk."""
+        """In the order on disk."""
         clips = np.asarray(clips, np.int64)
         out = np.empty((len(clips), *shape), kind)
         for n in np.lexsort((self.places[clips].max((1, 2)), self.shard[clips])).tolist():
@@ -101,7 +101,7 @@ class TarReader:
         return film_in("", "", self._bytes(clip, film), own, self.moments, self.places.shape[1] - 2)
 
     def _name(self, clip: int) -> str:
-        """The shard, and the name of a member of the sample, which stands in the header before its bytes."""
+        """The shard and the name of a sample's member, which is in the header before its bytes."""
         starts, shard = self.places[clip, :, 0], int(self.shard[clip])
         header = _pread(self._file(shard), NAME, int(starts.max()) - HEADER)
         member = header.partition(b"\0")[0].decode(errors="replace")
@@ -114,7 +114,7 @@ class TarReader:
         try:
             with self._lock:
                 file = self._file(shard)
-            # a file that another thread closes meanwhile fails a fetch, whose result nobody needs
+            # if another thread closes the file meanwhile, the fetch fails, but nobody needs its result
             content = _pread(file, count, start)
         except OSError as error:
             raise DataError(f"{path}: cannot be read now ({why(error)}); it may be intact, so try again") from None
@@ -123,7 +123,7 @@ class TarReader:
         return content
 
     def _file(self, shard: int) -> int:
-        """The open file of a shard; DataError where it is another one than was listed."""
+        """The open file of a shard; DataError if the file was replaced since it was listed."""
         if shard in self._open:
             self._open.move_to_end(shard)
             return self._open[shard]
@@ -147,7 +147,7 @@ class TarReader:
 
 
 def _pread(file: int, count: int, start: int) -> bytes:
-    """Also more than the system gives in one call."""
+    """Also reads more than the system returns in one call."""
     parts = []
     while count > 0:
         part = os.pread(file, count, start) if hasattr(os, "pread") else _sought(file, count, start)

@@ -1,4 +1,4 @@
-"""The samples of tar shards: what belongs together in one, and what it says of itself."""
+"""The samples of tar shards: which members belong together, and their description."""
 
 import re
 from collections import Counter
@@ -16,7 +16,7 @@ _NUMBERED = re.compile(r"(?:(\d{1,6})\.)?(\w+)")
 
 @dataclass
 class Found:
-    """A sample and where it lies. about: what it says of itself; a sample that cannot be used says why in `sample.wrong`."""
+    """A sample and its position. about: its description; an unusable sample has the reason in `sample.wrong`."""
 
     shard: str
     split: str
@@ -26,7 +26,7 @@ class Found:
 
 
 def samples_of(root: Path, shard: str, split: str, passed: Counter[str]) -> Iterator[Found]:
-    """Those of one shard, and one more that stands for what could not be read of it."""
+    """The samples of one shard, and one more for the part that could not be read."""
     path = root / shard
     if not path.is_file():
         yield Found(shard, split, Sample("", wrong="missing shard"), About(), shard)
@@ -45,7 +45,7 @@ def samples_of(root: Path, shard: str, split: str, passed: Counter[str]) -> Iter
 
 
 def _about(sample: Sample) -> About:
-    """Of KEY.json; a class in KEY.cls, or where there is neither a class a line in KEY.txt, is a label too."""
+    """From KEY.json. A class in KEY.cls, or, if there is none in either, a line in KEY.txt, is also a label."""
     about = read_about(sample.texts["json"]) if "json" in sample.texts else About()
     text = sample.texts.get("cls", sample.texts.get("txt", b"") if "json" not in sample.texts else b"")
     try:
@@ -57,7 +57,7 @@ def _about(sample: Sample) -> About:
 
 
 def parts_of(sample: Sample, endings: tuple[str, ...]) -> list[tuple[int, str]]:
-    """(number, ending of the member) of KEY.jpg, KEY.0.jpg, KEY.1.jpg, in order; a number that is missing is -1."""
+    """(number, suffix of the member) of KEY.jpg, KEY.0.jpg, KEY.1.jpg, in order; -1 for a name without a number."""
     found = []
     for part in sample.parts:
         match = _NUMBERED.fullmatch(part)
@@ -67,6 +67,6 @@ def parts_of(sample: Sample, endings: tuple[str, ...]) -> list[tuple[int, str]]:
 
 
 def first_of(sample: Sample, endings: tuple[str, ...]) -> list[Any] | None:
-    """[ending, where, how many bytes] of the first member of a kind."""
+    """[suffix, offset, bytes] of the first member of a kind."""
     parts = parts_of(sample, endings)
     return [parts[0][1], *sample.parts[parts[0][1]]] if parts else None

@@ -1,7 +1,7 @@
-"""What lies in a tar file, without unpacking it: which members belong together, and where their bytes are.
+"""Lists a tar file without unpacking it: which members belong together, and where their bytes are.
 
-Members are grouped as in webdataset: KEY.ENDING, the key being everything before the first dot of the name. Names are only
-ever keys: nothing is written under them, links are not followed, and devices are passed over.
+Members are grouped as in webdataset: KEY.SUFFIX, where the key is everything before the first dot. Names are only used
+as keys: nothing is written under them, links are not followed, and devices are skipped.
 """
 
 import gzip
@@ -17,18 +17,19 @@ from typing import Any
 from avloc.errors import DataError
 
 ENDINGS = (".tar", ".tar.gz", ".tgz")
-SMALL = 1 << 24  # bytes of a member that is text
-LARGE = 1 << 32  # bytes of a member that is a picture, a sound or a video
-HEADER = 1 << 20  # bytes of a name or of other facts that a header may bring
+SMALL = 1 << 24  # bytes of a text member
+LARGE = 1 << 32  # bytes of a picture, sound or video
+HEADER = 1 << 20  # bytes of a name or another extended header
 NAME = 255  # characters of a key
 TEXTS = ("json", "cls", "txt")
-Place = tuple[int, int]  # where the bytes begin in the unpacked file, and how many they are
+Place = tuple[int, int]  # offset in the unpacked file, and number of bytes
 
 
 @dataclass
 class Sample:
-    """Members of one key. parts: ending in lower case -> place. texts: ending -> content, of TEXTS. wrong: why it cannot be
-    used, in a few words, else empty."""
+    """Members of one key. parts: suffix in lower case -> position. texts: suffix -> content, of TEXTS. wrong: short
+    reason if it is unusable, else empty.
+    """
 
     key: str
     parts: dict[str, Place] = field(default_factory=dict)
@@ -38,7 +39,7 @@ class Sample:
 
 @dataclass
 class Index:
-    """samples: by key, in the order of the file. passed: members that are no part of a sample, counted by why. broken: why
+    """samples: by key, in the order of the file. passed: members that belong to no sample, counted by reason. broken: why
     the file could not be read to its end, else empty."""
 
     samples: dict[str, Sample] = field(default_factory=dict)
@@ -47,7 +48,7 @@ class Index:
 
 
 class _Member(tarfile.TarInfo):
-    """A header; remembers how the file ended, and refuses to read facts that would fill the memory."""
+    """A header; remembers how the file ended, and refuses extended headers that would fill the memory."""
 
     @classmethod
     def fromtarfile(cls, tar: Any) -> Any:
@@ -69,14 +70,16 @@ def is_shard(name: str) -> bool:
 
 
 def read_index(path: Path) -> Index:
-    """Reads the headers and the short texts once; what is damaged ends the index, and is said in `broken`.
+    """Reads the headers and the short texts once; damage ends the index and is described in `broken`.
 
     Of a plain file nothing else is read: a shard on a slow disk is listed without its pictures and sounds.
     """
     index = Index()
     try:
-        mode: Any = "r:" if path.suffix.lower() == ".tar" else "r|*"
-        with tarfile.open(path, mode, tarinfo=_Member, errors="surrogateescape") as tar:
+        with (
+            _opened(path) as content,
+            tarfile.open(fileobj=content, mode=_mode(path), tarinfo=_Member, errors="surrogateescape") as tar,
+        ):
             for member in tar:
                 _add(index, tar, member)
                 tar.members = []  # type: ignore[attr-defined]  # or every header would be kept in memory
@@ -90,8 +93,21 @@ def read_index(path: Path) -> Index:
     return index
 
 
+def _plain(path: Path) -> bool:
+    return path.suffix.lower() == ".tar"
+
+
+def _opened(path: Path) -> Any:
+    # not tarfile's own gzip reader: it checks no CRC, and a file of three bytes is a TypeError in it
+    return open(path, "rb") if _plain(path) else gzip.open(path)
+
+
+def _mode(path: Path) -> Any:
+    return "r:" if _plain(path) else "r|"
+
+
 def _more(tar: Any) -> bool:
-    """Whether anything but zeros follows the end, as where two archives were joined."""
+    """Whether anything but zeros follows the end, as in concatenated archives."""
     while chunk := tar.fileobj.read(1 << 16):
         if any(chunk):
             return True
@@ -119,7 +135,7 @@ def _add(index: Index, tar: tarfile.TarFile, member: tarfile.TarInfo) -> None:
 
 
 def _named(member: tarfile.TarInfo) -> tuple[str, str, str]:
-    """(key, ending, why it is passed over)."""
+    """(key, suffix, why it is skipped)."""
     name = member.name.removeprefix("./")
     folder, slash, base = name.rpartition("/")
     stem, dot, ending = base.partition(".")
@@ -135,14 +151,14 @@ def _named(member: tarfile.TarInfo) -> tuple[str, str, str]:
 
 
 class ShardBytes:
-    """Reads parts of one tar file; of a compressed one forwards, so parts are best asked for in their order."""
+    """Reads parts of one tar file; a compressed one is read forwards, so request parts in order."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.file: Any = open(path, "rb") if path.suffix.lower() == ".tar" else gzip.open(path)  # noqa: SIM115
+        self.file = _opened(path)
 
     def part(self, place: Place) -> bytes:
-        """DataError where the bytes are not there."""
+        """DataError if the file is too short."""
         start, size = place
         if size > LARGE:
             raise DataError(f"{self.path}: {size} bytes; at most {LARGE} are read")

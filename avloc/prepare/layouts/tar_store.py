@@ -23,13 +23,13 @@ from avloc.prepare.parts.moments import Moments
 
 SIZE, RATE, SECONDS = 256, 16_000, 3.0
 BUFFER = 4096  # clips: four shards of an export
-_listed: dict[tuple[Any, ...], Columns] = {}  # of the sources that this process listed last
+_listed: dict[tuple[Any, ...], Columns] = {}  # sources that this process listed last
 
 
 class TarStore(Store):
-    """All splits of the shards; a sample is decoded whenever it is asked for.
+    """All splits of the shards; a sample is decoded when it is requested.
 
-    A sample that turns out to be broken when it is read ends the command, as nothing could stand in for it. Boxes are there,
+    A sample that turns out to be damaged when it is read ends the command, since it cannot be replaced. Boxes are read,
     masks are not.
     """
 
@@ -37,7 +37,7 @@ class TarStore(Store):
 
     def __init__(self, source: Path, columns: Columns, rate: int | None = None, seconds: float | None = None) -> None:
         told = columns.told
-        # an export says what it holds; the sound of other shards is what the method listens to
+        # an export states its settings; the sound of other shards is read as the method needs it
         rate, seconds = told.get("rate") or rate or RATE, told.get("seconds") or seconds or SECONDS
         counts = np.bincount(columns.split, minlength=len(columns.splits)).tolist()
         settings = {
@@ -56,8 +56,7 @@ class TarStore(Store):
 
     @classmethod
     def of(cls, source: Path, rate: int | None = None, seconds: float | None = None) -> "TarStore":
-        """The shards of a folder, of one file, or of a pattern; rate and seconds of what a method hears of shards that no
-        export wrote."""
+        """The shards of a folder, of one file, or of a pattern; rate and seconds of the sound unless it is an export."""
         root, shards, _ = find_shards(source)
         stamps = [_stamp(root / shard) for shard in shards]
         known = (source.resolve(), *stamps)
@@ -128,7 +127,7 @@ class TarStore(Store):
         return list(self.frames_of([index])[0]), self.sounds([index])[0]
 
     def lines(self) -> Iterator[tuple[dict[str, Any], range]]:
-        """A line for each sample, as a manifest would have it."""
+        """A line for each sample, as in a manifest."""
         columns = self._columns
         for place, clip in enumerate(self._clips.tolist()):
             name = columns.ids[clip]
@@ -141,6 +140,6 @@ class TarStore(Store):
 def _stamp(path: Path) -> tuple[str, int, int] | str:
     try:
         found = os.stat(path)
-    except OSError:  # whoever lists it says so
+    except OSError:  # the listing reports it
         return str(path)
     return str(path), found.st_size, found.st_mtime_ns

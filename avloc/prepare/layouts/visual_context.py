@@ -1,7 +1,7 @@
 """The LMDB folders of the visual-context release (Zhou et al., WACV 2023): SPLIT_images.lmdb and SPLIT_audios.lmdb.
 
-Images: key "ID/007.jpg", value 256 x 256 x 3 bytes, BGR. Audios: key "ID", value float32 at 24 kHz. The pickle that lies
-beside them is not read.
+Images: key "ID/007.jpg", value 256 x 256 x 3 bytes, BGR. Audios: key "ID", value float32 at 24 kHz. The pickle next to
+them is not read.
 """
 
 from collections.abc import Iterator, Mapping
@@ -34,7 +34,7 @@ LAYOUT = "expected train_images.lmdb and train_audios.lmdb, or eval_images.lmdb 
 def list_visual_context(
     root: Path, lists: Mapping[str, tuple[Path, list[str]]], truth: Truth | None, frame: int
 ) -> tuple[tuple[str, ...], Listing]:
-    """A split for each pair of environments, with the names that have a sound; or those of the list of that name."""
+    """A split for each pair of environments, with the names that have a sound; or those of the list of the same name."""
     if not root.is_dir():
         raise DataError(f"{root}: no such folder; {LAYOUT}")
     splits: dict[str, list[Entry]] = {}
@@ -71,7 +71,7 @@ def list_visual_context(
 
 
 def _open(path: Path) -> lmdb.Environment:
-    """DataError for a folder that is no environment, or one that is cut off."""
+    """DataError for a folder that is not an environment, or is truncated."""
     try:
         return whole_environment(path / "data.mdb")
     except (ValueError, OSError) as error:
@@ -84,7 +84,7 @@ class VisualContextReader:
     moments: Moments
 
     def files(self, item: Item) -> tuple[str, ...]:
-        """What all items of a split are read from."""
+        """The files that all items of a split are read from."""
         split = item.facts["split"]
         return f"{split}_images.lmdb/data.mdb", f"{split}_audios.lmdb/data.mdb"
 
@@ -107,7 +107,7 @@ class VisualContextReader:
         yield self.moments.clip(item.id, item.path, item.facts, np.ascontiguousarray(picture), to_int16(samples))
 
     def _value(self, folder: str, key: str, clip: str) -> bytes | None:
-        """None where there is none of this key; a key longer than LMDB's is none either."""
+        """None if there is no such key; this includes keys longer than LMDB's limit."""
         name = key.encode("utf-8", "backslashreplace")
         if not 0 < len(name) <= LONGEST:
             return None

@@ -1,4 +1,4 @@
-"""Tar shards of KEY.jpg or KEY.mp4, KEY.wav and KEY.json, .cls or .txt, as webdataset has them, listed for a store."""
+"""Tar shards of KEY.jpg or KEY.mp4, KEY.wav and KEY.json, .cls or .txt, as in webdataset, listed for a store."""
 
 import logging
 from collections import Counter
@@ -27,8 +27,9 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class Listed:
-    """classes, listing: of the store. root: what shards are relative to. frames: pictures a clip. masks: whether any clip
-    has one. told: dataset.json where an export left it, else empty."""
+    """classes, listing: of the store. root: shards are relative to it. frames: pictures per clip. masks: whether any
+    clip has one. told: dataset.json of an export, else empty.
+    """
 
     root: Path
     classes: tuple[str, ...]
@@ -40,7 +41,7 @@ class Listed:
 
 def list_webdataset(source: Path, lists: Mapping[str, tuple[Path, list[str]]], truth: Truth | None) -> Listed:
     """The samples of all shards, each an item; splits are those of `lists`, of dataset.json, or of the names of the shards:
-    train-000001.tar and train/000001.tar are of the split train."""
+    train-000001.tar and train/000001.tar are in the split train."""
     root, shards, told = find_shards(source)
     splits = {name: split for split, own in told.get("splits", {}).items() for name in own["shards"]}
     found: list[Found] = []
@@ -63,7 +64,7 @@ def list_webdataset(source: Path, lists: Mapping[str, tuple[Path, list[str]]], t
 
 
 def _name(found: list[Found]) -> None:
-    """Ids where the samples bring none: keys, with the shard before them where keys come back in another shard."""
+    """Ids if the samples have none: keys, prefixed by the shard if keys occur in several shards."""
     keys = Counter(one.sample.key for one in found if not one.id)
     double = any(count > 1 for key, count in keys.items() if key)
     for one in found:
@@ -72,9 +73,9 @@ def _name(found: list[Found]) -> None:
 
 
 def _usual_frames(found: list[Found]) -> int:
-    """How many pictures most samples have; of two numbers that are as frequent the smaller."""
+    """The most frequent number of pictures per sample; of equally frequent ones, the smaller."""
     counts = Counter(len(parts_of(one.sample, STILLS)) for one in found if not one.sample.wrong)
-    counts.pop(0, None)  # videos, whose frames are taken
+    counts.pop(0, None)  # of videos, from which frames are taken
     return min(counts, key=lambda number: (-counts[number], number), default=1)
 
 
@@ -120,7 +121,7 @@ def _listing(
 
 
 def _same(root: Path, one: Found, other: Found) -> bool:
-    """Whether two samples of one id hold the same, as a clip that stands in two splits does."""
+    """Whether two samples with the same id are equal, as for a clip in two splits."""
     first, second = one.sample, other.sample
     media, others = (
         {ending: size for ending, (_, size) in sample.parts.items() if ending not in sample.texts}
@@ -157,7 +158,7 @@ def _item(root: Path, name: str, one: Found, classes: tuple[str, ...], marks: Ma
         "annotated": about.annotated,
         "keys": about.frame_keys,
     }
-    if marks is not None:  # the boxes of a benchmark take the place of the shard's own
+    if marks is not None:  # the boxes of a benchmark replace those of the shard
         told = marks.facts(name)
         facts["boxes"] = [[*row[:4], 0, row[4], True] for row in told["boxes"] or ()]
         facts |= {"masks": [], "annotated": None if told["boxes"] is None else [], "stated": False}

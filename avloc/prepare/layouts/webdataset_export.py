@@ -1,6 +1,6 @@
 """A store as tar shards that webdataset and other tools stream: KEY.jpg, KEY.wav and KEY.json for each clip.
 
-Frames are the stored JPEG bytes, or PNG where the store holds pixels; sound is 16-bit wav or flac; the JSON is described in
+Frames are the stored JPEG bytes, or PNG if the store has pixels; sound is 16-bit wav or flac; the JSON is described in
 `sample_about`. The same store always gives the same bytes.
 """
 
@@ -32,8 +32,7 @@ KEPT = ("data", "classes", "rate", "seconds", "samples", "frames_per_clip", "siz
 
 @dataclass(frozen=True)
 class Exported:
-    """out: the folder. splits: clips in each. shards: files in all. kept: shards that an earlier run had written. bytes: of
-    all shards."""
+    """out: the folder. splits: clips in each. shards: number of files. kept: shards of an earlier run. bytes: of all."""
 
     out: Path
     splits: dict[str, int]
@@ -45,9 +44,9 @@ class Exported:
 def export_store(
     store: Store, out: Path, splits: Sequence[str], per_shard: int, sound: str, progress: Progress
 ) -> Exported:
-    """Write SPLIT-000000.tar and so on, and dataset.json last, which says that all are there.
+    """Write SPLIT-000000.tar and so on, and dataset.json last, which marks the export as complete.
 
-    An export that was interrupted is finished; DataError where the folder holds another one, or something else.
+    An interrupted export is resumed; DataError if the folder contains another export or anything else.
     """
     plan: dict[str, list[str]] = {}
     for split in splits:
@@ -82,7 +81,7 @@ def export_store(
 
 
 def _begin(out: Path, about: dict[str, Any]) -> None:
-    """Refuse a folder that holds anything but this export, finished or not."""
+    """DataError if the folder contains anything but this export, finished or not."""
     try:
         out.mkdir(parents=True, exist_ok=True)
         there = sorted(path.name for path in out.iterdir() if not path.name.startswith("."))
@@ -98,7 +97,7 @@ def _begin(out: Path, about: dict[str, Any]) -> None:
             same = False
         if not same:
             raise DataError(f"{out}: contains another export (see {known}); choose another folder, or remove this one")
-    for path in out.glob(".*.tar.*"):  # what a killed process had begun
+    for path in out.glob(".*.tar.*"):  # left by a killed process
         path.unlink(missing_ok=True)
     write_json(out / BEGUN, about)
     (out / DATASET).unlink(missing_ok=True)
@@ -114,7 +113,7 @@ def _write_shard(path: Path, part: Store, clips: Sequence[int], sound: str) -> N
 
 
 def _members(part: Store, clip: int, sound: str) -> Iterator[tuple[str, bytes]]:
-    """(ending, content) of a clip."""
+    """(suffix, content) of a clip."""
     frames, waveform = part.stored(clip)
     jpeg = part.settings["frames"] == "jpeg"
     for pick, frame in enumerate(frames):

@@ -1,4 +1,4 @@
-"""Clips out of the samples of tar shards; nothing is unpacked, a member that a decoder needs is held in memory."""
+"""Clips from the samples of tar shards. Nothing is unpacked; a member that a decoder needs is held in memory."""
 
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,13 @@ from avloc.prepare.parts.moments import Moments
 
 
 class WebdatasetReader:
-    """frames: pictures of a clip; of a video they are taken at the middles of as many equal parts of what is heard."""
+    """frames: pictures of a clip; those of a video are taken at the middles of equal parts of the clip."""
 
     def __init__(self, root: Path, moments: Moments, frames: int) -> None:
         self.root, self.moments, self.frames = root, moments, frames
-        self._open: ShardBytes | None = None  # stays open: in a compressed shard going back is reading anew
+        self._open: ShardBytes | None = (
+            None  # stays open: in a compressed shard, going back means reading from the start
+        )
 
     def __reduce__(self) -> tuple[Any, ...]:
         return WebdatasetReader, (self.root, self.moments, self.frames)
@@ -50,7 +52,7 @@ class WebdatasetReader:
             for height, width, runs, frame, label, sounding in facts["masks"]
         )
         boxes = tuple(Box(tuple(row[:4]), *row[4:]) for row in facts["boxes"])  # type: ignore[misc]
-        # where the sample names no classes, they are those of what is marked as sounding
+        # a sample without classes has those of its sounding boxes and masks
         both: tuple[Box | Mask, ...] = (*boxes, *masks)
         marked = {one.label for one in both if one.sounding and one.label >= 0}
         labels = {*facts["labels"], *(() if facts["stated"] else marked)}

@@ -4,21 +4,19 @@ import numpy as np
 from av.audio.frame import AudioFrame
 from numpy.typing import NDArray
 
-CANCELS = (
-    0.01  # share of the channels' power that is left of it in their mean; channels alike leave all, strangers 1 / n
-)
+CANCELS = 0.01  # share of the channels' power in their mean; equal channels keep all of it, independent ones 1 / n
 
 
 class Mixer:
     """Makes one channel of all: their mean, front left or front right alone, or the mean of these two (mid).
 
-    A channel that the file does not have is the only one, or the first. `cancels` says whether the channels are so opposed
-    that next to nothing is left of them.
+    If the file lacks the channel, the only or the first one is used. `cancels` tells whether the channels are so
+    opposed that almost nothing is left.
     """
 
     def __init__(self, channels: str = "mean") -> None:
         self.channels = channels
-        self._before, self._after = 0.0, 0.0  # power of the channels, and of what is made of them
+        self._before, self._after = 0.0, 0.0  # power of the channels, and of their mix
 
     def __call__(self, frame: AudioFrame) -> NDArray[np.float32]:
         """(S,), in [-1, 1]."""
@@ -42,7 +40,7 @@ class Mixer:
         return self._before > 0 and self._after < CANCELS * self._before
 
     def _places(self, frame: AudioFrame) -> list[int]:
-        """Of the channels that are taken."""
+        """Indices of the channels used."""
         names = [channel.name for channel in frame.layout.channels]
         left = names.index("FL") if "FL" in names else 0
         right = names.index("FR") if "FR" in names else min(1, len(names) - 1)

@@ -1,4 +1,4 @@
-"""Opening one video or sound file, with a reason short enough to be counted when that fails."""
+"""Opens a video or sound file; if that fails, gives a reason short enough to be counted."""
 
 import errno
 import os
@@ -17,18 +17,19 @@ from av.video.stream import VideoStream
 from avloc.errors import DataError
 from avloc.files import system_error
 
-# tags that are no UTF-8 are no reason to refuse a file, which PyAV 19 does not do anyway
+# tags that are not UTF-8 are no reason to refuse a file (PyAV 19 accepts them by default)
 _LENIENT: dict[str, Any] = {"metadata_errors": "ignore"} if int(av.__version__.partition(".")[0]) < 19 else {}
 
 
 class MediaError(DataError):
-    """One file that cannot be used. `reason` is one of a few, to be counted; `detail` says more.
+    """A file that cannot be used. `reason` is one of a few, for counting; `detail` has more.
 
-    passing: the file may be whole, and the same command tries it again: it is gone, may not be read, the disc fails.
+    passing: the file may be intact, so the same command tries it again: it is missing, not readable, or the disk
+    failed.
     """
 
     def __init__(self, path: str | Path, reason: str, detail: str = "", passing: bool = False) -> None:
-        super().__init__(path, reason, detail, passing)  # all as args, or the error could not be pickled by a worker
+        super().__init__(path, reason, detail, passing)  # everything in args, or a worker could not pickle the error
         self.path, self.reason, self.detail, self.passing = path, reason, detail, passing
 
     def __str__(self) -> str:
@@ -37,13 +38,13 @@ class MediaError(DataError):
 
 @contextmanager
 def open_media(path: str | Path) -> Iterator[InputContainer]:
-    """An open container; what FFmpeg raises meanwhile becomes a MediaError."""
+    """An open container; FFmpeg's exceptions become MediaErrors."""
     refuse_unreadable(path)
     try:
-        # with the protocol named, a colon in a file name is only a colon
+        # with an explicit protocol, a colon in a file name is just a colon
         container = av.open(f"file:{path}", **_LENIENT)
     except (av.error.FFmpegError, OSError) as error:
-        refuse_unreadable(path)  # it went away meanwhile, or the disc fails: not the fault of what is in it
+        refuse_unreadable(path)  # it was removed meanwhile or the disk failed: not the fault of its contents
         raise MediaError(path, "not a media file", _what(error)) from None
     with container:
         try:
@@ -54,9 +55,10 @@ def open_media(path: str | Path) -> Iterator[InputContainer]:
 
 
 def refuse_unreadable(path: str | Path, missing: str = "missing file") -> None:
-    """MediaError, passing, for a file whose first and last bytes the system does not give. missing: the reason of one gone.
+    """MediaError (passing) for a file whose first and last bytes cannot be read. missing: the reason if it does not exist.
 
-    What is no file at all (a folder, a pipe, whose reading might never end) is missing too, for good.
+    Anything that is not a regular file (a folder; a pipe, which might never end) counts as missing too, but not as
+    passing.
     """
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
@@ -83,7 +85,7 @@ def _what(error: Exception) -> str:
 
 
 def video_stream(container: InputContainer) -> VideoStream | None:
-    """The first moving picture; the cover image of a sound file is none."""
+    """The first video stream that is not the cover image of a sound file."""
     for stream in container.streams.video:
         if not stream.disposition & av.stream.Disposition.attached_pic:
             return stream
@@ -91,12 +93,12 @@ def video_stream(container: InputContainer) -> VideoStream | None:
 
 
 def in_one_thread(path: str | Path, stream: Stream) -> None:
-    """Let a stream be decoded in one thread; MediaError where FFmpeg does not know its codec."""
+    """Decode a stream in one thread; MediaError if FFmpeg does not know its codec."""
     if stream.codec_context is None:
         raise MediaError(path, "cannot be decoded", f"its {stream.type} has a codec that FFmpeg does not know")
     stream.codec_context.thread_count = 1
 
 
 def in_seconds(stamp: int | None, base: Fraction | None) -> float | None:
-    """A time stamp or length in seconds; None where the file does not say."""
+    """A time stamp or length in seconds; None if the file does not state it."""
     return None if stamp is None or base is None else float(stamp * base)

@@ -1,4 +1,4 @@
-"""One file that is open: its packets, read once and put on one time line, and the frames that come out of them."""
+"""An open file: its packets, read once and placed on one time line, and the frames decoded from them."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,22 +17,22 @@ from avloc.prepare.media.container import MediaError, in_one_thread, in_seconds,
 from avloc.prepare.media.packets import NONE, Track, demuxed, read_tracks
 from avloc.prepare.media.timeline import Clock, Jump, read_clock, settle
 
-LATEST_START = 600.0  # s between the beginnings of picture and sound; beyond it a time stamp is taken for broken
-CUT_OFF = 1.0  # s that the packets of a file may lack of what its header says
+LATEST_START = 600.0  # s between the starts of picture and sound; a larger difference means a broken time stamp
+CUT_OFF = 1.0  # s by which the packets may fall short of the header's duration
 
 
 @dataclass(frozen=True)
 class Broken:
-    """In place of the frames of a packet that cannot be decoded. built_on: other pictures may refer to it."""
+    """Takes the place of the frames of a packet that cannot be decoded. built_on: other pictures may refer to it."""
 
     built_on: bool
 
 
 class Film:
-    """The first picture that is no cover image, and the first sound, of a file.
+    """The first video stream that is not a cover image, and the first sound, of a file.
 
-    picture, sound: their packets, None where there is no such stream. clock: when they start and end. track: another sound
-    track than the first, counted from 1; MediaError where the file has fewer.
+    picture, sound: their packets, None if there is no such stream. clock: when they start and end. track: the sound
+    track, counted from 1; MediaError if the file has fewer.
     """
 
     def __init__(self, path: Path, container: InputContainer, track: int | None = None) -> None:
@@ -64,7 +64,7 @@ class Film:
         return read_clock(self.picture, self.sound, rate, self._stated_to(), self._is_whole(), usual)
 
     def _stated_to(self) -> float | None:
-        """When the picture ends by the header, in the file's seconds."""
+        """The end of the picture by the header, in the file's seconds."""
         if self.video is None:
             return None
         start = in_seconds(self.video.start_time, self.video.time_base) or 0.0
@@ -72,7 +72,7 @@ class Film:
         return None if length is None else start + length
 
     def _is_whole(self) -> bool:
-        """Whether the packets reach as far as the header says, so that nothing is cut off."""
+        """Whether the packets reach as far as the header states, so that nothing is truncated."""
         reached = 0.0
         for track in (self.picture, self.sound):
             if track is not None and (track.pts != NONE).any():
@@ -84,7 +84,7 @@ class Film:
         return stated is None or reached >= stated - CUT_OFF
 
     def begin(self, stream: Stream | None, missing: str) -> Stream:
-        """A stream, ready to be decoded from its first packet. MediaError, with the reason `missing`, where it is None."""
+        """A stream, ready to be decoded from its first packet. MediaError with the reason `missing` if it is None."""
         if stream is None:
             what = "the file has no video track" if missing == "no picture" else ""
             raise MediaError(self.path, missing, what)
@@ -95,7 +95,7 @@ class Film:
         return stream
 
     def last_picture(self) -> float:
-        """When the last picture would be shown by its packet, s."""
+        """When the last picture is shown, by its packet, s."""
         if self.picture is None:
             return 0.0
         known = ~self.picture.discard & (self.picture.pts != NONE)
@@ -106,7 +106,7 @@ class Film:
 
     @contextmanager
     def packets(self, stream: Stream) -> Iterator[tuple[Stream, Iterator[tuple[int, Packet]]]]:
-        """The stream to decode with, and its packets with their places; stamps are those of the track."""
+        """The stream to decode with, and its packets with their positions; time stamps are those of the track."""
         if self._packets is not None:
             own = (packet for packet in self._packets if packet.stream_index == stream.index)
             yield stream, self._stamped(stream, own)
@@ -128,11 +128,11 @@ class Film:
             yield place, packet
 
     def decoded(self, stream: Stream) -> Iterator[tuple[int, Sequence[Any] | Broken]]:
-        """The frames of each packet in turn, with its place. At the end what the decoder still holds."""
+        """The frames of each packet in turn, with its position; at the end, the frames that the decoder still holds."""
         with self.packets(stream) as (own, packets):
             place = -1
             for place, packet in packets:
-                if not packet.size:  # to a decoder it would be the end
+                if not packet.size:  # a decoder would take it for the end
                     yield place, ()
                     continue
                 try:
@@ -147,7 +147,7 @@ class Film:
                 return
 
     def time_of(self, frame: VideoFrame | AudioFrame, track: Track) -> float | None:
-        """When a decoded frame begins, in seconds from `clock.zero`; None where nothing says it."""
+        """The start of a decoded frame, in seconds from `clock.zero`; None if it is unknown."""
         stamp = frame.pts if frame.pts is not None else frame.dts
         return None if stamp is None else stamp * track.tick - self.clock.zero
 
@@ -164,7 +164,7 @@ def _sound_track(path: Path, container: InputContainer, track: int | None) -> An
 
 @contextmanager
 def open_film(path: str | Path, track: int | None = None) -> Iterator[Film]:
-    """An open file. MediaError for one that cannot be read, or whose stamps do not say what belongs together.
+    """An open file. MediaError if it cannot be read, or if its time stamps do not tell which sound belongs to which picture.
 
     track: the sound track, counted from 1; None takes the first.
     """

@@ -1,4 +1,5 @@
-"""What H.264 packets say without being decoded: where a decoder can begin, which pictures others build on, and which are lost.
+"""Reads from H.264 packets, without decoding, where a decoder can start, which pictures are reference pictures, and
+which are lost.
 
 ITU-T H.264, 7.3 and 7.4: the header of a unit, the sequence parameter set, and the first fields of a slice.
 """
@@ -7,15 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-SLICES = (1, 2, 5)  # types of units that hold a part of a picture
-IDR = 5  # the picture, and all that follow, need nothing before
+SLICES = (1, 2, 5)  # types of units that contain a part of a picture
+IDR = 5  # this picture and all later ones need no earlier one
 SETS = (7, 8)  # of parameters
-HIGH = (100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135)  # profiles whose sets say more of colours
-HEAD = 24  # bytes of a slice that hold its first fields
+HIGH = (100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135)  # profiles with more fields for colours
+HEAD = 24  # bytes of a slice that contain its first fields
 
 
 class Head(NamedTuple):
-    """The first bytes of a packet's first slice. sets: parameters come with it."""
+    """The first bytes of a packet's first slice. sets: it contains parameter sets."""
 
     content: bytes
     sets: bool
@@ -26,12 +27,12 @@ class Head(NamedTuple):
 
     @property
     def is_built_on(self) -> bool:
-        """Whether other pictures may refer to this one; True where that cannot be told."""
+        """Whether other pictures may refer to this one; True if unknown."""
         return self.sets or not self.content or bool(self.content[0] >> 5 & 3)
 
 
 def head_of(packet: memoryview, length: int) -> Head:
-    """length: see `nal_length`. An empty one where there is no slice."""
+    """length: see `nal_length`. Empty if there is no slice."""
     sets = False
     at = length if length else _after_start_code(packet, 0)
     while 0 <= at < len(packet):
@@ -47,21 +48,21 @@ def head_of(packet: memoryview, length: int) -> Head:
 
 
 def nal_length(extradata: bytes | None) -> int:
-    """Bytes of the number that says how long a unit is; 0 where units are not counted but marked by start codes."""
+    """Bytes of the field with a unit's length; 0 if units are separated by start codes instead."""
     return (extradata[4] & 3) + 1 if extradata and len(extradata) > 4 and extradata[0] == 1 else 0
 
 
 def _after_start_code(content: memoryview, at: int) -> int:
-    """Where the next unit begins; -1 where there is none."""
+    """Where the next unit starts; -1 if there is none."""
     found = bytes(content[at:]).find(b"\0\0\1")
     return -1 if found < 0 else at + found + 3
 
 
 @dataclass(frozen=True)
 class Numbering:
-    """How a sequence numbers the pictures that others build on: with `bits`, after `plane` bits for a colour plane.
+    """How a sequence numbers its reference pictures: with `bits`, after `plane` bits for a colour plane.
 
-    fields: pictures may be halves, two of which have one number.
+    fields: pictures can be fields, two of which have the same number.
     """
 
     bits: int
@@ -70,7 +71,7 @@ class Numbering:
 
 
 def numbering(extradata: bytes | None) -> Numbering | None:
-    """None where nothing follows from the numbers: they may have gaps, or the sequence is not as expected."""
+    """None if the numbers tell nothing: they may have gaps, or the sequence is not as expected."""
     for unit in _units(extradata or b""):
         if unit and unit[0] & 31 == 7:
             try:
@@ -81,14 +82,14 @@ def numbering(extradata: bytes | None) -> Numbering | None:
 
 
 def lost(heads: Sequence[Head], order: Numbering) -> list[int]:
-    """Places of packets before which a picture is lost that others build on."""
+    """Positions of packets before which a reference picture is lost."""
     places, before = [], None
     for place, head in enumerate(heads):
         try:
             number = _number_of(head, order)
         except IndexError:
             number = None
-        if number is None:  # broken: what follows is judged anew
+        if number is None:  # broken: restart the check after it
             before = None
             continue
         if before is not None and not head.begins_anew:
@@ -114,7 +115,7 @@ def _number_of(head: Head, order: Numbering) -> int | None:
 
 
 def _units(extradata: bytes) -> list[bytes]:
-    """Those of an avcC box, or between start codes."""
+    """The units of an avcC box, or between start codes."""
     if not nal_length(extradata):
         return extradata.split(b"\0\0\1")
     units, at = [], 6
@@ -128,7 +129,7 @@ def _units(extradata: bytes) -> list[bytes]:
 def _numbering_of(bits: "_Bits") -> Numbering | None:
     profile = bits.take(8)
     bits.take(16)
-    bits.golomb()  # number of the set
+    bits.golomb()  # id of the parameter set
     plane = 0
     if profile in HIGH:
         if bits.golomb() == 3:  # 4:4:4
@@ -136,7 +137,7 @@ def _numbering_of(bits: "_Bits") -> Numbering | None:
         bits.golomb()
         bits.golomb()
         bits.take(1)
-        if bits.take(1):  # scaling matrices, which nobody uses
+        if bits.take(1):  # scaling matrices, which are practically never used
             return None
     length = bits.golomb() + 4
     kind = bits.golomb()
@@ -157,10 +158,10 @@ def _numbering_of(bits: "_Bits") -> Numbering | None:
 
 
 class _Bits:
-    """Bits one after another; IndexError where they end."""
+    """Reads bits one by one; IndexError at the end."""
 
     def __init__(self, content: bytes) -> None:
-        self.content = content.replace(b"\0\0\3", b"\0\0")  # so written, that no start code occurs within
+        self.content = content.replace(b"\0\0\3", b"\0\0")  # removes the bytes inserted to avoid start codes
         self.at = 0
 
     def take(self, count: int) -> int:

@@ -11,7 +11,7 @@ Matrix = tuple[int, int, int, int]
 
 
 def matrix_of(frame: VideoFrame) -> Matrix | None:
-    """(a, b, c, d) of a frame: a pixel at (x, y) is shown at (ax + cy, bx + dy). None where the file does not say."""
+    """(a, b, c, d) of a frame: a pixel at (x, y) is shown at (ax + cy, bx + dy). None if the file has none."""
     side_data: Any = frame.side_data
     if Type.DISPLAYMATRIX not in side_data:
         return None
@@ -23,7 +23,7 @@ def matrix_of(frame: VideoFrame) -> Matrix | None:
 
 
 def upright(image: NDArray, matrix: Matrix | None) -> NDArray:
-    """An image (H, W, C) as a player shows it, by quarter turns and mirrors; a square stays one."""
+    """An image (H, W, C) as a player shows it, by quarter turns and mirroring; a square stays a square."""
     if matrix is None:
         return image
     a, b, c, d = matrix

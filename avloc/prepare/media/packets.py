@@ -1,4 +1,4 @@
-"""The packets of a file, read once: when each is shown or heard, and which of them can be decoded from."""
+"""The packets of a file, read once: when each is shown or heard, and where decoding can start."""
 
 from array import array
 from collections.abc import Iterator, Sequence
@@ -15,20 +15,20 @@ from numpy.typing import NDArray
 
 from avloc.prepare.media.h264 import Head, head_of, lost, nal_length, numbering
 
-NONE = int(np.iinfo(np.int64).min)  # a stamp that is missing
-KEPT = 64 << 20  # bytes of packets that stay in memory; of a longer file they are read a second time
-PATIENCE = 20  # errors in a row after which reading ends
+NONE = int(np.iinfo(np.int64).min)  # a missing time stamp
+KEPT = 64 << 20  # bytes of packets kept in memory; those of a larger file are read a second time
+PATIENCE = 20  # errors in a row after which reading stops
 
 
 @dataclass
 class Track:
-    """What the packets of one stream say of themselves, in the order of the file: (N,) each.
+    """Metadata of the packets of one stream, in the order of the file: (N,) each.
 
-    base: s a tick. pts, dts: ticks, NONE where missing. duration: ticks, 0 where missing. discard: outside the edit list.
-    anew: a decoder can begin here and needs nothing from before. order: place among the packets of all streams.
-    heads: of H.264, the first bytes of each picture, else empty. lost: places before which a picture is lost that others
-    build on. repeats: packets of no bytes, which say that the picture before is shown on (Theora, AVI).
-    skip: samples at the beginning that prime the decoder. changed: whether `settle` has changed a stamp.
+    base: s per tick. pts, dts: ticks, NONE if missing. duration: ticks, 0 if missing. discard: outside the edit list.
+    anew: a decoder can start here. order: position among the packets of all streams. heads: for H.264, the first bytes
+    of each picture, else empty. lost: positions before which a reference picture is lost. repeats: packets without
+    bytes: the picture before is still shown (Theora, AVI). skip: samples at the beginning that prime the decoder.
+    changed: whether `settle` has changed a stamp.
     """
 
     base: Fraction
@@ -47,16 +47,16 @@ class Track:
 
     @cached_property
     def tick(self) -> float:
-        """s."""
+        """s per tick."""
         return float(self.base)
 
     def seconds(self, ticks: NDArray[np.int64] | int) -> NDArray[np.float64]:
-        """NaN where the stamp is missing."""
+        """NaN if the time stamp is missing."""
         ticks = np.asarray(ticks, np.int64)
         return np.where(ticks == NONE, np.nan, ticks.astype(np.float64) * self.tick)
 
     def only_count(self) -> None:
-        """Forget all stamps but the first: AVI has none, and those made for it may repeat."""
+        """Drop all time stamps but the first: AVI has none, and those generated for it can repeat."""
         if len(self) > 1:
             self.pts[1:], self.dts[1:] = NONE, NONE
             self.changed = True
@@ -67,7 +67,7 @@ class Track:
 
 @dataclass
 class _Rows:
-    """A track that is being read. lists: arrays, since lists of a film of ten hours would take a gigabyte."""
+    """A track that is being read. lists: arrays, because lists for a video of ten hours would take a gigabyte."""
 
     stream: Stream
     lists: tuple["array[int]", ...] = field(default_factory=lambda: tuple(array("q") for _ in range(7)))
@@ -93,22 +93,27 @@ class _Rows:
 
 
 def demuxed(container: InputContainer, streams: Sequence[Stream]) -> Iterator[Packet]:
-    """The packets of some streams. What cannot be read is passed over, as long as something comes after it."""
+    """The packets of some streams. Unreadable ones are skipped, unless nothing follows them."""
     failed = 0
     while failed <= PATIENCE:
         try:
             for packet in container.demux(*streams):
-                if packet.size or packet.pts is not None or packet.dts is not None:  # else it only flushes a decoder
+                if (
+                    packet.size or packet.pts is not None or packet.dts is not None
+                ):  # otherwise it only flushes a decoder
                     failed = 0
                     yield packet
             return
-        except (av.error.FFmpegError, IndexError):  # the latter is PyAV's for a stream that appears within the file
+        except (
+            av.error.FFmpegError,
+            IndexError,
+        ):  # PyAV raises the latter for a stream that starts in the middle of the file
             failed += 1
 
 
 def read_tracks(container: InputContainer, streams: Sequence[Stream]) -> tuple[list[Track], list[Packet] | None]:
-    """The tracks of the streams, and their packets in the order of the file, None where they are too large to be kept."""
-    if not streams:  # to PyAV none means all
+    """The tracks of the streams, and their packets in the order of the file; None if they are too large to keep."""
+    if not streams:  # PyAV takes none as all
         return [], []
     rows = {stream.index: _Rows(stream) for stream in streams}
     of_h264 = {
@@ -150,13 +155,13 @@ def read_tracks(container: InputContainer, streams: Sequence[Stream]) -> tuple[l
 
 
 def _has_holes(track: Track) -> bool:
-    """Whether the stamps are not regular, as they are where no picture is lost."""
+    """Whether the time stamps are irregular, as they are after a lost picture."""
     steps = np.diff(np.sort(track.pts[track.pts != NONE]))
     return bool(len(steps) and steps.max() > 1.5 * np.median(steps))
 
 
 def _primed(packet: Packet) -> int:
-    """Samples that the packet tells the decoder to leave out at its beginning."""
+    """Samples at its start that the packet tells the decoder to drop."""
     if not packet.has_sidedata("skip_samples"):
         return 0
     said = bytes(packet.get_sidedata("skip_samples"))

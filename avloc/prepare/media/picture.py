@@ -1,7 +1,7 @@
 """Frames of a video by time: the frame that a viewer would see at that moment, whatever the frame rate.
 
-Time zero is that of the file (see `timeline`): the first picture or the first sound, whichever comes first. Decoding runs
-once through the file, in one thread, and converts only the frames kept.
+Time zero is that of the file (see `timeline`): the first picture or the first sound, whichever is earlier. Decoding
+runs once through the file, in one thread, and only converts the frames that are kept.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,16 +19,16 @@ from avloc.prepare.media.shown import TOLERANCE, Shown
 from avloc.prepare.media.skipping import Unsure, can_skip, wanted_frames
 from avloc.prepare.media.square import Square
 
-#: s; a picture that starts later than the sound by no more is seen before its start, as players show it. Half a second, and
-#: what the priming of an encoder adds where a container does not take it off
+#: s; a picture that starts later than the sound by no more than this is shown before its start, as players do. Half a second,
+#: plus the priming that an encoder adds if a container does not remove it
 LATE = 0.6
 
 
 @dataclass(frozen=True)
 class Probe:
-    """What a video file says of itself: seconds, pixels as stored (before rotation), frames a second, Hz.
+    """The header of a video file: seconds, pixels as stored (before rotation), frames per second, Hz.
 
-    frame_rate is None where the file does not say, sound_rate where there is no sound.
+    frame_rate is None if the file does not state it, sound_rate if there is no sound.
     """
 
     duration: float
@@ -48,7 +48,7 @@ def probe(path: str | Path) -> Probe:
         if duration is None and container.duration:
             duration = container.duration / 1_000_000  # FFmpeg counts in microseconds here
         rate = float(stream.average_rate) if stream.average_rate else None
-        # a Matroska file that does not say its rate is told to have one frame a tick
+        # for a Matroska file without a rate, FFmpeg reports one frame per tick
         guessed = rate is not None and not 0.01 < rate < 500
         if duration is None or guessed:
             clock = Film(Path(path), container).clock
@@ -67,8 +67,8 @@ def probe(path: str | Path) -> Probe:
 def read_frames(path: str | Path, times: Sequence[float], size: int) -> NDArray[np.uint8]:
     """The frames on display at `times` (s, in any order), RGB, resized to size x size: (n, size, size, 3).
 
-    The aspect is not kept. Rotation and mirrors in the metadata are honoured. Before the first frame stands the first, after
-    the end the last. MediaError where a frame is broken.
+    The aspect ratio is not kept. Rotation and mirroring in the metadata are applied. Before the first frame the first
+    is used, after the end the last. MediaError if a frame is broken.
     """
     order = np.argsort(np.asarray(times, dtype=float), kind="stable")
     frames = np.empty((len(order), size, size, 3), np.uint8)
@@ -82,7 +82,7 @@ def read_frames(path: str | Path, times: Sequence[float], size: int) -> NDArray[
 
 
 def on_display(film: Film, times: Iterable[float]) -> Iterator[Shown]:
-    """For each of the rising `times` (s) the frame on display; before the picture begins the first, after its end the last."""
+    """The frame on display at each of the rising `times` (s); before the picture starts the first, after its end the last."""
     film.begin(film.video, "no picture")
     times = list(times)
     done = 0
@@ -91,7 +91,7 @@ def on_display(film: Film, times: Iterable[float]) -> Iterator[Shown]:
             for shown in wanted_frames(film, times):
                 yield shown
                 done += 1
-        except Unsure:  # then all frames are decoded, which is slower and never wrong
+        except Unsure:  # then all frames are decoded, which is slower but always correct
             pass
         if done == len(times):
             return
@@ -100,16 +100,16 @@ def on_display(film: Film, times: Iterable[float]) -> Iterator[Shown]:
 
 
 class Seen(NamedTuple):
-    """A square frame, (size, size, 3) uint8 RGB; None before the picture begins. made_up: it stands for a broken one."""
+    """A square frame, (size, size, 3) uint8 RGB; None before the picture starts. made_up: it replaces a broken one."""
 
     image: NDArray[np.uint8] | None
     made_up: bool = False
 
 
 def squares_at(film: Film, times: Sequence[float], size: int) -> Iterator[Seen]:
-    """The frames on display at the rising `times` (s), as far as the picture lasts.
+    """The frames on display at the rising `times` (s), until the picture ends.
 
-    A picture that starts at most LATE after the file is seen from the beginning on; before a later start there is none.
+    A picture that starts at most LATE after the file is shown from the beginning; before a later start there is none.
     """
     square = Square(size)
     for time, shown in zip(times, on_display(film, times), strict=True):

@@ -1,4 +1,4 @@
-"""Pieces of sound as they are decoded, put where their stamps say, and resampled."""
+"""Places pieces of decoded sound by their time stamps and resamples them."""
 
 from collections.abc import Callable, Iterable
 
@@ -11,24 +11,24 @@ from avloc.prepare.media.timeline import JITTER
 Span = tuple[float, float]
 Spans = tuple[Span, ...]
 LONG = 1.0  # s
-HAIR = 0.001  # s; after a broken packet a step of the stamps is no accident
+HAIR = 0.001  # s; after a broken packet, a step of the time stamps is meant
 
 
 class Placer:
-    """One waveform at `rate` Hz, from time 0 on, out of pieces of any rate that come in their order.
+    """Builds one waveform at `rate` Hz, from time 0 on, from pieces of any rate in order.
 
-    Samples are counted, and their stamps followed only where they lead away by more than JITTER: containers round them. A
-    gap becomes silence, and what overlaps is left out. Where the rate changes the waveform goes on at the same time.
+    Samples are counted, and time stamps are only followed if they differ by more than JITTER, because containers round
+    them. A gap becomes silence, and overlaps are dropped. If the rate changes, the waveform continues at the same time.
     """
 
     def __init__(self, rate: int) -> None:
         self.rate = rate
-        self.heard, self.silence = 0.0, 0.0  # s of sound in all, and of it filled with silence
+        self.heard, self.silence = 0.0, 0.0  # s of sound in total, and of silence filled in
         self._gaps: list[Span] = []
         self._broken: list[Span] = []
-        self._done: list[NDArray[np.int16]] = []  # stretches of other rates that have ended
+        self._done: list[NDArray[np.int16]] = []  # finished stretches of other rates
         self._stretch: _Stretch | None = None
-        self._next = 0.0  # when the next piece begins if it does not say so
+        self._next = 0.0  # start of the next piece if it has no time stamp
         self._open: list[Span] = []  # broken packets since the last piece
 
     @property
@@ -40,13 +40,13 @@ class Placer:
         return tuple(self._broken)
 
     def miss(self, at: float | None, length: float) -> None:
-        """A broken packet, with when it would be heard (s, None where it does not say) and for how long."""
+        """A broken packet, with its time (s, None if unknown) and length."""
         start = self._next if at is None else at
         self._open.append((start, start + length))
         self._next = start + length
 
     def add(self, at: float | None, native: int, samples: NDArray[np.float32]) -> None:
-        """A piece, with when it is heard (s; None: after the one before), and its rate in Hz."""
+        """A piece, with its time (s; None: right after the one before) and its rate in Hz."""
         at = self._next if at is None else at
         self._next = at + len(samples) / native
         first = self._stretch is None or self._stretch.now == 0
@@ -71,13 +71,13 @@ class Placer:
         self.heard = self._stretch.now
 
     def take(self) -> NDArray[np.int16]:
-        """What is ready of the waveform and was not taken before; `finish` then gives only the rest."""
+        """The part of the waveform that is ready and was not taken before; `finish` then returns only the rest."""
         ready = [*self._done, self._stretch.take()] if self._stretch is not None else self._done
         self._done = []
         return np.concatenate(ready) if ready else np.empty(0, np.int16)
 
     def finish(self) -> NDArray[np.int16] | None:
-        """The waveform; None where there was no piece. Broken packets that go on from the last piece are silence."""
+        """The waveform; None if there was no piece. Broken packets right after the last piece become silence."""
         if self._stretch is None:
             return None
         now = self._stretch.now
@@ -94,7 +94,7 @@ class Placer:
         return self._as_far_as_it_goes(np.concatenate(self._done))
 
     def _as_far_as_it_goes(self, sound: NDArray[np.int16]) -> NDArray[np.int16]:
-        """Without what follows a long gap where most of that is broken: such a gap is the end of the sound."""
+        """Without the part after a long gap if most of that is broken: such a gap is the end of the sound."""
         whole = len(sound) / self.rate
         for start, stop in self._gaps:
             if stop - start > LONG and overlap(self._broken, stop, whole) > (whole - stop) / 2:
@@ -112,12 +112,12 @@ class Placer:
 
 
 class _Stretch:
-    """Samples of one rate. start: when the first is heard, in s."""
+    """Samples of one rate. start: time of the first, in s."""
 
     def __init__(self, start: float, native: int, rate: int) -> None:
         self.start, self.native = start, native
         self.samples = 0
-        self._taken = 0  # samples at the rate asked for
+        self._taken = 0  # samples at the requested rate
         self._resample = _resampler(native, rate)
         self._gathered: list[NDArray[np.float32]] = []
         self._waiting = 0
@@ -128,7 +128,7 @@ class _Stretch:
         return self.start + self.samples / self.native
 
     def add(self, samples: NDArray[np.float32]) -> None:
-        """In pieces of a second or more to the resampler: a decoder gives a thousand samples at a time."""
+        """Pass a second or more at once to the resampler: a decoder returns about a thousand samples at a time."""
         self._gathered.append(samples)
         self._waiting += len(samples)
         self.samples += len(samples)
@@ -136,7 +136,7 @@ class _Stretch:
             self._pass()
 
     def finish(self, rate: int) -> NDArray[np.int16]:
-        """From the first to the last sample, at the rate asked for."""
+        """From the first to the last sample, at the requested rate."""
         self._pass()
         self._parts.append(to_int16(self._resample(np.empty(0, np.float32), True)))
         length = (
@@ -148,7 +148,7 @@ class _Stretch:
         return np.pad(sound, (0, max(length - self._taken, 0) - len(sound)))
 
     def take(self) -> NDArray[np.int16]:
-        """What the resampler has given so far and was not taken before."""
+        """The output of the resampler that was not taken before."""
         ready = np.concatenate(self._parts) if self._parts else np.empty(0, np.int16)
         self._parts = []
         self._taken += len(ready)
@@ -161,23 +161,23 @@ class _Stretch:
 
 
 def _resampler(native: int, rate: int) -> Callable[[NDArray[np.float32], bool], NDArray[np.float32]]:
-    """A function of (samples, whether they are the last) that takes a waveform piece by piece."""
+    """A function of (samples, whether they are the last) that resamples a waveform piece by piece."""
     if native == rate:
         return lambda samples, last: samples
     return soxr.ResampleStream(native, rate, 1, dtype="float32", quality="HQ").resample_chunk
 
 
 def to_int16(waveform: NDArray[np.floating]) -> NDArray[np.int16]:
-    """[-1, 1] to round(32767 x), what lies outside clipped."""
+    """[-1, 1] to round(32767 x), clipped."""
     return np.clip(np.rint(waveform * 32767), -32768, 32767).astype(np.int16)
 
 
 def overlap(spans: Iterable[Span], start: float, stop: float) -> float:
-    """Seconds that spans have between two moments."""
+    """Seconds that spans overlap with an interval."""
     return sum(max(0.0, min(stop, end) - max(start, begin)) for begin, end in spans)
 
 
 def clipped(spans: Iterable[Span], start: float, stop: float) -> Spans:
-    """What spans have between two moments, counted from the first of them."""
+    """The parts of spans in an interval, relative to its start."""
     within = ((max(begin, start) - start, min(end, stop) - start) for begin, end in spans)
     return tuple((begin, end) for begin, end in within if end > begin)

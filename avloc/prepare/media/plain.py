@@ -1,4 +1,4 @@
-"""Frames by time out of a video that is decoded from its first packet to its last, whatever is broken in it."""
+"""Frames by time from a video that is decoded from its first packet to its last, including broken ones."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -12,15 +12,15 @@ from avloc.prepare.media.film import Broken, Film
 from avloc.prepare.media.packets import NONE
 from avloc.prepare.media.shown import TOLERANCE, Shown
 
-AROUND = 16  # packets after a broken one whose pictures may be shown before it and build on it
+AROUND = 16  # packets after a broken one whose pictures may be shown before it and depend on it
 
 
 @dataclass
 class Frames:
-    """The frames of a film by rising start; one that comes too late is passed over.
+    """The frames of a film by rising start; one that comes too late is skipped.
 
-    broken: when pictures would be shown that could not be decoded. spoiled: since when what is shown builds on a broken
-    one; a picture that builds on none ends that.
+    broken: the times of pictures that could not be decoded. spoiled: since when the pictures depend on a broken one,
+    until one that depends on none.
     """
 
     film: Film
@@ -28,7 +28,7 @@ class Frames:
     spoiled: list[float] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[tuple[VideoFrame, float, bool]]:
-        """(frame, s when it is shown first, whether it builds on a broken one)."""
+        """(frame, s when it is first shown, whether it depends on a broken one)."""
         film = self.film
         stream = film.begin(film.video, "no picture")
         track, step, begins = film.picture, film.clock.period, film.clock.picture_from or 0.0
@@ -45,7 +45,7 @@ class Frames:
                 time = film.time_of(frame, track)
                 if time is None:
                     time = begins if start is None else start + step
-                if time < begins - TOLERANCE:  # some decoders make a picture of what refers to one that is not there
+                if time < begins - TOLERANCE:  # some decoders still output a picture whose reference is missing
                     continue
                 if start is None or time > start:
                     start = time
@@ -66,7 +66,7 @@ class Frames:
             self.spoiled.append(near)
 
     def _lose(self, place: int) -> None:
-        """A picture is missing before this packet: the one shown before stands for it from when it would have ended."""
+        """A picture is missing before this packet: the one before it is shown in its place after its own end."""
         track, zero = self.film.picture, self.film.clock.zero
         assert track is not None
         self.film.broken.add(place)
@@ -79,7 +79,7 @@ class Frames:
         self.spoiled.append(near)
 
     def _near(self, place: int) -> float:
-        """When the first of the pictures from a packet on is shown, s; in their order of decoding it may not be its own."""
+        """When the first of the pictures from a packet on is shown, s; in decoding order this may be another packet's."""
         track = self.film.picture
         assert track is not None
         stamps = track.pts[place : place + AROUND]
@@ -87,7 +87,7 @@ class Frames:
         return float(stamps.min()) * track.tick - self.film.clock.zero if len(stamps) else -math.inf
 
     def _is_built_on(self, frame: VideoFrame) -> bool:
-        """Of a decoded frame that is broken; its packet is counted."""
+        """Whether other pictures refer to this broken frame; its packet is counted."""
         track = self.film.picture
         assert track is not None
         places = np.flatnonzero(track.pts == (NONE if frame.pts is None else frame.pts)).tolist()
@@ -102,18 +102,18 @@ class Frames:
                 self.spoiled.append(start)
             return True
         if frame.key_frame or frame.pict_type == PictureType.I:
-            # frames come in the order of display: a packet that was broken meanwhile may come after this one
+            # frames come in display order: a packet that broke meanwhile may be shown after this one
             self.spoiled = [since for since in self.spoiled if since > start]
         return any(since <= start for since in self.spoiled)
 
 
 def all_frames(film: Film, times: Iterable[float]) -> Iterator[Shown]:
-    """For each of the rising `times` (s) the frame on display, see `picture.on_display`."""
+    """The frame on display at each of the rising `times` (s), see `picture.on_display`."""
     made = Frames(film)
     frames = iter(made)
     current = next(frames, None)
     if current is None:
-        raise MediaError(film.path, "no picture", "not one frame could be decoded")
+        raise MediaError(film.path, "no picture", "no frame could be decoded")
     since = current[1]
     following = next(frames, None)
     period, ends = film.clock.period, film.clock.picture_to or 0.0
@@ -124,6 +124,8 @@ def all_frames(film: Film, times: Iterable[float]) -> Iterator[Shown]:
         frame, start, spoiled = current
         end = max(start + period, ends) if following is None else following[1]
         made_up = spoiled or any(start < at <= time + TOLERANCE for at in made.broken)
-        if following is None and start + 2 * period < min(time, lasts):  # packets that gave no frame and no error
+        if following is None and start + 2 * period < min(
+            time, lasts
+        ):  # packets that gave neither a frame nor an error
             made_up = True
         yield Shown(frame, start, end, period / 2, made_up, since)

@@ -4,14 +4,14 @@ from typing import NamedTuple
 
 from av.video.frame import VideoFrame
 
-TOLERANCE = 0.001  # s: containers round time stamps, WebM to whole milliseconds
+TOLERANCE = 0.001  # s: containers round time stamps; WebM to whole milliseconds
 
 
 class Shown(NamedTuple):
     """A decoded frame, on display from `start` to `end`, in seconds of the file's clock.
 
-    half: s that what is asked of it may lack at the end of the picture, half the time of a frame. made_up: at the time that
-    was asked for it stands for a broken one, or builds on one. since: s when the picture begins.
+    half: s by which a requested time may exceed the end of the picture: half a frame. made_up: at the requested time it
+    replaces a broken frame or depends on one. since: s when the picture starts.
     """
 
     frame: VideoFrame

@@ -1,7 +1,7 @@
-"""Frames by time out of a video of which only what they need is decoded: the same frames, sooner.
+"""Frames by time, decoding only the packets that they need: the same frames, faster.
 
-Only where every packet has a stamp of its own, the file begins with a picture that needs nothing before it, and the
-container and the codec are known to keep both right. What does not come out as expected is Unsure.
+It is used only if every packet has a distinct time stamp, the file starts with a picture that needs no earlier one, and
+the container and the codec are known to store both correctly. Anything unexpected raises Unsure.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,7 +22,7 @@ CODECS = ("h264", "hevc", "mpeg4", "vp8", "vp9")
 
 
 class Unsure(Exception):
-    """A frame did not come out as the packets let expect."""
+    """A frame did not come out as its packets suggest."""
 
 
 def can_skip(film: Film) -> bool:
@@ -37,13 +37,13 @@ def can_skip(film: Film) -> bool:
 
 
 def wanted_frames(film: Film, times: Sequence[float]) -> Iterator[Shown]:
-    """For each of the rising `times` (s) the frame on display, see `picture.on_display`."""
+    """The frame on display at each of the rising `times` (s), see `picture.on_display`."""
     track, clock = film.picture, film.clock
     assert track is not None and film.video is not None
     shown = np.flatnonzero(~track.discard)
     if not len(shown):
         raise Unsure
-    shown = shown[np.argsort(track.pts[shown], kind="stable")]  # places of the packets, in the order of display
+    shown = shown[np.argsort(track.pts[shown], kind="stable")]  # positions of the packets, in display order
     starts = track.seconds(track.pts[shown]) - clock.zero
     asked = np.asarray(times, float)
     picks = np.maximum(np.searchsorted(starts, asked + TOLERANCE, side="right") - 1, 0)
@@ -56,9 +56,9 @@ def wanted_frames(film: Film, times: Sequence[float]) -> Iterator[Shown]:
 
 
 class _Decoding:
-    """Decodes forward, packet by packet, as frames are asked for in the order of display.
+    """Decodes forward, packet by packet, as frames are requested in display order.
 
-    wanted: places of the packets whose frames will be asked for.
+    wanted: positions of the packets whose frames will be requested.
     """
 
     def __init__(self, film: Film, track: Track, wanted: NDArray[np.intp]) -> None:
@@ -70,7 +70,7 @@ class _Decoding:
         self._frames = self._decode(np.sort(wanted))
 
     def of(self, place: int) -> VideoFrame:
-        """The frame of a packet; frames of packets shown before are forgotten."""
+        """The frame of a packet; frames of packets shown earlier are forgotten."""
         while place not in self.found:
             try:
                 made, frame = next(self._frames)
@@ -94,13 +94,13 @@ class _Decoding:
                 if place != before + 1:
                     yield from self._drained(context)
                 before = place
-                # a picture that no other builds on is not even given to the decoder, which would hide its errors
+                # a non-reference picture is not even given to the decoder, which would hide its errors
                 if place in self.wanted or not heads or heads[place].is_built_on:
                     yield from self._kept(_decoded(packet))
             yield from self._drained(context)
 
     def _drained(self, context: Any) -> Iterator[tuple[int, VideoFrame]]:
-        """What the decoder still holds; afterwards it begins anew."""
+        """The frames that the decoder still holds; afterwards it starts afresh."""
         try:
             yield from self._kept(context.decode(None))
         except av.error.FFmpegError:
@@ -123,8 +123,8 @@ def _decoded(packet: Packet) -> Sequence[VideoFrame]:
 
 
 def _needed(track: Track, wanted: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """(N,) which packets to decode: from the last picture before each wanted one where a decoder can begin, to that one."""
-    # a picture that is decoded later and shown earlier than the one to begin with builds on what came before
+    """(N,) which packets to decode: for each wanted one, from the last point before it where decoding can start."""
+    # a picture that is decoded after the starting one but shown before it depends on earlier ones
     earliest_after = np.minimum.accumulate(track.pts[::-1])[::-1]
     begins = np.flatnonzero(track.anew & (track.pts == earliest_after))
     needed = np.zeros(len(track), bool)

@@ -13,17 +13,17 @@ from avloc.prepare.media.film import Broken, Film, open_film
 from avloc.prepare.media.placing import Placer, Spans, clipped, overlap
 from avloc.prepare.media.placing import to_int16 as to_int16
 
-TORN = 0.1  # share of what follows a change of the rate that may be silent
-WHOLE = 0.01  # s that a clip's sound may lack; silence takes their place
+TORN = 0.1  # share of the part after a change of the rate that may be silent
+WHOLE = 0.01  # s by which a clip's sound may be too short; it is filled with silence
 
 
 @dataclass(frozen=True)
 class Heard:
-    """A mono waveform, whose sample 0 is heard at the time 0 of its file.
+    """A mono waveform whose sample 0 is at time 0 of its file.
 
-    gaps: from when to when (s) there is silence because the file has nothing there, broken packets among it. broken: from
-    when to when it stands for broken packets. packets: how many were broken. cancels: the channels are opposed, so that
-    next to nothing is left of them.
+    gaps: start and end (s) of silence where the file has no sound, including broken packets. broken: start and end of
+    the silence that replaces broken packets. packets: how many were broken. cancels: the channels are opposed, so that
+    almost nothing is left of them.
     """
 
     waveform: NDArray[np.int16]
@@ -38,16 +38,16 @@ class Heard:
         return len(self.waveform) / self.rate
 
     def cut(self, start: int, samples: int) -> NDArray[np.int16]:
-        """So many samples from `start` on; silence where the sound has ended."""
+        """`samples` samples from `start` on; silence after the end of the sound."""
         piece = self.waveform[start : start + samples]
         return np.pad(piece, (0, samples - len(piece))) if len(piece) < samples else piece
 
     def clips(self, samples: int) -> int:
-        """Consecutive clips of this length that are whole, but for WHOLE of the last one."""
+        """Consecutive clips of this length that are complete, except for WHOLE of the last one."""
         return (len(self.waveform) + round(WHOLE * self.rate)) // samples
 
     def within(self, start: float, stop: float) -> "Heard":
-        """What is heard between two moments (s), as if it were all. packets: those of all of it, if any of them is there."""
+        """The sound between two moments (s), as if it were all. packets: of the whole sound, if the part has any."""
         first, last = round(start * self.rate), round(stop * self.rate)
         broken = clipped(self.broken, start, stop)
         packets = self.packets if broken else 0
@@ -56,11 +56,11 @@ class Heard:
         )
 
     def silence(self, start: float, stop: float) -> float:
-        """Seconds of it, between two moments, that fill a gap."""
+        """Seconds of silence, between two moments, that fill a gap."""
         return overlap(self.gaps, start, stop)
 
     def made_up(self, start: float, stop: float) -> float:
-        """Seconds of it, between two moments, that stand for broken packets."""
+        """Seconds of silence, between two moments, that replace broken packets."""
         return overlap(self.broken, start, stop)
 
 
@@ -76,11 +76,11 @@ def hear_file(path: str | Path, rate: int, channels: str = "mean") -> Heard:
 
 
 def hear(film: Film, rate: int, channels: str = "mean") -> Heard:
-    """The first sound track, its channels made one, resampled to `rate` Hz by soxr's HQ setting.
+    """The first sound track, mixed to one channel, resampled to `rate` Hz with soxr's HQ setting.
 
-    By the stamps of its packets: what lies before time 0 is left out, gaps become silence, what overlaps is left out. A
-    sound alone starts with its first sample, whatever its stamp: FFmpeg's for Vorbis are half a block late. S is round(samples
-    * rate / rate of the file), samples counted from time 0.
+    It follows the time stamps of its packets: sound before time 0 is dropped, gaps become silence, overlaps are
+    dropped. A file with sound only starts with its first sample, whatever its time stamp: FFmpeg's for Vorbis are half
+    a block late. S is round(samples * rate / rate of the file), samples counted from time 0.
     """
     heard = _Listening(film, rate, channels)
     for _ in heard:
@@ -91,7 +91,7 @@ def hear(film: Film, rate: int, channels: str = "mean") -> Heard:
         heard.refuse()
     assert waveform is not None
     if heard.changed is not None:
-        # stamps that a demuxer counted by the first rate do not say when the rest is heard
+        # time stamps that a demuxer derived from the first rate do not tell when the rest is heard
         start, what = heard.changed
         if overlap(placer.gaps, start, placer.heard) > TORN * (placer.heard - start):
             raise MediaError(film.path, "cannot be decoded", what)
@@ -99,10 +99,10 @@ def hear(film: Film, rate: int, channels: str = "mean") -> Heard:
 
 
 def sound_pieces(film: Film, rate: int, channels: str = "mean") -> Iterator[NDArray[np.int16]]:
-    """The waveform of `hear` piece by piece, for sound too long to be held: pieces of a second or so, (n,).
+    """The waveform of `hear` piece by piece, for sound too long for the memory: pieces of about a second, (n,).
 
-    What `hear` judges by the whole sound is not judged here: a rate that changes against the stamps is followed, and a rest
-    that is mostly broken stays as silence.
+    Decisions of `hear` that need the whole sound are not made here: a rate that changes against the time stamps is
+    followed, and a rest that is mostly broken stays as silence.
     """
     heard = _Listening(film, rate, channels)
     some = False
@@ -119,9 +119,9 @@ def sound_pieces(film: Film, rate: int, channels: str = "mean") -> Iterator[NDAr
 
 
 class _Listening:
-    """Decodes the sound track of a film into a Placer; iterating goes on packet by packet.
+    """Decodes the sound track of a film into a Placer, one packet per iteration.
 
-    failed: packets that could not be decoded. changed: when the rate of the file changed (s), and in words how.
+    failed: packets that could not be decoded. changed: when the rate of the file changed (s), and a description.
     """
 
     def __init__(self, film: Film, rate: int, channels: str) -> None:
@@ -133,7 +133,7 @@ class _Listening:
     def __iter__(self) -> Iterator[None]:
         film, placer, track = self.film, self.placer, self.film.sound
         assert track is not None
-        alone: float | None = None  # s of the first sample, where there is no picture
+        alone: float | None = None  # s of the first sample, if there is no picture
         native = 0
         for place, frames in film.decoded(self._stream):
             if isinstance(frames, Broken):
@@ -157,7 +157,7 @@ class _Listening:
             yield
 
     def refuse(self) -> None:
-        """MediaError for a track that held nothing to hear."""
+        """MediaError for a track without any sound."""
         if self.failed:
             raise MediaError(self.film.path, "cannot be decoded", f"none of {self.failed} packets of its sound")
         raise MediaError(self.film.path, "no sound track", "the track is empty")

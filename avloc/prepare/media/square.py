@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from avloc.prepare.media.orientation import matrix_of, upright
 
-# A triangle filter as wide as the reduction, so antialiased, as PIL's BILINEAR; without the further flags swscale
+# A triangle filter as wide as the reduction, so antialiased, as PIL's BILINEAR; without the other flags swscale
 # takes every second chroma sample and rounds down.
 FILTER = (
     Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT | Interpolation.FULL_CHR_H_INP
@@ -29,7 +29,7 @@ class Square:
         resized = self._reformatter.reformat(
             frame, width=self.size, height=self.size, format="rgb24", interpolation=FILTER, threads=1
         )
-        # in a square, turning after the resize is the same as before it, and cheaper
+        # in a square, rotating after the resize equals rotating before it, and is cheaper
         image = upright(resized.to_ndarray(), matrix_of(frame)).astype(np.uint8, copy=False)
         self._last = (frame, image)
         return image

@@ -1,8 +1,9 @@
-"""One time line for picture and sound: what their stamps say once those that cannot be right are mended.
+"""One time line for picture and sound: their time stamps, after impossible ones are repaired.
 
-Three things are mended, and all else is taken as it is. A few stamps far ahead of those that follow are broken, and are
-left out. Where a file goes back in time, it is joined of several recordings: each begins where the one before ended, picture
-and sound by the same step. Stamps of sound that shake are smoothed, since a lasting step is a gap and a shaking stamp is not.
+Three things are repaired, and everything else is used as it is. A few time stamps far ahead of those after them are
+broken and dropped. A file that goes back in time is a concatenation of several recordings: each starts where the one
+before ended, with the same shift for picture and sound. Time stamps of sound that jitter are smoothed: a lasting step
+is a gap, jitter is not.
 """
 
 from collections.abc import Sequence
@@ -13,24 +14,24 @@ from numpy.typing import NDArray
 
 from avloc.prepare.media.packets import NONE, Track
 
-BACK = 1.0  # s; stamps in the order of decoding that go back by more are broken, or a new recording begins
-FAR = 600.0  # s; stamps that leap ahead by more are broken, too
-FEW = 3  # stamps in a row that may be broken; more of them are a recording of their own
-APART = 5.0  # s; where picture and sound of two joined recordings part by more, nothing is known about them
-JITTER = 0.02  # s; what stamps of sound may differ from the count of samples without meaning anything
+BACK = 1.0  # s; time stamps in decoding order that go back by more are broken, or start a new recording
+FAR = 600.0  # s; so are time stamps that jump ahead by more
+FEW = 3  # time stamps in a row that may be broken; more of them are a separate recording
+APART = 5.0  # s; if picture and sound of two joined recordings differ by more, their alignment is unknown
+JITTER = 0.02  # s; tolerance between time stamps of sound and the count of samples
 LONGEST_DELAY = 30.0  # s that a picture may be shown after it is decoded
 
 
 class Jump(ValueError):
-    """Stamps that jump in a way that does not say which sound belongs to which picture."""
+    """Time stamps jump in a way that does not tell which sound belongs to which picture."""
 
 
 @dataclass(frozen=True)
 class Clock:
-    """When the streams of a file start and end, in seconds from `zero`, which is in seconds of the file's stamps.
+    """When the streams of a file start and end, in seconds from `zero`, which is in the file's own time.
 
-    zero: the earliest moment of picture or sound. picture_from: the first picture that needs nothing before it.
-    picture_to: when the last one has been shown. period: s between two pictures. None where there is no such stream.
+    zero: the earliest moment of picture or sound. picture_from: the first picture that needs no earlier one.
+    picture_to: the end of the last one. period: s between two pictures. None if there is no such stream.
     """
 
     zero: float
@@ -41,7 +42,7 @@ class Clock:
 
 
 def settle(picture: Track | None, sound: Track | None) -> None:
-    """Mend the stamps of the tracks. Jump where it cannot be said how."""
+    """Repair the time stamps of the tracks. Jump if that is impossible."""
     tracks = [track for track in (picture, sound) if track is not None and len(track)]
     if picture is not None:
         _forget_late(picture)
@@ -53,7 +54,7 @@ def settle(picture: Track | None, sound: Track | None) -> None:
 
 
 def _forget_late(track: Track) -> None:
-    """Pictures that would be shown long after they are decoded, or before."""
+    """Drop pictures that would be shown long after they are decoded, or before."""
     both = (track.pts != NONE) & (track.dts != NONE)
     delay = np.where(both, track.seconds(track.pts) - track.seconds(track.dts), 0.0)
     wrong = (delay < -BACK) | (delay > LONGEST_DELAY)
@@ -67,7 +68,7 @@ def _forget(track: Track, places: NDArray[np.intp]) -> None:
 
 
 def _restarts(track: Track) -> list[int]:
-    """Packets at which the track goes back in time, or leaps far ahead; a few stamps that do so alone are forgotten."""
+    """Packets where the track goes back in time or jumps far ahead; a few isolated time stamps that do so are dropped."""
     stamps = track.seconds(np.where(track.dts != NONE, track.dts, track.pts))
     places = np.flatnonzero(~np.isnan(stamps))
     stamps = stamps[places]
@@ -95,7 +96,7 @@ def _restarts(track: Track) -> list[int]:
 
 
 def _onward(stamps: NDArray[np.float64], last: int, n: int) -> int | None:
-    """The packet soon after `n` that goes on from `last`, if those from `n` on are astray; the end of the file is one."""
+    """If the packets from `n` on are astray, the next packet that continues from `last`, or the end of the file."""
     for later in range(n + 1, min(n + 1 + FEW, len(stamps))):
         if -BACK <= stamps[later] - stamps[last] <= BACK * (later - last + 1):
             return later
@@ -103,7 +104,7 @@ def _onward(stamps: NDArray[np.float64], last: int, n: int) -> int | None:
 
 
 def _ahead(stamps: NDArray[np.float64], n: int) -> int | None:
-    """Where the few stamps begin that lie before `n` in the file and later in time, if all before them are in order."""
+    """Start of the few time stamps that come before `n` in the file and later in time, if all before them are in order."""
     first = n - 1
     while first > 0 and n - first < FEW and stamps[first - 1] > stamps[n]:
         first -= 1
@@ -111,10 +112,10 @@ def _ahead(stamps: NDArray[np.float64], n: int) -> int | None:
 
 
 def _join(tracks: Sequence[Track], restarts: Sequence[list[int]]) -> None:
-    """Let each recording of a joined file begin where the one before ended, picture and sound by the same step."""
+    """Let each recording of a concatenated file start where the one before ended, with one shift for picture and sound."""
     counts = {len(found) for found in restarts}
     if len(counts) > 1:
-        raise Jump("the stamps of picture and sound jump, and not together")
+        raise Jump("the time stamps of picture and sound jump by different amounts")
     bounds = [[0, *found, len(track)] for track, found in zip(tracks, restarts, strict=True)]
     end = 0.0
     for part in range(counts.pop() + 1):
@@ -122,7 +123,7 @@ def _join(tracks: Sequence[Track], restarts: Sequence[list[int]]) -> None:
         spans = [_span(track, piece) for track, piece in zip(tracks, pieces, strict=True)]
         starts, ends = [start for start, _ in spans], [stop for _, stop in spans]
         if max(starts) - min(starts) > APART or (part + 1 < len(bounds[0]) - 1 and max(ends) - min(ends) > APART):
-            raise Jump("the stamps jump, and picture and sound do not go together there")
+            raise Jump("the time stamps jump, and picture and sound do not match there")
         step = end - min(starts) if part else 0.0
         for track, piece in zip(tracks, pieces, strict=True):
             _move(track, piece, step)
@@ -130,10 +131,10 @@ def _join(tracks: Sequence[Track], restarts: Sequence[list[int]]) -> None:
 
 
 def _span(track: Track, piece: slice) -> tuple[float, float]:
-    """s when a part of a track begins and ends."""
+    """s when a part of a track starts and ends."""
     stamps = track.seconds(np.where(track.pts[piece] != NONE, track.pts[piece], track.dts[piece]))
     if not np.isfinite(stamps).any():
-        raise Jump("the stamps jump, and some are missing")
+        raise Jump("the time stamps jump, and some are missing")
     last = int(np.nanargmax(stamps))
     length = float(track.duration[piece][last]) * track.tick or _period(stamps)
     return float(np.nanmin(stamps)), float(stamps[last]) + length
@@ -148,7 +149,7 @@ def _move(track: Track, piece: slice, step: float) -> None:
 
 
 def _smooth(track: Track) -> None:
-    """Move stamps of sound that are alone in leaving the count of samples; steps that last stay."""
+    """Correct isolated time stamps of sound that differ from the count of samples; lasting steps stay."""
     if len(track) < 3 or (track.pts == NONE).any() or (track.duration[:-1] <= 0).any():
         return
     base = track.tick
@@ -165,7 +166,7 @@ def _smooth(track: Track) -> None:
 
 
 def _period(stamps: NDArray[np.float64]) -> float:
-    """s between two pictures: the usual step of the stamps, whatever their order."""
+    """s between two pictures: the median step of the time stamps, whatever their order."""
     steps = np.diff(np.unique(stamps[np.isfinite(stamps)]))
     steps = steps[steps > 1e-6]
     return float(np.median(steps)) if len(steps) else 0.0
@@ -181,8 +182,8 @@ def read_clock(
 ) -> Clock:
     """The clock of settled tracks.
 
-    sound_rate: Hz. stated_to: when the picture ends by the header, in the file's seconds. whole: nothing says that the file
-    is cut off, so that its header can be trusted. usual: s between two pictures by the header.
+    sound_rate: Hz. stated_to: the end of the picture by the header, in the file's seconds. whole: no sign that the file
+    is truncated, so that its header can be trusted. usual: s between two pictures by the header.
     """
     sound_from = None if sound is None or not len(sound) else _sound_from(sound, sound_rate)
     if picture is None or not len(picture):
@@ -190,11 +191,11 @@ def read_clock(
         return Clock(zero, None, None, None if sound_from is None else 0.0)
     shown = picture.seconds(np.where(picture.pts != NONE, picture.pts, picture.dts))
     shown[picture.discard] = np.nan
-    if not np.isfinite(shown).any():  # by number, as no stamp is there
+    if not np.isfinite(shown).any():  # by frame number, because there are no time stamps
         shown = np.arange(len(picture), dtype=np.float64) * (usual or 1 / 30)
     first, last = float(np.nanmin(shown)), int(np.nanargmax(shown))
     period = _period(shown) or usual or 1 / 30
-    # a picture's own length is a hint: some containers give none, others that of the usual picture
+    # a picture's duration is a hint: some containers have none, others that of the average picture
     ends = float(shown[last]) + max(period, float(picture.duration[last]) * picture.tick if whole else 0.0)
     if whole and stated_to is not None:
         ends = max(ends, stated_to)
@@ -205,11 +206,11 @@ def read_clock(
 
 
 def _sound_from(track: Track, rate: int) -> float:
-    """When the first sample is heard that is not there to prime the decoder, in the file's seconds."""
+    """When the first sample after the decoder's priming is heard, in the file's seconds."""
     known = np.flatnonzero(track.pts != NONE)
     if not len(known):
         return 0.0
-    # rounded to ticks as the decoder rounds
+    # rounded to ticks like the decoder's output
     primed = int(track.skip / rate / track.base + 0.5) if rate else 0
     start = int(track.pts[known[0]]) + primed
     heard = known[~track.discard[known]]

@@ -1,4 +1,4 @@
-"""What became of a recording besides its clips: what was repaired, left out, padded, and not used, for the manifest."""
+"""What happened to a recording besides its clips: repairs, clips left out, padding and unused parts, for the manifest."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,30 +10,30 @@ from avloc.prepare.media.picture import Seen
 from avloc.prepare.media.sound import Heard
 from avloc.prepare.parts.decoding import Decoding
 
-APART = 0.05  # s that picture and sound may start from one another before it is said
-REST = 0.1  # s of a recording that no clip has before it is said
-PADDED = 0.05  # s that a clip may lack before it counts as padded: half a frame, and what a clip's sound may lack
+APART = 0.05  # s; a larger offset between the starts of picture and sound is noted
+REST = 0.1  # s; a longer unused rest of a recording is noted
+PADDED = 0.05  # s by which a clip may be short before it counts as padded: half a frame, and WHOLE of its sound
 BROKEN, UNSEEN, UNHEARD = "too much is broken", "no picture", "sound too short"
 
 
 @dataclass
 class Account:
-    """heard: its sounds. film: its picture, None where it has none."""
+    """heard: its sounds. film: its picture, None if it has none."""
 
     heard: Sequence[Heard]
     film: Film | None
     decoding: Decoding
     padded: float = 0.0
-    used: float = 0.0  # s until where clips were cut
+    used: float = 0.0  # s up to which clips were cut
     clips: dict[str, dict[str, float]] = field(default_factory=dict)
     left_out: list[dict[str, Any]] = field(default_factory=list)
 
     def keep(
         self, name: str, start: float, seconds: float, seen: Sequence[Seen], starts: Sequence[float] | None = None
     ) -> bool:
-        """Whether a clip can be kept: its frames are there, and not too much of it is made up. Else it is left out.
+        """Whether a clip can be kept: it has frames, and not too much of it is made up.
 
-        starts: s, where the clip begins in each of the sounds, if they are not of one recording.
+        starts: s, where the clip starts in each of the sounds, if they are from different recordings.
         """
         if any(frame.image is None for frame in seen):
             self.leave_out(name, start, UNSEEN, "the picture begins later")
@@ -55,15 +55,15 @@ class Account:
         self.left_out.append({"clip": name, "start": round(start, 3), "reason": reason, "detail": detail})
 
     def reached(self, samples: int, rate: int) -> None:
-        """Clips were cut until this sample."""
+        """Clips were cut up to this sample."""
         self.used = max(self.used, samples / rate)
 
     def pad(self, seconds: float) -> None:
-        """A clip's sound was filled up with silence."""
+        """A clip's sound was padded with silence."""
         self.padded += seconds
 
     def refusal(self, path: str, otherwise: MediaError) -> MediaError:
-        """Why there is not one clip: what most were left out for, else `otherwise`."""
+        """Why there is no clip: the most frequent reason, or else `otherwise`."""
         if not self.left_out:
             return otherwise
         reasons = [clip["reason"] for clip in self.left_out]
@@ -72,8 +72,9 @@ class Account:
         return MediaError(path, reason, detail)
 
     def notes(self, whole: bool = False) -> dict[str, Any]:
-        """Fields for the line of the manifest; none where nothing is to be said. whole: all of the recording was to be cut,
-        so that what no clip has of it is a rest."""
+        """Fields for the line of the manifest; none if there is nothing to note. whole: the whole recording should be
+        cut into clips, so that an unused part is a rest.
+        """
         packets = sum(heard.packets for heard in self.heard) + (len(self.film.broken) if self.film else 0)
         silence = sum(stop - start for heard in self.heard for start, stop in heard.gaps)
         offset = self._offset()
@@ -94,12 +95,12 @@ class Account:
         return {name: value for name, value in notes.items() if value}
 
     def _ends(self) -> float:
-        """When the last of picture and sound ends, s."""
+        """The end of the picture or the sound, whichever is later, s."""
         picture = self.film.clock.picture_to if self.film else None
         return max([picture or 0.0, *(heard.seconds for heard in self.heard)])
 
     def _offset(self) -> float:
-        """Seconds that the sound of a file starts after its picture; less than 0 where it starts before."""
+        """Seconds by which the sound of a file starts after its picture; negative if it starts before."""
         clock = self.film.clock if self.film else None
         if clock is None or clock.sound_from is None or clock.picture_from is None:
             return 0.0

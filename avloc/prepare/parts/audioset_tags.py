@@ -1,4 +1,4 @@
-"""Which classes sound in the videos of AudioSet-instrument, as its two releases say it in pickles."""
+"""Which classes sound in the videos of AudioSet-instrument, from the pickles of its two releases."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,7 +35,7 @@ def tags_of_dsol(path: Path, files: Files) -> dict[str, list[int]]:
 
 
 def _labels(path: Path, table: Any, classes: Sequence[str]) -> dict[str, list[int]]:
-    """Places of the classes that sound, by id; a vector of the other release's 15 classes is read by its names."""
+    """Indices of the sounding classes, by id; a vector of the other release's 15 classes is read by its names."""
     if not isinstance(table, dict):
         raise DataError(f"{path}: holds a {type(table).__name__}; expected {{id: numbers}}")
     found = {}

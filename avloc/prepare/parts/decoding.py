@@ -1,4 +1,4 @@
-"""How sound and picture of a file become clips, where that is a choice: settings of a store that have a usual value."""
+"""Choices in cutting a file into clips: settings of a store that have a default."""
 
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -14,8 +14,8 @@ TAILS: tuple[str, ...] = get_args(Tail)
 
 @dataclass(frozen=True)
 class Decoding:
-    """repair: share of a clip that may be made up for broken packets. tail: what becomes of a rest that is shorter than a
-    clip, "drop" or "pad" with silence and its last frame. channels: what of the sound is taken, see `Mixer`.
+    """repair: share of a clip that may be made up for broken packets. tail: a rest shorter than a clip is dropped
+    ("drop") or padded with silence and its last frame ("pad"). channels: which channels are used, see `Mixer`.
     """
 
     repair: float = 0.1
@@ -29,6 +29,6 @@ class Decoding:
             raise DataError(f"repair is {self.repair}; expected a share of a clip, from 0 to 1")
 
     def settings(self) -> dict[str, Any]:
-        """Those that are not as usual, so that stores of earlier versions can be finished."""
+        """Those that are not the default, so that stores of earlier versions can be resumed."""
         usual = Decoding()
         return {name: value for name, value in vars(self).items() if value != getattr(usual, name)}

@@ -1,4 +1,4 @@
-"""Lists of ids, a file for each split, as recipes and importers take them."""
+"""Lists of ids, one file per split."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from avloc.prepare.parts.items import Entry
 
 
 def read_lists(lists: Sequence[str]) -> dict[str, tuple[Path, list[str]]]:
-    """ "SPLIT=FILE" to the ids in each file, one a line or in the first column, or in a pickled list."""
+    """ "SPLIT=FILE" to the ids in each file: one per line, in the first column, or a pickled list."""
     found: dict[str, tuple[Path, list[str]]] = {}
     for text in words(lists):
         split, equals, file = text.partition("=")
@@ -25,12 +25,12 @@ def read_lists(lists: Sequence[str]) -> dict[str, tuple[Path, list[str]]]:
 
 
 def list_names(lists: Mapping[str, tuple[Path, list[str]]]) -> str:
-    """The files of the lists in words; "" where there are none."""
+    """The file names as text; "" if there are none."""
     return some(utf8_name(file.name) for file, _ in lists.values())
 
 
 def _pickled_ids(path: Path) -> list[str]:
-    """A pickled list of ids, as DSOL has them of AudioSet-instrument."""
+    """A pickled list of ids, as in DSOL's AudioSet-instrument."""
     found = read_plain_pickle(path)
     if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
         raise DataError(f"{path}: expected a list of ids; found {type(found).__name__}")

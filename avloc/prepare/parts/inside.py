@@ -1,6 +1,6 @@
-"""Names that lists give and that become paths: none leads out of the source.
+"""Names from lists that become paths cannot lead out of the source.
 
-Links in the source that lead out of it are another matter, see `linked_out`.
+For links in the source that lead out of it, see `linked_out`.
 """
 
 import os
@@ -11,7 +11,7 @@ LONGEST = 255  # bytes of one part of a path, on every common file system
 
 
 def inside(root: Path, name: str) -> Path | None:
-    """`root`/`name`, None where the name leads elsewhere (an absolute path, a part "..") or can be the name of no file."""
+    """`root`/`name`, None if the name leads elsewhere (an absolute path, a part "..") or cannot be a file name."""
     parts = name.replace("\\", "/").split("/")
     if not name or "\0" in name or name.startswith(("/", "\\")) or ".." in parts:
         return None

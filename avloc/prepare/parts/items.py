@@ -1,4 +1,4 @@
-"""What a data set brings: items in a fixed order, splits that list them, and a reader that makes clips of an item."""
+"""What a data set provides: items in a fixed order, splits that list them, and a reader that makes clips of an item."""
 
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -13,10 +13,9 @@ from avloc.leftovers import Join
 class Item:
     """One video, or one recipe of a composed clip.
 
-    id: unique in the store.
-    path: what a reader of the manifest should look at, relative to the source.
-    facts: everything the reader needs, as JSON; a block is prepared again when the facts of one of its items change.
-    note: further fields of the manifest, as JSON.
+    id: unique in the store. path: the file to show in the manifest, relative to the source. facts: everything that the
+    reader needs, as JSON; a block is prepared again if the facts of one of its items change. note: further fields of
+    the manifest, as JSON.
     """
 
     id: str
@@ -25,14 +24,14 @@ class Item:
     note: Mapping[str, Any] = field(default_factory=dict)
 
 
-#: a fact of an item that is not to be read at all: the reason
+#: key of the fact that excludes an item from reading; its value is the reason
 REFUSED = "refused"
 
 
 def was_there(item: Item) -> bool:
-    """Whether anything of an item was there when it was listed: what fails now has then gone away since.
+    """Whether an item had files when it was listed; if so, a failure now means that they were removed since.
 
-    facts["bytes"], where a recipe has them, are the sizes of its files, None for a file that is not there.
+    facts["bytes"], if a recipe has them, are the sizes of its files, None for a missing one.
     """
     sizes = item.facts.get("bytes")
     if REFUSED in item.facts:
@@ -42,7 +41,7 @@ def was_there(item: Item) -> bool:
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of a split: which item, and where that is said ("solo_testing.txt:3")."""
+    """One line of a split: the item, and where it is listed ("solo_testing.txt:3")."""
 
     item: str
     where: str = ""
@@ -52,7 +51,7 @@ class Entry:
 class Listing:
     """All items by id, each to be read once, and for each split its entries in order; splits may share items.
 
-    joins: what came of names that met files. passed: files that are no media, by ending.
+    joins: how names matched files. passed: files that are not media, by suffix.
     """
 
     items: Mapping[str, Item]
@@ -61,15 +60,15 @@ class Listing:
     passed: Counter[str] = field(default_factory=Counter)
 
 
-#: what a reader is that has something to say besides its clips
+#: the type of a reader that returns notes besides its clips
 Clips = Generator[Clip, None, Mapping[str, Any] | None]
 
 
 class Reader(Protocol):
-    """Makes the clips of one item. Travels to worker processes, so it must be picklable."""
+    """Makes the clips of one item. It is sent to worker processes, so it must be picklable."""
 
     def read(self, item: Item) -> Iterator[Clip]:
-        """At least one clip; MediaError where the item cannot be used, if after some clips, then they are left out.
+        """At least one clip; MediaError if the item cannot be used; clips before the error are dropped.
 
         A generator may return notes: further fields for the item's line of the manifest (see `Account`), or None.
         """

@@ -1,4 +1,4 @@
-"""Files of a source that are links to somewhere else: they are named, and not read unless links are followed."""
+"""Files of a source that are links to somewhere else: they are reported, and not read unless links are followed."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,9 +10,9 @@ LINKED_OUT = f"its link leaves the folder ({OPTION} reads it)"
 
 
 def linked_out(source: Path, what: str, paths: Mapping[str, Path]) -> list[str]:
-    """The names whose paths lead out of what the command was given. what: the names in words.
+    """The names whose paths lead out of the given folders. what: a description of the names.
 
-    DataError where that is more than half of them: a folder of links, which the user has to ask for.
+    DataError if these are more than half: then it is a folder of links, and the user has to ask for it.
     """
     limits = bounds()
     out = [name for name, path in paths.items() if limits.lead_out(path)]

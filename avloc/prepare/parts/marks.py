@@ -1,4 +1,4 @@
-"""What an annotation says of the clips that a source lists: their boxes, their videos, and the classes."""
+"""The annotation of the clips in a source: boxes, videos and classes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -14,18 +14,18 @@ from avloc.joins import Matched, match
 from avloc.leftovers import Join, joined
 from avloc.prepare.parts.items import Entry
 
-#: of a clip: left, top, right, bottom as shares of the frame, label
+#: of a clip: left, top, right, bottom in [0, 1], label
 Rows = list[tuple[float, float, float, float, int]]
 
-#: the name that stands for boxes of the user's own
+#: the name for the user's own boxes
 OWN = "own"
 
-#: the classes of a store whose source names none
+#: the classes of a store whose source has none
 UNNAMED = ("sounding",)
 
 
 def read_truth(benchmark: str | None, annotations: Path | None) -> Truth | None:
-    """The boxes of a benchmark, or for "own" those of the user's own file; None where none is asked for."""
+    """The boxes of a benchmark, or for "own" those of the user's own file; None if none were requested."""
     if (benchmark is None) != (annotations is None):
         missing = "annotations" if annotations is None else "benchmark"
         raise DataError(f"--{missing} is missing; give a benchmark's name and the path of its boxes together")
@@ -43,7 +43,7 @@ def read_truth(benchmark: str | None, annotations: Path | None) -> Truth | None:
 
 
 def marked(truth: Truth | None) -> dict[str, Rows]:
-    """Boxes by id; an id that was annotated and has none has an empty list."""
+    """Boxes by id; an annotated id without boxes has an empty list."""
     if truth is None:
         return {}
     boxes: dict[str, Rows] = {name: [] for name in truth.ids}
@@ -54,9 +54,9 @@ def marked(truth: Truth | None) -> dict[str, Rows]:
 
 
 class Marks:
-    """A truth by the names of clips, however it spells them; without one nothing is marked.
+    """A ground truth by the names of clips, in any accepted spelling; without one nothing is annotated.
 
-    named: its classes, none where it has none. joins: what names left over on either side.
+    named: its classes, if any. joins: unmatched names of either side.
     """
 
     def __init__(self, truth: Truth | None, splits: Mapping[str, Sequence[Entry]]) -> None:
@@ -75,16 +75,16 @@ class Marks:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Those of a store that knows no others."""
+        """The classes of a store that has no others."""
         return self.named or UNNAMED
 
     def facts(self, name: str) -> dict[str, Any]:
-        """The part of an item's facts that comes from the annotation; boxes are None where the clip is not annotated."""
+        """The part of an item's facts from the annotation; boxes are None if the clip is not annotated."""
         return {"video": self._videos.get(name, name), "boxes": self._boxes.get(name)}
 
 
 def marked_join(what: str, found: Matched, splits: Mapping[str, Sequence[Entry]]) -> Join:
-    """Of annotated names and the clips of splits. A split of which nothing is annotated (for training) lacks nothing."""
+    """Matches annotated names with the clips of splits. A split without any annotation (for training) misses nothing."""
     there = set(found.pairs.values())
     partly = [[entry.item for entry in own] for own in splits.values() if any(entry.item in there for entry in own)]
     bare = set(found.unused)

@@ -1,4 +1,4 @@
-"""Clips of single frames with pixel masks, each heard around its own moment: what AVSBench and AVATAR have in common."""
+"""Clips of single frames with pixel masks and the sound around them, for AVSBench and AVATAR."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -26,8 +26,8 @@ Corners = tuple[float, float, float, float]
 class Marked:
     """What sounds in one frame: (class, pixels (h, w) of the annotated picture, box or None for the smallest around them).
 
-    known: whether somebody annotated the frame at all; one that is known and has no object is silent. shape: (width,
-    height) of the picture that was annotated, None where the masks do not say.
+    known: whether the frame is annotated; an annotated frame without objects is silent. shape: (width, height) of the
+    annotated picture, None if the masks do not tell.
     """
 
     known: bool
@@ -40,8 +40,8 @@ def frame_clip(
 ) -> Clips:
     """The clip of one picture and of the sound around facts["time"] (s), and what was repaired in it.
 
-    facts: picture (relative to the root), path (a video that is heard) or sound (a file), bytes, time, video. labels: the
-    classes that sound besides those that are marked. sounds: what path and sound are relative to, by default the root.
+    facts: picture (relative to the root), path (a video with the sound) or sound (a file), bytes, time, video. labels:
+    sounding classes without a mask. sounds: folder of path and sound, by default the root.
     """
     facts = item.facts
     if facts["picture"] is None:
@@ -82,7 +82,7 @@ def frame_clip(
 
 
 def _check_shape(path: str, shown: NDArray[np.uint8], wanted: tuple[int, int] | None) -> None:
-    """A picture may have been scaled after it was annotated, but one of another aspect is another picture."""
+    """A picture may have been scaled after it was annotated, but another aspect ratio means another picture."""
     height, width = shown.shape[:2]
     if (
         wanted is not None
@@ -95,7 +95,7 @@ def _check_shape(path: str, shown: NDArray[np.uint8], wanted: tuple[int, int] | 
 def around(path: str, sound: NDArray[np.int16], moments: Moments, time: float) -> tuple[float, NDArray[np.int16]]:
     """Where the stretch of sound with `time` (s) in its middle begins (s), and the stretch: (samples,).
 
-    At the ends of the recording the stretch is moved inside; a recording that is shorter is refused or repeated.
+    At the ends of the recording the stretch is shifted inside; a shorter recording is refused or repeated.
     """
     if time > len(sound) / moments.rate + WHOLE:
         ends = f"it ends at {len(sound) / moments.rate:.2f} s, before the frame of {time:.2f} s"
@@ -111,15 +111,15 @@ def around(path: str, sound: NDArray[np.int16], moments: Moments, time: float) -
 def _heard(
     root: Path, path: str | None, sound: str | None, either: tuple[str, ...], told: str, rate: int, channels: str
 ) -> Heard:
-    """The whole sound of the video, or where it has none of the file beside it; frames of one video follow one another.
+    """The whole sound of the video, or of the file next to it if the video has none; it is kept for the next frame of
+    the video.
 
-    either: sounds of which it cannot be said which one it is. told: the sizes of the files, so that others of the same names
-    are read again.
+    either: several sounds that match. told: the sizes of the files, so that a replaced file is read again.
     """
     with watched(root, path) as film:
         return heard_of(film, root, {"sound": sound, **({"either": either} if either else {})}, rate, channels)
 
 
 def size_of(root: Path, *paths: str | None) -> list[Any]:
-    """The size of each file in bytes, None where it is not there: part of an item's facts."""
+    """The size of each file in bytes, None if it does not exist: part of an item's facts."""
     return [file_size(root / path) if path else None for path in paths]

@@ -1,4 +1,4 @@
-"""Which videos, sounds and pictures lie under a folder, and how many files are none of these."""
+"""The videos, sounds and pictures under a folder, and the number of other files."""
 
 import os
 from collections import Counter
@@ -10,12 +10,12 @@ from avloc.endings import SOUNDS, STILLS, VIDEOS
 from avloc.naming import brief, printable, utf8_name
 from avloc.walking import listed, walk
 
-KINDS = 5  # endings that are named
+KINDS = 5  # suffixes that are listed
 
 
 @dataclass
 class MediaFiles:
-    """Paths within the folder, as the system has them, folder by folder. passed: files of other endings, by ending."""
+    """Paths in the folder, as the system spells them, folder by folder. passed: other files, by suffix."""
 
     videos: list[str] = field(default_factory=list)
     sounds: list[str] = field(default_factory=list)
@@ -24,7 +24,7 @@ class MediaFiles:
 
 
 def find_media(root: Path, skip: Container[str] = ()) -> MediaFiles:
-    """All that `walk` finds; skip: names of folders that are not entered. Capitals of endings do not matter."""
+    """All files that `walk` finds; skip: names of folders that are not entered. Suffixes are case-insensitive."""
     found = MediaFiles()
     lists = {
         ending: known
@@ -46,7 +46,7 @@ def count_endings(names: Iterable[str]) -> Counter[str]:
 
 
 def passed_over(passed: Mapping[str, int]) -> str:
-    """ "17 files skipped: 12 .txt, 5 .srt"; "" where there are none."""
+    """ "17 files skipped: 12 .txt, 5 .srt"; "" if there are none."""
     if not passed:
         return ""
     ranked = sorted(passed.items(), key=lambda one: (-one[1], not one[0], one[0]))
@@ -58,7 +58,7 @@ def passed_over(passed: Mapping[str, int]) -> str:
 
 
 def find_alone(root: Path, file: str) -> MediaFiles:
-    """One video or picture of a folder, and the sounds and pictures that have its name; nothing, where it is neither."""
+    """One video or picture of a folder, and the sounds and pictures of the same name; nothing for any other file."""
     found = MediaFiles()
     own, ending = os.path.splitext(file)
     if ending.lower() not in (*VIDEOS, *STILLS):
@@ -75,7 +75,7 @@ def find_alone(root: Path, file: str) -> MediaFiles:
 
 
 def by_stem(paths: Sequence[str]) -> dict[str, list[str]]:
-    """Path without ending -> the files of that name."""
+    """Path without suffix -> the files of that name."""
     found: dict[str, list[str]] = {}
     for path in paths:
         found.setdefault(os.path.splitext(path)[0], []).append(path)
@@ -83,7 +83,7 @@ def by_stem(paths: Sequence[str]) -> dict[str, list[str]]:
 
 
 def names_of(paths: Sequence[str]) -> list[str]:
-    """The ids of files: their paths without endings, but with them where two files differ in nothing else."""
+    """The ids of files: their paths without suffix, or with it if two files differ in nothing else."""
     same = by_stem(paths)
     stems = [os.path.splitext(path)[0] for path in paths]
     return [utf8_name(path if len(same[stem]) > 1 else stem) for path, stem in zip(paths, stems, strict=True)]

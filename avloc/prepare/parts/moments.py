@@ -1,4 +1,4 @@
-"""How one picture and one stretch of sound become a clip, as all recipes share it."""
+"""How one picture and one stretch of sound become a clip, shared by all data sets."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,17 +15,17 @@ from avloc.prepare.media.container import MediaError, refuse_unreadable
 from avloc.prepare.media.sound import WHOLE
 from avloc.prepare.parts.decoding import Decoding
 
-AMBIGUOUS = "ambiguous name"  # the reason of an item whose name is that of several files
+AMBIGUOUS = "ambiguous name"  # the reason for an item whose name matches several files
 
 
 @dataclass(frozen=True)
 class Moments:
     """How pictures and sounds become clips: `size` pixels, the middle `samples` at `rate` Hz.
 
-    short: what becomes of a sound that is too short: ``fail``, it is counted as too short; ``repeat``, it is repeated and its
-    middle taken; ``start``, it is repeated from its start on, as the loaders of EZ-VSL, SLAVC and FNAC do.
-    first: the first `samples`, not the middle ones. decoding: how files are decoded; with tail "pad" a sound that is too short
-    ends with silence.
+    short: for a sound that is too short, ``fail`` counts it as an error, ``repeat`` repeats it and takes the middle,
+    and ``start`` repeats it from its start, as the loaders of EZ-VSL, SLAVC and FNAC do. first: use the first `samples`
+    instead of the middle ones. decoding: how files are decoded; with tail "pad" a sound that is too short ends with
+    silence.
     """
 
     size: int
@@ -47,8 +47,9 @@ class Moments:
     def clip(
         self, name: str, path: str, facts: Mapping[str, Any], picture: NDArray, sound: NDArray[np.int16] | None
     ) -> Clip:
-        """A clip with the labels and boxes of `facts` (see `Marks.facts`). picture: (h, w, 3) uint8 RGB. sound: (n,), None
-        where there is no waveform."""
+        """A clip with the labels and boxes of `facts` (see `Marks.facts`). picture: (h, w, 3) uint8 RGB. sound: (n,),
+        None if there is no waveform.
+        """
         boxes = facts.get("boxes")
         return Clip(
             id=name,
@@ -64,14 +65,14 @@ class Moments:
         )
 
     def square(self, picture: NDArray) -> NDArray[np.uint8]:
-        """The aspect is not kept, as in the published preparations; where it shrinks, by areas."""
+        """The aspect ratio is not kept, as in the published preparations; shrinking averages areas."""
         if picture.shape[:2] == (self.size, self.size):
             return picture
         way = cv2.INTER_AREA if min(picture.shape[:2]) > self.size else cv2.INTER_CUBIC
         return cv2.resize(picture, (self.size, self.size), interpolation=way).astype(np.uint8, copy=False)
 
     def middle(self, path: str, sound: NDArray[np.int16]) -> NDArray[np.int16]:
-        """The stretch of a sound that becomes a clip; MediaError where it is too short. WHOLE of it may be silence."""
+        """The stretch of a sound that becomes a clip; MediaError if it is too short. Up to WHOLE of it may be silence."""
         if not len(sound):
             raise MediaError(path, "no sound", "it has no samples")
         lacking = self.samples - len(sound)
@@ -88,7 +89,7 @@ class Moments:
 
 
 def refuse_ambiguous(path: str, facts: Mapping[str, Any], key: str = "ambiguous") -> None:
-    """MediaError where the facts name several files that could each be meant."""
+    """MediaError if the facts name several files that all match."""
     if key in facts:
         raise MediaError(path, AMBIGUOUS, " or ".join(facts[key]))
 

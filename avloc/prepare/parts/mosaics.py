@@ -28,9 +28,9 @@ CELLS = 4
 class Pool:
     """The clips that mosaics of one split are made of.
 
-    name: of the mosaics' split. source: the split of the source store. count: mosaics.
-    training: whether gains vary and all clips may meet; else mosaics are made within groups that share no video, and of
-    frames with a sounding box where there are any.
+    name: of the mosaics' split. source: the split of the source store. count: mosaics. training: gains vary and any
+    clips can be combined; otherwise mosaics are made within groups that share no video, from frames with a sounding box
+    if there are any.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Pool:
 
 
 def list_mosaics(store: Store, pools: Sequence[Pool], seed: int, jitter: float) -> Listing:
-    """The recipes of all mosaics, drawn from (seed, split, number) alone.
+    """The recipes of all mosaics; each depends only on (seed, split, number).
 
     jitter: in training splits each sounding clip is scaled by a gain from U(1 - jitter, 1 + jitter).
     """
@@ -75,7 +75,7 @@ Videos = dict[int, dict[str, list[tuple[int, int]]]]  # class -> video -> (clip,
 
 
 def _frames_by_video(part: Store, pool: Pool) -> Videos:
-    """The frames that may become a cell, of clips with one label."""
+    """The frames that can become a cell, of clips with one label."""
     allowed = np.ones((len(part), part.frames_per_clip), bool)
     if not pool.training and part.annotated.any():
         boxes = part.boxes
@@ -96,11 +96,11 @@ def _frames_by_video(part: Store, pool: Pool) -> Videos:
 
 
 def _groups(frames: Videos, random: np.random.Generator) -> list[Videos]:
-    """As many groups as can be, disjoint in videos, each with four classes or more."""
+    """As many groups as possible, without common videos, each with at least four classes."""
     left = {label: list(random.permutation(sorted(videos))) for label, videos in sorted(frames.items())}
     chosen: list[list[tuple[int, str]]] = []
     while sum(bool(videos) for videos in left.values()) >= CELLS:
-        # from the classes with most videos left: no other order gives more groups
+        # always take the classes with most videos left: no other order gives more groups
         labels = sorted(left, key=lambda label: (-len(left[label]), label))[:CELLS]
         chosen.append([(label, left[label].pop()) for label in labels])
     over = [(label, video) for label, videos in left.items() for video in videos]
@@ -188,7 +188,7 @@ def _tile(cells: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
 
 
 def _cell_boxes(part: Store, clip: int, frame: int, cell: int, heard: bool) -> Iterator[Box]:
-    """The boxes of a cell, in the mosaic; nothing sounds in a cell that is not heard."""
+    """The boxes of a cell, in the mosaic; in a cell without sound nothing sounds."""
     table = part.boxes
     row, column = divmod(cell, 2)
     first, last = np.searchsorted(table.clip, [clip, clip + 1])
@@ -199,7 +199,7 @@ def _cell_boxes(part: Store, clip: int, frame: int, cell: int, heard: bool) -> I
 
 
 def shared_videos(store: Store, pools: Sequence[Pool]) -> Mapping[tuple[str, str], int]:
-    """How many videos two pools have in common, where they have any."""
+    """Log how many videos two pools have in common, if any."""
     videos = {pool.name: set(store.split(pool.source).videos) for pool in pools}
     names = list(videos)
     pairs = [(a, b) for n, a in enumerate(names) for b in names[n + 1 :]]

@@ -1,4 +1,4 @@
-"""Boxes of MUSIC by frame key: the published annotation, its compact form, and the truth of a synthetic world."""
+"""Boxes of MUSIC by frame key: the published annotation, its compact form, and the ground truth of a synthetic world."""
 
 import re
 from collections.abc import Iterator
@@ -18,10 +18,10 @@ Row = list[Any]  # x1, y1, x2, y2 in [0, 1], index into the classes or -1, sound
 
 
 def read_boxes(root: Path, classes: tuple[str, ...]) -> dict[str, dict[str, list[Row]]]:
-    """Stem -> frame key -> boxes; a key without boxes was looked at and nothing was found.
+    """Stem -> frame key -> boxes; a key without boxes is annotated, with nothing in it.
 
-    truth.json is used alone where it exists, because it knows the silent objects too; else all *test.json and
-    *validation.json, where every box is of a sounding object (the authors say so).
+    If truth.json exists, only that is used, because it has the silent objects too; otherwise all *test.json and
+    *validation.json, where every box is of a sounding object (as the authors state).
     """
     truth = root / "truth.json"
     files = [truth] if truth.is_file() else files_in(root, *_ANNOTATIONS)

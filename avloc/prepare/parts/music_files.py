@@ -1,4 +1,4 @@
-"""Which video or sound of MUSIC is which recording's, where mirrors keep them in several folders and formats."""
+"""Finds the videos and sounds of MUSIC's recordings, which mirrors keep in different folders and formats."""
 
 import os
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ _ENDINGS = (*VIDEOS, ".flac", *SOUNDS)  # the lists name .flac
 
 
 class Recorded:
-    """The videos, or the sounds, of the folder by their stems, whatever folders they are in."""
+    """The videos, or the sounds, of the folder by their stems, in any folder."""
 
     def __init__(self, root: Path, paths: Sequence[str]) -> None:
         self.root = root
@@ -21,9 +21,9 @@ class Recorded:
         self.index = Index(self.paths)
 
     def find(self, *names: str) -> Sequence[str]:
-        """The file of the first of the names that there is one of; those in videos/ come before others, then .mp4 does.
+        """The file of the first name that has one; those in videos/ come first, then .mp4.
 
-        Several, where they differ and neither rule tells them apart.
+        Several, if they differ and neither rule decides.
         """
         for name in names:
             paths = [self.paths[found] for found in self.index.find(name)[1]]

@@ -38,7 +38,7 @@ def read_labels(root: Path) -> dict[str, tuple[str, ...]]:
 
 
 def read_music_lists(root: Path, splits: Sequence[str] | None) -> dict[str, list[Entry]]:
-    """Split -> its lines; a text file that does not begin as a list (a README) is none."""
+    """Split -> its lines; a text file that does not start like a list (a README) is not a list."""
     lists: dict[str, list[Entry]] = {}
     for file in files_in(root, ".txt"):
         if splits is not None and file.stem not in splits:
@@ -61,5 +61,5 @@ def read_music_lists(root: Path, splits: Sequence[str] | None) -> dict[str, list
         there = some((file.stem for file in files_in(root, ".txt")), 8) or "none"
         what = f"no list {missing[0]}.txt" if missing else "no list of videos"
         raise DataError(f"{root}: {what} (text files there: {there}); {LAYOUT}")
-    # in the order asked for, so that the store repeats it
+    # in the order of the request, so that the store keeps it
     return {split: lists[split] for split in dict.fromkeys(splits)} if splits is not None else lists

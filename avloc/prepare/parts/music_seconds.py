@@ -1,4 +1,4 @@
-"""Seconds of a video as MUSIC's annotations know them: frames on a grid of 30 a second, whatever the rate of the video."""
+"""Seconds of a video as MUSIC's annotations count them: frames on a grid of 30 per second, whatever the rate of the video."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,12 +19,12 @@ from avloc.prepare.parts.items import Clips, Item
 from avloc.prepare.parts.moments import refuse_ambiguous
 from avloc.prepare.parts.watching import ends_of, heard_of, watched
 
-GRID = 30  # keys a second
+GRID = 30  # keys per second
 
 
 @dataclass(frozen=True)
 class MusicReader:
-    """Whole seconds that have both sound and picture; `fps` frames of each (their first: offset 0), size x size."""
+    """Whole seconds with both sound and picture; `fps` frames of each (the first has offset 0), size x size."""
 
     root: Path
     fps: int
@@ -33,11 +33,11 @@ class MusicReader:
     decoding: Decoding = field(default_factory=Decoding)
 
     def offsets(self) -> list[int]:
-        """Of the frames in a second, counted at 30 a second; DSOL's 0, 7, 14, 21 for four."""
+        """Offsets of the frames in a second, at 30 per second; DSOL's 0, 7, 14, 21 for four."""
         return [GRID // self.fps * i for i in range(self.fps)]
 
     def read(self, item: Item) -> Clips:
-        """Frames are decoded as the clips are asked for."""
+        """Frames are decoded as the clips are requested."""
         facts = item.facts
         refuse_ambiguous(item.path, facts)
         if facts["video"] is None:
@@ -59,19 +59,19 @@ class MusicReader:
                 frames = np.stack([frame.image for frame in seen if frame.image is not None])
                 yield self._clip(item, second, frames, heard.cut(second * self.rate, self.rate))
             if not made:
-                few = MediaError(item.path, "too short", "not one whole second has both sound and picture")
+                few = MediaError(item.path, "too short", "no whole second has both sound and picture")
                 raise account.refusal(item.path, few)
             return account.notes(whole=True)
 
     def _seconds(self, film: Film, heard: Heard) -> Iterator[list[Seen]]:
-        """The frames of each second that sound and picture last to its end; of a padded one, those while both last."""
+        """The frames of each second until sound or picture end; a padded one has those while both last."""
         seconds, rest = heard.clips(self.rate), 0.0
         ends = ends_of(film, heard)
         if self.decoding.tail == "pad":
-            # the last second may be cut short by the sound or by the picture
+            # the last second may be truncated by the sound or the picture
             seconds = min(seconds, int(ends + WHOLE))
             rest = ends - seconds if ends - seconds >= REST else 0.0
-        # the end of each second is asked for too: a video that ends before it does not have that second
+        # the end of each second is requested too: a video that ends before it does not have that second
         offsets = [*self.offsets(), GRID]
         times = [second + offset / GRID for second in range(seconds) for offset in offsets]
         if rest:

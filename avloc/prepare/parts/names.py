@@ -1,4 +1,4 @@
-"""How mirrors name the clip of a video that starts at some second, and how lists do."""
+"""How mirrors and lists name the clip of a video that starts at a given second."""
 
 import filecmp
 import os
@@ -19,8 +19,8 @@ Moment = tuple[str, float]
 def moment(name: str) -> Moment | None:
     """(video, second) of ID_START or ID_START_END, with leading zeros or without; None for any other name.
 
-    With an end only where ID has the 11 characters of YouTube's, or numbered clips would be taken for one another. Times
-    that are a thousand seconds apart are milliseconds, as AudioSet's downloaders write them.
+    An end is only accepted after an ID of 11 characters, like YouTube's; otherwise numbered clips would be confused.
+    Times at least a thousand apart are milliseconds, as AudioSet's downloaders write them.
     """
     two = _TWO.fullmatch(name)
     if two and float(two[3]) > float(two[2]):
@@ -31,26 +31,26 @@ def moment(name: str) -> Moment | None:
 
 
 class Found:
-    """Files by the names that lists give them: by their path, with its folders or without, else as FOLDER_STEM, else under
-    other spellings of the moment that a name gives. A video without a time is found as ID_START_END too, if there is one
-    stretch of it.
+    """Finds files by the names in lists: by their path, with or without folders, else as FOLDER_STEM, else by other
+    spellings of the moment in a name. A video without a time also matches ID_START_END if there is only one stretch of
+    it.
 
-    paths: within a folder, with their endings. folder_stem: whether FOLDER_STEM is a name of FOLDER/STEM.
+    paths: in a folder, with their suffixes. folder_stem: whether FOLDER_STEM is a name of FOLDER/STEM.
     """
 
     def __init__(self, paths: Iterable[str], folder_stem: bool = True) -> None:
-        #: name as text -> path as the system has it, which differ where a name is not UTF-8
+        #: name as text -> path as the system spells it; they differ if a name is not UTF-8
         self.paths: dict[str, str] = {}
         for path in paths:
             name = utf8_name(path)
-            while name in self.paths:  # a file that is named like the text of another one's name
+            while name in self.paths:  # a file whose name is the text form of another one's name
                 name += "%"
             self.paths[name] = path
         self._folder_stem = folder_stem
         self._index = Index(self.paths)
 
     def find(self, name: str) -> tuple[int, list[str]]:
-        """How near the nearest files are (see `joins`), and all that are that near: none, one, or several to choose from."""
+        """How near the nearest files are (see `joins`), and all files that are that near: none, one or several."""
         level, names = self._index.find(name)
         if level == NOT:
             level, names = OTHERWISE, self._combined.get(spelled(name), [])
@@ -60,7 +60,7 @@ class Found:
         return (level if names else NOT), [self.paths[name] for name in names]
 
     def get(self, name: str) -> str | None:
-        """The only file that it names; None where there is none, or which one cannot be told."""
+        """The only file that matches; None if there is none or it is ambiguous."""
         _, found = self.find(name)
         return found[0] if len(found) == 1 else None
 
@@ -89,7 +89,7 @@ class Found:
 
     @cached_property
     def _stretches(self) -> dict[str, set[Moment]]:
-        """Video -> the moments of its files that say when they end."""
+        """Video -> the stretches of its files whose names have an end."""
         found: dict[str, set[Moment]] = {}
         for _, spelling in self._spellings():
             if _TWO.fullmatch(spelling) and (start := moment(spelling)):
@@ -97,7 +97,7 @@ class Found:
         return found
 
     def _spellings(self) -> Iterable[tuple[str, str]]:
-        """Each name with all that may give a moment: its path without ending, its stem, FOLDER_STEM."""
+        """Each name with every part that may contain a moment: its path without suffix, its stem, FOLDER_STEM."""
         for name in self.paths:
             whole = split_ending(spelled(name))[0]
             yield name, whole
@@ -108,7 +108,7 @@ class Found:
 
 
 def one_of(root: Path, paths: Sequence[str]) -> Sequence[str]:
-    """The first of files of one name where all hold the same, links to one file and copies; else all of them."""
+    """The first of files with the same name if all are equal (links to one file, or copies); otherwise all of them."""
     if len(paths) < 2:
         return paths
     first, *others = paths

@@ -1,4 +1,4 @@
-"""One clip of each recording: a frame, and a stretch of the sound that is heard with it."""
+"""One clip of each recording: a frame, and the stretch of sound around it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -20,10 +20,10 @@ from avloc.prepare.parts.watching import heard_of, shared_by, watched
 
 @dataclass(frozen=True)
 class OneMoment:
-    """One clip of each recording: a frame, and what `moments` hears of the sound.
+    """One clip of each recording: a frame, and the stretch of sound that `moments` selects.
 
-    at: when the frame is on display, s; None: in the middle of what is heard. number: of the picture to take of a folder;
-    None: the middle one. facts["sounds"]: recordings whose sounds are heard together instead of its own.
+    at: time of the frame, s; None: the middle of the sound. number: of the picture in a folder; None: the middle one.
+    facts["sounds"]: recordings whose mixed sounds replace its own.
     """
 
     root: Path
@@ -35,7 +35,7 @@ class OneMoment:
         check_there(item)
         facts, moments = item.facts, self.moments
         with watched(self.root, facts["path"]) as film:
-            # the moment that is seen has to be heard; where other recordings sound, theirs is another time
+            # the sound must include the moment of the frame, unless it is that of other recordings
             at = self.at if film is not None else None
             others = facts.get("sounds", (facts,))
             parts = [self._part(item.path, facts, film, other, at) for other in others]
@@ -62,7 +62,7 @@ class OneMoment:
     def _part(
         self, path: str, seen: Mapping[str, Any], film: Film | None, facts: Mapping[str, Any], at: float | None
     ) -> "_Part":
-        """What is heard of one recording: the middle of what has a picture, and in any case the moment `at` of its own."""
+        """The used stretch of one recording: the middle of the part that has a picture, and always its own moment `at`."""
         moments, own = self.moments, facts.get("name") == seen.get("name")
         if own:
             heard = heard_of(film, self.root, facts, moments.rate, moments.decoding.channels)
@@ -78,7 +78,7 @@ class OneMoment:
         return _Part(heard, own, middle, moments.middle(path, heard.waveform), length / moments.rate)
 
     def _around(self, film: Film, heard: Heard, at: float | None) -> int | None:
-        """The first sample of a clip that is not the middle of the sound: that has no picture, or not the moment `at`."""
+        """The first sample of a clip that is not in the middle, because the middle has no picture or lacks the moment `at`."""
         moments = self.moments
         first, last = shared_by(film, heard) if at is None else (0.0, heard.seconds)
         middle = (len(heard.waveform) - moments.samples) / 2 / moments.rate
@@ -92,9 +92,10 @@ class OneMoment:
 
 
 class _Part(NamedTuple):
-    """What is heard of one recording: `sound`, from `start` on (s, less than 0 where it is repeated), `length` s of its own.
+    """The used stretch of one recording: `sound`, from `start` on (s, negative if it is repeated), with `length` s of
+    its own.
 
-    own: it is the recording that is seen.
+    own: it is the recording of the frame.
     """
 
     heard: Heard
@@ -105,5 +106,5 @@ class _Part(NamedTuple):
 
 
 def _together(sounds: list[NDArray[np.int16]]) -> NDArray[np.int16]:
-    """Their sum, cut where it is too loud, as the released loader of mixed clips has it."""
+    """Their sum, clipped if it is too loud, as in the released loader of mixed clips."""
     return np.clip(np.sum(sounds, axis=0, dtype=np.int32), -32768, 32767).astype(np.int16)

@@ -1,4 +1,4 @@
-"""The options that several data sets have, each with its help; see `avloc.options`."""
+"""The options that several data sets share, each with its help; see `avloc.options`."""
 
 from collections.abc import Sequence
 from pathlib import Path

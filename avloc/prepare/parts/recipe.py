@@ -1,4 +1,4 @@
-"""What the recipes of published data sets share: their lists, the checks of their options, boxes in a store's classes."""
+"""Shared by the published data sets: their lists, the checks of their options, boxes in a store's classes."""
 
 import hashlib
 import logging
@@ -47,9 +47,9 @@ def moments_of(
 def find_lists(
     files: Files, published: Mapping[str, Sequence[str]], given: Sequence[str], splits: Sequence[str] | None
 ) -> Lists:
-    """The ids of each split: of `given`, SPLIT=FILE, else of the first published name that is there; those asked for alone.
+    """The ids of each requested split: from `given`, SPLIT=FILE, else from the first published file that exists.
 
-    A split that is asked for and has no list is left out, for the caller to make or refuse.
+    A requested split without a list is left out; the caller makes or refuses it.
     """
     found: Lists = {}
     for split, names in published.items():
@@ -63,7 +63,7 @@ def find_lists(
 def refuse_missing(
     where: Path, splits: Sequence[str] | None, found: Iterable[str], published: Mapping[str, Sequence[str]]
 ) -> None:
-    """DataError for a split without a list, and where there is none at all, naming the files that were looked for."""
+    """DataError for a split without a list, or if there is none at all, naming the files that were looked for."""
     there = list(found)
     for split in splits or ():
         if split not in there:
@@ -75,7 +75,7 @@ def refuse_missing(
 
 
 def drawn(names: Iterable[str], number: int, split: str, seed: int) -> list[str]:
-    """So many of the names, the same whenever the same are there; fewer, with a warning, where there are fewer."""
+    """`count` of the names, always the same for the same names; all of them, with a warning, if there are fewer."""
     ranked = sorted(names, key=lambda name: hashlib.sha256(f"{seed}/{name}".encode()).digest())
     logger.warning(
         "%s: no list, so %d of the %d available recordings were drawn by seed %d; they are not the authors'",
@@ -90,7 +90,7 @@ def drawn(names: Iterable[str], number: int, split: str, seed: int) -> list[str]
 
 
 def boxes_in(truth: Truth, classes: Sequence[str]) -> dict[str, Rows]:
-    """Boxes (left, top, right, bottom, label) by id, cut at the frame, labels by the store's classes."""
+    """Boxes (left, top, right, bottom, label) by id, clipped to the frame, labels by the store's classes."""
     for warning in truth.warnings:
         logger.warning("%s: %s", truth.name, warning)
     number = {name: place for place, name in enumerate(classes)}
@@ -105,17 +105,17 @@ def boxes_in(truth: Truth, classes: Sequence[str]) -> dict[str, Rows]:
 
 
 def unmarked(split: str, names: Sequence[str], boxes: Mapping[str, Any]) -> Join:
-    """A test clip that the annotation does not know cannot be scored: to be said."""
+    """Log test clips without annotation: they cannot be scored."""
     return joined(split, match(names, boxes), "clips are in no annotation and cannot be scored")
 
 
 def entries_of(lists: Lists) -> dict[str, list[Entry]]:
-    """Of lists that may name recordings by their path."""
+    """The entries of lists that may name recordings by their path."""
     return {split: entries(file, [Path(name).name for name in names]) for split, (file, names) in lists.items()}
 
 
 def report_shared(splits: Mapping[str, Sequence[Entry]]) -> None:
-    """Published lists share recordings here and there; what is learnt on one is then not tested by the other: say so."""
+    """Log recordings that are in two published splits: then one does not test what was learnt on the other."""
     ids = {split: {entry.item for entry in own} for split, own in splits.items()}
     for one in (split for split in ids if "train" in split):
         for other in (split for split in ids if "train" not in split):
@@ -127,7 +127,7 @@ def report_shared(splits: Mapping[str, Sequence[Entry]]) -> None:
 class Recipe:
     """A data set that was listed and is ready to be prepared.
 
-    facts: further settings of the store, which a second run must repeat. block: recordings a shard. beside: a second
+    facts: further settings of the store, which a second run must repeat. block: recordings per shard. beside: a second
     folder of the source, if it has one.
     """
 
@@ -165,7 +165,7 @@ class Recipe:
         )
 
     def _refuse_to_shrink(self, out: Path) -> None:
-        """A store may be given more splits later, but asking for one does not take the others away."""
+        """Splits can be added to a store later, but requesting one does not remove the others."""
         if (out / "store.json").is_file():
             lost = [
                 split for split in read_json(out / "store.json").get("splits", ()) if split not in self.listing.splits

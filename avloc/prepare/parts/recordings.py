@@ -1,4 +1,4 @@
-"""Clips of recordings, each a video, or a frame (or a folder of frames) and a sound, as a `Tree` finds them."""
+"""Clips of recordings: each a video, or a frame (or a folder of frames) and a sound, as found by `Tree`."""
 
 import os
 from collections.abc import Mapping
@@ -25,10 +25,10 @@ from avloc.walking import listed
 def see(
     film: Film | None, root: Path, facts: Mapping[str, Any], times: list[float], numbers: list[int | None], size: int
 ) -> list[Seen]:
-    """Frames (h, w, 3) RGB: those on display at `times` (s) where there is a film, else the pictures of these numbers.
+    """Frames (h, w, 3) RGB: those on display at `times` (s) of a film, else the pictures with these numbers.
 
-    Fewer, where the picture ends before. A number that is None is the middle one of a folder; a picture of the recording's own
-    name stands for them all.
+    There are fewer if the picture ends before. A number that is None is the middle one of a folder; a picture with the
+    recording's own name replaces them all.
     """
     if film is not None:
         return list(squares_at(film, times, size))
@@ -53,7 +53,7 @@ def see(
 
 
 def check_there(item: Item) -> None:
-    """MediaError for an item of which nothing is there, or whose name is that of several files."""
+    """MediaError for an item without files, or whose name matches several files."""
     facts = item.facts
     refuse_ambiguous(item.path, facts)
     if not any(facts[part] for part in ("path", "sound", "picture", "folder")):
@@ -62,10 +62,10 @@ def check_there(item: Item) -> None:
 
 @dataclass(frozen=True)
 class EachSecond:
-    """Consecutive clips of so many whole seconds from each recording, at most `count`, each with `fps` frames a second.
+    """Consecutive clips of whole seconds from each recording, at most `count`, each with `fps` frames per second.
 
-    at: where in its part of the second a frame is taken, 0 to 1. pad: a last clip whose sound is not whole is filled with
-    silence, otherwise left out. first_number: of the pictures of a folder, which has one for each second.
+    at: where in its part of the second a frame is taken, 0 to 1. pad: an incomplete last clip is padded with silence
+    instead of left out. first_number: of the pictures in a folder, which has one for each second.
 
     facts: spans [label, from, to] in seconds, boxes {second: rows}, keys {second: name}.
     """
@@ -109,12 +109,12 @@ class EachSecond:
                     made += 1
                     yield self._clip(item, n, frames, heard.cut(n * samples, samples))
             if not made:
-                few = f"not one clip of {self.seconds} s has both sound and picture"
+                few = f"no clip of {self.seconds} s has both sound and picture"
                 raise account.refusal(item.path, MediaError(item.path, "too short", few))
             return account.notes(whole=count < self.count)
 
     def _is_kept(self, item: Item, n: int, heard: Heard, account: Account, frames: list[Seen], first: float) -> bool:
-        """first: when the first frame of the clip is taken, s. A clip whose sound ended before is left out."""
+        """first: time of the clip's first frame, s. A clip whose sound ended before that is left out."""
         name, start, seconds = self._name(item, n), float(n * self.seconds), self.moments.seconds
         if account.film is not None and first > heard.seconds + WHOLE:
             ends = f"it ends at {heard.seconds:.2f} s, before the frame of {first:.2f} s"

@@ -1,4 +1,4 @@
-"""Lists that are VGGSounder's tables: a clip for each id, its labels and its flags, and which clips are chosen by them."""
+"""Lists that are VGGSounder's tables: a clip for each id, with its labels and flags, and the selection by flags."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -22,9 +22,9 @@ logger = logging.getLogger(__name__)
 
 
 def chosen(lists: Lists, only: Sequence[str], without: Sequence[str]) -> tuple[Lists, dict[str, Sounder]]:
-    """The lists, those of VGGSounder with the clips that the flags leave, and what is told of these clips.
+    """The lists, those of VGGSounder filtered by the flags, and the labels and flags of these clips.
 
-    DataError for flags where no list is VGGSounder's, and where they leave no clip of a list.
+    DataError for flags without a list of VGGSounder, or if they leave no clip of a list.
     """
     told: dict[str, Sounder] = {}
     kept = dict(lists)
@@ -46,10 +46,10 @@ def chosen(lists: Lists, only: Sequence[str], without: Sequence[str]) -> tuple[L
 
 
 def notes(told: Mapping[str, Sounder], name: str) -> dict[str, Any]:
-    """The part of the manifest's line that comes from VGGSounder, empty where it does not know the clip."""
+    """The part of the manifest's line from VGGSounder, empty if it does not have the clip."""
     return {"vggsounder": told[name].note()} if name in told else {}
 
 
 def heard_in(told: Mapping[str, Sounder], name: str) -> tuple[str, ...]:
-    """The classes that VGGSounder hears in a clip, none where it does not know the clip."""
+    """The classes that VGGSounder lists as audible in a clip; none if it does not have the clip."""
     return told[name].heard if name in told else ()

@@ -1,4 +1,4 @@
-"""Classes of clips from a table of the user's: its ids, however it spells them, and the names of clips."""
+"""Classes of clips from the user's table, whose ids are matched with the names of clips."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from avloc.tables import CLASSES, IDS, read_table
 
 
 class Tags:
-    """The classes of each name; none where there is no table."""
+    """The classes of each name; none if there is no table."""
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
@@ -20,7 +20,7 @@ class Tags:
         self.classes = tuple(sorted({label for labels in self._table.values() for label in labels}))
 
     def give(self, names: Iterable[str]) -> tuple[Join, ...]:
-        """Find the names of all clips in the table; what was left over on either side."""
+        """Match the names of all clips with the table, and report unmatched names of either side."""
         if self.path is None:
             return ()
         found = match(self._table, names, alone=False)
@@ -30,7 +30,7 @@ class Tags:
         return (joined(utf8_name(self.path.name), found, *words, shared="ids match the same clip as another"),)
 
     def of(self, name: str, classes: Sequence[str]) -> list[int]:
-        """Numbers of the classes of a clip; DataError for one that is not among them."""
+        """Indices of the classes of a clip; DataError for a class that the store does not have."""
         own = set(self._of.get(name, ()))
         unknown = sorted(own - set(classes))
         if unknown:
@@ -41,7 +41,7 @@ class Tags:
 
 
 def _classes(path: Path) -> dict[str, list[str]]:
-    """Classes by id, from lines "id,class", or columns that a header names; an id with several has a line each."""
+    """Classes by id, from lines "id,class" or columns named in a header; an id with several classes has a line for each."""
     table = read_table(path, 2, "lines of id,class")
     of, label = table.column(IDS, 0), table.column(CLASSES, 1)
     found: dict[str, list[str]] = {}

@@ -1,4 +1,4 @@
-"""Data sets of ten-second videos that are cut second by second: AVE and AudioSet-instrument."""
+"""Data sets of ten-second videos that are cut into seconds: AVE and AudioSet-instrument."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Where the recordings of a published data set lie: videos, frames and sounds by name, whatever folders they are in."""
+"""Finds the recordings of a published data set by name: videos, frames and sounds, in any folder."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,9 +20,9 @@ Facts = dict[str, Any]
 
 
 class Tree:
-    """What lies under a folder, by name: videos, sounds, pictures, and folders of pictures.
+    """The contents of a folder, by name: videos, sounds, pictures, and folders of pictures.
 
-    passed: files that are none of these, by ending.
+    passed: other files, by suffix.
     """
 
     def __init__(self, root: Path, expected: str) -> None:
@@ -38,7 +38,7 @@ class Tree:
 
     @cached_property
     def names(self) -> set[str]:
-        """Of everything that can be seen: videos, pictures, folders of pictures."""
+        """The names of everything visual: videos, pictures, folders of pictures."""
         every = (self._videos, self._pictures, self._folders)
         return {split_ending(os.path.basename(name))[0] for found in every for name in found.paths}
 
@@ -51,11 +51,11 @@ class Tree:
         return found
 
     def find(self, name: str, sound_folder: str = "", still: bool = True) -> Facts:
-        """The facts of a recording, None where something is missing; they say "ambiguous" of several files that differ and
-        could each be it, which must not be read, and "either" of such sounds, where a video has none of its own.
+        """The facts of a recording, None if something is missing. "ambiguous" lists several differing files that all
+        match and must not be read, and "either" such sounds, which are used if the video has no sound.
 
-        ID_START may also lie as ID/START or ID_START_END, without zeros too (see `names`). sound_folder: whose sound is taken
-        where none has the name. still: whether a picture of the name is of the recording, or only a folder of pictures.
+        ID_START can also be ID/START or ID_START_END, with or without leading zeros (see `names`). sound_folder: its
+        sound is used if none has the name. still: whether a picture of the name counts, or only a folder of pictures.
         """
         films, sounds = self._all(self._videos, name), self._all(self._sounds, name)
         if not sounds and sound_folder:
@@ -90,7 +90,7 @@ class Tree:
     def listing(
         self, items: Mapping[str, Item], splits: Mapping[str, list[Entry]], joins: Iterable[Join] = ()
     ) -> Listing:
-        """The listing of items whose facts `find` gave, with what their names left over. joins: of other names."""
+        """The listing of items whose facts come from `find`, with unmatched names. joins: of other names."""
         files = dict.fromkeys(entry.where.rpartition(":")[0] for own in splits.values() for entry in own)
         found = {name: item.facts for name, item in items.items()}
         join = self.join(
@@ -99,7 +99,7 @@ class Tree:
         return Listing(items, splits, (join, *joins), self.passed)
 
     def join(self, what: str, found: Mapping[str, Mapping[str, Any]], missing: str, aside: str) -> Join:
-        """What names left over. found: what `find` gave for each. what, missing, aside: see `joined`."""
+        """The unmatched names. found: the result of `find` for each. what, missing, aside: see `joined`."""
         used: set[str] = set()
         lost: set[str] = set()
         ambiguous: dict[str, tuple[str, ...]] = {}
@@ -115,11 +115,11 @@ class Tree:
         return joined(what, sorted_out(found, lost, ambiguous, others), missing=missing, aside=aside)
 
     def __contains__(self, name: str) -> bool:
-        """Whether both a picture and a sound may be there (a video may turn out to have none)."""
+        """Whether both a picture and a sound may exist (a video may turn out to have none)."""
         found = self.find(name)
         return bool(found["path"] or ((found["picture"] or found["folder"]) and found["sound"]))
 
 
 def shown_file(facts: Mapping[str, Any], otherwise: str) -> str:
-    """What a reader of the manifest should look at of a recording: its video, picture or folder of pictures."""
+    """The file of a recording to show in the manifest: its video, picture or folder of pictures."""
     return utf8_name(facts["path"] or facts["picture"] or facts["folder"] or otherwise)

@@ -37,9 +37,9 @@ LISTS = {
     "single": ("vggsound_single_test.csv",),
     "vggsounder": SOUNDER,
 }
-#: tables of pairs, each row a clip or two
+#: tables of pairs, with one or two clips per row
 PAIRS = {"vggss_extended": ("vggss_test_plus_silent.csv",), "duet": ("vggsound_duet_test.csv",)}
-#: only when asked for: its samples are a distribution of their own
+#: only on request: its samples come from another distribution
 INSTRUMENTS = {
     "instruments": ("vgginstruments_test.csv",),
     "instruments_multi": ("vgginstruments_multi_test.csv",),
@@ -50,7 +50,7 @@ DRAWN = {"train_10k": 10_000, "train_144k": 144_000}
 
 @dataclass
 class _Known:
-    """Class names and split by id, of vggsound.csv; boxes and class of VGG-SS; what VGGSounder tells of its clips."""
+    """Class names and split by id, from vggsound.csv; boxes and class of VGG-SS; VGGSounder's flags of its clips."""
 
     told: Mapping[str, Sounder] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
@@ -68,10 +68,10 @@ def list_vggsound(
     only: Sequence[Flag] = (),
     without: Sequence[Flag] = (),
 ) -> tuple[tuple[str, ...], Listing]:
-    """The classes, and a split for each list that is there or asked for; see LISTS, PAIRS, INSTRUMENTS, train and test.
+    """The classes, and a split for each list that exists or is asked for; see LISTS, PAIRS, INSTRUMENTS, train and test.
 
-    Where no list names them, vggss is all that vggss.json marks, and a training split that is asked for is drawn from the
-    training rows of vggsound.csv that are there. only, without: flags that choose among the clips of VGGSounder.
+    Without a list, vggss is everything annotated in vggss.json, and a requested training split is drawn from the
+    training rows of vggsound.csv that have files. only, without: flags that choose among the clips of VGGSounder.
     """
     tree, files = Tree(root, EXPECTED), Files(annotations)
     lists, told = chosen(find_lists(files, LISTS, given, splits), only, without)
@@ -101,7 +101,7 @@ def list_vggsound(
 
 
 def _pair_tables(files: Files, splits: Sequence[str] | None) -> dict[str, Path]:
-    """The tables of pairs that are there, by split; those of the instruments only where a split is named."""
+    """The existing tables of pairs, by split; those of the instruments only on request."""
     wanted = PAIRS if splits is None else {k: v for k, v in {**PAIRS, **INSTRUMENTS}.items() if k in splits}
     found = {split: files.maybe(*names) for split, names in wanted.items()}
     return {split: path for split, path in found.items() if path is not None}
@@ -110,7 +110,7 @@ def _pair_tables(files: Files, splits: Sequence[str] | None) -> dict[str, Path]:
 def _without_list(
     split: str, tree: Tree, known: "_Known", seed: int, table: Path | None, boxed: Path | None
 ) -> dict[str, list[Entry]]:
-    """A split that no list names: rows of vggsound.csv, all of vggss.json, or drawn; empty where it cannot be made."""
+    """A split without a list: rows of vggsound.csv, all of vggss.json, or drawn; empty if it cannot be made."""
     if split in known.splits:
         return {split: known.splits[split]}
     if split == "vggss" and boxed:
@@ -122,7 +122,7 @@ def _without_list(
 
 
 def _refuse(annotations: Path, splits: Sequence[str] | None, found: list[str], boxed: Path | None) -> None:
-    """DataError for a split without a list, and for one that needs boxes without vggss.json."""
+    """DataError for a split without a list, or for one that needs boxes if vggss.json is missing."""
     instruments = INSTRUMENTS if splits is not None else {}
     refuse_missing(annotations, splits, found, {**LISTS, **PAIRS, **instruments, "train": TABLE, "test": TABLE})
     needed = [split for split in found if split in MARKED]
@@ -190,7 +190,7 @@ def _of_table(
     if split == "duet":
         joins.append(unmarked(split, sorted({row[0] for _, row in rows} | {row[2] for _, row in rows}), known.boxes))
         return _listed(path, ((number, item) for number, row in rows for item in _duet(tree, known, row[0], row[2])))
-    # all of VGG-SS, and as many frames whose own objects are silent
+    # all of VGG-SS, and the same number of frames whose own objects are silent
     listed, items = _listed(
         path, [(number, _silent(tree, row[0], row[1])) for number, row in rows if row[2].strip() == "non-sounding"]
     )
@@ -213,7 +213,7 @@ def _silent(tree: Tree, seen: str, heard: str) -> Item:
 
 
 def _duet(tree: Tree, known: _Known, first: str, second: str) -> Iterator[Item]:
-    """Two clips: the frame of each source, with both sounds; each is scored on its own frame, as AVGN does it."""
+    """Two clips: the frame of each source, with both sounds mixed; each is scored on its own frame, as in AVGN."""
     sounds = [tree.find(first), tree.find(second)]
     for place, (name, facts) in enumerate(zip((first, second), sounds, strict=True)):
         yield Item(

@@ -22,7 +22,7 @@ from avloc.prepare.parts.watching import ends_of, heard_of, shared_by, watched
 
 @dataclass(frozen=True)
 class VideoReader:
-    """frames: kept of each clip, at the middles of as many equal parts. every: all clips of a video, not its middle."""
+    """frames: frames per clip, at the middles of equal parts. every: all clips of a video, not just its middle."""
 
     root: Path
     moments: Moments
@@ -60,11 +60,11 @@ class VideoReader:
         """The first sample of each clip."""
         moments, length = self.moments, len(heard.waveform)
         if heard.clips(moments.samples) == 0 and not moments.repeats:
-            moments.middle(item.path, heard.waveform)  # says how short it is, unless it may be padded
+            moments.middle(item.path, heard.waveform)  # raises an error with the length, unless it may be padded
         if self.every and length:
             whole = heard.clips(moments.samples)
             if moments.decoding.tail == "pad":
-                # the picture may end first; then the last clip is the one that it ends in
+                # the picture may end first; then it ends in the last clip
                 clock = None if film is None else film.clock
                 if clock is not None and clock.picture_to is not None:
                     whole = min(whole, int((clock.picture_to + clock.period / 2) / moments.seconds))
@@ -80,7 +80,7 @@ class VideoReader:
         return [max(first + (last - first) // 2 - moments.samples // 2, first)]
 
     def _times(self, film: Film | None, heard: Heard, starts: list[int]) -> list[float]:
-        """When the frames of the clips are taken, s; of a clip that is padded, where it has both picture and sound."""
+        """Times of the frames of the clips, s; in a padded clip, only where it has both picture and sound."""
         rate, needed = self.moments.rate, self.moments.samples
         length = needed if len(heard.waveform) >= needed else len(heard.waveform)
         times = [start / rate + length / rate * (n + 0.5) / self.frames for start in starts for n in range(self.frames)]
@@ -90,14 +90,14 @@ class VideoReader:
         return [min(time, last) for time in times]
 
     def _sound(self, heard: Heard, start: int) -> NDArray[np.int16]:
-        """The sound of a clip; of one that is to be repeated what there is."""
+        """The sound of a clip; if it will be repeated, the part that exists."""
         needed = self.moments.samples
         if self.moments.repeats and len(heard.waveform) < needed:
             return heard.waveform
         return heard.cut(start, needed)
 
     def _pad(self, film: Film | None, heard: Heard, start: int, account: Account) -> None:
-        """Count what a clip lacks of picture or sound, unless it is repeated."""
+        """Count how much picture or sound a clip lacks, unless it is repeated."""
         needed, rate = self.moments.samples, self.moments.rate
         lacking = (start + needed) / rate - ends_of(film, heard)
         if (
@@ -108,7 +108,7 @@ class VideoReader:
             account.pad(lacking)
 
     def _clip(self, item: Item, name: str, start: int, sound: NDArray[np.int16], seen: Sequence[Seen]) -> Clip:
-        """With all its frames; boxes belong to the middle one of a video's only clip."""
+        """With all its frames; boxes belong to the middle frame of a video's only clip."""
         middle, alone = self.frames // 2, not self.every
         pictures = [frame.image for frame in seen if frame.image is not None]
         clip = self.moments.clip(item.id, item.path, item.facts, pictures[0], sound)
@@ -125,7 +125,7 @@ class VideoReader:
         )
 
     def _shown(self, film: Film | None, facts: Mapping[str, Any], times: list[float]) -> Iterator[Seen]:
-        """Of the video; of a file that has no video track the picture beside it, at all times."""
+        """Frames of the video; for a file without a video track, of the picture next to it, at all times."""
         if film is not None and not ("still" in facts and film.video is None):
             return squares_at(film, times, self.moments.size)
         still = Seen(self.moments.square(read_picture(self.root, facts["still"])))

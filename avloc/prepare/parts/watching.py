@@ -1,4 +1,4 @@
-"""A recording that is open: its picture by time, and its sound."""
+"""An open recording: its picture by time, and its sound."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,12 +10,12 @@ from avloc.prepare.media.film import Film, open_film
 from avloc.prepare.media.sound import Heard, hear, hear_file
 from avloc.prepare.parts.moments import refuse_ambiguous
 
-TOGETHER = 0.5  # s; picture and sound that end so near to one another end together
+TOGETHER = 0.5  # s; picture and sound whose ends differ by less end together
 
 
 @contextmanager
 def watched(root: Path, path: str | None) -> Iterator[Film | None]:
-    """The open film at a path within `root`; None where there is no path."""
+    """The open film at a path in `root`; None if there is no path."""
     if path is None:
         yield None
         return
@@ -24,7 +24,7 @@ def watched(root: Path, path: str | None) -> Iterator[Film | None]:
 
 
 def heard_of(film: Film | None, root: Path, facts: Mapping[str, Any], rate: int, channels: str) -> Heard:
-    """The sound of a film, or where it has none of the file facts["sound"], at `rate` Hz."""
+    """The sound of a film, or if it has none, of the file facts["sound"], at `rate` Hz."""
     refuse_ambiguous(facts.get("name", ""), facts)
     if film is not None:
         try:
@@ -41,8 +41,9 @@ def heard_of(film: Film | None, root: Path, facts: Mapping[str, Any], rate: int,
 
 
 def shared_by(film: Film | None, heard: Heard) -> tuple[float, float]:
-    """From when to when (s) a middle is to be looked for: all of the sound, or of it what has a picture where they do not
-    begin and end together."""
+    """Start and end (s) of the part whose middle is used: all of the sound, or, if picture and sound do not start and
+    end together, the part with a picture.
+    """
     start, stop = 0.0, heard.seconds
     if film is not None and film.clock.picture_to is not None:
         begins = film.clock.picture_from or 0.0
@@ -52,7 +53,7 @@ def shared_by(film: Film | None, heard: Heard) -> tuple[float, float]:
 
 
 def ends_of(film: Film | None, heard: Heard) -> float:
-    """When the first of picture and sound ends, s."""
+    """The end of the picture or the sound, whichever is earlier, s."""
     if film is None or film.clock.picture_to is None:
         return heard.seconds
     return min(heard.seconds, film.clock.picture_to)

@@ -1,7 +1,7 @@
 """The same tasks on the workers of a Dask scheduler, by joblib's Dask back end.
 
-The workers read and write the paths of this process: source and store must lie on a file system that all of them share.
-Each task runs in a process of its own on the worker, so time-outs hold there and a crashed decoder does not end the worker.
+The workers read and write the paths of this process: source and store must be on a shared file system.
+Each task runs in a separate process on the worker, so that time-outs work and a crashing decoder does not end the worker.
 """
 
 import os
@@ -13,8 +13,8 @@ from typing import Any
 from avloc.errors import AvlocError, DataError
 from avloc.prepare.pool.tasks import Mend, Tasks, Told, run_tasks
 
-TOGETHER = 8  # tasks sent at once at most, to share the start of a process
-WAIT = 30.0  # s for a scheduler, and for a first worker
+TOGETHER = 8  # tasks sent at once at most, which share the start of a process
+WAIT = 30.0  # s to wait for a scheduler, and for a first worker
 
 
 def run_on_dask(
@@ -25,7 +25,7 @@ def run_on_dask(
     mend: Mend,
     told: Told,
 ) -> Generator[tuple[Any, Any], None, None]:
-    """(key, work(*arguments, tell)) as the tasks end, see `run_tasks`; what is done is told when a task has ended."""
+    """(key, work(*arguments, tell)) as the tasks end, see `run_tasks`; progress is reported per task."""
     waiting = deque(tasks.items()) if isinstance(tasks, Mapping) else tasks
     if not waiting:
         return
@@ -34,7 +34,7 @@ def run_on_dask(
 
     with client, parallel_config(backend="dask", client=client, wait_for_workers_timeout=WAIT):
         try:
-            while waiting:  # whoever takes the results may add some
+            while waiting:  # the consumer of the results may add some
                 together = max(1, min(TOGETHER, len(waiting) // (4 * max(1, sum(client.ncores().values())))))
                 sent = [waiting.popleft() for _ in range(len(waiting))]
                 parts = [dict(sent[start : start + together]) for start in range(0, len(sent), together)]
@@ -54,13 +54,13 @@ def run_on_dask(
 
 
 def processes_on(address: str) -> int:
-    """How many tasks the workers of a scheduler do at once, 1 where none is there yet."""
+    """How many tasks a scheduler's workers run at once; 1 if there is no worker yet."""
     with _client(address) as client:
         return max(1, sum(client.ncores().values()))
 
 
 def _client(address: str) -> Any:
-    """AvlocError where a package is missing, DataError where no scheduler answers."""
+    """AvlocError if a package is missing, DataError if no scheduler answers."""
     try:
         import joblib  # noqa: F401  which needs it later
         from distributed import Client
@@ -79,7 +79,7 @@ def _client(address: str) -> Any:
 def _there(
     work: Callable[..., Any], tasks: Mapping[Any, tuple[Any, ...]], timeout: float, mend: Mend, folder: str
 ) -> list[tuple[Any, Any]]:
-    """On the worker. folder: where the paths of the tasks begin, if they are relative."""
+    """Runs on the worker. folder: what relative paths of the tasks are relative to."""
     if not Path(folder).is_dir():
         raise DataError(
             f"{folder}: does not exist on a Dask worker; start the command in a folder that all workers share"

@@ -1,7 +1,8 @@
-"""The process that works on tasks for another: what it is sent, and what it tells meanwhile.
+"""A worker process: the tasks it receives and the messages it sends.
 
-A task is (work, arguments); `work(*arguments, tell)` is called. `tell("at", n)` says that the clock of item n begins (n None:
-of no item), `tell("done", failed)` that an item is finished. The result is sent as ("result", value) or ("error", exception).
+A task is (work, arguments); `work(*arguments, tell)` is called. `tell("at", n)` starts the time limit of item n (None:
+no item), and `tell("done", failed)` reports a finished item. The result is sent as ("result", value) or ("error",
+exception).
 """
 
 import os
@@ -17,7 +18,7 @@ Tell = Callable[[str, Any], None]
 
 
 def serve(descriptor: int, parent: int) -> None:
-    """Work on what comes until nothing does; ends with the process that started it, wherever a decoder may hang."""
+    """Work on tasks until there are no more; ends with its parent process, even if a decoder hangs."""
     import cv2
 
     cv2.setNumThreads(1)
@@ -28,7 +29,7 @@ def serve(descriptor: int, parent: int) -> None:
                 work, arguments = connection.recv()
             except (EOFError, ConnectionError):
                 return
-            except Exception as error:  # what was sent cannot be loaded here: a class of the script that was started
+            except Exception as error:  # the task cannot be loaded here: it uses a class of the main script
                 connection.send(("error", _sendable(error)))
                 continue
             try:
@@ -39,7 +40,7 @@ def serve(descriptor: int, parent: int) -> None:
                 answer = ("error", _sendable(error))
             try:
                 connection.send(answer)
-            except ConnectionError:  # nobody is there to hear it
+            except ConnectionError:  # the parent is gone
                 return
 
 

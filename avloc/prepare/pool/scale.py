@@ -1,4 +1,4 @@
-"""How a store is built: by how many processes, which part of it, where. Nothing of it changes what is stored."""
+"""How a store is built: the number of processes, the part of it, the machines. None of this changes what is stored."""
 
 import re
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ TIMEOUT = 120.0  # s
 
 
 class Scale(TypedDict, total=False):
-    """What every command that prepares a store takes besides its own arguments: the fields of `Work`."""
+    """The options that every command that prepares a store has in common: the fields of `Work`."""
 
     jobs: Annotated[
         int | None,
@@ -32,11 +32,11 @@ class Scale(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Work:
-    """jobs: processes, one for each processor where None; 0 works in this process, where nothing ends a decoder that hangs
-    or saves the run from one that crashes. shard: "2/8" prepares the second of eight parts, to be merged. timeout: seconds
-    that a decoder may take for the next clip. dask: address of a scheduler whose workers do the work; `jobs` is not used
-    then. strict: names that meet files must all have a partner, and one only. follow_links: links may lead out of
-    the source. progress: called with items done, items in all, and a word on those that failed.
+    """jobs: number of processes, None: one for each processor; 0: work in this process, where a hanging decoder is not
+    ended and a crash ends the run. shard: "2/8" prepares the second of eight parts, to be merged. timeout: seconds that
+    a decoder may take per clip. dask: address of a scheduler whose workers do the work; `jobs` is not used then.
+    strict: every name must match exactly one file. follow_links: links may lead out of the source. progress: called
+    with items done, the total, and a note on failures.
     """
 
     jobs: int | None = None
@@ -55,7 +55,7 @@ class Work:
         self.part()
 
     def processes(self) -> int:
-        """How many work at once, here or on Dask's workers; 0: this one. DataError where no scheduler answers."""
+        """How many processes work at once, here or on Dask's workers; 0: this one. DataError if no scheduler answers."""
         if self.dask is not None:
             from avloc.prepare.pool.dask import processes_on
 

@@ -1,4 +1,4 @@
-"""Tasks over processes. A task is a list of items; a process that dies or hangs on one of them costs that item alone."""
+"""Runs tasks in processes. A task is a list of items; if a process dies or hangs on an item, only that item is lost."""
 
 import os
 import signal
@@ -12,14 +12,14 @@ from typing import Any
 from avloc.errors import DataError
 from avloc.prepare.pool.template import DIED, Template
 
-#: (arguments, which item, how it went wrong, in words) -> the arguments to do the task with, without that item
+#: (arguments, item, description of the failure) -> the arguments of the task without that item
 Mend = Callable[[tuple[Any, ...], int, str, str], tuple[Any, ...]]
-#: items that are done in the tasks under way, and how many of them failed
+#: finished items of the running tasks, and how many of them failed
 Told = Callable[[int, int], None]
 Tasks = deque[tuple[Any, tuple[Any, ...]]]
 
 CRASHED, LATE = "crashed its decoder", "took too long"
-LOOK = 1.0  # s between two looks at the clock
+LOOK = 1.0  # s between two checks of the time limits
 BEGIN = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
     "from avloc.prepare.pool.template import stand_by; stand_by(int(sys.argv[2]), json.loads(sys.argv[3]))"
@@ -37,11 +37,11 @@ def run_tasks(
 ) -> Generator[tuple[Any, Any], None, None]:
     """(key, work(*arguments, tell)) as the tasks end, in `jobs` processes; in this one where `jobs` is 0.
 
-    tasks: arguments by key; or a queue of both, to which whoever takes the results may add. See
-    `avloc.prepare.pool.process` for `tell`. timeout: seconds of silence after `tell("at", item)`. When a process dies, its
-    task is done again by itself after all others, so that a want of memory is not put down to an item; where it dies again,
-    the item is left out. A process that hangs is ended and its item left out. DataError where processes die without an item.
-    folder: where the processes work, here where None.
+    tasks: arguments by key; or a queue of both, which the consumer of the results may extend. See
+    `avloc.prepare.pool.process` for `tell`. timeout: seconds of silence after `tell("at", item)`. When a process dies,
+    its task is retried alone after all others, so that an item is not blamed for a lack of memory; if it dies again,
+    the item is left out. A process that hangs is killed and its item left out. DataError if processes die without an
+    item. folder: working folder of the processes, None: this one.
     """
     waiting, suspects = deque(tasks.items()) if isinstance(tasks, Mapping) else tasks, Tasks()
     if not jobs:
@@ -92,7 +92,7 @@ def run_tasks(
 
 
 def _modules(work: Callable[..., Any], arguments: tuple[Any, ...]) -> set[str]:
-    """What a worker needs to take such a task up; the script that was started is nobody's module."""
+    """The modules that a worker needs for a task; the main script is not an importable module."""
     return {kind.__module__ for kind in (work, *map(type, arguments))} - {"builtins", "__main__"}
 
 
@@ -111,7 +111,9 @@ def _here(work: Callable[..., Any], waiting: Tasks, told: Told) -> Iterator[tupl
 
 
 def _ready(crew: list["_Worker"]) -> list["_Worker"]:
-    """Workers that say something, or may have been silent for too long; a halt of this process (Ctrl-Z) is nobody's silence."""
+    """Workers that have sent something or may have exceeded the time limit. While this process is stopped (Ctrl-Z), no
+    time counts.
+    """
     began = time.monotonic()
     wait([worker.connection for worker in crew if worker.busy], LOOK)
     halted = time.monotonic() - began - LOOK
@@ -122,7 +124,7 @@ def _ready(crew: list["_Worker"]) -> list["_Worker"]:
 
 
 class _Worker:
-    """One process and what it is about: the task `key`, the item `at` since `since`, so many items `done` and `failed`."""
+    """One process and its state: the task `key`, the item `at` since `since`, and the numbers of items `done` and `failed`."""
 
     def __init__(self, template: Template) -> None:
         self.template = template
@@ -138,11 +140,11 @@ class _Worker:
     def begin(self, work: Callable[..., Any], key: Any, arguments: tuple[Any, ...]) -> None:
         self.rest()
         self.busy, self.key, self.arguments = True, key, arguments
-        with suppress(ConnectionError):  # it died: listening says so
+        with suppress(ConnectionError):  # it died: listening notices that
             self.connection.send((work, arguments))
 
     def listen(self, timeout: float) -> tuple[str, Any] | None:
-        """What ended the task ("result", "error", "died" or LATE), if anything did."""
+        """How the task ended ("result", "error", "died" or LATE); None while it runs."""
         try:
             while self.connection.poll():
                 what, value = self.connection.recv()
@@ -159,7 +161,7 @@ class _Worker:
         return (LATE, None) if late else None
 
     def replace(self) -> None:
-        """A new process in place of one that hangs or has died."""
+        """Start a new process in place of one that hangs or has died."""
         self.end()
         self.connection, self.number = self.template.fork()
         self.rest()
@@ -167,7 +169,7 @@ class _Worker:
     def end(self) -> None:
         self.connection.close()
         if self.number is not None:
-            os.kill(self.number, signal.SIGKILL)  # its number is its own until the template has waited for it
+            os.kill(self.number, signal.SIGKILL)  # its process id is not reused until the template has waited for it
             self.template.ended(self.number)
             self.number = None
 

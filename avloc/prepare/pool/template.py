@@ -1,8 +1,9 @@
-"""One process that has imported what the work needs, and of which every worker is a copy: starting one more costs nothing.
+"""A process that has imported what the work needs; every worker is a fork of it, so starting one costs almost nothing.
 
-The command itself is never copied, for it may have threads. Over a socket it asks for a copy (F, with the descriptor that
-the copy serves; answered by its number) and how one has ended (W and its number; answered by its status as waitpid has it).
-An answer repeats what was asked: where Ctrl-C came between the two, the next one is not taken for it.
+The command itself is never forked, because it may have threads. Over a socket it requests a fork (F, with the
+descriptor that the fork serves; the answer is its process id) and the exit status of one (W and its process id; the
+answer is the status of waitpid). An answer repeats its request, so that after a Ctrl-C between the two it is not taken
+for another's.
 """
 
 import json
@@ -23,16 +24,16 @@ _ASKED, _ANSWERED = struct.Struct("!cq"), struct.Struct("!cqq")
 
 
 class NoWorkers(DataError):
-    """The system starts no further process."""
+    """The system cannot start another process."""
 
 
 class Template:
-    """The side of the command. modules: what the template imports. folder: where the workers work, here where None."""
+    """The side of the command. modules: what the template imports. folder: working folder of the workers, None: this one."""
 
     def __init__(self, begin: str, modules: Iterable[str], folder: str | None) -> None:
         self.ours, theirs = socket.socketpair()
         told = [json.dumps(sys.path), str(theirs.fileno()), json.dumps(sorted(modules))]
-        # a group of its own: Ctrl-C is for the process that shows how to go on; what a decoder prints is no result
+        # its own process group: only the main process handles Ctrl-C; what a decoder prints must not get into the results
         try:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", begin, *told], env={**os.environ, **dict.fromkeys(THREADS, "1")},
@@ -45,7 +46,7 @@ class Template:
             theirs.close()
 
     def fork(self) -> tuple[Connection, int]:
-        """A new worker: what it says and hears, and its number."""
+        """Start a worker: its connection and its process id."""
         ours, theirs = Pipe()
         try:
             number = self._ask(b"F", theirs.fileno(), [theirs.fileno()])
@@ -79,14 +80,14 @@ class Template:
                 return value
 
     def close(self) -> None:
-        """Its workers must have ended."""
+        """Call this after its workers have ended."""
         self.ours.close()
         self.process.kill()
         self.process.wait()
 
 
 def stand_by(descriptor: int, modules: Iterable[str]) -> None:
-    """The side of the template, until the command closes the socket or ends."""
+    """The template's side, until the command closes the socket or ends."""
     import gc
     from importlib import import_module
 
@@ -96,9 +97,9 @@ def stand_by(descriptor: int, modules: Iterable[str]) -> None:
 
     cv2.setNumThreads(1)
     for module in modules:
-        with suppress(Exception):  # a worker that needs it says what is wrong
+        with suppress(Exception):  # a worker that needs it reports what is wrong
             import_module(module)
-    gc.freeze()  # or each worker's first search for garbage copies all of it
+    gc.freeze()  # otherwise each worker's first garbage collection would copy all of it
     asked = socket.socket(fileno=descriptor)
     while True:
         try:
@@ -129,4 +130,4 @@ def _copy(asked: socket.socket, descriptor: int, serve: object) -> int:
         serve(descriptor, parent)  # type: ignore[operator]
         status = 0
     finally:
-        os._exit(status)  # what the template would do at its end is not this one's to do
+        os._exit(status)  # skip the exit handlers of the template

@@ -1,4 +1,4 @@
-"""How loud a sound is from moment to moment, in little memory however long it is, and where it is quiet."""
+"""The loudness of a sound over time, in little memory however long it is, and its quiet stretches."""
 
 from array import array
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 BLOCK = 0.02  # s
-PAUSE = 0.5  # s; a quiet stretch that is shorter is a pause between words or notes
+PAUSE = 0.5  # s; a shorter quiet stretch is a pause between words or notes
 FLOOR = -120.0  # dBFS of digital silence
 FULL_SCALE = 32768.0
 
@@ -14,7 +14,7 @@ Span = tuple[float, float]
 
 
 class Loudness:
-    """Level, lowest and highest sample of each BLOCK of a sound that is given piece by piece."""
+    """Level, lowest and highest sample of each BLOCK of a sound that arrives in pieces."""
 
     def __init__(self, rate: int) -> None:
         self.rate, self.block = rate, max(round(BLOCK * rate), 1)
@@ -28,7 +28,7 @@ class Loudness:
         self._take(samples[:whole].reshape(-1, self.block))
 
     def finish(self) -> None:
-        """The sound has ended: what is left is a shorter block."""
+        """The sound has ended: the rest becomes a shorter block."""
         if len(self._rest):
             self._take(self._rest[None])
             self._rest = self._rest[:0]
@@ -46,7 +46,7 @@ class Loudness:
 
     @property
     def seconds(self) -> float:
-        """s of all whole blocks."""
+        """s covered by complete blocks."""
         return len(self) * self.block / self.rate
 
     def level(self, start: float, stop: float) -> float:
@@ -57,7 +57,7 @@ class Loudness:
         return decibels(power)
 
     def quiet_at(self, time: float, below: float) -> bool:
-        """Whether a moment lies in one of the `quiet` stretches; the sound must be known for PAUSE after it."""
+        """Whether a moment is in one of the `quiet` stretches; needs PAUSE seconds of sound after it."""
         first, last = self._blocks(time - PAUSE, time + PAUSE)
         quiet = self._quiet(first, last, below)
         here = int(time * self.rate / self.block) - first
@@ -69,9 +69,9 @@ class Loudness:
         return bool(run * self.block / self.rate >= PAUSE - BLOCK / 2) or first + here >= len(self)
 
     def quiet(self, below: float, until: float) -> list[Span]:
-        """From when to when (s) the sound stays below a level (dBFS) for PAUSE or more, up to `until`.
+        """Start and end (s) of stretches where the sound stays below a level (dBFS) for at least PAUSE, up to `until`.
 
-        What lies after the end of the sound is quiet, and so is all of a shorter sound that is quiet from end to end.
+        After its end, a sound is quiet; a sound shorter than PAUSE counts as quiet if all of it is.
         """
         blocks = max(round(until * self.rate / self.block), 1)
         quiet = np.concatenate([[False], self._quiet(0, blocks, below), [False]])
@@ -102,7 +102,7 @@ class Loudness:
         return first, max(int(np.ceil(stop * self.rate / self.block - 1e-6)), first + 1)
 
     def _quiet(self, first: int, last: int, below: float) -> NDArray[np.bool_]:
-        """Of blocks, also of those before the sound and after it."""
+        """Of blocks, including those before the sound and after it."""
         quiet = np.ones(last - first, bool)
         start, stop = max(first, 0), min(last, len(self))
         if stop > start:
@@ -112,5 +112,5 @@ class Loudness:
 
 
 def decibels(power: float) -> float:
-    """Of a mean square, full scale 1."""
+    """The level in decibels of a mean square; full scale is 1."""
     return max(FLOOR, 10 * float(np.log10(max(power, 1e-12))))

@@ -1,4 +1,4 @@
-"""What is looked at and listened to: a video file, or one picture with a sound. Read forward, never held as a whole."""
+"""The input of a prediction: a video file, or one picture with a sound. It is read forward and never held as a whole."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,11 +21,11 @@ from avloc.prepare.media.sound import sound_pieces
 from avloc.prepare.media.square import Square
 
 Image = NDArray[np.uint8]  # (H, W, 3) RGB
-STILL_RATE = 10  # pictures a second of a video made of one picture
+STILL_RATE = 10  # pictures per second of a video made from one picture
 
 
 class Picture(NamedTuple):
-    """An upright picture, shown from `start` to `stop` (s). broken: it builds on what could not be decoded."""
+    """An upright picture, shown from `start` to `stop` (s). broken: it depends on pictures that could not be decoded."""
 
     image: Image
     start: float
@@ -34,10 +34,10 @@ class Picture(NamedTuple):
 
 
 class Source(Protocol):
-    """name: what it is called in messages. seconds: when the picture ends. size: upright, (width, height).
+    """name: for messages. seconds: the end of the picture. size: upright, (width, height).
 
-    aspect: width of a pixel by its height. film: the open file whose sound it is, None for arrays. tracks: how many sound
-    tracks there are to choose from. moves: it is more than one picture.
+    aspect: width of a pixel divided by its height. film: the open file that has the sound, None for arrays. tracks: the
+    number of sound tracks. moves: it has more than one picture.
     """
 
     name: str
@@ -54,11 +54,11 @@ class Source(Protocol):
     def has_sound(self) -> bool: ...
 
     def squares(self, times: Sequence[float], size: int) -> Iterator[Image]:
-        """What is on display at the rising `times` (s), resized to size x size."""
+        """The pictures shown at the rising `times` (s), resized to size x size."""
         ...
 
     def sound(self, rate: int) -> Iterator[NDArray[np.int16]]:
-        """The waveform from time 0 on at `rate` Hz, in pieces; nothing where there is no sound."""
+        """The waveform from time 0 on at `rate` Hz, in pieces; nothing if there is no sound."""
         ...
 
     def pictures(self) -> Iterator[Picture]:
@@ -78,7 +78,7 @@ class VideoSource:
         film.begin(film.video, "no picture")
         first = next(iter(Frames(film)), None)
         if first is None:
-            raise MediaError(film.path, "no picture", "not one frame could be decoded")
+            raise MediaError(film.path, "no picture", "no frame could be decoded")
         frame = first[0]
         matrix = matrix_of(frame)
         turned = matrix is not None and abs(matrix[0]) + abs(matrix[3]) < abs(matrix[1]) + abs(matrix[2])
@@ -108,7 +108,7 @@ class VideoSource:
         waiting: Picture | None = None
         reformatter = VideoReformatter()
         for frame, start, spoiled in Frames(self._film):
-            # in one thread: with several the same picture now and then came out with other bytes
+            # one thread: with several, some pictures occasionally had other bytes
             rgb = reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()
             image = np.ascontiguousarray(upright(rgb, matrix_of(frame)))
             if waiting is not None:
@@ -121,7 +121,7 @@ class VideoSource:
 class StillSource:
     """One picture (H, W, 3) with a sound; see `Source`.
 
-    seconds: of the sound. pieces: gives the sound's waveform at a rate. film: the open sound file, None for an array.
+    seconds: of the sound. pieces: returns the sound's waveform at a rate. film: the open sound file, None for an array.
     """
 
     moves = False
@@ -162,14 +162,14 @@ class StillSource:
 
 @contextmanager
 def open_video(path: str | Path, track: int | None = None) -> Iterator[VideoSource]:
-    """A video file to be read forward; MediaError where it cannot be. track: the sound track, counted from 1."""
+    """Open a video file for reading forward; MediaError if that fails. track: the sound track, counted from 1."""
     with open_film(path, track) as film:
         yield VideoSource(film)
 
 
 @contextmanager
 def open_still(picture: str | Path, sound: str | Path, track: int | None = None) -> Iterator[StillSource]:
-    """A picture file and the sound of another file; MediaError where one of them cannot be read."""
+    """A picture file and the sound of another file; MediaError if one of them cannot be read."""
     image = read_picture(picture)
     with open_film(sound, track) as film:
         if film.sound is None or not len(film.sound):

@@ -1,4 +1,4 @@
-"""A sound that is read as far as it is needed and forgotten again."""
+"""A sound that is read only as far as needed; what was used is dropped."""
 
 from collections.abc import Iterator
 
@@ -9,10 +9,7 @@ from avloc.prepare.streams.loudness import PAUSE, Loudness
 
 
 class SoundTape:
-    """Stretches of a sound that comes in pieces; they must be asked for with rising starts.
-
-    loudness: of all that was read so far.
-    """
+    """Cuts stretches from a sound that arrives in pieces; their starts must rise. loudness: of everything read so far."""
 
     def __init__(self, pieces: Iterator[NDArray[np.int16]], rate: int) -> None:
         self.rate, self.loudness = rate, Loudness(rate)
@@ -23,7 +20,7 @@ class SoundTape:
 
     @property
     def read(self) -> int:
-        """Samples that were read so far, those that are forgotten too."""
+        """Number of samples read so far, including dropped ones."""
         return self._start + len(self._held)
 
     def cut(self, start: int, samples: int) -> NDArray[np.int16]:
@@ -36,19 +33,19 @@ class SoundTape:
         return piece
 
     def forget(self, before: int) -> None:
-        """Samples before this number are not asked for again."""
+        """Samples before this number will not be needed again."""
         drop = min(max(before - self._start, 0), len(self._held))
         if drop:
             self._held = self._held[drop:].copy()
             self._start += drop
 
     def quiet_at(self, time: float, below: float) -> bool:
-        """See `Loudness.quiet_at`; reads as far as that needs."""
+        """See `Loudness.quiet_at`; reads as far as needed."""
         self._read_to(round((time + 2 * PAUSE) * self.rate))
         return self.loudness.quiet_at(time, below)
 
     def finish(self) -> None:
-        """Read to the end for the loudness, holding nothing."""
+        """Read to the end for the loudness, keeping nothing."""
         while not self.ended:
             self._next()
             self.forget(self.read)

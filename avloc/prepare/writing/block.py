@@ -1,6 +1,6 @@
-"""One shard of a store: the clips of a block of items, written whole or not at all, as HDF5 or LMDB.
+"""One shard of a store: the clips of a block of items, written atomically, as HDF5 or LMDB.
 
-Frames and sounds, and the columns of `avloc.data.shard_form`; sources are the files read, see `sources`.
+It has frames, sounds and the columns of `avloc.data.shard_form`; `sources` are the files that were read, see `sources`.
 """
 
 import hashlib
@@ -32,16 +32,16 @@ Spared = Mapping[int, tuple[str, str]]
 
 
 def block_key(settings: Mapping[str, Any], items: Sequence[Item]) -> str:
-    """Changes when anything does that the block is made from."""
-    content = {name: value for name, value in settings.items() if name != "store"}  # the name of the file says that
+    """Changes whenever anything changes that the block is made from."""
+    content = {name: value for name, value in settings.items() if name != "store"}  # the file name already tells that
     made_from = [content, [[item.id, item.path, dict(item.facts), dict(item.note)] for item in items]]
     return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
 
 
 def read_outcome(path: Path) -> tuple[str, list[Outcome]] | None:
-    """The key of a finished shard, and what became of each of its items; None where it is missing or broken.
+    """The key of a finished shard, and the outcome of each of its items; None if it is missing or damaged.
 
-    DataError where the system does not give the file: it may be whole, and is not to be written anew.
+    DataError if the system cannot read the file: it may be intact, so it must not be rewritten.
     """
     try:
         key, items = backend(path)[1].items(path)
@@ -58,7 +58,7 @@ def read_outcome(path: Path) -> tuple[str, list[Outcome]] | None:
 
 @dataclass(frozen=True)
 class Whole:
-    """A shard that one task writes."""
+    """A shard written by one task."""
 
     path: Path
     key: str
@@ -66,14 +66,14 @@ class Whole:
 
 @dataclass(frozen=True)
 class Piece:
-    """A file in which the clips of a part of a block wait until its shard is put together."""
+    """A file that keeps the clips of a part of a block until its shard is assembled."""
 
     path: Path
 
 
 @dataclass(frozen=True)
 class Joined:
-    """A shard put together from pieces, as it would have been written at once, byte for byte."""
+    """A shard assembled from pieces, byte for byte as if written at once."""
 
     path: Path
     key: str
@@ -89,10 +89,10 @@ def write_items(
     spared: Spared,
     tell: Tell,
 ) -> list[Outcome]:
-    """Read the items and write their clips; an item that cannot be used is recorded with its reason. One task of the pool.
+    """Read the items and write their clips; an unusable item is recorded with its reason. One task of the pool.
 
-    items: of the whole block where pieces are joined. earlier: clips that are taken over. spared: items that are not to be
-    read, with reason and detail. tell: see `avloc.prepare.pool.process`.
+    items: of the whole block, if pieces are joined. earlier: clips to take over. spared: items not to be read, with
+    reason and detail. tell: see `avloc.prepare.pool.process`.
     """
 
     def taken(number: int, kept: Kept) -> Outcome:
@@ -112,7 +112,7 @@ def write_items(
 
     with _in_words(target.path):
         if isinstance(target, Piece):
-            target.path.unlink(missing_ok=True)  # of a process that died over it
+            target.path.unlink(missing_ok=True)  # left by a process that died while writing it
             with kept_at(target.path, "xb") as kept:
                 return [done(taken(number, kept)) for number in range(len(items))]
         if isinstance(target, Joined):
@@ -133,7 +133,7 @@ def _join(target: Joined, items: Sequence[Item], reader: Reader, settings: Mappi
             with kept_at(path, "rb") as kept:
                 for outcome in outcomes:
                     shard.take(outcome, kept)
-    for path, _ in target.pieces:  # not before: a process that dies over it leaves them to the next
+    for path, _ in target.pieces:  # not earlier: if a process dies while joining, the next one needs them
         path.unlink()
     return shard.outcomes
 
@@ -150,32 +150,32 @@ def _new_shard(
 
 @contextmanager
 def _in_words(path: Path) -> Iterator[None]:
-    """What ends the writing of a store, in one line."""
+    """Why writing a store was aborted, in one line."""
     try:
         yield
     except MemoryError:
         raise AvlocError(f"{path}: cannot be written (out of memory); run the command again with fewer jobs") from None
-    except ConnectionError:  # nobody is there to be told
+    except ConnectionError:  # nobody is listening any more
         raise
     except OSError as error:
         raise AvlocError(f"{path}: cannot be written ({why(error)}); free space or choose another folder") from None
 
 
 def sparing(arguments: tuple[Any, ...], number: int, reason: str, detail: str) -> tuple[Any, ...]:
-    """The arguments of `write_items`, so that it leaves an item out."""
+    """The arguments of `write_items`, changed to leave an item out."""
     *others, spared = arguments
     return *others, {**spared, number: (reason, detail)}
 
 
 class ShardWriter:
-    """Hands whole items to a writer; frames and sounds at once, the small columns at the end."""
+    """Passes complete items to a writer: frames and sounds at once, the small columns at the end."""
 
     def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
         self.writer = backend(path)[0](path, settings)
         self.classes = len(settings["classes"])
         self.per_clip = settings["frames_per_clip"]
         self.masked = settings.get("masks", False)
-        self.masks: list[tuple[int, Mask, bytes]] = []  # row of the clip, and the pixels packed
+        self.masks: list[tuple[int, Mask, bytes]] = []  # row of the clip, and its packed pixels
         self.clips: list[Clip] = []  # without frames and sound
         self.outcomes: list[Outcome] = []
 

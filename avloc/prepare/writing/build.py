@@ -1,7 +1,8 @@
-"""Writing a store: items are cut into blocks, each block becomes one shard, processes work on blocks, or parts, in parallel.
+"""Writes a store: items are grouped into blocks, each block becomes one shard, and processes work on blocks, or parts
+of them, in parallel.
 
-A block's content depends on its items and the settings alone, so that a build which was interrupted and taken up
-again, or ran with another number of processes, ends in the same store.
+A block depends only on its items and the settings, so that a resumed build, or one with another number of processes,
+gives the same store.
 """
 
 import json
@@ -56,14 +57,14 @@ def build_store(
     beside: Path | None = None,
     **work: Unpack[Scale],
 ) -> Prepared:
-    """Prepare all items of `listing` into the store `out`, or finish one that was begun with the same settings.
+    """Prepare all items of `listing` into the store `out`, or resume one with the same settings.
 
-    settings: JSON; must hold data, classes, rate (Hz), seconds, samples, frames_per_clip, size (px) and frames ("jpeg"
-    or "raw"); may hold store ("hdf5" or "lmdb"). block: items a shard. beside: a second folder
-    that the source lies in, if it has one. work: see `Work`.
+    settings: JSON; must contain data, classes, rate (Hz), seconds, samples, frames_per_clip, size (px) and frames
+    ("jpeg" or "raw"); may contain store ("hdf5" or "lmdb"). block: items per shard. beside: a second folder of the
+    source, if it has one. work: see `Work`.
     """
     began, how = time.perf_counter(), Work(**work)
-    settings = json.loads(json.dumps({"format": FORMAT, "store": "hdf5", **settings, "block": block}))  # as read again
+    settings = json.loads(json.dumps({"format": FORMAT, "store": "hdf5", **settings, "block": block}))  # as read
     if settings["store"] not in SUFFIXES:
         raise DataError(f"store is {settings['store']!r}; expected {' or '.join(SUFFIXES)}")
     listing = listing if how.follow_links else refuse_linked_out(source, listing, reader)
@@ -80,7 +81,7 @@ def build_store(
         begin(out, settings, places, how.shard, moved)
         looked = look(out, source, mine, listing.items, reader, settings)
         if looked.stale or looked.blocks:
-            (out / "store.json").unlink(missing_ok=True)  # no reader may take a store for whole that is being changed
+            (out / "store.json").unlink(missing_ok=True)  # not a complete store while it changes
         for path in looked.stale:
             path.unlink(missing_ok=True)
         outcomes = _write_blocks(out, source, mine, looked, reader, settings, how)
@@ -107,7 +108,7 @@ def _write_blocks(
     settings: Mapping[str, Any],
     how: Work,
 ) -> dict[int, list[Outcome]]:
-    """What became of the items, by block."""
+    """The outcome of the items, by block."""
     outcomes = dict(looked.finished)
     tally = _Tally(how.progress, sum(map(len, mine.values())), outcomes)
     if looked.kept:
@@ -141,7 +142,7 @@ def _write_blocks(
 
 
 class _Tally:
-    """Tells the progress: what blocks have come to, and what is done in those under way."""
+    """Reports progress: the results of finished blocks, and the progress of those under way."""
 
     def __init__(self, progress: Progress | None, total: int, kept: Mapping[int, list[Outcome]]) -> None:
         self.progress, self.total, self.done, self.failed, self.told = progress, total, 0, 0, (-1, -1)

@@ -1,6 +1,6 @@
-"""Reading a whole store to see what is wrong with it, shard by shard in watched processes.
+"""Checks a whole store for problems, shard by shard in watched processes.
 
-A damaged file may keep the library that reads it busy for ever, or end its process: that is told of the shard, no more.
+A damaged file can make the library that reads it hang or crash: then the shard is reported.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ Place = tuple[int, int, str | None]  # first row and clips of an item, and its d
 
 @dataclass(frozen=True)
 class Content:
-    """Of a clip. flat: it has a box without area, or outside the frame. hollow: it has a mask that marks no pixel."""
+    """A clip. flat: it has a box without area, or outside the frame. hollow: it has a mask without pixels."""
 
     digest: bytes
     loud: bool
@@ -60,9 +60,9 @@ class Looked:
 
 
 def read_shards(store: Store) -> tuple[dict[tuple[int, int], Looked], dict[int, str]]:
-    """What is found of each item, by its shard and first row; and of shards that cannot be read why.
+    """The result for each item, by its shard and first row; and for unreadable shards, the reason.
 
-    Each item is read once, also where splits share it.
+    Each item is read once, even if splits share it.
     """
     places: dict[int, dict[int, Place]] = {}
     for row, _ in store.lines():
@@ -90,7 +90,7 @@ def look_at_shard(
     spared: Mapping[int, tuple[str, str]],
     tell: Tell,
 ) -> dict[int, Looked] | str:
-    """What is found of the items by their first row, or why the shard cannot be read. spared: as `write_items` has it."""
+    """The results of the items by their first row, or why the shard is unreadable. spared: see `write_items`."""
     path, again = shard_path(store, shard, kind), f"run the `avloc prepare` command of {store} again"
     if spared:
         return broken(path, spared, again)
@@ -124,13 +124,13 @@ def _item(file: Any, form: Form, row: int, count: int, digest: str | None) -> Lo
     counts = sum(len(clip.boxes) for clip in clips), sum(map(len, marked)), sum(sum(clip.annotated) for clip in clips)
     try:
         contents, digests = _contents(file, form, row, with_masks(file, form, row, clips))
-    except (OSError, ValueError):  # bytes that are no picture any more
+    except (OSError, ValueError):  # bytes that are not a valid picture
         return Looked(None, None if digest is None else False, labels, *counts, silent)
     return Looked(contents, None if digest is None else item_digest(digests) == digest, labels, *counts, silent)
 
 
 def _contents(file: Any, form: Form, row: int, clips: Sequence[Clip]) -> tuple[list[Content], list[bytes]]:
-    """Clips of one frame are still where all of their video show the same; one such clip alone cannot be told."""
+    """Clips with one frame are frozen if all clips of their video show the same; for a single clip this is unknown."""
     contents, digests, stills = [], [], []
     first = None
     for n, clip in enumerate(clips, row):
@@ -150,9 +150,9 @@ def _contents(file: Any, form: Form, row: int, clips: Sequence[Clip]) -> tuple[l
 
 @dataclass
 class Found:
-    """What is wrong with the clips of a split. silent, frozen, flat, hollow: ids of clips (hollow: with a mask that marks no
-    pixel). doubles: pairs of ids. changed: ids of items whose content is not what their digest says. verified, bare: items
-    that are, items without a digest. seen: content -> the first clip that has it.
+    """Problems of the clips of a split. silent, frozen, flat, hollow: ids of clips (hollow: with a mask without
+    pixels). doubles: pairs of ids. changed: ids of items whose content does not match their digest. verified, bare:
+    number of items that match, and without a digest. seen: content -> the first clip that has it.
     """
 
     silent: list[str] = field(default_factory=list)
@@ -194,7 +194,7 @@ class Found:
 
 
 def _loud(sound: NDArray[Any]) -> bool:
-    """Waveforms that are no longer silent somewhere; spectrograms that are not one value throughout."""
+    """Waveforms above silence, or spectrograms that are not constant."""
     return bool(np.abs(sound.astype(np.int32)).max(initial=0) >= SILENT) if sound.ndim == 1 else bool(np.ptp(sound) > 0)
 
 
@@ -205,7 +205,7 @@ def _is_flat(box: Any) -> bool:
 
 
 def as_meant(content: Content, row: Mapping[str, Any], name: str) -> Content:
-    """Without what a composed clip was meant to be: of one picture with others of its scene, or silent."""
+    """Without problems that are intended in composed clips: sharing a picture with others of the scene, or silence."""
     silent = any(one["clip"] == name and one["sound"] == "silence" for one in heard_of(row))
     return replace(content, still=content.still and "scene" not in row, loud=content.loud or silent)
 
@@ -215,7 +215,7 @@ def _same(one: NDArray[Any], other: NDArray[Any]) -> bool:
 
 
 def across(splits: dict[str, dict[bytes, str]]) -> dict[str, list[str]]:
-    """ "A, B" -> the clips of B whose content A holds too."""
+    """ "A, B" -> the clips of B whose content is also in A."""
     found = {}
     for one, other in combinations(splits, 2):
         both = [name for digest, name in splits[other].items() if digest in splits[one]]

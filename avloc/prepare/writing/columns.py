@@ -1,4 +1,4 @@
-"""Writing `columns.npz`, from which a finished store is opened quickly."""
+"""Writes `columns.npz`, from which a finished store is opened quickly."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from avloc.errors import DataError
 def write_columns(
     out: Path, settings: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], splits: Mapping[str, int]
 ) -> None:
-    """What the manifest and the shards say, once its lines `rows` are written; nothing where that is there already.
+    """Write the contents of manifest and shards, after the manifest's lines `rows`; does nothing if the file is up to date.
 
     splits: clips of each.
     """
@@ -31,7 +31,7 @@ def write_columns(
 
 
 def _of_shards(out: Path, settings: Mapping[str, Any], items: Items) -> KeptColumns | None:
-    """None where a shard cannot be read: whoever needs it will be told."""
+    """None if a shard is unreadable: whoever needs it will get an error."""
     shards = Shards(out, form_of(settings), settings["store"])
     places = items.places(np.arange(len(items)))
     try:

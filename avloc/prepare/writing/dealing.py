@@ -1,4 +1,4 @@
-"""How the work is dealt: a task is a block, or where there are few of them a part of one, so that all processes have work."""
+"""Divides the work: a task is a block, or a part of one if there are few, so that all processes have work."""
 
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -11,18 +11,18 @@ from avloc.prepare.writing.block import Joined, Piece, Whole
 from avloc.prepare.writing.earlier import Earlier
 from avloc.prepare.writing.reading import Outcome
 
-ENOUGH = 4  # blocks for each process, or the last ones are cut
-CUT = 2  # blocks for each process that are cut at the end of many
-PIECES = 8  # for each process, of what is cut
-LARGEST = 16  # items of a piece
+ENOUGH = 4  # blocks per process; with fewer, they are cut into pieces
+CUT = 2  # blocks per process that are cut at the end of many
+PIECES = 8  # pieces per process
+LARGEST = 16  # items per piece, at most
 
-Key = tuple[int, int]  # shard, and number of the piece; WHOLE: of all its items
+Key = tuple[int, int]  # shard, and number of the piece; WHOLE: all its items
 WHOLE = -1
 
 
 @dataclass(frozen=True)
 class Block:
-    """A block that is to be written. earlier: what is taken over from the shard that is there."""
+    """A block to be written. earlier: clips taken over from the existing shard."""
 
     shard: int
     target: Whole
@@ -31,7 +31,7 @@ class Block:
 
 
 class Dealt:
-    """tasks: arguments of `write_items`, those of a cut block one after the other; once all have ended, one that joins them."""
+    """tasks: arguments of `write_items`, the pieces of a cut block one after the other; when all have ended, one joins them."""
 
     def __init__(self, blocks: Sequence[Block], reader: Reader, settings: Mapping[str, Any]) -> None:
         self.blocks = {block.shard: block for block in blocks}
@@ -52,7 +52,7 @@ class Dealt:
             self.tasks.append(((block.shard, number), (Piece(path), part, self.reader, self.settings, earlier, {})))
 
     def ended(self, key: Key, outcomes: list[Outcome]) -> None:
-        """When the last piece of a block is there, the next task joins them."""
+        """When the last piece of a block has ended, the next task joins them."""
         shard, number = key
         if number == WHOLE:
             return
@@ -69,7 +69,7 @@ class Dealt:
 
 
 def deal(blocks: Sequence[Block], reader: Reader, settings: Mapping[str, Any], processes: int) -> Dealt:
-    """Of many blocks all but the last are tasks; few, or the last ones, are cut. What is written is the same."""
+    """Of many blocks, all but the last become tasks; a few, or the last ones, are cut. The result is the same."""
     dealt = Dealt(blocks, reader, settings)
     many = len(blocks) >= ENOUGH * processes
     whole = len(blocks) if processes < 2 else len(blocks) - CUT * processes if many else 0

@@ -1,4 +1,4 @@
-"""Clips that an earlier run wrote, taken over into the shard that is written anew: only what failed is read again."""
+"""Clips of an earlier run that are taken over when a shard is rewritten: only failed items are read again."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,17 +16,17 @@ _GONE = ("missing file", "may not be read")
 
 
 class Earlier:
-    """A shard of the same items, and what became of those that are not to be read again, by their number among the items."""
+    """A shard of the same items, and the outcomes of those that need not be read again, by their number among the items."""
 
     def __init__(self, path: Path, outcomes: Mapping[int, dict[str, Any]]) -> None:
         self.path, self.outcomes = path, outcomes
 
     def part(self, start: int, stop: int) -> "Earlier":
-        """Of the items from `start` on, numbered from there."""
+        """The items from `start` on, renumbered."""
         return Earlier(self.path, {n - start: found for n, found in self.outcomes.items() if start <= n < stop})
 
     def take(self, number: int, settings: Mapping[str, Any], kept: Kept) -> dict[str, Any] | None:
-        """What became of an item, whose clips are then the next in `kept`; None where it must be read (again)."""
+        """The outcome of an item, whose clips are then the next in `kept`; None if it must be read (again)."""
         outcome = self.outcomes.get(number)
         if outcome is None or outcome["status"] == "failed":
             return outcome
@@ -41,7 +41,7 @@ class Earlier:
         return None
 
     def _keep(self, row: int, count: int, settings: Mapping[str, Any], kept: Kept) -> list[bytes]:
-        """The digests of the clips."""
+        """Add the clips to `kept` and return their digests."""
         digests, form = [], form_of(settings)
         shard = backend(self.path)[1](self.path, form)
         try:
@@ -54,6 +54,6 @@ class Earlier:
 
 
 def tried_again(item: Item, outcome: Mapping[str, Any]) -> bool:
-    """Whether an item that an earlier run left out is tried once more. Early versions did not mark those."""
+    """Whether an item that an earlier run left out is tried again. Early versions did not mark those."""
     unmarked = outcome.get("reason") in (CRASHED, LATE) or (outcome.get("reason") in _GONE and was_there(item))
     return bool(outcome.get("passing", unmarked))

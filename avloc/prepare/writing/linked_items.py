@@ -1,4 +1,4 @@
-"""Items whose files are links out of the source: they are refused before anything is read, unless links are followed."""
+"""Items whose files are links out of the source are refused before anything is read, unless links are followed."""
 
 import os
 from collections.abc import Iterator
@@ -12,9 +12,10 @@ from avloc.prepare.writing.sources import named_by, roots_of
 
 
 def refuse_linked_out(source: Path, listing: Listing, reader: Reader) -> Listing:
-    """The listing, in which items fail whose files, or pictures in whose folders, lead out of what the command was given.
+    """The listing, with items marked as failed if their files, or pictures in their folders, lead out of the given
+    folders.
 
-    DataError where that is more than half of them: a folder of links, which the user has to ask for.
+    DataError if these are more than half: then it is a folder of links, and the user has to ask for it.
     """
     roots = roots_of(reader) or (source,)
     limits = bounds(*roots)
@@ -29,7 +30,7 @@ def refuse_linked_out(source: Path, listing: Listing, reader: Reader) -> Listing
 
 
 def _first_out(limits: Bounds, roots: tuple[Path, ...], reader: Reader, item: Item) -> Path | None:
-    """The first path of an item that leads out; None where none does."""
+    """The first path of an item that leads out; None if there is none."""
     for name, folder in named_by(reader, item).items():
         for root in roots:
             path = root / name
@@ -41,6 +42,6 @@ def _first_out(limits: Bounds, roots: tuple[Path, ...], reader: Reader, item: It
 
 
 def _under(folder: Path) -> Iterator[Path]:
-    """Links in a folder and in its folders."""
+    """Links in a folder and its subfolders."""
     for place, folders, files in os.walk(folder):
         yield from (path for name in (*folders, *files) if (path := Path(place, name)).is_symlink())

@@ -1,4 +1,4 @@
-"""What an earlier run left of a store: shards that stay as they are, and blocks that are to be written (again)."""
+"""What an earlier run left of a store: shards that stay, and blocks to be written (again)."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,9 +18,9 @@ from avloc.prepare.writing.source_watch import refuse_lost
 
 @dataclass
 class Looked:
-    """finished: what became of the items of blocks that need no task. kept: items of them that an earlier run prepared.
-    blocks: those to be written. known: ids of items that an earlier run could not read. stale: shards of blocks that have
-    none any more.
+    """finished: outcomes of the items of blocks that need no task. kept: number of items that an earlier run prepared.
+    blocks: those to be written. known: ids of items that an earlier run could not read. stale: shards of blocks that no
+    longer need one.
     """
 
     finished: dict[int, list[Outcome]] = field(default_factory=dict)
@@ -38,7 +38,7 @@ def look(
     reader: Reader,
     settings: Mapping[str, Any],
 ) -> Looked:
-    """Nothing is changed. DataError where most of what an earlier run prepared is gone."""
+    """Changes nothing. DataError if most of what an earlier run prepared is gone."""
     looked, there = Looked(), set(_shards(out))
     prepared, lost = 0, []
     for shard, items in blocks.items():
@@ -77,9 +77,9 @@ def _shards(out: Path) -> Iterator[str]:
 
 
 def _without_files(reader: Reader, items: Sequence[Item]) -> list[Outcome] | None:
-    """What becomes of a block of which no file was there when it was listed; None where one was, or may have been.
+    """The outcomes of a block without a single file when it was listed; None if it has one, or may have.
 
-    Of a long list most may be missing: that costs no process and no shard.
+    Most files of a long list can be missing: this costs neither a process nor a shard.
     """
     if any(map(was_there, items)):
         return None

@@ -1,4 +1,4 @@
-"""Parts of a store, as `--shard i/n` writes them, into the store that one run without it would have written."""
+"""Merges parts of a store, as `--shard i/n` writes them, into the store that a single run would have written."""
 
 import json
 import os
@@ -30,7 +30,7 @@ from avloc.prepare.writing.store_folder import (
     unmatched_of,
 )
 
-OF_A_PART = (*PLACES, "splits", "ok", "failed", "shard", UNMATCHED)  # what differs from part to part
+OF_A_PART = (*PLACES, "splits", "ok", "failed", "shard", UNMATCHED)  # what differs between parts
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,10 @@ class _Part:
 
 
 def merge_stores(stores: Sequence[Path], out: Path) -> Prepared:
-    """Write the whole store to `out`; its shards are links to those of the parts where the file system allows, else copies.
+    """Write the whole store to `out`; its shards are hard links to those of the parts if the file system allows it,
+    else copies.
 
-    DataError where a part is missing, given twice, of other settings or of other lists.
+    DataError if a part is missing, given twice, or has other settings or lists.
     """
     began = time.perf_counter()
     parts = sorted((_read(Path(store)) for store in stores), key=lambda part: part.number)
@@ -101,12 +102,12 @@ def _read(path: Path) -> _Part:
 
 
 def _fit(parts: Sequence[_Part]) -> None:
-    """Refuse what does not make one store."""
+    """DataError if the parts do not form one store."""
     if not parts:
         raise DataError("no part given; expected stores written by `avloc prepare ... --shard i/n`")
     first = parts[0]
     for part in parts[1:]:
-        for key in sorted({*first.settings, *part.settings} - {"origin"}):  # earlier versions noted none
+        for key in sorted({*first.settings, *part.settings} - {"origin"}):  # earlier versions did not record them
             one, other = first.settings.get(key), part.settings.get(key)
             if one != other:
                 raise DataError(f"{part.path}: was prepared with {key} {other!r}, {first.path} with {one!r}")
@@ -125,7 +126,7 @@ def _fit(parts: Sequence[_Part]) -> None:
 
 
 def _take(there: Path, here: Path, filled: bool) -> None:
-    """filled: it must be there; a block of which no file was there has no shard."""
+    """filled: it must exist; a block without a single file has no shard."""
     if read_outcome(there) is None:
         if filled:
             raise DataError(f"{there}: missing or broken; run the `avloc prepare` command of its store again")

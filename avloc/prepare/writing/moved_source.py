@@ -1,4 +1,4 @@
-"""Whether a source at another place holds what a store was prepared from so far."""
+"""Whether a source in another place is the one that a store was prepared from so far."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -20,18 +20,18 @@ def refuse_other_source(
     blocks: Mapping[Path, Sequence[Item]],
     settings: Mapping[str, Any],
 ) -> None:
-    """DataError unless the source holds the files that the finished blocks of the store `out` were made of.
+    """DataError unless the source contains the files from which the finished blocks of the store `out` were made.
 
-    roots: the folders of the source that names of files are relative to. before: where they lay. blocks: the items by shard,
-    as they are listed now. Files are compared by name, size and
-    content at both ends. A block of an earlier version did not keep them: it is compared by its items' names and sizes.
+    roots: the folders of the source that file names are relative to. before: their earlier place. blocks: the items by
+    shard, as they are listed now. Files are compared by name, size and content at both ends. A block of an earlier
+    version did not record them: it is compared by its items' names and sizes.
     """
     differing: list[str] = []
     checked: set[str] = set()
     for shard in sorted((out / "shards").glob(f"*{SUFFIXES[settings['store']]}")):
         found = read_outcome(shard)
         if found is None:
-            continue  # broken, so it is prepared again
+            continue  # damaged, so it is prepared again
         files = kept_files(shard)
         if files is None:
             if found[0] != block_key(settings, blocks.get(shard, [])):

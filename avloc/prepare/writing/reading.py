@@ -1,4 +1,4 @@
-"""One item: its clips read and kept, or the reason why it cannot be used. What becomes of it is a part of its manifest line."""
+"""Reads one item: its clips are kept, or the reason why it is unusable. The outcome is part of its manifest line."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -19,7 +19,7 @@ _REASONS = {FileNotFoundError: "missing file", PermissionError: "may not be read
 def read_item(
     reader: Reader, item: Item, settings: Mapping[str, Any], kept: Kept, heard: Callable[[], None]
 ) -> Outcome:
-    """What became of an item, whose clips are then the next in `kept`; one that fails leaves none.
+    """The outcome of an item, whose clips are then the next in `kept`; one that fails adds none.
 
     heard: called after each clip.
     """
@@ -44,7 +44,7 @@ def read_item(
 
 
 def made(item: Item, clips: Sequence[Clip], digests: Sequence[bytes], seconds: float) -> Outcome:
-    """The ids of the clips, from when to when they lie in the source (s), the digest of all; the row is known in the shard."""
+    """The ids of the clips, their start and end in the source (s), the digest of all; the shard sets the row."""
     times = [[round(clip.start, 6), round(clip.start + seconds, 6)] for clip in clips]
     ids = [clip.id for clip in clips]
     return {"id": item.id, "status": "ok", "row": 0, "clips": ids, "times": times, "sha256": item_digest(digests)}
@@ -53,14 +53,14 @@ def made(item: Item, clips: Sequence[Clip], digests: Sequence[bytes], seconds: f
 def failed(item: Item, error: MediaError) -> Outcome:
     """passing: the same command tries it again.
 
-    Not a file that was missing when it was listed already: once it is there, it is another item.
+    This excludes a file that was already missing when it was listed: once it exists, it is a different item.
     """
     outcome = {"id": item.id, "status": "failed", "reason": error.reason, "detail": error.detail, "clips": []}
     return {**outcome, "passing": True} if error.passing and was_there(item) else outcome
 
 
 def clips_of(reader: Reader, item: Item) -> Clips:
-    """What the system does not give, be it a file or memory, is a reason as any other."""
+    """If the system cannot provide a file or memory, that is a reason like any other."""
     if REFUSED in item.facts:
         raise MediaError(item.path, item.facts[REFUSED])
     try:

@@ -1,4 +1,4 @@
-"""What the lines of a manifest say of repairs, added up and put into words."""
+"""The repairs recorded in a manifest, summed up and described."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -8,14 +8,14 @@ Row = Mapping[str, Any]
 
 
 def left_out_of(rows: Iterable[Row]) -> dict[str, int]:
-    """Reason -> clips that were left out of lines that are ok, the most frequent first."""
+    """Reason -> clips that were left out of usable items, most frequent first."""
     return dict(Counter(clip["reason"] for row in rows for clip in row.get("left_out", ())).most_common())
 
 
 def tallied(rows: Iterable[Row]) -> dict[str, float]:
-    """Of lines that are ok: how many were repaired, s of silence in gaps, broken packets, lines whose picture and sound do
-    not start together, lines with a padded clip, lines with a rest that no clip has and s of all these, lines whose channels
-    cancel. Only what is there.
+    """Over usable items: the number of repaired ones, s of silence in gaps, broken packets, items whose picture and
+    sound do not start together, items with a padded clip, items with an unused rest and s of all these, items whose
+    channels cancel. Zeros are omitted.
     """
     found = dict.fromkeys(
         ("repaired", "silence", "packets", "offset", "padded", "rest", "rest_seconds", "cancelled"), 0.0
@@ -35,7 +35,7 @@ def tallied(rows: Iterable[Row]) -> dict[str, float]:
 
 
 def in_words(repaired: Mapping[str, float], left_out: Mapping[str, int]) -> list[str]:
-    """Lines for a reader, none where there is nothing to say."""
+    """Lines for the user, none if there is nothing to report."""
     parts, lines = [], []
     if silence := repaired.get("silence"):
         parts.append(f"{silence:.2f} s of silence filled in")

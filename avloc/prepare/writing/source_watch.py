@@ -1,4 +1,4 @@
-"""Whether the source is still there while it is read: a mount that goes away is no fault of thousands of files."""
+"""Watches whether the source still exists while it is read: an unmounted disk is not the fault of thousands of files."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,16 +10,16 @@ from avloc.prepare.parts.items import Item, was_there
 from avloc.prepare.pool.tasks import CRASHED, LATE
 from avloc.prepare.writing.reading import NO_MEMORY
 
-LEAST = 4  # files that must be gone before anything is said
-LOOKED_AT = 20_000  # files at most, to see how many of them are gone
+LEAST = 4  # missing files before anything is reported
+LOOKED_AT = 20_000  # files checked at most, to estimate how many are missing
 _NOT_THE_SOURCE = (CRASHED, LATE, NO_MEMORY)
 
 
 class SourceWatch:
-    """Counts files that were there when they were listed and cannot be read now; DataError where they are more than half.
+    """Counts files that existed when they were listed and are unreadable now; DataError if they are more than half.
 
-    there: all items of the store that had files when they were listed. known: ids of those an earlier run could not read,
-    which say nothing new.
+    there: all items of the store that had files when they were listed. known: ids of those that an earlier run could
+    not read, which tell nothing new.
     """
 
     def __init__(self, source: Path, items: Iterable[Item], known: set[str]) -> None:
@@ -30,7 +30,7 @@ class SourceWatch:
         self.reasons: Counter[str] = Counter()
 
     def add(self, outcomes: Sequence[Mapping[str, Any]]) -> None:
-        """After each task: when most of what was tried is gone, look at the others."""
+        """After each task: if most of the tried files are gone, check the others."""
         for outcome in outcomes:
             if outcome["id"] not in self._new:
                 continue
@@ -59,7 +59,7 @@ class SourceWatch:
 
 
 def refuse_lost(source: Path, out: Path, prepared: int, lost: Sequence[str]) -> None:
-    """DataError where most of what an earlier run prepared is gone: the clips that are there would be thrown away."""
+    """DataError if most of what an earlier run prepared is gone, because the existing clips would be thrown away."""
     if 2 * len(lost) > prepared:
         raise DataError(
             f"{source}: {len(lost)} of {prepared} files that {out} was prepared from cannot be found any more, such as "
@@ -68,7 +68,7 @@ def refuse_lost(source: Path, out: Path, prepared: int, lost: Sequence[str]) -> 
 
 
 def _readable(path: Path) -> bool:
-    """Folders of pictures count too. "Video.h5:12" is a row of that file."""
+    """Whether it exists; folders of pictures count too. "Video.h5:12" is a row of that file."""
     try:
         if path.is_dir():
             return True

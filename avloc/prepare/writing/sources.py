@@ -1,4 +1,4 @@
-"""The files that clips were made of: kept with each block, so that a source that was moved is known by what it holds."""
+"""The files that clips were made of, recorded with each block so that a moved source is recognised by its contents."""
 
 import hashlib
 import json
@@ -16,19 +16,20 @@ from avloc.prepare.parts.items import Item, Reader
 from avloc.walking import walk
 
 SOURCES = "sources"  # the column of a shard
-ENDS = 1 << 16  # bytes at either end of a file that are compared; reading all of it would take as long as preparing
-FEW = 8  # files of a folder, up to which their ends are compared too
-FOLDERS = ("folder", "levels")  # facts that may name one; any other text could be a folder by chance
+ENDS = 1 << 16  # bytes at both ends of a file that are compared; reading all of it would take as long as preparing
+FEW = 8  # folders with at most this many files also have the ends of their files compared
+FOLDERS = ("folder", "levels")  # facts that may name a folder; any other text could match one by chance
 LONGEST = 4096  # characters of a path
 
-Known = tuple[int, str]  # bytes and digest; of a folder, how many files and the digest of their names and sizes
+Known = tuple[int, str]  # bytes and digest; of a folder, the number of files and the digest of their names and sizes
 
 
 def files_of(reader: Reader, items: Iterable[Item]) -> NDArray[np.bytes_]:
-    """What the items were read from, a JSON line [path, bytes, digest] for each file or folder below the reader's roots.
+    """The files that the items were read from: a JSON line [path, bytes, digest] for each file or folder below the
+    reader's roots.
 
-    These are the item's path, the files that its facts name, the folders of frames or spectrograms among them, and what
-    `reader.files(item)` names where the reader has that. Nothing for a reader without a root.
+    These are the item's path, the files that its facts name, including folders of frames or spectrograms, and those of
+    `reader.files(item)` if the reader has that. Empty for a reader without a root.
     """
     roots = roots_of(reader)
     found: dict[str, Known] = {}
@@ -43,20 +44,20 @@ def files_of(reader: Reader, items: Iterable[Item]) -> NDArray[np.bytes_]:
 
 
 def named_by(reader: Reader, item: Item) -> dict[str, bool]:
-    """Texts of an item that may be paths below the roots, and whether each may be that of a folder."""
+    """Texts of an item that may be paths below the roots, and whether each may be a folder."""
     named = getattr(reader, "files", lambda item: ())
     folders = {item.path, *(item.facts.get(key) for key in FOLDERS), *named(item)} - {None}
     return {path: path in folders for path in sorted({*_texts(item.facts), *folders}) if _within(path)}
 
 
 def roots_of(reader: Reader) -> tuple[Path, ...]:
-    """What the names in items' facts are relative to: the reader's root, or its `source_roots` where it has several."""
+    """The folders that names in items' facts are relative to: the reader's root, or its `source_roots` if it has several."""
     root: Path | None = getattr(reader, "root", None)
     return tuple(dict.fromkeys(getattr(reader, "source_roots", () if root is None else (root,))))
 
 
 def kept_files(shard: Path) -> dict[str, Known] | None:
-    """What a finished shard says; None where it is of an earlier version, which kept nothing."""
+    """The record in a finished shard; None if it is from an earlier version, which had none."""
     try:
         lines = [json.loads(line) for line in backend(shard)[1].sources(shard)]
         return {path: (size, digest) for path, size, digest in lines if _within(path)}
@@ -65,7 +66,7 @@ def kept_files(shard: Path) -> dict[str, Known] | None:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """All texts in an item's facts; those that are no paths lead to no file."""
+    """All texts in an item's facts; those that are not paths match no file."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
@@ -83,12 +84,12 @@ def _within(path: str) -> bool:
 
 
 def look_in(roots: Iterable[Path], path: str, folders: bool = True) -> Known | None:
-    """What lies under the first of the roots that has such a path."""
+    """The file or folder of that path under the first root that has it."""
     return next((known for root in roots if (known := look(root / path, folders)) is not None), None)
 
 
 def look(path: Path, folders: bool = True) -> Known | None:
-    """Bytes and digest of what lies there; None where neither a file nor a folder is there, or it cannot be read."""
+    """Bytes and digest of a file or folder; None if it does not exist or is unreadable."""
     try:
         if folders and path.is_dir():
             return _look_into(path)

@@ -1,4 +1,4 @@
-"""A store while it is written: claimed by one command, refused where something else lies, whole when store.json is there."""
+"""A store while it is written: locked by one command, complete once store.json exists."""
 
 import hashlib
 import json
@@ -26,25 +26,25 @@ from avloc.prepare.writing.repairs import left_out_of, tallied
 
 logger = logging.getLogger(__name__)
 
-OLD = 3600.0  # s since a file that another command began to write was touched
+OLD = 3600.0  # s since a file that another command is writing was touched
 SHOWN = 20  # failed items named in the log
 PART = "part.json"
 PLACES = ("source", "beside")  # folders that the clips were made from, in store.json; they may be moved
-UNMATCHED = "unmatched"  # what joins of names left over, in store.json
+UNMATCHED = "unmatched"  # unmatched names, in store.json
 TEXTS = ("building.json", "store.json", "manifest.jsonl", FILE, PART)
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a build left behind.
+    """The result of a build.
 
-    splits: clips in each. ok, failed: lines of the splits. reasons: why lines failed, and how many for each.
-    kept: items whose blocks an earlier run had finished. seconds: of this run. shard: which part it is, "2/8", of a store.
-    coverage: lines of each split that could be prepared, and all of its lines. left_out: why clips of lines that are ok
-    were left out, and how many for each. repaired: what was mended or not used in lines that are ok (see `tallied`).
-    passing: failed lines that the same command tries again, because it was not the fault of the file. unmatched: what joins
-    of names left over. passed: files of the source that are no media, by ending.
+    splits: clips in each. ok, failed: lines of the splits. reasons: why lines failed, and how many for each. kept:
+    items whose blocks an earlier run had finished. seconds: of this run. shard: which part it is, "2/8", of a store.
+    coverage: lines of each split that could be prepared, and all of its lines. left_out: why clips of usable lines were
+    left out, and how many for each reason. repaired: what was repaired or not used in usable lines (see `tallied`).
+    passing: failed lines that the same command tries again, because it was not the fault of the file. unmatched: names
+    without a match. passed: files of the source that are not media, by suffix.
     """
 
     store: Path
@@ -75,10 +75,10 @@ def begin(
     shard: str | None,
     moved: Callable[[str], None] = lambda before: None,
 ) -> None:
-    """Refuse a folder that holds something else; remember the settings before the first shard is written.
+    """Refuse a folder with other contents; write the settings before the first shard.
 
-    places: see `places_of`. moved: called with the place of the source before, where it was another one; raises where that
-    held something else.
+    places: see `places_of`. moved: called with the earlier place of the source, if it differs; raises if the source is
+    a different one.
     """
     sweep(out)
     asked = {**settings, **places, "shard": shard}
@@ -86,7 +86,7 @@ def begin(
     if known is None:
         strangers = sorted(path.name for path in out.iterdir() if path.name != ".lock")
         if strangers:
-            (out / ".lock").unlink(missing_ok=True)  # ours, and the folder is not
+            (out / ".lock").unlink(missing_ok=True)  # the lock is ours, but the folder is not
             raise DataError(f"{out}: is not empty and not a store (it contains {strangers[0]}); choose another folder")
     else:
         there = read_json(known)
@@ -103,15 +103,15 @@ def begin(
 
 
 def places_of(source: Path, beside: Path | None = None) -> dict[str, str]:
-    """The whole paths of a store's source as text that can be stored: of its folder, and of a second one if it has that."""
+    """The absolute paths of a store's source as text that can be stored: of its folder, and of a second one if it has that."""
     places = zip(PLACES, (source, beside), strict=True)
     return {key: utf8_name(str(place.resolve())) for key, place in places if place is not None}
 
 
 def sweep(out: Path) -> None:
-    """Remove what killed commands had begun to write.
+    """Remove unfinished files of killed commands.
 
-    Labels and proposals are written by commands that do not hold the lock of the store: what is young may be under way.
+    Labels and proposals are written by commands without the lock of the store: a recent file may be in use.
     """
     ours = [path for name in TEXTS for path in out.glob(f".{name}.*")] + list((out / "shards").glob(".*"))
     others = [*(out / "labels").glob(".*"), *out.glob(".proposals.*")]
@@ -126,7 +126,7 @@ def _short(value: Any) -> str:
 
 
 def manifest(listing: Listing, outcomes: Mapping[int, list[Row]], block: int) -> dict[int, Row]:
-    """A row for each line of the splits whose block there is, under its number among all lines, in their order."""
+    """A row for each line of the splits whose block was prepared, by its number among all lines, in order."""
     place = {item: n for n, item in enumerate(listing.items)}
     rows = {}
     lines = [(split, n, entry) for split, entries in listing.splits.items() for n, entry in enumerate(entries)]
@@ -145,14 +145,14 @@ def manifest(listing: Listing, outcomes: Mapping[int, list[Row]], block: int) ->
 
 
 def unmatched_of(settings: Mapping[str, Any]) -> tuple[Join, ...]:
-    """What names left over when a store was prepared, by its settings."""
+    """Names without a match when a store was prepared, from its settings."""
     return tuple(map(Join.from_json, settings.get(UNMATCHED, ())))
 
 
 def summary(
     out: Path, rows: Sequence[Row], splits: Sequence[str], kept: int, seconds: float, whole: bool = False
 ) -> Prepared:
-    """Counts, and the first failed lines in the log. whole: there will be a manifest even where all failed."""
+    """Log the counts and the first failed lines. whole: there will be a manifest even if all failed."""
     clips = dict.fromkeys(splits, 0)
     coverage = dict.fromkeys(splits, (0, 0))
     failed = []
@@ -169,7 +169,7 @@ def summary(
     if passing:
         logger.warning("%d of the failed items may be fine; run the same command again to retry them", passing)
     reasons = Counter(row["reason"] for row in failed)
-    if len(failed) > SHOWN:  # without one good item there will be no store to name them
+    if len(failed) > SHOWN:  # without a single good item there will be no store to list them
         where = f"; {out / 'manifest.jsonl'} lists them all" if whole or len(failed) < len(rows) else ""
         logger.warning("%d more failed%s", len(failed) - SHOWN, where)
     ok, why = len(rows) - len(failed), dict(reasons.most_common())
@@ -189,7 +189,9 @@ def finish(
     shards: int,
     part: Mapping[str, Any] | None = None,
 ) -> None:
-    """The manifest, then the settings: from then on the folder is a store. part: how it fits with the others (see `merge`)."""
+    """Write the manifest, then the settings: from then on the folder is a store. part: its position among the parts
+    (see `merge`).
+    """
     if not prepared.ok and part is None:
         shutil.rmtree(out / "shards", ignore_errors=True)
         (out / "building.json").unlink()
@@ -197,7 +199,7 @@ def finish(
         raise DataError(f"{places['source']}: none of {len(rows)} listed items could be prepared ({why})")
     file, text = out / "manifest.jsonl", "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     if not file.exists() or file.read_text("utf-8") != text:
-        (out / "store.json").unlink(missing_ok=True)  # the two are never of different builds
+        (out / "store.json").unlink(missing_ok=True)  # the two must come from the same build
         write_text(file, text)
     write_columns(out, settings, rows, prepared.splits)
     counts = {"splits": dict(prepared.splits), "ok": prepared.ok, "failed": prepared.failed}
@@ -214,11 +216,11 @@ def finish(
 
 
 def _origin(source: Path) -> dict[str, str]:
-    """Noted where it cannot be told later: the world that a store was prepared from may be removed."""
+    """Recorded because it may be unknown later: the world that a store was prepared from may be removed."""
     return {"origin": "synthetic"} if origin_at(source) == "synthetic" else {}
 
 
 def lines_digest(listing: Listing) -> str:
-    """Of the lines of all splits: parts of one store have it in common."""
+    """Digest of the lines of all splits: it is the same for all parts of a store."""
     lines = {split: [[entry.item, entry.where] for entry in entries] for split, entries in listing.splits.items()}
     return hashlib.sha256(json.dumps([list(listing.items), lines]).encode()).hexdigest()

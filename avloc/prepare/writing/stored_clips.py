@@ -1,4 +1,4 @@
-"""Clips as a shard keeps them, and what it says about them, read back to be taken over or checked."""
+"""Reads stored clips and their annotation from a shard, to be taken over or checked."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -14,7 +14,7 @@ from avloc.prepare.writing.kept import Stored, stored_as
 
 
 def clips_about(shard: Any, row: int, count: int) -> list[Clip]:
-    """The clips from `row` on of an open shard, without frames, sound and masks; OSError or ValueError where it is damaged."""
+    """The clips from `row` on of an open shard, without frames, sound and masks; OSError or ValueError if it is damaged."""
     columns = {name: shard.column(name, row, row + count) for name in COLUMNS if not name.startswith("boxes/")}
     if any(len(column) < count for column in columns.values()):
         raise ValueError(f"it has fewer than {row + count} clips")
@@ -41,7 +41,7 @@ def clips_about(shard: Any, row: int, count: int) -> list[Clip]:
 
 
 def masks_marked(shard: Any, form: Form, row: int, count: int) -> tuple[int, list[list[Mask]]]:
-    """The number in the shard of the first mask of clips, and of each clip its masks, without pixels."""
+    """The shard's index of the first mask of the clips, and the masks of each clip, without pixels."""
     if not form.masked:
         return 0, [[] for _ in range(count)]
     edges = np.searchsorted(shard.column("masks/clip"), np.arange(row, row + count + 1)).tolist()
@@ -52,7 +52,7 @@ def masks_marked(shard: Any, form: Form, row: int, count: int) -> tuple[int, lis
 
 
 def with_masks(shard: Any, form: Form, row: int, clips: Sequence[Clip]) -> list[Clip]:
-    """The clips with their masks; errors as `clips_about` has them."""
+    """The clips with their masks; errors as in `clips_about`."""
     number, marked = masks_marked(shard, form, row, len(clips))
     whole = []
     for clip, own in zip(clips, marked, strict=True):
@@ -67,7 +67,7 @@ def _filled(mask: Mask, pixels: Any) -> Mask:
 
 
 def stored_clips(shard: Any, form: Form, row: int, count: int, settings: Mapping[str, Any]) -> Iterator[Stored]:
-    """The clips whole; errors as `clips_about` has them."""
+    """The complete clips; errors as in `clips_about`."""
     for n, clip in enumerate(with_masks(shard, form, row, clips_about(shard, row, count)), row):
         frames = [shard.frame(n, pick) for pick in range(form.frames)]
         yield stored_as(frames, shard.sound(n), clip, settings)

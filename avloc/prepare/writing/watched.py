@@ -1,4 +1,4 @@
-"""Reading shards in processes that are watched: a damaged file may keep the library that reads it busy for ever, or end it."""
+"""Reads shards in watched processes, because a damaged file can make the library that reads it hang or crash."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
@@ -15,12 +15,12 @@ from avloc.prepare.pool.template import NoWorkers
 from avloc.prepare.writing.block import Spared, sparing
 from avloc.processes import processors
 
-LIMIT = 60.0  # s that the reading of a shard may be silent
+LIMIT = 60.0  # s that the reading of a shard may take without progress
 
 
 def watched(work: Callable[..., Any], tasks: Mapping[Any, tuple[Any, ...]], limit: float) -> Iterator[tuple[Any, Any]]:
-    """(key, work(*arguments, tell)) as the tasks end; where no process can be started in this one, which nothing saves from
-    a library that hangs. limit: s of silence. The last of the arguments is what is spared, see `write_items`: nothing, or the
+    """(key, work(*arguments, tell)) as the tasks end; if no process can be started, in this one, which cannot stop a
+    library that hangs. limit: s without progress. The last argument is `spared`, see `write_items`: empty, or the
     shard.
     """
     try:
@@ -31,13 +31,13 @@ def watched(work: Callable[..., Any], tasks: Mapping[Any, tuple[Any, ...]], limi
 
 
 def broken(path: Path, spared: Spared, again: str) -> str:
-    """That reading a shard hangs or crashes, in words. again: what to do."""
+    """Describes that reading a shard hangs or crashes. again: what to do."""
     reason, detail = next(iter(spared.values()))
     return f"{path}: broken, reading it {'hangs' if reason == LATE else f'crashes ({detail})'}; {again}"
 
 
 def read_clip(part: Store, number: int) -> Clip:
-    """A clip of a split; DataError where its shard is broken, also where reading it hangs or crashes."""
+    """A clip of a split; DataError if its shard is damaged, including when reading it hangs or crashes."""
     own, place = part.item_of(number)
     ((_, found),) = watched(_clip, {0: (own, place, {})}, LIMIT)
     if isinstance(found, str):
@@ -47,7 +47,7 @@ def read_clip(part: Store, number: int) -> Clip:
 
 
 def _clip(own: Store, place: int, spared: Spared, tell: Tell) -> Clip | str:
-    """own: the clips of one item, which lie in one shard."""
+    """own: the clips of one item, which are in one shard."""
     if spared:
         shard = next(own.lines())[0]["shard"]
         path = shard_path(own.path, shard, own.settings.get("store", "hdf5"))

@@ -1,0 +1,17 @@
+"""XML that somebody else may have written: whatever is wrong with it is one error."""
+
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+from avloc.errors import DataError
+from avloc.files import refused, system_error, why
+
+
+def xml_root(path: Path, what: str) -> ET.Element:
+    """The outermost element. what: "a Pascal VOC annotation". DataError for anything else, and for what cannot be read."""
+    try:
+        return ET.parse(path).getroot()
+    except (ET.ParseError, LookupError, ValueError, OSError, MemoryError) as error:  # LookupError: an unknown encoding
+        if system_error(error) is not None or path.is_dir():
+            raise DataError(refused(path, error, f"expected {what}")) from None
+        raise DataError(f"{path}: not {what} ({why(error)})") from None
