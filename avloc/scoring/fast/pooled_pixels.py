@@ -191,7 +191,7 @@ def _histograms(
     with np.errstate(over="ignore"):
         span = np.float32(high) - np.float32(low)
     if np.isinf(span):  # no float32 holds the range, but one holds half of it
-        return _histograms(rows / 2, marked, low / 2, high / 2)
+        return _histograms(rows / np.float32(2), marked, low / 2, high / 2)
     scaled, bins = np.empty(rows.shape[1], np.float32), np.empty(rows.shape, np.int32)
     high_bit, byte = np.empty(rows.shape[1], np.int32), np.empty(rows.shape[1], np.uint8)
     coarse = np.empty((len(rows), 2, COARSE), np.int32)
