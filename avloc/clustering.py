@@ -17,6 +17,7 @@ Floats = NDArray[np.floating]
 Ints = NDArray[np.int64]
 ROWS = 4096  # rows predicted at a time
 MANY = 100_000  # clips from which on k-means uses mini-batches
+SHORTEST = 1e-12  # features are divided by their length, or by this if they are shorter
 log = logging.getLogger("avloc.cluster")
 
 
@@ -31,13 +32,19 @@ class Clusters:
     dictionary: Floats
 
     def predict(self, features: Floats) -> Ints:
-        """The nearest centre of each row of raw features (N, C); needs only a few MiB of extra memory."""
+        """The nearest centre of each row of raw features (N, C), scaled to length 1; needs only a few MiB of extra memory.
+
+        If two centres are equally near up to rounding, either can be returned.
+        """
         half = (self.centres.astype(np.float64) ** 2).sum(1) / 2
         found = np.empty(len(features), np.int64)
         for start in range(0, len(features), ROWS):
-            rows = slice(start, start + ROWS)
-            # |x - c|^2 is |x|^2 + |c|^2 - 2 x.c, and |x|^2 is the same for all centres
-            found[rows] = (half - _unit(features[rows]) @ self.centres.T).argmin(1)
+            rows = features[start : start + ROWS]
+            length = np.sqrt(np.einsum("nc,nc->n", rows, rows))
+            # |u - c|^2 is |u|^2 + |c|^2 - 2 u.c, and |u|^2 is the same for all centres. The unit vectors u are never
+            # made: dividing the products by the lengths instead of the rows takes half the time.
+            towards = rows @ self.centres.T / np.maximum(length, SHORTEST)[:, None]
+            found[start : start + ROWS] = (half - towards).argmin(1)
         return found
 
 
@@ -207,4 +214,4 @@ def _doubts(counts: Floats, agreement: Floats, owner: Ints, classes: tuple[str, 
 
 
 def _unit(features: Floats) -> Floats:
-    return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
+    return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), SHORTEST)

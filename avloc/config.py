@@ -65,11 +65,16 @@ def read_section(path: Path, overrides: Sequence[str] = ()) -> Section:
     section = Section(str(path), {})
     problems: list[str] = []
     section.values = _mapping(node, (), section, problems)
-    for override in words(overrides):
-        _override(section, override, problems)
+    lay_over(section, overrides, problems)
     if problems:
         raise ConfigError("\n".join(problems))
     return section
+
+
+def lay_over(section: Section, overrides: Sequence[str], problems: list[str]) -> None:
+    """Apply ``key=value`` overrides to a section; malformed ones are added to `problems`."""
+    for override in words(overrides):
+        _override(section, override, problems)
 
 
 def _mapping(node: yaml.MappingNode, path: tuple[str, ...], section: Section, problems: list[str]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from pathlib import Path
 
@@ -49,6 +49,11 @@ def bounds_of(given: Iterable[Path | str], follow: bool) -> Iterator[None]:
         yield
     finally:
         _BOUNDS.reset(token)
+
+
+def following(follow: bool, *given: Path | str) -> AbstractContextManager[None]:
+    """Within, links that lead out are followed if `follow` says so; otherwise the command under way decides."""
+    return bounds_of(given, True) if follow else nullcontext()
 
 
 def bounds(*given: Path | str) -> Bounds:

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from avloc.errors import DataError
 from avloc.files import refused, replacing, system_error, why, with_room
+from avloc.links import following
 from avloc.naming import brief, first_double, some
 from avloc.plain_arrays import MissingArrays, plain_arrays
 from avloc.predicted_arrays import NEGATIVES, VECTORS, checked_maps, expect, numbers
@@ -98,13 +99,17 @@ def write_predictions(
             file.attrs[name] = value
 
 
-def read_predictions(path: Path) -> Predictions:
-    """Read predictions of any kind; DataError tells what is missing or does not fit. Nothing is unpickled."""
+def read_predictions(path: Path, follow_links: bool = False) -> Predictions:
+    """Read predictions of any kind; DataError tells what is missing or does not fit. Nothing is unpickled.
+
+    follow_links: also read maps in a folder that are symbolic links to outside it.
+    """
     path = Path(path)
     if not path.exists():
         raise DataError(f"{path}: no such file; expected predictions: {_ENDINGS}")
     if path.is_dir():
-        return of_maps(path, *maps_of_folder(path))
+        with following(follow_links, path):
+            return of_maps(path, *maps_of_folder(path))
     if path.suffix.lower() in (".h5", ".hdf5", ".hdf"):
         return _from_hdf5(path)
     if path.suffix.lower() == ".npz":

@@ -65,6 +65,27 @@ def test_many_objects_are_predicted_in_little_memory_as_by_their_distances():
     tracemalloc.stop()
 
 
+def test_predicted_clusters_differ_from_those_by_float64_only_where_two_centres_are_as_near():
+    random = np.random.default_rng(3)
+    features = random.normal(size=(20_000, 64)).astype(np.float32) * random.uniform(1e-3, 1e3, (20_000, 1))
+    features = features.astype(np.float32)
+    centres = np.repeat(random.normal(size=(5, 64)), 2, axis=0) * 0.2
+    centres[1::2] += random.normal(0, 1e-6, (5, 64))  # pairs that float32 can hardly tell apart
+    centres = centres.astype(np.float32)
+    found = Clusters(np.empty(0, np.int64), centres, centres).predict(features)
+    unit = features.astype(np.float64) / np.linalg.norm(features.astype(np.float64), axis=1, keepdims=True)
+    distances = np.stack([((unit - centre) ** 2).sum(1) for centre in centres.astype(np.float64)], axis=1)
+    nearest = distances.argmin(1)
+    differ = np.flatnonzero(found != nearest)
+    assert (distances[differ, found[differ]] - distances[differ, nearest[differ]] < 1e-6).all()
+    np.testing.assert_array_equal(found // 2, nearest // 2)
+
+
+def test_an_object_without_length_joins_the_centre_nearest_to_the_origin():
+    centres = np.array([[1, 0], [0.5, 0], [0, 1]], np.float32)
+    assert Clusters(np.empty(0, np.int64), centres, centres).predict(np.zeros((1, 2), np.float32)).tolist() == [1]
+
+
 def test_very_many_objects_are_clustered_in_batches_and_that_is_said(caplog):
     caplog.set_level("INFO", "avloc")
     features, truth = blobs(2000)

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 import avloc
-from avloc.annotations import read_own_truth
+from avloc.annotations import read_benchmark, read_own_truth
 from avloc.annotations.files import Files
 from avloc.errors import DataError
 from avloc.links import Bounds, bounds, bounds_of
+from avloc.predictions import read_predictions
 from avloc.walking import files_in
 
 
@@ -88,3 +89,21 @@ def test_maps_that_are_links_out_are_scored_only_when_links_are_followed(tmp_pat
     assert result.counts["found"] == 3
     (result,) = avloc.evaluate_predictions(**given).results.values()
     assert result.counts["found"] == 2 and "1 links to outside the folder" in caplog.text
+
+
+def test_from_python_links_are_followed_where_one_says_so(tmp_path):
+    away, here = tmp_path / "away", tmp_path / "here"
+    for folder in (away, here):
+        folder.mkdir()
+    np.save(away / "a.npy", np.ones((4, 4), np.float32))
+    (away / "own.json").write_text(json.dumps({"clips": [{"id": "a", "boxes": [{"box": [0, 0, 1, 1]}]}]}))
+    (away / "vggss.json").write_text(json.dumps([{"file": "a_000010", "class": "dog", "bbox": [[0, 0, 1, 1]]}]))
+    for path in away.iterdir():
+        (here / path.name).symlink_to(path)
+    with pytest.raises(DataError, match=r"here: no \.npy"):
+        read_predictions(here)
+    assert read_predictions(here, follow_links=True).ids == ["a"]
+    with pytest.raises(DataError, match="a link to outside its folder"):
+        read_benchmark("vggss", here)
+    assert read_benchmark("vggss", here, follow_links=True).ids == ["a_000010"]
+    assert read_own_truth(here / "own.json", follow_links=True).ids == ["a"]

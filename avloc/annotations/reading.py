@@ -11,6 +11,7 @@ from avloc.annotations.files import Files, id_list
 from avloc.annotations.own import read_own
 from avloc.annotations.truth import Truth
 from avloc.errors import ConfigError, DataError
+from avloc.links import following
 from avloc.naming import unknown
 
 
@@ -32,10 +33,13 @@ def benchmark(name: str) -> Benchmark:
     return BENCHMARKS[name]
 
 
-def read_benchmark(name: str, path: Path, ids: Path | None = None) -> Truth:
-    """The ground truth of a benchmark from its annotation files; `ids` restricts it to a list, in the order of the list."""
+def read_benchmark(name: str, path: Path, ids: Path | None = None, follow_links: bool = False) -> Truth:
+    """The ground truth of a benchmark from its annotation files; `ids` restricts it to a list, in the order of the list.
+
+    follow_links: also read files that are symbolic links to outside `path`.
+    """
     one, files = benchmark(name), Files(path)
-    with laid_out(files, name):
+    with following(follow_links, path), laid_out(files, name):
         truth = one.read(files)
     truth.name = name
     if ids is not None:
@@ -46,10 +50,13 @@ def read_benchmark(name: str, path: Path, ids: Path | None = None) -> Truth:
     return truth
 
 
-def read_own_truth(path: Path, name: str = "", ids: Path | None = None) -> Truth:
-    """The user's own boxes: this package's JSON, COCO json or Pascal VOC xml."""
+def read_own_truth(path: Path, name: str = "", ids: Path | None = None, follow_links: bool = False) -> Truth:
+    """The user's own boxes: this package's JSON, COCO json or Pascal VOC xml.
+
+    follow_links: also read files that are symbolic links to outside `path`.
+    """
     files = Files(path)
-    with laid_out(files, "avloc's JSON, COCO json or Pascal VOC xml"):
+    with following(follow_links, path), laid_out(files, "avloc's JSON, COCO json or Pascal VOC xml"):
         truth = read_own(files, name)
     if ids is not None:
         truth = restrict(truth, id_list(ids), str(ids))

@@ -86,7 +86,7 @@ def refuse_maps(localizer: Localizer, maps: Any, batch: Batch) -> None:
 
 @torch.no_grad()
 def try_locate(localizer: Localizer, batch: Batch) -> None:
-    """`locate` on a batch of training, checked; it leaves no trace in weights, statistics or random numbers."""
+    """`locate` on a training batch, checked; it changes no weights, statistics or random numbers."""
     was_training = localizer.training
     devices = [batch.frame.device] if batch.frame.device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
@@ -100,7 +100,7 @@ def try_locate(localizer: Localizer, batch: Batch) -> None:
 
 
 def on_other_device(localizer: Localizer, function: str, error: RuntimeError) -> Exception:
-    """An AvlocError for tensors on two devices; any other error as it is."""
+    """An AvlocError for tensors on two devices; any other error unchanged."""
     text = str(error)
     if "same device" not in text and "is on cpu" not in text and "is not on the expected device" not in text:
         return error
@@ -115,7 +115,7 @@ def _name(localizer: Localizer) -> str:
 
 
 def _described(value: Any) -> str:
-    """A value by its type, a tensor by its shape too."""
+    """The type of a value, for a tensor also its shape."""
     if isinstance(value, Tensor):
         return f"a tensor of shape {tuple(value.shape)}"
     if value is None or isinstance(value, float | int | str):

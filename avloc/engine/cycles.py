@@ -1,4 +1,4 @@
-"""Figures of stages that make several maps of a frame: over their cycles, or of their nodes."""
+"""Figures of stages with several maps per frame: over their cycles, or for their nodes."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -18,17 +18,17 @@ from avloc.engine.stages import load_stage
 if TYPE_CHECKING:
     from avloc.engine.settings import TestSet
 
-#: what is drawn: the method that gives the maps, and the panel of them
+#: the figures: the method that provides the maps, and their panel
 SEVERAL = {"cycles": ("cycles", cycles_panel), "nodes": ("node_maps", nodes_panel)}
 
 
 def cycle_figures(
     experiment: Experiment, run: Run, name: str, test: "TestSet", store: Store, shown: Sequence[Moment]
 ) -> dict[str, bytes]:
-    """``<name>.cycles`` where the stage of the test set has a method ``cycles(batch) -> (T + 1, B, 1, h, w)``, and
-    ``<name>.nodes`` where it has ``node_maps(batch) -> (K, B, 1, h, w)``; nothing where there is one map or none.
+    """``<name>.cycles`` if the stage of the test set has a method ``cycles(batch) -> (T + 1, B, 1, h, w)``, and
+    ``<name>.nodes`` if it has ``node_maps(batch) -> (K, B, 1, h, w)``; nothing if there is at most one map.
 
-    RunError when its weights are not there.
+    RunError if its weights are missing.
     """
     number = experiment.number_of(test.stage)
     kind = experiment.localizers[number - 1]

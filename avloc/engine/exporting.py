@@ -1,4 +1,4 @@
-"""A model as one file for other programs: safetensors with all it says of itself, torch.export's .pt2, or ONNX."""
+"""A model as one file for other programs: safetensors with its full description, torch.export's .pt2, or ONNX."""
 
 import io
 import json
@@ -27,10 +27,10 @@ from avloc.methods.base import Localizer
 
 Format = Literal["safetensors", "torch-export", "onnx"]
 ENDINGS: dict[str, str] = {"safetensors": ".safetensors", "torch-export": ".pt2", "onnx": ".onnx"}
-CLIPS = 3  # that the network is looked at with while it is exported; the file takes any number
+CLIPS = 3  # in the batch used for the export; the file accepts any number
 OPSET = 18
-NONE: dict[str, Any] = {"frames": None, "motion": None}  # what most methods do not look at
-#: how far outputs may be apart, as a share of the largest value of the maps
+NONE: dict[str, Any] = {"frames": None, "motion": None}  # inputs that most methods do not use
+#: tolerance between outputs, relative to the largest value of the maps
 CLOSE = 1e-3
 
 
@@ -49,7 +49,7 @@ class Locate(nn.Module):
 
 
 def inputs_of(localizer: Localizer, batch: Batch) -> dict[str, Tensor]:
-    """By name, in the order of `Locate.forward`."""
+    """The inputs by name, in the order of `Locate.forward`."""
     found = {"frame": batch.frame, "sound": batch.sound}
     if localizer.needs.every_frame and batch.frames is not None:
         found["frames"] = batch.frames
@@ -59,7 +59,7 @@ def inputs_of(localizer: Localizer, batch: Batch) -> dict[str, Tensor]:
 
 
 def full_card(model: Model, experiment: Experiment | None) -> Card:
-    """What the model's weights say, and what only its run knows: the names of its maps and its calibration."""
+    """The description in the model's weights, plus what only its run has: the names of its maps and its calibration."""
     card = model.card
     return replace(
         card,
@@ -73,7 +73,7 @@ def full_card(model: Model, experiment: Experiment | None) -> Card:
 
 
 def write(model: Model, card: Card, form: Format, out: Path, batch: Batch | None) -> None:
-    """AvlocError, in one line, where the method cannot be exported so. batch: real inputs, for all but safetensors."""
+    """AvlocError of one line if the method cannot be exported in this form. batch: real inputs, for all but safetensors."""
     if form == "safetensors":
         if not model.localizer.needs_training:
             raise AvlocError(f"{model.method} needs no training, so it has no weights: load it by its name")
@@ -92,7 +92,7 @@ def write(model: Model, card: Card, form: Format, out: Path, batch: Batch | None
                     _write_onnx(locate, inputs, temporary, say)
         except (AvlocError, OSError):
             raise
-        except Exception as error:  # whatever torch meets in a network that cannot be traced
+        except Exception as error:  # torch can raise anything for a network that it cannot trace
             raise AvlocError(
                 f"{model.method} stage {model.stage} cannot be exported as {form}: {_reason(error)}; use --format safetensors"
             ) from None
@@ -118,7 +118,7 @@ def _write_onnx(locate: nn.Module, inputs: dict[str, Tensor], path: Path, say: s
 
 
 def outputs(form: Format, path: Path, model: Model, batch: Batch) -> NDArray[np.float32]:
-    """The maps (B, K, h, w) that the written file gives for a batch."""
+    """The maps (B, K, h, w) of the written file for a batch."""
     inputs = inputs_of(model.localizer, batch)
     with torch.no_grad():
         if form == "safetensors":
@@ -133,9 +133,9 @@ def outputs(form: Format, path: Path, model: Model, batch: Batch) -> NDArray[np.
 
 
 def difference(model: Model, form: Format, path: Path, batches: list[Batch]) -> float:
-    """The largest difference between the file's maps and the model's, as a share of the largest value of these.
+    """The largest difference between the file's maps and the model's, relative to the model's largest value.
 
-    AvlocError where it is more than `CLOSE`, or the shapes differ.
+    AvlocError if it is more than `CLOSE`, or the shapes differ.
     """
     worst = 0.0
     for batch in batches:
@@ -173,7 +173,7 @@ def _reason(error: Exception) -> str:
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """torch says much while it traces; what goes wrong is said in one line instead."""
+    """torch logs a lot while it traces; errors are reported in one line instead."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

@@ -1,13 +1,16 @@
 """How heat maps are computed from a trained stage: the precision and the memory format."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from avloc.config import Section, bind, lay_over
 from avloc.engine.step import channels_last
 from avloc.engine.stepping import has_bf16
+from avloc.errors import ConfigError
 from avloc.methods.base import Localizer
 
 if TYPE_CHECKING:
@@ -31,6 +34,21 @@ def ready(localizer: Localizer, inference: "Inference", device: torch.device) ->
 def computes_half(inference: "Inference", device: torch.device) -> bool:
     """Whether bf16 is used: requested, or ``auto`` on a device that has it in hardware."""
     return inference.precision == "bf16" or (inference.precision == "auto" and has_bf16(device))
+
+
+def overridden(inference: "Inference", settings: Sequence[str]) -> "Inference":
+    """The settings with ``inference.key=value`` overrides applied; ConfigError for other keys: the model is already trained."""
+    section, problems = Section("--set", {"inference": asdict(inference)}), list[str]()
+    lay_over(section, settings, problems)
+    problems += [
+        f"--set {'.'.join(keys)}: a trained model keeps its other settings; expected inference.precision or "
+        "inference.channels_last"
+        for keys in section.lines
+        if keys[0] != "inference"
+    ]
+    if problems:
+        raise ConfigError("\n".join(problems))
+    return bind(section.child("inference"), type(inference))  # type: ignore[no-any-return]
 
 
 def told(inference: "Inference") -> str:

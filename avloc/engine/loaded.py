@@ -1,6 +1,7 @@
 """`avloc.load`: a model from a run, a weights file or a method's name, ready to use."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from avloc.data.origin import origin_of
 from avloc.engine.calibration import Calibration, calibration_of
 from avloc.engine.card import Card, card_of
 from avloc.engine.experiment import Experiment, device_of, experiment_of, load_method, open_run
-from avloc.engine.inference import ready
+from avloc.engine.inference import overridden, ready, told
 from avloc.engine.map_names import names_of_maps
 from avloc.engine.object_maps import ObjectMaps, with_classes
 from avloc.engine.run import Run
@@ -42,7 +43,8 @@ class Model:
     localizer: the network, an `avloc.Localizer`, in evaluation mode on `device`.
     origin: what it was trained on: the ``synthetic`` world, ``composed`` scenes, or what was ``recorded``; empty if
     unknown. calibration: the threshold above which something in view makes the sound, None without `avloc calibrate`.
-    run, weights: the folder and the file that it came from.
+    run, weights: the folder and the file that it came from. inference: how it computes heat maps, such as ``bf16``; empty
+    for the defaults.
     """
 
     source: str
@@ -59,6 +61,7 @@ class Model:
     calibration: Calibration | None = None
     run: Path | None = None
     weights: Path | None = None
+    inference: str = ""
 
     def predict(
         self,
@@ -95,18 +98,25 @@ class Model:
         return f"<{self.method} stage {self.stage}{where}: {length} at {rate}, {self.size} px, {self.device}{classes}>"
 
 
-def load(what: str | Path, stage: int | None = None, device: str = "auto", classes: bool = False) -> Model:
+def load(
+    what: str | Path,
+    stage: int | None = None,
+    device: str = "auto",
+    classes: bool = False,
+    set: str | Sequence[str] = (),
+) -> Model:
     """A model, ready to use.
 
     what: the folder of a run (``runs/mine``), a single .safetensors file of one, or the name of a method without
     training (``see_and_hear``, ``motion``).
     stage: the stage of a run; None: the last trained one. device: ``auto``, ``cpu`` or ``cuda``.
     classes: one map per class instead of one map of everything that sounds; for a run that was clustered and matched.
+    set: ``inference.precision=bf16`` or ``inference.channels_last=true``, to compute heat maps in another way than the run.
     Anything else raises an AvlocError of one line.
     """
     path = Path(what)
     if path.is_dir():
-        return _of_run(path, stage, device, classes)
+        return _of_run(path, stage, device, classes, set)
     if classes:
         raise AvlocError(f"{what}: class maps need the clusters of a run; give its folder (--run DIR)")
     if path.is_file():
@@ -115,25 +125,25 @@ def load(what: str | Path, stage: int | None = None, device: str = "auto", class
                 f"{path}: not a weights file of avloc; if it is an authors' checkpoint, `avloc import-weights --method NAME "
                 f"--stage 1 --from {path} --run DIR` imports it into a run"
             )
-        return _of_file(path, stage, device)
-    return _of_name(str(what), device)
+        return _of_file(path, stage, device, set)
+    return _of_name(str(what), device, set)
 
 
-def _of_run(folder: Path, stage: int | None, device: str, classes: bool) -> Model:
+def _of_run(folder: Path, stage: int | None, device: str, classes: bool, set: str | Sequence[str]) -> Model:
     experiment, run = open_run(None, folder)
     number = experiment.number_of(stage) if stage is not None else last_trained(experiment, run)
     if not experiment.localizers[number - 1].needs_training:
-        return _ready(str(folder), experiment, number, load_stage(experiment, run, number), device, None, run)
+        return _ready(str(folder), experiment, number, load_stage(experiment, run, number), device, None, run, set)
     localizer = load_stage(experiment, run, number)
     if classes:
         localizer = with_classes(experiment, run, number, localizer)
     where = stage_one_run(experiment, run) if number == 1 else run
     return _ready(
-        str(folder), experiment, number, localizer, device, where.weights(number, localizer.weights_from), run
+        str(folder), experiment, number, localizer, device, where.weights(number, localizer.weights_from), run, set
     )
 
 
-def _of_file(path: Path, stage: int | None, device: str) -> Model:
+def _of_file(path: Path, stage: int | None, device: str, set: str | Sequence[str]) -> Model:
     card = card_of(path)
     if stage is not None and stage != card.stage:
         raise AvlocError(f"{path}: contains stage {card.stage} of {card.method}, not stage {stage}")
@@ -147,10 +157,10 @@ def _of_file(path: Path, stage: int | None, device: str) -> Model:
     localizer = experiment.build(card.stage, pretrained=False)
     fill(experiment, localizer, card.stage, path)
     mine = run if run.config.exists() and path.parent == run.stage(card.stage) else None
-    return _ready(str(path), experiment, card.stage, localizer.eval(), device, path, mine)
+    return _ready(str(path), experiment, card.stage, localizer.eval(), device, path, mine, set)
 
 
-def _of_name(name: str, device: str) -> Model:
+def _of_name(name: str, device: str, set: str | Sequence[str]) -> Model:
     known = [one for one in registry.methods() if not load_method(one).STAGES[0].needs_training]
     if name not in registry.methods() and ("." not in name or "/" in name or name.endswith(".safetensors")):
         raise AvlocError(
@@ -164,7 +174,7 @@ def _of_name(name: str, device: str) -> Model:
             f"{', '.join(known)})"
         )
     experiment = experiment_of(Section(name, {"method": name, "stage1": {}}))
-    return _ready(name, experiment, 1, experiment.build(1).eval(), device, None, None)
+    return _ready(name, experiment, 1, experiment.build(1).eval(), device, None, None, set)
 
 
 def _ready(
@@ -175,7 +185,9 @@ def _ready(
     device: str,
     weights: Path | None,
     run: Run | None,
+    set: str | Sequence[str],
 ) -> Model:
+    inference = overridden(experiment.inference, set)
     card = Card(experiment.method, number, versions=versions()) if weights is None else card_of(weights)
     there = device_of(device)
     view: Any = localizer.sound
@@ -190,9 +202,9 @@ def _ready(
     return Model(
         source, experiment.method, number, names_of_maps(experiment, number, localizer, card, run),
         view.rate or clips.get("rate"), seconds, localizer.frame.size, there, card,
-        ready(localizer, experiment.inference, there).eval(),
+        ready(localizer, inference, there).eval(),
         card.origin or clips.get("origin", ""), known,
-        None if run is None else run.path, weights,
+        None if run is None else run.path, weights, told(inference),
     )  # fmt: skip
 
 

@@ -67,6 +67,8 @@ def identity(model: Any) -> dict[str, Any]:
         told["weights"] = digest(Path(weights))[:16]
     if getattr(model, "calibration", None) is not None:
         told["calibration"] = repr(model.calibration)
+    if getattr(model, "inference", ""):
+        told["inference"] = model.inference
     return told
 
 

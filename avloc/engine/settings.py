@@ -27,6 +27,7 @@ class Data:
     a store is shuffled as a whole, and tar shards are shuffled with a buffer of 4,096.
     cache: a folder on a faster disk; the shards that a training reads are copied there once.
     read_ahead: how many batches to fetch from a slow disk before they are needed; 0 for none.
+    follow_links: also read files of a folder, or tar shards, that are symbolic links to outside it.
     select_on_test: let ``train.select`` choose the epoch on a split that is also a test set, as some published results
     did; such results are optimistic.
     """
@@ -42,6 +43,7 @@ class Data:
     shuffle: PositiveInt | None = None
     cache: Path | None = None
     read_ahead: NonNegativeInt = 0
+    follow_links: bool = False
     select_on_test: bool = False
 
 

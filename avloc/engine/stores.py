@@ -27,9 +27,10 @@ def open_data(
     """
     data = experiment.stage(number).data
     if direct and data.layout == "folder":
-        kind = folder_kind(split, senses or experiment.build(number, pretrained=False))
+        kind = folder_kind(split, senses or experiment.build(number, pretrained=False), data.follow_links)
     elif data.layout == "webdataset":
-        kind = webdataset_kind([name for name in (data.train, data.validation) if name is not None], senses)
+        names = [name for name in (data.train, data.validation) if name is not None]
+        kind = webdataset_kind(names, senses, data.follow_links)
     else:
         kind = _stores([name for name in (data.train, data.validation) if name is not None])
     store: Store = experiment.find(f"stage{number}.data", data.store, kind)
@@ -82,7 +83,11 @@ def store_kind(path: Path) -> Kind:
     from avloc.prepare.layouts.tar_shards import is_shard
 
     names = listed(path) if path.is_dir() else [path.name]
-    return _stores([]) if "store.json" in names or not any(map(is_shard, names)) else webdataset_kind([], None)
+    return (
+        _stores([])
+        if "store.json" in names or not any(map(is_shard, names))
+        else webdataset_kind([], None, follow=True)
+    )
 
 
 def _digests(store: Store, names: Sequence[str]) -> dict[str, str]:
@@ -97,8 +102,8 @@ def _stores(names: Sequence[str]) -> Kind:
     return Kind("store", there, Store.open, lambda store: store.fingerprint, lambda store: _digests(store, names))
 
 
-def webdataset_kind(names: Sequence[str], senses: Any) -> Kind:
-    """Tar shards that are read directly."""
+def webdataset_kind(names: Sequence[str], senses: Any, follow: bool = False) -> Kind:
+    """Tar shards that are read directly. follow: also links to outside their folder."""
     from avloc.prepare.layouts.tar_shards import is_shard
     from avloc.prepare.layouts.tar_store import TarStore
 
@@ -108,7 +113,7 @@ def webdataset_kind(names: Sequence[str], senses: Any) -> Kind:
         return path.is_dir() or (is_shard(path.name) and path.parent.is_dir())
 
     def open_shards(path: Path) -> Store:
-        return TarStore.of(path, getattr(view, "rate", None), getattr(view, "seconds", None))
+        return TarStore.of(path, getattr(view, "rate", None), getattr(view, "seconds", None), follow)
 
     def splits(store: Store) -> dict[str, str]:
         return _digests(store, names)
@@ -116,12 +121,13 @@ def webdataset_kind(names: Sequence[str], senses: Any) -> Kind:
     return Kind("set of shards", there, open_shards, lambda store: store.fingerprint, splits)
 
 
-def folder_kind(split: str, senses: Any) -> Kind:
-    """Folders of frames and sounds that are read directly, list by list."""
+def folder_kind(split: str, senses: Any, follow: bool = False) -> Kind:
+    """Folders of frames and sounds that are read directly, list by list. follow: also links to outside them."""
     from avloc.prepare.layouts.folder_store import FolderStore
 
     def open_folder(path: Path) -> Store:
-        return FolderStore(path, split, senses.sound.rate, getattr(senses.sound, "seconds", None))
+        seconds = getattr(senses.sound, "seconds", None)
+        return FolderStore(path, split, senses.sound.rate, seconds, follow_links=follow)
 
     def splits(store: Store) -> dict[str, str]:
         return {split: store.fingerprint}

@@ -1,4 +1,4 @@
-"""Heat maps over the time of a video: which frames and which sound make each, batch by batch, in constant memory."""
+"""Heat maps over the time of a video: the frames and the sound of each, batch by batch, in constant memory."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -18,14 +18,16 @@ from avloc.nn.objects import loudest_of
 from avloc.prepare.streams.source import Source
 from avloc.prepare.streams.tape import SoundTape
 
-TOGETHER = 8  # windows in a batch
-FRAMES = 32  # in a batch, at most: of a method that sees many of each window they are what takes memory
-RATE = 16_000  # Hz at which a method hears that takes any rate
-USUAL = 1.0  # s of sound for a method that does not say how long it listens
+TOGETHER = 8  # windows per batch
+FRAMES = (
+    32  # largest number of frames in a batch: for a method with many frames per window, they use most of the memory
+)
+RATE = 16_000  # Hz for a method that accepts any rate
+USUAL = 1.0  # s of sound for a method without a fixed length
 
 
 class Model(Protocol):
-    """What is asked of a model: `avloc.load` gives one. classes: names of its maps, None where they have none."""
+    """What is needed of a model, as returned by `avloc.load`. classes: names of its maps, None if they have none."""
 
     @property
     def method(self) -> str: ...
@@ -41,7 +43,7 @@ class Model(Protocol):
 
 @dataclass(frozen=True)
 class Listening:
-    """How a model listens: Hz, seconds of sound for each map, and frames that are seen meanwhile."""
+    """The input of a model: Hz, seconds of sound per map, and frames in that time."""
 
     rate: int
     seconds: float
@@ -50,7 +52,7 @@ class Listening:
 
 @dataclass(frozen=True)
 class Asked:
-    """every: s between two maps. quiet_below: dBFS under which nothing sounds. mask_size: (width, height) of masks, or None."""
+    """every: s between two maps. quiet_below: dBFS below which it is silent. mask_size: (width, height) of masks, or None."""
 
     every: float = 0.5
     quiet_below: float = -60.0
@@ -80,13 +82,13 @@ class Moment:
 
     @property
     def heat(self) -> NDArray[np.float32]:
-        """The loudest of the maps at each place, (h, w)."""
+        """The maximum of the maps at each position, (h, w)."""
         loudest: NDArray[np.float32] = self.maps.max(0)
         return loudest
 
     @property
     def shown(self) -> bool:
-        """Whether the map says anything."""
+        """Whether the map is shown."""
         return not self.silent and self.sounding is not False
 
 
@@ -99,11 +101,11 @@ def listening_of(model: Model) -> Listening:
 
 
 def moments(model: Model, source: Source, tape: SoundTape, asked: Asked) -> Iterator[Moment]:
-    """The heat maps of a source, one `every` so many seconds from time 0 to its end.
+    """The heat maps of a source, one every `every` seconds from time 0 to its end.
 
-    tape: its sound at the rate of `listening_of(model)`. A map at time t is made of the sound and the frames around t; a
-    source shorter than the window of the method is heard as a whole, its sound repeated to the length of the window.
-    Silent moments are not computed.
+    tape: its sound at the rate of `listening_of(model)`. A map at time t is computed from the sound and the frames
+    around t; a source shorter than the window of the method is used as a whole, with its sound repeated to the length
+    of the window. Silent moments are not computed.
     """
     localizer, listening = model.localizer, listening_of(model)
     if localizer.needs.every_frame and localizer.window_needed and not source.moves:
@@ -133,7 +135,7 @@ def moments(model: Model, source: Source, tape: SoundTape, asked: Asked) -> Iter
 
 
 class _Window(NamedTuple):
-    """What one map is made of: frames (F, size, size, 3), which of them is on display at its time, and the sound (S,)."""
+    """The input of one map: frames (F, size, size, 3), the index of the one on display at its time, and the sound (S,)."""
 
     moment: Moment
     frames: NDArray[np.uint8]
@@ -142,7 +144,7 @@ class _Window(NamedTuple):
 
 
 class _Plan:
-    """Which frames and which stretch of sound belong to each time.
+    """The frames and the stretch of sound for each time.
 
     span: s of a window. step: s between its frames. starts: when each window begins. frame_times: when frames are taken,
     rising. frames: of each window the numbers of its frames.
@@ -157,7 +159,7 @@ class _Plan:
             self.frame_times = times.tolist()
             self.frames = [range(number, number + 1) for number in range(len(times))]
             return
-        # windows begin on a grid of frames, so that those that overlap share them
+        # windows start on a grid of frames, so that overlapping ones share frames
         first = np.round(starts / self.step).astype(int)
         self.starts = first * self.step
         used = np.unique(first[:, None] + np.arange(listening.frames))
@@ -167,7 +169,7 @@ class _Plan:
 
 
 class _Pictures:
-    """Frames by number, taken in turn and forgotten once they are behind."""
+    """Frames by number, read in order and dropped when no longer needed."""
 
     def __init__(self, squares: Iterator[NDArray[np.uint8]]) -> None:
         self._squares, self._next = squares, 0
@@ -205,7 +207,9 @@ def _computed(
 
 
 def _filled(sound: NDArray[np.int16], model: Model, listening: Listening) -> NDArray[np.int16]:
-    """The sound of a short video is repeated, as published tests repeat short clips; not for a method that hears any length."""
+    """The sound of a short video is repeated, as published tests do with short clips; not for a method that accepts any
+    length.
+    """
     samples = round(listening.seconds * listening.rate)
     if len(sound) >= samples or getattr(model.localizer.sound, "rate", None) is None:
         return sound
@@ -228,7 +232,7 @@ def _maps(
         if localizer.needs.every_frame:
             batch.frames = seen_frames
         if localizer.motion is not None:
-            first = shown.clamp(max=every.shape[1] - 2)  # as in stores: of the last frame, the motion that led to it
+            first = shown.clamp(max=every.shape[1] - 2)  # as in stores, the last frame has the motion that led to it
             batch.motion = motion_of(localizer, every[rows, first], every[rows, first + 1])
         if model.classes is not None and localizer.sees_probabilities:
             located, looked = localizer.locate_and_look(batch)

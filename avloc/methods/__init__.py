@@ -1,1 +1,1 @@
-"""One module a method; its name is the method's name in a configuration, its ``STAGES`` are its Localizers."""
+"""One module per method; its name is the method's name in a configuration, its ``STAGES`` are its Localizers."""

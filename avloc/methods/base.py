@@ -1,4 +1,4 @@
-"""What a method is: a Localizer that follows its own plan of Phases."""
+"""The interface of a method: a Localizer with its own plan of Phases."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -61,26 +61,24 @@ class Published:
 class Localizer(nn.Module):
     """One stage of a method: it gets a Batch and says where the sound is.
 
-    A method's file lists its stages in ``STAGES``. `frame` and `sound` are its views; `needs` says what else it wants to see
-    and hear. `memory` holds what phases remember besides weights (pseudo labels); it is saved and restored with them.
-    `weights_from`: the phases whose selected weights `locate` uses, best first. `objects_from`: those whose weights
-    `avloc cluster` and a later stage use; None: the same. `looks`: the name of the maps of `look` in tables. `of_classes`:
-    several maps are those of the labels' classes, in their order. `uses_clusters`: a later stage starts from the run's clusters
-    too.
-    `own_start`: beginnings of the names of weights that a stage keeps from its own stage one where it goes on with the stage
-    two of another run (`start.stage2`).
-    A method without training sets `needs_training` to False; it has no loss and no phases, and is evaluated as it is built.
-    `map_names` are the names of its maps if these are for other classes than the store's; see `maps_named`.
-    In a video of any length, `window` is the length in seconds of the sound of a map, None for that of the clips
-    that it was trained on, and `window_frames` the number of frames in it for a method that needs every frame;
-    `window_needed`: it cannot work with a single picture. `sees_probabilities`: the maps of `look` are probabilities,
-    one per class. `frame2`, `sound2`: further views of the same frame and sound in training. `motion`: a view of the
-    optical flow from each frame to the next one of its clip, cropped like the frame. `maps_differ`: clips have different
-    numbers of maps; those that a clip lacks are NaN. `signed_motion`: of flow to the left and up too. `mixes_waveforms`:
-    mixtures of clips are heard as their mixed waveforms, not as the mean of their spectrograms.
-    `gathers`: `loss` contrasts clips of a batch with one another, and passes what it compares through `gathered`, so that
-    ``train.gather``, which sets `gather`, can show it those of all processes. `same_parts`: an objective reaches the same
-    parameters in every batch.
+    A method's file lists its stages in ``STAGES``. `frame` and `sound` are its views; `needs` lists its further inputs.
+    `memory` has what phases store besides weights (pseudo labels); it is saved and restored with them. `weights_from`:
+    the phases whose selected weights `locate` uses, best first. `objects_from`: those whose weights `avloc cluster` and
+    a later stage use; None: the same. `looks`: the name of the maps of `look` in tables. `of_classes`: several maps are
+    those of the labels' classes, in their order. `uses_clusters`: a later stage starts from the run's clusters too.
+    `own_start`: prefixes of the names of weights that a stage keeps from its own stage one if it continues with the
+    stage two of another run (`start.stage2`). A method without training sets `needs_training` to False; it has no loss
+    and no phases, and is evaluated as it is built. `map_names` are the names of its maps if these are for other classes
+    than the store's; see `maps_named`. In a video of any length, `window` is the length in seconds of the sound of a
+    map, None for that of the clips that it was trained on, and `window_frames` the number of frames in it for a method
+    that needs every frame; `window_needed`: it cannot work with a single picture. `sees_probabilities`: the maps of
+    `look` are probabilities, one per class. `frame2`, `sound2`: further views of the same frame and sound in training.
+    `motion`: a view of the optical flow from each frame to the next one of its clip, cropped like the frame.
+    `maps_differ`: clips have different numbers of maps; those that a clip lacks are NaN. `signed_motion`: of flow to
+    the left and up too. `mixes_waveforms`: mixtures of clips use their mixed waveforms, not the mean of their
+    spectrograms. `gathers`: `loss` contrasts clips of a batch with one another, and passes what it compares through
+    `gathered`, so that ``train.gather``, which sets `gather`, can add those of all processes. `same_parts`: an
+    objective reaches the same parameters in every batch.
     """
 
     frame: Any
@@ -119,7 +117,7 @@ class Localizer(nn.Module):
     def gathered(self, rows: Tensor, clips: int | None = None) -> Tensor:
         """Rows (B, ...) of this process's batch, with ``train.gather`` while training those of all processes, (N B, ...).
 
-        clips: B, where further rows follow those of the clips; these then come after the clips' of all processes.
+        clips: B, if further rows follow those of the clips; they then come after the clips' of all processes.
         """
         if not (self.gather and self.training):
             return rows
@@ -128,7 +126,7 @@ class Localizer(nn.Module):
         return torch.cat([processes.gathered(rows[:clips]), processes.gathered(rows[clips:])])
 
     def own_rows(self, rows: Tensor) -> Tensor:
-        """Of rows that were `gathered`, those of this process's batch."""
+        """This process's batch among rows that were `gathered`."""
         return processes.own_rows(rows) if self.gather and self.training else rows
 
     def locate(self, batch: Batch) -> Tensor:
@@ -165,33 +163,36 @@ class Localizer(nn.Module):
         return ""
 
     def frame_encoder(self) -> nn.Module | None:
-        """The encoder through which every frame passes and nothing else looks at one, so that its features can be kept
-        while it is frozen; None where there is no such encoder."""
+        """The encoder through which every frame passes and nothing else looks at one, so that its features can be
+        cached while it is frozen; None if there is no such encoder.
+        """
         return None
 
     def sound_encoder(self) -> nn.Module | None:
-        """The same of sounds."""
+        """The same for sounds."""
         return None
 
     def place_features(self, batch: Batch) -> Tensor | None:
-        """What each place of a frame shows, whatever sounds: (B, C, h, w), in a space in which objects can be compared by their
-        directions; None where a method offers no such features."""
+        """Features of each position of a frame, independent of the sound: (B, C, h, w), in a space in which objects can
+        be compared by direction; None if a method has no such features.
+        """
         return None
 
     def object_features(self, batch: Batch) -> dict[str, Tensor]:
-        """For `avloc cluster`: `objects` (B, C), and what else is collected, here by `objects_of`; a method with its own sets
-        `clusters`, their number."""
+        """For `avloc cluster`: `objects` (B, C) and other rows, here from `objects_of`; a method that overrides this
+        sets `clusters`, their number.
+        """
         places = self.place_features(batch)
         if places is None:
             raise TypeError(f"{type(self).__name__} finds no objects to cluster")
         return objects_of(places, self.locate(batch))
 
     def cycles(self, batch: Batch) -> Tensor:
-        """The maps of each of T + 1 cycles, (T + 1, B, 1, h, w), of a method that refines its map step by step."""
+        """The maps of each of T + 1 cycles, (T + 1, B, 1, h, w), for a method that refines its map step by step."""
         raise TypeError(f"{type(self).__name__} has no cycles")
 
     def node_maps(self, batch: Batch) -> Tensor:
-        """The maps of each of K nodes of a graph, (K, B, 1, h, w), of a method that makes its map of several."""
+        """The maps of each of K nodes of a graph, (K, B, 1, h, w), for a method that combines several maps."""
         raise TypeError(f"{type(self).__name__} has no nodes")
 
     @classmethod
@@ -202,27 +203,28 @@ class Localizer(nn.Module):
 
     @property
     def starts_a_stage(self) -> tuple[str, ...]:
-        """The phases whose weights objects are found with and a later stage starts from, best first."""
+        """The phases whose weights are used to find objects and to start a later stage, best first."""
         return self.weights_from if self.objects_from is None else self.objects_from
 
     def start_from(self, previous: "Localizer", dictionary: Any) -> None:
-        """Take what a later stage needs from the previous stage and the object dictionary (K, C), None for none."""
+        """Take what a later stage needs from the previous stage and the object dictionary (K, C); None for no dictionary."""
         raise TypeError(f"{type(self).__name__} does not start from another stage")
 
     def take_form(self, previous: "Localizer", shape_of: Callable[[str], tuple[int, ...] | None]) -> None:
-        """Get the tensors of a trained later stage, whose weights will be filled in: of `previous` nothing but the form counts.
+        """Create the tensors of a trained later stage, whose weights will be loaded: only the structure of `previous`
+        counts.
 
-        shape_of: the shape of one tensor in the weights by its name, None where they have none of it.
+        shape_of: the shape of one tensor in the weights by its name, None if it is not in them.
         """
         self.start_from(previous, None)
 
     def dictionary_of_maps(self) -> Tensor | None:
-        """The object dictionary (K, C) whose clusters the maps are of; None where they are of anything else."""
+        """The object dictionary (K, C) whose clusters the maps show; None if they show anything else."""
         return None
 
     @property
     def maps_apart(self) -> bool:
-        """Whether a method `of_classes`, with its settings, gives a map of each class, not all fused into one."""
+        """Whether a method `of_classes`, with its settings, gives a separate map for each class."""
         return True
 
     def phases(self, train: Train) -> list[Phase]:

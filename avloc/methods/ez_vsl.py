@@ -1,4 +1,4 @@
-"""EZ-VSL: localizing visual sounds the easy way, by contrast of the best place of each frame, and object guidance.
+"""EZ-VSL: localizing visual sounds the easy way, by contrast of each frame's best position, and object guidance.
 
 Mo and Morgado, ECCV 2022, arXiv 2203.09324; reference stoneMo/EZ-VSL @95ff5bf.
 """
@@ -84,9 +84,9 @@ class EzVsl(Localizer):
         return self.audio
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Each frame's best place should fit its own sound best of the batch, and each sound its own frame.
+        """In the batch, each frame's best position should match its own sound best, and each sound its own frame.
 
-        Sounds of nothing have no frame, so only the frames meet them.
+        Noise sounds have no frame, so they are only negatives for the frames.
         """
         heard = self.gathered(self.hear(replace(batch, sound=batch.sounds)), len(batch))
         scores = pool_map(pairwise_maps(self.gathered(self.see(batch)), heard), self.pool) / self.tau
@@ -94,7 +94,9 @@ class EzVsl(Localizer):
         return {"frames": F.cross_entropy(scores, own), "sounds": F.cross_entropy(scores[:, : len(own)].T, own)}
 
     def locate(self, batch: Batch) -> Tensor:
-        """Cosines over tau, (B, 1, h, w); with `objects` the guided map in [0, 1], (B, 1, H, W) where guided at the frame."""
+        """Cosines over tau, (B, 1, h, w); with `objects` the guided map in [0, 1], (B, 1, H, W) if guided at the size
+        of the frame.
+        """
         maps = cosine_map(self.see(batch), self.hear(batch)) / self.tau
         objects = self.look(batch)
         if objects is None:
@@ -105,11 +107,11 @@ class EzVsl(Localizer):
         return self.see(batch)
 
     def embed(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """The mean of all places, and the sound."""
+        """The mean of all positions, and the sound."""
         return F.normalize(self.see(batch).mean((2, 3)), dim=1), self.hear(batch)
 
     def look(self, batch: Batch) -> Tensor | None:
-        """Where objects are: (B, 1, h, w), the mean absolute feature of the ImageNet encoder."""
+        """Object map: (B, 1, h, w), the mean absolute feature of the ImageNet encoder."""
         return object_maps(self.objects, batch.frame)
 
 
@@ -124,7 +126,7 @@ def arguments_of(state: Mapping[str, Tensor]) -> tuple[dict[str, Any]]:
 def import_state(
     state: Mapping[str, Tensor], stage: int, one: EzVsl, two: nn.Module | None = None, dictionary: Any = None
 ) -> EzVsl:
-    """The authors' state dict as our stage; AvlocError for what does not fit."""
+    """The authors' state dict as our stage; AvlocError if it does not fit."""
     load_published(one, state, PROJECTED, (), "EZ-VSL", own=("objects.",))
     return one
 

@@ -1,4 +1,4 @@
-"""FNAC: contrast that knows its false negatives by what sounds alike and what looks alike.
+"""FNAC: contrast that recognises false negatives by similar sounds and similar frames.
 
 Sun et al., CVPR 2023, arXiv 2303.11302; reference OpenNLPLab/FNAC_AVL @0a0ca78.
 """
@@ -22,7 +22,7 @@ from avloc.nn.similarity import cosine_map, in_full, pairwise_maps, pool_map
 
 STRIDES = (1, 2, 2, 2)  # an ordinary ResNet-18: maps of 7x7 for frames of 224
 
-Share = Annotated[float, Field(ge=0, lt=1)]  # of features that dropout hides
+Share = Annotated[float, Field(ge=0, lt=1)]  # share of features that dropout drops
 
 
 class Fnac(Localizer):
@@ -98,7 +98,7 @@ class Fnac(Localizer):
         return F.normalize(in_full(self.sound_projection(self.sound_dropout(features))), dim=1)
 
     def phases(self, train: Train) -> list[Phase]:
-        """The contrast for `warmup` epochs, then all terms; one optimizer, whose moments go on."""
+        """The contrast for `warmup` epochs, then all terms; a single optimizer, which keeps its moments."""
         optimizer, warmup = train.make_optimizer(self.parameters()), min(self.warmup, train.epochs)
         plan = [
             Phase("warmup", self.contrast, [optimizer], warmup),
@@ -107,15 +107,15 @@ class Fnac(Localizer):
         return [phase for phase in plan if phase.epochs]
 
     def contrast(self, batch: Batch) -> dict[str, Tensor]:
-        """EZ-VSL's: each frame's best place should fit its own sound best of the batch, and each sound its own frame."""
+        """EZ-VSL's: in the batch, each frame's best position should match its own sound best, and each sound its own frame."""
         frames, sounds = self.gathered(self.see(batch)), self.gathered(self.hear(batch))
         return self._contrast(pairwise_maps(frames, sounds) / self.tau)
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
-        """The contrast, and what each row of its probabilities should resemble: which sounds, and which frames, are alike."""
+        """The contrast, plus targets for each row of its probabilities: which sounds, and which frames, are similar."""
         frames, sounds = self.gathered(self.see(batch)), self.gathered(self.hear(batch))
         maps = pairwise_maps(frames, sounds) / self.tau  # (B, B, h, w), frame by sound
-        means = frames.mean((2, 3))  # not normalised again, so frames whose places differ have small similarities
+        means = frames.mean((2, 3))  # not normalised again, so frames with varied positions have small similarities
         fronts = self.fronts(frames, maps.diagonal().movedim(-1, 0))
         pairs = pool_map(maps, self.pool).softmax(1)
         alike_sounds, alike_frames = self._alike(sounds), self._alike(means)
@@ -129,16 +129,19 @@ class Fnac(Localizer):
         }
 
     def fronts(self, frames: Tensor, maps: Tensor) -> Tensor:
-        """What each frame (B, C, h, w) shows where its own map (B, h, w) is high: (B, C).
+        """The features of each frame (B, C, h, w) where its own map (B, h, w) is high: (B, C).
 
-        The sum over the foreground is divided by the number of all places, as in the release; a constant map has no foreground.
+        The sum over the foreground is divided by the number of all positions, as in the release; a constant map has no
+        foreground.
         """
         low, high = maps.amin((1, 2), keepdim=True), maps.amax((1, 2), keepdim=True)
         mask = (maps - low) / (high - low + 1e-5) > self.foreground
         return (frames * mask[:, None]).mean((2, 3))
 
     def locate(self, batch: Batch) -> Tensor:
-        """Cosines over tau, (B, 1, h, w); with `objects` the guided map in [0, 1], (B, 1, H, W) where guided at the frame."""
+        """Cosines over tau, (B, 1, h, w); with `objects` the guided map in [0, 1], (B, 1, H, W) if guided at the size
+        of the frame.
+        """
         maps = cosine_map(self.see(batch), self.hear(batch)) / self.tau
         objects = self.look(batch)
         if objects is None:
@@ -149,11 +152,11 @@ class Fnac(Localizer):
         return self.see(batch)
 
     def embed(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """The mean of all places, and the sound."""
+        """The mean of all positions, and the sound."""
         return F.normalize(self.see(batch).mean((2, 3)), dim=1), self.hear(batch)
 
     def look(self, batch: Batch) -> Tensor | None:
-        """Where objects are: (B, 1, h, w), the mean absolute feature of the ImageNet encoder."""
+        """Object map: (B, 1, h, w), the mean absolute feature of the ImageNet encoder."""
         return object_maps(self.objects, batch.frame)
 
     def _contrast(self, maps: Tensor) -> dict[str, Tensor]:
@@ -162,7 +165,7 @@ class Fnac(Localizer):
         return {"frames": F.cross_entropy(scores, own), "sounds": F.cross_entropy(scores.T, own)}
 
     def _alike(self, vectors: Tensor) -> Tensor:
-        """How alike the clips of the batch are, (B, C) to rows of probabilities (B, B)."""
+        """Similarity of the clips in the batch, (B, C) to rows of probabilities (B, B)."""
         return (vectors @ vectors.T / self.tau).softmax(1)
 
 
@@ -177,7 +180,7 @@ def arguments_of(state: Mapping[str, Tensor]) -> tuple[dict[str, Any]]:
 def import_state(
     state: Mapping[str, Tensor], stage: int, one: Fnac, two: nn.Module | None = None, dictionary: Any = None
 ) -> Fnac:
-    """The authors' state dict as our stage; AvlocError for what does not fit."""
+    """The authors' state dict as our stage; AvlocError if it does not fit."""
     load_published(one, state, PROJECTED, (), "FNAC", own=("objects.",))
     return one
 

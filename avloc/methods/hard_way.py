@@ -70,7 +70,7 @@ class HardWay(Localizer):
         return F.normalize(self.visual(batch.frame).float(), dim=1)
 
     def hear(self, batch: Batch) -> Tensor:
-        """Unit vectors (B, C): the largest value of each channel over times and frequencies."""
+        """Unit vectors (B, C): the maximum of each channel over times and frequencies."""
         return F.normalize(self.audio(batch.sound).float().amax((2, 3)), dim=1)
 
     def frame_encoder(self) -> nn.Module | None:
@@ -87,7 +87,7 @@ class HardWay(Localizer):
         return self.see(batch)
 
     def embed(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """The mean of all places, and the sound."""
+        """The mean of all positions, and the sound."""
         return F.normalize(self.see(batch).mean((2, 3)), dim=1), self.hear(batch)
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
@@ -96,8 +96,9 @@ class HardWay(Localizer):
         return {"contrast": F.cross_entropy(logits, torch.zeros(len(logits), dtype=torch.long, device=logits.device))}
 
     def logits(self, similarity: Tensor) -> Tensor:
-        """Of cosines (B, A, h, w), frame by sound, the first B sounds the clips' own: each clip's own score, then its frame
-        with every sound, then its background, (B, A + 2); the first should win. Equation 6.
+        """From cosines (B, A, h, w), frame by sound, where the first B sounds are the clips' own: each clip's own
+        score, then its frame with every sound, then its background, (B, A + 2); the first should be the highest.
+        Equation 6.
         """
         return hard_way_logits(
             similarity,
@@ -125,7 +126,7 @@ def arguments_of(state: Mapping[str, Tensor]) -> tuple[dict[str, Any]]:
 def import_state(
     state: Mapping[str, Tensor], stage: int, one: HardWay, two: nn.Module | None = None, dictionary: Any = None
 ) -> HardWay:
-    """The authors' state dict as our stage; AvlocError for what does not fit."""
+    """The authors' state dict as our stage; AvlocError if it does not fit."""
     load_published(one, state, NAMES, UNUSED_OF_EACH, "Hard Way")
     return one
 

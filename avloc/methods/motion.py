@@ -42,7 +42,7 @@ class Motion(Localizer):
         return motion_maps(self._frames(batch), batch.sound, self.cells).unsqueeze(1)
 
     def look(self, batch: Batch) -> Tensor | None:
-        """How much each cell changes, whatever is heard: the mean over the clip, (B, 1, cells, cells)."""
+        """How much each cell changes, regardless of the sound: the mean over the clip, (B, 1, cells, cells)."""
         return changes(self._frames(batch), self.cells).mean(1, keepdim=True)
 
     def _frames(self, batch: Batch) -> Tensor:

@@ -24,13 +24,15 @@ from avloc.nn.similarity import cosine_map, in_full, pairwise_maps
 STRIDES = (1, 2, 2, 2)  # an ordinary ResNet-18: maps of 7x7 for frames of 224
 OBJECT_RANGE = 2.5  # the release scales mean absolute ImageNet features from [0, 2.5] to [0, 1]
 
-Share = Annotated[float, Field(ge=0, lt=1)]  # of features that dropout hides
+Share = Annotated[float, Field(ge=0, lt=1)]  # share of features that dropout drops
 Momentum = Annotated[float, Field(ge=0, le=1)]
 Pair = tuple[Tensor, Tensor]
 
 
 class Streams(nn.Module):
-    """One model of frame and sound, each with two projections: which sound a place fits, and which place fits a sound."""
+    """One model of frame and sound, each with two projections: which sound matches a position, and which position
+    matches a sound.
+    """
 
     def __init__(self, visual: Eyes, audio: Ears, frame: FrameView, sound: Any, dim: int):
         super().__init__()
@@ -114,7 +116,7 @@ class Slavc(Localizer):
         return self.online.audio
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Each online side should fit the copy's other side of its own clip best of the batch."""
+        """In the batch, each online side should match the copy's other side of its own clip best."""
         frames, sounds = (self._gathered(pair) for pair in self._seen_and_heard(self.online, batch))
         if self.training:
             self._follow()
@@ -122,17 +124,18 @@ class Slavc(Localizer):
             slow_frames, slow_sounds = (self._gathered(pair) for pair in self._seen_and_heard(self.slow, batch))
         own = torch.arange(len(frames[0]), device=frames[0].device)
         to_sounds = self.scores(frames, slow_sounds)
-        if self.over == "sounds":  # the release picks among sounds both times
+        if self.over == "sounds":  # the release chooses among sounds both times
             from_sounds = self.scores(slow_frames, sounds)
         else:
             from_sounds = self.scores(slow_frames, sounds, against=0).T
         return {"frames": F.cross_entropy(to_sounds, own), "sounds": F.cross_entropy(from_sounds, own)}
 
     def scores(self, frames: Pair, sounds: Pair, against: int = 1) -> Tensor:
-        """Log of how likely each frame shows each sound somewhere, (B, B): which sound a place fits times which place it is.
+        """Log-probability that each frame shows each sound somewhere, (B, B): which sound matches a position, times
+        which position it is.
 
-        against: the axis over which the first factor is a softmax, 1 for the sounds. The release takes the log of the product,
-        which underflows in float32; sums of logs are the same and stay finite.
+        against: the axis over which the first factor is a softmax, 1 for the sounds. The release takes the log of the
+        product, which underflows in float32; sums of logs are the same and stay finite.
         """
         which = pairwise_maps(frames[0], sounds[0]).flatten(2) / self.tau
         where = pairwise_maps(frames[1], sounds[1]).flatten(2) / self.tau
@@ -152,7 +155,7 @@ class Slavc(Localizer):
         return self._seen_and_heard(self.online if self.maps == "online" else self.slow, batch)[0][0]
 
     def embed(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """The mean of all places, and the sound, in the projection that says which sound a place fits."""
+        """The mean of all positions, and the sound, in the projection for which sound matches a position."""
         frames, sounds = self._seen_and_heard(self.online if self.maps == "online" else self.slow, batch)
         return F.normalize(frames[0].mean((2, 3)), dim=1), sounds[0]
 
@@ -168,7 +171,7 @@ class Slavc(Localizer):
         return self.gathered(pair[0]), self.gathered(pair[1])
 
     def _follow(self) -> None:
-        """One step of the copy towards the weights that the last optimizer step left; frozen encoders are equal anyway."""
+        """One momentum step of the copy towards the weights after the last optimizer step; frozen encoders are equal anyway."""
         for part, momentum in (
             ("visual", self.frame_momentum),
             ("frame_projections", self.frame_momentum),
@@ -180,7 +183,7 @@ class Slavc(Localizer):
 
 STAGES = (Slavc,)
 
-# The authors' file holds {"model": state dict, ...}, 496 entries: the model and its copy, in torchvision's names.
+# the authors' file contains {"model": state dict, ...}, 496 entries: the model and its copy, in torchvision's names
 NAMES = {
     f"{theirs}{part}.": f"{ours}.{own}."
     for theirs, ours in (("", "online"), ("momentum_", "slow"))
@@ -203,7 +206,7 @@ def arguments_of(state: Mapping[str, Tensor]) -> tuple[dict[str, Any]]:
 def import_state(
     state: Mapping[str, Tensor], stage: int, one: Slavc, two: nn.Module | None = None, dictionary: Any = None
 ) -> Slavc:
-    """The authors' state dict as our stage; AvlocError for what does not fit."""
+    """The authors' state dict as our stage; AvlocError if it does not fit."""
     load_published(one, state, NAMES, (), "SLAVC", own=("objects.",))
     return one
 

@@ -1,4 +1,4 @@
-"""SSL-Alignment: several positives of each clip, aligned by the places of a frame and by whole frames and sounds.
+"""SSL-Alignment: several positives of each clip, aligned by positions of a frame and by whole frames and sounds.
 
 Senocak et al., ICCV 2023, arXiv 2309.10724; references kaistmm/ssl_kccv @7e178e6, folder Alignment (the authors' tutorial with
 the training code), and kaistmm/SSLalignment @e7ae3c5 (the evaluation).
@@ -28,14 +28,14 @@ DIM = 512  # of both projections
 
 
 class Seen(NamedTuple):
-    """Unit vectors of frames: places (B, C, h, w), and whole (B, D), None without projections."""
+    """Unit vectors of frames: positions (B, C, h, w), and whole (B, D), None without projections."""
 
     places: Tensor
     whole: Tensor | None
 
 
 class Heard(NamedTuple):
-    """Unit vectors of sounds: what each place is compared with (B, C), and whole (B, D)."""
+    """Unit vectors of sounds: for comparison with positions (B, C), and whole (B, D)."""
 
     sound: Tensor
     whole: Tensor | None
@@ -117,7 +117,7 @@ class SslAlignment(Localizer):
         places = self.gathered(F.normalize(features, dim=1))
         if self.frame_projection is None:
             return Seen(places, None)
-        whole = in_full(self.frame_projection(features.amax((2, 3))))  # before they get length one
+        whole = in_full(self.frame_projection(features.amax((2, 3))))  # before normalisation
         return Seen(places, self.gathered(F.normalize(whole, dim=1)))
 
     def hear(self, sounds: Tensor) -> Heard:
@@ -128,7 +128,7 @@ class SslAlignment(Localizer):
         return Heard(self.gathered(F.normalize(features, dim=1)), whole)
 
     def phases(self, train: Train) -> list[Phase]:
-        """`warmup` epochs without similar clips, then all terms; one optimizer, whose moments go on."""
+        """`warmup` epochs without similar clips, then all terms; a single optimizer, which keeps its moments."""
         optimizer = train.make_optimizer(one for one in self.parameters() if one.requires_grad)
         warmup, near = min(self.warmup, train.epochs), self.needs.partners
         plan = [
@@ -138,7 +138,7 @@ class SslAlignment(Localizer):
         return [phase for phase in plan if phase.epochs]
 
     def find_neighbours(self, collect: Collect) -> None:
-        """Fill the memory with the lists of clips that look and sound alike."""
+        """Fill the memory with the lists of clips similar in frame and in sound."""
         rows = collect(self._to_compare)
         for name in ("frame", "sound"):
             self.memory[f"{name}_partners"] = nearest(rows[name], rows["video"], self.neighbours)
@@ -158,9 +158,11 @@ class SslAlignment(Localizer):
         return {"frame": frames, "sound": sounds, "video": batch.video}
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Each pair of a clip's frames with its sounds should fit better than the same frames with the sounds of other clips.
+        """Each pair of a clip's frames with its sounds should match better than the same frames with the sounds of
+        other clips.
 
-        Views pass one after the other: batch norms see each by itself, as in the release. In validation clips have one view.
+        Views pass one after the other, so that batch norms treat them separately, as in the release. In validation
+        clips have one view.
         """
         seen, heard = {}, {}
         for name, frames, sounds in (
@@ -181,7 +183,7 @@ class SslAlignment(Localizer):
         return terms
 
     def fit_of_places(self, places: Tensor, sounds: Tensor) -> Tensor:
-        """How well each frame (B, C, h, w) fits each sound (A, C), (B, A): mean over places, weighted by how sure they are."""
+        """How well each frame (B, C, h, w) matches each sound (A, C), (B, A): mean over positions, weighted by confidence."""
         similarity = pairwise_maps(places, sounds)
         return weighted_mean(similarity, log_sure(similarity, self.positive, self.sharpness))
 
@@ -192,7 +194,7 @@ class SslAlignment(Localizer):
         return loss + F.cross_entropy(logits.T, own) if self.both_ways else loss
 
     def locate(self, batch: Batch) -> Tensor:
-        """Cosines (B, 1, h, w); with `objects` the guided map in [0, 1], (B, 1, H, W) where guided at the frame."""
+        """Cosines (B, 1, h, w); with `objects` the guided map in [0, 1], (B, 1, H, W) if guided at the size of the frame."""
         maps = cosine_map(self.see(batch.frame).places, self.hear(batch.sound).sound)
         objects = self.look(batch)
         if objects is None:
@@ -200,14 +202,14 @@ class SslAlignment(Localizer):
         return guided(maps, objects, self.alpha, batch.frame.shape[2:] if self.guided_at == "frame" else maps.shape[2:])
 
     def look(self, batch: Batch) -> Tensor | None:
-        """Where objects are: (B, 1, h, w), the mean absolute feature of the ImageNet encoder."""
+        """Object map: (B, 1, h, w), the mean absolute feature of the ImageNet encoder."""
         return object_maps(self.objects, batch.frame)
 
     def place_features(self, batch: Batch) -> Tensor | None:
         return self.see(batch.frame).places
 
     def embed(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """The whole frame and the whole sound, as in the paper's retrieval; or the mean of all places and the sound."""
+        """The whole frame and the whole sound, as in the paper's retrieval; or the mean of all positions and the sound."""
         frame, sound = self.see(batch.frame), self.hear(batch.sound)
         if frame.whole is not None and sound.whole is not None:
             return frame.whole, sound.whole
@@ -216,7 +218,7 @@ class SslAlignment(Localizer):
 
 STAGES = (SslAlignment,)
 
-# The authors' file holds {"model_state_dict": state dict, ...}, 261 entries, or Hard Way's 248 without projections.
+# the authors' file contains {"model_state_dict": state dict, ...}, 261 entries, or Hard Way's 248 without projections
 NAMES = {
     "imgnet.": "visual.",
     "audnet.conv1_a.": "audio.conv1.",
@@ -235,7 +237,7 @@ def arguments_of(state: Mapping[str, Tensor]) -> tuple[dict[str, Any]]:
 def import_state(
     state: Mapping[str, Tensor], stage: int, one: SslAlignment, two: nn.Module | None = None, dictionary: Any = None
 ) -> SslAlignment:
-    """The authors' state dict as our stage; AvlocError for what does not fit."""
+    """The authors' state dict as our stage; AvlocError if it does not fit."""
     load_published(one, state, NAMES, UNUSED, "SSL-Alignment", own=("objects.", "frame_guide.", "sound_guide."))
     return one
 

@@ -22,7 +22,7 @@ from avloc.nn.published import UNUSED_OF_EACH, load_published, require
 from avloc.nn.senses import Ears, Eyes
 from avloc.nn.similarity import pairwise_maps, pool_map
 
-MOMENTUM = 0.01  # of the running mean of `contrast`
+MOMENTUM = 0.01  # momentum of the running mean of `contrast`
 
 
 class VisualContext(Localizer):
@@ -85,7 +85,7 @@ class VisualContext(Localizer):
         self.dis_weight, self.div_weight, self.divergence = dis_weight, div_weight, divergence
         self.deaf_nodes = deaf_nodes
         kept = torch.zeros(nodes) if deaf == "contrast" and reasoning else None
-        self.register_buffer("contrast", kept)  # of late batches: share as foreground less share as background
+        self.register_buffer("contrast", kept)  # over recent batches: share as foreground minus share as background
 
     def hear(self, batch: Batch) -> Tensor:
         """Unit vectors (B, C)."""
@@ -134,12 +134,12 @@ class VisualContext(Localizer):
         return F.normalize(self.visual(batch.frame).float(), dim=1)
 
     def embed(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """The mean of all places, and the sound."""
+        """The mean of all positions, and the sound."""
         seen = F.normalize(self.visual(batch.frame).float(), dim=1).mean((2, 3))
         return F.normalize(seen, dim=1), self.hear(batch)
 
     def node_maps(self, batch: Batch) -> Tensor:
-        """What each node of the reasoning module sees, without any sound: (K, B, 1, h, w); K is 0 without the module."""
+        """The map of each node of the reasoning module, without any sound: (K, B, 1, h, w); K is 0 without the module."""
         if self.reason is None:
             return batch.frame.new_zeros(0, len(batch), 1, 1, 1)
         return self.reason(self.visual(batch.frame).float()).transpose(0, 1).unsqueeze(2)
@@ -179,7 +179,7 @@ def arguments_of(state: Mapping[str, Tensor]) -> tuple[dict[str, Any]]:
 def import_state(
     state: Mapping[str, Tensor], stage: int, one: VisualContext, two: nn.Module | None = None, dictionary: Any = None
 ) -> VisualContext:
-    """The authors' state dict as our stage; AvlocError for what does not fit."""
+    """The authors' state dict as our stage; AvlocError if it does not fit."""
     load_published(one, state, NAMES, UNUSED_OF_EACH, "visual context")
     return one
 

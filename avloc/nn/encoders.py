@@ -80,7 +80,8 @@ class ResNet(nn.Module):
 
     def bottom(self, images: Tensor) -> Tensor:
         """Features (B, widths[-2], h, w) before the last stage."""
-        features = torch.relu(self.bn1(self.conv1(images)))
+        # in place: these are the largest features, and the norm needs only its input
+        features = torch.relu_(self.bn1(self.conv1(images)))
         features = nn.functional.max_pool2d(features, 3, stride=2, padding=1)
         for stage in self.stages[:-1]:
             features = getattr(self, stage)(features)

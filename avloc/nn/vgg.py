@@ -11,8 +11,6 @@ from avloc.errors import AvlocError
 from avloc.nn.pretrained import downloading, fill, read_plain, read_weights
 from avloc.weights import kept
 
-DOWNLOAD = "vgg16-397923af.pth"
-
 
 @dataclass(frozen=True)
 class Vgg:

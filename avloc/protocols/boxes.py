@@ -1,4 +1,4 @@
-"""Where a box lies among the pixels of a frame: each release truncates its corners in a way of its own."""
+"""Which pixels of a frame a box covers: each release truncates its corners differently."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +17,11 @@ def pixel_corners(
 ) -> Ints:
     """Boxes (M, 4), xyxy fractions of a frame of size x size, as pixel slices (M, 4) x0 y0 x1 y1, ends excluded.
 
-    clip: held to [0, 1], then truncated (ez-vsl). below: only raised to 0 (hardway). one-based: truncated, minus 1 at
-    both corners (the Flickr boxes of coarse-to-fine). extent: int(x*size) to int(x*size + w*size) (dsol,
+    clip: clipped to [0, 1], then truncated (ez-vsl). below: only raised to 0 (hardway). one-based: truncated, minus 1
+    at both corners (the Flickr boxes of coarse-to-fine). extent: int(x*size) to int(x*size + w*size) (dsol,
     coarse-to-fine); extent-split: int(x*size) to int(x*size) + int(w*size) (noprior); these two need the corner and
-    extent of the file (`xywh`) and truncate the far corner where it is not known. centre: the pixels whose centre
-    lies in the box (avloc). rounded: rounded in pixels of the frame (`frame`, width and height, of all boxes or (M, 2) of each;
+    extent of the file (`xywh`) and truncate the far corner if that is unknown. centre: the pixels whose centre is in
+    the box (avloc). rounded: rounded in pixels of the frame (`frame`, width and height, of all boxes or (M, 2) of each;
     None: that size), then at this size, both corners included (gar).
     """
     if rule == "rounded":
@@ -47,8 +47,8 @@ def pixel_corners(
 def rounded_corners(boxes: NDArray[np.floating], frame: Frame, size: int) -> Ints:
     """Boxes (M, 4), xyxy fractions, as pixel slices (M, 4) x0 y0 x1 y1, ends excluded, as VisualAIKHU/GAR-SSL fills them.
 
-    frame: width and height of the picture in pixels, or (M, 2) of each box's picture. Halves are rounded to the even number,
-    and each box keeps at least one pixel beyond its first corner where there is one.
+    frame: width and height of the picture in pixels, or (M, 2) of each box's picture. Halves are rounded to even, and
+    each box keeps at least one pixel beyond its first corner if there is one.
     """
     ends = np.tile(np.asarray(frame, np.float64), 2)  # (4,) or (M, 4)
     corners = _ordered(np.rint(np.nan_to_num(np.asarray(boxes, np.float64)) * ends), ends)
@@ -58,7 +58,7 @@ def rounded_corners(boxes: NDArray[np.floating], frame: Frame, size: int) -> Int
 
 
 def _ordered(corners: NDArray[np.float64], ends: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Whole pixels within the frame, the near corner first, and the far one apart from it."""
+    """Whole pixels in the frame, with the near corner first and the far one at least a pixel away."""
     held = np.trunc(np.clip(corners, 0, ends - 1))
     near, far = np.minimum(held[:, :2], held[:, 2:]), np.maximum(held[:, :2], held[:, 2:])
     far = np.where(near == far, np.minimum(near + 1, ends[..., 2:] - 1), far)

@@ -1,4 +1,4 @@
-"""All protocols under their names, and rules of your own as protocols."""
+"""All protocols by name, and users' own rules as protocols."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ PROTOCOLS: dict[str, Protocol] = {protocol.name: protocol for protocol in (*SING
 
 
 def named(name: str) -> Protocol:
-    """The protocol of this name, or MODULE:NAME of your own rule; ConfigError lists the names otherwise."""
+    """The protocol of this name, or MODULE:NAME for your own rule; ConfigError lists the names otherwise."""
     if ":" in name:
         return _outside(name)
     if name not in PROTOCOLS:
@@ -23,7 +23,7 @@ def named(name: str) -> Protocol:
 
 
 def as_protocol(given: str | Protocol | Rule) -> Protocol:
-    """A protocol by its name, as it is, or made of a rule: a function of heat map and truth that gives a mask."""
+    """A protocol from its name, itself, or a rule: a function of heat map and ground truth that returns a mask."""
     if isinstance(given, Protocol):
         return given
     if isinstance(given, str):
@@ -39,7 +39,7 @@ def _of_rule(rule: Any, name: str) -> Protocol:
 
 
 def _outside(name: str) -> Protocol:
-    """A function or a Protocol of any importable module, also of the current folder."""
+    """A function or a Protocol from any importable module, including those in the current folder."""
     module, _, attribute = name.partition(":")
     found = getattr(outside(module), attribute, None)
     if isinstance(found, Protocol):

@@ -72,7 +72,7 @@ _TVSL = Protocol(
 
 
 def _named(protocol: Protocol, name: str, **axes: Any) -> Protocol:
-    """A variant that has a name of its own."""
+    """A variant with its own name."""
     return replace(protocol, name=name, **axes)
 
 

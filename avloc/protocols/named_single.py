@@ -1,4 +1,4 @@
-"""Published protocols for one map a clip, and the one recommended here; docs/protocols has a page on each."""
+"""Published protocols for one map per clip, and the one recommended here; docs/protocols has a page on each."""
 
 from avloc.protocols.protocol import Protocol
 
@@ -101,7 +101,7 @@ SINGLE = (
         C2F + ", networks of the authors' second code base",
         size=256,
         resize="bilinear",
-        # each class's map is divided by its maximum, which is the method's part; the map fused of them is not
+        # dividing each class's map by its maximum is the method's part; the fused map is not divided
         mask="absolute",
         cut=0.1,
         corners="one-based",
@@ -162,7 +162,7 @@ SINGLE = (
         strict=True,
         truth="union",
         negatives="zero",
-        # 4 videos of 5 frames: test.sh of both subsets
+        # 4 videos of 5 frames, as in test.sh of both subsets
         batch=20,
         report=("miou", "fscore"),
     ),

@@ -1,7 +1,7 @@
 """From a heat map to a mask: normalisations and order statistics, on many maps at once and in float32 as published.
 
-Maps are (n, P) float32, one row of P pixels for each map. Every normalisation is an elementwise function of the pixel
-and of its map's least and greatest value that never reverses order, so an order statistic may be taken before it.
+Maps are (n, P) float32, one row of P pixels for each map. Every normalisation is an elementwise, order-preserving
+function of the pixel and of its map's minimum and maximum, so order statistics can be taken before it.
 """
 
 import numpy as np
@@ -21,17 +21,17 @@ NORMALISATIONS = (
     "minmax-set",
 )
 MASK_RULES = ("rank", "rank-or-one", "median", "absolute", "relative", "area", "top", "best", "own", "none")
-#: object maps are scaled by this constant range where audio-visual maps have a fixed one: stoneMo/SLAVC@05b429c
+#: object maps are scaled by this constant range if audio-visual maps have a fixed one: stoneMo/SLAVC@05b429c
 OBJECT_RANGE = (0.0, 2.5)
 
 
 def normalise(values: Rows, kind: str, low: Rows, high: Rows, tau: float = 0.03) -> Rows:
-    """Normalised pixels; `low` and `high` (n, 1) are the least and greatest of each whole map.
+    """Normalised pixels; `low` and `high` (n, 1) are the minimum and maximum of each whole map.
 
     minmax leaves constant maps as they are, minmax-nan divides 0 by 0 there (sspl); inverted is 1 - minmax(-H)
-    (hardway), inverted-nan the same but for constant maps (tvsl); fixed is (H + 1/tau) / (2/tau), for maps that are
-    cosines over tau (slavc); max divides by the greatest value; relu clears negative values (coarse-to-fine);
-    minmax-set takes the extremes of the whole set instead of the map's (denseav).
+    (hardway), inverted-nan the same except for constant maps (tvsl); fixed is (H + 1/tau) / (2/tau), for maps that are
+    cosines over tau (slavc); max divides by the maximum; relu clears negative values (coarse-to-fine);
+    minmax-set uses the extremes of the whole set instead of the map's (denseav).
     """
     if kind == "none":
         return values
@@ -61,7 +61,7 @@ def guided(maps: Rows, objects: Rows, kind: str, alpha: float, tau: float = 0.03
     """Object-guided localization: alpha * norm(AV) + (1 - alpha) * norm(OBJ), then min-max.
 
     maps, objects: (n, P). Mo and Morgado, ECCV 2022 (stoneMo/EZ-VSL@95ff5bf, alpha 0.4); with fixed normalisation the
-    object map is scaled by a constant range and the mixture stays as it is, since the confidence is taken from it
+    object map is scaled by a constant range and the mixture is left unchanged, because the confidence is computed from it
     (stoneMo/SLAVC@05b429c, alpha 0.9; fixed-minmax min-maxes it afterwards).
     """
     fixed = kind.startswith("fixed")
@@ -73,7 +73,7 @@ def guided(maps: Rows, objects: Rows, kind: str, alpha: float, tau: float = 0.03
 
 
 def extremes(values: Rows) -> tuple[Rows, Rows]:
-    """(n, 1) each: the least and the greatest value of every row."""
+    """(n, 1) each: the minimum and maximum of every row."""
     return values.min(axis=1, keepdims=True), values.max(axis=1, keepdims=True)
 
 
@@ -97,11 +97,11 @@ def relative_cut(high: Rows, cut: float) -> Rows:
 
 
 def top_pixels(pixels: int) -> int:
-    """How many of the loudest pixels a confidence is the mean of: a quarter, rounded up (stoneMo/SLAVC@05b429c)."""
+    """How many of the highest pixels a confidence averages: a quarter, rounded up (stoneMo/SLAVC@05b429c)."""
     return -(-pixels // 4)
 
 
 def top_share(values: Rows) -> NDArray[np.float64]:
-    """(n,) mean of the loudest quarter of each row."""
+    """(n,) mean of the highest quarter of each row."""
     rest = values.shape[1] - top_pixels(values.shape[1])
     return np.partition(values, rest, axis=1)[:, rest:].mean(axis=1, dtype=np.float64)

@@ -24,8 +24,8 @@ from avloc.protocols.normalise import extremes, guided, normalise, relative_cut
 from avloc.protocols.protocol import Protocol, canvas_size
 from avloc.protocols.resize import resize
 
-Map = NDArray[np.float32]  # (h, w), or (H, W) at the size at which it is judged
-Weights = NDArray[np.float64]  # (H, W), how much each pixel of the ground truth counts
+Map = NDArray[np.float32]  # (h, w), or (H, W) at the size at which it is scored
+Weights = NDArray[np.float64]  # (H, W), the weight of each pixel of the ground truth
 
 #: the thresholds that the rule `best` chooses from, on the test set: swimmiing/ACL-SSL@57f4a6c
 CUTS = tuple(round(0.05 * i, 2) for i in range(1, 20))
@@ -61,7 +61,7 @@ def resized(protocol: Protocol, heat: Map, size: tuple[int, ...], objects: Map |
     others = resize(objects[None], height, width, *object_resize(protocol))
     rows = guided(
         full.reshape(1, -1), others.reshape(1, -1), protocol.normalise, protocol.ogl_alpha, protocol.tau
-    )  # one row of pixels a map
+    )  # one row of pixels per map
     return rows.reshape(height, width)
 
 
@@ -72,7 +72,7 @@ def object_resize(protocol: Protocol) -> tuple[str, bool]:
 
 
 def normalisation(protocol: Protocol) -> str:
-    """The normalisation after resizing; of a mixture with object maps only the last step of `fixed-minmax` is left."""
+    """The normalisation after resizing; for a mixture with object maps, only the last step of `fixed-minmax` remains."""
     if protocol.ogl_alpha >= 1:
         return protocol.normalise
     return "minmax" if protocol.normalise == "fixed-minmax" else "none"
@@ -113,7 +113,7 @@ def _cut(protocol: Protocol, ordered: Map, truth: Weights) -> np.floating:
     if protocol.mask == "relative":
         return relative_cut(ordered[-1:], protocol.cut)[0]
     if protocol.mask in ("area", "top"):
-        marked = np.count_nonzero(truth) or pixels // 2  # an empty truth has half of the pixels
+        marked = np.count_nonzero(truth) or pixels // 2  # an empty ground truth counts as half of the pixels
         return ordered[min(pixels - marked, pixels - 1)]
     if protocol.mask == "absolute":
         return np.float32(protocol.cut)
@@ -130,7 +130,7 @@ def _own_mask(protocol: Protocol, heat: Map, truth: Weights) -> NDArray:
     """The mask of the user's own rule, which must have the size of the ground truth."""
     assert protocol.rule is not None
     try:
-        found = np.asarray(protocol.rule(heat.copy(), truth.copy()))  # it may write into what it gets
+        found = np.asarray(protocol.rule(heat.copy(), truth.copy()))  # a copy, because the rule may modify its input
     except Exception as error:
         raise DataError(
             f"protocol {protocol.name}: its rule failed on a map of shape {heat.shape} and a truth of {truth.shape}: "
@@ -146,8 +146,10 @@ def _own_mask(protocol: Protocol, heat: Map, truth: Weights) -> NDArray:
 
 @cache
 def judges_masks(protocol: Protocol) -> bool:
-    """Whether the protocol can score maps of two values, masks: whether a map that is 1 exactly on the truth and 0 elsewhere
-    gives this mask, for a small and for a large truth. Where pixels tie at the threshold, a protocol may mark all or none."""
+    """Whether the protocol can score maps of two values, masks: whether a map that is 1 exactly on the ground truth and
+    0 elsewhere gives this mask, for a small and a large ground truth. If pixels tie at the threshold, a protocol may
+    mark all or none.
+    """
     if protocol.rule is not None or protocol.mask in ("own", "none") or protocol.unit in ("batch", "labels"):
         return True
     size = 64
@@ -169,12 +171,11 @@ def truth_of_boxes(
     source: int = 0,
     frame: tuple[int, int] | None = None,
 ) -> Weights:
-    """The weight of each pixel (H, W), of boxes (M, 4) in fractions of the frame.
+    """The weight of each pixel (H, W), for boxes (M, 4) in fractions of the frame.
 
-    xywh: (M, 4), the boxes as corner and extent where the file wrote them so.
-    votes: how many boxes must agree on a pixel for its full weight.
-    frames, source: on a wide canvas of so many frames the boxes lie in the frame of their source.
-    frame: width and height of the picture in pixels, for corners that are rounded in these.
+    xywh: (M, 4), the boxes as corner and extent, if the file has them in that form. votes: how many boxes must agree on
+    a pixel for its full weight. frames, source: on a wide canvas of this many frames, the boxes are in the frame of
+    their source. frame: width and height of the picture in pixels, for corners that are rounded in these.
     """
     height, width = canvas_size(protocol, frames)
     xyxy = boxes if xywh is None or protocol.boxes == "as-written" else xywh
@@ -188,7 +189,7 @@ def truth_of_boxes(
 
 
 def truth_of_mask(protocol: Protocol, mask: NDArray[np.bool_], frames: int = 1, source: int = 0) -> Weights:
-    """The same of a pixel mask (h, w), nearest neighbour as the released loader of VGGSound-Instruments."""
+    """The same for a pixel mask (h, w), with nearest neighbours as in the released loader of VGGSound-Instruments."""
     height, width = canvas_size(protocol, frames)
     size = (protocol.size, protocol.size)
     left = source * protocol.size if protocol.canvas == "wide" else 0
@@ -199,9 +200,9 @@ def truth_of_mask(protocol: Protocol, mask: NDArray[np.bool_], frames: int = 1, 
 
 
 def score(protocol: Protocol, heat: Map, truth: Weights, mask: NDArray, objects: Map | None = None) -> float:
-    """cIoU of a mask (H, W), NaN where the release divides 0 by 0."""
+    """cIoU of a mask (H, W), NaN if the release divides 0 by 0."""
     if protocol.normalise == "minmax-nan" and protocol.mask != "absolute" and _flat(protocol, heat, truth, objects):
-        return float("nan")  # the release's mask of a constant map is NaN itself; by a fixed cut it is empty
+        return float("nan")  # the release's mask of a constant map is itself NaN; with a fixed cut it is empty
     if not truth.any():
         return 0.0 if mask.any() else float("nan")
     return ciou(mask, truth)
@@ -218,7 +219,8 @@ def smooth_iou(protocol: Protocol, heat: Map, truth: Weights, objects: Map | Non
 
 def pixel_ap(protocol: Protocol, heat: Map, truth: Weights, mask: NDArray, objects: Map | None = None) -> float:
     """Average precision over the pixels of one map: of the mask (binary), with mask and truth exchanged (swapped), or
-    of the values (continuous). NaN where the release fails and leaves the source out."""
+    of the values (continuous). NaN if the release fails and leaves the source out.
+    """
     marked, inside = truth > 0, np.asarray(mask, bool)
     if protocol.pixel_ap == "binary":
         return ap_of_mask(inside, marked)
@@ -234,13 +236,13 @@ def pixel_ap(protocol: Protocol, heat: Map, truth: Weights, mask: NDArray, objec
 
 
 def ap_of_mask(mask: NDArray[np.bool_], marked: NDArray[np.bool_]) -> float:
-    """Average precision where the score of a pixel is whether the mask has it."""
+    """Average precision if the score of a pixel is 1 inside the mask and 0 outside."""
     shared, inside, area = (int(np.count_nonzero(part)) for part in (mask & marked, mask, marked))
     return float(average_precision_of_mask(shared, inside, area, marked.size))
 
 
 def _flat(protocol: Protocol, heat: Map, truth: Weights, objects: Map | None) -> bool:
-    """Whether a map is constant at the size at which it is judged."""
+    """Whether a map is constant at the size at which it is scored."""
     if not np.isfinite(heat).all():
         return False
     values = resized(protocol, heat, truth.shape, objects)

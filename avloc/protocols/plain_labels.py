@@ -1,6 +1,7 @@
-"""The class of every pixel, plainly: mIoU and F of AVSS, each class first over the frames that it is in, then over classes.
+"""The class of every pixel, plain version: mIoU and F of AVSS, averaged over the frames with each class, then over
+classes.
 
-A truth has the numbers themselves, or masks whose class is known; 0 is the background, k + 1 the k-th class. Predictions are
+The ground truth has class numbers, or masks with classes; 0 is the background, k + 1 the k-th class. Predictions are
 one map of class numbers, or a map of scores for each class and the background, of which the highest counts.
 """
 
@@ -21,7 +22,7 @@ Floats = NDArray[np.float64]
 
 
 def of_labels(protocol: Protocol, given: Given, truth: Truth, kept: list[int]) -> dict[str, float]:
-    """miou and fscore over all classes; `_nobg` over all but the last one, which is what the release leaves out there."""
+    """miou and fscore over all classes; `_nobg` over all but the last one, which is what the release leaves out."""
     classes = len(truth.classes) + 1
     order = class_order(given.table, given.maps.shape[1])
     iou, f, frames = (np.zeros(classes) for _ in range(3))
@@ -37,7 +38,9 @@ def of_labels(protocol: Protocol, given: Given, truth: Truth, kept: list[int]) -
 
 
 def over_classes(iou: Floats, f: Floats, frames: Floats) -> dict[str, float]:
-    """The metrics of sums over frames and of how many frames each class is in, (C,) each; a class in none counts 0."""
+    """The metrics from sums over frames and the number of frames with each class, (C,) each; a class without frames
+    counts 0.
+    """
     seen = np.maximum(frames, 1)
     of_iou, of_f = iou / seen, f / seen
     found = {"miou": of_iou, "fscore": of_f, "miou_nobg": of_iou[:-1], "fscore_nobg": of_f[:-1]}
@@ -45,7 +48,7 @@ def over_classes(iou: Floats, f: Floats, frames: Floats) -> dict[str, float]:
 
 
 def true_numbers(protocol: Protocol, truth: Truth, clip: int) -> Numbers:
-    """Class numbers at the protocol's size, nearest neighbour; of masks that overlap the last one counts."""
+    """Class numbers at the protocol's size, with nearest neighbours; if masks overlap, the last one counts."""
     if truth.labels is not None:
         numbers = truth.labels[clip]
     else:
@@ -57,9 +60,9 @@ def true_numbers(protocol: Protocol, truth: Truth, clip: int) -> Numbers:
 
 
 def predicted(protocol: Protocol, maps: Maps | None, classes: int, order: NDArray[np.int64]) -> Numbers:
-    """Class numbers at the protocol's size, of one clip's maps (K, h, w); background where there is none, or NaN.
+    """Class numbers at the protocol's size, from one clip's maps (K, h, w); background if there is none, or NaN.
 
-    One map holds class numbers; several hold scores, of the classes in `order`.
+    One map has class numbers; several have scores of the classes in `order`.
     """
     size = protocol.size
     if maps is None or not np.isfinite(maps).all() or (len(maps) == 1 and not are_numbers(maps[0], classes)):
@@ -67,18 +70,19 @@ def predicted(protocol: Protocol, maps: Maps | None, classes: int, order: NDArra
     if len(maps) == 1:
         return _nearest(maps[0].astype(np.uint8), size).astype(np.int64)
     full = np.stack([plain.resized(protocol, one, (size, size)) for one in maps])
-    by_class = full[np.argsort(order)]  # the first of equal scores counts, so in the order of the classes
+    by_class = full[np.argsort(order)]  # the first of equal scores counts, in the order of the classes
     return by_class.argmax(axis=0)
 
 
 def are_numbers(values: Maps, classes: int) -> bool:
-    """Whether a map holds class numbers, which are whole and of a class."""
+    """Whether a map contains class numbers: integers in the range of the classes."""
     return bool((values == np.round(values)).all() and values.min() >= 0 and values.max() < classes)
 
 
 def class_order(table: NDArray[np.bool_] | None, maps: int) -> NDArray[np.int64]:
-    """The class number of each of the K maps: by their names, of which the background's is none of the classes; else as
-    they come. (K,), empty where names do not tell."""
+    """The class number of each of the K maps: by their names, where the background's is not a class name; else in their
+    order. (K,), empty if the names do not tell.
+    """
     if table is None or table.shape[1] != maps:
         return np.arange(maps)
     numbers = np.where(table.any(axis=0), table.argmax(axis=0) + 1, 0)
@@ -86,7 +90,7 @@ def class_order(table: NDArray[np.bool_] | None, maps: int) -> NDArray[np.int64]
 
 
 def padded_frames(protocol: Protocol, truth: Truth, kept: list[int]) -> int:
-    """How many frames of background a release adds to videos with fewer than `padding`; here they are predicted right."""
+    """How many background frames a release adds to videos with fewer than `padding`; here they count as correct."""
     videos = Counter(truth.ids[clip].rpartition("/")[0] or truth.videos[clip] for clip in kept)
     return sum(max(protocol.padding - frames, 0) for frames in videos.values()) if protocol.padding else 0
 

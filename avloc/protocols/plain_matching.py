@@ -1,8 +1,9 @@
-"""Maps matched to frames one after the other, plainly, for methods that do not know how many sources sound.
+"""Maps matched to frames one after the other, plain version, for methods that do not know how many sources sound.
 
-A clip shows F frames, one above the other on one canvas; the method gives as many maps as it found sources. In their
-order, each map is cut into frames and takes the frame where its cIoU is highest (the first of equals), whose truth is
-then cleared. Missing maps add zeros; surplus maps are compared with cleared truth. VisualAIKHU/NoPrior_MultiSSL@9910fb1.
+A clip shows F frames, stacked vertically on one canvas; the method gives one map per source that it found. In order,
+each map is cut into frames and takes the frame with its highest cIoU (the first of equal ones), whose ground truth is
+then cleared. Missing maps add zeros; surplus maps are compared with cleared truth.
+VisualAIKHU/NoPrior_MultiSSL@9910fb1.
 """
 
 from dataclasses import replace
@@ -20,7 +21,7 @@ Masks = NDArray[np.bool_]  # (F, H, W)
 
 
 def matched(protocol: Protocol, given: Given, truth: Truth, kept: list[int]) -> Scores:
-    """The scores of the maps of each clip; a map that is NaN throughout is no map."""
+    """The scores of the maps of each clip; an all-NaN map does not exist."""
     found = Scores()
     frames = sources_of(truth) if truth.mixed and protocol.canvas == "tall" else 1
     single = replace(protocol, canvas="frame")
@@ -39,7 +40,7 @@ def matched(protocol: Protocol, given: Given, truth: Truth, kept: list[int]) -> 
 
 
 def frame_truths(protocol: Protocol, truth: Truth, clip: int, frames: int) -> list[Floats]:
-    """The weights (H, W) of each frame: of all boxes of the clip, or of those of one mixed source."""
+    """The weights (H, W) of each frame: from all boxes of the clip, or from those of one mixed source."""
     if truth.masks is not None:
         masks = truth.masks[clip] if truth.mixed else truth.masks[clip].any(axis=0)[None]
         return [plain.truth_of_mask(protocol, mask) for mask in masks[:frames]]
@@ -56,7 +57,7 @@ def frame_truths(protocol: Protocol, truth: Truth, clip: int, frames: int) -> li
 def _one_clip(
     protocol: Protocol, own: list[Maps], every: Maps, truths: list[Floats]
 ) -> tuple[list[tuple[float, float]], float]:
-    """(cIoU, AP) of each map and of each that is missing, and the AP over all pixels of the clip."""
+    """(cIoU, AP) of each map and of each missing one, and the AP over all pixels of the clip."""
     frames, pairs, left = len(truths), [], [weights.copy() for weights in truths]
     for heat in own:
         masks = frame_masks(protocol, heat, frames)
@@ -65,7 +66,7 @@ def _one_clip(
         pairs.append((scores[best], plain.ap_of_mask(masks[best], left[best] > 0)))
         left[best][:] = 0
     pairs += [(0.0, 0.0)] * (frames - len(own))
-    # broken maps hear nothing, and make the sum of all maps hear nothing
+    # a broken map marks nothing, and makes the sum of all maps mark nothing
     broken = any(not np.isfinite(heat).all() for heat in own)
     summed = own[0] if len(every) == 1 and own else np.nansum(every, axis=0).astype(np.float32)
     masks = np.zeros((frames, *truths[0].shape), bool) if broken else frame_masks(protocol, summed, frames)
@@ -73,7 +74,7 @@ def _one_clip(
 
 
 def frame_masks(protocol: Protocol, heat: Maps, frames: int) -> Masks:
-    """(F, H, W): a map resized to the canvas and cut into frames, each with a threshold of its own."""
+    """(F, H, W): a map resized to the canvas and cut into frames, each with a separate threshold."""
     size = protocol.size
     if not np.isfinite(heat).all():
         return np.zeros((frames, size, size), bool)

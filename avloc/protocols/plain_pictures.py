@@ -1,4 +1,4 @@
-"""A clip at the size of its own picture, and the boxes of all its sources together, plainly: AVATAR and GAR-SSL."""
+"""Clips at the size of their own picture, and the union of all sources' boxes, plain version: AVATAR and GAR-SSL."""
 
 from collections.abc import Sequence
 
@@ -14,12 +14,12 @@ from avloc.protocols.protocol import Protocol
 
 Floats = NDArray[np.float64]
 Masks = NDArray[np.bool_]
-#: the part of the set that a metric of one scenario is over
+#: the part of the set for a metric of one scenario
 SCENARIOS = {"ciou_single": "Single-Sound", "ciou_mixed": "Mixed-Sound", "ciou_multi": "Multi-Entity"}
 
 
 def picture_truth(protocol: Protocol, truth: Truth, clip: int) -> Masks:
-    """(H, W): what sounds in a clip, at the size of its picture, else of its mask, else of the protocol."""
+    """(H, W): the sounding pixels of a clip, at the size of its picture, else of its mask, else of the protocol."""
     if truth.pictures is not None:
         return truth.pictures[clip].drawn()
     if truth.masks is not None:
@@ -29,7 +29,7 @@ def picture_truth(protocol: Protocol, truth: Truth, clip: int) -> Masks:
 
 
 def picture_mask(protocol: Protocol, heat: Maps | None, marked: Masks) -> Masks:
-    """(H, W): where a map (h, w) is above the cut at the size of the picture; nothing without a map, or with NaN."""
+    """(H, W): where a map (h, w) is above the cut at the size of the picture; empty without a map, or with NaN."""
     if heat is None or not np.isfinite(heat).all():
         return np.zeros(marked.shape, bool)
     values = plain.normalised(protocol, plain.resized(protocol, heat, marked.shape))
@@ -37,8 +37,9 @@ def picture_mask(protocol: Protocol, heat: Maps | None, marked: Masks) -> Masks:
 
 
 def of_pictures(protocol: Protocol, given: Given, truth: Truth, scores: Scores) -> dict[str, float]:
-    """What AVATAR has beside the scores of all clips: the mean of each scenario, and of the silent clips the share of
-    those in which no pixel is on."""
+    """AVATAR's further metrics besides the scores of all clips: the mean of each scenario, and the share of silent
+    clips in which no pixel is on.
+    """
     found = {}
     for name, part in SCENARIOS.items():
         inside = [
@@ -56,7 +57,7 @@ def of_pictures(protocol: Protocol, given: Given, truth: Truth, scores: Scores) 
 
 
 def is_quiet(protocol: Protocol, given: Given, truth: Truth, clip: int) -> bool:
-    """Whether a map marks nothing at all; a clip without a map does not count as quiet, nor one with NaN."""
+    """Whether a map marks nothing at all; a clip without a map, or with NaN, does not count as quiet."""
     heat = None if clip in given.missing else given.maps[clip, 0]
     if heat is None or not np.isfinite(heat).all():
         return False
@@ -78,7 +79,7 @@ def picture_scores(protocol: Protocol, given: Given, truth: Truth, kept: Sequenc
 
 
 def union_truth(protocol: Protocol, truth: Truth, clip: int) -> Masks:
-    """(H, W): the first box of each source of a clip, together; of pixel masks all of them."""
+    """(H, W): the first box of each source of a clip, together; for pixel masks, all of them."""
     if truth.masks is not None:
         return plain.truth_of_mask(protocol, truth.masks[clip].any(axis=0)) > 0
     own = np.flatnonzero(truth.box_clip == clip)
@@ -97,7 +98,7 @@ def union_mask(protocol: Protocol, maps: Maps) -> Masks:
 
 
 def union_scores(protocol: Protocol, given: Given, truth: Truth, kept: Sequence[int]) -> tuple[Scores, Floats]:
-    """cIoU and AP of the union of every clip; and (n, 3) the pixels shared, in the mask and in the truth."""
+    """cIoU and AP of the union of every clip; and (n, 3) the pixels in both, in the mask and in the ground truth."""
     found, counts = Scores(), []
     for clip in kept:
         marked = union_truth(protocol, truth, clip)

@@ -1,6 +1,6 @@
-"""Measurements over all pixels of a class, or of the set, plainly: average precision, and IoU at the best threshold.
+"""Metrics over all pixels of a class, or of the set, plain version: average precision, and IoU at the best threshold.
 
-Here every pixel is sorted; avloc.scoring.fast pools them in 65,536 bins, so its last digits differ.
+Here all pixels are sorted; avloc.scoring.fast pools them in 65,536 bins, so its last digits differ.
 """
 
 import numpy as np
@@ -13,16 +13,16 @@ from avloc.protocols.plain_units import Given, ends_of, unit_map, unit_of, unit_
 from avloc.protocols.protocol import Protocol
 from avloc.protocols.units import units_of
 
-#: equidistant thresholds from the least to the greatest pixel of a class: mhamilton723/DenseAV@2221b8c
+#: equidistant thresholds from the smallest to the largest pixel of a class: mhamilton723/DenseAV@2221b8c
 STEPS = 20
 
 
 def of_pixels(protocol: Protocol, given: Given, truth: Truth, kept: list[int]) -> dict[str, float]:
     """cap: mean over classes of the AP of all their pixels; piap: AP of all pixels; best_iou: mean over classes of the
-    best IoU. A map that is missing, or has NaN or infinity, is the least value of the set everywhere; pixels beyond the
+    best IoU. A map that is missing, or has NaN or infinity, has the smallest value of the set everywhere; pixels beyond the
     range of the set's maps (sums of several clusters, bicubic overshoot) count as its ends."""
     every = units_of(truth, unit_of(protocol, given, truth))
-    low, high = (0.0, 1.0) if protocol.ogl_alpha < 1 else ends_of(given)  # a mixture with object maps lies in [0, 1]
+    low, high = (0.0, 1.0) if protocol.ogl_alpha < 1 else ends_of(given)  # a mixture with object maps is in [0, 1]
     pixels: dict[int, list[tuple[NDArray, NDArray]]] = {}
     for number, (clip, label) in enumerate(zip(every.clip.tolist(), every.label.tolist(), strict=True)):
         if clip not in kept or (protocol.negatives == "apart" and not truth.sounding[clip]):

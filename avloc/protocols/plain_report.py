@@ -1,7 +1,8 @@
-"""From the maps of a test set to the numbers that a protocol reports, plainly: one unit after the other, no speed.
+"""From the maps of a test set to the numbers that a protocol reports, plain version: one unit after the other, without
+regard to speed.
 
-Together with `plain` this is the definition of every protocol, of all that is in its report. `report` gives the numbers
-without intervals, baselines or tables; avloc.scoring gives those as well, and the same numbers.
+Together with `plain` this is the definition of every protocol and of everything in its report. `report` returns the
+numbers without intervals, baselines or tables; avloc.scoring adds those, with the same numbers.
 """
 
 from collections.abc import Sequence
@@ -24,7 +25,7 @@ from avloc.protocols.units import truth_for, units_of
 
 
 def report(protocol: Protocol, given: Given, truth: Truth) -> dict[str, float]:
-    """The numbers of the protocol's report, as fractions in [0, 1]; those that are not defined here are left out."""
+    """The numbers of the protocol's report, as fractions in [0, 1]; undefined ones are left out."""
     truth = truth_for(protocol, truth)
     if protocol.lookup == "partner" and truth.partners is not None:
         truth = replace(truth.partners, name=truth.name)
@@ -51,12 +52,12 @@ def report(protocol: Protocol, given: Given, truth: Truth) -> dict[str, float]:
     every = [units(replace(protocol, mask="absolute", cut=cut), given, truth, kept) for cut in plain.CUTS]
     best = max(every, key=lambda scores: metrics.auc(scores.ciou))
     found = of_scores(protocol, best, given, truth, kept)
-    # LocAcc is taken at a best cut of its own
+    # LocAcc has its own best cut
     return found | {"locacc": max(metrics.success_rate(scores.ciou) for scores in every)}
 
 
 def of_scores(protocol: Protocol, scores: Scores, given: Given, truth: Truth, kept: list[int]) -> dict[str, float]:
-    """What is reported of the scores of units."""
+    """The reported metrics from the scores of units."""
     found: dict[str, float] = {}
     for name in protocol.report:
         if name.partition("@")[0] in ("ciou", "iou", "locacc", "auc"):
@@ -79,7 +80,7 @@ def of_scores(protocol: Protocol, scores: Scores, given: Given, truth: Truth, ke
 def _of_overlaps(protocol: Protocol, name: str, scores: Scores, truth: Truth) -> float:
     """A mean (ciou), a share of successes (ciou@0.3, locacc) or the area under the success curve (auc).
 
-    Taken over units, or over frames, each with the mean of its units.
+    Computed over units, or over frames, where each frame has the mean of its units.
     """
     overlaps = np.array(scores.ciou)
     if protocol.aggregate != "pooled":
@@ -95,7 +96,7 @@ def _of_overlaps(protocol: Protocol, name: str, scores: Scores, truth: Truth) ->
 
 
 def _of_pixel_ap(protocol: Protocol, name: str, scores: Scores) -> dict[str, float]:
-    """The average precision of pixels: the mean over units, or as `cap` over classes. Empty where there is none."""
+    """The average precision of pixels: the mean over units, or, as `cap`, over classes. Empty if there is none."""
     ap = np.array(scores.ap)
     if protocol.unit == "greedy" and name == "cap":
         return {name: float(ap.mean())}
@@ -119,7 +120,7 @@ def _of_scenes(name: str, scores: Scores, scenes: Sequence[str]) -> float:
 
 
 def of_batches(protocol: Protocol, given: Given, truth: Truth, kept: list[int]) -> dict[str, float]:
-    """AVSBench's mIoU and F: the mean over batches; F leaves silent frames out, and is 0 for a wholly silent batch."""
+    """AVSBench's mIoU and F: the mean over batches; F leaves silent frames out, and is 0 for a completely silent batch."""
     every = units_of(truth, "clip")
     batches = [kept[start : start + protocol.batch] for start in range(0, len(kept), protocol.batch)]
     iou, f = [], []
@@ -127,7 +128,7 @@ def of_batches(protocol: Protocol, given: Given, truth: Truth, kept: list[int]) 
         frames, curves = [], []
         for clip in batch:
             marked, heat = unit_truth(protocol, truth, every, clip) > 0, unit_map(protocol, given, every, clip)
-            silent = np.full(marked.shape, -1.0)  # off everywhere, also at threshold 0
+            silent = np.full(marked.shape, -1.0)  # off everywhere, even at threshold 0
             whole = np.isfinite(heat).all()
             values = plain.normalised(protocol, plain.resized(protocol, heat, marked.shape)) if whole else silent
             frames.append(metrics.mask_iou(values > np.float32(protocol.cut), marked))
@@ -151,13 +152,13 @@ def of_detection(
 
 
 def confidence(protocol: Protocol, given: Given, truth: Truth, clip: int) -> float:
-    """How sure a method is that something sounds: as it says, else the mean of the loudest quarter of its map."""
+    """Confidence that something sounds: the method's own, else the mean of the highest quarter of its map."""
     if given.confidence is not None:
         return float(given.confidence[clip])
     maps = np.zeros_like(given.maps[clip]) if clip in given.missing else given.maps[clip]
     if not np.isfinite(maps).all():
         return -np.inf
-    if unit_of(protocol, given, truth) != "clip":  # a silent clip has no source, so its loudest map speaks for it
+    if unit_of(protocol, given, truth) != "clip":  # a silent clip has no source, so its highest map is used
         return _top_quarter(maps.max(axis=0))
     if clip in given.missing:
         return -np.inf
@@ -173,13 +174,13 @@ def _top_quarter(values: Maps) -> float:
 
 
 def no_sounding_area(protocol: Protocol, given: Given, truth: Truth, clip: int) -> float:
-    """The mean over a frame's silent maps of the share of quiet pixels; NaN where none is silent or nothing sounds."""
+    """The mean over a frame's silent maps of the share of quiet pixels; NaN if none is silent or nothing sounds."""
     assert given.table is not None
     sounding = sorted(set(truth.box_class[truth.box_clip == clip].tolist()))
     silent = list(range(min(protocol.nsa_maps or given.maps.shape[1], given.maps.shape[1])))
     for label in sounding:
         own = np.flatnonzero(given.table[label]).tolist()
-        # the release leaves out only the first cluster of a class
+        # the release only leaves out the first cluster of a class
         silent = [k for k in silent if k not in (own[:1] if protocol.nsa_skip == "first" else own)]
     if clip in given.missing or not sounding or not silent:
         return float("nan")

@@ -1,4 +1,6 @@
-"""What a protocol scores one by one, plainly: which clips count, and the map, the truth and the scores of each unit."""
+"""The units that a protocol scores, plain version: which clips count, and the map, the ground truth and the scores of
+each unit.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,23 +19,23 @@ Maps = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Given:
-    """What is scored: maps (N, K, h, w) in the order of the truth's clips, and what came with them."""
+    """The input of scoring: maps (N, K, h, w) in the order of the ground truth's clips, and optional further arrays."""
 
     maps: Maps
-    table: NDArray[np.bool_] | None = None  # (C, K), which map is of which class
+    table: NDArray[np.bool_] | None = None  # (C, K), which map belongs to which class
     objects: Maps | None = None  # (N, h, w)
     confidence: Floats | None = None  # (N,)
-    named: bool = False  # whether the caller said which map is of which class
+    named: bool = False  # whether the caller gave the class of each map
     missing: frozenset[int] = frozenset()  # clips without a prediction
-    #: maps (N, K, h, w) of the same frames with other sounds, by kind; NaN throughout where a clip has none
+    #: maps (N, K, h, w) of the same frames with other sounds, by kind; all NaN for a clip without one
     negatives: Mapping[str, Maps] = field(default_factory=dict)
-    #: thresholds that all clips share, by name, where they were chosen on other clips
+    #: thresholds shared by all clips, by name, if they were chosen on other clips
     thresholds: Mapping[str, float] | None = None
 
 
 @dataclass
 class Scores:
-    """What every unit got, in lists as long as there are units."""
+    """The scores of all units, in lists with one entry per unit."""
 
     clip: list[int] = field(default_factory=list)
     label: list[int] = field(default_factory=list)
@@ -44,7 +46,7 @@ class Scores:
 
 
 def kept_clips(protocol: Protocol, given: Given, truth: Truth) -> list[int]:
-    """The clips that count; those without a box (negatives) only where something is reported of them."""
+    """The clips that count; those without a box (negatives) only if something is reported about them."""
     kept = []
     silent = protocol.negatives == "zero" or {"ap", "auroc", "precision_all", "tn_rate"} & set(protocol.report)
     for clip in range(len(truth)):
@@ -57,7 +59,7 @@ def kept_clips(protocol: Protocol, given: Given, truth: Truth) -> list[int]:
 
 
 def units(protocol: Protocol, given: Given, truth: Truth, kept: Sequence[int]) -> Scores:
-    """cIoU and what else is reported of each unit: the clip, each of its sources, or each class that sounds in it."""
+    """cIoU and the other scores of each unit: the clip, each of its sources, or each class that sounds in it."""
     found, every = Scores(), units_of(truth, unit_of(protocol, given, truth))
     ends = ends_of(given)
     for number, (clip, label) in enumerate(zip(every.clip.tolist(), every.label.tolist(), strict=True)):
@@ -68,7 +70,7 @@ def units(protocol: Protocol, given: Given, truth: Truth, kept: Sequence[int]) -
         mask = plain.heard(protocol, heat, weights, objects, ends)
         score = plain.score(protocol, heat, weights, mask, objects)
         if clip in given.missing and protocol.normalise == "minmax-nan" and protocol.mask != "absolute":
-            score = float("nan")  # no map is taken for one of zeros, which is constant
+            score = float("nan")  # a missing map is treated as zeros, which is a constant map
         found.clip.append(clip)
         found.label.append(label)
         found.ciou.append(float(np.nan_to_num(score)) if protocol.undefined == "zero" else score)
@@ -80,7 +82,7 @@ def units(protocol: Protocol, given: Given, truth: Truth, kept: Sequence[int]) -
 
 
 def unit_of(protocol: Protocol, given: Given, truth: Truth) -> str:
-    """The only source of a clip is the clip; pixels are those of classes or of clips."""
+    """A clip's only source is the clip; the unit pixels applies to classes or clips."""
     if protocol.unit == "pixels":
         return "class" if given.named else "clip"
     single = sources_of(truth) == 1 and given.maps.shape[1] == 1 and not given.named
@@ -88,14 +90,14 @@ def unit_of(protocol: Protocol, given: Given, truth: Truth) -> str:
 
 
 def sources_of(truth: Truth) -> int:
-    """The most sources that a clip of the truth has."""
+    """The largest number of sources of a clip."""
     if truth.masks is not None:
         return truth.masks.shape[1]
     return int(truth.sources.max(initial=0)) + 1
 
 
 def unit_map(protocol: Protocol, given: Given, every: Units, number: int) -> Maps:
-    """The map (h, w) of a unit: the clip's, the source's, or the sum of those of its class; NaN where there is none."""
+    """The map (h, w) of a unit: the clip's, the source's, or the sum of those of its class; NaN if there is none."""
     clip, part, label = every.clip[number], every.part[number], every.label[number]
     if clip in given.missing:
         return np.full(given.maps.shape[2:], np.nan, np.float32)
@@ -108,7 +110,7 @@ def unit_map(protocol: Protocol, given: Given, every: Units, number: int) -> Map
 
 
 def unit_truth(protocol: Protocol, truth: Truth, every: Units, number: int) -> Floats:
-    """The weights (H, W) of what a unit should find."""
+    """The weights (H, W) of the ground truth of a unit."""
     clip, part = every.clip[number], int(every.part[number])
     frames = sources_of(truth) if protocol.canvas == "wide" else 1
     if truth.masks is None:
@@ -126,7 +128,7 @@ def unit_truth(protocol: Protocol, truth: Truth, every: Units, number: int) -> F
 
 
 def ends_of(given: Given) -> tuple[float, float]:
-    """Least and greatest finite value of all maps."""
+    """Smallest and largest finite value of all maps."""
     there = np.delete(given.maps, sorted(given.missing), axis=0)
     finite = there[np.isfinite(there)]
     return (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)

@@ -32,7 +32,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
 #: the axes that the user's own rule replaces
 _OF_MASKS = ("resize", "align_corners", "normalise", "tau", "ogl_alpha", "object_resize", "mask", "cut", "strict")
 _MOST = 1e9
-#: least and greatest value of the axes that are numbers; whether a cut is a share is up to the mask
+#: range of the numeric axes; whether a cut is a share depends on the mask
 _RANGES: dict[str, tuple[float, float]] = {
     "size": (8, 4096),
     "tau": (1e-6, _MOST),
@@ -46,7 +46,7 @@ _RANGES: dict[str, tuple[float, float]] = {
 }
 
 
-#: a rule of your own: (heat map (h, w), truth (H, W) weights in [0, 1]) to a mask (H, W), True where it hears the sound
+#: your own rule: (heat map (h, w), truth (H, W) weights in [0, 1]) to a mask (H, W), True where it hears the sound
 Rule = Callable[[NDArray, NDArray], NDArray]
 
 
@@ -58,25 +58,25 @@ class Protocol:
     """
 
     name: str
-    #: where it was read: paper or repository@commit
+    #: its source: paper or repository@commit
     source: str
     #: what is scored: the clip, each source, each class (of cluster or class maps), maps matched greedily to frames,
     #: all pixels of a class, batches of frames, the class of every pixel (labels), each clip at the size of its own
     #: picture, the first boxes of all sources together (union), or clips with other sounds (sounds); auto is class
     #: where an assignment or class names are given, else clip for one map, else source
     unit: str = "clip"
-    #: whether a success is counted for each unit (pooled) or for the mean of a frame's units (frame)
+    #: whether success is counted per unit (pooled) or for the mean of a frame's units (frame)
     aggregate: str = "pooled"
     #: what a map shows: its own frame, or the frames of all sources side by side (wide) or one above the other (tall)
     canvas: str = "frame"
-    #: side of a frame in pixels, for maps and truth
+    #: side of a frame in pixels, for maps and ground truth
     size: int = 224
     resize: str = "cv2-linear"
     align_corners: bool = False
     normalise: str = "none"
     #: temperature of the fixed normalisation
     tau: float = 0.03
-    #: weight of the audio-visual map beside the object map (object-guided localization); 1 uses no object map
+    #: weight of the audio-visual map relative to the object map (object-guided localization); 1 uses no object map
     ogl_alpha: float = 1.0
     #: how an object map is resized: like the audio-visual map, or bilinear with aligned corners whatever that map's
     #: resize is (one release does this)
@@ -86,7 +86,7 @@ class Protocol:
     cut: float = 0.5
     #: a pixel must exceed the threshold instead of reaching it
     strict: bool = False
-    #: weight of a pixel: votes as the benchmark asks for them, the union of boxes, or plain counts of boxes
+    #: weight of a pixel: the benchmark's votes, the union of boxes, or plain counts of boxes
     truth: str = "votes"
     #: boxes written as x, y, w, h read as the corners x1, y1, x2, y2, which is what some releases do
     boxes: str = "as-written"
@@ -100,16 +100,16 @@ class Protocol:
     grid: bool = True
     #: a success exceeds its threshold instead of reaching it
     strict_success: bool = False
-    #: score only frames with exactly so many classes; 0 is all frames
+    #: score only frames with exactly this many classes; 0 is all frames
     level: int = 0
     #: a requested clip without a prediction scores 0, or is dropped (and counted)
     missing: str = "zero"
-    #: a clip without any box is left to the metrics of silent clips (and counted where there are none), or scores 0
+    #: a clip without any box only counts in the metrics of silent clips (if there are none, it is counted), or scores 0
     negatives: str = "apart"
-    #: the score where neither truth nor mask marks a pixel: 0, or undefined (a failure at every threshold, also at 0)
+    #: the score if neither ground truth nor mask has a pixel: 0, or undefined (a failure at every threshold, even 0)
     undefined: str = "zero"
     nsa_cut: float = 0.2
-    #: look at the first so many maps for silence; 0 is all of them
+    #: only use this many maps for silence; 0 is all of them
     nsa_maps: int = 0
     #: of a sounding class, leave out only its first map or all of its maps
     nsa_skip: str = "first"
@@ -120,7 +120,7 @@ class Protocol:
     report: tuple[str, ...] = ("locacc", "auc", "ciou")
     #: axes that differ from the named protocol
     changed: tuple[str, ...] = ()
-    #: your own rule in place of the axes that make a mask of a map (resize, normalise, mask, cut, ...)
+    #: your own rule instead of the axes that make a mask of a map (resize, normalise, mask, cut, ...)
     rule: Rule | None = None
 
     def __post_init__(self) -> None:
@@ -148,14 +148,14 @@ class Protocol:
 
 
 def canvas_size(protocol: Protocol, frames: int) -> tuple[int, int]:
-    """Height and width in pixels of what one map shows, of so many frames."""
+    """Height and width in pixels of a map's canvas with this many frames."""
     wide = frames if protocol.canvas == "wide" else 1
     tall = frames if protocol.canvas == "tall" else 1
     return protocol.size * tall, protocol.size * wide
 
 
 def axis_names() -> list[str]:
-    """The axes that may be overridden."""
+    """The axes that can be overridden."""
     return [one.name for one in fields(Protocol) if one.name not in ("name", "source", "changed", "rule")]
 
 

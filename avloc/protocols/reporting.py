@@ -1,4 +1,4 @@
-"""Which metrics a result reports: those of the protocol, or those asked for."""
+"""Which metrics a result reports: those of the protocol, or the requested ones."""
 
 import re
 from collections.abc import Sequence
@@ -7,16 +7,15 @@ from dataclasses import replace
 from avloc.errors import ConfigError
 from avloc.protocols.protocol import Protocol
 
-#: metrics that any protocol with cIoU scores can report; tells where the truth marks silent objects
+#: metrics that any protocol with cIoU scores can report; tells, if the ground truth marks silent objects
 _ANY = ("ciou", "locacc", "auc", "precision_all", "ap", "max_f1", "auroc", "tells")
 _AT = re.compile(r"^(ciou|iou|locacc)@(0?\.\d+|1(\.0+)?)$")
 
 
 def reporting(protocol: Protocol, wanted: Sequence[str] | None) -> Protocol:
-    """The protocol with the metrics asked for; a name without threshold stands for all of its family: ciou, ciou@0.3,
-    ...
+    """The protocol with the requested metrics; a name without threshold means its whole family: ciou, ciou@0.3, ...
 
-    ConfigError says what the protocol can report.
+    ConfigError lists what the protocol can report.
     """
     if not wanted:
         return protocol

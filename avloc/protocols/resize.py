@@ -1,4 +1,4 @@
-"""Resizing heat maps the way the published evaluators do, many at once: (n, h, w) float32 to (n, H, W) float32.
+"""Resizes heat maps as the published evaluators do, many at once: (n, h, w) float32 to (n, H, W) float32.
 
 Four published kinds: OpenCV's linear and cubic (half-pixel centres, edges clamped, cubic with A = -0.75) by OpenCV
 itself, and PyTorch's bilinear and bicubic (A = -0.75), each with corners aligned or not, written out as two products
@@ -20,7 +20,7 @@ _A = np.float32(-0.75)
 
 
 def resize(maps: Maps, height: int, width: int, kind: str = "cv2-linear", align_corners: bool = False) -> Maps:
-    """Heat maps (n, h, w) at (n, height, width); maps that already have this size are returned as they are."""
+    """Heat maps (n, h, w) at (n, height, width); maps of this size are returned unchanged."""
     maps = np.ascontiguousarray(maps, np.float32)
     if maps.shape[1:] == (height, width):
         return maps
@@ -38,7 +38,7 @@ def resize(maps: Maps, height: int, width: int, kind: str = "cv2-linear", align_
 
 @cache
 def _weights(kind: str, length: int, target: int, align_corners: bool) -> Maps:
-    """(target, length): how much each cell counts for each sample of the result."""
+    """(target, length): the weight of each cell for each sample of the result."""
     places, weights = (_linear_taps if kind == "bilinear" else _cubic_taps)(length, target, align_corners)
     matrix = np.zeros((target, length), np.float32)
     for place, weight in zip(places, weights, strict=True):
@@ -48,7 +48,7 @@ def _weights(kind: str, length: int, target: int, align_corners: bool) -> Maps:
 
 
 def _positions(length: int, target: int, align_corners: bool) -> Maps:
-    """Where each of the `target` samples lies among `length` cells, in float32."""
+    """The position of each of the `target` samples among `length` cells, in float32."""
     steps = np.arange(target, dtype=np.float32)
     if align_corners:
         return steps * np.float32((length - 1) / (target - 1) if target > 1 else 0.0)

@@ -1,4 +1,4 @@
-"""What a protocol scores one by one: a clip, one of its sources, or one of the classes that sound in it."""
+"""The units that a protocol scores: a clip, one of its sources, or one of the classes that sound in it."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,12 +11,12 @@ from avloc.annotations.truth import Truth
 from avloc.protocols.protocol import Protocol
 
 Ints = NDArray[np.int64]
-#: units of protocols that are judged by the pixels of what sounds, and never by boxes where there are masks
+#: units of protocols that use the pixels of sounding objects, and never boxes if there are masks
 OF_PIXELS = ("batch", "labels", "picture")
 
 
 def truth_for(protocol: Protocol, truth: Truth) -> Truth:
-    """The truth as the protocol is judged by it: by pixels, or by the boxes where a benchmark has both."""
+    """The ground truth for a protocol: pixels, or boxes if a benchmark has both."""
     if protocol.unit not in OF_PIXELS:
         return replace(truth, masks=None, mask_class=None, boxed=False) if truth.boxed else truth
     if protocol.unit == "batch" and truth.masks is None and (truth.labels is not None or truth.pictures is not None):
@@ -25,7 +25,7 @@ def truth_for(protocol: Protocol, truth: Truth) -> Truth:
 
 
 def _foreground(truth: Truth, size: int) -> NDArray[np.bool_]:
-    """(N, h, w), everything that sounds in each clip."""
+    """(N, h, w), all sounding pixels of each clip."""
     if truth.labels is not None:
         return truth.labels > 0
     assert truth.pictures is not None
@@ -38,24 +38,24 @@ def _foreground(truth: Truth, size: int) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True)
 class Units:
-    """U things to score, in the order of their clips."""
+    """U units to score, in the order of their clips."""
 
-    clip: Ints  # (U,) which clip
-    part: Ints  # (U,) which source or class of the clip; 0 where the clip is the unit
+    clip: Ints  # (U,) index of the clip
+    part: Ints  # (U,) source or class of the clip; 0 if the clip is the unit
     label: Ints  # (U,) class, -1 for none
-    box_unit: Ints  # (M,) which unit each box is of
+    box_unit: Ints  # (M,) unit of each box
 
     def __len__(self) -> int:
         return len(self.clip)
 
     @cached_property
     def _boxes(self) -> tuple[Ints, Ints]:
-        """Boxes sorted by unit, and where each unit's begin."""
+        """Boxes sorted by unit, and the start of each unit."""
         order = np.argsort(self.box_unit, kind="stable")
         return order, np.searchsorted(self.box_unit[order], np.arange(len(self) + 1))
 
     def boxes_of(self, chosen: Ints) -> tuple[Ints, Ints]:
-        """The boxes of some units, and of which of the chosen each is."""
+        """The boxes of some units, and the index of the chosen unit for each."""
         order, begins = self._boxes
         amount = begins[chosen + 1] - begins[chosen]
         within = np.arange(amount.sum()) - np.repeat(np.cumsum(amount) - amount, amount)
@@ -63,7 +63,9 @@ class Units:
 
 
 def units_of(truth: Truth, unit: str) -> Units:
-    """The units of a truth: every clip (negatives too), or each pair of a clip and one of its sources or classes."""
+    """The units of a ground truth: every clip (including negatives), or each pair of a clip and one of its sources or
+    classes.
+    """
     if unit == "clip":
         clips = np.arange(len(truth))
         return Units(clips, np.zeros_like(clips), truth.reported_class, truth.box_clip)

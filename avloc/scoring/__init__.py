@@ -1,4 +1,4 @@
-"""Heat maps and a truth in, results out: numbers with intervals, baselines, and what was left out."""
+"""From heat maps and ground truth to results: numbers with intervals, baselines, and what was left out."""
 
 from avloc.scoring.score_maps import score, score_all
 

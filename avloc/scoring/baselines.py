@@ -1,4 +1,4 @@
-"""What a blind method gets under the same protocol, and the best that a mask of half the area can get."""
+"""The scores of blind baselines under the same protocol, and the best that a mask of half the area can reach."""
 
 from dataclasses import replace
 
@@ -19,7 +19,7 @@ _STEP = 256
 
 
 def centre_mask(height: int, width: int) -> NDArray[np.bool_]:
-    """(height, width): a centred rectangle of half the area, of the canvas's shape."""
+    """(height, width): a centred rectangle of half the canvas's area and of its shape."""
     mask = np.zeros((height, width), bool)
     tall, wide = round(height * np.sqrt(0.5)), round(width * np.sqrt(0.5))
     top, left = (height - tall) // 2, (width - wide) // 2
@@ -31,8 +31,9 @@ def unit_baselines(
     protocol: Protocol, drawn: DrawnTruth, chosen: NDArray[np.int64]
 ) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.int64]]:
     """cIoU of the chosen units for an all-ones mask, a centred one of half the area, and the best one of half the area;
-    and the area of their truth in pixels. Where the truth says which objects are silent, also for the box of the largest
-    object, whether it sounds or not."""
+    and the area of their ground truth in pixels. If silent objects are annotated, also for the box of the largest
+    object, whether it sounds or not.
+    """
     size = canvas_size(protocol, drawn.frames)
     masks = {"all-ones": pack(np.ones(size, bool)), "centre": pack(centre_mask(*size))}
     largest = drawn.truth.silent_boxes is not None and drawn.frames == 1
@@ -60,7 +61,7 @@ def _score(planes: Planes, total: NDArray[np.float64], mask: NDArray[np.uint8]) 
 
 
 def _largest_objects(protocol: Protocol, drawn: DrawnTruth, chosen: NDArray[np.int64]) -> Bits:
-    """(U, H, W/8): of each unit's clip the box of the largest of all objects in view."""
+    """(U, H, W/8): for each unit's clip, the box of the largest of all objects in view."""
     truth = drawn.truth
     assert truth.silent_boxes is not None and truth.silent_clip is not None
     boxes = np.concatenate([truth.boxes, truth.silent_boxes])
@@ -79,22 +80,21 @@ def _largest_objects(protocol: Protocol, drawn: DrawnTruth, chosen: NDArray[np.i
 def baseline_metrics(
     protocol: Protocol, scored: Scored, of_units: dict[str, NDArray[np.float64]], maps: int
 ) -> dict[str, dict[str, float]]:
-    """The metrics of each baseline, with its scores in the place of the method's; they depend on the truth alone.
+    """The metrics of each baseline, with its scores instead of the method's; they depend only on the ground truth.
 
-    Uniform maps, a softmax that tells nothing, have a no-sounding area of 1 where 1/K stays at or below the cut. A mask has
-    none.
+    Uniform maps, an uninformative softmax, have a no-sounding area of 1 if 1/K is at most the cut. A mask has none.
     """
     table = {}
     for name, values in of_units.items():
         found = ratios(protocol, replace(scored, score=values, of_unit={}, of_clip={}))
         table[name] = {metric: ratio.value for metric, ratio in found.items()}
     if "nsa" in protocol.report and 1 / maps <= protocol.nsa_cut:
-        table[UNIFORM] = {"nsa": 1.0}  # the same everywhere in all of more than 1 / cut maps: quiet everywhere
+        table[UNIFORM] = {"nsa": 1.0}  # constant, in more than 1 / cut maps: quiet everywhere
     return table
 
 
 def half_area(protocol: Protocol) -> bool:
-    """Whether the protocol calls half of the pixels predicted, whatever the map, so that the ceiling binds it."""
+    """Whether the protocol always marks half of the pixels, so that the ceiling applies."""
     return protocol.mask in ("rank", "rank-or-one", "median") and protocol.cut == 0.5
 
 

@@ -1,4 +1,4 @@
-"""The same scores clip by clip, class by class, video by video and by the size of what sounds."""
+"""The same scores by clip, by class, by video and by the size of the sounding object."""
 
 from functools import lru_cache
 from typing import Any
@@ -11,7 +11,7 @@ from avloc.metrics import THRESHOLDS, success_curve
 from avloc.scoring.result import Result
 from avloc.scoring.summary import Scored, items_of
 
-#: upper bounds of the area of the truth, in pixels of a 224 x 224 frame: stoneMo/SLAVC@05b429c
+#: upper bounds of the area of the ground truth, in pixels of a 224 x 224 frame: stoneMo/SLAVC@05b429c
 SIZES = (("small", 32**2), ("medium", 96**2), ("large", 144**2), ("huge", np.inf))
 
 
@@ -23,10 +23,10 @@ def breakdown(
     found: NDArray[np.bool_],
     area: NDArray[np.float64] | None,
 ) -> None:
-    """Fill the tables of a result; `kept` are the clips of the truth that were scored or are negatives, `found` (N,)
-    those with a prediction.
+    """Fill the tables of a result; `kept` are the clips that were scored or are negatives, `found` (N,) those with a
+    prediction.
 
-    area: (U,) of the truth of each unit, in pixels of a frame of 224 x 224.
+    area: (U,) of the ground truth of each unit, in pixels of a frame of 224 x 224.
     """
     clip, score = items_of(result.protocol, scored)
     if len(score):
@@ -67,7 +67,7 @@ def _per_clip(truth: Truth, scored: Scored, kept: NDArray[np.int64], found: NDAr
 
 @lru_cache(maxsize=8)
 def _grouped(group: tuple[str, ...]) -> tuple[list[str], NDArray[np.int64]]:
-    """The names of groups in order, and which each thing belongs to, -1 for none; protocols mostly group alike."""
+    """The sorted names of groups, and the group of each item, -1 for none; cached, since protocols mostly group alike."""
     names = sorted({name for name in group if name})
     place = {name: number for number, name in enumerate(names)}
     return names, np.array([place.get(name, -1) for name in group], np.int64)
@@ -89,7 +89,7 @@ def _table(score: NDArray[np.float64], group: tuple[str, ...]) -> dict[str, dict
 
 
 def _part(score: NDArray[np.float64], inside: NDArray[np.bool_]) -> dict[str, Any]:
-    """Numbers of a part of the set; empty where none of its clips is scored."""
+    """Numbers of a part of the set; empty if none of its clips is scored."""
     return _table(score[inside], ("part",) * int(inside.sum())).get("part", {})
 
 

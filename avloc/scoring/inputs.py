@@ -1,4 +1,4 @@
-"""Heat maps and what came with them, brought into the order of the clips of a truth."""
+"""Brings heat maps and accompanying arrays into the order of the ground truth's clips."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -27,7 +27,7 @@ def as_maps(maps: ArrayLike) -> NDArray[np.float32]:
             f"heat maps of shape {array.shape} and type {array.dtype}; expected (N, h, w) or (N, K, h, w) numbers"
         )
     refuse_channels_last("heat maps", array.shape)
-    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinity, and such maps are counted
+    with np.errstate(over="ignore"):  # values beyond float32 become infinity, and such maps are counted
         return array.astype(np.float32, copy=False)
 
 
@@ -44,7 +44,7 @@ def task_of(
     negative_maps: Mapping[str, ArrayLike] | None = None,
     thresholds: Mapping[str, float] | None = None,
 ) -> Task:
-    """What `score` was given, as one value; DataError says what does not fit together."""
+    """The arguments of `score` as one value; DataError names what does not fit."""
     found = as_maps(maps)
     place = _places(truth, len(found), ids)
     if videos is not None:
@@ -89,7 +89,7 @@ def _ordered(values: NDArray, place: NDArray[np.int64], absent: float = 0.0) -> 
 def _class_table(
     truth: Truth, amount: int, assignment: ArrayLike | None, classes: Sequence[str] | None
 ) -> NDArray[np.bool_] | None:
-    """Which of the K maps belong to which of the C classes, (C, K); None where that is not known."""
+    """Which of the K maps belong to which of the C classes, (C, K); None if unknown."""
     count = len(truth.classes)
     if assignment is not None:
         table = np.asarray(assignment) != 0
@@ -108,7 +108,7 @@ def _class_table(
 
 
 def _places(truth: Truth, amount: int, ids: Sequence[str] | None) -> NDArray[np.int64]:
-    """(N,) where the prediction of each clip of the truth stands, -1 for none."""
+    """(N,) the index of the prediction for each clip of the ground truth, -1 for none."""
     if ids is None:
         if amount != len(truth):
             raise DataError(f"{amount} heat maps for {len(truth)} clips of the truth; give their ids")

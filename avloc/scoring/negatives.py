@@ -1,4 +1,4 @@
-"""What a method does with sounds that nothing in view makes: false alarms and AUROC, for each kind of such sound."""
+"""A method's response to sounds that nothing in view makes: false alarms and AUROC, for each kind of such sound."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,13 +9,12 @@ from numpy.typing import NDArray
 from avloc.metrics import auroc, false_alarm_rate
 from avloc.protocols.normalise import top_share
 
-#: share of clips with their own sound that the alarm threshold lets through
+#: share of clips with their own sound that reach the alarm threshold
 KEEP = 0.9
 
 
 def map_confidence(maps: NDArray[np.float32]) -> NDArray[np.float64]:
-    """(N,) mean of the top quarter of the loudest of a clip's maps (N, K, h, w); -inf where a map has NaN or
-    infinity."""
+    """(N,) mean of the highest quarter of a clip's highest map (N, K, h, w); -inf if a map has NaN or infinity."""
     rows = maps.max(axis=1).reshape(len(maps), -1)
     whole = np.isfinite(maps).reshape(len(maps), -1).all(axis=1, keepdims=True)
     return np.where(whole.reshape(-1), top_share(np.where(whole, rows, np.float32(0))), -np.inf)
@@ -24,7 +23,7 @@ def map_confidence(maps: NDArray[np.float32]) -> NDArray[np.float64]:
 def negative_sound(
     confidence: NDArray[np.float64], sounding: NDArray[np.bool_], kinds: Sequence[str] | None
 ) -> dict[str, dict[str, Any]]:
-    """Of each kind of negative sound: clips, AUROC against the sounding clips, and the rate of false alarms.
+    """For each kind of negative sound: clips, AUROC against the sounding clips, and the rate of false alarms.
 
     An alarm is a confidence at or above the one that 90 % of the sounding clips reach. Without `kinds` all negatives
     are one.

@@ -1,4 +1,4 @@
-"""Scoring what a file of predictions holds: its maps, what came with them, boxes as they were, and other sounds."""
+"""Scores a file of predictions: its maps, the arrays with them, the original boxes, and other sounds."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -28,10 +28,10 @@ def score_predictions(
     seed: int = 0,
     thresholds: Mapping[str, float] | None = None,
 ) -> tuple[dict[str, Result], dict[str, str]]:
-    """Results by protocol, and why others cannot be given. kinds: the other sounds, of which the predictions must have maps.
-    thresholds: those that all clips share, where they were chosen on other clips.
+    """Results by protocol, and why others are left out. kinds: other sounds, for which the predictions must have maps.
+    thresholds: shared by all clips, if they were chosen on other clips.
 
-    A rule for the boxes of language models draws the boxes of a file itself.
+    A protocol for the boxes of language models draws the boxes of a file itself.
     """
     others = {kind: given.negative_maps[kind] for kind in kinds}
     found: dict[str, Result] = {}
@@ -58,7 +58,7 @@ def score_predictions(
 
 
 def with_other_sounds(results: Iterable[Result], maps: Any, truth: Truth, named: dict[str, Any]) -> None:
-    """Add to each result what the other sounds get, by the rule of vssl-eval. named: further arguments of `score`."""
+    """Add the scores with other sounds to each result, by the protocol vssl-eval. named: further arguments of `score`."""
     todo = [result for result in results if "negatives" not in result.extra]
     if not todo:
         return
@@ -69,7 +69,7 @@ def with_other_sounds(results: Iterable[Result], maps: Any, truth: Truth, named:
 
 
 def refuse_without_sounds(given: Predictions, kinds: Sequence[str], path: Any) -> None:
-    """DataError where the predictions have no maps of a kind of sound."""
+    """DataError if the predictions lack maps of a kind of sound."""
     for kind in kinds:
         if kind not in given.negative_maps:
             name = NEGATIVES[kind]
@@ -79,7 +79,9 @@ def refuse_without_sounds(given: Predictions, kinds: Sequence[str], path: Any) -
 
 
 def retrieval_of(given: Predictions, truth: Truth, path: Any, resamples: int, seed: int) -> dict[str, Any]:
-    """Recall both ways by the vectors that came with the maps, over the clips of the truth; DataError without them."""
+    """Recall in both directions from the vectors in the predictions, over the clips of the ground truth; DataError
+    without them.
+    """
     missing = [name for name in VECTORS if name not in given.vectors]
     if missing:
         raise DataError(
@@ -115,7 +117,7 @@ def maps_of(given: Predictions) -> Any:
 
 
 def with_maps(given: Predictions, truth: Truth) -> dict[str, Any]:
-    """What came with the maps; the rows of an assignment stand for the classes in alphabetical order."""
+    """The arrays with the maps; the rows of an assignment are the classes in alphabetical order."""
     table = given.assignment
     if table is not None and len(table) == len(truth.classes):
         rows = sorted(truth.classes)

@@ -1,4 +1,4 @@
-"""Maps scored with the user's own rule, one by one and by the plain definition, since such a rule has no fast version."""
+"""Scores maps with the user's own rule, one by one with the plain definition, because such a rule has no fast version."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from avloc.scoring.negatives import map_confidence
 
 
 def measure_by_own_rule(protocol: Protocol, measuring: Measuring) -> Measured:
-    """What the rule gives each unit; units without prediction score 0, broken maps hear nothing."""
+    """The scores of each unit by the rule; units without prediction score 0, broken maps mark nothing."""
     drawn = measuring.drawn
     levels, weights = drawn.levels(protocol)
     width = canvas_size(protocol, drawn.frames)[1]

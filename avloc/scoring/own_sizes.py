@@ -1,4 +1,4 @@
-"""Maps of their frames' own sizes: each protocol resizes every map to the size at which it judges, so sizes may differ."""
+"""Maps of different sizes: each protocol resizes every map to its own size anyway."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +16,7 @@ Maps = NDArray[np.float32]
 
 
 def maps_of_own_sizes(maps: Any) -> list[Maps] | None:
-    """(K, h, w) of each clip where a sequence holds maps of several sizes; None for an array, or maps of one size."""
+    """(K, h, w) of each clip if a sequence has maps of several sizes; None for an array, or maps of one size."""
     if not isinstance(maps, list | tuple) or not maps:
         return None
     every = [np.asarray(one) for one in maps]
@@ -37,7 +37,7 @@ def maps_of_own_sizes(maps: Any) -> list[Maps] | None:
 
 
 def by_size(protocols: Sequence[Protocol]) -> dict[tuple[int, str, bool], list[Protocol]]:
-    """Protocols that resize alike."""
+    """Groups of protocols that resize alike."""
     groups: dict[tuple[int, str, bool], list[Protocol]] = {}
     for protocol in protocols:
         groups.setdefault((protocol.size, protocol.resize, protocol.align_corners), []).append(protocol)
@@ -45,7 +45,7 @@ def by_size(protocols: Sequence[Protocol]) -> dict[tuple[int, str, bool], list[P
 
 
 def at_size(maps: Sequence[Maps], size: int, kind: str, align_corners: bool) -> Maps:
-    """(N, K, size, size): every map as a protocol would resize it, which then leaves it as it is."""
+    """(N, K, size, size): every map resized as by a protocol, which then leaves it unchanged."""
     found = np.empty((len(maps), len(maps[0]), size, size), np.float32)
     for one, into in zip(maps, found, strict=True):
         into[:] = resize(one, size, size, kind, align_corners)
@@ -53,5 +53,5 @@ def at_size(maps: Sequence[Maps], size: int, kind: str, align_corners: bool) -> 
 
 
 def masks_among(maps: Sequence[Maps]) -> NDArray[np.bool_]:
-    """(N,) whether a clip has a map of two values, a mask, before it is resized."""
+    """(N,) whether a clip has a two-valued map, a mask, before it is resized."""
     return np.array([bool(has_two_values(one.reshape(len(one), -1)).any()) for one in maps])

@@ -1,4 +1,4 @@
-"""What protocols for pixels and for other sounds ask of maps and truth."""
+"""Requirements of protocols for pixels and for other sounds."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ from avloc.scoring.task import Task
 
 
 def known_kinds(maps: Mapping[str, ArrayLike]) -> Mapping[str, ArrayLike]:
-    """DataError for a kind of sound that nothing is known of."""
+    """DataError for an unknown kind of sound."""
     for kind in maps:
         if kind not in KINDS:
             raise DataError(f"negative maps of {kind!r}; expected {', '.join(KINDS)}")
@@ -21,7 +21,7 @@ def known_kinds(maps: Mapping[str, ArrayLike]) -> Mapping[str, ArrayLike]:
 
 
 def known_thresholds(values: Mapping[str, float]) -> dict[str, float]:
-    """DataError for a threshold that nothing is known of, and where the one of the report is missing."""
+    """DataError for an unknown threshold, and if that of the report is missing."""
     for name, value in values.items():
         if name not in RULES:
             raise DataError(f"thresholds: {name!r}; expected {', '.join(RULES)}")
@@ -33,7 +33,7 @@ def known_thresholds(values: Mapping[str, float]) -> dict[str, float]:
 
 
 def refuse_unfit(protocol: Protocol, task: Task) -> None:
-    """DataError where the maps or the truth lack what the protocol judges."""
+    """DataError if maps or ground truth lack what the protocol needs."""
     where, truth = f"protocol {protocol.name}", task.truth
     amount, classes = task.given.maps.shape[1], len(truth.classes) + 1
     if protocol.unit in ("union", "sounds", "labels", "picture") and truth.mixed:
@@ -57,7 +57,7 @@ def refuse_unfit(protocol: Protocol, task: Task) -> None:
 
 
 def _refuse_other_numbers(where: str, task: Task, classes: int) -> None:
-    """DataError where no map of all holds class numbers: heat maps were meant."""
+    """DataError if no map at all has class numbers: then they are heat maps."""
     maps = task.given.maps[task.found][:, 0]
     if len(maps) and not any(are_numbers(one, classes) for one in maps if np.isfinite(one).all()):
         raise DataError(

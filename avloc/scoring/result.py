@@ -1,4 +1,4 @@
-"""What a scoring gives: numbers with intervals, what was counted and dropped, and how the blind baselines do."""
+"""The result of scoring: numbers with intervals, counts, and the scores of blind baselines."""
 
 import math
 from collections import Counter
@@ -9,12 +9,12 @@ from avloc.percents import ends, mask_title, percent
 from avloc.protocols.protocol import Protocol
 from avloc.scoring.tables import data_frame, html_table, text_table
 
-_COLUMNS = 6  # metrics that stand side by side
+_COLUMNS = 6  # metrics side by side
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A value, a fraction in [0, 1], with its 95 % interval over clips and, where clips share videos, over videos."""
+    """A value, a fraction in [0, 1], with its 95 % interval over clips and, if clips share videos, over videos."""
 
     value: float
     ci95: tuple[float, float] | None = None
@@ -22,7 +22,7 @@ class Metric:
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """The one interval that is shown beside the value: over videos, which are the clips where none share one."""
+        """The interval that is shown: over videos, which are the clips if none share one."""
         return self.ci95 if self.ci95_by_video is None else self.ci95_by_video
 
     def to_json(self) -> dict[str, Any]:
@@ -79,7 +79,7 @@ class Result:
 
     @property
     def resampled(self) -> str:
-        """What the intervals draw anew: videos, or clips where each is a video of its own."""
+        """What the intervals resample: videos, or clips if each is a separate video."""
         return "videos" if any(metric.ci95_by_video is not None for metric in self.metrics.values()) else "clips"
 
     def to_pandas(self) -> Any:
@@ -113,7 +113,7 @@ class Result:
 
 
 class Results(NamedTuple):
-    """The same maps by several protocols, and why others were left out. Its repr is a table, a line for each protocol."""
+    """The same maps by several protocols, and why others were left out. Its repr is a table with a line for each protocol."""
 
     results: dict[str, Result]
     left_out: dict[str, str]
@@ -133,7 +133,7 @@ class Results(NamedTuple):
     def _table(self) -> tuple[list[str], list[list[str]]]:
         metrics = Counter(name for result in self.results.values() for name in result.metrics)
         shared = [name for name, _ in metrics.most_common(_COLUMNS)]
-        for result in self.results.values():  # every protocol shows at least one number
+        for result in self.results.values():  # every protocol shows at least one metric
             if result.metrics and not set(shared) & set(result.metrics):
                 shared.append(next(iter(result.metrics)))
         rows = [
@@ -160,7 +160,7 @@ class Results(NamedTuple):
 
 
 def plain(value: Any) -> Any:
-    """Numbers as JSON has them: NaN and infinity as null, numpy scalars as Python's."""
+    """Numbers as in JSON: NaN and infinity as null, numpy scalars as Python's."""
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

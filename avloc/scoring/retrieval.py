@@ -1,7 +1,9 @@
-"""Cross-modal retrieval over a test set: does the sound of a clip find its frame among all frames, and the frame its sound?
+"""Cross-modal retrieval over a test set: does the sound of a clip retrieve its frame among all frames, and the frame
+its sound?
 
-The similarity is the cosine of one vector a frame and one a sound, and recall is counted as edsonroteia/cav-mae-sync@21d15c2
-counts it. Which vectors these are is the method's, so the figures are avloc's own and not comparable with published ones.
+The similarity is the cosine of one vector per frame and one per sound, and recall is counted as in
+edsonroteia/cav-mae-sync@21d15c2. The vectors depend on the method, so the figures are avloc's own and not comparable
+with published ones.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,16 +19,16 @@ from avloc.statistics import RESAMPLES
 
 AT = (1, 5, 10)
 LEAST = 2  # clips to search among
-_STEP = 512  # queries looked at together
+_STEP = 512  # queries processed together
 Vectors = NDArray[np.float32]
 
 
 def retrieval(
     frames: ArrayLike, sounds: ArrayLike, videos: Sequence[str], resamples: int = RESAMPLES, seed: int = 0
 ) -> dict[str, Any]:
-    """Recall at 1, 5 and 10 and the median rank, both ways, of unit vectors (Q, C) of frames and of their sounds.
+    """Recall at 1, 5 and 10 and the median rank, in both directions, of unit vectors (Q, C) of frames and of their sounds.
 
-    Intervals draw the queries of whole videos anew; what they are searched among stays. chance: recall of a random order.
+    Intervals resample the queries of whole videos and keep the candidates. chance: recall of a random order.
     """
     seen, heard = np.asarray(frames, np.float32), np.asarray(sounds, np.float32)
     count = len(seen)
@@ -42,7 +44,7 @@ def retrieval(
 
 
 def _places(queries: Vectors, among: Vectors) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """See `avloc.metrics.ranks`; a block of queries at a time, so that memory stays flat."""
+    """See `avloc.metrics.ranks`; for a block of queries at a time, which bounds memory."""
     parts = list(_blocks(queries, among))
     return np.concatenate([places for places, _ in parts]), np.concatenate([query for _, query in parts])
 

@@ -22,7 +22,7 @@ from avloc.scoring.task import Task, count_clips
 from avloc.scoring.verdict import verdicts
 from avloc.statistics import RESAMPLES
 
-#: rules that need nothing but the map itself, for maps that are matched to frames
+#: rules that only need the map itself, for maps that are matched to frames
 _MATCHED = ("rank", "rank-or-one", "absolute", "relative")
 
 
@@ -113,8 +113,9 @@ def score_all(
 
 
 def protocols_for(truth: Truth) -> list[Protocol]:
-    """All published protocols that are for such a truth: those of pixels only where it has them, since beside rules for
-    boxes their numbers would mislead; and none that needs the maps of other sounds."""
+    """All published protocols that apply to this ground truth: pixel protocols only if it has pixels, because their
+    numbers would mislead next to box protocols; and none that needs maps of other sounds.
+    """
     pixels = truth.masks is not None or truth.labels is not None or truth.pictures is not None
     fits = {
         "batch": pixels,
@@ -128,7 +129,7 @@ def protocols_for(truth: Truth) -> list[Protocol]:
 def _scored(
     protocols: list[Protocol], maps: Any, truth: Truth, with_it: dict[str, Any], resamples: int, seed: int, chunk: int
 ) -> tuple[list[Result], dict[str, str]]:
-    """The results of the protocols that fit, in their order, with what made them; and why others do not."""
+    """The results of the protocols that fit, in order, with what made them; and why others do not."""
     if isinstance(maps, Mapping):
         if with_it["ids"] is not None:
             raise DataError("the heat maps have ids already; give the ids once")
@@ -184,8 +185,7 @@ def _of_task(
 
 
 def resolve(protocol: Protocol, task: Task) -> Protocol:
-    """The protocol as it applies to this task: unit auto is settled; DataError where the maps cannot be scored by
-    it."""
+    """The protocol as it applies to this task: unit auto is resolved; DataError if it cannot score the maps."""
     maps, truth = task.given.maps, task.truth
     amount, sources = maps.shape[1], task.sources
     unit = protocol.unit

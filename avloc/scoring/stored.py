@@ -1,4 +1,4 @@
-"""Results in files: a new one is added to what is stored of the same heat maps, and takes none of its numbers away."""
+"""Results in files: a new result is merged with a stored one of the same heat maps, and removes none of its numbers."""
 
 import hashlib
 import logging
@@ -17,7 +17,7 @@ Json = dict[str, Any]
 
 
 def fingerprint_of_maps(ids: Sequence[str], maps: NDArray | Sequence[NDArray]) -> str:
-    """Of heat maps by their ids: the same for the same arrays, wherever and in whatever file they lie."""
+    """Of heat maps by their ids: the same for the same arrays, in any file or place."""
     digest = hashlib.blake2b(digest_size=8)
     for name, heat in zip(ids, maps, strict=True):
         array = np.ascontiguousarray(heat)
@@ -27,18 +27,18 @@ def fingerprint_of_maps(ids: Sequence[str], maps: NDArray | Sequence[NDArray]) -
 
 
 def store(path: Path, new: Json) -> None:
-    """Write a result (or several, by protocol), with what the file holds of the same heat maps and the same truth.
+    """Write a result (or several, by protocol), merged with the file's results for the same heat maps and ground truth.
 
-    DataError where the file holds something else than results. A result of other maps is replaced, and that is logged.
+    DataError if the file has anything but results. A result of other maps is replaced, with a warning.
     """
     write_json(path, added(path, read_json(path), new) if path.exists() else new)
 
 
 def stored_kinds(path: Path | None, fingerprint: str) -> list[str]:
-    """The other sounds whose figures a file holds already, for heat maps with this fingerprint.
+    """The other sounds in a file's results for heat maps with this fingerprint.
 
-    Thresholds are chosen on all kinds together, so figures of one kind cannot be added to stored ones of another kind:
-    all of them are scored again.
+    Thresholds are chosen on all kinds together, so figures of one kind cannot be added to stored ones of another: all
+    of them are scored again.
     """
     if path is None or not path.exists():
         return []
@@ -51,7 +51,7 @@ def stored_kinds(path: Path | None, fingerprint: str) -> list[str]:
 
 
 def added(path: Path, old: Any, new: Json) -> Json:
-    """The new result (or results) and what the stored one has beyond it."""
+    """The new result (or results), plus what only the stored one has."""
     before, now = _by_protocol(path, old), _by_protocol(path, new)
     if not _of_same_maps(next(iter(before.values())), next(iter(now.values()))):
         log.warning("%s: replaces the result of other heat maps or another ground truth", path)
@@ -65,7 +65,7 @@ def added(path: Path, old: Any, new: Json) -> Json:
 
 
 def _by_protocol(path: Path, value: Any) -> dict[str, Json]:
-    """The results in a file, each by its protocol and the axes that were changed."""
+    """The results in a file, by protocol and changed axes."""
     found = value.get("protocols", {"": value}) if isinstance(value, dict) else {}
     try:
         named = {_label(result["protocol"]): result for result in found.values() if result["metrics"] is not None}
@@ -109,7 +109,7 @@ def _merged(old: Json, new: Json) -> Json:
 
 
 def _union(old: Json, new: Json, deeper: Callable[[Any, Any], Any] | None = None) -> Json:
-    """All keys; of those in both the new value, or what `deeper` makes of both."""
+    """All keys; for keys in both, the new value, or the output of `deeper` for both."""
     if deeper is None:
         return {**old, **new}
     return {**old, **{name: deeper(old[name], value) if name in old else value for name, value in new.items()}}
@@ -120,7 +120,7 @@ def _compared(old: Json, new: Json) -> Json:
 
 
 def _metrics(old: Mapping[str, Json], new: Mapping[str, Json]) -> dict[str, Json]:
-    """A new value without an interval keeps that of the stored one, if it is the same value."""
+    """A new value without an interval keeps the stored interval if the value is the same."""
 
     def one(before: Json, now: Json) -> Json:
         if before.get("value") != now.get("value"):

@@ -1,4 +1,4 @@
-"""From the scores of units to the numbers that a protocol reports, with their intervals."""
+"""From the scores of units to the metrics of a protocol, with their intervals."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Scored:
-    """Scores of units (U,) on N clips, and values that a clip has as a whole (N,), NaN where it has none."""
+    """Scores of units (U,) on N clips, and values of whole clips (N,), NaN for clips without one."""
 
     clips: int
     clip: Ints  # (U,)
@@ -35,7 +35,7 @@ class Scored:
 
 @dataclass(frozen=True)
 class Ratio:
-    """A metric as a ratio of sums over clips, so that clips and videos can be drawn anew."""
+    """A metric as a ratio of sums over clips, so that clips and videos can be resampled."""
 
     value: float
     top: Values  # (N,)
@@ -43,7 +43,7 @@ class Ratio:
 
 
 def items_of(protocol: Protocol, scored: Scored) -> tuple[Ints, Values]:
-    """What a success is counted for: the units, or the mean of each frame's units; (I,) clips and (I,) scores."""
+    """What success is counted for: the units, or the mean of each frame's units; (I,) clips and (I,) scores."""
     if protocol.aggregate == "pooled":
         return scored.clip, scored.score
     present = np.unique(scored.clip)
@@ -51,7 +51,7 @@ def items_of(protocol: Protocol, scored: Scored) -> tuple[Ints, Values]:
 
 
 def ratios(protocol: Protocol, scored: Scored) -> dict[str, Ratio]:
-    """Every metric of the protocol's report that is a mean, a rate or an AUC."""
+    """Every reported metric that is a mean, a rate or an AUC."""
     clip, score = items_of(protocol, scored)
     found: dict[str, Ratio] = {}
     for name in protocol.report:
@@ -76,7 +76,7 @@ def ratios(protocol: Protocol, scored: Scored) -> dict[str, Ratio]:
 
 
 def _part(protocol: Protocol, name: str, score: Values) -> Values | None:
-    """What each item adds to the mean that a metric is, or None where it is not a metric of cIoU scores."""
+    """The contribution of each item to a metric that is a mean, or None if it is not a metric of cIoU scores."""
     if name == "auc":
         return auc_parts(score)
     if name in ("ciou", "iou"):
@@ -94,7 +94,7 @@ def _ratio(clips: int, clip: Ints, values: Values) -> Ratio:
 
 
 def _over_classes(scored: Scored, values: Values) -> Ratio:
-    """The mean over classes of the mean over their units, as one weighted mean so that clips can be drawn anew."""
+    """The mean over classes of the mean over their units, as one weighted mean so that clips can be resampled."""
     _, own = np.unique(scored.label, return_inverse=True)
     weight = 1 / np.bincount(own)[own] if len(own) else np.zeros(0)
     parts = (weight * values, weight)
@@ -103,7 +103,7 @@ def _over_classes(scored: Scored, values: Values) -> Ratio:
 
 
 def _of_scenes(name: str, scored: Scored) -> Ratio:
-    """IIoU or IAUC; each scene stands with the first of its clips, and clips of no scene are no part of it."""
+    """IIoU or IAUC; each scene is represented by the first of its clips; clips without a scene are left out."""
     assert scored.scenes is not None
     first: dict[str, int] = {}
     worst: dict[str, float] = {}
@@ -119,14 +119,14 @@ def _of_scenes(name: str, scored: Scored) -> Ratio:
 
 
 def _precision_all(scored: Scored) -> Ratio:
-    """Share of all clips, silent ones too, whose cIoU reaches 0.5: Precision-all@50 of stoneMo/SLAVC@05b429c."""
+    """Share of all clips, including silent ones, whose cIoU reaches 0.5: Precision-all@50 of stoneMo/SLAVC@05b429c."""
     right = np.zeros(scored.clips)
     right[scored.clip] = scored.score >= 0.5
     return Ratio(float(right.mean()), right, np.ones(scored.clips))
 
 
 def with_intervals(found: dict[str, Ratio], videos: Sequence[str], resamples: int, seed: int) -> dict[str, Metric]:
-    """The metrics with 95 % bootstrap intervals over clips and, where clips share videos, over videos."""
+    """The metrics with 95 % bootstrap intervals over clips and, if clips share videos, over videos."""
     if not found:
         return {}
     top = np.stack([ratio.top for ratio in found.values()], axis=1)
@@ -142,7 +142,7 @@ def with_intervals(found: dict[str, Ratio], videos: Sequence[str], resamples: in
 
 
 def _pairs(ends: Values) -> list[tuple[float, float] | None]:
-    """Within [0, 1], which an interval to first order may leave."""
+    """Clipped to [0, 1], which a first-order interval can exceed."""
     return [(float(low), float(high)) for low, high in np.clip(ends, 0.0, 1.0)]
 
 
@@ -176,7 +176,7 @@ def detection_metrics(
 def of_draws(
     statistic: Callable[[Values], Values], clips: int, videos: Sequence[str], resamples: int, seed: int
 ) -> list[Metric]:
-    """Each column of a statistic of drawn clips, with intervals over clips and, where clips share videos, over videos."""
+    """Each column of a statistic of drawn clips, with intervals over clips and, if clips share videos, over videos."""
     value = np.asarray(statistic(np.ones((1, clips)))).reshape(-1)
     ends: list[list[tuple[float, float] | None]] = [[None] * len(value), [None] * len(value)]
     kinds = [None, videos] if len(set(videos)) < len(videos) else [None]

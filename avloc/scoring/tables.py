@@ -7,7 +7,7 @@ from avloc.errors import AvlocError
 
 
 def text_table(title: str, header: list[str], rows: list[list[str]]) -> str:
-    """A title and columns, the first to the left and the others to the right; empty columns are left out."""
+    """A title and columns, the first aligned left and the others right; empty columns are left out."""
     header, rows = _filled(header, rows)
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     lines = [
@@ -33,7 +33,7 @@ def _filled(header: list[str], rows: list[list[str]]) -> tuple[list[str], list[l
 
 
 def data_frame(rows: list[dict[str, Any]]) -> Any:
-    """Rows as a pandas DataFrame; AvlocError where pandas is not installed."""
+    """Rows as a pandas DataFrame; AvlocError if pandas is not installed."""
     try:
         import pandas
     except ImportError:

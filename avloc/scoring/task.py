@@ -1,4 +1,4 @@
-"""A task: maps and a truth side by side, and which of its clips count."""
+"""A task: maps and ground truth in the same order, and which clips count."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -33,7 +33,7 @@ _STEP = 64
 
 @dataclass(frozen=True)
 class Task:
-    """Maps in the order of a truth, and which of its clips have any."""
+    """Maps in the order of the ground truth, and which of its clips have any."""
 
     given: Given
     truth: Truth
@@ -41,7 +41,7 @@ class Task:
 
     @cached_property
     def sources(self) -> int:
-        """The most sources that a clip of the truth has."""
+        """The largest number of sources of a clip."""
         if self.truth.masks is not None:
             return self.truth.masks.shape[1]
         sources = self.truth.sources
@@ -49,7 +49,7 @@ class Task:
 
     @property
     def plainly(self) -> plain_units.Given:
-        """The maps as the plain definitions take them."""
+        """The maps in the form of the plain definitions."""
         own = self.given
         missing = frozenset(np.flatnonzero(~self.found).tolist())
         return plain_units.Given(
@@ -58,7 +58,7 @@ class Task:
 
     @property
     def of_partners(self) -> "Task":
-        """The same maps beside the boxes of each clip's partner."""
+        """The same maps with the boxes of each clip's partner."""
         truth = self.truth
         assert truth.partners is not None
         same = {name: getattr(truth, name) for name in ("name", "sha256", "warnings", "unannotated")}
@@ -66,7 +66,7 @@ class Task:
 
 
 def count_clips(protocol: Protocol, task: Task) -> tuple[dict[str, Any], Ints, list[str]]:
-    """What was asked for, found and left out; which clips of the truth stay (negatives among them); warnings."""
+    """Counts of requested, found and left-out clips; the clips that remain (including negatives); warnings."""
     truth, found = task.truth, task.found
     sounding = truth.sounding
     warnings: list[str] = []
@@ -85,7 +85,7 @@ def count_clips(protocol: Protocol, task: Task) -> tuple[dict[str, Any], Ints, l
         keep &= ~wrong
     negatives = int((keep & ~sounding).sum())
     if negatives and protocol.unit == "labels":
-        pass  # a frame of nothing but background is like any other
+        pass  # a frame with only background is like any other
     elif negatives and protocol.negatives == "zero":
         how = "a right silence scores 1" if protocol.unit == "batch" else "they score 0 and count"
         warnings.append(f"{negatives} clips have no box; {how}, as in the release")
@@ -108,7 +108,7 @@ def count_clips(protocol: Protocol, task: Task) -> tuple[dict[str, Any], Ints, l
 
 
 def scored_units(protocol: Protocol, units: Units, truth: Truth, kept: Ints) -> Ints:
-    """The units of kept clips that have something to find, or count as failures where they have not."""
+    """The units of kept clips that have something to find, or otherwise count as failures."""
     wanted = np.zeros(len(truth), bool)
     wanted[kept] = True
     if protocol.negatives == "apart":
@@ -118,7 +118,7 @@ def scored_units(protocol: Protocol, units: Units, truth: Truth, kept: Ints) -> 
 
 @dataclass(frozen=True)
 class OddMaps:
-    """Which of some clips have a map with NaN or infinity, one with the same value everywhere, or one of two values."""
+    """Which clips have a map with NaN or infinity, a constant one, or a two-valued one."""
 
     broken: Ints
     constant: Ints
@@ -126,7 +126,7 @@ class OddMaps:
 
 
 def odd_maps(given: Given, todo: Ints) -> OddMaps:
-    """The odd maps of some clips; a map that is NaN throughout is no map."""
+    """The odd maps of some clips; an all-NaN map does not exist."""
     broken, constant, two_valued = (np.zeros(len(given.maps), bool) for _ in range(3))
     for start in range(0, len(todo), _STEP):
         chosen = todo[start : start + _STEP]
@@ -141,7 +141,7 @@ def odd_maps(given: Given, todo: Ints) -> OddMaps:
 
 
 def count_odd_maps(protocol: Protocol, odd: OddMaps, kept: Ints, counts: dict[str, Any], warnings: list[str]) -> None:
-    """Count the kept clips that have an odd map, and say what the rule makes of such maps."""
+    """Count the kept clips with an odd map, and warn how the protocol treats such maps."""
     kinds = [
         ("broken_maps", odd.broken, "maps with NaN or infinity; these count as predicting nothing and score 0"),
         (

@@ -1,4 +1,4 @@
-"""Whether a map tells what sounds from what does not: sounding and silent objects of one picture, side by side."""
+"""Whether a map distinguishes sounding from silent objects of one picture."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,25 +10,25 @@ from avloc.annotations.truth import Truth
 from avloc.protocols.resize import resize
 from avloc.scoring.summary import Ratio
 
-SIZE = 224  # px, at which maps are looked at
+SIZE = 224  # px, size at which maps are compared
 Maps = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 
 def tells(maps: Maps, truth: Truth, kept: Ints, table: NDArray[np.bool_] | None = None) -> dict[str, Any]:
-    """Of all pairs of a sounding and a silent object of one clip the share in which the map (N, 1, h, w) is higher, in the
-    mean over its box, at the one that sounds; equal counts half, so chance is 0.5. Empty where there is no such pair.
+    """The share of pairs of a sounding and a silent object in one clip in which the map (N, 1, h, w), averaged over the
+    box, is higher on the sounding one; ties count half, so chance is 0.5. Empty if there is no such pair.
 
-    Of class maps (N, K, h, w), of which `table` (C, K) says which are of which class, each object is looked at in the map of
-    its own class: a dog that sounds should have more of a dog's map than the cat that is silent has of a cat's. An object
-    without a class has the highest of all maps.
+    For class maps (N, K, h, w), whose classes are in `table` (C, K), each object is measured in the map of its own
+    class: a sounding dog should be higher in the dog map than a silent cat is in the cat map. For an object without a
+    class, the maximum of all maps is used.
     """
     found = told_pairs(maps, truth, kept, table)
     return {} if found is None else {"value": found.value, "pairs": int(found.bottom.sum()), "chance": 0.5}
 
 
 def told_pairs(maps: Maps, truth: Truth, kept: Ints, table: NDArray[np.bool_] | None = None) -> Ratio | None:
-    """The same as a ratio of sums over clips: pairs told rightly, and pairs. None where there is no pair."""
+    """The same as a ratio of sums over clips: correctly ranked pairs, and pairs. None if there is no pair."""
     if truth.silent_boxes is None or truth.silent_clip is None or (maps.shape[1] != 1 and table is None):
         return None
     silent_class = np.full(len(truth.silent_clip), -1) if truth.silent_class is None else truth.silent_class
@@ -54,14 +54,14 @@ def told_pairs(maps: Maps, truth: Truth, kept: Ints, table: NDArray[np.bool_] | 
 
 
 def add_pairs(rows: Sequence[dict[str, Any]], found: Ratio, kept: Ints) -> None:
-    """Give the rows of the clips `kept` that have pairs the share that is told rightly, and how many pairs there are."""
+    """Add the share of correctly ranked pairs, and the number of pairs, to the rows of the clips `kept` that have pairs."""
     for row, clip in zip(rows, kept.tolist(), strict=True):
         if found.bottom[clip]:
             row |= {"tells": float(found.top[clip] / found.bottom[clip]), "pairs": int(found.bottom[clip])}
 
 
 def _by_clip(clips: NDArray[np.int64]) -> dict[int, list[int]]:
-    """Which boxes each clip has."""
+    """The boxes of each clip."""
     found: dict[int, list[int]] = {}
     for place, clip in enumerate(clips.tolist()):
         found.setdefault(clip, []).append(place)
@@ -69,7 +69,7 @@ def _by_clip(clips: NDArray[np.int64]) -> dict[int, list[int]]:
 
 
 def _levels(full: Maps, boxes: NDArray[np.floating], classes: Ints, table: NDArray[np.bool_] | None) -> NDArray:
-    """The mean over each box of the map of its class, of maps (K, H, W)."""
+    """The mean of the map of its class over each box, from maps (K, H, W)."""
     every = full.max(0)
     found = []
     for box, number in zip(boxes, classes.tolist(), strict=True):

@@ -1,4 +1,4 @@
-"""Thresholds chosen on validation clips, for protocols that would choose them on the clips they score."""
+"""Thresholds chosen on validation clips, for protocols that would otherwise choose them on the scored clips."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,8 +18,9 @@ from avloc.scoring.score_maps import score
 def tuned(
     protocols: Sequence[Protocol], given: Predictions, truth: Truth, val_ids: Path, kinds: Sequence[str] = ()
 ) -> tuple[list[Protocol], Truth, dict[str, float] | None, dict[str, str]]:
-    """Protocols with the cut that is best on the validation clips, the truth without these, the thresholds that all clips
-    share (where maps of other sounds, `kinds`, are scored), and a note for each protocol that chooses no threshold."""
+    """Protocols with the best cut on the validation clips, the ground truth without these clips, the thresholds shared
+    by all clips (if maps of other sounds, `kinds`, are scored), and a note for each protocol that chooses no threshold.
+    """
     validation = restrict(truth, id_list(val_ids), str(val_ids))
     known = set(validation.ids)
     kept = [number for number, name in enumerate(truth.ids) if name not in known]

@@ -1,4 +1,4 @@
-"""A task under protocols: counts, scores, metrics, baselines and warnings put together into results."""
+"""A task under protocols: counts, scores, metrics, baselines and warnings are combined into results."""
 
 from dataclasses import replace
 from typing import Any
@@ -30,7 +30,7 @@ from avloc.scoring.verdict_sounds import sounds_verdict
 
 
 def verdicts(protocols: list[Protocol], task: Task, resamples: int, seed: int, chunk: int) -> list[Result]:
-    """A result for each protocol; protocols that look at the same maps of the same units share the work."""
+    """A result for each protocol; protocols that use the same maps of the same units share the work."""
     groups: dict[tuple[str, int, str], list[int]] = {}
     results: dict[int, Result] = {}
     matched = GreedyVerdicts(task, resamples, seed, chunk)
@@ -59,7 +59,7 @@ def verdicts(protocols: list[Protocol], task: Task, resamples: int, seed: int, c
 
 
 def _looked_at(protocol: Protocol, task: Task) -> tuple[str, int, str]:
-    """The unit, how many frames a map shows, and whose boxes count; the only source of a clip is the clip."""
+    """The unit, the number of frames per map, and whose boxes count; a clip's only source is the clip."""
     single = task.sources == 1 and task.given.maps.shape[1] == 1 and not task.given.named
     unit = "clip" if protocol.unit == "source" and single else protocol.unit
     return unit, task.sources if protocol.canvas == "wide" else 1, protocol.lookup
@@ -118,7 +118,7 @@ def _units(
 
 
 def _measured(protocols: list[Protocol], measuring: Measuring) -> list[Measured]:
-    """The user's own rules are measured one by one, all others together."""
+    """The user's own rules are measured one by one, all other protocols together."""
     published = iter(measuring.measure([protocol for protocol in protocols if protocol.rule is None]))
     return [
         next(published) if protocol.rule is None else measure_by_own_rule(protocol, measuring) for protocol in protocols
@@ -126,8 +126,7 @@ def _measured(protocols: list[Protocol], measuring: Measuring) -> list[Measured]
 
 
 def _choose_cut(protocol: Protocol, measured: Measured, units: Units, chosen: Ints) -> dict[str, Any]:
-    """Under the rule best, take the cut with the highest AUC (and, for LocAcc alone, the one with the highest
-    LocAcc)."""
+    """For the rule best, use the cut with the highest AUC (and, only for LocAcc, the one with the highest LocAcc)."""
     if measured.best is None:
         return {}
     table = np.nan_to_num(measured.best[chosen])
@@ -144,7 +143,7 @@ def _choose_cut(protocol: Protocol, measured: Measured, units: Units, chosen: In
 
 
 def _with_best_cuts(metrics: dict[str, Metric], best: dict[str, tuple[float, float]]) -> dict[str, Metric]:
-    """LocAcc at its own best cut; its interval is that of the cut of the best AUC, moved by the difference."""
+    """LocAcc at its own best cut; its interval is that of the cut with the best AUC, shifted by the difference."""
     if "locacc" not in metrics:
         return metrics
     old = metrics["locacc"]
@@ -189,7 +188,7 @@ def _scored(
         of_clip["nsa"] = silence(protocol, truth, own, task.given, task.found, chunk)
     confidence = task.given.confidence
     if confidence is None and measured.confidence is not None:
-        # a silent clip has no source or class of its own, so its loudest map speaks for it
+        # a silent clip has neither source nor class, so its highest map is used
         confidence = measured.confidence if unit == "clip" else map_confidence(task.given.maps)
     return Scored(
         len(truth),
@@ -216,7 +215,7 @@ def _ap_name(protocol: Protocol) -> str:
 
 
 def _of_kept(scored: Scored, kept: Ints) -> Scored:
-    """The same scores with the clips numbered among the kept ones, for metrics that look at every clip."""
+    """The same scores with the clips numbered among the kept ones, for metrics that use every clip."""
     if scored.confidence is None or scored.sounding is None:
         return scored
     number = np.full(scored.clips, -1, np.int64)

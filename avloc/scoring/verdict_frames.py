@@ -1,4 +1,4 @@
-"""Results of AVSBench's mIoU and F: frame by frame, then the mean over batches of frames as its test loader makes them."""
+"""Results of AVSBench's mIoU and F: per frame, then the mean over batches of frames as in its test loader."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 
 
 def frames_verdict(protocol: Protocol, task: Task, resamples: int, seed: int, chunk: int) -> Result:
-    """Every frame counts for mIoU, silent ones too; F leaves silent frames out, but not wholly silent batches."""
+    """Every frame counts for mIoU, including silent ones; F leaves silent frames out, but not completely silent batches."""
     truth = task.truth
     counts, kept, warnings = count_clips(protocol, task)
     count_odd_maps(protocol, odd_maps(task.given, kept[task.found[kept]]), kept, counts, warnings)
@@ -34,7 +34,7 @@ def frames_verdict(protocol: Protocol, task: Task, resamples: int, seed: int, ch
     inside[kept] = 1
     top = np.zeros(len(truth))
     top[kept] = iou
-    # what the batches' own best thresholds give each frame, so that the interval follows the value to first order
+    # the contribution of each frame at the batches' own best thresholds, so that the interval follows the value to first order
     of_batch = {clip: number for number, batch in enumerate(batches) for clip in kept[batch].tolist()}
     places = [_best_place([curve_of[c] for c in kept[batch].tolist() if c in curve_of]) for batch in batches]
     heard, f_top = np.zeros(len(truth)), np.zeros(len(truth))
@@ -103,8 +103,9 @@ def _scored(protocol: Protocol, task: Task, drawn: DrawnTruth, clips: Ints, chun
 def _with_other_sounds(
     protocol: Protocol, task: Task, drawn: DrawnTruth, kept: Ints, chunk: int
 ) -> dict[str, dict[str, float]]:
-    """Of each kind of other sound mIoU and F against the clips' own masks, and the share of pixels that are on: best all
-    low. Frames without such a map are left out. jiali-home/AVSBench-Robust@03e925d."""
+    """For each kind of other sound, mIoU and F against the clips' own masks, and the share of pixels that are on: all
+    should be low. Frames without such a map are left out. jiali-home/AVSBench-Robust@03e925d.
+    """
     found = {}
     for kind, maps in task.given.negatives.items():
         clips = kept[~np.isnan(maps[kept]).all(axis=(1, 2, 3))]
@@ -129,7 +130,7 @@ def _best_place(curves: list[Floats]) -> int:
 
 
 def _all_ones(protocol: Protocol, drawn: DrawnTruth, kept: Ints, batches: list[slice]) -> dict[str, float]:
-    """What a map of ones everywhere gets: the share of marked pixels of each frame, and F of that precision."""
+    """The scores of a map of ones: the share of marked pixels of each frame, and F at that precision."""
     share = drawn.levels(protocol)[0][kept, 0] / protocol.size**2
     f = np.where(share > 0, 1.3 * share / (0.3 * share + 1), np.nan)
     of_batch = [float(np.nanmean(f[batch])) if (share[batch] > 0).any() else 0.0 for batch in batches]

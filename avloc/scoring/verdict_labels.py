@@ -19,7 +19,7 @@ NAMES = ("miou", "fscore", "miou_nobg", "fscore_nobg")
 
 
 def labels_verdict(protocol: Protocol, task: Task, resamples: int, seed: int, chunk: int) -> Result:
-    """Every frame counts in the classes that it or its prediction has; the means over classes are drawn anew with the clips."""
+    """Every frame counts in the classes that it or its prediction has; the means over classes are resampled with the clips."""
     truth, classes = task.truth, len(task.truth.classes) + 1
     counts, kept, warnings = count_clips(protocol, task)
     order = plain_labels.class_order(task.given.table, task.given.maps.shape[1])
@@ -52,7 +52,7 @@ def labels_verdict(protocol: Protocol, task: Task, resamples: int, seed: int, ch
 
 
 def _scores(protocol: Protocol, task: Task, classes: int, order: Ints, chosen: Ints) -> tuple[Floats, Floats, Floats]:
-    """(n, C) IoU and F of the classes of some clips, and whether they are in them."""
+    """(n, C) IoU and F of the classes of some clips, and whether they are present."""
     found = []
     for clip in chosen.tolist():
         maps = task.given.maps[clip] if task.found[clip] else None
@@ -104,7 +104,7 @@ def _per_class(names: tuple[str, ...], iou: Floats, f: Floats, frames: Floats) -
 
 
 def _background(protocol: Protocol, task: Task, kept: Ints, classes: int, padded: int) -> dict[str, float]:
-    """What predicting background everywhere gets."""
+    """The scores of predicting background everywhere."""
     iou, f, frames = (np.zeros(classes) for _ in range(3))
     for clip in kept.tolist():
         real = plain_labels.true_numbers(protocol, task.truth, clip)

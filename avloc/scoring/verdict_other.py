@@ -1,4 +1,4 @@
-"""Results of protocols that match maps to frames, and of those that look at all pixels of a class at once."""
+"""Results of protocols that match maps to frames, and of those that use all pixels of a class at once."""
 
 from dataclasses import replace
 

@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 
 
 def pictures_verdict(protocol: Protocol, task: Task, resamples: int, seed: int, chunk: int) -> Result:
-    """cIoU of every clip in which something sounds, by scenario too; and how many of the silent clips stay quiet."""
+    """cIoU of every clip in which something sounds, by scenario too; and the share of silent clips that stay quiet."""
     truth, given = task.truth, task.plainly
     counts, kept, warnings = count_clips(protocol, task)
     count_odd_maps(protocol, odd_maps(task.given, kept[task.found[kept]]), kept, counts, warnings)
@@ -56,7 +56,7 @@ def pictures_verdict(protocol: Protocol, task: Task, resamples: int, seed: int, 
 def _of_pictures(
     protocol: Protocol, given: Any, truth: Any, chosen: list[int]
 ) -> tuple[Scores, list[float], dict[int, bool]]:
-    """Scores of some clips; what a mask of the whole picture gets; and of the silent ones whether the map stays quiet."""
+    """Scores of some clips; the scores of a mask of the whole picture; and for silent ones, whether the map stays quiet."""
     scores = plain_pictures.picture_scores(protocol, given, truth, chosen)
     share = [float(plain_pictures.picture_truth(protocol, truth, clip).mean()) for clip in scores.clip]
     silent = [clip for clip in chosen if clip not in set(scores.clip)]
@@ -64,7 +64,7 @@ def _of_pictures(
 
 
 def union_verdict(protocol: Protocol, task: Task, resamples: int, seed: int, chunk: int) -> Result:
-    """The first box of each source against all maps of a clip together."""
+    """The first box of each source compared with all maps of a clip together."""
     truth, given = task.truth, task.plainly
     counts, kept, warnings = count_clips(protocol, task)
     count_odd_maps(protocol, odd_maps(task.given, kept[task.found[kept]]), kept, counts, warnings)
@@ -95,7 +95,7 @@ def union_verdict(protocol: Protocol, task: Task, resamples: int, seed: int, chu
 
 
 def _of_unions(protocol: Protocol, task: Task, given: Any, pieces: list[list[int]]) -> tuple[Scores, Floats]:
-    """Scores of the union of every clip; and (n, 3) the pixels shared, in the mask and in the truth."""
+    """Scores of the union of every clip; and (n, 3) the pixels in both, in the mask and in the ground truth."""
     if protocol.mask not in RULES:
         parts = list(map_pieces(partial(plain_pictures.union_scores, protocol, given, task.truth), iter(pieces)))
         return _joined([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
@@ -132,7 +132,7 @@ def _joined(parts: list[Scores]) -> Scores:
 
 
 def _scored(task: Task, scores: Scores, of_unit: dict[str, Floats], values: Floats | None = None) -> Scored:
-    """values: the scores of a baseline in the place of the method's."""
+    """values: the scores of a baseline instead of the method's."""
     clip = np.array(scores.clip, np.int64)
     score = np.array(scores.ciou, np.float64) if values is None else values
     return Scored(len(task.truth), clip, score, np.array(scores.label, np.int64), of_unit)

@@ -1,4 +1,4 @@
-"""Results of clips with their own sound beside the same clips with sounds that nothing in view makes."""
+"""Results of clips with their own sound and of the same clips with sounds that nothing in view makes."""
 
 from typing import Any
 
@@ -18,10 +18,10 @@ Floats = NDArray[np.float64]
 
 
 def sounds_verdict(protocol: Protocol, task: Task, resamples: int, seed: int) -> Result:
-    """cIoU with the own sound and pIA with every other, at thresholds that all clips share.
+    """cIoU with the own sound and pIA with every other, at thresholds shared by all clips.
 
-    extra["negatives"]: by rule of the threshold what all kinds of sounds get, and of each kind how well the maps' level tells
-    it from the own sound. Intervals keep the thresholds.
+    extra["negatives"]: for each threshold rule, the scores of all kinds of sounds, and for each kind, how well the
+    maps' level separates it from the own sound. Intervals keep the thresholds.
     """
     truth = task.truth
     counts, kept, warnings = count_clips(protocol, task)
@@ -88,7 +88,7 @@ def _metrics(at: AtThresholds) -> tuple[list[str], Any]:
 
 
 def _rules(at: AtThresholds) -> dict[str, Any]:
-    """By rule of the threshold: cIoU and AUC, and of each kind pIA, AOC, the share of clips in which anything is on, and F."""
+    """By threshold rule: cIoU and AUC, and for each kind pIA, AOC, the share of clips in which anything is on, and F."""
     table = {}
     for place, (rule, threshold) in enumerate(at.thresholds.items()):
         ciou = float(np.nan_to_num(at.ciou[:, place]).mean())
@@ -108,8 +108,9 @@ def _rules(at: AtThresholds) -> dict[str, Any]:
 
 
 def _kinds(task: Task, kept: Ints) -> dict[str, dict[str, Any]]:
-    """Of each kind of sound the AUROC of the maps' level against the own sounds, and false alarms at the level that 90 % of
-    these reach."""
+    """For each kind of sound, the AUROC of the maps' level against the own sounds, and false alarms at the level that
+    90 % of these reach.
+    """
     there = kept[task.found[kept]]
     confidence, sounding, kinds = (
         [map_confidence(task.given.maps[there])],

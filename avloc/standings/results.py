@@ -1,46 +1,49 @@
 """Reads result files, as `avloc evaluate --out` and runs write them, and reports invalid ones."""
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, Strict, StrictBool, ValidationError
 
 from avloc.errors import AvlocError, DataError
 from avloc.files import read_json
 
-_Ends = tuple[float | None, float | None] | None
+#: numbers, not text that looks like one: readers use what the file holds
+_Number = Annotated[float, Strict()]
+_Count = Annotated[int, Strict()]
+_Ends = tuple[_Number | None, _Number | None] | None
 
 
 class _Metric(BaseModel):
-    value: float | None
+    value: _Number | None
     ci95: _Ends = None
     ci95_by_video: _Ends = None
 
 
 class _Source(BaseModel):
-    ciou: float | None
+    ciou: _Number | None
 
 
 class _Clip(BaseModel, extra="allow"):
-    __pydantic_extra__: dict[str, float | None] = Field(init=False)  # further metrics of the clip
+    __pydantic_extra__: dict[str, _Number | None] = Field(init=False)  # further metrics of the clip
 
     id: str
     video: str | None = None
-    ciou: float | None = None
-    missing: bool = False
+    ciou: _Number | None = None
+    missing: StrictBool = False
     sources: list[_Source] | None = None
 
 
 class _Protocol(BaseModel, extra="allow"):
     name: str
     aggregate: str
-    grid: bool
-    strict_success: bool
+    grid: StrictBool
+    strict_success: StrictBool
     changed: list[str] = []
 
 
 class _Counts(BaseModel):
-    evaluated: int
+    evaluated: _Count
 
 
 class _Difference(BaseModel):
@@ -53,14 +56,14 @@ class _Compared(BaseModel):
 
 
 class _Absent(BaseModel):
-    clips: int
-    auroc: float
-    false_alarm_rate: float
+    clips: _Count
+    auroc: _Number
+    false_alarm_rate: _Number
 
 
 class _Tells(BaseModel):
-    value: float
-    pairs: int
+    value: _Number
+    pairs: _Count
 
 
 class _Result(BaseModel):

@@ -105,7 +105,7 @@ def predict(
         return predict_store(chosen, config, run, set, split, stage, videos, out, own_sound, classes, progress)
     if not inputs:
         raise AvlocError("no input: give a video, a folder, a picture with --sound FILE, or --store STORE")
-    only = {"config": config, "set": set, "own_sound": own_sound, "split": split != "all", "videos": videos != 8}
+    only = {"config": config, "own_sound": own_sound, "split": split != "all", "videos": videos != 8}
     _refuse({name: value for name, value in only.items() if value}, "a store, not with videos and pictures")
 
     from avloc import processes
@@ -123,7 +123,7 @@ def predict(
     found = find_inputs(inputs, sound, folder)
     mine = share_of(found.found, shard)
     how = How(every, quiet_below, track, view, colours, opacity, frames, maps, masks)
-    load = _loader(run, weights, stage, classes)
+    load = _loader(run, weights, stage, classes, set)
     model = load()
     warn_if_foreign(model.source, model.origin, [one.path for one in mine])
     parts = processes.gather(overlay_many(load, mine, folder, how, jobs, tell, model))
@@ -152,7 +152,7 @@ def _is_calibrated(model: Any) -> bool:
     return getattr(model, "calibration", None) is not None
 
 
-def _loader(run: Path | None, weights: str | None, stage: int | None, classes: bool) -> Any:
+def _loader(run: Path | None, weights: str | None, stage: int | None, classes: bool, set: Sequence[str]) -> Any:
     """A function that loads the model and can be sent to other processes."""
     from avloc.errors import AvlocError
 
@@ -161,15 +161,15 @@ def _loader(run: Path | None, weights: str | None, stage: int | None, classes: b
     if classes and run is None:
         raise AvlocError("--classes goes with --run: class maps need the clusters of a run")
     what = str(run) if run is not None else weights
-    return partial(_load, what, stage, classes)
+    return partial(_load, what, stage, classes, set)
 
 
-def _load(what: str | None, stage: int | None, classes: bool = False) -> Any:
+def _load(what: str | None, stage: int | None, classes: bool = False, set: Sequence[str] = ()) -> Any:
     from avloc.engine.loaded import load
 
     if what is None:
         _refuse_missing_files()
-    model = load(UNTRAINED if what is None else what, stage, classes=classes)
+    model = load(UNTRAINED if what is None else what, stage, classes=classes, set=set)
     return _with_what_is_there(model)
 
 

@@ -13,7 +13,9 @@ from avloc.engine.inference import ready, told
 from avloc.engine.resolved import fingerprint_of
 from avloc.engine.settings import Inference
 from avloc.predictions import read_predictions
-from tests.commands import error_of
+from tests.commands import error_of, printed
+from tests.data.making import make_video
+from tests.engine.test_finding import RATE, blinking
 from tests.engine.tiny import train_tiny
 
 HALF = ["inference.precision=bf16", "inference.channels_last=true"]
@@ -49,6 +51,24 @@ def test_videos_and_weights_are_predicted_as_their_configuration_says(run, tmp_p
     plain = model.localizer.locate(batch)
     half = ready(avloc.load(run).localizer, Inference("bf16"), torch.device("cpu")).locate(batch)
     assert half.dtype == torch.bfloat16 and torch.allclose(half.float(), plain, atol=0.05)
+
+
+def test_a_video_is_predicted_as_the_command_says_and_its_file_tells(run, tmp_path):
+    images, sound = blinking(1.0)
+    video = make_video(tmp_path / "clip.mp4", images, 20, sound=sound[None], sound_rate=RATE)
+    found = [
+        printed("predict", video, "--run", run, "--out", tmp_path / name, "--maps", *given)
+        for name, given in (("same", []), ("same", ["--set", HALF[0], "--set", HALF[1]]), ("same", ["--set", HALF[0]]))
+    ]
+    assert [one["overlays"][0]["fresh"] for one in found] == [True, True, True]  # none is passed over as another's
+    made = json.loads((tmp_path / "same" / "clip.json").read_text())["made_with"]
+    assert made["inference"] == "bf16"
+    model = avloc.load(run, set=HALF)
+    assert model.inference == "bf16, channels_last" and avloc.load(run).inference == ""
+    batch = avloc.Batch(torch.rand(2, 3, 32, 32), torch.rand(2, 1, 16, 12))
+    assert model.localizer.locate(batch).dtype == torch.bfloat16
+    weights = avloc.load(model.weights, set="inference.precision=bf16")  # a lone text is one setting
+    assert weights.localizer.locate(batch).dtype == torch.bfloat16
 
 
 def test_auto_is_bf16_where_the_device_has_it(monkeypatch):

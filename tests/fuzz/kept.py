@@ -1,6 +1,7 @@
 """Processes that watch over damaged files, split off from ones that have loaded everything already: each costs little."""
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 from avloc import sealed_hdf5
 from avloc.prepare.pool import tasks
 from avloc.prepare.pool.template import Template
+
+LIMIT = 5.0  # s of processor time for a file as small as those here
 
 
 class _Kept(Template):
@@ -36,6 +39,7 @@ def kept_processes() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tasks, "Template", template)
         patch.setattr(sealed_hdf5, "tried", tried)
+        patch.setattr(sealed_hdf5, "LIMIT", LIMIT)
         try:
             yield
         finally:
@@ -55,4 +59,9 @@ def tried(path: Path, ends: bool) -> int:
             status = 0
         finally:
             os._exit(status)
-    return os.waitstatus_to_exitcode(os.waitpid(number, 0)[1])
+    try:
+        return os.waitstatus_to_exitcode(os.waitpid(number, 0)[1])
+    except BaseException:  # an input that takes too long
+        os.kill(number, signal.SIGKILL)
+        os.waitpid(number, 0)
+        raise

@@ -1,5 +1,5 @@
 """Small methods whose training draws nothing at random but the batches: on two processes with half the batch they can be one
-training. Run by torchrun, this file trains all of them: STORE FOLDER.
+training. Run by torchrun, this file trains all of them: STORES FOLDER.
 """
 
 import sys
@@ -12,11 +12,13 @@ import torch
 from avloc import processes
 from avloc.data.loader import Loader
 from avloc.data.store import Store
-from avloc.data.views import FrameView, LogMel, LogStft
+from avloc.data.views import FrameView, LogMel, LogStft, VggishPatches
 from avloc.engine.experiment import load_method
 from avloc.engine.trainer import fit
 from avloc.methods.base import Localizer, Train
 from avloc.nn.encoders import Backbone
+from avloc.nn.vgg import Vgg
+from avloc.nn.vggish import Vggish
 from tests.engine.tiny import RATE
 
 FRAME = FrameView(size=24, resize=24, crop=False, augment=False)
@@ -31,9 +33,23 @@ MODELS: dict[str, dict[str, Any]] = {
     "hard_way": {**SMALL, "sound": STFT},
     "noprior": {**SMALL, "sound": STFT, "flow": "none", "frozen": False},
     "slavc": {**SMALL, "sound": STFT, "dim": 8, "tau": 0.1, "frame_dropout": 0.0, "frame_momentum": 0.9},
+    "sspl": {
+        "frame": replace(FRAME, size=20, resize=20),  # 10 x 10 places, as predictive coding needs
+        "sound": VggishPatches(seconds=1.0),
+        "visual": Vgg(widths=(4, 6), blocks=(1, 1), norms=True),
+        "audio": Vggish(widths=(2, 3), blocks=(1, 1), hidden=7, dim=5, norms=True),
+        "pcm_cycles": 1,
+        "pcm_lr": 1e-3,
+        "head_width": 12,
+        "head_bottleneck": 4,
+        "head_lr": 1e-3,
+        "warm_up": 2,
+        "warm_up_lr": 1e-2,
+    },
     "ssl_alignment": {**SMALL, "sound": STFT, "frame2": FRAME, "sound2": STFT, "neighbours": 3},
     "visual_context": {**SMALL, "sound": STFT, "feature_dropout": 0.0, "deaf": "contrast"},
 }
+RATES = {"sspl": 16000}  # of those that listen at another rate than the others
 APART = "ez_vsl"  # is also trained with contrasts within each process
 
 
@@ -51,6 +67,11 @@ def small(name: str, number: int = 1) -> Localizer:
 STAGES = [(name, 1) for name in sorted(MODELS)] + [("coarse_to_fine", 2)]
 
 
+def store_of(name: str, stores: Path) -> Store:
+    """The tiny store of the rate at which the method listens."""
+    return Store.open(stores / f"store{RATES.get(name, RATE)}").split("train")
+
+
 def trained(name: str, number: int, store: Store, folder: Path, batch_size: int, **settings: Any) -> dict[str, Any]:
     """Weights after two epochs of three steps, and the losses."""
     localizer = small(name, number)
@@ -64,12 +85,12 @@ def trained(name: str, number: int, store: Store, folder: Path, batch_size: int,
 def main() -> None:
     processes.join()
     torch.set_num_threads(1)
-    store, folder = Store.open(sys.argv[1]).split("train"), Path(sys.argv[2])
+    stores, folder = Path(sys.argv[1]), Path(sys.argv[2])
     found = {}
     for name, number in STAGES:
         one = f"{name}{number}"
-        found[one] = trained(name, number, store, folder / one, 3, gather=True, sync_bn=True)
-    found["apart"] = trained(APART, 1, store, folder / "apart", 3, sync_bn=True)
+        found[one] = trained(name, number, store_of(name, stores), folder / one, 3, gather=True, sync_bn=True)
+    found["apart"] = trained(APART, 1, store_of(APART, stores), folder / "apart", 3, sync_bn=True)
     torch.save(found, folder / f"rank{processes.rank()}.pt")
     processes.leave()
 

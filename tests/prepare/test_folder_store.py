@@ -132,3 +132,31 @@ def test_a_folder_that_was_moved_with_its_run_is_found_list_by_list(root, tmp_pa
     (tmp_path / "far" / "data" / "two.txt").write_text("\n".join(IDS[:2]))
     with pytest.raises(RunError, match=r"far/data contains another folder \(fingerprint [0-9a-f]+\) than far/run uses"):
         open_data(open_run(None, Path("far/run"))[0], 1, "two", Senses())
+
+
+def linked(root: Path, names: list[str]) -> None:
+    """Frames that are links to outside the folder."""
+    away = root.with_name("away")
+    away.mkdir()
+    for name in names:
+        frame = next(path for path in root.rglob(f"*{name}*") if path.suffix == ".jpg" or path.is_dir())
+        frame.rename(away / frame.name)
+        frame.symlink_to(away / frame.name)
+
+
+def test_clips_that_are_links_to_outside_the_folder_are_left_out_unless_they_are_asked_for(root, caplog):
+    whole = FolderStore(root, "every", 8000, 3.0)
+    linked(root, IDS[:1])
+    store = FolderStore(root, "every", 8000, 3.0)
+    assert store.ids == IDS[1:] and store.fingerprint != whole.fingerprint
+    assert "1 listed clips are links to outside the folder (set data.follow_links: true to read them)" in caplog.text
+    store = FolderStore(root, "every", 8000, 3.0, follow_links=True)
+    assert store.ids == IDS and (store.all_frames() == whole.all_frames()).all()
+
+
+def test_a_folder_of_links_is_one_line(root):
+    linked(root, IDS)
+    with pytest.raises(
+        DataError, match=r"listed clips are links to outside the folder, such as .* -> .*follow_links: true"
+    ):
+        FolderStore(root, "every", 8000, 3.0)

@@ -296,3 +296,14 @@ def test_a_missing_split_and_a_wrong_rate_are_told_in_a_line(exported, tmp_path)
         trained(tmp_path, exported[1], "other", 16000)
     with pytest.raises(AvlocError, match=r"stage1\.data\.labels is 'published', but tar shards have no pseudo labels"):
         trained(tmp_path, tmp_path / "shards", "labels", labels="published")
+
+
+def test_shards_that_are_links_to_outside_the_folder_are_refused_unless_they_are_asked_for(tmp_path):
+    away, here = foreign(tmp_path / "away"), tmp_path / "here"
+    here.mkdir()
+    for path in away.iterdir():
+        (here / path.name).symlink_to(path)
+    with pytest.raises(DataError, match=r"3 of 3 shards are links to outside the folder, such as .*follow_links: true"):
+        TarStore.of(here)
+    assert len(TarStore.of(here, follow_links=True).split("train")) == 7
+    assert len(TarStore.of(here / "train-000.tar").split("train")) == 3, "a file that is named itself"

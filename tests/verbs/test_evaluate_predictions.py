@@ -237,6 +237,11 @@ def test_a_comparison_without_resamples_has_no_intervals(vggss):
         (lambda value: value["metrics"]["auc"].pop("value"), "metrics.auc.value: field required"),
         (lambda value: value["per_clip"][3].pop("id"), "per_clip.3.id: field required"),
         (lambda value: value["per_clip"][3].update(ciou="high"), "per_clip.3.ciou: input should be a valid number"),
+        (
+            lambda value: value["metrics"]["auc"].update(value="0.5"),
+            "metrics.auc.value: input should be a valid number",
+        ),
+        (lambda value: value["counts"].update(evaluated="9"), "counts.evaluated: input should be a valid integer"),
         (lambda value: value["protocol"].update(changed=["size", "colour"]), "protocol.colour is missing"),
         (lambda value: value.update(protocols=3, counts={}), "counts.evaluated: field required"),
     ],

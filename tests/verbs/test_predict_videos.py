@@ -276,6 +276,9 @@ def test_a_very_short_and_a_very_small_video_have_overlays(tmp_path):
         (["clip.mp4", "--own-sound"], "--own-sound goes with a store"),
         (["clip.mp4", "--run", "here"], "give --run or --weights, not both"),
         (["clip.mp4", "--out", "."], "would be overwritten"),
+        (["clip.mp4", "--set", "stage1.train.lr=1"], "stage1.train.lr: a trained model keeps its other settings"),
+        (["clip.mp4", "--set", "inference.precision=int8"], "--set inference.precision"),
+        (["clip.mp4", "--set", "inference"], "expected key=value"),
     ],
 )
 def test_what_cannot_be_done_is_answered_in_one_line(tmp_path, monkeypatch, words, line):

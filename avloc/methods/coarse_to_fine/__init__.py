@@ -1,4 +1,4 @@
-"""Coarse-to-fine: first which categories are seen and heard, then which place sounds, category by category.
+"""Coarse-to-fine: first which categories are seen and heard, then which positions sound, category by category.
 
 Qian, Hu, Dinkel, Wu, Xu, Lin, *Multiple Sound Sources Localization from Coarse to Fine*, ECCV 2020, arXiv 2007.06355;
 reference shvdiwnkozbw/Multi-Source-Sound-Localization @de67ce3, its simplified version.

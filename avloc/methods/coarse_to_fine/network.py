@@ -1,4 +1,4 @@
-"""Both streams of coarse-to-fine with their heads: categories of what is seen and heard, and who belongs together."""
+"""Both streams of coarse-to-fine with their heads: visible and audible categories, and correspondence."""
 
 from typing import Any, NamedTuple
 
@@ -9,7 +9,7 @@ from avloc.nn.senses import Ears, Eyes
 
 
 class Stream(NamedTuple):
-    """features: (B, D, h, w), of a frame's places or of a sound's times and frequencies. logits: (B, C), categories.
+    """features: (B, D, h, w), of a frame's positions or of a sound's times and frequencies. logits: (B, C), categories.
 
     activation: (B, C, h, w), the class activation maps, not negative.
     """
@@ -39,7 +39,7 @@ class TwoStreams(nn.Module):
     def correspondence(self, seen: Tensor, heard: Tensor) -> Tensor:
         """Logits (A, B, 2) that sound i and frame j, given by their mean features (A, D) and (B, D), belong together.
 
-        The first layer takes them one after the other, sound first, so its halves are applied before they are paired.
+        The first layer's input is their concatenation, sound first, so its halves are applied before pairing.
         """
         first, last = self.avc[0], self.avc[2]
         assert isinstance(first, nn.Linear) and isinstance(last, nn.Linear)
@@ -49,5 +49,7 @@ class TwoStreams(nn.Module):
 
 
 def _stream(features: Tensor, head: nn.Conv2d) -> Stream:
-    activation = head(features)  # without bias: its mean over the places is the head of the mean features
+    activation = head(
+        features
+    )  # without bias: its mean over the positions equals the head applied to the mean features
     return Stream(features, activation.mean((2, 3)).float(), activation.relu())

@@ -1,8 +1,4 @@
-"""The authors' checkpoints of the simplified version: which of their parameters is which of ours.
-
-shvdiwnkozbw/Multi-Source-Sound-Localization @de67ce3; 252 entries (stage one) and 256 (stage two). Each of their encoders
-owns the first convolution of both modalities and an unused classifier.
-"""
+"""The authors' checkpoints of the simplified version, mapped to our parameters."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Stage one: categories of what is seen and of what is heard, and which sounds belong to which frames."""
+"""Stage one: visible and audible categories, and which sounds belong to which frames."""
 
 from typing import Literal
 
@@ -52,7 +52,7 @@ class StageOne(Localizer):
         mixtures: float = 0.0,
     ):
         super().__init__()
-        self.classes = self.clusters = classes  # of a warm-up, its clusters become the classes
+        self.classes = self.clusters = classes  # after a warm-up, its clusters become the classes
         self.frame, self.sound = frame, sound
         self.streams = TwoStreams(classes, visual, audio, frame, sound)
         self.correspondence_only, self.mixtures = correspondence_only, mixtures
@@ -81,12 +81,12 @@ class StageOne(Localizer):
         return logits[:, 1] - logits[:, 0]
 
     def look(self, batch: Batch) -> Tensor | None:
-        """The class activation maps of the categories seen, whoever sounds: the paper's CAM baseline."""
+        """The class activation maps of the visible categories, whatever sounds: the paper's CAM baseline."""
         seen = self.streams.see(batch.frame)
         return self.shown(seen.activation, seen.logits)
 
     def shown(self, maps: Tensor, logits: Tensor) -> Tensor:
-        """Maps (B, C, h, w) of the categories that `logits` (B, C) say are there; see `maps` and `gate`."""
+        """Maps (B, C, h, w) of the categories that are present according to `logits` (B, C); see `maps` and `gate`."""
         likely = logits.sigmoid().sigmoid() if self.double_sigmoid else logits.sigmoid()
         there = (likely > self.gate) | F.one_hot(likely.argmax(1), likely.shape[1]).bool()
         weights = torch.where(there, likely, 0.0)[:, :, None, None]
@@ -120,8 +120,8 @@ class StageOne(Localizer):
         return terms
 
     def _correspondence(self, batch: Batch, seen: Stream, heard: Stream) -> Tensor:
-        """Half of it from a clip's own frame, half from those of other videos; published: from all others of the batch,
-        where every clip is of another video. A batch of one has its own frame alone (published: NaN).
+        """Half of it from a clip's own frame, half from frames of other videos; published: from all others in the
+        batch, where every clip is from another video. A batch of one only has its own frame (published: NaN).
         """
         assert batch.video is not None
         frames, sounds = (self.gathered(part.features.mean((2, 3)).float()) for part in (seen, heard))
@@ -133,7 +133,7 @@ class StageOne(Localizer):
         return 0.5 * own - 0.5 * logits[foreign].log_softmax(1)[:, 0].mean()
 
     def targets(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Of the sounds and of the frames, (B, C) each."""
+        """For the sounds and for the frames, (B, C) each."""
         assert batch.labels is not None
         labels = batch.labels.float()
         sound = labels if batch.sound_scores is None else batch.sound_scores
@@ -146,12 +146,12 @@ class StageOne(Localizer):
         return sound, frame
 
     def mixed(self, batch: Batch) -> Tensor:
-        """Each clip's sound with that of the clip before it, as a view."""
+        """The view of each clip's sound mixed with that of the clip before it."""
         assert batch.waveform is not None
         return self.sound(with_previous(batch.waveform))
 
     def object_features(self, batch: Batch) -> dict[str, Tensor]:
-        """`objects` (B, D), what is seen where the frame is most active; the clips' `labels`; `named`, by the sound."""
+        """`objects` (B, D), features where the frame is most active; the clips' `labels`; `named`, from the sound."""
         seen, heard = self.streams.see(batch.frame), self.streams.hear(batch.sound)
         assert batch.labels is not None
         objects = torch.cat([F.normalize(part.features.float().mean((2, 3)), dim=1) for part in (seen, heard)], dim=1)

@@ -1,4 +1,4 @@
-"""Stage two: each category's sound is aligned with the places of the frame that show it."""
+"""Stage two: each category's sound is aligned with the positions of the frame that show it."""
 
 import copy
 from typing import Any
@@ -56,7 +56,7 @@ class StageTwo(Localizer):
         self._frame = frame
 
     def start_from(self, previous: Localizer, dictionary: Any = None) -> None:
-        """Stage one goes on learning; the projections are new."""
+        """Stage one continues training; the projections are new."""
         if not isinstance(previous, StageOne):
             raise AvlocError(
                 f"stage two of coarse-to-fine starts from its stage one, not from {type(previous).__name__}"
@@ -68,7 +68,7 @@ class StageTwo(Localizer):
         self.project_v = _projection(streams.visual.channels, self.hidden, self.dim)
         self.project_a = _projection(streams.audio.channels, self.hidden, self.dim)
         if self.places:
-            # turns cosines into logits of belonging together
+            # turns cosines into logits of a match
             self.agreement = nn.Linear(1, 1)
             nn.init.constant_(self.agreement.weight, 10.0)
             nn.init.constant_(self.agreement.bias, -5.0)
@@ -91,7 +91,7 @@ class StageTwo(Localizer):
         return terms
 
     def contrast_of_places(self, batch: Batch, seen: Stream, heard: Stream) -> Tensor:
-        """Ours: each sound's likeliest category against the places of all frames."""
+        """Ours: each sound's likeliest category contrasted with the positions of all frames."""
         assert batch.video is not None
         _, frame = self.coarse.targets(batch)
         likeliest = heard.logits.argmax(1)
@@ -104,7 +104,7 @@ class StageTwo(Localizer):
         return balanced_correspondence(logits, own, foreign & (shown < self.confidence))
 
     def embedded(self, features: Tensor) -> Tensor:
-        """Unit vectors of the places: (B, D, h, w) to (B, dim, h, w)."""
+        """Unit vectors of the positions: (B, D, h, w) to (B, dim, h, w)."""
         places = F.normalize(self.project_v(features.flatten(2)).float(), dim=1)
         return places.unflatten(2, features.shape[2:])
 
@@ -121,14 +121,14 @@ class StageTwo(Localizer):
             )
             counted = (sure_a[:, None] & sure_v[None, :]).float()
         own = torch.eye(len(a), device=a.device)
-        squared = (2 - 2 * a @ v.T).clamp(min=1e-12)  # rounding may leave it negative, its root then is no number
+        squared = (2 - 2 * a @ v.T).clamp(min=1e-12)  # rounding can make it negative, and then its root would be NaN
         together, apart = counted * own, counted * (1 - own)
         near = (squared * together).sum() / (together + 1e-10).sum()
         far = ((self.margin - squared.sqrt()).clamp(min=0).square() * apart).sum() / (apart + 1e-10).sum()
         return near + far
 
     def locate(self, batch: Batch) -> Tensor:
-        """Where the frame is like each category of the sound: (B, C or 1, h, w), by stage one's `maps` and `gate`."""
+        """Similarity of the frame with each category of the sound: (B, C or 1, h, w), by stage one's `maps` and `gate`."""
         seen, heard = self.coarse.streams.see(batch.frame), self.coarse.streams.hear(batch.sound)
         alike = torch.einsum("bcd,bdhw->bchw", disentangled(heard, self.project_a), self.embedded(seen.features)).relu()
         if self.activated:
@@ -146,9 +146,9 @@ class StageTwo(Localizer):
 
 
 def disentangled(stream: Stream, project: nn.Module) -> Tensor:
-    """What a stream holds of each category, unit vectors (B, C, dim): its features where the category is active.
+    """A stream's vector for each category, unit vectors (B, C, dim): its features where the category is active.
 
-    A category that is active nowhere is zero. The activation teaches nothing here.
+    A category that is active nowhere has zeros. The activation gets no gradient here.
     """
     weights = stream.activation.detach().flatten(2).float()
     features = stream.features.flatten(2).float()

@@ -1,4 +1,4 @@
-"""Who is paired with whom, and the terms of both stages as functions of tensors."""
+"""Pairing, and the loss terms of both stages as functions of tensors."""
 
 from typing import NamedTuple
 
@@ -6,11 +6,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-PER_CATEGORY = 0.3  # a category counts that is likelier, in the sound and in the frame
+PER_CATEGORY = 0.3  # probability above which a category counts, in the sound and in the frame
 
 
 class Strangers(NamedTuple):
-    """For each clip and frame, (B, F): the clip and the frame of it that are set against its sound; `there`: bool."""
+    """For each clip and frame, (B, F): the clip and the frame of it that are contrasted with its sound; `there`: bool."""
 
     clip: Tensor
     frame: Tensor
@@ -18,7 +18,7 @@ class Strangers(NamedTuple):
 
 
 class Pairs(NamedTuple):
-    """Positions (n,) in what is heard, (clip, category), and in what is seen, (clip, frame, category)."""
+    """Indices (n,) into the sounds, (clip, category), and into the frames, (clip, frame, category)."""
 
     heard: tuple[Tensor, Tensor]
     seen: tuple[Tensor, Tensor, Tensor]
@@ -30,8 +30,8 @@ class Pairs(NamedTuple):
 def partners(videos: Tensor) -> tuple[Tensor, Tensor]:
     """The neighbour of each clip of a batch (B,), 0 with 1, 2 with 3, and whether it has one.
 
-    An odd last clip has none (published: an error), nor has one whose neighbour is of the same video (in the published data
-    every clip is of another video).
+    An odd last clip has none (published: an error), nor has one whose neighbour is from the same video (in the
+    published data every clip is from another video).
     """
     own = torch.arange(len(videos), device=videos.device)
     other = own ^ 1
@@ -41,9 +41,9 @@ def partners(videos: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def strangers(videos: Tensor, frames: int) -> Strangers:
-    """With one frame a clip, the neighbour's; with more, for each clip so many frames of other clips at random.
+    """With one frame per clip, the neighbour's; with more, as many random frames of other clips for each clip.
 
-    For one clip after the other: its clips, then the order of the frames.
+    For each clip in turn: first its clips are drawn, then the order of the frames.
     """
     count = len(videos)
     if frames == 1 or count == 1:
@@ -60,7 +60,7 @@ def strangers(videos: Tensor, frames: int) -> Strangers:
 
 
 def tagged_pairs(tags: Tensor, videos: Tensor, frames: int) -> tuple[Pairs, Pairs]:
-    """Positive and negative pairs by the tags (B, C) of the videos, bool, which hold for every frame.
+    """Positive and negative pairs by the tags (B, C) of the videos, bool, which apply to every frame.
 
     Positive: a tag's sound with the tag's look in each frame. Negative: a tag's sound with every other tag's look in each
     frame of the neighbour.
@@ -82,12 +82,13 @@ def tagged_pairs(tags: Tensor, videos: Tensor, frames: int) -> tuple[Pairs, Pair
 def confident_pairs(
     sound: Tensor, frame: Tensor, videos: Tensor, likeliest: bool = False, one_negative: bool = True
 ) -> tuple[Pairs, Pairs]:
-    """Positive and negative pairs by what the networks say: probabilities of the sound (B, C), of its frames (B, F, C).
+    """Positive and negative pairs by the networks' probabilities: probabilities of the sound (B, C), of its frames (B,
+    F, C).
 
-    Categories likelier than 0.3 count; likeliest: and always the likeliest, as the published code means to and does not.
-    Positive: a category's sound with its look in the frames that show it. Negative: with so many looks of random
-    categories in random frames of the neighbour as the probability is of the frames; with one frame that is none but for a
-    probability of 1, unless `one_negative` asks for at least one.
+    Categories with a probability above 0.3 count; likeliest: the likeliest always counts, as the published code intends
+    but does not do. Positive: a category's sound with its look in the frames that show it. Negative: with random
+    categories in random frames of the neighbour, as many as the probability times the number of frames; with one frame
+    that is none unless the probability is 1, or `one_negative` requires at least one.
     """
     _, frames, categories = frame.shape
     active = sound > PER_CATEGORY
@@ -108,14 +109,14 @@ def confident_pairs(
 
 
 def named(likely: Tensor, target: Tensor) -> Tensor:
-    """Binary cross entropy of probabilities (..., C): summed over the categories, mean over what was judged."""
+    """Binary cross entropy of probabilities (..., C): summed over the categories, averaged over the rest."""
     with torch.autocast(likely.device.type, enabled=False):
         total = F.binary_cross_entropy(likely.float(), target.float(), reduction="sum")
     return total / (likely.numel() // likely.shape[-1])
 
 
 def matched(own: Tensor, foreign: Tensor | None, weight: Tensor, foreign_weight: Tensor) -> Tensor:
-    """Cross entropy of logits (B, F, 2): `own` pairs belong together, `foreign` ones do not; a mean by weights (B, F)."""
+    """Cross entropy of logits (B, F, 2): `own` pairs match, `foreign` ones do not; a mean with weights (B, F)."""
     losses = [-weight * own.log_softmax(2)[..., 1]]
     weights = [weight]
     if foreign is not None:
@@ -139,8 +140,8 @@ def aligned(
 ) -> Tensor:
     """Pull pairs together and push others apart to a distance of `margin`: sounds (B, C, D), sights (B, F, C, D).
 
-    The batch norms of the transforms see positive and negative pairs one after the other. Fewer than two pairs of a kind,
-    which have no statistics, count nothing.
+    The batch norms of the transforms get positive and negative pairs separately. Fewer than two pairs of a kind, which
+    have no statistics, are ignored.
     """
     total = sounds.new_zeros(())
     transform_a, transform_v = transforms

@@ -1,4 +1,4 @@
-"""Where a sound and a frame hold each category, and the heat maps of both variants and of the baselines of the paper."""
+"""Where each category is in a sound and in a frame, and the heat maps of both variants and of the paper's baselines."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from avloc.nn.mobile_crnn import MobileCrnnNet
 
 
 class Sources(NamedTuple):
-    """vectors: (B, C, D), each category's sound. ratio: (B, C), the share of times and bands that it takes."""
+    """vectors: (B, C, D), each category's sound. ratio: (B, C), the share of times and bands that it covers."""
 
     vectors: Tensor
     ratio: Tensor
@@ -24,7 +24,7 @@ def sound_cams(audio: MobileCrnnNet | TaggerSteps, features: Tensor) -> Tensor:
     The gradients of features (B, D, T', F') are summed over times and bands, not averaged, into the channels' weights.
     """
     with torch.inference_mode(False), torch.enable_grad(), torch.autocast(features.device.type, enabled=False):
-        inputs = features.detach().clone().requires_grad_()  # the weights learn nothing from what follows
+        inputs = features.detach().clone().requires_grad_()  # the weights get no gradient from what follows
         likely = audio.rest(inputs).clip
         gradients = [
             torch.autograd.grad(likely[:, category].sum(), inputs, retain_graph=True)[0].sum((2, 3))
@@ -34,19 +34,19 @@ def sound_cams(audio: MobileCrnnNet | TaggerSteps, features: Tensor) -> Tensor:
 
 
 def heard(match: MatchHead, features: Tensor, cams: Tensor, cut: float) -> Sources:
-    """Each category's sound: the features where its Grad-CAM is above `cut`, through `temp_conv`, their maximum."""
+    """Each category's sound: the features where its Grad-CAM is above `cut`, through `temp_conv`, maximum-pooled."""
     masks = (cams > cut).to(features.dtype)
     parts = match.temp_conv((features[:, None] * masks[:, :, None]).flatten(0, 1))
     return Sources(parts.float().amax((2, 3)).unflatten(0, masks.shape[:2]), masks.mean((2, 3)))
 
 
 def frame_cams(visual: VisualNet, top: Tensor, cut: float) -> Tensor:
-    """What of the class activation maps is above `cut`, (n, C, h, w); it teaches nothing."""
+    """The part of the class activation maps above `cut`, (n, C, h, w), without gradient."""
     return (visual.activation(top) - cut).relu().detach()
 
 
 def seen(matched: Tensor, cams: Tensor) -> Tensor:
-    """Each category's look, (n, C, D): the mean of the places (n, D, h, w), weighted by its map (n, C, h, w)."""
+    """Each category's visual vector, (n, C, D): the mean over positions (n, D, h, w), weighted by its map (n, C, h, w)."""
     weights, places = cams.flatten(2), matched.flatten(2)
     return weights @ places.transpose(1, 2) / (weights + 1e-10).sum(2, keepdim=True)
 
@@ -55,22 +55,22 @@ TINY = 1e-10
 
 
 def nearest(a: Tensor, v: Tensor, sharpness: float) -> Tensor:
-    """Flickr and AVE: softmax over the places of -sharpness times the distance, divided by its maximum: (B, C, h, w).
+    """Flickr and AVE: softmax over the positions of -sharpness times the distance, divided by its maximum: (B, C, h, w).
 
-    a: (B, C, dim), each category's sound. v: (B, dim, h, w), the places.
+    a: (B, C, dim), each category's sound. v: (B, dim, h, w), the positions.
     """
     maps = (-sharpness * _apart(a, v)).softmax(2)
     return (maps / maps.amax(2, keepdim=True)).unflatten(2, v.shape[2:])
 
 
 def nearest_active(a: Tensor, v: Tensor, active: Tensor, sharpness: float) -> Tensor:
-    """AudioSet: the same softmax, times what is active there, (B, C or 1, h, w), divided by the maximum: (B, C, h, w)."""
+    """AudioSet: the same softmax times the activation, (B, C or 1, h, w), divided by the maximum: (B, C, h, w)."""
     scores = (-sharpness * _apart(a, v)).softmax(2) * active.flatten(2)
     return (scores / (scores + TINY).amax(2, keepdim=True)).unflatten(2, v.shape[2:])
 
 
 def match_cam(match: MatchHead, sounds: Tensor, matched: Tensor) -> Tensor:
-    """Grad-CAM (B, 1, h, w), with signs, of the logit that a sound (B, D) and a frame (B, D, h, w) belong together."""
+    """Signed Grad-CAM (B, 1, h, w) of the logit that a sound (B, D) and a frame (B, D, h, w) match."""
     with torch.inference_mode(False), torch.enable_grad(), torch.autocast(matched.device.type, enabled=False):
         places = matched.detach().clone().requires_grad_()
         logit = match(sounds.detach().clone(), places.amax((2, 3)))[..., 1].sum()
@@ -85,7 +85,7 @@ def fused(maps: Tensor, weights: Tensor) -> Tensor:
 
 
 def active(ratio: Tensor) -> Tensor:
-    """Categories (B, C) whose sound takes any time or band, and always the one that takes most."""
+    """Categories (B, C) whose sound covers any time or band, and always the one that covers most."""
     return (ratio > 0) | F.one_hot(ratio.argmax(1), ratio.shape[1]).bool()
 
 

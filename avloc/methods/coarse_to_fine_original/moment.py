@@ -1,6 +1,6 @@
-"""A batch as a stage gets it: what both streams see and hear, who belongs to whom, and which categories it learns from.
+"""A batch in a stage: the outputs of both streams, the matching pairs, and the target categories.
 
-Categories of sounds and frames are those that labels give them, or two frozen networks while training.
+Categories of sounds and frames come from labels, or from two frozen networks during training.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ def window(batch: Batch, count: int, sound: LogMel | Waveform, draw: bool) -> tu
     """Frames (B, count, 3, H, W) and sounds (B, 1, T, bands).
 
     One frame: the batch's own, with all of the sound. All frames of a clip: all of the sound. Fewer: from the first on, or,
-    with `draw`, from anywhere (AVE's released code never takes the last of the places). AvlocError where clips have fewer.
+    with `draw`, from anywhere (AVE's released code never uses the last position). AvlocError if clips have fewer.
     """
     if count == 1:
         return batch.frame.unsqueeze(1), batch.sound
@@ -45,7 +45,7 @@ def window(batch: Batch, count: int, sound: LogMel | Waveform, draw: bool) -> tu
 
 
 class Moment(NamedTuple):
-    """A batch and what both streams make of it: B sounds, and B x F frames one clip after the other."""
+    """A batch and the outputs of both streams: B sounds, and B x F frames, clip by clip."""
 
     images: Tensor
     sounds: Tensor
@@ -60,9 +60,9 @@ class Moment(NamedTuple):
 def match_logits(
     head: MatchHead, moment: Moment, videos: Tensor, over_time: bool, alone: bool
 ) -> tuple[Tensor, Tensor | None, Tensor]:
-    """Logits (B, F, 2) of each sound with its own frames and with strangers, and where there are any of these (B, F).
+    """Logits (B, F, 2) of each sound with its own frames and with frames of other clips, and which of these exist (B, F).
 
-    over_time: each frame has its part of the sound. alone: there are no strangers.
+    over_time: each frame has its part of the sound. alone: without frames of other clips.
     """
     sounds = head.sounds(moment.heard.features, moment.frames, over_time)
     sights = moment.seen.matched.amax((2, 3)).unflatten(0, (-1, moment.frames))
@@ -73,7 +73,7 @@ def match_logits(
 
 
 def accuracy(own: Tensor, foreign: Tensor | None, there: Tensor) -> dict[str, Tensor]:
-    """Shares of own frames taken for own, of strangers taken for strangers, and their mean, ``accuracy``."""
+    """Share of own frames and of other frames that are classified correctly, and their mean, ``accuracy``."""
     right = (own[..., 1] > own[..., 0]).float().mean()
     if foreign is None:
         return {"own": right, "accuracy": right}
@@ -83,7 +83,7 @@ def accuracy(own: Tensor, foreign: Tensor | None, there: Tensor) -> dict[str, Te
 
 
 class Taught(NamedTuple):
-    """sound: (B, C). frame: (B, F, C). sure: (B, F), 1 where the sound of that time is sure of a category, else 0.
+    """sound: (B, C). frame: (B, F, C). sure: (B, F), 1 if the sound at that time has a certain category, else 0.
 
     proposals: (B x F, R), the category of each, None without proposals.
     """
@@ -95,7 +95,9 @@ class Taught(NamedTuple):
 
 
 def taught_by(batch: Batch, frames: int, classes: int, proposals: bool) -> Taught:
-    """The batch's pseudo labels, of its proposals too where asked for, else its videos' tags; a clip's hold for all frames."""
+    """The batch's pseudo labels, including those of proposals if requested, else its videos' tags; a clip's apply to
+    all frames.
+    """
     assert batch.labels is not None
     tags = batch.labels.float()
     sound = tags if batch.sound_scores is None else batch.sound_scores
@@ -131,12 +133,12 @@ class Priors:
     classifier: str = "imagenet"
 
     def build(self, classes: int) -> "PriorNets":
-        """AvlocError when a file is not to be had, or the categories are not those of the model."""
+        """AvlocError if a file is not available, or the categories are not those of the model."""
         return PriorNets(self, classes)
 
 
 class PriorNets:
-    """No module on purpose: it is no part of the weights that a training leaves behind."""
+    """Deliberately not a module: it is not part of the weights that a training saves."""
 
     def __init__(self, priors: Priors, classes: int):
         self.tagger, self.classifier = read_tagger(priors.tagger), read_classifier(priors.classifier, last_stride=1)
@@ -151,7 +153,7 @@ class PriorNets:
 
     @torch.no_grad()
     def taught(self, frames: Tensor, sounds: Tensor, boxes: Tensor | None) -> Taught:
-        """Of frames (B, F, 3, H, W), sounds (B, 1, T, bands) and perhaps proposals (B x F, R, 4)."""
+        """For frames (B, F, 3, H, W), sounds (B, 1, T, bands) and optionally proposals (B x F, R, 4)."""
         self._to(frames.device)
         heard = self.tagger(sounds)
         over_time = heard_online(over_frames(heard.steps.float(), frames.shape[1]), self.sound)

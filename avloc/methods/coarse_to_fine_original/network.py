@@ -13,14 +13,14 @@ from avloc.nn.mobile_crnn import SMALLEST, Heard, MobileCrnn, MobileCrnnNet, lin
 from avloc.nn.senses import Eyes
 from avloc.nn.tagger import Tagger
 
-STEPS = 4  # that the matching head's pools need at least
+STEPS = 4  # the smallest size for the matching head's pools
 
 
 class TaggerSteps(nn.Module):
-    """A tagger in the place of MobileCRNN's convolutions; what follows them is new and trained. Ours.
+    """A tagger instead of MobileCRNN's convolutions; the layers after it are new and trained. Ours.
 
-    `features` are (B, D, T, 2): the vectors of the windows, repeated until there are 4 or more, and alike in both bands,
-    for the matching head expects some times and two bands.
+    `features` are (B, D, T, 2): the vectors of the windows, repeated until there are at least 4, and equal in both
+    bands, because the matching head expects several times and two bands.
     """
 
     def __init__(self, encoder: Any, classes: int, hidden: int = 128):
@@ -48,10 +48,11 @@ def build_ears(audio: MobileCrnn | Tagger, classes: int, view: Any) -> MobileCrn
 
 
 class TimmTrunk(nn.Module):
-    """A backbone of timm, whole, and a residual block of its width in the place of the published network's last stage.
+    """A complete backbone of timm, followed by a residual block of its width in place of the published network's last
+    stage.
 
-    timm's networks cannot be cut in one way, and a frozen one should stay whole; so what the paper copies for matching
-    (layer5) and runs on parts of frames is this block, which starts at random. Ours.
+    There is no uniform way to cut timm's networks, and a frozen one should stay complete; so this block, which starts
+    at random, is what the paper copies for matching (layer5) and applies to parts of frames. Ours.
     """
 
     stages = ("last",)
@@ -69,16 +70,16 @@ class TimmTrunk(nn.Module):
 
 
 def build_trunk(visual: Eyes, view: Any) -> ResNet | TimmTrunk:
-    """AvlocError for a projection, which layer5 has none of."""
+    """AvlocError for a projection, because layer5 has none."""
     if visual.project is not None:
         raise AvlocError(f"visual.project is {visual.project}; layer5 has no projection: leave it out")
     return visual.build(3, view) if isinstance(visual, Backbone) else TimmTrunk(visual.build(3, view))
 
 
 class Sight(NamedTuple):
-    """Of n frames. bottom: (n, D3, h, w), what both last stages start from. top: (n, D, h, w), of the classifier.
+    """For n frames. bottom: (n, D3, h, w), input of both last stages. top: (n, D, h, w), of the classifier.
 
-    logits: (n, C), categories. matched: (n, D, h, w), of `layer5`, which serves matching and alignment.
+    logits: (n, C), categories. matched: (n, D, h, w), of `layer5`, for matching and alignment.
     """
 
     bottom: Tensor
@@ -88,7 +89,7 @@ class Sight(NamedTuple):
 
 
 class Hearing(NamedTuple):
-    """Of B sounds. features: (B, D, T', F'). steps: (B, T', C), probabilities over time. likely: (B, C), of the clip."""
+    """For B sounds. features: (B, D, T', F'). steps: (B, T', C), probabilities over time. likely: (B, C), of the clip."""
 
     features: Tensor
     steps: Tensor
@@ -96,8 +97,9 @@ class Hearing(NamedTuple):
 
 
 class VisualNet(nn.Module):
-    """A ResNet with a classifier, and its last stage once more: `layer5` starts as a copy of pretrained weights, else at
-    random on its own. view: the FrameView whose frames it sees."""
+    """A ResNet with a classifier, and its last stage once more: `layer5` starts as a copy of pretrained weights, else
+    separately at random. view: the FrameView of its frames.
+    """
 
     def __init__(self, backbone: Eyes, classes: int, view: Any = None):
         super().__init__()
@@ -144,14 +146,14 @@ class MatchHead(nn.Module):
         self.transform_a, self.transform_v = _transform(heard, dim), _transform(seen, dim)
 
     def sounds(self, features: Tensor, frames: int, over_time: bool) -> Tensor:
-        """One vector of the sound for each frame, (B, frames, D): of the frame's part of the time, or of all of it."""
+        """One sound vector for each frame, (B, frames, D): from the frame's part of the time, or from all of it."""
         heard = self.temp_conv(features).float()
         if over_time:
             return nn.functional.adaptive_max_pool2d(heard, (frames, 1)).squeeze(3).transpose(1, 2)
         return heard.amax((2, 3)).unsqueeze(1).expand(-1, frames, -1)
 
     def forward(self, sounds: Tensor, sights: Tensor) -> Tensor:
-        """Logits (..., 2) of vectors (..., D): the second says that they belong together."""
+        """Logits (..., 2) of vectors (..., D): the second means that they match."""
         return self.discrim(torch.cat([sounds, sights], dim=-1)).float()
 
 
@@ -165,7 +167,7 @@ class Streams(nn.Module):
         self.match = MatchHead(self.audio.channels, self.visual.channels, dim)
 
     def encoders(self) -> tuple[nn.Module | None, nn.Module | None]:
-        """Of frames and of sounds, where these are pretrained ones of other kinds than published."""
+        """The pretrained encoders of frames and sounds of other kinds than published, if any."""
         trunk = self.visual.trunk
         eyes = trunk.encoder if isinstance(trunk, TimmTrunk) else None
         return eyes, self.audio.encoder if isinstance(self.audio, TaggerSteps) else None
@@ -175,21 +177,21 @@ class Streams(nn.Module):
         return Hearing(features, *self.audio.rest(features))
 
     def stem(self) -> list[nn.Module]:
-        """What the authors leave as it is: the first layers of both encoders."""
+        """The part that the authors keep unchanged: the first layers of both encoders."""
         trunk = self.visual.trunk
         seen = [] if isinstance(trunk, TimmTrunk) else [trunk.conv1, trunk.bn1, getattr(trunk, trunk.stages[0])]
         heard = [] if isinstance(self.audio, TaggerSteps) else [self.audio.features[0]]
-        return [*seen, *heard]  # pretrained encoders of other kinds say themselves what of them is frozen
+        return [*seen, *heard]  # pretrained encoders of other kinds decide themselves which of their layers are frozen
 
     def heads(self) -> list[nn.Module]:
-        """What is new beside the encoders, and `layer5`."""
+        """The new layers besides the encoders, and `layer5`."""
         last: list[nn.Module] = [self.visual.trunk.last] if isinstance(self.visual.trunk, TimmTrunk) else []
         if isinstance(self.audio, TaggerSteps):
             last.append(self.audio.gru)
         return [self.match, self.visual.layer5, self.visual.fc, self.audio.outputlayer, *last]
 
     def groups(self, whole: nn.Module, rate: float, slower: float) -> list[dict[str, Any]]:
-        """Parameters that learn, of `whole`, which has these streams; those of the encoders at `slower` times the rate."""
+        """Trained parameters of `whole`, which contains these streams; those of the encoders at `slower` times the rate."""
         own = {id(parameter) for part in self.heads() for parameter in part.parameters()}
         fast: list[nn.Parameter] = []
         slow: list[nn.Parameter] = []
@@ -200,7 +202,9 @@ class Streams(nn.Module):
         return [group for group in found if group["params"]]
 
     def fix_statistics(self) -> None:
-        """Batch norms keep their statistics but for those of `layer5` and of the matching head, as the authors train."""
+        """Batch norms keep their statistics except for those of `layer5` and of the matching head, as in the authors'
+        training.
+        """
         self.eval()
         self.visual.layer5.train()
         if isinstance(self.visual.trunk, TimmTrunk):

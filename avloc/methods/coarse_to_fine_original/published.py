@@ -1,8 +1,9 @@
-"""The authors' checkpoints of the original version: which of their parameters is which of ours.
+"""The authors' checkpoints of the original version, mapped to our parameters.
 
-shvdiwnkozbw/Multi-Source-Sound-Localization @de67ce3; 700 entries (Flickr, AVE) and 435 (AudioSet), the same in both stages.
-The matching head stands in them twice and layer5 three times, for `discrim` is `avalign.model` and its `spa_conv` is
-`visual.layer5`. The networks of Flickr's pseudo labels (`prior_a`, `prior_v`) are published apart and left out here.
+shvdiwnkozbw/Multi-Source-Sound-Localization @de67ce3; 700 entries (Flickr, AVE) and 435 (AudioSet), the same in both
+stages. They contain the matching head twice and layer5 three times, because `discrim` is `avalign.model` and its
+`spa_conv` is `visual.layer5`. The networks of Flickr's pseudo labels (`prior_a`, `prior_v`) are published separately
+and left out here.
 """
 
 import logging
@@ -57,7 +58,7 @@ def import_state(
 
 
 def _without_aliases(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Every parameter once. Of copies that differ the last in the file's order of modules counts, as when torch loads it."""
+    """Every parameter once. If copies differ, the last one in the file's order of modules counts, as when torch loads it."""
     found = dict(state)
     differing = 0
     for alias, first in ALIASES.items():

@@ -1,4 +1,4 @@
-"""Stage one: categories of what is seen and of what is heard, and which sounds belong to which frames."""
+"""Stage one: visible and audible categories, and which sounds belong to which frames."""
 
 from dataclasses import replace
 from typing import Literal
@@ -98,7 +98,7 @@ class StageOne(Localizer):
         self.needs = Needs(every_frame=frames > 1, waveform=bool(mixtures), proposals=given, label_classes=judged)
         self.classes, self.variant, self.frames, self.mix = classes, variant, frames, mix
         self.priors, self.boxes = priors, proposals
-        self._nets: tuple[PriorNets, ...] = ()  # in a tuple, so that they are no part of the weights
+        self._nets: tuple[PriorNets, ...] = ()  # in a tuple, so that they are not part of the weights
         self.frame, self.sound = frame, sound
         self.streams = Streams(classes, visual, audio, dim, frame, sound)
         self.mode, self.maps, self.freeze_norms, self.backbone_rate = mode, maps, freeze_norms, backbone_rate
@@ -112,10 +112,10 @@ class StageOne(Localizer):
         super().train(mode)
         if mode and self.freeze_norms:
             self.streams.fix_statistics()
-        self.streams.audio.gru.train()  # it is the same, but cuDNN gives the gradients that Grad-CAM needs in training alone
+        self.streams.audio.gru.train()  # same result, but cuDNN needs training mode for the gradients of Grad-CAM
         return self
 
-    # what is seen and heard
+    # views
 
     def sense(self, batch: Batch) -> Moment:
         """A training batch: `frames` of each clip and their part of its sound."""
@@ -126,7 +126,7 @@ class StageOne(Localizer):
         return Moment(frames, sounds, self.streams.hear(sounds), self.streams.visual(frames.flatten(0, 1)))
 
     def test_sound(self, batch: Batch) -> Tensor:
-        """The whole sound, as `locate` hears it."""
+        """The whole sound, as used by `locate`."""
         if not self.test_peak:
             return batch.sound
         if batch.waveform is None:
@@ -150,12 +150,12 @@ class StageOne(Localizer):
         return [Phase("coarse", self.loss, [self.optimizer(self, train)], train.epochs, measure=self.matches)]
 
     def prepare(self) -> None:
-        """Read the networks of the labels; AvlocError where they are not to be had."""
+        """Read the networks for the labels; AvlocError if they are not available."""
         if self.priors is not None and not self._nets:
             self._nets = (self.priors.build(self.classes),)
 
     def optimizer(self, whole: nn.Module, train: Train) -> torch.optim.Optimizer:
-        """Of all that learns in `whole`, this stage or the one that has it; see `backbone_rate`."""
+        """The optimizer of all trained parameters in `whole`, this stage or the one that contains it; see `backbone_rate`."""
         return train.make_optimizer(self.streams.groups(whole, train.lr, self.backbone_rate))
 
     # the losses
@@ -187,7 +187,7 @@ class StageOne(Localizer):
     def coarse(
         self, batch: Batch, moment: Moment, taught: Taught, sound_weight: float, match: bool
     ) -> dict[str, Tensor]:
-        """Equation 3: categories of sounds, frames and their proposals, and matching; those of mixed sounds are ours."""
+        """Equation 3: categories of sounds, frames and their proposals, and matching; the loss of mixed sounds is ours."""
         seen = moment.seen.logits.unflatten(0, (-1, moment.frames)).sigmoid()
         terms = {
             "sound_class": sound_weight * named(moment.heard.likely, taught.sound),
@@ -207,7 +207,7 @@ class StageOne(Localizer):
         return terms
 
     def matching(self, batch: Batch, moment: Moment, taught: Taught) -> Tensor:
-        """Each sound with its own frames, and with frames of other clips; published: of whatever video."""
+        """Each sound with its own frames, and with frames of other clips; published: of any video."""
         own, foreign, there = self.match_logits(batch, moment)
         weight = taught.sure if self.variant == "labels" else torch.ones_like(taught.sure)
         return matched(own, foreign, weight, weight * there)
@@ -219,16 +219,17 @@ class StageOne(Localizer):
         return match_logits(self.streams.match, moment, batch.video, labels, alone=labels and self.mix == 1)
 
     def matches(self, batch: Batch) -> dict[str, Tensor]:
-        """Shares of own frames taken for own, of others taken for others, and their mean, ``accuracy``.
+        """Share of own frames and of other frames that are classified correctly, and their mean, ``accuracy``.
 
-        The released code judges Flickr's by a distance it no longer computes; AudioSet's rule serves both here.
+        The released code evaluates Flickr's with a distance it no longer computes; here AudioSet's rule is used for
+        both.
         """
         return accuracy(*self.match_logits(batch, self.sense(batch)))
 
     # the maps
 
     def locate(self, batch: Batch) -> Tensor:
-        """Grad-CAM of the match, (B, 1, h, w), or the frame's class activation of what is heard, (B, C or 1, h, w)."""
+        """Grad-CAM of the match, (B, 1, h, w), or the frame's class activation of the audible categories, (B, C or 1, h, w)."""
         heard, seen = self.streams.hear(self.test_sound(batch)), self.streams.visual(batch.frame)
         if self.maps != "match":
             return self.shown(self.streams.visual.activation(seen.top), heard.likely)
@@ -239,7 +240,7 @@ class StageOne(Localizer):
         return cam.relu() / (cam.relu().amax((2, 3), keepdim=True) + TINY)
 
     def look(self, batch: Batch) -> Tensor | None:
-        """The class activation of what is seen, whoever sounds: the paper's CAM baseline."""
+        """The class activation of the visible categories, whatever sounds: the paper's CAM baseline."""
         seen = self.streams.visual(batch.frame)
         return self.shown(self.streams.visual.activation(seen.top), seen.logits.sigmoid())
 

@@ -1,4 +1,4 @@
-"""Stage two: each category's sound is aligned with the places of the frame that show it."""
+"""Stage two: each category's sound is aligned with the positions of the frame that show it."""
 
 import copy
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ class StageTwo(Localizer):
     looks = "CAM"
     uses_clusters = False
     weights_from = ("fine",)
-    same_parts = False  # the transforms are left out where a batch has too few pairs
+    same_parts = False  # the transforms are left out if a batch has too few pairs
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class StageTwo(Localizer):
         self.test_transform, self.test_norms = test_transform, test_norms
 
     def start_from(self, previous: Localizer, dictionary: Any = None) -> None:
-        """Stage one goes on learning; the projections of the alignment, which it has and does not use, begin to."""
+        """Stage one continues training; the projections of the alignment, which it has but does not use, start training."""
         if not isinstance(previous, StageOne):
             raise AvlocError(
                 "stage two of coarse-to-fine's original version starts from its stage one, not from "
@@ -68,7 +68,7 @@ class StageTwo(Localizer):
             )
         self.coarse = copy.deepcopy(previous)
         self.coarse.variant = self.variant or previous.variant
-        self.coarse.maps = self.maps  # of the CAM baseline beside this stage's maps
+        self.coarse.maps = self.maps  # of the CAM baseline next to this stage's maps
         self.frame, self.sound, self.needs = previous.frame, previous.sound, previous.needs
 
     @property
@@ -93,7 +93,7 @@ class StageTwo(Localizer):
         return {**terms, "alignment": self.alignment(batch, moment, taught)}
 
     def alignment(self, batch: Batch, moment: Moment, taught: Taught) -> Tensor:
-        """Equation 7: sounds and looks of categories, pairs as the variant has them."""
+        """Equation 7: sounds and visual vectors of categories, with the pairs of the variant."""
         assert batch.video is not None
         streams = self.coarse.streams
         sources = self._sources(moment.heard.features)
@@ -114,7 +114,7 @@ class StageTwo(Localizer):
         return maps.heard(streams.match, features, cams, self.sound_cut)
 
     def locate(self, batch: Batch) -> Tensor:
-        """Where the frame is like each category of the sound: (B, C or 1, h, w)."""
+        """Similarity of the frame with each category of the sound: (B, C or 1, h, w)."""
         streams = self.coarse.streams
         heard = streams.hear(self.coarse.test_sound(batch))
         with self._norms():
@@ -140,7 +140,7 @@ class StageTwo(Localizer):
 
     @contextmanager
     def _norms(self) -> Iterator[None]:
-        """With `test_norms` of the batch, layer5 and the matching head take its statistics, and keep none of them."""
+        """With `test_norms` of the batch, layer5 and the matching head use its statistics without storing them."""
         if self.test_norms == "running" or self.training:
             yield
             return
@@ -161,5 +161,5 @@ class StageTwo(Localizer):
 
 
 def _each(transform: nn.Module, vectors: Tensor) -> Tensor:
-    """A transform of vectors (B, N, D), whose batch norm knows one batch: (B, N, dim)."""
+    """A transform of vectors (B, N, D), whose batch norm treats them as one batch: (B, N, dim)."""
     return transform(vectors.flatten(0, 1)).float().unflatten(0, vectors.shape[:2])

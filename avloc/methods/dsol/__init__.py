@@ -1,8 +1,8 @@
 """DSOL: discriminative sounding objects localization via self-supervised audiovisual matching.
 
-Hu et al., NeurIPS 2020, arXiv 2010.05466; reference DTaoo/Discriminative-Sounding-Objects-Localization @7f40207.
-Stage one learns from solo clips which places of a frame belong to its sound, alternating with a classification of
-objects found by clustering; stage two meets several objects at once and must say which of them sound.
+Hu et al., NeurIPS 2020, arXiv 2010.05466; reference DTaoo/Discriminative-Sounding-Objects-Localization @7f40207. Stage
+one learns from solo clips which positions of a frame belong to its sound, alternating with a classification of objects
+found by clustering; stage two gets several objects at once and learns which of them sound.
 """
 
 from avloc.methods.base import Published

@@ -74,7 +74,7 @@ class TwoStreams(nn.Module):
         return Hearing(vector, embedding, self.sound_head(vector))
 
     def agreement(self, sight: Sight, hearing: Hearing) -> Tensor:
-        """Logits (B, 1, h, w) that a place of the frame belongs to the sound; their sigmoid is the published map."""
+        """Logits (B, 1, h, w) that a position of the frame belongs to the sound; their sigmoid is the published map."""
         return self.scale(dot_map(sight.embedding, hearing.embedding))
 
     def heads(self) -> list[nn.Parameter]:

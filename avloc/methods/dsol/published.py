@@ -1,7 +1,7 @@
-"""The authors' checkpoints of DSOL: which of their parameters is which of ours.
+"""The authors' checkpoints of DSOL, mapped to our parameters.
 
 DTaoo/Discriminative-Sounding-Objects-Localization @7f40207; 259 entries (MUSIC stage one), 261 (stage two), 260 and 262
-(AudioSet). Each of their encoders owns the first convolution of both modalities and an unused classifier.
+(AudioSet). Each of their encoders has the first convolution of both modalities and an unused classifier.
 """
 
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ NAMES = {
     "a_class_layer.": "streams.sound_head.",
     "obj_conv.": "object_scale.",
 }
-# The heads that AudioSet's code trains hang on the DataParallel wrapper (.module.) and are used by no forward pass.
+# the heads that AudioSet's code trains are attributes of the DataParallel wrapper (.module.) and used by no forward pass
 UNUSED = (
     "visual_net.conv1_a.",
     "visual_net.fc.",
@@ -56,7 +56,7 @@ AUDIOSET_TWO: dict[str, Any] = {
 
 
 def arguments_of(state: Mapping[str, Tensor]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Arguments of both stages that fit a published state dict; the AudioSet variant shows by the bias of conv_av."""
+    """Arguments of both stages that fit a published state dict; the AudioSet variant is recognised by the bias of conv_av."""
     state = without_wrapper(state)
     require(state, ["a_class_layer.weight"], "DSOL")
     audioset = "conv_av.bias" in state

@@ -45,7 +45,7 @@ class StageOne(Localizer):
 
     needs = Needs(negatives=True)
     weights_from: tuple[str, ...] = ("localize", "classify")
-    objects_from: tuple[str, ...] | None = ("classify", "localize")  # classification is the last that learns
+    objects_from: tuple[str, ...] | None = ("classify", "localize")  # classification is trained last
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class StageOne(Localizer):
         self.class_task, self.init_num, self.class_iter, self.class_lr = class_task, init_num, class_iter, class_lr
         self.joint, self.mixtures, self.mixed_pairs = joint, mixtures, mixed_pairs
         self.map_power, self.frozen_heads, self.class_rate = map_power, frozen_heads, class_rate
-        if class_task and joint:  # then classification goes on learning to locate, and ends with the better maps
+        if class_task and joint:  # then classification also keeps training localization, and ends with the better maps
             self.weights_from = self.objects_from = ("classify",)
 
     def frame_encoder(self) -> nn.Module | None:
@@ -107,12 +107,12 @@ class StageOne(Localizer):
         return self.streams.see(batch.frame).features
 
     def fits(self, batch: Batch) -> Tensor | None:
-        """The logit that training asks whether frame and sound belong together."""
+        """The logit, as in training, that frame and sound match."""
         logits = self.streams.agreement(self.streams.see(batch.frame), self.streams.hear(batch.sound))
         return pool_map(logits.float(), self.pool).flatten()
 
     def embed(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """The mean of the embeddings of all places, and that of the sound."""
+        """The mean of the embeddings of all positions, and that of the sound."""
         seen, heard = self.streams.see(batch.frame).embedding, self.streams.hear(batch.sound).embedding
         return F.normalize(seen.float().mean((2, 3)), dim=1), F.normalize(heard.float(), dim=1)
 
@@ -151,14 +151,14 @@ class StageOne(Localizer):
         return {"localization": balanced_correspondence(self._scores(sight, hearing), *pairs)}
 
     def matching_accuracy(self, batch: Batch) -> dict[str, Tensor]:
-        """Share of pairs told apart; with all pairs, of clips whose own frame fits their sound best."""
+        """Share of pairs classified correctly; with all pairs, of clips whose own frame matches their sound best."""
         if not self.needs.negatives:
             return {"accuracy": own_found(self._scores(self.streams.see(batch.frame), self.streams.hear(batch.sound)))}
         logits, targets = self._pairs(batch)
         return {"accuracy": ((logits > 0).float() == targets).float().mean()}
 
     def _scores(self, sight: Sight, hearing: Hearing) -> Tensor:
-        """Logits (B, B) that a frame (row) holds the source of a sound (column)."""
+        """Logits (B, B) that a frame (row) shows the source of a sound (column)."""
         maps = pairwise_maps(sight.embedding, hearing.embedding)
         return pool_map(self.streams.scale(maps.flatten(0, 1).unsqueeze(1)), self.pool).view(maps.shape[:2])
 
@@ -166,14 +166,14 @@ class StageOne(Localizer):
         """Logits and targets (2B,) of each clip with its frame and with its negative."""
         assert batch.negative is not None
         hearing = self.streams.hear(batch.sound)
-        # One pass over both halves: the batch norms see what the released code shows them in interleaved rows.
+        # one pass over both halves: the batch norms get what the released code passes in interleaved rows
         sight = self.streams.see(torch.cat([batch.frame, batch.negative]))
         twice = Hearing(*(torch.cat([part, part]) for part in hearing))
         logits = pool_map(self.streams.agreement(sight, twice), self.pool).flatten()
         return logits, (torch.arange(len(logits), device=logits.device) < len(batch)).float()
 
     def object_features(self, batch: Batch) -> dict[str, Tensor]:
-        """`objects` (B, C): what the frame shows where its map is high; `labels` (B, C); `named` (B,) by the sound's head."""
+        """`objects` (B, C): features where the map is high; `labels` (B, C); `named` (B,) by the sound's head."""
         sight, hearing = self.streams.see(batch.frame), self.streams.hear(batch.sound)
         maps = self.streams.agreement(sight, hearing).sigmoid()
         mask = cross_dilation(maps > self.mask) if self.dilate else maps > self.mask
@@ -186,7 +186,7 @@ class StageOne(Localizer):
         return {"objects": total / area, "labels": batch.labels, "named": hearing.logits.argmax(1), "levels": levels}
 
     def recluster(self, collect: Collect) -> None:
-        """Cluster the objects as the map sees them now; their clusters are the pseudo labels of the next epochs."""
+        """Cluster the objects by the present map; their clusters are the pseudo labels of the next epochs."""
         rows = collect(self.object_features)
         found = cluster_objects(rows["objects"].numpy(), self.clusters, collect.seed)
         device = next(self.parameters()).device
@@ -220,7 +220,7 @@ class StageOne(Localizer):
     def _mixture_losses(self, batch: Batch, sight: Sight, labels: Tensor) -> dict[str, Tensor]:
         """Each clip's sound mixed with that of the clip before it.
 
-        The head should name both, half each; and both their frames hold a source of it, frames of other videos none.
+        The head should predict both, half each; both of their frames show a source of it, frames of other videos do not.
         """
         assert batch.waveform is not None and batch.video is not None
         hearing = self.streams.hear(self.sound(with_previous(batch.waveform)))

@@ -1,4 +1,4 @@
-"""DSOL stage two: which objects of a cocktail party sound."""
+"""DSOL stage two: which objects sound, among several in a frame."""
 
 import copy
 from collections.abc import Callable
@@ -104,7 +104,7 @@ class StageTwo(Localizer):
         return self.dictionary if len(self.dictionary) else None
 
     def _spread(self) -> float:
-        """The deviation of the inner products of the dictionary's objects; 1 where all are alike, as in an empty one."""
+        """The standard deviation of the inner products of the dictionary's objects; 1 if all are equal, as in an empty one."""
         rows = self._centred(self.dictionary) if self.dictionary_use == "centred" else self.dictionary
         return float((rows @ rows.T).std()) or 1.0
 
@@ -122,7 +122,7 @@ class StageTwo(Localizer):
         return self.streams.visual
 
     def sound_encoder(self) -> nn.Module | None:
-        return self.streams.audio  # the teacher hears by the same one while it is frozen
+        return self.streams.audio  # the teacher uses the same one while it is frozen
 
     def phases(self, train: Train) -> list[Phase]:
         student = train.make_optimizer([*self.streams.parameters(), *self.object_scale.parameters()])
@@ -151,7 +151,7 @@ class StageTwo(Localizer):
 
     def matching_loss(self, batch: Batch) -> dict[str, Tensor]:
         shown = batch.frame
-        if batch.negative is not None:  # not matched, but the release shows them to its batch norms too
+        if batch.negative is not None:  # not matched, but the release passes them through its batch norms too
             shown = torch.cat([shown, batch.negative])
         sight = Sight(*(part[: len(batch.frame)] for part in self.streams.see(shown)))
         logits = self.streams.agreement(sight, self.streams.hear(batch.sound)) if self.masked else None
@@ -167,7 +167,7 @@ class StageTwo(Localizer):
         return self.match_scale * distribution_matching(scores, target, self.match_over)
 
     def _scores(self, sight: Sight, logits: Tensor | None) -> Tensor:
-        """How much of each object the frame seems to hold where it sounds, (B, K), the scores of a softmax."""
+        """How much of each object the frame seems to show where it sounds, (B, K), as scores of a softmax."""
         if self.match_pool == "mean":
             return self._objects(sight, logits).float().mean((2, 3)) * self.score_scale
         shown = (self._objects(sight, None).float() * self.score_scale).softmax(1)
@@ -175,7 +175,7 @@ class StageTwo(Localizer):
         return ((shown * weights).sum((2, 3)) / weights.sum((2, 3))).clamp(min=1e-6).log()
 
     def _objects(self, sight: Sight, logits: Tensor | None) -> Tensor:
-        """How much each place looks like each object of the dictionary, (B, K, h, w), masked by the sounding map."""
+        """Similarity of each position with each object of the dictionary, (B, K, h, w), masked by the sounding map."""
         features, dictionary = sight.features, self.dictionary.to(sight.features.dtype)
         if self.dictionary_use == "centred":
             features = F.normalize(features - dictionary.mean(0)[:, None, None], dim=1)
@@ -191,11 +191,11 @@ class StageTwo(Localizer):
         return F.normalize(dictionary - dictionary.mean(0), dim=1)
 
     def sounding(self, batch: Batch) -> Tensor:
-        """Where the sound comes from, whatever it is: (B, 1, h, w) in [0, 1]."""
+        """Where the sound comes from, regardless of the object: (B, 1, h, w) in [0, 1]."""
         return self.streams.agreement(self.streams.see(batch.frame), self.streams.hear(batch.sound)).sigmoid()
 
     def locate(self, batch: Batch) -> Tensor:
-        """One map a cluster, (B, K, h, w), softmax over the clusters; without a dictionary the map of `sounding`."""
+        """One map per cluster, (B, K, h, w), softmax over the clusters; without a dictionary, the map of `sounding`."""
         if not len(self.dictionary):
             return self.sounding(batch)
         sight = self.streams.see(batch.frame)
@@ -205,7 +205,7 @@ class StageTwo(Localizer):
         return self._shown(self._objects(sight, logits))
 
     def fits(self, batch: Batch) -> Tensor | None:
-        """The logit of stage one that frame and sound belong together, whatever the object."""
+        """The logit of stage one that frame and sound match, regardless of the object."""
         logits = self.streams.agreement(self.streams.see(batch.frame), self.streams.hear(batch.sound))
         return pool_map(logits.float(), self.pool).flatten()
 
@@ -218,7 +218,7 @@ class StageTwo(Localizer):
 
 
 def quarters(maps: Tensor) -> Tensor:
-    """(B, 1, h, w) to (B, 4, h', w'), row-major quarters that overlap by a row or column where the size is odd."""
+    """(B, 1, h, w) to (B, 4, h', w'), row-major quarters that overlap by a row or column if the size is odd."""
     high, wide = (maps.shape[2] + 1) // 2, (maps.shape[3] + 1) // 2
     rows, columns = (
         (slice(0, high), slice(maps.shape[2] - high, None)),

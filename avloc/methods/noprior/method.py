@@ -103,7 +103,7 @@ class NoPrior(Localizer):
         return None if self.mixes_waveforms else self.audio
 
     def phases(self, train: Train) -> list[Phase]:
-        """`warmup` epochs with the contrast only, then both losses; one optimizer, whose moments go on."""
+        """`warmup` epochs with the contrast only, then both losses; a single optimizer, which keeps its moments."""
         learning = [parameter for parameter in self.parameters() if parameter.requires_grad]
         optimizer, warmup = train.make_optimizer(learning), min(self.warmup, train.epochs)
         plan = [
@@ -113,7 +113,7 @@ class NoPrior(Localizer):
         return [phase for phase in plan if phase.epochs]
 
     def see(self, batch: Batch) -> Tensor:
-        """Unit vectors (B, C, h, w): the frame, and what it shows where its motion says."""
+        """Unit vectors (B, C, h, w): the features of the frame, attended by its motion."""
         seen = self.visual(batch.frame)
         moved = seen if self.flow_encoder is None else self.flow_encoder(batch.motion)
         return F.normalize(in_full(seen + self.attention(seen, moved)), dim=1)
@@ -123,7 +123,9 @@ class NoPrior(Localizer):
         return F.normalize(in_full(self.audio(batch.sound).amax((2, 3))), dim=1)
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Hard Way's contrast, and objects that resemble themselves and neither other objects nor the background."""
+        """Hard Way's contrast, and a loss that makes objects similar to themselves and different from others and the
+        background.
+        """
         seen, heard = self._seen_and_heard(batch)
         return {"contrast": self._contrast(seen, heard), "objects": self.of_objects(seen, heard)}
 
@@ -143,7 +145,7 @@ class NoPrior(Localizer):
         return F.cross_entropy(logits, own)
 
     def of_objects(self, seen: Tensor, heard: Tensor) -> Tensor:
-        """The object loss, mean over the clips."""
+        """The object loss, averaged over the clips."""
         features, similarity = self._places(seen, heard)
         behind = background(features, similarity, self.negative, self.sharpness)
         found = identify(features, similarity, behind)
@@ -154,7 +156,7 @@ class NoPrior(Localizer):
         return torch.stack(terms).mean()
 
     def mixed(self, batch: Batch) -> Batch:
-        """`mixture` clips as one: their frames, and motion, one above the other, their sounds mixed."""
+        """`mixture` clips as one: frames and motion stacked vertically, sounds mixed."""
         if self.mixture == 1:
             return batch
         size = len(batch) // self.mixture
@@ -172,7 +174,7 @@ class NoPrior(Localizer):
         return one_above_the_other(clips, self.sound if self.mixes_waveforms else None)
 
     def locate(self, batch: Batch) -> Tensor:
-        """Cosines (B, 1, h, w); of objects (B, K, h, w), at most 0, NaN for the maps that a clip has fewer than others."""
+        """Cosines (B, 1, h, w); for objects (B, K, h, w), at most 0, with NaN for maps that only other clips have."""
         seen, heard = self.see(batch), self.hear(batch)
         if self.maps == "all":
             return cosine_map(seen, heard)
@@ -188,11 +190,11 @@ class NoPrior(Localizer):
         return self.see(batch)
 
     def embed(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """The mean of all places, and the sound."""
+        """The mean of all positions, and the sound."""
         return F.normalize(self.see(batch).mean((2, 3)), dim=1), self.hear(batch)
 
     @staticmethod
     def _places(seen: Tensor, heard: Tensor) -> tuple[Tensor, Tensor]:
-        """Each place's similarity with the sound (B, P), and its features times that (B, C, P)."""
+        """Similarity of each position with the sound (B, P), and its features times that (B, C, P)."""
         similarity = cosine_map(seen, heard).flatten(1)
         return seen.flatten(2) * similarity[:, None], similarity

@@ -1,4 +1,4 @@
-"""How many objects sound, found by going on until nothing fits, and which of the finds are one object.
+"""Finds objects one after the other until nothing matches, and groups the finds that are one object.
 
 Iterative object identification and object similarity-aware clustering of Kim et al., CVPR 2024. Decisions compare distances and
 cosines in float64, in which they do not depend on rounding.
@@ -11,14 +11,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-STOP = 0.1  # similarity under which no further object is looked for
-LIKE_BACKGROUND = 0.7  # cosine with the background above which a find is none
+STOP = 0.1  # similarity below which no further object is searched
+LIKE_BACKGROUND = 0.7  # cosine with the background above which a find is discarded
 LIKE_EACH_OTHER = 0.6  # cosine above which two finds are one object
 
 
 class Found(NamedTuple):
-    """Of B clips: `rows` (N, B, C), the features that each round found, zeros for clips that had ended; `maps` (N, B, P), minus
-    the distance of each place from it; `rounds` (B,), how many rounds were the clip's own."""
+    """For B clips: `rows` (N, B, C), the features that each round found, zeros for clips that had ended; `maps` (N, B,
+    P), minus the distance of each place from it; `rounds` (B,), how many rounds were the clip's own.
+    """
 
     rows: Tensor
     maps: Tensor
@@ -26,20 +27,23 @@ class Found(NamedTuple):
 
 
 def distance(features: Tensor, to: Tensor) -> Tensor:
-    """Of places (B, C, P) from a vector (B, C): (B, P). As torch's PairwiseDistance, which adds 1e-6 to every component."""
+    """Of positions (B, C, P) from a vector (B, C): (B, P). As in torch's PairwiseDistance, which adds 1e-6 to every
+    component.
+    """
     return (features - to[:, :, None] + 1e-6).norm(dim=1)
 
 
 def background(features: Tensor, similarity: Tensor, cut: float, sharpness: float) -> Tensor:
-    """(B, C): the mean over all places (B, C, P) of their features, weighted by how surely each is background (B, P)."""
+    """(B, C): the mean over all positions (B, C, P) of their features, weighted by the probability of background (B, P)."""
     return (features * torch.sigmoid((cut - similarity) / sharpness)[:, None]).mean(2)
 
 
 def identify(features: Tensor, similarity: Tensor, behind: Tensor) -> Found:
-    """Take the best place and all that are nearer to it than to the background, and go on with the rest until nothing is left.
+    """Take the best position and all that are nearer to it than to the background, and continue with the rest until
+    nothing is left.
 
-    features: (B, C, P), each place's features times its similarity (B, P). behind: (B, C). Rows carry gradient, choices and
-    maps do not. All clips go on until the last one ends, so a clip's rows may be followed by zeros.
+    features: (B, C, P), each place's features times its similarity (B, P). behind: (B, C). Rows carry gradient, choices
+    and maps do not. All clips go on until the last one ends, so a clip's rows may be followed by zeros.
     """
     left, still = similarity.detach().clone(), features.detach().double()
     far = distance(still, behind.detach().double())
@@ -62,8 +66,8 @@ def identify(features: Tensor, similarity: Tensor, behind: Tensor) -> Found:
 def groups(rows: Tensor, behind: Tensor, least: float = 0.0) -> list[tuple[int, list[int]]]:
     """Which of a clip's rows (N, C) are one object: each object's name, one of its rows, and its rows in order.
 
-    Rows that resemble the background `behind` (C,) are none, but may join two others, with later rows only, as in the release.
-    A background shorter than `least` has no direction that counts, and no row is background (ours).
+    Rows similar to the background `behind` (C,) are no objects, but can join two others, with later rows only, as in
+    the release. A background shorter than `least` has no direction that counts, and no row is background (ours).
     """
     unit = F.normalize(rows.detach().double(), dim=1, eps=1e-8)
     alike = (unit @ unit.T).tolist()
@@ -112,7 +116,7 @@ def _object_terms(rows: Tensor, behind: Tensor, least: float) -> Iterator[Tensor
 
 
 def object_maps(found: Found, clip: int, behind: Tensor, least: float = 0.0) -> Tensor:
-    """(K, P): of each object of a clip the mean of its finds' maps; behind: (B, C). K is 0 where all finds are background."""
+    """(K, P): for each object of a clip, the mean of its finds' maps; behind: (B, C). K is 0 if all finds are background."""
     own = int(found.rounds[clip])
     members = [rows for _, rows in groups(found.rows[:own, clip], behind[clip], least)]
     maps = [found.maps[rows, clip].mean(0) for rows in members]

@@ -1,4 +1,4 @@
-"""The authors' checkpoints, and those of Hear the Flow, whose networks these are: 366 entries."""
+"""The authors' checkpoints, and those of Hear the Flow, which has the same networks: 366 entries."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -28,13 +28,13 @@ def arguments_of(state: Mapping[str, Tensor]) -> tuple[dict[str, Any]]:
 def import_state(
     state: Mapping[str, Tensor], stage: int, one: NoPrior, two: nn.Module | None = None, dictionary: Any = None
 ) -> NoPrior:
-    """The authors' state dict as our stage; AvlocError for what does not fit."""
+    """The authors' state dict as our stage; AvlocError if it does not fit."""
     load_published(one, without_lightning(state), NAMES, (), "NoPrior")
     return one
 
 
 def without_lightning(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The entries without the ``model.`` that PyTorch Lightning's files have before their names."""
+    """The entries without the prefix ``model.`` of PyTorch Lightning's files."""
     return {name.removeprefix("model."): value for name, value in state.items()}
 
 

@@ -11,15 +11,15 @@ from avloc.errors import DataError
 from avloc.files import why
 
 TABLE = Path(__file__).with_name("categories.csv")
-FACE, MOTION = "face", "motion"  # what is seen of a category that ImageNet has not
+FACE, MOTION = "face", "motion"  # visual side of categories that are not in ImageNet
 COLUMNS = ("category", "heard", "seen")
 
 
 @dataclass(frozen=True)
 class Category:
-    """heard: positions among the tagger's classes. seen: positions among ImageNet's. names: what else it may be called.
+    """heard: indices of the tagger's classes. seen: indices of ImageNet's. names: alternative names.
 
-    by: ``face`` or ``motion`` where it is seen by these instead.
+    by: ``face`` or ``motion`` if these are used instead.
     """
 
     name: str
@@ -33,7 +33,7 @@ def read_categories(more: Path | None, sounds: Sequence[str], sights: Sequence[s
     """The categories of the table, and of `more`, a CSV of the same columns that adds to it or replaces rows by their name.
 
     category,heard,seen: its name, names of AudioSet's classes and names of ImageNet's, several with semicolons between them.
-    What is seen may also be a position among ImageNet's classes, a range of them (``151-268``), ``face`` or ``motion``.
+    The visual side can also be an index of ImageNet's classes, a range of them (``151-268``), ``face`` or ``motion``.
     sounds, sights: the names of the tagger's and of the classifier's classes. DataError, with file and line, for others.
     """
     rows = {row[0]: (row, TABLE.name) for row in _rows(TABLE)}
@@ -65,7 +65,7 @@ def _category(row: tuple[str, str, str], place: str, sounds: Sequence[str], sigh
     by = next((word for word in _words(seen) if word in (FACE, MOTION)), "")
     eyes = () if by else tuple(one for word in _words(seen) for one in _sights(word, sights, place))
     others = [sounds[one] for one in ears] + [sights[one] for one in eyes]
-    parts = [part for other in others for part in (other, *other.split(","))]  # "Violin, fiddle" is three names
+    parts = [part for other in others for part in (other, *other.split(","))]  # "Violin, fiddle" counts as three names
     return Category(name, ears, eyes, by, frozenset(map(plain, [name, *parts])))
 
 
@@ -93,5 +93,5 @@ def _found(word: str, known: Sequence[str], what: str, place: str) -> int:
 
 
 def plain(name: str) -> str:
-    """A class name as it is compared: without case, underscores and plural s."""
+    """A class name in the form used for comparison: without case, underscores and plural s."""
     return " ".join(name.casefold().replace("_", " ").replace("-", " ").split()).removesuffix("s")

@@ -12,16 +12,16 @@ from avloc.errors import AvlocError
 from avloc.nn.motion import LEAST, correlation, levels
 from avloc.weights import located
 
-SURE = 0.7  # of a face, by YuNet's own score
-SIDE = 432  # px to which smaller frames are enlarged to look for small faces, which YuNet overlooks otherwise
+SURE = 0.7  # of a face, YuNet's own score
+SIDE = 432  # px to which smaller frames are enlarged to find small faces, which YuNet otherwise misses
 SMALL = (
-    0.2  # of the frame's side: only faces below it count there, for an enlarged clock face can look like a large one
+    0.2  # of the frame's side: only smaller faces count there, because an enlarged clock face can look like a large one
 )
-SAME = 0.3  # IoU from which two boxes are one face
+SAME = 0.3  # IoU above which two boxes are one face
 
 
 class Faces:
-    """weights: YuNet's file, or ``yunet`` for the one that `avloc weights` keeps."""
+    """weights: YuNet's file, or ``yunet`` for the one stored by `avloc weights`."""
 
     def __init__(self, weights: str):
         import cv2
@@ -29,7 +29,7 @@ class Faces:
         path = located(weights)
         if not path.is_file():
             raise AvlocError(f"faces {path}: no such file; give YuNet's .onnx file, yunet, or null for no faces")
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)  # it warns of every file that it reads
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)  # it warns about every file that it reads
         try:
             self._detector = cv2.FaceDetectorYN.create(str(path), "", (320, 320), SURE)
         except (cv2.error, AttributeError) as error:
@@ -39,7 +39,7 @@ class Faces:
             ) from None
 
     def boxes(self, frames: Tensor) -> list[Tensor]:
-        """Of frames (B, 3, H, W) in [0, 1] the boxes (n, 4) of their faces, xyxy in [0, 1]."""
+        """For frames (B, 3, H, W) in [0, 1], the boxes (n, 4) of their faces, xyxy in [0, 1]."""
         found = self._boxes(frames)
         scale = SIDE / min(frames.shape[2:])
         if scale <= 1:
@@ -63,17 +63,17 @@ class Faces:
 
 
 def _with_small(boxes: Tensor, others: Tensor) -> Tensor:
-    """Boxes (n, 4), and those small ones of `others` that are none of them."""
+    """Boxes (n, 4), and the small ones of `others` that are not among them."""
     small = others[(others[:, 2:] - others[:, :2]).amax(1) < SMALL]
     return torch.cat([boxes, small[(box_iou(small, boxes) < SAME).all(1)]])
 
 
 def talking(boxes: Tensor, frames: Tensor, sound: Tensor) -> Tensor:
-    """How sure it is that each face of a clip talks, (n,) in [0, 1]: 1 for the surest.
+    """Confidence that each face of a clip talks, (n,) in [0, 1]: 1 for the highest.
 
-    boxes: (n, 4). frames: (F, 3, H, W) in [0, 1]. sound: (S,). By the correlation of the change in the lower half of the
-    face with the sound's level; 1 for all where nothing tells them apart: one face, fewer than 4 frames, none that moves with
-    the sound.
+    boxes: (n, 4). frames: (F, 3, H, W) in [0, 1]. sound: (S,). It is the correlation of the change in the lower half of
+    the face with the sound's level; 1 for all if they cannot be distinguished: one face, fewer than 4 frames, none that
+    moves with the sound.
     """
     if len(boxes) < 2 or len(frames) < LEAST:
         return torch.ones(len(boxes), device=boxes.device)
@@ -94,7 +94,7 @@ def talking(boxes: Tensor, frames: Tensor, sound: Tensor) -> Tensor:
 
 
 def drawn(boxes: Tensor, weights: Tensor, shape: tuple[int, int]) -> Tensor:
-    """Boxes (n, 4) filled with their weights on a grid (h, w): of each cell the share that a box covers."""
+    """Boxes (n, 4) filled with their weights on a grid (h, w): for each cell the share covered by a box."""
     rows, columns = (
         _covered(boxes[:, axis], boxes[:, axis + 2], count) for axis, count in ((1, shape[0]), (0, shape[1]))
     )
@@ -103,7 +103,7 @@ def drawn(boxes: Tensor, weights: Tensor, shape: tuple[int, int]) -> Tensor:
 
 
 def _covered(start: Tensor, stop: Tensor, count: int) -> Tensor:
-    """(n, count), the share of each of `count` cells that lies between start and stop, in [0, 1]."""
+    """(n, count), the share of each of `count` cells between start and stop, in [0, 1]."""
     edges = torch.arange(count + 1, device=start.device) / count
     inside = torch.minimum(stop[:, None], edges[1:]) - torch.maximum(start[:, None], edges[:-1])
     return (inside * count).clamp(0, 1)

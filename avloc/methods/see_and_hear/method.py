@@ -1,4 +1,4 @@
-"""The maps: what is heard of each category times what is seen of it at each place."""
+"""The maps: how much each category is heard times how much it is seen at each position."""
 
 from pathlib import Path
 from typing import Literal
@@ -78,12 +78,12 @@ class SeeAndHear(Localizer):
         return tuple(category.name for category in self.categories) if self.maps == "classes" else None
 
     def maps_named(self, label: str) -> list[int]:
-        """The category of that name, else those that hear or see a class of that name."""
+        """The category of that name, else those with an AudioSet or ImageNet class of that name."""
         own = [row for row, category in enumerate(self.categories) if plain(category.name) == plain(label)]
         return own or [row for row, category in enumerate(self.categories) if plain(label) in category.names]
 
     def do_without(self) -> str:
-        """Faces, where YuNet's file is not here; what people say with their mouths is looked for by motion then."""
+        """Faces, if YuNet's file is missing; sounds of the mouth are then located by motion."""
         if self.faces != "yunet" or weights.kept("yunet").exists():
             return ""
         self.faces = None
@@ -99,7 +99,7 @@ class SeeAndHear(Localizer):
         return maps, self._shown(self.seen(batch, None, likely))
 
     def fits(self, batch: Batch) -> Tensor | None:
-        """The cosine of what is heard of each category and what is seen of it anywhere: whether they agree, however loud."""
+        """The cosine of the audible and the visible categories: whether they agree, at any loudness."""
         heard, seen = self.heard(batch).flatten(1), self.seen(batch, batch.sound).amax((2, 3))
         return F.cosine_similarity(heard, seen.to(heard.dtype), dim=1)
 
@@ -109,13 +109,13 @@ class SeeAndHear(Localizer):
         return torch.stack([scores[:, list(one.heard)].amax(1) for one in self.categories], dim=1)[:, :, None, None]
 
     def look(self, batch: Batch) -> Tensor | None:
-        """What is seen of each category, whatever is heard."""
+        """How much each category is seen, regardless of the sound."""
         return self._shown(self.seen(batch, None))
 
     def seen(self, batch: Batch, sound: Tensor | None, likely: Tensor | None = None) -> Tensor:
-        """Of each category at each place, (B, K, h, w) in [0, 1]; without `sound` nobody talks or moves with it.
+        """For each category and position, (B, K, h, w) in [0, 1]; without `sound` nobody talks or moves with it.
 
-        likely: what the classifier says of the frames, where that is known already.
+        likely: the classifier's output for the frames, if known already.
         """
         likely = self.visual(batch.frame) if likely is None else likely
         found = torch.einsum("kj,bjhw->bkhw", self.members, likely)
@@ -127,13 +127,13 @@ class SeeAndHear(Localizer):
         return found
 
     def _found(self, frames: Tensor) -> list[Tensor]:
-        """The boxes of each frame's faces; YuNet is read when it is first asked."""
+        """The boxes of each frame's faces; YuNet is loaded on first use."""
         assert self.faces is not None
         self._detector = self._detector or Faces(self.faces)
         return self._detector.boxes(self._colours(frames))
 
     def _of_faces(self, batch: Batch, sound: Tensor | None, moving: Tensor, shape: tuple[int, int]) -> Tensor:
-        """(B, h, w): the faces, those that talk the brightest; what moves with the sound where there is no face."""
+        """(B, h, w): the faces, with talking ones brightest; if there is no face, what moves with the sound."""
         if self.faces is None:
             return moving
         maps = []

@@ -1,4 +1,4 @@
-"""SSPL's one stage: two views of a frame, weighted by where they are like the sound, predict one another."""
+"""SSPL's one stage: two views of a frame, weighted by their similarity with the sound, predict each other."""
 
 import logging
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ log = logging.getLogger("avloc.sspl")
 
 
 class Heard(NamedTuple):
-    """embedding: (B, audio.dim) of length one, what predictive coding explains. query: (B, C), what is looked for."""
+    """embedding: (B, audio.dim) of length one, the target of predictive coding. query: (B, C), what to look for."""
 
     embedding: Tensor
     query: Tensor
@@ -82,7 +82,7 @@ class Sspl(Localizer):
         self.frame, self.sound = frame, sound
         self.pcm_lr, self.head_lr = pcm_lr, head_lr
         self.warm_up, self.warm_up_pcm, self.warm_up_lr, self.pool = warm_up, warm_up_pcm, warm_up_lr, warm_up_pool
-        self.gathers = warm_up > 0  # the other phases contrast no clips with one another
+        self.gathers = warm_up > 0  # the other phases do not contrast clips with each other
         self.pretrained = visual.weights is not None and audio.weights is not None
         self.visual, self.audio = visual.build(3, frame), audio.build(1, sound)
         channels = self.visual.channels
@@ -93,7 +93,7 @@ class Sspl(Localizer):
         self.pcm = PredictiveCoding(channels, self.audio.dim, pcm_cycles) if pcm_cycles else None
         self.head = SimSiamHead(channels, head_width, head_bottleneck)
         if warm_up or warm_up_pcm:
-            # turns similarities in [-1, 1] into logits of belonging together
+            # turns similarities in [-1, 1] into logits of a match
             self.agreement = nn.Linear(1, 1)
             nn.init.constant_(self.agreement.weight, 10.0)
             nn.init.zeros_(self.agreement.bias)
@@ -113,7 +113,7 @@ class Sspl(Localizer):
         return self.visual(batch.frame)
 
     def fits(self, batch: Batch) -> Tensor | None:
-        """Cosine of what the sound asks for with the mean of all places."""
+        """Cosine of the sound's query with the mean of all positions."""
         heard = self.hear(batch.sound)
         seen = F.normalize(self.see(self.visual(batch.frame), heard), dim=1).mean((2, 3))
         return F.cosine_similarity(seen, heard.query)
@@ -125,8 +125,9 @@ class Sspl(Localizer):
         return torch.stack([cosine_map(seen, heard.query) for seen in steps])
 
     def hear(self, sound: Tensor, frozen: bool = False) -> Heard:
-        """Patches (B, P, 1, 96, 64), or with a tagger waveforms (B, S), whose windows are heard each by itself; then the means
-        of what they sound like and ask for."""
+        """Patches (B, P, 1, 96, 64), or with a tagger waveforms (B, S), whose windows are processed separately; then
+        the means of their embeddings and queries.
+        """
         with _frozen(self.audio, frozen):
             if isinstance(self.audio, TaggerNet):
                 windows = self.audio(sound).squeeze(3).transpose(1, 2)
@@ -137,13 +138,13 @@ class Sspl(Localizer):
         return Heard(F.normalize(embedding.unflatten(0, shape).mean(1), dim=1), query)
 
     def see(self, features: Tensor, heard: Heard) -> Tensor:
-        """What the sound is compared with, (B, C, h, w): the frame's features, or what predictive coding makes of them."""
+        """The features compared with the sound, (B, C, h, w): the frame's own, or the output of predictive coding."""
         return features if self.pcm is None else self.pcm(features, heard.embedding)
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
-        """What is seen where the sound comes from should be predictable from one view to the other.
+        """The features of the sounding region of one view should be predictable from the other view.
 
-        Views pass one after the other: the batch norms see each by itself, as in the released code.
+        Views pass one after the other, so that batch norms treat them separately, as in the released code.
         """
         assert batch.view2 is not None
         if self.training and len(batch) < 2:
@@ -180,7 +181,7 @@ class Sspl(Localizer):
         return plan
 
     def _optimizer(self, train: Train) -> torch.optim.Optimizer:
-        """The released groups in their order: queries, predictive coding, its rates (without decay), the head."""
+        """The released parameter groups in order: queries, predictive coding, its rates (without decay), the head."""
         groups: list[dict] = [{"params": [*self.query.parameters()]}]
         if self.pcm is not None:
             rates = self.pcm.rates()
@@ -190,16 +191,16 @@ class Sspl(Localizer):
         groups.append({"params": [*self.head.parameters()], "lr": self.head_lr})
         return train.make_optimizer(groups)
 
-    # ours, not published: how encoders learn where none are to be had
+    # ours, not published: how to train encoders when no pretrained ones are available
 
     def all_pairs_loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Each sound belongs to its own frame and to none of another video."""
+        """Each sound belongs to its own frame and to no frame of another video."""
         assert batch.video is not None
         pairs = own_and_foreign(self.gathered(batch.video))
         return {"correspondence": balanced_correspondence(self._scores(batch), *pairs)}
 
     def matching_accuracy(self, batch: Batch) -> dict[str, Tensor]:
-        """Share of the clips whose own frame fits their sound best."""
+        """Share of the clips whose own frame matches their sound best."""
         return {"accuracy": own_found(self._scores(batch))}
 
     def _scores(self, batch: Batch) -> Tensor:
@@ -209,7 +210,7 @@ class Sspl(Localizer):
         return self.agreement(pool_map(pairwise_maps(seen, query), self.pool).unsqueeze(2)).squeeze(2)
 
     def two_sounds_loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Predictive coding with each frame's own sound, and with that of the clip before it if that is of another video."""
+        """Predictive coding with each frame's own sound, and with that of the clip before it if it is from another video."""
         assert batch.video is not None
         heard = self.hear(batch.sound, frozen=True)
         with _frozen(self.visual):
@@ -227,7 +228,7 @@ class Sspl(Localizer):
 
 @contextmanager
 def _frozen(encoder: nn.Module, frozen: bool = True) -> Iterator[None]:
-    """Within: the encoder as it is in evaluation, without gradients."""
+    """Inside, the encoder is in evaluation mode, without gradients."""
     training = encoder.training
     encoder.train(training and not frozen)
     with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):

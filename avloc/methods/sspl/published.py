@@ -1,4 +1,4 @@
-"""The authors' four files of SSPL: which of their parameters is which of ours, and what they say of sizes.
+"""The authors' four files of SSPL, mapped to our parameters, and the sizes in them.
 
 zjsong/SSPL @d1af4c7: frame_best.pth, sound_best.pth, ssl_head_best.pth, and with predictive coding pcm_best.pth.
 """
@@ -50,7 +50,7 @@ _SIZES = ("sound.embeddings.0.weight", "sound.embeddings.4.weight", "head.predic
 
 
 def arguments_of(state: Mapping[str, Tensor]) -> tuple[dict[str, Any]]:
-    """Arguments that fit the published weights: the number of cycles, and every size, read off their names and shapes."""
+    """Arguments that fit the published weights: the number of cycles, and every size, inferred from names and shapes."""
     for file, prefix in list(FILES.items())[:3]:
         if not any(name.startswith(prefix) for name in state):
             raise AvlocError(
@@ -82,7 +82,9 @@ def import_state(
 
 
 def _stages(state: Mapping[str, Tensor], prefix: str) -> dict[str, list[int]]:
-    """Widths and blocks of a stack of convolutions: within a stage their numbers are two apart, across a pool three."""
+    """Widths and blocks of a stack of convolutions: consecutive numbers differ by two in a stage, and by three across a
+    pool.
+    """
     weights = {
         int(name[len(prefix) :].split(".")[0]): value for name, value in state.items() if name.startswith(prefix)
     }

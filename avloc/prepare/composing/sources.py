@@ -15,8 +15,6 @@ from avloc.walking import walk
 
 logger = logging.getLogger(__name__)
 
-#: the folders that a composition reads; files are written "ROLE:path in the folder"
-ROLES = ("pictures", "silent", "backgrounds", "sounds", "noise")
 SEVERAL = "|"  # between the labels of a sound with several
 
 
@@ -24,9 +22,10 @@ SEVERAL = "|"  # between the labels of a sound with several
 class Source:
     """A picture, an object in a picture, a sound or a background.
 
-    file: "ROLE:path". name: its class, as named in the data set. group: sources that must be in the same split. crop:
-    left, top, right, bottom in pixels of the picture, None: all of it. size: width and height of the picture in which
-    the crop was marked. mask: COCO's segmentation, which cuts out the object.
+    file: "ROLE:path in its folder", where ROLE is pictures, silent, backgrounds, sounds or noise. name: its class, as
+    named in the data set. group: sources that must be in the same split. crop: left, top, right, bottom in pixels of
+    the picture, None: all of it. size: width and height of the picture in which the crop was marked. mask: COCO's
+    segmentation, which cuts out the object.
     """
 
     file: str

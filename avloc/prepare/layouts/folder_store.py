@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,17 +16,38 @@ from avloc.data.clip import BoxTable, Clip
 from avloc.data.clip_reader import Indices, Reads
 from avloc.data.store import Store
 from avloc.errors import DataError
+from avloc.links import Bounds, target
 from avloc.naming import some
 from avloc.prepare.layouts.frames_and_sounds import FolderReader, list_folder
 from avloc.prepare.media.container import MediaError
 from avloc.prepare.parts.id_lists import read_lists
-from avloc.prepare.parts.items import Item
+from avloc.prepare.parts.items import REFUSED, Item
+from avloc.prepare.parts.linked_out import LINKED_OUT, refuse_most
 from avloc.prepare.parts.moments import Moments
 from avloc.walking import files_in
 
 log = logging.getLogger("avloc.data")
 SIZE, FRAME, SECONDS = 256, 7, 3.0
 ENDINGS = (".txt", ".csv")
+
+
+FOLLOW = "set data.follow_links: true"
+
+
+def _without_links(root: Path, items: list[Item], follow: bool) -> list[Item]:
+    """The items; those whose frame or sound is a link to outside the folder have neither, unless links are followed."""
+    limits = Bounds([root], follow)
+    out = {
+        item.id: path
+        for item in items
+        for what in ("picture", "sound")
+        if what in item.facts and limits.lead_out(path := root / item.facts[what])
+    }
+    refuse_most(root, "listed clips", list(out.values()), len(items), FOLLOW)
+    if out:
+        text = "%s: %d listed clips are links to outside the folder (%s to read them): %s"
+        log.warning(text, root, len(out), FOLLOW, some(map(target, out.values())))
+    return [replace(item, facts={REFUSED: LINKED_OUT}) if item.id in out else item for item in items]
 
 
 class FolderStore(Store):
@@ -35,7 +57,15 @@ class FolderStore(Store):
     when it is read ends the command, since it cannot be replaced.
     """
 
-    def __init__(self, root: Path, split: str, rate: int, seconds: float | None = None, frame: int = FRAME) -> None:
+    def __init__(
+        self,
+        root: Path,
+        split: str,
+        rate: int,
+        seconds: float | None = None,
+        frame: int = FRAME,
+        follow_links: bool = False,
+    ) -> None:
         seconds = seconds or SECONDS
         moments = Moments(SIZE, rate, round(seconds * rate), short="repeat")
         file = next((root / f"{split}{ending}" for ending in ENDINGS if (root / f"{split}{ending}").is_file()), None)
@@ -49,7 +79,7 @@ class FolderStore(Store):
             "classes": classes, "rate": rate, "seconds": seconds, "samples": moments.samples, "frames_per_clip": 1,
             "size": SIZE, "frames": "raw", "splits": {},
         }  # fmt: skip
-        items = list(listing.items.values())
+        items = _without_links(root, list(listing.items.values()), follow_links)
         made_from = [settings, [[item.id, dict(item.facts)] for item in items]]
         super().__init__(root, settings, None, hashlib.sha256(json.dumps(made_from).encode()).hexdigest()[:16])
         self.items = self._whole(items, file)

@@ -15,6 +15,8 @@ from avloc.data.clip_reader import Reads, frames_of
 from avloc.data.items import Items
 from avloc.data.kept_columns import KeptColumns, joined_texts, kept_columns
 from avloc.data.store import Store
+from avloc.errors import DataError
+from avloc.links import Bounds, target
 from avloc.prepare.layouts.shard_names import find_shards
 from avloc.prepare.layouts.tar_columns import Columns, read_columns
 from avloc.prepare.layouts.tar_listing import keep_listing, kept_listing
@@ -55,9 +57,20 @@ class TarStore(Store):
         self._moments = Moments(self.size, rate, self.samples, short="repeat")
 
     @classmethod
-    def of(cls, source: Path, rate: int | None = None, seconds: float | None = None) -> "TarStore":
-        """The shards of a folder, of one file, or of a pattern; rate and seconds of the sound unless it is an export."""
+    def of(
+        cls, source: Path, rate: int | None = None, seconds: float | None = None, follow_links: bool = False
+    ) -> "TarStore":
+        """The shards of a folder, of one file, or of a pattern; rate and seconds of the sound unless it is an export.
+
+        follow_links: also read shards that are links to outside the folder, which are an error otherwise.
+        """
         root, shards, _ = find_shards(source)
+        limits = Bounds([root, source], follow_links)
+        if out := [root / shard for shard in shards if limits.lead_out(root / shard)]:
+            raise DataError(
+                f"{source}: {len(out)} of {len(shards)} shards are links to outside the folder, such as {target(out[0])}; set "
+                "data.follow_links: true to read them"
+            )
         stamps = [_stamp(root / shard) for shard in shards]
         known = (source.resolve(), *stamps)
         if known not in _listed:

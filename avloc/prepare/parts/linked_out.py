@@ -20,9 +20,9 @@ def linked_out(source: Path, what: str, paths: Mapping[str, Path]) -> list[str]:
     return out
 
 
-def refuse_most(source: Path, what: str, out: list[Path], count: int) -> None:
+def refuse_most(source: Path, what: str, out: list[Path], count: int, remedy: str = f"add {OPTION}") -> None:
     if 2 * len(out) > count:
         raise DataError(
-            f"{source}: {len(out)} of {count} {what} are links to outside the folder, such as {target(out[0])}; add {OPTION} "
+            f"{source}: {len(out)} of {count} {what} are links to outside the folder, such as {target(out[0])}; {remedy} "
             "to read them"
         )

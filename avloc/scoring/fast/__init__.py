@@ -1,1 +1,1 @@
-"""The rules of avloc.protocols.plain for many maps at once: the same numbers, many times as fast."""
+"""The protocols of avloc.protocols.plain for many maps at once: the same numbers, many times as fast."""

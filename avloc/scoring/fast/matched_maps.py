@@ -1,8 +1,8 @@
 """Maps matched to frames one after the other, as NoPrior_MultiSSL does, for methods that do not know how many sources
 sound.
 
-A clip shows F frames, one above the other on one canvas; the method gives as many maps as it found sources. In their
-order, each map is cut into frames and takes the frame where its cIoU is highest (the first of equals), whose truth is
+A clip shows F frames, stacked vertically on one canvas; the method gives one map per source that it found. In order,
+each map is cut into frames and takes the frame with its highest cIoU (the first of equal ones), whose ground truth is
 then cleared. Missing maps add zeros; surplus maps are compared with cleared truth.
 VisualAIKHU/NoPrior_MultiSSL@9910fb1.
 """
@@ -89,7 +89,7 @@ def _parts(todo: NDArray[np.int64], step: int) -> Iterator[NDArray[np.int64]]:
 
 
 def _masks(protocol: Protocol, maps: NDArray[np.float32], frames: int) -> NDArray[np.uint8]:
-    """(n, K, F, H, W/8): each map resized to the canvas, cut into frames, each frame with its own threshold."""
+    """(n, K, F, H, W/8): each map resized to the canvas and cut into frames, each with a separate threshold."""
     clips, amount = maps.shape[:2]
     flat = np.nan_to_num(maps.reshape(-1, *maps.shape[2:]), copy=True)
     height, width = canvas_size(protocol, 1)

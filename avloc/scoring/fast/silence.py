@@ -1,4 +1,4 @@
-"""How quiet the maps of classes are that do not sound."""
+"""How quiet the maps of silent classes are."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from avloc.scoring.fast.resized_maps import over_pieces
 def silence(
     protocol: Protocol, truth: Truth, units: Units, given: Given, found: NDArray[np.bool_], chunk: int
 ) -> NDArray[np.float64]:
-    """(N,) no-sounding area of every frame with a box: the mean over its silent maps; NaN where no map is silent."""
+    """(N,) no-sounding area of every frame with a box: the mean over its silent maps; NaN if no map is silent."""
     assert given.table is not None
     clips, amount = len(truth), given.maps.shape[1]
     looked = min(protocol.nsa_maps or amount, amount)

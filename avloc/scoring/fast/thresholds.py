@@ -1,7 +1,7 @@
-"""The rule of a protocol as a number for each map: the lowest pixel value, before normalisation, that counts as heard.
+"""The threshold of a protocol as a number for each map: the lowest pixel value, before normalisation, that is marked.
 
-Every normalisation is elementwise and never reverses order, so a mask is all pixels from some value upwards. That
-value is found exactly, to the last float, and a mask is then one comparison however the protocol normalises.
+Every normalisation is elementwise and order-preserving, so a mask is all pixels from some value upwards. That value is
+found exactly, to the last float, so a mask is a single comparison for any normalisation.
 """
 
 from collections.abc import Callable
@@ -16,10 +16,10 @@ from avloc.scoring.fast.resized_maps import Survey
 
 
 def cuts_of(protocol: Protocol, known: Survey, pixels: int, area_key: tuple, ends: tuple[float, float]) -> list[Rows]:
-    """The lowest heard value (U,) of each mask that the protocol looks at.
+    """The lowest marked value (U,) of each mask that the protocol uses.
 
-    One mask; for the rule top two, of the pixels surely heard and of those that may be; for best one for each cut;
-    and a last one where the smoothed IoU of T-VSL is reported.
+    One mask; for the rule top two, of the pixels certainly marked and of those possibly marked; for best one for each
+    cut; and a last one if the smoothed IoU of T-VSL is reported.
     """
     look = _Normalised(protocol, known, ends)
     rule, found = protocol.mask, []
@@ -50,18 +50,18 @@ def cuts_of(protocol: Protocol, known: Survey, pixels: int, area_key: tuple, end
 
 
 def masks_of(protocol: Protocol) -> int:
-    """How many masks `cuts_of` gives the cuts of."""
+    """How many masks `cuts_of` has cuts for."""
     return {"top": 2, "best": len(CUTS)}.get(protocol.mask, 1) + ("smooth_iou" in protocol.report)
 
 
 def rule_key(protocol: Protocol) -> tuple:
-    """Protocols with the same key cut the same pixels alike."""
+    """Protocols with the same key mark the same pixels."""
     smooth = "smooth_iou" in protocol.report
     return protocol.mask, protocol.cut, protocol.strict, protocol.normalise, protocol.tau, smooth
 
 
 def rank_place(protocol: Protocol, pixels: int) -> int:
-    """Where the threshold of a rank stands among the sorted pixels."""
+    """The index of a rank's threshold among the sorted pixels."""
     return min(int(pixels * protocol.cut), pixels - 1)
 
 
@@ -70,7 +70,7 @@ def median_places(pixels: int) -> tuple[int, int]:
 
 
 class _Normalised:
-    """Values of all maps, one a map, seen through the protocol's normalisation."""
+    """One value per map, seen through the protocol's normalisation."""
 
     def __init__(self, protocol: Protocol, known: Survey, ends: tuple[float, float], times: int = 1) -> None:
         self.kind = normalisation(protocol)
@@ -85,14 +85,14 @@ class _Normalised:
 
     def lowest(self, cut: Rows, strict: bool, guess: Rows | None = None) -> Rows:
         """The lowest value of each map that is at (or, if strict, above) the cut after normalisation; infinity for
-        none. guess: values near which it may lie; they change no result."""
+        none. guess: values near which it may be; they change no result."""
         if self.kind == "none":
             return np.nextafter(cut, np.float32(np.inf)) if strict else cut
         guess = self._back(cut) if guess is None else guess
         return lowest_accepted(lambda values: self.of(values) > cut if strict else self.of(values) >= cut, guess)
 
     def _back(self, cut: Rows) -> Rows:
-        """About the value that the normalisation takes to a cut."""
+        """Approximately the value that the normalisation maps to a cut."""
         with np.errstate(all="ignore"):
             if self.kind in ("none", "relu"):
                 return cut
@@ -104,9 +104,10 @@ class _Normalised:
 
 
 def lowest_accepted(accepts: Callable[[Rows], NDArray[np.bool_]], guess: Rows) -> Rows:
-    """The lowest float32 of each row that a rising condition accepts; infinity for none.
+    """The lowest float32 of each row that a monotone condition accepts; infinity for none.
 
-    From the guess (n,) outwards in growing steps until the place is bracketed, then by bisection over all floats between.
+    It goes from the guess (n,) outwards in growing steps until the value is bracketed, then bisects over all floats
+    between.
     """
     first = np.clip(_numbers(guess), _LAST_NEGATIVE + 1, _INFINITY - 1)
     down = accepts(_floats(first))
@@ -126,7 +127,7 @@ def lowest_accepted(accepts: Callable[[Rows], NDArray[np.bool_]], guess: Rows) -
     return _floats(above)
 
 
-#: float32 in rising order as whole numbers: the bits of a positive one, minus the bits without sign of a negative one
+#: float32 as integers in the same order: the bits of a positive one, minus the bits without sign of a negative one
 _INFINITY = 0x7F800000
 _LAST_NEGATIVE = -_INFINITY
 

@@ -1,4 +1,4 @@
-"""The truth of all units of a task, drawn once for all protocols that draw it alike."""
+"""The ground truth of all units of a task, drawn once for all protocols that draw it alike."""
 
 from dataclasses import dataclass, field
 
@@ -19,7 +19,7 @@ Ints = NDArray[np.int64]
 
 @dataclass
 class DrawnTruth:
-    """Draws the truth of units by a protocol's rules; bit planes are kept for all units as long as there is room."""
+    """Draws the ground truth of units by a protocol's rules; bit planes of all units are kept as long as there is room."""
 
     truth: Truth
     units: Units
@@ -32,14 +32,14 @@ class DrawnTruth:
         return truth_key(protocol, self.truth, self.frames)
 
     def levels(self, protocol: Protocol) -> tuple[Ints, NDArray[np.float64]]:
-        """Pixels of each level of the truth of every unit (U, L), and the weight of each level (L,)."""
+        """Pixels of each level of the ground truth of every unit (U, L), and the weight of each level (L,)."""
         key = self.key(protocol)
         if key not in self._areas:
             self._draw(protocol, key)
         return self._areas[key]
 
     def of(self, protocol: Protocol, chosen: Ints) -> Planes:
-        """The truth of some units; `levels` of the protocol has to be asked for before threads ask for this."""
+        """The ground truth of some units; request `levels` of the protocol before threads use this."""
         self.levels(protocol)
         kept = self._kept.get(self.key(protocol))
         if kept is not None:
@@ -71,7 +71,7 @@ class DrawnTruth:
 
 
 def truth_key(protocol: Protocol, truth: Truth, frames: int) -> tuple:
-    """Protocols with the same key compare with the same pixels of this truth."""
+    """Protocols with the same key compare with the same pixels of this ground truth."""
     weights, reading, corners = protocol.truth, protocol.boxes, protocol.corners
     if weights == "votes" and truth.votes == 1:
         weights = "union"
@@ -82,9 +82,9 @@ def truth_key(protocol: Protocol, truth: Truth, frames: int) -> tuple:
 
 
 def draw_truth(protocol: Protocol, truth: Truth, units: Units, chosen: Ints, frames: int = 1) -> Planes:
-    """The truth of some units as bit planes, by the protocol's size, rule for corners and weights.
+    """The ground truth of some units as bit planes, by the protocol's size, rule for corners and weights.
 
-    On a wide canvas a source's boxes lie in the frame of their source; the rest of the canvas is background.
+    On a wide canvas, a source's boxes are in the frame of their source; the rest of the canvas is background.
     """
     height, width = canvas_size(protocol, frames)
     if truth.masks is not None:
@@ -111,7 +111,7 @@ def _levels(protocol: Protocol, truth: Truth, unit: Ints) -> int:
 def _draw_masks(
     truth: Truth, units: Units, chosen: Ints, height: int, width: int, protocol: Protocol
 ) -> NDArray[np.uint8]:
-    """Pixel masks at the protocol's size, nearest neighbour, as the released loader of VGGSound-Instruments does.
+    """Pixel masks at the protocol's size, with nearest neighbours as in the released loader of VGGSound-Instruments.
 
     A clip that is scored as one, on one frame, has the masks of all its sources together.
     """

@@ -1,4 +1,4 @@
-"""All maps of a clip together against the first box of each source, as GAR-SSL scores them."""
+"""All maps of a clip together compared with the first box of each source, as in GAR-SSL."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,29 +14,31 @@ from avloc.scoring.fast.thresholds import cuts_of, median_places, rank_place
 from avloc.scoring.fast.truth_masks import draw_truth
 
 Ints = NDArray[np.int64]
-#: rules that need nothing but the map itself
+#: rules that only need the map itself
 RULES = ("rank", "rank-or-one", "median", "absolute", "relative")
 
 
 def union_counts(protocol: Protocol, truth: Truth, given: Given, firsts: Ints, clips: Ints) -> Ints:
-    """(n, 3) pixels of some clips: shared by mask and truth, in the mask, in the truth. firsts: see `first_boxes`."""
+    """(n, 3) pixels of some clips: in both mask and ground truth, in the mask, in the ground truth. firsts: see
+    `first_boxes`.
+    """
     marked = union_truths(protocol, truth, firsts, clips)
     masks = union_masks(protocol, given, clips)
     return np.stack([count(masks & marked), count(masks), count(marked)], axis=1)
 
 
 def first_boxes(truth: Truth) -> Ints:
-    """The places of the first box of each source of every clip, clip after clip."""
+    """The indices of the first box of each source of every clip, clip by clip."""
     pairs = np.stack([truth.box_clip, truth.sources], axis=1)
     _, first = np.unique(pairs, axis=0, return_index=True)
     return first.astype(np.int64)
 
 
 def union_truths(protocol: Protocol, truth: Truth, firsts: Ints, clips: Ints) -> Bits:
-    """(n, H, W/8) bit planes: the first box of each source of a clip, together; of pixel masks all of them."""
+    """(n, H, W/8) bit planes: the union of the first box of each source of a clip; for pixel masks, of all of them."""
     if truth.masks is not None:
         return draw_truth(protocol, truth, units_of(truth, "clip"), clips).bits[:, 0]
-    of_clip = truth.box_clip[firsts]  # rising, so that the boxes of a clip are found without a look at all others
+    of_clip = truth.box_clip[firsts]  # rising, so that the boxes of a clip are found without checking all others
     begins, ends = np.searchsorted(of_clip, clips, side="left"), np.searchsorted(of_clip, clips, side="right")
     own = np.concatenate([firsts[begin:end] for begin, end in zip(begins, ends, strict=True)])
     row = np.repeat(np.arange(len(clips)), ends - begins)
