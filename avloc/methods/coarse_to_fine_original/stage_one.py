@@ -219,10 +219,9 @@ class StageOne(Localizer):
         return match_logits(self.streams.match, moment, batch.video, labels, alone=labels and self.mix == 1)
 
     def matches(self, batch: Batch) -> dict[str, Tensor]:
-        """Share of own frames and of other frames that are classified correctly, and their mean, ``accuracy``.
+        """Share of own and of other frames that are classified correctly, and their mean, ``accuracy``.
 
-        The released code evaluates Flickr's with a distance it no longer computes; here AudioSet's rule is used for
-        both.
+        The release evaluates Flickr's with a distance it no longer computes; here AudioSet's rule is used for both.
         """
         return accuracy(*self.match_logits(batch, self.sense(batch)))
 

@@ -123,9 +123,7 @@ class NoPrior(Localizer):
         return F.normalize(in_full(self.audio(batch.sound).amax((2, 3))), dim=1)
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Hard Way's contrast, and a loss that makes objects similar to themselves and different from others and the
-        background.
-        """
+        """Hard Way's contrast, and a loss that separates objects from each other and from the background."""
         seen, heard = self._seen_and_heard(batch)
         return {"contrast": self._contrast(seen, heard), "objects": self.of_objects(seen, heard)}
 
