@@ -116,7 +116,7 @@ def system_error(error: BaseException) -> int | None:
     return number if number in PASSING else None
 
 
-#: in the message for a file that the system does not give, which says nothing against its content
+#: the message for a file that the system cannot read, which may be intact
 UNREADABLE = ": cannot be read ("
 
 

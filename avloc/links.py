@@ -52,7 +52,7 @@ def bounds_of(given: Iterable[Path | str], follow: bool) -> Iterator[None]:
 
 
 def following(follow: bool, *given: Path | str) -> AbstractContextManager[None]:
-    """Within, links that lead out are followed if `follow` says so; otherwise the command under way decides."""
+    """Inside, links that lead out are followed if `follow` is true; otherwise the current command decides."""
     return bounds_of(given, True) if follow else nullcontext()
 
 

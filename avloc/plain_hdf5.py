@@ -1,4 +1,4 @@
-"""HDF5 files that somebody else may have written: no link leads out of the file, and whatever is wrong is one error."""
+"""HDF5 files that others may have written: no link leads out of the file, and any problem is one error."""
 
 import os
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from avloc.files import system_error
 
-#: what h5py and numpy raise for damaged bytes
+#: exceptions of h5py and numpy for damaged bytes
 DAMAGE = (
     OSError,
     RuntimeError,
@@ -24,13 +24,13 @@ DAMAGE = (
     OverflowError,
     MemoryError,
 )
-_LINKS = 16  # soft links that may follow one another
+_LINKS = 16  # longest chain of soft links
 _KINDS = {"number": "fiu", "whole number": "iu", "text": "SO", "bytes": "O", "any": "biufSO"}
 
 
 @contextmanager
 def open_hdf5(path: Path) -> Iterator[h5py.File]:
-    """The file, open to be read; OSError with its number where the system does not give it, ValueError where it is no HDF5."""
+    """The file, open for reading; OSError with its errno if the system cannot read it, ValueError if it is not HDF5."""
     with told():
         file = h5py.File(path, "r", locking=False)
     try:
@@ -41,7 +41,7 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
 
 @contextmanager
 def told() -> Iterator[None]:
-    """What h5py raises for damage becomes a ValueError of one line; what the system says stays an OSError with its number."""
+    """h5py's exceptions for damage become a ValueError of one line; system errors stay an OSError with their errno."""
     try:
         yield
     except DAMAGE as error:
@@ -52,9 +52,9 @@ def told() -> Iterator[None]:
 
 
 def dataset(file: h5py.File, name: str, kind: str = "number") -> h5py.Dataset:
-    """A dataset that lies in this file; ValueError where there is none, it holds another kind of values, or it leads elsewhere.
+    """A dataset in this file; ValueError if there is none, it has another kind of values, or it leads elsewhere.
 
-    kind: number, whole number, text, bytes (a row of them in each place), or any of these and truth values.
+    kind: number, integer, text, bytes (a row of them in each entry), or any of these and booleans.
     """
     with told():
         found = file[_path(file, name)]
@@ -73,20 +73,20 @@ def dataset(file: h5py.File, name: str, kind: str = "number") -> h5py.Dataset:
 
 
 def is_group(file: h5py.File, name: str) -> bool:
-    """Whether a name is of a group that lies in this file."""
+    """Whether a name is that of a group in this file."""
     with told():
         return file.get(_path(file, name), getclass=True) is h5py.Group
 
 
 def fits(file: h5py.File, found: h5py.Dataset) -> None:
-    """ValueError for a dataset that claims more than the file can hold."""
+    """ValueError for a dataset that claims more data than the file can contain."""
     with told():
         if found.chunks is None and found.nbytes > os.path.getsize(file.filename):
             raise ValueError(f"{found.name} claims {found.nbytes} bytes, more than the file has")
 
 
 def values(file: h5py.File, name: str, kind: str = "number") -> NDArray[Any]:
-    """All of a dataset; errors as `dataset` has them, and ValueError for one that claims more than the file can hold."""
+    """All of a dataset; errors as in `dataset`, and ValueError for one that claims more data than the file can contain."""
     found = dataset(file, name, kind)
     fits(file, found)
     with told():
@@ -94,13 +94,13 @@ def values(file: h5py.File, name: str, kind: str = "number") -> NDArray[Any]:
 
 
 def whole(found: h5py.Dataset) -> NDArray[Any]:
-    """All of a dataset, text as str; errors as `told` has them."""
+    """All of a dataset, text as str; errors as in `told`."""
     with told():
         return found.asstr()[()] if h5py.check_string_dtype(found.dtype) else np.asarray(found[()])
 
 
 def _path(file: h5py.File, name: str) -> str:
-    """Where a name leads within the file; an external link is refused before h5py follows it."""
+    """Where a name leads in the file; an external link is refused before h5py follows it."""
     left, here = [part for part in name.split("/") if part], ""
     followed = 0
     while left:

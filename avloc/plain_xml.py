@@ -1,4 +1,4 @@
-"""XML that somebody else may have written: whatever is wrong with it is one error."""
+"""XML that others may have written: any problem is one error."""
 
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -8,7 +8,7 @@ from avloc.files import refused, system_error, why
 
 
 def xml_root(path: Path, what: str) -> ET.Element:
-    """The outermost element. what: "a Pascal VOC annotation". DataError for anything else, and for what cannot be read."""
+    """The root element. what: "a Pascal VOC annotation". DataError for anything else, and if the file cannot be read."""
     try:
         return ET.parse(path).getroot()
     except (ET.ParseError, LookupError, ValueError, OSError, MemoryError) as error:  # LookupError: an unknown encoding

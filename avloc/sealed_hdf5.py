@@ -1,7 +1,7 @@
-"""HDF5 files of avloc with a checksum before their first byte, and files of others tried in a process of their own.
+"""HDF5 files of avloc start with a checksum; other files are first tried in a separate process.
 
-libhdf5 may crash or never end on damaged bytes. A file whose checksum is right holds what avloc wrote, so it is read at once;
-any other one is read from end to end in another process first.
+libhdf5 can crash or hang on damaged bytes. A file with a correct checksum is what avloc wrote, so it is read directly;
+any other file is first read completely in another process.
 """
 
 import hashlib
@@ -19,8 +19,8 @@ from avloc.checksums import DAMAGED
 if TYPE_CHECKING:
     import h5py
 
-BLOCK = 1024  # bytes before the HDF5 file proper, which HDF5 leaves to its users
-LIMIT = 60.0  # s of processor time that reading a foreign file may take
+BLOCK = 1024  # bytes before the actual HDF5 file, which HDF5 leaves to its users
+LIMIT = 60.0  # s of CPU time that reading a foreign file may take
 _TITLE = b"avloc sha256 "
 
 
@@ -35,7 +35,7 @@ def sealed_file(path: Path) -> "Iterator[h5py.File]":
 
 
 def seal(path: Path) -> None:
-    """Write the checksum of a finished file into its user block, which must have been left free for it (BLOCK bytes)."""
+    """Write the checksum of a finished file into its user block, which must be empty (BLOCK bytes)."""
     with open(path, "r+b") as file:
         digest = _digest(file)
         file.seek(0)
@@ -43,9 +43,9 @@ def seal(path: Path) -> None:
 
 
 def sealed(path: Path) -> bool:
-    """Whether a file carries the checksum of its content; ValueError where that is of other content.
+    """Whether a file has a checksum of its content; ValueError if it does not match.
 
-    OSError where the system does not give the file.
+    OSError if the system cannot read the file.
     """
     with open(path, "rb") as file:
         block = file.read(BLOCK)
@@ -58,7 +58,7 @@ def sealed(path: Path) -> bool:
 
 
 def _has_user_block(file: Any) -> bool:
-    """Whether the HDF5 file begins where a sealed one does."""
+    """Whether the HDF5 data starts where it does in a sealed file."""
     for start in (0, 512):
         file.seek(start)
         if file.read(8) == b"\x89HDF\r\n\x1a\n":
@@ -76,16 +76,16 @@ def _digest(file: Any) -> str:
 
 
 def refuse_harmful(path: Path, ends: bool = False) -> None:
-    """ValueError for a file without a right checksum whose reading crashes, or takes LIMIT seconds of processor time.
+    """ValueError for a file without a correct checksum whose reading crashes, or takes LIMIT seconds of CPU time.
 
-    What is only wrong in it is told by whoever reads it then. OSError as `sealed` has it. ends: of each dataset read only the
-    first and the last row, of files whose rows are read in watched processes afterwards.
+    Other problems are reported when the file is read afterwards. OSError as in `sealed`. ends: only read the first and
+    the last row of each dataset, for files whose rows are later read in watched processes.
     """
     if sealed(path):
         return
     try:
         status = tried(path, ends)
-    except OSError:  # where no process can be started, nothing saves this one from the library
+    except OSError:  # if no process can be started, nothing protects this one from the library
         return
     if status < 0:
         import signal
@@ -98,14 +98,14 @@ def refuse_harmful(path: Path, ends: bool = False) -> None:
 
 
 def tried(path: Path, ends: bool) -> int:
-    """The status of a process that reads a file; OSError where none can be started."""
+    """The status of a process that reads a file; OSError if none can be started."""
     code = f"import sys; sys.path[:] = {sys.path!r}; from avloc.sealed_hdf5 import _try; _try({str(path)!r}, {ends})"
     nothing: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
     return subprocess.run([sys.executable, "-c", code], check=False, **nothing).returncode
 
 
 def _try(path: str, ends: bool = False) -> None:
-    """Read all of a file, or the ends of its datasets, as a process that may be lost; errors are of no interest here."""
+    """Read all of a file, or the ends of its datasets, in a process that may crash; errors do not matter here."""
     import resource
     from contextlib import suppress
 

@@ -85,7 +85,7 @@ def fill(experiment: Experiment, localizer: Localizer, number: int, path: Path) 
 
 
 def weights_into(experiment: Experiment, localizer: Localizer, number: int, path: Path) -> dict[str, str]:
-    """Load weights that agree with the log and the states beside them; what they say of themselves."""
+    """Load weights that agree with the log and the states next to them; returns their metadata."""
     about = load_weights(localizer, path, experiment.method, number)
     refuse_mixed(path, about, experiment.stage(number).train.select == "last")
     return about

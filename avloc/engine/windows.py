@@ -217,8 +217,9 @@ def _filled(sound: NDArray[np.int16], model: Model, listening: Listening) -> NDA
 def _maps(
     model: Model, frames: NDArray[np.uint8], now: list[int], sounds: NDArray[np.int16]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None, NDArray[np.float32] | None]:
-    """Of frames (B, F, size, size, 3) and sounds (B, S): maps (B, K, h, w), what is seen of each class where it is told, and
-    how well frame and sound fit, (B,), where the calibration asks for it."""
+    """From frames (B, F, size, size, 3) and sounds (B, S): maps (B, K, h, w), the probability that each class is in
+    view if known, and the fit of frame and sound, (B,), if the calibration needs it.
+    """
     localizer, device = model.localizer, model.device
     with torch.inference_mode():
         every = torch.from_numpy(frames).to(device)

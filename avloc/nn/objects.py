@@ -31,9 +31,10 @@ def levels_of(maps: Tensor) -> Tensor:
 
 
 def loudest_of(maps: Tensor) -> Tensor:
-    """Of maps (B, K, h, w) of as many objects as were found the highest at each place, (B, 1, h, w).
+    """The maximum over the maps (B, K, h, w) of all objects found, at each position, (B, 1, h, w).
 
-    NaN is a map that others have. Where nothing was found the map is the lowest of the batch everywhere: no place stands out.
+    NaN is a map that only other clips have. If nothing was found, the map is the minimum of the batch everywhere, so
+    that no position stands out.
     """
     there = maps[~maps.isnan()]
     low = there.min() if len(there) else 0.0
