@@ -51,6 +51,28 @@ def test_a_run_stands_for_all_its_results(tmp_path):
         avloc.leaderboard([tmp_path / "empty"])
 
 
+def two_sets(folder, name, seed, value):
+    """A run with results on the test sets `test` and `pairs`."""
+    path = write_run(folder, name, seed, value)
+    (path.parent / "pairs.ez-vsl.json").write_text(json.dumps(json.loads(path.read_text()) | {"set": "pairs"}))
+    return folder / name
+
+
+def test_rows_of_a_run_with_several_test_sets_are_named_by_the_set(tmp_path):
+    (table,) = avloc.leaderboard([two_sets(tmp_path, "one", 0, 0.7)], published=False).tables
+    assert [row.method for row in table.rows] == ["dsol (one, pairs)", "dsol (one, test)"]
+    (tmp_path / "other").mkdir()
+    runs = [tmp_path / "one", two_sets(tmp_path / "other", "one", 0, 0.6)]
+    (table,) = avloc.leaderboard(runs, published=False).tables
+    assert {"dsol (other/one, pairs)", f"dsol ({tmp_path.name}/one, pairs)"} < {row.method for row in table.rows}
+
+
+def test_seeds_of_several_test_sets_have_a_row_for_each_set(tmp_path):
+    runs = [two_sets(tmp_path, f"run{seed}", seed, 0.6 + seed / 10) for seed in range(2)]
+    (table,) = avloc.leaderboard(runs, published=False).tables
+    assert {row.method for row in table.rows} == {"dsol, 2 seeds, pairs", "dsol, 2 seeds, test"}
+
+
 def test_a_folder_in_the_place_of_a_file_is_called_one(tmp_path):
     with pytest.raises(AvlocError, match="is a folder; expected a file"):
         avloc.compare(tmp_path, tmp_path)

@@ -121,6 +121,7 @@ def _filled(title: str, columns: list[str], rows: list[list[Any]]) -> None:
 def show_spread(found: Any) -> None:
     """One line per protocol: the metrics that most share, at least one each; then the blind baselines by one of them."""
     from avloc.scoring.baselines import half_area
+    from avloc.scoring.task import UNJUDGED
 
     results = found.results
     shared = list(dict.fromkeys(name for result in results.values() for name in result.metrics))
@@ -142,6 +143,10 @@ def show_spread(found: Any) -> None:
     table("", ["protocol", "clips", *shared], rows, right=tuple(range(1, len(shared) + 2)))
     common = [set(result.warnings) for result in results.values()]
     notes(line for line in next(iter(results.values())).warnings if all(line in lines for lines in common))
+    unfit = {name: one.counts[UNJUDGED] for name, one in results.items() if UNJUDGED in one.counts}
+    if unfit:
+        what = "maps of two values (masks), which these protocols cannot judge because pixels tie at their threshold"
+        notes([f"{max(unfit.values())} clips have {what}: {', '.join(unfit)}"])
     reasons: dict[str, list[str]] = {}
     for name, reason in found.left_out.items():
         reasons.setdefault(reason.removeprefix(f"protocol {name}").lstrip(": "), []).append(name)

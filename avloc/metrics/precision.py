@@ -4,7 +4,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
-_PARTS = 256
 
 
 def average_precision(truth: ArrayLike, score: ArrayLike) -> float:
@@ -36,7 +35,7 @@ def average_precisions(truth: NDArray[np.bool_], score: NDArray) -> Floats:
         keys = _rising(row)
         keys &= np.int32(~1)
         keys |= marked.view(np.int8)
-        keys = _sorted(keys, row)
+        keys.sort()
         places = np.flatnonzero((keys & np.int32(1)).astype(bool))
         if not len(places):
             continue
@@ -50,25 +49,6 @@ def average_precisions(truth: NDArray[np.bool_], score: NDArray) -> Floats:
             reached[tied] = len(keys) - begins
             hits[tied] = len(places) - np.searchsorted(places, begins)
         found[number] = np.mean(hits / reached)
-    return found
-
-
-def _sorted(keys: NDArray[np.int32], row: NDArray[np.float32]) -> NDArray[np.int32]:
-    """The sorted keys, which rise with the values of the row: partitioned by value first, then each part sorted.
-
-    numpy sorts short arrays in registers: all parts together take a third less time than the whole.
-    """
-    low = row.min()
-    scale = np.float32(_PARTS - 1) / np.maximum(row.max() - low, np.float32(1e-30))
-    if len(keys) < 64 * _PARTS or not scale > 0:
-        return np.sort(keys)
-    part = row - low
-    part *= scale
-    numbers = part.astype(np.uint8)
-    found, begin = keys.take(numbers.argsort(kind="stable")), 0
-    for amount in np.bincount(numbers).tolist():
-        found[begin : begin + amount].sort()
-        begin += amount
     return found
 
 
@@ -117,8 +97,10 @@ def average_precision_of_histogram(positives: ArrayLike, negatives: ArrayLike) -
     No positive pixel: ValueError.
     """
     gained = np.asarray(positives)[::-1]
-    inside, reached = np.cumsum(gained), np.cumsum(gained + np.asarray(negatives)[::-1])
+    inside, reached = np.cumsum(gained), np.cumsum(np.asarray(negatives)[::-1])
     if not len(inside) or inside[-1] == 0:
         raise ValueError("no positive pixel, so there is no average precision")
-    precision = inside / np.maximum(reached, 1)
-    return float((gained * precision).sum() / inside[-1])
+    reached += inside
+    precision = inside / np.maximum(reached, 1, out=reached)
+    precision *= gained
+    return float(precision.sum() / inside[-1])

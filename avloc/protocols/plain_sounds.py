@@ -91,11 +91,7 @@ def on_share(heat: Maps, size: tuple[int, int], thresholds: Maps) -> Floats:
 
 def above(values: Maps, thresholds: Maps) -> Floats:
     """(R,) how many values are above each threshold."""
-    order = np.argsort(thresholds, kind="stable")
-    passed = np.bincount(np.searchsorted(thresholds[order], values.ravel(), side="left"), minlength=len(thresholds) + 1)
-    found = np.empty(len(thresholds))
-    found[order] = np.cumsum(passed[::-1])[::-1][1:]
-    return found
+    return (values.size - np.sort(values, axis=None).searchsorted(thresholds, side="right")).astype(np.float64)
 
 
 def balanced(ciou: Floats, areas: dict[str, Floats]) -> int:

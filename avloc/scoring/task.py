@@ -26,6 +26,8 @@ _THRESHOLDS = {
     "absolute": "a fixed value",
     "relative": "a share of the maximum",
 }
+#: the count of clips with a mask, in results of protocols that cannot judge masks
+UNJUDGED = "unjudged_masks"
 _STEP = 64
 
 
@@ -156,12 +158,11 @@ def count_odd_maps(protocol: Protocol, odd: OddMaps, kept: Ints, counts: dict[st
             f"maps of two values (masks), which {protocol.name} cannot judge: pixels tie at its threshold "
             f"({_THRESHOLDS.get(protocol.mask, protocol.mask)}), so that it takes all of a kind or none; these can: {able}"
         )
-        kinds.append(("", odd.two_valued, what))
+        kinds.append((UNJUDGED, odd.two_valued, what))
     for name, which, what in kinds:
         clips = len(np.intersect1d(which, kept))
         if clips:
-            if name:
-                counts[name] = clips
+            counts[name] = clips
             warnings.append(f"{clips} clips have {what}")
 
 

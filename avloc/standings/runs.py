@@ -45,6 +45,7 @@ def grouped(
     for number, (name, about, result) in enumerate(results):
         alone = (number,) if about is None else (about.method, about.rest, result.get("set"), label(result))
         groups.setdefault(alone, []).append((name, about, result))
+    sets = {result.get("set") for _, about, result in results if about is not None}
     rows = []
     for members in groups.values():
         about = members[0][1]
@@ -52,7 +53,9 @@ def grouped(
         if about is None or len(seeds) < len(members) or len(members) == 1:
             rows += [(name if one is None else f"{one.method} ({name})", result) for name, one, result in members]
         else:
-            rows.append((f"{about.method}, {len(members)} seeds", _mean([result for _, _, result in members])))
+            name = f"{about.method}, {len(members)} seeds"
+            of_set = f", {members[0][2].get('set')}" if len(sets) > 1 else ""
+            rows.append((name + of_set, _mean([result for _, _, result in members])))
     return rows
 
 

@@ -96,7 +96,8 @@ def _import(
         raise AvlocError(f"{file}: exists already; choose another --run")
     if fresh:
         keep_config(experiment, where)
-    card = metadata_of_import(experiment.source.values)
+    # as the run keeps it: an import that was interrupted in between then ends with the same bytes
+    card = metadata_of_import(read_experiment(where.config).source.values)
     save_weights(localizer, file, **card, method=method, stage=stage, phase=phase, epoch=0, imported_from=path.name)
     return Imported(where.path, method, stage, int(published.arguments[0].get("clusters", 0)), file)
 

@@ -1,6 +1,6 @@
 """`avloc leaderboard`: results of several methods in tables that never put two protocols in one column."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -64,10 +64,11 @@ def leaderboard(
     results = _files(results)
     if benchmark is not None and not results:
         find(benchmark)
-    methods = _method_names(results)
+    read = {path: read_results(path) for path in results}
+    methods = _method_names(read)
     own: dict[str, list[tuple[str, RunAbout | None, dict[str, Any]]]] = {}
     for path in results:
-        for result in read_results(path):
+        for result in read[path]:
             row = (methods[path], about_run(path), result)
             own.setdefault(result["benchmark"] or "own truth", []).append(row)
     names = (
@@ -96,8 +97,17 @@ def _files(results: Sequence[Path]) -> list[Path]:
     return files
 
 
-def _method_names(paths: Sequence[Path]) -> dict[Path, str]:
-    """A distinct name for each file: the run's or the file's, with its folder if two are equal."""
-    names = {path: path.parent.parent.name if path.parent.name == "results" else path.stem for path in paths}
-    double = {name for name in names.values() if list(names.values()).count(name) > 1}
-    return {path: f"{name}, {path.parent.name}/{path.stem}" if name in double else name for path, name in names.items()}
+def _method_names(read: Mapping[Path, Sequence[dict[str, Any]]]) -> dict[Path, str]:
+    """A name for each file: the run's, with the test set where results of several are given, or the file's. The folder
+    above is named too where two runs or files have one name."""
+    of_run = {path: path.parent.name == "results" for path in read}
+    places = {path: path.parent.parent if of_run[path] else path for path in read}
+    sets = {path: (results[0].get("set") if results else None) or path.stem for path, results in read.items()}
+    names = {}
+    for path, place in places.items():
+        name = place.name if of_run[path] else place.stem
+        if any(other != place and (other.name if of_run[one] else other.stem) == name for one, other in places.items()):
+            name = f"{place.absolute().parent.name}/{name}"
+        several = len({sets[one] for one, other in places.items() if other == place}) > 1
+        names[path] = f"{name}, {sets[path]}" if several else name
+    return names

@@ -203,6 +203,24 @@ def test_scores_by_class_and_by_size_are_shown_when_asked_for(folder):
     assert "by size, ez-vsl" in by_size and "huge" in by_size and "small" not in by_size
 
 
+def test_a_table_of_all_protocols_names_those_that_cannot_judge_masks(tmp_path):
+    """A perfect mask has 100 by one protocol and next to nothing by another: the table has to say why."""
+    clips = [{"id": "a", "boxes": [{"box": [0.25, 0.25, 0.75, 0.75]}]}]
+    truth = {"name": "mine", "boxes": "xyxy", "units": "fraction", "clips": clips}
+    (tmp_path / "truth.json").write_text(json.dumps(truth))
+    maps = np.zeros((1, 16, 16), np.float32)
+    maps[0, 4:12, 4:12] = 1
+    np.savez(tmp_path / "masks.npz", ids=["a"], maps=maps)
+    maps[0, 0, 0] = 0.5
+    np.savez(tmp_path / "heat.npz", ids=["a"], maps=maps)
+    options = ["--truth", tmp_path / "truth.json", "--protocol", "all", "--resamples", 0]
+    shown = " ".join(invoke("evaluate", "--predictions", tmp_path / "masks.npz", *options).stderr.split())
+    assert "1 clips have maps of two values (masks), which these protocols cannot judge" in shown
+    named = shown.partition("at their threshold: ")[2].partition(" note: ")[0].split(", ")
+    assert {"ez-vsl", "slavc-rel", "vcs"} <= set(named) and not {"avloc", "hardway", "sspl"} & set(named)
+    assert "cannot judge" not in invoke("evaluate", "--predictions", tmp_path / "heat.npz", *options).stderr
+
+
 SILENT = REPOSITORY.parent / "shared" / "cases" / "13_silent_frames_avs"
 
 

@@ -1,5 +1,6 @@
 """Whole files of every kind, made once for the tests of a process, and commands that write."""
 
+import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -10,8 +11,10 @@ from tests.fuzz.made import Made, make_all
 
 
 @pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    return make_all(tmp_path_factory.mktemp("fuzz") / "made")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
+    found = make_all(tmp_path_factory.mktemp("fuzz") / "made")
+    yield found
+    shutil.rmtree(found.folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +23,4 @@ def commands(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Iterator[C
     found = Commands(made, tmp_path_factory.mktemp("commands"))
     yield found
     found.starter.close()
+    shutil.rmtree(found.place, ignore_errors=True)

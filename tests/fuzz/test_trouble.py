@@ -16,6 +16,10 @@ from tests import discs
 from tests.fuzz.killed import PATIENCE, Commands
 
 pytestmark = pytest.mark.fuzz
+LARGE = (
+    "sweep",
+    "import-weights",
+)  # several processes that load everything, or files of 90 MB; both only for nights of kills
 
 
 def ended(commands: Commands, number: int, folder: Path) -> int | None:
@@ -53,7 +57,7 @@ def forbidden(commands: Commands, name: str, folder: Path, chance: random.Random
     """A folder that may be read and not written."""
     log = commands.place / f"forbidden {name}.log"
     with discs.read_only(folder.parent):
-        number = commands.starter.start(commands.named[name].words(folder), log)
+        number = commands.start(name, folder, log)
         status = ended(commands, number, log.with_suffix(""))
     return f"status {status}"
 
@@ -73,7 +77,7 @@ def test_a_command_in_want_of_something_says_so_and_loses_nothing(commands, pyte
     chance = random.Random(f"{what} {seed}")
     done: Counter[str] = Counter()
     failures: list[str] = []
-    for number, name in commands.in_turn(chance):
+    for number, name in commands.in_turn(chance, but=LARGE):
         if number >= count:
             break
         told = [f"seed {seed}", f"number {number}", name, what]
@@ -93,7 +97,7 @@ def test_a_disc_that_fills_costs_nothing_that_was_finished(commands, tmp_path, p
     count, seed = pytestconfig.getoption("--kills"), pytestconfig.getoption("--fuzz-seed")
     chance = random.Random(f"disc {seed}")
     failures: list[str] = []
-    for number, name in commands.in_turn(chance):
+    for number, name in commands.in_turn(chance, but=LARGE):
         if number >= count:
             break
         with discs.little_disc(commands.place / f"disc {number}", "256m") as disc:
@@ -106,8 +110,7 @@ def test_a_disc_that_fills_costs_nothing_that_was_finished(commands, tmp_path, p
                 (disc / "ballast").write_bytes(bytes(max(shutil.disk_usage(disc).free - left, 0)))
                 told += f", {left} bytes left"
                 log = tmp_path / f"tried-{number}.log"
-                words = commands.named[name].words(folder)
-                status = commands.starter.wait(commands.starter.start(words, log), PATIENCE)
+                status = commands.starter.wait(commands.start(name, folder, log), PATIENCE)
                 said = log.read_text()
                 assert status in (0, 2) and "Traceback" not in said, f"status {status}: {said[-2000:]}"
                 (disc / "ballast").unlink()

@@ -10,7 +10,7 @@ from avloc.protocols.resize import resize
 from avloc.protocols.units import units_of
 from avloc.scoring import score_all
 from avloc.scoring.fast import truth_masks
-from avloc.scoring.fast.order_statistics import means_above, values_at
+from avloc.scoring.fast.order_statistics import parted_at, values_at
 from tests.protocols.making import heat_maps, random_truth
 
 
@@ -49,9 +49,18 @@ def test_values_of_any_rows(shares, seed, values):
     assert np.array_equal(values_at(rows, places), expected)
 
 
-def test_the_mean_from_a_place_on_counts_ties():
-    rows = np.array([[3, 1, 2, 2], [0, 0, 0, 1]], np.float32)
-    assert means_above(rows, 2, np.array([2, 0], np.float32)).tolist() == [2.5, 0.5]
+@settings(max_examples=50, deadline=None)
+@given(st.sets(st.integers(0, 199), min_size=1, max_size=5), st.integers(0, 2**31), st.integers(1, 300))
+def test_a_row_parted_at_places_has_the_sorted_values_there(places, seed, values):
+    row = np.random.default_rng(seed).integers(0, values, 200).astype(np.float32)
+    kept, rising = row.copy(), sorted(places)
+    parted = parted_at(row, rising)
+    assert (row == kept).all()
+    assert (np.sort(parted) == np.sort(row)).all()
+    for place in rising:
+        assert parted[place] == np.sort(row)[place]
+        assert (parted[:place] <= parted[place]).all()
+        assert (parted[place:] >= parted[place]).all()
 
 
 def test_truths_that_do_not_fit_into_memory_are_drawn_again(monkeypatch):

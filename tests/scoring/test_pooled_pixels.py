@@ -71,3 +71,16 @@ def test_an_interval_is_about_that_of_clips_drawn_anew():
         values.append(metric.value)
         widths.append(metric.ci95[1] - metric.ci95[0])
     assert np.mean(widths) == pytest.approx(2 * 1.96 * np.std(values), rel=0.35)
+
+
+def test_maps_whose_range_no_float32_holds_are_pooled_like_the_same_maps_a_quarter_as_high():
+    """The least and the greatest value are finite, their difference is not."""
+    truth, _ = random_truth(20)
+    maps = heat_maps(20)
+    maps *= np.float32(2**126) / np.abs(maps).max() * np.float32(3.5)
+    high, low = (score(named("denseav"), one, truth, resamples=0) for one in (maps, maps / np.float32(4)))
+    with np.errstate(over="ignore"):
+        assert np.isinf(maps.max() - maps.min())
+    assert {name: one.value for name, one in high.metrics.items()} == {
+        name: one.value for name, one in low.metrics.items()
+    }

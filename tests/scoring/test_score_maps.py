@@ -58,7 +58,8 @@ def test_missing_clips_are_scored_zero_or_left_out_and_counted():
         named("kaist-adap").with_axes(missing="drop"), left_maps(2), simple(), ids=["c0", "c1"], resamples=0
     )
     assert dropped.metrics["locacc"].value == 1.0
-    assert dropped.counts == {"requested": 4, "found": 2, "evaluated": 2, "dropped": {"no prediction": 2}, "missing": 2}
+    counts = {"requested": 4, "found": 2, "evaluated": 2, "dropped": {"no prediction": 2}, "missing": 2}
+    assert dropped.counts == counts | {"unjudged_masks": 2}
 
 
 @pytest.mark.parametrize("name", SINGLE)

@@ -300,7 +300,7 @@ def test_results_of_runs_are_told_apart(vggss):
     (table,) = leaderboard(paths[:1] + paths[2:3], published=False).tables
     assert [row.method for row in table.rows] == ["one", "two"]
     (table,) = leaderboard(paths[:2], published=False).tables
-    assert [row.method for row in table.rows] == ["one, results/a", "one, results/b"]
+    assert [row.method for row in table.rows] == ["one, a", "one, b"]
 
 
 def test_published_figures_stand_alone():

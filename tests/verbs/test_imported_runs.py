@@ -45,6 +45,15 @@ def test_a_new_run_takes_data_and_test_sets_of_the_methods_published_configurati
     assert model["nodes"] == 16 and model["visual"].weights is None, "nothing to download"
 
 
+def test_an_import_that_was_killed_before_its_weights_ends_with_the_same_bytes(theirs, tmp_path):
+    import_into_run("visual_context", 1, theirs, tmp_path / "run")
+    weights = tmp_path / "run" / "stage1" / "train.safetensors"
+    content = weights.read_bytes()
+    weights.unlink()
+    import_into_run("visual_context", 1, theirs, tmp_path / "run")
+    assert weights.read_bytes() == content
+
+
 def test_another_configuration_and_other_values_may_be_named(theirs, tmp_path):
     values = ["stage1.data.store=mine", "evaluate.flickr.store=mine", "seed=4"]
     import_into_run("visual_context", 1, theirs, tmp_path / "run", None, Path("visual_context_flickr_10k"), values)

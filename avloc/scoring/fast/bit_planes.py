@@ -51,6 +51,15 @@ def count(bits: Bits) -> Ints:
     return np.bitwise_count(flat).sum(axis=1, dtype=np.int64)
 
 
+def shared_by(planes: Planes, masks: Bits) -> Ints:
+    """(M, U, L) pixels that each of M masks (M, U, H, W/8) has in common with each level."""
+    found = np.empty((*masks.shape[:2], planes.bits.shape[1]), np.int64)
+    for level in range(found.shape[2]):
+        both = masks & planes.bits[:, level]
+        found[:, :, level] = count(both.reshape(-1, *both.shape[2:])).reshape(found.shape[:2])
+    return found
+
+
 def pack(mask: NDArray[np.bool_]) -> Bits:
     """Masks (..., H, W) bool as bit planes (..., H, ceil(W/8)); bits beyond W are 0."""
     *before, height, width = mask.shape

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from avloc.metrics import ciou_of_counts
 from avloc.metrics.precision import average_precision_of_levels, average_precision_of_mask, average_precisions
 from avloc.protocols.normalise import Rows
 from avloc.protocols.protocol import Protocol, canvas_size
-from avloc.scoring.fast.bit_planes import Planes, count, pack, unpack
+from avloc.scoring.fast.bit_planes import Bits, count, pack, shared_by, unpack
 from avloc.scoring.fast.given import Given, Maps, has_two_values, unit_maps
 from avloc.scoring.fast.resized_maps import Look, Survey, in_blocks, look_of, over_pieces
 from avloc.scoring.fast.thresholds import cuts_of, masks_of, median_places, rank_place, rule_key
@@ -18,6 +19,7 @@ from avloc.scoring.fast.truth_masks import DrawnTruth
 
 CHUNK = 16  # maps looked at together: what stays in the caches at 224 x 224
 BLOCK = 64  # maps that are kept at full size until all of their thresholds are known
+_MASKS = 8  # masks of a row that are made together
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -147,23 +149,37 @@ class Measuring:
         aps: dict[tuple, Floats],
     ) -> None:
         """Count the pixels of every mask of some maps, and take the AP of their values where it is asked for."""
-        broken = np.flatnonzero(self.broken[chosen])
-        heard = np.empty(rows.shape, bool)
-        planes: dict[tuple, Planes] = {}
-        for rule, into in counts.items():
-            key = rule[0]
-            if key not in planes:
-                planes[key] = self.drawn.of(into.protocol, chosen)
-                if key in aps:
-                    marked = unpack(planes[key].bits[:, 0], look.width).reshape(len(chosen), -1)
-                    aps[key][chosen] = average_precisions(marked, rows)
-            for number, cut in enumerate(cuts[rule]):
-                np.greater_equal(rows, cut[:, None], out=heard)
-                heard[broken] = False
-                mask = pack(heard.reshape(-1, look.height, look.width))
-                into.mask[chosen, number] = count(mask)
-                for level, shared in enumerate(planes[key].shared(mask)):
-                    into.hits[chosen, number, level] = shared
+        by_truth = sorted(counts, key=lambda rule: rule[0])
+        heard = self._masks(look, chosen, rows, np.concatenate([cuts[rule] for rule in by_truth]))
+        marks = count(heard.reshape(-1, *heard.shape[2:])).reshape(heard.shape[:2])
+        begin = 0
+        for key, group in groupby(by_truth, key=lambda rule: rule[0]):
+            members = list(group)
+            end = begin + sum(len(cuts[rule]) for rule in members)
+            planes = self.drawn.of(counts[members[0]].protocol, chosen)
+            if key in aps:
+                marked = unpack(planes.bits[:, 0], look.width).reshape(len(chosen), -1)
+                aps[key][chosen] = average_precisions(marked, rows)
+            hits = shared_by(planes, heard[begin:end])
+            for rule in members:
+                into, masks = counts[rule], len(cuts[rule])
+                into.mask[chosen] = marks[begin : begin + masks].T
+                into.hits[chosen, :, : hits.shape[2]] = hits[:masks].swapaxes(0, 1)
+                begin, hits = begin + masks, hits[masks:]
+
+    def _masks(self, look: Look, chosen: Ints, rows: Rows, cuts: Rows) -> Bits:
+        """(M, n, H, W/8): what each of the cuts (M, n) makes of each row. Row after row, since a row fits the processor's
+        cache and a block of rows does not."""
+        found = np.empty((*cuts.shape, look.height, (look.width + 7) // 8), np.uint8)
+        heard = np.empty((_MASKS, rows.shape[1]), bool)
+        for begin in range(0, len(cuts), _MASKS):
+            some = cuts[begin : begin + _MASKS]
+            room = heard[: len(some)]
+            for number, row in enumerate(rows):
+                np.greater_equal(row, some[:, number, None], out=room)
+                found[begin : begin + _MASKS, number] = pack(room.reshape(-1, look.height, look.width))
+        found[:, self.broken[chosen]] = 0
+        return found
 
     def _uncounted(self, protocol: Protocol) -> Counts:
         shape = (len(self.units), masks_of(protocol))

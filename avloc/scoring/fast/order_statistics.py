@@ -1,5 +1,7 @@
 """What stands at a place of the sorted pixels of maps, without sorting them."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -64,10 +66,16 @@ def _between(
     return begin, near
 
 
-def means_above(rows: Rows, place: int, values: Rows) -> NDArray[np.float64]:
-    """(n,) means in float64 of the sorted rows (n, P) from a place on, where the values (n,) at that place are known."""
-    found, kept = np.empty(len(rows)), rows.shape[1] - place
-    for number, (row, value) in enumerate(zip(rows, values, strict=True)):
-        above = row[row > value]
-        found[number] = (above.sum(dtype=np.float64) + np.float64(value) * (kept - len(above))) / kept
-    return found
+def parted_at(row: Rows, places: Sequence[int]) -> Rows:
+    """A copy of a row that has at each of the rising places what sorting would put there, nothing greater before it and
+    nothing less behind it."""
+    parted, begin = row.copy(), 0
+    for place in places:
+        rest = parted[begin:]
+        if place == begin and place:  # next to the one before, as the two of a median are
+            least = rest.argmin()
+            rest[0], rest[least] = rest[least], rest[0]
+        else:
+            rest.partition(place - begin)
+        begin = place + 1
+    return parted

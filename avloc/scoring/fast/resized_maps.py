@@ -19,7 +19,7 @@ from avloc.protocols.normalise import Rows, guided, top_pixels
 from avloc.protocols.plain import object_resize
 from avloc.protocols.protocol import Protocol
 from avloc.protocols.resize import resize
-from avloc.scoring.fast.order_statistics import means_above, values_at
+from avloc.scoring.fast.order_statistics import parted_at, values_at
 
 Maps = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -89,20 +89,32 @@ class Survey:
     def look_at(self, chosen: Ints, rows: Rows, areas: Mapping[tuple, Ints]) -> None:
         """Fill in the maps `chosen`, whose pixels are `rows` (n, P). areas: pixels (U,) of the truth, by its key."""
         pixels = rows.shape[1]
-        self.low[chosen], self.high[chosen] = rows.min(axis=1), rows.max(axis=1)
-        quarter = pixels - top_pixels(pixels)
-        fixed = sorted({*self.order, *(() if self.confidence is None else (quarter,))})
-        wanted = [np.full(len(rows), place) for place in fixed]
-        wanted += [_area_places(areas[key][chosen], pixels) for key in self.of_area]
-        if not wanted:
-            return
-        values = values_at(rows, np.stack(wanted, axis=1))
-        for place, into in self.order.items():
-            into[chosen] = values[:, fixed.index(place)]
-        for number, into in enumerate(self.of_area.values(), len(fixed)):
-            into[chosen] = values[:, number]
-        if self.confidence is not None:
-            self.confidence[chosen] = means_above(rows, quarter, values[:, fixed.index(quarter)])
+        columns = [np.full(len(rows), place) for place in self.order]
+        columns += [_area_places(areas[key][chosen], pixels) for key in self.of_area]
+        if self.confidence is None:
+            self.low[chosen], self.high[chosen] = rows.min(axis=1), rows.max(axis=1)
+            values = values_at(rows, np.stack(columns, axis=1)) if columns else np.empty((len(rows), 0), np.float32)
+        else:
+            values = self._with_confidence(chosen, rows, columns)
+        for into, column in zip([*self.order.values(), *self.of_area.values()], values.T, strict=True):
+            into[chosen] = column
+
+    def _with_confidence(self, chosen: Ints, rows: Rows, columns: list[Ints]) -> Rows:
+        """Values at the places of the columns (n, k), from the same parting of each row as the mean of its loudest quarter
+        and its extremes."""
+        assert self.confidence is not None
+        pixels = rows.shape[1]
+        loudest = top_pixels(pixels)
+        wanted = np.stack([*columns, np.full(len(rows), pixels - loudest)], axis=1)
+        values = np.empty(wanted.shape, np.float32)
+        for number, (row, places) in enumerate(zip(rows, wanted, strict=True)):
+            rising = sorted(set(places.tolist()))
+            parted = parted_at(row, rising)
+            values[number] = parted[places]
+            clip = chosen[number]
+            self.low[clip], self.high[clip] = parted[: rising[0] + 1].min(), parted[rising[-1] :].max()
+            self.confidence[clip] = parted[-loudest:].sum(dtype=np.float64) / loudest
+        return values[:, :-1]
 
     def of(self, chosen: Ints) -> "Survey":
         """The same of some maps; without their confidence, which no threshold needs."""

@@ -86,6 +86,8 @@ class _Normalised:
     def lowest(self, cut: Rows, strict: bool, guess: Rows | None = None) -> Rows:
         """The lowest value of each map that is at (or, if strict, above) the cut after normalisation; infinity for
         none. guess: values near which it may be; they change no result."""
+        if self.kind == "none":
+            return np.nextafter(cut, np.float32(np.inf)) if strict else cut
         guess = self._back(cut) if guess is None else guess
         return lowest_accepted(lambda values: self.of(values) > cut if strict else self.of(values) >= cut, guess)
 
