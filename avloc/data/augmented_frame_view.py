@@ -17,12 +17,16 @@ BLUR = 3  # pixels, size of the Gaussian kernel
 class AugmentedFrameView:
     """Frames (B, H, W, 3) uint8 to (B, 3, size, size) float; the test view is that of FrameView.
 
-    In training, in this order: turn: each frame is turned by 0, 90, 180 or 270 degrees. recolour: in this share,
-    brightness, contrast and saturation are multiplied by factors from their ranges, and the hue is shifted by a part of
-    the colour circle, in random order. blur: this share is blurred by a Gaussian of 3 pixels, with sigma from a range.
-    resize: resize to this many pixels, of which `size` are cropped at random. flip, upside_down: shares that are
-    mirrored horizontally and vertically. shift: each moves by up to this share of its sides, black outside. grey: this
-    share becomes grey. mean, std, interpolation: see FrameView.
+    In training, in this order:
+    turn: each frame is turned by 0, 90, 180 or 270 degrees.
+    recolour: in this share, brightness, contrast and saturation are multiplied by factors from their ranges, and the
+    hue is shifted by a part of the colour circle, in random order.
+    blur: this share is blurred by a Gaussian of 3 pixels, with sigma from a range.
+    resize: resize to this many pixels, of which `size` are cropped at random.
+    flip, upside_down: shares that are mirrored horizontally and vertically.
+    shift: each moves by up to this share of its sides, black outside.
+    grey: this share becomes grey.
+    mean, std, interpolation: see FrameView.
 
     The defaults are those of kaistmm/ssl_kccv @7e178e6, whose factors of at most 0.4 make most frames very dark.
     """

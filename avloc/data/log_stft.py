@@ -24,14 +24,18 @@ class LogStft:
     spectrograms of Chen et al., CVPR 2021 (257x671 for 10 seconds at 16 kHz, the `first` part) and of Zhou et al., WACV
     2023 (257x301 for the `middle` 3 seconds at 24 kHz). Training can vary the sound, unlike the published code.
 
-    rate: sampling rate in Hz, which must be that of the store. seconds: how much of each clip is used; a shorter clip
-    is repeated first; None uses all of it. window: length of the window in samples. overlap: samples that two windows
-    share. part: which part of a longer clip is used; ``random`` applies in training only. repeated: which part of a
-    repeated clip is used: its `part`, or ``first``, its start, as in EZ-VSL, SLAVC and FNAC. offset: added before the
-    logarithm. scale: what the logarithm is divided by. shift, gain, hide, vary: see LogMel. masks: in training, up to
-    this many adjacent frequencies and times of each clip become 0, which is loud on this scale; FNAC masks (9, 9).
-    mask_starts: whether a mask's start is drawn from its ``own`` axis, or from the other one (``swapped``) as in FNAC's
-    release, where a mask can be partly or wholly beyond the end.
+    rate: sampling rate in Hz, which must be that of the store.
+    seconds: how much of each clip is used; a shorter clip is repeated first; None uses all of it.
+    window: length of the window in samples.
+    overlap: samples that two windows share.
+    part: which part of a longer clip is used; ``random`` applies in training only.
+    repeated: which part of a repeated clip is used: its `part`, or ``first``, its start, as in EZ-VSL, SLAVC and FNAC.
+    offset: added before the logarithm.
+    scale: what the logarithm is divided by.
+    shift, gain, hide, vary: see LogMel.
+    masks: in training, up to this many adjacent frequencies and times of each clip become 0, which is loud on this
+    scale; FNAC masks (9, 9). mask_starts: whether a mask's start is drawn from its ``own`` axis, or from the other one
+    (``swapped``) as in FNAC's release, where a mask can be partly or wholly beyond the end.
     """
 
     __pydantic_config__ = {"extra": "forbid"}

@@ -21,10 +21,10 @@ class Variation:
     """Changes to the sound of a clip in training, in this order; everything is off by default.
 
     mix: another clip of the batch is added; its level is drawn between these two values, in dB below the clip's own.
-    reverb: a room is added whose reverberation takes up to this many seconds to decay by 60 dB. equalize: every octave
-    is made louder or softer by up to this many dB. noise: noise between white and brown is added, at a signal-to-noise
-    ratio drawn between these two values in dB. share: the share of clips that each of them applies to, drawn
-    independently.
+    reverb: a room is added whose reverberation takes up to this many seconds to decay by 60 dB.
+    equalize: every octave is made louder or softer by up to this many dB.
+    noise: noise between white and brown is added, at a signal-to-noise ratio drawn between these two values in dB.
+    share: the share of clips that each of them applies to, drawn independently.
 
     A clip that is silent stays silent; a clip whose peak would pass full scale is made softer as a whole.
     """

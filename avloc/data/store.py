@@ -26,12 +26,12 @@ from avloc.data.store_settings import splits_of
 class Store:
     """The clips of a store, or of one of its splits, in the order of the lists they were prepared from.
 
-    root: the folder that its shards are read from; it differs from its path if they were copied. classes: names, in the
-    order of the labels. rate: Hz. seconds: length of a clip. size: pixels, frames are square. splits: clips in each.
-    votes: how many boxes must agree on a pixel for its full weight. spectrograms: their form, None if clips have
-    waveforms. masked: whether clips have masks. form: the required form of its shards. buffer: size of the shuffle
-    buffer in clips; None to shuffle all. fingerprint: of the settings and the manifest, independent of the store's
-    path.
+    root: the folder that its shards are read from; it differs from its path if they were copied.
+    classes: names, in the order of the labels. rate: Hz. seconds: length of a clip. size: pixels, frames are square.
+    splits: clips in each. votes: how many boxes must agree on a pixel for its full weight.
+    spectrograms: their form, None if clips have waveforms. masked: whether clips have masks.
+    form: the required form of its shards. buffer: size of the shuffle buffer in clips; None to shuffle all.
+    fingerprint: of the settings and the manifest, independent of the store's path.
     """
 
     buffer: int | None = None

@@ -15,8 +15,10 @@ class Waveform:
     """Waveforms (B, S) to the used samples, (B, S') float in [-1, 1].
 
     waveform: the sampling rate in Hz, which must be that of the store; None accepts any rate, and uses all of the
-    sound. seconds: how much of each clip is used; a shorter clip is repeated first; None uses all of it. part: which
-    part of a longer clip is used. shift, gain, vary: see LogMel.
+    sound.
+    seconds: how much of each clip is used; a shorter clip is repeated first; None uses all of it.
+    part: which part of a longer clip is used.
+    shift, gain, vary: see LogMel.
     """
 
     __pydantic_config__ = {"extra": "forbid"}

@@ -15,9 +15,11 @@ from avloc.drawing.pictures import class_picture, heat_picture, scaled, truth_co
 class Overlay:
     """One picture of a moment, not yet drawn.
 
-    title, caption, alt: as of a Picture. heats: (n, h, w); none for the frame only, one in heat colours, or one for
-    each of `hues`. limits: the values of the first and the last colour. objects: indices of the boxes that are
-    outlined. tagged: whether the boxes have the names of their classes.
+    title, caption, alt: as of a Picture.
+    heats: (n, h, w); none for the frame only, one in heat colours, or one for each of `hues`.
+    limits: the values of the first and the last colour.
+    objects: indices of the boxes that are outlined.
+    tagged: whether the boxes have the names of their classes.
     """
 
     title: str

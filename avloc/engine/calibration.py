@@ -67,10 +67,11 @@ class Calibration:
     """A clip counts as sounding if its `score` reaches `threshold`.
 
     aurocs: of each score, and each kind of sound that nothing in view makes. auroc, alarms: of the chosen score by
-    kind; alarms: the share of such clips that count as sounding. missed: share of clips with their own sound that do
-    not. clips: how many of each, including ``own``. All of these were measured on the clips on which score and
-    threshold were chosen, so they are optimistic; `test` has the same values for other clips, if a split was given for
-    it. weights: hash of the calibrated file. data: store, split and fingerprint of the clips.
+    kind;
+    alarms: the share of such clips that count as sounding. missed: share of clips with their own sound that do not.
+    clips: how many of each, including ``own``. All of these were measured on the clips on which score and threshold
+    were chosen, so they are optimistic; `test` has the same values for other clips, if a split was given for it.
+    weights: hash of the calibrated file. data: store, split and fingerprint of the clips.
     """
 
     score: str

@@ -24,13 +24,15 @@ class Tagger:
     """A pretrained tagger instead of a method's sound encoder; `sound` is then ``{waveform: RATE}``.
 
     tagger: ``yamnet`` (16 kHz, 521 classes of AudioSet), PANNs' ``cnn14`` and ``mobilenetv2`` (32 kHz, 527 classes) and
-    ``cnn14_16k``, or ``vggish`` (16 kHz, an embedding only). weights: a file, or a name that `avloc weights` lists; the
-    default is the tagger's own official file. None starts at random. frozen: no gradients, statistics and dropout as in
-    evaluation. YAMNet cannot be trained. output: the ``scores``, their ``logits`` (log-odds of scores of at least
-    0.0001), their ``levels`` (log-odds above those of the smallest score: 0 for what is not heard), or the
-    ``embedding``. windows: YAMNet uses windows of 0.975 s every 0.48 s and VGGish windows of 0.96 s; take their
-    ``mean`` or ``max``, or keep ``each`` as a separate time. The others use the whole clip. project: channels of a last
-    linear layer without bias, which is always trained; None: none.
+    ``cnn14_16k``, or ``vggish`` (16 kHz, an embedding only).
+    weights: a file, or a name that `avloc weights` lists; the default is the tagger's own official file. None starts at
+    random.
+    frozen: no gradients, statistics and dropout as in evaluation. YAMNet cannot be trained.
+    output: the ``scores``, their ``logits`` (log-odds of scores of at least 0.0001), their ``levels`` (log-odds above
+    those of the smallest score: 0 for what is not heard), or the ``embedding``.
+    windows: YAMNet uses windows of 0.975 s every 0.48 s and VGGish windows of 0.96 s; take their ``mean`` or ``max``,
+    or keep ``each`` as a separate time. The others use the whole clip.
+    project: channels of a last linear layer without bias, which is always trained; None: none.
     """
 
     __pydantic_config__ = {"extra": "forbid"}

@@ -18,12 +18,14 @@ class Timm:
 
     timm: its name, such as ``tf_efficientnet_lite0`` or ``vit_small_patch14_reg4_dinov2.lvd142m``. A convolutional
     network gives its last feature map; a vision transformer gives its grid of patches, without class and register
-    tokens. weights: ``download`` lets timm download them; ``package`` takes them from an installed package (only
-    tf_efficientnet_lite0); or a file, or a name that `avloc weights` lists. None starts at random. output_stride:
-    pixels of the frame per position of the map; None leaves the network unchanged (most have 32, vision transformers
-    have their patch size). frozen: True freezes every layer, False none. A number N freezes the first N groups of
-    layers, as timm counts them from the input; -N leaves the last N free. Frozen layers keep their batch statistics and
-    get no gradients. project: channels of a last 1x1 convolution without bias, which is always trained; None: none.
+    tokens.
+    weights: ``download`` lets timm download them; ``package`` takes them from an installed package (only
+    tf_efficientnet_lite0); or a file, or a name that `avloc weights` lists. None starts at random.
+    output_stride: pixels of the frame per position of the map; None leaves the network unchanged (most have 32, vision
+    transformers have their patch size).
+    frozen: True freezes every layer, False none. A number N freezes the first N groups of layers, as timm counts them
+    from the input; -N leaves the last N free. Frozen layers keep their batch statistics and get no gradients.
+    project: channels of a last 1x1 convolution without bias, which is always trained; None: none.
     """
 
     __pydantic_config__ = {"extra": "forbid"}

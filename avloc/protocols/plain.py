@@ -173,9 +173,10 @@ def truth_of_boxes(
 ) -> Weights:
     """The weight of each pixel (H, W), for boxes (M, 4) in fractions of the frame.
 
-    xywh: (M, 4), the boxes as corner and extent, if the file has them in that form. votes: how many boxes must agree on
-    a pixel for its full weight. frames, source: on a wide canvas of this many frames, the boxes are in the frame of
-    their source. frame: width and height of the picture in pixels, for corners that are rounded in these.
+    xywh: (M, 4), the boxes as corner and extent, if the file has them in that form.
+    votes: how many boxes must agree on a pixel for its full weight.
+    frames, source: on a wide canvas of this many frames, the boxes are in the frame of their source.
+    frame: width and height of the picture in pixels, for corners that are rounded in these.
     """
     height, width = canvas_size(protocol, frames)
     xyxy = boxes if xywh is None or protocol.boxes == "as-written" else xywh

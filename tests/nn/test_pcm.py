@@ -92,5 +92,5 @@ def test_one_clip_alone_gives_what_it_gives_among_others():
 
 @pytest.mark.parametrize("side", [2, 7, 8, 16, 20])
 def test_grids_that_do_not_come_back_are_refused_in_a_line(side):
-    with pytest.raises(AvlocError, match=rf"^the frame encoder gives {side}x{side} places; [^\n]*6, 10, 14[^\n]*$"):
+    with pytest.raises(AvlocError, match=rf"^the frame encoder gives {side}x{side} positions; [^\n]*6, 10, 14[^\n]*$"):
         module()(*inputs(side=side))

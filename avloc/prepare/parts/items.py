@@ -13,9 +13,10 @@ from avloc.leftovers import Join
 class Item:
     """One video, or one recipe of a composed clip.
 
-    id: unique in the store. path: the file to show in the manifest, relative to the source. facts: everything that the
-    reader needs, as JSON; a block is prepared again if the facts of one of its items change. note: further fields of
-    the manifest, as JSON.
+    id: unique in the store.
+    path: the file to show in the manifest, relative to the source.
+    facts: everything that the reader needs, as JSON; a block is prepared again if the facts of one of its items change.
+    note: further fields of the manifest, as JSON.
     """
 
     id: str
