@@ -184,8 +184,9 @@ def test_evaluate_looks_at_each_frame_once_and_scores_the_same(store, tmp_path, 
     assert sum(size > 1 for size in seen) == 2  # with the right and with the wrong sound
     for name in ("wrong sound", "saliency"):
         for metric, value in anew.comparisons[name].metrics.items():
-            assert kept.comparisons[name].metrics[metric].value == pytest.approx(value.value, abs=1e-6)
-    assert kept.result.metrics["iou"].value == pytest.approx(anew.result.metrics["iou"].value, abs=1e-6)
+            # on some processors another batch size rounds differently, and a pixel of 50,176 falls on the other side
+            assert kept.comparisons[name].metrics[metric].value == pytest.approx(value.value, abs=5e-5)
+    assert kept.result.metrics["iou"].value == pytest.approx(anew.result.metrics["iou"].value, abs=5e-5)
 
 
 def test_a_stage_before_with_other_weights_looks_for_itself(store, tmp_path):
