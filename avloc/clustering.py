@@ -71,9 +71,8 @@ def cluster_objects(features: Floats, clusters: int, seed: int = 0, restarts: in
         log.info("clustering: %d clips, so k-means processes them in batches of %d", len(features), ROWS)
         model = MiniBatchKMeans(clusters, batch_size=ROWS, **how)
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", ConvergenceWarning
-        )  # with fewer objects than clusters, we raise our own error below
+        # with fewer objects than clusters, we raise our own error below
+        warnings.simplefilter("ignore", ConvergenceWarning)
         labels = model.fit_predict(_unit(features)).astype(np.int64)
     empty = clusters - len(np.unique(labels))
     if empty:

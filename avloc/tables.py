@@ -82,10 +82,8 @@ def header_of(path: Path) -> list[str]:
 
 def _rows(path: Path, text: str, separator: str) -> list[tuple[int, list[str]]]:
     """Each non-empty row with the line where it starts."""
-    for strict in (
-        True,
-        False,
-    ):  # quotes inside a field are fine, but an unclosed one would swallow the rest of the file
+    # quotes inside a field are fine, but an unclosed one would swallow the rest of the file
+    for strict in (True, False):
         rows, line = [], 1
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=strict)
         try:

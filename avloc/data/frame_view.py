@@ -81,9 +81,8 @@ class FrameView:
         )
         images.mul_(brightness).clamp_(0, 1)
         red, green, blue = images.unbind(3)
-        grey = torch.empty_like(
-            images
-        )  # expanded to all three channels first: broadcasting over them is ten times as slow
+        # expanded to all three channels first: broadcasting over them is ten times as slow
+        grey = torch.empty_like(images)
         grey[..., 0] = (0.299 * red).add_(0.587 * green).add_(0.114 * blue)
         grey[..., 1], grey[..., 2] = grey[..., 0], grey[..., 0]
         return grey.lerp_(images, colour).clamp_(0, 1)

@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 
 from avloc.data.shard_form import Form
 
-_ELEMENT = struct.Struct(
-    "<IQI"
-)  # of a variable-length value: its length, the address of its heap, its index in the heap
+# of a variable-length value: its length, the address of its heap, its index in the heap
+_ELEMENT = struct.Struct("<IQI")
 _HEAP = struct.Struct("<4sB3xQ")  # signature, version and size of a heap, before its objects
 _OBJECT = struct.Struct("<HH4xQ")  # index, reference count and size of an object, before its bytes
 _START = 4096  # bytes of a heap that are read to find an object; most JPEG files are larger, and alone in their heap

@@ -119,9 +119,8 @@ class _Environment:
                 str(path), subdir=False, readonly=True, lock=False, readahead=False, meminit=False, create=False
             )
             pages = self.lmdb.info()["last_pgno"] + 1
-            if (
-                os.path.getsize(path) < pages * self.lmdb.stat()["psize"]
-            ):  # reading beyond the end of the file would crash the process
+            # reading beyond the end of the file would crash the process
+            if os.path.getsize(path) < pages * self.lmdb.stat()["psize"]:
                 self.lmdb.close()
                 raise ValueError("it is truncated")
             self.reading = self.lmdb.begin(buffers=True)

@@ -65,9 +65,8 @@ def checked_outcomes(lines: Sequence[str]) -> list[Row]:
 
 def _rows(lines: Sequence[bytes]) -> list[Row] | None:
     """All of them at once, which takes half the time of one by one; None if one is invalid."""
-    with (
-        _no_collection()
-    ):  # hundreds of thousands of small lasting objects would slow the garbage collector down for nothing
+    # hundreds of thousands of small lasting objects would slow the garbage collector down for nothing
+    with _no_collection():
         try:
             rows = _adapter("lines").validate_json(b"[" + b",".join(lines) + b"]")
         except ValueError:

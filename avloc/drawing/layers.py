@@ -14,10 +14,8 @@ from avloc.drawing.moments import Moment
 from avloc.drawing.overlays import Overlay, tags
 from avloc.drawing.pictures import scaled, truth_colours, unit_map
 
-SMALL, LARGE = (
-    64,
-    160,
-)  # px of a layer, for maps up to 32 cells wide and for larger ones; the browser interpolates
+# px of a layer, for maps up to 32 cells wide and for larger ones; the browser interpolates
+SMALL, LARGE = 64, 160
 UNITS = 256  # of the drawing of the boxes
 
 
@@ -43,9 +41,8 @@ def layered(moment: Moment, overlay: Overlay, title: str = "") -> str:
 def heat_layer(overlay: Overlay, size: int) -> bytes:
     """PNG of a map in heat colours, more opaque where it is high: at 75 % opacity it looks as in the figures."""
     assert overlay.heats is not None
-    levels = np.rint(unit_map(overlay.heats[0], overlay.limits, size) * 127).astype(
-        np.uint8
-    )  # 128 levels: one sixth smaller
+    # 128 levels: one sixth smaller
+    levels = np.rint(unit_map(overlay.heats[0], overlay.limits, size) * 127).astype(np.uint8)
     ramp = np.arange(128) / 127
     picture = Png.fromarray(levels)
     picture.putpalette(heat_colours(ramp[None])[0].tobytes())

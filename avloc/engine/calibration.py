@@ -41,9 +41,8 @@ def scores_of(maps: NDArray[np.float32], fits: NDArray[np.floating] | None = Non
     """
     maps = np.asarray(maps, np.float32)
     there: NDArray[np.bool_] = np.asarray(~np.isnan(maps).all(axis=(2, 3)))
-    if (
-        not there.all()
-    ):  # for a method that determines the number of sounding objects: the highest score among the clip's maps
+    # for a method that determines the number of sounding objects: the highest score among the clip's maps
+    if not there.all():
         loudest = np.where(there[..., None, None], maps, -np.inf).max(axis=1, keepdims=True)
         some: NDArray[np.bool_] = np.asarray(there.any(axis=1))
         maps = np.where(some[:, None, None, None], loudest, np.nan).astype(np.float32)

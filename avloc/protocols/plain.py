@@ -59,9 +59,8 @@ def resized(protocol: Protocol, heat: Map, size: tuple[int, ...], objects: Map |
     if objects is None or protocol.ogl_alpha >= 1:
         return full[0]
     others = resize(objects[None], height, width, *object_resize(protocol))
-    rows = guided(
-        full.reshape(1, -1), others.reshape(1, -1), protocol.normalise, protocol.ogl_alpha, protocol.tau
-    )  # one row of pixels per map
+    # one row of pixels per map
+    rows = guided(full.reshape(1, -1), others.reshape(1, -1), protocol.normalise, protocol.ogl_alpha, protocol.tau)
     return rows.reshape(height, width)
 
 

@@ -164,9 +164,8 @@ def _problems(splits: dict[str, SplitCheck], across: dict[str, list[str]], shard
                 f"{name}: {len(split.changed)} items have changed since they were prepared (another SHA-256, or broken): "
                 f"{some(split.changed)}"
             )
-        if (
-            not split.clips and not split.ok and shard is None
-        ):  # otherwise its shards are unreadable, which is reported above
+        # otherwise its shards are unreadable, which is reported above
+        if not split.clips and not split.ok and shard is None:
             yield f"{name}: has no clips"
     for pair, ids in across.items():
         yield f"{pair}: {len(ids)} clips are in both: {some(ids)}"

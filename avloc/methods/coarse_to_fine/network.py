@@ -49,7 +49,6 @@ class TwoStreams(nn.Module):
 
 
 def _stream(features: Tensor, head: nn.Conv2d) -> Stream:
-    activation = head(
-        features
-    )  # without bias: its mean over the positions equals the head applied to the mean features
+    # without bias: its mean over the positions equals the head applied to the mean features
+    activation = head(features)
     return Stream(features, activation.mean((2, 3)).float(), activation.relu())

@@ -98,16 +98,13 @@ def demuxed(container: InputContainer, streams: Sequence[Stream]) -> Iterator[Pa
     while failed <= PATIENCE:
         try:
             for packet in container.demux(*streams):
-                if (
-                    packet.size or packet.pts is not None or packet.dts is not None
-                ):  # otherwise it only flushes a decoder
+                # otherwise it only flushes a decoder
+                if packet.size or packet.pts is not None or packet.dts is not None:
                     failed = 0
                     yield packet
             return
-        except (
-            av.error.FFmpegError,
-            IndexError,
-        ):  # PyAV raises the latter for a stream that starts in the middle of the file
+        # PyAV raises the latter for a stream that starts in the middle of the file
+        except (av.error.FFmpegError, IndexError):
             failed += 1
 
 

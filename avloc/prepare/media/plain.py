@@ -124,8 +124,7 @@ def all_frames(film: Film, times: Iterable[float]) -> Iterator[Shown]:
         frame, start, spoiled = current
         end = max(start + period, ends) if following is None else following[1]
         made_up = spoiled or any(start < at <= time + TOLERANCE for at in made.broken)
-        if following is None and start + 2 * period < min(
-            time, lasts
-        ):  # packets that gave neither a frame nor an error
+        # packets that gave neither a frame nor an error
+        if following is None and start + 2 * period < min(time, lasts):
             made_up = True
         yield Shown(frame, start, end, period / 2, made_up, since)
