@@ -15,7 +15,7 @@ def main() -> None:
         from avloc.cli.app import app
 
         app(prog_name="avloc")
-    except KeyboardInterrupt:  # created while the modules were loaded
+    except KeyboardInterrupt:  # raised while the modules were loading
         print("\navloc: interrupted before anything was done", file=sys.stderr)
         sys.exit(130)
     except (ImportError, MemoryError) as error:

@@ -10,7 +10,8 @@ from avloc.files import system_error
 
 LOWER = "lower train.batch_size or train.workers, set train.resident: false, or use fewer --jobs"
 _MEMORY = ("can't allocate memory", "std::bad_alloc", "Insufficient memory", "MDB_MAP_FULL", "Cannot allocate memory")
-_LIBRARY = ("failed to map segment from shared object", "annot allocate memory")  # of a file over the size limit
+# of a library that does not fit into memory
+_LIBRARY = ("failed to map segment from shared object", "annot allocate memory")
 _GPU = ("CUDA out of memory", "STATUS_ALLOC_FAILED", "CUDA error: out of memory")
 _REMEDIES = {
     errno.EMFILE: "raise the limit of open files (ulimit -n), or lower train.workers",
