@@ -10,6 +10,11 @@ from avloc.data.manifest import read_manifest
 from avloc.data.store_settings import read_settings
 from avloc.errors import DataError
 
+
+class NoStore(DataError):
+    """There is no store at a path, perhaps because it was not made yet."""
+
+
 #: paths and unmatched names, which are not part of the contents
 _PLACE = ("source", "beside", "store", "unmatched", "origin")
 
@@ -19,7 +24,7 @@ def read_store(path: Path) -> tuple[Path, dict[str, Any], Items, str, str]:
     if not (path / "store.json").is_file():
         if (path / "building.json").is_file():
             raise DataError(f"{path}: this store was not finished; run the `avloc prepare` command that began it again")
-        raise DataError(
+        raise NoStore(
             f"{path}: no store here (no store.json); `avloc prepare --help` lists what writes one, "
             "`avloc prepare folder` for videos of your own"
         )

@@ -1,6 +1,7 @@
 """The configurations that come with avloc: inside the package in a wheel, next to the package in a checkout."""
 
 import difflib
+import re
 from pathlib import Path
 
 import avloc
@@ -30,3 +31,13 @@ def config_path(config: Path) -> Path:
         f"{config}: no such file, and no configuration of that name comes with avloc"
         + (f"; did you mean {near[0]!r}?" if near else "; `avloc recipes` lists them")
     )
+
+
+def making_command(config: Path) -> str:
+    """The command that makes the stores of a configuration, as its comments name it; "" if they do not."""
+    try:
+        text = config.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
+    found = re.search(r"^#.*(?:Needs|the stores are those of) `(avloc (?:prepare|demo)\b[^`\n]*)`", text, re.MULTILINE)
+    return found[1] if found else ""

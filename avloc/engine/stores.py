@@ -1,14 +1,17 @@
 """The stores of an experiment, found at their present paths, and refused if the method cannot use their sound."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from avloc.data.cached import cached
 from avloc.data.digest import split_digest
+from avloc.data.opening import NoStore
 from avloc.data.store import Store
 from avloc.engine.places import Kind
+from avloc.engine.shipped import making_command
 from avloc.errors import AvlocError, DataError
 from avloc.walking import listed
 
@@ -33,7 +36,8 @@ def open_data(
         kind = webdataset_kind(names, senses, data.follow_links)
     else:
         kind = _stores([name for name in (data.train, data.validation) if name is not None])
-    store: Store = experiment.find(f"stage{number}.data", data.store, kind)
+    with _saying_what_makes_it(experiment, data.store, f"stage{number}", "data", "store"):
+        store: Store = experiment.find(f"stage{number}.data", data.store, kind)
     if data.layout != "folder":
         refuse_unheard(store, senses, f"stage{number}.model.sound.seconds", experiment.method, training)
     if data.read_ahead and store.settings.get("store") == "lmdb":
@@ -46,9 +50,26 @@ def open_test(experiment: "Experiment", name: str, senses: Any = None) -> Store:
     """The split of a test set."""
     test = experiment.evaluate[name]
     given = experiment.source.where(["evaluate", name, "store"]).startswith("--set ")
-    store: Store = experiment.find(f"evaluate.{name}", test.store, _stores([test.split]), given)
+    with _saying_what_makes_it(experiment, test.store, "evaluate", name, "store"):
+        store: Store = experiment.find(f"evaluate.{name}", test.store, _stores([test.split]), given)
     refuse_unheard(store, senses, f"evaluate.{name}.seconds", experiment.method)
     return store.split(test.split)
+
+
+@contextmanager
+def _saying_what_makes_it(experiment: "Experiment", store: Path, *keys: str) -> Iterator[None]:
+    """The message for a store that does not exist has the command from the comments of the configuration that names it."""
+    try:
+        yield
+    except NoStore as missing:
+        config = Path(experiment.source.source)
+        command = making_command(config)
+        what = str(missing).partition("; ")[0]
+        moved = not what.endswith("(no store.json)")  # then the message has a better advice
+        given = experiment.source.where(keys).startswith("--set ")
+        if not command or moved or given or f"--source {store}" in command:
+            raise
+        raise NoStore(f"{what}; {config.name} needs `{command}`") from None
 
 
 def open_named(
