@@ -65,7 +65,7 @@ def _saying_what_makes_it(experiment: "Experiment", store: Path, *keys: str) -> 
         config = Path(experiment.source.source)
         command = making_command(config)
         what = str(missing).partition("; ")[0]
-        moved = not what.endswith("(no store.json)")  # then the message has a better advice
+        moved = not what.endswith("(no store.json)")  # then the message already has better advice
         given = experiment.source.where(keys).startswith("--set ")
         if not command or moved or given or f"--source {store}" in command:
             raise

@@ -3,15 +3,13 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
-
-from avloc.methods.visual_context import VisualContext
 from avloc.prepare.music import prepare_music
 from tests.data.making import make_music
 from tests.engine.tiny import tiny_one_stage, write_config
 from tests.fuzz.further import once
 from tests.fuzz.made import Made
 from tests.fuzz.sources import MAKERS_OF, words_for
+from tests.methods.visual_context_file import write_visual_context
 
 Words = Callable[[Path], list[object]]
 PREPARED = ("ave", "vggsound", "soundnet-flickr", "audioset-instrument", "avatar", "avsbench")
@@ -33,7 +31,8 @@ def more_words(made: Made, place: Path) -> dict[str, Words]:
             "prepare", "music-synthetic", "--source", once(_music, place / "solos"), "--out", at / "store", *mosaics],
         "prepare synthetic": lambda at: ["prepare", "synthetic", "--out", at / "world", "--videos", 12, "--jobs", 1],
         "import-weights": lambda at: [
-            "import-weights", "--method", "visual_context", "--stage", 1, "--from", once(_theirs, place / "theirs.pth"),
+            "import-weights", "--method", "visual_context", "--stage", 1,
+            "--from", once(write_visual_context, place / "theirs.pth"),
             "--run", at / "run"],
         "sweep": lambda at: ["sweep", config, "--out", at / "sweep", *grid],
         "weights fetch": lambda at: ["weights", "fetch", "cnn14", "--from", once(_network, place / "Cnn14.pth")],
@@ -53,16 +52,3 @@ def _music(folder: Path) -> None:
 
 def _network(path: Path) -> None:
     path.write_bytes(bytes(range(256)) * 4096)
-
-
-def _theirs(path: Path) -> None:
-    """The authors' file of visual context, of our own random weights."""
-    torch.manual_seed(0)
-    state = {}
-    for name, value in VisualContext().state_dict().items():
-        for ours, published in (("visual.", "imgnet."), ("audio.conv1.", "audnet.conv1_a."), ("audio.", "audnet.")):
-            if name.startswith(ours):
-                name = published + name[len(ours) :]
-                break
-        state["module." + name.replace("reason.", "gluenet.conv_proj.")] = value
-    torch.save(state, path)

@@ -14,24 +14,16 @@ from avloc.engine.checkpoints import save_weights
 from avloc.engine.experiment import open_run
 from avloc.engine.stages import load_stage
 from avloc.errors import AvlocError, ConfigError, RunError
-from avloc.methods.visual_context import VisualContext
 from avloc.verbs.import_weights import import_into_run
 from tests.engine.tiny import make_tiny_store, tiny_config, write_config
+from tests.methods.visual_context_file import write_visual_context
 
 
 @pytest.fixture(scope="module")
 def theirs(tmp_path_factory) -> Path:
     """The authors' file of visual context, of our own random weights."""
-    torch.manual_seed(0)
-    state = {}
-    for name, value in VisualContext().state_dict().items():
-        for ours, published in (("visual.", "imgnet."), ("audio.conv1.", "audnet.conv1_a."), ("audio.", "audnet.")):
-            if name.startswith(ours):
-                name = published + name[len(ours) :]
-                break
-        state["module." + name.replace("reason.", "gluenet.conv_proj.")] = value
     path = tmp_path_factory.mktemp("theirs") / "model.pth"
-    torch.save(state, path)
+    write_visual_context(path)
     return path
 
 
