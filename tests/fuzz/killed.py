@@ -219,7 +219,8 @@ class Commands:
 
     def refuse_other(self, name: str, folder: Path) -> None:
         """After whatever happened, the command ends as if nothing had; AssertionError otherwise."""
-        if name != "import-weights" or not list(folder.rglob("*.safetensors")):  # which writes over no weights
+        written = [path for path in folder.rglob("*.safetensors") if not path.name.startswith(".")]  # no temporary ones
+        if name != "import-weights" or not written:  # which writes over no weights
             self._complete(self.named[name], folder)
         whole, found = self.whole(name), content(folder)
         assert found.keys() == whole.found.keys(), sorted(found.keys() ^ whole.found.keys())
