@@ -95,6 +95,30 @@ def test_every_command_is_described():
             assert f"| `avloc {full}` |" in text, f"docs/cli.md has no row for avloc {full}"
 
 
+def table_rows(page: str) -> list[tuple[str, list[str]]]:
+    """The first word or words of each row of a page's tables (a link's text, up to a comma or bracket), and its other cells."""
+    found = []
+    for line in (ROOT / "docs" / "methods" / page).read_text(encoding="utf-8").splitlines():
+        if line.startswith("|") and not line.startswith("|--"):
+            first, *cells = [cell.strip() for cell in line.strip("|").split(" |")]
+            name = re.split(r"[,(]", re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", first))[0].strip()
+            found.append((name, [re.sub(r" \[.*\]", "", cell) for cell in cells]))
+    return found
+
+
+@pytest.mark.parametrize("page", ["slavc.md", "fnac.md", "ssl_alignment.md", "noprior.md"])
+def test_the_results_of_a_method_are_those_of_the_tables_of_all_methods(page):
+    rows = table_rows(page)
+    start = next(number for number, (_, cells) in enumerate(rows) if cells[0].startswith("synthetic:"))
+    shown = rows[start + 1 : start + 4]
+    assert [name for name, _ in shown[1:]] == ["EZ-VSL", "Hard Way"]
+    seeds = {name: cells for name, cells in table_rows("real_pictures.md") if "±" in cells[0]}
+    for name, cells in shown:
+        assert cells[3:] == [seeds[name][column] for column in (0, 1, 5, 6)], f"{name}: real pictures"
+        known = [row[:3] for other, row in table_rows("synthetic_table.md") if other == name]
+        assert cells[:3] in (known or [["", "", ""]]), f"{name}: the synthetic world"
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_relative_link_leads_somewhere(page):
     text = page.read_text(encoding="utf-8")
