@@ -26,7 +26,8 @@ def show_trained(trained: "Trained") -> None:
         judged = "  ".join(f"{name} {value:.3f}" for name, value in entry["validation"].items())
         rows.append([phase, entry["epoch"], f"{entry['loss']:.4f}", judged, trained.weights[phase]])
     table("", ["phase", "epoch", "loss", "validation", "weights"], rows, right=(1, 2))
-    say(f"{trained.run}: stage {trained.stage}, {trained.epochs} epochs in {trained.seconds:.0f} s")
+    epochs = "1 epoch" if trained.epochs == 1 else f"{trained.epochs} epochs"
+    say(f"{trained.run}: stage {trained.stage}, {epochs} in {trained.seconds:.0f} s")
 
 
 def show_rehearsed(tried: "Rehearsed") -> None:
@@ -53,7 +54,8 @@ def show_rehearsed(tried: "Rehearsed") -> None:
         )
     for note in tried.notes:
         say(f"note: {note}")
-    held = ", ".join(f"{2**-30 * size:.2f} GiB of the {name}" for name, size in tried.memory.items())
+    called = {"processor": "memory", "GPU": "GPU memory"}
+    held = ", ".join(f"{2**-30 * size:.2f} GiB of {called[name]}" for name, size in tried.memory.items())
     say(f"{tried.run}: stage {tried.stage} on {tried.device} will take about {clock(tried.seconds)} and {held}")
     traces = [one.trace for one in tried.phases if one.trace is not None]
     for trace in traces:

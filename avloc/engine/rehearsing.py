@@ -1,6 +1,7 @@
 """A few steps of every phase, validation and one batch of evaluation, to find later problems and estimate the time."""
 
 import math
+import os
 import resource
 import sys
 import time
@@ -142,6 +143,8 @@ def _steps(
         seconds = steps(PROFILED)
         kept = dict(watch.seconds)
         trace = traces / f"{phase.name}.json"
+        if not torch.cuda.is_available():
+            os.environ.setdefault("KINETO_LOG_LEVEL", "6")  # its profiler reports the missing GPU as an error
         with torch.profiler.profile(activities=_activities(loader.device), acc_events=True) as profiler:
             steps(2)
         watch.seconds = kept
