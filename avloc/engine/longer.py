@@ -116,8 +116,8 @@ def refuse_impatient(where: str, train: Train, validation: str | None) -> None:
     """ConfigError for settings with which epochs cannot be compared."""
     if train.select == "last" and train.patience:
         raise ConfigError(
-            f"{where}.patience is {train.patience}, but select: last compares no epochs; set its select to loss, accuracy, iou or "
-            "located, or patience to 0"
+            f"{where}.patience is {train.patience}, but select: last compares no epochs; set its select to loss, accuracy, iou "
+            "or located, or patience to 0"
         )
     if train.select != "last" and validation is None:
         raise ConfigError(
