@@ -132,10 +132,9 @@ def _parameter(name: str, hint: Any) -> Parameter:
     members = get_args(kind) if get_origin(kind) in (Union, types.UnionType) else (kind,)
     optional = type(None) in members
     kind = next(member for member in members if member is not type(None))
-    if get_origin(kind) is Annotated:  # an option of all commands, made optional
-        return _parameter(
-            name, Annotated[(kind.__origin__ | None if optional else kind.__origin__, *kind.__metadata__)]
-        )
+    if get_origin(kind) is Annotated:  # an option of several commands, made optional or with a help of its own
+        inner = kind.__origin__ | None if optional else kind.__origin__
+        return _parameter(name, Annotated[(inner, *about, *kind.__metadata__)])
     several, pairs = get_origin(kind) is Sequence, get_origin(kind) is Mapping
     fixed = len(get_args(kind)) if get_origin(kind) is tuple and Ellipsis not in get_args(kind) else 0
     if get_origin(kind) in (Sequence, list, tuple):

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperCommand
 
 from avloc import registry
-from avloc.cli.usage import flowing
+from avloc.cli.usage import BareFlags, Group, flowing
 
 #: the headings of `avloc --help`, and the order of the commands below them; a new verb is listed under the last one
 PANELS = {
@@ -49,7 +49,7 @@ FUNCTIONS = {"import_weights": "import_into_run"}
 Function = Callable[..., Any]
 
 
-class Lazy(TyperCommand):
+class Lazy(BareFlags, TyperCommand):
     """A command that reads its help from the verb's file, and imports the verb when its options are needed."""
 
     def __init__(
@@ -102,7 +102,7 @@ class Lazy(TyperCommand):
         """Derived from the verb."""
 
 
-class DataSets(TyperGroup):
+class DataSets(Group):
     """The commands of `avloc prepare`: avloc's own, and any module by its dotted name."""
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
@@ -149,9 +149,7 @@ def commands() -> dict[str, Any]:
         else:
             found[name] = lazy(name, _panel(name), module, *functions)
     for group, help in GROUPS.items():
-        found[group] = TyperGroup(
-            name=group, commands=inner[group], help=help, rich_help_panel=_panel(group), **settings
-        )
+        found[group] = Group(name=group, commands=inner[group], help=help, rich_help_panel=_panel(group), **settings)
     sets: dict[str, Any] = {
         name: lazy(f"prepare {name}", None, module, registry.prepare_name(module))
         for name, module in registry.data_sets().items()

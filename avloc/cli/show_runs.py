@@ -7,11 +7,11 @@ from avloc.cli.show_scores import show_hearing
 from avloc.percents import map_title
 
 if TYPE_CHECKING:
+    from avloc.engine.set_results import SetResult
     from avloc.scoring.result import Metric
     from avloc.verbs.card import ModelCard
     from avloc.verbs.cluster import Clustered
     from avloc.verbs.demo import Demo
-    from avloc.verbs.evaluate import SetResult
     from avloc.verbs.import_weights import Imported
     from avloc.verbs.match_clusters import Matched
     from avloc.verbs.visualize import Visualized

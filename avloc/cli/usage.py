@@ -11,7 +11,22 @@ from avloc.errors import AvlocError
 from avloc.naming import printable
 
 
-class Commands(TyperGroup):
+class BareFlags:
+    """A command whose help shows no type next to a flag, which takes no value."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        params: list[Any] = super().get_params(ctx)  # type: ignore[misc]
+        for param in params:
+            if getattr(param, "is_flag", False) and param.metavar is None:
+                param.metavar = ""
+        return params
+
+
+class Group(BareFlags, TyperGroup):
+    """Commands below a word, such as `avloc data`."""
+
+
+class Commands(Group):
     """The application's commands: a mistake in the command line gives one line, like any other error, and status 2."""
 
     def __init__(self, **settings: Any) -> None:

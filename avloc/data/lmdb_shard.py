@@ -164,7 +164,7 @@ class LmdbShard:
         about = self._json(b"about")
         clips = about.get("clips") if isinstance(about, dict) else None
         if not isinstance(clips, int) or isinstance(clips, bool) or clips < 0:
-            raise ValueError(f"about: clips is {shortened(clips)}; expected how many there are")
+            raise ValueError(f"about: clips is {shortened(clips)}; expected the number of clips")
         self.clips: int = clips
         self._columns: dict[str, NDArray[Any]] = {}
 

@@ -6,6 +6,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,14 @@ import numpy as np
 
 from avloc.engine.found_files import Kept, kept, maps_file, marked, write_found_json, write_found_table
 from avloc.engine.inputs import Input
-from avloc.engine.moving_overlay import Between, Scale, write_overlay
+from avloc.engine.moving_overlay import Between, Scale, Written, write_overlay
 from avloc.engine.overlaid import How, Overlaid, made_with, summary
 from avloc.engine.spool import Spool
 from avloc.engine.windows import Asked, Model, listening_of, moments
 from avloc.errors import AvlocError
 from avloc.files import replacing
 from avloc.prepare.media.container import refuse_unreadable
+from avloc.prepare.streams.loudness import Span
 from avloc.prepare.streams.source import Source, open_still, open_video
 from avloc.prepare.streams.tape import SoundTape
 
@@ -28,6 +30,19 @@ from avloc.prepare.streams.tape import SoundTape
 #: each counts half
 Tell = Callable[[int, int, str], None]
 NAMED = 5  # classes of an input that its summary names
+
+
+@dataclass(frozen=True)
+class _Analysed:
+    """What the first pass finds. scale: of the colours. tape: the sound. quiet: the silent intervals in s. elsewhere:
+    maps whose sound comes from outside the picture. heard: in how many maps each class sounds.
+    """
+
+    scale: Scale
+    tape: SoundTape
+    quiet: list[Span]
+    elsewhere: int
+    heard: Counter[str]
 
 
 def overlay_one(model: Model, one: Input, out: Path, how: How, who: Mapping[str, Any], tell: Tell) -> Overlaid:
@@ -40,76 +55,114 @@ def overlay_one(model: Model, one: Input, out: Path, how: How, who: Mapping[str,
     made = made_with(one, how, who)
     place = {end: out / f"{one.name}{end}" for end in (".mp4", ".json", ".csv", ".h5", ".frames")}
     written: list[Path] = []
-    listening = listening_of(model)
     with ExitStack() as stack, _all_or_none(written):
         source = stack.enter_context(_open(one, how.track))
         spool: Spool[Kept] = stack.enter_context(Spool())
-        asked = Asked(how.every, how.quiet_below, source.size if how.masks else None)
-        tape = SoundTape(source.sound(listening.rate), listening.rate)
-        frames = max(round(source.seconds * float(source.frame_rate)), 1)
-        scale = Scale()
-        heard: Counter[str] = Counter()
-        elsewhere = 0
-        with ExitStack() as files:
-            maps = None
-            if how.maps:
-                attributes = {"method": model.method, "source": str(one.path), "every": how.every}
-                maps = files.enter_context(maps_file(place[".h5"], one.name, model.classes, attributes))
-            for moment in moments(model, source, tape, asked):
-                if maps is not None:
-                    maps.add(moment)
-                scale.add(moment)
-                elsewhere += moment.sounding is False and not moment.silent
-                spool.add(kept(moment))
-                tell(int(frames * 0.5 * moment.time / source.seconds), frames, "computing heat maps")
+        analysed = _analyse(model, one, source, how, place[".h5"], spool, tell)
         if how.maps:
             written.append(place[".h5"])
-        tape.finish()
-        quiet = tape.loudness.quiet(how.quiet_below, source.seconds)
-        for item in spool:
-            heard.update({box.name for box, _ in marked(item, scale) if box.sounding and box.name is not None})
-        between = Between((item.moment for item in spool), scale, quiet)
-        with _stills(place[".frames"] if how.frames else None, (item for item in _times(how, source))) as still:
-
-            def seen(image: Any, time: float) -> None:
-                still(image, time)
-                tell(int(frames * (0.5 + 0.5 * time / source.seconds)), frames, "drawing")
-
-            with replacing(place[".mp4"]) as temporary:
-                drawn = write_overlay(temporary, source, between, how.overlay(), tape.loudness, quiet, tell=seen)
-            written.append(place[".mp4"])
-        if how.frames:
-            written.append(place[".frames"])
-        write_found_table(place[".csv"], iter(spool), scale)
+        drawn = _draw(source, how, analysed, place, spool, written, tell)
+        write_found_table(place[".csv"], iter(spool), analysed.scale)
         written.append(place[".csv"])
         about = {
-            "source": str(one.path),
-            "sound_file": None if one.sound is None else str(one.sound),
-            "method": model.method,
+            **_about_input(one, source),
+            **_about_maps(model, how, source, analysed, len(spool)),
             "model": who["model"],
-            "seconds": round(source.seconds, 3),
-            "size": list(source.size),
-            "frame_rate": round(float(source.frame_rate), 3),
             "pictures": drawn.pictures,
             "broken_pictures": drawn.broken,
-            "sound_tracks": source.tracks if source.has_sound else 0,
             "sound_copied": drawn.copied,
-            "window": listening.seconds,
-            "every": how.every,
-            "classes": None if model.classes is None else list(model.classes),
-            "scale": [round(edge, 6) for edge in scale.limits],
-            "calibrated": getattr(model, "calibration", None) is not None,
-            "quiet_below": how.quiet_below,
-            "silent": [list(span) for span in quiet],
-            "silent_seconds": round(sum(stop - start for start, stop in quiet), 3),
-            "elsewhere_seconds": round(min(elsewhere * how.every, source.seconds), 3),
-            "heard": {name: round(count / max(len(spool), 1), 4) for name, count in heard.most_common(NAMED)},
-            "maps": len(spool),
             "written": [str(path.relative_to(out)) for path in written],
             "made_with": made,
         }
-        write_found_json(place[".json"], about, iter(spool), scale)
+        write_found_json(place[".json"], about, iter(spool), analysed.scale)
     return summary(one, out, about)
+
+
+def _analyse(
+    model: Model, one: Input, source: Source, how: How, file: Path, spool: Spool[Kept], tell: Tell
+) -> _Analysed:
+    """The first pass: heat maps into the spool and, if wanted, into `file`."""
+    asked = Asked(how.every, how.quiet_below, source.size if how.masks else None)
+    rate = listening_of(model).rate
+    tape, scale = SoundTape(source.sound(rate), rate), Scale()
+    frames, elsewhere = _frames(source), 0
+    with ExitStack() as files:
+        maps = None
+        if how.maps:
+            attributes = {"method": model.method, "source": str(one.path), "every": how.every}
+            maps = files.enter_context(maps_file(file, one.name, model.classes, attributes))
+        for moment in moments(model, source, tape, asked):
+            if maps is not None:
+                maps.add(moment)
+            scale.add(moment)
+            elsewhere += moment.sounding is False and not moment.silent
+            spool.add(kept(moment))
+            tell(int(frames * 0.5 * moment.time / source.seconds), frames, "computing heat maps")
+    tape.finish()
+    heard: Counter[str] = Counter()
+    for item in spool:  # which boxes are shown depends on the scale of all maps
+        heard.update({box.name for box, _ in marked(item, scale) if box.sounding and box.name is not None})
+    return _Analysed(scale, tape, tape.loudness.quiet(how.quiet_below, source.seconds), elsewhere, heard)
+
+
+def _draw(
+    source: Source,
+    how: How,
+    analysed: _Analysed,
+    place: Mapping[str, Path],
+    spool: Spool[Kept],
+    written: list[Path],
+    tell: Tell,
+) -> Written:
+    """The second pass: the video with its overlay and, if wanted, the stills; each is added to `written` when complete."""
+    between = Between((item.moment for item in spool), analysed.scale, analysed.quiet)
+    loudness, frames = analysed.tape.loudness, _frames(source)
+    with _stills(place[".frames"] if how.frames else None, (item for item in _times(how, source))) as still:
+
+        def seen(image: Any, time: float) -> None:
+            still(image, time)
+            tell(int(frames * (0.5 + 0.5 * time / source.seconds)), frames, "drawing")
+
+        with replacing(place[".mp4"]) as temporary:
+            drawn = write_overlay(temporary, source, between, how.overlay(), loudness, analysed.quiet, tell=seen)
+        written.append(place[".mp4"])
+    if how.frames:
+        written.append(place[".frames"])
+    return drawn
+
+
+def _frames(source: Source) -> int:
+    return max(round(source.seconds * float(source.frame_rate)), 1)
+
+
+def _about_input(one: Input, source: Source) -> dict[str, Any]:
+    return {
+        "source": str(one.path),
+        "sound_file": None if one.sound is None else str(one.sound),
+        "seconds": round(source.seconds, 3),
+        "size": list(source.size),
+        "frame_rate": round(float(source.frame_rate), 3),
+        "sound_tracks": source.tracks if source.has_sound else 0,
+    }
+
+
+def _about_maps(model: Model, how: How, source: Source, analysed: _Analysed, count: int) -> dict[str, Any]:
+    silent = sum(stop - start for start, stop in analysed.quiet)
+    elsewhere = min(analysed.elsewhere * how.every, source.seconds)
+    return {
+        "method": model.method,
+        "classes": None if model.classes is None else list(model.classes),
+        "window": listening_of(model).seconds,
+        "every": how.every,
+        "scale": [round(edge, 6) for edge in analysed.scale.limits],
+        "calibrated": getattr(model, "calibration", None) is not None,
+        "quiet_below": how.quiet_below,
+        "silent": [list(span) for span in analysed.quiet],
+        "silent_seconds": round(silent, 3),
+        "elsewhere_seconds": round(elsewhere, 3),
+        "heard": {name: round(number / max(count, 1), 4) for name, number in analysed.heard.most_common(NAMED)},
+        "maps": count,
+    }
 
 
 @contextmanager

@@ -116,7 +116,8 @@ def _once(positive: ArrayLike, ciou: ArrayLike, confidence: ArrayLike, success: 
     sounds, scores, sure = np.asarray(positive, bool), np.asarray(ciou, np.float64), np.asarray(confidence, np.float64)
     if not len(sounds) == len(scores) == len(sure) or not len(sounds):
         raise ValueError(
-            f"{len(sounds)} clips, {len(scores)} scores, {len(sure)} confidences; expected as many of each, not none"
+            f"{len(sounds)} clips, {len(scores)} scores, {len(sure)} confidences; expected one of each for every clip, and "
+            "at least one clip"
         )
     order = np.argsort(sure, kind="stable")
     return sounds[order], (sounds & (scores >= success))[order], sure[order], np.ones((1, len(order)))

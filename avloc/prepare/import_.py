@@ -89,7 +89,7 @@ def prepare_import(
         raise DataError(f"rate is {rate}, but the sounds of layout {layout} are stored at {fixed} Hz; leave out --rate")
     if length is None and seconds is not None:
         raise DataError(
-            f"seconds is {seconds}, but its files set the length of clips of layout {layout}; leave out --seconds"
+            f"seconds is {seconds}, but the files of layout {layout} fix the length of clips; leave out --seconds"
         )
     seconds = told.get("seconds", length or 1.0) if seconds is None else seconds
     if rate < 1000 or not 1 <= seconds * rate < 1e8:

@@ -1,7 +1,8 @@
-"""Clips with their own sound and with others that nothing in view makes, plainly, at thresholds that all clips share.
+"""The plain definition of vssl-eval: clips with their own sound and with sounds that nothing in view makes.
 
-A map is looked at as it is, on 224 x 224 pixels; a pixel is on above the threshold. cIoU is of the own sound, pIA of every
-other: the share of pixels that are on. Juanola et al., arXiv 2410.01020; xavijuanola/vssl_eval@e8ebbc9.
+Maps are resized to 224 x 224 pixels and not normalised; a pixel is on if it is above the threshold, and all clips share the
+thresholds. With its own sound a clip gets a cIoU, with any other sound a pIA, the share of pixels that are on. Juanola et
+al., arXiv 2410.01020; xavijuanola/vssl_eval@e8ebbc9.
 """
 
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ Floats = NDArray[np.float64]
 KINDS = ("silence", "noise", "offscreen")
 #: the thresholds that all clips share
 RULES = ("max", "max10", "maxq3", "maxq3-apart", "ownq1", "balanced")
-#: the one at which pIA, AOC and F are reported
+#: the threshold at which pIA, AOC and F are reported
 SHOWN = "maxq3"
 #: quantiles of all maxima among which `balanced` is chosen
 STEPS = 33
@@ -30,8 +31,9 @@ STEPS = 33
 
 @dataclass(frozen=True)
 class AtThresholds:
-    """At each of R thresholds: cIoU (n, R) of each clip with its own sound, and pIA (n, R) with each other sound, NaN where
-    there is no map."""
+    """The scores of n clips at R thresholds. ciou: (n, R), with each clip's own sound. areas: pIA (n, R) for each other kind
+    of sound, NaN for a clip without such a map.
+    """
 
     thresholds: dict[str, float]
     ciou: Floats
@@ -39,7 +41,7 @@ class AtThresholds:
 
 
 def at_thresholds(protocol: Protocol, given: Given, truth: Truth, kept: list[int]) -> AtThresholds:
-    """Everything that the metrics are made of, for clips in the order of `kept`."""
+    """The scores that the metrics are computed from, for the clips `kept`, in this order."""
     thresholds, steps = thresholds_of(given, kept) if given.thresholds is None else (dict(given.thresholds), [])
     every = np.array([*thresholds.values(), *steps], np.float32)
     units = units_of(truth, "clip")
@@ -62,7 +64,7 @@ def at_thresholds(protocol: Protocol, given: Given, truth: Truth, kept: list[int
 
 
 def thresholds_of(given: Given, kept: list[int]) -> tuple[dict[str, float], list[float]]:
-    """The published thresholds, from the maxima of the maps as they are; and those that `balanced` is chosen from."""
+    """The published thresholds, from the maxima of the maps before resizing; and the candidates for `balanced`."""
     there = [clip for clip in kept if clip not in given.missing]
     own = given.maps[there].max(axis=(1, 2, 3))
     others = {kind: maps[kept].max(axis=(1, 2, 3)) for kind, maps in given.negatives.items()}
@@ -72,7 +74,9 @@ def thresholds_of(given: Given, kept: list[int]) -> tuple[dict[str, float], list
 
 
 def own_scores(values: Maps | None, marked: NDArray[np.bool_], thresholds: Maps) -> Floats:
-    """(R,) cIoU at each threshold, NaN where neither truth nor mask marks a pixel; nothing is on without a map."""
+    """cIoU at each of the R thresholds, (R,); NaN where neither truth nor mask marks a pixel. values: None if the clip has no
+    map; then no pixel is on.
+    """
     if values is None:
         nothing = np.zeros(len(thresholds))
         return ciou_of_counts(nothing, np.count_nonzero(marked), nothing)
@@ -81,7 +85,9 @@ def own_scores(values: Maps | None, marked: NDArray[np.bool_], thresholds: Maps)
 
 
 def on_share(heat: Maps, size: tuple[int, int], thresholds: Maps) -> Floats:
-    """(R,) pIA of a map (h, w); NaN for one that is NaN throughout, which is no map, and 1 for a broken one."""
+    """pIA of a map (h, w) at each of the R thresholds, (R,). A map of only NaN counts as no map: NaN. Any other map with
+    NaN or infinity counts as on everywhere: 1.
+    """
     if np.isnan(heat).all():
         return np.full(len(thresholds), np.nan)
     if not np.isfinite(heat).all():
@@ -90,18 +96,18 @@ def on_share(heat: Maps, size: tuple[int, int], thresholds: Maps) -> Floats:
 
 
 def above(values: Maps, thresholds: Maps) -> Floats:
-    """(R,) how many values are above each threshold."""
+    """The number of values above each of the R thresholds, (R,)."""
     return (values.size - np.sort(values, axis=None).searchsorted(thresholds, side="right")).astype(np.float64)
 
 
 def balanced(ciou: Floats, areas: dict[str, Floats]) -> int:
-    """Where the mean cIoU and the mean quiet share with the other sounds have the highest harmonic mean."""
+    """The index of the threshold with the highest harmonic mean of the mean cIoU and 1 minus the mean pIA."""
     quiet = 1 - np.mean([np.nanmean(part, axis=0) for part in areas.values()], axis=0)
     return int(np.argmax(metrics.harmonic(np.nan_to_num(ciou).mean(axis=0), quiet)))
 
 
 def of_sounds(protocol: Protocol, given: Given, truth: Truth, kept: list[int]) -> dict[str, float]:
-    """The metrics of the report."""
+    """The metrics that the protocol reports, by name."""
     found = at_thresholds(protocol, given, truth, kept)
     values: dict[str, float] = {}
     for place, rule in enumerate(found.thresholds):
@@ -118,5 +124,5 @@ def of_sounds(protocol: Protocol, given: Given, truth: Truth, kept: list[int]) -
 
 
 def _loudest(maps: Maps) -> Maps:
-    """(h, w): of several maps of a clip (K, h, w) the highest at each place."""
+    """The maximum over a clip's K maps (K, h, w) at each position: (h, w)."""
     return maps.max(axis=0)

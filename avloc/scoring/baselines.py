@@ -108,7 +108,7 @@ def baseline_warnings(protocol: Protocol, values: dict[str, float], table: dict[
                     "only maps with many equal pixels can do this" if protocol.strict else "this should not be possible"
                 )
                 lines.append(
-                    f"{name} {values[name]:.4f} is above {most:.4f}, the most that a mask of half the area can get: "
+                    f"{name} {values[name]:.4f} is above {most:.4f}, the highest score that a mask of half the area can reach: "
                     f"{how}"
                 )
     beaten: dict[str, list[str]] = {}

@@ -4,26 +4,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from avloc.annotations.truth import Truth
 from avloc.errors import DataError
 from avloc.made_with import made_with
 from avloc.protocols.named import PROTOCOLS, as_protocol
-from avloc.protocols.protocol import Protocol, Rule, canvas_size
+from avloc.protocols.protocol import Protocol, Rule
 from avloc.protocols.units import OF_PIXELS, truth_for
 from avloc.scoring.fast.measure import CHUNK
 from avloc.scoring.inputs import task_of
 from avloc.scoring.own_sizes import at_size, by_size, maps_of_own_sizes, masks_among
-from avloc.scoring.pixel_inputs import refuse_unfit
+from avloc.scoring.resolving import resolve
 from avloc.scoring.result import Result, Results
-from avloc.scoring.task import Task, count_clips
+from avloc.scoring.task import Task
 from avloc.scoring.verdict import verdicts
 from avloc.statistics import RESAMPLES
-
-#: rules that only need the map itself, for maps that are matched to frames
-_MATCHED = ("rank", "rank-or-one", "absolute", "relative")
 
 
 def score(
@@ -182,71 +178,3 @@ def _of_task(
                 left_out[protocols[number].name] = str(error)
         found |= zip(fit, verdicts(list(fit.values()), own, resamples, seed, chunk), strict=True)
     return [found[number] for number in sorted(found)], left_out
-
-
-def resolve(protocol: Protocol, task: Task) -> Protocol:
-    """The protocol as it applies to this task: unit auto is resolved; DataError if it cannot score the maps."""
-    maps, truth = task.given.maps, task.truth
-    amount, sources = maps.shape[1], task.sources
-    unit = protocol.unit
-    if unit == "auto":
-        of_classes = task.given.named or (task.given.table is not None and amount not in (1, sources))
-        unit = "class" if of_classes else "clip" if amount == 1 and not truth.mixed else "source"
-        protocol = replace(protocol, unit=unit)
-    where = f"protocol {protocol.name}"
-    if (
-        unit in ("clip", "pixels", "batch", "picture")
-        and (amount > 1 or truth.mixed)
-        and not (unit == "pixels" and task.given.named)
-    ):
-        what = "one map a clip, on one frame" if truth.mixed else "one map a clip"
-        raise DataError(
-            f"{where} scores {what}; here are {amount} maps a clip and {sources} sources; choose one for sources"
-        )
-    refuse_unfit(protocol, task)
-    if unit == "source" and amount != sources and not task.given.named:
-        what = f"the predictions have {amount}, the truth {'up to ' if sources > 1 else ''}{sources}"
-        raise DataError(f"{where} scores a map for each source; {what}: give as many, or `classes` (K names)")
-    if unit == "class" and task.given.table is None:
-        what = f"{amount} maps a clip for {len(truth.classes)} classes"
-        raise DataError(f"{where} scores maps of classes; {what}: give `assignment` (C, K) or `classes` (K names)")
-    if protocol.canvas == "wide" and maps.shape[3] != sources * maps.shape[2]:
-        shape = f"maps of {maps.shape[2]}x{maps.shape[3]}"
-        raise DataError(
-            f"{where} needs maps of {sources} frames side by side; found {shape}; canvas=frame scores single frames"
-        )
-    if protocol.canvas == "tall" and truth.mixed and maps.shape[2] != sources * maps.shape[3]:
-        shape = f"maps of {maps.shape[2]}x{maps.shape[3]}"
-        raise DataError(f"{where} needs maps of {sources} frames stacked vertically; found {shape}")
-    if protocol.lookup == "partner" and (protocol.unit not in ("clip", "source", "class") or truth.partners is None):
-        raise DataError(
-            f"{where}: lookup=partner needs clips mixed by a list of pairs, a row for each, and unit source"
-        )
-    if protocol.rule is not None and unit not in ("clip", "source", "class"):
-        raise DataError(f"{where}: your own rule makes a mask from one map; unit {unit} is for published rules")
-    if protocol.rule is None and protocol.mask == "own":
-        raise DataError(f"{where}: mask=own is for a Protocol with your own rule; this one has none")
-    if protocol.unit == "greedy" and (protocol.mask not in _MATCHED or protocol.ogl_alpha < 1):
-        found = f"mask={protocol.mask}, ogl_alpha={protocol.ogl_alpha:g}"
-        raise DataError(f"{where}: {found}; matched maps are cut by {', '.join(_MATCHED)}, without object maps")
-    wanted = canvas_size(protocol, sources if protocol.canvas == "wide" or truth.mixed else 1)
-    if protocol.resize == "none" and maps.shape[2:] != wanted:
-        shape = f"maps of {maps.shape[2]}x{maps.shape[3]}"
-        raise DataError(f"{where}: resize=none takes maps of {wanted[0]}x{wanted[1]}; found {shape}")
-    if protocol.mask in ("rank", "rank-or-one") and not 0 <= protocol.cut <= 1:
-        raise DataError(f"{where}: cut {protocol.cut:g}; a rank is a share of the pixels, from 0 to 1")
-    if protocol.level and not len(truth.classes):
-        raise DataError(f"{where} counts the classes of a frame; the ground truth has none")
-    if protocol.ogl_alpha < 1 and task.given.objects is None:
-        raise DataError(f"{where}: ogl_alpha {protocol.ogl_alpha} needs object maps; the predictions have none")
-    if protocol.ogl_alpha < 1 and not _finite(task.given.objects):
-        raise DataError(f"{where}: ogl_alpha {protocol.ogl_alpha}: object maps hold NaN or infinity; expected numbers")
-    counts, _, _ = count_clips(protocol, task)
-    if not counts["evaluated"]:
-        reasons = ", ".join(f"{number} {reason}" for reason, number in counts["dropped"].items())
-        raise DataError(f"{where}: none of {counts['requested']} clips can be scored ({reasons})")
-    return protocol
-
-
-def _finite(maps: NDArray[np.float32] | None) -> bool:
-    return maps is None or bool(np.isfinite(maps).all())

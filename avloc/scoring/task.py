@@ -87,7 +87,7 @@ def count_clips(protocol: Protocol, task: Task) -> tuple[dict[str, Any], Ints, l
     if negatives and protocol.unit == "labels":
         pass  # a frame with only background is like any other
     elif negatives and protocol.negatives == "zero":
-        how = "a right silence scores 1" if protocol.unit == "batch" else "they score 0 and count"
+        how = "they score the share of pixels that are off" if protocol.unit == "batch" else "they score 0 and count"
         warnings.append(f"{negatives} clips have no box; {how}, as in the release")
     elif negatives and not {"ap", "auroc", "precision_all", "tn_rate"} & set(protocol.report):
         dropped["no box"] = negatives

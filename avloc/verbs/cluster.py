@@ -70,69 +70,39 @@ def _cluster(
 ) -> Clustered:
     import numpy as np
 
-    from avloc.clustering import Clusters, by_dictionary, cluster_objects, normalised_mutual_information, purity
-    from avloc.data.loader import Loader
-    from avloc.data.workers import Workers
-    from avloc.engine.collect import Collector
-    from avloc.engine.experiment import device_of, keep_config
-    from avloc.engine.keeping import keep_features
+    from avloc.clustering import normalised_mutual_information, purity
+    from avloc.engine.experiment import keep_config
     from avloc.engine.stages import refuse_without_objects, weights_id, weights_into
     from avloc.engine.stores import open_data
-    from avloc.errors import RunError
 
     processes.join()
-    stage = experiment.stage(1)
     refuse_without_objects(experiment, where)
     localizer: Any = experiment.build(1, pretrained=False)
     path = where.weights(1, localizer.starts_a_stage)
     about = weights_into(experiment, localizer, 1, path)
     trained = localizer.memory.get("labels")
     known = experiment.places is not None and "stage1.data" in experiment.places.kept
-    store = open_data(experiment, 1, stage.data.train, localizer, training=True)
+    store = open_data(experiment, 1, experiment.stage(1).data.train, localizer, training=True)
     if not known and about.get("data", store.fingerprint) != store.fingerprint:
         # if the run remembers its store, its splits were checked above; otherwise only the weights tell
         _refuse_other_clips(path, about["data"], store, trained is not None)
-    fixed = localizer.clusters or None
-    if clusters is not None and (clusters < 1 or fixed not in (None, clusters)):
-        wanted = "1 or more" if fixed is None else f"{fixed}, as its stage one has, or nothing"
-        raise RunError(f"clusters is {clusters}; expected {wanted}")
-    clusters = clusters or fixed or experiment.cluster.clusters or len(store.classes)
-    if not clusters:
-        raise RunError(f"{stage.data.store} has no classes to derive the number of clusters from; give --clusters")
+
+    clusters = _number_of_clusters(experiment, localizer, store, clusters)
     given = None if dictionary is None else _given(dictionary, clusters, as_trained)
     as_trained = experiment.cluster.as_trained if as_trained is None else as_trained
+    rows: dict[str, Any] = {}
     if as_trained and given is None:
-        if trained is None:
-            raise RunError(
-                f"{path} was trained without the class task: it has no clustering to reuse; leave out --as-trained"
-            )
-        memory = {name: value.numpy() for name, value in localizer.memory.items()}
-        found = Clusters(memory["labels"], memory["centres"], memory["dictionary"])
-        rows = {}
+        found = _as_trained(localizer, path)
     else:
-        device = device_of(stage.train.device)
-        localizer.to(device)
-        workers = Workers(stage.train.workers, stage.data.read_ahead)
-        kept = None
-        if stage.train.keep == "store":  # the training has saved the features of its frozen encoders there
-            kept = keep_features(localizer, store, stage.train, experiment.seed, augmented=False)
-        loader = Loader(store, localizer, device, workers, stage.train.resident, kept=kept)
-        rows = Collector(localizer, {"train": loader}, stage.train.batch_size, experiment.seed, augment=False)(
-            localizer.object_features
-        )
-        objects = rows["objects"].numpy()
-        if given is not None:
-            found = by_dictionary(objects, given)
-        else:
-            found = cluster_objects(objects, clusters, experiment.seed, experiment.cluster.restarts)
-        if trained is None and "imported_from" in about and "named" in rows:
+        rows = _object_features(experiment, localizer, store)
+        found = _of_objects(experiment, rows["objects"].numpy(), clusters, given)
+        if trained is None and "imported_from" in about:
             # the authors' heads know their clusters by number, although the clips' labels were not released
-            trained = rows["named"]
+            trained = rows.get("named")
         if trained is not None and given is None:
             found = _renumbered(found, trained.cpu().numpy())
+
     agreement = 1.0 if trained is None else float((found.labels == trained.cpu().numpy()).mean())
-    single = store.labels.sum(1) == 1
-    truth, labels = store.labels[single].argmax(1), found.labels[single]
     if processes.is_first():
         keep_config(experiment, own)
         where.save_clusters(
@@ -141,11 +111,75 @@ def _cluster(
             **({"levels": rows["levels"].double().mean(0).numpy()} if "levels" in rows else {}),
         )  # fmt: skip
     processes.leave()
+    single = store.labels.sum(1) == 1
+    truth, labels = store.labels[single].argmax(1), found.labels[single]
     return Clustered(
-        where.path, len(store), clusters, np.bincount(found.labels, minlength=clusters).tolist(),
-        normalised_mutual_information(truth, labels) if len(truth) else None, purity(truth, labels) if len(truth) else None,
-        agreement,
-    )  # fmt: skip
+        run=where.path,
+        clips=len(store),
+        clusters=clusters,
+        sizes=np.bincount(found.labels, minlength=clusters).tolist(),
+        nmi=normalised_mutual_information(truth, labels) if len(truth) else None,
+        purity=purity(truth, labels) if len(truth) else None,
+        agreement=agreement,
+    )
+
+
+def _number_of_clusters(experiment: Any, localizer: Any, store: Any, wanted: int | None) -> int:
+    """The number that the stage fixes, or the requested one, or that of the configuration, or one for each class."""
+    from avloc.errors import RunError
+
+    fixed = localizer.clusters or None
+    if wanted is not None and (wanted < 1 or fixed not in (None, wanted)):
+        expected = "1 or more" if fixed is None else f"{fixed}, as its stage one has, or nothing"
+        raise RunError(f"clusters is {wanted}; expected {expected}")
+    number: int = wanted or fixed or experiment.cluster.clusters or len(store.classes)
+    if not number:
+        source = experiment.stage(1).data.store
+        raise RunError(f"{source} has no classes to derive the number of clusters from; give --clusters")
+    return number
+
+
+def _as_trained(localizer: Any, path: Path) -> "Clusters":
+    """The clustering that the weights at `path` were trained with."""
+    from avloc.clustering import Clusters
+    from avloc.errors import RunError
+
+    if "labels" not in localizer.memory:
+        raise RunError(
+            f"{path} was trained without the class task: it has no clustering to reuse; leave out --as-trained"
+        )
+    memory = {name: value.numpy() for name, value in localizer.memory.items()}
+    return Clusters(memory["labels"], memory["centres"], memory["dictionary"])
+
+
+def _object_features(experiment: Any, localizer: Any, store: Any) -> dict[str, Any]:
+    """What `object_features` of the method gives for each clip, in order: ``objects`` (N, C), and what else it gives."""
+    from avloc.data.loader import Loader
+    from avloc.data.workers import Workers
+    from avloc.engine.collect import Collector
+    from avloc.engine.experiment import device_of
+    from avloc.engine.keeping import keep_features
+
+    stage, seed = experiment.stage(1), experiment.seed
+    device = device_of(stage.train.device)
+    localizer.to(device)
+    kept = None
+    if stage.train.keep == "store":  # the training has saved the features of its frozen encoders there
+        kept = keep_features(localizer, store, stage.train, seed, augmented=False)
+    workers = Workers(stage.train.workers, stage.data.read_ahead)
+    loader = Loader(store, localizer, device, workers, stage.train.resident, kept=kept)
+    collect = Collector(localizer, {"train": loader}, stage.train.batch_size, seed, augment=False)
+    found: dict[str, Any] = collect(localizer.object_features)
+    return found
+
+
+def _of_objects(experiment: Any, objects: Any, clusters: int, given: Any) -> "Clusters":
+    """The clusters of objects (N, C): of a given dictionary, or found by k-means."""
+    from avloc.clustering import by_dictionary, cluster_objects
+
+    if given is not None:
+        return by_dictionary(objects, given)
+    return cluster_objects(objects, clusters, experiment.seed, experiment.cluster.restarts)
 
 
 def _refuse_other_clips(path: Path, before: str, store: Any, by_clip: bool) -> None:

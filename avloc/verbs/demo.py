@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from avloc.engine.claims import Claim, claims_of
+from avloc.engine.set_results import SetResult
 from avloc.options import Ask, verb
 from avloc.progress import Progress, part_of, untold
-from avloc.verbs.evaluate import SetResult
 
 CONFIG = Path("dsol_synthetic_quick")
 OUT = Path("avloc-demo")  # where the configurations of the synthetic world expect their stores

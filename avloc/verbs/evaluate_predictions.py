@@ -81,7 +81,6 @@ def evaluate_predictions(
     from avloc.predicted_ids import of_pairs, under_ids_of
     from avloc.predictions import read_predictions
     from avloc.scoring.of_predictions import maps_of, refuse_without_sounds, retrieval_of, score_predictions
-    from avloc.scoring.score_maps import protocols_for
     from avloc.scoring.stored import fingerprint_of_maps, store, stored_kinds
     from avloc.scoring.tuned import tuned
 
@@ -91,24 +90,19 @@ def evaluate_predictions(
     given = of_pairs(read_predictions(predictions), real)
     refuse_without_sounds(given, negatives or (), predictions)
     given = under_ids_of(given, real, predictions.name, ids is None, strict)
+
     searched = RETRIEVAL in (metric or ())
-    only_searched = searched and all(name == RETRIEVAL for name in metric or ())
-    metric = [name for name in metric or () if name != RETRIEVAL]
-    names = [one.name for one in protocols_for(real)] if protocol == "all" else [protocol or _default(benchmark)]
-    chosen, unable = [], {}
-    for name in names:
-        on_set = _protocol(name, benchmark, axes or {}, music_boxes)
-        try:
-            chosen.append(_reporting(on_set, metric, protocol == "all"))
-        except ConfigError as error:
-            if protocol != "all":
-                raise
-            unable[name] = str(error).partition("; ")[0].partition(": ")[2]
-    if not chosen:
-        raise ConfigError(f"--metric {','.join(metric or ())}: no protocol reports it")
+    names = [name for name in metric or () if name != RETRIEVAL]
+    every = protocol == "all"
+    if every:
+        chosen, unable = _all_protocols(real, benchmark, axes or {}, music_boxes, names)
+    else:
+        own = _protocol(protocol or _default(benchmark), benchmark, axes or {}, music_boxes)
+        chosen, unable = [_reporting(own, names, False)], {}
+
     made = made_with("cpu", predictions=fingerprint_of_maps(given.ids, maps_of(given)))
     kinds: list[str] = list(negatives or ())
-    if kinds:
+    if kinds:  # thresholds depend on all kinds together, also those that `out` has from an earlier call
         before = stored_kinds(out, made["fingerprints"]["predictions"])
         kinds += [kind for kind in before if kind in given.negative_maps and kind not in kinds]
     thresholds: dict[str, float] | None = None
@@ -116,31 +110,50 @@ def evaluate_predictions(
     if val_ids is not None:
         chosen, real, thresholds, notes = tuned(chosen, given, real, val_ids, kinds)
     results, left_out = score_predictions(chosen, given, real, kinds, resamples, seed, thresholds)
+    if not results:
+        raise DataError(next(iter(left_out.values())))
     for name, note in notes.items():
         if name in results:
             results[name].warnings.append(note)
-    if not results:
-        raise DataError(next(iter(left_out.values())))
     left_out = unable | left_out
-    if metric:
+    if names:
         results, left_out = _defined(results, left_out)
+
+    vectors = retrieval_of(given, real, predictions, resamples, seed) if searched else None
     unknown = len(set(given.ids) - set(real.ids))
-    if unknown:
-        for result in results.values():
-            result.counts["not_requested"] = unknown
-            result.warnings.append(f"{unknown} predictions have ids that are not scored; they are left out")
     for result in results.values():
         result.made_with = made
-    if searched:
-        vectors = retrieval_of(given, real, predictions, resamples, seed)
-        for result in results.values():
+        if unknown:
+            result.counts["not_requested"] = unknown
+            result.warnings.append(f"{unknown} predictions have ids that are not scored; they are left out")
+        if vectors is not None:
             result.extra[RETRIEVAL] = vectors
-    found = Scoring(predictions, results, left_out if protocol == "all" else {})
+    found = Scoring(predictions, results, left_out if every else {})
     if out is not None:
         store(out, found.to_json())
-    for result in results.values() if only_searched else ():
-        result.metrics = {}  # metrics that were not requested are stored, not shown
+    if searched and not names:
+        for result in results.values():
+            result.metrics = {}  # metrics that were not requested are stored, not shown
     return found
+
+
+def _all_protocols(
+    real: "Truth", benchmark: str | None, axes: Mapping[str, str], music_boxes: str | None, metric: Sequence[str]
+) -> "tuple[list[Protocol], dict[str, str]]":
+    """The protocols that fit the ground truth and report a requested metric; and why the others do not."""
+    from avloc.errors import ConfigError
+    from avloc.scoring.score_maps import protocols_for
+
+    chosen, unable = [], {}
+    for one in protocols_for(real):
+        on_set = _protocol(one.name, benchmark, axes, music_boxes)
+        try:
+            chosen.append(_reporting(on_set, metric, True))
+        except ConfigError as error:
+            unable[one.name] = str(error).partition("; ")[0].partition(": ")[2]
+    if not chosen:
+        raise ConfigError(f"--metric {','.join(metric)}: no protocol reports it")
+    return chosen, unable
 
 
 def _truth(benchmark: str | None, annotations: Path | None, truth: Path | None, ids: Path | None) -> "Truth":

@@ -40,7 +40,7 @@ def predict(
     inputs: Annotated[
         Sequence[str],
         "videos, folders of videos, patterns such as 'clips/*.mp4', a picture with --sound, a store, or - for paths on stdin",
-        Ask(positional=True, metavar="[INPUT]..."),
+        Ask(positional=True, metavar="INPUT"),
     ] = (),
     store: Annotated[StorePath | None, "a prepared store instead of inputs"] = None,
     config: Config = None,
@@ -73,7 +73,11 @@ def predict(
     maps: Annotated[bool, "write all heat maps, NAME.h5"] = False,
     masks: Annotated[bool, "add the mask of each box to the JSON, as run lengths"] = False,
     jobs: Annotated[int, "number of inputs to process at a time", Ask(least=1)] = 1,
-    shard: Annotated[str | None, "i/n: only every n-th input, starting with the i-th, for one of n machines"] = None,
+    shard: Annotated[
+        str | None,
+        "only part i of n of the inputs, for one of n machines: every n-th one, starting with the i-th",
+        Ask(metavar="i/n"),
+    ] = None,
     progress: Progress | None = None,
 ) -> "Predicted | Overlays":
     """Show where the sound comes from in any video: the video with a heat map over it and its own sound.
@@ -90,7 +94,7 @@ def predict(
     tell = progress or untold
     own = [path for path in map(Path, inputs) if (path / "store.json").is_file()]
     if own and (store is not None or len(inputs) > 1):
-        raise AvlocError(f"{own[0]} is a store; give it alone, without other inputs")
+        raise AvlocError(f"{own[0]} is a store; give no other inputs with it")
     if own or store is not None:
         if inputs and not own:
             raise AvlocError("--store cannot be combined with other inputs; give one or the other")

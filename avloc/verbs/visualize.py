@@ -92,7 +92,9 @@ def _sources(config: Path | None, runs: Sequence[Path] | None, set: Sequence[str
     from avloc.errors import ConfigError
 
     if config is not None and runs is not None and len(runs) > 1:
-        raise ConfigError(f"--config {config}: is for a single run; leave it out, the {len(runs)} runs have their own")
+        raise ConfigError(
+            f"--config {config}: is for a single run; leave it out: each of the {len(runs)} runs has its own"
+        )
     opened = [open_run(config, run, set) for run in runs or (None,)]
     names = names_of([run.path for _, run in opened])
     several = len(opened) > 1

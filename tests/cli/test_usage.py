@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from avloc.cli.app import app
 from avloc.cli.usage import flowing
-from tests.commands import refused
+from tests.commands import refused, shown
 
 RUNNER = CliRunner()
 
@@ -47,6 +47,17 @@ def test_an_option_that_takes_several_values_may_be_repeated():
 
 def test_an_option_of_two_dashes_needs_no_dashes_before_it():
     assert "put --" not in RUNNER.invoke(app, ["data", "show", "store", "clip", "--splt", "x"]).stderr
+
+
+@pytest.mark.parametrize("line", [[], ["data"], ["predict"]])
+def test_the_help_shows_no_type_next_to_a_flag_and_one_next_to_an_option_with_a_value(line):
+    text = shown(*line, "--help")
+    assert "--help" in text and "<bool>" not in text and "BOOL" not in text
+    assert line != ["predict"] or ("--every" in text and "float" in text.lower())
+
+
+def test_a_shared_option_can_have_a_help_of_its_own():
+    assert "A prepared store instead of inputs." in shown("predict", "--help")
 
 
 @pytest.mark.parametrize("line", [["--version"], ["--help"], ["data", "--help"], ["recipes"]])

@@ -82,6 +82,19 @@ def test_without_lists_all_that_sounds_is_one_split(tmp_path):
     assert prepared.splits == {"all": 3} and Store.open(tmp_path / "store").split("all").ids == sorted(IDS)
 
 
+def test_without_lists_frames_without_a_sound_are_named_and_an_error_with_strict(tmp_path, caplog):
+    root = make_folder(tmp_path / "data", numbered=False)
+    (root / "frames" / "cafe\u0301.jpg").write_bytes((root / "frames" / f"{IDS[0]}.jpg").read_bytes())
+    soundfile.write(root / "audio" / "caf\u00e9.wav", wave(3, 32000), 8000, "PCM_16")
+    prepared = avloc.prepare_import(root, "folder", tmp_path / "a", seconds=3.0, jobs=1, strict=True)
+    assert prepared.splits == {"all": 4}  # another spelling is no frame without a sound
+    (root / "frames" / "lonely.jpg").write_bytes((root / "frames" / f"{IDS[0]}.jpg").read_bytes())
+    avloc.prepare_import(root, "folder", tmp_path / "b", seconds=3.0, jobs=1)
+    assert "audio: 1 frame has no sound: lonely.jpg" in caplog.text
+    with pytest.raises(DataError, match=r"audio: 1 frame has no sound: lonely\.jpg; --strict"):
+        avloc.prepare_import(root, "folder", tmp_path / "c", seconds=3.0, jobs=1, strict=True)
+
+
 def test_bad_items_are_counted_and_named(tmp_path):
     root = make_folder(tmp_path / "data")
     (root / "video_frames" / IDS[0] / "007.jpg").write_text("no picture")

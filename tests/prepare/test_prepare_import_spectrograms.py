@@ -381,7 +381,7 @@ def test_labels_that_are_none_are_left_and_named(tmp_path, caplog):
         ),
         ("list", r"3 rows, but .*names.txt lists 1 clips"),
         ("cut", "not an HDF5 file, or truncated"),
-        ("seconds", "seconds is 2.0, but its files set the length of clips of layout coarse-to-fine"),
+        ("seconds", "seconds is 2.0, but the files of layout coarse-to-fine fix the length of clips"),
         ("rate", "stored at 22050 Hz; leave out --rate"),
     ],
 )

@@ -83,6 +83,18 @@ def test_batches_of_other_shards_are_those_of_their_import(tmp_path):
     assert clip.id == "k6" and (clip.waveform == theirs.clip(-1).waveform).all() and clip.split == "train"
 
 
+def test_classes_that_only_masks_name_are_those_of_the_import(tmp_path):
+    mask = {"size": [8, 8], "counts": [8, 16, 40], "frame": 0}
+    both = [{**mask, "class": "dog", "sounding": True}, {**mask, "class": "cat", "sounding": False}]
+    unnamed, named = ({"masks": both, **more} for more in ({}, {"labels": ["cow"]}))
+    members = [*sample("a", json=json.dumps(unnamed).encode()), *sample("b", json=json.dumps(named).encode())]
+    source = shard(tmp_path / "train.tar", members)
+    avloc.prepare_import(source, "webdataset", tmp_path / "s", seconds=1, rate=RATE, jobs=0)
+    theirs, mine = Store.open(tmp_path / "s").split("train"), TarStore.of(source, RATE, 1.0).split("train")
+    assert mine.classes == theirs.classes == ("cat", "cow", "dog")
+    assert mine.labels.tolist() == theirs.labels.tolist() == [[False, False, True], [False, True, False]]
+
+
 def test_a_video_in_a_shard_is_seen_and_heard_as_its_import(tmp_path):
     make_video(tmp_path / "v.mp4", [painted(n) for n in range(30)], sound=tone(3, 500))
     film = (tmp_path / "v.mp4").read_bytes()

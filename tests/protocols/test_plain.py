@@ -11,7 +11,7 @@ from avloc.protocols import PROTOCOLS, plain_report
 from avloc.protocols.plain_units import Given
 from avloc.scoring import score
 from avloc.scoring.inputs import task_of
-from avloc.scoring.score_maps import resolve
+from avloc.scoring.resolving import resolve
 
 #: pixels of a whole set are pooled in 65,536 bins by the fast half, and two scores of a map that differ in the last bit
 #: count as tied there

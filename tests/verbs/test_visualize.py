@@ -248,7 +248,7 @@ def test_the_same_run_twice_is_refused(run):
 
 
 def test_a_configuration_for_several_runs_is_refused(run, other):
-    with pytest.raises(AvlocError, match="is for a single run; leave it out, the 2 runs have their own"):
+    with pytest.raises(AvlocError, match="is for a single run; leave it out: each of the 2 runs has its own"):
         visualize(run.config, [run.path, other.path])
 
 

@@ -44,27 +44,8 @@ def join_classes(pictures: Found, sounds: Found, silent: Found, noise: Found, ta
     classes = tuple(sorted(set(of_picture.values()) & set(of_sound.values())))
     if not classes:
         raise DataError(_no_class(pictures, sounds, table))
-    cast_pictures: dict[str, list[Source]] = {name: [] for name in classes}
-    things: dict[str, list[Source]] = {}
-    for name, own in pictures.by_name.items():
-        if of_picture.get(plain(name), "") in cast_pictures:
-            cast_pictures[of_picture[plain(name)]] += own
-        elif plain(name) not in heard:
-            things[plain(name)] = [*things.get(plain(name), ()), *own]
-    cast_sounds: dict[str, list[Source]] = {name: [] for name in classes}
-    noises: dict[str, list[Source]] = {}
-    several = 0
-    for name, own in sounds.by_name.items():
-        labels = [plain(label) for label in name.split(SEVERAL)]
-        mine = {of_sound[label] for label in labels if of_sound.get(label, "") in cast_sounds}
-        if len(mine) == 1:
-            cast_sounds[mine.pop()] += own
-        elif mine:
-            several += len(own)
-        elif not any(label in shown for label in labels):
-            noises[labels[0]] = [*noises.get(labels[0], ()), *own]
-    if several:
-        logger.warning("%d sounds have labels of more than one class; they are left out", several)
+    cast_pictures, things = _pictures_of(classes, pictures, of_picture, heard)
+    cast_sounds, noises = _sounds_of(classes, sounds, of_sound, shown)
     _report("pictures without sounds, shown as silent objects", things)
     _report("sounds without pictures, heard as noise", noises)
     _add(things, silent, cast_pictures, "--silent")
@@ -79,6 +60,45 @@ def join_classes(pictures: Found, sounds: Found, silent: Found, noise: Found, ta
     _report("names with pictures and sounds that --classes leaves out", unused)
     logger.info("classes with pictures and sounds: %s", ", ".join(cast.classes))
     return cast
+
+
+def _pictures_of(
+    classes: Collection[str], pictures: Found, of_picture: Mapping[str, str], heard: Collection[str]
+) -> tuple[dict[str, list[Source]], dict[str, list[Source]]]:
+    """The pictures of each class, and those of names without a class that nothing sounds like, by name."""
+    of_class: dict[str, list[Source]] = {name: [] for name in classes}
+    others: dict[str, list[Source]] = {}
+    for given, own in pictures.by_name.items():
+        name = plain(given)
+        if of_picture.get(name) in of_class:
+            of_class[of_picture[name]] += own
+        elif name not in heard:
+            others[name] = [*others.get(name, ()), *own]
+    return of_class, others
+
+
+def _sounds_of(
+    classes: Collection[str], sounds: Found, of_sound: Mapping[str, str], shown: Collection[str]
+) -> tuple[dict[str, list[Source]], dict[str, list[Source]]]:
+    """The sounds of each class, and those whose labels have neither a class nor a picture, by their first label.
+
+    Sounds with labels of several classes are left out, with a warning.
+    """
+    of_class: dict[str, list[Source]] = {name: [] for name in classes}
+    others: dict[str, list[Source]] = {}
+    several = 0
+    for given, own in sounds.by_name.items():
+        labels = [plain(label) for label in given.split(SEVERAL)]
+        mine = {of_sound[label] for label in labels if of_sound.get(label) in of_class}
+        if len(mine) == 1:
+            of_class[mine.pop()] += own
+        elif mine:
+            several += len(own)
+        elif not any(label in shown for label in labels):
+            others[labels[0]] = [*others.get(labels[0], ()), *own]
+    if several:
+        logger.warning("%d sounds have labels of more than one class; they are left out", several)
+    return of_class, others
 
 
 def _by_name(shown: Mapping[str, str], heard: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:

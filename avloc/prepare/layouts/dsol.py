@@ -69,12 +69,8 @@ def list_dsol(
     given = {split: entries(file, names) for split, (file, names) in lists.items()}
     splits = given or {"all": [Entry(name) for name in sorted(there)]}
     names = list(dict.fromkeys(entry.item for own in splits.values() for entry in own))
-    without = [name for name in names if name not in sounds]
-    taken = levels is not None and bool(without)
-    if taken and len(without) < len(names):
-        few = f"{len(names) - len(without)} of {len(names)} listed videos have a sound file"
-        logger.warning("%s: %s (%s has none); spectrograms are used for all", root, few, without[0])
-    levels = levels if taken else None
+    if not _by_levels(root, levels, names, sounds):
+        levels = None
     classes, labels = _labels(root, lists, truth)
     boxes, joins = _boxes_by_video(truth, names)
     items = {}
@@ -85,7 +81,7 @@ def list_dsol(
             items[name] = Item(name, name, {REFUSED: OUTSIDE})
             continue
         seconds = _seconds(root / SEEN / name, levels and levels / name)
-        paths = [] if taken else one_of(root, sounds.get(name, []))
+        paths = one_of(root, sounds.get(name, [])) if levels is None else []
         sound = paths[0] if len(paths) == 1 else None
         facts: dict[str, Any] = {
             "levels": f"{levels.name}/{name}" if levels is not None else None,
@@ -98,12 +94,23 @@ def list_dsol(
         if len(paths) > 1:
             several[name] = tuple(paths)
             facts["ambiguous"] = paths[:2]
-        elif not seconds or not (sound or taken):
+        elif not seconds or (sound is None and levels is None):
             missing.add(name)
         items[name] = Item(name, f"{SEEN}/{name}", facts)
     found = sorted_out(names, missing, several, sorted({*there, *sounds} - set(names)))
     join = joined(list_names(lists) or SEEN, found, "videos lack their frames or sounds", aside="videos are in no list")
-    return classes, Listing(items, splits, (join, *joins)), taken
+    return classes, Listing(items, splits, (join, *joins)), levels is not None
+
+
+def _by_levels(root: Path, levels: Path | None, names: list[str], sounds: Mapping[str, object]) -> bool:
+    """Whether spectrograms are used: there are some, and not every listed video has a sound file; a warning if some have."""
+    without = [name for name in names if name not in sounds]
+    if levels is None or not without:
+        return False
+    if len(without) < len(names):
+        few = f"{len(names) - len(without)} of {len(names)} listed videos have a sound file"
+        logger.warning("%s: %s (%s has none); spectrograms are used for all", root, few, without[0])
+    return True
 
 
 def _sounds(root: Path) -> dict[str, list[str]]:

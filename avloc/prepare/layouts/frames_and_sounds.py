@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,49 @@ def list_folder(
     frame: the numbered frame to use if a name has a folder of frames. A listed name whose frame or sound is missing
     stays in the listing and fails when it is read.
     """
+    pictures, sounds = _folders(root)
+    heard, seen = _Names(sounds, SOUND_ENDINGS), _Names(pictures, STILLS)
+    splits = {split: entries(file, names) for split, (file, names) in lists.items()}
+    splits = splits or {"all": [Entry(name) for name in sorted({split_ending(name)[0] for name in heard.files})]}
+    names = dict.fromkeys(entry.item for own in splits.values() for entry in own)
+    marks = Marks(truth, splits)
+    items = {}
+    used: set[str] = set()
+    missing: set[str] = set()
+    several: dict[str, tuple[str, ...]] = {}
+    for name in names:
+        if inside(pictures, name) is None or inside(pictures, f"{name}.jpg") is None:
+            missing.add(name)
+            items[name] = Item(name, name, {REFUSED: OUTSIDE})
+            continue
+        shown, played = _pictures(pictures, seen, name, frame), heard.find(name)
+        used.update(utf8_name(path.name) for path in shown)  # under another spelling than the name's, too
+        picture = shown[0] if shown else pictures / f"{name}.jpg"
+        sound = played[0] if played else sounds / f"{name}.wav"
+        facts: dict[str, Any] = {
+            "picture": os.path.relpath(picture, root),
+            "sound": os.path.relpath(sound, root),
+            "bytes": [file_size(path) for path in (picture, sound)],
+            **marks.facts(name),
+        }
+        for paths in (shown, played):
+            if len(paths) > 1:
+                several[name] = tuple(utf8_name(os.path.relpath(path, root)) for path in paths)
+                facts["ambiguous"] = list(several[name][:2])
+        if None in facts["bytes"]:
+            missing.add(name)
+        items[name] = Item(name, utf8_name(facts["picture"]), facts)
+    unused = (name for name in seen.files if name not in used and split_ending(name)[0] not in names)
+    left = sorted_out(names, missing, several, unused)
+    if lists:
+        join = joined(list_names(lists), left, "listed ids lack their frame or sound", aside="frames are in no list")
+    else:
+        join = joined(utf8_name(sounds.name), left, "sounds have no frame", "frames have no sound")
+    return marks.classes, Listing(items, splits, (join, *marks.joins), heard.passed + seen.passed)
+
+
+def _folders(root: Path) -> tuple[Path, Path]:
+    """The folders of pictures and of sounds; DataError if one is missing."""
     if not root.is_dir():
         raise DataError(f"{root}: no such folder; {LAYOUT}")
     pictures = next((root / name for name in PICTURES if (root / name).is_dir()), None)
@@ -55,43 +99,7 @@ def list_folder(
         raise DataError(
             f"{root}: no folder of {'frames' if pictures is None else 'sounds'} (it holds {there}); {LAYOUT}"
         )
-    heard, seen = _Names(sounds, SOUND_ENDINGS), _Names(pictures, STILLS)
-    splits = {split: entries(file, names) for split, (file, names) in lists.items()}
-    splits = splits or {"all": [Entry(name) for name in sorted({split_ending(name)[0] for name in heard.files})]}
-    names = dict.fromkeys(entry.item for own in splits.values() for entry in own)
-    marks = Marks(truth, splits)
-    items = {}
-    missing: set[str] = set()
-    several: dict[str, tuple[str, ...]] = {}
-    for name in names:
-        if inside(pictures, name) is None or inside(pictures, f"{name}.jpg") is None:
-            missing.add(name)
-            items[name] = Item(name, name, {REFUSED: OUTSIDE})
-            continue
-        shown, played = _pictures(pictures, seen, name, frame), heard.find(name)
-        picture = shown[0] if shown else pictures / f"{name}.jpg"
-        sound = played[0] if played else sounds / f"{name}.wav"
-        sizes = [file_size(path) for path in (picture, sound)]
-        facts = {
-            "picture": os.path.relpath(picture, root),
-            "sound": os.path.relpath(sound, root),
-            "bytes": sizes,
-            **marks.facts(name),
-        }
-        for paths in (shown, played):
-            if len(paths) > 1:
-                several[name] = tuple(utf8_name(os.path.relpath(path, root)) for path in paths)
-                facts["ambiguous"] = list(several[name][:2])
-        if None in sizes:
-            missing.add(name)
-        items[name] = Item(name, utf8_name(facts["picture"]), facts)
-    frames = seen.files if lists else (name for name in seen.files if not seen.index.find(name)[1])
-    left = sorted_out(names, missing, several, (name for name in frames if split_ending(name)[0] not in names))
-    if lists:
-        join = joined(list_names(lists), left, "listed ids lack their frame or sound", aside="frames are in no list")
-    else:
-        join = joined(utf8_name(sounds.name), left, "sounds have no frame", "frames have no sound")
-    return marks.classes, Listing(items, splits, (join, *marks.joins), heard.passed + seen.passed)
+    return pictures, sounds
 
 
 class _Names:

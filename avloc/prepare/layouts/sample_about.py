@@ -42,6 +42,12 @@ class About:
         marked = {box[2] for box in self.boxes} | {mask[4] for mask in self.masks}
         return {*self.labels, *(label for label in marked if label is not None)}
 
+    @property
+    def sounding(self) -> set[str]:
+        """The classes that sound: those that are stated, otherwise also those of the sounding boxes and masks."""
+        marked = {box[2] for box in self.boxes if box[3]} | {mask[4] for mask in self.masks if mask[5]}
+        return {*self.labels, *(label for label in marked if label is not None and not self.stated)}
+
 
 def write_about(clip: Clip, classes: Sequence[str]) -> bytes:
     """The JSON of a stored clip."""

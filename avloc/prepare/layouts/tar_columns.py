@@ -77,7 +77,9 @@ class Columns:
 
 @dataclass(slots=True)
 class _Row:
-    """One sample. pictures, film, sound: positions of its bytes. about: from its JSON. wrong: why it is unusable."""
+    """One sample. pictures, film, sound: positions of its bytes. about: from its JSON, without masks. classes, labels:
+    all that it names, masks included, and those that sound. wrong: why it is unusable.
+    """
 
     shard: int
     row: int
@@ -88,6 +90,8 @@ class _Row:
     film: Place
     sound: Place
     about: About
+    classes: set[str]
+    labels: set[str]
     wrong: str
 
 
@@ -126,10 +130,12 @@ def _row(shard: int, row: int, found: Found) -> _Row:
     pictures = tuple(parts[part] for _, part in parts_of(found.sample, STILLS))
     film, sound = (_place(first_of(found.sample, kind)) for kind in (VIDEOS, SOUNDS))
     about = found.about
-    about.masks = []  # training does not need masks, and they are long
+    classes, labels = about.classes, about.sounding
+    about.masks = []  # training does not need the masks themselves, and they are long
     return _Row(
-        shard, row, found.split, found.sample.key, about.id or "", pictures, film, sound, about, found.sample.wrong
-    )
+        shard, row, found.split, found.sample.key, about.id or "", pictures, film, sound, about, classes, labels,
+        found.sample.wrong,
+    )  # fmt: skip
 
 
 def _place(member: list[Any] | None) -> Place:
@@ -191,37 +197,46 @@ def _lacks(row: _Row, frames: int) -> str:
 
 
 def _columns(root: Path, shards: list[str], told: Mapping[str, Any], rows: list[_Row], frames: int) -> Columns:
-    count = len(rows)
-    own = {name for row in rows for name in row.about.classes}
-    classes = tuple(dict.fromkeys((*told.get("classes", sorted(own)), *sorted(own)))) or UNNAMED
+    own = sorted({name for row in rows for name in row.classes})
+    classes = tuple(dict.fromkeys((*told.get("classes", own), *own))) or UNNAMED
     number = {name: place for place, name in enumerate(classes)}
     splits = tuple(dict.fromkeys(row.split for row in rows))
     of_split = {name: place for place, name in enumerate(splits)}
-    places = np.full((count, frames + 2, 2), -1, np.int64)
-    labels, annotated = np.zeros((count, len(classes)), bool), np.zeros((count, frames), bool)
-    boxes: list[tuple[int, int, int, bool, list[float]]] = []
+    places = np.full((len(rows), frames + 2, 2), -1, np.int64)
+    labels = np.zeros((len(rows), len(classes)), bool)
+    annotated = np.zeros((len(rows), frames), bool)
     for n, row in enumerate(rows):
-        about = row.about
         places[n, : len(row.pictures)] = row.pictures or -1
         places[n, -2:] = row.film, row.sound
-        # a sample without classes has those of its sounding boxes and masks
-        marked = [box[2] for box in about.boxes if box[3] and box[2] is not None]
-        labels[n, [number[name] for name in (*about.labels, *(() if about.stated else marked))]] = True
-        if about.annotated is not None:
-            annotated[n] = about.annotated or True
-        boxes += [(n, box[1], -1 if box[2] is None else number[box[2]], box[3], box[0]) for box in about.boxes]
-    table = BoxTable(
-        np.array([box[0] for box in boxes], np.int64), np.array([box[1] for box in boxes], np.int64),
-        np.array([box[2] for box in boxes], np.int64), np.array([box[3] for box in boxes], bool),
-        np.array([box[4] for box in boxes], np.float32).reshape(-1, 4),
-    )  # fmt: skip
+        labels[n, [number[name] for name in row.labels]] = True
+        if row.about.annotated is not None:
+            annotated[n] = row.about.annotated or True
     return Columns(
         root, tuple(shards), tuple(file_size(root / shard) or 0 for shard in shards), dict(told), classes, splits,
         np.array([of_split[row.split] for row in rows], np.int64), np.array([row.shard for row in rows], np.int64),
         np.array([row.row for row in rows], np.int64), places, [row.id for row in rows],
         [row.about.video or row.id for row in rows], [_keys(row, frames) for row in rows],
-        np.array([row.about.start for row in rows], np.float64), labels, annotated, table,
+        np.array([row.about.start for row in rows], np.float64), labels, annotated, _boxes(rows, number),
     )  # fmt: skip
+
+
+def _boxes(rows: list[_Row], number: Mapping[str, int]) -> BoxTable:
+    """The boxes of all samples: clip, frame, class (-1 for none), whether it sounds, and the box."""
+    clip, frame, label, sounding, xyxy = [], [], [], [], []
+    for n, row in enumerate(rows):
+        for box, of_frame, name, sounds in row.about.boxes:
+            clip.append(n)
+            frame.append(of_frame)
+            label.append(-1 if name is None else number[name])
+            sounding.append(sounds)
+            xyxy.append(box)
+    return BoxTable(
+        np.array(clip, np.int64),
+        np.array(frame, np.int64),
+        np.array(label, np.int64),
+        np.array(sounding, bool),
+        np.array(xyxy, np.float32).reshape(-1, 4),
+    )
 
 
 def _keys(row: _Row, frames: int) -> tuple[str, ...]:

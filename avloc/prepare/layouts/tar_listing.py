@@ -21,7 +21,7 @@ from avloc.plain_arrays import plain_arrays
 from avloc.prepare.layouts.tar_columns import Columns
 
 log = logging.getLogger("avloc.data")
-VERSION = 1
+VERSION = 2  # 1 left out the classes of masks
 LARGE = 10_000  # samples; fewer are listed in about a second
 ARRAYS = ("split", "shard", "row", "places", "starts", "labels", "annotated")
 TEXTS = ("ids", "videos", "keys")

@@ -55,40 +55,49 @@ def run_tasks(
     try:
         crew += (_Worker(template) for _ in range(min(jobs, len(waiting))))
         while waiting or suspects or any(worker.busy for worker in crew):
-            for worker in crew:
-                if not worker.busy and waiting:
-                    worker.begin(work, *waiting.popleft())
-            if suspects and not any(worker.busy for worker in crew):
-                crew[0].begin(work, *suspects.popleft())
+            _hand_out(crew, work, waiting, suspects)
             for worker in _ready(crew):
-                message = worker.listen(timeout)
-                if message is None:
+                ended = worker.listen(timeout)
+                if ended is None:
                     continue
-                what, value = message
+                what, value = ended
                 if what == "result":
                     yield worker.key, value
                     worker.rest()
-                elif what == "error":
+                    continue
+                if what == "error":
                     raise value
-                elif what == LATE:
+                if what == LATE:
                     again = mend(worker.arguments, worker.at, LATE, f"no clip in {timeout:g} s")  # type: ignore[arg-type]
                     waiting.appendleft((worker.key, again))
-                    worker.replace()
                 else:
-                    known = deaths[worker.key] = deaths.get(worker.key, 0) + 1
-                    arguments = worker.arguments
-                    if known > 1 and worker.at is not None:
-                        arguments = mend(arguments, worker.at, CRASHED, f"its process ended {value}")
-                    elif known > 1:
-                        raise DataError(DIED)
-                    suspects.append((worker.key, arguments))
-                    worker.replace()
+                    deaths[worker.key] = deaths.get(worker.key, 0) + 1
+                    suspects.append((worker.key, _after_death(worker, deaths[worker.key], value, mend)))
+                worker.replace()
             told(sum(worker.done for worker in crew), sum(worker.failed for worker in crew))
     finally:
         for worker in crew:
             with suppress(DataError, OSError):  # the template has died, and they end with it
                 worker.end()
         template.close()
+
+
+def _hand_out(crew: list["_Worker"], work: Callable[..., Any], waiting: Tasks, suspects: Tasks) -> None:
+    """A waiting task for each idle worker; a suspect only when nothing else runs."""
+    for worker in crew:
+        if not worker.busy and waiting:
+            worker.begin(work, *waiting.popleft())
+    if suspects and not any(worker.busy for worker in crew):
+        crew[0].begin(work, *suspects.popleft())
+
+
+def _after_death(worker: "_Worker", deaths: int, how: str, mend: Mend) -> tuple[Any, ...]:
+    """The arguments to try the task with again: all of them after its first death, then without the item."""
+    if deaths == 1:
+        return worker.arguments
+    if worker.at is None:
+        raise DataError(DIED)
+    return mend(worker.arguments, worker.at, CRASHED, f"its process ended {how}")
 
 
 def _modules(work: Callable[..., Any], arguments: tuple[Any, ...]) -> set[str]:
