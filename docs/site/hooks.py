@@ -1,5 +1,6 @@
 """What MkDocs calls while it builds the site: pages that are generated, the navigation, and links that lead out of docs/."""
 
+import re
 from typing import Any
 
 from mkdocs.structure.files import File
@@ -7,6 +8,9 @@ from navigation import named, unfolded
 from notebook import notebook_page
 from places import GENERATED, NOTEBOOKS, OUTSIDE, ROOT, led, outside_page
 
+#: the first number of an interval such as [57.5, 61.8]; a line must not break after it
+LOW = re.compile(r"(\[[-+]?[\d.]+), (?=[-+]?[\d.]+\])")
+CODE = re.compile(r"(<pre.*?</pre>|<code.*?</code>)", re.DOTALL)
 #: front matter by which a search for an option or a key shows its definition first
 FIRST_IN_SEARCH = "---\nsearch:\n  boost: 3\n---\n\n"
 
@@ -28,3 +32,10 @@ def on_files(files: Any, config: Any) -> Any:
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     place = page.file.src_uri
     return markdown if place in NOTEBOOKS.values() else led(markdown, place)
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """Intervals in text and tables stay in one piece; code is left as it is, to be copied."""
+    parts = CODE.split(html)
+    parts[::2] = [LOW.sub(r"\1,&nbsp;", part) for part in parts[::2]]
+    return "".join(parts)

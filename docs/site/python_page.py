@@ -51,5 +51,10 @@ def _shown(name: str) -> str:
 
 
 def _title(module: str, function: str) -> str:
+    """What a function does, with the page of the docs that its title names as a link."""
     title = registry.title(module, function)
-    return f"{title[:1].lower()}{title[1:]}"
+    text, _, place = title.partition(" docs/")
+    page = f" ([page](../{place.rstrip('.')}))" if place else ""
+    rest = text.partition(" ")[0][1:]
+    first = text[:1].lower() if rest == rest.lower() else text[:1]  # not of a name such as AVE
+    return f"{first}{text[1:].rstrip('.')}{page}"
