@@ -86,14 +86,6 @@ def open_named(
     return store.split(split)
 
 
-def open_split(store: Path, split: str, senses: Any = None, layout: str = "store", training: bool = False) -> Store:
-    """A split of a store, or a list of a folder, at exactly this path."""
-    if layout == "folder":
-        found: Store = folder_kind(split, senses).open(store)
-        return found
-    return open_named(store, split, senses, training=training)
-
-
 def content_of(path: Path) -> str:
     """The fingerprint of a store."""
     return Store.open(path).fingerprint

@@ -18,7 +18,7 @@ from avloc.data.needs import Needs
 from avloc.data.spectrograms import Spectrograms
 from avloc.data.store import Store
 from avloc.data.views import FrameView, LogMel, LogStft
-from avloc.engine.stores import open_split
+from avloc.engine.stores import open_named
 from avloc.errors import DataError
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.writing.build import build_store
@@ -88,7 +88,7 @@ class Hears:
 def test_batches_are_those_of_a_store_of_sounds(path, sounds, resident):
     senses = Hears(replace(VIEW, mean=-40.0, std=12.0, hide=0.3))
     ours, theirs = (
-        Loader(open_split(where, "train", senses), senses, torch.device("cpu"), resident=resident)
+        Loader(open_named(where, "train", senses), senses, torch.device("cpu"), resident=resident)
         for where in (path, sounds)
     )
     for one, other in zip(ours.training(6, 1, 2), theirs.training(6, 1, 2), strict=True):
@@ -140,7 +140,7 @@ def test_a_method_that_hears_otherwise_is_refused_before_training(path, tmp_path
 
 def test_another_kind_of_view_is_refused_and_both_are_named(path):
     with pytest.raises(DataError, match=r"LogMel\(rate=4000, .*; this method needs LogStft\(rate=4000, seconds=3"):
-        open_split(path, "test", Hears(LogStft(rate=RATE, seconds=3.0)))
+        open_named(path, "test", Hears(LogStft(rate=RATE, seconds=3.0)))
 
 
 def test_half_the_rate_is_the_highest_frequency_and_rounding_is_no_difference():

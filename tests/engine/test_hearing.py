@@ -8,7 +8,7 @@ import pytest
 
 import avloc
 from avloc.data.views import LogMel, LogStft, VggishPatches
-from avloc.engine.stores import open_split
+from avloc.engine.stores import open_named
 from avloc.errors import DataError
 from tests.engine.tiny import RATE, make_tiny_store, tiny_config, write_config
 
@@ -75,8 +75,8 @@ def test_a_longer_clip_is_cut_and_the_log_says_so(store, tmp_path, caplog):
 
 
 def test_views_of_any_length_take_any_clip(store):
-    assert len(open_split(store, "train", Hears(LogMel(rate=RATE)), training=True))
-    assert len(open_split(store, "train", Hears(LogStft(rate=RATE, seconds=None)), training=True))
+    assert len(open_named(store, "train", Hears(LogMel(rate=RATE)), training=True))
+    assert len(open_named(store, "train", Hears(LogStft(rate=RATE, seconds=None)), training=True))
 
 
 @pytest.mark.parametrize(
@@ -91,8 +91,8 @@ def test_views_of_any_length_take_any_clip(store):
 def test_clips_that_fill_no_window_are_refused_before_anything_is_read(tmp_path, view, rate, said):
     path = make_tiny_store(tmp_path / "store", rate)
     if said is None:
-        open_split(path, "train", Hears(view), training=True)
+        open_named(path, "train", Hears(view), training=True)
         return
     with pytest.raises(DataError, match=said) as found:
-        open_split(path, "train", Hears(view), training=True)
+        open_named(path, "train", Hears(view), training=True)
     assert "\n" not in str(found.value)
