@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from avloc.annotations.truth import Truth
+from avloc.annotations.truth import Truth, box_warnings
 from avloc.errors import DataError
 from avloc.joins import match
 from avloc.naming import brief, some
@@ -130,21 +130,6 @@ class Builder:
 def _number(numbers: Mapping[str, int], label: str | None) -> int:
     """The index of a box's class, -1 for a box without one."""
     return numbers.get(label, -1) if label else -1
-
-
-def box_warnings(boxes: NDArray[np.floating]) -> list[str]:
-    """The number of boxes that are invalid, beyond the frame, or without area."""
-    with np.errstate(invalid="ignore"):
-        broken = (~np.isfinite(boxes) | (np.abs(boxes) > 100)).any(axis=1)
-        outside = ~broken & ((boxes < -1e-6) | (boxes > 1 + 1e-6)).any(axis=1)
-        held = np.clip(np.nan_to_num(boxes), 0, 1)
-        empty = ~broken & ((held[:, 2] <= held[:, 0]) | (held[:, 3] <= held[:, 1]))
-    kinds = (
-        (broken, "have an invalid coordinate; it counts as 0, as in the releases"),
-        (outside, "extend beyond the frame; they are clipped"),
-        (empty, "have no area; they mark nothing"),
-    )
-    return [f"{kind.sum()} of {len(boxes)} boxes {what}" for kind, what in kinds if kind.any()]
 
 
 def words(name: str) -> str:

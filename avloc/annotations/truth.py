@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from numbers import Real
 from typing import Protocol
 
 import numpy as np
@@ -77,6 +78,9 @@ class Truth:
     warnings: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        where = f"truth {self.name}".strip()
+        if np.asarray(self.boxes).dtype.kind not in "fiu":
+            raise DataError(f"{where}: boxes of type {np.asarray(self.boxes).dtype}; expected numbers")
         self.boxes = np.asarray(self.boxes, np.float64).reshape(-1, 4)
         self.box_clip = np.asarray(self.box_clip, np.int64).reshape(-1)
         self.box_class = np.asarray(self.box_class, np.int64).reshape(-1)
@@ -84,24 +88,22 @@ class Truth:
             self.silent_boxes = np.asarray(self.silent_boxes, np.float64).reshape(-1, 4)
             self.silent_clip = np.asarray(self.silent_clip, np.int64).reshape(-1)
         if len(self.ids) != len(self.videos):
-            raise DataError(
-                f"truth {self.name}: {len(self.ids)} ids but {len(self.videos)} videos; one video for each id"
-            )
+            raise DataError(f"{where}: {len(self.ids)} ids but {len(self.videos)} videos; one video for each id")
         if not len(self.boxes) == len(self.box_clip) == len(self.box_class):
             counts = f"{len(self.boxes)} boxes, {len(self.box_clip)} clips, {len(self.box_class)} classes of boxes"
-            raise DataError(f"truth {self.name}: {counts}; expected the same number of each")
+            raise DataError(f"{where}: {counts}; expected the same number of each")
         if len(self.box_clip) and not (self.box_clip.min() >= 0 and self.box_clip.max() < len(self.ids)):
-            raise DataError(f"truth {self.name}: box_clip points outside the {len(self.ids)} clips")
+            raise DataError(f"{where}: box_clip points outside the {len(self.ids)} clips")
         if len(self.box_class) and not (
             self.box_class.min() >= -1 and self.box_class.max() < max(1, len(self.classes))
         ):
-            raise DataError(f"truth {self.name}: box_class points outside the {len(self.classes)} classes")
+            raise DataError(f"{where}: box_class points outside the {len(self.classes)} classes")
         if self.mask_class is not None and (self.masks is None or self.masks.shape[:2] != self.mask_class.shape):
             found = None if self.masks is None else self.masks.shape
-            raise DataError(f"truth {self.name}: classes of masks {self.mask_class.shape} for masks of shape {found}")
+            raise DataError(f"{where}: classes of masks {self.mask_class.shape} for masks of shape {found}")
         double = first_double(self.ids)
         if double is not None:
-            raise DataError(f"truth {self.name}: duplicate id {brief(double)!r}")
+            raise DataError(f"{where}: duplicate id {brief(double)!r}")
 
     @classmethod
     def of_boxes(
@@ -114,23 +116,27 @@ class Truth:
         """A ground truth from the boxes of each clip: {id: [[x1, y1, x2, y2], ...]}, fractions of the frame.
 
         A clip without boxes is a negative. classes, videos: of each clip, by its id. votes: how many boxes must agree on a
-        pixel for its full weight.
+        pixel for its full weight. Boxes that extend a little beyond the frame are clipped, and a warning counts them;
+        DataError for text, pixels, or a far corner before the near one.
         """
         rows = [(number, box) for number, own in enumerate(boxes.values()) for box in own]
-        wrong = next((box for _, box in rows if len(box) != 4), None)
+        wrong = next((row for row in rows if not _is_box(row[1])), None)
         if wrong is not None:
-            raise DataError(f"truth: box {wrong!r}; expected x1, y1, x2, y2, fractions of the frame")
+            where = f"truth: clip {brief(list(boxes)[wrong[0]])!r}"
+            raise DataError(f"{where}: box {brief(repr(wrong[1]))}; expected x1, y1, x2, y2, fractions of the frame")
         names = sorted({(classes or {})[name] for name in boxes if name in (classes or {})})
         label = [names.index(classes[name]) if classes and name in classes else -1 for name in boxes]
         clip = np.array([number for number, _ in rows], np.int64)
+        corners = np.array([box for _, box in rows], np.float64).reshape(-1, 4)
         return cls(
             ids=list(boxes),
             videos=[(videos or {}).get(name, name) for name in boxes],
-            boxes=np.array([box for _, box in rows], np.float64),
+            boxes=corners,
             box_clip=clip,
             box_class=np.array(label, np.int64)[clip],
             classes=tuple(names),
             votes=votes,
+            warnings=box_warnings(corners),
         )
 
     def __len__(self) -> int:
@@ -211,5 +217,29 @@ class Truth:
         )
 
 
+def _is_box(box: object) -> bool:
+    """Whether a box is four numbers, near corner first, within twice the frame: farther out, they are pixels."""
+    numbers = list(box) if isinstance(box, Sequence | np.ndarray) else []
+    if len(numbers) != 4 or not all(isinstance(one, Real) and not isinstance(one, bool) for one in numbers):
+        return False
+    x1, y1, x2, y2 = map(float, numbers)
+    return -1 <= x1 <= x2 <= 2 and -1 <= y1 <= y2 <= 2
+
+
 def _rank(seen: dict[int, int], label: int) -> int:
     return seen.setdefault(label, len(seen))
+
+
+def box_warnings(boxes: NDArray[np.floating]) -> list[str]:
+    """The number of boxes that are invalid, beyond the frame, or without area."""
+    with np.errstate(invalid="ignore"):
+        broken = (~np.isfinite(boxes) | (np.abs(boxes) > 100)).any(axis=1)
+        outside = ~broken & ((boxes < -1e-6) | (boxes > 1 + 1e-6)).any(axis=1)
+        held = np.clip(np.nan_to_num(boxes), 0, 1)
+        empty = ~broken & ((held[:, 2] <= held[:, 0]) | (held[:, 3] <= held[:, 1]))
+    kinds = (
+        (broken, "have an invalid coordinate; it counts as 0, as in the releases"),
+        (outside, "extend beyond the frame; they are clipped"),
+        (empty, "have no area; they mark nothing"),
+    )
+    return [f"{kind.sum()} of {len(boxes)} boxes {what}" for kind, what in kinds if kind.any()]

@@ -64,14 +64,7 @@ def show_scoring(found: "Scoring", *, worst: Worst = 0, by: By = None) -> None:
 
 
 def show_result(result: Any, title: str = "") -> None:
-    counts = result.counts
-    dropped = "".join(f", {number} left out: {reason}" for reason, number in counts["dropped"].items())
-    heading = f"{title or result.benchmark or 'own truth'} by {result.protocol.label}"
-    missing = counts.get("missing", 0) if result.protocol.missing == "zero" else 0
-    absent = f", {missing} of them without a map score 0" if missing else ""
-    negatives = counts.get("negatives", 0)
-    silent = f", {counts['evaluated'] - negatives} of them with something to find" if negatives else ""
-    say(f"{heading}: {counts['evaluated']} of {counts['requested']} clips{silent}{absent}{dropped}")
+    say(result.heading(title))
     blind = list(result.baselines)
     rows = []
     for name, metric in result.metrics.items():
@@ -82,7 +75,7 @@ def show_result(result: Any, title: str = "") -> None:
     for groups, kind in ((result.per_class, "class"), (result.per_video, "video")):
         macro = {own_name(result.metrics, k): v for k, v in result.macro.get(f"by_{kind}", {}).items()}
         means = {k: v for k, v in macro.items() if k in result.metrics}
-        if means and 1 < len(groups) < counts["evaluated"]:
+        if means and 1 < len(groups) < result.counts["evaluated"]:
             plural = "classes" if kind == "class" else "videos"
             say(f"mean over {len(groups)} {plural}: {', '.join(f'{k} {percent(v)}' for k, v in means.items())}")
     show_hearing(result)
@@ -96,7 +89,7 @@ def show_groups(result: Any, by: str | None) -> None:
     if not groups:
         say(f"{result.protocol.label} has no scores by {by}")
         return
-    known = [one for one in ("ciou", "locacc", "fscore", "auc") if any(one in own for own in groups.values())]
+    known = [one for one in ("ciou", "locacc", "fscore", "f1", "auc") if any(one in own for own in groups.values())]
     rows = [
         [name, own["clips"], *(percent(own.get(metric)) for metric in known)]
         for name, own in sorted(groups.items(), key=lambda one: one[1]["ciou"])
@@ -106,7 +99,10 @@ def show_groups(result: Any, by: str | None) -> None:
 
 
 def own_name(metrics: Mapping[str, Any], name: str) -> str:
-    """The name of ``ciou`` and ``locacc`` in a protocol with these metrics: with one unnamed source ``iou`` and ``iou@0.5``."""
+    """The name of ``ciou`` and ``locacc`` in a protocol with these metrics: with one unnamed source ``iou`` and ``iou@0.5``,
+    and ``iou`` where masks of pixels are compared (``miou``)."""
+    if name == "ciou" and {"miou", "miou_set"} & set(metrics):
+        return "iou"
     other = {"ciou": "iou", "locacc": "iou@0.5"}.get(name, name)
     return other if other in metrics and name not in metrics else name
 

@@ -6,7 +6,15 @@ from avloc.metrics.interactive import iauc, iiou
 from avloc.metrics.overlap import ciou, ciou_of_counts, iou, mean_by_frame
 from avloc.metrics.precision import average_precision
 from avloc.metrics.retrieval import median_rank, ranks, recall_at
-from avloc.metrics.segmentation import F_THRESHOLDS, best_f, class_scores, f_curve, mask_iou
+from avloc.metrics.segmentation import (
+    F_THRESHOLDS,
+    best_f,
+    class_pixels,
+    class_scores,
+    f_curve,
+    mask_iou,
+    scores_of_set,
+)
 from avloc.metrics.silence import aoc, aoc_parts, auroc, false_alarm_rate, harmonic, nsa, universal_thresholds
 
 __all__ = [
@@ -22,6 +30,7 @@ __all__ = [
     "best_f",
     "ciou",
     "ciou_of_counts",
+    "class_pixels",
     "class_scores",
     "detection_ap",
     "f_curve",
@@ -38,6 +47,7 @@ __all__ = [
     "precision_recall",
     "ranks",
     "recall_at",
+    "scores_of_set",
     "success_curve",
     "success_rate",
     "successes",

@@ -8,6 +8,7 @@ from avloc.protocols.protocol import Protocol
 
 GAR = "VisualAIKHU/GAR-SSL@bc85ec0 (CVPR 2026, arXiv 2604.06824)"
 VSSL = "xavijuanola/vssl_eval@e8ebbc9 (Juanola et al., arXiv 2410.01020)"
+CAVP = "cyh-0/CAVP@96a6c34 (Chen et al., CVPR 2024)"
 COMBO = "yannqi/COMBO-AVS@cb8af1c (Yang et al., CVPR 2024)"
 
 _AVSS = Protocol(
@@ -25,6 +26,13 @@ _AVSS = Protocol(
 NEWER = (
     _AVSS,
     replace(_AVSS, name="avss-real", source=COMBO, padding=0),
+    replace(
+        _AVSS,
+        name="cavp",
+        source=CAVP,
+        padding=0,
+        report=("miou_set", "accuracy_set", "fdr_set", "f1_set", "f03_set"),
+    ),
     Protocol(
         "avloc-avatar",
         "this package, after arXiv 2507.04667 as far as its rule is known",

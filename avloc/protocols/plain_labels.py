@@ -1,5 +1,5 @@
 """The class of every pixel, plain version: mIoU and F of AVSS, averaged over the frames with each class, then over
-classes.
+classes; and the metrics of CAVP, from the pixels of all frames together.
 
 The ground truth has class numbers, or masks with classes; 0 is the background, k + 1 the k-th class. Predictions are
 one map of class numbers, or a map of scores for each class and the background, of which the highest counts.
@@ -21,20 +21,38 @@ Numbers = NDArray[np.int64]  # (H, W), the class number of each pixel
 Floats = NDArray[np.float64]
 
 
+#: pixels of the ground truth with this number are not scored by the metrics over a whole set
+UNLABELLED = 255
+
+
 def of_labels(protocol: Protocol, given: Given, truth: Truth, kept: list[int]) -> dict[str, float]:
-    """miou and fscore over all classes; `_nobg` over all but the last one, which is what the release leaves out."""
+    """miou and fscore over all classes; `_nobg` over all but the last one, which is what the release leaves out; `_set` from
+    the pixels of all frames together."""
     classes = len(truth.classes) + 1
     order = class_order(given.table, given.maps.shape[1])
     iou, f, frames = (np.zeros(classes) for _ in range(3))
+    pixels = np.zeros((3, classes))
     for clip in kept:
         maps = None if clip in given.missing else given.maps[clip]
-        of_iou, of_f, inside = metrics.class_scores(
-            predicted(protocol, maps, classes, order), true_numbers(protocol, truth, clip), classes
-        )
-        iou, f, frames = iou + of_iou, f + of_f, frames + inside
-    extra = padded_frames(protocol, truth, kept)
-    iou[0], f[0], frames[0] = iou[0] + extra, f[0] + extra, frames[0] + extra
-    return over_classes(iou, f, frames)
+        said, real = predicted(protocol, maps, classes, order), true_numbers(protocol, truth, clip)
+        if over_set(protocol):
+            labelled = real != UNLABELLED
+            pixels += metrics.class_pixels(said[labelled], real[labelled], classes)
+        else:
+            of_iou, of_f, inside = metrics.class_scores(said, real, classes)
+            iou, f, frames = iou + of_iou, f + of_f, frames + inside
+    if over_set(protocol):
+        found = {name: float(value) for name, value in metrics.scores_of_set(*pixels).items()}
+    else:
+        extra = padded_frames(protocol, truth, kept)
+        iou[0], f[0], frames[0] = iou[0] + extra, f[0] + extra, frames[0] + extra
+        found = over_classes(iou, f, frames)
+    return {name: found[name] for name in protocol.report if name in found}
+
+
+def over_set(protocol: Protocol) -> bool:
+    """Whether a protocol counts the pixels of all frames together, instead of averaging over frames."""
+    return any(name.endswith("_set") for name in protocol.report)
 
 
 def over_classes(iou: Floats, f: Floats, frames: Floats) -> dict[str, float]:

@@ -17,16 +17,16 @@ from avloc.scoring.pixel_inputs import known_kinds, known_thresholds
 from avloc.scoring.task import Task
 
 
-def as_maps(maps: ArrayLike) -> NDArray[np.float32]:
+def as_maps(maps: ArrayLike, what: str = "heat maps") -> NDArray[np.float32]:
     """Heat maps as (N, K, h, w) float32; DataError for other shapes."""
     array = np.asarray(maps)
     if array.ndim == 3:
         array = array[:, None]
-    if array.ndim != 4 or 0 in array.shape[1:] or array.dtype.kind not in "fiu":
+    if array.ndim != 4 or 0 in array.shape[1:] or array.dtype.kind not in "fiub":
         raise DataError(
-            f"heat maps of shape {array.shape} and type {array.dtype}; expected (N, h, w) or (N, K, h, w) numbers"
+            f"{what} of shape {array.shape} and type {array.dtype}; expected (N, h, w) or (N, K, h, w) numbers"
         )
-    refuse_channels_last("heat maps", array.shape)
+    refuse_channels_last(what, array.shape)
     with np.errstate(over="ignore"):  # values beyond float32 become infinity, and such maps are counted
         return array.astype(np.float32, copy=False)
 
@@ -52,11 +52,11 @@ def task_of(
     table = _class_table(truth, found.shape[1], assignment, classes)
     there = place >= 0
     ordered = found if np.array_equal(place, np.arange(len(found))) else _ordered(found, place)
-    sure = None if confidence is None else _ordered(_as_many("confidence", confidence, len(found)), place, -np.inf)
+    sure = None if confidence is None else _ordered(_confidences(confidence, len(found)), place, -np.inf)
     objects = (
         None
         if object_maps is None
-        else _ordered(as_maps(_as_many("object_maps", object_maps, len(found)))[:, 0], place)
+        else _ordered(as_maps(_as_many("object_maps", object_maps, len(found)), "object_maps")[:, 0], place)
     )
     if classes is not None and assignment is None and table is None:
         raise DataError(
@@ -65,7 +65,7 @@ def task_of(
     named = assignment is not None or classes is not None
     masks = None if two_valued is None else _ordered(two_valued, place)
     others = {
-        kind: _ordered(as_maps(_as_many(f"maps of {kind}", maps, len(found))), place, np.nan)
+        kind: _ordered(as_maps(_as_many(f"maps of {kind}", maps, len(found)), f"maps of {kind}"), place, np.nan)
         for kind, maps in known_kinds(negative_maps or {}).items()
     }
     shared = None if thresholds is None else known_thresholds(thresholds)
@@ -80,6 +80,13 @@ def _as_many(name: str, values: ArrayLike, amount: int) -> NDArray:
     return array
 
 
+def _confidences(values: ArrayLike, amount: int) -> NDArray[np.float64]:
+    found = _as_many("confidence", values, amount)
+    if found.ndim != 1 or found.dtype.kind not in "fiub" or np.isnan(found.astype(np.float64)).any():
+        raise DataError(f"confidence of shape {found.shape} and type {found.dtype}; expected (N,) numbers, none NaN")
+    return found.astype(np.float64)
+
+
 def _ordered(values: NDArray, place: NDArray[np.int64], absent: float = 0.0) -> NDArray:
     ordered = values[np.maximum(place, 0)]
     ordered[place < 0] = absent
@@ -92,15 +99,17 @@ def _class_table(
     """Which of the K maps belong to which of the C classes, (C, K); None if unknown."""
     count = len(truth.classes)
     if assignment is not None:
-        table = np.asarray(assignment) != 0
-        if table.shape != (count, amount):
-            raise DataError(
-                f"assignment of shape {table.shape}; expected {count} classes x {amount} maps, one row per class"
-            )
-        return table
+        table = np.asarray(assignment)
+        if table.shape != (count, amount) or table.dtype.kind not in "fiub":
+            what = f"{count} classes x {amount} maps, one row per class, of numbers"
+            raise DataError(f"assignment of shape {table.shape} and type {table.dtype}; expected {what}")
+        return table != 0
     if classes is not None:
         if len(classes) != amount:
             raise DataError(f"{len(classes)} class names for {amount} maps; expected one for each map")
+        wrong = next((name for name in classes if not isinstance(name, str)), None)
+        if wrong is not None:
+            raise DataError(f"classes: {wrong!r}; expected names, as text")
         mine = [words(name) for name in classes]
         table = np.array([[name == words(own) for name in mine] for own in truth.classes], bool).reshape(count, amount)
         return table if table.any() else None

@@ -1,12 +1,13 @@
 """Requirements of protocols for pixels and for other sounds."""
 
 from collections.abc import Mapping
+from numbers import Real
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from avloc.errors import DataError
-from avloc.protocols.plain_labels import are_numbers, class_order
+from avloc.protocols.plain_labels import UNLABELLED, are_numbers, class_order, over_set
 from avloc.protocols.plain_sounds import KINDS, RULES, SHOWN
 from avloc.protocols.protocol import Protocol
 from avloc.scoring.task import Task
@@ -25,8 +26,8 @@ def known_thresholds(values: Mapping[str, float]) -> dict[str, float]:
     for name, value in values.items():
         if name not in RULES:
             raise DataError(f"thresholds: {name!r}; expected {', '.join(RULES)}")
-        if not np.isfinite(value):
-            raise DataError(f"thresholds: {name} is {value}; expected a number")
+        if not isinstance(value, Real) or not np.isfinite(float(value)):
+            raise DataError(f"thresholds: {name} is {value!r}; expected a number")
     if SHOWN not in values:
         raise DataError(f"thresholds: no {SHOWN}, which pIA is reported at; give it too")
     return {name: float(value) for name, value in values.items()}
@@ -41,6 +42,8 @@ def refuse_unfit(protocol: Protocol, task: Task) -> None:
     if protocol.unit == "labels":
         if truth.labels is None and truth.mask_class is None:
             raise DataError(f"{where} scores the class of every pixel; the ground truth has no masks with classes")
+        if truth.labels is not None and (worst := _beyond(protocol, truth.labels, classes)) is not None:
+            raise DataError(f"{where}: the ground truth has class number {worst}; expected 0 to {classes - 1}")
         if amount not in (1, classes) or (amount > 1 and not len(class_order(task.given.table, amount))):
             what = f"one map of class numbers, or {classes} maps of scores: the background's and one for each class"
             raise DataError(f"{where}: {amount} maps a clip; expected {what}")
@@ -54,6 +57,13 @@ def refuse_unfit(protocol: Protocol, task: Task) -> None:
             raise DataError(
                 f"{where}: for one kind of sound, all maps contain NaN or infinity; nothing can be compared"
             )
+
+
+def _beyond(protocol: Protocol, labels: NDArray[np.uint8], classes: int) -> int | None:
+    """The first number that is no class, if there is one; protocols over the whole set leave out pixels without a label."""
+    wrong = labels[labels >= classes]
+    wrong = wrong[wrong != UNLABELLED] if over_set(protocol) else wrong
+    return int(wrong[0]) if len(wrong) else None
 
 
 def _refuse_other_numbers(where: str, task: Task, classes: int) -> None:

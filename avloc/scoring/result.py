@@ -64,9 +64,18 @@ class Result:
 
     @property
     def _title(self) -> str:
+        return f"{self.heading()}, in %"
+
+    def heading(self, title: str = "") -> str:
+        """What was scored, by which protocol, over how many clips, and what was left out. title: instead of the test set."""
         counts = self.counts
-        clips = f"{counts['evaluated']} of {counts['requested']} clips"
-        return f"{self.benchmark or 'own truth'} by {self.protocol.label}: {clips}, in %"
+        missing = counts.get("missing", 0) if self.protocol.missing == "zero" else 0
+        absent = f", {missing} of them without a map score 0" if missing else ""
+        negatives = counts.get("negatives", 0)
+        silent = f", {counts['evaluated'] - negatives} of them with something to find" if negatives else ""
+        dropped = "".join(f", {number} left out: {reason}" for reason, number in counts["dropped"].items())
+        clips = f"{counts['evaluated']} of {counts['requested']} clips{silent}{absent}{dropped}"
+        return f"{title or self.benchmark or 'own truth'} by {self.protocol.label}: {clips}"
 
     def _table(self) -> tuple[list[str], list[list[str]]]:
         blind = list(self.baselines)

@@ -78,7 +78,7 @@ def score_all(
     maps: ArrayLike | Sequence[ArrayLike] | Mapping[str, ArrayLike],
     truth: Truth,
     *,
-    protocols: Sequence[str | Protocol | Rule] | None = None,
+    protocols: Sequence[str | Protocol | Rule] | str | Protocol | Rule | None = None,
     ids: Sequence[str] | None = None,
     assignment: ArrayLike | None = None,
     classes: Sequence[str] | None = None,
@@ -93,7 +93,8 @@ def score_all(
 ) -> Results:
     """Score the same maps with every protocol that can use them: `results` by name, and `left_out`, why
     others cannot use them. The arguments are those of `score`."""
-    wanted = list(map(as_protocol, protocols or protocols_for(truth)))
+    given = [protocols] if isinstance(protocols, str | Protocol) or callable(protocols) else protocols
+    wanted = list(map(as_protocol, given or protocols_for(_known(truth))))
     with_it = {
         "ids": ids,
         "assignment": assignment,
@@ -106,6 +107,12 @@ def score_all(
     }
     found, left_out = _scored(wanted, maps, truth, with_it, resamples, seed, chunk)
     return Results({result.protocol.name: result for result in found}, left_out)
+
+
+def _known(truth: Any) -> Truth:
+    if not isinstance(truth, Truth):
+        raise DataError(f"ground truth of type {type(truth).__name__}; expected avloc.Truth, such as Truth.of_boxes")
+    return truth
 
 
 def protocols_for(truth: Truth) -> list[Protocol]:
@@ -126,6 +133,10 @@ def _scored(
     protocols: list[Protocol], maps: Any, truth: Truth, with_it: dict[str, Any], resamples: int, seed: int, chunk: int
 ) -> tuple[list[Result], dict[str, str]]:
     """The results of the protocols that fit, in order, with what made them; and why others do not."""
+    truth = _known(truth)
+    for name, number, least in (("resamples", resamples, 0), ("chunk", chunk, 1)):
+        if number < least:
+            raise DataError(f"{name} {number}; expected {least} or more")
     if isinstance(maps, Mapping):
         if with_it["ids"] is not None:
             raise DataError("the heat maps have ids already; give the ids once")

@@ -8,6 +8,7 @@ import numpy as np
 from avloc.annotations.truth import Truth
 from avloc.metrics import auc
 from avloc.protocols.plain import CUTS
+from avloc.protocols.plain_labels import over_set
 from avloc.protocols.protocol import Protocol
 from avloc.protocols.units import Units, units_of
 from avloc.scoring.baselines import baseline_metrics, baseline_warnings, unit_baselines
@@ -26,6 +27,7 @@ from avloc.scoring.verdict_frames import frames_verdict
 from avloc.scoring.verdict_labels import labels_verdict
 from avloc.scoring.verdict_other import GreedyVerdicts, pixels_verdict
 from avloc.scoring.verdict_pictures import pictures_verdict, union_verdict
+from avloc.scoring.verdict_set import set_verdict
 from avloc.scoring.verdict_sounds import sounds_verdict
 
 
@@ -40,7 +42,8 @@ def verdicts(protocols: list[Protocol], task: Task, resamples: int, seed: int, c
         elif protocol.unit == "batch":
             results[number] = frames_verdict(protocol, task, resamples, seed, chunk)
         elif protocol.unit == "labels":
-            results[number] = labels_verdict(protocol, task, resamples, seed, chunk)
+            of_labels = set_verdict if over_set(protocol) else labels_verdict
+            results[number] = of_labels(protocol, task, resamples, seed, chunk)
         elif protocol.unit == "picture":
             results[number] = pictures_verdict(protocol, task, resamples, seed, chunk)
         elif protocol.unit == "union":

@@ -35,7 +35,7 @@ def labels_verdict(protocol: Protocol, task: Task, resamples: int, seed: int, ch
             f"{padded} background frames pad videos to {protocol.padding} frames, as in the release, and count as "
             "predicted right; avss-real leaves them out"
         )
-    _count_odd(task, kept, classes, counts, warnings)
+    count_odd_numbers(task, kept, classes, counts, warnings)
     videos = [truth.videos[clip] for clip in kept.tolist()]
     drawn = of_draws(partial(_of_classes, iou, f, frames), len(kept), videos, resamples, seed)
     metrics = {name: one for name, one in zip(NAMES, drawn, strict=True) if name in protocol.report}
@@ -70,7 +70,8 @@ def _of_classes(iou: Floats, f: Floats, frames: Floats, drawn: Floats) -> Floats
     return np.stack(means, axis=1)
 
 
-def _count_odd(task: Task, kept: Ints, classes: int, counts: dict[str, Any], warnings: list[str]) -> None:
+def count_odd_numbers(task: Task, kept: Ints, classes: int, counts: dict[str, Any], warnings: list[str]) -> None:
+    """Count the clips whose maps are not finite, or are one map of something other than class numbers."""
     maps = task.given.maps
     broken = [clip for clip in kept[task.found[kept]].tolist() if not np.isfinite(maps[clip]).all()]
     if broken:

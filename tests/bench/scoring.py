@@ -28,7 +28,6 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import cv2
 import numpy as np
-from sklearn import metrics
 
 from avloc.annotations import Truth
 from avloc.scoring import score, score_all
@@ -64,7 +63,9 @@ class Evaluator:
     """One protocol (a half-area rule) as evaluators are usually written, with or without the pixel AP of each clip."""
 
     def __init__(self, pixel_ap: bool) -> None:
-        self.pixel_ap = pixel_ap
+        from sklearn import metrics  # here, so that the memory of avloc is measured without it
+
+        self.pixel_ap, self.metrics = pixel_ap, metrics
         self.ciou: list[float] = []
         self.ap: list[float] = []
 
@@ -83,11 +84,11 @@ class Evaluator:
         mask[pred >= cut] = 1
         self.ciou.append(np.sum(mask * truth) / (np.sum(truth) + np.sum(mask * (truth == 0))))
         if self.pixel_ap:
-            self.ap.append(metrics.average_precision_score(truth.reshape(-1), mask.reshape(-1)))
+            self.ap.append(self.metrics.average_precision_score(truth.reshape(-1), mask.reshape(-1)))
 
     def summary(self, scores: list[float]) -> tuple[float, float, float]:
         rates = [np.sum(np.array(scores) >= 0.05 * i) / len(scores) for i in range(21)]
-        area = metrics.auc([0.05 * i for i in range(21)], rates)
+        area = self.metrics.auc([0.05 * i for i in range(21)], rates)
         return float(np.mean(np.array(scores) >= 0.5)), float(area), float(np.mean(scores))
 
     def finish(self) -> list[tuple[float, float, float]]:

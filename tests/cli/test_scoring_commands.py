@@ -194,6 +194,7 @@ def test_means_over_classes_have_the_names_of_the_metrics_above_them():
         "iou", "iou@0.5", "auc",
     ]  # fmt: skip
     assert [own_name({"ciou": 1, "locacc": 1}, name) for name in ("ciou", "locacc")] == ["ciou", "locacc"]
+    assert own_name({"miou": 1, "fscore": 1}, "ciou") == own_name({"miou_set": 1}, "ciou") == "iou"
 
 
 def test_scores_by_class_and_by_size_are_shown_when_asked_for(folder):

@@ -47,6 +47,31 @@ def test_classes_by_the_protocol_from_numbers_or_scores_and_with_padding(scores)
     assert padded.extra["frames"]["padded"] == 3 and any("3 background frames" in line for line in padded.warnings)
 
 
+def test_the_pixels_of_a_set_are_counted_together_by_cavp():
+    """The worked example of the specification; accuracy 28 of 32, IoU 24/28, 3/5, 1/3 and 0."""
+    truth = truth_of([[], []], classes=("a", "b", "c"), labels=None)
+    truth.labels = LABELS
+    protocol = named("cavp").with_axes(size=8)
+    found = score(protocol, SAID[:, None].astype(np.float32), truth, resamples=20)
+    values = {name: metric.value for name, metric in found.metrics.items()}
+    expected = {"miou_set": 0.4476, "accuracy_set": 0.875, "fdr_set": 0.2756, "f1_set": 0.7244, "f03_set": 0.7244}
+    assert values == pytest.approx(expected, abs=5e-5)
+    assert found.per_class["a"] == pytest.approx({"clips": 2, "ciou": 0.6, "f1": 0.75})
+    assert found.baselines["all background"]["accuracy_set"] == pytest.approx(26 / 32)
+    assert all(metric.ci95[0] <= metric.value <= metric.ci95[1] for metric in found.metrics.values())
+
+
+def test_pixels_without_a_label_are_not_scored_by_cavp_and_refused_by_avss():
+    truth = truth_of([[], []], classes=("a", "b", "c"), labels=None)
+    truth.labels = LABELS.copy()
+    truth.labels[0, 0] = 255
+    maps = SAID[:, None].astype(np.float32)
+    found = score(named("cavp").with_axes(size=8), maps, truth, resamples=0)
+    assert found.metrics["accuracy_set"].value == pytest.approx(24 / 28)
+    with pytest.raises(DataError, match="class number 255; expected 0 to 3"):
+        score(named("avss-real").with_axes(size=8), maps, truth, resamples=0)
+
+
 def test_ciou_and_auc_of_avatar_are_a_mean_and_a_trapezoid():
     scores = (0.1, 0.5, 0.5, 0.9)
     assert (np.mean(scores), metrics.auc(scores)) == pytest.approx((0.5, 0.525))

@@ -10,7 +10,8 @@ from avloc.protocols.resize import resize
 from avloc.protocols.units import units_of
 from avloc.scoring import score_all
 from avloc.scoring.fast import truth_masks
-from avloc.scoring.fast.order_statistics import parted_at, values_at
+from avloc.scoring.fast.order_statistics import values_at
+from avloc.scoring.fast.resized_maps import mean_of_loudest
 from tests.protocols.making import heat_maps, random_truth
 
 
@@ -50,17 +51,12 @@ def test_values_of_any_rows(shares, seed, values):
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.sets(st.integers(0, 199), min_size=1, max_size=5), st.integers(0, 2**31), st.integers(1, 300))
-def test_a_row_parted_at_places_has_the_sorted_values_there(places, seed, values):
-    row = np.random.default_rng(seed).integers(0, values, 200).astype(np.float32)
-    kept, rising = row.copy(), sorted(places)
-    parted = parted_at(row, rising)
-    assert (row == kept).all()
-    assert (np.sort(parted) == np.sort(row)).all()
-    for place in rising:
-        assert parted[place] == np.sort(row)[place]
-        assert (parted[:place] <= parted[place]).all()
-        assert (parted[place:] >= parted[place]).all()
+@given(st.integers(1, 200), st.integers(0, 2**31), st.integers(1, 300))
+def test_the_mean_of_the_loudest_is_that_of_the_end_of_the_sorted_row(amount, seed, values):
+    """Whole numbers, of which a few or many tie at the lowest of the loudest."""
+    rows = np.random.default_rng(seed).integers(0, values, (3, 200)).astype(np.float32)
+    ordered = np.sort(rows, axis=1)[:, 200 - amount :]
+    assert (mean_of_loudest(rows, ordered[:, 0], amount) == ordered.mean(axis=1, dtype=np.float64)).all()
 
 
 def test_truths_that_do_not_fit_into_memory_are_drawn_again(monkeypatch):

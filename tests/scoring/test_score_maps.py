@@ -99,8 +99,12 @@ def test_constant_maps_are_counted():
 def test_negatives_are_left_out_and_counted_where_a_protocol_has_no_use_for_them():
     truth = simple(4)
     truth = Truth(truth.ids, truth.videos, truth.boxes[:3], truth.box_clip[:3], truth.box_class[:3], ("x",))
-    assert score("hardway", left_maps(), truth, resamples=0).counts["dropped"] == {"no box": 1}
+    without = score("hardway", left_maps(), truth, resamples=0)
+    assert without.counts["dropped"] == {"no box": 1} and "3 of 4 clips, 1 left out: no box, in %" in repr(without)
     kept = score("slavc", left_maps(), truth, resamples=20)
+    assert (
+        "4 of 4 clips, 3 of them with something to find, in %" in repr(kept) and repr(kept)[:20] in kept._repr_html_()
+    )
     assert kept.counts["negatives"] == 1
     assert kept.metrics["locacc"].value == pytest.approx(4 / 3 * kept.metrics["precision_all"].value)
 

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.metrics import ciou_of_counts
-from avloc.metrics.precision import average_precision_of_levels, average_precision_of_mask, average_precisions
+from avloc.metrics.precision import average_precision_of_levels, average_precision_of_mask
 from avloc.protocols.normalise import Rows
 from avloc.protocols.protocol import Protocol, canvas_size
 from avloc.scoring.fast.bit_planes import Bits, count, pack, shared_by, unpack
+from avloc.scoring.fast.compiled import loops, quick_average_precisions
 from avloc.scoring.fast.given import Given, Maps, has_two_values, unit_maps
 from avloc.scoring.fast.resized_maps import Look, Survey, in_blocks, look_of, over_pieces
 from avloc.scoring.fast.thresholds import cuts_of, masks_of, median_places, rank_place, rule_key
@@ -51,6 +52,7 @@ class Measuring:
     def __init__(self, drawn: DrawnTruth, given: Given, unit: str, todo: Ints, chunk: int) -> None:
         self.drawn, self.given, self.unit = drawn, given, unit
         self.units, self.todo, self.chunk = drawn.units, todo, chunk
+        self.loops = loops(given.maps)
         self.sure: set[Look] = set()  # looks of which some protocol reports a metric of confidences
         self.broken, self.constant, self.two_valued = (np.zeros(len(self.units), bool) for _ in range(3))
         for chosen in self._chunks():
@@ -159,7 +161,7 @@ class Measuring:
             planes = self.drawn.of(counts[members[0]].protocol, chosen)
             if key in aps:
                 marked = unpack(planes.bits[:, 0], look.width).reshape(len(chosen), -1)
-                aps[key][chosen] = average_precisions(marked, rows)
+                aps[key][chosen] = quick_average_precisions(self.loops, marked, rows)
             hits = shared_by(planes, heard[begin:end])
             for rule in members:
                 into, masks = counts[rule], len(cuts[rule])

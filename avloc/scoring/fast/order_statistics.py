@@ -1,7 +1,5 @@
 """What stands at a place of the sorted pixels of maps, without sorting them."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -64,18 +62,3 @@ def _between(
         return None
     near.sort()
     return begin, near
-
-
-def parted_at(row: Rows, places: Sequence[int]) -> Rows:
-    """A copy of a row that has at each of the rising places what sorting would put there, nothing greater before it and
-    nothing less behind it."""
-    parted, begin = row.copy(), 0
-    for place in places:
-        rest = parted[begin:]
-        if place == begin and place:  # next to the one before, as the two of a median are
-            least = rest.argmin()
-            rest[0], rest[least] = rest[least], rest[0]
-        else:
-            rest.partition(place - begin)
-        begin = place + 1
-    return parted

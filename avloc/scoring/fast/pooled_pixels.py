@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,6 +17,7 @@ from avloc.metrics.precision import average_precision_of_histogram
 from avloc.protocols.protocol import Protocol, canvas_size
 from avloc.protocols.units import Units
 from avloc.scoring.fast.bit_planes import unpack
+from avloc.scoring.fast.compiled import Loops, loops
 from avloc.scoring.fast.given import Given, unit_maps
 from avloc.scoring.fast.resized_maps import look_of, map_pieces
 from avloc.scoring.fast.truth_masks import DrawnTruth
@@ -101,6 +101,7 @@ def pooled_metrics(
     look = look_of(protocol, canvas_size(protocol, drawn.frames))
     low, high = (0.0, 1.0) if look.mixed else given.ends  # a mixture with object maps is scaled already
     drawn.levels(protocol)
+    many = loops(given.maps)
 
     def histogram(piece: tuple[int, Ints]) -> tuple[int, Ints, Ints, NDArray[np.int32]]:
         label, own = piece
@@ -112,7 +113,7 @@ def pooled_metrics(
         rows = look.rows(maps, objects)
         if silent.any():
             rows[silent] = low
-        return label, own, *_histograms(rows, marked.reshape(len(own), -1), low, high)
+        return label, own, *histograms(rows, marked.reshape(len(own), -1), low, high, many)
 
     wanted = [name for name in ("cap", "best_iou") if name in protocol.report]
     whole, clips, seen = np.zeros(2 * BINS, np.int64), np.zeros(0, np.int64), _Seen(len(chosen), look.pixels)
@@ -179,45 +180,30 @@ def _pieces(units: Units, todo: NDArray[np.int64], chunk: int) -> Iterator[tuple
             yield label, members[start : start + chunk]
 
 
-def _histograms(
-    rows: NDArray[np.float32], marked: NDArray[np.bool_], low: float, high: float
+def histograms(
+    rows: NDArray[np.float32], marked: NDArray[np.bool_], low: float, high: float, many: Loops | None = None
 ) -> tuple[Ints, NDArray[np.int32]]:
     """Fine bins of all rows (n, P) together (2 BINS,) and coarse ones of each row (n, 2 COARSE).
 
     Pixels with truth are counted behind those without. Pixels beyond the range of the raw maps (bicubic overshoot) fall
-    into the outermost bins. Row after row, since a row fits the processor's cache and a block of rows does not.
+    into the outermost bins. many: the compiled loops, which give the same.
     """
-    first, last = np.float32(0), np.float32(BINS - 1)
     with np.errstate(over="ignore"):
         span = np.float32(high) - np.float32(low)
     if np.isinf(span):  # no float32 holds the range, but one holds half of it
-        return _histograms(rows / np.float32(2), marked, low / 2, high / 2)
-    scaled, bins = np.empty(rows.shape[1], np.float32), np.empty(rows.shape, np.int32)
-    high_bit, byte = np.empty(rows.shape[1], np.int32), np.empty(rows.shape[1], np.uint8)
-    coarse = np.empty((len(rows), 2, COARSE), np.int32)
-    for row, inside, own, few in zip(rows, marked, bins, coarse, strict=True):
-        np.subtract(row, np.float32(low), out=scaled)
-        if span > 0:
-            np.divide(scaled, span, out=scaled)
-            np.multiply(scaled, np.float32(BINS), out=scaled)
-        np.clip(scaled, first, last, out=scaled)
-        own[:] = scaled  # 32 bits: processors convert these many times as fast as 64
-        np.right_shift(own, 8, out=high_bit)
-        byte[:] = high_bit
-        few[1] = _counted(byte, inside.view(np.uint8))
-        few[0] = _counted(byte) - few[1]
-        high_bit[:] = inside
-        high_bit <<= 16
-        own |= high_bit
-    return np.bincount(bins.reshape(-1), minlength=2 * BINS), coarse.reshape(len(rows), -1)
-
-
-def _counted(values: NDArray[np.uint8], where: NDArray[np.uint8] | None = None) -> NDArray[np.int32]:
-    """(COARSE,) how often each value occurs; where: nonzero at those that count. OpenCV counts bytes twice as fast as
-    numpy, in float32, which holds every count up to 2**24 exactly: the pixels of a map of 4096 x 4096."""
-    mask = None if where is None else where[None]
-    found = cv2.calcHist([values[None]], [0], mask, [COARSE], [0, COARSE])
-    return found.reshape(-1).astype(np.int32)
+        return histograms(rows / np.float32(2), marked, low / 2, high / 2, many)
+    coarse = np.zeros((len(rows), 2 * COARSE), np.int32)
+    if many is not None:
+        fine = np.zeros(2 * BINS, np.int64)
+        many.histograms(rows, marked, np.float32(low), span, fine, coarse)
+        return fine, coarse
+    scaled = rows - np.float32(low)
+    if span > 0:
+        scaled = scaled / span * np.float32(BINS)
+    bins = np.clip(scaled, np.float32(0), np.float32(BINS - 1)).astype(np.int32) + np.int32(BINS) * marked
+    for few, own in zip(coarse, bins // (BINS // COARSE), strict=True):
+        few[:] = np.bincount(own, minlength=2 * COARSE)
+    return np.bincount(bins.reshape(-1), minlength=2 * BINS), coarse
 
 
 def ends_of(maps: NDArray[np.float32], there: NDArray[np.bool_]) -> tuple[float, float]:

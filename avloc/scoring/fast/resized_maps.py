@@ -19,7 +19,7 @@ from avloc.protocols.normalise import Rows, guided, top_pixels
 from avloc.protocols.plain import object_resize
 from avloc.protocols.protocol import Protocol
 from avloc.protocols.resize import resize
-from avloc.scoring.fast.order_statistics import parted_at, values_at
+from avloc.scoring.fast.order_statistics import values_at
 
 Maps = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -91,36 +91,30 @@ class Survey:
         pixels = rows.shape[1]
         columns = [np.full(len(rows), place) for place in self.order]
         columns += [_area_places(areas[key][chosen], pixels) for key in self.of_area]
-        if self.confidence is None:
-            self.low[chosen], self.high[chosen] = rows.min(axis=1), rows.max(axis=1)
-            values = values_at(rows, np.stack(columns, axis=1)) if columns else np.empty((len(rows), 0), np.float32)
-        else:
-            values = self._with_confidence(chosen, rows, columns)
-        for into, column in zip([*self.order.values(), *self.of_area.values()], values.T, strict=True):
+        if self.confidence is not None:
+            columns.append(np.full(len(rows), pixels - top_pixels(pixels)))
+        values = values_at(rows, np.stack(columns, axis=1)).T if columns else []
+        self.low[chosen], self.high[chosen] = rows.min(axis=1), rows.max(axis=1)
+        for into, column in zip([*self.order.values(), *self.of_area.values()], values, strict=False):
             into[chosen] = column
-
-    def _with_confidence(self, chosen: Ints, rows: Rows, columns: list[Ints]) -> Rows:
-        """Values at the places of the columns (n, k), from the same parting of each row as the mean of its loudest quarter
-        and its extremes."""
-        assert self.confidence is not None
-        pixels = rows.shape[1]
-        loudest = top_pixels(pixels)
-        wanted = np.stack([*columns, np.full(len(rows), pixels - loudest)], axis=1)
-        values = np.empty(wanted.shape, np.float32)
-        for number, (row, places) in enumerate(zip(rows, wanted, strict=True)):
-            rising = sorted(set(places.tolist()))
-            parted = parted_at(row, rising)
-            values[number] = parted[places]
-            clip = chosen[number]
-            self.low[clip], self.high[clip] = parted[: rising[0] + 1].min(), parted[rising[-1] :].max()
-            self.confidence[clip] = parted[-loudest:].sum(dtype=np.float64) / loudest
-        return values[:, :-1]
+        if self.confidence is not None:
+            self.confidence[chosen] = mean_of_loudest(rows, values[-1], top_pixels(pixels))
 
     def of(self, chosen: Ints) -> "Survey":
         """The same of some maps; without their confidence, which no threshold needs."""
         order = {place: values[chosen] for place, values in self.order.items()}
         of_area = {key: values[chosen] for key, values in self.of_area.items()}
         return Survey(self.low[chosen], self.high[chosen], order, of_area)
+
+
+def mean_of_loudest(rows: Rows, least: Rows, amount: int) -> NDArray[np.float64]:
+    """(n,) mean of so many of the highest pixels of each row; least: (n,) the lowest of them, of which several may tie."""
+    sums, room = np.empty(len(rows)), np.empty(rows.shape[1], bool)
+    for number, (row, cut) in enumerate(zip(rows, least, strict=True)):
+        # not "above": NaN is the highest, as in sorting
+        higher = row.compress(np.logical_not(np.less_equal(row, cut, out=room), out=room))
+        sums[number] = higher.sum(dtype=np.float64) + (amount - len(higher)) * np.float64(cut)
+    return sums / amount
 
 
 def _area_places(area: Ints, pixels: int) -> Ints:

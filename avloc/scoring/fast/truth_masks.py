@@ -1,5 +1,6 @@
 """The ground truth of all units of a task, drawn once for all protocols that draw it alike."""
 
+import math
 from dataclasses import dataclass, field
 
 import cv2
@@ -47,27 +48,24 @@ class DrawnTruth:
         return draw_truth(protocol, self.truth, self.units, chosen, self.frames)
 
     def _draw(self, protocol: Protocol, key: tuple) -> None:
-        parts: list[Planes] = []
-        counts: list[Ints] = []
-        weight = 1.0
+        amount, (height, width) = len(self.units), canvas_size(protocol, self.frames)
+        _, unit = self.units.boxes_of(np.arange(amount))
+        most = 1 if self.truth.masks is not None else _levels(protocol, self.truth, unit)
+        shape = (amount, most, height, (width + 7) // 8)
         room = _ROOM - sum(planes.bits.nbytes for planes in self._kept.values())
-        for start in range(0, len(self.units), _STEP):
-            chosen = np.arange(start, min(start + _STEP, len(self.units)))
+        kept = np.zeros(shape, np.uint8) if math.prod(shape) <= room else None
+        levels, weight = np.zeros((amount, most), np.int64), 1.0
+        for start in range(0, amount, _STEP):
+            chosen = np.arange(start, min(start + _STEP, amount))
             planes = draw_truth(protocol, self.truth, self.units, chosen, self.frames)
-            counts.append(np.stack(planes.levels, axis=1))
-            weight = planes.weights[0]
-            if sum(part.bits.nbytes for part in parts) + planes.bits.nbytes <= room:
-                parts.append(planes)
-        most = max((len(part.T) for part in counts), default=1)
-        padded = [np.pad(part, ((0, 0), (0, most - len(part.T)))) for part in counts]
-        levels = np.concatenate(padded) if padded else np.zeros((0, 1), np.int64)
+            own, weight = len(planes.weights), planes.weights[0]
+            levels[chosen, :own] = np.stack(planes.levels, axis=1)
+            if kept is not None:
+                kept[chosen, :own] = planes.bits
         weights = np.full(most, weight)
         self._areas[key] = levels, weights
-        if parts and len(parts) == len(counts):
-            bits = np.zeros((len(self.units), most, *parts[0].bits.shape[2:]), np.uint8)
-            for number, part in enumerate(parts):
-                bits[number * _STEP : number * _STEP + len(part.bits), : part.bits.shape[1]] = part.bits
-            self._kept[key] = Planes(bits, weights)
+        if kept is not None and amount:
+            self._kept[key] = Planes(kept, weights)
 
 
 def truth_key(protocol: Protocol, truth: Truth, frames: int) -> tuple:

@@ -1,0 +1,92 @@
+"""Compiled loops give what numpy gives, bit for bit, and scoring does without them where they cannot be had."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from avloc.metrics.precision import average_precisions
+from avloc.scoring import score_all
+from avloc.scoring.fast import compiled
+from avloc.scoring.fast.pooled_pixels import BINS, histograms
+from tests.protocols.making import heat_maps, random_truth
+
+KINDS = ("dense", "few values", "constant", "zeros of both signs", "negative", "infinite", "huge")
+
+
+def rows_of(kind: str) -> tuple[np.ndarray, np.ndarray]:
+    """Six rows of 3,000 scores, and truths with all, none, or some of the pixels."""
+    rng = np.random.default_rng(0)
+    rows = rng.standard_normal((6, 3000)).astype(np.float32)
+    if kind == "few values":
+        rows = rows.round()
+    elif kind == "constant":
+        rows[:] = 0.25
+    elif kind == "zeros of both signs":
+        rows = np.where(rows > 0, np.float32(0), np.float32(-0.0))
+    elif kind == "negative":
+        rows = -np.abs(rows)
+    elif kind == "infinite":
+        rows[:, ::7], rows[:, 1::7] = np.inf, -np.inf
+    elif kind == "huge":
+        rows *= np.float32(5e37)
+    marked = rng.random(rows.shape) < np.array([0, 1, 0.5, 0.2, 0.001, 0.99])[:, None]
+    return rows, marked
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_average_precisions_are_those_of_numpy(kind):
+    rows, marked = rows_of(kind)
+    found = compiled.quick_average_precisions(compiled._loops(), marked, rows)
+    assert found.tolist() == average_precisions(marked, rows).tolist()
+    assert found[0] == 0 and found[1] == 1
+
+
+@pytest.mark.parametrize("ends", [(-2.0, 2.5), (0.25, 0.25), (-1e38, 1e38), (-3e38, 3e38)])
+@pytest.mark.parametrize("kind", KINDS)
+def test_histograms_are_those_of_numpy(kind, ends):
+    rows, marked = rows_of(kind)
+    with np.errstate(over="ignore", invalid="ignore"):
+        fine, coarse = histograms(rows, marked, *ends)
+        quick_fine, quick_coarse = histograms(rows, marked, *ends, compiled._loops())
+    assert (fine == quick_fine).all() and (coarse == quick_coarse).all()
+    assert fine.sum() == coarse.sum() == rows.size and fine[BINS:].sum() == marked.sum()
+
+
+def test_scoring_gives_the_same_with_and_without_them(monkeypatch):
+    truth, _ = random_truth(20)
+    maps = heat_maps(20)
+    without, _ = score_all(maps, truth, resamples=30)
+    monkeypatch.setattr(compiled, "ENOUGH", 0)
+    assert compiled.loops(maps) is not None
+    with_them, _ = score_all(maps, truth, resamples=30)
+    assert {name: one.to_dict() for name, one in without.items()} == {
+        name: one.to_dict() for name, one in with_them.items()
+    }
+
+
+def test_they_are_not_loaded_for_few_maps_or_beside_large_ones(monkeypatch):
+    few, many = np.zeros((999, 2, 2), np.float32), np.zeros((1000, 2, 2), np.float32)
+    assert compiled.loops(few) is None and compiled.loops(many) is not None
+    monkeypatch.setattr(compiled, "ROOM", many.nbytes - 1)
+    assert compiled.loops(many) is None
+
+
+def test_without_numba_there_are_none(monkeypatch):
+    monkeypatch.setitem(sys.modules, "numba", None)  # importing it raises ImportError
+    assert compiled._loops.__wrapped__() is None
+
+
+@pytest.mark.parametrize("reason", [RuntimeError("cannot cache function: no locator"), OSError(28, "disk full")])
+def test_where_nothing_can_be_kept_they_are_compiled_each_time(reason):
+    calls = []
+
+    class Numba:
+        def njit(self, signature, cache=False, **options):
+            calls.append(cache)
+            if cache:
+                raise reason
+            return lambda loop: loop
+
+    assert compiled._compiled(Numba(), len, "int64(int64)") is len
+    assert calls == [True, False]
