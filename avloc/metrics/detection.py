@@ -73,7 +73,7 @@ def _precision_recall_at(
     """Precision and recall (b, R) of each resample, with the confidence of the clip at each rank as the threshold."""
     clips = int(drawn[0].sum())
     before = _sums(drawn)
-    sounding_before = _sums(drawn * sounds)
+    sounding_before = before if sounds.all() else _sums(drawn * sounds)
     right_before = _sums(drawn * right)
 
     # clips of equal confidence reach the threshold together, so counting starts at the first of them

@@ -93,7 +93,7 @@ class Survey:
         columns += [_area_places(areas[key][chosen], pixels) for key in self.of_area]
         if self.confidence is not None:
             columns.append(np.full(len(rows), pixels - top_pixels(pixels)))
-        values = values_at(rows, np.stack(columns, axis=1)).T if columns else []
+        values = list(values_at(rows, np.stack(columns, axis=1)).T) if columns else []
         self.low[chosen], self.high[chosen] = rows.min(axis=1), rows.max(axis=1)
         for into, column in zip([*self.order.values(), *self.of_area.values()], values, strict=False):
             into[chosen] = column
