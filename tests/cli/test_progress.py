@@ -6,6 +6,7 @@ import pty
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -44,9 +45,12 @@ def test_a_terminal_shows_one_bar_with_done_failed_left_and_the_time_to_come(tol
 
 
 def test_without_a_terminal_there_is_a_line_at_the_end(told):
+    started = time.monotonic()
     found = subprocess.run(told, capture_output=True, text=True, cwd=REPOSITORY)
+    others = (time.monotonic() - started) // 10  # one every ten seconds, on a busy machine
     lines = [line for line in found.stderr.splitlines() if line.startswith("prepare folder: ")]
-    assert len(lines) == 1 and re.fullmatch(r"prepare folder: 4 done, 1 failed, 0 left, [\d.]+/s", lines[0])
+    assert 1 <= len(lines) <= 1 + others
+    assert re.fullmatch(r"prepare folder: 4 done, 1 failed, 0 left, [\d.]+/s", lines[-1])
 
 
 def test_lines_count_the_rate_of_this_run_alone(capsys, monkeypatch):
