@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from avloc.engine.checked_weights import read_weights
+from avloc.checked_weights import read_weights
 from avloc.errors import RunError
 from avloc.files import refused, write_text
 

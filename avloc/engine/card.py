@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from avloc.engine.checked_weights import read_weights
+from avloc.checked_weights import read_weights
 from avloc.errors import RunError
 from avloc.made_with import versions
 

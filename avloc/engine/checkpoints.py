@@ -10,8 +10,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
+from avloc.checked_weights import read_weights, with_checksum
 from avloc.checksums import DAMAGED, NAME, of_values
-from avloc.engine.checked_weights import read_weights, with_checksum
 from avloc.errors import RunError
 from avloc.files import refused, replacing, system_error, why, write_bytes
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Container, Iterator
 from pathlib import Path
 from typing import Literal
 
+from avloc.checked_weights import read_weights
 from avloc.engine.agreement import read_log, refuse_mixed
-from avloc.engine.checked_weights import read_weights
 from avloc.engine.run import Run
 from avloc.engine.within_epoch import FILE as WITHIN_EPOCH
 from avloc.errors import AvlocError, DataError
@@ -65,7 +65,7 @@ def agreement_of(run: Run, right: Container[Path]) -> Iterator[tuple[str, Verdic
 
 
 def _weights(path: Path) -> bool:
-    from avloc.engine.checked_weights import metadata
+    from avloc.checked_weights import metadata
 
     return metadata(path.read_bytes())[1]
 

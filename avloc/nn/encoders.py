@@ -10,6 +10,7 @@ from torchvision.models.resnet import BasicBlock, conv1x1
 
 from avloc.errors import AvlocError
 from avloc.nn.pretrained import imagenet, read_weights
+from avloc.nn.run_weights import take_projection
 
 EXPECTED = "a ResNet-18 state dict, such as torchvision's resnet18-f37072fd.pth or resnet18-5c106cde.pth"
 
@@ -20,7 +21,8 @@ class Backbone:
 
     widths, blocks, strides: one value per stage. project: channels of a last 1x1 convolution without bias or ReLU, so that
     features have signs (no published encoder has it; None: none). weights: an ImageNet ResNet-18 for a frame encoder, as
-    a file of torchvision's state dict or ``imagenet`` for torchvision's download; None starts at random.
+    a file of torchvision's state dict or ``imagenet`` for torchvision's download; or the folder of a run, or one of its
+    weights files, whose encoder of frames or of sounds has the same widths and blocks; None starts at random.
     """
 
     __pydantic_config__ = {"extra": "forbid"}
@@ -43,12 +45,15 @@ class Backbone:
                 "give one of each for every stage"
             )
         encoder = ResNet(channels, self.widths, self.blocks, self.strides)
+        state = None
         if self.weights is not None:
-            encoder.load_imagenet(self.weights)
+            state = encoder.load_pretrained(self.weights, "visual" if channels == 3 else "audio")
             encoder.pretrained = True
         if self.project is not None:
             encoder.project = nn.Conv2d(encoder.channels, self.project, 1, bias=False)
             encoder.channels = self.project
+        if state is not None:
+            take_projection(encoder, state, f"backbone weights {self.weights}")
         return encoder
 
 
@@ -91,15 +96,18 @@ class ResNet(nn.Module):
         """The last stage on features of `bottom`."""
         return getattr(self, self.stages[-1])(features)
 
-    def load_imagenet(self, weights: str) -> None:
-        """Load a torchvision ResNet-18 state dict without its classifier. AvlocError naming what does not fit."""
-        state = read_weights(weights, EXPECTED, {"imagenet": imagenet})
-        state = {name: value for name, value in state.items() if not name.startswith("fc.")}
+    def load_pretrained(self, weights: str, part: str) -> dict[str, Tensor]:
+        """Load a torchvision ResNet-18 without its classifier, or that part (``visual``, ``audio``) of a run; returns all
+        that was there. AvlocError naming what does not fit.
+        """
+        state = read_weights(weights, EXPECTED, {"imagenet": imagenet}, part=part)
+        own = {name: value for name, value in state.items() if not name.startswith(("fc.", "project."))}
         try:
-            self.load_state_dict(state)
+            self.load_state_dict(own)
         except RuntimeError as error:
             first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
             raise AvlocError(f"backbone weights {weights}: they do not fit this backbone ({first})") from None
+        return state
 
 
 def _stage(before: int, width: int, count: int, stride: int) -> nn.Sequential:

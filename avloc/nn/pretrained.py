@@ -9,8 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from avloc.checked_weights import metadata
 from avloc.errors import AvlocError
 from avloc.files import why
+from avloc.nn.run_weights import OR_A_RUN, encoder_in, file_of
 from avloc.weights import kept, located
 
 AT_RANDOM = ", or null to start from random weights"
@@ -25,7 +27,9 @@ def read_plain(path: Path) -> Any:
         if path.suffix == ".safetensors":
             from safetensors.torch import load
 
-            return load(path.read_bytes())
+            content = path.read_bytes()
+            metadata(content)  # refuses a file of avloc that does not match its checksum
+            return load(content)
         return torch.load(path, map_location="cpu", weights_only=True)
     except OSError:
         raise
@@ -38,12 +42,15 @@ def read_weights(
     expected: str,
     downloads: Mapping[str, Callable[[], dict[str, Tensor]]],
     otherwise: str = AT_RANDOM,
+    part: str = "",
 ) -> dict[str, Tensor]:
     """A state dict from a file, from the download of that name, or from the file that `avloc weights` stores under it.
 
     A file can have the state dict under ``model`` or ``state_dict``; the prefix ``module.`` of wrappers is removed.
-    expected, otherwise: for errors, which file is expected and the alternatives.
+    expected, otherwise: for errors, which file is expected and the alternatives. part: ``visual`` or ``audio``, for an
+    encoder that accepts the folder of a run or one of its weights files too, and takes that encoder of it.
     """
+    expected += OR_A_RUN if part else ""
     if weights in downloads:
         try:
             return downloads[weights]()
@@ -52,9 +59,11 @@ def read_weights(
                 f"weights {weights}: could not be downloaded ({error}); give the path of {expected}{otherwise}"
             ) from error
     try:
-        state = read_plain(located(weights))
+        path = located(weights)
+        state = read_plain(file_of(path) if part and path.is_dir() else path)
         state = next((state[key] for key in ("state_dict", "model") if isinstance(state.get(key), Mapping)), state)
-        return {name.removeprefix("module."): value for name, value in state.items()}
+        state = {name.removeprefix("module."): value for name, value in state.items()}
+        return (encoder_in(state, part) if part else None) or state
     except (FileNotFoundError, IsADirectoryError):
         raise AvlocError(f"weights {weights}: no such file; give {expected}{otherwise}") from None
     except (OSError, ValueError, AttributeError) as error:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from avloc.errors import AvlocError
 from avloc.nn import timm_models, timm_steps
+from avloc.nn.run_weights import take_projection
 from avloc.nn.timm_models import Created
 
 
@@ -20,7 +21,8 @@ class Timm:
     network gives its last feature map; a vision transformer gives its grid of patches, without class and register
     tokens.
     weights: ``download`` lets timm download them; ``package`` takes them from an installed package (only
-    tf_efficientnet_lite0); or a file, or a name that `avloc weights` lists. None starts at random.
+    tf_efficientnet_lite0); or a file, a name that `avloc weights` lists, or a run with the same backbone. None starts at
+    random.
     output_stride: pixels of the frame per position of the map; None leaves the network unchanged (most have 32, vision
     transformers have their patch size).
     frozen: True freezes every layer, False none. A number N freezes the first N groups of layers, as timm counts them
@@ -44,10 +46,11 @@ class Timm:
         if channels != 3:
             raise AvlocError(f"audio.timm is {self.timm}: timm's backbones are for frames; use it for visual")
         created = timm_models.create(self.timm, self.output_stride, getattr(view, "size", 224))
-        if self.weights is not None:
-            timm_models.load(created, self.weights)
+        state = {} if self.weights is None else timm_models.load(created, self.weights)
         created.network.prune_intermediate_layers(1, False, True)
-        return TimmNet(created, self.frozen, self.project, self.weights is not None, view)
+        encoder = TimmNet(created, self.frozen, self.project, self.weights is not None, view)
+        take_projection(encoder, state, f"visual weights {self.weights}")
+        return encoder
 
 
 class TimmNet(nn.Module):

@@ -84,17 +84,21 @@ def grid(network: Any, frames: Tensor) -> Tensor:
     return network.forward_intermediates(frames, indices=1, norm=True, output_fmt="NCHW", intermediates_only=True)[-1]
 
 
-def load(created: Created, weights: str, head: bool = False) -> None:
-    """Load the weights; AvlocError if they are missing or for another network. head: its classifier too."""
+def load(created: Created, weights: str, head: bool = False) -> dict[str, Tensor]:
+    """Load the weights; AvlocError if they are missing or for another network. head: its classifier too.
+
+    Returns all that was there: the frame encoder of a run may have a projection.
+    """
     what = f"visual weights {weights} for {created.name}"
     if weights in ("download", "package"):
         state = _downloaded(created) if weights == "download" else _packaged(created)
     else:
-        state = read_weights(weights, f"a state dict of timm's {created.name}", {})
+        state = read_weights(weights, f"a state dict of timm's {created.name}", {}, part="visual")
     own = created.network.state_dict()
     unused = set() if head else _head_names(created)
     taken = {name: value for name, value in state.items() if name in own and name not in unused}
     fill(created.network, {**{name: own[name] for name in unused}, **taken}, what)
+    return state
 
 
 def groups_to_freeze(created: Created, frozen: bool | int) -> list[str]:

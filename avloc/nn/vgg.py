@@ -18,7 +18,8 @@ class Vgg:
 
     widths, blocks: channels and convolutions of each stage; there are 2x2 max pools between stages. norms: batch
     normalisation after each convolution. weights: an ImageNet VGG16, as a file of torchvision's state dict (or SSPL's
-    frame_best.pth), or ``imagenet`` for torchvision's download; None starts at random.
+    frame_best.pth), ``imagenet`` for torchvision's download, or a run whose frame encoder is a VGG too; None starts at
+    random.
     """
 
     __pydantic_config__ = {"extra": "forbid"}
@@ -33,7 +34,7 @@ class Vgg:
         encoder = VggNet(self.widths, self.blocks, self.norms)
         if self.weights is not None:
             what = f"visual weights {self.weights}"
-            state = read_weights(self.weights, "a VGG16 state dict", {"imagenet": _imagenet})
+            state = read_weights(self.weights, "a VGG16 state dict", {"imagenet": _imagenet}, part="visual")
             own = {name.removeprefix("features."): name for name in encoder.state_dict()}
             theirs = {name.removeprefix("feat_extractor.").removeprefix("features."): v for name, v in state.items()}
             fill(encoder, {ours: theirs[name] for name, ours in own.items() if name in theirs}, what)

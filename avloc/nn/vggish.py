@@ -19,7 +19,8 @@ class Vggish:
 
     widths, blocks: channels and convolutions of each stage, a 2x2 max pool after each. hidden: width of the two inner
     linear layers. dim: of the embedding. norms: batch normalisation after each
-    convolution. weights: torchvggish's ``vggish-10086976.pth``; None starts at random.
+    convolution. weights: torchvggish's ``vggish-10086976.pth``, or a run whose sound encoder is a VGGish too; None
+    starts at random.
     """
 
     __pydantic_config__ = {"extra": "forbid"}
@@ -36,7 +37,7 @@ class Vggish:
         refuse_waveform(view)
         encoder = VggishNet(self.widths, self.blocks, self.hidden, self.dim, self.norms)
         if self.weights is not None:
-            state = read_weights(self.weights, "torchvggish's vggish-10086976.pth", {})
+            state = read_weights(self.weights, "torchvggish's vggish-10086976.pth", {}, part="audio")
             used = {name: value for name, value in state.items() if name.startswith(("features.", "embeddings."))}
             fill(encoder, used, f"audio weights {self.weights}")
         return encoder

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file, save
 
 import avloc
-from avloc.engine.checked_weights import read_weights, with_checksum
+from avloc.checked_weights import read_weights, with_checksum
 from avloc.engine.experiment import open_run
 from avloc.engine.object_maps import ObjectMaps
 from avloc.engine.stages import weights_id
