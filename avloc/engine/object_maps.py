@@ -28,6 +28,8 @@ ASKED = (
     "window",
     "window_frames",
     "window_needed",
+    "weights_from",
+    "objects_from",
 )
 
 TINY = 1e-12  # for a method whose maps are constant
@@ -71,7 +73,7 @@ class ObjectMaps(Localizer):
     def locate(self, batch: Batch) -> Tensor:
         """(B, K, h, w), 0 where nothing sounds and about 1 where an object of the cluster certainly does."""
         shown = self.shown(batch)
-        maps = at_places(self.stage.locate(batch), shown)
+        maps = at_places(self.stage.locate(batch), shown).nan_to_num(nan=self.low)  # nothing found: nothing sounds
         place = (maps - self.low) / max(self.high - self.low, TINY)
         heard = ((maps - self.middle) / max(self.high - self.middle, TINY)).clamp(min=0)
         weights = shown.square()

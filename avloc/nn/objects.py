@@ -10,16 +10,22 @@ SHARE = 0.1  # of the positions of a map, which an object is assumed to cover
 
 
 def at_places(maps: Tensor, places: Tensor) -> Tensor:
-    """The maximum over maps (B, K, H, W), averaged over the cells of features (B, C, h, w): (B, 1, h, w)."""
-    return F.adaptive_avg_pool2d(maps.amax(1, keepdim=True).float(), (places.shape[2], places.shape[3]))
+    """The maximum over maps (B, K, H, W), averaged over the cells of features (B, C, h, w): (B, 1, h, w).
+
+    NaN is a map that only other clips have; a clip without any is NaN everywhere.
+    """
+    highest = maps.float().nan_to_num(nan=-torch.inf).amax(1, keepdim=True)
+    none = maps.isnan().all(1, keepdim=True)
+    return F.adaptive_avg_pool2d(highest.masked_fill(none, torch.nan), (places.shape[2], places.shape[3]))
 
 
 def objects_of(places: Tensor, maps: Tensor) -> dict[str, Tensor]:
     """From features (B, C, h, w) and maps (B, K, H, W): `objects` (B, C), the mean features of the tenth of the
-    positions where the map is highest, and `levels` (B, 3), see `levels_of`.
+    positions where the map is highest, and `levels` (B, 3), see `levels_of`. A clip without any map shows an object
+    everywhere, and its levels are NaN.
     """
     loudest = at_places(maps, places)
-    mask = top_share(loudest, SHARE)
+    mask = top_share(loudest.nan_to_num(nan=0.0), SHARE)
     objects = (places * mask).sum((2, 3)) / mask.sum((2, 3))
     return {"objects": objects, "levels": levels_of(loudest)}
 

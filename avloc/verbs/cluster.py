@@ -95,6 +95,8 @@ def _cluster(
         found = _as_trained(localizer, path)
     else:
         rows = _object_features(experiment, localizer, store)
+        if "levels" in rows and not rows["levels"].isfinite().any():
+            raise RunError(f"{path}: no training clip has a heat map, so there is nothing to cluster; train for longer")
         found = _of_objects(experiment, rows["objects"].numpy(), clusters, given)
         if trained is None and "imported_from" in about:
             # the authors' heads know their clusters by number, although the clips' labels were not released
@@ -108,7 +110,7 @@ def _cluster(
         where.save_clusters(
             labels=found.labels, centres=found.centres, dictionary=found.dictionary, ids=np.array(store.ids),
             epoch=about.get("epoch", "0"), clusters=clusters, weights=weights_id(path), data=store.fingerprint,
-            **({"levels": rows["levels"].double().mean(0).numpy()} if "levels" in rows else {}),
+            **({"levels": rows["levels"].double().nanmean(0).numpy()} if "levels" in rows else {}),
         )  # fmt: skip
     processes.leave()
     single = store.labels.sum(1) == 1

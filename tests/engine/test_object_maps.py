@@ -1,15 +1,18 @@
 """Class maps of a method that clusters no objects of its own accord."""
 
+import json
 import shutil
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save
+from typer.testing import CliRunner
 
 import avloc
 from avloc.checked_weights import read_weights, with_checksum
-from avloc.engine.experiment import open_run
+from avloc.cli.app import app
+from avloc.engine.experiment import load_method, method_names, open_run
 from avloc.engine.object_maps import ObjectMaps
 from avloc.engine.stages import weights_id
 from avloc.errors import AvlocError
@@ -19,7 +22,16 @@ from avloc.methods.noprior import NoPrior
 from avloc.nn.encoders import Backbone
 from avloc.predictions import read_predictions
 from avloc.verbs.run import steps_of
-from tests.engine.tiny import BACKBONE, CLASSES, MODEL, make_tiny_store, tiny_config, tiny_one_stage, write_config
+from tests.engine.tiny import (
+    BACKBONE,
+    CLASSES,
+    MODEL,
+    make_tiny_store,
+    tiny_config,
+    tiny_method,
+    tiny_one_stage,
+    write_config,
+)
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +130,33 @@ def test_objects_are_those_of_the_weights_that_learnt_most(run, tmp_path, method
     assert read_predictions(solo.predictions).maps.shape[1] == 3
 
 
+WITH_CLASS_MAPS = [name for name in method_names() if load_method(name).STAGES[0].can("place_features")]
+
+
+@pytest.mark.parametrize("method", WITH_CLASS_MAPS)
+def test_every_method_with_features_per_position_has_class_maps_by_the_commands(method, run, tmp_path):
+    store = make_tiny_store(tmp_path / "store", 16_000) if method == "sspl" else run.parent / "store"
+    config = tiny_method(store, method)
+    config["evaluate"] = {"multi": config["evaluate"]["multi"] | {"maps": "class"}}
+    where = ["--run", str(tmp_path / "run")]
+    train = f"train-stage1 --config {write_config(tmp_path / 'c.yaml', config)}"
+    for command in (train, "cluster", "match-clusters", "evaluate --resamples 10"):
+        done = CliRunner().invoke(app, [*command.split(), *where])
+        assert done.exit_code == 0, (command, done.output)
+    stored = read_predictions(tmp_path / "run" / "predictions" / "multi.h5")
+    assert stored.maps.shape[1] == 3 and np.isfinite(stored.maps).all() and stored.assignment.sum() == 3
+    assert set(avloc.load(tmp_path / "run", classes=True).classes) == set(CLASSES)
+    result = json.loads((tmp_path / "run" / "results" / "multi.dsol-duet.json").read_text())
+    assert "tells" in json.dumps(result)
+
+
+def test_all_methods_with_one_stage_and_the_first_stage_of_dsol_have_class_maps():
+    """The others have maps of the categories that they are trained with."""
+    trained = {name for name in method_names() if load_method(name).STAGES[0].needs_training}
+    assert trained - set(WITH_CLASS_MAPS) == {"coarse_to_fine", "coarse_to_fine_original"}
+    assert all(load_method(name).STAGES[-1].of_classes for name in trained - set(WITH_CLASS_MAPS))
+
+
 class Given(Localizer):
     """Its features and its map are those of the batch: frame (B, C, h, w), sound (B, 1, h, w)."""
 
@@ -152,6 +191,30 @@ def test_without_sound_a_class_map_is_what_each_place_shows():
         torch.testing.assert_close(maps.look(batch).sum(1), torch.ones(2, *stage.locate(batch).shape[2:]))
         places = stage.place_features(batch)
         assert torch.equal(maps.look(batch).argmax(1), places[:, :4].argmax(1))
+
+
+def test_a_clip_whose_method_found_nothing_has_silent_class_maps():
+    """Two clips: the first has two maps of two places, of which the second map is NaN; the second has none."""
+    nan = float("nan")
+    frame = torch.eye(2).reshape(1, 2, 1, 2).expand(2, -1, -1, -1)
+    sound = torch.tensor([[[[4.0, 0.0]], [[nan, nan]]], [[[nan, nan]], [[nan, nan]]]])
+    found = Given().object_features(avloc.Batch(frame=frame, sound=sound))
+    assert torch.equal(found["objects"][0], torch.tensor([1.0, 0.0])) and found["objects"].isfinite().all()
+    assert found["levels"][0].tolist() == [0.0, 0.0, 4.0] and found["levels"][1].isnan().all()
+    maps = ObjectMaps(Given(), np.eye(2), np.eye(2), (0, 2, 4), 0.1).locate(avloc.Batch(frame=frame, sound=sound))
+    assert maps[0, 0, 0, 0] > 0.5 and not maps[1].any()
+
+
+def test_maps_that_differ_in_number_can_be_clustered_too(run, tmp_path):
+    config = tiny_method(run.parent / "store", "noprior")
+    config["stage1"]["model"]["maps"] = "objects"
+    config["evaluate"] = {"multi": config["evaluate"]["multi"] | {"maps": "class"}}
+    avloc.train_stage1(write_config(tmp_path / "c.yaml", config), tmp_path / "run")
+    assert avloc.cluster(run=tmp_path / "run").clusters == 3
+    assert np.isfinite(np.load(tmp_path / "run" / "clusters.npz")["levels"]).all()
+    avloc.match_clusters(run=tmp_path / "run")
+    found = avloc.evaluate(run=tmp_path / "run", resamples=10).sets["multi"]
+    assert np.isfinite(read_predictions(found.predictions).maps).all()
 
 
 def test_class_maps_see_move_and_hear_as_their_stage_does():

@@ -122,6 +122,35 @@ def tiny_one_stage(store: Path, method: str, **model: Any) -> dict[str, Any]:
     return config
 
 
+#: method -> arguments of its stage one beside encoders and views, and whether it has a second stage
+METHODS: dict[str, tuple[dict[str, Any], bool]] = {
+    "ez_vsl": ({"dim": 8}, False),
+    "slavc": ({"dim": 8}, False),
+    "fnac": ({"dim": 8}, False),
+    "hard_way": ({}, False),
+    "noprior": ({"flow": "none"}, False),
+    "ssl_alignment": ({"frame2": None, "sound2": None, "neighbours": 3, "warmup": 1}, False),
+    "visual_context": ({"nodes": 4, "foreground": 2, "background": 2}, False),
+    "dsol": ({"clusters": 3, "dim": 8, "class_iter": 1}, True),
+    "coarse_to_fine": ({"classes": 3}, True),
+    "coarse_to_fine_original": ({"classes": 3, "mix": 2, "freeze_stem": False, "freeze_norms": False}, True),
+    "sspl": ({"pcm_cycles": 0, "head_width": 16, "head_bottleneck": 8}, False),
+}
+
+
+def tiny_method(store: Path, method: str) -> dict[str, Any]:
+    """One epoch of stage one of any method of `METHODS` with encoders of its own."""
+    config = tiny_one_stage(store, method, **METHODS[method][0])
+    model = config["stage1"]["model"]
+    if method == "sspl":
+        narrow = {"widths": [8, 16], "blocks": [1, 1]}
+        model |= {"visual": narrow, "audio": {**narrow, "hidden": 8, "dim": 8}, "sound": {"seconds": 1.0}}
+    config["stage1"]["train"]["epochs"] = 1 + model.get("warmup", 0)
+    for name in config["evaluate"]:
+        config["evaluate"][name] |= {"stage": 1}
+    return config
+
+
 def train_tiny(folder: Path) -> Path:
     """The run of a DSOL whose first stage was trained for one epoch, without classes."""
     settings = tiny_config(make_tiny_store(folder / "store"), class_task=False)

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 import torch
 
+from tests.engine.tiny import METHODS
+
 timm = pytest.importorskip("timm", reason="timm is not installed")
 MODEL = "test_efficientnet"  # of timm's own tests: 82,300 numbers
 
@@ -25,21 +27,6 @@ def eyes(folder: Path, **more: Any) -> dict[str, Any]:
 VIEW = {"size": 32, "resize": 32, "crop": False, "augment": False}
 EAR = {"widths": [8, 16], "blocks": [1, 1], "strides": [1, 2]}
 SOUND = {"n_fft": 128, "hop": 80, "mels": 16, "rate": 4000}
-
-#: method -> arguments of its stage one beside encoders and views, and whether it has a second stage
-METHODS: dict[str, tuple[dict[str, Any], bool]] = {
-    "ez_vsl": ({"dim": 8}, False),
-    "slavc": ({"dim": 8}, False),
-    "fnac": ({"dim": 8}, False),
-    "hard_way": ({}, False),
-    "noprior": ({"flow": "none"}, False),
-    "ssl_alignment": ({"frame2": None, "sound2": None, "neighbours": 3, "warmup": 1}, False),
-    "visual_context": ({"nodes": 4, "foreground": 2, "background": 2}, False),
-    "dsol": ({"clusters": 3, "dim": 8, "class_iter": 1}, True),
-    "coarse_to_fine": ({"classes": 3}, True),
-    "coarse_to_fine_original": ({"classes": 3, "mix": 2, "freeze_stem": False, "freeze_norms": False}, True),
-    "sspl": ({"pcm_cycles": 0, "head_width": 16, "head_bottleneck": 8}, False),
-}
 
 
 def stage_one(method: str, folder: Path, **visual: Any) -> dict[str, Any]:
