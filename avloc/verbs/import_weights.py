@@ -164,8 +164,11 @@ def _published(method: str, stage: int, path: Path) -> _Published:
     known = published_of(module)
     if known is None:
         raise AvlocError(f"{method}: no published checkpoints are known for this method")
-    if not 1 <= stage <= len(module.STAGES):
-        raise AvlocError(f"{method} has {len(module.STAGES)} stages; there is no stage {stage}")
+    count = len(module.STAGES)
+    if not 1 <= stage <= count:
+        raise AvlocError(
+            f"{method} has {count} stage{'s' * (count > 1)}: there is no stage {stage}; give another --stage"
+        )
     state = _states_in(path, known.files) if path.is_dir() and known.files else _state_of(path)
     try:
         arguments = known.arguments_of(without_wrapper(state))

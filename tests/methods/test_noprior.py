@@ -14,7 +14,7 @@ from avloc.data.plans import Plan
 from avloc.data.stacking import one_above_the_other
 from avloc.data.views import FrameView, LogMel, LogStft
 from avloc.engine.collect import joined
-from avloc.errors import DataError
+from avloc.errors import AvlocError, DataError
 from avloc.methods.base import Train
 from avloc.methods.noprior import NoPrior
 from avloc.methods.noprior.network import FlowAttention
@@ -292,3 +292,5 @@ def test_the_authors_checkpoint_fills_the_stage(tmp_path):
     torch.testing.assert_close(one.flow_encoder.conv1.weight, state["flownet.conv1.weight"])
     assert sum(value.numel() for value in one.parameters()) == 33_848_448
     assert math.isclose(22_671_936, sum(value.numel() for value in one.parameters() if value.requires_grad))
+    with pytest.raises(AvlocError, match="noprior has 1 stage: there is no stage 2; give another --stage"):
+        avloc.import_weights("noprior", 2, tmp_path / "last.ckpt")
