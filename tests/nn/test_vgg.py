@@ -41,7 +41,8 @@ def test_weights_come_from_a_file_of_torchvision_or_of_the_authors(tmp_path, pre
 
 def test_weights_that_are_not_there_or_do_not_fit_are_one_line(tmp_path):
     with pytest.raises(
-        AvlocError, match=r"^weights \S*none.pth: no such file; give a VGG16 state dict, or null[^\n]*$"
+        AvlocError,
+        match=r"^weights \S*none.pth: no such file; give a VGG16 state dict, or the folder of a run[^\n]*, or null[^\n]*$",
     ):
         Vgg(weights=str(tmp_path / "none.pth")).build()
     (tmp_path / "text.pth").write_text("no weights")
