@@ -95,8 +95,6 @@ def _cluster(
         found = _as_trained(localizer, path)
     else:
         rows = _object_features(experiment, localizer, store)
-        if "levels" in rows and not rows["levels"].isfinite().any():
-            raise RunError(f"{path}: no training clip has a heat map, so there is nothing to cluster; train for longer")
         found = _of_objects(experiment, rows["objects"].numpy(), clusters, given)
         if trained is None and "imported_from" in about:
             # the authors' heads know their clusters by number, although the clips' labels were not released
@@ -155,12 +153,16 @@ def _as_trained(localizer: Any, path: Path) -> "Clusters":
 
 
 def _object_features(experiment: Any, localizer: Any, store: Any) -> dict[str, Any]:
-    """What `object_features` of the method gives for each clip, in order: ``objects`` (N, C), and what else it gives."""
+    """What `object_features` of the method gives for each clip, in order: ``objects`` (N, C), and what else it gives.
+
+    RunError if the method finds no object in any clip.
+    """
     from avloc.data.loader import Loader
     from avloc.data.workers import Workers
     from avloc.engine.collect import Collector
     from avloc.engine.experiment import device_of
     from avloc.engine.keeping import keep_features
+    from avloc.errors import RunError
 
     stage, seed = experiment.stage(1), experiment.seed
     device = device_of(stage.train.device)
@@ -172,6 +174,10 @@ def _object_features(experiment: Any, localizer: Any, store: Any) -> dict[str, A
     loader = Loader(store, localizer, device, workers, stage.train.resident, kept=kept)
     collect = Collector(localizer, {"train": loader}, stage.train.batch_size, seed, augment=False)
     found: dict[str, Any] = collect(localizer.object_features)
+    if "levels" in found and not found["levels"].isfinite().any():
+        raise RunError(
+            f"{experiment.method} finds no object in any training clip: nothing to cluster; train for longer"
+        )
     return found
 
 

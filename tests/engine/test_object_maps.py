@@ -217,6 +217,13 @@ def test_maps_that_differ_in_number_can_be_clustered_too(run, tmp_path):
     assert np.isfinite(read_predictions(found.predictions).maps).all()
 
 
+def test_a_method_that_finds_nothing_in_any_clip_has_nothing_to_cluster(run, tmp_path, monkeypatch):
+    shutil.copytree(run, tmp_path / "run")
+    monkeypatch.setattr(HardWay, "locate", lambda self, batch: torch.full((len(batch), 1, 4, 4), torch.nan))
+    with pytest.raises(AvlocError, match="hard_way finds no object in any training clip: nothing to cluster"):
+        avloc.cluster(run=tmp_path / "run")
+
+
 def test_class_maps_see_move_and_hear_as_their_stage_does():
     stage = NoPrior(flow="signed", mix="waveforms", visual=Backbone(**BACKBONE), audio=Backbone(**BACKBONE))
     maps = ObjectMaps(stage, np.eye(4, 16), np.eye(4, 16), (0, 0.5, 1), 0.1)
