@@ -1,6 +1,6 @@
 """How figures are written in every table: fractions in percent, intervals, and the names of baselines."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 #: baselines of a result are masks; the titles distinguish them from those scored as heat maps, like a method
 _MASKS = {"all-ones": "all-ones mask", "centre": "centre mask", "largest object": "largest-object mask"}
@@ -26,3 +26,15 @@ def percent(value: float | None) -> str:
 def ends(pair: Sequence[float] | None) -> str:
     """The ends of an interval in percent; empty if there is none."""
     return "" if pair is None else f"{100 * pair[0]:.1f} to {100 * pair[1]:.1f}"
+
+
+def own_name(metrics: Collection[str], name: str) -> str:
+    """The name of ``ciou`` and ``locacc``, by which tables of classes and sizes are kept, in a protocol with these metrics:
+    ``iou`` and ``iou@0.5`` with one unnamed source, ``ciou@0.5`` where that is reported, ``iou`` where masks of pixels are
+    compared (``miou``)."""
+    if name in metrics:
+        return name
+    if name == "ciou" and ("miou" in metrics or "miou_set" in metrics):
+        return "iou"
+    others = {"ciou": ("iou",), "locacc": ("iou@0.5", "ciou@0.5")}.get(name, ())
+    return next((other for other in others if other in metrics), name)

@@ -1,7 +1,7 @@
 """Tables of results for people: values in percent, with intervals and baselines."""
 
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -11,7 +11,7 @@ from avloc.cli.show import console, say, table
 from avloc.cli.show_sounds import show_hearing, show_sounding
 from avloc.naming import MESSAGE, brief, printable
 from avloc.options import Ask
-from avloc.percents import ends, map_title, mask_title, percent
+from avloc.percents import ends, map_title, mask_title, own_name, percent
 
 if TYPE_CHECKING:
     from avloc.verbs.benchmarks import Listed
@@ -96,15 +96,6 @@ def show_groups(result: Any, by: str | None) -> None:
     ]
     columns = [by or "", "clips", *(own_name(result.metrics, metric) for metric in known)]
     table(f"by {by}, {result.protocol.label}, in %", columns, rows, right=tuple(range(1, len(columns))))
-
-
-def own_name(metrics: Mapping[str, Any], name: str) -> str:
-    """The name of ``ciou`` and ``locacc`` in a protocol with these metrics: with one unnamed source ``iou`` and ``iou@0.5``,
-    and ``iou`` where masks of pixels are compared (``miou``)."""
-    if name == "ciou" and {"miou", "miou_set"} & set(metrics):
-        return "iou"
-    other = {"ciou": "iou", "locacc": "iou@0.5"}.get(name, name)
-    return other if other in metrics and name not in metrics else name
 
 
 def _filled(title: str, columns: list[str], rows: list[list[Any]]) -> None:

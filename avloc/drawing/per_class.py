@@ -5,6 +5,7 @@ from typing import Any
 
 from avloc.drawing.markup import table, text
 from avloc.drawing.results import metric_name, percent
+from avloc.percents import own_name
 from avloc.scoring.breakdown import SIZES
 
 COLUMNS = ("ciou", "locacc", "auc")
@@ -67,9 +68,7 @@ def _lowest(key: str, tables: Sequence[Mapping[str, Any]]) -> float:
 
 def _named(column: str, result: Mapping[str, Any] | None) -> str:
     """The column of a metric, under the name that the result uses for it."""
-    metrics = (result or {}).get("metrics", {})
-    other = {"ciou": "iou", "locacc": "iou@0.5"}.get(column, column)
-    return metric_name(other if other in metrics and column not in metrics else column)
+    return metric_name(own_name((result or {}).get("metrics", {}), column))
 
 
 def _bar(value: float | None) -> str:

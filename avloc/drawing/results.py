@@ -91,7 +91,7 @@ def _difference(difference: Mapping[str, Any] | None) -> str:
     if difference is None or _undefined(difference):
         return ""
     found = interval(difference)
-    limits = f" ({percent(found[0], True)} to {percent(found[1], True)})" if found else ""
+    limits = f" <small>({percent(found[0], True)} to {percent(found[1], True)})</small>" if found else ""
     sign, words = verdict(difference)
     kind = {UP: "up", DOWN: "down"}.get(sign, "level")
     lead = f"{percent(difference['value'], True)}{limits}"

@@ -93,7 +93,7 @@ caption { text-align: left; padding: .6rem .8rem; font-size: .85rem; color: var(
 th, td { text-align: left; vertical-align: top; padding: .45rem .8rem; border-top: 1px solid var(--line); }
 thead th { color: var(--faint); font-weight: 600; font-size: .82rem; }
 tbody th { font-weight: 500; position: sticky; left: 0; background: var(--card); min-width: 7.5rem; }
-.results td { white-space: nowrap; }
+.results td b, .results td small { white-space: nowrap; }
 .results tbody tr:first-child { background: color-mix(in srgb, var(--accent) 8%, var(--card)); }
 .results tbody tr:first-child th { background: inherit; }
 .plain td, .plain th { overflow-wrap: anywhere; }
@@ -101,6 +101,7 @@ tbody th { font-weight: 500; position: sticky; left: 0; background: var(--card);
 .unseen { position: absolute; width: 1px; height: 1px; overflow: hidden;
   clip-path: inset(50%); white-space: nowrap; }
 .apart { font-size: .8rem; color: var(--faint); }
+.apart small { font-size: inherit; color: inherit; }
 .apart.up { color: var(--up); }
 .apart.down { color: var(--down); }
 .key { display: flex; flex-wrap: wrap; gap: .2rem 1.1rem; list-style: none; padding: 0; margin: .5rem 0 .7rem;

@@ -79,7 +79,8 @@ def _units(
     blinds: dict[tuple, Any] = {}
     pairs: dict[bytes, Ratio | None] = {}
     results = []
-    for protocol, measured in zip(protocols, _measured(protocols, measuring), strict=True):
+    last = {drawn.key(protocol): number for number, protocol in enumerate(protocols)}
+    for number, (protocol, measured) in enumerate(zip(protocols, _measured(protocols, measuring), strict=True)):
         counts, kept, warnings = count_clips(protocol, task)
         chosen = scored_units(protocol, units, truth, kept)
         key = (*drawn.key(protocol), chosen.tobytes())
@@ -116,6 +117,8 @@ def _units(
         breakdown(result, truth, scored, kept, task.found, area * (224 / protocol.size) ** 2)
         if told is not None:
             add_pairs(result.per_clip, told, kept)
+        if last[drawn.key(protocol)] == number:
+            drawn.forget(protocol)
         results.append(result)
     return results
 

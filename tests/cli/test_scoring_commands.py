@@ -188,12 +188,13 @@ def test_measuring_needs_no_torch(folder):
 
 
 def test_means_over_classes_have_the_names_of_the_metrics_above_them():
-    from avloc.cli.show_scores import own_name
+    from avloc.percents import own_name
 
     assert [own_name({"iou@0.5": 1, "auc": 1, "iou": 1}, name) for name in ("ciou", "locacc", "auc")] == [
         "iou", "iou@0.5", "auc",
     ]  # fmt: skip
     assert [own_name({"ciou": 1, "locacc": 1}, name) for name in ("ciou", "locacc")] == ["ciou", "locacc"]
+    assert [own_name(("ciou@0.3", "ciou@0.5", "ciou"), name) for name in ("ciou", "locacc")] == ["ciou", "ciou@0.5"]
     assert own_name({"miou": 1, "fscore": 1}, "ciou") == own_name({"miou_set": 1}, "ciou") == "iou"
 
 

@@ -55,7 +55,7 @@ def test_the_table_has_the_model_first_and_intervals_over_videos():
     table = results_table("pair", RESULT)
     assert table.index("<b>model</b>") < table.index("&lt;centre&gt;") < table.index("half-area ceiling")
     assert "63.2&nbsp;%</b> <small>(58.0 to 68.0)</small>" in table
-    assert "+38.2 (+30.0 to +46.0)" in table and "model higher" in table
+    assert "+38.2 <small>(+30.0 to +46.0)</small>" in table and "model higher" in table
     assert "<centre>" not in table
 
 

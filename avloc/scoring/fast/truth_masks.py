@@ -47,6 +47,10 @@ class DrawnTruth:
             return Planes(kept.bits[chosen], kept.weights)
         return draw_truth(protocol, self.truth, self.units, chosen, self.frames)
 
+    def forget(self, protocol: Protocol) -> None:
+        """Free the bit planes of a protocol's ground truth; they are drawn again if they are requested."""
+        self._kept.pop(self.key(protocol), None)
+
     def _draw(self, protocol: Protocol, key: tuple) -> None:
         amount, (height, width) = len(self.units), canvas_size(protocol, self.frames)
         _, unit = self.units.boxes_of(np.arange(amount))
