@@ -18,23 +18,25 @@ def map_title(name: str) -> str:
     return _MAPS.get(name, name)
 
 
-def percent(value: float | None) -> str:
-    """A fraction in percent; - if it is undefined."""
-    return "-" if value is None or value != value else f"{100 * value:.1f}"
+def percent(value: float | None, sign: bool = False) -> str:
+    """A fraction in percent, with its sign if that is asked for and it is not 0; - if it is undefined."""
+    if value is None or value != value:
+        return "-"
+    shown = round(100 * value, 1) + 0.0  # no -0.0
+    return f"{shown:+.1f}" if sign and shown else f"{shown:.1f}"
 
 
 def ends(pair: Sequence[float] | None) -> str:
     """The ends of an interval in percent; empty if there is none."""
-    return "" if pair is None else f"{100 * pair[0]:.1f} to {100 * pair[1]:.1f}"
+    return "" if pair is None else f"{percent(pair[0])} to {percent(pair[1])}"
 
 
 def own_name(metrics: Collection[str], name: str) -> str:
     """The name of ``ciou`` and ``locacc``, by which tables of classes and sizes are kept, in a protocol with these metrics:
-    ``iou`` and ``iou@0.5`` with one unnamed source, ``ciou@0.5`` where that is reported, ``iou`` where masks of pixels are
-    compared (``miou``)."""
+    ``iou`` and ``iou@0.5`` with one unnamed source, ``iou`` where masks of pixels are compared (``miou``)."""
     if name in metrics:
         return name
     if name == "ciou" and ("miou" in metrics or "miou_set" in metrics):
         return "iou"
-    others = {"ciou": ("iou",), "locacc": ("iou@0.5", "ciou@0.5")}.get(name, ())
-    return next((other for other in others if other in metrics), name)
+    other = {"ciou": "iou", "locacc": "iou@0.5"}.get(name, name)
+    return other if other in metrics else name

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from avloc.cli.show import say, table
 from avloc.cli.show_scores import show_hearing
-from avloc.percents import map_title
+from avloc.percents import map_title, percent
 
 if TYPE_CHECKING:
     from avloc.engine.set_results import SetResult
@@ -62,7 +62,7 @@ def show_demo(done: "Demo") -> None:
             say()
     verdicts = ["too small" if done.tiny else "yes" if claim.holds else "NO" for claim in done.claims]
     rows = [
-        [verdict, claim.text, f"{100 * claim.value:+.1f}", _interval(claim.ci95_by_video)]
+        [verdict, claim.text, percent(claim.value, True), _interval(claim.ci95_by_video)]
         for verdict, claim in zip(verdicts, done.claims, strict=True)
     ]
     title = "Does it use the sound? (difference in mean IoU, points)"
@@ -93,4 +93,4 @@ def _value(metric: "Metric") -> str:
 
 
 def _interval(ends: tuple[float, float]) -> str:
-    return f"[{100 * ends[0]:.1f}, {100 * ends[1]:.1f}]"
+    return f"[{percent(ends[0])}, {percent(ends[1])}]"

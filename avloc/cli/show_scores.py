@@ -40,7 +40,7 @@ def show_evaluated(found: "Evaluated", *, worst: Worst = 0, by: By = None) -> No
             for metric, difference in comparison.difference.items():
                 other = percent(comparison.metrics[metric].value)
                 rows.append(
-                    [map_title(name), metric, other, f"{100 * difference.value:+.1f}", ends(difference.ci95_by_video)]
+                    [map_title(name), metric, other, percent(difference.value, True), ends(difference.ci95_by_video)]
                 )
         if rows:
             columns = ["baseline", "metric", "baseline %", "difference", "95 % over videos"]

@@ -194,7 +194,8 @@ def test_means_over_classes_have_the_names_of_the_metrics_above_them():
         "iou", "iou@0.5", "auc",
     ]  # fmt: skip
     assert [own_name({"ciou": 1, "locacc": 1}, name) for name in ("ciou", "locacc")] == ["ciou", "locacc"]
-    assert [own_name(("ciou@0.3", "ciou@0.5", "ciou"), name) for name in ("ciou", "locacc")] == ["ciou", "ciou@0.5"]
+    # the ciou@0.5 of such protocols is of frames, and the tables are of the classes in them
+    assert [own_name(("ciou@0.3", "ciou@0.5", "ciou"), name) for name in ("ciou", "locacc")] == ["ciou", "locacc"]
     assert own_name({"miou": 1, "fscore": 1}, "ciou") == own_name({"miou_set": 1}, "ciou") == "iou"
 
 

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
+from mmap import mmap
 
 import cv2
 import numpy as np
@@ -57,7 +58,7 @@ class DrawnTruth:
         most = 1 if self.truth.masks is not None else _levels(protocol, self.truth, unit)
         shape = (amount, most, height, (width + 7) // 8)
         room = _ROOM - sum(planes.bits.nbytes for planes in self._kept.values())
-        kept = np.zeros(shape, np.uint8) if math.prod(shape) <= room else None
+        kept = _zeros(shape) if 0 < math.prod(shape) <= room else None
         levels, weight = np.zeros((amount, most), np.int64), 1.0
         for start in range(0, amount, _STEP):
             chosen = np.arange(start, min(start + _STEP, amount))
@@ -68,8 +69,13 @@ class DrawnTruth:
                 kept[chosen, :own] = planes.bits
         weights = np.full(most, weight)
         self._areas[key] = levels, weights
-        if kept is not None and amount:
+        if kept is not None:
             self._kept[key] = Planes(kept, weights)
+
+
+def _zeros(shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Memory of its own, which goes back to the system when it is freed; numpy's would stay with the process."""
+    return np.frombuffer(mmap(-1, math.prod(shape)), np.uint8).reshape(shape)
 
 
 def truth_key(protocol: Protocol, truth: Truth, frames: int) -> tuple:
