@@ -23,7 +23,7 @@ def torchrun(*arguments: object, restarts: int = 0) -> subprocess.CompletedProce
         text=True,
         env=where,
         check=False,
-        timeout=120,
+        timeout=600,
     )
     assert found.returncode == 0, found.stderr[-3000:]
     return found
