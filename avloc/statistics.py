@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 RESAMPLES = 2000
 _BLOCK = 250  # resamples at a time: bounds memory at 250 x clips
-_KEPT = 30_000_000  # numbers of cached draws: 60 MB
+_KEPT = 60_000_000  # numbers of cached draws: 60 MB
 Floats = NDArray[np.float64]
 
 
@@ -45,7 +45,7 @@ def _counts(block: NDArray[np.int32]) -> NDArray[np.unsignedinteger]:
     found = np.empty(block.shape, np.uint16 if groups < 2**16 else np.uint32)
     for own, drawn in zip(found, block, strict=True):
         own[:] = np.bincount(drawn, minlength=groups)
-    return found
+    return found.astype(np.min_scalar_type(found.max(initial=0)))
 
 
 def group_numbers(names: Sequence[str]) -> tuple[NDArray[np.int64], int]:

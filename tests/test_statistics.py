@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from avloc import statistics
 from avloc.statistics import (
     bootstrap_mean,
     bootstrap_ratios,
@@ -20,6 +21,12 @@ def test_a_resample_draws_as_many_clips_as_there_are():
     assert (table.sum(axis=1) == 40).all()
     assert (np.concatenate(list(draws(40, 300, seed=1))) == table).all()
     assert (np.concatenate(list(draws(40, 300, seed=2))) != table).any()
+
+
+@pytest.mark.parametrize(("drawn", "kind"), [(255, np.uint8), (256, np.uint16), (70_000, np.uint32)])
+def test_counts_of_draws_are_held_whole_in_few_bytes(drawn, kind):
+    counts = statistics._counts(np.zeros((2, drawn), np.int32))
+    assert counts.dtype == kind and counts[:, 0].tolist() == [drawn, drawn] and not counts[:, 1:].any()
 
 
 def test_the_interval_of_a_mean_is_that_of_a_loop_over_resamples():

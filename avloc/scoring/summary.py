@@ -14,6 +14,9 @@ from avloc.scoring.result import Metric
 from avloc.statistics import bootstrap_ratios, bootstrap_statistic
 
 _AT = re.compile(r"^(iou|ciou|locacc)@(\d*\.?\d+)$")
+_PIECE = (
+    2**19
+)  # numbers of draws for which AP and max-F1 are computed at a time: 4 MiB an array, of which there are six
 Values = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -163,7 +166,9 @@ def detection_metrics(
     if set(wanted) - {"auroc"}:
 
         def both(drawn: Values) -> Values:
-            return np.stack(detection_of_draws(sounds, right, sure, drawn), axis=1)
+            step = max(1, _PIECE // drawn.shape[1])
+            parts = (drawn[start : start + step] for start in range(0, len(drawn), step))
+            return np.concatenate([np.stack(detection_of_draws(sounds, right, sure, part), axis=1) for part in parts])
 
         found = of_draws(both, len(sure), names, resamples, seed)
         values = {name: one for name, one in zip(("ap", "max_f1"), found, strict=True) if name in wanted}

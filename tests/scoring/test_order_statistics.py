@@ -71,6 +71,10 @@ def test_truths_that_do_not_fit_into_memory_are_drawn_again(monkeypatch):
         assert (kept.levels(named(name))[0] == again.levels(named(name))[0]).all()
     assert kept._kept
     assert not again._kept
+    for name, bits in zip(names, planes, strict=True):
+        kept.forget(named(name))
+        assert (kept.of(named(name), chosen).bits == bits).all()
+    assert not kept._kept
 
 
 def test_the_size_of_the_chunk_changes_nothing():

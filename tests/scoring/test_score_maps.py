@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as arrays
 from avloc.annotations import Truth
 from avloc.errors import DataError
 from avloc.protocols import PROTOCOLS, named
-from avloc.scoring import score, score_all
+from avloc.scoring import score, score_all, summary
 
 SINGLE = [name for name, protocol in PROTOCOLS.items() if protocol.unit in ("auto", "clip") and not protocol.level]
 
@@ -107,6 +107,16 @@ def test_negatives_are_left_out_and_counted_where_a_protocol_has_no_use_for_them
     )
     assert kept.counts["negatives"] == 1
     assert kept.metrics["locacc"].value == pytest.approx(4 / 3 * kept.metrics["precision_all"].value)
+
+
+def test_intervals_of_detection_do_not_depend_on_how_many_draws_are_looked_at_together(monkeypatch):
+    truth = simple(4)
+    truth = Truth(truth.ids, truth.videos, truth.boxes[:3], truth.box_clip[:3], truth.box_class[:3], ("x",))
+    maps = left_maps() * np.arange(1, 5)[:, None, None]
+    whole = score("slavc", maps, truth, resamples=100)
+    monkeypatch.setattr(summary, "_PIECE", 12)  # three draws of four clips
+    assert score("slavc", maps, truth, resamples=100).to_dict() == whole.to_dict()
+    assert whole.metrics["ap"].ci95 is not None
 
 
 def test_one_release_counts_clips_without_a_box_as_failures():
