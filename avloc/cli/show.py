@@ -136,10 +136,9 @@ def table(
     cells = [[Text("" if cell is None else printable(cell, "\n")) for cell in row] for row in rows]
     screen = console()
     widths = _widths([heading, *cells], screen.width if screen.is_terminal else None)
-    shown = Table(
-        title=Text(printable(title)) if title else None,
-        title_justify="left", box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0),
-    )  # fmt: skip
+    shown = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    # above the table and not of it: rich breaks a title that is wider than its table
+    parts = [Text(printable(title), style="table.title"), shown] if title else [shown]
     for number, (column, width) in enumerate(zip(heading, widths, strict=True)):
         side: Literal["left", "right"] = "right" if number in right else "left"
         shown.add_column(column, justify=side, width=width)
@@ -148,10 +147,10 @@ def table(
     wide = max(sum(widths) + 2 * len(widths), Text(printable(title)).cell_len, 1)
     screen.size = (wide, screen.height)  # before version 15, rich ignores the width alone if TERM is dumb
     if screen.is_terminal:
-        screen.print(shown, crop=False)
+        screen.print(*parts, sep="\n", crop=False)
         return
     with screen.capture() as held:
-        screen.print(shown, crop=False)
+        screen.print(*parts, sep="\n", crop=False)
     for line in held.get().splitlines():
         print(line.rstrip())
 

@@ -86,3 +86,10 @@ def test_letters_that_stdout_cannot_hold_are_spelled_out(tmp_path):
         [sys.executable, "-c", code], capture_output=True, env={"PYTHONIOENCODING": "ascii"}, check=True
     )
     assert found.stdout == b"caf\\xe9 \\u732b\ncaf\\xe9\n"
+
+
+def test_a_title_that_is_wider_than_its_table_is_one_line(capsys):
+    table("level of the maps against the clips' own sounds", ["sound", "clips"], [["silence", 12]], right=(1,))
+    assert capsys.readouterr().out.splitlines() == [
+        "level of the maps against the clips' own sounds", "sound    clips", "silence     12",
+    ]  # fmt: skip
