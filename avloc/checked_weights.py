@@ -8,7 +8,7 @@ from typing import Any
 
 from avloc.checksums import DAMAGED, NAME
 from avloc.errors import RunError
-from avloc.files import refused
+from avloc.files import refused, regular
 
 #: stored with the checksum, so that a lost checksum is noticed too
 MARK = {"verify": NAME}
@@ -32,7 +32,7 @@ def read_weights(path: Path, missing: str, otherwise: str) -> tuple[bytes, dict[
     missing: what to do if there is no file. otherwise: what to do if it is damaged.
     """
     try:
-        content = Path(path).read_bytes()
+        content = regular(path).read_bytes()
         return content, metadata(content)[0]
     except FileNotFoundError:
         raise RunError(f"{path}: no such file; {missing}") from None

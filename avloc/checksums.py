@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from avloc.files import regular
 from avloc.plain_arrays import plain_arrays
 
 #: the name of the checksum among the arrays of a .npz and in the metadata of weights
@@ -39,7 +40,7 @@ def checked_arrays(path: Path, needed: Collection[str] = ()) -> tuple[dict[str, 
     Errors as in `plain_arrays`, and ValueError if the checksum does not match, or was lost: if an archive's directory
     lacks an entry, the entry itself is still in the file.
     """
-    content = path.read_bytes()
+    content = regular(path).read_bytes()
     arrays = plain_arrays(io.BytesIO(content), needed)
     if NAME not in arrays:
         if f"{NAME}.npy".encode() in content:

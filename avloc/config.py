@@ -14,7 +14,7 @@ from typing import Any, Union, get_args, get_origin
 import yaml
 
 from avloc.errors import ConfigError
-from avloc.files import why
+from avloc.files import regular, why
 from avloc.naming import shortened, words
 from avloc.plain_yaml import NotYaml, compose, plain_yaml, value_of
 
@@ -48,7 +48,7 @@ class Section:
 def read_section(path: Path, overrides: Sequence[str] = ()) -> Section:
     """The mapping in a YAML file, with ``key=value`` overrides (dotted keys, values as YAML)."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = regular(path).read_text(encoding="utf-8")
         node = compose(text)
     except FileNotFoundError:
         raise ConfigError(

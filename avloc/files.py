@@ -4,7 +4,7 @@ import errno
 import json
 import os
 import re
-import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,7 +14,6 @@ from typing import Any
 from avloc.errors import AvlocError
 from avloc.temporaries import prefix_of, remove_left_behind
 
-MARGIN = 1 << 16  # bytes, for a file's own metadata
 #: system errors that are not the fault of a file: it may be intact, and readable later
 PASSING = {
     errno.ENOENT, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE,
@@ -35,6 +34,7 @@ def replacing(path: Path) -> Iterator[Path]:
     path = Path(path)
     temporary = None
     try:
+        _refuse_device(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         remove_left_behind(path.parent)
         handle, name = tempfile.mkstemp(prefix=prefix_of(path), suffix=path.suffix, dir=path.parent)
@@ -56,6 +56,34 @@ def replacing(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def regular(path: Path | str) -> Path:
+    """`path`; OSError if it is a pipe, socket or device, which might never end. The pipes of a shell's `<(...)` are read."""
+    path = Path(path)
+    kind = _kind(path)
+    if kind == "a pipe" and os.path.realpath(path).startswith("/proc/"):
+        return path
+    if kind is not None:
+        raise OSError(errno.EINVAL, f"it is {kind}; expected a file", os.fspath(path))
+    return path
+
+
+def _kind(path: Path) -> str | None:
+    """What a path is, if it is neither a file nor a folder; None if there is nothing."""
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):  # ValueError: it cannot be a path
+        return None
+    kinds = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
+    return kinds.get(stat.S_IFMT(mode))
+
+
+def _refuse_device(path: Path) -> None:
+    """OSError for a path that a new file must not replace."""
+    kind = _kind(path)
+    if kind is not None or os.path.realpath(path.parent) == "/dev":
+        raise OSError(errno.EINVAL, f"it is {kind or 'in /dev'}", os.fspath(path))
+
+
 def user_cache(name: str) -> Path:
     """A folder for things that can be recreated, in the user's cache folder."""
     given = os.environ.get("XDG_CACHE_HOME")
@@ -72,28 +100,19 @@ def sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
-def with_room(path: Path, size: int, held: int = 0) -> Path:
-    """`path`; OSError if its disk, or the process's limit on file size, has no room for `size` more bytes.
+def reserve(path: Path, size: int) -> None:
+    """Give an empty file its disk space; OSError if there is none.
 
-    This is checked because HDF5 can crash when a write fails. held: bytes written before, some of which may not be on
-    disk yet.
+    This is for files that are written through a memory map, where the system kills a process that finds the disk full.
     """
-    if shutil.disk_usage(path.parent).free < size + MARGIN:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    most = _largest_file()
-    if most is not None and max(file_size(path) or 0, held) + size + MARGIN > most:
-        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
-    return path
-
-
-def _largest_file() -> int | None:
-    """The largest file allowed here in bytes (ulimit -f); None: only the disk limits it."""
-    try:
-        import resource
-    except ImportError:  # on Windows
-        return None
-    most = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
-    return None if most == resource.RLIM_INFINITY else most
+    if not size or not hasattr(os, "posix_fallocate"):  # macOS lacks it
+        return
+    with open(path, "r+b") as file:
+        try:
+            os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):  # of file systems that cannot promise space
+                raise
 
 
 def _of_the_system(error: BaseException) -> str | None:
@@ -130,6 +149,8 @@ def refused(path: Path, error: BaseException, otherwise: str) -> str:
         return f"{path}: no such file; {otherwise}"
     if path.is_dir():
         return f"{path}: is a folder; expected a file"
+    if kind := _kind(path):
+        return f"{path}: is {kind}; expected a file"
     if number is not None:
         return f"{path}{UNREADABLE}{os.strerror(number)}); the file itself may be fine{_remedy(number)}"
     return f"{path}: its content cannot be read ({why(error)}); {otherwise}"
@@ -187,7 +208,7 @@ def file_size(path: Path) -> int | None:
 def read_json(path: Path) -> Any:
     """The value in a JSON file; AvlocError naming file and line if it is missing or is not JSON."""
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8-sig"))  # some editors write a byte order mark
+        return json.loads(regular(path).read_text(encoding="utf-8-sig"))  # some editors write a byte order mark
     except FileNotFoundError:
         raise AvlocError(f"{path}: no such file") from None
     except (OSError, MemoryError) as error:

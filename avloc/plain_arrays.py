@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from avloc.files import why
+from avloc.files import regular, why
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -31,7 +31,7 @@ def plain_arrays(
     objects, a name that is missing (MissingArrays).
     """
     with _told():
-        found = np.load(source, allow_pickle=False)
+        found = np.load(regular(source) if isinstance(source, Path) else source, allow_pickle=False)
         if isinstance(found, np.ndarray):
             if needed:
                 raise ValueError("it is one array (.npy), not an archive of arrays (.npz)")
@@ -54,7 +54,7 @@ def plain_array(source: Path | BinaryIO) -> NDArray[Any]:
 def mapped_array(path: Path) -> NDArray[Any]:
     """The array of a .npy, left on disk until it is used; errors as in `plain_arrays`."""
     with _told():
-        return np.lib.format.open_memmap(path, mode="r")
+        return np.lib.format.open_memmap(regular(path), mode="r")
 
 
 @contextmanager

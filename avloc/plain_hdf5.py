@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from avloc.files import system_error
+from avloc.files import regular, system_error
 
 #: exceptions of h5py and numpy for damaged bytes
 DAMAGE = (
@@ -32,7 +32,7 @@ _KINDS = {"number": "fiu", "whole number": "iu", "text": "SO", "bytes": "O", "an
 def open_hdf5(path: Path) -> Iterator[h5py.File]:
     """The file, open for reading; OSError with its errno if the system cannot read it, ValueError if it is not HDF5."""
     with told():
-        file = h5py.File(path, "r", locking=False)
+        file = h5py.File(regular(path), "r", locking=False)
     try:
         yield file
     finally:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from avloc.errors import DataError
-from avloc.files import refused, replacing, system_error, why, with_room
+from avloc.files import refused, replacing, system_error, why
 from avloc.links import following
 from avloc.naming import brief, first_double, some
 from avloc.plain_arrays import MissingArrays, plain_arrays
@@ -72,13 +72,7 @@ def write_predictions(
     if not set(others) <= set(NEGATIVES):
         raise DataError(f"{path}: maps of {', '.join(others)}; expected {', '.join(NEGATIVES)}")
     text = h5py.string_dtype("utf-8")
-    size = (
-        array.nbytes
-        + sum(maps.nbytes for maps in others.values())
-        + (0 if object_maps is None else 4 * np.size(object_maps))
-        + sum(map(len, ids))
-    )
-    with replacing(Path(path)) as temporary, sealed_file(with_room(temporary, size)) as file:
+    with replacing(Path(path)) as temporary, sealed_file(temporary) as file:
         file.create_dataset("ids", data=list(ids), dtype=text)
         chunks = (min(64, len(array)), *array.shape[1:]) if array.size else None
         file.create_dataset("maps", data=array, chunks=chunks)
@@ -157,9 +151,7 @@ def _from_hdf5(path: Path) -> Predictions:
             known = not plain or set(plain) & {*_NEEDED, *_OPTIONAL}
             found = (_checked if known else _by_id)(path, plain, lambda name: whole(plain[name]))
             with told():
-                attributes = {
-                    name: value.item() if hasattr(value, "item") else value for name, value in file.attrs.items()
-                }
+                attributes = {name: _plain(value) for name, value in file.attrs.items()}
     except MemoryError as error:
         raise _too_large(path, error) from None
     except (OSError, KeyError, RuntimeError, ValueError) as error:
@@ -170,6 +162,13 @@ def _from_hdf5(path: Path) -> Predictions:
         raise DataError(f"{path}: not a complete HDF5 file ({error}); write the predictions again") from None
     found.attributes = attributes
     return found
+
+
+def _plain(value: Any) -> Any:
+    """An attribute in Python's own types: a list if it has several values."""
+    if isinstance(value, np.ndarray) and value.size != 1:
+        return value.tolist()
+    return value.item() if hasattr(value, "item") else value
 
 
 def _too_large(path: Path, error: Exception) -> DataError:

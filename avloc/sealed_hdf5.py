@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from avloc.checksums import DAMAGED
+from avloc.files import regular
 
 if TYPE_CHECKING:
     import h5py
@@ -27,9 +28,9 @@ _TITLE = b"avloc sha256 "
 @contextmanager
 def sealed_file(path: Path) -> "Iterator[h5py.File]":
     """A new HDF5 file that gets its checksum when it is complete."""
-    import h5py
+    from avloc.new_hdf5 import NewHdf5
 
-    with h5py.File(path, "w", userblock_size=BLOCK) as file:
+    with NewHdf5(path, BLOCK) as file:
         yield file
     seal(path)
 
@@ -47,7 +48,7 @@ def sealed(path: Path) -> bool:
 
     OSError if the system cannot read the file.
     """
-    with open(path, "rb") as file:
+    with open(regular(path), "rb") as file:
         block = file.read(BLOCK)
         ours = block.startswith(_TITLE)
         if not ours and not _has_user_block(file):

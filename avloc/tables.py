@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from avloc.errors import DataError
-from avloc.files import why
+from avloc.files import regular, why
 from avloc.naming import brief, utf8_name
 
 #: names of the id column in a header, and of other columns
@@ -54,7 +54,7 @@ def read_table(
     """
     path = Path(path)
     try:
-        raw = path.read_bytes()
+        raw = regular(path).read_bytes()
         wide = raw[:2] in (b"\xff\xfe", b"\xfe\xff")
         text = raw.decode("utf-16") if wide else raw.decode("utf-8-sig", "surrogateescape")
     except (OSError, UnicodeDecodeError) as error:
@@ -74,7 +74,7 @@ def read_table(
 def header_of(path: Path) -> list[str]:
     """The first row of a file as names of columns; [] if it cannot be read."""
     try:
-        with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
+        with regular(path).open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
             return [plain(name) for name in next(csv.reader(file), [])]
     except (OSError, csv.Error):
         return []

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from avloc.errors import AvlocError
-from avloc.files import replacing, user_cache
+from avloc.files import regular, replacing, user_cache
 from avloc.naming import unknown
 
 
@@ -156,7 +156,7 @@ def take(name: str, source: Path | None = None) -> Path:
 
 
 def digest(path: Path) -> str:
-    with open(path, "rb") as file:
+    with open(regular(path), "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.errors import DataError
+from avloc.files import regular
 
 #: the classes of AVSS besides the background: numbers 1 to 70 in a mask
 AVSS_CLASSES = 70
@@ -92,7 +93,7 @@ def squared(mask: NDArray[np.bool_], size: int) -> NDArray[np.bool_]:
 def _read(path: Path) -> NDArray[Any]:
     """(h, w) or (h, w, channels) as stored; DataError if it is not a picture."""
     try:
-        content = np.fromfile(path, np.uint8)
+        content = np.fromfile(regular(path), np.uint8)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from None
     try:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.errors import DataError
+from avloc.files import regular
 
 
 class _Kind:
@@ -97,7 +98,7 @@ class _Inert(pickle._Unpickler):
 def read_plain_pickle(path: Path) -> Any:
     """The value in a pickle of plain values; DataError if it needs anything else. Nothing in it is executed."""
     try:
-        return _plain(_Inert(io.BytesIO(path.read_bytes()), encoding="latin1").load(), {})
+        return _plain(_Inert(io.BytesIO(regular(path).read_bytes()), encoding="latin1").load(), {})
     except Exception as error:  # a hostile pickle can raise anything while it is parsed
         what = repr(str(error) or type(error).__name__)[1:-1]
         raise DataError(f"{path}: refused, it contains {what}; expected plain values and arrays") from None

@@ -10,7 +10,7 @@ import numpy as np
 
 from avloc.data.store import Store
 from avloc.errors import DataError
-from avloc.files import file_size, replacing, why
+from avloc.files import file_size, regular, replacing, why
 
 log = logging.getLogger("avloc.data")
 
@@ -37,7 +37,7 @@ def cached(store: Store, folder: Path) -> Store:
 def _copy(source: Path, target: Path) -> None:
     with replacing(target) as temporary:
         try:
-            with open(source, "rb") as file:
+            with open(regular(source), "rb") as file:
                 content = open(temporary, "wb")  # noqa: SIM115, the with statement follows
                 with content:
                     shutil.copyfileobj(file, content, 1 << 22)

@@ -16,19 +16,18 @@ from avloc.data.hdf5_places import Hdf5Places
 from avloc.data.pictures import decode_jpeg
 from avloc.data.shard_form import Form
 from avloc.data.spectrograms import sound_form
-from avloc.files import with_room
+from avloc.files import regular
+from avloc.new_hdf5 import NewHdf5
 from avloc.plain_hdf5 import dataset, fits, open_hdf5, told, values
 
 STEP = 64  # rows by which a file grows
-ABOUT = 512  # bytes per clip that HDF5 needs until a file is closed
 
 
 class Hdf5Writer:
     """Appends clips to a new file; the columns come at the end."""
 
     def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
-        self.path, self.file, self.rows = path, h5py.File(path, "w", locking=False), 0
-        self.held = 0  # bytes of frames and sounds
+        self.path, self.file, self.rows = path, NewHdf5(path), 0
         size, self.jpeg = settings["size"], settings["frames"] == "jpeg"
         frame, kind = ((), h5py.vlen_dtype(np.uint8)) if self.jpeg else ((size, size, 3), np.uint8)
         self.kind = h5py.h5t.py_create(h5py.vlen_dtype(np.uint8))
@@ -41,9 +40,6 @@ class Hdf5Writer:
     def add(self, frames: Sequence[NDArray[np.uint8]], sound: NDArray[Any]) -> None:
         """The frames as they will be stored, pixels or JPEG bytes."""
         row = self.rows
-        size = sum(frame.nbytes for frame in frames) + sound.nbytes
-        with_room(self.path, size + ABOUT * row, self.held)
-        self.held += size
         if row == len(self.sounds):
             self._resize(row + STEP)
         if self.jpeg:
@@ -51,6 +47,7 @@ class Hdf5Writer:
         else:
             self.frames[row] = np.stack(frames)
         self.sounds[row] = sound
+        self.file.check()
         self.rows = row + 1
 
     def _add_bytes(self, row: int, frames: Sequence[NDArray[np.uint8]]) -> None:
@@ -67,9 +64,7 @@ class Hdf5Writer:
         self.sounds.resize(rows, axis=0)
 
     def finish(self, columns: Mapping[str, NDArray[Any]], items: Sequence[str], key: str) -> None:
-        sizes = [rows.nbytes for rows in columns.values()] + [len(item) for item in items]
         self._resize(self.rows)
-        with_room(self.path, sum(sizes) + ABOUT * self.rows, self.held)
         for name, rows in columns.items():
             self.file[name] = rows
         self.file["items"] = list(items)
@@ -85,7 +80,7 @@ class Hdf5Shard:
     def __init__(self, path: Path, form: Form) -> None:
         self.form = form
         with told():  # no chunk cache: each chunk is a clip and is read as a whole, and caches of many files add up
-            self.file = h5py.File(path, "r", locking=False, rdcc_nbytes=0, rdcc_nslots=1)
+            self.file = h5py.File(regular(path), "r", locking=False, rdcc_nbytes=0, rdcc_nslots=1)
         try:
             self.sounds = dataset(self.file, "sounds")
             self.frames = self._frames()

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from avloc.data.kept_columns import KeptColumns, joined_texts, split_texts
 from avloc.errors import DataError
-from avloc.files import replacing, why
+from avloc.files import regular, replacing, why
 from avloc.plain_arrays import plain_arrays
 
 FILE = "columns.npz"
@@ -141,7 +141,7 @@ def _fit(items: Items, splits: Mapping[str, int]) -> bool:
 def lines_at(manifest: Path, starts: Ints) -> Iterator[dict[str, Any]]:
     """The lines of a manifest that start at these bytes; DataError if they no longer do."""
     try:
-        with open(manifest, "rb") as file:
+        with open(regular(manifest), "rb") as file:
             for start in starts.tolist():
                 if file.tell() != start:
                     file.seek(start)
@@ -154,7 +154,7 @@ def digests(manifest: Path, settings: bytes) -> tuple[str, str]:
     """SHA-256, in hexadecimal, of a manifest, and of the settings followed by it; both "" if it cannot be read."""
     alone, together = hashlib.sha256(), hashlib.sha256(settings)
     try:
-        with open(manifest, "rb") as file:
+        with open(regular(manifest), "rb") as file:
             while piece := file.read(1 << 20):
                 alone.update(piece)
                 together.update(piece)

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from avloc.data.pictures import decode_jpeg
 from avloc.data.shard_form import Form
 from avloc.data.spectrograms import sound_form, spectrograms_of
+from avloc.files import regular
 from avloc.naming import shortened
 from avloc.plain_arrays import plain_array
 
@@ -141,7 +142,7 @@ _kept: dict[Path, _Environment] = {}
 
 def _environment(path: Path) -> _Environment:
     """LMDB allows each process to open a file only once, so its readers share it."""
-    there = os.stat(path)
+    there = os.stat(regular(path))
     name = there.st_dev, there.st_ino, there.st_mtime_ns
     found = _open.get(name)
     if found is None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from avloc.errors import DataError
-from avloc.files import why
+from avloc.files import regular, why
 from avloc.naming import printable, shortened
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def read_manifest(path: Path, splits: Mapping[str, int]) -> tuple[list[Row], byt
     """
     again = f"run the `avloc prepare` command of {path.parent} again"
     try:
-        content = path.read_bytes()
+        content = regular(path).read_bytes()
     except FileNotFoundError:
         raise DataError(f"{path}: missing; {again}") from None
     except OSError as error:

@@ -7,6 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from avloc.files import regular
+
 JPEG_QUALITY = 95
 
 
@@ -32,7 +34,7 @@ def decode_jpeg(buffer: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def read_image(path: Path) -> NDArray[Any] | None:
     """A picture of any kind as stored, (h, w) or (h, w, c) BGR; None for any other file."""
-    stored = np.fromfile(path, np.uint8)  # OpenCV cannot open names that are not UTF-8
+    stored = np.fromfile(regular(path), np.uint8)  # OpenCV cannot open names that are not UTF-8
     try:
         return cv2.imdecode(stored, cv2.IMREAD_UNCHANGED) if stored.size else None
     except cv2.error:

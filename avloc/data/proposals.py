@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from avloc.data.score_files import rows_of
 from avloc.data.store import Store
 from avloc.errors import DataError
-from avloc.files import why
+from avloc.files import regular, why
 from avloc.plain_arrays import plain_arrays
 from avloc.plain_hdf5 import open_hdf5, values
 from avloc.sealed_hdf5 import refuse_harmful
@@ -59,7 +59,7 @@ def read_proposals(path: Path, store: Store) -> NDArray[np.float32]:
 def _read(path: Path) -> tuple[list[str] | None, NDArray[Any]]:
     try:
         if path.suffix == ".json":
-            found = json.loads(path.read_text(encoding="utf-8"))
+            found = json.loads(regular(path).read_text(encoding="utf-8"))
             if not isinstance(found, dict):
                 raise ValueError("it is no {ID: boxes}")
             return list(found), np.array(list(found.values()))

@@ -6,10 +6,13 @@ from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.shared_memory import SharedMemory
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from avloc.files import reserve
 
 Arrays = dict[str, NDArray[Any]]
 Block = SharedMemory
@@ -49,6 +52,13 @@ class Blocks:
         try:
             block = SharedMemory(create=True, size=self.size)
         except OSError:
+            return None
+        try:
+            reserve(Path(ROOM, block.name), block.size)
+        except FileNotFoundError:  # where shared memory is no file
+            pass
+        except OSError:
+            _remove(block)
             return None
         self.every.append(block)
         return block

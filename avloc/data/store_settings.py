@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from avloc.data.manifest import explained
 from avloc.data.spectrograms import spectrograms_of
 from avloc.errors import AvlocError, DataError
-from avloc.files import Unreadable, read_json
+from avloc.files import Unreadable, read_json, regular
 from avloc.naming import some
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def _model() -> "TypeAdapter[Any]":
 
 def _place(file: Path, key: str) -> str:
     """The file, with the line of a key if it starts one."""
-    lines = file.read_text("utf-8-sig").splitlines()
+    lines = regular(file).read_text("utf-8-sig").splitlines()
     number = next((n for n, line in enumerate(lines, 1) if re.match(rf'\s*"{re.escape(key)}"\s*:', line)), None)
     return f"{file}:{number}" if number else str(file)
 

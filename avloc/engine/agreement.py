@@ -9,7 +9,7 @@ from typing import Any
 
 from avloc.checked_weights import read_weights
 from avloc.errors import RunError
-from avloc.files import refused, write_text
+from avloc.files import refused, regular, write_text
 
 Entry = dict[str, Any]
 _ADVICE = "two commands may have trained this run, or a file was copied into it: train again in another --run"
@@ -25,7 +25,7 @@ def read_log(folder: Path) -> list[Entry]:
     """Entries of a training's log, none if there is no log; RunError if it is anything else."""
     path = folder / "log.jsonl"
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = regular(path).read_text(encoding="utf-8").splitlines()
         found = [json.loads(line) for line in lines if line.strip()]
         for entry in found:
             if not isinstance(entry["epoch"], int) or not isinstance(entry["phase"], str):

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from avloc.checked_weights import read_weights, with_checksum
 from avloc.checksums import DAMAGED, NAME, of_values
 from avloc.errors import RunError
-from avloc.files import refused, replacing, system_error, why, write_bytes
+from avloc.files import refused, regular, replacing, system_error, why, write_bytes
 
 MEMORY = "memory."
 
@@ -66,7 +66,7 @@ def trained_on(folder: Path) -> str | None:
 def tensor_shape(path: Path, name: str) -> tuple[int, ...] | None:
     """The shape of one tensor in a weights file; None if it does not have it, or cannot be read at all."""
     try:
-        with safe_open(path, framework="pt") as file:
+        with safe_open(regular(path), framework="pt") as file:
             return tuple(file.get_slice(name).get_shape()) if name in file.keys() else None  # noqa: SIM118
     except (OSError, SafetensorError):
         return None
@@ -97,7 +97,7 @@ def checked_state(path: Path) -> tuple[dict[str, Any], bool]:
     DamagedState for a state that differs from what was written; RunError if the system cannot read it.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(regular(path)) as archive:
             if archive.testzip() is not None:
                 raise ValueError("its contents do not match its checksums (CRC-32)")
         found = dict(torch.load(path, map_location="cpu", weights_only=True))

@@ -13,7 +13,7 @@ from avloc.engine.stages import clusters_id, stage_one_run, weights_id, weights_
 from avloc.engine.stores import open_data, open_test
 from avloc.engine.validated import about_weights
 from avloc.errors import AvlocError
-from avloc.files import read_json, write_json
+from avloc.files import read_json, regular, write_json
 from avloc.protocols import named
 
 #: in a run: for each step that `avloc run` did after the training, a digest of its inputs
@@ -131,4 +131,4 @@ def _clusters(run: Run) -> str:
 
 
 def _id(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16] if path.exists() else ""
+    return hashlib.sha256(regular(path).read_bytes()).hexdigest()[:16] if path.exists() else ""

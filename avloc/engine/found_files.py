@@ -122,11 +122,10 @@ class MapsFile:
     """Heat maps that are written as they arrive, in the format of `avloc evaluate --predictions`."""
 
     def __init__(self, path: Path, name: str, classes: Sequence[str] | None) -> None:
-        import h5py
-
+        from avloc.new_hdf5 import NewHdf5
         from avloc.sealed_hdf5 import BLOCK
 
-        self._file = h5py.File(path, "w", userblock_size=BLOCK)
+        self._file = NewHdf5(path, BLOCK)
         self._name, self._classes = name, classes
         self._ids: list[str] = []
         self._maps: Any = None
@@ -141,6 +140,7 @@ class MapsFile:
             self._begin(moment.maps.shape)
         self._maps.resize(len(self._ids), axis=0)
         self._maps[-1] = 0 if moment.silent else moment.maps
+        self._file.check()
 
     def _begin(self, shape: tuple[int, ...]) -> None:
         self._maps = self._file.create_dataset(

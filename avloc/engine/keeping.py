@@ -19,7 +19,7 @@ from avloc.data.loader import seed_of
 from avloc.data.nothing import nothing
 from avloc.data.store import Store
 from avloc.errors import AvlocError
-from avloc.files import replacing, with_room, write_json
+from avloc.files import replacing, reserve, write_json
 from avloc.methods.base import Localizer, Train
 from avloc.plain_arrays import mapped_array
 from avloc.progress import Progress, untold
@@ -142,8 +142,9 @@ class _Work:
         if _whole(path, shape) is None:
             if processes.is_first():
                 with replacing(path) as temporary:
-                    with_room(temporary, 4 * int(np.prod(shape)))
-                    self._fill(np.lib.format.open_memmap(temporary, "w+", np.float32, shape))
+                    rows = np.lib.format.open_memmap(temporary, "w+", np.float32, shape)
+                    reserve(temporary, temporary.stat().st_size)
+                    self._fill(rows)
                 write_json(path.with_suffix(".json"), about)
             else:
                 self._fill(None)

@@ -10,7 +10,7 @@ from avloc.engine.experiment import Experiment
 from avloc.engine.model_limits import COMPARED, SHOWN, limits
 from avloc.engine.run import Run
 from avloc.errors import AvlocError
-from avloc.files import write_text
+from avloc.files import regular, write_text
 from avloc.naming import printable
 from avloc.standings.results import read_results
 from avloc.standings.table import rule_of
@@ -108,7 +108,7 @@ def _sense(name: str, given: Any) -> str:
 def _numbers(path: Path) -> int:
     from safetensors import safe_open
 
-    with safe_open(path, framework="np") as file:
+    with safe_open(regular(path), framework="np") as file:
         return sum(int(np.prod(file.get_slice(name).get_shape())) for name in file.keys())  # noqa: SIM118
 
 

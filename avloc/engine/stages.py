@@ -8,6 +8,7 @@ from avloc.engine.checkpoints import load_weights, tensor_shape
 from avloc.engine.experiment import Experiment
 from avloc.engine.run import Run
 from avloc.errors import AvlocError, RunError
+from avloc.files import regular
 from avloc.methods.base import Localizer
 
 
@@ -170,4 +171,4 @@ def weights_of(experiment: Experiment, run: Run, number: int, localizer: Localiz
 
 def weights_id(path: Path) -> str:
     """A short hash of a weights file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    return hashlib.sha256(regular(path).read_bytes()).hexdigest()[:16]

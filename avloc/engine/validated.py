@@ -9,12 +9,13 @@ from avloc.engine.experiment import Experiment
 from avloc.engine.run import Run
 from avloc.engine.stages import needs_training, stage_one_run
 from avloc.errors import RunError
+from avloc.files import regular
 
 
 def about_weights(path: Path) -> dict[str, str]:
     """The metadata of a weights file; RunError if it cannot be read."""
     try:
-        with safe_open(path, framework="pt") as file:
+        with safe_open(regular(path), framework="pt") as file:
             return file.metadata() or {}
     except (OSError, SafetensorError) as error:
         raise RunError(f"{path}: not complete safetensors weights ({error}); train the stage again") from None
@@ -30,7 +31,7 @@ def figures_of_run(experiment: Experiment, run: Run) -> dict[str, float]:
     localizer = experiment.build(number, pretrained=False)
     epoch = about_weights(where.weights(number, localizer.weights_from)).get("epoch")
     path = where.log_path(number)
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    lines = regular(path).read_text(encoding="utf-8").splitlines() if path.exists() else []
     entries = [json.loads(line) for line in lines if line.strip()]
     entry = next((one for one in entries if str(one["epoch"]) == epoch), None)
     return {} if entry is None else dict(entry["validation"])

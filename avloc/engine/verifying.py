@@ -9,7 +9,7 @@ from avloc.engine.agreement import read_log, refuse_mixed
 from avloc.engine.run import Run
 from avloc.engine.within_epoch import FILE as WITHIN_EPOCH
 from avloc.errors import AvlocError, DataError
-from avloc.files import refused
+from avloc.files import refused, regular
 
 #: as written; without a checksum, from an earlier version; not as written; the system cannot read it
 State = Literal["right", "unverified", "damaged", "unreadable"]
@@ -24,7 +24,7 @@ def verdict_of(path: Path) -> Verdict:
     if look is None:
         raise DataError(f"{path}: such files have no checksum; expected {', '.join(ENDINGS)}, a run or a store")
     try:
-        with open(path, "rb") as file:
+        with open(regular(path), "rb") as file:
             file.read(1)
     except OSError as error:
         return "unreadable", refused(path, error, "missing")

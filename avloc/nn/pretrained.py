@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from avloc.checked_weights import metadata
 from avloc.errors import AvlocError
-from avloc.files import why
+from avloc.files import regular, why
 from avloc.nn.run_weights import OR_A_RUN, encoder_in, file_of
 from avloc.weights import kept, located
 
@@ -27,10 +27,10 @@ def read_plain(path: Path) -> Any:
         if path.suffix == ".safetensors":
             from safetensors.torch import load
 
-            content = path.read_bytes()
+            content = regular(path).read_bytes()
             metadata(content)  # refuses a file of avloc that does not match its checksum
             return load(content)
-        return torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(regular(path), map_location="cpu", weights_only=True)
     except OSError:
         raise
     except Exception as error:  # torch and pickle can raise anything for files of another kind

@@ -4,7 +4,6 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from avloc.errors import AvlocError
+from avloc.files import regular
 from avloc.nn.tags import Tags
 from avloc.weights import located
 
@@ -77,7 +77,7 @@ class YamnetNet(nn.Module):
 def _read(weights: str) -> bytes:
     path = located(weights)
     try:
-        return Path(path).read_bytes()
+        return regular(path).read_bytes()
     except OSError as error:
         raise AvlocError(f"audio weights {weights}: {error.strerror or error}; give YAMNet's .tflite file") from None
 

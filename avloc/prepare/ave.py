@@ -11,7 +11,7 @@ from typing import Annotated, Any, NamedTuple, Unpack
 from avloc.annotations.files import Files
 from avloc.annotations.reading import read_own_truth
 from avloc.errors import DataError
-from avloc.files import why
+from avloc.files import regular, why
 from avloc.joins import match
 from avloc.leftovers import Join, joined
 from avloc.naming import utf8_name
@@ -139,7 +139,7 @@ def _boxes(path: Path | None, listed: Iterable[str]) -> tuple[dict[str, Rows], t
 def _lines(path: Path) -> list[Line]:
     found = []
     try:
-        lines = path.read_text("utf-8-sig").splitlines()
+        lines = regular(path).read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read ({why(error)})") from None
     for number, line in enumerate(lines, 1):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from avloc.files import regular
 from avloc.plain_yaml import plain_yaml
 from avloc.standings.table import label
 
@@ -27,7 +28,7 @@ def about_run(path: Path) -> RunAbout | None:
         return None
     run = path.parent.parent
     try:
-        config = plain_yaml((run / "config.yaml").read_text(encoding="utf-8"))
+        config = plain_yaml(regular(run / "config.yaml").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     if not isinstance(config, dict) or not isinstance(config.get("method"), str):

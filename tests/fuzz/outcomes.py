@@ -40,12 +40,19 @@ class Tally:
 
 
 def attempt(
-    tally: Tally, which: str, work: Callable[[], Any], whole: Callable[[Any], str | None] = lambda _: None
+    tally: Tally,
+    which: str,
+    work: Callable[[], Any],
+    whole: Callable[[Any], str | None] = lambda _: None,
+    patience: int = SILENT,
 ) -> None:
-    """Do the work for one input. whole: what is wrong with a result that was believed, None where it is right."""
+    """Do the work for one input. whole: what is wrong with a result that was believed, None where it is right.
+
+    patience: seconds that it may take.
+    """
     tally.inputs += 1
     try:
-        with limited():
+        with limited(patience):
             found = work()
     except AvlocError as error:
         tally.refused += 1
@@ -73,14 +80,14 @@ def _place(error: BaseException) -> str:
 
 
 @contextmanager
-def limited() -> Iterator[None]:
-    """No more than SLOW seconds of work, and SILENT seconds in all."""
+def limited(patience: int = SILENT) -> Iterator[None]:
+    """No more than SLOW seconds of work, and `patience` seconds in all."""
 
     def late(*_: Any) -> None:
         raise Hung
 
     before = [signal.signal(one, late) for one in (signal.SIGALRM, signal.SIGPROF)]
-    signal.alarm(SILENT)
+    signal.alarm(patience)
     signal.setitimer(signal.ITIMER_PROF, SLOW)
     try:
         yield

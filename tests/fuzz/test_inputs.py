@@ -8,6 +8,7 @@ import pytest
 
 from tests.fuzz.areas import AREAS
 from tests.fuzz.campaign import run_area
+from tests.fuzz.not_files import not_files
 
 pytestmark = pytest.mark.fuzz
 
@@ -19,4 +20,13 @@ def test_a_damaged_input_is_refused_in_a_line_or_read_as_it_is(made, area, pytes
     record_property(
         "fuzz", f"{found.inputs} inputs, {found.refused} refused in a line, {sum(found.count.values())} findings"
     )
+    assert not found.findings, "\n".join(found.lines())
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket", "device", "folder", "nothing"])
+@pytest.mark.parametrize("area", AREAS)
+def test_what_is_not_a_file_is_refused_in_a_line(made, area, kind, tmp_path, record_property):
+    """In the place of each kind of file there is something that might never end, or nothing."""
+    found = not_files(made, area, kind, tmp_path)
+    record_property("fuzz", f"{found.inputs} with a {kind}, {found.refused} refused in a line")
     assert not found.findings, "\n".join(found.lines())

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from avloc.errors import DataError
-from avloc.files import why
+from avloc.files import regular, why
 
 TABLE = Path(__file__).with_name("categories.csv")
 FACE, MOTION = "face", "motion"  # visual side of categories that are not in ImageNet
@@ -44,7 +44,7 @@ def read_categories(more: Path | None, sounds: Sequence[str], sights: Sequence[s
 
 def _rows(path: Path) -> list[tuple[str, str, str]]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = regular(path).read_text(encoding="utf-8-sig")
         rows = [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text)) if any(row)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"categories {path}: cannot be read ({why(error)})") from None

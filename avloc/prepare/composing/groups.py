@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from avloc.errors import DataError
-from avloc.files import file_size
+from avloc.files import file_size, regular
 from avloc.naming import some
 from avloc.prepare.composing.sources import Source, flat
 from avloc.tables import read_table
@@ -93,7 +93,7 @@ def _equal_files(files: Sequence[str], roots: Mapping[str, Path]) -> dict[str, s
             continue
         for file in alike:
             try:
-                digest = hashlib.sha256(located(file, roots).read_bytes()).hexdigest()
+                digest = hashlib.sha256(regular(located(file, roots)).read_bytes()).hexdigest()
             except OSError:
                 continue  # unreadable: it is counted when it is opened
             digests.setdefault(digest, []).append(file)

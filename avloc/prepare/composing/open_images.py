@@ -7,6 +7,7 @@ from PIL import Image
 from avloc.annotations.files import csv_rows
 from avloc.endings import STILLS
 from avloc.errors import DataError
+from avloc.files import regular
 from avloc.prepare.composing.boxes import add_object
 from avloc.prepare.composing.columns import named_rows
 from avloc.prepare.composing.sources import Found, files_with
@@ -56,7 +57,7 @@ def list_open_images(path: Path, role: str) -> tuple[Path, Found]:
 def _size(path: Path) -> tuple[int, int] | None:
     """Width and height as a viewer shows it, read from the header."""
     try:
-        with Image.open(path) as picture:
+        with Image.open(regular(path)) as picture:
             turned = picture.getexif().get(274) in (5, 6, 7, 8)
             width, height = picture.size
             return (height, width) if turned else (width, height)

@@ -16,6 +16,7 @@ from avloc.data.clip import BoxTable, Clip
 from avloc.data.clip_reader import Indices, Reads
 from avloc.data.store import Store
 from avloc.errors import DataError
+from avloc.files import regular
 from avloc.links import Bounds, target
 from avloc.naming import some
 from avloc.prepare.layouts.frames_and_sounds import FolderReader, list_folder
@@ -163,7 +164,7 @@ class FolderStore(Store):
         return self
 
     def _fetch(self, name: str) -> None:
-        with open(self.path / name, "rb") as file:
+        with open(regular(self.path / name), "rb") as file:
             while file.read(1 << 20):
                 pass
 

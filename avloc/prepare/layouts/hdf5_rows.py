@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.errors import DataError
-from avloc.files import why
+from avloc.files import regular, why
 from avloc.plain_hdf5 import dataset, open_hdf5, told
 from avloc.prepare.media.container import MediaError
 from avloc.sealed_hdf5 import refuse_harmful
@@ -50,4 +50,4 @@ def shape_of(path: Path, name: str, missing: str) -> tuple[int, ...]:
 @lru_cache(maxsize=4)
 def _opened(path: Path) -> h5py.File:
     with told():
-        return h5py.File(path, "r", locking=False)
+        return h5py.File(regular(path), "r", locking=False)

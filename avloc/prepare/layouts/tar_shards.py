@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from avloc.errors import DataError
+from avloc.files import regular
 
 ENDINGS = (".tar", ".tar.gz", ".tgz")
 SMALL = 1 << 24  # bytes of a text member
@@ -99,7 +100,7 @@ def _plain(path: Path) -> bool:
 
 def _opened(path: Path) -> Any:
     # not tarfile's own gzip reader: it checks no CRC, and a file of three bytes is a TypeError in it
-    return open(path, "rb") if _plain(path) else gzip.open(path)
+    return open(regular(path), "rb") if _plain(path) else gzip.open(regular(path))
 
 
 def _mode(path: Path) -> Any:
