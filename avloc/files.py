@@ -205,19 +205,27 @@ def file_size(path: Path) -> int | None:
         return None
 
 
-def read_json(path: Path) -> Any:
-    """The value in a JSON file; AvlocError naming file and line if it is missing or is not JSON."""
+def read_text(path: Path) -> str:
+    """The text of a UTF-8 file; AvlocError naming the file if it is missing or is not text."""
     try:
-        return json.loads(regular(path).read_text(encoding="utf-8-sig"))  # some editors write a byte order mark
+        return regular(path).read_text(encoding="utf-8-sig")  # some editors write a byte order mark
     except FileNotFoundError:
         raise AvlocError(f"{path}: no such file") from None
     except (OSError, MemoryError) as error:
         raise Unreadable(refused(path, error, "give another copy of the file")) from None
     except UnicodeDecodeError as error:
         raise AvlocError(f"{path}: cannot be read ({error})") from error
+
+
+def read_json(path: Path) -> Any:
+    """The value in a JSON file; AvlocError naming file and line if it is missing or is not JSON."""
+    try:
+        return json.loads(read_text(path))
     except json.JSONDecodeError as error:
         raise AvlocError(f"{path}:{error.lineno}: not JSON ({error.msg})") from None
     except RecursionError:
         raise AvlocError(f"{path}: unreadable JSON (nested too deep)") from None
+    except MemoryError as error:
+        raise Unreadable(refused(path, error, "give another copy of the file")) from None
     except ValueError as error:  # an integer with thousands of digits
         raise AvlocError(f"{path}: unreadable JSON ({why(error)})") from None

@@ -4,7 +4,9 @@ A parameter has its help where it is declared: ``size: Annotated[int, "side of t
 The command line is generated from that. `Ask` adds what type, default and help cannot express.
 """
 
+import errno
 import functools
+import os
 import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +15,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, Unpack, cast, get_ar
 
 from avloc.errors import DataError
 from avloc.links import bounds_of
+from avloc.naming import brief, printable
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,8 @@ class Ask:
     default: Any = None
 
 
+MOST_FOLDERS = 500  # of a path, one in another
+MOST_RESAMPLES = 1_000_000
 POSITIONAL = Ask(positional=True)
 
 # Options that several commands have
@@ -69,7 +74,7 @@ Metrics = Annotated[
     "metrics to report, such as ciou,auc,locacc; ciou also includes ciou@0.3 and similar; also retrieval",
     Ask(commas=True),
 ]
-Resamples = Annotated[int, "bootstrap resamples for the intervals; 0 for none", Ask(least=0)]
+Resamples = Annotated[int, "bootstrap resamples for the intervals; 0 for none", Ask(least=0, most=MOST_RESAMPLES)]
 Negatives = Annotated[
     Sequence[Literal["silence", "noise", "offscreen"]] | None,
     "also score the same frames with sounds that nothing in view makes: silence,noise,offscreen",
@@ -190,4 +195,36 @@ def _fitted(parameter: Parameter, value: Any) -> Any:
         expected = "" if len(choices) < 4 else "one of "
         listed = " or ".join(map(str, choices)) if len(choices) < 4 else ", ".join(map(str, choices))
         raise DataError(f"{parameter.name} is {value!r}; expected {expected}{listed}")
-    return Path(value) if parameter.kind is Path and isinstance(value, str) else value
+    if parameter.kind is Path and isinstance(value, str | Path):
+        return _possible(Path(value))
+    if parameter.kind in (int, float) and isinstance(value, int | float) and not _within(parameter.ask, value):
+        raise DataError(f"{parameter.name} is {brief(str(value))}; expected {_range(parameter.ask)}")
+    return value
+
+
+def _within(ask: Ask, value: float) -> bool:
+    return (ask.least is None or value >= ask.least) and (ask.most is None or value <= ask.most)
+
+
+def _range(ask: Ask) -> str:
+    if ask.least is None or ask.most is None:
+        return f"at least {ask.least}" if ask.most is None else f"at most {ask.most}"
+    return f"{ask.least} to {ask.most}"
+
+
+def _possible(path: Path) -> Path:
+    """DataError for a path that no system could have: a name too long, links that lead in a circle, too many folders."""
+    if len(path.parts) > MOST_FOLDERS:
+        raise DataError(
+            f"{brief(printable(path))}: {len(path.parts)} folders deep; expected a path of at most {MOST_FOLDERS}"
+        )
+    try:
+        os.stat(path)
+    except OSError as error:
+        if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
+            raise DataError(
+                f"{brief(printable(path))}: cannot be a path ({error.strerror}); give another one"
+            ) from None
+    except ValueError:  # a null byte
+        raise DataError(f"{brief(printable(path))}: cannot be a path (a null character); give another one") from None
+    return path

@@ -40,7 +40,11 @@ def plain_arrays(
             missing = [name for name in needed if name not in found.files]
             if missing:
                 raise MissingArrays(missing[0], found.files)
-            return {name: found[name] for name in found.files if wanted is None or name in wanted or name in needed}
+            arrays = {name: found[name] for name in found.files if wanted is None or name in wanted or name in needed}
+            for name, array in arrays.items():
+                if not isinstance(array, np.ndarray):  # numpy gives other members of the archive as bytes
+                    raise ValueError(f"{name} is no array")
+            return arrays
 
 
 def plain_array(source: Path | BinaryIO) -> NDArray[Any]:

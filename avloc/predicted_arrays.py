@@ -31,6 +31,17 @@ def numbers(path: Path, name: str, array: NDArray) -> NDArray:
     return array
 
 
+def names(path: Path, what: str, array: NDArray) -> list[str]:
+    """Text of an array: DataError if it is not UTF-8."""
+    found = array.reshape(-1).tolist()
+    try:
+        texts = [name.decode() if isinstance(name, bytes) else str(name) for name in found]
+        "".join(texts).encode()
+    except UnicodeError as error:
+        raise DataError(f"{path}: {what} are not UTF-8 text ({error})") from None
+    return texts
+
+
 def expect(path: Path, name: str, found: tuple, expected: tuple, what: str) -> None:
     if tuple(found) != tuple(expected):
         raise DataError(f"{path}: {name} has shape {found}; expected {what}, {expected}")

@@ -14,7 +14,7 @@ from avloc.files import refused, replacing, system_error, why
 from avloc.links import following
 from avloc.naming import brief, first_double, some
 from avloc.plain_arrays import MissingArrays, plain_arrays
-from avloc.predicted_arrays import NEGATIVES, VECTORS, checked_maps, expect, numbers
+from avloc.predicted_arrays import NEGATIVES, VECTORS, checked_maps, expect, names, numbers
 from avloc.predicted_boxes import Framed, read_boxes
 from avloc.predicted_maps import maps_of_folder
 
@@ -202,15 +202,14 @@ def _lacking(path: Path, there: Collection[str]) -> DataError:
 def _checked(path: Path, there: Collection[str], take: Callable[[str], NDArray]) -> Predictions:
     if any(name not in there for name in _NEEDED):
         raise _lacking(path, there)
-    ids = [name.decode() if isinstance(name, bytes) else str(name) for name in take("ids").reshape(-1).tolist()]
+    ids = names(path, "ids", take("ids"))
     maps = checked_maps(path, take("maps"), len(ids))
     given = {name: take(name) for name in _OPTIONAL if name in there}
     amount = maps.shape[1]
     found = Predictions(ids, maps)
     _refuse_doubles(path, ids)
     if "classes" in given:
-        names = given["classes"].reshape(-1).tolist()
-        found.classes = tuple(name.decode() if isinstance(name, bytes) else str(name) for name in names)
+        found.classes = tuple(names(path, "classes", given["classes"]))
         expect(path, "classes", (len(found.classes),), (amount,), "a name for each of the K maps")
     if "confidence" in given:
         found.confidence = numbers(path, "confidence", given["confidence"]).astype(np.float64)

@@ -79,14 +79,15 @@ def _entries(folder: str, skip: Container[str]) -> tuple[list[str], list[str], l
         for entry in entries:
             if not visible(entry.name):
                 continue
-            if not _is_folder(entry):
+            if not is_folder(entry):
                 files.append(entry.name)
             elif entry.name not in skip:
                 (linked if entry.is_symlink() else folders).append(entry.name)
     return sorted(files), folders, linked
 
 
-def _is_folder(entry: "os.DirEntry[str]") -> bool:
+def is_folder(entry: "os.DirEntry[str]") -> bool:
+    """Whether it is a folder or leads to one."""
     try:
         return entry.is_dir()
     except OSError:  # a link to itself: opening it will raise the error

@@ -51,6 +51,13 @@ def test_pickled_objects_are_not_made(tmp_path):
             plain_arrays(tmp_path / name)
 
 
+def test_a_member_of_an_archive_that_is_no_array_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("maps", b"text")
+    with pytest.raises(ValueError, match="maps is no array"):
+        plain_arrays(tmp_path / "a.npz", ["maps"])
+
+
 @pytest.mark.parametrize("write", [np.savez, np.savez_compressed])
 def test_damaged_archives_are_one_line_of_one_kind(write):
     buffer = io.BytesIO()

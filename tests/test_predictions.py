@@ -62,6 +62,12 @@ def test_a_folder_of_maps(tmp_path):
         ({"ids": IDS, "maps": np.ones((3, 0, 4))}, "not empty"),
         ({"ids": ["a", "b", "a"], "maps": np.ones((3, 4, 4))}, "duplicate id 'a'"),
         ({"ids": IDS, "maps": np.array(["x"] * 3)}, "expected numbers"),
+        ({"ids": [b"a", b"\xff", b"c"], "maps": np.ones((3, 4, 4))}, "ids are not UTF-8 text"),
+        ({"ids": ["a", "\ud800", "c"], "maps": np.ones((3, 4, 4))}, "ids are not UTF-8 text"),
+        (
+            {"ids": IDS, "maps": np.ones((3, 2, 4, 4)), "classes": [b"\xe9", b"b"]},
+            "classes are not UTF-8 text",
+        ),
         ({"ids": IDS, "maps": np.ones((3, 2, 4, 4)), "classes": ["x"]}, "a name for each of the K maps"),
         ({"ids": IDS, "maps": np.ones((3, 4, 4)), "confidence": [1.0]}, "a number for each id"),
         ({"ids": IDS, "maps": np.ones((3, 4, 4)), "confidence": [1.0, np.nan, 0.0]}, "NaN"),
@@ -154,3 +160,12 @@ def test_a_failed_write_leaves_nothing(tmp_path):
     with pytest.raises(DataError, match="an id for each"):
         write_predictions(tmp_path / "p.h5", IDS, np.ones((2, 4, 4)))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_attributes_of_several_values_are_lists(tmp_path):
+    with h5py.File(tmp_path / "p.h5", "w") as file:
+        file["ids"], file["maps"] = IDS, np.ones((3, 4, 4))
+        file.attrs["method"], file.attrs["scale"], file.attrs["sizes"] = "mine", 0.5, [1, 2, 3]
+        file.attrs["nothing"] = h5py.Empty("f")
+    found = read_predictions(tmp_path / "p.h5").attributes
+    assert (found["method"], found["scale"], found["sizes"]) == ("mine", 0.5, [1, 2, 3])

@@ -18,7 +18,7 @@ from avloc.files import read_json
 from avloc.links import OPTION, bounds, target
 from avloc.naming import brief, first_double, some, utf8_name
 from avloc.tables import IDS, read_table
-from avloc.walking import listed, visible, walk
+from avloc.walking import is_folder, listed, visible, walk
 
 _WRONG = "not a readable csv file"
 
@@ -82,7 +82,7 @@ class Files:
     def _folders(self) -> list[Path]:
         """Its subfolders; there may be hundreds of thousands of files besides them."""
         with os.scandir(self._root) as found:
-            return sorted(Path(entry.path) for entry in found if visible(entry.name) and entry.is_dir())
+            return sorted(Path(entry.path) for entry in found if visible(entry.name) and is_folder(entry))
 
     def _used(self, path: Path) -> Path:
         root = self._root if path.is_relative_to(self._root) else self._root.parent

@@ -18,6 +18,10 @@ _REMEDIES = {
     errno.ENFILE: "the machine has too many open files; close other programs",
     errno.ENOSPC: "free space, or choose another folder",
     errno.EDQUOT: "the quota is used up; free space, or choose another folder",
+    errno.EFBIG: "raise the limit of file sizes (ulimit -f), or choose another disk",
+    errno.ENAMETOOLONG: "give another path",
+    errno.ELOOP: "give another path",
+    errno.ENOTDIR: "give another path",
     errno.EROFS: "the disk is read-only; choose another folder",
     errno.EAGAIN: "the system cannot start another process or thread; use fewer --jobs, or raise ulimit -u",
 }
@@ -30,7 +34,6 @@ _TOLD = {
     errno.ETIMEDOUT,
     errno.EHOSTDOWN,
     errno.ENOTCONN,
-    errno.EFBIG,
 }
 
 

@@ -19,6 +19,7 @@ from avloc.engine.run import Run
 from avloc.engine.stages import clusters_objects, stage_one_run
 from avloc.engine.stores import open_data
 from avloc.errors import AvlocError, RunError
+from avloc.files import read_text
 
 log = logging.getLogger("avloc.visualize")
 
@@ -82,7 +83,7 @@ def reported(source: Source, sheet: Sheet) -> ShownRun:
         if not charts:
             sheet.skip(run.path, source.say(f"stage {number}: no training log"))
     _clusters(source, first, shown, sheet)
-    shown.config = run.config.read_text(encoding="utf-8") if run.config.exists() else ""
+    shown.config = read_text(run.config) if run.config.exists() else ""
     for number in experiment.stages:
         model = experiment.source.values[f"stage{number}"].get("model") or {}
         shown.deviations += differing(experiment.localizers[number - 1], model, f"stage{number}.model")

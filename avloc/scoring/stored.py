@@ -21,7 +21,7 @@ def fingerprint_of_maps(ids: Sequence[str], maps: NDArray | Sequence[NDArray]) -
     digest = hashlib.blake2b(digest_size=8)
     for name, heat in zip(ids, maps, strict=True):
         array = np.ascontiguousarray(heat)
-        digest.update(f"{name}\0{array.shape}{array.dtype.str}\0".encode(errors="surrogateescape"))
+        digest.update(f"{name}\0{array.shape}{array.dtype.str}\0".encode(errors="surrogatepass"))
         digest.update(array.tobytes())
     return digest.hexdigest()
 

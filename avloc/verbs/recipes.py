@@ -7,7 +7,7 @@ from typing import Annotated
 from avloc import registry
 from avloc.engine.shipped import config_path, configs_folder
 from avloc.errors import AvlocError
-from avloc.files import write_text
+from avloc.files import read_text, write_text
 from avloc.options import POSITIONAL, verb
 
 
@@ -53,7 +53,7 @@ def recipes(
     if name is None:
         return Recipes(_data(), [_described(path) for path in sorted(configs_folder().glob("*.yaml"))])
     path = config_path(Path(name))
-    text = _resolved(path) if resolved else path.read_text(encoding="utf-8")
+    text = _resolved(path) if resolved else read_text(path)
     if copy is None:
         return Recipes(text=text)
     if copy.exists():

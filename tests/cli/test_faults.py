@@ -25,6 +25,8 @@ from avloc.cli.show import guarded, of_worker
         (RuntimeError("unable to open shared memory object: Too many open files (24)"), "Too many open files"),
         (OSError(errno.ENOSPC, "x"), "No space left on device; free space"),
         (PermissionError(errno.EACCES, "x", "/a"), "/a: Permission denied; the file itself may be fine"),
+        (OSError(errno.ENAMETOOLONG, "x", "/a"), "/a: File name too long; give another path"),
+        (OSError(errno.EFBIG, "x", "/a"), "/a: File too large; raise the limit of file sizes"),
         (RuntimeError("DataLoader worker (pid 3) exited unexpectedly"), "a process that reads clips was killed"),
         (RuntimeError("can't start new thread"), "cannot start another process"),
         (ImportError("x.so: failed to map segment from shared object"), "this machine is out of memory: the libraries"),

@@ -45,3 +45,9 @@ def test_every_configuration_survives_being_resolved_and_read_again(path, tmp_pa
     again = read_experiment(tmp_path / "all.yaml")
     assert resolved(again) == resolved(named) and fingerprint_of(resolved(again)) == fingerprint_of(resolved(named))
     assert again.evaluate == named.evaluate
+
+
+def test_a_file_that_is_no_text_is_one_line(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"\x89PNG")
+    with pytest.raises(AvlocError, match=r"a\.png: cannot be read"):
+        avloc.recipes(str(tmp_path / "a.png"))
