@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from avloc.errors import DataError
-from avloc.files import read_json, regular
+from avloc.files import read_json, refused, regular
 from avloc.naming import some
 from avloc.prepare.parts.items import Entry
 from avloc.walking import files_in
@@ -43,9 +43,11 @@ def read_music_lists(root: Path, splits: Sequence[str] | None) -> dict[str, list
     for file in files_in(root, ".txt"):
         if splits is not None and file.stem not in splits:
             continue
-        lines = [
-            (n, line.strip()) for n, line in enumerate(regular(file).read_text("utf-8-sig", "replace").splitlines(), 1)
-        ]
+        try:
+            text = regular(file).read_text("utf-8-sig", "replace")
+        except OSError as error:
+            raise DataError(refused(file, error, "remove it, or give another copy of it")) from None
+        lines = [(n, line.strip()) for n, line in enumerate(text.splitlines(), 1)]
         lines = [(n, line) for n, line in lines if line]
         if not lines or not _LINE.fullmatch(lines[0][1]):
             logger.info("%s does not start like a list of videos and is ignored", file)
