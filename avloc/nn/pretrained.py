@@ -50,7 +50,6 @@ def read_weights(
     expected, otherwise: for errors, which file is expected and the alternatives. part: ``visual`` or ``audio``, for an
     encoder that accepts the folder of a run or one of its weights files too, and takes that encoder of it.
     """
-    expected += OR_A_RUN if part else ""
     if weights in downloads:
         try:
             return downloads[weights]()
@@ -65,7 +64,9 @@ def read_weights(
         state = {name.removeprefix("module."): value for name, value in state.items()}
         return (encoder_in(state, part) if part else None) or state
     except (FileNotFoundError, IsADirectoryError):
-        raise AvlocError(f"weights {weights}: no such file; give {expected}{otherwise}") from None
+        raise AvlocError(
+            f"weights {weights}: no such file; give {expected}{OR_A_RUN if part else ''}{otherwise}"
+        ) from None
     except (OSError, ValueError, AttributeError) as error:
         raise AvlocError(f"weights {weights}: not {expected} ({error})") from None
 
