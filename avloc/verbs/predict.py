@@ -109,7 +109,9 @@ def predict(
         return predict_store(chosen, config, run, set, split, stage, videos, out, own_sound, classes, progress)
     if not inputs:
         raise AvlocError("no input: give a video, a folder, a picture with --sound FILE, or --store STORE")
-    only = {"config": config, "own_sound": own_sound, "split": split != "all", "videos": videos != 8}
+    if config is not None:
+        _refuse({"config": config}, "a store, not with videos and pictures: give --run or --weights")
+    only = {"own_sound": own_sound, "split": split != "all", "videos": videos != 8}
     _refuse({name: value for name, value in only.items() if value}, "a store, not with videos and pictures")
 
     from avloc import processes

@@ -274,6 +274,10 @@ def test_a_very_short_and_a_very_small_video_have_overlays(tmp_path):
         (["clip.mp4", "--opacity", "2"], "opacity is 2"),
         (["clip.mp4", "--quiet-below", "5"], "quiet_below is 5"),
         (["clip.mp4", "--own-sound"], "--own-sound goes with a store"),
+        (
+            ["clip.mp4", "--config", "see_and_hear_music"],
+            "--config goes with a store, not with videos and pictures: give --run or --weights",
+        ),
         (["clip.mp4", "--run", "here"], "give --run or --weights, not both"),
         (["clip.mp4", "--out", "."], "would be overwritten"),
         (["clip.mp4", "--set", "stage1.train.lr=1"], "stage1.train.lr: a trained model keeps its other settings"),
