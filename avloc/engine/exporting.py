@@ -102,6 +102,8 @@ def _write_torch(locate: nn.Module, inputs: dict[str, Tensor], path: Path, say: 
     free: dict[str, Any] = NONE | {name: {0: torch.export.Dim.AUTO} for name in inputs}
     program = torch.export.export(locate, (), kwargs=NONE | inputs, dynamic_shapes=free, strict=False)
     torch.export.save(program, path, extra_files={"avloc.json": say})
+    # some networks are only traced for the number of clips at hand, which shows when the file runs on another number
+    torch.export.load(path).module()(**(NONE | {name: value[:1] for name, value in inputs.items()}))
 
 
 def _write_onnx(locate: nn.Module, inputs: dict[str, Tensor], path: Path, say: str) -> None:

@@ -17,8 +17,10 @@ from tests.engine.tiny import make_tiny_store, tiny_config, write_config
 from tests.methods.test_contract import STAGES, batch_of, stage
 
 #: stages that networks of other kinds than tensors hold, and what they are answered with
-REFUSED = {("coarse_to_fine_original", 2)}
 FORMATS = ["torch-export", "onnx"]
+REFUSED = {("coarse_to_fine_original", 2, form) for form in FORMATS}
+if torch.__version__.startswith("2.6."):  # it traces NoPrior for one number of clips only
+    REFUSED.add(("noprior", 1, "torch-export"))
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +44,7 @@ def test_the_file_gives_the_model_s_maps_for_any_number_of_clips(name, number, f
         pytest.importorskip("onnxruntime", reason="ONNX Runtime is an extra")
     localizer = stage(name, number).eval()
     model, batch, file = model_of(localizer, name, number), batch_of(store, localizer), tmp_path / f"m{ENDINGS[form]}"
-    if (name, number) in REFUSED:
+    if (name, number, form) in REFUSED:
         with pytest.raises(AvlocError, match=f"{name} stage {number} cannot be exported as {form}") as error:
             write(model, model.card, form, file, part(batch, 3))
         assert "\n" not in str(error.value) and not file.exists()
