@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from avloc.errors import AvlocError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -17,11 +19,27 @@ def processors() -> int:
 
 
 def rank() -> int:
-    return int(os.environ.get("RANK", 0))
+    return _number("RANK", 0, 0)
 
 
 def world_size() -> int:
-    return int(os.environ.get("WORLD_SIZE", 1))
+    return _number("WORLD_SIZE", 1, 1)
+
+
+def _number(name: str, least: int, otherwise: int) -> int:
+    """An environment variable that torchrun sets; AvlocError if it is no number."""
+    text = os.environ.get(name)
+    if text is None:
+        return otherwise
+    try:
+        found = int(text)
+    except ValueError:
+        found = least - 1
+    if found < least:
+        raise AvlocError(
+            f"environment variable {name} is {text!r:.60}; expected a number, {least} or more, as torchrun sets it"
+        )
+    return found
 
 
 def is_first() -> bool:
@@ -60,7 +78,7 @@ def join() -> None:
     if distributed.is_initialized():
         return
     if torch.cuda.is_available():
-        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))
+        torch.cuda.set_device(_number("LOCAL_RANK", 0, 0))
     _enter("nccl" if torch.cuda.is_available() else "gloo")
 
 
@@ -73,6 +91,11 @@ def _enter(backend: str, **settings: Any) -> None:
     global _groups
     import torch.distributed as distributed
 
+    missing = [name for name in ("RANK", "MASTER_ADDR", "MASTER_PORT") if name not in os.environ]
+    if missing:
+        raise AvlocError(
+            f"WORLD_SIZE is {world_size()}, but {', '.join(missing)} is not set; start several processes with torchrun"
+        )
     _groups += 1
     one_machine = os.environ.get("LOCAL_WORLD_SIZE") == os.environ.get("WORLD_SIZE")
     restarts = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") if one_machine else "0"

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 
 import avloc
 from avloc import processes
+from avloc.errors import AvlocError
 from tests.engine.running import torchrun
 from tests.engine.tiny import make_tiny_store, tiny_config, write_config
 
@@ -185,3 +186,18 @@ def test_only_the_first_process_warns(tmp_path):
     )
     said = torchrun(script).stderr
     assert [said.count(words) for words in ("of torch\n", "torch says", "avloc says", "avloc fails")] == [1, 1, 1, 2]
+
+
+@pytest.mark.parametrize(("name", "value"), [("RANK", "x"), ("RANK", "-1"), ("WORLD_SIZE", "0"), ("WORLD_SIZE", "")])
+def test_a_variable_of_torchrun_that_is_no_number_is_one_line(monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(AvlocError, match=f"{name} is '{value}'; expected a number"):
+        processes.rank() + processes.world_size()
+
+
+def test_processes_that_torchrun_did_not_start_are_told_so(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for missing in ("RANK", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.delenv(missing, raising=False)
+    with pytest.raises(AvlocError, match="RANK, MASTER_ADDR, MASTER_PORT is not set; start several processes with"):
+        processes.join()
