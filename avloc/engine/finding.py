@@ -1,7 +1,7 @@
 """Localizes the sound of one video, or of a picture with a sound: `find(model, "clip.mp4")`."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -102,9 +102,7 @@ def _opened(video: Any, image: Any, sound: Any, rate: int | None, track: int | N
     if isinstance(sound, str | Path):
         if rate is not None:
             raise AvlocError("a sound file contains its rate; give rate only with an array")
-        if pictured:
-            return partial(open_still, Path(image), Path(sound), track), None
-        return partial(_still_of_file, image_array(image), Path(sound), track), None
+        return partial(open_still, Path(image) if pictured else image_array(image), Path(sound), track), None
     waveform = sound_array(sound)
     if rate is None:
         raise AvlocError(f"sound is an array of shape {np.shape(sound)}: give its rate in Hz, such as rate=16000")
@@ -123,16 +121,6 @@ def _opened(video: Any, image: Any, sound: Any, rate: int | None, track: int | N
 
 def _given(source: Source) -> AbstractContextManager[Source]:
     return nullcontext(source)
-
-
-@contextmanager
-def _still_of_file(image: NDArray[np.uint8], sound: Path, track: int | None) -> Iterator[StillSource]:
-    from avloc.prepare.media.film import open_film
-    from avloc.prepare.media.sound import sound_pieces
-
-    with open_film(sound, track) as film:
-        seconds = sum(len(piece) for piece in sound_pieces(film, 8000)) / 8000
-        yield StillSource("image", image, seconds, lambda rate: sound_pieces(film, rate), film)
 
 
 def image_array(image: Any) -> NDArray[np.uint8]:

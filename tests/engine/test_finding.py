@@ -3,8 +3,10 @@
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+import soundfile
 
 from avloc.data.needs import Needs
 from avloc.data.views import FrameView, LogMel
@@ -213,3 +215,14 @@ def test_a_flow_of_a_method_of_its_own_locates_in_a_video(video):
     ).eval()
     found = find(replace(MOTION, method="noprior", localizer=localizer, seconds=1.0), video)
     assert np.ptp(found.maps[found.sounding]) > 0
+
+
+def test_a_picture_of_fractions_and_a_sound_of_one_sample_are_refused(tmp_path):
+    grey = np.full((40, 60, 3), 90, np.uint8)
+    cv2.imwrite(str(tmp_path / "a.tiff"), grey.astype(np.float32))
+    soundfile.write(tmp_path / "a.wav", np.zeros(RATE), RATE)
+    soundfile.write(tmp_path / "one.wav", np.zeros(1), RATE)
+    with pytest.raises(AvlocError, match=r"a\.tiff: not a picture \(its pixels are float32; expected 8 or 16 bits\)"):
+        find(MOTION, image=tmp_path / "a.tiff", sound=tmp_path / "a.wav")
+    with pytest.raises(AvlocError, match=r"one\.wav: too short \(its sound has no duration\)"):
+        find(MOTION, image=grey, sound=tmp_path / "one.wav")

@@ -9,6 +9,7 @@ import soundfile
 
 import avloc
 from avloc import Store
+from avloc.prepare.media.container import MediaError
 from avloc.prepare.media.film import open_film
 from avloc.prepare.media.sound import hear, read_sound
 from tests.commands import shown
@@ -93,3 +94,18 @@ def test_importers_take_the_channels_that_are_asked_for(tmp_path):
 def test_videos_with_one_channel_are_not_touched(tmp_path):
     make_video(tmp_path / "a.mp4", 20, sound=tone(2.0))
     assert (read_sound(tmp_path / "a.mp4", 16000, "left") == read_sound(tmp_path / "a.mp4", 16000)).all()
+
+
+def test_a_sound_of_64_bits_is_read(tmp_path):
+    whole = (LEFT * 2**62).astype("<i8")
+    head = b"RIFF" + (36 + whole.nbytes).to_bytes(4, "little") + b"WAVEfmt " + (16).to_bytes(4, "little")
+    head += (1).to_bytes(2, "little") + (1).to_bytes(2, "little") + (22050).to_bytes(4, "little")
+    head += (22050 * 8).to_bytes(4, "little") + (8).to_bytes(2, "little") + (64).to_bytes(2, "little")
+    (tmp_path / "a.wav").write_bytes(head + b"data" + whole.nbytes.to_bytes(4, "little") + whole.tobytes())
+    np.testing.assert_allclose(read_sound(tmp_path / "a.wav", 22050) / 32767, LEFT / 2, atol=1e-4)
+
+
+def test_a_rate_that_holds_no_sound_is_refused(tmp_path):
+    soundfile.write(tmp_path / "a.wav", LEFT, 1)
+    with pytest.raises(MediaError, match="its sound has a rate of 1 Hz; expected at least 100"):
+        read_sound(tmp_path / "a.wav", 22050)

@@ -2,6 +2,7 @@
 
 import numpy as np
 from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
 from numpy.typing import NDArray
 
 CANCELS = 0.01  # share of the channels' power in their mean; equal channels keep all of it, independent ones 1 / n
@@ -16,10 +17,13 @@ class Mixer:
 
     def __init__(self, channels: str = "mean") -> None:
         self.channels = channels
+        self._floats: AudioResampler | None = None
         self._before, self._after = 0.0, 0.0  # power of the channels, and of their mix
 
     def __call__(self, frame: AudioFrame) -> NDArray[np.float32]:
         """(S,), in [-1, 1]."""
+        if frame.format.name.startswith("s64"):  # numpy gets the other formats as they are
+            frame = self._in_floats(frame)
         samples = frame.to_ndarray()
         count = frame.layout.nb_channels
         if not frame.format.is_planar:
@@ -34,6 +38,12 @@ class Mixer:
         if len(taken) > 1:
             self._weigh(taken, mono)
         return mono
+
+    def _in_floats(self, frame: AudioFrame) -> AudioFrame:
+        if self._floats is None:
+            self._floats = AudioResampler(format="dblp", layout=frame.layout, rate=frame.sample_rate)
+        (found,) = self._floats.resample(frame)
+        return found
 
     @property
     def cancels(self) -> bool:

@@ -18,6 +18,7 @@ from avloc.prepare.media.packets import NONE, Track, demuxed, read_tracks
 from avloc.prepare.media.timeline import Clock, Jump, read_clock, settle
 
 LATEST_START = 600.0  # s between the starts of picture and sound; a larger difference means a broken time stamp
+LEAST_RATE = 100  # Hz of a sound; less holds nothing that can be heard
 CUT_OFF = 1.0  # s by which the packets may fall short of the header's duration
 
 
@@ -154,12 +155,19 @@ class Film:
 
 def _sound_track(path: Path, container: InputContainer, track: int | None) -> Any:
     tracks = container.streams.audio
-    if track is None:
-        return tracks[0] if tracks else None
-    if not 1 <= track <= len(tracks):
+    if track is None and not tracks:
+        return None
+    number = 1 if track is None else track
+    if not 1 <= number <= len(tracks):
         found = f"it has {len(tracks)}" if tracks else "it has none"
         raise MediaError(path, f"no sound track {track}", found)
-    return tracks[track - 1]
+    chosen = tracks[number - 1]
+    rate = 0 if chosen.codec_context is None else chosen.codec_context.sample_rate
+    if 0 < rate < LEAST_RATE:
+        raise MediaError(
+            path, "cannot be decoded", f"its sound has a rate of {rate} Hz; expected at least {LEAST_RATE}"
+        )
+    return chosen
 
 
 @contextmanager

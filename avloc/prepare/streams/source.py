@@ -168,14 +168,16 @@ def open_video(path: str | Path, track: int | None = None) -> Iterator[VideoSour
 
 
 @contextmanager
-def open_still(picture: str | Path, sound: str | Path, track: int | None = None) -> Iterator[StillSource]:
-    """A picture file and the sound of another file; MediaError if one of them cannot be read."""
-    image = read_picture(picture)
+def open_still(picture: str | Path | Image, sound: str | Path, track: int | None = None) -> Iterator[StillSource]:
+    """A picture, (H, W, 3) or a file, and the sound of another file; MediaError if a file cannot be read."""
+    image, name = (picture, "image") if isinstance(picture, np.ndarray) else (read_picture(picture), str(picture))
     with open_film(sound, track) as film:
         if film.sound is None or not len(film.sound):
             raise MediaError(sound, "no sound track")
         seconds = sum(len(piece) for piece in sound_pieces(film, 8000)) / 8000
-        yield StillSource(str(picture), image, seconds, lambda rate: sound_pieces(film, rate), film)
+        if not seconds:
+            raise MediaError(sound, "too short", "its sound has no duration")
+        yield StillSource(name, image, seconds, lambda rate: sound_pieces(film, rate), film)
 
 
 def read_picture(path: str | Path) -> Image:
@@ -184,6 +186,8 @@ def read_picture(path: str | Path) -> Image:
     stored = read_image(Path(path))
     if stored is None:
         raise MediaError(path, "not a picture", "expected a JPEG, PNG or another still")
+    if stored.dtype.kind != "u":
+        raise MediaError(path, "not a picture", f"its pixels are {stored.dtype}; expected 8 or 16 bits")
     if stored.dtype != np.uint8:  # PNGs of 16 bits
         stored = (stored.astype(np.float32) / np.iinfo(stored.dtype).max * 255).astype(np.uint8)
     if stored.ndim == 2:
