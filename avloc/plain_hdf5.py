@@ -120,5 +120,6 @@ def _path(file: h5py.File, name: str) -> str:
 
 
 def _line(error: BaseException) -> str:
-    text = str(error.args[0] if isinstance(error, KeyError) and error.args else error) or type(error).__name__
+    said = error.args[0] if isinstance(error, KeyError) and error.args else error
+    text = (error.strerror if isinstance(error, OSError) else None) or str(said) or type(error).__name__
     return text.strip().splitlines()[0][:200]

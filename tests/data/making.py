@@ -12,11 +12,14 @@ from pathlib import Path
 from threading import Event
 
 import av
+import h5py
 import numpy as np
+import pytest
 
 from avloc.data.clip import Box, Clip
 from avloc.prepare.media.container import MediaError
 from avloc.prepare.parts.items import Entry, Item, Listing
+from avloc.prepare.pool import tasks
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 MEDIA = REPOSITORY.parent / "shared" / "media"
@@ -211,3 +214,12 @@ def slow(begun: str, tell: object) -> None:
     """Work of a process: it says that it has begun, and ends a little later."""
     Path(begun).touch()
     time.sleep(0.3)
+
+
+def mark(shard: Path, how: str, patch: pytest.MonkeyPatch) -> None:
+    """From now on, a process that reads this HDF5 shard `ends` or `hangs`."""
+    with h5py.File(shard, "r+") as file:
+        file.attrs["mark"] = how
+    patch.setattr(
+        tasks, "BEGIN", tasks.BEGIN.replace("stand_by(int", "import tests.data.marked_shards; stand_by(int", 1)
+    )

@@ -10,7 +10,7 @@ from avloc.engine import watched_store
 from avloc.engine.watched_store import refuse_harmful
 from avloc.errors import DataError
 from avloc.prepare.writing.build import build_store
-from tests.data.making import SETTINGS, MadeReader, made_listing
+from tests.data.making import SETTINGS, MadeReader, made_listing, mark
 
 
 @pytest.fixture
@@ -21,13 +21,19 @@ def store(tmp_path):
 
 def test_a_shard_that_hangs_its_library_hangs_no_training(store, monkeypatch):
     monkeypatch.setattr(watched_store, "LIMIT", 1.0)
-    shard = store / "shards" / "00001.h5"
-    shard.unlink()
-    os.mkfifo(shard)  # whoever opens it waits for ever
+    mark(store / "shards" / "00001.h5", "hangs", monkeypatch)
     began = time.monotonic()
     with pytest.raises(DataError, match=r"00001.h5: broken, reading it hangs; run the `avloc prepare` command"):
         refuse_harmful(Store.open(store).split("all"))
     assert time.monotonic() - began < 60
+
+
+def test_a_pipe_in_the_place_of_a_shard_is_not_read(store):
+    shard = store / "shards" / "00001.h5"
+    shard.unlink()
+    os.mkfifo(shard)  # whoever opens it waits for ever
+    with pytest.raises(DataError, match=r"00001.h5: broken or of another store \(it is a pipe; expected a file\); run"):
+        refuse_harmful(Store.open(store).split("all"))
 
 
 def test_a_missing_shard_is_told_and_whole_ones_are_looked_at_once(store, monkeypatch):

@@ -244,12 +244,12 @@ def test_music_synthetic_as_it_is_published(tmp_path):
 
 
 def test_a_method_with_published_settings_reads_the_store(tmp_path):
-    from avloc.engine.stores import open_split
+    from avloc.engine.stores import open_named
 
     avloc.prepare_import(make_mosaics(tmp_path / "d"), "dsol", tmp_path / "s", size=32, jobs=0)
-    assert len(open_split(tmp_path / "s", "train", StageOne(), training=True)) == 3
+    assert len(open_named(tmp_path / "s", "train", StageOne(), training=True)) == 3
     with pytest.raises(DataError, match=r"LogMel\(rate=16000, .*needs LogMel\(rate=22050"):
-        open_split(tmp_path / "s", "train", type("Other", (), {"sound": SOUND, "waveform": False}))
+        open_named(tmp_path / "s", "train", type("Other", (), {"sound": SOUND, "waveform": False}))
 
 
 # coarse-to-fine

@@ -172,7 +172,7 @@ def test_a_place_that_cannot_be_a_folder_is_refused_in_one_line(tmp_path, place)
 
 
 def test_no_process_at_all_is_refused(tmp_path):
-    with pytest.raises(AvlocError, match="jobs 0: expected 1 or more"):
+    with pytest.raises(AvlocError, match="jobs is 0; expected at least 1"):
         prepare_synthetic(tmp_path / "world", VIDEOS, jobs=0)
 
 

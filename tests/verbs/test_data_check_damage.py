@@ -1,7 +1,6 @@
 """`data check` lists what is wrong with a store that is damaged, with status 1; it does not break or hang on it."""
 
 import json
-import os
 import shutil
 import time
 from pathlib import Path
@@ -12,10 +11,9 @@ from typer.testing import CliRunner
 
 import avloc
 from avloc.cli.app import app
-from avloc.prepare.pool import tasks
 from avloc.prepare.writing import checking, watched
 from avloc.prepare.writing.build import build_store
-from tests.data.making import SETTINGS, MadeReader, made_listing
+from tests.data.making import SETTINGS, MadeReader, made_listing, mark
 
 
 @pytest.fixture
@@ -55,8 +53,7 @@ def test_a_broken_line_of_the_manifest_is_a_problem(store):
 def test_a_shard_whose_reading_never_ends_is_a_problem_and_the_others_are_counted(store, monkeypatch):
     monkeypatch.setattr(checking, "LIMIT", 2.0)
     shard = store / "shards" / "00001.h5"
-    shard.unlink()
-    os.mkfifo(shard)  # whoever opens it waits for ever
+    mark(shard, "hangs", monkeypatch)
     began = time.monotonic()
     found = problems(store)[0]
     assert time.monotonic() - began < 60
@@ -72,8 +69,7 @@ def test_a_clip_of_a_shard_whose_reading_never_ends_is_refused_in_one_line_and_o
     part = avloc.Store.open(store).split("all")
     lost = next(row["clips"][0] for row, _ in part.lines() if row["shard"] == 1)
     there = next(row["clips"][0] for row, _ in part.lines() if row["shard"] == 0)
-    (store / "shards" / "00001.h5").unlink()
-    os.mkfifo(store / "shards" / "00001.h5")
+    mark(store / "shards" / "00001.h5", "hangs", monkeypatch)
     found = CliRunner().invoke(app, ["data", "show", str(store), lost, "--out", str(tmp_path / "lost.png")])
     assert found.exit_code == 2 and "00001.h5: broken, reading it hangs; run" in " ".join(found.stderr.split())
     assert not (tmp_path / "lost.png").exists()
@@ -99,11 +95,7 @@ def problems_or_none(store: Path) -> list[str]:
 
 
 def test_a_shard_whose_reading_ends_the_process_is_a_problem(store, monkeypatch):
-    monkeypatch.setattr(
-        tasks, "BEGIN", tasks.BEGIN.replace("stand_by(int", "import tests.verbs.ends_on_a_mark; stand_by(int", 1)
-    )
-    with h5py.File(store / "shards" / "00001.h5", "r+") as file:
-        file.attrs["mark"] = 1
+    mark(store / "shards" / "00001.h5", "ends", monkeypatch)
     found = problems(store)[0]
     assert "00001.h5: broken, reading it crashes (its process ended by SIGBUS)" in found
 

@@ -189,7 +189,7 @@ def test_a_run_whose_stores_are_gone_is_refused(run):
 
 
 def test_no_clips_at_all_is_refused(run):
-    with pytest.raises(AvlocError, match="clips: found 0; expected 1 or more"):
+    with pytest.raises(AvlocError, match="clips is 0; expected at least 1"):
         visualize(run=run.path, clips=0)
 
 
