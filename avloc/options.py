@@ -25,7 +25,7 @@ class Ask:
     positional: a word without a dash.
     name: the option, if it cannot be a name in Python, such as "--from".
     short: the option's letter after one dash.
-    metavar: the placeholder of the value in the help.
+    metavar: what stands for the value in the help.
     least, most: the range of a number.
     commas: several words can be given as one, separated by commas.
     default: of a key of a TypedDict, which cannot have one otherwise.
