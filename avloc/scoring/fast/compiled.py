@@ -1,8 +1,8 @@
-"""Loops over pixels that numpy has no quick form of, compiled by numba, which librosa needs anyway.
+"""Loops over pixels for which numpy has nothing fast, compiled by numba, which librosa installs anyway.
 
 They give the same numbers, bit for bit, as `average_precisions` of avloc.metrics.precision and `histograms` of
-pooled_pixels, which say what is computed. Compiling takes a second or two, once on a machine: numba keeps the machine
-code where it may write. So they are for many maps only.
+pooled_pixels, which say what is computed. Compiling takes a second or two, once per machine if numba can write its
+cache, so they are used for many maps only.
 """
 
 from collections.abc import Callable
@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from avloc.metrics.precision import average_precisions
 
-#: numpy is through with fewer maps before the loops are loaded or compiled
+#: with fewer maps, numpy finishes before the loops are loaded or compiled
 ENOUGH = 1000
-#: bytes of maps beside which the 120 MiB of numba would be too much
+#: bytes of maps; for larger ones, numba's own 120 MiB would be too much memory
 ROOM = 2**28
 #: values of a digit of the sort
 _DIGITS, _LAST = 2048, np.uint32(2047)
@@ -33,7 +33,7 @@ class Loops:
 
 
 def loops(maps: NDArray[np.float32]) -> Loops | None:
-    """The compiled loops for maps (N, ...); None if they are few, or fill the memory, or if numba cannot be used here."""
+    """The compiled loops for maps (N, ...); None for few maps, for large ones, or if numba cannot be used here."""
     return _loops() if len(maps) >= ENOUGH and maps.nbytes <= ROOM else None
 
 
