@@ -18,7 +18,8 @@ def checked_maps(path: Path, array: NDArray, ids: int, name: str = "maps") -> ND
     maps = maps[:, None] if maps.ndim == 3 else maps
     if maps.ndim != 4 or len(maps) != ids or 0 in maps.shape:
         raise DataError(
-            f"{path}: {ids} ids for {name} of shape {array.shape}; expected (N, h, w) or (N, K, h, w), not empty"
+            f"{path}: {ids} ids for {name} of shape {array.shape}; expected (N, h, w) or (N, K, h, w), not "
+            "empty, an id for each"
         )
     refuse_channels_last(f"{path}: {name}", maps.shape)
     with np.errstate(over="ignore"):  # values beyond float32 become infinity, and such maps are counted

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +18,7 @@ from avloc.annotations.files import json_value
 from avloc.errors import DataError
 from avloc.naming import brief
 from avloc.protocols.boxes import rounded_corners
+from avloc.run_lengths import at_side, checked_runs
 from avloc.tables import read_table
 
 log = logging.getLogger("avloc.predictions")
@@ -40,6 +40,7 @@ class Drawn:
     boxes: dict[str, list[Framed]] = field(default_factory=dict)
     cut: int = 0
     unsized: int = 0
+    masked: bool = False
 
     def box(self, clip: str, fractions: NDArray[np.float64], size: tuple[int, int] = (SIDE, SIDE)) -> None:
         """Fill a box x1, y1, x2, y2, in fractions of the frame. size: width and height of the frame in pixels."""
@@ -49,10 +50,11 @@ class Drawn:
         x0, y0, x1, y1 = (np.clip(fractions, 0, 1) * SIDE).astype(int)
         heat[y0:y1, x0:x1] = 1
 
-    def mask(self, clip: str, mask: NDArray[np.bool_]) -> None:
+    def mask(self, clip: str, height: int, width: int, runs: Sequence[int]) -> None:
         """Add a mask of the frame's own size."""
-        full = cv2.resize(mask.astype(np.float32), (SIDE, SIDE), interpolation=cv2.INTER_NEAREST)
-        self.maps[clip] = np.maximum(self.maps.get(clip, np.zeros_like(full)), full)
+        self.masked = True
+        heat = self.maps.setdefault(clip, np.zeros((SIDE, SIDE), np.float32))
+        heat[at_side(height, width, runs, SIDE)] = 1
 
 
 def read_boxes(path: Path) -> Drawn:
@@ -136,8 +138,8 @@ def _draw(drawn: Drawn, where: str, row: Mapping[str, Any]) -> None:
     if score is not None:
         (number,) = _numbers(where, "score", [score], 1)
         drawn.scores[clip] = max(drawn.scores.get(clip, -np.inf), number)
-    if "segmentation" in row:
-        drawn.mask(clip, _decoded(where, row["segmentation"]))
+    if row.get("segmentation") not in (None, []):  # empty in results of detectors, which have a bbox
+        drawn.mask(clip, *_run_lengths(where, row))
         return
     normal = [
         name for name in ("bbox_norm_224", "bbox_norm_224_src1", "bbox_norm_224_src2") if row.get(name) is not None
@@ -197,19 +199,19 @@ def _numbers(where: str, name: str, values: Any, amount: int) -> NDArray[np.floa
     return found
 
 
-def _decoded(where: str, segmentation: Any) -> NDArray[np.bool_]:
-    """COCO's run lengths as a mask; needs pycocotools."""
+def _run_lengths(where: str, row: Mapping[str, Any]) -> tuple[int, int, list[int]]:
+    """Height, width and run lengths of a row's mask."""
+    segmentation = row["segmentation"]
+    if isinstance(segmentation, list):
+        raise DataError(
+            f"{where}: segmentation holds polygons; expected run lengths, such as pycocotools' annToRLE gives"
+        )
     if not isinstance(segmentation, dict) or not {"counts", "size"} <= set(segmentation):
         raise DataError(f"{where}: segmentation {brief(repr(segmentation))}; expected run lengths: counts and size")
     try:
-        from pycocotools import mask as coco
-    except ImportError:
-        raise DataError(f"{where}: run lengths need pycocotools: pip install pycocotools") from None
-    try:
-        size = segmentation["size"]
-        packed = segmentation
-        if isinstance(segmentation["counts"], list):
-            packed = coco.frPyObjects(segmentation, *size)
-        return np.asarray(coco.decode(packed), bool)
-    except (TypeError, ValueError, KeyError, AttributeError) as error:
-        raise DataError(f"{where}: run lengths that cannot be read ({error})") from None
+        height, width, runs = checked_runs(segmentation["size"], segmentation["counts"])
+    except DataError as error:
+        raise DataError(f"{where}: {error}") from None
+    if [row.get("width"), row.get("height")] == [height, width] != [width, height]:
+        raise DataError(f"{where}: mask of size [{height}, {width}] in a frame {height} wide; expected [height, width]")
+    return height, width, runs

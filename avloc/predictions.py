@@ -1,5 +1,6 @@
 """Predictions on disk: heat maps with the ids of their clips, as HDF5, .npz, or a folder with one file per map."""
 
+import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from errno import ENOMEM
@@ -11,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from avloc.errors import DataError
 from avloc.files import refused, replacing, system_error, why
+from avloc.given_arrays import array_of, texts_of
 from avloc.links import following
 from avloc.naming import brief, first_double, some
 from avloc.plain_arrays import MissingArrays, plain_arrays
@@ -19,6 +21,7 @@ from avloc.predicted_boxes import Framed, read_boxes
 from avloc.predicted_maps import maps_of_folder
 
 _ENDINGS = ".h5, .hdf5 or .npz with the arrays ids and maps, boxes in .json or .csv, or a folder of ID.npy or ID.png"
+log = logging.getLogger("avloc.predictions")
 _NEEDED = ("ids", "maps")
 _OPTIONAL = ("classes", "confidence", "object_maps", "assignment", *VECTORS, *NEGATIVES.values())
 
@@ -62,33 +65,36 @@ def write_predictions(
 
     from avloc.sealed_hdf5 import sealed_file
 
-    array = np.asarray(maps, np.float32)
-    array = array[:, None] if array.ndim == 3 else array
-    if array.ndim != 4 or len(array) != len(ids):
-        raise DataError(
-            f"{path}: {len(ids)} ids for maps of shape {array.shape}; expected (N, K, h, w), an id for each"
-        )
-    others = {kind: checked_maps(path, np.asarray(maps), len(ids)) for kind, maps in (negative_maps or {}).items()}
+    path = Path(path)
+    others = negative_maps or {}
     if not set(others) <= set(NEGATIVES):
         raise DataError(f"{path}: maps of {', '.join(others)}; expected {', '.join(NEGATIVES)}")
-    text = h5py.string_dtype("utf-8")
-    with replacing(Path(path)) as temporary, sealed_file(temporary) as file:
-        file.create_dataset("ids", data=list(ids), dtype=text)
-        chunks = (min(64, len(array)), *array.shape[1:]) if array.size else None
-        file.create_dataset("maps", data=array, chunks=chunks)
-        if classes is not None:
-            file.create_dataset("classes", data=list(classes), dtype=text)
-        if confidence is not None:
-            file.create_dataset("confidence", data=np.asarray(confidence, np.float64))
-        if assignment is not None:
-            file.create_dataset("assignment", data=np.asarray(assignment, np.uint8))
-        if object_maps is not None:
-            file.create_dataset("object_maps", data=np.asarray(object_maps, np.float32))
-        for name, vectors in zip(VECTORS, (frame_vectors, sound_vectors), strict=True):
-            if vectors is not None:
-                file.create_dataset(name, data=np.asarray(vectors, np.float32))
-        for kind, maps in others.items():
-            file.create_dataset(NEGATIVES[kind], data=maps, chunks=(min(64, len(maps)), *maps.shape[1:]))
+    further = {
+        "classes": None if classes is None else texts_of(classes),
+        "confidence": confidence,
+        "assignment": assignment,
+        "object_maps": object_maps,
+        **dict(zip(VECTORS, (frame_vectors, sound_vectors), strict=True)),
+        **{NEGATIVES[kind]: one for kind, one in others.items()},
+    }
+    arrays = {name: array_of(one, f"{path}: {name}") for name, one in further.items() if one is not None}
+    arrays |= {"ids": array_of(texts_of(ids), f"{path}: ids"), "maps": array_of(maps, f"{path}: maps")}
+    found = _checked(path, arrays, lambda name: arrays[name])  # what cannot be read is not written
+    with replacing(path) as temporary, sealed_file(temporary) as file:
+        text = h5py.string_dtype("utf-8")
+        file.create_dataset("ids", data=found.ids, dtype=text)
+        if found.classes is not None:
+            file.create_dataset("classes", data=list(found.classes), dtype=text)
+        if found.assignment is not None:
+            file.create_dataset("assignment", data=found.assignment.astype(np.uint8))
+        for name, maps in (
+            ("maps", found.maps),
+            *((NEGATIVES[kind], one) for kind, one in found.negative_maps.items()),
+        ):
+            file.create_dataset(name, data=maps, chunks=(min(64, len(maps)), *maps.shape[1:]))
+        for name, one in (("confidence", found.confidence), ("object_maps", found.object_maps), *found.vectors.items()):
+            if one is not None:
+                file.create_dataset(name, data=one)
         for name, value in (attributes or {}).items():
             file.attrs[name] = value
 
@@ -111,10 +117,12 @@ def read_predictions(path: Path, follow_links: bool = False) -> Predictions:
     if path.suffix.lower() in (".json", ".csv"):
         drawn = read_boxes(path)
         sure = np.array([drawn.scores.get(name, 0.0) for name in drawn.maps])
-        whole = len(drawn.scores) == len(drawn.maps)
+        unsure = len(drawn.maps) - len(drawn.scores)
+        if drawn.scores and unsure:
+            log.warning("%s: %d of %d clips have no score; none is used as confidence", path, unsure, len(drawn.maps))
         found = Predictions(list(drawn.maps), np.stack(list(drawn.maps.values()))[:, None])
-        found.confidence = sure if whole else None
-        found.boxes = [drawn.boxes[name] for name in drawn.maps] if set(drawn.boxes) == set(drawn.maps) else None
+        found.confidence = None if unsure else sure
+        found.boxes = None if drawn.masked else [drawn.boxes[name] for name in drawn.maps]
         return found
     raise DataError(f"{path}: {path.suffix or 'a file without ending'} is not supported; expected {_ENDINGS}")
 

@@ -11,6 +11,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from avloc.given_arrays import whole_number
+
 RESAMPLES = 2000
 _BLOCK = 250  # resamples at a time: bounds memory at 250 x clips
 _KEPT = 60_000_000  # numbers of cached draws: 60 MB
@@ -19,7 +21,8 @@ Floats = NDArray[np.float64]
 
 def picks(groups: int, resamples: int = RESAMPLES, seed: int = 0) -> Iterator[NDArray[np.int32]]:
     """Which of `groups` items each resample draws with replacement, in blocks of (at most 250, groups)."""
-    rng = np.random.default_rng(seed)
+    resamples = whole_number("resamples", resamples, 0)
+    rng = np.random.default_rng(whole_number("seed", seed, 0))
     sizes = [min(_BLOCK, resamples - start) for start in range(0, resamples, _BLOCK)]
     return (rng.integers(0, groups, size=(size, groups), dtype=np.int32) for size in sizes)
 

@@ -9,6 +9,7 @@ import pytest
 
 from avloc.errors import DataError
 from avloc.predictions import read_predictions
+from avloc.run_lengths import runs_of
 
 PIXELS = [22, 22, 112, 112]  # of a frame of 224 x 224
 
@@ -87,7 +88,7 @@ def test_a_box_a_little_past_the_frame_is_cut_counted_and_told_in_every_format(t
         ("b.csv", "id,score,x1,y1,x2,y2\na,1,0,0,1\n", "expected 4 numbers"),
         ("b.json", [{"image_id": "a", "x1": 0.5}], "expected 4 numbers"),
         ("b.csv", "clip,a,b,c,d\na,0,0,1,1\n", "expected id, x1, y1, x2, y2"),
-        ("b.json", [{"image_id": "a", "segmentation": [[1, 2]]}], "expected run lengths"),
+        ("b.json", [{"image_id": "a", "segmentation": 5}], "expected run lengths"),
     ],
 )
 def test_what_is_no_box_is_refused_in_one_line(tmp_path, name, value, words):
@@ -96,14 +97,87 @@ def test_what_is_no_box_is_refused_in_one_line(tmp_path, name, value, words):
     assert "\n" not in str(error.value) and len(str(error.value)) < 400
 
 
-def test_run_lengths_are_read_where_pycocotools_is_there(tmp_path):
+def half(mask):
+    """A mask of whole frames, its text by COCO's own program and its run lengths in numbers."""
     coco = pytest.importorskip("pycocotools.mask", reason="pycocotools is not installed")
-    mask = np.zeros((112, 56), np.uint8)
-    mask[10:50, 5:20] = 1
-    packed = coco.encode(np.asfortranarray(mask))
-    rows = [{"image_id": "a", "segmentation": {"size": packed["size"], "counts": packed["counts"].decode()}}]
+    packed = coco.encode(np.asfortranarray(mask.astype(np.uint8)))
+    return [
+        {"size": packed["size"], "counts": packed["counts"].decode()},
+        {"size": list(mask.shape), "counts": runs_of(mask)},
+    ]
+
+
+@pytest.mark.parametrize("size", [(112, 56), (1, 1), (360, 640), (37, 500), (58, 72)])
+def test_run_lengths_are_read_as_cocos_own_program_reads_them_in_text_and_numbers(tmp_path, size):
+    rng = np.random.default_rng(0)
+    for mask in (
+        rng.random(size) > 0.5,
+        np.zeros(size, bool),
+        np.ones(size, bool),
+        np.arange(size[1])[None] > rng.random(size) * 20,
+    ):
+        near = cv2.resize(mask.astype(np.uint8), (224, 224), interpolation=cv2.INTER_NEAREST)
+        for segmentation in half(mask):
+            found = read_predictions(written(tmp_path, "m.json", [{"image_id": "a", "segmentation": segmentation}]))
+            assert (found.maps[0, 0] == near).all() and found.boxes is None
+
+
+def test_masks_of_one_clip_are_merged_and_an_empty_segmentation_leaves_the_box(tmp_path):
+    left, right = np.zeros((4, 8), bool), np.zeros((4, 8), bool)
+    left[:, :2], right[:, 6:] = True, True
+    rows = [{"image_id": "a", "segmentation": half(left)[0]}, {"image_id": "a", "segmentation": half(right)[1]}]
+    boxed = {"bbox": [0, 0, 112, 112], "width": 224, "height": 224}
+    rows += [{"image_id": "b", "segmentation": empty, **boxed} for empty in ([], None)]
     found = read_predictions(written(tmp_path, "m.json", rows))
-    assert (found.maps[0, 0] == cv2.resize(mask, (224, 224), interpolation=cv2.INTER_NEAREST)).all()
+    both = np.zeros((224, 224))
+    both[:, :56] = both[:, 168:] = 1
+    assert (found.maps[:, 0] == [both, one_box(0, 0, 112, 112)]).all()
+
+
+@pytest.mark.parametrize(
+    ("segmentation", "words"),
+    [
+        ({"size": [4, 4], "counts": [1, 2]}, "counts of 3 pixels; expected 16"),
+        ({"size": [4, 4], "counts": [-5, 5, 16]}, "expected run lengths in pixels"),
+        ({"size": [4, 4], "counts": [5.5, 5, 5.5]}, "expected run lengths in pixels"),
+        ({"size": [4, 4], "counts": ["a", 16]}, "expected run lengths in pixels"),
+        ({"size": [4, 4], "counts": [float("nan"), 16]}, "expected run lengths in pixels"),
+        ({"size": [4, 4], "counts": None}, "expected run lengths in pixels"),
+        ({"size": [4, 4], "counts": ""}, "counts of 0 pixels; expected 16"),
+        ({"size": [4, 4], "counts": "hello"}, "counts of [0-9-]+ pixels|is no part|end within|expected run lengths"),
+        ({"size": [4, 4], "counts": "é"}, "is no part of run lengths"),
+        ({"size": [4, 4], "counts": "o" * 99}, "is no part of run lengths"),
+        ({"size": [4, 4], "counts": "P"}, "end within a number"),
+        ({"size": [4, 4], "counts": "b'@0'"}, r"counts\.decode\(\)"),
+        ({"size": [0, 4], "counts": []}, "size \\[0, 4\\]; expected"),
+        ({"size": [-4, -4], "counts": [16]}, "size \\[-4, -4\\]; expected"),
+        ({"size": [900000, 900000], "counts": [810000000000]}, "expected .height, width., from 1 to 16384"),
+        ({"size": ["4", "4"], "counts": [16]}, "expected .height, width."),
+        ({"size": [4, 4, 1], "counts": [16]}, "expected .height, width."),
+        ({"size": [4, 8], "counts": [32]}, "in a frame 4 wide"),
+        ({"counts": [16]}, "counts and size"),
+        ([[1, 1, 3, 1, 3, 3]], "holds polygons"),
+    ],
+)
+def test_run_lengths_that_are_no_mask_are_refused_in_one_line_with_their_row(tmp_path, segmentation, words):
+    rows = [{"image_id": "a", "segmentation": segmentation, "width": 4, "height": 8}]
+    with pytest.raises(DataError, match=words) as error:
+        read_predictions(written(tmp_path, "m.json", rows))
+    assert "row 0: " in str(error.value) and "\n" not in str(error.value) and len(str(error.value)) < 400
+
+
+def test_boxes_and_masks_in_one_file_both_count_under_every_protocol(tmp_path):
+    mask = np.ones((224, 224), bool)
+    boxed = {"bbox": [0, 0, 10, 10], "width": 224, "height": 224}
+    rows = [{"image_id": "a", **boxed}, {"image_id": "a", "segmentation": half(mask)[1]}, {"image_id": "b", **boxed}]
+    found = read_predictions(written(tmp_path, "m.json", rows))
+    assert found.boxes is None and found.maps[0].all()  # else gar would draw the boxes alone
+
+
+def test_scores_of_some_clips_only_are_told_and_are_no_confidence(tmp_path, caplog):
+    rows = [{"image_id": name, "bbox": [0, 0, 9, 9], **more} for name, more in (("a", {"score": 1}), ("b", {}))]
+    assert read_predictions(written(tmp_path, "m.json", rows)).confidence is None
+    assert "1 of 2 clips have no score" in caplog.text
 
 
 def arrays():

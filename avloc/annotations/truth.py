@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.errors import DataError
+from avloc.given_arrays import rows_of
 from avloc.naming import brief, first_double
 
 
@@ -119,7 +120,10 @@ class Truth:
         pixel for its full weight. Boxes that extend a little beyond the frame are clipped, and a warning counts them;
         DataError for text, pixels, or a far corner before the near one.
         """
-        rows = [(number, box) for number, own in enumerate(boxes.values()) for box in own]
+        if not isinstance(boxes, Mapping):
+            raise DataError(f"truth: boxes of type {type(boxes).__name__}; expected {{id: [[x1, y1, x2, y2], ...]}}")
+        every = [rows_of(own, f"truth: clip {brief(str(name))!r}: boxes") for name, own in boxes.items()]
+        rows = [(number, box) for number, own in enumerate(every) for box in own]
         wrong = next((row for row in rows if not _is_box(row[1])), None)
         if wrong is not None:
             where = f"truth: clip {brief(list(boxes)[wrong[0]])!r}"

@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from avloc.run_lengths import runs_of
+
 MOST = 5  # sounding boxes of a moment
 NEAR = 0.5  # of the way from the median of a map to its peak; positions above it belong to the object
 RIVAL = 0.75  # share of the strongest peak that another one needs to be listed with it
@@ -93,9 +95,4 @@ def _around_peak(heat: Map) -> NDArray[np.bool_]:
 
 def run_lengths(mask: NDArray[np.bool_]) -> dict[str, Any]:
     """A mask as COCO's uncompressed run lengths: column by column, starting with zeros."""
-    flat = np.asarray(mask, bool).ravel(order="F")
-    edges = np.flatnonzero(np.diff(flat)) + 1
-    counts = np.diff(np.concatenate([[0], edges, [flat.size]])).tolist()
-    if flat.size and flat[0]:
-        counts = [0, *counts]
-    return {"size": [int(mask.shape[0]), int(mask.shape[1])], "counts": counts}
+    return {"size": [int(side) for side in mask.shape], "counts": runs_of(mask)}

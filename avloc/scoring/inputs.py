@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from avloc.annotations.builder import words
 from avloc.annotations.truth import Truth
 from avloc.errors import DataError
+from avloc.given_arrays import array_of, texts_of
 from avloc.naming import some
 from avloc.predicted_maps import refuse_channels_last
 from avloc.scoring.fast.given import Given
@@ -19,7 +20,7 @@ from avloc.scoring.task import Task
 
 def as_maps(maps: ArrayLike, what: str = "heat maps") -> NDArray[np.float32]:
     """Heat maps as (N, K, h, w) float32; DataError for other shapes."""
-    array = np.asarray(maps)
+    array = array_of(maps, what)
     if array.ndim == 3:
         array = array[:, None]
     if array.ndim != 4 or 0 in array.shape[1:] or array.dtype.kind not in "fiub":
@@ -59,9 +60,8 @@ def task_of(
         else _ordered(as_maps(_as_many("object_maps", object_maps, len(found)), "object_maps")[:, 0], place)
     )
     if classes is not None and assignment is None and table is None:
-        raise DataError(
-            f"classes {_sample(classes)} name none of the truth's classes, which are {_sample(truth.classes)}"
-        )
+        mine = f"name none of the truth's classes, which are {_sample(truth.classes)}"
+        raise DataError(f"classes {_sample(classes)} {mine if truth.classes else 'for a truth without classes'}")
     named = assignment is not None or classes is not None
     masks = None if two_valued is None else _ordered(two_valued, place)
     others = {
@@ -74,9 +74,11 @@ def task_of(
 
 
 def _as_many(name: str, values: ArrayLike, amount: int) -> NDArray:
-    array = np.asarray(values)
-    if len(array) != amount:
-        raise DataError(f"{name} has {len(array)} rows for {amount} heat maps; expected one for each")
+    array = array_of(values, name)
+    if array.ndim == 0 or len(array) != amount:
+        raise DataError(
+            f"{name} has {len(array) if array.ndim else 0} rows for {amount} heat maps; expected one for each"
+        )
     return array
 
 
@@ -99,7 +101,7 @@ def _class_table(
     """Which of the K maps belong to which of the C classes, (C, K); None if unknown."""
     count = len(truth.classes)
     if assignment is not None:
-        table = np.asarray(assignment)
+        table = array_of(assignment, "assignment")
         if table.shape != (count, amount) or table.dtype.kind not in "fiub":
             what = f"{count} classes x {amount} maps, one row per class, of numbers"
             raise DataError(f"assignment of shape {table.shape} and type {table.dtype}; expected {what}")
@@ -124,6 +126,7 @@ def _places(truth: Truth, amount: int, ids: Sequence[str] | None) -> NDArray[np.
         return np.arange(amount)
     if len(ids) != amount:
         raise DataError(f"{len(ids)} ids for {amount} heat maps; expected one id for each")
+    ids = texts_of(ids)
     stands: dict[str, int] = {}
     for number, name in enumerate(ids):
         if stands.setdefault(name, number) != number:

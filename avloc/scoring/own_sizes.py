@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.errors import DataError
+from avloc.given_arrays import array_of
 from avloc.predicted_maps import refuse_channels_last
 from avloc.protocols.protocol import Protocol
 from avloc.protocols.resize import resize
@@ -19,7 +20,7 @@ def maps_of_own_sizes(maps: Any) -> list[Maps] | None:
     """(K, h, w) of each clip if a sequence has maps of several sizes; None for an array, or maps of one size."""
     if not isinstance(maps, list | tuple) or not maps:
         return None
-    every = [np.asarray(one) for one in maps]
+    every = [array_of(one, f"heat map {number}") for number, one in enumerate(maps)]
     if len({one.shape for one in every}) == 1:
         return None
     for number, one in enumerate(every):

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from avloc.annotations.truth import Truth
 from avloc.errors import DataError
+from avloc.given_arrays import whole_number
 from avloc.made_with import made_with
 from avloc.protocols.named import PROTOCOLS, as_protocol
 from avloc.protocols.protocol import Protocol, Rule
@@ -134,9 +135,8 @@ def _scored(
 ) -> tuple[list[Result], dict[str, str]]:
     """The results of the protocols that fit, in order, with what made them; and why others do not."""
     truth = _known(truth)
-    for name, number, least in (("resamples", resamples, 0), ("chunk", chunk, 1)):
-        if number < least:
-            raise DataError(f"{name} {number}; expected {least} or more")
+    for name, number, least in (("resamples", resamples, 0), ("seed", seed, 0), ("chunk", chunk, 1)):
+        whole_number(name, number, least)
     if isinstance(maps, Mapping):
         if with_it["ids"] is not None:
             raise DataError("the heat maps have ids already; give the ids once")

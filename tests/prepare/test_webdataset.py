@@ -18,11 +18,12 @@ import avloc
 from avloc import Store
 from avloc.data.clip import Box, Clip, Mask
 from avloc.errors import AvlocError, DataError
-from avloc.prepare.layouts.sample_about import pixels_of, read_about, runs_of
+from avloc.prepare.layouts.sample_about import read_about
 from avloc.prepare.layouts.shard_names import split_of
 from avloc.prepare.layouts.tar_shards import read_index
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.writing.build import build_store
+from avloc.run_lengths import pixels_of, runs_of
 from tests.commands import error_of, printed, shown
 from tests.data.making import content, make_video, painted, tone
 

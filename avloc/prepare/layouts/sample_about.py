@@ -11,12 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from avloc.annotations.mask_files import LARGEST
 from avloc.data.clip import Clip
 from avloc.errors import DataError
+from avloc.run_lengths import checked_runs, runs_of
 
 MOST = 10_000  # boxes or masks of a clip
 
@@ -98,7 +95,7 @@ def read_about(content: bytes) -> About:
             raise DataError(f"box {_short(box)}; expected left, top, right, bottom as fractions of the frame")
         about.boxes.append(([float(number) for number in box], *_common(row)))
     for row in _rows(value, "masks"):
-        about.masks.append((*_run_lengths(row), *_common(row)))
+        about.masks.append((*checked_runs(row.get("size"), row.get("counts")), *_common(row)))
     if "annotated" in value:
         about.annotated = _all(value, "annotated", bool)
     elif "boxes" in value or "masks" in value:
@@ -106,19 +103,6 @@ def read_about(content: bytes) -> About:
     if "frame_keys" in value:
         about.frame_keys = _all(value, "frame_keys", str)
     return about
-
-
-def runs_of(pixels: NDArray[np.bool_]) -> list[int]:
-    """Run lengths of a mask (h, w), column by column, starting with zeros."""
-    flat = np.concatenate([[False], pixels.T.ravel(), [not pixels.T.ravel()[-1]]])
-    changes = np.flatnonzero(flat[1:] != flat[:-1])
-    return np.diff(np.concatenate([[0], changes])).tolist()
-
-
-def pixels_of(height: int, width: int, runs: Sequence[int]) -> NDArray[np.bool_]:
-    """The mask (h, w) of these run lengths."""
-    values = np.arange(len(runs)) % 2 == 1
-    return np.repeat(values, runs).reshape(width, height).T
 
 
 def _labels(value: dict[str, Any]) -> tuple[str, ...]:
@@ -144,20 +128,6 @@ def _common(row: dict[str, Any]) -> tuple[int, str | None, bool]:
     if not isinstance(sounding, bool) or not (label is None or isinstance(label, str)):
         raise DataError(f"class {_short(label)}, sounding {_short(sounding)}; expected a name, and true or false")
     return frame, None if label is None else class_name(label), sounding
-
-
-def _run_lengths(row: dict[str, Any]) -> tuple[int, int, list[int]]:
-    size, counts = row.get("size"), row.get("counts")
-    whole = [isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in (*_list(size), *_list(counts))]
-    if not isinstance(size, list) or len(size) != 2 or not isinstance(counts, list) or not all(whole):
-        raise DataError(f"mask of size {_short(size)}; expected size [h, w] and counts of pixels")
-    if not (min(size) >= 1 and max(size) <= LARGEST and sum(counts) == size[0] * size[1]):
-        raise DataError(f"mask of size {_short(size)} with counts of {sum(counts)} pixels in all")
-    return size[0], size[1], counts
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
 
 
 def _rows(value: dict[str, Any], name: str) -> list[dict[str, Any]]:

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from avloc.annotations.mask_files import squared
 from avloc.data.clip import Box, Clip, Mask
 from avloc.errors import DataError
-from avloc.prepare.layouts.sample_about import pixels_of
 from avloc.prepare.layouts.sample_media import decoded, film_in, sound_in
 from avloc.prepare.layouts.tar_shards import ShardBytes
 from avloc.prepare.media.container import MediaError
 from avloc.prepare.parts.items import Clips, Item
 from avloc.prepare.parts.moments import Moments
+from avloc.run_lengths import pixels_of
 
 
 class WebdatasetReader:
