@@ -32,8 +32,9 @@ def resize(maps: Maps, height: int, width: int, kind: str = "cv2-linear", align_
     if kind not in RESIZES or kind == "none":
         found = f"maps of {maps.shape[1]}x{maps.shape[2]} with resize {kind!r}"
         raise ValueError(f"{found}; expected {height}x{width} or one of {', '.join(RESIZES[1:])}")
-    across = np.matmul(maps, _weights(kind, maps.shape[2], width, align_corners).T)
-    return np.matmul(_weights(kind, maps.shape[1], height, align_corners), across)
+    with np.errstate(over="ignore", invalid="ignore"):  # maps that nearly exceed float32 become infinite or NaN here
+        across = np.matmul(maps, _weights(kind, maps.shape[2], width, align_corners).T)
+        return np.matmul(_weights(kind, maps.shape[1], height, align_corners), across)
 
 
 @cache

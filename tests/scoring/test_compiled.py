@@ -53,6 +53,32 @@ def test_histograms_are_those_of_numpy(kind, ends):
     assert fine.sum() == coarse.sum() == rows.size and fine[BINS:].sum() == marked.sum()
 
 
+@pytest.mark.parametrize("pixels", [5, 512, 3000])
+@pytest.mark.parametrize("levels", [1, 2, 3])
+def test_counts_of_masks_are_those_of_numpy(levels, pixels):
+    rng = np.random.default_rng(levels)
+    rows = rng.standard_normal((4, pixels)).astype(np.float32)
+    rows[3] = np.inf
+    cuts = np.float32([[-9] * 4, [0] * 4, [0.5, rows[1, 2], np.nan, 9], [np.inf] * 4])
+    marked = rng.random((4, levels, pixels)) < 0.4
+    masks, hits = np.empty((4, 4), np.int64), np.empty((4, 4, levels), np.int64)
+    compiled._loops().mask_counts(rows, cuts, marked, masks, hits)
+    heard = rows >= cuts[:, :, None]
+    assert (masks == heard.sum(axis=2)).all() and masks[0].tolist() == [pixels] * 4
+    assert (hits == (heard[:, :, None] & marked).sum(axis=3)).all()
+
+
+@pytest.mark.parametrize("pixels", [7, 64, 3001])
+@pytest.mark.parametrize("ends", [(-0.5, 0.25), (0.0, 0.0), (3.0, 9.0), (-np.inf, np.inf)])
+def test_pixels_between_two_values_are_those_of_numpy(ends, pixels):
+    row = np.random.default_rng(0).standard_normal(pixels).astype(np.float32).round(1)
+    low, high = np.float32(ends)
+    inside, room = np.empty(pixels, np.uint8), np.empty(pixels + 1, np.float32)
+    fewer, amount = compiled._loops().between(row, low, high, inside, room)
+    assert fewer == (row < low).sum() == compiled._loops().below(row, low)
+    assert room[:amount].tolist() == row[(row >= low) & (row <= high)].tolist()
+
+
 def test_scoring_gives_the_same_with_and_without_them(monkeypatch):
     truth, _ = random_truth(20)
     maps = heat_maps(20)
@@ -63,6 +89,20 @@ def test_scoring_gives_the_same_with_and_without_them(monkeypatch):
     assert {name: one.to_dict() for name, one in without.items()} == {
         name: one.to_dict() for name, one in with_them.items()
     }
+
+
+def test_maps_whose_resized_pixels_no_float32_holds_score_the_same_with_and_without_them(monkeypatch):
+    truth, _ = random_truth(20)
+    maps = heat_maps(20)
+    maps[3] *= np.float32(2e38) / np.abs(maps[3]).max()
+    maps[4] = np.where(maps[4] > 0, np.float32(3.4e38), np.float32(-3.4e38))
+    with np.errstate(over="ignore", invalid="ignore"):
+        without, _ = score_all(maps, truth, resamples=5)
+        monkeypatch.setattr(compiled, "ENOUGH", 0)
+        with_them, _ = score_all(maps, truth, resamples=5)
+    assert len(without) == len(with_them) > 20
+    for name, one in without.items():
+        assert one.to_dict() == with_them[name].to_dict(), name
 
 
 def test_they_are_not_loaded_for_few_maps_or_beside_large_ones(monkeypatch):

@@ -9,7 +9,7 @@ from avloc.protocols import named
 from avloc.protocols.resize import resize
 from avloc.protocols.units import units_of
 from avloc.scoring import score_all
-from avloc.scoring.fast import truth_masks
+from avloc.scoring.fast import compiled, truth_masks
 from avloc.scoring.fast.order_statistics import values_at
 from avloc.scoring.fast.resized_maps import mean_of_loudest
 from tests.protocols.making import heat_maps, random_truth
@@ -30,14 +30,18 @@ def rows_of(kind: str, size: int = 224) -> np.ndarray:
     return rows
 
 
+LOOPS = pytest.mark.parametrize("many", [None, compiled._loops()], ids=["numpy", "compiled"])
+
+
+@LOOPS
 @pytest.mark.parametrize("size", [10, 100, 224])
 @pytest.mark.parametrize("kind", ["maps", "few values", "constant", "noise", "broken", "zeros of both signs"])
-def test_values_are_those_of_the_sorted_row(kind, size):
+def test_values_are_those_of_the_sorted_row(kind, size, many):
     rows = rows_of(kind, size)
     pixels = size * size
     places = np.stack([np.full(6, pixels // 2 - 1), np.full(6, pixels // 2), np.arange(6) * (pixels - 1) // 5], axis=1)
     expected = np.take_along_axis(np.sort(rows, axis=1), places, axis=1)
-    assert np.array_equal(values_at(rows, places), expected, equal_nan=True)
+    assert np.array_equal(values_at(rows, places, many), expected, equal_nan=True)
 
 
 @settings(max_examples=25, deadline=None)
@@ -50,13 +54,30 @@ def test_values_of_any_rows(shares, seed, values):
     assert np.array_equal(values_at(rows, places), expected)
 
 
+@LOOPS
 @settings(max_examples=50, deadline=None)
-@given(st.integers(1, 200), st.integers(0, 2**31), st.integers(1, 300))
-def test_the_mean_of_the_loudest_is_that_of_the_end_of_the_sorted_row(amount, seed, values):
-    """Whole numbers, of which a few or many tie at the lowest of the loudest."""
-    rows = np.random.default_rng(seed).integers(0, values, (3, 200)).astype(np.float32)
+@given(st.integers(1, 200), st.integers(0, 2**31), st.integers(1, 300), st.integers(-300, 300))
+def test_the_mean_of_the_loudest_is_that_of_the_end_of_the_sorted_row(many, amount, seed, values, least):
+    """Whole numbers, of which a few or many tie at the lowest of the loudest; of either sign, or of both."""
+    rows = np.random.default_rng(seed).integers(least, least + values, (3, 200)).astype(np.float32)
     ordered = np.sort(rows, axis=1)[:, 200 - amount :]
-    assert (mean_of_loudest(rows, ordered[:, 0], amount) == ordered.mean(axis=1, dtype=np.float64)).all()
+    found = mean_of_loudest(rows, ordered[:, 0], ordered[:, -1], amount, many)
+    assert (found == ordered.mean(axis=1, dtype=np.float64)).all()
+
+
+@pytest.mark.parametrize("kind", ["maps", "few values", "constant", "noise", "broken", "zeros of both signs"])
+@pytest.mark.parametrize("scale", [1, 1e-42, 3e37])
+@pytest.mark.parametrize("power", [1, 9])
+@pytest.mark.parametrize("moved", [0, -1000])
+def test_the_mean_of_the_loudest_is_the_same_to_the_last_bit_in_compiled_loops(kind, scale, power, moved):
+    """Also where values differ so much that a sum depends on its order, which the loops then leave to numpy."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        rows = ((rows_of(kind, 100) + np.float32(moved)) ** power * np.float32(scale)).astype(np.float32)
+        ordered = np.sort(rows, axis=1)
+        plain, quick = (
+            mean_of_loudest(rows, ordered[:, 7500], rows.max(axis=1), 2500, many) for many in (None, compiled._loops())
+        )
+    assert np.array_equal(plain, quick, equal_nan=True)
 
 
 def test_truths_that_do_not_fit_into_memory_are_drawn_again(monkeypatch):

@@ -20,6 +20,7 @@ from avloc.protocols.protocol import Protocol, canvas_size
 from avloc.protocols.resize import resize
 from avloc.protocols.units import Units
 from avloc.scoring.fast.bit_planes import Planes, count, pack
+from avloc.scoring.fast.compiled import Loops, loops
 from avloc.scoring.fast.given import Given
 from avloc.scoring.fast.order_statistics import values_at
 from avloc.scoring.fast.resized_maps import Survey, map_pieces
@@ -57,7 +58,7 @@ def match(protocol: Protocol, truth: Truth, given: Given, todo: NDArray[np.int64
     dropped. A map that holds NaN or infinity among other values hears nothing."""
     units, frames = frames_of(truth, protocol)
     single = protocol.with_axes(canvas="frame")
-    of_clip = np.full(len(truth), np.nan)
+    of_clip, many = np.full(len(truth), np.nan), loops(given.maps)
     there, broken = np.zeros((2, *given.maps.shape[:2]), bool)
     for clips in _parts(np.arange(len(given.maps)), 4 * chunk):
         pixels = given.maps[clips].reshape(len(clips), given.maps.shape[1], -1)
@@ -67,11 +68,11 @@ def match(protocol: Protocol, truth: Truth, given: Given, todo: NDArray[np.int64
     def piece(clips: NDArray[np.int64]) -> Floats:
         chosen = (clips[:, None] * frames + np.arange(frames)).reshape(-1)
         planes = draw_truth(single, truth, units, chosen)
-        masks = _masks(single, given.maps[clips], frames)
+        masks = _masks(single, given.maps[clips], frames, many)
         masks[broken[clips]] = 0
         if masks.shape[1] > 1:
             summed = np.nansum(given.maps[clips], axis=1, keepdims=True).astype(np.float32)
-            whole = _masks(single, summed, frames)[:, 0]
+            whole = _masks(single, summed, frames, many)[:, 0]
             whole[broken[clips].any(axis=1)] = 0
         else:
             whole = masks[:, 0]
@@ -88,15 +89,18 @@ def _parts(todo: NDArray[np.int64], step: int) -> Iterator[NDArray[np.int64]]:
     return (todo[start : start + step] for start in range(0, len(todo), step))
 
 
-def _masks(protocol: Protocol, maps: NDArray[np.float32], frames: int) -> NDArray[np.uint8]:
-    """(n, K, F, H, W/8): each map resized to the canvas and cut into frames, each with a separate threshold."""
+def _masks(protocol: Protocol, maps: NDArray[np.float32], frames: int, many: Loops | None) -> NDArray[np.uint8]:
+    """(n, K, F, H, W/8): each map resized to the canvas and cut into frames, each with a separate threshold.
+
+    many: the compiled loops, which give the same.
+    """
     clips, amount = maps.shape[:2]
     flat = np.nan_to_num(maps.reshape(-1, *maps.shape[2:]), copy=True)
     height, width = canvas_size(protocol, 1)
     full = resize(flat, height * frames, width, protocol.resize, protocol.align_corners)
     rows = full.reshape(-1, height * width)
     place = rank_place(protocol, rows.shape[1])
-    order = {place: values_at(rows, np.full((len(rows), 1), place))[:, 0]}
+    order = {place: values_at(rows, np.full((len(rows), 1), place), many)[:, 0]}
     cut, *_ = cuts_of(protocol, Survey(rows.min(axis=1), rows.max(axis=1), order), rows.shape[1], (), (0.0, 1.0))
     return pack((rows >= cut[:, None]).reshape(-1, height, width)).reshape(clips, amount, frames, height, -1)
 

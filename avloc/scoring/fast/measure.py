@@ -11,7 +11,7 @@ from avloc.metrics import ciou_of_counts
 from avloc.metrics.precision import average_precision_of_levels, average_precision_of_mask
 from avloc.protocols.normalise import Rows
 from avloc.protocols.protocol import Protocol, canvas_size
-from avloc.scoring.fast.bit_planes import Bits, count, pack, shared_by, unpack
+from avloc.scoring.fast.bit_planes import Planes, count, pack, shared_by, unpack
 from avloc.scoring.fast.compiled import loops, quick_average_precisions
 from avloc.scoring.fast.given import Given, Maps, has_two_values, unit_maps
 from avloc.scoring.fast.resized_maps import Look, Survey, in_blocks, look_of, over_pieces
@@ -125,7 +125,7 @@ class Measuring:
         def block(chunks: list[Ints]) -> None:
             resized = [(chosen, look.rows(*self._cleared(chosen))) for chosen in chunks]
             for chosen, rows in resized:
-                known.look_at(chosen, rows, areas)
+                known.look_at(chosen, rows, areas, self.loops)
             every = np.concatenate([chosen for chosen, _ in resized])
             own, ends = known.of(every), self.given.ends
             cuts = {
@@ -150,28 +150,38 @@ class Measuring:
         cuts: dict[tuple, Rows],
         aps: dict[tuple, Floats],
     ) -> None:
-        """Count the pixels of every mask of some maps, and take the AP of their values where it is asked for."""
+        """Count the pixels of every mask of some maps, and take the AP of their values where it is asked for.
+
+        Rules that compare with the same ground truth are counted together.
+        """
         by_truth = sorted(counts, key=lambda rule: rule[0])
-        heard = self._masks(look, chosen, rows, np.concatenate([cuts[rule] for rule in by_truth]))
-        marks = count(heard.reshape(-1, *heard.shape[2:])).reshape(heard.shape[:2])
-        begin = 0
         for key, group in groupby(by_truth, key=lambda rule: rule[0]):
             members = list(group)
-            end = begin + sum(len(cuts[rule]) for rule in members)
             planes = self.drawn.of(counts[members[0]].protocol, chosen)
             if key in aps:
                 marked = unpack(planes.bits[:, 0], look.width).reshape(len(chosen), -1)
                 aps[key][chosen] = quick_average_precisions(self.loops, marked, rows)
-            hits = shared_by(planes, heard[begin:end])
+            every = np.concatenate([cuts[rule] for rule in members])
+            masks, hits = (self._by_bits if self.loops is None else self._by_loops)(look, rows, every, planes)
+            masks[:, self.broken[chosen]] = 0
+            hits[:, self.broken[chosen]] = 0
             for rule in members:
-                into, masks = counts[rule], len(cuts[rule])
-                into.mask[chosen] = marks[begin : begin + masks].T
-                into.hits[chosen, :, : hits.shape[2]] = hits[:masks].swapaxes(0, 1)
-                begin, hits = begin + masks, hits[masks:]
+                into, amount = counts[rule], len(cuts[rule])
+                into.mask[chosen] = masks[:amount].T
+                into.hits[chosen, :, : hits.shape[2]] = hits[:amount].swapaxes(0, 1)
+                masks, hits = masks[amount:], hits[amount:]
 
-    def _masks(self, look: Look, chosen: Ints, rows: Rows, cuts: Rows) -> Bits:
-        """(M, n, H, W/8): what each of the cuts (M, n) makes of each row. Row after row, since a row fits the processor's
-        cache and a block of rows does not."""
+    def _by_loops(self, look: Look, rows: Rows, cuts: Rows, planes: Planes) -> tuple[Ints, Ints]:
+        """(M, n) pixels of n rows that reach each of the cuts (M, n), and (M, n, L) those of each level of their truths."""
+        assert self.loops is not None
+        marked = unpack(planes.bits, look.width).reshape(*planes.bits.shape[:2], -1)
+        masks, hits = np.empty(cuts.shape, np.int64), np.empty((*cuts.shape, marked.shape[1]), np.int64)
+        self.loops.mask_counts(rows, cuts, marked, masks, hits)
+        return masks, hits
+
+    def _by_bits(self, look: Look, rows: Rows, cuts: Rows, planes: Planes) -> tuple[Ints, Ints]:
+        """The same from masks of a bit for each pixel. Row after row, since a row fits the processor's cache and a block of
+        rows does not."""
         found = np.empty((*cuts.shape, look.height, (look.width + 7) // 8), np.uint8)
         heard = np.empty((_MASKS, rows.shape[1]), bool)
         for begin in range(0, len(cuts), _MASKS):
@@ -180,8 +190,8 @@ class Measuring:
             for number, row in enumerate(rows):
                 np.greater_equal(row, some[:, number, None], out=room)
                 found[begin : begin + _MASKS, number] = pack(room.reshape(-1, look.height, look.width))
-        found[:, self.broken[chosen]] = 0
-        return found
+        masks = count(found.reshape(-1, *found.shape[2:])).reshape(cuts.shape)
+        return masks, shared_by(planes, found)
 
     def _uncounted(self, protocol: Protocol) -> Counts:
         shape = (len(self.units), masks_of(protocol))

@@ -5,7 +5,7 @@ nearer to each other than 1/65536 of the range count as tied. How much each clip
 weight (the infinitesimal jackknife, Jaeckel 1972), from histograms of 256 bins; intervals draw these anew.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
@@ -103,7 +103,7 @@ def pooled_metrics(
     drawn.levels(protocol)
     many = loops(given.maps)
 
-    def histogram(piece: tuple[int, Ints]) -> tuple[int, Ints, Ints, NDArray[np.int32]]:
+    def histogram(piece: tuple[int, Ints]) -> tuple[int, Ints, NDArray[np.integer], NDArray[np.int32]]:
         label, own = piece
         maps = unit_maps(units, own, given, unit)
         silent = ~found[units.clip[own]] | ~np.isfinite(maps).all(axis=(1, 2))
@@ -120,7 +120,7 @@ def pooled_metrics(
     of_classes: list[tuple[NDArray[np.int64], dict[str, tuple[float, Floats]]]] = []
     for _, parts in groupby(map_pieces(histogram, _pieces(units, chosen, chunk)), key=lambda part: part[0]):
         _, owners, counts, coarse = zip(*parts, strict=True)
-        every, own, moved = sum(counts), units.clip[np.concatenate(owners)], np.concatenate(coarse)
+        every, own, moved = _sum(counts), units.clip[np.concatenate(owners)], np.concatenate(coarse)
         whole += every
         clips = np.concatenate([clips, own])
         if "piap" in protocol.report:
@@ -146,6 +146,13 @@ def pooled_metrics(
         slopes = np.concatenate([one[name][1] for _, one in of_classes]) / len(of_classes)
         values[name] = ratio(float(np.mean([one[name][0] for _, one in of_classes])), slopes, where)
     return {name: values[name] for name in protocol.report if name in values}
+
+
+def _sum(counts: Iterable[NDArray[np.integer]]) -> Ints:
+    total = np.zeros(2 * BINS, np.int64)
+    for one in counts:
+        total += one
+    return total
 
 
 def _of_class(name: str, pooled: Pooled, coarse: NDArray[np.int32]) -> tuple[float, Floats]:
@@ -182,7 +189,7 @@ def _pieces(units: Units, todo: NDArray[np.int64], chunk: int) -> Iterator[tuple
 
 def histograms(
     rows: NDArray[np.float32], marked: NDArray[np.bool_], low: float, high: float, many: Loops | None = None
-) -> tuple[Ints, NDArray[np.int32]]:
+) -> tuple[NDArray[np.integer], NDArray[np.int32]]:
     """Fine bins of all rows (n, P) together (2 BINS,) and coarse ones of each row (n, 2 COARSE).
 
     Pixels with truth are counted behind those without. Pixels beyond the range of the raw maps (bicubic overshoot) fall
@@ -194,13 +201,15 @@ def histograms(
         return histograms(rows / np.float32(2), marked, low / 2, high / 2, many)
     coarse = np.zeros((len(rows), 2 * COARSE), np.int32)
     if many is not None:
-        fine = np.zeros(2 * BINS, np.int64)
+        fine = np.zeros(2 * BINS, np.int32)
         many.histograms(rows, marked, np.float32(low), span, fine, coarse)
         return fine, coarse
     scaled = rows - np.float32(low)
     if span > 0:
         scaled = scaled / span * np.float32(BINS)
-    bins = np.clip(scaled, np.float32(0), np.float32(BINS - 1)).astype(np.int32) + np.int32(BINS) * marked
+    # unlike clip, these two take NaN (where a resize exceeds float32) as the lowest bin
+    scaled = np.fmin(np.fmax(scaled, np.float32(0)), np.float32(BINS - 1))
+    bins = scaled.astype(np.int32) + np.int32(BINS) * marked
     for few, own in zip(coarse, bins // (BINS // COARSE), strict=True):
         few[:] = np.bincount(own, minlength=2 * COARSE)
     return np.bincount(bins.reshape(-1), minlength=2 * BINS), coarse

@@ -19,6 +19,7 @@ from avloc.protocols.normalise import Rows, guided, top_pixels
 from avloc.protocols.plain import object_resize
 from avloc.protocols.protocol import Protocol
 from avloc.protocols.resize import resize
+from avloc.scoring.fast.compiled import Loops
 from avloc.scoring.fast.order_statistics import values_at
 
 Maps = NDArray[np.float32]
@@ -86,19 +87,23 @@ class Survey:
             np.full(units, -np.inf) if confidence else None,
         )
 
-    def look_at(self, chosen: Ints, rows: Rows, areas: Mapping[tuple, Ints]) -> None:
-        """Fill in the maps `chosen`, whose pixels are `rows` (n, P). areas: pixels (U,) of the truth, by its key."""
+    def look_at(self, chosen: Ints, rows: Rows, areas: Mapping[tuple, Ints], many: Loops | None = None) -> None:
+        """Fill in the maps `chosen`, whose pixels are `rows` (n, P).
+
+        areas: pixels (U,) of the truth, by its key.
+        many: the compiled loops, which give the same.
+        """
         pixels = rows.shape[1]
         columns = [np.full(len(rows), place) for place in self.order]
         columns += [_area_places(areas[key][chosen], pixels) for key in self.of_area]
         if self.confidence is not None:
             columns.append(np.full(len(rows), pixels - top_pixels(pixels)))
-        values = list(values_at(rows, np.stack(columns, axis=1)).T) if columns else []
+        values = list(values_at(rows, np.stack(columns, axis=1), many).T) if columns else []
         self.low[chosen], self.high[chosen] = rows.min(axis=1), rows.max(axis=1)
         for into, column in zip([*self.order.values(), *self.of_area.values()], values, strict=False):
             into[chosen] = column
         if self.confidence is not None:
-            self.confidence[chosen] = mean_of_loudest(rows, values[-1], top_pixels(pixels))
+            self.confidence[chosen] = mean_of_loudest(rows, values[-1], self.high[chosen], top_pixels(pixels), many)
 
     def of(self, chosen: Ints) -> "Survey":
         """The same of some maps; without their confidence, which no threshold needs."""
@@ -107,14 +112,32 @@ class Survey:
         return Survey(self.low[chosen], self.high[chosen], order, of_area)
 
 
-def mean_of_loudest(rows: Rows, least: Rows, amount: int) -> NDArray[np.float64]:
-    """(n,) mean of so many of the highest pixels of each row; least: (n,) the lowest of them, of which several may tie."""
+def mean_of_loudest(rows: Rows, least: Rows, most: Rows, amount: int, many: Loops | None = None) -> NDArray[np.float64]:
+    """(n,) mean of so many of the highest pixels of each row.
+
+    least: (n,) the lowest of them, of which several may tie. most: (n,) the highest.
+    many: the compiled loops, which give the same.
+    """
     sums, room = np.empty(len(rows)), np.empty(rows.shape[1], bool)
-    for number, (row, cut) in enumerate(zip(rows, least, strict=True)):
+    for number, (row, cut, highest) in enumerate(zip(rows, least, most, strict=True)):
+        if many is not None and _exact_in_any_order(cut, highest, len(row)):
+            sums[number] = many.raised_sum(row, cut) - (len(row) - amount) * np.float64(cut)
+            continue
         # not "above": NaN is the highest, as in sorting
         higher = row.compress(np.logical_not(np.less_equal(row, cut, out=room), out=room))
-        sums[number] = higher.sum(dtype=np.float64) + (amount - len(higher)) * np.float64(cut)
+        with np.errstate(invalid="ignore"):  # infinity less infinity
+            sums[number] = higher.sum(dtype=np.float64) + (amount - len(higher)) * np.float64(cut)
     return sums / amount
+
+
+def _exact_in_any_order(least: np.float32, most: np.float32, amount: int) -> bool:
+    """Whether double precision adds so many float32 from least to most without any rounding, in whatever order.
+
+    All are multiples of the last bit of the nearest to zero, at least 2**-24 of it, so sums up to 2**53 of these are exact.
+    That of `amount` values is less, if they have one sign and are at most 2**28 / amount times as far from zero as the nearest.
+    """
+    near, far = (least, most) if least > 0 else (-most, -least)
+    return bool(near > 0 and far < np.inf and np.float64(far) * amount <= np.float64(near) * 2**28)
 
 
 def _area_places(area: Ints, pixels: int) -> Ints:

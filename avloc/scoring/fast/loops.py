@@ -1,0 +1,134 @@
+"""The loops over pixels that numba compiles for `compiled.py`, which says what they are for.
+
+They are written so that the compiler can look at many pixels with one instruction: no branch in the innermost loop, and
+sums of 32-bit integers, or of fractions where any order gives the same sum.
+"""
+
+import numpy as np
+
+#: pixels whose counts fit into 10 bits
+_RUN = 512
+_TEN_BITS = 1023
+
+
+def below(row, cut):  # type: ignore[no-untyped-def]
+    """How many pixels (P,) are less than a cut."""
+    amount = np.int32(0)
+    for place in range(len(row)):
+        amount = np.int32(amount + np.int32(row[place] < cut))
+    return amount
+
+
+def between(row, low, high, inside, room):  # type: ignore[no-untyped-def]
+    """Write the pixels (P,) from low to high to the start of `room` (P + 1,), in order.
+
+    Returns how many are less than low, and how many were written. inside: (P,) to work in; it is marked many pixels at once,
+    and then eight are skipped at a time where none of them is marked.
+    """
+    fewer, amount = np.int32(0), 0
+    for place in range(len(row)):
+        fewer = np.int32(fewer + np.int32(row[place] < low))
+        inside[place] = (row[place] >= low) & (row[place] <= high)
+    eights = inside[: len(row) // 8 * 8].view(np.uint64)
+    for number in range(len(eights)):
+        if eights[number] != 0:
+            for place in range(8 * number, 8 * number + 8):
+                room[amount] = row[place]  # the next one takes its place unless it is marked
+                amount += inside[place]
+    for place in range(8 * len(eights), len(row)):
+        room[amount] = row[place]
+        amount += inside[place]
+    return fewer, amount
+
+
+def raised_sum(row, least):  # type: ignore[no-untyped-def]
+    """The sum of pixels (P,), in double precision, with those below `least` raised to it."""
+    total = 0.0
+    for place in range(len(row)):
+        total += np.float64(max(row[place], least))
+    return total
+
+
+def mask_counts(rows, cuts, marked, masks, hits):  # type: ignore[no-untyped-def]
+    """Count the pixels of rows (n, P) that reach each of the cuts (M, n): all into masks (M, n), and those of each level of
+    a truth (n, L, P) into hits (M, n, L).
+
+    A pixel adds 1, and 2**10 and 2**20 where two levels of the truth mark it: one sum of a run counts all three.
+    """
+    pixels, levels = rows.shape[1], marked.shape[1]
+    code = np.empty(_RUN, np.int32)
+    masks[:] = 0
+    hits[:] = 0
+    for number in range(len(rows)):
+        for begin in range(0, pixels, _RUN):
+            run = min(_RUN, pixels - begin)
+            row = rows[number, begin : begin + run]
+            for level in range(0, levels, 2):
+                first = marked[number, level, begin : begin + run]
+                second = marked[number, min(level + 1, levels - 1), begin : begin + run]
+                for place in range(run):
+                    code[place] = 1 + (np.int32(first[place]) << 10) + (np.int32(second[place]) << 20)
+                for mask in range(len(cuts)):
+                    cut, found = cuts[mask, number], np.int32(0)
+                    for place in range(run):
+                        found = np.int32(found + (code[place] if row[place] >= cut else np.int32(0)))
+                    if level == 0:
+                        masks[mask, number] += found & _TEN_BITS
+                    hits[mask, number, level] += (found >> 10) & _TEN_BITS
+                    if level + 1 < levels:
+                        hits[mask, number, level + 1] += found >> 20
+
+
+def sortable(bits, marked, keys):  # type: ignore[no-untyped-def]
+    """Write scores (P,), given as the integers of their bits, to keys (P,): integers in the same order, with the truth
+    as the last bit."""
+    for place in range(len(bits)):
+        sign = bits[place] >> 31
+        rising = ((bits[place] & np.int32(0x7FFFFFFF)) ^ sign) - sign
+        keys[place] = np.int32((rising & np.int32(-2)) | np.int32(marked[place]))
+
+
+def precisions(keys, places, ratios):  # type: ignore[no-untyped-def]
+    """Write the precision at each marked pixel, by rising score, to the start of `ratios` (P,); return how many there are.
+
+    keys: (P,) of `sortable`, sorted. places: (P + 1,) to work in.
+    """
+    pixels, amount = len(keys), 0
+    for place in range(pixels):
+        places[amount] = place
+        amount += keys[place] & 1
+    for number in range(amount):
+        ratios[number] = (amount - number) / (pixels - places[number])
+    number = amount - 1
+    while number >= 0:  # pixels of one score count together, from the first of them
+        first, score = places[number], keys[places[number]] >> 1
+        if first > 0 and keys[first - 1] >> 1 == score:
+            while first > 0 and keys[first - 1] >> 1 == score:
+                first -= 1
+            last = number
+            while number > 0 and places[number - 1] >= first:
+                number -= 1
+            for tied in range(number, last + 1):
+                ratios[tied] = (amount - number) / (pixels - first)
+        number -= 1
+    return amount
+
+
+def histograms(rows, marked, low, span, fine, coarse):  # type: ignore[no-untyped-def]
+    """Add the pixels of rows (n, P) to fine bins of all of them (2 x 65536,) and to coarse ones of each (n, 2 x 256).
+
+    Two loops over a row: the first runs many pixels at once, where one for all would not.
+    """
+    amount = len(fine) // 2
+    bins = np.empty(rows.shape[1], np.int32)
+    for number in range(len(rows)):
+        for place in range(len(bins)):
+            scaled = rows[number, place] - low
+            if span > 0:
+                scaled = scaled / span * np.float32(amount)
+            if not scaled > 0:  # so NaN is no place outside of the array
+                scaled = np.float32(0)
+            bins[place] = np.int32(min(scaled, np.float32(amount - 1))) + amount * marked[number, place]
+        for place in range(len(bins)):
+            fine[bins[place]] += 1
+            coarse[number, bins[place] >> 8] += 1
