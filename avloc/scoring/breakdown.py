@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from avloc.annotations.truth import Truth
 from avloc.metrics import THRESHOLDS, success_curve
 from avloc.scoring.result import Result
+from avloc.scoring.rows import ClipRows, Groups
 from avloc.scoring.summary import Scored, items_of
 
 #: upper bounds of the area of the ground truth, in pixels of a 224 x 224 frame: stoneMo/SLAVC@05b429c
@@ -33,59 +34,74 @@ def breakdown(
         result.curve = success_curve(score).tolist()
     result.per_clip = _per_clip(truth, scored, kept, found)
     names = ["", *truth.classes]
-    result.per_class = _table(scored.score, tuple(names[label + 1] for label in scored.label.tolist()))
-    result.per_video = _table(score, tuple(truth.videos[number] for number in clip.tolist()))
+    classes = _table(scored.score, tuple(names[label + 1] for label in scored.label.tolist()))
+    videos = _table(score, tuple(truth.videos[number] for number in clip.tolist()))
+    result.per_class, result.per_video = dict(classes), videos
     result.by_part = {name: rows for name, inside in truth.parts.items() if (rows := _part(score, inside[clip]))}
-    result.macro = {"by_class": _macro(result.per_class), "by_video": _macro(result.per_video)}
+    result.macro = {"by_class": _macro(classes), "by_video": _macro(videos)}
     if area is not None:
         result.by_size = _by_size(scored.score[area > 0], area[area > 0])
 
 
-def _per_clip(truth: Truth, scored: Scored, kept: NDArray[np.int64], found: NDArray[np.bool_]) -> list[dict[str, Any]]:
-    rows: dict[int, dict[str, Any]]
-    rows = {clip: {"id": truth.ids[clip], "video": truth.videos[clip]} for clip in kept.tolist()}
-    parts: dict[int, list[tuple[int, float]]] = {}
-    clips, values = scored.clip.tolist(), scored.score.tolist()
-    if len(set(clips)) == len(clips):
-        for clip, value in zip(clips, values, strict=True):
-            rows[clip]["ciou"] = value
-    else:
-        for clip, label, value in zip(clips, scored.label.tolist(), values, strict=True):
-            parts.setdefault(clip, []).append((label, value))
-    for clip, own in parts.items():
-        rows[clip]["ciou"] = sum(value for _, value in own) / len(own)
-        if len(own) > 1:
-            rows[clip]["sources"] = [{"class": truth.classes[k] if k >= 0 else None, "ciou": v} for k, v in own]
-    for clip in kept[~found[kept]].tolist():
-        rows[clip]["missing"] = True
+def _per_clip(truth: Truth, scored: Scored, kept: NDArray[np.int64], found: NDArray[np.bool_]) -> ClipRows:
+    rows = ClipRows(truth.ids, truth.videos, kept.astype(np.int32))
+    row_of = np.full(len(truth), -1, np.int64)
+    row_of[kept] = np.arange(len(kept))
+    numbers = row_of[scored.clip]
+    there, values = np.zeros(len(kept), bool), np.zeros(len(kept))
+    there[numbers], values[numbers] = True, scored.score
+    if np.bincount(numbers).max(initial=0) > 1:
+        rows.after["ciou"] = _sources(truth, scored, numbers.tolist(), values)
+    rows.add("ciou", values, there)
+    missing = np.logical_not(found[kept])
+    rows.add("missing", missing, missing)
     more = dict(scored.of_clip) if scored.confidence is None else scored.of_clip | {"confidence": scored.confidence}
-    for name, values in more.items():
-        for row, value in zip(rows.values(), values[kept].tolist(), strict=True):
-            row[name] = value
-    return list(rows.values())
+    for name, column in more.items():
+        rows.add(name, column[kept])
+    return rows
+
+
+def _sources(
+    truth: Truth, scored: Scored, numbers: list[int], values: NDArray[np.float64]
+) -> dict[int, dict[str, Any]]:
+    """The sources of rows with several, by row, whose means are written to values (R,). numbers: (U,) the row of each unit."""
+    parts: dict[int, list[tuple[int, float]]] = {}
+    for number, label, value in zip(numbers, scored.label.tolist(), scored.score.tolist(), strict=True):
+        parts.setdefault(number, []).append((label, value))
+    several = {number: own for number, own in parts.items() if len(own) > 1}
+    for number, own in several.items():
+        values[number] = sum(value for _, value in own) / len(own)
+    return {
+        number: {"sources": [{"class": truth.classes[k] if k >= 0 else None, "ciou": v} for k, v in own]}
+        for number, own in several.items()
+    }
 
 
 @lru_cache(maxsize=8)
-def _grouped(group: tuple[str, ...]) -> tuple[list[str], NDArray[np.int64]]:
-    """The sorted names of groups, and the group of each item, -1 for none; cached, since protocols mostly group alike."""
-    names = sorted({name for name in group if name})
-    place = {name: number for number, name in enumerate(names)}
-    return names, np.array([place.get(name, -1) for name in group], np.int64)
+def _grouped(group: tuple[str, ...]) -> tuple[dict[str, int], NDArray[np.int64]]:
+    """The places of groups, sorted by name, and that of each item, -1 for none; cached, since protocols mostly group alike."""
+    places = {name: number for number, name in enumerate(sorted({name for name in group if name}))}
+    return places, np.array([places.get(name, -1) for name in group], np.int64)
 
 
-def _table(score: NDArray[np.float64], group: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+def _table(score: NDArray[np.float64], group: tuple[str, ...]) -> Groups:
     """Numbers of each named group, in order of name; scores without a name are left out."""
-    names, all_places = _grouped(group)
-    if not names:
-        return {}
+    places, all_places = _grouped(group)
+    if not places:
+        return Groups({}, {})
     number, values = all_places[all_places >= 0], score[all_places >= 0]
     clips = np.bincount(number)
     passed = (values[:, None] >= THRESHOLDS).astype(np.float64)
     rates = np.stack([np.bincount(number, weights=column) for column in passed.T], axis=1) / clips[:, None]
     means = np.bincount(number, weights=np.nan_to_num(values)) / clips
     areas = 0.5 * (rates[:, 1:] + rates[:, :-1]) @ np.diff(THRESHOLDS)
-    columns = zip(names, clips.tolist(), means.tolist(), rates[:, 10].tolist(), areas.tolist(), strict=True)
-    return {name: {"clips": n, "ciou": mean, "locacc": rate, "auc": area} for name, n, mean, rate, area in columns}
+    columns: dict[str, NDArray] = {
+        "clips": clips.astype(np.int32),
+        "ciou": means,
+        "locacc": rates[:, 10].copy(),
+        "auc": areas,
+    }
+    return Groups(places, columns)
 
 
 def _part(score: NDArray[np.float64], inside: NDArray[np.bool_]) -> dict[str, Any]:
@@ -93,9 +109,9 @@ def _part(score: NDArray[np.float64], inside: NDArray[np.bool_]) -> dict[str, An
     return _table(score[inside], ("part",) * int(inside.sum())).get("part", {})
 
 
-def _macro(table: dict[str, dict[str, Any]]) -> dict[str, float]:
+def _macro(table: Groups) -> dict[str, float]:
     names = ("ciou", "locacc", "auc")
-    return {name: float(np.mean([row[name] for row in table.values()])) for name in names} if table else {}
+    return {name: float(np.mean(table.columns[name])) for name in names} if table else {}
 
 
 def _by_size(score: NDArray[np.float64], area: NDArray[np.float64]) -> dict[str, dict[str, Any]]:

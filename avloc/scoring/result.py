@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -43,9 +44,10 @@ class Result:
     annotations_sha256: str
     counts: dict[str, Any]
     metrics: dict[str, Metric]
-    per_clip: list[dict[str, Any]]
+    #: those of boxes and masks are kept as columns, and a row is made when it is read: avloc.scoring.rows
+    per_clip: Sequence[dict[str, Any]]
     per_class: dict[str, dict[str, Any]] = field(default_factory=dict)
-    per_video: dict[str, dict[str, Any]] = field(default_factory=dict)
+    per_video: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     by_size: dict[str, dict[str, Any]] = field(default_factory=dict)
     by_part: dict[str, dict[str, Any]] = field(default_factory=dict)
     macro: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -170,9 +172,9 @@ class Results(NamedTuple):
 
 def plain(value: Any) -> Any:
     """Numbers as in JSON: NaN and infinity as null, numpy scalars as Python's."""
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
+    if isinstance(value, Sequence) and not isinstance(value, str):
         return [plain(item) for item in value]
     if hasattr(value, "item"):
         value = value.item()

@@ -1,6 +1,7 @@
 """Results as text, as HTML for notebooks, and as pandas tables: values in percent."""
 
 import html
+from collections.abc import Sequence
 from typing import Any
 
 from avloc.errors import AvlocError
@@ -32,10 +33,10 @@ def _filled(header: list[str], rows: list[list[str]]) -> tuple[list[str], list[l
     return [header[place] for place in kept], [[row[place] for place in kept] for row in rows]
 
 
-def data_frame(rows: list[dict[str, Any]]) -> Any:
+def data_frame(rows: Sequence[dict[str, Any]]) -> Any:
     """Rows as a pandas DataFrame; AvlocError if pandas is not installed."""
     try:
         import pandas
     except ImportError:
         raise AvlocError("to_pandas needs pandas, which is not installed: pip install pandas") from None
-    return pandas.DataFrame(rows)
+    return pandas.DataFrame(list(rows))

@@ -1,6 +1,5 @@
 """Whether a map distinguishes sounding from silent objects of one picture."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -8,6 +7,7 @@ from numpy.typing import NDArray
 
 from avloc.annotations.truth import Truth
 from avloc.protocols.resize import resize
+from avloc.scoring.rows import ClipRows
 from avloc.scoring.summary import Ratio
 
 SIZE = 224  # px, size at which maps are compared
@@ -53,11 +53,11 @@ def told_pairs(maps: Maps, truth: Truth, kept: Ints, table: NDArray[np.bool_] | 
     return Ratio(float(right.sum() / pairs.sum()), right, pairs)
 
 
-def add_pairs(rows: Sequence[dict[str, Any]], found: Ratio, kept: Ints) -> None:
+def add_pairs(rows: ClipRows, found: Ratio, kept: Ints) -> None:
     """Add the share of correctly ranked pairs, and the number of pairs, to the rows of the clips `kept` that have pairs."""
-    for row, clip in zip(rows, kept.tolist(), strict=True):
-        if found.bottom[clip]:
-            row |= {"tells": float(found.top[clip] / found.bottom[clip]), "pairs": int(found.bottom[clip])}
+    right, pairs = found.top[kept], found.bottom[kept]
+    rows.add("tells", right / np.maximum(pairs, 1), pairs > 0)
+    rows.add("pairs", pairs.astype(np.int64), pairs > 0)
 
 
 def _by_clip(clips: NDArray[np.int64]) -> dict[int, list[int]]:

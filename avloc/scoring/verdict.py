@@ -20,6 +20,7 @@ from avloc.scoring.fast.truth_masks import DrawnTruth
 from avloc.scoring.negatives import map_confidence, negative_sound
 from avloc.scoring.own_rule import measure_by_own_rule
 from avloc.scoring.result import Metric, Result
+from avloc.scoring.rows import ClipRows
 from avloc.scoring.summary import Ratio, Scored, detection_metrics, ratios, with_intervals
 from avloc.scoring.task import Ints, OddMaps, Task, count_clips, count_odd_maps, result_of, scored_units
 from avloc.scoring.tells import add_pairs, told_pairs
@@ -116,6 +117,7 @@ def _units(
         result.warnings += baseline_warnings(protocol, {n: m.value for n, m in metrics.items()}, result.baselines)
         breakdown(result, truth, scored, kept, task.found, area * (224 / protocol.size) ** 2)
         if told is not None:
+            assert isinstance(result.per_clip, ClipRows)
             add_pairs(result.per_clip, told, kept)
         if last[drawn.key(protocol)] == number:
             drawn.forget(protocol)

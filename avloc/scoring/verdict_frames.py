@@ -14,6 +14,7 @@ from avloc.scoring.fast.bit_planes import unpack
 from avloc.scoring.fast.resized_maps import map_pieces
 from avloc.scoring.fast.truth_masks import DrawnTruth
 from avloc.scoring.result import Result
+from avloc.scoring.rows import rows_of_scores
 from avloc.scoring.summary import Ratio, with_intervals
 from avloc.scoring.task import Ints, Task, count_clips, count_odd_maps, odd_maps, result_of
 
@@ -51,9 +52,7 @@ def frames_verdict(protocol: Protocol, task: Task, resamples: int, seed: int, ch
     if task.given.negatives:
         extra["frames_with_other_sounds"] = _with_other_sounds(protocol, task, drawn, kept, chunk)
     result = result_of(protocol, task, counts, metrics, warnings, extra)
-    for clip, value in zip(kept.tolist(), iou.tolist(), strict=True):
-        row: dict[str, Any] = {"id": truth.ids[clip], "video": truth.videos[clip], "ciou": value}
-        result.per_clip.append(row if task.found[clip] else row | {"missing": True})
+    result.per_clip = rows_of_scores(truth, kept, iou, ~task.found[kept])
     result.baselines = {"all-ones": _all_ones(protocol, drawn, kept, batches)}
     return result
 

@@ -11,6 +11,7 @@ from avloc.protocols import plain_labels
 from avloc.protocols.protocol import Protocol
 from avloc.scoring.fast.resized_maps import map_pieces
 from avloc.scoring.result import Result
+from avloc.scoring.rows import rows_of_scores
 from avloc.scoring.summary import of_draws
 from avloc.scoring.task import Ints, Task, count_clips, result_of
 
@@ -42,11 +43,7 @@ def labels_verdict(protocol: Protocol, task: Task, resamples: int, seed: int, ch
     result = result_of(protocol, task, counts, metrics, warnings, {"frames": {"padded": padded}})
     result.per_class = _per_class(("background", *truth.classes), iou, f, frames)
     own = iou.sum(axis=1) / np.maximum(frames.sum(axis=1), 1)
-    result.per_clip = [
-        {"id": truth.ids[clip], "video": truth.videos[clip], "ciou": value}
-        | ({} if task.found[clip] else {"missing": True})
-        for clip, value in zip(kept.tolist(), own.tolist(), strict=True)
-    ]
+    result.per_clip = rows_of_scores(truth, kept, own, ~task.found[kept])
     result.baselines = {"all background": _background(protocol, task, kept, classes, padded)}
     return result
 

@@ -11,6 +11,7 @@ from avloc.protocols import plain_labels
 from avloc.protocols.protocol import Protocol
 from avloc.scoring.fast.resized_maps import map_pieces
 from avloc.scoring.result import Result
+from avloc.scoring.rows import rows_of_scores
 from avloc.scoring.summary import of_draws
 from avloc.scoring.task import Ints, Task, count_clips, result_of
 from avloc.scoring.verdict_labels import count_odd_numbers
@@ -35,9 +36,8 @@ def set_verdict(protocol: Protocol, task: Task, resamples: int, seed: int, chunk
     shared, said, there = pixels.swapaxes(0, 1)
     inside = said + there > 0
     own = np.divide(shared, said + there - shared, out=np.zeros_like(shared), where=inside)
-    for clip, value in zip(kept.tolist(), (own.sum(axis=1) / np.maximum(inside.sum(axis=1), 1)).tolist(), strict=True):
-        row: dict[str, Any] = {"id": truth.ids[clip], "video": truth.videos[clip], "ciou": value}
-        result.per_clip.append(row if task.found[clip] else row | {"missing": True})
+    scores = own.sum(axis=1) / np.maximum(inside.sum(axis=1), 1)
+    result.per_clip = rows_of_scores(truth, kept, scores, ~task.found[kept])
     result.baselines = {"all background": _background(protocol, there.sum(axis=0))}
     return result
 

@@ -39,11 +39,13 @@ def sounds_verdict(protocol: Protocol, task: Task, resamples: int, seed: int) ->
     extra = {"negatives": {**about, "rules": _rules(at), "kinds": _kinds(task, kept)}}
     result = result_of(protocol, task, counts, metrics, warnings, extra)
     place = list(at.thresholds).index(SHOWN)
+    rows: list[dict[str, Any]] = []
     for row, clip in enumerate(kept.tolist()):
         areas = {f"pia_{kind}": plain(part[row, place]) for kind, part in at.areas.items()}
         own = float(np.nan_to_num(at.ciou[row, place]))
         line: dict[str, Any] = {"id": truth.ids[clip], "video": truth.videos[clip], "ciou": own, **areas}
-        result.per_clip.append(line if task.found[clip] else line | {"missing": True})
+        rows.append(line if task.found[clip] else line | {"missing": True})
+    result.per_clip = rows
     return result
 
 
