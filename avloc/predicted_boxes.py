@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from avloc.annotations.files import json_value
 from avloc.errors import DataError
-from avloc.naming import brief
+from avloc.naming import brief, some
 from avloc.protocols.boxes import rounded_corners
 from avloc.run_lengths import at_side, checked_runs
 from avloc.tables import read_table
@@ -24,6 +24,7 @@ from avloc.tables import read_table
 log = logging.getLogger("avloc.predictions")
 SIDE = 224
 _NEAR = 1.5  # larger values cannot be fractions
+_OF_GAR = "bbox_norm_224", "bbox_norm_224_src1", "bbox_norm_224_src2"
 _ENDINGS = ".jpg", ".jpeg", ".png"
 
 
@@ -41,6 +42,7 @@ class Drawn:
     cut: int = 0
     unsized: int = 0
     masked: bool = False
+    without: list[str] = field(default_factory=list)
 
     def box(self, clip: str, fractions: NDArray[np.float64], size: tuple[int, int] = (SIDE, SIDE)) -> None:
         """Fill a box x1, y1, x2, y2, in fractions of the frame. size: width and height of the frame in pixels."""
@@ -63,6 +65,13 @@ def read_boxes(path: Path) -> Drawn:
     rows = _csv_rows(path) if path.suffix.lower() == ".csv" else _json_rows(path)
     for where, row in rows:
         _draw(drawn, where, row)
+    if drawn.without:
+        log.warning(
+            "%s: %d clips have no box, or only one of two; they are left out: %s",
+            path,
+            len(drawn.without),
+            some(drawn.without),
+        )
     if not drawn.maps:
         raise DataError(f"{path}: contains no boxes; expected {EXPECTED}")
     if drawn.cut:
@@ -141,9 +150,10 @@ def _draw(drawn: Drawn, where: str, row: Mapping[str, Any]) -> None:
     if row.get("segmentation") not in (None, []):  # empty in results of detectors, which have a bbox
         drawn.mask(clip, *_run_lengths(where, row))
         return
-    normal = [
-        name for name in ("bbox_norm_224", "bbox_norm_224_src1", "bbox_norm_224_src2") if row.get(name) is not None
-    ]
+    normal = [name for name in _OF_GAR if name in row]
+    if any(row[name] is None for name in normal):
+        drawn.without.append(clip)  # an answer that could not be read, or one of two boxes: the release drops the clip
+        return
     for name in normal:
         corners = _numbers(where, name, row[name], 4)
         # either in pixels of 224, or divided by 224

@@ -97,6 +97,15 @@ def test_what_is_no_box_is_refused_in_one_line(tmp_path, name, value, words):
     assert "\n" not in str(error.value) and len(str(error.value)) < 400
 
 
+def test_answers_of_gar_ssl_without_a_box_are_left_out_counted_and_named(tmp_path, caplog):
+    box = [0, 0, 0.5, 0.5]
+    rows = [{"file_id": "a", "bbox_norm_224": box}, {"file_id": "b", "bbox_norm_224": None}]
+    rows += [{"file_id": "c", "bbox_norm_224_src1": None, "bbox_norm_224_src2": box}]
+    rows += [{"file_id": "d", "bbox_norm_224_src1": box, "bbox_norm_224_src2": box}]
+    assert read_predictions(written(tmp_path, "bbox_all.json", rows)).ids == ["a", "d"]
+    assert "2 clips have no box, or only one of two; they are left out: b, c" in caplog.text
+
+
 def half(mask):
     """A mask of whole frames, its text by COCO's own program and its run lengths in numbers."""
     coco = pytest.importorskip("pycocotools.mask", reason="pycocotools is not installed")

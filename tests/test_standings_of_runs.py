@@ -1,5 +1,7 @@
 """A leaderboard of runs: one interval for one number, seeds of one configuration as one row, and LaTeX."""
 
+import csv
+import io
 import json
 
 import pytest
@@ -84,6 +86,52 @@ def test_latex_escapes_what_it_would_read_as_commands(tmp_path):
     shown = avloc.leaderboard(paths, published=False).text("tex")
     assert r"\begin{tabular}{lr}" in shown and r"ez\_vsl (an\_other)" in shown
     assert r"65.0 $\pm$ 7.1 (n=2) \\" in shown
+
+
+def test_latex_shows_every_character_of_a_name(tmp_path):
+    write_run(tmp_path, "x", 0, 0.6, method="[a]\\b^c~d<e>|f")
+    shown = avloc.leaderboard([tmp_path / "x"], published=False).text("tex")
+    row = r"{}[a]\textbackslash{}b\textasciicircum{}c\textasciitilde{}d\textless{}e\textgreater{}\textbar{}f (x)"
+    assert f"\n{row} & 60.0" in shown, "and a row in brackets is no option of the line before"
+
+
+def test_csv_has_numbers_in_its_columns_for_seeds_too(tmp_path):
+    runs = [write_run(tmp_path, f"run{seed}", seed, value) for seed, value in enumerate((0.6, 0.7, 0.8))]
+    (row,) = csv.DictReader(io.StringIO(avloc.leaderboard(runs, published=False).text("csv")))
+    assert {name: float(row[name]) for name in ("value", "std", "seeds")} == {"value": 70, "std": 10, "seeds": 3}
+    assert row["low"] == row["high"] == ""
+
+
+def test_a_run_that_is_named_twice_counts_once(tmp_path):
+    paths = [write_run(tmp_path, f"run{seed}", seed, value) for seed, value in enumerate((0.6, 0.8))]
+    again = [*paths, tmp_path / "run0", tmp_path / "run1" / ".." / "run1"]
+    (table,) = avloc.leaderboard(again, published=False).tables
+    assert [row.method for row in table.rows] == ["dsol, 2 seeds"]
+
+
+def test_seeds_with_another_ground_truth_are_no_group(tmp_path):
+    paths = [write_run(tmp_path, f"run{seed}", seed, 0.6) for seed in range(2)]
+    paths[1].write_text(json.dumps(json.loads(paths[1].read_text()) | {"annotations_sha256": "cd" * 32}))
+    assert "seeds" not in avloc.leaderboard(paths, published=False).text()
+
+
+def test_a_metric_is_wanted_with_all_of_its_thresholds(tmp_path):
+    path = write_run(tmp_path, "one", 0, 0.7)
+    value = json.loads(path.read_text())
+    path.write_text(json.dumps(value | {"metrics": {name: {"value": 0.5} for name in ("ciou@0.3", "ciou", "auc")}}))
+    for wanted, shown in ((["ciou"], ["ciou@0.3", "ciou"]), (["CIOU@0.3"], ["ciou@0.3"]), (["auc"], ["auc"])):
+        (table,) = avloc.leaderboard([path], published=False, metric=wanted).tables
+        assert [name for name, _ in table.columns] == shown
+
+
+def test_boxes_of_gar_ssl_stand_beside_its_figure_on_the_sets_that_it_released(tmp_path):
+    path = write_run(tmp_path, "one", 0, 0.7)
+    value = json.loads(path.read_text())
+    value |= {"protocol": value["protocol"] | {"name": "gar"}, "metrics": {"ciou@0.3": {"value": 0.2}}}
+    for benchmark, beside in (("music-duet", True), ("vggsound-duet", False)):
+        path.write_text(json.dumps(value | {"benchmark": benchmark}))
+        own = avloc.leaderboard([path]).text().partition("### published")[0]
+        assert ("GAR-SSL (2026)" in own) == beside and "Qwen" not in own
 
 
 @pytest.mark.parametrize("text", ["{", "- a list", "seed: 1"])

@@ -65,13 +65,15 @@ class Files:
 
     def maybe(self, *names: str, beside: bool = False) -> Path | None:
         root = self._root
-        folders = [root, *self._folders]
+        own = [root, *self._folders]
+        others: list[Path] = []
         if beside and root.parent != root:
-            folders += [p for name in listed(root.parent) if (p := root.parent / name).is_dir() and p != root]
-        for name in names:
-            for folder in folders:
-                if (folder / name).exists():
-                    return self._used(folder / name)
+            others = [p for name in listed(root.parent) if (p := root.parent / name).is_dir() and p != root]
+        for folders in (own, others):  # any of the names here comes before all of them next to it
+            for name in names:
+                for folder in folders:
+                    if (folder / name).exists():
+                        return self._used(folder / name)
         return None
 
     @property

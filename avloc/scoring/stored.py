@@ -103,6 +103,10 @@ def _merged(old: Json, new: Json) -> Json:
     both["per_clip"] = _rows(old.get("per_clip", []), new.get("per_clip", []))
     for name in ("per_class", "per_video", "by_size", "macro", "baselines"):
         both[name] = _union(old.get(name, {}), new.get(name, {}), _union)
+    for name in ("tells", "retrieval"):
+        if name in old and name in new:
+            both[name] = _with_intervals(old[name], new[name])
+    _tell_lost_kinds(old, new)
     if "comparisons" in old or "comparisons" in new:
         both["comparisons"] = _union(old.get("comparisons", {}), new.get("comparisons", {}), _compared)
     return both
@@ -120,14 +124,27 @@ def _compared(old: Json, new: Json) -> Json:
 
 
 def _metrics(old: Mapping[str, Json], new: Mapping[str, Json]) -> dict[str, Json]:
-    """A new value without an interval keeps the stored interval if the value is the same."""
+    return _union(dict(old), dict(new), _with_intervals)
 
-    def one(before: Json, now: Json) -> Json:
-        if before.get("value") != now.get("value"):
-            return now
-        return {**before, **{name: value for name, value in now.items() if value is not None}}
 
-    return _union(dict(old), dict(new), one)
+def _with_intervals(before: Any, now: Any) -> Any:
+    """The new figures, of any depth. One without an interval keeps the stored interval if its value is the same."""
+    if not isinstance(before, dict) or not isinstance(now, dict):
+        return now
+    if "value" not in now:
+        return _union(before, now, _with_intervals)
+    if before.get("value") != now["value"]:
+        return now
+    return {**before, **{name: value for name, value in now.items() if value is not None}}
+
+
+def _tell_lost_kinds(old: Json, new: Json) -> None:
+    """Figures of other sounds have thresholds of all kinds together, so those of a kind without maps cannot be kept."""
+    if "negatives" in new:
+        kinds = [one.get("negatives", {}).get("kinds", {}) for one in (old, new)]
+        lost = [kind for kind in kinds[0] if kind not in kinds[1]]
+        if lost:
+            log.warning("the stored figures of %s are left out: there are no maps of it any more", " and ".join(lost))
 
 
 def _rows(old: Sequence[Json], new: Sequence[Json]) -> list[Json]:

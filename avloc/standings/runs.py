@@ -44,7 +44,8 @@ def grouped(
     standard deviations; the others stay unchanged."""
     groups: dict[tuple, list[tuple[str, RunAbout | None, dict[str, Any]]]] = {}
     for number, (name, about, result) in enumerate(results):
-        alone = (number,) if about is None else (about.method, about.rest, result.get("set"), label(result))
+        truth = result.get("annotations_sha256")  # a mean over seeds is one of the same clips and boxes
+        alone = (number,) if about is None else (about.method, about.rest, result.get("set"), label(result), truth)
         groups.setdefault(alone, []).append((name, about, result))
     sets = {result.get("set") for _, about, result in results if about is not None}
     rows = []

@@ -4,14 +4,17 @@ column.
 
 from typing import Any
 
-from avloc.standings.published import HALF, OWN, SWEPT, Figure
+from avloc.standings.published import HALF, LLM, OWN, SWEPT, Figure
 
 #: methods whose authors released the evaluation that the protocol implements, with the setting of their figures
 _RELEASED = {
     ("EZ-VSL", HALF): "ez-vsl",
     ("Alignment", HALF): "kaist",
     ("ACL-SSL", SWEPT): "acl",
+    ("GAR-SSL", LLM): "gar",
 }
+#: GAR-SSL released no list of its VGGSound duets, so only these sets are certainly the same clips
+_OF_GAR = ("music-solo", "music-duet", "vggsound-single")
 #: benchmarks of the DSOL paper: all figures in its README follow the released evaluation
 _DSOL = {
     "dsol-solo": "dsol-solo",
@@ -25,6 +28,8 @@ def protocol_of(figure: Figure) -> str | None:
     """None if it is unknown which release computed a figure, even if the kind of rule is known."""
     if figure.setting == OWN:
         return _DSOL.get(figure.benchmark)
+    if figure.setting == LLM and figure.benchmark not in _OF_GAR:
+        return None
     return _RELEASED.get((figure.method.partition(",")[0], figure.setting))
 
 

@@ -14,13 +14,17 @@ PUBLISHED_AS = "published, "  # prefix of the columns of published figures, befo
 
 @dataclass(frozen=True)
 class Cell:
-    """A value and, if known, its 95 % interval, as text in percent."""
+    """A value and, if known, its 95 % interval, or the standard deviation and number of seeds; as text, in percent."""
 
     value: str
     low: str = ""
     high: str = ""
+    std: str = ""
+    seeds: str = ""
 
     def __str__(self) -> str:
+        if self.std:
+            return f"{self.value} ± {self.std} (n={self.seeds})"
         return f"{self.value} [{self.low}, {self.high}]" if self.low else self.value
 
 
@@ -58,11 +62,7 @@ def build_table(
     table = Table(benchmark)
     for name, result in results:
         rule = label(result)
-        cells = {
-            (metric, rule): _own(entry)
-            for metric, entry in result["metrics"].items()
-            if not metrics or metric in metrics
-        }
+        cells = {(metric, rule): _own(entry) for metric, entry in result["metrics"].items() if _wanted(metric, metrics)}
         _add(table, Row(name, cells, f"annotations {result.get('annotations_sha256', '')[:8]}"))
     own = {rule for _, rule in table.columns}
     if published:
@@ -72,6 +72,11 @@ def build_table(
                 for row in _published(figure, metrics, [rule for rule in rules if rule in own]):
                     _add(table, row)
     return table
+
+
+def _wanted(metric: str, metrics: Sequence[str]) -> bool:
+    """Whether a metric is among the requested ones, by its own name or without its threshold; all are if none is."""
+    return not metrics or bool({metric, metric.partition("@")[0]} & {one.lower() for one in metrics})
 
 
 def label(result: dict[str, Any]) -> str:
@@ -95,7 +100,8 @@ def _own(entry: dict[str, Any]) -> Cell:
     if entry["value"] is None:
         return Cell("-")
     if "std" in entry:
-        return Cell(f"{100 * entry['value']:.1f} ± {100 * entry['std']:.1f} (n={entry['n']})")
+        value, std = (f"{100 * entry[name]:.1f}" for name in ("value", "std"))
+        return Cell(value, std=std, seeds=str(entry["n"]))
     ends = entry.get("ci95_by_video") or entry.get("ci95")  # over videos, as everywhere
     known = ends if ends and None not in ends else ()
     return Cell(*(f"{100 * number:.1f}" for number in (entry["value"], *known)))
@@ -103,7 +109,7 @@ def _own(entry: dict[str, Any]) -> Cell:
 
 def _published(figure: Figure, metrics: Sequence[str], beside: Sequence[str]) -> list[Row]:
     """A row for its setting, and one for each rule of own results that the figure follows."""
-    values = {metric: Cell(f"{value:g}") for metric, value in figure.values.items() if not metrics or metric in metrics}
+    values = {metric: Cell(f"{value:g}") for metric, value in figure.values.items() if _wanted(metric, metrics)}
     return [
         Row(
             f"{figure.method} ({figure.year})",
@@ -155,28 +161,33 @@ def _aligned(lines: list[list[str]]) -> str:
 
 
 def _escaped(cell: str) -> str:
-    return cell.replace("|", "\\|")
+    return _one_line(cell).replace("|", "\\|")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.splitlines())
 
 
 def as_csv(tables: Sequence[Table]) -> str:
-    """One line per number: benchmark, method, metric, protocol or setting, value and interval in percent, source."""
+    """One line per number: benchmark, method, metric, protocol or setting; value, interval, and standard deviation over
+    seeds in percent; number of seeds, source.
+    """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["benchmark", "method", "metric", "protocol", "value", "low", "high", "source"])
+    writer.writerow(["benchmark", "method", "metric", "protocol", "value", "low", "high", "std", "seeds", "source"])
     for table in tables:
         for row in table.rows:
             for (metric, rule), cell in row.cells.items():
                 if row.published and not rule.startswith(PUBLISHED_AS):
                     continue  # the same number, next to an own result
-                writer.writerow(
-                    [table.benchmark, row.method, metric, rule, cell.value, cell.low, cell.high, row.source]
-                )
+                numbers = [cell.value, cell.low, cell.high, cell.std, cell.seeds]
+                writer.writerow([table.benchmark, row.method, metric, rule, *numbers, row.source])
     return out.getvalue()
 
 
 def as_latex(table: Table) -> str:
     """A tabular for each rule, to be pasted into a paper; needs no package."""
-    parts = [f"% {table.benchmark}"]
+    parts = [f"% {_one_line(table.benchmark)}"]
     for rule in dict.fromkeys(rule for _, rule in table.columns):
         metrics = [metric for metric, own in table.columns if own == rule]
         rows = [row for row in table.rows if any((metric, rule) in row.cells for metric in metrics)]
@@ -184,13 +195,25 @@ def as_latex(table: Table) -> str:
         lines += [[row.method, *(str(row.cells.get((metric, rule), "")) for metric in metrics)] for row in rows]
         body = [" & ".join(map(_latex, line)) + r" \\" for line in lines]
         columns = "l" + "r" * len(metrics)
-        head = [f"% {rule}", rf"\begin{{tabular}}{{{columns}}}", r"\hline", body[0], r"\hline"]
+        head = [f"% {_one_line(rule)}", rf"\begin{{tabular}}{{{columns}}}", r"\hline", body[0], r"\hline"]
         parts.append("\n".join([*head, *body[1:], r"\hline", r"\end{tabular}"]))
     return "\n".join(parts) + "\n"
 
 
+#: what LaTeX would read as commands, or show as another character
+_IN_LATEX = {mark: f"\\{mark}" for mark in "&%$#_{}"} | {
+    "\\": r"\textbackslash{}",
+    "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "±": r"$\pm$",
+    "\n": " ",
+}
+
+
 def _latex(cell: str) -> str:
     """Text with LaTeX's special characters escaped."""
-    for mark in "&%$#_{}":
-        cell = cell.replace(mark, f"\\{mark}")
-    return cell.replace("±", r"$\pm$")
+    shown = "".join(_IN_LATEX.get(letter, letter) for letter in cell)
+    return "{}" + shown if shown[:1] in ("[", "*") else shown  # after \\, an option of it

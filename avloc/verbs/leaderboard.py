@@ -94,7 +94,7 @@ def _files(results: Sequence[Path]) -> list[Path]:
         if not found:
             raise DataError(f"{path}: no results/*.json in this folder; give a run that `avloc evaluate` has scored")
         files += found
-    return files
+    return list({path.resolve(): path for path in files}.values())  # each file once, however often it is named
 
 
 def _method_names(read: Mapping[Path, Sequence[dict[str, Any]]]) -> dict[Path, str]:

@@ -1,5 +1,6 @@
 """VGGSounder: a row for each label of a clip; which labels and clips the flags leave."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,32 @@ def test_the_published_table_splits_vgg_ss_as_counted():
     assert (found["visible, not audible"], found["class not confirmed"], found["not in VGGSounder"]) == (56, 660, 49)
     assert (found["still picture"], found["voice-over"], found["background music"]) == (294, 664, 708)
     assert found["a sound that is not visible"] == 2219
+
+
+def vggss_of(folder, clips):
+    folder.mkdir(parents=True)
+    rows = [{"file": name, "class": "dog barking", "bbox": [[0, 0, 1, 1]]} for name in clips]
+    (folder / "vggss.json").write_text(json.dumps(rows))
+
+
+def test_a_table_here_comes_before_one_of_any_name_in_a_folder_next_to_it(tmp_path):
+    clips = [row.split(",")[0] for row in ROWS[1:]]
+    vggss_of(tmp_path / "own", clips)
+    (tmp_path / "another").mkdir()
+    table(tmp_path / "another" / "vggsounder+background-music.csv", ROWS[2])
+    assert read_benchmark("vggss", tmp_path / "own").parts["not in VGGSounder"].tolist() == [True, False, True]
+    table(tmp_path / "own" / "vggsounder_of_vggss.csv", *ROWS)
+    assert "not in VGGSounder" not in read_benchmark("vggss", tmp_path / "own").parts
+
+
+def test_a_table_that_has_few_of_the_clips_is_told_with_its_path(tmp_path):
+    clips = [row.split(",")[0] for row in ROWS[1:]]
+    vggss_of(tmp_path / "own", clips)
+    here = table(tmp_path / "own" / "vggsounder.csv", ROWS[2])
+    found = read_benchmark("vggss", tmp_path / "own").warnings
+    assert any(line.startswith(f"{here} has 1 of 3 clips; scores by flag") for line in found)
+    table(here, *ROWS)
+    assert not any("by flag" in line for line in read_benchmark("vggss", tmp_path / "own").warnings)
 
 
 def test_flags_are_read_as_any_program_writes_them(tmp_path):

@@ -284,9 +284,9 @@ def test_a_leaderboard_never_mixes_two_rules_in_one_column(vggss):
     assert text.count("### ") == len(rules) - 1, "a table for each rule"
     assert "S8: digest of EchoLoc (2026)" in text
     lines = leaderboard([good], published=False, metric=["locacc"]).text("csv").splitlines()
-    assert lines[0] == "benchmark,method,metric,protocol,value,low,high,source"
+    assert lines[0] == "benchmark,method,metric,protocol,value,low,high,std,seeds,source"
     assert len(lines) == 2
-    assert re.fullmatch(r"vggss,good,locacc,ez-vsl \(n=10\),90\.0,\d+\.\d,100\.0,annotations .*", lines[1])
+    assert re.fullmatch(r"vggss,good,locacc,ez-vsl \(n=10\),90\.0,\d+\.\d,100\.0,,,annotations .*", lines[1])
     with pytest.raises(ConfigError, match="expected one of md, csv"):
         leaderboard([good]).text("html")
 
