@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.errors import DataError
+from avloc.given_arrays import array_of
 from avloc.metrics import average_precision, ciou
 from avloc.metrics.precision import average_precision_of_mask
 from avloc.protocols.boxes import pixel_corners
@@ -129,7 +130,7 @@ def _own_mask(protocol: Protocol, heat: Map, truth: Weights) -> NDArray:
     """The mask of the user's own rule, which must have the size of the ground truth."""
     assert protocol.rule is not None
     try:
-        found = np.asarray(protocol.rule(heat.copy(), truth.copy()))  # a copy, because the rule may modify its input
+        found = array_of(protocol.rule(heat.copy(), truth.copy()), "mask")  # copies, because the rule may modify them
     except Exception as error:
         raise DataError(
             f"protocol {protocol.name}: its rule failed on a map of shape {heat.shape} and a truth of {truth.shape}: "

@@ -134,7 +134,7 @@ class Protocol:
     def with_axes(self, **axes: Any) -> "Protocol":
         """The same protocol with some axes changed; values may be text as typed. ConfigError names a wrong axis or
         value."""
-        values = {name: _read(self.name, name, value) for name, value in axes.items()}
+        values = {name: read_axis(self.name, name, value) for name, value in axes.items()}
         idle = [name for name in values if self.rule is not None and name in _OF_MASKS]
         if idle:
             raise ConfigError(f"protocol {self.name} makes masks with its own rule; the axis {idle[0]} has no effect")
@@ -163,7 +163,8 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _read(protocol: str, name: str, value: Any) -> Any:
+def read_axis(protocol: str, name: str, value: Any) -> Any:
+    """The value of an axis, also from text as typed; ConfigError names a wrong axis or value."""
     if name not in axis_names():
         raise ConfigError(f"protocol {protocol}: no axis {name!r}; the axes are {', '.join(axis_names())}")
     if name in CHOICES:

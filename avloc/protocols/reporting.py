@@ -8,8 +8,8 @@ from avloc.errors import ConfigError
 from avloc.protocols.protocol import Protocol
 
 #: metrics that any protocol with cIoU scores can report; tells, if the ground truth marks silent objects
-_ANY = ("ciou", "locacc", "auc", "precision_all", "ap", "max_f1", "auroc", "tells")
-_AT = re.compile(r"^(ciou|iou|locacc)@(0?\.\d+|1(\.0+)?)$")
+ANY = ("ciou", "locacc", "auc", "precision_all", "ap", "max_f1", "auroc", "tells")
+AT = re.compile(r"^(ciou|iou|locacc)@(0?\.\d+|1(\.0+)?)$")
 
 
 def reporting(protocol: Protocol, wanted: Sequence[str] | None) -> Protocol:
@@ -22,11 +22,11 @@ def reporting(protocol: Protocol, wanted: Sequence[str] | None) -> Protocol:
     report: list[str] = []
     for name in (name.strip().lower() for name in wanted if name.strip()):
         family = [own for own in protocol.report if name in (own, own.partition("@")[0])]
-        if not family and protocol.unit not in ("pixels", "batch") and (name in _ANY or _AT.match(name)):
+        if not family and protocol.unit not in ("pixels", "batch") and (name in ANY or AT.match(name)):
             family = [name]
         if not family:
             known = ", ".join(
-                dict.fromkeys((*protocol.report, *(() if protocol.unit in ("pixels", "batch") else (*_ANY, "ciou@T"))))
+                dict.fromkeys((*protocol.report, *(() if protocol.unit in ("pixels", "batch") else (*ANY, "ciou@T"))))
             )
             raise ConfigError(f"--metric {name}: protocol {protocol.name} cannot report it; it can report {known}")
         report += family
