@@ -75,7 +75,7 @@ def _units(
     truth, given = task.truth, task.given
     units = units_of(truth, unit)
     todo = np.flatnonzero(task.found[units.clip])
-    drawn = DrawnTruth(truth, units, frames)
+    drawn = DrawnTruth(truth, units, frames, given.maps.nbytes)
     measuring = Measuring(drawn, given, unit, todo, chunk)
     blinds: dict[tuple, Any] = {}
     pairs: dict[bytes, Ratio | None] = {}

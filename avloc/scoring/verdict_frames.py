@@ -26,7 +26,7 @@ def frames_verdict(protocol: Protocol, task: Task, resamples: int, seed: int, ch
     truth = task.truth
     counts, kept, warnings = count_clips(protocol, task)
     count_odd_maps(protocol, odd_maps(task.given, kept[task.found[kept]]), kept, counts, warnings)
-    drawn = DrawnTruth(truth, units_of(truth, "clip"))
+    drawn = DrawnTruth(truth, units_of(truth, "clip"), maps=task.given.maps.nbytes)
     drawn.levels(protocol)
     frames = _scored(protocol, task, drawn, kept, chunk)
     iou, curve_of, batches = frames.iou, frames.curve_of, frames.batches

@@ -59,7 +59,7 @@ class GreedyVerdicts:
         result = result_of(protocol, task, counts, metrics, warnings, {})
         chosen = np.flatnonzero(np.isin(units.clip, kept))
         single = replace(protocol, canvas="frame")
-        blind, _ = unit_baselines(single, DrawnTruth(truth, units), chosen)
+        blind, _ = unit_baselines(single, DrawnTruth(truth, units, maps=task.given.maps.nbytes), chosen)
         where = units.clip[chosen]
         blind_scored = Scored(len(truth), where, np.zeros(len(where)), truth.reported_class[where])
         result.baselines = baseline_metrics(protocol, blind_scored, blind, 1)
@@ -74,7 +74,7 @@ def pixels_verdict(protocol: Protocol, task: Task, resamples: int, seed: int, ch
     truth = task.truth
     unit = "class" if task.given.named else "clip"
     units = units_of(truth, unit)
-    drawn = DrawnTruth(truth, units)
+    drawn = DrawnTruth(truth, units, maps=task.given.maps.nbytes)
     counts, kept, warnings = count_clips(protocol, task)
     count_odd_maps(protocol, odd_maps(task.given, kept[task.found[kept]]), kept, counts, warnings)
     chosen = scored_units(protocol, units, truth, kept)

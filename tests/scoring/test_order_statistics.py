@@ -92,6 +92,11 @@ def test_truths_that_do_not_fit_into_memory_are_drawn_again(monkeypatch):
         assert (kept.levels(named(name))[0] == again.levels(named(name))[0]).all()
     assert kept._kept
     assert not again._kept
+    monkeypatch.undo()
+    beside_large_maps = truth_masks.DrawnTruth(truth, units_of(truth, "clip"), maps=2**28 + 1)
+    for name, bits in zip(names, planes, strict=True):
+        assert (beside_large_maps.of(named(name), chosen).bits == bits).all()
+    assert not beside_large_maps._kept
     for name, bits in zip(names, planes, strict=True):
         kept.forget(named(name))
         assert (kept.of(named(name), chosen).bits == bits).all()

@@ -14,12 +14,12 @@ from avloc.protocols.protocol import Protocol, canvas_size
 from avloc.scoring.fast.bit_planes import Planes, count, pack, shared_by, unpack
 from avloc.scoring.fast.compiled import loops, quick_average_precisions
 from avloc.scoring.fast.given import Given, Maps, has_two_values, unit_maps
-from avloc.scoring.fast.resized_maps import Look, Survey, in_blocks, look_of, over_pieces
+from avloc.scoring.fast.resized_maps import Look, Survey, look_of, over_pieces
 from avloc.scoring.fast.thresholds import cuts_of, masks_of, median_places, rank_place, rule_key
 from avloc.scoring.fast.truth_masks import DrawnTruth
 
-CHUNK = 16  # maps looked at together: what stays in the caches at 224 x 224
-BLOCK = 64  # maps that are kept at full size until all of their thresholds are known
+CHUNK = 8  # maps looked at together: what stays in a core's cache at 224 x 224
+_CUT = 2048  # maps whose thresholds are looked for together
 _MASKS = 8  # masks of a row that are made together
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -111,7 +111,11 @@ class Measuring:
         return look_of(protocol, canvas_size(protocol, self.drawn.frames))
 
     def _look(self, look: Look, protocols: list[Protocol]) -> list[Measured]:
-        """Cut the maps once for all protocols of a look that cut and draw alike, and score what was cut."""
+        """Cut the maps once for all protocols of a look that cut and draw alike, and score what was cut.
+
+        Maps are resized twice, first to know their thresholds and then to count: that takes less time than to look for the
+        thresholds of a few maps at a time, and less memory than to keep all of them.
+        """
         known, areas = self._unknown(look, protocols)
         rules = [(self.drawn.key(protocol), *rule_key(protocol)) for protocol in protocols]
         counts: dict[tuple, Counts] = {}
@@ -122,24 +126,29 @@ class Measuring:
             if protocol.pixel_ap == "continuous":
                 aps[rule[0]] = np.full(len(self.units), np.nan)
 
-        def block(chunks: list[Ints]) -> None:
-            resized = [(chosen, look.rows(*self._cleared(chosen))) for chosen in chunks]
-            for chosen, rows in resized:
-                known.look_at(chosen, rows, areas, self.loops)
-            every = np.concatenate([chosen for chosen, _ in resized])
-            own, ends = known.of(every), self.given.ends
-            cuts = {
-                rule: np.stack(cuts_of(into.protocol, own, look.pixels, rule[0], ends)) for rule, into in counts.items()
-            }
-            for number, (chosen, rows) in enumerate(resized):
-                part = slice(number * self.chunk, number * self.chunk + len(chosen))
-                self._count(look, chosen, rows, counts, {rule: cut[:, part] for rule, cut in cuts.items()}, aps)
+        def survey(chosen: Ints) -> None:
+            known.look_at(chosen, look.rows(*self._cleared(chosen)), areas, self.loops)
 
-        over_pieces(block, in_blocks(self._chunks(), max(1, BLOCK // self.chunk)))
+        over_pieces(survey, self._chunks())
+        cuts = {rule: self._cuts(into.protocol, known, look.pixels, rule[0]) for rule, into in counts.items()}
+
+        def cut(chosen: Ints) -> None:
+            own = {rule: values[:, chosen] for rule, values in cuts.items()}
+            self._count(look, chosen, look.rows(*self._cleared(chosen)), counts, own, aps)
+
+        over_pieces(cut, self._chunks())
         return [
             self._scores(protocol, counts[rule], look.pixels, known, aps.get(rule[0]))
             for protocol, rule in zip(protocols, rules, strict=True)
         ]
+
+    def _cuts(self, protocol: Protocol, known: Survey, pixels: int, area_key: tuple) -> Rows:
+        """(M, U) the lowest marked value of each mask of the units to do; some thousand at a time, which bounds memory."""
+        cuts = np.full((masks_of(protocol), len(self.units)), np.inf, np.float32)
+        for start in range(0, len(self.todo), _CUT):
+            some = self.todo[start : start + _CUT]
+            cuts[:, some] = cuts_of(protocol, known.of(some), pixels, area_key, self.given.ends)
+        return cuts
 
     def _count(
         self,
@@ -176,7 +185,7 @@ class Measuring:
         assert self.loops is not None
         marked = unpack(planes.bits, look.width).reshape(*planes.bits.shape[:2], -1)
         masks, hits = np.empty(cuts.shape, np.int64), np.empty((*cuts.shape, marked.shape[1]), np.int64)
-        self.loops.mask_counts(rows, cuts, marked, masks, hits)
+        self.loops.mask_counts(rows, np.ascontiguousarray(cuts), marked, masks, hits)
         return masks, hits
 
     def _by_bits(self, look: Look, rows: Rows, cuts: Rows, planes: Planes) -> tuple[Ints, Ints]:

@@ -7,8 +7,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import islice
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -143,12 +141,6 @@ def _exact_in_any_order(least: np.float32, most: np.float32, amount: int) -> boo
 def _area_places(area: Ints, pixels: int) -> Ints:
     """Where the least of the loudest pixels stands that are as many as a truth marks; half of all for an empty one."""
     return np.minimum(pixels - np.where(area > 0, area, pixels // 2), pixels - 1)
-
-
-def in_blocks(pieces: Iterator[Any], amount: int) -> Iterator[list[Any]]:
-    """So many pieces at a time."""
-    while block := list(islice(pieces, amount)):
-        yield block
 
 
 def over_pieces(work: Callable, pieces: Iterator) -> None:

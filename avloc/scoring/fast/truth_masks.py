@@ -14,18 +14,23 @@ from avloc.protocols.protocol import Protocol, canvas_size
 from avloc.protocols.units import Units
 from avloc.scoring.fast.bit_planes import Planes, draw, pack
 
-_ROOM = 2**26  # bytes of bit planes that are kept: 10,000 frames of 224 x 224
+_ROOM = 2**27  # bytes of bit planes that are kept: 20,000 frames of 224 x 224
+_LARGE = 2**28  # bytes of heat maps beside which none are kept, so that memory stays near that of the maps
 _STEP = 256
 Ints = NDArray[np.int64]
 
 
 @dataclass
 class DrawnTruth:
-    """Draws the ground truth of units by a protocol's rules; bit planes of all units are kept as long as there is room."""
+    """Draws the ground truth of units by a protocol's rules; bit planes of all units are kept as long as there is room.
+
+    maps: bytes of the heat maps that are scored.
+    """
 
     truth: Truth
     units: Units
     frames: int = 1
+    maps: int = 0
     _areas: dict[tuple, tuple[Ints, NDArray[np.float64]]] = field(default_factory=dict)
     _kept: dict[tuple, Planes] = field(default_factory=dict)
 
@@ -57,7 +62,7 @@ class DrawnTruth:
         _, unit = self.units.boxes_of(np.arange(amount))
         most = 1 if self.truth.masks is not None else _levels(protocol, self.truth, unit)
         shape = (amount, most, height, (width + 7) // 8)
-        room = _ROOM - sum(planes.bits.nbytes for planes in self._kept.values())
+        room = (_ROOM if self.maps <= _LARGE else 0) - sum(planes.bits.nbytes for planes in self._kept.values())
         kept = _zeros(shape) if 0 < math.prod(shape) <= room else None
         levels, weight = np.zeros((amount, most), np.int64), 1.0
         for start in range(0, amount, _STEP):
