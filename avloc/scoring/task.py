@@ -182,6 +182,24 @@ def result_of(
         counts=counts,
         metrics={name: metrics[name] for name in order},
         per_clip=[],
-        warnings=[*task.truth.warnings, *warnings],
+        warnings=[*task.truth.warnings, *warnings, *_of_scale(protocol, task)],
         extra={name: value for name, value in extra.items() if name != "best"},
     )
+
+
+def _of_scale(protocol: Protocol, task: Task) -> list[str]:
+    """A warning for maps that are not in [0, 1], where a protocol compares their values as they are with a fixed one.
+
+    Raw maps of some models exceed 1 under protocols that their authors published, so there only a whole number is told: it
+    comes from pictures.
+    """
+    high = task.given.ends[1]
+    fixed = protocol.mask == "absolute" and protocol.normalise == "none" and protocol.unit != "sounds"
+    if not fixed or not 1.001 < high < np.inf:
+        return []
+    if protocol.unit not in ("batch", "union") and high != round(high):
+        return []
+    how = "; grey pictures hold 0 to 255: write them as .npy, divided by 255" if high == round(high) else ""
+    return [
+        f"the maps have values up to {high:g}, and {protocol.name} compares them with {protocol.cut:g}: give 0 to 1{how}"
+    ]

@@ -73,3 +73,17 @@ def test_a_mask_of_its_own_size_is_known_as_a_mask_after_it_was_resized():
 def test_clips_with_different_numbers_of_maps_are_refused():
     with pytest.raises(DataError, match="1 to 2 maps per clip"):
         score("avloc", [np.zeros((1, 7, 7)), np.zeros((2, 8, 8))], TRUTH)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "told"), [("gar", True), ("c2f-flickr", True), ("ez-vsl", False), ("sspl", False)]
+)
+def test_values_of_pictures_are_told_where_they_are_compared_with_a_fixed_threshold(protocol, told):
+    truth = Truth.of_boxes({"a": [[0, 0, 0.5, 0.5]], "b": [[0, 0, 1, 0.5]]})
+    masks = np.zeros((2, 8, 8))
+    masks[:, :4, :4] = 1
+    for scale, expected in ((1, False), (255, told)):
+        lines = score(protocol, masks * scale, truth, resamples=0).warnings
+        assert any("values up to 255" in line and "divided by 255" in line for line in lines) == expected
+    raw = score("c2f-flickr", masks * 1.7, truth, resamples=0).warnings
+    assert not any("values up to" in line for line in raw), "raw maps of a model"
