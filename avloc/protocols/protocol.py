@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from typing import Any, get_args, get_type_hints
 
 from numpy.typing import NDArray
@@ -171,7 +172,7 @@ def read_axis(protocol: str, name: str, value: Any) -> Any:
         if value not in CHOICES[name]:
             raise ConfigError(f"protocol {protocol}: {name} {value!r}; expected one of {', '.join(CHOICES[name])}")
         return value
-    kind = get_type_hints(Protocol)[name]
+    kind = _types()[name]
     try:
         if kind is bool:
             return _truth_value(value)
@@ -186,6 +187,12 @@ def read_axis(protocol: str, name: str, value: Any) -> Any:
         return number
     except (TypeError, ValueError, OverflowError):
         raise ConfigError(f"protocol {protocol}: {name} {value!r}; expected {_wanted(name, kind)}") from None
+
+
+@cache
+def _types() -> dict[str, Any]:
+    """The type of each axis; reading the annotations takes a moment, and every axis of every protocol is checked."""
+    return get_type_hints(Protocol)
 
 
 def _wanted(name: str, kind: type) -> str:

@@ -1,9 +1,11 @@
-"""Truth and masks as bit planes: a pixel is one bit, and what two masks share is a count of bits.
+"""Ground truth and masks as bit planes: each pixel is one bit, so an image needs an eighth of the memory of a bool array.
 
-A truth of U units (a clip, a source, a class in a frame) is (U, L, H, W/8) uint8 with a weight for each of its L
-levels: level l holds the pixels marked by more than l boxes. The union has one level of weight 1, a consensus of two
-votes has two levels of weight 1/2, and plain counts (released loaders that do not binarise) as many levels as there
-are boxes.
+The pixels that two masks share are counted by a bitwise AND and a count of the bits that are set.
+
+The ground truth of U units (a clip, a source, or a class in a frame) is an array (U, L, H, W/8) of bytes with a weight for
+each of its L levels. Level l holds the pixels that more than l boxes cover. The union of boxes has one level of weight 1. A
+consensus of two votes has two levels of weight 1/2. Plain counts, as in released loaders that do not binarise, have as many
+levels as boxes overlap.
 """
 
 from dataclasses import dataclass
@@ -18,33 +20,34 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Planes:
-    """Bit planes of U truths and the weight of each level."""
+    """The bit planes of U ground truths, and the weight of each level."""
 
     bits: Bits  # (U, L, H, ceil(W / 8))
     weights: Floats  # (L,)
 
     @property
     def levels(self) -> list[Ints]:
-        """Pixels of each level, (U,) each; the first is the area that anybody marked."""
+        """The number of pixels of each level, (U,) each. The first level is the area that anybody marked."""
         return [count(self.bits[:, level]) for level in range(len(self.weights))]
 
     def weigh(self, of_levels: list[Ints]) -> Floats:
-        """(U,) sum of weights, from pixels of each level."""
+        """(U,) the sum of the weights of pixels, from the number of pixels of each level."""
         return np.sum([w * part for w, part in zip(self.weights, of_levels, strict=True)], axis=0)
 
     def shared(self, mask: Bits) -> list[Ints]:
-        """Pixels that each mask (U, H, W/8) has in common with each level."""
+        """The number of pixels that each mask (U, H, W/8) shares with each level, (U,) each."""
         return [count(mask & self.bits[:, level]) for level in range(len(self.weights))]
 
     def best_of(self, pixels: int) -> tuple[Floats, Ints]:
-        """What the best mask of so many pixels hits, and how many of its pixels nobody marked: heaviest pixels
-        first."""
+        """The best mask of a given number of pixels takes the heaviest pixels first: the weight that it hits, and how many
+        of its pixels nobody marked.
+        """
         inside = self.levels
         return self.weigh([np.minimum(part, pixels) for part in inside]), np.maximum(pixels - inside[0], 0)
 
 
 def count(bits: Bits) -> Ints:
-    """(U,) set bits of planes (U, ...)."""
+    """(U,) the number of set bits of planes (U, ...)."""
     flat = np.ascontiguousarray(bits).reshape(len(bits), -1)
     if flat.shape[1] % 8 == 0:
         flat = flat.view(np.uint64)
@@ -52,7 +55,7 @@ def count(bits: Bits) -> Ints:
 
 
 def shared_by(planes: Planes, masks: Bits) -> Ints:
-    """(M, U, L) pixels that each of M masks (M, U, H, W/8) has in common with each level."""
+    """(M, U, L) the number of pixels that each of M masks (M, U, H, W/8) shares with each level."""
     found = np.empty((*masks.shape[:2], planes.bits.shape[1]), np.int64)
     for level in range(found.shape[2]):
         both = masks & planes.bits[:, level]
@@ -76,7 +79,11 @@ def unpack(bits: Bits, width: int) -> NDArray[np.bool_]:
 
 
 def draw(corners: Ints, unit: Ints, units: int, height: int, width: int, levels: int) -> Bits:
-    """Pixel slices (M, 4), each on one of the units, as bit planes (units, levels, height, ceil(width/8))."""
+    """Draw boxes as bit planes (units, levels, height, ceil(width/8)).
+
+    corners: (M, 4) pixel slices x0 y0 x1 y1, ends excluded.
+    unit: (M,) the unit of each box. A box moves the pixels it covers up by one level, from the highest level down.
+    """
     planes = np.zeros((units, levels, height, (width + 7) // 8), np.uint8)
     places = np.arange(width)
     rows = np.packbits((places >= corners[:, 0, None]) & (places < corners[:, 2, None]), axis=1)

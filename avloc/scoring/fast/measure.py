@@ -1,4 +1,10 @@
-"""Running maps through protocols: what every unit scores, with the work shared by all protocols that can share it."""
+"""Scores every unit under many protocols; protocols share all the work that they have in common.
+
+Protocols that resize alike form a look. For each look, the maps are resized and surveyed (their extremes and order
+statistics), which gives the thresholds of every rule. Then the maps are resized again, and the pixels that reach each
+threshold are counted, in all and inside the ground truth. Rules that cut and draw alike are counted once. Scores follow
+from the counts, so no mask is kept.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -27,7 +33,7 @@ Ints = NDArray[np.int64]
 
 @dataclass
 class Measured:
-    """Scores of the units (U,) under one protocol; `best` holds a column for each cut of the rule best."""
+    """The scores of the units (U,) under one protocol; `best` has a column for each cut of the mask rule `best`."""
 
     ciou: Floats
     of_unit: dict[str, Floats] = field(default_factory=dict)
@@ -39,7 +45,8 @@ class Measured:
 
 @dataclass
 class Counts:
-    """Pixels of the masks of one rule (U, M): in each mask, and of each mask in each level of a truth (U, M, L)."""
+    """How many pixels each of the M masks of a rule has (U, M), and how many of them are in each level of the ground truth
+    (U, M, L)."""
 
     protocol: Protocol  # any of those that cut and draw alike
     mask: Ints
@@ -47,7 +54,7 @@ class Counts:
 
 
 class Measuring:
-    """The maps of some units, and the protocols that look at them one by one."""
+    """The maps of the units to score (`todo`), and how they are measured. chunk: how many maps are processed together."""
 
     def __init__(self, drawn: DrawnTruth, given: Given, unit: str, todo: Ints, chunk: int) -> None:
         self.drawn, self.given, self.unit = drawn, given, unit
@@ -67,7 +74,7 @@ class Measuring:
         return (self.todo[start : start + self.chunk] for start in range(0, len(self.todo), self.chunk))
 
     def pieces(self) -> Iterator[tuple[Ints, Maps, Maps | None]]:
-        """Units, their maps with broken ones cleared, and their object maps."""
+        """Some units at a time, their maps, with zeros for maps that hold NaN or infinity, and their object maps."""
         return ((chosen, *self._cleared(chosen)) for chosen in self._chunks())
 
     def _cleared(self, chosen: Ints) -> tuple[Maps, Maps | None]:
@@ -77,7 +84,8 @@ class Measuring:
         return maps, None if objects is None else objects[self.units.clip[chosen]]
 
     def measure(self, protocols: list[Protocol]) -> list[Measured]:
-        """What each protocol gives each unit; units without prediction score 0, broken maps hear nothing."""
+        """The scores of every unit under each protocol. A unit without a prediction scores 0, and a map with NaN or infinity
+        marks nothing."""
         found: list[Measured | None] = [None] * len(protocols)
         looks: dict[Look, list[int]] = {}
         self.sure = {
@@ -93,7 +101,8 @@ class Measuring:
         return [measured for measured in found if measured is not None]
 
     def _unknown(self, look: Look, protocols: list[Protocol]) -> tuple[Survey, dict[tuple, Ints]]:
-        """An empty survey of all that these protocols ask for, and the areas of their truths."""
+        """An empty survey with room for what these protocols need to know of each map, and the areas of their ground truths
+        that they need for it."""
         places: set[int] = set()
         areas: dict[tuple, Ints] = {}
         for protocol in protocols:
@@ -107,7 +116,8 @@ class Measuring:
         return Survey.empty(len(self.units), places, areas, sure and self.given.confidence is None), areas
 
     def _named(self, protocol: Protocol) -> Look:
-        """The look as the protocol names it, whatever size the maps have; a confidence is given to all of such a look."""
+        """The look by the protocol's own resize, whatever size the maps have. If a protocol reports a metric of confidences,
+        all protocols with the same named look get a confidence."""
         return look_of(protocol, canvas_size(protocol, self.drawn.frames))
 
     def _look(self, look: Look, protocols: list[Protocol]) -> list[Measured]:

@@ -1,8 +1,9 @@
 """Measurements over all pixels of a class, or of the set: average precision, and IoU at the best of several thresholds.
 
-Pixels are pooled in histograms of 2**16 bins over the range of the set, so that memory does not grow with it: scores
-nearer to each other than 1/65536 of the range count as tied. How much each clip moves a metric is its slope in the clip's
-weight (the infinitesimal jackknife, Jaeckel 1972), from histograms of 256 bins; intervals draw these anew.
+The pixels of all maps are pooled in histograms of 2**16 bins over the range of the set, so memory does not grow with the
+number of maps. Values closer to each other than 1/65536 of the range count as tied. For intervals, each clip contributes the
+slope of the metric in the clip's weight (the infinitesimal jackknife, Jaeckel 1972), computed from histograms of 256 bins, and
+these contributions are resampled.
 """
 
 from collections.abc import Iterable, Iterator
@@ -34,7 +35,7 @@ STEPS = 20
 
 @dataclass
 class Pooled:
-    """Histograms (BINS,) of pixels with and without truth."""
+    """Histograms (BINS,) of the pixels inside the ground truth and of those outside it."""
 
     inside: NDArray[np.int64]
     outside: NDArray[np.int64]
@@ -50,7 +51,7 @@ class Pooled:
 
     @cached_property
     def _best(self) -> tuple[float, int, int]:
-        """The IoU, the first bin above its threshold, and the union."""
+        """The best IoU, the first bin above its threshold, and the number of pixels in the union there."""
         used = np.logical_or(self.inside, self.outside)
         first, last = int(used.argmax()), len(used) - 1 - int(used[::-1].argmax())
         cuts = np.linspace(first, last, STEPS)
@@ -61,7 +62,8 @@ class Pooled:
         return float(hits[best] / union[best]), int(places[best]), int(union[best])
 
     def ap_slopes(self) -> Floats:
-        """What one more pixel without truth (first) or with it adds to the AP, by its coarse bin: (2 COARSE,)."""
+        """(2 COARSE,) how much one more pixel in each coarse bin changes the AP: first pixels outside the ground truth, then
+        those inside it."""
         inside, outside = (part.reshape(COARSE, -1).sum(1).astype(np.float64) for part in (self.inside, self.outside))
         above_in, above_out = (np.cumsum(part[::-1])[::-1] for part in (inside, outside))
         reached = np.maximum(above_in + above_out, 1)
@@ -70,14 +72,14 @@ class Pooled:
         return np.concatenate([-np.cumsum(inside * above_in / reached**2), with_truth]) / total
 
     def iou_slopes(self) -> Floats:
-        """The same of the IoU, at the threshold that is best as it is."""
+        """The same for the IoU, with the best threshold unchanged."""
         value, place, union = self._best
         above = np.arange(COARSE) * (BINS // COARSE) >= place
         return np.concatenate([-value * above, above - value]) / union
 
 
 def _from(places: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """How many are counted from each of the rising places on."""
+    """The sum of the counts from each place to the end; places are in rising order."""
     parts = np.add.reduceat(np.append(counts, 0), places)
     parts[:-1][places[:-1] == places[1:]] = 0  # between equal places is nothing, where reduceat takes one bin
     return np.cumsum(parts[::-1])[::-1]

@@ -1,6 +1,6 @@
-"""Heat maps at the size at which they are judged, and what has to be known of each whole map before it is cut.
+"""Heat maps at the size at which a protocol compares them, and what must be known of a whole map before its threshold is.
 
-Protocols share a look where they resize alike, so the work of resizing and ordering is done once for all of them.
+Protocols that resize alike share a look, so maps are resized and their order statistics found once for all of them.
 """
 
 from collections import deque
@@ -64,7 +64,8 @@ def look_of(protocol: Protocol, size: tuple[int, int], given: tuple[int, ...] = 
 
 @dataclass
 class Survey:
-    """What is known of each of U maps under one look: extremes, the order statistics that rules ask for, confidence."""
+    """What is known of each of U maps under one look: its lowest and highest pixel, the order statistics that mask rules
+    need, and its confidence if a metric needs it."""
 
     low: Rows
     high: Rows
@@ -76,7 +77,7 @@ class Survey:
 
     @classmethod
     def empty(cls, units: int, places: Iterable[int], areas: Iterable[tuple], confidence: bool) -> "Survey":
-        """Nothing known yet."""
+        """A survey with nothing filled in."""
         return cls(
             np.zeros(units, np.float32),
             np.zeros(units, np.float32),
@@ -104,16 +105,16 @@ class Survey:
             self.confidence[chosen] = mean_of_loudest(rows, values[-1], self.high[chosen], top_pixels(pixels), many)
 
     def of(self, chosen: Ints) -> "Survey":
-        """The same of some maps; without their confidence, which no threshold needs."""
+        """The survey of some of the maps, without their confidence, which no threshold needs."""
         order = {place: values[chosen] for place, values in self.order.items()}
         of_area = {key: values[chosen] for key, values in self.of_area.items()}
         return Survey(self.low[chosen], self.high[chosen], order, of_area)
 
 
 def mean_of_loudest(rows: Rows, least: Rows, most: Rows, amount: int, many: Loops | None = None) -> NDArray[np.float64]:
-    """(n,) mean of so many of the highest pixels of each row.
+    """(n,) the mean of the highest pixels of each row, `amount` of them.
 
-    least: (n,) the lowest of them, of which several may tie. most: (n,) the highest.
+    least: (n,) the lowest of them; other pixels may be equal to it. most: (n,) the highest.
     many: the compiled loops, which give the same.
     """
     sums, room = np.empty(len(rows)), np.empty(rows.shape[1], bool)
@@ -129,17 +130,19 @@ def mean_of_loudest(rows: Rows, least: Rows, most: Rows, amount: int, many: Loop
 
 
 def _exact_in_any_order(least: np.float32, most: np.float32, amount: int) -> bool:
-    """Whether double precision adds so many float32 from least to most without any rounding, in whatever order.
+    """Whether double precision adds `amount` float32 values from least to most without any rounding, in any order.
 
-    All are multiples of the last bit of the nearest to zero, at least 2**-24 of it, so sums up to 2**53 of these are exact.
-    That of `amount` values is less, if they have one sign and are at most 2**28 / amount times as far from zero as the nearest.
+    A float32 has 24 bits, so all values are multiples of a step of at least 2**-24 of the value nearest to zero. Double
+    precision is exact for sums below 2**53 steps. If all values have one sign, no sum exceeds amount times the value farthest
+    from zero, so it is enough that this is at most 2**28 times the nearest value: less than 2**53 steps.
     """
     near, far = (least, most) if least > 0 else (-most, -least)
     return bool(near > 0 and far < np.inf and np.float64(far) * amount <= np.float64(near) * 2**28)
 
 
 def _area_places(area: Ints, pixels: int) -> Ints:
-    """Where the least of the loudest pixels stands that are as many as a truth marks; half of all for an empty one."""
+    """The place, among the sorted pixels, of the lowest of the highest `area` pixels; of half of all pixels if the ground
+    truth is empty."""
     return np.minimum(pixels - np.where(area > 0, area, pixels // 2), pixels - 1)
 
 
