@@ -126,6 +126,8 @@ def check(section: Section, target: Callable[..., Any], problems: list[str]) -> 
     """
     from pydantic import ConfigDict, ValidationError, create_model
 
+    from avloc.ranges import no_numbers
+
     parameters = _parameters(target)
     given = section.values if isinstance(section.values, Mapping) else {}
     parameters = {name: _of_its_kind(one, given.get(name)) for name, one in parameters.items()}
@@ -137,7 +139,9 @@ def check(section: Section, target: Callable[..., Any], problems: list[str]) -> 
     except ValidationError as error:
         problems += [_explain(section, parameters, detail) for detail in error.errors()]
         return {}
-    return {name: getattr(checked, name) for name in checked.model_fields_set}
+    found = {name: getattr(checked, name) for name in checked.model_fields_set}
+    problems += [f"{section.where(where)}: {what}" for where, what in no_numbers(given, found)]
+    return found
 
 
 def bind(section: Section, target: Callable[..., Any]) -> Any:

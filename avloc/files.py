@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from avloc.errors import AvlocError
+from avloc.plain_json import NotJson, plain_json
 from avloc.temporaries import prefix_of, remove_left_behind
 
 #: system errors that are not the fault of a file: it may be intact, and readable later
@@ -217,15 +218,20 @@ def read_text(path: Path) -> str:
         raise AvlocError(f"{path}: cannot be read ({error})") from error
 
 
+def read_object(path: Path) -> dict[str, Any]:
+    """The object in a JSON file; AvlocError as in `read_json`, or if it is another value."""
+    found = read_json(path)
+    if not isinstance(found, dict):
+        raise AvlocError(f"{path}: found a {type(found).__name__}; expected a JSON object")
+    return found
+
+
 def read_json(path: Path) -> Any:
     """The value in a JSON file; AvlocError naming file and line if it is missing or is not JSON."""
     try:
-        return json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        raise AvlocError(f"{path}:{error.lineno}: not JSON ({error.msg})") from None
-    except RecursionError:
-        raise AvlocError(f"{path}: unreadable JSON (nested too deep)") from None
+        return plain_json(read_text(path))
+    except NotJson as error:
+        where, what = (path, "unreadable JSON") if error.line is None else (f"{path}:{error.line}", "not JSON")
+        raise AvlocError(f"{where}: {what} ({error})") from None
     except MemoryError as error:
         raise Unreadable(refused(path, error, "give another copy of the file")) from None
-    except ValueError as error:  # an integer with thousands of digits
-        raise AvlocError(f"{path}: unreadable JSON ({why(error)})") from None

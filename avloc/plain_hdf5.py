@@ -94,9 +94,9 @@ def values(file: h5py.File, name: str, kind: str = "number") -> NDArray[Any]:
 
 
 def whole(found: h5py.Dataset) -> NDArray[Any]:
-    """All of a dataset, text as str; errors as in `told`."""
+    """All of a dataset as an array, text as str; errors as in `told`."""
     with told():
-        return found.asstr()[()] if h5py.check_string_dtype(found.dtype) else np.asarray(found[()])
+        return np.asarray(found.asstr()[()], object) if h5py.check_string_dtype(found.dtype) else np.asarray(found[()])
 
 
 def _path(file: h5py.File, name: str) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.errors import DataError
-from avloc.predicted_maps import refuse_channels_last
+from avloc.predicted_maps import as_float32, refuse_channels_last
 
 NEGATIVES = {"silence": "maps_silence", "noise": "maps_noise", "offscreen": "maps_offscreen"}
 #: one vector per clip for its frame and its sound, in one space, for retrieval
@@ -22,8 +22,7 @@ def checked_maps(path: Path, array: NDArray, ids: int, name: str = "maps") -> ND
             "empty, an id for each"
         )
     refuse_channels_last(f"{path}: {name}", maps.shape)
-    with np.errstate(over="ignore"):  # values beyond float32 become infinity, and such maps are counted
-        return maps.astype(np.float32, copy=False)
+    return as_float32(maps)
 
 
 def numbers(path: Path, name: str, array: NDArray) -> NDArray:
@@ -33,7 +32,7 @@ def numbers(path: Path, name: str, array: NDArray) -> NDArray:
 
 
 def names(path: Path, what: str, array: NDArray) -> list[str]:
-    """Text of an array: DataError if it is not UTF-8."""
+    """Text of an array: DataError if it is not UTF-8. Check the size first: as text, it takes many times the memory."""
     found = array.reshape(-1).tolist()
     try:
         texts = [name.decode() if isinstance(name, bytes) else str(name) for name in found]

@@ -52,5 +52,10 @@ def _one_map(file: Path) -> NDArray[np.float32]:
     array = array[None] if array.ndim == 2 else array
     if array.ndim != 3 or 0 in array.shape:
         raise DataError(f"{file}: shape {array.shape}; expected (h, w) or (K, h, w)")
+    return as_float32(array)
+
+
+def as_float32(array: NDArray) -> NDArray[np.float32]:
+    """Values beyond its range become infinity, without a warning of numpy; clips with such values are counted later."""
     with np.errstate(over="ignore"):
-        return array.astype(np.float32)
+        return array.astype(np.float32, copy=False)

@@ -18,7 +18,7 @@ from avloc.naming import brief, first_double, some
 from avloc.plain_arrays import MissingArrays, plain_arrays
 from avloc.predicted_arrays import NEGATIVES, VECTORS, checked_maps, expect, names, numbers
 from avloc.predicted_boxes import Framed, read_boxes
-from avloc.predicted_maps import maps_of_folder
+from avloc.predicted_maps import as_float32, maps_of_folder
 
 _ENDINGS = ".h5, .hdf5 or .npz with the arrays ids and maps, boxes in .json or .csv, or a folder of ID.npy or ID.png"
 log = logging.getLogger("avloc.predictions")
@@ -145,7 +145,7 @@ def _by_id(path: Path, there: Collection[str], take: Callable[[str], NDArray]) -
     maps = [take(name) for name in ids]
     if any(one.ndim not in (2, 3) or one.dtype.kind not in "fiub" or not one.size for one in maps):
         raise _lacking(path, there)
-    return of_maps(path, ids, [one.astype(np.float32).reshape(-1, *one.shape[-2:]) for one in maps])
+    return of_maps(path, ids, [as_float32(one).reshape(-1, *one.shape[-2:]) for one in maps])
 
 
 def _from_hdf5(path: Path) -> Predictions:
@@ -210,27 +210,28 @@ def _lacking(path: Path, there: Collection[str]) -> DataError:
 def _checked(path: Path, there: Collection[str], take: Callable[[str], NDArray]) -> Predictions:
     if any(name not in there for name in _NEEDED):
         raise _lacking(path, there)
-    ids = names(path, "ids", take("ids"))
-    maps = checked_maps(path, take("maps"), len(ids))
+    held = take("ids")
+    maps = checked_maps(path, take("maps"), held.size)
+    ids = names(path, "ids", held)
     given = {name: take(name) for name in _OPTIONAL if name in there}
     amount = maps.shape[1]
     found = Predictions(ids, maps)
     _refuse_doubles(path, ids)
     if "classes" in given:
+        expect(path, "classes", (given["classes"].size,), (amount,), "a name for each of the K maps")
         found.classes = tuple(names(path, "classes", given["classes"]))
-        expect(path, "classes", (len(found.classes),), (amount,), "a name for each of the K maps")
     if "confidence" in given:
         found.confidence = numbers(path, "confidence", given["confidence"]).astype(np.float64)
         expect(path, "confidence", found.confidence.shape, (len(ids),), "a number for each id")
         if not np.isfinite(found.confidence).all():
             raise DataError(f"{path}: confidence holds NaN or infinity; expected a number for each id")
     if "object_maps" in given:
-        found.object_maps = numbers(path, "object_maps", given["object_maps"]).astype(np.float32)
+        found.object_maps = as_float32(numbers(path, "object_maps", given["object_maps"]))
         expect(path, "object_maps", (*found.object_maps.shape[:1], found.object_maps.ndim), (len(ids), 3), "(N, h, w)")
     found.negative_maps = {
         kind: checked_maps(path, given[name], len(ids), name) for kind, name in NEGATIVES.items() if name in given
     }
-    found.vectors = {name: numbers(path, name, given[name]).astype(np.float32) for name in VECTORS if name in given}
+    found.vectors = {name: as_float32(numbers(path, name, given[name])) for name in VECTORS if name in given}
     for name, vectors in found.vectors.items():
         expect(path, name, (*vectors.shape[:1], vectors.ndim), (len(ids), 2), "(N, C)")
     if "assignment" in given:

@@ -94,6 +94,31 @@ def test_types_are_enforced(tmp_path, value):
     assert line.startswith("c.yaml:2: gears: found ")
 
 
+@pytest.mark.parametrize("value", ["true", ".nan", "-.inf", "1e400"])
+def test_what_nobody_means_as_a_number_is_refused(tmp_path, value):
+    (tmp_path / "e.yaml").write_text(
+        "method: sspl\nstage1:\n  data: {store: s, train: t}\n"
+        f"  model: {{warm_up_lr: {value}, sound: {{seconds: {value}}}}}\n  train: {{lr: {value}}}\n"
+    )
+    with pytest.raises(ConfigError) as found:
+        read_experiment(tmp_path / "e.yaml")
+    lines = str(found.value).splitlines()
+    assert {line.split(": ")[1] for line in lines} == {
+        "stage1.model.warm_up_lr", "stage1.model.sound.seconds", "stage1.train.lr",
+    }  # fmt: skip
+    assert all("found" in line for line in lines)
+
+
+def test_a_share_is_at_most_one(tmp_path):
+    (tmp_path / "e.yaml").write_text(
+        "method: sspl\nstage1:\n  data: {store: s, train: t}\n  model: {warm_up_pool: 7, frame: {flip: 1.5}}\n"
+    )
+    with pytest.raises(ConfigError) as found:
+        read_experiment(tmp_path / "e.yaml")
+    for name, value in (("warm_up_pool", "7"), ("frame.flip", "1.5")):
+        assert f"stage1.model.{name}: found {value}; input should be less than or equal to 1" in str(found.value)
+
+
 def test_overrides_are_checked_like_the_file_and_win(tmp_path):
     made = bind(
         section(tmp_path, "name: red\nlr: 0.1\n", "lr=3e-4", "wheel.size=26", "bags=[a, b]", "load=null"), Bicycle

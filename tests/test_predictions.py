@@ -34,8 +34,12 @@ def test_npz_and_one_map_a_clip(tmp_path):
 
 
 def test_numbers_beyond_float32_become_infinite_without_a_word(tmp_path, recwarn):
-    np.savez(tmp_path / "p.npz", ids=np.array(IDS), maps=np.full((3, 4, 4), 1e200))
-    assert np.isinf(read_predictions(tmp_path / "p.npz").maps).all()
+    large = np.full((3, 4, 4), 1e200)
+    arrays = {"object_maps": large, "frame_vectors": large[:, 0], "sound_vectors": large[:, 0]}
+    np.savez(tmp_path / "p.npz", ids=np.array(IDS), maps=large, **arrays)
+    np.savez(tmp_path / "by_id.npz", a=large[0], b=large[1])
+    for name in ("p.npz", "by_id.npz"):
+        assert np.isinf(read_predictions(tmp_path / name).maps).all()
     assert not recwarn.list
 
 
@@ -153,6 +157,16 @@ def test_a_group_in_the_place_of_an_array(tmp_path):
         file.create_group("maps")
         file["ids"] = ["a"]
     with pytest.raises(DataError, match="expected the arrays maps"):
+        read_predictions(tmp_path / "p.h5")
+
+
+@pytest.mark.parametrize(("name", "message"), [("ids", "1 ids for maps"), ("classes", "a name for each of the K maps")])
+def test_one_text_where_a_row_of_them_is_expected(tmp_path, name, message):
+    with h5py.File(tmp_path / "p.h5", "w") as file:
+        file["ids"], file["maps"], file["classes"] = IDS, np.ones((3, 2, 4, 4)), ["x", "y"]
+        del file[name]
+        file[name] = "a"
+    with pytest.raises(DataError, match=message):
         read_predictions(tmp_path / "p.h5")
 
 

@@ -4,6 +4,7 @@
 def main() -> None:
     """The console command `avloc`."""
     import gc
+    import os
     import sys
 
     from avloc.cli.faults import Forgiving, fault_of, open_streams
@@ -22,4 +23,9 @@ def main() -> None:
         if (fault := fault_of(error)) is None:
             raise
         print(f"avloc: {fault}", file=sys.stderr)
+        sys.exit(2)
+    except (KeyError, ValueError):
+        if "_AVLOC_COMPLETE" not in os.environ:  # which only the completion of a shell sets
+            raise
+        print("avloc: COMP_WORDS or COMP_CWORD is not as a shell sets it; unset _AVLOC_COMPLETE", file=sys.stderr)
         sys.exit(2)

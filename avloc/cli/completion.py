@@ -1,7 +1,6 @@
 """Shell completion of values: names of configurations, protocols, benchmarks, methods, and splits of a store."""
 
 import glob
-import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import typer
 
 from avloc import registry
 from avloc.options import Parameter
+from avloc.plain_json import plain_json
 
 Complete = Callable[[typer.Context, str], list[str]]
 
@@ -66,7 +66,7 @@ def _weights(given: dict[str, Any], incomplete: str) -> list[str]:
 def _splits(given: dict[str, Any], incomplete: str) -> list[str]:
     store = given.get("store")
     try:
-        return list(json.loads((Path(store) / "store.json").read_text(encoding="utf-8"))["splits"]) if store else []
+        return list(plain_json((Path(store) / "store.json").read_text(encoding="utf-8"))["splits"]) if store else []
     except (OSError, ValueError, KeyError, TypeError):
         return []  # no names from an unreadable store; the command reports the error
 

@@ -8,6 +8,7 @@ from torch import Generator, Tensor
 from torchvision.transforms import functional as change
 
 from avloc.data.frame_view import IMAGENET_MEAN, IMAGENET_STD, FrameView, Interpolation
+from avloc.ranges import Fraction
 
 Range = tuple[float, float]
 BLUR = 3  # pixels, size of the Gaussian kernel
@@ -36,17 +37,17 @@ class AugmentedFrameView:
     size: PositiveInt = 224
     resize: PositiveInt = 246
     turn: bool = True
-    recolour: float = 0.8
+    recolour: Fraction = 0.8
     brightness: Range = (0.0, 0.4)
     contrast: Range = (0.0, 0.4)
     saturation: Range = (0.0, 0.4)
     hue: Range = (0.0, 0.1)
-    blur: float = 0.5
+    blur: Fraction = 0.5
     sigma: Range = (0.1, 2.0)
-    flip: float = 0.5
-    upside_down: float = 0.5
+    flip: Fraction = 0.5
+    upside_down: Fraction = 0.5
     shift: float = 0.2
-    grey: float = 0.2
+    grey: Fraction = 0.2
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
     interpolation: Interpolation = "bicubic"

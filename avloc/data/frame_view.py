@@ -8,6 +8,8 @@ from pydantic import PositiveInt
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
+from avloc.ranges import Fraction
+
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
@@ -41,7 +43,7 @@ class FrameView:
     resize: PositiveInt = 256
     crop: bool = True
     augment: bool = True
-    flip: float = 0.5
+    flip: Fraction = 0.5
     brightness: float = 0.3
     colour: float = 0.3
     mean: tuple[float, float, float] = IMAGENET_MEAN

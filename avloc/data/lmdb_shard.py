@@ -24,6 +24,7 @@ from avloc.data.spectrograms import sound_form, spectrograms_of
 from avloc.files import regular
 from avloc.naming import shortened
 from avloc.plain_arrays import plain_array
+from avloc.plain_json import NotJson, plain_json
 
 ROOM = 1 << 25  # bytes of address space of a new file; it grows by a quarter plus this much
 SPARE = 1 << 20  # bytes that stay free for the pages of its index
@@ -208,9 +209,9 @@ class LmdbShard:
 
     def _json(self, key: bytes) -> Any:
         try:
-            return json.loads(bytes(self._get(key)))
-        except RecursionError:
-            raise ValueError(f"{key.decode()}: nested too deep") from None
+            return plain_json(bytes(self._get(key)))
+        except NotJson as error:
+            raise ValueError(f"{key.decode()}: not JSON ({error})") from None
 
     def frame(self, row: int, pick: int) -> NDArray[np.uint8]:
         """As stored, pixels or JPEG bytes."""

@@ -13,6 +13,7 @@ from torch import Generator, Tensor
 from avloc.data.sound_variation import Variation
 from avloc.data.spectra import Ear, Part, bank_parts, hear, hidden, listening, log2_, magnitudes, together
 from avloc.data.waveforms import FULL_SCALE, as_float, varied
+from avloc.ranges import Fraction
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class LogMel:
     std: PositiveFloat = 1.0
     shift: float = 0.0
     gain: float = 0.0
-    hide: float = 0.0
+    hide: Fraction = 0.0
     vary: Variation | None = None
     pad: Literal["constant", "reflect"] = "constant"
     peak: bool = False

@@ -13,6 +13,7 @@ from avloc.data.sound_variation import Variation
 from avloc.data.spectra import hidden, log2_, magnitudes, masked, together
 from avloc.data.waveforms import as_float, excerpt, random_excerpt, varied
 from avloc.errors import AvlocError
+from avloc.ranges import Fraction
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class LogStft:
     scale: PositiveFloat = 12.0
     shift: float = 0.0
     gain: float = 0.0
-    hide: float = 0.0
+    hide: Fraction = 0.0
     vary: Variation | None = None
     masks: tuple[NonNegativeInt, NonNegativeInt] = (0, 0)
     mask_starts: Literal["own", "swapped"] = "own"

@@ -1,6 +1,5 @@
 """Boxes that may show an object, from a detector's file: checked and put in the order of a split."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from avloc.errors import DataError
 from avloc.files import regular, why
 from avloc.plain_arrays import plain_arrays
 from avloc.plain_hdf5 import open_hdf5, values
+from avloc.plain_json import plain_json
 from avloc.sealed_hdf5 import refuse_harmful
 
 OUTSIDE = 1e-3  # of a frame, by which rounding may put a box outside of it
@@ -43,7 +43,8 @@ def read_proposals(path: Path, store: Store) -> NDArray[np.float32]:
     if ids is not None and len(ids) != len(boxes):
         raise DataError(f"{path}: {len(ids)} ids and boxes of {len(boxes)} clips; expected as many")
     rows = np.arange(len(store)) if ids is None else rows_of(path, store, ids)
-    boxes = boxes[rows].astype(np.float32)
+    with np.errstate(over="ignore"):  # infinity is refused below
+        boxes = boxes[rows].astype(np.float32)
     left, top, right, bottom = np.moveaxis(boxes, 3, 0)
     good = (left <= right) & (top <= bottom) & (boxes >= -OUTSIDE).all(3) & (boxes <= 1 + OUTSIDE).all(3)  # NaN: False
     if not good.all():
@@ -59,7 +60,7 @@ def read_proposals(path: Path, store: Store) -> NDArray[np.float32]:
 def _read(path: Path) -> tuple[list[str] | None, NDArray[Any]]:
     try:
         if path.suffix == ".json":
-            found = json.loads(regular(path).read_text(encoding="utf-8"))
+            found = plain_json(regular(path).read_text(encoding="utf-8"))
             if not isinstance(found, dict):
                 raise ValueError("it is no {ID: boxes}")
             return list(found), np.array(list(found.values()))
@@ -70,7 +71,7 @@ def _read(path: Path) -> tuple[list[str] | None, NDArray[Any]]:
         with open_hdf5(path) as file:
             ids = _names(values(file, "ids", "text")) if "ids" in list(file) else None
             return ids, values(file, "roi")
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise DataError(f"{path}: cannot be read ({why(error)}); expected {EXPECTED}") from None
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from avloc.checked_weights import read_weights
 from avloc.errors import RunError
 from avloc.made_with import versions
+from avloc.plain_json import plain_json
 
 if TYPE_CHECKING:
     from avloc.data.store import Store
@@ -113,7 +114,7 @@ def _card(path: Path, about: dict[str, str]) -> Card:
             raise RunError(
                 f"{path}: safetensors not written by avloc; use `avloc import-weights` for the authors' checkpoints"
             )
-        parts = {name: json.loads(about.pop(name)) for name in PARTS if name in about}
+        parts = {name: plain_json(about.pop(name)) for name in PARTS if name in about}
         plain = {name: about.pop(name, default) for name, default in (("phase", ""), ("epoch", "0"))}
         return Card(
             about.pop("method"), int(about.pop("stage", "1")), plain["phase"], int(plain["epoch"]), form,

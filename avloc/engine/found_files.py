@@ -15,6 +15,7 @@ from avloc.engine.found_boxes import FoundBox, run_lengths
 from avloc.engine.moving_overlay import Scale
 from avloc.engine.windows import Moment
 from avloc.files import replacing
+from avloc.plain_json import plain_json
 
 FORMAT, VERSION = "avloc.predict", 1
 COLUMNS = ("time", "silent", "sounding", "level_dbfs", "class", "heard", "score", "left", "top", "right", "bottom")
@@ -62,7 +63,7 @@ def read_head(path: Path) -> dict[str, Any]:
     with open(path, encoding="utf-8") as file:
         for line in file:
             if line.startswith(' "moments": ['):
-                head = json.loads("".join(lines).rstrip().removesuffix(",") + "}")
+                head = plain_json("".join(lines).rstrip().removesuffix(",") + "}")
                 if head.get("format") == FORMAT and head.get("version") == VERSION:
                     return dict(head)
                 break

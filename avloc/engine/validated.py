@@ -1,10 +1,10 @@
 """The validation metrics of a trained stage's weights."""
 
-import json
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
+from avloc.engine.agreement import read_log
 from avloc.engine.experiment import Experiment
 from avloc.engine.run import Run
 from avloc.engine.stages import needs_training, stage_one_run
@@ -30,8 +30,6 @@ def figures_of_run(experiment: Experiment, run: Run) -> dict[str, float]:
     where = stage_one_run(experiment, run) if number == 1 else run
     localizer = experiment.build(number, pretrained=False)
     epoch = about_weights(where.weights(number, localizer.weights_from)).get("epoch")
-    path = where.log_path(number)
-    lines = regular(path).read_text(encoding="utf-8").splitlines() if path.exists() else []
-    entries = [json.loads(line) for line in lines if line.strip()]
-    entry = next((one for one in entries if str(one["epoch"]) == epoch), None)
-    return {} if entry is None else dict(entry["validation"])
+    entry = next((one for one in read_log(where.stage(number)) if str(one["epoch"]) == epoch), None)
+    figures = {} if entry is None else entry.get("validation")
+    return figures if isinstance(figures, dict) else {}

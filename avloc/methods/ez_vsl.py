@@ -20,6 +20,7 @@ from avloc.nn.guidance import build_guide, guided, object_maps, rest
 from avloc.nn.published import PROJECTED, load_published, require
 from avloc.nn.senses import Ears, Eyes
 from avloc.nn.similarity import cosine_map, in_full, pairwise_maps, pool_map
+from avloc.ranges import Fraction
 
 STRIDES = (1, 2, 2, 2)  # an ordinary ResNet-18: maps of 7x7 for frames of 224
 
@@ -47,7 +48,7 @@ class EzVsl(Localizer):
         audio: Ears = Backbone(strides=STRIDES),
         dim: PositiveInt = 512,
         tau: PositiveFloat = 0.03,
-        pool: float = 0.0,
+        pool: Fraction = 0.0,
         objects: Eyes | None = None,
         alpha: float = 0.4,
         guided_at: Literal["frame", "map"] = "frame",

@@ -19,6 +19,7 @@ from avloc.nn.guidance import build_guide, guided, object_maps, rest
 from avloc.nn.published import PROJECTED, load_published, require
 from avloc.nn.senses import Ears, Eyes
 from avloc.nn.similarity import cosine_map, in_full, pairwise_maps, pool_map
+from avloc.ranges import Fraction
 
 STRIDES = (1, 2, 2, 2)  # an ordinary ResNet-18: maps of 7x7 for frames of 224
 
@@ -50,7 +51,7 @@ class Fnac(Localizer):
         audio: Ears = Backbone(strides=STRIDES),
         dim: PositiveInt = 512,
         tau: PositiveFloat = 0.03,
-        pool: float = 0.0,
+        pool: Fraction = 0.0,
         warmup: NonNegativeInt = 5,
         sound_neighbours: NonNegativeFloat = 100.0,
         foregrounds: NonNegativeFloat = 100.0,

@@ -21,6 +21,7 @@ from avloc.nn.losses import hard_negative_cross_entropy, map_divergence
 from avloc.nn.published import UNUSED_OF_EACH, load_published, require
 from avloc.nn.senses import Ears, Eyes
 from avloc.nn.similarity import pairwise_maps, pool_map
+from avloc.ranges import Fraction
 
 MOMENTUM = 0.01  # momentum of the running mean of `contrast`
 
@@ -56,10 +57,10 @@ class VisualContext(Localizer):
         audio: Ears = Backbone(),
         reasoning: bool = True,
         nodes: PositiveInt = 16,
-        map_dropout: float = 0.0,
-        feature_dropout: float = 0.1,
+        map_dropout: Fraction = 0.0,
+        feature_dropout: Fraction = 0.1,
         audio_pool: Literal["max", "mean"] = "max",
-        pool: float = 0.0,
+        pool: Fraction = 0.0,
         foreground: PositiveInt = 8,
         background: PositiveInt = 8,
         dis_weight: float = 0.1,

@@ -66,10 +66,14 @@ def added(path: Path, old: Any, new: Json) -> Json:
 
 def _by_protocol(path: Path, value: Any) -> dict[str, Json]:
     """The results in a file, by protocol and changed axes."""
-    found = value.get("protocols", {"": value}) if isinstance(value, dict) else {}
+    from avloc.scoring.stored_form import ONE, SEVERAL
+
+    several = isinstance(value, dict) and "protocols" in value
+    found: dict[str, Json] = value["protocols"] if several else {"": value}
     try:
-        named = {_label(result["protocol"]): result for result in found.values() if result["metrics"] is not None}
-    except (KeyError, TypeError, AttributeError):
+        (SEVERAL if several else ONE).validate_python(value)
+        named = {_label(result["protocol"]): result for result in found.values()}
+    except (ValueError, KeyError):  # KeyError: an axis that is named as changed is missing
         named = {}
     if not named:
         raise DataError(f"{path}: is not a result of `avloc evaluate`; choose another file")

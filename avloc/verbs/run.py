@@ -210,12 +210,12 @@ def _has_solo_clips(experiment: "Experiment") -> bool:
 def results_of(experiment: "Experiment", where: "Run") -> dict[str, dict[str, Any]]:
     """The protocol and metrics that `avloc evaluate` wrote for each test set."""
     from avloc.engine.finished import result_files
-    from avloc.files import read_json
+    from avloc.standings.results import read_results
 
     found = {}
     for name, file in result_files(experiment, where).items():
         if file.exists():
-            result = read_json(file)
+            result = read_results(file)[0]
             metrics = {metric: one["value"] for metric, one in result["metrics"].items()}
             found[name] = {"protocol": result["protocol"], "metrics": metrics}
     return found

@@ -61,3 +61,19 @@ def test_the_script_for_bash_is_printed():
     program = [sys.executable, "-c", "from avloc.cli import main; main()", "--show-completion", "bash"]
     found = subprocess.run(program, env=environment, capture_output=True, text=True, check=True)
     assert "_AVLOC_COMPLETE=complete_bash" in found.stdout and "complete -o default" in found.stdout
+
+
+@pytest.mark.parametrize("wrong", [{"COMP_CWORD": "x"}, {"COMP_WORDS": None}, {"COMP_CWORD": None}])
+def test_variables_that_no_shell_sets_are_one_line(wrong, tmp_path):
+    told = {
+        "PYTHONPATH": str(ROOT),
+        "_AVLOC_COMPLETE": "complete_bash",
+        "COMP_WORDS": "avloc ",
+        "COMP_CWORD": "1",
+        **wrong,
+    }
+    environment = {**os.environ, **{name: value for name, value in told.items() if value is not None}}
+    program = [sys.executable, "-c", "from avloc.cli import main; main()"]
+    found = subprocess.run(program, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stdout) == (2, "")
+    assert found.stderr == "avloc: COMP_WORDS or COMP_CWORD is not as a shell sets it; unset _AVLOC_COMPLETE\n"

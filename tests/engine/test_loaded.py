@@ -90,6 +90,7 @@ def test_what_is_no_model_is_refused_in_one_line(trained, tmp_path):
     save_file(later, tmp_path / "later.safetensors", {"method": "dsol", "stage": "1", "format": "9"})
     broken = {"method": "dsol", "stage": "1", "format": "2", "config": "{"}
     save_file(later, tmp_path / "broken.safetensors", broken)
+    save_file(later, tmp_path / "deep.safetensors", {**broken, "config": "[" * 100_000})
     for what, why in (
         ("dsol", "needs training"),
         ("see_and_her", "no run, no weights file and no method"),
@@ -100,6 +101,7 @@ def test_what_is_no_model_is_refused_in_one_line(trained, tmp_path):
         (tmp_path / "other.safetensors", "not written by avloc"),
         (tmp_path / "later.safetensors", "format 9"),
         (tmp_path / "broken.safetensors", "cannot be read"),
+        (tmp_path / "deep.safetensors", "nested too deep"),
     ):
         with pytest.raises(AvlocError, match=why) as error:
             avloc.load(what)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from avloc.data.store import Store
-from avloc.errors import DataError
+from avloc.errors import AvlocError, DataError
 from avloc.prepare.pool import tasks
 from avloc.prepare.writing.build import Prepared, build_store
 from tests.data.making import SETTINGS, MadeReader, content, made_listing
@@ -153,6 +153,15 @@ def test_a_folder_of_other_things_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="file: cannot be written"):
         build(tmp_path / "file")
+
+
+@pytest.mark.parametrize("name", ["store.json", "building.json"])
+@pytest.mark.parametrize("text", ["[]", "5", "null"])
+def test_settings_of_another_form_are_one_line(tmp_path, name, text):
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / name).write_text(text)
+    with pytest.raises(AvlocError, match=rf"{name}: found a \w+; expected a JSON object$"):
+        build(tmp_path / "store")
 
 
 def test_two_builds_of_one_store_do_not_meet(tmp_path):

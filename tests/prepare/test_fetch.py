@@ -197,9 +197,10 @@ def test_two_commands_do_not_fetch_into_one_folder(fake):
             avloc.data_fetch(write_list(fake, f"{video('good')},0"), fake / "out")
 
 
-def test_a_report_of_something_else_is_refused(fake):
+@pytest.mark.parametrize("text", ['{"a": 1}', "[]", "[" * 100_000], ids=["object", "list", "deep"])
+def test_a_report_of_something_else_is_refused(fake, text):
     (fake / "out").mkdir()
-    (fake / "out" / "fetch.jsonl").write_text('{"a": 1}\n{"b": 2}\n')
+    (fake / "out" / "fetch.jsonl").write_text(f"{text}\n{text}\n")
     with pytest.raises(DataError, match=r"fetch\.jsonl:1: not a line written by `avloc data fetch`"):
         avloc.data_fetch(write_list(fake, f"{video('good')},0"), fake / "out")
 

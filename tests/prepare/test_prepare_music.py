@@ -117,6 +117,7 @@ def test_annotated_frames_that_are_not_kept_are_reported(music, tmp_path, caplog
         ("no lists", "no list of videos"),
         ("no videos", "none of 5 listed items could be prepared \\(missing file: 5\\)"),
         ("broken json", "not JSON"),
+        ("no ids", "expected {.videos.: {class: .id, ....}}"),
     ],
 )
 def test_a_folder_of_another_layout_is_refused_in_one_line(music, tmp_path, damage, message):
@@ -133,6 +134,8 @@ def test_a_folder_of_another_layout_is_refused_in_one_line(music, tmp_path, dama
             shutil.rmtree(music / "videos")
         case "broken json":
             (music / "MUSIC_solo_videos.json").write_text("{")
+        case "no ids":
+            (music / "MUSIC_solo_videos.json").write_text('{"videos": {"tuba": [["abcdefghijk"]]}}')
     with pytest.raises(AvlocError, match=message) as refused:
         prepare_music(music, tmp_path / "store", jobs=1)
     assert "\n" not in str(refused.value)

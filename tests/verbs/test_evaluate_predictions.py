@@ -2,6 +2,8 @@
 
 import json
 import re
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -338,10 +340,21 @@ def test_a_result_of_other_maps_is_replaced_and_that_is_said(vggss, caplog):
 
 
 def test_a_file_that_holds_no_result_is_not_overwritten(vggss):
-    (vggss / "mine.json").write_text('{"notes": 1}')
-    with pytest.raises(DataError, match=r"mine\.json: is not a result"):
-        evaluate_predictions(predict(vggss / "p.h5", 6), "vggss", vggss, out=vggss / "mine.json", resamples=0)
-    assert (vggss / "mine.json").read_text() == '{"notes": 1}'
+    file, maps = vggss / "mine.json", predict(vggss / "p.h5", 6)
+    score = partial(evaluate_predictions, maps, "vggss", vggss, out=file, resamples=0)
+    score()
+    result = json.loads(file.read_text())
+    wrong: list[Any] = [{"notes": 1}, [], {"protocols": [result]}, {"protocols": {"a": result}, "left_out": 5}]
+    wrong += [
+        result | {name: [{}]} for name in ("metrics", "per_class", "baselines", "counts", "protocol", "made_with")
+    ]
+    wrong += [result | {name: {"x": 5}} for name in ("metrics", "by_size", "comparisons", "per_clip", "warnings")]
+    wrong.append(result | {"protocol": {**result["protocol"], "changed": ["nothing"]}})
+    for value in wrong:
+        file.write_text(json.dumps(value))
+        with pytest.raises(DataError, match=r"mine\.json: is not a result"):
+            score()
+        assert json.loads(file.read_text()) == value
 
 
 def test_other_sounds_come_with_a_file_and_stand_beside_any_protocol(vggss):

@@ -16,6 +16,7 @@ from avloc.methods.coarse_to_fine.stage_one import StageOne
 from avloc.nn.losses import balanced_correspondence
 from avloc.nn.pairs import own_and_foreign
 from avloc.nn.similarity import pairwise_maps, pool_map
+from avloc.ranges import Fraction
 
 
 class StageTwo(Localizer):
@@ -46,7 +47,7 @@ class StageTwo(Localizer):
         confidence: float = 0.3,
         weight: float = 1.0,
         places: float = 0.0,
-        place_pool: float = 0.15,
+        place_pool: Fraction = 0.15,
         activated: bool = False,
         frame: FrameView | None = None,
     ):

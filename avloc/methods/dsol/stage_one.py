@@ -21,6 +21,7 @@ from avloc.nn.objects import levels_of
 from avloc.nn.pairs import own_and_foreign, own_found
 from avloc.nn.senses import Ears, Eyes
 from avloc.nn.similarity import cross_dilation, pairwise_maps, pool_map, top_share
+from avloc.ranges import Fraction
 
 log = logging.getLogger("avloc.dsol")
 
@@ -59,10 +60,10 @@ class StageOne(Localizer):
         logit_scale: float | None = 5.0,
         logit_bias: bool = False,
         pairs: Literal["negative", "all"] = "negative",
-        pool: float = 0.0,
+        pool: Fraction = 0.0,
         mask: float = 0.05,
         dilate: bool = True,
-        mask_top: float | None = None,
+        mask_top: Fraction | None = None,
         feature_area: Literal["map", "mask"] = "map",
         class_task: bool = True,
         init_num: NonNegativeInt = 1,

@@ -23,6 +23,7 @@ from avloc.nn.tagger import Tagger, TaggerNet
 from avloc.nn.timm_encoder import Timm
 from avloc.nn.vgg import Vgg
 from avloc.nn.vggish import Vggish
+from avloc.ranges import Fraction
 
 log = logging.getLogger("avloc.sspl")
 
@@ -72,7 +73,7 @@ class Sspl(Localizer):
         warm_up: NonNegativeInt = 0,
         warm_up_pcm: NonNegativeInt = 0,
         warm_up_lr: float = 1e-3,
-        warm_up_pool: float = 0.15,
+        warm_up_pool: Fraction = 0.15,
     ):
         super().__init__()
         if pcm_cycles < 0 or (warm_up_pcm and not pcm_cycles):

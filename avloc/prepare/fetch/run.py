@@ -20,6 +20,7 @@ from avloc.errors import AvlocError, DataError
 from avloc.files import write_text
 from avloc.locks import locked
 from avloc.naming import some
+from avloc.plain_json import plain_json
 from avloc.prepare.fetch.lists import Wanted
 from avloc.prepare.fetch.yt_dlp import WORK, Fetcher, Outcome
 from avloc.progress import Progress
@@ -131,7 +132,7 @@ def _read(report: Path) -> dict[str, Row]:
         if not line:
             continue
         try:
-            row = json.loads(line)
+            row = plain_json(line)
             if not isinstance(row["clip"], str) or not isinstance(row["final"], bool) or "reason" not in row:
                 raise ValueError
         except (ValueError, TypeError, KeyError):

@@ -13,6 +13,7 @@ from typing import Any
 
 from avloc.data.clip import Clip
 from avloc.errors import DataError
+from avloc.plain_json import plain_json
 from avloc.run_lengths import checked_runs, runs_of
 
 MOST = 10_000  # boxes or masks of a clip
@@ -78,8 +79,8 @@ def write_about(clip: Clip, classes: Sequence[str]) -> bytes:
 def read_about(content: bytes) -> About:
     """DataError with a short text for anything in another form."""
     try:
-        value = json.loads(content.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
+        value = plain_json(content.decode("utf-8-sig"))
+    except ValueError as error:
         raise DataError(f"not JSON ({str(error)[:80]})") from None
     if not isinstance(value, dict):
         raise DataError(f"a {type(value).__name__}; expected an object")

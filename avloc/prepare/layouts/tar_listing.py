@@ -18,6 +18,7 @@ from avloc.data.kept_columns import joined_texts, split_texts
 from avloc.errors import AvlocError
 from avloc.files import replacing, user_cache
 from avloc.plain_arrays import plain_arrays
+from avloc.plain_json import plain_json
 from avloc.prepare.layouts.tar_columns import Columns
 
 log = logging.getLogger("avloc.data")
@@ -33,7 +34,7 @@ def kept_listing(source: Path, stamps: Sequence[Any]) -> Columns | None:
         found = plain_arrays(_file(source), ["stamps", "about"])
         if str(found["stamps"]) != _digest(stamps):
             return None
-        about = json.loads(found["about"].tobytes())
+        about = plain_json(found["about"].tobytes())
         texts = {name: split_texts(found[name].tobytes(), found[f"{name}_ends"]) for name in TEXTS}
         frames = about["frames"]
         keys = [tuple(texts["keys"][start : start + frames]) for start in range(0, len(texts["keys"]), frames)]

@@ -1,5 +1,6 @@
 """Boxes of MUSIC by frame key: the published annotation, its compact form, and the ground truth of a synthetic world."""
 
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -74,6 +75,8 @@ def _rows(entry: Any, categories: dict[int, str], classes: tuple[str, ...]) -> I
             category, *corner = box
             x, y, w, h = map(float, corner)
             name, sounding = _name(category, categories), True
+        if not all(map(math.isfinite, (x, y, w, h))):
+            raise ValueError("a coordinate is not finite")
         label = classes.index(name) if name in classes else -1
         yield [*(min(max(float(v), 0.0), 1.0) for v in (x, y, x + w, y + h)), label, sounding]
 

@@ -29,9 +29,10 @@ def read_labels(root: Path) -> dict[str, tuple[str, ...]]:
     for file in files:
         value = read_json(file)
         videos = value.get("videos") if isinstance(value, dict) else None
-        if not isinstance(videos, dict) or not all(isinstance(ids, list) for ids in videos.values()):
+        listed = videos.values() if isinstance(videos, dict) else [None]
+        if not all(isinstance(ids, list) and all(isinstance(one, str) for one in ids) for ids in listed):
             raise DataError(f'{file}: expected {{"videos": {{class: [id, ...]}}}}')
-        for names, ids in videos.items():
+        for names, ids in value["videos"].items():
             for youtube in ids:
                 labels.setdefault(youtube, set()).update(names.split())
     return {youtube: tuple(sorted(names)) for youtube, names in labels.items()}

@@ -11,7 +11,7 @@ from avloc.annotations.files import Files, id_list
 from avloc.annotations.truth import Truth
 from avloc.data.store_settings import FRAMES, refuse_other
 from avloc.errors import DataError
-from avloc.files import read_json
+from avloc.files import read_object
 from avloc.joins import match
 from avloc.leftovers import Join, joined
 from avloc.prepare.parts.decoding import Decoding
@@ -167,8 +167,7 @@ class Recipe:
     def _refuse_to_shrink(self, out: Path) -> None:
         """Splits can be added to a store later, but requesting one does not remove the others."""
         if (out / "store.json").is_file():
-            lost = [
-                split for split in read_json(out / "store.json").get("splits", ()) if split not in self.listing.splits
-            ]
+            there = read_object(out / "store.json").get("splits")
+            lost = [split for split in there if split not in self.listing.splits] if isinstance(there, dict) else []
             if lost:
                 raise DataError(f"{out}: already has the split {lost[0]!r}; name it too, or choose another folder")

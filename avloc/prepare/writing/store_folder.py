@@ -17,7 +17,7 @@ from avloc.data.items import FILE
 from avloc.data.origin import origin_at
 from avloc.data.shard_files import SUFFIXES
 from avloc.errors import DataError
-from avloc.files import read_json, write_json, write_text
+from avloc.files import read_object, write_json, write_text
 from avloc.leftovers import Join
 from avloc.naming import utf8_name
 from avloc.prepare.parts.items import Listing
@@ -89,7 +89,7 @@ def begin(
             (out / ".lock").unlink(missing_ok=True)  # the lock is ours, but the folder is not
             raise DataError(f"{out}: is not empty and not a store (it contains {strangers[0]}); choose another folder")
     else:
-        there = read_json(known)
+        there = read_object(known)
         for key, value in asked.items():
             if key not in places and there.get(key, "hdf5" if key == "store" else None) != value:
                 raise DataError(
