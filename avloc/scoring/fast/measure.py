@@ -17,8 +17,9 @@ from avloc.metrics import ciou_of_counts
 from avloc.metrics.precision import average_precision_of_levels, average_precision_of_mask
 from avloc.protocols.normalise import Rows
 from avloc.protocols.protocol import Protocol, canvas_size
-from avloc.scoring.fast.bit_planes import Planes, count, pack, shared_by, unpack
+from avloc.scoring.fast.bit_planes import unpack
 from avloc.scoring.fast.compiled import loops, quick_average_precisions
+from avloc.scoring.fast.counting import count_masks
 from avloc.scoring.fast.given import Given, Maps, has_two_values, unit_maps
 from avloc.scoring.fast.resized_maps import Look, Survey, look_of, over_pieces
 from avloc.scoring.fast.thresholds import cuts_of, masks_of, median_places, rank_place, rule_key
@@ -26,7 +27,6 @@ from avloc.scoring.fast.truth_masks import DrawnTruth
 
 CHUNK = 8  # maps looked at together: what stays in a core's cache at 224 x 224
 _CUT = 2048  # maps whose thresholds are looked for together
-_MASKS = 8  # masks of a row that are made together
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -181,7 +181,7 @@ class Measuring:
                 marked = unpack(planes.bits[:, 0], look.width).reshape(len(chosen), -1)
                 aps[key][chosen] = quick_average_precisions(self.loops, marked, rows)
             every = np.concatenate([cuts[rule] for rule in members])
-            masks, hits = (self._by_bits if self.loops is None else self._by_loops)(look, rows, every, planes)
+            masks, hits = count_masks(look.height, look.width, rows, every, planes, self.loops)
             masks[:, self.broken[chosen]] = 0
             hits[:, self.broken[chosen]] = 0
             for rule in members:
@@ -189,28 +189,6 @@ class Measuring:
                 into.mask[chosen] = masks[:amount].T
                 into.hits[chosen, :, : hits.shape[2]] = hits[:amount].swapaxes(0, 1)
                 masks, hits = masks[amount:], hits[amount:]
-
-    def _by_loops(self, look: Look, rows: Rows, cuts: Rows, planes: Planes) -> tuple[Ints, Ints]:
-        """(M, n) pixels of n rows that reach each of the cuts (M, n), and (M, n, L) those of each level of their truths."""
-        assert self.loops is not None
-        marked = unpack(planes.bits, look.width).reshape(*planes.bits.shape[:2], -1)
-        masks, hits = np.empty(cuts.shape, np.int64), np.empty((*cuts.shape, marked.shape[1]), np.int64)
-        self.loops.mask_counts(rows, np.ascontiguousarray(cuts), marked, masks, hits)
-        return masks, hits
-
-    def _by_bits(self, look: Look, rows: Rows, cuts: Rows, planes: Planes) -> tuple[Ints, Ints]:
-        """The same from masks of a bit for each pixel. Row after row, since a row fits the processor's cache and a block of
-        rows does not."""
-        found = np.empty((*cuts.shape, look.height, (look.width + 7) // 8), np.uint8)
-        heard = np.empty((_MASKS, rows.shape[1]), bool)
-        for begin in range(0, len(cuts), _MASKS):
-            some = cuts[begin : begin + _MASKS]
-            room = heard[: len(some)]
-            for number, row in enumerate(rows):
-                np.greater_equal(row, some[:, number, None], out=room)
-                found[begin : begin + _MASKS, number] = pack(room.reshape(-1, look.height, look.width))
-        masks = count(found.reshape(-1, *found.shape[2:])).reshape(cuts.shape)
-        return masks, shared_by(planes, found)
 
     def _uncounted(self, protocol: Protocol) -> Counts:
         shape = (len(self.units), masks_of(protocol))
