@@ -21,13 +21,22 @@ class NotYaml(ValueError):
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML as people write it: 1e-4 is a number, as in YAML 1.2."""
+    """YAML as people write it: 1e-4 is a number, as in YAML 1.2; 1:30 and 017, which YAML 1.1 reads as 90 and 15, are text."""
 
 
-_Loader.yaml_implicit_resolvers = {key: list(value) for key, value in yaml.SafeLoader.yaml_implicit_resolvers.items()}
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
-)
+_NUMBERS = {
+    "tag:yaml.org,2002:int": r"^[-+]?(0b[01_]+|0x[0-9a-fA-F_]+|0|[1-9][0-9_]*)$",
+    "tag:yaml.org,2002:float": (
+        r"^([-+]?(([0-9][0-9_]*)(\.[0-9_]*)?|\.[0-9][0-9_]*)[eE][-+]?[0-9]+"
+        r"|[-+]?([0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*)|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))$"
+    ),
+}
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in known if tag not in _NUMBERS]
+    for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+for _tag, _pattern in _NUMBERS.items():
+    _Loader.add_implicit_resolver(_tag, re.compile(_pattern), list("-+.0123456789"))
 
 
 def compose(text: str) -> yaml.Node | None:
