@@ -44,7 +44,7 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         with open(temporary, "rb") as written:
             os.fsync(written.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
+        os.chmod(temporary, 0o666 & ~umask())
         os.replace(temporary, path)
         sync_folder(path.parent)
     except (OSError, RuntimeError) as error:
@@ -178,7 +178,8 @@ def why(error: BaseException) -> str:
     return said.strip().splitlines()[0]
 
 
-def _umask() -> int:
+def umask() -> int:
+    """Of this process; it can only be read by setting it."""
     mask = os.umask(0)
     os.umask(mask)
     return mask

@@ -1,6 +1,7 @@
 """Names of clips and files: how they are stored, shown in messages, and abbreviated."""
 
 import difflib
+import json
 import os
 import re
 import unicodedata
@@ -80,6 +81,18 @@ def shortened(value: object, most: int = 60) -> str:
     except (ValueError, RecursionError):  # an integer with thousands of digits, nested lists
         return f"a {type(value).__name__} too long to show"
     return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
+def as_json(value: object, most: int = 60) -> str:
+    """A value of a JSON file as it is written there, cut if it is long."""
+    text = json.dumps(value, default=str)
+    return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
+def first_line(error: BaseException, most: int = 160) -> str:
+    """The first line of an error that says something, or else its type: libraries write whole pages."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[0] if lines else type(error).__name__)[:most]
 
 
 def first_double(names: Iterable[str]) -> str | None:

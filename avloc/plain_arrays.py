@@ -43,7 +43,7 @@ def plain_arrays(
             arrays = {name: found[name] for name in found.files if wanted is None or name in wanted or name in needed}
             for name, array in arrays.items():
                 if not isinstance(array, np.ndarray):  # numpy gives other members of the archive as bytes
-                    raise ValueError(f"{name} is no array")
+                    raise ValueError(f"{name} is not an array")
             return arrays
 
 

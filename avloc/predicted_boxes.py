@@ -189,7 +189,7 @@ def _ordered(where: str, corners: NDArray[np.float64]) -> NDArray[np.float64]:
 def _clip(where: str, row: Mapping[str, Any]) -> str:
     name = next((row[key] for key in ("file_name", "file_id", "id", "image_id") if _names(row, key)), None)
     if not isinstance(name, str | int) or isinstance(name, bool) or name == "":
-        raise DataError(f"{where}: names no clip; expected image_id, file_id or id")
+        raise DataError(f"{where}: has no id; expected image_id, file_id or id")
     text = str(name).replace("\\", "/")
     return text[: text.rindex(".")] if text.lower().endswith(_ENDINGS) else text
 

@@ -140,10 +140,10 @@ def test_strict_refuses_what_is_left_over():
 
 
 def test_what_a_list_did_not_choose_is_no_mistake(caplog):
-    chosen = joined("l.txt", match(["a"], ["a", "b"]), "ids match no video", aside="videos are in no list")
+    chosen = joined("l.txt", match(["a"], ["a", "b"]), "ids match no video", aside="videos are not in any list")
     assert told([chosen], strict=True) == (chosen,) and not chosen.wrong and not caplog.records
-    assert chosen.left[0].kind == ASIDE and str(chosen) == "l.txt: 1 video is in no list: b"
-    mixed = joined("l.txt", match(["a", "c"], ["a", "b"]), "ids match no video", aside="videos are in no list")
+    assert chosen.left[0].kind == ASIDE and str(chosen) == "l.txt: 1 video is not in any list: b"
+    mixed = joined("l.txt", match(["a", "c"], ["a", "b"]), "ids match no video", aside="videos are not in any list")
     assert mixed.warning() == "l.txt: 1 of 2 ids match no video: c"
 
 

@@ -54,7 +54,7 @@ def test_pickled_objects_are_not_made(tmp_path):
 def test_a_member_of_an_archive_that_is_no_array_is_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
         archive.writestr("maps", b"text")
-    with pytest.raises(ValueError, match="maps is no array"):
+    with pytest.raises(ValueError, match="maps is not an array"):
         plain_arrays(tmp_path / "a.npz", ["maps"])
 
 

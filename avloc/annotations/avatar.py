@@ -3,7 +3,6 @@
 ICCV 2025, arXiv 2507.04667; the layout follows third-party readers (docs/data/avatar.md lists what was not verified).
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from avloc.annotations.mask_files import LARGEST, box_mask, polygon_mask
 from avloc.errors import AvlocError, DataError
 from avloc.files import read_json
+from avloc.naming import as_json
 
 TASKS = ("Single-Sound", "Mixed-Sound", "Multi-Entity", "Off-Screen")
 UNSEEN = "Off-Screen"
@@ -88,24 +88,24 @@ def read_frame(path: Path) -> Shown:
 def _side(value: dict[str, Any], name: str) -> int:
     side = value.get(name)
     if isinstance(side, bool) or not isinstance(side, int) or not 1 <= side <= LARGEST:
-        raise DataError(f"{name} is {_short(side)}; expected pixels")
+        raise DataError(f"{name} is {as_json(side)}; expected pixels")
     return side
 
 
 def _thing(row: Any, number: int) -> Thing:
     if not isinstance(row, dict) or row.get("task") not in TASKS:
         found = row.get("task") if isinstance(row, dict) else row
-        raise DataError(f"annotation {number}: task {_short(found)}; expected one of {', '.join(TASKS)}")
+        raise DataError(f"annotation {number}: task {as_json(found)}; expected one of {', '.join(TASKS)}")
     category = row.get("audio_visual_category")
     if not isinstance(category, str) or not category.strip():
-        raise DataError(f"annotation {number}: audio_visual_category is {_short(category)}; expected a name")
+        raise DataError(f"annotation {number}: audio_visual_category is {as_json(category)}; expected a name")
     box = row.get("bbox")
     xywh = None if box is None or box == [] else _numbers(box, number, "bbox")
     if xywh is not None and len(xywh) != 4:
         raise DataError(f"annotation {number}: a bbox of {len(xywh)} numbers; expected x, y, width, height")
     polygons = row.get("segmentation") or []
     if not isinstance(polygons, list) or len(polygons) > MOST:
-        raise DataError(f"annotation {number}: segmentation is {_short(polygons)}; expected lists of x, y")
+        raise DataError(f"annotation {number}: segmentation is {as_json(polygons)}; expected lists of x, y")
     flat = tuple(_numbers(polygon, number, "segmentation") for polygon in polygons)
     if any(len(polygon) % 2 or len(polygon) < 6 for polygon in flat):
         raise DataError(f"annotation {number}: a polygon that is not three or more pairs of x, y")
@@ -120,13 +120,8 @@ def _numbers(values: Any, number: int, name: str) -> tuple[float, ...]:
         isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= 1e6 for value in values
     )
     if not plain:
-        raise DataError(f"annotation {number}: {name} {_short(values)}; expected numbers of pixels")
+        raise DataError(f"annotation {number}: {name} {as_json(values)}; expected numbers of pixels")
     return tuple(float(value) for value in values)
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value, default=str)
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def categories(frames: Sequence[Shown]) -> tuple[str, ...]:

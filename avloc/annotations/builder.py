@@ -155,8 +155,8 @@ def restrict(truth: Truth, ids: Iterable[str], source: str) -> Truth:
         kept = [place for name in wanted if name in found.pairs for place in clips[found.pairs[name]]]
     if not kept:
         raise DataError(
-            f"{source}: none of its {len(wanted)} ids is annotated, such as {brief(wanted[0])!r} "
-            f"or not {brief(truth.ids[0])!r}"
+            f"{source}: none of its {len(wanted)} ids is annotated; the first is {brief(wanted[0])!r}, "
+            f"the first annotated one {brief(truth.ids[0])!r}"
         )
     part = truth.take(kept)
     part.warnings = box_warnings(part.boxes)

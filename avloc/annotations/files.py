@@ -145,7 +145,7 @@ def json_value(path: Path) -> Any:
 
 def csv_rows(path: Path, columns: int = 1) -> list[list[str]]:
     """Rows of a csv file as text, without its header; DataError if a row has too few columns, or there are none."""
-    names = "one id a line" if columns == 1 else f"{columns} columns"
+    names = "one id per line" if columns == 1 else f"{columns} columns"
     table = read_table(path, columns, names, wrong=_WRONG)
     if not table.rows:
         raise DataError(f"{path}: empty; expected one id per line")
@@ -160,7 +160,7 @@ def id_list(path: Path) -> list[str]:
     """
     if is_sounder(path):
         return list(read_sounder(path))
-    table = read_table(path, 1, "one id a line", wrong=_WRONG)
+    table = read_table(path, 1, "one id per line", wrong=_WRONG)
     column = table.column(IDS, 0)
     for line, row in table.rows:
         if len(row) <= column or not row[column].strip():

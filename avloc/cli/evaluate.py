@@ -40,7 +40,7 @@ def chosen(verbs: "Sequence[Verb]", given: Mapping[str, Any], defaults: Mapping[
     verb, other = (of_run, of_predictions) if given["predictions"] is None else (of_predictions, of_run)
     own = {one.name for one in verb.options("evaluate")}
     why = (
-        "goes with --predictions; a run's configuration says how its test sets are scored (--set changes it)"
+        "only works with --predictions; a run's configuration says how its test sets are scored (--set changes it)"
         if verb is of_run
         else "is for evaluating a run; with --predictions give --benchmark or --truth"
     )

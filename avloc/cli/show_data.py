@@ -76,7 +76,7 @@ def show_check(found: "Checked") -> None:
             say(f"{name}: repaired or partly left out: {some(split.mended)}")
     for join in found.unmatched:
         say(join)
-    for line in found.problems or ["nothing is wrong"]:
+    for line in found.problems or ["no problems found"]:
         say(line)
 
 
@@ -97,7 +97,7 @@ def show_export(found: "Exported") -> None:
 
 
 def show_fetched(found: "Fetched") -> None:
-    say(f"{found.out}: {found.fetched} clips fetched, {found.there} were there, {found.failed} failed")
+    say(f"{found.out}: {found.fetched} clips fetched, {found.there} already there, {found.failed} failed")
     for reason, count in found.reasons.items():
         say(f"  {count} x {reason}")
     if found.passing:
@@ -106,10 +106,10 @@ def show_fetched(found: "Fetched") -> None:
 
 
 def show_labels(found: "PseudoLabels") -> None:
-    boxes = f"; {found.proposals} proposals a frame" if found.proposals else ""
+    boxes = f"; {found.proposals} proposals per frame" if found.proposals else ""
     say(
         f"{found.file}: {found.clips} clips, {len(found.classes)} classes ({', '.join(found.classes)}), "
-        f"{found.sound:.1f} heard and {found.frame:.1f} seen a clip{boxes}"
+        f"{found.sound:.1f} heard and {found.frame:.1f} seen per clip{boxes}"
     )
 
 

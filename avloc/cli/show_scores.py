@@ -126,7 +126,7 @@ def show_spread(found: Any) -> None:
         [f"{mask_title(kind)} ({reference.protocol.name})", "", *(percent(values.get(column)) for column in shared)]
         for kind, values in reference.baselines.items()
     ]
-    say(f"the same heat maps for {next(iter(results.values())).benchmark or 'own truth'}, in %")
+    say(f"the same heat maps for {next(iter(results.values())).benchmark or 'own ground truth'}, in %")
     table("", ["protocol", "clips", *shared], rows, right=tuple(range(1, len(shared) + 2)))
     common = [set(result.warnings) for result in results.values()]
     notes(line for line in next(iter(results.values())).warnings if all(line in lines for lines in common))
@@ -159,7 +159,7 @@ def show_worst(result: Any, amount: int) -> None:
 
 
 def show_comparison(found: "Compared") -> None:
-    heading = f"{found.benchmark or 'own truth'} by {found.protocol}"
+    heading = f"{found.benchmark or 'own ground truth'} by {found.protocol}"
     say(f"{heading}: {found.shared} shared clips, {found.only_a} only in A, {found.only_b} only in B")
     rows = []
     for name, d in found.metrics.items():

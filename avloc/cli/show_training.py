@@ -43,7 +43,7 @@ def show_rehearsed(tried: "Rehearsed") -> None:
         ]
         for one in tried.phases
     ]
-    heads = ["phase", "epochs", "steps an epoch", "seconds a step", "validation, s", "preparing, s", "in all"]
+    heads = ["phase", "epochs", "steps per epoch", "seconds per step", "validation, s", "preparing, s", "in all"]
     table("", heads, rows, right=(1, 2, 3, 4, 5, 6))
     if any(one.shares for one in tried.phases):
         _show_shares(tried.phases)

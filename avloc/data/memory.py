@@ -23,7 +23,7 @@ def stays_in_memory(store: Store, device: torch.device, resident: bool | None) -
         log.info("%s: %s", what, "kept in memory" if needed < SHARE * free else "read as it is needed")
         return needed < SHARE * free
     if needed > free:
-        raise DataError(f"{what}; set train.resident: false, or prepare it smaller")
+        raise DataError(f"{what}; set train.resident: false, or prepare it with a smaller --size")
     log.warning("%s: kept in memory, as requested", what)
     return True
 

@@ -35,7 +35,7 @@ def read_proposals(path: Path, store: Store) -> NDArray[np.float32]:
     if boxes.ndim != 4 or boxes.shape[3] != 4 or boxes.dtype.kind not in "fiu" or not boxes.shape[2]:
         raise DataError(f"{path}: found boxes {boxes.dtype} {boxes.shape}; expected (clips, frames, boxes, 4)")
     if boxes.shape[1] != store.frames_per_clip:
-        raise DataError(f"{path}: boxes of {boxes.shape[1]} frames a clip; {store.path} has {store.frames_per_clip}")
+        raise DataError(f"{path}: boxes of {boxes.shape[1]} frames per clip; {store.path} has {store.frames_per_clip}")
     if ids is None and len(boxes) != len(store):
         raise DataError(
             f"{path}: boxes of {len(boxes)} clips without ids; {store.path}, {store.split_name} has {len(store)} clips"
@@ -62,7 +62,7 @@ def _read(path: Path) -> tuple[list[str] | None, NDArray[Any]]:
         if path.suffix == ".json":
             found = plain_json(regular(path).read_text(encoding="utf-8"))
             if not isinstance(found, dict):
-                raise ValueError("it is no {ID: boxes}")
+                raise ValueError("it is not {ID: boxes}")
             return list(found), np.array(list(found.values()))
         if path.suffix == ".npz":
             arrays = plain_arrays(path, ("ids", "boxes"))

@@ -25,7 +25,7 @@ FITS = "fits"  # the method's own score of a whole frame and its sound
 SCORES = {
     "peak": "the highest value of the heat map",
     "top": "the mean of its highest quarter",
-    "contrast": "its highest value less its mean",
+    "contrast": "its highest value minus its mean",
     "sharpness": "the same in standard deviations of the map",
     FITS: "how well the whole frame matches the sound, according to the method",
 }

@@ -24,6 +24,7 @@ from avloc.errors import AvlocError
 from avloc.files import replacing
 from avloc.made_with import versions
 from avloc.methods.base import Localizer
+from avloc.naming import first_line
 
 Format = Literal["safetensors", "torch-export", "onnx"]
 ENDINGS: dict[str, str] = {"safetensors": ".safetensors", "torch-export": ".pt2", "onnx": ".onnx"}
@@ -94,7 +95,8 @@ def write(model: Model, card: Card, form: Format, out: Path, batch: Batch | None
             raise
         except Exception as error:  # torch can raise anything for a network that it cannot trace
             raise AvlocError(
-                f"{model.method} stage {model.stage} cannot be exported as {form}: {_reason(error)}; use --format safetensors"
+                f"{model.method} stage {model.stage} cannot be exported as {form}: {first_line(error)}; "
+                "use --format safetensors"
             ) from None
 
 
@@ -149,7 +151,7 @@ def difference(model: Model, form: Format, path: Path, batches: list[Batch]) -> 
         except AvlocError:
             raise
         except Exception as error:
-            raise AvlocError(f"{path}: does not run on {len(batch)} clips: {_reason(error)}") from None
+            raise AvlocError(f"{path}: does not run on {len(batch)} clips: {first_line(error)}") from None
         if found.shape != expected.shape:
             raise AvlocError(f"{path}: gives maps of shape {found.shape}, the model {expected.shape}")
         scale = max(float(np.abs(expected).max()), 1e-12)
@@ -166,11 +168,6 @@ def _module(name: str) -> Any:
         return importlib.import_module(name)
     except ImportError:
         raise AvlocError(f"--format onnx needs the package {name}: pip install 'avloc[onnx]'") from None
-
-
-def _reason(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[0] if lines else type(error).__name__)[:160]
 
 
 @contextmanager

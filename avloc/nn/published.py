@@ -61,7 +61,7 @@ def require(state: Mapping[str, Tensor], names: Sequence[str], what: str) -> Non
     """AvlocError unless the state dict has these entries, which identify the checkpoint."""
     missing = [name for name in names if name not in state]
     if missing:
-        raise AvlocError(f"this is no {what} checkpoint: it has no {missing[0]}; give the authors' .pth file")
+        raise AvlocError(f"not a checkpoint of {what}: it has no {missing[0]}; give the authors' .pth file")
 
 
 def refuse_other_stage(state: Mapping[str, Tensor], stage: int, mark: str, what: str) -> None:

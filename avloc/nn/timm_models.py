@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from avloc.errors import AvlocError
+from avloc.naming import first_line
 from avloc.nn.pretrained import downloading, fill, read_weights
 
 OLDEST = (1, 0, 15)  # the first timm whose models all return their features in the same way
@@ -66,13 +67,13 @@ def create(name: str, output_stride: int | None, size: int) -> Created:
             shape = grid(network, torch.zeros(1, 3, size, size)).shape
     except (AssertionError, RuntimeError, ValueError) as error:
         raise AvlocError(
-            f"visual.timm: {name} does not accept frames of {size} pixels ({_first(error)}); set frame.size"
+            f"visual.timm: {name} does not accept frames of {size} pixels ({first_line(error, 200)}); set frame.size"
         ) from None
     if min(shape[2:]) < 2:
-        raise AvlocError(f"visual.timm: {name} gives no grid but {shape[2]}x{shape[3]} for frames of {size} pixels")
+        raise AvlocError(f"visual.timm: {name} gives a grid of only {shape[2]}x{shape[3]} for frames of {size} pixels")
     if output_stride is not None and abs(size / shape[2] - output_stride) > 2:
         raise AvlocError(
-            f"visual.output_stride is {output_stride}, but {name} keeps its {round(size / shape[2])}: leave it out"
+            f"visual.output_stride is {output_stride}, but {name} always has {round(size / shape[2])}: leave it out"
         )
     about = network.pretrained_cfg
     names = {key: value.shape for key, value in network.state_dict().items()}
@@ -134,7 +135,7 @@ def _of_any_size(timm: Any, name: str, output_stride: int | None) -> Any:
         except (TypeError, AssertionError, NotImplementedError, ValueError):
             continue  # for an option that a model does not have, timm raises one of these, depending on the family
         except RuntimeError as error:
-            raise AvlocError(f"visual.timm: {name}: {_first(error)}") from None
+            raise AvlocError(f"visual.timm: {name}: {first_line(error, 200)}") from None
     raise AvlocError(f"visual.timm: timm {timm.__version__} cannot create {name}; choose another model")
 
 
@@ -156,7 +157,7 @@ def _downloaded(created: Created) -> dict[str, Tensor]:
             return dict(timm.create_model(created.name, pretrained=True).state_dict())
     except Exception as error:  # timm, its hub and the network stack can raise anything
         raise AvlocError(
-            f"visual weights download: timm could not download {created.name} ({_first(error)[:80]}); give the path of its "
+            f"visual weights download: timm could not download {created.name} ({first_line(error, 80)}); give the path of its "
             "weights, weights: package for tf_efficientnet_lite0, or null to start from random weights"
         ) from None
 
@@ -178,8 +179,3 @@ def _packaged(created: Created) -> dict[str, Tensor]:
             f"visual weights package: {PACKAGE} does not fit this timm's {created.name}: install another version"
         )
     return dict(zip(ours, theirs, strict=True))
-
-
-def _first(error: Exception) -> str:
-    lines = str(error).splitlines()
-    return (lines[0] if lines else type(error).__name__)[:200]

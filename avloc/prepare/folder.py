@@ -95,7 +95,7 @@ def list_videos(
         list_names(lists) or "videos",
         found,
         missing="listed ids match no file",
-        aside="videos are in no list" if lists else "",
+        aside="videos are not in any list" if lists else "",
     )
     return classes, Listing(items, splits, (files, *given, *marks.joins), media.passed)
 

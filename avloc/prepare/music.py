@@ -86,9 +86,9 @@ def list_music(root: Path, splits: Sequence[str] | None = None) -> tuple[tuple[s
         some(f"{split}.txt" for split in lists),
         sorted_out(items, items.keys() - used.keys(), several, others),
         missing="listed videos match no file",
-        aside="videos are in no list",
+        aside="videos are not in any list",
     )
-    marks = joined("boxes", match(boxes, items), "annotated videos are in no list" if splits is None else "")
+    marks = joined("boxes", match(boxes, items), "annotated videos are not in any list" if splits is None else "")
     return classes, Listing(items, lists, (join, marks), media.passed)
 
 
@@ -149,7 +149,7 @@ def _report_unseen_boxes(out: Path, listing: Listing, reader: MusicReader) -> No
     unseen = asked - {key for keys in store.frame_keys for key in keys}
     if unseen:
         logger.warning(
-            "%s: %d of %d annotated frames are in no clip, such as %s; the stored frames of each second are %s",
+            "%s: %d of %d annotated frames belong to no clip, such as %s; the stored frames of each second are %s",
             out,
             len(unseen),
             len(asked),

@@ -20,7 +20,7 @@ _EXTENDED = ("locacc", "auc", "ciou", "precision_all", "ap", "max_f1")
 SINGLE = (
     Protocol(
         "avloc",
-        "this package; docs/protocols/avloc.md argues each choice",
+        "this package; docs/protocols/avloc.md gives the reasons",
         unit="auto",
         mask="top",
         corners="centre",

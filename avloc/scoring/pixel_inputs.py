@@ -46,7 +46,7 @@ def refuse_unfit(protocol: Protocol, task: Task) -> None:
             raise DataError(f"{where}: the ground truth has class number {worst}; expected 0 to {classes - 1}")
         if amount not in (1, classes) or (amount > 1 and not len(class_order(task.given.table, amount))):
             what = f"one map of class numbers, or {classes} maps of scores: the background's and one for each class"
-            raise DataError(f"{where}: {amount} maps a clip; expected {what}")
+            raise DataError(f"{where}: {amount} maps per clip; expected {what}")
         if amount == 1:
             _refuse_other_numbers(where, task, classes)
     if protocol.unit == "sounds":

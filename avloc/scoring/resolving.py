@@ -9,7 +9,7 @@ from avloc.protocols.protocol import Protocol, canvas_size
 from avloc.scoring.pixel_inputs import refuse_unfit
 from avloc.scoring.task import Task, count_clips
 
-#: units with one map a clip
+#: units with one map per clip
 _ONE_MAP = ("clip", "pixels", "batch", "picture")
 #: units in which a mask is made from one map
 _OF_A_MAP = ("clip", "source", "class")
@@ -52,8 +52,8 @@ def _refuse_several_maps(protocol: Protocol, task: Task) -> None:
     of_named_pixels = protocol.unit == "pixels" and task.given.named
     if protocol.unit not in _ONE_MAP or of_named_pixels or not (amount > 1 or mixed):
         return
-    what = "one map a clip, on one frame" if mixed else "one map a clip"
-    found = f"here are {amount} maps a clip and {task.sources} sources"
+    what = "one map per clip, on one frame" if mixed else "one map per clip"
+    found = f"here are {amount} maps per clip and {task.sources} sources"
     raise DataError(f"{_where(protocol)} scores {what}; {found}; choose a protocol for several sources")
 
 
@@ -66,7 +66,7 @@ def _refuse_other_amounts(protocol: Protocol, task: Task) -> None:
             f"{_where(protocol)} scores a map for each source; {what}: give as many, or `classes` (K names)"
         )
     if protocol.unit == "class" and task.given.table is None:
-        what = f"{amount} maps a clip for {len(task.truth.classes)} classes"
+        what = f"{amount} maps per clip for {len(task.truth.classes)} classes"
         raise DataError(
             f"{_where(protocol)} scores maps of classes; {what}: give `assignment` (C, K) or `classes` (K names)"
         )

@@ -77,7 +77,7 @@ class Result:
         silent = f", {counts['evaluated'] - negatives} of them with something to find" if negatives else ""
         dropped = "".join(f", {number} left out: {reason}" for reason, number in counts["dropped"].items())
         clips = f"{counts['evaluated']} of {counts['requested']} clips{silent}{absent}{dropped}"
-        return f"{title or self.benchmark or 'own truth'} by {self.protocol.label}: {clips}"
+        return f"{title or self.benchmark or 'own ground truth'} by {self.protocol.label}: {clips}"
 
     def _table(self) -> tuple[list[str], list[list[str]]]:
         blind = list(self.baselines)
@@ -137,7 +137,7 @@ class Results(NamedTuple):
 
     @property
     def _title(self) -> str:
-        benchmarks = {result.benchmark or "own truth" for result in self.results.values()}
+        benchmarks = {result.benchmark or "own ground truth" for result in self.results.values()}
         left = f"; {len(self.left_out)} protocols left out (left_out says why)" if self.left_out else ""
         return f"{', '.join(sorted(benchmarks))}, in %{left}"
 

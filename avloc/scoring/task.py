@@ -22,7 +22,7 @@ _THRESHOLDS = {
     "rank": "a place among the sorted pixels",
     "rank-or-one": "a place among the sorted pixels",
     "median": "the median",
-    "area": "as many pixels as the ground truth has, less one",
+    "area": "as many pixels as the ground truth has, minus one",
     "absolute": "a fixed value",
     "relative": "a share of the maximum",
 }
@@ -156,7 +156,7 @@ def count_odd_maps(protocol: Protocol, odd: OddMaps, kept: Ints, counts: dict[st
         )
         what = (
             f"maps of two values (masks), which {protocol.name} cannot judge: pixels tie at its threshold "
-            f"({_THRESHOLDS.get(protocol.mask, protocol.mask)}), so that it takes all of a kind or none; these can: {able}"
+            f"({_THRESHOLDS.get(protocol.mask, protocol.mask)}), so all tied pixels are marked or none; use one of: {able}"
         )
         kinds.append((UNJUDGED, odd.two_valued, what))
     for name, which, what in kinds:

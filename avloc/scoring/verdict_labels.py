@@ -34,7 +34,7 @@ def labels_verdict(protocol: Protocol, task: Task, resamples: int, seed: int, ch
             column[:, 0] += each  # so that draws have about as many of them as the set
         warnings.append(
             f"{padded} background frames pad videos to {protocol.padding} frames, as in the release, and count as "
-            "predicted right; avss-real leaves them out"
+            "predicted correctly; avss-real leaves them out"
         )
     count_odd_numbers(task, kept, classes, counts, warnings)
     videos = [truth.videos[clip] for clip in kept.tolist()]

@@ -59,7 +59,7 @@ def benchmarks(
     if convert is not None:
         able = [one.name for one in BENCHMARKS.values() if one.convert is not None]
         if name not in able or annotations is None:
-            raise ConfigError(f"--convert goes with --annotations DIR and the name of a benchmark: {', '.join(able)}")
+            raise ConfigError(f"--convert needs --annotations DIR and the name of a benchmark: {', '.join(able)}")
         one = benchmark(name)
         assert one.convert is not None
         return [Listed(one, one.convert(annotations, convert))]

@@ -131,7 +131,7 @@ def _choose(path: Path, protocol: str | None) -> dict[str, Any]:
     if protocol is None and len(results) == 1:
         return next(iter(results.values()))
     if protocol not in results:
-        asked = "which one? Give --protocol" if protocol is None else f"not {protocol}"
+        asked = "choose one with --protocol" if protocol is None else f"not {protocol}"
         raise ConfigError(f"{path}: holds {', '.join(results)}; {asked}")
     return results[protocol]
 

@@ -70,7 +70,7 @@ def leaderboard(
     for path in results:
         for result in read[path]:
             row = (methods[path], about_run(path), result)
-            own.setdefault(result["benchmark"] or "own truth", []).append(row)
+            own.setdefault(result["benchmark"] or "own ground truth", []).append(row)
     names = (
         [benchmark]
         if benchmark is not None

@@ -145,7 +145,7 @@ def _refuse(given: dict[str, Any], where: str) -> None:
     from avloc.errors import AvlocError
 
     for name in given:
-        raise AvlocError(f"--{name.replace('_', '-')} goes with {where}")
+        raise AvlocError(f"--{name.replace('_', '-')} only works with {where}")
 
 
 def _none_of(failed: "list[Failed]") -> str:
@@ -165,7 +165,7 @@ def _loader(run: Path | None, weights: str | None, stage: int | None, classes: b
     if run is not None and weights is not None:
         raise AvlocError("give --run or --weights, not both")
     if classes and run is None:
-        raise AvlocError("--classes goes with --run: class maps need the clusters of a run")
+        raise AvlocError("--classes only works with --run: class maps need the clusters of a run")
     what = str(run) if run is not None else weights
     return partial(_load, what, stage, classes, set)
 

@@ -10,14 +10,9 @@ from avloc.annotations.mask_files import box_of, read_mask, squared
 from avloc.annotations.reading import read_benchmark
 from avloc.errors import DataError
 from avloc.scoring import score
-from tests.data.making import REPOSITORY
+from tests.data.making import REPOSITORY, write_image
 
 CASE = REPOSITORY.parent / "shared" / "cases" / "28_avsbench_masks" / "ms3_data"
-
-
-def write(path: Path, image: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    assert cv2.imwrite(str(path), image)
 
 
 def square(side: int = 60) -> np.ndarray:
@@ -30,8 +25,10 @@ def made(root: Path) -> Path:
     """Ten frames of two videos of MS3, the last three silent."""
     for number in range(10):
         video = "aaa_10_15" if number < 5 else "bbb_0_5"
-        write(root / "gt_masks" / "test" / video / f"{video}_{number % 5 + 1}.png", square(60 if number < 7 else 0))
-    write(root / "gt_masks" / "train" / "zzz" / "zzz_1.png", square())
+        write_image(
+            root / "gt_masks" / "test" / video / f"{video}_{number % 5 + 1}.png", square(60 if number < 7 else 0)
+        )
+    write_image(root / "gt_masks" / "train" / "zzz" / "zzz_1.png", square())
     (root / "gt_masks" / "test" / "aaa_10_15" / "._aaa_10_15_1.png").write_bytes(b"of a Mac")
     return root
 
@@ -54,14 +51,14 @@ def test_the_same_tree_of_a_public_report_is_read():
 
 
 def test_categories_of_s4_are_classes(tmp_path):
-    write(tmp_path / "gt_masks" / "test" / "dog" / "v" / "v_10.png", square())
-    write(tmp_path / "gt_masks" / "test" / "dog" / "v" / "v_2.png", square())
+    write_image(tmp_path / "gt_masks" / "test" / "dog" / "v" / "v_10.png", square())
+    write_image(tmp_path / "gt_masks" / "test" / "dog" / "v" / "v_2.png", square())
     truth = read_benchmark("avsbench-s4", tmp_path)
     assert truth.ids == ["dog/v/v_2", "dog/v/v_10"] and truth.classes == ("dog",)
 
 
 def test_a_mask_that_lies_elsewhere_is_named(tmp_path):
-    write(tmp_path / "gt_masks" / "test" / "v" / "w_1.png", square())
+    write_image(tmp_path / "gt_masks" / "test" / "v" / "w_1.png", square())
     with pytest.raises(DataError, match=r"w_1\.png: not the path of a mask of avsbench-ms3"):
         read_benchmark("avsbench-ms3", tmp_path)
     (tmp_path / "e" / "gt_masks").mkdir(parents=True)
@@ -79,7 +76,7 @@ def test_every_pixel_that_is_not_black_counts(tmp_path, kind):
         "with alpha": cv2.merge([grey, grey, grey, np.full_like(grey, 255)]),
         "16 bits": grey.astype(np.uint16) * 300,
     }[kind]
-    write(tmp_path / "m.png", image)
+    write_image(tmp_path / "m.png", image)
     assert (read_mask(tmp_path / "m.png") == (grey > 0)).all()
 
 

@@ -11,14 +11,10 @@ from avloc.errors import DataError
 from avloc.protocols import named
 from avloc.scoring import score
 from avloc.scoring.score_maps import protocols_for
+from tests.data.making import write_image
 
 DOG, CAT = "dog_cat_7_dog", "dog_cat_7_cat"
 BOXES = [[f"{DOG}.jpg", f"{DOG}.wav", 0, 0, 112, 112], [f"{CAT}.jpg", f"{CAT}.wav", 112, 112, 224, 224]]
-
-
-def write(path, image):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    assert cv2.imwrite(str(path), image)
 
 
 def disc(x, y):
@@ -30,8 +26,8 @@ def disc(x, y):
 @pytest.fixture
 def is3(tmp_path):
     (tmp_path / "synthetic3240_bbox.json").write_text(json.dumps(BOXES))
-    write(tmp_path / "gt_masks" / f"{DOG}.jpg", disc(56, 56))
-    write(tmp_path / "gt_masks" / f"{CAT}.jpg", disc(168, 168))
+    write_image(tmp_path / "gt_masks" / f"{DOG}.jpg", disc(56, 56))
+    write_image(tmp_path / "gt_masks" / f"{CAT}.jpg", disc(168, 168))
     return tmp_path
 
 
@@ -87,8 +83,8 @@ def test_a_list_of_masks_names_them_and_without_boxes_they_have_the_box_around_e
         {"image": "/x/visual_frames/v_1/v_1.mp4_2.png", "audio": "v_1.wav", "gt_box": "/x/gt_masks/test/v_1/v_1_2.png"}
     )
     (tmp_path / "ms3_seg.json").write_text(json.dumps(rows))
-    write(tmp_path / "gt_masks" / "test" / "v_1" / "v_1_1.png", disc(56, 56))
-    write(tmp_path / "gt_masks" / "test" / "v_1" / "v_1_2.png", disc(0, 0) * 0)
+    write_image(tmp_path / "gt_masks" / "test" / "v_1" / "v_1_1.png", disc(56, 56))
+    write_image(tmp_path / "gt_masks" / "test" / "v_1" / "v_1_2.png", disc(0, 0) * 0)
     truth = read_benchmark("avsbench-ms3", tmp_path)
     assert truth.ids == ["v_1/v_1.mp4_1", "v_1/v_1.mp4_2"] and truth.sounding.tolist() == [True, False]
     assert (truth.boxes * 224).tolist() == [[6, 6, 107, 107]]
@@ -106,7 +102,7 @@ def avss(root):
     numbers = np.zeros((224, 224), np.uint8)
     numbers[:100, :50], numbers[200:, 200:] = 2, 70
     for k in range(5):
-        write(root / "v1s" / "u" / "labels_semantic" / f"{k}.png", numbers if k else numbers * 0)
+        write_image(root / "v1s" / "u" / "labels_semantic" / f"{k}.png", numbers if k else numbers * 0)
     (root / "v1s" / "u" / "labels_semantic" / "4.png").write_bytes(b"no picture")
     return root
 

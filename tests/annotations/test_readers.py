@@ -198,7 +198,7 @@ def test_pickled_masks_are_read_and_converted_without_being_run(tmp_path):
         (tmp_path / "anno" / "sample0.pkl").write_bytes(content)
         with pytest.raises(DataError, match=r"sample0\.pkl: (refused|expected a mask)"):
             read_benchmark("vggsound-instruments", tmp_path)
-    with pytest.raises(ConfigError, match="goes with --annotations DIR and the name of a benchmark"):
+    with pytest.raises(ConfigError, match="needs --annotations DIR and the name of a benchmark"):
         benchmarks("vggss", tmp_path, tmp_path / "masks.npz")
 
 

@@ -133,7 +133,7 @@ def only(what: str, clips: int, size: int) -> dict[str, float]:
 
 
 def fitting() -> list[str]:
-    """The protocols that can score one map a clip with boxes."""
+    """The protocols that can score one map per clip with boxes."""
     maps, _, truth = made_up(8)
     return list(score_all(maps, truth, resamples=0)[0])
 

@@ -143,10 +143,10 @@ def test_the_commands_of_the_help_are_under_their_headings():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--benchmark", "vggss"], "--benchmark goes with --predictions"),
-        (["--run", "here", "--seed", "3"], "--seed goes with --predictions"),
-        (["--axis", "size=3"], "--axis goes with --predictions"),
-        (["--val-ids", "x"], "--val-ids goes with --predictions"),
+        (["--benchmark", "vggss"], "--benchmark only works with --predictions"),
+        (["--run", "here", "--seed", "3"], "--seed only works with --predictions"),
+        (["--axis", "size=3"], "--axis only works with --predictions"),
+        (["--val-ids", "x"], "--val-ids only works with --predictions"),
         (["--predictions", "p.h5", "--run", "here"], "--run is for evaluating a run"),
         (["--predictions", "p.h5", "--sets", "one"], "--sets is for evaluating a run"),
     ],

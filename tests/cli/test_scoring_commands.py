@@ -163,7 +163,7 @@ def test_benchmarks_are_listed(folder):
         (["evaluate", "--predictions", "no.h5", "--benchmark", "vggss", "--annotations", "."], "expected vggss.json"),
         (["benchmarks", "vgss"], "did you mean 'vggss'"),
         (["compare", "a.json", "b.json"], "no such file"),
-        (["benchmarks", "vggss", "--convert", "x.npz"], "--convert goes with --annotations DIR"),
+        (["benchmarks", "vggss", "--convert", "x.npz"], "--convert needs --annotations DIR"),
     ],
 )
 def test_a_mistake_is_one_line_and_status_2(tmp_path, monkeypatch, arguments, message):

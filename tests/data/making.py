@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import Event
 
 import av
+import cv2
 import h5py
 import numpy as np
 import pytest
@@ -25,6 +26,16 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 MEDIA = REPOSITORY.parent / "shared" / "media"
 ANNOTATIONS = REPOSITORY.parent / "shared" / "annotations"
 BITS = 8
+
+
+def rows_of(store: Path) -> dict[str, dict]:
+    """The manifest of a store: its lines by their id."""
+    return {row["id"]: row for row in map(json.loads, (store / "manifest.jsonl").read_text().splitlines())}
+
+
+def write_image(path: Path, image: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(path), image)
 
 
 def painted(number: int, width: int = 128, height: int = 96) -> np.ndarray:

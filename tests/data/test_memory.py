@@ -36,7 +36,9 @@ def test_asked_for_the_estimate_comes_first(store, monkeypatch, caplog):
 
 def test_what_does_not_fit_is_refused_in_one_line(store, monkeypatch):
     monkeypatch.setattr(memory, "free_memory", lambda device: store.nbytes - 1)
-    with pytest.raises(DataError, match=r"GiB are free on cpu; set train.resident: false, or prepare it smaller") as no:
+    with pytest.raises(
+        DataError, match=r"GiB are free on cpu; set train.resident: false, or prepare it with a smaller --size"
+    ) as no:
         stays_in_memory(store, CPU, True)
     assert "\n" not in str(no.value)
     assert not stays_in_memory(store, CPU, False)

@@ -82,7 +82,7 @@ def test_a_model_of_a_matched_run_has_maps_with_the_names_of_classes(run, tmp_pa
 def test_class_maps_are_refused_without_a_run(run):
     with pytest.raises(AvlocError, match=r"class maps need the clusters of a run; give its folder"):
         avloc.load("motion", classes=True)
-    with pytest.raises(AvlocError, match=r"--classes goes with --run"):
+    with pytest.raises(AvlocError, match=r"--classes only works with --run"):
         avloc.predict(["clip.mp4"], weights="motion", classes=True)
 
 

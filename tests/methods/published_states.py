@@ -1,9 +1,32 @@
 """State dicts with authors' names and shapes, whose values are a formula."""
 
+import json
 import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
+import pytest
 import torch
 from torchvision.models import resnet18
+
+COARSE_TO_FINE = Path(__file__).resolve().parents[3] / "shared" / "specs" / "coarse_to_fine_state_keys.json"
+
+
+def coarse_to_fine_keys() -> dict[str, Any]:
+    """The authors' parameters of both versions: names and shapes."""
+    if not COARSE_TO_FINE.exists():
+        pytest.skip("the list of the authors' parameters lies in ../shared, which is not here")
+    return json.loads(COARSE_TO_FINE.read_text())
+
+
+def renamed(module: torch.nn.Module, ours: Mapping[str, str]) -> dict[str, torch.Tensor]:
+    """A module's state under the authors' names. ours: by the beginning of their name, that of ours."""
+    state = {}
+    for name, value in module.state_dict().items():
+        theirs, own = next(pair for pair in ours.items() if name.startswith(pair[1]))
+        state[theirs + name.removeprefix(own)] = value
+    return state
 
 
 def filled(shape: tuple[int, ...], number: int) -> torch.Tensor:

@@ -1,8 +1,6 @@
 """Coarse-to-fine against the formulas of its specification, and the authors' checkpoints."""
 
-import json
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,10 +14,10 @@ from avloc.errors import AvlocError
 from avloc.methods.coarse_to_fine import StageOne, StageTwo, arguments_of, import_state
 from avloc.methods.coarse_to_fine.network import Stream
 from avloc.nn.encoders import Backbone
+from tests.methods.published_states import coarse_to_fine_keys
 
 SMALL = Backbone(widths=(4, 6), blocks=(1, 1), strides=(1, 2))
 B, C = 4, 3
-KEYS = Path(__file__).resolve().parents[3] / "shared" / "specs" / "coarse_to_fine_state_keys.json"
 
 
 def one(**options) -> StageOne:
@@ -227,9 +225,7 @@ def test_the_localization_map(batch):
 
 @pytest.fixture(scope="module")
 def keys() -> dict:
-    if not KEYS.exists():
-        pytest.skip("the list of the authors' parameters lies in ../shared, which is not here")
-    return json.loads(KEYS.read_text())
+    return coarse_to_fine_keys()
 
 
 def filled(shapes: dict[str, list[int]]) -> dict[str, Tensor]:
@@ -293,7 +289,7 @@ def test_a_checkpoint_of_the_other_stage_is_refused(keys):
     state = filled(keys["simplified_MTask"])
     with pytest.raises(AvlocError, match=r"this checkpoint is from stage 1 .*import it with --stage 1"):
         import_state(state, 2, StageOne(), StageTwo())
-    with pytest.raises(AvlocError, match="no coarse-to-fine"):
+    with pytest.raises(AvlocError, match="not a checkpoint of coarse-to-fine"):
         arguments_of({"weight": torch.zeros(1)})
 
 

@@ -1,8 +1,6 @@
 """The authors' checkpoints of coarse-to-fine's original version, read and computed."""
 
-import json
 import math
-from pathlib import Path
 
 import pytest
 import torch
@@ -13,17 +11,15 @@ from avloc.data.loader import Batch
 from avloc.errors import AvlocError
 from avloc.methods.coarse_to_fine_original import StageOne, StageTwo, arguments_of, import_state
 from tests.methods import plain_coarse_to_fine as plain
+from tests.methods.published_states import coarse_to_fine_keys
 
-KEYS = Path(__file__).resolve().parents[3] / "shared" / "specs" / "coarse_to_fine_state_keys.json"
 FLICKR, AUDIOSET = "original_flickr_ave_framework", "original_audioset_framework"
 COUNTS = {FLICKR: (700, 7), AUDIOSET: (435, 15)}
 
 
 @pytest.fixture(scope="module")
 def keys() -> dict:
-    if not KEYS.exists():
-        pytest.skip("the list of the authors' parameters lies in ../shared, which is not here")
-    return json.loads(KEYS.read_text())
+    return coarse_to_fine_keys()
 
 
 def own_name(name: str) -> str:
@@ -134,7 +130,7 @@ def test_of_copies_that_differ_the_last_counts_and_it_is_said(keys, caplog):
 
 
 def test_what_is_no_such_checkpoint_is_refused(keys):
-    with pytest.raises(AvlocError, match=r"no coarse-to-fine \(original\) checkpoint"):
+    with pytest.raises(AvlocError, match=r"not a checkpoint of coarse-to-fine \(original\)"):
         arguments_of({"class_a.weight": torch.zeros(7, 512, 1, 1)})
     state = filled(keys[AUDIOSET])
     del state["audio.outputlayer.bias"]

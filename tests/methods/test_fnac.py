@@ -155,5 +155,5 @@ def test_the_authors_checkpoint_fills_the_stage_and_is_named_by_the_user(tmp_pat
     torch.testing.assert_close(one.sound_projection.weight, state["aud_proj.weight"])
     assert sum(value.numel() for value in one.parameters()) == 22_872_064
     torch.save({"model": {"img_proj.weight": torch.zeros(2)}}, tmp_path / "other.pth")
-    with pytest.raises(AvlocError, match=r"this is no FNAC checkpoint: it has no aud_proj.weight"):
+    with pytest.raises(AvlocError, match=r"not a checkpoint of FNAC: it has no aud_proj.weight"):
         avloc.import_weights("fnac", 1, tmp_path / "other.pth")

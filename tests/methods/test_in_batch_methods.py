@@ -275,7 +275,7 @@ def test_visual_contexts_mean_of_nodes_is_kept_as_it_was_and_needs_no_further_we
 def test_a_checkpoint_of_something_else_is_refused_in_a_line(tmp_path, method):
     path = tmp_path / "other.pth"
     torch.save({"fc.weight": torch.zeros(2)}, path)
-    with pytest.raises(AvlocError, match=r"this is no .* checkpoint: it has no .*; give the authors' \.pth file"):
+    with pytest.raises(AvlocError, match=r"not a checkpoint of .*: it has no .*; give the authors' \.pth file"):
         avloc.import_weights(method, 1, path)
 
 

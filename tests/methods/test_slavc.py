@@ -244,5 +244,5 @@ def test_the_authors_checkpoint_fills_the_model_and_its_copy(tmp_path):
 
 def test_a_checkpoint_of_ez_vsl_is_refused_in_a_line(tmp_path):
     torch.save({"model": {"img_proj.weight": torch.zeros(2)}}, tmp_path / "other.pth")
-    with pytest.raises(AvlocError, match=r"this is no SLAVC checkpoint: it has no img_proj1.weight"):
+    with pytest.raises(AvlocError, match=r"not a checkpoint of SLAVC: it has no img_proj1.weight"):
         avloc.import_weights("slavc", 1, tmp_path / "other.pth")

@@ -5,6 +5,7 @@ from avloc.errors import AvlocError
 from avloc.methods.sspl.published import NAMES
 from avloc.nn.pcm import PredictiveCoding
 from tests.methods import plain_sspl
+from tests.methods.published_states import renamed
 
 GENERATOR = torch.Generator().manual_seed(3)
 OURS = {theirs: ours.removeprefix("pcm.") for theirs, ours in NAMES.items() if theirs.startswith("pcm.")}
@@ -20,15 +21,6 @@ def module(cycles: int = 2, channels: int = 5, sound: int = 4) -> PredictiveCodi
     return made
 
 
-def published(made: PredictiveCoding) -> dict[str, torch.Tensor]:
-    """Its state under the authors' names."""
-    state = {}
-    for name, value in made.state_dict().items():
-        theirs, ours = next(pair for pair in OURS.items() if name.startswith(pair[1]))
-        state[theirs + name.removeprefix(ours)] = value
-    return state
-
-
 def inputs(batch: int = 3, side: int = 6) -> tuple[torch.Tensor, torch.Tensor]:
     frame = torch.randn(batch, 5, side, side, generator=GENERATOR, dtype=torch.double)
     return frame, torch.rand(batch, 4, generator=GENERATOR, dtype=torch.double)
@@ -39,7 +31,7 @@ def inputs(batch: int = 3, side: int = 6) -> tuple[torch.Tensor, torch.Tensor]:
 def test_the_recurrence_is_the_published_one(training, side):
     made = module().train(training)
     frame, sound = inputs(side=side)
-    expected = plain_sspl.pcm(published(made), frame, sound, 2, training)
+    expected = plain_sspl.pcm(renamed(made, OURS), frame, sound, 2, training)
     with torch.no_grad():
         found = made.steps(frame, sound)
         assert len(found) == 3
@@ -50,7 +42,7 @@ def test_the_recurrence_is_the_published_one(training, side):
 def test_names_and_shapes_are_the_published_ones():
     with torch.device("meta"):
         made = PredictiveCoding()
-    shapes = {name: tuple(value.shape) for name, value in published(made).items()}
+    shapes = {name: tuple(value.shape) for name, value in renamed(made, OURS).items()}
     square, norms = (512, 512, 3, 3), ("weight", "bias", "running_mean", "running_var")
     expected = {
         "pcm.PredProcess.0.weight": (128, 512, 1, 1), "pcm.PredProcess.0.bias": (128,),

@@ -4,16 +4,9 @@ import torch
 from avloc.methods.sspl.published import NAMES
 from avloc.nn.simsiam import SimSiamHead, negative_cosine
 from tests.methods import plain_sspl
+from tests.methods.published_states import renamed
 
 OURS = {theirs: ours.removeprefix("head.") for theirs, ours in NAMES.items() if theirs.startswith("head.")}
-
-
-def published(head: SimSiamHead) -> dict[str, torch.Tensor]:
-    state = {}
-    for name, value in head.state_dict().items():
-        theirs, ours = next(pair for pair in OURS.items() if name.startswith(pair[1]))
-        state[theirs + name.removeprefix(ours)] = value
-    return state
 
 
 def test_the_loss_of_the_worked_example():
@@ -35,7 +28,7 @@ def test_projection_and_prediction_are_the_published_ones(training):
     torch.manual_seed(0)
     head = SimSiamHead(3, 7, 5).double().train(training)
     views = torch.randn(6, 3, dtype=torch.double)
-    expected = plain_sspl.head(published(head), views, training)
+    expected = plain_sspl.head(renamed(head, OURS), views, training)
     with torch.no_grad():
         prediction, projection = head(views)
     torch.testing.assert_close((projection, prediction), expected)
@@ -49,7 +42,7 @@ def test_targets_are_constants_and_predictions_are_not():
 def test_names_and_shapes_are_the_published_ones():
     with torch.device("meta"):
         head = SimSiamHead()
-    shapes = {name: tuple(value.shape) for name, value in published(head).items() if value.ndim > 1}
+    shapes = {name: tuple(value.shape) for name, value in renamed(head, OURS).items() if value.ndim > 1}
     assert shapes == {
         "head.projector.layer1.0.weight": (2048, 512),
         "head.projector.layer2.0.weight": (2048, 2048),
@@ -58,4 +51,4 @@ def test_names_and_shapes_are_the_published_ones():
         "head.predictor.layer2.weight": (2048, 512),
     }
     assert sum(parameter.numel() for parameter in head.parameters()) == 11_545_600
-    assert "head.projector.layer3.1.weight" not in published(head)
+    assert "head.projector.layer3.1.weight" not in renamed(head, OURS)

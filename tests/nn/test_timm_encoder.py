@@ -89,7 +89,7 @@ def test_full_precision_whatever_the_training_has():
         (Timm("test_efficientnet.other", None), r"test_efficientnet\.other: Invalid pretrained tag"),
         (Timm(MODEL, "package"), r"holds tf_efficientnet_lite0, not test_efficientnet"),
         (Timm(MODEL, "nowhere.pth"), r"weights nowhere\.pth: no such file"),
-        (Timm("test_vit", None, 8), r"output_stride is 8, but test_vit keeps its 16: leave it out"),
+        (Timm("test_vit", None, 8), r"output_stride is 8, but test_vit always has 16: leave it out"),
         (Timm(MODEL, None, frozen=99), r"frozen is 99, but test_efficientnet has \d groups"),
         (Timm("test_vit", "WEIGHTS"), r"for test_vit: .* is missing; expected .*: the weights are for another network"),
     ],

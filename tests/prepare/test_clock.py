@@ -12,6 +12,7 @@ from av.packet import Packet
 
 import avloc
 from avloc import Store
+from tests.data.making import rows_of
 from tests.data.published import write_pickle
 from tests.prepare.film import CODECS, Film, join, remux, second_heard, second_shown
 
@@ -106,10 +107,6 @@ def whole(films, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("stores") / "whole"
     avloc.prepare_folder(films, out, seconds=1.0, every=True, frames_per_clip=2, frames="raw", size=32, jobs=2)
     return out
-
-
-def rows_of(store: Path) -> dict[str, dict]:
-    return {row["id"]: row for row in map(json.loads, (store / "manifest.jsonl").read_text().splitlines())}
 
 
 def pairs(store: Path, split: str = "all") -> dict[str, list[tuple[int, int | None]]]:

@@ -12,12 +12,8 @@ import avloc
 from avloc import Store
 from avloc.errors import DataError
 from tests.commands import shown
-from tests.data.making import make_music, make_video, number_in, tone
+from tests.data.making import make_music, make_video, number_in, rows_of, tone
 from tests.prepare.film import Film, second_heard, second_shown
-
-
-def rows(store: Path) -> dict[str, dict]:
-    return {row["id"]: row for row in map(json.loads, (store / "manifest.jsonl").read_text().splitlines())}
 
 
 def beside(root: Path, name: str, sound: float, frames: int = 30, rate: int = 16000) -> None:
@@ -32,10 +28,10 @@ def test_a_clip_that_lacks_less_than_ten_milliseconds_of_sound_is_whole(tmp_path
     for every in (False, True):
         out = tmp_path / f"s{every}"
         avloc.prepare_folder(tmp_path / "v", out, seconds=1.0, every=every, jobs=0)
-        found = {name: len(row["clips"]) for name, row in rows(out).items()}
+        found = {name: len(row["clips"]) for name, row in rows_of(out).items()}
         assert found == ({"less": 2, "nearly": 3} if every else {"less": 1, "nearly": 1})
     avloc.prepare_folder(tmp_path / "v", tmp_path / "t", seconds=3.0, jobs=0)
-    assert {name: row.get("reason") for name, row in rows(tmp_path / "t").items()} == {
+    assert {name: row.get("reason") for name, row in rows_of(tmp_path / "t").items()} == {
         "nearly": None, "less": "sound too short",
     }  # fmt: skip
     sound = Store.open(tmp_path / "t").split("all").sounds([0])[0]
@@ -49,14 +45,14 @@ def test_a_clip_that_lacks_less_than_half_a_frame_of_picture_is_whole(tmp_path):
     make_video(first, 20, rate=Fraction(51, 5), sound=tone(2.1))  # ends at 1.96 s, half a frame is 0.049
     make_video(second, 19, rate=10, sound=tone(2.1))
     avloc.prepare_music(root, tmp_path / "s", jobs=0)
-    assert [len(row["clips"]) for row in rows(tmp_path / "s").values()] == [2, 1]
+    assert [len(row["clips"]) for row in rows_of(tmp_path / "s").values()] == [2, 1]
 
 
 def test_a_rest_that_no_clip_has_is_said(tmp_path):
     beside(tmp_path / "v", "a", 3.6, 36)
     beside(tmp_path / "v", "b", 3.05, 30)
     found = avloc.prepare_folder(tmp_path / "v", tmp_path / "s", seconds=1.0, every=True, jobs=0)
-    assert rows(tmp_path / "s")["a"]["rest"] == 0.6 and "rest" not in rows(tmp_path / "s")["b"]
+    assert rows_of(tmp_path / "s")["a"]["rest"] == 0.6 and "rest" not in rows_of(tmp_path / "s")["b"]
     assert found.repaired == {"rest": 1, "rest_seconds": 0.6}
     table = shown("prepare", "folder", "--source", tmp_path / "v", "--out", tmp_path / "t", "--every", "--seconds", 1)
     assert "0.6 s at the end of 1 item not used (too short for a clip)" in table
@@ -77,7 +73,7 @@ def test_a_rest_is_padded_where_that_is_asked_for(tmp_path, sound, frames):
         size=64,
         jobs=0,
     )
-    part, row = Store.open(tmp_path / "s").split("all"), rows(tmp_path / "s")["a"]
+    part, row = Store.open(tmp_path / "s").split("all"), rows_of(tmp_path / "s")["a"]
     assert len(part) == 4 and row["clips"][3] == "a/003" and part.settings["tail"] == "pad"
     assert number_in(part.all_frames()[3][0]) == 32
     assert row["padded"] == 0.4 and number_in(part.all_frames()[3][1]) == (35 if frames == 36 else 36)
@@ -90,7 +86,7 @@ def test_music_pads_a_last_second(tmp_path):
     (video,) = (root / "videos").iterdir()
     make_video(video, 25, sound=tone(2.5))
     avloc.prepare_music(root, tmp_path / "s", frames="raw", size=64, tail="pad", jobs=0)
-    part, (row,) = Store.open(tmp_path / "s").split("all"), rows(tmp_path / "s").values()
+    part, (row,) = Store.open(tmp_path / "s").split("all"), rows_of(tmp_path / "s").values()
     assert len(part) == 3 and row["padded"] == pytest.approx(0.46, abs=0.04) and "rest" not in row
     assert [number_in(frame) for frame in part.all_frames()[2]] == [20, 22, 24, 24]
 
@@ -100,7 +96,7 @@ def test_a_short_video_is_padded_to_one_clip(tmp_path):
     with pytest.raises(DataError, match="sound too short: 1"):
         avloc.prepare_folder(tmp_path / "v", tmp_path / "s", seconds=1.0, jobs=0)
     avloc.prepare_folder(tmp_path / "v", tmp_path / "t", seconds=1.0, tail="pad", jobs=0)
-    assert rows(tmp_path / "t")["a"]["padded"] == 0.4
+    assert rows_of(tmp_path / "t")["a"]["padded"] == 0.4
 
 
 def test_the_middle_is_that_of_what_has_both_picture_and_sound(tmp_path):
@@ -136,7 +132,7 @@ def test_a_frame_is_not_paired_with_sound_that_ended_before_it(tmp_path):
     films["cbcdefghijk"] = Film(seconds=10, picture_to=4)
     found = avloc.prepare_vggsound(vggsound(tmp_path, **films), tmp_path / "s", frames="raw", size=32, jobs=0)
     assert found.reasons == {"sound too short": 1, "picture too short": 1} and found.splits == {"vggss": 1}
-    row = rows(tmp_path / "s")["bbcdefghijk_000010"]
+    row = rows_of(tmp_path / "s")["bbcdefghijk_000010"]
     assert "before the frame of 5.00 s" in row["detail"]
 
 
@@ -155,7 +151,7 @@ def ave(tmp_path: Path, film: Film, **options) -> dict:
     film.make(tmp_path / "v" / "abcdefghijk.mp4")
     (tmp_path / "v" / "trainSet.txt").write_text("Bark&abcdefghijk&good&0&10\n")
     avloc.prepare_ave(tmp_path / "v", tmp_path / "s", size=32, jobs=0, **options)
-    return rows(tmp_path / "s")["abcdefghijk"]
+    return rows_of(tmp_path / "s")["abcdefghijk"]
 
 
 def test_a_second_whose_frame_comes_after_the_sound_is_left_out_and_named(tmp_path):

@@ -17,6 +17,7 @@ from avloc.annotations.mask_files import read_classes, voc_palette
 from avloc.engine.predicting import frames_to_score
 from avloc.errors import DataError
 from avloc.scoring import score
+from tests.data.making import write_image
 
 RATE = 16000
 FRAME = 224
@@ -48,11 +49,6 @@ def square(left: int, top: int, side: int = 60, value: int = 255) -> np.ndarray:
     return mask
 
 
-def write(path: Path, image: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    assert cv2.imwrite(str(path), image)
-
-
 def write_sound(path: Path, seconds: float) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     soundfile.write(path, sound(seconds), RATE)
@@ -72,9 +68,9 @@ def s4(tmp_path_factory) -> Path:
     for number, (video, category, split) in enumerate(videos):
         place = f"{split}/{category}/{video}"
         for n in range(1, 6):
-            write(data / "visual_frames" / place / f"{video}_{n}.png", picture(n - 1))
+            write_image(data / "visual_frames" / place / f"{video}_{n}.png", picture(n - 1))
             if split == "test" or n == 1:
-                write(data / "gt_masks" / place / f"{video}_{n}.png", square(10 * n, 20 * number))
+                write_image(data / "gt_masks" / place / f"{video}_{n}.png", square(10 * n, 20 * number))
         write_sound(data / "audio_wav" / split / category / f"{video}.wav", 5)
         # a pickle of torch tensors: only a name here, since it is never opened
         log_mel = data / "audio_log_mel" / split / category / f"{video}.pkl"
@@ -90,9 +86,9 @@ def ms3(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("avsbench") / "Multi-sources"
     for video, split in (("x_0_5", "train"), ("y_10_15", "test")):
         for n in range(1, 6):
-            write(root / "ms3_data" / "visual_frames" / video / f"{video}.mp4_{n}.png", picture(n - 1))
+            write_image(root / "ms3_data" / "visual_frames" / video / f"{video}.mp4_{n}.png", picture(n - 1))
             mask = square(20, 20) | square(120, 100) if split == "train" or n < 4 else square(0, 0, 0)
-            write(root / "ms3_data" / "gt_masks" / split / video / f"{video}_{n}.png", mask)
+            write_image(root / "ms3_data" / "gt_masks" / split / video / f"{video}_{n}.png", mask)
         write_sound(root / "ms3_data" / "audio_wav" / split / f"{video}.wav", 5)
     rows(root / "ms3_meta_data.csv", ["video_id", "split"], [["x_0_5", "train"], ["y_10_15", "test"]])
     return root
@@ -108,16 +104,16 @@ def avss(tmp_path_factory) -> Path:
     for part, uid, count in (("v1s", "u1", 5), ("v2", "u2", 10), ("v2", "u3", 10)):
         for k in range(count):
             folder = root / part / uid
-            write(folder / "frames" / f"{k}.jpg", cv2.resize(picture(k), (320, 180)))
+            write_image(folder / "frames" / f"{k}.jpg", cv2.resize(picture(k), (320, 180)))
             if part == "v1s" and k:
                 continue
             classes = cv2.resize(
                 square(0, 0, 80, 3) + square(100, 100, 50, 70), (320, 180), interpolation=cv2.INTER_NEAREST
             )
             if uid == "u3":  # only the coloured picture of it
-                write(folder / "labels_rgb" / f"{k}.png", voc_palette(71)[classes][:, :, ::-1])
+                write_image(folder / "labels_rgb" / f"{k}.png", voc_palette(71)[classes][:, :, ::-1])
             else:
-                write(folder / "labels_semantic" / f"{k}.png", classes)
+                write_image(folder / "labels_semantic" / f"{k}.png", classes)
         write_sound(root / part / uid / "audio.wav", count)
     header = ["vid", "uid", "s_min", "s_sec", "a_obj", "split", "label"]
     lines = [
@@ -201,7 +197,7 @@ def test_avss_keeps_a_mask_for_each_class(avss, tmp_path, caplog):
 
 def test_the_palette_of_voc(tmp_path):
     assert voc_palette(9)[[1, 2, 8]].tolist() == [[128, 0, 0], [0, 128, 0], [64, 0, 0]]
-    write(tmp_path / "m.png", np.array([[[0, 0, 128], [1, 2, 3], [0, 0, 64]]], np.uint8))  # BGR
+    write_image(tmp_path / "m.png", np.array([[[0, 0, 128], [1, 2, 3], [0, 0, 64]]], np.uint8))  # BGR
     assert read_classes(tmp_path / "m.png").tolist() == [[1, 0, 8]]
 
 
@@ -221,7 +217,7 @@ def test_what_is_missing_or_broken_costs_its_frame_alone(ms3, tmp_path, caplog):
 
 def test_a_mask_of_a_class_that_avss_does_not_have_fails(avss, tmp_path):
     shutil.copytree(avss, tmp_path / "tree")
-    write(tmp_path / "tree/v2/u2/labels_semantic/4.png", np.full((180, 320), 71, np.uint8))
+    write_image(tmp_path / "tree/v2/u2/labels_semantic/4.png", np.full((180, 320), 71, np.uint8))
     prepared = avloc.prepare_avsbench(tmp_path / "tree", tmp_path / "s", splits=["test"], jobs=0)
     assert prepared.reasons == {"mask of an unknown class": 1} and prepared.ok == 19
 
@@ -280,18 +276,18 @@ def test_what_the_csv_and_the_tree_leave_over_is_said_and_strict_refuses_it(copi
     shutil.copytree(data / "visual_frames" / "y_10_15", data / "visual_frames" / "zzz")
     shutil.copytree(data / "gt_masks" / "test" / "y_10_15", data / "gt_masks" / "test" / "zzz")
     shutil.copy(data / "audio_wav" / "test" / "y_10_15.wav", data / "audio_wav" / "test" / "zzz.wav")
-    write(data / "visual_frames" / "y_10_15" / "y_10_15.mp4_6.png", picture(5))
+    write_image(data / "visual_frames" / "y_10_15" / "y_10_15.mp4_6.png", picture(5))
     with (copied / "ms3_meta_data.csv").open("a") as file:
         file.write("gone,train\n")
     found = left_over(copied, tmp_path / "s")
     assert found == [
-        "ms3_meta_data.csv: 1 of 3 videos have no frames: gone; 1 frame folder is in no row: zzz",
-        "ms3_meta_data.csv: 1 mask folder is in no row: test/zzz",
-        "ms3_meta_data.csv: 1 of 3 videos have no sound: train/gone; 1 sound is in no row: test/zzz.wav",
+        "ms3_meta_data.csv: 1 of 3 videos have no frames: gone; 1 frame folder is not in any row: zzz",
+        "ms3_meta_data.csv: 1 mask folder is not in any row: test/zzz",
+        "ms3_meta_data.csv: 1 of 3 videos have no sound: train/gone; 1 sound is not in any row: test/zzz.wav",
         "tree: 1 picture matches no second of a clip: ms3_data/visual_frames/y_10_15/y_10_15.mp4_6.png",
     ]
     (first, *_) = left_over(copied, tmp_path / "t", splits=["test"])
-    assert first == "ms3_meta_data.csv: 1 frame folder is in no row: zzz"  # the missing video is of another split
+    assert first == "ms3_meta_data.csv: 1 frame folder is not in any row: zzz"  # the missing video is of another split
     with pytest.raises(DataError, match=r"1 of 3 videos have no frames: gone; .*--strict"):
         avloc.prepare_avsbench(copied, tmp_path / "u", jobs=0, strict=True)
 

@@ -14,6 +14,7 @@ import avloc
 from avloc import Store
 from avloc.errors import DataError
 from tests.commands import printed
+from tests.data.making import rows_of
 
 IDS = ["-abcdefghij_000010", "_bcdefghijk_000020", "cdefghijklm_000030"]
 SIDE = 256
@@ -38,10 +39,6 @@ def boxes_of_vggss(path: Path) -> Path:
     ]
     path.write_text(json.dumps(rows))
     return path
-
-
-def manifest(store: Path) -> dict[str, dict]:
-    return {row["id"]: row for row in map(json.loads, (store / "manifest.jsonl").read_text().splitlines())}
 
 
 # frames and sounds in folders
@@ -108,7 +105,7 @@ def test_bad_items_are_counted_and_named(tmp_path):
     (root / "every.txt").write_text("\n".join([*IDS, "has no frame", "has no samples", "is well"]))
     lists = [f"every={root / 'every.txt'}"]
     prepared = avloc.prepare_import(root, "folder", tmp_path / "store", lists, seconds=3.0, jobs=1)
-    rows = manifest(tmp_path / "store")
+    rows = rows_of(tmp_path / "store")
     reasons = {name: row.get("reason") for name, row in rows.items()}
     assert reasons == {
         IDS[0]: "not a picture", IDS[1]: "missing sound", IDS[2]: "sound too short", "has no frame": "missing frame",

@@ -105,7 +105,7 @@ def test_a_list_that_was_added_extends_the_store(music, tmp_path):
 
 def test_annotated_frames_that_are_not_kept_are_reported(music, tmp_path, caplog):
     prepare_music(music, tmp_path / "store", fps=2, size=16, jobs=1)
-    assert "24 of 32 annotated frames are in no clip" in caplog.text
+    assert "24 of 32 annotated frames belong to no clip" in caplog.text
     assert "the stored frames of each second are 0, 15" in caplog.text
 
 

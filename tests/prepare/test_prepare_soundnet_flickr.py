@@ -121,7 +121,7 @@ def test_a_training_split_without_a_list_is_drawn_of_what_is_not_tested(tree, tm
 def test_test_clips_without_boxes_and_splits_that_would_be_lost_are_named(tree, tmp_path, caplog):
     (tmp_path / "l.csv").write_text(f"{TEST[0]}\n{TRAIN[1]}\n")
     avloc.prepare_soundnet_flickr(tree, tmp_path / "s", lists=[f"test={tmp_path / 'l.csv'}"], splits=["test"], jobs=0)
-    assert f"1 of 2 clips are in no annotation and cannot be scored: {TRAIN[1]}" in caplog.text
+    assert f"1 of 2 clips are not annotated and cannot be scored: {TRAIN[1]}" in caplog.text
     with pytest.raises(DataError, match="already has the split 'test'"):
         avloc.prepare_soundnet_flickr(tree, tmp_path / "s", splits=["train_10k"], jobs=0)
 

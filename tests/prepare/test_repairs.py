@@ -130,7 +130,7 @@ def test_repairs_are_shown_and_checked(tmp_path):
     assert (
         "all: 1 item repaired" in checked
         and "all: repaired or partly left out: a" in checked
-        and "nothing is wrong" in checked
+        and "no problems found" in checked
     )
     found = avloc.data_check(out).splits["all"]
     assert found.mended == ["a"] and found.left_out == {"too much is broken": 1} and found.repaired["packets"] == 5

@@ -124,6 +124,7 @@ MASKS = {
     "kaist": kaist,
     "kaist-adap": kaist_adap,
     "dsol-solo": dsol_solo,
+    "c2f-agnostic": c2f_agnostic,
     "c2f-flickr": c2f_flickr,
 }
 

@@ -25,13 +25,6 @@ def test_a_protocols_page_lists_its_axes_as_they_are(name):
     assert PROTOCOLS[name].source in text
 
 
-#: how the example begins where a map and a box are not enough
-LEAD = {
-    "labels": "Example: scores of a class that rise from -6.5 to 6.5 over 14 columns, 0 for the background, and the class in",
-    "sounds": "Example: a map that rises from -6.5 to 6.5 over its 14 columns, a quarter of it with silence, and",
-}
-
-
 def example(name: str) -> str:
     """A map that rises from left to right, and a box in the upper right of it: what the protocol gives."""
     protocol = PROTOCOLS[name]

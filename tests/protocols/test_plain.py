@@ -104,7 +104,7 @@ def other_sounds(seed: int):
 RNG = np.random.default_rng(0)
 OBJECTS = np.abs(RNG.standard_normal((CLIPS, 7, 7))).astype(np.float32)
 SETS = {
-    "one map a clip": (odd_maps(1, 14, 14, 1), boxes_of(1), {}),
+    "one map per clip": (odd_maps(1, 14, 14, 1), boxes_of(1), {}),
     "at full size": (odd_maps(1, 224, 224, 2), boxes_of(2, xywh=True), {}),
     "cosines over a temperature, two votes": (odd_maps(1, 9, 11, 3, scale=30), boxes_of(3, votes=2), {}),
     "a clip is missing": (odd_maps(1, 14, 14, 4)[:-1], boxes_of(4), {"ids": [f"clip{n}" for n in range(CLIPS - 1)]}),

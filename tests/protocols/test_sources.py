@@ -192,7 +192,7 @@ def test_all_protocols_together_give_what_each_gives_alone():
     truth, _, maps = two_sources()
     together, left_out = score_all(maps, truth, resamples=50)
     assert {"avgn", "avgn-rel", "avgn-fixed", "noprior", "avloc"} <= set(together)
-    assert "one map a clip" in left_out["hardway"]
+    assert "one map per clip" in left_out["hardway"]
     for name, result in together.items():
         assert result.to_json() == score(name, maps, truth, resamples=50).to_json()
 
@@ -205,7 +205,7 @@ def test_a_map_for_each_source_is_asked_for():
         score("avgn", np.zeros((9, 3, 4, 4)), truth)
     with pytest.raises(DataError, match="2 frames stacked vertically; found maps of 14x14"):
         score("noprior", maps, two_sources(mixed=True)[0])
-    with pytest.raises(DataError, match="one map a clip"):
+    with pytest.raises(DataError, match="one map per clip"):
         score("hardway", maps, truth)
     with pytest.raises(DataError, match="give `assignment`"):
         score("dsol-duet", np.zeros((9, 5, 4, 4)), truth)

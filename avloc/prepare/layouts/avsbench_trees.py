@@ -124,11 +124,11 @@ def _five_frames(found: Shots, data: Path, table: Path, rows: Sequence[Row]) -> 
         heard.add(row.sound, row.split)
     root, what = found.root, table.name
     places = folders_of_pictures(root, data / "visual_frames")
-    frames = Found(what, places, shown, "videos have no frames", "frame folders are in no row")
+    frames = Found(what, places, shown, "videos have no frames", "frame folders are not in any row")
     places = folders_of_pictures(root, data / "gt_masks")
-    masks = Found(what, places, marked, "", "mask folders are in no row")
+    masks = Found(what, places, marked, "", "mask folders are not in any row")
     places = sounds_in(root, data / "audio_wav")
-    sounds = Found(what, places, heard, "videos have no sound", "sounds are in no row")
+    sounds = Found(what, places, heard, "videos have no sound", "sounds are not in any row")
     found.found += [frames, masks, sounds]
     for row in rows:
         numbers = range(1, FRAMES + 1)
@@ -155,7 +155,7 @@ def _avss(root: Path, table: Path, annotations: Path) -> Shots:
         rows.append(Row(where, split, row.get("vid") or uid, place, place, place, f"{place}/", labels))
         wanted.add(place, split)
     folders = Found(
-        table.name, folders_in(root, list(COUNTS)), wanted, "videos have no folder", "folders are in no row"
+        table.name, folders_in(root, list(COUNTS)), wanted, "videos have no folder", "folders are not in any row"
     )
     found.found.append(folders)
     for video in rows:

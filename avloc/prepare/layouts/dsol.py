@@ -98,7 +98,9 @@ def list_dsol(
             missing.add(name)
         items[name] = Item(name, f"{SEEN}/{name}", facts)
     found = sorted_out(names, missing, several, sorted({*there, *sounds} - set(names)))
-    join = joined(list_names(lists) or SEEN, found, "videos lack their frames or sounds", aside="videos are in no list")
+    join = joined(
+        list_names(lists) or SEEN, found, "videos lack their frames or sounds", aside="videos are not in any list"
+    )
     return classes, Listing(items, splits, (join, *joins)), levels is not None
 
 

@@ -82,7 +82,9 @@ def list_folder(
     unused = (name for name in seen.files if name not in used and split_ending(name)[0] not in names)
     left = sorted_out(names, missing, several, unused)
     if lists:
-        join = joined(list_names(lists), left, "listed ids lack their frame or sound", aside="frames are in no list")
+        join = joined(
+            list_names(lists), left, "listed ids lack their frame or sound", aside="frames are not in any list"
+        )
     else:
         join = joined(utf8_name(sounds.name), left, "sounds have no frame", "frames have no sound")
     return marks.classes, Listing(items, splits, (join, *marks.joins), heard.passed + seen.passed)

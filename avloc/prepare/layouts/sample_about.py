@@ -13,6 +13,7 @@ from typing import Any
 
 from avloc.data.clip import Clip
 from avloc.errors import DataError
+from avloc.naming import as_json
 from avloc.plain_json import plain_json
 from avloc.run_lengths import checked_runs, runs_of
 
@@ -88,12 +89,12 @@ def read_about(content: bytes) -> About:
     about.stated = bool({"labels", "label", "class"} & set(value))
     start = value.get("start", 0.0)
     if not _number(start) or not abs(start) < 1e9:
-        raise DataError(f"start is {_short(start)}; expected seconds")
+        raise DataError(f"start is {as_json(start)}; expected seconds")
     about.start = float(start)
     for row in _rows(value, "boxes"):
         box = row.get("box")
         if not isinstance(box, list) or len(box) != 4 or not all(_number(n) and abs(n) <= 10 for n in box):
-            raise DataError(f"box {_short(box)}; expected left, top, right, bottom as fractions of the frame")
+            raise DataError(f"box {as_json(box)}; expected left, top, right, bottom as fractions of the frame")
         about.boxes.append(([float(number) for number in box], *_common(row)))
     for row in _rows(value, "masks"):
         about.masks.append((*checked_runs(row.get("size"), row.get("counts")), *_common(row)))
@@ -110,7 +111,7 @@ def _labels(value: dict[str, Any]) -> tuple[str, ...]:
     given = value.get("labels", value.get("label", value.get("class", [])))
     listed = given if isinstance(given, list) else [given]
     if len(listed) > MOST or not all(isinstance(one, str | int) and not isinstance(one, bool) for one in listed):
-        raise DataError(f"labels {_short(given)}; expected names of classes")
+        raise DataError(f"labels {as_json(given)}; expected names of classes")
     return tuple(dict.fromkeys(class_name(str(one)) for one in listed))
 
 
@@ -118,30 +119,30 @@ def class_name(text: str) -> str:
     """One line of reasonable length; DataError for anything else."""
     name = text.strip()
     if not name or len(name) > 200 or not name.isprintable():
-        raise DataError(f"class {_short(text)}; expected a name of up to 200 characters")
+        raise DataError(f"class {as_json(text)}; expected a name of up to 200 characters")
     return name
 
 
 def _common(row: dict[str, Any]) -> tuple[int, str | None, bool]:
     frame, label, sounding = row.get("frame", 0), row.get("class"), row.get("sounding", True)
     if not isinstance(frame, int) or isinstance(frame, bool) or not 0 <= frame < 10_000:
-        raise DataError(f"frame {_short(frame)}; expected a number from 0")
+        raise DataError(f"frame {as_json(frame)}; expected a number from 0")
     if not isinstance(sounding, bool) or not (label is None or isinstance(label, str)):
-        raise DataError(f"class {_short(label)}, sounding {_short(sounding)}; expected a name, and true or false")
+        raise DataError(f"class {as_json(label)}, sounding {as_json(sounding)}; expected a name, and true or false")
     return frame, None if label is None else class_name(label), sounding
 
 
 def _rows(value: dict[str, Any], name: str) -> list[dict[str, Any]]:
     rows = value.get(name, [])
     if not isinstance(rows, list) or len(rows) > MOST or not all(isinstance(row, dict) for row in rows):
-        raise DataError(f"{name} {_short(rows)}; expected a list of objects")
+        raise DataError(f"{name} {as_json(rows)}; expected a list of objects")
     return rows
 
 
 def _all(value: dict[str, Any], name: str, kind: type) -> list[Any]:
     given = value[name]
     if not isinstance(given, list) or not all(isinstance(one, kind) for one in given):
-        raise DataError(f"{name} {_short(given)}; expected a list of {kind.__name__}")
+        raise DataError(f"{name} {as_json(given)}; expected a list of {kind.__name__}")
     return given
 
 
@@ -150,14 +151,9 @@ def _text(value: dict[str, Any], name: str) -> str | None:
     if text is None:
         return None
     if not isinstance(text, str) or not text or len(text) > 300 or not text.isprintable():
-        raise DataError(f"{name} {_short(text)}; expected text of up to 300 characters")
+        raise DataError(f"{name} {as_json(text)}; expected text of up to 300 characters")
     return text
 
 
 def _number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value, default=str)
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -53,7 +53,9 @@ def list_visual_context(
             file, ids = lists[split]
             lacking, others = set(ids).difference(names), sorted(set(names).difference(ids))
             found = sorted_out(ids, lacking, {}, others)
-            joins.append(joined(utf8_name(file.name), found, "listed ids have no sound", aside="sounds are in no list"))
+            joins.append(
+                joined(utf8_name(file.name), found, "listed ids have no sound", aside="sounds are not in any list")
+            )
     if strange := [split for split in lists if split not in splits]:
         raise DataError(f"{root}: no {strange[0]}_images.lmdb for the list of {strange[0]!r}; {LAYOUT}")
     marks = Marks(truth, splits)

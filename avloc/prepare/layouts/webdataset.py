@@ -106,7 +106,7 @@ def _listing(
     samples = match(wanted, places, alone=False)
     join = joined(
         list_names(lists), samples, "listed ids match no sample", ambiguous="listed ids match more than one sample",
-        aside="samples are in no list", shared="listed ids match the same sample as another",
+        aside="samples are not in any list", shared="listed ids match the same sample as another",
     )  # fmt: skip
     doubtful = samples.doubtful
     kept: dict[str, Item] = {name: items[name] for name in items if name in wanted}

@@ -6,7 +6,7 @@ For links in the source that lead out of it, see `linked_out`.
 import os
 from pathlib import Path
 
-OUTSIDE = "its name leaves the folder"
+OUTSIDE = "its name points outside the folder"
 LONGEST = 255  # bytes of one part of a path, on every common file system
 
 

@@ -43,7 +43,7 @@ class MusicReader:
         if facts["video"] is None:
             raise MediaError(item.path, "missing file")
         if not facts["labels"]:
-            raise MediaError(item.path, "no labels", f"{item.id[:11]} is in no MUSIC_*_videos.json")
+            raise MediaError(item.path, "no labels", f"{item.id[:11]} is not in any MUSIC_*_videos.json")
         with watched(self.root, facts["video"]) as film:
             assert film is not None
             heard = heard_of(film, self.root, facts, self.rate, self.decoding.channels)

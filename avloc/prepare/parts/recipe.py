@@ -106,7 +106,7 @@ def boxes_in(truth: Truth, classes: Sequence[str]) -> dict[str, Rows]:
 
 def unmarked(split: str, names: Sequence[str], boxes: Mapping[str, Any]) -> Join:
     """Log test clips without annotation: they cannot be scored."""
-    return joined(split, match(names, boxes), "clips are in no annotation and cannot be scored")
+    return joined(split, match(names, boxes), "clips are not annotated and cannot be scored")
 
 
 def entries_of(lists: Lists) -> dict[str, list[Entry]]:

@@ -94,7 +94,7 @@ class Tree:
         files = dict.fromkeys(entry.where.rpartition(":")[0] for own in splits.values() for entry in own)
         found = {name: item.facts for name, item in items.items()}
         join = self.join(
-            some(filter(None, files)) or "lists", found, "listed ids match no file", "videos are in no list"
+            some(filter(None, files)) or "lists", found, "listed ids match no file", "videos are not in any list"
         )
         return Listing(items, splits, (join, *joins), self.passed)
 
