@@ -19,10 +19,10 @@ from avloc.engine.experiment import read_experiment
 from avloc.engine.shipped import configs_folder
 from avloc.registry import methods
 from tests.annotations.test_mask_files import made as ms3
-from tests.annotations.test_masks_beside_boxes import avatar_frame, avss, disc, write
+from tests.annotations.test_masks_beside_boxes import avatar_frame, avss, disc
 from tests.annotations.test_readers import LAYOUTS
 from tests.commands import invoke
-from tests.data.making import make_video, tone
+from tests.data.making import make_video, tone, write_image
 from tests.fuzz import damage
 from tests.fuzz.made import Made
 from tests.fuzz.reading import Input, anew, command, same
@@ -129,7 +129,7 @@ def _is3(root: Path) -> None:
     rows = [["/x/dog_cat_1_dog.jpg", "a.wav", 0, 0, 112, 112], ["/x/dog_cat_1_cat.jpg", "b.wav", 112, 112, 224, 224]]
     _dump(rows, root / "synthetic3240_bbox.json")
     for name in ("dog_cat_1_dog", "dog_cat_1_cat"):
-        write(root / "gt_masks" / f"{name}.jpg", disc(56, 56))
+        write_image(root / "gt_masks" / f"{name}.jpg", disc(56, 56))
 
 
 def _avss(root: Path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from avloc.prepare.composing.groups import read_groups
 from avloc.prepare.composing.pictures import list_pictures
 from avloc.prepare.fetch.lists import read_moments
-from tests.data.making import make_music, make_video, tone
+from tests.data.making import make_music, make_video, tone, write_image
 from tests.data.published import write_frame, write_json, write_pickle, write_sound
 from tests.fuzz import damage
 from tests.fuzz.further import once
@@ -19,7 +19,7 @@ from tests.prepare.composing import make_world
 from tests.prepare.test_composing_layouts import MAKERS
 from tests.prepare.test_prepare_audioset_instrument import NAMES, tags
 from tests.prepare.test_prepare_avatar import annotate, thing
-from tests.prepare.test_prepare_avsbench import rows, square, write
+from tests.prepare.test_prepare_avsbench import rows, square
 from tests.prepare.test_prepare_soundnet_flickr import xml_of
 from tests.prepare.test_prepare_vggsound import TEST, TRAIN
 
@@ -142,8 +142,8 @@ def _avsbench(root: Path) -> None:
     for video, category, split in (("aaa", "dog_barking", "train"), ("bbb", "dog_barking", "test")):
         place = f"{split}/{category}/{video}"
         for n in range(1, 6):
-            write(data / "visual_frames" / place / f"{video}_{n}.png", square(20, 20))
-            write(data / "gt_masks" / place / f"{video}_{n}.png", square(10 * n, 20))
+            write_image(data / "visual_frames" / place / f"{video}_{n}.png", square(20, 20))
+            write_image(data / "gt_masks" / place / f"{video}_{n}.png", square(10 * n, 20))
         write_sound(data / "audio_wav" / split / category / f"{video}.wav", 0, 5)
     listed = [["aaa", "0", "dog_barking", "train"], ["bbb", "0", "dog_barking", "test"]]
     rows(root / "s4_meta_data.csv", ["name", "start", "category", "split"], listed)
