@@ -79,7 +79,7 @@ def test_a_box_a_little_past_the_frame_is_cut_counted_and_told_in_every_format(t
         ("b.json", [{"file_id": "a", "bbox_norm_224": [True, 0, 1, 1]}], "expected 4 numbers"),
         ("b.json", [{"image_id": "a", "bbox": [0, 0, 1, 1], "score": "high"}], "expected 1 number"),
         ("b.json", [{"file_id": "a", "bbox_norm_224": [0.5, 0, 0.1, 1]}], "far corner is before the near one"),
-        ("b.json", [{"bbox": [0, 0, 1, 1]}], "names no clip"),
+        ("b.json", [{"bbox": [0, 0, 1, 1]}], "has no id"),
         ("b.json", [{"image_id": "a"}], "expected COCO results"),
         ("b.json", [], "contains no boxes"),
         ("b.json", [1, 2], "expected COCO results"),

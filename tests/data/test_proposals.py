@@ -56,7 +56,7 @@ def put(value):
         (lambda ids, boxes: (ids[1:], boxes[1:]), "1 of 6 clips of test are missing, such as video_00012"),
         (lambda ids, boxes: ([ids[0], *ids], np.concatenate([boxes[:1], boxes])), "duplicate id"),
         (lambda ids, boxes: (ids[1:], boxes), "5 ids and boxes of 6 clips"),
-        (lambda ids, boxes: (ids, boxes[:, :1]), "boxes of 1 frames a clip; .* has 2"),
+        (lambda ids, boxes: (ids, boxes[:, :1]), "boxes of 1 frames per clip; .* has 2"),
         (lambda ids, boxes: (ids, boxes[..., :3]), r"\(6, 2, 3, 3\); expected \(clips, frames, boxes, 4\)"),
         (put((0.1, np.nan, 0.5, 0.5)), r"frame 1, box 0 is \(0.1, nan, 0.5, 0.5\); expected left, top"),
         (put((0.1, 0.1, 128, 128)), r"is \(0.1, 0.1, 128, 128\); expected .* \(1 such boxes in all\)"),

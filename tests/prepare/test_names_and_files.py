@@ -419,7 +419,7 @@ def test_an_ambiguous_name_of_a_published_set_is_no_clip(tmp_path, caplog):
     assert found.reasons == {"ambiguous name": 1, "missing file": 1} and found.passed == {".txt": 1}
     assert [str(join) for join in found.unmatched] == [
         "l.txt: 1 of 3 listed ids match no file: ccdefghijkl_000030; 1 of 3 listed ids match more than one file: "
-        "abcdefghijk_000030 (a/abcdefghijk_000030.mp4, b/abcdefghijk_000030.mp4); 1 video is in no "
+        "abcdefghijk_000030 (a/abcdefghijk_000030.mp4, b/abcdefghijk_000030.mp4); 1 video is not in any "
         "list: dbcdefghijk_000030.mp4"
     ]
     assert "l.txt: 1 of 3 listed ids match no file" in caplog.text
