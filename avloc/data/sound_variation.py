@@ -10,8 +10,6 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from avloc.ranges import Fraction
-
 Range = tuple[float, float]
 LOWEST_BAND = 62.5  # Hz, the first band of the equaliser; bands are an octave apart
 QUIET = 1e-5  # RMS of full scale below which a clip counts as silent and has no level to compare with
@@ -37,7 +35,7 @@ class Variation:
     reverb: float = 0.0
     equalize: float = 0.0
     noise: Range | None = None
-    share: Fraction = 0.5
+    share: float = 0.5
 
     def __post_init__(self) -> None:
         for name in ("mix", "noise"):
