@@ -265,7 +265,7 @@ def test_results_of_different_rules_are_not_compared(vggss):
     with pytest.raises(DataError, match="different protocols"):
         compare(good, vggss / "sspl.json")
     evaluate_predictions(vggss / "good.h5", "vggss", vggss, protocol="all", out=vggss / "all.json", resamples=0)
-    with pytest.raises(ConfigError, match="which one"):
+    with pytest.raises(ConfigError, match="choose one with --protocol"):
         compare(vggss / "all.json", vggss / "all.json")
     assert compare(vggss / "all.json", vggss / "sspl.json", protocol="sspl").metrics["auc"].difference == 0.0
     (vggss / "other.json").write_text("{}")

@@ -6,7 +6,7 @@ from pathlib import Path
 from avloc.errors import DataError
 from avloc.links import OPTION, bounds, target
 
-LINKED_OUT = f"it links to outside the folder ({OPTION} reads it)"
+LINKED_OUT = f"its link points outside the folder ({OPTION} reads it)"
 
 
 def linked_out(source: Path, what: str, paths: Mapping[str, Path]) -> list[str]:
