@@ -93,6 +93,9 @@ def explained(error: Any) -> str:
     if first["type"] == "json_invalid":
         return f"not JSON ({told.partition(': ')[2]})"
     key = ".".join(str(part) for part in first["loc"] if part not in ("ok", "failed"))
+    if first["type"] in ("union_tag_not_found", "union_tag_invalid"):  # key is the object that has no known status
+        status = first["input"].get("status")
+        return f"status: {'missing' if status is None else f'found {shortened(status)}'}; expected ok or failed"
     if first["type"] == "missing":
         return f"{key}: missing"
     return f"{key + ': ' if key else ''}found {shortened(first['input'])}; {told}"

@@ -95,7 +95,8 @@ def read_results(path: Path) -> list[dict[str, Any]]:
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"]) or "the whole"
-            what = f"{where}: {first['msg'].lower()}"
+            told = "expected keys and values" if first["type"] == "model_type" else first["msg"].lower()
+            what = f"{where}: {told}"
             raise DataError(f"{path}: not a result ({what}); expected what `avloc evaluate --out` writes") from None
         missing = [axis for axis in result["protocol"].get("changed", []) if axis not in result["protocol"]]
         if missing:

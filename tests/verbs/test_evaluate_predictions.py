@@ -259,6 +259,12 @@ def test_a_broken_result_is_one_line(vggss, change, message):
         assert len(str(caught.value).splitlines()) == 1
 
 
+def test_a_list_in_the_place_of_a_result_is_told_without_names_of_our_classes(tmp_path):
+    (tmp_path / "list.json").write_text("[1, 2]")
+    with pytest.raises(DataError, match=r"list\.json: not a result \(the whole: expected keys and values\)"):
+        leaderboard([tmp_path / "list.json"])
+
+
 def test_results_of_different_rules_are_not_compared(vggss):
     (good,) = results(vggss, good=9)
     evaluate_predictions(vggss / "good.h5", "vggss", vggss, protocol="sspl", out=vggss / "sspl.json", resamples=0)
