@@ -72,6 +72,12 @@ def dataset(file: h5py.File, name: str, kind: str = "number") -> h5py.Dataset:
         return found
 
 
+def names_in(file: h5py.File) -> list[str]:
+    """The names in the root of a file."""
+    with told():
+        return list(file)
+
+
 def is_group(file: h5py.File, name: str) -> bool:
     """Whether a name is that of a group in this file."""
     with told():
@@ -107,7 +113,7 @@ def _path(file: h5py.File, name: str) -> str:
         here = f"{here}/{left.pop(0)}"
         link = file.get(here, getlink=True)
         if link is None:
-            raise ValueError(f"no dataset {name} (it holds {', '.join(list(file)[:5]) or 'nothing'})")
+            raise ValueError(f"no dataset {name} (it holds {', '.join(names_in(file)[:5]) or 'nothing'})")
         if isinstance(link, h5py.ExternalLink):
             raise ValueError(f"{name} is a link to another file ({link.filename[:80]}), which is not followed")
         if isinstance(link, h5py.SoftLink):

@@ -149,13 +149,13 @@ def _by_id(path: Path, there: Collection[str], take: Callable[[str], NDArray]) -
 
 
 def _from_hdf5(path: Path) -> Predictions:
-    from avloc.plain_hdf5 import dataset, is_group, open_hdf5, told, whole
+    from avloc.plain_hdf5 import dataset, is_group, names_in, open_hdf5, told, whole
     from avloc.sealed_hdf5 import refuse_harmful
 
     try:
         refuse_harmful(path)
         with open_hdf5(path) as file:
-            plain = {name: dataset(file, name, "any") for name in file if not is_group(file, name)}
+            plain = {name: dataset(file, name, "any") for name in names_in(file) if not is_group(file, name)}
             known = not plain or set(plain) & {*_NEEDED, *_OPTIONAL}
             found = (_checked if known else _by_id)(path, plain, lambda name: whole(plain[name]))
             with told():

@@ -114,10 +114,10 @@ def _try(path: str, ends: bool = False) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (int(LIMIT), most))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
-    from avloc.plain_hdf5 import dataset, is_group, open_hdf5, told
+    from avloc.plain_hdf5 import dataset, is_group, names_in, open_hdf5, told
 
     with suppress(OSError, ValueError, MemoryError), open_hdf5(Path(path)) as file:
-        for name in list(file):
+        for name in names_in(file):
             with suppress(OSError, ValueError, MemoryError):
                 if not is_group(file, name):
                     found = dataset(file, name, "any")

@@ -186,3 +186,12 @@ except AvlocError as error:
         found.stdout
         == f"{tmp_path / 'a.h5'}: cannot be written (File too large); free space or choose another folder\n"
     )
+
+
+def test_names_of_a_file_that_cannot_be_listed_are_one_line(tmp_path):
+    path = tmp_path / "Video.h5"
+    with h5py.File(path, "w") as file:
+        file["video"] = np.zeros(3)
+    path.write_bytes(path.read_bytes().replace(b"SNOD", b"SNOB"))
+    with pytest.raises(DataError, match=r"Video\.h5: .*symbol table"):
+        hdf5_rows.shape_of(path, "video", "")

@@ -11,7 +11,7 @@ from avloc.data.store import Store
 from avloc.errors import DataError
 from avloc.files import regular, why
 from avloc.plain_arrays import plain_arrays
-from avloc.plain_hdf5 import open_hdf5, values
+from avloc.plain_hdf5 import names_in, open_hdf5, values
 from avloc.plain_json import plain_json
 from avloc.sealed_hdf5 import refuse_harmful
 
@@ -69,7 +69,7 @@ def _read(path: Path) -> tuple[list[str] | None, NDArray[Any]]:
             return _names(arrays["ids"]), arrays["boxes"]
         refuse_harmful(path)
         with open_hdf5(path) as file:
-            ids = _names(values(file, "ids", "text")) if "ids" in list(file) else None
+            ids = _names(values(file, "ids", "text")) if "ids" in names_in(file) else None
             return ids, values(file, "roi")
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: cannot be read ({why(error)}); expected {EXPECTED}") from None

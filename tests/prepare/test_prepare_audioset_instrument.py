@@ -162,6 +162,12 @@ def test_the_release_of_dsol_from_videos_trains_two_steps_and_is_scored(tmp_path
         (lambda root: write_pickle(root / "train_audio.pkl", {"a": np.ones(9)}), "a has 9 numbers; expected 15"),
         (lambda root: np.save(root / "audioset_train_effv2.npy", np.array([7])), "not indices into the 4 ids"),
         (lambda root: (root / "utils" / "normav.json").unlink(), r"expected normav.json or normav_compact.json"),
+        (
+            lambda root: (root / "utils" / "normav.json").write_text(
+                (root / "utils" / "normav.json").read_text().replace(f'"{NAMES[4]}"', '"Theremin"')
+            ),
+            r"class 'Theremin'; expected one of ",
+        ),
         (lambda root: (root / "val_audio.pkl").write_bytes(b"cos\nsystem\n(S'true'\ntR."), "val_audio.pkl"),
     ],
 )

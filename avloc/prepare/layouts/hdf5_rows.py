@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from avloc.errors import DataError
 from avloc.files import regular, why
-from avloc.plain_hdf5 import dataset, open_hdf5, told
+from avloc.plain_hdf5 import dataset, names_in, open_hdf5, told
 from avloc.prepare.media.container import MediaError
 from avloc.sealed_hdf5 import refuse_harmful
 
@@ -38,8 +38,8 @@ def shape_of(path: Path, name: str, missing: str) -> tuple[int, ...]:
     try:
         refuse_harmful(path, ends=True)
         with open_hdf5(path) as file:
-            if name not in list(file):
-                raise DataError(f"{path}: no dataset {name} {missing.format(', '.join(file) or 'nothing')}")
+            if name not in (there := names_in(file)):
+                raise DataError(f"{path}: no dataset {name} {missing.format(', '.join(there) or 'nothing')}")
             return dataset(file, name).shape
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({why(error)})") from None

@@ -14,6 +14,7 @@ from avloc.errors import DataError
 from avloc.files import read_object
 from avloc.joins import match
 from avloc.leftovers import Join, joined
+from avloc.naming import brief
 from avloc.prepare.parts.decoding import Decoding
 from avloc.prepare.parts.id_lists import entries, read_lists
 from avloc.prepare.parts.items import Entry, Listing, Reader
@@ -94,6 +95,9 @@ def boxes_in(truth: Truth, classes: Sequence[str]) -> dict[str, Rows]:
     for warning in truth.warnings:
         logger.warning("%s: %s", truth.name, warning)
     number = {name: place for place, name in enumerate(classes)}
+    other = [name for name in truth.classes if name not in number]
+    if other:
+        raise DataError(f"{truth.name}: class {brief(other[0])!r}; expected one of {', '.join(classes)}")
     renamed = [number[name] for name in truth.classes]
     found: dict[str, Rows] = {}
     for name, rows in marked(truth).items():
