@@ -45,5 +45,5 @@ def _plain(value: Any) -> Any:
         return value
     tensor = value.detach().cpu()
     tensor = tensor.to_dense() if getattr(tensor, "is_sparse", False) else tensor
-    small = tensor.is_floating_point() and tensor.element_size() < 4  # bfloat16, for one, is no type of numpy
+    small = tensor.is_floating_point() and tensor.element_size() < 4  # numpy has no bfloat16
     return tensor.float() if small else tensor

@@ -1,4 +1,4 @@
-"""Ranges of settings that several parts share, and values that are no numbers."""
+"""Ranges of settings that several parts share, and values that are not numbers."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
 def no_numbers(given: Any, taken: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """Where pydantic took something for a number that nobody means as one: true or false, NaN, infinity."""
+    """Where pydantic accepted a value that is not meant as a number: true or false, NaN, infinity."""
     if isinstance(given, Mapping):
         for key, value in given.items():
             within = taken.get(key) if isinstance(taken, Mapping) else getattr(taken, str(key), None)
