@@ -156,3 +156,67 @@ def test_a_published_figure_stands_beside_a_result_by_the_very_same_rule(tmp_pat
     assert len(lines) == 3 and all("published, " in line for line in lines), "each number once"
     path.write_text(json.dumps(value | {"counts": {"evaluated": 8, "requested": 9}}))
     assert "DSOL" not in avloc.leaderboard([path]).text().partition("### published")[0], "other clips, another column"
+
+
+def write_parts(folder, name, seed, still, clips=3):
+    """The same with scores of two classes, two sizes and two flags."""
+    path = write_run(folder, name, seed, 0.7)
+    flags = {
+        "still picture": {"clips": clips, "ciou": 0.4, "locacc": still},
+        "voice-over": {"clips": 5, "ciou": 0.5, "locacc": 0.25},
+    }
+    sizes = {"small": {"clips": 0}, "large": {"clips": 9, "ciou": 0.5, "locacc": 0.7}}
+    classes = {name: {"clips": 2, "locacc": value} for name, value in (("cat", 0.9), ("a & b | c", 0.1))}
+    result = json.loads(path.read_text()) | {"by_part": flags, "by_size": sizes, "per_class": classes}
+    path.write_text(json.dumps(result))
+    return path
+
+
+def test_flags_are_a_table_below_each_protocol(tmp_path):
+    one = write_parts(tmp_path, "one", 0, 0.5)
+    alone = avloc.leaderboard([one], published=False, by="flag")
+    section = alone.text().partition("### ez-vsl (n=9), by flag\n")[2].split("\n")
+    rows = [[cell.strip() for cell in line.strip("| ").split("|")] for line in section if line.startswith("|")]
+    assert rows[0] == ["flag", "clips", "ciou", "locacc"]
+    assert rows[2:] == [["still picture", "3", "40.0", "50.0"], ["voice-over", "5", "50.0", "25.0"]]
+    assert alone.to_json()["mine"][1] == {
+        "method": "dsol (one)", "flag": "still picture", "clips": 3, "ciou · ez-vsl (n=9)": "40.0",
+        "locacc · ez-vsl (n=9)": "50.0",
+    }  # fmt: skip
+    assert "by flag" not in avloc.leaderboard([one], published=False).text()
+
+    other = write_parts(tmp_path, "other", 0, 0.75, clips=4)
+    both = avloc.leaderboard([one, other], published=False, by="flag", metric="locacc")
+    lines = both.text("tex").partition("% ez-vsl (n=9), by flag: locacc\n")[2].splitlines()
+    assert lines[0] == r"\begin{tabular}{lrrr}" and lines[2] == r"flag & clips & dsol (one) & dsol (other) \\"
+    assert lines[4] == r"still picture & 3 to 4 & 50.0 & 75.0 \\" and "by flag: ciou" not in both.text("tex")
+    found = list(csv.DictReader(io.StringIO(both.text("csv"))))
+    assert [(row["flag"], row["clips"], row["value"]) for row in found[1:3]] == [
+        ("", "", "70.0"),
+        ("still picture", "3", "50.0"),
+    ]
+
+
+def test_classes_start_with_the_lowest_and_sizes_without_clips_are_left_out(tmp_path):
+    path = write_parts(tmp_path, "one", 0, 0.5)
+    shown = avloc.leaderboard([path], published=False, by="class").text()
+    assert shown.index(r"a & b \| c") < shown.index("| cat")
+    shown = avloc.leaderboard([path], published=False, by="size").text()
+    assert "| large" in shown and "| small" not in shown
+
+
+def test_seeds_have_means_by_flag_too(tmp_path):
+    paths = [write_parts(tmp_path, f"run{seed}", seed, value) for seed, value in enumerate((0.4, 0.5, 0.6))]
+    shown = avloc.leaderboard(paths, published=False, by="flag", metric="locacc").text()
+    (line,) = [line for line in shown.splitlines() if "still picture" in line]
+    assert "50.0 ± 10.0 (n=3)" in line and "| " in line
+
+
+def test_results_without_flags_are_one_line(tmp_path):
+    with pytest.raises(
+        AvlocError, match="--by flag: none of these results has scores by flag; flags come with VGGSounder"
+    ):
+        avloc.leaderboard([write_run(tmp_path, "one", 0, 0.7)], by="flag")
+    path = write_parts(tmp_path, "two", 0, "0.5")
+    with pytest.raises(DataError, match=r"by_part.still picture.locacc: input should be a valid number"):
+        avloc.leaderboard([path], by="flag")

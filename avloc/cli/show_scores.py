@@ -11,7 +11,7 @@ from avloc.cli.show import console, say, table
 from avloc.cli.show_sounds import show_hearing, show_sounding
 from avloc.naming import MESSAGE, brief, printable
 from avloc.options import Ask
-from avloc.percents import ends, map_title, mask_title, own_name, percent
+from avloc.percents import OF_GROUPS, ends, map_title, mask_title, own_name, percent
 
 if TYPE_CHECKING:
     from avloc.verbs.benchmarks import Listed
@@ -89,7 +89,7 @@ def show_groups(result: Any, by: str | None) -> None:
     if not groups:
         say(f"{result.protocol.label} has no scores by {by}")
         return
-    known = [one for one in ("ciou", "locacc", "fscore", "f1", "auc") if any(one in own for own in groups.values())]
+    known = [one for one in OF_GROUPS if any(one in own for own in groups.values())]
     rows = [
         [name, own["clips"], *(percent(own.get(metric)) for metric in known)]
         for name, own in sorted(groups.items(), key=lambda one: one[1]["ciou"])

@@ -34,6 +34,7 @@ class _Stored(BaseModel):
     per_class: Sections = {}
     per_video: Sections = {}
     by_size: Sections = {}
+    by_part: Sections = {}
     macro: Sections = {}
     baselines: Sections = {}
     warnings: list[str] = []

@@ -66,6 +66,12 @@ class _Tells(BaseModel):
     pairs: _Count
 
 
+class _Group(BaseModel, extra="allow"):
+    __pydantic_extra__: dict[str, _Number | None] = Field(init=False)  # the metrics of a class, size or flag
+
+    clips: _Count
+
+
 class _Result(BaseModel):
     """The fields of a result that are checked; everything else in it is passed on."""
 
@@ -75,6 +81,9 @@ class _Result(BaseModel):
     counts: _Counts
     metrics: dict[str, _Metric]
     per_clip: list[_Clip]
+    per_class: dict[str, _Group] = {}
+    by_size: dict[str, _Group] = {}
+    by_part: dict[str, _Group] = {}
     set: str | None = None
     comparisons: dict[str, _Compared] = {}
     negative_sound: dict[str, _Absent] = {}

@@ -9,6 +9,7 @@ from typing import Any
 
 from avloc.files import regular
 from avloc.plain_yaml import plain_yaml
+from avloc.standings.by_group import KEYS
 from avloc.standings.table import label
 
 
@@ -62,10 +63,26 @@ def grouped(
 
 
 def _mean(results: list[dict[str, Any]]) -> dict[str, Any]:
-    """The first result with the means of all in its metrics, plus their (sample) std and n."""
-    metrics = {}
-    for name in results[0]["metrics"]:
-        values = [result["metrics"][name]["value"] for result in results if name in result["metrics"]]
-        if len(values) == len(results) and None not in values:
-            metrics[name] = {"value": statistics.fmean(values), "std": statistics.stdev(values), "n": len(values)}
-    return {**results[0], "metrics": metrics}
+    """The first result with the means of all in its metrics and groups, plus their (sample) std and n."""
+    metrics = _means([{name: one["value"] for name, one in result["metrics"].items()} for result in results])
+    groups = {key: _mean_groups([result.get(key) or {} for result in results]) for key in KEYS.values()}
+    return {**results[0], "metrics": metrics, **groups}
+
+
+def _means(values: list[dict[str, Any]]) -> dict[str, Any]:
+    """Mean and deviation of each metric that all results have."""
+    found = {}
+    for name in values[0]:
+        own = [one[name] for one in values if one.get(name) is not None]
+        if len(own) == len(values):
+            found[name] = {"value": statistics.fmean(own), "std": statistics.stdev(own), "n": len(own)}
+    return found
+
+
+def _mean_groups(results: list[dict[str, Any]]) -> dict[str, Any]:
+    """The same of each class, size or flag that all results have; with its number of clips, which is the same in all."""
+    return {
+        name: {**_means([result[name] for result in results]), "clips": first["clips"]}
+        for name, first in results[0].items()
+        if all(name in result for result in results)
+    }

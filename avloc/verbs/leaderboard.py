@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from avloc.options import POSITIONAL, Metrics, verb
 
@@ -15,7 +15,7 @@ FORMATS = ("md", "csv", "tex")
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """A table for each benchmark."""
+    """A table for each benchmark, and what it has by class, size or flag."""
 
     tables: "list[Table]"
 
@@ -31,10 +31,14 @@ class Leaderboard:
         return "\n".join((as_latex if format == "tex" else as_markdown)(table) for table in self.tables)
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            table.benchmark: [dict(zip(table.header(), line, strict=True)) for line in table.lines()]
-            for table in self.tables
-        }
+        found: dict[str, Any] = {}
+        for table in self.tables:
+            lines: list[dict[str, Any]] = [dict(zip(table.header(), line, strict=True)) for line in table.lines()]
+            for part in table.parts:
+                values = {f"{metric} · {part.rule}": str(cell) for metric, cell in part.cells.items()}
+                lines.append({"method": part.method, table.by: part.name, "clips": part.clips, **values})
+            found[table.benchmark] = lines
+        return found
 
 
 @verb
@@ -48,6 +52,10 @@ def leaderboard(
     benchmark: Annotated[str | None, "only this benchmark; without results, its published figures"] = None,
     published: Annotated[bool, "include the published figures, with their sources"] = True,
     metric: Metrics = None,
+    by: Annotated[
+        Literal["class", "size", "flag"] | None,
+        "also tables of each class, of sizes of what sounds, or of flags (VGGSounder, AVATAR), for the results that have them",
+    ] = None,
 ) -> Leaderboard:
     """Tables of results and published figures; a column is one metric under one protocol, never two.
 
@@ -57,7 +65,7 @@ def leaderboard(
     from avloc.annotations import BENCHMARKS
     from avloc.annotations import benchmark as find
     from avloc.errors import ConfigError
-    from avloc.standings import PUBLISHED, build_table, read_results
+    from avloc.standings import PUBLISHED, add_groups, build_table, read_results
     from avloc.standings.runs import RunAbout, about_run, grouped
 
     metric = metric or ()
@@ -76,11 +84,22 @@ def leaderboard(
         if benchmark is not None
         else list(own) or [n for n in BENCHMARKS if any(f.benchmark == n for f in PUBLISHED)]
     )
-    tables = [build_table(name, grouped(own.get(name, [])), published, metric) for name in names]
-    tables = [table for table in tables if table.rows]
+    tables = []
+    for name in names:
+        rows = grouped(own.get(name, []))
+        table = build_table(name, rows, published, metric)
+        if by:
+            add_groups(table, rows, by, metric)
+        if table.rows:
+            tables.append(table)
     if not tables:
         what = f"--metric {','.join(metric)}: no such figure" if metric else "nothing to show"
         raise ConfigError(f"{what} for {', '.join(names)}; give results of `avloc evaluate --out`")
+    if by and not any(table.parts for table in tables):
+        of = {"flag": "; flags come with VGGSounder's table next to the annotations of VGG-SS, and with AVATAR"}.get(
+            by, ""
+        )
+        raise ConfigError(f"--by {by}: none of these results has scores by {by}{of}")
     return Leaderboard(tables)
 
 
