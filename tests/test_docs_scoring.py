@@ -40,7 +40,11 @@ def test_your_own_model_is_scored_from_python_in_five_lines(maps, capsys):
     assert result.counts["evaluated"] == 2
     assert 0 < result.metrics["ciou"].value < 1
     assert len(repr(result)) < 2000 and max(map(len, repr(result).splitlines())) <= 100, "it fits a screen"
-    assert result._repr_html_().startswith("<table>")
+    shown = result._repr_html_()
+    assert (
+        shown.startswith("<table>")
+        and '<td style="text-align: left">locacc</td><td style="text-align: right">' in shown
+    )
 
 
 def test_the_rule_of_the_page_on_adding_a_protocol_is_scored(maps):

@@ -58,7 +58,7 @@ def show_demo(done: "Demo") -> None:
     for name, result in done.sets.items():
         _show_set(name, result)
         if done.real:
-            show_hearing(result.result)
+            show_hearing(result.result.extra)
             say()
     verdicts = ["too small" if done.tiny else "yes" if claim.holds else "NO" for claim in done.claims]
     rows = [

@@ -10,7 +10,7 @@ import typer
 from avloc.cli.show import console, say, table
 from avloc.cli.show_sounds import show_hearing, show_sounding
 from avloc.naming import MESSAGE, brief, printable
-from avloc.options import Ask
+from avloc.options import RETRIEVAL, Ask
 from avloc.percents import OF_GROUPS, ends, map_title, mask_title, own_name, percent
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from avloc.verbs.leaderboard import Leaderboard
 
 _COLUMNS = 6  # metrics of a protocol side by side in a table of 100 characters
+#: what results have in common, whatever their protocol, or only one of them has
+_OF_ALL = (RETRIEVAL, "negatives", "frames_with_other_sounds")
 
 
 Worst = Annotated[int, "also show this many clips with the lowest scores", Ask(least=0)]
@@ -53,10 +55,10 @@ def show_evaluated(found: "Evaluated", *, worst: Worst = 0, by: By = None) -> No
 
 
 def show_scoring(found: "Scoring", *, worst: Worst = 0, by: By = None) -> None:
-    if len(found.results) > 1:
+    if len(found.results) > 1 and any(result.metrics for result in found.results.values()):
         show_spread(found)
-    for result in found.results.values() if len(found.results) == 1 else ():
-        show_result(result)
+    else:
+        show_result(next(iter(found.results.values())))
     for result in found.results.values() if by else ():
         show_groups(result, by)
     if worst:
@@ -64,7 +66,10 @@ def show_scoring(found: "Scoring", *, worst: Worst = 0, by: By = None) -> None:
 
 
 def show_result(result: Any, title: str = "") -> None:
-    say(result.heading(title))
+    if not result.metrics and RETRIEVAL in result.extra:  # it depends on no protocol
+        say(f"{title or result.benchmark or 'own ground truth'}: retrieval")
+    else:
+        say(result.heading(title))
     blind = list(result.baselines)
     rows = []
     for name, metric in result.metrics.items():
@@ -78,7 +83,7 @@ def show_result(result: Any, title: str = "") -> None:
         if means and 1 < len(groups) < result.counts["evaluated"]:
             plural = "classes" if kind == "class" else "videos"
             say(f"mean over {len(groups)} {plural}: {', '.join(f'{k} {percent(v)}' for k, v in means.items())}")
-    show_hearing(result)
+    show_hearing(result.extra)
     notes(result.warnings)
 
 
@@ -128,6 +133,10 @@ def show_spread(found: Any) -> None:
     ]
     say(f"the same heat maps for {next(iter(results.values())).benchmark or 'own ground truth'}, in %")
     table("", ["protocol", "clips", *shared], rows, right=tuple(range(1, len(shared) + 2)))
+    extra: dict[str, Any] = {}
+    for result in results.values():
+        extra = result.extra | extra
+    show_hearing({name: extra[name] for name in _OF_ALL if name in extra})
     common = [set(result.warnings) for result in results.values()]
     notes(line for line in next(iter(results.values())).warnings if all(line in lines for lines in common))
     unfit = {name: one.counts[UNJUDGED] for name, one in results.items() if UNJUDGED in one.counts}

@@ -1,5 +1,6 @@
 """Tables of other sounds: a method with its own sounds, with others, and with those of silent objects."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from avloc.cli.show import say, table
@@ -19,20 +20,20 @@ def show_sounding(found: dict[str, Any]) -> None:
     table(title, ["sound", "frames", "sounding", "errors", "%"], rows, right=(1, 2, 3, 4))
 
 
-def show_hearing(result: Any) -> None:
+def show_hearing(extra: Mapping[str, Any]) -> None:
     """How well maps distinguish sounds that nothing in view makes, and sounding from silent objects, if measured."""
-    kinds = result.extra.get("negative_sound", {})
+    kinds = extra.get("negative_sound", {})
     if kinds:
         rows = [[k, v["clips"], percent(v["auroc"]), percent(v["false_alarm_rate"])] for k, v in kinds.items()]
         columns = ["sound", "clips", "AUROC %", "false alarms %"]
         table("sounds that nothing in view makes", columns, rows, right=(1, 2, 3))
-    if "retrieval" in result.extra:
-        _show_retrieval(result.extra["retrieval"])
-    if "negatives" in result.extra:
-        _show_other_sounds(result.extra["negatives"])
-    if result.extra.get("frames_with_other_sounds"):
-        _show_frames(result.extra["frames_with_other_sounds"])
-    told = result.extra.get("tells")
+    if "retrieval" in extra:
+        _show_retrieval(extra["retrieval"])
+    if "negatives" in extra:
+        _show_other_sounds(extra["negatives"])
+    if extra.get("frames_with_other_sounds"):
+        _show_frames(extra["frames_with_other_sounds"])
+    told = extra.get("tells")
     if told:
         share = percent(told["value"])
         within = ends(told.get("ci95_by_video") or told.get("ci95"))

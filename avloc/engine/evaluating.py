@@ -94,6 +94,8 @@ def evaluate_set(
     found = SetResult(name, number, result, comparisons, run.predictions / f"{name}.h5", file, heard)
     run.refuse_moved()
     add_to_stored(file, found.to_json())
+    if not shown and not others:
+        result.warnings = list(frames.truth.warnings)  # the others are about the scores of heat maps
     return found.showing(shown)
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from avloc.scoring.baselines import baseline_warnings
+
 if TYPE_CHECKING:
     from avloc.scoring.result import Metric, Result
 
@@ -54,8 +56,15 @@ class SetResult:
     sounding: dict[str, Any] | None = None
 
     def showing(self, metrics: "dict[str, Metric]") -> "SetResult":
-        """The same with these metrics of the model, and with those of the comparisons that have their names."""
-        self.result.metrics = metrics
+        """The same with these metrics of the model and the notes about them, and with those of the comparisons that have their
+        names.
+        """
+        own = self.result
+        every, shown = (
+            baseline_warnings(own.protocol, {name: one.value for name, one in some.items()}, own.baselines)
+            for some in (own.metrics, metrics)
+        )
+        own.metrics, own.warnings = metrics, [line for line in own.warnings if line not in every] + shown
         return replace(self, comparisons={name: one.only(metrics) for name, one in self.comparisons.items()})
 
     def to_json(self) -> dict[str, Any]:

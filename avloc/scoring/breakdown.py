@@ -14,6 +14,7 @@ from avloc.scoring.summary import Scored, items_of
 
 #: upper bounds of the area of the ground truth, in pixels of a 224 x 224 frame: stoneMo/SLAVC@05b429c
 SIZES = (("small", 32**2), ("medium", 96**2), ("large", 144**2), ("huge", np.inf))
+METRICS = ("ciou", "locacc", "auc")
 
 
 def breakdown(
@@ -29,18 +30,32 @@ def breakdown(
 
     area: (U,) of the ground truth of each unit, in pixels of a frame of 224 x 224.
     """
-    clip, score = items_of(result.protocol, scored)
+    _, score = items_of(result.protocol, scored)
     if len(score):
         result.curve = success_curve(score).tolist()
     result.per_clip = _per_clip(truth, scored, kept, found)
+    break_down_groups(result, truth, scored, area)
+
+
+def break_down_groups(
+    result: Result,
+    truth: Truth,
+    scored: Scored,
+    area: NDArray[np.float64] | None,
+    metrics: tuple[str, ...] = METRICS,
+) -> None:
+    """Fill only the tables of classes, videos, flags and sizes, with these metrics."""
+    clip, score = items_of(result.protocol, scored)
     names = ["", *truth.classes]
-    classes = _table(scored.score, tuple(names[label + 1] for label in scored.label.tolist()))
-    videos = _table(score, tuple(truth.videos[number] for number in clip.tolist()))
+    classes = _table(scored.score, tuple(names[label + 1] for label in scored.label.tolist()), metrics)
+    videos = _table(score, tuple(truth.videos[number] for number in clip.tolist()), metrics)
     result.per_class, result.per_video = dict(classes), videos
-    result.by_part = {name: rows for name, inside in truth.parts.items() if (rows := _part(score, inside[clip]))}
+    result.by_part = {
+        name: rows for name, inside in truth.parts.items() if (rows := _part(score, inside[clip], metrics))
+    }
     result.macro = {"by_class": _macro(classes), "by_video": _macro(videos)}
     if area is not None:
-        result.by_size = _by_size(scored.score[area > 0], area[area > 0])
+        result.by_size = _by_size(scored.score[area > 0], area[area > 0], metrics)
 
 
 def _per_clip(truth: Truth, scored: Scored, kept: NDArray[np.int64], found: NDArray[np.bool_]) -> ClipRows:
@@ -84,7 +99,7 @@ def _grouped(group: tuple[str, ...]) -> tuple[dict[str, int], NDArray[np.int64]]
     return places, np.array([places.get(name, -1) for name in group], np.int64)
 
 
-def _table(score: NDArray[np.float64], group: tuple[str, ...]) -> Groups:
+def _table(score: NDArray[np.float64], group: tuple[str, ...], metrics: tuple[str, ...] = METRICS) -> Groups:
     """Numbers of each named group, in order of name; scores without a name are left out."""
     places, all_places = _grouped(group)
     if not places:
@@ -101,21 +116,22 @@ def _table(score: NDArray[np.float64], group: tuple[str, ...]) -> Groups:
         "locacc": rates[:, 10].copy(),
         "auc": areas,
     }
-    return Groups(places, columns)
+    return Groups(places, {name: values for name, values in columns.items() if name in ("clips", *metrics)})
 
 
-def _part(score: NDArray[np.float64], inside: NDArray[np.bool_]) -> dict[str, Any]:
+def _part(score: NDArray[np.float64], inside: NDArray[np.bool_], metrics: tuple[str, ...]) -> dict[str, Any]:
     """Numbers of a part of the set; empty if none of its clips is scored."""
-    return _table(score[inside], ("part",) * int(inside.sum())).get("part", {})
+    return _table(score[inside], ("part",) * int(inside.sum()), metrics).get("part", {})
 
 
 def _macro(table: Groups) -> dict[str, float]:
-    names = ("ciou", "locacc", "auc")
-    return {name: float(np.mean(table.columns[name])) for name in names} if table else {}
+    return {name: float(np.mean(values)) for name, values in table.columns.items() if name != "clips"}
 
 
-def _by_size(score: NDArray[np.float64], area: NDArray[np.float64]) -> dict[str, dict[str, Any]]:
+def _by_size(
+    score: NDArray[np.float64], area: NDArray[np.float64], metrics: tuple[str, ...]
+) -> dict[str, dict[str, Any]]:
     names = [name for name, _ in SIZES]
     number = np.searchsorted([high for _, high in SIZES], area, side="right")
-    found = _table(score, tuple(names[place] for place in number.tolist()))
+    found = _table(score, tuple(names[place] for place in number.tolist()), metrics)
     return {name: found.get(name, {"clips": 0}) for name in names}

@@ -73,9 +73,8 @@ def refuse_without_sounds(given: Predictions, kinds: Sequence[str], path: Any) -
     for kind in kinds:
         if kind not in given.negative_maps:
             name = NEGATIVES[kind]
-            raise DataError(
-                f"{path}: contains no maps of {kind}; expected the array {name}, (N, h, w), of the same ids"
-            )
+            what = f"the array {name}, (N, h, w), of the same ids, in an .h5 or .npz file"
+            raise DataError(f"{path}: contains no maps of {kind}; expected {what}")
 
 
 def retrieval_of(given: Predictions, truth: Truth, path: Any, resamples: int, seed: int) -> dict[str, Any]:

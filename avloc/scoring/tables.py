@@ -21,11 +21,20 @@ def text_table(title: str, header: list[str], rows: list[list[str]]) -> str:
 
 
 def html_table(title: str, header: list[str], rows: list[list[str]]) -> str:
-    """The same as an HTML table."""
+    """The same as an HTML table, with the same alignment."""
     header, rows = _filled(header, rows)
-    head = "".join(f"<th>{html.escape(cell)}</th>" for cell in header)
-    body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f"<table><caption>{html.escape(title)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    head = _html_row("th", header)
+    body = "".join(_html_row("td", row) for row in rows)
+    return f"<table><caption>{html.escape(title)}</caption><thead>{head}</thead><tbody>{body}</tbody></table>"
+
+
+def _html_row(kind: str, cells: list[str]) -> str:
+    sides = ["left", *["right"] * (len(cells) - 1)]
+    shown = (
+        f'<{kind} style="text-align: {side}">{html.escape(cell)}</{kind}>'
+        for side, cell in zip(sides, cells, strict=True)
+    )
+    return f"<tr>{''.join(shown)}</tr>"
 
 
 def _filled(header: list[str], rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:

@@ -10,12 +10,13 @@ from avloc.metrics.segmentation import best_f, f_curve, mask_iou
 from avloc.protocols import plain
 from avloc.protocols.protocol import Protocol
 from avloc.protocols.units import units_of
+from avloc.scoring.breakdown import break_down_groups
 from avloc.scoring.fast.bit_planes import unpack
 from avloc.scoring.fast.resized_maps import map_pieces
 from avloc.scoring.fast.truth_masks import DrawnTruth
 from avloc.scoring.result import Result
 from avloc.scoring.rows import rows_of_scores
-from avloc.scoring.summary import Ratio, with_intervals
+from avloc.scoring.summary import Ratio, Scored, with_intervals
 from avloc.scoring.task import Ints, Task, count_clips, count_odd_maps, odd_maps, result_of
 
 Floats = NDArray[np.float64]
@@ -53,6 +54,8 @@ def frames_verdict(protocol: Protocol, task: Task, resamples: int, seed: int, ch
         extra["frames_with_other_sounds"] = _with_other_sounds(protocol, task, drawn, kept, chunk)
     result = result_of(protocol, task, counts, metrics, warnings, extra)
     result.per_clip = rows_of_scores(truth, kept, iou, ~task.found[kept])
+    area = drawn.levels(protocol)[0][kept, 0] * (224 / protocol.size) ** 2
+    break_down_groups(result, truth, Scored(len(truth), kept, iou, truth.reported_class[kept]), area, ("ciou",))
     result.baselines = {"all-ones": _all_ones(protocol, drawn, kept, batches)}
     return result
 

@@ -49,7 +49,7 @@ def pictures_verdict(protocol: Protocol, task: Task, resamples: int, seed: int, 
     result = result_of(protocol, task, counts, metrics, warnings, {})
     blind = ratios(protocol, _scored(task, scores, {}, share))
     result.baselines = {"all-ones": {name: one.value for name, one in blind.items()}}
-    breakdown(result, truth, scored, kept, task.found, None)
+    breakdown(result, truth, scored, kept, task.found, share * 224**2)
     return result
 
 

@@ -9,9 +9,10 @@ from avloc.metrics import aoc_parts, auc, auc_parts, harmonic
 from avloc.protocols import plain_sounds
 from avloc.protocols.plain_sounds import SHOWN, AtThresholds
 from avloc.protocols.protocol import Protocol
+from avloc.scoring.breakdown import break_down_groups
 from avloc.scoring.negatives import map_confidence, negative_sound
 from avloc.scoring.result import Result, plain
-from avloc.scoring.summary import of_draws
+from avloc.scoring.summary import Scored, of_draws
 from avloc.scoring.task import Ints, Task, count_clips, count_odd_maps, odd_maps, result_of
 
 Floats = NDArray[np.float64]
@@ -46,6 +47,8 @@ def sounds_verdict(protocol: Protocol, task: Task, resamples: int, seed: int) ->
         line: dict[str, Any] = {"id": truth.ids[clip], "video": truth.videos[clip], "ciou": own, **areas}
         rows.append(line if task.found[clip] else line | {"missing": True})
     result.per_clip = rows
+    of_unit = Scored(len(truth), kept, np.nan_to_num(at.ciou[:, place]), truth.reported_class[kept])
+    break_down_groups(result, truth, of_unit, None)
     return result
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("avloc.evaluate")
 _COMMON = ("locacc", "auc", "ciou")
+_UNMIXED = "the object maps are not used; --axis ogl_alpha=0.4 mixes them with the heat maps"
 
 
 @dataclass(frozen=True)
@@ -120,12 +121,16 @@ def evaluate_predictions(
         results, left_out = _defined(results, left_out)
 
     vectors = retrieval_of(given, real, predictions, resamples, seed) if searched else None
+    unmixed = given.object_maps is not None and all(one.ogl_alpha >= 1 for one in chosen)
     unknown = len(set(given.ids) - set(real.ids))
+    unasked = f"{unknown} predictions have ids that are not scored; they are left out"
     for result in results.values():
         result.made_with = made
         if unknown:
             result.counts["not_requested"] = unknown
-            result.warnings.append(f"{unknown} predictions have ids that are not scored; they are left out")
+            result.warnings.append(unasked)
+        if unmixed:
+            result.warnings.append(_UNMIXED)
         if vectors is not None:
             result.extra[RETRIEVAL] = vectors
     found = Scoring(predictions, results, left_out if every else {})
@@ -134,6 +139,8 @@ def evaluate_predictions(
     if searched and not names:
         for result in results.values():
             result.metrics = {}  # metrics that were not requested are stored, not shown
+            if not kinds:  # the other notes are about the scores of heat maps
+                result.warnings = [*real.warnings, *([unasked] if unknown else [])]
     return found
 
 

@@ -134,6 +134,22 @@ def test_all_protocols_in_one_table(folder):
     assert "avloc" in found.stdout
 
 
+def test_retrieval_and_other_sounds_are_shown_once_for_all_protocols(folder):
+    ids = [f"abcdefghijk_{n:06d}" for n in range(6)]
+    maps = np.random.default_rng(0).random((6, 14, 14))
+    vectors = np.eye(6)
+    write_predictions(
+        folder / "p.h5", ids, maps, negative_maps={"noise": maps / 2}, frame_vectors=vectors, sound_vectors=vectors
+    )
+    options = ["--predictions", folder / "p.h5", "--benchmark", "vggss", "--annotations", folder, "--resamples", 0]
+    every = invoke("evaluate", *options, "--protocol", "all", "--negatives", "noise").stdout
+    assert every.count("pIA noise") == 1 and "hardway" in every
+    searched = invoke("evaluate", *options, "--protocol", "all", "--metric", "retrieval").stdout
+    assert searched.startswith("vggss: retrieval\namong 6 clips\n") and "hardway" not in searched
+    alone = invoke("evaluate", *options, "--metric", "retrieval")
+    assert alone.stdout == searched and "mask" not in alone.stderr
+
+
 def test_compare_and_leaderboard(folder):
     options = ["--predictions", folder / "p.h5", "--benchmark", "vggss", "--annotations", folder, "--resamples", 50]
     invoke("evaluate", *options, "--out", folder / "a.json")

@@ -399,13 +399,15 @@ def test_vectors_in_the_file_are_searched_for_with_one_another(vggss):
     """Sounds 0 to 7 point at their own frame; 8 and 9 at each other's."""
     frames = np.eye(10)
     rng = np.random.default_rng(0)
-    maps, faint = rng.random((10, 7, 7)), 0.01 * rng.random((10, 10))  # without it all others would tie
+    faint = 0.01 * rng.random((10, 10))  # without it all others would tie
+    maps = (rng.random((10, 7, 7)) > 0.9) * 1.0  # masks, about whose scores there are notes
     sounds = 3 * (frames[[*range(8), 9, 8]] + faint)
     write_predictions(vggss / "p.h5", CLIPS, maps, frame_vectors=frames, sound_vectors=sounds)
     how = {"benchmark": "vggss", "annotations": vggss, "resamples": 20}
     result = evaluate_predictions(vggss / "p.h5", **how, metric="retrieval", out=vggss / "r.json").results["ez-vsl"]
     found = result.extra["retrieval"]
     assert found["queries"] == 10 and not result.metrics
+    assert not any("cIoU" in line or "score" in line or "mask" in line for line in result.warnings)
     assert [found[way]["r@1"]["value"] for way in ("sound to frame", "frame to sound")] == [0.8, 0.8]
     stored = json.loads((vggss / "r.json").read_text())
     assert stored["retrieval"]["chance"]["r@1"] == 0.1 and "locacc" in stored["metrics"]
@@ -436,3 +438,29 @@ def test_flags_of_vggsounder_split_the_scores_and_change_no_other(vggss):
     assert split.by_part["audible and visible"]["locacc"] == 1 and split.by_part["audible, not visible"]["locacc"] == 0
     assert split.by_part["still picture"]["clips"] == 1 and not plainly.by_part
     assert split.metrics == plainly.metrics and split.annotations_sha256 == plainly.annotations_sha256
+
+
+def test_object_maps_that_nothing_mixes_in_are_a_note(vggss):
+    maps = np.random.default_rng(0).random((10, 7, 7))
+    write_predictions(vggss / "p.h5", CLIPS, maps, object_maps=maps[::-1])
+    how = {"benchmark": "vggss", "annotations": vggss, "resamples": 0}
+    (plainly,) = evaluate_predictions(vggss / "p.h5", **how).results.values()
+    assert "the object maps are not used; --axis ogl_alpha=0.4 mixes them with the heat maps" in plainly.warnings
+    (guided,) = evaluate_predictions(vggss / "p.h5", **how, axes={"ogl_alpha": "0.4"}).results.values()
+    assert not any("object maps" in line for line in guided.warnings)
+
+
+@pytest.mark.parametrize("protocol", ["vssl-eval", "avsbench", "ez-vsl", "gar"])
+def test_each_kind_of_score_is_split_by_class_and_flag(vggss, protocol):
+    lines = ["video_id,label,modality,background_music,static_image,voice_over"]
+    lines += [f"{clip},dog bark,AV,False,{n < 6},False" for n, clip in enumerate(CLIPS)]
+    (vggss / "vggsounder.csv").write_text("\n".join(lines))
+    maps = np.zeros((10, 112, 112))
+    maps[:6, :, :56] = maps[6:, :, 56:] = 1
+    write_predictions(vggss / "p.h5", CLIPS, maps, negative_maps={"silence": maps * 0.1})
+    found = evaluate_predictions(
+        vggss / "p.h5", "vggss", vggss, protocol=protocol, negatives=["silence"], resamples=0
+    ).results[protocol]
+    assert found.by_part["still picture"]["clips"] == 6 and found.per_class["dog bark"]["clips"] == 10
+    assert found.by_part["still picture"]["ciou"] == pytest.approx(1.0, abs=0.01)
+    assert found.by_part["none of these flags"]["ciou"] == pytest.approx(0.0, abs=0.01)
