@@ -92,7 +92,7 @@ SINGLE = (
         "acl",
         ACL,
         resize="bilinear",
-        normalise="minmax",
+        normalise="minmax-if-needed",
         mask="best",
         report=("locacc", "auc", "ciou", "ap", "max_f1"),
     ),

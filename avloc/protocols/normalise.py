@@ -5,7 +5,7 @@ function of the pixel and of its map's minimum and maximum, so order statistics 
 """
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 Rows = NDArray[np.float32]
 NORMALISATIONS = (
@@ -19,6 +19,7 @@ NORMALISATIONS = (
     "max",
     "relu",
     "minmax-set",
+    "minmax-if-needed",
 )
 MASK_RULES = ("rank", "rank-or-one", "median", "absolute", "relative", "area", "top", "best", "own", "none")
 #: object maps are scaled by this constant range if audio-visual maps have a fixed one: stoneMo/SLAVC@05b429c
@@ -31,13 +32,14 @@ def normalise(values: Rows, kind: str, low: Rows, high: Rows, tau: float = 0.03)
     minmax leaves constant maps as they are, minmax-nan divides 0 by 0 there (sspl); inverted is 1 - minmax(-H)
     (hardway), inverted-nan the same except for constant maps (tvsl); fixed is (H + 1/tau) / (2/tau), for maps that are
     cosines over tau (slavc); max divides by the maximum; relu clears negative values (coarse-to-fine);
-    minmax-set uses the extremes of the whole set instead of the map's (denseav).
+    minmax-set uses the extremes of the whole set instead of the map's (denseav); minmax-if-needed is minmax, unless
+    `settled` made it none (acl).
     """
     if kind == "none":
         return values
     if kind == "relu":
         return np.maximum(values, np.float32(0))
-    if kind in ("minmax", "minmax-set"):
+    if kind in ("minmax", "minmax-set", "minmax-if-needed"):
         return _minmax(values, low, high)
     if kind == "minmax-nan":
         with np.errstate(invalid="ignore"):
@@ -55,6 +57,18 @@ def normalise(values: Rows, kind: str, low: Rows, high: Rows, tau: float = 0.03)
     if kind == "max":
         return np.divide(values, np.where(high > 0, high, np.float32(1)), dtype=np.float32)
     raise ValueError(f"normalisation {kind!r}; expected one of {', '.join(NORMALISATIONS)}")
+
+
+def settled(kind: str, shape: tuple[int, ...] | None, size: tuple[int, ...], values: ArrayLike) -> str:
+    """The normalisation of maps of a shape (h, w) that are scored at a size (H, W). shape: None for maps that were resized
+    before. values: of all maps, or their least and greatest.
+
+    ACL's maps are sigmoids at the size at which they are scored, and its release compares them as they are
+    (swimmiing/ACL-SSL@57f4a6c): minmax-if-needed is none for such maps, and minmax for all others.
+    """
+    if kind != "minmax-if-needed":
+        return kind
+    return "none" if shape == size and np.min(values) >= 0 and np.max(values) <= 1 else "minmax"
 
 
 def guided(maps: Rows, objects: Rows, kind: str, alpha: float, tau: float = 0.03) -> Rows:

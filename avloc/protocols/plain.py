@@ -4,9 +4,9 @@
     mask = threshold(protocol, values, truth)
     ciou(mask, truth)
 
-This is how one heat map becomes one number; `plain_report` computes the numbers of a whole test set.
-`avloc evaluate` runs avloc.scoring.fast, which gives the same numbers for thousands of maps at once; a test checks that
-both agree for every protocol. The user's own rule (Protocol.rule) has no fast version: it is scored here.
+This is how one heat map becomes one number; `plain_report` computes those of a whole test set. `avloc evaluate` runs
+avloc.scoring.fast, with the same numbers for thousands of maps; a test checks this for every protocol. The user's own
+rule (Protocol.rule) has no fast version: it is scored here.
 """
 
 from dataclasses import replace
@@ -21,7 +21,7 @@ from avloc.given_arrays import array_of
 from avloc.metrics import average_precision, ciou
 from avloc.metrics.precision import average_precision_of_mask
 from avloc.protocols.boxes import pixel_corners
-from avloc.protocols.normalise import extremes, guided, normalise, relative_cut
+from avloc.protocols.normalise import extremes, guided, normalise, relative_cut, settled
 from avloc.protocols.protocol import Protocol, canvas_size
 from avloc.protocols.resize import resize
 
@@ -41,16 +41,16 @@ def heard(
 
     heat: (h, w), as the model gives it. A map with NaN or infinity marks nothing.
     truth: (H, W) weights; its shape is the size at which the map is scored.
-    objects: (h, w), the object map of object-guided localization.
-    ends: the minimum and maximum of the whole set, for `minmax-set`.
+    objects: (h, w), of object-guided localization. ends: the minimum and maximum of the whole set, for `minmax-set`.
     """
     heat = np.asarray(heat, np.float32)
     if not np.isfinite(heat).all():
         return np.zeros(truth.shape, bool)
     if protocol.rule is not None:
         return _own_mask(protocol, heat, truth)
-    values = normalised(protocol, resized(protocol, heat, truth.shape, objects), ends)
-    return threshold(protocol, values, truth)
+    if objects is None:
+        protocol = replace(protocol, normalise=settled(protocol.normalise, heat.shape, truth.shape, heat))
+    return threshold(protocol, normalised(protocol, resized(protocol, heat, truth.shape, objects), ends), truth)
 
 
 def resized(protocol: Protocol, heat: Map, size: tuple[int, ...], objects: Map | None = None) -> Map:

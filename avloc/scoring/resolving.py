@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from avloc.errors import DataError
+from avloc.protocols.normalise import settled
 from avloc.protocols.protocol import Protocol, canvas_size
 from avloc.scoring.pixel_inputs import refuse_unfit
 from avloc.scoring.task import Task, count_clips
@@ -18,9 +19,12 @@ _MATCHED = ("rank", "rank-or-one", "absolute", "relative")
 
 
 def resolve(protocol: Protocol, task: Task) -> Protocol:
-    """The protocol as it applies to this task: unit auto is resolved; DataError if it cannot score the maps."""
+    """The protocol as it applies to this task: unit auto and minmax-if-needed are resolved; DataError if it cannot score the
+    maps.
+    """
     if protocol.unit == "auto":
         protocol = replace(protocol, unit=_unit_of(task))
+    protocol = replace(protocol, normalise=_normalisation(protocol, task))
     _refuse_several_maps(protocol, task)
     refuse_unfit(protocol, task)
     _refuse_other_amounts(protocol, task)
@@ -45,6 +49,13 @@ def _unit_of(task: Task) -> str:
     if task.given.named or several_classes:
         return "class"
     return "clip" if amount == 1 and not task.truth.mixed else "source"
+
+
+def _normalisation(protocol: Protocol, task: Task) -> str:
+    size = canvas_size(protocol, task.sources if protocol.canvas == "wide" or task.truth.mixed else 1)
+    # mixtures with object maps are always scaled
+    shape = task.given.maps.shape[2:] if protocol.ogl_alpha >= 1 else None
+    return settled(protocol.normalise, shape, size, task.given.ends)
 
 
 def _refuse_several_maps(protocol: Protocol, task: Task) -> None:

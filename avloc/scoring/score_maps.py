@@ -11,6 +11,7 @@ from avloc.errors import DataError
 from avloc.given_arrays import whole_number
 from avloc.made_with import made_with
 from avloc.protocols.named import PROTOCOLS, as_protocol
+from avloc.protocols.normalise import settled
 from avloc.protocols.protocol import Protocol, Rule
 from avloc.protocols.units import OF_PIXELS, truth_for
 from avloc.scoring.fast.measure import CHUNK
@@ -158,6 +159,8 @@ def _of_own_sizes(
     left_out: dict[str, str] = {}
     found: dict[str, Result] = {}
     masks = masks_among(sized)
+    # these are resized before a protocol sees them
+    protocols = [replace(one, normalise=settled(one.normalise, None, (), (0, 1))) for one in protocols]
     for (size, kind, align_corners), members in by_size(protocols).items():
         fit = [one for one in members if one.canvas == "frame" or not truth.mixed]
         left_out |= {

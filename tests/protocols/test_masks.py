@@ -7,6 +7,7 @@ from making import heat_maps, random_truth, truth_of
 
 from avloc.protocols import PROTOCOLS, named
 from avloc.protocols.normalise import guided
+from avloc.protocols.plain import heard
 from avloc.scoring import score
 
 #: how near: OpenCV resizes to the bit; where PyTorch resizes, a pixel at the threshold may fall to the other side
@@ -109,6 +110,24 @@ def test_sparse_maps_are_where_rules_part():
     }
     assert locacc["hardway"] > 0.9, "a strict threshold keeps only what is above zero"
     assert locacc["ez-vsl"] == 0.0, "a threshold at zero keeps the whole image"
+
+
+def test_acl_takes_sigmoids_of_the_scored_size_as_they_are_and_scales_other_maps():
+    """swimmiing/ACL-SSL@57f4a6c thresholds its model's sigmoid; a faint map marks nothing at 0.5."""
+    truth, _ = random_truth(4)
+    faint = np.full((4, 224, 224), 0.02, np.float32)
+    faint[:, 50:150, 50:150] = 0.3
+    half = named("acl").with_axes(mask="absolute", cut=0.5)
+
+    def scored(maps):
+        found = score(half, maps, truth, resamples=0)
+        return found.protocol.normalise, found.metrics["ciou"].value > 0
+
+    assert scored(faint) == ("none", False)
+    assert scored(faint[:, ::16, ::16]) == ("minmax", True), "a model that gives 14 x 14 is no ACL"
+    assert scored(faint - 0.1) == ("minmax", True), "and neither is one that gives cosines"
+    assert scored([faint[0], *faint[1:, :112, :112]]) == ("minmax", True), "nor maps of several sizes"
+    assert heard(half, faint[0], np.ones((224, 224))).sum() == 0
 
 
 def test_the_best_cut_is_chosen_for_each_metric():

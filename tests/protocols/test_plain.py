@@ -106,6 +106,7 @@ OBJECTS = np.abs(RNG.standard_normal((CLIPS, 7, 7))).astype(np.float32)
 SETS = {
     "one map per clip": (odd_maps(1, 14, 14, 1), boxes_of(1), {}),
     "at full size": (odd_maps(1, 224, 224, 2), boxes_of(2, xywh=True), {}),
+    "sigmoids at full size": (1 / (1 + np.exp(-odd_maps(1, 224, 224, 21))), boxes_of(21), {}),
     "cosines over a temperature, two votes": (odd_maps(1, 9, 11, 3, scale=30), boxes_of(3, votes=2), {}),
     "a clip is missing": (odd_maps(1, 14, 14, 4)[:-1], boxes_of(4), {"ids": [f"clip{n}" for n in range(CLIPS - 1)]}),
     "confidences": (odd_maps(1, 14, 14, 5), boxes_of(5), {"confidence": RNG.random(CLIPS).round(1)}),
