@@ -71,6 +71,16 @@ def settled(kind: str, shape: tuple[int, ...] | None, size: tuple[int, ...], val
     return "none" if shape == size and np.min(values) >= 0 and np.max(values) <= 1 else "minmax"
 
 
+def ap_values(kind: str, rows: Rows) -> Rows:
+    """The pixels whose order the continuous average precision takes, on the scale of the masks: in float32 some of them tie
+    there, as in the release (T-VSL inverts its maps). Constant maps have no other scale than their own."""
+    scale = "none" if kind == "minmax-set" else kind.removesuffix("-nan")
+    with np.errstate(all="ignore"):
+        scaled = normalise(rows, scale, *extremes(rows))
+    beyond = ~np.isfinite(scaled).all(axis=1, keepdims=True)  # float32 does not hold their range
+    return np.where(beyond, rows, scaled)
+
+
 def guided(maps: Rows, objects: Rows, kind: str, alpha: float, tau: float = 0.03) -> Rows:
     """Object-guided localization: alpha * norm(AV) + (1 - alpha) * norm(OBJ), then min-max.
 

@@ -21,7 +21,7 @@ from avloc.given_arrays import array_of
 from avloc.metrics import average_precision, ciou
 from avloc.metrics.precision import average_precision_of_mask
 from avloc.protocols.boxes import pixel_corners
-from avloc.protocols.normalise import extremes, guided, normalise, relative_cut, settled
+from avloc.protocols.normalise import ap_values, extremes, guided, normalise, relative_cut, settled
 from avloc.protocols.protocol import Protocol, canvas_size
 from avloc.protocols.resize import resize
 
@@ -220,8 +220,7 @@ def smooth_iou(protocol: Protocol, heat: Map, truth: Weights, objects: Map | Non
 
 def pixel_ap(protocol: Protocol, heat: Map, truth: Weights, mask: NDArray, objects: Map | None = None) -> float:
     """Average precision over the pixels of one map: of the mask (binary), with mask and truth exchanged (swapped), or
-    of the values (continuous). NaN if the release fails and leaves the source out.
-    """
+    of the normalised values (continuous). NaN if the release fails and leaves the source out."""
     marked, inside = truth > 0, np.asarray(mask, bool)
     if protocol.pixel_ap == "binary":
         return ap_of_mask(inside, marked)
@@ -233,7 +232,8 @@ def pixel_ap(protocol: Protocol, heat: Map, truth: Weights, mask: NDArray, objec
         return float("nan")  # a constant map, which became 0/0
     if not np.isfinite(heat).all() or not marked.any():
         return 0.0
-    return average_precision(marked, resized(protocol, heat, truth.shape, objects))
+    row = resized(protocol, heat, truth.shape, objects).reshape(1, -1)
+    return average_precision(marked.ravel(), ap_values(normalisation(protocol), row)[0])
 
 
 def ap_of_mask(mask: NDArray[np.bool_], marked: NDArray[np.bool_]) -> float:

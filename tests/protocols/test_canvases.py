@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import plain
 import pytest
-from making import two_sources
+from making import truth_of, two_sources
 from sklearn.metrics import average_precision_score
 
 from avloc.errors import DataError
@@ -72,3 +72,14 @@ def test_a_canvas_of_two_frames_holds_the_other_frame_against_the_map():
     assert any("1 sources have a constant map" in line for line in flat.warnings)
     with pytest.raises(DataError, match="2 frames side by side"):
         score("tvsl", np.zeros((9, 2, 14, 14)), truth)
+
+
+def test_pixels_that_tie_after_tvsls_inversion_tie_in_its_average_precision():
+    """1 - (1 - 1e-9) is 0 in float32, so the lowest pixels of a peaked map have no order in enyac-group/T-VSL@2cddbbb."""
+    truth = truth_of([[[0, 0, 0.5, 1]] * 2], [[0, 1]], ("a", "b"), mixed=True)
+    maps = np.full((1, 2, 224, 448), 1e-9, np.float32)
+    maps[:, 0, :, :112] = maps[:, 1, :, 224:336] = 2e-9  # the boxes, a quarter of the canvas
+    maps[:, :, 0, 447] = 1
+    assert score("tvsl-fixed", maps, truth, resamples=0).metrics["pixel_ap"].value == pytest.approx(0.25)
+    maps[:, :, 0, 447] = 3e-9
+    assert score("tvsl-fixed", maps, truth, resamples=0).metrics["pixel_ap"].value > 0.99, "nothing ties"

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 
 from avloc.metrics import ciou_of_counts
 from avloc.metrics.precision import average_precision_of_levels, average_precision_of_mask
-from avloc.protocols.normalise import Rows
+from avloc.protocols.normalise import Rows, ap_values
 from avloc.protocols.protocol import Protocol, canvas_size
 from avloc.scoring.fast.bit_planes import unpack
 from avloc.scoring.fast.compiled import loops, quick_average_precisions
 from avloc.scoring.fast.counting import count_masks
 from avloc.scoring.fast.given import Given, Maps, has_two_values, unit_maps
 from avloc.scoring.fast.resized_maps import Look, Survey, look_of, over_pieces
-from avloc.scoring.fast.thresholds import cuts_of, masks_of, median_places, rank_place, rule_key
+from avloc.scoring.fast.thresholds import ap_kind, cuts_of, masks_of, median_places, rank_place, rule_key
 from avloc.scoring.fast.truth_masks import DrawnTruth
 
 CHUNK = 8  # maps looked at together: what stays in a core's cache at 224 x 224
@@ -129,12 +129,12 @@ class Measuring:
         known, areas = self._unknown(look, protocols)
         rules = [(self.drawn.key(protocol), *rule_key(protocol)) for protocol in protocols]
         counts: dict[tuple, Counts] = {}
-        aps: dict[tuple, Floats] = {}
+        aps: dict[tuple, dict[str, Floats]] = {}  # by ground truth and normalisation
         for protocol, rule in zip(protocols, rules, strict=True):
             if rule not in counts:
                 counts[rule] = self._uncounted(protocol)
             if protocol.pixel_ap == "continuous":
-                aps[rule[0]] = np.full(len(self.units), np.nan)
+                aps.setdefault(rule[0], {})[ap_kind(protocol)] = np.full(len(self.units), np.nan)
 
         def survey(chosen: Ints) -> None:
             known.look_at(chosen, look.rows(*self._cleared(chosen)), areas, self.loops)
@@ -148,7 +148,7 @@ class Measuring:
 
         over_pieces(cut, self._chunks())
         return [
-            self._scores(protocol, counts[rule], look.pixels, known, aps.get(rule[0]))
+            self._scores(protocol, counts[rule], look.pixels, known, aps.get(rule[0], {}).get(ap_kind(protocol)))
             for protocol, rule in zip(protocols, rules, strict=True)
         ]
 
@@ -167,7 +167,7 @@ class Measuring:
         rows: Rows,
         counts: dict[tuple, Counts],
         cuts: dict[tuple, Rows],
-        aps: dict[tuple, Floats],
+        aps: dict[tuple, dict[str, Floats]],
     ) -> None:
         """Count the pixels of every mask of some maps, and take the AP of their values where it is asked for.
 
@@ -177,9 +177,9 @@ class Measuring:
         for key, group in groupby(by_truth, key=lambda rule: rule[0]):
             members = list(group)
             planes = self.drawn.of(counts[members[0]].protocol, chosen)
-            if key in aps:
+            for kind, of_kind in aps.get(key, {}).items():
                 marked = unpack(planes.bits[:, 0], look.width).reshape(len(chosen), -1)
-                aps[key][chosen] = quick_average_precisions(self.loops, marked, rows)
+                of_kind[chosen] = quick_average_precisions(self.loops, marked, ap_values(kind, rows))
             every = np.concatenate([cuts[rule] for rule in members])
             masks, hits = count_masks(look.height, look.width, rows, every, planes, self.loops)
             masks[:, self.broken[chosen]] = 0

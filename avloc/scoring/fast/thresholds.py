@@ -60,6 +60,11 @@ def rule_key(protocol: Protocol) -> tuple:
     return protocol.mask, protocol.cut, protocol.strict, protocol.normalise, protocol.tau, smooth
 
 
+def ap_kind(protocol: Protocol) -> str:
+    """Protocols with the same kind and ground truth have the same continuous AP, but for constant maps."""
+    return normalisation(protocol).removesuffix("-nan")
+
+
 def rank_place(protocol: Protocol, pixels: int) -> int:
     """The index of a rank's threshold among the sorted pixels."""
     return min(int(pixels * protocol.cut), pixels - 1)
