@@ -76,6 +76,18 @@ def lists(root: Path) -> list[str]:
     return [f"{split}={root / f'{split}.txt'}" for split in ("train", "test")]
 
 
+def test_videos_longer_than_a_thousand_seconds_lose_none_of_them(tmp_path):
+    root = make_dsol(tmp_path / "d", seconds=1)
+    for second in (999, 1000, 1234):
+        put(root / "audio_frames" / STEMS[0] / f"{second}.pkl", levels(0, DSOL))
+        picture(root / "video_frames" / STEMS[0] / f"frame_{second}" / "00000.jpg", 7)
+    put(root / "audio_frames" / STEMS[0] / "0007.pkl", levels(0, DSOL))  # not a name that the scripts write
+    picture(root / "video_frames" / STEMS[0] / "frame_0007" / "00000.jpg", 7)
+    avloc.prepare_import(root, "dsol", tmp_path / "s", [f"train={root / 'train.txt'}"], size=32, jobs=0)
+    own = [clip for clip in Store.open(tmp_path / "s").split("train").ids if clip.startswith(STEMS[0])]
+    assert own == [f"{STEMS[0]}/{second:03d}" for second in (0, 999, 1000, 1234)]
+
+
 @pytest.mark.parametrize("kind", ["hdf5", "lmdb"])
 def test_each_second_with_frames_and_a_pickle_is_a_clip(tmp_path, kind):
     root = make_dsol(tmp_path / "d")

@@ -127,11 +127,12 @@ def _sounds(root: Path) -> dict[str, list[str]]:
 
 
 def _seconds(frames: Path, levels: Path | None) -> list[int]:
-    """The seconds with a folder of frames, and with a spectrogram if these are used."""
+    """The seconds with a folder of frames, and with a spectrogram if these are used; named by three digits, from 1000 on by
+    four."""
     seen = {name[6:] for name in listed(frames) if name.startswith("frame_")}
     if levels is not None:
         seen &= {name[:-4] for name in listed(levels) if name.endswith(".pkl")}
-    return sorted(int(second) for second in seen if second.isdecimal() and len(second) == 3)
+    return sorted(int(second) for second in seen if second.isdecimal() and second == f"{int(second):03d}")
 
 
 def _labels(
