@@ -1,6 +1,7 @@
 """One thread for each process of the tests, and of those they start: nets this small are slower with more. All hear Ctrl-C."""
 
 import os
+import shutil
 import signal
 from typing import Any
 
@@ -35,6 +36,18 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "fuzz: damaged inputs and kills; --examples, --kills and --fuzz-seed say how many"
     )
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium without a window, for the tests of pages."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    known = ("chromium", "chromium-browser", "google-chrome")
+    program = os.environ.get("AVLOC_CHROMIUM") or next(filter(None, map(shutil.which, known)), None)
+    if program is None:
+        pytest.skip("no Chromium here; AVLOC_CHROMIUM names one")
+    with playwright.sync_playwright() as running:
+        yield running.chromium.launch(executable_path=program, args=["--no-sandbox"])
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

@@ -106,3 +106,7 @@ def test_every_link_of_the_changelog_and_its_like_leads_to_a_page(site, navigate
             continue
         for target in re.findall(r"\]\((?![a-z]+:)([^)\s#]+)", places.outside_page(name)):
             assert target in navigated, f"{name}: {target}"
+
+
+def test_every_page_that_counts_more_or_less_in_a_search_exists(site, navigated):
+    assert set(site("searching").BOOST) <= set(navigated)

@@ -7,14 +7,11 @@ from mkdocs.structure.files import File
 from navigation import named, unfolded
 from notebook import notebook_page
 from places import GENERATED, NOTEBOOKS, OUTSIDE, ROOT, led, outside_page
+from searching import BOOST
 
 #: the first number of an interval such as [57.5, 61.8]; a line must not break after it
 LOW = re.compile(r"(\[[-+]?[\d.]+), (?=[-+]?[\d.]+\])")
 CODE = re.compile(r"(<pre.*?</pre>|<code.*?</code>)", re.DOTALL)
-#: front matter by which a search for an option or a key shows its definition first. The Python API has none: `threshold`
-#: or `sound_encoder` would come before the guide that explains the word.
-FIRST_IN_SEARCH = "---\nsearch:\n  boost: 2\n---\n\n"
-NOT_FIRST = "reference/python.md"
 
 
 def on_config(config: Any) -> Any:
@@ -23,7 +20,7 @@ def on_config(config: Any) -> Any:
 
 
 def on_files(files: Any, config: Any) -> Any:
-    made = {page: make() if page == NOT_FIRST else FIRST_IN_SEARCH + make() for page, make in GENERATED.items()}
+    made = {page: make() for page, make in GENERATED.items()}
     made |= {page: outside_page(name) for name, page in OUTSIDE.items() if page != "index.md"}
     made |= {page: notebook_page(ROOT / "docs" / place) for place, page in NOTEBOOKS.items()}
     for page, text in made.items():
@@ -33,6 +30,8 @@ def on_files(files: Any, config: Any) -> Any:
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     place = page.file.src_uri
+    if place in BOOST:
+        page.meta["search"] = {"boost": BOOST[place]}
     return markdown if place in NOTEBOOKS.values() else led(markdown, place)
 
 

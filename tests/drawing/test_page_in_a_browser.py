@@ -1,8 +1,6 @@
 """The page in headless Chromium, opened as a file: sort, filter, opacity, keyboard, links, and without its script."""
 
-import os
 import re
-import shutil
 from pathlib import Path
 from urllib.parse import quote
 
@@ -14,9 +12,6 @@ from avloc.drawing.tools import KEYS, script, tools
 from avloc.verbs.visualize import visualize
 from tests.drawing.tiny_run import HOSTILE, make_run, make_store
 
-CHROMIUM = os.environ.get("AVLOC_CHROMIUM") or next(
-    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
-)
 IDS = [f"{HOSTILE}{n}/{'key' if n % 2 else '000#0'}" for n in range(6)]  # scored 0, 10, ... 50 %
 SHOWN = """() => [...document.querySelectorAll("article.clip")].filter((clip) => clip.checkVisibility())
     .map((clip) => clip.dataset.id)"""
@@ -27,15 +22,6 @@ def address(tmp_path_factory) -> str:
     folder = tmp_path_factory.mktemp("page with spaces & #")
     report = visualize(run=make_run(folder / "run", make_store(folder / "store")).path, clips=4).report
     return report.as_uri()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if CHROMIUM is None:
-        pytest.skip("no Chromium here; AVLOC_CHROMIUM names one")
-    with playwright.sync_playwright() as running:
-        yield running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
 
 
 @pytest.fixture
