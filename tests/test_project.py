@@ -74,6 +74,15 @@ def test_forms_and_hooks_are_whole_yaml():
     assert {"ruff-check", "ruff-format", "mypy"} <= {hook["id"] for repo in hooks for hook in repo["hooks"]}
 
 
+def test_every_hook_is_installed_with_the_extra_dev():
+    repos = yaml.safe_load(text(".pre-commit-config.yaml"))["repos"]
+    assert [repo["repo"] for repo in repos] == ["local"] and all(
+        one["language"] == "system" for one in repos[0]["hooks"]
+    )
+    extra = tomllib.loads(text("pyproject.toml"))["project"]["optional-dependencies"]["dev"]
+    assert {"mypy", "pre-commit", "pre-commit-hooks", "ruff"} <= {re.split("[<>=]", one)[0] for one in extra}
+
+
 @pytest.mark.parametrize("script", [".ci/run", ".ci/oldest", ".ci/package"])
 def test_scripts_are_whole(script):
     assert (ROOT / script).stat().st_mode & 0o111

@@ -19,8 +19,6 @@ from tests.methods.test_contract import STAGES, batch_of, stage
 #: stages that networks of other kinds than tensors hold, and what they are answered with
 FORMATS = ["torch-export", "onnx"]
 REFUSED = {("coarse_to_fine_original", 2, form) for form in FORMATS}
-if torch.__version__.startswith("2.6."):  # it traces NoPrior for one number of clips only
-    REFUSED.add(("noprior", 1, "torch-export"))
 
 
 @pytest.fixture(scope="module")
