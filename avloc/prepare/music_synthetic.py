@@ -42,8 +42,8 @@ def prepare_music_synthetic(
 ) -> Prepared:
     """MUSIC-synthetic: 2x2 mosaics of solo clips of four classes, two of which sound. docs/data/music.md
 
-    Outside the training splits, mosaics use frames with a sounding box if there are any, within groups
-    that share no video; in statistics, the group is the mosaic's video.
+    Outside the training splits, the videos are divided into groups, and the four tiles of a mosaic come from one group, so
+    that statistics can treat a group as one video. If frames have boxes of sounding objects, only those are used.
     """
     if size < 16 or size % 2:
         raise DataError(f"size is {size}; expected an even number of at least 16 pixels, for two cells side by side")

@@ -38,11 +38,11 @@ def calibrate(
 ) -> Calibrated:
     """Find the threshold above which something in view makes the sound, and measure how often that is right.
 
-    Each validation clip is evaluated with its own sound, with silence, with noise as loud as its sound, and with the
-    sound of another video, of another class if the clips have classes. The score of the heat map that best separates its
-    own sound from these, by AUROC, is chosen, with Youden's threshold. RUN/calibration.json stores both with
-    their AUROC and error rates; `avloc predict` and `avloc evaluate` use them. Training is not affected. With
-    torchrun the processes share the clips; the result is the same.
+    The model makes heat maps of each validation clip with its own sound, with silence, with noise as loud as its sound,
+    and with the sound of another video (of another class, if the clips have classes). Of several ways to score a map, the
+    one whose scores best separate the own sounds from all others (highest AUROC) is kept, with Youden's threshold.
+    RUN/calibration.json stores it with its error rates; `avloc predict` and `avloc evaluate` use it. Training is not
+    affected. With torchrun the processes share the clips; the result is the same.
     """
     from avloc.data.loader import Loader
     from avloc.engine.calibrating import (

@@ -57,10 +57,10 @@ def leaderboard(
         "also tables of each class, of sizes of what sounds, or of flags (VGGSounder, AVATAR), for the results that have them",
     ] = None,
 ) -> Leaderboard:
-    """Tables of results and published figures; a column is one metric under one protocol, never two.
+    """Show results next to published figures, in tables; each column is one metric under one protocol.
 
-    A run's row has the name of its method and of the run, any other that of the file. Runs of one configuration with
-    different seeds are one row: mean and standard deviation.
+    The row of a run has the names of its method and of the run; the row of another result has the name of its file. Runs
+    of one configuration with different seeds are one row: mean and standard deviation.
     """
     from avloc.annotations import BENCHMARKS
     from avloc.annotations import benchmark as find

@@ -47,8 +47,8 @@ def visualize(
 ) -> Visualized:
     """Draw a run: heat maps, clusters, training curves, and a report page that shows them with sound.
 
-    The page shows the clips of the figures and the best and worst ones of each test set. It sorts and filters
-    them in the browser and needs no other file. It names the parts that the run does not have. Writes
+    The page shows the clips of the figures and the best and worst ones of each test set. You can sort
+    and filter them in the browser; no other file is needed. Parts that the run does not have are named. Writes
     figures/*.png and report/index.html.
 
     With several runs it makes one page, report/with-OTHER.html in the first run, and no figures: the same clips, the
