@@ -7,9 +7,11 @@ def main() -> None:
     import os
     import sys
 
-    from avloc.cli.faults import Forgiving, fault_of, open_streams
+    from avloc.cli.faults import Forgiving, fault_of, open_streams, tell_of_the_end
 
     open_streams()
+    if "TORCHELASTIC_RUN_ID" in os.environ:  # one of torchrun's processes
+        tell_of_the_end()
     sys.stderr = Forgiving(sys.stderr)
     gc.disable()  # until a command starts: loading modules creates no garbage, and looking for it takes a tenth of the time
     try:

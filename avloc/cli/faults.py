@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+import signal
 import sys
 from typing import Any
 
@@ -13,6 +14,13 @@ _MEMORY = ("can't allocate memory", "std::bad_alloc", "Insufficient memory", "MD
 # of a library that does not fit into memory
 _LIBRARY = ("failed to map segment from shared object", "annot allocate memory")
 _GPU = ("CUDA out of memory", "STATUS_ALLOC_FAILED", "CUDA error: out of memory")
+# what a process finds in the middle of a collective operation if another one is gone
+_PEERS = ("gloo/transport", "Connection closed by peer", "Connection reset by peer")
+_DISTRIBUTED = ("DistBackendError", "DistNetworkError", "DistStoreError")
+_OTHER = (
+    "another process of this command ended, and its own message says why (without one it was killed, usually because "
+    "memory ran out); run the command again: finished work is kept"
+)
 _REMEDIES = {
     errno.EMFILE: "raise the limit of open files (ulimit -n), or lower train.workers",
     errno.ENFILE: "the machine has too many open files; close other programs",
@@ -48,6 +56,10 @@ def fault_of(error: BaseException) -> str | None:
         return f"this machine is out of memory; {LOWER}"
     if isinstance(error, RuntimeError) and "DataLoader worker" in text and "exited unexpectedly" in text:
         return f"a process that reads clips was killed, usually because memory ran out; {LOWER}"
+    if isinstance(error, RuntimeError) and (
+        type(error).__name__ in _DISTRIBUTED or any(words in text for words in _PEERS)
+    ):
+        return _OTHER
     if isinstance(error, RuntimeError) and "can't start new thread" in text:
         return _REMEDIES[errno.EAGAIN]
     number = getattr(error, "errno", None) if isinstance(error, OSError) else None
@@ -81,6 +93,22 @@ def open_streams() -> None:
                 os.close(nothing)
             mode = "r" if number == 0 else "w"
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115, open to the end
+
+
+def tell_of_the_end() -> None:
+    """Say in a line why this process ends when torchrun ends it, because another one did.
+
+    A process that computes gets the signal after its current operation; torchrun kills it after 30 seconds.
+    """
+    own = os.getpid()
+
+    def ended(number: int, frame: Any) -> None:
+        if os.getpid() == own:  # not a worker that inherited this
+            os.write(2, f"avloc: ended by a signal (SIGTERM): {_OTHER}\n".encode())
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+    signal.signal(signal.SIGTERM, ended)
 
 
 class Forgiving:

@@ -76,6 +76,8 @@ def _in_order(rows: Tensor, batch_size: int) -> Tensor:
     world = processes.world_size()
     if world == 1:
         return rows
+    if rows.ndim == 4:
+        rows = _padded(rows, max(processes.gather(rows.shape[1])))
     every = processes.gather_rows(rows)
     return every.unflatten(0, (world, -1, batch_size)).transpose(0, 1).flatten(0, 2)
 
@@ -85,4 +87,9 @@ def joined(parts: list[Tensor]) -> Tensor:
     if parts[0].ndim != 4 or len({part.shape[1] for part in parts}) == 1:
         return torch.cat(parts)
     most = max(part.shape[1] for part in parts)
-    return torch.cat([F.pad(part, (0, 0, 0, 0, 0, most - part.shape[1]), value=float("nan")) for part in parts])
+    return torch.cat([_padded(part, most) for part in parts])
+
+
+def _padded(maps: Tensor, most: int) -> Tensor:
+    """Maps (n, K, h, w) with as many maps of NaN as there are fewer than `most`."""
+    return F.pad(maps, (0, 0, 0, 0, 0, most - maps.shape[1]), value=float("nan"))

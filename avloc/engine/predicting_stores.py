@@ -39,9 +39,12 @@ def predict_store(
     classes: bool,
     progress: Progress | None,
 ) -> Predicted:
-    """Write a file of heat maps, a table and a picture; see `avloc.predict` for the arguments."""
+    """Write a file of heat maps, a table and a picture; see `avloc.predict` for the arguments. Under torchrun the processes
+    share the frames, and the first one writes.
+    """
     import numpy as np
 
+    from avloc import processes
     from avloc.data.loader import Loader
     from avloc.data.plans import Plan
     from avloc.drawing.strips import strips
@@ -70,6 +73,7 @@ def predict_store(
     if classes:
         localizer = with_classes(experiment, where, number, localizer).to(device)
     part = open_named(store, split, localizer, f"stage{number}.model.sound.seconds", experiment.method)
+    processes.join()
     loader = Loader(part, localizer, device, settings.train.workers, settings.train.resident)
     count = len(part) * part.frames_per_clip
     tell = progress or untold
@@ -92,13 +96,17 @@ def predict_store(
     # clips can have different numbers of maps if a method determines the number of sounding objects
     shown = np.fmax.reduce(maps, axis=1, keepdims=True) if localizer.maps_differ else maps
     predictions, table, picture = (folder / f"{name}{ending}" for ending in (".h5", ".csv", ".png"))
+    processes.leave()
+    found = Predicted(where.path, predictions, table, picture, len(part), count)
+    if not processes.is_first():
+        return found
     if out is None:
         where.refuse_moved()
     write_predictions(predictions, ids, maps, names, attributes=about)
     _write_table(table, part, ids, shown, names)
     write_bytes(picture, strips(part, shown, videos, f"{where.path}, stage {number}: {split} of {store}", names))
     tell(count, count, "frames")
-    return Predicted(where.path, predictions, table, picture, len(part), count)
+    return found
 
 
 def _class_names(experiment: "Experiment", number: int, store: "Store", maps: int) -> tuple[str, ...] | None:

@@ -35,7 +35,8 @@ def evaluate(
     without sound, stage one's maps, the largest object, colour saliency, the centre, and all ones.
 
     A run's heat maps are kept in predictions/SET.h5, its results in results/SET.PROTOCOL.json. Intervals are
-    bootstraps over videos. Under torchrun the processes share the frames; the results are the same.
+    bootstraps over videos. `torchrun --nproc-per-node 2 -m -- avloc evaluate --run RUN` shares the frames between two
+    processes; the results are the same.
 
     From Python: this function scores a run; `avloc.evaluate_predictions` scores a file of heat maps.
     """

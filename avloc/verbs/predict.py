@@ -133,7 +133,9 @@ def predict(
     model = load()
     warn_if_foreign(model.source, model.origin, [one.path for one in mine])
     parts = processes.gather(overlay_many(load, mine, folder, how, jobs, tell, model))
-    overlays, failed = ([one for part in parts for one in part[kind]] for kind in (0, 1))
+    order = {one.path: number for number, one in enumerate(found.found)}
+    overlays = sorted((one for done, _ in parts for one in done), key=lambda one: order[one.source])
+    failed = sorted((one for _, left in parts for one in left), key=lambda one: order[one.source])
     if failed and len(failed) == len(found.found):
         raise AvlocError(failed[0].message if len(failed) == 1 else _none_of(failed))
     page = write_page(folder, failed)

@@ -29,6 +29,7 @@ from avloc.cli.show import guarded, of_worker
         (OSError(errno.EFBIG, "x", "/a"), "/a: File too large; raise the limit of file sizes"),
         (RuntimeError("DataLoader worker (pid 3) exited unexpectedly"), "a process that reads clips was killed"),
         (RuntimeError("can't start new thread"), "cannot start another process"),
+        (RuntimeError("[gloo/transport/tcp/pair.cc:561] Connection closed by peer"), "another process of this command"),
         (ImportError("x.so: failed to map segment from shared object"), "this machine is out of memory: the libraries"),
     ],
 )

@@ -1,6 +1,7 @@
 """Evaluating a run: on two processes, with what made its results, and again."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -46,6 +47,54 @@ def test_two_processes_predict_and_score_what_one_does_to_the_last_bit(trained):
     assert both == alone
     for name, expected in maps.items():
         assert np.array_equal(read_predictions(run / "predictions" / name).maps, expected)
+
+
+DIES = """
+import os, signal
+from avloc import processes
+from avloc.engine import testing
+
+own = testing.maps_of
+
+def dying(*arguments, **named):
+    if processes.rank() == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return own(*arguments, **named)
+
+testing.maps_of = dying
+from avloc.cli import main
+main()
+"""
+
+
+def test_a_process_that_is_killed_ends_the_others_with_a_line_and_the_next_call_does_the_work(trained, tmp_path):
+    run, _ = trained
+    how = ("evaluate", "--run", run, "--sets", "solo", "--resamples", "20")
+    avloc.evaluate(run=run, sets=["solo"], resamples=20)
+    alone = stored(run)
+    shutil.rmtree(run / "results")
+    shutil.rmtree(run / "predictions")
+    (tmp_path / "dies.py").write_text(DIES)
+    said = torchrun(tmp_path / "dies.py", "--", *how, processes=3, fails=True).stderr
+    mine = {line for line in said.splitlines() if line.startswith("avloc: ")}
+    assert mine and all("another process of this command ended" in line for line in mine), said[-2000:]
+    assert "avloc/engine" not in said, "no traceback of avloc"
+    assert not (run / "results").exists() and not (run / "predictions").exists(), "nothing is half-written"
+    torchrun("-m", "--", "avloc", *how, processes=3)
+    both = stored(run)
+    for results in (alone, both):
+        for one in results.values():
+            one["made_with"].pop("date")
+    assert both == alone
+
+
+def test_two_processes_write_the_same_heat_maps_of_a_store_as_one(trained, tmp_path):
+    run, settings = trained
+    how = ("--store", settings["evaluate"]["solo"]["store"], "--split", "test", "--run", run, "--stage", "1", "--out")
+    avloc.predict(store=how[1], split="test", run=run, stage=1, out=tmp_path / "alone")
+    torchrun("-m", "--", "avloc", "predict", *how, tmp_path / "both")
+    alone, both = ({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("alone", "both"))
+    assert set(alone) == {"test.h5", "test.csv", "test.png"} and alone == both
 
 
 def test_results_and_runs_say_what_made_them(trained):

@@ -154,7 +154,7 @@ def test_two_processes_share_the_files_and_the_first_tells_of_all(clips, tmp_pat
     words = ("predict", clips, "--weights", "motion", "--every", "1", "--out")
     alone = printed(*words, tmp_path / "alone")
     both = json.loads(torchrun("-m", "--", "avloc", *words, tmp_path / "both", "--json").stdout)
-    assert sorted(one["name"] for one in both["overlays"]) == sorted(one["name"] for one in alone["overlays"])
+    assert [one["name"] for one in both["overlays"]] == [one["name"] for one in alone["overlays"]]
     assert both["failed"] == alone["failed"]
     page = (tmp_path / "both" / "index.html").read_text()
     assert page.count("<video") == 2 and page.count("broken.mp4") == 1
