@@ -66,7 +66,9 @@ def show_scoring(found: "Scoring", *, worst: Worst = 0, by: By = None) -> None:
 
 
 def show_result(result: Any, title: str = "") -> None:
-    if not result.metrics and RETRIEVAL in result.extra:  # it depends on no protocol
+    extra = result.extra
+    if not result.metrics and RETRIEVAL in extra:  # it depends on no protocol
+        extra = {name: extra[name] for name in _OF_ALL if name in extra}
         say(f"{title or result.benchmark or 'own ground truth'}: retrieval")
     else:
         say(result.heading(title))
@@ -83,7 +85,7 @@ def show_result(result: Any, title: str = "") -> None:
         if means and 1 < len(groups) < result.counts["evaluated"]:
             plural = "classes" if kind == "class" else "videos"
             say(f"mean over {len(groups)} {plural}: {', '.join(f'{k} {percent(v)}' for k, v in means.items())}")
-    show_hearing(result.extra)
+    show_hearing(extra)
     notes(result.warnings)
 
 
@@ -164,7 +166,8 @@ def show_worst(result: Any, amount: int) -> None:
         for row in scored[:amount]
     ]
     say(f"lowest scores by {result.protocol.name}")
-    table("", ["clip", "cIoU %", "video"], rows, right=(1,))
+    score = "IoU" if own_name({*result.metrics, *result.protocol.report}, "ciou") == "iou" else "cIoU"
+    table("", ["clip", f"{score} %", "video"], rows, right=(1,))
 
 
 def show_comparison(found: "Compared") -> None:

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 
 import avloc
 from avloc import processes
+from avloc.engine.collect import _in_order
 from avloc.errors import AvlocError
 from tests.engine.running import torchrun
 from tests.engine.tiny import make_tiny_store, tiny_config, write_config
@@ -68,6 +69,7 @@ from pathlib import Path
 import torch
 import torch.distributed as distributed
 from avloc import processes
+from avloc.engine.collect import _in_order
 from avloc.data.loader import Loader
 from avloc.data.store import Store
 from avloc.engine.collect import Collector
@@ -201,3 +203,14 @@ def test_processes_that_torchrun_did_not_start_are_told_so(monkeypatch):
         monkeypatch.delenv(missing, raising=False)
     with pytest.raises(AvlocError, match="RANK, MASTER_ADDR, MASTER_PORT is not set; start several processes with"):
         processes.join()
+
+
+def test_maps_of_processes_with_different_numbers_of_maps_come_together(monkeypatch):
+    """NoPrior gives as many maps as it hears sounds, so another process can have more maps per frame."""
+    other = torch.ones(2, 3, 4, 4)
+    monkeypatch.setattr(processes, "world_size", lambda: 2)
+    monkeypatch.setattr(processes, "gather", lambda amount: [amount, other.shape[1]])
+    monkeypatch.setattr(processes, "gather_rows", lambda rows: torch.cat([rows, other]))
+    found = _in_order(torch.zeros(2, 1, 4, 4), 2)
+    assert found.shape == (4, 3, 4, 4)
+    assert found[:2, 0].eq(0).all() and found[:2, 1:].isnan().all() and found[2:].eq(1).all()
