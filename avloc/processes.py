@@ -1,6 +1,7 @@
 """The processes of this run, as started by `torchrun`; with one process every function is the identity."""
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -101,7 +102,25 @@ def _enter(backend: str, **settings: Any) -> None:
     restarts = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") if one_machine else "0"
     store, number, size = next(distributed.rendezvous("env://"))  # type: ignore[no-untyped-call]
     mine = distributed.PrefixStore(f"avloc/{restarts}/{_groups}", store)
-    distributed.init_process_group(backend, store=mine, rank=number, world_size=size, **settings)
+    with _silent_stdout():
+        distributed.init_process_group(backend, store=mine, rank=number, world_size=size, **settings)
+
+
+@contextmanager
+def _silent_stdout() -> Iterator[None]:
+    """Gloo of PyTorch 2.8 to 2.10 writes to stdout, below Python, that it is connected; --json must print JSON only."""
+    if sys.stdout is None:  # closed by the caller
+        yield
+        return
+    sys.stdout.flush()
+    kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def leave() -> None:

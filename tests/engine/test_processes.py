@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,21 @@ def test_both_stages_train_on_two_processes_into_one_run(trained):
 def test_only_the_first_process_prints(trained):
     printed = json.loads(trained[1])
     assert printed["stage"] == 1 and printed["epochs"] == 4
+
+
+def test_what_the_backend_prints_while_it_connects_is_not_in_the_output(monkeypatch, capfd):
+    """As Gloo of PyTorch 2.8 does, from C++."""
+    for name, value in (("RANK", "0"), ("WORLD_SIZE", "2"), ("MASTER_ADDR", "localhost"), ("MASTER_PORT", "1")):
+        monkeypatch.setenv(name, value)
+    distributed = torch.distributed
+    monkeypatch.setattr(processes, "_groups", 0)
+    monkeypatch.setattr(distributed, "rendezvous", lambda _: iter([(distributed.HashStore(), 0, 2)]))
+    monkeypatch.setattr(
+        distributed, "init_process_group", lambda *_, **__: os.write(1, b"[Gloo] Rank 0 is connected\n")
+    )
+    processes._enter("gloo")
+    print("{}")
+    assert capfd.readouterr().out == "{}\n"
 
 
 def test_every_clip_has_one_pseudo_label_whatever_the_processes(trained):
