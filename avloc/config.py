@@ -6,15 +6,15 @@ There is no separate schema: a section is checked against the constructor or the
 import difflib
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
-from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any
 
 import yaml
 
 from avloc.errors import ConfigError
 from avloc.files import regular, why
+from avloc.kinds import kind_at, members, of_its_kind
 from avloc.naming import shortened, words
 from avloc.plain_yaml import NotYaml, compose, plain_yaml, value_of
 
@@ -130,14 +130,16 @@ def check(section: Section, target: Callable[..., Any], problems: list[str]) -> 
 
     parameters = _parameters(target)
     given = section.values if isinstance(section.values, Mapping) else {}
-    parameters = {name: _of_its_kind(one, given.get(name)) for name, one in parameters.items()}
+    parameters = {
+        name: one.replace(annotation=of_its_kind(one.annotation, given.get(name))) for name, one in parameters.items()
+    }
     model = create_model(
         "Section", __config__=ConfigDict(extra="forbid", arbitrary_types_allowed=True), **_fields(parameters)
     )
     try:
         checked = model.model_validate(section.values)
     except ValidationError as error:
-        problems += [_explain(section, parameters, detail) for detail in error.errors()]
+        problems += dict.fromkeys(_explain(section, parameters, detail) for detail in error.errors())
         return {}
     found = {name: getattr(checked, name) for name in checked.model_fields_set}
     problems += [f"{section.where(where)}: {what}" for where, what in no_numbers(given, found)]
@@ -157,27 +159,6 @@ def _parameters(target: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
     return inspect.signature(target, eval_str=True).parameters
 
 
-def _of_its_kind(parameter: inspect.Parameter, value: Any) -> inspect.Parameter:
-    """For a parameter that accepts several kinds of section, the kind that the section's keys select: ``{timm: ...}``
-    is a Timm.
-
-    Such a kind has a key without default. Mistakes are then reported for this kind only.
-    """
-    kinds = get_args(parameter.annotation) if get_origin(parameter.annotation) in (Union, UnionType) else ()
-    if not isinstance(value, Mapping) or not kinds:
-        return parameter
-    marks = {
-        kind: [field.name for field in fields(kind) if _without_default(field)] for kind in kinds if is_dataclass(kind)
-    }
-    named = [kind for kind, keys in marks.items() if keys and set(keys) <= set(value)]
-    left = named or [kind for kind in kinds if not marks.get(kind)]
-    return parameter.replace(annotation=Union[tuple(left)]) if left else parameter  # noqa: UP007
-
-
-def _without_default(one: Field[Any]) -> bool:
-    return one.default is MISSING and one.default_factory is MISSING
-
-
 def _fields(parameters: Mapping[str, inspect.Parameter]) -> dict[str, Any]:
     return {
         name: (
@@ -189,24 +170,30 @@ def _fields(parameters: Mapping[str, inspect.Parameter]) -> dict[str, Any]:
 
 
 def _explain(section: Section, parameters: Mapping[str, inspect.Parameter], detail: Mapping[str, Any]) -> str:
-    location = tuple(part for part in detail["loc"] if isinstance(part, str | int))
-    where = section.where(location)
+    from avloc.ranges import range_of
+
+    first, rest = detail["loc"][:1], detail["loc"][1:]
+    known = list(parameters)
+    kind: Any = None
+    keys: tuple[str | int, ...] = ()
+    if first and first[0] in parameters:
+        kind, keys = kind_at(parameters[first[0]].annotation, rest)
+        known = [key for one in members(kind) for key in _keys(one)]
+    where = section.where((*first, *keys))
     if detail["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        return f"{where}: unknown key{suggestion(str(location[-1]), _names_at(parameters, location[:-1]))}"
+        return f"{section.where((*first, *keys, *rest[-1:]))}: unknown key{suggestion(str(detail['loc'][-1]), known)}"
     if detail["type"] in ("missing", "missing_argument"):
         return f"{where}: missing, and it has no default"
     if detail["type"] in ("dataclass_type", "model_type", "dict_type"):
         return f"{where}: found {shortened(detail['input'])}; expected a section of `key: value` lines"
-    return f"{where}: found {shortened(detail['input'])}; {detail['msg'][0].lower()}{detail['msg'][1:]}"
+    told = detail["msg"][0].lower() + detail["msg"][1:]
+    if detail["type"].startswith(("greater_than", "less_than")) and (expected := range_of(kind)):
+        told = f"expected a {expected}"
+    return f"{where}: found {shortened(detail['input'])}; {told}"
 
 
-def _names_at(parameters: Mapping[str, inspect.Parameter], location: tuple[str | int, ...]) -> list[str]:
-    for part in location:
-        annotation = parameters[str(part)].annotation if str(part) in parameters else None
-        if not callable(annotation):
-            return []
-        parameters = _parameters(annotation)
-    return list(parameters)
+def _keys(kind: Any) -> list[str]:
+    return [one.name for one in fields(kind)] if is_dataclass(kind) else []
 
 
 def suggestion(name: str, known: list[str]) -> str:

@@ -116,7 +116,7 @@ def test_a_share_is_at_most_one(tmp_path):
     with pytest.raises(ConfigError) as found:
         read_experiment(tmp_path / "e.yaml")
     for name, value in (("warm_up_pool", "7"), ("frame.flip", "1.5")):
-        assert f"stage1.model.{name}: found {value}; input should be less than or equal to 1" in str(found.value)
+        assert f"stage1.model.{name}: found {value}; expected a number from 0 to 1" in str(found.value)
 
 
 def test_overrides_are_checked_like_the_file_and_win(tmp_path):
@@ -343,7 +343,7 @@ def test_a_number_out_of_range_a_protocol_and_a_stage_that_are_none_are_found_wi
     lines = str(found.value).replace(f"{tmp_path}/", "").splitlines()
     assert len(lines) == 9
     for start, what in {
-        "e.yaml:4: stage1.model.clusters": "found 0; input should be greater than 0",
+        "e.yaml:4: stage1.model.clusters": "found 0; expected a whole number from 1 to 100,000",
         "e.yaml:4: stage1.model.visual.widths.1": "found -1",
         "e.yaml:4: stage1.model.frame.size": "found 0",
         "e.yaml:5: stage1.train.batch_size": "found 0",

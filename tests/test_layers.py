@@ -17,6 +17,7 @@ GROUND = {
     "file_names",
     "files",
     "config",
+    "kinds",
     "processes",
     "progress",
     "naming",

@@ -9,6 +9,7 @@ import pytest
 
 from avloc.errors import DataError
 from avloc.predictions import read_predictions, write_predictions
+from tests.fuzz.outcomes import little_memory
 
 IDS = ["a/b.jpg", "ümlaut", "c"]
 
@@ -167,6 +168,15 @@ def test_one_text_where_a_row_of_them_is_expected(tmp_path, name, message):
         del file[name]
         file[name] = "a"
     with pytest.raises(DataError, match=message):
+        read_predictions(tmp_path / "p.h5")
+
+
+def test_ids_are_counted_before_they_become_text(tmp_path):
+    """300 million of them take 2 kB on the disk and 0.3 GB as numbers; as text they would take 15 GB."""
+    with h5py.File(tmp_path / "p.h5", "w") as file:
+        file.create_dataset("ids", (300_000_000,), "i1")
+        file["maps"] = np.ones((3, 4, 4), np.float32)
+    with little_memory(1 << 30), pytest.raises(DataError, match=r"p\.h5: 300000000 ids for maps"):
         read_predictions(tmp_path / "p.h5")
 
 

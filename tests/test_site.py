@@ -66,7 +66,7 @@ def test_every_command_has_its_options_on_a_generated_page(site):
 def test_every_key_of_a_configuration_has_a_meaning(site):
     pages = site("key_pages")
     text = pages.configuration_page()
-    assert "| `batch_size` | whole number, 1 or more | `32` | Clips per step and per process. |" in text
+    assert "| `batch_size` | whole number from 1 to 1,000,000 | `32` | Clips per step and per process. |" in text
     assert not re.findall(r"^\| `\w+` .*\| +\|$", text + pages.models_page(), re.M)
 
 

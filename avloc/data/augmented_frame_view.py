@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 
 import torch
-from pydantic import PositiveInt
 from torch import Generator, Tensor
 from torchvision.transforms import functional as change
 
 from avloc.data.frame_view import IMAGENET_MEAN, IMAGENET_STD, FrameView, Interpolation
-from avloc.ranges import Fraction
+from avloc.ranges import Amount, Deviation, Fraction, Hue, Level, Pixels, Sigma
 
 Range = tuple[float, float]
 BLUR = 3  # pixels, size of the Gaussian kernel
@@ -34,22 +33,22 @@ class AugmentedFrameView:
 
     __pydantic_config__ = {"extra": "forbid"}
 
-    size: PositiveInt = 224
-    resize: PositiveInt = 246
+    size: Pixels = 224
+    resize: Pixels = 246
     turn: bool = True
     recolour: Fraction = 0.8
-    brightness: Range = (0.0, 0.4)
-    contrast: Range = (0.0, 0.4)
-    saturation: Range = (0.0, 0.4)
-    hue: Range = (0.0, 0.1)
+    brightness: tuple[Amount, Amount] = (0.0, 0.4)
+    contrast: tuple[Amount, Amount] = (0.0, 0.4)
+    saturation: tuple[Amount, Amount] = (0.0, 0.4)
+    hue: tuple[Hue, Hue] = (0.0, 0.1)
     blur: Fraction = 0.5
-    sigma: Range = (0.1, 2.0)
+    sigma: tuple[Sigma, Sigma] = (0.1, 2.0)
     flip: Fraction = 0.5
     upside_down: Fraction = 0.5
-    shift: float = 0.2
+    shift: Fraction = 0.2
     grey: Fraction = 0.2
-    mean: tuple[float, float, float] = IMAGENET_MEAN
-    std: tuple[float, float, float] = IMAGENET_STD
+    mean: tuple[Level, Level, Level] = IMAGENET_MEAN
+    std: tuple[Deviation, Deviation, Deviation] = IMAGENET_STD
     interpolation: Interpolation = "bicubic"
 
     def __call__(self, frames: Tensor, generator: Generator | None = None) -> Tensor:

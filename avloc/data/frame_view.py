@@ -4,11 +4,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from pydantic import PositiveInt
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from avloc.ranges import Fraction
+from avloc.ranges import Amount, Deviation, Fraction, Level, Pixels
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -39,15 +38,15 @@ class FrameView:
 
     __pydantic_config__ = {"extra": "forbid"}
 
-    size: PositiveInt = 224
-    resize: PositiveInt = 256
+    size: Pixels = 224
+    resize: Pixels = 256
     crop: bool = True
     augment: bool = True
     flip: Fraction = 0.5
-    brightness: float = 0.3
-    colour: float = 0.3
-    mean: tuple[float, float, float] = IMAGENET_MEAN
-    std: tuple[float, float, float] = IMAGENET_STD
+    brightness: Amount = 0.3
+    colour: Amount = 0.3
+    mean: tuple[Level, Level, Level] = IMAGENET_MEAN
+    std: tuple[Deviation, Deviation, Deviation] = IMAGENET_STD
     interpolation: Interpolation = "bilinear"
 
     @property

@@ -7,13 +7,12 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 
 import torch
-from pydantic import PositiveFloat, PositiveInt
 from torch import Generator, Tensor
 
 from avloc.data.sound_variation import Variation
 from avloc.data.spectra import Ear, Part, bank_parts, hear, hidden, listening, log2_, magnitudes, together
 from avloc.data.waveforms import FULL_SCALE, as_float, varied
-from avloc.ranges import Fraction
+from avloc.ranges import Bands, Decibels, Deviation, Fraction, Frequency, Hertz, Level, Offset, Power, Samples, Shift
 
 
 @dataclass(frozen=True)
@@ -57,25 +56,30 @@ class LogMel:
 
     __pydantic_config__ = {"extra": "forbid"}
 
-    rate: PositiveInt = 16_000
-    n_fft: PositiveInt = 160
-    hop: PositiveInt = 80
-    mels: PositiveInt = 64
-    fmin: float = 0.0
-    fmax: float | None = None
-    power: PositiveFloat = 1.0
+    rate: Hertz = 16_000
+    n_fft: Samples = 160
+    hop: Samples = 80
+    mels: Bands = 64
+    fmin: Frequency = 0.0
+    fmax: Frequency | None = None
+    power: Power = 1.0
     decibels: bool = True
-    offset: float = 1e-10
-    top_db: float | None = 80.0
-    mean: float = 0.0
-    std: PositiveFloat = 1.0
-    shift: float = 0.0
-    gain: float = 0.0
+    offset: Offset = 1e-10
+    top_db: Decibels | None = 80.0
+    mean: Level = 0.0
+    std: Deviation = 1.0
+    shift: Shift = 0.0
+    gain: Decibels = 0.0
     hide: Fraction = 0.0
     vary: Variation | None = None
     pad: Literal["constant", "reflect"] = "constant"
     peak: bool = False
     double: bool = False
+
+    def __post_init__(self) -> None:
+        highest = self.rate / 2 if self.fmax is None else self.fmax
+        if self.fmin >= highest:
+            raise ValueError(f"fmin is {self.fmin:g} and the highest frequency {highest:g} Hz; expected fmin below it")
 
     def __call__(self, waveforms: Tensor, generator: Generator | None = None) -> Tensor:
         """Waveforms are int16, or float in [-1, 1]; with a generator, the training view; with None, the test view."""

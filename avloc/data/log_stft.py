@@ -6,14 +6,13 @@ from functools import lru_cache
 from typing import Literal
 
 import torch
-from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Generator, Tensor
 
 from avloc.data.sound_variation import Variation
 from avloc.data.spectra import hidden, log2_, magnitudes, masked, together
 from avloc.data.waveforms import as_float, excerpt, random_excerpt, varied
 from avloc.errors import AvlocError
-from avloc.ranges import Fraction
+from avloc.ranges import Decibels, Deviation, Fraction, Hertz, Offset, Samples, Seconds, Several, Shift
 
 
 @dataclass(frozen=True)
@@ -41,19 +40,19 @@ class LogStft:
 
     __pydantic_config__ = {"extra": "forbid"}
 
-    rate: PositiveInt = 16_000
-    seconds: PositiveFloat | None = None
-    window: PositiveInt = 512
-    overlap: NonNegativeInt = 274
+    rate: Hertz = 16_000
+    seconds: Seconds | None = None
+    window: Samples = 512
+    overlap: Several = 274
     part: Literal["middle", "first", "random"] = "middle"
     repeated: Literal["part", "first"] = "part"
-    offset: float = 1e-7
-    scale: PositiveFloat = 12.0
-    shift: float = 0.0
-    gain: float = 0.0
+    offset: Offset = 1e-7
+    scale: Deviation = 12.0
+    shift: Shift = 0.0
+    gain: Decibels = 0.0
     hide: Fraction = 0.0
     vary: Variation | None = None
-    masks: tuple[NonNegativeInt, NonNegativeInt] = (0, 0)
+    masks: tuple[Several, Several] = (0, 0)
     mask_starts: Literal["own", "swapped"] = "own"
 
     def __call__(self, waveforms: Tensor, generator: Generator | None = None) -> Tensor:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-Range = tuple[float, float]
+from avloc.ranges import Decibels, Reverb, SignedDecibels
+
 LOWEST_BAND = 62.5  # Hz, the first band of the equaliser; bands are an octave apart
 QUIET = 1e-5  # RMS of full scale below which a clip counts as silent and has no level to compare with
 DIRECT = 0.005  # seconds after which a room's reverberation starts
@@ -31,10 +32,10 @@ class Variation:
 
     __pydantic_config__ = {"extra": "forbid"}
 
-    mix: Range | None = None
-    reverb: float = 0.0
-    equalize: float = 0.0
-    noise: Range | None = None
+    mix: tuple[SignedDecibels, SignedDecibels] | None = None
+    reverb: Reverb = 0.0
+    equalize: Decibels = 0.0
+    noise: tuple[SignedDecibels, SignedDecibels] | None = None
     share: float = 0.5
 
     def __post_init__(self) -> None:

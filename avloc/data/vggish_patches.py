@@ -11,6 +11,7 @@ from avloc.data.sound_variation import Variation
 from avloc.data.spectra import Part, bank_parts, hear, listening, log2_, magnitudes, together
 from avloc.data.waveforms import as_float, excerpt, varied
 from avloc.errors import AvlocError
+from avloc.ranges import Decibels, Seconds, Shift
 
 _RATE, _WINDOW, _HOP, _FFT, _BANDS, _LOWEST, _HIGHEST = 16_000, 400, 160, 512, 64, 125.0, 7500.0
 _FRAMES = 96  # of an example
@@ -38,10 +39,10 @@ class VggishPatches:
     __pydantic_config__ = {"extra": "forbid"}
 
     rate: int = _RATE
-    seconds: float | None = 3.0
+    seconds: Seconds | None = 3.0
     stretch: bool = True
-    shift: float = 0.0
-    gain: float = 0.0
+    shift: Shift = 0.0
+    gain: Decibels = 0.0
     vary: Variation | None = None
 
     def __post_init__(self) -> None:

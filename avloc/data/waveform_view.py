@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import PositiveFloat, PositiveInt
 from torch import Generator, Tensor
 
 from avloc.data.sound_variation import Variation
 from avloc.data.waveforms import as_float, excerpt, varied
+from avloc.ranges import Decibels, Hertz, Seconds, Shift
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,11 @@ class Waveform:
 
     __pydantic_config__ = {"extra": "forbid"}
 
-    waveform: PositiveInt | None
-    seconds: PositiveFloat | None = None
+    waveform: Hertz | None
+    seconds: Seconds | None = None
     part: Literal["middle", "first"] = "middle"
-    shift: float = 0.0
-    gain: float = 0.0
+    shift: Shift = 0.0
+    gain: Decibels = 0.0
     vary: Variation | None = None
 
     def __post_init__(self) -> None:

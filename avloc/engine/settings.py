@@ -4,11 +4,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
-
 from avloc.config import Section
 from avloc.errors import ConfigError
 from avloc.file_names import is_file_name
+from avloc.ranges import Buffer, Classes, Count, Few, Pixels, Seconds, Several, Steps, Temperature
 
 
 @dataclass(frozen=True)
@@ -40,9 +39,9 @@ class Data:
     layout: Literal["store", "folder", "webdataset"] = "store"
     labels: str | None = None
     pairs: Literal["stored", "anew"] | None = None
-    shuffle: PositiveInt | None = None
+    shuffle: Buffer | None = None
     cache: Path | None = None
-    read_ahead: NonNegativeInt = 0
+    read_ahead: Several = 0
     follow_links: bool = False
     select_on_test: bool = False
 
@@ -70,13 +69,13 @@ class TestSet:
     store: Path
     split: str
     protocol: str
-    stage: PositiveInt | None = None
+    stage: Count | None = None
     frames: Literal["all", "first", "random"] = "all"
-    size: PositiveInt | None = None
-    seconds: float | None = None
+    size: Pixels | None = None
+    seconds: Seconds | None = None
     maps: Literal["own", "class"] = "own"
-    temperature: PositiveFloat = 0.1
-    stacked: PositiveInt = 1
+    temperature: Temperature = 0.1
+    stacked: Few = 1
     axes: dict[str, str | int | float | bool] = field(default_factory=dict)
 
 
@@ -93,9 +92,9 @@ class ClusterSettings:
     __pydantic_config__ = {"extra": "forbid"}
 
     as_trained: bool = False
-    restarts: PositiveInt = 10
-    random_draws: NonNegativeInt = 0
-    clusters: PositiveInt | None = None
+    restarts: Count = 10
+    random_draws: Steps = 0
+    clusters: Classes | None = None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any, Literal
 
 import torch
-from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -20,7 +19,7 @@ from avloc.nn.guidance import build_guide, guided, object_maps, rest
 from avloc.nn.published import PROJECTED, load_published, require
 from avloc.nn.senses import Ears, Eyes
 from avloc.nn.similarity import cosine_map, in_full, pairwise_maps, pool_map
-from avloc.ranges import Fraction
+from avloc.ranges import Channels, Fraction, Several, Temperature
 
 STRIDES = (1, 2, 2, 2)  # an ordinary ResNet-18: maps of 7x7 for frames of 224
 
@@ -46,13 +45,13 @@ class EzVsl(Localizer):
         sound: LogStft | LogMel | Waveform = LogStft(seconds=3.0),
         visual: Eyes = Backbone(strides=STRIDES),
         audio: Ears = Backbone(strides=STRIDES),
-        dim: PositiveInt = 512,
-        tau: PositiveFloat = 0.03,
+        dim: Channels = 512,
+        tau: Temperature = 0.03,
         pool: Fraction = 0.0,
         objects: Eyes | None = None,
-        alpha: float = 0.4,
+        alpha: Fraction = 0.4,
         guided_at: Literal["frame", "map"] = "frame",
-        noise_negatives: NonNegativeInt = 0,
+        noise_negatives: Several = 0,
     ):
         super().__init__()
         self.frame, self.sound, self.tau, self.pool, self.alpha = frame, sound, tau, pool, alpha

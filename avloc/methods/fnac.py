@@ -4,10 +4,9 @@ Sun et al., CVPR 2023, arXiv 2303.11302; reference OpenNLPLab/FNAC_AVL @0a0ca78.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import torch
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -19,11 +18,9 @@ from avloc.nn.guidance import build_guide, guided, object_maps, rest
 from avloc.nn.published import PROJECTED, load_published, require
 from avloc.nn.senses import Ears, Eyes
 from avloc.nn.similarity import cosine_map, in_full, pairwise_maps, pool_map
-from avloc.ranges import Fraction
+from avloc.ranges import Channels, Epochs, Fraction, Share, Temperature, Weight
 
 STRIDES = (1, 2, 2, 2)  # an ordinary ResNet-18: maps of 7x7 for frames of 224
-
-Share = Annotated[float, Field(ge=0, lt=1)]  # share of features that dropout drops
 
 
 class Fnac(Localizer):
@@ -49,19 +46,19 @@ class Fnac(Localizer):
         sound: LogStft | LogMel | Waveform = LogStft(seconds=3.0, masks=(9, 9), mask_starts="swapped"),
         visual: Eyes = Backbone(strides=STRIDES),
         audio: Ears = Backbone(strides=STRIDES),
-        dim: PositiveInt = 512,
-        tau: PositiveFloat = 0.03,
+        dim: Channels = 512,
+        tau: Temperature = 0.03,
         pool: Fraction = 0.0,
-        warmup: NonNegativeInt = 5,
-        sound_neighbours: NonNegativeFloat = 100.0,
-        foregrounds: NonNegativeFloat = 100.0,
-        frame_neighbours: NonNegativeFloat = 100.0,
-        foreground: float = 0.6,
+        warmup: Epochs = 5,
+        sound_neighbours: Weight = 100.0,
+        foregrounds: Weight = 100.0,
+        frame_neighbours: Weight = 100.0,
+        foreground: Fraction = 0.6,
         detach: bool = False,
         frame_dropout: Share = 0.9,
         sound_dropout: Share = 0.0,
         objects: Eyes | None = None,
-        alpha: float = 0.4,
+        alpha: Fraction = 0.4,
         guided_at: Literal["frame", "map"] = "frame",
     ):
         super().__init__()

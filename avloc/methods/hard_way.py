@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from pydantic import NonNegativeInt, PositiveFloat
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -21,6 +20,7 @@ from avloc.nn.encoders import Backbone, jitter_norms
 from avloc.nn.published import UNUSED_OF_EACH, load_published, require
 from avloc.nn.senses import Ears, Eyes
 from avloc.nn.similarity import cosine_map, pairwise_maps
+from avloc.ranges import Several, Similarity, Temperature
 
 
 class HardWay(Localizer):
@@ -45,15 +45,15 @@ class HardWay(Localizer):
         sound: LogStft | LogMel | Waveform = LogStft(seconds=3.0),
         visual: Eyes = Backbone(),
         audio: Ears = Backbone(),
-        positive: float = 0.65,
-        negative: float = 0.40,
-        sharpness: PositiveFloat = 0.03,
-        temperature: PositiveFloat = 0.07,
+        positive: Similarity = 0.65,
+        negative: Similarity = 0.40,
+        sharpness: Temperature = 0.03,
+        temperature: Temperature = 0.07,
         tri_map: bool = True,
         hard_negatives: bool = True,
         easy_pool: Pool = "weighted",
         own_pair: OwnPair = "excluded",
-        noise_negatives: NonNegativeInt = 0,
+        noise_negatives: Several = 0,
     ):
         super().__init__()
         self.frame, self.sound, self.needs = frame, sound, Needs(noises=noise_negatives)

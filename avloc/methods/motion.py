@@ -4,7 +4,6 @@ Hershey and Movellan, *Audio-vision: using audio-visual synchrony to locate soun
 *Pixels that sound*, CVPR 2005. Written from the papers; no code of theirs is known.
 """
 
-from pydantic import PositiveInt
 from torch import Tensor
 
 from avloc.data.loader import Batch
@@ -12,6 +11,7 @@ from avloc.data.views import FrameView, Waveform
 from avloc.errors import AvlocError
 from avloc.methods.base import Localizer, Needs
 from avloc.nn.motion import LEAST, changes, motion_maps
+from avloc.ranges import Pixels
 
 FRAME = FrameView(size=224, resize=224, crop=False, augment=False, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
 
@@ -33,7 +33,7 @@ class Motion(Localizer):
     window_frames = 16
     window_needed = True
 
-    def __init__(self, frame: FrameView = FRAME, sound: Waveform = Waveform(None), cells: PositiveInt = 28):
+    def __init__(self, frame: FrameView = FRAME, sound: Waveform = Waveform(None), cells: Pixels = 28):
         super().__init__()
         self.frame, self.sound, self.cells = frame, sound, cells
 

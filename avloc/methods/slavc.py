@@ -4,10 +4,9 @@ Mo and Morgado, NeurIPS 2022, arXiv 2209.09634; reference stoneMo/SLAVC @05b429c
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import torch
-from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -20,12 +19,11 @@ from avloc.nn.momentum import follow, start_alike
 from avloc.nn.published import load_published, require
 from avloc.nn.senses import Ears, Eyes
 from avloc.nn.similarity import cosine_map, in_full, pairwise_maps
+from avloc.ranges import Channels, Fraction, Share, Temperature
 
 STRIDES = (1, 2, 2, 2)  # an ordinary ResNet-18: maps of 7x7 for frames of 224
 OBJECT_RANGE = 2.5  # the release scales mean absolute ImageNet features from [0, 2.5] to [0, 1]
 
-Share = Annotated[float, Field(ge=0, lt=1)]  # share of features that dropout drops
-Momentum = Annotated[float, Field(ge=0, le=1)]
 Pair = tuple[Tensor, Tensor]
 
 
@@ -83,16 +81,16 @@ class Slavc(Localizer):
         sound: LogStft | LogMel | Waveform = LogStft(seconds=3.0),
         visual: Eyes = Backbone(strides=STRIDES),
         audio: Ears = Backbone(strides=STRIDES),
-        dim: PositiveInt = 512,
-        tau: PositiveFloat = 0.03,
+        dim: Channels = 512,
+        tau: Temperature = 0.03,
         frame_dropout: Share = 0.9,
         sound_dropout: Share = 0.0,
-        frame_momentum: Momentum = 0.999,
-        sound_momentum: Momentum = 0.999,
+        frame_momentum: Fraction = 0.999,
+        sound_momentum: Fraction = 0.999,
         maps: Literal["online", "momentum"] = "online",
         over: Literal["sounds", "frames"] = "sounds",
         objects: Eyes | None = None,
-        alpha: float = 0.9,
+        alpha: Fraction = 0.9,
     ):
         super().__init__()
         self.frame, self.sound, self.tau, self.alpha = frame, sound, tau, alpha

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 import torch
-from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -23,6 +22,7 @@ from avloc.nn.published import UNUSED_OF_EACH, load_published, require, without_
 from avloc.nn.senses import Ears, Eyes
 from avloc.nn.similarity import cosine_map, in_full, log_sure, pairwise_maps, weighted_mean
 from avloc.nn.tagger import Tagger
+from avloc.ranges import Count, Epochs, Fraction, Similarity, Temperature
 
 DIM = 512  # of both projections
 
@@ -67,18 +67,18 @@ class SslAlignment(Localizer):
         sound2: LogStft | LogMel | Waveform | None = LogStft(seconds=3.0, overlap=353, part="random"),
         visual: Eyes = Backbone(),
         audio: Ears = Backbone(),
-        positive: float = 0.65,
-        sharpness: PositiveFloat = 0.03,
-        temperature: PositiveFloat = 0.07,
+        positive: Similarity = 0.65,
+        sharpness: Temperature = 0.03,
+        temperature: Temperature = 0.07,
         whole: bool = True,
         both_ways: bool = False,
         near: bool = True,
-        neighbours: PositiveInt = 1000,
+        neighbours: Count = 1000,
         frame_guide: Eyes | None = None,
         sound_guide: Tagger | None = None,
-        warmup: NonNegativeInt = 0,
+        warmup: Epochs = 0,
         objects: Eyes | None = None,
-        alpha: float = 0.4,
+        alpha: Fraction = 0.4,
         guided_at: Literal["frame", "map"] = "frame",
     ):
         super().__init__()

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import torch
-from pydantic import PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -21,7 +20,7 @@ from avloc.nn.losses import hard_negative_cross_entropy, map_divergence
 from avloc.nn.published import UNUSED_OF_EACH, load_published, require
 from avloc.nn.senses import Ears, Eyes
 from avloc.nn.similarity import pairwise_maps, pool_map
-from avloc.ranges import Fraction
+from avloc.ranges import Classes, Factor, Fraction, Weight
 
 MOMENTUM = 0.01  # momentum of the running mean of `contrast`
 
@@ -56,17 +55,17 @@ class VisualContext(Localizer):
         visual: Eyes = Backbone(),
         audio: Ears = Backbone(),
         reasoning: bool = True,
-        nodes: PositiveInt = 16,
+        nodes: Classes = 16,
         map_dropout: Fraction = 0.0,
         feature_dropout: Fraction = 0.1,
         audio_pool: Literal["max", "mean"] = "max",
         pool: Fraction = 0.0,
-        foreground: PositiveInt = 8,
-        background: PositiveInt = 8,
-        dis_weight: float = 0.1,
-        div_weight: float = 0.1,
+        foreground: Classes = 8,
+        background: Classes = 8,
+        dis_weight: Weight = 0.1,
+        div_weight: Weight = 0.1,
         divergence: Literal["js", "kl"] = "js",
-        scale: float = 1.0,
+        scale: Factor = 1.0,
         deaf_nodes: tuple[int, ...] | None = None,
         deaf: Literal["mean", "contrast"] = "mean",
     ):

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from pydantic import PositiveInt
 from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, conv1x1
 
 from avloc.errors import AvlocError
 from avloc.nn.pretrained import imagenet, read_weights
 from avloc.nn.run_weights import take_projection
+from avloc.ranges import Blocks, Channels, Strides, Widths
 
 EXPECTED = "a ResNet-18 state dict, such as torchvision's resnet18-f37072fd.pth or resnet18-5c106cde.pth"
 
@@ -27,10 +27,10 @@ class Backbone:
 
     __pydantic_config__ = {"extra": "forbid"}
 
-    widths: tuple[PositiveInt, ...] = (64, 128, 256, 512)
-    blocks: tuple[PositiveInt, ...] = (2, 2, 2, 2)
-    strides: tuple[PositiveInt, ...] = (1, 2, 2, 1)
-    project: PositiveInt | None = None
+    widths: Widths = (64, 128, 256, 512)
+    blocks: Blocks = (2, 2, 2, 2)
+    strides: Strides = (1, 2, 2, 1)
+    project: Channels | None = None
     weights: str | None = None
 
     def build(self, channels: int, view: Any = None) -> "ResNet":

@@ -8,6 +8,7 @@ from torchvision.models.mobilenetv2 import InvertedResidual
 
 from avloc.errors import AvlocError
 from avloc.nn.pretrained import fill, read_weights
+from avloc.ranges import Channels, Few
 
 EXPECTED = "the audio tagger's mobilecrnn_v2.pth"
 SMALLEST = 1e-7  # lower bound of probabilities, so that logarithms and quotients are finite
@@ -31,10 +32,10 @@ class MobileCrnn:
 
     __pydantic_config__ = {"extra": "forbid"}
 
-    widths: tuple[int, int, int, int] = (64, 128, 256, 512)
-    expand: int = 6
-    hidden: int = 128
-    bands: int = 64
+    widths: tuple[Channels, Channels, Channels, Channels] = (64, 128, 256, 512)
+    expand: Few = 6
+    hidden: Channels = 128
+    bands: Channels = 64
     weights: str | None = None
 
     def build(self, classes: int, head: bool = False) -> "MobileCrnnNet":

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
-from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from avloc.errors import AvlocError
@@ -13,6 +12,7 @@ from avloc.nn.panns import PannsNet
 from avloc.nn.tags import Tags
 from avloc.nn.vggish_tagger import VggishTagger
 from avloc.nn.yamnet import YamnetNet
+from avloc.ranges import Channels
 
 Name = Literal["yamnet", "cnn14", "cnn14_16k", "mobilenetv2", "vggish"]
 LEAST_ODDS = math.log(1e-4 / (1 - 1e-4))  # the smallest score that counts
@@ -42,7 +42,7 @@ class Tagger:
     frozen: bool = True
     output: Literal["scores", "logits", "levels", "embedding"] = "scores"
     windows: Literal["mean", "max", "each"] = "mean"
-    project: PositiveInt | None = None
+    project: Channels | None = None
 
     def build(self, channels: int = 1, view: Any = None) -> "TaggerNet":
         """An encoder of waveforms (B, S); AvlocError if weights or settings do not fit. view: the sound view of its input."""

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
-from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from avloc.errors import AvlocError
 from avloc.nn import timm_models, timm_steps
 from avloc.nn.run_weights import take_projection
 from avloc.nn.timm_models import Created
+from avloc.ranges import Channels, Groups
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class Timm:
     timm: str
     weights: str | None = "download"
     output_stride: Literal[8, 16, 32] | None = None
-    frozen: bool | int = True
-    project: PositiveInt | None = None
+    frozen: bool | Groups = True
+    project: Channels | None = None
 
     def build(self, channels: int = 3, view: Any = None) -> "TimmNet":
         """An encoder of (B, 3, H, W). view: the FrameView of its frames.

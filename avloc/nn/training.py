@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field
 from torch import nn
+
+from avloc.ranges import Count, Epochs, LearningRate, Norm, Several, Steps, Workers
 
 
 @dataclass(frozen=True)
@@ -53,25 +55,25 @@ class Train:
 
     __pydantic_config__ = {"extra": "forbid"}
 
-    epochs: NonNegativeInt = 15
-    batch_size: PositiveInt = 32
-    lr: NonNegativeFloat = 1e-4
-    weight_decay: NonNegativeFloat = 1e-4
+    epochs: Epochs = 15
+    batch_size: Count = 32
+    lr: LearningRate = 1e-4
+    weight_decay: LearningRate = 1e-4
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     schedule: Literal["constant", "cosine", "restarts"] = "constant"
-    restart: PositiveInt = 10
-    milestones: tuple[int, ...] = ()
-    gamma: float = 0.1
-    warmup: NonNegativeInt = 0
-    warmup_rate: float | None = None
+    restart: Count = 10
+    milestones: tuple[Epochs, ...] = ()
+    gamma: LearningRate = 0.1
+    warmup: Steps = 0
+    warmup_rate: LearningRate | None = None
     precision: Literal["fp32", "bf16", "fp16", "auto"] = "fp32"
-    accumulate: PositiveInt = 1
-    clip_grad: PositiveFloat | None = None
+    accumulate: Count = 1
+    clip_grad: Norm | None = None
     ema: Annotated[float, Field(gt=0, lt=1)] | None = None
     select: Literal["loss", "accuracy", "iou", "located", "last"] = "last"
-    patience: NonNegativeInt = 0
+    patience: Epochs = 0
     device: str = "auto"
-    workers: NonNegativeInt = 4
+    workers: Workers = 4
     resident: bool | None = None
     fused: bool = False
     compile: bool = False
@@ -79,9 +81,9 @@ class Train:
     sync_bn: bool = False
     zero_grad_none: bool = True
     keep: Literal["auto", "memory", "store", "never"] = "auto"
-    versions: NonNegativeInt = 0
-    keep_states: PositiveInt = 2
-    save_every: NonNegativeInt = 0
+    versions: Several = 0
+    keep_states: Count = 2
+    save_every: Steps = 0
     val_transform: Literal["test", "train"] = "test"
 
     def make_optimizer(

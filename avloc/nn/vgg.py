@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from avloc.errors import AvlocError
 from avloc.nn.pretrained import downloading, fill, read_plain, read_weights
+from avloc.ranges import Blocks, Widths
 from avloc.weights import kept
 
 
@@ -24,8 +24,8 @@ class Vgg:
 
     __pydantic_config__ = {"extra": "forbid"}
 
-    widths: tuple[PositiveInt, ...] = (64, 128, 256, 512, 512)
-    blocks: tuple[PositiveInt, ...] = (2, 2, 3, 3, 3)
+    widths: Widths = (64, 128, 256, 512, 512)
+    blocks: Blocks = (2, 2, 3, 3, 3)
     norms: bool = False
     weights: str | None = None
 

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from avloc.nn.encoders import refuse_waveform
 from avloc.nn.pretrained import fill, read_weights
 from avloc.nn.vgg import convolutions
+from avloc.ranges import Blocks, Channels, Widths
 
 TIME, BANDS = 96, 64  # of a patch
 
@@ -25,10 +25,10 @@ class Vggish:
 
     __pydantic_config__ = {"extra": "forbid"}
 
-    widths: tuple[PositiveInt, ...] = (64, 128, 256, 512)
-    blocks: tuple[PositiveInt, ...] = (1, 1, 2, 2)
-    hidden: PositiveInt = 4096
-    dim: PositiveInt = 128
+    widths: Widths = (64, 128, 256, 512)
+    blocks: Blocks = (1, 1, 2, 2)
+    hidden: Channels = 4096
+    dim: Channels = 128
     norms: bool = False
     weights: str | None = None
 

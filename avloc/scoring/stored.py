@@ -76,7 +76,7 @@ def _by_protocol(path: Path, value: Any) -> dict[str, Json]:
     except (ValueError, KeyError):  # KeyError: an axis that is named as changed is missing
         named = {}
     if not named:
-        raise DataError(f"{path}: is not a result of `avloc evaluate`; choose another file")
+        raise DataError(f"{path}: is not a result of `avloc evaluate`; remove it, or choose another file")
     return named
 
 

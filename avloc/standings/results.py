@@ -98,6 +98,8 @@ def read_results(path: Path) -> list[dict[str, Any]]:
         raise DataError(str(error)) from None
     several = isinstance(value, dict) and isinstance(value.get("protocols"), dict)
     found = list(value["protocols"].values()) if several else [value]
+    if not found:
+        raise DataError(f"{path}: no result in it (protocols is empty); expected what `avloc evaluate --out` writes")
     for result in found:
         try:
             _Result.model_validate(result)

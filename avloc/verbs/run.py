@@ -210,12 +210,18 @@ def _has_solo_clips(experiment: "Experiment") -> bool:
 def results_of(experiment: "Experiment", where: "Run") -> dict[str, dict[str, Any]]:
     """The protocol and metrics that `avloc evaluate` wrote for each test set."""
     from avloc.engine.finished import result_files
+    from avloc.errors import DataError, RunError
     from avloc.standings.results import read_results
 
     found = {}
     for name, file in result_files(experiment, where).items():
         if file.exists():
-            result = read_results(file)[0]
+            try:
+                result = read_results(file)[0]
+            except DataError as error:
+                raise RunError(
+                    f"{error}; remove it and repeat `avloc run --run {where.path}`, which scores again"
+                ) from None
             metrics = {metric: one["value"] for metric, one in result["metrics"].items()}
             found[name] = {"protocol": result["protocol"], "metrics": metrics}
     return found

@@ -177,7 +177,7 @@ def _gathered(
     from avloc.engine.experiment import read_experiment
     from avloc.engine.shipped import config_path
     from avloc.engine.sweep_table import choose_figure, settings_of
-    from avloc.errors import ConfigError
+    from avloc.errors import AvlocError, ConfigError
     from avloc.files import write_json
 
     found: list[Found] = []
@@ -185,10 +185,13 @@ def _gathered(
     for member, order in zip(members, orders, strict=True):
         if order.name in failed:
             continue
-        if _is_finished(order, config):
-            found.append((member, *_figures(order, config)))
-        else:
+        if not _is_finished(order, config):
             missing.append(order.name)
+            continue
+        try:
+            found.append((member, *_figures(order, config)))
+        except AvlocError as error:  # a damaged file of one run; the others are compared all the same
+            failed[order.name] = str(error)
     reason = _why_not(read_experiment(config_path(config), orders[0].overrides))
     try:
         figure = choose_figure(found, by)

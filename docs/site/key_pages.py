@@ -2,11 +2,10 @@
 
 import inspect
 import re
-import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import yaml
 from tables import code, sentence, table
@@ -15,7 +14,9 @@ from avloc.config import _plain
 from avloc.engine.experiment import load_method, method_names
 from avloc.engine.sections import SECTIONS
 from avloc.engine.settings import ClusterSettings, Data, Inference, Start, TestSet
+from avloc.kinds import members
 from avloc.methods.base import Train
+from avloc.ranges import range_of
 
 #: the sections that all methods share, and what each is for
 FIXED: dict[str, tuple[str, Callable[..., Any]]] = {
@@ -34,8 +35,6 @@ SENSES = {
     "audio": "the sound encoder",
 }
 BASES = {int: "whole number", float: "number", bool: "true or false", str: "text", Path: "path", type(None): "null"}
-NAMES = {"PositiveInt": "whole number, 1 or more", "NonNegativeInt": "whole number, 0 or more",
-         "PositiveFloat": "number above 0", "NonNegativeFloat": "number, 0 or more"}  # fmt: skip
 
 CONFIGURATION = """# Configuration
 
@@ -152,13 +151,13 @@ def sections_of(target: Callable[..., Any]) -> list[Any]:
     """The classes that keys of it take as sections."""
     found = []
     for one in inspect.signature(target, eval_str=True).parameters.values():
-        found += [kind for kind in _members(one.annotation) if _is_section(kind)]
+        found += [kind for kind in members(one.annotation) if _is_section(kind)]
     return list(dict.fromkeys(found))
 
 
 def type_of(annotation: Any) -> str:
     kinds = []
-    for kind in _members(annotation):
+    for kind in members(annotation):
         if _is_section(kind):
             kinds.append(link(kind))
         elif get_origin(kind) is Literal:
@@ -170,29 +169,14 @@ def type_of(annotation: Any) -> str:
 
 def _plain_kind(kind: Any) -> str:
     if get_origin(kind) is Annotated:
-        known = next((words for alias, words in NAMES.items() if kind == _alias(alias)), None)
-        return known or _plain_kind(get_args(kind)[0])
+        return range_of(kind) or _plain_kind(get_args(kind)[0])
     if get_origin(kind) is tuple:
         inner = [one for one in get_args(kind) if one is not Ellipsis]
         count = "list of" if Ellipsis in get_args(kind) else f"{len(inner)} of"
-        return f"{count} {_plain_kind(inner[0])}"
+        return f"{count} {_plain_kind(inner[0]).replace('number', 'numbers')}"
     if get_origin(kind) is dict:
         return "section"
     return BASES.get(kind, getattr(kind, "__name__", str(kind)))
-
-
-def _alias(name: str) -> Any:
-    import pydantic
-
-    return getattr(pydantic, name)
-
-
-def _members(annotation: Any) -> Iterator[Any]:
-    if get_origin(annotation) in (Union, types.UnionType):
-        for one in get_args(annotation):
-            yield from _members(one)
-    else:
-        yield annotation
 
 
 def _is_section(kind: Any) -> bool:

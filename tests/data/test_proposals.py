@@ -72,6 +72,17 @@ def test_boxes_that_are_none_are_one_line(store, tmp_path, change, message):
     assert "\n" not in str(refused.value)
 
 
+def test_coordinates_beyond_float32_are_one_line_without_a_warning(store, tmp_path, recwarn):
+    boxes = boxes_of(store).astype(np.float64)
+    boxes[1, 0, 2] = (0.1, 0.1, 0.5, 1e300)
+    np.savez(tmp_path / "b.npz", ids=store.ids, boxes=boxes)
+    (tmp_path / "b.json").write_text(json.dumps(dict(zip(store.ids, boxes.tolist(), strict=True))))
+    for name in ("b.npz", "b.json"):
+        with pytest.raises(DataError, match=r"frame 0, box 2 is \(0.1, 0.1, 0.5, inf\)"):
+            read_proposals(tmp_path / name, store)
+    assert not recwarn.list
+
+
 def test_files_that_are_none_are_one_line(store, tmp_path):
     (tmp_path / "b.json").write_text(json.dumps({store.ids[0]: [[[0, 0, 1, 1]], [[0, 0, 1, 1], [0, 0, 1, 1]]]}))
     (tmp_path / "b.h5").write_text("no")

@@ -7,6 +7,7 @@ import pytest
 from avloc.data.store import Store
 from avloc.errors import AvlocError, DataError
 from avloc.prepare.music import prepare_music
+from avloc.prepare.parts.music_boxes import read_boxes
 from tests.data.making import ANNOTATIONS, MEDIA, make_music, make_video, stem
 
 needs_media = pytest.mark.skipif(not MEDIA.is_dir(), reason=f"no real clips at {MEDIA}")
@@ -139,6 +140,17 @@ def test_a_folder_of_another_layout_is_refused_in_one_line(music, tmp_path, dama
     with pytest.raises(AvlocError, match=message) as refused:
         prepare_music(music, tmp_path / "store", jobs=1)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity"])
+@pytest.mark.parametrize(
+    "form", ['{"bbox": [[1, 0.1, 0.1, %s, 0.2]]}', '{"bbox": [{"class": "flute", "normbox": [0, %s, 1, 1]}]}']
+)
+def test_a_coordinate_that_is_not_finite_is_one_line(tmp_path, form, value):
+    key = f"{stem(0)}/frame_000/00000.jpg"
+    (tmp_path / "test.json").write_text(f'{{"{key}": {form % value}}}')
+    with pytest.raises(DataError, match=rf"test\.json: {key}: .*a coordinate is not finite"):
+        read_boxes(tmp_path, ("flute",))
 
 
 @pytest.mark.parametrize("options", [{"fps": 0}, {"fps": 31}, {"size": 0}, {"rate": 0}, {"frames": "png"}])

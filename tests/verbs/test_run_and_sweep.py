@@ -173,6 +173,30 @@ def test_a_figure_that_no_run_has_costs_nothing_but_the_choice(swept, place):
     assert "--by taste: no such validation figure; the runs have " in found.no_best and "iou" in found.no_best
 
 
+DAMAGED = ("{", "[]", '{"protocol": 5}', '{"protocols": {}}', "\0")
+
+
+@pytest.mark.parametrize("text", DAMAGED)
+def test_a_damaged_result_of_a_run_is_named_with_what_to_do(again, text):
+    file = again / "results" / "solo.dsol-solo.json"
+    file.write_text(text)
+    said = error_of("run", "--run", again, "--no-figures", "--quiet")
+    assert str(file) in said and f"remove it and repeat `avloc run --run {again}`" in said
+    file.unlink()
+    assert states(again)["evaluate"] == "done"
+
+
+@pytest.mark.parametrize("text", DAMAGED)
+def test_a_damaged_result_costs_a_sweep_that_run_only(swept, place, tmp_path, text):
+    out = shutil.copytree(place / "sweep", tmp_path / "sweep")
+    file = next(iter(sorted(out.glob("*/results/*.json"))))
+    file.write_text(text)
+    found = avloc.sweep(place / "one.yaml", grid="stage1.train.lr=1e-3,0", seeds="0-1", out=out, jobs=0)
+    name = str(file.relative_to(out).parent.parent)
+    assert list(found.failed) == [name] and str(file) in found.failed[name] and not found.missing
+    assert sum(len(row.seeds) for row in found.settings) == 3
+
+
 def test_print_gives_one_command_a_line_and_starts_nothing(place, tmp_path):
     text = shown("sweep", place / "one.yaml", "--seeds", "0-1", "--out", tmp_path / "it's", "--print")
     assert len(text.splitlines()) == 2 and not (tmp_path / "it's").exists()

@@ -15,6 +15,7 @@ from avloc.methods.coarse_to_fine.network import Stream, TwoStreams
 from avloc.nn.encoders import Backbone
 from avloc.nn.pairs import own_and_foreign
 from avloc.nn.senses import Ears, Eyes
+from avloc.ranges import Classes, Fraction, Weight
 
 Maps = Literal["fused", "classes"]
 FRAME = FrameView(size=256, resize=256, crop=False, brightness=0.0, colour=0.0)
@@ -40,16 +41,16 @@ class StageOne(Localizer):
 
     def __init__(
         self,
-        classes: int = 7,
+        classes: Classes = 7,
         frame: FrameView = FRAME,
         sound: LogMel | Waveform = SOUND,
         visual: Eyes = Backbone(),
         audio: Ears = Backbone(),
         correspondence_only: bool = False,
         maps: Maps = "fused",
-        gate: float = 0.3,
+        gate: Fraction = 0.3,
         double_sigmoid: bool = False,
-        mixtures: float = 0.0,
+        mixtures: Weight = 0.0,
     ):
         super().__init__()
         self.classes = self.clusters = classes  # after a warm-up, its clusters become the classes

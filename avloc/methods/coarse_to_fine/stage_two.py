@@ -16,7 +16,7 @@ from avloc.methods.coarse_to_fine.stage_one import StageOne
 from avloc.nn.losses import balanced_correspondence
 from avloc.nn.pairs import own_and_foreign
 from avloc.nn.similarity import pairwise_maps, pool_map
-from avloc.ranges import Fraction
+from avloc.ranges import Channels, Fraction, Weight
 
 
 class StageTwo(Localizer):
@@ -41,12 +41,12 @@ class StageTwo(Localizer):
 
     def __init__(
         self,
-        dim: int = 128,
-        hidden: int = 1024,
-        margin: float = 1.4,
-        confidence: float = 0.3,
-        weight: float = 1.0,
-        places: float = 0.0,
+        dim: Channels = 128,
+        hidden: Channels = 1024,
+        margin: Weight = 1.4,
+        confidence: Fraction = 0.3,
+        weight: Weight = 1.0,
+        places: Weight = 0.0,
         place_pool: Fraction = 0.15,
         activated: bool = False,
         frame: FrameView | None = None,

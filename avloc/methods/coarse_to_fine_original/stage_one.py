@@ -29,6 +29,7 @@ from avloc.nn.encoders import Backbone
 from avloc.nn.mobile_crnn import MobileCrnn
 from avloc.nn.senses import Eyes
 from avloc.nn.tagger import Tagger
+from avloc.ranges import Channels, Classes, Few, Weight
 
 Variant = Literal["labels", "tags"]
 FRAME = FrameView(size=256, resize=256, crop=False, augment=False)
@@ -63,25 +64,25 @@ class StageOne(Localizer):
 
     def __init__(
         self,
-        classes: int = 7,
+        classes: Classes = 7,
         variant: Variant = "labels",
-        frames: int = 1,
-        mix: int = 2,
+        frames: Few = 1,
+        mix: Few = 2,
         frame: FrameView = FRAME,
         sound: LogMel | Waveform = SOUND,
         visual: Eyes = Backbone(),
         audio: MobileCrnn | Tagger = MobileCrnn(),
-        dim: int = 128,
+        dim: Channels = 128,
         mode: Literal["avc", "cls"] = "avc",
         priors: Priors | None = None,
         proposals: Literal["given", "grid", "none"] = "none",
         maps: Literal["fused", "classes", "match"] = "fused",
         freeze_stem: bool = True,
         freeze_norms: bool = True,
-        backbone_rate: float = 1.0,
+        backbone_rate: Weight = 1.0,
         bgr_training: bool = False,
         test_peak: bool = False,
-        mixtures: float = 0.0,
+        mixtures: Weight = 0.0,
     ):
         super().__init__()
         if frames < 1 or mix < 1:

@@ -15,6 +15,7 @@ from avloc.methods.coarse_to_fine_original import maps
 from avloc.methods.coarse_to_fine_original.losses import aligned, confident_pairs, tagged_pairs
 from avloc.methods.coarse_to_fine_original.moment import Moment, Taught
 from avloc.methods.coarse_to_fine_original.stage_one import StageOne, Variant
+from avloc.ranges import Factor, Weight
 
 
 class StageTwo(Localizer):
@@ -41,13 +42,13 @@ class StageTwo(Localizer):
         self,
         variant: Variant | None = None,
         mode: Literal["joint", "cam"] = "joint",
-        margin: float = 2.0,
-        sound_cut: float = 0.1,
-        frame_cut: float = 0.1,
+        margin: Weight = 2.0,
+        sound_cut: Factor = 0.1,
+        frame_cut: Factor = 0.1,
         likeliest: bool = False,
         one_negative: bool = True,
         maps: Literal["fused", "classes"] = "fused",
-        sharpness: float | None = None,
+        sharpness: Weight | None = None,
         activation: Literal["any", "own"] = "any",
         test_transform: Literal["v", "a"] = "v",
         test_norms: Literal["running", "batch"] = "running",

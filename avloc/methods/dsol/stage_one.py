@@ -4,7 +4,6 @@ import logging
 from typing import Literal
 
 import torch
-from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -21,7 +20,7 @@ from avloc.nn.objects import levels_of
 from avloc.nn.pairs import own_and_foreign, own_found
 from avloc.nn.senses import Ears, Eyes
 from avloc.nn.similarity import cross_dilation, pairwise_maps, pool_map, top_share
-from avloc.ranges import Fraction
+from avloc.ranges import Channels, Classes, Count, Epochs, Factor, Fraction, LearningRate, Power, Weight
 
 log = logging.getLogger("avloc.dsol")
 
@@ -50,30 +49,30 @@ class StageOne(Localizer):
 
     def __init__(
         self,
-        clusters: PositiveInt = 11,
+        clusters: Classes = 11,
         frame: FrameView = FrameView(),
         sound: LogMel | Waveform = LogMel(),
         visual: Eyes = Backbone(),
         audio: Ears = Backbone(),
-        dim: PositiveInt = 128,
+        dim: Channels = 128,
         cosine: bool = True,
-        logit_scale: float | None = 5.0,
+        logit_scale: Factor | None = 5.0,
         logit_bias: bool = False,
         pairs: Literal["negative", "all"] = "negative",
         pool: Fraction = 0.0,
-        mask: float = 0.05,
+        mask: Fraction = 0.05,
         dilate: bool = True,
         mask_top: Fraction | None = None,
         feature_area: Literal["map", "mask"] = "map",
         class_task: bool = True,
-        init_num: NonNegativeInt = 1,
-        class_iter: PositiveInt = 3,
-        class_lr: float = 1e-3,
-        class_rate: float = 1.0,
+        init_num: Epochs = 1,
+        class_iter: Count = 3,
+        class_lr: LearningRate = 1e-3,
+        class_rate: Weight = 1.0,
         joint: bool = False,
-        mixtures: float = 0.0,
-        mixed_pairs: float = 0.0,
-        map_power: float = 1.0,
+        mixtures: Weight = 0.0,
+        mixed_pairs: Weight = 0.0,
+        map_power: Power = 1.0,
         frozen_heads: bool = False,
     ):
         super().__init__()

@@ -16,6 +16,7 @@ from avloc.methods.dsol.network import Sight, TwoStreams
 from avloc.methods.dsol.stage_one import StageOne
 from avloc.nn.losses import correspondence, distribution_matching
 from avloc.nn.similarity import pool_map
+from avloc.ranges import Epochs, Temperature, Weight
 
 
 class StageTwo(Localizer):
@@ -55,18 +56,18 @@ class StageTwo(Localizer):
         object_maps: Literal["linear", "sigmoid"] = "linear",
         obj_init: Literal["positive", "random", "fitted"] = "positive",
         dictionary: Literal["raw", "centred"] = "raw",
-        weight: float = 0.5,
+        weight: Weight = 0.5,
         quadrants: bool = True,
         negative: Literal["drawn", "batch"] = "drawn",
         match: Literal["kl", "bce"] = "kl",
         match_over: Literal["entries", "clips"] = "entries",
         match_pool: Literal["mean", "places"] = "mean",
-        match_scale: float = 1.0,
-        score_scale: float = 1.0,
-        teacher_temperature: float = 1.0,
-        match_first: int = 0,
-        test_temperature: float = 3.0,
-        mask_floor: float | None = None,
+        match_scale: Weight = 1.0,
+        score_scale: Weight = 1.0,
+        teacher_temperature: Temperature = 1.0,
+        match_first: Epochs = 0,
+        test_temperature: Weight = 3.0,
+        mask_floor: Weight | None = None,
         freeze_norms: bool = False,
         frame: FrameView | None = None,
     ):

@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import Literal
 
 import torch
-from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -19,6 +18,7 @@ from avloc.nn.contrast import hard_way_logits
 from avloc.nn.encoders import Backbone, jitter_norms
 from avloc.nn.senses import Ears, Eyes
 from avloc.nn.similarity import cosine_map, in_full, pairwise_maps
+from avloc.ranges import Epochs, Few, Similarity, Temperature, Weight
 
 STRIDES = (1, 2, 2, 2)  # an ordinary ResNet-18: maps of 7x7 for frames of 224
 
@@ -55,14 +55,14 @@ class NoPrior(Localizer):
         flow_encoder: Backbone = Backbone(strides=STRIDES),
         frozen: bool = True,
         moving_norms: bool = True,
-        positive: float = 0.65,
-        negative: float = 0.40,
-        sharpness: PositiveFloat = 0.03,
-        temperature: PositiveFloat = 0.07,
+        positive: Similarity = 0.65,
+        negative: Similarity = 0.40,
+        sharpness: Temperature = 0.03,
+        temperature: Temperature = 0.07,
         rows: Literal["batch", "own"] = "batch",
-        least_background: NonNegativeFloat = 0.0,
-        warmup: NonNegativeInt = 0,
-        mixture: PositiveInt = 1,
+        least_background: Weight = 0.0,
+        warmup: Epochs = 0,
+        mixture: Few = 1,
         mix: Literal["spectrograms", "waveforms"] = "spectrograms",
         maps: Literal["all", "objects"] = "all",
     ):

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
-from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -23,7 +22,7 @@ from avloc.nn.tagger import Tagger, TaggerNet
 from avloc.nn.timm_encoder import Timm
 from avloc.nn.vgg import Vgg
 from avloc.nn.vggish import Vggish
-from avloc.ranges import Fraction
+from avloc.ranges import Channels, Cycles, Epochs, Fraction, LearningRate
 
 log = logging.getLogger("avloc.sspl")
 
@@ -65,14 +64,14 @@ class Sspl(Localizer):
         sound: VggishPatches | Waveform = VggishPatches(),
         visual: Vgg | Timm = Vgg(),
         audio: Vggish | Tagger = Vggish(),
-        pcm_cycles: int = 4,
-        head_width: PositiveInt = 2048,
-        head_bottleneck: PositiveInt = 512,
-        pcm_lr: float = 2e-5,
-        head_lr: float = 5e-5,
-        warm_up: NonNegativeInt = 0,
-        warm_up_pcm: NonNegativeInt = 0,
-        warm_up_lr: float = 1e-3,
+        pcm_cycles: Cycles = 4,
+        head_width: Channels = 2048,
+        head_bottleneck: Channels = 512,
+        pcm_lr: LearningRate = 2e-5,
+        head_lr: LearningRate = 5e-5,
+        warm_up: Epochs = 0,
+        warm_up_pcm: Epochs = 0,
+        warm_up_lr: LearningRate = 1e-3,
         warm_up_pool: Fraction = 0.15,
     ):
         super().__init__()
