@@ -12,6 +12,15 @@ MESSAGE = 400  # characters of one line of a message
 MOST = 40  # suggestions for a name
 
 
+def whole(text: str, most: int = 999_999_999) -> int | None:
+    """The number that decimal digits are, up to `most`; None for other text, also for thousands of digits and "²"."""
+    digits = text.strip()
+    told = digits.lstrip("0")
+    if not digits.isdecimal() or len(told) > len(str(most)):
+        return None
+    return number if (number := int(told or "0")) <= most else None
+
+
 def utf8_name(name: str) -> str:
     """The name of a file as text that can be stored: bytes that are not UTF-8 become %E9 and so on.
 

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from avloc.naming import brief, first_double, printable, some, utf8_name
+from avloc.naming import brief, first_double, printable, some, utf8_name, whole
 
 
 def test_a_few_names_are_listed_and_dots_stand_for_the_rest():
@@ -15,6 +15,17 @@ def test_a_few_names_are_listed_and_dots_stand_for_the_rest():
 def test_the_first_name_that_comes_again_is_found_in_one_pass_over_a_long_list():
     assert first_double(["a", "b", "b", "a"]) == "b" and first_double(["a", "b"]) is None
     assert first_double([*map(str, range(200_000)), "7"]) == "7"
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("7", 7), (" 030 ", 30), ("0" * 5000 + "1", 1), ("999", 999), ("1000", None), ("9" * 5000, None), ("²", None),
+        ("٣", 3), ("-1", None), ("1.0", None), ("", None), ("0", 0),
+    ],
+)  # fmt: skip
+def test_a_whole_number_in_text_is_one_that_can_be(text, number):
+    assert whole(text, 999) == number
 
 
 def test_long_names_are_cut_in_the_middle():

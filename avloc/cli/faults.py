@@ -52,6 +52,8 @@ def fault_of(error: BaseException) -> str | None:
         return "the GPU is out of memory; lower train.batch_size, or use train.precision: bf16"
     if isinstance(error, ImportError) and any(words in text for words in _LIBRARY):
         return "this machine is out of memory: the libraries that avloc needs cannot be loaded; close other programs"
+    if isinstance(error, FileNotFoundError) and _is_nowhere():
+        return "the current folder was removed; change to another one (cd), and repeat the command there"
     if isinstance(error, MemoryError) or (_foreign(error) and any(words in text for words in _MEMORY)):
         return f"this machine is out of memory; {LOWER}"
     if isinstance(error, RuntimeError) and "DataLoader worker" in text and "exited unexpectedly" in text:
@@ -71,6 +73,14 @@ def fault_of(error: BaseException) -> str | None:
     where = getattr(error, "filename", None)
     place = f"{os.fsdecode(where)}: " if isinstance(where, str | bytes) else ""
     return f"{place}{os.strerror(number)}; {_REMEDIES.get(number, _AGAIN)}"
+
+
+def _is_nowhere() -> bool:
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _foreign(error: BaseException) -> bool:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from avloc.errors import DataError
 from avloc.files import why
+from avloc.naming import brief, whole
 from avloc.plain_arrays import plain_array
 from avloc.tables import read_table
 
@@ -77,11 +78,11 @@ def _table(path: Path, classes: int, what: str) -> Mapping:
         number, category = (row[place] if place < len(row) else "" for place in (of, into))
         if not number or not category:
             raise DataError(f"{path}:{line}: no class or no category in this row; expected a header class,category")
-        if not number.strip().isdecimal() or int(number) >= classes:
+        if (place_of_class := whole(number, classes - 1)) is None:
             raise DataError(
-                f"{path}:{line}: class {number!r}; expected a number from 0 to {classes - 1}, as {what} has"
+                f"{path}:{line}: class {brief(repr(number))}; expected a number from 0 to {classes - 1}, as {what} has"
             )
-        places.append((int(number), category.strip()))
+        places.append((place_of_class, category.strip()))
     if not places:
         raise DataError(f"{path}: no rows; expected a header class,category and a row for each class")
     names = tuple(dict.fromkeys(category for _, category in places))

@@ -10,6 +10,7 @@ from typing import Any
 from avloc.checked_weights import read_weights
 from avloc.errors import RunError
 from avloc.files import refused, regular, write_text
+from avloc.naming import whole
 
 Entry = dict[str, Any]
 _ADVICE = "two commands may have trained this run, or a file was copied into it: train again in another --run"
@@ -59,7 +60,8 @@ def refuse_other_training(
         path = folder / f"{phase}.safetensors"
         _, said = read_weights(path, f"the state of epoch {done} needs it; {_ADVICE}", f"{_ADVICE}")
         found = said.get("epoch", "")
-        if found.isdecimal() and int(found) != epoch and int(found) <= done:
+        number = whole(found)
+        if number is not None and number != epoch and number <= done:
             raise RunError(
                 f"{path} is from epoch {found}, but according to the state of epoch {done} it is from {epoch}; {_ADVICE}"
             )
@@ -86,10 +88,9 @@ def refuse_mixed(weights: Path, about: Mapping[str, str], last: bool) -> None:
 
 def _mixed(weights: Path, about: Mapping[str, str], last: bool) -> str | None:
     log, states = read_log(weights.parent), states_in(weights.parent)
-    said = about.get("epoch", "")
-    if not log or not said.isdecimal() or "imported_from" in about:
+    epoch, count = whole(about.get("epoch", "")), len(log)
+    if not log or epoch is None or "imported_from" in about:
         return None
-    epoch, count = int(said), len(log)
     newest = int(states[-1].stem.removeprefix("state-")) if states else count
     if abs(newest - count) > 1:
         return f"{states[-1]} is from epoch {newest}, but log.jsonl next to it ends with epoch {count}"

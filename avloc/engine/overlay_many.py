@@ -14,7 +14,7 @@ from avloc.engine.inputs import Input
 from avloc.engine.overlaid import How, Overlaid, finished, identity, made_with
 from avloc.engine.overlay_file import overlay_one
 from avloc.errors import AvlocError
-from avloc.naming import printable, some
+from avloc.naming import brief, printable, some, whole
 from avloc.prepare.media.container import MediaError
 from avloc.progress import Progress, untold
 
@@ -35,11 +35,12 @@ def share_of(inputs: Sequence[Input], shard: str | None) -> list[Input]:
     number, count = processes.rank() + 1, processes.world_size()
     if shard is not None:
         first, slash, last = shard.partition("/")
-        if not (slash and first.isdigit() and last.isdigit() and 1 <= int(first) <= int(last)):
-            raise AvlocError(f"shard is {shard!r}; expected i/n, such as 2/4 for the second of four parts")
+        part, parts = whole(first), whole(last)
+        if not slash or not part or not parts or part > parts:
+            raise AvlocError(f"shard is {brief(repr(shard))}; expected i/n, such as 2/4 for the second of four parts")
         if count > 1:
             raise AvlocError("--shard cannot be used under torchrun, which already divides the inputs")
-        number, count = int(first), int(last)
+        number, count = part, parts
     return list(inputs[number - 1 :: count])
 
 

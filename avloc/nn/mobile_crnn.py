@@ -1,8 +1,9 @@
 """MobileCRNN-v2: which classes are in a sound, and when; inverted residuals, then a recurrent layer over time."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
+from pydantic import Field
 from torch import Tensor, nn
 from torchvision.models.mobilenetv2 import InvertedResidual
 
@@ -12,6 +13,7 @@ from avloc.ranges import Channels, Few
 
 EXPECTED = "the audio tagger's mobilecrnn_v2.pth"
 SMALLEST = 1e-7  # lower bound of probabilities, so that logarithms and quotients are finite
+Bands = Annotated[int, Field(ge=31, le=4096)]  # halved five times
 
 
 class Heard(NamedTuple):
@@ -35,7 +37,7 @@ class MobileCrnn:
     widths: tuple[Channels, Channels, Channels, Channels] = (64, 128, 256, 512)
     expand: Few = 6
     hidden: Channels = 128
-    bands: Channels = 64
+    bands: Bands = 64
     weights: str | None = None
 
     def build(self, classes: int, head: bool = False) -> "MobileCrnnNet":

@@ -7,7 +7,7 @@ from typing import Annotated, Unpack
 
 from avloc.data.store import Store
 from avloc.errors import DataError
-from avloc.naming import words
+from avloc.naming import brief, whole, words
 from avloc.options import verb
 from avloc.prepare.parts.mosaics import MosaicReader, Pool, list_mosaics, shared_videos
 from avloc.prepare.parts.options import Frames, Out, StoreKind
@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 POOLS = ("train=solo_training_2", "validation=solo_validation", "test=solo_testing")
 COUNTS = ("train=3000", "validation=400", "test=800")
 BLOCK = 256  # mosaics per shard
+MOST = 10_000_000  # mosaics of a split
 
 
 @verb
@@ -93,9 +94,12 @@ def _pools(pool: Sequence[str], count: Sequence[str], training: Sequence[str] | 
     pools = []
     for name, split in sources.items():
         number = counts.get(name, "")
-        if not number.isdecimal() or int(number) < 1:
-            raise DataError(f"count of {name!r} is {number or 'not given'}; expected '{name}=<mosaics>', at least 1")
-        pools.append(Pool(name, split, int(number), name in training))
+        if not (mosaics := whole(number, MOST)):
+            found = brief(number) or "not given"
+            raise DataError(
+                f"count of {name!r} is {found}; expected '{name}=<mosaics>', at least 1 and at most {MOST:,}"
+            )
+        pools.append(Pool(name, split, mosaics, name in training))
     return pools
 
 

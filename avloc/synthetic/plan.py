@@ -12,6 +12,7 @@ import numpy as np
 from numpy.random import Generator
 
 from avloc.errors import AvlocError
+from avloc.naming import brief
 from avloc.synthetic.drawings import INSTRUMENTS
 
 CLASSES = tuple(sorted(INSTRUMENTS))
@@ -30,7 +31,7 @@ LISTS: dict[str, tuple[str, dict[str, int]]] = {
     "mosaic_testing": ("mosaic", {"quick": 56, "full": 560}),
 }
 PRESETS = ("quick", "full")
-FEWEST = 12
+FEWEST, MOST = 12, 1_000_000
 # kind: does the first, second, ... instrument sound?
 KINDS: dict[str, tuple[bool, ...]] = {
     "solo": (True,),
@@ -84,6 +85,8 @@ def counts(preset: str = "quick", videos: int | None = None) -> dict[str, int]:
         return full
     if videos < FEWEST:
         raise AvlocError(f"videos {videos}: too few for {len(full)} lists; ask for at least {FEWEST}")
+    if videos > MOST:
+        raise AvlocError(f"videos {brief(str(videos))}: too many; ask for at most {MOST:,}")
     share = {name: size * videos / sum(full.values()) for name, size in full.items()}
     scaled = {name: max(1, int(part)) for name, part in share.items()}
     while (missing := videos - sum(scaled.values())) != 0:

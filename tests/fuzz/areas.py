@@ -248,4 +248,5 @@ AREAS: dict[str, tuple[float, Callable[[Made], Iterator[Input]]]] = {
     "swapped": (0.004, further.swapped),
     "media": (0.003, media),
     "lists": (0.003, lists),
+    "composed": (0.003, sources.composed),
 }

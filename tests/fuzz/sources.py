@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import soundfile
 
 from avloc.prepare.composing.groups import read_groups
 from avloc.prepare.composing.pictures import list_pictures
@@ -15,7 +16,8 @@ from tests.fuzz import damage
 from tests.fuzz.further import once
 from tests.fuzz.made import Made
 from tests.fuzz.reading import Input, anew
-from tests.prepare.composing import make_world
+from tests.prepare.composing import make_world, photograph
+from tests.prepare.composing import tone as tone_of
 from tests.prepare.test_composing_layouts import MAKERS
 from tests.prepare.test_prepare_audioset_instrument import NAMES, tags
 from tests.prepare.test_prepare_avatar import annotate, thing
@@ -67,18 +69,41 @@ def words_for(name: str, source: Path, out: Path, jobs: int = 0) -> list[object]
     return words + ["--seconds", 1] * (name in ("folder", "avatar"))
 
 
+def composed(made: Made) -> Iterator[Input]:
+    """Pictures and sounds of which scenes are composed: by their classes, one of each kind of file."""
+    world, out = once(make_world, made.folder / "composed" / "world"), made.folder / "composed" / "store"
+    bell = world / "photos" / "bell"
+    for kind, mode in (
+        ("jpg", "RGB"),
+        ("webp", "RGB"),
+        ("bmp", "RGB"),
+        ("tiff", "I;16"),
+        ("gif", "P"),
+        ("png", "RGBA"),
+    ):
+        photograph("bell", 0, (64, 48)).convert(mode).save(bell / f"other.{kind}")
+    for kind in ("flac", "ogg", "mp3"):
+        soundfile.write(world / "sounds" / "bell" / f"other.{kind}", tone_of("bell", 20, rate=16_000), 16_000)
+    for path in (*bell.glob("other.*"), *(world / "sounds" / "bell").glob("other.*"), bell / "bell_00.png",
+                 world / "sounds" / "cat" / "cat_00.wav"):  # fmt: skip
+        yield Input(path, damage.bytes_of, partial(anew, out, _words_to_compose(world, out)))
+
+
+def _words_to_compose(world: Path, out: Path) -> tuple[object, ...]:
+    return ("prepare", "compose", "--pictures", world / "photos", "--sounds", world / "sounds", "--out", out,
+            "--size", 32, "--rate", 8000, "--seconds", 1, "--min", 2, "--jobs", 0, "--count", "train:solo=6")  # fmt: skip
+
+
 def _composed(root: Path) -> Iterator[Input]:
     world, out = root / "world", root / "store"
     once(make_world, world)
     for name, text in {
-        "classes": "class,pictures,sounds\nbell,bell,bell\ncat,cat,cat\nowl,owl,owl\n",
+        "classes": "class,picture,sound\nbell,bell,bell\ncat,cat,cat\nowl,owl,owl\n",
         "groups": "file,group\nbell/bell_00.png,one\ncat/*,two\n",
     }.items():
         path = once(lambda at, text=text: at.write_text(text), world / f"{name}.csv")
-        words = ("prepare", "compose", "--pictures", world / "photos", "--sounds", world / "sounds", "--out", out,
-                 "--size", 16, "--rate", 8000, "--seconds", 1, "--min", 2, "--jobs", 0, "--count", "train:solo=2",
-                 f"--{name}", path)  # fmt: skip
-        yield Input(path, damage.text_of, partial(anew, out, words), taken=False)
+        words = (*_words_to_compose(world, out), f"--{name}", path)
+        yield Input(path, damage.text_of, partial(anew, out, words))
 
 
 def _ave(root: Path) -> None:

@@ -6,9 +6,13 @@ import resource
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import traceback
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 #: what commands load; a test of a kill has its moments in what they do, not in the loading
 LOADED = (
@@ -26,6 +30,19 @@ LOADED = (
 )
 
 
+@dataclass(frozen=True)
+class Around:
+    """What is odd about a process. env: variables, None for one that is not set. closed: streams by number. full: streams that
+    take nothing. encoding: of stdout and stderr. nowhere: its folder is removed.
+    """
+
+    env: dict[str, str | None] = field(default_factory=dict)
+    closed: tuple[int, ...] = ()
+    full: tuple[int, ...] = ()
+    encoding: str = ""
+    nowhere: bool = False
+
+
 class Starter:
     """Starts commands; `close` ends the process that splits them off."""
 
@@ -36,8 +53,9 @@ class Starter:
         )
 
     def start(
-        self, words: list[object], log: Path, limits: dict[int, int] | None = None, kept: Path | None = None
-    ) -> int:
+        self, words: list[object], log: Path, limits: dict[int, int] | None = None, kept: Path | None = None,
+        around: Around = Around(),
+    ) -> int:  # fmt: skip
         """The number of the process. log: for all that it prints. limits: by resource, of memory beyond what is in use. kept:
         where it keeps pretrained weights."""
         asked = {
@@ -45,6 +63,7 @@ class Starter:
             "log": str(log),
             "limits": limits or {},
             "kept": str(kept or ""),
+            "around": asdict(around),
         }
         number: int = self._ask(asked)
         return number
@@ -91,7 +110,7 @@ def _wait(number: int, seconds: float) -> int | None:
         time.sleep(0.005)
 
 
-def _split(words: list[str], log: str, limits: dict[str, int], kept: str) -> int:
+def _split(words: list[str], log: str, limits: dict[str, int], kept: str, around: dict[str, Any]) -> int:
     number = os.fork()
     if number:
         return number
@@ -107,9 +126,32 @@ def _split(words: list[str], log: str, limits: dict[str, int], kept: str) -> int
             resource.setrlimit(int(what), (most, most))
         sys.argv = ["avloc", *words]
         os.environ |= {"AVLOC_WEIGHTS": kept} if kept else {}
+        _surround(Around(**around))
         status = _command()
     finally:
         os._exit(status)
+
+
+def _surround(around: Around) -> None:
+    for name, value in around.env.items():
+        os.environ.pop(name, None)
+        os.environ.update({} if value is None else {name: value})
+    if "TMPDIR" in around.env:
+        tempfile.tempdir = None
+    if "TZ" in around.env:
+        time.tzset()
+    if around.nowhere:
+        folder = tempfile.mkdtemp()
+        os.chdir(folder)
+        os.rmdir(folder)
+    for number in around.full:
+        os.dup2(os.open("/dev/full", os.O_WRONLY), number)
+    if around.encoding:
+        for number, name in ((1, "stdout"), (2, "stderr")):
+            setattr(sys, name, open(number, "w", encoding=around.encoding, closefd=False))  # noqa: SIM115
+    for number in around.closed:
+        os.close(number)
+        setattr(sys, ("stdin", "stdout", "stderr")[number], None)
 
 
 def _command() -> int:
@@ -123,6 +165,7 @@ def _command() -> int:
         traceback.print_exc()
         return 1
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError, AttributeError):
+                stream.flush()
     return 0

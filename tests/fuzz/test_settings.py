@@ -6,20 +6,22 @@ built and that sees and hears.
 
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from copy import deepcopy
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydantic
 import pytest
 import torch
 
-from avloc.config import dump
-from avloc.engine.experiment import read_experiment
+from avloc.config import Section, dump, lay_over, read_section
+from avloc.engine.experiment import experiment_of, read_experiment
 from avloc.engine.resolved import resolved
 from avloc.engine.shipped import configs_folder
-from avloc.errors import AvlocError
+from avloc.errors import AvlocError, ConfigError
 from avloc.methods.base import Localizer
 from avloc.registry import methods
 from tests.fuzz.outcomes import Tally, attempt, little_memory
@@ -45,17 +47,31 @@ def keys_of(values: Any, path: tuple[str, ...] = ()) -> Iterator[str]:
 
 
 def cases(method: str, folder: Path) -> list[tuple[Path, str, str]]:
-    """Each key that a shipped configuration of a method has, and each that it can have, with each value."""
+    """Each key that a shipped configuration of a method has, and each that it can have, with each value.
+
+    A key whose value is of the same kind in several configurations is tried in one of them.
+    """
     named = re.compile(rf"^method: {method}$", re.MULTILINE)
     shipped = [path for path in sorted(configs_folder().glob("*.yaml")) if named.search(path.read_text())]
     every = folder / f"{method}.yaml"
     every.write_text(dump(resolved(read_experiment(shipped[0]))))
-    return [
-        (path, key, value)
-        for path in (every, *shipped)
-        for key in keys_of(read_experiment(path).source.values)
-        for value in ODD
-    ]
+    found = {}
+    for path in (every, *shipped):
+        values = section_of(path).values
+        for key in keys_of(values):
+            found.setdefault((key, kind_of(values, key)), (path, key))
+    return [(path, key, value) for path, key in found.values() for value in ODD]
+
+
+@cache
+def section_of(path: Path) -> Section:
+    return read_section(path)
+
+
+def kind_of(values: Any, key: str) -> object:
+    for name in key.split("."):
+        values = values[name]
+    return tuple(values) if isinstance(values, dict) else type(values)
 
 
 class Works:
@@ -65,7 +81,11 @@ class Works:
         self.outcomes: dict[str, AvlocError | None] = {}
 
     def __call__(self, path: Path, key: str, value: str) -> None:
-        experiment = read_experiment(path, [f"{key}={value}"])
+        section, problems = deepcopy(section_of(path)), []
+        lay_over(section, [f"{key}={value}"], problems)
+        if problems:
+            raise ConfigError("\n".join(problems))
+        experiment = experiment_of(section)
         stage, _, rest = key.partition(".")
         if not rest.startswith("model"):
             return
@@ -82,6 +102,19 @@ class Works:
             raise known
 
 
+def once_for_each_section(create: Callable[..., Any]) -> Callable[..., Any]:
+    """`pydantic.create_model`, which takes most of the time of reading a configuration, without doing it again."""
+    known: dict[str, Any] = {}
+
+    def created(name: str, **fields: Any) -> Any:
+        told = repr(fields)
+        if told not in known:
+            known[told] = create(name, **fields)
+        return known[told]
+
+    return created
+
+
 @cache
 def frames() -> torch.Tensor:
     return torch.from_numpy(np.random.default_rng(0).integers(0, 255, (2, 40, 50, 3), dtype=np.uint8))
@@ -89,10 +122,11 @@ def frames() -> torch.Tensor:
 
 def tried(localizer: Localizer) -> None:
     generator = torch.Generator().manual_seed(0)
-    for view in (localizer.frame, localizer.frame2):
+    frame = getattr(localizer, "frame", None)  # some later stages take it from the first
+    for view in (frame, localizer.frame2):
         for drawn in (None, generator) if view is not None else ():
             assert torch.isfinite(view(frames(), drawn)).all(), "a frame that is not finite"
-    for view in (localizer.sound, localizer.sound2):
+    for view in (getattr(localizer, "sound", None), localizer.sound2):
         if view is not None:
             samples = np.random.default_rng(0).integers(-3000, 3000, (2, (view.rate or 16_000) * 2), dtype=np.int16)
             for drawn in (None, generator):
@@ -108,6 +142,7 @@ def test_odd_values_are_refused_in_a_line_or_make_a_method(
         monkeypatch.setattr(
             torch.nn.init, name, lambda tensor, *_, **__: tensor
         )  # nothing is computed with the weights
+    monkeypatch.setattr(pydantic, "create_model", once_for_each_section(pydantic.create_model))
     chosen, works, tally = cases(method, tmp_path), Works(), Tally()
     if examples < NIGHT:
         chosen = random.Random(f"{method} {seed}").sample(chosen, round(SHARE * examples / len(methods())))

@@ -46,6 +46,8 @@ def lines(store: Path) -> list[dict]:
         ({"splits": ["train=0.5", "test=0.2"]}, "the shares add up to 0.7; expected 1"),
         ({"splits": ["train=much"]}, "splits 'train=much': expected PART=SHARE"),
         ({"count": ["train=5"]}, "count 'train=5': expected PART:KIND=COUNT"),
+        ({"count": ["test:pair=²"]}, "expected PART:KIND=COUNT, such as test:pair=300, of 1 to 10,000,000"),
+        ({"count": [f"test:pair={'9' * 5000}"]}, "expected PART:KIND=COUNT"),
         ({"count": ["tset:pair=5"]}, "'tset' is not one of the parts train, validation, test"),
         ({"count": ["test:pairs=5"]}, "no kind 'pairs'; did you mean 'pair'"),
         ({"count": ["test:pair=5", "test:pair=6"]}, "test:pair is given twice"),

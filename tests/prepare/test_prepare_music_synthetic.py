@@ -78,6 +78,8 @@ def test_pools_that_share_videos_are_warned_of(music, tmp_path, caplog):
         ({"pool": ["train=nowhere"], "count": ["train=1"]}, "no split 'nowhere'; it holds solo_testing"),
         ({"count": ["train=6"]}, "count of 'test' is not given"),
         ({"count": ["train=six", "test=1"]}, "count of 'train' is six"),
+        ({"count": ["train=1000000000000", "test=1"]}, "count of 'train' is 1000000000000; .* at most 10,000,000"),
+        ({"count": [f"train={'9' * 5000}", "test=1"]}, "count of 'train' is 999"),
         ({"count": ["train=6", "test=1", "tset=1"]}, "'tset' is not one of the pools train, test"),
         ({"seed": -1}, "seed is -1; expected a whole number, 0 or more"),
         ({"training": ["trian"]}, "'trian' is not one of the pools"),

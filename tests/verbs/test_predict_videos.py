@@ -147,7 +147,8 @@ def test_parts_of_the_work_make_the_whole(clips, tmp_path):
     names = [one["name"] for part in found for one in part["overlays"]]
     assert sorted(names) == ["deep/mute", "left"] and sum(len(part["failed"]) for part in found) == 1
     assert (tmp_path / "index.html").read_text().count("<video") == 2
-    assert "shard is '4/3'" in error_of("predict", clips, "--weights", "motion", "--shard", "4/3")
+    for part in ("4/3", "²/3", f"1/{'9' * 5000}"):
+        assert f"shard is '{part[:3]}" in error_of("predict", clips, "--weights", "motion", "--shard", part)
 
 
 def test_two_processes_share_the_files_and_the_first_tells_of_all(clips, tmp_path):

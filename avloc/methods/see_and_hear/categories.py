@@ -9,6 +9,7 @@ from pathlib import Path
 
 from avloc.errors import DataError
 from avloc.files import regular, why
+from avloc.naming import whole
 
 TABLE = Path(__file__).with_name("categories.csv")
 FACE, MOTION = "face", "motion"  # visual side of categories that are not in ImageNet
@@ -75,8 +76,9 @@ def _words(cell: str) -> list[str]:
 
 def _sights(word: str, known: Sequence[str], place: str) -> Iterable[int]:
     first, dash, last = word.partition("-")
-    if first.isdigit() and (not dash or last.isdigit()):
-        found = range(int(first), int(last or first) + 1)
+    start, end = whole(first), whole(last if dash else first)
+    if start is not None and end is not None:
+        found = range(start, end + 1)
         if not found or found[-1] >= len(known):
             raise DataError(f"categories {place}: found {word}; ImageNet's classes are 0 to {len(known) - 1}")
         return found

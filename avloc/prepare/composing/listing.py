@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from avloc.errors import DataError
-from avloc.naming import unknown
+from avloc.naming import brief, unknown, whole
 from avloc.prepare.composing.dealing import Dealer, Looks
 from avloc.prepare.composing.natural import Marked, NaturalScenes
 from avloc.prepare.composing.scenes import KINDS, Frame, Kind, Scenes, TooFew
@@ -18,6 +18,7 @@ from avloc.progress import Progress, untold
 
 logger = logging.getLogger(__name__)
 
+MOST = 10_000_000  # clips of a kind in a part
 COUNTS = (
     "train:whole=650", "train:solo=650", "train:mosaic=500",
     "validation:solo=150", "validation:pair=150",
@@ -32,8 +33,10 @@ def read_counts(texts: Sequence[str], parts: Sequence[str]) -> dict[tuple[str, K
     for text in texts:
         where, equals, number = text.partition("=")
         part, colon, name = where.partition(":")
-        if not (equals and colon and number.isdecimal() and int(number) > 0):
-            raise DataError(f"count {text!r}: expected PART:KIND=COUNT, such as test:pair=300")
+        if not (equals and colon and (amount := whole(number, MOST))):
+            raise DataError(
+                f"count {brief(repr(text))}: expected PART:KIND=COUNT, such as test:pair=300, of 1 to {MOST:,} clips"
+            )
         if part not in parts:
             raise DataError(
                 f"count {text!r}: {part!r} is not one of the parts {', '.join(parts)}; add it with --splits"
@@ -43,7 +46,7 @@ def read_counts(texts: Sequence[str], parts: Sequence[str]) -> dict[tuple[str, K
             raise DataError(f"count {text!r}: {unknown('kind', name, KINDS)}")
         if (part, kind) in counts:
             raise DataError(f"count {text!r}: {where} is given twice")
-        counts[part, kind] = int(number)
+        counts[part, kind] = amount
     if not counts:
         raise DataError("count is empty; expected PART:KIND=COUNT, such as test:pair=300")
     return counts

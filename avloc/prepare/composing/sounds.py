@@ -8,6 +8,7 @@ from typing import Any, Literal
 from avloc.annotations.files import csv_rows, json_object
 from avloc.endings import SOUNDS, VIDEOS
 from avloc.errors import DataError
+from avloc.naming import brief, whole
 from avloc.prepare.composing.columns import named_rows
 from avloc.prepare.composing.sources import SEVERAL, Found, Source, class_of, files_with
 
@@ -99,11 +100,11 @@ def _vggsound(path: Path, role: str, found: Found) -> None:
     table = path / "vggsound.csv"
     there = _by_name(path, (*SOUNDS, *VIDEOS), ending=False)
     for line, row in enumerate(csv_rows(table, 3), 1):
-        if not row[1].strip().isdecimal():
+        if (second := whole(row[1])) is None:
             if line == 1:
                 continue
-            raise DataError(f"{table}:{line}: second {row[1]!r}; expected id,second,label,split")
-        name = f"{row[0]}_{int(row[1]):06d}"
+            raise DataError(f"{table}:{line}: second {brief(repr(row[1]))}; expected id,second,label,split")
+        name = f"{row[0]}_{second:06d}"
         _take(found, role, there, name, row[2], f"youtube:{row[0]}", table, line)
 
 

@@ -15,7 +15,7 @@ from avloc.annotations.vggsounder import TABLES as SOUNDER
 from avloc.annotations.vggsounder import Flag, Sounder
 from avloc.errors import DataError
 from avloc.leftovers import Join
-from avloc.naming import brief
+from avloc.naming import brief, whole
 from avloc.prepare.parts.id_lists import entries as numbered
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.parts.marks import UNNAMED, Rows
@@ -135,9 +135,9 @@ def _refuse(annotations: Path, splits: Sequence[str] | None, found: list[str], b
 def _known(table: Path | None, boxes: Files | None, instruments: Sequence[Path], told: Mapping[str, Sounder]) -> _Known:
     known = _Known(told)
     for number, row in read_table(table, 4, COLUMNS).rows if table else ():
-        if not row[1].strip().isdecimal():
+        if (second := whole(row[1])) is None:
             raise DataError(f"{table}:{number}: found {brief(','.join(row))!r}; expected {COLUMNS}")
-        name = f"{row[0].strip()}_{int(row[1]):06d}"
+        name = f"{row[0].strip()}_{second:06d}"
         known.labels[name] = row[2].strip()
         known.splits.setdefault(row[3].strip(), []).append(Entry(name, f"vggsound.csv:{number}"))
     for row in (row for path in instruments for row in csv_rows(path, 2)):
