@@ -21,8 +21,14 @@ def main() -> None:
     except KeyboardInterrupt:  # raised while the modules were loading
         print("\navloc: interrupted before anything was done", file=sys.stderr)
         sys.exit(130)
-    except (ImportError, MemoryError) as error:
-        if (fault := fault_of(error)) is None:
+    except (ImportError, MemoryError, OSError) as error:
+        fault = fault_of(error)
+        if isinstance(error, OSError) and error.filename is None:  # --help on a full disk: commands tell their own
+            from avloc.cli.show import give_up_stdout
+
+            give_up_stdout()
+            fault = f"stdout: cannot be written ({error.strerror})"
+        if fault is None:
             raise
         print(f"avloc: {fault}", file=sys.stderr)
         sys.exit(2)

@@ -39,7 +39,7 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
             print(f"\navloc: interrupted; nothing is lost, resume with: {_command_line()}", file=sys.stderr)
             raise typer.Exit(130) from None
         except BrokenPipeError:
-            _give_up_stdout()
+            give_up_stdout()
             raise typer.Exit(0) from None
         except Exception as error:
             fault = fault_of(error)
@@ -59,11 +59,11 @@ def shown(work: Callable[[], None]) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        _give_up_stdout()
+        give_up_stdout()
         raise AvlocError(f"stdout: cannot be written ({error.strerror}); the command's files are complete") from None
 
 
-def _give_up_stdout() -> None:
+def give_up_stdout() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -205,7 +205,7 @@ def show_benchmarks(
 
 def _list_benchmarks(found: "list[Listed]", looked: bool) -> None:
     screen = console()
-    width = min(screen.width, 110) if screen.is_terminal else 10**6
+    width = max(min(screen.width, 110), 20) if screen.is_terminal else 10**6
     say(f"{'benchmark':28}{'clips':>6}{'here':>11}  protocol" if looked else f"{'benchmark':28}{'clips':>6}  protocol")
     for one in found:
         about = one.benchmark

@@ -13,6 +13,7 @@ import torch
 from avloc.cli import main
 from avloc.cli.faults import Forgiving, fault_of
 from avloc.cli.show import guarded, of_worker
+from tests.commands import invoke
 
 
 @pytest.mark.parametrize(
@@ -113,3 +114,20 @@ def test_a_current_folder_that_was_removed_is_one_line(tmp_path, monkeypatch):
     )
     monkeypatch.chdir(tmp_path)
     assert fault_of(error.value) is None
+
+
+def test_help_on_a_full_disk_is_one_line():
+    with open("/dev/full", "w") as full:
+        found = subprocess.run(
+            [sys.executable, "-m", "avloc", "--help"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (found.returncode, found.stderr) == (
+        2,
+        "avloc: stdout: cannot be written (No space left on device)\n",
+    )
+
+
+@pytest.mark.parametrize("width", [0, 1, 5])
+def test_a_terminal_without_width_shows_the_benchmarks(width):
+    found = invoke("benchmarks", width=width, terminal=True)
+    assert found.exit_code == 0 and "vggss" in found.stdout
