@@ -142,7 +142,7 @@ def test_every_view_varies_the_sound_in_training_only_and_repeatably(view):
     [
         ({"noise": [20, 5]}, r"noise is \[20.0, 5.0\]; expected the lower number of dB first"),
         ({"share": 2}, "share is 2.0; expected a number from 0 to 1"),
-        ({"reverb": -1}, "expected 0 or more"),
+        ({"reverb": -1}, r"reverb\n.*greater than or equal to 0"),
         ({"echo": 1}, "echo"),
     ],
 )

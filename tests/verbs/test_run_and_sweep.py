@@ -221,7 +221,7 @@ def test_a_sweep_that_is_killed_goes_on_where_it_was_and_repeats_no_finished_run
     words = ["sweep", config, "--seeds", "0-2", "--out", out, "--set", "stage1.train.epochs=15", "--quiet"]
     process = subprocess.Popen([sys.executable, "-m", "avloc", *map(str, words)], stderr=subprocess.PIPE)
     first, second = out / "seed=0", out / "seed=1"
-    until = time.monotonic() + 120
+    until = time.monotonic() + 600
     while not list(second.glob("stage1/state-*.pt")) and process.poll() is None and time.monotonic() < until:
         time.sleep(0.05)
     process.kill()

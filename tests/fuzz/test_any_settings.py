@@ -1,7 +1,7 @@
 """Every key of every shipped configuration with values that no key should have: refused in a line, or a method that can be
 built and that sees and hears.
 
-    pytest -m fuzz tests/fuzz/test_settings.py --examples 50000
+    pytest -m fuzz tests/fuzz/test_any_settings.py --examples 50000
 """
 
 import random
