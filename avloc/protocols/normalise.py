@@ -75,10 +75,12 @@ def ap_values(kind: str, rows: Rows) -> Rows:
     """The pixels whose order the continuous average precision takes, on the scale of the masks: in float32 some of them tie
     there, as in the release (T-VSL inverts its maps). Constant maps have no other scale than their own."""
     scale = "none" if kind == "minmax-set" else kind.removesuffix("-nan")
+    low, high = extremes(rows)
     with np.errstate(all="ignore"):
-        scaled = normalise(rows, scale, *extremes(rows))
-    beyond = ~np.isfinite(scaled).all(axis=1, keepdims=True)  # float32 does not hold their range
-    return np.where(beyond, rows, scaled)
+        scaled = normalise(rows, scale, low, high)
+        ends = normalise(low, scale, low, high), normalise(high, scale, low, high)
+    beyond = ~np.isfinite(ends).all(axis=0)  # float32 does not hold their range; all other pixels lie between the ends
+    return np.where(beyond, rows, scaled) if beyond.any() else scaled
 
 
 def guided(maps: Rows, objects: Rows, kind: str, alpha: float, tau: float = 0.03) -> Rows:
