@@ -14,16 +14,19 @@ from numpy.typing import ArrayLike, NDArray
 from avloc.given_arrays import whole_number
 
 RESAMPLES = 2000
-_BLOCK = 250  # resamples at a time: bounds memory at 250 x clips
+_BLOCK = 250  # resamples at a time
+_DRAWN = 2**22  # clips drawn at a time, in all of these resamples: bounds memory at 56 MiB for any number of clips
 _KEPT = 60_000_000  # numbers of cached draws: 60 MB
 Floats = NDArray[np.float64]
 
 
 def picks(groups: int, resamples: int = RESAMPLES, seed: int = 0) -> Iterator[NDArray[np.int32]]:
-    """Which of `groups` items each resample draws with replacement, in blocks of (at most 250, groups)."""
+    """Which of `groups` items each resample draws with replacement, in blocks of (at most 250, groups); the size of the
+    blocks changes no draw."""
     resamples = whole_number("resamples", resamples, 0)
     rng = np.random.default_rng(whole_number("seed", seed, 0))
-    sizes = [min(_BLOCK, resamples - start) for start in range(0, resamples, _BLOCK)]
+    block = min(_BLOCK, max(1, _DRAWN // max(groups, 1)))
+    sizes = [min(block, resamples - start) for start in range(0, resamples, block)]
     return (rng.integers(0, groups, size=(size, groups), dtype=np.int32) for size in sizes)
 
 

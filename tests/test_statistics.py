@@ -29,6 +29,13 @@ def test_counts_of_draws_are_held_whole_in_few_bytes(drawn, kind):
     assert counts.dtype == kind and counts[:, 0].tolist() == [drawn, drawn] and not counts[:, 1:].any()
 
 
+def test_smaller_blocks_for_many_clips_draw_the_same(monkeypatch):
+    usual = np.concatenate(list(statistics.picks(33, 50, seed=3)))
+    monkeypatch.setattr(statistics, "_DRAWN", 4 * 33)
+    blocks = list(statistics.picks(33, 50, seed=3))
+    assert len(blocks) == 13 and np.array_equal(np.concatenate(blocks), usual)
+
+
 def test_the_interval_of_a_mean_is_that_of_a_loop_over_resamples():
     values = np.random.default_rng(0).random(50)
     means = [values @ row / 50 for block in draws(50, 400, seed=3) for row in block]
