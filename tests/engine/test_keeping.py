@@ -105,11 +105,12 @@ def test_a_run_is_not_resumed_with_an_encoder_of_other_weights(store, tmp_path):
         avloc.train_stage1(run=tmp_path / "run")
 
 
-def test_damaged_files_are_computed_again(store, tmp_path):
-    localizer, split = localizer_of(settings(store, tmp_path)), avloc.Store.open(store).split("train")
+def test_damaged_files_are_computed_again(tmp_path):
+    own = make_tiny_store(tmp_path / "store")  # without features of a training, whose memory format rounds differently
+    localizer, split = localizer_of(settings(own, tmp_path)), avloc.Store.open(own).split("train")
     keep = lambda: keeping.keep_features(localizer, split, Train(keep="store"), 5, True).frames  # noqa: E731
     values = np.array(keep().values)
-    for file in store.parent.glob("store.features/*.npy"):
+    for file in (tmp_path / "store.features").glob("*.npy"):
         file.write_bytes(file.read_bytes()[:200])
     assert np.array_equal(keep().values, values)
 

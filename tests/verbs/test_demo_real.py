@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -49,34 +50,46 @@ def files(tmp_path_factory) -> list[Path]:
 @pytest.fixture
 def small(tmp_path, monkeypatch):
     """The demo with few scenes and a small network without pretrained weights."""
-    config = tmp_path / "small.yaml"
+    make_small(monkeypatch, tmp_path)
+
+
+def make_small(patch: pytest.MonkeyPatch, folder: Path) -> None:
+    config = folder / "small.yaml"
     config.write_text(SMALL)
-    monkeypatch.setattr(demonstrated, "REAL_CONFIG", config)
-    monkeypatch.setattr(demonstrated, "REAL_COUNTS", COUNTS)
-    monkeypatch.chdir(tmp_path)
+    patch.setattr(demonstrated, "REAL_CONFIG", config)
+    patch.setattr(demonstrated, "REAL_COUNTS", COUNTS)
+    patch.chdir(folder)
 
 
-def test_it_composes_trains_scores_and_draws(small, files):
-    text = shown("demo", "--real", *files, "--out", "out")
+@pytest.fixture(scope="module")
+def whole(files, tmp_path_factory) -> tuple[Path, dict[str, Any]]:
+    """The folder of a demo that nothing interrupted, and what it printed."""
+    folder = tmp_path_factory.mktemp("whole")
+    with pytest.MonkeyPatch.context() as patch:
+        make_small(patch, folder)
+        return folder / "out", printed("demo", "--real", *files, "--out", folder / "out")
+
+
+def test_it_composes_trains_scores_and_draws(small, files, whole):
+    out, found = whole
+    text = shown("demo", "--real", *files, "--out", out)
     lines = text.splitlines()
     for name, clips in (("solo", 10), ("pair", 10), ("interactive", 12), ("absent", 30)):
         assert any(line.startswith(f"{name}: ") and f"{clips} frames" in line for line in lines)
     assert "AUROC" in text and "the sounding object has the higher map" in text
     assert text.count("on pairs it finds the one of two objects that sounds") == 1 and "instruments" not in text
-    assert lines[-1] == "open out/real/run/report/index.html" and Path("out/real/run/report/index.html").exists()
-    assert len(Store.open(Path("out/real/composed")).split("train_whole+train_solo")) == 48
+    assert lines[-1] == f"open {out}/real/run/report/index.html" and (out / "real/run/report/index.html").exists()
+    assert len(Store.open(out / "real/composed").split("train_whole+train_solo")) == 48
+    assert set(found["sets"]["absent"]["negative_sound"]) and 0 <= found["sets"]["pair"]["tells"]["value"] <= 1
 
 
-def test_what_it_printed_can_be_had_again_and_as_json(small, files):
-    first = printed("demo", "--real", *files, "--out", "out")
-    again = printed("demo", "--real", *files, "--out", "out")
+def test_what_it_printed_can_be_had_again_and_as_json(small, files, whole):
+    out, first = whole
+    again = printed("demo", "--real", *files, "--out", out)
     assert first["sets"] == again["sets"] and first["claims"] == again["claims"]
-    assert set(first["sets"]["absent"]["negative_sound"]) and 0 <= first["sets"]["pair"]["tells"]["value"] <= 1
-    assert first["sets"] == printed("demo", "--real", *files, "--out", "elsewhere")["sets"]
 
 
-def test_interrupted_and_resumed_is_the_same_as_uninterrupted(small, files, monkeypatch):
-    whole = printed("demo", "--real", *files, "--out", "whole")
+def test_interrupted_and_resumed_in_another_folder_is_the_same_as_uninterrupted(small, files, whole, monkeypatch):
     with monkeypatch.context() as patch:
         step = torch.optim.Adam.step
         steps = iter(range(4))
@@ -88,7 +101,8 @@ def test_interrupted_and_resumed_is_the_same_as_uninterrupted(small, files, monk
 
         patch.setattr(torch.optim.Adam, "step", interrupted)
         assert invoke("demo", "--real", *files, "--out", "parts").exit_code == 130
-    assert printed("demo", "--real", *files, "--out", "parts")["claims"] == whole["claims"]
+    resumed = printed("demo", "--real", *files, "--out", "parts")
+    assert resumed["claims"] == whole[1]["claims"] and resumed["sets"] == whole[1]["sets"]
 
 
 def test_without_the_pretrained_eyes_it_says_what_to_install(files, tmp_path, monkeypatch):

@@ -345,7 +345,7 @@ def test_a_file_in_the_place_of_the_output_folder_is_one_line(tmp_path):
 def test_after_an_interruption_finished_files_stay_and_the_half_one_goes(tmp_path):
     make_video(tmp_path / "a.mp4", 4)
     images, sound = blinking(20.0)
-    make_video(tmp_path / "b.mp4", images * 6, 20, sound=np.tile(sound, 6)[None], sound_rate=RATE)
+    make_video(tmp_path / "b.mp4", images * 2, 20, sound=np.tile(sound, 2)[None], sound_rate=RATE)
     program = [
         sys.executable,
         "-m",
