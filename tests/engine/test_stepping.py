@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 
 import pytest
@@ -5,6 +6,7 @@ import torch
 from torch import nn
 
 from avloc.engine import stepping
+from avloc.engine.shipped import configs_folder
 from avloc.engine.stepping import Average, Steps, autocast, number_type
 from avloc.errors import AvlocError
 from avloc.methods.base import Train
@@ -84,6 +86,20 @@ def test_auto_is_bf16_where_the_device_has_it(monkeypatch):
         assert number_type("auto", CPU) == kind
         assert autocast(replace(TRAIN, precision="auto"), CPU)._enabled == has
     assert isinstance(stepping.has_bf16(CPU), bool)
+
+
+@pytest.mark.parametrize(
+    ("precision", "has", "warned"), [("bf16", False, True), ("bf16", True, False), ("auto", False, False)]
+)
+def test_bf16_that_the_device_does_not_have_is_used_with_a_warning(precision, has, warned, monkeypatch, caplog):
+    monkeypatch.setattr(stepping, "has_bf16", lambda device: has)
+    Steps(replace(TRAIN, precision=precision), CPU)
+    assert ("auto or fp32 is much faster" in caplog.text) == warned
+
+
+def test_no_shipped_configuration_requires_bf16():
+    for path in sorted(configs_folder().glob("*.yaml")):
+        assert not re.search(r"precision: *bf16", path.read_text("utf-8")), path
 
 
 def test_fp16_on_a_processor_is_refused_with_what_to_set():
