@@ -75,9 +75,11 @@ def vision_operators() -> Found:
 def devices() -> list[Found]:
     import torch
 
-    found: list[Found] = [
-        ("processors", "ok", f"{processors()} for this process, {torch.get_num_threads()} torch threads")
-    ]
+    from avloc.engine.stepping import has_bf16
+
+    threads = f"{processors()} for this process, {torch.get_num_threads()} torch threads"
+    half = "bf16 in hardware" if has_bf16(torch.device("cpu")) else "no bf16 in hardware: precision auto is fp32"
+    found: list[Found] = [("processors", "ok", f"{threads}, {half}")]
     if not torch.cuda.is_available():
         return [*found, ("GPU", "ok", "none; everything runs on the CPU")]
     for number in range(torch.cuda.device_count()):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import avloc
-from avloc.engine import health
+from avloc.engine import health, stepping
 from tests.commands import invoke, printed, shown
 
 
@@ -16,6 +16,15 @@ def test_a_machine_where_everything_works_is_healthy():
     assert by_name["self-test"]["status"] == "ok" and found["seconds"] > 0
     assert {"torch and torchvision", "torchvision's operators", "processors", "encoder libx264"} <= set(by_name)
     assert found["versions"]["avloc"] == avloc.__version__ and found["versions"]["torch"]
+
+
+@pytest.mark.parametrize(
+    ("has", "said"), [(True, "threads, bf16 in"), (False, "no bf16 in hardware: precision auto is fp32")]
+)
+def test_it_tells_in_what_precision_configurations_train(has, said, monkeypatch):
+    monkeypatch.setattr(stepping, "has_bf16", lambda device: has)
+    ((name, status, detail), *_) = health.devices()
+    assert name == "processors" and status == "ok" and said in detail
 
 
 @pytest.mark.parametrize(
