@@ -18,6 +18,7 @@ SMALL = (
     0.2  # of the frame's side: only smaller faces count there, because an enlarged clock face can look like a large one
 )
 SAME = 0.3  # IoU above which two boxes are one face
+_ERRORS = 2  # OpenCV's level of messages that are errors; it warns about every file that it reads
 
 
 class Faces:
@@ -29,7 +30,10 @@ class Faces:
         path = located(weights)
         if not path.is_file():
             raise AvlocError(f"faces {path}: no such file; give YuNet's .onnx file, yunet, or null for no faces")
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)  # it warns about every file that it reads
+        if hasattr(cv2, "setLogLevel"):  # OpenCV 4
+            cv2.setLogLevel(_ERRORS)
+        else:
+            cv2.utils.logging.setLogLevel(_ERRORS)
         try:
             self._detector = cv2.FaceDetectorYN.create(str(path), "", (320, 320), SURE)
         except (cv2.error, AttributeError) as error:
