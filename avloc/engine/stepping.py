@@ -54,7 +54,9 @@ class Steps:
         if train.precision == "auto":
             log.info("train.precision auto: %s on %s", "bf16" if self.kind == torch.bfloat16 else "fp32", device)
         elif train.precision == "bf16" and not has_bf16(device):
-            log.warning("train.precision is bf16, which %s does not have in hardware: auto or fp32 is much faster", device)
+            log.warning(
+                "train.precision is bf16, which %s does not have in hardware: auto or fp32 is much faster", device
+            )
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.kind == torch.float16)
         self.average = Average(train.ema)
 
