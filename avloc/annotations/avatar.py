@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from avloc.annotations.mask_files import LARGEST, box_mask, polygon_mask
+from avloc.annotations.mask_files import box_mask, polygon_mask
 from avloc.errors import AvlocError, DataError
 from avloc.files import read_json
 from avloc.naming import as_json
+from avloc.run_lengths import LARGEST
 
 TASKS = ("Single-Sound", "Mixed-Sound", "Multi-Entity", "Off-Screen")
 UNSEEN = "Off-Screen"

@@ -20,6 +20,7 @@ from avloc.naming import brief, first_double, some, utf8_name
 from avloc.tables import IDS, read_table
 from avloc.walking import is_folder, listed, visible, walk
 
+LARGEST_SIDE = 1 << 20  # px, of a picture
 _WRONG = "not a readable csv file"
 
 
@@ -173,6 +174,11 @@ def id_list(path: Path) -> list[str]:
         again = ids.index(double, ids.index(double) + 1)
         raise DataError(f"{path}:{table.rows[again][0]}: duplicate id {brief(double)!r}; expected each id once")
     return ids
+
+
+def is_side(value: object) -> bool:
+    """Whether a value can be the width or the height of a picture, in pixels."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 1 <= value <= LARGEST_SIDE
 
 
 def fractions_of_pixels(pixels: Sequence[Sequence[float]], width: float, height: float) -> NDArray[np.float64]:

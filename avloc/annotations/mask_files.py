@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from avloc.errors import DataError
 from avloc.files import regular
+from avloc.run_lengths import LARGEST
 
 #: the classes of AVSS besides the background: numbers 1 to 70 in a mask
 AVSS_CLASSES = 70
-LARGEST = 1 << 14  # px, largest side of a mask
 
 
 def read_mask(path: Path, least: int = 1) -> NDArray[np.bool_]:

@@ -1,12 +1,13 @@
 """The user's own ground truth: the JSON of this package, COCO's json, or a folder of Pascal VOC XML files."""
 
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
 from avloc.annotations.builder import Builder
-from avloc.annotations.files import Absent, Files, fractions_of_pixels, json_object
+from avloc.annotations.files import Absent, Files, fractions_of_pixels, is_side, json_object
 from avloc.annotations.truth import Truth
 from avloc.errors import DataError
 from avloc.naming import brief, utf8_name
@@ -41,79 +42,93 @@ def read_truth_json(path: Path, table: dict[str, Any], name: str = "") -> Truth:
     same "scene" show one picture, each with another of its sounds. "votes" (1) is the number of boxes that must agree
     for the full weight of a pixel.
     """
-    layout, units = table.get("boxes", "xyxy"), table.get("units", "fraction")
-    if layout not in ("xyxy", "xywh"):
-        raise DataError(f"{path}: boxes {layout!r}; expected 'xyxy' or 'xywh'")
-    if units not in ("fraction", "pixels"):
-        raise DataError(f"{path}: units {units!r}; expected 'fraction' or 'pixels'")
-    size = table.get("size")
-    if units == "pixels" and not (isinstance(size, list) and len(size) == 2 and all(_positive(side) for side in size)):
-        raise DataError(f"{path}: size {size!r}; boxes in pixels need 'size': [width, height]")
+    layout = _layout_of(path, table)
     if not isinstance(table["clips"], list) or not table["clips"]:
         raise DataError(f"{path}: 'clips' is empty; expected a list of objects with 'id' and 'boxes'")
     votes = table.get("votes", 1)
-    if not isinstance(votes, int) or not _positive(votes):
+    if not isinstance(votes, int) or not _number(votes) or votes < 1:
         raise DataError(f"{path}: votes {votes!r}; expected a whole number, 1 or more")
+    clips = [_checked_clip(path, number, clip) for number, clip in enumerate(table["clips"])]
     build = Builder(name or str(table.get("name", path.stem)))
-    kinds: list[str] = []
-    scenes: list[str] = []
-    for number, clip in enumerate(table["clips"]):
-        if not isinstance(clip, dict) or not isinstance(clip.get("id"), str):
-            raise DataError(f"{path}: clip {number}: expected an object with the text 'id'")
+    for clip in clips:
         build.clip(clip["id"], str(clip.get("video", clip["id"])), clip.get("class"))
-        kinds.append(clip.get("sound", "own"))
-        if kinds[-1] not in SOUNDS:
-            raise DataError(f"{path}: clip {clip['id']}: sound {kinds[-1]!r}; expected one of {', '.join(SOUNDS)}")
-        scenes.append(clip.get("scene", ""))
-        if not isinstance(scenes[-1], str):
-            raise DataError(f"{path}: clip {clip['id']}: scene {scenes[-1]!r}; expected text")
-        if not isinstance(clip.get("boxes", []), list):
-            raise DataError(f"{path}: clip {clip['id']}: boxes {clip['boxes']!r}; expected a list")
         for box in clip.get("boxes", []):
-            _own_box(path, build, clip["id"], box, layout, size if units == "pixels" else None)
-    sourced = any("source" in box for clip in table["clips"] for box in clip.get("boxes", []))
-    sound = kinds if any(kind != "own" for kind in kinds) else None
-    truth = build.truth(by_class=not sourced, votes=votes, sound=sound, scenes=scenes if any(scenes) else None)
-    if units == "pixels" and size is not None:
-        truth.picture_sizes = np.full((len(truth), 2), np.round(size), np.int64)
+            _add_box(f"{path}: clip {clip['id']}", build, box, layout)
+    sounds, scenes = ([clip.get(key, usual) for clip in clips] for key, usual in (("sound", "own"), ("scene", "")))
+    truth = build.truth(
+        by_class=not any("source" in box for clip in clips for box in clip.get("boxes", [])),
+        votes=votes,
+        sound=sounds if any(sound != "own" for sound in sounds) else None,
+        scenes=scenes if any(scenes) else None,
+    )
+    if layout.size is not None:
+        truth.picture_sizes = np.full((len(truth), 2), np.round(layout.size), np.int64)
     if truth.warnings:
         raise DataError(f"{path}: {truth.warnings[0].split(';')[0]}; fix or remove them")
     return truth
 
 
-def _own_box(path: Path, build: Builder, clip: str, box: Any, layout: str, size: list[float] | None) -> None:
-    numbers = box.get("box") if isinstance(box, dict) else box
-    if (
-        not isinstance(box, dict)
-        or not isinstance(numbers, list)
-        or len(numbers) != 4
-        or not all(_number(n) for n in numbers)
-    ):
-        raise DataError(f"{path}: clip {clip}: box {numbers!r}; expected {{'box': [four numbers]}}")
+@dataclass(frozen=True)
+class _Layout:
+    """What the four numbers of a box are. size: width and height of the pictures, of boxes in pixels only."""
+
+    corner_and_size: bool
+    size: list[float] | None
+
+
+def _layout_of(path: Path, table: dict[str, Any]) -> _Layout:
+    boxes, units, size = table.get("boxes", "xyxy"), table.get("units", "fraction"), table.get("size")
+    if boxes not in ("xyxy", "xywh"):
+        raise DataError(f"{path}: boxes {boxes!r}; expected 'xyxy' or 'xywh'")
+    if units not in ("fraction", "pixels"):
+        raise DataError(f"{path}: units {units!r}; expected 'fraction' or 'pixels'")
+    if units == "pixels" and not (isinstance(size, list) and len(size) == 2 and all(map(is_side, size))):
+        raise DataError(f"{path}: size {size!r}; boxes in pixels need 'size': [width, height]")
+    return _Layout(boxes == "xywh", size if units == "pixels" else None)
+
+
+def _checked_clip(path: Path, number: int, clip: Any) -> dict[str, Any]:
+    if not isinstance(clip, dict) or not isinstance(clip.get("id"), str):
+        raise DataError(f"{path}: clip {number}: expected an object with the text 'id'")
+    where = f"{path}: clip {clip['id']}"
+    sound, scene, boxes = clip.get("sound", "own"), clip.get("scene", ""), clip.get("boxes", [])
+    if sound not in SOUNDS:
+        raise DataError(f"{where}: sound {sound!r}; expected one of {', '.join(SOUNDS)}")
+    if not isinstance(scene, str):
+        raise DataError(f"{where}: scene {scene!r}; expected text")
+    if not isinstance(boxes, list):
+        raise DataError(f"{where}: boxes {boxes!r}; expected a list")
+    return clip
+
+
+def _add_box(where: str, build: Builder, box: Any, layout: _Layout) -> None:
+    if not isinstance(box, dict) or not _are_four(box.get("box")):
+        found = box.get("box") if isinstance(box, dict) else box
+        raise DataError(f"{where}: box {found!r}; expected {{'box': [four numbers]}}")
+    numbers = box["box"]
     x, y, third, fourth = (float(number) for number in numbers)
-    corners = [x, y, x + third, y + fourth] if layout == "xywh" else [x, y, third, fourth]
+    corners = [x, y, x + third, y + fourth] if layout.corner_and_size else [x, y, third, fourth]
     label, source, annotator = box.get("class"), box.get("source", 0), box.get("annotator", 0)
-    if not all(isinstance(number, int) and number >= 0 for number in (source, annotator)):
-        raise DataError(
-            f"{path}: clip {clip}: source {source!r}, annotator {annotator!r}; expected whole numbers from 0"
-        )
+    if not all(isinstance(number, int) and _number(number) and number >= 0 for number in (source, annotator)):
+        raise DataError(f"{where}: source {source!r}, annotator {annotator!r}; expected whole numbers from 0")
     sounding = box.get("sounding", True)
     if not isinstance(sounding, bool):
-        raise DataError(f"{path}: clip {clip}: sounding {sounding!r}; expected true or false")
-    if not sounding:
-        build.silent_box(corners if size is None else fractions_of_pixels([corners], *size)[0], label)
-    elif size is not None:
-        build.box(fractions_of_pixels([corners], *size)[0], label, source=source, annotator=annotator)
+        raise DataError(f"{where}: sounding {sounding!r}; expected true or false")
+    published = numbers if layout.corner_and_size else None
+    if layout.size is not None:
+        corners, published = fractions_of_pixels([corners], *layout.size)[0], None
+    if sounding:
+        build.box(corners, label, published, source, annotator)
     else:
-        build.box(corners, label, numbers if layout == "xywh" else None, source, annotator)
+        build.silent_box(corners, label)
+
+
+def _are_four(numbers: Any) -> bool:
+    return isinstance(numbers, list) and len(numbers) == 4 and all(_number(number) for number in numbers)
 
 
 def _number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _positive(value: Any) -> bool:
-    return _number(value) and value > 0
 
 
 def read_coco(path: Path, table: dict[str, Any], name: str = "") -> Truth:
@@ -126,7 +141,7 @@ def read_coco(path: Path, table: dict[str, Any], name: str = "") -> Truth:
     boxes: dict[Any, list[dict]] = {}
     for row in table["annotations"]:
         box = row.get("bbox")
-        if "image_id" not in row or not isinstance(box, list) or len(box) != 4 or not all(map(_number, box)):
+        if "image_id" not in row or not _are_four(box):
             found = brief(f"{box!r}")
             raise DataError(
                 f"{path}: annotation {row.get('id')}: bbox {found}; expected 'image_id' and a 'bbox' of four numbers"
@@ -135,12 +150,8 @@ def read_coco(path: Path, table: dict[str, Any], name: str = "") -> Truth:
     files = [_without_ending(str(image.get("file_name", image.get("id")))) for image in table["images"]]
     short = [PurePosixPath(file).name for file in files]
     for image, clip in zip(table["images"], short if len(set(short)) == len(short) else files, strict=True):
-        if (
-            not {"id", "width", "height"} <= set(image)
-            or not _positive(image["width"])
-            or not _positive(image["height"])
-        ):
-            raise DataError(f"{path}: image {image.get('id')}: expected 'id', 'width' and 'height' above 0")
+        if "id" not in image or not is_side(image.get("width")) or not is_side(image.get("height")):
+            raise DataError(f"{path}: image {image.get('id')}: expected 'id', and 'width' and 'height' in pixels")
         build.clip(clip, str(image.get("video", clip)))
         sizes.append((round(image["width"]), round(image["height"])))
         for row in boxes.pop(image["id"], []):
@@ -171,8 +182,8 @@ def read_voc(path: Path, name: str = "") -> Truth:
         root = xml_root(file, "a Pascal VOC annotation")
         try:
             width, height = (float(root.findtext(f"size/{side}") or 0) for side in ("width", "height"))
-            if width <= 0 or height <= 0:
-                raise ValueError("no <size> with width and height")
+            if not is_side(width) or not is_side(height):
+                raise ValueError("no <size> with width and height in pixels")
             clip = utf8_name(file.relative_to(path).with_suffix("").as_posix() if path.is_dir() else file.stem)
             build.clip(clip, clip)
             for item in root.iter("object"):

@@ -295,7 +295,10 @@ def test_truth_of_ones_own_says_what_is_silent_which_scene_a_clip_is_of_and_whic
         ({"clips": [{"id": "a", "boxes": [{"box": [10, 10, 5, 5], "source": "left"}]}]}, "expected whole numbers"),
         ({"clips": [{"id": "a", "class": 3, "boxes": []}]}, "has the class 3; expected text"),
         ({"votes": "two"}, "expected a whole number"),
+        ({"clips": [{"id": "a", "boxes": [{"box": [10, 10, 5, 5], "source": True}]}]}, "expected whole numbers"),
         ({"size": [200, "x"]}, "need 'size'"),
+        ({"size": [200, 1e30]}, "need 'size'"),
+        ({"size": [0.2, 100]}, "need 'size'"),
     ],
 )
 def test_what_is_wrong_with_a_truth_is_said_in_one_line(tmp_path, change, message):
@@ -324,8 +327,14 @@ def test_coco_and_voc(tmp_path):
     put(tmp_path / "voc" / "two.xml", "<annotation><size>")
     with pytest.raises(DataError, match=r"two\.xml: not a Pascal VOC"):
         read_own_truth(tmp_path / "voc")
+    put(tmp_path / "voc" / "two.xml", voc.replace("<height>100<", "<height>inf<"))
+    with pytest.raises(DataError, match="width and height in pixels"):
+        read_own_truth(tmp_path / "voc")
     with pytest.raises(DataError, match="not listed"):
         read_own_truth(put(tmp_path / "coco.json", coco | {"images": []}))
+    for side in (0, 0.1, 1e30, True, "9"):
+        with pytest.raises(DataError, match="'width' and 'height' in pixels"):
+            read_own_truth(put(tmp_path / "coco.json", coco | {"images": [{"id": 5, "width": 9, "height": side}]}))
 
 
 def test_a_missing_file_is_named_with_what_was_found(tmp_path):
