@@ -6,8 +6,9 @@ from avloc.scoring.result import Result
 from avloc.scoring.task import Task
 from avloc.scoring.verdict_frames import frames_verdict
 from avloc.scoring.verdict_labels import labels_verdict
-from avloc.scoring.verdict_other import GreedyVerdicts, pixels_verdict
+from avloc.scoring.verdict_matched import GreedyVerdicts
 from avloc.scoring.verdict_pictures import pictures_verdict, union_verdict
+from avloc.scoring.verdict_pixels import pixels_verdict
 from avloc.scoring.verdict_set import set_verdict
 from avloc.scoring.verdict_sounds import sounds_verdict
 from avloc.scoring.verdict_units import UnitVerdicts

@@ -1,19 +1,17 @@
-"""Results of protocols that match maps to frames, and of those that use all pixels of a class at once."""
+"""Results of protocols that match maps to frames."""
 
 from dataclasses import replace
 
 import numpy as np
 
 from avloc.protocols.protocol import Protocol
-from avloc.protocols.units import units_of
 from avloc.scoring.baselines import baseline_metrics, baseline_warnings, unit_baselines
 from avloc.scoring.breakdown import breakdown
 from avloc.scoring.fast.matched_maps import Matched, frames_of, match
-from avloc.scoring.fast.pooled_pixels import pooled_metrics, prevalence
 from avloc.scoring.fast.truth_masks import DrawnTruth
 from avloc.scoring.result import Result
 from avloc.scoring.summary import Scored, ratios, with_intervals
-from avloc.scoring.task import Ints, Task, count_clips, count_odd_maps, odd_maps, result_of, scored_units
+from avloc.scoring.task import Ints, Task, count_clips, count_odd_maps, odd_maps, result_of
 
 
 class GreedyVerdicts:
@@ -68,19 +66,3 @@ class GreedyVerdicts:
         )
         breakdown(result, truth, scored, kept, task.found, None)
         return result
-
-
-def pixels_verdict(protocol: Protocol, task: Task, resamples: int, seed: int, chunk: int) -> Result:
-    truth = task.truth
-    unit = "class" if task.given.named else "clip"
-    units = units_of(truth, unit)
-    drawn = DrawnTruth(truth, units, maps=task.given.maps.nbytes)
-    counts, kept, warnings = count_clips(protocol, task)
-    count_odd_maps(protocol, odd_maps(task.given, kept[task.found[kept]]), kept, counts, warnings)
-    chosen = scored_units(protocol, units, truth, kept)
-    pooled = pooled_metrics(protocol, drawn, task.given, unit, chosen, task.found, chunk)
-    metrics = with_intervals(pooled, truth.videos, resamples, seed)
-    result = result_of(protocol, task, counts, metrics, warnings, {})
-    area = drawn.levels(protocol)[0][chosen, 0]
-    result.baselines = {"all-ones": prevalence(protocol, units.label[chosen], area / protocol.size**2)}
-    return result
