@@ -7,7 +7,7 @@ _MASKS = {"all-ones": "all-ones mask", "centre": "centre mask", "largest object"
 _MAPS = {"all ones": "all-ones map", "centre": "centre map", "largest object": "largest-object map"}
 _MAPS |= {"saliency": "saliency map", "motion": "motion map"}
 #: the metrics that results keep by class, size or flag, in the order of tables; `own_name` gives their names
-OF_GROUPS = ("ciou", "locacc", "fscore", "f1", "auc")
+OF_GROUPS = ("ciou", "locacc", "fscore", "f1", "auc", "cap", "best_iou")
 
 
 def mask_title(name: str) -> str:

@@ -99,7 +99,7 @@ def show_groups(result: Any, by: str | None) -> None:
     known = [one for one in OF_GROUPS if any(one in own for own in groups.values())]
     rows = [
         [name, own["clips"], *(percent(own.get(metric)) for metric in known)]
-        for name, own in sorted(groups.items(), key=lambda one: one[1]["ciou"])
+        for name, own in sorted(groups.items(), key=lambda one: one[1].get(known[0], 0.0))
     ]
     columns = [by or "", "clips", *(own_name(result.metrics, metric) for metric in known)]
     table(f"by {by}, {result.protocol.label}, in %", columns, rows, right=tuple(range(1, len(columns))))

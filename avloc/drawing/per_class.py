@@ -5,17 +5,15 @@ from typing import Any
 
 from avloc.drawing.markup import table, text
 from avloc.drawing.results import metric_name, percent
-from avloc.percents import own_name
+from avloc.percents import OF_GROUPS, own_name
 from avloc.scoring.breakdown import SIZES
-
-COLUMNS = ("ciou", "locacc", "auc")
 
 
 def class_table(name: str, runs: Sequence[str], results: Sequence[Mapping[str, Any] | None]) -> str:
     """Of a test set, with columns for each run's result; empty if no result is broken down by class."""
     tables = [(result or {}).get("per_class") or {} for result in results]
     names = sorted({key for own in tables for key in own}, key=lambda key: (_lowest(key, tables), key))
-    return _grouped(f"{name}: per class, the lowest overlap first", "Class", names, tables, runs, results)
+    return _grouped(f"{name}: per class, the lowest first", "Class", names, tables, runs, results)
 
 
 def size_table(name: str, runs: Sequence[str], results: Sequence[Mapping[str, Any] | None]) -> str:
@@ -46,24 +44,30 @@ def _grouped(
     if not names:
         return ""
     several = len(runs) > 1
+    metrics = [
+        one for one in OF_GROUPS if any(values.get(one) is not None for own in tables for values in own.values())
+    ]
     columns = [kind]
     for run, result in zip(runs, results, strict=True):
         of_run = f" <small>{text(run)}</small>" if several else ""
-        columns += [f"Clips{of_run}", *(f"{text(_named(column, result))}{of_run}" for column in COLUMNS)]
+        columns += [f"Clips{of_run}", *(f"{text(_named(column, result))}{of_run}" for column in metrics)]
     rows = []
     for key in names:
         row = [text(key)]
         for own in tables:
             values = own.get(key) or {}
             row.append(f"{values['clips']}" if "clips" in values else "&ndash;")
-            row += [_bar(values.get(column)) for column in COLUMNS]
+            row += [_bar(values.get(column)) for column in metrics]
         rows.append(row)
     return table(title, columns, rows, "classes")
 
 
 def _lowest(key: str, tables: Sequence[Mapping[str, Any]]) -> float:
-    found = [own[key].get("ciou") for own in tables if key in own]
-    return min((value for value in found if value is not None), default=2.0)
+    """The lowest value of the first metric that a class has."""
+    found = [
+        next((own[key][one] for one in OF_GROUPS if own[key].get(one) is not None), 2.0) for own in tables if key in own
+    ]
+    return min(found, default=2.0)
 
 
 def _named(column: str, result: Mapping[str, Any] | None) -> str:

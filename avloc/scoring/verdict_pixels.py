@@ -18,8 +18,9 @@ def pixels_verdict(protocol: Protocol, task: Task, resamples: int, seed: int, ch
     count_odd_maps(protocol, odd_maps(task.given, kept[task.found[kept]]), kept, counts, warnings)
     chosen = scored_units(protocol, units, truth, kept)
     pooled = pooled_metrics(protocol, drawn, task.given, unit, chosen, task.found, chunk)
-    metrics = with_intervals(pooled, truth.videos, resamples, seed)
+    metrics = with_intervals(pooled.ratios, truth.videos, resamples, seed)
     result = result_of(protocol, task, counts, metrics, warnings, {})
+    result.per_class = {truth.classes[label]: one for label, one in pooled.of_classes.items() if label >= 0}
     area = drawn.levels(protocol)[0][chosen, 0]
     result.baselines = {"all-ones": prevalence(protocol, units.label[chosen], area / protocol.size**2)}
     return result

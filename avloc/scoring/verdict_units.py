@@ -126,7 +126,7 @@ class UnitVerdicts:
         if protocol.pixel_ap == "pooled":
             given, found = self.task.given, self.task.found
             pooled = pooled_metrics(protocol, self.drawn, given, self.unit, chosen, found, self.chunk)
-            metrics |= with_intervals(pooled, videos, resamples, seed)
+            metrics |= with_intervals(pooled.ratios, videos, resamples, seed)
         return metrics
 
     def _add_baselines(self, result: Result, scored: Scored, chosen: Ints) -> Ints:

@@ -7,7 +7,7 @@ from avloc.metrics.precision import average_precision_of_histogram
 from avloc.protocols import named
 from avloc.scoring import score
 from avloc.scoring.fast.pooled_pixels import BINS, COARSE, Pooled
-from tests.protocols.making import heat_maps, random_truth
+from tests.protocols.making import heat_maps, random_truth, truth_of
 
 
 def histograms(clips=6, pixels=400, seed=0):
@@ -59,6 +59,18 @@ def test_pooled_metrics_have_intervals_that_narrow_with_the_clips(name):
             assert 0 <= low <= result.metrics[metric].value <= high <= 1 and low < high
         widths.append(high - low)
     assert widths[1] < 0.75 * widths[0]
+
+
+def test_the_classes_of_pooled_pixels_are_kept_and_their_means_are_the_metrics():
+    _, boxes = random_truth(60)
+    labels = [[number % 3] * len(own) for number, own in enumerate(boxes)]
+    truth = truth_of(boxes, labels, ("cat", "dog", "owl"))
+    result = score("denseav", heat_maps(60), truth, resamples=0)
+    assert {name: own["clips"] for name, own in result.per_class.items()} == {"cat": 20, "dog": 20, "owl": 20}
+    for metric in ("cap", "best_iou"):
+        of_classes = [own[metric] for own in result.per_class.values()]
+        assert np.mean(of_classes) == pytest.approx(result.metrics[metric].value)
+        assert len(set(of_classes)) == 3
 
 
 def test_an_interval_is_about_that_of_clips_drawn_anew():

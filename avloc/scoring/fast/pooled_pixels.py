@@ -7,7 +7,7 @@ these contributions are resampled.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
 
@@ -85,6 +85,15 @@ def _from(places: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.in
     return np.cumsum(parts[::-1])[::-1]
 
 
+@dataclass
+class PooledMetrics:
+    """The metrics of a protocol, as ratios whose sums over drawn clips follow each metric to first order; and those that are
+    means over classes, of each class by its number, with the number of its clips."""
+
+    ratios: dict[str, Ratio] = field(default_factory=dict)
+    of_classes: dict[int, dict[str, float]] = field(default_factory=dict)
+
+
 def pooled_metrics(
     protocol: Protocol,
     drawn: DrawnTruth,
@@ -93,11 +102,11 @@ def pooled_metrics(
     chosen: NDArray[np.int64],
     found: NDArray[np.bool_],
     chunk: int,
-) -> dict[str, Ratio]:
+) -> PooledMetrics:
     """cap: mean over classes of the AP of all their pixels; piap: AP of all pixels; best_iou: mean over classes.
 
-    As ratios whose sums over drawn clips follow each metric to first order. Of the chosen units; the map of a clip without
-    prediction, not found (N,), or with NaN or infinity is the least value everywhere.
+    Of the chosen units; the map of a clip without prediction, not found (N,), or with NaN or infinity is the least value
+    everywhere.
     """
     units = drawn.units
     look = look_of(protocol, canvas_size(protocol, drawn.frames))
@@ -119,8 +128,8 @@ def pooled_metrics(
 
     wanted = [name for name in ("cap", "best_iou") if name in protocol.report]
     whole, clips, seen = np.zeros(2 * BINS, np.int64), np.zeros(0, np.int64), _Seen(len(chosen), look.pixels)
-    of_classes: list[tuple[NDArray[np.int64], dict[str, tuple[float, Floats]]]] = []
-    for _, parts in groupby(map_pieces(histogram, _pieces(units, chosen, chunk)), key=lambda part: part[0]):
+    of_classes: dict[int, tuple[NDArray[np.int64], dict[str, tuple[float, Floats]]]] = {}
+    for label, parts in groupby(map_pieces(histogram, _pieces(units, chosen, chunk)), key=lambda part: part[0]):
         _, owners, counts, coarse = zip(*parts, strict=True)
         every, own, moved = _sum(counts), units.clip[np.concatenate(owners)], np.concatenate(coarse)
         whole += every
@@ -130,9 +139,9 @@ def pooled_metrics(
         if every[BINS:].any():
             # what a class adds is all that stays of it: its histogram is a MiB
             pooled = Pooled(every[BINS:], every[:BINS])
-            of_classes.append((own, {name: _of_class(name, pooled, moved) for name in wanted}))
+            of_classes[label] = own, {name: _of_class(name, pooled, moved) for name in wanted}
     if not of_classes:
-        return {}
+        return PooledMetrics()
     there = np.zeros(len(found))
     there[clips] = 1
 
@@ -143,11 +152,15 @@ def pooled_metrics(
     if "piap" in protocol.report:
         pooled = Pooled(whole[BINS:], whole[:BINS])
         values["piap"] = ratio(pooled.ap, seen.moved(pooled.ap_slopes()), clips)
-    where = np.concatenate([own for own, _ in of_classes])
+    where = np.concatenate([own for own, _ in of_classes.values()])
     for name in wanted:
-        slopes = np.concatenate([one[name][1] for _, one in of_classes]) / len(of_classes)
-        values[name] = ratio(float(np.mean([one[name][0] for _, one in of_classes])), slopes, where)
-    return {name: values[name] for name in protocol.report if name in values}
+        slopes = np.concatenate([one[name][1] for _, one in of_classes.values()]) / len(of_classes)
+        values[name] = ratio(float(np.mean([one[name][0] for _, one in of_classes.values()])), slopes, where)
+    table = {
+        label: {"clips": len(own), **{name: value for name, (value, _) in one.items()}}
+        for label, (own, one) in of_classes.items()
+    }
+    return PooledMetrics({name: values[name] for name in protocol.report if name in values}, table)
 
 
 def _sum(counts: Iterable[NDArray[np.integer]]) -> Ints:
