@@ -5,10 +5,13 @@ import shutil
 import tempfile
 import time
 from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import SpecifierSet
 
 from avloc import made_with
 from avloc.naming import first_line
@@ -39,22 +42,23 @@ def versions() -> dict[str, str]:
     return {name: found.get(name, "") for name in ("avloc", "python", *PACKAGES)}
 
 
-def pair(torch: str, torchvision: str) -> Found:
-    """torch 2.N needs torchvision 0.(N + 15)."""
+def pair(torch: str, torchvision: str, wanted: str) -> Found:
+    """Whether torchvision was made for this torch. wanted: the versions of torch that it names, such as `==2.9.1`."""
     name = "torch and torchvision"
-    try:
-        major, minor = (int(part) for part in torch.split(".")[:2])
-        vision = int(torchvision.split(".")[1])
-    except (ValueError, IndexError):
+    if not torch or not torchvision:
         return name, "failed", f"torch {torch or 'missing'}, torchvision {torchvision or 'missing'}: install both"
-    if major == 2 and vision != minor + 15:
-        wanted = f"0.{minor + 15}"
-        return (
-            name,
-            "failed",
-            f"torch {torch} needs torchvision {wanted}, found {torchvision}: reinstall both",
-        )
+    if not SpecifierSet(wanted).contains(torch, prereleases=True):
+        return name, "failed", f"torchvision {torchvision} needs torch {wanted}, found {torch}: reinstall both"
     return name, "ok", f"torch {torch}, torchvision {torchvision}"
+
+
+def wanted_torch() -> str:
+    """The versions of torch that the installed torchvision names; empty if it names none."""
+    try:
+        every = [Requirement(line) for line in requires("torchvision") or ()]
+    except (PackageNotFoundError, InvalidRequirement):
+        return ""
+    return next((str(one.specifier) for one in every if one.name == "torch"), "")
 
 
 def vision_operators() -> Found:

@@ -44,7 +44,7 @@ def doctor() -> Doctor:
     versions = health.versions()
     test, seconds = health.self_test()
     findings = [
-        health.pair(versions["torch"], versions["torchvision"]),
+        health.pair(versions["torch"], versions["torchvision"], health.wanted_torch()),
         health.vision_operators(),
         *health.devices(),
         *health.codecs(),

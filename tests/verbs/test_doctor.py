@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 import avloc
 from avloc.engine import health, stepping
@@ -28,17 +29,25 @@ def test_it_tells_in_what_precision_configurations_train(has, said, monkeypatch)
 
 
 @pytest.mark.parametrize(
-    ("torch", "torchvision", "status"),
+    ("torch", "torchvision", "wanted", "status"),
     [
-        ("2.3.0", "0.18.1", "ok"),
-        ("2.9.1+cu128", "0.24.0+cu128", "ok"),
-        ("2.9.1", "0.18.1", "failed"),
-        ("2.9.1", "", "failed"),
-        ("", "0.18.1", "failed"),
+        ("2.3.1", "0.18.1", "==2.3.1", "ok"),
+        ("2.9.1+cu128", "0.24.1+cu128", "==2.9.1", "ok"),
+        ("2.15.0+cu132", "0.29.2+cu132", ">=2.14.0", "ok"),
+        ("2.16.0.dev20261201", "0.31.0", ">=2.14.0", "ok"),
+        ("2.9.1", "0.24.1", "", "ok"),
+        ("2.9.1", "0.18.1", "==2.3.1", "failed"),
+        ("2.13.0", "0.29.2", ">=2.14.0", "failed"),
+        ("2.9.1", "", "", "failed"),
+        ("", "0.18.1", "==2.3.1", "failed"),
     ],
 )
-def test_torch_and_torchvision_are_a_pair(torch, torchvision, status):
-    assert health.pair(torch, torchvision)[1] == status
+def test_torchvision_says_which_torch_it_needs(torch, torchvision, wanted, status):
+    assert health.pair(torch, torchvision, wanted)[1] == status
+
+
+def test_the_installed_torchvision_names_its_torch():
+    assert health.wanted_torch() and health.pair(torch.__version__, "0", health.wanted_torch())[1] == "ok"
 
 
 def test_a_failing_check_is_named_and_ends_with_status_1(monkeypatch):
