@@ -6,6 +6,7 @@ import torch
 from torch import Generator, Tensor
 
 from avloc.data.sound_variation import Variation
+from avloc.errors import AvlocError
 
 FULL_SCALE = 32767.0  # of the int16 sound in a store
 
@@ -16,7 +17,11 @@ def as_float(waveforms: Tensor) -> Tensor:
 
 
 def excerpt(waveforms: Tensor, samples: int, part: Literal["middle", "first"]) -> Tensor:
-    """`samples` samples of each clip (B, S); a shorter clip is repeated until it is long enough."""
+    """`samples` samples of each clip (B, S); a shorter clip is repeated until it is long enough. AvlocError for none."""
+    if samples < 1:
+        raise AvlocError(
+            "sound.seconds is shorter than a sample, so nothing is heard; set more, or null for the whole clip"
+        )
     length = waveforms.shape[1]
     if length < samples:
         waveforms = waveforms.repeat(1, samples // length + 1)

@@ -7,6 +7,7 @@ import scipy.signal
 import torch
 
 from avloc.data.views import LogMel, LogStft, VggishPatches
+from avloc.data.waveform_view import Waveform
 from avloc.errors import AvlocError
 from tests.data.test_views import FULL, sounds
 
@@ -201,3 +202,11 @@ def test_sounds_that_fill_no_window_are_refused_in_a_line(view, samples, match):
 
 def test_a_single_example_is_enough():
     assert VggishPatches(seconds=None)(torch.zeros(1, 15600)).shape == (1, 1, 1, 96, 64)
+
+
+@pytest.mark.parametrize(
+    "view", [VggishPatches(seconds=1e-30), LogStft(rate=16_000, seconds=1e-30), Waveform(16_000, seconds=1e-30)]
+)
+def test_a_view_that_hears_less_than_a_sample_says_so(view):
+    with pytest.raises(AvlocError, match=r"sound\.seconds is shorter than a sample|sounds that fill one"):
+        view(torch.zeros(2, 16_000, dtype=torch.int16))
