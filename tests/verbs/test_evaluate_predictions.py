@@ -19,9 +19,12 @@ CLIPS = [f"{'abcdefghij'[n]}bcdefghijk_{n:06d}" for n in range(10)]
 
 @pytest.fixture
 def vggss(tmp_path):
+    """In a folder without neighbours: a table of VGGSounder in one of them would be read."""
     rows = [{"file": clip, "class": "dog bark", "bbox": [[0, 0, 0.5, 1]]} for clip in CLIPS]
-    (tmp_path / "vggss.json").write_text(json.dumps(rows))
-    return tmp_path
+    folder = tmp_path / "vggss"
+    folder.mkdir()
+    (folder / "vggss.json").write_text(json.dumps(rows))
+    return folder
 
 
 def predict(path, right, clips=CLIPS, seed=0):
