@@ -8,7 +8,7 @@ import pytest
 from avloc.metrics.precision import average_precisions
 from avloc.scoring import score_all
 from avloc.scoring.fast import compiled
-from avloc.scoring.fast.pooled_pixels import BINS, histograms
+from avloc.scoring.fast.histograms import BINS, histograms
 from tests.protocols.making import heat_maps, random_truth
 
 KINDS = ("dense", "few values", "constant", "zeros of both signs", "negative", "infinite", "huge")

@@ -6,7 +6,7 @@ import pytest
 from avloc.metrics.precision import average_precision_of_histogram
 from avloc.protocols import named
 from avloc.scoring import score
-from avloc.scoring.fast.pooled_pixels import BINS, COARSE, Pooled
+from avloc.scoring.fast.histograms import BINS, COARSE, Pooled
 from tests.protocols.making import heat_maps, random_truth, truth_of
 
 
