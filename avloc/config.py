@@ -17,6 +17,7 @@ from avloc.files import regular, why
 from avloc.kinds import kind_at, members, of_its_kind
 from avloc.naming import shortened, words
 from avloc.plain_yaml import NotYaml, compose, plain_yaml, value_of
+from avloc.room import ask_for_room
 
 
 @dataclass
@@ -124,6 +125,7 @@ def check(section: Section, target: Callable[..., Any], problems: list[str]) -> 
 
     Types are enforced by pydantic from the annotations of the signature; unknown keys are refused with the nearest name.
     """
+    ask_for_room()
     from pydantic import ConfigDict, ValidationError, create_model
 
     from avloc.ranges import no_numbers

@@ -11,11 +11,14 @@ from typing import Any
 
 import h5py
 
+from avloc.room import ask_for_room
+
 
 class NewHdf5(h5py.File):
     """A new file, open for writing. `check` and `close` raise the OSError of the first write that failed."""
 
     def __init__(self, path: Path, user_block: int = 0) -> None:
+        ask_for_room()
         self._disk = _Disk(path)
         try:
             super().__init__(self._disk, "w", userblock_size=user_block or None)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.files import regular, system_error
+from avloc.room import ask_for_room
 
 #: exceptions of h5py and numpy for damaged bytes
 DAMAGE = (
@@ -41,8 +42,10 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
 
 @contextmanager
 def told() -> Iterator[None]:
-    """h5py's exceptions for damage become a ValueError of one line; system errors stay an OSError with their errno."""
+    """h5py's exceptions for damage become a ValueError of one line; system errors, and a lack of memory, an OSError with
+    their errno."""
     try:
+        ask_for_room()
         yield
     except DAMAGE as error:
         number = system_error(error)

@@ -24,6 +24,7 @@ GROUND = {
     "plain_json",
     "plain_yaml",
     "ranges",
+    "room",
     "endings",
     "joins",
     "leftovers",

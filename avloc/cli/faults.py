@@ -54,7 +54,7 @@ def fault_of(error: BaseException) -> str | None:
         return "this machine is out of memory: the libraries that avloc needs cannot be loaded; close other programs"
     if isinstance(error, FileNotFoundError) and _is_nowhere():
         return "the current folder was removed; change to another one (cd), and repeat the command there"
-    if isinstance(error, MemoryError) or (_foreign(error) and any(words in text for words in _MEMORY)):
+    if system_error(error) == errno.ENOMEM or (_foreign(error) and any(words in text for words in _MEMORY)):
         return f"this machine is out of memory; {LOWER}"
     if isinstance(error, RuntimeError) and "DataLoader worker" in text and "exited unexpectedly" in text:
         return f"a process that reads clips was killed, usually because memory ran out; {LOWER}"

@@ -20,6 +20,7 @@ from avloc.cli import shown_progress
 from avloc.cli.faults import fault_of
 from avloc.errors import AvlocError, ConfigError
 from avloc.naming import MESSAGE, brief, printable
+from avloc.room import ask_for_room
 
 
 def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -28,6 +29,7 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(command)
     def guard(*arguments: Any, **options: Any) -> Any:
         try:
+            ask_for_room()
             return command(*arguments, **options)
         except AvlocError as error:
             for line in (

@@ -11,6 +11,7 @@ from avloc.data.spectrograms import spectrograms_of
 from avloc.errors import AvlocError, DataError
 from avloc.files import Unreadable, read_json, regular
 from avloc.naming import some
+from avloc.room import adapter, ask_for_room
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -58,11 +59,10 @@ def _wrong(settings: dict[str, Any]) -> tuple[str, str] | None:
 
 @cache
 def _model() -> "TypeAdapter[Any]":
-    from pydantic import TypeAdapter
-
+    ask_for_room()
     from avloc.data.settings_model import Settings
 
-    return TypeAdapter(Settings)
+    return adapter(Settings)
 
 
 def _place(file: Path, key: str) -> str:

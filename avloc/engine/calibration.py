@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from avloc.engine.run import Run
 from avloc.errors import AvlocError, RunError
 from avloc.files import read_json, write_json
+from avloc.room import adapter
 from avloc.scoring.negatives import map_confidence
 
 log = logging.getLogger("avloc")
@@ -103,10 +104,10 @@ class Calibration:
     @classmethod
     def of(cls, values: Mapping[str, Any], where: object) -> "Calibration":
         """From JSON; RunError naming `where` for anything that is not a calibration."""
-        from pydantic import TypeAdapter, ValidationError
+        from pydantic import ValidationError
 
         try:
-            found = TypeAdapter(cls).validate_python(dict(values))
+            found = adapter(cls).validate_python(dict(values))
         except (ValidationError, TypeError, ValueError):
             raise RunError(f"{where}: contains no readable calibration; `avloc calibrate` writes it again") from None
         if found.score not in SCORES:

@@ -14,6 +14,7 @@ from avloc.config import flat, read_section
 from avloc.engine.run import Run
 from avloc.errors import AvlocError, RunError
 from avloc.files import read_json, write_json
+from avloc.room import adapter
 
 log = logging.getLogger("avloc")
 
@@ -239,10 +240,10 @@ def _shown(path: Path) -> Path:
 def _read(file: Path) -> dict[str, Kept]:
     if not file.exists():
         return {}
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     try:
-        return TypeAdapter(dict[str, Kept]).validate_python(read_json(file))
+        return adapter(dict[str, Kept]).validate_python(read_json(file))
     except (AvlocError, ValidationError):
         raise RunError(
             f"{file}: not written by avloc; move it away, and give the path of moved stores with --set stage1.data.store=PLACE"

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from avloc.errors import DataError
 from avloc.files import read_json, write_json
+from avloc.room import ask_for_room
 
 log = logging.getLogger("avloc.evaluate")
 Json = dict[str, Any]
@@ -66,6 +67,7 @@ def added(path: Path, old: Any, new: Json) -> Json:
 
 def _by_protocol(path: Path, value: Any) -> dict[str, Json]:
     """The results in a file, by protocol and changed axes."""
+    ask_for_room()
     from avloc.scoring.stored_form import ONE, SEVERAL
 
     several = isinstance(value, dict) and "protocols" in value
