@@ -7,9 +7,10 @@ def main() -> None:
     import os
     import sys
 
-    from avloc.cli.faults import Forgiving, fault_of, open_streams, tell_of_the_end
+    from avloc.cli.faults import Forgiving, fault_of, open_streams, repeat_if_lost, tell_of_the_end
 
     open_streams()
+    sys.unraisablehook = repeat_if_lost
     if "TORCHELASTIC_RUN_ID" in os.environ:  # one of torchrun's processes
         tell_of_the_end()
     sys.stderr = Forgiving(sys.stderr)

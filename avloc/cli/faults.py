@@ -5,11 +5,13 @@ import os
 import re
 import signal
 import sys
+import threading
 from typing import Any
 
 from avloc.files import system_error
 
 LOWER = "lower train.batch_size or train.workers, set train.resident: false, or use fewer --jobs"
+AGAIN_AFTER = 0.05  # s
 _MEMORY = ("can't allocate memory", "std::bad_alloc", "Insufficient memory", "MDB_MAP_FULL", "Cannot allocate memory")
 # of a library that does not fit into memory
 _LIBRARY = ("failed to map segment from shared object", "annot allocate memory")
@@ -119,6 +121,17 @@ def tell_of_the_end() -> None:
         os.kill(os.getpid(), number)
 
     signal.signal(signal.SIGTERM, ended)
+
+
+def repeat_if_lost(found: "sys.UnraisableHookArgs") -> None:
+    """What Python calls with an exception that nothing can catch, as in a function that native code calls. Ctrl-C there would
+    be lost, and the command go on, so this process sends it to itself again."""
+    if not issubclass(found.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(found)
+        return
+    again = threading.Timer(AGAIN_AFTER, os.kill, (os.getpid(), signal.SIGINT))
+    again.daemon = True
+    again.start()
 
 
 class Forgiving:

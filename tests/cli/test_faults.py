@@ -131,3 +131,27 @@ def test_help_on_a_full_disk_is_one_line():
 def test_a_terminal_without_width_shows_the_benchmarks(width):
     found = invoke("benchmarks", width=width, terminal=True)
     assert found.exit_code == 0 and "vggss" in found.stdout
+
+
+LOST = """
+import sys, time
+from avloc.cli.faults import repeat_if_lost
+sys.unraisablehook = repeat_if_lost
+class Interrupted:
+    def __init__(self, error):
+        self.error = error
+    def __del__(self):
+        raise self.error
+Interrupted(ValueError("another one"))
+Interrupted(KeyboardInterrupt())
+try:
+    time.sleep(30)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def test_an_interrupt_that_a_library_lost_comes_again():
+    found = subprocess.run([sys.executable, "-c", LOST], capture_output=True, text=True, timeout=25, check=True)
+    assert found.stdout == "interrupted\n"
+    assert found.stderr.count("Exception ignored") == 1 and "another one" in found.stderr
