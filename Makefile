@@ -1,5 +1,5 @@
 # The few commands of a contributor; see CONTRIBUTING.md.
-.PHONY: install style types test check site package
+.PHONY: install style types quick test coverage check site package
 
 install:
 	pip install -e '.[dev]'
@@ -11,8 +11,16 @@ style:
 types:
 	mypy
 
+# without the tests that are marked slow
+quick:
+	pytest -m 'not slow'
+
 test:
 	pytest
+
+# how much of each file the tests reach; processes that they start do not count
+coverage:
+	pytest --cov=avloc --cov-report=term --cov-report=xml
 
 check: style types test
 

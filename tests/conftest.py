@@ -36,6 +36,15 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "fuzz: damaged inputs and kills; --examples, --kills and --fuzz-seed say how many"
     )
+    config.addinivalue_line(
+        "markers", "slow: whole trainings, several processes, videos; all that is marked fuzz is slow too"
+    )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("fuzz"):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,8 @@ from tests.data.making import REPOSITORY, make_sound, make_video, tone
 from tests.engine.test_finding import RATE, blinking
 from tests.engine.tiny import BACKBONE, make_tiny_store
 
+pytestmark = pytest.mark.slow
+
 PAGE = (REPOSITORY / "docs" / "predict.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(python)?\n(.*?)^```", PAGE, re.M | re.S)
 COMMANDS = [line for kind, block in BLOCKS if not kind for line in block.splitlines()]

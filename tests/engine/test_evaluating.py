@@ -14,6 +14,8 @@ from avloc.predictions import read_predictions
 from tests.engine.running import torchrun
 from tests.engine.tiny import make_tiny_store, tiny_config, write_config
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):

@@ -14,6 +14,8 @@ from tests.engine.running import torchrun
 from tests.engine.tiny import RATE, make_tiny_store, write_config
 from tests.methods.pretrained import VIEW, config, stage_one, weights_file
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):

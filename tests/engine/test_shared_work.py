@@ -20,6 +20,8 @@ from tests.engine.running import torchrun
 from tests.engine.test_training import assert_same_training
 from tests.engine.tiny import make_tiny_store, tiny_config, write_config
 
+pytestmark = pytest.mark.slow
+
 STEPS = ["train-stage1", "cluster", "match-clusters", "train-stage2", "evaluate", "visualize"]
 
 

@@ -12,6 +12,8 @@ import avloc
 from avloc.errors import AvlocError
 from tests.engine.tiny import RATE, make_tiny_store, write_config
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory) -> Path:

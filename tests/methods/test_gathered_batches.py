@@ -21,6 +21,8 @@ from tests.engine.tiny import RATE, make_tiny_store
 from tests.methods import gathering
 from tests.methods.gathering import APART, STAGES, small, store_of, trained
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def stores(tmp_path_factory) -> Path:

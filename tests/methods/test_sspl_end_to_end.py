@@ -14,6 +14,8 @@ from tests.commands import error_of, printed, refused
 from tests.engine.running import torchrun
 from tests.engine.tiny import make_tiny_store, write_config
 
+pytestmark = pytest.mark.slow
+
 RATE = 16000  # VGGish hears nothing else
 WARM_UP, WARM_UP_PCM, EPOCHS = 2, 1, 2
 variants = pytest.mark.parametrize("cycles", [0, 2], ids=["without PCM", "with PCM"])

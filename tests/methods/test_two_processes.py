@@ -12,6 +12,8 @@ from tests.engine.running import torchrun
 from tests.engine.tiny import make_tiny_store
 from tests.methods.test_contract import STAGES, by_stage
 
+pytestmark = pytest.mark.slow
+
 TRAIN = """
 import sys
 from pathlib import Path

@@ -14,6 +14,8 @@ from tests.commands import error_of, invoke, printed, shown
 from tests.data.making import REPOSITORY
 from tests.prepare.composing import make_photographs, make_sounds
 
+pytestmark = pytest.mark.slow
+
 REAL = REPOSITORY.parent / "shared" / "real"
 COUNTS = {
     "train:whole": 24,

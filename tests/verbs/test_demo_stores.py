@@ -10,6 +10,8 @@ from avloc.engine.stores import refuse_unheard
 from avloc.verbs import demo as demonstrated
 from tests.commands import error_of, printed
 
+pytestmark = pytest.mark.slow
+
 CONFIGS = Path(__file__).parents[2] / "configs"
 OF_THE_WORLD = sorted(path.stem for path in CONFIGS.glob("*.yaml") if "synthetic world" in path.read_text("utf-8"))
 

@@ -20,6 +20,8 @@ from avloc.predictions import read_predictions
 from tests.commands import error_of, invoke, printed, refused, shown
 from tests.data.making import MEDIA, make_music
 
+pytestmark = pytest.mark.slow
+
 SMALL = {"widths": [8, 16], "blocks": [1, 1], "strides": [1, 2]}
 SOUND = {"n_fft": 512, "hop": 320, "mels": 24}
 

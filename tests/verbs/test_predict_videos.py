@@ -30,6 +30,8 @@ from tests.engine.running import torchrun
 from tests.engine.test_finding import RATE, blinking
 from tests.prepare import film
 
+pytestmark = pytest.mark.slow
+
 ODD = MEDIA / "odd"
 
 

@@ -20,6 +20,8 @@ from avloc.errors import RunError
 from tests.commands import error_of, invoke, shown
 from tests.engine.tiny import make_tiny_store, tiny_config, write_config
 
+pytestmark = pytest.mark.slow
+
 STEPS = ["train-stage1", "cluster", "match-clusters", "train-stage2", "evaluate"]
 
 
