@@ -16,7 +16,7 @@ import numpy as np
 from avloc.errors import DataError
 from avloc.files import regular, why
 from avloc.naming import printable, shortened
-from avloc.room import adapter, ask_for_room
+from avloc.room import ask_for_room
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -130,7 +130,9 @@ def _no_collection() -> Iterator[None]:
 def _adapter(which: str) -> "TypeAdapter[Any]":
     """For all "lines", one "line", or an "outcome", which is a line before it is known which list names it."""
     ask_for_room()
+    from pydantic import TypeAdapter
+
     from avloc.data.manifest_line import Line, Outcome
 
     kinds: dict[str, Any] = {"lines": list[Line], "line": Line, "outcome": Outcome}
-    return adapter(kinds[which])
+    return TypeAdapter(kinds[which])

@@ -11,7 +11,7 @@ from avloc.data.spectrograms import spectrograms_of
 from avloc.errors import AvlocError, DataError
 from avloc.files import Unreadable, read_json, regular
 from avloc.naming import some
-from avloc.room import adapter, ask_for_room
+from avloc.room import ask_for_room
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -60,9 +60,11 @@ def _wrong(settings: dict[str, Any]) -> tuple[str, str] | None:
 @cache
 def _model() -> "TypeAdapter[Any]":
     ask_for_room()
+    from pydantic import TypeAdapter
+
     from avloc.data.settings_model import Settings
 
-    return adapter(Settings)
+    return TypeAdapter(Settings)
 
 
 def _place(file: Path, key: str) -> str:
