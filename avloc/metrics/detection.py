@@ -72,23 +72,25 @@ def _precision_recall_at(
 ) -> tuple[Floats, Floats]:
     """Precision and recall (b, R) of each resample, with the confidence of the clip at each rank as the threshold."""
     clips = int(drawn[0].sum())
-    before = _sums(drawn)
-    sounding_before = before if sounds.all() else _sums(drawn * sounds)
-    right_before = _sums(drawn * right)
+    times = drawn.astype(np.int32)  # whole numbers, which are summed ten times as fast as fractions
+    before = _sums(times)
+    sounding_before = before if sounds.all() else _sums(times * sounds)
+    right_before = _sums(times * right)
 
     # clips of equal confidence reach the threshold together, so counting starts at the first of them
     first_equal = np.arange(len(confidence))
     first_equal[1:][confidence[1:] == confidence[:-1]] = 0
     first_equal = np.maximum.accumulate(first_equal)
 
-    clip_at = np.stack([np.searchsorted(row, ranks, side="right") for row in before[:, 1:]])
+    wanted = ranks.astype(np.int32)  # of one type with `before`, which searching would copy otherwise
+    clip_at = np.stack([np.searchsorted(row, wanted, side="right") for row in before[:, 1:]])
     start = first_equal[clip_at]
     sure = clips - np.take_along_axis(before, start, axis=1)
     missed = np.take_along_axis(sounding_before, start, axis=1)
     hits = right_before[:, -1:] - np.take_along_axis(right_before, start, axis=1)
 
-    precision = np.divide(hits, sure, out=np.ones_like(hits), where=sure > 0)
-    recall = np.divide(hits, hits + missed, out=np.ones_like(hits), where=hits + missed > 0)
+    precision = np.divide(hits, sure, out=np.ones(hits.shape), where=sure > 0)
+    recall = np.divide(hits, hits + missed, out=np.ones(hits.shape), where=hits + missed > 0)
     return precision, recall
 
 
@@ -104,10 +106,10 @@ def _best_f1(precision: Floats, recall: Floats) -> Floats:
     return f1.max(axis=1)
 
 
-def _sums(drawn: Floats) -> Floats:
+def _sums(times: NDArray[np.int32]) -> NDArray[np.int32]:
     """(b, N + 1): how many of the clips before each were drawn."""
-    sums = np.zeros((len(drawn), drawn.shape[1] + 1))
-    np.cumsum(drawn, axis=1, out=sums[:, 1:])
+    sums = np.zeros((len(times), times.shape[1] + 1), np.int32)
+    np.cumsum(times, axis=1, dtype=np.int32, out=sums[:, 1:])
     return sums
 
 

@@ -5,6 +5,9 @@ itself, and PyTorch's bilinear and bicubic (A = -0.75), each with corners aligne
 with the matrix of one-dimensional weights, columns first, as PyTorch does; no torch is needed. The weights are taken
 in float32 in its order of operations. The last bit of a result depends on the machine, in PyTorch as here; zeros stay
 exact zeros.
+
+A row of the result needs two or four rows of cells, so the second product, nearly all of the work, is made in bands of
+rows, each with the cells that it needs.
 """
 
 from functools import cache
@@ -17,6 +20,7 @@ Maps = NDArray[np.float32]
 RESIZES = ("none", "cv2-linear", "cv2-cubic", "bilinear", "bicubic")
 _CV2 = {"cv2-linear": cv2.INTER_LINEAR, "cv2-cubic": cv2.INTER_CUBIC}
 _A = np.float32(-0.75)
+_BAND = 32  # rows of a result that are made together; fewer need fewer cells, but more products
 
 
 def resize(maps: Maps, height: int, width: int, kind: str = "cv2-linear", align_corners: bool = False) -> Maps:
@@ -34,7 +38,22 @@ def resize(maps: Maps, height: int, width: int, kind: str = "cv2-linear", align_
         raise ValueError(f"{found}; expected {height}x{width} or one of {', '.join(RESIZES[1:])}")
     with np.errstate(over="ignore", invalid="ignore"):  # maps that nearly exceed float32 become infinite or NaN here
         across = np.matmul(maps, _weights(kind, maps.shape[2], width, align_corners).T)
-        return np.matmul(_weights(kind, maps.shape[1], height, align_corners), across)
+        out = np.empty((len(maps), height, width), np.float32)
+        for rows, cells, weights in _bands(kind, maps.shape[1], height, align_corners):
+            np.matmul(weights, across[:, cells], out=out[:, rows])
+    return out
+
+
+@cache
+def _bands(kind: str, length: int, target: int, align_corners: bool) -> list[tuple[slice, slice, Maps]]:
+    """Rows of the result, the cells that they need, and the weight of each cell for each row."""
+    matrix, bands = _weights(kind, length, target, align_corners), []
+    for start in range(0, target, _BAND):
+        part = matrix[start : start + _BAND]
+        used = np.flatnonzero(part.any(axis=0))
+        cells = slice(int(used[0]), int(used[-1]) + 1)
+        bands.append((slice(start, start + len(part)), cells, np.ascontiguousarray(part[:, cells])))
+    return bands
 
 
 @cache
