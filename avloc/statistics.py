@@ -103,8 +103,10 @@ def bootstrap_statistic(
     """Percentile interval(s) of any statistic of drawn clips, a function of how often each is drawn, (b, N), that
     returns (b,) or (b, m) values. Draws whole videos if `videos` names the video of each clip.
     """
-    numbers, groups = (np.arange(clips), clips) if videos is None else group_numbers(videos)
-    values = [np.asarray(statistic(block[:, numbers]), np.float64) for block in draws(groups, resamples, seed)]
+    numbers, groups = (None, clips) if videos is None else group_numbers(videos)
+    blocks = draws(groups, resamples, seed)
+    drawn = blocks if numbers is None else (block[:, numbers] for block in blocks)
+    values = [np.asarray(statistic(block), np.float64) for block in drawn]
     return _percentiles(_columns(np.concatenate(values)), 0.95)
 
 

@@ -130,18 +130,40 @@ def _precision_all(scored: Scored) -> Ratio:
 
 def with_intervals(found: dict[str, Ratio], videos: Sequence[str], resamples: int, seed: int) -> dict[str, Metric]:
     """The metrics with 95 % bootstrap intervals over clips and, if clips share videos, over videos."""
-    if not found:
-        return {}
-    top = np.stack([ratio.top for ratio in found.values()], axis=1)
-    bottom = np.stack([ratio.bottom for ratio in found.values()], axis=1)
-    used = np.flatnonzero(bottom.any(axis=1))
-    names = [videos[clip] for clip in used.tolist()]
-    ends: list[list[tuple[float, float] | None]] = [[None] * len(found), [None] * len(found)]
-    if resamples and len(used):
-        ends[0] = _pairs(bootstrap_ratios(top[used], bottom[used], None, resamples, seed))
+    return with_intervals_of([found], videos, resamples, seed)[0]
+
+
+def with_intervals_of(
+    several: list[dict[str, Ratio]], videos: Sequence[str], resamples: int, seed: int
+) -> list[dict[str, Metric]]:
+    """The metrics of several protocols with their intervals; those of the same clips are resampled together."""
+    alike: dict[bytes, list[int]] = {}
+    for number, found in enumerate(several):
+        used = np.any([np.zeros(len(videos)), *(ratio.bottom for ratio in found.values())], axis=0)
+        alike.setdefault(used.tobytes(), []).append(number)
+    metrics: dict[int, dict[str, Metric]] = {}
+    for key, numbers in alike.items():
+        own = [ratio for number in numbers for ratio in several[number].values()]
+        ends = iter(_intervals(own, np.flatnonzero(np.frombuffer(key, bool)), videos, resamples, seed))
+        for number in numbers:
+            metrics[number] = {name: Metric(one.value, *next(ends)) for name, one in several[number].items()}
+    return [metrics[number] for number in range(len(several))]
+
+
+def _intervals(
+    found: list[Ratio], used: Ints, videos: Sequence[str], resamples: int, seed: int
+) -> list[tuple[tuple[float, float] | None, tuple[float, float] | None]]:
+    """The interval of each ratio over the clips that are used and, if clips share videos, over videos."""
+    over_clips: list[tuple[float, float] | None] = [None] * len(found)
+    over_videos = over_clips
+    if resamples and len(used) and found:
+        top = np.stack([ratio.top[used] for ratio in found], axis=1)
+        bottom = np.stack([ratio.bottom[used] for ratio in found], axis=1)
+        names = [videos[clip] for clip in used.tolist()]
+        over_clips = _pairs(bootstrap_ratios(top, bottom, None, resamples, seed))
         if len(set(names)) < len(names):
-            ends[1] = _pairs(bootstrap_ratios(top[used], bottom[used], names, resamples, seed))
-    return {name: Metric(found[name].value, ends[0][i], ends[1][i]) for i, name in enumerate(found)}
+            over_videos = _pairs(bootstrap_ratios(top, bottom, names, resamples, seed))
+    return list(zip(over_clips, over_videos, strict=True))
 
 
 def _pairs(ends: Values) -> list[tuple[float, float] | None]:

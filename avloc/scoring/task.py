@@ -13,8 +13,9 @@ from avloc.protocols import plain_units
 from avloc.protocols.named import PROTOCOLS
 from avloc.protocols.plain import judges_masks
 from avloc.protocols.protocol import Protocol
-from avloc.protocols.units import Units
+from avloc.protocols.units import Units, units_of
 from avloc.scoring.fast.given import Given, has_two_values
+from avloc.scoring.fast.truth_masks import DrawnTruth
 from avloc.scoring.result import Metric, Result
 
 Ints = NDArray[np.int64]
@@ -46,6 +47,11 @@ class Task:
             return self.truth.masks.shape[1]
         sources = self.truth.sources
         return int(sources.max()) + 1 if len(sources) else 1
+
+    @cached_property
+    def drawn(self) -> DrawnTruth:
+        """The ground truth of every clip as one unit, drawn once for all protocols."""
+        return DrawnTruth(self.truth, units_of(self.truth, "clip"), maps=self.given.maps.nbytes)
 
     @property
     def plainly(self) -> plain_units.Given:

@@ -7,7 +7,7 @@ import numpy as np
 from avloc.protocols.protocol import Protocol
 from avloc.scoring.baselines import baseline_metrics, baseline_warnings, unit_baselines
 from avloc.scoring.breakdown import breakdown
-from avloc.scoring.fast.matched_maps import Matched, frames_of, match
+from avloc.scoring.fast.matched_maps import Matched, frame_count, frames_of, match
 from avloc.scoring.fast.truth_masks import DrawnTruth
 from avloc.scoring.result import Result
 from avloc.scoring.summary import Scored, ratios, with_intervals
@@ -21,11 +21,11 @@ class GreedyVerdicts:
         self.task, self.resamples, self.seed, self.chunk = task, resamples, seed, chunk
         self._known: dict[tuple, Matched] = {}
 
-    def _matched(self, protocol: Protocol, todo: Ints) -> Matched:
+    def _matched(self, protocol: Protocol, drawn: DrawnTruth, todo: Ints) -> Matched:
         same = replace(protocol, name="", source="", missing="zero", report=(), changed=())
         key = (same, todo.tobytes())
         if key not in self._known:
-            self._known[key] = match(protocol, self.task.truth, self.task.given, todo, self.chunk)
+            self._known[key] = match(protocol, drawn, self.task.given, todo, self.chunk)
         found = self._known[key]
         return replace(found, of_clip=found.of_clip.copy())
 
@@ -33,10 +33,12 @@ class GreedyVerdicts:
         task = self.task
         truth = task.truth
         counts, kept, warnings = count_clips(protocol, task)
-        units, frames = frames_of(truth, protocol)
+        frames = frame_count(truth, protocol)
+        drawn = task.drawn if frames == 1 else DrawnTruth(truth, frames_of(truth, frames), maps=task.given.maps.nbytes)
+        units = drawn.units
         todo = kept[task.found[kept]]
         count_odd_maps(protocol, odd_maps(task.given, todo), kept, counts, warnings)
-        matched = self._matched(protocol, todo)
+        matched = self._matched(protocol, drawn, todo)
         clip, score, cap = matched.clip, matched.ciou, matched.ap
         absent = np.setdiff1d(kept, todo)
         if matched.silent and protocol.missing == "drop":
@@ -56,8 +58,7 @@ class GreedyVerdicts:
         metrics = with_intervals(ratios(protocol, scored), truth.videos, self.resamples, self.seed)
         result = result_of(protocol, task, counts, metrics, warnings, {})
         chosen = np.flatnonzero(np.isin(units.clip, kept))
-        single = replace(protocol, canvas="frame")
-        blind, _ = unit_baselines(single, DrawnTruth(truth, units, maps=task.given.maps.nbytes), chosen)
+        blind, _ = unit_baselines(replace(protocol, canvas="frame"), drawn, chosen)
         where = units.clip[chosen]
         blind_scored = Scored(len(truth), where, np.zeros(len(where)), truth.reported_class[where])
         result.baselines = baseline_metrics(protocol, blind_scored, blind, 1)

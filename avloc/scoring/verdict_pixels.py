@@ -12,8 +12,8 @@ from avloc.scoring.task import Task, count_clips, count_odd_maps, odd_maps, resu
 def pixels_verdict(protocol: Protocol, task: Task, resamples: int, seed: int, chunk: int) -> Result:
     truth = task.truth
     unit = "class" if task.given.named else "clip"
-    units = units_of(truth, unit)
-    drawn = DrawnTruth(truth, units, maps=task.given.maps.nbytes)
+    drawn = DrawnTruth(truth, units_of(truth, unit), maps=task.given.maps.nbytes) if task.given.named else task.drawn
+    units = drawn.units
     counts, kept, warnings = count_clips(protocol, task)
     count_odd_maps(protocol, odd_maps(task.given, kept[task.found[kept]]), kept, counts, warnings)
     chosen = scored_units(protocol, units, truth, kept)

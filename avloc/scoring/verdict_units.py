@@ -1,6 +1,6 @@
 """Results of protocols that score each clip, source or class by one map: counts, scores, metrics, baselines, warnings."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,11 +21,26 @@ from avloc.scoring.negatives import map_confidence, negative_sound
 from avloc.scoring.own_rule import measure_by_own_rule
 from avloc.scoring.result import Metric, Result
 from avloc.scoring.rows import ClipRows
-from avloc.scoring.summary import Ratio, Scored, detection_metrics, ratios, with_intervals
+from avloc.scoring.summary import Ratio, Scored, detection_metrics, ratios, with_intervals, with_intervals_of
 from avloc.scoring.task import Ints, OddMaps, Task, count_clips, count_odd_maps, result_of, scored_units
 from avloc.scoring.tells import add_pairs, told_pairs
 
 Floats = NDArray[np.float64]
+_TOGETHER = 40_000  # scores of units, of all protocols that are resampled together
+
+
+@dataclass
+class _Judged:
+    """The scores under one protocol, and all that its result needs but the intervals."""
+
+    protocol: Protocol
+    kept: Ints  # clips
+    chosen: Ints  # units
+    scored: Scored
+    ratios: dict[str, Ratio]
+    counts: dict[str, Any]
+    warnings: list[str]
+    extra: dict[str, Any]
 
 
 class UnitVerdicts:
@@ -38,21 +53,29 @@ class UnitVerdicts:
     def __init__(self, task: Task, unit: str, frames: int, resamples: int, seed: int, chunk: int) -> None:
         self.task, self.unit, self.frames = task, unit, frames
         self.resamples, self.seed, self.chunk = resamples, seed, chunk
-        self.units = units_of(task.truth, unit)
-        self.drawn = DrawnTruth(task.truth, self.units, frames, task.given.maps.nbytes)
+        own = unit != "clip" or frames > 1
+        units = units_of(task.truth, unit)
+        self.drawn = DrawnTruth(task.truth, units, frames, task.given.maps.nbytes) if own else task.drawn
+        self.units = self.drawn.units
         todo = np.flatnonzero(task.found[self.units.clip])
         self.measuring = Measuring(self.drawn, task.given, unit, todo, chunk)
         self._blinds: dict[tuple, tuple[dict[str, Floats], Ints]] = {}
         self._told: dict[bytes, Ratio | None] = {}
 
     def verdicts(self, protocols: list[Protocol]) -> list[Result]:
-        """A result for each protocol."""
+        """A result for each protocol. Several are resampled together, as many as there is memory for."""
         last = {self.drawn.key(protocol): number for number, protocol in enumerate(protocols)}
-        results = []
-        for number, (protocol, measured) in enumerate(zip(protocols, self._measured(protocols), strict=True)):
-            results.append(self._verdict(protocol, measured))
-            if last[self.drawn.key(protocol)] == number:
-                self.drawn.forget(protocol)
+        measured, results = self._measured(protocols), list[Result]()
+        step = max(1, _TOGETHER // max(len(self.units), 1))
+        for start in range(0, len(protocols), step):
+            some = slice(start, start + step)
+            judged = [self._judged(*one) for one in zip(protocols[some], measured[some], strict=True)]
+            videos, ratios_of_all = self.task.truth.videos, [one.ratios for one in judged]
+            with_ends = with_intervals_of(ratios_of_all, videos, self.resamples, self.seed)
+            for one, metrics in zip(judged, with_ends, strict=True):
+                results.append(self._verdict(one, metrics))
+                if last[self.drawn.key(one.protocol)] == len(results) - 1:
+                    self.drawn.forget(one.protocol)
         return results
 
     def _measured(self, protocols: list[Protocol]) -> list[Measured]:
@@ -63,20 +86,25 @@ class UnitVerdicts:
             for protocol in protocols
         ]
 
-    def _verdict(self, protocol: Protocol, measured: Measured) -> Result:
-        task, truth = self.task, self.task.truth
-        counts, kept, warnings = count_clips(protocol, task)
-        chosen = scored_units(protocol, self.units, truth, kept)
+    def _judged(self, protocol: Protocol, measured: Measured) -> _Judged:
+        counts, kept, warnings = count_clips(protocol, self.task)
+        chosen = scored_units(protocol, self.units, self.task.truth, kept)
         extra = _choose_cut(protocol, measured, chosen)
         count_odd_maps(protocol, self._odd_maps, kept, counts, warnings)
         scored = self._scored(protocol, measured, chosen, kept, warnings)
-        metrics = self._metrics(protocol, scored, chosen, kept)
+        return _Judged(protocol, kept, chosen, scored, ratios(protocol, scored), counts, warnings, extra)
+
+    def _verdict(self, judged: _Judged, metrics: dict[str, Metric]) -> Result:
+        """metrics: those of scores, with their intervals."""
+        protocol, scored, kept, extra = judged.protocol, judged.scored, judged.kept, judged.extra
+        task, truth = self.task, self.task.truth
+        metrics = metrics | self._other_metrics(judged)
         if "best" in extra:
             metrics = _with_best_cuts(metrics, extra["best"])
         silent = _negative_sound(scored, truth, kept)
         extra |= {"negative_sound": silent} if silent else {}
-        result = result_of(protocol, task, counts, metrics, warnings, extra)
-        area = self._add_baselines(result, scored, chosen)
+        result = result_of(protocol, task, judged.counts, metrics, judged.warnings, extra)
+        area = self._add_baselines(result, scored, judged.chosen)
         breakdown(result, truth, scored, kept, task.found, area.astype(np.float64) * (224 / protocol.size) ** 2)
         self._add_tells(result, kept)
         return result
@@ -117,12 +145,12 @@ class UnitVerdicts:
             len(truth), clip[chosen], scores, label, of_unit, of_clip, truth.scenes, confidence, truth.sounding
         )
 
-    def _metrics(self, protocol: Protocol, scored: Scored, chosen: Ints, kept: Ints) -> dict[str, Metric]:
-        """Those of scores, of confidences and of pooled pixels."""
+    def _other_metrics(self, judged: _Judged) -> dict[str, Metric]:
+        """Those of confidences and of pooled pixels."""
+        protocol, scored, chosen, kept = judged.protocol, judged.scored, judged.chosen, judged.kept
         videos, resamples, seed = self.task.truth.videos, self.resamples, self.seed
-        metrics = with_intervals(ratios(protocol, scored), videos, resamples, seed)
         of_kept = [videos[clip] for clip in kept.tolist()]
-        metrics |= detection_metrics(protocol, _of_kept(scored, kept), of_kept, resamples, seed)
+        metrics = detection_metrics(protocol, _of_kept(scored, kept), of_kept, resamples, seed)
         if protocol.pixel_ap == "pooled":
             given, found = self.task.given, self.task.found
             pooled = pooled_metrics(protocol, self.drawn, given, self.unit, chosen, found, self.chunk)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from avloc.metrics.precision import average_precisions
-from avloc.scoring import score_all
-from avloc.scoring.fast import compiled
+from avloc.scoring import fast, score_all
+from avloc.scoring.fast import compiled, loops
 from avloc.scoring.fast.histograms import BINS, histograms
 from tests.protocols.making import heat_maps, random_truth
 
@@ -74,8 +74,8 @@ def test_pixels_between_two_values_are_those_of_numpy(ends, pixels):
     row = np.random.default_rng(0).standard_normal(pixels).astype(np.float32).round(1)
     low, high = np.float32(ends)
     inside, room = np.empty(pixels, np.uint8), np.empty(pixels + 1, np.float32)
-    fewer, amount = compiled._loops().between(row, low, high, inside, room)
-    assert fewer == (row < low).sum() == compiled._loops().below(row, low)
+    fewer, amount = loops.between(row, low, high, inside, room)
+    assert fewer == (row < low).sum() == loops.below(row, low)
     assert room[:amount].tolist() == row[(row >= low) & (row <= high)].tolist()
 
 
@@ -112,21 +112,32 @@ def test_they_are_not_loaded_for_few_maps_or_beside_large_ones(monkeypatch):
     assert compiled.loops(many) is None
 
 
+@pytest.mark.parametrize("values", [1, 2, 40])
+@pytest.mark.parametrize("amount", [1, 2, 3, 50, 501])
+def test_the_selected_value_is_that_of_sorting(amount, values):
+    given = np.random.default_rng(amount).integers(0, values, amount).astype(np.float32)
+    given[:: amount // 3 + 1] = np.inf
+    for place in {0, amount // 3, amount // 2, amount - 1}:
+        assert loops.selected(given.copy(), place) == np.sort(given)[place]
+
+
 def test_without_numba_there_are_none(monkeypatch):
     monkeypatch.setitem(sys.modules, "numba", None)  # importing it raises ImportError
+    monkeypatch.delitem(sys.modules, "avloc.scoring.fast.loops")
+    monkeypatch.delattr(fast, "loops")
     assert compiled._loops.__wrapped__() is None
 
 
 @pytest.mark.parametrize("reason", [RuntimeError("cannot cache function: no locator"), OSError(28, "disk full")])
-def test_where_nothing_can_be_kept_they_are_compiled_each_time(reason):
+def test_where_nothing_can_be_kept_they_are_compiled_each_time(monkeypatch, reason):
     calls = []
 
-    class Numba:
-        def njit(self, signature, cache=False, **options):
-            calls.append(cache)
-            if cache:
-                raise reason
-            return lambda loop: loop
+    def njit(signature, cache=False, **options):
+        calls.append(cache)
+        if cache:
+            raise reason
+        return lambda loop: loop
 
-    assert compiled._compiled(Numba(), len, "int64(int64)") is len
+    monkeypatch.setattr(loops.numba, "njit", njit)
+    assert loops.quick("int64(int64)")(len) is len
     assert calls == [True, False]

@@ -25,7 +25,7 @@ from avloc.scoring.fast.given import Given
 from avloc.scoring.fast.order_statistics import values_at
 from avloc.scoring.fast.resized_maps import Survey, map_pieces
 from avloc.scoring.fast.thresholds import cuts_of, rank_place
-from avloc.scoring.fast.truth_masks import draw_truth
+from avloc.scoring.fast.truth_masks import DrawnTruth
 
 Floats = NDArray[np.float64]
 
@@ -41,33 +41,38 @@ class Matched:
     silent: int  # clips for which the method gave no map
 
 
-def frames_of(truth: Truth, protocol: Protocol) -> tuple[Units, int]:
-    """A unit for each frame of each clip: one frame with all boxes, or one for each mixed source."""
-    clips = len(truth)
-    if not truth.mixed or protocol.canvas != "tall":
-        where = np.arange(clips)
-        return Units(where, np.zeros_like(where), truth.reported_class, truth.box_clip), 1
-    sources = truth.sources
-    frames = int(sources.max()) + 1 if len(sources) else 1
-    clip, part = np.repeat(np.arange(clips), frames), np.tile(np.arange(frames), clips)
-    return Units(clip, part, np.full(len(clip), -1), truth.box_clip * frames + sources), frames
+def frame_count(truth: Truth, protocol: Protocol) -> int:
+    """The frames of a clip: one with all boxes, or one for each mixed source."""
+    mixed = truth.mixed and protocol.canvas == "tall" and len(truth.sources)
+    return int(truth.sources.max()) + 1 if mixed else 1
 
 
-def match(protocol: Protocol, truth: Truth, given: Given, todo: NDArray[np.int64], chunk: int) -> Matched:
+def frames_of(truth: Truth, frames: int) -> Units:
+    """A unit for each frame of each clip, with the boxes of its source."""
+    clip, part = np.repeat(np.arange(len(truth)), frames), np.tile(np.arange(frames), len(truth))
+    return Units(clip, part, np.full(len(clip), -1), truth.box_clip * frames + truth.sources)
+
+
+def match(protocol: Protocol, drawn: DrawnTruth, given: Given, todo: NDArray[np.int64], chunk: int) -> Matched:
     """Match the maps of the clips in `todo`; a map that is NaN throughout is no map, and a clip without any is
-    dropped. A map that holds NaN or infinity among other values hears nothing."""
-    units, frames = frames_of(truth, protocol)
+    dropped. A map that holds NaN or infinity among other values hears nothing.
+
+    drawn: the ground truth of every frame; all clips have the same number of them.
+    """
+    clips_there = len(drawn.truth)
+    frames = len(drawn.units) // max(clips_there, 1)
     single = protocol.with_axes(canvas="frame")
-    of_clip, many = np.full(len(truth), np.nan), loops(given.maps)
+    drawn.levels(single)
+    of_clip, many = np.full(clips_there, np.nan), loops(given.maps)
     there, broken = np.zeros((2, *given.maps.shape[:2]), bool)
-    for clips in _parts(np.arange(len(given.maps)), 4 * chunk):
+    for clips in _parts(np.arange(len(given.maps)), 3 * chunk):
         pixels = given.maps[clips].reshape(len(clips), given.maps.shape[1], -1)
         there[clips] = np.logical_not(np.isnan(pixels).all(axis=2))
         broken[clips] = np.logical_and(there[clips], np.logical_not(np.isfinite(pixels).all(axis=2)))
 
     def piece(clips: NDArray[np.int64]) -> Floats:
         chosen = (clips[:, None] * frames + np.arange(frames)).reshape(-1)
-        planes = draw_truth(single, truth, units, chosen)
+        planes = drawn.of(single, chosen)
         masks = _masks(single, given.maps[clips], frames, many)
         masks[broken[clips]] = 0
         if masks.shape[1] > 1:
@@ -80,7 +85,7 @@ def match(protocol: Protocol, truth: Truth, given: Given, todo: NDArray[np.int64
         of_clip[clips[heard]] = _whole_ap(whole, planes, single.size**2)[heard]
         return _assign(clips, masks, there[clips], planes, single.size**2)
 
-    table = np.concatenate([np.zeros((0, 3)), *map_pieces(piece, _parts(todo, 4 * chunk))])
+    table = np.concatenate([np.zeros((0, 3)), *map_pieces(piece, _parts(todo, 3 * chunk))])
     silent = int((~there[todo].any(axis=1)).sum())
     return Matched(table[:, 0].astype(np.int64), table[:, 1], table[:, 2], of_clip, silent)
 

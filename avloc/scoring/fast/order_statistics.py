@@ -25,44 +25,44 @@ def values_at(rows: Rows, places: Ints, many: Loops | None = None) -> Rows:
     if pixels < 64 * _STEP:
         return np.take_along_axis(np.sort(rows, axis=1), places, axis=1)
     samples, found = np.sort(rows[:, ::_STEP], axis=1), np.empty(places.shape, np.float32)
-    room = np.empty(pixels, np.uint8), np.empty(pixels + 1, np.float32)
+    if many is not None:
+        missed = np.zeros(places.shape, bool)
+        many.values_at(rows, samples, np.ascontiguousarray(places), np.array([_SIDE, _WIDE]), found, missed)
+        for number, column in zip(*np.nonzero(missed), strict=True):
+            found[number, column] = _partitioned(rows[number], places[number, column])[0]
+        return found
+    room = np.empty(pixels, bool)
     for number, (row, sample, wanted) in enumerate(zip(rows, samples, places.tolist(), strict=True)):
         begin, near = 0, row[:0]
         for column, place in enumerate(wanted):
             if not begin <= place < begin + len(near):
-                begin, near = _near(row, sample, place, *room, many)
+                begin, near = _near(row, sample, place, room)
             found[number, column] = near[place - begin]
     return found
 
 
-def _near(
-    row: Rows, sample: Rows, place: int, inside: NDArray[np.uint8], room: Rows, many: Loops | None
-) -> tuple[int, Rows]:
+def _near(row: Rows, sample: Rows, place: int, room: NDArray[np.bool_]) -> tuple[int, Rows]:
     """Some of the sorted pixels of a row with the one wanted among them, and the place of the first of them."""
     pixels, last = len(row), len(sample) - 1
     guess = min(place * len(sample) // pixels, last)
-    fewer = (_below if many is None else many.below)(row, sample[guess])
-    guess += (place - fewer) * len(sample) // pixels
+    guess += (place - _below(row, sample[guess])) * len(sample) // pixels
     for side in (_SIDE, _WIDE):
         low, high = sample[min(max(guess - side, 0), last)], sample[max(min(guess + side, last), 0)]
-        begin, amount = (_between if many is None else many.between)(row, low, high, inside, room)
-        if begin <= place < begin + amount:
-            near = room[:amount].copy()
+        under = np.less(row, low)
+        begin = int(np.count_nonzero(under))
+        near = row.compress(np.greater(np.less_equal(row, high, out=room), under, out=room))  # quicker than row[room]
+        if begin <= place < begin + len(near):
             near.sort()
             return begin, near
+    return place, _partitioned(row, place)
+
+
+def _partitioned(row: Rows, place: int) -> Rows:
+    """(1,) the value at a place."""
     neighbours = [place - 1, place] if place else [0, 1]  # numpy partitions at two places faster than at one
-    return place, np.partition(row, neighbours)[place : place + 1]
+    return np.partition(row, neighbours)[place : place + 1]
 
 
 def _below(row: Rows, cut: np.float32) -> int:
     """How many pixels are less than a cut."""
     return int(np.count_nonzero(np.less(row, cut)))
-
-
-def _between(row: Rows, low: np.float32, high: np.float32, inside: NDArray[np.uint8], room: Rows) -> tuple[int, int]:
-    """Write the pixels from low to high to the start of `room`; how many are less than low, and how many were written."""
-    under, marked = np.less(row, low), inside.view(bool)
-    np.greater(np.less_equal(row, high, out=marked), under, out=marked)
-    near = row.compress(marked)  # quicker than row[marked]
-    room[: len(near)] = near
-    return int(np.count_nonzero(under)), len(near)
