@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from avloc.data.store import Store
     from avloc.engine.experiment import Experiment
+    from avloc.engine.run import Run
+    from avloc.methods.base import Localizer
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,6 @@ def predict_store(
     from avloc.engine.experiment import device_of, open_run
     from avloc.engine.foreign import learnt_from, warn_if_foreign
     from avloc.engine.inference import ready, told
-    from avloc.engine.map_names import names_of_clusters
     from avloc.engine.object_maps import with_classes
     from avloc.engine.predicting import maps_of, maps_of_parts
     from avloc.engine.stages import load_stage
@@ -88,11 +89,7 @@ def predict_store(
     about = {"method": experiment.method, "stage": number, "store": str(store), "split": split, "own_sound": own_sound}
     if inference := told(experiment.inference):
         about["inference"] = inference
-    names = localizer.map_names
-    if localizer.of_classes:
-        names = _class_names(experiment, number, part, maps.shape[1])
-    elif classes and names is None:
-        names = names_of_clusters(experiment, where, maps.shape[1])
+    names = _names(experiment, where, number, localizer, part, maps.shape[1], classes)
     # clips can have different numbers of maps if a method determines the number of sounding objects
     shown = np.fmax.reduce(maps, axis=1, keepdims=True) if localizer.maps_differ else maps
     predictions, table, picture = (folder / f"{name}{ending}" for ending in (".h5", ".csv", ".png"))
@@ -107,6 +104,25 @@ def predict_store(
     write_bytes(picture, strips(part, shown, videos, f"{where.path}, stage {number}: {split} of {store}", names))
     tell(count, count, "frames")
     return found
+
+
+def _names(
+    experiment: "Experiment",
+    where: "Run",
+    number: int,
+    localizer: "Localizer",
+    store: "Store",
+    maps: int,
+    classes: bool,
+) -> tuple[str, ...] | None:
+    """The name of each of a frame's maps, or None; classes: whether the maps of clusters are to be named too."""
+    from avloc.engine.map_names import names_of_clusters
+
+    if localizer.of_classes:
+        return _class_names(experiment, number, store, maps)
+    if classes and localizer.map_names is None:
+        return names_of_clusters(experiment, where, maps)
+    return localizer.map_names
 
 
 def _class_names(experiment: "Experiment", number: int, store: "Store", maps: int) -> tuple[str, ...] | None:

@@ -11,6 +11,7 @@ from avloc.options import RETRIEVAL, Ask, FollowLinks, Metrics, Negatives, Resam
 
 if TYPE_CHECKING:
     from avloc.annotations import Truth
+    from avloc.predictions import Predictions
     from avloc.protocols import Protocol
     from avloc.scoring.result import Result
 
@@ -92,14 +93,8 @@ def evaluate_predictions(
     refuse_without_sounds(given, negatives or (), predictions)
     given = under_ids_of(given, real, predictions.name, ids is None, strict)
 
-    searched = RETRIEVAL in (metric or ())
     names = [name for name in metric or () if name != RETRIEVAL]
-    every = protocol == "all"
-    if every:
-        chosen, unable = _all_protocols(real, benchmark, axes or {}, music_boxes, names)
-    else:
-        own = _protocol(protocol or _default(benchmark), benchmark, axes or {}, music_boxes)
-        chosen, unable = [_reporting(own, names, False)], {}
+    chosen, unable = _chosen(protocol, real, benchmark, axes or {}, music_boxes, names)
 
     made = made_with("cpu", predictions=fingerprint_of_maps(given.ids, maps_of(given)))
     kinds: list[str] = list(negatives or ())
@@ -113,35 +108,54 @@ def evaluate_predictions(
     results, left_out = score_predictions(chosen, given, real, kinds, resamples, seed, thresholds)
     if not results:
         raise DataError(next(iter(left_out.values())))
-    for name, note in notes.items():
-        if name in results:
-            results[name].warnings.append(note)
+    for name, result in results.items():
+        result.warnings += [notes[name]] if name in notes else []
     left_out = unable | left_out
     if names:
         results, left_out = _defined(results, left_out)
 
-    vectors = retrieval_of(given, real, predictions, resamples, seed) if searched else None
-    unmixed = given.object_maps is not None and all(one.ogl_alpha >= 1 for one in chosen)
-    unknown = len(set(given.ids) - set(real.ids))
-    unasked = f"{unknown} predictions have ids that are not scored; they are left out"
+    vectors = retrieval_of(given, real, predictions, resamples, seed) if RETRIEVAL in (metric or ()) else None
+    unknown = _add_what_was_given(results, given, real, chosen)
     for result in results.values():
         result.made_with = made
-        if unknown:
-            result.counts["not_requested"] = unknown
-            result.warnings.append(unasked)
-        if unmixed:
-            result.warnings.append(_UNMIXED)
-        if vectors is not None:
-            result.extra[RETRIEVAL] = vectors
-    found = Scoring(predictions, results, left_out if every else {})
+        result.extra |= {} if vectors is None else {RETRIEVAL: vectors}
+    found = Scoring(predictions, results, left_out if protocol == "all" else {})
     if out is not None:
         store(out, found.to_json())
-    if searched and not names:
+    if vectors is not None and not names:
         for result in results.values():
             result.metrics = {}  # metrics that were not requested are stored, not shown
             if not kinds:  # the other notes are about the scores of heat maps
-                result.warnings = [*real.warnings, *([unasked] if unknown else [])]
+                result.warnings = [*real.warnings, *unknown]
     return found
+
+
+def _chosen(
+    name: str | None,
+    real: "Truth",
+    benchmark: str | None,
+    axes: Mapping[str, str],
+    music_boxes: str | None,
+    metric: Sequence[str],
+) -> "tuple[list[Protocol], dict[str, str]]":
+    """The protocol of this name (None: the benchmark's) with the requested metrics, or all that fit and why others do not."""
+    if name == "all":
+        return _all_protocols(real, benchmark, axes, music_boxes, metric)
+    return [_reporting(_protocol(name or _default(benchmark), benchmark, axes, music_boxes), metric, False)], {}
+
+
+def _add_what_was_given(
+    results: "dict[str, Result]", given: "Predictions", real: "Truth", protocols: "list[Protocol]"
+) -> list[str]:
+    """Add to each result what was given and not used: predictions with unknown ids, and object maps; returns the note on the
+    former."""
+    unknown = len(set(given.ids) - set(real.ids))
+    unasked = [f"{unknown} predictions have ids that are not scored; they are left out"] if unknown else []
+    unmixed = given.object_maps is not None and all(one.ogl_alpha >= 1 for one in protocols)
+    for result in results.values():
+        result.counts |= {"not_requested": unknown} if unknown else {}
+        result.warnings += [*unasked, *([_UNMIXED] if unmixed else [])]
+    return unasked
 
 
 def _all_protocols(
