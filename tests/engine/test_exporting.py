@@ -16,6 +16,8 @@ from tests.commands import error_of, printed, shown
 from tests.engine.tiny import make_tiny_store, tiny_config, write_config
 from tests.methods.test_contract import STAGES, batch_of, stage
 
+pytestmark = pytest.mark.slow
+
 #: stages that networks of other kinds than tensors hold, and what they are answered with
 FORMATS = ["torch-export", "onnx"]
 REFUSED = {("coarse_to_fine_original", 2, form) for form in FORMATS}

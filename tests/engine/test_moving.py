@@ -15,6 +15,8 @@ from avloc.errors import AvlocError, ConfigError, DataError, RunError
 from tests.engine.test_training import assert_same_training, stop_at
 from tests.engine.tiny import make_tiny_store, tiny_config, write_config
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> Path:

@@ -33,6 +33,8 @@ from tests.engine.tiny import (
     write_config,
 )
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):

@@ -16,6 +16,8 @@ from avloc.errors import AvlocError
 from tests.data.making import content, make_music
 from tests.engine.tiny import make_tiny_store, tiny_config, write_config
 
+pytestmark = pytest.mark.slow
+
 
 @contextmanager
 def open_to_all() -> Iterator[Path]:

@@ -18,6 +18,8 @@ from avloc.nn.tags import Tags
 from tests.engine.tiny import make_tiny_store, write_config
 from tests.methods.pretrained import EAR, METHODS, VIEW, config, eyes
 
+pytestmark = pytest.mark.slow
+
 WEIGHTS = Path(avloc.__file__).parents[2] / "shared" / "weights"
 YAMNET = WEIGHTS / "yamnet.tflite"
 at_hand = pytest.mark.skipif(not YAMNET.exists(), reason="../shared/weights/yamnet.tflite is not here")

@@ -11,6 +11,8 @@ from avloc.errors import DataError
 from avloc.prepare.writing.build import build_store
 from tests.data.making import SETTINGS, MadeReader, content, made_listing
 
+pytestmark = pytest.mark.slow
+
 distributed = pytest.importorskip("distributed", reason="Dask is not installed: pip install 'avloc[dask]'")
 
 
