@@ -74,23 +74,43 @@ def bootstrap_ratios(
     Draws clips, or whole videos (a cluster bootstrap) if `videos` names the video of each clip. A resample whose
     denominator is 0 is left out; NaN if none is left.
     """
-    return _percentiles(ratios_of_resamples(numerators, denominators, videos, resamples, seed), level)
+    return bootstrap_several([(numerators, denominators)], videos, resamples, seed, level)[0]
+
+
+def bootstrap_several(
+    several: Sequence[tuple[ArrayLike, ArrayLike]],
+    videos: Sequence[str] | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    level: float = 0.95,
+) -> list[Floats]:
+    """What `bootstrap_ratios` gives for each pair of numerators and denominators of the same clips, which are drawn once."""
+    return [_percentiles(ratios, level) for ratios in _resampled(several, videos, resamples, seed)]
 
 
 def ratios_of_resamples(
     numerators: ArrayLike, denominators: ArrayLike, videos: Sequence[str] | None, resamples: int, seed: int
 ) -> Floats:
     """sum(numerator) / sum(denominator) of every resample: (resamples, m)."""
-    tops, bottoms = _columns(numerators), _columns(denominators)
+    return _resampled([(numerators, denominators)], videos, resamples, seed)[0]
+
+
+def _resampled(
+    several: Sequence[tuple[ArrayLike, ArrayLike]], videos: Sequence[str] | None, resamples: int, seed: int
+) -> list[Floats]:
+    """A product for each pair: one for all of them would round otherwise than each alone."""
+    stacked = [np.concatenate([_columns(tops), _columns(bottoms)], axis=1) for tops, bottoms in several]
     if videos is not None:
         numbers, count = group_numbers(videos)
-        tops, bottoms = (_sum_by(values, numbers, count) for values in (tops, bottoms))
-    if not len(tops) or not resamples:
-        return np.full((resamples, tops.shape[1]), np.nan)
-    stacked = np.concatenate([tops, bottoms], axis=1)
-    sums = np.concatenate([block @ stacked for block in draws(len(tops), resamples, seed)])
+        stacked = [_sum_by(columns, numbers, count) for columns in stacked]
+    if not len(stacked[0]) or not resamples:
+        return [np.full((resamples, columns.shape[1] // 2), np.nan) for columns in stacked]
+    sums: list[list[Floats]] = [[] for _ in stacked]
+    for block in draws(len(stacked[0]), resamples, seed):
+        for into, columns in zip(sums, stacked, strict=True):
+            into.append(block @ columns)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return sums[:, : tops.shape[1]] / sums[:, tops.shape[1] :]
+        return [np.divide(*np.split(np.concatenate(own), 2, axis=1)) for own in sums]
 
 
 def bootstrap_statistic(
@@ -104,6 +124,9 @@ def bootstrap_statistic(
     returns (b,) or (b, m) values. Draws whole videos if `videos` names the video of each clip.
     """
     numbers, groups = (None, clips) if videos is None else group_numbers(videos)
+    if not resamples:
+        once = np.asarray(statistic(np.ones((1, clips))), np.float64)
+        return np.full((_columns(once).shape[1], 2), np.nan)
     blocks = draws(groups, resamples, seed)
     drawn = blocks if numbers is None else (block[:, numbers] for block in blocks)
     values = [np.asarray(statistic(block), np.float64) for block in drawn]

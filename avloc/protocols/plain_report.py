@@ -176,7 +176,8 @@ def _top_quarter(values: Maps) -> float:
 def no_sounding_area(protocol: Protocol, given: Given, truth: Truth, clip: int) -> float:
     """The mean over a frame's silent maps of the share of quiet pixels; NaN if none is silent or nothing sounds."""
     assert given.table is not None
-    sounding = sorted(set(truth.box_class[truth.box_clip == clip].tolist()))
+    classes = units_of(truth, "class")
+    sounding = sorted(set(classes.part[classes.clip == clip].tolist()))
     silent = list(range(min(protocol.nsa_maps or given.maps.shape[1], given.maps.shape[1])))
     for label in sounding:
         own = np.flatnonzero(given.table[label]).tolist()

@@ -118,9 +118,9 @@ def unit_truth(protocol: Protocol, truth: Truth, every: Units, number: int) -> F
         xywh = None if truth.xywh is None else truth.xywh[boxes]
         return plain.truth_of_boxes(protocol, truth.boxes[boxes], xywh, truth.votes, frames, part)
     masks = truth.masks[clip]
-    if not truth.mixed and protocol.unit not in ("source", "class"):
+    if not truth.mixed and every.kind == "clip":
         mask = masks.any(axis=0)
-    elif protocol.unit == "class" and truth.mask_class is not None:
+    elif every.kind == "class" and truth.mask_class is not None:
         mask = masks[truth.mask_class[clip] == part].any(axis=0)
     else:
         mask = masks[part]

@@ -7,8 +7,15 @@ from dataclasses import replace
 from avloc.errors import ConfigError
 from avloc.protocols.protocol import Protocol
 
-#: metrics that any protocol with cIoU scores can report; tells, if the ground truth marks silent objects
-ANY = ("ciou", "locacc", "auc", "precision_all", "ap", "max_f1", "auroc", "tells")
+#: metrics of cIoU scores, which all protocols can report that give such scores
+_OF_SCORES = ("ciou", "locacc", "auc")
+#: metrics that also need a confidence for each clip; tells, if the ground truth marks silent objects
+_OF_CONFIDENCE = ("precision_all", "ap", "max_f1", "auroc", "tells")
+ANY = (*_OF_SCORES, *_OF_CONFIDENCE)
+_EXTRA = {
+    **dict.fromkeys(("auto", "clip", "source", "class"), ANY),
+    **dict.fromkeys(("greedy", "union", "picture"), _OF_SCORES),
+}
 AT = re.compile(r"^(ciou|iou|locacc)@(0?\.\d+|1(\.0+)?)$")
 
 
@@ -20,14 +27,13 @@ def reporting(protocol: Protocol, wanted: Sequence[str] | None) -> Protocol:
     if not wanted:
         return protocol
     report: list[str] = []
+    extra = _EXTRA.get(protocol.unit, ())
     for name in (name.strip().lower() for name in wanted if name.strip()):
         family = [own for own in protocol.report if name in (own, own.partition("@")[0])]
-        if not family and protocol.unit not in ("pixels", "batch") and (name in ANY or AT.match(name)):
+        if not family and (name in extra or (extra and AT.match(name))):
             family = [name]
         if not family:
-            known = ", ".join(
-                dict.fromkeys((*protocol.report, *(() if protocol.unit in ("pixels", "batch") else (*ANY, "ciou@T"))))
-            )
+            known = ", ".join(dict.fromkeys((*protocol.report, *extra, *(("ciou@T",) if extra else ()))))
             raise ConfigError(f"--metric {name}: protocol {protocol.name} cannot report it; it can report {known}")
         report += family
     return replace(protocol, report=tuple(dict.fromkeys(report)))

@@ -6,11 +6,11 @@ with the matrix of one-dimensional weights, columns first, as PyTorch does; no t
 in float32 in its order of operations. The last bit of a result depends on the machine, in PyTorch as here; zeros stay
 exact zeros.
 
-A row of the result needs two or four rows of cells, so the second product, nearly all of the work, is made in bands of
-rows, each with the cells that it needs.
+A row of the result needs two or four rows of cells, so the second product, nearly all of the work, is computed in bands
+of rows, each from the cells that it needs.
 """
 
-from functools import cache
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -20,7 +20,8 @@ Maps = NDArray[np.float32]
 RESIZES = ("none", "cv2-linear", "cv2-cubic", "bilinear", "bicubic")
 _CV2 = {"cv2-linear": cv2.INTER_LINEAR, "cv2-cubic": cv2.INTER_CUBIC}
 _A = np.float32(-0.75)
-_BAND = 32  # rows of a result that are made together; fewer need fewer cells, but more products
+_BAND = 32  # rows of a result that are computed together; fewer need fewer cells, but more products
+_KEPT = 64  # shapes whose weights are kept; maps of a size each would fill the memory otherwise
 
 
 def resize(maps: Maps, height: int, width: int, kind: str = "cv2-linear", align_corners: bool = False) -> Maps:
@@ -44,26 +45,32 @@ def resize(maps: Maps, height: int, width: int, kind: str = "cv2-linear", align_
     return out
 
 
-@cache
+@lru_cache(maxsize=_KEPT)
 def _bands(kind: str, length: int, target: int, align_corners: bool) -> list[tuple[slice, slice, Maps]]:
     """Rows of the result, the cells that they need, and the weight of each cell for each row."""
-    matrix, bands = _weights(kind, length, target, align_corners), []
+    matrix, bands = _matrix(kind, length, target, align_corners), []
     for start in range(0, target, _BAND):
         part = matrix[start : start + _BAND]
         used = np.flatnonzero(part.any(axis=0))
         cells = slice(int(used[0]), int(used[-1]) + 1)
         bands.append((slice(start, start + len(part)), cells, np.ascontiguousarray(part[:, cells])))
+        bands[-1][2].setflags(write=False)
     return bands
 
 
-@cache
+@lru_cache(maxsize=_KEPT)
 def _weights(kind: str, length: int, target: int, align_corners: bool) -> Maps:
+    matrix = _matrix(kind, length, target, align_corners)
+    matrix.setflags(write=False)
+    return matrix
+
+
+def _matrix(kind: str, length: int, target: int, align_corners: bool) -> Maps:
     """(target, length): the weight of each cell for each sample of the result."""
     places, weights = (_linear_taps if kind == "bilinear" else _cubic_taps)(length, target, align_corners)
     matrix = np.zeros((target, length), np.float32)
     for place, weight in zip(places, weights, strict=True):
         matrix[np.arange(target), place] += weight
-    matrix.setflags(write=False)
     return matrix
 
 

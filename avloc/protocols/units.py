@@ -44,6 +44,7 @@ class Units:
     part: Ints  # (U,) source or class of the clip; 0 if the clip is the unit
     label: Ints  # (U,) class, -1 for none
     box_unit: Ints  # (M,) unit of each box
+    kind: str = "clip"  # clip, source or class
 
     def __len__(self) -> int:
         return len(self.clip)
@@ -74,9 +75,9 @@ def units_of(truth: Truth, unit: str) -> Units:
         if unit == "class" and truth.mask_class is not None:
             pairs = np.stack([clip, truth.mask_class[clip, part]], axis=1)
             clip, label = np.unique(pairs[pairs[:, 1] >= 0], axis=0).T
-            return Units(clip, label, label, np.zeros(0, np.int64))
-        return Units(clip, part, truth.reported_class[clip], np.zeros(0, np.int64))
+            return Units(clip, label, label, np.zeros(0, np.int64), unit)
+        return Units(clip, part, truth.reported_class[clip], np.zeros(0, np.int64), unit)
     parts = truth.box_class if unit == "class" else truth.sources
     pairs = np.stack([truth.box_clip, parts], axis=1)
     found, first, box_unit = np.unique(pairs, axis=0, return_index=True, return_inverse=True)
-    return Units(found[:, 0], found[:, 1], truth.box_class[first], box_unit.reshape(-1))
+    return Units(found[:, 0], found[:, 1], truth.box_class[first], box_unit.reshape(-1), unit)

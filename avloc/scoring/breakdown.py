@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avloc.annotations.truth import Truth
-from avloc.metrics import THRESHOLDS, success_curve
+from avloc.metrics import THRESHOLDS, success_curve, successes
 from avloc.scoring.result import Result
 from avloc.scoring.rows import ClipRows, Groups
 from avloc.scoring.summary import Scored, items_of
@@ -47,15 +47,16 @@ def break_down_groups(
     """Fill only the tables of classes, videos, flags and sizes, with these metrics."""
     clip, score = items_of(result.protocol, scored)
     names = ["", *truth.classes]
-    classes = _table(scored.score, tuple(names[label + 1] for label in scored.label.tolist()), metrics)
-    videos = _table(score, tuple(truth.videos[number] for number in clip.tolist()), metrics)
+    strict = result.protocol.strict_success
+    classes = _table(scored.score, tuple(names[label + 1] for label in scored.label.tolist()), metrics, strict)
+    videos = _table(score, tuple(truth.videos[number] for number in clip.tolist()), metrics, strict)
     result.per_class, result.per_video = dict(classes), videos
     result.by_part = {
-        name: rows for name, inside in truth.parts.items() if (rows := _part(score, inside[clip], metrics))
+        name: rows for name, inside in truth.parts.items() if (rows := _part(score, inside[clip], metrics, strict))
     }
     result.macro = {"by_class": _macro(classes), "by_video": _macro(videos)}
     if area is not None:
-        result.by_size = _by_size(scored.score[area > 0], area[area > 0], metrics)
+        result.by_size = _by_size(scored.score[area > 0], area[area > 0], metrics, strict)
 
 
 def _per_clip(truth: Truth, scored: Scored, kept: NDArray[np.int64], found: NDArray[np.bool_]) -> ClipRows:
@@ -99,8 +100,9 @@ def _grouped(group: tuple[str, ...]) -> tuple[dict[str, int], NDArray[np.int64]]
     return places, np.array([places.get(name, -1) for name in group], np.int64)
 
 
-def _table(score: NDArray[np.float64], group: tuple[str, ...], metrics: tuple[str, ...] = METRICS) -> Groups:
-    """Numbers of each named group, in order of name; scores without a name are left out."""
+def _table(score: NDArray[np.float64], group: tuple[str, ...], metrics: tuple[str, ...], strict: bool) -> Groups:
+    """Numbers of each named group, in order of name; scores without a name are left out. strict: success is a score above
+    0.5, not 0.5 itself."""
     places, all_places = _grouped(group)
     if not places:
         return Groups({}, {})
@@ -109,19 +111,22 @@ def _table(score: NDArray[np.float64], group: tuple[str, ...], metrics: tuple[st
     passed = (values[:, None] >= THRESHOLDS).astype(np.float64)
     rates = np.stack([np.bincount(number, weights=column) for column in passed.T], axis=1) / clips[:, None]
     means = np.bincount(number, weights=np.nan_to_num(values)) / clips
+    reached = successes(values, 0.5, strict=strict)
     areas = 0.5 * (rates[:, 1:] + rates[:, :-1]) @ np.diff(THRESHOLDS)
     columns: dict[str, NDArray] = {
         "clips": clips.astype(np.int32),
         "ciou": means,
-        "locacc": rates[:, 10].copy(),
+        "locacc": np.bincount(number, weights=reached) / clips,
         "auc": areas,
     }
     return Groups(places, {name: values for name, values in columns.items() if name in ("clips", *metrics)})
 
 
-def _part(score: NDArray[np.float64], inside: NDArray[np.bool_], metrics: tuple[str, ...]) -> dict[str, Any]:
+def _part(
+    score: NDArray[np.float64], inside: NDArray[np.bool_], metrics: tuple[str, ...], strict: bool
+) -> dict[str, Any]:
     """Numbers of a part of the set; empty if none of its clips is scored."""
-    return _table(score[inside], ("part",) * int(inside.sum()), metrics).get("part", {})
+    return _table(score[inside], ("part",) * int(inside.sum()), metrics, strict).get("part", {})
 
 
 def _macro(table: Groups) -> dict[str, float]:
@@ -129,9 +134,9 @@ def _macro(table: Groups) -> dict[str, float]:
 
 
 def _by_size(
-    score: NDArray[np.float64], area: NDArray[np.float64], metrics: tuple[str, ...]
+    score: NDArray[np.float64], area: NDArray[np.float64], metrics: tuple[str, ...], strict: bool
 ) -> dict[str, dict[str, Any]]:
     names = [name for name, _ in SIZES]
     number = np.searchsorted([high for _, high in SIZES], area, side="right")
-    found = _table(score, tuple(names[place] for place in number.tolist()), metrics)
+    found = _table(score, tuple(names[place] for place in number.tolist()), metrics, strict)
     return {name: found.get(name, {"clips": 0}) for name in names}

@@ -1,5 +1,6 @@
 """Protocol x predictions x truth -> Result. Arrays in, numbers out; no model, no torch, no files."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -107,6 +108,12 @@ def score_all(
         "thresholds": thresholds,
         "videos": videos,
     }
+    twice = [name for name, times in Counter(protocol.name for protocol in wanted).items() if times > 1]
+    if twice:
+        raise DataError(
+            f"protocols: {twice[0]} is given more than once, and results are by name; give each variant a name of its own, "
+            "such as dataclasses.replace(protocol, name='mine')"
+        )
     found, left_out = _scored(wanted, maps, truth, with_it, resamples, seed, chunk)
     return Results({result.protocol.name: result for result in found}, left_out)
 

@@ -11,12 +11,11 @@ from avloc.metrics import auc_of_curve, auc_parts, auroc, mean_by_frame, success
 from avloc.metrics.detection import detection_of_draws
 from avloc.protocols.protocol import Protocol
 from avloc.scoring.result import Metric
-from avloc.statistics import bootstrap_ratios, bootstrap_statistic
+from avloc.statistics import bootstrap_several, bootstrap_statistic
 
 _AT = re.compile(r"^(iou|ciou|locacc)@(\d*\.?\d+)$")
-_PIECE = (
-    2**19
-)  # numbers of draws for which AP and max-F1 are computed at a time: 4 MiB an array, of which there are six
+#: numbers of draws for which AP and max-F1 are computed at a time: 4 MiB for the draws, 2 MiB for each of five sums
+_PIECE = 2**19
 Values = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -141,29 +140,26 @@ def with_intervals_of(
     for number, found in enumerate(several):
         used = np.any([np.zeros(len(videos)), *(ratio.bottom for ratio in found.values())], axis=0)
         alike.setdefault(used.tobytes(), []).append(number)
-    metrics: dict[int, dict[str, Metric]] = {}
+    metrics = [{name: Metric(one.value, None, None) for name, one in found.items()} for found in several]
     for key, numbers in alike.items():
-        own = [ratio for number in numbers for ratio in several[number].values()]
-        ends = iter(_intervals(own, np.flatnonzero(np.frombuffer(key, bool)), videos, resamples, seed))
-        for number in numbers:
-            metrics[number] = {name: Metric(one.value, *next(ends)) for name, one in several[number].items()}
-    return [metrics[number] for number in range(len(several))]
-
-
-def _intervals(
-    found: list[Ratio], used: Ints, videos: Sequence[str], resamples: int, seed: int
-) -> list[tuple[tuple[float, float] | None, tuple[float, float] | None]]:
-    """The interval of each ratio over the clips that are used and, if clips share videos, over videos."""
-    over_clips: list[tuple[float, float] | None] = [None] * len(found)
-    over_videos = over_clips
-    if resamples and len(used) and found:
-        top = np.stack([ratio.top[used] for ratio in found], axis=1)
-        bottom = np.stack([ratio.bottom[used] for ratio in found], axis=1)
+        used = np.flatnonzero(np.frombuffer(key, bool))
+        if not resamples or not len(used):
+            continue
         names = [videos[clip] for clip in used.tolist()]
-        over_clips = _pairs(bootstrap_ratios(top, bottom, None, resamples, seed))
-        if len(set(names)) < len(names):
-            over_videos = _pairs(bootstrap_ratios(top, bottom, names, resamples, seed))
-    return list(zip(over_clips, over_videos, strict=True))
+        pairs = [_stacked(several[number], used) for number in numbers]
+        over_clips = bootstrap_several(pairs, None, resamples, seed)
+        shared = len(set(names)) < len(names)
+        over_videos = bootstrap_several(pairs, names, resamples, seed) if shared else [None] * len(pairs)
+        for number, clips, whole in zip(numbers, over_clips, over_videos, strict=True):
+            ends = zip(_pairs(clips), [None] * len(clips) if whole is None else _pairs(whole), strict=True)
+            metrics[number] = {name: Metric(one.value, *next(ends)) for name, one in several[number].items()}
+    return metrics
+
+
+def _stacked(found: dict[str, Ratio], used: Ints) -> tuple[Values, Values]:
+    """(n, m) each: the sums of the clips that are used, above and below."""
+    top = np.stack([ratio.top[used] for ratio in found.values()], axis=1)
+    return top, np.stack([ratio.bottom[used] for ratio in found.values()], axis=1)
 
 
 def _pairs(ends: Values) -> list[tuple[float, float] | None]:

@@ -49,9 +49,16 @@ class Task:
         return int(sources.max()) + 1 if len(sources) else 1
 
     @cached_property
-    def drawn(self) -> DrawnTruth:
-        """The ground truth of every clip as one unit, drawn once for all protocols."""
-        return DrawnTruth(self.truth, units_of(self.truth, "clip"), maps=self.given.maps.nbytes)
+    def drawn_truths(self) -> dict[tuple[str, int], DrawnTruth]:
+        """Those that `drawn` gave, by unit and number of frames."""
+        return {}
+
+    def drawn(self, unit: str = "clip", frames: int = 1) -> DrawnTruth:
+        """The ground truth of these units, drawn once for all protocols; frames: side by side in one map."""
+        if (unit, frames) not in self.drawn_truths:
+            units = units_of(self.truth, unit)
+            self.drawn_truths[unit, frames] = DrawnTruth(self.truth, units, frames, self.given.maps.nbytes)
+        return self.drawn_truths[unit, frames]
 
     @property
     def plainly(self) -> plain_units.Given:
@@ -64,10 +71,10 @@ class Task:
 
     @property
     def of_partners(self) -> "Task":
-        """The same maps with the boxes of each clip's partner."""
+        """The same maps and videos with the boxes of each clip's partner."""
         truth = self.truth
         assert truth.partners is not None
-        same = {name: getattr(truth, name) for name in ("name", "sha256", "warnings", "unannotated")}
+        same = {name: getattr(truth, name) for name in ("name", "sha256", "warnings", "unannotated", "videos")}
         return replace(self, truth=replace(truth.partners, **same))
 
 

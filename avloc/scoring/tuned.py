@@ -31,6 +31,9 @@ def tuned(
     for protocol in protocols:
         if protocol.mask == "best":
             found = score(protocol, maps, validation, **named, resamples=0)
+            if "cuts" not in found.extra:
+                missing = f"no clip has a box, so {protocol.name} cannot choose its threshold"
+                raise DataError(f"{val_ids}: {missing}; list some clips that have one")
             protocol = protocol.with_axes(mask="absolute", cut=found.extra["cuts"]["auc"])
         elif protocol.unit != "sounds":
             left_out = f"the {len(validation)} validation clips are only left out"

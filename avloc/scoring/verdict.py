@@ -37,6 +37,9 @@ def verdicts(protocols: list[Protocol], task: Task, resamples: int, seed: int, c
             results[number] = pixels_verdict(protocol, task, resamples, seed, chunk)
         else:
             groups.setdefault(_looked_at(protocol, task), []).append(number)
+    for whose, drawn in task.drawn_truths.items():
+        needed = [number for key, numbers in groups.items() if key == (*whose, "own") for number in numbers]
+        drawn.forget_but({drawn.key(protocols[number]) for number in needed})
     for (unit, frames, lookup), numbers in groups.items():
         own = task.of_partners if lookup == "partner" else task
         of_units = UnitVerdicts(own, unit, frames, resamples, seed, chunk)

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from avloc.metrics.segmentation import best_f, f_curve, mask_iou
 from avloc.protocols import plain
 from avloc.protocols.protocol import Protocol
-from avloc.protocols.units import units_of
 from avloc.scoring.breakdown import break_down_groups
 from avloc.scoring.fast.bit_planes import unpack
 from avloc.scoring.fast.resized_maps import map_pieces
@@ -27,7 +26,7 @@ def frames_verdict(protocol: Protocol, task: Task, resamples: int, seed: int, ch
     truth = task.truth
     counts, kept, warnings = count_clips(protocol, task)
     count_odd_maps(protocol, odd_maps(task.given, kept[task.found[kept]]), kept, counts, warnings)
-    drawn = DrawnTruth(truth, units_of(truth, "clip"), maps=task.given.maps.nbytes)
+    drawn = task.drawn()
     drawn.levels(protocol)
     frames = _scored(protocol, task, drawn, kept, chunk)
     iou, curve_of, batches = frames.iou, frames.curve_of, frames.batches

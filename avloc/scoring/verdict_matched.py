@@ -1,13 +1,14 @@
 """Results of protocols that match maps to frames."""
 
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 
 from avloc.protocols.protocol import Protocol
 from avloc.scoring.baselines import baseline_metrics, baseline_warnings, unit_baselines
 from avloc.scoring.breakdown import breakdown
-from avloc.scoring.fast.matched_maps import Matched, frame_count, frames_of, match
+from avloc.scoring.fast.matched_maps import Matched, frames_of, match
 from avloc.scoring.fast.truth_masks import DrawnTruth
 from avloc.scoring.result import Result
 from avloc.scoring.summary import Scored, ratios, with_intervals
@@ -21,6 +22,12 @@ class GreedyVerdicts:
         self.task, self.resamples, self.seed, self.chunk = task, resamples, seed, chunk
         self._known: dict[tuple, Matched] = {}
 
+    @cached_property
+    def _of_frames(self) -> DrawnTruth:
+        """The ground truth of each of the frames that a clip shows."""
+        truth, task = self.task.truth, self.task
+        return DrawnTruth(truth, frames_of(truth, task.sources), map_bytes=task.given.maps.nbytes)
+
     def _matched(self, protocol: Protocol, drawn: DrawnTruth, todo: Ints) -> Matched:
         same = replace(protocol, name="", source="", missing="zero", report=(), changed=())
         key = (same, todo.tobytes())
@@ -33,8 +40,8 @@ class GreedyVerdicts:
         task = self.task
         truth = task.truth
         counts, kept, warnings = count_clips(protocol, task)
-        frames = frame_count(truth, protocol)
-        drawn = task.drawn if frames == 1 else DrawnTruth(truth, frames_of(truth, frames), maps=task.given.maps.nbytes)
+        frames = task.sources if truth.mixed and protocol.canvas == "tall" else 1
+        drawn = task.drawn() if frames == 1 else self._of_frames
         units = drawn.units
         todo = kept[task.found[kept]]
         count_odd_maps(protocol, odd_maps(task.given, todo), kept, counts, warnings)

@@ -18,6 +18,7 @@ from avloc.scoring.summary import Ratio, Scored, of_draws, ratios, with_interval
 from avloc.scoring.task import Ints, Task, count_clips, count_odd_maps, odd_maps, result_of
 
 Floats = NDArray[np.float64]
+_CHUNKS = 3  # taken together: each map needs so little work that calls of numpy would take most of the time
 
 
 def pictures_verdict(protocol: Protocol, task: Task, resamples: int, seed: int, chunk: int) -> Result:
@@ -68,8 +69,8 @@ def union_verdict(protocol: Protocol, task: Task, resamples: int, seed: int, chu
     truth, given = task.truth, task.plainly
     counts, kept, warnings = count_clips(protocol, task)
     count_odd_maps(protocol, odd_maps(task.given, kept[task.found[kept]]), kept, counts, warnings)
-    chunk *= 3  # little is done to each map, so that calls of numpy would take most of the time
-    pieces = [kept[start : start + chunk].tolist() for start in range(0, len(kept), chunk)]
+    step = _CHUNKS * chunk
+    pieces = [kept[start : start + step].tolist() for start in range(0, len(kept), step)]
     scores, pixels = _of_unions(protocol, task, given, pieces)
     ap = np.array(scores.ap)
     scored = _scored(task, scores, {"cap": ap})

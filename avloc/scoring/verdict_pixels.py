@@ -1,9 +1,7 @@
 """Results of protocols that use all pixels of a class, or of the set, at once."""
 
 from avloc.protocols.protocol import Protocol
-from avloc.protocols.units import units_of
 from avloc.scoring.fast.pooled_pixels import pooled_metrics, prevalence
-from avloc.scoring.fast.truth_masks import DrawnTruth
 from avloc.scoring.result import Result
 from avloc.scoring.summary import with_intervals
 from avloc.scoring.task import Task, count_clips, count_odd_maps, odd_maps, result_of, scored_units
@@ -12,7 +10,7 @@ from avloc.scoring.task import Task, count_clips, count_odd_maps, odd_maps, resu
 def pixels_verdict(protocol: Protocol, task: Task, resamples: int, seed: int, chunk: int) -> Result:
     truth = task.truth
     unit = "class" if task.given.named else "clip"
-    drawn = DrawnTruth(truth, units_of(truth, unit), maps=task.given.maps.nbytes) if task.given.named else task.drawn
+    drawn = task.drawn(unit)
     units = drawn.units
     counts, kept, warnings = count_clips(protocol, task)
     count_odd_maps(protocol, odd_maps(task.given, kept[task.found[kept]]), kept, counts, warnings)

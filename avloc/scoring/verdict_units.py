@@ -10,13 +10,12 @@ from avloc.annotations.truth import Truth
 from avloc.metrics import auc
 from avloc.protocols.plain import CUTS
 from avloc.protocols.protocol import Protocol
-from avloc.protocols.units import Units, units_of
+from avloc.protocols.units import Units
 from avloc.scoring.baselines import baseline_metrics, baseline_warnings, unit_baselines
 from avloc.scoring.breakdown import breakdown
 from avloc.scoring.fast.measure import Measured, Measuring
 from avloc.scoring.fast.pooled_pixels import pooled_metrics, prevalence
 from avloc.scoring.fast.silence import silence
-from avloc.scoring.fast.truth_masks import DrawnTruth
 from avloc.scoring.negatives import map_confidence, negative_sound
 from avloc.scoring.own_rule import measure_by_own_rule
 from avloc.scoring.result import Metric, Result
@@ -26,12 +25,12 @@ from avloc.scoring.task import Ints, OddMaps, Task, count_clips, count_odd_maps,
 from avloc.scoring.tells import add_pairs, told_pairs
 
 Floats = NDArray[np.float64]
-_TOGETHER = 40_000  # scores of units, of all protocols that are resampled together
+_TOGETHER = 40_000  # clips and units of all protocols whose resamples are drawn together: bounds memory
 
 
 @dataclass
 class _Judged:
-    """The scores under one protocol, and all that its result needs but the intervals."""
+    """The scores under one protocol, and everything else that its result needs, except the intervals."""
 
     protocol: Protocol
     kept: Ints  # clips
@@ -53,9 +52,7 @@ class UnitVerdicts:
     def __init__(self, task: Task, unit: str, frames: int, resamples: int, seed: int, chunk: int) -> None:
         self.task, self.unit, self.frames = task, unit, frames
         self.resamples, self.seed, self.chunk = resamples, seed, chunk
-        own = unit != "clip" or frames > 1
-        units = units_of(task.truth, unit)
-        self.drawn = DrawnTruth(task.truth, units, frames, task.given.maps.nbytes) if own else task.drawn
+        self.drawn = task.drawn(unit, frames)
         self.units = self.drawn.units
         todo = np.flatnonzero(task.found[self.units.clip])
         self.measuring = Measuring(self.drawn, task.given, unit, todo, chunk)
@@ -63,10 +60,10 @@ class UnitVerdicts:
         self._told: dict[bytes, Ratio | None] = {}
 
     def verdicts(self, protocols: list[Protocol]) -> list[Result]:
-        """A result for each protocol. Several are resampled together, as many as there is memory for."""
+        """A result for each protocol."""
         last = {self.drawn.key(protocol): number for number, protocol in enumerate(protocols)}
         measured, results = self._measured(protocols), list[Result]()
-        step = max(1, _TOGETHER // max(len(self.units), 1))
+        step = max(1, _TOGETHER // max(len(self.units), len(self.task.truth), 1))
         for start in range(0, len(protocols), step):
             some = slice(start, start + step)
             judged = [self._judged(*one) for one in zip(protocols[some], measured[some], strict=True)]

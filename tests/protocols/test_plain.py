@@ -55,11 +55,12 @@ def boxes_of(seed: int, sources: int = 1, votes: int = 1, xywh: bool = False, mi
     return truth_of(boxes, labels, tuple("abcd"), votes=votes, xywh=xywh, mixed=mixed, **fields)
 
 
-def masks_of(seed: int):
+def masks_of(seed: int, mixed: bool = False):
     rng = np.random.default_rng(seed)
     masks = rng.random((CLIPS, 2, 30, 40)) > 0.7
     masks[11] = False
-    return truth_of([[]] * CLIPS, classes=("a", "b", "c"), masks=masks, mask_class=rng.integers(0, 3, (CLIPS, 2)))
+    mask_class = rng.integers(0, 3, (CLIPS, 2))
+    return truth_of([[]] * CLIPS, classes=("a", "b", "c"), masks=masks, mask_class=mask_class, mixed=mixed)
 
 
 def labels_of(seed: int, numbers: bool):
@@ -103,6 +104,7 @@ def other_sounds(seed: int):
 
 RNG = np.random.default_rng(0)
 OBJECTS = np.abs(RNG.standard_normal((CLIPS, 7, 7))).astype(np.float32)
+HUGE = np.clip(1e38 * np.random.default_rng(24).standard_normal((CLIPS, 3, 14, 14)), -1.6e38, 1.6e38).astype(np.float32)
 SETS = {
     "one map per clip": (odd_maps(1, 14, 14, 1), boxes_of(1), {}),
     "at full size": (odd_maps(1, 224, 224, 2), boxes_of(2, xywh=True), {}),
@@ -120,6 +122,9 @@ SETS = {
     "class names": (odd_maps(4, 14, 14, 13), boxes_of(13, sources=2), {"classes": ["c", "a", "z", "b"]}),
     "one map, pixel masks": (odd_maps(1, 14, 14, 15), masks_of(15), {}),
     "pixel masks": (odd_maps(2, 14, 14, 14), masks_of(14), {}),
+    "stacked pixel masks": (odd_maps(2, 28, 14, 22), masks_of(22, mixed=True), {}),
+    "pixel masks, class names": (odd_maps(3, 14, 14, 23), masks_of(23), {"classes": ["c", "a", "b"]}),
+    "maps whose sum no float32 holds": (HUGE, boxes_of(24, sources=2), {}),
     "class numbers": labels_of(16, numbers=True),
     "scores per class": labels_of(17, numbers=False),
     "pictures of their own sizes": (odd_maps(1, 14, 14, 18), pictures_of(18), {}),

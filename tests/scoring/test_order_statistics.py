@@ -93,7 +93,7 @@ def test_truths_that_do_not_fit_into_memory_are_drawn_again(monkeypatch):
     assert kept._kept
     assert not again._kept
     monkeypatch.undo()
-    beside_large_maps = truth_masks.DrawnTruth(truth, units_of(truth, "clip"), maps=2**28 + 1)
+    beside_large_maps = truth_masks.DrawnTruth(truth, units_of(truth, "clip"), map_bytes=2**28 + 1)
     for name, bits in zip(names, planes, strict=True):
         assert (beside_large_maps.of(named(name), chosen).bits == bits).all()
     assert not beside_large_maps._kept

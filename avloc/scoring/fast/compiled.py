@@ -21,7 +21,7 @@ ROOM = 2**28
 
 @dataclass(frozen=True)
 class Loops:
-    """The compiled functions of loops.py."""
+    """The compiled functions of loops.py that are called from Python."""
 
     values_at: Callable[..., None]
     raised_sum: Callable[..., float]
@@ -38,10 +38,8 @@ def loops(maps: NDArray[np.float32]) -> Loops | None:
 
 @cache
 def _loops() -> Loops | None:
-    try:
-        from avloc.scoring.fast import (
-            loops as written,  # imports numba: takes a moment, and refuses unknown versions of numpy
-        )
+    try:  # numba takes a moment to import, and refuses versions of numpy that it does not know
+        from avloc.scoring.fast import loops as written
     except ImportError:
         return None
     return Loops(**{one.name: getattr(written, one.name) for one in fields(Loops)})

@@ -1,7 +1,8 @@
 """The loops over pixels that numba compiles, which `compiled.py` loads for many maps only.
 
-They are written so that the compiler can look at many pixels with one instruction: no branch in the innermost loop, and
-sums of 32-bit integers, or of fractions where any order gives the same sum.
+Importing this module compiles them, or reads them from numba's cache. Loops over all pixels are written so that the compiler
+can look at many of them with one instruction: no branch in the innermost loop, and sums of 32-bit integers, or of fractions
+where any order gives the same sum.
 """
 
 from collections.abc import Callable
@@ -113,9 +114,8 @@ def values_at(rows, samples, places, sides, found, missed):  # type: ignore[no-u
                 missed[number, column] = True
 
 
-@quick(
-    "float64(float32[::1], float32)", fastmath={"reassoc", "nsz"}
-)  # the callers make sure that any order gives the same sum
+# callers make sure that any order gives the same sum
+@quick("float64(float32[::1], float32)", fastmath={"reassoc", "nsz"})
 def raised_sum(row, least):  # type: ignore[no-untyped-def]
     """The sum of pixels (P,), in double precision, with those below `least` raised to it."""
     total = 0.0
@@ -209,7 +209,7 @@ def histograms(rows, marked, low, span, fine, coarse):  # type: ignore[no-untype
             scaled = rows[number, place] - low
             if span > 0:
                 scaled = scaled / span * np.float32(amount)
-            if not scaled > 0:  # so NaN is no place outside of the array
+            if not scaled > 0:  # so NaN cannot be a place outside of the array
                 scaled = np.float32(0)
             bins[place] = np.int32(min(scaled, np.float32(amount - 1))) + amount * marked[number, place]
         turns[:] = 0

@@ -28,6 +28,7 @@ from avloc.scoring.fast.thresholds import cuts_of, rank_place
 from avloc.scoring.fast.truth_masks import DrawnTruth
 
 Floats = NDArray[np.float64]
+_CHUNKS = 3  # taken together: masks are bits, and with fewer clips the calls of numpy take longer than the work
 
 
 @dataclass
@@ -41,31 +42,26 @@ class Matched:
     silent: int  # clips for which the method gave no map
 
 
-def frame_count(truth: Truth, protocol: Protocol) -> int:
-    """The frames of a clip: one with all boxes, or one for each mixed source."""
-    mixed = truth.mixed and protocol.canvas == "tall" and len(truth.sources)
-    return int(truth.sources.max()) + 1 if mixed else 1
-
-
 def frames_of(truth: Truth, frames: int) -> Units:
     """A unit for each frame of each clip, with the boxes of its source."""
     clip, part = np.repeat(np.arange(len(truth)), frames), np.tile(np.arange(frames), len(truth))
-    return Units(clip, part, np.full(len(clip), -1), truth.box_clip * frames + truth.sources)
+    return Units(clip, part, np.full(len(clip), -1), truth.box_clip * frames + truth.sources, "source")
 
 
 def match(protocol: Protocol, drawn: DrawnTruth, given: Given, todo: NDArray[np.int64], chunk: int) -> Matched:
     """Match the maps of the clips in `todo`; a map that is NaN throughout is no map, and a clip without any is
     dropped. A map that holds NaN or infinity among other values hears nothing.
 
-    drawn: the ground truth of every frame; all clips have the same number of them.
+    drawn: the ground truth of every frame; all clips have the same number of frames.
     """
-    clips_there = len(drawn.truth)
-    frames = len(drawn.units) // max(clips_there, 1)
+    amount = len(drawn.truth)
+    frames = len(drawn.units) // max(amount, 1)
     single = protocol.with_axes(canvas="frame")
     drawn.levels(single)
-    of_clip, many = np.full(clips_there, np.nan), loops(given.maps)
+    of_clip, many = np.full(amount, np.nan), loops(given.maps)
     there, broken = np.zeros((2, *given.maps.shape[:2]), bool)
-    for clips in _parts(np.arange(len(given.maps)), 3 * chunk):
+    step = _CHUNKS * chunk
+    for clips in _parts(np.arange(len(given.maps)), step):
         pixels = given.maps[clips].reshape(len(clips), given.maps.shape[1], -1)
         there[clips] = np.logical_not(np.isnan(pixels).all(axis=2))
         broken[clips] = np.logical_and(there[clips], np.logical_not(np.isfinite(pixels).all(axis=2)))
@@ -79,13 +75,14 @@ def match(protocol: Protocol, drawn: DrawnTruth, given: Given, todo: NDArray[np.
             summed = np.nansum(given.maps[clips], axis=1, keepdims=True).astype(np.float32)
             whole = _masks(single, summed, frames, many)[:, 0]
             whole[broken[clips].any(axis=1)] = 0
+            whole[np.logical_not(np.isfinite(summed).all(axis=(1, 2, 3)))] = 0  # no float32 holds the sum
         else:
             whole = masks[:, 0]
         heard = there[clips].any(axis=1)
         of_clip[clips[heard]] = _whole_ap(whole, planes, single.size**2)[heard]
         return _assign(clips, masks, there[clips], planes, single.size**2)
 
-    table = np.concatenate([np.zeros((0, 3)), *map_pieces(piece, _parts(todo, 3 * chunk))])
+    table = np.concatenate([np.zeros((0, 3)), *map_pieces(piece, _parts(todo, step))])
     silent = int((~there[todo].any(axis=1)).sum())
     return Matched(table[:, 0].astype(np.int64), table[:, 1], table[:, 2], of_clip, silent)
 

@@ -9,7 +9,7 @@ Rows = NDArray[np.float32]
 Ints = NDArray[np.int64]
 _STEP = 31  # every 31st pixel is sampled; odd, so that a sample is not a column of the frame
 _SIDE = 3  # how many pixels of the sample to each side of the corrected guess are tried first
-_WIDE = 12  # and then
+_WIDE = 12  # how many are tried if those are not enough
 
 
 def values_at(rows: Rows, places: Ints, many: Loops | None = None) -> Rows:
@@ -17,9 +17,10 @@ def values_at(rows: Rows, places: Ints, many: Loops | None = None) -> Rows:
 
     Every 31st pixel is sampled and sorted. A place has about the same share of pixels below it in the sample, which gives a
     first guess; how many pixels of the row are less than the guess is counted, which corrects it. Then only the pixels between
-    two neighbours of the guess in the sample are taken out and sorted. The number of pixels below them is counted too, so
-    it is certain whether the one wanted is among them. If it is not, the row is partitioned. One row at a time, because a
-    row fits into the processor's cache and a block of rows does not. many: the compiled loops, which give the same.
+    two neighbours of the guess in the sample are taken out and sorted (the compiled loops select among them instead, which
+    gives the same). The number of pixels below them is counted too, so it is certain whether the one wanted is among them. If
+    it is not, the row is partitioned. One row at a time, because a row fits into the processor's cache and a block of rows
+    does not. many: the compiled loops.
     """
     pixels = rows.shape[1]
     if pixels < 64 * _STEP:

@@ -4,7 +4,7 @@ For intervals, each clip contributes the slope of the metric in the clip's weigh
 computed from histograms of 256 bins, and these contributions are resampled.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -70,16 +70,20 @@ def pooled_metrics(
     whole, clips, seen = np.zeros(2 * BINS, np.int64), np.zeros(0, np.int64), _Seen(len(chosen), look.pixels)
     of_classes: dict[int, tuple[NDArray[np.int64], dict[str, tuple[float, Floats]]]] = {}
     for label, parts in groupby(map_pieces(histogram, _pieces(units, chosen, chunk)), key=lambda part: part[0]):
-        _, owners, counts, coarse = zip(*parts, strict=True)
-        every, own, moved = _sum(counts), units.clip[np.concatenate(owners)], np.concatenate(coarse)
+        every, owners, rows = np.zeros(2 * BINS, np.int64), list[Ints](), list[NDArray[np.int32]]()
+        for _, own, counts, coarse in parts:  # each is added at once, since a histogram is a MiB
+            every += counts
+            owners.append(own)
+            rows.append(coarse)
+        clip_of, moved = units.clip[np.concatenate(owners)], np.concatenate(rows)
         whole += every
-        clips = np.concatenate([clips, own])
+        clips = np.concatenate([clips, clip_of])
         if "piap" in protocol.report:
             seen.add(moved)
         if every[BINS:].any():
             # what a class adds is all that stays of it: its histogram is a MiB
             pooled = Pooled(every[BINS:], every[:BINS])
-            of_classes[label] = own, {name: _of_class(name, pooled, moved) for name in wanted}
+            of_classes[label] = clip_of, {name: _of_class(name, pooled, moved) for name in wanted}
     if not of_classes:
         return PooledMetrics()
     there = np.zeros(len(found))
@@ -101,13 +105,6 @@ def pooled_metrics(
         for label, (own, one) in of_classes.items()
     }
     return PooledMetrics({name: values[name] for name in protocol.report if name in values}, table)
-
-
-def _sum(counts: Iterable[NDArray[np.integer]]) -> Ints:
-    total = np.zeros(2 * BINS, np.int64)
-    for one in counts:
-        total += one
-    return total
 
 
 def _of_class(name: str, pooled: Pooled, coarse: NDArray[np.int32]) -> tuple[float, Floats]:

@@ -24,13 +24,13 @@ Ints = NDArray[np.int64]
 class DrawnTruth:
     """Draws the ground truth of units by a protocol's rules; bit planes of all units are kept as long as there is room.
 
-    maps: bytes of the heat maps that are scored.
+    map_bytes: of the heat maps that are scored.
     """
 
     truth: Truth
     units: Units
     frames: int = 1
-    maps: int = 0
+    map_bytes: int = 0
     _areas: dict[tuple, tuple[Ints, NDArray[np.float64]]] = field(default_factory=dict)
     _kept: dict[tuple, Planes] = field(default_factory=dict)
 
@@ -57,12 +57,16 @@ class DrawnTruth:
         """Free the bit planes of a protocol's ground truth; they are drawn again if they are requested."""
         self._kept.pop(self.key(protocol), None)
 
+    def forget_but(self, keys: set[tuple]) -> None:
+        """Free all bit planes but those of these keys."""
+        self._kept = {key: planes for key, planes in self._kept.items() if key in keys}
+
     def _draw(self, protocol: Protocol, key: tuple) -> None:
         amount, (height, width) = len(self.units), canvas_size(protocol, self.frames)
         _, unit = self.units.boxes_of(np.arange(amount))
         most = 1 if self.truth.masks is not None else _levels(protocol, self.truth, unit)
         shape = (amount, most, height, (width + 7) // 8)
-        room = (_ROOM if self.maps <= _LARGE else 0) - sum(planes.bits.nbytes for planes in self._kept.values())
+        room = (_ROOM if self.map_bytes <= _LARGE else 0) - sum(planes.bits.nbytes for planes in self._kept.values())
         kept = _zeros(shape) if 0 < math.prod(shape) <= room else None
         levels, weight = np.zeros((amount, most), np.int64), 1.0
         for start in range(0, amount, _STEP):
@@ -129,14 +133,14 @@ def _draw_masks(
     A clip that is scored as one, on one frame, has the masks of all its sources together.
     """
     assert truth.masks is not None
-    whole = not truth.mixed and protocol.unit not in ("source", "class")
+    whole = not truth.mixed and units.kind == "clip"
     size = protocol.size
     canvas = np.zeros((len(chosen), 1, height, width), bool)
     for number, unit in enumerate(chosen.tolist()):
         clip, part = units.clip[unit], units.part[unit]
         if whole:
             mask = truth.masks[clip].any(axis=0)
-        elif protocol.unit == "class" and truth.mask_class is not None:
+        elif units.kind == "class" and truth.mask_class is not None:
             mask = truth.masks[clip, truth.mask_class[clip] == part].any(axis=0)
         else:
             mask = truth.masks[clip, part]
