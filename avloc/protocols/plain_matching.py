@@ -68,7 +68,8 @@ def _one_clip(
     pairs += [(0.0, 0.0)] * (frames - len(own))
     # a broken map marks nothing, and makes the sum of all maps mark nothing
     broken = any(not np.isfinite(heat).all() for heat in own)
-    summed = own[0] if len(every) == 1 and own else np.nansum(every, axis=0).astype(np.float32)
+    with np.errstate(over="ignore"):
+        summed = own[0] if len(every) == 1 and own else np.nansum(every, axis=0).astype(np.float32)
     masks = np.zeros((frames, *truths[0].shape), bool) if broken else frame_masks(protocol, summed, frames)
     return pairs, plain.ap_of_mask(masks, np.stack(truths) > 0)
 

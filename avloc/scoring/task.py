@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from avloc.annotations.truth import Truth
 from avloc.naming import some
 from avloc.protocols import plain_units
+from avloc.protocols.judging import judges_masks
 from avloc.protocols.named import PROTOCOLS
-from avloc.protocols.plain import judges_masks
 from avloc.protocols.protocol import Protocol
 from avloc.protocols.units import Units, units_of
 from avloc.scoring.fast.given import Given, has_two_values

@@ -6,7 +6,7 @@ import pytest
 from avloc.annotations import Truth
 from avloc.errors import DataError
 from avloc.protocols import PROTOCOLS, named
-from avloc.protocols.plain import judges_masks
+from avloc.protocols.judging import judges_masks
 from avloc.scoring import score, score_all
 
 BOXES = {f"clip{n}": [[0.1, 0.1, 0.5, 0.5 + 0.03 * n]] for n in range(10)}

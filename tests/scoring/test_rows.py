@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from avloc.scoring import score
-from avloc.scoring.breakdown import _table
+from avloc.scoring.breakdown import METRICS, _table
 from avloc.scoring.rows import ClipRows
 from tests.protocols.making import heat_maps, random_truth
 
@@ -56,7 +56,7 @@ def test_rows_are_equal_where_their_values_are_and_survive_a_copy():
 
 
 def test_groups_are_read_like_a_dictionary_by_name():
-    found = _table(np.array([0.5, 0.25, 1.0, 0.0]), ("v", "u", "v", ""))
+    found = _table(np.array([0.5, 0.25, 1.0, 0.0]), ("v", "u", "v", ""), METRICS, strict=False)
     assert list(found) == ["u", "v"] and len(found) == 2 and "" not in found
     assert found["v"]["clips"] == 2 and found["v"]["ciou"] == 0.75 and found["v"]["locacc"] == 1.0
     assert type(found["v"]["clips"]) is int and found.get("w") is None

@@ -72,7 +72,8 @@ def match(protocol: Protocol, drawn: DrawnTruth, given: Given, todo: NDArray[np.
         masks = _masks(single, given.maps[clips], frames, many)
         masks[broken[clips]] = 0
         if masks.shape[1] > 1:
-            summed = np.nansum(given.maps[clips], axis=1, keepdims=True).astype(np.float32)
+            with np.errstate(over="ignore"):
+                summed = np.nansum(given.maps[clips], axis=1, keepdims=True).astype(np.float32)
             whole = _masks(single, summed, frames, many)[:, 0]
             whole[broken[clips].any(axis=1)] = 0
             whole[np.logical_not(np.isfinite(summed).all(axis=(1, 2, 3)))] = 0  # no float32 holds the sum
