@@ -1,5 +1,6 @@
 """Arrays of numpy files that others may have written: nothing in them is executed, and any problem is one error."""
 
+import zipfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,6 +46,12 @@ def plain_arrays(
                 if not isinstance(array, np.ndarray):  # numpy gives other members of the archive as bytes
                     raise ValueError(f"{name} is not an array")
             return arrays
+
+
+def names_of_arrays(path: Path) -> list[str]:
+    """The names of the arrays in a .npz that `plain_arrays` can read."""
+    with zipfile.ZipFile(path) as archive:
+        return [name.removesuffix(".npy") for name in archive.namelist()]
 
 
 def plain_array(source: Path | BinaryIO) -> NDArray[Any]:

@@ -81,6 +81,24 @@ def names_in(file: h5py.File) -> list[str]:
         return list(file)
 
 
+def paths_in(file: h5py.File) -> list[str]:
+    """The paths of all datasets, such as a/b, also of those in groups; a group with several names is read under the first."""
+    found: list[str] = []
+    todo, seen = names_in(file)[::-1], set[int]()
+    while todo:
+        path = todo.pop()
+        if not is_group(file, path):
+            found.append(path)
+            continue
+        with told():
+            group = file[_path(file, path)]
+            place = h5py.h5o.get_info(group.id).addr
+            if place not in seen:
+                todo += [f"{path}/{name}" for name in reversed(list(group))]
+            seen.add(place)
+    return found
+
+
 def is_group(file: h5py.File, name: str) -> bool:
     """Whether a name is that of a group in this file."""
     with told():

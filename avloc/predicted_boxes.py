@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from avloc.annotations.files import json_value
+from avloc.annotations.files import fractions_of_pixels, json_value
 from avloc.errors import DataError
 from avloc.naming import brief, some
 from avloc.protocols.boxes import rounded_corners
@@ -103,7 +103,9 @@ def _json_rows(path: Path) -> Iterable[tuple[str, Mapping[str, Any]]]:
     value = json_value(path)
     sizes: dict[str, Mapping[str, Any]] = {}
     if isinstance(value, dict) and isinstance(value.get("annotations"), list):
-        images = value.get("images", [])
+        images = value.get("images") or []
+        if not isinstance(images, list):
+            raise DataError(f"{path}: images is {brief(repr(images))}; expected a list")
         sizes = {str(image["id"]): image for image in images if isinstance(image, dict) and "id" in image}
         value = value["annotations"]
     if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
@@ -132,9 +134,11 @@ def _csv_rows(path: Path) -> Iterable[tuple[str, Mapping[str, Any]]]:
         yield f"{path}:{line}", row
 
 
-def _of_text(where: str, name: str, cell: str) -> float | str:
+def _of_text(where: str, name: str, cell: str) -> float | str | None:
     if name not in ("x1", "y1", "x2", "y2", "width", "height", "score"):
         return cell
+    if name == "score" and not cell.strip():
+        return None  # of a clip without a confidence
     try:
         return float(cell)
     except ValueError:
@@ -157,7 +161,7 @@ def _draw(drawn: Drawn, where: str, row: Mapping[str, Any]) -> None:
     for name in normal:
         corners = _numbers(where, name, row[name], 4)
         # either in pixels of 224, or divided by 224
-        drawn.box(clip, _ordered(where, corners if corners.max() <= _NEAR else corners / SIDE))
+        drawn.box(clip, _ordered(where, corners if corners.max() <= _NEAR else _of_pixels(corners, [SIDE, SIDE])))
     if normal:
         return
     if "x1" in row:
@@ -174,10 +178,14 @@ def _draw(drawn: Drawn, where: str, row: Mapping[str, Any]) -> None:
         size = _numbers(where, "size", [row["width"], row["height"]] if known else [SIDE, SIDE], 2)
         if (size <= 0).any():
             raise DataError(f"{where}: size {size.tolist()}; expected width and height above 0")
-        corners = corners / np.concatenate([size, size])
-        drawn.box(clip, _ordered(where, corners), (round(size[0]), round(size[1])))
+        drawn.box(clip, _ordered(where, _of_pixels(corners, size)), (round(size[0]), round(size[1])))
         return
     drawn.box(clip, _ordered(where, corners))
+
+
+def _of_pixels(corners: NDArray[np.float64], size: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
+    """Fractions of a frame of this width and height, which are the same pixels again when they are multiplied by it."""
+    return fractions_of_pixels([corners.tolist()], float(size[0]), float(size[1]))[0]
 
 
 def _ordered(where: str, corners: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,5 +1,6 @@
 """Which clip of a ground truth each prediction belongs to."""
 
+import logging
 import re
 from dataclasses import replace
 
@@ -9,33 +10,42 @@ from avloc.annotations.truth import Truth
 from avloc.errors import DataError
 from avloc.joins import match
 from avloc.leftovers import joined, told
+from avloc.naming import brief
 from avloc.predictions import Predictions
+
+log = logging.getLogger("avloc.evaluate")
+_OF_ONE = ("confidence", "object_maps", "assignment", "classes", "negative_maps", "vectors")
 
 
 def of_pairs(given: Predictions, truth: Truth) -> Predictions:
     """A benchmark of mixed clips needs two maps per row: those of the clips ID+PARTNER/0 and /1, as in a store.
 
-    A row with a missing clip has no prediction. Other ids are unchanged.
+    A row with a missing clip has no prediction. If there are pairs, other ids are left out with a note, and so are further arrays,
+    which are of single clips; without pairs nothing is changed.
     """
     found = [re.fullmatch(r"(.+)\+(.+)/([01])", name) for name in given.ids]
-    if not truth.mixed or not found or given.sized is not None or given.maps.shape[1] != 1 or not all(found):
+    if not truth.mixed or not any(found) or (given.sized is None and given.maps.shape[1] != 1):
         return given
+    if given.sized is not None:
+        raise DataError("the maps of mixed clips have different sizes; write all of them at the same size")
     places: dict[str, dict[str, int]] = {}
     for number, parts in enumerate(found):
-        assert parts is not None
-        places.setdefault(parts[1], {})[parts[3]] = number
+        if parts is not None:
+            pair = places.setdefault(parts[1], {})
+            if pair.setdefault(parts[3], number) != number:
+                double = f"{brief(given.ids[pair[parts[3]]])} and {brief(given.ids[number])}"
+                raise DataError(f"predictions: {double} are of one row; expected one partner for each clip")
     whole = {name: (pair["0"], pair["1"]) for name, pair in places.items() if len(pair) == 2}
     rows = np.array(list(whole.values()), np.int64).reshape(-1, 2)
-    return replace(
-        given,
-        ids=list(whole),
-        maps=given.maps[rows, 0],
-        confidence=None,
-        object_maps=None,
-        assignment=None,
-        negative_maps={},
-        vectors={},
-    )
+    other = [name for name, parts in zip(given.ids, found, strict=True) if parts is None]
+    if other:
+        log.warning(
+            "%d predictions are not of a mixed clip, such as %s; they are left out", len(other), brief(other[0])
+        )
+    unused = [name for name in _OF_ONE if getattr(given, name) is not None and len(getattr(given, name))]
+    if unused:
+        log.warning("%s are of single clips, so they are not used for mixed ones", ", ".join(unused))
+    return Predictions(list(whole), given.maps[rows, 0], attributes=given.attributes)
 
 
 def under_ids_of(given: Predictions, truth: Truth, what: str, whole: bool, strict: bool) -> Predictions:

@@ -15,7 +15,7 @@ from avloc.files import refused, replacing, system_error, why
 from avloc.given_arrays import array_of, texts_of
 from avloc.links import following
 from avloc.naming import brief, first_double, some
-from avloc.plain_arrays import MissingArrays, plain_arrays
+from avloc.plain_arrays import MissingArrays, names_of_arrays, plain_arrays
 from avloc.predicted_arrays import NEGATIVES, VECTORS, checked_maps, expect, names, numbers
 from avloc.predicted_boxes import Framed, read_boxes
 from avloc.predicted_maps import as_float32, maps_of_folder
@@ -149,14 +149,18 @@ def _by_id(path: Path, there: Collection[str], take: Callable[[str], NDArray]) -
 
 
 def _from_hdf5(path: Path) -> Predictions:
-    from avloc.plain_hdf5 import dataset, is_group, names_in, open_hdf5, told, whole
+    from avloc.plain_hdf5 import dataset, is_group, names_in, open_hdf5, paths_in, told, whole
     from avloc.sealed_hdf5 import refuse_harmful
 
     try:
         refuse_harmful(path)
         with open_hdf5(path) as file:
             plain = {name: dataset(file, name, "any") for name in names_in(file) if not is_group(file, name)}
-            known = not plain or set(plain) & {*_NEEDED, *_OPTIONAL}
+            known = bool(set(plain) & {*_NEEDED, *_OPTIONAL})
+            if not known:  # an array for each clip, whose id may have slashes, which HDF5 takes for groups
+                plain = {name: dataset(file, name, "any") for name in paths_in(file)}
+            known = known or not plain
+            _tell_unused(path, plain if known else ())
             found = (_checked if known else _by_id)(path, plain, lambda name: whole(plain[name]))
             with told():
                 attributes = {name: _plain(value) for name, value in file.attrs.items()}
@@ -170,6 +174,15 @@ def _from_hdf5(path: Path) -> Predictions:
         raise DataError(f"{path}: not a complete HDF5 file ({error}); write the predictions again") from None
     found.attributes = attributes
     return found
+
+
+def _tell_unused(path: Path, there: Collection[str]) -> None:
+    """Log arrays with names that mean nothing here: one may be misspelt."""
+    strange = [name for name in there if name not in (*_NEEDED, *_OPTIONAL)]
+    if strange:
+        log.warning(
+            "%s: %d arrays are not used: %s; known are %s", path, len(strange), some(strange), ", ".join(_OPTIONAL)
+        )
 
 
 def _plain(value: Any) -> Any:
@@ -187,6 +200,7 @@ def _from_npz(path: Path) -> Predictions:
     try:
         try:
             arrays = plain_arrays(path, _NEEDED, _OPTIONAL)
+            _tell_unused(path, names_of_arrays(path))
         except MissingArrays as error:
             if set(error.there) & {*_NEEDED, *_OPTIONAL} or not error.there:
                 raise _lacking(path, error.there) from None

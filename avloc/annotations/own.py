@@ -10,7 +10,7 @@ from avloc.annotations.builder import Builder
 from avloc.annotations.files import Absent, Files, fractions_of_pixels, is_side, json_object
 from avloc.annotations.truth import Truth
 from avloc.errors import DataError
-from avloc.naming import brief, utf8_name
+from avloc.naming import brief, first_double, utf8_name
 from avloc.plain_xml import xml_root
 from avloc.walking import files_in
 
@@ -51,9 +51,10 @@ def read_truth_json(path: Path, table: dict[str, Any], name: str = "") -> Truth:
     clips = [_checked_clip(path, number, clip) for number, clip in enumerate(table["clips"])]
     build = Builder(name or str(table.get("name", path.stem)))
     for clip in clips:
-        build.clip(clip["id"], str(clip.get("video", clip["id"])), clip.get("class"))
+        where = f"{path}: clip {clip['id']}"
+        build.clip(clip["id"], _video(where, clip, clip["id"]), clip.get("class"))
         for box in clip.get("boxes", []):
-            _add_box(f"{path}: clip {clip['id']}", build, box, layout)
+            _add_box(where, build, box, layout, clip.get("class"))
     sounds, scenes = ([clip.get(key, usual) for clip in clips] for key, usual in (("sound", "own"), ("scene", "")))
     truth = build.truth(
         by_class=not any("source" in box for clip in clips for box in clip.get("boxes", [])),
@@ -101,7 +102,18 @@ def _checked_clip(path: Path, number: int, clip: Any) -> dict[str, Any]:
     return clip
 
 
-def _add_box(where: str, build: Builder, box: Any, layout: _Layout) -> None:
+def _video(where: str, row: dict[str, Any], usual: str) -> str:
+    """The video of a clip; without one (or null), the clip is a video of its own."""
+    video = row.get("video")
+    if video is None:
+        return usual
+    if not isinstance(video, str | int) or isinstance(video, bool):
+        raise DataError(f"{where}: video {brief(repr(video))}; expected text or a whole number")
+    return str(video)
+
+
+def _add_box(where: str, build: Builder, box: Any, layout: _Layout, usual: Any) -> None:
+    """usual: the class of the clip, which is that of a sounding box without one."""
     if not isinstance(box, dict) or not _are_four(box.get("box")):
         found = box.get("box") if isinstance(box, dict) else box
         raise DataError(f"{where}: box {found!r}; expected {{'box': [four numbers]}}")
@@ -118,7 +130,7 @@ def _add_box(where: str, build: Builder, box: Any, layout: _Layout) -> None:
     if layout.size is not None:
         corners, published = fractions_of_pixels([corners], *layout.size)[0], None
     if sounding:
-        build.box(corners, label, published, source, annotator)
+        build.box(corners, usual if label is None else label, published, source, annotator)
     else:
         build.silent_box(corners, label)
 
@@ -137,6 +149,12 @@ def read_coco(path: Path, table: dict[str, Any], name: str = "") -> Truth:
     """
     build = Builder(name or path.stem)
     sizes: list[tuple[int, int]] = []
+    for what in ("images", "categories"):
+        double = first_double([str(row.get("id")) for row in table.get(what, [])])
+        if double is not None:
+            raise DataError(
+                f"{path}: {what}: duplicate id {brief(double)}; expected each id once: renumber merged files"
+            )
     labels = {row["id"]: row["name"] for row in table.get("categories", [])}
     boxes: dict[Any, list[dict]] = {}
     for row in table["annotations"]:
@@ -152,7 +170,7 @@ def read_coco(path: Path, table: dict[str, Any], name: str = "") -> Truth:
     for image, clip in zip(table["images"], short if len(set(short)) == len(short) else files, strict=True):
         if "id" not in image or not is_side(image.get("width")) or not is_side(image.get("height")):
             raise DataError(f"{path}: image {image.get('id')}: expected 'id', and 'width' and 'height' in pixels")
-        build.clip(clip, str(image.get("video", clip)))
+        build.clip(clip, _video(f"{path}: image {image['id']}", image, clip))
         sizes.append((round(image["width"]), round(image["height"])))
         for row in boxes.pop(image["id"], []):
             x, y, w, h = row["bbox"]
@@ -172,12 +190,12 @@ def _without_ending(file: str) -> str:
 def read_voc(path: Path, name: str = "") -> Truth:
     """Pascal VOC: <annotation> with <size> and <object>; pixels count from 1 and the far corner is included.
 
-    Ids are the file names without suffix, with their folders if all files are in folders of `path`.
+    Ids are the file names without suffix, with their folders below `path`.
     """
-    paths = (files_in(path, ".xml") or files_in(path, ".xml", deep=True)) if path.is_dir() else [path]
+    paths = files_in(path, ".xml", deep=True) if path.is_dir() else [path]
     if not paths:
         raise Absent(f"{path}: no XML files; expected one Pascal VOC file for each clip")
-    build = Builder(name or path.stem)
+    build, sizes = Builder(name or path.stem), list[tuple[int, int]]()
     for file in paths:
         root = xml_root(file, "a Pascal VOC annotation")
         try:
@@ -186,9 +204,10 @@ def read_voc(path: Path, name: str = "") -> Truth:
                 raise ValueError("no <size> with width and height in pixels")
             clip = utf8_name(file.relative_to(path).with_suffix("").as_posix() if path.is_dir() else file.stem)
             build.clip(clip, clip)
+            sizes.append((round(width), round(height)))
             for item in root.iter("object"):
                 x0, y0, x1, y1 = (float(item.findtext(f"bndbox/{c}") or "") for c in ("xmin", "ymin", "xmax", "ymax"))
                 build.box(fractions_of_pixels([[x0 - 1, y0 - 1, x1, y1]], width, height)[0], item.findtext("name"))
         except (ValueError, OverflowError) as error:
             raise DataError(f"{file}: not a Pascal VOC annotation ({error})") from None
-    return build.truth(by_class=True)
+    return build.truth(by_class=True, picture_sizes=np.array(sizes, np.int64))

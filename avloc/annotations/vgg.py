@@ -66,6 +66,7 @@ def with_silent(truth: Truth, files: Files, table: str) -> Truth:
             build.clip(f"{row[0]}+{row[1]}", row[0][:11])
     if not build.ids:
         raise DataError(f"{path}: no row says non-sounding; expected the columns video, audio, label")
+    truth.sound = [*(truth.sound or ["own"] * len(truth)), *["other"] * len(build.ids)]
     truth.ids = truth.ids + build.ids
     truth.videos = truth.videos + build.videos
     truth.parts = {

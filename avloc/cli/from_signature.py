@@ -83,10 +83,13 @@ def arguments_for(function: Callable[..., Any], given: dict[str, Any]) -> dict[s
 def _pairs(parameter: Parameter, words: list[str]) -> dict[str, str]:
     from avloc.errors import ConfigError
 
-    found = {}
+    found: dict[str, str] = {}
     for word in words:
         name, equals, value = word.partition("=")
         if not equals:
             raise ConfigError(f"{spelt(parameter)} {word}: expected NAME=VALUE")
-        found[name.strip().replace("-", "_")] = value.strip()
+        key = name.strip().replace("-", "_")
+        if key in found:
+            raise ConfigError(f"{spelt(parameter)} {word}: {key} is given twice, first as {found[key]}; give it once")
+        found[key] = value.strip()
     return found

@@ -10,9 +10,10 @@ from avloc.metrics.curves import auc, success_rate
 
 
 def worst_of_scenes(scores: ArrayLike, scenes: Sequence[str]) -> NDArray[np.float64]:
-    """The lowest score of each scene, in order of first appearance: success of a scene is min over its members."""
+    """The lowest score of each scene, in order of first appearance: success of a scene is min over its members. An undefined
+    score (NaN) is lower than all others, and so fails."""
     worst: dict[str, float] = {}
-    for scene, value in zip(scenes, np.asarray(scores, np.float64).tolist(), strict=True):
+    for scene, value in zip(scenes, np.nan_to_num(np.asarray(scores, np.float64), nan=-1.0).tolist(), strict=True):
         worst[scene] = min(worst.get(scene, np.inf), value)
     return np.array(list(worst.values()))
 

@@ -21,6 +21,7 @@ from avloc.prepare.parts.options import Frames, Out, Rate, Seconds, StoreKind
 from avloc.prepare.parts.recipe import moments_of
 from avloc.prepare.pool.scale import Scale
 from avloc.prepare.writing.build import Prepared, build_store
+from avloc.prepare.writing.store_folder import USUAL
 
 logger = logging.getLogger(__name__)
 
@@ -119,7 +120,7 @@ def prepare_compose(
         "short": short,
         "whole": whole,
         "pairs": "anew" if train_anew else "stored",
-        **({"masks": True} if masks else {}),
+        **{name: value for name, value in (("masks", masks), ("area", area), ("level", level)) if value != USUAL[name]},
     }
     reader = SceneReader(found.roots, found.classes, frame, short == "repeat", masks)
     prepared = build_store(out, pictures, listing, reader, settings, block=BLOCK, **work)

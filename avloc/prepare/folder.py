@@ -85,11 +85,8 @@ def list_videos(
     items: dict[str, Item] = {}
     for name in names:
         path = found.pairs.get(name)
-        facts = {
-            **media.facts(name, found),
-            "labels": sorted({*tags.of(name, classes), *map(classes.index, heard_in(told, name))}),
-            **marks.facts(name),
-        }
+        own = sorted({*tags.of(name, classes), *map(classes.index, heard_in(told, name))})
+        facts = {**media.facts(name, found), "labels": own, **marks.facts(name, own, classes)}
         items[name] = Item(name, utf8_name(path) if path else f"{name}.mp4", facts, notes(told, name))
     files = joined(
         list_names(lists) or "videos",

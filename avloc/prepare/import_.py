@@ -79,7 +79,7 @@ def prepare_import(
     counted with the reason.
     """
     told = exported(source) if layout == "webdataset" else {}
-    size, frames = size or told.get("size", 256), frames or told.get("frames", "jpeg")
+    size, frames = told.get("size", 256) if size is None else size, frames or told.get("frames", "jpeg")
     if size < 8:
         raise DataError(f"size is {size}; expected at least 8 pixels")
     fixed, length = LAYOUTS[layout]

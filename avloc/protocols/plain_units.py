@@ -104,7 +104,8 @@ def unit_map(protocol: Protocol, given: Given, every: Units, number: int) -> Map
     by_class = protocol.unit == "class" or (protocol.unit == "pixels" and given.named)
     if by_class or (protocol.unit == "source" and given.named):
         assert given.table is not None
-        own = np.flatnonzero(given.table[part if by_class else label])
+        row = part if by_class else label
+        own = np.flatnonzero(given.table[row]).tolist() if row >= 0 else []  # a source without a class has no map
         return sum((given.maps[clip, k] for k in own), np.zeros(given.maps.shape[2:], np.float32))
     return given.maps[clip, part]
 

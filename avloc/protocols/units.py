@@ -43,7 +43,7 @@ class Units:
     clip: Ints  # (U,) index of the clip
     part: Ints  # (U,) source or class of the clip; 0 if the clip is the unit
     label: Ints  # (U,) class, -1 for none
-    box_unit: Ints  # (M,) unit of each box
+    box_unit: Ints  # (M,) unit of each box; -1 for a box of none
     kind: str = "clip"  # clip, source or class
 
     def __len__(self) -> int:
@@ -80,4 +80,10 @@ def units_of(truth: Truth, unit: str) -> Units:
     parts = truth.box_class if unit == "class" else truth.sources
     pairs = np.stack([truth.box_clip, parts], axis=1)
     found, first, box_unit = np.unique(pairs, axis=0, return_index=True, return_inverse=True)
-    return Units(found[:, 0], found[:, 1], truth.box_class[first], box_unit.reshape(-1), unit)
+    box_unit, label = box_unit.reshape(-1), truth.box_class[first]
+    if unit == "class" and (label < 0).any():  # a box without a class is of none of them
+        kept = np.flatnonzero(label >= 0)
+        number = np.full(len(label), -1)
+        number[kept] = np.arange(len(kept))
+        found, label, box_unit = found[kept], label[kept], number[box_unit]
+    return Units(found[:, 0], found[:, 1], label, box_unit, unit)

@@ -1,5 +1,6 @@
 """Brings heat maps and accompanying arrays into the order of the ground truth's clips."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -16,6 +17,8 @@ from avloc.scoring.fast.given import Given
 from avloc.scoring.fast.pooled_pixels import ends_of
 from avloc.scoring.pixel_inputs import known_kinds, known_thresholds
 from avloc.scoring.task import Task
+
+log = logging.getLogger("avloc.evaluate")
 
 
 def as_maps(maps: ArrayLike, what: str = "heat maps") -> NDArray[np.float32]:
@@ -114,6 +117,10 @@ def _class_table(
             raise DataError(f"classes: {wrong!r}; expected names, as text")
         mine = [words(name) for name in classes]
         table = np.array([[name == words(own) for name in mine] for own in truth.classes], bool).reshape(count, amount)
+        without = [truth.classes[row] for row in np.flatnonzero(~table.any(axis=1)).tolist()]
+        if without and table.any():
+            what = f"{len(without)} classes of the ground truth have no map: {some(without)}"
+            log.warning("%s; the maps are of %s", what, some(classes))
         return table if table.any() else None
     return np.eye(count, dtype=bool) if amount == count and count > 0 else None
 

@@ -11,20 +11,45 @@ from numpy.typing import NDArray
 
 from avloc.errors import DataError
 from avloc.files import read_json, write_json
+from avloc.predictions import Predictions
 from avloc.room import ask_for_room
 
 log = logging.getLogger("avloc.evaluate")
 Json = dict[str, Any]
 
 
-def fingerprint_of_maps(ids: Sequence[str], maps: NDArray | Sequence[NDArray]) -> str:
-    """Of heat maps by their ids: the same for the same arrays, in any file or place."""
+def fingerprint_of_maps(ids: Sequence[str], maps: NDArray | Sequence[NDArray], more: Sequence[Any] = ()) -> str:
+    """Of heat maps by their ids, in order of the ids: the same for the same arrays, in any file or place.
+
+    more: further arrays, or None, with a row for each id or with names.
+    """
     digest = hashlib.blake2b(digest_size=8)
-    for name, heat in zip(ids, maps, strict=True):
-        array = np.ascontiguousarray(heat)
-        digest.update(f"{name}\0{array.shape}{array.dtype.str}\0".encode(errors="surrogatepass"))
-        digest.update(array.tobytes())
+    order = sorted(range(len(ids)), key=lambda number: ids[number])
+    for number in order:
+        _add_array(digest, ids[number], maps[number])
+    for name, given in enumerate(more):
+        if given is not None:
+            array = np.asarray(given)
+            _add_array(digest, f"{name}", array[order] if array.shape[:1] == (len(ids),) else array)
     return digest.hexdigest()
+
+
+def _add_array(digest: Any, name: str, given: Any) -> None:
+    array = np.ascontiguousarray(given)
+    digest.update(f"{name}\0{array.shape}{array.dtype.str}\0".encode(errors="surrogatepass"))
+    digest.update(array.tobytes())
+
+
+def fingerprint_of(given: Predictions) -> str:
+    """Of everything in predictions that scores of their own sound depend on; maps of other sounds may be added later."""
+    maps = given.maps if given.sized is None else given.sized
+    more = (given.confidence, given.object_maps, given.assignment, given.classes)
+    return fingerprint_of_maps(given.ids, maps, more)
+
+
+def fingerprint_of_ids(ids: Sequence[str]) -> str:
+    """Of the clips that are scored, in any order."""
+    return hashlib.blake2b("\0".join(sorted(ids)).encode(errors="surrogatepass"), digest_size=8).hexdigest()
 
 
 def store(path: Path, new: Json) -> None:
@@ -55,7 +80,7 @@ def added(path: Path, old: Any, new: Json) -> Json:
     """The new result (or results), plus what only the stored one has."""
     before, now = _by_protocol(path, old), _by_protocol(path, new)
     if not _of_same_maps(next(iter(before.values())), next(iter(now.values()))):
-        log.warning("%s: replaces the result of other heat maps or another ground truth", path)
+        log.warning("%s: replaces the result of other heat maps, clips or another ground truth", path)
         return new
     both = before | {name: _merged(before[name], one) if name in before else one for name, one in now.items()}
     if len(both) == 1 and "protocols" not in old and "protocols" not in new:
@@ -93,7 +118,11 @@ def _of_same_maps(old: Json, new: Json) -> bool:
     ]
     if asked[0] != asked[1]:
         return False
-    before, now = (one.get("made_with", {}).get("fingerprints", {}).get("predictions") for one in (old, new))
+    marks = [one.get("made_with", {}).get("fingerprints", {}) for one in (old, new)]
+    clips = [mark.get("clips") for mark in marks]
+    if None not in clips and clips[0] != clips[1]:
+        return False
+    before, now = (mark.get("predictions") for mark in marks)
     if before is not None and now is not None:
         return bool(before == now)
     scores = [[(row["id"], row.get("ciou")) for row in one.get("per_clip", [])] for one in (old, new)]

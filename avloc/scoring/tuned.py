@@ -1,5 +1,6 @@
 """Thresholds chosen on validation clips, for protocols that would otherwise choose them on the scored clips."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,14 +15,26 @@ from avloc.protocols.protocol import Protocol
 from avloc.scoring.of_predictions import UNIVERSAL, maps_of, with_maps
 from avloc.scoring.score_maps import score
 
+log = logging.getLogger("avloc.evaluate")
+
 
 def tuned(
-    protocols: Sequence[Protocol], given: Predictions, truth: Truth, val_ids: Path, kinds: Sequence[str] = ()
+    protocols: Sequence[Protocol],
+    given: Predictions,
+    truth: Truth,
+    val_ids: Path,
+    kinds: Sequence[str] = (),
+    strict: bool = False,
 ) -> tuple[list[Protocol], Truth, dict[str, float] | None, dict[str, str]]:
     """Protocols with the best cut on the validation clips, the ground truth without these clips, the thresholds shared
     by all clips (if maps of other sounds, `kinds`, are scored), and a note for each protocol that chooses no threshold.
     """
     validation = restrict(truth, id_list(val_ids), str(val_ids))
+    if validation.unannotated:
+        what = f"{val_ids}: {validation.unannotated} of its ids are of no clip of the ground truth"
+        if strict:
+            raise DataError(f"{what}; correct the list, or leave out --strict")
+        log.warning("%s; clips that they should name are scored", what)
     known = set(validation.ids)
     kept = [number for number, name in enumerate(truth.ids) if name not in known]
     if not kept:

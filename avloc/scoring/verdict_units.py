@@ -122,6 +122,8 @@ class UnitVerdicts:
             )
             if protocol.undefined == "zero":
                 scores = np.nan_to_num(scores)
+        if self.unit == "class" or given.named:
+            warnings += _without_class(self.task.truth)
         ap = "pixel_ap" if protocol.pixel_ap == "continuous" else "piap"
         of_unit = {ap if name == "pixel_ap" else name: values[chosen] for name, values in measured.of_unit.items()}
         if measured.overlaps:
@@ -181,6 +183,12 @@ class UnitVerdicts:
         result.extra["tells"] = result.metrics["tells"].to_json() | about
         assert isinstance(result.per_clip, ClipRows)
         add_pairs(result.per_clip, told, kept)
+
+
+def _without_class(truth: Truth) -> list[str]:
+    """A note on boxes without a class, for which there is no map among those of classes."""
+    amount = 0 if truth.masks is not None else int((truth.box_class < 0).sum())
+    return [f"{amount} boxes have no class, so none of the maps, which are of classes, is for them"] if amount else []
 
 
 def _choose_cut(protocol: Protocol, measured: Measured, chosen: Ints) -> dict[str, Any]:

@@ -54,7 +54,7 @@ def benchmarks(
     """
     from avloc.annotations import BENCHMARKS, benchmark, read_benchmark
     from avloc.annotations.files import Absent
-    from avloc.errors import AvlocError, ConfigError
+    from avloc.errors import AvlocError, ConfigError, DataError
 
     if convert is not None:
         able = [one.name for one in BENCHMARKS.values() if one.convert is not None]
@@ -66,6 +66,8 @@ def benchmarks(
     wanted = list(BENCHMARKS.values()) if name is None else [benchmark(name)]
     if annotations is None:
         return [Listed(one) for one in wanted]
+    if not annotations.exists():
+        raise DataError(f"{annotations}: no such file or folder; expected annotations, or a folder that holds them")
     found = []
     for one in wanted:
         try:

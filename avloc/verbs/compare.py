@@ -70,6 +70,7 @@ def compare(
     """
     from avloc.engine.comparing import clip_values
     from avloc.errors import ConfigError, DataError
+    from avloc.protocols.reporting import AT
     from avloc.standings.table import label
 
     first, second = (_choose(path, protocol) for path in (a, b))
@@ -83,12 +84,16 @@ def compare(
     if not shared:
         raise DataError(f"{a} and {b} share no clip; expected results on the same test set")
     videos = [rows[0][name].get("video") or name for name in shared]
-    reported = ["ciou", "auc", "locacc", *(name for name in first["metrics"] if name != "iou")]  # which equals its ciou
+    asked = [one.lower() for one in metric or ()]
+    of_both = [*first["metrics"], *second["metrics"], *(name for name in asked if AT.match(name))]
+    reported = ["ciou", "auc", "locacc", *(name for name in of_both if name != "iou")]  # which equals its ciou
     values = [clip_values([own[name] for name in shared], first["protocol"], reported) for own in rows]
     common = [name for name in values[0] if name in values[1]]
-    names = [name for name in common if not metric or {name, name.partition("@")[0]} & {one.lower() for one in metric}]
-    if not names:
-        raise ConfigError(f"--metric {','.join(metric or ())}: not available per clip; these are: {', '.join(common)}")
+    families = {name: {name, name.partition("@")[0], *(("iou",) if name == "ciou" else ())} for name in common}
+    for one in asked:
+        if not any(one in family for family in families.values()):
+            raise ConfigError(f"--metric {one}: not available per clip; these are: {', '.join(common)}")
+    names = [name for name in common if not asked or families[name] & set(asked)]
     metrics = {name: _difference(values[0][name], values[1][name], videos, resamples, seed) for name in names}
     gap = values[0]["ciou"] - values[1]["ciou"]
     return Compared(
@@ -126,14 +131,18 @@ def _scored(row: dict[str, Any]) -> bool:
 def _choose(path: Path, protocol: str | None) -> dict[str, Any]:
     from avloc.errors import ConfigError
     from avloc.standings import read_results
+    from avloc.standings.table import rule_of
 
-    results = {result["protocol"]["name"]: result for result in read_results(path)}
+    results = {rule_of(result): result for result in read_results(path)}
     if protocol is None and len(results) == 1:
         return next(iter(results.values()))
-    if protocol not in results:
-        asked = "choose one with --protocol" if protocol is None else f"not {protocol}"
-        raise ConfigError(f"{path}: holds {', '.join(results)}; {asked}")
-    return results[protocol]
+    if protocol in results:
+        return results[protocol]
+    variants = [result for result in results.values() if result["protocol"]["name"] == protocol]
+    if len(variants) == 1:
+        return variants[0]
+    asked = "choose one with --protocol" if protocol is None or variants else f"not {protocol}"
+    raise ConfigError(f"{path}: holds {', '.join(results)}; {asked}")
 
 
 def _same_rule(first: dict[str, Any], second: dict[str, Any], a: Path, b: Path) -> None:

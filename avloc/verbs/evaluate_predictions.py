@@ -82,13 +82,15 @@ def evaluate_predictions(
     from avloc.made_with import made_with
     from avloc.predicted_ids import of_pairs, under_ids_of
     from avloc.predictions import read_predictions
-    from avloc.scoring.of_predictions import maps_of, refuse_without_sounds, retrieval_of, score_predictions
-    from avloc.scoring.stored import fingerprint_of_maps, store, stored_kinds
+    from avloc.scoring.of_predictions import refuse_without_sounds, retrieval_of, score_predictions
+    from avloc.scoring.stored import fingerprint_of, fingerprint_of_ids, store, stored_kinds
     from avloc.scoring.tuned import tuned
 
-    if (truth is None) == (benchmark is None or annotations is None):
+    if (truth is None) == (benchmark is None or annotations is None) or (truth is not None and annotations is not None):
         raise ConfigError("give --benchmark NAME with --annotations PATH, or --truth FILE (one of the two)")
     real = _truth(benchmark, annotations, truth, ids)
+    if strict and ids is not None and real.unannotated:
+        raise DataError(f"{ids}: {real.warnings[-1].partition('; ')[0]}; correct the list, or leave out --strict")
     given = of_pairs(read_predictions(predictions), real)
     refuse_without_sounds(given, negatives or (), predictions)
     given = under_ids_of(given, real, predictions.name, ids is None, strict)
@@ -96,7 +98,7 @@ def evaluate_predictions(
     names = [name for name in metric or () if name != RETRIEVAL]
     chosen, unable = _chosen(protocol, real, benchmark, axes or {}, music_boxes, names)
 
-    made = made_with("cpu", predictions=fingerprint_of_maps(given.ids, maps_of(given)))
+    made = made_with("cpu", predictions=fingerprint_of(given))
     kinds: list[str] = list(negatives or ())
     if kinds:  # thresholds depend on all kinds together, also those that `out` has from an earlier call
         before = stored_kinds(out, made["fingerprints"]["predictions"])
@@ -104,7 +106,7 @@ def evaluate_predictions(
     thresholds: dict[str, float] | None = None
     notes: dict[str, str] = {}
     if val_ids is not None:
-        chosen, real, thresholds, notes = tuned(chosen, given, real, val_ids, kinds)
+        chosen, real, thresholds, notes = tuned(chosen, given, real, val_ids, kinds, strict)
     results, left_out = score_predictions(chosen, given, real, kinds, resamples, seed, thresholds)
     if not results:
         raise DataError(next(iter(left_out.values())))
@@ -114,6 +116,7 @@ def evaluate_predictions(
     if names:
         results, left_out = _defined(results, left_out)
 
+    made["fingerprints"]["clips"] = fingerprint_of_ids(real.ids)
     vectors = retrieval_of(given, real, predictions, resamples, seed) if RETRIEVAL in (metric or ()) else None
     unknown = _add_what_was_given(results, given, real, chosen)
     for result in results.values():

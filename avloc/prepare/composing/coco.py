@@ -52,7 +52,7 @@ def _read(file: Path, role: str, there: dict[str, str], found: Found) -> None:
         if len(missing) == len(pictures):
             raise DataError(f"{file}: none of its {len(missing)} pictures was found, such as {some(missing, 1)}")
         if missing:
-            found.left_out["missing pictures"] = len(missing)
+            found.left_out["missing pictures"] = found.left_out.get("missing pictures", 0) + len(missing)
         for row in rows:
             name, width, height = pictures[row["image_id"]]
             path = _place(there, name)

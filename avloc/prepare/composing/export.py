@@ -1,5 +1,6 @@
 """The other outputs of a composed store: ground truth for any model's heat maps, and videos."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from math import inf
@@ -13,12 +14,14 @@ from numpy.typing import NDArray
 from avloc.data.scenes import scenes_of, sounds_of
 from avloc.data.store import Store
 from avloc.errors import DataError
-from avloc.files import write_bytes, write_json
+from avloc.files import read_json, write_bytes, write_json
 from avloc.prepare.pool.process import Tell
 from avloc.prepare.pool.tasks import run_tasks
 from avloc.processes import processors
 from avloc.progress import Progress, untold
 from avloc.synthetic.video import encode_mp4
+
+logger = logging.getLogger("avloc.prepare")
 
 RATE = 10  # frames per second of the videos
 SWAY, SWELL = 0.04, 0.05  # how far a moving picture shifts, in frame widths, and how much it grows
@@ -65,9 +68,10 @@ def _clips(part: Store) -> Iterator[dict[str, Any]]:
 def write_videos(
     out: Path, splits: Sequence[str], folder: Path, moving: bool, jobs: int | None, progress: Progress | None
 ) -> None:
-    """FOLDER/SPLIT/CLIP.mp4 of each clip, with its sound; existing files are kept.
+    """FOLDER/SPLIT/CLIP.mp4 of each clip, with its sound; existing files of the same clips are kept.
 
-    moving: the picture slowly shifts and grows; in the middle of the video it equals the stored one.
+    moving: the picture slowly shifts and grows; in the middle of the video it equals the stored one. FOLDER/videos.json says
+    what the files show: those of other clips, or with another motion, are made again.
     """
     store, tell = Store.open(out), progress or untold
     todo = [
@@ -76,6 +80,18 @@ def write_videos(
         if store.splits[split]
         for number, name in enumerate(store.split(split).ids)
     ]
+    about = {"store": store.fingerprint, "moving": moving}
+    note = folder / "videos.json"
+    if not note.exists() or read_json(note) != about:
+        stale = [path for _, _, path in todo if path.exists()]
+        for path in stale:
+            path.unlink()
+        if stale:
+            logger.warning(
+                "%s: %d videos were of other clips or of another motion; they are made again", folder, len(stale)
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(note, about)
     missing = [one for one in todo if not one[2].exists()]
     tasks = {
         number: (out, missing[start : start + AT_ONCE], moving)

@@ -61,9 +61,14 @@ def _given(files: Sequence[str], table: Path | None) -> list[tuple[str, str]]:
     if table is None:
         return []
     inside = {file: file.partition(":")[2] for file in files}
+    by_name: dict[str, list[str]] = {}
+    for file, name in inside.items():
+        by_name.setdefault(name, []).append(file)
     found = []
     for line, pattern, group in read_groups(table):
-        named = [file for file in files if inside[file] == pattern or fnmatch.fnmatchcase(inside[file], pattern)]
+        named = by_name.get(pattern, [])
+        if set(pattern) & set("*?["):
+            named = [file for file in files if inside[file] == pattern or fnmatch.fnmatchcase(inside[file], pattern)]
         if not named:
             near = some(inside.values(), 1)
             raise DataError(f"{table}:{line}: no file {pattern!r}; expected a path inside its folder, such as {near}")

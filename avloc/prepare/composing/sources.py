@@ -64,7 +64,7 @@ class Found:
 
 def natural(path: str) -> list[Any]:
     """A sort key for natural order: 9 comes before 10."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path)]
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", path)]
 
 
 def files_with(root: Path, endings: Sequence[str], expected: str) -> list[str]:

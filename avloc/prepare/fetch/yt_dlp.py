@@ -89,7 +89,7 @@ class Fetcher:
         """The exit status; None if it was killed for taking too long."""
         command = [
             self.program, "--no-playlist", "--no-progress", "--format", self.format,
-            "--download-sections", f"*{wanted.start:g}-{wanted.end:g}", "--force-keyframes-at-cuts",
+            "--download-sections", f"*{_seconds(wanted.start)}-{_seconds(wanted.end)}", "--force-keyframes-at-cuts",
             "--merge-output-format", "mp4", "--remux-video", "mp4", "--output", "clip.%(ext)s",
             "--", f"https://www.youtube.com/watch?v={wanted.id}",
         ]  # fmt: skip
@@ -151,3 +151,8 @@ def meaning(messages: str, status: int) -> Outcome:
         if re.search(pattern, told, re.IGNORECASE):
             return Outcome(reason=reason, detail=text, final=final)
     return Outcome(reason="other", detail=text)
+
+
+def _seconds(time: float) -> str:
+    """A time to the millisecond, without zeros at its end."""
+    return f"{time:.3f}".rstrip("0").rstrip(".")

@@ -30,11 +30,11 @@ from avloc.naming import some
 from avloc.prepare.layouts.dsol_levels import read_levels
 from avloc.prepare.media.container import MediaError
 from avloc.prepare.media.sound import hear_file
-from avloc.prepare.parts.account import Account
+from avloc.prepare.parts.account import UNHEARD, UNSEEN, Account
 from avloc.prepare.parts.id_lists import entries, list_names
 from avloc.prepare.parts.inside import OUTSIDE, inside
 from avloc.prepare.parts.items import REFUSED, Clips, Entry, Item, Listing
-from avloc.prepare.parts.marks import UNNAMED, marked
+from avloc.prepare.parts.marks import UNNAMED, Rows, marked, of_clip
 from avloc.prepare.parts.moments import Moments, read_picture, refuse_ambiguous
 from avloc.prepare.parts.music_lists import read_labels
 from avloc.prepare.parts.names import one_of
@@ -83,13 +83,14 @@ def list_dsol(
         seconds = _seconds(root / SEEN / name, levels and levels / name)
         paths = one_of(root, sounds.get(name, [])) if levels is None else []
         sound = paths[0] if len(paths) == 1 else None
+        own = labels.get(name) or labels.get(name[:11]) or []
         facts: dict[str, Any] = {
             "levels": f"{levels.name}/{name}" if levels is not None else None,
             "sound": sound,
             "bytes": file_size(root / sound) if sound else None,
             "seconds": seconds,
-            "labels": labels.get(name) or labels.get(name[:11]) or [],
-            "boxes": boxes.get(name, {}),
+            "labels": own,
+            "boxes": {within: of_clip(rows, own, classes) for within, rows in boxes.get(name, {}).items()},
         }
         if len(paths) > 1:
             several[name] = tuple(paths)
@@ -165,12 +166,12 @@ def _label_vectors(path: Path) -> dict[str, list[str]]:
     return {name: [DSOL_CLASSES[int(vector.argmax())]] for name, vector in vectors.items()}
 
 
-def _boxes_by_video(truth: Truth | None, names: list[str]) -> tuple[dict[str, dict[str, list[Any]]], tuple[Join, ...]]:
+def _boxes_by_video(truth: Truth | None, names: list[str]) -> tuple[dict[str, dict[str, Rows]], tuple[Join, ...]]:
     """STEM -> name of a frame, or second in it -> boxes; and the join that matches the videos."""
-    found: dict[str, dict[str, list[Any]]] = {}
+    found: dict[str, dict[str, Rows]] = {}
     for key, rows in marked(truth).items():
         video, _, within = key.partition("/")
-        found.setdefault(video, {})[within] = list(map(list, rows))
+        found.setdefault(video, {})[within] = rows
     if truth is None:
         return found, ()
     own = match(found, names)
@@ -196,10 +197,14 @@ class DsolReader:
         heard = None if facts["sound"] is None else hear_file(self.root / facts["sound"], rate, channels)
         account = Account([] if heard is None else [heard], None, self.moments.decoding)
         for second in facts["seconds"]:
-            names = self._names(f"{item.path}/frame_{second:03d}")
-            if not names or (heard is not None and second >= heard.clips(rate)):
+            names, clip = self._names(f"{item.path}/frame_{second:03d}"), f"{item.id}/{second:03d}"
+            if not names:
+                account.leave_out(clip, float(second), UNSEEN, "its folder has no frame")
                 continue
-            if not account.keep(f"{item.id}/{second:03d}", float(second), 1.0, ()):
+            if heard is not None and second >= heard.clips(rate):
+                account.leave_out(clip, float(second), UNHEARD, "the sound ends before it")
+                continue
+            if not account.keep(clip, float(second), 1.0, ()):
                 continue
             read += 1
             yield self._clip(item, second, names[:FRAMES], None if heard is None else heard.cut(second * rate, rate))
@@ -241,7 +246,7 @@ class DsolReader:
             frames=np.stack(frames + frames[-1:] * lacking),
             frame_keys=(*keys, *("" for _ in range(lacking))),
             waveform=np.empty(0, np.int16) if waveform is None else waveform,
-            labels=tuple(sorted({*item.facts["labels"], *(box.label for box in found)})),
+            labels=tuple(sorted({*item.facts["labels"], *(box.label for box in found if box.label >= 0)})),
             boxes=tuple(found),
             annotated=(*(rows is not None for rows in marks), *(False for _ in range(lacking))),
             spectrogram=None

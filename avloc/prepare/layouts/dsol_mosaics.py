@@ -18,7 +18,7 @@ from avloc.errors import DataError
 from avloc.prepare.layouts.dsol import LAYOUT
 from avloc.prepare.layouts.dsol_levels import read_levels
 from avloc.prepare.parts.items import Entry, Item, Listing
-from avloc.prepare.parts.marks import UNNAMED, marked
+from avloc.prepare.parts.marks import UNNAMED, marked, of_clip
 from avloc.prepare.parts.moments import Moments, read_picture
 from avloc.walking import listed
 
@@ -42,7 +42,7 @@ def list_mosaics(
         if truth is None and (folder / "box").is_dir():
             marks = read_dsol_synthetic(Files(folder / "box"))
             classes = marks.classes
-        boxes, splits[split] = marked(marks), []
+        boxes, splits[split] = {name: of_clip(rows, (), classes or UNNAMED) for name, rows in marked(marks).items()}, []
         heard, seen, marked_names = (listed(folder / kind) for kind in ("audio", "video", "box"))
         if len(heard) != len(seen) or len(marked_names) not in (0, len(seen)):
             found = f"{len(heard)} spectrograms, {len(seen)} pictures and {len(marked_names)} boxes"

@@ -159,7 +159,7 @@ def _item(root: Path, name: str, one: Found, classes: tuple[str, ...], marks: Ma
         "keys": about.frame_keys,
     }
     if marks is not None:  # the boxes of a benchmark replace those of the shard
-        told = marks.facts(name)
+        told = marks.facts(name, facts["labels"], classes)
         facts["boxes"] = [[*row[:4], 0, row[4], True] for row in told["boxes"] or ()]
         facts |= {"masks": [], "annotated": None if told["boxes"] is None else [], "stated": False}
         facts["video"] = told["video"] if told["video"] != name else facts["video"]

@@ -1,9 +1,12 @@
 """The annotation of the clips in a source: boxes, videos and classes."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from avloc.annotations.benchmarks import BENCHMARKS
 from avloc.annotations.files import Files
@@ -13,6 +16,8 @@ from avloc.errors import DataError
 from avloc.joins import Matched, match
 from avloc.leftovers import Join, joined
 from avloc.prepare.parts.items import Entry
+
+logger = logging.getLogger("avloc.prepare")
 
 #: of a clip: left, top, right, bottom in [0, 1], label
 Rows = list[tuple[float, float, float, float, int]]
@@ -43,14 +48,24 @@ def read_truth(benchmark: str | None, annotations: Path | None) -> Truth | None:
 
 
 def marked(truth: Truth | None) -> dict[str, Rows]:
-    """Boxes by id; an annotated id without boxes has an empty list."""
+    """Boxes by id, cut at the frame as in the releases, with the numbers of their classes, -1 for none; an annotated id without
+    boxes has an empty list."""
     if truth is None:
         return {}
+    for warning in truth.warnings:
+        logger.warning("%s: %s", truth.name or "annotation", warning)
     boxes: dict[str, Rows] = {name: [] for name in truth.ids}
-    for clip, corners, label in zip(truth.box_clip, truth.boxes.tolist(), truth.box_class.tolist(), strict=True):
-        x1, y1, x2, y2 = corners
-        boxes[truth.ids[clip]].append((x1, y1, x2, y2, max(label, 0)))
+    corners = np.clip(np.nan_to_num(truth.boxes, posinf=1.0, neginf=0.0), 0.0, 1.0)
+    for clip, (x1, y1, x2, y2), label in zip(truth.box_clip, corners.tolist(), truth.box_class.tolist(), strict=True):
+        boxes[truth.ids[clip]].append((x1, y1, x2, y2, label))
     return boxes
+
+
+def of_clip(rows: Rows, labels: Sequence[int], classes: Sequence[str]) -> Rows:
+    """The boxes of a clip; one without a class has the clip's (the first of several), or the only class of a store without
+    names, or -1."""
+    usual = min(labels, default=0 if tuple(classes) == UNNAMED else -1)
+    return [(x1, y1, x2, y2, label if label >= 0 else usual) for x1, y1, x2, y2, label in rows]
 
 
 class Marks:
@@ -78,9 +93,12 @@ class Marks:
         """The classes of a store that has no others."""
         return self.named or UNNAMED
 
-    def facts(self, name: str) -> dict[str, Any]:
-        """The part of an item's facts from the annotation; boxes are None if the clip is not annotated."""
-        return {"video": self._videos.get(name, name), "boxes": self._boxes.get(name)}
+    def facts(self, name: str, labels: Sequence[int] = (), classes: Sequence[str] | None = None) -> dict[str, Any]:
+        """The part of an item's facts from the annotation; boxes are None if the clip is not annotated. labels: of the clip, if
+        they are known. classes: of the store, if it has others than the annotation."""
+        rows = self._boxes.get(name)
+        boxes = None if rows is None else of_clip(rows, labels, self.classes if classes is None else classes)
+        return {"video": self._videos.get(name, name), "boxes": boxes}
 
 
 def marked_join(what: str, found: Matched, splits: Mapping[str, Sequence[Entry]]) -> Join:

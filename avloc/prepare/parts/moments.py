@@ -59,7 +59,7 @@ class Moments:
             frames=self.square(picture)[None],
             frame_keys=(name,),
             waveform=np.empty(0, np.int16) if sound is None else self.middle(path, sound),
-            labels=tuple(sorted({*facts.get("labels", ()), *(label for *_, label in boxes or ())})),
+            labels=tuple(sorted({*facts.get("labels", ()), *(label for *_, label in boxes or () if label >= 0)})),
             boxes=tuple(Box((x1, y1, x2, y2), 0, label, True) for x1, y1, x2, y2, label in boxes or ()),
             annotated=(boxes is not None,),
         )

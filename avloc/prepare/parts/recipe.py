@@ -92,8 +92,6 @@ def drawn(names: Iterable[str], number: int, split: str, seed: int) -> list[str]
 
 def boxes_in(truth: Truth, classes: Sequence[str]) -> dict[str, Rows]:
     """Boxes (left, top, right, bottom, label) by id, clipped to the frame, labels by the store's classes."""
-    for warning in truth.warnings:
-        logger.warning("%s: %s", truth.name, warning)
     number = {name: place for place, name in enumerate(classes)}
     other = [name for name in truth.classes if name not in number]
     if other:
@@ -103,8 +101,8 @@ def boxes_in(truth: Truth, classes: Sequence[str]) -> dict[str, Rows]:
     for name, rows in marked(truth).items():
         found[name] = []
         for *corners, label in rows:
-            left, top, right, bottom = (min(max(float(v), 0.0), 1.0) for v in corners)
-            found[name].append((left, top, right, bottom, renamed[label] if renamed else 0))
+            left, top, right, bottom = corners
+            found[name].append((left, top, right, bottom, renamed[max(label, 0)] if renamed else 0))
     return found
 
 

@@ -68,6 +68,13 @@ def locked(out: Path) -> AbstractContextManager[None]:
     return locks.locked(out, ".lock", "is preparing this store")
 
 
+#: settings that a store has without naming them
+USUAL: dict[str, Any] = {
+    **{"store": "hdf5", "channels": "mean", "repair": 0.1, "tail": "drop"},
+    **{"masks": False, "area": "0.07:0.33", "level": "-28:-14"},
+}
+
+
 def begin(
     out: Path,
     settings: Mapping[str, Any],
@@ -90,10 +97,11 @@ def begin(
             raise DataError(f"{out}: is not empty and not a store (it contains {strangers[0]}); choose another folder")
     else:
         there = read_object(known)
-        for key, value in asked.items():
-            if key not in places and there.get(key, "hdf5" if key == "store" else None) != value:
+        for key in dict.fromkeys([*asked, *USUAL]):
+            held, value = (known_settings.get(key, USUAL.get(key)) for known_settings in (there, asked))
+            if key not in places and held != value:
                 raise DataError(
-                    f"{out}: contains a store with {key} {_short(there.get(key))}, not {_short(value)}; "
+                    f"{out}: contains a store with {key} {_short(held)}, not {_short(value)}; "
                     "choose another folder, or remove this one to prepare it again"
                 )
         before = {key: there.get(key) for key in PLACES}

@@ -42,7 +42,7 @@ def unit_maps(units: Units, chosen: Ints, given: Given, unit: str) -> Maps:
         return given.maps[clip, part]
     assert given.table is not None
     summed = np.zeros((len(clip), *given.maps.shape[2:]), np.float32)
-    for label in np.unique(part):
+    for label in np.unique(part[part >= 0]):  # a source without a class has no map
         rows = np.flatnonzero(part == label)
         for cluster in np.flatnonzero(given.table[label]):
             summed[rows] += given.maps[clip[rows], cluster]
