@@ -20,8 +20,8 @@ _OF_ONE = ("confidence", "object_maps", "assignment", "classes", "negative_maps"
 def of_pairs(given: Predictions, truth: Truth) -> Predictions:
     """A benchmark of mixed clips needs two maps per row: those of the clips ID+PARTNER/0 and /1, as in a store.
 
-    A row with a missing clip has no prediction. If there are pairs, other ids are left out with a note, and so are further arrays,
-    which are of single clips; without pairs nothing is changed.
+    A row with a missing clip has no prediction. If there are pairs, other ids are left out with a note, and so are arrays
+    beside the maps, which are of single clips; without pairs nothing is changed.
     """
     found = [re.fullmatch(r"(.+)\+(.+)/([01])", name) for name in given.ids]
     if not truth.mixed or not any(found) or (given.sized is None and given.maps.shape[1] != 1):

@@ -1,5 +1,6 @@
 """`avloc leaderboard`: results of several methods in tables that never put two protocols in one column."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from avloc.standings import Table
 
 FORMATS = ("md", "csv", "tex")
+
+log = logging.getLogger("avloc.leaderboard")
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,7 @@ def leaderboard(
     from avloc.errors import ConfigError
     from avloc.standings import PUBLISHED, add_groups, build_table, read_results
     from avloc.standings.runs import RunAbout, about_run, grouped
+    from avloc.standings.table import wanted
 
     metric = metric or ()
     results = _files(results)
@@ -95,6 +99,13 @@ def leaderboard(
     if not tables:
         what = f"--metric {','.join(metric)}: no such figure" if metric else "nothing to show"
         raise ConfigError(f"{what} for {', '.join(names)}; give results of `avloc evaluate --out`")
+    there = list(dict.fromkeys(name for table in tables for name, _ in table.columns))
+    for one in metric:
+        if not any(wanted(name, [one]) for name in there):
+            raise ConfigError(f"--metric {one}: no result and no published figure has it; there are {', '.join(there)}")
+    elsewhere = [name for name in own if name not in names]
+    if elsewhere:
+        log.warning("results on %s are not shown: --benchmark %s", ", ".join(elsewhere), benchmark)
     if by and not any(table.parts for table in tables):
         of = {"flag": "; flags come with VGGSounder's table next to the annotations of VGG-SS, and with AVATAR"}.get(
             by, ""
