@@ -32,10 +32,10 @@ def decode_jpeg(buffer: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return cv2.cvtColor(frame, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
 
 
-def read_image(path: Path) -> NDArray[Any] | None:
-    """A picture of any kind as stored, (h, w) or (h, w, c) BGR; None for any other file."""
+def read_image(path: Path, how: int = cv2.IMREAD_UNCHANGED) -> NDArray[Any] | None:
+    """A picture of any kind, (h, w) or (h, w, c) BGR; None for any other file. how: OpenCV's flags; by default as stored."""
     stored = np.fromfile(regular(path), np.uint8)  # OpenCV cannot open names that are not UTF-8
     try:
-        return cv2.imdecode(stored, cv2.IMREAD_UNCHANGED) if stored.size else None
+        return cv2.imdecode(stored, how) if stored.size else None
     except cv2.error:
         return None

@@ -32,6 +32,8 @@ def copied(film: Film) -> bool:
     assert track is not None and stream is not None
     if stream.codec_context is None or stream.codec_context.name.removesuffix("float") not in HELD:
         return False
+    if stream.codec_context.name.startswith("mp3") and stream.codec_context.sample_rate < 16000:
+        return False  # FFmpeg writes no MP3 of a lower rate to MP4
     if film.video is None:  # a file with sound only starts with its first sample, whatever its time stamp
         return False
     if track.changed or (track.pts == NONE).any() or not (track.duration > 0).all():

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from avloc.endings import STILLS
+from avloc.engine.found_files import read_head
 from avloc.errors import AvlocError
 from avloc.naming import brief, printable, utf8_name
 from avloc.prepare.parts.media_files import find_media, passed_over
@@ -40,13 +41,17 @@ def find_inputs(words: Sequence[str | Path], sound: Path | None, out: Path) -> I
     """
     places: dict[Path, str] = {}  # path -> name
     passed: Counter[str] = Counter()
+    seen: set[Path] = set()
     for word in _spread(words):
         path = Path(word)
         if path.is_dir():
-            for place in _videos_in(path, out, passed):
-                places.setdefault(path / place, os.path.splitext(place)[0])
+            named = {path / place: os.path.splitext(place)[0] for place in _videos_in(path, out, passed)}
         else:
-            places.setdefault(path, path.stem if path.suffix else path.name)
+            named = {path: path.stem if path.suffix else path.name}
+        for place, name in named.items():
+            if place.resolve() not in seen:
+                seen.add(place.resolve())
+                places[place] = name
     if not places:
         raise AvlocError("- was given, but stdin contains no paths; expected one path per line")
     pictures = [path for path in places if path.suffix.lower() in STILLS]
@@ -65,6 +70,8 @@ def _spread(words: Sequence[str | Path]) -> list[str]:
     """Patterns and stdin as paths."""
     found: list[str] = []
     for word in map(str, words):
+        if not word:
+            raise AvlocError("an empty word was given; expected a file, a folder or a pattern")
         if word == "-":
             lines = (line.rstrip("\r\n") for line in sys.stdin)
             found += [line for line in lines if line]
@@ -83,6 +90,10 @@ def _videos_in(folder: Path, out: Path, passed: Counter[str]) -> list[str]:
     media = find_media(folder)
     ours = out.resolve()
     videos = [place for place in media.videos if ours not in (folder / place).resolve().parents]
+    if media.videos and not videos:
+        raise AvlocError(
+            f"{folder}: all {len(media.videos)} videos in it are in the output folder {out}; give another --out"
+        )
     if not videos:
         what = passed_over(Counter(os.path.splitext(name)[1].lower() for _, names in walk(folder) for name in names))
         raise AvlocError(
@@ -114,7 +125,28 @@ def _with_folders(path: Path) -> str:
 
 
 def _refuse_overwriting(places: dict[Path, str], names: dict[Path, str], out: Path) -> None:
-    ours = {(out / f"{names[path]}.mp4").absolute(): path for path in places}
+    """AvlocError if an output would replace an input, or a file that no earlier call wrote."""
+    ours = {(out / f"{names[path]}.mp4").resolve() for path in places}
     for path in places:
-        if path.absolute() in ours:
+        if path.resolve() in ours:
             raise AvlocError(f"{out}: {path} itself would be overwritten; give another folder with --out")
+    for name in map(utf8_name, names.values()):
+        made = [out / f"{name}{ending}" for ending in (".json", ".mp4", ".csv", ".h5")]
+        there = [one for one in made if one.exists()]
+        if there and not _is_ours(made[0]) and not unfinished(out, name).exists():
+            raise AvlocError(
+                f"{there[0]}: is not of `avloc predict` and would be overwritten; give another folder with --out"
+            )
+
+
+def unfinished(out: Path, name: str) -> Path:
+    """The mark that the files of an input are being written."""
+    path = out / name
+    return path.with_name(f".{path.name}.unfinished")
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        return bool(read_head(path))
+    except (OSError, ValueError):
+        return False

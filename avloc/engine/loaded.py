@@ -126,6 +126,8 @@ def load(
                 f"--stage 1 --from {path} --run DIR` imports it into a run"
             )
         return _of_file(path, stage, device, set)
+    if stage not in (None, 1):
+        raise AvlocError(f"{what}: has no stage {stage}; a method by its name has stage 1 only")
     return _of_name(str(what), device, set)
 
 

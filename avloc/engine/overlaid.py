@@ -8,7 +8,7 @@ from typing import Any
 
 from avloc.drawing.overlay import Overlay
 from avloc.engine.found_files import read_head
-from avloc.engine.inputs import Input
+from avloc.engine.inputs import Input, unfinished
 from avloc.errors import AvlocError
 
 
@@ -88,6 +88,7 @@ def finished(one: Input, out: Path, made: Mapping[str, Any]) -> Overlaid | None:
         told = read_head(path)
         if told["made_with"] != made or not all((out / name).exists() for name in told["written"]):
             return None
+        unfinished(out, one.name).unlink(missing_ok=True)
         return summary(one, out, told, fresh=False)
     except (AvlocError, OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from avloc.engine.found_files import Kept, kept, maps_file, marked, write_found_json, write_found_table
-from avloc.engine.inputs import Input
+from avloc.engine.inputs import Input, unfinished
 from avloc.engine.moving_overlay import Between, Scale, Written, write_overlay
 from avloc.engine.overlaid import How, Overlaid, made_with, summary
 from avloc.engine.spool import Spool
@@ -57,8 +57,10 @@ def overlay_one(model: Model, one: Input, out: Path, how: How, who: Mapping[str,
     written: list[Path] = []
     with ExitStack() as stack, _all_or_none(written):
         source = stack.enter_context(_open(one, how.track))
+        stack.enter_context(_begun(out, one.name))
         spool: Spool[Kept] = stack.enter_context(Spool())
-        analysed = _analyse(model, one, source, how, place[".h5"], spool, tell)
+        analysed = _analyse(model, one, source, how, place, spool, tell)
+        _remove_earlier(place, how)
         if how.maps:
             written.append(place[".h5"])
         drawn = _draw(source, how, analysed, place, spool, written, tell)
@@ -79,9 +81,9 @@ def overlay_one(model: Model, one: Input, out: Path, how: How, who: Mapping[str,
 
 
 def _analyse(
-    model: Model, one: Input, source: Source, how: How, file: Path, spool: Spool[Kept], tell: Tell
+    model: Model, one: Input, source: Source, how: How, place: Mapping[str, Path], spool: Spool[Kept], tell: Tell
 ) -> _Analysed:
-    """The first pass: heat maps into the spool and, if wanted, into `file`."""
+    """The first pass: heat maps into the spool and, if wanted, into a file."""
     asked = Asked(how.every, how.quiet_below, source.size if how.masks else None)
     rate = listening_of(model).rate
     tape, scale = SoundTape(source.sound(rate), rate), Scale()
@@ -90,7 +92,7 @@ def _analyse(
         maps = None
         if how.maps:
             attributes = {"method": model.method, "source": str(one.path), "every": how.every}
-            maps = files.enter_context(maps_file(file, one.name, model.classes, attributes))
+            maps = files.enter_context(maps_file(place[".h5"], one.name, model.classes, attributes))
         for moment in moments(model, source, tape, asked):
             if maps is not None:
                 maps.add(moment)
@@ -98,6 +100,7 @@ def _analyse(
             elsewhere += moment.sounding is False and not moment.silent
             spool.add(kept(moment))
             tell(int(frames * 0.5 * moment.time / source.seconds), frames, "computing heat maps")
+        place[".json"].unlink(missing_ok=True)  # from here on, an earlier result is no longer complete
     tape.finish()
     heard: Counter[str] = Counter()
     for item in spool:  # which boxes are shown depends on the scale of all maps
@@ -177,6 +180,25 @@ def _all_or_none(written: list[Path]) -> Iterator[None]:
             else:
                 path.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def _begun(out: Path, name: str) -> Iterator[None]:
+    """A mark beside the files while they are written: after a kill it says that they are ours (see inputs.py)."""
+    mark = unfinished(out, name)
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    mark.touch()
+    try:
+        yield
+    finally:
+        mark.unlink(missing_ok=True)
+
+
+def _remove_earlier(place: Mapping[str, Path], how: How) -> None:
+    """Files of an earlier call with other settings, so that none of them stays beside the new ones."""
+    for ending in (".json", ".csv", ".mp4", *(() if how.maps else (".h5",))):
+        place[ending].unlink(missing_ok=True)
+    shutil.rmtree(place[".frames"], ignore_errors=True)
 
 
 def _open(one: Input, track: int | None) -> AbstractContextManager[Source]:

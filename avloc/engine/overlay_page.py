@@ -25,11 +25,12 @@ def write_page(out: Path, failed: Sequence[Failed]) -> Path:
 
 
 def _player(head: dict[str, Any], path: Path, out: Path) -> Player:
-    places = {Path(place).suffix.removeprefix("."): place for place in head["written"]}
-    files = {"JSON": path.relative_to(out).as_posix(), "CSV": places["csv"]}
-    if "h5" in places:
-        files["maps"] = places["h5"]
-    return Player(path.relative_to(out).with_suffix("").as_posix(), places["mp4"], lines_of(head), files)
+    written = {Path(place).suffix for place in head["written"]}  # beside the JSON, wherever that call's folder was
+    name = path.relative_to(out).as_posix().removesuffix(".json")
+    files = {"JSON": f"{name}.json", "CSV": f"{name}.csv"}
+    if ".h5" in written:
+        files["maps"] = f"{name}.h5"
+    return Player(name, f"{name}.mp4", lines_of(head), files)
 
 
 def lines_of(head: dict[str, Any]) -> list[str]:

@@ -100,6 +100,8 @@ def predict(
             raise AvlocError("--store cannot be combined with other inputs; give one or the other")
         only: dict[str, Any] = {
             "weights": weights, "sound": sound, "track": track, "frames": frames, "maps": maps, "masks": masks, "shard": shard,
+            "every": every != 0.5, "quiet_below": quiet_below != -60, "view": view != "heat", "colours": colours != "inferno",
+            "opacity": opacity != 0.6, "jobs": jobs != 1,
         }  # fmt: skip
         _refuse({name: value for name, value in only.items() if value}, "videos and pictures, not with a store")
         from avloc.engine.predicting_stores import predict_store

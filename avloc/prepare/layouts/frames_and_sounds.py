@@ -21,6 +21,7 @@ from avloc.files import file_size
 from avloc.joins import Index, sorted_out
 from avloc.leftovers import joined
 from avloc.naming import some, utf8_name
+from avloc.prepare.layouts.sample_media import middle_of
 from avloc.prepare.media.container import MediaError, refuse_unreadable
 from avloc.prepare.media.sound import Heard, hear_file
 from avloc.prepare.parts.account import Account
@@ -155,7 +156,7 @@ class FolderReader:
 
     def heard(self, item: Item) -> NDArray[np.int16]:
         """Only the sound, as in the clip."""
-        return self.moments.middle(item.path, self._heard(item).waveform)
+        return middle_of(item.path, item.id, self._heard(item), self.moments)[0]
 
     def _picture(self, item: Item) -> NDArray[np.uint8]:
         refuse_ambiguous(item.path, item.facts)

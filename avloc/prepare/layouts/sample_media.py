@@ -16,28 +16,38 @@ from numpy.typing import NDArray
 from avloc.prepare.media.container import MediaError
 from avloc.prepare.media.film import open_film
 from avloc.prepare.media.picture import squares_at
-from avloc.prepare.media.sound import Heard, hear, read_sound
+from avloc.prepare.media.sound import Heard, hear, hear_file
 from avloc.prepare.parts.account import Account
 from avloc.prepare.parts.moments import Moments
 
 
-def sound_in(path: str, content: bytes, moments: Moments) -> NDArray[np.int16]:
-    """(S,) mono: unchanged if it is 16-bit mono at the right rate; otherwise decoded like any file.
+def sound_in(path: str, content: bytes, moments: Moments) -> Heard:
+    """The sound of a sample: unchanged if it is 16-bit mono at the right rate; otherwise decoded like any file.
 
     path: named in a MediaError.
     """
     exact = _exact(content, moments.rate)
     if exact is not None:
-        return exact
+        return Heard(exact, moments.rate)
     with as_file(content) as file:
         try:
-            return read_sound(file, moments.rate, moments.decoding.channels)
+            return hear_file(file, moments.rate, moments.decoding.channels)
         except MediaError as error:
             raise MediaError(path, error.reason, error.detail) from None
 
 
+def middle_of(path: str, name: str, heard: Heard, moments: Moments) -> tuple[NDArray[np.int16], dict[str, Any]]:
+    """The stretch of a sound that becomes a clip, (S,), and notes on repairs; MediaError if too much of it is broken."""
+    waveform = moments.middle(path, heard.waveform)
+    begin = 0 if moments.first else max(len(heard.waveform) // 2 - moments.samples // 2, 0)
+    account = Account([heard], None, moments.decoding)
+    if not account.keep(name, begin / moments.rate, moments.seconds, ()):
+        raise account.refusal(path, MediaError(path, "no sound"))
+    return waveform, account.notes()
+
+
 def film_in(
-    path: str, name: str, content: bytes, sound: NDArray[np.int16] | None, moments: Moments, count: int
+    path: str, name: str, content: bytes, sound: Heard | None, moments: Moments, count: int
 ) -> tuple[float, NDArray[np.uint8], NDArray[np.int16], dict[str, Any]]:
     """The middle of a video, as in `avloc prepare folder`: its start (s), `count` frames (F, H, W, 3), the sound (S,),
     and notes on repairs.
@@ -47,8 +57,7 @@ def film_in(
     with as_file(content) as file:
         try:
             with open_film(file) as film:
-                heard = Heard(sound, moments.rate) if sound is not None else None
-                heard = heard or hear(film, moments.rate, moments.decoding.channels)
+                heard = sound or hear(film, moments.rate, moments.decoding.channels)
                 waveform = moments.middle(path, heard.waveform)
                 begin = max(len(heard.waveform) // 2 - moments.samples // 2, 0) / moments.rate
                 length = min(len(heard.waveform), moments.samples) / moments.rate

@@ -15,7 +15,7 @@ from avloc.data.open_files import most_open
 from avloc.errors import DataError
 from avloc.files import why
 from avloc.naming import printable
-from avloc.prepare.layouts.sample_media import decoded, film_in, sound_in
+from avloc.prepare.layouts.sample_media import decoded, film_in, middle_of, sound_in
 from avloc.prepare.media.container import MediaError
 from avloc.prepare.parts.moments import Moments
 
@@ -93,7 +93,7 @@ class TarReader:
         if self.places[clip, 0, 0] < 0:
             return self._film(clip)[2]
         content = self._bytes(clip, film if sound[0] < 0 else sound)
-        return self.moments.middle("", sound_in("", content, self.moments))
+        return middle_of("", "", sound_in("", content, self.moments), self.moments)[0]
 
     def _film(self, clip: int) -> tuple[float, NDArray[np.uint8], NDArray[np.int16], dict[str, Any]]:
         film, sound = self.places[clip, -2:]

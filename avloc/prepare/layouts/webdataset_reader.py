@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from avloc.annotations.mask_files import squared
 from avloc.data.clip import Box, Clip, Mask
 from avloc.errors import DataError
-from avloc.prepare.layouts.sample_media import decoded, film_in, sound_in
+from avloc.prepare.layouts.sample_media import decoded, film_in, middle_of, sound_in
 from avloc.prepare.layouts.tar_shards import ShardBytes
 from avloc.prepare.media.container import MediaError
+from avloc.prepare.media.sound import Heard
 from avloc.prepare.parts.items import Clips, Item
 from avloc.prepare.parts.moments import Moments
 from avloc.run_lengths import pixels_of
@@ -36,7 +37,7 @@ class WebdatasetReader:
             raise MediaError(item.path, reason, detail)
         notes: dict[str, Any] = {}
         if facts["pictures"]:
-            start, jpegs, frames, sound = self._pictures(item)
+            start, jpegs, frames, sound, notes = self._pictures(item)
         elif facts["film"] is not None:
             start, jpegs, frames, sound, notes = self._film(item)
         else:
@@ -72,7 +73,9 @@ class WebdatasetReader:
         )
         return notes
 
-    def _pictures(self, item: Item) -> tuple[float, tuple[NDArray, ...], NDArray[np.uint8], NDArray[np.int16]]:
+    def _pictures(
+        self, item: Item
+    ) -> tuple[float, tuple[NDArray, ...], NDArray[np.uint8], NDArray[np.int16], dict[str, Any]]:
         facts, moments = item.facts, self.moments
         if len(facts["pictures"]) != self.frames:
             told = f"{len(facts['pictures'])}; clips have {self.frames}"
@@ -86,10 +89,11 @@ class WebdatasetReader:
         encoded = all(part.rpartition(".")[2] in ("jpg", "jpeg") for part, *_ in facts["pictures"])
         frames = np.stack([moments.square(picture) for picture in pictures])
         sound = self._sound(item, heard)
-        middle = moments.middle(item.path, sound)
-        cut = 0 if moments.first else max(len(sound) // 2 - moments.samples // 2, 0)
-        start = facts["start"] + (cut / moments.rate if len(sound) > moments.samples else 0.0)
-        return start, tuple(contents) if whole and encoded else (), frames, middle
+        middle, notes = middle_of(item.path, item.id, sound, moments)
+        length = len(sound.waveform)
+        cut = 0 if moments.first else max(length // 2 - moments.samples // 2, 0)
+        start = facts["start"] + (cut / moments.rate if length > moments.samples else 0.0)
+        return start, tuple(contents) if whole and encoded else (), frames, middle, notes
 
     def _film(self, item: Item) -> tuple[float, tuple[()], NDArray[np.uint8], NDArray[np.int16], dict[str, Any]]:
         facts = item.facts
@@ -98,7 +102,7 @@ class WebdatasetReader:
         begin, frames, waveform, notes = film_in(item.path, item.id, content, sound, self.moments, self.frames)
         return facts["start"] + begin, (), frames, waveform, notes
 
-    def _sound(self, item: Item, place: list[Any]) -> NDArray[np.int16]:
+    def _sound(self, item: Item, place: list[Any]) -> Heard:
         return sound_in(item.path, self._bytes(item, place), self.moments)
 
     def _bytes(self, item: Item, place: list[Any]) -> bytes:

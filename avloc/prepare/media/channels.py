@@ -22,7 +22,8 @@ class Mixer:
 
     def __call__(self, frame: AudioFrame) -> NDArray[np.float32]:
         """(S,), in [-1, 1]."""
-        if frame.format.name.startswith("s64"):  # numpy gets the other formats as they are
+        # numpy gets other formats as they are; PyAV reads beyond the eight pointers that FFmpeg has for planes
+        if frame.format.name.startswith("s64") or (frame.format.is_planar and frame.layout.nb_channels >= 8):
             frame = self._in_floats(frame)
         samples = frame.to_ndarray()
         count = frame.layout.nb_channels
@@ -41,7 +42,7 @@ class Mixer:
 
     def _in_floats(self, frame: AudioFrame) -> AudioFrame:
         if self._floats is None:
-            self._floats = AudioResampler(format="dblp", layout=frame.layout, rate=frame.sample_rate)
+            self._floats = AudioResampler(format="dbl", layout=frame.layout, rate=frame.sample_rate)
         (found,) = self._floats.resample(frame)
         return found
 

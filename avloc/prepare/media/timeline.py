@@ -189,10 +189,10 @@ def read_clock(
     if picture is None or not len(picture):
         zero = sound_from or 0.0
         return Clock(zero, None, None, None if sound_from is None else 0.0)
-    shown = picture.seconds(np.where(picture.pts != NONE, picture.pts, picture.dts))
-    shown[picture.discard] = np.nan
+    times = picture.seconds(np.where(picture.pts != NONE, picture.pts, picture.dts))
+    shown = np.where(picture.discard, np.nan, times)
     if not np.isfinite(shown).any():  # by frame number, because there are no time stamps
-        shown = np.arange(len(picture), dtype=np.float64) * (usual or 1 / 30)
+        times = shown = np.arange(len(picture), dtype=np.float64) * (usual or 1 / 30)
     first, last = float(np.nanmin(shown)), int(np.nanargmax(shown))
     period = _period(shown) or usual or 1 / 30
     # a picture's duration is a hint: some containers have none, others that of the average picture
@@ -200,8 +200,8 @@ def read_clock(
     if whole and stated_to is not None:
         ends = max(ends, stated_to)
     zero = first if sound_from is None else min(first, sound_from)
-    keys = shown[picture.key & np.isfinite(shown)]
-    first = float(keys.min()) if len(keys) else first
+    keys = times[picture.key & np.isfinite(times)]  # one before the edit list is not shown, but decoded
+    first = max(first, float(keys.min())) if len(keys) else first
     return Clock(zero, first - zero, ends - zero, None if sound_from is None else sound_from - zero, period)
 
 

@@ -11,7 +11,6 @@ from avloc.annotations.files import Files, id_list
 from avloc.annotations.truth import Truth
 from avloc.data.store_settings import FRAMES, refuse_other
 from avloc.errors import DataError
-from avloc.files import read_object
 from avloc.joins import match
 from avloc.leftovers import Join, joined
 from avloc.naming import brief
@@ -160,16 +159,7 @@ class Recipe:
             **moments.decoding.settings(),
         }
         refuse_other("frames", frames, FRAMES)
-        self._refuse_to_shrink(out)
         report_shared(self.listing.splits)
         return build_store(
             out, self.source, self.listing, self.reader, settings, block=self.block, beside=self.beside, **work
         )
-
-    def _refuse_to_shrink(self, out: Path) -> None:
-        """Splits can be added to a store later, but requesting one does not remove the others."""
-        if (out / "store.json").is_file():
-            there = read_object(out / "store.json").get("splits")
-            lost = [split for split in there if split not in self.listing.splits] if isinstance(there, dict) else []
-            if lost:
-                raise DataError(f"{out}: already has the split {lost[0]!r}; name it too, or choose another folder")

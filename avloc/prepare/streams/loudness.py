@@ -59,6 +59,7 @@ class Loudness:
     def quiet_at(self, time: float, below: float) -> bool:
         """Whether a moment is in one of the `quiet` stretches; needs PAUSE seconds of sound after it."""
         first, last = self._blocks(time - PAUSE, time + PAUSE)
+        first = max(first, 0)  # what is before the sound is no pause
         quiet = self._quiet(first, last, below)
         here = int(time * self.rate / self.block) - first
         if not quiet[here]:

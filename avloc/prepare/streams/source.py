@@ -111,6 +111,9 @@ class VideoSource:
             # one thread: with several, some pictures occasionally had other bytes
             rgb = reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()
             image = np.ascontiguousarray(upright(rgb, matrix_of(frame)))
+            if waiting is not None and image.shape != waiting.image.shape:  # a stream may change its size
+                height, width = waiting.image.shape[:2]
+                image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
             if waiting is not None:
                 yield waiting._replace(stop=start)
             waiting = Picture(image, start, start, spoiled or bool(frame.is_corrupt))
@@ -183,7 +186,7 @@ def open_still(picture: str | Path | Image, sound: str | Path, track: int | None
 def read_picture(path: str | Path) -> Image:
     """(H, W, 3) RGB of a picture file."""
     refuse_unreadable(path)
-    stored = read_image(Path(path))
+    stored = read_image(Path(path), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)  # turned as its EXIF data say
     if stored is None:
         raise MediaError(path, "not a picture", "expected a JPEG, PNG or another still")
     if stored.dtype.kind != "u":

@@ -39,6 +39,7 @@ from avloc.prepare.writing.store_folder import (
     locked,
     manifest,
     places_of,
+    refuse_to_shrink,
     summary,
     sweep,
 )
@@ -78,6 +79,8 @@ def build_store(
         roots = roots_of(reader) or (source,)
         moved = partial(refuse_other_source, out, source, roots, blocks=by_path, settings=settings)
         places = places_of(source, beside)
+        if how.shard is None:
+            refuse_to_shrink(out, listing.splits)
         begin(out, settings, places, how.shard, moved)
         looked = look(out, source, mine, listing.items, reader, settings)
         if looked.stale or looked.blocks:

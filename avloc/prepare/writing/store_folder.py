@@ -6,7 +6,7 @@ import logging
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -108,6 +108,15 @@ def begin(
         if before != {key: asked.get(key) for key in PLACES}:
             moved(" and ".join(str(place) for place in before.values() if place is not None))
     write_json(out / "building.json", asked)
+
+
+def refuse_to_shrink(out: Path, splits: Collection[str]) -> None:
+    """Splits can be added to a store later, but requesting one does not remove the others."""
+    if (out / "store.json").is_file():
+        there = read_object(out / "store.json").get("splits")
+        lost = [split for split in there if split not in splits] if isinstance(there, dict) else []
+        if lost:
+            raise DataError(f"{out}: already has the split {lost[0]!r}; name it too, or choose another folder")
 
 
 def places_of(source: Path, beside: Path | None = None) -> dict[str, str]:

@@ -1,0 +1,117 @@
+"""Videos, pictures and folders as people have them: eight channels, sizes that change, turned photographs, files in the way."""
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+import avloc
+from avloc.engine.inputs import find_inputs, unfinished
+from avloc.errors import AvlocError
+from avloc.prepare.media.channels import Mixer
+from avloc.prepare.streams.loudness import Loudness
+from avloc.prepare.streams.source import open_video, read_picture
+from tests.data.making import make_video, painted, tone
+
+
+@pytest.fixture
+def video(tmp_path):
+    return make_video(tmp_path / "in/clip.mp4", 10, sound=tone(1.0))
+
+
+def predicted(path, out, **more):
+    return avloc.predict([path], weights="motion", out=out, **more)
+
+
+@pytest.mark.parametrize("way", ["../in/clip.mp4", "link/clip.mp4"])
+def test_an_input_is_never_overwritten(tmp_path, video, monkeypatch, way):
+    before = video.read_bytes()
+    (tmp_path / "in/link").symlink_to(tmp_path / "in")
+    monkeypatch.chdir(tmp_path / "in")
+    with pytest.raises(AvlocError, match="itself would be overwritten; give another folder with --out"):
+        predicted(way, tmp_path / "in")
+    assert video.read_bytes() == before
+
+
+def test_a_file_that_is_not_of_an_earlier_call_is_never_overwritten(tmp_path, video):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "clip.csv").write_text("mine")
+    with pytest.raises(AvlocError, match=r"clip\.csv: is not of `avloc predict` and would be overwritten"):
+        predicted(video, out)
+    assert (out / "clip.csv").read_text() == "mine"
+    unfinished(out, "clip").touch()  # as after a kill
+    predicted(video, out)
+    assert sorted(path.name for path in out.iterdir()) == ["clip.csv", "clip.json", "clip.mp4", "index.html"]
+
+
+def test_files_of_earlier_settings_do_not_stay(tmp_path, video):
+    predicted(video, tmp_path / "out", maps=True, frames=True)
+    predicted(video, tmp_path / "out", every=0.25)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "clip.csv",
+        "clip.json",
+        "clip.mp4",
+        "index.html",
+    ]
+
+
+def test_a_page_links_to_results_in_folders_below_it(tmp_path, video):
+    predicted(video, tmp_path / "out/x")
+    predicted(video, tmp_path / "out")
+    page = (tmp_path / "out/index.html").read_text()
+    assert 'src="./x/clip.mp4"' in page
+    assert 'src="./clip.mp4"' in page
+
+
+def test_a_file_that_is_given_in_two_ways_counts_once(tmp_path, video, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = find_inputs(["in/clip.mp4", str(video), "in/../in/clip.mp4", "in"], None, tmp_path / "out")
+    assert [one.name for one in found.found] == ["clip"]
+
+
+def test_words_that_name_nothing_are_refused(tmp_path, video):
+    with pytest.raises(AvlocError, match="an empty word was given"):
+        find_inputs([""], None, tmp_path / "out")
+    with pytest.raises(AvlocError, match="all 1 videos in it are in the output folder"):
+        find_inputs([tmp_path / "in"], None, tmp_path / "in")
+    with pytest.raises(AvlocError, match="motion: has no stage 7"):
+        avloc.load("motion", stage=7)
+    with pytest.raises(AvlocError, match="every"):
+        avloc.predict(store=tmp_path, every=0.1)
+
+
+def test_eight_planar_channels_are_mixed():
+    packed = av.AudioFrame.from_ndarray(np.tile(np.arange(8, dtype=np.float32) / 8, 16)[None], "flt", "7.1")
+    packed.rate = 16000
+    (frame,) = av.AudioResampler(format="fltp").resample(packed)
+    assert frame.format.is_planar
+    assert Mixer()(frame) == pytest.approx(np.full(16, 3.5 / 8))
+
+
+def test_a_stream_that_changes_its_size_keeps_the_first(tmp_path):
+    for name, size in (("a", (128, 96)), ("b", (256, 192))):
+        make_video(tmp_path / f"{name}.ts", [painted(n, *size) for n in range(5)], sound=tone(0.5))
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes((tmp_path / "a.ts").read_bytes() + (tmp_path / "b.ts").read_bytes())
+    with open_video(joined, None) as source:
+        assert {picture.image.shape for picture in source.pictures()} == {(96, 128, 3)}
+
+
+def test_a_photograph_is_turned_as_its_camera_says(tmp_path):
+    picture = np.zeros((20, 40, 3), np.uint8)
+    picture[:, :20] = 255
+    content = cv2.imencode(".jpg", picture)[1].tobytes()
+    tag = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"  # orientation 6: turned by 90 degrees
+    (tmp_path / "p.jpg").write_bytes(content[:2] + b"\xff\xe1" + (len(tag) + 2).to_bytes(2, "big") + tag + content[2:])
+    found = read_picture(tmp_path / "p.jpg")
+    assert found.shape == (40, 20, 3)
+    assert found[:15].min() > 200
+    assert found[25:].max() < 50
+
+
+def test_a_sound_that_begins_a_moment_late_is_no_pause():
+    loudness = Loudness(8000)
+    loudness.add(np.concatenate([np.zeros(160), 16000 * np.sin(np.arange(16000))]).astype(np.int16))
+    assert not loudness.quiet_at(0.0, -60)
+    assert loudness.quiet(-60, 2.0) == []
