@@ -13,6 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from avloc.endings import STILLS
 from avloc.engine.found_files import Kept, kept, maps_file, marked, write_found_json, write_found_table
 from avloc.engine.inputs import Input, unfinished
 from avloc.engine.moving_overlay import Between, Scale, Written, write_overlay
@@ -21,7 +22,7 @@ from avloc.engine.spool import Spool
 from avloc.engine.windows import Asked, Model, listening_of, moments
 from avloc.errors import AvlocError
 from avloc.files import replacing, umask
-from avloc.prepare.media.container import refuse_unreadable
+from avloc.prepare.media.container import MediaError, refuse_unreadable
 from avloc.prepare.streams.loudness import Span
 from avloc.prepare.streams.source import Source, open_still, open_video
 from avloc.prepare.streams.tape import SoundTape
@@ -204,6 +205,8 @@ def _remove_earlier(place: Mapping[str, Path], how: How) -> None:
 def _open(one: Input, track: int | None) -> AbstractContextManager[Source]:
     if one.sound is not None:
         return open_still(one.path, one.sound, track)
+    if one.path.suffix.lower() in STILLS:
+        raise MediaError(one.path, "a picture", "it has no sound; give it alone, with --sound FILE")
     return open_video(one.path, track)
 
 

@@ -115,3 +115,10 @@ def test_a_sound_that_begins_a_moment_late_is_no_pause():
     loudness.add(np.concatenate([np.zeros(160), 16000 * np.sin(np.arange(16000))]).astype(np.int16))
     assert not loudness.quiet_at(0.0, -60)
     assert loudness.quiet(-60, 2.0) == []
+
+
+def test_a_picture_without_a_sound_among_videos_is_counted_and_named(tmp_path, video):
+    cv2.imwrite(str(tmp_path / "in/still.jpg"), np.zeros((20, 40, 3), np.uint8))
+    found = avloc.predict([video, tmp_path / "in/still.jpg"], weights="motion", out=tmp_path / "out")
+    assert [one.name for one in found.overlays] == ["clip"]
+    assert "still.jpg: a picture (it has no sound; give it alone, with --sound FILE)" in found.failed[0].message
