@@ -112,12 +112,19 @@ def _override(section: Section, override: str, problems: list[str]) -> None:
             return
         values = values[key]
     try:
-        values[keys[-1]] = plain_yaml(text)
+        values[keys[-1]] = _with_text_keys(plain_yaml(text))
     except NotYaml:
         problems.append(f"--set {override}: {text!r} is not a YAML value")
     for path in [path for path in section.lines if path[: len(keys)] == tuple(keys)]:
         del section.lines[path]
     section.lines[tuple(keys)] = 0
+
+
+def _with_text_keys(value: Any) -> Any:
+    """The keys of mappings as text, as they are read from a file."""
+    if isinstance(value, dict):
+        return {str(key): _with_text_keys(one) for key, one in value.items()}
+    return value
 
 
 def check(section: Section, target: Callable[..., Any], problems: list[str]) -> dict[str, Any]:

@@ -1,12 +1,17 @@
 """The arrays that a file of predictions can contain besides its heat maps, and the checks of each."""
 
+import logging
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from avloc.errors import DataError
+from avloc.naming import some
 from avloc.predicted_maps import as_float32, refuse_channels_last
+
+log = logging.getLogger("avloc.predictions")
 
 NEGATIVES = {"silence": "maps_silence", "noise": "maps_noise", "offscreen": "maps_offscreen"}
 #: one vector per clip for its frame and its sound, in one space, for retrieval
@@ -45,3 +50,10 @@ def names(path: Path, what: str, array: NDArray) -> list[str]:
 def expect(path: Path, name: str, found: tuple, expected: tuple, what: str) -> None:
     if tuple(found) != tuple(expected):
         raise DataError(f"{path}: {name} has shape {found}; expected {what}, {expected}")
+
+
+def tell_unused(path: Path, there: Collection[str], known: Collection[str]) -> None:
+    """Log arrays with names that mean nothing here: one may be misspelt."""
+    strange = [name for name in there if name not in known]
+    if strange:
+        log.warning("%s: %d arrays are not used: %s; known are %s", path, len(strange), some(strange), ", ".join(known))

@@ -16,7 +16,7 @@ from avloc.given_arrays import array_of, texts_of
 from avloc.links import following
 from avloc.naming import brief, first_double, some
 from avloc.plain_arrays import MissingArrays, names_of_arrays, plain_arrays
-from avloc.predicted_arrays import NEGATIVES, VECTORS, checked_maps, expect, names, numbers
+from avloc.predicted_arrays import NEGATIVES, VECTORS, checked_maps, expect, names, numbers, tell_unused
 from avloc.predicted_boxes import Framed, read_boxes
 from avloc.predicted_maps import as_float32, maps_of_folder
 
@@ -159,9 +159,8 @@ def _from_hdf5(path: Path) -> Predictions:
             known = bool(set(plain) & {*_NEEDED, *_OPTIONAL})
             if not known:  # an array for each clip, whose id may have slashes, which HDF5 takes for groups
                 plain = {name: dataset(file, name, "any") for name in paths_in(file)}
-            known = known or not plain
-            _tell_unused(path, plain if known else ())
-            found = (_checked if known else _by_id)(path, plain, lambda name: whole(plain[name]))
+            tell_unused(path, plain if known else (), (*_NEEDED, *_OPTIONAL))
+            found = (_checked if known or not plain else _by_id)(path, plain, lambda name: whole(plain[name]))
             with told():
                 attributes = {name: _plain(value) for name, value in file.attrs.items()}
     except MemoryError as error:
@@ -174,15 +173,6 @@ def _from_hdf5(path: Path) -> Predictions:
         raise DataError(f"{path}: not a complete HDF5 file ({error}); write the predictions again") from None
     found.attributes = attributes
     return found
-
-
-def _tell_unused(path: Path, there: Collection[str]) -> None:
-    """Log arrays with names that mean nothing here: one may be misspelt."""
-    strange = [name for name in there if name not in (*_NEEDED, *_OPTIONAL)]
-    if strange:
-        log.warning(
-            "%s: %d arrays are not used: %s; known are %s", path, len(strange), some(strange), ", ".join(_OPTIONAL)
-        )
 
 
 def _plain(value: Any) -> Any:
@@ -200,7 +190,7 @@ def _from_npz(path: Path) -> Predictions:
     try:
         try:
             arrays = plain_arrays(path, _NEEDED, _OPTIONAL)
-            _tell_unused(path, names_of_arrays(path))
+            tell_unused(path, names_of_arrays(path), (*_NEEDED, *_OPTIONAL))
         except MissingArrays as error:
             if set(error.there) & {*_NEEDED, *_OPTIONAL} or not error.there:
                 raise _lacking(path, error.there) from None

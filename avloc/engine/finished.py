@@ -35,7 +35,11 @@ def is_trained(experiment: Experiment, run: Run, number: int) -> bool:
     except AvlocError:
         return False
     about = state["about"]
-    if state.get("epochs") != stage.train.epochs or not state.get("finished"):
+    if not state.get("finished"):
+        return False
+    if state.get("epochs") != stage.train.epochs and not state.get(
+        "stopped"
+    ):  # out of patience, more epochs change nothing
         return False
     if "clusters" in about and about["clusters"] != _clusters(stage_one_run(experiment, run)):
         return False

@@ -16,7 +16,7 @@ from avloc.engine.inference import overridden, ready, told
 from avloc.engine.map_names import names_of_maps
 from avloc.engine.object_maps import ObjectMaps, with_classes
 from avloc.engine.run import Run
-from avloc.engine.stages import fill, last_trained, load_stage, stage_one_run, weights_id
+from avloc.engine.stages import fill, last_trained, load_stage, needs_training, stage_one_run, weights_id
 from avloc.engine.stores import open_data
 from avloc.errors import AvlocError, RunError
 from avloc.made_with import versions
@@ -134,7 +134,7 @@ def load(
 def _of_run(folder: Path, stage: int | None, device: str, classes: bool, set: str | Sequence[str]) -> Model:
     experiment, run = open_run(None, folder)
     number = experiment.number_of(stage) if stage is not None else last_trained(experiment, run)
-    if not experiment.localizers[number - 1].needs_training:
+    if not needs_training(experiment, number):
         return _ready(str(folder), experiment, number, load_stage(experiment, run, number), device, None, run, set)
     localizer = load_stage(experiment, run, number)
     if classes:

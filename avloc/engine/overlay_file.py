@@ -21,7 +21,7 @@ from avloc.engine.overlaid import How, Overlaid, made_with, summary
 from avloc.engine.spool import Spool
 from avloc.engine.windows import Asked, Model, listening_of, moments
 from avloc.errors import AvlocError
-from avloc.files import replacing, umask
+from avloc.files import replacing, umask, write_bytes
 from avloc.prepare.media.container import MediaError, refuse_unreadable
 from avloc.prepare.streams.loudness import Span
 from avloc.prepare.streams.source import Source, open_still, open_video
@@ -187,8 +187,7 @@ def _all_or_none(written: list[Path]) -> Iterator[None]:
 def _begun(out: Path, name: str) -> Iterator[None]:
     """A mark beside the files while they are written: after a kill it says that they are ours (see inputs.py)."""
     mark = unfinished(out, name)
-    mark.parent.mkdir(parents=True, exist_ok=True)
-    mark.touch()
+    write_bytes(mark, b"")
     try:
         yield
     finally:

@@ -58,8 +58,9 @@ def train_step(
 def rate_factor(train: Train, phase: Phase, step: int, steps: int) -> float:
     """The factor of the learning rates in a step, out of `steps` of the phase."""
     factor = phase.rate
-    if step < train.warmup:
-        factor *= (step + 1) / train.warmup if train.warmup_rate is None else train.warmup_rate
+    done = step // train.accumulate  # steps of the optimizers, which are after so many batches
+    if done < train.warmup:
+        factor *= (done + 1) / train.warmup if train.warmup_rate is None else train.warmup_rate
     if train.schedule == "cosine":
         factor *= 0.5 * (1 + math.cos(math.pi * step / steps))
     if train.schedule == "restarts":

@@ -64,11 +64,13 @@ def _train(
     from avloc.engine.stages import clusters_id, fresh_stage, refuse_other_view, refuse_without_training, stage_one_run
     from avloc.engine.step import channels_last
     from avloc.engine.trainer import fit
+    from avloc.engine.validated import refuse_imported
     from avloc.engine.watched_store import refuse_harmful
 
     stage = experiment.stage(number)
     refuse_without_training(experiment, where, number)
     refuse_settings(experiment, stage, number)
+    refuse_imported(experiment, where, number)
     processes.join()
     device = device_of(stage.train.device)
     if stage.data.layout == "store":  # first find the data, because otherwise weights might be downloaded in vain

@@ -21,6 +21,18 @@ def about_weights(path: Path) -> dict[str, str]:
         raise RunError(f"{path}: not complete safetensors weights ({error}); train the stage again") from None
 
 
+def refuse_imported(experiment: Experiment, run: Run, number: int) -> None:
+    """RunError for a stage with imported weights and no training of its own, which would replace them."""
+    if run.states(number):
+        return
+    try:
+        weights = run.weights(number, experiment.build(number, pretrained=False).weights_from)
+    except RunError:
+        return  # there are none
+    if "imported_from" in about_weights(weights):
+        raise RunError(f"{weights} was imported, and training would replace it; choose another --run")
+
+
 def figures_of_run(experiment: Experiment, run: Run) -> dict[str, float]:
     """Of the last trained stage, in the epoch whose weights it uses; empty without a validation split or a log."""
     numbers = [number for number in experiment.stages if needs_training(experiment, number)]

@@ -121,8 +121,7 @@ def moments(model: Model, source: Source, tape: SoundTape, asked: Asked) -> Iter
         tape.forget(min(start, round((time - 1) * listening.rate)))
         silent = tape.quiet_at(time, asked.quiet_below)
         sound = tape.cut(start, max(round(plan.span * listening.rate), 1))
-        half = min(asked.every, 1) / 2  # of which the sound has been read
-        level = tape.loudness.level(max(time - half, 0), min(time + half, source.seconds))
+        level = tape.loudness.level(max(time - (half := min(asked.every, 1) / 2), 0), min(time + half, source.seconds))
         moment = Moment(round(time, 6), round(level, 2), silent, np.zeros(shape, np.float32))
         frames = pictures.of(places)
         waiting.append(

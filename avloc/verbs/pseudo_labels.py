@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from avloc import processes
-from avloc.errors import DataError
+from avloc.errors import DataError, RunError
 from avloc.options import StorePath, verb
 from avloc.progress import Progress, untold
 
@@ -119,6 +119,7 @@ def _of_clusters(store: "Store", path: Path) -> "Labels":
 
     from avloc.data.labels import Labels
     from avloc.engine.run import Run
+    from avloc.engine.stages import clusters_id
 
     run = Run(path)
     found = run.load_clusters()
@@ -129,7 +130,10 @@ def _of_clusters(store: "Store", path: Path) -> "Labels":
     count = int(found["clusters"])
     order, names = list(range(count)), [f"cluster {number}" for number in range(count)]
     if run.matching.exists():
-        assignment = np.array(run.load_matching()["assignment"], bool)
+        matching = run.load_matching()
+        if matching.get("clusters", "") not in ("", clusters_id(run)):
+            raise RunError(f"{run.matching} is for other clusters; `avloc match-clusters --run {path}` writes it again")
+        assignment = np.array(matching["assignment"], bool)
         if (
             assignment.shape == (len(store.classes), count)
             and (assignment.sum(0) == 1).all()

@@ -104,7 +104,7 @@ def test_arrays_of_unknown_names_are_named(tmp_path, caplog):
     np.savez(tmp_path / "p.npz", ids=["a"], maps=np.zeros((1, 4, 4), np.float32), confidences=[1.0])
     with caplog.at_level(logging.WARNING):
         read_predictions(tmp_path / "p.npz")
-    assert "1 arrays are not used: confidences; known are classes, confidence" in caplog.text
+    assert "1 arrays are not used: confidences; known are ids, maps, classes, confidence" in caplog.text
 
 
 def test_maps_that_lack_a_class_are_told(caplog):

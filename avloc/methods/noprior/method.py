@@ -157,8 +157,9 @@ class NoPrior(Localizer):
         """`mixture` clips as one: frames and motion stacked vertically, sounds mixed."""
         if self.mixture == 1:
             return batch
-        size = len(batch) // self.mixture
-        parts = [slice(number * size, (number + 1) * size) for number in range(self.mixture)]
+        mixture = min(self.mixture, len(batch))  # the last batch may be smaller
+        size = len(batch) // mixture
+        parts = [slice(number * size, (number + 1) * size) for number in range(mixture)]
         moved, waveform = batch.motion, batch.waveform
         clips = [
             Batch(

@@ -73,9 +73,7 @@ def list_dsol(
         levels = None
     classes, labels = _labels(root, lists, truth)
     boxes, joins = _boxes_by_video(truth, names)
-    items = {}
-    missing: set[str] = set()
-    several: dict[str, tuple[str, ...]] = {}
+    items, missing, several = dict[str, Item](), set[str](), dict[str, tuple[str, ...]]()
     for name in names:
         if inside(root, name) is None:
             items[name] = Item(name, name, {REFUSED: OUTSIDE})
@@ -83,13 +81,12 @@ def list_dsol(
         seconds = _seconds(root / SEEN / name, levels and levels / name)
         paths = one_of(root, sounds.get(name, [])) if levels is None else []
         sound = paths[0] if len(paths) == 1 else None
-        own = labels.get(name) or labels.get(name[:11]) or []
         facts: dict[str, Any] = {
             "levels": f"{levels.name}/{name}" if levels is not None else None,
             "sound": sound,
             "bytes": file_size(root / sound) if sound else None,
             "seconds": seconds,
-            "labels": own,
+            "labels": (own := labels.get(name) or labels.get(name[:11]) or []),
             "boxes": {within: of_clip(rows, own, classes) for within, rows in boxes.get(name, {}).items()},
         }
         if len(paths) > 1:
@@ -198,11 +195,9 @@ class DsolReader:
         account = Account([] if heard is None else [heard], None, self.moments.decoding)
         for second in facts["seconds"]:
             names, clip = self._names(f"{item.path}/frame_{second:03d}"), f"{item.id}/{second:03d}"
-            if not names:
-                account.leave_out(clip, float(second), UNSEEN, "its folder has no frame")
-                continue
-            if heard is not None and second >= heard.clips(rate):
-                account.leave_out(clip, float(second), UNHEARD, "the sound ends before it")
+            if not names or (heard is not None and second >= heard.clips(rate)):
+                why = (UNHEARD, "the sound ends before it") if names else (UNSEEN, "its folder has no frame")
+                account.leave_out(clip, float(second), *why)
                 continue
             if not account.keep(clip, float(second), 1.0, ()):
                 continue
