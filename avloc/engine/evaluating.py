@@ -118,6 +118,7 @@ def _made_with(
         configuration=fingerprint_of(resolved(experiment)),
         store=store.fingerprint,
         predictions=fingerprint_of_maps(ids, maps),
+        maps=fingerprint_of_maps(ids, maps, by_id=False),
     )
     if inference := told(experiment.inference):
         made["inference"] = inference

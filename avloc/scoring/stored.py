@@ -18,14 +18,17 @@ log = logging.getLogger("avloc.evaluate")
 Json = dict[str, Any]
 
 
-def fingerprint_of_maps(ids: Sequence[str], maps: NDArray | Sequence[NDArray], more: Sequence[Any] = ()) -> str:
+def fingerprint_of_maps(
+    ids: Sequence[str], maps: NDArray | Sequence[NDArray], more: Sequence[Any] = (), by_id: bool = True
+) -> str:
     """Of heat maps by their ids, in order of the ids: the same for the same arrays, in any file or place.
 
-    more: further arrays, or None, with a row for each id or with names.
+    more: further arrays, or None, with a row for each id or with names. by_id: False for the order in which they are given,
+    as in results of earlier versions.
     """
     digest = hashlib.blake2b(digest_size=8)
     order = sorted(range(len(ids)), key=lambda number: ids[number])
-    for number in order:
+    for number in order if by_id else range(len(ids)):
         _add_array(digest, ids[number], maps[number])
     for name, given in enumerate(more):
         if given is not None:
@@ -40,11 +43,15 @@ def _add_array(digest: Any, name: str, given: Any) -> None:
     digest.update(array.tobytes())
 
 
-def fingerprint_of(given: Predictions) -> str:
-    """Of everything in predictions that scores of their own sound depend on; maps of other sounds may be added later."""
+def fingerprints_of(given: Predictions) -> dict[str, str]:
+    """predictions: of everything that scores of their own sound depend on; maps of other sounds may be added later. maps: what
+    earlier versions recorded."""
     maps = given.maps if given.sized is None else given.sized
     more = (given.confidence, given.object_maps, given.assignment, given.classes)
-    return fingerprint_of_maps(given.ids, maps, more)
+    return {
+        "predictions": fingerprint_of_maps(given.ids, maps, more),
+        "maps": fingerprint_of_maps(given.ids, maps, by_id=False),
+    }
 
 
 def fingerprint_of_ids(ids: Sequence[str]) -> str:
@@ -123,6 +130,8 @@ def _of_same_maps(old: Json, new: Json) -> bool:
     if None not in clips and clips[0] != clips[1]:
         return False
     before, now = (mark.get("predictions") for mark in marks)
+    if "maps" not in marks[0]:
+        now = marks[1].get("maps", now)
     if before is not None and now is not None:
         return bool(before == now)
     scores = [[(row["id"], row.get("ciou")) for row in one.get("per_clip", [])] for one in (old, new)]

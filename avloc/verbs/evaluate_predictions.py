@@ -83,7 +83,7 @@ def evaluate_predictions(
     from avloc.predicted_ids import of_pairs, under_ids_of
     from avloc.predictions import read_predictions
     from avloc.scoring.of_predictions import refuse_without_sounds, retrieval_of, score_predictions
-    from avloc.scoring.stored import fingerprint_of, fingerprint_of_ids, store, stored_kinds
+    from avloc.scoring.stored import fingerprint_of_ids, fingerprints_of, store, stored_kinds
     from avloc.scoring.tuned import tuned
 
     if (truth is None) == (benchmark is None or annotations is None) or (truth is not None and annotations is not None):
@@ -98,7 +98,7 @@ def evaluate_predictions(
     names = [name for name in metric or () if name != RETRIEVAL]
     chosen, unable = _chosen(protocol, real, benchmark, axes or {}, music_boxes, names)
 
-    made = made_with("cpu", predictions=fingerprint_of(given))
+    made = made_with("cpu", **fingerprints_of(given))
     kinds: list[str] = list(negatives or ())
     if kinds:  # thresholds depend on all kinds together, also those that `out` has from an earlier call
         before = stored_kinds(out, made["fingerprints"]["predictions"])

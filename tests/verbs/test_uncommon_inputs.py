@@ -14,7 +14,7 @@ from avloc.predicted_ids import of_pairs
 from avloc.predictions import Predictions, read_predictions, write_predictions
 from avloc.protocols.units import units_of
 from avloc.scoring import score
-from avloc.scoring.stored import fingerprint_of
+from avloc.scoring.stored import fingerprint_of_maps, fingerprints_of
 from tests.commands import error_of
 from tests.protocols.making import truth_of
 
@@ -146,14 +146,31 @@ def test_mixed_clips_are_paired_beside_other_ids_and_with_one_partner_each(caplo
         of_pairs(Predictions(["clip0+x/0", "clip0+y/0"], given.maps[:2]), truth)
 
 
+def _of(given):
+    return fingerprints_of(given)["predictions"]
+
+
 def test_a_fingerprint_is_of_all_that_scores_depend_on():
     maps, sure = RNG.random((3, 1, 4, 4), np.float32), np.array([0.1, 0.2, 0.3])
     one = Predictions(list("abc"), maps, confidence=sure)
     turned = Predictions(list("cba"), maps[::-1], confidence=sure[::-1])
-    assert fingerprint_of(one) == fingerprint_of(turned)
-    assert fingerprint_of(one) != fingerprint_of(Predictions(list("abc"), maps, confidence=sure[::-1].copy()))
-    named = [fingerprint_of(Predictions(list("abc"), maps, classes=(name,))) for name in "xy"]
-    assert len({*named, fingerprint_of(one)}) == 3
+    assert _of(one) == _of(turned)
+    assert _of(one) != _of(Predictions(list("abc"), maps, confidence=sure[::-1].copy()))
+    named = [_of(Predictions(list("abc"), maps, classes=(name,))) for name in "xy"]
+    assert len({*named, _of(one)}) == 3
+
+
+def test_a_result_of_an_earlier_version_is_added_to(tmp_path):
+    ids, maps = ["c3", "c0", "c1", "c2", "c5", "c4"], RNG.random((6, 1, 4, 4), np.float32)
+    write_predictions(tmp_path / "p.h5", ids, maps, confidence=np.ones(6))
+    truth, out = own_truth(tmp_path), tmp_path / "out.json"
+    call = {"truth": truth, "resamples": 0, "out": out}
+    avloc.evaluate_predictions(tmp_path / "p.h5", metric=["ciou"], **call)
+    stored = json.loads(out.read_text())
+    stored["made_with"]["fingerprints"] = {"predictions": fingerprint_of_maps(ids, maps, by_id=False)}
+    out.write_text(json.dumps(stored))
+    avloc.evaluate_predictions(tmp_path / "p.h5", metric=["auc"], **call)
+    assert list(json.loads(out.read_text())["metrics"]) == ["ciou", "auc"]
 
 
 def test_results_of_other_clips_are_not_merged(tmp_path, caplog):
