@@ -37,9 +37,8 @@ def is_trained(experiment: Experiment, run: Run, number: int) -> bool:
     about = state["about"]
     if not state.get("finished"):
         return False
-    if state.get("epochs") != stage.train.epochs and not state.get(
-        "stopped"
-    ):  # out of patience, more epochs change nothing
+    longer = state.get("epochs") != stage.train.epochs
+    if longer and not state.get("stopped"):  # once out of patience, more epochs change nothing
         return False
     if "clusters" in about and about["clusters"] != _clusters(stage_one_run(experiment, run)):
         return False

@@ -25,9 +25,8 @@ from avloc.scoring.fast.resized_maps import Look, Survey, look_of, over_pieces
 from avloc.scoring.fast.thresholds import ap_kind, cuts_of, masks_of, median_places, rank_place, rule_key
 from avloc.scoring.fast.truth_masks import DrawnTruth
 
-CHUNK = (
-    12  # maps looked at together: more would not fit into a core's cache at 224 x 224; fewer mean more calls of numpy
-)
+#: maps looked at together: more would not fit into a core's cache at 224 x 224; fewer mean more calls of numpy
+CHUNK = 12
 _CUT = 2048  # maps whose thresholds are looked for together
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
