@@ -1,5 +1,6 @@
 """Sources and options that few combine: boxes without classes beside labels, options that are left out again, other seeds."""
 
+import inspect
 import json
 import logging
 
@@ -13,7 +14,9 @@ from avloc.errors import DataError
 from avloc.prepare.composing.groups import _given
 from avloc.prepare.composing.sources import natural
 from avloc.prepare.fetch.yt_dlp import _seconds
+from avloc.prepare.parts.decoding import Decoding
 from avloc.prepare.parts.marks import UNNAMED, marked, of_clip
+from avloc.prepare.writing.store_folder import USUAL
 from tests.data.making import make_video, tone
 
 
@@ -75,6 +78,12 @@ def test_an_option_that_is_left_out_again_does_not_overwrite_a_store(tmp_path, o
     with pytest.raises(DataError, match=said):
         store_of(tmp_path, source)
     store_of(tmp_path, source, **{option: value})
+
+
+def test_defaults_that_stores_do_not_record_are_those_of_the_options():
+    of_compose = {name: one.default for name, one in inspect.signature(avloc.prepare_compose).parameters.items()}
+    defaults = of_compose | vars(Decoding())
+    assert {name: defaults[name] for name in USUAL} == USUAL
 
 
 def test_a_split_that_is_not_named_again_stays(tmp_path):

@@ -68,10 +68,15 @@ def locked(out: Path) -> AbstractContextManager[None]:
     return locks.locked(out, ".lock", "is preparing this store")
 
 
-#: settings that a store has without naming them
+#: defaults of options, which stores do not record
 USUAL: dict[str, Any] = {
-    **{"store": "hdf5", "channels": "mean", "repair": 0.1, "tail": "drop"},
-    **{"masks": False, "area": "0.07:0.33", "level": "-28:-14"},
+    "store": "hdf5",
+    "channels": "mean",
+    "repair": 0.1,
+    "tail": "drop",
+    "masks": False,
+    "area": "0.07:0.33",
+    "level": "-28:-14",
 }
 
 
@@ -98,7 +103,7 @@ def begin(
     else:
         there = read_object(known)
         for key in dict.fromkeys([*asked, *USUAL]):
-            held, value = (known_settings.get(key, USUAL.get(key)) for known_settings in (there, asked))
+            held, value = (settings_of.get(key, USUAL.get(key)) for settings_of in (there, asked))
             if key not in places and held != value:
                 raise DataError(
                     f"{out}: contains a store with {key} {_short(held)}, not {_short(value)}; "
