@@ -39,9 +39,8 @@ def sound_in(path: str, content: bytes, moments: Moments) -> Heard:
 def middle_of(path: str, name: str, heard: Heard, moments: Moments) -> tuple[NDArray[np.int16], dict[str, Any]]:
     """The stretch of a sound that becomes a clip, (S,), and notes on repairs; MediaError if too much of it is broken."""
     waveform = moments.middle(path, heard.waveform)
-    begin = 0 if moments.first else max(len(heard.waveform) // 2 - moments.samples // 2, 0)
     account = Account([heard], None, moments.decoding)
-    if not account.keep(name, begin / moments.rate, moments.seconds, ()):
+    if not account.keep(name, moments.begin(len(heard.waveform)) / moments.rate, moments.seconds, ()):
         raise account.refusal(path, MediaError(path, "no sound"))
     return waveform, account.notes()
 

@@ -91,8 +91,7 @@ class WebdatasetReader:
         sound = self._sound(item, heard)
         middle, notes = middle_of(item.path, item.id, sound, moments)
         length = len(sound.waveform)
-        cut = 0 if moments.first else max(length // 2 - moments.samples // 2, 0)
-        start = facts["start"] + (cut / moments.rate if length > moments.samples else 0.0)
+        start = facts["start"] + (moments.begin(length) / moments.rate if length > moments.samples else 0.0)
         return start, tuple(contents) if whole and encoded else (), frames, middle, notes
 
     def _film(self, item: Item) -> tuple[float, tuple[()], NDArray[np.uint8], NDArray[np.int16], dict[str, Any]]:

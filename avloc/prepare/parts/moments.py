@@ -71,6 +71,10 @@ class Moments:
         way = cv2.INTER_AREA if min(picture.shape[:2]) > self.size else cv2.INTER_CUBIC
         return cv2.resize(picture, (self.size, self.size), interpolation=way).astype(np.uint8, copy=False)
 
+    def begin(self, samples: int) -> int:
+        """The sample of a sound of this length at which its clip begins."""
+        return 0 if self.first else max(samples // 2 - self.samples // 2, 0)
+
     def middle(self, path: str, sound: NDArray[np.int16]) -> NDArray[np.int16]:
         """The stretch of a sound that becomes a clip; MediaError if it is too short. Up to WHOLE of it may be silence."""
         if not len(sound):
