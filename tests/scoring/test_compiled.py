@@ -1,5 +1,6 @@
 """Compiled loops give what numpy gives, bit for bit, and scoring does without them where they cannot be had."""
 
+import dataclasses
 import sys
 
 import numpy as np
@@ -7,11 +8,21 @@ import pytest
 
 from avloc.metrics.precision import average_precisions
 from avloc.scoring import fast, score_all
-from avloc.scoring.fast import compiled, loops
+from avloc.scoring.fast import compiled, loops, precision_loops
 from avloc.scoring.fast.histograms import BINS, histograms
 from tests.protocols.making import heat_maps, random_truth
 
-KINDS = ("dense", "few values", "constant", "zeros of both signs", "negative", "infinite", "huge")
+KINDS = (
+    "dense",
+    "few values",
+    "constant",
+    "zeros of both signs",
+    "negative",
+    "infinite",
+    "huge",
+    "subnormal",
+    "crowded",
+)
 
 
 def rows_of(kind: str) -> tuple[np.ndarray, np.ndarray]:
@@ -30,16 +41,37 @@ def rows_of(kind: str) -> tuple[np.ndarray, np.ndarray]:
         rows[:, ::7], rows[:, 1::7] = np.inf, -np.inf
     elif kind == "huge":
         rows *= np.float32(5e37)
+    elif kind == "subnormal":
+        rows *= np.float32(1e-42)
+    elif kind == "crowded":  # nearly all scores within a millionth of the range
+        rows[:, 0] = 1e7
     marked = rng.random(rows.shape) < np.array([0, 1, 0.5, 0.2, 0.001, 0.99])[:, None]
     return rows, marked
 
 
+@pytest.mark.parametrize("sort_keys", [precision_loops.sort_keys, None], ids=["sorted here", "sorted by numpy"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_average_precisions_are_those_of_numpy(kind):
+def test_average_precisions_are_those_of_numpy(kind, sort_keys):
     rows, marked = rows_of(kind)
-    found = compiled.quick_average_precisions(compiled._loops(), marked, rows)
+    many = dataclasses.replace(compiled._loops(), sort_keys=sort_keys)
+    found = compiled.quick_average_precisions(many, marked, rows)
     assert found.tolist() == average_precisions(marked, rows).tolist()
     assert found[0] == 0 and found[1] == 1
+
+
+@pytest.mark.parametrize(
+    "kind, sorted_here", [("dense", True), ("negative", True), ("constant", False), ("crowded", False)]
+)
+def test_keys_are_sorted_by_their_score_or_left_to_numpy(kind, sorted_here):
+    rows, marked = rows_of(kind)
+    keys, places, room = np.empty(3000, np.int32), np.empty(3000, np.int32), np.empty(3000, np.int64)
+    for row, truth in zip(rows, marked, strict=True):
+        precision_loops.sortable(row.view(np.int32), truth, keys)
+        given = np.sort(keys)
+        assert precision_loops.sort_keys(keys, row.min(), row.max(), places, room) == sorted_here
+        assert np.sort(keys).tolist() == given.tolist()
+        if sorted_here:
+            assert (keys >> 1).tolist() == (given >> 1).tolist()
 
 
 @pytest.mark.parametrize("ends", [(-2.0, 2.5), (0.25, 0.25), (-1e38, 1e38), (-3e38, 3e38)])

@@ -158,43 +158,6 @@ def mask_counts(rows, cuts, marked, masks, hits):  # type: ignore[no-untyped-def
                         hits[mask, number, level + 1] += found >> 20
 
 
-@quick("void(int32[::1], boolean[::1], int32[::1])")
-def sortable(bits, marked, keys):  # type: ignore[no-untyped-def]
-    """Write scores (P,), given as the integers of their bits, to keys (P,): integers in the same order, with the truth
-    as the last bit."""
-    for place in range(len(bits)):
-        sign = bits[place] >> 31
-        rising = ((bits[place] & np.int32(0x7FFFFFFF)) ^ sign) - sign
-        keys[place] = np.int32((rising & np.int32(-2)) | np.int32(marked[place]))
-
-
-@quick("int64(int32[::1], int32[::1], float64[::1])")
-def precisions(keys, places, ratios):  # type: ignore[no-untyped-def]
-    """Write the precision at each marked pixel, by rising score, to the start of `ratios` (P,); return how many there are.
-
-    keys: (P,) of `sortable`, sorted. places: (P + 1,) to work in.
-    """
-    pixels, amount = len(keys), 0
-    for place in range(pixels):
-        places[amount] = place
-        amount += keys[place] & 1
-    for number in range(amount):
-        ratios[number] = (amount - number) / (pixels - places[number])
-    number = amount - 1
-    while number >= 0:  # pixels of one score count together, from the first of them
-        first, score = places[number], keys[places[number]] >> 1
-        if first > 0 and keys[first - 1] >> 1 == score:
-            while first > 0 and keys[first - 1] >> 1 == score:
-                first -= 1
-            last = number
-            while number > 0 and places[number - 1] >= first:
-                number -= 1
-            for tied in range(number, last + 1):
-                ratios[tied] = (amount - number) / (pixels - first)
-        number -= 1
-    return amount
-
-
 @quick("void(float32[:, ::1], boolean[:, ::1], float32, float32, int32[::1], int32[:, ::1])")
 def histograms(rows, marked, low, span, fine, coarse):  # type: ignore[no-untyped-def]
     """Add the pixels of rows (n, P) to fine bins of all of them (2 x 65536,) and to coarse ones of each (n, 2 x 256).
