@@ -1,5 +1,6 @@
 """Class maps of any stage with features per position: where an object of each cluster is, and how much it sounds."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from avloc.engine.inference import ready
 from avloc.engine.map_names import names_of_clusters
 from avloc.engine.run import Run
 from avloc.engine.stages import load_stage, stage_one_run, weights_id
-from avloc.errors import AvlocError, RunError
+from avloc.errors import AvlocError, ConfigError, RunError
 from avloc.methods.base import Localizer
 from avloc.nn.objects import at_places
 from avloc.nn.similarity import in_full
@@ -101,11 +102,30 @@ class ObjectMaps(Localizer):
         return self.stage.embed(batch)
 
 
+def has_class_maps(experiment: Experiment, number: int) -> bool:
+    """Whether a stage's map can be divided among clusters."""
+    return number == 1 and experiment.localizers[0].can("place_features")
+
+
+def refuse_class_maps(experiment: Experiment, sets: Iterable[str]) -> None:
+    """ConfigError for a test set with `maps: class` of a stage that cannot have them."""
+    for name in sets:
+        test = experiment.evaluate[name]
+        number = experiment.number_of(test.stage)
+        if test.maps == "own" or has_class_maps(experiment, number):
+            continue
+        other = " or stage: 1" if has_class_maps(experiment, 1) else ""
+        raise ConfigError(
+            f"{experiment.source.where(['evaluate', name, 'maps'])}: class maps need features per position, which stage "
+            f"{number} of {experiment.method} lacks; set maps: own{other}"
+        )
+
+
 def maps_of_objects(
     experiment: Experiment, run: Run, number: int, localizer: Localizer, temperature: float = 0.1
 ) -> ObjectMaps:
     """The class maps of a trained stage one, by the clusters of its run; AvlocError if it has none."""
-    if number != 1 or not localizer.can("place_features"):
+    if not has_class_maps(experiment, number):
         raise AvlocError(
             f"class maps (maps: class, --classes) need features per position, which stage {number} of {experiment.method} lacks"
         )

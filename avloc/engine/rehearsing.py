@@ -23,6 +23,7 @@ from avloc.engine.objectives import Objectives, share_batches
 from avloc.engine.step import rate_factor, train_step
 from avloc.engine.stepping import Steps, autocast
 from avloc.engine.stopwatch import Stopwatch, timed_views
+from avloc.engine.validation import always_measured, refuse_select
 from avloc.files import replacing
 from avloc.methods.base import Localizer, Phase, Train
 from avloc.progress import Progress
@@ -170,9 +171,10 @@ def _judge(localizer: Localizer, loaders: Mapping[str, Loader], phase: Phase, tr
     with autocast(train, loader.device):
         batch = next(loader.in_order(train.batch_size, seed=0, augment=train.val_transform == "train"))
         contract.refuse_terms(localizer, phase, phase.objective(batch), loader.device, learnt=False)
-        if phase.measure is not None:
-            for value in phase.measure(batch).values():
-                float(value)  # a measure is one number per name
+        measured = {} if phase.measure is None else phase.measure(batch)
+        for value in measured.values():
+            float(value)  # a measure is one number per name
+        refuse_select(train.select, phase.name, [*always_measured(loaders), *measured])
     seconds = (time.perf_counter() - started) * math.ceil(len(loader.store) / len(batch))
     boxed = len(np.unique(loader.store.boxes.clip))
     if boxed:

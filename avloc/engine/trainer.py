@@ -20,9 +20,9 @@ from avloc.engine.objectives import Objectives, share_batches
 from avloc.engine.states import Place, resume, write_state
 from avloc.engine.step import rate_factor, train_step
 from avloc.engine.stepping import Steps, autocast
-from avloc.engine.validation import overlaps
+from avloc.engine.validation import overlaps, refuse_select
 from avloc.engine.within_epoch import within_now
-from avloc.errors import AvlocError, RunError
+from avloc.errors import AvlocError
 from avloc.methods.base import Localizer, Phase, Train
 from avloc.progress import Progress, untold
 
@@ -214,11 +214,7 @@ def _merit(entry: dict[str, Any], select: str) -> float:
     """The merit of an epoch, higher is better; RunError if the validation split does not provide it."""
     if select == "last":
         return float(entry["epoch"])
-    if select not in entry["validation"]:
-        raise RunError(
-            f"train.select is {select!r}, but the validation split gives {', '.join(entry['validation']) or 'nothing'}; "
-            "set a data.validation split (with boxes for iou), or select: last"
-        )
+    refuse_select(select, entry["phase"], entry["validation"])
     return -entry["validation"]["loss"] if select == "loss" else entry["validation"][select]
 
 

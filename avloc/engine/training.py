@@ -117,13 +117,18 @@ def _train(
 
 
 def refuse_settings(experiment: Experiment, stage: Stage, number: int) -> None:
-    """ConfigError for settings with which no epoch can be chosen, or only on a test set, and for labels that cannot exist."""
+    """ConfigError for settings with which no epoch can be chosen, or only on a test set, and for labels or maps that
+    cannot exist.
+    """
+    from avloc.engine.object_maps import refuse_class_maps
+
     refuse_impatient(f"{experiment.source.source}: stage{number}.train", stage.train, stage.data.validation)
     if stage.data.labels is not None and stage.data.layout == "webdataset":
         raise ConfigError(
             f"{experiment.source.source}: stage{number}.data.labels is {stage.data.labels!r}, but tar shards have no pseudo "
             "labels; make a store of them with `avloc prepare import --layout webdataset`"
         )
+    refuse_class_maps(experiment, experiment.evaluate)
     _refuse_choosing_on_tests(experiment, stage)
 
 
@@ -133,6 +138,7 @@ def batches_of(
     """The loaders ``train`` and, if there is such a split, ``validation``; and digests of cached features, see `digests`."""
     from avloc.data.workers import Workers
     from avloc.engine.keeping import digests
+    from avloc.engine.validation import refuse_unmeasured
 
     stage = experiment.stage(number)
     workers = Workers(stage.train.workers, stage.data.read_ahead)  # shared by all splits
@@ -144,6 +150,7 @@ def batches_of(
             loaders[name], kept = _loader(experiment, number, split, localizer, device, augmented, progress, workers)
             eyes_and_ears |= digests(kept)
     _refuse_shared_videos(stage.data, loaders["train"].store.videos, loaders.get("validation"))
+    refuse_unmeasured(f"stage{number}.train", localizer, stage.train, loaders)
     return loaders, eyes_and_ears
 
 

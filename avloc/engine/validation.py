@@ -1,5 +1,7 @@
 """A quick check of the maps during training: their overlap with the boxes of the validation split."""
 
+from collections.abc import Collection, Mapping
+
 import numpy as np
 import torch
 from torch.nn import functional as F
@@ -7,7 +9,52 @@ from torch.nn import functional as F
 from avloc.data.loader import Loader
 from avloc.data.plans import Plan
 from avloc.engine.collect import collect
-from avloc.methods.base import Localizer
+from avloc.errors import RunError
+from avloc.methods.base import Localizer, Train
+
+SELECTABLE = ("loss", "accuracy", "iou", "located")  # by these `train.select` compares epochs
+OVERLAPS = ("iou", "located")
+
+
+def refuse_unmeasured(where: str, localizer: Localizer, train: Train, loaders: Mapping[str, Loader]) -> None:
+    """RunError if a phase will not measure what `train.select` names; what it measures itself is known once it has.
+
+    where: such as ``stage1.train``.
+    """
+    given = always_measured(loaders)
+    if train.select == "last" or train.select in given:
+        return
+    for phase in localizer.phases(train):
+        if phase.measure is None:
+            refuse_select(train.select, phase.name, given, where)
+
+
+def always_measured(loaders: Mapping[str, Loader]) -> list[str]:
+    """What the validation of every phase measures."""
+    if "validation" not in loaders:
+        return []
+    boxes = loaders["validation"].store.boxes
+    located = (boxes.sounding & (boxes.frame == 0)).any()
+    return ["loss", *OVERLAPS] if located else ["loss"]
+
+
+def refuse_select(select: str, phase: str, measured: Collection[str], where: str = "train") -> None:
+    """RunError unless `train.select` is ``last``, or names something that the validation of a phase measures."""
+    if select == "last" or select in measured:
+        return
+    others = [name for name in SELECTABLE if name in measured]
+    if not others:
+        advice = "set data.validation, or select: last"
+    elif select in OVERLAPS:
+        advice = (
+            f"use a data.validation split with sounding boxes in first frames, or set select to {others[0]} or last"
+        )
+    else:
+        advice = f"set select to {', '.join(others)} or last"
+    raise RunError(
+        f"{where}.select is {select!r}, but the validation of phase {phase!r} measures {', '.join(others) or 'nothing'}; "
+        f"{advice}"
+    )
 
 
 @torch.no_grad()

@@ -44,6 +44,7 @@ def evaluate(
     from avloc.engine.evaluating import evaluate_set
     from avloc.engine.experiment import keep_config, open_run
     from avloc.engine.model_card import write_model_card
+    from avloc.engine.object_maps import refuse_class_maps
     from avloc.errors import AvlocError
 
     experiment, where = open_run(config, run, set)
@@ -57,6 +58,7 @@ def evaluate(
         raise AvlocError(
             f"{experiment.source.source}: no test set {unknown[0]!r}; it has {', '.join(experiment.evaluate)}"
         )
+    refuse_class_maps(experiment, wanted)
     refuse_untrained(experiment, where, wanted)
     processes.join()
     if processes.is_first():

@@ -77,9 +77,12 @@ def run(
     torchrun the processes share training, clustering and evaluation.
     """
     from avloc.engine.experiment import open_run
+    from avloc.engine.object_maps import refuse_class_maps
 
     experiment, where = open_run(config, run, set, longer=True)
+    refuse_class_maps(experiment, experiment.evaluate)
     steps = steps_of(experiment, where, config, list(set), figures, log_to)
+    _refuse_later_settings(experiment, steps)
     if dry_run:
         return _rehearse(experiment, where, config, list(set), steps, progress)
     taken, tell = [], progress or untold
@@ -96,6 +99,17 @@ def run(
         processes.barrier()
     tell(len(steps), len(steps), "done")
     return Ran(where.path, taken, results_of(experiment, where))
+
+
+def _refuse_later_settings(experiment: "Experiment", steps: Sequence[Step]) -> None:
+    """AvlocError for settings that would stop a later step, before the first one takes its hours."""
+    from avloc.engine.training import refuse_settings
+
+    todo = {step.command: step for step in steps}
+    for number in sorted(experiment.stages)[1:]:
+        step = todo.get(f"train-stage{number}")
+        if step is not None and not step.finished():
+            refuse_settings(experiment, experiment.stage(number), number)
 
 
 def _rehearse(
