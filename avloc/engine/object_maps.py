@@ -132,10 +132,11 @@ def maps_of_objects(
     where = stage_one_run(experiment, run)
     found = where.load_clusters()
     path = where.weights(1, localizer.starts_a_stage)
-    if str(found["weights"]) != weights_id(path) or "levels" not in found:
-        raise RunError(
-            f"{where.clusters} belongs to other weights than {path}; `avloc cluster --run {where.path}` writes it again"
-        )
+    again = f"`avloc cluster --run {where.path}` writes it again"
+    if str(found["weights"]) != weights_id(path):
+        raise RunError(f"{where.clusters} belongs to other weights than {path}; {again}")
+    if "levels" not in found:
+        raise RunError(f"{where.clusters} is of an earlier version, without the levels that class maps need; {again}")
     if path != where.weights(1, localizer.weights_from):  # features and centres come from the same weights
         views = localizer.frame, localizer.sound
         device = next(localizer.parameters()).device

@@ -90,9 +90,9 @@ def _cluster(
     clusters = _number_of_clusters(experiment, localizer, store, clusters)
     given = None if dictionary is None else _given(dictionary, clusters, as_trained)
     as_trained = experiment.cluster.as_trained if as_trained is None else as_trained
-    rows: dict[str, Any] = {}
     if as_trained and given is None:
         found = _as_trained(localizer, path)
+        rows = _object_features(experiment, localizer, store)  # class maps need their levels
     else:
         rows = _object_features(experiment, localizer, store)
         found = _of_objects(experiment, rows["objects"].numpy(), clusters, given)

@@ -14,6 +14,7 @@ from avloc.checked_weights import read_weights, with_checksum
 from avloc.cli.app import app
 from avloc.engine.experiment import load_method, method_names, open_run
 from avloc.engine.object_maps import ObjectMaps
+from avloc.engine.run import Run
 from avloc.engine.stages import weights_id
 from avloc.errors import AvlocError
 from avloc.methods.base import Localizer
@@ -231,3 +232,23 @@ def test_class_maps_see_move_and_hear_as_their_stage_does():
     maps = ObjectMaps(stage, np.eye(4, 16), np.eye(4, 16), (0, 0.5, 1), 0.1)
     for name in ("frame", "sound", "motion", "signed_motion", "mixes_waveforms", "needs"):
         assert getattr(maps, name) == getattr(stage, name) != getattr(Given(), name, None), name
+
+
+def test_the_clusters_of_the_training_itself_give_class_maps_too(tmp_path):
+    settings = tiny_config(make_tiny_store(tmp_path / "store"), class_iter=1)
+    settings["cluster"] = {"as_trained": True}
+    settings["evaluate"]["solo"]["maps"] = "class"
+    run = tmp_path / "run"
+    avloc.train_stage1(write_config(tmp_path / "c.yaml", settings), run)
+    assert avloc.cluster(run=run).agreement == 1.0
+    avloc.match_clusters(run=run)
+    assert "solo" in avloc.evaluate(run=run, sets=["solo"], resamples=10).sets
+    found = dict(Run(run).load_clusters())
+    levels = found.pop("levels")
+    Run(run).save_clusters(**found)
+    with pytest.raises(
+        AvlocError, match=r"is of an earlier version, without the levels that class maps need; `avloc clu"
+    ):
+        avloc.evaluate(run=run, sets=["solo"], resamples=10)
+    avloc.cluster(run=run)
+    assert np.array_equal(Run(run).load_clusters()["levels"], levels)
