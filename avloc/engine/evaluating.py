@@ -10,7 +10,7 @@ from avloc.data.store import Store
 from avloc.engine.class_maps import class_table, refuse_other_classes, table_of_names
 from avloc.engine.comparing import clip_values, selected
 from avloc.engine.experiment import Experiment, device_of
-from avloc.engine.finished import result_file
+from avloc.engine.finished import fingerprint_of_set, result_file
 from avloc.engine.inference import ready, told
 from avloc.engine.kept_maps import keep_maps
 from avloc.engine.object_maps import maps_of_objects
@@ -89,7 +89,7 @@ def evaluate_set(
         variant: Comparison(other.metrics, _differences(result, other, resamples, seed))
         for variant, other in scored.items()
     }
-    result.made_with = _made_with(experiment, store, frames.truth.ids, every["model"], device)
+    result.made_with = _made_with(experiment, name, store, frames.truth.ids, every["model"], device)
     file = result_file(experiment, run, name)
     found = SetResult(name, number, result, comparisons, run.predictions / f"{name}.h5", file, heard)
     run.refuse_moved()
@@ -111,11 +111,12 @@ def _localizer(experiment: Experiment, run: Run, name: str, number: int, device:
 
 
 def _made_with(
-    experiment: Experiment, store: Store, ids: Sequence[str], maps: Any, device: torch.device
+    experiment: Experiment, name: str, store: Store, ids: Sequence[str], maps: Any, device: torch.device
 ) -> dict[str, Any]:
     made: dict[str, Any] = made_with(
         str(device),
         configuration=fingerprint_of(resolved(experiment)),
+        test_set=fingerprint_of_set(experiment, name),
         store=store.fingerprint,
         predictions=fingerprint_of_maps(ids, maps),
         maps=fingerprint_of_maps(ids, maps, by_id=False),

@@ -82,10 +82,35 @@ def inputs_of_evaluation(experiment: Experiment, run: Run) -> str:
         found["inference"] = inference
     for number in experiment.stages:
         found[f"stage {number}"] = weights_of(experiment, run, number, experiment.build(number, pretrained=False))
-    for name, test in experiment.evaluate.items():
-        settings = {key: value for key, value in vars(test).items() if key != "store"}
-        found[name] = [settings, open_test(experiment, name).fingerprint]
-    return hashlib.sha256(json.dumps(found, sort_keys=True, default=str).encode()).hexdigest()[:16]
+    for name in experiment.evaluate:
+        found[name] = [_settings(experiment, name), open_test(experiment, name).fingerprint]
+    return _digest(found)
+
+
+def fingerprint_of_set(experiment: Experiment, name: str) -> str:
+    """Of the settings of a test set and of how its maps are computed; its result records it."""
+    return _digest([_settings(experiment, name), told(experiment.inference)])
+
+
+def is_as_configured(experiment: Experiment, name: str, file: Path) -> bool:
+    """Whether a result was made with the present settings and store of its test set, as far as it records them.
+
+    False for one that `avloc evaluate --set evaluate.NAME.size=...` wrote.
+    """
+    try:
+        there = dict(read_json(file)["made_with"]["fingerprints"])
+    except (AvlocError, KeyError, TypeError, ValueError):  # of an earlier version, or damaged, which its reader tells
+        return True
+    now = {"test_set": fingerprint_of_set(experiment, name), "store": open_test(experiment, name).fingerprint}
+    return all(there.get(mark, value) == value for mark, value in now.items())
+
+
+def _settings(experiment: Experiment, name: str) -> dict[str, Any]:
+    return {key: value for key, value in vars(experiment.evaluate[name]).items() if key != "store"}
+
+
+def _digest(values: Any) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 def result_files(experiment: Experiment, run: Run) -> dict[str, Path]:
@@ -119,14 +144,15 @@ def is_recorded(run: Run, step: str, inputs: str, files: list[Path]) -> bool:
         return False
 
 
-def record(run: Run, step: str, inputs: str) -> None:
+def record(run: Run, step: str, inputs: str, repeat: tuple[str, ...] = ()) -> None:
+    """Record that a step was done with these inputs. repeat: later steps, which have to be done again."""
     path = run.path / RECORD
     try:
         known = dict(read_json(path)) if path.exists() else {}
     except (AvlocError, TypeError, ValueError):
         known = {}
     run.refuse_moved()
-    write_json(path, {**known, step: inputs})
+    write_json(path, {name: value for name, value in known.items() if name not in repeat} | {step: inputs})
 
 
 def _clusters(run: Run) -> str:

@@ -199,16 +199,24 @@ def _recorded(experiment: "Experiment", where: "Run", command: str, work: Callab
     """A step whose files do not tell what they were made from: the run records it."""
     from avloc.engine import finished
 
-    files = [where.report] if command == "visualize" else list(finished.result_files(experiment, where).values())
+    results = finished.result_files(experiment, where)
+    files = [where.report] if command == "visualize" else list(results.values())
 
     def is_finished() -> bool:
-        there = all(file.exists() for file in files)
-        return there and finished.is_recorded(where, command, finished.inputs_of_evaluation(experiment, where), files)
+        if not all(file.exists() for file in files):
+            return False
+        if not finished.is_recorded(where, command, finished.inputs_of_evaluation(experiment, where), files):
+            return False
+        # `avloc evaluate` may have written them since, with other settings
+        return command == "visualize" or all(
+            finished.is_as_configured(experiment, name, file) for name, file in results.items()
+        )
 
     def take(shown: Progress) -> None:
         work(shown)
         if processes.is_first():
-            finished.record(where, command, finished.inputs_of_evaluation(experiment, where))
+            repeat = ("visualize",) if command == "evaluate" else ()
+            finished.record(where, command, finished.inputs_of_evaluation(experiment, where), repeat)
 
     return Step(command, is_finished, take, shared=command != "visualize")
 

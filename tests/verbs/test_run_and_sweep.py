@@ -85,6 +85,25 @@ def test_another_test_set_is_scored_without_training_again(again):
     assert taken == dict.fromkeys(STEPS, "skipped") | {"evaluate": "done"}
 
 
+@pytest.mark.parametrize(
+    "setting", ["evaluate.solo.size=24", "evaluate.solo.frames=first", "inference.channels_last=true"]
+)
+def test_a_result_of_other_settings_is_not_shown_as_that_of_the_run(again, setting):
+    before = avloc.run(run=again, figures=False).results["solo"]["metrics"]
+    avloc.evaluate(run=again, sets=["solo"], set=[setting], resamples=10)
+    assert states(again)["evaluate"] == "done"
+    assert avloc.run(run=again, figures=False).results["solo"]["metrics"] == before
+    avloc.evaluate(run=again, sets=["solo"], metric=["iou"], resamples=10)
+    assert states(again)["evaluate"] == "skipped"
+
+
+def test_the_report_is_drawn_again_after_results_were(again):
+    assert [step.state for step in avloc.run(run=again).steps][-2:] == ["skipped", "done"]
+    assert avloc.run(run=again).steps[-1].state == "skipped"
+    avloc.evaluate(run=again, sets=["solo"], set=["evaluate.solo.size=24"], resamples=10)
+    assert [step.state for step in avloc.run(run=again).steps][-2:] == ["done", "done"]
+
+
 def test_imported_weights_are_never_trained_over(again):
     experiment, run = open_run(None, again)
     weights = again / "stage2" / "train.safetensors"
