@@ -41,13 +41,37 @@ def refuse_untrained(experiment: Experiment, run: Run, wanted: Sequence[str]) ->
 def class_table(
     experiment: Experiment, run: Run, protocol: Protocol, store: Store, localizer: Localizer
 ) -> NDArray[np.bool_] | None:
-    """(C, K) for protocols that score per class: from the matching, or one map per class if the maps have classes."""
+    """(C, K) for protocols that score per class: from the matching for maps of clusters, else one map per class; a
+    single map is used for every class.
+    """
     if protocol.unit != "class":
         return None
     if localizer.map_names is not None:
         return named_table(localizer, store)
     if localizer.of_classes:
         return np.eye(len(store.classes), dtype=bool)
+    refuse_objects(experiment, protocol, localizer)
+    if localizer.dictionary_of_maps() is None:
+        return np.eye(len(store.classes), dtype=bool)
+    return matched_table(experiment, run, store, localizer)
+
+
+def refuse_objects(experiment: Experiment, protocol: Protocol, localizer: Localizer) -> None:
+    """AvlocError for a protocol that scores per class, with maps of objects that nothing names."""
+    if localizer.maps_differ and protocol.unit == "class":
+        raise AvlocError(
+            f"{experiment.method} gives maps of objects without classes, but {protocol.name} scores per class; use a protocol "
+            "that does not, such as noprior or avloc"
+        )
+
+
+def told_nothing(localizer: Localizer) -> bool:
+    """Whether a localizer does not say what several maps of it would be of."""
+    return localizer.map_names is None and not localizer.of_classes and localizer.dictionary_of_maps() is None
+
+
+def matched_table(experiment: Experiment, run: Run, store: Store, localizer: Localizer) -> NDArray[np.bool_]:
+    """(C, K) of the run's matching of clusters with classes."""
     where = stage_one_run(experiment, run)
     matching = where.load_matching()
     if where.clusters.exists() and matching.get("clusters", "") not in ("", clusters_id(where)):

@@ -10,6 +10,7 @@ import numpy as np
 
 from avloc import processes
 from avloc.data.loader import Loader
+from avloc.engine.class_maps import refuse_objects
 from avloc.engine.contract import refuse_senses
 from avloc.engine.experiment import Experiment, device_of, open_run
 from avloc.engine.predicting import maps_of
@@ -123,13 +124,14 @@ def _sets(experiment: Experiment, number: int, localizer: Localizer, device: "to
         if experiment.number_of(test.stage) != number:
             continue
         see_and_hear(localizer, test, name)
+        protocol: Any = named(test.protocol).with_axes(**test.axes)
+        refuse_objects(experiment, protocol, localizer)
         store = open_test(experiment, name, localizer)
         frames = to_score(store, test, experiment.seed, name)
         rows = np.arange(min(stage.train.batch_size, len(frames.plan)))
         started = time.perf_counter()
         maps = maps_of(localizer, Loader(store, localizer, device, resident=False), frames.plan.rows(0, len(rows)))
         seconds = (time.perf_counter() - started) * len(frames.plan) / len(rows)
-        protocol: Any = named(test.protocol).with_axes(**test.axes)
         scored = protocol.unit != "class"
         if scored:
             _score(protocol, maps, frames.truth.take(rows))

@@ -10,9 +10,10 @@ import yaml
 import avloc
 from avloc.engine.experiment import open_run
 from avloc.engine.resolved import resolved
+from avloc.errors import AvlocError
 from avloc.predictions import read_predictions
 from tests.engine.running import torchrun
-from tests.engine.tiny import make_tiny_store, tiny_config, write_config
+from tests.engine.tiny import make_tiny_store, tiny_config, tiny_method, write_config
 
 pytestmark = pytest.mark.slow
 
@@ -142,3 +143,24 @@ def test_the_configuration_of_a_run_holds_all_values_and_reads_as_the_one_it_was
     open_run(run.parent / "tiny.yaml", run)
     with pytest.raises(avloc.errors.RunError, match=r"stage1\.train\.gamma: 0\.1, now it is 0\.2"):
         open_run(None, run, ["stage1.train.gamma=0.2"])
+
+
+def test_one_map_for_everything_needs_no_matching_to_be_scored_per_class(tmp_path):
+    config = write_config(tmp_path / "c.yaml", tiny_method(make_tiny_store(tmp_path / "store"), "ez_vsl"))
+    found = avloc.run(config, tmp_path / "run", figures=False)
+    assert [step.command for step in found.steps] == ["train-stage1", "evaluate"]
+    avloc.cluster(run=tmp_path / "run")
+    avloc.match_clusters(run=tmp_path / "run")
+    assert avloc.run(run=tmp_path / "run", figures=False).results["multi"] == found.results["multi"]
+
+
+def test_maps_of_objects_are_not_scored_per_class(tmp_path):
+    settings = tiny_method(make_tiny_store(tmp_path / "store"), "noprior")
+    settings["stage1"]["model"]["maps"] = "objects"
+    config, run = write_config(tmp_path / "c.yaml", settings), tmp_path / "run"
+    said = "noprior gives maps of objects without classes, but dsol-duet scores per class"
+    with pytest.raises(AvlocError, match=said):
+        avloc.run(config, run, dry_run=True)
+    avloc.train_stage1(config, run)
+    with pytest.raises(AvlocError, match=said):
+        avloc.evaluate(run=run, sets=["multi"], resamples=10)
