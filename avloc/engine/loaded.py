@@ -1,6 +1,5 @@
 """`avloc.load`: a model from a run, a weights file or a method's name, ready to use."""
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +13,9 @@ from avloc.engine.card import Card, card_of
 from avloc.engine.experiment import Experiment, device_of, experiment_of, load_method, open_run
 from avloc.engine.inference import overridden, ready, told
 from avloc.engine.map_names import names_of_maps
-from avloc.engine.object_maps import ObjectMaps, with_classes
+from avloc.engine.object_maps import with_classes
 from avloc.engine.run import Run
+from avloc.engine.sounding import for_its_maps
 from avloc.engine.stages import fill, last_trained, load_stage, needs_training, stage_one_run, weights_id
 from avloc.engine.stores import open_data
 from avloc.errors import AvlocError, RunError
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
     from avloc.engine.found import Found
     from avloc.methods.base import Localizer
-
-log = logging.getLogger("avloc")
 
 CHECKPOINTS = (".pth", ".pt", ".ckpt", ".tar", ".npy")  # suffixes of files that authors publish
 
@@ -196,11 +194,7 @@ def _ready(
     clips = card.views or _clips(experiment, number)
     seconds = getattr(view, "seconds", None) or clips.get("seconds")
     known = calibration_of(run, number, "" if weights is None else weights_id(weights), card.calibration)
-    if known is not None and isinstance(localizer, ObjectMaps) and not known.needs_fits:
-        log.warning(
-            "%s: its calibration is for the map of everything that sounds, so class maps are shown without it", source
-        )
-        known = None
+    known = for_its_maps(known, localizer, source)
     return Model(
         source, experiment.method, number, names_of_maps(experiment, number, localizer, card, run),
         view.rate or clips.get("rate"), seconds, localizer.frame.size, there, card,

@@ -1,5 +1,6 @@
 """How many frames of a test set count as sounding by a run's calibration, for each kind of sound."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,10 +13,13 @@ from avloc.data.plans import Plan
 from avloc.engine.calibration import Calibration, calibration_of
 from avloc.engine.collect import collect
 from avloc.engine.experiment import Experiment
+from avloc.engine.object_maps import ObjectMaps
 from avloc.engine.predicting import BATCH, Frames, Maps, wrong_sounds
 from avloc.engine.run import Run
 from avloc.engine.stages import weights_of
 from avloc.methods.base import Localizer
+
+log = logging.getLogger("avloc")
 
 
 def fits_of(localizer: Localizer, loader: Loader, plan: Plan) -> NDArray[np.float32]:
@@ -30,6 +34,16 @@ def fits_of(localizer: Localizer, loader: Loader, plan: Plan) -> NDArray[np.floa
         return collect(localizer, function, loader, plan, BATCH)["fits"].numpy()
 
 
+def for_its_maps(calibration: Calibration | None, localizer: Localizer, source: str) -> Calibration | None:
+    """None, with a warning, if a threshold of the stage's own map would be applied to its class maps."""
+    if calibration is None or calibration.needs_fits or not isinstance(localizer, ObjectMaps):
+        return calibration
+    log.warning(
+        "%s: its calibration is for the map of everything that sounds, so it is not used for class maps", source
+    )
+    return None
+
+
 def heard_by_calibration(
     experiment: Experiment,
     run: Run,
@@ -40,11 +54,12 @@ def heard_by_calibration(
     every: Mapping[str, Maps],
 ) -> dict[str, Any] | None:
     """How many frames count as sounding by the run's calibration: with their own sound, with each kind that nothing in
-    view makes, and with that of another video. None if the run has no calibration of this stage.
+    view makes, and with that of another video. None if the run has no calibration of this stage, or none of these maps.
     """
     if not run.calibration.exists():
         return None
     calibration = calibration_of(run, number, weights_of(experiment, run, number, localizer))
+    calibration = for_its_maps(calibration, localizer, str(run.path))
     if calibration is None:
         return None
     return sounding_of(calibration, localizer, loader, frames, every, experiment.seed)

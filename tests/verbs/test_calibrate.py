@@ -131,6 +131,24 @@ def test_evaluate_says_how_many_frames_count_as_sounding(run, tmp_path):
     assert "sounding" not in printed("evaluate", "--run", place, "--sets", "solo", "--resamples", 0)["sets"]["solo"]
 
 
+def test_a_threshold_of_the_own_map_is_not_applied_to_class_maps(run, tmp_path, caplog):
+    place = tmp_path / "run"
+    shutil.copytree(run, place)
+    avloc.cluster(run=place)
+    avloc.calibrate(run=place)
+    kept = json.loads((place / "calibration.json").read_text())
+
+    def sounding(score):
+        kept["stages"]["1"]["score"] = score
+        (place / "calibration.json").write_text(json.dumps(kept))
+        how = ["--sets", "solo", "--resamples", 0, "--set", "evaluate.solo.maps=class"]
+        return printed("evaluate", "--run", place, *how, "--set", "evaluate.solo.protocol=avloc")["sets"]["solo"]
+
+    assert "sounding" in sounding("fits") and "calibration is for" not in caplog.text
+    assert "sounding" not in sounding("peak")
+    assert "its calibration is for the map of everything that sounds, so it is not used for class maps" in caplog.text
+
+
 def test_a_stage_that_another_phase_serves_is_calibrated_with_the_weights_that_are_loaded(run, tmp_path):
     """With `joint`, DSOL's stage one is served by its classification, not by its localization."""
     store = run.parent / "store"
