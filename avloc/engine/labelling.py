@@ -62,6 +62,23 @@ def refuse_sources(streams: Streams, tags: bool, run: Path | None, boxes: bool) 
         raise DataError("proposals need probabilities, not logits: leave --image-scores at softmax")
     if (tags or run) and (streams.sound_mapping or streams.frame_mapping):
         raise DataError("a mapping is for a network's classes or their scores; tags and clusters already are classes")
+    _refuse_without_effect(streams)
+
+
+def _refuse_without_effect(streams: Streams) -> None:
+    """DataError for an option that no source uses."""
+    if streams.sound_mapping and not (streams.scores or streams.tagger):
+        raise DataError("--sound-mapping has no effect without --tagger or --scores; leave it out, or give one of them")
+    if streams.frame_mapping and not (streams.frame_scores or streams.classifier or streams.scores):
+        raise DataError(
+            "--frame-mapping has no effect without --classifier or --frame-scores; leave it out, or give one of them"
+        )
+    if streams.image_scores == "logits" and not (
+        streams.classifier or (streams.frame_scores and streams.frame_mapping)
+    ):
+        raise DataError(
+            "--image-scores logits has no effect without --classifier, or --frame-scores with --frame-mapping; leave it out"
+        )
 
 
 def of_streams(store: Store, streams: Streams, boxes: Scores | None) -> Labels:
@@ -108,6 +125,8 @@ def _of_scores(store: Store, streams: Streams, path: Path, kind: str) -> dict[st
     read = read_scores(path, store, kind, bounded=not raw)
     if kind == "frame" and "frame" not in read.kinds:
         raise DataError(f"{path}: no frame in it; expected scores of frames")
+    if streams.frame_mapping and not (streams.frame_scores or streams.classifier or "frame" in read.kinds):
+        raise DataError(f"{path}: no scores of frames in it, so --frame-mapping has no effect; leave it out")
     kept = read.kinds if kind == "sound" else {"frame": read.kinds["frame"]}
     return {name: _mapped(streams, path, read.classes, name, values) for name, values in kept.items()}
 

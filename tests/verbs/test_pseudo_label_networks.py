@@ -172,7 +172,17 @@ C, F = ["--classifier", "resnet.pth"], ["--frame-mapping", "v.npy"]
         (["--classifier", "tagger.pth", *F], "not a torchvision state dict of ResNet-18 or 34"),
         (["--scores", "few.npy"], "sound has the shape (5, 7); expected (6, 7), test has 6 clips"),
         (["--scores", "nan.npy"], "sound score nan; expected 0 to 1"),
-        (["--scores", "nan.npy", "--image-scores", "logits"], "sound score nan"),
+        (
+            ["--scores", "nan.npy", "--image-scores", "logits"],
+            "--image-scores logits has no effect without --classifier",
+        ),
+        (
+            ["--frame-scores", "frame.npy", "--image-scores", "logits"],
+            "or --frame-scores with --frame-mapping; leave it out",
+        ),
+        ([*C, *F, *S], "--sound-mapping has no effect without --tagger or --scores; leave it out"),
+        ([*T, *S, *F], "--frame-mapping has no effect without --classifier or --frame-scores; leave it out"),
+        (["--scores", "sound.npy", *F], "no scores of frames in it, so --frame-mapping has no effect"),
         (["--frame-scores", "nan.npy", *F], "frame score nan; expected 0 to 1"),
         (["--scores", "flat.npy"], "found float64 (6,); expected numbers, (clips, classes)"),
         ([*T, *S, *C, "--frame-mapping", "three.npy"], "frames category 0, category 1, category 2: expected the same"),
