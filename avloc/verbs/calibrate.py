@@ -2,12 +2,16 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from avloc import processes
 from avloc.engine.calibration import Calibration
+from avloc.naming import some
 from avloc.options import Ask, Config, RunFolder, Set, verb
 from avloc.progress import Progress, untold
+
+if TYPE_CHECKING:
+    from avloc.engine.experiment import Experiment
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,9 @@ def calibrate(
     store: Annotated[
         Path | None, "store of the clips to choose on; default: the one that the stage was trained on"
     ] = None,
-    split: Annotated[str | None, "split of these clips; default: the validation split of the stage"] = None,
+    split: Annotated[
+        str | None, "split of these clips; default: the validation split of the stage; with --store it has to be given"
+    ] = None,
     test: Annotated[str | None, "another split of the store, to measure the result on"] = None,
     clips: Annotated[int, "number of clips to use from a split, drawn by the seed", Ask(least=2)] = 500,
     progress: Progress | None = None,
@@ -70,7 +76,11 @@ def calibrate(
         )
     split = split or (data.validation if data is not None and store is None else None)
     if split is None:
-        raise AvlocError(f"{where.path}: there is no validation split; name one with --split, not the training split")
+        missing = (
+            f"{where.path}: there is no validation split" if store is None else f"{store}: which split is not given"
+        )
+        there = _splits(experiment, number, store)
+        raise AvlocError(f"{missing}; name one with --split, not the training split; {there}")
     if test == split:
         raise AvlocError(
             f"--test {test} is the split that the confidence is chosen on; use another split, without its videos"
@@ -113,3 +123,14 @@ def calibrate(
             calibration.save(where)
     processes.leave()
     return Calibrated(where.path, where.calibration, calibration)
+
+
+def _splits(experiment: "Experiment", number: int, store: Path | None) -> str:
+    """What splits a given store has, or the one that the stage was trained on."""
+    from avloc.data.store import Store
+    from avloc.engine.stores import open_data
+
+    if store is None:
+        found = open_data(experiment, number, experiment.stage(number).data.train)
+        return f"{found.path} has {some(found.splits, 8)}"
+    return f"it has {some(Store.open(store).splits, 8)}"

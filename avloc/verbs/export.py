@@ -9,6 +9,7 @@ from avloc.options import verb
 if TYPE_CHECKING:
     from avloc.engine.experiment import Experiment
     from avloc.engine.loaded import Model
+    from avloc.engine.settings import Data
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,9 @@ def export(
     out: Annotated[Path | None, "file to write; default: RUN/METHOD-stageN with the ending of the format"] = None,
     check: Annotated[bool, "run the exported file on real clips and compare its maps with the model's"] = False,
     store: Annotated[Path | None, "store of these clips; default: the one that the stage was trained on"] = None,
-    split: Annotated[str | None, "split of these clips; default: the validation split of the stage"] = None,
+    split: Annotated[
+        str | None, "split of these clips; default: the validation split of the stage, or the first that --store has"
+    ] = None,
     stage: Annotated[int | None, "stage to export; default: the last trained one"] = None,
 ) -> ModelFile:
     """Write a trained model as one file with a description: for avloc.load, for torch.export or for ONNX.
@@ -107,8 +110,7 @@ def _batches(model: "Model", experiment: "Experiment | None", store: Path | None
     stage = None if experiment is None else experiment.stage(model.stage)
     data = None if stage is None else stage.data
     if store is not None:
-        name = split or "all"
-        part = open_named(store, name, model.localizer, "sound.seconds", model.method)
+        part = open_named(store, split or _any_split(store, data), model.localizer, "sound.seconds", model.method)
     elif experiment is None or data is None:
         raise AvlocError("no store with clips is known; name one with --store and --split")
     else:
@@ -117,3 +119,12 @@ def _batches(model: "Model", experiment: "Experiment | None", store: Path | None
     clips = np.arange(min(len(part), 2 * CLIPS - 1), dtype=np.int64)
     plan = Plan(clips, np.zeros_like(clips))
     return list(loader.of(plan, CLIPS))
+
+
+def _any_split(store: Path, data: "Data | None") -> str:
+    """A split of a given store with clips: if it has them, the stage's validation or training split, else its first."""
+    from avloc.data.store import Store
+
+    splits = Store.open(store).splits
+    usual = [] if data is None else [data.validation, data.train]
+    return next((name for name in (*usual, *splits) if name is not None and splits.get(name)), "all")

@@ -1,5 +1,6 @@
 """Every method as one file for other programs: the same maps, or one line why it cannot be."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -137,6 +138,15 @@ def test_what_cannot_be_exported_is_refused_in_one_line(run, tmp_path):
     weights = run / "stage2" / "train.safetensors"
     assert "is the input itself" in error_of("export", "--weights", weights, "--out", weights)
     assert not list(tmp_path.iterdir())
+
+
+def test_any_clips_of_a_given_store_serve_the_check(run, tmp_path):
+    """No split is called `all`: the stage's validation split is taken if the store has one of that name, else its first."""
+    store, alone = run.parent / "store", tmp_path / "alone.safetensors"
+    shutil.copy(run / "stage2" / "train.safetensors", alone)
+    for model in (["--run", run], ["--weights", alone]):
+        found = printed("export", *model, "--store", store, "--check", "--out", tmp_path / "m")
+        assert found["clips"] == 5 and found["difference"] == 0
 
 
 def test_info_prints_what_weights_runs_and_stores_say(run, tmp_path):

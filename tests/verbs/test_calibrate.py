@@ -175,7 +175,8 @@ def test_a_calibration_of_other_weights_is_not_used(run, tmp_path, caplog):
 def test_what_cannot_be_calibrated_is_refused_in_one_line(run, tmp_path):
     assert "no split" in error_of("calibrate", "--run", run, "--split", "nothing")
     assert "chosen on" in error_of("calibrate", "--run", run, "--test", "validation")
-    assert "--split" in error_of("calibrate", "--run", run, "--store", run.parent / "store")
+    unsaid = error_of("calibrate", "--run", run, "--store", run.parent / "store")
+    assert "name one with --split, not the training split; it has train, validation, test" in unsaid
     assert "share" in error_of("calibrate", "--run", run, "--split", "train", "--test", "train+test")
     place = tmp_path / "run"
     shutil.copytree(run, place)
@@ -183,6 +184,15 @@ def test_what_cannot_be_calibrated_is_refused_in_one_line(run, tmp_path):
         (place / "calibration.json").write_text(text)
         with pytest.raises(AvlocError, match="calibrat"):
             Calibration.load(place)
+
+
+def test_without_a_validation_split_the_splits_that_there_are_are_named(run, tmp_path):
+    settings = tiny_config(run.parent / "store", class_task=False)
+    del settings["stage1"]["data"]["validation"]
+    config = write_config(tmp_path / "c.yaml", settings)
+    avloc.train_stage1(config, tmp_path / "run", set=["stage1.train.epochs=1"])
+    said = error_of("calibrate", "--run", tmp_path / "run")
+    assert "there is no validation split; name one with --split" in said and "has train, validation, test" in said
 
 
 def test_heat_maps_alone_do_not_serve_a_score_of_the_method(run):
