@@ -1,6 +1,9 @@
 """What the trainer requires of a Localizer, checked on the first batch, before an epoch is spent on something wrong."""
 
+import re
+import traceback
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,6 +14,14 @@ from avloc.engine.method_modules import BEFORE
 from avloc.errors import AvlocError
 from avloc.methods.base import Localizer, Phase
 from avloc.naming import shortened
+
+#: words of PyTorch's errors about tensors that do not fit together
+_OF_SHAPES = re.compile(r"\b(sizes?|shapes?|dimensions?|channels|broadcast)\b", re.IGNORECASE)
+_TORCH = str(Path(torch.__file__).parent)
+
+
+class Misfit(AvlocError):
+    """Tensors that do not fit together, in most cases because the settings of the model do not."""
 
 
 def refuse_senses(localizer: Localizer) -> None:
@@ -94,9 +105,22 @@ def try_locate(localizer: Localizer, batch: Batch) -> None:
         try:
             refuse_maps(localizer, localizer.locate(batch), batch)
         except RuntimeError as error:
-            raise on_other_device(localizer, "locate", error) from error
+            raise explained(localizer, "locate", error) from error
         finally:
             localizer.train(was_training)
+
+
+def explained(localizer: Localizer, function: str, error: RuntimeError) -> Exception:
+    """An AvlocError for tensors on two devices, or of shapes that do not fit together; any other error unchanged."""
+    if isinstance(error, torch.OutOfMemoryError | NotImplementedError):
+        return error
+    found = on_other_device(localizer, function, error)
+    first = str(error).partition("\n")[0]
+    if found is not error or not _OF_SHAPES.search(first):
+        return found
+    lines = [line for line in traceback.extract_tb(error.__traceback__) if not line.filename.startswith(_TORCH)]
+    place = f"{'/'.join(Path(lines[-1].filename).parts[-2:])}:{lines[-1].lineno}"
+    return Misfit(f"{_name(localizer)}.{function}: tensors do not fit together at {place}: {first.rstrip('.')}")
 
 
 def on_other_device(localizer: Localizer, function: str, error: RuntimeError) -> Exception:

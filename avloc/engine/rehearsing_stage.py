@@ -13,6 +13,7 @@ from avloc.data.loader import Loader
 from avloc.engine.class_maps import refuse_objects
 from avloc.engine.contract import refuse_senses
 from avloc.engine.experiment import Experiment, device_of, open_run
+from avloc.engine.misfits import naming_settings
 from avloc.engine.predicting import maps_of
 from avloc.engine.rehearsing import FewRows, PhaseRehearsed, memory, rehearse
 from avloc.engine.run import Run
@@ -86,7 +87,8 @@ def rehearse_stage(
         notes.append("frozen encoders run in every step here; training may cache their features, which is faster")
     loaders, _ = batches_of(experiment, number, localizer, device, untold)
     traces = where.path / "profile" / f"stage{number}" if profile else None
-    phases = rehearse(localizer, loaders, stage.train, experiment.seed, traces, progress or untold)
+    with naming_settings(experiment, number):
+        phases = rehearse(localizer, loaders, stage.train, experiment.seed, traces, progress or untold)
     sets = _sets(experiment, number, localizer, device)
     loaders["train"].workers.close()
     processes.leave()

@@ -42,7 +42,7 @@ def train_step(
         with clock("forward"), autocast(made.train, device):
             terms: dict[str, Tensor] = objective(batch)
     except RuntimeError as error:
-        raise on_other_parts(localizer, phase, contract.on_other_device(localizer, "loss", error)) from error
+        raise on_other_parts(localizer, phase, contract.explained(localizer, "loss", error)) from error
     if first:
         contract.refuse_terms(localizer, phase, terms, device)
     with clock("backward"):

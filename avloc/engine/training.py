@@ -61,6 +61,7 @@ def _train(
 ) -> Trained:
     from avloc.engine.also_logged import also_logged
     from avloc.engine.contract import refuse_senses
+    from avloc.engine.misfits import naming_settings
     from avloc.engine.stages import clusters_id, fresh_stage, refuse_other_view, refuse_without_training, stage_one_run
     from avloc.engine.step import channels_last
     from avloc.engine.trainer import fit
@@ -93,7 +94,8 @@ def _train(
     if number > 1 and localizer.uses_clusters:
         about["clusters"] = clusters_id(stage_one_run(experiment, where))
     name = f"{where.path.name} stage {number}"
-    with also_logged(log_to, where.stage(number), name, experiment.source.values) as told:
+    logged = also_logged(log_to, where.stage(number), name, experiment.source.values)
+    with logged as told, naming_settings(experiment, number):
         entries = fit(
             localizer,
             loaders,
@@ -138,6 +140,7 @@ def batches_of(
     """The loaders ``train`` and, if there is such a split, ``validation``; and digests of cached features, see `digests`."""
     from avloc.data.workers import Workers
     from avloc.engine.keeping import digests
+    from avloc.engine.misfits import refuse_misfits
     from avloc.engine.validation import refuse_unmeasured
 
     stage = experiment.stage(number)
@@ -151,6 +154,7 @@ def batches_of(
             eyes_and_ears |= digests(kept)
     _refuse_shared_videos(stage.data, loaders["train"].store.videos, loaders.get("validation"))
     refuse_unmeasured(f"stage{number}.train", localizer, stage.train, loaders)
+    refuse_misfits(experiment, number, localizer, loaders)
     return loaders, eyes_and_ears
 
 

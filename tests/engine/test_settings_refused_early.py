@@ -4,8 +4,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 import avloc
+from avloc.engine import contract
 from avloc.engine.validation import refuse_unmeasured
 from avloc.errors import AvlocError
 from avloc.methods.base import Phase, Train
@@ -84,3 +86,35 @@ def test_settings_of_stage_two_are_refused_before_stage_one_is_trained(store, tm
     settings = tiny_config(store)
     settings["stage2"]["train"]["patience"] = 2
     refused(tmp_path, settings, r"stage2\.train\.patience is 2")
+
+
+def test_networks_whose_maps_differ_in_size(store, tmp_path):
+    settings = tiny_method(store, "noprior")
+    flow = {"widths": [8, 16], "blocks": [1, 1], "strides": [1, 1]}
+    settings["stage1"]["model"] |= {"flow": "frames", "flow_encoder": flow}
+    refused(
+        tmp_path,
+        settings,
+        r"c\.yaml:\d+: stage1\.model: NoPrior\.locate: tensors do not fit together at noprior/network\.py:\d+: Expected size "
+        r".*; check what differs from the defaults: frame, sound, visual, audio, flow_encoder",
+    )
+
+
+def test_a_network_that_only_the_loss_uses(store, tmp_path):
+    settings = tiny_method(store, "coarse_to_fine_original")
+    model = settings["stage1"]["model"]
+    model["audio"] = {"widths": [8, 8, 8, 8], "hidden": 8, "bands": 32}
+    model["sound"] = {**model["sound"], "mels": 32}
+    config = write_config(tmp_path / "c.yaml", settings)
+    for dry_run in (True, False):
+        with pytest.raises(
+            AvlocError,
+            match=r"StageOne\.loss: tensors do not fit together at .*Kernel size.*; check what differs .*audio",
+        ):
+            avloc.run(config, tmp_path / "run", dry_run=dry_run)
+    assert not list((tmp_path / "run").rglob("*.safetensors"))
+
+
+def test_other_errors_of_pytorch_are_not_about_settings():
+    for error in (RuntimeError("CUDA error: no kernel"), torch.OutOfMemoryError("size"), NotImplementedError("size")):
+        assert contract.explained(None, "loss", error) is error
