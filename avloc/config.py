@@ -193,12 +193,13 @@ def _explain(section: Section, parameters: Mapping[str, inspect.Parameter], deta
         return f"{section.where((*first, *keys, *rest[-1:]))}: unknown key{suggestion(str(detail['loc'][-1]), known)}"
     if detail["type"] in ("missing", "missing_argument"):
         return f"{where}: missing, and it has no default"
+    found = "null, but a value is needed" if detail["input"] is None else shortened(detail["input"])
     if detail["type"] in ("dataclass_type", "model_type", "dict_type"):
-        return f"{where}: found {shortened(detail['input'])}; expected a section of `key: value` lines"
-    told = detail["msg"][0].lower() + detail["msg"][1:]
+        return f"{where}: found {found}; expected a section of `key: value` lines"
+    told = "expected a path" if detail["type"] == "path_type" else detail["msg"][0].lower() + detail["msg"][1:]
     if detail["type"].startswith(("greater_than", "less_than")) and (expected := range_of(kind)):
         told = f"expected a {expected}"
-    return f"{where}: found {shortened(detail['input'])}; {told}"
+    return f"{where}: found {found}; {told}"
 
 
 def _keys(kind: Any) -> list[str]:

@@ -94,6 +94,14 @@ def test_types_are_enforced(tmp_path, value):
     assert line.startswith("c.yaml:2: gears: found ")
 
 
+@pytest.mark.parametrize(("value", "found"), [("null", "null, but a value is needed"), ("[a, b]", r"\['a', 'b'\]")])
+def test_a_path_that_is_none_is_told_in_words_of_the_file(tmp_path, value, found):
+    path = tmp_path / "c.yaml"
+    path.write_text("method: ez_vsl\nstage1:\n  data: {store: s, train: train}\n")
+    with pytest.raises(ConfigError, match=rf"--set stage1\.data\.store: found {found}; expected a path$"):
+        read_experiment(path, [f"stage1.data.store={value}"])
+
+
 @pytest.mark.parametrize("value", ["true", ".nan", "-.inf", "1e400"])
 def test_what_nobody_means_as_a_number_is_refused(tmp_path, value):
     (tmp_path / "e.yaml").write_text(
