@@ -9,7 +9,7 @@ from avloc.engine.checkpoints import load_state
 from avloc.engine.experiment import Experiment, read_experiment
 from avloc.engine.inference import told
 from avloc.engine.run import Run
-from avloc.engine.stages import clusters_id, stage_one_run, weights_id, weights_of
+from avloc.engine.stages import clusters_id, stage_one_id, stage_one_run, weights_id, weights_of
 from avloc.engine.stores import open_data, open_test
 from avloc.engine.validated import about_weights
 from avloc.errors import AvlocError
@@ -41,6 +41,8 @@ def is_trained(experiment: Experiment, run: Run, number: int) -> bool:
     if longer and not state.get("stopped"):  # once out of patience, more epochs change nothing
         return False
     if "clusters" in about and about["clusters"] != _clusters(stage_one_run(experiment, run)):
+        return False
+    if "stage1" in about and about["stage1"] != _stage_one(experiment, run):
         return False
     return bool(about.get("data") == open_data(experiment, number, stage.data.train).fingerprint)
 
@@ -153,6 +155,13 @@ def record(run: Run, step: str, inputs: str, repeat: tuple[str, ...] = ()) -> No
         known = {}
     run.refuse_moved()
     write_json(path, {name: value for name, value in known.items() if name not in repeat} | {step: inputs})
+
+
+def _stage_one(experiment: Experiment, run: Run) -> str:
+    try:
+        return stage_one_id(experiment, run)
+    except AvlocError:  # it has no weights
+        return ""
 
 
 def _clusters(run: Run) -> str:

@@ -169,6 +169,14 @@ def weights_of(experiment: Experiment, run: Run, number: int, localizer: Localiz
     return weights_id(where.weights(number, localizer.weights_from))
 
 
+def stage_one_id(experiment: Experiment, run: Run) -> str:
+    """The short hash of the stage-one weights from which stage two starts; empty if stage one is not trained."""
+    if not needs_training(experiment, 1):
+        return ""
+    first = experiment.build(1, pretrained=False)
+    return weights_id(stage_one_run(experiment, run).weights(1, first.starts_a_stage))
+
+
 def weights_id(path: Path) -> str:
     """A short hash of a weights file."""
     return hashlib.sha256(regular(path).read_bytes()).hexdigest()[:16]

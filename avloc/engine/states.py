@@ -21,6 +21,9 @@ from avloc.methods.base import Localizer, Phase, Train
 
 log = logging.getLogger("avloc.train")
 
+#: what a later stage was made from, in words
+FROM_STAGE_ONE = {"stage1": "from another stage one", "clusters": "with other clusters"}
+
 
 @dataclass
 class Place:
@@ -125,6 +128,11 @@ def resume(
         for name, value in about.items():
             known = state["about"].get(name, str(value))  # an older state does not have all of them
             if known != str(value):
+                if name in FROM_STAGE_ONE:
+                    raise RunError(
+                        f"{folder} was trained {FROM_STAGE_ONE[name]} than the run has now; to train this stage again, choose "
+                        "another --run, or move this folder away"
+                    )
                 raise RunError(f"{folder} was trained with {name} {known}, now it is {value}; choose another --run")
         entries = entries_of(state)
         refuse_other_training(folder, entries, kept_epochs(state["best"], entries, merit), about)

@@ -62,7 +62,14 @@ def _train(
     from avloc.engine.also_logged import also_logged
     from avloc.engine.contract import refuse_senses
     from avloc.engine.misfits import naming_settings
-    from avloc.engine.stages import clusters_id, fresh_stage, refuse_other_view, refuse_without_training, stage_one_run
+    from avloc.engine.stages import (
+        clusters_id,
+        fresh_stage,
+        refuse_other_view,
+        refuse_without_training,
+        stage_one_id,
+        stage_one_run,
+    )
     from avloc.engine.step import channels_last
     from avloc.engine.trainer import fit
     from avloc.engine.validated import refuse_imported
@@ -91,6 +98,8 @@ def _train(
         "seed": experiment.seed,
         **eyes_and_ears,
     }
+    if number > 1:
+        about["stage1"] = stage_one_id(experiment, where)
     if number > 1 and localizer.uses_clusters:
         about["clusters"] = clusters_id(stage_one_run(experiment, where))
     name = f"{where.path.name} stage {number}"

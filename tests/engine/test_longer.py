@@ -11,11 +11,11 @@ from avloc.engine import trainer
 from avloc.engine.checkpoints import load_state, save_state
 from avloc.engine.longer import out_of_patience, phase_after_stop
 from avloc.engine.trainer import rate_factor
-from avloc.errors import ConfigError
+from avloc.errors import ConfigError, RunError
 from avloc.methods.base import Phase, Train
 from tests.commands import error_of
 from tests.engine.test_training import assert_same_training, log
-from tests.engine.tiny import make_tiny_store, tiny_config, write_config
+from tests.engine.tiny import make_tiny_store, tiny_config, tiny_method, write_config
 
 
 @pytest.fixture(scope="module")
@@ -146,3 +146,35 @@ def test_what_cannot_judge_an_epoch_is_refused_before_the_first(train, said, sto
     with pytest.raises(ConfigError, match=said):
         avloc.train_stage1(write_config(tmp_path / "c.yaml", config), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_stage_two_of_a_shorter_stage_one_is_named_and_not_replaced(store, tmp_path):
+    settings = tiny_method(store, "coarse_to_fine")
+    first = settings["stage1"]
+    settings["stage2"] = {"data": first["data"], "model": {}, "train": first["train"]}
+    config, run = write_config(tmp_path / "c.yaml", settings), tmp_path / "run"
+    avloc.run(config, run, figures=False)
+    weights = (run / "stage2" / "fine.safetensors").read_bytes()
+    assert {step.state for step in avloc.run(run=run, figures=False).steps} == {"skipped"}
+    with pytest.raises(
+        RunError, match=r"stage2 was trained from another stage one than the run has now; to train this stage"
+    ):
+        avloc.run(run=run, set="stage1.train.epochs=2", figures=False)
+    assert (run / "stage2" / "fine.safetensors").read_bytes() == weights
+    (run / "stage2").rename(tmp_path / "old")
+    steps = {step.command: step.state for step in avloc.run(run=run, figures=False).steps}
+    assert steps == {"train-stage1": "skipped", "train-stage2": "done", "evaluate": "done"}
+
+
+def test_a_stage_two_of_an_earlier_version_does_not_record_its_stage_one(store, tmp_path):
+    settings = tiny_method(store, "coarse_to_fine")
+    settings["stage2"] = {**settings["stage1"], "model": {}}
+    config, run = write_config(tmp_path / "c.yaml", settings), tmp_path / "run"
+    avloc.train_stage1(config, run)
+    avloc.train_stage2(run=run)
+    (state,) = (run / "stage2").glob("state-*.pt")
+    found = load_state(state)
+    del found["about"]["stage1"]
+    save_state(state, found)
+    avloc.train_stage1(run=run, set="stage1.train.epochs=2")
+    assert avloc.train_stage2(run=run).epochs == 1
