@@ -70,6 +70,7 @@ def _train(
         stage_one_id,
         stage_one_run,
     )
+    from avloc.engine.starting import leaving_nothing
     from avloc.engine.step import channels_last
     from avloc.engine.trainer import fit
     from avloc.engine.validated import refuse_imported
@@ -89,6 +90,7 @@ def _train(
     refuse_other_view(localizer)
     channels_last(localizer)
     loaders, eyes_and_ears = batches_of(experiment, number, localizer, device, progress or untold)
+    begins = not where.config.exists()
     if processes.is_first():
         keep_config(experiment, where)
     about = {
@@ -104,7 +106,7 @@ def _train(
         about["clusters"] = clusters_id(stage_one_run(experiment, where))
     name = f"{where.path.name} stage {number}"
     logged = also_logged(log_to, where.stage(number), name, experiment.source.values)
-    with logged as told, naming_settings(experiment, number):
+    with logged as told, leaving_nothing(where, number, begins), naming_settings(experiment, number):
         entries = fit(
             localizer,
             loaders,

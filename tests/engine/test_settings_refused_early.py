@@ -8,8 +8,9 @@ import torch
 
 import avloc
 from avloc.engine import contract
+from avloc.engine.experiment import keep_config, open_run
 from avloc.engine.validation import refuse_unmeasured
-from avloc.errors import AvlocError
+from avloc.errors import AvlocError, ConfigError
 from avloc.methods.base import Phase, Train
 from tests.engine.tiny import make_tiny_store, tiny_config, tiny_method, write_config
 
@@ -105,14 +106,36 @@ def test_a_network_that_only_the_loss_uses(store, tmp_path):
     model = settings["stage1"]["model"]
     model["audio"] = {"widths": [8, 8, 8, 8], "hidden": 8, "bands": 32}
     model["sound"] = {**model["sound"], "mels": 32}
-    config = write_config(tmp_path / "c.yaml", settings)
-    for dry_run in (True, False):
-        with pytest.raises(
-            AvlocError,
-            match=r"StageOne\.loss: tensors do not fit together at .*Kernel size.*; check what differs .*audio",
-        ):
-            avloc.run(config, tmp_path / "run", dry_run=dry_run)
-    assert not list((tmp_path / "run").rglob("*.safetensors"))
+    refused(
+        tmp_path,
+        settings,
+        r"StageOne\.loss: tensors do not fit together at .*Kernel size.*; check what differs .*audio",
+    )
+    # the mended configuration can use the same folder
+    assert (
+        avloc.train_stage1(
+            tmp_path / "c.yaml", tmp_path / "run", set=["stage1.model.audio.bands=64", "stage1.model.sound.mels=64"]
+        ).epochs
+        == 1
+    )
+
+
+def test_a_run_that_was_there_before_keeps_its_configuration(store, tmp_path, monkeypatch):
+    config, run = write_config(tmp_path / "c.yaml", tiny_method(store, "ez_vsl")), tmp_path / "run"
+
+    def refuse(*arguments):
+        raise ConfigError("no")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(contract, "refuse_terms", refuse)
+        keep_config(*open_run(config, run))
+        with pytest.raises(AvlocError, match="no"):
+            avloc.train_stage1(config, run)
+        assert (run / "config.yaml").exists()
+        with pytest.raises(AvlocError, match="no"):
+            avloc.train_stage1(config, tmp_path / "new")
+    assert not list((tmp_path / "new").glob("*.*"))
+    assert avloc.train_stage1(config, run).epochs == 1
 
 
 def test_other_errors_of_pytorch_are_not_about_settings():
