@@ -65,7 +65,7 @@ def refuse_objects(experiment: Experiment, protocol: Protocol, localizer: Locali
         )
 
 
-def told_nothing(localizer: Localizer) -> bool:
+def maps_are_unnamed(localizer: Localizer) -> bool:
     """Whether a localizer does not say what several maps of it would be of."""
     return localizer.map_names is None and not localizer.of_classes and localizer.dictionary_of_maps() is None
 

@@ -7,7 +7,7 @@ import torch
 
 from avloc import processes
 from avloc.data.store import Store
-from avloc.engine.class_maps import class_table, matched_table, refuse_other_classes, table_of_names, told_nothing
+from avloc.engine.class_maps import class_table, maps_are_unnamed, matched_table, refuse_other_classes, table_of_names
 from avloc.engine.comparing import clip_values, selected
 from avloc.engine.experiment import Experiment, device_of
 from avloc.engine.finished import fingerprint_of_set, result_file
@@ -69,7 +69,7 @@ def evaluate_set(
     others = maps_of_other_sounds(localizer, loader, frames.plan, negatives, seed)
     searched = RETRIEVAL in (metric or ())
     vectors = retrieval_of(localizer, loader, frames, resamples, seed) if searched else None
-    if table is not None and every["model"].shape[1] > 1 and told_nothing(localizer):
+    if table is not None and every["model"].shape[1] > 1 and maps_are_unnamed(localizer):
         table = matched_table(experiment, run, store, localizer)  # then they are of the clusters
     refuse_other_classes(every["model"], table, localizer, store, test)
     heard = heard_by_calibration(experiment, run, localizer, number, loader, frames, every)
