@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from avloc.endings import STILLS
-from avloc.engine.found_files import read_head
+from avloc.engine.earlier_results import refuse_overwriting
 from avloc.errors import AvlocError
 from avloc.naming import brief, printable, utf8_name
 from avloc.prepare.parts.media_files import find_media, passed_over
@@ -23,6 +23,10 @@ class Input:
     path: Path
     name: str
     sound: Path | None = None
+
+    @property
+    def files(self) -> list[Path]:
+        return [self.path] if self.sound is None else [self.path, self.sound]
 
 
 @dataclass
@@ -61,8 +65,8 @@ def find_inputs(words: Sequence[str | Path], sound: Path | None, out: Path) -> I
     if sound is None and pictures and len(places) == 1:
         raise AvlocError(f"{pictures[0]}: a picture; give its sound with --sound FILE")
     names = _told_apart(places)
-    _refuse_overwriting(places, names, out)
     found = [Input(path, utf8_name(names[path]), sound) for path in places]
+    _refuse_overwriting(found, out)
     return Inputs(found, passed_over(passed))
 
 
@@ -124,29 +128,11 @@ def _with_folders(path: Path) -> str:
     return "_".join([*[part for part in path.resolve().parent.parts[-2:] if part not in ("/", "\\")], path.name])
 
 
-def _refuse_overwriting(places: dict[Path, str], names: dict[Path, str], out: Path) -> None:
-    """AvlocError if an output would replace an input, or a file that no earlier call wrote."""
-    ours = {(out / f"{names[path]}.mp4").resolve() for path in places}
-    for path in places:
-        if path.resolve() in ours:
-            raise AvlocError(f"{out}: {path} itself would be overwritten; give another folder with --out")
-    for name in map(utf8_name, names.values()):
-        made = [out / f"{name}{ending}" for ending in (".json", ".mp4", ".csv", ".h5")]
-        there = [one for one in made if one.exists()]
-        if there and not _is_ours(made[0]) and not unfinished(out, name).exists():
-            raise AvlocError(
-                f"{there[0]}: is not of `avloc predict` and would be overwritten; give another folder with --out"
-            )
-
-
-def unfinished(out: Path, name: str) -> Path:
-    """The mark that the files of an input are being written."""
-    path = out / name
-    return path.with_name(f".{path.name}.unfinished")
-
-
-def _is_ours(path: Path) -> bool:
-    try:
-        return bool(read_head(path))
-    except (OSError, ValueError):
-        return False
+def _refuse_overwriting(inputs: Sequence[Input], out: Path) -> None:
+    """AvlocError if an output would replace an input, or anything but an earlier result of the same input."""
+    videos = {(out / f"{one.name}.mp4").resolve() for one in inputs}
+    for one in inputs:
+        if one.path.resolve() in videos:
+            raise AvlocError(f"{out}: {one.path} itself would be overwritten; give another folder with --out")
+    for one in inputs:
+        refuse_overwriting(out, one.name, one.files)

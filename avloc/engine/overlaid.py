@@ -1,14 +1,14 @@
 """The settings for an input and the summary of its result; they also identify an earlier result."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from avloc.drawing.overlay import Overlay
+from avloc.engine.earlier_results import states_of, unfinished
 from avloc.engine.found_files import read_head
-from avloc.engine.inputs import Input, unfinished
+from avloc.engine.inputs import Input
 from avloc.errors import AvlocError
 
 
@@ -74,11 +74,7 @@ def identity(model: Any) -> dict[str, Any]:
 
 def made_with(one: Input, how: How, model: Mapping[str, Any]) -> dict[str, Any]:
     """Identifies an earlier result: settings, model, and sizes and times of the files."""
-    files = {}
-    for path in filter(None, (one.path, one.sound)):
-        state = os.stat(path)
-        files[path.name] = [state.st_size, state.st_mtime_ns]
-    return {**asdict(how), **model, "files": files}
+    return {**asdict(how), **model, "files": states_of(one.files)}
 
 
 def finished(one: Input, out: Path, made: Mapping[str, Any]) -> Overlaid | None:

@@ -14,8 +14,9 @@ import cv2
 import numpy as np
 
 from avloc.endings import STILLS
+from avloc.engine.earlier_results import places_of, unfinished
 from avloc.engine.found_files import Kept, kept, maps_file, marked, write_found_json, write_found_table
-from avloc.engine.inputs import Input, unfinished
+from avloc.engine.inputs import Input
 from avloc.engine.moving_overlay import Between, Scale, Written, write_overlay
 from avloc.engine.overlaid import How, Overlaid, made_with, summary
 from avloc.engine.spool import Spool
@@ -51,7 +52,7 @@ def overlay_one(model: Model, one: Input, out: Path, how: How, who: Mapping[str,
 
     MediaError if the input cannot be used; then none of its files are left.
     """
-    for path in filter(None, (one.path, one.sound)):
+    for path in one.files:
         refuse_unreadable(path)
     made = made_with(one, how, who)
     place = {end: out / f"{one.name}{end}" for end in (".mp4", ".json", ".csv", ".h5", ".frames")}
@@ -143,6 +144,7 @@ def _about_input(one: Input, source: Source) -> dict[str, Any]:
     return {
         "source": str(one.path),
         "sound_file": None if one.sound is None else str(one.sound),
+        "places": places_of(one.files),
         "seconds": round(source.seconds, 3),
         "size": list(source.size),
         "frame_rate": round(float(source.frame_rate), 3),
@@ -185,7 +187,7 @@ def _all_or_none(written: list[Path]) -> Iterator[None]:
 
 @contextmanager
 def _begun(out: Path, name: str) -> Iterator[None]:
-    """A mark beside the files while they are written: after a kill it says that they are ours (see inputs.py)."""
+    """A mark beside the files while they are written: after a kill it says that they are ours (see earlier_results.py)."""
     mark = unfinished(out, name)
     write_bytes(mark, b"")
     try:

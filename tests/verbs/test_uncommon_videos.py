@@ -1,13 +1,17 @@
 """Videos, pictures and folders as people have them: eight channels, sizes that change, turned photographs, files in the way."""
 
+import json
+
 import av
 import cv2
 import numpy as np
 import pytest
 
 import avloc
-from avloc.engine.inputs import find_inputs, unfinished
+from avloc.engine.earlier_results import unfinished
+from avloc.engine.inputs import find_inputs
 from avloc.errors import AvlocError
+from avloc.files import write_json
 from avloc.prepare.media.channels import Mixer
 from avloc.prepare.streams.loudness import Loudness
 from avloc.prepare.streams.source import open_video, read_picture
@@ -43,6 +47,32 @@ def test_a_file_that_is_not_of_an_earlier_call_is_never_overwritten(tmp_path, vi
     unfinished(out, "clip").touch()  # as after a kill
     predicted(video, out)
     assert sorted(path.name for path in out.iterdir()) == ["clip.csv", "clip.json", "clip.mp4", "index.html"]
+
+
+def test_the_result_of_another_video_of_the_same_name_is_kept(tmp_path, video, monkeypatch):
+    other, out = make_video(tmp_path / "other/clip.mp4", 6), tmp_path / "out"
+    monkeypatch.chdir(tmp_path / "in")
+    predicted("clip.mp4", out)
+    before = {path: path.read_bytes() for path in out.iterdir()}
+    monkeypatch.chdir(tmp_path / "other")
+    for way in ("clip.mp4", other):
+        with pytest.raises(AvlocError, match=r"clip\.json: is the result of another input, clip\.mp4, .* with --out"):
+            predicted(way, out)
+    assert {path: path.read_bytes() for path in out.iterdir()} == before
+
+
+def test_a_video_that_changed_or_moved_replaces_its_own_result(tmp_path, video, monkeypatch):
+    out = tmp_path / "out"
+    predicted(video, out)
+    make_video(video, 6)
+    assert predicted(video, out).overlays[0].fresh
+    (tmp_path / "in").rename(tmp_path / "moved")
+    assert not predicted(tmp_path / "moved/clip.mp4", out).overlays[0].fresh
+    told = json.loads((out / "clip.json").read_text())
+    del told["places"]  # as an earlier version wrote it
+    write_json(out / "clip.json", told)
+    monkeypatch.chdir(tmp_path)
+    assert predicted("moved/clip.mp4", out, every=0.25).overlays[0].fresh
 
 
 def test_files_of_earlier_settings_do_not_stay(tmp_path, video):
