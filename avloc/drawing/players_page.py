@@ -8,12 +8,14 @@ from avloc.drawing import markup
 from avloc.drawing.markup import text
 from avloc.drawing.style import CSS
 
+TITLE = "Where does the sound come from?"
 POLICY = "default-src 'none'; media-src 'self' file:; style-src 'unsafe-inline'"
 OWN = """
 .players { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(min(22rem, 100%), 1fr)); }
 .players .clip { margin: 0; }
 .players video { display: block; width: 100%; max-height: 22rem; background: #000; border-radius: 4px; }
 """
+HEAD = 1000  # characters of a page that are enough to recognise it
 WHAT = (
     "Each video has its own sound and a heat map of where the sound comes from. The strip at the bottom shows the waveform; "
     "where it is a flat line, the sound is silent and no heat map is shown."
@@ -30,7 +32,7 @@ class Player:
     files: dict[str, str]
 
 
-def players_page(title: str, players: Sequence[Player], failed: Sequence[str] = ()) -> str:
+def players_page(players: Sequence[Player], failed: Sequence[str] = ()) -> str:
     """failed: a line for each unusable input."""
     cards = "\n".join(map(_card, players))
     left_out = f'<div class="notes"><b>Could not be used</b>{markup.items(failed)}</div>' if failed else ""
@@ -42,10 +44,15 @@ def players_page(title: str, players: Sequence[Player], failed: Sequence[str] = 
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{text(title)}</title>\n<style>{CSS}{OWN}</style>\n</head>\n<body>\n"
-        f"<header><h1>{text(title)}</h1>{markup.paragraph(WHAT)}{key}</header>\n"
+        f"<title>{TITLE}</title>\n<style>{CSS}{OWN}</style>\n</head>\n<body>\n"
+        f"<header><h1>{TITLE}</h1>{markup.paragraph(WHAT)}{key}</header>\n"
         f'<main>\n{left_out}\n<div class="players">\n{cards}\n</div>\n</main>\n</body>\n</html>\n'
     )
+
+
+def is_players_page(beginning: str) -> bool:
+    """Whether the first characters of a file are those of such a page, from this version or an earlier one."""
+    return POLICY in beginning and f"<title>{TITLE}</title>" in beginning
 
 
 def _card(player: Player) -> str:

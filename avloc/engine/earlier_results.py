@@ -1,14 +1,18 @@
-"""What earlier calls of `avloc predict` wrote: it may be replaced by a result of the same input, and nothing else may."""
+"""What earlier calls of `avloc predict` wrote. A new call may replace its own input's result and the page, and nothing else."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from avloc.drawing.players_page import HEAD, is_players_page
 from avloc.engine.found_files import read_head
 from avloc.errors import AvlocError
 
-ENDINGS = (".json", ".mp4", ".csv", ".h5")  # of the files about an input
+ENDINGS = (".json", ".mp4", ".csv", ".h5", ".frames")  # of the files about an input; the last is a folder of stills
+PAGE = "index.html"
+_STILL = re.compile(r"\d{6,}\.\d\d\.jpg")
 
 
 def unfinished(out: Path, name: str) -> Path:
@@ -33,19 +37,53 @@ def places_of(files: Sequence[Path]) -> list[str]:
 
 def refuse_overwriting(out: Path, name: str, files: Sequence[Path]) -> None:
     """AvlocError if an input of these files, called `name`, would replace anything but its own earlier result."""
-    there = [path for path in (out / f"{name}{ending}" for ending in ENDINGS) if path.exists()]
+    places = [out / f"{name}{ending}" for ending in ENDINGS]
+    there = [path for path in places if os.path.lexists(path)]
     if not there:
         return
-    head = _head(out / f"{name}.json")
-    if head is None and not unfinished(out, name).exists():
-        raise AvlocError(
-            f"{there[0]}: is not of `avloc predict` and would be overwritten; give another folder with --out"
-        )
+    head = _head(places[0])
+    ours = ENDINGS if unfinished(out, name).exists() else _written(head)
+    for path in there:
+        if path.suffix not in ours or not _as_written(path):
+            raise _foreign(path)
     if head is not None and not _is_of(head, files):
         raise AvlocError(
-            f"{out / name}.json: is the result of another input, {head.get('source')}, which {files[0]} would overwrite; "
+            f"{places[0]}: is the result of another input, {head.get('source')}, which {files[0]} would overwrite; "
             "give another folder with --out"
         )
+
+
+def refuse_overwriting_page(out: Path) -> None:
+    """AvlocError if the folder has a page that `avloc predict` did not write."""
+    page = out / PAGE
+    if os.path.lexists(page) and not _is_page(page):
+        raise _foreign(page)
+
+
+def _foreign(path: Path) -> AvlocError:
+    return AvlocError(
+        f"{path}: was not written by `avloc predict` and would be overwritten; give another folder with --out"
+    )
+
+
+def _is_page(path: Path) -> bool:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return is_players_page(file.read(HEAD))
+    except OSError:
+        return False
+
+
+def _as_written(path: Path) -> bool:
+    """Whether it is a file, or for stills a folder with nothing else in it."""
+    if path.suffix != ".frames":
+        return not path.is_dir()
+    return path.is_dir() and not path.is_symlink() and all(_STILL.fullmatch(name) for name in os.listdir(path))
+
+
+def _written(head: Mapping[str, Any] | None) -> set[str]:
+    """The endings of the files of an earlier result."""
+    return set() if head is None else {".json", *(Path(place).suffix for place in head.get("written", ()))}
 
 
 def _head(path: Path) -> dict[str, Any] | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from avloc.endings import STILLS
-from avloc.engine.earlier_results import refuse_overwriting
+from avloc.engine.earlier_results import refuse_overwriting, refuse_overwriting_page
 from avloc.errors import AvlocError
 from avloc.naming import brief, printable, utf8_name
 from avloc.prepare.parts.media_files import find_media, passed_over
@@ -130,6 +130,7 @@ def _with_folders(path: Path) -> str:
 
 def _refuse_overwriting(inputs: Sequence[Input], out: Path) -> None:
     """AvlocError if an output would replace an input, or anything but an earlier result of the same input."""
+    refuse_overwriting_page(out)
     videos = {(out / f"{one.name}.mp4").resolve() for one in inputs}
     for one in inputs:
         if one.path.resolve() in videos:

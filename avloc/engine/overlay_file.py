@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from avloc.endings import STILLS
-from avloc.engine.earlier_results import places_of, unfinished
+from avloc.engine.earlier_results import ENDINGS, places_of, unfinished
 from avloc.engine.found_files import Kept, kept, maps_file, marked, write_found_json, write_found_table
 from avloc.engine.inputs import Input
 from avloc.engine.moving_overlay import Between, Scale, Written, write_overlay
@@ -55,14 +55,13 @@ def overlay_one(model: Model, one: Input, out: Path, how: How, who: Mapping[str,
     for path in one.files:
         refuse_unreadable(path)
     made = made_with(one, how, who)
-    place = {end: out / f"{one.name}{end}" for end in (".mp4", ".json", ".csv", ".h5", ".frames")}
+    place = {end: out / f"{one.name}{end}" for end in ENDINGS}
     written: list[Path] = []
     with ExitStack() as stack, _all_or_none(written):
         source = stack.enter_context(_open(one, how.track))
         stack.enter_context(_begun(out, one.name))
         spool: Spool[Kept] = stack.enter_context(Spool())
         analysed = _analyse(model, one, source, how, place, spool, tell)
-        _remove_earlier(place, how)
         if how.maps:
             written.append(place[".h5"])
         drawn = _draw(source, how, analysed, place, spool, written, tell)
@@ -102,7 +101,7 @@ def _analyse(
             elsewhere += moment.sounding is False and not moment.silent
             spool.add(kept(moment))
             tell(int(frames * 0.5 * moment.time / source.seconds), frames, "computing heat maps")
-        place[".json"].unlink(missing_ok=True)  # from here on, an earlier result is no longer complete
+        _remove_earlier(place)
     tape.finish()
     heard: Counter[str] = Counter()
     for item in spool:  # which boxes are shown depends on the scale of all maps
@@ -196,11 +195,11 @@ def _begun(out: Path, name: str) -> Iterator[None]:
         mark.unlink(missing_ok=True)
 
 
-def _remove_earlier(place: Mapping[str, Path], how: How) -> None:
-    """Files of an earlier call with other settings, so that none of them stays beside the new ones."""
-    for ending in (".json", ".csv", ".mp4", *(() if how.maps else (".h5",))):
-        place[ending].unlink(missing_ok=True)
+def _remove_earlier(place: Mapping[str, Path]) -> None:
+    """The files of an earlier call, so that none of them stays; the JSON is last, because it says what the others are."""
     shutil.rmtree(place[".frames"], ignore_errors=True)
+    for ending in (".csv", ".mp4", ".h5", ".json"):
+        place[ending].unlink(missing_ok=True)
 
 
 def _open(one: Input, track: int | None) -> AbstractContextManager[Source]:

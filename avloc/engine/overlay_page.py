@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from avloc.drawing.players_page import Player, players_page
+from avloc.engine.earlier_results import PAGE
 from avloc.engine.found_files import read_head
 from avloc.engine.overlay_many import Failed
 from avloc.files import write_text
@@ -19,8 +20,8 @@ def write_page(out: Path, failed: Sequence[Failed]) -> Path:
             players.append(_player(head, path, out))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue  # another program's JSON
-    page = out / "index.html"
-    write_text(page, players_page("Where does the sound come from?", players, [one.message for one in failed]))
+    page = out / PAGE
+    write_text(page, players_page(players, [one.message for one in failed]))
     return page
 
 

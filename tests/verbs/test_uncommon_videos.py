@@ -37,14 +37,39 @@ def test_an_input_is_never_overwritten(tmp_path, video, monkeypatch, way):
     assert video.read_bytes() == before
 
 
-def test_a_file_that_is_not_of_an_earlier_call_is_never_overwritten(tmp_path, video):
+@pytest.mark.parametrize(
+    "mine", ["clip.csv", "clip.h5", "clip.frames/notes.txt", "clip.frames/000000.00.jpg", "index.html"]
+)
+@pytest.mark.parametrize("earlier", [False, True])
+def test_a_file_of_the_user_is_never_overwritten(tmp_path, video, mine, earlier):
+    out = tmp_path / "out"
+    if earlier:
+        predicted(video, out)
+    (out / mine).parent.mkdir(parents=True, exist_ok=True)
+    if earlier and mine == "clip.csv":
+        (out / "clip.json").unlink()  # now nothing says whose the rest is
+    (out / mine).write_text("mine")
+    with pytest.raises(AvlocError, match="was not written by `avloc predict` and would be overwritten"):
+        predicted(video, out, every=0.25)
+    assert (out / mine).read_text() == "mine"
+
+
+def test_stills_of_an_earlier_call_are_replaced_unless_something_was_put_beside_them(tmp_path, video):
+    stills = tmp_path / "out/clip.frames"
+    predicted(video, tmp_path / "out", frames=True)
+    predicted(video, tmp_path / "out", frames=True, every=0.25)
+    assert len(list(stills.iterdir())) == 4
+    (stills / "notes.txt").write_text("mine")
+    with pytest.raises(AvlocError, match=r"clip\.frames: was not written"):
+        predicted(video, tmp_path / "out")
+    assert (stills / "notes.txt").read_text() == "mine"
+
+
+def test_what_a_killed_call_left_is_replaced(tmp_path, video):
     out = tmp_path / "out"
     out.mkdir()
-    (out / "clip.csv").write_text("mine")
-    with pytest.raises(AvlocError, match=r"clip\.csv: is not of `avloc predict` and would be overwritten"):
-        predicted(video, out)
-    assert (out / "clip.csv").read_text() == "mine"
-    unfinished(out, "clip").touch()  # as after a kill
+    (out / "clip.csv").write_text("half of a table")
+    unfinished(out, "clip").touch()
     predicted(video, out)
     assert sorted(path.name for path in out.iterdir()) == ["clip.csv", "clip.json", "clip.mp4", "index.html"]
 
