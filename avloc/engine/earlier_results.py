@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ def refuse_overwriting(out: Path, name: str, files: Sequence[Path]) -> None:
     if not there:
         return
     head = _head(places[0])
-    ours = ENDINGS if unfinished(out, name).exists() else _written(head)
+    ours = _written(out, name, head)
     for path in there:
         if path.suffix not in ours or not _as_written(path):
             raise _foreign(path)
@@ -51,6 +51,16 @@ def refuse_overwriting(out: Path, name: str, files: Sequence[Path]) -> None:
             f"{places[0]}: is the result of another input, {head.get('source')}, which {files[0]} would overwrite; "
             "give another folder with --out"
         )
+
+
+def is_result(path: Path) -> bool:
+    """Whether `avloc predict` wrote a file: about an input, as a still of it, or as the page of a folder."""
+    if path.name == PAGE:
+        return _is_page(path)
+    about = path.parent if path.parent.suffix == ".frames" else path
+    if about.suffix not in ENDINGS:
+        return False
+    return about.suffix in _written(about.parent, about.stem, _head(about.with_suffix(".json")))
 
 
 def refuse_overwriting_page(out: Path) -> None:
@@ -81,9 +91,11 @@ def _as_written(path: Path) -> bool:
     return path.is_dir() and not path.is_symlink() and all(_STILL.fullmatch(name) for name in os.listdir(path))
 
 
-def _written(head: Mapping[str, Any] | None) -> set[str]:
-    """The endings of the files of an earlier result."""
-    return set() if head is None else {".json", *(Path(place).suffix for place in head.get("written", ()))}
+def _written(out: Path, name: str, head: Mapping[str, Any] | None) -> Collection[str]:
+    """The endings of the files that an earlier call wrote about an input: those in its JSON, or all if it was killed."""
+    if unfinished(out, name).exists():
+        return ENDINGS
+    return () if head is None else {".json", *(Path(place).suffix for place in head.get("written", ()))}
 
 
 def _head(path: Path) -> dict[str, Any] | None:

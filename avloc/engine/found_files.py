@@ -18,6 +18,7 @@ from avloc.files import replacing
 from avloc.plain_json import plain_json
 
 FORMAT, VERSION = "avloc.predict", 1
+BEGINNING = f'{{\n "format": "{FORMAT}",\n'
 COLUMNS = ("time", "silent", "sounding", "level_dbfs", "class", "heard", "score", "left", "top", "right", "bottom")
 
 
@@ -59,17 +60,15 @@ def write_found_json(path: Path, about: Mapping[str, Any], moments: Iterator[Kep
 
 def read_head(path: Path) -> dict[str, Any]:
     """The head of such a file, without reading the moments. ValueError for any other file."""
-    lines: list[str] = []
     with open(path, encoding="utf-8") as file:
-        for line in file:
+        lines = [file.read(len(BEGINNING))]
+        for line in file if lines[0] == BEGINNING else ():
             if line.startswith(' "moments": ['):
                 head = plain_json("".join(lines).rstrip().removesuffix(",") + "}")
-                if head.get("format") == FORMAT and head.get("version") == VERSION:
+                if head.get("version") == VERSION:
                     return dict(head)
                 break
             lines.append(line)
-            if len(lines) == 1 and line.strip() != "{":
-                break
     raise ValueError(f"{path}: not written by avloc predict")
 
 

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from avloc.endings import STILLS
-from avloc.engine.earlier_results import refuse_overwriting, refuse_overwriting_page
+from avloc.endings import STILLS, VIDEOS
+from avloc.engine.earlier_results import is_result, refuse_overwriting, refuse_overwriting_page
 from avloc.errors import AvlocError
 from avloc.naming import brief, printable, utf8_name
-from avloc.prepare.parts.media_files import find_media, passed_over
+from avloc.prepare.parts.media_files import count_endings, passed_over
 from avloc.walking import walk
 
 
@@ -38,24 +38,29 @@ class Inputs:
 
 
 def find_inputs(words: Sequence[str | Path], sound: Path | None, out: Path) -> Inputs:
-    """words: files, folders, patterns with * ? [], or ``-`` for a path per line on stdin. out: is not searched.
+    """words: files, folders, patterns with * ? [], or ``-`` for a path per line on stdin. out: the output folder.
 
-    A file that is given twice counts once. AvlocError if there are no inputs, or if a sound is given for anything but
-    one picture.
+    A file that is given twice counts once. In folders and patterns, results of earlier calls do not count. AvlocError if
+    there are no inputs, or if a sound is given for anything but one picture.
     """
     places: dict[Path, str] = {}  # path -> name
-    passed: Counter[str] = Counter()
+    passed = _Passed(out)
     seen: set[Path] = set()
-    for word in _spread(words):
+    for word in _spread(words, passed):
         path = Path(word)
         if path.is_dir():
-            named = {path / place: os.path.splitext(place)[0] for place in _videos_in(path, out, passed)}
+            named = {place: os.path.splitext(place.relative_to(path))[0] for place in _videos_in(path, passed)}
         else:
             named = {path: path.stem if path.suffix else path.name}
         for place, name in named.items():
             if place.resolve() not in seen:
                 seen.add(place.resolve())
                 places[place] = name
+    if not places and passed.results:
+        raise AvlocError(
+            f"{passed.results[0]}: was written by `avloc predict`, and no other video was found; give other videos, or this "
+            "file itself"
+        )
     if not places:
         raise AvlocError("- was given, but stdin contains no paths; expected one path per line")
     pictures = [path for path in places if path.suffix.lower() in STILLS]
@@ -67,10 +72,34 @@ def find_inputs(words: Sequence[str | Path], sound: Path | None, out: Path) -> I
     names = _told_apart(places)
     found = [Input(path, utf8_name(names[path]), sound) for path in places]
     _refuse_overwriting(found, out)
-    return Inputs(found, passed_over(passed))
+    return Inputs(found, str(passed))
 
 
-def _spread(words: Sequence[str | Path]) -> list[str]:
+@dataclass
+class _Passed:
+    """What is no input. others: files that are not videos, by suffix. results: of earlier calls; their overlays are
+    reported, except those in `out`.
+    """
+
+    out: Path
+    others: Counter[str] = field(default_factory=Counter)
+    results: list[Path] = field(default_factory=list)
+
+    def without_results(self, paths: Sequence[str]) -> list[str]:
+        """The paths without those of results of earlier calls."""
+        kept = [path for path in paths if not is_result(Path(path))]
+        self.results += map(Path, sorted(set(paths).difference(kept)))
+        return kept
+
+    def __str__(self) -> str:
+        own = self.out.resolve()
+        overlays = {path.resolve() for path in self.results if path.suffix == ".mp4"}
+        count = sum(own not in path.parents for path in overlays)
+        told = f"{count} overlay{'s' * (count != 1)} from earlier calls skipped" if count else ""
+        return "; ".join(filter(None, (passed_over(self.others), told)))
+
+
+def _spread(words: Sequence[str | Path], passed: _Passed) -> list[str]:
     """Patterns and stdin as paths."""
     found: list[str] = []
     for word in map(str, words):
@@ -83,30 +112,24 @@ def _spread(words: Sequence[str | Path]) -> list[str]:
             matches = sorted(glob.glob(word, recursive=True))
             if not matches:
                 raise AvlocError(f"{brief(printable(word))}: no file matches this pattern")
-            found += matches
+            found += passed.without_results(matches)
         else:
             found.append(word)
     return found
 
 
-def _videos_in(folder: Path, out: Path, passed: Counter[str]) -> list[str]:
-    """The videos of a folder by their relative paths; those in the output folder are ours."""
-    media = find_media(folder)
-    ours = out.resolve()
-    videos = [place for place in media.videos if ours not in (folder / place).resolve().parents]
-    if media.videos and not videos:
+def _videos_in(folder: Path, passed: _Passed) -> list[Path]:
+    """The videos in a folder and its subfolders."""
+    there = [os.path.join(folder, where, name) for where, names in walk(folder) for name in names]
+    files = passed.without_results(there)
+    videos = [file for file in files if os.path.splitext(file)[1].lower() in VIDEOS]
+    others = count_endings(set(files).difference(videos))
+    if not videos and len(files) == len(there):
         raise AvlocError(
-            f"{folder}: all {len(media.videos)} videos in it are in the output folder {out}; give another --out"
+            f"{folder}: no videos in it ({passed_over(others) or 'it is empty'}); expected files such as .mp4, .mkv, .webm"
         )
-    if not videos:
-        what = passed_over(Counter(os.path.splitext(name)[1].lower() for _, names in walk(folder) for name in names))
-        raise AvlocError(
-            f"{folder}: no videos in it ({what or 'it is empty'}); expected files such as .mp4, .mkv, .webm"
-        )
-    passed += media.passed
-    for ending in map(os.path.splitext, [*media.sounds, *media.stills]):
-        passed[ending[1].lower()] += 1
-    return videos
+    passed.others += others
+    return [Path(file) for file in videos]
 
 
 def _told_apart(places: dict[Path, str]) -> dict[Path, str]:

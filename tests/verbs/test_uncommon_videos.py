@@ -111,6 +111,27 @@ def test_files_of_earlier_settings_do_not_stay(tmp_path, video):
     ]
 
 
+def test_overlays_of_earlier_calls_are_no_inputs(tmp_path, video, monkeypatch):
+    monkeypatch.chdir(tmp_path / "in")
+    predicted(".", "first", frames=True, maps=True)
+    make_video(tmp_path / "in/first/own.mp4", 4)
+    (tmp_path / "in/notes.txt").write_text("a note")
+    for words in (["."], ["**/*.mp4"], [".", "first"]):
+        found = find_inputs(words, None, tmp_path / "second")
+        assert [one.path.name for one in found.found] == ["clip.mp4", "own.mp4"]
+        assert found.passed.endswith("1 overlay from earlier calls skipped")
+    assert "overlay" not in find_inputs(["."], None, tmp_path / "in/first").passed
+    assert [one.path.name for one in find_inputs(["*"], None, tmp_path / "second").found] == [
+        "clip.mp4",
+        "own.mp4",
+        "notes.txt",
+    ]
+    (tmp_path / "in/first/own.mp4").unlink()
+    with pytest.raises(AvlocError, match=r"first.clip\.csv: was written by `avloc predict`, and no other video"):
+        find_inputs(["first"], None, tmp_path / "second")
+    assert [one.name for one in find_inputs(["first/clip.mp4"], None, tmp_path / "second").found] == ["clip"]
+
+
 def test_a_page_links_to_results_in_folders_below_it(tmp_path, video):
     predicted(video, tmp_path / "out/x")
     predicted(video, tmp_path / "out")
@@ -128,7 +149,7 @@ def test_a_file_that_is_given_in_two_ways_counts_once(tmp_path, video, monkeypat
 def test_words_that_name_nothing_are_refused(tmp_path, video):
     with pytest.raises(AvlocError, match="an empty word was given"):
         find_inputs([""], None, tmp_path / "out")
-    with pytest.raises(AvlocError, match="all 1 videos in it are in the output folder"):
+    with pytest.raises(AvlocError, match=r"clip\.mp4 itself would be overwritten; give another folder with --out"):
         find_inputs([tmp_path / "in"], None, tmp_path / "in")
     with pytest.raises(AvlocError, match="motion: has no stage 7"):
         avloc.load("motion", stage=7)
