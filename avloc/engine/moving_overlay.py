@@ -12,6 +12,7 @@ from avloc.drawing.film_writer import FilmWriter
 from avloc.drawing.overlay import Overlay, Tag
 from avloc.drawing.sound_strip import SoundStrip
 from avloc.engine.found_boxes import FoundBox
+from avloc.engine.stills import Stills
 from avloc.engine.windows import Moment
 from avloc.prepare.streams.loudness import Loudness, Span
 from avloc.prepare.streams.source import Source
@@ -108,26 +109,33 @@ def write_overlay(
     loudness: Loudness,
     quiet: Sequence[Span],
     waveform: tuple[NDArray[np.float32], int] | None = None,
-    tell: Callable[[Image, float], None] | None = None,
+    stills: Stills | None = None,
+    tell: Callable[[float], None] | None = None,
 ) -> "Written":
     """The video of a source with its maps, as MP4 at `path`, a temporary name that the caller changes.
 
-    waveform: the sound of a source of arrays. tell: called with each picture as it is written, and its time (s).
+    waveform: the sound of a source of arrays. stills: receive the picture on display at each of their times, with the map
+    of that time. tell: called with the time (s) of each picture when it is written.
     """
     strip = SoundStrip(loudness.outline, quiet, source.seconds, source.size)
+
+    def drawn(image: Image, time: float) -> Image:
+        shown = between.at(time)
+        image = overlay(image, shown.heat, shown.tags)
+        return image if overlay.view == "none" else strip(image, time)
+
     count = broken = 0
     film = source.film if source.has_sound else None
     with FilmWriter(path, source.size, source.frame_rate, source.aspect, film, waveform) as writer:
         for picture in source.pictures():
-            drawn = between.at(picture.start)
-            image = overlay(picture.image, drawn.heat, drawn.tags)
-            if overlay.view != "none":
-                image = strip(image, picture.start)
-            writer.write(image, picture.start, picture.stop)
+            writer.write(drawn(picture.image, picture.start), picture.start, picture.stop)
             count += 1
             broken += picture.broken
+            if stills is not None:
+                for time in stills.due(picture.stop):
+                    stills.keep(drawn(picture.image, max(time, picture.start)), time)
             if tell is not None:
-                tell(image, picture.start)
+                tell(picture.start)
         return Written(count, broken, writer.copied)
 
 

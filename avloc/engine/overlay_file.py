@@ -1,17 +1,12 @@
 """One input from start to end: its maps, then its video with the overlay, its JSON, table, stills and maps."""
 
-import os
 import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import cv2
-import numpy as np
 
 from avloc.endings import STILLS
 from avloc.engine.earlier_results import ENDINGS, places_of, unfinished
@@ -20,9 +15,9 @@ from avloc.engine.inputs import Input
 from avloc.engine.moving_overlay import Between, Scale, Written, write_overlay
 from avloc.engine.overlaid import How, Overlaid, made_with, summary
 from avloc.engine.spool import Spool
-from avloc.engine.windows import Asked, Model, listening_of, moments
-from avloc.errors import AvlocError
-from avloc.files import replacing, umask, write_bytes
+from avloc.engine.stills import stills_in
+from avloc.engine.windows import Asked, Model, listening_of, moments, times_of
+from avloc.files import replacing, write_bytes
 from avloc.prepare.media.container import MediaError, refuse_unreadable
 from avloc.prepare.streams.loudness import Span
 from avloc.prepare.streams.source import Source, open_still, open_video
@@ -121,14 +116,18 @@ def _draw(
     """The second pass: the video with its overlay and, if wanted, the stills; each is added to `written` when complete."""
     between = Between((item.moment for item in spool), analysed.scale, analysed.quiet)
     loudness, frames = analysed.tape.loudness, _frames(source)
-    with _stills(place[".frames"] if how.frames else None, (item for item in _times(how, source))) as still:
 
-        def seen(image: Any, time: float) -> None:
-            still(image, time)
-            tell(int(frames * (0.5 + 0.5 * time / source.seconds)), frames, "drawing")
+    def seen(time: float) -> None:
+        tell(int(frames * (0.5 + 0.5 * time / source.seconds)), frames, "drawing")
 
+    with ExitStack() as files:
+        stills = None
+        if how.frames:
+            stills = files.enter_context(stills_in(place[".frames"], times_of(source.seconds, how.every)))
         with replacing(place[".mp4"]) as temporary:
-            drawn = write_overlay(temporary, source, between, how.overlay(), loudness, analysed.quiet, tell=seen)
+            drawn = write_overlay(
+                temporary, source, between, how.overlay(), loudness, analysed.quiet, stills=stills, tell=seen
+            )
         written.append(place[".mp4"])
     if how.frames:
         written.append(place[".frames"])
@@ -208,36 +207,3 @@ def _open(one: Input, track: int | None) -> AbstractContextManager[Source]:
     if one.path.suffix.lower() in STILLS:
         raise MediaError(one.path, "a picture", "it has no sound; give it alone, with --sound FILE")
     return open_video(one.path, track)
-
-
-def _times(how: How, source: Source) -> list[float]:
-    times: list[float] = np.arange(0, source.seconds, how.every).tolist()
-    return times
-
-
-@contextmanager
-def _stills(folder: Path | None, times: Iterator[float]) -> Iterator[Callable[[Any, float], None]]:
-    """A function that stores the pictures of some times as JPEG; the folder gets its name when all are there."""
-    if folder is None:
-        yield lambda image, time: None
-        return
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    waiting = list(times)
-
-    def keep(image: Any, time: float) -> None:
-        while waiting and waiting[0] <= time + 1e-6:
-            done, content = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
-            if done:
-                (made / f"{waiting[0]:09.2f}.jpg").write_bytes(content.tobytes())
-            waiting.pop(0)
-
-    try:
-        yield keep
-        shutil.rmtree(folder, ignore_errors=True)
-        os.chmod(made, 0o777 & ~umask())
-        os.replace(made, folder)
-    except OSError as error:
-        raise AvlocError(f"{folder}: cannot be written ({error.strerror or error})") from error
-    finally:
-        shutil.rmtree(made, ignore_errors=True)

@@ -19,9 +19,7 @@ from avloc.prepare.streams.source import Source
 from avloc.prepare.streams.tape import SoundTape
 
 TOGETHER = 8  # windows per batch
-FRAMES = (
-    32  # largest number of frames in a batch: for a method with many frames per window, they use most of the memory
-)
+FRAMES = 32  # most frames in a batch: of a method with many frames per window, they use most of the memory
 RATE = 16_000  # Hz for a method that accepts any rate
 USUAL = 1.0  # s of sound for a method without a fixed length
 
@@ -100,6 +98,12 @@ def listening_of(model: Model) -> Listening:
     return Listening(int(rate), float(seconds), localizer.window_frames if several else 1)
 
 
+def times_of(seconds: float, every: float) -> list[float]:
+    """The times (s) of the heat maps of a source that lasts this long."""
+    times: list[float] = np.arange(0, max(seconds, 1e-3), every).tolist()
+    return times
+
+
 def moments(model: Model, source: Source, tape: SoundTape, asked: Asked) -> Iterator[Moment]:
     """The heat maps of a source, one every `every` seconds from time 0 to its end.
 
@@ -110,12 +114,12 @@ def moments(model: Model, source: Source, tape: SoundTape, asked: Asked) -> Iter
     localizer, listening = model.localizer, listening_of(model)
     if localizer.needs.every_frame and localizer.window_needed and not source.moves:
         raise AvlocError(f"{source.name}: {model.method} needs a moving picture; give a video, or use another method")
-    times = np.arange(0, max(source.seconds, 1e-3), asked.every)
-    plan = _Plan(source.seconds, listening, times)
+    times = times_of(source.seconds, asked.every)
+    plan = _Plan(source.seconds, listening, np.array(times))
     pictures = _Pictures(source.squares(plan.frame_times, localizer.frame.size))
     waiting: list[_Window] = []
     shape: tuple[int, ...] = (1, 1, 1)
-    for number, time in enumerate(times.tolist()):
+    for number, time in enumerate(times):
         places = plan.frames[number]
         start = round(plan.starts[number] * listening.rate)
         tape.forget(min(start, round((time - 1) * listening.rate)))
@@ -184,12 +188,7 @@ class _Pictures:
         return np.stack([self._held[number] for number in places])
 
 
-def _computed(
-    model: Model,
-    waiting: list[_Window],
-    listening: Listening,
-    asked: Asked,
-) -> list[Moment]:
+def _computed(model: Model, waiting: list[_Window], listening: Listening, asked: Asked) -> list[Moment]:
     loud = [number for number, window in enumerate(waiting) if not window.moment.silent]
     done = [window.moment for window in waiting]
     if not loud:

@@ -117,6 +117,27 @@ def test_the_maps_are_read_as_predictions_and_a_still_is_kept_of_each(done):
     assert cv2.imread(str(Path(done["out"]) / "left.frames" / stills[1])).shape == (64, 96, 3)
 
 
+@pytest.mark.parametrize("rate", [1, 2, 25])
+def test_a_still_shows_the_picture_that_is_on_display(tmp_path, rate):
+    greys = [np.full((32, 48, 3), 20 + 200 * n // (3 * rate), np.uint8) for n in range(3 * rate)]
+    path = make_video(tmp_path / "clip.mp4", greys, rate, sound=tone(3.0))
+    avloc.predict([path], weights="motion", out=tmp_path / "out", view="none", frames=True, every=0.3)
+    stills = sorted((tmp_path / "out/clip.frames").iterdir())
+    assert [float(path.stem) for path in stills] == pytest.approx([0.3 * n for n in range(10)])
+    for still in stills:
+        shown = greys[int(float(still.stem) * rate + 1e-6)]
+        assert cv2.imread(str(still)).mean() == pytest.approx(shown.mean(), abs=3)
+
+
+def test_a_still_between_two_pictures_has_the_map_of_its_own_time(tmp_path):
+    """With one picture a second, the overlay never shows the maps in between; the stills do."""
+    images, sound = blinking(3.0)
+    path = make_video(tmp_path / "clip.mp4", images[::20], 1, sound=sound[None], sound_rate=RATE)
+    avloc.predict([path], weights="motion", out=tmp_path / "out", frames=True, every=0.5)
+    first, second = (cv2.imread(str(tmp_path / f"out/clip.frames/00000{time}.jpg")) for time in ("1.00", "1.50"))
+    assert np.abs(first.astype(int) - second).mean(2)[:48].max() > 10  # above the strip
+
+
 def test_the_page_has_a_player_for_each_and_names_what_failed(done):
     page = Path(done["page"]).read_text()
     assert page.count("<video") == 2 and 'src="./deep/mute.mp4"' in page and "broken.mp4: not a media file" in page
