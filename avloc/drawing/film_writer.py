@@ -7,12 +7,14 @@ from typing import Any
 
 import av
 import numpy as np
-from av.video.reformatter import VideoReformatter
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from numpy.typing import NDArray
 
 from avloc.drawing.sound_tracks import Piece, copied, copy_of, encoded
+from avloc.prepare.media.colours import SDR, Tags, matrix_of_size
 
 TICKS = 90_000  # per second; frame rates of film, PAL and NTSC divide it
+BT709, SMPTE170M = 1, 6  # the matrices of HD and of other videos, in the numbers of H.273
 CODECS = ("libx264", "libopenh264", "mpeg4")
 Image = NDArray[np.uint8]
 
@@ -21,8 +23,8 @@ class FilmWriter:
     """An MP4 file that is being written; pictures must arrive in order. Use it in a `with` statement.
 
     size: (width, height); H.264 needs even sizes, so an odd one gets a copy of its last row or column. aspect: width of
-    a pixel divided by its height. film: the open file that has the sound, None for silence or for `waveform`. waveform:
-    (samples in [-1, 1] of shape (S,), Hz).
+    a pixel divided by its height. tags: of the colours of the pictures. film: the open file that has the sound, None for
+    silence or for `waveform`. waveform: (samples in [-1, 1] of shape (S,), Hz).
     """
 
     def __init__(
@@ -31,6 +33,7 @@ class FilmWriter:
         size: tuple[int, int],
         rate: Fraction,
         aspect: Fraction = Fraction(1),
+        tags: Tags = SDR,
         film: Any = None,
         waveform: tuple[NDArray[np.float32], int] | None = None,
     ) -> None:
@@ -46,6 +49,10 @@ class FilmWriter:
         context.time_base = Fraction(1, TICKS)
         context.thread_count = 1  # x264's sliced threads gave other bytes for the same pictures about once in 15 files
         context.max_b_frames = 0  # so that players need no edit list to keep the sound in sync
+        self._matrix = matrix_of_size(video.width, video.height)
+        context.colorspace = BT709 if self._matrix == Colorspace.ITU709 else SMPTE170M
+        context.color_range = ColorRange.MPEG
+        context.color_primaries, context.color_trc = tags
         context.gop_size = max(round(2 * rate), 1)
         if aspect != 1:
             context.sample_aspect_ratio = aspect
@@ -72,7 +79,7 @@ class FilmWriter:
             image = np.pad(image, ((0, self._odd[1]), (0, self._odd[0]), (0, 0)), mode="edge")
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
         # one thread: with several, some pictures occasionally gave other bytes
-        frame = self._reformatter.reformat(frame, format="yuv420p", threads=1)
+        frame = self._reformatter.reformat(frame, format="yuv420p", dst_colorspace=self._matrix, threads=1)
         stamp = max(round(start * TICKS), self._last + 1)
         self._last = stamp
         frame.pts, frame.time_base = stamp, Fraction(1, TICKS)

@@ -126,7 +126,7 @@ def write_overlay(
 
     count = broken = 0
     film = source.film if source.has_sound else None
-    with FilmWriter(path, source.size, source.frame_rate, source.aspect, film, waveform) as writer:
+    with FilmWriter(path, source.size, source.frame_rate, source.aspect, source.tags, film, waveform) as writer:
         for picture in source.pictures():
             writer.write(drawn(picture.image, picture.start), picture.start, picture.stop)
             count += 1

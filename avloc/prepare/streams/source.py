@@ -8,10 +8,10 @@ from typing import Any, NamedTuple, Protocol
 
 import cv2
 import numpy as np
-from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from avloc.data.pictures import read_image
+from avloc.prepare.media.colours import SDR, Tags, ToRgb, tags_of
 from avloc.prepare.media.container import MediaError, refuse_unreadable
 from avloc.prepare.media.film import Film, open_film
 from avloc.prepare.media.orientation import matrix_of, upright
@@ -36,8 +36,8 @@ class Picture(NamedTuple):
 class Source(Protocol):
     """name: for messages. seconds: the end of the picture. size: upright, (width, height).
 
-    aspect: width of a pixel divided by its height. film: the open file that has the sound, None for arrays. tracks: the
-    number of sound tracks. moves: it has more than one picture.
+    aspect: width of a pixel divided by its height. tags: of the colours of its pictures. film: the open file that has the
+    sound, None for arrays. tracks: the number of sound tracks. moves: it has more than one picture.
     """
 
     name: str
@@ -46,6 +46,7 @@ class Source(Protocol):
     size: tuple[int, int]
     frame_rate: Fraction
     aspect: Fraction
+    tags: Tags
     film: Film | None
     tracks: int
     moves: bool
@@ -80,6 +81,7 @@ class VideoSource:
         if first is None:
             raise MediaError(film.path, "no picture", "no frame could be decoded")
         frame = first[0]
+        self.tags = tags_of(frame)
         matrix = matrix_of(frame)
         turned = matrix is not None and abs(matrix[0]) + abs(matrix[3]) < abs(matrix[1]) + abs(matrix[2])
         self.size = (frame.height, frame.width) if turned else (frame.width, frame.height)
@@ -106,11 +108,9 @@ class VideoSource:
 
     def pictures(self) -> Iterator[Picture]:
         waiting: Picture | None = None
-        reformatter = VideoReformatter()
+        to_rgb = ToRgb()
         for frame, start, spoiled in Frames(self._film):
-            # one thread: with several, some pictures occasionally had other bytes
-            rgb = reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()
-            image = np.ascontiguousarray(upright(rgb, matrix_of(frame)))
+            image = np.ascontiguousarray(upright(to_rgb(frame), matrix_of(frame)))
             if waiting is not None and image.shape != waiting.image.shape:  # a stream may change its size
                 height, width = waiting.image.shape[:2]
                 image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
@@ -130,6 +130,7 @@ class StillSource:
     moves = False
     begins = 0.0
     aspect = Fraction(1)
+    tags = SDR
     frame_rate = Fraction(STILL_RATE)
 
     def __init__(
