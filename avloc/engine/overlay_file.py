@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from avloc.endings import STILLS
 from avloc.engine.earlier_results import ENDINGS, places_of, unfinished
 from avloc.engine.found_files import Kept, kept, maps_file, marked, write_found_json, write_found_table
 from avloc.engine.inputs import Input
@@ -18,7 +17,7 @@ from avloc.engine.spool import Spool
 from avloc.engine.stills import stills_in
 from avloc.engine.windows import Asked, Model, listening_of, moments, times_of
 from avloc.files import replacing, write_bytes
-from avloc.prepare.media.container import MediaError, refuse_unreadable
+from avloc.prepare.media.container import refuse_unreadable
 from avloc.prepare.streams.loudness import Span
 from avloc.prepare.streams.source import Source, open_still, open_video
 from avloc.prepare.streams.tape import SoundTape
@@ -204,6 +203,4 @@ def _remove_earlier(place: Mapping[str, Path]) -> None:
 def _open(one: Input, track: int | None) -> AbstractContextManager[Source]:
     if one.sound is not None:
         return open_still(one.path, one.sound, track)
-    if one.path.suffix.lower() in STILLS:
-        raise MediaError(one.path, "a picture", "it has no sound; give it alone, with --sound FILE")
     return open_video(one.path, track)

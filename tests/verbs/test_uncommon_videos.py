@@ -197,4 +197,19 @@ def test_a_picture_without_a_sound_among_videos_is_counted_and_named(tmp_path, v
     cv2.imwrite(str(tmp_path / "in/still.jpg"), np.zeros((20, 40, 3), np.uint8))
     found = avloc.predict([video, tmp_path / "in/still.jpg"], weights="motion", out=tmp_path / "out")
     assert [one.name for one in found.overlays] == ["clip"]
-    assert "still.jpg: a picture (it has no sound; give it alone, with --sound FILE)" in found.failed[0].message
+    assert (
+        "still.jpg: a picture (it has no sound; give it alone: with --sound FILE, in Python as image"
+        in found.failed[0].message
+    )
+
+
+@pytest.mark.parametrize("name", ["still.jpg", "still.PNG", "still.webp", "still", "still.mp4"])
+def test_a_picture_without_a_sound_is_refused_in_python_too(tmp_path, name):
+    kind = ".png" if "png" in name.lower() else ".webp" if "webp" in name else ".jpg"
+    (tmp_path / name).write_bytes(cv2.imencode(kind, np.zeros((20, 40, 3), np.uint8))[1].tobytes())
+    with pytest.raises(
+        AvlocError, match=r"a picture .it has no sound; give it alone: .* in Python as image=..., sound=..."
+    ):
+        avloc.load("motion").predict(tmp_path / name)
+    with pytest.raises(AvlocError, match="a picture"):
+        avloc.predict([tmp_path / name], weights="motion", out=tmp_path / "out")

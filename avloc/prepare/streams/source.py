@@ -21,6 +21,7 @@ from avloc.prepare.media.sound import sound_pieces
 from avloc.prepare.media.square import Square
 
 Image = NDArray[np.uint8]  # (H, W, 3) RGB
+NO_SOUND = "it has no sound; give it alone: with --sound FILE, in Python as image=..., sound=..."
 STILL_RATE = 10  # pictures per second of a video made from one picture
 
 
@@ -166,8 +167,10 @@ class StillSource:
 
 @contextmanager
 def open_video(path: str | Path, track: int | None = None) -> Iterator[VideoSource]:
-    """Open a video file for reading forward; MediaError if that fails. track: the sound track, counted from 1."""
+    """Open a video file for reading forward; MediaError if that fails, or for a picture. track: the sound track, from 1."""
     with open_film(path, track) as film:
+        if film.container.format.name == "image2" or film.container.format.name.endswith("_pipe"):
+            raise MediaError(path, "a picture", NO_SOUND)
         yield VideoSource(film)
 
 
