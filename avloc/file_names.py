@@ -1,5 +1,6 @@
 """Names read from files that become file names: one part of a path, which stays in its folder."""
 
+import hashlib
 import os
 import unicodedata
 
@@ -26,3 +27,11 @@ def as_file_name(name: str, what: str) -> str:
             f"control character, and at most {LONGEST} bytes"
         )
     return name
+
+
+def fitting(name: str, most: int) -> str:
+    """The name, or if it has more than `most` bytes, its beginning and a digest of the whole, so that names stay different."""
+    if len(os.fsencode(name)) <= most:
+        return name
+    mark = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    return f"{os.fsencode(name)[: most - 9].decode('utf-8', 'ignore')}-{mark}"

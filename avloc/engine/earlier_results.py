@@ -93,7 +93,7 @@ def _as_written(path: Path) -> bool:
 
 def _written(out: Path, name: str, head: Mapping[str, Any] | None) -> Collection[str]:
     """The endings of the files that an earlier call wrote about an input: those in its JSON, or all if it was killed."""
-    if unfinished(out, name).exists():
+    if os.path.exists(unfinished(out, name)):  # Path.exists raises for a name that is too long
         return ENDINGS
     return () if head is None else {".json", *(Path(place).suffix for place in head.get("written", ()))}
 

@@ -11,9 +11,14 @@ from pathlib import Path
 from avloc.endings import STILLS, VIDEOS
 from avloc.engine.earlier_results import is_result, refuse_overwriting, refuse_overwriting_page
 from avloc.errors import AvlocError
+from avloc.file_names import fitting
 from avloc.naming import brief, printable, utf8_name
 from avloc.prepare.parts.media_files import count_endings, passed_over
 from avloc.walking import walk
+
+LONGEST = (
+    230  # bytes of a name; most file systems allow 255, and a hidden name with ".frames" and 8 letters is the longest
+)
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,7 @@ def find_inputs(words: Sequence[str | Path], sound: Path | None, out: Path) -> I
     if sound is None and pictures and len(places) == 1:
         raise AvlocError(f"{pictures[0]}: a picture; give its sound with --sound FILE")
     names = _told_apart(places)
-    found = [Input(path, utf8_name(names[path]), sound) for path in places]
+    found = [Input(path, _output_name(names[path]), sound) for path in places]
     _refuse_overwriting(found, out)
     return Inputs(found, str(passed))
 
@@ -149,6 +154,11 @@ def _told_apart(places: dict[Path, str]) -> dict[Path, str]:
 
 def _with_folders(path: Path) -> str:
     return "_".join([*[part for part in path.resolve().parent.parts[-2:] if part not in ("/", "\\")], path.name])
+
+
+def _output_name(name: str) -> str:
+    """The name as text, each folder and the name itself short enough for a file system and for our suffixes."""
+    return "/".join(fitting(part, LONGEST) for part in utf8_name(name).split("/"))
 
 
 def _refuse_overwriting(inputs: Sequence[Input], out: Path) -> None:

@@ -17,6 +17,7 @@ from avloc.engine.spool import Spool
 from avloc.engine.stills import stills_in
 from avloc.engine.windows import Asked, Model, listening_of, moments, times_of
 from avloc.files import replacing, write_bytes
+from avloc.naming import utf8_name
 from avloc.prepare.media.container import refuse_unreadable
 from avloc.prepare.streams.loudness import Span
 from avloc.prepare.streams.source import Source, open_still, open_video
@@ -86,7 +87,7 @@ def _analyse(
     with ExitStack() as files:
         maps = None
         if how.maps:
-            attributes = {"method": model.method, "source": str(one.path), "every": how.every}
+            attributes = {"method": model.method, "source": utf8_name(str(one.path)), "every": how.every}
             maps = files.enter_context(maps_file(place[".h5"], one.name, model.classes, attributes))
         for moment in moments(model, source, tape, asked):
             if maps is not None:

@@ -1,6 +1,8 @@
 """Videos, pictures and folders as people have them: eight channels, sizes that change, turned photographs, files in the way."""
 
 import json
+import os
+import shutil
 
 import av
 import cv2
@@ -130,6 +132,30 @@ def test_overlays_of_earlier_calls_are_no_inputs(tmp_path, video, monkeypatch):
     with pytest.raises(AvlocError, match=r"first.clip\.csv: was written by `avloc predict`, and no other video"):
         find_inputs(["first"], None, tmp_path / "second")
     assert [one.name for one in find_inputs(["first/clip.mp4"], None, tmp_path / "second").found] == ["clip"]
+
+
+def test_names_as_long_as_a_file_system_allows_are_shortened_and_stay_different(tmp_path, video):
+    names = ["v" * 251, "v" * 250 + "w", "é" * 125, "short"]
+    for name in names:
+        shutil.copy(video, tmp_path / f"in/{name}.mp4")
+    for _ in range(2):  # the second call finds them again
+        found = predicted(tmp_path / "in", tmp_path / "out", frames=True, maps=True)
+        assert not found.failed and len({one.name for one in found.overlays}) == 5
+    assert not any(one.fresh for one in found.overlays)
+    told = {json.loads(one.json.read_text())["source"]: one.name for one in found.overlays}
+    assert told[str(tmp_path / "in/short.mp4")] == "short"
+    long = told[str(tmp_path / f"in/{names[0]}.mp4")]
+    assert long.startswith("v" * 200) and len(long) == 230
+
+
+def test_a_name_that_is_not_utf8_can_have_its_maps(tmp_path, video):
+    name = tmp_path / os.fsdecode(b"caf\xe9.mp4")
+    try:
+        video.rename(name)
+    except OSError:
+        pytest.skip("this file system has no such names")
+    done = predicted(name, tmp_path / "out", maps=True).overlays[0]
+    assert done.name == "caf%E9" and done.video.with_suffix(".h5").exists()
 
 
 def test_a_page_links_to_results_in_folders_below_it(tmp_path, video):
