@@ -1,5 +1,6 @@
 """What a model found in one video or picture: heat maps over time, boxes, and silent intervals."""
 
+import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -75,8 +76,9 @@ class Found:
         overlay = overlay_of(view, colours, opacity)
         scale = self._scale()
         with self._open() as source:
-            if Path(source.name).exists() and path.exists() and path.samefile(source.name):
-                raise AvlocError(f"{path} is the video itself; choose another name")
+            for read in (source.name, *(() if source.film is None else (str(source.film.path),))):
+                if os.path.exists(read) and os.path.exists(path) and os.path.samefile(read, path):
+                    raise AvlocError(f"{path} is the input itself; choose another name")
             between = Between(iter(self._moments), scale, self.quiet)
             with replacing(path) as temporary:
                 write_overlay(temporary, source, between, overlay, self._loudness, self.quiet, self._waveform)
@@ -87,7 +89,7 @@ class Found:
         from avloc.drawing.panels import Picture, Row, panel
 
         picks = np.unique(np.linspace(0, len(self.times) - 1, min(max(pictures, 1), len(self.times))).astype(int))
-        overlay, scale = Overlay(view), self._scale()
+        overlay, scale = overlay_of(view), self._scale()
         between = Between(iter(self._moments), scale, self.quiet)
         cells = []
         with self._open() as source:
@@ -133,7 +135,7 @@ class Found:
         return "\n".join(lines)
 
 
-def overlay_of(view: str, colours: str, opacity: float) -> Overlay:
+def overlay_of(view: str, colours: str = "inferno", opacity: float = 0.6) -> Overlay:
     """AvlocError for an unknown view, colours or opacity."""
     from typing import get_args
 

@@ -1,5 +1,6 @@
 """`find`: where the sound of a video or of a picture comes from, and when nothing sounds."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -111,16 +112,17 @@ def test_it_can_be_shown_and_saved_with_its_own_sound(found, tmp_path):
     assert found.save(path).read_bytes() == again
 
 
+class Loud(Motion):
+    """The level of the sound at each place as bright as the picture."""
+
+    window, window_needed, needs = 1.0, False, Needs()
+
+    def locate(self, batch):
+        level = batch.sound.square().mean(1).sqrt()
+        return batch.frame.mean(1, keepdim=True)[:, :, ::8, ::8] * level[:, None, None, None]
+
+
 def test_a_picture_with_a_sound_is_looked_at_too():
-    class Loud(Motion):
-        """The level of the sound at each place as bright as the picture."""
-
-        window, window_needed, needs = 1.0, False, Needs()
-
-        def locate(self, batch):
-            level = batch.sound.square().mean(1).sqrt()
-            return batch.frame.mean(1, keepdim=True)[:, :, ::8, ::8] * level[:, None, None, None]
-
     image = np.zeros((40, 60, 3), np.uint8)
     image[10:20, 40:55] = 255
     sound = np.concatenate([np.sin(np.arange(32_000) / 5), np.zeros(32_000)]).astype(np.float32)
@@ -128,6 +130,23 @@ def test_a_picture_with_a_sound_is_looked_at_too():
     assert found.seconds == 4 and found.quiet == [(2.0, 4.0)] and len(found.times) == 8
     (box,) = found.boxes[1]
     assert box.box[0] > 0.6 and box.box[3] < 0.6
+
+
+def test_the_video_whose_sound_was_given_with_a_picture_is_not_overwritten(tmp_path, video):
+    sound = tmp_path / "sound.mp4"
+    shutil.copy(video, sound)
+    (tmp_path / "link.mp4").symlink_to(sound)
+    model = replace(MOTION, method="loud", localizer=Loud().eval())
+    found = find(model, image=np.zeros((40, 60, 3), np.uint8), sound=sound)
+    for path in (sound, tmp_path / "link.mp4"):
+        with pytest.raises(AvlocError, match="is the input itself; choose another name"):
+            found.save(path)
+    assert sound.read_bytes() == video.read_bytes()
+
+
+def test_an_unknown_view_is_refused(found):
+    with pytest.raises(AvlocError, match="view is 'map'; expected one of heat, boxes, contour, none"):
+        found.show(view="map")
 
 
 @pytest.mark.parametrize(
