@@ -162,7 +162,8 @@ def _of_file(path: Path, stage: int | None, device: str, set: str | Sequence[str
 
 def _of_name(name: str, device: str, set: str | Sequence[str]) -> Model:
     known = [one for one in registry.methods() if not load_method(one).STAGES[0].needs_training]
-    if name not in registry.methods() and ("." not in name or "/" in name or name.endswith(".safetensors")):
+    is_file = "/" in name or name.lower().endswith((".safetensors", *CHECKPOINTS))
+    if name not in registry.methods() and ("." not in name or is_file):
         raise AvlocError(
             f"{name}: no run, no weights file and no method of that name; expected the folder of a run, a .safetensors file, "
             f"or one of {', '.join(known)}"

@@ -16,7 +16,8 @@ from avloc.engine.overlaid import How, Overlaid, made_with, summary
 from avloc.engine.spool import Spool
 from avloc.engine.stills import stills_in
 from avloc.engine.windows import Asked, Model, listening_of, moments, times_of
-from avloc.files import replacing, write_bytes
+from avloc.errors import AvlocError
+from avloc.files import replacing, why, write_bytes
 from avloc.naming import utf8_name
 from avloc.prepare.media.container import refuse_unreadable
 from avloc.prepare.streams.loudness import Span
@@ -187,6 +188,10 @@ def _all_or_none(written: list[Path]) -> Iterator[None]:
 def _begun(out: Path, name: str) -> Iterator[None]:
     """A mark beside the files while they are written: after a kill it says that they are ours (see earlier_results.py)."""
     mark = unfinished(out, name)
+    try:
+        mark.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise AvlocError(f"{mark.parent}: cannot be written ({why(error)}); give another folder with --out") from None
     write_bytes(mark, b"")
     try:
         yield

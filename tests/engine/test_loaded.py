@@ -95,6 +95,7 @@ def test_what_is_no_model_is_refused_in_one_line(trained, tmp_path):
         ("dsol", "needs training"),
         ("see_and_her", "no run, no weights file and no method"),
         (tmp_path / "missing.safetensors", "no run, no weights file"),
+        ("missing.pth", "no run, no weights file"),
         (tmp_path / "theirs.pth", "import-weights"),
         (tmp_path / "text.safetensors", "not complete safetensors"),
         (tmp_path / "empty", "is not a run"),

@@ -361,8 +361,9 @@ def test_a_folder_that_may_not_be_written_is_one_line(tmp_path):
 def test_a_file_in_the_place_of_the_output_folder_is_one_line(tmp_path):
     make_video(tmp_path / "clip.mp4", 4)
     (tmp_path / "taken").write_text("")
-    line = error_of("predict", tmp_path / "clip.mp4", "--weights", "motion", "--out", tmp_path / "taken")
-    assert "cannot be written" in line
+    for out in (tmp_path / "taken", tmp_path / "taken" / "deep"):
+        line = error_of("predict", tmp_path / "clip.mp4", "--weights", "motion", "--out", out)
+        assert f"{out}: cannot be written (" in line and "give another folder with --out" in line
 
 
 def test_after_an_interruption_finished_files_stay_and_the_half_one_goes(tmp_path):
