@@ -11,7 +11,8 @@ from avloc.drawing.style import CSS
 TITLE = "Where does the sound come from?"
 POLICY = "default-src 'none'; media-src 'self' file:; style-src 'unsafe-inline'"
 OWN = """
-.players { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(min(22rem, 100%), 1fr)); }
+.players { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(min(22rem, 100%), 1fr));
+  margin-top: 1rem; }
 .players .clip { margin: 0; }
 .players video { display: block; width: 100%; max-height: 22rem; background: #000; border-radius: 4px; }
 """

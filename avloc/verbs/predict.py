@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from avloc.options import Ask, Config, RunFolder, Set, StorePath, verb
+from avloc.options import Ask, Config, Set, StorePath, verb
 from avloc.progress import Progress, untold
 
 if TYPE_CHECKING:
@@ -44,7 +44,10 @@ def predict(
     ] = (),
     store: Annotated[StorePath | None, "a prepared store instead of inputs"] = None,
     config: Config = None,
-    run: RunFolder = None,
+    run: Annotated[
+        Path | None,
+        "folder of a run; default: see_and_hear, for a store runs/NAME of the configuration or the run last started here",
+    ] = None,
     weights: Annotated[
         str | None,
         "a .safetensors file instead of a run, or a method that needs no training: see_and_hear (default) or motion",
