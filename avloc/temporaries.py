@@ -1,8 +1,9 @@
-"""Temporary files, named after the process that writes them, so that those of a killed one can be removed."""
+"""Temporary files and folders, named after the process that writes them, so that those of a killed one can be removed."""
 
 import hashlib
 import os
 import re
+import shutil
 import socket
 from contextlib import suppress
 from functools import cache
@@ -14,13 +15,13 @@ _CLEANED: set[Path] = set()  # folders that this process has cleaned
 
 
 def prefix_of(path: Path) -> str:
-    """The prefix of this process's temporary files."""
+    """The prefix of this process's temporary files and folders."""
     name = path.name if len(os.fsencode(path.name)) <= LONGEST else path.name[: LONGEST // 4]
     return f".{name}.{_machine()}-{os.getpid()}."
 
 
 def remove_left_behind(folder: Path) -> None:
-    """Remove temporary files of ended processes of this machine; once per folder and process."""
+    """Remove temporary files and folders of ended processes of this machine; once per folder and process."""
     if folder in _CLEANED:
         return
     _CLEANED.add(folder)
@@ -28,7 +29,14 @@ def remove_left_behind(folder: Path) -> None:
         for name in os.listdir(folder):
             found = _OURS.match(name) if name.startswith(".") else None
             if found and found[1] == _machine() and not _lives(int(found[2])):
-                (folder / name).unlink(missing_ok=True)
+                _remove(folder / name)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 @cache

@@ -59,8 +59,11 @@ def test_temporary_files_of_ended_processes_go_and_those_of_others_stay(tmp_path
         ".hidden",
     ):
         (tmp_path / name).touch()
+    for begin in (dead, mine):
+        (tmp_path / f"{begin}afolder1").mkdir()
+        (tmp_path / f"{begin}afolder1" / "still.jpg").touch()
     write_json(tmp_path / "a.json", {})
-    left = {f"{mine}abcdefgh.json", elsewhere, ".a.json.abcdefgh", ".hidden", "a.json"}
+    left = {f"{mine}abcdefgh.json", f"{mine}afolder1", elsewhere, ".a.json.abcdefgh", ".hidden", "a.json"}
     assert {path.name for path in tmp_path.iterdir()} == left
 
 

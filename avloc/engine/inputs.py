@@ -16,9 +16,7 @@ from avloc.naming import brief, printable, utf8_name
 from avloc.prepare.parts.media_files import count_endings, passed_over
 from avloc.walking import walk
 
-LONGEST = (
-    230  # bytes of a name; most file systems allow 255, and a hidden name with ".frames" and 8 letters is the longest
-)
+LONGEST = 230  # bytes of a name; most file systems allow 255, and the mark of an unfinished input is 12 longer
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import cv2
 from avloc.drawing.colours import Image
 from avloc.errors import AvlocError
 from avloc.files import umask
+from avloc.temporaries import prefix_of
 
 NEAR = 1e-6  # s; times of pictures are multiples of their period, and those of stills of another
 
@@ -37,7 +38,7 @@ class Stills:
 def stills_in(folder: Path, times: Sequence[float]) -> Iterator[Stills]:
     """The folder gets its name when all stills are there, and replaces an earlier one."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    made = Path(tempfile.mkdtemp(prefix=prefix_of(folder), dir=folder.parent))
     try:
         yield Stills(made, times)
         shutil.rmtree(folder, ignore_errors=True)
