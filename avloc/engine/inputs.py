@@ -60,9 +60,9 @@ def find_inputs(words: Sequence[str | Path], sound: Path | None, out: Path) -> I
                 seen.add(place.resolve())
                 places[place] = name
     if not places and passed.results:
+        shown = next((path for path in passed.results if path.suffix == ".mp4"), passed.results[0])
         raise AvlocError(
-            f"{passed.results[0]}: was written by `avloc predict`, and no other video was found; give other videos, or this "
-            "file itself"
+            f"{shown}: was written by `avloc predict`, and no other video was found; give other videos, or this file itself"
         )
     if not places:
         raise AvlocError("- was given, but stdin contains no paths; expected one path per line")

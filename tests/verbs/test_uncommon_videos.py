@@ -129,7 +129,7 @@ def test_overlays_of_earlier_calls_are_no_inputs(tmp_path, video, monkeypatch):
         "notes.txt",
     ]
     (tmp_path / "in/first/own.mp4").unlink()
-    with pytest.raises(AvlocError, match=r"first.clip\.csv: was written by `avloc predict`, and no other video"):
+    with pytest.raises(AvlocError, match=r"first.clip\.mp4: was written by `avloc predict`, and no other video"):
         find_inputs(["first"], None, tmp_path / "second")
     assert [one.name for one in find_inputs(["first/clip.mp4"], None, tmp_path / "second").found] == ["clip"]
 
