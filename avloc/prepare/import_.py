@@ -9,7 +9,7 @@ from avloc.options import verb
 from avloc.prepare.layouts import coarse_to_fine, dsol, dsol_levels, dsol_mosaics, sspl, visual_context, webdataset
 from avloc.prepare.layouts.coarse_to_fine_labels import keep_labels
 from avloc.prepare.layouts.frames_and_sounds import FolderReader, list_folder
-from avloc.prepare.layouts.shard_names import exported
+from avloc.prepare.layouts.shard_names import exported, of_clips
 from avloc.prepare.layouts.webdataset_reader import WebdatasetReader
 from avloc.prepare.parts.decoding import Decoding
 from avloc.prepare.parts.id_lists import read_lists
@@ -128,7 +128,8 @@ def prepare_import(
 def _opened(layout: str, source: Path, lists: Ids, truth: Truth | None, frame: int, moments: Moments) -> Opened:
     if layout == "webdataset":
         found = webdataset.list_webdataset(source, lists, truth)
-        form: dict[str, Any] = {"frames_per_clip": found.frames, **({"masks": True} if found.masks else {})}
+        form: dict[str, Any] = {"frames_per_clip": found.frames, **of_clips(found.told)}
+        form |= {"masks": True} if found.masks else {}
         return found.classes, found.listing, WebdatasetReader(found.root, moments, found.frames), form
     if layout == "folder":
         return *list_folder(source, lists, truth, frame), FolderReader(source, moments), {}

@@ -23,9 +23,9 @@ def data_export(
 ) -> "Exported":
     """Write a store as webdataset shards: KEY.jpg, KEY.wav and KEY.json for each clip, in SPLIT-000000.tar and so on.
 
-    JPEG frames are copied as they are stored; raw frames become PNG files. The JSON holds the id, the classes, boxes and
-    masks. `avloc prepare import --layout webdataset` makes an identical store from the shards. A store of spectrograms has no
-    sound to export, which is an error.
+    JPEG frames are copied as they are stored; raw frames become PNG files. The JSON holds the id, the classes, boxes,
+    masks and what the manifest records about the clip. `avloc prepare import --layout webdataset` makes an identical
+    store from the shards. A store of spectrograms has no sound to export, which is an error.
     """
     from avloc.data.store import Store
     from avloc.errors import DataError

@@ -17,15 +17,20 @@ from hypothesis import strategies as st
 import avloc
 from avloc import Store
 from avloc.data.clip import Box, Clip, Mask
+from avloc.data.origin import origin_of
+from avloc.data.scenes import scenes_of, sounds_of
 from avloc.errors import AvlocError, DataError
 from avloc.prepare.layouts.sample_about import read_about
+from avloc.prepare.layouts.sample_notes import OWN
 from avloc.prepare.layouts.shard_names import split_of
 from avloc.prepare.layouts.tar_shards import read_index
+from avloc.prepare.layouts.tar_store import TarStore
 from avloc.prepare.parts.items import Entry, Item, Listing
 from avloc.prepare.writing.build import build_store
 from avloc.run_lengths import pixels_of, runs_of
 from tests.commands import error_of, printed, shown
 from tests.data.making import content, make_video, painted, tone
+from tests.prepare.composing import composed, make_world
 
 RATE, SIZE = 8000, 32
 SETTINGS = {
@@ -71,8 +76,8 @@ def make(path: Path, per_clip: int = 1, **changed: object) -> Path:
 
 
 def assert_same(one: Store, other: Store) -> None:
-    assert one.splits == other.splits and one.classes == other.classes
-    same = ("rate", "seconds", "samples", "size", "frames", "frames_per_clip", "votes", "masks")
+    assert one.splits == other.splits and one.classes == other.classes and one.votes == other.votes
+    same = ("rate", "seconds", "samples", "size", "frames", "frames_per_clip", "masks")
     assert {key: one.settings.get(key) for key in same} == {key: other.settings.get(key) for key in same}
     for split in one.splits:
         mine, theirs = one.split(split), other.split(split)
@@ -104,6 +109,60 @@ def test_a_store_comes_back_equal(tmp_path, kind):
     avloc.prepare_import(tmp_path / "out", "webdataset", tmp_path / "again", jobs=0)
     assert_same(Store.open(store), Store.open(tmp_path / "again"))
     assert not avloc.data_check(tmp_path / "again").splits["all" if kind == "no masks" else "train"].changed
+
+
+def told_of_clips(path: Path) -> dict[str, dict[str, object]]:
+    """What the manifest of a composed store says about each clip, besides its places in lists, files and shards."""
+    found = {}
+    for row, _ in Store.open(path).lines():
+        notes = {key: value for key, value in row.items() if key not in (*OWN, "original")}
+        for name, times in zip(row["clips"], row["times"], strict=True):
+            heard = [one for one in row["heard"] if one["clip"] == name]
+            found[name] = {**notes, "heard": heard, "times": times}
+    return found
+
+
+def test_composed_clips_keep_their_origin_scenes_and_other_sounds(tmp_path):
+    composed(make_world(tmp_path / "world"), tmp_path / "s", train_anew=True)
+    avloc.data_export(tmp_path / "s", tmp_path / "out")
+    avloc.prepare_import(tmp_path / "out", "webdataset", tmp_path / "again", jobs=0)
+    one, other = (Store.open(tmp_path / name) for name in ("s", "again"))
+    assert_same(one, other)
+    told = told_of_clips(tmp_path / "s")
+    assert told == told_of_clips(tmp_path / "again") and len(told) == sum(one.splits.values())
+    assert origin_of(other.settings) == "composed" == origin_of(TarStore.of(tmp_path / "out").settings)
+    assert other.settings["pairs"] == "anew" == TarStore.of(tmp_path / "out").settings["pairs"]
+    for split, of in (("test_interactive", scenes_of), ("test_absent", sounds_of)):
+        assert of(one.split(split)) == of(other.split(split)) and len(set(of(one.split(split)))) > 1
+    avloc.data_export(tmp_path / "again", tmp_path / "twice")
+    shards = [path.name for path in (tmp_path / "out").glob("*.tar")]
+    assert shards and all(
+        (tmp_path / "out" / name).read_bytes() == (tmp_path / "twice" / name).read_bytes() for name in shards
+    )
+
+
+def test_repairs_and_flags_of_recordings_are_kept_and_counted_once(tmp_path):
+    class Recording(Clips):
+        def read(self, item: Item):
+            for number in range(3):
+                yield from super().read(Item(f"{item.id}_{number}", item.path, {"number": number}))
+            clips = {f"{item.id}_{number}": {"made_up": 0.01} for number in (0, 2)}
+            left = [{"clip": f"{item.id}_3", "start": 3.0, "reason": "no picture", "detail": ""}]
+            return {"repaired": {"silence": 0.5, "clips": clips}, "left_out": left, "rest": 0.25}
+
+    sounder = {"audible": ["dog"], "visible": [], "static_image": True}
+    item = Item("v", "v.mp4", {}, {"tasks": ["single"], "vggsounder": sounder, "bytes": 99})
+    listing = Listing({"v": item}, {"all": [Entry("v")]})
+    build_store(tmp_path / "s", tmp_path, listing, Recording(), {**SETTINGS, "origin": "synthetic"}, jobs=0)
+    avloc.data_export(tmp_path / "s", tmp_path / "out")
+    prepared = avloc.prepare_import(tmp_path / "out", "webdataset", tmp_path / "again", jobs=0)
+    first, second, third = (row for row, _ in Store.open(tmp_path / "again").lines())
+    assert all(row["vggsounder"] == sounder and row["tasks"] == ["single"] for row in (first, second, third))
+    assert first["repaired"] == {"silence": 0.5, "clips": {"v_0": {"made_up": 0.01}}} and first["rest"] == 0.25
+    assert "repaired" not in second and third["repaired"] == {"clips": {"v_2": {"made_up": 0.01}}}
+    assert third["original"] == {"id": "v", "source": "v.mp4"}
+    assert prepared.left_out == {"no picture": 1} and prepared.repaired["silence"] == 0.5
+    assert origin_of(Store.open(tmp_path / "again").settings) == "synthetic"
 
 
 def test_other_tools_find_what_they_expect_in_a_shard(tmp_path):
@@ -295,6 +354,8 @@ def test_each_thing_that_is_wrong_costs_its_sample_and_has_a_name(tmp_path):
         ("silent.jpg", jpg(1)),
         ("unseen.wav", wav(1)),
         *sample("nojson", json=b"{"),
+        *sample("badnote", json=b'{"avloc": {"repaired": 3}}'),
+        *sample("nonote", json=b'{"avloc": "1.0"}'),
         *sample("badbox", json=b'{"boxes": [{"box": [1, 2]}]}'),
         *sample("badmask", json=b'{"masks": [{"size": [2, 2], "counts": [3]}]}'),
         *sample("late", json=b'{"boxes": [{"box": [0, 0, 1, 1], "frame": 4}]}'),
@@ -309,7 +370,7 @@ def test_each_thing_that_is_wrong_costs_its_sample_and_has_a_name(tmp_path):
     shard(tmp_path / "d" / "a.tar", members)
     prepared = avloc.prepare_import(tmp_path / "d", "webdataset", tmp_path / "s", jobs=0, seconds=1, rate=RATE)
     assert prepared.reasons == {
-        "broken annotation": 4,
+        "broken annotation": 6,
         "missing sound": 1,
         "missing frame": 1,
         "not a picture": 1,

@@ -2,12 +2,12 @@
 
 {"id", "video", "start", "labels": [class, ...], "boxes": [{"box": [left, top, right, bottom], "frame", "class",
 "sounding"}], "masks": [{"size": [h, w], "counts": [...], "frame", "class", "sounding"}], "annotated": [...],
-"frame_keys": [...]}. Boxes are in [0, 1]; masks are run lengths as in COCO: column by column, starting with a run of
-zeros. All keys are optional; other keys are ignored.
+"frame_keys": [...], "avloc": {...}}. Boxes are in [0, 1]; masks are run lengths as in COCO: column by column, starting
+with a run of zeros; "avloc" is described in `sample_notes`. All keys are optional; other keys are ignored.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ from avloc.data.clip import Clip
 from avloc.errors import DataError
 from avloc.naming import as_json
 from avloc.plain_json import plain_json
+from avloc.prepare.layouts.sample_notes import KEY, read_notes
 from avloc.run_lengths import checked_runs, runs_of
 
 MOST = 10_000  # boxes or masks of a clip
@@ -24,6 +25,7 @@ MOST = 10_000  # boxes or masks of a clip
 class About:
     """See the module. stated: whether the file has classes at all. boxes: (corners, frame, class or None, sounding). masks:
     (h, w, run lengths, frame, class, sounding). annotated: None if it is not in the file, empty for every frame.
+    notes: fields of the manifest.
     """
 
     id: str | None = None
@@ -35,6 +37,7 @@ class About:
     masks: list[tuple[int, int, list[int], int, str | None, bool]] = field(default_factory=list)
     annotated: list[bool] | None = None
     frame_keys: list[str] | None = None
+    notes: dict[str, Any] = field(default_factory=dict)
 
     @property
     def classes(self) -> set[str]:
@@ -48,13 +51,13 @@ class About:
         return {*self.labels, *(label for label in marked if label is not None and not self.stated)}
 
 
-def write_about(clip: Clip, classes: Sequence[str]) -> bytes:
-    """The JSON of a stored clip."""
+def write_about(clip: Clip, classes: Sequence[str], notes: Mapping[str, Any]) -> bytes:
+    """The JSON of a stored clip. notes: see `notes_of`."""
 
     def name(label: int) -> str | None:
         return classes[label] if label >= 0 else None
 
-    about = {
+    about: dict[str, Any] = {
         "id": clip.id,
         "video": clip.video,
         "start": clip.start,
@@ -74,6 +77,7 @@ def write_about(clip: Clip, classes: Sequence[str]) -> bytes:
             }
             for mask in clip.masks
         ]  # fmt: skip
+    about[KEY] = notes
     return json.dumps(about, ensure_ascii=False).encode()
 
 
@@ -104,6 +108,7 @@ def read_about(content: bytes) -> About:
         about.annotated = []  # every frame
     if "frame_keys" in value:
         about.frame_keys = _all(value, "frame_keys", str)
+    about.notes = read_notes(value)
     return about
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from avloc.data.origin import WORDS, origin_of
 from avloc.errors import AvlocError, DataError
 from avloc.files import read_json
 from avloc.naming import some
@@ -72,6 +73,13 @@ def exported(source: Path) -> dict[str, Any]:
     return told
 
 
+def of_clips(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of the exported store that say what its clips are. told: dataset.json, empty if there is none."""
+    origin = origin_of({key: told[key] for key in ("data", "origin") if key in told})  # early exports have no origin
+    pairs = told.get("pairs", "stored")
+    return {**({} if origin == "recorded" else {"origin": origin}), **({} if pairs == "stored" else {"pairs": pairs})}
+
+
 def _as_written(told: dict[str, Any]) -> bool:
     splits, classes = told.get("splits"), told.get("classes")
     if not isinstance(splits, dict) or not isinstance(classes, list) or not classes:
@@ -84,6 +92,8 @@ def _as_written(told: dict[str, Any]) -> bool:
         and all(isinstance(number, int | float) and not isinstance(number, bool) and number > 0 for number in numbers)
         and all(isinstance(number, int) for number in counts)
         and told.get("frames") in ("jpeg", "raw")
+        and told.get("origin", "recorded") in WORDS
+        and told.get("pairs", "stored") in ("stored", "anew")
         and all(isinstance(own, list) and all(_plain(name) for name in own) for own in shards)
     )
 

@@ -131,7 +131,7 @@ def _row(shard: int, row: int, found: Found) -> _Row:
     film, sound = (_place(first_of(found.sample, kind)) for kind in (VIDEOS, SOUNDS))
     about = found.about
     classes, labels = about.classes, about.sounding
-    about.masks = []  # training does not need the masks themselves, and they are long
+    about.masks, about.notes = [], {}  # training needs neither, and they are long
     return _Row(
         shard, row, found.split, found.sample.key, about.id or "", pictures, film, sound, about, classes, labels,
         found.sample.wrong,

@@ -17,7 +17,7 @@ from avloc.data.kept_columns import KeptColumns, joined_texts, kept_columns
 from avloc.data.store import Store
 from avloc.errors import DataError
 from avloc.links import Bounds, target
-from avloc.prepare.layouts.shard_names import find_shards
+from avloc.prepare.layouts.shard_names import find_shards, of_clips
 from avloc.prepare.layouts.tar_columns import Columns, read_columns
 from avloc.prepare.layouts.tar_listing import keep_listing, kept_listing
 from avloc.prepare.layouts.tar_reader import TarReader
@@ -46,7 +46,7 @@ class TarStore(Store):
             "classes": columns.classes, "rate": rate, "seconds": seconds, "samples": round(seconds * rate),
             "frames_per_clip": columns.places.shape[1] - 2, "size": told.get("size", SIZE), "frames": "raw",
             "votes": told.get("votes", 1), "data": told.get("data", "webdataset"),
-            "splits": dict(zip(columns.splits, counts, strict=True)),
+            "splits": dict(zip(columns.splits, counts, strict=True)), **of_clips(told),
         }  # fmt: skip
         ones, names = np.ones(len(columns.ids), np.int64), np.array(columns.splits, np.str_)
         items = Items(

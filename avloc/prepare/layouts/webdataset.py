@@ -163,4 +163,4 @@ def _item(root: Path, name: str, one: Found, classes: tuple[str, ...], marks: Ma
         facts["boxes"] = [[*row[:4], 0, row[4], True] for row in told["boxes"] or ()]
         facts |= {"masks": [], "annotated": None if told["boxes"] is None else [], "stated": False}
         facts["video"] = told["video"] if told["video"] != name else facts["video"]
-    return Item(name, path, facts)
+    return Item(name, path, facts, about.notes)

@@ -10,6 +10,7 @@ import tarfile
 import wave
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +19,18 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from avloc.data.origin import origin_of
 from avloc.data.store import Store
 from avloc.errors import AvlocError, DataError
 from avloc.files import read_json, replacing, write_json
 from avloc.prepare.layouts.sample_about import write_about
+from avloc.prepare.layouts.sample_notes import notes_of
 from avloc.progress import Progress
 
 DATASET, BEGUN = "dataset.json", "exporting.json"
 FORMAT = "avloc webdataset 1"
 #: settings of a store that an import of the shards needs to make the same store
-KEPT = ("data", "classes", "rate", "seconds", "samples", "frames_per_clip", "size", "frames", "votes", "masks")
+KEPT = ("data", "classes", "rate", "seconds", "samples", "frames_per_clip", "size", "frames", "votes", "masks", "pairs")
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ def export_store(
         "format": FORMAT,
         "fingerprint": store.fingerprint,
         **{key: store.settings[key] for key in KEPT if key in store.settings},
+        "origin": origin_of(store.settings),
         "sound": sound,
         "per_shard": per_shard,
         "splits": {split: {"clips": store.splits[split], "shards": names} for split, names in plan.items()},
@@ -64,13 +68,15 @@ def export_store(
     done, kept, total = 0, 0, sum(store.splits[split] for split in splits)
     for split, names in plan.items():
         part = store.split(split)
+        notes = notes_of(part)
         for number, name in enumerate(names):
             progress(done, total, name)
             clips = range(number * per_shard, min((number + 1) * per_shard, len(part)))
+            own = list(islice(notes, len(clips)))
             if (out / name).exists():
                 kept += 1
             else:
-                _write_shard(out / name, part, clips, sound)
+                _write_shard(out / name, part, clips, own, sound)
             done += len(clips)
     progress(done, total, "")
     write_json(out / DATASET, about)
@@ -103,16 +109,16 @@ def _begin(out: Path, about: dict[str, Any]) -> None:
     (out / DATASET).unlink(missing_ok=True)
 
 
-def _write_shard(path: Path, part: Store, clips: Sequence[int], sound: str) -> None:
+def _write_shard(path: Path, part: Store, clips: Sequence[int], notes: Sequence[dict[str, Any]], sound: str) -> None:
     with replacing(path) as temporary, tarfile.open(temporary, "w", format=tarfile.USTAR_FORMAT) as tar:
-        for clip in clips:
-            for ending, content in _members(part, clip, sound):
+        for clip, told in zip(clips, notes, strict=True):
+            for ending, content in _members(part, clip, told, sound):
                 member = tarfile.TarInfo(f"{clip:09d}.{ending}")  # owner and time are 0: equal stores, equal bytes
                 member.size = len(content)
                 tar.addfile(member, io.BytesIO(content))
 
 
-def _members(part: Store, clip: int, sound: str) -> Iterator[tuple[str, bytes]]:
+def _members(part: Store, clip: int, notes: dict[str, Any], sound: str) -> Iterator[tuple[str, bytes]]:
     """(suffix, content) of a clip."""
     frames, waveform = part.stored(clip)
     jpeg = part.settings["frames"] == "jpeg"
@@ -121,7 +127,7 @@ def _members(part: Store, clip: int, sound: str) -> Iterator[tuple[str, bytes]]:
         content = frame.tobytes() if jpeg else _png(frame)
         yield f"{pick}.{ending}" if len(frames) > 1 else ending, content
     yield sound, _wav(waveform, part.rate) if sound == "wav" else _flac(waveform, part.rate)
-    yield "json", write_about(part.about(clip), part.classes)
+    yield "json", write_about(part.about(clip), part.classes, notes)
 
 
 def _png(frame: NDArray[np.uint8]) -> bytes:
