@@ -20,7 +20,7 @@ from avloc.plain_hdf5 import open_hdf5, values
 from avloc.prepare.parts.decoding import Decoding
 from avloc.prepare.parts.id_lists import read_lists
 from avloc.prepare.parts.items import Entry, Item, Listing
-from avloc.prepare.parts.marks import Rows, marked
+from avloc.prepare.parts.marks import Rows, marked, silent
 from avloc.prepare.parts.options import (
     Annotations,
     At,
@@ -87,8 +87,8 @@ def list_ave(
 
     entries = {split: _entries(own) for split, own in sets.items()}
     listed = dict.fromkeys(entry.item for own in entries.values() for entry in own)
-    boxed, joins = _boxes(boxes, listed)
-    items = {name: _item(tree, name, events[name], boxed) for name in listed}
+    boxed, quiet, joins = _boxes(boxes, listed, classes)
+    items = {name: _item(tree, name, events[name], boxed, quiet) for name in listed}
     return classes, tree.listing(items, entries, joins)
 
 
@@ -119,13 +119,20 @@ def _entries(lines: list[Line]) -> list[Entry]:
     return [Entry(video, where) for video, where in first.items()]
 
 
-def _boxes(path: Path | None, listed: Iterable[str]) -> tuple[dict[str, Rows], tuple[Join, ...]]:
-    """Boxes by VIDEOID/SECOND of the listed videos, and the join that matches them."""
+def _boxes(
+    path: Path | None, listed: Iterable[str], classes: Sequence[str]
+) -> tuple[dict[str, Rows], dict[str, Rows], tuple[Join, ...]]:
+    """Boxes by VIDEOID/SECOND of the listed videos, of what sounds and of what does not, and the join that matches them."""
     if path is None:
-        return {}, ()
+        return {}, {}, ()
     truth = read_own_truth(path)
     found = match(truth.written, (f"{name}/{n}" for name in listed for n in range(SECONDS)))
     boxes, own = marked(truth), dict(zip(truth.written, truth.ids, strict=True))
+    number = {name: classes.index(label) for name, label in enumerate(truth.classes) if label in classes}
+    quiet = {
+        name: [(x1, y1, x2, y2, number.get(label, -1)) for x1, y1, x2, y2, label in rows]
+        for name, rows in silent(truth).items()
+    }
     join = joined(
         utf8_name(path.name),
         found,
@@ -133,7 +140,9 @@ def _boxes(path: Path | None, listed: Iterable[str]) -> tuple[dict[str, Rows], t
         ambiguous="annotated ids match more than one second",
         shared="annotated ids match the same second as another",
     )
-    return {clip: boxes[own[name]] for name, clip in found.pairs.items()}, (join,)
+    there = {clip: own[name] for name, clip in found.pairs.items()}
+    sounding = {clip: boxes[name] for clip, name in there.items()}
+    return sounding, {clip: quiet[name] for clip, name in there.items() if name in quiet}, (join,)
 
 
 def _lines(path: Path) -> list[Line]:
@@ -174,8 +183,9 @@ def _known(of_video: Mapping[str, list[Line]], name: str, file: Path) -> list[Li
     return of_video[name]
 
 
-def _item(tree: Tree, name: str, spans: list[list[Any]], boxed: Mapping[str, Rows]) -> Item:
+def _item(tree: Tree, name: str, spans: list[list[Any]], boxed: Mapping[str, Rows], quiet: Mapping[str, Rows]) -> Item:
     facts = tree.find(name)
+    silents = {str(n): quiet[f"{name}/{n}"] for n in range(SECONDS) if f"{name}/{n}" in quiet}
     boxes = {}
     for n in range(SECONDS):
         if f"{name}/{n}" in boxed:
@@ -185,7 +195,7 @@ def _item(tree: Tree, name: str, spans: list[list[Any]], boxed: Mapping[str, Row
     return Item(
         name,
         shown_file(facts, f"{name}.mp4"),
-        {**facts, "video": name, "spans": spans, "boxes": boxes},
+        {**facts, "video": name, "spans": spans, "boxes": boxes, **({"silent": silents} if silents else {})},
     )
 
 

@@ -87,7 +87,9 @@ def list_videos(
         path = found.pairs.get(name)
         own = sorted({*tags.of(name, classes), *map(classes.index, heard_in(told, name))})
         facts = {**media.facts(name, found), "labels": own, **marks.facts(name, own, classes)}
-        items[name] = Item(name, utf8_name(path) if path else f"{name}.mp4", facts, notes(told, name))
+        items[name] = Item(
+            name, utf8_name(path) if path else f"{name}.mp4", facts, notes(told, name) | marks.notes(name)
+        )
     files = joined(
         list_names(lists) or "videos",
         found,
@@ -159,7 +161,7 @@ class _Media:
 
 def _left_out(listing: Listing) -> Iterator[Join]:
     """Log boxes that are left out: they belong to the middle of a video, which --every does not use."""
-    boxed = [name for name, item in listing.items.items() if item.facts["boxes"]]
+    boxed = [name for name, item in listing.items.items() if item.facts["boxes"] or "silent" in item.facts]
     if boxed:
         words = "videos have boxes for their middle, which --every leaves out"
         yield joined("boxes", Matched({}, (), {}, tuple(boxed)), unused=words)

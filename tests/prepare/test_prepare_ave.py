@@ -38,7 +38,11 @@ def tree(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def store(tree, tmp_path_factory) -> Path:
     out, boxes = tmp_path_factory.mktemp("stores") / "ave", tree / "own.json"
-    own = [{"id": "E_1Asfq8it4/9", "boxes": [{"box": [0.25, 0.25, 0.75, 0.75]}]}, {"id": "E_1Asfq8it4/2", "boxes": []}]
+    dog = {"box": [0, 0, 0.5, 0.5], "class": "Bark", "sounding": False}
+    own = [
+        {"id": "E_1Asfq8it4/9", "boxes": [{"box": [0.25, 0.25, 0.75, 0.75]}]},
+        {"id": "E_1Asfq8it4/2", "boxes": [dog, {**dog, "class": "tree"}]},
+    ]
     write_json(boxes, {"clips": own})
     options = ["--source", tree, "--out", out, "--boxes", boxes, "--frames", "raw", "--size", 64, "--jobs", 0]
     table = shown("prepare", "ave", *options, width=100)
@@ -59,8 +63,9 @@ def test_a_second_has_the_class_of_its_event(store):
 
 def test_boxes_of_ones_own_belong_to_a_second(store):
     part = Store.open(store).split("test")
-    assert part.annotated[:, 0].nonzero()[0].tolist() == [2, 9] and part.boxes.clip.tolist() == [9]
-    assert part.boxes.xyxy.tolist() == [[0.25, 0.25, 0.75, 0.75]]
+    assert part.annotated[:, 0].nonzero()[0].tolist() == [2, 9] and part.boxes.clip.tolist() == [2, 2, 9]
+    assert part.boxes.xyxy.tolist() == [[0, 0, 0.5, 0.5]] * 2 + [[0.25, 0.25, 0.75, 0.75]]
+    assert part.boxes.sounding.tolist() == [False, False, True] and part.boxes.label.tolist() == [0, -1, 1]
 
 
 def test_frames_of_a_second_and_seconds_that_are_not_whole(tree, tmp_path):

@@ -11,6 +11,8 @@ import soundfile
 
 import avloc
 from avloc import Store
+from avloc.annotations.reading import read_own_truth
+from avloc.engine.predicting import frames_to_score
 from avloc.errors import DataError
 from avloc.prepare.parts.names import Found
 from tests.data.making import MEDIA, make_sound, make_video, number_in, tone
@@ -213,6 +215,36 @@ def test_boxes_of_the_users_own_file_are_read(tmp_path):
     part = clips(tmp_path / "s")
     assert part.classes == ("dog",) and part.annotated.tolist() == [[True], [False]]
     assert part.boxes.xyxy.tolist() == [pytest.approx([0.25, 0, 0.75, 0.5])]
+
+
+def test_silent_objects_scenes_and_other_sounds_of_the_users_own_file_are_kept(tmp_path):
+    for name in "abc":
+        make_video(tmp_path / "v" / f"{name}.mp4", 30, sound=tone(3))
+    dog = {"box": [0.25, 0, 0.75, 0.5], "class": "dog"}
+    cat = {"box": [0, 0.5, 0.5, 1], "class": "cat", "sounding": False}
+    told = [
+        {"id": "a", "scene": "yard", "boxes": [dog, cat, {"box": [0.5, 0.5, 1, 1], "sounding": False}]},
+        {"id": "b", "scene": "yard", "boxes": [{**dog, "sounding": False}], "sound": "noise"},
+        {"id": "c", "boxes": [dog]},
+    ]
+    (tmp_path / "mine.json").write_text(json.dumps({"clips": told}))
+    avloc.prepare_folder(
+        tmp_path / "v",
+        tmp_path / "s",
+        seconds=1.0,
+        size=32,
+        benchmark="own",
+        annotations=tmp_path / "mine.json",
+        jobs=1,
+    )
+    part, truth = clips(tmp_path / "s"), read_own_truth(tmp_path / "mine.json")
+    stored = frames_to_score(part, "all", 0, "mine").truth
+    assert part.labels.tolist() == [[False, True], [False, False], [False, True]] and part.classes == ("cat", "dog")
+    assert stored.classes == truth.classes and stored.ids == truth.ids
+    for name in ("boxes", "box_clip", "box_class", "silent_boxes", "silent_clip", "silent_class"):
+        assert getattr(stored, name).tolist() == getattr(truth, name).tolist(), name
+    assert stored.scenes == truth.scenes and stored.sound == truth.sound
+    assert avloc.data_check(tmp_path / "s").splits["all"].boxes == 5
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,24 @@ def test_boxes_belong_to_their_frames(tmp_path):
     assert [test.classes[n] for n in test.labels.argmax(1)] == ["cello", "cello"]
 
 
+def test_silent_objects_of_the_users_own_file_are_kept(tmp_path):
+    root = make_dsol(tmp_path / "d")
+    boxes = [{"box": [0, 0, 0.5, 1], "class": "cello"}, {"box": [0.5, 0, 1, 1], "class": "tuba", "sounding": False}]
+    clips = [{"id": f"{STEMS[2]}/frame_001/00037.jpg", "boxes": boxes}]
+    own = put(tmp_path / "own.json", json.dumps({"clips": clips}).encode())
+    avloc.prepare_import(root, "dsol", tmp_path / "s", lists(root), "own", own, size=32, jobs=0)
+    test = Store.open(tmp_path / "s").split("test")
+    assert test.boxes.clip.tolist() == [1, 1] and test.boxes.frame.tolist() == [1, 1]
+    assert test.boxes.sounding.tolist() == [True, False] and test.boxes.label.tolist() == [0, 1]
+    assert test.labels[1].tolist() == [True, False]
+    clips = [{"id": f"s{number}", "boxes": boxes} for number in range(2)]
+    own = put(tmp_path / "mosaics.json", json.dumps({"clips": clips}).encode())
+    root = make_mosaics(tmp_path / "m")
+    avloc.prepare_import(root, "dsol", tmp_path / "t", benchmark="own", annotations=own, size=32, jobs=0)
+    test = Store.open(tmp_path / "t").split("test1")
+    assert test.boxes.clip.tolist() == [0, 0, 1, 1] and test.boxes.sounding.tolist() == [True, False] * 2
+
+
 def test_boxes_of_other_videos_are_said(tmp_path, caplog):
     root = make_dsol(tmp_path / "d")
     marks = {f"{STEMS[2]}/frame_000/00000.jpg": {"bbox": []}, "othervideo0_0_1000/frame_000/00000.jpg": {"bbox": []}}
@@ -364,11 +382,13 @@ def test_seconds_of_ave_are_clips_and_what_is_not_there_is_said(tmp_path, caplog
 
 def test_boxes_of_a_second_of_ave_are_on_its_frame(tmp_path, caplog):
     root = make_files(tmp_path / "d", rows=2, ave=True)
-    clips = [{"id": name, "boxes": [{"box": [0, 0, 0.5, 1]}]} for name in ("000001/3", "000001", "000007/3")]
+    boxes = [{"box": [0, 0, 0.5, 1]}, {"box": [0.5, 0, 1, 1], "sounding": False}]
+    clips = [{"id": name, "boxes": boxes} for name in ("000001/3", "000001", "000007/3")]
     own = put(tmp_path / "own.json", json.dumps({"clips": clips}).encode())
     avloc.prepare_import(root, "coarse-to-fine", tmp_path / "s", benchmark="own", annotations=own, size=32, jobs=0)
     part = Store.open(tmp_path / "s").split("all")
-    assert [part.ids[clip] for clip in part.boxes.clip] == ["000001/003"] and part.annotated.sum() == 1
+    assert [part.ids[clip] for clip in part.boxes.clip] == ["000001/003"] * 2 and part.annotated.sum() == 1
+    assert part.boxes.sounding.tolist() == [True, False] and part.boxes.label.tolist() == [0, -1]
     assert "2 of 3 annotated ids match no clip: 000001, 000007/3" in caplog.text
 
 

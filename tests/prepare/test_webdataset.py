@@ -508,13 +508,14 @@ def test_what_cannot_be_exported_is_refused(tmp_path):
 
 def test_boxes_of_a_benchmark_take_the_place_of_the_shards_own(tmp_path):
     shard(tmp_path / "a.tar", [*sample("k1", json=b'{"boxes": []}'), *sample("k2")])
-    own = {"clips": [{"id": "k2", "video": "v", "boxes": [{"box": [0, 0, 0.5, 1], "class": "hen"}]}]}
+    boxes = [{"box": [0, 0, 0.5, 1], "class": "hen"}, {"box": [0.5, 0, 1, 1], "class": "cow", "sounding": False}]
+    own = {"clips": [{"id": "k2", "video": "v", "boxes": boxes}]}
     (tmp_path / "own.json").write_text(json.dumps(own))
     store = imported(tmp_path / "a.tar", tmp_path / "s", benchmark="own", annotations=tmp_path / "own.json")
     part = store.split("a")
-    assert (
-        part.classes == ("hen",) and part.boxes.clip.tolist() == [1] and part.annotated[:, 0].tolist() == [False, True]
-    )
+    assert part.classes == ("cow", "hen") and part.annotated[:, 0].tolist() == [False, True]
+    assert part.boxes.clip.tolist() == [1, 1] and part.boxes.sounding.tolist() == [True, False]
+    assert part.labels.tolist() == [[False, False], [False, True]]
     assert part.videos == ["k1", "v"]
 
 

@@ -72,10 +72,12 @@ def list_coarse_to_fine(
     items = {}
     for row, name in enumerate(names):
         facts = {"row": row, "seconds": held.seconds, **marks.facts(name)}
-        boxes = {str(second): marks.facts(f"{name}/{second}")["boxes"] for second in range(held.seconds)}
-        if any(rows is not None for rows in boxes.values()):
-            facts["of_seconds"] = boxes
-        items[name] = Item(name, f"Video.h5:{row}", facts)
+        own = {str(second): marks.facts(f"{name}/{second}") for second in range(held.seconds)}
+        if any(each["boxes"] is not None for each in own.values()):
+            facts["of_seconds"] = {second: each["boxes"] for second, each in own.items()}
+        if quiet := {second: each["silent"] for second, each in own.items() if "silent" in each}:
+            facts["silent_of_seconds"] = quiet
+        items[name] = Item(name, f"Video.h5:{row}", facts, marks.notes(name))
     return marks.classes, Listing(items, {split: listed}, marks.joins), held
 
 
@@ -116,8 +118,9 @@ class CoarseToFineReader:
         if not seconds:
             yield self._clip(item, item.facts, pictures, levels)
         for second in range(seconds):
-            boxes = item.facts.get("of_seconds", {}).get(str(second))
-            clip = self._clip(item, {**item.facts, "boxes": boxes}, pictures[second], levels[second])
+            own = {"boxes": item.facts.get("of_seconds", {}).get(str(second))}
+            own["silent"] = item.facts.get("silent_of_seconds", {}).get(str(second), ())
+            clip = self._clip(item, {**item.facts, **own}, pictures[second], levels[second])
             key = f"{item.id}/{second}"
             yield replace(clip, id=f"{item.id}/{second:03d}", frame_keys=(key,), start=float(second))
 

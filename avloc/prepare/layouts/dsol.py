@@ -24,8 +24,8 @@ from avloc.data.clip import Box, Clip
 from avloc.endings import SOUNDS, STILLS
 from avloc.errors import DataError
 from avloc.files import file_size
-from avloc.joins import match, sorted_out
-from avloc.leftovers import Join, joined
+from avloc.joins import sorted_out
+from avloc.leftovers import joined
 from avloc.naming import some
 from avloc.prepare.layouts.dsol_levels import read_levels
 from avloc.prepare.media.container import MediaError
@@ -34,7 +34,7 @@ from avloc.prepare.parts.account import UNHEARD, UNSEEN, Account
 from avloc.prepare.parts.id_lists import entries, list_names
 from avloc.prepare.parts.inside import OUTSIDE, inside
 from avloc.prepare.parts.items import REFUSED, Clips, Entry, Item, Listing
-from avloc.prepare.parts.marks import UNNAMED, Rows, marked, of_clip
+from avloc.prepare.parts.marks import UNNAMED, by_video, of_clip
 from avloc.prepare.parts.moments import Moments, read_picture, refuse_ambiguous
 from avloc.prepare.parts.music_lists import read_labels
 from avloc.prepare.parts.names import one_of
@@ -72,7 +72,7 @@ def list_dsol(
     if not _by_levels(root, levels, names, sounds):
         levels = None
     classes, labels = _labels(root, lists, truth)
-    boxes, joins = _boxes_by_video(truth, names)
+    boxes, quiet, joins = by_video(truth, names)
     items, missing, several = dict[str, Item](), set[str](), dict[str, tuple[str, ...]]()
     for name in names:
         if inside(root, name) is None:
@@ -88,6 +88,7 @@ def list_dsol(
             "seconds": seconds,
             "labels": (own := labels.get(name) or labels.get(name[:11]) or []),
             "boxes": {within: of_clip(rows, own, classes) for within, rows in boxes.get(name, {}).items()},
+            **({"silent": quiet[name]} if name in quiet else {}),
         }
         if len(paths) > 1:
             several[name] = tuple(paths)
@@ -163,19 +164,6 @@ def _label_vectors(path: Path) -> dict[str, list[str]]:
     return {name: [DSOL_CLASSES[int(vector.argmax())]] for name, vector in vectors.items()}
 
 
-def _boxes_by_video(truth: Truth | None, names: list[str]) -> tuple[dict[str, dict[str, Rows]], tuple[Join, ...]]:
-    """STEM -> name of a frame, or second in it -> boxes; and the join that matches the videos."""
-    found: dict[str, dict[str, Rows]] = {}
-    for key, rows in marked(truth).items():
-        video, _, within = key.partition("/")
-        found.setdefault(video, {})[within] = rows
-    if truth is None:
-        return found, ()
-    own = match(found, names)
-    join = joined(truth.name or "annotation", own, "annotated videos are not listed")
-    return {own.pairs[video]: rows for video, rows in found.items() if video in own.pairs}, (join,)
-
-
 @dataclass(frozen=True)
 class DsolReader:
     """Clips of whole seconds with the first four frames of each; if there are fewer, the last one is repeated."""
@@ -220,17 +208,21 @@ class DsolReader:
         folder, boxes = f"frame_{second:03d}", item.facts["boxes"]
         frames = [self.moments.square(read_picture(self.root, f"{item.path}/{folder}/{name}")) for name in names]
         # AudioSet's boxes belong to a second, those of MUSIC to a frame
-        marks = [
-            boxes.get(f"{folder}/{name}", boxes.get(str(second)) if not pick else None)
-            for pick, name in enumerate(names)
-        ]
+        marks, quiet = (
+            [
+                rows.get(f"{folder}/{name}", rows.get(str(second)) if not pick else None)
+                for pick, name in enumerate(names)
+            ]
+            for rows in (boxes, item.facts.get("silent", {}))
+        )
         lacking = FRAMES - len(names)
         keys = [f"{item.id}/{folder}/{name}" for name in names]
         if boxes.get(str(second)) is not None and f"{folder}/{names[0]}" not in boxes:
             keys[0] = f"{item.id}/{second}"
         found = [
-            Box((x1, y1, x2, y2), pick, label, True)
-            for pick, rows in enumerate(marks)
+            Box((x1, y1, x2, y2), pick, label, sounds)
+            for every, sounds in ((marks, True), (quiet, False))
+            for pick, rows in enumerate(every)
             for x1, y1, x2, y2, label in rows or ()
         ]
         return Clip(
@@ -241,7 +233,9 @@ class DsolReader:
             frames=np.stack(frames + frames[-1:] * lacking),
             frame_keys=(*keys, *("" for _ in range(lacking))),
             waveform=np.empty(0, np.int16) if waveform is None else waveform,
-            labels=tuple(sorted({*item.facts["labels"], *(box.label for box in found if box.label >= 0)})),
+            labels=tuple(
+                sorted({*item.facts["labels"], *(box.label for box in found if box.sounding and box.label >= 0)})
+            ),
             boxes=tuple(found),
             annotated=(*(rows is not None for rows in marks), *(False for _ in range(lacking))),
             spectrogram=None

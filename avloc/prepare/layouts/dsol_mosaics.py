@@ -18,7 +18,7 @@ from avloc.errors import DataError
 from avloc.prepare.layouts.dsol import LAYOUT
 from avloc.prepare.layouts.dsol_levels import read_levels
 from avloc.prepare.parts.items import Entry, Item, Listing
-from avloc.prepare.parts.marks import UNNAMED, marked, of_clip
+from avloc.prepare.parts.marks import UNNAMED, marked, of_clip, silent
 from avloc.prepare.parts.moments import Moments, read_picture
 from avloc.walking import listed
 
@@ -43,6 +43,7 @@ def list_mosaics(
             marks = read_dsol_synthetic(Files(folder / "box"))
             classes = marks.classes
         boxes, splits[split] = {name: of_clip(rows, (), classes or UNNAMED) for name, rows in marked(marks).items()}, []
+        quiet = silent(marks)
         heard, seen, marked_names = (listed(folder / kind) for kind in ("audio", "video", "box"))
         if len(heard) != len(seen) or len(marked_names) not in (0, len(seen)):
             found = f"{len(heard)} spectrograms, {len(seen)} pictures and {len(marked_names)} boxes"
@@ -57,6 +58,8 @@ def list_mosaics(
                 "video": name,
                 "boxes": boxes.get(key),
             }
+            if key in quiet:
+                facts["silent"] = quiet[key]
             items[name] = Item(name, facts["picture"], facts)
             splits[split].append(Entry(name))
     if not items:

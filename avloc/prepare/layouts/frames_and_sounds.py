@@ -79,7 +79,7 @@ def list_folder(
                 facts["ambiguous"] = list(several[name][:2])
         if None in facts["bytes"]:
             missing.add(name)
-        items[name] = Item(name, utf8_name(facts["picture"]), facts)
+        items[name] = Item(name, utf8_name(facts["picture"]), facts, marks.notes(name))
     unused = (name for name in seen.files if name not in used and split_ending(name)[0] not in names)
     left = sorted_out(names, missing, several, unused)
     if lists:

@@ -50,7 +50,7 @@ def list_sspl(
             pair = tuple(folder / f"h5py_train_{kind}_{size}{number}.h5" for kind in ("frames", "audios"))
             rows = _rows(pair, "train")
             names = [f"{size}{number}/{row:05d}" for row in range(rows)]
-            items.update({name: _item(root, name, pair, "train", row, {}) for row, name in enumerate(names)})
+            items.update({name: _item(root, name, pair, "train", row) for row, name in enumerate(names)})
             splits[f"train_{size}"] += [Entry(name, f"{pair[0].name}:{row}") for row, name in enumerate(names)]
     data = root / "5k_labeled" / "Data"
     if (data / "h5py_test_frames.h5").exists():
@@ -62,7 +62,8 @@ def list_sspl(
         splits["test"] = entries(file, names)
     marks = Marks(truth, {"test": splits.get("test", [])})
     for row, entry in enumerate(splits.get("test", ())):
-        items[entry.item] = _item(root, entry.item, pair, "test", row, marks.facts(entry.item))
+        own = marks.facts(entry.item), marks.notes(entry.item)
+        items[entry.item] = _item(root, entry.item, pair, "test", row, *own)
     if not splits:
         raise DataError(f"{root}: not SSPL's files; {LAYOUT}")
     return marks.classes, Listing(items, splits, marks.joins)
@@ -74,9 +75,18 @@ def _own_list(root: Path) -> tuple[Path, list[str]]:
     return root / _TEST, id_list(root / _TEST)
 
 
-def _item(root: Path, name: str, pair: tuple[Path, ...], kind: str, row: int, facts: dict) -> Item:
+def _item(
+    root: Path,
+    name: str,
+    pair: tuple[Path, ...],
+    kind: str,
+    row: int,
+    facts: dict | None = None,
+    note: dict | None = None,
+) -> Item:
     frames, sounds = (str(path.relative_to(root)) for path in pair)
-    return Item(name, f"{frames}:{row}", {"frames": frames, "sounds": sounds, "kind": kind, "row": row, **facts})
+    made = {"frames": frames, "sounds": sounds, "kind": kind, "row": row, **(facts or {})}
+    return Item(name, f"{frames}:{row}", made, note or {})
 
 
 def _rows(pair: tuple[Path, ...], kind: str) -> int:

@@ -66,7 +66,7 @@ def list_visual_context(
             if name in items:
                 raise DataError(f"{root}: {name} is in two splits; each clip belongs to one")
             facts = {"split": split, "key": key, **marks.facts(name)}
-            items[name] = Item(name, f"{images.name}/{key}", facts)
+            items[name] = Item(name, f"{images.name}/{key}", facts, marks.notes(name))
     if not splits:
         raise DataError(f"{root}: no LMDB folders of visual context here; {LAYOUT}")
     return marks.classes, Listing(items, splits, (*joins, *marks.joins))

@@ -161,6 +161,7 @@ def _item(root: Path, name: str, one: Found, classes: tuple[str, ...], marks: Ma
     if marks is not None:  # the boxes of a benchmark replace those of the shard
         told = marks.facts(name, facts["labels"], classes)
         facts["boxes"] = [[*row[:4], 0, row[4], True] for row in told["boxes"] or ()]
+        facts["boxes"] += [[*row[:4], 0, row[4], False] for row in told.get("silent", ())]
         facts |= {"masks": [], "annotated": None if told["boxes"] is None else [], "stated": False}
         facts["video"] = told["video"] if told["video"] != name else facts["video"]
-    return Item(name, path, facts, about.notes)
+    return Item(name, path, facts, about.notes | ({} if marks is None else marks.notes(name)))

@@ -51,6 +51,7 @@ class Moments:
         None if there is no waveform.
         """
         boxes = facts.get("boxes")
+        every = [(row, True) for row in boxes or ()] + [(row, False) for row in facts.get("silent", ())]
         return Clip(
             id=name,
             video=facts.get("video", name),
@@ -60,7 +61,7 @@ class Moments:
             frame_keys=(name,),
             waveform=np.empty(0, np.int16) if sound is None else self.middle(path, sound),
             labels=tuple(sorted({*facts.get("labels", ()), *(label for *_, label in boxes or () if label >= 0)})),
-            boxes=tuple(Box((x1, y1, x2, y2), 0, label, True) for x1, y1, x2, y2, label in boxes or ()),
+            boxes=tuple(Box((x1, y1, x2, y2), 0, label, sounds) for (x1, y1, x2, y2, label), sounds in every),
             annotated=(boxes is not None,),
         )
 

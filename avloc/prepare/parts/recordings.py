@@ -67,7 +67,7 @@ class EachSecond:
     at: where in its part of the second a frame is taken, 0 to 1. pad: an incomplete last clip is padded with silence
     instead of left out. first_number: of the pictures in a folder, which has one for each second.
 
-    facts: spans [label, from, to] in seconds, boxes {second: rows}, keys {second: name}.
+    facts: spans [label, from, to] in seconds, boxes and silent {second: rows}, keys {second: name}.
     """
 
     root: Path
@@ -141,9 +141,9 @@ class EachSecond:
             frame, known = second * self.fps + self.fps // 2, str(start + second)
             keys[frame] = facts.get("keys", {}).get(known, f"{item.id}/{known}")
             annotated[frame] = known in facts.get("boxes", {})
-            boxes += [
-                Box((x1, y1, x2, y2), frame, c, True) for x1, y1, x2, y2, c in facts.get("boxes", {}).get(known, ())
-            ]
+            for what, sounds in (("boxes", True), ("silent", False)):
+                rows = facts.get(what, {}).get(known, ())
+                boxes += [Box((x1, y1, x2, y2), frame, label, sounds) for x1, y1, x2, y2, label in rows]
         return Clip(
             id=self._name(item, n),
             video=facts["video"],
@@ -152,7 +152,7 @@ class EachSecond:
             frames=np.stack([self.moments.square(frame.image) for frame in frames if frame.image is not None]),
             frame_keys=tuple(keys),
             waveform=sound,
-            labels=tuple(sorted({*facts.get("labels", ()), *heard, *(box.label for box in boxes)})),
+            labels=tuple(sorted({*facts.get("labels", ()), *heard, *(box.label for box in boxes if box.sounding)})),
             boxes=tuple(boxes),
             annotated=tuple(annotated),
         )
