@@ -79,6 +79,59 @@ def test_without_lists_all_that_sounds_is_one_split(tmp_path):
     assert prepared.splits == {"all": 3} and Store.open(tmp_path / "store").split("all").ids == sorted(IDS)
 
 
+def make_subfolders(root: Path) -> Path:
+    """Pictures and sounds of other endings, in folders for their classes."""
+    for number, (name, still, sound) in enumerate(
+        [("dog/a", "PNG", "flac"), ("cat/a", "webp", "ogg"), ("cat/b", "jpg", "wav"), ("c", "tiff", "aiff")]
+    ):
+        for folder, ending in (("images", still), ("audios", sound)):
+            (root / folder / name).parent.mkdir(parents=True, exist_ok=True)
+            path = root / folder / f"{name}.{ending}"
+            if folder == "images":
+                assert cv2.imwrite(str(path), picture(40 * number)[..., ::-1])
+            else:
+                soundfile.write(path, wave(number, 32000), 8000)
+    return root
+
+
+def test_pictures_and_sounds_of_all_endings_are_found_in_subfolders(tmp_path):
+    root = make_subfolders(tmp_path / "data")
+    prepared = avloc.prepare_import(root, "folder", tmp_path / "all", seconds=3.0, rate=8000, jobs=1, strict=True)
+    part = Store.open(tmp_path / "all").split("all")
+    assert prepared.failed == 0 and part.ids == ["c", "cat/a", "cat/b", "dog/a"]
+    red = part.all_frames()[:, 0, 128, 64, 0]
+    np.testing.assert_allclose(red, [130, 50, 90, 10], atol=6)
+    loud = np.abs(part.all_sounds().astype(int)).max(1)
+    np.testing.assert_allclose(loud / loud[3], [4, 2, 3, 1], atol=0.1)
+    (root / "list.txt").write_text("dog/a\ncat/b\nc\nb\na\n")
+    prepared = avloc.prepare_import(
+        root, "folder", tmp_path / "some", [f"test={root / 'list.txt'}"], seconds=3.0, rate=8000, jobs=1
+    )
+    rows = rows_of(tmp_path / "some")
+    assert {name: row.get("reason") for name, row in rows.items()} == {
+        "dog/a": None, "cat/b": None, "c": None,
+        "a": "ambiguous name",  # of the dog or of the cat
+        "b": "missing frame",  # which the list has as cat/b already
+    }  # fmt: skip
+    avloc.prepare_import(root, "folder", tmp_path / "one", [f"test={put_list(root, 'b')}"], seconds=3.0, jobs=1)
+    assert Store.open(tmp_path / "one").split("test").ids == ["b"]
+
+
+def put_list(root: Path, *names: str) -> Path:
+    (root / "names.txt").write_text("".join(f"{name}\n" for name in names))
+    return root / "names.txt"
+
+
+def test_pictures_and_sounds_in_subfolders_without_a_partner_are_named(tmp_path, caplog):
+    root = make_subfolders(tmp_path / "data")
+    (root / "audios" / "dog" / "a.flac").unlink()
+    (root / "images" / "cat" / "b.jpg").unlink()
+    (root / "images" / "cat" / "notes.doc").write_text("")
+    found = avloc.prepare_import(root, "folder", tmp_path / "s", seconds=3.0, jobs=1)
+    assert "audios: 1 of 3 sounds have no frame: cat/b; 1 frame has no sound: dog/a.PNG" in caplog.text
+    assert found.reasons == {"missing frame": 1} and found.passed == {".doc": 1}
+
+
 def test_without_lists_frames_without_a_sound_are_named_and_an_error_with_strict(tmp_path, caplog):
     root = make_folder(tmp_path / "data", numbered=False)
     (root / "frames" / "cafe\u0301.jpg").write_bytes((root / "frames" / f"{IDS[0]}.jpg").read_bytes())

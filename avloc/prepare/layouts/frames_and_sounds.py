@@ -1,11 +1,12 @@
 """Frames and sounds in two folders under the same names, as in four publications.
 
 video_frames/ID/007.jpg and audios/ID.wav, or images/ID.jpg and audios/ID.wav (Zhou et al., WACV 2023), frames/ID.jpg and
-audio/ID.wav (Chen et al., CVPR 2021), Data/frames/ID.jpg and Data/audio/ID.wav (Song et al., CVPR 2022).
+audio/ID.wav (Chen et al., CVPR 2021), Data/frames/ID.jpg and Data/audio/ID.wav (Song et al., CVPR 2022). An ID may have
+folders: frames/dog/a.jpg and audio/dog/a.wav are the clip dog/a.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from avloc.endings import SOUNDS as SOUND_ENDINGS
 from avloc.endings import STILLS, split_ending
 from avloc.errors import DataError
 from avloc.files import file_size
-from avloc.joins import Index, sorted_out
+from avloc.joins import EXACT, Index, match, sorted_out
 from avloc.leftovers import joined
 from avloc.naming import some, utf8_name
 from avloc.prepare.layouts.sample_media import middle_of
@@ -32,7 +33,7 @@ from avloc.prepare.parts.marks import Marks
 from avloc.prepare.parts.media_files import count_endings
 from avloc.prepare.parts.moments import Moments, read_picture, refuse_ambiguous
 from avloc.prepare.parts.names import one_of
-from avloc.walking import listed
+from avloc.walking import listed, walk
 
 PICTURES = ("video_frames", "frames", "images", "Data/frames")
 SOUNDS = ("audios", "audio", "Data/audio")
@@ -49,38 +50,45 @@ def list_folder(
     stays in the listing and fails when it is read.
     """
     pictures, sounds = _folders(root)
-    heard, seen = _Names(sounds, SOUND_ENDINGS), _Names(pictures, STILLS)
+    heard = _Names(sounds, SOUND_ENDINGS)
+    seen = _Names(
+        pictures, STILLS, skip={split_ending(name)[0] for name in heard.files}
+    )  # folders of numbered pictures
     splits = {split: entries(file, names) for split, (file, names) in lists.items()}
     splits = splits or {"all": [Entry(name) for name in sorted({split_ending(name)[0] for name in heard.files})]}
     names = dict.fromkeys(entry.item for own in splits.values() for entry in own)
     marks = Marks(truth, splits)
-    items = {}
-    used: set[str] = set()
-    missing: set[str] = set()
+    outside = {name for name in names if None in (inside(pictures, name), inside(pictures, f"{name}.jpg"))}
+    within = [name for name in names if name not in outside]
+    shown = match(within, seen.files.values(), lambda name: _pictures(pictures, seen, name, frame), alone=False)
+    played = match(within, heard.files.values(), heard.find, alone=False)
+    items = {name: Item(name, name, {REFUSED: OUTSIDE}) for name in names}  # in the order of the lists
+    missing = set(outside)
     several: dict[str, tuple[str, ...]] = {}
-    for name in names:
-        if inside(pictures, name) is None or inside(pictures, f"{name}.jpg") is None:
-            missing.add(name)
-            items[name] = Item(name, name, {REFUSED: OUTSIDE})
-            continue
-        shown, played = _pictures(pictures, seen, name, frame), heard.find(name)
-        used.update(utf8_name(path.name) for path in shown)  # under another spelling than the name's, too
-        picture = shown[0] if shown else pictures / f"{name}.jpg"
-        sound = played[0] if played else sounds / f"{name}.wav"
+    for name in within:
+        paths = []
+        for folder, found, usual in ((pictures, shown, ".jpg"), (sounds, played, ".wav")):
+            alike = found.ambiguous.get(name, ())
+            paths.append(folder / found.pairs.get(name, alike[0] if alike else f"{name}{usual}"))
+            if alike:
+                several[name] = tuple(utf8_name(os.path.relpath(folder / path, root)) for path in alike)
+        picture, sound = paths
         facts: dict[str, Any] = {
             "picture": os.path.relpath(picture, root),
             "sound": os.path.relpath(sound, root),
-            "bytes": [file_size(path) for path in (picture, sound)],
+            "bytes": [file_size(path) for path in paths],
             **marks.facts(name),
         }
-        for paths in (shown, played):
-            if len(paths) > 1:
-                several[name] = tuple(utf8_name(os.path.relpath(path, root)) for path in paths)
-                facts["ambiguous"] = list(several[name][:2])
+        if name in several:
+            facts["ambiguous"] = list(several[name][:2])
         if None in facts["bytes"]:
             missing.add(name)
         items[name] = Item(name, utf8_name(facts["picture"]), facts, marks.notes(name))
-    unused = (name for name in seen.files if name not in used and split_ending(name)[0] not in names)
+    unused = (
+        name
+        for name in map(utf8_name, shown.unused)
+        if split_ending(name)[0] not in names and os.path.dirname(name) not in names  # a folder of numbered pictures
+    )
     left = sorted_out(names, missing, several, unused)
     if lists:
         join = joined(
@@ -106,33 +114,34 @@ def _folders(root: Path) -> tuple[Path, Path]:
 
 
 class _Names:
-    """The contents of a folder, by name: files with these suffixes, and folders."""
+    """The files with these suffixes in a folder and its subfolders, by their path in it. skip: names of subfolders that are
+    not entered. passed: files with other suffixes.
+    """
 
-    def __init__(self, folder: Path, endings: tuple[str, ...]) -> None:
+    def __init__(self, folder: Path, endings: tuple[str, ...], skip: Container[str] = ()) -> None:
         self.folder = folder
-        there = listed(folder)
+        there = [os.path.join(within, name) for within, names in walk(folder, skip) for name in names]
         self.files = {utf8_name(name): name for name in there if name.lower().endswith(endings)}
-        #: files with other suffixes; folders are those of numbered pictures
-        self.passed = count_endings(n for n in there if not n.lower().endswith(endings) and (folder / n).is_file())
+        self.passed = count_endings(name for name in there if not name.lower().endswith(endings))
         self.index = Index(self.files)
 
-    def find(self, name: str) -> list[Path]:
-        """The files that a name can mean: the one with exactly this path first; of copies, the first."""
-        paths = one_of(self.folder, [self.files[found] for found in self.index.find(name)[1]])
-        if not paths and file_size(self.folder / f"{name}.wav") is not None:  # in a folder
-            return [self.folder / f"{name}.wav"]
-        return [self.folder / path for path in paths]
+    def find(self, name: str) -> tuple[int, Sequence[str]]:
+        """How near the nearest files are (see `joins`), and the paths of all that are that near; of copies, the first."""
+        level, found = self.index.find(name)
+        return level, one_of(self.folder, [self.files[one] for one in found])
 
 
-def _pictures(folder: Path, seen: _Names, name: str, frame: int) -> list[Path]:
-    """The picture of a name, or the numbered one in its folder."""
+def _pictures(folder: Path, seen: _Names, name: str, frame: int) -> tuple[int, Sequence[str]]:
+    """The picture of a name, or the numbered one in its folder, as in `_Names.find`."""
     if (folder / name).is_dir():
-        picture = folder / name / f"{frame:03d}.jpg"
-        if file_size(picture) is not None:
-            return [picture]
-        return _Names(folder / name, STILLS).find(f"{frame:03d}") or [picture]
-    picture = folder / f"{name}.jpg"
-    return [picture] if file_size(picture) is not None else seen.find(name)
+        numbered = f"{frame:03d}"
+        if file_size(folder / name / f"{numbered}.jpg") is None:
+            found = _Names(folder / name, STILLS).find(numbered)[1]
+            if found:
+                return EXACT, [os.path.join(name, path) for path in found]
+        return EXACT, [os.path.join(name, f"{numbered}.jpg")]
+    exact = f"{name}.jpg"
+    return (EXACT, [exact]) if file_size(folder / exact) is not None else seen.find(name)
 
 
 @dataclass(frozen=True)
