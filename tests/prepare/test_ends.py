@@ -11,9 +11,11 @@ import soundfile
 import avloc
 from avloc import Store
 from avloc.errors import DataError
+from avloc.prepare.layouts.tar_store import TarStore
 from tests.commands import shown
 from tests.data.making import make_music, make_video, number_in, rows_of, tone
 from tests.prepare.film import Film, second_heard, second_shown
+from tests.prepare.test_webdataset import sample, shard, wav
 
 
 def beside(root: Path, name: str, sound: float, frames: int = 30, rate: int = 16000) -> None:
@@ -113,10 +115,36 @@ def test_the_middle_is_that_of_what_has_both_picture_and_sound(tmp_path):
     assert shown_at == {"picture_ends": 2, "sound_ends": 2, "picture_begins": 7}
 
 
+def test_videos_in_shards_are_cut_where_those_of_a_folder_are(tmp_path):
+    films = {
+        "picture_ends.mp4": Film(seconds=10, picture_to=4),
+        "sound_ends.mp4": Film(seconds=10, sound_to=4),
+        "picture_begins.mkv": Film(seconds=10, picture_from=5),
+    }
+    members = [(name, film.make(tmp_path / "v" / name).read_bytes()) for name, film in films.items()]
+    shards = shard(tmp_path / "all.tar", [*members, *sample("whole", wav=wav(1, 4.0))])
+    how = {"seconds": 1.0, "rate": 8000, "size": 256, "frames": "raw", "jobs": 0}
+    avloc.prepare_folder(tmp_path / "v", tmp_path / "s", **how)
+    avloc.prepare_import(shards, "webdataset", tmp_path / "t", **how)
+    folder = Store.open(tmp_path / "s").split("all")
+    for part in (Store.open(tmp_path / "t").split("all"), TarStore.of(shards, 8000, 1.0).split("all")):
+        for clip, name in enumerate(part.ids[:3]):
+            other = folder.clip(folder.ids.index(name))
+            assert (part.frames_of([clip])[0] == other.frames).all() and (
+                part.sounds([clip])[0] == other.waveform
+            ).all()
+    part = Store.open(tmp_path / "t").split("all")
+    assert part.starts[:3].tolist() == [folder.starts[folder.ids.index(name)] for name in part.ids[:3]]
+    assert part.starts[3] == 1.5
+
+
 def test_what_picture_and_sound_have_in_common_may_be_too_short(tmp_path):
     Film(seconds=10, picture_to=2).make(tmp_path / "v" / "a.mp4")
     with pytest.raises(DataError, match="picture too short: 1"):
         avloc.prepare_folder(tmp_path / "v", tmp_path / "s", seconds=3.0, jobs=0)
+    shards = shard(tmp_path / "a.tar", [("a.mp4", (tmp_path / "v" / "a.mp4").read_bytes())])
+    with pytest.raises(DataError, match="picture too short: 1"):
+        avloc.prepare_import(shards, "webdataset", tmp_path / "t", seconds=3.0, jobs=0)
 
 
 def vggsound(tmp_path: Path, **films: Film) -> Path:

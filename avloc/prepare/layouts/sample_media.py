@@ -19,6 +19,7 @@ from avloc.prepare.media.picture import squares_at
 from avloc.prepare.media.sound import Heard, hear, hear_file
 from avloc.prepare.parts.account import Account
 from avloc.prepare.parts.moments import Moments
+from avloc.prepare.parts.watching import middle_start
 
 
 def sound_in(path: str, content: bytes, moments: Moments) -> Heard:
@@ -48,8 +49,8 @@ def middle_of(path: str, name: str, heard: Heard, moments: Moments) -> tuple[NDA
 def film_in(
     path: str, name: str, content: bytes, sound: Heard | None, moments: Moments, count: int
 ) -> tuple[float, NDArray[np.uint8], NDArray[np.int16], dict[str, Any]]:
-    """The middle of a video, as in `avloc prepare folder`: its start (s), `count` frames (F, H, W, 3), the sound (S,),
-    and notes on repairs.
+    """The middle of what picture and sound of a video have in common, as in `avloc prepare folder`: its start (s), `count`
+    frames (F, H, W, 3), the sound (S,), and notes on repairs.
 
     name: of the clip. sound: used instead of the video's own sound.
     """
@@ -57,8 +58,11 @@ def film_in(
         try:
             with open_film(file) as film:
                 heard = sound or hear(film, moments.rate, moments.decoding.channels)
-                waveform = moments.middle(path, heard.waveform)
-                begin = max(len(heard.waveform) // 2 - moments.samples // 2, 0) / moments.rate
+                waveform = moments.middle(path, heard.waveform)  # refuses a sound that is too short
+                start = middle_start(path, film, heard, moments.samples)
+                if len(heard.waveform) > moments.samples:
+                    waveform = heard.cut(start, moments.samples)
+                begin = start / moments.rate
                 length = min(len(heard.waveform), moments.samples) / moments.rate
                 times = [begin + length * (n + 0.5) / count for n in range(count)]
                 seen = list(squares_at(film, times, moments.size))

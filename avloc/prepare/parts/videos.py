@@ -13,11 +13,11 @@ from avloc.data.clip import Clip
 from avloc.prepare.media.container import MediaError
 from avloc.prepare.media.film import Film
 from avloc.prepare.media.picture import Seen, squares_at
-from avloc.prepare.media.sound import WHOLE, Heard
+from avloc.prepare.media.sound import Heard
 from avloc.prepare.parts.account import PADDED, REST, Account
 from avloc.prepare.parts.items import Clips, Item
 from avloc.prepare.parts.moments import Moments, read_picture, refuse_ambiguous
-from avloc.prepare.parts.watching import ends_of, heard_of, shared_by, watched
+from avloc.prepare.parts.watching import ends_of, heard_of, middle_start, watched
 
 
 @dataclass(frozen=True)
@@ -70,14 +70,7 @@ class VideoReader:
                     whole = min(whole, int((clock.picture_to + clock.period / 2) / moments.seconds))
                 whole += ends_of(film, heard) - whole * moments.seconds >= REST
             return [number * moments.samples for number in range(max(whole, 1))]
-        first, last = (round(time * moments.rate) for time in shared_by(film, heard))
-        if first or last < length:
-            if last - first < min(moments.samples, length) - moments.rate * WHOLE:
-                both = f"picture and sound have {(last - first) / moments.rate:.2f} s in common"
-                raise MediaError(item.path, "picture too short", both)
-        else:
-            last = length
-        return [max(first + (last - first) // 2 - moments.samples // 2, first)]
+        return [middle_start(item.path, film, heard, moments.samples)]
 
     def _times(self, film: Film | None, heard: Heard, starts: list[int]) -> list[float]:
         """Times of the frames of the clips, s; in a padded clip, only where it has both picture and sound."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from avloc.prepare.media.container import MediaError
 from avloc.prepare.media.film import Film, open_film
-from avloc.prepare.media.sound import Heard, hear, hear_file
+from avloc.prepare.media.sound import WHOLE, Heard, hear, hear_file
 from avloc.prepare.parts.moments import refuse_ambiguous
 
 TOGETHER = 0.5  # s; picture and sound whose ends differ by less end together
@@ -50,6 +50,19 @@ def shared_by(film: Film | None, heard: Heard) -> tuple[float, float]:
         start = begins if begins > TOGETHER else start
         stop = film.clock.picture_to if film.clock.picture_to < stop - TOGETHER else stop
     return start, max(stop, start)
+
+
+def middle_start(path: str, film: Film | None, heard: Heard, samples: int) -> int:
+    """The first of the `samples` in the middle of what picture and sound have in common; MediaError if that is too little."""
+    length, rate = len(heard.waveform), heard.rate
+    first, last = (round(time * rate) for time in shared_by(film, heard))
+    if first or last < length:
+        if last - first < min(samples, length) - rate * WHOLE:
+            both = f"picture and sound have {(last - first) / rate:.2f} s in common"
+            raise MediaError(path, "picture too short", both)
+    else:
+        last = length
+    return max(first + (last - first) // 2 - samples // 2, first)
 
 
 def ends_of(film: Film | None, heard: Heard) -> float:
