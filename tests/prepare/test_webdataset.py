@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import pickle
 import shutil
 import tarfile
 from pathlib import Path
@@ -25,7 +26,10 @@ from avloc.prepare.layouts.sample_notes import OWN
 from avloc.prepare.layouts.shard_names import split_of
 from avloc.prepare.layouts.tar_shards import read_index
 from avloc.prepare.layouts.tar_store import TarStore
+from avloc.prepare.layouts.webdataset import list_webdataset
+from avloc.prepare.layouts.webdataset_reader import WebdatasetReader
 from avloc.prepare.parts.items import Entry, Item, Listing
+from avloc.prepare.parts.moments import Moments
 from avloc.prepare.writing.build import build_store
 from avloc.run_lengths import pixels_of, runs_of
 from tests.commands import error_of, printed, shown
@@ -262,6 +266,56 @@ def test_foreign_shards_with_classes_in_json_cls_or_txt(tmp_path, ending):
     assert [round(float(frame.mean()) / 20) for frame in part.all_frames()] == [0, 1, 2, 3]
     pitches = [np.abs(np.fft.rfft(waveform)).argmax() for waveform in part.all_sounds()]
     assert pitches == [300, 400, 500, 600] and not part.annotated.any()
+
+
+@pytest.fixture
+def decompressed(monkeypatch) -> list[int]:
+    """Bytes of each piece that is decompressed from now on."""
+    read: list[int] = []
+
+    class Counting(gzip._GzipReader):
+        def read(self, size=-1):
+            content = super().read(size)
+            read.append(len(content))
+            return content
+
+    monkeypatch.setattr(gzip, "_GzipReader", Counting)
+    return read
+
+
+@pytest.mark.parametrize("order", ["of the shard", "of a list"])
+def test_a_compressed_shard_is_read_once_for_its_index_and_once_for_its_samples(tmp_path, decompressed, order):
+    """Though its sounds come first, and the list is in the opposite order and spells half of the names with a folder."""
+    members = [part for number in range(40) for part in sample(f"k{number:02d}", number % 12)[::-1]]
+    path = shard(tmp_path / "a.tar.gz", members)
+    names = ["x/" * (number % 2) + f"k{number:02d}" for number in reversed(range(40))]
+    (tmp_path / "list.txt").write_text("\n".join(names))
+    lists = {"lists": [f"a={tmp_path / 'list.txt'}"]} if order == "of a list" else {}
+    part = imported(path, tmp_path / "s", **lists).split("a")
+    assert sum(decompressed) < 2.5 * sum(len(content) + 1024 for _, content in members)
+    assert len(part) == 40 and (lists == {} or part.ids == names)
+    numbers = [int(name[-2:]) % 12 for name in part.ids]
+    assert [round(float(frame.mean()) / 20) for frame in part.all_frames()] == numbers
+
+
+def test_a_process_goes_on_in_a_compressed_shard_from_task_to_task(tmp_path, decompressed):
+    path = shard(tmp_path / "a.tar.gz", [part for number in range(40) for part in sample(f"k{number:02d}")])
+    found = list_webdataset(path, {}, None)
+    total, reader = sum(decompressed), WebdatasetReader(found.root, Moments(32, RATE, RATE), 1)
+    for item in found.listing.items.values():
+        assert [clip.id for clip in pickle.loads(pickle.dumps(reader)).read(item)] == [item.id]
+    assert sum(decompressed) < 2.1 * total
+
+
+def test_a_compressed_shard_whose_samples_alternate_is_named(tmp_path, caplog):
+    both = [*sample("a"), *sample("b")]
+    shard(tmp_path / "d" / "near.tar.gz", both)
+    shard(tmp_path / "d" / "far.tgz", [both[0], both[2], both[1], both[3]])
+    shard(tmp_path / "d" / "plain.tar", [both[0], both[2], both[1], both[3]])
+    store = imported(tmp_path / "d", tmp_path / "s")
+    assert store.splits == {"far": 2, "near": 2, "plain": 2}
+    assert caplog.text.count("members of different samples alternate") == 1
+    assert f"{tmp_path / 'd' / 'far.tgz'}: compressed, and members of different samples alternate" in caplog.text
 
 
 def test_boxes_and_masks_of_a_foreign_json_are_read(tmp_path):

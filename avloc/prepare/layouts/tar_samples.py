@@ -1,5 +1,6 @@
 """The samples of tar shards: which members belong together, and their description."""
 
+import logging
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -9,8 +10,9 @@ from typing import Any
 
 from avloc.errors import DataError
 from avloc.prepare.layouts.sample_about import About, class_name, read_about
-from avloc.prepare.layouts.tar_shards import Sample, read_index
+from avloc.prepare.layouts.tar_shards import TEXTS, Index, Sample, is_plain, read_index
 
+logger = logging.getLogger(__name__)
 _NUMBERED = re.compile(r"(?:(\d{1,6})\.)?(\w+)")
 
 
@@ -33,6 +35,12 @@ def samples_of(root: Path, shard: str, split: str, passed: Counter[str]) -> Iter
         return
     index = read_index(path)
     passed.update(index.passed)
+    if not is_plain(path) and _scattered(index):
+        logger.warning(
+            "%s: compressed, and members of different samples alternate, so it is read from its start for each sample; "
+            "decompress it first",
+            path,
+        )
     for sample in index.samples.values():
         about = About()
         try:
@@ -42,6 +50,17 @@ def samples_of(root: Path, shard: str, split: str, passed: Counter[str]) -> Iter
         yield Found(shard, split, sample, about, about.id or "")
     if index.broken:
         yield Found(shard, split, Sample("", wrong=f"broken shard: {index.broken}"), About(), shard)
+
+
+def _scattered(index: Index) -> bool:
+    """Whether reading one sample after the other means going back in the file."""
+    last = -1
+    for sample in index.samples.values():
+        starts = [start for ending, (start, _) in sample.parts.items() if ending not in TEXTS]
+        if starts and min(starts) < last:
+            return True
+        last = max(starts, default=last)
+    return False
 
 
 def _about(sample: Sample) -> About:

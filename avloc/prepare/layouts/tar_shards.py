@@ -8,13 +8,10 @@ import gzip
 import tarfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from avloc.errors import DataError
 from avloc.files import regular
 
 ENDINGS = (".tar", ".tar.gz", ".tgz")
@@ -78,7 +75,7 @@ def read_index(path: Path) -> Index:
     index = Index()
     try:
         with (
-            _opened(path) as content,
+            open_shard(path) as content,
             tarfile.open(fileobj=content, mode=_mode(path), tarinfo=_Member, errors="surrogateescape") as tar,
         ):
             for member in tar:
@@ -94,17 +91,18 @@ def read_index(path: Path) -> Index:
     return index
 
 
-def _plain(path: Path) -> bool:
+def is_plain(path: Path) -> bool:
     return path.suffix.lower() == ".tar"
 
 
-def _opened(path: Path) -> Any:
+def open_shard(path: Path) -> Any:
+    """The unpacked bytes of a shard as a file; going back in a compressed one means reading it from its start."""
     # not tarfile's own gzip reader: it checks no CRC, and a file of three bytes is a TypeError in it
-    return open(regular(path), "rb") if _plain(path) else gzip.open(regular(path))
+    return open(regular(path), "rb") if is_plain(path) else gzip.open(regular(path))
 
 
 def _mode(path: Path) -> Any:
-    return "r:" if _plain(path) else "r|"
+    return "r:" if is_plain(path) else "r|"
 
 
 def _more(tar: Any) -> bool:
@@ -149,37 +147,3 @@ def _named(member: tarfile.TarInfo) -> tuple[str, str, str]:
     if len(name) > NAME or not name.isprintable():  # bytes that are not UTF-8 are surrogates, which cannot be printed
         return "", "", "name that is too long or not text"
     return f"{folder}{slash}{stem}", ending.lower(), ""
-
-
-class ShardBytes:
-    """Reads parts of one tar file; a compressed one is read forwards, so request parts in order."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.file = _opened(path)
-
-    def part(self, place: Place) -> bytes:
-        """DataError if the file is too short."""
-        start, size = place
-        if size > LARGE:
-            raise DataError(f"{self.path}: {size} bytes; at most {LARGE} are read")
-        try:
-            self.file.seek(start)
-            content = self.file.read(size)
-        except (OSError, EOFError, zlib.error) as error:
-            raise DataError(f"{self.path}: cannot be read ({error})") from None
-        if len(content) < size:
-            raise DataError(f"{self.path}: is truncated")
-        return content
-
-    def close(self) -> None:
-        self.file.close()
-
-
-@contextmanager
-def shard_bytes(path: Path) -> Iterator[ShardBytes]:
-    opened = ShardBytes(path)
-    try:
-        yield opened
-    finally:
-        opened.close()

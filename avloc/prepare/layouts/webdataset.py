@@ -14,8 +14,8 @@ from avloc.joins import match
 from avloc.leftovers import joined
 from avloc.naming import some
 from avloc.prepare.layouts.shard_names import find_shards, split_of, stem_of
+from avloc.prepare.layouts.tar_bytes import shard_bytes
 from avloc.prepare.layouts.tar_samples import Found, first_of, parts_of, samples_of
-from avloc.prepare.layouts.tar_shards import shard_bytes
 from avloc.prepare.parts.id_lists import entries as numbered
 from avloc.prepare.parts.id_lists import list_names
 from avloc.prepare.parts.items import Entry, Item, Listing
@@ -117,6 +117,9 @@ def _listing(
             kept[name] = Item(name, name, {"wrong": f"{AMBIGUOUS}: {some(doubtful[name])}"})
         else:
             kept.setdefault(name, Item(name, name, {"wrong": "missing sample"}))
+    order = {name: number for number, name in enumerate(places)}  # a compressed shard is read in its own order
+    last = len(order)
+    kept = dict(sorted(kept.items(), key=lambda one: order.get(samples.pairs.get(one[0], one[0]), last)))
     return Listing(kept, chosen, (join, *left))
 
 
@@ -129,8 +132,11 @@ def _same(root: Path, one: Found, other: Found) -> bool:
     )
     if first.wrong or second.wrong or media != others or one.about != other.about:
         return False
-    with shard_bytes(root / one.shard) as here, shard_bytes(root / other.shard) as there:
-        return all(here.part(first.parts[ending]) == there.part(second.parts[ending]) for ending in media)
+    here, there = (
+        shard_bytes(root / found.shard).parts([found.sample.parts[ending] for ending in media])
+        for found in (one, other)
+    )
+    return here == there
 
 
 def _item(root: Path, name: str, one: Found, classes: tuple[str, ...], marks: Marks | None) -> Item:

@@ -10,9 +10,8 @@ from avloc.annotations.mask_files import squared
 from avloc.data.clip import Box, Clip, Mask
 from avloc.errors import DataError
 from avloc.prepare.layouts.sample_media import decoded, film_in, middle_of, sound_in
-from avloc.prepare.layouts.tar_shards import ShardBytes
+from avloc.prepare.layouts.tar_bytes import shard_bytes
 from avloc.prepare.media.container import MediaError
-from avloc.prepare.media.sound import Heard
 from avloc.prepare.parts.items import Clips, Item
 from avloc.prepare.parts.moments import Moments
 from avloc.run_lengths import pixels_of
@@ -23,9 +22,6 @@ class WebdatasetReader:
 
     def __init__(self, root: Path, moments: Moments, frames: int) -> None:
         self.root, self.moments, self.frames = root, moments, frames
-        self._open: ShardBytes | None = (
-            None  # stays open: in a compressed shard, going back means reading from the start
-        )
 
     def __reduce__(self) -> tuple[Any, ...]:
         return WebdatasetReader, (self.root, self.moments, self.frames)
@@ -83,12 +79,13 @@ class WebdatasetReader:
         heard = facts["sound"] or facts["film"]
         if heard is None:
             raise MediaError(item.path, "missing sound")
-        contents = [np.frombuffer(self._bytes(item, place), np.uint8) for place in facts["pictures"]]
+        *jpegs, played = self._parts(item, [*facts["pictures"], heard])
+        contents = [np.frombuffer(content, np.uint8) for content in jpegs]
         pictures = [decoded(item.path, content) for content in contents]
         whole = all(picture.shape[:2] == (moments.size, moments.size) for picture in pictures)
         encoded = all(part.rpartition(".")[2] in ("jpg", "jpeg") for part, *_ in facts["pictures"])
         frames = np.stack([moments.square(picture) for picture in pictures])
-        sound = self._sound(item, heard)
+        sound = sound_in(item.path, played, moments)
         middle, notes = middle_of(item.path, item.id, sound, moments)
         length = len(sound.waveform)
         start = facts["start"] + (moments.begin(length) / moments.rate if length > moments.samples else 0.0)
@@ -96,27 +93,16 @@ class WebdatasetReader:
 
     def _film(self, item: Item) -> tuple[float, tuple[()], NDArray[np.uint8], NDArray[np.int16], dict[str, Any]]:
         facts = item.facts
-        content = self._bytes(item, facts["film"])
-        sound = self._sound(item, facts["sound"]) if facts["sound"] else None
+        content, *played = self._parts(item, [facts["film"], *([facts["sound"]] if facts["sound"] else [])])
+        sound = sound_in(item.path, played[0], self.moments) if played else None
         begin, frames, waveform, notes = film_in(item.path, item.id, content, sound, self.moments, self.frames)
         return facts["start"] + begin, (), frames, waveform, notes
 
-    def _sound(self, item: Item, place: list[Any]) -> Heard:
-        return sound_in(item.path, self._bytes(item, place), self.moments)
-
-    def _bytes(self, item: Item, place: list[Any]) -> bytes:
+    def _parts(self, item: Item, places: list[list[Any]]) -> list[bytes]:
         path = self.root / item.facts["shard"]
         try:
-            if self._open is None or self._open.path != path:
-                self.close()
-                self._open = ShardBytes(path)
-            return self._open.part((place[-2], place[-1]))
+            return shard_bytes(path).parts([(start, size) for *_, start, size in places])
         except FileNotFoundError:
             raise MediaError(item.path, "missing shard") from None
         except (DataError, OSError) as error:
             raise MediaError(item.path, "broken shard", str(error).removeprefix(f"{path}: ")) from None
-
-    def close(self) -> None:
-        if self._open is not None:
-            self._open.close()
-            self._open = None
