@@ -10,7 +10,7 @@ from avloc.options import Ask, verb
 from avloc.prepare.composing.dealing import Looks, refuse_few
 from avloc.prepare.composing.export import write_truth, write_videos
 from avloc.prepare.composing.gathering import Folders, gather
-from avloc.prepare.composing.listing import COUNTS, list_scenes, read_counts
+from avloc.prepare.composing.listing import COUNTS, list_scenes, read_counts, usual_counts
 from avloc.prepare.composing.pictures import PictureLayout
 from avloc.prepare.composing.reader import SceneReader
 from avloc.prepare.composing.scenes import Frame, Kind
@@ -84,7 +84,8 @@ def prepare_compose(
     moments = moments_of(size, rate, seconds)
     frame = Frame(size, rate, moments.samples, _range("area", area, 0.001, 0.5), _range("level", level, -80, -3))
     shares = read_shares(splits)
-    counts = read_counts(count, list(shares))
+    asked = tuple(count) != COUNTS
+    counts = read_counts(count, list(shares)) if asked else usual_counts(count, list(shares))
     folders = Folders(
         pictures,
         sounds,
@@ -101,9 +102,7 @@ def prepare_compose(
     refuse_few(found.pools, found.classes, parts, min)
     looks = Looks(found.roots, rate)
     looks.bad |= {file: ("", MediaError(file, why)) for file, why in found.left_out.items()}
-    listing = list_scenes(
-        counts, found.pools, frame, looks, seed, min, tuple(count) != COUNTS, found.photographs, work.get("progress")
-    )
+    listing = list_scenes(counts, found.pools, frame, looks, seed, min, asked, found.photographs, work.get("progress"))
     _warn_of_few(counts, train_anew)
     settings: dict[str, Any] = {
         "data": "composed",

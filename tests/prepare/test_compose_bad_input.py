@@ -69,6 +69,21 @@ def test_options_that_do_not_fit_are_refused_in_one_line(fixed, tmp_path, option
     assert "\n" not in str(refused.value) and not (tmp_path / "store").exists()
 
 
+def test_counts_that_nobody_gave_are_not_blamed(fixed, tmp_path, caplog, monkeypatch):
+    few = ("train:solo=5", "validation:pair=3", "test:pair=4")
+    monkeypatch.setattr("avloc.prepare.compose.COUNTS", few)
+    with pytest.raises(DataError) as refused:
+        composed(fixed, tmp_path / "none", count=few, splits=["all=1"])
+    assert str(refused.value) == (
+        "splits all: without --count, scenes are made for the parts train, validation, test; name kinds with --count, "
+        "such as --count all:pair=300"
+    )
+    made = composed(fixed, tmp_path / "two", count=few, splits=["train=0.5", "test=0.3", "more=0.2"])
+    assert made.splits == {"train_solo": 5, "test_pair": 4}
+    assert "left out: scenes for validation, which --splits does not name" in caplog.text
+    assert "no scenes for more; --count makes some, such as --count more:pair=300" in caplog.text
+
+
 def test_where_no_class_has_both_the_two_lists_and_the_nearest_names_are_shown(tmp_path):
     world = {
         "pictures": make_photographs(tmp_path / "photos", ["cat", "owl"], 2),

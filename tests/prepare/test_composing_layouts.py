@@ -102,6 +102,26 @@ def test_marked_objects_are_found_and_cut_out(tmp_path, layout):
         assert picture.rgb.shape == (50, 40, 3) and (picture.rgb == colour).all()
 
 
+@pytest.mark.parametrize(
+    ("layout", "file", "reason"),
+    [
+        ("coco", "train2017/000000000003.png", "pictures whose name is in several folders"),
+        ("open-images", "train/0000000000000003.png", "boxes whose picture is in several folders"),
+    ],
+)
+def test_a_picture_of_which_there_are_several_is_left_out_and_named(tmp_path, caplog, layout, file, reason):
+    root = MAKERS[layout](tmp_path / layout)
+    (root / "again").mkdir()
+    scene(root / "again" / Path(file).name, 11)
+    (root / "copies").mkdir()
+    shutil.copy(root / file.replace("3.", "4."), root / "copies")
+    root, found = list_pictures(root)
+    assert all(
+        len(own) == 11 and file not in {one.file.partition(":")[2] for one in own} for own in found.by_name.values()
+    )
+    assert f"{reason} (such as again/{Path(file).name} and {file})" in caplog.text
+
+
 def test_what_coco_marks_badly_is_counted(tmp_path, caplog):
     _, found = list_pictures(make_coco(tmp_path))
     assert found.left_out == {
@@ -269,6 +289,27 @@ def test_esc_50_knows_the_recording_that_a_clip_was_cut_from(tmp_path):
     assert found.left_out == {"missing sounds": 1}
 
 
+def files(found) -> list[str]:
+    return [source.file for own in found.by_name.values() for source in own]
+
+
+def test_of_equal_names_in_several_folders_the_published_place_is_taken_or_none(tmp_path, caplog):
+    """ESC-50: one in audio and converted elsewhere, one twice elsewhere, one as copies, one in one place only."""
+    for number, place in enumerate(["audio/1-1-A-0", "16k/1-1-A-0", "x/2-2-A-0", "y/2-2-A-0", "x/4-4-A-0"]):
+        path = tmp_path / f"{place}.wav"
+        path.parent.mkdir(exist_ok=True)
+        soundfile.write(path, tone("cat", number, 0.2), RATE)
+    for place in ("x", "y"):
+        write_wav(tmp_path / place / "3-3-A-0.wav")
+    (tmp_path / "meta").mkdir()
+    rows = [f"{number}-{number}-A-0.wav,dog,{number}" for number in range(1, 5)]
+    (tmp_path / "meta" / "esc50.csv").write_text("\n".join(["filename,category,src_file", *rows]))
+    _, found = list_sounds(tmp_path)
+    assert files(found) == ["sounds:audio/1-1-A-0.wav", "sounds:x/3-3-A-0.wav", "sounds:x/4-4-A-0.wav"]
+    told = "1 sounds whose name is in several folders (such as x/2-2-A-0.wav and y/2-2-A-0.wav)"
+    assert f"{tmp_path}: left out: {told}" in caplog.text
+
+
 def test_class_folders_with_names_of_esc_50_know_the_recording_too(tmp_path):
     for name in ("esc_1-5-A.wav", "1-5-B-12.wav", "other.wav"):
         write_wav(tmp_path / "dog" / name)
@@ -278,12 +319,14 @@ def test_class_folders_with_names_of_esc_50_know_the_recording_too(tmp_path):
 def test_urbansound8k_knows_the_recording_that_a_slice_is_of(tmp_path):
     for name in ("100-3-0-0.wav", "100-3-1-0.wav"):
         write_wav(tmp_path / "audio" / "fold5" / name)
+    soundfile.write(tmp_path / "100-3-0-0.wav", tone("owl", 1, 0.2), RATE)
     (tmp_path / "metadata").mkdir()
     rows = ["slice_file_name,fsID,start,end,salience,fold,classID,class"]
     rows += [f"{name},100,0,4,1,5,3,dog_bark" for name in ("100-3-0-0.wav", "100-3-1-0.wav")]
     (tmp_path / "metadata" / "UrbanSound8K.csv").write_text("\n".join(rows))
     _, found = list_sounds(tmp_path)
-    assert groups(found) == {"dog_bark": {"freesound:100"}} and len(found.by_name["dog_bark"]) == 2
+    assert groups(found) == {"dog_bark": {"freesound:100"}}
+    assert files(found) == ["sounds:audio/fold5/100-3-0-0.wav", "sounds:audio/fold5/100-3-1-0.wav"]
 
 
 def test_fsd50k_is_grouped_by_uploader_and_a_label_of_several_is_joined(tmp_path):
@@ -313,11 +356,14 @@ def test_fsd50k_is_grouped_by_uploader_and_a_label_of_several_is_joined(tmp_path
 def test_vggsound_is_grouped_by_video_and_may_be_sounds_of_any_folder(tmp_path):
     write_wav(tmp_path / "audio" / "abcdefghijk_000030.wav")
     write_wav(tmp_path / "audio" / "abcdefghijk_000050.wav")
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "videos" / "abcdefghijk_000050.mp4").write_bytes(b"of the sound")
     rows = ["abcdefghijk,30,playing violin, fiddle,train".replace("playing violin, fiddle", '"playing violin, fiddle"')]
     rows += ['abcdefghijk,50,"playing violin, fiddle",test', "zzzzzzzzzzz,1,dog barking,train"]
     (tmp_path / "vggsound.csv").write_text("\n".join(rows))
     _, found = list_sounds(tmp_path)
     assert groups(found) == {"playing violin, fiddle": {"youtube:abcdefghijk"}}
+    assert files(found) == ["sounds:audio/abcdefghijk_000030.wav", "sounds:audio/abcdefghijk_000050.wav"]
     assert found.left_out == {"missing sounds": 1}
 
 

@@ -7,6 +7,7 @@ from avloc.endings import STILLS
 from avloc.errors import DataError
 from avloc.naming import some
 from avloc.prepare.composing.boxes import add_object
+from avloc.prepare.composing.by_name import ByName, left_out
 from avloc.prepare.composing.masks import polygons_or_runs
 from avloc.prepare.composing.sources import Found, files_with
 
@@ -27,10 +28,7 @@ def list_coco(path: Path, role: str) -> tuple[Path, Found]:
     if not files:
         raise DataError(f"{path}: no instances_*.json in it or in its folder annotations; expected COCO")
     root = path if path.is_dir() else path.parent.parent if path.parent.name == "annotations" else path.parent
-    there: dict[str, str] = {}
-    for name in files_with(root, STILLS, EXPECTED):
-        there.setdefault(name.rpartition("/")[2], name)
-        there[name] = name
+    there = ByName(root, files_with(root, STILLS, EXPECTED))
     found = Found()
     for file in files:
         _read(file, role, there, found)
@@ -40,7 +38,7 @@ def list_coco(path: Path, role: str) -> tuple[Path, Found]:
     return root, found
 
 
-def _read(file: Path, role: str, there: dict[str, str], found: Found) -> None:
+def _read(file: Path, role: str, there: ByName, found: Found) -> None:
     table = json_object(file)
     try:
         names = {row["id"]: str(row["name"]) for row in table["categories"]}
@@ -48,17 +46,16 @@ def _read(file: Path, role: str, there: dict[str, str], found: Found) -> None:
             row["id"]: (str(row["file_name"]), int(row["width"]), int(row["height"])) for row in table["images"]
         }
         rows = table["annotations"]
-        missing = [name for name, _, _ in pictures.values() if _place(there, name) is None]
+        places = {number: there.find(name) for number, (name, _, _) in pictures.items()}
+        missing = [name for number, (name, _, _) in pictures.items() if not places[number]]
         if len(missing) == len(pictures):
             raise DataError(f"{file}: none of its {len(missing)} pictures was found, such as {some(missing, 1)}")
-        if missing:
-            found.left_out["missing pictures"] = found.left_out.get("missing pictures", 0) + len(missing)
+        unusable = {number for number, files in places.items() if left_out(found, "pictures", files)}
         for row in rows:
-            name, width, height = pictures[row["image_id"]]
-            path = _place(there, name)
-            if path is None:
+            _, width, height = pictures[row["image_id"]]
+            if row["image_id"] in unusable:
                 continue
-            where = f"{role}:{path}"
+            where = f"{role}:{places[row['image_id']][0]}"
             if row.get("iscrowd"):
                 found.leave_out("crowds")
                 found.unclear.add(where)
@@ -75,7 +72,3 @@ def _read(file: Path, role: str, there: dict[str, str], found: Found) -> None:
             f"{file}: not in the format of COCO's instances ({type(error).__name__}: {error}); expected images, categories, "
             "annotations with image_id, category_id and bbox"
         ) from None
-
-
-def _place(there: dict[str, str], name: str) -> str | None:
-    return there.get(name) or there.get(name.rpartition("/")[2])

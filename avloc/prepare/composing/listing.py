@@ -52,6 +52,22 @@ def read_counts(texts: Sequence[str], parts: Sequence[str]) -> dict[tuple[str, K
     return counts
 
 
+def usual_counts(texts: Sequence[str], parts: Sequence[str]) -> dict[tuple[str, Kind], int]:
+    """Of the default counts, those whose part is in --splits; the others are logged. DataError if there are none."""
+    known = list(dict.fromkeys(text.partition(":")[0] for text in texts))
+    there = [part for part in known if part in parts]
+    if not there:
+        raise DataError(
+            f"splits {', '.join(parts)}: without --count, scenes are made for the parts {', '.join(known)}; "
+            f"name kinds with --count, such as --count {parts[0]}:pair=300"
+        )
+    if left := [part for part in known if part not in parts]:
+        logger.warning("left out: scenes for %s, which --splits does not name", " and ".join(left))
+    if more := [part for part in parts if part not in known]:
+        logger.warning("no scenes for %s; --count makes some, such as --count %s:pair=300", " and ".join(more), more[0])
+    return read_counts([text for text in texts if text.partition(":")[0] in there], parts)
+
+
 def list_scenes(
     counts: Mapping[tuple[str, Kind], int],
     pools: Mapping[str, Parts],

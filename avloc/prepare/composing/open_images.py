@@ -9,6 +9,7 @@ from avloc.endings import STILLS
 from avloc.errors import DataError
 from avloc.files import regular
 from avloc.prepare.composing.boxes import add_object
+from avloc.prepare.composing.by_name import ByName
 from avloc.prepare.composing.columns import named_rows
 from avloc.prepare.composing.sources import Found, files_with
 
@@ -21,17 +22,19 @@ NEEDED = ("ImageID", "LabelName", "XMin", "XMax", "YMin", "YMax")
 def list_open_images(path: Path, role: str) -> tuple[Path, Found]:
     """Objects by class name; groups of objects are counted and left out, like COCO's crowds."""
     names = {row[0]: row[1] for row in csv_rows(path / NAMES, 2)}
-    there = {name.rpartition("/")[2].rpartition(".")[0]: name for name in files_with(path, STILLS, EXPECTED)}
+    there = ByName(path, files_with(path, STILLS, EXPECTED), ending=False)
     files = sorted(path.glob(BOXES))
     if not files:
         raise DataError(f"{path}: no {BOXES} in it; expected {EXPECTED}")
     found, sizes = Found(), dict[str, tuple[int, int] | None]()
     for file in files:
         for number, row in named_rows(file, *NEEDED):
-            picture = there.get(row["ImageID"])
-            if picture is None:
-                found.leave_out("boxes whose picture is missing")
+            pictures = there.find(row["ImageID"])
+            if len(pictures) != 1:
+                why = ("is in several folders", " and ".join(pictures[:2])) if pictures else ("is missing", "")
+                found.leave_out(f"boxes whose picture {why[0]}", why[1])
                 continue
+            picture = pictures[0]
             if row.get("IsGroupOf") == "1":
                 found.leave_out("groups of objects")
                 found.unclear.add(f"{role}:{picture}")

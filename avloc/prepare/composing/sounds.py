@@ -1,7 +1,7 @@
 """Sounds by class: class folders, ESC-50, FSD50K, UrbanSound8K or VGGSound, with groups that stay in one split."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,6 +9,7 @@ from avloc.annotations.files import csv_rows, json_object
 from avloc.endings import SOUNDS, VIDEOS
 from avloc.errors import DataError
 from avloc.naming import brief, whole
+from avloc.prepare.composing.by_name import ByName, left_out
 from avloc.prepare.composing.columns import named_rows
 from avloc.prepare.composing.sources import SEVERAL, Found, Source, class_of, files_with
 
@@ -61,26 +62,30 @@ def _recording(role: str, file: str) -> str:
 def _esc50(path: Path, role: str, found: Found) -> None:
     """filename, category and src_file, the recording of Freesound."""
     table = path / "meta" / "esc50.csv"
-    there = _by_name(path)
+    there = ByName(path, files_with(path, SOUNDS, EXPECTED))
     for line, row in named_rows(table, "filename", "category", "src_file"):
-        _take(found, role, there, row["filename"], row["category"], f"freesound:{row['src_file']}", table, line)
+        name = row["filename"]
+        files = there.find(name, f"audio/{name}")
+        _take(found, role, files, name, row["category"], f"freesound:{row['src_file']}", f"{table}:{line}")
 
 
 def _urbansound8k(path: Path, role: str, found: Found) -> None:
     """slice_file_name, class and fsID, the recording of Freesound."""
     table = path / "metadata" / "UrbanSound8K.csv"
-    there = _by_name(path)
+    there = ByName(path, files_with(path, SOUNDS, EXPECTED))
     for line, row in named_rows(table, "slice_file_name", "class", "fsID"):
-        _take(found, role, there, row["slice_file_name"], row["class"], f"freesound:{row['fsID']}", table, line)
+        name = row["slice_file_name"]
+        files = there.find(name, f"audio/fold{row.get('fold', '')}/{name}")
+        _take(found, role, files, name, row["class"], f"freesound:{row['fsID']}", f"{table}:{line}")
 
 
 def _fsd50k(path: Path, role: str, found: Found) -> None:
     """fname and labels; the sounds of an uploader stay in one split if the metadata names the uploaders."""
-    there = _by_name(path)
-    files = [path / "FSD50K.ground_truth" / f"{part}.csv" for part in _FSD50K]
-    if not any(file.is_file() for file in files):
-        raise DataError(f"{files[0].parent}: neither dev.csv nor eval.csv in it; expected FSD50K's ground truth")
-    for part, table in zip(_FSD50K, files, strict=True):
+    there = ByName(path, files_with(path, SOUNDS, EXPECTED))
+    tables = [path / "FSD50K.ground_truth" / f"{part}.csv" for part in _FSD50K]
+    if not any(table.is_file() for table in tables):
+        raise DataError(f"{tables[0].parent}: neither dev.csv nor eval.csv in it; expected FSD50K's ground truth")
+    for part, table in zip(_FSD50K, tables, strict=True):
         if not table.is_file():
             continue
         info = path / "FSD50K.metadata" / f"{part}_clips_info_FSD50K.json"
@@ -92,34 +97,26 @@ def _fsd50k(path: Path, role: str, found: Found) -> None:
             group = f"uploader:{uploader}" if uploader else f"freesound:{name}"
             # labels of different depth are listed together: which one counts is decided when classes are joined
             labels = row["labels"].replace(",", SEVERAL)
-            _take(found, role, there, f"{name}.wav", labels, group, table, line)
+            files = there.find(f"{name}.wav", f"FSD50K.{part}_audio/{name}.wav")
+            _take(found, role, files, f"{name}.wav", labels, group, f"{table}:{line}")
 
 
 def _vggsound(path: Path, role: str, found: Found) -> None:
     """id, second, label, split; a clip is called ID_000030, and can be a sound or a video."""
     table = path / "vggsound.csv"
-    there = _by_name(path, (*SOUNDS, *VIDEOS), ending=False)
+    there = ByName(path, files_with(path, (*SOUNDS, *VIDEOS), EXPECTED), ending=False)
     for line, row in enumerate(csv_rows(table, 3), 1):
         if (second := whole(row[1])) is None:
             if line == 1:
                 continue
             raise DataError(f"{table}:{line}: second {brief(repr(row[1]))}; expected id,second,label,split")
         name = f"{row[0]}_{second:06d}"
-        _take(found, role, there, name, row[2], f"youtube:{row[0]}", table, line)
+        _take(found, role, there.find(name), name, row[2], f"youtube:{row[0]}", f"{table}:{line}")
 
 
-def _by_name(path: Path, endings: tuple[str, ...] = SOUNDS, ending: bool = True) -> dict[str, str]:
-    files = files_with(path, endings, EXPECTED)
-    names = (file.rpartition("/")[2] for file in files)
-    return {name if ending else name.rpartition(".")[0]: file for name, file in zip(names, files, strict=True)}
-
-
-def _take(
-    found: Found, role: str, there: dict[str, str], name: str, label: str, group: str, table: Path, line: int
-) -> None:
+def _take(found: Found, role: str, files: Sequence[str], name: str, label: str, group: str, where: str) -> None:
+    """files: that the name can mean. where: the line of the table."""
     if not label.strip():
-        raise DataError(f"{table}:{line}: {name} has no class")
-    if name in there:
-        found.add(Source(f"{role}:{there[name]}", label.strip(), group))
-    else:
-        found.leave_out("missing sounds")
+        raise DataError(f"{where}: {name} has no class")
+    if not left_out(found, "sounds", files):
+        found.add(Source(f"{role}:{files[0]}", label.strip(), group))

@@ -38,7 +38,7 @@ class Source:
 
 @dataclass
 class Found:
-    """The sources of one data set by the name of their class, and how many were left out for each reason.
+    """The sources of one data set by the name of their class, and how many were left out for each reason, with examples.
 
     small: objects too small to be cut out, but visible in their pictures. unclear: pictures with objects that are not
     marked individually.
@@ -46,20 +46,24 @@ class Found:
 
     by_name: dict[str, list[Source]] = field(default_factory=dict)
     left_out: dict[str, int] = field(default_factory=dict)
+    examples: dict[str, str] = field(default_factory=dict)
     small: list[Source] = field(default_factory=list)
     unclear: set[str] = field(default_factory=set)
 
     def add(self, source: Source) -> None:
         self.by_name.setdefault(source.name, []).append(source)
 
-    def leave_out(self, reason: str) -> None:
+    def leave_out(self, reason: str, example: str = "") -> None:
         self.left_out[reason] = self.left_out.get(reason, 0) + 1
+        if example:
+            self.examples.setdefault(reason, example)
 
     def report(self, where: Path) -> None:
         """Log what was left out, in one line."""
         if self.left_out:
-            counts = ", ".join(f"{count} {reason}" for reason, count in sorted(self.left_out.items()))
-            logger.warning("%s: left out: %s", where, counts)
+            such = {reason: f" (such as {example})" for reason, example in self.examples.items()}
+            counts = (f"{count} {reason}{such.get(reason, '')}" for reason, count in sorted(self.left_out.items()))
+            logger.warning("%s: left out: %s", where, printable(", ".join(counts)))
 
 
 def natural(path: str) -> list[Any]:
